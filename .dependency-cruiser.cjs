@@ -1,0 +1,45 @@
+/**
+ * Imports point one way. `order` lists the floors of src/ from the ground up; a file may import from its own
+ * folder and from lower floors only.
+ */
+const order = [
+  ["contract"],
+  ["ranking", "text", "tensor", "config"],
+  ["data", "model"],
+  ["selection", "preference", "reward", "eviction"],
+  ["evaluation", "training"],
+  ["experiment", "report"],
+  ["cli"],
+];
+
+const upward = order.flatMap((floor, level) =>
+  floor.map((folder) => {
+    const allowed = [folder, ...order.slice(0, level).flat()].join("|");
+    return {
+      name: `${folder}-imports-downward`,
+      severity: "error",
+      from: { path: `^src/${folder}/` },
+      to: { path: "^src/[^/]+/", pathNot: `^src/(${allowed})/` },
+    };
+  }),
+);
+
+module.exports = {
+  forbidden: [
+    ...upward,
+    { name: "no-cycles", severity: "error", from: {}, to: { circular: true, dependencyTypesNot: ["type-only"] } },
+    {
+      name: "pure-folders",
+      comment: "contract, ranking, text, selection and preference know neither tensors nor models",
+      severity: "error",
+      from: { path: "^src/(contract|ranking|text|selection|preference)/" },
+      to: { path: "^src/(tensor|model)/|@tensorflow" },
+    },
+    { name: "library-not-trainers", severity: "error", from: { path: "^src/" }, to: { path: "^trainers/" } },
+  ],
+  options: {
+    doNotFollow: { path: "node_modules" },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: "tsconfig.json" },
+  },
+};

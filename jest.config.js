@@ -1,0 +1,17 @@
+/** @type {import("jest").Config} */
+export default {
+  roots: ["<rootDir>/test"],
+  testEnvironment: "<rootDir>/test/environment.cjs",
+  extensionsToTreatAsEsm: [".ts"],
+  transform: {
+    "^.+\\.ts$": [
+      "@swc/jest",
+      {
+        jsc: { parser: { syntax: "typescript", explicitResourceManagement: true }, target: "es2022" },
+        module: { type: "es6" },
+      },
+    ],
+  },
+  testTimeout: 60_000,
+  maxWorkers: 2,
+};

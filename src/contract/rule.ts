@@ -1,0 +1,55 @@
+import type { Signal, TokenBatch, Tokens } from "./tokens.ts";
+
+/** What a rule may know besides the tokens. */
+export interface RuleContext {
+  /** Optimizer steps finished before this one. */
+  readonly step: number;
+  /** Dataset rows trained before this step. */
+  readonly samplesSeen: number;
+  /** A uniform number in [0, 1) that depends on the seed, the row and the token alone, not on batching. */
+  uniform(rowId: number, token: number): number;
+}
+
+/** One number per token, large = keep. Positions where `response` is 0 are ignored. */
+export interface TokenScore<S extends Signal = Signal> {
+  readonly name: string;
+  readonly needs: readonly S[];
+  score(tokens: Tokens<S>, context: RuleContext): Float32Array;
+}
+
+/** Over which tokens a rule ranks: one response, the whole optimizer step, or the whole dataset (offline). */
+export type RankingScope = "response" | "step" | "dataset";
+
+/**
+ * What the weighted loss is divided by, always over the whole optimizer step except `microBatch`:
+ * `kept` tokens with non-zero weight, all `response` tokens, the sum of `weights`, `sequence`: mean of per-row means
+ * over kept tokens, `sequenceBudget`: the same with each row divided by ratio x its response length,
+ * `microBatch`: mean of per-micro-batch means over kept tokens.
+ */
+export type Divisor = "kept" | "response" | "weights" | "sequence" | "sequenceBudget" | "microBatch";
+
+/** Gives every token a weight on its loss. */
+export interface TokenRule<S extends Signal = Signal> {
+  readonly name: string;
+  readonly needs: readonly S[];
+  readonly scope: RankingScope;
+  readonly divideBy: Divisor;
+  /** Share of tokens the rule aims to keep, where it has one; `sequenceBudget` divides by it. */
+  readonly ratio?: number;
+  /** Weights `[rows * width]`; 0 = not trained. Called with the whole step at once when `scope` is "step". */
+  weigh(tokens: Tokens<S>, context: RuleContext): Float32Array;
+  /** Numbers for the step's record (for example the raw range of a score), computed on the same tokens. */
+  metrics?(tokens: Tokens<S>, weights: Float32Array, context: RuleContext): Record<string, number>;
+}
+
+/** Plain data that survives a checkpoint. */
+export type SavedState = Record<string, number | string | boolean | Float32Array>;
+
+/** A second model, or an earlier state of the model, that supplies signals. */
+export interface SignalSource<S extends Signal = Signal> {
+  readonly gives: readonly S[];
+  compute(batch: TokenBatch): Promise<{ [K in S]: Float32Array }>;
+  afterUpdate?(step: number): void | Promise<void>;
+  save(): SavedState;
+  restore(state: SavedState): void;
+}

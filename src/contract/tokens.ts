@@ -1,0 +1,34 @@
+/**
+ * One number per token that a rule may ask for. `nll`, `entropy` and `entropyTop20` come from the model being
+ * trained, `promptAttention` from one of its layers, `historyNll` and `referenceNll` from a second model or state,
+ * `column:NAME` from a per-token column of the dataset.
+ */
+export type Signal =
+  "nll" | "historyNll" | "referenceNll" | "promptAttention" | "entropy" | "entropyTop20" | `column:${string}`;
+
+/**
+ * What a rule sees of a batch. Arrays are row-major `[rows * width]`; entry `t` of a row describes token `t` itself
+ * (so `nll[t]` is the loss of predicting token `t` from the tokens before it, and `nll[0]` is 0).
+ */
+export interface Tokens<S extends Signal = never> {
+  readonly rows: number;
+  readonly width: number;
+  /** Dataset row number of each row, the same however rows are batched. Length `rows`. */
+  readonly rowIds: Float64Array;
+  /** 1 = may be trained. 0 on the prompt and on padding. */
+  readonly response: Uint8Array;
+  /** 1 = the token that ends an assistant turn. */
+  readonly endOfTurn: Uint8Array;
+  /** The signals that were asked for, each `[rows * width]`. */
+  readonly signals: { readonly [K in S]: Float32Array };
+}
+
+/** A right-padded batch of token ids, before any signal is known. */
+export interface TokenBatch extends Omit<Tokens, "signals"> {
+  /** `[rows * width]`; 0 on padding (never test an id to find padding, use `lengths`). */
+  readonly ids: Int32Array;
+  /** Real tokens of each row, at least 1. Length `rows`. */
+  readonly lengths: Int32Array;
+  /** Per-token dataset columns by name, each `[rows * width]`, 0 on padding. */
+  readonly columns: Readonly<Record<string, Float32Array>>;
+}
