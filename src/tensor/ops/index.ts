@@ -1,0 +1,13 @@
+export { adamwUpdate, sumOfSquares } from "./adamw.ts";
+export { cachedAttention, writeCache } from "./cachedAttention.ts";
+export { causalAttention } from "./causalAttention.ts";
+export type { CausalAttentionOptions } from "./causalAttention.ts";
+export { embed } from "./embed.ts";
+export { withPlainDefinitions } from "./fused.ts";
+export type { AdamWSettings, AttentionAttributes, FusedKernels, KernelName } from "./kernels.ts";
+export { linear } from "./linear.ts";
+export { rmsNorm } from "./rmsNorm.ts";
+export { rotary } from "./rotary.ts";
+export { swiglu } from "./swiglu.ts";
+export { targetLogProbs, targetLogProbsGradient } from "./targetLogProbs.ts";
+export type { TargetLogProbs } from "./targetLogProbs.ts";

@@ -1,0 +1,148 @@
+import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Variable } from "@tensorflow/tfjs-core";
+
+/**
+ * Every fused kernel an engine may register with `tf.registerKernel` under its backend's name. None is required: an
+ * operation whose kernel is missing runs its plain definition instead, and both must agree (`test/tensor/conformance.ts`).
+ *
+ * A kernel returns its outputs as an array in the order of `outputs` (a single output may be returned bare). Tensors
+ * are float32. Index and mask arrays are attributes, because they are made on the host; shapes and index bounds were
+ * checked before the kernel is called. N = packed tokens, R = rows, D = width, V = vocabulary, F = inner width,
+ * H = heads, G = key and value heads (H is a multiple of G; query head h reads key head floor(h * G / H)), d = head width.
+ */
+export interface FusedKernels {
+  /** `output[i] = table[ids[i]]`. */
+  TokensiftEmbed: {
+    inputs: { table: Tensor2D /* [V, D] */ };
+    attrs: { ids: Int32Array /* [N] */ };
+    outputs: [output: Tensor2D /* [N, D] */];
+  };
+  /** `dTable[ids[i]] += dy[i]`, all other rows 0; summed in the order of `i`. */
+  TokensiftEmbedGrad: {
+    inputs: { dy: Tensor2D /* [N, D] */ };
+    attrs: { ids: Int32Array /* [N] */; vocabulary: number };
+    outputs: [dTable: Tensor2D /* [V, D] */];
+  };
+  /** Both gradients of `y = x weight^T` (whose forward is `BatchMatMul`): `dx = dy weight`, `dWeight = dy^T x`. */
+  TokensiftLinearGrad: {
+    inputs: { x: Tensor2D /* [N, I] */; weight: Tensor2D /* [O, I] */; dy: Tensor2D /* [N, O] */ };
+    attrs: Record<string, never>;
+    outputs: [dx: Tensor2D /* [N, I] */, dWeight: Tensor2D /* [O, I] */];
+  };
+  /** `rstd = 1 / sqrt(mean(x^2) + epsilon)` of each row, `output = x * rstd * gain`. */
+  TokensiftRmsNorm: {
+    inputs: { x: Tensor2D /* [N, D] */; gain: Tensor1D /* [D] */ };
+    attrs: { epsilon: number };
+    outputs: [output: Tensor2D /* [N, D] */, rstd: Tensor1D /* [N] */];
+  };
+  /** With `g = dy * gain`, `n = x * rstd`: `dx = rstd * (g - n * mean(g * n))`, `dGain = sum over rows of dy * n`. */
+  TokensiftRmsNormGrad: {
+    inputs: { x: Tensor2D; gain: Tensor1D; rstd: Tensor1D /* [N] */; dy: Tensor2D /* [N, D] */ };
+    attrs: Record<string, never>;
+    outputs: [dx: Tensor2D /* [N, D] */, dGain: Tensor1D /* [D] */];
+  };
+  /**
+   * Rotates dimension `j` of each head with dimension `j + d/2` by the angle of column `j`:
+   * `(a, b) -> (a cos - sign b sin, b cos + sign a sin)`. `sign` is 1 forward, -1 for the gradient.
+   */
+  TokensiftRotary: {
+    inputs: { x: Tensor2D /* [N, H * d] */; cos: Tensor2D /* [N, d / 2] */; sin: Tensor2D /* [N, d / 2] */ };
+    attrs: { heads: number; sign: 1 | -1 };
+    outputs: [output: Tensor2D /* [N, H * d] */];
+  };
+  /**
+   * Attention within each row of the packed batch, row `r` being the tokens `starts[r] .. starts[r + 1] - 1`; a token
+   * sees itself and the earlier tokens of its row; scores are scaled by `1 / sqrt(d)`.
+   * `logSumExp` is that of the scaled scores. `promptMass` is returned only where `promptKeys` is given: the mean over
+   * heads of the softmax weights on keys `j` with `promptKeys[j] = 1`.
+   */
+  TokensiftCausalAttention: {
+    inputs: { q: Tensor2D /* [N, H * d] */; k: Tensor2D /* [N, G * d] */; v: Tensor2D /* [N, G * d] */ };
+    attrs: AttentionAttributes & { promptKeys?: Uint8Array /* [N] of 0 and 1 */ };
+    outputs: [output: Tensor2D /* [N, H * d] */, logSumExp: Tensor2D /* [N, H] */, promptMass?: Tensor1D /* [N] */];
+  };
+  /** Gradient of `output`; recomputes the softmax from `logSumExp`. */
+  TokensiftCausalAttentionGrad: {
+    inputs: { q: Tensor2D; k: Tensor2D; v: Tensor2D; output: Tensor2D; logSumExp: Tensor2D; dy: Tensor2D };
+    attrs: AttentionAttributes;
+    outputs: [dq: Tensor2D /* [N, H * d] */, dk: Tensor2D /* [N, G * d] */, dv: Tensor2D /* [N, G * d] */];
+  };
+  /** Attention of one query per row over the first `lengths[r]` entries of that row's cache. */
+  TokensiftCachedAttention: {
+    inputs: { q: Tensor2D /* [R, H * d] */; keys: Tensor3D /* [R, capacity, G * d] */; values: Tensor3D };
+    attrs: { lengths: Int32Array /* [R], 1 .. capacity */; heads: number; keyValueHeads: number };
+    outputs: [output: Tensor2D /* [R, H * d] */];
+  };
+  /** In place: `cache[r, positions[r]] = entries[r]`. */
+  TokensiftCacheWrite: {
+    inputs: { cache: Variable /* [R, capacity, D] */; entries: Tensor2D /* [R, D] */ };
+    attrs: { positions: Int32Array /* [R], 0 .. capacity - 1 */ };
+    outputs: [];
+  };
+  /** `output = gate * sigmoid(gate) * up`. */
+  TokensiftSwiglu: {
+    inputs: { gate: Tensor2D /* [N, F] */; up: Tensor2D /* [N, F] */ };
+    attrs: Record<string, never>;
+    outputs: [output: Tensor2D /* [N, F] */];
+  };
+  /** With `s = sigmoid(gate)`: `dGate = dy * up * s * (1 + gate * (1 - s))`, `dUp = dy * gate * s`. */
+  TokensiftSwigluGrad: {
+    inputs: { gate: Tensor2D; up: Tensor2D; dy: Tensor2D /* [N, F] */ };
+    attrs: Record<string, never>;
+    outputs: [dGate: Tensor2D /* [N, F] */, dUp: Tensor2D /* [N, F] */];
+  };
+  /**
+   * `logProb[r] = log softmax(hidden[r] outputEmbedding^T)[targets[r]]`, never more than a few rows of logits at a time.
+   * Then, where asked for and in this order: the entropy of that softmax, and the entropy of the softmax over the 20
+   * largest logits alone (fewer where V < 20).
+   */
+  TokensiftTargetLogProbs: {
+    inputs: { hidden: Tensor2D /* [R, D] */; outputEmbedding: Tensor2D /* [V, D] */ };
+    attrs: { targets: Int32Array /* [R] */; entropy: boolean; entropyTop20: boolean };
+    outputs: Tensor1D[] /* logProb [R], entropy [R]?, entropyTop20 [R]? */;
+  };
+  /**
+   * With `dLogits = dLogProb * (onehot(target) - softmax)`: `dHidden = dLogits outputEmbedding`,
+   * `dOutputEmbedding = dLogits^T hidden`. Rows with `dLogProb = 0` get 0 and are not computed.
+   */
+  TokensiftTargetLogProbsGrad: {
+    inputs: { hidden: Tensor2D /* [R, D] */; outputEmbedding: Tensor2D /* [V, D] */ };
+    attrs: { targets: Int32Array /* [R] */; dLogProb: Float32Array /* [R] */; needEmbedding: boolean };
+    outputs: [dHidden: Tensor2D /* [R, D] */, dOutputEmbedding?: Tensor2D /* [V, D], where needEmbedding */];
+  };
+  /** One AdamW step in place on `parameter`, `m` and `v`; the formula is in `adamw.ts`. */
+  TokensiftAdamW: {
+    inputs: { parameter: Variable; gradient: Tensor; m: Variable; v: Variable } /* all of one shape */;
+    attrs: AdamWSettings;
+    outputs: [];
+  };
+  /** Sum of the squares of all elements. */
+  TokensiftSumOfSquares: {
+    inputs: { x: Tensor };
+    attrs: Record<string, never>;
+    outputs: [sum: Scalar];
+  };
+}
+
+export type KernelName = keyof FusedKernels;
+
+/** How the packed tokens fall into rows, and how a token's numbers fall into heads. */
+export interface AttentionAttributes {
+  /** Cumulative row lengths, `[rows + 1]`, from 0 to N. */
+  starts: Int32Array;
+  heads: number;
+  keyValueHeads: number;
+}
+
+/** Settings of one AdamW step of one parameter. */
+export interface AdamWSettings {
+  learningRate: number;
+  beta1: number;
+  beta2: number;
+  epsilon: number;
+  /** Decoupled weight decay; 0 for parameters that do not decay. */
+  weightDecay: number;
+  /** Number of this update, from 1. */
+  step: number;
+  /** Factor on the gradient, for clipping by the global norm. */
+  gradientScale: number;
+}

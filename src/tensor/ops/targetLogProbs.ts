@@ -1,0 +1,145 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { requireIndices, requireShape } from "./checks.ts";
+import { runFused } from "./fused.ts";
+
+/** Logits held at a time: 32 MB in float32. */
+const LOGITS_LIMIT = 2 ** 23;
+const TOP = 20;
+
+/** Facts about the prediction of each row's target, each `[R]`, in nats. */
+export interface TargetLogProbs {
+  logProb: tf.Tensor1D;
+  /** Entropy of the whole predicted distribution. */
+  entropy?: tf.Tensor1D;
+  /** Entropy of the distribution renormalised over its 20 most likely tokens. */
+  entropyTop20?: tf.Tensor1D;
+}
+
+/**
+ * Log-probability of each row's target under `softmax(hidden outputEmbedding^T)`: `hidden [R, D]`,
+ * `outputEmbedding [V, D]`, `targets [R]`. Works through a few rows at a time, so the `[R, V]` logits never exist.
+ * Not to be recorded on a tape: its gradient is `targetLogProbsGradient`.
+ * @throws RangeError for no rows, a target outside `[0, V)`, or shapes that do not fit
+ */
+export function targetLogProbs(
+  hidden: tf.Tensor2D,
+  outputEmbedding: tf.Tensor2D,
+  targets: Int32Array,
+  { entropy = false, entropyTop20 = false }: { entropy?: boolean; entropyTop20?: boolean } = {},
+): TargetLogProbs {
+  checkArguments(hidden, outputEmbedding, targets);
+  const asked = { entropy, entropyTop20 };
+  const outputs =
+    runFused("TokensiftTargetLogProbs", { hidden, outputEmbedding }, { targets, ...asked }) ??
+    tf.tidy(() => {
+      const parts = chunks(hidden.shape[0], outputEmbedding.shape[0]).map(([from, to]) =>
+        tf.tidy(() => factsOfRows(logitsOf(hidden, outputEmbedding, from, to), targets.subarray(from, to), asked)),
+      );
+      return parts[0]!.map((_, fact) => tf.concat(parts.map((part) => part[fact]!)));
+    });
+  const rest = outputs.slice(1);
+  return {
+    logProb: outputs[0]!,
+    ...(entropy ? { entropy: rest.shift()! } : {}),
+    ...(entropyTop20 ? { entropyTop20: rest.shift()! } : {}),
+  };
+}
+
+/**
+ * Gradients of `sum(dLogProb * logProb)`: `dHidden [R, D]` and, where asked for, `dOutputEmbedding [V, D]`.
+ * Rows with `dLogProb = 0` get 0 and cost nothing.
+ */
+export function targetLogProbsGradient(
+  hidden: tf.Tensor2D,
+  outputEmbedding: tf.Tensor2D,
+  targets: Int32Array,
+  dLogProb: Float32Array,
+  { needEmbedding }: { needEmbedding: boolean },
+): { dHidden: tf.Tensor2D; dOutputEmbedding?: tf.Tensor2D } {
+  checkArguments(hidden, outputEmbedding, targets);
+  if (dLogProb.length !== targets.length) throw new RangeError("dLogProb must have one entry per target");
+  const attributes = { targets, dLogProb, needEmbedding };
+  const [dHidden, dOutputEmbedding] =
+    runFused("TokensiftTargetLogProbsGrad", { hidden, outputEmbedding }, attributes) ??
+    tf.tidy(() => plainGradient(hidden, outputEmbedding, attributes));
+  return dOutputEmbedding === undefined ? { dHidden } : { dHidden, dOutputEmbedding };
+}
+
+function plainGradient(
+  hidden: tf.Tensor2D,
+  outputEmbedding: tf.Tensor2D,
+  { targets, dLogProb, needEmbedding }: { targets: Int32Array; dLogProb: Float32Array; needEmbedding: boolean },
+): [dHidden: tf.Tensor2D, dOutputEmbedding?: tf.Tensor2D] {
+  const [rows, width] = hidden.shape;
+  const live = Int32Array.from(targets.keys()).filter((row) => dLogProb[row] !== 0);
+  const slots = new Int32Array(rows).fill(live.length);
+  live.forEach((row, slot) => (slots[row] = slot));
+  const dLive: tf.Tensor2D[] = [];
+  let dEmbedding = needEmbedding ? tf.zerosLike(outputEmbedding) : undefined;
+  for (const [from, to] of chunks(live.length, outputEmbedding.shape[0])) {
+    const own = live.subarray(from, to);
+    const [dRows, sum] = tf.tidy(() => {
+      const h: tf.Tensor2D = tf.gather(hidden, tf.tensor1d(own, "int32"));
+      const dLogits = logitGradient(tf.matMul(h, outputEmbedding, false, true), own, targets, dLogProb);
+      const next = dEmbedding === undefined ? undefined : tf.add(dEmbedding, tf.matMul(dLogits, h, true, false));
+      return [tf.matMul(dLogits, outputEmbedding), next] as [tf.Tensor2D, tf.Tensor2D?];
+    });
+    dLive.push(dRows);
+    dEmbedding?.dispose();
+    dEmbedding = sum;
+  }
+  const withZeroRow = tf.concat([...dLive, tf.zeros<tf.Rank.R2>([1, width])]);
+  const dHidden: tf.Tensor2D = tf.gather(withZeroRow, tf.tensor1d(slots, "int32"));
+  return dEmbedding === undefined ? [dHidden] : [dHidden, dEmbedding];
+}
+
+/** `dLogProb * (onehot(target) - softmax(logits))` for the rows named by `own`. */
+function logitGradient(logits: tf.Tensor2D, own: Int32Array, targets: Int32Array, dLogProb: Float32Array): tf.Tensor2D {
+  const ownTargets = own.map((row) => targets[row]!);
+  const hot = tf.oneHot(tf.tensor1d(ownTargets, "int32"), logits.shape[1]);
+  const scale = tf.tensor2d(
+    Float32Array.from(own, (row) => dLogProb[row]!),
+    [own.length, 1],
+  );
+  return tf.mul(tf.sub(hot, tf.softmax(logits)), scale);
+}
+
+function factsOfRows(
+  logits: tf.Tensor2D,
+  targets: Int32Array,
+  asked: { entropy: boolean; entropyTop20: boolean },
+): tf.Tensor1D[] {
+  const [rows, vocabulary] = logits.shape;
+  const shifted: tf.Tensor2D = tf.sub(logits, tf.max(logits, 1, true));
+  const logSum = tf.log(tf.sum(tf.exp(shifted), 1));
+  const flat = tf.tensor1d(
+    targets.map((target, row) => row * vocabulary + target),
+    "int32",
+  );
+  const facts: tf.Tensor1D[] = [tf.sub(tf.gather(tf.reshape(shifted, [rows * vocabulary]), flat), logSum)];
+  if (asked.entropy) facts.push(entropyOf(shifted));
+  if (asked.entropyTop20) facts.push(entropyOf(tf.topk(shifted, Math.min(TOP, vocabulary)).values));
+  return facts;
+}
+
+/** Entropy of `softmax(shifted)`, whose largest entry of each row is 0: `log sum e^z - sum z e^z / sum e^z`. */
+function entropyOf(shifted: tf.Tensor2D): tf.Tensor1D {
+  const weights = tf.exp(shifted);
+  const sum = tf.sum(weights, 1);
+  return tf.sub(tf.log(sum), tf.div(tf.sum(tf.mul(weights, shifted), 1), sum));
+}
+
+function logitsOf(hidden: tf.Tensor2D, outputEmbedding: tf.Tensor2D, from: number, to: number): tf.Tensor2D {
+  return tf.matMul(tf.slice(hidden, [from, 0], [to - from, hidden.shape[1]]), outputEmbedding, false, true);
+}
+
+function chunks(rows: number, vocabulary: number): [from: number, to: number][] {
+  const size = Math.max(1, Math.floor(LOGITS_LIMIT / vocabulary));
+  return Array.from({ length: Math.ceil(rows / size) }, (_, i) => [i * size, Math.min(rows, (i + 1) * size)]);
+}
+
+function checkArguments(hidden: tf.Tensor2D, outputEmbedding: tf.Tensor2D, targets: Int32Array): void {
+  if (targets.length === 0) throw new RangeError("targetLogProbs needs at least one row");
+  requireShape("outputEmbedding", outputEmbedding, [outputEmbedding.shape[0], hidden.shape[1]]);
+  requireIndices("targets", targets, hidden.shape[0], 0, outputEmbedding.shape[0]);
+}
