@@ -1,0 +1,127 @@
+import type { RandomAccessFile } from "./file.ts";
+
+/**
+ * How numbers lie in a file: blocks of `blockBytes` bytes that each hold `blockValues` numbers.
+ * `decode` reads whole blocks; `source` starts at a multiple of 4 in its buffer.
+ */
+export interface Encoding {
+  name: string;
+  blockValues: number;
+  blockBytes: number;
+  decode(source: Uint8Array, target: Float32Array): void;
+}
+
+/** Where one tensor lies: `offset` in bytes from the start of the file. */
+export interface StoredTensor {
+  name: string;
+  shape: number[];
+  encoding: Encoding;
+  offset: number;
+  bytes: number;
+}
+
+const chunkBytes = 4 * 2 ** 20;
+
+/** Reads and decodes one tensor, a few megabytes at a time; the result is row-major. */
+export async function readStored(file: RandomAccessFile, tensor: StoredTensor): Promise<Float32Array> {
+  const { blockBytes, blockValues, decode } = tensor.encoding;
+  const values = new Float32Array((tensor.bytes / blockBytes) * blockValues);
+  if (tensor.encoding === float32) {
+    await file.read(tensor.offset, new Uint8Array(values.buffer));
+    return values;
+  }
+  const blocksPerChunk = Math.floor(chunkBytes / blockBytes);
+  const buffer = new Uint8Array(Math.min(tensor.bytes, blocksPerChunk * blockBytes));
+  for (let done = 0; done < tensor.bytes; done += buffer.length) {
+    const chunk = buffer.subarray(0, Math.min(buffer.length, tensor.bytes - done));
+    await file.read(tensor.offset + done, chunk);
+    const first = (done / blockBytes) * blockValues;
+    decode(chunk, values.subarray(first, first + (chunk.length / blockBytes) * blockValues));
+  }
+  return values;
+}
+
+/** Number of elements of a shape, or undefined if it is not a list of sizes or does not fit a safe integer. */
+export function elementCount(shape: unknown): number | undefined {
+  if (!Array.isArray(shape)) return undefined;
+  let count = 1;
+  for (const size of shape as unknown[]) {
+    if (typeof size !== "number" || !Number.isSafeInteger(size) || size < 0) return undefined;
+    count *= size;
+    if (!Number.isSafeInteger(count)) return undefined;
+  }
+  return count;
+}
+
+export const float32: Encoding = {
+  name: "F32",
+  blockValues: 1,
+  blockBytes: 4,
+  decode: (source, target) => {
+    target.set(new Float32Array(source.buffer, source.byteOffset, target.length));
+  },
+};
+
+export const float16: Encoding = {
+  name: "F16",
+  blockValues: 1,
+  blockBytes: 2,
+  decode: (source, target) => {
+    const halves = new Uint16Array(source.buffer, source.byteOffset, target.length);
+    const table = halfTable();
+    for (let i = 0; i < target.length; i++) target[i] = table[halves[i]!]!;
+  },
+};
+
+export const bfloat16: Encoding = {
+  name: "BF16",
+  blockValues: 1,
+  blockBytes: 2,
+  decode: (source, target) => {
+    const halves = new Uint16Array(source.buffer, source.byteOffset, target.length);
+    const bits = new Uint32Array(target.buffer, target.byteOffset, target.length);
+    for (let i = 0; i < target.length; i++) bits[i] = halves[i]! << 16;
+  },
+};
+
+let halves: Float32Array | undefined;
+
+/** The value of each of the 65,536 half-precision bit patterns (IEEE 754 binary16); built at first use. */
+export function halfTable(): Float32Array {
+  halves ??= Float32Array.from({ length: 65_536 }, (_, bits) => {
+    const sign = bits & 0x8000 ? -1 : 1;
+    const exponent = (bits >> 10) & 31;
+    const fraction = bits & 1023;
+    if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN;
+    return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1024 + fraction) * 2 ** (exponent - 25);
+  });
+  return halves;
+}
+
+/** Rounds to bfloat16 bit patterns, ties to even; NaN stays NaN. */
+export function toBfloat16(values: Float32Array): Uint16Array {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  return Uint16Array.from(bits, (word) => {
+    if ((word & 0x7fffffff) > 0x7f800000) return (word >>> 16) | 0x40;
+    return (word + 0x7fff + ((word >>> 16) & 1)) >>> 16;
+  });
+}
+
+/** Rounds to half-precision bit patterns, ties to even; magnitudes from 65,520 on become infinite. */
+export function toFloat16(values: Float32Array): Uint16Array {
+  return Uint16Array.from(values, (value) => {
+    const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
+    const size = Math.abs(value);
+    if (Number.isNaN(size)) return 0x7e00;
+    if (size >= 65_520) return sign | 0x7c00;
+    const exponent = Math.max(-14, Math.floor(Math.log2(size))); // below 2^-14 half precision is subnormal
+    const units = roundToEven(size * 2 ** (10 - exponent)); // 1024 and more: with the leading bit
+    return sign | (((exponent + 14) << 10) + units);
+  });
+}
+
+function roundToEven(value: number): number {
+  const floor = Math.floor(value);
+  const rest = value - floor;
+  return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor;
+}

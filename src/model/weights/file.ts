@@ -1,0 +1,57 @@
+import { open, stat, type FileHandle } from "node:fs/promises";
+import { readSync } from "node:fs";
+import { UserError } from "../../errors.ts";
+
+/** A regular file read at chosen places. Reads past its end are UserErrors, never short results. */
+export interface RandomAccessFile {
+  path: string;
+  size: number;
+  /** Fills `target` with the bytes from `offset` on. */
+  read(offset: number, target: Uint8Array): Promise<void>;
+  /** The same, blocking: for headers that are parsed as they are read. */
+  readNow(offset: number, target: Uint8Array): void;
+  close(): Promise<void>;
+}
+
+const mostBytesPerCall = 2 ** 30; // the operating system takes at most 2^31 - 1
+
+/** @throws UserError if the path does not exist, is not a regular file or cannot be opened */
+export async function openFile(path: string): Promise<RandomAccessFile> {
+  const kind = await stat(path).catch((cause: unknown) => {
+    throw new UserError("this file cannot be opened", { where: path, fix: "Check the path.", cause });
+  });
+  if (!kind.isFile()) throw new UserError("this is not a regular file", { where: path }); // a pipe would never answer
+  const handle = await open(path, "r").catch((cause: unknown) => {
+    throw new UserError("this file cannot be opened", { where: path, fix: "Check its permissions.", cause });
+  });
+  const { size } = await handle.stat();
+  return { path, size, ...readers(handle, path, size), close: () => handle.close() };
+}
+
+function readers(handle: FileHandle, path: string, size: number): Pick<RandomAccessFile, "read" | "readNow"> {
+  const truncated = (): UserError =>
+    new UserError("the file ends too early", { where: path, fix: "Its download may be incomplete: fetch it again." });
+  const check = (offset: number, length: number): void => {
+    if (!(offset >= 0 && offset + length <= size)) throw truncated();
+  };
+  return {
+    async read(offset, target) {
+      check(offset, target.length);
+      for (let done = 0; done < target.length;) {
+        const length = Math.min(target.length - done, mostBytesPerCall);
+        const { bytesRead } = await handle.read(target, done, length, offset + done);
+        if (bytesRead === 0) throw truncated();
+        done += bytesRead;
+      }
+    },
+    readNow(offset, target) {
+      check(offset, target.length);
+      for (let done = 0; done < target.length;) {
+        const length = Math.min(target.length - done, mostBytesPerCall);
+        const bytesRead = readSync(handle.fd, target, done, length, offset + done);
+        if (bytesRead === 0) throw truncated();
+        done += bytesRead;
+      }
+    },
+  };
+}

@@ -1,0 +1,169 @@
+import { readFile, readdir, stat } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { UserError } from "../../errors.ts";
+import { parseDecoderConfig, parseSpecialTokens, type DecoderConfig } from "../config.ts";
+import { isRecord, readFields, show } from "../fields.ts";
+import { readStored } from "./encoding.ts";
+import { openFile, type RandomAccessFile } from "./file.ts";
+import { fingerprint, type LocatedTensor } from "./fingerprint.ts";
+import { checkTensors } from "./llama-tensors.ts";
+import { readSafetensorsHeader } from "./safetensors.ts";
+import type { WeightSource } from "./source.ts";
+
+const largestJson = 64 * 2 ** 20; // bytes
+const mostShards = 10_000;
+
+/**
+ * Opens a model folder in Hugging Face layout: `config.json` and `model.safetensors`, or shards with
+ * `model.safetensors.index.json`.
+ */
+export async function openFolder(folder: string): Promise<WeightSource> {
+  const entries = new Set(await readdir(folder));
+  requireModelFiles(folder, entries);
+  const config = await readConfig(folder, entries);
+  const files: RandomAccessFile[] = [];
+  const close = async (): Promise<void> => {
+    await Promise.all(files.map((file) => file.close()));
+  };
+  try {
+    const tensors = entries.has("model.safetensors")
+      ? await openShards(folder, ["model.safetensors"], files)
+      : await openIndexed(folder, files);
+    await dropRedundant(config, tensors, folder);
+    checkTensors(config, new Map([...tensors].map(([name, { tensor }]) => [name, tensor.shape])), folder);
+    const locate = (name: string): LocatedTensor => {
+      const located = tensors.get(name);
+      if (located === undefined) throw new UserError(`there is no tensor ${show(name)}`, { where: folder });
+      return located;
+    };
+    return {
+      config,
+      format: "safetensors",
+      names: () => [...tensors.keys()],
+      shape: (name) => [...locate(name).tensor.shape],
+      read: (name) => readStored(locate(name).file, locate(name).tensor),
+      fingerprint: await fingerprint(config, tensors),
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function requireModelFiles(folder: string, entries: ReadonlySet<string>): void {
+  const list = [...entries];
+  const hasWeights = entries.has("model.safetensors") || entries.has("model.safetensors.index.json");
+  if (entries.has("config.json") && hasWeights) return;
+  const fail = (what: string, fix: string): never => {
+    throw new UserError(what, { where: folder, fix });
+  };
+  if (entries.has("adapter_config.json")) {
+    fail("this folder holds only an adapter", "Merge it into its base model and save that (peft: merge_and_unload).");
+  }
+  const gguf = list.find((name) => name.toLowerCase().endsWith(".gguf"));
+  if (gguf !== undefined) fail("this folder is not in Hugging Face layout", `Name the file: ${join(folder, gguf)}`);
+  if (list.some((name) => /^pytorch_model.*\.bin$/.test(name))) {
+    fail(
+      "the weights are pickled (pytorch_model.bin), which cannot be read safely",
+      `Convert them: python -c "from transformers import AutoModelForCausalLM as M; ` +
+        `M.from_pretrained('${folder}').save_pretrained('${folder}')"`,
+    );
+  }
+  if (!entries.has("config.json")) fail("there is no config.json in this folder", "Name a model folder or .gguf file.");
+  fail("there is no model.safetensors in this folder", "Fetch the weights, too, or name the folder that has them.");
+}
+
+async function readConfig(folder: string, entries: ReadonlySet<string>): Promise<DecoderConfig> {
+  const path = join(folder, "config.json");
+  const config = parseDecoderConfig(await readJson(path), path);
+  if (!entries.has("generation_config.json")) return config;
+  // What ends generation is said by generation_config.json where there is one (chat models often only there).
+  const generationPath = join(folder, "generation_config.json");
+  const generation = readFields(await readJson(generationPath), generationPath);
+  if (generation.raw("eos_token_id") === undefined) return config;
+  return { ...config, endOfText: parseSpecialTokens(generation, generationPath).endOfText };
+}
+
+async function readJson(path: string): Promise<unknown> {
+  const { size } = await stat(path);
+  if (size > largestJson) throw new UserError(`${size} bytes of JSON are more than expected`, { where: path });
+  try {
+    return JSON.parse(await readFile(path, "utf8"));
+  } catch (error) {
+    throw new UserError(`not valid JSON (${show((error as Error).message)})`, { where: path });
+  }
+}
+
+/** Opens files of one folder and locates their tensors; `files` receives what was opened, also on failure. */
+async function openShards(
+  folder: string,
+  names: string[],
+  files: RandomAccessFile[],
+): Promise<Map<string, LocatedTensor>> {
+  const tensors = new Map<string, LocatedTensor>();
+  for (const name of names) {
+    const file = await openFile(join(folder, name));
+    files.push(file);
+    for (const [tensorName, tensor] of await readSafetensorsHeader(file)) {
+      if (tensors.has(tensorName)) {
+        throw new UserError(`tensor ${show(tensorName)} is in two shards, also in ${name}`, { where: folder });
+      }
+      tensors.set(tensorName, { tensor, file });
+    }
+  }
+  return tensors;
+}
+
+async function openIndexed(folder: string, files: RandomAccessFile[]): Promise<Map<string, LocatedTensor>> {
+  const where = join(folder, "model.safetensors.index.json");
+  const json = await readJson(where);
+  const weightMap = isRecord(json) ? json["weight_map"] : undefined;
+  if (!isRecord(weightMap)) throw new UserError("the key weight_map is missing", { where });
+  const shards = new Set<string>();
+  for (const [name, shard] of Object.entries(weightMap)) {
+    const plain = typeof shard === "string" && shard === basename(shard) && /^[^\\\0]+\.safetensors$/.test(shard);
+    if (!plain) {
+      throw new UserError(
+        `${show(name)} is said to be in ${show(shard)}, which is not a plain .safetensors file name`,
+        {
+          where,
+          fix: "Shards must lie in the folder itself.",
+        },
+      );
+    }
+    shards.add(shard);
+  }
+  if (shards.size > mostShards) throw new UserError(`${shards.size} shards are too many`, { where });
+  const tensors = await openShards(folder, [...shards].sort(), files);
+  for (const [name, shard] of Object.entries(weightMap)) {
+    const found = tensors.get(name);
+    if (found === undefined || basename(found.file.path) !== shard) {
+      throw new UserError(`${show(name)} is not in ${show(shard)}`, {
+        where,
+        fix: "Fetch the shards and index again.",
+      });
+    }
+  }
+  return tensors;
+}
+
+/** Forgets tensors that carry nothing of their own: saved rotation frequencies, and a copy of a tied embedding. */
+async function dropRedundant(
+  config: DecoderConfig,
+  tensors: Map<string, LocatedTensor>,
+  folder: string,
+): Promise<void> {
+  for (const name of tensors.keys()) if (name.endsWith(".rotary_emb.inv_freq")) tensors.delete(name);
+  const head = tensors.get("lm_head.weight");
+  const embedding = tensors.get("model.embed_tokens.weight");
+  if (!config.tiedOutput || head === undefined || embedding === undefined) return;
+  const [a, b] = [await readStored(head.file, head.tensor), await readStored(embedding.file, embedding.tensor)];
+  if (a.length !== b.length || a.some((value, i) => value !== b[i])) {
+    throw new UserError("config.json ties the output to the embedding, but lm_head.weight differs from it", {
+      where: folder,
+      fix: "Set tie_word_embeddings to false in config.json to use lm_head.weight.",
+    });
+  }
+  tensors.delete("lm_head.weight");
+}

@@ -1,0 +1,76 @@
+import { UserError } from "../../errors.ts";
+import type { DecoderConfig } from "../config.ts";
+import { show } from "../fields.ts";
+import { readStored, type StoredTensor } from "./encoding.ts";
+import { openFile, type RandomAccessFile } from "./file.ts";
+import { fingerprint } from "./fingerprint.ts";
+import { decoderConfigFromGguf, huggingFaceName, undoRotationOrder } from "./gguf-llama.ts";
+import { readGgufHeader, type GgufHeader } from "./gguf.ts";
+import { checkTensors } from "./llama-tensors.ts";
+import type { WeightSource } from "./source.ts";
+
+const frequencyFactors = "rope_freqs.weight";
+
+/** Opens a GGUF file of a Llama; quantized tensors are decoded as they are read. */
+export async function openGguf(path: string): Promise<WeightSource> {
+  const file = await openFile(path);
+  try {
+    return await readGguf(file);
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+async function readGguf(file: RandomAccessFile): Promise<WeightSource> {
+  const where = file.path;
+  const { metadata, tensors: stored } = readGgufHeader(file);
+  refuseSplit(metadata, where);
+  const tensors = new Map<string, StoredTensor>();
+  for (const [ggufName, tensor] of stored) {
+    const name = huggingFaceName(ggufName);
+    if (tensors.has(name)) throw new UserError(`two tensors stand for ${name}`, { where });
+    if (name !== frequencyFactors) tensors.set(name, tensor);
+  }
+  const shapes = new Map([...tensors].map(([name, { shape }]) => [name, shape]));
+  const config = decoderConfigFromGguf(metadata, { shapes, ...(await readFactors(file, stored)) }, where);
+  checkTensors(config, shapes, where);
+  const locate = (name: string): StoredTensor => {
+    const tensor = tensors.get(name);
+    if (tensor === undefined) throw new UserError(`there is no tensor ${show(name)}`, { where });
+    return tensor;
+  };
+  return {
+    config,
+    format: "gguf",
+    names: () => [...tensors.keys()],
+    shape: (name) => [...locate(name).shape],
+    read: async (name) => inHuggingFaceOrder(name, await readStored(file, locate(name)), config),
+    metadata,
+    fingerprint: await fingerprint(config, new Map([...tensors].map(([name, tensor]) => [name, { tensor, file }]))),
+    close: () => file.close(),
+  };
+}
+
+function refuseSplit(metadata: GgufHeader["metadata"], where: string): void {
+  const parts = metadata["split.count"];
+  if (parts === undefined || parts === 0 || parts === 1) return;
+  throw new UserError(`this is one of ${show(parts)} parts of a model`, {
+    where,
+    fix: "Join the parts first: llama-gguf-split --merge.",
+  });
+}
+
+async function readFactors(
+  file: RandomAccessFile,
+  stored: GgufHeader["tensors"],
+): Promise<{ ropeFactors?: Float32Array }> {
+  const tensor = stored.get(frequencyFactors);
+  return tensor === undefined ? {} : { ropeFactors: await readStored(file, tensor) };
+}
+
+function inHuggingFaceOrder(name: string, values: Float32Array, config: DecoderConfig): Float32Array {
+  if (name.includes(".self_attn.q_proj.")) return undoRotationOrder(values, config.heads, config.headSize);
+  if (name.includes(".self_attn.k_proj.")) return undoRotationOrder(values, config.keyValueHeads, config.headSize);
+  return values;
+}
