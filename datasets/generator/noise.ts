@@ -1,0 +1,77 @@
+import type { RandomStream } from "../../src/random.ts";
+import { calculate, pick, solutionTokens, type Problem, type Step } from "./problems.ts";
+import { FILLER, JUNK, LARGEST, TAIL } from "./words.ts";
+
+/** What a token of a noisy solution is. Everything but `clean` counts as noise. */
+export const KIND = { clean: 0, wrongResult: 1, carriedOn: 2, junkWord: 3, filler: 4, tail: 5 } as const;
+
+export interface NoisySolution {
+  tokens: string[];
+  /** One `KIND` per token. */
+  kinds: number[];
+}
+
+const CORRUPT_SHARE = 0.4;
+
+/**
+ * Replaces the result of a step by a wrong number with probability 0.4 and carries it on: the following steps calculate
+ * with the wrong number. A token is noise exactly if it differs from the clean solution's token at its place:
+ * `wrongResult` where the mistake is made, `carriedOn` where a number follows from an earlier mistake.
+ */
+export function corruptResults(random: RandomStream, { steps, things }: Problem): NoisySolution {
+  const noisy: Step[] = [];
+  const mistakes = new Set<number>();
+  steps.forEach((step, i) => {
+    const left = i === 0 ? step.left : noisy[i - 1]!.result;
+    let result = calculate(left, step.operator, step.right);
+    const later = steps.slice(i + 1);
+    const wrong = random.next() < CORRUPT_SHARE ? wrongResults(result, step.result, later) : [];
+    if (wrong.length > 0) {
+      result = pick(random, wrong);
+      mistakes.add(i);
+    }
+    noisy.push({ left, operator: step.operator, right: step.right, result });
+  });
+
+  const tokens = solutionTokens(noisy, things);
+  const clean = solutionTokens(steps, things);
+  const kinds = tokens.map((token, t) => {
+    if (token === clean[t]) return KIND.clean;
+    const isResult = t % 7 === 4 && t < 7 * steps.length;
+    return isResult && mistakes.has(Math.floor(t / 7)) ? KIND.wrongResult : KIND.carriedOn;
+  });
+  return { tokens, kinds };
+}
+
+/** Numbers that differ from both the calculated and the true result, and keep every later number different and in 0..99. */
+function wrongResults(calculated: number, truth: number, later: readonly Step[]): number[] {
+  return Array.from({ length: LARGEST + 1 }, (_, n) => n).filter((n) => {
+    if (n === calculated || n === truth) return false;
+    let value = n;
+    return later.every((step) => {
+      value = calculate(value, step.operator, step.right);
+      return value >= 0 && value <= LARGEST && value !== step.result;
+    });
+  });
+}
+
+/** Inserts junk words, filler sentences and a tail until a third of the tokens is noise. */
+export function insertJunk(random: RandomStream, { steps, things }: Problem): NoisySolution {
+  const clean = solutionTokens(steps, things);
+  const target = Math.round(0.42 * (clean.length + 1)); // the last piece overshoots: a third in all
+  const before: { tokens: string[]; kind: number }[][] = clean.map(() => []);
+  const tail = random.next() < 0.5 ? pick(random, TAIL).split(" ") : [];
+  for (let noise = tail.length; noise < target;) {
+    const isFiller = random.next() < 0.3;
+    const tokens = isFiller ? pick(random, FILLER).split(" ") : [pick(random, JUNK)];
+    const place = isFiller ? 7 * random.below(steps.length + 1) : random.below(clean.length);
+    before[place]!.push({ tokens, kind: isFiller ? KIND.filler : KIND.junkWord });
+    noise += tokens.length;
+  }
+  const pieces = clean.flatMap((token, t) => [...before[t]!, { tokens: [token], kind: KIND.clean }]);
+  pieces.push({ tokens: tail, kind: KIND.tail });
+  return {
+    tokens: pieces.flatMap((piece) => piece.tokens),
+    kinds: pieces.flatMap((piece) => piece.tokens.map(() => piece.kind)),
+  };
+}

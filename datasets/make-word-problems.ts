@@ -1,0 +1,81 @@
+// npx tsx datasets/make-word-problems.ts
+//
+// Writes datasets/word-problems/*.arrow and the tokenizer files of models/tiny, byte for byte the same on every run.
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { arrowBytes } from "../src/data/arrow/write.ts";
+import { stream, type RandomStream } from "../src/random.ts";
+import { corruptResults, insertJunk, type NoisySolution } from "./generator/noise.ts";
+import { makeProblem, solutionTokens, type Problem } from "./generator/problems.ts";
+import { tokenizerFiles } from "./generator/tokenizer.ts";
+
+const SEED = "word-problems 1";
+
+/** In the order in which questions are drawn; no question occurs twice, within a file or across files. */
+const FILES: { name: string; rows: number; noise?: (random: RandomStream, problem: Problem) => NoisySolution }[] = [
+  { name: "validation", rows: 400 },
+  { name: "clean-reference", rows: 500 },
+  { name: "train-noisy", rows: 1200, noise: corruptResults },
+  { name: "train-junk", rows: 1200, noise: insertJunk },
+  { name: "pretrain", rows: 12000 },
+];
+
+/** Every file of the corpus and its tokenizer, by path relative to the repository. */
+export function makeCorpus(): Record<string, Uint8Array> {
+  const asked = new Set<string>();
+  const files: Record<string, Uint8Array> = {};
+  for (const { name, rows, noise } of FILES) {
+    const problems = Array.from({ length: rows }, (_, row) => newProblem(name, row, asked));
+    files[`datasets/word-problems/${name}.arrow`] = noise ? noisyFile(name, problems, noise) : cleanFile(problems);
+  }
+  for (const [name, text] of Object.entries(tokenizerFiles())) files[`models/tiny/${name}`] = Buffer.from(text);
+  return files;
+}
+
+function newProblem(file: string, row: number, asked: Set<string>): Problem {
+  const random = stream(SEED, file, row);
+  for (;;) {
+    const problem = makeProblem(random);
+    if (asked.has(problem.question)) continue;
+    asked.add(problem.question);
+    return problem;
+  }
+}
+
+function cleanFile(problems: readonly Problem[]): Uint8Array {
+  const rows = problems.map(({ question, steps, things }) => ({
+    question,
+    answer: solutionTokens(steps, things).join(" "),
+  }));
+  return arrowBytes({ question: "utf8", answer: "utf8" }, rows);
+}
+
+function noisyFile(
+  name: string,
+  problems: readonly Problem[],
+  makeNoise: (random: RandomStream, problem: Problem) => NoisySolution,
+): Uint8Array {
+  const rows = problems.map((problem, row) => {
+    const { tokens, kinds } = makeNoise(stream(SEED, name, row, "noise"), problem);
+    const noiseKind = [...kinds, 0]; // the token that ends the answer is clean
+    return {
+      question: problem.question,
+      answer: tokens.join(" "),
+      noise: noiseKind.map((kind) => (kind > 0 ? 1 : 0)),
+      clean: noiseKind.map((kind) => (kind > 0 ? 0 : 1)),
+      noiseKind,
+    };
+  });
+  const labels = { noise: "list<float32>", clean: "list<float32>", noiseKind: "list<uint8>" } as const;
+  return arrowBytes({ question: "utf8", answer: "utf8", ...labels }, rows);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const root = dirname(dirname(fileURLToPath(import.meta.url)));
+  for (const [path, bytes] of Object.entries(makeCorpus())) {
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    writeFileSync(join(root, path), bytes);
+    console.log(`${path}  ${bytes.byteLength} bytes`);
+  }
+}
