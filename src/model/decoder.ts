@@ -1,0 +1,193 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { embed, linear, rmsNorm, rotary, swiglu } from "../tensor/ops/index.ts";
+import { inverseFrequencies, type DecoderConfig } from "./config.ts";
+import { decoderTensors } from "./weights/index.ts";
+
+/** One trained tensor of a model. */
+export interface Parameter {
+  /** Its name in a Hugging Face checkpoint. */
+  readonly name: string;
+  readonly variable: tf.Variable;
+  /** Whether weight decay applies: not to norms and biases. */
+  readonly decay: boolean;
+  /** Whether it receives gradients; the same as `variable.trainable`, which may be changed between steps. */
+  readonly trainable: boolean;
+}
+
+/** A linear map `x weight^T + bias`, `weight [outputs, inputs]`. */
+export interface Projection {
+  weight: tf.Variable<tf.Rank.R2>;
+  bias?: tf.Variable<tf.Rank.R1>;
+}
+
+/** One transformer block. */
+export interface Layer {
+  attentionGain: tf.Variable<tf.Rank.R1>;
+  q: Projection;
+  k: Projection;
+  v: Projection;
+  o: Projection;
+  feedForwardGain: tf.Variable<tf.Rank.R1>;
+  gate: Projection;
+  up: Projection;
+  down: Projection;
+}
+
+/** The weights of a Llama-family decoder on the current engine. */
+export interface Decoder {
+  readonly config: DecoderConfig;
+  readonly embedding: tf.Variable<tf.Rank.R2>;
+  readonly layers: readonly Layer[];
+  readonly finalGain: tf.Variable<tf.Rank.R1>;
+  /** `[vocabulary, width]`; the embedding itself where the output is tied. */
+  readonly outputEmbedding: tf.Variable<tf.Rank.R2>;
+  /** Every weight once. */
+  readonly parameters: readonly Parameter[];
+  /** Frees all weights. */
+  dispose(): void;
+}
+
+/**
+ * What a layer's tokens attend to: rotated queries `[N, heads * headSize]`, rotated keys and values
+ * `[N, keyValueHeads * headSize]` -> `[N, heads * headSize]`. Packed rows, a cache and eviction differ in this alone.
+ */
+export type AttentionHook = (layer: number, q: tf.Tensor2D, k: tf.Tensor2D, v: tf.Tensor2D) => tf.Tensor2D;
+
+/** Gives the values of one parameter, row-major, as many as `shape` says. */
+export type WeightReader = (name: string, shape: readonly number[]) => Float32Array | Promise<Float32Array>;
+
+/** Puts weights onto the current engine. If reading fails, what was loaded is freed again. */
+export async function createDecoder(config: DecoderConfig, read: WeightReader): Promise<Decoder> {
+  const parameters = new Map<string, Parameter>();
+  const dispose = (): void => parameters.forEach(({ variable }) => variable.dispose());
+  try {
+    for (const [name, shape] of decoderTensors(config)) {
+      const values = await read(name, shape);
+      const variable = tf.tidy(() => tf.variable(tf.tensor(values, shape, "float32")));
+      parameters.set(name, {
+        name,
+        variable,
+        decay: !isGain(name) && !isBias(name),
+        get trainable() {
+          return variable.trainable;
+        },
+      });
+    }
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+  const named = <R extends tf.Rank>(name: string) => parameters.get(name)?.variable as tf.Variable<R> | undefined;
+  const embedding = named<tf.Rank.R2>("model.embed_tokens.weight")!;
+  return {
+    config,
+    embedding,
+    layers: Array.from({ length: config.layers }, (_, layer) => layerOf(layer, named)),
+    finalGain: named<tf.Rank.R1>("model.norm.weight")!,
+    outputEmbedding: named<tf.Rank.R2>("lm_head.weight") ?? embedding,
+    parameters: [...parameters.values()],
+    dispose,
+  };
+}
+
+export function isGain(name: string): boolean {
+  return name.endsWith("norm.weight");
+}
+
+export function isBias(name: string): boolean {
+  return name.endsWith(".bias");
+}
+
+function layerOf(index: number, named: <R extends tf.Rank>(name: string) => tf.Variable<R> | undefined): Layer {
+  const prefix = `model.layers.${index}`;
+  const projection = (name: string): Projection => {
+    const bias = named<tf.Rank.R1>(`${prefix}.${name}.bias`);
+    const weight = named<tf.Rank.R2>(`${prefix}.${name}.weight`)!;
+    return bias === undefined ? { weight } : { weight, bias };
+  };
+  return {
+    attentionGain: named<tf.Rank.R1>(`${prefix}.input_layernorm.weight`)!,
+    q: projection("self_attn.q_proj"),
+    k: projection("self_attn.k_proj"),
+    v: projection("self_attn.v_proj"),
+    o: projection("self_attn.o_proj"),
+    feedForwardGain: named<tf.Rank.R1>(`${prefix}.post_attention_layernorm.weight`)!,
+    gate: projection("mlp.gate_proj"),
+    up: projection("mlp.up_proj"),
+    down: projection("mlp.down_proj"),
+  };
+}
+
+/** The tokens of one pass: `[N]` ids, each with its position in its own text, and what they attend to. */
+export interface DecoderInput {
+  ids: Int32Array;
+  positions: Int32Array;
+  attend: AttentionHook;
+}
+
+/**
+ * Runs the decoder on packed tokens. Returns the normalised last hidden states of the tokens numbered by `rows`,
+ * `[rows.length, width]`, ready for the output projection.
+ */
+export function decode(decoder: Decoder, { ids, positions, attend }: DecoderInput, rows: Int32Array): tf.Tensor2D {
+  return tf.tidy(() => {
+    const context = { config: decoder.config, attend, ...rotaryAngles(positions, decoder.config) };
+    let x = embed(decoder.embedding, ids);
+    decoder.layers.forEach((layer, index) => {
+      const before = x;
+      x = block(layer, index, before, context);
+      before.dispose();
+    });
+    return rmsNorm(embed(x, rows), decoder.finalGain, decoder.config.epsilon);
+  });
+}
+
+interface BlockContext {
+  config: DecoderConfig;
+  attend: AttentionHook;
+  /** Of each token's rotation angles, `[N, headSize / 2]`. */
+  cos: tf.Tensor2D;
+  sin: tf.Tensor2D;
+}
+
+/** One block on `x [N, width]`. Inner results are freed at once, but for those a tape holds on to. */
+function block(layer: Layer, index: number, x: tf.Tensor2D, context: BlockContext): tf.Tensor2D {
+  return tf.tidy(() => {
+    const attended = tf.tidy(() => tf.add<tf.Tensor2D>(x, selfAttention(layer, index, x, context)));
+    return tf.add(attended, feedForward(layer, attended, context));
+  });
+}
+
+function selfAttention(layer: Layer, index: number, x: tf.Tensor2D, context: BlockContext): tf.Tensor2D {
+  const { config, attend, cos, sin } = context;
+  const h = rmsNorm(x, layer.attentionGain, config.epsilon);
+  const q = tf.tidy(() => rotary(project(h, layer.q), cos, sin, config.heads));
+  const k = tf.tidy(() => rotary(project(h, layer.k), cos, sin, config.keyValueHeads));
+  return project(attend(index, q, k, project(h, layer.v)), layer.o);
+}
+
+function feedForward(layer: Layer, x: tf.Tensor2D, { config }: BlockContext): tf.Tensor2D {
+  return tf.tidy(() => {
+    const h = rmsNorm(x, layer.feedForwardGain, config.epsilon);
+    return project(swiglu(project(h, layer.gate), project(h, layer.up)), layer.down);
+  });
+}
+
+function project(x: tf.Tensor2D, { weight, bias }: Projection): tf.Tensor2D {
+  return tf.tidy(() => linear(x, weight, bias));
+}
+
+function rotaryAngles(positions: Int32Array, config: DecoderConfig): { cos: tf.Tensor2D; sin: tf.Tensor2D } {
+  const frequencies = inverseFrequencies(config);
+  const half = frequencies.length;
+  const cos = new Float32Array(positions.length * half);
+  const sin = new Float32Array(positions.length * half);
+  positions.forEach((position, token) =>
+    frequencies.forEach((frequency, pair) => {
+      cos[token * half + pair] = Math.cos(position * frequency);
+      sin[token * half + pair] = Math.sin(position * frequency);
+    }),
+  );
+  const shape: [number, number] = [positions.length, half];
+  return { cos: tf.tensor2d(cos, shape), sin: tf.tensor2d(sin, shape) };
+}

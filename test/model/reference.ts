@@ -1,0 +1,86 @@
+import "@tensorflow/tfjs-backend-cpu";
+import * as tf from "@tensorflow/tfjs-core";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { TokenBatch } from "../../src/contract/index.ts";
+import { createDecoder, type Decoder } from "../../src/model/decoder.ts";
+import { readStored } from "../../src/model/weights/encoding.ts";
+import { openFile } from "../../src/model/weights/file.ts";
+import { openWeights } from "../../src/model/weights/index.ts";
+import { readSafetensorsHeader } from "../../src/model/weights/safetensors.ts";
+
+/** What PyTorch computed; made by `test/fixtures/model/make.py`. Arrays are `[rows][width]`. */
+export interface Reference {
+  lengths: number[];
+  width: number;
+  ids: number[][];
+  response: number[][];
+  weight: number[][];
+  logProb: number[][];
+  entropy: number[][];
+  entropyTop20: number[][];
+  promptAttention: number[][][];
+  logits: number[][];
+  greedy: { prompt: number[]; ids: number[] }[];
+}
+
+export const cases = ["tied", "untied", "llama3"] as const;
+export type Case = (typeof cases)[number];
+
+export function fixture(name: Case, ...file: string[]): string {
+  return join(import.meta.dirname, "../fixtures/model", name, ...file);
+}
+
+export function readReference(name: Case): Reference {
+  return JSON.parse(readFileSync(fixture(name, "reference.json"), "utf8")) as Reference;
+}
+
+/** The fixture's model on TensorFlow.js' own cpu backend. */
+export async function openDecoder(name: Case): Promise<Decoder> {
+  await tf.setBackend("cpu");
+  const weights = await openWeights(fixture(name));
+  try {
+    return await createDecoder(weights.config, weights.read);
+  } finally {
+    await weights.close();
+  }
+}
+
+/** The gradient of `sum(weight * logProb)` on every parameter, by name. */
+export async function readGradients(name: Case): Promise<Map<string, Float32Array>> {
+  const file = await openFile(fixture(name, "gradients.safetensors"));
+  const gradients = new Map<string, Float32Array>();
+  for (const [key, tensor] of await readSafetensorsHeader(file)) gradients.set(key, await readStored(file, tensor));
+  await file.close();
+  return gradients;
+}
+
+/** Rows of token ids as a right-padded batch. */
+export function batchOf(ids: readonly number[][], response: readonly number[][], width = 0): TokenBatch {
+  const rows = ids.length;
+  const padded = Math.max(width, ...ids.map((row) => row.length));
+  const flat = (values: readonly number[][]): number[] =>
+    values.flatMap((row) => Array.from({ length: padded }, (_, t) => row[t] ?? 0));
+  return {
+    rows,
+    width: padded,
+    rowIds: Float64Array.from(ids.keys()),
+    ids: Int32Array.from(flat(ids)),
+    lengths: Int32Array.from(ids, (row) => row.length),
+    response: Uint8Array.from(flat(response)),
+    endOfTurn: new Uint8Array(rows * padded),
+    columns: {},
+  };
+}
+
+/** The fixture's ragged batch, or some of its rows. */
+export function referenceBatch({ ids, lengths, response }: Reference, rows = [...ids.keys()]): TokenBatch {
+  const cut = (values: number[][]): number[][] => rows.map((row) => values[row]!.slice(0, lengths[row]));
+  return batchOf(cut(ids), cut(response));
+}
+
+/** Largest absolute difference. */
+export function distance(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  if (actual.length !== expected.length) throw new Error(`${actual.length} values, expected ${expected.length}`);
+  return Array.from(actual).reduce((most, value, i) => Math.max(most, Math.abs(value - expected[i]!)), 0);
+}
