@@ -2,7 +2,16 @@ import { describe, expect, test } from "@jest/globals";
 import * as tf from "@tensorflow/tfjs-core";
 import { forward } from "../../src/model/forward.ts";
 import { gradientStore } from "../../src/model/gradients.ts";
-import { batchOf, cases, distance, openDecoder, readGradients, readReference, referenceBatch } from "./reference.ts";
+import {
+  batchOf,
+  cases,
+  distance,
+  logitsOf,
+  openDecoder,
+  readGradients,
+  readReference,
+  referenceBatch,
+} from "./reference.ts";
 
 const everything = { entropy: true, entropyTop20: true, promptAttention: { layer: -1 } };
 const names = ["logProb", "entropy", "entropyTop20", "promptAttention"] as const;
@@ -10,6 +19,13 @@ const names = ["logProb", "entropy", "entropyTop20", "promptAttention"] as const
 describe.each(cases)("the %s model", (name) => {
   const reference = readReference(name);
   const batch = referenceBatch(reference);
+
+  test("gives PyTorch's logits", async () => {
+    const decoder = await openDecoder(name);
+    const logits = await logitsOf(decoder, reference.ids[0]!.slice(0, reference.lengths[0]));
+    expect(distance(logits.flat(), reference.logits.flat())).toBeLessThan(1e-5);
+    decoder.dispose();
+  });
 
   test("gives PyTorch's log-probabilities and entropies of every token", async () => {
     const decoder = await openDecoder(name);
@@ -244,7 +260,8 @@ describe("a forward pass", () => {
         await pass.read(names);
       },
       async () => {
-        using _pass = forward(decoder, batch, { gradients: null, ...everything });
+        const pass = forward(decoder, batch, { gradients: null, ...everything });
+        pass[Symbol.dispose]();
         await Promise.resolve();
       },
     ];

@@ -3,11 +3,14 @@ import * as tf from "@tensorflow/tfjs-core";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TokenBatch } from "../../src/contract/index.ts";
-import { createDecoder, type Decoder } from "../../src/model/decoder.ts";
+import { createDecoder, decode, type Decoder, type DecoderInput } from "../../src/model/decoder.ts";
 import { readStored } from "../../src/model/weights/encoding.ts";
 import { openFile } from "../../src/model/weights/file.ts";
 import { openWeights } from "../../src/model/weights/index.ts";
 import { readSafetensorsHeader } from "../../src/model/weights/safetensors.ts";
+import { causalAttention } from "../../src/tensor/ops/index.ts";
+
+tf.enableProdMode(); // without it TensorFlow.js prints advice
 
 /** What PyTorch computed; made by `test/fixtures/model/make.py`. Arrays are `[rows][width]`. */
 export interface Reference {
@@ -44,6 +47,24 @@ export async function openDecoder(name: Case): Promise<Decoder> {
   } finally {
     await weights.close();
   }
+}
+
+/** Logits of every position of one text, `[ids.length][V]`, by the decoder without cache. */
+export async function logitsOf(decoder: Decoder, ids: readonly number[]): Promise<number[][]> {
+  const places = Int32Array.from(ids.keys());
+  const { heads, keyValueHeads } = decoder.config;
+  const starts = Int32Array.of(0, ids.length);
+  const logits = tf.tidy(() => {
+    const input: DecoderInput = {
+      ids: Int32Array.from(ids),
+      positions: places,
+      attend: (_, q, k, v) => causalAttention(q, k, v, { starts, heads, keyValueHeads }).output,
+    };
+    return tf.matMul<tf.Tensor2D>(decode(decoder, input, places), decoder.outputEmbedding, false, true);
+  });
+  const rows = await logits.array();
+  logits.dispose();
+  return rows;
 }
 
 /** The gradient of `sum(weight * logProb)` on every parameter, by name. */

@@ -1,0 +1,78 @@
+import { describe, expect, test } from "@jest/globals";
+import { sampleToken, type Sampling } from "../../../src/model/generation/index.ts";
+import { stream } from "../../../src/random.ts";
+
+/** Logits of known probabilities, the largest not first. */
+const probabilities = [0.1, 0.4, 0.05, 0.3, 0.15];
+const logits = Float32Array.from(probabilities, (p) => Math.log(p) + 3);
+
+/** Shares of each id among many draws. */
+function shares(sampling: Sampling, values = logits, draws = 20_000): number[] {
+  const random = stream("sample", draws);
+  const counts = new Array<number>(values.length).fill(0);
+  for (let i = 0; i < draws; i++) counts[sampleToken(values, sampling, random)]!++;
+  return counts.map((count) => count / draws);
+}
+
+// Standard error of a share: at most sqrt(.25 / 20000) = .0035
+function expectShares(actual: number[], expected: number[]): void {
+  expected.forEach((share, id) => expect(Math.abs(actual[id]! - share)).toBeLessThan(share === 0 ? 1e-12 : 0.015));
+}
+
+describe("sampling", () => {
+  test("draws from the softmax of the logits", () => {
+    expectShares(shares({ temperature: 1 }), probabilities);
+  });
+
+  test("a temperature of one half squares the probabilities", () => {
+    // squares .01 .16 .0025 .09 .0225, sum .285
+    expectShares(
+      shares({ temperature: 0.5 }),
+      [0.01, 0.16, 0.0025, 0.09, 0.0225].map((p) => p / 0.285),
+    );
+  });
+
+  test("a temperature of zero takes the largest, the first of equals", () => {
+    const random = stream("unused");
+    expect(sampleToken(logits, { temperature: 0 }, random)).toBe(1);
+    expect(sampleToken(Float32Array.of(1, 2, 2), { temperature: 0 }, random)).toBe(1);
+    expect(random.next()).toBe(stream("unused").next());
+  });
+
+  test("topK leaves the k largest", () => {
+    // .4 and .3, sum .7
+    expectShares(shares({ temperature: 1, topK: 2 }), [0, 0.4 / 0.7, 0, 0.3 / 0.7, 0]);
+    expectShares(shares({ temperature: 1, topK: 9 }), probabilities);
+    // three equal logits: the lower ids
+    expectShares(shares({ temperature: 1, topK: 2 }, Float32Array.of(0, 1, 1, 1)), [0, 0.5, 0.5, 0]);
+  });
+
+  test("topP leaves the fewest tokens that reach the share", () => {
+    // .4 + .3 = .7 >= .65; .7 < .72 <= .7 + .15
+    expectShares(shares({ temperature: 1, topP: 0.65 }), [0, 0.4 / 0.7, 0, 0.3 / 0.7, 0]);
+    expectShares(shares({ temperature: 1, topP: 0.72 }), [0, 0.4 / 0.85, 0, 0.3 / 0.85, 0.15 / 0.85]);
+    expectShares(shares({ temperature: 1, topP: 0.01 }), [0, 1, 0, 0, 0]);
+    expectShares(shares({ temperature: 1, topP: 1 }), probabilities);
+  });
+
+  test("topP counts shares of what topK left", () => {
+    // of the three largest .4 .3 .15 the shares are .47 .35 .18: .47 + .35 = .82 >= .8, where plain .7 would not do
+    expectShares(shares({ temperature: 1, topK: 3, topP: 0.8 }), [0, 0.4 / 0.7, 0, 0.3 / 0.7, 0]);
+  });
+
+  test("impossible tokens are never drawn", () => {
+    const values = Float32Array.of(-Infinity, 0, -Infinity, 0);
+    for (const options of [{}, { topP: 0.99 }, { topK: 3 }]) {
+      expectShares(
+        shares({ temperature: 2, ...options }, values, 2000),
+        [0, 0.5, 0, 0.5].map((p) => p),
+      );
+    }
+  });
+
+  test("logits that are not numbers are an error", () => {
+    expect(() => sampleToken(Float32Array.of(0, NaN), { temperature: 1 }, stream(0))).toThrow(
+      "token 1 is not a number",
+    );
+  });
+});
