@@ -1,0 +1,48 @@
+/** How well the tokens that a rule dropped agree with labelled noise. Ratios are null where nothing was counted. */
+export interface NoiseGrade {
+  /** Response tokens. */
+  readonly tokens: number;
+  readonly dropped: number;
+  readonly noise: number;
+  /** Dropped tokens that are noise. */
+  readonly hits: number;
+  /** Share of the dropped that is noise; a random choice expects `noise / tokens`. */
+  readonly precision: number | null;
+  /** Share of the noise that was dropped; a random choice expects `dropped / tokens`. */
+  readonly recall: number | null;
+}
+
+/**
+ * Grades dropped tokens against noise labels, both 0/1 per token.
+ *
+ * @param response where given, only tokens with 1 count
+ */
+export function precisionRecall(
+  dropped: ArrayLike<number>,
+  noiseLabels: ArrayLike<number>,
+  response?: ArrayLike<number>,
+): NoiseGrade {
+  if (dropped.length !== noiseLabels.length || (response && response.length !== dropped.length)) {
+    throw new RangeError(`${dropped.length} choices but ${noiseLabels.length} labels of noise.`);
+  }
+  let [tokens, drops, noise, hits] = [0, 0, 0, 0];
+  for (let i = 0; i < dropped.length; i++) {
+    if (response && !response[i]) continue;
+    tokens++;
+    if (dropped[i]) drops++;
+    if (noiseLabels[i]) noise++;
+    if (dropped[i] && noiseLabels[i]) hits++;
+  }
+  return gradeOf({ tokens, dropped: drops, noise, hits });
+}
+
+/** The grade of several batches together. */
+export function combineGrades(grades: readonly NoiseGrade[]): NoiseGrade {
+  const total = (key: "tokens" | "dropped" | "noise" | "hits") => grades.reduce((sum, grade) => sum + grade[key], 0);
+  return gradeOf({ tokens: total("tokens"), dropped: total("dropped"), noise: total("noise"), hits: total("hits") });
+}
+
+function gradeOf(counts: Pick<NoiseGrade, "tokens" | "dropped" | "noise" | "hits">): NoiseGrade {
+  const { hits, dropped, noise } = counts;
+  return { ...counts, precision: dropped > 0 ? hits / dropped : null, recall: noise > 0 ? hits / noise : null };
+}

@@ -1,0 +1,79 @@
+import type { TokenRule } from "../contract/index.ts";
+import { datasetWeights } from "./datasetWeights.ts";
+import { dft } from "./dft.ts";
+import { full } from "./full.ts";
+import { lossTop } from "./lossTop.ts";
+import { random } from "./random.ts";
+import { rho1 } from "./rho1.ts";
+import { chooserSchema, divideBySchema, type JsonSchema, scopeSchema, ssTokenSchema } from "./schema.ts";
+import { ssToken } from "./ssToken.ts";
+import { type Preset, ssTokenPresets } from "./ssTokenOptions.ts";
+
+/** What is known of a rule without running it. */
+export interface CatalogueEntry {
+  /** One sentence. */
+  readonly summary: string;
+  /** The weight or score of token i. */
+  readonly formula: string;
+  /** Link to the paper, where there is one. */
+  readonly paper?: string;
+  /** JSON Schema of each option. */
+  readonly options: Readonly<Record<string, JsonSchema>>;
+  /** Option values by preset, for rules whose paper and program differ. The default preset is `recommended`. */
+  readonly presets?: Readonly<Record<Preset, object>>;
+  /** Makes the rule of options that fit `options` (and a `preset`, where there are presets). */
+  create(options: object): TokenRule;
+}
+
+/** Every built-in rule by the name it has in a config. */
+export const catalogue: Readonly<Record<string, CatalogueEntry>> = {
+  full: {
+    summary: "Every response token counts the same.",
+    formula: "w(i) = 1",
+    options: { divideBy: divideBySchema("kept") },
+    create: full,
+  },
+  random: {
+    summary: "Trains a random share of each response: the control at the same share.",
+    formula: "keep the top rho of u(i), uniform, within each response",
+    options: chooserSchema,
+    create: random,
+  },
+  "loss-top": {
+    summary: "Trains the tokens with the highest loss.",
+    formula: "keep the top rho of L(i)",
+    options: { ...chooserSchema, scope: scopeSchema("response") },
+    create: lossTop,
+  },
+  sstoken: {
+    summary: "Trains the tokens on which the model has improved over an earlier state and that attend to the prompt.",
+    formula: "keep the top rho of gamma * minmax(L_history(i) - L(i)) + (1 - gamma) * Attn(i), within each response",
+    paper: "https://arxiv.org/abs/2510.18250",
+    options: ssTokenSchema,
+    presets: ssTokenPresets,
+    create: ssToken,
+  },
+  rho1: {
+    summary: "Trains the tokens that a reference model finds easier than the model in training does.",
+    formula: "keep the top rho of L(i) - L_reference(i), over the optimizer step",
+    paper: "https://arxiv.org/abs/2404.07965",
+    options: { ...chooserSchema, scope: scopeSchema("step") },
+    create: rho1,
+  },
+  dft: {
+    summary: "Weighs each token by its own probability, which tames the gradient of unlikely tokens.",
+    formula: "w(i) = sg(p(i)) = exp(-L(i)), divided by the number of response tokens",
+    paper: "https://arxiv.org/abs/2508.05629",
+    options: {},
+    create: dft,
+  },
+  "dataset-weights": {
+    summary: "Takes each token's weight from a column of the dataset.",
+    formula: "w(i) = column(i), negative allowed, divided by the number of response tokens",
+    options: {
+      column: { type: "string", minLength: 1, default: "token_weights", description: "Name of the per-token column." },
+      divideBy: divideBySchema("response"),
+    },
+    create: datasetWeights,
+  },
+};

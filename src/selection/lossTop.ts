@@ -1,0 +1,21 @@
+/**
+ * The tokens that the model finds hardest, the hard cousin of the focal loss (https://arxiv.org/abs/1708.02002).
+ *
+ *     keep the top rho of L(i) = -log p(x_i | x_<i)
+ *
+ * Noise is hard as well, so expect it to be kept.
+ */
+import type { RankingScope } from "../contract/index.ts";
+import { type ChoosingRule, keepTop } from "../ranking/index.ts";
+import { type ChooserOptions, chooserDefaults } from "./chooser.ts";
+
+export interface LossTopOptions extends ChooserOptions {
+  /** Default `response`. */
+  readonly scope?: RankingScope;
+}
+
+/** Weight 1 on the share of tokens with the highest loss, 0 elsewhere, `[rows * width]`. */
+export function lossTop(options: LossTopOptions = {}): ChoosingRule<"nll"> {
+  const { divideBy, ...budget } = { ...chooserDefaults, ...options };
+  return keepTop({ name: "loss-top", needs: ["nll"], score: (tokens) => tokens.signals.nll }, budget, { divideBy });
+}

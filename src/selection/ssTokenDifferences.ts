@@ -1,0 +1,105 @@
+/** One point on which a paper, its authors' program and this library do not agree, or on which one is silent. */
+export interface Difference {
+  readonly what: string;
+  readonly paper: string;
+  readonly released: string;
+  /** Under the preset `recommended`. */
+  readonly ours: string;
+  /** The option that switches it, where there is one. */
+  readonly option?: string;
+  readonly source: string;
+}
+
+const article = "https://arxiv.org/abs/2510.18250";
+const program = "the program released with it";
+
+/** What the presets `paper`, `released` and `recommended` differ in, and what none of them can switch. */
+export const ssTokenDifferences: readonly Difference[] = [
+  {
+    what: "what the kept losses are divided by",
+    paper: "each response by ratio x its length, then the mean of responses (sequenceBudget)",
+    released: "the kept tokens of each micro-batch, then the mean of micro-batches (microBatch)",
+    ours: "the kept tokens of the whole optimizer step (kept), so that splitting a batch changes nothing",
+    option: "divideBy",
+    source: `${article}, training objective; ${program}: loss of the training step`,
+  },
+  {
+    what: "first part of the training",
+    paper: "gamma applies from the first step",
+    released: "gamma is 0, attention alone, for the first 10,000 samples",
+    ours: "gamma applies from the first step, but see the range of REL below",
+    option: "warmup.samples",
+    source: program,
+  },
+  {
+    what: "a response whose REL is all but equal",
+    paper: "min-max scaling stretches it to [0, 1], rounding noise included",
+    released: "the same",
+    ours: "below a raw range of 1e-4 attention alone decides",
+    option: "minimumRange",
+    source: "this library: with the base as history, REL is rounding noise at the start",
+  },
+  {
+    what: "the token that ends a turn",
+    paper: "competes like any other",
+    released: "the same",
+    ours: "takes a place of the budget first, so that the model learns to stop",
+    option: "keepEndOfTurn",
+    source: "this library",
+  },
+  {
+    what: "tokens that the model has been losing",
+    paper: "dropped, for as long as their REL stays low",
+    released: "the same",
+    ours: "the same, unless keepBelow is set: then tokens with REL below -keepBelow are kept as well",
+    option: "keepBelow",
+    source: "this library",
+  },
+  {
+    what: "rounding of ratio x tokens",
+    paper: "up",
+    released: "up",
+    ours: "up, guarded against float64 (0.55 of 100 is 55, not 56)",
+    option: "rounding",
+    source: `${article}, selection; ${program}`,
+  },
+  {
+    what: "history model",
+    paper: "an earlier state; the base model in the experiments, a moving average brought no gain",
+    released: "losses of the base model, computed once in evaluation mode and looked up by row",
+    ours: "as released, kept as a cached column; ema and none on request",
+    option: "history.source",
+    source: `${article}, history model; ${program}`,
+  },
+  {
+    what: "current losses",
+    paper: "of the model in training",
+    released: "of the training forward itself, dropout on",
+    ours: "of the training forward itself",
+    source: program,
+  },
+  {
+    what: "order of the data",
+    paper: "not said",
+    released: "not shuffled",
+    ours: "shuffled by seed; data.shuffle: false for the file's order",
+    source: program,
+  },
+  {
+    what: "what counts as prompt",
+    paper: "the prompt of a single turn",
+    released: "as many leading tokens as labels are ignored, wrong for several turns",
+    ours: "every earlier token that is not a response token; the same for a single turn",
+    source: "this library",
+  },
+];
+
+/** What one should know before trusting a run. */
+export const ssTokenNotes: readonly string[] = [
+  "It feeds on itself: kept tokens improve and are kept again, dropped ones get worse and stay dropped. With large " +
+    "steps it can lock on to whatever is learnt fastest, noise included. Small steps, ratio 0.8 or more, gamma below " +
+    "1 and warmup.samples soften this; watch the loss of all tokens beside that of the kept ones.",
+  "Until the model has moved away from its history, REL means nothing: relRange in metrics.jsonl says when it does.",
+  "Always compare with full and with random at the same ratio and seed, and call a difference a gain only after a " +
+    "paired test over several seeds.",
+];

@@ -1,0 +1,136 @@
+import type { Divisor, TokenRule } from "../contract/index.ts";
+import { UserError } from "../errors.ts";
+
+/** One micro-batch of an optimizer step, arrays row-major `[rows * width]`. */
+export interface WeightedBatch {
+  readonly rows: number;
+  readonly width: number;
+  readonly response: Uint8Array;
+  /** 0 = not trained; may be negative. Must be 0 where `response` is 0. */
+  readonly weights: Float32Array;
+}
+
+/** What of a rule the reduction depends on. */
+export type Reducer = Pick<TokenRule, "divideBy" | "ratio">;
+
+/**
+ * A micro-batch's part of the step's loss, `sum(share * nll) / mass of the step`.
+ * `share` and `mass` depend on this micro-batch alone, so a trainer may run backward with `-share` at once
+ * and divide the gradient by the summed mass at the end of the step.
+ */
+export interface BatchShare {
+  /** `[rows * width]`. */
+  readonly share: Float32Array;
+  readonly mass: number;
+  /** Tokens whose weight is not 0. */
+  readonly kept: number;
+  /** Response tokens. */
+  readonly eligible: number;
+  readonly weightSum: number;
+}
+
+/** Totals of one optimizer step. */
+export type StepTotals = Omit<BatchShare, "share"> & {
+  /** No token was left to train on: the step has no gradient and must not update the model. */
+  readonly empty: boolean;
+};
+
+/**
+ * The micro-batch's share under each divisor (see `Divisor`):
+ *
+ * | divisor | share of token i | mass |
+ * |---|---|---|
+ * | kept, response, weights | w | kept tokens, response tokens, sum of w |
+ * | sequence | w / kept tokens of its row | rows with a kept token |
+ * | sequenceBudget | w / (ratio x response tokens of its row) | rows with a response |
+ * | microBatch | w / kept tokens of its micro-batch | 1, or 0 without a kept token |
+ *
+ * All but `microBatch` give one loss however the step is split into micro-batches.
+ */
+export function batchShare(batch: WeightedBatch, { divideBy, ratio }: Reducer): BatchShare {
+  const { rows, width, response, weights } = batch;
+  const share = Float32Array.from(weights);
+  let [mass, kept, eligible, weightSum] = [0, 0, 0, 0];
+  for (let b = 0; b < rows; b++) {
+    let [rowKept, rowEligible] = [0, 0];
+    for (let i = b * width; i < (b + 1) * width; i++) {
+      if (response[i]) rowEligible++;
+      if (weights[i] !== 0) rowKept++;
+      weightSum += weights[i]!;
+    }
+    kept += rowKept;
+    eligible += rowEligible;
+    const divisor = rowDivisor(divideBy, ratio, rowKept, rowEligible);
+    if (divisor === 0) continue;
+    mass += divideBy === "sequence" || divideBy === "sequenceBudget" ? 1 : 0;
+    for (let i = b * width; i < (b + 1) * width; i++) share[i]! /= divisor;
+  }
+  if (divideBy === "kept") mass = kept;
+  if (divideBy === "response") mass = eligible;
+  if (divideBy === "weights") mass = weightSum;
+  if (divideBy === "microBatch" && kept > 0) {
+    mass = 1;
+    share.forEach((w, i) => (share[i] = w / kept));
+  }
+  return { share, mass, kept, eligible, weightSum };
+}
+
+/** What a row's weights are divided by before rows are added; 0 = the row has no part in the loss. */
+function rowDivisor(divideBy: Divisor, ratio: number | undefined, kept: number, eligible: number): number {
+  if (divideBy === "sequence") return kept;
+  if (divideBy !== "sequenceBudget") return 1;
+  if (ratio === undefined)
+    throw new UserError("divideBy sequenceBudget needs a rule with a ratio.", { fix: "Use sequence or kept." });
+  return ratio * eligible;
+}
+
+/**
+ * Adds up the micro-batches of one optimizer step.
+ *
+ * @throws UserError when `divideBy` is `weights` and the weights of the step sum to 0 or less
+ */
+export function stepTotals(parts: readonly Omit<BatchShare, "share">[], { divideBy }: Reducer): StepTotals {
+  const total = (key: "mass" | "kept" | "eligible" | "weightSum") => parts.reduce((sum, part) => sum + part[key], 0);
+  const [mass, kept, weightSum] = [total("mass"), total("kept"), total("weightSum")];
+  if (divideBy === "weights" && kept > 0 && !(weightSum > 0)) {
+    throw new UserError(`The token weights of a step sum to ${weightSum}, which a loss cannot be divided by.`, {
+      where: "divideBy weights",
+      fix: "Divide by response instead, which suits negative weights.",
+    });
+  }
+  return { mass, kept, eligible: total("eligible"), weightSum, empty: kept === 0 };
+}
+
+/** The loss of one optimizer step and its gradient on every log-probability. */
+export interface StepLoss extends StepTotals {
+  /** Nats; 0 when `empty`. */
+  readonly loss: number;
+  /** Mean over all response tokens, whatever their weight; 0 without any. */
+  readonly lossAllTokens: number;
+  /** Per micro-batch `[rows * width]`: `-w / denominator`, all 0 when `empty`. */
+  readonly dLogProb: Float32Array[];
+}
+
+/**
+ * The one reducer: loss and gradient of a whole optimizer step, given its micro-batches with their weights and
+ * per-token losses. Losses are read only where they count, so those of padding may be anything.
+ */
+export function stepLoss(batches: readonly (WeightedBatch & { nll: Float32Array })[], reducer: Reducer): StepLoss {
+  const parts = batches.map((batch) => batchShare(batch, reducer));
+  const totals = stepTotals(parts, reducer);
+  let [sum, sumAll] = [0, 0];
+  const dLogProb = parts.map(({ share }, m) => {
+    const { nll, response } = batches[m]!;
+    for (let i = 0; i < share.length; i++) {
+      if (share[i] !== 0) sum += share[i]! * nll[i]!;
+      if (response[i]) sumAll += nll[i]!;
+    }
+    return share.map((s) => (totals.empty || s === 0 ? 0 : -s / totals.mass));
+  });
+  return {
+    ...totals,
+    loss: totals.empty ? 0 : sum / totals.mass,
+    lossAllTokens: totals.eligible > 0 ? sumAll / totals.eligible : 0,
+    dLogProb,
+  };
+}

@@ -1,0 +1,71 @@
+import type { RuleContext, Signal, TokenRule, Tokens } from "../contract/index.ts";
+import { UserError } from "../errors.ts";
+import { checkedWeights } from "../selection/index.ts";
+
+/**
+ * The weights of every micro-batch of one optimizer step, each `[rows * width]` of its own batch, and the rule's
+ * metrics over the step. A rule sees the whole step as one batch, so that ranking over a step, random draws and
+ * metrics do not depend on how the step was split.
+ *
+ * @throws UserError for unusable weights, or a rule that ranks over the whole dataset
+ */
+export function weighStep<S extends Signal>(
+  rule: TokenRule<S>,
+  batches: readonly Tokens<S>[],
+  context: RuleContext,
+): { weights: Float32Array[]; metrics: Record<string, number> } {
+  if (rule.scope === "dataset") {
+    throw new UserError("A rule that ranks over the whole dataset cannot run inside a training step.", {
+      where: rule.name,
+      fix: "Write its weights with `tokensift score`, then train on that column with dataset-weights.",
+    });
+  }
+  const step = joinTokens(batches, rule.needs);
+  const weights = checkedWeights(rule, step, context);
+  const metrics = rule.metrics?.(step, weights, context) ?? {};
+  let row = 0;
+  const parts = batches.map(({ rows, width }) => {
+    const part = new Float32Array(rows * width);
+    for (let b = 0; b < rows; b++, row++) {
+      part.set(weights.subarray(row * step.width, row * step.width + width), b * width);
+    }
+    return part;
+  });
+  return { weights: parts, metrics };
+}
+
+/** Batches below each other as one, padded on the right to the widest; of the signals, `needs` alone. */
+export function joinTokens<S extends Signal>(batches: readonly Tokens<S>[], needs: readonly S[]): Tokens<S> {
+  if (batches.length === 1) return batches[0]!;
+  const rows = batches.reduce((sum, batch) => sum + batch.rows, 0);
+  const width = Math.max(0, ...batches.map((batch) => batch.width));
+  const place = <A extends Uint8Array | Float32Array>(into: A, arrays: A[]): A => {
+    let row = 0;
+    arrays.forEach((array, m) => {
+      const { rows: count, width: from } = batches[m]!;
+      for (let b = 0; b < count; b++, row++) into.set(array.subarray(b * from, (b + 1) * from), row * width);
+    });
+    return into;
+  };
+  const signal = (name: S): [S, Float32Array] => [
+    name,
+    place(
+      new Float32Array(rows * width),
+      batches.map((batch) => batch.signals[name]),
+    ),
+  ];
+  return {
+    rows,
+    width,
+    rowIds: Float64Array.from(batches.flatMap((batch) => [...batch.rowIds])),
+    response: place(
+      new Uint8Array(rows * width),
+      batches.map((batch) => batch.response),
+    ),
+    endOfTurn: place(
+      new Uint8Array(rows * width),
+      batches.map((batch) => batch.endOfTurn),
+    ),
+    signals: Object.fromEntries(needs.map(signal)) as { [K in S]: Float32Array },
+  };
+}
