@@ -1,0 +1,126 @@
+import { MathBackendCPU } from "@tensorflow/tfjs-backend-cpu";
+import * as tf from "@tensorflow/tfjs-core";
+import type { Machine } from "./machine.ts";
+
+/** The engine's name among TensorFlow.js' backends. */
+export const BACKEND = "tokensift-cpu";
+
+type Values = tf.backend_util.BackendValues;
+
+/** What TensorFlow.js' cpu backend keeps of a tensor, and where its values lie in the arena, if they do. */
+interface Entry {
+  values?: Values;
+  dtype: tf.DataType;
+  refCount: number;
+  complexTensorInfos?: { real: tf.TensorInfo; imag: tf.TensorInfo };
+  offset?: number;
+}
+
+/** A tensor whose values lie in the arena. */
+export interface Placed extends tf.TensorInfo {
+  offset: number;
+}
+
+/**
+ * TensorFlow.js' cpu backend with values in the arena. Its own kernels run on ours too: they see the values as typed
+ * arrays, and what they return stays an ordinary array until one of our kernels asks where it lies.
+ */
+export class CpuBackend extends MathBackendCPU {
+  readonly machine: Machine;
+
+  constructor(machine: Machine) {
+    super();
+    this.machine = machine;
+  }
+
+  /** Called with values from JavaScript: copied into the arena, so later changes to the array do not reach the tensor. */
+  override write(values: Values, _shape: number[], dtype: tf.DataType): object {
+    const dataId = {};
+    this.move(dataId, values, _shape, dtype, 1);
+    return dataId;
+  }
+
+  override move(dataId: object, values: Values, _shape: number[], dtype: tf.DataType, refCount: number): void {
+    const entry: Entry = { values, dtype, refCount };
+    this.data.set(dataId, entry);
+    if (isNumeric(dtype) && values !== undefined && values !== null) this.place(entry);
+  }
+
+  /** Called by kernels with their results: kept as they are. Views of the arena are copied, their block has an owner. */
+  override makeTensorInfo(shape: number[], dtype: tf.DataType, values?: Values | string[]): tf.TensorInfo {
+    if (!isNumeric(dtype) || values === undefined || values === null) return super.makeTensorInfo(shape, dtype, values);
+    const dataId = {};
+    const shared = ArrayBuffer.isView(values) && values.buffer instanceof SharedArrayBuffer;
+    this.data.set(dataId, { values: shared ? values.slice() : (values as Values), dtype, refCount: 1 });
+    return { dataId, shape, dtype };
+  }
+
+  /** A copy: what is read stays good when the tensor is disposed of. */
+  override readSync(dataId: object): Values {
+    const entry = this.data.get(dataId) as Entry;
+    return entry.offset === undefined ? super.readSync(dataId) : (entry.values as Float32Array).slice();
+  }
+
+  override disposeData(dataId: object, force = false): boolean {
+    if (!this.data.has(dataId)) return true;
+    const { offset } = this.data.get(dataId) as Entry;
+    const released = super.disposeData(dataId, force);
+    if (released && offset !== undefined) this.machine.arena.free(offset);
+    return released;
+  }
+
+  override memory(): { unreliable: boolean; reasons: string[] } {
+    return { unreliable: false, reasons: [] };
+  }
+
+  override dispose(): void {
+    this.machine.dispose();
+  }
+
+  /** A new tensor with arbitrary values, for a kernel to fill. */
+  empty(shape: number[], dtype: "float32" | "int32" | "bool" = "float32"): Placed {
+    const length = tf.util.sizeFromShape(shape);
+    const offset = this.machine.arena.allocate(length * bytesOf(dtype));
+    const dataId = {};
+    const entry: Entry = { values: this.view(offset, length, dtype), dtype, refCount: 1, offset };
+    this.data.set(dataId, entry);
+    return { dataId, shape, dtype, offset };
+  }
+
+  /** Where the tensor's values lie; they are moved into the arena now if they were not. */
+  offsetOf(tensor: tf.TensorInfo): number {
+    const entry = this.data.get(tensor.dataId) as Entry;
+    return entry.offset ?? this.place(entry);
+  }
+
+  /** The values as a view of the arena, good until the tensor is disposed of. */
+  valuesOf(tensor: tf.TensorInfo): Float32Array | Int32Array | Uint8Array {
+    this.offsetOf(tensor);
+    return (this.data.get(tensor.dataId) as Entry).values as Float32Array;
+  }
+
+  private place(entry: Entry): number {
+    const { length } = entry.values!;
+    const dtype = entry.dtype as "float32" | "int32" | "bool";
+    const offset = this.machine.arena.allocate(length * bytesOf(dtype));
+    const view = this.view(offset, length, dtype);
+    view.set(entry.values as Float32Array);
+    entry.values = view;
+    entry.offset = offset;
+    return offset;
+  }
+
+  private view(offset: number, length: number, dtype: "float32" | "int32" | "bool") {
+    const { arena } = this.machine;
+    if (dtype === "float32") return arena.float32(offset, length);
+    return dtype === "int32" ? arena.int32(offset, length) : arena.uint8(offset, length);
+  }
+}
+
+function isNumeric(dtype: tf.DataType): dtype is "float32" | "int32" | "bool" {
+  return dtype === "float32" || dtype === "int32" || dtype === "bool";
+}
+
+function bytesOf(dtype: "float32" | "int32" | "bool"): number {
+  return dtype === "bool" ? 1 : 4;
+}

@@ -1,0 +1,275 @@
+// Causal attention on packed rows, one (row, head) at a time: query blocks against the keys up to the block's end, so
+// that masked blocks are never computed and no more than one block of scores exists per thread.
+import { maxOf, scale, exponentials } from "./reduce";
+import { exp, get, loadPart, log1, madd, put, splat, storePart, sumLanes } from "./simd";
+
+/** `C = op(A) op(B) + beta C`, dense, by the engine's matrix product. */
+// @ts-ignore: decorator
+@external("env", "product")
+declare function product(transA: i32, transB: i32, M: i32, N: i32, K: i32, a: usize, b: usize, beta: f32, c: usize): void;
+
+/** Queries in a block. */
+const BLOCK: i32 = 128;
+
+/** Which thread this instance runs on: picks its share of the scratch space. */
+let rank: i32 = 0;
+export function setRank(value: i32): void {
+  rank = value;
+}
+
+/** Scratch one thread needs for rows of up to `T` tokens and heads of `d`, in floats. */
+export function attentionScratch(T: i32, d: i32): i32 {
+  return 4 * T * d + 3 * BLOCK * d + 2 * BLOCK * T + BLOCK;
+}
+
+/** `count` rows of `d` floats out of a matrix with rows of `width` floats. */
+function pack(x: usize, width: i32, d: i32, count: i32, out: usize): void {
+  const bytes = <usize>d * 4;
+  for (let i = 0; i < count; i++) memory.copy(out + <usize>i * bytes, x + <usize>i * width * 4, bytes);
+}
+
+function unpack(x: usize, d: i32, count: i32, out: usize, width: i32): void {
+  const bytes = <usize>d * 4;
+  for (let i = 0; i < count; i++) memory.copy(out + <usize>i * width * 4, x + <usize>i * bytes, bytes);
+}
+
+function dot(p: usize, q: usize, n: i32): f32 {
+  const whole = <usize>(n & ~3) * 4;
+  const rest = <usize>(n & 3);
+  let sum = splat(0);
+  for (let j: usize = 0; j < whole; j += 16) sum = madd(get(p + j), get(q + j), sum);
+  if (rest) sum = madd(loadPart(p + whole, rest), loadPart(q + whole, rest), sum);
+  return sumLanes(sum);
+}
+
+/**
+ * Tasks `row * heads + head`. q [N, heads d], k and v [N, keyHeads d] -> output [N, heads d], logSumExp [N, heads];
+ * where `promptKeys` (floats 0 and 1, [N]) is not 0 also mass [heads, N], the weight on prompt keys.
+ */
+export function attention(
+  q: usize,
+  k: usize,
+  v: usize,
+  output: usize,
+  logSumExp: usize,
+  promptKeys: usize,
+  mass: usize,
+  starts: usize,
+  N: i32,
+  heads: i32,
+  keyHeads: i32,
+  d: i32,
+  scratch: usize,
+  scratchFloats: i32,
+  from: i32,
+  to: i32,
+): void {
+  const factor: f32 = 1 / sqrt<f32>(<f32>d);
+  const width = heads * d;
+  const keyWidth = keyHeads * d;
+  for (let task = from; task < to; task++) {
+    const row = task / heads;
+    const head = task % heads;
+    const first = load<i32>(starts + <usize>row * 4);
+    const T = load<i32>(starts + <usize>row * 4 + 4) - first;
+    const keysAt = (<usize>first * keyWidth + (head / (heads / keyHeads)) * d) * 4;
+    const K = scratch + <usize>rank * scratchFloats * 4;
+    const V = K + <usize>T * d * 4;
+    const Q = V + <usize>T * d * 4;
+    const O = Q + <usize>BLOCK * d * 4;
+    const S = O + <usize>BLOCK * d * 4;
+    const inverses = S + <usize>BLOCK * T * 4;
+    pack(k + keysAt, keyWidth, d, T, K);
+    pack(v + keysAt, keyWidth, d, T, V);
+    for (let q0 = 0; q0 < T; q0 += BLOCK) {
+      const queries = min(BLOCK, T - q0);
+      const keys = q0 + queries;
+      const at = (<usize>(first + q0) * width + head * d) * 4;
+      pack(q + at, width, d, queries, Q);
+      product(0, 1, queries, keys, d, Q, K, 0, S);
+      for (let i = 0; i < queries; i++) {
+        const p = S + <usize>i * keys * 4;
+        const seen = q0 + i + 1;
+        const largest = maxOf(p, seen);
+        const sum = exponentials(p, seen, factor, largest);
+        const inverse = <f32>(1 / sum);
+        store<f32>(inverses + <usize>i * 4, inverse);
+        memory.fill(p + <usize>seen * 4, 0, <usize>(keys - seen) * 4);
+        const token = <usize>(first + q0 + i);
+        store<f32>(logSumExp + (token * heads + head) * 4, largest * factor + log1(<f32>sum));
+        if (promptKeys) {
+          const prompt = dot(p, promptKeys + <usize>first * 4, seen);
+          store<f32>(mass + (<usize>head * N + token) * 4, prompt * inverse);
+        }
+      }
+      product(0, 0, queries, d, keys, S, V, 0, O);
+      for (let i = 0; i < queries; i++) scale(O + <usize>i * d * 4, d, load<f32>(inverses + <usize>i * 4));
+      unpack(O, d, queries, output + at, width);
+    }
+  }
+}
+
+/** `p <- e^(factor p - logSumExp)` for the keys seen, 0 for the others: the softmax again, from its statistic. */
+function weights(p: usize, seen: i32, keys: i32, factor: f32, logSumExp: f32): void {
+  const whole = <usize>(seen & ~3) * 4;
+  const rest = <usize>(seen & 3);
+  const scale = splat(factor);
+  const shift = splat(-logSumExp);
+  for (let j: usize = 0; j < whole; j += 16) put(p + j, exp(madd(get(p + j), scale, shift)));
+  if (rest) storePart(p + whole, exp(madd(loadPart(p + whole, rest), scale, shift)), rest);
+  memory.fill(p + <usize>seen * 4, 0, <usize>(keys - seen) * 4);
+}
+
+/** `dP <- P (dP - delta) factor`. */
+function scoreGradient(P: usize, dP: usize, n: i32, delta: f32, factor: f32): void {
+  const whole = <usize>(n & ~3) * 4;
+  const rest = <usize>(n & 3);
+  const shift = splat(delta);
+  const scale = splat(factor);
+  for (let j: usize = 0; j < whole; j += 16) {
+    put(dP + j, f32x4.mul(f32x4.mul(get(P + j), f32x4.sub(get(dP + j), shift)), scale));
+  }
+  if (rest) {
+    const difference = f32x4.sub(loadPart(dP + whole, rest), shift);
+    storePart(dP + whole, f32x4.mul(f32x4.mul(loadPart(P + whole, rest), difference), scale), rest);
+  }
+}
+
+/**
+ * Tasks `row * keyHeads + key head`, each with all query heads that read the key head, so that dk and dv have one
+ * writer. The last query block goes first: it sees every key, writes all of dk and dv, and the others add to it.
+ */
+export function attentionGradient(
+  q: usize,
+  k: usize,
+  v: usize,
+  output: usize,
+  logSumExp: usize,
+  dy: usize,
+  dq: usize,
+  dk: usize,
+  dv: usize,
+  starts: usize,
+  heads: i32,
+  keyHeads: i32,
+  d: i32,
+  scratch: usize,
+  scratchFloats: i32,
+  from: i32,
+  to: i32,
+): void {
+  const factor: f32 = 1 / sqrt<f32>(<f32>d);
+  const width = heads * d;
+  const keyWidth = keyHeads * d;
+  const share = heads / keyHeads;
+  for (let task = from; task < to; task++) {
+    const row = task / keyHeads;
+    const keyHead = task % keyHeads;
+    const first = load<i32>(starts + <usize>row * 4);
+    const T = load<i32>(starts + <usize>row * 4 + 4) - first;
+    if (T == 0) continue;
+    const keysAt = (<usize>first * keyWidth + keyHead * d) * 4;
+    const side = <usize>T * d * 4;
+    const K = scratch + <usize>rank * scratchFloats * 4;
+    const V = K + side;
+    const dK = V + side;
+    const dV = dK + side;
+    const Q = dV + side;
+    const dO = Q + <usize>BLOCK * d * 4;
+    const dQ = dO + <usize>BLOCK * d * 4;
+    const P = dQ + <usize>BLOCK * d * 4;
+    const dP = P + <usize>BLOCK * T * 4;
+    pack(k + keysAt, keyWidth, d, T, K);
+    pack(v + keysAt, keyWidth, d, T, V);
+    let kept: f32 = 0;
+    for (let head = keyHead * share; head < (keyHead + 1) * share; head++) {
+      for (let q0 = ((T - 1) / BLOCK) * BLOCK; q0 >= 0; q0 -= BLOCK) {
+        const queries = min(BLOCK, T - q0);
+        const keys = q0 + queries;
+        const at = (<usize>(first + q0) * width + head * d) * 4;
+        pack(q + at, width, d, queries, Q);
+        pack(dy + at, width, d, queries, dO);
+        product(0, 1, queries, keys, d, Q, K, 0, P);
+        for (let i = 0; i < queries; i++) {
+          const statistic = load<f32>(logSumExp + (<usize>(first + q0 + i) * heads + head) * 4);
+          weights(P + <usize>i * keys * 4, q0 + i + 1, keys, factor, statistic);
+        }
+        product(1, 0, keys, d, queries, P, dO, kept, dV);
+        product(0, 1, queries, keys, d, dO, V, 0, dP);
+        for (let i = 0; i < queries; i++) {
+          const delta = dot(dO + <usize>i * d * 4, output + at + <usize>i * width * 4, d);
+          scoreGradient(P + <usize>i * keys * 4, dP + <usize>i * keys * 4, keys, delta, factor);
+        }
+        product(0, 0, queries, d, keys, dP, K, 0, dQ);
+        product(1, 0, keys, d, queries, dP, Q, kept, dK);
+        unpack(dQ, d, queries, dq + at, width);
+        kept = 1;
+      }
+    }
+    unpack(dK, d, T, dk + keysAt, keyWidth);
+    unpack(dV, d, T, dv + keysAt, keyWidth);
+  }
+}
+
+/** `out[i] = mean over heads of mass[h, i]`, in the order of the heads. */
+export function meanOverHeads(mass: usize, out: usize, N: i32, heads: i32, from: i32, to: i32): void {
+  for (let i = from; i < to; i++) {
+    let sum: f32 = 0;
+    for (let h = 0; h < heads; h++) sum += load<f32>(mass + (<usize>h * N + i) * 4);
+    store<f32>(out + <usize>i * 4, sum / <f32>heads);
+  }
+}
+
+/**
+ * One query per row over the first `lengths[row]` entries of the row's cache [capacity, keyHeads d].
+ * Tasks `row * keyHeads + key head`; scratch holds `capacity` floats per thread.
+ */
+export function cachedAttention(
+  q: usize,
+  keys: usize,
+  values: usize,
+  output: usize,
+  lengths: usize,
+  capacity: i32,
+  heads: i32,
+  keyHeads: i32,
+  d: i32,
+  scratch: usize,
+  from: i32,
+  to: i32,
+): void {
+  const factor: f32 = 1 / sqrt<f32>(<f32>d);
+  const pitch = <usize>keyHeads * d * 4;
+  const share = heads / keyHeads;
+  const scores = scratch + <usize>rank * capacity * 4;
+  for (let task = from; task < to; task++) {
+    const row = task / keyHeads;
+    const keyHead = task % keyHeads;
+    const length = load<i32>(lengths + <usize>row * 4);
+    const at = <usize>row * capacity * pitch + <usize>keyHead * d * 4;
+    for (let head = keyHead * share; head < (keyHead + 1) * share; head++) {
+      const place = (<usize>row * heads + head) * d * 4;
+      for (let j = 0; j < length; j++) {
+        store<f32>(scores + <usize>j * 4, dot(q + place, keys + at + <usize>j * pitch, d));
+      }
+      const sum = exponentials(scores, length, factor, maxOf(scores, length));
+      scale(scores, length, <f32>(1 / sum));
+      mix(scores, values + at, pitch, output + place, length, d);
+    }
+  }
+}
+
+/** `out = sum over j of weights[j] * values[j]`. */
+function mix(weights: usize, values: usize, pitch: usize, out: usize, n: i32, d: i32): void {
+  for (let c = 0; c < d; c += 4) {
+    const rest = <usize>min(4, d - c);
+    let p = values + <usize>c * 4;
+    let sum = splat(0);
+    for (let j = 0; j < n; j++) {
+      sum = madd(rest == 4 ? get(p) : loadPart(p, rest), v128.load_splat<f32>(weights + <usize>j * 4), sum);
+      p += pitch;
+    }
+    if (rest == 4) put(out + <usize>c * 4, sum);
+    else storePart(out + <usize>c * 4, sum, rest);
+  }
+}
