@@ -1,0 +1,145 @@
+import { closeSync, fstatSync, openSync } from "node:fs";
+import { RecordBatchReader, type Data, type RecordBatch, type Schema } from "apache-arrow";
+import { UserError } from "../../errors.ts";
+import { cell } from "./cells.ts";
+import { prepareDecompression } from "./compression.ts";
+import { bytesAt, frame, readInto, type Framing, type MessagePlace } from "./framing.ts";
+import { validateColumn } from "./validate.ts";
+import { DamagedArrow } from "./verify.ts";
+
+/** An open Arrow IPC stream or file. Holds one decoded record batch at a time. */
+export interface ArrowTable {
+  readonly path: string;
+  readonly rows: number;
+  /** Column names and a readable form of their types. */
+  readonly columns: ReadonlyMap<string, string>;
+  readonly metadata: ReadonlyMap<string, string>;
+  /** The named columns of one row as plain values (see `cell`); absent columns are left out. */
+  row(index: number, columns: readonly string[]): Record<string, unknown>;
+  close(): void;
+}
+
+/**
+ * Opens an Arrow IPC file in stream or file format and checks its framing. A batch is checked when it is first read.
+ *
+ * @throws UserError naming the file (and batch) when it is truncated, damaged or compressed in a way that is not read
+ */
+export function openArrow(path: string): ArrowTable {
+  const fd = openSync(path, "r");
+  try {
+    return tableOf(path, fd, frame(fd, fstatSync(fd).size));
+  } catch (error) {
+    closeSync(fd);
+    throw damaged(path, error);
+  }
+}
+
+function tableOf(path: string, fd: number, framing: Framing): ArrowTable {
+  const schema = readSchema(fd, framing);
+  const starts = [0];
+  for (const batch of framing.batches) starts.push(starts.at(-1)! + batch.rows);
+  const rows = starts.at(-1)!;
+  let current = { index: -1, columns: new Map<string, Data>() };
+
+  const load = (index: number): void => {
+    const batch = readBatch(fd, framing, index);
+    current = { index, columns: new Map(schema.fields.map((field, c) => [field.name, batch.data.children[c]!])) };
+  };
+  const row = (index: number, names: readonly string[]): Record<string, unknown> => {
+    if (!(index >= 0 && index < rows)) throw new RangeError(`${path} has ${rows} rows, not a row ${index}`);
+    const batch = batchOf(starts, index);
+    try {
+      if (current.index !== batch) load(batch);
+      const values: Record<string, unknown> = {};
+      for (const name of names) {
+        const column = current.columns.get(name);
+        if (column) values[name] = cell(column, index - starts[batch]!);
+      }
+      return values;
+    } catch (error) {
+      throw damaged(`${path}, row ${index} (record batch ${batch})`, error);
+    }
+  };
+  return {
+    path,
+    rows,
+    columns: new Map(schema.fields.map((field) => [field.name, String(field.type)])),
+    metadata: schema.metadata,
+    row,
+    close: () => closeSync(fd),
+  };
+}
+
+/** The last batch that starts at or before the row; empty batches are passed over. */
+function batchOf(starts: readonly number[], row: number): number {
+  let low = 0;
+  let high = starts.length - 1;
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (starts[middle]! <= row) low = middle;
+    else high = middle;
+  }
+  return low;
+}
+
+function readSchema(fd: number, framing: Framing): Schema {
+  const reader = RecordBatchReader.from(asStream(fd, framing.schema, [])).open();
+  return reader.schema;
+}
+
+function readBatch(fd: number, framing: Framing, index: number): RecordBatch {
+  const place = framing.batches[index]!;
+  const dictionaries = framing.dictionaries.slice(0, place.dictionariesBefore);
+  if (place.compressed || dictionaries.some((d) => d.compressed)) prepareDecompression();
+  const reader = RecordBatchReader.from(asStream(fd, framing.schema, [...dictionaries, place])).open();
+  const { value: batch } = reader.next() as { value: RecordBatch | undefined };
+  if (batch?.numRows !== place.rows) throw new DamagedArrow("a record batch does not decode to its number of rows");
+  for (const child of batch.data.children) {
+    if (child.length !== place.rows) throw new DamagedArrow("a column's length differs from its batch's");
+    validateColumn(child);
+  }
+  return batch;
+}
+
+/** Copies messages into one small stream, every body at a multiple of 8 bytes as typed-array views need. */
+function asStream(fd: number, schema: Uint8Array, messages: readonly MessagePlace[]): Uint8Array {
+  const sizes = messages.map((m) => 8 + padded(m.metadataLength) + padded(m.bodyLength));
+  const total = sizes.reduce((sum, size) => sum + size, 8 + padded(schema.length) + 8);
+  if (total > 0x7fffffff) {
+    throw new UserError(`a record batch has ${total} bytes; at most 2 GB are read at once`, {
+      fix: "Write the file with smaller record batches (pyarrow: max_chunksize=1000).",
+    });
+  }
+  const bytes = new Uint8Array(total);
+  const view = new DataView(bytes.buffer);
+  const prefix = (at: number, metadataLength: number): number => {
+    view.setUint32(at, 0xffffffff, true);
+    view.setUint32(at + 4, padded(metadataLength), true);
+    return at + 8;
+  };
+  bytes.set(schema, prefix(0, schema.length));
+  let at = 8 + padded(schema.length);
+  messages.forEach((message, m) => {
+    const metadataAt = prefix(at, message.metadataLength);
+    readInto(fd, message.metadataAt, bytes.subarray(metadataAt, metadataAt + message.metadataLength));
+    const bodyAt = metadataAt + padded(message.metadataLength);
+    readInto(fd, message.bodyAt, bytes.subarray(bodyAt, bodyAt + message.bodyLength));
+    at += sizes[m]!;
+  });
+  prefix(at, 0);
+  return bytes;
+}
+
+function padded(length: number): number {
+  return Math.ceil(length / 8) * 8;
+}
+
+function damaged(where: string, error: unknown): unknown {
+  if (error instanceof UserError) return new UserError(error.message, { where, cause: error });
+  const reason = error instanceof Error ? error.message : String(error);
+  return new UserError(`not a readable Arrow file: ${reason}`, {
+    where,
+    fix: "The file is damaged or was cut short: make or download it again.",
+    cause: error,
+  });
+}

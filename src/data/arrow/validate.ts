@@ -1,0 +1,70 @@
+import { DataType, type Data, type Vector } from "apache-arrow";
+import { DamagedArrow } from "./verify.ts";
+
+/** Checks that every offset, index and length inside a decoded column stays inside its buffers. */
+export function validateColumn(data: Data): void {
+  const { type, length } = data;
+  if (data.nullCount > 0 && (data.nullBitmap?.length ?? 0) < Math.ceil(length / 8)) {
+    throw new DamagedArrow("a column has fewer validity bits than values");
+  }
+  if (DataType.isUtf8(type) || DataType.isLargeUtf8(type)) validateOffsets(data, data.values.length);
+  else if (DataType.isList(type) || DataType.isLargeList(type)) {
+    const child = onlyChild(data);
+    validateOffsets(data, child.length);
+    validateColumn(child);
+  } else if (DataType.isFixedSizeList(type)) {
+    const child = onlyChild(data);
+    if (type.listSize < 0 || child.length < length * type.listSize) throw new DamagedArrow("a list is too short");
+    validateColumn(child);
+  } else if (DataType.isStruct(type)) {
+    for (const child of data.children) {
+      if (child.length < length) throw new DamagedArrow("a struct's fields are shorter than the struct");
+      validateColumn(child);
+    }
+  } else if (DataType.isDictionary(type)) validateIndices(data);
+  else if (DataType.isBool(type)) {
+    if (data.values.length < Math.ceil(length / 8)) throw new DamagedArrow("a column has fewer bits than values");
+  } else if (DataType.isInt(type) || DataType.isFloat(type)) {
+    if (data.values.length < length) throw new DamagedArrow("a column has fewer numbers than values");
+  }
+}
+
+function onlyChild(data: Data): Data {
+  const child = data.children[0];
+  if (!child) throw new DamagedArrow("a list has no items");
+  return child;
+}
+
+function validateOffsets(data: Data, limit: number): void {
+  if (data.length === 0) return;
+  const offsets = data.valueOffsets as Int32Array | BigInt64Array;
+  if (offsets.length < data.length + 1) throw new DamagedArrow("a column has fewer offsets than values");
+  let previous = Number(offsets[0]);
+  if (previous < 0) throw new DamagedArrow("a column starts at a negative offset");
+  for (let i = 1; i <= data.length; i++) {
+    const next = Number(offsets[i]);
+    if (next < previous) throw new DamagedArrow(`offsets run backwards at row ${i} of the batch`);
+    previous = next;
+  }
+  if (previous > limit) throw new DamagedArrow(`offsets reach ${previous}, but only ${limit} values are there`);
+}
+
+function validateIndices(data: Data): void {
+  const dictionary = data.dictionary as Vector | undefined;
+  if (!dictionary) throw new DamagedArrow("a column's dictionary is missing");
+  for (const chunk of dictionary.data) validateColumn(chunk);
+  const indices = data.values as ArrayLike<number | bigint>;
+  if (indices.length < data.length) throw new DamagedArrow("a column has fewer indices than values");
+  for (let i = 0; i < data.length; i++) {
+    const index = Number(indices[i]);
+    const isNull = data.nullCount > 0 && !isSet(data.nullBitmap, i);
+    if (!isNull && !(index >= 0 && index < dictionary.length)) {
+      throw new DamagedArrow(`row ${i} of the batch refers to entry ${index} of a dictionary of ${dictionary.length}`);
+    }
+  }
+}
+
+/** Whether bit `i` of a bitmap is 1. */
+export function isSet(bitmap: Uint8Array, i: number): boolean {
+  return ((bitmap[i >> 3]! >> (i & 7)) & 1) === 1;
+}

@@ -1,0 +1,222 @@
+// Arrow's metadata is a flatbuffer, whose readers trust every offset in it. These functions walk a message before
+// anything decodes it and refuse offsets, counts and lengths that leave the message or its body, nesting that is too
+// deep, and shared parts that would multiply the work.
+// Layouts: https://github.com/apache/arrow/tree/main/format (Message.fbs, Schema.fbs, File.fbs)
+
+const MAX_DEPTH = 24;
+/** Values of one column in one batch of a compressed file; uncompressed ones need at least a bit each. */
+const MAX_COMPRESSED_VALUES = 2 ** 27;
+const UNION_TYPE = 14;
+const TIMESTAMP_TYPE = 10;
+
+/** Thrown with a reason when metadata cannot be right; callers add the file. */
+export class DamagedArrow extends Error {}
+
+interface Buffer {
+  view: DataView;
+  /** Bytes that may still be visited: a sound message visits each byte about once. */
+  budget: number;
+}
+
+interface Table {
+  buffer: Buffer;
+  at: number;
+  vtable: number;
+  vtableSize: number;
+  size: number;
+}
+
+export interface VerifiedMessage {
+  kind: "schema" | "dictionary" | "batch";
+  bodyLength: number;
+  /** Rows of a record batch, 0 for other messages. */
+  rows: number;
+  compressed: boolean;
+}
+
+/** Checks an encapsulated message's flatbuffer, given without its length prefix. */
+export function verifyMessage(bytes: Uint8Array): VerifiedMessage {
+  const message = root(bytes);
+  const bodyLength = long(message, 3) ?? 0;
+  if (bodyLength < 0) throw new DamagedArrow("a message has a negative length");
+  verifyMetadata(message, 4);
+  const header = child(message, 2);
+  const kind = number(message, 1, 1);
+  if (!header) throw new DamagedArrow("a message has no header");
+  if (kind === 1) {
+    verifySchema(header);
+    return { kind: "schema", bodyLength, rows: 0, compressed: false };
+  }
+  if (kind === 2) {
+    const data = child(header, 1);
+    if (!data) throw new DamagedArrow("a dictionary has no data");
+    return { kind: "dictionary", bodyLength, ...verifyBatch(data, bodyLength), rows: 0 };
+  }
+  if (kind === 3) return { kind: "batch", bodyLength, ...verifyBatch(header, bodyLength) };
+  throw new DamagedArrow(`a message has an unknown kind (${kind})`);
+}
+
+/** What a file's footer says: byte positions of the messages, and the schema as the metadata of a message. */
+export function readFooter(bytes: Uint8Array): { schema: Uint8Array; dictionaries: number[]; batches: number[] } {
+  const footer = root(bytes);
+  const positions = (slot: number): number[] => {
+    const { at, count } = vector(footer, slot, 24);
+    return Array.from({ length: count }, (_, i) => toNumber(footer.buffer.view.getBigInt64(at + 24 * i, true)));
+  };
+  const schema = child(footer, 1);
+  if (!schema) throw new DamagedArrow("the footer has no schema");
+  return { schema: schemaMessage(bytes, schema.at), dictionaries: positions(2), batches: positions(3) };
+}
+
+/**
+ * A message whose header is a schema inside `bytes`. Offsets in a flatbuffer are relative, so 32 bytes in front do:
+ * the root offset, a table layout (version, header kind, header), and the table that points at the schema.
+ */
+function schemaMessage(bytes: Uint8Array, schemaAt: number): Uint8Array {
+  const message = new Uint8Array(32 + bytes.length);
+  const view = new DataView(message.buffer);
+  view.setUint32(0, 16, true);
+  [12, 12, 4, 6, 8, 0].forEach((value, i) => view.setUint16(4 + 2 * i, value, true));
+  view.setInt32(16, 12, true);
+  view.setInt16(20, 4, true); // metadata version V5
+  view.setUint8(22, 1); // header kind: schema
+  view.setUint32(24, 32 + schemaAt - 24, true);
+  message.set(bytes, 32);
+  return message;
+}
+
+function verifySchema(schema: Table): void {
+  if (number(schema, 0, 2) !== 0) throw new DamagedArrow("the file is big-endian, which is not supported");
+  verifyMetadata(schema, 2);
+  for (const field of tables(schema, 1)) verifyField(field, 0);
+}
+
+function verifyField(field: Table, depth: number): void {
+  if (depth > MAX_DEPTH) throw new DamagedArrow(`a column is nested more than ${MAX_DEPTH} deep`);
+  vector(field, 0, 1);
+  const type = child(field, 3);
+  const typeKind = number(field, 2, 1);
+  if (!type) throw new DamagedArrow("a column has no type");
+  if (typeKind === UNION_TYPE) vector(type, 1, 4);
+  if (typeKind === TIMESTAMP_TYPE) vector(type, 1, 1);
+  const dictionary = child(field, 4);
+  if (dictionary) child(dictionary, 1);
+  verifyMetadata(field, 6);
+  for (const inner of tables(field, 5)) verifyField(inner, depth + 1);
+}
+
+function verifyBatch(batch: Table, bodyLength: number): { rows: number; compressed: boolean } {
+  const { view } = batch.buffer;
+  const rows = long(batch, 0) ?? 0;
+  const compressed = child(batch, 3) !== undefined;
+  const limit = compressed ? MAX_COMPRESSED_VALUES : 8 * bodyLength;
+  if (rows < 0 || rows > limit) {
+    throw new DamagedArrow(`a record batch claims ${rows} rows in ${bodyLength} bytes`);
+  }
+  const nodes = vector(batch, 1, 16);
+  for (let i = 0; i < nodes.count; i++) {
+    const length = toNumber(view.getBigInt64(nodes.at + 16 * i, true));
+    const nulls = toNumber(view.getBigInt64(nodes.at + 16 * i + 8, true));
+    if (length < 0 || length > limit || nulls < 0 || nulls > length) {
+      throw new DamagedArrow(`a column claims ${length} values with ${nulls} nulls`);
+    }
+  }
+  const buffers = vector(batch, 2, 16);
+  for (let i = 0; i < buffers.count; i++) {
+    const offset = toNumber(view.getBigInt64(buffers.at + 16 * i, true));
+    const length = toNumber(view.getBigInt64(buffers.at + 16 * i + 8, true));
+    if (offset < 0 || length < 0 || offset % 8 !== 0 || offset + length > bodyLength) {
+      throw new DamagedArrow(`a buffer at ${offset} of ${length} bytes leaves its batch of ${bodyLength} bytes`);
+    }
+  }
+  vector(batch, 4, 8);
+  return { rows, compressed };
+}
+
+function verifyMetadata(table: Table, slot: number): void {
+  for (const pair of tables(table, slot)) {
+    vector(pair, 0, 1);
+    vector(pair, 1, 1);
+  }
+}
+
+function root(bytes: Uint8Array): Table {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const buffer = { view, budget: 4 * bytes.byteLength + 4096 };
+  need(buffer, 0, 4);
+  return table(buffer, view.getUint32(0, true));
+}
+
+function table(buffer: Buffer, at: number): Table {
+  need(buffer, at, 4);
+  const vtable = at - buffer.view.getInt32(at, true);
+  need(buffer, vtable, 4);
+  const vtableSize = buffer.view.getUint16(vtable, true);
+  const size = buffer.view.getUint16(vtable + 2, true);
+  need(buffer, vtable, Math.max(4, vtableSize));
+  need(buffer, at, Math.max(4, size));
+  charge(buffer, 4 + size);
+  return { buffer, at, vtable, vtableSize, size };
+}
+
+/** Position of a field of `bytes` bytes, or undefined when the table leaves it out. */
+function field({ buffer, at, vtable, vtableSize, size }: Table, slot: number, bytes: number): number | undefined {
+  const entry = 4 + 2 * slot;
+  const offset = entry + 2 <= vtableSize ? buffer.view.getUint16(vtable + entry, true) : 0;
+  if (offset === 0) return undefined;
+  if (offset + bytes > size) throw new DamagedArrow("a metadata field leaves its table");
+  return at + offset;
+}
+
+function number(t: Table, slot: number, bytes: 1 | 2): number {
+  const at = field(t, slot, bytes);
+  if (at === undefined) return 0;
+  return bytes === 1 ? t.buffer.view.getUint8(at) : t.buffer.view.getInt16(at, true);
+}
+
+function long(t: Table, slot: number): number | undefined {
+  const at = field(t, slot, 8);
+  return at === undefined ? undefined : toNumber(t.buffer.view.getBigInt64(at, true));
+}
+
+function reference(t: Table, slot: number): number | undefined {
+  const at = field(t, slot, 4);
+  return at === undefined ? undefined : at + t.buffer.view.getUint32(at, true);
+}
+
+function child(t: Table, slot: number): Table | undefined {
+  const at = reference(t, slot);
+  return at === undefined ? undefined : table(t.buffer, at);
+}
+
+function vector(t: Table, slot: number, itemBytes: number): { at: number; count: number } {
+  const at = reference(t, slot);
+  if (at === undefined) return { at: 0, count: 0 };
+  need(t.buffer, at, 4);
+  const count = t.buffer.view.getUint32(at, true);
+  need(t.buffer, at + 4, count * itemBytes);
+  charge(t.buffer, 4 + count * itemBytes);
+  return { at: at + 4, count };
+}
+
+function* tables(t: Table, slot: number): Generator<Table> {
+  const { at, count } = vector(t, slot, 4);
+  for (let i = 0; i < count; i++) {
+    const entry = at + 4 * i;
+    yield table(t.buffer, entry + t.buffer.view.getUint32(entry, true));
+  }
+}
+
+function need({ view }: Buffer, at: number, bytes: number): void {
+  if (at < 0 || at + bytes > view.byteLength) throw new DamagedArrow("the metadata points outside itself");
+}
+
+function charge(buffer: Buffer, bytes: number): void {
+  buffer.budget -= bytes;
+  if (buffer.budget < 0) throw new DamagedArrow("the metadata refers to the same parts again and again");
+}
+
+function toNumber(value: bigint): number {
+  if (value > BigInt(Number.MAX_SAFE_INTEGER) || value < -1n) throw new DamagedArrow(`an absurd number (${value})`);
+  return Number(value);
+}
