@@ -1,0 +1,104 @@
+import type { TokenBatch } from "../contract/index.ts";
+import { stream } from "../random.ts";
+import type { TokenizedDataset } from "./tokenized.ts";
+
+export interface OrderOptions {
+  seed: number;
+  /** False keeps the file's order in every epoch. Default true. */
+  shuffle?: boolean;
+  /** Rows per optimizer step. */
+  batchSize: number;
+  /**
+   * Rows of similar length come together: the rows of this many steps in a row are sorted by length before they are
+   * dealt out, and the steps are shuffled again. 1 (default) leaves the order alone. Needs `shuffle`.
+   */
+  bucket?: number;
+}
+
+/**
+ * Rows (indices into the tokenized dataset) of an optimizer step, counted from 0. A pure function of its arguments, so
+ * that a resumed run needs the step number alone, and independent of the micro-batch size.
+ *
+ * Epochs follow each other without a gap: where the dataset ends inside a step, the step goes on with the next epoch.
+ */
+export function rowsOfStep(dataset: TokenizedDataset, options: OrderOptions, step: number): number[] {
+  const { seed, shuffle = true, batchSize, bucket = 1 } = options;
+  if (dataset.length === 0) throw new RangeError("a dataset without rows has no order");
+  if (!shuffle || bucket <= 1) {
+    return Array.from({ length: batchSize }, (_, i) => rowAt(dataset, options, step * batchSize + i));
+  }
+  const window = Math.floor(step / bucket);
+  const size = bucket * batchSize;
+  const rows = Array.from({ length: size }, (_, i) => rowAt(dataset, options, window * size + i));
+  rows.sort((a, b) => dataset.lengthOf(a) - dataset.lengthOf(b));
+  const turn = permutation(bucket, seed, "bucket", window)[step % bucket]!;
+  return rows.slice(turn * batchSize, (turn + 1) * batchSize);
+}
+
+/** Divides a step's rows into micro-batches of similar length, shortest first, so that little is padding. */
+export function splitMicroBatches(
+  dataset: TokenizedDataset,
+  rows: readonly number[],
+  microBatchSize: number,
+): number[][] {
+  const sorted = rows.toSorted((a, b) => dataset.lengthOf(a) - dataset.lengthOf(b));
+  const count = Math.ceil(rows.length / microBatchSize);
+  return Array.from({ length: count }, (_, i) => sorted.slice(i * microBatchSize, (i + 1) * microBatchSize));
+}
+
+/** Puts rows into a right-padded batch as wide as the longest of them. */
+export function makeBatch(dataset: TokenizedDataset, indices: readonly number[]): TokenBatch {
+  const rows = indices.length;
+  const width = indices.reduce((widest, index) => Math.max(widest, dataset.lengthOf(index)), 0);
+  const names = Object.keys(dataset.columns);
+  const batch = {
+    rows,
+    width,
+    rowIds: new Float64Array(rows),
+    lengths: new Int32Array(rows),
+    ids: new Int32Array(rows * width),
+    response: new Uint8Array(rows * width),
+    endOfTurn: new Uint8Array(rows * width),
+    columns: Object.fromEntries(names.map((name) => [name, new Float32Array(rows * width)])),
+  };
+  indices.forEach((index, r) => {
+    const row = dataset.row(index);
+    batch.rowIds[r] = row.rowId;
+    batch.lengths[r] = row.ids.length;
+    batch.ids.set(row.ids, r * width);
+    batch.response.set(row.response, r * width);
+    batch.endOfTurn.set(row.endOfTurn, r * width);
+    for (const name of names) batch.columns[name]!.set(row.columns[name]!, r * width);
+  });
+  return batch;
+}
+
+/** The row at a position of the endless order. */
+function rowAt(dataset: TokenizedDataset, { seed, shuffle = true }: OrderOptions, position: number): number {
+  const epoch = Math.floor(position / dataset.length);
+  const within = position - epoch * dataset.length;
+  return shuffle ? epochOrder(dataset, seed, epoch)[within]! : within;
+}
+
+/** The last orders asked for, so that a step does not shuffle the whole dataset. */
+const orders = new WeakMap<TokenizedDataset, Map<string, Uint32Array>>();
+
+function epochOrder(dataset: TokenizedDataset, seed: number, epoch: number): Uint32Array {
+  const known = orders.get(dataset) ?? new Map<string, Uint32Array>();
+  orders.set(dataset, known);
+  const key = `${seed}/${epoch}`;
+  const order = known.get(key) ?? permutation(dataset.length, seed, "order", epoch);
+  if (known.size >= 4 && !known.has(key)) known.delete(known.keys().next().value!);
+  known.set(key, order);
+  return order;
+}
+
+function permutation(n: number, ...names: (string | number)[]): Uint32Array {
+  const random = stream(...names);
+  const order = Uint32Array.from({ length: n }, (_, i) => i);
+  for (let i = n - 1; i > 0; i--) {
+    const j = random.below(i + 1);
+    [order[i], order[j]] = [order[j]!, order[i]!];
+  }
+  return order;
+}

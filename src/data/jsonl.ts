@@ -1,0 +1,139 @@
+import { closeSync, fstatSync, openSync, readFileSync, readSync, statSync } from "node:fs";
+import { UserError } from "../errors.ts";
+import type { Table } from "./table.ts";
+
+const MAX_LINE_BYTES = 64 * 2 ** 20;
+const MAX_ARRAY_FILE_BYTES = 256 * 2 ** 20;
+const COLUMN_SAMPLE = 100;
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+/**
+ * Opens a JSON Lines file: one object per line. Blank lines, a byte-order mark, CRLF and a missing last newline are
+ * fine. Only the positions of the lines are held in memory (one pass); a row is read and parsed when asked for.
+ *
+ * @throws UserError naming file and line for a line that is not UTF-8, not a JSON object, or longer than 64 MB
+ */
+export function openJsonLines(path: string): Table {
+  const fd = openSync(path, "r");
+  try {
+    const lines = findLines(path, fd);
+    const where = (index: number): string => `${path}, line ${lines[index]?.number ?? "?"}`;
+    const parse = (index: number): Record<string, unknown> => {
+      const { start, end } = lines[index]!;
+      const bytes = Buffer.allocUnsafe(end - start);
+      readSync(fd, bytes, 0, bytes.length, start);
+      return parseObject(bytes, where(index));
+    };
+    return tableOf(path, lines.length, parse, where, () => closeSync(fd));
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+/** Opens a `.json` file that holds one array of objects, read as a whole: at most 256 MB. */
+export function openJsonArray(path: string): Table {
+  const { size } = statSync(path);
+  if (size > MAX_ARRAY_FILE_BYTES) {
+    throw new UserError(`a JSON array of ${size} bytes must be read as a whole; at most 256 MB are`, {
+      where: path,
+      fix: "Write it as JSON Lines: jq -c '.[]' data.json > data.jsonl.",
+    });
+  }
+  const rows = parseJson(readFileSync(path), path);
+  if (!Array.isArray(rows)) throw new UserError("not an array of objects", { where: path });
+  const where = (index: number): string => `${path}, entry ${index}`;
+  return tableOf(
+    path,
+    rows.length,
+    (index) => asObject(rows[index], where(index)),
+    where,
+    () => undefined,
+  );
+}
+
+function tableOf(
+  path: string,
+  rows: number,
+  parse: (index: number) => Record<string, unknown>,
+  where: (index: number) => string,
+  close: () => void,
+): Table {
+  const columns = new Set<string>();
+  for (let i = 0; i < Math.min(rows, COLUMN_SAMPLE); i++) for (const key of Object.keys(parse(i))) columns.add(key);
+  const row = (index: number, names: readonly string[]): Record<string, unknown> => {
+    const object = parse(index);
+    const present = names.filter((name) => Object.hasOwn(object, name));
+    return Object.fromEntries(present.map((name) => [name, object[name]]));
+  };
+  return { path, rows, columns: [...columns], row, where, close };
+}
+
+interface Line {
+  start: number;
+  end: number;
+  number: number;
+}
+
+function findLines(path: string, fd: number): Line[] {
+  const { size } = fstatSync(fd);
+  const chunk = Buffer.allocUnsafe(Math.min(2 ** 20, size));
+  const lines: Line[] = [];
+  let number = 1;
+  let start = 0;
+  let blank = true;
+  const endLine = (end: number): void => {
+    if (end - start > MAX_LINE_BYTES) throw lineTooLong(path, number);
+    if (!blank) lines.push({ start, end, number });
+    number++;
+    start = end + 1;
+    blank = true;
+  };
+  for (let at = 0; at < size;) {
+    const count = readSync(fd, chunk, 0, chunk.length, at);
+    if (count === 0) break;
+    for (let i = at === 0 && hasByteOrderMark(chunk) ? 3 : 0; i < count; i++) {
+      const byte = chunk[i]!;
+      if (byte === 0x0a) endLine(at + i);
+      else if (byte > 0x20) blank = false;
+    }
+    at += count;
+    if (at - start > MAX_LINE_BYTES) throw lineTooLong(path, number);
+  }
+  if (start < size) endLine(size);
+  return lines;
+}
+
+function hasByteOrderMark(bytes: Buffer): boolean {
+  return bytes.length >= 3 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
+}
+
+function lineTooLong(path: string, number: number): UserError {
+  return new UserError("a line of more than 64 MB: not JSON Lines?", { where: `${path}, line ${number}` });
+}
+
+function parseObject(bytes: Uint8Array, where: string): Record<string, unknown> {
+  return asObject(parseJson(bytes, where), where);
+}
+
+function parseJson(bytes: Uint8Array, where: string): unknown {
+  let text: string;
+  try {
+    text = decoder.decode(bytes);
+  } catch {
+    throw new UserError("not valid UTF-8", { where, fix: "Save the file as UTF-8." });
+  }
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    throw new UserError(`not valid JSON (${(error as Error).message})`, { where, cause: error });
+  }
+}
+
+function asObject(value: unknown, where: string): Record<string, unknown> {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw new UserError("not a JSON object", {
+    where,
+    fix: 'Each row is an object such as {"prompt": "...", "response": "..."}.',
+  });
+}
