@@ -26,6 +26,7 @@ export interface Arena {
   /** Gives a block back. The offset must come from `allocate` and be freed once. */
   free(offset: number): void;
   float32(offset: number, length: number): Float32Array;
+  float64(offset: number, length: number): Float64Array;
   int32(offset: number, length: number): Int32Array;
   uint8(offset: number, length: number): Uint8Array;
   statistics(): ArenaStatistics;
@@ -185,6 +186,7 @@ export function createArena(maximumBytes: number = 65_536 * PAGE): Arena {
       free.give(offset, lines);
     },
     float32: (offset, length) => new Float32Array(buffer, offset, length),
+    float64: (offset, length) => new Float64Array(buffer, offset, length),
     int32: (offset, length) => new Int32Array(buffer, offset, length),
     uint8: (offset, length) => new Uint8Array(buffer, offset, length),
     statistics: () => ({ bytesInUse, peakBytes, capacityBytes: buffer.byteLength }),

@@ -90,6 +90,7 @@ export class CpuBackend extends MathBackendCPU {
   /** Where the tensor's values lie; they are moved into the arena now if they were not. */
   offsetOf(tensor: tf.TensorInfo): number {
     const entry = this.data.get(tensor.dataId) as Entry;
+    if (entry.dtype !== tensor.dtype) throw new Error(`A ${tensor.dtype} tensor holds ${entry.dtype} values`);
     return entry.offset ?? this.place(entry);
   }
 

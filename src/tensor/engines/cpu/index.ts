@@ -1,3 +1,3 @@
 export { BACKEND } from "./backend.ts";
-export { startCpuEngine } from "./start.ts";
+export { releaseCpuEngine, startCpuEngine } from "./start.ts";
 export type { CpuEngine, CpuEngineOptions } from "./start.ts";

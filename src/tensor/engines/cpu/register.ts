@@ -6,6 +6,9 @@ import type { Call, FastKernel } from "./fast/kernel.ts";
 import { layout } from "./fast/layout.ts";
 import { products } from "./fast/product.ts";
 import { reductions } from "./fast/reduce.ts";
+import type { FusedKernel } from "./fused/kernel.ts";
+import { fusedKernels } from "./fused/kernels.ts";
+import type { CpuBackend } from "./backend.ts";
 
 /**
  * Registers every kernel of TensorFlow.js' cpu backend for ours, with our faster form in front where there is one, and
@@ -21,5 +24,13 @@ export function registerKernels(): void {
         ? config.kernelFunc
         : (call) => faster(call as unknown as Call<never>) ?? config.kernelFunc(call);
     tf.registerKernel({ ...config, backendName: BACKEND, kernelFunc });
+  }
+  for (const [kernelName, fused] of Object.entries(fusedKernels)) {
+    const run = fused as unknown as FusedKernel<"TokensiftSwiglu">;
+    tf.registerKernel({
+      kernelName,
+      backendName: BACKEND,
+      kernelFunc: ({ inputs, attrs, backend }) => run(inputs as never, attrs as never, backend as CpuBackend),
+    });
   }
 }

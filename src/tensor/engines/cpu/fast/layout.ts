@@ -110,6 +110,17 @@ const fill: FastKernel<{ shape: number[]; value: number; dtype?: tf.DataType }> 
   return out;
 };
 
+/** TensorFlow.js' own cast shares the values where none is lost, whatever array holds them; kernels of ours cannot. */
+const cast: FastKernel<{ dtype: tf.DataType }> = ({ inputs, attrs, backend }) => {
+  const x = inputs["x"]!;
+  const known = [x.dtype, attrs.dtype].every((dtype) => ["float32", "int32", "bool"].includes(dtype));
+  if (!known || x.dtype === attrs.dtype) return undefined;
+  const out = backend.empty(x.shape, attrs.dtype as "float32");
+  const values = backend.valuesOf(x);
+  backend.valuesOf(out).set(attrs.dtype === "bool" ? values.map((value) => (value === 0 ? 0 : 1)) : values);
+  return out;
+};
+
 const filled =
   (value: number): FastKernel =>
   ({ inputs, backend }) => {
@@ -128,6 +139,7 @@ export const layout = {
   GatherV2: gather,
   UnsortedSegmentSum: segmentSum,
   Fill: fill,
+  Cast: cast,
   ZerosLike: filled(0),
   OnesLike: filled(1),
 };

@@ -1,0 +1,84 @@
+import type { CpuBackend } from "../backend.ts";
+import type { FusedKernel } from "./kernel.ts";
+import { withHostArrays, writable } from "./kernel.ts";
+
+/** Lends every thread its scratch space for attention: address, and floats a thread. */
+function withAttentionScratch<T>(
+  { machine }: CpuBackend,
+  starts: Int32Array,
+  headWidth: number,
+  body: (scratch: number, floats: number) => T,
+): T {
+  const longest = starts.reduce((most, start, row) => Math.max(most, row === 0 ? 0 : start - starts[row - 1]!), 0);
+  const floats = Math.ceil(machine.call("attentionScratch", longest, headWidth) / 16) * 16;
+  return machine.withScratch(machine.threads * floats * 4, (scratch) => body(scratch, floats));
+}
+
+export const causalAttention: FusedKernel<"TokensiftCausalAttention"> = ({ q, k, v }, attrs, backend) => {
+  const { starts, heads, keyValueHeads, promptKeys } = attrs;
+  const [N, width] = q.shape;
+  const rows = starts.length - 1;
+  const { machine } = backend;
+  const [output, logSumExp] = [backend.empty([N, width]), backend.empty([N, heads])];
+  const places = [q, k, v, output, logSumExp].map((tensor) => backend.offsetOf(tensor));
+  const sizes = [N, heads, keyValueHeads, width / heads];
+  const attend = (keysAt: number, massAt: number): void =>
+    withHostArrays(backend, [starts], (startsAt) => {
+      withAttentionScratch(backend, starts, width / heads, (scratch, floats) => {
+        machine.run("attention", rows * heads, ...places, keysAt, massAt, startsAt, ...sizes, scratch, floats);
+      });
+    });
+  if (promptKeys === undefined) {
+    attend(0, 0);
+    return [output, logSumExp];
+  }
+  const promptMass = backend.empty([N]);
+  withHostArrays(backend, [Float32Array.from(promptKeys)], (keysAt) => {
+    machine.withScratch(heads * N * 4, (massAt) => {
+      attend(keysAt, massAt);
+      machine.run("meanOverHeads", N, massAt, promptMass.offset, N, heads);
+    });
+  });
+  return [output, logSumExp, promptMass];
+};
+
+export const causalAttentionGradient: FusedKernel<"TokensiftCausalAttentionGrad"> = (inputs, attrs, backend) => {
+  const { q, k, v, output, logSumExp, dy } = inputs;
+  const { starts, heads, keyValueHeads } = attrs;
+  const gradients = [q, k, v].map((tensor) => backend.empty(tensor.shape));
+  const places = [q, k, v, output, logSumExp, dy, ...gradients].map((tensor) => backend.offsetOf(tensor));
+  const headWidth = q.shape[1] / heads;
+  const tasks = (starts.length - 1) * keyValueHeads;
+  const sizes = [heads, keyValueHeads, headWidth];
+  withHostArrays(backend, [starts], (startsAt) => {
+    withAttentionScratch(backend, starts, headWidth, (scratch, floats) => {
+      backend.machine.run("attentionGradient", tasks, ...places, startsAt, ...sizes, scratch, floats);
+    });
+  });
+  return gradients;
+};
+
+export const cachedAttention: FusedKernel<"TokensiftCachedAttention"> = ({ q, keys, values }, attrs, backend) => {
+  const { lengths, heads, keyValueHeads } = attrs;
+  const { machine } = backend;
+  const capacity = keys.shape[1];
+  const output = backend.empty(q.shape);
+  const places = [q, keys, values, output].map((tensor) => backend.offsetOf(tensor));
+  const sizes = [capacity, heads, keyValueHeads, q.shape[1] / heads];
+  withHostArrays(backend, [lengths], (lengthsAt) => {
+    machine.withScratch(machine.threads * capacity * 4, (scratch) => {
+      machine.run("cachedAttention", lengths.length * keyValueHeads, ...places, lengthsAt, ...sizes, scratch);
+    });
+  });
+  return [output];
+};
+
+export const cacheWrite: FusedKernel<"TokensiftCacheWrite"> = ({ cache, entries }, { positions }, backend) => {
+  const [, capacity, width] = cache.shape as [number, number, number];
+  writable(backend, cache);
+  const [stored, fresh] = [backend.valuesOf(cache), backend.valuesOf(entries)];
+  positions.forEach((position, row) => {
+    stored.set(fresh.subarray(row * width, (row + 1) * width), (row * capacity + position) * width);
+  });
+  return [];
+};

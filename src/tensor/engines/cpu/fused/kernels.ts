@@ -1,0 +1,26 @@
+import type { KernelName } from "../../../ops/index.ts";
+import { cachedAttention, cacheWrite, causalAttention, causalAttentionGradient } from "./attention.ts";
+import type { FusedKernel } from "./kernel.ts";
+import { targetLogProbs, targetLogProbsGradient } from "./logProbs.ts";
+import { adamw, sumOfSquares } from "./optimizer.ts";
+import * as rows from "./rows.ts";
+
+/** The cpu engine's form of every fused kernel. */
+export const fusedKernels: { [K in KernelName]: FusedKernel<K> } = {
+  TokensiftEmbed: rows.embed,
+  TokensiftEmbedGrad: rows.embedGradient,
+  TokensiftLinearGrad: rows.linearGradient,
+  TokensiftRmsNorm: rows.rmsNorm,
+  TokensiftRmsNormGrad: rows.rmsNormGradient,
+  TokensiftRotary: rows.rotary,
+  TokensiftCausalAttention: causalAttention,
+  TokensiftCausalAttentionGrad: causalAttentionGradient,
+  TokensiftCachedAttention: cachedAttention,
+  TokensiftCacheWrite: cacheWrite,
+  TokensiftSwiglu: rows.swiglu,
+  TokensiftSwigluGrad: rows.swigluGradient,
+  TokensiftTargetLogProbs: targetLogProbs,
+  TokensiftTargetLogProbsGrad: targetLogProbsGradient,
+  TokensiftAdamW: adamw,
+  TokensiftSumOfSquares: sumOfSquares,
+};
