@@ -6,6 +6,7 @@ import {
   batchOf,
   cases,
   distance,
+  engines,
   logitsOf,
   openDecoder,
   readGradients,
@@ -16,19 +17,21 @@ import {
 const everything = { entropy: true, entropyTop20: true, promptAttention: { layer: -1 } };
 const names = ["logProb", "entropy", "entropyTop20", "promptAttention"] as const;
 
-describe.each(cases)("the %s model", (name) => {
+const everyCase = engines.flatMap((engine) => cases.map((name) => ({ engine, name })));
+
+describe.each(everyCase)("the $name model on the $engine engine", ({ engine, name }) => {
   const reference = readReference(name);
   const batch = referenceBatch(reference);
 
   test("gives PyTorch's logits", async () => {
-    const decoder = await openDecoder(name);
+    const decoder = await openDecoder(name, engine);
     const logits = await logitsOf(decoder, reference.ids[0]!.slice(0, reference.lengths[0]));
     expect(distance(logits.flat(), reference.logits.flat())).toBeLessThan(1e-5);
     decoder.dispose();
   });
 
   test("gives PyTorch's log-probabilities and entropies of every token", async () => {
-    const decoder = await openDecoder(name);
+    const decoder = await openDecoder(name, engine);
     using pass = forward(decoder, batch, { gradients: null, ...everything, positions: "all" });
     const read = await pass.read(["logProb", "entropy", "entropyTop20"]);
     expect(distance(read.logProb, reference.logProb.flat())).toBeLessThan(1e-5);
@@ -38,7 +41,7 @@ describe.each(cases)("the %s model", (name) => {
   });
 
   test("gives PyTorch's attention on the prompt, of any layer", async () => {
-    const decoder = await openDecoder(name);
+    const decoder = await openDecoder(name, engine);
     for (const [layer, index] of [
       [0, 0],
       [1, 1],
@@ -53,7 +56,7 @@ describe.each(cases)("the %s model", (name) => {
   });
 
   test("gives PyTorch's gradient of a weighted loss on every parameter", async () => {
-    const decoder = await openDecoder(name);
+    const decoder = await openDecoder(name, engine);
     const gradients = gradientStore();
     using pass = forward(decoder, batch, { gradients, promptAttention: { layer: 0 } });
     await pass.read(["logProb"]);
@@ -73,7 +76,7 @@ describe.each(cases)("the %s model", (name) => {
   });
 
   test("computes a row alone as it does inside a batch", async () => {
-    const decoder = await openDecoder(name);
+    const decoder = await openDecoder(name, engine);
     using together = forward(decoder, batch, { gradients: null, ...everything });
     const all = await together.read(names);
     for (const row of reference.ids.keys()) {

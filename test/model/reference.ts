@@ -8,6 +8,7 @@ import { readStored } from "../../src/model/weights/encoding.ts";
 import { openFile } from "../../src/model/weights/file.ts";
 import { openWeights } from "../../src/model/weights/index.ts";
 import { readSafetensorsHeader } from "../../src/model/weights/safetensors.ts";
+import { BACKEND, startCpuEngine } from "../../src/tensor/engines/cpu/index.ts";
 import { causalAttention } from "../../src/tensor/ops/index.ts";
 
 tf.enableProdMode(); // without it TensorFlow.js prints advice
@@ -38,9 +39,20 @@ export function readReference(name: Case): Reference {
   return JSON.parse(readFileSync(fixture(name, "reference.json"), "utf8")) as Reference;
 }
 
-/** The fixture's model on TensorFlow.js' own cpu backend. */
-export async function openDecoder(name: Case): Promise<Decoder> {
-  await tf.setBackend("cpu");
+/** The plain definitions on TensorFlow.js' own cpu backend, and the default engine. */
+export const engines = ["plain", "cpu"] as const;
+export type Engine = (typeof engines)[number];
+
+let cpuEngine: Promise<unknown> | undefined;
+
+async function chooseEngine(engine: Engine): Promise<void> {
+  if (engine === "cpu") await (cpuEngine ??= startCpuEngine({ threads: 1 }));
+  await tf.setBackend(engine === "cpu" ? BACKEND : "cpu");
+}
+
+/** The fixture's model. */
+export async function openDecoder(name: Case, engine: Engine = "plain"): Promise<Decoder> {
+  await chooseEngine(engine);
   const weights = await openWeights(fixture(name));
   try {
     return await createDecoder(weights.config, weights.read);

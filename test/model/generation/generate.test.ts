@@ -1,14 +1,16 @@
 import { describe, expect, test } from "@jest/globals";
 import * as tf from "@tensorflow/tfjs-core";
 import { generate } from "../../../src/model/generation/index.ts";
-import { cases, logitsOf, openDecoder, readReference } from "../reference.ts";
+import { cases, engines, logitsOf, openDecoder, readReference } from "../reference.ts";
 
-describe.each(cases)("generation with the %s model", (name) => {
+const everyCase = engines.flatMap((engine) => cases.map((name) => ({ engine, name })));
+
+describe.each(everyCase)("generation with the $name model on the $engine engine", ({ engine, name }) => {
   const { greedy } = readReference(name);
   const prompts = greedy.map(({ prompt }) => prompt);
 
   test("continues prompts of different lengths as transformers does", async () => {
-    const decoder = await openDecoder(name);
+    const decoder = await openDecoder(name, engine);
     const rows = await generate(decoder, prompts, { maxNewTokens: 14 });
     expect(rows.map(({ ids }) => ids)).toEqual(greedy.map(({ ids }) => ids));
     // id 7 ends a text of these models
@@ -17,7 +19,7 @@ describe.each(cases)("generation with the %s model", (name) => {
   });
 
   test("agrees with the forward pass over the whole text", async () => {
-    const decoder = await openDecoder(name);
+    const decoder = await openDecoder(name, engine);
     const [row] = await generate(decoder, [prompts[2]!], { maxNewTokens: 40, stop: [] });
     expect(row!.ids.length).toBe(40);
     const logits = await logitsOf(decoder, [...prompts[2]!, ...row!.ids]);
