@@ -1,5 +1,7 @@
 import type { Arena } from "./arena.ts";
 import { createArena } from "./arena.ts";
+import type { MatmulChoice } from "./matmul/choose.ts";
+import { chooseProvider } from "./matmul/choose.ts";
 import type { MatmulProvider } from "./matmul/provider.ts";
 import { wasmProvider } from "./matmul/wasm.ts";
 import type { Kernel } from "./wasm.ts";
@@ -13,6 +15,8 @@ export interface Machine {
   readonly arena: Arena;
   readonly threads: number;
   readonly provider: MatmulProvider;
+  /** Why the provider is not the faster one, where that was wanted. */
+  readonly warning: string | undefined;
   /** `C = op(A) op(B) + beta C`, dense, by offset; see `MatmulProvider.sgemm`. */
   multiply(
     transA: boolean,
@@ -34,19 +38,14 @@ export interface Machine {
   dispose(): void;
 }
 
-/**
- * @param chooseProvider picks the matrix product; it is given the built-in one to fall back on
- */
-export function createMachine(
-  threads: number,
-  chooseProvider: (arena: Arena, builtIn: MatmulProvider) => MatmulProvider,
-): Machine {
+/** @throws UserError where the matrix product asked for does not work here */
+export function createMachine(threads: number, matmul: MatmulChoice): Machine {
   const arena = createArena();
   const kernels: Record<string, Kernel> = instantiateKernels(arena, (transA, transB, M, N, K, a, b, beta, c) =>
     multiply(transA !== 0, transB !== 0, M, N, K, a >>> 0, b >>> 0, beta, c >>> 0),
   );
   const builtIn = wasmProvider(kernels);
-  const provider = chooseProvider(arena, builtIn);
+  const { provider, warning } = chooseProvider(matmul, builtIn, { arena, threads });
 
   const multiply: Machine["multiply"] = (transA, transB, M, N, K, a, b, beta, c) => {
     const able = M * N * K < SMALL_PRODUCT ? builtIn : provider;
@@ -62,6 +61,7 @@ export function createMachine(
     arena,
     threads,
     provider,
+    warning,
     multiply,
     run(name, count, ...values) {
       kernel(name)(...values, 0, count);

@@ -1,21 +1,20 @@
 import "@tensorflow/tfjs";
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import * as tf from "@tensorflow/tfjs-core";
 import type { CpuEngine } from "../../../../src/tensor/engines/cpu/index.ts";
 import { BACKEND, startCpuEngine } from "../../../../src/tensor/engines/cpu/index.ts";
 
 let engine: CpuEngine;
-const warnings: string[] = [];
+let warnings: unknown[];
 beforeAll(async () => {
-  const warn = console.warn;
-  console.warn = (...words: unknown[]) => warnings.push(words.join(" "));
+  const warn = jest.spyOn(console, "warn").mockImplementation(() => undefined);
   engine = await startCpuEngine({ threads: 2 });
   tf.scalar(1).dispose();
-  tf.setBackend("cpu"); // the reference: it prints its banner at its first tensor
-  console.warn = () => undefined;
+  warnings = [...warn.mock.calls];
+  await tf.setBackend("cpu"); // the reference: it prints a banner at its first tensor
   tf.scalar(1).dispose();
-  console.warn = warn;
-  tf.setBackend(BACKEND);
+  await tf.setBackend(BACKEND);
+  warn.mockRestore();
 });
 afterAll(() => tf.removeBackend(BACKEND));
 
@@ -94,11 +93,11 @@ describe("cpu backend", () => {
     expect({ ...engine.memory(), tensors: tf.memory().numTensors }).toEqual(before);
   });
 
-  test("moves tensors from and to another backend", () => {
+  test("moves tensors from and to another backend", async () => {
     const x = tf.tensor1d([1, 2]);
-    tf.setBackend("cpu");
+    await tf.setBackend("cpu");
     const y = x.mul(2);
-    tf.setBackend(BACKEND);
+    await tf.setBackend(BACKEND);
     expect([...y.add(1).dataSync()]).toEqual([3, 5]);
   });
 });
@@ -162,11 +161,11 @@ const operations: Record<string, () => tf.Tensor> = {
 };
 
 describe("fast kernels agree with TensorFlow.js' own", () => {
-  test.each(Object.keys(operations))("%s", (name) => {
-    tf.setBackend("cpu");
+  test.each(Object.keys(operations))("%s", async (name) => {
+    await tf.setBackend("cpu");
     const expected = tf.tidy(operations[name]!);
     const reference = [...expected.dataSync()];
-    tf.setBackend(BACKEND);
+    await tf.setBackend(BACKEND);
     const before = { numTensors: tf.memory().numTensors, numDataIds: tf.backend().numDataIds() };
     const actual = tf.tidy(operations[name]!);
     expect(actual.shape).toEqual(expected.shape);
@@ -188,7 +187,7 @@ describe("fast kernels agree with TensorFlow.js' own", () => {
 });
 
 describe("TensorFlow.js' own tape", () => {
-  test("gives the gradients of the cpu backend, and leaks nothing", () => {
+  test("gives the gradients of the cpu backend, and leaks nothing", async () => {
     const w = tf.variable(numbers(4, 3) as tf.Tensor2D);
     const loss = (): tf.Scalar =>
       tf
@@ -196,9 +195,9 @@ describe("TensorFlow.js' own tape", () => {
         .log()
         .slice([0, 1], [5, 2])
         .mean();
-    tf.setBackend("cpu");
+    await tf.setBackend("cpu");
     const expected = [...tf.tidy(() => tf.variableGrads(loss).grads[w.name]!).dataSync()];
-    tf.setBackend(BACKEND);
+    await tf.setBackend(BACKEND);
     const before = tf.memory().numTensors;
     const gradient = tf.tidy(() => tf.variableGrads(loss).grads[w.name]!);
     [...gradient.dataSync()].forEach((value, i) => expect(value).toBeCloseTo(expected[i]!, 6));

@@ -1,5 +1,7 @@
 import { afterAll, describe, expect, test } from "@jest/globals";
 import { createArena } from "../../../../src/tensor/engines/cpu/arena.ts";
+import { UserError } from "../../../../src/errors.ts";
+import { chooseProvider } from "../../../../src/tensor/engines/cpu/matmul/choose.ts";
 import { onnxRuntimeProvider } from "../../../../src/tensor/engines/cpu/matmul/onnxRuntime.ts";
 import { loadOnnxRuntimeApi } from "../../../../src/tensor/engines/cpu/matmul/onnxRuntimeApi.ts";
 import type { MatmulProvider } from "../../../../src/tensor/engines/cpu/matmul/provider.ts";
@@ -84,4 +86,31 @@ describe.each(Object.keys(providers))("product by %s", (name) => {
 
 test("a call that ONNX Runtime refuses is an error that says why", () => {
   expect(() => api.createSession(Uint8Array.of(1, 2, 3), 1)).toThrow(/onnxruntime: .*model/i);
+});
+
+describe("choice of the product", () => {
+  const builtIn = providers["wasm"]!;
+  const load = (): never => {
+    throw new Error("Cannot find module 'koffi'\nRequire stack: …");
+  };
+
+  test("is ONNX Runtime where it loads", () => {
+    const { provider, warning } = chooseProvider("auto", builtIn, { arena, threads: 1 });
+    expect([provider.name, warning]).toEqual(["onnxruntime", undefined]);
+    provider.dispose();
+  });
+
+  test("falls back on the built-in one, with a message that says why and what to do", () => {
+    const { provider, warning } = chooseProvider("auto", builtIn, { arena, threads: 1, load });
+    expect(provider).toBe(builtIn);
+    expect(warning).toMatch(/^ONNX Runtime is not used.*Cannot find module 'koffi'\. Install the optional packages/);
+  });
+
+  test("is an error where ONNX Runtime was asked for by name and does not load", () => {
+    expect(() => chooseProvider("onnxruntime", builtIn, { arena, threads: 1, load })).toThrow(UserError);
+  });
+
+  test("is the built-in one when asked for", () => {
+    expect(chooseProvider("wasm", builtIn, { arena, threads: 1, load })).toEqual({ provider: builtIn });
+  });
 });

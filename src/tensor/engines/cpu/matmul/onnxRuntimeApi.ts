@@ -1,11 +1,12 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import type * as koffiPackage from "koffi";
 
 const require = createRequire(import.meta.url);
 
 type Address = bigint;
-type Koffi = typeof import("koffi");
+type Koffi = typeof koffiPackage;
 
 /**
  * ONNX Runtime's C interface: the few functions a product needs, with addresses as plain numbers. The JavaScript
