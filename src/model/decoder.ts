@@ -153,9 +153,15 @@ interface BlockContext {
 /** One block on `x [N, width]`. Inner results are freed at once, but for those a tape holds on to. */
 function block(layer: Layer, index: number, x: tf.Tensor2D, context: BlockContext): tf.Tensor2D {
   return tf.tidy(() => {
-    const attended = tf.tidy(() => tf.add<tf.Tensor2D>(x, selfAttention(layer, index, x, context)));
-    return tf.add(attended, feedForward(layer, attended, context));
+    const attended = tf.tidy(() => add(x, selfAttention(layer, index, x, context)));
+    return add(attended, feedForward(layer, attended, context));
   });
+}
+
+/** Like `tf.add`, which would keep both addends for its gradient. */
+function add(x: tf.Tensor2D, y: tf.Tensor2D): tf.Tensor2D {
+  const sum = tf.customGrad<tf.Tensor2D>(() => ({ value: tf.add(x, y), gradFunc: (dy) => [dy, dy] }));
+  return sum(x, y);
 }
 
 function selfAttention(layer: Layer, index: number, x: tf.Tensor2D, context: BlockContext): tf.Tensor2D {
