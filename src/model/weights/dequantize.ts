@@ -45,7 +45,7 @@ function smallBlock(bits: 4 | 5, hasMinimum: boolean): Encoding {
     blockBytes,
     decode: eachBlock(blockBytes, 32, (source, target, at, to) => {
       const scale = half(source, at);
-      const minimum = hasMinimum ? half(source, at + 2) : 0;
+      const minimum = hasMinimum ? half(source, at + 2) : -0; // x + -0 is x, also where x is -0
       for (let i = 0; i < 32; i++) {
         const number = (source[at + low + (i & 15)]! >> (i < 16 ? 0 : 4)) & 15;
         const fifth = bits === 5 ? ((source[at + fifthBits + (i >> 3)]! >> (i & 7)) & 1) << 4 : 0;

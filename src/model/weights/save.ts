@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdir, readdir, rename, rm, rmdir, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { UserError } from "../../errors.ts";
-import { writeDecoderConfig, type DecoderConfig } from "../config.ts";
+import { decoderConfigText, type DecoderConfig } from "../config.ts";
 import { checkTensors } from "./llama-tensors.ts";
 import { writeSafetensors, type SavedType, type TensorToSave } from "./safetensors-write.ts";
 
@@ -47,12 +47,12 @@ export async function saveModelFiles(folder: string, files: ModelFiles): Promise
 }
 
 function textFiles({ config, dtype = "F32", ...files }: ModelFiles, where: string): Map<string, string> {
-  const configJson = writeDecoderConfig(config, typeNames[dtype]);
-  const { bos_token_id, eos_token_id, pad_token_id } = configJson;
+  const configText = decoderConfigText(config, typeNames[dtype]);
+  const { bos_token_id, eos_token_id, pad_token_id } = JSON.parse(configText) as Record<string, unknown>;
   const specialTokens = Object.entries({ bos_token_id, eos_token_id, pad_token_id }).filter(([, id]) => id !== null);
   const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
   const texts = new Map([
-    ["config.json", json(configJson)],
+    ["config.json", configText],
     ["generation_config.json", json({ ...Object.fromEntries(specialTokens), ...files.generationConfig })],
     ["README.md", files.card],
   ]);

@@ -1,0 +1,183 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "@jest/globals";
+import {
+  decoderConfigText,
+  inverseFrequencies,
+  parseDecoderConfig,
+  writeDecoderConfig,
+} from "../../src/model/config.ts";
+import { UserError } from "../../src/errors.ts";
+
+/** The least that a config.json must say. */
+const least = {
+  model_type: "llama",
+  vocab_size: 100,
+  hidden_size: 32,
+  intermediate_size: 64,
+  num_hidden_layers: 2,
+  num_attention_heads: 4,
+};
+const llama3 = { factor: 8, low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 8192 };
+const parse = (changes: object): ReturnType<typeof parseDecoderConfig> =>
+  parseDecoderConfig({ ...least, ...changes }, "config.json");
+
+describe("parseDecoderConfig", () => {
+  test("fills what is left out as transformers does", () => {
+    expect(parse({})).toEqual({
+      architecture: "llama",
+      vocabularySize: 100,
+      width: 32,
+      layers: 2,
+      heads: 4,
+      keyValueHeads: 4,
+      headSize: 8,
+      feedForwardWidth: 64,
+      maxPositions: 2048,
+      epsilon: 1e-6,
+      rope: { theta: 10_000 },
+      tiedOutput: false,
+      attentionBias: false,
+      mlpBias: false,
+      initializerRange: 0.02,
+      endOfText: [],
+    });
+  });
+
+  test("reads the rotary settings of transformers 4 and 5 alike", () => {
+    const scaling = {
+      type: "llama3",
+      factor: 8,
+      lowFrequencyFactor: 1,
+      highFrequencyFactor: 4,
+      originalMaxPositions: 8192,
+    };
+    const older = parse({ rope_theta: 5e5, rope_scaling: { rope_type: "llama3", ...llama3 }, torch_dtype: "bfloat16" });
+    const newer = parse({ rope_parameters: { rope_type: "llama3", rope_theta: 5e5, ...llama3 }, dtype: "bfloat16" });
+    expect(older.rope).toEqual({ theta: 5e5, scaling });
+    expect(newer).toEqual(older);
+  });
+
+  test("reads the oldest spelling of linear scaling", () => {
+    expect(parse({ rope_scaling: { type: "linear", factor: 2 } }).rope.scaling).toEqual({ type: "linear", factor: 2 });
+  });
+
+  test("accepts both dialects in one file only where they agree", () => {
+    const parameters = { rope_type: "default", rope_theta: 2e4 };
+    expect(parse({ rope_theta: 2e4, rope_parameters: parameters }).rope.theta).toBe(2e4);
+    expect(() => parse({ rope_theta: 1e4, rope_parameters: parameters })).toThrow("contradict");
+    const linear = { rope_type: "linear", factor: 2 };
+    expect(() => parse({ rope_scaling: linear, rope_parameters: { ...linear, factor: 3 } })).toThrow("contradict");
+  });
+
+  test("reads one id or several that end the text, and null as none", () => {
+    expect(parse({ eos_token_id: 7 }).endOfText).toEqual([7]);
+    expect(parse({ eos_token_id: [7, 8] }).endOfText).toEqual([7, 8]);
+    expect(parse({ eos_token_id: null, bos_token_id: null, pad_token_id: -1 })).toEqual(parse({}));
+    expect(parse({ bos_token_id: 1, pad_token_id: 0 })).toMatchObject({ beginOfText: 1, padToken: 0 });
+  });
+
+  test("takes a head size of its own", () => {
+    expect(parse({ head_dim: 16, num_key_value_heads: 2 })).toMatchObject({ headSize: 16, keyValueHeads: 2 });
+  });
+
+  test("accepts a Mistral whose window is never in force", () => {
+    const mistral = { model_type: "mistral", max_position_embeddings: 4096, num_key_value_heads: 2 };
+    expect(parse({ ...mistral, sliding_window: null }).maxPositions).toBe(4096);
+    expect(parse({ ...mistral, sliding_window: 4096 }).maxPositions).toBe(4096);
+    expect(() => parse({ ...mistral, sliding_window: 1024 })).toThrow("sliding window of 1024");
+    expect(() => parse({ ...mistral, max_position_embeddings: 32_768 })).toThrow("sliding window of 4096");
+  });
+
+  test.each<[string, object]>([
+    ['the model type "gemma2"', { model_type: "gemma2" }],
+    ["the model type undefined", { model_type: undefined }],
+    ["activation", { hidden_act: "gelu" }],
+    ["quantization_config", { quantization_config: { bits: 4 } }],
+    ["pretraining_tp", { pretraining_tp: 2 }],
+    ["attention_dropout", { attention_dropout: 0.1 }],
+    ["layer_types", { layer_types: ["full_attention", "sliding_attention"] }],
+    ['rotary scaling "yarn"', { rope_scaling: { rope_type: "yarn", factor: 4 } }],
+    ['rotary scaling "dynamic"', { rope_parameters: { rope_type: "dynamic", factor: 4 } }],
+    ["per layer type", { rope_parameters: { full_attention: { rope_type: "default" } } }],
+    ["partial_rotary_factor", { partial_rotary_factor: 0.5 }],
+    ["partial_rotary_factor", { rope_parameters: { partial_rotary_factor: 0.5 } }],
+    ["high_freq_factor must be larger", { rope_scaling: { rope_type: "llama3", ...llama3, high_freq_factor: 1 } }],
+    ["low_freq_factor is missing", { rope_scaling: { rope_type: "llama3", factor: 8, high_freq_factor: 4 } }],
+    ["hidden_size is missing", { hidden_size: null }],
+    ["hidden_size must be an integer", { hidden_size: "32" }],
+    ["num_hidden_layers must be an integer from 1 to 4096, not 1000000000", { num_hidden_layers: 1e9 }],
+    ["head_dim must be an integer", { num_attention_heads: 5 }],
+    ["cannot share 3 key-value heads", { num_key_value_heads: 3 }],
+    ["the head size 3 must be even", { head_dim: 3 }],
+    ["rms_norm_eps must be a number", { rms_norm_eps: "1e-5" }],
+    ["tie_word_embeddings must be a boolean", { tie_word_embeddings: 1 }],
+    ["eos_token_id", { eos_token_id: ["</s>"] }],
+    ["rope_scaling: expected an object", { rope_scaling: [1] }],
+  ])("refuses, naming file and reason: %s", (message, changes) => {
+    expect(() => parse(changes)).toThrow(UserError);
+    expect(() => parse(changes)).toThrow(message);
+    expect(() => parse(changes)).toThrow("config.json");
+  });
+
+  test("sees own keys only", () => {
+    const { vocab_size: inherited, ...own } = least;
+    const json: unknown = Object.assign(Object.create({ vocab_size: inherited }) as object, own);
+    expect(() => parseDecoderConfig(json, "config.json")).toThrow("vocab_size is missing");
+    expect(() => parseDecoderConfig([], "config.json")).toThrow("expected an object");
+  });
+});
+
+describe("writeDecoderConfig", () => {
+  const config = parse({
+    rope_theta: 5e5,
+    rope_scaling: { rope_type: "llama3", ...llama3 },
+    tie_word_embeddings: true,
+    num_key_value_heads: 2,
+    bos_token_id: 1,
+    eos_token_id: [2, 3],
+    pad_token_id: 0,
+  });
+
+  test("reads back as written", () => {
+    expect(parseDecoderConfig(JSON.parse(JSON.stringify(writeDecoderConfig(config))), "config.json")).toEqual(config);
+    const plain = parse({ rope_scaling: { rope_type: "linear", factor: 2 }, eos_token_id: 2 });
+    expect(parseDecoderConfig(writeDecoderConfig(plain), "config.json")).toEqual(plain);
+  });
+
+  test("writes whole real numbers with a decimal point and whole integers without", () => {
+    const text = decoderConfigText({ ...config, initializerRange: 1 });
+    expect(text).toContain('"initializer_range": 1.0,');
+    expect(text).toContain('"factor": 8.0,');
+    expect(text).toContain('"rope_theta": 500000.0');
+    expect(text).toContain('"hidden_size": 32,');
+    expect(text).toContain('"rms_norm_eps": 0.000001,');
+    expect(parseDecoderConfig(JSON.parse(text), "config.json")).toEqual({ ...config, initializerRange: 1 });
+  });
+});
+
+describe("inverseFrequencies", () => {
+  test("falls from 1 by equal ratios", () => {
+    // theta^(-2i/8) for theta = 10000: 1, 0.1, 0.01, 0.001
+    const frequencies = inverseFrequencies({ headSize: 8, rope: { theta: 10_000 } });
+    [1, 0.1, 0.01, 0.001].forEach((expected, i) => expect(frequencies[i]).toBeCloseTo(expected, 12));
+    expect(frequencies).toHaveLength(4);
+  });
+
+  interface RopeCase {
+    name: string;
+    headSize: number;
+    parameters: object;
+    frequencies: number[];
+  }
+  const cases = JSON.parse(
+    readFileSync(new URL("../fixtures/weights/rope.json", import.meta.url), "utf8"),
+  ) as RopeCase[];
+
+  test.each(cases)("agrees with transformers: $name", ({ headSize, parameters, frequencies }) => {
+    const { rope } = parse({ rope_parameters: parameters });
+    const ours = inverseFrequencies({ headSize, rope });
+    expect(ours).toHaveLength(frequencies.length);
+    // transformers computes in float32: theta^x costs a few units in the last place
+    frequencies.forEach((theirs, i) => expect(Math.abs(ours[i]! / theirs - 1)).toBeLessThan(2e-6));
+  });
+});

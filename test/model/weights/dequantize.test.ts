@@ -1,0 +1,37 @@
+import { describe, expect, test } from "@jest/globals";
+import { ggufEncodings } from "../../../src/model/weights/dequantize.ts";
+import { readStored } from "../../../src/model/weights/encoding.ts";
+import { bytesOf, fixtureJson, floatsOf, temporaryFolder, withFile } from "./files.ts";
+
+const inFolder = temporaryFolder();
+const blocks = await fixtureJson<Record<string, { bytes: string; values: string }>>("blocks.json");
+
+describe("GGUF block formats", () => {
+  test("every format has reference blocks", () => {
+    expect([...ggufEncodings.values()].map(({ name }) => name).sort()).toEqual(Object.keys(blocks).sort());
+  });
+
+  test.each([...ggufEncodings.values()])("$name decodes to the very numbers of the reference", (encoding) => {
+    const { bytes, values } = blocks[encoding.name]!;
+    const expected = floatsOf(values);
+    const decoded = new Float32Array(expected.length);
+    encoding.decode(bytesOf(bytes), decoded);
+    expect(decoded).toEqual(expected);
+    expect(bytesOf(bytes)).toHaveLength((expected.length / encoding.blockValues) * encoding.blockBytes);
+  });
+
+  test("a tensor of several chunks decodes as one", async () => {
+    const encoding = [...ggufEncodings.values()].find(({ name }) => name === "Q6_K")!;
+    const { bytes, values } = blocks["Q6_K"]!;
+    const [block, expected] = [bytesOf(bytes), floatsOf(values)];
+    const repeats = 7000; // 21,000 blocks of 210 bytes: 4.4 MB, more than one chunk
+    const data = new Uint8Array(1 + block.length * repeats);
+    for (let i = 0; i < repeats; i++) data.set(block, 1 + i * block.length);
+    const tensor = { name: "a", shape: [], encoding, offset: 1, bytes: data.length - 1 };
+    const decoded = await withFile(inFolder("chunks"), data, (file) => readStored(file, tensor));
+    expect(decoded).toHaveLength(expected.length * repeats);
+    const isCopy = (i: number): boolean =>
+      decoded.subarray(i * expected.length, (i + 1) * expected.length).every((value, j) => value === expected[j]);
+    expect(Array.from({ length: repeats }, (_, i) => isCopy(i))).not.toContain(false);
+  });
+});

@@ -1,0 +1,189 @@
+import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "@jest/globals";
+import { UserError } from "../../../src/errors.ts";
+import { openWeights } from "../../../src/model/weights/index.ts";
+import { writeSafetensors, type TensorToSave } from "../../../src/model/weights/safetensors-write.ts";
+import { fixture, fixtureJson, floatsOf, temporaryFolder } from "./files.ts";
+
+const inFolder = temporaryFolder();
+
+/** A copy of a fixture folder whose JSON files are changed by `edit`. */
+async function copyOf(name: string, as: string, edit: Record<string, (json: Json) => unknown> = {}): Promise<string> {
+  const folder = inFolder(as);
+  await cp(fixture(name), folder, { recursive: true });
+  for (const [file, change] of Object.entries(edit)) {
+    const json = JSON.parse(await readFile(join(folder, file), "utf8")) as Json;
+    await writeFile(join(folder, file), JSON.stringify(change(json)));
+  }
+  return folder;
+}
+type Json = Record<string, unknown>;
+
+async function refusal(path: string): Promise<string> {
+  const error: unknown = await openWeights(path).then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(UserError);
+  return (error as UserError).message;
+}
+
+/** All tensors of a model folder. */
+async function tensorsOf(folder: string): Promise<TensorToSave[]> {
+  const weights = await openWeights(folder);
+  const tensors: TensorToSave[] = [];
+  for (const name of weights.names()) {
+    tensors.push({ name, shape: weights.shape(name), values: await weights.read(name) });
+  }
+  await weights.close();
+  return tensors;
+}
+
+describe("opening a folder that transformers saved", () => {
+  test.each(["tiny-float32", "tiny-bfloat16", "tiny-shards"])("%s reads equal", async (name) => {
+    const expected = (await fixtureJson<Record<string, Record<string, string>>>("folders.json"))[name]!;
+    const weights = await openWeights(fixture(name));
+    expect(weights.names().sort()).toEqual(Object.keys(expected).sort());
+    for (const tensor of weights.names()) {
+      const values = await weights.read(tensor);
+      expect(values).toEqual(floatsOf(expected[tensor]!));
+      expect(values).toHaveLength(weights.shape(tensor).reduce((count, size) => count * size, 1));
+    }
+    await weights.close();
+  });
+
+  test("takes the ends of text from generation_config.json where it names some", async () => {
+    const weights = await openWeights(fixture("tiny-bfloat16"));
+    await weights.close();
+    expect(weights.config).toMatchObject({ tiedOutput: true, endOfText: [2, 3] });
+    const edited = await openWeights(
+      await copyOf("tiny-bfloat16", "ends", { "generation_config.json": (json) => ({ ...json, eos_token_id: 4 }) }),
+    );
+    await edited.close();
+    expect(edited.config.endOfText).toEqual([4]);
+  });
+
+  test("an unknown tensor name is a UserError", async () => {
+    const weights = await openWeights(fixture("tiny-float32"));
+    expect(() => weights.shape("model.norm.bias")).toThrow('there is no tensor "model.norm.bias"');
+    await weights.close();
+  });
+});
+
+describe("the fingerprint", () => {
+  const of = async (path: string): Promise<string> => {
+    const weights = await openWeights(path);
+    await weights.close();
+    return weights.fingerprint;
+  };
+
+  test("is that of the content, not of the place", async () => {
+    expect(await of(await copyOf("tiny-float32", "copied"))).toBe(await of(fixture("tiny-float32")));
+  });
+
+  test("changes with one value and with the configuration", async () => {
+    const original = await of(fixture("tiny-float32"));
+    const changed = await copyOf("tiny-float32", "changed");
+    const path = join(changed, "model.safetensors");
+    const bytes = await readFile(path);
+    bytes[bytes.length - 100]! ^= 1;
+    await writeFile(path, bytes);
+    const epsilon = await copyOf("tiny-float32", "epsilon", {
+      "config.json": (json) => ({ ...json, rms_norm_eps: 1e-3 }),
+    });
+    expect(new Set([original, await of(changed), await of(epsilon)]).size).toBe(3);
+  });
+});
+
+describe("a message that helps for", () => {
+  test("a path that is not there", async () => {
+    expect(await refusal(inFolder("nowhere"))).toContain("there is no model here");
+  });
+
+  test("a bare safetensors file", async () => {
+    expect(await refusal(fixture("types.safetensors"))).toContain("Name the folder that also has config.json");
+  });
+
+  test.each<[string, string[], string]>([
+    ["an adapter", ["adapter_config.json", "adapter_model.safetensors"], "only an adapter"],
+    ["pickled weights", ["config.json", "pytorch_model.bin"], "save_pretrained("],
+    ["sharded pickled weights", ["config.json", "pytorch_model-00001-of-00002.bin"], "save_pretrained("],
+    ["a GGUF file in a folder", ["README.md", "model.Q4_K_M.gguf"], "Name the file: "],
+    ["an empty folder", [], "no config.json"],
+    ["a folder without weights", ["config.json"], "no model.safetensors"],
+  ])("%s", async (name, files, message) => {
+    const folder = inFolder(name);
+    await mkdir(folder);
+    for (const file of files) await writeFile(join(folder, file), "{}");
+    expect(await refusal(folder)).toContain(message);
+  });
+
+  test("a config.json that is not JSON", async () => {
+    const folder = await copyOf("tiny-float32", "not-json");
+    await writeFile(join(folder, "config.json"), '{"model_type": NaN');
+    expect(await refusal(folder)).toMatch(/config\.json: not valid JSON/);
+  });
+
+  test("missing tensors, by name", async () => {
+    const folder = await copyOf("tiny-float32", "deeper", {
+      "config.json": (json) => ({ ...json, num_hidden_layers: 3 }),
+    });
+    expect(await refusal(folder)).toContain("9 of 30 tensors are missing: model.layers.2.input_layernorm.weight, ");
+    expect(await refusal(folder)).toContain(" and 4 more");
+  });
+
+  test("tensors without a place", async () => {
+    const folder = await copyOf("tiny-shards", "biased", { "config.json": (json) => ({ ...json, mlp_bias: false }) });
+    expect(await refusal(folder)).toContain("6 tensors have no place in this architecture: model.layers.0.mlp.");
+  });
+
+  test("another shape, with both", async () => {
+    const folder = await copyOf("tiny-float32", "wider", {
+      "config.json": (json) => ({ ...json, intermediate_size: 7 }),
+    });
+    expect(await refusal(folder)).toContain("gate_proj.weight has the shape [6, 8], expected [7, 8]");
+  });
+
+  test("an output saved beside the embedding it is tied to: fine if equal, refused if not", async () => {
+    const folder = await copyOf("tiny-bfloat16", "tied");
+    const tensors = await tensorsOf(folder);
+    const embedding = tensors.find(({ name }) => name === "model.embed_tokens.weight")!;
+    const path = join(folder, "model.safetensors");
+    const frequencies = {
+      name: "model.layers.0.self_attn.rotary_emb.inv_freq",
+      shape: [1],
+      values: Float32Array.of(1),
+    };
+    await writeSafetensors(path, [...tensors, { ...embedding, name: "lm_head.weight" }, frequencies]);
+    const weights = await openWeights(folder);
+    expect(weights.names().sort()).toEqual(tensors.map(({ name }) => name).sort());
+    await weights.close();
+    const other = { ...embedding, name: "lm_head.weight", values: new Float32Array(40) };
+    await writeSafetensors(path, [...tensors, other]);
+    expect(await refusal(folder)).toContain("lm_head.weight differs");
+  });
+
+  const index = "model.safetensors.index.json";
+  const shard = "model-00001-of-00002.safetensors";
+  test.each<[string, (map: Json) => unknown, string]>([
+    ["a shard outside the folder", (map) => ({ ...map, x: "../x.safetensors" }), "not a plain .safetensors file name"],
+    ["a shard by absolute path", (map) => ({ ...map, x: "/etc/passwd" }), "not a plain .safetensors file name"],
+    ["a shard in a subfolder", (map) => ({ ...map, x: "a/x.safetensors" }), "not a plain .safetensors file name"],
+    ["a shard by Windows path", (map) => ({ ...map, x: "..\\x.safetensors" }), "not a plain .safetensors file name"],
+    ["a shard that is no name", (map) => ({ ...map, x: 7 }), "not a plain .safetensors file name"],
+    ["a shard that is missing", (map) => ({ ...map, x: "x.safetensors" }), "cannot be opened"],
+    ["a tensor that its shard lacks", (map) => ({ ...map, x: shard }), '"x" is not in'],
+    ["an index without map", () => undefined, "weight_map is missing"],
+  ])("%s", async (name, change, message) => {
+    const edit = (json: Json): Json => ({ ...json, weight_map: change(json["weight_map"] as Json) });
+    expect(await refusal(await copyOf("tiny-shards", name, { [index]: edit }))).toContain(message);
+  });
+
+  test("a tensor that two shards hold", async () => {
+    const folder = await copyOf("tiny-shards", "doubled");
+    await rm(join(folder, "model-00002-of-00002.safetensors"));
+    await cp(join(folder, shard), join(folder, "model-00002-of-00002.safetensors"));
+    expect(await refusal(folder)).toContain("in two shards");
+  });
+});

@@ -1,0 +1,113 @@
+import { mkdir, readFile, readdir, stat, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import { describe, expect, test } from "@jest/globals";
+import { UserError } from "../../../src/errors.ts";
+import { decoderTensors, openWeights, saveModelFiles, type ModelFiles } from "../../../src/model/weights/index.ts";
+import type { DecoderConfig } from "../../../src/model/config.ts";
+import { temporaryFolder } from "./files.ts";
+
+const inFolder = temporaryFolder();
+
+const config: DecoderConfig = {
+  architecture: "llama",
+  vocabularySize: 5,
+  width: 4,
+  layers: 1,
+  heads: 2,
+  keyValueHeads: 1,
+  headSize: 2,
+  feedForwardWidth: 3,
+  maxPositions: 16,
+  epsilon: 1e-5,
+  rope: { theta: 10_000, scaling: { type: "linear", factor: 2 } },
+  tiedOutput: true,
+  attentionBias: false,
+  mlpBias: false,
+  initializerRange: 0.02,
+  beginOfText: 1,
+  endOfText: [2, 3],
+};
+
+/** A model of which every tensor counts up from `first`. */
+function model(first: number): ModelFiles {
+  const tensors = [...decoderTensors(config)].map(([name, shape], i) => {
+    const count = shape.reduce((product, size) => product * size, 1);
+    return { name, shape, values: Float32Array.from({ length: count }, (_, j) => first + i + j) };
+  });
+  return { config, tensors, tokenizerFiles: { "tokenizer.json": "{}" }, card: "# A model\n" };
+}
+
+describe("saving a model folder", () => {
+  test("holds the files of Hugging Face's layout and reads back equal", async () => {
+    const folder = inFolder("new/deeper/model");
+    await saveModelFiles(folder, { ...model(0), generationConfig: { do_sample: false } });
+    expect((await readdir(folder)).sort()).toEqual([
+      "README.md",
+      "config.json",
+      "generation_config.json",
+      "model.safetensors",
+      "tokenizer.json",
+    ]);
+    expect(await readFile(`${folder}/README.md`, "utf8")).toBe("# A model\n");
+    expect(JSON.parse(await readFile(`${folder}/generation_config.json`, "utf8"))).toEqual({
+      bos_token_id: 1,
+      eos_token_id: [2, 3],
+      do_sample: false,
+    });
+    const weights = await openWeights(folder);
+    expect(weights.config).toEqual(config);
+    for (const { name, shape, values } of model(0).tensors) {
+      expect(weights.shape(name)).toEqual(shape);
+      expect(await weights.read(name)).toEqual(values);
+    }
+    await weights.close();
+  });
+
+  test("says which number format it wrote", async () => {
+    await saveModelFiles(inFolder("brain"), { ...model(0), dtype: "BF16" });
+    expect(JSON.parse(await readFile(inFolder("brain/config.json"), "utf8"))).toMatchObject({ dtype: "bfloat16" });
+    expect((await stat(inFolder("brain/model.safetensors"))).size).toBeLessThan(1500);
+  });
+
+  test("replaces a model saved before, and an empty folder", async () => {
+    const folder = inFolder("replaced");
+    await mkdir(folder);
+    await saveModelFiles(folder, model(0));
+    await saveModelFiles(folder, model(7));
+    const weights = await openWeights(folder);
+    expect((await weights.read("model.embed_tokens.weight"))[0]).toBe(7);
+    await weights.close();
+  });
+
+  test("a folder with anything else in it is left alone", async () => {
+    const folder = inFolder("mine");
+    await mkdir(folder);
+    await writeFile(`${folder}/thesis.txt`, "years of work");
+    await expect(saveModelFiles(folder, model(0))).rejects.toThrow("not part of the model: thesis.txt");
+    await expect(saveModelFiles(`${folder}/thesis.txt`, model(0))).rejects.toThrow(UserError);
+    expect(await readdir(folder)).toEqual(["thesis.txt"]);
+  });
+
+  test("a failure halfway leaves the model that was there and nothing else", async () => {
+    const folder = inFolder("kept/model");
+    await saveModelFiles(folder, model(0));
+    const before = await readFile(`${folder}/model.safetensors`);
+    const [first, ...rest] = model(7).tensors;
+    const failing = { ...first!, values: () => Promise.reject(new Error("engine lost")) };
+    await expect(saveModelFiles(folder, { ...model(7), tensors: [failing, ...rest] })).rejects.toThrow("engine lost");
+    expect(await readFile(`${folder}/model.safetensors`)).toEqual(before);
+    expect(await readdir(dirname(folder))).toEqual(["model"]);
+  });
+
+  test("refuses a model that is not whole, and file names that lead elsewhere", async () => {
+    const tensors = [...model(0).tensors].slice(1);
+    await expect(saveModelFiles(inFolder("x"), { ...model(0), tensors })).rejects.toThrow(
+      "1 of 11 tensors are missing: model.embed_tokens.weight",
+    );
+    for (const name of ["../x", "a/b", ".", "..", "config.json", "model.safetensors"]) {
+      const saving = saveModelFiles(inFolder("x"), { ...model(0), tokenizerFiles: { [name]: "" } });
+      await expect(saving).rejects.toThrow("a tokenizer file cannot be called");
+    }
+    await expect(stat(inFolder("x"))).rejects.toThrow("ENOENT");
+  });
+});
