@@ -1,0 +1,169 @@
+import { readFileSync } from "node:fs";
+import { beforeAll, describe, expect, test } from "@jest/globals";
+import * as tf from "@tensorflow/tfjs-core";
+import { withPlainDefinitions } from "../../src/tensor/ops/index.ts";
+import { expectClose, integers, normal } from "./compare.ts";
+import type { Numbers } from "./compare.ts";
+import { runners } from "./operations.ts";
+import type { Arguments, PackedTensor } from "./operations.ts";
+
+interface Case extends Arguments {
+  operation: string;
+  case: string;
+  expected: Record<string, PackedTensor>;
+}
+
+tf.enableProdMode(); // no advice to install another backend
+
+const path = new URL("../fixtures/tensor/operations.json", import.meta.url);
+const cases = JSON.parse(readFileSync(path, "utf8")) as Case[];
+
+/**
+ * Declares the tests that every engine must pass: the operations agree with PyTorch on small and nasty cases, and with
+ * their plain definitions on TensorFlow.js' own cpu backend on larger ones; nothing may leak.
+ * @param start makes the engine TensorFlow.js' current backend
+ */
+export function describeEngine(engine: string, start: () => Promise<unknown>): void {
+  describeAgainstPyTorch(engine, start);
+  describe(`${engine}: agrees with the plain definition`, () => {
+    beforeAll(start);
+    test.each(Object.entries(largerCases()))("%s", async (name, given) => {
+      const operation = name.split(",")[0]!;
+      const before = tf.memory().numTensors;
+      const found = await runners[operation]!(given);
+      expect(tf.memory().numTensors).toBe(before);
+      expectClose(found, await onPlainCpu(() => runners[operation]!(given)));
+    });
+  });
+}
+
+/** Each operation's values and gradients against PyTorch, on whatever backend `start` makes current. */
+export function describeAgainstPyTorch(engine: string, start: () => Promise<unknown>): void {
+  describe(`${engine}: agrees with PyTorch`, () => {
+    beforeAll(start);
+    test.each(cases.map((each) => [each.operation, each.case, each] as const))("%s: %s", async (operation, _, each) => {
+      const before = tf.memory().numTensors;
+      const found = await runners[operation]!(each);
+      const expected = Object.entries(each.expected).map(([name, packed]) => [name, packed.values] as const);
+      expectClose(found, Object.fromEntries(expected));
+      expect(tf.memory().numTensors).toBe(before);
+    });
+
+    test("the prompt mass is the mean over heads of the attention on prompt keys", async () => {
+      const given = attention("mass", [0, 9, 10, 40], 6, 3, 8, true);
+      const found = await runners.causalAttention!(given);
+      expectClose({ promptMass: found.promptMass! }, { promptMass: explicitPromptMass(given) }, 1e-6);
+    });
+  });
+}
+
+/** Sizes at which kernels split their work, with widths that no vector length divides. */
+function largerCases(): Record<string, Arguments> {
+  return {
+    embed: { table: random("table", 200, 33), ids: integers("ids", 300, 200), dy: random("embed dy", 300, 33) },
+    linear: {
+      x: random("x", 70, 65),
+      weight: random("weight", 130, 65),
+      bias: random("bias", 130),
+      dy: random("linear dy", 70, 130),
+    },
+    rmsNorm: { x: random("x", 130, 97), gain: random("gain", 97), epsilon: 1e-5, dy: random("norm dy", 130, 97) },
+    rotary: {
+      x: random("x", 61, 7 * 10),
+      cos: random("cos", 61, 5),
+      sin: random("sin", 61, 5),
+      heads: 7,
+      dy: random("rotary dy", 61, 70),
+    },
+    "causalAttention, ragged": attention("ragged", [0, 140, 141, 163], 4, 2, 7, true),
+    "causalAttention, one long row": attention("long", [0, 261], 1, 1, 16, false),
+    cachedAttention: {
+      q: random("q", 5, 6 * 9),
+      keys: random("keys", 5, 70, 2 * 9),
+      values: random("values", 5, 70, 2 * 9),
+      lengths: [70, 1, 33, 64, 2],
+      heads: 6,
+      keyValueHeads: 2,
+    },
+    writeCache: { cache: random("cache", 3, 5, 7), entries: random("entries", 3, 7), positions: [4, 0, 2] },
+    swiglu: { gate: random("gate", 67, 129), up: random("up", 67, 129), dy: random("swiglu dy", 67, 129) },
+    targetLogProbs: {
+      hidden: random("hidden", 90, 33),
+      outputEmbedding: random("embedding", 1031, 33),
+      targets: integers("targets", 90, 1031),
+      dLogProb: [...normal("dLogProb", 90)].map((value, row) => (row % 3 === 1 ? 0 : value)),
+    },
+    adamw: {
+      parameter: random("parameter", 41, 53),
+      gradients: [random("first gradient", 41, 53), random("second gradient", 41, 53)],
+      learningRate: 1e-3,
+      weightDecay: 0.01,
+      gradientScale: 0.5,
+    },
+    sumOfSquares: { x: random("x", 333, 77) },
+  };
+}
+
+function random(name: string, ...shape: number[]): PackedTensor {
+  return {
+    shape,
+    values: normal(
+      `${name} ${shape.join()}`,
+      shape.reduce((a, b) => a * b),
+    ),
+  };
+}
+
+function attention(name: string, starts: number[], heads: number, shared: number, width: number, prompt: boolean) {
+  const tokens = starts.at(-1)!;
+  const given = {
+    q: random(`${name} q`, tokens, heads * width),
+    k: random(`${name} k`, tokens, shared * width),
+    v: random(`${name} v`, tokens, shared * width),
+    dy: random(`${name} dy`, tokens, heads * width),
+    starts,
+    heads,
+    keyValueHeads: shared,
+  };
+  return prompt ? { ...given, promptKeys: [...integers(name, tokens, 2)] } : given;
+}
+
+async function onPlainCpu(body: () => Promise<Numbers>): Promise<Numbers> {
+  const backend = tf.getBackend();
+  await tf.setBackend("cpu");
+  try {
+    return await withPlainDefinitions(body);
+  } finally {
+    await tf.setBackend(backend);
+  }
+}
+
+/** In float64, by the explicit softmax over all visible keys. */
+function explicitPromptMass({
+  q,
+  k,
+  starts,
+  heads,
+  keyValueHeads,
+  promptKeys,
+}: ReturnType<typeof attention> & Arguments) {
+  const width = q.shape[1]! / heads;
+  const prompt = promptKeys as number[];
+  const dot = (query: number, head: number, key: number): number => {
+    const [a, b] = [
+      query * heads * width + head * width,
+      (key * keyValueHeads + Math.floor((head * keyValueHeads) / heads)) * width,
+    ];
+    return Array.from({ length: width }, (_, i) => q.values[a + i]! * k.values[b + i]!).reduce((x, y) => x + y);
+  };
+  return Array.from({ length: q.shape[0]! }, (_, query) => {
+    const first = starts.findLast((start) => start <= query)!;
+    const keys = Array.from({ length: query - first + 1 }, (_, i) => first + i);
+    const masses = Array.from({ length: heads }, (_, head) => {
+      const weights = keys.map((key) => Math.exp(dot(query, head, key) / Math.sqrt(width)));
+      const onPrompt = weights.filter((_, i) => prompt[keys[i]!] === 1);
+      return onPrompt.reduce((x, y) => x + y, 0) / weights.reduce((x, y) => x + y, 0);
+    });
+    return masses.reduce((x, y) => x + y) / heads;
+  });
+}

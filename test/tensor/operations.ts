@@ -1,0 +1,148 @@
+import * as tf from "@tensorflow/tfjs-core";
+import * as ops from "../../src/tensor/ops/index.ts";
+import type { Numbers } from "./compare.ts";
+import { read, valuesAndGradients } from "./compare.ts";
+
+/** Arguments of one case: `{ shape, values }` for a tensor, plain numbers and number lists for the rest. */
+export type Arguments = Record<string, unknown>;
+export interface PackedTensor {
+  shape: number[];
+  values: ArrayLike<number>;
+}
+
+/** Runs one operation on a case's arguments; gives its outputs and gradients by name. */
+export type Runner = (given: Arguments) => Promise<Numbers>;
+
+export const runners: Record<string, Runner> = {
+  embed: (given) =>
+    differentiated(given, ["table"], ({ table }) => ({
+      output: ops.embed(table as tf.Tensor2D, indices(given.ids)),
+    })),
+
+  linear: (given) =>
+    differentiated(given, ["x", "weight", "bias"], ({ x, weight, bias }) => ({
+      output: ops.linear(x as tf.Tensor2D, weight as tf.Tensor2D, bias as tf.Tensor1D | undefined),
+    })),
+
+  rmsNorm: (given) =>
+    differentiated(given, ["x", "gain"], ({ x, gain }) => ({
+      output: ops.rmsNorm(x as tf.Tensor2D, gain as tf.Tensor1D, given.epsilon as number),
+    })),
+
+  rotary: (given) =>
+    withTensors(given, ["cos", "sin"], ({ cos, sin }) =>
+      differentiated(given, ["x"], ({ x }) => ({
+        output: ops.rotary(x as tf.Tensor2D, cos as tf.Tensor2D, sin as tf.Tensor2D, given.heads as number),
+      })),
+    ),
+
+  causalAttention: (given) =>
+    differentiated(given, ["q", "k", "v"], ({ q, k, v }) => ({
+      ...ops.causalAttention(q as tf.Tensor2D, k as tf.Tensor2D, v as tf.Tensor2D, {
+        starts: indices(given.starts),
+        heads: given.heads as number,
+        keyValueHeads: given.keyValueHeads as number,
+        promptKeys: given.promptKeys === undefined ? undefined : Uint8Array.from(given.promptKeys as number[]),
+      }),
+    })),
+
+  cachedAttention: (given) =>
+    withTensors(given, ["q", "keys", "values"], async ({ q, keys, values }) => {
+      const lengths = indices(given.lengths);
+      const [heads, keyValueHeads] = [given.heads as number, given.keyValueHeads as number];
+      const cache = [keys as tf.Tensor3D, values as tf.Tensor3D] as const;
+      return freed({ output: ops.cachedAttention(q as tf.Tensor2D, ...cache, lengths, heads, keyValueHeads) });
+    }),
+
+  swiglu: (given) =>
+    differentiated(given, ["gate", "up"], ({ gate, up }) => ({
+      output: ops.swiglu(gate as tf.Tensor2D, up as tf.Tensor2D),
+    })),
+
+  targetLogProbs: (given) =>
+    withTensors(given, ["hidden", "outputEmbedding"], async (tensors) => {
+      const [hidden, embedding] = [tensors.hidden as tf.Tensor2D, tensors.outputEmbedding as tf.Tensor2D];
+      const targets = indices(given.targets);
+      const facts = ops.targetLogProbs(hidden, embedding, targets, { entropy: true, entropyTop20: true });
+      const dLogProb = Float32Array.from(given.dLogProb as number[]);
+      const both = ops.targetLogProbsGradient(hidden, embedding, targets, dLogProb, { needEmbedding: true });
+      const gradients = { dhidden: both.dHidden, doutputEmbedding: both.dOutputEmbedding! };
+      return freed({ ...facts, ...gradients });
+    }),
+
+  adamw: async (given) => {
+    const state = { parameter: variable(given.parameter), m: zeros(given.parameter), v: zeros(given.parameter) };
+    for (const [i, packed] of (given.gradients as PackedTensor[]).entries()) {
+      const gradient = tensorOf(packed);
+      ops.adamwUpdate(state.parameter, gradient, state.m, state.v, {
+        learningRate: given.learningRate as number,
+        beta1: 0.9,
+        beta2: 0.95,
+        epsilon: 1e-8,
+        weightDecay: given.weightDecay as number,
+        step: i + 1,
+        gradientScale: given.gradientScale as number,
+      });
+      gradient.dispose();
+    }
+    return freed(state);
+  },
+
+  sumOfSquares: (given) => withTensors(given, ["x"], async ({ x }) => freed({ output: ops.sumOfSquares(x!) })),
+
+  writeCache: async (given) => {
+    const cache = variable(given.cache) as tf.Variable<tf.Rank.R3>;
+    return withTensors(given, ["entries"], async ({ entries }) => {
+      ops.writeCache(cache, entries as tf.Tensor2D, indices(given.positions));
+      return freed({ cache });
+    });
+  },
+};
+
+export function tensorOf(packed: unknown): tf.Tensor {
+  const { shape, values } = packed as PackedTensor;
+  return tf.tensor(Float32Array.from(values), shape);
+}
+
+function variable(packed: unknown): tf.Variable {
+  return tf.tidy(() => tf.variable(tensorOf(packed)));
+}
+
+function zeros(packed: unknown): tf.Variable {
+  return tf.tidy(() => tf.variable(tf.zeros((packed as PackedTensor).shape)));
+}
+
+function indices(values: unknown): Int32Array {
+  return Int32Array.from(values as ArrayLike<number>);
+}
+
+async function freed(tensors: object): Promise<Numbers> {
+  const named = { ...tensors } as Record<string, tf.Tensor>;
+  const numbers = await read(named);
+  tf.dispose(named);
+  return numbers;
+}
+
+async function withTensors(
+  given: Arguments,
+  names: string[],
+  body: (tensors: Record<string, tf.Tensor>) => Promise<Numbers>,
+): Promise<Numbers> {
+  const present = names.filter((name) => given[name] !== undefined);
+  const tensors = Object.fromEntries(present.map((name) => [name, tensorOf(given[name])]));
+  try {
+    return await body(tensors);
+  } finally {
+    tf.dispose(tensors);
+  }
+}
+
+function differentiated(
+  given: Arguments,
+  names: string[],
+  build: (inputs: Record<string, tf.Tensor>) => Record<string, tf.Tensor>,
+): Promise<Numbers> {
+  return withTensors(given, names, (inputs) =>
+    withTensors(given, ["dy"], ({ dy }) => valuesAndGradients(inputs, dy!, build)),
+  );
+}
