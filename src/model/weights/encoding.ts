@@ -1,3 +1,4 @@
+import { UserError } from "../../errors.ts";
 import type { RandomAccessFile } from "./file.ts";
 
 /**
@@ -21,11 +22,14 @@ export interface StoredTensor {
 }
 
 const chunkBytes = 4 * 2 ** 20;
+const mostValues = 2 ** 31; // 8 GiB as float32
 
 /** Reads and decodes one tensor, a few megabytes at a time; the result is row-major. */
 export async function readStored(file: RandomAccessFile, tensor: StoredTensor): Promise<Float32Array> {
   const { blockBytes, blockValues, decode } = tensor.encoding;
-  const values = new Float32Array((tensor.bytes / blockBytes) * blockValues);
+  const count = (tensor.bytes / blockBytes) * blockValues;
+  if (count > mostValues) throw new UserError(`${tensor.name} has ${count} values, too many`, { where: file.path });
+  const values = new Float32Array(count);
   if (tensor.encoding === float32) {
     await file.read(tensor.offset, new Uint8Array(values.buffer));
     return values;

@@ -1,4 +1,4 @@
-import { readFile, readdir, stat } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { UserError } from "../../errors.ts";
 import { parseDecoderConfig, parseSpecialTokens, type DecoderConfig } from "../config.ts";
@@ -18,7 +18,7 @@ const mostShards = 10_000;
  * `model.safetensors.index.json`.
  */
 export async function openFolder(folder: string): Promise<WeightSource> {
-  const entries = new Set(await readdir(folder));
+  const entries = new Set(await readdir(folder).catch(unreadable(folder)));
   requireModelFiles(folder, entries);
   const config = await readConfig(folder, entries);
   const files: RandomAccessFile[] = [];
@@ -50,6 +50,12 @@ export async function openFolder(folder: string): Promise<WeightSource> {
     throw error;
   }
 }
+
+const unreadable =
+  (folder: string) =>
+  (cause: unknown): never => {
+    throw new UserError("this folder cannot be read", { where: folder, fix: "Check its permissions.", cause });
+  };
 
 function requireModelFiles(folder: string, entries: ReadonlySet<string>): void {
   const list = [...entries];
@@ -86,12 +92,22 @@ async function readConfig(folder: string, entries: ReadonlySet<string>): Promise
 }
 
 async function readJson(path: string): Promise<unknown> {
-  const { size } = await stat(path);
-  if (size > largestJson) throw new UserError(`${size} bytes of JSON are more than expected`, { where: path });
+  const file = await openFile(path);
   try {
-    return JSON.parse(await readFile(path, "utf8"));
+    if (file.size > largestJson) throw new UserError(`${file.size} bytes of JSON are too many`, { where: path });
+    const bytes = new Uint8Array(file.size);
+    await file.read(0, bytes);
+    return parseJson(bytes, path);
+  } finally {
+    await file.close();
+  }
+}
+
+function parseJson(bytes: Uint8Array, where: string): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
   } catch (error) {
-    throw new UserError(`not valid JSON (${show((error as Error).message)})`, { where: path });
+    throw new UserError(`not valid JSON (${show((error as Error).message)})`, { where });
   }
 }
 

@@ -14,7 +14,7 @@ export interface GgufHeader {
 /* No honest file comes near these; they bound the work that a hostile header can ask for. */
 const mostEntries = 2 ** 16;
 const mostTensors = 2 ** 17;
-const mostListItems = 2 ** 24; // over the whole header
+const mostListItems = 2 ** 22; // over the whole header
 const deepestList = 4;
 
 /**

@@ -17,6 +17,7 @@ export interface HeaderCursor {
 
 const windowBytes = 2 ** 20;
 const longestText = 2 ** 26; // bytes
+const longestHeader = 2 ** 28; // bytes: ten times those of the largest vocabularies
 
 export function headerCursor(file: RandomAccessFile): HeaderCursor {
   let window = new Uint8Array(0);
@@ -30,6 +31,7 @@ export function headerCursor(file: RandomAccessFile): HeaderCursor {
   /** The next bytes, as a part of the window. */
   function take(bytes: number): Uint8Array {
     if (bytes > file.size - position) throw broken("the header runs past the end of the file");
+    if (position + bytes > longestHeader) throw broken(`the header is longer than ${longestHeader} bytes`);
     if (position + bytes > windowStart + window.length) {
       window = new Uint8Array(Math.min(Math.max(bytes, windowBytes), file.size - position));
       windowStart = position;

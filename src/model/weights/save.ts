@@ -36,7 +36,9 @@ export async function saveModelFiles(folder: string, files: ModelFiles): Promise
   await requireReplaceable(target, new Set([...texts.keys(), "model.safetensors"]));
 
   const temporary = sibling(target);
-  await mkdir(temporary, { recursive: true });
+  await mkdir(temporary, { recursive: true }).catch((cause: unknown) => {
+    throw new UserError("no folder can be made here", { where: dirname(target), fix: "Check its permissions.", cause });
+  });
   try {
     for (const [name, text] of texts) await writeFile(join(temporary, name), text);
     await writeSafetensors(join(temporary, "model.safetensors"), tensors, { type: files.dtype ?? "F32" });

@@ -125,6 +125,13 @@ describe("a message that helps for", () => {
     expect(await refusal(folder)).toMatch(/config\.json: not valid JSON/);
   });
 
+  test("a config.json that is a folder", async () => {
+    const folder = await copyOf("tiny-float32", "not-file");
+    await rm(join(folder, "config.json"));
+    await mkdir(join(folder, "config.json"));
+    expect(await refusal(folder)).toMatch(/config\.json: this is not a regular file/);
+  });
+
   test("missing tensors, by name", async () => {
     const folder = await copyOf("tiny-float32", "deeper", {
       "config.json": (json) => ({ ...json, num_hidden_layers: 3 }),

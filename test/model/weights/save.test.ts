@@ -85,6 +85,7 @@ describe("saving a model folder", () => {
     await writeFile(`${folder}/thesis.txt`, "years of work");
     await expect(saveModelFiles(folder, model(0))).rejects.toThrow("not part of the model: thesis.txt");
     await expect(saveModelFiles(`${folder}/thesis.txt`, model(0))).rejects.toThrow(UserError);
+    await expect(saveModelFiles(`${folder}/thesis.txt/model`, model(0))).rejects.toThrow(UserError);
     expect(await readdir(folder)).toEqual(["thesis.txt"]);
   });
 
