@@ -5,14 +5,19 @@ import { recordTape } from "../../src/tensor/tape.ts";
 
 export type Numbers = Record<string, Float32Array>;
 
-/** Every value agrees to `relative` of the largest expected one of its name (or of 0.1), and none is missing. */
-export function expectClose(actual: Numbers, expected: Record<string, ArrayLike<number>>, relative = 1e-5): void {
+/** Every value agrees to `relative` of the largest expected one of its name (or of `magnitude`), and none is missing. */
+export function expectClose(
+  actual: Numbers,
+  expected: Record<string, ArrayLike<number>>,
+  relative = 1e-5,
+  magnitude = 0.1,
+): void {
   expect(Object.keys(actual).sort()).toEqual(Object.keys(expected).sort());
   for (const [name, values] of Object.entries(expected)) {
     const found = actual[name]!;
     expect([name, found.length]).toEqual([name, values.length]);
     const largest = Array.from(values).reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-    const allowed = relative * Math.max(largest, 0.1);
+    const allowed = relative * Math.max(largest, magnitude);
     const wrong = Array.from(values).findIndex((value, i) => !(Math.abs(found[i]! - value) <= allowed));
     if (wrong >= 0) throw new Error(`${name}[${wrong}] is ${found[wrong]}, expected ${values[wrong]} +- ${allowed}`);
   }
