@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { afterAll, describe, expect, test } from "@jest/globals";
 import { createArena } from "../../../../src/tensor/engines/cpu/arena.ts";
 import { UserError } from "../../../../src/errors.ts";
@@ -86,6 +88,18 @@ describe.each(Object.keys(providers))("product by %s", (name) => {
 
 test("a call that ONNX Runtime refuses is an error that says why", () => {
   expect(() => api.createSession(Uint8Array.of(1, 2, 3), 1)).toThrow(/onnxruntime: .*model/i);
+});
+
+test("goes on working after garbage was collected", () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const provider = onnxRuntimeProvider(loadOnnxRuntimeApi(), arena, 1);
+  for (let round = 0; round < 3; round++) {
+    collect();
+    const product = { M: 5, N: 6, K: 7, transA: false, transB: round === 1, beta: 0 };
+    expect(errorOf(provider, product, 1)).toBeLessThan(5e-7);
+  }
+  provider.dispose();
 });
 
 describe("choice of the product", () => {

@@ -53,7 +53,16 @@ const FLOAT = 1;
 export function loadOnnxRuntimeApi(): OnnxRuntimeApi {
   const koffi = require("koffi") as Koffi;
   const { path, version } = findLibrary();
-  return bind(koffi, koffi.load(path).func("OrtGetApiBase", "void *", [])(), version);
+  const library = koffi.load(path);
+  keepLoaded(koffi, path);
+  return bind(koffi, library.func("OrtGetApiBase", "void *", [])(), version);
+}
+
+/** Opens the library once more by the system's own call: koffi closes it when its handle is garbage, code and all. */
+function keepLoaded(koffi: Koffi, path: string): void {
+  const RESOLVE_NOW = 2;
+  if (process.platform === "win32") koffi.load("kernel32.dll").func("LoadLibraryW", "void *", ["str16"])(path);
+  else koffi.load(null).func("dlopen", "void *", ["str", "int"])(path, RESOLVE_NOW);
 }
 
 /** The shared library and version inside the onnxruntime-node package. */
