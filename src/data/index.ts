@@ -1,0 +1,10 @@
+export { openDataset, type Dataset, type DatasetOptions, type Row, type SkippedRow } from "./dataset.ts";
+export { type Example, type FieldName, type FormatName } from "./formats.ts";
+export { tokenizeDataset, type TokenizeOptions } from "./tokens.ts";
+export { type TokenizedDataset, type TokenizedStats, type TokenView } from "./tokenized.ts";
+export { loadColumn, saveColumn, type Notice } from "./cache.ts";
+export { makeBatch, rowsOfStep, splitMicroBatches, type OrderOptions } from "./batches.ts";
+export { openArrow, type ArrowTable } from "./arrow/read.ts";
+export { writeArrow, type WriteArrowOptions } from "./arrow/write.ts";
+export { type ColumnType } from "./arrow/columns.ts";
+export { writeAtomically } from "./atomic.ts";

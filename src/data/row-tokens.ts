@@ -1,0 +1,62 @@
+import { UserError } from "../errors.ts";
+import { tokenizeConversation, tokenizePromptResponse, type TokenizedRow, type Tokenizer } from "../text/index.ts";
+import type { Row } from "./dataset.ts";
+
+export interface RowTokenOptions {
+  /** Longer rows are cut to this many tokens; a row whose whole response is cut away is skipped. Default: no limit. */
+  maxTokens?: number;
+  /** A Jinja chat template to use instead of the tokenizer's own. */
+  template?: string;
+  /** Between question and answer where there is no chat template. Default: a newline. */
+  separator?: string;
+}
+
+/**
+ * One row's tokens. Conversations go through the chat template, and so do questions with answers when there is one;
+ * prompts with responses are joined as plain text.
+ *
+ * @param where file and row, for messages
+ */
+export function tokensOfRow(
+  row: Row,
+  tokenizer: Tokenizer,
+  { maxTokens, template, separator = "\n" }: RowTokenOptions,
+  where: () => string,
+): TokenizedRow | { skipped: string } {
+  const limit = maxTokens === undefined ? {} : { maxTokens };
+  if (row.tokens) return givenTokens(row.tokens, tokenizer, maxTokens, where);
+  if (row.messages && (template ?? tokenizer.chatTemplate) !== undefined) {
+    return tokenizeConversation(tokenizer, row.messages, template === undefined ? limit : { ...limit, template });
+  }
+  if (row.prompt === undefined || row.response === undefined) {
+    throw new UserError("the tokenizer has no chat template, so conversations cannot be tokenized", {
+      where: where(),
+      fix: "Use an instruction-tuned model, give a chat template, or give prompt and response columns.",
+    });
+  }
+  const prompt = row.messages ? row.prompt + separator : row.prompt;
+  return tokenizePromptResponse(tokenizer, prompt, row.response, limit);
+}
+
+function givenTokens(
+  { ids, response }: { ids: Int32Array; response: Uint8Array },
+  tokenizer: Tokenizer,
+  maxTokens: number | undefined,
+  where: () => string,
+): TokenizedRow | { skipped: string } {
+  const stray = ids.find((id) => id < 0 || id >= tokenizer.vocabularySize);
+  if (stray !== undefined) {
+    throw new UserError(`the token id ${stray} is not in the vocabulary of ${tokenizer.vocabularySize}`, {
+      where: where(),
+      fix: "The row was tokenized for another model: give text instead.",
+    });
+  }
+  const length = Math.min(ids.length, maxTokens ?? ids.length);
+  const kept = response.slice(0, length);
+  if (!kept.includes(1)) return { skipped: "the response lies beyond maxTokens" };
+  const ends = new Set(tokenizer.endOfText ?? []);
+  const endOfTurn = Uint8Array.from(kept, (mark, t) =>
+    mark === 1 && response[t + 1] !== 1 && ends.has(ids[t]!) ? 1 : 0,
+  );
+  return { ids: ids.slice(0, length), response: kept, endOfTurn, truncated: length < ids.length };
+}

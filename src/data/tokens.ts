@@ -1,0 +1,130 @@
+import { createHash } from "node:crypto";
+import { UserError } from "../errors.ts";
+import type { TokenizedRow, Tokenizer } from "../text/index.ts";
+import { collectColumns, countOnes } from "./align.ts";
+import { loadTokens, saveTokens, type Notice } from "./cache.ts";
+import type { Dataset, Row } from "./dataset.ts";
+import { tokensOfRow, type RowTokenOptions } from "./row-tokens.ts";
+import { growing, tokenizedDataset, type TokenizedDataset, type TokenizedStats } from "./tokenized.ts";
+
+export interface TokenizeOptions extends RowTokenOptions {
+  /** Folder for the token cache; without it nothing is kept. */
+  cacheFolder?: string;
+  /** Called now and then with the rows done. */
+  onProgress?: (done: number, total: number) => void;
+  /** Called with sentences worth telling: skipped rows, columns that were left out, an unusable cache. */
+  onNotice?: Notice;
+}
+
+/** Raised when the same options would give other tokens. */
+const TOKENS_VERSION = 1;
+const PROGRESS_EVERY = 500;
+
+/**
+ * Tokenizes every row once, or takes the tokens from the cache (see `tokensOfRow` for what a row becomes).
+ * Rows without a response, or whose response is cut away, are left out and counted in `stats.skipped`.
+ *
+ * @throws UserError when no row can be trained, or naming file and row of a per-token column that does not fit
+ */
+export async function tokenizeDataset(
+  dataset: Dataset,
+  tokenizer: Tokenizer,
+  options: TokenizeOptions = {},
+): Promise<TokenizedDataset> {
+  const { cacheFolder, onNotice = () => undefined } = options;
+  const fingerprint = fingerprintOf(dataset, tokenizer, options);
+  const cached = cacheFolder === undefined ? undefined : loadTokens(cacheFolder, fingerprint, onNotice);
+  const tokens = cached ?? (await tokenizeRows(dataset, tokenizer, options, fingerprint));
+  if (!cached && cacheFolder !== undefined) saveTokens(cacheFolder, tokens, onNotice);
+  const skipped = skippedRows(tokens.stats);
+  if (skipped !== "") onNotice(`${dataset.files.join(", ")}: ${skipped}`);
+  return tokens;
+}
+
+function fingerprintOf(dataset: Dataset, tokenizer: Tokenizer, options: TokenizeOptions): string {
+  const { maxTokens, template, separator } = options;
+  const parts = [TOKENS_VERSION, dataset.fingerprint, tokenizer.fingerprint, tokenizer.chatTemplate];
+  const text = JSON.stringify([...parts, maxTokens, template, separator].map((part) => part ?? null));
+  return createHash("sha256").update(text).digest("hex");
+}
+
+async function tokenizeRows(
+  dataset: Dataset,
+  tokenizer: Tokenizer,
+  options: TokenizeOptions,
+  fingerprint: string,
+): Promise<TokenizedDataset> {
+  const { onProgress, onNotice = () => undefined } = options;
+  const collector = collectTokens(dataset.length, collectColumns(dataset.tokenColumns, onNotice));
+  for (let rowId = 0; rowId < dataset.length; rowId++) {
+    if (rowId % PROGRESS_EVERY === 0) {
+      onProgress?.(rowId, dataset.length);
+      await new Promise((resolve) => setImmediate(resolve)); // lets timers and key presses through
+    }
+    const where = (): string => dataset.where(rowId);
+    const row = dataset.row(rowId);
+    const tokens = "skipped" in row ? row : tokensOfRow(row, tokenizer, options, where);
+    if ("skipped" in tokens) collector.skip(tokens.skipped);
+    else collector.add(row as Row, tokens, () => uncut(row as Row, tokenizer, options, where), where);
+  }
+  onProgress?.(dataset.length, dataset.length);
+  const tokens = collector.done(fingerprint);
+  if (tokens.length > 0) return tokens;
+  throw new UserError(`no row can be trained: ${skippedRows(tokens.stats)}`, {
+    where: dataset.files.join(", "),
+    fix: `It was read as ${dataset.format} from the columns ${dataset.columns.join(", ")}; name others with fields, or raise maxTokens.`,
+  });
+}
+
+/** The response marks of a row as they were before it was cut. */
+function uncut(row: Row, tokenizer: Tokenizer, options: TokenizeOptions, where: () => string): Uint8Array {
+  const { maxTokens: _, ...unlimited } = options;
+  const tokens = tokensOfRow(row, tokenizer, unlimited, where);
+  return "skipped" in tokens ? new Uint8Array() : tokens.response;
+}
+
+function collectTokens(rows: number, columns: ReturnType<typeof collectColumns>) {
+  const ids = growing((n) => new Int32Array(n));
+  const response = growing((n) => new Uint8Array(n));
+  const endOfTurn = growing((n) => new Uint8Array(n));
+  const rowIds = growing((n) => new Float64Array(n));
+  const offsets = growing((n) => new Float64Array(n));
+  const stats: TokenizedStats = { rows, skipped: {}, truncated: 0, tokens: 0, responseTokens: 0 };
+  offsets.push([0]);
+
+  const skip = (reason: string): void => {
+    stats.skipped[reason] = (stats.skipped[reason] ?? 0) + 1;
+  };
+  const add = (row: Row, tokens: TokenizedRow, whole: () => Uint8Array, where: () => string): void => {
+    const trained = tokens.response.slice();
+    trained[0] = 0; // nothing precedes the first token
+    if (!trained.includes(1)) return skip("no response");
+    const full = tokens.truncated && Object.keys(row.columns).length > 0 ? whole() : tokens.response;
+    columns.add(row.columns, full, tokens.ids.length, where);
+    ids.push(tokens.ids);
+    response.push(trained);
+    endOfTurn.push(tokens.endOfTurn);
+    rowIds.push([row.rowId]);
+    offsets.push([ids.length]);
+    stats.tokens = ids.length;
+    stats.responseTokens += countOnes(trained);
+    if (tokens.truncated) stats.truncated++;
+  };
+  const done = (fingerprint: string): TokenizedDataset =>
+    tokenizedDataset({
+      rowIds: rowIds.done(),
+      offsets: offsets.done(),
+      ids: ids.done(),
+      response: response.done(),
+      endOfTurn: endOfTurn.done(),
+      columns: columns.done(),
+      stats,
+      fingerprint,
+    });
+  return { skip, add, done };
+}
+
+function skippedRows({ rows, skipped }: TokenizedStats): string {
+  const reasons = Object.entries(skipped).map(([reason, count]) => `${count} of ${rows} rows are left out (${reason})`);
+  return reasons.join(", ");
+}

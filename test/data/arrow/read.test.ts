@@ -1,0 +1,141 @@
+import { describe, expect, test } from "@jest/globals";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import * as zlib from "node:zlib";
+import { openArrow } from "../../../src/data/arrow/read.ts";
+import { UserError } from "../../../src/errors.ts";
+import { FIXTURES, temporaryFolder } from "../folder.ts";
+
+const folder = temporaryFolder();
+const fixture = (name: string): string => join(FIXTURES, name);
+
+function allRows(path: string): Record<string, unknown>[] {
+  const table = openArrow(path);
+  try {
+    return Array.from({ length: table.rows }, (_, i) => table.row(i, [...table.columns.keys()]));
+  } finally {
+    table.close();
+  }
+}
+
+// What test/fixtures/data/make.py writes, in two record batches of 2 and 1 rows.
+const ALL_TYPES = [
+  {
+    text: "a",
+    large: "Ä",
+    word: "red",
+    ids: Float64Array.of(1, 2, 3),
+    weights: Float64Array.of(0.5, 1.5, -1),
+    flag: true,
+    number: 7,
+    messages: [
+      { role: "user", content: "hi" },
+      { role: "assistant", content: "hello" },
+    ],
+    pair: Float32Array.of(1, 2),
+  },
+  {
+    text: null,
+    large: "",
+    word: "blue",
+    ids: new Float64Array(),
+    weights: null,
+    flag: null,
+    number: null,
+    messages: [],
+    pair: Float32Array.of(3, 4),
+  },
+  {
+    text: "ccc",
+    large: "日本",
+    word: "red",
+    ids: Float64Array.of(2 ** 40),
+    weights: new Float64Array(),
+    flag: false,
+    number: -1,
+    messages: [{ role: "user", content: null }],
+    pair: Float32Array.of(5, 6),
+  },
+];
+
+describe("openArrow reads what pyarrow wrote", () => {
+  test("in the stream format", () => {
+    expect(allRows(fixture("all-types.stream.arrow"))).toEqual(ALL_TYPES);
+  });
+
+  test("in the file format", () => {
+    expect(allRows(fixture("all-types.file.arrow"))).toEqual(ALL_TYPES);
+  });
+
+  test("with rows in any order and only the columns asked for", () => {
+    const table = openArrow(fixture("all-types.stream.arrow"));
+    const words = [2, 0, 1].map((i) => table.row(i, ["word", "no such column"]));
+    table.close();
+    expect(words).toEqual([{ word: "red" }, { word: "red" }, { word: "blue" }]);
+  });
+
+  test("with a dictionary that is replaced between batches", () => {
+    const words = allRows(fixture("dictionaries.arrow")).map((row) => row.word);
+    expect(words).toEqual(["red", "blue", "green", "red"]);
+  });
+
+  test("compressed with Zstandard where Node can, else says which Node can", () => {
+    const read = (): unknown => allRows(fixture("zstd.arrow"))[49]?.answer;
+    if ("zstdDecompressSync" in zlib) expect(read()).toBe("that");
+    else expect(read).toThrow(/Zstandard \(which needs Node 22\.15/);
+  });
+});
+
+describe("openArrow refuses", () => {
+  test("LZ4 compression, with the way out", () => {
+    expect(() => allRows(fixture("lz4.arrow"))).toThrow(/lz4\.arrow.*LZ4[^]*compression="uncompressed"/);
+  });
+
+  test.each(["all-types.stream.arrow", "all-types.file.arrow"])("%s cut at any length, naming the file", (name) => {
+    const whole = readFileSync(fixture(name));
+    for (let length = 1; length < whole.length; length += 37) {
+      const path = folder.write("cut.arrow", whole.subarray(0, length));
+      expect(() => allRows(path)).toThrow(UserError);
+      expect(() => allRows(path)).toThrow(/cut\.arrow/);
+    }
+  });
+
+  test("text that is not UTF-8, naming row and batch", () => {
+    const bytes = Buffer.from(readFileSync(fixture("all-types.stream.arrow")));
+    const at = bytes.lastIndexOf("ccc");
+    bytes[at] = 0xff;
+    const path = folder.write("latin1.arrow", bytes);
+    expect(() => allRows(path)).toThrow(/latin1\.arrow, row 2 \(record batch 1\).*UTF-8/);
+  });
+
+  test("list offsets that run backwards or past the end", () => {
+    const bytes = Buffer.from(readFileSync(fixture("all-types.stream.arrow")));
+    // The offsets of `weights` in the first batch are 0, 3, 3 as int32.
+    const at = bytes.indexOf(Buffer.from(Int32Array.of(0, 3, 3).buffer));
+    for (const [offset, message] of [
+      [2, /run backwards/],
+      [1000, /run backwards|reach 1000/],
+    ] as const) {
+      const changed = Buffer.from(bytes);
+      changed.writeInt32LE(offset === 2 ? 5 : 3, at + 4);
+      changed.writeInt32LE(offset === 2 ? 3 : offset, at + 8);
+      expect(() => allRows(folder.write("offsets.arrow", changed))).toThrow(message);
+    }
+  });
+});
+
+test("a damaged byte anywhere gives rows or one UserError, never a crash or a hang", () => {
+  for (const name of ["all-types.stream.arrow", "all-types.file.arrow", "dictionaries.arrow"]) {
+    const whole = readFileSync(fixture(name));
+    for (let at = 0; at < whole.length; at += 5) {
+      const damaged = Buffer.from(whole);
+      damaged[at] = at % 2 === 0 ? 0xff : 0x7f;
+      const path = folder.write("damaged.arrow", damaged);
+      try {
+        expect(allRows(path).length).toBeLessThan(1000);
+      } catch (error) {
+        expect(error).toBeInstanceOf(UserError);
+      }
+    }
+  }
+});

@@ -1,0 +1,82 @@
+import { describe, expect, test } from "@jest/globals";
+import { readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { loadColumn, loadTokens, saveColumn, saveTokens, tokenCachePath } from "../../src/data/cache.ts";
+import { tokenizedDataset } from "../../src/data/tokenized.ts";
+import { temporaryFolder } from "./folder.ts";
+import { countingDataset } from "./tokens-fixture.ts";
+
+const folder = temporaryFolder();
+const tokens = countingDataset([3, 1, 5], [0, 2, 7]);
+const silent = (sentence: string): void => {
+  throw new Error(`unexpected notice: ${sentence}`);
+};
+
+describe("the token cache", () => {
+  test("gives back what was saved", () => {
+    saveTokens(folder.path("a"), tokens, silent);
+    const loaded = loadTokens(folder.path("a"), tokens.fingerprint, silent);
+    expect(JSON.stringify(loaded)).toBe(JSON.stringify(tokens));
+    expect(loaded?.row(2)).toEqual(tokens.row(2));
+  });
+
+  test("has nothing for another fingerprint", () => {
+    saveTokens(folder.path("b"), tokens, silent);
+    expect(loadTokens(folder.path("b"), "f".repeat(64), silent)).toBeUndefined();
+  });
+
+  test("is not trusted when a byte changed or the end is missing, and says so", () => {
+    const path = tokenCachePath(folder.path("c"), tokens.fingerprint);
+    saveTokens(folder.path("c"), tokens, silent);
+    const whole = readFileSync(path);
+    const id4 = whole.indexOf(Buffer.from(Int32Array.of(4, 5, 6, 7, 8).buffer));
+    const changed = Buffer.from(whole);
+    changed[id4] = 5;
+    for (const bytes of [changed, whole.subarray(0, whole.length - 20), whole.subarray(0, 100), Buffer.alloc(0)]) {
+      writeFileSync(path, bytes);
+      const notices: string[] = [];
+      expect(loadTokens(folder.path("c"), tokens.fingerprint, (sentence) => notices.push(sentence))).toBeUndefined();
+      expect(notices).toEqual([expect.stringMatching(/cache file .*tokens-.* is not usable .*made anew/)]);
+    }
+  });
+
+  test("that cannot be written is told, not an error", () => {
+    const blocked = folder.write("not-a-folder", "");
+    const notices: string[] = [];
+    saveTokens(blocked, tokens, (sentence) => notices.push(sentence));
+    expect(notices).toEqual([expect.stringMatching(/nothing was cached in .*not-a-folder/)]);
+  });
+
+  test("leaves only complete files", () => {
+    saveTokens(folder.path("d"), tokens, silent);
+    saveTokens(folder.path("d"), tokens, silent);
+    expect(readdirSync(folder.path("d"))).toHaveLength(1);
+  });
+});
+
+describe("a kept column", () => {
+  const values = Float32Array.from({ length: 9 }, (_, t) => t * 0.25);
+
+  test("comes back for the same tokens and key", () => {
+    saveColumn(folder.path("e"), "history", tokens, values, silent);
+    expect(loadColumn(folder.path("e"), "history", tokens, silent)).toEqual(values);
+  });
+
+  test("is absent under another key or for other tokens", () => {
+    saveColumn(folder.path("f"), "history", tokens, values, silent);
+    const other = tokenizedDataset({ ...tokens, fingerprint: "e".repeat(64) });
+    expect(loadColumn(folder.path("f"), "reference", tokens, silent)).toBeUndefined();
+    expect(loadColumn(folder.path("f"), "history", other, silent)).toBeUndefined();
+  });
+
+  test("must have one value per token", () => {
+    expect(() => saveColumn(folder.path("g"), "history", tokens, values.subarray(1))).toThrow(/8 values for 9 tokens/);
+  });
+
+  test("is not trusted when it does not fit the tokens", () => {
+    saveColumn(folder.path("h"), "history", tokens, values, silent);
+    const other = tokenizedDataset({ ...countingDataset([3, 2, 4], [0, 2, 7]), fingerprint: tokens.fingerprint });
+    const notices: string[] = [];
+    expect(loadColumn(folder.path("h"), "history", other, (sentence) => notices.push(sentence))).toBeUndefined();
+    expect(notices).toEqual([expect.stringMatching(/row 1 differs/)]);
+  });
+});
