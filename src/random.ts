@@ -22,8 +22,8 @@ export function stream(...names: (string | number)[]): RandomStream {
 
 /** A uniform number in [0, 1) that depends on the names alone: a stream's first draw, cheap enough for every token. */
 export function hashUniform(seed: number, a: number, b: number): number {
-  let h = 0x9e3779b9 ^ seed;
-  for (const word of [a >>> 0, Math.floor(a / 4294967296), b >>> 0]) {
+  let h = 0x9e3779b9;
+  for (const word of [seed, a >>> 0, Math.floor(a / 4294967296), b >>> 0]) {
     h = Math.imul(h ^ word, 0x85ebca6b);
     h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
     h ^= h >>> 16;

@@ -25,4 +25,10 @@ describe("random streams", () => {
     expect(Math.abs(sum / n - 0.5)).toBeLessThan(0.01);
     expect(Math.abs(product / n)).toBeLessThan(0.003);
   });
+
+  test("hashUniform does not mistake a seed for a row", () => {
+    const draws = (seed: number) => Array.from({ length: 64 }, (_, row) => hashUniform(seed, row, 3));
+    const first = new Set(draws(0));
+    expect(draws(1).filter((x) => first.has(x))).toEqual([]);
+  });
 });

@@ -1,0 +1,125 @@
+import { describe, expect, test } from "@jest/globals";
+import type { Divisor } from "../../src/contract/index.ts";
+import { hashUniform } from "../../src/random.ts";
+import { batchShare, stepLoss, stepTotals, type WeightedBatch } from "../../src/training/reduce.ts";
+
+type Batch = WeightedBatch & { nll: Float32Array };
+const batch = (rows: { response: number[]; weights: number[]; nll: number[] }[]): Batch => ({
+  rows: rows.length,
+  width: rows[0]!.response.length,
+  response: Uint8Array.from(rows.flatMap((row) => row.response)),
+  weights: Float32Array.from(rows.flatMap((row) => row.weights)),
+  nll: Float32Array.from(rows.flatMap((row) => row.nll)),
+});
+
+/** Row A: 3 response tokens, 2 kept, losses 1 and 3. Row B: 2 response tokens, 1 kept, loss 8. */
+const a = { response: [0, 1, 1, 1], weights: [0, 1, 1, 0], nll: [7, 1, 3, 5] };
+const b = { response: [1, 1, 0, 0], weights: [0, 1, 0, 0], nll: [2, 8, 0, 0] };
+
+describe("stepLoss", () => {
+  test.each([
+    ["kept", 4], // (1 + 3 + 8) / 3
+    ["response", 12 / 5],
+    ["weights", 4], // weights are 1: as kept
+    ["sequence", 5], // ((1 + 3) / 2 + 8 / 1) / 2
+    ["sequenceBudget", (4 / 1.8 + 8 / 1.2) / 2], // ratio 0.6 of 3 and of 2 tokens
+    ["microBatch", 4], // one micro-batch
+  ] as const)("divides by %s", (divideBy, loss) => {
+    const result = stepLoss([batch([a, b])], { divideBy, ratio: 0.6 });
+    expect(result.loss).toBeCloseTo(loss, 6);
+    expect(result.lossAllTokens).toBeCloseTo(19 / 5, 6); // 1 + 3 + 5 + 2 + 8
+    expect(result).toMatchObject({ kept: 3, eligible: 5, weightSum: 3, empty: false });
+  });
+
+  test("divides two response tokens at ratio 0.6 by 1.2 under sequenceBudget and by the 2 kept under sequence", () => {
+    const row = batch([{ response: [1, 1], weights: [1, 1], nll: [3, 3] }]);
+    expect(stepLoss([row], { divideBy: "sequenceBudget", ratio: 0.6 }).loss).toBeCloseTo(6 / 1.2, 6);
+    expect(stepLoss([row], { divideBy: "sequence", ratio: 0.6 }).loss).toBeCloseTo(6 / 2, 6);
+  });
+
+  test("takes the mean of micro-batch means under microBatch", () => {
+    // (1 + 3) / 2 = 2 and 8 / 1 = 8
+    expect(stepLoss([batch([a]), batch([b])], { divideBy: "microBatch" }).loss).toBeCloseTo(5, 6);
+  });
+
+  test("divides by the sum of the weights, or by all response tokens where they may be negative", () => {
+    const signed = batch([{ response: [1, 1], weights: [2, -0.5], nll: [1, 4] }]);
+    expect(stepLoss([signed], { divideBy: "weights" }).loss).toBeCloseTo((2 - 2) / 1.5, 6);
+    expect(stepLoss([signed], { divideBy: "response" }).loss).toBeCloseTo((2 - 2) / 2, 6);
+    expect([...stepLoss([signed], { divideBy: "response" }).dLogProb[0]!]).toEqual([-1, 0.25]);
+  });
+
+  test("is the gradient of the loss: minus weight by denominator on every log-probability", () => {
+    const { dLogProb } = stepLoss([batch([a]), batch([b])], { divideBy: "kept" });
+    const third = Math.fround(-1 / 3);
+    expect(dLogProb.map((part) => [...part])).toEqual([
+      [0, third, third, 0],
+      [0, third, 0, 0],
+    ]);
+  });
+
+  test("reads no loss where the weight is 0 and no response is", () => {
+    const row = batch([{ ...b, nll: [2, 8, NaN, Infinity] }]);
+    expect(stepLoss([row], { divideBy: "kept" })).toMatchObject({ loss: 8, lossAllTokens: 5 });
+  });
+
+  test("flags a step without a token to train on and gives it no gradient", () => {
+    const none = batch([{ ...a, weights: [0, 0, 0, 0] }]);
+    for (const divideBy of ["kept", "response", "weights", "sequence", "sequenceBudget", "microBatch"] as const) {
+      const result = stepLoss([none], { divideBy, ratio: 0.5 });
+      expect(result).toMatchObject({ loss: 0, empty: true, kept: 0, lossAllTokens: 3 });
+      expect([...result.dLogProb[0]!]).toEqual([0, 0, 0, 0]);
+    }
+    expect(stepLoss([], { divideBy: "kept" })).toMatchObject({ loss: 0, lossAllTokens: 0, empty: true });
+  });
+
+  test("refuses to divide by weights that sum to nothing", () => {
+    const signed = batch([{ response: [1, 1], weights: [1, -1], nll: [1, 4] }]);
+    expect(() => stepLoss([signed], { divideBy: "weights" })).toThrow(/token weights of a step sum to 0/);
+    // One micro-batch may sum to nothing as long as the step does not.
+    expect(stepLoss([signed, batch([b])], { divideBy: "weights" }).loss).toBeCloseTo(1 - 4 + 8, 6);
+  });
+
+  test("needs a ratio under sequenceBudget", () => {
+    expect(() => stepLoss([batch([a])], { divideBy: "sequenceBudget" })).toThrow(/needs a rule with a ratio/);
+  });
+});
+
+describe("a batch of 8 rows", () => {
+  const rows = Array.from({ length: 8 }, (_, r) => {
+    const response = Array.from({ length: 12 }, (_, t) => Number(t > 2 && t < 5 + r && r !== 6));
+    const weights = response.map((on, t) => (on && hashUniform(1, r, t) < 0.5 ? hashUniform(2, r, t) : 0));
+    return { response, weights, nll: response.map((_, t) => 5 * hashUniform(3, r, t)) };
+  });
+  const split = (size: number) =>
+    Array.from({ length: 8 / size }, (_, m) => batch(rows.slice(m * size, (m + 1) * size)));
+  const flat = (parts: Float32Array[]) => parts.flatMap((part) => [...part]);
+  const divisors: Divisor[] = ["kept", "response", "weights", "sequence", "sequenceBudget"];
+
+  test.each(divisors)("gives the same loss and gradient as 4 x 2 and 2 x 4, divided by %s", (divideBy) => {
+    const whole = stepLoss(split(8), { divideBy, ratio: 0.6 });
+    for (const size of [4, 2, 1]) {
+      const parts = stepLoss(split(size), { divideBy, ratio: 0.6 });
+      expect(Math.abs(parts.loss / whole.loss - 1)).toBeLessThan(1e-6);
+      expect(parts.lossAllTokens).toBeCloseTo(whole.lossAllTokens, 9);
+      const [got, wanted] = [flat(parts.dLogProb), flat(whole.dLogProb)];
+      wanted.forEach((value, i) => expect(Math.abs(got[i]! - value)).toBeLessThanOrEqual(1e-6 * Math.abs(value)));
+    }
+  });
+
+  test("does not under microBatch, which is why that is no default", () => {
+    const whole = stepLoss(split(8), { divideBy: "microBatch" });
+    expect(Math.abs(stepLoss(split(2), { divideBy: "microBatch" }).loss - whole.loss)).toBeGreaterThan(1e-3);
+  });
+
+  test("can be trained one micro-batch at a time, dividing by the mass at the end", () => {
+    for (const divideBy of divisors) {
+      const parts = split(2).map((part) => batchShare(part, { divideBy, ratio: 0.6 }));
+      const { mass } = stepTotals(parts, { divideBy });
+      const streamed = flat(parts.map(({ share }) => share)).map((share) => -share / mass);
+      flat(stepLoss(split(8), { divideBy, ratio: 0.6 }).dLogProb).forEach((value, i) =>
+        expect(streamed[i]!).toBeCloseTo(value, 7),
+      );
+    }
+  });
+});

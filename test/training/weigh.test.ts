@@ -1,0 +1,40 @@
+import { describe, expect, test } from "@jest/globals";
+import { lossTop, random, ssToken } from "../../src/selection/index.ts";
+import { joinTokens, weighStep } from "../../src/training/weigh.ts";
+import { context, makeTokens } from "../selection/tokens.ts";
+
+const whole = makeTokens(["PPrrr", "Prrrrrrr", "PPPrr", "Prr"]);
+const parts = [makeTokens(["PPrrr", "Prrrrrrr"]), makeTokens(["PPPrr", "Prr"], { firstRow: 102 })];
+
+describe("joinTokens", () => {
+  test("puts batches of different widths below each other", () => {
+    const joined = joinTokens(parts, ["nll", "promptAttention"]);
+    expect(joined).toEqual({
+      ...whole,
+      signals: { nll: whole.signals.nll, promptAttention: whole.signals.promptAttention },
+    });
+  });
+});
+
+describe("weighStep", () => {
+  test.each([[lossTop({ scope: "step", ratio: 0.4 })], [random({ ratio: 0.5 })], [ssToken()]])(
+    "lets a rule see the step as one: $name",
+    (rule) => {
+      const together = weighStep(rule, [whole], context());
+      const apart = weighStep(rule, parts, context());
+      expect(apart.metrics).toEqual(together.metrics);
+      expect(apart.weights.map((weights) => weights.length)).toEqual([16, 10]);
+      const rows = [
+        ...apart.weights[0]!,
+        ...[0, 1].flatMap((b) => [...apart.weights[1]!.subarray(b * 5, b * 5 + 5), 0, 0, 0]),
+      ];
+      expect(rows).toEqual([...together.weights[0]!]);
+    },
+  );
+
+  test("refuses a rule that ranks over the dataset, and says what to do instead", () => {
+    expect(() => weighStep(lossTop({ scope: "dataset" }), parts, context())).toThrow(
+      /loss-top.*whole dataset[^]*score/,
+    );
+  });
+});
