@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, openSync, readFileSync, readSync, statSync } from "node:fs";
 import { UserError } from "../errors.ts";
 import type { Table } from "./table.ts";
+import { growing } from "./tokenized.ts";
 
 const MAX_LINE_BYTES = 64 * 2 ** 20;
 const MAX_ARRAY_FILE_BYTES = 256 * 2 ** 20;
@@ -17,14 +18,14 @@ export function openJsonLines(path: string): Table {
   const fd = openSync(path, "r");
   try {
     const lines = findLines(path, fd);
-    const where = (index: number): string => `${path}, line ${lines[index]?.number ?? "?"}`;
+    const where = (index: number): string => `${path}, line ${lines[3 * index + 2] ?? "?"}`;
     const parse = (index: number): Record<string, unknown> => {
-      const { start, end } = lines[index]!;
+      const [start, end] = [lines[3 * index]!, lines[3 * index + 1]!];
       const bytes = Buffer.allocUnsafe(end - start);
       readSync(fd, bytes, 0, bytes.length, start);
-      return parseObject(bytes, where(index));
+      return asObject(parseJson(bytes, where(index)), where(index));
     };
-    return tableOf(path, lines.length, parse, where, () => closeSync(fd));
+    return tableOf(path, lines.length / 3, parse, where, () => closeSync(fd));
   } catch (error) {
     closeSync(fd);
     throw error;
@@ -69,22 +70,17 @@ function tableOf(
   return { path, rows, columns: [...columns], row, where, close };
 }
 
-interface Line {
-  start: number;
-  end: number;
-  number: number;
-}
-
-function findLines(path: string, fd: number): Line[] {
+/** Start, end and line number of every line that is not blank, three numbers each. */
+function findLines(path: string, fd: number): Float64Array {
   const { size } = fstatSync(fd);
   const chunk = Buffer.allocUnsafe(Math.min(2 ** 20, size));
-  const lines: Line[] = [];
+  const lines = growing((n) => new Float64Array(n));
   let number = 1;
   let start = 0;
   let blank = true;
   const endLine = (end: number): void => {
     if (end - start > MAX_LINE_BYTES) throw lineTooLong(path, number);
-    if (!blank) lines.push({ start, end, number });
+    if (!blank) lines.push([start, end, number]);
     number++;
     start = end + 1;
     blank = true;
@@ -101,7 +97,7 @@ function findLines(path: string, fd: number): Line[] {
     if (at - start > MAX_LINE_BYTES) throw lineTooLong(path, number);
   }
   if (start < size) endLine(size);
-  return lines;
+  return lines.done();
 }
 
 function hasByteOrderMark(bytes: Buffer): boolean {
@@ -110,10 +106,6 @@ function hasByteOrderMark(bytes: Buffer): boolean {
 
 function lineTooLong(path: string, number: number): UserError {
   return new UserError("a line of more than 64 MB: not JSON Lines?", { where: `${path}, line ${number}` });
-}
-
-function parseObject(bytes: Uint8Array, where: string): Record<string, unknown> {
-  return asObject(parseJson(bytes, where), where);
 }
 
 function parseJson(bytes: Uint8Array, where: string): unknown {

@@ -4,7 +4,7 @@ import type { Row } from "./dataset.ts";
 
 export interface RowTokenOptions {
   /** Longer rows are cut to this many tokens; a row whose whole response is cut away is skipped. Default: no limit. */
-  maxTokens?: number;
+  maxTokens?: number | undefined;
   /** A Jinja chat template to use instead of the tokenizer's own. */
   template?: string;
   /** Between question and answer where there is no chat template. Default: a newline. */

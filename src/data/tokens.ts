@@ -78,8 +78,7 @@ async function tokenizeRows(
 
 /** The response marks of a row as they were before it was cut. */
 function uncut(row: Row, tokenizer: Tokenizer, options: TokenizeOptions, where: () => string): Uint8Array {
-  const { maxTokens: _, ...unlimited } = options;
-  const tokens = tokensOfRow(row, tokenizer, unlimited, where);
+  const tokens = tokensOfRow(row, tokenizer, { ...options, maxTokens: undefined }, where);
   return "skipped" in tokens ? new Uint8Array() : tokens.response;
 }
 

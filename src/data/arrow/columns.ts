@@ -1,6 +1,5 @@
 import {
   Bool,
-  Data,
   Field,
   Float32,
   Float64,
@@ -10,6 +9,7 @@ import {
   Uint8,
   Utf8,
   makeData,
+  type Data,
   type DataType,
 } from "apache-arrow";
 

@@ -1,6 +1,7 @@
 import * as zlib from "node:zlib";
 import { CompressionType, compressionRegistry } from "apache-arrow";
 import { UserError } from "../../errors.ts";
+import { decompressLz4 } from "./lz4.ts";
 
 /** Decompressed bytes of one record batch; more is refused. */
 const LIMIT = 2 ** 31;
@@ -12,19 +13,23 @@ type ZstdDecompress = (bytes: Uint8Array, options: { maxOutputLength: number }) 
 export function prepareDecompression(): void {
   remaining = LIMIT;
   compressionRegistry.set(CompressionType.ZSTD, { decode: zstd });
-  compressionRegistry.set(CompressionType.LZ4_FRAME, { decode: () => unsupported("LZ4") });
+  compressionRegistry.set(CompressionType.LZ4_FRAME, { decode: lz4 });
 }
 
 function zstd(bytes: Uint8Array): Uint8Array {
   const decompress = (zlib as { zstdDecompressSync?: ZstdDecompress }).zstdDecompressSync; // Node >= 22.15
-  if (!decompress) return unsupported("Zstandard (which needs Node 22.15 or newer)");
+  if (!decompress) {
+    throw new UserError("the file is compressed with Zstandard, which needs Node 22.15 or newer", {
+      fix: 'Write it uncompressed: pyarrow.feather.write_feather(table, path, compression="uncompressed").',
+    });
+  }
   const output = decompress(bytes, { maxOutputLength: remaining });
   remaining -= output.length;
   return output;
 }
 
-function unsupported(codec: string): never {
-  throw new UserError(`the file is compressed with ${codec}, which is not read`, {
-    fix: 'Write it uncompressed: pyarrow.feather.write_feather(table, path, compression="uncompressed").',
-  });
+function lz4(bytes: Uint8Array): Uint8Array {
+  const output = decompressLz4(bytes, remaining);
+  remaining -= output.length;
+  return output;
 }

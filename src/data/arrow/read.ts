@@ -3,7 +3,7 @@ import { RecordBatchReader, type Data, type RecordBatch, type Schema } from "apa
 import { UserError } from "../../errors.ts";
 import { cell } from "./cells.ts";
 import { prepareDecompression } from "./compression.ts";
-import { bytesAt, frame, readInto, type Framing, type MessagePlace } from "./framing.ts";
+import { frame, readInto, type Framing, type MessagePlace } from "./framing.ts";
 import { validateColumn } from "./validate.ts";
 import { DamagedArrow } from "./verify.ts";
 
