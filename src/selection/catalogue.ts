@@ -1,3 +1,4 @@
+import type { JsonSchema } from "../config/schema.ts";
 import type { TokenRule } from "../contract/index.ts";
 import { datasetWeights } from "./datasetWeights.ts";
 import { dft } from "./dft.ts";
@@ -5,7 +6,7 @@ import { full } from "./full.ts";
 import { lossTop } from "./lossTop.ts";
 import { random } from "./random.ts";
 import { rho1 } from "./rho1.ts";
-import { chooserSchema, divideBySchema, type JsonSchema, scopeSchema, ssTokenSchema } from "./schema.ts";
+import { chooserSchema, divideBySchema, scopeSchema, ssTokenSchema } from "./schema.ts";
 import { ssToken } from "./ssToken.ts";
 import { type Preset, ssTokenPresets } from "./ssTokenOptions.ts";
 

@@ -1,3 +1,4 @@
+import type { JsonSchema } from "../config/schema.ts";
 import { UserError } from "../errors.ts";
 import { catalogue } from "./catalogue.ts";
 import { type Difference, ssTokenDifferences, ssTokenNotes } from "./ssTokenDifferences.ts";
@@ -21,23 +22,35 @@ export function explain(method: string): Explanation {
       fix: `Choose one of ${Object.keys(catalogue).join(", ")}.`,
     });
   }
-  const { summary, formula, paper, options } = catalogue[method]!;
+  const { summary, formula, paper, options, presets } = catalogue[method]!;
   const isSsToken = method === "sstoken";
   return {
     method,
     summary,
     formula,
     ...(paper === undefined ? {} : { paper }),
-    options: Object.entries(options).flatMap(([name, schema]) => describeOption(name, schema)),
+    options: Object.entries(options).flatMap(([name, schema]) => describeOption(name, schema, presets ?? {})),
     differences: isSsToken ? ssTokenDifferences : [],
     notes: isSsToken ? ssTokenNotes : [],
   };
 }
 
 /** One line per option; an object's properties become `name.property`. */
-function describeOption(name: string, schema: Readonly<Record<string, unknown>>): Explanation["options"][number][] {
-  const properties = schema["properties"] as Record<string, Record<string, unknown>> | undefined;
-  if (properties) return Object.entries(properties).flatMap(([key, inner]) => describeOption(`${name}.${key}`, inner));
-  const value = schema["default"];
-  return [{ name, default: value === undefined ? "off" : String(value), description: String(schema["description"]) }];
+function describeOption(name: string, schema: JsonSchema, presets: object): Explanation["options"][number][] {
+  if (schema.properties) {
+    return Object.entries(schema.properties).flatMap(([key, inner]) =>
+      describeOption(`${name}.${key}`, inner, presets),
+    );
+  }
+  const byPreset = Object.entries(presets).map(([preset, values]) => [preset, valueAt(values, name)] as const);
+  const known = byPreset.filter(([, value]) => value !== undefined);
+  const stated = schema["default"] ?? known[0]?.[1] ?? "off";
+  const differs = known.some(([, value]) => value !== stated);
+  const text = differs ? known.map(([preset, value]) => `${String(value)} (${preset})`).join(", ") : String(stated);
+  return [{ name, default: text, description: String(schema.description) }];
+}
+
+/** `valueAt({ warmup: { samples: 3 } }, "warmup.samples")` is 3. */
+function valueAt(values: unknown, name: string): unknown {
+  return name.split(".").reduce((value, key) => (value as Record<string, unknown> | undefined)?.[key], values);
 }

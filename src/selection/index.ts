@@ -22,16 +22,8 @@ export { dft } from "./dft.ts";
 export { type DatasetWeightsOptions, datasetWeights } from "./datasetWeights.ts";
 export { type ChooserOptions } from "./chooser.ts";
 export { type CatalogueEntry, catalogue } from "./catalogue.ts";
-export {
-  type SelectionConfig,
-  comparisonArm,
-  optionsSchema,
-  ruleFromConfig,
-  selectionSchema,
-  selectRule,
-} from "./ruleFromConfig.ts";
-export { isRulePath, loadRule } from "./loadRule.ts";
+export { comparisonArm, optionsSchema, ruleFromConfig, selectRule } from "./ruleFromConfig.ts";
+export { loadRule } from "./loadRule.ts";
 export { checkedWeights } from "./checkedWeights.ts";
-export { type JsonSchema } from "./schema.ts";
 export { type Explanation, explain } from "./explain.ts";
 export { type Difference } from "./ssTokenDifferences.ts";

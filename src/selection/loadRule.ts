@@ -4,9 +4,6 @@ import { pathToFileURL } from "node:url";
 import type { TokenRule } from "../contract/index.ts";
 import { UserError } from "../errors.ts";
 
-/** Whether a `selection.method` is the path of a module rather than a name of the catalogue. */
-export const isRulePath = (method: string): boolean => /\.[cm]?[jt]s$/.test(method);
-
 /**
  * Loads a rule of the user's own from a TypeScript or JavaScript module, which exports either `rule`, a `TokenRule`,
  * or `createRule(options)`, a function that returns one.

@@ -1,18 +1,13 @@
 import { resolve } from "node:path";
 import { Ajv, type ErrorObject } from "ajv";
-import type { TokenRule } from "../contract/index.ts";
+import type { SelectionChoice } from "../config/finetune-schema.ts";
 import { nearest } from "../config/nearest.ts";
+import { isRulePath, type JsonSchema } from "../config/schema.ts";
+import type { TokenRule } from "../contract/index.ts";
 import { UserError } from "../errors.ts";
 import { catalogue, type CatalogueEntry } from "./catalogue.ts";
-import { isRulePath, loadRule } from "./loadRule.ts";
-import type { JsonSchema } from "./schema.ts";
-
-/** The `selection` section of a config: a rule's name in the catalogue, or the path of a module, and its options. */
-export interface SelectionConfig {
-  readonly method: string;
-  readonly preset?: string;
-  readonly [option: string]: unknown;
-}
+import type { Preset } from "./ssTokenOptions.ts";
+import { loadRule } from "./loadRule.ts";
 
 /** The JSON Schema (draft-07) of one catalogue rule's options, `method` and `preset` included. */
 export function optionsSchema(method: string): JsonSchema {
@@ -26,27 +21,13 @@ export function optionsSchema(method: string): JsonSchema {
   };
 }
 
-/** The JSON Schema (draft-07) of the `selection` section: each rule with its options, or a module with any. */
-export function selectionSchema(): JsonSchema {
-  const names = Object.keys(catalogue);
-  return {
-    type: "object",
-    properties: { method: { type: "string", anyOf: [{ enum: names }, { pattern: "\\.[cm]?[jt]s$" }] } },
-    required: ["method"],
-    allOf: names.map((name) => ({
-      if: { properties: { method: { const: name } }, required: ["method"] },
-      then: optionsSchema(name),
-    })),
-  };
-}
-
 /** The catalogue rule that the section names. Throws one UserError that lists everything wrong with its options. */
-export function ruleFromConfig(selection: SelectionConfig): TokenRule {
+export function ruleFromConfig(selection: SelectionChoice): TokenRule {
   const { method, ...options } = selection;
   const schema = optionsSchema(method);
-  const validate = new Ajv({ allErrors: true, strict: false }).compile(schema);
+  const validate = new Ajv({ allErrors: true, strict: true }).compile(schema);
   if (validate(selection)) return catalogue[method]!.create(options);
-  const known = Object.keys(schema["properties"] as object).filter((key) => key !== "method");
+  const known = Object.keys(schema.properties ?? {}).filter((key) => key !== "method");
   throw new UserError((validate.errors ?? []).map((error) => sentence(error, known)).join("\n  "), {
     where: `selection.method ${method}`,
     fix: known.length ? `Its options are: ${known.join(", ")}.` : "It has no options.",
@@ -58,7 +39,7 @@ export function ruleFromConfig(selection: SelectionConfig): TokenRule {
  *
  * @param folder what a module's path is relative to, for a config its own folder
  */
-export async function selectRule(selection: SelectionConfig, folder: string): Promise<TokenRule> {
+export async function selectRule(selection: SelectionChoice, folder: string): Promise<TokenRule> {
   const { method, ...options } = selection;
   return isRulePath(method) ? loadRule(resolve(folder, method), options) : ruleFromConfig(selection);
 }
@@ -67,10 +48,10 @@ export async function selectRule(selection: SelectionConfig, folder: string): Pr
  * The section of a comparison arm: another rule under the options it shares with this one (ratio, rounding,
  * keepEndOfTurn, divideBy), so that the arms of a table differ in the choice of tokens alone.
  */
-export function comparisonArm(selection: SelectionConfig, method: string): SelectionConfig {
-  const { preset = "recommended", ...given } = selection;
-  const presets = Object.hasOwn(catalogue, given.method) ? catalogue[given.method]!.presets : undefined;
-  const values: Record<string, unknown> = { ...presets?.[preset as keyof typeof presets], ...given };
+export function comparisonArm(selection: SelectionChoice, method: string): SelectionChoice {
+  const presets = Object.hasOwn(catalogue, selection.method) ? catalogue[selection.method]!.presets : undefined;
+  const preset = (selection["preset"] ?? "recommended") as Preset;
+  const values: Record<string, unknown> = { ...presets?.[preset], ...selection };
   const weighs = !("ratio" in entryOf(method).options) && method !== "full";
   const shared = weighs ? [] : Object.keys(entryOf(method).options).filter((key) => sharedOptions.includes(key));
   return { method, ...Object.fromEntries(shared.filter((key) => key in values).map((key) => [key, values[key]])) };

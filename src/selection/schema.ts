@@ -1,5 +1,4 @@
-/** A JSON Schema (draft-07) fragment. */
-export type JsonSchema = Readonly<Record<string, unknown>>;
+import type { JsonSchema } from "../config/schema.ts";
 
 const ratio = {
   type: "number",
@@ -15,7 +14,6 @@ const rounding = {
 };
 const keepEndOfTurn = {
   type: "boolean",
-  default: false,
   description: "Fill the budget with end-of-turn tokens first, so that the model learns to stop.",
 };
 const scope = {
@@ -23,21 +21,30 @@ const scope = {
   description: "Tokens that compete: of one response, of the whole optimizer step, of the dataset (offline only).",
 };
 
-/** What the loss is divided by; `default` differs between rules. */
-export const divideBySchema = (defaultDivisor: string): JsonSchema => ({
+const divideBy = {
   enum: ["kept", "response", "weights", "sequence", "sequenceBudget", "microBatch"],
-  default: defaultDivisor,
   description: "What the weighted loss is divided by, over the whole optimizer step except for microBatch.",
-});
+};
+
+/** What the loss is divided by; the default differs between rules. */
+export const divideBySchema = (defaultDivisor: string): JsonSchema => ({ ...divideBy, default: defaultDivisor });
 
 /** Options of every rule that keeps a share of the tokens. */
-export const chooserSchema = { ratio, rounding, keepEndOfTurn, divideBy: divideBySchema("kept") };
+export const chooserSchema = {
+  ratio,
+  rounding,
+  keepEndOfTurn: { ...keepEndOfTurn, default: false },
+  divideBy: divideBySchema("kept"),
+} as const satisfies Record<string, JsonSchema>;
 
 export const scopeSchema = (defaultScope: string): JsonSchema => ({ ...scope, default: defaultScope });
 
-/** Options of ssToken. */
+/** Options of ssToken. Those that depend on the preset state no default, lest filling it in override the preset. */
 export const ssTokenSchema = {
-  ...chooserSchema,
+  ratio,
+  rounding,
+  keepEndOfTurn,
+  divideBy,
   gamma: { type: "number", minimum: 0, maximum: 1, default: 0.5, description: "Weight of REL against the attention." },
   layer: {
     type: "integer",
@@ -47,7 +54,7 @@ export const ssTokenSchema = {
   warmup: {
     type: "object",
     properties: {
-      samples: { type: "integer", minimum: 0, default: 0, description: "Rows trained before gamma applies." },
+      samples: { type: "integer", minimum: 0, description: "Rows trained before gamma applies." },
     },
     required: ["samples"],
     additionalProperties: false,
@@ -55,7 +62,6 @@ export const ssTokenSchema = {
   minimumRange: {
     type: "number",
     minimum: 0,
-    default: 0.0001,
     description: "A response whose raw range of REL is below this is ranked by attention alone.",
   },
   keepBelow: {
@@ -67,12 +73,13 @@ export const ssTokenSchema = {
     type: "object",
     properties: {
       source: {
-        enum: ["base", "ema", "none"],
+        type: "string",
+        minLength: 1,
         default: "base",
-        description: "The earlier state of the model; none = attention alone.",
+        description: "The earlier state: base, ema, a model's path, or none, which leaves attention alone.",
       },
       decay: { type: "number", minimum: 0, exclusiveMaximum: 1, default: 0.99, description: "Decay of the ema." },
     },
     additionalProperties: false,
   },
-} as const;
+} as const satisfies Record<string, JsonSchema>;

@@ -17,14 +17,15 @@ export interface SsTokenOptions extends ChooserOptions {
   readonly minimumRange?: number;
   /** Also keep tokens whose REL is below minus this number: those the model has been losing. Default: off. */
   readonly keepBelow?: number;
-  /** The earlier state of the model; `none` = attention alone. Default `base`. For the caller to honour. */
+  /** The earlier state of the model; `none` = attention alone. Default `base`. */
   readonly history?: History;
 }
 
-/** `ema`: the history follows the model, `history = decay * history + (1 - decay) * model`, after every step. */
+/** Where `historyNll` comes from. For the caller to honour, but for `none`. */
 export interface History {
-  readonly source: "base" | "ema" | "none";
-  /** Default 0.99. */
+  /** `base` = the model before training; `ema` = a moving average of it; `none`; or another model's path. */
+  readonly source: string;
+  /** Of `ema`: `history = decay * history + (1 - decay) * model` after every step. Default 0.99. */
   readonly decay?: number;
 }
 
@@ -52,7 +53,7 @@ export function resolveSsToken({ preset = "recommended", ...options }: SsTokenOp
   if (!(warmup.samples >= 0)) refuse("warmup.samples", warmup.samples, "a number of dataset rows, 0 or more");
   if (!(minimumRange >= 0)) refuse("minimumRange", minimumRange, "0 or more");
   if (keepBelow !== undefined && !(keepBelow >= 0)) refuse("keepBelow", keepBelow, "0 or more");
-  if (!["base", "ema", "none"].includes(history.source)) refuse("history.source", history.source, "base, ema, none");
+  if (!history.source) refuse("history.source", history.source, "base, ema, none or a model's path");
   if (!(history.decay >= 0 && history.decay < 1)) refuse("history.decay", history.decay, "at least 0 and below 1");
   return settings;
 }

@@ -11,6 +11,18 @@ describe("explain", () => {
     for (const { description } of options) expect(description).toMatch(/\.$/);
   });
 
+  test("says where a default depends on the preset", () => {
+    const defaults = Object.fromEntries(explain("sstoken").options.map((option) => [option.name, option.default]));
+    expect(defaults).toMatchObject({
+      ratio: "0.6",
+      "warmup.samples": "0 (paper), 10000 (released), 0 (recommended)",
+      minimumRange: "0 (paper), 0 (released), 0.0001 (recommended)",
+      divideBy: "sequenceBudget (paper), microBatch (released), kept (recommended)",
+      keepBelow: "off",
+      layer: "-1",
+    });
+  });
+
   test("lists for ssToken each option in which the presets differ, with a source", () => {
     const { differences } = explain("sstoken");
     const values = Object.values(ssTokenPresets).map((preset): Record<string, unknown> => preset);

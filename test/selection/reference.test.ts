@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
+import type { SelectionChoice } from "../../src/config/index.ts";
 import type { Signal, Tokens } from "../../src/contract/index.ts";
-import { checkedWeights, ruleFromConfig, type SelectionConfig } from "../../src/selection/index.ts";
+import { checkedWeights, ruleFromConfig } from "../../src/selection/index.ts";
 import { type WeightedBatch, stepLoss } from "../../src/training/reduce.ts";
 import { context } from "./tokens.ts";
 
@@ -11,7 +12,7 @@ interface Reference {
   split: number[];
   tokens: Record<string, number[]>;
   cases: {
-    selection: SelectionConfig;
+    selection: SelectionChoice;
     samplesSeen: number;
     scores: number[] | null;
     weights: number[];

@@ -141,7 +141,7 @@ describe("ssToken", () => {
     [{ warmup: { samples: -1 } }, "warmup.samples is -1"],
     [{ minimumRange: -1 }, "minimumRange"],
     [{ keepBelow: -1 }, "keepBelow"],
-    [{ history: { source: "past" } }, "history.source"],
+    [{ history: { source: "" } }, "history.source"],
     [{ history: { source: "ema", decay: 1 } }, "history.decay"],
     [{ preset: "mine" }, "preset"],
     [{ ratio: 0 }, "ratio"],

@@ -1,0 +1,4 @@
+export { type LossSum, lossSum, meanLoss, perplexity, rowLosses } from "./perplexity.ts";
+export { type PairedComparison, pairedBootstrap } from "./pairedBootstrap.ts";
+export { passAtK } from "./passAtK.ts";
+export { type NoiseGrade, combineGrades, precisionRecall } from "./precisionRecall.ts";

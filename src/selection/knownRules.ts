@@ -1,0 +1,6 @@
+import type { KnownRules } from "../config/index.ts";
+import { catalogue } from "./catalogue.ts";
+import { comparisonArm, optionsSchema } from "./ruleFromConfig.ts";
+
+/** The catalogue as a configuration's schema needs it. */
+export const knownRules: KnownRules = { methods: Object.keys(catalogue), optionsSchema, comparisonArm };
