@@ -1,0 +1,137 @@
+import { homedir } from "node:os";
+import { basename, extname, join, resolve } from "node:path";
+import type { FinetuneConfig, SelectionChoice } from "./finetune-schema.ts";
+import { finetuneSchema } from "./finetune-schema.ts";
+import type { ConfigDefinition, Section } from "./load.ts";
+import { nearest } from "./nearest.ts";
+import type { KeyPath, Problem } from "./problem.ts";
+import type { JsonSchema } from "./schema.ts";
+import { isRulePath } from "./schema.ts";
+
+/** What a fine-tuning configuration must know about the rules it can name. */
+export interface KnownRules {
+  readonly methods: readonly string[];
+  /** JSON Schema of one rule's group, `method` included. */
+  optionsSchema(method: string): JsonSchema;
+  /** The selection of an arm that is given by its method alone: the main rule's shared options carried over. */
+  comparisonArm(selection: SelectionChoice, method: string): SelectionChoice;
+}
+
+/** Options that the configuration has as groups of its own, beside `selection`. */
+const elsewhere = ["history"];
+
+/**
+ * How a fine-tuning configuration is read.
+ * @param defaults.method the rule when `selection.method` is not given: the recipe's own
+ */
+export function finetuneDefinition(rules: KnownRules, defaults: { method: string }): ConfigDefinition<FinetuneConfig> {
+  return {
+    schema: finetuneSchema,
+    alternatives: [
+      { keys: ["model", "fresh"], required: true },
+      { keys: ["training.steps", "training.epochs"] },
+      { keys: ["training.warmupSteps", "training.warmupRatio"] },
+    ],
+    sections: (raw) => ruleSections(raw, rules, defaults.method),
+    finish: (config, source) => {
+      fillIn(config, source, rules);
+      return contradictions(config);
+    },
+  };
+}
+
+/** The groups whose keys depend on the rule they name. */
+function ruleSections(raw: unknown, rules: KnownRules, defaultMethod: string) {
+  const sections: Section[] = [];
+  const problems: Problem[] = [];
+  const choose = (selection: unknown, path: KeyPath) => {
+    if (!isGroup(selection) || typeof selection["method"] !== "string") return;
+    const { method } = selection;
+    const schema = sectionSchema(method, rules);
+    if (schema !== undefined) sections.push({ path, schema });
+    else problems.push({ path: [...path, "method"], message: unknownRule(method, rules.methods) });
+  };
+  if (!isGroup(raw)) return { sections, problems };
+  raw["selection"] ??= {};
+  if (isGroup(raw["selection"])) raw["selection"]["method"] ??= defaultMethod;
+  choose(raw["selection"], ["selection"]);
+  const arms = Array.isArray(raw["compare"]) ? raw["compare"] : [];
+  for (const [index, arm] of arms.entries()) {
+    if (isGroup(arm)) choose(arm["selection"], ["compare", index, "selection"]);
+    else if (typeof arm === "string" && sectionSchema(arm, rules) === undefined)
+      problems.push({ path: ["compare", index], message: unknownRule(arm, rules.methods) });
+  }
+  return { sections, problems };
+}
+
+/** Schema of a rule's group in a configuration; undefined for a name that no rule has. */
+export function sectionSchema(method: string, rules: KnownRules): JsonSchema | undefined {
+  if (isRulePath(method)) return { type: "object" };
+  if (!rules.methods.includes(method)) return undefined;
+  const schema = rules.optionsSchema(method);
+  const properties = Object.entries(schema.properties ?? {}).filter(([key]) => !elsewhere.includes(key));
+  return { ...schema, properties: Object.fromEntries(properties) };
+}
+
+/** What a message says of a name that no rule has. */
+export function unknownRule(method: string, methods: readonly string[]): string {
+  const near = nearest(method, methods);
+  const hint = near === undefined ? "" : `; did you mean ${near}?`;
+  return `is ${JSON.stringify(method)}, but must be one of ${methods.join(", ")}, or the path of a module (./my-rule.ts)${hint}`;
+}
+
+function isGroup(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Defaults that depend on other keys. */
+function fillIn(config: FinetuneConfig, source: string, rules: KnownRules): void {
+  const { training, data } = config;
+  if (training.steps === undefined) training.epochs ??= 1;
+  if (training.warmupSteps === undefined) training.warmupRatio ??= 0.03;
+  training.microBatchSize ??= training.batchSize;
+  data.cache ??= join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "tokensift");
+  config.output ??= resolve("runs", basename(source, extname(source)));
+  const arms = config.compare as (string | { name?: string; selection: SelectionChoice })[];
+  config.compare = arms.map((arm) => {
+    const selection =
+      typeof arm !== "string"
+        ? arm.selection
+        : isRulePath(arm)
+          ? { method: arm }
+          : rules.comparisonArm(config.selection, arm);
+    const name = typeof arm === "string" ? undefined : arm.name;
+    return { name: name ?? basename(selection.method, extname(selection.method)), selection };
+  });
+}
+
+/** Subfolders of a run that are not an arm's. */
+const takenNames = ["checkpoints", "model"];
+
+function contradictions({ fresh, data, training, evaluation, compare, ...config }: FinetuneConfig): Problem[] {
+  const problems: Problem[] = [];
+  const refuse = (path: KeyPath, message: string) => problems.push({ path, message });
+  if (fresh !== undefined && fresh.width % (2 * fresh.heads) !== 0)
+    refuse(["fresh", "heads"], `must divide the width (${fresh.width}) into heads of even size, got ${fresh.heads}`);
+  if (fresh?.keyValueHeads !== undefined && fresh.heads % fresh.keyValueHeads !== 0)
+    refuse(["fresh", "keyValueHeads"], `must divide the ${fresh.heads} heads, got ${fresh.keyValueHeads}`);
+  if (training.microBatchSize! > training.batchSize)
+    refuse(["training", "microBatchSize"], `must be at most training.batchSize (${training.batchSize})`);
+  if (training.minimumLearningRate > training.learningRate)
+    refuse(["training", "minimumLearningRate"], `must be at most training.learningRate (${training.learningRate})`);
+  if (training.steps !== undefined && (training.warmupSteps ?? 0) > training.steps)
+    refuse(["training", "warmupSteps"], `must be at most training.steps (${training.steps})`);
+  if (data.validation === undefined && evaluation.generate)
+    refuse(["evaluation", "generate"], "needs held-out rows: give data.validation");
+  const methods = [config.selection, ...compare.map(({ selection }) => selection)].map(({ method }) => method);
+  if (methods.includes("rho1") && config.reference === undefined)
+    refuse(["reference"], "is missing; rho1 compares with a reference model, give its path");
+  const names = compare.map(({ name }) => name);
+  for (const [index, name] of names.entries()) {
+    if (takenNames.includes(name))
+      refuse(["compare", index], `cannot be named ${name}: the run has a folder of that name`);
+    if (names.indexOf(name) < index)
+      refuse(["compare", index], `has the same name as another arm, ${name}; give it a name`);
+  }
+  return problems;
+}

@@ -1,0 +1,12 @@
+export { diffConfigs, resumeConflicts } from "./diff.ts";
+export type { ConfigChange } from "./diff.ts";
+export { finetuneDefinition } from "./finetune.ts";
+export type { KnownRules } from "./finetune.ts";
+export type { FinetuneConfig, SelectionChoice } from "./finetune-schema.ts";
+export { loadConfig } from "./load.ts";
+export type { ConfigDefinition, LoadedConfig, Section } from "./load.ts";
+export { nearest } from "./nearest.ts";
+export { parseSelection } from "./selection.ts";
+export { publishedSchema } from "./published.ts";
+export { parseRecipeArguments } from "./command-line.ts";
+export type { RecipeArguments } from "./command-line.ts";

@@ -1,0 +1,159 @@
+import { readFileSync, statSync } from "node:fs";
+import { dirname, relative, resolve } from "node:path";
+import { stringify } from "yaml";
+import { UserError } from "../errors.ts";
+import { resolvePaths } from "./paths.ts";
+import type { KeyPath, Problem } from "./problem.ts";
+import { keyName } from "./problem.ts";
+import type { JsonSchema } from "./schema.ts";
+import type { Setting } from "./settings.ts";
+import { applySettings, settingInside, settingOf } from "./settings.ts";
+import { keysOf, validate } from "./validate.ts";
+import type { ParsedYaml, Plain } from "./yaml.ts";
+import { parseYaml } from "./yaml.ts";
+
+/** A part whose schema depends on what the configuration says (a rule's options); its defaults are not filled in. */
+export interface Section {
+  readonly path: KeyPath;
+  readonly schema: JsonSchema;
+}
+
+/** Keys that exclude each other; with `required`, one of them must be given. */
+export interface Alternatives {
+  readonly keys: readonly string[];
+  readonly required?: boolean;
+}
+
+/** Everything needed to read one kind of configuration as a `Config`. */
+export interface ConfigDefinition<Config> {
+  readonly schema: JsonSchema;
+  /** Keys of which at most one may be given; one given by `--set` replaces another given by the file. */
+  readonly alternatives: readonly Alternatives[];
+  /** Parts that are checked against schemas of their own, chosen by the (not yet checked) configuration. */
+  readonly sections: (raw: unknown) => { sections: Section[]; problems: Problem[] };
+  /** Contradictions between keys; called when every key by itself is right. May fill in computed defaults. */
+  readonly finish: (config: Config, source: string) => Problem[];
+}
+
+/** A configuration ready for use. */
+export interface LoadedConfig<Config> {
+  /** All defaults filled in, all paths absolute. */
+  readonly config: Config;
+  /** Absolute path of the file it came from. */
+  readonly source: string;
+  /** The configuration as YAML; loading it gives the same again, from any folder. */
+  readonly resolvedYaml: string;
+}
+
+const largestFile = 1 << 20;
+
+/**
+ * Reads a configuration: command line before file before defaults.
+ * @param options.set `key=value` texts of `--set`; their paths are relative to `options.folder` (the current one)
+ * @throws UserError with every problem at once, each with its line, key, what is expected and what was found
+ */
+export function loadConfig<Config>(
+  definition: ConfigDefinition<Config>,
+  file: string,
+  options: { set?: readonly string[]; folder?: string } = {},
+): LoadedConfig<Config> {
+  const folder = options.folder ?? process.cwd();
+  const source = resolve(folder, file);
+  const fromHere = relative(process.cwd(), source);
+  const name = fromHere.startsWith("..") ? source : fromHere;
+  const yaml = parseYaml(readText(source, name), name);
+  const raw = yaml.value ?? {};
+  if (typeof raw !== "object" || Array.isArray(raw))
+    throw new UserError("a configuration is a list of `key: value` lines", { where: `${name}:1:1` });
+
+  const { settings, unreadable } = applySettings(raw, options.set ?? []);
+  const problems = settleAlternatives(raw, definition.alternatives, settings);
+  const chosen = definition.sections(raw);
+  const everyKey = keysOf(definition.schema);
+  problems.push(...chosen.problems);
+  const folderOf = (path: KeyPath) => (settingOf(settings, path) === undefined ? dirname(source) : folder);
+  problems.push(...validate("completing", definition.schema, raw, [], everyKey));
+  problems.push(...resolvePaths(definition.schema, raw, [], folderOf));
+  for (const { path, schema } of chosen.sections)
+    problems.push(...validate("checking", schema, valueAt(raw, path), path, everyKey));
+  const config = raw as Config;
+  if (problems.length + unreadable.length === 0) problems.push(...definition.finish(config, source));
+  const lines = unreadable.map(({ text, message }) => `--set ${text}: ${message}`);
+  lines.push(...located(problems, name, yaml, settings));
+  if (lines.length === 1) throw new UserError(lines[0]!);
+  if (lines.length > 1) throw new UserError([`${lines.length} problems in the configuration`, ...lines].join("\n  "));
+  return { config, source, resolvedYaml: stringify(inOrder(definition.schema, config)) };
+}
+
+/** The same value with its keys in the schema's order, others after them. */
+function inOrder(schema: JsonSchema | undefined, value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  const keys = new Set([...Object.keys(schema?.properties ?? {}), ...Object.keys(value)]);
+  const entries = [...keys].filter((key) => Object.hasOwn(value, key));
+  const inner = value as Record<string, unknown>;
+  return Object.fromEntries(entries.map((key) => [key, inOrder(schema?.properties?.[key], inner[key])]));
+}
+
+function readText(source: string, name: string): string {
+  try {
+    const { size } = statSync(source);
+    if (size > largestFile) throw new UserError(`${size} bytes are too many for a configuration`, { where: name });
+    return readFileSync(source, "utf8");
+  } catch (cause) {
+    if (cause instanceof UserError) throw cause;
+    const code = (cause as NodeJS.ErrnoException).code;
+    const what = code === "ENOENT" ? "there is no such file" : `cannot be read (${code ?? String(cause)})`;
+    throw new UserError(what, {
+      where: name,
+      fix: "Name a configuration file, as in --config configs/sstoken/quickstart.yaml",
+      cause,
+    });
+  }
+}
+
+/** Lets a key given on the command line replace its alternatives in the file, and reports those left over. */
+function settleAlternatives(
+  raw: { [key: string]: Plain },
+  alternatives: readonly Alternatives[],
+  settings: readonly Setting[],
+): Problem[] {
+  const problems: Problem[] = [];
+  const isSet = (key: string) => settings.some(({ path }) => `${keyName(path)}.`.startsWith(`${key}.`));
+  for (const { keys, required } of alternatives) {
+    if (keys.some(isSet)) for (const key of keys) if (!isSet(key)) remove(raw, key.split("."));
+    const given = keys.filter((key) => valueAt(raw, key.split(".")) !== undefined);
+    if (required && given.length === 0)
+      problems.push({ path: [keys[0]!], message: `is missing; expected it or ${keys.slice(1).join(" or ")}` });
+    for (const key of given.slice(1))
+      problems.push({
+        path: key.split("."),
+        message: `cannot be given together with ${given[0]!}; keep one`,
+        atKey: true,
+      });
+  }
+  return problems;
+}
+
+function valueAt(root: unknown, path: KeyPath): unknown {
+  return path.reduce<unknown>(
+    (value, key) => (value as Record<string | number, unknown> | null | undefined)?.[key],
+    root,
+  );
+}
+
+function remove(raw: { [key: string]: Plain }, path: readonly string[]): void {
+  const parent = valueAt(raw, path.slice(0, -1));
+  if (typeof parent === "object" && parent !== null) Reflect.deleteProperty(parent, path.at(-1)!);
+}
+
+/** One line per problem with its place: first those of the command line, then those of the file from top to bottom. */
+function located(problems: readonly Problem[], file: string, yaml: ParsedYaml, settings: readonly Setting[]): string[] {
+  const places = problems.map(({ path, message, atKey }) => {
+    const { line, column, exact } = yaml.locate(path, atKey === true ? "key" : "value");
+    const setting = settingOf(settings, path) ?? (exact || !atKey ? undefined : settingInside(settings, path));
+    const text = `${keyName(path) || "the configuration"} ${message}`;
+    if (setting !== undefined) return { line: 0, column: 0, text: `--set ${setting.text}: ${text}` };
+    return { line, column, text: `${file}:${line}:${column}: ${text}` };
+  });
+  return places.sort((a, b) => a.line - b.line || a.column - b.column).map(({ text }) => text);
+}

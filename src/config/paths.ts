@@ -1,0 +1,67 @@
+import { existsSync, readdirSync } from "node:fs";
+import { homedir } from "node:os";
+import { basename, dirname, resolve } from "node:path";
+import { nearest } from "./nearest.ts";
+import type { KeyPath, Problem } from "./problem.ts";
+import type { JsonSchema } from "./schema.ts";
+import { fits, isRulePath } from "./schema.ts";
+
+/**
+ * Makes the paths of a valid configuration absolute (in place).
+ * @param folderOf the folder that a relative path at this key starts from
+ * @returns what should be there and is not
+ */
+export function resolvePaths(
+  schema: JsonSchema,
+  value: unknown,
+  base: KeyPath,
+  folderOf: (path: KeyPath) => string,
+): Problem[] {
+  const problems: Problem[] = [];
+  const visit = (form: JsonSchema, here: unknown, path: KeyPath, alternatives: readonly unknown[]): unknown => {
+    if (form.anyOf !== undefined) {
+      const meant = form.anyOf.find((branch) => fits(branch, here));
+      const words = form.anyOf.flatMap((branch) => branch.enum ?? []);
+      return meant === undefined ? here : visit(meant, here, path, words);
+    }
+    if (typeof here === "string") {
+      if (!isPath(form, here)) return here;
+      const full = here.startsWith("~/") ? resolve(homedir(), here.slice(2)) : resolve(folderOf(path), here);
+      if (form.format !== "path" && !existsSync(full))
+        problems.push({ path, message: missing(here, full, alternatives) });
+      return full;
+    }
+    if (typeof here !== "object" || here === null) return here;
+    for (const [key, inner] of Object.entries(here)) {
+      const step = Array.isArray(here) ? Number(key) : key;
+      const innerForm = Array.isArray(here) ? form.items : form.properties?.[key];
+      if (innerForm === undefined) continue;
+      (here as Record<string | number, unknown>)[step] = visit(innerForm, inner, [...path, step], []);
+    }
+    return here;
+  };
+  visit(schema, value, base, []);
+  return problems;
+}
+
+function isPath(schema: JsonSchema, text: string): boolean {
+  if (schema.format === "rule") return isRulePath(text);
+  return schema.format === "path" || schema.format === "existing-path";
+}
+
+function missing(given: string, full: string, words: readonly unknown[]): string {
+  const choices = words.filter((word) => typeof word === "string");
+  const word = nearest(given, choices) ?? neighbour(full);
+  const hint = word === undefined ? "" : `; did you mean ${word}?`;
+  const also = choices.length === 0 ? "" : ` (and is not one of ${choices.join(", ")})`;
+  return `is ${JSON.stringify(given)}, and there is no ${full}${also}${hint}`;
+}
+
+/** The entry of the same folder whose name is nearest. */
+function neighbour(full: string): string | undefined {
+  try {
+    return nearest(basename(full), readdirSync(dirname(full)));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,98 @@
+import type { TSchema, TUnsafe } from "@sinclair/typebox";
+import { Type } from "@sinclair/typebox";
+
+/** A JSON Schema as plain data, as far as this folder reads it. */
+export interface JsonSchema {
+  readonly [keyword: string]: unknown;
+  readonly type?: string;
+  readonly const?: unknown;
+  readonly enum?: readonly unknown[];
+  readonly anyOf?: readonly JsonSchema[];
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly items?: JsonSchema;
+  readonly format?: string;
+  readonly description?: string;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly exclusiveMinimum?: number;
+  readonly exclusiveMaximum?: number;
+}
+
+/** One of a few words. */
+export function choice<const T extends string>(words: readonly T[], options: { description: string; default?: T }) {
+  return Type.Unsafe<T>({ type: "string", enum: [...words], ...options }) as TUnsafe<T>;
+}
+
+/** A group of keys; unknown ones are refused. With `default: {}` the group may be left out and gets its defaults. */
+export function group<T extends Record<string, TSchema>>(keys: T, options: { description: string; default?: object }) {
+  return Type.Object(keys, { additionalProperties: false, ...options });
+}
+
+/** A file or folder that must be there; relative to the configuration file, or with `--set` to the current folder. */
+export function existingPath(description: string) {
+  return Type.String({ format: "existing-path", minLength: 1, description });
+}
+
+/** A file or folder that will be written. */
+export function outputPath(description: string) {
+  return Type.String({ format: "path", minLength: 1, description });
+}
+
+/** Formats whose text is a path: `rule` is one only when it looks like one (`./mine.ts`), else it is a name. */
+export const pathFormats = ["path", "existing-path", "rule"] as const;
+
+/** `./mine.ts`, `rules/mine.js`: a rule in a module of the user's rather than one of ours by name. */
+export function isRulePath(text: string): boolean {
+  return /\.[mc]?[jt]s$/.test(text);
+}
+
+/** What a schema asks for, in words: "a whole number of at least 1", "one of cpu, webgpu". */
+export function describe(schema: JsonSchema): string {
+  if (schema.const !== undefined) return String(schema.const);
+  if (schema.enum !== undefined)
+    return schema.enum.length === 1 ? String(schema.enum[0]) : `one of ${schema.enum.join(", ")}`;
+  if (schema.anyOf !== undefined) return schema.anyOf.map(describe).join(", or ");
+  switch (schema.type) {
+    case "integer":
+      return `a whole number${range(schema)}`;
+    case "number":
+      return `a number${range(schema)}`;
+    case "boolean":
+      return "true or false";
+    case "array":
+      return schema.items === undefined ? "a list" : `a list (each: ${describe(schema.items)})`;
+    case "object":
+      return "a group of keys";
+    default:
+      return textName(schema.format);
+  }
+}
+
+/** The bound of every whole number, which needs no mention. */
+export const largestInteger = 2 ** 31 - 1;
+
+function range({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: JsonSchema): string {
+  const parts: string[] = [];
+  if (exclusiveMinimum !== undefined) parts.push(`above ${exclusiveMinimum}`);
+  if (minimum !== undefined) parts.push(`at least ${minimum}`);
+  if (exclusiveMaximum !== undefined) parts.push(`below ${exclusiveMaximum}`);
+  if (maximum !== undefined && maximum < largestInteger) parts.push(`at most ${maximum}`);
+  return parts.length === 0 ? "" : `, ${parts.join(" and ")}`;
+}
+
+function textName(format: string | undefined): string {
+  if (format === "existing-path") return "the path of a file or folder";
+  if (format === "path") return "a path";
+  return format === "rule" ? "the name of a rule or the path of its file" : "text";
+}
+
+/** Whether a value is of the kind a schema describes; its finer limits are not checked. */
+export function fits(schema: JsonSchema, value: unknown): boolean {
+  if (schema.const !== undefined) return schema.const === value;
+  if (schema.enum !== undefined) return schema.enum.includes(value);
+  if (schema.anyOf !== undefined) return schema.anyOf.some((branch) => fits(branch, value));
+  if (schema.type === "array") return Array.isArray(value);
+  if (schema.type === "object") return typeof value === "object" && value !== null && !Array.isArray(value);
+  if (schema.type === "integer" || schema.type === "number") return typeof value === "number";
+  return schema.type === undefined || typeof value === schema.type;
+}

@@ -1,0 +1,38 @@
+import { describe, expect, test } from "@jest/globals";
+import { diffConfigs, resumeConflicts } from "../../src/config/index.ts";
+
+const run = (training: object, more: object = {}) => ({
+  training: { steps: 10, schedule: "constant", ...training },
+  ...more,
+});
+
+describe("two configurations", () => {
+  test("differ in the keys whose values differ, missing ones included", () => {
+    const changes = diffConfigs({ a: { b: 1, c: [1, { d: 2 }] } }, { a: { b: 2, c: [1, { d: 2 }] }, e: null });
+    expect(changes).toEqual([
+      { key: "a.b", before: 1, after: 2 },
+      { key: "e", before: undefined, after: null },
+    ]);
+  });
+});
+
+describe("resuming under another configuration", () => {
+  test("is fine where the steps to come do not change", () => {
+    const changed = { saveEvery: 5, keepCheckpoints: 1, evaluateEvery: 2, steps: 20 };
+    expect(
+      resumeConflicts(
+        run({}, { data: { cache: "/b" } }),
+        run(changed, { output: "/b", compare: ["full"], data: { cache: "/c" } }),
+      ),
+    ).toEqual([]);
+  });
+
+  test("is refused where they do", () => {
+    expect(resumeConflicts(run({ seed: 1 }), run({ seed: 2 }))).toEqual(["training.seed was 1 and is now 2"]);
+    expect(resumeConflicts(run({}), run({ steps: 5 }))).toEqual(["training.steps was 10, now only 5"]);
+    expect(resumeConflicts(run({ schedule: "linear" }), run({ schedule: "linear", steps: 20 }))).toEqual([
+      "training.steps was 10 and is now 20: the steps already done would have had other learning rates",
+    ]);
+    expect(resumeConflicts(run({ warmupRatio: 0.1 }), run({ warmupRatio: 0.1, steps: 20 }))).toHaveLength(1);
+  });
+});

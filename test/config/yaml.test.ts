@@ -1,0 +1,66 @@
+import { describe, expect, test } from "@jest/globals";
+import { parseSetting, parseYaml } from "../../src/config/yaml.ts";
+
+describe("YAML of a configuration", () => {
+  test("becomes plain values, aliases copied", () => {
+    const { value } = parseYaml("a: &x {n: 3e-4}\nb: [*x, true, ~, text]\n", "c.yaml");
+    expect(value).toEqual({ a: { n: 0.0003 }, b: [{ n: 0.0003 }, true, null, "text"] });
+    const { a, b } = value as { a: object; b: object[] };
+    expect(b[0]).not.toBe(a);
+  });
+
+  test("knows the line and column of keys and values, also through an alias", () => {
+    const { locate } = parseYaml("a: &x\n  n: 1\nb: *x\nc: [5, 6]\n", "c.yaml");
+    expect(locate(["a", "n"], "key")).toEqual({ line: 2, column: 3, exact: true });
+    expect(locate(["a", "n"], "value")).toEqual({ line: 2, column: 6, exact: true });
+    expect(locate(["b", "n"], "value")).toEqual({ line: 2, column: 6, exact: true });
+    expect(locate(["c", 1], "value")).toEqual({ line: 4, column: 8, exact: true });
+    expect(locate(["a", "missing"], "value")).toEqual({ line: 2, column: 3, exact: false });
+  });
+
+  const bomb = Array.from({ length: 30 }, (_, i) => `a${i + 1}: &a${i + 1} [${Array(10).fill(`*a${i}`).join()}]`);
+  test.each([
+    ["a key given twice", "a: 1\nb: 2\na: 3\n", /c\.yaml:3:1: the key "a" is given twice/],
+    ["NaN", "a: .nan", /c\.yaml:1:4: NaN/],
+    ["a number beyond float64", "a: 1e999", /Infinity is not a usable number/],
+    ["__proto__", "__proto__: {polluted: 1}", /"__proto__" cannot be a key/],
+    ["constructor", "a: {constructor: 1}", /"constructor" cannot be a key/],
+    ["a tag that runs code elsewhere", "a: !!js/function 'x'", /c\.yaml:1:4: Unresolved tag/],
+    ["binary", "a: !!binary aGk=", /only text, numbers/],
+    ["a list as key", "[1]: 2", /a key must be plain text/],
+    ["an unknown anchor", "a: *b", /no anchor named b/],
+    ["an alias of what holds it", "a: &a [*a]", /nested more than 32 levels/],
+    ["an alias bomb", ["a0: &a0 x", ...bomb].join("\n"), /more than 20000 values once aliases are expanded/],
+    ["many aliases", `a: &a 1\nb: [${Array(50000).fill("*a").join()}]`, /more than 20000 values/],
+    ["deep nesting", `a: ${"[".repeat(40)}${"]".repeat(40)}`, /nested more than 32 levels/],
+    ["very deep nesting", `a: ${"[".repeat(20000)}`, /nested too deeply/],
+    ["a huge text", `a: ${"x".repeat(1 << 20)}`, /too many for a configuration/],
+    ["two documents", "a: 1\n---\nb: 2", /one YAML document/],
+    ["tabs", "a:\n\tb: 1", /c\.yaml:2:1: Tabs/],
+    ["an open quote", 'a: "x', /c\.yaml:1:6: Missing closing/],
+  ])("refuses %s with its place", (_, text, message) => {
+    expect(() => parseYaml(text, "c.yaml")).toThrow(message);
+  });
+});
+
+describe("the value of --set", () => {
+  test.each([
+    ["3e-4", 0.0003],
+    ["-2", -2],
+    ["true", true],
+    ["[1, 2]", [1, 2]],
+    ["{a: 1}", { a: 1 }],
+    ["'3'", "3"],
+    ["", null],
+    ["./data x/#1: y.arrow", "./data x/#1: y.arrow"],
+    ["*star", "*star"],
+    ["1.5.2", "1.5.2"],
+    ["cosine", "cosine"],
+  ])("%s is %j", (text, value) => {
+    expect(parseSetting(text, ["a"])).toEqual(value);
+  });
+
+  test.each([".nan", "1e999", "[1", "{__proto__: 1}"])("%s is refused", (text) => {
+    expect(() => parseSetting(text, ["a"])).toThrow(/^a\b/);
+  });
+});
