@@ -50,7 +50,7 @@ export interface Dataset {
 
 /**
  * Opens data files (Arrow IPC stream or file, JSON Lines, JSON array, a Hugging Face `save_to_disk` folder). Rows are
- * read when asked for; at most one record batch of each file is held.
+ * read when asked for; one file is open at a time and one of its record batches in memory.
  *
  * @throws UserError for a missing, empty, damaged or unfitting file
  */
@@ -59,7 +59,10 @@ export function openDataset(path: string | readonly string[], options: DatasetOp
   const files = paths.flatMap((p) => resolveFiles(p, options.split));
   const tables: Table[] = [];
   try {
-    for (const file of files) tables.push(openTable(file));
+    for (const file of files) {
+      tables.push(openTable(file));
+      tables.at(-1)!.close();
+    }
     return datasetOf(tables, paths.join(", "), options);
   } catch (error) {
     for (const table of tables) table.close();
@@ -69,38 +72,24 @@ export function openDataset(path: string | readonly string[], options: DatasetOp
 
 function datasetOf(tables: readonly Table[], name: string, options: DatasetOptions): Dataset {
   const { format: wanted = "auto", fields: renamed = {}, tokenColumns, invalid = "skip" } = options;
-  const starts = [0];
-  for (const table of tables) starts.push(starts.at(-1)! + table.rows);
-  const length = starts.at(-1)!;
-  if (length === 0) throw new UserError("the dataset has no rows", { where: name });
-  const columns = [...new Set(tables.flatMap((table) => table.columns))];
+  const joined = joinTables(tables, name);
+  const { length, columns, where } = joined;
   const format = chooseFormat(wanted, columns, renamed, name);
   const used = Object.values(format.fields);
-  const tokenLists = tokenColumns ?? columns.filter((column) => !used.includes(column) && !NOT_PER_TOKEN.has(column));
-  for (const column of tokenColumns ?? []) {
-    if (!columns.includes(column)) {
-      throw new UserError(`there is no column "${column}" (for tokenColumns)`, {
-        where: name,
-        fix: `Its columns: ${columns.join(", ")}.`,
-      });
-    }
+  const lists = tokenColumns ?? columns.filter((column) => !used.includes(column) && !NOT_PER_TOKEN.has(column));
+  const unknown = lists.find((column) => !columns.includes(column));
+  if (unknown !== undefined) {
+    throw new UserError(`there is no column "${unknown}" (for tokenColumns)`, {
+      where: name,
+      fix: `Its columns: ${columns.join(", ")}.`,
+    });
   }
 
-  const locate = (rowId: number): [Table, number] => {
-    const t = starts.findLastIndex((start, i) => start <= rowId && i < tables.length);
-    if (!(rowId >= 0 && rowId < length)) throw new RangeError(`${name} has ${length} rows, not a row ${rowId}`);
-    return [tables[t]!, rowId - starts[t]!];
-  };
-  const where = (rowId: number): string => {
-    const [table, index] = locate(rowId);
-    return table.where(index);
-  };
   const row = (rowId: number): Row | SkippedRow => {
-    const [table, index] = locate(rowId);
-    const raw = table.row(index, [...used, ...tokenLists]);
+    const raw = joined.row(rowId, [...used, ...lists]);
     try {
       const example = format.read(raw);
-      if (!("skipped" in example)) return { rowId, ...example, columns: tokenValues(raw, tokenLists, tokenColumns) };
+      if (!("skipped" in example)) return { rowId, ...example, columns: tokenValues(raw, lists, tokenColumns) };
       if (invalid === "skip") return { rowId, ...example };
       throw new UserError(`the row has ${example.skipped}`, { where: where(rowId) });
     } catch (error) {
@@ -127,7 +116,36 @@ function datasetOf(tables: readonly Table[], name: string, options: DatasetOptio
       }
     },
     where,
-    close: () => tables.forEach((table) => table.close()),
+    close: joined.close,
+  };
+}
+
+/** Several files as one, of which only the one last read is open. */
+function joinTables(tables: readonly Table[], name: string) {
+  const starts = [0];
+  for (const table of tables) starts.push(starts.at(-1)! + table.rows);
+  const length = starts.at(-1)!;
+  if (length === 0) throw new UserError("the dataset has no rows", { where: name });
+  let inUse: Table | undefined;
+  const locate = (rowId: number): [Table, number] => {
+    if (!(rowId >= 0 && rowId < length)) throw new RangeError(`${name} has ${length} rows, not a row ${rowId}`);
+    const t = starts.findLastIndex((start, i) => start <= rowId && i < tables.length);
+    return [tables[t]!, rowId - starts[t]!];
+  };
+  return {
+    length,
+    columns: [...new Set(tables.flatMap((table) => table.columns))],
+    where(rowId: number): string {
+      const [table, index] = locate(rowId);
+      return table.where(index);
+    },
+    row(rowId: number, columns: readonly string[]): Record<string, unknown> {
+      const [table, index] = locate(rowId);
+      if (table !== inUse) inUse?.close();
+      inUse = table;
+      return table.row(index, columns);
+    },
+    close: () => inUse?.close(),
   };
 }
 

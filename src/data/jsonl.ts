@@ -1,5 +1,6 @@
-import { closeSync, fstatSync, openSync, readFileSync, readSync, statSync } from "node:fs";
+import { fstatSync, readFileSync, readSync, statSync } from "node:fs";
 import { UserError } from "../errors.ts";
+import { reopening } from "./reopening.ts";
 import type { Table } from "./table.ts";
 import { growing } from "./tokenized.ts";
 
@@ -15,19 +16,19 @@ const decoder = new TextDecoder("utf-8", { fatal: true });
  * @throws UserError naming file and line for a line that is not UTF-8, not a JSON object, or longer than 64 MB
  */
 export function openJsonLines(path: string): Table {
-  const fd = openSync(path, "r");
+  const file = reopening(path);
   try {
-    const lines = findLines(path, fd);
+    const lines = findLines(path, file.fd());
     const where = (index: number): string => `${path}, line ${lines[3 * index + 2] ?? "?"}`;
     const parse = (index: number): Record<string, unknown> => {
       const [start, end] = [lines[3 * index]!, lines[3 * index + 1]!];
       const bytes = Buffer.allocUnsafe(end - start);
-      readSync(fd, bytes, 0, bytes.length, start);
+      readSync(file.fd(), bytes, 0, bytes.length, start);
       return asObject(parseJson(bytes, where(index)), where(index));
     };
-    return tableOf(path, lines.length / 3, parse, where, () => closeSync(fd));
+    return tableOf(path, lines.length / 3, parse, where, file.release);
   } catch (error) {
-    closeSync(fd);
+    file.release();
     throw error;
   }
 }

@@ -13,6 +13,7 @@ export interface Table {
   row(index: number, columns: readonly string[]): Record<string, unknown>;
   /** File and row (or line) for messages. */
   where(index: number): string;
+  /** Lets go of the file and of what is held of it; reading another row takes it up again. */
   close(): void;
 }
 

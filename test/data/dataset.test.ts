@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeArrow } from "../../src/data/arrow/write.ts";
 import { openDataset, type DatasetOptions } from "../../src/data/dataset.ts";
@@ -199,4 +199,18 @@ describe("openDataset", () => {
     expect(print("p3.jsonl", text.replace("1", "2"))).not.toBe(first);
     expect(print("p4.jsonl", text, { tokenColumns: ["x"] })).not.toBe(first);
   });
+});
+
+test("a dataset of many files keeps one of them open", () => {
+  const paths = Array.from({ length: 40 }, (_, i) =>
+    folder.write(`many-${i}.jsonl`, `{"prompt":"p${i}","response":"r"}\n`),
+  );
+  const openFiles = (): number => (process.platform === "linux" ? readdirSync("/proc/self/fd").length : 0);
+  const before = openFiles();
+  const dataset = openDataset(paths);
+  expect(Array.from(dataset.rows(), (row) => row.prompt)).toEqual(paths.map((_, i) => `p${i}`));
+  expect(openFiles() - before).toBeLessThan(5);
+  dataset.close();
+  expect(dataset.row(7)).toMatchObject({ prompt: "p7" });
+  dataset.close();
 });

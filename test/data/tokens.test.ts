@@ -9,7 +9,8 @@ import { temporaryFolder } from "./folder.ts";
 const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const folder = temporaryFolder();
 const tokenizer = loadTokenizer(join(root, "models/tiny"));
-const { chatTemplate: _template, ...withoutTemplate } = tokenizer;
+const withoutTemplate: Tokenizer = { ...tokenizer };
+delete withoutTemplate.chatTemplate;
 
 async function tokenize(
   rows: readonly unknown[],

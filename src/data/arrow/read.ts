@@ -1,6 +1,7 @@
-import { closeSync, fstatSync, openSync } from "node:fs";
+import { fstatSync } from "node:fs";
 import { RecordBatchReader, type Data, type RecordBatch, type Schema } from "apache-arrow";
 import { UserError } from "../../errors.ts";
+import { reopening, type ReopeningFile } from "../reopening.ts";
 import { cell } from "./cells.ts";
 import { prepareDecompression } from "./compression.ts";
 import { frame, readInto, type Framing, type MessagePlace } from "./framing.ts";
@@ -16,6 +17,7 @@ export interface ArrowTable {
   readonly metadata: ReadonlyMap<string, string>;
   /** The named columns of one row as plain values (see `cell`); absent columns are left out. */
   row(index: number, columns: readonly string[]): Record<string, unknown>;
+  /** Lets go of the file and the batch in memory; reading another row takes them up again. */
   close(): void;
 }
 
@@ -25,24 +27,25 @@ export interface ArrowTable {
  * @throws UserError naming the file (and batch) when it is truncated, damaged or compressed in a way that is not read
  */
 export function openArrow(path: string): ArrowTable {
-  const fd = openSync(path, "r");
+  const file = reopening(path);
   try {
-    return tableOf(path, fd, frame(fd, fstatSync(fd).size));
+    return tableOf(path, file, frame(file.fd(), fstatSync(file.fd()).size));
   } catch (error) {
-    closeSync(fd);
+    file.release();
     throw damaged(path, error);
   }
 }
 
-function tableOf(path: string, fd: number, framing: Framing): ArrowTable {
-  const schema = readSchema(fd, framing);
+function tableOf(path: string, file: ReopeningFile, framing: Framing): ArrowTable {
+  const schema = readSchema(file.fd(), framing);
   const starts = [0];
   for (const batch of framing.batches) starts.push(starts.at(-1)! + batch.rows);
   const rows = starts.at(-1)!;
-  let current = { index: -1, columns: new Map<string, Data>() };
+  const nothing = { index: -1, columns: new Map<string, Data>() };
+  let current = nothing;
 
   const load = (index: number): void => {
-    const batch = readBatch(fd, framing, index);
+    const batch = readBatch(file.fd(), framing, index);
     current = { index, columns: new Map(schema.fields.map((field, c) => [field.name, batch.data.children[c]!])) };
   };
   const row = (index: number, names: readonly string[]): Record<string, unknown> => {
@@ -66,7 +69,10 @@ function tableOf(path: string, fd: number, framing: Framing): ArrowTable {
     columns: new Map(schema.fields.map((field) => [field.name, String(field.type)])),
     metadata: schema.metadata,
     row,
-    close: () => closeSync(fd),
+    close() {
+      file.release();
+      current = nothing;
+    },
   };
 }
 
