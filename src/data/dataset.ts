@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import { UserError } from "../errors.ts";
 import { hashFiles, resolveFiles } from "./files.ts";
 import { chooseFormat, numberList, WrongField, type Example, type FieldName, type FormatName } from "./formats.ts";
-import { openTable, type Table } from "./table.ts";
+import { openTable } from "./open-table.ts";
+import type { Table } from "./table.ts";
 
 export interface DatasetOptions {
   /** How rows are read; `auto` (default) goes by the column names. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { openTable } from "../../src/data/table.ts";
+import { openTable } from "../../src/data/open-table.ts";
 import { temporaryFolder } from "./folder.ts";
 
 const folder = temporaryFolder();
