@@ -95,7 +95,7 @@ function readSchema(fd: number, framing: Framing): Schema {
 
 function readBatch(fd: number, framing: Framing, index: number): RecordBatch {
   const place = framing.batches[index]!;
-  const dictionaries = framing.dictionaries.slice(0, place.dictionariesBefore);
+  const dictionaries = inForce(framing.dictionaries.slice(0, place.dictionariesBefore));
   if (place.compressed || dictionaries.some((d) => d.compressed)) prepareDecompression();
   const reader = RecordBatchReader.from(asStream(fd, framing.schema, [...dictionaries, place])).open();
   const { value: batch } = reader.next() as { value: RecordBatch | undefined };
@@ -105,6 +105,15 @@ function readBatch(fd: number, framing: Framing, index: number): RecordBatch {
     validateColumn(child);
   }
   return batch;
+}
+
+/** The dictionary messages that still count: for each dictionary the last whole one and what was added to it. */
+function inForce(dictionaries: readonly MessagePlace[]): MessagePlace[] {
+  const lastWhole = new Map<number, number>();
+  dictionaries.forEach(({ dictionary }, i) => {
+    if (dictionary && !dictionary.isDelta) lastWhole.set(dictionary.id, i);
+  });
+  return dictionaries.filter(({ dictionary }, i) => i >= (lastWhole.get(dictionary?.id ?? -1) ?? 0));
 }
 
 /** Copies messages into one small stream, every body at a multiple of 8 bytes as typed-array views need. */

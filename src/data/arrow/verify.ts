@@ -32,6 +32,8 @@ export interface VerifiedMessage {
   /** Rows of a record batch, 0 for other messages. */
   rows: number;
   compressed: boolean;
+  /** For a dictionary: which one, and whether it adds to the entries so far instead of replacing them. */
+  dictionary?: { id: number; isDelta: boolean };
 }
 
 /** Checks an encapsulated message's flatbuffer, given without its length prefix. */
@@ -50,7 +52,8 @@ export function verifyMessage(bytes: Uint8Array): VerifiedMessage {
   if (kind === 2) {
     const data = child(header, 1);
     if (!data) throw new DamagedArrow("a dictionary has no data");
-    return { kind: "dictionary", bodyLength, ...verifyBatch(data, bodyLength), rows: 0 };
+    const dictionary = { id: long(header, 0) ?? 0, isDelta: number(header, 2, 1) !== 0 };
+    return { kind: "dictionary", bodyLength, ...verifyBatch(data, bodyLength), rows: 0, dictionary };
   }
   if (kind === 3) return { kind: "batch", bodyLength, ...verifyBatch(header, bodyLength) };
   throw new DamagedArrow(`a message has an unknown kind (${kind})`);

@@ -74,9 +74,10 @@ describe("openArrow reads what pyarrow wrote", () => {
     expect(words).toEqual([{ word: "red" }, { word: "red" }, { word: "blue" }]);
   });
 
-  test("with a dictionary that is replaced between batches", () => {
-    const words = allRows(fixture("dictionaries.arrow")).map((row) => row.word);
-    expect(words).toEqual(["red", "blue", "green", "red"]);
+  test("with a dictionary that is replaced, or added to, between batches", () => {
+    const words = (name: string): unknown[] => allRows(fixture(name)).map((row) => row.word);
+    expect(words("dictionaries.arrow")).toEqual(["red", "blue", "green", "red"]);
+    expect(words("delta-dictionaries.arrow")).toEqual(["red", "blue", "red", "blue", "green"]);
   });
 
   test("compressed with LZ4", () => {
