@@ -36,7 +36,7 @@ export async function startCpuEngine({ threads, matmul = "auto" }: CpuEngineOpti
   const { provider, arena, warning } = machine;
   return {
     backend: BACKEND,
-    provider: `${provider.name} ${provider.version}`,
+    provider,
     threads: machine.threads,
     ...(warning === undefined ? {} : { warning }),
     memory: () => arena.statistics(),

@@ -42,14 +42,14 @@ function binary(operation: number): FastKernel {
     const [p, q] = [backend.offsetOf(a), backend.offsetOf(b)];
     if (sizeOf(a) === size && sizeOf(b) === size) {
       const out = backend.empty(shape);
-      backend.machine.run("binarySame", linesOf(size), operation, p, q, out.offset);
+      backend.machine.run("binarySame", linesOf(size), 48, operation, p, q, out.offset);
       return out;
     }
     const rows = rowWidth(a.shape, b.shape, shape);
     if (rows === undefined || size === 0) return undefined;
     const out = backend.empty(shape);
     const steps = [p, ...rows.a, q, ...rows.b];
-    backend.machine.run("binaryRows", size / rows.width, operation, ...steps, out.offset, rows.width);
+    backend.machine.run("binaryRows", size / rows.width, 3 * rows.width, operation, ...steps, out.offset, rows.width);
     return out;
   };
 }
@@ -59,7 +59,7 @@ function unary(operation: number): FastKernel {
     const x = inputs["x"]!;
     if (!isFloat(x)) return undefined;
     const out = backend.empty(x.shape);
-    backend.machine.run("unary", linesOf(sizeOf(x)), operation, backend.offsetOf(x), out.offset);
+    backend.machine.run("unary", linesOf(sizeOf(x)), 32, operation, backend.offsetOf(x), out.offset);
     return out;
   };
 }
@@ -72,7 +72,7 @@ const addN: FastKernel = ({ inputs, backend }) => {
   const lines = linesOf(sizeOf(out));
   let sum = backend.offsetOf(terms[0]!);
   for (const term of terms.slice(1)) {
-    backend.machine.run("binarySame", lines, 0, sum, backend.offsetOf(term), out.offset);
+    backend.machine.run("binarySame", lines, 48, 0, sum, backend.offsetOf(term), out.offset);
     sum = out.offset;
   }
   return out;

@@ -17,7 +17,8 @@ function transposeKernel({ inputs, attrs, backend }: Parameters<FastKernel<{ per
     n.splice(2, 0, n.shift()!);
     s.splice(2, 0, s.shift()!);
   }
-  backend.machine.run("transpose", n[0]!, backend.offsetOf(x), out.offset, n[1]!, n[2]!, n[3]!, ...s);
+  const weight = 2 * n[1]! * n[2]! * n[3]!;
+  backend.machine.run("transpose", n[0]!, weight, backend.offsetOf(x), out.offset, n[1]!, n[2]!, n[3]!, ...s);
   return out;
 }
 
@@ -28,7 +29,8 @@ function slicePart(backend: CpuBackend, x: tf.TensorInfo, axis: number, begin: n
   const inner = product(x.shape.slice(axis + 1)) * 4;
   const from = backend.offsetOf(x) + begin * inner;
   const rows = product(x.shape.slice(0, axis));
-  backend.machine.run("copyRows", rows, from, x.shape[axis]! * inner, out.offset, length * inner, length * inner);
+  const bytes = length * inner;
+  backend.machine.run("copyRows", rows, bytes / 2, from, x.shape[axis]! * inner, out.offset, bytes, bytes);
   return out;
 }
 
@@ -68,7 +70,7 @@ const concat: FastKernel<{ axis: number }> = ({ inputs, attrs, backend }) => {
   let at = out.offset;
   for (const part of parts) {
     const bytes = product(part.shape.slice(axis)) * 4;
-    backend.machine.run("copyRows", rows, backend.offsetOf(part), bytes, at, pitch, bytes);
+    backend.machine.run("copyRows", rows, bytes / 2, backend.offsetOf(part), bytes, at, pitch, bytes);
     at += bytes;
   }
   return out;
@@ -85,7 +87,8 @@ const gather: FastKernel<{ axis: number; batchDims: number }> = ({ inputs, attrs
   if (outside >= 0) throw new Error(`GatherV2: the index value ${ids[outside]} is not in [0, ${size - 1}]`);
   const out = backend.empty([...indices.shape, ...x.shape.slice(1)]);
   const width = product(x.shape.slice(1));
-  backend.machine.run("gatherRows", ids.length, backend.offsetOf(x), backend.offsetOf(indices), out.offset, width);
+  const places = [backend.offsetOf(x), backend.offsetOf(indices), out.offset];
+  backend.machine.run("gatherRows", ids.length, 2 * width, ...places, width);
   return out;
 };
 
@@ -98,7 +101,7 @@ const segmentSum: FastKernel<{ numSegments: number }> = ({ inputs, attrs, backen
   const out = zeros(backend, [attrs.numSegments, ...x.shape.slice(1)]);
   const width = product(x.shape.slice(1));
   const places = [backend.offsetOf(x), backend.offsetOf(segments), out.offset];
-  backend.machine.run("addRows", width, ...places, ids.length, width);
+  backend.machine.run("addRows", width, 3 * ids.length, ...places, ids.length, width);
   return out;
 };
 

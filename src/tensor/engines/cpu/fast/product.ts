@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { CpuBackend, Placed } from "../backend.ts";
+import { multiply } from "../product.ts";
 import { elementwise } from "./elementwise.ts";
 import type { FastKernel, Result } from "./kernel.ts";
 import { isFloat, product } from "./kernel.ts";
@@ -33,7 +34,10 @@ function batchMatMul(
   for (let i = 0; i < count; i++) {
     const x = p + (aCount === 1 ? 0 : i * M * K * 4);
     const y = q + (bCount === 1 ? 0 : i * K * N * 4);
-    backend.machine.multiply(transposeA, transposeB, M, N, K, x, y, 0, out.offset + i * M * N * 4);
+    multiply(backend.machine, {
+      ...{ transA: transposeA, transB: transposeB, M, N, K },
+      ...{ a: x, b: y, c: out.offset + i * M * N * 4 },
+    });
   }
   return out;
 }

@@ -26,9 +26,9 @@ function reduce(kind: "sum" | "mean" | "max"): FastKernel<ReduceAttributes> {
     const [outer, inner] = [product(kept), product(reduced)];
     const factor = kind === "mean" ? 1 / inner : 1;
     const at = backend.offsetOf(x);
-    if (kind === "max") backend.machine.run("maxRows", outer, at, out.offset, inner);
-    else if (last) backend.machine.run("sumRows", outer, at, out.offset, inner, factor);
-    else backend.machine.run("sumColumns", outer, at, out.offset, inner, outer, factor);
+    if (kind === "max") backend.machine.run("maxRows", outer, inner, at, out.offset, inner);
+    else if (last) backend.machine.run("sumRows", outer, inner, at, out.offset, inner, factor);
+    else backend.machine.run("sumColumns", outer, inner, at, out.offset, inner, outer, factor);
     return out;
   };
 }
@@ -38,7 +38,7 @@ const softmax: FastKernel<{ dim: number }> = ({ inputs, attrs, backend }) => {
   const width = x.shape.at(-1) ?? 1;
   if (!isFloat(x) || attrs.dim !== x.shape.length - 1 || width === 0) return undefined;
   const out = backend.empty(x.shape);
-  backend.machine.run("softmaxRows", product(x.shape) / width, backend.offsetOf(x), out.offset, width);
+  backend.machine.run("softmaxRows", product(x.shape) / width, 4 * width, backend.offsetOf(x), out.offset, width);
   return out;
 };
 

@@ -14,6 +14,13 @@ function withAttentionScratch<T>(
   return machine.withScratch(machine.threads * floats * 4, (scratch) => body(scratch, floats));
 }
 
+/** Work of one row and head on average, in floats touched at the pace of simpler kernels. */
+function workOf(starts: Int32Array, headWidth: number): number {
+  const rows = starts.length - 1;
+  const length = starts[rows]! / rows;
+  return (length * length * headWidth) / 8;
+}
+
 export const causalAttention: FusedKernel<"TokensiftCausalAttention"> = ({ q, k, v }, attrs, backend) => {
   const { starts, heads, keyValueHeads, promptKeys } = attrs;
   const [N, width] = q.shape;
@@ -25,7 +32,18 @@ export const causalAttention: FusedKernel<"TokensiftCausalAttention"> = ({ q, k,
   const attend = (keysAt: number, massAt: number): void =>
     withHostArrays(backend, [starts], (startsAt) => {
       withAttentionScratch(backend, starts, width / heads, (scratch, floats) => {
-        machine.run("attention", rows * heads, ...places, keysAt, massAt, startsAt, ...sizes, scratch, floats);
+        machine.run(
+          "attention",
+          rows * heads,
+          workOf(starts, width / heads),
+          ...places,
+          keysAt,
+          massAt,
+          startsAt,
+          ...sizes,
+          scratch,
+          floats,
+        );
       });
     });
   if (promptKeys === undefined) {
@@ -36,7 +54,7 @@ export const causalAttention: FusedKernel<"TokensiftCausalAttention"> = ({ q, k,
   withHostArrays(backend, [Float32Array.from(promptKeys)], (keysAt) => {
     machine.withScratch(heads * N * 4, (massAt) => {
       attend(keysAt, massAt);
-      machine.run("meanOverHeads", N, massAt, promptMass.offset, N, heads);
+      machine.run("meanOverHeads", N, heads, massAt, promptMass.offset, N, heads);
     });
   });
   return [output, logSumExp, promptMass];
@@ -52,7 +70,16 @@ export const causalAttentionGradient: FusedKernel<"TokensiftCausalAttentionGrad"
   const sizes = [heads, keyValueHeads, headWidth];
   withHostArrays(backend, [starts], (startsAt) => {
     withAttentionScratch(backend, starts, headWidth, (scratch, floats) => {
-      backend.machine.run("attentionGradient", tasks, ...places, startsAt, ...sizes, scratch, floats);
+      backend.machine.run(
+        "attentionGradient",
+        tasks,
+        workOf(starts, headWidth),
+        ...places,
+        startsAt,
+        ...sizes,
+        scratch,
+        floats,
+      );
     });
   });
   return gradients;
@@ -64,10 +91,11 @@ export const cachedAttention: FusedKernel<"TokensiftCachedAttention"> = ({ q, ke
   const capacity = keys.shape[1];
   const output = backend.empty(q.shape);
   const places = [q, keys, values, output].map((tensor) => backend.offsetOf(tensor));
+  const weight = (2 * capacity * q.shape[1]) / keyValueHeads;
   const sizes = [capacity, heads, keyValueHeads, q.shape[1] / heads];
   withHostArrays(backend, [lengths], (lengthsAt) => {
     machine.withScratch(machine.threads * capacity * 4, (scratch) => {
-      machine.run("cachedAttention", lengths.length * keyValueHeads, ...places, lengthsAt, ...sizes, scratch);
+      machine.run("cachedAttention", lengths.length * keyValueHeads, weight, ...places, lengthsAt, ...sizes, scratch);
     });
   });
   return [output];

@@ -1,5 +1,7 @@
 import type { CpuBackend } from "../backend.ts";
 import { zeros } from "../fast/kernel.ts";
+import type { Machine } from "../machine.ts";
+import { multiply } from "../product.ts";
 import type { FusedKernel } from "./kernel.ts";
 import { withHostArrays } from "./kernel.ts";
 
@@ -22,6 +24,10 @@ function forChunks(
   });
 }
 
+function logitsOf(machine: Machine, M: number, N: number, K: number, hidden: number, table: number, c: number): void {
+  multiply(machine, { transA: false, transB: true, M, N, K, a: hidden, b: table, c });
+}
+
 export const targetLogProbs: FusedKernel<"TokensiftTargetLogProbs"> = (inputs, attrs, backend) => {
   const { hidden, outputEmbedding } = inputs;
   const [rows, width] = hidden.shape;
@@ -36,9 +42,9 @@ export const targetLogProbs: FusedKernel<"TokensiftTargetLogProbs"> = (inputs, a
       forChunks(backend, rows, vocabulary, (from, count, logits) => {
         const at = (tensor: { offset: number } | undefined): number =>
           tensor === undefined ? 0 : tensor.offset + from * 4;
-        machine.multiply(false, true, count, vocabulary, width, h + from * width * 4, table, 0, logits);
+        logitsOf(machine, count, vocabulary, width, h + from * width * 4, table, logits);
         const places = [targets + from * 4, vocabulary, at(logProb), at(entropy), at(entropyTop), top];
-        machine.run("targetLogProbs", count, logits, ...places);
+        machine.run("targetLogProbs", count, 4 * vocabulary, logits, ...places);
       });
     });
   });
@@ -66,17 +72,26 @@ export const targetLogProbsGradient: FusedKernel<"TokensiftTargetLogProbsGrad"> 
   withHostArrays(backend, [live, ownTargets, ownGradient], (rowsAt, targetsAt, gradientAt) => {
     machine.withScratch(2 * bytes, (rows) => {
       const dRows = rows + bytes;
-      machine.run("gatherRows", live.length, h, rowsAt, rows, width);
+      machine.run("gatherRows", live.length, 2 * width, h, rowsAt, rows, width);
       forChunks(backend, live.length, vocabulary, (from, count, logits) => {
         const skip = from * width * 4;
-        machine.multiply(false, true, count, vocabulary, width, rows + skip, table, 0, logits);
-        machine.run("logitGradient", count, logits, targetsAt + from * 4, gradientAt + from * 4, vocabulary);
-        machine.multiply(false, false, count, width, vocabulary, logits, table, 0, dRows + skip);
+        logitsOf(machine, count, vocabulary, width, rows + skip, table, logits);
+        machine.run(
+          "logitGradient",
+          count,
+          6 * vocabulary,
+          logits,
+          targetsAt + from * 4,
+          gradientAt + from * 4,
+          vocabulary,
+        );
+        const dHiddenForm = { transA: false, transB: false, M: count, N: width, K: vocabulary };
+        multiply(machine, { ...dHiddenForm, a: logits, b: table, c: dRows + skip });
         if (dEmbedding === undefined) return;
-        const beta = from === 0 ? 0 : 1;
-        machine.multiply(true, false, vocabulary, width, count, logits, rows + skip, beta, dEmbedding.offset);
+        const dTableForm = { transA: true, transB: false, M: vocabulary, N: width, K: count, accumulate: from > 0 };
+        multiply(machine, { ...dTableForm, a: logits, b: rows + skip, c: dEmbedding.offset });
       });
-      machine.run("scatterRows", live.length, dRows, rowsAt, dHidden.offset, width);
+      machine.run("scatterRows", live.length, 2 * width, dRows, rowsAt, dHidden.offset, width);
     });
   });
   return dEmbedding === undefined ? [dHidden] : [dHidden, dEmbedding];

@@ -10,7 +10,7 @@ export const adamw: FusedKernel<"TokensiftAdamW"> = ({ parameter, gradient, m, v
   const spread = Math.sqrt(1 - beta2 ** step);
   const keep = 1 - learningRate * weightDecay;
   const factors = [gradientScale, beta1, 1 - beta1, beta2, 1 - beta2, rate, spread, epsilon, keep];
-  backend.machine.run("adamw", linesOf(sizeOf(parameter)), ...places, ...factors);
+  backend.machine.run("adamw", linesOf(sizeOf(parameter)), 128, ...places, ...factors);
   return [];
 };
 
@@ -22,7 +22,7 @@ export const sumOfSquares: FusedKernel<"TokensiftSumOfSquares"> = ({ x }, _attrs
   const blocks = Math.ceil(sizeOf(x) / BLOCK);
   const out = backend.empty([]);
   machine.withScratch(blocks * 8, (sums) => {
-    machine.run("squareSums", blocks, backend.offsetOf(x), sizeOf(x), sums);
+    machine.run("squareSums", blocks, BLOCK, backend.offsetOf(x), sizeOf(x), sums);
     const partial = machine.arena.float64(sums, blocks);
     backend.valuesOf(out)[0] = partial.reduce((a, b) => a + b, 0);
   });

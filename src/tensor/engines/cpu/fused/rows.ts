@@ -1,4 +1,5 @@
 import { linesOf, product, zeros } from "../fast/kernel.ts";
+import { multiply } from "../product.ts";
 import type { FusedKernel } from "./kernel.ts";
 import { withHostArrays } from "./kernel.ts";
 
@@ -6,7 +7,7 @@ export const embed: FusedKernel<"TokensiftEmbed"> = ({ table }, { ids }, backend
   const width = table.shape[1];
   const out = backend.empty([ids.length, width]);
   withHostArrays(backend, [ids], (at) => {
-    backend.machine.run("gatherRows", ids.length, backend.offsetOf(table), at, out.offset, width);
+    backend.machine.run("gatherRows", ids.length, 2 * width, backend.offsetOf(table), at, out.offset, width);
   });
   return [out];
 };
@@ -15,7 +16,7 @@ export const embedGradient: FusedKernel<"TokensiftEmbedGrad"> = ({ dy }, { ids, 
   const width = dy.shape[1];
   const out = zeros(backend, [vocabulary, width]);
   withHostArrays(backend, [ids], (at) => {
-    backend.machine.run("addRows", width, backend.offsetOf(dy), at, out.offset, ids.length, width);
+    backend.machine.run("addRows", width, 3 * ids.length, backend.offsetOf(dy), at, out.offset, ids.length, width);
   });
   return [out];
 };
@@ -25,8 +26,8 @@ export const linearGradient: FusedKernel<"TokensiftLinearGrad"> = ({ x, weight, 
   const O = weight.shape[0];
   const [dx, dWeight] = [backend.empty([N, I]), backend.empty([O, I])];
   const [px, pw, pd] = [backend.offsetOf(x), backend.offsetOf(weight), backend.offsetOf(dy)];
-  backend.machine.multiply(false, false, N, I, O, pd, pw, 0, dx.offset);
-  backend.machine.multiply(true, false, O, I, N, pd, px, 0, dWeight.offset);
+  multiply(backend.machine, { transA: false, transB: false, M: N, N: I, K: O, a: pd, b: pw, c: dx.offset });
+  multiply(backend.machine, { transA: true, transB: false, M: O, N: I, K: N, a: pd, b: px, c: dWeight.offset });
   return [dx, dWeight];
 };
 
@@ -34,7 +35,7 @@ export const rmsNorm: FusedKernel<"TokensiftRmsNorm"> = ({ x, gain }, { epsilon 
   const [rows, width] = x.shape;
   const [out, rstd] = [backend.empty(x.shape), backend.empty([rows])];
   const places = [backend.offsetOf(x), backend.offsetOf(gain), out.offset, rstd.offset];
-  backend.machine.run("rmsNorm", rows, ...places, width, epsilon);
+  backend.machine.run("rmsNorm", rows, 3 * width, ...places, width, epsilon);
   return [out, rstd];
 };
 
@@ -49,8 +50,8 @@ export const rmsNormGradient: FusedKernel<"TokensiftRmsNormGrad"> = ({ x, gain, 
   const { machine } = backend;
   machine.withScratch(blocks * width * 4, (partial) => {
     const places = [px!, pg!, ps!, pd!, dx.offset, partial];
-    machine.run("rmsNormGradient", blocks, ...places, width, rows, GAIN_BLOCK);
-    machine.run("sumColumns", width, partial, dGain.offset, blocks, width, 1);
+    machine.run("rmsNormGradient", blocks, 5 * GAIN_BLOCK * width, ...places, width, rows, GAIN_BLOCK);
+    machine.run("sumColumns", width, blocks, partial, dGain.offset, blocks, width, 1);
   });
   return [dx, dGain];
 };
@@ -58,20 +59,20 @@ export const rmsNormGradient: FusedKernel<"TokensiftRmsNormGrad"> = ({ x, gain, 
 export const rotary: FusedKernel<"TokensiftRotary"> = ({ x, cos, sin }, { heads, sign }, backend) => {
   const out = backend.empty(x.shape);
   const places = [backend.offsetOf(x), backend.offsetOf(cos), backend.offsetOf(sin), out.offset];
-  backend.machine.run("rotary", x.shape[0], ...places, heads, cos.shape[1], sign);
+  backend.machine.run("rotary", x.shape[0], 3 * x.shape[1], ...places, heads, cos.shape[1], sign);
   return [out];
 };
 
 export const swiglu: FusedKernel<"TokensiftSwiglu"> = ({ gate, up }, _attrs, backend) => {
   const out = backend.empty(gate.shape);
   const lines = linesOf(product(gate.shape));
-  backend.machine.run("swiglu", lines, backend.offsetOf(gate), backend.offsetOf(up), out.offset);
+  backend.machine.run("swiglu", lines, 160, backend.offsetOf(gate), backend.offsetOf(up), out.offset);
   return [out];
 };
 
 export const swigluGradient: FusedKernel<"TokensiftSwigluGrad"> = ({ gate, up, dy }, _attrs, backend) => {
   const [dGate, dUp] = [backend.empty(gate.shape), backend.empty(gate.shape)];
   const places = [backend.offsetOf(gate), backend.offsetOf(up), backend.offsetOf(dy), dGate.offset, dUp.offset];
-  backend.machine.run("swigluGradient", linesOf(product(gate.shape)), ...places);
+  backend.machine.run("swigluGradient", linesOf(product(gate.shape)), 200, ...places);
   return [dGate, dUp];
 };

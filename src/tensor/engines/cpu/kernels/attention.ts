@@ -1,12 +1,8 @@
 // Causal attention on packed rows, one (row, head) at a time: query blocks against the keys up to the block's end, so
 // that masked blocks are never computed and no more than one block of scores exists per thread.
+import { product } from "./product";
 import { maxOf, scale, exponentials } from "./reduce";
 import { exp, get, loadPart, log1, madd, put, splat, storePart, sumLanes } from "./simd";
-
-/** `C = op(A) op(B) + beta C`, dense, by the engine's matrix product. */
-// @ts-ignore: decorator
-@external("env", "product")
-declare function product(transA: i32, transB: i32, M: i32, N: i32, K: i32, a: usize, b: usize, beta: f32, c: usize): void;
 
 /** Queries in a block. */
 const BLOCK: i32 = 128;

@@ -1,5 +1,5 @@
 // Moving rows about.
-import { get, loadPart, put, storePart } from "./simd";
+import { get, loadPart, put, storePart, transposeFour } from "./simd";
 
 /** Copies `bytes` of each row from one pitch to another (both in bytes). */
 export function copyRows(x: usize, xPitch: usize, out: usize, outPitch: usize, bytes: usize, from: i32, to: i32): void {
@@ -32,6 +32,33 @@ export function addRows(x: usize, ids: usize, out: usize, n: i32, D: i32, from: 
     const q = out + <usize>load<i32>(ids + <usize>i * 4) * D * 4;
     for (let j = first; j < whole; j += 16) put(q + j, f32x4.add(get(q + j), get(p + j)));
     if (rest) storePart(q + whole, f32x4.add(loadPart(q + whole, rest), loadPart(p + whole, rest)), rest);
+  }
+}
+
+/** x [rows, columns] -> out [columns, rows]. A range counts groups of 16 columns. */
+export function transposeMatrix(x: usize, out: usize, rows: i32, columns: i32, from: i32, to: i32): void {
+  const pitch = <usize>columns * 4;
+  const outPitch = <usize>rows * 4;
+  for (let group = from; group < to; group++) {
+    const first = group * 16;
+    const last = min(columns, first + 16);
+    let r = 0;
+    for (; r + 4 <= rows; r += 4) {
+      let c = first;
+      for (; c + 4 <= last; c += 4) {
+        const p = x + <usize>r * pitch + <usize>c * 4;
+        const q = out + <usize>c * outPitch + <usize>r * 4;
+        transposeFour(get(p), get(p + pitch), get(p + 2 * pitch), get(p + 3 * pitch), q, outPitch);
+      }
+      for (; c < last; c++) transposeCells(x, out, pitch, outPitch, r, r + 4, c);
+    }
+    for (let c = first; c < last; c++) transposeCells(x, out, pitch, outPitch, r, rows, c);
+  }
+}
+
+function transposeCells(x: usize, out: usize, pitch: usize, outPitch: usize, from: i32, to: i32, c: i32): void {
+  for (let r = from; r < to; r++) {
+    store<f32>(out + <usize>c * outPitch + <usize>r * 4, load<f32>(x + <usize>r * pitch + <usize>c * 4));
   }
 }
 

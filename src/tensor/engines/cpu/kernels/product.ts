@@ -1,5 +1,5 @@
-// Matrix products, cache-blocked: C = alpha * op(A) op(B) + beta * C, row-major and dense.
-import { get, loadPart, madd, put, splat, storePart, sumLanes } from "./simd";
+// Matrix products C = op(A) op(B) + beta C, row-major and dense; beta is 0 or 1, and C is not read where it is 0.
+import { get, loadPart, madd, put, splat, storePart, sumLanes, transposeFour } from "./simd";
 
 /** Depth and width of the packed block of B: 256 x 512 floats stay in the second-level cache. */
 const DEPTH: i32 = 256;
@@ -18,23 +18,90 @@ export function productScratchBytes(): i32 {
   return (WIDTH + 4) * DEPTH * 4;
 }
 
-/** Rows `from` to `to` of C, where op(A) is [M, K], op(B) [K, N]. C is not read where beta is 0. */
-export function multiply(
+/** The product of a library outside, which another function of this module's imports stands for. */
+// @ts-ignore: decorator
+@external("env", "product")
+declare function libraryProduct(
   transA: i32,
   transB: i32,
   M: i32,
   N: i32,
   K: i32,
-  alpha: f32,
   a: usize,
   b: usize,
   beta: f32,
   c: usize,
+): void;
+
+/** Products of fewer multiplications are done here even where there is a library: calling it takes as long. */
+const SMALL: i64 = 65536;
+
+let hasLibrary = false;
+export function useLibrary(value: i32): void {
+  hasLibrary = value != 0;
+}
+
+/** C = op(A) op(B) + beta C on the calling thread, by the library or, where it is small or there is none, here. */
+export function product(
+  transA: i32,
+  transB: i32,
+  M: i32,
+  N: i32,
+  K: i32,
+  a: usize,
+  b: usize,
+  beta: f32,
+  c: usize,
+): void {
+  if (hasLibrary && <i64>M * N * K >= SMALL) libraryProduct(transA, transB, M, N, K, a, b, beta, c);
+  else multiply(transA, transB, M, N, K, a, b, beta, c);
+}
+
+/**
+ * The same in strips of `height` rows, A not transposed. A range counts strips. The strips do not depend on the number
+ * of threads, because a library may add up in another order for other sizes.
+ */
+export function productStrips(
+  transB: i32,
+  M: i32,
+  N: i32,
+  K: i32,
+  a: usize,
+  b: usize,
+  beta: f32,
+  c: usize,
+  height: i32,
   from: i32,
   to: i32,
 ): void {
-  if (K == 0) return clear(c, N, beta, from, to);
-  if (transB && !transA && to - from < 4) return dots(N, K, alpha, a, b, beta, c, from, to);
+  for (let strip = from; strip < to; strip++) {
+    const row = strip * height;
+    product(0, transB, min(height, M - row), N, K, a + <usize>row * K * 4, b, beta, c + <usize>row * N * 4);
+  }
+}
+
+/** One row times a transposed B, `width` columns at a time. A range counts such pieces. */
+export function productRow(N: i32, K: i32, a: usize, b: usize, beta: f32, c: usize, width: i32, from: i32, to: i32): void {
+  for (let piece = from; piece < to; piece++) {
+    const column = piece * width;
+    product(0, 1, 1, min(width, N - column), K, a, b + <usize>column * K * 4, beta, c + <usize>column * 4);
+  }
+}
+
+/** The product without a library: op(A) is [M, K], op(B) [K, N]. */
+function multiply(
+  transA: i32,
+  transB: i32,
+  M: i32,
+  N: i32,
+  K: i32,
+  a: usize,
+  b: usize,
+  beta: f32,
+  c: usize,
+): void {
+  if (K == 0 && beta == 0) memory.fill(c, 0, <usize>M * N * 4);
+  if (transB && !transA && M < 4) return dots(M, N, K, a, b, beta, c);
   for (let n0 = 0; n0 < N; n0 += WIDTH) {
     const width = min(WIDTH, N - n0);
     for (let k0 = 0; k0 < K; k0 += DEPTH) {
@@ -42,34 +109,26 @@ export function multiply(
       if (transB) packTransposed(b, K, n0, width, k0, depth);
       else packRows(b, N, n0, width, k0, depth);
       const kept: f32 = k0 == 0 ? beta : 1;
-      for (let m0 = from; m0 < to; m0 += 4) {
-        const height = min(4, to - m0);
+      for (let m0 = 0; m0 < M; m0 += 4) {
+        const height = min(4, M - m0);
         if (transA) packStripTransposed(a, M, m0, height, k0, depth);
         else packStrip(a, K, m0, height, k0, depth);
         for (let j = 0; j < width; j += 8) {
           const out = c + (<usize>m0 * N + n0 + j) * 4;
-          tile(packedB + <usize>j * depth * 4, depth, alpha, kept, out, N, height, min(8, width - j));
+          tile(packedB + <usize>j * depth * 4, depth, kept, out, N, height, min(8, width - j));
         }
       }
     }
   }
 }
 
-/** K = 0: the product is 0. */
-function clear(c: usize, N: i32, beta: f32, from: i32, to: i32): void {
-  for (let i = <usize>from * N; i < <usize>to * N; i++) {
-    const p = c + i * 4;
-    store<f32>(p, beta == 0 ? 0 : beta * load<f32>(p));
-  }
-}
-
 /** A few rows against the rows of a transposed B, as in decoding: dot products, without packing B. */
-function dots(N: i32, K: i32, alpha: f32, a: usize, b: usize, beta: f32, c: usize, from: i32, to: i32): void {
+function dots(M: i32, N: i32, K: i32, a: usize, b: usize, beta: f32, c: usize): void {
   const whole = <usize>(K & ~3) * 4;
   const rest = <usize>(K & 3);
   for (let j = 0; j < N; j++) {
     const q = b + <usize>j * K * 4;
-    for (let i = from; i < to; i++) {
+    for (let i = 0; i < M; i++) {
       const p = a + <usize>i * K * 4;
       let even = splat(0);
       let odd = splat(0);
@@ -80,9 +139,9 @@ function dots(N: i32, K: i32, alpha: f32, a: usize, b: usize, beta: f32, c: usiz
       }
       if (k < whole) even = madd(get(p + k), get(q + k), even);
       if (rest) odd = madd(loadPart(p + whole, rest), loadPart(q + whole, rest), odd);
-      const value = alpha * sumLanes(f32x4.add(even, odd));
+      const value = sumLanes(f32x4.add(even, odd));
       const out = c + (<usize>i * N + j) * 4;
-      store<f32>(out, beta == 0 ? value : value + beta * load<f32>(out));
+      store<f32>(out, beta == 0 ? value : value + load<f32>(out));
     }
   }
 }
@@ -164,22 +223,8 @@ function packStripTransposed(a: usize, M: i32, m0: i32, height: i32, k0: i32, de
   }
 }
 
-/** Stores the transpose of four rows of four, one column every `stride` bytes. */
-// @ts-ignore: decorator
-@inline
-function transposeFour(r0: v128, r1: v128, r2: v128, r3: v128, q: usize, stride: usize): void {
-  const a = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5);
-  const b = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5);
-  const c = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7);
-  const d = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7);
-  put(q, v128.shuffle<f32>(a, b, 0, 1, 4, 5));
-  put(q + stride, v128.shuffle<f32>(a, b, 2, 3, 6, 7));
-  put(q + 2 * stride, v128.shuffle<f32>(c, d, 0, 1, 4, 5));
-  put(q + 3 * stride, v128.shuffle<f32>(c, d, 2, 3, 6, 7));
-}
-
 /** One 4 x 8 tile of C from the packed strip and a packed panel. */
-function tile(panel: usize, depth: i32, alpha: f32, beta: f32, c: usize, N: i32, height: i32, width: i32): void {
+function tile(panel: usize, depth: i32, beta: f32, c: usize, N: i32, height: i32, width: i32): void {
   let c00 = splat(0);
   let c01 = splat(0);
   let c10 = splat(0);
@@ -207,26 +252,20 @@ function tile(panel: usize, depth: i32, alpha: f32, beta: f32, c: usize, N: i32,
     panel += 32;
   }
   const stride = <usize>N * 4;
-  putRow(c00, c01, alpha, beta, c, width);
-  if (height > 1) putRow(c10, c11, alpha, beta, c + stride, width);
-  if (height > 2) putRow(c20, c21, alpha, beta, c + 2 * stride, width);
-  if (height > 3) putRow(c30, c31, alpha, beta, c + 3 * stride, width);
+  putRow(c00, c01, beta, c, width);
+  if (height > 1) putRow(c10, c11, beta, c + stride, width);
+  if (height > 2) putRow(c20, c21, beta, c + 2 * stride, width);
+  if (height > 3) putRow(c30, c31, beta, c + 3 * stride, width);
 }
 
-function putRow(low: v128, high: v128, alpha: f32, beta: f32, c: usize, width: i32): void {
-  putPart(low, alpha, beta, c, min(4, width));
-  if (width > 4) putPart(high, alpha, beta, c + 16, width - 4);
+function putRow(low: v128, high: v128, beta: f32, c: usize, width: i32): void {
+  putPart(low, beta, c, min(4, width));
+  if (width > 4) putPart(high, beta, c + 16, width - 4);
 }
 
 // @ts-ignore: decorator
 @inline
-function putPart(v: v128, alpha: f32, beta: f32, c: usize, width: i32): void {
-  let value = f32x4.mul(v, splat(alpha));
-  if (width == 4) {
-    if (beta != 0) value = madd(get(c), splat(beta), value);
-    put(c, value);
-  } else {
-    if (beta != 0) value = madd(loadPart(c, width), splat(beta), value);
-    storePart(c, value, width);
-  }
+function putPart(v: v128, beta: f32, c: usize, width: i32): void {
+  if (width == 4) put(c, beta == 0 ? v : f32x4.add(get(c), v));
+  else storePart(c, beta == 0 ? v : f32x4.add(loadPart(c, width), v), width);
 }

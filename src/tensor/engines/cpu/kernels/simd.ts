@@ -108,3 +108,17 @@ export function sigmoid(x: v128): v128 {
 export function log1(x: f32): f32 {
   return <f32>Math.log(<f64>x);
 }
+
+/** Stores the transpose of four rows of four, one column every `stride` bytes. */
+// @ts-ignore: decorator
+@inline
+export function transposeFour(r0: v128, r1: v128, r2: v128, r3: v128, q: usize, stride: usize): void {
+  const a = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5);
+  const b = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5);
+  const c = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7);
+  const d = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7);
+  put(q, v128.shuffle<f32>(a, b, 0, 1, 4, 5));
+  put(q + stride, v128.shuffle<f32>(a, b, 2, 3, 6, 7));
+  put(q + 2 * stride, v128.shuffle<f32>(c, d, 0, 1, 4, 5));
+  put(q + 3 * stride, v128.shuffle<f32>(c, d, 2, 3, 6, 7));
+}

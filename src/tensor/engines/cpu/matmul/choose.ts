@@ -1,25 +1,23 @@
 import { UserError } from "../../../../errors.ts";
 import type { Arena } from "../arena.ts";
-import { onnxRuntimeProvider } from "./onnxRuntime.ts";
-import type { OnnxRuntimeApi } from "./onnxRuntimeApi.ts";
-import { loadOnnxRuntimeApi } from "./onnxRuntimeApi.ts";
+import { loadOnnxRuntime } from "./onnxRuntime.ts";
 import type { MatmulProvider } from "./provider.ts";
 
-/** Who multiplies matrices: ONNX Runtime where it works and the built-in product elsewhere, or one by name. */
+/** Who multiplies matrices: ONNX Runtime where it works and the engine's own product elsewhere, or one by name. */
 export type MatmulChoice = "auto" | "onnxruntime" | "wasm";
 
 /**
- * @returns the provider, and why it is not the faster one where that was wanted but does not work
+ * @returns the library, none where the engine's own product is to be used, and why there is none where one was wanted
  * @throws UserError where ONNX Runtime was asked for by name and does not work
  */
 export function chooseProvider(
   choice: MatmulChoice,
-  builtIn: MatmulProvider,
-  { arena, threads, load = loadOnnxRuntimeApi }: { arena: Arena; threads: number; load?: () => OnnxRuntimeApi },
-): { provider: MatmulProvider; warning?: string } {
-  if (choice === "wasm") return { provider: builtIn };
+  arena: Arena,
+  load: (arena: Arena) => MatmulProvider = loadOnnxRuntime,
+): { provider?: MatmulProvider; warning?: string } {
+  if (choice === "wasm") return {};
   try {
-    const provider = onnxRuntimeProvider(load(), arena, threads);
+    const provider = load(arena);
     checkProduct(provider, arena);
     return { provider };
   } catch (error) {
@@ -28,19 +26,19 @@ export function chooseProvider(
       "Install the optional packages koffi and onnxruntime-node (npm install does, unless told to omit optional ones).";
     if (choice === "onnxruntime")
       throw new UserError(`ONNX Runtime cannot be used here: ${reason}`, { where: "matmul", fix, cause: error });
-    return { provider: builtIn, warning: `ONNX Runtime is not used, matrix products are slower: ${reason}. ${fix}` };
+    return { warning: `ONNX Runtime is not used, matrix products are slower: ${reason}. ${fix}` };
   }
 }
 
 /** @throws Error unless the provider computes 2 * 3 + 2 * 5 rightly, the second product added to the first */
-function checkProduct(provider: MatmulProvider, arena: Arena): void {
+function checkProduct({ name, product }: MatmulProvider, arena: Arena): void {
   const at = arena.allocate(4 * 4);
   const numbers = arena.float32(at, 4);
   try {
     numbers.set([2, 3, 5, 7]);
-    provider.sgemm(false, false, 1, 1, 1, 1, at, at + 4, 0, at + 12);
-    provider.sgemm(false, false, 1, 1, 1, 1, at, at + 8, 1, at + 12);
-    if (numbers[3] !== 16) throw new Error(`${provider.name} says that 2 * 3 + 2 * 5 is ${numbers[3]}`);
+    product(0, 0, 1, 1, 1, at, at + 4, 0, at + 12);
+    product(0, 0, 1, 1, 1, at, at + 8, 1, at + 12);
+    if (numbers[3] !== 16) throw new Error(`${name} says that 2 * 3 + 2 * 5 is ${numbers[3]}`);
   } finally {
     arena.free(at);
   }

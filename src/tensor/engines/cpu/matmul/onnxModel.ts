@@ -1,30 +1,26 @@
-/** Operators of one node on 2-D float32 inputs, with symbolic sizes. */
-export interface ProductNode {
-  transA: boolean;
-  transB: boolean;
-  alpha: number;
+/** Form of a product: which operands are stored transposed, and whether it is added to what is there. */
+export interface ProductForm {
+  transA: number;
+  transB: number;
   beta: number;
 }
 
 const FLOAT_TENSOR = 1;
-const ATTRIBUTE_FLOAT = 1;
 const ATTRIBUTE_INT = 2;
 
 /**
- * An ONNX model of one product: `o = alpha * op(a) op(b)` as `FusedMatMul`, or `o = alpha * op(a) op(b) + beta * c` as
- * `Gemm` where beta is not 0. Field numbers are those of onnx.proto (IR version 8, operator set 20).
+ * An ONNX model of one product of float32 matrices of any size: `o = op(a) op(b)` as `FusedMatMul`, or
+ * `o = op(a) op(b) + c` as `Gemm` where beta is 1. Field numbers are those of onnx.proto (IR version 8, operator set 20).
  */
-export function productModel({ transA, transB, alpha, beta }: ProductNode): Uint8Array {
+export function productModel({ transA, transB, beta }: ProductForm): Uint8Array {
   const inputs = beta === 0 ? ["a", "b"] : ["a", "b", "c"];
   const node = [
     ...inputs.flatMap((name) => text(1, name)),
     ...text(2, "o"),
     ...text(4, beta === 0 ? "FusedMatMul" : "Gemm"),
     ...(beta === 0 ? text(7, "com.microsoft") : []),
-    ...intAttribute("transA", Number(transA)),
-    ...intAttribute("transB", Number(transB)),
-    ...floatAttribute("alpha", alpha),
-    ...(beta === 0 ? [] : floatAttribute("beta", beta)),
+    ...intAttribute("transA", transA),
+    ...intAttribute("transB", transB),
   ];
   const graph = [
     ...message(1, node),
@@ -51,11 +47,6 @@ function matrix(name: string): number[] {
 
 function intAttribute(name: string, value: number): number[] {
   return message(5, [...text(1, name), ...integer(3, value), ...integer(20, ATTRIBUTE_INT)]);
-}
-
-function floatAttribute(name: string, value: number): number[] {
-  const bytes = new Uint8Array(Float32Array.of(value).buffer);
-  return message(5, [...text(1, name), ...varint((2 << 3) | 5), ...bytes, ...integer(20, ATTRIBUTE_FLOAT)]);
 }
 
 function text(field: number, value: string): number[] {

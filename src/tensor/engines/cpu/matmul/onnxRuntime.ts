@@ -1,64 +1,135 @@
+import { readFileSync, readdirSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import type * as koffiPackage from "koffi";
 import type { Arena } from "../arena.ts";
 import { productModel } from "./onnxModel.ts";
-import type { OnnxRuntimeApi } from "./onnxRuntimeApi.ts";
+import type { OnnxHandles } from "./onnxProduct.ts";
+import { bindOnnxProduct } from "./onnxProduct.ts";
 import type { MatmulProvider } from "./provider.ts";
 
-/** Handles of matrices kept between calls; beyond it all are given back. */
-const KEPT_MATRICES = 4096;
+const require = createRequire(import.meta.url);
+
+type Koffi = typeof koffiPackage;
+
+/** Positions in the table of functions that OrtGetApiBase()->GetApi() returns; the table only ever grows. */
+const API_VERSION = 20;
+const FUNCTIONS = {
+  GetErrorMessage: 2,
+  CreateEnv: 3,
+  CreateSessionFromArray: 8,
+  Run: 9,
+  CreateSessionOptions: 10,
+  SetIntraOpNumThreads: 24,
+  SetInterOpNumThreads: 25,
+  CreateTensorWithDataAsOrtValue: 49,
+  CreateCpuMemoryInfo: 69,
+  ReleaseStatus: 93,
+  ReleaseSession: 95,
+  ReleaseValue: 96,
+  ReleaseSessionOptions: 100,
+} as const;
+const LOG_ERRORS_ONLY = 3;
 
 /**
- * Products by ONNX Runtime, in place in the arena. One session per (transA, transB, alpha, beta), shapes free.
- * @param threads how many threads one product may use, the calling one included
+ * ONNX Runtime by its C interface, in place in the arena, on the calling thread: threads are the engine's business.
+ * (The JavaScript binding of the package copies every output.)
+ * @throws Error with the reason when koffi or onnxruntime-node is missing, or does not load on this machine
  */
-export function onnxRuntimeProvider(api: OnnxRuntimeApi, arena: Arena, threads: number): MatmulProvider {
-  const base = api.addressOf(arena.uint8(0, 1));
-  const sessions = new Map<string, bigint>();
-  const matrices = new Map<number, Map<number, bigint>>();
-  let kept = 0;
-
-  function sessionOf(transA: boolean, transB: boolean, alpha: number, beta: number): bigint {
-    const key = `${transA} ${transB} ${alpha} ${beta}`;
-    let session = sessions.get(key);
-    if (session === undefined) {
-      session = api.createSession(productModel({ transA, transB, alpha, beta }), threads);
-      sessions.set(key, session);
-    }
-    return session;
-  }
-
-  function matrixAt(offset: number, rows: number, columns: number): bigint {
-    let bySize = matrices.get(offset);
-    if (bySize === undefined) matrices.set(offset, (bySize = new Map()));
-    const size = rows * 2 ** 26 + columns;
-    let matrix = bySize.get(size);
-    if (matrix === undefined) {
-      matrix = api.createMatrix(base + offset, rows, columns);
-      bySize.set(size, matrix);
-      kept++;
-    }
-    return matrix;
-  }
-
-  function releaseMatrices(): void {
-    for (const bySize of matrices.values()) for (const matrix of bySize.values()) api.releaseValue(matrix);
-    matrices.clear();
-    kept = 0;
-  }
-
+export function loadOnnxRuntime(arena: Arena): MatmulProvider {
+  const koffi = require("koffi") as Koffi;
+  const { path, version } = findLibrary();
+  const library = koffi.load(path);
+  keepLoaded(koffi, path);
+  const api = bindApi(koffi, library.func("OrtGetApiBase", "void *", [])(), version);
+  const handles: OnnxHandles = { ...api.handles, sessions: [], base: Number(koffi.address(arena.uint8(0, 1))) };
+  for (let form = 0; form < 8; form++)
+    handles.sessions.push(
+      api.createSession(productModel({ transA: form >> 2, transB: (form >> 1) & 1, beta: form & 1 })),
+    );
   return {
     name: "onnxruntime",
-    version: `${api.version} (C API)`,
-    sgemm(transA, transB, M, N, K, alpha, a, b, beta, c) {
-      if (kept > KEPT_MATRICES) releaseMatrices();
-      const A = transA ? matrixAt(a, K, M) : matrixAt(a, M, K);
-      const B = transB ? matrixAt(b, N, K) : matrixAt(b, K, N);
-      const C = matrixAt(c, M, N);
-      api.run(sessionOf(transA, transB, alpha, beta), beta === 0 ? [A, B] : [A, B, C], C);
+    version: `${version} (C API)`,
+    product: bindOnnxProduct(koffi, handles),
+    worker: { koffi: require.resolve("koffi"), bind: bindOnnxProduct, handles },
+    dispose: () => handles.sessions.forEach((session) => api.releaseSession(session)),
+  };
+}
+
+/** The shared library and version inside the onnxruntime-node package. */
+function findLibrary(): { path: string; version: string } {
+  let folder = dirname(require.resolve("onnxruntime-node"));
+  while (!readdirSync(folder).includes("package.json")) folder = dirname(folder);
+  const { version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as { version: string };
+  const platform = join(process.platform, process.arch);
+  for (const abi of readdirSync(join(folder, "bin"))) {
+    const libraries = join(folder, "bin", abi, platform);
+    const name = readdirSync(libraries).find((file) => /^(lib)?onnxruntime\.(so|dll|\d.*dylib)/.test(file));
+    if (name !== undefined) return { path: join(libraries, name), version };
+  }
+  throw new Error(`onnxruntime-node ${version} holds no library for ${platform}`);
+}
+
+/** Opens the library once more by the system's own call: koffi closes it when its handle is garbage, code and all. */
+function keepLoaded(koffi: Koffi, path: string): void {
+  const RESOLVE_NOW = 2;
+  if (process.platform === "win32") koffi.load("kernel32.dll").func("LoadLibraryW", "void *", ["str16"])(path);
+  else koffi.load(null).func("dlopen", "void *", ["str", "int"])(path, RESOLVE_NOW);
+}
+
+/** The functions of the C interface that make sessions, and the addresses a product needs. */
+function bindApi(koffi: Koffi, apiBase: unknown, version: string) {
+  const getApi = koffi.proto("void *", ["uint32_t"]);
+  const api: unknown = koffi.call(koffi.decode(apiBase, "void *"), getApi, API_VERSION);
+  if (!api) throw new Error(`onnxruntime ${version} does not offer version ${API_VERSION} of its C interface`);
+  const addressOf = (name: keyof typeof FUNCTIONS): bigint =>
+    koffi.decode(api, FUNCTIONS[name] * 8, "void *") as bigint;
+  const bound = (name: keyof typeof FUNCTIONS, parameters: string[], result = "void *") => {
+    const prototype = koffi.proto(result, parameters);
+    return (...values: unknown[]): unknown => koffi.call(addressOf(name), prototype, ...values);
+  };
+  const messageOf = bound("GetErrorMessage", ["void *"], "str");
+  const releaseStatus = bound("ReleaseStatus", ["void *"], "void");
+  const check = (status: unknown): void => {
+    if (!status) return;
+    const message = messageOf(status) as string;
+    releaseStatus(status);
+    throw new Error(`onnxruntime: ${message}`);
+  };
+  const created = (create: (out: unknown[]) => unknown): bigint => {
+    const out: unknown[] = [null];
+    check(create(out));
+    return out[0] as bigint;
+  };
+  const out = "_Out_ void **";
+  const createEnv = bound("CreateEnv", ["int", "str", out]);
+  const createOptions = bound("CreateSessionOptions", [out]);
+  const setIntraOp = bound("SetIntraOpNumThreads", ["void *", "int"]);
+  const setInterOp = bound("SetInterOpNumThreads", ["void *", "int"]);
+  const createSession = bound("CreateSessionFromArray", ["void *", "uint8_t *", "size_t", "void *", out]);
+  const releaseOptions = bound("ReleaseSessionOptions", ["void *"], "void");
+  const releaseSession = bound("ReleaseSession", ["void *"], "void");
+  const createMemoryInfo = bound("CreateCpuMemoryInfo", ["int", "int", out]);
+  const environment = created((result) => createEnv(LOG_ERRORS_ONLY, "tokensift", result));
+
+  return {
+    handles: {
+      run: addressOf("Run"),
+      createTensorWithData: addressOf("CreateTensorWithDataAsOrtValue"),
+      releaseValue: addressOf("ReleaseValue"),
+      getErrorMessage: addressOf("GetErrorMessage"),
+      releaseStatus: addressOf("ReleaseStatus"),
+      memoryInfo: created((result) => createMemoryInfo(1, 0, result)),
     },
-    dispose() {
-      releaseMatrices();
-      for (const session of sessions.values()) api.releaseSession(session);
-      sessions.clear();
+    /** A session that computes on the thread that runs it. */
+    createSession(model: Uint8Array): bigint {
+      const options = created((result) => createOptions(result));
+      check(setIntraOp(options, 1));
+      check(setInterOp(options, 1));
+      const session = created((result) => createSession(environment, model, model.length, options, result));
+      releaseOptions(options);
+      return session;
     },
+    releaseSession: (session: bigint): void => void releaseSession(session),
   };
 }

@@ -1,27 +1,37 @@
 /**
- * A library that multiplies matrices in the engine's memory. Matrices are single precision, row-major and dense;
- * operands are byte offsets into the arena.
+ * One product on the calling thread: `C = op(A) op(B) + beta C`, single precision, row-major, dense. op(A) is `[M, K]`
+ * (A is stored `[K, M]` where `transA` is 1), op(B) `[K, N]` (stored `[N, K]` where `transB` is 1), C `[M, N]`; `beta`
+ * is 0, and C then not read, or 1. Operands are byte offsets into the engine's memory. Equal calls give equal bits.
  */
+export type Product = (
+  transA: number,
+  transB: number,
+  M: number,
+  N: number,
+  K: number,
+  a: number,
+  b: number,
+  beta: number,
+  c: number,
+) => void;
+
+/** How a worker thread gets at the library, which shares the process but none of the JavaScript. */
+export interface WorkerBinding {
+  /** Path by which the thread requires koffi. */
+  koffi: string;
+  /** Makes the product from koffi and `handles`. Its text is sent to the thread, so it may use nothing else. */
+  bind: (koffi: never, handles: never) => Product;
+  /** Addresses; whatever a message to a thread can carry. */
+  handles: unknown;
+}
+
+/** A library that multiplies matrices in the engine's memory. */
 export interface MatmulProvider {
   /** For example "onnxruntime". */
   readonly name: string;
   /** Version and way of calling, for people to read. */
   readonly version: string;
-  /**
-   * `C = alpha * op(A) op(B) + beta * C`: op(A) is `[M, K]` (A is stored `[K, M]` where `transA`), op(B) `[K, N]`
-   * (stored `[N, K]` where `transB`), C `[M, N]`. C is not read where `beta` is 0. Equal calls give equal bits.
-   */
-  sgemm(
-    transA: boolean,
-    transB: boolean,
-    M: number,
-    N: number,
-    K: number,
-    alpha: number,
-    a: number,
-    b: number,
-    beta: number,
-    c: number,
-  ): void;
+  readonly product: Product;
+  readonly worker: WorkerBinding;
   dispose(): void;
 }

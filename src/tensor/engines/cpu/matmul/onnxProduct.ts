@@ -1,0 +1,87 @@
+import type * as koffiPackage from "koffi";
+import type { Product } from "./provider.ts";
+
+/** Addresses in this process of what a product needs of ONNX Runtime. */
+export interface OnnxHandles {
+  /** Functions of the C interface. */
+  run: bigint;
+  createTensorWithData: bigint;
+  releaseValue: bigint;
+  getErrorMessage: bigint;
+  releaseStatus: bigint;
+  /** The OrtMemoryInfo of ordinary memory. */
+  memoryInfo: bigint;
+  /** Sessions by `transA * 4 + transB * 2 + beta`. */
+  sessions: bigint[];
+  /** Address of the engine's memory. */
+  base: number;
+}
+
+/**
+ * Products by ONNX Runtime on any thread of the process. The text of this function is sent to worker threads: it must
+ * not use anything from outside.
+ */
+export function bindOnnxProduct(koffi: typeof koffiPackage, handles: OnnxHandles): Product {
+  const FLOAT = 1;
+  /** Matrices known to the library that are kept between calls; beyond it all are given back. */
+  const KEPT = 4096;
+  koffi.load(null); // only so does koffi 3.3 make the stack that a thread's calls run on
+  const wide = "int64_t";
+  const runType = koffi.proto("void *", ["void *", "void *", wide, wide, "size_t", wide, "size_t", wide]);
+  const createType = koffi.proto("void *", ["void *", wide, "size_t", wide, "size_t", "int", "_Out_ void **"]);
+  const releaseType = koffi.proto("void", ["void *"]);
+  const messageType = koffi.proto("str", ["void *"]);
+
+  // Arrays that the library reads by address; `names` keeps the bytes that the addresses in `nameTable` point to.
+  const names = new Uint8Array([..."a\0b\0c\0o\0"].map((letter) => letter.charCodeAt(0)));
+  const shape = new BigInt64Array(2);
+  const values = new BigInt64Array(4);
+  const addressOf = (array: ArrayBufferView): number => Number(koffi.address(array));
+  const nameTable = BigInt64Array.from([0, 2, 4, 6], (at) => BigInt(addressOf(names) + at));
+  const [shapeAt, valuesAt, namesAt] = [addressOf(shape), addressOf(values), addressOf(nameTable)];
+  const arrays = { names, shape, values, nameTable };
+
+  const check = (status: unknown): void => {
+    if (!status) return;
+    const message: string = koffi.call(handles.getErrorMessage, messageType, status);
+    koffi.call(handles.releaseStatus, releaseType, status);
+    throw new Error(`onnxruntime: ${message}`);
+  };
+
+  const matrices = new Map<number, Map<number, bigint>>();
+  let kept = 0;
+  const forgetMatrices = (): void => {
+    for (const bySize of matrices.values())
+      for (const matrix of bySize.values()) koffi.call(handles.releaseValue, releaseType, matrix);
+    matrices.clear();
+    kept = 0;
+  };
+  const matrixAt = (offset: number, rows: number, columns: number): bigint => {
+    let bySize = matrices.get(offset);
+    if (bySize === undefined) matrices.set(offset, (bySize = new Map<number, bigint>()));
+    const size = rows * 67_108_864 + columns;
+    const known = bySize.get(size);
+    if (known !== undefined) return known;
+    arrays.shape[0] = BigInt(rows);
+    arrays.shape[1] = BigInt(columns);
+    const out: [bigint | null] = [null];
+    const address = handles.base + offset;
+    const bytes = rows * columns * 4;
+    const create = [handles.memoryInfo, address, bytes, shapeAt, 2, FLOAT, out];
+    check(koffi.call(handles.createTensorWithData, createType, ...create));
+    bySize.set(size, out[0]!);
+    kept++;
+    return out[0]!;
+  };
+
+  return (transA, transB, M, N, K, a, b, beta, c) => {
+    if (kept > KEPT) forgetMatrices();
+    const inputs = arrays.values;
+    inputs[0] = transA ? matrixAt(a >>> 0, K, M) : matrixAt(a >>> 0, M, K);
+    inputs[1] = transB ? matrixAt(b >>> 0, N, K) : matrixAt(b >>> 0, K, N);
+    inputs[2] = inputs[3] = matrixAt(c >>> 0, M, N);
+    const session = handles.sessions[transA * 4 + transB * 2 + beta];
+    const values = [namesAt, valuesAt, beta ? 3 : 2, namesAt + 24, 1, valuesAt + 24];
+    check(koffi.call(handles.run, runType, session, null, ...values));
+  };
+}

@@ -1,0 +1,57 @@
+import type { Machine } from "./machine.ts";
+
+/** Rows of C in a strip: what one task computes. The strips depend on the shapes alone, never on the threads. */
+const STRIP = 128;
+/** Columns of a transposed B to a task, where A has few rows. */
+const COLUMNS = 512;
+/** Products of fewer multiplications are one call. */
+const WORTH_SPLITTING = 2 ** 21;
+/** A strip is work enough for a task of its own. */
+const HEAVY = Infinity;
+
+/** Matrices of a product, as byte offsets: see `Product`. */
+export interface Operands {
+  transA: boolean;
+  transB: boolean;
+  M: number;
+  N: number;
+  K: number;
+  a: number;
+  b: number;
+  c: number;
+  /** Add to what C holds. */
+  accumulate?: boolean;
+}
+
+/** `C = op(A) op(B)`, or `C += ...`, on all threads. The same bits for any number of them. */
+export function multiply(machine: Machine, { transA, transB, M, N, K, a, b, c, accumulate = false }: Operands): void {
+  const [B, beta] = [Number(transB), Number(accumulate)];
+  if (M * N * K < WORTH_SPLITTING) {
+    machine.call("product", Number(transA), B, M, N, K, a, b, beta, c);
+  } else if (transA) {
+    // Strips of a transposed A are not dense, and libraries are slower on them: turned once, it is neither.
+    machine.withScratch(M * K * 4, (turned) => {
+      transposeMatrix(machine, a, turned, K, M);
+      strips(machine, [B, M, N, K, turned, b, beta, c], M);
+    });
+  } else if (M === 1 && transB) {
+    machine.run("productRow", Math.ceil(N / COLUMNS), HEAVY, N, K, a, b, beta, c, COLUMNS);
+  } else if (M <= STRIP && N > 2 * STRIP && transB && !accumulate) {
+    // Few rows against a large B: C^T = B A^T has the many rows to share.
+    machine.withScratch(M * N * 4, (turned) => {
+      strips(machine, [1, N, M, K, b, a, 0, turned], N, COLUMNS);
+      transposeMatrix(machine, turned, c, N, M);
+    });
+  } else {
+    strips(machine, [B, M, N, K, a, b, beta, c], M);
+  }
+}
+
+function strips(machine: Machine, product: number[], rows: number, height = STRIP): void {
+  machine.run("productStrips", Math.ceil(rows / height), HEAVY, ...product, height);
+}
+
+/** `[rows, columns]` -> `[columns, rows]`. */
+function transposeMatrix(machine: Machine, from: number, to: number, rows: number, columns: number): void {
+  machine.run("transposeMatrix", Math.ceil(columns / 16), rows * 32, from, to, rows, columns);
+}

@@ -1,0 +1,93 @@
+import type { Product, WorkerBinding } from "./matmul/provider.ts";
+
+/** Int32 places in the control block that the pool and its workers share. */
+export interface ControlPlaces {
+  /** Number of the job in the upper 20 bits, tasks not yet claimed in the lower 12. */
+  job: number;
+  /** Tasks of the job that are finished. */
+  finished: number;
+  /** Workers asleep. */
+  asleep: number;
+  /** 1 while the main thread sleeps until tasks finish. */
+  waiting: number;
+  /** Which kernel, how many values it takes, how many units there are, and how many to a task. */
+  kernel: number;
+  values: number;
+  units: number;
+  chunk: number;
+  /** Length in bytes of the message of a task that failed, 0 while none has. */
+  failure: number;
+}
+
+/** What a worker thread is started with. */
+export interface WorkerData {
+  module: WebAssembly.Module;
+  memory: WebAssembly.Memory;
+  /** Byte offset of the control block, of the values behind it (doubles) and of the room for a failure's message. */
+  control: number;
+  values: number;
+  message: number;
+  places: ControlPlaces;
+  /** Of this thread: 1, 2, ... */
+  rank: number;
+  productScratch: number;
+  library: Omit<WorkerBinding, "bind"> | undefined;
+}
+
+/**
+ * The life of a worker thread: claims tasks of the current job, sleeps when there are none. The text of this function
+ * is what the thread is started from: it must not use anything from outside.
+ *
+ * A task is claimed by lowering the job word by compare-and-swap. The job's values are read before: while a task is
+ * unclaimed no new job can be written, so a swap that succeeds proves that they belonged together.
+ */
+export function workerMain(
+  data: WorkerData,
+  load: (path: string) => never,
+  bind: ((koffi: never, handles: never) => Product) | undefined,
+): void {
+  const POLLS_BEFORE_SLEEP = 5000;
+  const { memory, places } = data;
+  const product =
+    bind && data.library ? bind(load(data.library.koffi), data.library.handles as never) : () => undefined;
+  const instance = new WebAssembly.Instance(data.module, { env: { memory, product } });
+  const kernels = instance.exports as Record<string, (...values: number[]) => number>;
+  const byNumber = Object.values(kernels);
+  kernels["setRank"]!(data.rank);
+  kernels["setProductScratch"]!(data.productScratch);
+  kernels["useLibrary"]!(bind === undefined ? 0 : 1);
+  const control = new Int32Array(memory.buffer, data.control, 16);
+  const values = new Float64Array(memory.buffer, data.values, 32);
+
+  const fail = (error: unknown): void => {
+    const text = new Uint8Array([...String(error)].slice(0, 200).map((letter) => letter.charCodeAt(0) & 127));
+    new Uint8Array(memory.buffer, data.message, 200).set(text);
+    Atomics.store(control, places.failure, text.length);
+  };
+
+  for (let polls = 0; ; polls++) {
+    const word = Atomics.load(control, places.job);
+    const unclaimed = word & 4095;
+    if (unclaimed === 0) {
+      if (polls < POLLS_BEFORE_SLEEP) continue;
+      Atomics.add(control, places.asleep, 1);
+      Atomics.wait(control, places.job, word);
+      Atomics.sub(control, places.asleep, 1);
+      polls = 0;
+      continue;
+    }
+    const kernel = byNumber[control[places.kernel]!]!;
+    const [units, chunk] = [control[places.units]!, control[places.chunk]!];
+    const given = Array.from(values.subarray(0, control[places.values]));
+    if (Atomics.compareExchange(control, places.job, word, word - 1) !== word) continue;
+    const from = (unclaimed - 1) * chunk;
+    try {
+      kernel(...given, from, Math.min(units, from + chunk));
+    } catch (error) {
+      fail(error);
+    }
+    Atomics.add(control, places.finished, 1);
+    if (Atomics.load(control, places.waiting) === 1) Atomics.notify(control, places.finished);
+    polls = 0;
+  }
+}
