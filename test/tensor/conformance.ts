@@ -6,6 +6,7 @@ import { expectClose, integers, normal } from "./compare.ts";
 import type { Numbers } from "./compare.ts";
 import { runners } from "./operations.ts";
 import type { Arguments, PackedTensor } from "./operations.ts";
+import { trainThreeSteps } from "./step.ts";
 
 interface Case extends Arguments {
   operation: string;
@@ -34,6 +35,16 @@ export function describeEngine(engine: string, start: () => Promise<unknown>): v
       const found = await runners[operation]!(given);
       expect(tf.memory().numTensors).toBe(before);
       expectClose(found, await onPlainCpu(() => runners[operation]!(given)));
+    });
+
+    test("three two-phase training steps", async () => {
+      const before = tf.memory().numTensors;
+      const found = await trainThreeSteps();
+      expect(tf.memory().numTensors).toBe(before);
+      const expected = await onPlainCpu(trainThreeSteps);
+      expectClose(found, expected, 1e-4, 1);
+      const total = (step: number) => found[`logProb ${step}`]!.reduce((a, b) => a + b);
+      expect(total(3)).toBeGreaterThan(total(1));
     });
   });
 }

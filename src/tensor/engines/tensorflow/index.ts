@@ -1,0 +1,1 @@
+export { probeTensorflowEngine, startTensorflowEngine } from "./tensorflow.ts";

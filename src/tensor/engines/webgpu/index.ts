@@ -1,0 +1,1 @@
+export { probeWebgpuEngine, releaseWebgpuEngine, startWebgpuEngine } from "./webgpu.ts";
