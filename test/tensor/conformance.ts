@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "@jest/globals";
 import * as tf from "@tensorflow/tfjs-core";
 import { withPlainDefinitions } from "../../src/tensor/ops/index.ts";
+import { usePlainBackend } from "./backend.ts";
 import { expectClose, integers, normal } from "./compare.ts";
 import type { Numbers } from "./compare.ts";
 import { runners } from "./operations.ts";
@@ -14,8 +15,6 @@ interface Case extends Arguments {
   expected: Record<string, PackedTensor>;
   magnitude?: number;
 }
-
-tf.enableProdMode(); // no advice to install another backend
 
 const path = new URL("../fixtures/tensor/operations.json", import.meta.url);
 const cases = JSON.parse(readFileSync(path, "utf8")) as Case[];
@@ -142,7 +141,7 @@ function attention(name: string, starts: number[], heads: number, shared: number
 
 async function onPlainCpu(body: () => Promise<Numbers>): Promise<Numbers> {
   const backend = tf.getBackend();
-  await tf.setBackend("cpu");
+  await usePlainBackend();
   try {
     return await withPlainDefinitions(body);
   } finally {

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs-core";
+import { usePlainBackend } from "./backend.ts";
 import { describeAgainstPyTorch } from "./conformance.ts";
 
-describeAgainstPyTorch("plain definitions on TensorFlow.js' cpu backend", () => tf.setBackend("cpu"));
+describeAgainstPyTorch("plain definitions on TensorFlow.js' cpu backend", usePlainBackend);

@@ -2,11 +2,9 @@ import { beforeAll, describe, expect, test } from "@jest/globals";
 import * as tf from "@tensorflow/tfjs-core";
 import { linear, rmsNorm } from "../../src/tensor/ops/index.ts";
 import { recordTape } from "../../src/tensor/tape.ts";
+import { usePlainBackend } from "./backend.ts";
 
-beforeAll(async () => {
-  tf.enableProdMode(); // no advice to install another backend
-  await tf.setBackend("cpu");
-});
+beforeAll(usePlainBackend);
 
 function variable(values: number[], shape: [number, number], trainable = true): tf.Variable<tf.Rank.R2> {
   return tf.tidy(() => tf.variable(tf.tensor2d(values, shape), trainable)) as tf.Variable<tf.Rank.R2>;

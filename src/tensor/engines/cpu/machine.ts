@@ -13,6 +13,8 @@ export interface Machine {
   readonly provider: string;
   /** Why that is not the faster one, where it was wanted. */
   readonly warning: string | undefined;
+  /** Resolves when all threads take part. */
+  readonly ready: Promise<void>;
   /**
    * Runs a kernel over the range `0 .. units`, which are its last two parameters, on all threads where it is worth it.
    * @param weight floats that one unit reads and writes
@@ -47,6 +49,7 @@ export function createMachine(threads: number, matmul: MatmulChoice): Machine {
     threads,
     provider: provider === undefined ? "wasm (SIMD, built in)" : `${provider.name} ${provider.version}`,
     warning,
+    ready: pool.ready,
     run(name, units, weight, ...values) {
       if (units > 0) pool.run(name, values, units, chunkOf(units, weight));
     },

@@ -24,10 +24,12 @@ export interface Pool {
    * @throws Error when a task failed, with its message
    */
   run(kernel: string, values: readonly number[], units: number, chunk: number): void;
+  /** Resolves when every worker computes, or has ended with a warning. Until then the others do its share. */
+  readonly ready: Promise<void>;
   dispose(): void;
 }
 
-/** Starts `threads - 1` workers. Jobs do not wait for workers that are still starting, nor for ones that ended. */
+/** Starts `threads - 1` workers, which do not keep the process alive. */
 export function startPool(
   threads: number,
   arena: Arena,
@@ -41,10 +43,11 @@ export function startPool(
   const message = block + 64 + 32 * 8;
   const numbers = new Map(Object.keys(kernels).map((name, number) => [name, number]));
   const common = { module, memory: arena.memory, control: block, values: block + 64, message, places: PLACES };
-  const workers = Array.from({ length: threads - 1 }, (_, i) => {
+  const started = Array.from({ length: threads - 1 }, (_, i) => {
     const productScratch = arena.allocate(kernels["productScratchBytes"]!());
-    return startWorker({ ...common, rank: i + 1, productScratch, library }, library?.bind);
+    return startWorker({ ...common, rank: i + 1, productScratch, library });
   });
+  const workers = started.map(({ worker }) => worker);
   let job = 0;
 
   function awaitTasks(tasks: number): void {
@@ -58,6 +61,7 @@ export function startPool(
   }
 
   return {
+    ready: Promise.all(started.map(({ ready }) => ready)).then(() => undefined),
     run(name, values, units, chunk) {
       const kernel = kernels[name]!;
       const tasks = Math.ceil(units / chunk);
@@ -98,19 +102,29 @@ export function startPool(
   };
 }
 
-function startWorker(
-  data: WorkerData & { library: WorkerBinding | undefined },
-  bind: WorkerBinding["bind"] | undefined,
-) {
-  const { library, ...rest } = data;
+/** Starts a thread with the text of `workerMain`; `ready` resolves when it computes, or when it has ended. */
+function startWorker({ library, ...data }: Omit<WorkerData, "library"> & { library: WorkerBinding | undefined }): {
+  worker: Worker;
+  ready: Promise<void>;
+} {
   const sent = library === undefined ? undefined : { koffi: library.koffi, handles: library.handles };
   // Compilers that keep function names call __name on inner functions; the thread has no such helper.
-  const source = `const __name = (f) => f; const { workerData } = require("node:worker_threads");
-    (${workerMain.toString()})(workerData, require, ${bind === undefined ? "undefined" : bind.toString()});`;
-  const worker = new Worker(source, { eval: true, workerData: { ...rest, library: sent } });
-  worker.unref();
-  worker.on("error", (error) => {
-    process.emitWarning(`A thread of the cpu engine ended, the others go on: ${error.message}`);
+  const source = `
+    const __name = (f) => f;
+    const { parentPort, workerData } = require("node:worker_threads");
+    const bind = ${library === undefined ? "undefined" : library.bind.toString()};
+    (${workerMain.toString()})(workerData, require, bind, () => parentPort.postMessage("ready"));`;
+  const worker = new Worker(source, { eval: true, execArgv: [], workerData: { ...data, library: sent } });
+  const ready = new Promise<void>((resolve) => {
+    worker.once("message", () => {
+      worker.unref();
+      resolve();
+    });
+    worker.on("error", (error) => {
+      process.emitWarning(`A thread of the cpu engine ended, the others go on: ${error.message}`);
+      resolve();
+    });
+    worker.once("exit", () => resolve());
   });
-  return worker;
+  return { worker, ready };
 }

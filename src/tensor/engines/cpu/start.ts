@@ -30,6 +30,7 @@ export interface CpuEngine {
 export async function startCpuEngine({ threads, matmul = "auto" }: CpuEngineOptions = {}): Promise<CpuEngine> {
   releaseCpuEngine();
   const machine = createMachine(Math.max(1, threads ?? availableParallelism()), matmul);
+  await machine.ready;
   registerKernels();
   tf.registerBackend(BACKEND, () => new CpuBackend(machine));
   await tf.setBackend(BACKEND);

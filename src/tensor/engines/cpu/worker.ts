@@ -45,6 +45,7 @@ export function workerMain(
   data: WorkerData,
   load: (path: string) => never,
   bind: ((koffi: never, handles: never) => Product) | undefined,
+  ready: () => void,
 ): void {
   const POLLS_BEFORE_SLEEP = 5000;
   const { memory, places } = data;
@@ -65,6 +66,7 @@ export function workerMain(
     Atomics.store(control, places.failure, text.length);
   };
 
+  ready();
   for (let polls = 0; ; polls++) {
     const word = Atomics.load(control, places.job);
     const unclaimed = word & 4095;

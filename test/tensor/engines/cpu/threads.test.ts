@@ -1,0 +1,117 @@
+import "@tensorflow/tfjs";
+import { execFileSync } from "node:child_process";
+import { afterEach, describe, expect, test } from "@jest/globals";
+import * as tf from "@tensorflow/tfjs-core";
+import { createMachine } from "../../../../src/tensor/engines/cpu/machine.ts";
+import { releaseCpuEngine, startCpuEngine } from "../../../../src/tensor/engines/cpu/index.ts";
+import { multiply } from "../../../../src/tensor/engines/cpu/product.ts";
+import * as ops from "../../../../src/tensor/ops/index.ts";
+
+afterEach(releaseCpuEngine);
+
+/** Results of every kind of threaded kernel, at sizes that are split into many tasks. */
+function results(): Float32Array[] {
+  const matrix = (rows: number, columns: number): tf.Tensor2D => {
+    const values = new Float32Array(rows * columns);
+    for (let i = 0; i < values.length; i++) values[i] = Math.sin(i * 1.37 + rows);
+    return tf.tensor2d(values, [rows, columns]);
+  };
+  const outputs = tf.tidy(() => {
+    const [x, w, few] = [matrix(300, 190), matrix(270, 190), matrix(5, 190)];
+    const dy = matrix(300, 270);
+    const options = { starts: Int32Array.of(0, 120, 121, 300), heads: 10, keyValueHeads: 5 };
+    const promptKeys = Uint8Array.from({ length: 300 }, (_, i) => i % 2);
+    const v = matrix(300, 95);
+    const attention = ops.causalAttention(x, v, v, { ...options, promptKeys });
+    const targets = Int32Array.from({ length: 300 }, (_, i) => i % 270);
+    const dLogProb = Float32Array.from({ length: 300 }, (_, i) => (i % 3) / 7);
+    const head = ops.targetLogProbsGradient(x, w, targets, dLogProb, { needEmbedding: true });
+    const variables = [x, x, tf.square(x)].map((start) => tf.variable(start));
+    const settings = { learningRate: 0.1, beta1: 0.9, beta2: 0.9, epsilon: 1e-8, weightDecay: 0, step: 1 };
+    ops.adamwUpdate(variables[0]!, x, variables[1]!, variables[2]!, { ...settings, gradientScale: 1 });
+    const outputs: tf.Tensor[] = [
+      ...tf.grads((x, w) => ops.linear(x as tf.Tensor2D, w as tf.Tensor2D))([x, w], dy),
+      tf.matMul(few, matrix(2300, 190), false, true),
+      tf.matMul(few.slice([0, 0], [1, 190]), matrix(11_100, 190), false, true),
+      attention.output,
+      attention.promptMass!,
+      ...tf.grads(
+        (q, k, v) => ops.causalAttention(q as tf.Tensor2D, k as tf.Tensor2D, v as tf.Tensor2D, options).output,
+      )([x, v, v], x),
+      ...Object.values(ops.targetLogProbs(x, w, targets, { entropy: true, entropyTop20: true })),
+      head.dHidden,
+      head.dOutputEmbedding!,
+      ...tf.grads((x, gain) => ops.rmsNorm(x as tf.Tensor2D, gain as tf.Tensor1D, 1e-6))([dy, tf.ones([270])], dy),
+      ops.sumOfSquares(dy),
+      tf.softmax(dy),
+      tf.add(dy, dy),
+      variables[0]!,
+    ];
+    return outputs.map((tensor) => tf.keep(tf.clone(tensor)));
+  });
+  tf.disposeVariables();
+  const values = outputs.map((tensor) => tensor.dataSync<"float32">());
+  tf.dispose(outputs);
+  return values;
+}
+
+describe("threads", () => {
+  test.each(["onnxruntime", "wasm"] as const)("any number of them gives the same bits, with %s", async (matmul) => {
+    const byThreads: Float32Array[][] = [];
+    for (const threads of [1, 2, 3]) {
+      const engine = await startCpuEngine({ threads, matmul });
+      expect(engine.threads).toBe(threads);
+      byThreads.push(results(), results());
+    }
+    const bits = byThreads.map((outputs) => outputs.map(({ buffer }) => Buffer.from(buffer)));
+    for (const other of bits.slice(1)) expect(other.map((each, i) => each.equals(bits[0]![i]!))).not.toContain(false);
+  });
+
+  test("both products agree to 1e-5", async () => {
+    await startCpuEngine({ threads: 2, matmul: "onnxruntime" });
+    const library = results();
+    expect((await startCpuEngine({ threads: 2, matmul: "wasm" })).provider).toMatch(/^wasm/);
+    const own = results();
+    own.forEach((values, i) => {
+      const size = library[i]!.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+      const worst = values.reduce((most, value, j) => Math.max(most, Math.abs(value - library[i]![j]!)), 0);
+      expect(worst).toBeLessThan(1e-5 * size);
+    });
+  });
+
+  test("every task of a job is done once, by whichever thread", async () => {
+    const machine = createMachine(3, "wasm");
+    await machine.ready;
+    const [n, width] = [1000, 128];
+    const at = machine.arena.allocate(n * width * 4);
+    machine.arena.float32(at, n * width).fill(1);
+    // In place, x <- x + x: a task done twice, or not at all, would not leave 2^round.
+    for (let round = 1; round <= 20; round++) {
+      machine.run("binarySame", (n * width) / 16, 65_536, 0, at, at, at);
+      expect(machine.arena.float32(at, n * width).every((value) => value === 2 ** round)).toBe(true);
+    }
+    machine.dispose();
+  });
+
+  test("a failure in a task reaches the caller, and the next job runs", async () => {
+    const machine = createMachine(2, "onnxruntime");
+    await machine.ready;
+    const sizes = { transA: false, transB: false, M: 2000, N: 64, K: 64 };
+    const beyond = 2 ** 31;
+    expect(() => machine.run("softmaxRows", 50, 65_536, beyond, beyond, 100_000)).toThrow(/out of bounds/);
+    const [a, b, c] = [2000 * 64, 64 * 64, 2000 * 64].map((length) => machine.arena.allocate(length * 4));
+    machine.arena.float32(a!, 2000 * 64).fill(1);
+    machine.arena.float32(b!, 64 * 64).fill(2);
+    multiply(machine, { ...sizes, a: a!, b: b!, c: c! });
+    expect(machine.arena.float32(c!, 2000 * 64).every((value) => value === 128)).toBe(true);
+    machine.dispose();
+  });
+
+  test("idle workers do not keep the process alive", () => {
+    const program = `
+      import { startCpuEngine } from "./src/tensor/engines/cpu/index.ts";
+      console.log((await startCpuEngine({ threads: 3 })).threads);`;
+    const flags = ["--import", "tsx", "--input-type=module", "--eval", program];
+    expect(execFileSync(process.execPath, flags, { encoding: "utf8", timeout: 20_000 }).trim()).toBe("3");
+  });
+});
