@@ -1,0 +1,2 @@
+export { finalAnswer } from "./final-answer.ts";
+export { sameAnswer } from "./same-answer.ts";

@@ -1,0 +1,77 @@
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { UserError } from "../errors.ts";
+import { isRecord } from "./tokenizer-json.ts";
+import { createTokenizer, type Tokenizer } from "./tokenizer.ts";
+
+const largestFile = 128 * 2 ** 20; // bytes
+
+/**
+ * Reads the tokenizer of a model folder in Hugging Face layout: `tokenizer.json`, and if they are there
+ * `tokenizer_config.json`, `chat_template.jinja`, `generation_config.json` and `config.json`.
+ * @throws UserError naming the file that is missing, damaged or not supported
+ */
+export function loadTokenizer(folder: string): Tokenizer {
+  const files: Record<string, string> = {};
+  const read = (name: string): string | undefined => readText(join(folder, name));
+  const readJson = (name: string, text = read(name)): Record<string, unknown> => {
+    if (text === undefined) return {};
+    const json = parseJson(text, join(folder, name));
+    if (isRecord(json)) return json;
+    throw new UserError("an object was expected", { where: join(folder, name) });
+  };
+  for (const name of ["tokenizer.json", "tokenizer_config.json", "chat_template.jinja"]) {
+    const text = read(name);
+    if (text !== undefined) files[name] = text;
+  }
+  const text = files["tokenizer.json"];
+  if (text === undefined) {
+    throw new UserError("there is no tokenizer.json here", {
+      where: folder,
+      fix: "Save the tokenizer with the model (transformers: tokenizer.save_pretrained).",
+    });
+  }
+  const config = readJson("tokenizer_config.json", files["tokenizer_config.json"] ?? "{}");
+  const endIds = ["generation_config.json", "config.json"].flatMap((name) => idsOf(readJson(name).eos_token_id));
+  const chatTemplate = files["chat_template.jinja"] ?? configuredTemplate(config.chat_template);
+  const path = join(folder, "tokenizer.json");
+  return createTokenizer({ json: parseJson(text, path), config, chatTemplate, endIds, files }, path);
+}
+
+function readText(path: string): string | undefined {
+  const entry = statSync(path, { throwIfNoEntry: false });
+  if (entry === undefined) return undefined;
+  if (!entry.isFile()) throw new UserError("this is no file", { where: path });
+  if (entry.size > largestFile) {
+    throw new UserError(`this file has ${entry.size} bytes, more than the ${largestFile} that are read`, {
+      where: path,
+    });
+  }
+  try {
+    return readFileSync(path, "utf8");
+  } catch (cause) {
+    throw new UserError("this file cannot be read", { where: path, fix: "Check its permissions.", cause });
+  }
+}
+
+function parseJson(text: string, where: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message.slice(0, 200) : "";
+    throw new UserError(`this is not JSON: ${reason}`, { where, fix: "Download or save the file again.", cause });
+  }
+}
+
+function idsOf(value: unknown): number[] {
+  const list: unknown[] = Array.isArray(value) ? value : [value];
+  return list.filter((id): id is number => typeof id === "number" && Number.isInteger(id));
+}
+
+/** A template, or a list of named ones of which "default" counts. */
+function configuredTemplate(value: unknown): string | undefined {
+  if (typeof value === "string") return value;
+  const named: unknown[] = Array.isArray(value) ? value : [];
+  const chosen = named.find((entry) => isRecord(entry) && entry.name === "default");
+  return isRecord(chosen) && typeof chosen.template === "string" ? chosen.template : undefined;
+}

@@ -1,0 +1,36 @@
+import { startsWith, tokenRow, type TokenizedRow } from "./token-row.ts";
+import type { Tokenizer } from "./tokenizer.ts";
+
+/**
+ * Tokens of a prompt and its response, joined as they are, with the beginning token if the tokenizer adds one and the
+ * end-of-text token behind the response. Where the two would share a token, each is encoded on its own: the prompt then
+ * has the same tokens as when the model is asked to answer it.
+ */
+export function tokenizePromptResponse(
+  tokenizer: Tokenizer,
+  prompt: string,
+  response: string,
+  { maxTokens }: { maxTokens?: number } = {},
+): TokenizedRow | { skipped: string } {
+  if (response === "") return { skipped: "no response" };
+  const beginning = beginningIds(tokenizer);
+  const promptIds = tokenizer.encode(prompt);
+  const joined = tokenizer.encode(prompt + response);
+  const whole = startsWith(joined, promptIds) ? joined : [...promptIds, ...tokenizer.encode(response)];
+  const ids = [...beginning, ...whole];
+  const ends = tokenizer.endOfText ?? [];
+  const isEnded = whole.length > promptIds.length && ends.includes(whole.at(-1)!);
+  if (!isEnded && ends[0] !== undefined) ids.push(ends[0]);
+  const start = beginning.length + promptIds.length;
+  return tokenRow(ids, [{ start, end: ids.length, endsTurn: ends.length > 0 }], maxTokens);
+}
+
+/** The tokens that the tokenizer puts before a text. */
+export function beginningIds(tokenizer: Tokenizer): number[] {
+  const bare = tokenizer.encode("a");
+  const dressed = tokenizer.encode("a", { addSpecialTokens: true });
+  for (let start = 0; start + bare.length <= dressed.length; start++) {
+    if (startsWith(dressed.slice(start), bare)) return dressed.slice(0, start);
+  }
+  return [];
+}

@@ -1,0 +1,90 @@
+import { UserError } from "../errors.ts";
+
+/** What of a `tokenizer.json` is looked at here; the rest goes to the library as it is. */
+export interface TokenizerJson {
+  added_tokens: { id: number; content: string; special?: boolean }[];
+  normalizer: unknown;
+  pre_tokenizer: unknown;
+  post_processor: unknown;
+  decoder: unknown;
+  model: { vocab: Record<string, number> | [string, number][]; unk_token?: string | null };
+}
+
+const largestId = 2 ** 24;
+const modelTypes = ["BPE", "WordPiece", "WordLevel", "Unigram"];
+
+/**
+ * @param json parsed contents of a `tokenizer.json`
+ * @throws UserError if ids or vocabulary are not what they must be
+ */
+export function checkTokenizerJson(json: unknown, where: string): TokenizerJson {
+  const refuse = (what: string): never => {
+    throw new UserError(what, { where, fix: "Take the tokenizer.json that belongs to the model." });
+  };
+  if (!isRecord(json)) return refuse("this is no tokenizer: an object was expected");
+  const { model, added_tokens = [] } = json;
+  if (!isRecord(model)) return refuse('this tokenizer has no "model"');
+  const { type, vocab, merges, unk_token } = model;
+  if (type !== undefined && !modelTypes.includes(type as string)) {
+    return refuse(`the tokenizer model ${show(type)} is not supported (known are ${modelTypes.join(", ")})`);
+  }
+  if (unk_token !== undefined && unk_token !== null && typeof unk_token !== "string") refuse("unk_token is no text");
+  if (Array.isArray(vocab)) checkScores(vocab, refuse);
+  else checkVocabulary(vocab, refuse);
+  if (type === "Unigram" && !Array.isArray(vocab)) refuse('"vocab" is no list');
+  if (type === "BPE") checkMerges(merges, refuse);
+  if (!Array.isArray(added_tokens)) return refuse('"added_tokens" is no list');
+  for (const token of added_tokens as unknown[]) {
+    if (!isRecord(token) || !isId(token.id) || typeof token.content !== "string" || token.content === "") {
+      refuse(`an added token needs an id and a text, but one is ${show(token)}`);
+    }
+  }
+  const steps = { normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null };
+  return { ...steps, ...json, added_tokens } as unknown as TokenizerJson;
+}
+
+type Refuse = (what: string) => never;
+
+function checkVocabulary(vocab: unknown, refuse: Refuse): void {
+  if (!isRecord(vocab)) return refuse('this tokenizer has no "vocab"');
+  for (const [token, id] of Object.entries(vocab)) {
+    if (!isId(id)) refuse(`the token ${show(token)} has the id ${show(id)}`);
+  }
+}
+
+function checkScores(vocab: readonly unknown[], refuse: Refuse): void {
+  if (vocab.length > largestId) refuse(`the vocabulary has ${vocab.length} tokens`);
+  for (const entry of vocab) {
+    const isPair = Array.isArray(entry) && typeof entry[0] === "string" && typeof entry[1] === "number";
+    if (!isPair) refuse(`the vocabulary entry ${show(entry)} is no text with a score`);
+  }
+}
+
+function checkMerges(merges: unknown, refuse: Refuse): void {
+  if (!Array.isArray(merges)) return refuse('this tokenizer has no "merges"');
+  const paired = Array.isArray(merges[0]);
+  for (const merge of merges as unknown[]) {
+    const parts: unknown = typeof merge === "string" && !paired ? merge.split(" ", 2) : merge;
+    const isPair = Array.isArray(parts) && parts.length === 2 && parts.every((part) => typeof part === "string");
+    if (!isPair) refuse(`the merge ${show(merge)} is no pair of tokens`);
+  }
+}
+
+function isId(value: unknown): value is number {
+  return typeof value === "number" && Number.isInteger(value) && value >= 0 && value < largestId;
+}
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** A value in a message, shortened. */
+export function show(value: unknown): string {
+  let text: string;
+  try {
+    text = JSON.stringify(value) ?? String(value);
+  } catch {
+    text = `a ${typeof value}`; // bigint, or nested too deeply
+  }
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
