@@ -6,7 +6,7 @@ import {
   batchOf,
   cases,
   distance,
-  engines,
+  enginesHere,
   logitsOf,
   openDecoder,
   readGradients,
@@ -17,7 +17,7 @@ import {
 const everything = { entropy: true, entropyTop20: true, promptAttention: { layer: -1 } };
 const names = ["logProb", "entropy", "entropyTop20", "promptAttention"] as const;
 
-const everyCase = engines.flatMap((engine) => cases.map((name) => ({ engine, name })));
+const everyCase = (await enginesHere()).flatMap((engine) => cases.map((name) => ({ engine, name })));
 
 describe.each(everyCase)("the $name model on the $engine engine", ({ engine, name }) => {
   const reference = readReference(name);
@@ -26,7 +26,8 @@ describe.each(everyCase)("the $name model on the $engine engine", ({ engine, nam
   test("gives PyTorch's logits", async () => {
     const decoder = await openDecoder(name, engine);
     const logits = await logitsOf(decoder, reference.ids[0]!.slice(0, reference.lengths[0]));
-    expect(distance(logits.flat(), reference.logits.flat())).toBeLessThan(1e-5);
+    const expected = reference.logits.flat();
+    expect(distance(logits.flat(), expected) / Math.max(...expected.map(Math.abs))).toBeLessThan(1e-5);
     decoder.dispose();
   });
 
@@ -85,7 +86,7 @@ describe.each(everyCase)("the $name model on the $engine engine", ({ engine, nam
       const own = await alone.read(names);
       for (const signal of names) {
         const inBatch = all[signal].subarray(row * batch.width, row * batch.width + single.width);
-        expect(distance(own[signal], inBatch)).toBeLessThan(1e-6);
+        expect(distance(own[signal], inBatch)).toBeLessThan(1e-5);
       }
     }
     decoder.dispose();

@@ -1,4 +1,5 @@
 import "@tensorflow/tfjs-backend-cpu";
+import { afterAll } from "@jest/globals";
 import * as tf from "@tensorflow/tfjs-core";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,7 +9,7 @@ import { readStored } from "../../src/model/weights/encoding.ts";
 import { openFile } from "../../src/model/weights/file.ts";
 import { openWeights } from "../../src/model/weights/index.ts";
 import { readSafetensorsHeader } from "../../src/model/weights/safetensors.ts";
-import { BACKEND, startCpuEngine } from "../../src/tensor/engines/cpu/index.ts";
+import { listEngines, releaseEngine, useEngine, type EngineName } from "../../src/tensor/engine.ts";
 import { causalAttention } from "../../src/tensor/ops/index.ts";
 
 tf.enableProdMode(); // without it TensorFlow.js prints advice
@@ -39,16 +40,27 @@ export function readReference(name: Case): Reference {
   return JSON.parse(readFileSync(fixture(name, "reference.json"), "utf8")) as Reference;
 }
 
-/** The plain definitions on TensorFlow.js' own cpu backend, and the default engine. */
-export const engines = ["plain", "cpu"] as const;
-export type Engine = (typeof engines)[number];
+/** The plain definitions on TensorFlow.js' own cpu backend, or one of our engines. */
+export type Engine = "plain" | EngineName;
 
-let cpuEngine: Promise<unknown> | undefined;
+/** The engines that run on this machine; says of each other one that its tests are skipped, and why. */
+export async function enginesHere(): Promise<Engine[]> {
+  const engines: Engine[] = ["plain"];
+  for (const listing of await listEngines()) {
+    if (listing.available) engines.push(listing.name);
+    else process.stdout.write(`Model tests on engine ${listing.name} are skipped: ${listing.reason}\n`);
+  }
+  return engines;
+}
+
+let running: { name: EngineName; backend: string } | undefined;
 
 async function chooseEngine(engine: Engine): Promise<void> {
-  if (engine === "cpu") await (cpuEngine ??= startCpuEngine({ threads: 1 }));
-  await tf.setBackend(engine === "cpu" ? BACKEND : "cpu");
+  if (engine !== "plain" && running?.name !== engine) running = await useEngine(engine, { threads: 2 });
+  await tf.setBackend(engine === "plain" ? "cpu" : running!.backend);
 }
+
+afterAll(releaseEngine); // a GPU keeps the process alive
 
 /** The fixture's model. */
 export async function openDecoder(name: Case, engine: Engine = "plain"): Promise<Decoder> {
@@ -80,12 +92,17 @@ export async function logitsOf(decoder: Decoder, ids: readonly number[]): Promis
 }
 
 /** The gradient of `sum(weight * logProb)` on every parameter, by name. */
-export async function readGradients(name: Case): Promise<Map<string, Float32Array>> {
-  const file = await openFile(fixture(name, "gradients.safetensors"));
-  const gradients = new Map<string, Float32Array>();
-  for (const [key, tensor] of await readSafetensorsHeader(file)) gradients.set(key, await readStored(file, tensor));
+export function readGradients(name: Case): Promise<Map<string, Float32Array>> {
+  return readTensors(fixture(name, "gradients.safetensors"));
+}
+
+/** Every tensor of a safetensors file, by name. */
+export async function readTensors(path: string): Promise<Map<string, Float32Array>> {
+  const file = await openFile(path);
+  const tensors = new Map<string, Float32Array>();
+  for (const [key, tensor] of await readSafetensorsHeader(file)) tensors.set(key, await readStored(file, tensor));
   await file.close();
-  return gradients;
+  return tensors;
 }
 
 /** Rows of token ids as a right-padded batch. */

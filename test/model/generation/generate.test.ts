@@ -1,9 +1,9 @@
 import { describe, expect, test } from "@jest/globals";
 import * as tf from "@tensorflow/tfjs-core";
 import { generate } from "../../../src/model/generation/index.ts";
-import { cases, engines, logitsOf, openDecoder, readReference } from "../reference.ts";
+import { cases, enginesHere, logitsOf, openDecoder, readReference } from "../reference.ts";
 
-const everyCase = engines.flatMap((engine) => cases.map((name) => ({ engine, name })));
+const everyCase = (await enginesHere()).flatMap((engine) => cases.map((name) => ({ engine, name })));
 
 describe.each(everyCase)("generation with the $name model on the $engine engine", ({ engine, name }) => {
   const { greedy } = readReference(name);

@@ -1,0 +1,61 @@
+import { createHash } from "node:crypto";
+import { loadTokenizer, tokenizerFromGguf, type Tokenizer } from "../text/index.ts";
+import type { DecoderConfig } from "./config.ts";
+import { createDecoder, type Decoder } from "./decoder.ts";
+import { initializeModel } from "./initialize.ts";
+import { openWeights, saveModelFiles, type SavedType } from "./weights/index.ts";
+
+/** A decoder with its tokenizer. */
+export interface Model extends Decoder {
+  readonly tokenizer: Tokenizer;
+  /** Where it was loaded from. */
+  readonly source: string;
+  /** Names the weights and configuration as they were when loaded (training does not change it). */
+  readonly fingerprint: string;
+}
+
+/**
+ * Loads a model onto the current engine: a folder in Hugging Face layout or a `.gguf` file. Dispose of it after use.
+ * @throws UserError if the path, configuration, weights or tokenizer are not those of a supported model
+ */
+export async function loadModel(path: string): Promise<Model> {
+  const weights = await openWeights(path);
+  try {
+    const tokenizer = weights.metadata === undefined ? loadTokenizer(path) : tokenizerFromGguf(weights.metadata);
+    const decoder = await createDecoder(weights.config, weights.read);
+    return { ...decoder, tokenizer, source: path, fingerprint: weights.fingerprint };
+  } finally {
+    await weights.close();
+  }
+}
+
+/** A model with fresh weights, for pretraining. The same seed gives the same weights. */
+export async function createModel(
+  config: DecoderConfig,
+  tokenizer: Tokenizer,
+  { seed }: { seed: number },
+): Promise<Model> {
+  const decoder = await initializeModel(config, { seed });
+  const identity = JSON.stringify({ config, tokenizer: tokenizer.fingerprint, seed });
+  const fingerprint = createHash("sha256").update(identity).digest("hex");
+  return { ...decoder, tokenizer, source: "fresh weights", fingerprint };
+}
+
+/**
+ * Writes the model in Hugging Face layout; an earlier model in the folder is replaced only when the new one is complete.
+ * @param card text of its `README.md`: what it is, from which model and by which command it was made
+ * @param dtype number format of the weights (default float32; others round)
+ * @throws UserError if the folder holds other files or cannot be written
+ */
+export async function saveModel(
+  model: Model,
+  folder: string,
+  { card, dtype = "F32" }: { card: string; dtype?: SavedType },
+): Promise<void> {
+  const tensors = model.parameters.map(({ name, variable }) => ({
+    name,
+    shape: variable.shape,
+    values: () => variable.data<"float32">(),
+  }));
+  await saveModelFiles(folder, { config: model.config, tensors, tokenizerFiles: model.tokenizer.files, card, dtype });
+}
