@@ -1,0 +1,39 @@
+import { UserError } from "../errors.ts";
+
+const reasons: Readonly<Record<string, string>> = {
+  ENOSPC: "the disk is full",
+  EDQUOT: "the disk quota is used up",
+  EACCES: "this user may not write there",
+  EPERM: "this user may not write there",
+  EROFS: "the file system is read-only",
+  ENOTDIR: "a part of the path is a file, not a folder",
+  EEXIST: "a file is in the way",
+  EISDIR: "a folder is in the way",
+  ENOENT: "a folder of the path does not exist",
+  ENAMETOOLONG: "the name is too long",
+  ELOOP: "its links lead in a circle",
+  EMFILE: "too many files are open",
+  EIO: "the disk reports an error",
+};
+
+/**
+ * Runs something that writes at `path`.
+ * @throws UserError that says in words why the disk refused; any other error as it is
+ */
+export function writing<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw diskError(error, path);
+  }
+}
+
+/** A failed write as a UserError, if the system's error code is one a person can do something about. */
+export function diskError(error: unknown, path: string): unknown {
+  const code = (error as NodeJS.ErrnoException | undefined)?.code;
+  const reason = code === undefined ? undefined : reasons[code];
+  if (reason === undefined || error instanceof UserError) return error;
+  const full = code === "ENOSPC" || code === "EDQUOT";
+  const fix = full ? "Free some space, then continue with --resume." : "Name another folder: --set output=FOLDER";
+  return new UserError(`cannot be written: ${reason} (${code})`, { where: path, fix, cause: error });
+}

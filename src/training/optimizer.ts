@@ -1,0 +1,66 @@
+import * as tf from "@tensorflow/tfjs-core";
+import type { GradientStore, Parameter } from "../model/index.ts";
+import { adamwUpdate } from "../tensor/ops/index.ts";
+
+export interface AdamWOptions {
+  /** Decay of the gradient's mean; default 0.9. */
+  beta1?: number;
+  /** Decay of the mean of its square; default 0.999. */
+  beta2?: number;
+  /** Default 1e-8. */
+  epsilon?: number;
+  /** Decoupled; not applied to norms and biases. Default 0. */
+  weightDecay?: number;
+}
+
+/** First and second moment of one parameter, shaped like it. */
+export interface Moments {
+  readonly m: tf.Variable;
+  readonly v: tf.Variable;
+}
+
+export interface Optimizer {
+  /** Updates done so far, of all parameters together. */
+  updates: number;
+  /** One update with the summed gradients times `gradientScale`. Parameters without a gradient stay as they are. */
+  update(gradients: GradientStore, settings: { learningRate: number; gradientScale: number }): void;
+  /** By parameter name, in the parameters' order; made when first asked for, as zeros. */
+  moments(): Map<string, Moments>;
+  dispose(): void;
+}
+
+/** AdamW with decoupled weight decay (arXiv 1711.05101), step for step PyTorch's. */
+export function adamW(parameters: readonly Parameter[], options: AdamWOptions = {}): Optimizer {
+  const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0 } = options;
+  const held = new Map<string, Moments>();
+  const momentsOf = ({ name, variable }: Parameter): Moments => {
+    const known = held.get(name);
+    if (known !== undefined) return known;
+    const zeros = (): tf.Variable => tf.tidy(() => tf.variable(tf.zeros(variable.shape), false));
+    const made = { m: zeros(), v: zeros() };
+    held.set(name, made);
+    return made;
+  };
+  return {
+    updates: 0,
+    update(gradients, { learningRate, gradientScale }) {
+      this.updates++;
+      for (const parameter of parameters) {
+        const gradient = gradients.get(parameter.variable);
+        if (gradient === undefined || !parameter.trainable) continue;
+        const { m, v } = momentsOf(parameter);
+        const decay = parameter.decay ? weightDecay : 0;
+        const settings = { learningRate, beta1, beta2, epsilon, weightDecay: decay, step: this.updates, gradientScale };
+        adamwUpdate(parameter.variable, gradient, m, v, settings);
+      }
+    },
+    moments() {
+      for (const parameter of parameters) if (parameter.trainable) momentsOf(parameter);
+      return held;
+    },
+    dispose() {
+      for (const { m, v } of held.values()) tf.dispose([m, v]);
+      held.clear();
+    },
+  };
+}

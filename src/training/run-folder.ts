@@ -1,0 +1,162 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { writeAtomically } from "../data/atomic.ts";
+import { UserError } from "../errors.ts";
+import { writing } from "./disk-error.ts";
+import { lockRun, type RunLock } from "./run-lock.ts";
+import { openRunLog, type RunLog } from "./run-log.ts";
+
+/**
+ * The folder of one run, a public contract: `config.yaml` (resolved), `metrics.jsonl`, `timing.jsonl`,
+ * `evaluation.jsonl`, `checkpoints/step-N/`, `model/`, `report.html`, and a folder for each arm of a comparison.
+ */
+export interface RunFolder {
+  /** Absolute. */
+  readonly path: string;
+  /** The `config.yaml` of the run that is continued; undefined in a new one. */
+  readonly previousConfig: string | undefined;
+  readonly checkpoints: string;
+  readonly model: string;
+  readonly report: string;
+  /** One object per optimizer step, numbers that a rerun reproduces alone. */
+  readonly metrics: RunLog;
+  /** Clock, tokens per second, memory. */
+  readonly timing: RunLog;
+  readonly evaluation: RunLog;
+  /** Drops what the logs say of steps after the checkpoint's. */
+  continueFrom(step: number): void;
+  /** Writes `config.yaml`. */
+  writeConfig(yaml: string): void;
+  /** Writes a file of the folder so that it is never seen half-written. */
+  writeFile(name: string, content: string | Uint8Array): void;
+  /** Has the logs written to disk; before a checkpoint counts as saved. */
+  sync(): void;
+  /** Closes the logs and lets other processes in. May be called twice. */
+  close(): void;
+  [Symbol.dispose](): void;
+}
+
+/** `new` refuses a folder with a run, `resume` refuses one without, `overwrite` deletes the run first. */
+export type RunFolderMode = "new" | "resume" | "overwrite";
+
+const marker = "run.json";
+const markerText = `${JSON.stringify({ format: "tokensift run", version: 1 })}\n`;
+const lockName = ".lock";
+const ownFiles = ["config.yaml", "metrics.jsonl", "timing.jsonl", "evaluation.jsonl", "report.html", "tokens.json"];
+const ownFolders = ["checkpoints", "model"];
+
+/** Whether the folder holds a run. */
+export function isRunFolder(path: string): boolean {
+  try {
+    const text = readFileSync(join(path, marker), "utf8");
+    return (JSON.parse(text) as { format?: unknown } | null)?.format === "tokensift run";
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Makes or opens a run folder, and keeps other processes out of it until it is closed. Call it before any work: it
+ * fails at once, with one UserError, where nothing can be written, where the folder holds other things, and where
+ * `mode` does not fit.
+ */
+export function openRunFolder(path: string, mode: RunFolderMode): RunFolder {
+  refuseForeign(path);
+  if (mode === "resume" && !isRunFolder(path)) throw nothingToResume(path);
+  writing(path, () => mkdirSync(path, { recursive: true }));
+  const lock = lockRun(join(path, lockName));
+  try {
+    // Looked at again: another process may have made or finished a run before the lock was ours.
+    refuseForeign(path);
+    if (mode === "new" && isRunFolder(path)) throw holdsRun(path);
+    if (mode === "overwrite") writing(path, () => removeRun(path));
+    const previousConfig = mode === "resume" ? readConfig(path) : undefined;
+    if (mode !== "resume")
+      writing(path, () => writeAtomically(join(path, marker), (file) => writeFileSync(file, markerText)));
+    return opened(path, lock, previousConfig);
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+function opened(path: string, lock: RunLock, previousConfig: string | undefined): RunFolder {
+  const logs: RunLog[] = [];
+  const open = (name: string) => {
+    const log = openRunLog(join(path, name));
+    logs.push(log);
+    return log;
+  };
+  const writeFile = (name: string, content: string | Uint8Array) => {
+    const file = join(path, name);
+    writing(file, () => writeAtomically(file, (descriptor) => writeFileSync(descriptor, content)));
+  };
+  const close = () => {
+    for (const log of logs.splice(0)) log.close();
+    lock.release();
+  };
+  return {
+    path,
+    previousConfig,
+    checkpoints: join(path, "checkpoints"),
+    model: join(path, "model"),
+    report: join(path, "report.html"),
+    metrics: open("metrics.jsonl"),
+    timing: open("timing.jsonl"),
+    evaluation: open("evaluation.jsonl"),
+    continueFrom: (step) => logs.forEach((log) => log.truncate(step)),
+    writeConfig: (yaml) => writeFile("config.yaml", yaml),
+    writeFile,
+    sync: () => logs.forEach((log) => log.sync()),
+    close,
+    [Symbol.dispose]: close,
+  };
+}
+
+/** A folder may be used if it does not exist, is empty (but for a lock), or holds a run. */
+function refuseForeign(path: string): void {
+  const entries = entriesOf(path);
+  const others = entries.filter((name) => !name.startsWith(lockName) && !name.startsWith(`${marker}.`));
+  if (others.length === 0 || isRunFolder(path)) return;
+  throw new UserError(`the folder holds other things (${others.slice(0, 3).join(", ")}) and no run`, {
+    where: path,
+    fix: "Name a new or empty folder: --set output=FOLDER",
+  });
+}
+
+function entriesOf(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT") return [];
+    return writing(path, () => {
+      throw error;
+    });
+  }
+}
+
+/** Deletes what a run has written, arms included, and leaves everything else. */
+function removeRun(path: string): void {
+  for (const name of readdirSync(path)) {
+    const inner = join(path, name);
+    const isArm = statSync(inner, { throwIfNoEntry: false })?.isDirectory() === true && isRunFolder(inner);
+    if (isArm) lockRun(join(inner, lockName)).release();
+    if (isArm || ownFolders.includes(name)) rmSync(inner, { recursive: true, force: true });
+    else if (ownFiles.includes(name) || name.endsWith(".tmp")) rmSync(inner, { force: true });
+  }
+}
+
+function readConfig(path: string): string | undefined {
+  const file = join(path, "config.yaml");
+  return existsSync(file) ? readFileSync(file, "utf8") : undefined;
+}
+
+function holdsRun(path: string): UserError {
+  const fix = "Continue it with --resume, start again with --overwrite, or name another folder: --set output=FOLDER";
+  return new UserError("the folder already holds a run", { where: path, fix });
+}
+
+function nothingToResume(path: string): UserError {
+  return new UserError("there is no run to resume", { where: path, fix: "Leave out --resume to start one." });
+}

@@ -1,0 +1,121 @@
+import { randomUUID } from "node:crypto";
+import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { UserError } from "../errors.ts";
+import { writing } from "./disk-error.ts";
+
+/** Keeps other processes out of a folder until it is released, or until this process is gone. */
+export interface RunLock {
+  release(): void;
+}
+
+interface Holder {
+  readonly host: string;
+  readonly pid: number;
+  /** Tells the process from a later one with the same number; empty where the system does not say. */
+  readonly birth: string;
+  /** Tells two locks of one process apart. */
+  readonly id: string;
+}
+
+/** How long a lock may be half-written before it counts as left behind, in milliseconds. */
+const patience = 5_000;
+
+/**
+ * Takes the lock at `path`, also from a process of this machine that has ended without releasing it.
+ * @throws UserError if another process holds it
+ */
+export function lockRun(path: string): RunLock {
+  const mine = { host: hostname(), pid: process.pid, birth: birthOf(process.pid), id: randomUUID() };
+  for (let attempt = 0; attempt < 3; attempt++) {
+    if (writing(path, () => created(path, mine))) return held(path, mine);
+    const text = readIfThere(path);
+    if (text === undefined) continue;
+    const holder = parseHolder(text);
+    if (holder === undefined ? !isOlderThan(path, patience) : isAlive(holder)) throw inUse(path, holder);
+    setAside(path, text);
+  }
+  throw inUse(path, undefined);
+}
+
+function created(path: string, mine: Holder): boolean {
+  try {
+    writeFileSync(path, `${JSON.stringify(mine)}\n`, { flag: "wx" });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
+  }
+}
+
+function held(path: string, mine: Holder): RunLock {
+  const release = () => {
+    process.removeListener("exit", release);
+    const text = readIfThere(path);
+    if (text !== undefined && parseHolder(text)?.id === mine.id) rmSync(path, { force: true });
+  };
+  process.once("exit", release);
+  return { release };
+}
+
+/** Moves a dead process's lock away. If another process was faster and the lock is new, puts it back. */
+function setAside(path: string, expected: string): void {
+  const aside = `${path}.${process.pid}.old`;
+  try {
+    renameSync(path, aside);
+    if (readFileSync(aside, "utf8") === expected) rmSync(aside);
+    else renameSync(aside, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+  }
+}
+
+function isAlive({ host, pid, birth }: Holder): boolean {
+  if (host !== hostname()) return true;
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
+  }
+  return birth === birthOf(pid);
+}
+
+/** Boot and clock tick at which a process began, on Linux; a number alone is soon given to another process. */
+function birthOf(pid: number): string {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+    return `${boot} ${stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? ""}`;
+  } catch {
+    return "";
+  }
+}
+
+function parseHolder(text: string): Holder | undefined {
+  try {
+    const { host, pid, birth, id } = JSON.parse(text) as Partial<Record<keyof Holder, unknown>>;
+    const known = typeof host === "string" && Number.isSafeInteger(pid) && (pid as number) > 0;
+    return known ? { host, pid: pid as number, birth: String(birth), id: String(id) } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isOlderThan(path: string, milliseconds: number): boolean {
+  return Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0) > milliseconds;
+}
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+function inUse(path: string, holder: Holder | undefined): UserError {
+  const by = holder === undefined ? "another process" : `process ${holder.pid} on ${holder.host}`;
+  const fix = `Wait for it or name another output. If that process is gone for certain, delete ${path}`;
+  return new UserError(`${by} is using this run folder`, { where: path, fix });
+}

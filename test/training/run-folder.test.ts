@@ -1,0 +1,204 @@
+import { execFileSync } from "node:child_process";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { UserError } from "../../src/errors.ts";
+import { diskError } from "../../src/training/disk-error.ts";
+import { isRunFolder, openRunFolder } from "../../src/training/run-folder.ts";
+
+let base: string;
+beforeEach(() => {
+  base = mkdtempSync(join(tmpdir(), "tokensift-run-"));
+});
+afterEach(() => rmSync(base, { recursive: true }));
+
+const run = () => join(base, "deep/run");
+const read = (name: string) => readFileSync(join(run(), name), "utf8");
+
+function failure(work: () => unknown): UserError {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof UserError) return error;
+    throw error;
+  }
+  throw new Error("nothing was refused");
+}
+
+function startRun(steps: number): void {
+  using folder = openRunFolder(run(), "new");
+  folder.writeConfig("model: m\n");
+  for (let step = 1; step <= steps; step++) {
+    folder.metrics.append({ step, loss: 1 / step });
+    folder.timing.append({ step, seconds: step });
+  }
+  folder.evaluation.append({ step: 0, loss: 2 });
+  folder.evaluation.append({ step: steps, loss: 1 });
+}
+
+describe("a run folder", () => {
+  test("is made with its parents, and its lines can be read while it is open", () => {
+    using folder = openRunFolder(run(), "new");
+    folder.writeConfig("a: 1\n");
+    folder.metrics.append({ step: 1, loss: 0.5 });
+    expect(read("metrics.jsonl")).toBe('{"step":1,"loss":0.5}\n');
+    expect(read("config.yaml")).toBe("a: 1\n");
+    expect(isRunFolder(run())).toBe(true);
+    expect(folder.previousConfig).toBeUndefined();
+  });
+
+  test("leaves no lock and no temporary files behind", () => {
+    startRun(2);
+    expect(readdirSync(run()).sort()).toEqual([
+      "config.yaml",
+      "evaluation.jsonl",
+      "metrics.jsonl",
+      "run.json",
+      "timing.jsonl",
+    ]);
+  });
+
+  test("with a run in it is neither continued nor deleted unasked", () => {
+    startRun(2);
+    expect(failure(() => openRunFolder(run(), "new")).message).toMatch(/already holds a run\n.*--resume.*--overwrite/);
+    expect(read("metrics.jsonl").split("\n")).toHaveLength(3);
+  });
+
+  test("with other things in it is left alone, even with overwrite", () => {
+    mkdirSync(run(), { recursive: true });
+    writeFileSync(join(run(), "thesis.txt"), "years of work");
+    for (const mode of ["new", "resume", "overwrite"] as const)
+      expect(failure(() => openRunFolder(run(), mode)).message).toMatch(
+        /holds other things \(thesis\.txt\) and no run/,
+      );
+    expect(readdirSync(run())).toEqual(["thesis.txt"]);
+  });
+
+  test("is overwritten with its arms, but not a person's own files", () => {
+    startRun(2);
+    openRunFolder(join(run(), "random"), "new").close();
+    mkdirSync(join(run(), "checkpoints/step-2"), { recursive: true });
+    writeFileSync(join(run(), "notes.txt"), "mine");
+    openRunFolder(run(), "overwrite").close();
+    expect(readdirSync(run()).sort()).toEqual([
+      "evaluation.jsonl",
+      "metrics.jsonl",
+      "notes.txt",
+      "run.json",
+      "timing.jsonl",
+    ]);
+    expect(read("metrics.jsonl")).toBe("");
+  });
+
+  test("cannot be resumed where there is none", () => {
+    expect(failure(() => openRunFolder(run(), "resume")).message).toMatch(/no run to resume/);
+    expect(existsSync(run())).toBe(false);
+  });
+
+  test("that cannot be written is one message, and nothing is made", () => {
+    writeFileSync(join(base, "deep"), "a file");
+    expect(failure(() => openRunFolder(run(), "new")).message).toMatch(
+      /cannot be written: a part of the path is a file/,
+    );
+    expect(failure(() => openRunFolder("/proc/run", "new")).message).toMatch(/\/proc\/run: cannot be written/);
+    expect(failure(() => openRunFolder(join(base, "x".repeat(300)), "new")).message).toMatch(/name is too long/);
+  });
+});
+
+describe("a resumed run", () => {
+  test("keeps the lines up to its checkpoint, byte for byte, and goes on behind them", () => {
+    startRun(5);
+    const whole = read("metrics.jsonl");
+    using folder = openRunFolder(run(), "resume");
+    expect(folder.previousConfig).toBe("model: m\n");
+    folder.continueFrom(3);
+    expect(read("evaluation.jsonl")).toBe('{"step":0,"loss":2}\n');
+    for (const step of [4, 5]) folder.metrics.append({ step, loss: 1 / step });
+    expect(read("metrics.jsonl")).toBe(whole);
+  });
+
+  test.each([
+    ["a torn last line", '{"step":3,"lo', 2],
+    ["a last line that lacks its newline alone", '{"step":3,"loss":0}', 3],
+    ["a line of zeros after a power cut", "\0\0\0\0", 2],
+  ])("copes with %s", (_, tail, lines) => {
+    startRun(2);
+    appendFileSync(join(run(), "metrics.jsonl"), tail);
+    using folder = openRunFolder(run(), "resume");
+    folder.continueFrom(3);
+    folder.metrics.append({ step: 4 });
+    const steps = read("metrics.jsonl")
+      .trimEnd()
+      .split("\n")
+      .map((line) => (JSON.parse(line) as { step: number }).step);
+    expect(steps).toEqual([...[1, 2, 3].slice(0, lines), 4]);
+  });
+
+  test("from step 0 starts its logs afresh", () => {
+    startRun(2);
+    using folder = openRunFolder(run(), "resume");
+    folder.continueFrom(0);
+    expect(read("metrics.jsonl")).toBe("");
+  });
+
+  test("names a line in the middle that is not a log line", () => {
+    startRun(1);
+    appendFileSync(join(run(), "metrics.jsonl"), 'oops\n{"step":2}\n');
+    using folder = openRunFolder(run(), "resume");
+    expect(failure(() => folder.continueFrom(2)).message).toMatch(/metrics\.jsonl:2: is not a line/);
+  });
+});
+
+describe("the lock of a run folder", () => {
+  test("keeps a second user out until the first is done", () => {
+    const first = openRunFolder(run(), "new");
+    expect(failure(() => openRunFolder(run(), "overwrite")).message).toMatch(new RegExp(`process ${process.pid} on`));
+    first.close();
+    first.close();
+    openRunFolder(run(), "resume").close();
+  });
+
+  test("of a process that is gone is taken over", () => {
+    startRun(1);
+    const pid = Number(execFileSync(process.execPath, ["-p", "process.pid"], { encoding: "utf8" }));
+    writeFileSync(join(run(), ".lock"), JSON.stringify({ host: hostname(), pid, birth: "", id: "x" }));
+    openRunFolder(run(), "resume").close();
+    expect(existsSync(join(run(), ".lock"))).toBe(false);
+  });
+
+  test("of a process whose number was given to another is taken over", () => {
+    startRun(1);
+    const earlier = { host: hostname(), pid: process.pid, birth: "an earlier boot", id: "x" };
+    writeFileSync(join(run(), ".lock"), JSON.stringify(earlier));
+    openRunFolder(run(), "resume").close();
+  });
+
+  test("of another machine, or half-written this moment, is respected", () => {
+    startRun(1);
+    for (const text of [JSON.stringify({ host: "elsewhere", pid: 1, birth: "", id: "x" }), ""]) {
+      writeFileSync(join(run(), ".lock"), text);
+      expect(failure(() => openRunFolder(run(), "resume")).message).toMatch(
+        /is using this run folder\n.*delete .*\.lock/,
+      );
+    }
+  });
+});
+
+test("a full disk is explained", () => {
+  const error = Object.assign(new Error("write"), { code: "ENOSPC" });
+  expect((diskError(error, "/run/metrics.jsonl") as Error).message).toMatch(
+    /^\/run\/metrics\.jsonl: cannot be written: the disk is full \(ENOSPC\)\n.*--resume/,
+  );
+  const ours = new Error("a bug");
+  expect(diskError(ours, "/run")).toBe(ours);
+});
