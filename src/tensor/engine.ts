@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Availability, EngineInfo, EngineName, EngineOptions } from "./engines/engine.ts";
 import { engineNames } from "./engines/engine.ts";
-import { BACKEND as CPU_BACKEND, startCpuEngine } from "./engines/cpu/index.ts";
+import { releaseCpuEngine, startCpuEngine } from "./engines/cpu/index.ts";
 import { versionOf } from "./engines/packages.ts";
 import { processorName } from "./engines/processor.ts";
 import { probeTensorflowEngine, startTensorflowEngine } from "./engines/tensorflow/index.ts";
@@ -37,7 +37,7 @@ export async function listEngines(): Promise<EngineListing[]> {
 /** Ends the engine in use, so that nothing of it keeps the process alive. Its tensors are gone. */
 export function releaseEngine(): void {
   if (current?.name === "webgpu") releaseWebgpuEngine();
-  if (current?.name === "cpu") tf.removeBackend(CPU_BACKEND);
+  if (current?.name === "cpu") releaseCpuEngine();
   current = undefined;
 }
 

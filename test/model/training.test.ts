@@ -1,0 +1,71 @@
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
+import { afterEach, describe, expect, test } from "@jest/globals";
+import * as tf from "@tensorflow/tfjs-core";
+import { initializeModel } from "../../src/model/index.ts";
+import { releaseCpuEngine, startCpuEngine } from "../../src/tensor/engines/cpu/index.ts";
+import {
+  distance,
+  enginesHere,
+  fixture,
+  openDecoder,
+  readReference,
+  readTensors,
+  referenceBatch,
+} from "./reference.ts";
+import { randomBatch, sharedWork, train } from "./train.ts";
+
+describe.each((await enginesHere()).map((engine) => ({ engine })))("training on the $engine engine", ({ engine }) => {
+  test("gives PyTorch's losses and weights after twenty steps, and leaks nothing", async () => {
+    const batch = referenceBatch(readReference("tied"));
+    const expected = await readTensors(fixture("tied", "trained.safetensors"));
+    const decoder = await openDecoder("tied", engine);
+    const before = tf.memory().numTensors;
+    const losses: number[] = [];
+    await train(
+      decoder,
+      20,
+      () => batch,
+      (loss) => losses.push(loss),
+    );
+    expect(distance(losses, expected.get("losses")!)).toBeLessThan(1e-4);
+    for (const { name, variable } of decoder.parameters)
+      expect(distance(await variable.data(), expected.get(name)!)).toBeLessThan(1e-4);
+    expect(tf.memory().numTensors).toBe(before);
+    decoder.dispose();
+  });
+});
+
+describe("long training on the cpu engine", () => {
+  afterEach(releaseCpuEngine);
+
+  test("holds the same tensors and bytes after every step, and no more memory than its largest batch needs", async () => {
+    const { memory } = await startCpuEngine({ threads: 2 });
+    const decoder = await initializeModel(sharedWork, { seed: 1 });
+    const held: [tensors: number, bytes: number][] = [];
+    const peaks: number[] = [];
+    // ragged batches, the same ten again and again
+    const batchOf = (step: number) => randomBatch(step % 10, 2, 64, sharedWork.vocabularySize);
+    await train(decoder, 60, batchOf, () => {
+      held.push([tf.memory().numTensors, memory().bytesInUse]);
+      peaks.push(memory().capacityBytes);
+    });
+    expect(new Set(held.map(String)).size).toBe(1);
+    expect(peaks.at(-1)).toBe(peaks[19]);
+    decoder.dispose();
+  });
+});
+
+describe("the same training in another process", () => {
+  const digest = (threads: number, matmul: string): string => {
+    const program = join(import.meta.dirname, "fiveSteps.ts");
+    const flags = ["--import", "tsx", program, String(threads), matmul];
+    return execFileSync(process.execPath, flags, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
+  };
+
+  test.each(["auto", "wasm"])("gives the same bits, whatever the number of threads, with matmul %s", (matmul) => {
+    const first = digest(2, matmul);
+    expect(first).toMatch(/^[0-9a-f]{64}$/);
+    for (const threads of [1, 2, 3]) expect(digest(threads, matmul)).toBe(first);
+  });
+});
