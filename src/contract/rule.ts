@@ -50,6 +50,6 @@ export interface SignalSource<S extends Signal = Signal> {
   readonly gives: readonly S[];
   compute(batch: TokenBatch): Promise<{ [K in S]: Float32Array }>;
   afterUpdate?(step: number): void | Promise<void>;
-  save(): SavedState;
+  save(): SavedState | Promise<SavedState>;
   restore(state: SavedState): void;
 }

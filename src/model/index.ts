@@ -6,4 +6,5 @@ export { generate, type Generated, type GenerateOptions, type KeyValueCache } fr
 export { gradientStore, type GradientStore } from "./gradients.ts";
 export { initializeModel } from "./initialize.ts";
 export { createModel, loadModel, saveModel, type Model } from "./model.ts";
-export { openWeights, saveModelFiles, type ModelFiles, type WeightSource } from "./weights/index.ts";
+export { openTensorFile, openWeights, saveModelFiles, writeSafetensors } from "./weights/index.ts";
+export type { ModelFiles, TensorFile, TensorToSave, WeightSource } from "./weights/index.ts";

@@ -1,0 +1,112 @@
+import { makeBatch, splitMicroBatches, type TokenizedDataset } from "../data/index.ts";
+import { forward, generate, type Model } from "../model/index.ts";
+import { finalAnswer, sameAnswer } from "../text/index.ts";
+import { meanLoss, perplexity, rowLosses, type LossSum } from "./perplexity.ts";
+
+export interface EvaluateOptions {
+  /** Rows computed at once; default 16. */
+  batchSize?: number;
+  /** Evaluate the first so many rows only. */
+  rows?: number;
+  /** Generate a greedy answer to each row's prompt and compare it with the reference. */
+  exactMatch?: {
+    maxNewTokens: number;
+    /** Text of the reference answer of a dataset row. Default: the row's own response. */
+    answerOf?: (rowId: number) => string | undefined;
+  };
+  onProgress?: (done: number, total: number) => void;
+}
+
+/** A model measured on held-out rows. Lists have one entry per row, in the dataset's order. */
+export interface Evaluation {
+  /** Mean over all response tokens, in nats. */
+  readonly loss: number;
+  readonly perplexity: number;
+  readonly tokens: number;
+  readonly rows: number;
+  /** Share of rows whose generated final answer is the reference's. */
+  readonly exactMatch?: number;
+  readonly rowIds: number[];
+  /** Mean over each row's response tokens. */
+  readonly rowLosses: number[];
+  readonly rowTokens: number[];
+  readonly rowCorrect?: number[];
+}
+
+/** Loss of the response tokens and, if asked for, exact match of generated answers. */
+export async function evaluateModel(
+  model: Model,
+  tokens: TokenizedDataset,
+  options: EvaluateOptions = {},
+): Promise<Evaluation> {
+  const { batchSize = 16, exactMatch, onProgress } = options;
+  const indices = Array.from({ length: Math.min(tokens.length, options.rows ?? Infinity) }, (_, i) => i);
+  const total = indices.length * (exactMatch === undefined ? 1 : 2);
+  const losses: LossSum[] = [];
+  let done = 0;
+  for (const part of splitMicroBatches(tokens, indices, batchSize)) {
+    const batch = makeBatch(tokens, part);
+    using pass = forward(model, batch, { gradients: null });
+    const { logProb } = await pass.read(["logProb"]);
+    const nll = logProb.map((value) => -value);
+    rowLosses(nll, batch).forEach((sum, row) => (losses[part[row]!] = sum));
+    onProgress?.((done += part.length), total);
+  }
+  const correct =
+    exactMatch &&
+    (await countMatches(model, tokens, indices, batchSize, exactMatch, (rows) => onProgress?.(done + rows, total)));
+  return {
+    loss: meanLoss(losses),
+    perplexity: perplexity(losses),
+    tokens: losses.reduce((sum, row) => sum + row.tokens, 0),
+    rows: indices.length,
+    ...(correct && { exactMatch: correct.reduce((a, b) => a + b, 0) / indices.length }),
+    rowIds: indices.map((index) => tokens.rowIds[index]!),
+    rowLosses: losses.map(({ sum, tokens: count }) => sum / count),
+    rowTokens: losses.map((row) => row.tokens),
+    ...(correct && { rowCorrect: correct }),
+  };
+}
+
+/** 1 where the greedy answer to a row's prompt agrees with the reference. */
+async function countMatches(
+  model: Model,
+  tokens: TokenizedDataset,
+  indices: readonly number[],
+  batchSize: number,
+  { maxNewTokens, answerOf }: NonNullable<EvaluateOptions["exactMatch"]>,
+  onProgress: (rows: number) => void,
+): Promise<number[]> {
+  const correct = new Array<number>(indices.length).fill(0);
+  let done = 0;
+  for (const part of splitMicroBatches(tokens, indices, batchSize)) {
+    const asked = part.map((index) => lastTurn(tokens, index));
+    const answers = await generate(
+      model,
+      asked.map(({ prompt }) => prompt),
+      { maxNewTokens, batchSize },
+    );
+    part.forEach((index, i) => {
+      const said = model.tokenizer.decode(answers[i]!.ids, { skipSpecialTokens: true });
+      const own = model.tokenizer.decode(asked[i]!.response, { skipSpecialTokens: true });
+      correct[index] = agrees(said, answerOf?.(tokens.rowIds[index]!) ?? own) ? 1 : 0;
+    });
+    onProgress((done += part.length));
+  }
+  return correct;
+}
+
+/** Both texts' final answers are the same; texts without one are compared whole. */
+function agrees(said: string, reference: string): boolean {
+  const wanted = finalAnswer(reference) ?? reference.trim();
+  return sameAnswer(finalAnswer(said) ?? said.trim(), wanted);
+}
+
+/** A row's last response, and all tokens before it. */
+function lastTurn(tokens: TokenizedDataset, index: number): { prompt: number[]; response: number[] } {
+  const { ids, response } = tokens.row(index);
+  const end = response.lastIndexOf(1) + 1;
+  let start = end;
+  while (start > 0 && response[start - 1] === 1) start--;
+  return { prompt: [...ids.subarray(0, start)], response: [...ids.subarray(start, end)] };
+}

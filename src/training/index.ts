@@ -1,0 +1,14 @@
+export { adamW, type AdamWOptions, type Moments, type Optimizer } from "./optimizer.ts";
+export { schedule, type Schedule, type ScheduleOptions } from "./schedule.ts";
+export { batchShare, stepLoss, stepTotals, type BatchShare, type StepLoss, type StepTotals } from "./reduce.ts";
+export { type Reducer, type WeightedBatch } from "./reduce.ts";
+export { joinTokens, weighStep } from "./weigh.ts";
+export { planSignals, readSignals, type ScoredBatch, type SignalPlan } from "./signals.ts";
+export { columnSource, liveSource, lossColumn, movingAverageSource, scoreLosses } from "./sources.ts";
+export { type ColumnOptions } from "./sources.ts";
+export { accumulateStep, type StepOptions, type StepOutcome } from "./step.ts";
+export { fate, newTrainingState, type TrainingState } from "./state.ts";
+export { train, type StepRecord, type TrainOptions } from "./train.ts";
+export { checkpointPath, checkpointSteps, restoreCheckpoint, saveCheckpoint, type Identity } from "./checkpoint.ts";
+export { isRunFolder, openRunFolder, type RunFolder, type RunFolderMode } from "./run-folder.ts";
+export { type RunLog } from "./run-log.ts";

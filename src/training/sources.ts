@@ -1,0 +1,148 @@
+import * as tf from "@tensorflow/tfjs-core";
+import type { SavedState, SignalSource, TokenBatch } from "../contract/index.ts";
+import {
+  loadColumn,
+  makeBatch,
+  saveColumn,
+  splitMicroBatches,
+  type Notice,
+  type TokenizedDataset,
+} from "../data/index.ts";
+import { UserError } from "../errors.ts";
+import { createDecoder, forward, type Decoder, type WeightReader } from "../model/index.ts";
+
+type LossSignal = "historyNll" | "referenceNll";
+
+/** Losses of a batch's response tokens under a fixed model, `[rows * width]`. */
+export async function scoreLosses(model: Decoder, batch: TokenBatch): Promise<Float32Array> {
+  using pass = forward(model, batch, { gradients: null });
+  const { logProb } = await pass.read(["logProb"]);
+  return logProb.map((value) => (value === 0 ? 0 : -value));
+}
+
+/** A second model that scores every batch as it comes: Rho-1's reference, or a history model of another origin. */
+export function liveSource(signal: LossSignal, model: Decoder): SignalSource<LossSignal> {
+  return stateless(signal, (batch) => scoreLosses(model, batch));
+}
+
+/** Losses that were computed before, one per token in the order of `tokens.ids`. */
+export function columnSource(
+  signal: LossSignal,
+  tokens: TokenizedDataset,
+  losses: Float32Array,
+): SignalSource<LossSignal> {
+  const places = new Map(Array.from(tokens.rowIds, (rowId, index) => [rowId, index]));
+  return stateless(signal, (batch) => {
+    const values = new Float32Array(batch.rows * batch.width);
+    batch.rowIds.forEach((rowId, row) => {
+      const index = places.get(rowId);
+      const stored =
+        index === undefined ? undefined : losses.subarray(tokens.offsets[index], tokens.offsets[index + 1]);
+      if (stored === undefined || stored.length !== batch.lengths[row] || Number.isNaN(stored[0]))
+        throw new UserError(`row ${rowId} has no ${signal}`, {
+          fix: "Compute the column for every row that is trained.",
+        });
+      values.set(stored, row * batch.width);
+    });
+    return Promise.resolve(values);
+  });
+}
+
+function stateless(signal: LossSignal, losses: (batch: TokenBatch) => Promise<Float32Array>): SignalSource<LossSignal> {
+  return {
+    gives: [signal],
+    compute: async (batch) => ({ [signal]: await losses(batch) }) as { [K in LossSignal]: Float32Array },
+    save: () => ({}),
+    restore: () => undefined,
+  };
+}
+
+export interface ColumnOptions {
+  /** Rows (indices into `tokens`) that must have losses; the others keep NaN until they are asked for. */
+  rows: Iterable<number>;
+  /** Where the column is kept between runs; without it nothing is. */
+  cacheFolder?: string;
+  /** Names the model and whatever else decides the numbers. */
+  key: string;
+  /** Opens the model; called only if a row is missing. */
+  model: () => Promise<{ model: Decoder; release: () => void }>;
+  /** Rows computed at once. */
+  batchSize: number;
+  onProgress?: (done: number, total: number) => void;
+  onNotice?: Notice;
+}
+
+/**
+ * The losses of a fixed model on the response tokens of a dataset, one per token in the order of `tokens.ids`:
+ * from the cache where it has them, computed and kept there otherwise.
+ */
+export async function lossColumn(tokens: TokenizedDataset, options: ColumnOptions): Promise<Float32Array> {
+  const { cacheFolder, key, batchSize, onProgress, onNotice } = options;
+  const known = cacheFolder === undefined ? undefined : loadColumn(cacheFolder, key, tokens, onNotice);
+  const losses = known ?? new Float32Array(tokens.ids.length).fill(NaN);
+  const missing = [...new Set(options.rows)].filter((row) => Number.isNaN(losses[tokens.offsets[row]!]));
+  if (missing.length === 0) return losses;
+  const { model, release } = await options.model();
+  try {
+    let done = 0;
+    for (const indices of splitMicroBatches(tokens, missing, batchSize)) {
+      onProgress?.(done, missing.length);
+      const batch = makeBatch(tokens, indices);
+      const values = await scoreLosses(model, batch);
+      indices.forEach((index, row) => {
+        const start = row * batch.width;
+        losses.set(values.subarray(start, start + tokens.lengthOf(index)), tokens.offsets[index]);
+      });
+      done += indices.length;
+    }
+    onProgress?.(done, missing.length);
+  } finally {
+    release();
+  }
+  if (cacheFolder !== undefined) saveColumn(cacheFolder, key, tokens, losses, onNotice);
+  return losses;
+}
+
+/**
+ * ssToken's moving history: after every update `history = decay * history + (1 - decay) * model`, from the model as it
+ * is now. Needs the memory of a second model.
+ */
+export async function movingAverageSource(
+  model: Decoder,
+  { decay }: { decay: number },
+): Promise<SignalSource<"historyNll"> & { dispose(): void }> {
+  const history = await createDecoder(model.config, readerOf(model));
+  const pairs = history.parameters.map(({ name, variable }, i) => ({
+    name,
+    mean: variable,
+    live: model.parameters[i]!.variable,
+  }));
+  return {
+    gives: ["historyNll"],
+    compute: async (batch) => ({ historyNll: await scoreLosses(history, batch) }),
+    afterUpdate() {
+      for (const { mean, live } of pairs)
+        tf.tidy(() => mean.assign(tf.add(tf.mul(mean, decay), tf.mul(live, 1 - decay))));
+    },
+    async save(): Promise<SavedState> {
+      const state: SavedState = {};
+      for (const { name, mean } of pairs) state[name] = await mean.data<"float32">();
+      return state;
+    },
+    restore(state) {
+      for (const { name, mean } of pairs) {
+        const values = state[name];
+        if (!(values instanceof Float32Array) || values.length !== mean.size)
+          throw new UserError(`the saved history has no usable ${name}`, { fix: "Resume from another checkpoint." });
+        tf.tidy(() => mean.assign(tf.tensor(values, mean.shape)));
+      }
+    },
+    dispose: history.dispose,
+  };
+}
+
+/** The weights of a model as they are now, to make another of. */
+function readerOf(model: Decoder): WeightReader {
+  const variables = new Map(model.parameters.map(({ name, variable }) => [name, variable]));
+  return (name) => variables.get(name)!.data<"float32">();
+}

@@ -1,0 +1,39 @@
+import type { SignalSource } from "../contract/index.ts";
+import type { TokenizedDataset } from "../data/index.ts";
+import type { Model } from "../model/index.ts";
+import { adamW, type AdamWOptions, type Optimizer } from "./optimizer.ts";
+
+/** Everything that changes while a model is trained: what a checkpoint holds. */
+export interface TrainingState {
+  readonly model: Model;
+  readonly optimizer: Optimizer;
+  readonly sources: readonly SignalSource[];
+  /** Optimizer steps done. */
+  step: number;
+  /** Dataset rows trained, counted again in every epoch. */
+  samplesSeen: number;
+  /** Tokens with a weight other than 0, counted again in every epoch. */
+  trainedTokens: number;
+  /** What happened so far to each token of the dataset, in the order of `tokens.ids`. */
+  readonly fates: Uint8Array;
+}
+
+/** Values of `TrainingState.fates`: the token was never in a step, always dropped, or kept at least once. */
+export const fate = { unseen: 0, dropped: 1, kept: 2 } as const;
+
+/** The state before the first step. Dispose of its optimizer after use; model and sources stay the caller's. */
+export function newTrainingState(
+  model: Model,
+  tokens: TokenizedDataset,
+  { optimizer, sources = [] }: { optimizer?: AdamWOptions; sources?: readonly SignalSource[] } = {},
+): TrainingState {
+  return {
+    model,
+    optimizer: adamW(model.parameters, optimizer),
+    sources,
+    step: 0,
+    samplesSeen: 0,
+    trainedTokens: 0,
+    fates: new Uint8Array(tokens.ids.length),
+  };
+}

@@ -1,0 +1,170 @@
+import type { TokenRule } from "../contract/index.ts";
+import { makeBatch, rowsOfStep, splitMicroBatches, type TokenizedDataset } from "../data/index.ts";
+import { UserError } from "../errors.ts";
+import { gradientStore } from "../model/index.ts";
+import { hashUniform } from "../random.ts";
+import type { Schedule } from "./schedule.ts";
+import { planSignals } from "./signals.ts";
+import { fate, type TrainingState } from "./state.ts";
+import { accumulateStep, type StepOutcome } from "./step.ts";
+
+export interface TrainOptions {
+  tokens: TokenizedDataset;
+  rule: TokenRule;
+  /** The run's last optimizer step; the generator ends after it. */
+  steps: number;
+  /** Rows of one optimizer step. */
+  batchSize: number;
+  /** Rows computed at once; smaller needs less memory and changes nothing else. Default: `batchSize`. */
+  microBatchSize?: number;
+  schedule: Schedule;
+  /** Largest global norm of the gradient; 0 never clips. Default 1. */
+  clipNorm?: number;
+  seed: number;
+  /** A new seeded order of the rows in each epoch. Default true. */
+  shuffle?: boolean;
+  /** For rules that read attention on the prompt; counted from the end where negative. Default -1. */
+  promptAttentionLayer?: number;
+}
+
+/** One optimizer step in numbers that a rerun reproduces; the rule's own metrics are among them. */
+export interface StepRecord {
+  /** From 1. */
+  step: number;
+  /** Passes over the dataset so far, in fractions. */
+  epoch: number;
+  /** What was optimised, in nats. */
+  loss: number;
+  /** Mean over all response tokens of the step, whatever their weight. */
+  lossAllTokens: number;
+  /** Share of the step's response tokens whose weight is not 0. */
+  keptShare: number;
+  /** Of the response tokens seen so far, the share that never had a weight. */
+  neverKeptShare: number;
+  weightSum: number;
+  /** Of the gradient before clipping. */
+  gradNorm: number;
+  learningRate: number;
+  /** Tokens of the step, prompts included. */
+  tokens: number;
+  responseTokens: number;
+  keptTokens: number;
+  /** Kept tokens of the run so far. */
+  trainedTokens: number;
+  /** Rows of the run so far. */
+  samplesSeen: number;
+  [metric: string]: number;
+}
+
+/**
+ * Trains the state's model and yields a record after every optimizer step; stop by leaving the loop, go on by calling
+ * it again with the same state. A step is a pure function of state and options: what it draws depends on the seed and
+ * the row, so a run continued from a checkpoint does what an uninterrupted one does.
+ *
+ * A step in which no token has a weight leaves the model as it is.
+ *
+ * @throws UserError for unusable weights, a signal without a source, a loss or gradient that is not finite
+ */
+export async function* train(state: TrainingState, options: TrainOptions): AsyncGenerator<StepRecord, void, undefined> {
+  const { rule, tokens, seed, steps } = options;
+  const plan = planSignals(rule, state.sources, options.promptAttentionLayer);
+  const gradients = gradientStore();
+  try {
+    while (state.step < steps) {
+      const rows = rowsOfStep(tokens, options, state.step);
+      const micro = splitMicroBatches(tokens, rows, options.microBatchSize ?? options.batchSize);
+      const batches = micro.map((indices) => makeBatch(tokens, indices));
+      const context = {
+        step: state.step,
+        samplesSeen: state.samplesSeen,
+        uniform: (rowId: number, token: number) => hashUniform(seed, rowId, token),
+      };
+      const outcome = await accumulateStep({ model: state.model, rule, plan, batches, context, gradients });
+      const learningRate = options.schedule(state.step);
+      const gradNorm = await update(state, gradients, outcome, learningRate, options.clipNorm ?? 1);
+      gradients.clear();
+      state.step++;
+      state.samplesSeen += rows.length;
+      state.trainedTokens += outcome.kept;
+      for (const source of state.sources) await source.afterUpdate?.(state.step);
+      const noise = recordFates(state, tokens, micro, batches, outcome.weights);
+      yield {
+        step: state.step,
+        epoch: state.samplesSeen / tokens.length,
+        loss: outcome.loss,
+        lossAllTokens: outcome.lossAllTokens,
+        keptShare: outcome.eligible > 0 ? outcome.kept / outcome.eligible : 0,
+        neverKeptShare: neverKeptShare(state.fates),
+        weightSum: outcome.weightSum,
+        gradNorm,
+        learningRate,
+        tokens: batches.reduce((sum, { lengths }) => sum + lengths.reduce((a, b) => a + b, 0), 0),
+        responseTokens: outcome.eligible,
+        keptTokens: outcome.kept,
+        trainedTokens: state.trainedTokens,
+        samplesSeen: state.samplesSeen,
+        ...outcome.metrics,
+        ...noise,
+      };
+    }
+  } finally {
+    gradients.clear();
+  }
+}
+
+/** Clips and updates; returns the gradient's norm before clipping. */
+async function update(
+  state: TrainingState,
+  gradients: ReturnType<typeof gradientStore>,
+  { mass, empty }: StepOutcome,
+  learningRate: number,
+  clipNorm: number,
+): Promise<number> {
+  if (empty) return 0;
+  const gradNorm = (await gradients.globalNorm()) / Math.abs(mass);
+  if (!Number.isFinite(gradNorm))
+    throw new UserError(`The gradient of step ${state.step + 1} is ${gradNorm}.`, {
+      fix: "Lower training.learningRate, or clip with a smaller training.clipNorm.",
+    });
+  const clip = clipNorm > 0 && gradNorm > clipNorm ? clipNorm / gradNorm : 1;
+  state.optimizer.update(gradients, { learningRate, gradientScale: clip / mass });
+  return gradNorm;
+}
+
+/** Notes what happened to the step's tokens; counts those dropped and labelled as noise, where there are labels. */
+function recordFates(
+  state: TrainingState,
+  tokens: TokenizedDataset,
+  micro: readonly number[][],
+  batches: readonly ReturnType<typeof makeBatch>[],
+  weights: readonly Float32Array[],
+): Record<string, number> {
+  let [noiseTokens, noiseDropped] = [0, 0];
+  batches.forEach(({ width, response, columns }, m) => {
+    const labels = columns["noise"];
+    micro[m]!.forEach((index, row) => {
+      for (let t = 0; t < tokens.lengthOf(index); t++) {
+        const i = row * width + t;
+        if (!response[i]) continue;
+        const kept = weights[m]![i] !== 0;
+        const place = tokens.offsets[index]! + t;
+        if (kept) state.fates[place] = fate.kept;
+        else if (state.fates[place] === fate.unseen) state.fates[place] = fate.dropped;
+        if (!labels?.[i]) continue;
+        noiseTokens++;
+        if (!kept) noiseDropped++;
+      }
+    });
+  });
+  return tokens.columns["noise"] === undefined ? {} : { noiseTokens, noiseDropped };
+}
+
+function neverKeptShare(fates: Uint8Array): number {
+  let [seen, dropped] = [0, 0];
+  for (const value of fates) {
+    if (value === fate.unseen) continue;
+    seen++;
+    if (value === fate.dropped) dropped++;
+  }
+  return seen > 0 ? dropped / seen : 0;
+}
