@@ -15,9 +15,10 @@ interface Interpreter {
 const Environment = LibraryEnvironment as new () => Environment;
 const Interpreter = LibraryInterpreter as new (environment: Environment) => Interpreter;
 
-const mostSteps = 3_000_000;
+const mostSteps = 2_000_000;
 const largestValue = 8_000_000; // characters and items
 const largestRange = 100_000;
+const loopItemCost = 4;
 const widestIndent = 64;
 
 /** Why a template was stopped. */
@@ -64,8 +65,8 @@ export class BoundedInterpreter extends Interpreter {
     if (value === undefined) return;
     if (value.type === "UndefinedValue") return this.spend(20);
     if (typeof value.value === "string") this.spend(value.value.length / 32);
-    else if (Array.isArray(value.value)) this.spend(value.value.length / (isLooped ? 1 : 8));
-    else if (value.value instanceof Map) this.spend(value.value.size / (isLooped ? 1 : 8));
+    else if (Array.isArray(value.value)) this.spend(value.value.length * (isLooped ? loopItemCost : 1 / 8));
+    else if (value.value instanceof Map) this.spend(value.value.size * (isLooped ? loopItemCost : 1 / 8));
     else return;
     if (this.sizeOf(value, 0) > largestValue) throw new TemplateTooCostly("a value in it grows too large");
   }

@@ -20,7 +20,15 @@ const singleDigits: SplittingRule = { patterns: ["\\p{N}"], gpt2: true, wholeWor
 const qwen2: SplittingRule = { patterns: [cl100k("\\p{N}")], gpt2: false, wholeWords: false };
 const llama3: SplittingRule = { patterns: [cl100k("\\p{N}{1,3}")], gpt2: false, wholeWords: true };
 
+const gpt2Pattern = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)";
+const unnamed: SplittingRule = {
+  patterns: ["[\\p{P}\\$\\+<=>\\^~\\|]+", gpt2Pattern, "\\p{N}+", "[0-9][0-9][0-9]"],
+  gpt2: false,
+  wholeWords: false,
+};
+
 export const splittingRules: ReadonlyMap<string, SplittingRule> = new Map([
+  ["default", unnamed] as const,
   ...["gpt-2", "gpt2", "phi-2", "mpt", "olmo", "jais"].map((name) => [name, gpt2] as const),
   ...["smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b"].map(
     (name) => [name, singleDigits] as const,

@@ -2,12 +2,21 @@ import { UserError } from "../errors.ts";
 
 /** What of a `tokenizer.json` is looked at here; the rest goes to the library as it is. */
 export interface TokenizerJson {
-  added_tokens: { id: number; content: string; special?: boolean }[];
+  added_tokens: AddedToken[];
   normalizer: unknown;
   pre_tokenizer: unknown;
   post_processor: unknown;
   decoder: unknown;
   model: { vocab: Record<string, number> | [string, number][]; unk_token?: string | null };
+}
+
+export interface AddedToken {
+  id: number;
+  content: string;
+  special?: boolean;
+  normalized?: boolean;
+  lstrip?: boolean;
+  rstrip?: boolean;
 }
 
 const largestId = 2 ** 24;

@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 import { Tokenizer as Library } from "@huggingface/tokenizers";
 import { UserError } from "../errors.ts";
+import { createEncoder } from "./encoder.ts";
+import { libraryForm, tokenText } from "./library-form.ts";
 import { checkTokenizerJson, type TokenizerJson } from "./tokenizer-json.ts";
 
 /** Turns text into token ids and back. A plain object: copy it with changes to override a part. */
@@ -52,6 +54,7 @@ export function createTokenizer(
   const bosToken = tokenText(config.bos_token);
   const eosToken = tokenText(config.eos_token);
   const library = openLibrary(description, config, where);
+  const encode = createEncoder(library, description);
   const special = new Map(description.added_tokens.filter((t) => t.special === true).map((t) => [t.id, t.content]));
   const size = vocabularySize(description);
   const eosId = eosToken === undefined ? undefined : library.token_to_id(eosToken);
@@ -66,9 +69,9 @@ export function createTokenizer(
   };
   return {
     encode: (text, { addSpecialTokens = false } = {}) => {
-      const { ids } = library.encode(text, { add_special_tokens: addSpecialTokens });
-      if (ids.includes(undefined as unknown as number)) throw unknownText(text, where);
-      return ids;
+      const ids = addSpecialTokens ? (library.encode(text).ids as (number | undefined)[]) : encode(text);
+      if (ids.includes(undefined)) throw unknownText(text, where);
+      return ids as number[];
     },
     decode,
     piece(id) {
@@ -90,8 +93,9 @@ export function createTokenizer(
 }
 
 function openLibrary(json: TokenizerJson, config: Readonly<Record<string, unknown>>, where: string): Library {
+  const form = libraryForm(json, config, where);
   try {
-    return new Library(json, {
+    const library = new Library(form, {
       ...config,
       unk_token: json.model.unk_token ?? tokenText(config.unk_token),
       bos_token: tokenText(config.bos_token),
@@ -99,17 +103,17 @@ function openLibrary(json: TokenizerJson, config: Readonly<Record<string, unknow
       additional_special_tokens: [],
       clean_up_tokenization_spaces: config.clean_up_tokenization_spaces === true,
     });
+    library.decode(
+      library
+        .encode("a 1.")
+        .ids.filter((id) => id !== undefined)
+        .concat(0),
+    );
+    return library;
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new UserError(`the tokenizer cannot be used: ${reason}`, { where, cause });
   }
-}
-
-/** A special token in a configuration is its text, or an object with its text. */
-function tokenText(value: unknown): string | undefined {
-  if (typeof value === "string") return value;
-  if (typeof value !== "object" || value === null || !("content" in value)) return undefined;
-  return typeof value.content === "string" ? value.content : undefined;
 }
 
 function vocabularySize({ model, added_tokens }: TokenizerJson): number {
