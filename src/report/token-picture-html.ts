@@ -1,0 +1,70 @@
+import { hex, rampStep, ramps, rampSteps } from "./colors.ts";
+import { formatNumber, formatShare } from "./format.ts";
+import { type Html, html } from "./html.ts";
+import type { PicturedToken, TokenPicture } from "./token-picture.ts";
+
+/** A picture as HTML: a heading line and the tokens. Needs `tokenPictureStyle`. */
+export function tokenPictureHtml(picture: TokenPicture): Html {
+  const { rowId, response, kept, noise, before, after } = picture;
+  const grade = noise && noise.tokens > 0 ? `; ${noise.dropped} of ${noise.tokens} noise tokens dropped` : "";
+  const share = response > 0 ? ` (${formatShare(kept / response)})` : "";
+  return html`<figure class="row">
+<figcaption>Row ${formatNumber(rowId)}: ${kept} of ${response} response tokens kept${share}${grade}</figcaption>
+<div class="tokens">${leftOut(before, "before")}${picture.tokens.map(tokenHtml)}${leftOut(after, "after")}</div>
+</figure>
+`;
+}
+
+/** What the marks mean, drawn with the marks themselves. */
+export function tokenLegendHtml(scoreName: string, has: { scores: boolean; noise: boolean }): Html {
+  const sample = (state: PicturedToken["state"], text: string, place?: number, noise = false) =>
+    tokenHtml({ parts: [{ text, sign: false }], state, place, noise, endsLine: false, title: "" });
+  const ramp = Array.from({ length: rampSteps }, (_, step) => html`<i class="s${step}"></i>`);
+  return html`<div class="legend tokens">
+${sample("prompt", "prompt")}${sample("kept", "kept", has.scores ? 0.85 : undefined)}${sample("dropped", "dropped", has.scores ? 0.15 : undefined)}
+${has.noise ? sample("kept", "labelled noise", has.scores ? 0.5 : undefined, true) : undefined}
+${has.scores ? html`<span class="scale">${scoreName}: low ${ramp} high</span>` : undefined}
+</div>`;
+}
+
+function tokenHtml({ parts, state, place, noise, endsLine, title }: PicturedToken): Html {
+  const text = parts.map((part) => (part.sign ? html`<i>${part.text}</i>` : html`${part.text}`));
+  const shade = state === "prompt" ? "p" : place === undefined ? "s" : `s s${rampStep(place)}`;
+  const inner = state === "dropped" ? html`<s>${text}</s>` : text;
+  const marked = noise ? html`<u>${inner}</u>` : inner;
+  const label = title === "" ? html`` : html` title="${title}"`;
+  const state_ = state === "dropped" ? " d" : "";
+  return html`<span class="${shade}${state_}"${label}>${marked}</span>${endsLine ? html`<b></b>` : undefined}`;
+}
+
+function leftOut(tokens: number, where: string): Html | undefined {
+  return tokens > 0 ? html`<em>… ${formatNumber(tokens)} tokens ${where}</em>` : undefined;
+}
+
+const shades = (mode: "light" | "dark") =>
+  ramps[mode].shades.map((color, step) => `.tokens .s${step}{background:${hex(color)}}`).join("\n");
+
+/** The style sheet of token pictures, for light and dark pages. */
+export const tokenPictureStyle = `
+.tokens{display:flex;flex-wrap:wrap;gap:2px 1px;font:13px/1.45 ui-monospace,"SF Mono",Menlo,Consolas,"Liberation Mono",monospace;overflow:clip;overflow-clip-margin:3px}
+.tokens span{padding:0 3px;border-radius:2px;max-width:100%;overflow-wrap:anywhere;white-space:pre-wrap;unicode-bidi:isolate}
+.tokens .p{color:var(--quiet)}
+.tokens .s{color:${hex(ramps.light.text)};background:#eef0f2;box-shadow:inset 0 -2px 0 ${hex(ramps.light.text)}}
+.tokens .d{box-shadow:none}
+.tokens s{text-decoration:line-through 1.5px}
+.tokens u{text-decoration:underline wavy #b3261e 1px;text-underline-offset:3px;text-decoration-skip-ink:none}
+.tokens i{font-style:normal;opacity:.72}
+.tokens b{flex-basis:100%;height:0}
+.tokens em{color:var(--quiet)}
+.legend{align-items:center;gap:2px 6px}
+.legend .scale{padding:0;white-space:nowrap;display:inline-flex;align-items:center;color:var(--quiet);font-family:var(--sans)}
+.legend .scale i{width:14px;height:14px;opacity:1}
+.legend .scale i:first-of-type{margin-left:5px}.legend .scale i:last-of-type{margin-right:5px}
+${shades("light")}
+@media (prefers-color-scheme:dark){
+.tokens .s{color:${hex(ramps.dark.text)};background:#2b2f36;box-shadow:inset 0 -2px 0 ${hex(ramps.dark.text)}}
+.tokens .d{box-shadow:none}
+.tokens u{text-decoration-color:#ff9a8f}
+${shades("dark")}
+}
+`;
