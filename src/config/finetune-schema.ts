@@ -32,16 +32,24 @@ const data = group(
   {
     train: files("Rows to train on: Arrow, JSON Lines, or a Hugging Face save_to_disk folder; one or a list."),
     validation: Type.Optional(files("Held-out rows, for the evaluation.")),
-    format: choice(["auto", "messages", "promptResponse", "questionAnswer"], {
+    format: choice(["auto", "messages", "prompt-response", "question-answer", "instruction", "tokens", "text"], {
       default: "auto",
       description: "What a row holds; auto tells by its columns.",
     }),
     fields: group(
       {
         messages: column("Column of the chat's messages."),
-        prompt: column("Column of the prompt or question."),
-        response: column("Column of the response to train on."),
-        answer: column("Column of the reference answer that exact match compares with."),
+        prompt: column("Column of the prompt, joined with the response as plain text."),
+        response: column("Column of the response to a prompt."),
+        question: column("Column of the question, put through the chat template."),
+        answer: column("Column of the answer to a question; beside a prompt, the reference for exact match."),
+        instruction: column("Column of the instruction."),
+        input: column("Column of what the instruction is about."),
+        output: column("Column of the output that the instruction asks for."),
+        text: column("Column of plain text, all of which is trained."),
+        ids: column("Column of token ids, for rows that are tokenized already."),
+        labels: column("Column of labels, -100 where a token is not trained."),
+        responseMask: column("Column of marks, 1 where a token is trained."),
       },
       { default: {}, description: "Columns that have other names than usual." },
     ),
@@ -54,11 +62,13 @@ const data = group(
     }),
     shuffle: onOff("A new seeded order of the rows in each epoch; false keeps the file's order.", true),
     cache: Type.Optional(outputPath("Folder for tokenized data. Default: the user's cache folder.")),
-    tokenColumns: Type.Array(Type.String({ minLength: 1 }), {
-      default: [],
-      uniqueItems: true,
-      description: "Per-token columns of the data to carry along, for rules that read them.",
-    }),
+    tokenColumns: Type.Optional(
+      Type.Array(Type.String({ minLength: 1 }), {
+        uniqueItems: true,
+        description:
+          "Per-token columns of the data to carry along. Default: every list of numbers that fits the tokens.",
+      }),
+    ),
     limit: Type.Optional(count("Train on the first so many rows only.")),
     validationLimit: Type.Optional(count("Evaluate on the first so many rows only.")),
   },

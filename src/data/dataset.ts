@@ -16,6 +16,8 @@ export interface DatasetOptions {
   tokenColumns?: readonly string[];
   /** Rows without prompt or response: skip and count them (default), or stop at the first. */
   invalid?: "skip" | "error";
+  /** Only the first so many rows. */
+  limit?: number;
 }
 
 /** A row that can be trained. */
@@ -74,7 +76,8 @@ export function openDataset(path: string | readonly string[], options: DatasetOp
 function datasetOf(tables: readonly Table[], name: string, options: DatasetOptions): Dataset {
   const { format: wanted = "auto", fields: renamed = {}, tokenColumns, invalid = "skip" } = options;
   const joined = joinTables(tables, name);
-  const { length, columns, where } = joined;
+  const { columns, where } = joined;
+  const length = Math.min(joined.length, options.limit ?? Infinity);
   const format = chooseFormat(wanted, columns, renamed, name);
   const used = Object.values(format.fields);
   const lists = tokenColumns ?? columns.filter((column) => !used.includes(column) && !NOT_PER_TOKEN.has(column));
@@ -106,7 +109,7 @@ function datasetOf(tables: readonly Table[], name: string, options: DatasetOptio
     files: tables.map((table) => table.path),
     tokenColumns,
     get fingerprint() {
-      fingerprint ??= fingerprintOf(tables, [format.name, format.fields, tokenColumns ?? "auto", invalid]);
+      fingerprint ??= fingerprintOf(tables, [format.name, format.fields, tokenColumns ?? "auto", invalid, length]);
       return fingerprint;
     },
     row,

@@ -5,6 +5,8 @@ import type { Row } from "./dataset.ts";
 export interface RowTokenOptions {
   /** Longer rows are cut to this many tokens; a row whose whole response is cut away is skipped. Default: no limit. */
   maxTokens?: number | undefined;
+  /** What happens to a longer row: it loses its end (default), or is skipped. */
+  truncate?: "end" | "skip";
   /** A Jinja chat template to use instead of the tokenizer's own. */
   template?: string;
   /** Between question and answer where there is no chat template. Default: a newline. */
@@ -18,6 +20,17 @@ export interface RowTokenOptions {
  * @param where file and row, for messages
  */
 export function tokensOfRow(
+  row: Row,
+  tokenizer: Tokenizer,
+  options: RowTokenOptions,
+  where: () => string,
+): TokenizedRow | { skipped: string } {
+  const tokens = cutRow(row, tokenizer, options, where);
+  const whole = "skipped" in tokens || !tokens.truncated || options.truncate !== "skip";
+  return whole ? tokens : { skipped: "longer than maxTokens" };
+}
+
+function cutRow(
   row: Row,
   tokenizer: Tokenizer,
   { maxTokens, template, separator = "\n" }: RowTokenOptions,

@@ -42,9 +42,9 @@ export async function tokenizeDataset(
 }
 
 function fingerprintOf(dataset: Dataset, tokenizer: Tokenizer, options: TokenizeOptions): string {
-  const { maxTokens, template, separator } = options;
+  const { maxTokens, truncate, template, separator } = options;
   const parts = [TOKENS_VERSION, dataset.fingerprint, tokenizer.fingerprint, tokenizer.chatTemplate];
-  const text = JSON.stringify([...parts, maxTokens, template, separator].map((part) => part ?? null));
+  const text = JSON.stringify([...parts, maxTokens, truncate, template, separator].map((part) => part ?? null));
   return createHash("sha256").update(text).digest("hex");
 }
 
