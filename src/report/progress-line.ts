@@ -49,7 +49,8 @@ export function progressBar(share: number, width: number): string {
 export function fieldText(name: string, value: number | string): string {
   const share = /^kept$|share$/i.test(name);
   const text = typeof value === "string" ? value : share ? formatShare(value) : formatNumber(value, 4);
-  if (name.includes("/")) return `${typeof value === "number" && value >= 100 ? formatNumber(Math.round(value)) : text} ${name}`;
+  if (name.includes("/"))
+    return `${typeof value === "number" && value >= 100 ? formatNumber(Math.round(value)) : text} ${name}`;
   return `${name} ${text}`;
 }
 

@@ -9,10 +9,9 @@ export function tokenPictureHtml(picture: TokenPicture): Html {
   const grade = noise && noise.tokens > 0 ? `; ${noise.dropped} of ${noise.tokens} noise tokens dropped` : "";
   const share = response > 0 ? ` (${formatShare(kept / response)})` : "";
   return html`<figure class="row">
-<figcaption>Row ${formatNumber(rowId)}: ${kept} of ${response} response tokens kept${share}${grade}</figcaption>
-<div class="tokens">${leftOut(before, "before")}${picture.tokens.map(tokenHtml)}${leftOut(after, "after")}</div>
-</figure>
-`;
+    <figcaption>Row ${formatNumber(rowId)}: ${kept} of ${response} response tokens kept${share}${grade}</figcaption>
+    <div class="tokens">${leftOut(before, "before")}${picture.tokens.map(tokenHtml)}${leftOut(after, "after")}</div>
+  </figure> `;
 }
 
 /** What the marks mean, drawn with the marks themselves. */
@@ -21,10 +20,10 @@ export function tokenLegendHtml(scoreName: string, has: { scores: boolean; noise
     tokenHtml({ parts: [{ text, sign: false }], state, place, noise, endsLine: false, title: "" });
   const ramp = Array.from({ length: rampSteps }, (_, step) => html`<i class="s${step}"></i>`);
   return html`<div class="legend tokens">
-${sample("prompt", "prompt")}${sample("kept", "kept", has.scores ? 0.85 : undefined)}${sample("dropped", "dropped", has.scores ? 0.15 : undefined)}
-${has.noise ? sample("kept", "labelled noise", has.scores ? 0.5 : undefined, true) : undefined}
-${has.scores ? html`<span class="scale">${scoreName}: low ${ramp} high</span>` : undefined}
-</div>`;
+    ${sample("prompt", "prompt")}${sample("kept", "kept", has.scores ? 0.85 : undefined)}${sample("dropped", "dropped", has.scores ? 0.15 : undefined)}
+    ${has.noise ? sample("kept", "labelled noise", has.scores ? 0.5 : undefined, true) : undefined}
+    ${has.scores ? html`<span class="scale">${scoreName}: low ${ramp} high</span>` : undefined}
+  </div>`;
 }
 
 function tokenHtml({ parts, state, place, noise, endsLine, title }: PicturedToken): Html {
@@ -34,7 +33,7 @@ function tokenHtml({ parts, state, place, noise, endsLine, title }: PicturedToke
   const marked = noise ? html`<u>${inner}</u>` : inner;
   const label = title === "" ? html`` : html` title="${title}"`;
   const state_ = state === "dropped" ? " d" : "";
-  return html`<span class="${shade}${state_}"${label}>${marked}</span>${endsLine ? html`<b></b>` : undefined}`;
+  return html`<span class="${shade}${state_}" ${label}>${marked}</span>${endsLine ? html`<b></b>` : undefined}`;
 }
 
 function leftOut(tokens: number, where: string): Html | undefined {

@@ -49,8 +49,12 @@ export interface TokenPicture {
  * others; without scores they go by the weights where these differ among kept tokens.
  *
  * @param mostTokens shown, from at most `mostPrompt` tokens before the first response token on
+ * @param longestPiece characters shown of a token
  */
-export function tokenPicture(row: ScoredRow, { mostTokens = 600, mostPrompt = 150 } = {}): TokenPicture {
+export function tokenPicture(
+  row: ScoredRow,
+  { mostTokens = 600, mostPrompt = 150, longestPiece = 200 } = {},
+): TokenPicture {
   const { pieces, response, weights, noise } = row;
   const inResponse = pieces.map((_, t) => Boolean(response[t]));
   const values = shadedBy(row, inResponse);
@@ -63,7 +67,7 @@ export function tokenPicture(row: ScoredRow, { mostTokens = 600, mostPrompt = 15
     const isNoise = Boolean(inResponse[t] && noise?.[t]);
     const rank = places[t] === undefined ? undefined : scored - Math.round(places[t] * (scored - 1));
     return {
-      parts: visibleText(piece),
+      parts: visibleText(piece, longestPiece),
       state,
       place: places[t],
       noise: isNoise,
@@ -79,7 +83,10 @@ export function tokenPicture(row: ScoredRow, { mostTokens = 600, mostPrompt = 15
     tokens,
     response: count(() => true),
     kept: count((t) => Boolean(weights[t])),
-    noise: noise && { tokens: count((t) => Boolean(noise[t])), dropped: count((t) => Boolean(noise[t]) && !weights[t]) },
+    noise: noise && {
+      tokens: count((t) => Boolean(noise[t])),
+      dropped: count((t) => Boolean(noise[t]) && !weights[t]),
+    },
     before: first,
     after: pieces.length - first - tokens.length,
   };
@@ -112,7 +119,8 @@ function titleOf(
   t: number,
   about: { state: string; isNoise: boolean; rank: number | undefined; scored: number },
 ): string {
-  const number = (value: number | null | undefined) => (Number.isFinite(value) ? String(Number(value!.toPrecision(4))) : "none");
+  const number = (value: number | null | undefined) =>
+    Number.isFinite(value) ? String(Number(value!.toPrecision(4))) : "none";
   const rank = about.rank === undefined ? "" : ` (rank ${about.rank} of ${about.scored})`;
   return [
     `token ${t}, ${about.state}`,

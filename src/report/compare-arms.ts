@@ -1,0 +1,77 @@
+import { type PairedComparison, pairedBootstrap } from "../evaluation/index.ts";
+import type { ArmRun, Evaluation, NoiseCounts } from "./read-run.ts";
+
+/** What an arm's held-out rows say before and after training. */
+export interface ArmResult {
+  readonly arm: ArmRun;
+  /** The evaluation before the first step; undefined if there was none. */
+  readonly before: Evaluation | undefined;
+  /** The last evaluation after a step; undefined if there was none. */
+  readonly after: Evaluation | undefined;
+}
+
+export function resultOf(arm: ArmRun): ArmResult {
+  return {
+    arm,
+    before: arm.evaluations.find(({ step }) => step === 0),
+    after: arm.evaluations.findLast(({ step }) => step > 0),
+  };
+}
+
+/** The main arm minus another on held-out rows that both evaluated at the same step. */
+export interface ArmDifference {
+  readonly step: number;
+  readonly rows: number;
+  /** Of the rows' mean losses, in nats. */
+  readonly loss: PairedComparison | undefined;
+  /** Of exact match, as a share of rows. */
+  readonly exactMatch: PairedComparison | undefined;
+}
+
+/** At the last step after the first that both arms evaluated; undefined if there is none with rows in common. */
+export function differenceOf(main: ArmRun, other: ArmRun): ArmDifference | undefined {
+  const theirs = new Map(other.evaluations.map((evaluation) => [evaluation.step, evaluation]));
+  const ours = main.evaluations.findLast(({ step }) => step > 0 && theirs.has(step));
+  if (ours === undefined) return undefined;
+  const other_ = theirs.get(ours.step)!;
+  const loss = paired(ours, other_, "rowLosses");
+  const exactMatch = paired(ours, other_, "rowCorrect");
+  const rows = Math.max(loss?.rows ?? 0, exactMatch?.rows ?? 0);
+  return rows === 0 ? undefined : { step: ours.step, rows, loss: loss?.result, exactMatch: exactMatch?.result };
+}
+
+/** Rows are matched by their number in the data; those without a number in either arm are left out. */
+function paired(ours: Evaluation, theirs: Evaluation, key: "rowLosses" | "rowCorrect") {
+  const other = new Map(theirs.rowIds.map((id, i) => [id, theirs[key][i]]));
+  const pairs = ours.rowIds
+    .map((id, i) => [ours[key][i], other.get(id)] as const)
+    .filter((pair): pair is readonly [number, number] => pair.every(Number.isFinite));
+  if (pairs.length === 0) return undefined;
+  // Enough for two stable digits of an interval, within a second or so for any number of rows.
+  const resamples = Math.min(10_000, Math.max(1000, Math.floor(4e6 / pairs.length)));
+  const [a, b] = [pairs.map(([x]) => x), pairs.map(([, y]) => y)];
+  return { rows: pairs.length, result: pairedBootstrap(a, b, { resamples }) };
+}
+
+/** Precision and recall of what was dropped against labelled noise, with what dropping as many at random expects. */
+export interface NoiseResult extends NoiseCounts {
+  /** Share of the dropped that is noise; NaN if nothing was dropped. */
+  readonly precision: number;
+  /** The share of noise among all response tokens. */
+  readonly expectedPrecision: number;
+  /** Share of the noise that was dropped. */
+  readonly recall: number;
+  /** The share dropped of all response tokens. */
+  readonly expectedRecall: number;
+}
+
+export function noiseResult(counts: NoiseCounts): NoiseResult {
+  const { tokens, dropped, noise, hits } = counts;
+  return {
+    ...counts,
+    precision: hits / dropped,
+    expectedPrecision: noise / tokens,
+    recall: hits / noise,
+    expectedRecall: dropped / tokens,
+  };
+}

@@ -1,0 +1,12 @@
+export { createProgress } from "./progress.ts";
+export type { Progress, ProgressOptions, ProgressStream } from "./progress.ts";
+export { formatDifference, formatDuration, formatFixed, formatNumber, formatShare } from "./format.ts";
+export { readRun } from "./read-run.ts";
+export type { ArmRun, Evaluation, NoiseCounts, Run, StepMetrics } from "./read-run.ts";
+export { renderReport, writeReport } from "./report.ts";
+export { colorLevel, takesColor } from "./colors.ts";
+export type { ColorLevel } from "./colors.ts";
+export { tokenPicture } from "./token-picture.ts";
+export type { PicturedToken, ScoredRow, TokenPicture } from "./token-picture.ts";
+export { tokenLegendHtml, tokenPictureHtml, tokenPictureStyle } from "./token-picture-html.ts";
+export { tokenLegendText, tokenPictureText } from "./token-picture-terminal.ts";

@@ -1,0 +1,207 @@
+import { readdirSync, statSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
+import { parseYaml } from "../config/yaml.ts";
+import { UserError } from "../errors.ts";
+import { isRunFolder } from "../training/run-folder.ts";
+import { isObject, type JsonObject, numberOf, numbersOf, runLines, runObject, runText, textOf } from "./run-files.ts";
+import type { ScoredRow } from "./token-picture.ts";
+
+/** One optimizer step's numbers by name; NaN where the log has none. */
+export interface StepMetrics {
+  readonly step: number;
+  readonly value: (name: string) => number;
+}
+
+/** One evaluation on the held-out rows. */
+export interface Evaluation {
+  readonly step: number;
+  readonly loss: number;
+  readonly perplexity: number;
+  readonly exactMatch: number;
+  /** One entry per held-out row; empty where the log has none. */
+  readonly rowIds: readonly number[];
+  readonly rowLosses: readonly number[];
+  readonly rowCorrect: readonly number[];
+}
+
+/** What a run dropped, against labelled noise. Counts of response tokens. */
+export interface NoiseCounts {
+  readonly tokens: number;
+  readonly dropped: number;
+  readonly noise: number;
+  readonly hits: number;
+}
+
+/** One arm's run folder as a report needs it. */
+export interface ArmRun {
+  readonly name: string;
+  readonly method: string;
+  readonly metrics: readonly StepMetrics[];
+  /** Ascending steps. */
+  readonly evaluations: readonly Evaluation[];
+  readonly noise: NoiseCounts | undefined;
+  readonly warnings: readonly string[];
+  readonly engine: string | undefined;
+  /** Seconds of all steps; NaN if nothing tells. */
+  readonly seconds: number;
+  /** Whether the run came to its end, so that it wrote its summary. */
+  readonly finished: boolean;
+}
+
+/** A run with the arms it is compared with. */
+export interface Run {
+  readonly path: string;
+  readonly main: ArmRun;
+  readonly arms: readonly ArmRun[];
+  /** Arms that the configuration names and that have no folder. */
+  readonly missingArms: readonly string[];
+  readonly config: JsonObject;
+  readonly configText: string | undefined;
+  /** When the last step ended; undefined if nothing tells. */
+  readonly time: Date | undefined;
+  readonly memoryMB: number;
+  readonly tokens: { readonly step: number; readonly rows: readonly ScoredRow[] } | undefined;
+}
+
+/**
+ * Reads a run folder and its arms' folders. Files that are missing, and numbers that are, stay empty.
+ * @throws UserError if the folder holds no run, or a file of it is broken; it names file and line
+ */
+export function readRun(folder: string): Run {
+  const path = resolve(folder);
+  if (!holdsRun(path))
+    throw new UserError("there is no run here: no metrics.jsonl", {
+      where: folder,
+      fix: "Name the folder that a training run wrote (its configuration's `output`).",
+    });
+  const configText = runText(path, "config.yaml");
+  const value = configText === undefined ? {} : parseYaml(configText, join(path, "config.yaml")).value;
+  const config: JsonObject = isObject(value) ? value : {};
+  const compare = (Array.isArray(config["compare"]) ? (config["compare"] as unknown[]) : []).filter(isObject);
+  const planned = compare.map((arm) => ({ name: textOf(arm["name"]) ?? "", method: methodOf(arm) }));
+  const found = readdirSync(path).filter((name) => holdsRun(join(path, name)));
+  const place = (name: string) => {
+    const index = planned.findIndex((arm) => arm.name === name);
+    return index < 0 ? planned.length : index;
+  };
+  found.sort((a, b) => place(a) - place(b) || (a < b ? -1 : 1));
+  const timing = runLines(path, "timing.jsonl");
+  return {
+    ...{ path, config, configText },
+    main: readArm(path, { method: methodOf(config) }),
+    arms: found.map((name) =>
+      readArm(join(path, name), { name, method: planned.find((arm) => arm.name === name)?.method }),
+    ),
+    missingArms: planned.map(({ name }) => name).filter((name) => !found.includes(name)),
+    time: dateOf(timing.at(-1)?.["time"]),
+    memoryMB: timing.reduce((most, line) => Math.max(most, numberOf(line["memoryMB"]) || 0), 0),
+    tokens: readTokens(path),
+  };
+}
+
+function holdsRun(path: string): boolean {
+  const isFile = (name: string) => statSync(join(path, name), { throwIfNoEntry: false })?.isFile() === true;
+  try {
+    return (
+      statSync(path, { throwIfNoEntry: false })?.isDirectory() === true &&
+      (isFile("metrics.jsonl") || isRunFolder(path))
+    );
+  } catch {
+    return false;
+  }
+}
+
+function methodOf(config: JsonObject): string | undefined {
+  const selection = config["selection"];
+  return isObject(selection) ? textOf(selection["method"]) : undefined;
+}
+
+function readArm(path: string, known: { name?: string; method: string | undefined }): ArmRun {
+  const summary = runObject(path, "summary.json");
+  const metrics = runLines(path, "metrics.jsonl").map((line) => ({
+    step: numberOf(line["step"]),
+    value: (name: string) => (Object.hasOwn(line, name) ? numberOf(line[name]) : NaN),
+  }));
+  const method = textOf(summary?.["method"]) ?? known.method ?? known.name ?? basename(path);
+  const timed = runLines(path, "timing.jsonl").map((line) => numberOf(line["seconds"]));
+  const seconds = numberOf(summary?.["seconds"]);
+  const warnings: unknown = summary?.["warnings"];
+  return {
+    // The folder's name rather than the file's word: it is the one a person sees.
+    name: known.name ?? textOf(summary?.["name"]) ?? method,
+    ...{ method, metrics },
+    evaluations: runLines(path, "evaluation.jsonl")
+      .map(readEvaluation)
+      .sort((a, b) => a.step - b.step),
+    noise: noiseOf(summary?.["noise"]) ?? noiseOfSteps(metrics),
+    warnings: Array.isArray(warnings) ? warnings.filter((text) => typeof text === "string") : [],
+    engine: textOf(summary?.["engine"]),
+    seconds: Number.isFinite(seconds) ? seconds : timed.length > 0 ? timed.reduce((sum, x) => sum + (x || 0), 0) : NaN,
+    finished: summary !== undefined,
+  };
+}
+
+function readEvaluation(line: JsonObject): Evaluation {
+  const loss = numberOf(line["loss"]);
+  const perplexity = numberOf(line["perplexity"]);
+  return {
+    step: numberOf(line["step"]),
+    loss,
+    perplexity: Number.isNaN(perplexity) ? Math.exp(loss) : perplexity,
+    exactMatch: numberOf(line["exactMatch"]),
+    rowIds: numbersOf(line["rowIds"]) ?? [],
+    rowLosses: numbersOf(line["rowLosses"]) ?? [],
+    rowCorrect: numbersOf(line["rowCorrect"]) ?? [],
+  };
+}
+
+function noiseOf(value: unknown): NoiseCounts | undefined {
+  if (!isObject(value)) return undefined;
+  const [tokens, dropped, noise, hits] = ["tokens", "dropped", "noise", "hits"].map((key) => numberOf(value[key]));
+  const counts = { tokens: tokens!, dropped: dropped!, noise: noise!, hits: hits! };
+  return Object.values(counts).every(Number.isFinite) && noise! > 0 ? counts : undefined;
+}
+
+/** The counts of a run that has not come to its summary. */
+function noiseOfSteps(metrics: readonly StepMetrics[]): NoiseCounts | undefined {
+  const labelled = metrics.filter(({ value }) => Number.isFinite(value("noiseTokens")));
+  const sum = (name: string) => labelled.reduce((total, { value }) => total + value(name), 0);
+  const tokens = sum("responseTokens");
+  return noiseOf({ tokens, dropped: tokens - sum("keptTokens"), noise: sum("noiseTokens"), hits: sum("noiseDropped") });
+}
+
+function readTokens(path: string): Run["tokens"] {
+  const file = runObject(path, "tokens.json");
+  if (file === undefined) return undefined;
+  const rows: unknown = file["rows"];
+  const read = (row: unknown, index: number): ScoredRow => {
+    const lists = isObject(row) ? rowLists(row) : undefined;
+    if (lists === undefined)
+      throw new UserError("pieces, response, weights and score must be lists of one length", {
+        where: `${join(path, "tokens.json")}, row ${index}`,
+        fix: "Delete the file to have the report made without token pictures.",
+      });
+    return lists;
+  };
+  return { step: numberOf(file["step"]), rows: (Array.isArray(rows) ? (rows as unknown[]) : []).map(read) };
+}
+
+function rowLists(row: JsonObject): ScoredRow | undefined {
+  const pieces: unknown = row["pieces"];
+  const [response, weights, score] = ["response", "weights", "score"].map((key) => numbersOf(row[key]));
+  const noise = numbersOf(row["noise"]);
+  if (!Array.isArray(pieces) || !pieces.every((piece) => typeof piece === "string")) return undefined;
+  if (![response, weights, score].every((list) => list?.length === pieces.length)) return undefined;
+  if (noise !== undefined && noise.length !== pieces.length) return undefined;
+  return {
+    ...{ rowId: numberOf(row["rowId"]), pieces, response: response!, weights: weights!, score: score! },
+    scoreName: textOf(row["scoreName"]) ?? "score",
+    ...(noise === undefined ? {} : { noise }),
+  };
+}
+
+function dateOf(value: unknown): Date | undefined {
+  if (typeof value !== "string" && typeof value !== "number") return undefined;
+  const date = new Date(value);
+  return Number.isNaN(date.getTime()) ? undefined : date;
+}

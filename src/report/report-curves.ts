@@ -1,0 +1,120 @@
+import { type Html, html } from "./html.ts";
+import { type Curve, curvesPlot, type PlotOptions } from "./plots.ts";
+import type { ArmRun, Run } from "./read-run.ts";
+import { seriesOf, smoothingWindow } from "./series.ts";
+
+function curvesOf(arms: readonly ArmRun[], y: string, x?: string): Curve[] {
+  return arms.map((arm, style) => ({ label: arm.name, style, points: seriesOf(arm.metrics, y, x) }));
+}
+
+function figure(curves: readonly Curve[], options: PlotOptions, caption: string): Html | undefined {
+  const plot = curvesPlot(curves, options);
+  return (
+    plot &&
+    html`<figure>
+      ${plot}
+      <figcaption>${caption}</figcaption>
+    </figure> `
+  );
+}
+
+function section(title: string, lead: string, figures: readonly (Html | undefined)[]): Html | undefined {
+  if (figures.every((drawn) => drawn === undefined)) return undefined;
+  return html`<section>
+    <h2>${title}</h2>
+    <p>${lead}</p>
+    <div class="figures">${figures}</div>
+  </section>`;
+}
+
+/** How losses went: in training against steps and trained tokens, and on held-out rows. */
+export function lossSection({ main, arms }: Run): Html | undefined {
+  const all = [main, ...arms];
+  const y = "nats per token";
+  const evaluations = all.map((arm, style) => ({
+    ...{ label: arm.name, style },
+    points: arm.evaluations.map(({ step, loss }) => ({ x: step, y: loss })).filter(({ y }) => Number.isFinite(y)),
+  }));
+  return section("Loss", `Lower is better. Heavy and solid is ${main.name}. ${smoothingSentence(main)}`, [
+    figure(
+      curvesOf(all, "lossAllTokens"),
+      { description: "Training loss over all response tokens against steps", x: "step", y },
+      "Training loss over all response tokens, kept or not, so that arms can be compared.",
+    ),
+    figure(
+      curvesOf(all, "lossAllTokens", "trainedTokens"),
+      { description: "Training loss against trained tokens", x: "trained tokens", y },
+      "The same against the tokens trained so far: an arm that keeps fewer is shorter.",
+    ),
+    figure(
+      curvesOf(all, "loss"),
+      { description: "The optimised loss against steps", x: "step", y },
+      "What each arm optimises: the weighted loss of what it keeps. Not comparable between arms.",
+    ),
+    figure(
+      evaluations,
+      { description: "Held-out loss against steps", x: "step", y, dots: true },
+      "Loss on held-out rows; step 0 is before training.",
+    ),
+  ]);
+}
+
+/** Which share of response tokens trains, and which never has. */
+export function sharesSection({ main, arms }: Run): Html | undefined {
+  const all = [main, ...arms];
+  const shared = { x: "step", y: "% of response tokens", share: true };
+  return section("Kept tokens", `How many response tokens train. ${smoothingSentence(main)}`, [
+    figure(
+      curvesOf(all, "keptShare"),
+      { description: "Share of response tokens kept in each step", ...shared },
+      "Kept in each step.",
+    ),
+    figure(
+      curvesOf(all, "neverKeptShare"),
+      { description: "Share of response tokens seen that were never kept", ...shared },
+      "Never kept so far, of the tokens seen: what the model has not been trained on at all.",
+    ),
+  ]);
+}
+
+/** How far REL spreads; undefined for rules without it. */
+export function relSection({ main }: Run): Html | undefined {
+  const low = seriesOf(main.metrics, "relMin");
+  const high = seriesOf(main.metrics, "relMax");
+  const range = seriesOf(main.metrics, "relRange");
+  const only = (label: string, points: Curve["points"]): Curve[] => [{ label, style: 0, points }];
+  return section(
+    "REL",
+    `Retrospective excess loss: the earlier state's loss minus the current one, per token. Its raw range within a response shows whether the ranking rests on more than rounding noise: near 0 the two states hardly differ yet. ${smoothingSentence(main)}`,
+    [
+      figure(
+        only("", range),
+        { description: "Mean range of REL within a response against steps", x: "step", y: "nats" },
+        "Range (greatest minus least) within a response, mean over the responses of a step.",
+      ),
+      figure(
+        [
+          { label: "greatest", style: 0, points: high },
+          { label: "least", style: 1, points: low },
+        ],
+        { description: "Least and greatest REL of each step", x: "step", y: "nats", band: { low, high } },
+        "Greatest and least REL of each step.",
+      ),
+      figure(
+        only(
+          "",
+          seriesOf(main.metrics, "attentionOnly").some(({ y }) => y > 0) ? seriesOf(main.metrics, "attentionOnly") : [],
+        ),
+        { description: "Share of rows ranked by attention alone", x: "step", y: "% of rows", share: true },
+        "Rows ranked by attention alone.",
+      ),
+    ],
+  );
+}
+
+function smoothingSentence({ metrics }: ArmRun): string {
+  const window = smoothingWindow(metrics.length);
+  return window > 1
+    ? `Curves are means over ${window} steps around each; the faint ones behind are the steps themselves.`
+    : "Curves show every step as it is.";
+}

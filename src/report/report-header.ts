@@ -1,0 +1,134 @@
+import { basename } from "node:path";
+import { resultOf } from "./compare-arms.ts";
+import { formatDuration, formatFixed, formatNumber, formatShare } from "./format.ts";
+import { type Html, html } from "./html.ts";
+import type { Run } from "./read-run.ts";
+import { isObject, type JsonObject } from "./run-files.ts";
+import { visibleString } from "./visible-text.ts";
+
+/** The run's name: its method and data. */
+export function titleOf({ main, config }: Run): string {
+  const data = namesOf(groupOf(config, "data")["train"]);
+  return data === undefined ? main.name : `${main.name} on ${data}`;
+}
+
+/** Title, the main finding in a sentence, and what was run. */
+export function headerOf(run: Run): Html {
+  const facts = factsOf(run).filter((fact): fact is [string, string] => fact[1] !== undefined);
+  return html`<header>
+    <h1>${titleOf(run)}</h1>
+    <p>${findingOf(run)}</p>
+    <dl class="facts">
+      ${facts.map(
+        ([name, value]) =>
+          html`<div>
+            <dt>${name}</dt>
+            <dd>${visibleSpaces(value)}</dd>
+          </div> `,
+      )}
+    </dl>
+  </header>`;
+}
+
+function findingOf({ main }: Run): string {
+  const { before, after } = resultOf(main);
+  const last = main.metrics.at(-1);
+  const sum = (name: string) => main.metrics.reduce((total, { value }) => total + (value(name) || 0), 0);
+  const share = sum("keptTokens") / sum("responseTokens");
+  const steps = last ? `${formatNumber(last.step)} ${last.step === 1 ? "step" : "steps"}` : "no step";
+  const trained = Number.isFinite(share) ? `, training on ${formatShare(share)} of the response tokens` : "";
+  if (!before || !after || !Number.isFinite(before.loss + after.loss)) return `${main.name} ran ${steps}${trained}.`;
+  const [a, b] = [formatFixed(before.loss, 3), formatFixed(after.loss, 3)];
+  const went = a === b ? `stayed at ${a}` : `${after.loss < before.loss ? "fell" : "rose"} from ${a} to ${b}`;
+  return `Held-out loss ${went} in ${formatNumber(after.step)} steps${trained}.`;
+}
+
+type Fact = [name: string, value: string | undefined];
+
+function factsOf({ main, config, time, memoryMB }: Run): Fact[] {
+  const [data, training, fresh] = ["data", "training", "fresh"].map((key) => groupOf(config, key));
+  const plain = (value: unknown) =>
+    typeof value === "number" || typeof value === "string" ? String(value) : undefined;
+  const freshModel =
+    fresh!["layers"] === undefined
+      ? undefined
+      : `fresh weights, ${plain(fresh!["layers"])} layers of ${plain(fresh!["width"])}`;
+  const options = Object.entries(groupOf(config, "selection"))
+    .filter(([key, value]) => key !== "method" && ["number", "string", "boolean"].includes(typeof value))
+    .map(([key, value]) => `${key} ${String(value)}`);
+  const steps = main.metrics.at(-1)?.step;
+  const trained = main.metrics.at(-1)?.value("trainedTokens");
+  const [batch, rate] = [plain(training!["batchSize"]), training!["learningRate"]];
+  return [
+    ["Method", [main.method, ...options.slice(0, 6)].join(", ")],
+    ["Model", namesOf(config["model"]) ?? freshModel],
+    ["Data", namesOf(data!["train"])],
+    ["Held-out data", namesOf(data!["validation"])],
+    ["Seed", plain(training!["seed"])],
+    [
+      "Steps",
+      steps === undefined ? undefined : `${formatNumber(steps)}${batch === undefined ? "" : `, batch of ${batch}`}`,
+    ],
+    [
+      "Learning rate",
+      typeof rate === "number"
+        ? `${rate}${training!["schedule"] ? `, ${plain(training!["schedule"])}` : ""}`
+        : undefined,
+    ],
+    ["Trained tokens", trained !== undefined && Number.isFinite(trained) ? formatNumber(trained) : undefined],
+    ["Engine", main.engine],
+    ["Time", Number.isFinite(main.seconds) ? formatDuration(main.seconds) : undefined],
+    ["Memory, at most", memoryMB > 0 ? `${formatNumber(Math.round(memoryMB))} MB` : undefined],
+    ["Ended", time && `${time.toISOString().slice(0, 16).replace("T", " ")} UTC`],
+  ];
+}
+
+/** The last parts of one path or several. */
+function namesOf(value: unknown): string | undefined {
+  const paths = (Array.isArray(value) ? (value as unknown[]) : [value]).filter((path) => typeof path === "string");
+  const names = paths.slice(0, 3).map((path) => basename(path));
+  return names.length === 0 ? undefined : names.join(", ") + (paths.length > 3 ? `, and ${paths.length - 3} more` : "");
+}
+
+function groupOf(config: JsonObject, key: string): JsonObject {
+  const group = config[key];
+  return isObject(group) ? group : {};
+}
+
+function visibleSpaces(text: string): string {
+  return text
+    .split(" ")
+    .map((word) => (word === "" ? "" : visibleString(word)))
+    .join(" ");
+}
+
+/** What a reader must know before the numbers: warnings, arms that are missing, runs that were cut off. */
+export function warningsOf(run: Run): Html | undefined {
+  const { main, arms, missingArms, config } = run;
+  const steps = groupOf(config, "training")["steps"];
+  const planned = typeof steps === "number" ? ` of ${formatNumber(steps)}` : "";
+  const sentences = [
+    ...[main, ...arms]
+      .filter(({ finished }) => !finished)
+      .map(
+        ({ name, metrics }) =>
+          `${name} has not come to its end; what is shown is as of step ${formatNumber(metrics.at(-1)?.step ?? 0)}${planned}.`,
+      ),
+    ...missingArms.map(
+      (name) => `${name}: the configuration names this arm, but it has no results here (not run yet?).`,
+    ),
+    ...main.warnings,
+    ...arms.flatMap((arm) =>
+      arm.warnings.filter((text) => !main.warnings.includes(text)).map((text) => `${arm.name}: ${text}`),
+    ),
+  ];
+  if (sentences.length === 0) return undefined;
+  const shown = sentences.slice(0, 30).map((text) => html`<li>${visibleSpaces(text.slice(0, 1000))}</li>`);
+  const more = sentences.length > 30 ? html`<li>… and ${sentences.length - 30} more</li>` : undefined;
+  return html`<aside class="warnings">
+    <h2>${sentences.length === 1 ? "A warning" : "Warnings"}</h2>
+    <ul>
+      ${shown}${more}
+    </ul>
+  </aside>`;
+}

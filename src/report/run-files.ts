@@ -1,0 +1,81 @@
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { UserError } from "../errors.ts";
+
+/** A JSON object of a file that may have been changed by anything. */
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+const largestFile = 256 * 2 ** 20;
+
+/** The text of a file of a run; undefined if it is not there. */
+export function runText(folder: string, name: string): string | undefined {
+  const path = join(folder, name);
+  const about = statSync(path, { throwIfNoEntry: false });
+  if (about === undefined) return undefined;
+  if (!about.isFile()) throw new UserError("is not a file", { where: path, fix: "A run's folder holds a file here." });
+  if (about.size > largestFile)
+    throw new UserError(`has ${about.size} bytes; a report reads at most 256 MB`, { where: path });
+  try {
+    return readFileSync(path, "utf8");
+  } catch (cause) {
+    throw new UserError(`cannot be read (${(cause as Error).message})`, { where: path, cause });
+  }
+}
+
+/** The JSON object that a file holds; undefined if it is not there. */
+export function runObject(folder: string, name: string): JsonObject | undefined {
+  const text = runText(folder, name);
+  if (text === undefined) return undefined;
+  const value = parsed(text);
+  if (isObject(value)) return value;
+  throw new UserError("does not hold a JSON object", {
+    where: join(folder, name),
+    fix: "Delete the file to have the report made without it.",
+  });
+}
+
+/** The objects of a JSON Lines file, in order. A last line without newline that does not parse was cut off: it is left out. */
+export function runLines(folder: string, name: string): JsonObject[] {
+  const lines = (runText(folder, name) ?? "").split("\n");
+  return lines.flatMap((line, index) => {
+    if (line.trim() === "") return [];
+    const value = parsed(line);
+    if (isObject(value) && isStep(value["step"])) return [value];
+    if (index === lines.length - 1 && value === undefined) return [];
+    throw new UserError("is not a line of a run's log", {
+      where: `${join(folder, name)}:${index + 1}`,
+      fix: 'Each line is a JSON object with a "step". Repair or delete the line.',
+    });
+  });
+}
+
+function isStep(value: unknown): boolean {
+  return typeof value === "number" && Number.isInteger(value) && value >= 0;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** A finite number, or NaN for whatever is none (a log writes NaN and Infinity as null). */
+export function numberOf(value: unknown): number {
+  return typeof value === "number" ? value : NaN;
+}
+
+/** A list of numbers, NaN where an entry is none; undefined if it is no list. */
+export function numbersOf(value: unknown): number[] | undefined {
+  return Array.isArray(value) ? value.map(numberOf) : undefined;
+}
+
+/** Text, or undefined. */
+export function textOf(value: unknown): string | undefined {
+  return typeof value === "string" ? value : undefined;
+}
