@@ -42,7 +42,7 @@ export type RunFolderMode = "new" | "resume" | "overwrite";
 const marker = "run.json";
 const markerText = `${JSON.stringify({ format: "tokensift run", version: 1 })}\n`;
 const lockName = ".lock";
-const ownFiles = ["config.yaml", "metrics.jsonl", "timing.jsonl", "evaluation.jsonl", "report.html", "tokens.json"];
+const ownFiles = ["config.yaml", "metrics.jsonl", "timing.jsonl", "evaluation.jsonl", "report.html", "tokens.json", "summary.json"];
 const ownFolders = ["checkpoints", "model"];
 
 /** Whether the folder holds a run. */

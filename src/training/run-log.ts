@@ -5,6 +5,8 @@ import { writing } from "./disk-error.ts";
 /** A file of one JSON object per line. Every line is with the system (a killed process loses none) when `append` returns. */
 export interface RunLog {
   append(record: Readonly<Record<string, unknown>>): void;
+  /** What was appended so far, earlier runs included. */
+  records(): Record<string, unknown>[];
   /** Forgets what came after `step`: lines with a larger `step`, and a last line that was not finished. */
   truncate(step: number): void;
   /** Has the lines written to the disk itself, so that they survive a power cut. */
@@ -17,6 +19,11 @@ export function openRunLog(path: string): RunLog {
   let file = writing(path, () => openSync(path, "a"));
   return {
     append: (record) => writing(path, () => writeAll(file, Buffer.from(`${JSON.stringify(record)}\n`))),
+    records: () =>
+      readFileSync(path, "utf8")
+        .split("\n")
+        .filter((line) => line !== "")
+        .map((line) => JSON.parse(line) as Record<string, unknown>),
     truncate: (step) => {
       const { bytes, torn } = keptBytes(readFileSync(path), step, path);
       writing(path, () => {

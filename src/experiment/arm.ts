@@ -1,0 +1,231 @@
+import type { FinetuneConfig } from "../config/index.ts";
+import { rowsOfStep } from "../data/index.ts";
+import { evaluateModel, type Evaluation } from "../evaluation/index.ts";
+import { saveModel, type Model } from "../model/index.ts";
+import { checkpointPath, checkpointSteps, newTrainingState, restoreCheckpoint } from "../training/index.ts";
+import { saveCheckpoint, schedule, type RunFolder, type StepRecord } from "../training/index.ts";
+import type { TrainingState, TrainOptions } from "../training/index.ts";
+import { partingWatch } from "./parting.ts";
+import { attentionLayerOf, openSources, ruleOf, stepsOf } from "./rules.ts";
+import { weighRows } from "./token-rows.ts";
+import type { Materials, Talk } from "./materials.ts";
+import { modelCard } from "./card.ts";
+
+/** Thrown out of a training loop by Ctrl-C, when the state is safe on disk. */
+export class Interrupted extends Error {
+  override readonly name = "Interrupted";
+}
+
+/** Shows how far an arm is. */
+export interface ArmTalk extends Talk {
+  step(record: StepRecord, total: number, tokensPerSecond: number): void;
+}
+
+/** One run of a comparison: a rule, a starting model, a folder. */
+export interface Arm {
+  readonly name: string;
+  readonly state: TrainingState;
+  /** What `train` needs. */
+  readonly options: TrainOptions;
+  /** Writes a step to the run folder; evaluates and saves a checkpoint when they are due. Call it after every step. */
+  record(step: StepRecord): Promise<void>;
+  /** Evaluates, and writes the model, the token pictures and the summary. */
+  finish(): Promise<void>;
+  /** Frees the model and everything that was made for this arm. */
+  dispose(): void;
+}
+
+export interface ArmOptions {
+  name: string;
+  config: FinetuneConfig;
+  run: RunFolder;
+  materials: Materials;
+  talk: ArmTalk;
+  /** Continue from the run folder's last checkpoint. */
+  resume: boolean;
+  allowChanges: boolean;
+  /** Whether the person has asked to stop after the step under way. */
+  interrupted: () => boolean;
+  /** The command that made the run, for the model card. */
+  command: string;
+}
+
+/** Readies a run: model, rule, signal sources, state; continues a checkpoint or evaluates the starting model. */
+export async function openArm(options: ArmOptions): Promise<Arm> {
+  const { config, materials, talk } = options;
+  const rule = await ruleOf(config.selection, config);
+  const model = await materials.openModel();
+  const disposals = [model.dispose];
+  const dispose = (): void => disposals.splice(0).forEach((free) => free());
+  try {
+    const opened = await openSources(rule, model, config, materials, talk);
+    disposals.push(opened.dispose);
+    const { beta1, beta2, epsilon, weightDecay } = config.training;
+    const state = newTrainingState(model, materials.tokens, {
+      optimizer: { beta1, beta2, epsilon, weightDecay },
+      sources: opened.sources,
+    });
+    disposals.push(state.optimizer.dispose);
+    const steps = stepsOf(config, materials.tokens);
+    const train = trainOptions(config, materials, steps, rule);
+    const work = { ...options, rule, model, state, steps, train, sources: opened.sources };
+    if (!(await continued(work))) await begin(work);
+    return { name: options.name, state, options: train, ...recorder(work), dispose };
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+}
+
+function trainOptions(
+  { training, data }: FinetuneConfig,
+  { tokens }: Materials,
+  steps: number,
+  rule: TrainOptions["rule"],
+): TrainOptions {
+  return {
+    tokens,
+    rule,
+    steps,
+    batchSize: training.batchSize,
+    microBatchSize: training.microBatchSize ?? training.batchSize,
+    clipNorm: training.clipNorm,
+    seed: training.seed,
+    shuffle: data.shuffle,
+    promptAttentionLayer: attentionLayerOf(rule),
+    schedule: schedule({
+      kind: training.schedule,
+      learningRate: training.learningRate,
+      totalSteps: steps,
+      warmupSteps: training.warmupSteps ?? Math.ceil((training.warmupRatio ?? 0) * steps),
+      minimumLearningRate: training.minimumLearningRate,
+    }),
+  };
+}
+
+interface ArmWork extends ArmOptions {
+  readonly rule: TrainOptions["rule"];
+  readonly model: Model;
+  readonly state: TrainingState;
+  readonly steps: number;
+  readonly train: TrainOptions;
+  readonly sources: TrainingState["sources"];
+}
+
+/** Restores the newest checkpoint, if the run is to be continued and has one. */
+async function continued({ resume, run, state, materials, allowChanges, talk }: ArmWork): Promise<boolean> {
+  const step = resume ? checkpointSteps(run.checkpoints).at(-1) : undefined;
+  if (step === undefined) return false;
+  const path = checkpointPath(run.checkpoints, step);
+  const differences = await restoreCheckpoint(path, state, { identity: materials.identity, allowChanges });
+  for (const difference of differences) talk.note(`Continued although ${difference}.`);
+  run.continueFrom(step);
+  talk.note(`Continuing after step ${step}.`);
+  return true;
+}
+
+async function begin(work: ArmWork): Promise<void> {
+  const { rule, run, resume, talk } = work;
+  if (resume) talk.note("There is no checkpoint yet: starting from step 1.");
+  run.continueFrom(-1);
+  if (rule.name === "sstoken" && !rule.needs.includes("historyNll"))
+    talk.note("Without a history model ssToken chooses by attention on the prompt alone.");
+  await evaluate(work, 0);
+}
+
+async function evaluate({ config, materials, model, run, talk }: ArmWork, step: number): Promise<void> {
+  const { validation, answerOf } = materials;
+  if (validation === undefined) return;
+  const { batchSize, rows, generate, maxNewTokens } = config.evaluation;
+  const result: Evaluation = await evaluateModel(model, validation, {
+    batchSize,
+    ...(rows !== undefined && { rows }),
+    ...(generate && { exactMatch: { maxNewTokens, answerOf } }),
+    onProgress: (done, total) => talk.working("evaluating", done, total),
+  });
+  run.evaluation.append({ step, ...result });
+}
+
+function recorder(work: ArmWork): Pick<Arm, "record" | "finish"> {
+  const { config, run, state, steps, talk, materials, interrupted } = work;
+  const { saveEvery, evaluateEvery, keepCheckpoints } = config.training;
+  const watch = partingWatch();
+  const warnings: string[] = [];
+  let before = performance.now();
+  let seconds = 0;
+  const save = async (): Promise<void> => {
+    run.sync();
+    await saveCheckpoint(run.checkpoints, state, { identity: materials.identity, keep: keepCheckpoints });
+  };
+  return {
+    async record(step) {
+      const spent = (performance.now() - before) / 1000;
+      seconds += spent;
+      run.metrics.append(step);
+      run.timing.append({
+        step: step.step,
+        seconds: spent,
+        tokensPerSecond: step.tokens / spent,
+        memoryMB: Math.round(process.resourceUsage().maxRSS / 1024),
+        time: new Date().toISOString(),
+      });
+      const warning = watch(step);
+      if (warning !== undefined) {
+        warnings.push(warning);
+        talk.note(warning);
+      }
+      talk.step(step, steps, step.tokens / spent);
+      const due = (every: number): boolean => every > 0 && step.step % every === 0 && step.step < steps;
+      if (due(evaluateEvery)) await evaluate(work, step.step);
+      const stop = interrupted() && step.step < steps;
+      if (due(saveEvery) || stop) await save();
+      if (stop) throw new Interrupted(`Stopped after step ${step.step} of ${steps}; the state is saved.`);
+      before = performance.now();
+    },
+    async finish() {
+      await evaluate(work, steps);
+      await saveModel(work.model, run.model, { card: modelCard(config, work.model, steps, work.command) });
+      await writeTokens(work);
+      run.writeFile("summary.json", `${JSON.stringify(summary(work, warnings, seconds), null, 2)}\n`);
+    },
+  };
+}
+
+const picturedRows = 8;
+
+async function writeTokens({ model, train, state, run, sources, rule }: ArmWork): Promise<void> {
+  const rows = [...new Set(rowsOfStep(train.tokens, train, 0))].slice(0, picturedRows);
+  const weighed = await weighRows(model, train.tokens, rows, {
+    rule,
+    sources,
+    promptAttentionLayer: train.promptAttentionLayer ?? -1,
+    step: state.step,
+    samplesSeen: state.samplesSeen,
+    seed: train.seed,
+  });
+  run.writeFile("tokens.json", `${JSON.stringify({ method: rule.name, step: state.step, rows: weighed })}\n`);
+}
+
+function summary({ name, rule, run, materials, state, steps }: ArmWork, warnings: string[], seconds: number): object {
+  const { engine } = materials;
+  return {
+    method: rule.name,
+    name,
+    engine: `${engine.name}, ${engine.provider}, ${engine.threads} threads, ${engine.device}`,
+    steps,
+    trainedTokens: state.trainedTokens,
+    seconds,
+    warnings,
+    ...noiseOf(run.metrics.records()),
+  };
+}
+
+/** How the tokens dropped in the whole run agree with the noise labels. */
+function noiseOf(records: readonly Readonly<Record<string, unknown>>[]): object {
+  const total = (key: string): number => records.reduce((sum, record) => sum + ((record[key] as number) ?? 0), 0);
+  if (records[0]?.["noiseTokens"] === undefined) return {};
+  const [tokens, noise, hits] = [total("responseTokens"), total("noiseTokens"), total("noiseDropped")];
+  const dropped = tokens - total("keptTokens");
+  const ratio = (a: number, b: number): number | null => (b > 0 ? a / b : null);
+  return { noise: { tokens, dropped, noise, hits, precision: ratio(hits, dropped), recall: ratio(hits, noise) } };
+}

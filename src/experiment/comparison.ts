@@ -1,0 +1,75 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { parse, stringify } from "yaml";
+import { resumeConflicts, type FinetuneConfig } from "../config/index.ts";
+import { UserError } from "../errors.ts";
+import { isRunFolder, openRunFolder, type RunFolder, type RunFolderMode } from "../training/index.ts";
+import { openArm, type Arm, type ArmTalk } from "./arm.ts";
+import type { Materials } from "./materials.ts";
+
+export interface ComparisonOptions {
+  config: FinetuneConfig;
+  /** The configuration as YAML, for the run folder. */
+  resolvedYaml: string;
+  mode: RunFolderMode;
+  allowChanges: boolean;
+  materials: () => Promise<Materials>;
+  talkOf: (arm: string) => ArmTalk;
+  interrupted: () => boolean;
+  command: string;
+}
+
+/**
+ * Runs the configured rule in the output folder, then each rule of `compare` in a subfolder, with the same starting
+ * model, data and seed. Arms that are complete are not run again.
+ * @param runArm trains one opened arm to its end
+ * @returns the main run's folder
+ */
+export async function runComparison(
+  options: ComparisonOptions,
+  runArm: (arm: Arm) => Promise<void>,
+): Promise<{ path: string; arms: string[] }> {
+  const { config, mode } = options;
+  using main = openRunFolder(config.output, mode);
+  refuseChanges(main, options);
+  main.writeConfig(options.resolvedYaml);
+  const materials = await options.materials();
+  await runOne(main, config.selection.method, config, options, materials, runArm);
+  for (const { name, selection } of config.compare) {
+    const output = join(config.output, name);
+    const own: FinetuneConfig = { ...config, selection, output, compare: [] };
+    using run = openRunFolder(output, isRunFolder(output) ? "resume" : "new");
+    run.writeConfig(stringify(own));
+    await runOne(run, name, own, options, materials, runArm);
+  }
+  return { path: main.path, arms: config.compare.map(({ name }) => name) };
+}
+
+async function runOne(
+  run: RunFolder,
+  name: string,
+  config: FinetuneConfig,
+  { allowChanges, talkOf, interrupted, command }: ComparisonOptions,
+  materials: Materials,
+  runArm: (arm: Arm) => Promise<void>,
+): Promise<void> {
+  const talk = talkOf(name);
+  const resume = run.previousConfig !== undefined;
+  if (resume && existsSync(join(run.path, "summary.json"))) return talk.note(`${name} is complete.`);
+  const arm = await openArm({ name, config, run, materials, talk, resume, allowChanges, interrupted, command });
+  try {
+    await runArm(arm);
+  } finally {
+    arm.dispose();
+  }
+}
+
+function refuseChanges(run: RunFolder, { config, allowChanges }: ComparisonOptions): void {
+  if (run.previousConfig === undefined || allowChanges) return;
+  const conflicts = resumeConflicts(parse(run.previousConfig), JSON.parse(JSON.stringify(config)));
+  if (conflicts.length === 0) return;
+  throw new UserError(`the run was started with other settings:\n  ${conflicts.join("\n  ")}`, {
+    where: run.path,
+    fix: "Continue with the same settings, accept the change with --allow-changes, or start again with --overwrite.",
+  });
+}

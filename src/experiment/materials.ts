@@ -1,0 +1,141 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import type { FinetuneConfig } from "../config/index.ts";
+import { openDataset, tokenizeDataset, type Dataset, type FieldName, type TokenizedDataset } from "../data/index.ts";
+import { UserError } from "../errors.ts";
+import { createModel, loadModel, type DecoderConfig, type Model } from "../model/index.ts";
+import type { EngineInfo } from "../tensor/engine.ts";
+import { loadTokenizer, type Tokenizer } from "../text/index.ts";
+import type { Identity } from "../training/index.ts";
+
+/** What all arms of a comparison share. */
+export interface Materials {
+  readonly engine: EngineInfo;
+  readonly tokens: TokenizedDataset;
+  readonly validation: TokenizedDataset | undefined;
+  /** Reference answer of a held-out row. */
+  answerOf(rowId: number): string | undefined;
+  /** The starting model, anew for every arm. Dispose of it after use. */
+  openModel(): Promise<Model>;
+  /** What a continued run must share with the one before. */
+  readonly identity: Identity;
+}
+
+/** Told to the person at the keyboard. */
+export interface Talk {
+  /** A sentence worth keeping. */
+  note(sentence: string): void;
+  /** Something under way. */
+  working(what: string, done: number, total: number): void;
+}
+
+/** Opens the model once, to learn of its tokenizer, and tokenizes the data. */
+export async function gatherMaterials(config: FinetuneConfig, engine: EngineInfo, talk: Talk): Promise<Materials> {
+  const openModel = (): Promise<Model> => startingModel(config);
+  const first = await openModel();
+  const { tokenizer, fingerprint } = first;
+  const { maxPositions } = first.config;
+  first.dispose();
+  const { data } = config;
+  if (data.maxTokens > maxPositions)
+    talk.note(`The model states a context of ${maxPositions} tokens; data.maxTokens is ${data.maxTokens}.`);
+  const train = await tokenized(config, data.train, data.split, data.limit, tokenizer, talk);
+  train.dataset.close();
+  const held =
+    data.validation === undefined
+      ? undefined
+      : await tokenized(config, data.validation, data.validationSplit, data.validationLimit, tokenizer, talk);
+  return {
+    engine,
+    tokens: train.tokens,
+    validation: held?.tokens,
+    answerOf(rowId) {
+      const row = held?.dataset.row(rowId);
+      return row === undefined || "skipped" in row ? undefined : row.answer;
+    },
+    openModel,
+    identity: {
+      tokensift: packageVersion(),
+      node: process.version,
+      engine: engine.name,
+      provider: engine.provider,
+      threads: engine.threads,
+      device: engine.device,
+      ...engine.versions,
+      model: fingerprint,
+      data: train.tokens.fingerprint,
+    },
+  };
+}
+
+async function tokenized(
+  { data }: FinetuneConfig,
+  path: string | string[],
+  split: string | undefined,
+  limit: number | undefined,
+  tokenizer: Tokenizer,
+  talk: Talk,
+): Promise<{ dataset: Dataset; tokens: TokenizedDataset }> {
+  const fields = data.fields as Partial<Record<FieldName, string>>;
+  const dataset = openDataset(path, {
+    format: data.format,
+    fields,
+    ...(split !== undefined && { split }),
+    ...(limit !== undefined && { limit }),
+    ...(data.tokenColumns !== undefined && { tokenColumns: data.tokenColumns }),
+  });
+  try {
+    const tokens = await tokenizeDataset(dataset, tokenizer, {
+      maxTokens: data.maxTokens,
+      truncate: data.truncate,
+      ...(data.cache !== undefined && { cacheFolder: data.cache }),
+      onProgress: (done, total) => talk.working("tokenizing", done, total),
+      onNotice: talk.note,
+    });
+    return { dataset, tokens };
+  } catch (error) {
+    dataset.close();
+    throw error;
+  }
+}
+
+async function startingModel({ model, fresh, training }: FinetuneConfig): Promise<Model> {
+  if (model !== undefined) return loadModel(model);
+  if (fresh === undefined) throw new UserError("there is no model to start from", { fix: "Give `model` or `fresh`." });
+  const tokenizer = loadTokenizer(fresh.tokenizer);
+  const begin = tokenizer.bosToken === undefined ? undefined : tokenizer.encode(tokenizer.bosToken)[0];
+  const config: DecoderConfig = {
+    architecture: "llama",
+    vocabularySize: tokenizer.vocabularySize,
+    width: fresh.width,
+    layers: fresh.layers,
+    heads: fresh.heads,
+    keyValueHeads: fresh.keyValueHeads ?? fresh.heads,
+    headSize: fresh.width / fresh.heads,
+    feedForwardWidth: fresh.feedForwardWidth,
+    maxPositions: fresh.maxPositions,
+    epsilon: 1e-5,
+    rope: { theta: fresh.ropeTheta },
+    tiedOutput: fresh.tiedOutput,
+    attentionBias: false,
+    mlpBias: false,
+    initializerRange: 0.02,
+    endOfText: [...(tokenizer.endOfText ?? [])],
+    ...(begin !== undefined && { beginOfText: begin }),
+  };
+  return createModel(config, tokenizer, { seed: training.seed });
+}
+
+/** This package's version. */
+export function packageVersion(): string {
+  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+/** Names numbers that depend on the engine to the last bit. */
+export function engineKey({ name, provider, device, versions }: EngineInfo): string {
+  return createHash("sha256")
+    .update(JSON.stringify([name, provider, device, versions]))
+    .digest("hex")
+    .slice(0, 16);
+}
