@@ -103,12 +103,8 @@ function openLibrary(json: TokenizerJson, config: Readonly<Record<string, unknow
       additional_special_tokens: [],
       clean_up_tokenization_spaces: config.clean_up_tokenization_spaces === true,
     });
-    library.decode(
-      library
-        .encode("a 1.")
-        .ids.filter((id) => id !== undefined)
-        .concat(0),
-    );
+    const tried = (library.encode("a 1.").ids as (number | undefined)[]).filter((id) => id !== undefined);
+    if (tried.length > 0) library.decode(tried);
     return library;
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);

@@ -5,7 +5,10 @@ export function sameAnswer(a: string, b: string): boolean {
   const [left, right] = [normalizeAnswer(a), normalizeAnswer(b)];
   if (left === right) return true;
   const [x, y] = [numberOf(left), numberOf(right)];
-  if (x !== undefined && y !== undefined) return Math.abs(x - y) <= 1e-9 * Math.max(1, Math.abs(x), Math.abs(y));
+  if (x !== undefined && y !== undefined) {
+    const isRounded = /[/{]/.test(left + right); // a fraction may have no end as a decimal
+    return x === y || (isRounded && Math.abs(x - y) <= 1e-9 * Math.max(Math.abs(x), Math.abs(y)));
+  }
   const fold = (text: string): string => text.toLowerCase().replace(/\s+/g, "");
   return fold(left) === fold(right);
 }

@@ -1,0 +1,145 @@
+import { afterAll, describe, expect, test } from "@jest/globals";
+import { UserError } from "../../src/errors.ts";
+import { loadTokenizer, tokenizerFromGguf } from "../../src/text/index.ts";
+import { folders, readBpe, reference } from "./reference.ts";
+
+const temporary = folders();
+afterAll(temporary.remove);
+
+/** What a GGUF file would hold of the small byte-level BPE tokenizer. */
+function bpeMetadata(changes: Record<string, unknown> = {}): Record<string, unknown> {
+  const { model, added_tokens } = readBpe();
+  const special = new Set(added_tokens.map(({ content }) => content));
+  const tokens = Object.entries(model.vocab)
+    .sort(([, a], [, b]) => a - b)
+    .map(([token]) => token);
+  return {
+    "tokenizer.ggml.model": "gpt2",
+    "tokenizer.ggml.pre": "gpt-2",
+    "tokenizer.ggml.tokens": tokens,
+    "tokenizer.ggml.token_type": tokens.map((token) => (special.has(token) ? 3 : 1)),
+    "tokenizer.ggml.merges": model.merges.map((pair) => pair.join(" ")),
+    "tokenizer.ggml.bos_token_id": 1,
+    "tokenizer.ggml.eos_token_id": 2,
+    "tokenizer.ggml.eot_token_id": 0,
+    "tokenizer.ggml.unknown_token_id": 0,
+    "tokenizer.chat_template": "{{ messages[0].content }}",
+    ...changes,
+  };
+}
+
+describe("the tokenizer of a GGUF file", () => {
+  test.each(Object.keys(reference.rules))("splits words by the rule %s as Python does", (rule) => {
+    const tokenizer = tokenizerFromGguf(bpeMetadata({ "tokenizer.ggml.pre": rule }));
+    for (const { text, ids, decoded } of reference.rules[rule]!) {
+      // "llama-bpe" takes words that are tokens whole; the small vocabulary has none that its merges do not make.
+      expect(tokenizer.encode(text)).toEqual(ids);
+      expect(tokenizer.decode(ids)).toBe(decoded);
+    }
+  });
+
+  test("splits by the default rule when it names none", () => {
+    const metadata = bpeMetadata();
+    delete metadata["tokenizer.ggml.pre"];
+    const tokenizer = tokenizerFromGguf(metadata);
+    for (const { text, ids } of reference.rules.default!) expect(tokenizer.encode(text)).toEqual(ids);
+  });
+
+  test("takes words that are tokens whole where the rule says so", () => {
+    const merges = (bpeMetadata()["tokenizer.ggml.merges"] as string[]).slice(0, -1);
+    const last = (bpeMetadata()["tokenizer.ggml.tokens"] as string[]).length - 1;
+    const text = tokenizerFromGguf(bpeMetadata()).piece(last);
+    const idsBy = (pre: string): number[] =>
+      tokenizerFromGguf(bpeMetadata({ "tokenizer.ggml.pre": pre, "tokenizer.ggml.merges": merges })).encode(text);
+    expect(idsBy("gpt-2").length).toBeGreaterThan(1);
+    expect(idsBy("llama-bpe")).toEqual([last]);
+  });
+
+  test("is the same as the folder it is saved to", () => {
+    const tokenizer = tokenizerFromGguf(bpeMetadata({ "tokenizer.ggml.add_bos_token": true }));
+    expect(Object.keys(tokenizer.files)).toEqual(["tokenizer.json", "tokenizer_config.json"]);
+    const saved = loadTokenizer(
+      temporary.with({ ...tokenizer.files, "generation_config.json": JSON.stringify({ eos_token_id: [2, 0] }) }),
+    );
+    expect(saved.fingerprint).toBe(tokenizer.fingerprint);
+    expect(saved.endOfText).toEqual([2, 0]);
+    expect(saved.chatTemplate).toBe("{{ messages[0].content }}");
+    expect([saved.bosToken, saved.eosToken]).toEqual(["<|im_start|>", "<|im_end|>"]);
+    expect(saved.specialIds).toEqual([0, 1, 2]);
+    const ids = tokenizer.encode("Ada", { addSpecialTokens: true });
+    expect(ids[0]).toBe(1);
+    expect(saved.encode("Ada", { addSpecialTokens: true })).toEqual(ids);
+  });
+
+  test("recognises user-defined tokens without taking them for special ones", () => {
+    const types = [...(bpeMetadata()["tokenizer.ggml.token_type"] as number[])];
+    types[0] = 4;
+    const tokenizer = tokenizerFromGguf(bpeMetadata({ "tokenizer.ggml.token_type": types }));
+    expect(tokenizer.encode("<|endoftext|>")).toEqual([0]);
+    expect(tokenizer.specialIds).toEqual([1, 2]);
+  });
+
+  const { tokens, scores, types, texts } = reference.sentencepiece;
+  const sentencePiece = (changes: Record<string, unknown> = {}): Record<string, unknown> => ({
+    "tokenizer.ggml.model": "llama",
+    "tokenizer.ggml.tokens": tokens,
+    "tokenizer.ggml.scores": scores,
+    "tokenizer.ggml.token_type": types,
+    "tokenizer.ggml.bos_token_id": 1,
+    "tokenizer.ggml.eos_token_id": 2,
+    "tokenizer.ggml.unknown_token_id": 0,
+    ...changes,
+  });
+
+  test.each(texts)("merges SentencePiece tokens by score: $text", ({ text, ids }) => {
+    const tokenizer = tokenizerFromGguf(sentencePiece());
+    expect(tokenizer.encode(text)).toEqual(ids);
+    expect(tokenizer.decode(ids)).toBe(text);
+    expect(tokenizer.encode(text, { addSpecialTokens: true })).toEqual([1, ...ids]);
+  });
+
+  test("shows SentencePiece tokens with their spaces, and bytes", () => {
+    const tokenizer = tokenizerFromGguf(sentencePiece());
+    expect(tokenizer.piece(tokens.indexOf("\u2581books"))).toBe(" books");
+    expect(tokenizer.piece(tokens.indexOf("<0x0A>"))).toBe("\n");
+    expect(tokenizer.piece(tokens.indexOf("<0xF0>"))).toBe("\ufffd");
+  });
+
+  test("puts no space before a text where the file says so", () => {
+    const tokenizer = tokenizerFromGguf(sentencePiece({ "tokenizer.ggml.add_space_prefix": false }));
+    const ids = tokenizer.encode("the");
+    expect(ids).toEqual([tokens.indexOf("the")]);
+    expect(tokenizer.decode(tokenizer.encode(" the"))).toBe(" the");
+  });
+
+  test.each([
+    [{ "tokenizer.ggml.model": "bert" }, /the tokenizer model "bert" is not supported/],
+    [{ "tokenizer.ggml.model": undefined }, /the tokenizer model undefined is not supported/],
+    [{ "tokenizer.ggml.model": "llama" }, /scores is no list of 559 numbers/],
+    [{ "tokenizer.ggml.pre": "magic" }, /the splitting rule .* "magic" is not supported/],
+    [{ "tokenizer.ggml.pre": 7 }, /the splitting rule .* 7 is not supported/],
+    [{ "tokenizer.ggml.merges": undefined }, /there is no tokenizer.ggml.merges/],
+    [{ "tokenizer.ggml.merges": ["ab"] }, /the merge "ab" is no pair/],
+    [{ "tokenizer.ggml.merges": [1] }, /merges is no list of texts/],
+    [{ "tokenizer.ggml.tokens": undefined }, /there is no tokenizer.ggml.tokens/],
+    [{ "tokenizer.ggml.tokens": "abc" }, /tokens is no list of texts/],
+    [{ "tokenizer.ggml.token_type": [1] }, /token_type is no list of 559 numbers/],
+    [{ "tokenizer.ggml.eos_token_id": 559 }, /eos_token_id is 559, which is not one of the 559 tokens/],
+    [{ "tokenizer.ggml.bos_token_id": 10n ** 18n }, /bos_token_id is a bigint/],
+    [{ "tokenizer.chat_template": ["a"] }, /chat_template is no text/],
+  ])("is refused with %p", (changes, message) => {
+    const build = (): unknown => tokenizerFromGguf(bpeMetadata(changes));
+    expect(build).toThrow(UserError);
+    expect(build).toThrow(message);
+  });
+
+  test("is built in a moment even when its tokens are made to be costly", () => {
+    const long = Array.from({ length: 20 }, (_, i) => "a".repeat(200_000 + i));
+    const metadata = {
+      "tokenizer.ggml.model": "llama",
+      "tokenizer.ggml.tokens": long,
+      "tokenizer.ggml.scores": long.map(() => 0),
+    };
+    expect(tokenizerFromGguf(metadata).vocabularySize).toBe(20);
+  });
+});

@@ -1,0 +1,69 @@
+import { afterAll, describe, expect, test } from "@jest/globals";
+import { join } from "node:path";
+import { loadTokenizer, tokenizePromptResponse, type TokenizedRow } from "../../src/text/index.ts";
+import { fixtures, folders, root } from "./reference.ts";
+
+const temporary = folders();
+afterAll(temporary.remove);
+const bpe = loadTokenizer(join(fixtures, "bpe"));
+const tiny = loadTokenizer(join(root, "models/tiny"));
+
+function row(result: TokenizedRow | { skipped: string }): TokenizedRow {
+  if ("skipped" in result) throw new Error(`skipped: ${result.skipped}`);
+  return result;
+}
+
+describe("a prompt and its response", () => {
+  test("are joined, with the end token behind the response", () => {
+    const { ids, response, endOfTurn, truncated } = row(tokenizePromptResponse(bpe, "How many?", " 12 books"));
+    const [prompt, answer] = [bpe.encode("How many?"), bpe.encode(" 12 books")];
+    expect([...ids]).toEqual([...prompt, ...answer, 2]);
+    expect([...response]).toEqual([...prompt.map(() => 0), ...answer.map(() => 1), 1]);
+    expect(endOfTurn.indexOf(1)).toBe(ids.length - 1);
+    expect(truncated).toBe(false);
+  });
+
+  test("are encoded apart where they would share a token", () => {
+    expect(bpe.encode(" books")).toHaveLength(1);
+    const { ids, response } = row(tokenizePromptResponse(bpe, "x boo", "ks"));
+    const prompt = bpe.encode("x boo");
+    expect([...ids]).toEqual([...prompt, ...bpe.encode("ks"), 2]);
+    expect(response.indexOf(1)).toBe(prompt.length);
+  });
+
+  test("do not get a second end token", () => {
+    const { ids, endOfTurn } = row(tokenizePromptResponse(bpe, "a", " b<|im_end|>"));
+    expect([...ids]).toEqual([...bpe.encode("a b"), 2]);
+    expect([...endOfTurn]).toEqual([...bpe.encode("a b").map(() => 0), 1]);
+  });
+
+  test("get the beginning token where the tokenizer adds one, and one end token where it adds that too", () => {
+    const config = { add_bos_token: true, add_eos_token: true, bos_token: "<|im_start|>", eos_token: "<|im_end|>" };
+    const tokenizer = loadTokenizer(temporary.with({ ...bpe.files, "tokenizer_config.json": JSON.stringify(config) }));
+    const { ids, response } = row(tokenizePromptResponse(tokenizer, "a", " b"));
+    expect([...ids]).toEqual([1, ...bpe.encode("a b"), 2]);
+    expect(response.indexOf(1)).toBe(1 + bpe.encode("a").length);
+  });
+
+  test("have no end of turn where the tokenizer has no end token", () => {
+    const tokenizer = loadTokenizer(temporary.with({ "tokenizer.json": bpe.files["tokenizer.json"]! }));
+    expect(tokenizer.endOfText).toBeUndefined();
+    const { ids, endOfTurn } = row(tokenizePromptResponse(tokenizer, "a", " b"));
+    expect([...ids]).toEqual(bpe.encode("a b"));
+    expect(endOfTurn.includes(1)).toBe(false);
+  });
+
+  test("are cut at their end", () => {
+    const cut = row(tokenizePromptResponse(tiny, "Ada has", "2 books", { maxTokens: 3 }));
+    expect([...cut.ids]).toEqual(tiny.encode("Ada has 2"));
+    expect([[...cut.response], [...cut.endOfTurn], cut.truncated]).toEqual([[0, 0, 1], [0, 0, 0], true]);
+    expect(tokenizePromptResponse(tiny, "Ada has", "2", { maxTokens: 2 })).toEqual({
+      skipped: "the response lies beyond maxTokens",
+    });
+  });
+
+  test("need a response, but no prompt", () => {
+    expect(tokenizePromptResponse(bpe, "a", "")).toEqual({ skipped: "no response" });
+    expect(row(tokenizePromptResponse(bpe, "", "a")).response.every((mark) => mark === 1)).toBe(true);
+  });
+});

@@ -1,0 +1,230 @@
+import { afterAll, describe, expect, test } from "@jest/globals";
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { UserError } from "../../src/errors.ts";
+import { loadTokenizer } from "../../src/text/index.ts";
+import { fixtures, folders, readBpe, reference, root } from "./reference.ts";
+
+const temporary = folders();
+afterAll(temporary.remove);
+
+const bpe = loadTokenizer(join(fixtures, "bpe"));
+const tiny = loadTokenizer(join(root, "models/tiny"));
+const edited = (edit: (json: ReturnType<typeof readBpe>) => void, others: Record<string, string> = {}): string => {
+  const json = readBpe();
+  edit(json);
+  return temporary.with({ "tokenizer.json": JSON.stringify(json), ...others });
+};
+
+describe("a byte-level BPE tokenizer", () => {
+  test.each(reference.texts)("gives the ids and the text that Python gives for $text", ({ text, ids, decoded }) => {
+    expect(bpe.encode(text)).toEqual(ids);
+    expect(bpe.decode(ids)).toBe(decoded);
+  });
+
+  test("gives the same ids when a text comes again, inside others", () => {
+    for (const { text, ids } of reference.texts) {
+      expect(bpe.encode(`${text}<|im_end|>${text}`)).toEqual([...ids, 2, ...ids]);
+    }
+  });
+
+  test("shows tokens as text, also bytes that are half a character", () => {
+    const ids = bpe.encode("books 😀");
+    expect(ids.map((id) => bpe.piece(id)).join("")).toMatch(/^books \ufffd/);
+    expect(bpe.piece(2)).toBe("<|im_end|>");
+    expect(bpe.piece(99_999)).toBe("");
+  });
+
+  test("knows its size and special tokens", () => {
+    expect(bpe.vocabularySize).toBe(559); // 3 special tokens, 256 bytes, 300 merges
+    expect(bpe.specialIds).toEqual([0, 1, 2]);
+    expect(bpe.endOfText).toEqual([2]);
+    expect([bpe.bosToken, bpe.eosToken]).toEqual(["<|im_start|>", "<|im_end|>"]);
+  });
+
+  test("leaves out special tokens and ids it does not have when asked to decode", () => {
+    const ids = bpe.encode("Ada<|im_end|>");
+    expect(bpe.decode([...ids, 99_999])).toBe("Ada<|im_end|>");
+    expect(bpe.decode(Int32Array.from(ids), { skipSpecialTokens: true })).toBe("Ada");
+    expect(bpe.decode([2], { skipSpecialTokens: true })).toBe("");
+    expect(bpe.decode([])).toBe("");
+  });
+});
+
+describe("a word-level tokenizer", () => {
+  test("has an unknown token, and spaces between words", () => {
+    const ids = tiny.encode("Ada has unheard-of books");
+    expect(tiny.decode(ids)).toBe("Ada has <unk> books");
+    expect(tiny.piece(ids[0]!)).toBe("Ada");
+  });
+});
+
+describe("special tokens", () => {
+  const beginning = { add_bos_token: true, add_eos_token: true, bos_token: "<|im_start|>", eos_token: "<|im_end|>" };
+
+  test("are added only on request, as tokenizer_config.json says", () => {
+    const folder = edited(() => undefined, { "tokenizer_config.json": JSON.stringify(beginning) });
+    const tokenizer = loadTokenizer(folder);
+    const ids = bpe.encode("Ada");
+    expect(tokenizer.encode("Ada")).toEqual(ids);
+    expect(tokenizer.encode("Ada", { addSpecialTokens: true })).toEqual([1, ...ids, 2]);
+    expect(bpe.encode("Ada", { addSpecialTokens: true })).toEqual(ids);
+  });
+
+  test("that end a text are those of all configuration files", () => {
+    const folder = edited(() => undefined, {
+      "tokenizer_config.json": JSON.stringify({ eos_token: { content: "<|endoftext|>" } }),
+      "generation_config.json": JSON.stringify({ eos_token_id: [2, 0] }),
+      "config.json": JSON.stringify({ eos_token_id: 5 }),
+    });
+    expect(loadTokenizer(folder).endOfText).toEqual([0, 2, 5]);
+  });
+
+  test("that take the space before them are recognised", () => {
+    const folder = edited((json) => Object.assign(json.added_tokens[2]!, { lstrip: true }));
+    expect(loadTokenizer(folder).encode("Ada  <|im_end|>")).toEqual([...bpe.encode("Ada"), 2]);
+  });
+});
+
+describe("steps that the library knows only for ASCII", () => {
+  test("split the digits of all scripts", () => {
+    const step = { type: "Sequence", pretokenizers: [{ type: "Digits", individual_digits: true }, byteLevel()] };
+    const tokenizer = loadTokenizer(edited((json) => (json.pre_tokenizer = step)));
+    for (const { text, ids } of reference.rules.smollm!) expect(tokenizer.encode(text)).toEqual(ids);
+  });
+
+  test("split words with accents from punctuation", () => {
+    const words = { type: "WordLevel", vocab: { naïve: 0, café: 1, "!?": 2 } };
+    const json = { model: words, pre_tokenizer: { type: "Whitespace" } };
+    const tokenizer = loadTokenizer(temporary.with({ "tokenizer.json": JSON.stringify(json) }));
+    expect(tokenizer.encode("naïve  café!?")).toEqual([0, 1, 2]);
+  });
+});
+
+function byteLevel(): object {
+  return { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true };
+}
+
+describe("chat templates are found", () => {
+  const plain = readFileSync(join(fixtures, "bpe/tokenizer_config.json"), "utf8");
+
+  test("in tokenizer_config.json", () => {
+    expect(bpe.chatTemplate).toContain("<|im_start|>assistant");
+    expect(bpe.files).toEqual({
+      "tokenizer.json": readFileSync(join(fixtures, "bpe/tokenizer.json"), "utf8"),
+      "tokenizer_config.json": plain,
+    });
+  });
+
+  test("in a file of their own, which comes first and is saved again", () => {
+    const folder = edited(() => undefined, { "tokenizer_config.json": plain, "chat_template.jinja": "own" });
+    const tokenizer = loadTokenizer(folder);
+    expect(tokenizer.chatTemplate).toBe("own");
+    expect(tokenizer.files["chat_template.jinja"]).toBe("own");
+  });
+
+  test("among named ones, where the default counts", () => {
+    const named = [
+      { name: "tools", template: "a" },
+      { name: "default", template: "b" },
+    ];
+    const config = JSON.stringify({ chat_template: named });
+    expect(loadTokenizer(edited(() => undefined, { "tokenizer_config.json": config })).chatTemplate).toBe("b");
+    expect(loadTokenizer(edited(() => undefined)).chatTemplate).toBeUndefined();
+  });
+});
+
+describe("the fingerprint", () => {
+  test("is the same for a copy and another for another vocabulary", () => {
+    const copy = temporary.with(bpe.files);
+    expect(loadTokenizer(copy).fingerprint).toBe(bpe.fingerprint);
+    const swapped = edited((json) => (json.model.merges = json.model.merges.slice(1)), {
+      "tokenizer_config.json": bpe.files["tokenizer_config.json"]!,
+    });
+    expect(loadTokenizer(swapped).fingerprint).not.toBe(bpe.fingerprint);
+  });
+});
+
+describe("a folder that holds no usable tokenizer", () => {
+  const refusal = (folder: string): string => {
+    try {
+      loadTokenizer(folder);
+    } catch (error) {
+      expect(error).toBeInstanceOf(UserError);
+      return (error as Error).message;
+    }
+    return "was loaded";
+  };
+  const nested = (depth: number): string => "[".repeat(depth) + "]".repeat(depth);
+
+  test("is a clear error when there is none", () => {
+    expect(refusal(temporary.with({}))).toMatch(/there is no tokenizer.json here/);
+    expect(refusal("/nowhere")).toMatch(/there is no tokenizer.json here/);
+    const folder = temporary.with({});
+    mkdirSync(join(folder, "tokenizer.json"));
+    expect(refusal(folder)).toMatch(/tokenizer.json: this is no file/);
+  });
+
+  test.each([
+    ["{", /this is not JSON/],
+    ["", /this is not JSON/],
+    ["[]", /an object was expected/],
+    ["null", /an object was expected/],
+    [`{"model":${nested(200_000)}}`, /tokenizer.json: /],
+    ['{"model":{"type":"BPE"}}', /no "vocab"/],
+    ['{"model":{"type":"BPE","vocab":{"a":0}}}', /no "merges"/],
+    ['{"model":{"type":"BPE","vocab":{"a":0},"merges":["ab"]}}', /the merge "ab" is no pair/],
+    ['{"model":{"type":"BPE","vocab":{"a":-1},"merges":[]}}', /the token "a" has the id -1/],
+    ['{"model":{"type":"WordLevel","vocab":{"a":1e9}}}', /the token "a" has the id 1000000000/],
+    ['{"model":{"type":"Unigram","vocab":[["a"]]}}', /\["a"\] is no text with a score/],
+    ['{"model":{"type":"Magic","vocab":{}}}', /"Magic" is not supported/],
+    [
+      '{"added_tokens":[{"id":4e9,"content":"x"}],"model":{"type":"WordLevel","vocab":{}}}',
+      /an added token needs an id/,
+    ],
+    ['{"added_tokens":[null],"model":{"type":"WordLevel","vocab":{}}}', /an added token needs an id/],
+    ['{"pre_tokenizer":{"type":"Magic"},"model":{"type":"WordLevel","vocab":{}}}', /Magic/],
+    [
+      '{"pre_tokenizer":{"type":"Split","pattern":{"Regex":"("},"behavior":"Isolated"},"model":{"type":"WordLevel","vocab":{"a":0}}}',
+      /cannot be used/,
+    ],
+  ])("is a clear error when tokenizer.json is %.60s", (text, message) => {
+    expect(refusal(temporary.with({ "tokenizer.json": text }))).toMatch(message);
+  });
+
+  test.each(["(a+)+$", "(?:[a-z]+\\d*)*!", "((a|b+)c?){2,}", "(\\s|x+)+y"])(
+    "is refused for the pattern %s, which could take for ever",
+    (Regex) => {
+      const step = { type: "Split", pattern: { Regex }, behavior: "Isolated", invert: false };
+      const folder = edited((json) => (json.pre_tokenizer = { type: "Sequence", pretokenizers: [step] }));
+      expect(refusal(folder)).toMatch(/can take for ever/);
+    },
+  );
+
+  test("is a clear error when its steps are nested without end", () => {
+    let step: unknown = byteLevel();
+    for (let i = 0; i < 2_000; i++) step = { type: "Sequence", pretokenizers: [step] };
+    expect(refusal(edited((json) => (json.pre_tokenizer = step)))).toMatch(/nested too deeply/);
+  });
+
+  test("is a clear error when a configuration is damaged", () => {
+    expect(refusal(edited(() => undefined, { "tokenizer_config.json": "{" }))).toMatch(
+      /tokenizer_config.json: this is not/,
+    );
+    expect(refusal(edited(() => undefined, { "config.json": "7" }))).toMatch(/config.json: an object was expected/);
+  });
+
+  test("is a clear error when a text has no token", () => {
+    const words = { model: { type: "WordLevel", vocab: { a: 0 } }, pre_tokenizer: { type: "WhitespaceSplit" } };
+    const tokenizer = loadTokenizer(temporary.with({ "tokenizer.json": JSON.stringify(words) }));
+    expect(tokenizer.encode("a a")).toEqual([0, 0]);
+    expect(() => tokenizer.encode("a b")).toThrow(/no token for a part of "a b"/);
+  });
+
+  test("names of Object's own properties are tokens like others", () => {
+    const vocab = JSON.parse('{"__proto__":0,"constructor":1,"toString":2}') as Record<string, number>;
+    const words = { model: { type: "WordLevel", vocab }, pre_tokenizer: { type: "WhitespaceSplit" } };
+    const tokenizer = loadTokenizer(temporary.with({ "tokenizer.json": JSON.stringify(words) }));
+    expect(tokenizer.encode("toString __proto__ constructor")).toEqual([2, 0, 1]);
+  });
+});
