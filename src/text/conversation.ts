@@ -23,7 +23,7 @@ export function tokenizeConversation(
   const spans: ResponseSpan[] = [];
   for (const [k, { role }] of messages.entries()) {
     if (role !== "assistant") continue;
-    const before = render(messages.slice(0, k), true);
+    const before = k === 0 ? firstHeader(render, messages[0]!) : render(messages.slice(0, k), true);
     const after = k === messages.length - 1 ? text : render(messages.slice(0, k + 1), false);
     if (!text.startsWith(before) || !text.startsWith(after) || after.length < before.length) throw rewrites(k);
     const start = boundary(tokenizer, ids, before);
@@ -66,6 +66,18 @@ function rendererOf(tokenizer: Tokenizer, template = tokenizer.chatTemplate): Re
   }
   const { bosToken, eosToken } = tokenizer;
   return (messages, addGenerationPrompt) => render(messages, { bosToken, eosToken, addGenerationPrompt });
+}
+
+/** What stands before the answer of a conversation that begins with one: all that another answer leaves as it is. */
+function firstHeader(render: Renderer, message: ChatMessage): string {
+  const other = message.content.trimStart().startsWith("x") ? "y" : "x";
+  const [one, two] = [message.content, other].map((content) => render([{ ...message, content }], false)) as [
+    string,
+    string,
+  ];
+  let length = 0;
+  while (length < one.length && one[length] === two[length]) length++;
+  return one.slice(0, length);
 }
 
 /** Number of tokens in a prefix of the text, or undefined if its end falls inside a token. */

@@ -71,6 +71,11 @@ describe("a conversation", () => {
     expect(row(tokenizeConversation(bpe, single, { maxTokens: whole.ids.length })).truncated).toBe(false);
   });
 
+  test.each(["Hello.", "x", ""])("may begin with an answer: %p", (greeting) => {
+    const { ids, response } = row(tokenizeConversation(bpe, [{ role: "assistant", content: greeting }, ...single]));
+    expect(bpe.decode(ids.filter((_, t) => response[t] === 1))).toBe(`${greeting}<|im_end|>12 books<|im_end|>`);
+  });
+
   test("without an answer is skipped", () => {
     expect(tokenizeConversation(bpe, chat(["user", "Hm."]))).toEqual({ skipped: "no response" });
   });
