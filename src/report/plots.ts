@@ -52,7 +52,10 @@ export function curvesPlot(curves: readonly Curve[], options: PlotOptions): Html
     ...lines.flatMap(({ raw, line }) => [...raw, ...line]),
     ...(band ? [...band.low, ...band.high] : []),
   ];
-  const [x, y] = [domainOf(everything.map((p) => p.x)), domainOf(everything.map((p) => p.y))];
+  const [x, y] = [
+    domainOf(everything.map((p) => p.x)),
+    domainOf([...everything.map((p) => p.y), ...(share ? [0] : [])]),
+  ];
   const right =
     lines.length > 1 || lines[0]!.label !== "" ? 26 + 6.2 * Math.max(...lines.map((l) => l.label.length)) : 16;
   const perPixel = {
@@ -65,36 +68,27 @@ export function curvesPlot(curves: readonly Curve[], options: PlotOptions): Html
     y,
   );
   const marks: Plot.Markish[] = [];
+  const names: Plot.Markish[] = [];
   if (band) marks.push(bandMark(band));
   for (const [i, { line, raw, style, label }] of lines.entries()) {
     const { color, dash, width: strokeWidth } = armStroke(style);
     const end = line.at(-1)!;
     if (raw.length > 0)
-      marks.push(Plot.line(raw, { x: "x", y: "y", stroke: color, strokeOpacity: 0.22, strokeWidth: 1 }));
+      marks.push(Plot.line(raw, { x: "x", y: "y", stroke: color, strokeOpacity: 0.18, strokeWidth: 1 }));
     marks.push(Plot.line(line, { x: "x", y: "y", stroke: color, strokeWidth, strokeDasharray: dash }));
     if (dots) marks.push(Plot.dot(line, { x: "x", y: "y", fill: color, r: 2.6 }));
     if (label === "") continue;
-    // The leader lies in the margin: from the end of the line to its name.
-    const leader = {
-      x1: Math.max(end.x, x[1] - 0) + 3 * perPixel.x,
-      x2: x[1] + 18 * perPixel.x,
-      y1: end.y,
-      y2: ends[i]!,
-    };
-    if (end.x > x[1] - 40 * perPixel.x)
-      marks.push(Plot.link([leader], { x1: "x1", x2: "x2", y1: "y1", y2: "y2", stroke: color, strokeOpacity: 0.6 }));
-    const place =
-      end.x > x[1] - 40 * perPixel.x
-        ? { x: x[1] + 21 * perPixel.x, y: ends[i]! }
-        : { x: end.x + 4 * perPixel.x, y: end.y };
-    marks.push(
+    const place = { x: end.x + 21 * perPixel.x, y: ends[i]! };
+    const leader = { x1: end.x + 3 * perPixel.x, y1: end.y, x2: end.x + 18 * perPixel.x, y2: ends[i]! };
+    names.push(Plot.link([leader], { x1: "x1", x2: "x2", y1: "y1", y2: "y2", stroke: color, strokeOpacity: 0.6 }));
+    names.push(
       Plot.text([{ ...place, label }], {
         ...{ x: "x", y: "y", text: "label", textAnchor: "start", fill: color, fontSize: 11 },
         ...{ stroke: "var(--page)", strokeWidth: 4, fontWeight: style === 0 ? 600 : 400 },
       }),
     );
   }
-  return svgOf(marks, options, { x, y, right, width, height, share });
+  return svgOf([...marks, ...names], options, { x, y, right, width, height, share });
 }
 
 function svgOf(

@@ -41,7 +41,7 @@ function resultsTable(results: readonly ArmResult[]): Html {
     </tr> `;
   const heads = ["Held-out loss", "Perplexity", ...(generated ? ["Exact match"] : [])];
   return html`<div class="scroll">
-    <table>
+    <table class="arms">
       <thead>
         <tr>
           <th scope="col" rowspan="2">Arm</th>
@@ -80,7 +80,8 @@ function differences(main: ArmRun, arms: readonly ArmRun[]): Html {
       }),
     );
   const [lossReach, matchReach] = [reach((d) => d.loss), reach((d) => d.exactMatch)];
-  const percent = (value: number) => `${formatDifference(100 * value, 1)} %`;
+  const points = (value: number) => formatDifference(100 * value, 1);
+  const lastStep = resultOf(main).after?.step;
   const cells = (found: PairedComparison | undefined, text: (value: number) => string, most: number) =>
     found
       ? html`<td class="n to">${text(found.difference)}</td>
@@ -94,13 +95,14 @@ function differences(main: ArmRun, arms: readonly ArmRun[]): Html {
       <th scope="row">${main.name} − ${armName(arm)}</th>
       ${
         difference
-          ? html`${cells(difference.loss, (x) => formatDifference(x, 4), lossReach)}${generated ? cells(difference.exactMatch, percent, matchReach) : undefined}
-              <td class="n">${formatNumber(difference.rows)}</td>
-              <td class="n">${formatNumber(difference.step)}</td>`
-          : html`<td colspan="${generated ? 8 : 5}">no step at which both evaluated the same rows</td>`
+          ? html`${cells(difference.loss, (x) => formatDifference(x, 4), lossReach)}${generated ? cells(difference.exactMatch, points, matchReach) : undefined}
+              <td class="n">
+                ${formatNumber(difference.rows)}${difference.step === lastStep ? undefined : html` <small>at step ${difference.step}</small>`}
+              </td>`
+          : html`<td colspan="${generated ? 7 : 4}">no step at which both evaluated the same rows</td>`
       }
     </tr> `;
-  const heads = ["Loss per row", ...(generated ? ["Exact match"] : [])];
+  const heads = ["Loss per row", ...(generated ? ["Exact match, points"] : [])];
   return html`<h3>${main.name} minus each other arm</h3>
     <p>
       Both models on the same held-out rows. A loss below 0 speaks for
@@ -120,7 +122,6 @@ function differences(main: ArmRun, arms: readonly ArmRun[]): Html {
                   <th scope="col" class="c">0</th>`,
             )}
             <th scope="col" class="n">Rows</th>
-            <th scope="col" class="n">Step</th>
           </tr>
         </thead>
         <tbody>
@@ -169,7 +170,7 @@ export function noiseSection({ main, arms }: Run): Html | undefined {
       that finds noise lies clearly above.
     </p>
     <div class="scroll">
-      <table>
+      <table class="arms">
         <thead>
           <tr>
             <th scope="col" rowspan="2">Arm</th>

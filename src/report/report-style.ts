@@ -21,12 +21,12 @@ header p{font-size:1.06rem;margin:.3rem 0 1rem}
 .warnings li{overflow-wrap:anywhere}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.92rem;margin:.2rem 0 .6rem}
-th,td{padding:.24rem .8rem;text-align:left;white-space:nowrap;vertical-align:baseline;font-weight:400}
+th,td{padding:.24rem .65rem;text-align:left;white-space:nowrap;vertical-align:baseline;font-weight:400}
 th:first-child,td:first-child{padding-left:0}
 thead th{color:var(--quiet);font-size:.82rem;vertical-align:bottom;padding-bottom:.15rem}
 thead tr:last-child th,thead th[rowspan]{border-bottom:1px solid var(--line)}
 tbody tr+tr>*{border-top:1px solid color-mix(in srgb,var(--line) 55%,transparent)}
-tbody tr:first-child th{font-weight:600}
+table.arms tbody tr:first-child th{font-weight:600}
 .n{text-align:right}.c{text-align:center}
 .from{color:var(--quiet)}.to{font-weight:600}
 small{color:var(--quiet);font-size:.85em}

@@ -75,7 +75,7 @@ function tokensSection({ tokens, main }: Run): Html | undefined {
     <p>
       Training rows as ${main.name} weighs them under the model${when}. Underscored tokens train, tokens struck through
       are dropped, grey ones are the
-      prompt.${has.scores ? " The darker or bluer a token, the higher its score ranks within its response." : ""} Point
+      prompt.${has.scores ? " The bluer a token, the higher its score ranks within its response." : ""} Point
       at a token for its numbers.${leftOut > 0 ? ` ${leftOut} rows are left out.` : ""}
     </p>
     ${tokenLegendHtml(tokens.rows[0]!.scoreName, has)} ${drawn}

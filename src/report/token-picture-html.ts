@@ -46,13 +46,13 @@ const shades = (mode: "light" | "dark") =>
 /** The style sheet of token pictures, for light and dark pages. */
 export const tokenPictureStyle = `
 .tokens{display:flex;flex-wrap:wrap;gap:2px 1px;font:13px/1.45 ui-monospace,"SF Mono",Menlo,Consolas,"Liberation Mono",monospace;overflow:clip;overflow-clip-margin:3px}
-.tokens span{padding:0 3px;border-radius:2px;max-width:100%;overflow-wrap:anywhere;white-space:pre-wrap;unicode-bidi:isolate}
+.tokens span{padding:0 3px 3px;border-radius:2px;max-width:100%;overflow-wrap:anywhere;white-space:pre-wrap;unicode-bidi:isolate}
 .tokens .p{color:var(--quiet)}
-.tokens .s{color:${hex(ramps.light.text)};background:#eef0f2;box-shadow:inset 0 -2px 0 ${hex(ramps.light.text)}}
+.tokens .s{color:${hex(ramps.light.text)};background:#eef0f2;box-shadow:inset 0 -1.5px 0 ${hex(ramps.light.text)}}
 .tokens .d{box-shadow:none}
-.tokens s{text-decoration:line-through 1.5px}
-.tokens u{text-decoration:underline wavy #b3261e 1px;text-underline-offset:3px;text-decoration-skip-ink:none}
-.tokens i{font-style:normal;opacity:.72}
+.tokens s{text-decoration:line-through 1px color-mix(in srgb,currentColor 65%,transparent)}
+.tokens u{text-decoration:underline wavy #b3261e 1px;text-underline-offset:2px;text-decoration-skip-ink:none}
+.tokens i{font-style:normal;opacity:.85}
 .tokens b{flex-basis:100%;height:0}
 .tokens em{color:var(--quiet)}
 .legend{align-items:center;gap:2px 6px}
@@ -61,7 +61,7 @@ export const tokenPictureStyle = `
 .legend .scale i:first-of-type{margin-left:5px}.legend .scale i:last-of-type{margin-right:5px}
 ${shades("light")}
 @media (prefers-color-scheme:dark){
-.tokens .s{color:${hex(ramps.dark.text)};background:#2b2f36;box-shadow:inset 0 -2px 0 ${hex(ramps.dark.text)}}
+.tokens .s{color:${hex(ramps.dark.text)};background:#2b2f36;box-shadow:inset 0 -1.5px 0 ${hex(ramps.dark.text)}}
 .tokens .d{box-shadow:none}
 .tokens u{text-decoration-color:#ff9a8f}
 ${shades("dark")}
