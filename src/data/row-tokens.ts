@@ -25,9 +25,19 @@ export function tokensOfRow(
   options: RowTokenOptions,
   where: () => string,
 ): TokenizedRow | { skipped: string } {
-  const tokens = cutRow(row, tokenizer, options, where);
+  const tokens = named(where, () => cutRow(row, tokenizer, options, where));
   const whole = "skipped" in tokens || !tokens.truncated || options.truncate !== "skip";
   return whole ? tokens : { skipped: "longer than maxTokens" };
+}
+
+/** Adds file and row to what is said of a text. */
+function named<T>(where: () => string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof UserError) || error.message.startsWith(where())) throw error;
+    throw new UserError(error.message, { where: where(), cause: error });
+  }
 }
 
 function cutRow(
