@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Availability, EngineInfo, EngineName, EngineOptions } from "./engines/engine.ts";
 import { engineNames } from "./engines/engine.ts";
 import { releaseCpuEngine, startCpuEngine } from "./engines/cpu/index.ts";
-import { versionOf } from "./engines/packages.ts";
+import { isInstalled, versionOf } from "./engines/packages.ts";
 import { processorName } from "./engines/processor.ts";
 import { probeTensorflowEngine, startTensorflowEngine } from "./engines/tensorflow/index.ts";
 import { probeWebgpuEngine, releaseWebgpuEngine, startWebgpuEngine } from "./engines/webgpu/index.ts";
@@ -11,6 +11,9 @@ export type { EngineInfo, EngineName, EngineOptions } from "./engines/engine.ts"
 
 /** One engine as `doctor` shows it. */
 export type EngineListing = { name: EngineName; /** What `auto` would take. */ chosen: boolean } & Availability;
+
+/** What the cpu engine multiplies matrices with, where both are there. */
+const MATMUL_PACKAGES = ["koffi", "onnxruntime-node"];
 
 let current: EngineInfo | undefined;
 
@@ -28,10 +31,10 @@ export async function useEngine(choice: "auto" | EngineName, options: EngineOpti
 
 /** Every engine: whether it can run here, on what, and otherwise why not and how to mend it. */
 export async function listEngines(): Promise<EngineListing[]> {
-  const best = await bestEngine();
-  const listings: EngineListing[] = [];
-  for (const name of engineNames) listings.push({ name, chosen: name === best, ...(await probe(name)) });
-  return listings;
+  const found: [EngineName, Availability][] = [];
+  for (const name of engineNames) found.push([name, await probe(name)]);
+  const best = found.find(([, engine]) => engine.available && engine.gpu)?.[0] ?? "cpu";
+  return found.map(([name, engine]) => ({ name, chosen: name === best, ...engine }));
 }
 
 /** Ends the engine in use, so that nothing of it keeps the process alive. Its tensors are gone. */
@@ -52,14 +55,20 @@ async function bestEngine(): Promise<EngineName> {
 async function probe(name: EngineName): Promise<Availability> {
   if (name === "tensorflow") return probeTensorflowEngine();
   if (name === "webgpu") return probeWebgpuEngine();
-  return { available: true, device: processorName(), gpu: false, provider: "WebAssembly and ONNX Runtime" };
+  const missing = MATMUL_PACKAGES.filter((each) => !isInstalled(each));
+  const provider =
+    missing.length === 0
+      ? `WebAssembly and onnxruntime ${versionOf("onnxruntime-node")}`
+      : `WebAssembly (faster with ${missing.join(" and ")})`;
+  return { available: true, device: processorName(), gpu: false, provider };
 }
 
 async function start(name: EngineName, options: EngineOptions): Promise<EngineInfo> {
   if (name === "tensorflow") return startTensorflowEngine();
   if (name === "webgpu") return startWebgpuEngine();
   const { backend, provider, threads, warning } = await startCpuEngine(options);
-  const versions = { "@tensorflow/tfjs-core": tf.version_core, "onnxruntime-node": versionOf("onnxruntime-node") };
+  const libraries = MATMUL_PACKAGES.filter(isInstalled).map((each) => [each, versionOf(each)] as const);
+  const versions = { "@tensorflow/tfjs-core": tf.version_core, ...Object.fromEntries(libraries) };
   const device = processorName();
   return {
     name,

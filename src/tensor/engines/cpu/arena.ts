@@ -141,7 +141,7 @@ export function createArena(maximumBytes: number = 65_536 * PAGE): Arena {
       `The cpu engine's memory is full: ${mebibytes(bytesInUse)} of ${mebibytes(maximumPages * PAGE)} are in use and ` +
         `${mebibytes(bytes)} more were asked for`,
       {
-        fix: "Use a smaller batch or shorter rows (more accumulation steps give the same update), or a smaller model.",
+        fix: "Lower training.microBatchSize (the update stays the same) or data.maxTokens, or take a smaller model.",
       },
     );
   }

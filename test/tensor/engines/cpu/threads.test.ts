@@ -1,10 +1,13 @@
 import "@tensorflow/tfjs";
 import { execFileSync } from "node:child_process";
-import { afterEach, describe, expect, test } from "@jest/globals";
+import { afterEach, describe, expect, jest, test } from "@jest/globals";
 import * as tf from "@tensorflow/tfjs-core";
+import { createArena } from "../../../../src/tensor/engines/cpu/arena.ts";
 import { createMachine } from "../../../../src/tensor/engines/cpu/machine.ts";
 import { releaseCpuEngine, startCpuEngine } from "../../../../src/tensor/engines/cpu/index.ts";
+import { startPool } from "../../../../src/tensor/engines/cpu/pool.ts";
 import { multiply } from "../../../../src/tensor/engines/cpu/product.ts";
+import { compileKernels, instantiateKernels } from "../../../../src/tensor/engines/cpu/wasm.ts";
 import * as ops from "../../../../src/tensor/ops/index.ts";
 
 afterEach(releaseCpuEngine);
@@ -105,6 +108,23 @@ describe("threads", () => {
     multiply(machine, { ...sizes, a: a!, b: b!, c: c! });
     expect(machine.arena.float32(c!, 2000 * 64).every((value) => value === 128)).toBe(true);
     machine.dispose();
+  });
+
+  test("a thread that cannot start is named in a warning, and the others do its share", async () => {
+    const warnings = jest.spyOn(process, "emitWarning").mockImplementation(() => undefined);
+    const arena = createArena();
+    const module = compileKernels();
+    const kernels = instantiateKernels(module, arena, undefined);
+    const pool = startPool(3, arena, module, kernels, { koffi: "/nowhere", bind: () => () => undefined, handles: [] });
+    await pool.ready;
+    expect(warnings.mock.calls).toHaveLength(2);
+    expect(warnings.mock.calls[0]![0]).toMatch(/thread of the cpu engine ended.*\/nowhere/s);
+    warnings.mockRestore();
+    const at = arena.allocate(1000 * 16 * 4);
+    arena.float32(at, 16_000).fill(1);
+    pool.run("binarySame", [0, at, at, at], 1000, 10);
+    expect(arena.float32(at, 16_000).every((value) => value === 2)).toBe(true);
+    pool.dispose();
   });
 
   test("idle workers do not keep the process alive", () => {
