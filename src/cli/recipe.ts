@@ -1,7 +1,14 @@
 import { relative } from "node:path";
 import { finetuneDefinition, loadConfig, parseRecipeArguments } from "../config/index.ts";
 import type { FinetuneConfig, RecipeArguments } from "../config/index.ts";
-import { gatherMaterials, runComparison, stepsOf, type Arm, type ArmTalk, type Materials } from "../experiment/index.ts";
+import {
+  gatherMaterials,
+  runComparison,
+  stepsOf,
+  type Arm,
+  type ArmTalk,
+  type Materials,
+} from "../experiment/index.ts";
 import { writeReport } from "../report/index.ts";
 import { knownRules } from "../selection/knownRules.ts";
 import { releaseEngine, useEngine } from "../tensor/engine.ts";

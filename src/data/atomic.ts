@@ -2,6 +2,58 @@ import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from "n
 import { dirname } from "node:path";
 import { randomUUID } from "node:crypto";
 
+/** A file in the making: its path names nothing, or what it named before, until `commit`. */
+export interface AtomicFile {
+  /** Of the temporary file beside it. */
+  readonly fd: number;
+  /** Flushes to disk and renames. If that fails, the temporary file is removed. */
+  commit(): void;
+  /** Removes the temporary file; does nothing after `commit`. */
+  abandon(): void;
+}
+
+/** Starts a file (and its folders). One that is left open is removed when the process exits. */
+export function openAtomicFile(path: string): AtomicFile {
+  mkdirSync(dirname(path), { recursive: true });
+  const temporary = `${path}.${process.pid}-${randomUUID().slice(0, 8)}.tmp`;
+  const fd = openSync(temporary, "wx");
+  let state: "open" | "closed" | "done" = "open";
+  const close = (): void => {
+    if (state !== "open") return;
+    state = "closed";
+    closeSync(fd);
+  };
+  const abandon = (): void => {
+    if (state === "done") return;
+    try {
+      close();
+    } finally {
+      rmSync(temporary, { force: true });
+      finish();
+    }
+  };
+  const finish = (): void => {
+    state = "done";
+    process.off("exit", abandon);
+  };
+  process.on("exit", abandon);
+  return {
+    fd,
+    abandon,
+    commit() {
+      try {
+        fsyncSync(fd);
+        close();
+        renameSync(temporary, path);
+        finish();
+      } catch (error) {
+        abandon();
+        throw error;
+      }
+    },
+  };
+}
+
 /**
  * Writes a file so that its path never names half a file: `write` fills a temporary file beside it, which is flushed to
  * disk and then renamed. On any error the temporary file is removed and the error goes on.
@@ -9,19 +61,12 @@ import { randomUUID } from "node:crypto";
  * @param write receives an open file descriptor, which is closed for it
  */
 export function writeAtomically(path: string, write: (fd: number) => void): void {
-  mkdirSync(dirname(path), { recursive: true });
-  const temporary = `${path}.${process.pid}-${randomUUID().slice(0, 8)}.tmp`;
-  const fd = openSync(temporary, "wx");
+  const file = openAtomicFile(path);
   try {
-    try {
-      write(fd);
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
-    renameSync(temporary, path);
+    write(file.fd);
   } catch (error) {
-    rmSync(temporary, { force: true });
+    file.abandon();
     throw error;
   }
+  file.commit();
 }

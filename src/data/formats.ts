@@ -104,9 +104,16 @@ const FORMATS: readonly Format[] = [
     required: [["text"]],
     read: (raw, fields) => pair("", textOf(raw, fields.text), false),
   },
+  {
+    // What `tokensift score` writes. Last, as `response` is text in most data.
+    name: "tokens",
+    names: { ids: ["ids"], responseMask: ["response"] },
+    required: [["ids"], ["responseMask"]],
+    read: readTokens,
+  },
 ];
 
-export const FORMAT_NAMES: readonly FormatName[] = FORMATS.map((format) => format.name);
+export const FORMAT_NAMES: readonly FormatName[] = [...new Set(FORMATS.map((format) => format.name))];
 
 /** Chooses the format and its columns. */
 export function chooseFormat(

@@ -5,6 +5,6 @@ export { type TokenizedDataset, type TokenizedStats, type TokenView } from "./to
 export { loadColumn, saveColumn, type Notice } from "./cache.ts";
 export { makeBatch, rowsOfStep, splitMicroBatches, type OrderOptions } from "./batches.ts";
 export { openArrow, type ArrowTable } from "./arrow/read.ts";
-export { writeArrow, type WriteArrowOptions } from "./arrow/write.ts";
+export { openArrowFile, writeArrow, type ArrowFile, type WriteArrowOptions } from "./arrow/write.ts";
 export { type ColumnType } from "./arrow/columns.ts";
-export { writeAtomically } from "./atomic.ts";
+export { openAtomicFile, writeAtomically, type AtomicFile } from "./atomic.ts";

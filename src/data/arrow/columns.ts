@@ -14,7 +14,8 @@ import {
 } from "apache-arrow";
 
 /** Types that `writeArrow` writes: all are plain (no dictionary), so that every Arrow reader takes them. */
-export type ColumnType = "utf8" | "bool" | "float64" | "list<int32>" | "list<uint8>" | "list<float32>" | "messages";
+export type ColumnType =
+  "utf8" | "bool" | "float64" | "list<int32>" | "list<uint8>" | "list<float32>" | "list<utf8>" | "messages";
 
 type Flat = Int32Array | Uint8Array | Float32Array;
 const encoder = new TextEncoder();
@@ -44,6 +45,8 @@ export function columnData(type: ColumnType, cells: readonly unknown[]): Data {
       return listData(cells as ArrayLike<number>[], new Uint8(), (n) => new Uint8Array(n));
     case "list<float32>":
       return listData(cells as ArrayLike<number>[], new Float32(), (n) => new Float32Array(n));
+    case "list<utf8>":
+      return textListData(cells as (readonly string[])[]);
     case "messages":
       return messagesData(cells as (readonly { role: string; content: string }[])[]);
   }
@@ -78,6 +81,13 @@ function listData(
     data,
   } as never) as unknown as Data;
   const type = new List(new Field("item", itemType, true));
+  return makeData({ type, length: cells.length, valueOffsets, child: child as never, ...validity(cells) });
+}
+
+function textListData(cells: readonly (readonly string[] | null | undefined)[]): Data {
+  const child = textData(cells.flatMap((cell) => cell ?? []));
+  const type = new List(new Field("item", new Utf8(), true));
+  const valueOffsets = offsetsOf(cells);
   return makeData({ type, length: cells.length, valueOffsets, child: child as never, ...validity(cells) });
 }
 

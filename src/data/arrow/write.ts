@@ -9,7 +9,7 @@ import {
   Struct,
   makeData,
 } from "apache-arrow";
-import { writeAtomically } from "../atomic.ts";
+import { openAtomicFile, writeAtomically } from "../atomic.ts";
 import { columnData, columnField, type ColumnType } from "./columns.ts";
 
 export interface WriteArrowOptions {
@@ -41,6 +41,34 @@ export function writeArrow(
   return count;
 }
 
+/** An Arrow file in the making, for rows that come one after the other. */
+export interface ArrowFile {
+  add(row: Readonly<Record<string, unknown>>): void;
+  /** Completes the file and gives it its name; returns the number of rows. */
+  finish(): number;
+  /** Removes what was written; does nothing after `finish`. */
+  abandon(): void;
+}
+
+/** Starts a file as `writeArrow` writes it. One of `finish` and `abandon` must follow. */
+export function openArrowFile(
+  path: string,
+  columns: Readonly<Record<string, ColumnType>>,
+  options: WriteArrowOptions = {},
+): ArrowFile {
+  const file = openAtomicFile(path);
+  const encoder = arrowEncoder(columns, options, (chunk) => writeFully(file.fd, chunk));
+  return {
+    add: encoder.add,
+    finish() {
+      const rows = encoder.finish();
+      file.commit();
+      return rows;
+    },
+    abandon: file.abandon,
+  };
+}
+
 /** The same bytes as `writeArrow` writes, in memory. */
 export function arrowBytes(
   columns: Readonly<Record<string, ColumnType>>,
@@ -55,9 +83,19 @@ export function arrowBytes(
 function encodeArrow(
   columns: Readonly<Record<string, ColumnType>>,
   rows: Iterable<Readonly<Record<string, unknown>>>,
-  { format = "stream", batchRows = 1000, metadata = {} }: WriteArrowOptions,
+  options: WriteArrowOptions,
   write: (chunk: Uint8Array) => void,
 ): number {
+  const encoder = arrowEncoder(columns, options, write);
+  for (const row of rows) encoder.add(row);
+  return encoder.finish();
+}
+
+function arrowEncoder(
+  columns: Readonly<Record<string, ColumnType>>,
+  { format = "stream", batchRows = 1000, metadata = {} }: WriteArrowOptions,
+  write: (chunk: Uint8Array) => void,
+): { add(row: Readonly<Record<string, unknown>>): void; finish(): number } {
   const entries = Object.entries(columns);
   const schema = new Schema(
     entries.map(([name, type]) => columnField(name, type)),
@@ -65,8 +103,9 @@ function encodeArrow(
   );
   const writer = format === "file" ? new RecordBatchFileWriter() : new RecordBatchStreamWriter();
   writer.reset(new DirectSink(write), schema);
+  let batch: Readonly<Record<string, unknown>>[] = [];
   let count = 0;
-  for (const batch of inBatches(rows, batchRows)) {
+  const writeBatch = (): void => {
     const children = entries.map(([name, type]) =>
       columnData(
         type,
@@ -81,21 +120,19 @@ function encodeArrow(
     } as never) as unknown as Data<Struct>;
     writer.write(new RecordBatch(schema, struct));
     count += batch.length;
-  }
-  writer.close();
-  return count;
-}
-
-function* inBatches<T>(rows: Iterable<T>, size: number): Generator<T[]> {
-  let batch: T[] = [];
-  for (const row of rows) {
-    batch.push(row);
-    if (batch.length === size) {
-      yield batch;
-      batch = [];
-    }
-  }
-  if (batch.length > 0) yield batch;
+    batch = [];
+  };
+  return {
+    add(row) {
+      batch.push(row);
+      if (batch.length === batchRows) writeBatch();
+    },
+    finish() {
+      if (batch.length > 0) writeBatch();
+      writer.close();
+      return count;
+    },
+  };
 }
 
 /** Hands every chunk on at once, so that a file of any size is written without being held in memory. */

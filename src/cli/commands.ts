@@ -1,0 +1,86 @@
+import { nearest } from "../config/index.ts";
+import { UserError } from "../errors.ts";
+import { aligned } from "./layout.ts";
+import type { Command, Streams } from "./command.ts";
+import { Interrupted } from "./interruption.ts";
+
+interface Entry {
+  readonly summary: string;
+  /** Loaded when it is wanted, so that a help text does not wait for the engine. */
+  load(): Promise<Command>;
+}
+
+const commands: Readonly<Record<string, Entry>> = {
+  doctor: {
+    summary: "Show what this machine can run: engines, versions, memory.",
+    load: async () => (await import("./doctor.ts")).doctor,
+  },
+  generate: {
+    summary: "Answer a prompt.",
+    load: async () => (await import("./generate.ts")).generateText,
+  },
+  inspect: {
+    summary: "Show how a data file is read: format, tokens, and which of them are trained.",
+    load: async () => (await import("./inspect.ts")).inspect,
+  },
+  explain: {
+    summary: "Explain a selection rule: formula, paper, options, and where they differ.",
+    load: async () => (await import("./explain.ts")).explainRule,
+  },
+  score: {
+    summary: "Write losses, attention, entropies and weights of every token to a file.",
+    load: async () => (await import("./score/score.ts")).score,
+  },
+};
+
+/**
+ * Runs `tokensift` with the arguments behind its name.
+ * @returns the exit code: 0, 2 for what the person at the keyboard can mend, 1 for what only we can, 130 after Ctrl-C
+ */
+export async function runCommandLine(argv: readonly string[], streams: Streams): Promise<number> {
+  const [name, ...rest] = argv;
+  try {
+    if (name === undefined || name === "help" || name === "--help" || name === "-h") {
+      streams[name === undefined ? "stderr" : "stdout"].write(helpText());
+      return name === undefined ? 2 : 0;
+    }
+    const command = await commandNamed(name).load();
+    await command(rest, streams);
+    return 0;
+  } catch (error) {
+    return report(error, Object.hasOwn(commands, name ?? "") ? `tokensift ${name}` : "tokensift", streams);
+  }
+}
+
+function helpText(): string {
+  const rows = Object.entries(commands).map(([name, { summary }]) => [`  ${name}`, summary]);
+  return `tokensift: train language models on the tokens that matter\n\n${aligned(rows)}\n  tokensift COMMAND --help tells more.\n`;
+}
+
+function commandNamed(name: string): Entry {
+  if (Object.hasOwn(commands, name)) return commands[name]!;
+  const near = nearest(name, Object.keys(commands));
+  const fix = near === undefined ? `The commands are ${Object.keys(commands).join(", ")}.` : `Did you mean ${near}?`;
+  throw new UserError(`there is no command ${JSON.stringify(name)}`, { fix });
+}
+
+/** Refusals of the operating system that name what to mend. */
+const systemErrors = new Set([
+  ...["EACCES", "EPERM", "ENOENT", "ENOTDIR", "EISDIR", "EROFS", "ENOSPC", "EDQUOT", "ENAMETOOLONG", "ELOOP"],
+  ...["EEXIST", "EMFILE", "EIO"],
+]);
+
+function report(error: unknown, name: string, { stderr }: Streams): number {
+  if (error instanceof Interrupted) {
+    stderr.write(`\n${name}: ${error.message}\n`);
+    return error.exitCode;
+  }
+  const code = (error as NodeJS.ErrnoException | undefined)?.code;
+  if (error instanceof UserError || (error instanceof Error && code !== undefined && systemErrors.has(code))) {
+    stderr.write(`${name}: ${error.message}\n`);
+    return 2;
+  }
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  stderr.write(`${name}: an error of the program itself, please report it\n${stack}\n`);
+  return 1;
+}

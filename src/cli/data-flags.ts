@@ -1,0 +1,26 @@
+import { FORMAT_NAMES } from "../data/formats.ts";
+import { openDataset, type Dataset } from "../data/index.ts";
+import { oneOf, requiredValue, wholeNumber } from "./values.ts";
+
+/** The flags of every command that reads data. */
+export const dataFlags = {
+  data: { type: "string", value: "FILE", description: "Arrow, JSON Lines, or a Hugging Face save_to_disk folder." },
+  format: {
+    type: "string",
+    value: "NAME",
+    description: `What a row holds: auto (default), ${FORMAT_NAMES.join(", ")}.`,
+  },
+  split: { type: "string", value: "NAME", description: "Split of a folder that has several." },
+  rows: { type: "string", value: "N", description: "Read the first N rows only." },
+} as const;
+
+/** Opens the data that the flags name. Close it after use. */
+export function openData(values: { data?: string; format?: string; split?: string; rows?: string }): Dataset {
+  const path = requiredValue("data", values.data, "a data file");
+  const limit = wholeNumber("rows", values.rows);
+  return openDataset(path, {
+    format: oneOf("format", values.format ?? "auto", ["auto", ...FORMAT_NAMES]),
+    ...(values.split === undefined ? {} : { split: values.split }),
+    ...(limit === undefined ? {} : { limit }),
+  });
+}

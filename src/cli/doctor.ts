@@ -1,0 +1,126 @@
+import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { availableParallelism, freemem, platform, release, totalmem } from "node:os";
+import { join } from "node:path";
+import * as tf from "@tensorflow/tfjs-core";
+import { UserError } from "../errors.ts";
+import { formatNumber } from "../report/format.ts";
+import { listEngines, releaseEngine, useEngine, type EngineInfo, type EngineListing } from "../tensor/engine.ts";
+import { processorName } from "../tensor/engines/processor.ts";
+import { defineCommand } from "./command.ts";
+import { engineText } from "./engine.ts";
+import { labelled } from "./layout.ts";
+
+const packages = [
+  ...["@tensorflow/tfjs-core", "onnxruntime-node", "koffi", "webgpu", "@tensorflow/tfjs-backend-webgpu"],
+  ...["@tensorflow/tfjs-node-gpu", "apache-arrow", "@huggingface/tokenizers", "@huggingface/jinja"],
+];
+
+/** What `doctor` found out. */
+interface Findings {
+  node: string;
+  system: string;
+  processor: string;
+  cores: number;
+  memoryGB: { total: number; free: number };
+  engines: EngineListing[];
+  /** The engine that `auto` takes, running; or why it did not start. */
+  engine: EngineInfo | { error: string };
+  /** Products of single-precision matrices, in 10^9 multiplications and additions a second. */
+  gigaflops?: number;
+  /** Versions by name; null = not installed. */
+  packages: Record<string, string | null>;
+}
+
+/** `tokensift doctor`. */
+export const doctor = defineCommand({
+  usage: "doctor [--json]",
+  summary: "Shows what this machine can run. Writes nothing.",
+  flags: { json: { type: "boolean", description: "As JSON." } },
+  run: async (values, { stdout }) => {
+    const findings = await examine();
+    stdout.write(values.json ? `${JSON.stringify(findings, null, 2)}\n` : findingsText(findings));
+  },
+});
+
+async function examine(): Promise<Findings> {
+  const engines = await listEngines();
+  const gigabytes = (bytes: number): number => Math.round(bytes / 1e8) / 10;
+  return {
+    node: process.versions.node,
+    system: `${platform()} ${release()} (${process.arch})`,
+    processor: processorName(),
+    cores: availableParallelism(),
+    memoryGB: { total: gigabytes(totalmem()), free: gigabytes(freemem()) },
+    engines,
+    ...(await tryEngine()),
+    packages: Object.fromEntries(packages.map((name) => [name, installedVersion(name)])),
+  };
+}
+
+async function tryEngine(): Promise<Pick<Findings, "engine" | "gigaflops">> {
+  try {
+    const engine = await useEngine("auto");
+    return { engine, gigaflops: await measureProducts() };
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return { engine: { error: error.message } };
+  } finally {
+    releaseEngine();
+  }
+}
+
+/** A few products of 512 x 512 matrices; the fastest counts. */
+async function measureProducts(): Promise<number> {
+  const size = 512;
+  const matrix = tf.tidy(() => tf.fill([size, size], 0.5));
+  let best = Infinity;
+  const start = performance.now();
+  for (let run = 0; run < 8 && performance.now() - start < 500; run++) {
+    const began = performance.now();
+    const product = tf.matMul(matrix, matrix);
+    await product.data();
+    product.dispose();
+    best = Math.min(best, performance.now() - began);
+  }
+  matrix.dispose();
+  return Number(((2 * size ** 3) / best / 1e6).toPrecision(3));
+}
+
+/** Read from the package's folder, as its exports may hide it. */
+function installedVersion(name: string): string | null {
+  const folders = createRequire(import.meta.url).resolve.paths(name) ?? [];
+  const file = folders.map((folder) => join(folder, name, "package.json")).find((path) => existsSync(path));
+  return file === undefined ? null : (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
+}
+
+function findingsText(findings: Findings): string {
+  const { node, system, processor, cores, memoryGB, engines, engine, gigaflops } = findings;
+  const chosen = "error" in engine ? engine.error : engineText(engine);
+  const warning = "error" in engine || engine.warning === undefined ? [] : [["", engine.warning] as const];
+  const speed =
+    gigaflops === undefined ? [] : [["", `${formatNumber(gigaflops, 3)} GFLOP/s (products of 512 x 512)`] as const];
+  const machine = labelled([
+    ["Node", node],
+    ["system", system],
+    ["processor", `${processor}, ${cores} cores`],
+    ["memory", `${memoryGB.total} GB, ${memoryGB.free} GB free`],
+  ]);
+  const used = labelled([["engine", chosen], ...speed, ...warning]);
+  const list = labelled(engines.flatMap((listing) => engineLines(listing)));
+  const versions = Object.entries(findings.packages).map(
+    ([name, version]) => [name, version ?? "not installed"] as const,
+  );
+  return [machine, used, `Engines\n\n${list}`, `Packages\n\n${labelled(versions)}`].join("\n");
+}
+
+function engineLines(listing: EngineListing): [string, string][] {
+  const { name, chosen } = listing;
+  if (!listing.available)
+    return [
+      [name, `does not run: ${listing.reason}`],
+      ["", listing.fix],
+    ];
+  const note = chosen ? ", chosen by auto" : "";
+  return [[name, `runs on ${listing.device} by ${listing.provider}${note}`]];
+}

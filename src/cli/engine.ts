@@ -1,0 +1,33 @@
+import { releaseEngine, useEngine, type EngineInfo } from "../tensor/engine.ts";
+import type { TextStream } from "./command.ts";
+import { oneOf, wholeNumber } from "./values.ts";
+
+/** The flags of every command that computes. */
+export const engineFlags = {
+  engine: { type: "string", value: "NAME", description: "What computes: auto (default), cpu, webgpu or tensorflow." },
+  threads: { type: "string", value: "N", description: "Threads of the cpu engine. Default: the machine's cores." },
+} as const;
+
+/** Runs `work` on the engine that the flags name and says which it is; the engine is released afterwards. */
+export async function withEngine<T>(
+  values: { engine?: string; threads?: string },
+  stderr: TextStream,
+  work: (engine: EngineInfo) => Promise<T>,
+): Promise<T> {
+  const choice = oneOf("engine", values.engine ?? "auto", ["auto", "cpu", "webgpu", "tensorflow"]);
+  const threads = wholeNumber("threads", values.threads, { maximum: 1024 });
+  try {
+    const engine = await useEngine(choice, threads === undefined ? {} : { threads });
+    stderr.write(`engine: ${engineText(engine)}\n`);
+    if (engine.warning !== undefined) stderr.write(`${engine.warning}\n`);
+    return await work(engine);
+  } finally {
+    releaseEngine();
+  }
+}
+
+/** "cpu, onnxruntime 1.30.0 (C API), 2 threads, AMD EPYC". */
+export function engineText({ name, provider, threads, device }: EngineInfo): string {
+  const workers = threads === 0 ? [] : [`${threads} ${threads === 1 ? "thread" : "threads"}`];
+  return [name, provider, ...workers, device].join(", ");
+}

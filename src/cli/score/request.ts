@@ -1,0 +1,75 @@
+import { accessSync, constants, existsSync, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { parseSelection, type SelectionChoice } from "../../config/index.ts";
+import type { TokenRule } from "../../contract/index.ts";
+import { UserError } from "../../errors.ts";
+import { full, selectRule, type SsTokenRule } from "../../selection/index.ts";
+import { knownRules } from "../../selection/knownRules.ts";
+import { rowFileKind } from "./row-file.ts";
+
+/** The rule that the flags name, and what to say about it. */
+export interface ChosenRule {
+  readonly rule: TokenRule;
+  readonly notes: readonly string[];
+}
+
+/** @throws UserError for an unknown rule or option, or a rule whose second model is missing */
+export async function chooseRule(values: {
+  selector?: string;
+  set?: string[];
+  "history-model"?: string;
+  "reference-model"?: string;
+}): Promise<ChosenRule> {
+  const { selector, set = [] } = values;
+  if (selector === undefined) {
+    if (set.length > 0) throw new UserError("--set has no rule to set", { fix: "Name one with --selector." });
+    return { rule: full(), notes: [] };
+  }
+  const { selection, notes } = withHistory(parseSelection(knownRules, selector, set), values["history-model"]);
+  const rule = await selectRule(selection, process.cwd());
+  for (const [signal, flag] of [
+    ["historyNll", "history-model"],
+    ["referenceNll", "reference-model"],
+  ] as const) {
+    if (!rule.needs.includes(signal) || values[flag] !== undefined) continue;
+    throw new UserError(`the rule needs ${signal}, and --${flag} is missing`, {
+      where: `--selector ${selector}`,
+      fix: `Give the model that supplies it: --${flag} DIR|FILE.gguf`,
+    });
+  }
+  return { rule, notes };
+}
+
+function withHistory(selection: SelectionChoice, historyModel: string | undefined) {
+  if (selection.method !== "sstoken" || historyModel !== undefined) return { selection, notes: [] };
+  const notes = ["sstoken without --history-model ranks by the attention on the prompt alone."];
+  return { selection: { ...selection, history: { source: "none" } }, notes };
+}
+
+/** The layer whose attention a rule reads, where it says so. */
+export function layerOf(rule: TokenRule): number {
+  const { settings } = rule as Partial<Pick<SsTokenRule, "settings">>;
+  return settings?.layer ?? -1;
+}
+
+/**
+ * Checks that the result can be written, before anything is computed.
+ * @throws UserError for another extension, a file that exists, or a folder that refuses
+ */
+export function requireWritable(path: string, { overwrite, data }: { overwrite: boolean; data: string | undefined }) {
+  rowFileKind(path);
+  if (data !== undefined && resolve(data) === resolve(path))
+    throw new UserError("this is the data file itself", { where: path, fix: "Give --out another name." });
+  const entry = statSync(path, { throwIfNoEntry: false });
+  if (entry?.isDirectory()) throw new UserError("this is a folder", { where: path, fix: "Give --out a file's name." });
+  if (entry !== undefined && !overwrite)
+    throw new UserError("the file exists", { where: path, fix: "Give --overwrite to replace it, or another name." });
+  let folder = dirname(resolve(path));
+  while (!existsSync(folder)) folder = dirname(folder);
+  try {
+    accessSync(folder, constants.W_OK);
+  } catch (cause) {
+    throw new UserError("nothing can be written in this folder", { where: folder, fix: "Name another one.", cause });
+  }
+  if (!statSync(folder).isDirectory()) throw new UserError("this is no folder", { where: folder });
+}

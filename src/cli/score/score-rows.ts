@@ -1,0 +1,137 @@
+import type { RuleContext, Signal, SignalSource, TokenRule } from "../../contract/index.ts";
+import { makeBatch, splitMicroBatches, type TokenizedDataset } from "../../data/index.ts";
+import { forward, type Decoder } from "../../model/index.ts";
+import { hashUniform } from "../../random.ts";
+import { checkedWeights } from "../../selection/index.ts";
+import { joinTokens, planSignals, readSignals, weighStep, type ScoredBatch } from "../../training/index.ts";
+
+/** One row as it is written; entry t of each list describes token t. */
+export interface RowFacts {
+  readonly rowId: number;
+  readonly ids: Int32Array;
+  readonly tokens: readonly string[];
+  /** 1 = may be trained. */
+  readonly response: Uint8Array;
+  /** Of every token, nats; 0 for the first. */
+  readonly nll: Float32Array;
+  readonly historyNll?: Float32Array;
+  readonly referenceNll?: Float32Array;
+  /** Of response tokens; 0 on others. */
+  readonly promptAttention: Float32Array;
+  /** Of the distribution each token was drawn from, nats; 0 for the first. */
+  readonly entropy: Float32Array;
+  /** 0 outside the response. */
+  readonly weights: Float32Array;
+}
+
+export interface ScoreOptions {
+  readonly model: Decoder;
+  readonly history?: Decoder;
+  readonly reference?: Decoder;
+  readonly rule: TokenRule;
+  readonly tokens: TokenizedDataset;
+  /** Readable text of a token. */
+  piece(id: number): string;
+  /** Whose attention on the prompt is measured. */
+  readonly layer: number;
+  /** Rows that a rule of scope `step` ranks over, in the dataset's order. */
+  readonly batchSize: number;
+  /** Rows computed at once. */
+  readonly microBatchSize: number;
+  readonly seed: number;
+  /** Called after each forward pass; throws to stop. */
+  onRows(rows: number): void | Promise<void>;
+}
+
+const written = ["nll", "entropy", "promptAttention"] as const;
+
+/**
+ * Scores a dataset under fixed models, row by row in its order. Rules of scope `dataset` see all rows at once, so
+ * that nothing is yielded before everything is computed; for all others one step of rows is held in memory.
+ * @throws UserError for a signal without a source, a loss that is not finite, or unusable weights
+ */
+export async function* scoreRows(options: ScoreOptions): AsyncGenerator<RowFacts, void, undefined> {
+  const { model, history, reference, rule, tokens, microBatchSize } = options;
+  const sources = [
+    ...(history === undefined ? [] : [everyTokenSource("historyNll", history)]),
+    ...(reference === undefined ? [] : [everyTokenSource("referenceNll", reference)]),
+  ];
+  const needs = [...new Set<Signal>([...rule.needs, ...written, ...sources.flatMap(({ gives }) => gives)])];
+  const plan = planSignals({ name: rule.name, needs }, sources, options.layer);
+  const stepRows = rule.scope === "dataset" ? tokens.length : options.batchSize;
+  for (let first = 0, step = 0; first < tokens.length; first += stepRows, step++) {
+    const rows = Array.from({ length: Math.min(stepRows, tokens.length - first) }, (_, i) => first + i);
+    const parts = splitMicroBatches(tokens, rows, microBatchSize);
+    const scored: ScoredBatch[] = [];
+    for (const part of parts) {
+      const batch = makeBatch(tokens, part);
+      using pass = forward(model, batch, { gradients: null, positions: "all", ...plan.pass });
+      scored.push(await readSignals(pass, batch, plan));
+      await options.onRows(part.length);
+    }
+    const weights = weigh(rule, scored, contextOf(options, step));
+    yield* inOrder(options, rows, parts, scored, weights);
+  }
+}
+
+/** A rule's warm-up, if it has one, belongs to a training and counts as over. */
+function contextOf({ seed }: ScoreOptions, step: number): RuleContext {
+  return { step, samplesSeen: Infinity, uniform: (rowId, token) => hashUniform(seed, rowId, token) };
+}
+
+function weigh(rule: TokenRule, scored: readonly ScoredBatch[], context: RuleContext): Float32Array[] {
+  const batches = scored.map(({ tokens }) => tokens);
+  if (rule.scope !== "dataset") return weighStep(rule, batches, context).weights;
+  const whole = joinTokens(batches, rule.needs);
+  const weights = checkedWeights(rule, whole, context);
+  let row = 0;
+  return batches.map(({ rows, width }) => {
+    const part = new Float32Array(rows * width);
+    for (let b = 0; b < rows; b++, row++)
+      part.set(weights.subarray(row * whole.width, row * whole.width + width), b * width);
+    return part;
+  });
+}
+
+/** Losses of all tokens of a batch under a fixed model. */
+function everyTokenSource<S extends "historyNll" | "referenceNll">(signal: S, model: Decoder): SignalSource<S> {
+  return {
+    gives: [signal],
+    async compute(batch) {
+      using pass = forward(model, batch, { gradients: null, positions: "all" });
+      const { logProb } = await pass.read(["logProb"]);
+      return { [signal]: logProb.map((value) => (value === 0 ? 0 : -value)) } as { [K in S]: Float32Array };
+    },
+    save: () => ({}),
+    restore: () => undefined,
+  };
+}
+
+/** The rows of a step in the dataset's order, without padding. */
+function* inOrder(
+  { tokens, piece }: ScoreOptions,
+  rows: readonly number[],
+  parts: readonly (readonly number[])[],
+  scored: readonly ScoredBatch[],
+  weights: readonly Float32Array[],
+): Generator<RowFacts> {
+  const places = new Map(parts.flatMap((part, m) => part.map((index, b) => [index, [m, b] as const])));
+  for (const index of rows) {
+    const [m, b] = places.get(index)!;
+    const { rowId, ids, response } = tokens.row(index);
+    const { width, signals } = scored[m]!.tokens;
+    const cut = (values: Float32Array): Float32Array => values.subarray(b * width, b * width + ids.length);
+    const second = (["historyNll", "referenceNll"] as const).filter((name) => signals[name] !== undefined);
+    yield {
+      rowId,
+      ids,
+      tokens: Array.from(ids, piece),
+      response,
+      nll: cut(signals.nll),
+      ...Object.fromEntries(second.map((name) => [name, cut(signals[name])])),
+      promptAttention: cut(signals.promptAttention),
+      entropy: cut(signals.entropy),
+      weights: cut(weights[m]!),
+    };
+  }
+}
