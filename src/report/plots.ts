@@ -1,6 +1,6 @@
 import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
-import { type Html, trusted } from "./html.ts";
+import { type Html, html, trusted } from "./html.ts";
 import { type Point, smoothed, thinned } from "./series.ts";
 
 /** One arm's curve. `style` is the arm's number: the main arm's is 0. */
@@ -26,7 +26,7 @@ export interface PlotOptions {
 }
 
 const margin = { top: 22, bottom: 34, left: 46 };
-const dashes = ["", "6 3", "1.5 3", "8 3 1.5 3", "3 2", "12 4"];
+const dashes = ["none", "6 3", "1.5 3", "8 3 1.5 3", "3 2", "12 4"];
 
 /** The stroke of an arm, by colour, dash and width, so that it can be told without colour. */
 export function armStroke(style: number): { color: string; dash: string; width: number } {
@@ -101,7 +101,6 @@ function svgOf(
     document,
     ...{ width: frame.width, height: frame.height, marks: [...marks] },
     ...{ marginTop: margin.top, marginBottom: margin.bottom, marginLeft: margin.left, marginRight: frame.right },
-    style: "font:11px var(--sans)",
     x: {
       domain: frame.x,
       label: options.x,
@@ -119,9 +118,13 @@ function svgOf(
   svg.querySelector("style")?.remove();
   for (const element of svg.querySelectorAll("[aria-label]")) element.removeAttribute("aria-label");
   svg.removeAttribute("class");
-  svg.setAttribute("role", "img");
-  svg.setAttribute("aria-label", options.description);
-  return trusted(svg.outerHTML);
+  const rest = svg.outerHTML.slice("<svg".length).replace(/="[^"]*"/g, rounded);
+  return html`<svg role="img" aria-label="${options.description}" style="font:11px var(--sans)" ${trusted(rest)}`;
+}
+
+/** An attribute with its coordinates to a hundredth of a pixel. */
+function rounded(attribute: string): string {
+  return attribute.replace(/\d+\.\d{3,}/g, (number) => String(Number(Number(number).toFixed(2))));
 }
 
 /** What of the document's interface is used; this project has no types of a browser. */
@@ -130,7 +133,6 @@ interface SvgElement {
   querySelector(selector: string): { remove(): void } | null;
   querySelectorAll(selector: string): Iterable<{ removeAttribute(name: string): void }>;
   removeAttribute(name: string): void;
-  setAttribute(name: string, value: string): void;
 }
 
 type Range = [low: number, high: number];

@@ -3,7 +3,17 @@ import { basename, join, resolve } from "node:path";
 import { parseYaml } from "../config/yaml.ts";
 import { UserError } from "../errors.ts";
 import { isRunFolder } from "../training/run-folder.ts";
-import { isObject, type JsonObject, numberOf, numbersOf, runLines, runObject, runText, textOf } from "./run-files.ts";
+import {
+  isObject,
+  type JsonObject,
+  labelOf,
+  numberOf,
+  numbersOf,
+  runLines,
+  runObject,
+  runText,
+  textOf,
+} from "./run-files.ts";
 import type { ScoredRow } from "./token-picture.ts";
 
 /** One optimizer step's numbers by name; NaN where the log has none. */
@@ -122,20 +132,23 @@ function readArm(path: string, known: { name?: string; method: string | undefine
     step: numberOf(line["step"]),
     value: (name: string) => (Object.hasOwn(line, name) ? numberOf(line[name]) : NaN),
   }));
-  const method = textOf(summary?.["method"]) ?? known.method ?? known.name ?? basename(path);
+  const method =
+    labelOf(summary?.["method"]) ?? labelOf(known.method) ?? labelOf(known.name) ?? labelOf(basename(path))!;
   const timed = runLines(path, "timing.jsonl").map((line) => numberOf(line["seconds"]));
   const seconds = numberOf(summary?.["seconds"]);
   const warnings: unknown = summary?.["warnings"];
   return {
     // The folder's name rather than the file's word: it is the one a person sees.
-    name: known.name ?? textOf(summary?.["name"]) ?? method,
+    name: labelOf(known.name) ?? labelOf(summary?.["name"]) ?? method,
     ...{ method, metrics },
     evaluations: runLines(path, "evaluation.jsonl")
       .map(readEvaluation)
       .sort((a, b) => a.step - b.step),
     noise: noiseOf(summary?.["noise"]) ?? noiseOfSteps(metrics),
-    warnings: Array.isArray(warnings) ? warnings.filter((text) => typeof text === "string") : [],
-    engine: textOf(summary?.["engine"]),
+    warnings: Array.isArray(warnings)
+      ? (warnings as unknown[]).map((text) => labelOf(text, 1000)).filter((text) => text !== undefined)
+      : [],
+    engine: labelOf(summary?.["engine"]),
     seconds: Number.isFinite(seconds) ? seconds : timed.length > 0 ? timed.reduce((sum, x) => sum + (x || 0), 0) : NaN,
     finished: summary !== undefined,
   };
@@ -195,7 +208,7 @@ function rowLists(row: JsonObject): ScoredRow | undefined {
   if (noise !== undefined && noise.length !== pieces.length) return undefined;
   return {
     ...{ rowId: numberOf(row["rowId"]), pieces, response: response!, weights: weights!, score: score! },
-    scoreName: textOf(row["scoreName"]) ?? "score",
+    scoreName: labelOf(row["scoreName"], 40) ?? "score",
     ...(noise === undefined ? {} : { noise }),
   };
 }

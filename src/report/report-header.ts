@@ -3,8 +3,7 @@ import { resultOf } from "./compare-arms.ts";
 import { formatDuration, formatFixed, formatNumber, formatShare } from "./format.ts";
 import { type Html, html } from "./html.ts";
 import type { Run } from "./read-run.ts";
-import { isObject, type JsonObject } from "./run-files.ts";
-import { visibleString } from "./visible-text.ts";
+import { isObject, type JsonObject, labelOf } from "./run-files.ts";
 
 /** The run's name: its method and data. */
 export function titleOf({ main, config }: Run): string {
@@ -23,7 +22,7 @@ export function headerOf(run: Run): Html {
         ([name, value]) =>
           html`<div>
             <dt>${name}</dt>
-            <dd>${visibleSpaces(value)}</dd>
+            <dd>${labelOf(value, 300)}</dd>
           </div> `,
       )}
     </dl>
@@ -86,20 +85,13 @@ function factsOf({ main, config, time, memoryMB }: Run): Fact[] {
 /** The last parts of one path or several. */
 function namesOf(value: unknown): string | undefined {
   const paths = (Array.isArray(value) ? (value as unknown[]) : [value]).filter((path) => typeof path === "string");
-  const names = paths.slice(0, 3).map((path) => basename(path));
+  const names = paths.slice(0, 3).map((path) => labelOf(basename(path)));
   return names.length === 0 ? undefined : names.join(", ") + (paths.length > 3 ? `, and ${paths.length - 3} more` : "");
 }
 
 function groupOf(config: JsonObject, key: string): JsonObject {
   const group = config[key];
   return isObject(group) ? group : {};
-}
-
-function visibleSpaces(text: string): string {
-  return text
-    .split(" ")
-    .map((word) => (word === "" ? "" : visibleString(word)))
-    .join(" ");
 }
 
 /** What a reader must know before the numbers: warnings, arms that are missing, runs that were cut off. */
@@ -123,7 +115,7 @@ export function warningsOf(run: Run): Html | undefined {
     ),
   ];
   if (sentences.length === 0) return undefined;
-  const shown = sentences.slice(0, 30).map((text) => html`<li>${visibleSpaces(text.slice(0, 1000))}</li>`);
+  const shown = sentences.slice(0, 30).map((text) => html`<li>${text}</li>`);
   const more = sentences.length > 30 ? html`<li>… and ${sentences.length - 30} more</li>` : undefined;
   return html`<aside class="warnings">
     <h2>${sentences.length === 1 ? "A warning" : "Warnings"}</h2>

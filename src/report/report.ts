@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { writeAtomically } from "../data/atomic.ts";
 import { type Html, html, trusted } from "./html.ts";
 import { type Run, readRun } from "./read-run.ts";
+import { labelOf } from "./run-files.ts";
 import { lossSection, relSection, sharesSection } from "./report-curves.ts";
 import { headerOf, titleOf, warningsOf } from "./report-header.ts";
 import { noiseSection, resultsSection } from "./report-results.ts";
@@ -75,8 +76,8 @@ function tokensSection({ tokens, main }: Run): Html | undefined {
     <p>
       Training rows as ${main.name} weighs them under the model${when}. Underscored tokens train, tokens struck through
       are dropped, grey ones are the
-      prompt.${has.scores ? " The bluer a token, the higher its score ranks within its response." : ""} Point
-      at a token for its numbers.${leftOut > 0 ? ` ${leftOut} rows are left out.` : ""}
+      prompt.${has.scores ? " The bluer a token, the higher its score ranks within its response." : ""} Point at a token
+      for its numbers.${leftOut > 0 ? ` ${leftOut} rows are left out.` : ""}
     </p>
     ${tokenLegendHtml(tokens.rows[0]!.scoreName, has)} ${drawn}
   </section>`;
@@ -93,7 +94,7 @@ function configSection({ configText, path }: Run): Html {
     <h2>Configuration</h2>
     <p>
       Everything the run was told, defaults included; the paths are those of the machine it ran on. The run's folder was
-      <code>${path}</code>.
+      <code>${labelOf(path, 1000)}</code>.
     </p>
     <details>
       <summary>config.yaml</summary>

@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../errors.ts";
+import { terminalText } from "./visible-text.ts";
 
 /** A JSON object of a file that may have been changed by anything. */
 export type JsonObject = Readonly<Record<string, unknown>>;
@@ -78,4 +79,11 @@ export function numbersOf(value: unknown): number[] | undefined {
 /** Text, or undefined. */
 export function textOf(value: unknown): string | undefined {
   return typeof value === "string" ? value : undefined;
+}
+
+/** Text as one line that is safe to show anywhere, at most `longest` long; undefined if it is none. */
+export function labelOf(value: unknown, longest = 100): string | undefined {
+  if (typeof value !== "string") return undefined;
+  const line = terminalText(value.slice(0, 4 * longest)).replaceAll("\n", " ");
+  return line.length > longest ? `${line.slice(0, longest - 1)}…` : line;
 }
