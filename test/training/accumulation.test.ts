@@ -1,0 +1,201 @@
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import type { Divisor, SignalSource, TokenBatch, TokenRule } from "../../src/contract/index.ts";
+import { gradientStore, type Model } from "../../src/model/index.ts";
+import {
+  catalogue,
+  datasetWeights,
+  dft,
+  full,
+  lossTop,
+  random,
+  rho1,
+  ssToken,
+  type SsTokenRule,
+} from "../../src/selection/index.ts";
+import { accumulateStep, liveSource, planSignals, type StepOutcome } from "../../src/training/index.ts";
+import { context } from "../selection/tokens.ts";
+import { batchOf, gradientsOf, openModel, readJson, relativeDistance, type Reference } from "./reference.ts";
+
+const reference = readJson<Reference>("reference.json");
+const rows = [...reference.ids.keys()];
+
+let model: Model;
+let sources: SignalSource[];
+beforeAll(async () => {
+  model = await openModel("tied");
+  other = await openModel("tied", "history");
+  sources = [liveSource("historyNll", other), liveSource("referenceNll", other)];
+});
+let other: Model;
+afterAll(() => {
+  model.dispose();
+  other.dispose();
+});
+
+/** Rows of the reference with a made-up column of weights, some negative. */
+function withWeights(chosen: readonly number[], width?: number): TokenBatch {
+  const batch = batchOf(reference, chosen, width);
+  const weights = batch.ids.map((id, i) => (id + 3 * (i % batch.width)) % 7);
+  return { ...batch, columns: { token_weights: Float32Array.from(weights, (weight) => (weight - 1) / 4) } };
+}
+
+async function stepOf(
+  rule: TokenRule,
+  batches: readonly TokenBatch[],
+): Promise<{ outcome: StepOutcome; gradients: Map<string, Float32Array> }> {
+  const store = gradientStore();
+  const plan = planSignals(rule, sources, (rule as Partial<SsTokenRule>).settings?.layer);
+  const outcome = await accumulateStep({ model, rule, plan, batches, context: context(), gradients: store });
+  const gradients = await gradientsOf(model, store, outcome.mass || 1);
+  store.clear();
+  return { outcome, gradients };
+}
+
+/** 1 x 8, 2 x 4, 4 x 2, 8 x 1, and an uneven division. */
+const divisions = [8, 4, 2, 1, 3].map((size) =>
+  Array.from({ length: Math.ceil(8 / size) }, (_, i) => rows.slice(i * size, (i + 1) * size)),
+);
+
+const divisors: Divisor[] = ["kept", "response", "weights", "sequence", "sequenceBudget"];
+const rules: [string, (divideBy: Divisor) => TokenRule][] = [
+  ["full", (divideBy) => full({ divideBy })],
+  ["random", (divideBy) => random({ divideBy })],
+  ["loss-top", (divideBy) => lossTop({ divideBy })],
+  ["loss-top over the step", (divideBy) => lossTop({ divideBy, scope: "step", ratio: 0.3 })],
+  ["sstoken", (divideBy) => ssToken({ divideBy })],
+  ["sstoken of the paper", (divideBy) => ssToken({ divideBy, preset: "paper" })],
+  ["sstoken with floor", (divideBy) => ssToken({ divideBy, keepBelow: 0.1, layer: 0 })],
+  ["rho1", (divideBy) => rho1({ divideBy })],
+  ["rho1 by response", (divideBy) => rho1({ divideBy, scope: "response" })],
+  ["dft", (divideBy) => ({ ...dft(), divideBy, ratio: 1 })],
+  ["dataset-weights", (divideBy) => ({ ...datasetWeights({ divideBy }), ratio: 1 })],
+];
+
+test("every rule of the catalogue is tested below", () => {
+  const names = new Set(rules.map(([, make]) => make("kept").name));
+  expect([...names].sort()).toEqual(Object.keys(catalogue).sort());
+});
+
+describe.each(rules)("the step of %s", (_, make) => {
+  test.each(divisors)("is the same however it is divided into micro-batches, divided by %s", async (divideBy) => {
+    const whole = await stepOf(make(divideBy), [withWeights(rows)]);
+    expect(whole.outcome.loss).not.toBe(0);
+    for (const division of divisions.slice(1)) {
+      const parts = await stepOf(
+        make(divideBy),
+        division.map((chosen) => withWeights(chosen)),
+      );
+      expect(Math.abs(parts.outcome.loss / whole.outcome.loss - 1)).toBeLessThan(1e-6);
+      expect(Math.abs(parts.outcome.lossAllTokens / whole.outcome.lossAllTokens - 1)).toBeLessThan(1e-6);
+      expect(relativeDistance(parts.gradients, whole.gradients)).toBeLessThan(1e-6);
+      const { kept, eligible, weightSum } = whole.outcome;
+      expect(parts.outcome).toMatchObject({ kept, eligible });
+      expect(parts.outcome.weightSum).toBeCloseTo(weightSum, 5);
+    }
+  });
+
+  test("differs with the micro-batches when divided by microBatch, and by nothing else", async () => {
+    const [whole, parts] = [
+      await stepOf(make("microBatch"), [withWeights(rows)]),
+      await stepOf(
+        make("microBatch"),
+        divisions[1]!.map((chosen) => withWeights(chosen)),
+      ),
+    ];
+    expect(Math.abs(parts.outcome.loss / whole.outcome.loss - 1)).toBeGreaterThan(1e-3);
+    expect(parts.outcome.kept).toBe(whole.outcome.kept);
+  });
+
+  test("of one row is that of the same row in a padded batch", async () => {
+    // the second batch holds the row beside others whose weights are 0
+    for (const b of [0, 1, 2]) {
+      const alone = await stepOf(make("response"), [withWeights([b])]);
+      const onlyRow: TokenRule = {
+        ...make("response"),
+        scope: "step",
+        weigh(tokens, given) {
+          const own = make("response").weigh(rowOf(tokens, 1), given);
+          const weights = new Float32Array(tokens.rows * tokens.width);
+          weights.set(own, tokens.width);
+          return weights;
+        },
+      };
+      const padded = await stepOf(onlyRow, [withWeights([3, b, 5], 30)]);
+      const scale = alone.outcome.eligible / padded.outcome.eligible;
+      expect(Math.abs(alone.outcome.loss * scale - padded.outcome.loss)).toBeLessThan(1e-5);
+      const scaled = new Map([...padded.gradients].map(([name, values]) => [name, values.map((x) => x / scale)]));
+      expect(relativeDistance(scaled, alone.gradients)).toBeLessThan(1e-5);
+    }
+  });
+});
+
+type Seen = Parameters<TokenRule["weigh"]>[0];
+
+/** One row of a batch as a batch of its own, still padded. */
+function rowOf(tokens: Seen, row: number): Seen {
+  const cut = <A extends Uint8Array | Float32Array>(array: A): A =>
+    array.slice(row * tokens.width, (row + 1) * tokens.width) as A;
+  const signals = Object.entries(tokens.signals).map(([name, values]) => [name, cut(values)]);
+  return {
+    rows: 1,
+    width: tokens.width,
+    rowIds: tokens.rowIds.slice(row, row + 1),
+    response: cut(tokens.response),
+    endOfTurn: cut(tokens.endOfTurn),
+    signals: Object.fromEntries(signals) as Seen["signals"],
+  };
+}
+
+describe("a step", () => {
+  const halves = [withWeights(rows.slice(0, 4)), withWeights(rows.slice(4))];
+
+  test("refuses a rule that looks at other rows although its scope is response", async () => {
+    const looking: TokenRule = { ...lossTop({ scope: "step", ratio: 0.3 }), name: "looking", scope: "response" };
+    await expect(stepOf(looking, halves)).rejects.toThrow(/looking.*scope is "response".*other rows[^]*"step"/);
+  });
+
+  test("refuses a rule that ranks over the dataset", async () => {
+    await expect(stepOf(rho1({ scope: "dataset" }), halves)).rejects.toThrow(/whole dataset[^]*score/);
+  });
+
+  test("without a kept token is empty, and has no gradient", async () => {
+    const none: TokenRule = { ...full(), weigh: ({ response }) => new Float32Array(response.length) };
+    for (const divideBy of [...divisors, "microBatch"] as const) {
+      const { outcome, gradients } = await stepOf({ ...none, divideBy }, halves);
+      expect(outcome).toMatchObject({ empty: true, loss: 0, kept: 0, eligible: 46 });
+      expect(Number.isFinite(outcome.lossAllTokens)).toBe(true);
+      expect([...gradients.values()].every((values) => values.every((x) => x === 0))).toBe(true);
+    }
+  });
+
+  test.each(["full", "sstoken", "rho1"] as const)("of %s takes a micro-batch without any response", async (name) => {
+    const make = { full, sstoken: ssToken, rho1 }[name];
+    const chosen = [0, 6, 1]; // row 6 is prompt alone
+    const together = await stepOf(make(), [withWeights(chosen)]);
+    const apart = await stepOf(
+      make(),
+      chosen.map((b) => withWeights([b])),
+    );
+    expect(Math.abs(apart.outcome.loss - together.outcome.loss)).toBeLessThan(1e-6);
+    expect(relativeDistance(apart.gradients, together.gradients)).toBeLessThan(1e-6);
+    expect((await stepOf(make(), [withWeights([6])])).outcome).toMatchObject({ empty: true, loss: 0, eligible: 0 });
+  });
+
+  test("with weights that sum to 0 or less is refused when divided by weights", async () => {
+    const negative: TokenRule = {
+      ...full(),
+      divideBy: "weights",
+      weigh: ({ response }) => Float32Array.from(response, (r) => -r),
+    };
+    await expect(stepOf(negative, halves)).rejects.toThrow(/sum to -46/);
+  });
+
+  test("names row and token where a loss is not finite", async () => {
+    const embedding = model.embedding;
+    const before = embedding.clone();
+    embedding.assign(before.mul(Infinity));
+    await expect(stepOf(full(), halves)).rejects.toThrow(/row 0, token \d/);
+    embedding.assign(before);
+    before.dispose();
+  });
+});
