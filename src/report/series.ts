@@ -18,13 +18,14 @@ export function smoothingWindow(points: number): number {
   return 2 * Math.floor(points / 60) + 1;
 }
 
-/** Mean of a window around each point; towards the ends the window narrows to stay centred. */
+/** Mean of a window around each point; at the ends, of the part of the window that there is. */
 export function smoothed(points: readonly Point[], window = smoothingWindow(points.length)): Point[] {
   const sums = new Float64Array(points.length + 1);
   points.forEach(({ y }, i) => (sums[i + 1] = sums[i]! + y));
+  const half = (window - 1) / 2;
   return points.map(({ x }, i) => {
-    const half = Math.min((window - 1) / 2, i, points.length - 1 - i);
-    return { x, y: (sums[i + half + 1]! - sums[i - half]!) / (2 * half + 1) };
+    const [from, to] = [Math.max(0, i - half), Math.min(points.length, i + half + 1)];
+    return { x, y: (sums[to]! - sums[from]!) / (to - from) };
   });
 }
 

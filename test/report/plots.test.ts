@@ -73,9 +73,9 @@ describe("series", () => {
     expect(seriesOf(metrics, "relRange")).toEqual([]);
   });
 
-  test("are smoothed by the mean of a window that narrows towards the ends", () => {
-    // window 3: ends stay, the middle ones are (1+2+6)/3, (2+6+3)/3
-    expect(smoothed(points(1, 2, 6, 3), 3).map((p) => p.y)).toEqual([1, 3, 11 / 3, 3]);
+  test("are smoothed by the mean of a window, or of what there is of it at the ends", () => {
+    // window 3: (1+2)/2, (1+2+6)/3, (2+6+3)/3, (6+3)/2
+    expect(smoothed(points(1, 2, 6, 3), 3).map((p) => p.y)).toEqual([1.5, 3, 11 / 3, 4.5]);
     expect(smoothed(points(1, 5), 1)).toEqual(points(1, 5));
     expect([1, 59, 60, 150, 3000].map(smoothingWindow)).toEqual([1, 1, 3, 5, 101]);
   });
