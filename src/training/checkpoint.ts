@@ -6,7 +6,7 @@ import { writeAtomically } from "../data/index.ts";
 import { UserError } from "../errors.ts";
 import { openTensorFile, openWeights, saveModel, writeSafetensors, type TensorToSave } from "../model/index.ts";
 import * as tf from "@tensorflow/tfjs-core";
-import { diskError, writing } from "./disk-error.ts";
+import { diskError } from "./disk-error.ts";
 import type { TrainingState } from "./state.ts";
 
 /** What a continued run must share with the one that saved, by name: engine, provider, threads, versions, data. */
@@ -78,7 +78,7 @@ export async function saveCheckpoint(
     await rm(target, { recursive: true, force: true });
     renameSync(building, target);
   } catch (error) {
-    rmSync(building, { recursive: true, force: true });
+    removeIfPossible(building);
     throw diskError(error, target);
   }
   for (const step of checkpointSteps(folder).slice(0, -keep))
@@ -105,17 +105,28 @@ export async function restoreCheckpoint(
       where: path,
       fix: "Continue under the same, or accept small differences with --allow-changes.",
     });
-  const fates = writing(path, () => readFileSync(join(path, fatesFile)));
-  if (fates.length !== state.fates.length) throw damaged(path, `${fatesFile} has ${fates.length} bytes`);
-  await restoreWeights(path, state);
-  await restoreMoments(path, state, saved.updates);
-  await restoreSources(path, state, saved);
-  state.fates.set(fates);
+  try {
+    await restoreWeights(path, state);
+    await restoreMoments(path, state, saved.updates);
+    await restoreSources(path, state, saved);
+    state.fates.set(readFates(path, state.fates.length));
+  } catch (error) {
+    throw damagedBy(error, path);
+  }
   state.step = saved.step;
   state.samplesSeen = saved.samplesSeen;
   state.trainedTokens = saved.trainedTokens;
   state.optimizer.updates = saved.updates;
   return differences;
+}
+
+/** Cleans up after a failure, which matters more than one of the cleaning. */
+function removeIfPossible(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true });
+  } catch {
+    // the next save tries again
+  }
 }
 
 function removeLeftovers(folder: string): void {
@@ -155,7 +166,7 @@ function readSaved(path: string): Saved {
   let saved: Partial<Saved>;
   try {
     if (statSync(file).size > 1 << 24) throw new Error("too large");
-    saved = JSON.parse(readFileSync(file, "utf8")) as Partial<Saved>;
+    saved = (JSON.parse(readFileSync(file, "utf8")) ?? {}) as Partial<Saved>;
   } catch (cause) {
     throw damaged(path, `${files.state} cannot be read`, cause);
   }
@@ -171,10 +182,24 @@ function damaged(path: string, what: string, cause?: unknown): UserError {
   return new UserError(`the checkpoint is damaged: ${what}`, { where: path, fix, cause });
 }
 
+/** What the reading of a file found, as damage of the checkpoint; an error of our own as it is. */
+function damagedBy(error: unknown, path: string): unknown {
+  const isOfSystem = (error as NodeJS.ErrnoException | undefined)?.code !== undefined;
+  if (!isOfSystem && !(error instanceof UserError)) return error;
+  return damaged(path, (error as Error).message.split("\n")[0]!, error);
+}
+
+function readFates(path: string, length: number): Uint8Array {
+  const file = join(path, fatesFile);
+  const { size } = statSync(file);
+  if (size !== length) throw new UserError(`${fatesFile} has ${size} bytes instead of ${length}`);
+  return readFileSync(file);
+}
+
 async function restoreWeights(path: string, { model }: TrainingState): Promise<void> {
   const weights = await openWeights(join(path, "model"));
   try {
-    for (const { name, variable } of model.parameters) assign(variable, await weights.read(name), path, name);
+    for (const { name, variable } of model.parameters) assign(variable, await weights.read(name), name);
   } finally {
     await weights.close();
   }
@@ -185,8 +210,8 @@ async function restoreMoments(path: string, { optimizer }: TrainingState, update
   const saved = await openTensorFile(join(path, files.optimizer));
   try {
     for (const [name, { m, v }] of optimizer.moments()) {
-      assign(m, await saved.read(`m.${name}`), path, `m.${name}`);
-      assign(v, await saved.read(`v.${name}`), path, `v.${name}`);
+      assign(m, await saved.read(`m.${name}`), `m.${name}`);
+      assign(v, await saved.read(`v.${name}`), `v.${name}`);
     }
   } finally {
     await saved.close();
@@ -194,7 +219,7 @@ async function restoreMoments(path: string, { optimizer }: TrainingState, update
 }
 
 async function restoreSources(path: string, { sources }: TrainingState, saved: Saved): Promise<void> {
-  if (saved.sources.length !== sources.length) throw damaged(path, "it was saved with other signal sources");
+  if (saved.sources.length !== sources.length) throw new UserError("it was saved with other signal sources");
   const tensors = await openTensorFile(join(path, files.sources));
   try {
     for (const [i, source] of sources.entries()) {
@@ -208,7 +233,7 @@ async function restoreSources(path: string, { sources }: TrainingState, saved: S
   }
 }
 
-function assign(variable: tf.Variable, values: Float32Array | undefined, path: string, name: string): void {
-  if (values === undefined || values.length !== variable.size) throw damaged(path, `it has no usable ${name}`);
+function assign(variable: tf.Variable, values: Float32Array | undefined, name: string): void {
+  if (values === undefined || values.length !== variable.size) throw new UserError(`it has no usable ${name}`);
   tf.tidy(() => variable.assign(tf.tensor(values, variable.shape)));
 }

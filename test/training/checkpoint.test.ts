@@ -1,0 +1,367 @@
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { UserError } from "../../src/errors.ts";
+import { loadModel, type Model } from "../../src/model/index.ts";
+import { full, random, rho1, ssToken } from "../../src/selection/index.ts";
+import {
+  checkpointPath,
+  checkpointSteps,
+  columnSource,
+  liveSource,
+  lossColumn,
+  movingAverageSource,
+  newTrainingState,
+  restoreCheckpoint,
+  saveCheckpoint,
+  schedule,
+  train,
+  type Identity,
+  type StepRecord,
+  type TrainingState,
+  type TrainOptions,
+} from "../../src/training/index.ts";
+import { datasetOf, openModel, readJson, tensorCount, weightsOf, type Rows } from "./reference.ts";
+
+const tokens = datasetOf(readJson<Rows>("training.json")); // ten rows
+const identity: Identity = { tokensift: "1.0.0", engine: "cpu", threads: 2, data: "abc" };
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "tokensift-checkpoint-"));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+let base: Model;
+let losses: Float32Array;
+beforeAll(async () => {
+  base = await openModel("tied", "history");
+  losses = await lossColumn(tokens, {
+    rows: Array.from({ length: tokens.length }, (_, row) => row),
+    key: "base",
+    batchSize: 4,
+    model: () => Promise.resolve({ model: base, release: () => undefined }),
+  });
+});
+afterAll(() => base.dispose());
+
+type Opened = { state: TrainingState; dispose(): void };
+
+async function open(history: "column" | "ema" | "live" | "none" = "none"): Promise<Opened> {
+  const model = await openModel("tied");
+  const mean = history === "ema" ? await movingAverageSource(model, { decay: 0.8 }) : undefined;
+  const sources = {
+    none: [],
+    column: [columnSource("historyNll", tokens, losses)],
+    live: [liveSource("referenceNll", base)],
+    ema: mean === undefined ? [] : [mean],
+  }[history];
+  const state = newTrainingState(model, tokens, { optimizer: { weightDecay: 0.1 }, sources });
+  return {
+    state,
+    dispose() {
+      mean?.dispose();
+      state.optimizer.dispose();
+      model.dispose();
+    },
+  };
+}
+
+const options = (change: Partial<TrainOptions> = {}): TrainOptions => ({
+  tokens,
+  rule: ssToken(),
+  steps: 8,
+  batchSize: 4,
+  seed: 5,
+  schedule: schedule({ kind: "cosine", learningRate: 0.02, totalSteps: 8, warmupSteps: 2 }),
+  ...change,
+});
+
+/** Trains until `last` steps are done; the step records. */
+async function trainTo(last: number, state: TrainingState, given: TrainOptions): Promise<StepRecord[]> {
+  const records: StepRecord[] = [];
+  if (state.step === last) return records;
+  for await (const record of train(state, given)) {
+    records.push(record);
+    if (record.step === last) break;
+  }
+  return records;
+}
+
+/** Everything of a state, in bytes. */
+async function contents({ model, optimizer, sources, fates, ...counts }: TrainingState): Promise<object> {
+  const moments: Record<string, Buffer> = {};
+  for (const [name, { m, v }] of optimizer.moments()) {
+    moments[`m.${name}`] = Buffer.from((await m.data<"float32">()).slice().buffer);
+    moments[`v.${name}`] = Buffer.from((await v.data<"float32">()).slice().buffer);
+  }
+  const histories = await Promise.all(sources.map((source) => source.save()));
+  const { step, samplesSeen, trainedTokens } = counts;
+  return {
+    weights: await weightsOf(model),
+    moments,
+    histories: histories.map((state) => Object.entries(state).map(([key, x]) => [key, Buffer.from(String(x))])),
+    updates: optimizer.updates,
+    fates: Buffer.from(fates),
+    step,
+    samplesSeen,
+    trainedTokens,
+  };
+}
+
+async function failure(work: Promise<unknown>): Promise<UserError> {
+  const error = await work.then(
+    () => new Error("nothing was refused"),
+    (thrown: unknown) => thrown,
+  );
+  if (error instanceof UserError) return error;
+  throw error;
+}
+
+describe("a run continued from a checkpoint is the uninterrupted one, byte for byte", () => {
+  const runs: [string, Parameters<typeof open>[0], Partial<TrainOptions>][] = [
+    ["ssToken with a history column", "column", {}],
+    ["ssToken with a moving average", "ema", {}],
+    ["with accumulation", "column", { microBatchSize: 1 }],
+    ["a moving average and accumulation", "ema", { microBatchSize: 3 }],
+    ["in the file's order", "column", { shuffle: false }],
+    ["an epoch in two steps", "column", { batchSize: 5 }],
+    ["several epochs in a step", "column", { batchSize: 23, microBatchSize: 8 }],
+    ["rho1 over the step", "live", { rule: rho1(), microBatchSize: 2 }],
+    ["random", "none", { rule: random() }],
+    ["full", "none", { rule: full() }],
+  ];
+
+  test.each(runs)("%s", async (_, history, change) => {
+    const given = options(change);
+    const whole = await open(history);
+    const records = await trainTo(8, whole.state, given);
+
+    const first = await open(history);
+    const before = await trainTo(3, first.state, given);
+    await saveCheckpoint(folder, first.state, { identity });
+    const stopped = await contents(first.state);
+    first.dispose();
+
+    const second = await open(history);
+    expect(await restoreCheckpoint(checkpointPath(folder, 3), second.state, { identity })).toEqual([]);
+    expect(await contents(second.state)).toEqual(stopped);
+    const after = await trainTo(8, second.state, given);
+
+    expect([...before, ...after].map((each) => JSON.stringify(each))).toEqual(
+      records.map((each) => JSON.stringify(each)),
+    );
+    expect(await contents(second.state)).toEqual(await contents(whole.state));
+    whole.dispose();
+    second.dispose();
+  });
+
+  test("saved after the first update, before it, and before the first step", async () => {
+    for (const rule of [
+      full(),
+      { ...full(), weigh: ({ response }: { response: Uint8Array }) => new Float32Array(response.length) },
+    ]) {
+      const first = await open("ema");
+      await trainTo(1, first.state, options({ rule }));
+      await saveCheckpoint(folder, first.state, { identity });
+      const second = await open("ema");
+      await restoreCheckpoint(checkpointPath(folder, 1), second.state, { identity });
+      expect(await contents(second.state)).toEqual(await contents(first.state));
+      first.dispose();
+      second.dispose();
+    }
+    const fresh = await open("none");
+    await saveCheckpoint(folder, fresh.state, { identity });
+    const again = await open("none");
+    await restoreCheckpoint(checkpointPath(folder, 0), again.state, { identity });
+    expect(await contents(again.state)).toEqual(await contents(fresh.state));
+    fresh.dispose();
+    again.dispose();
+  });
+
+  test("neither saving nor restoring leaves tensors behind", async () => {
+    const { state, dispose } = await open("ema");
+    await trainTo(1, state, options());
+    const before = tensorCount();
+    await saveCheckpoint(folder, state, { identity });
+    expect(tensorCount()).toBe(before);
+    await restoreCheckpoint(checkpointPath(folder, 1), state, { identity });
+    expect(tensorCount()).toBe(before);
+    dispose();
+  });
+});
+
+describe("a saved checkpoint", () => {
+  let opened: Opened;
+  beforeEach(async () => {
+    opened = await open("ema");
+    await trainTo(2, opened.state, options());
+    await saveCheckpoint(folder, opened.state, { identity });
+  });
+  afterEach(() => opened.dispose());
+  const path = (...file: string[]): string => join(checkpointPath(folder, 2), ...file);
+  const restore = (change: Partial<Identity> = {}, allowChanges = false): Promise<string[]> =>
+    restoreCheckpoint(path(), opened.state, { identity: { ...identity, ...change } as Identity, allowChanges });
+
+  test("holds the model in a layout that can be loaded", async () => {
+    const model = await loadModel(path("model"));
+    expect(await weightsOf(model)).toEqual(await weightsOf(opened.state.model));
+    model.dispose();
+    expect(readdirSync(path()).sort()).toEqual([
+      "fates.bin",
+      "model",
+      "optimizer.safetensors",
+      "sources.safetensors",
+      "training.json",
+    ]);
+  });
+
+  test.each([
+    ["another engine", { engine: "webgpu" }, "engine was cpu and is now webgpu"],
+    ["another number of threads", { threads: 4 }, "threads was 2 and is now 4"],
+    ["another version", { tokensift: "1.0.1" }, "tokensift was 1.0.0 and is now 1.0.1"],
+    ["a library that was absent", { koffi: "3" }, "koffi was absent and is now 3"],
+  ])("of %s is refused, and taken with allowChanges", async (_, change: Partial<Identity>, sentence) => {
+    const error = await failure(restore(change));
+    expect(error.message).toContain(sentence);
+    expect(error.message).toContain(path());
+    expect(error.message).toContain("--allow-changes");
+    expect(await restore(change, true)).toEqual([sentence]);
+  });
+
+  test("of other data is refused for each difference, in one message", async () => {
+    const { message } = await failure(restore({ data: "def", threads: 1 }));
+    expect(message).toMatch(/threads was 2 and is now 1\n {2}data was abc and is now def/);
+  });
+
+  describe.each([
+    "training.json",
+    "fates.bin",
+    "optimizer.safetensors",
+    "sources.safetensors",
+    "model/model.safetensors",
+    "model/config.json",
+  ])("with a damaged %s", (file) => {
+    const cut = (bytes: number): void => truncateSync(path(file), bytes);
+    const size = (): number => readFileSync(path(file)).length;
+    const damages: [string, () => void][] = [
+      ["missing", () => rmSync(path(file))],
+      ["empty", () => cut(0)],
+      ["of 9 bytes", () => cut(9)],
+      ["half", () => cut(Math.floor(size() / 2))],
+      ["short of its last bytes", () => cut(size() - 3)],
+      ["of other bytes", () => writeFileSync(path(file), Buffer.alloc(size(), 0xff))],
+      ["a folder", () => (rmSync(path(file)), mkdirSync(path(file)))],
+      ["with more at its end", () => appendFileSync(path(file), "more")],
+    ];
+
+    test.each(damages)("%s is refused in one message that says what to do", async (what, damage) => {
+      damage();
+      if (what === "of other bytes" && file === "fates.bin") return; // any bytes of that length are fates
+      const error = await failure(restore());
+      expect(error.message).toContain(folder);
+      expect(error.message).toMatch(/Delete this checkpoint's folder/);
+      expect(error.message).toMatch(/damaged/);
+    });
+  });
+
+  test.each([
+    "null",
+    "[]",
+    "1",
+    '"x"',
+    "{}",
+    '{"format":"tokensift checkpoint","version":1}',
+    '{"__proto__":{"step":1}}',
+  ])("whose training.json is %s is refused", async (text) => {
+    writeFileSync(path("training.json"), text);
+    expect((await failure(restore())).message).toMatch(/damaged[^]*Delete this checkpoint/);
+  });
+
+  test.each([
+    ["step", -1],
+    ["step", 1.5],
+    ["samplesSeen", null],
+    ["trainedTokens", "5"],
+    ["updates", 1e300],
+    ["version", 2],
+    ["sources", {}],
+    ["sources", []],
+    ["sources", [null, null]],
+    ["identity", 3],
+  ])("whose %s is %j is refused", async (key, value) => {
+    const saved = JSON.parse(readFileSync(path("training.json"), "utf8")) as object;
+    writeFileSync(path("training.json"), JSON.stringify({ ...saved, [key]: value }));
+    expect((await failure(restore())).message).toMatch(/damaged|cannot be continued/);
+  });
+
+  test("of another model is refused by the weights' shapes", async () => {
+    const model = await openModel("untied");
+    const state = newTrainingState(model, tokens, { sources: opened.state.sources });
+    const { message } = await failure(restoreCheckpoint(path(), state, { identity }));
+    expect(message).toMatch(/damaged/);
+    state.optimizer.dispose();
+    model.dispose();
+  });
+});
+
+describe("saving", () => {
+  test("keeps the newest checkpoints", async () => {
+    const { state, dispose } = await open();
+    for await (const { step } of train(state, options({ rule: full() }))) {
+      await saveCheckpoint(folder, state, { identity, keep: 2 });
+      expect(checkpointSteps(folder)).toEqual(step === 1 ? [1] : [step - 1, step]);
+    }
+    expect(readdirSync(folder).sort()).toEqual(["step-7", "step-8"]);
+    dispose();
+  });
+
+  test("removes what an interrupted save has left, which never counted as a checkpoint", async () => {
+    const { state, dispose } = await open();
+    mkdirSync(join(folder, ".building-7/model"), { recursive: true });
+    writeFileSync(join(folder, ".building-7/training.json"), "{}");
+    mkdirSync(join(folder, "step-9"));
+    writeFileSync(join(folder, "step-oops"), "");
+    expect(checkpointSteps(folder)).toEqual([]);
+    await trainTo(1, state, options({ rule: full() }));
+    await saveCheckpoint(folder, state, { identity });
+    expect(readdirSync(folder).sort()).toEqual(["step-1", "step-9", "step-oops"]);
+    expect(checkpointSteps(folder)).toEqual([1]);
+    dispose();
+  });
+
+  test("replaces the checkpoint of the same step", async () => {
+    const { state, dispose } = await open();
+    await trainTo(1, state, options({ rule: full() }));
+    await saveCheckpoint(folder, state, { identity });
+    await saveCheckpoint(folder, state, { identity: { ...identity, data: "new" } });
+    expect(
+      await restoreCheckpoint(checkpointPath(folder, 1), state, { identity: { ...identity, data: "new" } }),
+    ).toEqual([]);
+    dispose();
+  });
+
+  test("says in one message why it cannot, and leaves nothing half-made", async () => {
+    const { state, dispose } = await open();
+    const file = join(folder, "file");
+    writeFileSync(file, "");
+    const error = await failure(saveCheckpoint(join(file, "checkpoints"), state, { identity }));
+    expect(error.message).toMatch(/cannot be written/);
+    mkdirSync(join(folder, "ok"));
+    writeFileSync(join(folder, "ok/.building-0"), "in the way");
+    await saveCheckpoint(join(folder, "ok"), state, { identity });
+    expect(existsSync(join(folder, "ok/step-0/training.json"))).toBe(true);
+    dispose();
+  });
+});
