@@ -46,7 +46,7 @@ function explanationText({ method, summary, formula, paper, options, differences
     return [name, `${description} Default: ${value}.`] as const;
   });
   return [
-    `${method}: ${summary}\n\n${labelled(head, width)}`,
+    `${wrapped(`${method}: ${summary}`, width)}\n\n${labelled(head, width)}`,
     optionRows.length === 0
       ? "It has no options.\n"
       : `Options\n\n${labelled([...(presets.length === 0 ? [] : preset), ...optionRows], width)}`,

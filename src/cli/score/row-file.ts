@@ -67,10 +67,12 @@ function jsonOf(row: RowFacts): string {
   });
 }
 
+const smallestNormal = 2 ** -126;
+
 /** The number with the fewest decimal digits that becomes the same float32. */
 export function shortestDecimal(value: number): number {
-  // Any decimal of 6 digits survives float32; 9 digits tell all float32 apart.
-  for (let digits = 6; digits < 9; digits++) {
+  // Any decimal of 6 digits survives float32 (of fewer below its normal numbers); 9 digits tell all float32 apart.
+  for (let digits = Math.abs(value) < smallestNormal ? 1 : 6; digits < 9; digits++) {
     const short = Number(value.toPrecision(digits));
     if (Math.fround(short) === value) return short;
   }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { openArrow } from "../../../src/data/arrow/read.ts";
-import { arrowBytes, writeArrow } from "../../../src/data/arrow/write.ts";
+import { arrowBytes, openArrowFile, writeArrow } from "../../../src/data/arrow/write.ts";
 import { temporaryFolder } from "../folder.ts";
 
 const folder = temporaryFolder();
@@ -12,6 +12,7 @@ const COLUMNS = {
   ids: "list<int32>",
   marks: "list<uint8>",
   weights: "list<float32>",
+  pieces: "list<utf8>",
   messages: "messages",
 } as const;
 const ROWS = [
@@ -22,6 +23,7 @@ const ROWS = [
     ids: Int32Array.of(1, -2),
     marks: Uint8Array.of(0, 1),
     weights: Float32Array.of(0.5),
+    pieces: [" grün", "", "日本"],
     messages: [{ role: "user", content: "hi" }],
   },
   {
@@ -31,9 +33,19 @@ const ROWS = [
     ids: new Int32Array(),
     marks: null,
     weights: new Float32Array(),
+    pieces: [],
     messages: [],
   },
-  { text: "", flag: null, number: -3, ids: Int32Array.of(7), marks: Uint8Array.of(255), weights: null, messages: null },
+  {
+    text: "",
+    flag: null,
+    number: -3,
+    ids: Int32Array.of(7),
+    marks: Uint8Array.of(255),
+    weights: null,
+    pieces: null,
+    messages: null,
+  },
 ];
 
 describe.each(["stream", "file"] as const)("writeArrow in the %s format", (format) => {
@@ -74,4 +86,26 @@ test("writeArrow leaves nothing behind, and the old file as it was, when a row f
   expect(() => writeArrow(path, { text: "utf8" }, rows, { batchRows: 1 })).toThrow("no more");
   expect(readdirSync(folder.path("failing"))).toEqual(["rows.arrow"]);
   expect(readFileSync(path).equals(before)).toBe(true);
+});
+
+describe("openArrowFile", () => {
+  test("writes row by row what writeArrow writes, and names the file at the end", () => {
+    mkdirSync(folder.path("slowly"));
+    const path = folder.path("slowly/rows.arrow");
+    const file = openArrowFile(path, COLUMNS, { batchRows: 2 });
+    for (const row of ROWS) file.add(row);
+    expect(readdirSync(folder.path("slowly"))).not.toContain("rows.arrow");
+    expect(file.finish()).toBe(3);
+    file.abandon(); // does nothing any more
+    expect(readdirSync(folder.path("slowly"))).toEqual(["rows.arrow"]);
+    expect(readFileSync(path).equals(arrowBytes(COLUMNS, ROWS, { batchRows: 2 }))).toBe(true);
+  });
+
+  test("leaves nothing when it is abandoned", () => {
+    mkdirSync(folder.path("abandoned"));
+    const file = openArrowFile(folder.path("abandoned/rows.arrow"), COLUMNS, { batchRows: 1 });
+    file.add(ROWS[0]!);
+    file.abandon();
+    expect(readdirSync(folder.path("abandoned"))).toEqual([]);
+  });
 });
