@@ -6,28 +6,36 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { arrowBytes } from "../src/data/arrow/write.ts";
 import { stream, type RandomStream } from "../src/random.ts";
-import { corruptResults, insertJunk, type NoisySolution } from "./generator/noise.ts";
+import { corruptResults, insertJunk, isNoise, type NoisySolution } from "./generator/noise.ts";
 import { makeProblem, solutionTokens, type Problem } from "./generator/problems.ts";
 import { tokenizerFiles } from "./generator/tokenizer.ts";
 
 const SEED = "word-problems 1";
 
 /** In the order in which questions are drawn; no question occurs twice, within a file or across files. */
-const FILES: { name: string; rows: number; noise?: (random: RandomStream, problem: Problem) => NoisySolution }[] = [
+const FILES: {
+  name: string;
+  rows: number;
+  noise?: (random: RandomStream, problem: Problem) => NoisySolution;
+  unlabelled?: true;
+}[] = [
   { name: "validation", rows: 400 },
   { name: "clean-reference", rows: 500 },
   { name: "train-noisy", rows: 1200, noise: corruptResults },
   { name: "train-junk", rows: 1200, noise: insertJunk },
   { name: "pretrain", rows: 12000 },
+  { name: "pretrain-noisy", rows: 6000, noise: corruptResults, unlabelled: true },
 ];
 
 /** Every file of the corpus and its tokenizer, by path relative to the repository. */
 export function makeCorpus(): Record<string, Uint8Array> {
   const asked = new Set<string>();
   const files: Record<string, Uint8Array> = {};
-  for (const { name, rows, noise } of FILES) {
+  for (const { name, rows, noise, unlabelled } of FILES) {
     const problems = Array.from({ length: rows }, (_, row) => newProblem(name, row, asked));
-    files[`datasets/word-problems/${name}.arrow`] = noise ? noisyFile(name, problems, noise) : cleanFile(problems);
+    files[`datasets/word-problems/${name}.arrow`] = noise
+      ? noisyFile(name, problems, noise, unlabelled !== true)
+      : cleanFile(problems);
   }
   for (const [name, text] of Object.entries(tokenizerFiles())) files[`models/tiny/${name}`] = Buffer.from(text);
   return files;
@@ -55,6 +63,7 @@ function noisyFile(
   name: string,
   problems: readonly Problem[],
   makeNoise: (random: RandomStream, problem: Problem) => NoisySolution,
+  labelled: boolean,
 ): Uint8Array {
   const rows = problems.map((problem, row) => {
     const { tokens, kinds } = makeNoise(stream(SEED, name, row, "noise"), problem);
@@ -62,13 +71,13 @@ function noisyFile(
     return {
       question: problem.question,
       answer: tokens.join(" "),
-      noise: noiseKind.map((kind) => (kind > 0 ? 1 : 0)),
-      clean: noiseKind.map((kind) => (kind > 0 ? 0 : 1)),
+      noise: noiseKind.map((kind) => (isNoise(kind) ? 1 : 0)),
+      clean: noiseKind.map((kind) => (isNoise(kind) ? 0 : 1)),
       noiseKind,
     };
   });
   const labels = { noise: "list<float32>", clean: "list<float32>", noiseKind: "list<uint8>" } as const;
-  return arrowBytes({ question: "utf8", answer: "utf8", ...labels }, rows);
+  return arrowBytes({ question: "utf8", answer: "utf8", ...(labelled ? labels : {}) }, rows);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

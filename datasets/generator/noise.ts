@@ -2,8 +2,16 @@ import type { RandomStream } from "../../src/random.ts";
 import { calculate, pick, solutionTokens, type Problem, type Step } from "./problems.ts";
 import { FILLER, JUNK, LARGEST, TAIL } from "./words.ts";
 
-/** What a token of a noisy solution is. Everything but `clean` counts as noise. */
+/** What a token of a noisy solution is. */
 export const KIND = { clean: 0, wrongResult: 1, carriedOn: 2, junkWord: 3, filler: 4, tail: 5 } as const;
+
+/**
+ * Whether nothing that stands before a token speaks for it. A number that follows from an earlier mistake is right given
+ * what was written, so it is not noise: there is nothing wrong to learn from it.
+ */
+export function isNoise(kind: number): boolean {
+  return kind !== KIND.clean && kind !== KIND.carriedOn;
+}
 
 export interface NoisySolution {
   tokens: string[];
@@ -15,7 +23,7 @@ const CORRUPT_SHARE = 0.4;
 
 /**
  * Replaces the result of a step by a wrong number with probability 0.4 and carries it on: the following steps calculate
- * with the wrong number. A token is noise exactly if it differs from the clean solution's token at its place:
+ * with the wrong number. A token that differs from the clean solution's token at its place is
  * `wrongResult` where the mistake is made, `carriedOn` where a number follows from an earlier mistake.
  */
 export function corruptResults(random: RandomStream, { steps, things }: Problem): NoisySolution {
