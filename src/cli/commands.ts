@@ -1,5 +1,6 @@
 import { nearest } from "../config/index.ts";
 import { UserError } from "../errors.ts";
+import { terminalText } from "../report/visible-text.ts";
 import { aligned } from "./layout.ts";
 import type { Command, Streams } from "./command.ts";
 import { Interrupted } from "./interruption.ts";
@@ -77,7 +78,7 @@ function report(error: unknown, name: string, { stderr }: Streams): number {
   }
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
   if (error instanceof UserError || (error instanceof Error && code !== undefined && systemErrors.has(code))) {
-    stderr.write(`${name}: ${error.message}\n`);
+    stderr.write(`${name}: ${terminalText(error.message)}\n`); // may quote what stands in a file
     return 2;
   }
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);

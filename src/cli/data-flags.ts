@@ -1,5 +1,6 @@
-import { FORMAT_NAMES } from "../data/formats.ts";
+import { FIELD_NAMES, FORMAT_NAMES, type FieldName } from "../data/formats.ts";
 import { openDataset, type Dataset } from "../data/index.ts";
+import { UserError } from "../errors.ts";
 import { oneOf, requiredValue, wholeNumber } from "./values.ts";
 
 /** The flags of every command that reads data. */
@@ -10,17 +11,37 @@ export const dataFlags = {
     value: "NAME",
     description: `What a row holds: auto (default), ${FORMAT_NAMES.join(", ")}.`,
   },
+  field: {
+    type: "string",
+    multiple: true,
+    value: "PART=COLUMN",
+    description: "A column that has another name than usual: prompt=my_question.",
+  },
   split: { type: "string", value: "NAME", description: "Split of a folder that has several." },
   rows: { type: "string", value: "N", description: "Read the first N rows only." },
 } as const;
 
 /** Opens the data that the flags name. Close it after use. */
-export function openData(values: { data?: string; format?: string; split?: string; rows?: string }): Dataset {
+export function openData(values: {
+  data?: string;
+  format?: string;
+  field?: string[];
+  split?: string;
+  rows?: string;
+}): Dataset {
   const path = requiredValue("data", values.data, "a data file");
   const limit = wholeNumber("rows", values.rows);
   return openDataset(path, {
     format: oneOf("format", values.format ?? "auto", ["auto", ...FORMAT_NAMES]),
+    fields: Object.fromEntries((values.field ?? []).map(fieldOf)),
     ...(values.split === undefined ? {} : { split: values.split }),
     ...(limit === undefined ? {} : { limit }),
   });
+}
+
+function fieldOf(text: string): [FieldName, string] {
+  const equals = text.indexOf("=");
+  if (equals < 1 || equals === text.length - 1)
+    throw new UserError(`--field ${text} is not of the form PART=COLUMN`, { fix: `Parts: ${FIELD_NAMES.join(", ")}.` });
+  return [oneOf("field", text.slice(0, equals), FIELD_NAMES), text.slice(equals + 1)];
 }

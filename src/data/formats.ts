@@ -115,6 +115,8 @@ const FORMATS: readonly Format[] = [
 
 export const FORMAT_NAMES: readonly FormatName[] = [...new Set(FORMATS.map((format) => format.name))];
 
+export const FIELD_NAMES = [...new Set(FORMATS.flatMap(({ names }) => Object.keys(names)))] as readonly FieldName[];
+
 /** Chooses the format and its columns. */
 export function chooseFormat(
   wanted: FormatName | "auto",

@@ -69,6 +69,18 @@ describe("inspect", () => {
     expect([none.code, none.err]).toEqual([2, expect.stringContaining("there is no row 3")]);
   });
 
+  test("--field names columns that have other names", async () => {
+    const named = folder.writeRows("named.jsonl", [{ before: "w1 ", after: "w2" }]);
+    const argv = ["inspect", "--data", named, "--model", tied];
+    const { out } = await tokensift(...argv, "--field", "prompt=before", "--field", "response=after");
+    expect(out).toContain("‹w1› w2 w7");
+    for (const field of ["promt=before", "before", "prompt=", "prompt=nothing"])
+      expect(await tokensift(...argv, "--field", field)).toMatchObject({
+        code: 2,
+        err: expect.stringMatching(/prompt/),
+      });
+  });
+
   test("--rows reads the first rows only", async () => {
     const { out } = await tokensift("inspect", "--data", data, "--model", tied, "--rows", "2");
     expect(out).toMatch(/rows +2 read, 1 to train on/);
@@ -92,6 +104,10 @@ describe("inspect", () => {
     ]);
     const { out } = await tokensift("inspect", "--data", evil, "--model", tied);
     expect(out).not.toMatch(/[\u001b\u0007]/);
+    const unfit = folder.writeRows("unfit.jsonl", [{ "\u001b[2J": 1 }]);
+    const { code, err } = await tokensift("inspect", "--data", unfit, "--model", tied);
+    expect([code, err]).toEqual([2, expect.stringContaining("⟨U+001B⟩[2J")]);
+    expect(err).not.toContain("\u001b");
   });
 
   test.each([
