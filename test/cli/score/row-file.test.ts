@@ -9,11 +9,13 @@ test("shortestDecimal writes what a person would have written", () => {
 
 test("shortestDecimal gives back every float32, and no shorter decimal does", () => {
   fc.assert(
-    fc.property(fc.float({ noNaN: true, noDefaultInfinity: true }), (value) => {
+    fc.property(fc.float({ noNaN: true, noDefaultInfinity: true }), (drawn) => {
+      const value = drawn + 0; // JSON has no -0
       const text = shortestDecimal(value);
-      expect(Math.fround(text)).toBe(Math.fround(value));
+      expect(Math.fround(text)).toBe(value);
       const digits = text.toExponential().replace(/e.*|[-.]/g, "").length;
       if (digits > 1) expect(Math.fround(Number(value.toPrecision(digits - 1)))).not.toBe(value);
     }),
+    { numRuns: 3000 },
   );
 });
