@@ -3,6 +3,7 @@ import { rowsOfStep } from "../data/index.ts";
 import { evaluateModel, type Evaluation } from "../evaluation/index.ts";
 import { saveModel, type Model } from "../model/index.ts";
 import { checkpointPath, checkpointSteps, newTrainingState, restoreCheckpoint } from "../training/index.ts";
+import { diskError } from "../training/disk-error.ts";
 import { saveCheckpoint, schedule, type RunFolder, type StepRecord } from "../training/index.ts";
 import type { TrainingState, TrainOptions } from "../training/index.ts";
 import { partingWatch } from "./parting.ts";
@@ -150,9 +151,9 @@ function recorder(work: ArmWork): Pick<Arm, "record" | "finish"> {
   const { config, run, state, steps, talk, materials, interrupted } = work;
   const { saveEvery, evaluateEvery, keepCheckpoints } = config.training;
   const watch = partingWatch();
-  const warnings: string[] = [];
+  const warnings = run.metrics.records().flatMap((step) => watch(step as StepRecord) ?? []);
+  let seconds = run.timing.records().reduce((sum, { seconds }) => sum + Number(seconds), 0);
   let before = performance.now();
-  let seconds = 0;
   const save = async (): Promise<void> => {
     run.sync();
     await saveCheckpoint(run.checkpoints, state, { identity: materials.identity, keep: keepCheckpoints });
@@ -183,8 +184,11 @@ function recorder(work: ArmWork): Pick<Arm, "record" | "finish"> {
       before = performance.now();
     },
     async finish() {
-      await evaluate(work, steps);
-      await saveModel(work.model, run.model, { card: modelCard(config, work.model, steps, work.command) });
+      await evaluate(work, state.step);
+      const card = modelCard(config, work.model, state.step, work.command);
+      await saveModel(work.model, run.model, { card }).catch((error: unknown) => {
+        throw diskError(error, run.model);
+      });
       await writeTokens(work);
       run.writeFile("summary.json", `${JSON.stringify(summary(work, warnings, seconds), null, 2)}\n`);
     },
@@ -206,13 +210,13 @@ async function writeTokens({ model, train, state, run, sources, rule }: ArmWork)
   run.writeFile("tokens.json", `${JSON.stringify({ method: rule.name, step: state.step, rows: weighed })}\n`);
 }
 
-function summary({ name, rule, run, materials, state, steps }: ArmWork, warnings: string[], seconds: number): object {
+function summary({ name, rule, run, materials, state }: ArmWork, warnings: string[], seconds: number): object {
   const { engine } = materials;
   return {
     method: rule.name,
     name,
     engine: `${engine.name}, ${engine.provider}, ${engine.threads} threads, ${engine.device}`,
-    steps,
+    steps: state.step,
     trainedTokens: state.trainedTokens,
     seconds,
     warnings,

@@ -1,11 +1,12 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
 import { resumeConflicts, type FinetuneConfig } from "../config/index.ts";
 import { UserError } from "../errors.ts";
 import { isRunFolder, openRunFolder, type RunFolder, type RunFolderMode } from "../training/index.ts";
-import { openArm, type Arm, type ArmTalk } from "./arm.ts";
+import { Interrupted, openArm, type Arm, type ArmTalk } from "./arm.ts";
 import type { Materials } from "./materials.ts";
+import { stepsOf } from "./rules.ts";
 
 export interface ComparisonOptions {
   config: FinetuneConfig;
@@ -55,13 +56,20 @@ async function runOne(
 ): Promise<void> {
   const talk = talkOf(name);
   const resume = run.previousConfig !== undefined;
-  if (resume && existsSync(join(run.path, "summary.json"))) return talk.note(`${name} is complete.`);
+  if (resume && stepsDone(run) >= stepsOf(config, materials.tokens)) return talk.note(`${name} is complete.`);
+  if (interrupted()) throw new Interrupted(`Stopped before ${name}.`);
   const arm = await openArm({ name, config, run, materials, talk, resume, allowChanges, interrupted, command });
   try {
     await runArm(arm);
   } finally {
     arm.dispose();
   }
+}
+
+/** Steps of a run that has come to its end; 0 for one that has not. */
+function stepsDone(run: RunFolder): number {
+  const path = join(run.path, "summary.json");
+  return existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as { steps: number }).steps : 0;
 }
 
 function refuseChanges(run: RunFolder, { config, allowChanges }: ComparisonOptions): void {

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { FinetuneConfig, SelectionChoice } from "../config/index.ts";
 import type { SignalSource, TokenRule } from "../contract/index.ts";
 import { rowsOfStep, type TokenizedDataset } from "../data/index.ts";
@@ -68,11 +69,14 @@ async function fixedLosses(
       fix: "Token losses can only be compared under one tokenizer: name a model of the same family.",
     });
   }
+  const rows = rowsOfRun(config, tokens);
+  const batchSize = config.training.microBatchSize ?? config.training.batchSize;
   try {
     return await lossColumn(tokens, {
-      rows: rowsOfRun(config, tokens),
-      key: `losses ${(other ?? base).fingerprint} ${engineKey(engine)}`,
-      batchSize: config.training.microBatchSize ?? config.training.batchSize,
+      rows,
+      // The last bit of a loss may depend on the rows beside it: only a run that scores the same batches may share it.
+      key: ["losses", (other ?? base).fingerprint, engineKey(engine), batchSize, rowsKey(rows, tokens)].join(" "),
+      batchSize,
       ...(config.data.cache !== undefined && { cacheFolder: config.data.cache }),
       async model() {
         if (other !== undefined) return { model: other, release: () => undefined };
@@ -85,6 +89,11 @@ async function fixedLosses(
   } finally {
     other?.dispose();
   }
+}
+
+function rowsKey(rows: ReadonlySet<number>, tokens: TokenizedDataset): string {
+  if (rows.size === tokens.length) return "all";
+  return createHash("sha256").update(Uint32Array.from(rows).sort()).digest("hex").slice(0, 16);
 }
 
 /** Optimizer steps of the run. */

@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeAtomically } from "../data/atomic.ts";
+import { writing } from "../training/disk-error.ts";
 import { type Html, html, trusted } from "./html.ts";
 import { type Run, readRun } from "./read-run.ts";
 import { labelOf } from "./run-files.ts";
@@ -19,7 +20,7 @@ import { terminalText } from "./visible-text.ts";
 export function writeReport(folder: string): string {
   const page = renderReport(readRun(folder));
   const path = join(folder, "report.html");
-  writeAtomically(path, (file) => writeFileSync(file, page));
+  writing(path, () => writeAtomically(path, (file) => writeFileSync(file, page)));
   return path;
 }
 

@@ -28,12 +28,20 @@ export function writing<T>(path: string, work: () => T): T {
   }
 }
 
-/** A failed write as a UserError, if the system's error code is one a person can do something about. */
+/**
+ * A failed write as a UserError, if the system's error code is one a person can do something about. A UserError stays as
+ * it is, unless a full disk has caused it.
+ */
 export function diskError(error: unknown, path: string): unknown {
-  const code = (error as NodeJS.ErrnoException | undefined)?.code;
+  const told = error instanceof UserError;
+  const code = codeOf(told ? error.cause : error);
   const reason = code === undefined ? undefined : reasons[code];
-  if (reason === undefined || error instanceof UserError) return error;
   const full = code === "ENOSPC" || code === "EDQUOT";
+  if (reason === undefined || (told && !full)) return error;
   const fix = full ? "Free some space, then continue with --resume." : "Name another folder: --set output=FOLDER";
   return new UserError(`cannot be written: ${reason} (${code})`, { where: path, fix, cause: error });
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException | undefined)?.code;
 }

@@ -44,6 +44,8 @@ function created(path: string, mine: Holder): boolean {
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    // on a full disk the file is there, and empty
+    if (readIfThere(path) === "") rmSync(path, { force: true });
     throw error;
   }
 }

@@ -58,7 +58,10 @@ function stateless(signal: LossSignal, losses: (batch: TokenBatch) => Promise<Fl
 }
 
 export interface ColumnOptions {
-  /** Rows (indices into `tokens`) that must have losses; the others keep NaN until they are asked for. */
+  /**
+   * Rows (indices into `tokens`) that must have losses; the others keep NaN until they are asked for. Their order does
+   * not matter.
+   */
   rows: Iterable<number>;
   /** Where the column is kept between runs; without it nothing is. */
   cacheFolder?: string;
@@ -80,7 +83,8 @@ export async function lossColumn(tokens: TokenizedDataset, options: ColumnOption
   const { cacheFolder, key, batchSize, onProgress, onNotice } = options;
   const known = cacheFolder === undefined ? undefined : loadColumn(cacheFolder, key, tokens, onNotice);
   const losses = known ?? new Float32Array(tokens.ids.length).fill(NaN);
-  const missing = [...new Set(options.rows)].filter((row) => Number.isNaN(losses[tokens.offsets[row]!]));
+  const rows = [...new Set(options.rows)].sort((a, b) => a - b);
+  const missing = rows.filter((row) => Number.isNaN(losses[tokens.offsets[row]!]));
   if (missing.length === 0) return losses;
   const { model, release } = await options.model();
   try {

@@ -1,0 +1,100 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+const root = resolve(import.meta.dirname, "../..");
+
+export interface Ended {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
+
+export interface Started {
+  readonly child: ChildProcess;
+  readonly ended: Promise<Ended>;
+}
+
+/** Twelve steps of ssToken and of a random choice on a model of width 32, in `folder`. */
+export function writeRecipe(
+  folder: string,
+  { cache = join(folder, "cache"), output = join(folder, "out") } = {},
+): string {
+  mkdirSync(folder, { recursive: true });
+  const path = join(folder, "config.yaml");
+  const data = join(root, "datasets/word-problems");
+  const config = {
+    fresh: {
+      tokenizer: join(root, "models/tiny"),
+      width: 32,
+      layers: 2,
+      heads: 4,
+      keyValueHeads: 2,
+      feedForwardWidth: 64,
+    },
+    data: {
+      train: join(data, "train-noisy.arrow"),
+      limit: 64,
+      validation: join(data, "validation.arrow"),
+      validationLimit: 16,
+      maxTokens: 160,
+      cache,
+    },
+    selection: { method: "sstoken", ratio: 0.6 },
+    training: { steps: 12, batchSize: 8, microBatchSize: 4, learningRate: 1e-3, saveEvery: 3, evaluateEvery: 4 },
+    engine: "cpu",
+    threads: 1,
+    compare: ["random"],
+    output,
+  };
+  writeFileSync(path, JSON.stringify(config));
+  return path;
+}
+
+/** Starts `trainers/sstoken.ts` as a process of its own. */
+export function startRecipe(config: string, ...flags: string[]): Started {
+  const program = ["--import", "tsx", join(root, "trainers/sstoken.ts"), "--config", config, ...flags];
+  const child = spawn(process.execPath, program, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+  const texts = { stdout: "", stderr: "" };
+  for (const name of ["stdout", "stderr"] as const)
+    child[name].setEncoding("utf8").on("data", (text: string) => (texts[name] += text));
+  const ended = new Promise<Ended>((settle, fail) => {
+    child.on("error", fail);
+    child.on("close", (code, signal) => settle({ code, signal, ...texts }));
+  });
+  return { child, ended };
+}
+
+export const runRecipe = (config: string, ...flags: string[]): Promise<Ended> => startRecipe(config, ...flags).ended;
+
+/** Lines of a log so far. */
+export function linesOf(path: string): number {
+  return existsSync(path) ? readFileSync(path, "utf8").split("\n").length - 1 : 0;
+}
+
+/** Waits until a log has so many lines; false where the process ended before. */
+export async function whenLines(started: Started, path: string, count: number): Promise<boolean> {
+  while (linesOf(path) < count) {
+    if (started.child.exitCode !== null || started.child.signalCode !== null) return false;
+    await sleep(2);
+  }
+  return true;
+}
+
+/** What a run must leave to the byte, of both arms, by file. Undefined = missing. */
+export function results(output: string): Record<string, string | undefined> {
+  const files = ["metrics.jsonl", "evaluation.jsonl", "tokens.json", "model/config.json", "model/model.safetensors"];
+  const read = (path: string): string | undefined =>
+    existsSync(path) ? readFileSync(path).toString("latin1") : undefined;
+  const found: Record<string, string | undefined> = {};
+  for (const arm of ["", "random"]) {
+    for (const file of files) found[join(arm, file)] = read(join(output, arm, file));
+    const { seconds: _, ...summary } = JSON.parse(read(join(output, arm, "summary.json")) ?? "{}") as {
+      seconds?: number;
+    };
+    found[join(arm, "summary.json")] = JSON.stringify(summary);
+  }
+  return found;
+}
