@@ -46,9 +46,10 @@ export interface TokenRule<S extends Signal = Signal> {
 export type SavedState = Record<string, number | string | boolean | Float32Array>;
 
 /** A second model, or an earlier state of the model, that supplies signals. */
-export interface SignalSource<S extends Signal = Signal> {
-  readonly gives: readonly S[];
-  compute(batch: TokenBatch): Promise<{ [K in S]: Float32Array }>;
+export interface SignalSource<S extends Signal = never> {
+  readonly gives: readonly Signal[];
+  /** Each `[rows * width]`, for at least the response tokens. */
+  compute(batch: TokenBatch): Promise<{ [K in S]: Float32Array } & { [K in Signal]?: Float32Array }>;
   afterUpdate?(step: number): void | Promise<void>;
   save(): SavedState | Promise<SavedState>;
   restore(state: SavedState): void;
