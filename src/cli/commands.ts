@@ -1,9 +1,8 @@
 import { nearest } from "../config/index.ts";
 import { UserError } from "../errors.ts";
-import { terminalText } from "../report/visible-text.ts";
 import { aligned } from "./layout.ts";
 import type { Command, Streams } from "./command.ts";
-import { Interrupted } from "./interruption.ts";
+import { exitCodeOf } from "./exit-code.ts";
 
 interface Entry {
   readonly summary: string;
@@ -49,7 +48,8 @@ export async function runCommandLine(argv: readonly string[], streams: Streams):
     await command(rest, streams);
     return 0;
   } catch (error) {
-    return report(error, Object.hasOwn(commands, name ?? "") ? `tokensift ${name}` : "tokensift", streams);
+    const known = Object.hasOwn(commands, name ?? "");
+    return exitCodeOf(error, known ? `tokensift ${name}` : "tokensift", streams.stderr);
   }
 }
 
@@ -63,25 +63,4 @@ function commandNamed(name: string): Entry {
   const near = nearest(name, Object.keys(commands));
   const fix = near === undefined ? `The commands are ${Object.keys(commands).join(", ")}.` : `Did you mean ${near}?`;
   throw new UserError(`there is no command ${JSON.stringify(name)}`, { fix });
-}
-
-/** Refusals of the operating system that name what to mend. */
-const systemErrors = new Set([
-  ...["EACCES", "EPERM", "ENOENT", "ENOTDIR", "EISDIR", "EROFS", "ENOSPC", "EDQUOT", "ENAMETOOLONG", "ELOOP"],
-  ...["EEXIST", "EMFILE", "EIO"],
-]);
-
-function report(error: unknown, name: string, { stderr }: Streams): number {
-  if (error instanceof Interrupted) {
-    stderr.write(`\n${name}: ${error.message}\n`);
-    return error.exitCode;
-  }
-  const code = (error as NodeJS.ErrnoException | undefined)?.code;
-  if (error instanceof UserError || (error instanceof Error && code !== undefined && systemErrors.has(code))) {
-    stderr.write(`${name}: ${terminalText(error.message)}\n`); // may quote what stands in a file
-    return 2;
-  }
-  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  stderr.write(`${name}: an error of the program itself, please report it\n${stack}\n`);
-  return 1;
 }

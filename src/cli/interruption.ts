@@ -9,8 +9,10 @@ export class Interrupted extends Error {
   }
 }
 
-/** Notices requests to stop, for work that must clean up before the process ends. */
+/** Notices requests to stop, for work that must clean up or save before the process ends. */
 export interface Interruption extends Disposable {
+  /** Whether a request has come; for work that goes on to a good place and stops there. */
+  asked(): boolean;
   /**
    * Lets signals in; to be called often.
    * @throws Interrupted
@@ -18,17 +20,22 @@ export interface Interruption extends Disposable {
   check(): Promise<void>;
 }
 
-/** Until it is disposed of, the first signal is kept for `check`; a second one ends the process at once. */
-export function watchInterruption(): Interruption {
+/**
+ * Until it is disposed of, the first signal is kept for `asked` and `check`; a second one ends the process at once.
+ * @param onFirst says what will happen
+ */
+export function watchInterruption(onFirst: () => void = () => undefined): Interruption {
   let noticed: Interrupted | undefined;
   const notice = (signal: NodeJS.Signals): void => {
     const interrupted = new Interrupted(signal);
     if (noticed !== undefined) process.exit(interrupted.exitCode);
     noticed = interrupted;
+    onFirst();
   };
   const signals = ["SIGINT", "SIGTERM"] as const;
   for (const signal of signals) process.on(signal, notice);
   return {
+    asked: () => noticed !== undefined,
     async check() {
       await new Promise((resolve) => setImmediate(resolve));
       if (noticed !== undefined) throw noticed;

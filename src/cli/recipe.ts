@@ -3,6 +3,7 @@ import { finetuneDefinition, loadConfig, parseRecipeArguments } from "../config/
 import type { FinetuneConfig, RecipeArguments } from "../config/index.ts";
 import {
   gatherMaterials,
+  Interrupted,
   runComparison,
   stepsOf,
   type Arm,
@@ -13,8 +14,8 @@ import { writeReport } from "../report/index.ts";
 import { knownRules } from "../selection/knownRules.ts";
 import { releaseEngine, useEngine } from "../tensor/engine.ts";
 import { isRunFolder } from "../training/index.ts";
-import { exitCodeOf } from "./exit.ts";
-import { watchForInterrupt } from "./interrupt.ts";
+import { exitCodeOf } from "./exit-code.ts";
+import { watchInterruption } from "./interruption.ts";
 import { createTalk } from "./talk.ts";
 
 export interface Recipe {
@@ -32,28 +33,28 @@ export interface Recipe {
  * @param runArm trains one arm of the comparison to its end
  */
 export async function runRecipe(recipe: Recipe, runArm: (arm: Arm) => Promise<void>): Promise<void> {
-  const interrupt = watchForInterrupt();
   try {
-    await run(recipe, process.argv.slice(2), runArm, () => interrupt.watch());
+    await run(recipe, process.argv.slice(2), runArm);
   } catch (error) {
-    process.exitCode = exitCodeOf(error);
+    process.exitCode = stoppedOr(error, recipe.name);
   } finally {
-    interrupt.end();
     releaseEngine();
   }
 }
 
-async function run(
-  recipe: Recipe,
-  argv: readonly string[],
-  runArm: (arm: Arm) => Promise<void>,
-  watch: () => () => boolean,
-): Promise<void> {
+function stoppedOr(error: unknown, name: string): number {
+  if (!(error instanceof Interrupted)) return exitCodeOf(error, name, process.stderr);
+  process.stderr.write(`${name}: ${error.message} Go on with --resume.\n`);
+  return 130;
+}
+
+async function run(recipe: Recipe, argv: readonly string[], runArm: (arm: Arm) => Promise<void>): Promise<void> {
   const args = parseRecipeArguments(argv, recipe);
   if ("help" in args) return say(args.help);
   const definition = finetuneDefinition(knownRules, { method: recipe.method });
   const { config, resolvedYaml } = loadConfig(definition, args.config, { set: args.set });
   if (args.dryRun) return dryRun(config, resolvedYaml, await gather(config, createTalk("dry run")));
+  using interruption = watchInterruption(() => process.stderr.write("\nStopping soon; once more ends at once.\n"));
   const { path } = await runComparison(
     {
       config,
@@ -62,7 +63,7 @@ async function run(
       allowChanges: args.allowChanges,
       materials: () => gather(config, createTalk(config.selection.method)),
       talkOf: createTalk,
-      interrupted: watch(),
+      interrupted: interruption.asked,
       command: ["npx tsx", `trainers/${recipe.name}.ts`, ...argv].join(" "),
     },
     runArm,

@@ -14,7 +14,8 @@ export function createTalk(label: string): ArmTalk {
     working(what, done, total) {
       if (phase?.what !== what) {
         phase?.progress.done();
-        phase = { what, progress: createProgress({ total: Math.max(1, total), label: `${label}: ${what}` }) };
+        const rows = Math.max(1, total);
+        phase = { what, progress: createProgress({ total: rows, everySteps: rows, label: `${label}: ${what}` }) };
       }
       phase.progress.update({ step: done });
       if (done < total) return;

@@ -1,0 +1,30 @@
+import { UserError } from "../errors.ts";
+import { terminalText } from "../report/visible-text.ts";
+import type { TextStream } from "./command.ts";
+import { Interrupted } from "./interruption.ts";
+
+/** Refusals of the operating system that name what to mend. */
+const systemErrors = new Set([
+  ...["EACCES", "EPERM", "ENOENT", "ENOTDIR", "EISDIR", "EROFS", "ENOSPC", "EDQUOT", "ENAMETOOLONG", "ELOOP"],
+  ...["EEXIST", "EMFILE", "EIO"],
+]);
+
+/**
+ * Says what ended a command.
+ * @returns its exit code: 2 for what the person at the keyboard can mend, 130 or 143 after a signal, 1 with a stack for
+ * what only we can mend
+ */
+export function exitCodeOf(error: unknown, name: string, stderr: TextStream): number {
+  if (error instanceof Interrupted) {
+    stderr.write(`\n${name}: ${error.message}\n`);
+    return error.exitCode;
+  }
+  const code = (error as NodeJS.ErrnoException | undefined)?.code;
+  if (error instanceof UserError || (error instanceof Error && code !== undefined && systemErrors.has(code))) {
+    stderr.write(`${name}: ${terminalText(error.message)}\n`); // may quote what stands in a file
+    return 2;
+  }
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  stderr.write(`${name}: an error of the program itself, please report it\n${stack}\n`);
+  return 1;
+}
