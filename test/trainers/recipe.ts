@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -83,18 +84,21 @@ export async function whenLines(started: Started, path: string, count: number): 
   return true;
 }
 
-/** What a run must leave to the byte, of both arms, by file. Undefined = missing. */
+const digest = (content: Uint8Array): string => createHash("sha256").update(content).digest("hex");
+
+/** What a run must leave to the byte, of both arms, by file; of large files the digest. Undefined = missing. */
 export function results(output: string): Record<string, string | undefined> {
   const files = ["metrics.jsonl", "evaluation.jsonl", "tokens.json", "model/config.json", "model/model.safetensors"];
-  const read = (path: string): string | undefined =>
-    existsSync(path) ? readFileSync(path).toString("latin1") : undefined;
+  const read = (path: string): string | undefined => {
+    if (!existsSync(path)) return undefined;
+    return path.endsWith(".jsonl") ? readFileSync(path, "utf8") : digest(readFileSync(path));
+  };
   const found: Record<string, string | undefined> = {};
   for (const arm of ["", "random"]) {
     for (const file of files) found[join(arm, file)] = read(join(output, arm, file));
-    const { seconds: _, ...summary } = JSON.parse(read(join(output, arm, "summary.json")) ?? "{}") as {
-      seconds?: number;
-    };
-    found[join(arm, "summary.json")] = JSON.stringify(summary);
+    const path = join(output, arm, "summary.json");
+    const summary = existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as object) : undefined;
+    found[join(arm, "summary.json")] = summary && JSON.stringify({ ...summary, seconds: undefined });
   }
   return found;
 }
