@@ -138,13 +138,14 @@ async function evaluate({ config, materials, model, run, talk }: ArmWork, step: 
   const { validation, answerOf } = materials;
   if (validation === undefined) return;
   const { batchSize, rows, generate, maxNewTokens } = config.evaluation;
-  const result: Evaluation = await evaluateModel(model, validation, {
-    batchSize,
-    ...(rows !== undefined && { rows }),
-    ...(generate && { exactMatch: { maxNewTokens, answerOf } }),
-    onProgress: (done, total) => talk.working("evaluating", done, total),
-  });
-  run.evaluation.append({ step, ...result });
+  const measure = (): Promise<Evaluation> =>
+    evaluateModel(model, validation, {
+      batchSize,
+      ...(rows !== undefined && { rows }),
+      ...(generate && { exactMatch: { maxNewTokens, answerOf } }),
+      onProgress: (done, total) => talk.working("evaluating", done, total),
+    });
+  run.evaluation.append({ step, ...(step === 0 ? await materials.evaluateStart(measure) : await measure()) });
 }
 
 function recorder(work: ArmWork): Pick<Arm, "record" | "finish"> {

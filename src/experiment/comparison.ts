@@ -32,18 +32,33 @@ export async function runComparison(
 ): Promise<{ path: string; arms: string[] }> {
   const { config, mode } = options;
   using main = openRunFolder(config.output, mode);
-  refuseChanges(main, options);
-  main.writeConfig(options.resolvedYaml);
-  const materials = await options.materials();
-  await runOne(main, config.selection.method, config, options, materials, runArm);
+  const materials = await undoneIfFruitless(main, async () => {
+    refuseChanges(main, options);
+    main.writeConfig(options.resolvedYaml);
+    const gathered = await options.materials();
+    await runOne(main, config.selection.method, config, options, gathered, runArm);
+    return gathered;
+  });
   for (const { name, selection } of config.compare) {
     const output = join(config.output, name);
     const own: FinetuneConfig = { ...config, selection, output, compare: [] };
     using run = openRunFolder(output, isRunFolder(output) ? "resume" : "new");
-    run.writeConfig(stringify(own));
-    await runOne(run, name, own, options, materials, runArm);
+    await undoneIfFruitless(run, async () => {
+      run.writeConfig(stringify(own));
+      await runOne(run, name, own, options, materials, runArm);
+    });
   }
   return { path: main.path, arms: config.compare.map(({ name }) => name) };
+}
+
+/** If a new run fails before its first step, takes back what was written, so that it can simply be started again. */
+async function undoneIfFruitless<T>(run: RunFolder, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (run.previousConfig === undefined && run.metrics.records().length === 0) run.discard();
+    throw error;
+  }
 }
 
 async function runOne(

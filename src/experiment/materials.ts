@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import type { FinetuneConfig } from "../config/index.ts";
 import { openDataset, tokenizeDataset, type Dataset, type FieldName, type TokenizedDataset } from "../data/index.ts";
 import { UserError } from "../errors.ts";
+import type { Evaluation } from "../evaluation/index.ts";
 import { createModel, loadModel, type DecoderConfig, type Model } from "../model/index.ts";
 import type { EngineInfo } from "../tensor/engine.ts";
 import { loadTokenizer, type Tokenizer } from "../text/index.ts";
@@ -17,6 +18,8 @@ export interface Materials {
   answerOf(rowId: number): string | undefined;
   /** The starting model, anew for every arm. Dispose of it after use. */
   openModel(): Promise<Model>;
+  /** The starting model's evaluation, which is every arm's; measured once. */
+  evaluateStart(measure: () => Promise<Evaluation>): Promise<Evaluation>;
   /** What a continued run must share with the one before. */
   readonly identity: Identity;
 }
@@ -45,6 +48,7 @@ export async function gatherMaterials(config: FinetuneConfig, engine: EngineInfo
     data.validation === undefined
       ? undefined
       : await tokenized(config, data.validation, data.validationSplit, data.validationLimit, tokenizer, talk);
+  let start: Promise<Evaluation> | undefined;
   return {
     engine,
     tokens: train.tokens,
@@ -54,6 +58,7 @@ export async function gatherMaterials(config: FinetuneConfig, engine: EngineInfo
       return row === undefined || "skipped" in row ? undefined : row.answer;
     },
     openModel,
+    evaluateStart: (measure) => (start ??= measure()),
     identity: {
       tokensift: packageVersion(),
       node: process.version,

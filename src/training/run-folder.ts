@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeAtomically } from "../data/atomic.ts";
 import { UserError } from "../errors.ts";
@@ -31,6 +31,8 @@ export interface RunFolder {
   writeFile(name: string, content: string | Uint8Array): void;
   /** Has the logs written to disk; before a checkpoint counts as saved. */
   sync(): void;
+  /** Deletes what the run has written, and the folder if nothing else is in it; for a run that failed before its first step. */
+  discard(): void;
   /** Closes the logs and lets other processes in. May be called twice. */
   close(): void;
   [Symbol.dispose](): void;
@@ -42,7 +44,15 @@ export type RunFolderMode = "new" | "resume" | "overwrite";
 const marker = "run.json";
 const markerText = `${JSON.stringify({ format: "tokensift run", version: 1 })}\n`;
 const lockName = ".lock";
-const ownFiles = ["config.yaml", "metrics.jsonl", "timing.jsonl", "evaluation.jsonl", "report.html", "tokens.json", "summary.json"];
+const ownFiles = [
+  "config.yaml",
+  "metrics.jsonl",
+  "timing.jsonl",
+  "evaluation.jsonl",
+  "report.html",
+  "tokens.json",
+  "summary.json",
+];
 const ownFolders = ["checkpoints", "model"];
 
 /** Whether the folder holds a run. */
@@ -108,6 +118,13 @@ function opened(path: string, lock: RunLock, previousConfig: string | undefined)
     writeConfig: (yaml) => writeFile("config.yaml", yaml),
     writeFile,
     sync: () => logs.forEach((log) => log.sync()),
+    discard() {
+      for (const log of logs.splice(0)) log.close();
+      removeRun(path);
+      rmSync(join(path, marker), { force: true });
+      lock.release();
+      if (readdirSync(path).length === 0) rmdirSync(path);
+    },
     close,
     [Symbol.dispose]: close,
   };
