@@ -11,114 +11,27 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { UserError } from "../../src/errors.ts";
-import { loadModel, type Model } from "../../src/model/index.ts";
-import { full, random, rho1, ssToken } from "../../src/selection/index.ts";
+import { loadModel } from "../../src/model/index.ts";
+import { full } from "../../src/selection/index.ts";
 import {
   checkpointPath,
   checkpointSteps,
-  columnSource,
-  liveSource,
-  lossColumn,
-  movingAverageSource,
   newTrainingState,
   restoreCheckpoint,
   saveCheckpoint,
-  schedule,
   train,
   type Identity,
-  type StepRecord,
-  type TrainingState,
-  type TrainOptions,
 } from "../../src/training/index.ts";
-import { datasetOf, openModel, readJson, tensorCount, weightsOf, type Rows } from "./reference.ts";
-
-const tokens = datasetOf(readJson<Rows>("training.json")); // ten rows
-const identity: Identity = { tokensift: "1.0.0", engine: "cpu", threads: 2, data: "abc" };
+import { openModel, weightsOf } from "./reference.ts";
+import { identity, open, options, tokens, trainTo, type Opened } from "./savedState.ts";
 
 let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "tokensift-checkpoint-"));
 });
 afterEach(() => rmSync(folder, { recursive: true }));
-
-let base: Model;
-let losses: Float32Array;
-beforeAll(async () => {
-  base = await openModel("tied", "history");
-  losses = await lossColumn(tokens, {
-    rows: Array.from({ length: tokens.length }, (_, row) => row),
-    key: "base",
-    batchSize: 4,
-    model: () => Promise.resolve({ model: base, release: () => undefined }),
-  });
-});
-afterAll(() => base.dispose());
-
-type Opened = { state: TrainingState; dispose(): void };
-
-async function open(history: "column" | "ema" | "live" | "none" = "none"): Promise<Opened> {
-  const model = await openModel("tied");
-  const mean = history === "ema" ? await movingAverageSource(model, { decay: 0.8 }) : undefined;
-  const sources = {
-    none: [],
-    column: [columnSource("historyNll", tokens, losses)],
-    live: [liveSource("referenceNll", base)],
-    ema: mean === undefined ? [] : [mean],
-  }[history];
-  const state = newTrainingState(model, tokens, { optimizer: { weightDecay: 0.1 }, sources });
-  return {
-    state,
-    dispose() {
-      mean?.dispose();
-      state.optimizer.dispose();
-      model.dispose();
-    },
-  };
-}
-
-const options = (change: Partial<TrainOptions> = {}): TrainOptions => ({
-  tokens,
-  rule: ssToken(),
-  steps: 8,
-  batchSize: 4,
-  seed: 5,
-  schedule: schedule({ kind: "cosine", learningRate: 0.02, totalSteps: 8, warmupSteps: 2 }),
-  ...change,
-});
-
-/** Trains until `last` steps are done; the step records. */
-async function trainTo(last: number, state: TrainingState, given: TrainOptions): Promise<StepRecord[]> {
-  const records: StepRecord[] = [];
-  if (state.step === last) return records;
-  for await (const record of train(state, given)) {
-    records.push(record);
-    if (record.step === last) break;
-  }
-  return records;
-}
-
-/** Everything of a state, in bytes. */
-async function contents({ model, optimizer, sources, fates, ...counts }: TrainingState): Promise<object> {
-  const moments: Record<string, Buffer> = {};
-  for (const [name, { m, v }] of optimizer.moments()) {
-    moments[`m.${name}`] = Buffer.from((await m.data<"float32">()).slice().buffer);
-    moments[`v.${name}`] = Buffer.from((await v.data<"float32">()).slice().buffer);
-  }
-  const histories = await Promise.all(sources.map((source) => source.save()));
-  const { step, samplesSeen, trainedTokens } = counts;
-  return {
-    weights: await weightsOf(model),
-    moments,
-    histories: histories.map((state) => Object.entries(state).map(([key, x]) => [key, Buffer.from(String(x))])),
-    updates: optimizer.updates,
-    fates: Buffer.from(fates),
-    step,
-    samplesSeen,
-    trainedTokens,
-  };
-}
 
 async function failure(work: Promise<unknown>): Promise<UserError> {
   const error = await work.then(
@@ -128,79 +41,6 @@ async function failure(work: Promise<unknown>): Promise<UserError> {
   if (error instanceof UserError) return error;
   throw error;
 }
-
-describe("a run continued from a checkpoint is the uninterrupted one, byte for byte", () => {
-  const runs: [string, Parameters<typeof open>[0], Partial<TrainOptions>][] = [
-    ["ssToken with a history column", "column", {}],
-    ["ssToken with a moving average", "ema", {}],
-    ["with accumulation", "column", { microBatchSize: 1 }],
-    ["a moving average and accumulation", "ema", { microBatchSize: 3 }],
-    ["in the file's order", "column", { shuffle: false }],
-    ["an epoch in two steps", "column", { batchSize: 5 }],
-    ["several epochs in a step", "column", { batchSize: 23, microBatchSize: 8 }],
-    ["rho1 over the step", "live", { rule: rho1(), microBatchSize: 2 }],
-    ["random", "none", { rule: random() }],
-    ["full", "none", { rule: full() }],
-  ];
-
-  test.each(runs)("%s", async (_, history, change) => {
-    const given = options(change);
-    const whole = await open(history);
-    const records = await trainTo(8, whole.state, given);
-
-    const first = await open(history);
-    const before = await trainTo(3, first.state, given);
-    await saveCheckpoint(folder, first.state, { identity });
-    const stopped = await contents(first.state);
-    first.dispose();
-
-    const second = await open(history);
-    expect(await restoreCheckpoint(checkpointPath(folder, 3), second.state, { identity })).toEqual([]);
-    expect(await contents(second.state)).toEqual(stopped);
-    const after = await trainTo(8, second.state, given);
-
-    expect([...before, ...after].map((each) => JSON.stringify(each))).toEqual(
-      records.map((each) => JSON.stringify(each)),
-    );
-    expect(await contents(second.state)).toEqual(await contents(whole.state));
-    whole.dispose();
-    second.dispose();
-  });
-
-  test("saved after the first update, before it, and before the first step", async () => {
-    for (const rule of [
-      full(),
-      { ...full(), weigh: ({ response }: { response: Uint8Array }) => new Float32Array(response.length) },
-    ]) {
-      const first = await open("ema");
-      await trainTo(1, first.state, options({ rule }));
-      await saveCheckpoint(folder, first.state, { identity });
-      const second = await open("ema");
-      await restoreCheckpoint(checkpointPath(folder, 1), second.state, { identity });
-      expect(await contents(second.state)).toEqual(await contents(first.state));
-      first.dispose();
-      second.dispose();
-    }
-    const fresh = await open("none");
-    await saveCheckpoint(folder, fresh.state, { identity });
-    const again = await open("none");
-    await restoreCheckpoint(checkpointPath(folder, 0), again.state, { identity });
-    expect(await contents(again.state)).toEqual(await contents(fresh.state));
-    fresh.dispose();
-    again.dispose();
-  });
-
-  test("neither saving nor restoring leaves tensors behind", async () => {
-    const { state, dispose } = await open("ema");
-    await trainTo(1, state, options());
-    const before = tensorCount();
-    await saveCheckpoint(folder, state, { identity });
-    expect(tensorCount()).toBe(before);
-    await restoreCheckpoint(checkpointPath(folder, 1), state, { identity });
-    expect(tensorCount()).toBe(before);
-    dispose();
-  });
-});
 
 describe("a saved checkpoint", () => {
   let opened: Opened;

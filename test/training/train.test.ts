@@ -12,9 +12,9 @@ import {
   schedule,
   train,
   type StepRecord,
-  type TrainingState,
   type TrainOptions,
 } from "../../src/training/index.ts";
+import { collect, withState } from "./freshState.ts";
 import { datasetOf, openModel, readJson, tensorCount, weightsOf, type Rows } from "./reference.ts";
 
 interface Run extends Rows {
@@ -52,28 +52,6 @@ const baseLosses = (of: TokenizedDataset = tokens): Promise<Float32Array> =>
     batchSize: 4,
     model: () => Promise.resolve({ model: base, release: () => undefined }),
   });
-
-async function collect(state: TrainingState, options: TrainOptions): Promise<StepRecord[]> {
-  const records: StepRecord[] = [];
-  for await (const record of train(state, options)) records.push(record);
-  return records;
-}
-
-/** Runs `use` with a fresh state of the fixture's model, and frees it. */
-async function withState<T>(
-  use: (state: TrainingState) => Promise<T>,
-  { on = tokens, ...options }: Parameters<typeof newTrainingState>[2] & { on?: TokenizedDataset } = {},
-): Promise<T> {
-  const model = await openModel("tied");
-  const state = newTrainingState(model, on, options);
-  try {
-    return await use(state);
-  } finally {
-    state.optimizer.dispose();
-    model.dispose();
-  }
-}
-
 describe("twenty steps with ssToken, AdamW, weight decay, clipping, warm-up and cosine", () => {
   const { run, records, weights } = reference;
 
@@ -92,6 +70,7 @@ describe("twenty steps with ssToken, AdamW, weight decay, clipping, warm-up and 
       shuffle: false,
     };
     await withState(
+      tokens,
       async (state) => {
         const own = await collect(state, options);
         expect(own).toHaveLength(run.steps);
@@ -125,7 +104,7 @@ describe("a step in which nothing is kept", () => {
           return row >= 4 && row < 8 ? 0 : response[i]!;
         }),
     };
-    await withState(async (state) => {
+    await withState(tokens, async (state) => {
       const after: Record<string, Buffer>[] = [];
       const records: StepRecord[] = [];
       for await (const record of train(state, { ...plain, rule, steps: 3, shuffle: false })) {
@@ -153,8 +132,8 @@ describe("a step in which nothing is kept", () => {
 describe("train", () => {
   test("is left and entered again without a trace", async () => {
     const options = { ...plain, rule: random() };
-    const whole = await withState((state) => collect(state, options));
-    const pieces = await withState(async (state) => {
+    const whole = await withState(tokens, (state) => collect(state, options));
+    const pieces = await withState(tokens, async (state) => {
       const records: StepRecord[] = [];
       while (state.step < 5) {
         for await (const record of train(state, options)) {
@@ -168,7 +147,7 @@ describe("train", () => {
   });
 
   test("yields nothing when the run is over", async () => {
-    await withState(async (state) => {
+    await withState(tokens, async (state) => {
       await collect(state, { ...plain, rule: full() });
       expect(await collect(state, { ...plain, rule: full() })).toEqual([]);
     });
@@ -177,7 +156,7 @@ describe("train", () => {
   test("clips: the update of a clipped step is that of a gradient of norm clipNorm", async () => {
     // Adam's first update hardly depends on the gradient's size, so compare the first moments
     const moments = async (clipNorm: number): Promise<[record: StepRecord, norm: number]> =>
-      withState(async (state) => {
+      withState(tokens, async (state) => {
         const [record] = await collect(state, { ...plain, rule: full(), steps: 1, clipNorm });
         let squares = 0;
         for (const { m } of state.optimizer.moments().values())
@@ -193,73 +172,9 @@ describe("train", () => {
   });
 
   test("refuses a rule whose signals nothing supplies before it does anything", async () => {
-    await withState(async (state) => {
+    await withState(tokens, async (state) => {
       await expect(collect(state, { ...plain, rule: ssToken() })).rejects.toThrow(/sstoken.*historyNll/);
       expect(state.step).toBe(0);
-    });
-  });
-});
-
-describe("what the records say of tokens", () => {
-  // two steps of two rows, then the same again
-  const small: Rows = {
-    ids: [
-      [1, 9, 10, 11],
-      [1, 12, 13, 14, 15],
-      [1, 16, 17],
-      [1, 18, 19, 20, 21, 22],
-    ],
-    roles: ["PPrr", "PPrrr", "PPr", "PPrrrr"],
-  };
-  const labelled = datasetOf(small, {
-    //                      row 0        row 1           row 2     row 3
-    noise: Float32Array.of(0, 1, 1, 0, /**/ 0, 0, 0, 1, 1, /**/ 0, 0, 1, /**/ 0, 0, 0, 0, 1, 0),
-  });
-  /** Keeps the first response token of a row in the first two steps, the second one later. */
-  const rule: TokenRule = {
-    ...full(),
-    weigh: ({ rows, width, response }, { step }) => {
-      const weights = new Float32Array(rows * width);
-      for (let b = 0; b < rows; b++) {
-        const place = b * width + 2 + (step < 2 ? 0 : 1);
-        if (place < (b + 1) * width && response[place]) weights[place] = 1;
-      }
-      return weights;
-    },
-  };
-  const options = { tokens: labelled, rule, steps: 4, batchSize: 2, schedule: constant, seed: 1, shuffle: false };
-
-  test.each([1, 2])("count each token once, with %s rows at once", async (microBatchSize) => {
-    await withState(
-      async (state) => {
-        const records = await collect(state, { ...options, microBatchSize });
-        expect(records.map(({ neverKeptShare }) => neverKeptShare)).toEqual([
-          3 / 5, // rows 0 and 1: two of five kept
-          6 / 10, // rows 2 and 3: one of one, one of four
-          4 / 10, // the second tokens of rows 0 and 1
-          3 / 10, // row 2 has no second token; that of row 3
-        ]);
-        expect(records.map(({ keptTokens, responseTokens }) => [keptTokens, responseTokens])).toEqual([
-          [2, 5],
-          [2, 5],
-          [2, 5],
-          [1, 5],
-        ]);
-        expect(records.map(({ trainedTokens }) => trainedTokens)).toEqual([2, 4, 6, 7]);
-        expect(records.map(({ tokens: all }) => all)).toEqual([9, 9, 9, 9]);
-        // noise on response tokens: row 0 its first, row 1 its second and third, row 2 its only, row 3 its third
-        expect(records.map(({ noiseTokens }) => noiseTokens)).toEqual([3, 2, 3, 2]);
-        expect(records.map(({ noiseDropped }) => noiseDropped)).toEqual([2, 1, 2, 2]);
-      },
-      { on: labelled },
-    );
-  });
-
-  test("hold no counts of noise where the data have no labels", async () => {
-    await withState(async (state) => {
-      const [record] = await collect(state, { ...plain, rule: full(), steps: 1 });
-      expect(record).not.toHaveProperty("noiseTokens");
-      expect(record).not.toHaveProperty("noiseDropped");
     });
   });
 });
@@ -309,7 +224,7 @@ describe("thirty steps hold the same tensors after each, and none when all is di
 
   test("also when the loop is left by an error", async () => {
     const before = tensorCount();
-    await withState(async (state) => {
+    await withState(tokens, async (state) => {
       const rule: TokenRule = {
         ...full(),
         weigh: ({ response }, { step }) => Float32Array.from(response, (r) => (step === 2 ? NaN : r)),
@@ -322,7 +237,7 @@ describe("thirty steps hold the same tensors after each, and none when all is di
 });
 
 test("a moving average follows the model as its formula says", async () => {
-  await withState(async (state) => {
+  await withState(tokens, async (state) => {
     const source = await movingAverageSource(state.model, { decay: 0.75 });
     const { sources } = { sources: [source] };
     const first = state.model.parameters[0]!;

@@ -1,0 +1,87 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { full, random, rho1 } from "../../src/selection/index.ts";
+import { checkpointPath, restoreCheckpoint, saveCheckpoint, type TrainOptions } from "../../src/training/index.ts";
+import { contents, identity, open, options, trainTo } from "./savedState.ts";
+import { tensorCount } from "./reference.ts";
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "tokensift-checkpoint-"));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+describe("a run continued from a checkpoint is the uninterrupted one, byte for byte", () => {
+  const runs: [string, Parameters<typeof open>[0], Partial<TrainOptions>][] = [
+    ["ssToken with a history column", "column", {}],
+    ["ssToken with a moving average", "ema", {}],
+    ["with accumulation", "column", { microBatchSize: 1 }],
+    ["a moving average and accumulation", "ema", { microBatchSize: 3 }],
+    ["in the file's order", "column", { shuffle: false }],
+    ["an epoch in two steps", "column", { batchSize: 5 }],
+    ["several epochs in a step", "column", { batchSize: 23, microBatchSize: 8 }],
+    ["rho1 over the step", "live", { rule: rho1(), microBatchSize: 2 }],
+    ["random", "none", { rule: random() }],
+    ["full", "none", { rule: full() }],
+  ];
+
+  test.each(runs)("%s", async (_, history, change) => {
+    const given = options(change);
+    const whole = await open(history);
+    const records = await trainTo(8, whole.state, given);
+
+    const first = await open(history);
+    const before = await trainTo(3, first.state, given);
+    await saveCheckpoint(folder, first.state, { identity });
+    const stopped = await contents(first.state);
+    first.dispose();
+
+    const second = await open(history);
+    expect(await restoreCheckpoint(checkpointPath(folder, 3), second.state, { identity })).toEqual([]);
+    expect(await contents(second.state)).toEqual(stopped);
+    const after = await trainTo(8, second.state, given);
+
+    expect([...before, ...after].map((each) => JSON.stringify(each))).toEqual(
+      records.map((each) => JSON.stringify(each)),
+    );
+    expect(await contents(second.state)).toEqual(await contents(whole.state));
+    whole.dispose();
+    second.dispose();
+  });
+
+  test("saved after the first update, before it, and before the first step", async () => {
+    for (const rule of [
+      full(),
+      { ...full(), weigh: ({ response }: { response: Uint8Array }) => new Float32Array(response.length) },
+    ]) {
+      const first = await open("ema");
+      await trainTo(1, first.state, options({ rule }));
+      await saveCheckpoint(folder, first.state, { identity });
+      const second = await open("ema");
+      await restoreCheckpoint(checkpointPath(folder, 1), second.state, { identity });
+      expect(await contents(second.state)).toEqual(await contents(first.state));
+      first.dispose();
+      second.dispose();
+    }
+    const fresh = await open("none");
+    await saveCheckpoint(folder, fresh.state, { identity });
+    const again = await open("none");
+    await restoreCheckpoint(checkpointPath(folder, 0), again.state, { identity });
+    expect(await contents(again.state)).toEqual(await contents(fresh.state));
+    fresh.dispose();
+    again.dispose();
+  });
+
+  test("neither saving nor restoring leaves tensors behind", async () => {
+    const { state, dispose } = await open("ema");
+    await trainTo(1, state, options());
+    const before = tensorCount();
+    await saveCheckpoint(folder, state, { identity });
+    expect(tensorCount()).toBe(before);
+    await restoreCheckpoint(checkpointPath(folder, 1), state, { identity });
+    expect(tensorCount()).toBe(before);
+    dispose();
+  });
+});
