@@ -1,6 +1,7 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { randomUUID } from "node:crypto";
+import { makeFolder } from "../make-folder.ts";
 
 /** A file in the making: its path names nothing, or what it named before, until `commit`. */
 export interface AtomicFile {
@@ -14,7 +15,7 @@ export interface AtomicFile {
 
 /** Starts a file (and its folders). One that is left open is removed when the process exits. */
 export function openAtomicFile(path: string): AtomicFile {
-  mkdirSync(dirname(path), { recursive: true });
+  makeFolder(dirname(path));
   const temporary = `${path}.${process.pid}-${randomUUID().slice(0, 8)}.tmp`;
   const fd = openSync(temporary, "wx");
   let state: "open" | "closed" | "done" = "open";

@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, readdir, rename, rm, rmdir, writeFile } from "node:fs/promises";
+import { readdir, rename, rm, rmdir, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { UserError } from "../../errors.ts";
+import { makeFolder } from "../../make-folder.ts";
 import { decoderConfigText, type DecoderConfig } from "../config.ts";
 import { checkTensors } from "./llama-tensors.ts";
 import { writeSafetensors, type SavedType, type TensorToSave } from "./safetensors-write.ts";
@@ -36,9 +37,11 @@ export async function saveModelFiles(folder: string, files: ModelFiles): Promise
   await requireReplaceable(target, new Set([...texts.keys(), "model.safetensors"]));
 
   const temporary = sibling(target);
-  await mkdir(temporary, { recursive: true }).catch((cause: unknown) => {
+  try {
+    makeFolder(temporary);
+  } catch (cause) {
     throw new UserError("no folder can be made here", { where: dirname(target), fix: "Check its permissions.", cause });
-  });
+  }
   try {
     for (const [name, text] of texts) await writeFile(join(temporary, name), text);
     await writeSafetensors(join(temporary, "model.safetensors"), tensors, { type: files.dtype ?? "F32" });
