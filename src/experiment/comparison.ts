@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { parse, stringify } from "yaml";
 import { resumeConflicts, type FinetuneConfig } from "../config/index.ts";
 import { UserError } from "../errors.ts";
+import { isDiskFull } from "../training/disk-error.ts";
 import { isRunFolder, openRunFolder, type RunFolder, type RunFolderMode } from "../training/index.ts";
 import { Interrupted, openArm, type Arm, type ArmTalk } from "./arm.ts";
 import type { Materials } from "./materials.ts";
@@ -51,12 +52,16 @@ export async function runComparison(
   return { path: main.path, arms: config.compare.map(({ name }) => name) };
 }
 
-/** If a new run fails before its first step, takes back what was written, so that it can simply be started again. */
+/**
+ * If a new run fails before its first step, takes back what was written, so that it can simply be started again. One
+ * that a person is told to resume stays: after Ctrl-C, and where the disk is full.
+ */
 async function undoneIfFruitless<T>(run: RunFolder, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (run.previousConfig === undefined && run.metrics.records().length === 0) run.discard();
+    const resumable = error instanceof Interrupted || isDiskFull(error);
+    if (!resumable && run.previousConfig === undefined && run.metrics.records().length === 0) run.discard();
     throw error;
   }
 }

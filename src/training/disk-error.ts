@@ -36,10 +36,19 @@ export function diskError(error: unknown, path: string): unknown {
   const told = error instanceof UserError;
   const code = codeOf(told ? error.cause : error);
   const reason = code === undefined ? undefined : reasons[code];
-  const full = code === "ENOSPC" || code === "EDQUOT";
+  const full = isFull(code);
   if (reason === undefined || (told && !full)) return error;
   const fix = full ? "Free some space, then continue with --resume." : "Name another folder: --set output=FOLDER";
   return new UserError(`cannot be written: ${reason} (${code})`, { where: path, fix, cause: error });
+}
+
+/** Whether a full disk is what an error comes from. */
+export function isDiskFull(error: unknown): boolean {
+  return error instanceof Error && (isFull(codeOf(error)) || isDiskFull(error.cause));
+}
+
+function isFull(code: string | undefined): boolean {
+  return code === "ENOSPC" || code === "EDQUOT";
 }
 
 function codeOf(error: unknown): string | undefined {

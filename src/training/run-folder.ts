@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { writeAtomically } from "../data/atomic.ts";
 import { UserError } from "../errors.ts";
 import { writing } from "./disk-error.ts";
@@ -73,7 +73,7 @@ export function isRunFolder(path: string): boolean {
 export function openRunFolder(path: string, mode: RunFolderMode): RunFolder {
   refuseForeign(path);
   if (mode === "resume" && !isRunFolder(path)) throw nothingToResume(path);
-  writing(path, () => mkdirSync(path, { recursive: true }));
+  writing(path, () => makeFolder(path));
   const lock = lockRun(join(path, lockName));
   try {
     // Looked at again: another process may have made or finished a run before the lock was ours.
@@ -139,6 +139,19 @@ function refuseForeign(path: string): void {
     where: path,
     fix: "Name a new or empty folder: --set output=FOLDER",
   });
+}
+
+/** Makes a folder and those above it. Node's own way of doing so never returns where the system refuses as /proc does. */
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST" && statSync(path).isDirectory()) return;
+    if (code !== "ENOENT" || existsSync(dirname(path))) throw error;
+    makeFolder(dirname(path));
+    makeFolder(path);
+  }
 }
 
 function entriesOf(path: string): string[] {
