@@ -5,8 +5,6 @@ cd "$(dirname "$0")/.."
 root=$PWD
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-# for npm 10, which runs install scripts: the one of onnxruntime-node would download CUDA
-export ONNXRUNTIME_NODE_INSTALL=skip
 
 npm run build
 npx publint --strict
@@ -15,9 +13,10 @@ npx attw "$work"/tokensift-*.tgz --profile esm-only --format ascii
 
 cd "$work"
 npm init --yes --init-type=module >/dev/null
-npm pkg set type=module
-npm install --no-audit --no-fund --prefer-offline ./tokensift-*.tgz
+npm pkg set type=module >/dev/null
+npm install --ignore-scripts --no-audit --no-fund --prefer-offline ./tokensift-*.tgz
 cp -r "$root/models" "$root/datasets" .
+npx tokensift doctor
 node "$root/node_modules/tsx/dist/cli.mjs" "$root/scripts/readme-examples.ts" "$work" --commands
 node "$root/node_modules/typescript/bin/tsc" ./*.ts --noEmit --strict --skipLibCheck --target es2022 \
   --lib es2023,esnext.disposable,dom --module nodenext --typeRoots "$root/node_modules/@types" --types node

@@ -23,7 +23,8 @@ export function chooseProvider(
   } catch (error) {
     const reason = error instanceof Error ? error.message.split("\n")[0]! : String(error);
     const fix =
-      "Install the optional packages koffi and onnxruntime-node (npm install does, unless told to omit optional ones).";
+      "Install the optional packages koffi and onnxruntime-node: npm install --ignore-scripts (their scripts are not " +
+      "needed; where one fails, npm drops the package).";
     if (choice === "onnxruntime")
       throw new UserError(`ONNX Runtime cannot be used here: ${reason}`, { where: "matmul", fix, cause: error });
     return { warning: `ONNX Runtime is not used, matrix products are slower: ${reason}. ${fix}` };
