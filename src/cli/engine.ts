@@ -1,3 +1,4 @@
+import { mostThreads } from "../config/index.ts";
 import { releaseEngine, useEngine, type EngineInfo } from "../tensor/engine.ts";
 import type { TextStream } from "./command.ts";
 import { oneOf, wholeNumber } from "./values.ts";
@@ -15,7 +16,7 @@ export async function withEngine<T>(
   work: (engine: EngineInfo) => Promise<T>,
 ): Promise<T> {
   const choice = oneOf("engine", values.engine ?? "auto", ["auto", "cpu", "webgpu", "tensorflow"]);
-  const threads = wholeNumber("threads", values.threads, { maximum: 1024 });
+  const threads = wholeNumber("threads", values.threads, { maximum: mostThreads });
   try {
     const engine = await useEngine(choice, threads === undefined ? {} : { threads });
     stderr.write(`engine: ${engineText(engine)}\n`);

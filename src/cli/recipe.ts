@@ -4,6 +4,7 @@ import type { FinetuneConfig, RecipeArguments } from "../config/index.ts";
 import {
   gatherMaterials,
   Interrupted,
+  ruleOf,
   runComparison,
   stepsOf,
   type Arm,
@@ -73,6 +74,8 @@ async function run(recipe: Recipe, argv: readonly string[], runArm: (arm: Arm) =
 }
 
 async function gather(config: FinetuneConfig, talk: ArmTalk): Promise<Materials> {
+  // an arm whose rule cannot be made fails here, not after hours of the arms before it
+  for (const { selection } of [config, ...config.compare]) await ruleOf(selection, config);
   const engine = await useEngine(config.engine, config.threads === undefined ? {} : { threads: config.threads });
   talk.note(`Engine: ${engine.name}, ${engine.provider}, ${engine.threads} threads, ${engine.device}`);
   if (engine.warning !== undefined) talk.note(engine.warning);

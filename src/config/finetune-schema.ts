@@ -2,7 +2,7 @@ import type { Static } from "@sinclair/typebox";
 import { Type } from "@sinclair/typebox";
 import { choice, existingPath, group, largestInteger, outputPath } from "./schema.ts";
 
-const count = (description: string, options: { default?: number; minimum?: number } = {}) =>
+const count = (description: string, options: { default?: number; minimum?: number; maximum?: number } = {}) =>
   Type.Integer({ minimum: 1, maximum: largestInteger, ...options, description });
 const amount = (description: string, options: { default?: number; maximum?: number; exclusiveMaximum?: number } = {}) =>
   Type.Number({ minimum: 0, ...options, description });
@@ -11,6 +11,9 @@ const files = (description: string) =>
   Type.Union([existingPath("One file or folder."), Type.Array(existingPath("A file or folder."), { minItems: 1 })], {
     description,
   });
+
+/** More threads than this are refused: each takes memory, and no machine has use for them. */
+export const mostThreads = 512;
 
 const fresh = group(
   {
@@ -169,7 +172,7 @@ export const finetuneSchema = Type.Object(
     training,
     evaluation,
     engine: choice(["auto", "cpu", "webgpu", "tensorflow"], { default: "auto", description: "What computes." }),
-    threads: Type.Optional(count("Threads of the cpu engine. Default: the machine's cores.")),
+    threads: Type.Optional(count("Threads of the cpu engine. Default: the machine's cores.", { maximum: mostThreads })),
     output: Type.Optional(outputPath("The run folder. Default: runs/<configuration's name> in the current folder.")),
     compare: Type.Array(
       Type.Union([Type.String({ format: "rule", minLength: 1, description: "A rule by name or path." }), arm]),

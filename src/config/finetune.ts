@@ -126,11 +126,12 @@ function contradictions({ fresh, data, training, evaluation, compare, ...config 
   const methods = [config.selection, ...compare.map(({ selection }) => selection)].map(({ method }) => method);
   if (methods.includes("rho1") && config.reference === undefined)
     refuse(["reference"], "is missing; rho1 compares with a reference model, give its path");
-  const names = compare.map(({ name }) => name);
-  for (const [index, name] of names.entries()) {
-    if (takenNames.includes(name))
+  // some file systems do not tell `A` from `a`
+  const names = compare.map(({ name }) => name.toLowerCase());
+  for (const [index, { name }] of compare.entries()) {
+    if (takenNames.includes(name.toLowerCase()))
       refuse(["compare", index], `cannot be named ${name}: the run has a folder of that name`);
-    if (names.indexOf(name) < index)
+    if (names.indexOf(name.toLowerCase()) < index)
       refuse(["compare", index], `has the same name as another arm, ${name}; give it a name`);
   }
   return problems;

@@ -2,7 +2,7 @@ export { diffConfigs, resumeConflicts } from "./diff.ts";
 export type { ConfigChange } from "./diff.ts";
 export { finetuneDefinition } from "./finetune.ts";
 export type { KnownRules } from "./finetune.ts";
-export type { FinetuneConfig, SelectionChoice } from "./finetune-schema.ts";
+export { mostThreads, type FinetuneConfig, type SelectionChoice } from "./finetune-schema.ts";
 export { loadConfig } from "./load.ts";
 export type { ConfigDefinition, LoadedConfig, Section } from "./load.ts";
 export { nearest } from "./nearest.ts";

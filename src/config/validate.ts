@@ -4,7 +4,7 @@ import { nearest } from "./nearest.ts";
 import type { KeyPath, Problem } from "./problem.ts";
 import { keyName, shown } from "./problem.ts";
 import type { JsonSchema } from "./schema.ts";
-import { describe, fits, pathFormats } from "./schema.ts";
+import { describe, fits, largestInteger, pathFormats } from "./schema.ts";
 
 const formats = Object.fromEntries(pathFormats.map((format) => [format, true as const]));
 const checkers = {
@@ -90,6 +90,7 @@ function finer({ keyword, params }: ErrorObject): string {
   if (keyword === "minItems") return ` with at least ${params["limit"]}`;
   if (keyword === "maxItems") return ` with at most ${params["limit"]}`;
   if (keyword === "minLength") return " that is not empty";
+  if (keyword === "maximum" && params["limit"] >= largestInteger) return ` and at most ${params["limit"]}`;
   if (keyword === "uniqueItems") return " without repetitions";
   return keyword === "pattern" ? ` of the form ${params["pattern"]}` : "";
 }

@@ -10,7 +10,13 @@ import { UserError } from "../errors.ts";
  */
 export function resolveFiles(path: string, split?: string): string[] {
   if (!existsSync(path)) throw new UserError("no such file or folder", { where: path });
-  if (!statSync(path).isDirectory()) return [path];
+  if (!statSync(path).isDirectory()) {
+    if (split === undefined) return [path];
+    throw new UserError("a split is a part of a folder, but this is a file", {
+      where: path,
+      fix: `Leave out the split "${split}", or give the folder that save_to_disk wrote.`,
+    });
+  }
   const dictionary = join(path, "dataset_dict.json");
   if (existsSync(dictionary)) return resolveFiles(join(path, chooseSplit(dictionary, split)));
   const state = join(path, "state.json");

@@ -62,7 +62,7 @@ async function attempt<T>(
     return await work();
   } catch (cause) {
     if (cause instanceof UserError) throw new UserError(cause.message, { where, cause });
-    const { message, code } = cause as { message?: string; code?: string };
+    const { message, code } = (cause ?? {}) as { message?: string; code?: string };
     const fix = fixes[code ?? ""];
     throw new UserError(`${what}: ${message ?? String(cause)}`, {
       where,

@@ -138,6 +138,13 @@ compare: [randm, {name: a/b, selection: {method: dft, ratoi: 3}}, 7]
     ["evaluation: {generate: true}", /needs held-out rows: give data\.validation/],
     ["selection: {method: rho1}", /reference is missing; rho1 compares with a reference model/],
     ["compare: [full, full]", /same name as another arm, full/],
+    ["compare: [full, {name: Full, selection: {method: full}}]", /compare\[1\] has the same name as another arm, Full/],
+    ["compare: [{name: Model, selection: {method: full}}]", /cannot be named Model/],
+    ["threads: 1000000000", /threads must be a whole number, at least 1 and at most 512, got 1000000000/],
+    [
+      "training: {steps: 1e30}",
+      /training\.steps must be a whole number, at least 1 and at most 2147483647, got 1e\+30/,
+    ],
     ["compare: [{name: model, selection: {method: full}}]", /cannot be named model/],
     ["selection: {history: {source: none}}", /selection\.history is not a known key; did you mean history\?/],
     ["selection: [1]", /selection must be a group of keys, got a list of 1/],

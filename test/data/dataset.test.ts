@@ -146,6 +146,10 @@ describe("a folder that save_to_disk wrote", () => {
     expect(questions(join(FIXTURES, "saved/dict"), { split: "test" })).toEqual(["q100", "q101"]);
     expect(questions(join(FIXTURES, "saved/dict"))).toHaveLength(5);
     expect(() => questions(join(FIXTURES, "saved/dict"), { split: "dev" })).toThrow(/no split "dev"[^]*train, test/);
+    const file = join(FIXTURES, "saved/dict/test/data-00000-of-00001.arrow");
+    expect(() => questions(file, { split: "test" })).toThrow(
+      /a split is a part of a folder[^]*Leave out the split "test"/,
+    );
   });
 
   test("is refused with an indices file, a missing shard, or a shard outside the folder", () => {

@@ -102,6 +102,16 @@ describe("the ssToken recipe", () => {
     expect(results(whole)).toEqual(before);
   });
 
+  test("whose second arm has an unusable rule ends before the first arm trains", async () => {
+    const config = writeRecipe(join(base, "second"));
+    const rule = join(base, "rule.js");
+    writeFileSync(rule, "throw null;");
+    const { code, stderr } = await runRecipe(config, "--set", `compare=[${JSON.stringify(rule)}]`);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^sstoken: .*rule\.js: The module cannot be loaded: null\n$/);
+    expect(existsSync(join(base, "second/out"))).toBe(false);
+  });
+
   test("with --dry-run writes no run", async () => {
     const config = writeRecipe(join(base, "dry"));
     const { code, stdout } = await runRecipe(config, "--dry-run");
