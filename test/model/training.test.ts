@@ -66,6 +66,6 @@ describe("the same training in another process", () => {
   test.each(["auto", "wasm"])("gives the same bits, whatever the number of threads, with matmul %s", (matmul) => {
     const first = digest(2, matmul);
     expect(first).toMatch(/^[0-9a-f]{64}$/);
-    for (const threads of [1, 2, 3]) expect(digest(threads, matmul)).toBe(first);
+    for (const threads of [1, 3]) expect(digest(threads, matmul)).toBe(first);
   });
 });
