@@ -80,6 +80,7 @@ export function openRunFolder(path: string, mode: RunFolderMode): RunFolder {
     refuseForeign(path);
     if (mode === "new" && isRunFolder(path)) throw holdsRun(path);
     if (mode === "overwrite") writing(path, () => removeRun(path));
+    if (mode === "resume") writing(path, () => removeLeftovers(path));
     const previousConfig = mode === "resume" ? readConfig(path) : undefined;
     if (mode !== "resume")
       writing(path, () => writeAtomically(join(path, marker), (file) => writeFileSync(file, markerText)));
@@ -175,6 +176,15 @@ function removeRun(path: string): void {
     if (isArm || ownFolders.includes(name)) rmSync(inner, { recursive: true, force: true });
     else if (ownFiles.includes(name) || name.endsWith(".tmp")) rmSync(inner, { force: true });
   }
+}
+
+/** Deletes what a killed process was writing: temporary files, and folders that had not got their names. */
+function removeLeftovers(path: string): void {
+  const checkpoints = join(path, "checkpoints");
+  const inner = entriesOf(checkpoints).filter((name) => name.startsWith(".building-"));
+  const own = entriesOf(path).filter((name) => /^\.model-[0-9a-f]{8}$|\.\d+-[0-9a-f]{8}\.tmp$/.test(name));
+  for (const leftover of [...inner.map((name) => join(checkpoints, name)), ...own.map((name) => join(path, name))])
+    rmSync(leftover, { recursive: true, force: true });
 }
 
 function readConfig(path: string): string | undefined {

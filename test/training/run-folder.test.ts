@@ -144,6 +144,25 @@ describe("a resumed run", () => {
     expect(steps).toEqual([...[1, 2, 3].slice(0, lines), 4]);
   });
 
+  test("is rid of what a killed process was writing, and of nothing else", () => {
+    startRun(1);
+    for (const name of ["checkpoints/.building-3/model", "checkpoints/step-2", ".model-0123abcd", ".model-of-mine"])
+      mkdirSync(join(run(), name), { recursive: true });
+    for (const name of ["config.yaml.17-0123abcd.tmp", "notes.tmp"]) writeFileSync(join(run(), name), "");
+    openRunFolder(run(), "resume").close();
+    expect(readdirSync(join(run(), "checkpoints"))).toEqual(["step-2"]);
+    expect(readdirSync(run()).sort()).toEqual([
+      ".model-of-mine",
+      "checkpoints",
+      "config.yaml",
+      "evaluation.jsonl",
+      "metrics.jsonl",
+      "notes.tmp",
+      "run.json",
+      "timing.jsonl",
+    ]);
+  });
+
   test("from step 0 starts its logs afresh", () => {
     startRun(2);
     using folder = openRunFolder(run(), "resume");
