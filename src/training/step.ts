@@ -40,20 +40,19 @@ export async function accumulateStep(options: StepOptions): Promise<StepOutcome>
   const { rule, batches, context } = options;
   const twoPasses = rule.scope !== "response" && batches.length > 1;
   const scored = twoPasses ? await scoreAll(options) : [];
-  const decided = twoPasses ? weighStep(rule, tokensOf(scored), context).weights : undefined;
+  const decided = twoPasses ? weighStep(rule, tokensOf(scored), context) : undefined;
   const parts = [];
   const weights: Float32Array[] = [];
   let [sum, sumAll] = [0, 0];
   for (const [m, batch] of batches.entries()) {
-    const part = await trainBatch(options, batch, decided?.[m]);
+    const part = await trainBatch(options, batch, decided?.weights[m]);
     parts.push(part);
     weights.push(part.weights);
     if (!twoPasses) scored.push(part.scored);
     sum += part.sum;
     sumAll += part.sumAll;
   }
-  const whole = weighStep(rule, tokensOf(scored), context);
-  requireSame(rule, weights, whole.weights);
+  const whole = decided ?? (batches.length === 1 ? parts[0]! : weighedTogether(options, scored, weights));
   const totals = stepTotals(parts, rule);
   return {
     ...totals,
@@ -81,7 +80,8 @@ async function trainBatch(options: StepOptions, batch: TokenBatch, given: Float3
   const asked: SignalPlan = given === undefined ? plan : { needs: [], pass: {}, sources: [] };
   using pass = forward(model, batch, { gradients, ...asked.pass });
   const scored = await readSignals(pass, batch, asked);
-  const weights = given ?? weighStep(rule, [scored.tokens], context).weights[0]!;
+  const decided = given === undefined ? weighStep(rule, [scored.tokens], context) : { weights: [given], metrics: {} };
+  const weights = decided.weights[0]!;
   const { share, ...part } = batchShare({ ...batch, weights }, rule);
   pass.backward({ logProb: share.map((value) => (value === 0 ? 0 : -value)) });
   let [sum, sumAll] = [0, 0];
@@ -90,12 +90,18 @@ async function trainBatch(options: StepOptions, batch: TokenBatch, given: Float3
     sum += share[i]! * nll;
     sumAll += nll;
   });
-  return { ...part, weights, scored, sum, sumAll };
+  return { ...part, weights, metrics: decided.metrics, scored, sum, sumAll };
 }
 
-function requireSame(rule: TokenRule, apart: readonly Float32Array[], together: readonly Float32Array[]): void {
-  const same = apart.every((weights, m) => weights.every((weight, i) => weight === together[m]![i]));
-  if (same) return;
+/** Micro-batches that were weighed one by one, weighed again as one: for the metrics, and because nothing may change. */
+function weighedTogether(
+  { rule, context }: StepOptions,
+  scored: readonly ScoredBatch[],
+  apart: readonly Float32Array[],
+) {
+  const together = weighStep(rule, tokensOf(scored), context);
+  const same = apart.every((weights, m) => weights.every((weight, i) => weight === together.weights[m]![i]));
+  if (same) return together;
   throw new UserError(`The rule's scope is "${rule.scope}", but its weights change with the other rows of a batch.`, {
     where: rule.name,
     fix: 'Give it the scope "step", which ranks over the whole optimizer step.',
