@@ -1,3 +1,4 @@
+import { UserError } from "../errors.ts";
 import { makeBatch, splitMicroBatches, type TokenizedDataset } from "../data/index.ts";
 import { forward, generate, type Model } from "../model/index.ts";
 import { finalAnswer, sameAnswer } from "../text/index.ts";
@@ -33,7 +34,10 @@ export interface Evaluation {
   readonly rowCorrect?: number[];
 }
 
-/** Loss of the response tokens and, if asked for, exact match of generated answers. */
+/**
+ * Loss of the response tokens and, if asked for, exact match of generated answers.
+ * @throws UserError, before anything is computed, for a row that no answer can be generated to
+ */
 export async function evaluateModel(
   model: Model,
   tokens: TokenizedDataset,
@@ -41,6 +45,8 @@ export async function evaluateModel(
 ): Promise<Evaluation> {
   const { batchSize = 16, exactMatch, onProgress } = options;
   const indices = Array.from({ length: Math.min(tokens.length, options.rows ?? Infinity) }, (_, i) => i);
+  if (exactMatch !== undefined)
+    for (const index of indices) requireAnswerable(tokens, index, model.config.maxPositions);
   const total = indices.length * (exactMatch === undefined ? 1 : 2);
   const losses: LossSum[] = [];
   let done = 0;
@@ -66,6 +72,21 @@ export async function evaluateModel(
     rowTokens: losses.map((row) => row.tokens),
     ...(correct && { rowCorrect: correct }),
   };
+}
+
+function requireAnswerable(tokens: TokenizedDataset, index: number, maxPositions: number): void {
+  const { length } = lastTurn(tokens, index).prompt;
+  if (length > 0 && length < maxPositions) return;
+  const where = `held-out row ${tokens.rowIds[index]!}`;
+  if (length === 0)
+    throw new UserError("it has no prompt that an answer could be generated to", {
+      where,
+      fix: "Set evaluation.generate to false, or give rows with prompts.",
+    });
+  throw new UserError(`a prompt of ${length} tokens leaves no room for an answer: the context is ${maxPositions}`, {
+    where,
+    fix: `Set data.maxTokens to at most ${maxPositions}, or evaluation.generate to false.`,
+  });
 }
 
 /** 1 where the greedy answer to a row's prompt agrees with the reference. */

@@ -1,3 +1,4 @@
+import { UserError } from "../../errors.ts";
 import type { RandomStream } from "../../random.ts";
 
 /** How the next token is drawn from the model's distribution. */
@@ -12,7 +13,7 @@ export interface Sampling {
 
 /**
  * Draws a token id from `logits [V]`; one number of the stream is used, none if the temperature is 0.
- * @throws Error for logits that are not numbers
+ * @throws UserError for logits that are not numbers
  */
 export function sampleToken(logits: Float32Array, { temperature, topK, topP }: Sampling, random: RandomStream): number {
   const best = mostLikely(logits);
@@ -27,7 +28,10 @@ export function sampleToken(logits: Float32Array, { temperature, topK, topP }: S
 export function mostLikely(logits: Float32Array): number {
   let best = 0;
   for (let id = 0; id < logits.length; id++) {
-    if (Number.isNaN(logits[id])) throw new Error(`the logit of token ${id} is not a number`);
+    if (Number.isNaN(logits[id]))
+      throw new UserError(`the model's output for token ${id} is not a number`, {
+        fix: "Its weights are damaged, or its training has diverged: train again with a lower learning rate.",
+      });
     if (logits[id]! > logits[best]!) best = id;
   }
   return best;
