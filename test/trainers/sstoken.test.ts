@@ -57,7 +57,7 @@ describe("the ssToken recipe", () => {
     expect(third.stderr).toContain("sstoken is complete.");
     expect(third.stderr).toContain(`Continuing after step ${stopped}.`);
     expect(results(output)).toEqual(results(whole));
-  });
+  }, 300_000); // three processes one after the other, on a machine that may be busy
 
   test("resumed when complete, writes the report anew and nothing else", async () => {
     const before = results(whole);
