@@ -1,0 +1,221 @@
+import { describe, expect, test } from "@jest/globals";
+import fc from "fast-check";
+import type { Tokens } from "../../src/contract/index.ts";
+import {
+  type PolicyAux,
+  type PolicyOptions,
+  klEstimate,
+  outcomePresets,
+  policyMasses,
+  policyObjective,
+  reduceTerms,
+} from "../../src/reward/index.ts";
+import { farthest, makeResponses, onResponses, responseOf } from "./responses.ts";
+
+const layout = ["PPrrrr", "Prr", "PrrPrrr", "PPPr", "PP"];
+const right = [1, 0, 0, 1, 0];
+const advantages = [1.5, -0.5, -1.25, 0.25, -1];
+
+/** A batch whose numbers depend on row and token alone, whatever the padding. */
+function batch(rows: readonly number[], { padding = 0, filler = 0 } = {}): [Float32Array, Tokens, PolicyAux] {
+  const tokens = makeResponses(
+    rows.map((b) => layout[b]!),
+    { padding },
+  );
+  const each = (made: (b: number, k: number) => number) =>
+    onResponses(
+      tokens,
+      rows.map((b) => Array.from({ length: 5 }, (_, k) => made(b, k))),
+      filler,
+    );
+  const logProb = each((b, k) => -0.1 - ((b * 7 + k * 3) % 5) * 0.6);
+  const aux = {
+    right: rows.map((b) => right[b]!),
+    advantages: rows.map((b) => advantages[b]!),
+    weights: each((b, k) => ((b * 5 + k * 2) % 4) / 4),
+    referenceLogProb: each((b, k) => -0.2 - ((b * 3 + k * 5) % 7) * 0.3),
+  };
+  return [logProb, tokens, aux];
+}
+
+const everyOption: PolicyOptions[] = [
+  ...Object.values(outcomePresets).map(({ policy }) => policy),
+  { normalizer: "weights", kl: "squared" },
+  { normalizer: "responses", kl: "plain", denominators: "shared" },
+];
+const named = everyOption.map((options) => [JSON.stringify(options), options] as const);
+
+describe("the policy objective", () => {
+  test("divides right responses by their tokens, wrong ones by theirs, KL by both", () => {
+    const [logProb, tokens, aux] = batch([0, 1, 2, 3]);
+    const { terms, metrics } = policyObjective()(logProb, tokens, aux);
+    expect([terms.positive!.mass, terms.negative!.mass, terms.kl!.mass]).toEqual([5, 7, 12]);
+    expect(metrics).toMatchObject({ positiveTokens: 5, negativeTokens: 7 });
+  });
+
+  test("makes right answers likelier, wrong ones unlikelier, in proportion to their weights", () => {
+    const [logProb, tokens, aux] = batch([0, 2]);
+    const { terms } = policyObjective({ klCoefficient: 0 })(logProb, tokens, aux);
+    const own = (row: number) => responseOf(tokens, aux.weights!, row);
+    // -c+ w, with a(y) = 1; -c- A w = 0.5 x 1.25 w
+    expect(responseOf(tokens, terms.positive!.dLogProb, 0)).toEqual(own(0).map((w): unknown => expect.closeTo(-w, 6)));
+    expect(responseOf(tokens, terms.negative!.dLogProb, 1)).toEqual(
+      own(1).map((w): unknown => expect.closeTo(0.625 * w, 6)),
+    );
+    expect(Object.keys(terms)).toEqual(["positive", "negative"]);
+  });
+
+  test("has the policy gradient's value on wrong responses: -c- A sum of w, whatever their probability", () => {
+    const [logProb, tokens, aux] = batch([1]);
+    const sum = (shift: number) =>
+      policyObjective({ klCoefficient: 0 })(
+        logProb.map((x) => x - shift),
+        tokens,
+        aux,
+      ).terms.negative!.sum;
+    const mass = responseOf(tokens, aux.weights!, 0).reduce((a, b) => a + b, 0);
+    expect(sum(0)).toBeCloseTo(0.25 * mass, 9);
+    expect(sum(3)).toBe(sum(0));
+  });
+
+  test("gives cloning and policy gradient one gradient at equal factors, and different values", () => {
+    const [logProb, tokens, aux] = batch([0, 3]);
+    const make = (positives: "cloning" | "policyGradient") =>
+      policyObjective({ positives, positiveScale: "advantage" })(logProb, tokens, aux).terms.positive!;
+    expect(make("cloning").dLogProb).toEqual(make("policyGradient").dLogProb);
+    expect(Math.abs(make("cloning").sum - make("policyGradient").sum)).toBeGreaterThan(0.1);
+  });
+
+  test("feels the KL term alone while all weights are 0; under normalizer weights nothing is divided by 0", () => {
+    const [logProb, tokens, aux] = batch([0, 1, 2, 3]);
+    const weights = new Float32Array(logProb.length);
+    for (const normalizer of ["tokens", "weights"] as const) {
+      const { terms, metrics } = policyObjective({ normalizer })(logProb, tokens, { ...aux, weights });
+      const step = reduceTerms([terms], "dLogProb");
+      expect(step.parts).toMatchObject({ positive: 0, negative: 0 });
+      expect(step.loss).toBe(step.parts["kl"]);
+      expect(step.gradients[0]).toEqual(terms.kl!.dLogProb.map((g) => g / 12));
+      expect(metrics).toMatchObject({ weightSum: 0, weightsAboveZero: 0 });
+    }
+  });
+
+  test("has no KL value and no KL gradient at the reference: beta is inert", () => {
+    const [logProb, tokens, aux] = batch([0, 1]);
+    for (const kl of ["unbiased", "squared"] as const) {
+      const { terms } = policyObjective({ kl })(logProb, tokens, { ...aux, referenceLogProb: logProb });
+      expect(terms.kl!.sum).toBe(0);
+      expect(terms.kl!.dLogProb.every((g) => g === 0)).toBe(true);
+    }
+  });
+
+  test.each(named)("of %s does not see padding, prompts or a response's batch", (_name, options) => {
+    const objective = policyObjective(options);
+    const [logProb, tokens, aux] = batch([0, 1, 2, 3, 4]);
+    const tight = objective(logProb, tokens, aux);
+    const [paddedLogProb, paddedTokens, paddedAux] = batch([0, 1, 2, 3, 4], { padding: 6, filler: NaN });
+    const padded = objective(paddedLogProb, paddedTokens, paddedAux);
+    expect(padded.metrics).toEqual(tight.metrics);
+    for (const [name, term] of Object.entries(tight.terms)) {
+      const other = padded.terms[name]!;
+      expect([other.sum, other.mass]).toEqual([term.sum, term.mass]);
+      for (let b = 0; b < 5; b++)
+        expect(responseOf(paddedTokens, other.dLogProb, b)).toEqual(responseOf(tokens, term.dLogProb, b));
+      for (let i = 0; i < other.dLogProb.length; i++) if (!paddedTokens.response[i]) expect(other.dLogProb[i]).toBe(0);
+    }
+  });
+
+  test.each(named)("of %s is the same in one batch and in any micro-batches", (_name, options) => {
+    const objective = policyObjective(options);
+    const [logProb, tokens, aux] = batch([0, 1, 2, 3, 4]);
+    const whole = reduceTerms([objective(logProb, tokens, aux).terms], "dLogProb");
+    fc.assert(
+      fc.property(
+        fc.shuffledSubarray([0, 1, 2, 3, 4], { minLength: 5 }),
+        fc.integer({ min: 1, max: 4 }),
+        (order, cut) => {
+          const parts = [order.slice(0, cut), order.slice(cut)].map((rows) => ({ rows, numbers: batch(rows) }));
+          const step = reduceTerms(
+            parts.map(({ numbers }) => objective(...numbers).terms),
+            "dLogProb",
+          );
+          expect(step.loss).toBeCloseTo(whole.loss, 10);
+          parts.forEach(({ rows, numbers: [, part] }, m) =>
+            rows.forEach((row, b) => {
+              const own = responseOf(part, step.gradients[m]!, b);
+              expect(farthest(own, responseOf(tokens, whole.gradients[0]!, row))).toBeLessThan(1e-7);
+            }),
+          );
+        },
+      ),
+      { numRuns: 20 },
+    );
+  });
+
+  test.each(named)("of %s knows its denominators before any log-probability", (_name, options) => {
+    const [logProb, tokens, aux] = batch([0, 1, 2, 3, 4]);
+    const { terms } = policyObjective(options)(logProb, tokens, aux);
+    const masses = policyMasses(tokens, aux, options);
+    for (const [name, { mass }] of Object.entries(terms)) expect(masses[name as "kl"]).toBe(mass);
+  });
+
+  test("agrees with finite differences where the value is that of the gradient", () => {
+    const [logProb, tokens, aux] = batch([0, 3]);
+    const objective = policyObjective({ klCoefficient: 0.7, kl: "unbiased" });
+    const loss = (x: Float32Array) => reduceTerms([objective(x, tokens, aux).terms], "dLogProb");
+    const { gradients } = loss(logProb);
+    for (let i = 0; i < logProb.length; i++) {
+      if (!tokens.response[i]) continue;
+      const moved = (h: number) => loss(logProb.map((x, j) => (j === i ? x + h : x))).loss;
+      expect((moved(1 / 256) - moved(-1 / 256)) * 128).toBeCloseTo(gradients[0]![i]!, 4);
+    }
+  });
+
+  test.each(named)("of %s stays finite at extreme log-probabilities", (_name, options) => {
+    const [logProb, tokens, aux] = batch([0, 1, 2, 3]);
+    const lost = logProb.map(() => -1e30);
+    const zero = logProb.map(() => 0);
+    for (const [own, referenceLogProb] of [
+      [lost, zero],
+      [zero, lost],
+      [lost, lost],
+    ] as const) {
+      const step = reduceTerms([policyObjective(options)(own, tokens, { ...aux, referenceLogProb }).terms], "dLogProb");
+      expect(Number.isFinite(step.loss)).toBe(true);
+      expect(step.gradients[0]!.every(Number.isFinite)).toBe(true);
+    }
+  });
+
+  test("refuses what is not finite, naming row and token", () => {
+    const [logProb, tokens, aux] = batch([0, 1]);
+    const objective = policyObjective();
+    const at = (array: Float32Array, value: number) => array.map((x, i) => (i === 3 ? value : x));
+    expect(() => objective(at(logProb, -Infinity), tokens, aux)).toThrow(/row 40, token 3/);
+    expect(() => objective(logProb, tokens, { ...aux, referenceLogProb: at(logProb, NaN) })).toThrow(/row 40, token 3/);
+    expect(() => objective(logProb, tokens, { ...aux, weights: at(logProb, NaN) })).toThrow(/weight/);
+    expect(() => objective(logProb, tokens, { ...aux, weights: logProb })).toThrow(/at least 0/);
+    expect(() => objective(logProb, tokens, { ...aux, advantages: [1, NaN] })).toThrow(/row 41/);
+  });
+
+  test("refuses arrays of the wrong length, a missing reference and impossible options", () => {
+    const [logProb, tokens, { right, advantages }] = batch([0, 1]);
+    const aux = { right, advantages };
+    expect(() => policyObjective()(logProb, tokens, aux)).toThrow(/referenceLogProb/);
+    expect(() => policyObjective({ klCoefficient: 0 })(logProb, tokens, aux)).not.toThrow();
+    expect(() => policyObjective()(logProb.slice(1), tokens, aux)).toThrow(/logProb has/);
+    expect(() => policyObjective({ klCoefficient: -1 })).toThrow(/klCoefficient/);
+    expect(() => policyObjective({ kl: "kl" as "plain" })).toThrow(/unbiased or squared or plain/);
+    expect(() => klEstimate("reversed" as "plain", 0, 0)).toThrow(/It must be/);
+  });
+});
+
+describe("KL estimates", () => {
+  test("unbiased goes on straight above d = 20, without a jump in value or slope", () => {
+    const at = (d: number) => klEstimate("unbiased", -d, 0);
+    expect(at(20 + 1e-9).value / at(20).value).toBeCloseTo(1, 6);
+    expect(at(400).slope).toBe(at(20).slope);
+    expect(at(400).value).toBeCloseTo(at(20).value + 380 * Math.expm1(20), -3);
+  });
+  test("plain lowers the tokens that were sampled: its slope in the log-probability is 1", () => {
+    expect(klEstimate("plain", -2, -1)).toEqual({ value: -1, slope: 1 });
+  });
+});
