@@ -1,0 +1,37 @@
+import type { ObjectiveTerm } from "../contract/index.ts";
+import type { Pairs } from "./pairs.ts";
+
+/** What a preference objective gets besides tokens and log-probabilities. Arrays are `[rows * width]`, read on responses alone. */
+export interface PreferenceBatch {
+  readonly pairs: Pairs;
+  /** The reference model's log-probability of every token, nats; cached per token, since sums cannot be weighted. */
+  readonly reference?: Float32Array;
+  /** `log s_t` of the contrastive estimate, for `criticalTokens`. */
+  readonly logEstimate?: Float32Array;
+  /** The user's token weights, for `columnWeights`. */
+  readonly weights?: Float32Array;
+  /** `KL(reference ‖ model)` over the vocabulary where the token is predicted, nats, for TDPO. */
+  readonly forwardKl?: Float32Array;
+}
+
+/** An objective's term, with the gradient on the output that TDPO reads besides the log-probabilities. */
+export interface PreferenceTerm extends ObjectiveTerm {
+  /** `[rows * width]`, the gradient of `sum` on `forwardKl`; absent from forms that do not read it. */
+  readonly dForwardKl?: Float32Array;
+}
+
+/** Means over the batch's pairs. */
+export interface PreferenceMetrics extends Record<string, number> {
+  /** `dpoBeta` times the sum of the chosen log-ratios, unweighted, so that forms can be compared. */
+  chosenReward: number;
+  rejectedReward: number;
+  /** `chosenReward - rejectedReward`. */
+  rewardMargin: number;
+  /** Share of pairs with a positive reward margin. */
+  accuracy: number;
+  /** What stands inside the logarithm of the sigmoid, before the target margin: weighted, and summed over positions in that form. */
+  weightedMargin: number;
+  /** Mean weight over the response tokens of each side. */
+  chosenWeight: number;
+  rejectedWeight: number;
+}

@@ -1,0 +1,82 @@
+import type { Tokens } from "../contract/index.ts";
+import { UserError } from "../errors.ts";
+
+/** Which rows of a batch form a pair: pair `k` prefers row `chosen[k]` to row `rejected[k]`. A row may serve in several. */
+export interface Pairs {
+  readonly chosen: Int32Array;
+  readonly rejected: Int32Array;
+}
+
+/** `count` pairs of neighbouring rows: chosen in row `2k`, rejected in row `2k + 1`, so that slices of a batch keep pairs whole. */
+export function alternatingPairs(count: number): Pairs {
+  return {
+    chosen: Int32Array.from({ length: count }, (_, k) => 2 * k),
+    rejected: Int32Array.from({ length: count }, (_, k) => 2 * k + 1),
+  };
+}
+
+/**
+ * Where the row's predicted response tokens lie, as indices into `[rows * width]`, in order. The first token of a row
+ * has nothing before it that could predict it.
+ */
+export function responsePlaces({ width, response }: Tokens, row: number): Int32Array {
+  const places: number[] = [];
+  for (let i = row * width + 1; i < (row + 1) * width; i++) if (response[i]) places.push(i);
+  return Int32Array.from(places);
+}
+
+/**
+ * The response places of both sides of every pair.
+ *
+ * @throws UserError for a pair of unknown or equal rows, or a row without a response
+ */
+export function pairPlaces(
+  tokens: Tokens,
+  { chosen, rejected }: Pairs,
+): { chosen: Int32Array; rejected: Int32Array }[] {
+  if (chosen.length !== rejected.length)
+    throw new UserError(`There are ${chosen.length} chosen rows and ${rejected.length} rejected ones.`);
+  return Array.from(chosen, (w, k) => {
+    const l = rejected[k]!;
+    if (w === l) throw new UserError(`Row ${w} cannot be preferred to itself.`, { where: `pair ${k}` });
+    const [chosenPlaces, rejectedPlaces] = [w, l].map((row) => {
+      if (!(row >= 0 && row < tokens.rows))
+        throw new UserError(`Row ${row} does not exist in a batch of ${tokens.rows}.`, { where: `pair ${k}` });
+      const places = responsePlaces(tokens, row);
+      if (places.length > 0) return places;
+      throw new UserError("The response is empty.", {
+        where: `pair ${k}, row ${tokens.rowIds[row]}`,
+        fix: "Leave this pair out: nothing of it can be trained.",
+      });
+    });
+    return { chosen: chosenPlaces!, rejected: rejectedPlaces! };
+  });
+}
+
+/** What makes a row a bad half of a pair. */
+export interface PairProblem {
+  /** Number of the pair. */
+  readonly pair: number;
+  readonly side: "chosen" | "rejected";
+  /**
+   * `empty`: no response token; `truncated`: the last response token does not end a turn; `doubleEnd`: two
+   * end-of-turn tokens stand next to each other.
+   */
+  readonly problem: "empty" | "truncated" | "doubleEnd";
+}
+
+/** What is wrong with the responses of a batch's pairs, in order; nothing is thrown. O(rows * width). */
+export function pairProblems(tokens: Tokens, { chosen, rejected }: Pairs): PairProblem[] {
+  const problems: PairProblem[] = [];
+  for (let pair = 0; pair < chosen.length; pair++) {
+    for (const side of ["chosen", "rejected"] as const) {
+      const places = responsePlaces(tokens, { chosen, rejected }[side][pair]!);
+      const ends = (i: number | undefined) => i !== undefined && tokens.endOfTurn[i] === 1;
+      if (places.length === 0) problems.push({ pair, side, problem: "empty" });
+      else if (!ends(places.at(-1))) problems.push({ pair, side, problem: "truncated" });
+      if (places.some((i, n) => ends(i) && places[n + 1] === i + 1 && ends(i + 1)))
+        problems.push({ pair, side, problem: "doubleEnd" });
+    }
+  }
+  return problems;
+}

@@ -1,0 +1,6 @@
+import { UserError } from "../errors.ts";
+
+/** Throws a UserError that names the option at fault and what it accepts. */
+export function refuse(option: string, value: unknown, accepted: string): never {
+  throw new UserError(`${option} must be ${accepted}, not ${String(value)}.`);
+}

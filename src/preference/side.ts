@@ -1,0 +1,94 @@
+import { UserError } from "../errors.ts";
+import type { WeightedDpoSettings } from "./options.ts";
+import type { PairSide } from "./weighting.ts";
+
+/** One response of a pair, ready for the loss. Arrays have one entry per response token. */
+export interface Side {
+  readonly places: Int32Array;
+  /** Detached, finite. */
+  readonly weights: Float64Array;
+  /** Weight times log-ratio, 0 where the weight is 0. */
+  readonly terms: Float64Array;
+  /** What the sum of `terms` is divided by. */
+  readonly divisor: number;
+  /** Sum of the unweighted log-ratios, of those that are finite. */
+  readonly logRatio: number;
+}
+
+/** Throws a UserError for a number that is not finite where it counts, or weights that cannot be normalised. */
+export function weighedSide(
+  side: "chosen" | "rejected",
+  places: Int32Array,
+  otherLength: number,
+  given: Pick<PairSide, "logProb" | "tokens" | "batch">,
+  settings: WeightedDpoSettings,
+): Side {
+  const { logProb, tokens, batch } = given;
+  const weights = new Float64Array(places.length).fill(1);
+  let weighted = false;
+  for (const { by, sides = "both" } of settings.weights) {
+    if (sides !== "both" && sides !== side) continue;
+    const factor = by({ side, places, otherLength, ...given });
+    weights.forEach((w, t) => (weights[t] = w === 0 ? 0 : w * factor[t]!));
+    weighted = true;
+  }
+  const row = Math.floor(places[0]! / tokens.width);
+  const nameOf = (t: number) => `row ${tokens.rowIds[row]}, token ${places[t]! - row * tokens.width}`;
+  weights.forEach((w, t) => {
+    if (!Number.isFinite(w)) throw new UserError(`The weight is ${w}.`, { where: nameOf(t) });
+  });
+  if (settings.meanOne && weighted) toMeanOne(weights, nameOf(0));
+
+  const ratios = Float64Array.from(places, (i) => {
+    return settings.reference === "none" ? logProb[i]! : logProb[i]! - batch.reference![i]!;
+  });
+  const fail = (t: number): never => {
+    throw new UserError(`The log-probability is ${logProb[places[t]!]}, the log-ratio ${ratios[t]}.`, {
+      where: nameOf(t),
+      fix: "Check the model and the cached reference: a learning rate that is too high is the usual cause.",
+    });
+  };
+  const withNll = settings.nll > 0 && side === "chosen";
+  const terms = ratios.map((ratio, t) => {
+    if (withNll && !Number.isFinite(logProb[places[t]!])) return fail(t);
+    if (weights[t] === 0) return 0;
+    return Number.isFinite(ratio) ? weights[t]! * ratio : fail(t);
+  });
+  if (settings.tdpo) {
+    places.forEach((i, t) => {
+      if (!Number.isFinite(batch.forwardKl![i]))
+        throw new UserError(`forwardKl is ${batch.forwardKl![i]}.`, { where: nameOf(t) });
+    });
+  }
+  return {
+    places,
+    weights,
+    terms,
+    divisor: divisorOf(weights, settings, nameOf(0)),
+    logRatio: total(ratios.filter(Number.isFinite)),
+  };
+}
+
+const total = (values: Float64Array) => values.reduce((sum, x) => sum + x, 0);
+
+/** A response whose weights are all 0 stays as it is. */
+function toMeanOne(weights: Float64Array, where: string): void {
+  const sum = positiveTotal(weights, where);
+  if (sum > 0) weights.forEach((w, t) => (weights[t] = (w / sum) * weights.length));
+}
+
+function divisorOf(weights: Float64Array, { normalizer }: WeightedDpoSettings, where: string): number {
+  if (normalizer === "none") return 1;
+  if (normalizer === "count") return weights.length;
+  return positiveTotal(weights, where) || 1;
+}
+
+/** The sum of the weights, which is 0 only if all of them are. */
+function positiveTotal(weights: Float64Array, where: string): number {
+  const sum = total(weights);
+  if (sum > 0 || weights.every((w) => w === 0)) return sum;
+  throw new UserError(`The weights of a response sum to ${sum}, which nothing can be divided by.`, {
+    where,
+    fix: "Negative weights suit normalizer none or count, without meanOne.",
+  });
+}

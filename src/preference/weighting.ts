@@ -1,0 +1,120 @@
+/**
+ * Detached per-token weights of one side of a pair. They scale a token's log-ratio in the loss and carry no gradient.
+ */
+import type { Tokens } from "../contract/index.ts";
+import { UserError } from "../errors.ts";
+import { type Budget, resolveBudget, topMask } from "../ranking/index.ts";
+import type { PreferenceBatch } from "./batch.ts";
+import { refuse } from "./refuse.ts";
+
+/** One response of a pair, as a weighting sees it. */
+export interface PairSide {
+  readonly side: "chosen" | "rejected";
+  /** Its response tokens as indices into `[rows * width]`, in order. */
+  readonly places: Int32Array;
+  /** Response tokens of the other side. */
+  readonly otherLength: number;
+  readonly tokens: Tokens;
+  readonly batch: PreferenceBatch;
+  /** Of the model in training, `[rows * width]`, nats. */
+  readonly logProb: Float32Array;
+}
+
+/** One weight per entry of `places`. */
+export type Weighting = (side: PairSide) => Float64Array;
+
+/** `γ^t` on the t-th response token, counted from 0 (temporal decay, https://arxiv.org/abs/2502.14340). */
+export function temporalDecay(decay: number): Weighting {
+  if (!(decay > 0 && decay <= 1)) refuse("decay", decay, "above 0 and at most 1");
+  return ({ places }) => Float64Array.from(places, (_, t) => decay ** t);
+}
+
+/** 1 up to the shorter response's length, `beyond` after it (LD-DPO's α, https://arxiv.org/abs/2409.06411). */
+export function lengthDesensitized(beyond: number): Weighting {
+  if (!(beyond >= 0 && beyond <= 1)) refuse("beyond", beyond, "from 0 (extra length is ignored) to 1 (plain DPO)");
+  return ({ places, otherLength }) => Float64Array.from(places, (_, t) => (t < otherLength ? 1 : beyond));
+}
+
+/**
+ * `batch.weights`: a column of the dataset, or weights from outside such as those of TIS-DPO, OTPO and TGDPO, or the
+ * 0/1 masks of SePO (with `normalizer: "weights"` and `reference: "none"`). Negative ones turn a token round.
+ */
+export const columnWeights: Weighting = (side) => read(side, "weights", Number.isFinite, "a finite number");
+
+/**
+ * 1 on tokens less likely than the response's mean probability under the model, else 0 (ConfPO,
+ * https://arxiv.org/abs/2506.08712). A response of one token has none below its mean.
+ */
+export const unconfidentTokens: Weighting = ({ places, logProb }) => {
+  const probabilities = Float64Array.from(places, (i) => Math.exp(logProb[i]!));
+  const mean = probabilities.reduce((sum, p) => sum + p, 0) / places.length;
+  return probabilities.map((p) => Number(p < mean));
+};
+
+export interface CriticalTokenOptions {
+  /** `low`: weight `1 - s`, for wrong solutions; `high`: weight `s`, for correct ones. Default `low`. */
+  readonly direction?: "low" | "high";
+  /** Hard mask: 1 where `s` is below this (`low`) or above it (`high`), else 0; in (0, 1). Default: soft weights. */
+  readonly threshold?: number;
+  /** Hard mask: 1 on the share of tokens most critical (`low`) or least critical (`high`), else 0. Default: soft weights. */
+  readonly keep?: Omit<Budget, "scope">;
+  /** `one` gives the end-of-turn tokens weight 1, as the released program does. Default `estimate`. */
+  readonly endOfTurn?: "estimate" | "one";
+}
+
+/**
+ * Weights from the contrastive estimate `batch.logEstimate`. Masks rank by `log s` itself, since `1 - s` rounds very
+ * critical tokens to equal weights.
+ *
+ * @throws UserError for impossible options; when weighing, for a missing estimate or one that is no log-probability
+ */
+export function criticalTokens(options: CriticalTokenOptions = {}): Weighting {
+  const { direction = "low", threshold, keep, endOfTurn = "estimate" } = options;
+  if (direction !== "low" && direction !== "high") refuse("direction", direction, "low or high");
+  if (endOfTurn !== "estimate" && endOfTurn !== "one") refuse("endOfTurn", endOfTurn, "estimate or one");
+  if (threshold !== undefined && !(threshold > 0 && threshold < 1)) refuse("threshold", threshold, "between 0 and 1");
+  if (keep && threshold !== undefined) refuse("threshold", threshold, "absent beside keep: one mask at a time");
+  if (keep) resolveBudget(keep);
+  const low = direction === "low";
+
+  return (side) => {
+    const logS = read(side, "logEstimate", (x) => x <= 0, "a log-probability, 0 or less");
+    const ends = Uint8Array.from(side.places, (i) => side.tokens.endOfTurn[i]!);
+    const weights = keep ? keepMask(logS, ends, low, keep) : logS.map(soft(low, threshold));
+    return endOfTurn === "one" ? weights.map((w, t) => (ends[t] ? 1 : w)) : weights;
+  };
+}
+
+function soft(low: boolean, threshold: number | undefined): (logS: number) => number {
+  if (threshold === undefined) return low ? (x) => 0 - Math.expm1(x) : (x) => Math.exp(x);
+  const bound = Math.log(threshold);
+  return low ? (x) => Number(x < bound) : (x) => Number(x > bound);
+}
+
+function keepMask(logS: Float64Array, endOfTurn: Uint8Array, low: boolean, keep: Budget): Float64Array {
+  const scores = logS.map((x) => Math.max(x, -Number.MAX_VALUE) * (low ? -1 : 1));
+  const all = { rows: 1, width: logS.length, response: new Uint8Array(logS.length).fill(1), endOfTurn };
+  return Float64Array.from(topMask(scores, all, { ...keep, scope: "response" }));
+}
+
+/** An array of the batch at the side's places, each number checked. */
+function read(
+  { places, tokens, batch }: PairSide,
+  name: "weights" | "logEstimate",
+  fits: (x: number) => boolean,
+  accepted: string,
+): Float64Array {
+  const values = batch[name];
+  const size = tokens.rows * tokens.width;
+  if (values?.length !== size)
+    throw new UserError(`batch.${name} must be a Float32Array of ${size}.`, {
+      fix: `It holds one number per token of the batch (${tokens.rows} rows of ${tokens.width}).`,
+    });
+  return Float64Array.from(places, (i) => {
+    const x = values[i]!;
+    if (fits(x)) return x;
+    throw new UserError(`${name} is ${x}; it must be ${accepted}.`, {
+      where: `row ${tokens.rowIds[Math.floor(i / tokens.width)]}, token ${i % tokens.width}`,
+    });
+  });
+}

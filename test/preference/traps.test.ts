@@ -1,0 +1,230 @@
+import { describe, expect, test } from "@jest/globals";
+import {
+  alternatingPairs,
+  checkStartsAtReference,
+  columnDpo,
+  confPo,
+  criticalTokenDpo,
+  criticalTokens,
+  dpo,
+  ldDpo,
+  pairProblems,
+  rpo,
+  tdpo,
+  temporalDecay,
+  temporalDecayDpo,
+  weightedDpo,
+} from "../../src/preference/index.ts";
+import { logSigmoid } from "../../src/preference/logSigmoid.ts";
+import { makePairs } from "./batches.ts";
+
+const made = makePairs(["PPrre", "PPrrrre"]);
+const { tokens, logProb, batch } = made;
+const chosenGradient = (d: Float32Array) => [...d.slice(0, 7)].map((x) => x !== 0);
+
+describe("tokens", () => {
+  test("the first response token is trained", () => {
+    const { dLogProb } = dpo()(logProb, tokens, batch).terms.preference;
+    expect(chosenGradient(dLogProb)).toEqual([false, false, true, true, true, false, false]);
+    expect(dLogProb[9]).not.toBe(0);
+  });
+
+  test("the end of a turn is trained, also where padding follows with the same id", () => {
+    // nothing here sees an id: the masks alone say what is padding
+    const { dLogProb } = criticalTokenDpo()(logProb, tokens, batch).terms.preference;
+    expect(dLogProb[4]).not.toBe(0);
+    expect(dLogProb[13]).not.toBe(0);
+    expect([dLogProb[5], dLogProb[6]]).toEqual([0, 0]);
+  });
+
+  test("the end of a turn keeps its weight: its own estimate, or 1 with endOfTurn one", () => {
+    const side = { side: "rejected", places: Int32Array.of(9, 13), otherLength: 3, tokens, batch, logProb } as const;
+    const s = Math.exp(batch.logEstimate[13]!);
+    expect(criticalTokens()(side)[1]).toBeCloseTo(1 - s, 12);
+    expect(criticalTokens({ endOfTurn: "one" })(side)[1]).toBe(1);
+    expect(criticalTokens({ endOfTurn: "one" })(side)[0]).toBeCloseTo(1 - Math.exp(batch.logEstimate[9]!), 12);
+    expect(criticalTokens({ endOfTurn: "one", threshold: 0.5 })(side)[1]).toBe(1);
+  });
+
+  test("an end written twice and a response cut before its end are found", () => {
+    const bad = makePairs(["PPree", "PPrre", "PPrre", "PPrrr", "PrePre", "PP"]);
+    expect(pairProblems(bad.tokens, alternatingPairs(3))).toEqual([
+      { pair: 0, side: "chosen", problem: "doubleEnd" },
+      { pair: 1, side: "rejected", problem: "truncated" },
+      { pair: 2, side: "rejected", problem: "empty" },
+    ]);
+  });
+
+  test("a pair with an empty response is refused by name", () => {
+    const bad = makePairs(["PPrre", "PP"]);
+    expect(() => dpo()(bad.logProb, bad.tokens, bad.batch)).toThrow(/pair 0, row 101: The response is empty/);
+    // a response in the first place of a row has nothing that predicts it
+    const first = makePairs(["PPrre", "r"]);
+    expect(() => dpo()(first.logProb, first.tokens, first.batch)).toThrow(/row 101: The response is empty/);
+  });
+});
+
+describe("the reference", () => {
+  test("gives margin 0 and loss log 2 before the first update, in every form that has one", () => {
+    const equal = { ...batch, reference: logProb, forwardKl: logProb.map(() => 0) };
+    checkStartsAtReference(logProb, logProb, tokens, batch.pairs);
+    for (const form of [
+      dpo(),
+      ldDpo(),
+      temporalDecayDpo(),
+      columnDpo(),
+      tdpo(),
+      criticalTokenDpo(),
+      criticalTokenDpo({ preset: "released" }),
+    ]) {
+      const { terms, metrics } = form(logProb, tokens, equal);
+      expect(metrics.weightedMargin).toBeCloseTo(0, 15);
+      expect(terms.preference.sum / terms.preference.mass).toBeCloseTo(Math.LN2, 12);
+    }
+  });
+
+  test("of another adapter, or taken after training started, is found, though its sums cancel", () => {
+    const late = Float32Array.from(logProb);
+    late[2]! += 0.5;
+    late[3]! -= 0.5;
+    expect(dpo()(logProb, tokens, { ...batch, reference: late }).metrics.chosenReward).toBeCloseTo(
+      dpo()(logProb, tokens, { ...batch, reference: logProb }).metrics.chosenReward,
+      6,
+    );
+    expect(() => checkStartsAtReference(logProb, late, tokens, batch.pairs)).toThrow(
+      /row 100, token [23]: .*first update/,
+    );
+    late.fill(NaN);
+    expect(() => checkStartsAtReference(logProb, late, tokens, batch.pairs)).toThrow(/the reference NaN/);
+  });
+
+  test("is only needed by forms that have one", () => {
+    const { pairs } = batch;
+    expect(() => dpo()(logProb, tokens, { pairs })).toThrow(/batch.reference has no numbers instead of 14/);
+    expect(() => dpo({ reference: "none" })(logProb, tokens, { pairs })).not.toThrow();
+    expect(() => confPo()(logProb, tokens, { pairs })).not.toThrow();
+  });
+});
+
+describe("numbers", () => {
+  const minusInfinity = Float32Array.from(logProb);
+  minusInfinity[3] = -Infinity;
+  const silent = { ...batch, weights: logProb.map((_, i) => Number(i !== 3)) };
+
+  test("a weight of 0 silences an infinite log-probability", () => {
+    const { terms, metrics } = columnDpo()(minusInfinity, tokens, silent);
+    const without = columnDpo()(logProb, tokens, silent).terms.preference;
+    expect(terms.preference.sum).toBe(without.sum);
+    expect(terms.preference.dLogProb).toEqual(without.dLogProb);
+    expect(Object.values(metrics).every(Number.isFinite)).toBe(true);
+  });
+
+  test("an infinite log-probability that counts is named", () => {
+    expect(() => dpo()(minusInfinity, tokens, batch)).toThrow(/row 100, token 3: The log-probability is -Infinity/);
+    expect(() => columnDpo({ nll: 1 })(minusInfinity, tokens, silent)).toThrow(/row 100, token 3/);
+    const forwardKl = Float32Array.from(batch.forwardKl);
+    forwardKl[4] = NaN;
+    expect(() => tdpo()(logProb, tokens, { ...batch, forwardKl })).toThrow(/row 100, token 4: forwardKl is NaN/);
+  });
+
+  test("a mask ranks by log s: very critical tokens do not tie at weight 1", () => {
+    // 1 - e^-60 and 1 - e^-50 are both 1 in float64; ties would go to the earlier token
+    const logEstimate = Float32Array.from(batch.logEstimate).fill(-1);
+    logEstimate[9] = -50;
+    logEstimate[12] = -60;
+    const side = {
+      side: "rejected",
+      places: Int32Array.of(9, 10, 11, 12, 13),
+      otherLength: 3,
+      tokens,
+      logProb,
+    } as const;
+    const mask = criticalTokens({ keep: { ratio: 0.2 } })({ ...side, batch: { ...batch, logEstimate } });
+    expect([...mask]).toEqual([0, 0, 0, 1, 0]);
+    logEstimate[11] = -Infinity;
+    expect([...criticalTokens({ keep: { ratio: 0.2 } })({ ...side, batch: { ...batch, logEstimate } })]).toEqual([
+      0, 0, 1, 0, 0,
+    ]);
+    const least = criticalTokens({ direction: "high", keep: { ratio: 0.2 } });
+    expect([...least({ ...side, batch: { ...batch, logEstimate } })]).toEqual([0, 1, 0, 0, 0]);
+  });
+
+  test("weights of very critical and of certain tokens are exact", () => {
+    const logEstimate = Float32Array.from(batch.logEstimate);
+    [logEstimate[9], logEstimate[10], logEstimate[11]] = [-Infinity, 0, -1e-14];
+    const side = { side: "rejected", places: Int32Array.of(9, 10, 11), otherLength: 3, tokens, logProb } as const;
+    const weights = criticalTokens()({ ...side, batch: { ...batch, logEstimate } });
+    expect([weights[0], weights[1]]).toEqual([1, 0]);
+    expect(weights[2]! / 1e-14).toBeCloseTo(1, 5);
+  });
+
+  test("a token that one weighting silences stays silent, whatever the next one says", () => {
+    const by = (weight: number) => ({
+      by: ({ places }: { places: Int32Array }) => new Float64Array(places.length).fill(weight),
+    });
+    const { terms } = weightedDpo({ weights: [by(0), by(Infinity)] })(logProb, tokens, batch);
+    expect(terms.preference.sum).toBeCloseTo(Math.LN2, 12);
+    expect(() => weightedDpo({ weights: [by(1), by(Infinity)] })(logProb, tokens, batch)).toThrow(/weight is Infinity/);
+  });
+
+  test("the loss of an all but certain preference keeps its digits", () => {
+    // -log σ(x) = log(1 + e^-x), which is e^-x where x is large
+    expect(logSigmoid(50) / -Math.exp(-50)).toBeCloseTo(1, 12);
+    expect(logSigmoid(0)).toBe(-Math.LN2);
+    expect(logSigmoid(-1e9)).toBe(-1e9);
+  });
+
+  test("a certain preference costs nothing and a certain mistake its margin", () => {
+    const far = logProb.map((_, i) => (i < 7 ? 0 : -1e6));
+    const zero = { ...batch, reference: logProb.map(() => 0) };
+    expect(dpo()(far, tokens, zero).terms.preference.sum).toBe(0);
+    const { chosen, rejected } = batch.pairs;
+    const mistake = dpo()(far, tokens, { ...zero, pairs: { chosen: rejected, rejected: chosen } });
+    // 5 tokens of -1e6, times β .1
+    expect(mistake.terms.preference.sum / 5e5).toBeCloseTo(1, 9);
+    expect(mistake.terms.preference.dLogProb[9]).toBeCloseTo(-0.1, 7);
+  });
+
+  test("mean one keeps the size of the gradient of a response whose weights are all alike", () => {
+    const small = { ...batch, weights: logProb.map(() => 0.01) };
+    expect(columnDpo({ meanOne: true })(logProb, tokens, small).terms.preference.sum).toBeCloseTo(
+      dpo()(logProb, tokens, batch).terms.preference.sum,
+      6,
+    );
+    const none = { ...batch, weights: logProb.map(() => 0) };
+    expect(columnDpo({ meanOne: true })(logProb, tokens, none).terms.preference.sum).toBeCloseTo(Math.LN2, 12);
+  });
+});
+
+describe("refusals", () => {
+  const run = (change: object) => () => columnDpo({ meanOne: true })(logProb, tokens, { ...batch, ...change });
+  const filled = (x: number) => logProb.map(() => x);
+  test.each([
+    [run({ weights: filled(NaN) }), /row 100, token 2: weights is NaN/],
+    [run({ weights: filled(-1) }), /weights of a response sum to -3/],
+    [run({ weights: new Float32Array(3) }), /batch.weights must be a Float32Array of 14/],
+    [run({ pairs: { chosen: Int32Array.of(0), rejected: Int32Array.of(0) } }), /cannot be preferred to itself/],
+    [run({ pairs: { chosen: Int32Array.of(0), rejected: Int32Array.of(2) } }), /Row 2 does not exist in a batch of 2/],
+    [run({ pairs: { chosen: Int32Array.of(0), rejected: Int32Array.of() } }), /1 chosen rows and 0 rejected/],
+    [() => dpo()(new Float32Array(3), tokens, batch), /logProb has 3 numbers instead of 14/],
+    [() => criticalTokenDpo()(logProb, tokens, { ...batch, logEstimate: filled(0.1) }), /must be a log-probability/],
+    [() => dpo({ dpoBeta: 0 }), /dpoBeta must be a number above 0, not 0/],
+    [() => dpo({ aggregation: "position", normalizer: "count" }), /normalizer must be none when/],
+    [() => dpo({ aggregation: "position", margin: 1 }), /margin must be 0 when/],
+    [() => dpo({ positionMean: "padded" }), /positionMean must be response when/],
+    [() => tdpo({ aggregation: "position" }), /tdpo must be off when/],
+    [() => tdpo({ reference: "none" }), /reference must be cached beside tdpo/],
+    [() => tdpo({ version: 3 as 2 }), /tdpo.version must be one of 1, 2/],
+    [() => rpo({ nll: -1 }), /nll must be a number, 0 or more/],
+    [() => ldDpo({ beyond: 2 }), /beyond must be from 0/],
+    [() => temporalDecay(0), /decay must be above 0/],
+    [() => weightedDpo({ weights: [{ by: temporalDecay(1), sides: "left" as "both" }] }), /sides must be one of/],
+    [() => criticalTokenDpo({ sides: "left" as "both" }), /sides must be chosen, rejected or both/],
+    [() => criticalTokenDpo({ preset: "best" as "paper" }), /preset must be one of paper, released, recommended/],
+    [() => criticalTokenDpo({ threshold: 0.1, keep: { ratio: 0.5 } }), /one mask at a time/],
+    [() => criticalTokens({ threshold: 1 }), /threshold must be between 0 and 1/],
+    [() => criticalTokens({ keep: { ratio: 2 } }), /ratio must be above 0 and at most 1/],
+  ])("%#", (work, message) => {
+    expect(work).toThrow(message);
+  });
+});
