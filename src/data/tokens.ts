@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { UserError } from "../errors.ts";
+import { letEventsIn } from "../event-loop.ts";
 import type { TokenizedRow, Tokenizer } from "../text/index.ts";
 import { collectColumns, countOnes } from "./align.ts";
 import { loadTokens, saveTokens, type Notice } from "./cache.ts";
@@ -59,7 +60,7 @@ async function tokenizeRows(
   for (let rowId = 0; rowId < dataset.length; rowId++) {
     if (rowId % PROGRESS_EVERY === 0) {
       onProgress?.(rowId, dataset.length);
-      await new Promise((resolve) => setImmediate(resolve)); // lets timers and key presses through
+      await letEventsIn();
     }
     const where = (): string => dataset.where(rowId);
     const row = dataset.row(rowId);

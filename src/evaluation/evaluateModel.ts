@@ -1,4 +1,5 @@
 import { UserError } from "../errors.ts";
+import { letEventsIn } from "../event-loop.ts";
 import { makeBatch, splitMicroBatches, type TokenizedDataset } from "../data/index.ts";
 import { forward, generate, type Model } from "../model/index.ts";
 import { finalAnswer, sameAnswer } from "../text/index.ts";
@@ -57,6 +58,7 @@ export async function evaluateModel(
     const nll = logProb.map((value) => -value);
     rowLosses(nll, batch).forEach((sum, row) => (losses[part[row]!] = sum));
     onProgress?.((done += part.length), total);
+    await letEventsIn();
   }
   const correct =
     exactMatch &&

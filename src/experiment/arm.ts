@@ -22,6 +22,17 @@ export interface ArmTalk extends Talk {
   step(record: StepRecord, total: number, tokensPerSecond: number): void;
 }
 
+/** A talk whose work ends when the person asks to stop; for work before the first step, which can simply be done again. */
+export function stoppable<T extends Talk>(talk: T, interrupted: () => boolean): T {
+  return {
+    ...talk,
+    working(...progress: Parameters<Talk["working"]>) {
+      talk.working(...progress);
+      if (interrupted()) throw new Interrupted("Stopped before training.");
+    },
+  };
+}
+
 /** One run of a comparison: a rule, a starting model, a folder. */
 export interface Arm {
   readonly name: string;
@@ -59,7 +70,7 @@ export async function openArm(options: ArmOptions): Promise<Arm> {
   const disposals = [model.dispose];
   const dispose = (): void => disposals.splice(0).forEach((free) => free());
   try {
-    const opened = await openSources(rule, model, config, materials, talk);
+    const opened = await openSources(rule, model, config, materials, stoppable(talk, options.interrupted));
     disposals.push(opened.dispose);
     const { beta1, beta2, epsilon, weightDecay } = config.training;
     const state = newTrainingState(model, materials.tokens, {
@@ -134,7 +145,9 @@ async function begin(work: ArmWork): Promise<void> {
   await evaluate(work, 0);
 }
 
-async function evaluate({ config, materials, model, run, talk }: ArmWork, step: number): Promise<void> {
+async function evaluate(work: ArmWork, step: number): Promise<void> {
+  const { config, materials, model, run } = work;
+  const talk = step === 0 ? stoppable(work.talk, work.interrupted) : work.talk;
   const { validation, answerOf } = materials;
   if (validation === undefined) return;
   const { batchSize, rows, generate, maxNewTokens } = config.evaluation;

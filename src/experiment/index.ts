@@ -1,4 +1,4 @@
-export { Interrupted, openArm, type Arm, type ArmOptions, type ArmTalk } from "./arm.ts";
+export { Interrupted, openArm, stoppable, type Arm, type ArmOptions, type ArmTalk } from "./arm.ts";
 export { runComparison, type ComparisonOptions } from "./comparison.ts";
 export { gatherMaterials, packageVersion, type Materials, type Talk } from "./materials.ts";
 export { ruleOf, stepsOf } from "./rules.ts";

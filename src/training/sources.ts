@@ -9,6 +9,7 @@ import {
   type TokenizedDataset,
 } from "../data/index.ts";
 import { UserError } from "../errors.ts";
+import { letEventsIn } from "../event-loop.ts";
 import { createDecoder, forward, type Decoder, type WeightReader } from "../model/index.ts";
 
 type LossSignal = "historyNll" | "referenceNll";
@@ -98,6 +99,7 @@ export async function lossColumn(tokens: TokenizedDataset, options: ColumnOption
         losses.set(values.subarray(start, start + tokens.lengthOf(index)), tokens.offsets[index]);
       });
       done += indices.length;
+      await letEventsIn();
     }
     onProgress?.(done, missing.length);
   } finally {

@@ -1,6 +1,7 @@
 import type { TokenRule } from "../contract/index.ts";
 import { makeBatch, rowsOfStep, splitMicroBatches, type TokenizedDataset } from "../data/index.ts";
 import { UserError } from "../errors.ts";
+import { letEventsIn } from "../event-loop.ts";
 import { gradientStore } from "../model/index.ts";
 import { hashUniform } from "../random.ts";
 import type { Schedule } from "./schedule.ts";
@@ -83,6 +84,7 @@ export async function* train(state: TrainingState, options: TrainOptions): Async
       const learningRate = options.schedule(state.step);
       const gradNorm = await update(state, gradients, outcome, learningRate, options.clipNorm ?? 1);
       gradients.clear();
+      await letEventsIn();
       state.step++;
       state.samplesSeen += rows.length;
       state.trainedTokens += outcome.kept;

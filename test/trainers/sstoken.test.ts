@@ -59,6 +59,20 @@ describe("the ssToken recipe", () => {
     expect(results(output)).toEqual(results(whole));
   }, 300_000); // three processes one after the other, on a machine that may be busy
 
+  test("interrupted before its first step, stops there and goes on to the same bytes", async () => {
+    const config = writeRecipe(join(base, "early"));
+    const started = startRecipe(config);
+    started.child.stderr!.on("data", (text: string) => {
+      if (text.includes("losses of the earlier model")) started.child.kill("SIGINT");
+    });
+    const { code, stderr } = await started.ended;
+    expect(code).toBe(130);
+    expect(stderr).toMatch(/Stopped before training. Go on with --resume.\n$/);
+    expect(linesOf(join(base, "early/out/evaluation.jsonl"))).toBe(0);
+    expect((await runRecipe(config, "--resume")).code).toBe(0);
+    expect(results(join(base, "early/out"))).toEqual(results(whole));
+  }, 120_000);
+
   test("resumed when complete, writes the report anew and nothing else", async () => {
     const before = results(whole);
     rmSync(join(whole, "report.html"));

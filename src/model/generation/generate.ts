@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { UserError } from "../../errors.ts";
+import { letEventsIn } from "../../event-loop.ts";
 import { stream, type RandomStream } from "../../random.ts";
 import { causalAttention } from "../../tensor/ops/index.ts";
 import { decode, type Decoder } from "../decoder.ts";
@@ -78,6 +79,7 @@ async function continueRows(model: Decoder, rows: Row[], sampling: Sampling, sto
       if (going.length < live.length) cache.keepRows(going);
       live = Array.from(going, (i) => live[i]!);
       logits = await readLogits(model, () => nextStep(model, cache, live));
+      await letEventsIn();
     }
   } finally {
     cache.dispose();
