@@ -24,7 +24,7 @@ export function rpo(options: FormOptions = {}): PreferenceObjective {
   return weightedDpo({ nll: 1, ...options });
 }
 
-/** LD-DPO (https://arxiv.org/abs/2409.06411). `beyond`: weight of tokens past the shorter response's length; default 0.5. */
+/** LD-DPO (https://arxiv.org/abs/2409.06411). `beyond`: its α, default 0.5 (ours). */
 export function ldDpo({ beyond = 0.5, ...options }: FormOptions & { beyond?: number } = {}): PreferenceObjective {
   return weightedDpo({ ...options, weights: [{ by: lengthDesensitized(beyond) }] });
 }
