@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, st
 import { dirname, join } from "node:path";
 import { writeAtomically } from "../data/atomic.ts";
 import { UserError } from "../errors.ts";
+import { makeFolder } from "../make-folder.ts";
 import { writing } from "./disk-error.ts";
 import { lockRun, type RunLock } from "./run-lock.ts";
 import { openRunLog, type RunLog } from "./run-log.ts";
@@ -79,8 +80,8 @@ export function openRunFolder(path: string, mode: RunFolderMode): RunFolder {
     // Looked at again: another process may have made or finished a run before the lock was ours.
     refuseForeign(path);
     if (mode === "new" && isRunFolder(path)) throw holdsRun(path);
+    if (mode !== "new") writing(path, () => removeLeftovers(path));
     if (mode === "overwrite") writing(path, () => removeRun(path));
-    if (mode === "resume") writing(path, () => removeLeftovers(path));
     const previousConfig = mode === "resume" ? readConfig(path) : undefined;
     if (mode !== "resume")
       writing(path, () => writeAtomically(join(path, marker), (file) => writeFileSync(file, markerText)));
@@ -140,19 +141,6 @@ function refuseForeign(path: string): void {
     where: path,
     fix: "Name a new or empty folder: --set output=FOLDER",
   });
-}
-
-/** Makes a folder and those above it. Node's own way of doing so never returns where the system refuses as /proc does. */
-function makeFolder(path: string): void {
-  try {
-    mkdirSync(path);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "EEXIST" && statSync(path).isDirectory()) return;
-    if (code !== "ENOENT" || existsSync(dirname(path))) throw error;
-    makeFolder(dirname(path));
-    makeFolder(path);
-  }
 }
 
 function entriesOf(path: string): string[] {

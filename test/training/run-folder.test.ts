@@ -116,6 +116,13 @@ describe("a run folder", () => {
 });
 
 describe("a resumed run", () => {
+  test("overwritten, is rid of the model that a killed process was writing", () => {
+    startRun(1);
+    mkdirSync(join(run(), ".model-0123abcd"));
+    openRunFolder(run(), "overwrite").close();
+    expect(existsSync(join(run(), ".model-0123abcd"))).toBe(false);
+  });
+
   test("keeps the lines up to its checkpoint, byte for byte, and goes on behind them", () => {
     startRun(5);
     const whole = read("metrics.jsonl");
