@@ -168,7 +168,9 @@ export const finetuneSchema = Type.Object(
     data,
     selection: ruleGroup,
     history,
-    reference: Type.Optional(existingPath("Reference model of Rho-1: a Hugging Face folder or a GGUF file.")),
+    reference: Type.Optional(
+      existingPath("Reference model of rho1, iw-sft and token-cleaning: a Hugging Face folder or a GGUF file."),
+    ),
     training,
     evaluation,
     engine: choice(["auto", "cpu", "webgpu", "tensorflow"], { default: "auto", description: "What computes." }),

@@ -1,5 +1,6 @@
 import { homedir } from "node:os";
 import { basename, extname, join, resolve } from "node:path";
+import type { TokenRule } from "../contract/index.ts";
 import type { FinetuneConfig, SelectionChoice } from "./finetune-schema.ts";
 import { finetuneSchema } from "./finetune-schema.ts";
 import type { ConfigDefinition, Section } from "./load.ts";
@@ -15,6 +16,8 @@ export interface KnownRules {
   optionsSchema(method: string): JsonSchema;
   /** The selection of an arm that is given by its method alone: the main rule's shared options carried over. */
   comparisonArm(selection: SelectionChoice, method: string): SelectionChoice;
+  /** What the rule of a valid selection asks of a run. */
+  demands(selection: SelectionChoice): Pick<TokenRule, "needs" | "scope">;
 }
 
 /** Options that the configuration has as groups of its own, beside `selection`. */
@@ -35,7 +38,7 @@ export function finetuneDefinition(rules: KnownRules, defaults: { method: string
     sections: (raw) => ruleSections(raw, rules, defaults.method),
     finish: (config, source) => {
       fillIn(config, source, rules);
-      return contradictions(config);
+      return [...contradictions(config), ...unmetDemands(config, rules)];
     },
   };
 }
@@ -108,7 +111,7 @@ function fillIn(config: FinetuneConfig, source: string, rules: KnownRules): void
 /** Subfolders of a run that are not an arm's. */
 const takenNames = ["checkpoints", "model"];
 
-function contradictions({ fresh, data, training, evaluation, compare, ...config }: FinetuneConfig): Problem[] {
+function contradictions({ fresh, data, training, evaluation, compare }: FinetuneConfig): Problem[] {
   const problems: Problem[] = [];
   const refuse = (path: KeyPath, message: string) => problems.push({ path, message });
   if (fresh !== undefined && fresh.width % (2 * fresh.heads) !== 0)
@@ -123,9 +126,6 @@ function contradictions({ fresh, data, training, evaluation, compare, ...config 
     refuse(["training", "warmupSteps"], `must be at most training.steps (${training.steps})`);
   if (data.validation === undefined && evaluation.generate)
     refuse(["evaluation", "generate"], "needs held-out rows: give data.validation");
-  const methods = [config.selection, ...compare.map(({ selection }) => selection)].map(({ method }) => method);
-  if (methods.includes("rho1") && config.reference === undefined)
-    refuse(["reference"], "is missing; rho1 compares with a reference model, give its path");
   // some file systems do not tell `A` from `a`
   const names = compare.map(({ name }) => name.toLowerCase());
   for (const [index, { name }] of compare.entries()) {
@@ -135,4 +135,30 @@ function contradictions({ fresh, data, training, evaluation, compare, ...config 
       refuse(["compare", index], `has the same name as another arm, ${name}; give it a name`);
   }
   return problems;
+}
+
+/** What the rules of all arms ask for and the configuration does not give; each kind once. */
+function unmetDemands({ selection, compare, reference, history }: FinetuneConfig, rules: KnownRules): Problem[] {
+  const problems = new Map<string, Problem>();
+  const refuse = (path: KeyPath, message: string) => {
+    if (!problems.has(path.join("."))) problems.set(path.join("."), { path, message });
+  };
+  const arms: [KeyPath, SelectionChoice][] = compare.map((arm, index) => [["compare", index], arm.selection]);
+  for (const [path, choice] of [[["selection"], selection] as [KeyPath, SelectionChoice], ...arms]) {
+    const { method } = choice;
+    if (isRulePath(method)) continue;
+    const { needs, scope } = rules.demands(choice);
+    if (needs.includes("referenceNll") && reference === undefined)
+      refuse(["reference"], `is missing; ${method} compares with a reference model, give its path`);
+    const canDoWithout = "history" in (rules.optionsSchema(method).properties ?? {});
+    if (needs.includes("historyNll") && !canDoWithout && history.source === "none")
+      refuse(["history", "source"], `is none, but ${method} compares with an earlier model: base, or a model's path`);
+    if (scope === "dataset")
+      refuse(
+        path,
+        `cannot train with ${method} over the dataset: write its weights with \`tokensift score\`, then train with ` +
+          "dataset-weights, or give it another scope",
+      );
+  }
+  return [...problems.values()];
 }

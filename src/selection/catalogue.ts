@@ -2,13 +2,30 @@ import type { JsonSchema } from "../config/schema.ts";
 import type { TokenRule } from "../contract/index.ts";
 import { datasetWeights } from "./datasetWeights.ts";
 import { dft } from "./dft.ts";
+import { eaft, eaftPresets } from "./eaft.ts";
+import { focal } from "./focal.ts";
 import { full } from "./full.ts";
+import { highEntropy, highEntropyPresets } from "./highEntropy.ts";
+import { iwSft, iwSftPresets } from "./iwSft.ts";
 import { lossTop } from "./lossTop.ts";
+import { profit } from "./profit.ts";
 import { random } from "./random.ts";
 import { rho1 } from "./rho1.ts";
-import { chooserSchema, divideBySchema, scopeSchema, ssTokenSchema } from "./schema.ts";
+import {
+  chooserSchema,
+  divideBySchema,
+  eaftSchema,
+  focalSchema,
+  highEntropySchema,
+  iwSftSchema,
+  profitSchema,
+  scopeSchema,
+  ssTokenSchema,
+  tokenCleaningSchema,
+} from "./schema.ts";
 import { ssToken } from "./ssToken.ts";
 import { type Preset, ssTokenPresets } from "./ssTokenOptions.ts";
+import { tokenCleaning, tokenCleaningPresets } from "./tokenCleaning.ts";
 
 /** What is known of a rule without running it. */
 export interface CatalogueEntry {
@@ -61,12 +78,58 @@ export const catalogue: Readonly<Record<string, CatalogueEntry>> = {
     options: { ...chooserSchema, scope: scopeSchema("step") },
     create: rho1,
   },
+  "token-cleaning": {
+    summary: "Trains the tokens that a reference model finds easier than its base does; a pass before training.",
+    formula: "keep the top rho of L_history(i) - L_reference(i), over the dataset; the history is the base model",
+    paper: "https://arxiv.org/abs/2502.01968",
+    options: tokenCleaningSchema,
+    presets: tokenCleaningPresets,
+    create: tokenCleaning,
+  },
+  "high-entropy": {
+    summary: "Trains the tokens at which the model hesitates most.",
+    formula: "keep H(i) >= the (1 - rho) quantile of H, over the optimizer step",
+    paper: "https://arxiv.org/abs/2506.01939",
+    options: highEntropySchema,
+    presets: highEntropyPresets,
+    create: highEntropy,
+  },
+  profit: {
+    summary: "Drops the tokens that the model finds unlikely.",
+    formula: "keep p(i) >= threshold, p(i) = exp(-L(i))",
+    paper: "https://arxiv.org/abs/2601.09195",
+    options: profitSchema,
+    create: profit,
+  },
   dft: {
     summary: "Weighs each token by its own probability, which tames the gradient of unlikely tokens.",
     formula: "w(i) = sg(p(i)) = exp(-L(i)), divided by the number of response tokens",
     paper: "https://arxiv.org/abs/2508.05629",
     options: {},
     create: dft,
+  },
+  focal: {
+    summary: "Weighs each token by what its probability lacks to 1, so that known tokens fade.",
+    formula: "w(i) = sg((1 - p(i))^kappa), divided by the number of response tokens",
+    paper: "https://arxiv.org/abs/1708.02002",
+    options: focalSchema,
+    create: focal,
+  },
+  eaft: {
+    summary: "Weighs each token by the entropy of the model, so that what it is sure of stays.",
+    formula: "w(i) = sg((H_top20(i) / ln 20)^alpha), divided by the number of response tokens",
+    paper: "https://arxiv.org/abs/2601.02151",
+    options: eaftSchema,
+    presets: eaftPresets,
+    create: eaft,
+  },
+  "iw-sft": {
+    summary: "Weighs each token by how much likelier it has become than under a reference model.",
+    formula: "w(i) = sg(clamp(exp(L_reference(i) - L(i)), 0.2, 1.8)), divided by the number of response tokens",
+    paper: "https://arxiv.org/abs/2507.12856",
+    options: iwSftSchema,
+    presets: iwSftPresets,
+    create: iwSft,
   },
   "dataset-weights": {
     summary: "Takes each token's weight from a column of the dataset.",

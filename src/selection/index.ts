@@ -18,7 +18,13 @@ export {
   ssTokenPresets,
 } from "./ssTokenOptions.ts";
 export { type Rho1Options, rho1 } from "./rho1.ts";
+export { type TokenCleaningOptions, tokenCleaning } from "./tokenCleaning.ts";
+export { type HighEntropyOptions, highEntropy } from "./highEntropy.ts";
+export { type ProfitOptions, profit } from "./profit.ts";
 export { dft } from "./dft.ts";
+export { type FocalOptions, focal } from "./focal.ts";
+export { type EaftOptions, eaft } from "./eaft.ts";
+export { type IwSftOptions, iwSft } from "./iwSft.ts";
 export { type DatasetWeightsOptions, datasetWeights } from "./datasetWeights.ts";
 export { type ChooserOptions } from "./chooser.ts";
 export { type CatalogueEntry, catalogue } from "./catalogue.ts";

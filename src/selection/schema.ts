@@ -83,3 +83,45 @@ export const ssTokenSchema = {
     additionalProperties: false,
   },
 } as const satisfies Record<string, JsonSchema>;
+
+/** Options of the other rules; as above, those that depend on the preset state no default. */
+export const tokenCleaningSchema = {
+  ratio,
+  rounding: { enum: rounding.enum, description: rounding.description },
+  keepEndOfTurn: chooserSchema.keepEndOfTurn,
+  divideBy: chooserSchema.divideBy,
+  scope: scopeSchema("dataset"),
+} as const satisfies Record<string, JsonSchema>;
+
+export const highEntropySchema = {
+  ratio: { ...ratio, default: 0.2 },
+  cut: {
+    enum: ["quantile", "count"],
+    description: "Keep all that reach the quantile, or exactly ratio x tokens, rounded up.",
+  },
+  divideBy,
+} as const satisfies Record<string, JsonSchema>;
+
+export const profitSchema = {
+  threshold: { type: "number", minimum: 0, maximum: 1, default: 0.1, description: "Lowest probability to train." },
+  divideBy: divideBySchema("kept"),
+} as const satisfies Record<string, JsonSchema>;
+
+export const focalSchema = {
+  kappa: { type: "number", minimum: 0, default: 2, description: "How sharply known tokens fade; 0 is full training." },
+} as const satisfies Record<string, JsonSchema>;
+
+export const eaftSchema = {
+  alpha: { type: "number", minimum: 0, default: 1, description: "Power of the entropy's share; 0 is full training." },
+  entropyScale: {
+    type: "number",
+    exclusiveMinimum: 0,
+    description: "What the entropy is divided by; ln 20 is its largest value.",
+  },
+} as const satisfies Record<string, JsonSchema>;
+
+export const iwSftSchema = {
+  over: { enum: ["token", "sequence"], description: "What has a weight of its own: each token, or each row." },
+  minimum: { type: "number", minimum: 0, description: "Lowest weight; of rows 0 unless given." },
+  maximum: { type: "number", minimum: 0, description: "Highest weight; of rows 16 unless given." },
+} as const satisfies Record<string, JsonSchema>;

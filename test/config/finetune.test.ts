@@ -137,6 +137,16 @@ compare: [randm, {name: a/b, selection: {method: dft, ratoi: 3}}, 7]
     ["training: {steps: 2, warmupSteps: 3}", /must be at most training\.steps \(2\)/],
     ["evaluation: {generate: true}", /needs held-out rows: give data\.validation/],
     ["selection: {method: rho1}", /reference is missing; rho1 compares with a reference model/],
+    ["compare: [full, iw-sft, rho1]", /^[^]*reference is missing; iw-sft compares with a reference model[^]*$/],
+    [
+      "selection: {method: token-cleaning, scope: response}\nhistory: {source: none}",
+      /history\.source is none, but token/,
+    ],
+    [
+      "compare: [token-cleaning]",
+      /compare\[0\] cannot train with token-cleaning over the dataset: .* `tokensift score`/,
+    ],
+    ["selection: {method: loss-top, scope: dataset}", /selection cannot train with loss-top over the dataset/],
     ["compare: [full, full]", /same name as another arm, full/],
     ["compare: [full, {name: Full, selection: {method: full}}]", /compare\[1\] has the same name as another arm, Full/],
     ["compare: [{name: Model, selection: {method: full}}]", /cannot be named Model/],

@@ -8,7 +8,7 @@ import { context, makeTokens, oneRow } from "./tokens.ts";
 const layout = ["PPPrrrrePPrrrrrre", "PPrrePPPrre", "PPPPPPPP", "PrrrrrrePrrrrrrrre", "PPre"];
 const tokens = makeTokens(layout);
 const names = Object.keys(catalogue);
-const choosers = names.filter((name) => "ratio" in catalogue[name]!.options);
+const choosers = names.filter((name) => "rounding" in catalogue[name]!.options);
 const count = (weights: Float32Array) => weights.filter((weight) => weight !== 0).length;
 const rowOf = (weights: Float32Array, b: number, width: number, length = width) =>
   weights.slice(b * width, b * width + length);
@@ -41,13 +41,14 @@ describe.each(names)("%s", (method) => {
 
   test("gives a step the same weights however it is split into micro-batches", () => {
     const parts = [makeTokens(layout.slice(0, 2)), makeTokens(layout.slice(2), { firstRow: 102 })];
-    const step = weighStep(rule, parts, context());
+    const inStep = rule.scope === "dataset" ? ruleFromConfig({ method, scope: "step" }) : rule;
+    const step = weighStep(inStep, parts, context());
     layout.forEach((row, b) => {
       const [part, at] = b < 2 ? [0, b] : [1, b - 2];
       const got = rowOf(step.weights[part]!, at, parts[part]!.width, row.length);
       expect(got).toEqual(rowOf(weights, b, tokens.width, row.length));
     });
-    const whole = weighStep(rule, [tokens], context()).metrics;
+    const whole = weighStep(inStep, [tokens], context()).metrics;
     for (const [key, value] of Object.entries(step.metrics)) expect(value).toBeCloseTo(whole[key]!, 6);
   });
 

@@ -2,7 +2,7 @@ import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "@jest/globals";
 import { Ajv } from "ajv";
-import type { KnownRules } from "../../src/config/index.ts";
+import type { KnownRules, SelectionChoice } from "../../src/config/index.ts";
 import {
   catalogue,
   comparisonArm,
@@ -48,15 +48,20 @@ describe("optionsSchema", () => {
     expect(JSON.stringify(ruleFromConfig(config))).toBe(JSON.stringify(ruleFromConfig({ method })));
   });
 
-  test("does not override a preset when its defaults are filled in", () => {
-    for (const preset of ["paper", "released", "recommended"]) {
-      const config = { method: "sstoken", preset };
-      complete.compile(optionsSchema("sstoken"))(config);
-      expect(JSON.stringify(ruleFromConfig(config))).toBe(
-        JSON.stringify(ruleFromConfig({ method: "sstoken", preset })),
-      );
-    }
+  const presets = Object.entries(catalogue).flatMap(([method, entry]) =>
+    Object.keys(entry.presets ?? {}).map((preset) => ({ method, preset })),
+  );
+  test.each(presets)("does not override a preset when its defaults are filled in: $method, $preset", (selection) => {
+    const config = { ...selection };
+    complete.compile(optionsSchema(selection.method))(config);
+    expect(describeRule(config)).toEqual(describeRule(selection));
   });
+
+  /** The rule in comparable form: what it states, and the weights it gives. */
+  const describeRule = (selection: SelectionChoice) => {
+    const rule = ruleFromConfig(selection);
+    return [JSON.stringify(rule), rule.weigh(makeTokens(["PPrrrrre", "Prrre"]), context())];
+  };
 
   const stated = (method: string) =>
     Object.values(optionsSchema(method).properties!).filter((schema) => schema["default"] !== undefined);
@@ -64,7 +69,12 @@ describe("optionsSchema", () => {
 
 describe("comparisonArm", () => {
   test("with optionsSchema is what a configuration must know about the rules", () => {
-    const known: KnownRules = { methods: Object.keys(catalogue), optionsSchema, comparisonArm };
+    const known: KnownRules = {
+      methods: Object.keys(catalogue),
+      optionsSchema,
+      comparisonArm,
+      demands: ruleFromConfig,
+    };
     expect(known.comparisonArm({ method: "dft" }, "full")).toEqual({ method: "full" });
   });
 
@@ -77,8 +87,17 @@ describe("comparisonArm", () => {
     expect(comparisonArm({ method: "sstoken" }, "rho1")).toMatchObject({ ratio: 0.6, keepEndOfTurn: true });
   });
 
+  test("of high-entropy has its share, a fifth unless given", () => {
+    expect(comparisonArm({ method: "high-entropy" }, "random")).toMatchObject({ ratio: 0.2, divideBy: "kept" });
+    expect(comparisonArm({ method: "random", ratio: 0.3 }, "high-entropy")).toEqual({
+      method: "high-entropy",
+      ratio: 0.3,
+    });
+  });
+
   test("leaves rules that weigh as they are", () => {
-    expect(comparisonArm(sstoken, "dft")).toEqual({ method: "dft" });
+    for (const method of ["dft", "focal", "eaft", "iw-sft", "profit"])
+      expect(comparisonArm(sstoken, method)).toEqual({ method });
     expect(comparisonArm(sstoken, "dataset-weights")).toEqual({ method: "dataset-weights" });
   });
 

@@ -54,3 +54,18 @@ export function oneRow(tokens: Tokens<Signal>, b: number, length: number): Token
     >,
   };
 }
+
+/** Rows of response marks with signals by name, row after row; signals that are not given are absent. */
+export function tokensOf(response: number[][], signals: Readonly<Record<string, number[]>>): Tokens<Signal> {
+  const marks = Uint8Array.from(response.flat());
+  return {
+    rows: response.length,
+    width: response[0]!.length,
+    rowIds: Float64Array.from(response, (_, b) => b),
+    response: marks,
+    endOfTurn: new Uint8Array(marks.length),
+    signals: Object.fromEntries(
+      Object.entries(signals).map(([name, values]) => [name, Float32Array.from(values)]),
+    ) as Tokens<Signal>["signals"],
+  };
+}

@@ -5,11 +5,17 @@ import {
   catalogue,
   datasetWeights,
   dft,
+  eaft,
+  focal,
   full,
+  highEntropy,
+  iwSft,
   lossTop,
+  profit,
   random,
   rho1,
   ssToken,
+  tokenCleaning,
   type SsTokenRule,
 } from "../../src/selection/index.ts";
 import { accumulateStep, liveSource, planSignals, type StepOutcome } from "../../src/training/index.ts";
@@ -24,12 +30,15 @@ let sources: SignalSource[];
 beforeAll(async () => {
   model = await openModel("tied");
   other = await openModel("tied", "history");
-  sources = [liveSource("historyNll", other), liveSource("referenceNll", other)];
+  third = await openModel("untied");
+  sources = [liveSource("historyNll", other), liveSource("referenceNll", third)];
 });
 let other: Model;
+let third: Model;
 afterAll(() => {
   model.dispose();
   other.dispose();
+  third.dispose();
 });
 
 /** Rows of the reference with a made-up column of weights, some negative. */
@@ -67,7 +76,14 @@ const rules: [string, (divideBy: Divisor) => TokenRule][] = [
   ["sstoken with floor", (divideBy) => ssToken({ divideBy, keepBelow: 0.1, layer: 0 })],
   ["rho1", (divideBy) => rho1({ divideBy })],
   ["rho1 by response", (divideBy) => rho1({ divideBy, scope: "response" })],
+  ["token-cleaning over the step", (divideBy) => tokenCleaning({ divideBy, scope: "step" })],
+  ["high-entropy", (divideBy) => highEntropy({ divideBy, ratio: 0.3 })],
+  ["profit", (divideBy) => ({ ...profit({ divideBy, threshold: 0.005 }), ratio: 1 })],
   ["dft", (divideBy) => ({ ...dft(), divideBy, ratio: 1 })],
+  ["focal", (divideBy) => ({ ...focal(), divideBy, ratio: 1 })],
+  ["eaft", (divideBy) => ({ ...eaft(), divideBy, ratio: 1 })],
+  ["iw-sft", (divideBy) => ({ ...iwSft(), divideBy, ratio: 1 })],
+  ["iw-sft by row", (divideBy) => ({ ...iwSft({ preset: "released" }), divideBy, ratio: 1 })],
   ["dataset-weights", (divideBy) => ({ ...datasetWeights({ divideBy }), ratio: 1 })],
 ];
 

@@ -24,8 +24,8 @@ list describes token t: nll[t] is the loss, in nats, of predicting token t from 
 promptAttention is measured on response tokens and 0 on others; weights are 0 outside the response.
 
 Without --selector each response token weighs 1. The model is fixed, so a rule's warm-up counts as over. A rule of
-scope "step" ranks over each --batch-size rows in the data's order; one of scope "dataset"
-(--selector loss-top --set scope=dataset) over all rows, which are then held in memory.
+scope "step" ranks over each --batch-size rows in the data's order; one of scope "dataset" (token-cleaning, or
+--selector loss-top --set scope=dataset) over all rows, which are then held in memory.
 
 To train on the weights: data.train: FILE, selection.method: dataset-weights, selection.column: weights.`,
   flags: {
@@ -36,7 +36,11 @@ To train on the weights: data.train: FILE, selection.method: dataset-weights, se
     selector: { type: "string", value: "METHOD", description: "The rule that gives the weights: a name or a module." },
     set: { type: "string", multiple: true, value: "KEY=VALUE", description: "An option of the rule: ratio=0.6." },
     "history-model": { type: "string", value: "PATH", description: "An earlier state of the model, for historyNll." },
-    "reference-model": { type: "string", value: "PATH", description: "Reference model of rho1, for referenceNll." },
+    "reference-model": {
+      type: "string",
+      value: "PATH",
+      description: "Reference model (rho1, token-cleaning, iw-sft), for referenceNll.",
+    },
     layer: {
       type: "string",
       value: "N",

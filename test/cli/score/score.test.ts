@@ -185,6 +185,14 @@ describe("second models", () => {
     expect([code, err]).toEqual([2, expect.stringContaining("--reference-model")]);
   });
 
+  test("token-cleaning keeps, of all rows, what the reference finds easier than the base", async () => {
+    const models = ["--history-model", tied, "--reference-model", untied];
+    const flags = ["--selector", "token-cleaning", "--set", "scope=dataset", "--set", "ratio=0.5"];
+    const rows = await scored(...flags, ...models, "--batch-size", "1");
+    const gain = (row: RowFacts, t: number) => row.historyNll![t]! - row.referenceNll![t]!;
+    expect(keptOf(rows)).toEqual(names(ranked(rows, gain).slice(0, 6)).sort(inOrder));
+  });
+
   test("a model with another tokenizer is refused", async () => {
     const other = folder.copyModel("other");
     const file = join(other, "tokenizer.json");

@@ -1,0 +1,44 @@
+/**
+ * Entropy-adaptive fine-tuning (https://arxiv.org/abs/2601.02151): tokens of which the model is sure count less,
+ * right or wrong, so that it does not unlearn what it is sure of.
+ *
+ *     w_i = sg((H_top20(i) / ln 20)^alpha)
+ *
+ * `H_top20` is the entropy of the distribution renormalised over its 20 most likely tokens, in nats, at most ln 20. The
+ * released program divides by 3 instead (ln 20 = 2.9957). Divided by the number of response tokens.
+ */
+import type { TokenRule } from "../contract/index.ts";
+import { requireOption, valuesOf } from "./options.ts";
+import type { Preset } from "./ssTokenOptions.ts";
+
+export interface EaftOptions {
+  /** Default `recommended`. Options given beside it win. */
+  readonly preset?: Preset;
+  /** Above 1 sharpens the difference, 0 is full training. Default 1. */
+  readonly alpha?: number;
+  /** What the entropy is divided by. Default ln 20; `released`: 3. */
+  readonly entropyScale?: number;
+}
+
+/** Values of the options under each preset. */
+export const eaftPresets = {
+  paper: { entropyScale: Math.log(20) },
+  released: { entropyScale: 3 },
+  recommended: { entropyScale: Math.log(20) },
+} as const satisfies Record<Preset, EaftOptions>;
+
+/** Weight `(entropyTop20 / entropyScale)^alpha` on every response token, `[rows * width]`. */
+export function eaft({ preset = "recommended", alpha = 1, ...options }: EaftOptions = {}): TokenRule<"entropyTop20"> {
+  const { entropyScale } = { ...valuesOf("eaft", eaftPresets, preset), ...options };
+  requireOption("eaft", "alpha", alpha, alpha >= 0, "0 or more");
+  requireOption("eaft", "entropyScale", entropyScale, entropyScale > 0, "above 0");
+  // an entropy may fall below 0 by its last bit
+  const weight = (entropy: number) => (Math.max(0, entropy) / entropyScale) ** alpha;
+  return {
+    name: "eaft",
+    needs: ["entropyTop20"],
+    scope: "response",
+    divideBy: "response",
+    weigh: ({ response, signals: { entropyTop20 } }) => entropyTop20.map((h, i) => (response[i] ? weight(h) : 0)),
+  };
+}

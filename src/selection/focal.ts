@@ -1,0 +1,29 @@
+/**
+ * Focal loss (https://arxiv.org/abs/1708.02002) of a language model: tokens that it knows already count less.
+ *
+ *     w_i = sg((1 - p_i)^kappa),  p_i = exp(-L(i)),  no gradient through w
+ *
+ * The opposite of DFT. The paper, which calls kappa gamma and takes 2, differentiates the weight as well; here it is a
+ * constant of the step, as for every rule. Divided by the number of response tokens.
+ */
+import type { TokenRule } from "../contract/index.ts";
+import { requireOption } from "./options.ts";
+
+export interface FocalOptions {
+  /** How sharply known tokens fade, 0 or more; 0 is full training. Default 2. */
+  readonly kappa?: number;
+}
+
+/** Weight `(1 - p)^kappa` on every response token, `[rows * width]`. */
+export function focal({ kappa = 2 }: FocalOptions = {}): TokenRule<"nll"> {
+  requireOption("focal", "kappa", kappa, kappa >= 0, "0 or more");
+  // expm1 keeps the digits of 1 - p where p is all but 1; a loss may fall below 0 by its last bit
+  const weight = (loss: number) => Math.max(0, -Math.expm1(-loss)) ** kappa;
+  return {
+    name: "focal",
+    needs: ["nll"],
+    scope: "response",
+    divideBy: "response",
+    weigh: ({ response, signals: { nll } }) => nll.map((loss, i) => (response[i] ? weight(loss) : 0)),
+  };
+}

@@ -1,0 +1,114 @@
+import { describe, expect, test } from "@jest/globals";
+import { highEntropy, profit, tokenCleaning } from "../../src/selection/index.ts";
+import { weighStep } from "../../src/training/weigh.ts";
+import { context, tokensOf } from "./tokens.ts";
+
+describe("token-cleaning", () => {
+  // base - reference: 2, -1, 0.5 and 3, 0, 1
+  const rows = tokensOf(
+    [
+      [1, 1, 1],
+      [1, 1, 1],
+    ],
+    { nll: [0, 9, 0, 0, 9, 0], historyNll: [3, 1, 2, 4, 1, 2], referenceNll: [1, 2, 1.5, 1, 1, 1] },
+  );
+
+  test("keeps what the reference finds easier than the base does, whatever the model in training finds", () => {
+    expect([...tokenCleaning({ ratio: 0.5 }).weigh(rows, context())]).toEqual([1, 0, 0, 1, 0, 1]);
+    expect(tokenCleaning()).toMatchObject({ needs: ["historyNll", "referenceNll"], scope: "dataset", ratio: 0.6 });
+  });
+
+  test("ranks within responses when told to", () => {
+    // a third of 3 tokens is 1
+    const rule = tokenCleaning({ ratio: 1 / 3, scope: "response" });
+    expect([...rule.weigh(rows, context())]).toEqual([1, 0, 0, 1, 0, 0]);
+  });
+
+  test("cuts the number of tokens to a whole one as the released program does", () => {
+    // 0.6 x 6 = 3.6
+    const kept = (preset: "paper" | "released") =>
+      tokenCleaning({ preset })
+        .weigh(rows, context())
+        .reduce((sum, weight) => sum + weight, 0);
+    expect([kept("paper"), kept("released")]).toEqual([4, 3]);
+  });
+
+  test("cannot rank over the dataset within a training step", () => {
+    expect(() => weighStep(tokenCleaning(), [rows], context())).toThrow(/whole dataset[^]*tokensift score/);
+  });
+});
+
+describe("profit", () => {
+  const row = tokensOf([[0, 1, 1, 1, 1]], { nll: [0, 0, -Math.log(0.11), -Math.log(0.09), -Math.log(0.5)] });
+
+  test("keeps tokens of probability 0.1 or more", () => {
+    expect([...profit().weigh(row, context())]).toEqual([0, 1, 1, 0, 1]);
+    // the nearest float32 to ln 2 lies above it, so that its probability is a little less than a half
+    expect([...profit({ threshold: 0.4999 }).weigh(row, context())]).toEqual([0, 1, 0, 0, 1]);
+  });
+
+  test("keeps a probability that equals the threshold", () => {
+    expect([...profit({ threshold: 1 }).weigh(row, context())]).toEqual([0, 1, 0, 0, 0]);
+    expect([...profit({ threshold: 0 }).weigh(row, context())]).toEqual([0, 1, 1, 1, 1]);
+  });
+
+  test("may keep nothing of a response", () => {
+    const unlikely = tokensOf([[1, 1]], { nll: [5, 6] });
+    expect([...profit().weigh(unlikely, context())]).toEqual([0, 0]);
+  });
+
+  test("refuses what is no probability", () => {
+    expect(() => profit({ threshold: 1.5 })).toThrow(/threshold is 1.5/);
+  });
+});
+
+describe("high-entropy", () => {
+  // sorted 1 2 3 4 5 6; the quantile of 1 - 0.2 has rank 0.8 x 5 = 4, so it is 5
+  const rows = tokensOf(
+    [
+      [1, 1, 1, 0],
+      [1, 1, 1, 0],
+    ],
+    { entropy: [6, 1, 4, 9, 5, 2, 3, 9] },
+  );
+
+  test("keeps what reaches the quantile of the step", () => {
+    expect([...highEntropy().weigh(rows, context())]).toEqual([1, 0, 0, 0, 1, 0, 0, 0]);
+    expect(highEntropy()).toMatchObject({ needs: ["entropy"], scope: "step", ratio: 0.2, divideBy: "kept" });
+  });
+
+  test("interpolates between neighbours, where the released program counts", () => {
+    // 1 - 0.3: rank 3.5, quantile 4.5, two reach it; 0.35: rank 3.25, quantile 4.25, two; 0.35 x 6 = 2.1 counts three
+    expect([...highEntropy({ ratio: 0.3 }).weigh(rows, context())]).toEqual([1, 0, 0, 0, 1, 0, 0, 0]);
+    expect([...highEntropy({ ratio: 0.35 }).weigh(rows, context())]).toEqual([1, 0, 0, 0, 1, 0, 0, 0]);
+    const counted = highEntropy({ ratio: 0.35, preset: "released" });
+    expect([...counted.weigh(rows, context())]).toEqual([1, 0, 1, 0, 1, 0, 0, 0]);
+  });
+
+  test("keeps all tokens that equal the quantile, where the released program keeps the earlier", () => {
+    const equal = tokensOf([[1, 1, 1, 1, 1]], { entropy: [2, 2, 2, 2, 2] });
+    expect([...highEntropy().weigh(equal, context())]).toEqual([1, 1, 1, 1, 1]);
+    expect([...highEntropy({ cut: "count" }).weigh(equal, context())]).toEqual([1, 0, 0, 0, 0]);
+  });
+
+  test("is not misled by float64", () => {
+    // 1 - 0.7 is 0.30000000000000004; x 10 the rank is 3 and a bit, whose quantile the token of rank 3 would miss
+    const eleven = tokensOf([Array.from({ length: 11 }, () => 1)], { entropy: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10] });
+    const kept = highEntropy({ ratio: 0.7 }).weigh(eleven, context());
+    expect([...kept]).toEqual([0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1]);
+  });
+
+  test("is full training at ratio 1, and nothing without a response", () => {
+    expect([...highEntropy({ ratio: 1 }).weigh(rows, context())]).toEqual([...rows.response]);
+    expect([...highEntropy().weigh(tokensOf([[0, 0]], { entropy: [1, 2] }), context())]).toEqual([0, 0]);
+  });
+
+  test("divides by all response tokens as the paper does", () => {
+    expect(highEntropy({ preset: "paper" }).divideBy).toBe("response");
+  });
+
+  test("refuses other shares and cuts", () => {
+    expect(() => highEntropy({ ratio: 0 })).toThrow(/ratio is 0/);
+    expect(() => highEntropy({ cut: "half" as "count" })).toThrow(/cut is "half"/);
+  });
+});

@@ -1,0 +1,100 @@
+import { describe, expect, test } from "@jest/globals";
+import { eaft, focal, iwSft, ruleFromConfig } from "../../src/selection/index.ts";
+import { context, tokensOf } from "./tokens.ts";
+
+const ln = Math.log;
+const close = (weights: Float32Array, expected: number[]) =>
+  expected.forEach((weight, i) => expect(weights[i]).toBeCloseTo(weight, 6));
+
+describe("focal", () => {
+  // p = 1, 1/2, 1/4 inside the response
+  const row = tokensOf([[0, 1, 1, 1]], { nll: [9, 0, ln(2), ln(4)] });
+
+  test("weighs each token by (1 - p)^2", () => {
+    close(focal().weigh(row, context()), [0, 0, 1 / 4, 9 / 16]);
+  });
+
+  test("is full training at kappa 0, for a token of probability 1 too", () => {
+    expect([...focal({ kappa: 0 }).weigh(row, context())]).toEqual([0, 1, 1, 1]);
+  });
+
+  test("takes a loss that rounding left below 0 for 0", () => {
+    expect([...focal({ kappa: 0.5 }).weigh(tokensOf([[1]], { nll: [-1e-7] }), context())]).toEqual([0]);
+  });
+
+  test("refuses a kappa below 0", () => {
+    expect(() => focal({ kappa: -1 })).toThrow(/kappa is -1/);
+    expect(() => ruleFromConfig({ method: "focal", kappa: -1 })).toThrow(/selection.kappa must be >= 0/);
+  });
+});
+
+describe("eaft", () => {
+  // entropies of 1, 20 and sqrt(20) equally likely tokens
+  const row = tokensOf([[0, 1, 1, 1]], { entropyTop20: [2, 0, ln(20), ln(20) / 2] });
+
+  test("weighs each token by its share of the largest entropy of 20 tokens", () => {
+    close(eaft().weigh(row, context()), [0, 0, 1, 1 / 2]);
+    close(eaft({ alpha: 2 }).weigh(row, context()), [0, 0, 1, 1 / 4]);
+    expect([...eaft({ alpha: 0 }).weigh(row, context())]).toEqual([0, 1, 1, 1]);
+  });
+
+  test("divides by 3 as the released program does", () => {
+    // ln 20 / 3 = 2.995732 / 3 = 0.998577
+    close(eaft({ preset: "released" }).weigh(row, context()), [0, 0, 0.998577, 0.499289]);
+    close(eaft({ preset: "released", entropyScale: ln(20) }).weigh(row, context()), [0, 0, 1, 1 / 2]);
+  });
+
+  test("takes an entropy that rounding left below 0 for 0", () => {
+    const low = tokensOf([[1]], { entropyTop20: [-1e-7] });
+    expect([...eaft({ alpha: 0.5 }).weigh(low, context())]).toEqual([0]);
+  });
+
+  test("refuses numbers that make no weight", () => {
+    expect(() => eaft({ alpha: -1 })).toThrow(/alpha is -1/);
+    expect(() => eaft({ entropyScale: 0 })).toThrow(/entropyScale is 0/);
+    expect(() => eaft({ preset: "best" as "paper" })).toThrow(/preset is "best"/);
+  });
+});
+
+describe("iw-sft", () => {
+  // p / p_reference: 1, 3/2, 4 and 1/8 in the first row, 1/4 and 1 in the second, whose third token is no response
+  const rows = tokensOf(
+    [
+      [1, 1, 1, 1],
+      [1, 1, 0, 0],
+    ],
+    {
+      nll: [1, 1, 1, 1 + ln(8), 1 + ln(4), 1, 0, 0],
+      referenceNll: [1, 1 + ln(1.5), 1 + ln(4), 1, 1, 1, 9, 9],
+    },
+  );
+
+  test("weighs each token by how much likelier it is than under the reference, between 0.2 and 1.8", () => {
+    close(iwSft().weigh(rows, context()), [1, 1.5, 1.8, 0.2, 0.25, 1, 0, 0]);
+    close(iwSft({ minimum: 0, maximum: 10 }).weigh(rows, context()), [1, 1.5, 4, 0.125, 0.25, 1, 0, 0]);
+  });
+
+  test("gives a row the geometric mean of its ratios as the released program does", () => {
+    // (1 x 3/2 x 4 x 1/8)^(1/4) = 0.75^(1/4) = 0.930605; (1/4 x 1)^(1/2) = 1/2
+    const expected = [0.930605, 0.930605, 0.930605, 0.930605, 0.5, 0.5, 0, 0];
+    close(iwSft({ preset: "released" }).weigh(rows, context()), expected);
+    close(iwSft({ over: "sequence" }).weigh(rows, context()), expected);
+    close(iwSft({ over: "sequence", minimum: 0.6 }).weigh(rows, context()), [...expected.slice(0, 4), 0.6, 0.6, 0, 0]);
+  });
+
+  test("clamps a row's weight at 16", () => {
+    const far = tokensOf([[1, 1]], { nll: [0, 0], referenceNll: [5, 5] });
+    expect([...iwSft({ preset: "released" }).weigh(far, context())]).toEqual([16, 16]);
+  });
+
+  test("is full training while the model is its own reference", () => {
+    const same = { ...rows, signals: { ...rows.signals, referenceNll: rows.signals.nll } };
+    expect([...iwSft().weigh(same, context())]).toEqual([...rows.response]);
+  });
+
+  test("refuses bounds that leave nothing between them", () => {
+    expect(() => iwSft({ minimum: 2 })).toThrow(/maximum is 1.8.*at least the minimum, 2/s);
+    expect(() => iwSft({ minimum: -1 })).toThrow(/minimum is -1/);
+    expect(() => iwSft({ over: "row" as "token" })).toThrow(/over is "row"/);
+  });
+});
