@@ -1,9 +1,10 @@
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { mkdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { SavedState } from "../contract/index.ts";
 import { writeAtomically } from "../data/index.ts";
 import { UserError } from "../errors.ts";
+import { makeFolder } from "../make-folder.ts";
 import { openTensorFile, openWeights, saveModel, writeSafetensors, type TensorToSave } from "../model/index.ts";
 import * as tf from "@tensorflow/tfjs-core";
 import { diskError } from "./disk-error.ts";
@@ -57,7 +58,7 @@ export async function saveCheckpoint(
   const building = join(folder, `.building-${state.step}`);
   try {
     removeLeftovers(folder);
-    await mkdir(building, { recursive: true });
+    makeFolder(building);
     await saveModel(state.model, join(building, "model"), { card: cardOf(state) });
     await writeSafetensors(join(building, files.optimizer), momentTensors(state));
     const sources = await Promise.all(state.sources.map((source) => source.save()));
