@@ -1,5 +1,5 @@
 import { relative } from "node:path";
-import { finetuneDefinition, loadConfig, parseRecipeArguments } from "../config/index.ts";
+import { finetuneDefinition, loadConfig, parseRecipeArguments, ruleLabel } from "../config/index.ts";
 import type { FinetuneConfig, RecipeArguments } from "../config/index.ts";
 import {
   gatherMaterials,
@@ -63,7 +63,7 @@ async function run(recipe: Recipe, argv: readonly string[], runArm: (arm: Arm) =
       resolvedYaml,
       mode: modeOf(args, config),
       allowChanges: args.allowChanges,
-      materials: () => gather(config, stoppable(createTalk(config.selection.method), interruption.asked)),
+      materials: () => gather(config, stoppable(createTalk(ruleLabel(config.selection.method)), interruption.asked)),
       talkOf: createTalk,
       interrupted: interruption.asked,
       command: ["npx tsx", `trainers/${recipe.name}.ts`, ...argv].join(" "),
@@ -102,7 +102,7 @@ function dryRun(config: FinetuneConfig, resolvedYaml: string, { tokens, validati
       `Training rows: ${tokens.length} of ${stats.rows}, ${stats.tokens} tokens, ${share} % of them response`,
       `Held-out rows: ${held}`,
       `Steps: ${steps} of ${batchSize} rows, ${epochs} epochs`,
-      `Runs: ${[config.selection.method, ...config.compare.map(({ name }) => name)].join(", ")}`,
+      `Runs: ${[ruleLabel(config.selection.method), ...config.compare.map(({ name }) => name)].join(", ")}`,
       "Nothing was written to the run folder.",
       "",
     ].join("\n"),

@@ -104,8 +104,13 @@ function fillIn(config: FinetuneConfig, source: string, rules: KnownRules): void
           ? { method: arm }
           : rules.comparisonArm(config.selection, arm);
     const name = typeof arm === "string" ? undefined : arm.name;
-    return { name: name ?? basename(selection.method, extname(selection.method)), selection };
+    return { name: name ?? ruleLabel(selection.method), selection };
   });
+}
+
+/** What a run under a rule is called: the rule's name, or that of its file without folder and ending. */
+export function ruleLabel(method: string): string {
+  return basename(method, extname(method));
 }
 
 /** Subfolders of a run that are not an arm's. */

@@ -1,6 +1,6 @@
 export { diffConfigs, resumeConflicts } from "./diff.ts";
 export type { ConfigChange } from "./diff.ts";
-export { finetuneDefinition } from "./finetune.ts";
+export { finetuneDefinition, ruleLabel } from "./finetune.ts";
 export type { KnownRules } from "./finetune.ts";
 export { mostThreads, type FinetuneConfig, type SelectionChoice } from "./finetune-schema.ts";
 export { loadConfig } from "./load.ts";

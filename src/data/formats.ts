@@ -225,6 +225,11 @@ function readTokens(raw: Raw, fields: Fields): Example | Skipped {
   if (values.length !== ids.length) {
     throw new WrongField(`"${marks}" has ${values.length} entries, "${fields.ids}" has ${ids.length}`);
   }
+  const shifted = fields.labels === undefined ? -1 : values.findIndex((label, t) => label !== -100 && label !== ids[t]);
+  if (shifted >= 0) {
+    const found = `entry ${shifted} of "${marks}" is ${values[shifted]}, the token is ${ids[shifted]}`;
+    throw new WrongField(`${found}: a label is -100 or its own token (labels are not shifted here)`);
+  }
   const response = Uint8Array.from(values, (value) => ((fields.labels ? value !== -100 : value !== 0) ? 1 : 0));
   if (!response.includes(1)) return { skipped: "no response" };
   return { tokens: { ids: Int32Array.from(ids), response } };

@@ -6,9 +6,9 @@ import { checkpointPath, checkpointSteps, newTrainingState, restoreCheckpoint } 
 import { diskError } from "../training/disk-error.ts";
 import { saveCheckpoint, schedule, type RunFolder, type StepRecord } from "../training/index.ts";
 import type { TrainingState, TrainOptions } from "../training/index.ts";
-import { partingWatch } from "./parting.ts";
 import { attentionLayerOf, openSources, ruleOf, stepsOf } from "./rules.ts";
 import { weighRows } from "./token-rows.ts";
+import { everyWatch } from "./watches.ts";
 import type { Materials, Talk } from "./materials.ts";
 import { modelCard } from "./card.ts";
 
@@ -22,13 +22,13 @@ export interface ArmTalk extends Talk {
   step(record: StepRecord, total: number, tokensPerSecond: number): void;
 }
 
-/** A talk whose work ends when the person asks to stop; for work before the first step, which can simply be done again. */
+/** A talk whose work ends when the person asks to stop; for work that can simply be done again. */
 export function stoppable<T extends Talk>(talk: T, interrupted: () => boolean): T {
   return {
     ...talk,
-    working(...progress: Parameters<Talk["working"]>) {
-      talk.working(...progress);
-      if (interrupted()) throw new Interrupted("Stopped before training.");
+    working(what: string, done: number, total: number) {
+      talk.working(what, done, total);
+      if (interrupted()) throw new Interrupted(`Stopped at ${what}.`);
     },
   };
 }
@@ -147,7 +147,8 @@ async function begin(work: ArmWork): Promise<void> {
 
 async function evaluate(work: ArmWork, step: number): Promise<void> {
   const { config, materials, model, run } = work;
-  const talk = step === 0 ? stoppable(work.talk, work.interrupted) : work.talk;
+  const again = step === 0 || checkpointSteps(run.checkpoints).includes(step);
+  const talk = again ? stoppable(work.talk, work.interrupted) : work.talk;
   const { validation, answerOf } = materials;
   if (validation === undefined) return;
   const { batchSize, rows, generate, maxNewTokens } = config.evaluation;
@@ -164,8 +165,8 @@ async function evaluate(work: ArmWork, step: number): Promise<void> {
 function recorder(work: ArmWork): Pick<Arm, "record" | "finish"> {
   const { config, run, state, steps, talk, materials, interrupted } = work;
   const { saveEvery, evaluateEvery, keepCheckpoints } = config.training;
-  const watch = partingWatch();
-  const warnings = run.metrics.records().flatMap((step) => watch(step as StepRecord) ?? []);
+  const watch = everyWatch(work.model.config.vocabularySize);
+  const warnings = run.metrics.records().flatMap((step) => watch(step as StepRecord));
   let seconds = run.timing.records().reduce((sum, { seconds }) => sum + Number(seconds), 0);
   let before = performance.now();
   const save = async (): Promise<void> => {
@@ -184,21 +185,20 @@ function recorder(work: ArmWork): Pick<Arm, "record" | "finish"> {
         memoryMB: Math.round(process.resourceUsage().maxRSS / 1024),
         time: new Date().toISOString(),
       });
-      const warning = watch(step);
-      if (warning !== undefined) {
-        warnings.push(warning);
-        talk.note(warning);
-      }
+      const news = watch(step);
+      warnings.push(...news);
+      news.forEach(talk.note);
       talk.step(step, steps, step.tokens / spent);
-      const due = (every: number): boolean => every > 0 && step.step % every === 0 && step.step < steps;
-      if (due(evaluateEvery)) await evaluate(work, step.step);
-      const stop = interrupted() && step.step < steps;
-      if (due(saveEvery) || stop) await save();
-      if (stop) throw new Interrupted(`Stopped after step ${step.step} of ${steps}; the state is saved.`);
+      const last = step.step === steps;
+      const due = (every: number): boolean => every > 0 && (step.step % every === 0 || last);
+      if (due(evaluateEvery) && !last) await evaluate(work, step.step);
+      if (due(saveEvery) || interrupted()) await save();
+      if (interrupted()) throw new Interrupted(`Stopped after step ${step.step} of ${steps}; the state is saved.`);
       before = performance.now();
     },
     async finish() {
-      await evaluate(work, state.step);
+      const evaluated = run.evaluation.records().some(({ step }) => step === state.step); // by a process that ended after it
+      if (!evaluated) await evaluate(work, state.step);
       const card = modelCard(config, work.model, state.step, work.command);
       await saveModel(work.model, run.model, { card }).catch((error: unknown) => {
         throw diskError(error, run.model);

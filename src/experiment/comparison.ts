@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
-import { resumeConflicts, type FinetuneConfig } from "../config/index.ts";
+import { resumeConflicts, ruleLabel, type FinetuneConfig } from "../config/index.ts";
 import { UserError } from "../errors.ts";
 import { isDiskFull } from "../training/disk-error.ts";
 import { isRunFolder, openRunFolder, type RunFolder, type RunFolderMode } from "../training/index.ts";
@@ -37,7 +37,7 @@ export async function runComparison(
     refuseChanges(main, options);
     main.writeConfig(options.resolvedYaml);
     const gathered = await options.materials();
-    await runOne(main, config.selection.method, config, options, gathered, runArm);
+    await runOne(main, ruleLabel(config.selection.method), config, options, gathered, runArm);
     return gathered;
   });
   for (const { name, selection } of config.compare) {

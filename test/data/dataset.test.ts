@@ -112,6 +112,9 @@ describe("a row", () => {
     expect(() => rowsOf([{ messages: [{ role: "user", content: {} }] }])).toThrow(/an object as content/);
     expect(() => rowsOf([{ input_ids: [1, 2.5], labels: [1, 2] }])).toThrow(/"input_ids".*integers/);
     expect(() => rowsOf([{ input_ids: [1, 2], labels: [1] }])).toThrow(/"labels" has 1 entries, "input_ids" has 2/);
+    expect(() => rowsOf([{ input_ids: [1, 2, 3], labels: [-100, 3, 4] }])).toThrow(
+      /entry 1 of "labels" is 3, the token is 2.*labels are not shifted here/,
+    );
   });
 
   test("carries its lists of numbers", () => {

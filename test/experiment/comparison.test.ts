@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { finetuneDefinition, loadConfig } from "../../src/config/index.ts";
-import { gatherMaterials, Interrupted, runComparison, type Arm, type ArmTalk } from "../../src/experiment/index.ts";
+import { gatherMaterials, runComparison, type Arm, type ArmTalk } from "../../src/experiment/index.ts";
 import { knownRules } from "../../src/selection/knownRules.ts";
 import { releaseEngine, useEngine } from "../../src/tensor/engine.ts";
 import { train, type RunFolderMode, type StepRecord } from "../../src/training/index.ts";
@@ -86,7 +86,7 @@ describe("a comparison", () => {
     const whole = await run("whole", { set: ["training.steps=14"] });
     await run("longer");
     const { notes, output } = await run("longer", { mode: "resume", set: ["training.steps=14"] });
-    expect(notes).toContain("Continuing after step 9.");
+    expect(notes).toContain("Continuing after step 12.");
     expect(readJson(output, "summary.json")["steps"]).toBe(14);
     const [actual, expected] = [results(output), results(whole.output)];
     for (const file of ["metrics.jsonl", "random/metrics.jsonl", "random/model/model.safetensors"])
@@ -120,17 +120,16 @@ describe("a comparison", () => {
     expect(seconds).toBeLessThan(87_000);
   });
 
-  test("that is interrupted after its first arm does not begin the second", async () => {
+  test("that is interrupted at the last step of its first arm has saved it, and does not begin the second", async () => {
     let asked = false;
     const interrupting: Options = {
       interrupted: () => asked,
-      afterStep: (_, { step }) => (asked = step === 12),
+      afterStep: (_, { step }) => (asked = step === 11),
     };
-    await expect(run("between", interrupting)).rejects.toThrow(Interrupted);
+    await expect(run("between", interrupting)).rejects.toThrow("Stopped after step 12 of 12");
     const output = join(base, "between/out");
-    expect(existsSync(join(output, "summary.json"))).toBe(true);
-    expect(existsSync(join(output, "random/metrics.jsonl"))).toBe(true);
-    expect(readFileSync(join(output, "random/metrics.jsonl"), "utf8")).toBe("");
+    expect(existsSync(join(output, "checkpoints/step-12/training.json"))).toBe(true);
+    expect(existsSync(join(output, "random"))).toBe(false);
     await run("between", { mode: "resume" });
     const whole = await run("whole");
     expect(results(output)).toEqual(results(whole.output));

@@ -26,7 +26,7 @@ describe("the ssToken recipe", () => {
     expect(linesOf(join(whole, "metrics.jsonl"))).toBe(12);
     expect(linesOf(join(whole, "random/metrics.jsonl"))).toBe(12);
     expect(linesOf(join(whole, "evaluation.jsonl"))).toBe(4); // steps 0, 4, 8 and 12
-    expect(readdirSync(join(whole, "checkpoints")).sort()).toEqual(["step-6", "step-9"]);
+    expect(readdirSync(join(whole, "checkpoints")).sort()).toEqual(["step-12", "step-9"]);
     expect(Object.values(results(whole)).every((content) => content !== undefined)).toBe(true);
     expect(existsSync(join(whole, ".lock"))).toBe(false);
   });
@@ -62,12 +62,13 @@ describe("the ssToken recipe", () => {
   test("interrupted before its first step, stops there and goes on to the same bytes", async () => {
     const config = writeRecipe(join(base, "early"));
     const started = startRecipe(config);
+    let asked = false;
     started.child.stderr!.on("data", (text: string) => {
-      if (text.includes("losses of the earlier model")) started.child.kill("SIGINT");
+      if (!asked && text.includes("losses of the earlier model")) asked = started.child.kill("SIGINT");
     });
     const { code, stderr } = await started.ended;
     expect(code).toBe(130);
-    expect(stderr).toMatch(/Stopped before training. Go on with --resume.\n$/);
+    expect(stderr).toMatch(/Stopped at losses of the earlier model. Go on with --resume.\n$/);
     expect(linesOf(join(base, "early/out/evaluation.jsonl"))).toBe(0);
     expect((await runRecipe(config, "--resume")).code).toBe(0);
     expect(results(join(base, "early/out"))).toEqual(results(whole));
@@ -105,14 +106,14 @@ describe("the ssToken recipe", () => {
   test("names a damaged checkpoint and takes the one before it when that is deleted", async () => {
     for (const file of ["summary.json", "random/summary.json"]) rmSync(join(whole, file));
     const before = results(join(base, "killed/out"));
-    writeFileSync(join(whole, "checkpoints/step-9/optimizer.safetensors"), "");
+    writeFileSync(join(whole, "checkpoints/step-12/optimizer.safetensors"), "");
     const refused = await runRecipe(wholeConfig, "--resume");
     expect(refused.code).toBe(2);
-    expect(refused.stderr).toMatch(/step-9: the checkpoint is damaged: .*optimizer\.safetensors/);
-    rmSync(join(whole, "checkpoints/step-9"), { recursive: true });
+    expect(refused.stderr).toMatch(/step-12: the checkpoint is damaged: .*optimizer\.safetensors/);
+    rmSync(join(whole, "checkpoints/step-12"), { recursive: true });
     const resumed = await runRecipe(wholeConfig, "--resume");
     expect(resumed.code).toBe(0);
-    expect(resumed.stderr).toMatch(/Continuing after step 6\.[^]*Continuing after step 9\./);
+    expect(resumed.stderr).toMatch(/Continuing after step 9\.[^]*Continuing after step 12\./);
     expect(results(whole)).toEqual(before);
   });
 
