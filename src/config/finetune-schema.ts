@@ -125,7 +125,10 @@ const training = group(
       default: 42,
       description: "Seed of every random stream.",
     }),
-    saveEvery: count("Steps between checkpoints; 0 saves none but the final model.", { default: 0, minimum: 0 }),
+    saveEvery: count("Steps between checkpoints, the last step included; 0 saves none but the final model.", {
+      default: 0,
+      minimum: 0,
+    }),
     keepCheckpoints: count("Checkpoints to keep; older ones are deleted.", { default: 2 }),
     evaluateEvery: count("Steps between evaluations; 0 evaluates at the start and the end.", {
       default: 0,
