@@ -1,0 +1,109 @@
+import { type CacheShape, checkShape, checkSize, wholeNumber } from "./shape.ts";
+
+/** Entries that could be evicted and how many were; `rate` is their quotient, 0 where there were none. */
+export interface EvictionCount {
+  readonly evictable: number;
+  readonly evicted: number;
+  readonly rate: number;
+}
+
+export interface RealisedEviction extends EvictionCount {
+  readonly layers: readonly (EvictionCount & { readonly heads: readonly EvictionCount[] })[];
+  /** Share of all real entries, exempt ones included, that were evicted. */
+  readonly rateOfAll: number;
+}
+
+/**
+ * What hard flags evict: exempt tokens and padding count neither as evictable nor as evicted.
+ *
+ * @param keep per layer `[rows * width * heads]`, 1 = kept, as `decideGates` and `keepBudget` give it
+ * @param evictable `[rows * width]`, as `exemptTokens` gives it; a baseline without exemptions leaves it out
+ * @throws UserError for arrays that do not fit
+ */
+export function realisedEviction(
+  keep: readonly Uint8Array[],
+  shape: CacheShape,
+  evictable?: Uint8Array,
+): RealisedEviction {
+  check(keep, shape);
+  const { rows, width, heads, lengths } = shape;
+  if (evictable) checkSize("evictable", evictable, rows * width);
+  let [real, gone] = [0, 0];
+  const layers = keep.map((flags) => {
+    const open = new Array<number>(heads).fill(0);
+    const evicted = new Array<number>(heads).fill(0);
+    for (let row = 0; row < rows; row++) {
+      for (let i = row * width; i < row * width + lengths[row]!; i++) {
+        for (let h = 0; h < heads; h++) {
+          const out = flags[i * heads + h] ? 0 : 1;
+          real++;
+          gone += out;
+          if (evictable && !evictable[i]) continue;
+          open[h]!++;
+          evicted[h]! += out;
+        }
+      }
+    }
+    const perHead = open.map((count, h) => countOf(count, evicted[h]!));
+    return { ...total(perHead), heads: perHead };
+  });
+  return { ...total(layers), layers, rateOfAll: real === 0 ? 0 : gone / real };
+}
+
+export interface CacheBytes {
+  /** Bytes of the kept keys and values and of the generated ones. */
+  readonly bytes: number;
+  /** Bytes of the same cache with nothing evicted. */
+  readonly full: number;
+  /** `bytes / full`. */
+  readonly share: number;
+}
+
+/**
+ * Bytes of a cache that drops what is evicted: a key and a value of `headSize` numbers per kept entry. Positions cost
+ * nothing, because cached keys are rotated already. Padding costs nothing: what a block of equal rows would waste is
+ * not counted.
+ *
+ * @param keep per layer `[rows * width * heads]`, 1 = kept
+ * @param options `headSize` numbers per key; `bytesPerNumber`: default 4 (float32); `generated`: tokens per row that were
+ *   decoded after the prompt, all kept; default 0
+ * @throws UserError for arrays or options that do not fit
+ */
+export function cacheBytes(
+  keep: readonly Uint8Array[],
+  shape: CacheShape,
+  { headSize, bytesPerNumber = 4, generated = 0 }: { headSize: number; bytesPerNumber?: number; generated?: number },
+): CacheBytes {
+  check(keep, shape);
+  wholeNumber("headSize", headSize, 1);
+  wholeNumber("bytesPerNumber", bytesPerNumber, 1);
+  wholeNumber("generated", generated, 0);
+  const { rows, width, heads, lengths } = shape;
+  const entry = 2 * headSize * bytesPerNumber;
+  let [kept, full] = [0, 0];
+  for (const flags of keep) {
+    for (let row = 0; row < rows; row++) {
+      const length = lengths[row]! * heads;
+      full += length + generated * heads;
+      kept += generated * heads;
+      for (let i = row * width * heads; i < row * width * heads + length; i++) kept += flags[i] ? 1 : 0;
+    }
+  }
+  return { bytes: kept * entry, full: full * entry, share: full === 0 ? 1 : kept / full };
+}
+
+function check(keep: readonly Uint8Array[], shape: CacheShape): void {
+  checkShape(shape);
+  keep.forEach((flags, layer) => checkSize(`layer ${layer}: keep`, flags, shape.rows * shape.width * shape.heads));
+}
+
+function total(counts: readonly EvictionCount[]): EvictionCount {
+  return countOf(
+    counts.reduce((sum, { evictable }) => sum + evictable, 0),
+    counts.reduce((sum, { evicted }) => sum + evicted, 0),
+  );
+}
+
+function countOf(evictable: number, evicted: number): EvictionCount {
+  return { evictable, evicted, rate: evictable === 0 ? 0 : evicted / evictable };
+}

@@ -1,0 +1,24 @@
+/**
+ * A2SF, accumulated attention with a forgetting factor, https://arxiv.org/abs/2407.20485.
+ *
+ *     score_j = Σ_{i >= j} γ^(n-1-i) A_ij      n tokens in the row
+ *
+ * A further query turns the sum into γ score + A: old attention fades, so early tokens lose the lead that H2O's plain
+ * sums give them. γ = 1 is H2O.
+ */
+import type { AttentionScore } from "../keyScore.ts";
+import { accumulatedAttention } from "./accumulatedAttention.ts";
+
+export interface A2sfOptions {
+  /** γ, in (0, 1]. Default 0.95. */
+  readonly gamma?: number;
+}
+
+/**
+ * The score of A2SF. State: the mass `[rows, width, heads]`.
+ *
+ * @throws UserError for a γ outside (0, 1]
+ */
+export function a2sf({ gamma = 0.95 }: A2sfOptions = {}): AttentionScore {
+  return { ...accumulatedAttention({ normalise: "forget", gamma }), name: "a2sf" };
+}

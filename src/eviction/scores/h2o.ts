@@ -1,0 +1,15 @@
+/**
+ * H2O, heavy hitters, https://arxiv.org/abs/2306.14048: the keys that have drawn most attention.
+ *
+ *     score_j = Σ_{i >= j} A_ij      over all queries i of the row
+ *
+ * The paper spends half of the budget on the most recent tokens: `keepBudget(score, shape, { budget, recent: budget / 2 })`.
+ * Sums favour early tokens, which more queries see; `observedMean` and `a2sf` are the two ways out.
+ */
+import type { AttentionScore } from "../keyScore.ts";
+import { accumulatedAttention } from "./accumulatedAttention.ts";
+
+/** The score of H2O. State: the mass `[rows, width, heads]`, to which a further query adds its attention. */
+export function h2o(): AttentionScore {
+  return { ...accumulatedAttention({ normalise: "none" }), name: "h2o" };
+}
