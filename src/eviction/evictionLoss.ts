@@ -7,10 +7,9 @@
  * presses as hard below the target as above it. Ours: the other forms, `head` (f of each head's mean), `global` (f of
  * the mean over layers), the ramp, `each` (f of each row's mean), which alone does not depend on micro-batches.
  */
-import type { CacheShape } from "./shape.ts";
-import { type EvictionLossOptions, type EvictionLossSettings, resolveEvictionLoss, targetAt } from "./lossOptions.ts";
-import { checkEntries, checkShape, checkSize } from "./shape.ts";
 import { UserError } from "../errors.ts";
+import { type EvictionLossOptions, type EvictionLossSettings, resolveEvictionLoss, targetAt } from "./lossOptions.ts";
+import { type GatedShape, checkEntries, checkShape, checkSize } from "./shape.ts";
 
 /** `sum / mass` is the loss; the gradient is that of `sum`, as in every objective. */
 export interface EvictionTerm {
@@ -37,13 +36,13 @@ export interface EvictionLoss {
   /**
    * @param gates per layer `[rows * width * heads]`: probabilities, or the `value` of `decideGates` (whose `backward`
    *   then carries the gradient to the probabilities); `pooled` needs the whole optimizer step at once
-   * @param batch the shape all layers share, and `evictable [rows * width]` as `exemptTokens` gives it
+   * @param batch the shape that all layers share
    * @param step optimizer steps finished before this one, for the ramp
    * @throws UserError for arrays that do not fit or a gate that is not finite (naming layer, row, token, head)
    */
   at(
     gates: readonly Float32Array[],
-    batch: CacheShape & { readonly evictable: Uint8Array },
+    batch: GatedShape,
     step?: number,
   ): { term: EvictionTerm; metrics: EvictionMetrics };
 }
@@ -92,7 +91,7 @@ export function evictionLoss(options: EvictionLossOptions = {}): EvictionLoss {
 }
 
 /** Tokens `row * width + t` of these rows that a gate may evict. */
-function evictablePlaces(rows: readonly number[], batch: CacheShape & { readonly evictable: Uint8Array }): number[] {
+function evictablePlaces(rows: readonly number[], batch: GatedShape): number[] {
   const places: number[] = [];
   for (const row of rows) {
     for (let i = row * batch.width; i < row * batch.width + batch.lengths[row]!; i++)
@@ -129,7 +128,7 @@ function addGroup(
 
 function shares(
   gates: readonly Float32Array[],
-  { rows, width, heads, lengths, evictable }: CacheShape & { readonly evictable: Uint8Array },
+  { rows, width, heads, lengths, evictable }: GatedShape,
 ): { keepShare: number; keepShareOfAll: number } {
   let [kept, open, all] = [0, 0, 0];
   for (const layer of gates) {
@@ -145,7 +144,7 @@ function shares(
   return { keepShare: open === 0 ? 1 : kept / open, keepShareOfAll: (all - open + kept) / all };
 }
 
-function check(gates: readonly Float32Array[], batch: CacheShape & { readonly evictable: Uint8Array }): void {
+function check(gates: readonly Float32Array[], batch: GatedShape): void {
   checkShape(batch);
   checkSize("evictable", batch.evictable, batch.rows * batch.width);
   if (gates.length === 0) throw new UserError("There are no gates.", { fix: "Hand in one array per layer." });

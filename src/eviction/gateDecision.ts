@@ -9,7 +9,7 @@
  * https://arxiv.org/abs/1611.00712, flags p > τ: Attention-Gate, https://arxiv.org/abs/2410.12876. The rest is ours.
  */
 import { hashUniform } from "../random.ts";
-import { type CacheShape, checkEntries, checkShape, checkSize, oneOf, refuse } from "./shape.ts";
+import { type GatedShape, checkEntries, checkShape, checkSize, oneOf, refuse } from "./shape.ts";
 
 export type Relaxation = "straightThrough" | "soft" | "gumbel";
 
@@ -39,12 +39,12 @@ export interface GateDecision {
  * Decides one layer's gates.
  *
  * @param probability `[rows * width * heads]`, in [0, 1]; padding is not read
- * @param batch the layer's shape; `evictable` as `exemptTokens` gives it; `rowIds` name the noise, else rows are counted
+ * @param batch the layer's shape; `rowIds` name the noise, else rows are counted from 0
  * @throws UserError for options that do not fit, or a probability outside [0, 1] (naming row, token, head)
  */
 export function decideGates(
   probability: Float32Array,
-  batch: CacheShape & { readonly evictable: Uint8Array; readonly rowIds?: Float64Array },
+  batch: GatedShape & { readonly rowIds?: Float64Array },
   options: GateOptions = {},
 ): GateDecision {
   const { threshold = 0.5, relaxation = "straightThrough", floor = 1e-3, temperature = 0.3, noise = {} } = options;

@@ -1,4 +1,4 @@
-export { type CacheShape } from "./shape.ts";
+export { type CacheShape, type GatedShape } from "./shape.ts";
 export { type ExemptionOptions, type Exemptions, exemptTokens, isGated } from "./exemptions.ts";
 export { type GateDecision, type GateOptions, type Relaxation, decideGates } from "./gateDecision.ts";
 export { gatedWeights, gatedWeightsGradient } from "./gatedAttention.ts";

@@ -13,6 +13,12 @@ export interface CacheShape {
   readonly lengths: ArrayLike<number>;
 }
 
+/** A cache with the tokens that a gate may evict. */
+export interface GatedShape extends CacheShape {
+  /** `[rows * width]`: 1 = a gate may evict the token, as `exemptTokens` gives it. */
+  readonly evictable: Uint8Array;
+}
+
 /** Throws a UserError for lengths that do not fit. */
 export function checkShape({ rows, width, heads, lengths }: CacheShape): void {
   for (const [name, size] of Object.entries({ rows, width, heads })) wholeNumber(name, size, 1);

@@ -11,7 +11,7 @@ import { refuse, wholeNumber } from "../shape.ts";
 import { accumulatedAttention } from "./accumulatedAttention.ts";
 
 export interface SnapKvOptions {
-  /** W, at least 1; a shorter row is all window. Default 32. */
+  /** W, at least 1; a shorter row is all window. Default 32 (ours: published programs differ). */
   readonly window?: number;
   /** K, odd; 1 = no pooling. Default 5. */
   readonly kernel?: number;
