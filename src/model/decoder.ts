@@ -18,6 +18,8 @@ export interface Parameter {
 export interface Projection {
   weight: tf.Variable<tf.Rank.R2>;
   bias?: tf.Variable<tf.Rank.R1>;
+  /** What an adapter adds to the output, `[N, outputs]`, for the input `x [N, inputs]`. */
+  adapt?: (x: tf.Tensor2D, training: boolean) => tf.Tensor2D;
 }
 
 /** One transformer block. */
@@ -123,15 +125,18 @@ export interface DecoderInput {
   ids: Int32Array;
   positions: Int32Array;
   attend: AttentionHook;
+  /** A backward pass may follow: adapters apply their dropout. Default false. */
+  training?: boolean;
 }
 
 /**
  * Runs the decoder on packed tokens. Returns the normalised last hidden states of the tokens numbered by `rows`,
  * `[rows.length, width]`, ready for the output projection.
  */
-export function decode(decoder: Decoder, { ids, positions, attend }: DecoderInput, rows: Int32Array): tf.Tensor2D {
+export function decode(decoder: Decoder, input: DecoderInput, rows: Int32Array): tf.Tensor2D {
+  const { ids, positions, attend, training = false } = input;
   return tf.tidy(() => {
-    const context = { config: decoder.config, attend, ...rotaryAngles(positions, decoder.config) };
+    const context = { config: decoder.config, attend, training, ...rotaryAngles(positions, decoder.config) };
     let x = embed(decoder.embedding, ids);
     decoder.layers.forEach((layer, index) => {
       const before = x;
@@ -145,6 +150,7 @@ export function decode(decoder: Decoder, { ids, positions, attend }: DecoderInpu
 interface BlockContext {
   config: DecoderConfig;
   attend: AttentionHook;
+  training: boolean;
   /** Of each token's rotation angles, `[N, headSize / 2]`. */
   cos: tf.Tensor2D;
   sin: tf.Tensor2D;
@@ -165,22 +171,26 @@ function add(x: tf.Tensor2D, y: tf.Tensor2D): tf.Tensor2D {
 }
 
 function selfAttention(layer: Layer, index: number, x: tf.Tensor2D, context: BlockContext): tf.Tensor2D {
-  const { config, attend, cos, sin } = context;
+  const { config, attend, training, cos, sin } = context;
   const h = rmsNorm(x, layer.attentionGain, config.epsilon);
-  const q = tf.tidy(() => rotary(project(h, layer.q), cos, sin, config.heads));
-  const k = tf.tidy(() => rotary(project(h, layer.k), cos, sin, config.keyValueHeads));
-  return project(attend(index, q, k, project(h, layer.v)), layer.o);
+  const q = tf.tidy(() => rotary(project(h, layer.q, training), cos, sin, config.heads));
+  const k = tf.tidy(() => rotary(project(h, layer.k, training), cos, sin, config.keyValueHeads));
+  return project(attend(index, q, k, project(h, layer.v, training)), layer.o, training);
 }
 
-function feedForward(layer: Layer, x: tf.Tensor2D, { config }: BlockContext): tf.Tensor2D {
+function feedForward(layer: Layer, x: tf.Tensor2D, { config, training }: BlockContext): tf.Tensor2D {
   return tf.tidy(() => {
     const h = rmsNorm(x, layer.feedForwardGain, config.epsilon);
-    return project(swiglu(project(h, layer.gate), project(h, layer.up)), layer.down);
+    const gated = swiglu(project(h, layer.gate, training), project(h, layer.up, training));
+    return project(gated, layer.down, training);
   });
 }
 
-function project(x: tf.Tensor2D, { weight, bias }: Projection): tf.Tensor2D {
-  return tf.tidy(() => linear(x, weight, bias));
+function project(x: tf.Tensor2D, { weight, bias, adapt }: Projection, training: boolean): tf.Tensor2D {
+  return tf.tidy(() => {
+    const y = linear(x, weight, bias);
+    return adapt === undefined ? y : add(y, adapt(x, training));
+  });
 }
 
 function rotaryAngles(positions: Int32Array, config: DecoderConfig): { cos: tf.Tensor2D; sin: tf.Tensor2D } {

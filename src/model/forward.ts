@@ -32,7 +32,8 @@ export function forward(model: Decoder, batch: TokenBatch, options: ForwardOptio
   const packed = packTokens(batch);
   const asked = askedTokens(packed, options.positions ?? "response");
   const attention = packedAttention(model, packed, options.promptAttention?.layer);
-  const input = { ids: packed.ids, positions: packed.positions, attend: attention.attend };
+  const training = options.gradients !== null;
+  const input = { ids: packed.ids, positions: packed.positions, attend: attention.attend, training };
   const build = (): tf.Tensor2D => decode(model, input, asked.predictors);
   const idle = asked.targets.length === 0;
   const tape = idle ? undefined : options.gradients === null ? scoringTape(build) : recordTape(build);

@@ -1,3 +1,21 @@
+export {
+  createAdapter,
+  loadAdapter,
+  mergeAdapter,
+  projectionNames,
+  saveAdapter,
+  trainableShare,
+  withAdapter,
+} from "./adapters/index.ts";
+export type {
+  Adapted,
+  Adapter,
+  LoraOptions,
+  LoraSettings,
+  LowRank,
+  MergeCheck,
+  ProjectionName,
+} from "./adapters/index.ts";
 export { parseDecoderConfig, type DecoderConfig, type Rope, type RopeScaling } from "./config.ts";
 export { createDecoder, decode, type AttentionHook, type Decoder, type DecoderInput } from "./decoder.ts";
 export type { Layer, Parameter, Projection, WeightReader } from "./decoder.ts";

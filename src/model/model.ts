@@ -1,5 +1,7 @@
 import { createHash } from "node:crypto";
+import { UserError } from "../errors.ts";
 import { loadTokenizer, tokenizerFromGguf, type Tokenizer } from "../text/index.ts";
+import { hasAdapter } from "./adapters/lora.ts";
 import type { DecoderConfig } from "./config.ts";
 import { createDecoder, type Decoder } from "./decoder.ts";
 import { initializeModel } from "./initialize.ts";
@@ -45,13 +47,18 @@ export async function createModel(
  * Writes the model in Hugging Face layout; an earlier model in the folder is replaced only when the new one is complete.
  * @param card text of its `README.md`: what it is, from which model and by which command it was made
  * @param dtype number format of the weights (default float32; others round)
- * @throws UserError if the folder holds other files or cannot be written
+ * @throws UserError if the folder holds other files or cannot be written, or if the model has an adapter
  */
 export async function saveModel(
   model: Model,
   folder: string,
   { card, dtype = "F32" }: { card: string; dtype?: SavedType },
 ): Promise<void> {
+  if (hasAdapter(model))
+    throw new UserError("a model with an adapter cannot be saved in one piece", {
+      where: folder,
+      fix: "Save the adapter (saveAdapter), or merge it first (mergeAdapter) and save the model below it.",
+    });
   const tensors = model.parameters.map(({ name, variable }) => ({
     name,
     shape: variable.shape,

@@ -7,10 +7,10 @@ import { readStored } from "./encoding.ts";
 import { openFile, type RandomAccessFile } from "./file.ts";
 import { fingerprint, type LocatedTensor } from "./fingerprint.ts";
 import { checkTensors } from "./llama-tensors.ts";
+import { readJson } from "./read-json.ts";
 import { readSafetensorsHeader } from "./safetensors.ts";
 import type { WeightSource } from "./source.ts";
 
-const largestJson = 64 * 2 ** 20; // bytes
 const mostShards = 10_000;
 
 /**
@@ -89,26 +89,6 @@ async function readConfig(folder: string, entries: ReadonlySet<string>): Promise
   const generation = readFields(await readJson(generationPath), generationPath);
   if (generation.raw("eos_token_id") === undefined) return config;
   return { ...config, endOfText: parseSpecialTokens(generation, generationPath).endOfText };
-}
-
-async function readJson(path: string): Promise<unknown> {
-  const file = await openFile(path);
-  try {
-    if (file.size > largestJson) throw new UserError(`${file.size} bytes of JSON are too many`, { where: path });
-    const bytes = new Uint8Array(file.size);
-    await file.read(0, bytes);
-    return parseJson(bytes, path);
-  } finally {
-    await file.close();
-  }
-}
-
-function parseJson(bytes: Uint8Array, where: string): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes));
-  } catch (error) {
-    throw new UserError(`not valid JSON (${show((error as Error).message)})`, { where });
-  }
 }
 
 /** Opens files of one folder and locates their tensors; `files` receives what was opened, also on failure. */

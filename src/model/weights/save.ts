@@ -1,11 +1,10 @@
-import { randomUUID } from "node:crypto";
-import { readdir, rename, rm, rmdir, writeFile } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { UserError } from "../../errors.ts";
-import { makeFolder } from "../../make-folder.ts";
 import { decoderConfigText, type DecoderConfig } from "../config.ts";
 import { checkTensors } from "./llama-tensors.ts";
 import { writeSafetensors, type SavedType, type TensorToSave } from "./safetensors-write.ts";
+import { writeWholeFolder } from "./whole-folder.ts";
 
 /** What a model folder is made of. */
 export interface ModelFiles {
@@ -30,25 +29,13 @@ const typeNames: Record<SavedType, string> = { F32: "float32", F16: "float16", B
  * @throws UserError if tensors do not match the configuration or the folder holds other files
  */
 export async function saveModelFiles(folder: string, files: ModelFiles): Promise<void> {
-  const target = resolve(folder);
   const tensors = [...files.tensors];
   checkTensors(files.config, new Map(tensors.map(({ name, shape }) => [name, shape])), folder);
   const texts = textFiles(files, folder);
-  await requireReplaceable(target, new Set([...texts.keys(), "model.safetensors"]));
-
-  const temporary = sibling(target);
-  try {
-    makeFolder(temporary);
-  } catch (cause) {
-    throw new UserError("no folder can be made here", { where: dirname(target), fix: "Check its permissions.", cause });
-  }
-  try {
+  await writeWholeFolder(folder, [...texts.keys(), "model.safetensors"], async (temporary) => {
     for (const [name, text] of texts) await writeFile(join(temporary, name), text);
     await writeSafetensors(join(temporary, "model.safetensors"), tensors, { type: files.dtype ?? "F32" });
-    await replaceFolder(target, temporary);
-  } finally {
-    await rm(temporary, { recursive: true, force: true });
-  }
+  });
 }
 
 function textFiles({ config, dtype = "F32", ...files }: ModelFiles, where: string): Map<string, string> {
@@ -68,42 +55,4 @@ function textFiles({ config, dtype = "F32", ...files }: ModelFiles, where: strin
     texts.set(name, text);
   }
   return texts;
-}
-
-async function requireReplaceable(target: string, names: ReadonlySet<string>): Promise<void> {
-  const present = await entriesOf(target);
-  const foreign = present.filter((name) => !names.has(name));
-  if (foreign.length === 0) return;
-  throw new UserError(`this folder holds files that are not part of the model: ${foreign.slice(0, 5).join(", ")}`, {
-    where: target,
-    fix: "Name a new folder, or empty this one.",
-  });
-}
-
-async function entriesOf(folder: string): Promise<string[]> {
-  return readdir(folder).catch((error: unknown) => {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw new UserError("the model cannot be saved here", { where: folder, fix: "Name a folder.", cause: error });
-  });
-}
-
-/** A fresh hidden name beside a folder, on the same disk, so that renaming is one step. */
-function sibling(folder: string): string {
-  return join(dirname(folder), `.${basename(folder)}-${randomUUID().slice(0, 8)}`);
-}
-
-/** Puts `fresh` in the place of `target`, which is put back if that fails. */
-async function replaceFolder(target: string, fresh: string): Promise<void> {
-  await rmdir(target).catch(() => undefined); // an empty folder just goes
-  const replaces = (await entriesOf(target)).length > 0;
-  if (!replaces) return rename(fresh, target);
-  const old = sibling(target);
-  await rename(target, old);
-  try {
-    await rename(fresh, target);
-  } catch (error) {
-    await rename(old, target);
-    throw error;
-  }
-  await rm(old, { recursive: true, force: true });
 }

@@ -1,0 +1,68 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { stream } from "../../random.ts";
+import { differentiable } from "../../tensor/ops/fused.ts";
+
+/** Dropout of an adapter's inputs. */
+export interface Dropout {
+  /** From here on masks are those of this optimizer step, from the start. */
+  startStep(step: number): void;
+  /**
+   * Zeroes a share of `x [N, I]` and scales up the rest. Masks of a place go on where its last one ended, so the
+   * micro-batches of a step get together the masks that they would get as one batch.
+   * @throws Error before the first `startStep`
+   */
+  apply(x: tf.Tensor2D, layer: number, projection: string): tf.Tensor2D;
+}
+
+/** Masks are a pure function of seed, step, layer, projection and the entry's number in the step. */
+export function createDropout(share: number, seed: number): Dropout {
+  let step: number | undefined;
+  const generators = new Map<string, () => number>();
+  return {
+    startStep(next) {
+      step = next;
+      generators.clear();
+    },
+    apply(x, layer, projection) {
+      if (share === 0) return x;
+      if (step === undefined) throw new Error("dropout: call the adapter's startStep before a training pass");
+      const place = `${layer}.${projection}`;
+      const next = generators.get(place) ?? fastGenerator(seed, step, layer, projection);
+      generators.set(place, next);
+      const threshold = share * 2 ** 32;
+      const kept = 1 / (1 - share);
+      const mask = Float32Array.from({ length: x.size }, () => (next() < threshold ? 0 : kept));
+      return masked(x, mask);
+    },
+  };
+}
+
+function masked(x: tf.Tensor2D, values: Float32Array): tf.Tensor2D {
+  return tf.tidy(() => {
+    const mask = tf.tensor2d(values, x.shape);
+    return differentiable<tf.Tensor2D>({
+      inputs: [x],
+      forward: (save) => {
+        save([mask]);
+        return tf.mul(x, mask);
+      },
+      gradient: (dy, [mask]) => [tf.mul(dy, mask!)],
+    });
+  });
+}
+
+/**
+ * 32-bit numbers from a named stream's first four: a mask has as many entries as a projection has inputs, for which the
+ * stream itself would take too long. Marsaglia 2003, "Xorshift RNGs", the generator of 128 bits.
+ */
+function fastGenerator(seed: number, step: number, layer: number, projection: string): () => number {
+  const random = stream(seed, "adapter dropout", step, layer, projection);
+  let [x, y, z, w] = Array.from({ length: 4 }, () => random.below(2 ** 32)) as [number, number, number, number];
+  w |= 1; // all four zero would stay zero
+  return () => {
+    const t = x ^ (x << 11);
+    [x, y, z] = [y, z, w];
+    w = w ^ (w >>> 19) ^ t ^ (t >>> 8);
+    return w >>> 0;
+  };
+}

@@ -1,0 +1,131 @@
+import { readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { UserError } from "../../errors.ts";
+import type { Decoder } from "../decoder.ts";
+import { show } from "../fields.ts";
+import { readStored, type StoredTensor } from "../weights/encoding.ts";
+import { openFile } from "../weights/file.ts";
+import { writeSafetensors, type SavedType } from "../weights/index.ts";
+import { readJson } from "../weights/read-json.ts";
+import { readSafetensorsHeader } from "../weights/safetensors.ts";
+import { writeWholeFolder } from "../weights/whole-folder.ts";
+import { adapterFrom, matrixName, type Adapted, type Adapter } from "./lora.ts";
+import { moduleName, projectionNames, type ProjectionName } from "./options.ts";
+import { parsePeftConfig, peftConfigText, type PeftConfig } from "./peft-config.ts";
+
+const files = { config: "adapter_config.json", matrices: "adapter_model.safetensors", card: "README.md" } as const;
+
+/**
+ * Writes the adapter of a model as a PEFT folder; an earlier one is replaced only when the new one is complete.
+ * @param card text of its `README.md`: what it is, for which model and by which command it was made
+ * @param baseModel what PEFT shall load below it; without, whoever loads the adapter must know
+ * @param dtype number format of the matrices (default float32; others round)
+ * @throws UserError if the folder holds other files or cannot be written
+ */
+export async function saveAdapter(
+  { adapter, config }: Decoder & Adapted,
+  folder: string,
+  { card, baseModel, dtype = "F32" }: { card: string; baseModel?: string; dtype?: SavedType },
+): Promise<void> {
+  const text = peftConfigText(adapter.settings, { layers: config.layers, baseModel });
+  const tensors = adapter.parameters.map(({ name, variable }) => ({
+    name,
+    shape: variable.shape,
+    values: () => variable.data<"float32">(),
+  }));
+  await writeWholeFolder(folder, Object.values(files), async (temporary) => {
+    await writeFile(join(temporary, files.config), text);
+    await writeFile(join(temporary, files.card), card);
+    await writeSafetensors(join(temporary, files.matrices), tensors, { type: dtype });
+  });
+}
+
+/**
+ * Loads a LoRA adapter from a PEFT folder, for a model of the shape that it was trained on (which is only looked at).
+ * @param seed names the random stream of its dropout, if it is trained on
+ * @throws UserError if the folder holds no such adapter, or one that this library would compute differently
+ */
+export async function loadAdapter(
+  folder: string,
+  model: Decoder,
+  { seed = 0 }: { seed?: number } = {},
+): Promise<Adapter> {
+  await requireAdapterFiles(folder);
+  const configPath = join(folder, files.config);
+  const { targets, ...config } = parsePeftConfig(await readJson(configPath), configPath);
+  const file = await openFile(join(folder, files.matrices));
+  try {
+    const tensors = await readSafetensorsHeader(file);
+    const changed = changedPlaces(tensors.keys(), targets, file.path);
+    return await adapterFrom(model, { ...config, ...changed, seed }, (matrix, shape, place) => {
+      const name = matrixName(place, matrix);
+      return readStored(file, requireShaped(name, tensors.get(name), shape, file.path));
+    });
+  } finally {
+    await file.close();
+  }
+}
+
+async function requireAdapterFiles(folder: string): Promise<void> {
+  const entries = await readdir(folder).catch((cause: unknown) => {
+    throw new UserError("this folder cannot be read", { where: folder, fix: "Check the path.", cause });
+  });
+  if (entries.includes(files.config) && entries.includes(files.matrices)) return;
+  const missing = entries.includes(files.config) ? files.matrices : files.config;
+  const pickled = missing === files.matrices && entries.includes("adapter_model.bin");
+  throw new UserError(`there is no ${missing} in this folder`, {
+    where: folder,
+    fix: pickled
+      ? "The matrices are pickled, which cannot be read safely: load and save the adapter with a newer PEFT."
+      : "Name the folder of an adapter saved by PEFT or saveAdapter.",
+  });
+}
+
+const matrixPattern =
+  /^base_model\.model\.(model\.layers\.(0|[1-9]\d{0,3})\.(?:self_attn|mlp)\.([a-z]+)_proj)\.lora_[AB]\.weight$/;
+
+/** Layers and projections that have matrices. Whether all of them have both is seen when they are read. */
+function changedPlaces(
+  names: Iterable<string>,
+  targets: PeftConfig["targets"],
+  where: string,
+): { layers: number[]; projections: ProjectionName[] } {
+  const layers = new Set<number>();
+  const projections = new Set<ProjectionName>();
+  for (const name of names) {
+    const [, module, layer, short] = matrixPattern.exec(name) ?? [];
+    const projection = projectionNames.find((known) => known === short);
+    if (projection === undefined || moduleName(Number(layer), projection) !== module)
+      throw new UserError(`${show(name)} has no place in a LoRA adapter of this architecture`, {
+        where,
+        fix: `Supported are the projections ${projectionNames.join(", ")} of a Llama-family model.`,
+      });
+    if (!targets(module))
+      throw new UserError(`${files.config} does not name ${module} among its target_modules`, {
+        where,
+        fix: "The two files belong to different adapters.",
+      });
+    layers.add(Number(layer));
+    projections.add(projection);
+  }
+  if (layers.size === 0) throw new UserError("there are no matrices in this file", { where });
+  return { layers: [...layers], projections: [...projections] };
+}
+
+function requireShaped(
+  name: string,
+  tensor: StoredTensor | undefined,
+  shape: readonly [number, number],
+  where: string,
+): StoredTensor {
+  if (tensor === undefined)
+    throw new UserError(`${name} is missing`, {
+      where,
+      fix: "Adapters must change the same projections in each layer that they change.",
+    });
+  if (tensor.shape.join() === shape.join()) return tensor;
+  throw new UserError(`${name} has the shape [${tensor.shape.join(", ")}], expected [${shape.join(", ")}]`, {
+    where,
+    fix: "The adapter belongs to another model, or its configuration to another adapter.",
+  });
+}

@@ -1,0 +1,26 @@
+import { UserError } from "../../errors.ts";
+import { show } from "../fields.ts";
+import { openFile } from "./file.ts";
+
+const largestJson = 64 * 2 ** 20; // bytes
+
+/** @throws UserError if there is no such file, or it is too large or not JSON */
+export async function readJson(path: string): Promise<unknown> {
+  const file = await openFile(path);
+  try {
+    if (file.size > largestJson) throw new UserError(`${file.size} bytes of JSON are too many`, { where: path });
+    const bytes = new Uint8Array(file.size);
+    await file.read(0, bytes);
+    return parseJson(bytes, path);
+  } finally {
+    await file.close();
+  }
+}
+
+function parseJson(bytes: Uint8Array, where: string): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch (error) {
+    throw new UserError(`not valid JSON (${show((error as Error).message)})`, { where });
+  }
+}

@@ -1,0 +1,70 @@
+import { randomUUID } from "node:crypto";
+import { readdir, rename, rm, rmdir } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { UserError } from "../../errors.ts";
+import { makeFolder } from "../../make-folder.ts";
+
+/**
+ * Writes a folder as a whole. It is built beside `folder` and takes its place when complete: a failure leaves nothing
+ * new, and what was there stays. A folder is only replaced if it holds nothing but files of these names.
+ * @param write fills the temporary folder that it is given
+ * @throws UserError if the folder holds other files or none can be made here
+ */
+export async function writeWholeFolder(
+  folder: string,
+  names: readonly string[],
+  write: (temporary: string) => Promise<void>,
+): Promise<void> {
+  const target = resolve(folder);
+  await requireReplaceable(target, new Set(names));
+  const temporary = sibling(target);
+  try {
+    makeFolder(temporary);
+  } catch (cause) {
+    throw new UserError("no folder can be made here", { where: dirname(target), fix: "Check its permissions.", cause });
+  }
+  try {
+    await write(temporary);
+    await replaceFolder(target, temporary);
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+  }
+}
+
+async function requireReplaceable(target: string, names: ReadonlySet<string>): Promise<void> {
+  const present = await entriesOf(target);
+  const foreign = present.filter((name) => !names.has(name));
+  if (foreign.length === 0) return;
+  throw new UserError(`this folder holds files that are not part of the model: ${foreign.slice(0, 5).join(", ")}`, {
+    where: target,
+    fix: "Name a new folder, or empty this one.",
+  });
+}
+
+async function entriesOf(folder: string): Promise<string[]> {
+  return readdir(folder).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw new UserError("the model cannot be saved here", { where: folder, fix: "Name a folder.", cause: error });
+  });
+}
+
+/** A fresh hidden name beside a folder, on the same disk, so that renaming is one step. */
+function sibling(folder: string): string {
+  return join(dirname(folder), `.${basename(folder)}-${randomUUID().slice(0, 8)}`);
+}
+
+/** Puts `fresh` in the place of `target`, which is put back if that fails. */
+async function replaceFolder(target: string, fresh: string): Promise<void> {
+  await rmdir(target).catch(() => undefined); // an empty folder just goes
+  const replaces = (await entriesOf(target)).length > 0;
+  if (!replaces) return rename(fresh, target);
+  const old = sibling(target);
+  await rename(target, old);
+  try {
+    await rename(fresh, target);
+  } catch (error) {
+    await rename(old, target);
+    throw error;
+  }
+  await rm(old, { recursive: true, force: true });
+}

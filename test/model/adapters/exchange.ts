@@ -1,0 +1,60 @@
+/**
+ * Prints the logits of a text, `[ids][V]` as JSON, by a model with an adapter: one read from a PEFT folder, or a fresh
+ * one with random B that is written there. Used by test/fixtures/adapters/check_peft.py.
+ *
+ *     npx tsx test/model/adapters/exchange.ts read <model> <adapter> <ids>
+ *     npx tsx test/model/adapters/exchange.ts write <model> <adapter> <ids> <options>     (ids, options: JSON)
+ */
+import "@tensorflow/tfjs-backend-cpu";
+import * as tf from "@tensorflow/tfjs-core";
+import {
+  createAdapter,
+  createDecoder,
+  decode,
+  loadAdapter,
+  openWeights,
+  saveAdapter,
+  withAdapter,
+  type LoraOptions,
+} from "../../../src/model/index.ts";
+import { stream } from "../../../src/random.ts";
+import { causalAttention } from "../../../src/tensor/ops/index.ts";
+
+const [action, modelFolder, adapterFolder, idsText, optionsText] = process.argv.slice(2) as [
+  string,
+  string,
+  string,
+  string,
+  string,
+];
+await tf.setBackend("cpu");
+const weights = await openWeights(modelFolder);
+const base = await createDecoder(weights.config, weights.read);
+await weights.close();
+const adapter =
+  action === "read"
+    ? await loadAdapter(adapterFolder, base)
+    : await createAdapter(base, JSON.parse(optionsText) as LoraOptions);
+const model = withAdapter(base, adapter);
+if (action === "write") {
+  const random = stream("exchange");
+  for (const { b } of adapter.changes)
+    b.assign(
+      tf.tensor2d(
+        Float32Array.from({ length: b.size }, () => random.next() - 0.5),
+        b.shape,
+      ),
+    );
+  await saveAdapter(model, adapterFolder, { card: "# For a check\n" });
+}
+const ids = Int32Array.from(JSON.parse(idsText) as number[]);
+const positions = Int32Array.from(ids.keys());
+const { heads, keyValueHeads } = base.config;
+const starts = Int32Array.of(0, ids.length);
+const hidden = decode(
+  model,
+  { ids, positions, attend: (_, q, k, v) => causalAttention(q, k, v, { starts, heads, keyValueHeads }).output },
+  positions,
+);
+const logits = tf.matMul<tf.Tensor2D>(hidden, base.outputEmbedding, false, true);
+process.stdout.write(`${JSON.stringify(await logits.array())}\n`);

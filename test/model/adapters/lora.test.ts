@@ -1,0 +1,289 @@
+import { describe, expect, test } from "@jest/globals";
+import * as tf from "@tensorflow/tfjs-core";
+import { UserError } from "../../../src/errors.ts";
+import {
+  createAdapter,
+  forward,
+  generate,
+  gradientStore,
+  loadAdapter,
+  trainableShare,
+  withAdapter,
+  type LoraOptions,
+} from "../../../src/model/index.ts";
+import { adamW } from "../../../src/training/index.ts";
+import {
+  distance,
+  enginesHere,
+  logitsOf,
+  openDecoder,
+  readReference,
+  readTensors,
+  referenceBatch,
+} from "../reference.ts";
+import { adapterFixture, fillB, firstText, peftLogits, weightedLoss } from "./adapters.ts";
+
+const cases = ["tied", "untied"] as const;
+const everyCase = (await enginesHere()).flatMap((engine) => cases.map((name) => ({ engine, name })));
+
+describe.each(everyCase)("PEFT's adapter of the $name model on the $engine engine", ({ engine, name }) => {
+  test("gives PEFT's logits", async () => {
+    const base = await openDecoder(name, engine);
+    const model = withAdapter(base, await loadAdapter(adapterFixture(name), base));
+    const expected = peftLogits(name).flat();
+    const actual = (await logitsOf(model, firstText(name))).flat();
+    expect(distance(actual, expected) / Math.max(...expected.map(Math.abs))).toBeLessThan(1e-5);
+    expect(distance(expected, readReference(name).logits.flat())).toBeGreaterThan(0.1); // the adapter matters
+    model.dispose();
+    base.dispose();
+  });
+
+  test("gets PyTorch's gradients on A and B, and the model none", async () => {
+    const base = await openDecoder(name, engine);
+    const model = withAdapter(base, await loadAdapter(adapterFixture(name), base));
+    const { gradients } = await weightedLoss(model, name, { withGradients: true });
+    const expected = await readTensors(adapterFixture(name, "gradients.safetensors"));
+    expect([...gradients.keys()].sort()).toEqual([...expected.keys()].sort());
+    const largest = Math.max(...[...expected.values()].map((values) => Math.max(...values.map(Math.abs))));
+    for (const [parameter, values] of expected)
+      expect(distance(gradients.get(parameter)!, values) / largest).toBeLessThan(1e-5);
+    model.dispose();
+    base.dispose();
+  });
+});
+
+/** The model of the fixture "tied" with an adapter whose B are not 0. */
+async function adapted(options: Partial<LoraOptions> = {}) {
+  const base = await openDecoder("tied");
+  const adapter = await createAdapter(base, { rank: 2, seed: 5, ...options });
+  fillB(adapter, 1);
+  const model = withAdapter(base, adapter);
+  return { base, adapter, model, dispose: () => (model.dispose(), base.dispose()) };
+}
+
+/** Shapes of the products with a transposed first factor, as weight gradients are, of `body`. */
+function transposedProducts(body: () => void): string[] {
+  const kernel = tf.getKernel("BatchMatMul", "cpu");
+  const { kernelFunc } = kernel;
+  const shapes: string[] = [];
+  kernel.kernelFunc = (parameters) => {
+    const result = kernelFunc(parameters);
+    if (parameters.attrs?.["transposeA"] === true && !Array.isArray(result)) shapes.push(result.shape.slice(-2).join());
+    return result;
+  };
+  try {
+    body();
+  } finally {
+    kernel.kernelFunc = kernelFunc;
+  }
+  return shapes;
+}
+
+describe("a model with an adapter", () => {
+  const text = firstText("tied");
+  const batch = referenceBatch(readReference("tied"));
+
+  test("is the model itself, bit for bit, while the adapter is fresh", async () => {
+    const base = await openDecoder("tied");
+    const model = withAdapter(base, await createAdapter(base, { rank: 4 }));
+    expect(await logitsOf(model, text)).toEqual(await logitsOf(base, text));
+    model.dispose();
+    base.dispose();
+  });
+
+  test("leaves the model below it as it was, bit for bit", async () => {
+    const untouched = await openDecoder("tied");
+    const expected = await logitsOf(untouched, text);
+    const { base, model, dispose } = await adapted();
+    expect(await logitsOf(model, text)).not.toEqual(expected);
+    expect(await logitsOf(base, text)).toEqual(expected);
+    expect(model.trunk).toBe(base);
+    dispose();
+    untouched.dispose();
+  });
+
+  test("computes no gradient of frozen weights", async () => {
+    const { base, model, dispose } = await adapted();
+    const weights = new Set(base.layers.flatMap(({ q, k, gate, down }) => [q, k, gate, down].map(shapeOf)));
+    const backward = (): string[] => {
+      const gradients = gradientStore();
+      using pass = forward(model, batch, { gradients });
+      const found = transposedProducts(() =>
+        pass.backward({ logProb: Float32Array.from(batch.response, (trained) => trained) }),
+      );
+      gradients.clear();
+      return found.filter((shape) => weights.has(shape));
+    };
+    expect(backward()).toEqual([]);
+    base.layers[1]!.gate.weight.trainable = true; // shows that the count would see one
+    expect(backward()).toEqual([shapeOf(base.layers[1]!.gate)]);
+    dispose();
+  });
+
+  test("has gradients that agree with finite differences, dropout included", async () => {
+    const { adapter, model, dispose } = await adapted({ dropout: 0.3, rsLora: true });
+    const at = async (withGradients = false) => {
+      adapter.startStep(3);
+      return weightedLoss(model, "tied", { withGradients });
+    };
+    const { gradients } = await at(true);
+    for (const which of ["lora_A", "lora_B"]) {
+      const moved = adapter.parameters.filter(({ name }) => name.includes(which));
+      let squares = 0;
+      for (const { name } of moved) gradients.get(name)!.forEach((value) => (squares += value * value));
+      const size = 2e-3 / Math.sqrt(squares); // along the gradient itself, so the slope is its norm
+      const move = (factor: number): void =>
+        moved.forEach(({ name, variable }) =>
+          tf.tidy(() =>
+            variable.assign(
+              tf.add(
+                variable,
+                tf.tensor(
+                  gradients.get(name)!.map((g) => g * factor),
+                  variable.shape,
+                ),
+              ),
+            ),
+          ),
+        );
+      move(size);
+      const { loss: above } = await at();
+      move(-2 * size);
+      const { loss: below } = await at();
+      move(size);
+      expect((above - below) / (2 * size) / squares).toBeCloseTo(1, 2);
+    }
+    dispose();
+  });
+
+  test("shares its trunk with others, which it does not disturb", async () => {
+    const base = await openDecoder("tied");
+    const adapters = [
+      await createAdapter(base, { rank: 2, seed: 1 }),
+      await createAdapter(base, { rank: 3, projections: ["q", "up"] }),
+    ];
+    adapters.forEach(fillB);
+    const [first, second] = adapters.map((adapter) => withAdapter(base, adapter));
+    const [unadapted, before] = [await logitsOf(base, text), await logitsOf(second!, text)];
+    const gradients = gradientStore();
+    const optimizer = adamW(first!.parameters);
+    const own = await logitsOf(first!, text);
+    // both passes are under way before either is walked backward
+    using pass = forward(first!, batch, { gradients });
+    using other = forward(second!, batch, { gradients: gradientStore() });
+    await other.read(["logProb"]);
+    pass.backward({ logProb: Float32Array.from(batch.response, (trained) => -trained) });
+    optimizer.update(gradients, { learningRate: 0.01, gradientScale: 1 });
+    expect(await logitsOf(second!, text)).toEqual(before);
+    expect(await logitsOf(first!, text)).not.toEqual(own);
+    expect(await logitsOf(base, text)).toEqual(unadapted);
+    expect([...optimizer.moments().keys()]).toEqual(adapters[0]!.parameters.map(({ name }) => name));
+    gradients.clear();
+    optimizer.dispose();
+    first!.dispose();
+    expect(await logitsOf(second!, text)).toEqual(before);
+    second!.dispose();
+    base.dispose();
+  });
+
+  test("learns: a few steps raise the likelihood of a text", async () => {
+    const { model, dispose } = await adapted();
+    const gradients = gradientStore();
+    const optimizer = adamW(model.parameters);
+    const losses: number[] = [];
+    for (let step = 0; step < 12; step++) {
+      using pass = forward(model, batch, { gradients });
+      const { logProb } = await pass.read(["logProb"]);
+      losses.push(-logProb.reduce((a, b) => a + b, 0));
+      pass.backward({ logProb: Float32Array.from(batch.response, (trained) => -trained) });
+      optimizer.update(gradients, { learningRate: 0.02, gradientScale: 1 });
+      gradients.clear();
+    }
+    expect(losses.at(-1)).toBeLessThan(0.5 * losses[0]!);
+    optimizer.dispose();
+    dispose();
+  });
+
+  test("generates as its logits say", async () => {
+    const { model, dispose } = await adapted();
+    const [row] = await generate(model, [text], { maxNewTokens: 1 });
+    const last = (await logitsOf(model, text)).at(-1)!;
+    expect(row!.ids).toEqual([last.indexOf(Math.max(...last))]);
+    dispose();
+  });
+
+  test("leaves no tensor behind", async () => {
+    const before = tf.memory().numTensors;
+    const { model, adapter, dispose } = await adapted({ dropout: 0.2 });
+    const held = tf.memory().numTensors;
+    for (const withGradients of [true, false]) {
+      adapter.startStep(1);
+      await weightedLoss(model, "tied", { withGradients });
+      expect(tf.memory().numTensors).toBe(held);
+    }
+    dispose();
+    dispose();
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  test("tells how many of its numbers are trained", async () => {
+    const { base, model, dispose } = await adapted({ rank: 2, projections: ["k", "down"], layers: [1] });
+    // k [8, 16] and down [16, 24] of one layer: 2 * (8 + 16) + 2 * (16 + 24)
+    const total = base.parameters.reduce((sum, { variable }) => sum + variable.size, 0) + 128;
+    expect(trainableShare(model)).toEqual({ trainable: 128, total, share: 128 / total });
+    expect(trainableShare(base).trainable).toBe(0);
+    dispose();
+  });
+});
+
+describe("an adapter", () => {
+  test("starts from the same numbers for the same seed", async () => {
+    const base = await openDecoder("tied");
+    const start = async (seed: number) => {
+      const adapter = await createAdapter(base, { rank: 2, seed });
+      const values = adapter.parameters.map(({ variable }) => Array.from(variable.dataSync()));
+      adapter.dispose();
+      return { values, fingerprint: adapter.fingerprint };
+    };
+    const [first, again, other] = [await start(1), await start(1), await start(2)];
+    const { values: a, fingerprint } = first;
+    expect(again).toEqual(first);
+    expect(other.values).not.toEqual(a);
+    expect(other.fingerprint).not.toBe(fingerprint);
+    expect(Math.max(...a[0]!.map(Math.abs))).toBeLessThan(1 / 4); // A: within 1 / sqrt(16)
+    expect(a[1]!.every((value) => value === 0)).toBe(true);
+    base.dispose();
+  });
+
+  test("is refused with options that make no sense, and leaves no tensor", async () => {
+    const base = await openDecoder("tied");
+    const before = tf.memory().numTensors;
+    const wrong: [Partial<LoraOptions>, string][] = [
+      [{ rank: 0 }, "rank must be"],
+      [{ rank: 1.5 }, "rank must be"],
+      [{ alpha: 0 }, "alpha must be"],
+      [{ dropout: 1 }, "dropout must be"],
+      [{ projections: [] }, "projections must be"],
+      [{ projections: ["Q" as "q"] }, 'not "Q"'],
+      [{ layers: [2] }, "layers must be from 0 to 1, not 2"],
+    ];
+    for (const [options, message] of wrong) {
+      const made = createAdapter(base, { rank: 2, ...options });
+      await expect(made).rejects.toThrow(message);
+      await expect(made).rejects.toThrow(UserError);
+    }
+    expect(tf.memory().numTensors).toBe(before);
+    base.dispose();
+  });
+
+  test("fits only models of its shape, and no model twice", async () => {
+    const [tied, untied] = [await openDecoder("tied"), await openDecoder("untied")];
+    const adapter = await createAdapter(tied, { rank: 2 });
+    expect(() => withAdapter(untied, adapter)).toThrow(UserError);
+    expect(untied.parameters.every(({ trainable }) => trainable)).toBe(true);
+    expect(() => withAdapter(withAdapter(tied, adapter), adapter)).toThrow("has an adapter already");
+    [adapter, tied, untied].forEach((each) => each.dispose());
+  });
+});
+
+const shapeOf = ({ weight }: { weight: tf.Tensor }): string => weight.shape.join();

@@ -1,0 +1,76 @@
+import { describe, expect, test } from "@jest/globals";
+import * as tf from "@tensorflow/tfjs-core";
+import { UserError } from "../../../src/errors.ts";
+import {
+  createAdapter,
+  loadAdapter,
+  loadModel,
+  mergeAdapter,
+  saveModel,
+  withAdapter,
+} from "../../../src/model/index.ts";
+import { distance, fixture, logitsOf, openDecoder } from "../reference.ts";
+import { adapterFixture, fillB, firstText, peftLogits, scratchFolder } from "./adapters.ts";
+
+const scratch = scratchFolder();
+
+describe("a merged adapter", () => {
+  test.each(["tied", "untied"] as const)(
+    "gives the logits of the %s model with the adapter, and PEFT's",
+    async (name) => {
+      const base = await openDecoder(name);
+      const model = withAdapter(base, await loadAdapter(adapterFixture(name), base));
+      const text = firstText(name);
+      const before = (await logitsOf(model, text)).flat();
+      const check = await mergeAdapter(model, { text });
+      const after = (await logitsOf(base, text)).flat();
+      expect(distance(after, before) / check.largestLogit).toBeLessThan(1e-5);
+      expect(distance(after, peftLogits(name).flat()) / check.largestLogit).toBeLessThan(1e-5);
+      expect(check.largestDifference).toBe(distance(after, before));
+      expect(check.largestLogit).toBe(Math.max(...before.map(Math.abs)));
+      base.dispose();
+    },
+  );
+
+  test("is part of the model that is saved", async () => {
+    const base = await loadModel(fixture("tied"));
+    const model = withAdapter(base, await loadAdapter(adapterFixture("tied"), base));
+    expect(model.fingerprint).not.toBe(base.fingerprint);
+    await expect(saveModel(model, scratch("refused"), { card: "" })).rejects.toThrow("Save the adapter");
+    await mergeAdapter(model);
+    await saveModel(model.trunk, scratch("merged"), { card: "" });
+    const merged = await loadModel(scratch("merged"));
+    expect(await logitsOf(merged, firstText("tied"))).toEqual(await logitsOf(base, firstText("tied")));
+    merged.dispose();
+    base.dispose();
+  });
+
+  test("is freed, and nothing else is left behind", async () => {
+    const before = tf.memory().numTensors;
+    const base = await openDecoder("tied");
+    const held = tf.memory().numTensors;
+    const adapter = await createAdapter(base, { rank: 2 });
+    fillB(adapter, 1);
+    await mergeAdapter(withAdapter(base, adapter));
+    expect(tf.memory().numTensors).toBe(held);
+    adapter.dispose();
+    base.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  test("that changes the logits is taken out again, bit for bit", async () => {
+    const base = await openDecoder("tied");
+    const adapter = await createAdapter(base, { rank: 2 });
+    fillB(adapter, 1);
+    const model = withAdapter(base, adapter);
+    const text = firstText("tied");
+    const [ofBase, ofModel] = [await logitsOf(base, text), await logitsOf(model, text)];
+    const held = tf.memory().numTensors;
+    await expect(mergeAdapter(model, { text, tolerance: 0 })).rejects.toThrow(UserError);
+    expect(tf.memory().numTensors).toBe(held);
+    expect(await logitsOf(base, text)).toEqual(ofBase);
+    expect(await logitsOf(model, text)).toEqual(ofModel);
+    model.dispose();
+    base.dispose();
+  });
+});
