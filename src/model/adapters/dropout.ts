@@ -17,7 +17,7 @@ export interface Dropout {
 /** Masks are a pure function of seed, step, layer, projection and the entry's number in the step. */
 export function createDropout(share: number, seed: number): Dropout {
   let step: number | undefined;
-  const generators = new Map<string, () => number>();
+  const generators = new Map<string, MaskFiller>();
   return {
     startStep(next) {
       step = next;
@@ -27,12 +27,9 @@ export function createDropout(share: number, seed: number): Dropout {
       if (share === 0) return x;
       if (step === undefined) throw new Error("dropout: call the adapter's startStep before a training pass");
       const place = `${layer}.${projection}`;
-      const next = generators.get(place) ?? fastGenerator(seed, step, layer, projection);
-      generators.set(place, next);
-      const threshold = share * 2 ** 32;
-      const kept = 1 / (1 - share);
-      const mask = Float32Array.from({ length: x.size }, () => (next() < threshold ? 0 : kept));
-      return masked(x, mask);
+      const fill = generators.get(place) ?? maskFiller(share, seed, step, layer, projection);
+      generators.set(place, fill);
+      return masked(x, fill(new Float32Array(x.size)));
     },
   };
 }
@@ -51,18 +48,33 @@ function masked(x: tf.Tensor2D, values: Float32Array): tf.Tensor2D {
   });
 }
 
+/** Fills with 0 and `1 / (1 - share)`, going on where it ended. */
+type MaskFiller = (mask: Float32Array) => Float32Array;
+
 /**
- * 32-bit numbers from a named stream's first four: a mask has as many entries as a projection has inputs, for which the
- * stream itself would take too long. Marsaglia 2003, "Xorshift RNGs", the generator of 128 bits.
+ * Draws 32-bit numbers that start from a named stream's first four: a mask has as many entries as a projection has
+ * inputs, for which the stream itself would take too long. Marsaglia 2003, "Xorshift RNGs", the generator of 128 bits.
  */
-function fastGenerator(seed: number, step: number, layer: number, projection: string): () => number {
-  const random = stream(seed, "adapter dropout", step, layer, projection);
-  let [x, y, z, w] = Array.from({ length: 4 }, () => random.below(2 ** 32)) as [number, number, number, number];
-  w |= 1; // all four zero would stay zero
-  return () => {
-    const t = x ^ (x << 11);
-    [x, y, z] = [y, z, w];
-    w = w ^ (w >>> 19) ^ t ^ (t >>> 8);
-    return w >>> 0;
+function maskFiller(
+  share: number,
+  ...names: [seed: number, step: number, layer: number, projection: string]
+): MaskFiller {
+  const random = stream("adapter dropout", ...names);
+  const state = Int32Array.from({ length: 4 }, () => random.below(2 ** 32));
+  state[3]! |= 1; // all four zero would stay zero
+  const threshold = share * 2 ** 32;
+  const kept = 1 / (1 - share);
+  return (mask) => {
+    let [x, y, z, w] = state as unknown as [number, number, number, number];
+    for (let i = 0; i < mask.length; i++) {
+      const t = x ^ (x << 11);
+      x = y;
+      y = z;
+      z = w;
+      w = w ^ (w >>> 19) ^ t ^ (t >>> 8);
+      if (w >>> 0 >= threshold) mask[i] = kept;
+    }
+    state.set([x, y, z, w]);
+    return mask;
   };
 }
