@@ -114,7 +114,7 @@ export function ruleLabel(method: string): string {
 }
 
 /** Subfolders of a run that are not an arm's. */
-const takenNames = ["checkpoints", "model"];
+const takenNames = ["adapter", "checkpoints", "model"];
 
 function contradictions({ fresh, data, training, evaluation, compare }: FinetuneConfig): Problem[] {
   const problems: Problem[] = [];

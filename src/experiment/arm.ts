@@ -1,7 +1,8 @@
 import type { FinetuneConfig } from "../config/index.ts";
 import { rowsOfStep } from "../data/index.ts";
 import { evaluateModel, type Evaluation } from "../evaluation/index.ts";
-import { saveModel, type Model } from "../model/index.ts";
+import { createAdapter, isAdapted, mergeAdapter, saveAdapter, saveModel } from "../model/index.ts";
+import { trainableShare, withAdapter, type Model } from "../model/index.ts";
 import { checkpointPath, checkpointSteps, newTrainingState, restoreCheckpoint } from "../training/index.ts";
 import { diskError } from "../training/disk-error.ts";
 import { saveCheckpoint, schedule, type RunFolder, type StepRecord } from "../training/index.ts";
@@ -66,10 +67,12 @@ export interface ArmOptions {
 export async function openArm(options: ArmOptions): Promise<Arm> {
   const { config, materials, talk } = options;
   const rule = await ruleOf(config.selection, config);
-  const model = await materials.openModel();
-  const disposals = [model.dispose];
+  const trunk = await materials.openModel();
+  const disposals = [trunk.dispose];
   const dispose = (): void => disposals.splice(0).forEach((free) => free());
   try {
+    const model = await trainedModel(trunk, options);
+    if (isAdapted(model)) disposals.unshift(model.dispose);
     const opened = await openSources(rule, model, config, materials, stoppable(talk, options.interrupted));
     disposals.push(opened.dispose);
     const { beta1, beta2, epsilon, weightDecay } = config.training;
@@ -87,6 +90,15 @@ export async function openArm(options: ArmOptions): Promise<Arm> {
     dispose();
     throw error;
   }
+}
+
+/** The model itself, or one with a fresh adapter over it. */
+async function trainedModel(trunk: Model, { config: { adapter, training }, talk }: ArmOptions): Promise<Model> {
+  if (adapter === undefined) return trunk;
+  const model = withAdapter(trunk, await createAdapter(trunk, { ...adapter, seed: training.seed }));
+  const { trainable, total, share } = trainableShare(model);
+  talk.note(`The adapter has ${trainable} numbers to train, ${(100 * share).toPrecision(3)} % of all ${total}.`);
+  return model;
 }
 
 function trainOptions(
@@ -199,14 +211,24 @@ function recorder(work: ArmWork): Pick<Arm, "record" | "finish"> {
     async finish() {
       const evaluated = run.evaluation.records().some(({ step }) => step === state.step); // by a process that ended after it
       if (!evaluated) await evaluate(work, state.step);
-      const card = modelCard(config, work.model, state.step, work.command);
-      await saveModel(work.model, run.model, { card }).catch((error: unknown) => {
-        throw diskError(error, run.model);
-      });
       await writeTokens(work);
+      await saveTrained(work);
       run.writeFile("summary.json", `${JSON.stringify(summary(work, warnings, seconds), null, 2)}\n`);
     },
   };
+}
+
+/** Writes the trained model; of one with an adapter also that alone, and then the model it is merged into. */
+async function saveTrained({ model, run, config, state, command }: ArmWork): Promise<void> {
+  const card = modelCard(config, model, state.step, command);
+  try {
+    if (!isAdapted(model)) return await saveModel(model, run.model, { card });
+    await saveAdapter(model, run.adapter, { card, baseModel: model.source });
+    await mergeAdapter(model);
+    await saveModel(model.trunk as Model, run.model, { card });
+  } catch (error) {
+    throw diskError(error, run.model);
+  }
 }
 
 const picturedRows = 8;

@@ -19,6 +19,7 @@ export function modelCard(config: FinetuneConfig, model: Model, steps: number, c
     `- Start: ${config.model === undefined ? model.source : shown(config.model)}`,
     `- Data: ${files.map(shown).join(", ")}`,
     `- Tokens trained: ${options.join(", ")}`,
+    ...(config.adapter === undefined ? [] : [`- LoRA adapter: ${JSON.stringify(config.adapter)}`]),
     `- ${steps} steps of ${training.batchSize} rows, learning rate ${training.learningRate}, seed ${training.seed}`,
     "",
     "```",

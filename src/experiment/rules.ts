@@ -3,7 +3,7 @@ import type { FinetuneConfig, SelectionChoice } from "../config/index.ts";
 import type { SignalSource, TokenRule } from "../contract/index.ts";
 import { rowsOfStep, type TokenizedDataset } from "../data/index.ts";
 import { UserError } from "../errors.ts";
-import { loadModel, type Model } from "../model/index.ts";
+import { isAdapted, loadModel, type Model } from "../model/index.ts";
 import { optionsSchema, selectRule, type SsTokenRule } from "../selection/index.ts";
 import { isRulePath } from "../config/schema.ts";
 import { columnSource, lossColumn, movingAverageSource } from "../training/index.ts";
@@ -61,6 +61,7 @@ async function fixedLosses(
   { tokens, engine, openModel }: Materials,
   talk: Talk,
 ): Promise<Float32Array> {
+  const trunk = isAdapted(base) ? (base.trunk as Model) : undefined; // still the starting model
   const other = path === undefined ? undefined : await loadModel(path);
   if (other !== undefined && other.tokenizer.fingerprint !== base.tokenizer.fingerprint) {
     other.dispose();
@@ -75,11 +76,14 @@ async function fixedLosses(
     return await lossColumn(tokens, {
       rows,
       // The last bit of a loss may depend on the rows beside it: only a run that scores the same batches may share it.
-      key: ["losses", (other ?? base).fingerprint, engineKey(engine), batchSize, rowsKey(rows, tokens)].join(" "),
+      key: ["losses", (other ?? trunk ?? base).fingerprint, engineKey(engine), batchSize, rowsKey(rows, tokens)].join(
+        " ",
+      ),
       batchSize,
       ...(config.data.cache !== undefined && { cacheFolder: config.data.cache }),
       async model() {
-        if (other !== undefined) return { model: other, release: () => undefined };
+        const open = other ?? trunk;
+        if (open !== undefined) return { model: open, release: () => undefined };
         const model = await openModel();
         return { model, release: model.dispose };
       },

@@ -1,5 +1,6 @@
 export {
   createAdapter,
+  isAdapted,
   loadAdapter,
   mergeAdapter,
   projectionNames,

@@ -5,8 +5,8 @@ import type { SavedState } from "../contract/index.ts";
 import { writeAtomically } from "../data/index.ts";
 import { UserError } from "../errors.ts";
 import { makeFolder } from "../make-folder.ts";
-import { openTensorFile, openWeights, saveModel, writeSafetensors, type TensorToSave } from "../model/index.ts";
-import * as tf from "@tensorflow/tfjs-core";
+import { openTensorFile, writeSafetensors, type TensorToSave } from "../model/index.ts";
+import { assign, restoreWeights, saveWeights } from "./checkpoint-weights.ts";
 import { diskError } from "./disk-error.ts";
 import type { TrainingState } from "./state.ts";
 
@@ -44,7 +44,8 @@ export function checkpointSteps(folder: string): number[] {
 }
 
 /**
- * Writes `folder/step-N/`: the model in Hugging Face layout (`model/`), the optimizer's moments, the sources' states,
+ * Writes `folder/step-N/`: the model in Hugging Face layout (`model/`) or its adapter in PEFT's (`adapter/`), the
+ * optimizer's moments, the sources' states,
  * the counters. It is built under another name and renamed when complete, so a killed process leaves none half-written.
  * @param keep so many of the newest checkpoints stay
  * @throws UserError where the disk refuses
@@ -59,7 +60,7 @@ export async function saveCheckpoint(
   try {
     removeLeftovers(folder);
     makeFolder(building);
-    await saveModel(state.model, join(building, "model"), { card: cardOf(state) });
+    await saveWeights(building, state);
     await writeSafetensors(join(building, files.optimizer), momentTensors(state));
     const sources = await Promise.all(state.sources.map((source) => source.save()));
     await writeSafetensors(join(building, files.sources), sourceTensors(sources));
@@ -136,10 +137,6 @@ function removeLeftovers(folder: string): void {
     if (name.startsWith(".building-")) rmSync(join(folder, name), { recursive: true, force: true });
 }
 
-function cardOf({ model, step }: TrainingState): string {
-  return `# Checkpoint after ${step} optimizer steps\n\nTrained from ${model.source} with tokensift.\n`;
-}
-
 function momentTensors({ optimizer }: TrainingState): TensorToSave[] {
   if (optimizer.updates === 0) return [];
   return [...optimizer.moments()].flatMap(([name, { m, v }]) => [
@@ -197,15 +194,6 @@ function readFates(path: string, length: number): Uint8Array {
   return readFileSync(file);
 }
 
-async function restoreWeights(path: string, { model }: TrainingState): Promise<void> {
-  const weights = await openWeights(join(path, "model"));
-  try {
-    for (const { name, variable } of model.parameters) assign(variable, await weights.read(name), name);
-  } finally {
-    await weights.close();
-  }
-}
-
 async function restoreMoments(path: string, { optimizer }: TrainingState, updates: number): Promise<void> {
   if (updates === 0) return;
   const saved = await openTensorFile(join(path, files.optimizer));
@@ -232,9 +220,4 @@ async function restoreSources(path: string, { sources }: TrainingState, saved: S
   } finally {
     await tensors.close();
   }
-}
-
-function assign(variable: tf.Variable, values: Float32Array | undefined, name: string): void {
-  if (values === undefined || values.length !== variable.size) throw new UserError(`it has no usable ${name}`);
-  tf.tidy(() => variable.assign(tf.tensor(values, variable.shape)));
 }

@@ -4,7 +4,8 @@ export { batchShare, stepLoss, stepTotals, type BatchShare, type StepLoss, type 
 export { type Reducer, type WeightedBatch } from "./reduce.ts";
 export { joinTokens, weighStep } from "./weigh.ts";
 export { planSignals, readSignals, type ScoredBatch, type SignalPlan } from "./signals.ts";
-export { columnSource, liveSource, lossColumn, movingAverageSource, scoreLosses } from "./sources.ts";
+export { movingAverageSource } from "./moving-average.ts";
+export { columnSource, liveSource, lossColumn, scoreLosses } from "./sources.ts";
 export { type ColumnOptions } from "./sources.ts";
 export { accumulateStep, type StepOptions, type StepOutcome } from "./step.ts";
 export { fate, newTrainingState, type TrainingState } from "./state.ts";

@@ -18,6 +18,8 @@ export interface RunFolder {
   readonly previousConfig: string | undefined;
   readonly checkpoints: string;
   readonly model: string;
+  /** The trained adapter, where there is one. */
+  readonly adapter: string;
   readonly report: string;
   /** One object per optimizer step, numbers that a rerun reproduces alone. */
   readonly metrics: RunLog;
@@ -54,7 +56,7 @@ const ownFiles = [
   "tokens.json",
   "summary.json",
 ];
-const ownFolders = ["checkpoints", "model"];
+const ownFolders = ["adapter", "checkpoints", "model"];
 
 /** Whether the folder holds a run. */
 export function isRunFolder(path: string): boolean {
@@ -112,6 +114,7 @@ function opened(path: string, lock: RunLock, previousConfig: string | undefined)
     previousConfig,
     checkpoints: join(path, "checkpoints"),
     model: join(path, "model"),
+    adapter: join(path, "adapter"),
     report: join(path, "report.html"),
     metrics: open("metrics.jsonl"),
     timing: open("timing.jsonl"),

@@ -1,5 +1,4 @@
-import * as tf from "@tensorflow/tfjs-core";
-import type { SavedState, SignalSource, TokenBatch } from "../contract/index.ts";
+import type { SignalSource, TokenBatch } from "../contract/index.ts";
 import {
   loadColumn,
   makeBatch,
@@ -10,7 +9,7 @@ import {
 } from "../data/index.ts";
 import { UserError } from "../errors.ts";
 import { letEventsIn } from "../event-loop.ts";
-import { createDecoder, forward, type Decoder, type WeightReader } from "../model/index.ts";
+import { forward, type Decoder } from "../model/index.ts";
 
 type LossSignal = "historyNll" | "referenceNll";
 
@@ -107,48 +106,4 @@ export async function lossColumn(tokens: TokenizedDataset, options: ColumnOption
   }
   if (cacheFolder !== undefined) saveColumn(cacheFolder, key, tokens, losses, onNotice);
   return losses;
-}
-
-/**
- * ssToken's moving history: after every update `history = decay * history + (1 - decay) * model`, from the model as it
- * is now. Needs the memory of a second model.
- */
-export async function movingAverageSource(
-  model: Decoder,
-  { decay }: { decay: number },
-): Promise<SignalSource<"historyNll"> & { dispose(): void }> {
-  const history = await createDecoder(model.config, readerOf(model));
-  const pairs = history.parameters.map(({ name, variable }, i) => ({
-    name,
-    mean: variable,
-    live: model.parameters[i]!.variable,
-  }));
-  return {
-    gives: ["historyNll"],
-    compute: async (batch) => ({ historyNll: await scoreLosses(history, batch) }),
-    afterUpdate() {
-      for (const { mean, live } of pairs)
-        tf.tidy(() => mean.assign(tf.add(tf.mul(mean, decay), tf.mul(live, 1 - decay))));
-    },
-    async save(): Promise<SavedState> {
-      const state: SavedState = {};
-      for (const { name, mean } of pairs) state[name] = await mean.data<"float32">();
-      return state;
-    },
-    restore(state) {
-      for (const { name, mean } of pairs) {
-        const values = state[name];
-        if (!(values instanceof Float32Array) || values.length !== mean.size)
-          throw new UserError(`the saved history has no usable ${name}`, { fix: "Resume from another checkpoint." });
-        tf.tidy(() => mean.assign(tf.tensor(values, mean.shape)));
-      }
-    },
-    dispose: history.dispose,
-  };
-}
-
-/** The weights of a model as they are now, to make another of. */
-function readerOf(model: Decoder): WeightReader {
-  const variables = new Map(model.parameters.map(({ name, variable }) => [name, variable]));
-  return (name) => variables.get(name)!.data<"float32">();
 }

@@ -2,7 +2,7 @@ import type { TokenRule } from "../contract/index.ts";
 import { makeBatch, rowsOfStep, splitMicroBatches, type TokenizedDataset } from "../data/index.ts";
 import { UserError } from "../errors.ts";
 import { letEventsIn } from "../event-loop.ts";
-import { gradientStore } from "../model/index.ts";
+import { gradientStore, isAdapted } from "../model/index.ts";
 import { hashUniform } from "../random.ts";
 import type { Schedule } from "./schedule.ts";
 import { planSignals } from "./signals.ts";
@@ -80,6 +80,7 @@ export async function* train(state: TrainingState, options: TrainOptions): Async
         samplesSeen: state.samplesSeen,
         uniform: (rowId: number, token: number) => hashUniform(seed, rowId, token),
       };
+      if (isAdapted(state.model)) state.model.adapter.startStep(state.step);
       const outcome = await accumulateStep({ model: state.model, rule, plan, batches, context, gradients });
       const learningRate = options.schedule(state.step);
       const gradNorm = await update(state, gradients, outcome, learningRate, options.clipNorm ?? 1);

@@ -82,6 +82,21 @@ describe("a comparison", () => {
     expect(tensorCount()).toBe(before);
   });
 
+  test("with an adapter leaves it and the model it is merged into, and goes on to the same bytes", async () => {
+    const lora = ["adapter.rank=4", "adapter.dropout=0.1", "history.source=ema"];
+    const whole = await run("lora", { set: lora });
+    expect(whole.tensors).toBe(0);
+    expect(whole.notes).toContainEqual(expect.stringMatching(/^The adapter has \d+ numbers to train, [\d.]+ % of all/));
+    const names = ["README.md", "adapter_config.json", "adapter_model.safetensors"];
+    expect(readdirSync(join(whole.output, "adapter")).sort()).toEqual(names);
+    expect(existsSync(join(whole.output, "checkpoints/step-12/model"))).toBe(false);
+
+    await expect(run("stopped", { set: lora, afterStep: stopAt("sstoken", 7) })).rejects.toThrow("stopped");
+    const resumed = await run("stopped", { set: lora, mode: "resume" });
+    expect(resumed.notes).toContain("Continuing after step 6.");
+    expect(results(resumed.output)).toEqual(results(whole.output));
+  });
+
   test("that is complete trains on when it is resumed with more steps", async () => {
     const whole = await run("whole", { set: ["training.steps=14"] });
     await run("longer");

@@ -14,7 +14,8 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 describe("a run continued from a checkpoint is the uninterrupted one, byte for byte", () => {
-  const runs: [string, Parameters<typeof open>[0], Partial<TrainOptions>][] = [
+  const adapter = { rank: 3, dropout: 0.2, seed: 4 };
+  const runs: [string, Parameters<typeof open>[0], Partial<TrainOptions>, Parameters<typeof open>[1]?][] = [
     ["ssToken with a history column", "column", {}],
     ["ssToken with a moving average", "ema", {}],
     ["with accumulation", "column", { microBatchSize: 1 }],
@@ -25,20 +26,22 @@ describe("a run continued from a checkpoint is the uninterrupted one, byte for b
     ["rho1 over the step", "live", { rule: rho1(), microBatchSize: 2 }],
     ["random", "none", { rule: random() }],
     ["full", "none", { rule: full() }],
+    ["an adapter with dropout", "column", { microBatchSize: 2 }, adapter],
+    ["an adapter and a moving average of it", "ema", {}, adapter],
   ];
 
-  test.each(runs)("%s", async (_, history, change) => {
+  test.each(runs.map((each) => [each[0], each] as const))("%s", async (_, [, history, change, lora]) => {
     const given = options(change);
-    const whole = await open(history);
+    const whole = await open(history, lora);
     const records = await trainTo(8, whole.state, given);
 
-    const first = await open(history);
+    const first = await open(history, lora);
     const before = await trainTo(3, first.state, given);
     await saveCheckpoint(folder, first.state, { identity });
     const stopped = await contents(first.state);
     first.dispose();
 
-    const second = await open(history);
+    const second = await open(history, lora);
     expect(await restoreCheckpoint(checkpointPath(folder, 3), second.state, { identity })).toEqual([]);
     expect(await contents(second.state)).toEqual(stopped);
     const after = await trainTo(8, second.state, given);

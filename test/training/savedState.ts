@@ -1,5 +1,5 @@
 import { afterAll, beforeAll } from "@jest/globals";
-import type { Model } from "../../src/model/index.ts";
+import { createAdapter, withAdapter, type LoraOptions, type Model } from "../../src/model/index.ts";
 import { ssToken } from "../../src/selection/index.ts";
 import {
   columnSource,
@@ -34,8 +34,12 @@ afterAll(() => base.dispose());
 
 export type Opened = { state: TrainingState; dispose(): void };
 
-export async function open(history: "column" | "ema" | "live" | "none" = "none"): Promise<Opened> {
-  const model = await openModel("tied");
+export async function open(
+  history: "column" | "ema" | "live" | "none" = "none",
+  adapter?: LoraOptions,
+): Promise<Opened> {
+  const trunk = await openModel("tied");
+  const model = adapter === undefined ? trunk : withAdapter(trunk, await createAdapter(trunk, adapter));
   const mean = history === "ema" ? await movingAverageSource(model, { decay: 0.8 }) : undefined;
   const sources = {
     none: [],
@@ -49,7 +53,8 @@ export async function open(history: "column" | "ema" | "live" | "none" = "none")
     dispose() {
       mean?.dispose();
       state.optimizer.dispose();
-      model.dispose();
+      if (model !== trunk) model.dispose();
+      trunk.dispose();
     },
   };
 }

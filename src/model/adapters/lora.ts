@@ -173,6 +173,11 @@ function fingerprintOf(
   return { fingerprint: createHash("sha256").update(`${fingerprint} ${adapter.fingerprint}`).digest("hex") };
 }
 
+/** Whether `withAdapter` made the model. */
+export function isAdapted<D extends Decoder>(model: D): model is D & Adapted<D> {
+  return "adapter" in model;
+}
+
 /** Whether the model's layers are changed by an adapter. */
 export function hasAdapter({ layers }: Decoder): boolean {
   return layers.some((layer) => projectionNames.some((name) => layer[name].adapt !== undefined));

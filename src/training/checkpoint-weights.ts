@@ -1,0 +1,30 @@
+import { join } from "node:path";
+import * as tf from "@tensorflow/tfjs-core";
+import { UserError } from "../errors.ts";
+import { isAdapted, openTensorFile, openWeights, saveAdapter, saveModel } from "../model/index.ts";
+import type { TrainingState } from "./state.ts";
+
+/** Writes what is trained: the model to `model/`, or the adapter over a frozen one to `adapter/`. */
+export async function saveWeights(folder: string, { model, step }: TrainingState): Promise<void> {
+  const card = `# Checkpoint after ${step} optimizer steps\n\nTrained from ${model.source} with tokensift.\n`;
+  if (isAdapted(model)) await saveAdapter(model, join(folder, "adapter"), { card, baseModel: model.source });
+  else await saveModel(model, join(folder, "model"), { card });
+}
+
+/** @throws UserError for a tensor that is missing or of another size */
+export async function restoreWeights(folder: string, { model }: TrainingState): Promise<void> {
+  const [parameters, saved] = isAdapted(model)
+    ? [model.adapter.parameters, await openTensorFile(join(folder, "adapter/adapter_model.safetensors"))]
+    : [model.parameters, await openWeights(join(folder, "model"))];
+  try {
+    for (const { name, variable } of parameters) assign(variable, await saved.read(name), name);
+  } finally {
+    await saved.close();
+  }
+}
+
+/** Puts saved values into a variable. */
+export function assign(variable: tf.Variable, values: Float32Array | undefined, name: string): void {
+  if (values === undefined || values.length !== variable.size) throw new UserError(`it has no usable ${name}`);
+  tf.tidy(() => variable.assign(tf.tensor(values, variable.shape)));
+}
