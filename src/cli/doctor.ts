@@ -5,10 +5,16 @@ import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs-core";
 import { UserError } from "../errors.ts";
 import { formatNumber } from "../report/format.ts";
-import { listEngines, releaseEngine, useEngine, type EngineInfo, type EngineListing } from "../tensor/engine.ts";
+import {
+  engineText,
+  listEngines,
+  releaseEngine,
+  useEngine,
+  type EngineInfo,
+  type EngineListing,
+} from "../tensor/engine.ts";
 import { processorName } from "../tensor/engines/processor.ts";
 import { defineCommand } from "./command.ts";
-import { engineText } from "./engine.ts";
 import { labelled } from "./layout.ts";
 
 const packages = [

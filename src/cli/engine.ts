@@ -1,5 +1,5 @@
 import { mostThreads } from "../config/index.ts";
-import { releaseEngine, useEngine, type EngineInfo } from "../tensor/engine.ts";
+import { engineText, releaseEngine, useEngine, type EngineInfo } from "../tensor/engine.ts";
 import type { TextStream } from "./command.ts";
 import { oneOf, wholeNumber } from "./values.ts";
 
@@ -25,10 +25,4 @@ export async function withEngine<T>(
   } finally {
     releaseEngine();
   }
-}
-
-/** "cpu, onnxruntime 1.30.0 (C API), 2 threads, AMD EPYC". */
-export function engineText({ name, provider, threads, device }: EngineInfo): string {
-  const workers = threads === 0 ? [] : [`${threads} ${threads === 1 ? "thread" : "threads"}`];
-  return [name, provider, ...workers, device].join(", ");
 }

@@ -1,13 +1,8 @@
 import { UserError } from "../errors.ts";
 import { terminalText } from "../report/visible-text.ts";
+import { isRefusal } from "../training/disk-error.ts";
 import type { TextStream } from "./command.ts";
 import { Interrupted } from "./interruption.ts";
-
-/** Refusals of the operating system that name what to mend. */
-const systemErrors = new Set([
-  ...["EACCES", "EPERM", "ENOENT", "ENOTDIR", "EISDIR", "EROFS", "ENOSPC", "EDQUOT", "ENAMETOOLONG", "ELOOP"],
-  ...["EEXIST", "EMFILE", "EIO"],
-]);
 
 /**
  * Says what ended a command.
@@ -19,8 +14,7 @@ export function exitCodeOf(error: unknown, name: string, stderr: TextStream): nu
     stderr.write(`\n${name}: ${error.message}\n`);
     return error.exitCode;
   }
-  const code = (error as NodeJS.ErrnoException | undefined)?.code;
-  if (error instanceof UserError || (error instanceof Error && code !== undefined && systemErrors.has(code))) {
+  if (error instanceof UserError || isRefusal(error)) {
     stderr.write(`${name}: ${terminalText(error.message)}\n`); // may quote what stands in a file
     return 2;
   }

@@ -14,7 +14,7 @@ import {
 } from "../experiment/index.ts";
 import { writeReport } from "../report/index.ts";
 import { knownRules } from "../selection/knownRules.ts";
-import { releaseEngine, useEngine } from "../tensor/engine.ts";
+import { engineText, releaseEngine, useEngine } from "../tensor/engine.ts";
 import { isRunFolder } from "../training/index.ts";
 import { exitCodeOf } from "./exit-code.ts";
 import { watchInterruption } from "./interruption.ts";
@@ -78,7 +78,7 @@ async function gather(config: FinetuneConfig, talk: ArmTalk): Promise<Materials>
   // an arm whose rule cannot be made fails here, not after hours of the arms before it
   for (const { selection } of [config, ...config.compare]) await ruleOf(selection, config);
   const engine = await useEngine(config.engine, config.threads === undefined ? {} : { threads: config.threads });
-  talk.note(`Engine: ${engine.name}, ${engine.provider}, ${engine.threads} threads, ${engine.device}`);
+  talk.note(`Engine: ${engineText(engine)}`);
   if (engine.warning !== undefined) talk.note(engine.warning);
   return gatherMaterials(config, engine, talk);
 }

@@ -1,7 +1,12 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { randomUUID } from "node:crypto";
 import { makeFolder } from "../make-folder.ts";
+
+/** Writes all of the bytes at the file's place, in as many calls as the system wants. */
+export function writeFully(fd: number, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.byteLength;) at += writeSync(fd, bytes, at, bytes.byteLength - at);
+}
 
 /** A file in the making: its path names nothing, or what it named before, until `commit`. */
 export interface AtomicFile {

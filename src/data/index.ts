@@ -7,4 +7,4 @@ export { makeBatch, rowsOfStep, splitMicroBatches, type OrderOptions } from "./b
 export { openArrow, type ArrowTable } from "./arrow/read.ts";
 export { openArrowFile, writeArrow, type ArrowFile, type WriteArrowOptions } from "./arrow/write.ts";
 export { type ColumnType } from "./arrow/columns.ts";
-export { openAtomicFile, writeAtomically, type AtomicFile } from "./atomic.ts";
+export { openAtomicFile, writeAtomically, writeFully, type AtomicFile } from "./atomic.ts";

@@ -36,13 +36,16 @@ export function precisionRecall(
   return gradeOf({ tokens, dropped: drops, noise, hits });
 }
 
+/** What a grade is computed from. */
+export type NoiseCounts = Pick<NoiseGrade, "tokens" | "dropped" | "noise" | "hits">;
+
 /** The grade of several batches together. */
-export function combineGrades(grades: readonly NoiseGrade[]): NoiseGrade {
+export function combineGrades(grades: readonly NoiseCounts[]): NoiseGrade {
   const total = (key: "tokens" | "dropped" | "noise" | "hits") => grades.reduce((sum, grade) => sum + grade[key], 0);
   return gradeOf({ tokens: total("tokens"), dropped: total("dropped"), noise: total("noise"), hits: total("hits") });
 }
 
-function gradeOf(counts: Pick<NoiseGrade, "tokens" | "dropped" | "noise" | "hits">): NoiseGrade {
+function gradeOf(counts: NoiseCounts): NoiseGrade {
   const { hits, dropped, noise } = counts;
   return { ...counts, precision: dropped > 0 ? hits / dropped : null, recall: noise > 0 ? hits / noise : null };
 }

@@ -1,8 +1,9 @@
 import type { FinetuneConfig } from "../config/index.ts";
 import { rowsOfStep } from "../data/index.ts";
-import { evaluateModel, type Evaluation } from "../evaluation/index.ts";
+import { combineGrades, evaluateModel, type Evaluation, type NoiseGrade } from "../evaluation/index.ts";
 import { createAdapter, isAdapted, mergeAdapter, saveAdapter, saveModel } from "../model/index.ts";
 import { trainableShare, withAdapter, type Model } from "../model/index.ts";
+import { engineText } from "../tensor/engine.ts";
 import { checkpointPath, checkpointSteps, newTrainingState, restoreCheckpoint } from "../training/index.ts";
 import { diskError } from "../training/disk-error.ts";
 import { saveCheckpoint, schedule, type RunFolder, type StepRecord } from "../training/index.ts";
@@ -81,9 +82,8 @@ export async function openArm(options: ArmOptions): Promise<Arm> {
       sources: opened.sources,
     });
     disposals.push(state.optimizer.dispose);
-    const steps = stepsOf(config, materials.tokens);
-    const train = trainOptions(config, materials, steps, rule);
-    const work = { ...options, rule, model, state, steps, train, sources: opened.sources };
+    const train = trainOptions(config, materials, rule);
+    const work = { ...options, state, train };
     if (!(await continued(work))) await begin(work);
     return { name: options.name, state, options: train, ...recorder(work), dispose };
   } catch (error) {
@@ -104,9 +104,9 @@ async function trainedModel(trunk: Model, { config: { adapter, training }, talk 
 function trainOptions(
   { training, data }: FinetuneConfig,
   { tokens }: Materials,
-  steps: number,
   rule: TrainOptions["rule"],
 ): TrainOptions {
+  const steps = stepsOf({ training }, tokens);
   return {
     tokens,
     rule,
@@ -128,12 +128,8 @@ function trainOptions(
 }
 
 interface ArmWork extends ArmOptions {
-  readonly rule: TrainOptions["rule"];
-  readonly model: Model;
   readonly state: TrainingState;
-  readonly steps: number;
   readonly train: TrainOptions;
-  readonly sources: TrainingState["sources"];
 }
 
 /** Restores the newest checkpoint, if the run is to be continued and has one. */
@@ -149,23 +145,23 @@ async function continued({ resume, run, state, materials, allowChanges, talk }: 
 }
 
 async function begin(work: ArmWork): Promise<void> {
-  const { rule, run, resume, talk } = work;
+  const { run, resume, talk, train } = work;
   if (resume) talk.note("There is no checkpoint yet: starting from step 1.");
   run.continueFrom(-1);
-  if (rule.name === "sstoken" && !rule.needs.includes("historyNll"))
+  if (train.rule.name === "sstoken" && !train.rule.needs.includes("historyNll"))
     talk.note("Without a history model ssToken chooses by attention on the prompt alone.");
   await evaluate(work, 0);
 }
 
 async function evaluate(work: ArmWork, step: number): Promise<void> {
-  const { config, materials, model, run } = work;
+  const { config, materials, run, state } = work;
   const again = step === 0 || checkpointSteps(run.checkpoints).includes(step);
   const talk = again ? stoppable(work.talk, work.interrupted) : work.talk;
   const { validation, answerOf } = materials;
   if (validation === undefined) return;
   const { batchSize, rows, generate, maxNewTokens } = config.evaluation;
   const measure = (): Promise<Evaluation> =>
-    evaluateModel(model, validation, {
+    evaluateModel(state.model, validation, {
       batchSize,
       ...(rows !== undefined && { rows }),
       ...(generate && { exactMatch: { maxNewTokens, answerOf } }),
@@ -175,9 +171,10 @@ async function evaluate(work: ArmWork, step: number): Promise<void> {
 }
 
 function recorder(work: ArmWork): Pick<Arm, "record" | "finish"> {
-  const { config, run, state, steps, talk, materials, interrupted } = work;
+  const { config, run, state, talk, materials, interrupted } = work;
+  const { steps } = work.train;
   const { saveEvery, evaluateEvery, keepCheckpoints } = config.training;
-  const watch = everyWatch(work.model.config.vocabularySize);
+  const watch = everyWatch(state.model.config.vocabularySize);
   const warnings = run.metrics.records().flatMap((step) => watch(step as StepRecord));
   let seconds = run.timing.records().reduce((sum, { seconds }) => sum + Number(seconds), 0);
   let before = performance.now();
@@ -202,9 +199,9 @@ function recorder(work: ArmWork): Pick<Arm, "record" | "finish"> {
       news.forEach(talk.note);
       talk.step(step, steps, step.tokens / spent);
       const last = step.step === steps;
-      const due = (every: number): boolean => every > 0 && (step.step % every === 0 || last);
+      const due = (every: number): boolean => every > 0 && step.step % every === 0;
       if (due(evaluateEvery) && !last) await evaluate(work, step.step);
-      if (due(saveEvery) || interrupted()) await save();
+      if (due(saveEvery) || (saveEvery > 0 && last) || interrupted()) await save();
       if (interrupted()) throw new Interrupted(`Stopped after step ${step.step} of ${steps}; the state is saved.`);
       before = performance.now();
     },
@@ -219,7 +216,8 @@ function recorder(work: ArmWork): Pick<Arm, "record" | "finish"> {
 }
 
 /** Writes the trained model; of one with an adapter also that alone, and then the model it is merged into. */
-async function saveTrained({ model, run, config, state, command }: ArmWork): Promise<void> {
+async function saveTrained({ run, config, state, command }: ArmWork): Promise<void> {
+  const { model } = state;
   const card = modelCard(config, model, state.step, command);
   try {
     if (!isAdapted(model)) return await saveModel(model, run.model, { card });
@@ -233,11 +231,12 @@ async function saveTrained({ model, run, config, state, command }: ArmWork): Pro
 
 const picturedRows = 8;
 
-async function writeTokens({ model, train, state, run, sources, rule }: ArmWork): Promise<void> {
+async function writeTokens({ train, state, run }: ArmWork): Promise<void> {
+  const { rule } = train;
   const rows = [...new Set(rowsOfStep(train.tokens, train, 0))].slice(0, picturedRows);
-  const weighed = await weighRows(model, train.tokens, rows, {
+  const weighed = await weighRows(state.model, train.tokens, rows, {
     rule,
-    sources,
+    sources: state.sources,
     promptAttentionLayer: train.promptAttentionLayer ?? -1,
     step: state.step,
     samplesSeen: state.samplesSeen,
@@ -246,12 +245,11 @@ async function writeTokens({ model, train, state, run, sources, rule }: ArmWork)
   run.writeFile("tokens.json", `${JSON.stringify({ method: rule.name, step: state.step, rows: weighed })}\n`);
 }
 
-function summary({ name, rule, run, materials, state }: ArmWork, warnings: string[], seconds: number): object {
-  const { engine } = materials;
+function summary({ name, train, run, materials, state }: ArmWork, warnings: string[], seconds: number): object {
   return {
-    method: rule.name,
+    method: train.rule.name,
     name,
-    engine: `${engine.name}, ${engine.provider}, ${engine.threads} threads, ${engine.device}`,
+    engine: engineText(materials.engine),
     steps: state.step,
     trainedTokens: state.trainedTokens,
     seconds,
@@ -261,11 +259,13 @@ function summary({ name, rule, run, materials, state }: ArmWork, warnings: strin
 }
 
 /** How the tokens dropped in the whole run agree with the noise labels. */
-function noiseOf(records: readonly Readonly<Record<string, unknown>>[]): object {
-  const total = (key: string): number => records.reduce((sum, record) => sum + ((record[key] as number) ?? 0), 0);
+function noiseOf(records: readonly Readonly<Record<string, unknown>>[]): { noise?: NoiseGrade } {
   if (records[0]?.["noiseTokens"] === undefined) return {};
-  const [tokens, noise, hits] = [total("responseTokens"), total("noiseTokens"), total("noiseDropped")];
-  const dropped = tokens - total("keptTokens");
-  const ratio = (a: number, b: number): number | null => (b > 0 ? a / b : null);
-  return { noise: { tokens, dropped, noise, hits, precision: ratio(hits, dropped), recall: ratio(hits, noise) } };
+  const counts = (records as unknown as readonly StepRecord[]).map((step) => ({
+    tokens: step.responseTokens,
+    dropped: step.responseTokens - step.keptTokens,
+    noise: step["noiseTokens"]!,
+    hits: step["noiseDropped"]!,
+  }));
+  return { noise: combineGrades(counts) };
 }

@@ -4,7 +4,14 @@ import type { FinetuneConfig } from "../config/index.ts";
 import { openDataset, tokenizeDataset, type Dataset, type FieldName, type TokenizedDataset } from "../data/index.ts";
 import { UserError } from "../errors.ts";
 import type { Evaluation } from "../evaluation/index.ts";
-import { createModel, loadModel, type DecoderConfig, type Model } from "../model/index.ts";
+import {
+  createModel,
+  loadModel,
+  readModelFacts,
+  type DecoderConfig,
+  type Model,
+  type ModelFacts,
+} from "../model/index.ts";
 import type { EngineInfo } from "../tensor/engine.ts";
 import { loadTokenizer, type Tokenizer } from "../text/index.ts";
 import type { Identity } from "../training/index.ts";
@@ -32,13 +39,11 @@ export interface Talk {
   working(what: string, done: number, total: number): void;
 }
 
-/** Opens the model once, to learn of its tokenizer, and tokenizes the data. */
+/** Learns of the model's tokenizer, and tokenizes the data. */
 export async function gatherMaterials(config: FinetuneConfig, engine: EngineInfo, talk: Talk): Promise<Materials> {
   const openModel = (): Promise<Model> => startingModel(config);
-  const first = await openModel();
-  const { tokenizer, fingerprint } = first;
-  const { maxPositions } = first.config;
-  first.dispose();
+  const { tokenizer, fingerprint, config: shape } = await startingFacts(config);
+  const { maxPositions } = shape;
   const { data } = config;
   if (data.maxTokens > maxPositions)
     talk.note(`The model states a context of ${maxPositions} tokens; data.maxTokens is ${data.maxTokens}.`);
@@ -102,6 +107,13 @@ async function tokenized(
     dataset.close();
     throw error;
   }
+}
+
+async function startingFacts(config: FinetuneConfig): Promise<ModelFacts> {
+  if (config.model !== undefined) return readModelFacts(config.model);
+  const fresh = await startingModel(config);
+  fresh.dispose();
+  return fresh;
 }
 
 async function startingModel({ model, fresh, training }: FinetuneConfig): Promise<Model> {

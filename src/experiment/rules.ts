@@ -101,7 +101,7 @@ function rowsKey(rows: ReadonlySet<number>, tokens: TokenizedDataset): string {
 }
 
 /** Optimizer steps of the run. */
-export function stepsOf({ training }: FinetuneConfig, tokens: TokenizedDataset): number {
+export function stepsOf({ training }: Pick<FinetuneConfig, "training">, tokens: TokenizedDataset): number {
   return training.steps ?? Math.max(1, Math.ceil((training.epochs! * tokens.length) / training.batchSize));
 }
 

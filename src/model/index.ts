@@ -24,6 +24,6 @@ export { forward, type ForwardOptions } from "./forward.ts";
 export { generate, type Generated, type GenerateOptions, type KeyValueCache } from "./generation/index.ts";
 export { gradientStore, type GradientStore } from "./gradients.ts";
 export { initializeModel } from "./initialize.ts";
-export { createModel, loadModel, saveModel, type Model } from "./model.ts";
+export { createModel, loadModel, readModelFacts, saveModel, type Model, type ModelFacts } from "./model.ts";
 export { openTensorFile, openWeights, saveModelFiles, writeSafetensors } from "./weights/index.ts";
 export type { ModelFiles, TensorFile, TensorToSave, WeightSource } from "./weights/index.ts";

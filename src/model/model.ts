@@ -5,7 +5,7 @@ import { hasAdapter } from "./adapters/lora.ts";
 import type { DecoderConfig } from "./config.ts";
 import { createDecoder, type Decoder } from "./decoder.ts";
 import { initializeModel } from "./initialize.ts";
-import { openWeights, saveModelFiles, type SavedType } from "./weights/index.ts";
+import { openWeights, saveModelFiles, type SavedType, type WeightSource } from "./weights/index.ts";
 
 /** A decoder with its tokenizer. */
 export interface Model extends Decoder {
@@ -23,12 +23,29 @@ export interface Model extends Decoder {
 export async function loadModel(path: string): Promise<Model> {
   const weights = await openWeights(path);
   try {
-    const tokenizer = weights.metadata === undefined ? loadTokenizer(path) : tokenizerFromGguf(weights.metadata);
+    const tokenizer = tokenizerOf(path, weights);
     const decoder = await createDecoder(weights.config, weights.read);
     return { ...decoder, tokenizer, source: path, fingerprint: weights.fingerprint };
   } finally {
     await weights.close();
   }
+}
+
+/** What is known of a model without reading its weights. */
+export type ModelFacts = Pick<Model, "config" | "tokenizer" | "fingerprint">;
+
+/** @throws UserError as `loadModel`, but for weights that cannot be read */
+export async function readModelFacts(path: string): Promise<ModelFacts> {
+  const weights = await openWeights(path);
+  try {
+    return { config: weights.config, tokenizer: tokenizerOf(path, weights), fingerprint: weights.fingerprint };
+  } finally {
+    await weights.close();
+  }
+}
+
+function tokenizerOf(path: string, { metadata }: WeightSource): Tokenizer {
+  return metadata === undefined ? loadTokenizer(path) : tokenizerFromGguf(metadata);
 }
 
 /** A model with fresh weights, for pretraining. The same seed gives the same weights. */

@@ -37,6 +37,12 @@ export async function listEngines(): Promise<EngineListing[]> {
   return found.map(([name, engine]) => ({ name, chosen: name === best, ...engine }));
 }
 
+/** An engine in one line: "cpu, onnxruntime 1.30.0 (C API), 2 threads, AMD EPYC". */
+export function engineText({ name, provider, threads, device }: EngineInfo): string {
+  const workers = threads === 0 ? [] : [`${threads} ${threads === 1 ? "thread" : "threads"}`];
+  return [name, provider, ...workers, device].join(", ");
+}
+
 /** Ends the engine in use, so that nothing of it keeps the process alive. Its tensors are gone. */
 export function releaseEngine(): void {
   if (current?.name === "webgpu") releaseWebgpuEngine();

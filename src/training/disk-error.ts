@@ -16,6 +16,12 @@ const reasons: Readonly<Record<string, string>> = {
   EIO: "the disk reports an error",
 };
 
+/** Whether it is a refusal of the operating system that names what to mend. */
+export function isRefusal(error: unknown): error is Error {
+  const code = codeOf(error);
+  return error instanceof Error && code !== undefined && Object.hasOwn(reasons, code);
+}
+
 /**
  * Runs something that writes at `path`.
  * @throws UserError that says in words why the disk refused; any other error as it is

@@ -2,7 +2,7 @@ export { adamW, type AdamWOptions, type Moments, type Optimizer } from "./optimi
 export { schedule, type Schedule, type ScheduleOptions } from "./schedule.ts";
 export { batchShare, stepLoss, stepTotals, type BatchShare, type StepLoss, type StepTotals } from "./reduce.ts";
 export { type Reducer, type WeightedBatch } from "./reduce.ts";
-export { joinTokens, weighStep } from "./weigh.ts";
+export { joinTokens, weighStep, weighTogether } from "./weigh.ts";
 export { planSignals, readSignals, type ScoredBatch, type SignalPlan } from "./signals.ts";
 export { movingAverageSource } from "./moving-average.ts";
 export { columnSource, liveSource, lossColumn, scoreLosses } from "./sources.ts";

@@ -1,4 +1,5 @@
-import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync } from "node:fs";
+import { writeFully } from "../data/atomic.ts";
 import { UserError } from "../errors.ts";
 import { writing } from "./disk-error.ts";
 
@@ -18,7 +19,7 @@ export interface RunLog {
 export function openRunLog(path: string): RunLog {
   let file = writing(path, () => openSync(path, "a"));
   return {
-    append: (record) => writing(path, () => writeAll(file, Buffer.from(`${JSON.stringify(record)}\n`))),
+    append: (record) => writing(path, () => writeFully(file, Buffer.from(`${JSON.stringify(record)}\n`))),
     records: () =>
       readFileSync(path, "utf8")
         .split("\n")
@@ -33,16 +34,12 @@ export function openRunLog(path: string): RunLog {
         fsyncSync(whole);
         closeSync(whole);
         file = openSync(path, "a");
-        if (torn) writeAll(file, Buffer.from("\n"));
+        if (torn) writeFully(file, Buffer.from("\n"));
       });
     },
     sync: () => writing(path, () => fsyncSync(file)),
     close: () => closeSync(file),
   };
-}
-
-function writeAll(file: number, bytes: Uint8Array): void {
-  for (let done = 0; done < bytes.length;) done += writeSync(file, bytes, done);
 }
 
 const newline = 10;

@@ -9,20 +9,28 @@ import {
 } from "../data/index.ts";
 import { UserError } from "../errors.ts";
 import { letEventsIn } from "../event-loop.ts";
-import { forward, type Decoder } from "../model/index.ts";
+import { forward, type Decoder, type ForwardOptions } from "../model/index.ts";
 
 type LossSignal = "historyNll" | "referenceNll";
 
-/** Losses of a batch's response tokens under a fixed model, `[rows * width]`. */
-export async function scoreLosses(model: Decoder, batch: TokenBatch): Promise<Float32Array> {
-  using pass = forward(model, batch, { gradients: null });
+/** Losses of a batch's tokens under a fixed model, `[rows * width]`: of the response, or of all but a row's first. */
+export async function scoreLosses(
+  model: Decoder,
+  batch: TokenBatch,
+  { positions = "response" }: Pick<ForwardOptions, "positions"> = {},
+): Promise<Float32Array> {
+  using pass = forward(model, batch, { gradients: null, positions });
   const { logProb } = await pass.read(["logProb"]);
   return logProb.map((value) => (value === 0 ? 0 : -value));
 }
 
 /** A second model that scores every batch as it comes: Rho-1's reference, or a history model of another origin. */
-export function liveSource(signal: LossSignal, model: Decoder): SignalSource<LossSignal> {
-  return stateless(signal, (batch) => scoreLosses(model, batch));
+export function liveSource(
+  signal: LossSignal,
+  model: Decoder,
+  options: Pick<ForwardOptions, "positions"> = {},
+): SignalSource<LossSignal> {
+  return stateless(signal, (batch) => scoreLosses(model, batch, options));
 }
 
 /** Losses that were computed before, one per token in the order of `tokens.ids`. */

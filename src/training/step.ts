@@ -52,7 +52,7 @@ export async function accumulateStep(options: StepOptions): Promise<StepOutcome>
     sum += part.sum;
     sumAll += part.sumAll;
   }
-  const whole = decided ?? (batches.length === 1 ? parts[0]! : weighedTogether(options, scored, weights));
+  const whole = decided ?? (batches.length === 1 ? parts[0]! : weighedAgain(options, scored, weights));
   const totals = stepTotals(parts, rule);
   return {
     ...totals,
@@ -94,11 +94,7 @@ async function trainBatch(options: StepOptions, batch: TokenBatch, given: Float3
 }
 
 /** Micro-batches that were weighed one by one, weighed again as one: for the metrics, and because nothing may change. */
-function weighedTogether(
-  { rule, context }: StepOptions,
-  scored: readonly ScoredBatch[],
-  apart: readonly Float32Array[],
-) {
+function weighedAgain({ rule, context }: StepOptions, scored: readonly ScoredBatch[], apart: readonly Float32Array[]) {
   const together = weighStep(rule, tokensOf(scored), context);
   const same = apart.every((weights, m) => weights.every((weight, i) => weight === together.weights[m]![i]));
   if (same) return together;

@@ -70,6 +70,7 @@ export async function* train(state: TrainingState, options: TrainOptions): Async
   const { rule, tokens, seed, steps } = options;
   const plan = planSignals(rule, state.sources, options.promptAttentionLayer);
   const gradients = gradientStore();
+  const fates = countFates(state.fates);
   try {
     while (state.step < steps) {
       const rows = rowsOfStep(tokens, options, state.step);
@@ -90,14 +91,14 @@ export async function* train(state: TrainingState, options: TrainOptions): Async
       state.samplesSeen += rows.length;
       state.trainedTokens += outcome.kept;
       for (const source of state.sources) await source.afterUpdate?.(state.step);
-      const noise = recordFates(state, tokens, micro, batches, outcome.weights);
+      const noise = recordFates(state, fates, tokens, micro, batches, outcome.weights);
       yield {
         step: state.step,
         epoch: state.samplesSeen / tokens.length,
         loss: outcome.loss,
         lossAllTokens: outcome.lossAllTokens,
         keptShare: outcome.eligible > 0 ? outcome.kept / outcome.eligible : 0,
-        neverKeptShare: neverKeptShare(state.fates),
+        neverKeptShare: fates.seen > 0 ? fates.dropped / fates.seen : 0,
         weightSum: outcome.weightSum,
         gradNorm,
         learningRate,
@@ -137,6 +138,7 @@ async function update(
 /** Notes what happened to the step's tokens; counts those dropped and labelled as noise, where there are labels. */
 function recordFates(
   state: TrainingState,
+  counts: FateCounts,
   tokens: TokenizedDataset,
   micro: readonly number[][],
   batches: readonly ReturnType<typeof makeBatch>[],
@@ -151,8 +153,11 @@ function recordFates(
         if (!response[i]) continue;
         const kept = weights[m]![i] !== 0;
         const place = tokens.offsets[index]! + t;
-        if (kept) state.fates[place] = fate.kept;
-        else if (state.fates[place] === fate.unseen) state.fates[place] = fate.dropped;
+        const before = state.fates[place]!;
+        const after = kept ? fate.kept : Math.max(before, fate.dropped);
+        state.fates[place] = after;
+        if (before === fate.unseen) counts.seen++;
+        counts.dropped += Number(after === fate.dropped) - Number(before === fate.dropped);
         if (!labels?.[i]) continue;
         noiseTokens++;
         if (!kept) noiseDropped++;
@@ -162,12 +167,17 @@ function recordFates(
   return tokens.columns["noise"] === undefined ? {} : { noiseTokens, noiseDropped };
 }
 
-function neverKeptShare(fates: Uint8Array): number {
-  let [seen, dropped] = [0, 0];
+/** How many tokens of the dataset were in a step so far, and how many of those were always dropped. */
+interface FateCounts {
+  seen: number;
+  dropped: number;
+}
+
+function countFates(fates: Uint8Array): FateCounts {
+  const counts = { seen: 0, dropped: 0 };
   for (const value of fates) {
-    if (value === fate.unseen) continue;
-    seen++;
-    if (value === fate.dropped) dropped++;
+    if (value !== fate.unseen) counts.seen++;
+    if (value === fate.dropped) counts.dropped++;
   }
-  return seen > 0 ? dropped / seen : 0;
+  return counts;
 }

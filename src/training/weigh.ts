@@ -3,9 +3,7 @@ import { UserError } from "../errors.ts";
 import { checkedWeights } from "../selection/index.ts";
 
 /**
- * The weights of every micro-batch of one optimizer step, each `[rows * width]` of its own batch, and the rule's
- * metrics over the step. A rule sees the whole step as one batch, so that ranking over a step, random draws and
- * metrics do not depend on how the step was split.
+ * The weights of every micro-batch of one optimizer step, see `weighTogether`.
  *
  * @throws UserError for unusable weights, or a rule that ranks over the whole dataset
  */
@@ -20,6 +18,20 @@ export function weighStep<S extends Signal>(
       fix: "Write its weights with `tokensift score`, then train on that column with dataset-weights.",
     });
   }
+  return weighTogether(rule, batches, context);
+}
+
+/**
+ * The weights of batches, each `[rows * width]` of its own batch, and the rule's metrics over all of them. The rule sees
+ * them as one batch, so that ranking, random draws and metrics do not depend on how the rows were split.
+ *
+ * @throws UserError for unusable weights
+ */
+export function weighTogether<S extends Signal>(
+  rule: TokenRule<S>,
+  batches: readonly Tokens<S>[],
+  context: RuleContext,
+): { weights: Float32Array[]; metrics: Record<string, number> } {
   const step = joinTokens(batches, rule.needs);
   const weights = checkedWeights(rule, step, context);
   const metrics = rule.metrics?.(step, weights, context) ?? {};

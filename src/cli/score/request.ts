@@ -3,7 +3,7 @@ import { dirname, resolve } from "node:path";
 import { parseSelection, type SelectionChoice } from "../../config/index.ts";
 import type { TokenRule } from "../../contract/index.ts";
 import { UserError } from "../../errors.ts";
-import { full, selectRule, type SsTokenRule } from "../../selection/index.ts";
+import { full, selectRule } from "../../selection/index.ts";
 import { knownRules } from "../../selection/knownRules.ts";
 import { rowFileKind } from "./row-file.ts";
 
@@ -44,12 +44,6 @@ function withHistory(selection: SelectionChoice, historyModel: string | undefine
   if (selection.method !== "sstoken" || historyModel !== undefined) return { selection, notes: [] };
   const notes = ["sstoken without --history-model ranks by the attention on the prompt alone."];
   return { selection: { ...selection, history: { source: "none" } }, notes };
-}
-
-/** The layer whose attention a rule reads, where it says so. */
-export function layerOf(rule: TokenRule): number {
-  const { settings } = rule as Partial<Pick<SsTokenRule, "settings">>;
-  return settings?.layer ?? -1;
 }
 
 /**

@@ -1,6 +1,5 @@
-import { writeSync } from "node:fs";
 import { extname } from "node:path";
-import { openArrowFile, openAtomicFile, type ColumnType } from "../../data/index.ts";
+import { openArrowFile, openAtomicFile, writeFully, type ColumnType } from "../../data/index.ts";
 import { UserError } from "../../errors.ts";
 import type { RowFacts } from "./score-rows.ts";
 
@@ -54,10 +53,6 @@ function arrowFile(path: string, columns: readonly string[]): RowFile {
   };
   const file = openArrowFile(path, types, { batchRows: rowsPerBatch });
   return { add: (row) => file.add({ ...row }), finish: () => void file.finish(), abandon: file.abandon };
-}
-
-function writeFully(fd: number, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at);
 }
 
 function jsonOf(row: RowFacts): string {

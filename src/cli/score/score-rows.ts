@@ -1,9 +1,8 @@
-import type { RuleContext, Signal, SignalSource, TokenRule } from "../../contract/index.ts";
+import type { RuleContext, Signal, TokenRule } from "../../contract/index.ts";
 import { makeBatch, splitMicroBatches, type TokenizedDataset } from "../../data/index.ts";
 import { forward, type Decoder } from "../../model/index.ts";
 import { hashUniform } from "../../random.ts";
-import { checkedWeights } from "../../selection/index.ts";
-import { joinTokens, planSignals, readSignals, weighStep, type ScoredBatch } from "../../training/index.ts";
+import { liveSource, planSignals, readSignals, weighTogether, type ScoredBatch } from "../../training/index.ts";
 
 /** One row as it is written; entry t of each list describes token t. */
 export interface RowFacts {
@@ -53,8 +52,8 @@ const written = ["nll", "entropy", "promptAttention"] as const;
 export async function* scoreRows(options: ScoreOptions): AsyncGenerator<RowFacts, void, undefined> {
   const { model, history, reference, rule, tokens, microBatchSize } = options;
   const sources = [
-    ...(history === undefined ? [] : [everyTokenSource("historyNll", history)]),
-    ...(reference === undefined ? [] : [everyTokenSource("referenceNll", reference)]),
+    ...(history === undefined ? [] : [liveSource("historyNll", history, { positions: "all" })]),
+    ...(reference === undefined ? [] : [liveSource("referenceNll", reference, { positions: "all" })]),
   ];
   const needs = [...new Set<Signal>([...rule.needs, ...written, ...sources.flatMap(({ gives }) => gives)])];
   const plan = planSignals({ name: rule.name, needs }, sources, options.layer);
@@ -69,7 +68,8 @@ export async function* scoreRows(options: ScoreOptions): AsyncGenerator<RowFacts
       scored.push(await readSignals(pass, batch, plan));
       await options.onRows(part.length);
     }
-    const weights = weigh(rule, scored, contextOf(options, step));
+    const seen = scored.map((part) => part.tokens);
+    const { weights } = weighTogether(rule, seen, contextOf(options, step));
     yield* inOrder(options, rows, parts, scored, weights);
   }
 }
@@ -77,34 +77,6 @@ export async function* scoreRows(options: ScoreOptions): AsyncGenerator<RowFacts
 /** A rule's warm-up, if it has one, belongs to a training and counts as over. */
 function contextOf({ seed }: ScoreOptions, step: number): RuleContext {
   return { step, samplesSeen: Infinity, uniform: (rowId, token) => hashUniform(seed, rowId, token) };
-}
-
-function weigh(rule: TokenRule, scored: readonly ScoredBatch[], context: RuleContext): Float32Array[] {
-  const batches = scored.map(({ tokens }) => tokens);
-  if (rule.scope !== "dataset") return weighStep(rule, batches, context).weights;
-  const whole = joinTokens(batches, rule.needs);
-  const weights = checkedWeights(rule, whole, context);
-  let row = 0;
-  return batches.map(({ rows, width }) => {
-    const part = new Float32Array(rows * width);
-    for (let b = 0; b < rows; b++, row++)
-      part.set(weights.subarray(row * whole.width, row * whole.width + width), b * width);
-    return part;
-  });
-}
-
-/** Losses of all tokens of a batch under a fixed model. */
-function everyTokenSource<S extends "historyNll" | "referenceNll">(signal: S, model: Decoder): SignalSource<S> {
-  return {
-    gives: [signal],
-    async compute(batch) {
-      using pass = forward(model, batch, { gradients: null, positions: "all" });
-      const { logProb } = await pass.read(["logProb"]);
-      return { [signal]: logProb.map((value) => (value === 0 ? 0 : -value)) } as { [K in S]: Float32Array };
-    },
-    save: () => ({}),
-    restore: () => undefined,
-  };
 }
 
 /** The rows of a step in the dataset's order, without padding. */

@@ -1,5 +1,6 @@
 import { tokenizeDataset, type Dataset, type TokenizedDataset } from "../../data/index.ts";
 import { UserError } from "../../errors.ts";
+import { attentionLayerOf } from "../../experiment/index.ts";
 import { loadModel, type Model } from "../../model/index.ts";
 import { formatDuration, formatNumber, formatShare } from "../../report/format.ts";
 import { createProgress } from "../../report/progress.ts";
@@ -9,7 +10,7 @@ import { dataFlags, openData } from "../data-flags.ts";
 import { engineFlags, withEngine } from "../engine.ts";
 import { watchInterruption, type Interruption } from "../interruption.ts";
 import { requiredValue, wholeNumber } from "../values.ts";
-import { chooseRule, layerOf, requireWritable } from "./request.ts";
+import { chooseRule, requireWritable } from "./request.ts";
 import { openRowFile, type RowFile } from "./row-file.ts";
 import { scoreRows, type ScoreOptions } from "./score-rows.ts";
 
@@ -65,7 +66,7 @@ To train on the weights: data.train: FILE, selection.method: dataset-weights, se
     };
     requireWritable(out, { overwrite: values.overwrite ?? false, data: values.data });
     const { rule, notes } = await chooseRule(values);
-    const layer = wantedLayer ?? layerOf(rule);
+    const layer = wantedLayer ?? attentionLayerOf(rule);
     const dataset = openData(values);
     try {
       for (const note of notes) stderr.write(`${note}\n`);

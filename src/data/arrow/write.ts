@@ -1,4 +1,3 @@
-import { writeSync } from "node:fs";
 import {
   AsyncByteQueue,
   type Data,
@@ -9,7 +8,7 @@ import {
   Struct,
   makeData,
 } from "apache-arrow";
-import { openAtomicFile, writeAtomically } from "../atomic.ts";
+import { openAtomicFile, writeAtomically, writeFully } from "../atomic.ts";
 import { columnData, columnField, type ColumnType } from "./columns.ts";
 
 export interface WriteArrowOptions {
@@ -145,8 +144,4 @@ class DirectSink extends AsyncByteQueue {
   override write(chunk: Uint8Array): void {
     this.#write(chunk);
   }
-}
-
-function writeFully(fd: number, chunk: Uint8Array): void {
-  for (let at = 0; at < chunk.byteLength;) at += writeSync(fd, chunk, at, chunk.byteLength - at);
 }
