@@ -1,82 +1,7 @@
 import type { Static } from "@sinclair/typebox";
 import { Type } from "@sinclair/typebox";
-import { choice, existingPath, group, largestInteger, outputPath } from "./schema.ts";
-
-const count = (description: string, options: { default?: number; minimum?: number; maximum?: number } = {}) =>
-  Type.Integer({ minimum: 1, maximum: largestInteger, ...options, description });
-const amount = (description: string, options: { default?: number; maximum?: number; exclusiveMaximum?: number } = {}) =>
-  Type.Number({ minimum: 0, ...options, description });
-const onOff = (description: string, value: boolean) => Type.Boolean({ default: value, description });
-const files = (description: string) =>
-  Type.Union([existingPath("One file or folder."), Type.Array(existingPath("A file or folder."), { minItems: 1 })], {
-    description,
-  });
-
-/** More threads than this are refused: each takes memory, and no machine has use for them. */
-export const mostThreads = 512;
-
-const fresh = group(
-  {
-    tokenizer: existingPath("Folder with tokenizer.json; its vocabulary is the model's."),
-    width: count("Numbers per token (hidden_size)."),
-    layers: count("Blocks (num_hidden_layers)."),
-    heads: count("Attention heads; they divide the width."),
-    keyValueHeads: Type.Optional(count("Heads of keys and values; they divide the heads. Default: as many as heads.")),
-    feedForwardWidth: count("Inner width of the feed-forward part (intermediate_size)."),
-    maxPositions: count("Longest sequence the model states it can read.", { default: 2048 }),
-    ropeTheta: Type.Number({ exclusiveMinimum: 0, default: 10000, description: "Base of the rotary frequencies." }),
-    tiedOutput: onOff("The output projection is the token embedding.", true),
-  },
-  { description: "Train a model with fresh weights of this shape, instead of `model`." },
-);
-
-const column = (description: string) => Type.Optional(Type.String({ minLength: 1, description }));
-const data = group(
-  {
-    train: files("Rows to train on: Arrow, JSON Lines, or a Hugging Face save_to_disk folder; one or a list."),
-    validation: Type.Optional(files("Held-out rows, for the evaluation.")),
-    format: choice(["auto", "messages", "prompt-response", "question-answer", "instruction", "tokens", "text"], {
-      default: "auto",
-      description: "What a row holds; auto tells by its columns.",
-    }),
-    fields: group(
-      {
-        messages: column("Column of the chat's messages."),
-        prompt: column("Column of the prompt, joined with the response as plain text."),
-        response: column("Column of the response to a prompt."),
-        question: column("Column of the question, put through the chat template."),
-        answer: column("Column of the answer to a question; beside a prompt, the reference for exact match."),
-        instruction: column("Column of the instruction."),
-        input: column("Column of what the instruction is about."),
-        output: column("Column of the output that the instruction asks for."),
-        text: column("Column of plain text, all of which is trained."),
-        ids: column("Column of token ids, for rows that are tokenized already."),
-        labels: column("Column of labels, -100 where a token is not trained."),
-        responseMask: column("Column of marks, 1 where a token is trained."),
-      },
-      { default: {}, description: "Columns that have other names than usual." },
-    ),
-    split: Type.Optional(Type.String({ minLength: 1, description: "Split to train on, of a folder with several." })),
-    validationSplit: Type.Optional(Type.String({ minLength: 1, description: "Split of data.validation." })),
-    maxTokens: count("Longest row in tokens.", { default: 1024, minimum: 2 }),
-    truncate: choice(["end", "skip"], {
-      default: "end",
-      description: "A longer row loses its end (and is skipped if no response is left), or is skipped.",
-    }),
-    shuffle: onOff("A new seeded order of the rows in each epoch; false keeps the file's order.", true),
-    cache: Type.Optional(outputPath("Folder for tokenized data. Default: the user's cache folder.")),
-    tokenColumns: Type.Optional(
-      Type.Array(Type.String({ minLength: 1 }), {
-        uniqueItems: true,
-        description:
-          "Per-token columns of the data to carry along. Default: every list of numbers that fits the tokens.",
-      }),
-    ),
-    limit: Type.Optional(count("Train on the first so many rows only.")),
-    validationLimit: Type.Optional(count("Evaluate on the first so many rows only.")),
-  },
-  { default: {}, description: "The rows." },
-);
+import { adapterGroup, amount, dataGroup, evaluationGroup, freshModel, runKeys, trainingGroup } from "./groups.ts";
+import { choice, existingPath, group } from "./schema.ts";
 
 const history = group(
   {
@@ -94,83 +19,6 @@ const history = group(
     decay: amount("How much of the ema stays at each step.", { default: 0.99, exclusiveMaximum: 1 }),
   },
   { default: {}, description: "Where history losses come from, for rules that read them." },
-);
-
-const adapter = group(
-  {
-    rank: count("Rank of each change.", { default: 16 }),
-    alpha: Type.Optional(
-      Type.Number({
-        exclusiveMinimum: 0,
-        maximum: 1e6,
-        description: "The change is scaled by alpha / rank. Default: twice the rank.",
-      }),
-    ),
-    rsLora: onOff("Scale by alpha / sqrt(rank) instead.", false),
-    dropout: amount("Share of its inputs that the adapter does not see in training.", {
-      default: 0,
-      exclusiveMaximum: 1,
-    }),
-    projections: Type.Array(choice(["q", "k", "v", "o", "gate", "up", "down"], { description: "A projection." }), {
-      default: ["q", "k", "v", "o", "gate", "up", "down"],
-      minItems: 1,
-      uniqueItems: true,
-      description: "The projections that are changed.",
-    }),
-  },
-  { description: "Train a LoRA adapter (arXiv 2106.09685) over frozen weights, instead of all weights." },
-);
-
-const training = group(
-  {
-    steps: Type.Optional(count("Optimizer steps; instead of epochs.")),
-    epochs: Type.Optional(
-      Type.Number({ exclusiveMinimum: 0, maximum: 1e6, description: "Passes over the rows. Default 1." }),
-    ),
-    batchSize: count("Rows of one optimizer step.", { default: 16 }),
-    microBatchSize: Type.Optional(
-      count("Rows computed at once; smaller needs less memory and changes nothing else. Default: the batch size."),
-    ),
-    learningRate: amount("Highest learning rate.", { default: 1e-4, maximum: 100 }),
-    schedule: choice(["constant", "linear", "cosine"], {
-      default: "linear",
-      description: "How the learning rate falls after the warm-up.",
-    }),
-    warmupSteps: Type.Optional(count("Steps over which the learning rate rises.", { minimum: 0 })),
-    warmupRatio: Type.Optional(amount("The same as a share of all steps. Default 0.03.", { maximum: 1 })),
-    minimumLearningRate: amount("Where linear and cosine end.", { default: 0, maximum: 100 }),
-    weightDecay: amount("Decoupled weight decay; norms and biases have none.", { default: 0, maximum: 1 }),
-    beta1: amount("AdamW's memory of the gradient.", { default: 0.9, exclusiveMaximum: 1 }),
-    beta2: amount("AdamW's memory of its square.", { default: 0.999, exclusiveMaximum: 1 }),
-    epsilon: Type.Number({ exclusiveMinimum: 0, maximum: 1, default: 1e-8, description: "AdamW's epsilon." }),
-    clipNorm: amount("Largest global norm of the gradient; 0 never clips.", { default: 1 }),
-    seed: Type.Integer({
-      minimum: 0,
-      maximum: largestInteger,
-      default: 42,
-      description: "Seed of every random stream.",
-    }),
-    saveEvery: count("Steps between checkpoints, the last step included; 0 saves none but the final model.", {
-      default: 0,
-      minimum: 0,
-    }),
-    keepCheckpoints: count("Checkpoints to keep; older ones are deleted.", { default: 2 }),
-    evaluateEvery: count("Steps between evaluations; 0 evaluates at the start and the end.", {
-      default: 0,
-      minimum: 0,
-    }),
-  },
-  { default: {}, description: "The optimizer and its schedule." },
-);
-
-const evaluation = group(
-  {
-    rows: Type.Optional(count("Held-out rows to evaluate; default all.")),
-    generate: onOff("Generate answers and count exact matches with the reference answers.", false),
-    maxNewTokens: count("Longest generated answer in tokens.", { default: 256 }),
-    batchSize: count("Rows evaluated at once.", { default: 16 }),
-  },
-  { default: {}, description: "What is measured on the held-out rows." },
 );
 
 const ruleGroup = Type.Object(
@@ -192,19 +40,17 @@ const arm = group(
 export const finetuneSchema = Type.Object(
   {
     model: Type.Optional(existingPath("The model to start from: a Hugging Face folder or a GGUF file.")),
-    fresh: Type.Optional(fresh),
-    data,
+    fresh: Type.Optional(freshModel),
+    data: dataGroup,
     selection: ruleGroup,
     history,
-    adapter: Type.Optional(adapter),
+    adapter: Type.Optional(adapterGroup),
     reference: Type.Optional(
       existingPath("Reference model of rho1, iw-sft and token-cleaning: a Hugging Face folder or a GGUF file."),
     ),
-    training,
-    evaluation,
-    engine: choice(["auto", "cpu", "webgpu", "tensorflow"], { default: "auto", description: "What computes." }),
-    threads: Type.Optional(count("Threads of the cpu engine. Default: the machine's cores.", { maximum: mostThreads })),
-    output: Type.Optional(outputPath("The run folder. Default: runs/<configuration's name> in the current folder.")),
+    training: trainingGroup,
+    evaluation: evaluationGroup,
+    ...runKeys,
     compare: Type.Array(
       Type.Union([Type.String({ format: "rule", minLength: 1, description: "A rule by name or path." }), arm]),
       { default: [], description: "Further rules run with the same seed and data, into subfolders of the run." },

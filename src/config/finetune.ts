@@ -1,10 +1,10 @@
-import { homedir } from "node:os";
-import { basename, extname, join, resolve } from "node:path";
+import { basename, extname } from "node:path";
 import type { TokenRule } from "../contract/index.ts";
 import type { FinetuneConfig, SelectionChoice } from "./finetune-schema.ts";
 import { finetuneSchema } from "./finetune-schema.ts";
 import type { ConfigDefinition, Section } from "./load.ts";
 import { nearest } from "./nearest.ts";
+import { fillShared, trainingContradictions } from "./shared.ts";
 import type { KeyPath, Problem } from "./problem.ts";
 import type { JsonSchema } from "./schema.ts";
 import { isRulePath } from "./schema.ts";
@@ -89,12 +89,7 @@ function isGroup(value: unknown): value is Record<string, unknown> {
 
 /** Defaults that depend on other keys. */
 function fillIn(config: FinetuneConfig, source: string, rules: KnownRules): void {
-  const { training, data } = config;
-  if (training.steps === undefined) training.epochs ??= 1;
-  if (training.warmupSteps === undefined) training.warmupRatio ??= 0.03;
-  training.microBatchSize ??= training.batchSize;
-  data.cache ??= join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "tokensift");
-  config.output ??= resolve("runs", basename(source, extname(source)));
+  fillShared(config, source);
   const arms = config.compare as (string | { name?: string; selection: SelectionChoice })[];
   config.compare = arms.map((arm) => {
     const selection =
@@ -123,12 +118,7 @@ function contradictions({ fresh, data, training, evaluation, compare }: Finetune
     refuse(["fresh", "heads"], `must divide the width (${fresh.width}) into heads of even size, got ${fresh.heads}`);
   if (fresh?.keyValueHeads !== undefined && fresh.heads % fresh.keyValueHeads !== 0)
     refuse(["fresh", "keyValueHeads"], `must divide the ${fresh.heads} heads, got ${fresh.keyValueHeads}`);
-  if (training.microBatchSize! > training.batchSize)
-    refuse(["training", "microBatchSize"], `must be at most training.batchSize (${training.batchSize})`);
-  if (training.minimumLearningRate > training.learningRate)
-    refuse(["training", "minimumLearningRate"], `must be at most training.learningRate (${training.learningRate})`);
-  if (training.steps !== undefined && (training.warmupSteps ?? 0) > training.steps)
-    refuse(["training", "warmupSteps"], `must be at most training.steps (${training.steps})`);
+  problems.push(...trainingContradictions(training, ["training"]));
   if (data.validation === undefined && evaluation.generate)
     refuse(["evaluation", "generate"], "needs held-out rows: give data.validation");
   // some file systems do not tell `A` from `a`

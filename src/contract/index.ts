@@ -1,4 +1,13 @@
 export type { Signal, TokenBatch, Tokens } from "./tokens.ts";
-export type { Divisor, RankingScope, RuleContext, SavedState, SignalSource, TokenRule, TokenScore } from "./rule.ts";
+export type {
+  Divisor,
+  RankingScope,
+  RuleContext,
+  SavedState,
+  SignalSource,
+  Stateful,
+  TokenRule,
+  TokenScore,
+} from "./rule.ts";
 export type { Objective, ObjectiveTerm } from "./objective.ts";
-export type { Forward, ForwardSignals } from "./forward.ts";
+export type { Forward, ForwardSignals, SignalGradient } from "./forward.ts";

@@ -45,12 +45,16 @@ export interface TokenRule<S extends Signal = Signal> {
 /** Plain data that survives a checkpoint. */
 export type SavedState = Record<string, number | string | boolean | Float32Array>;
 
+/** Anything beside model and optimizer whose state a checkpoint must hold. */
+export interface Stateful {
+  save(): SavedState | Promise<SavedState>;
+  restore(state: SavedState): void;
+}
+
 /** A second model, or an earlier state of the model, that supplies signals. */
-export interface SignalSource<S extends Signal = never> {
+export interface SignalSource<S extends Signal = never> extends Stateful {
   readonly gives: readonly Signal[];
   /** Each `[rows * width]`, for at least the response tokens. */
   compute(batch: TokenBatch): Promise<{ [K in S]: Float32Array } & { [K in Signal]?: Float32Array }>;
   afterUpdate?(step: number): void | Promise<void>;
-  save(): SavedState | Promise<SavedState>;
-  restore(state: SavedState): void;
 }

@@ -2,6 +2,7 @@ export { openDataset, type Dataset, type DatasetOptions, type Row, type SkippedR
 export { type Example, type FieldName, type FormatName } from "./formats.ts";
 export { tokenizeDataset, type TokenizeOptions } from "./tokens.ts";
 export { type TokenizedDataset, type TokenizedStats, type TokenView } from "./tokenized.ts";
+export { lastTurn } from "./last-turn.ts";
 export { loadColumn, saveColumn, type Notice } from "./cache.ts";
 export { makeBatch, rowsOfStep, splitMicroBatches, type OrderOptions } from "./batches.ts";
 export { openArrow, type ArrowTable } from "./arrow/read.ts";

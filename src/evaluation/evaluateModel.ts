@@ -1,6 +1,6 @@
 import { UserError } from "../errors.ts";
 import { letEventsIn } from "../event-loop.ts";
-import { makeBatch, splitMicroBatches, type TokenizedDataset } from "../data/index.ts";
+import { lastTurn, makeBatch, splitMicroBatches, type TokenizedDataset } from "../data/index.ts";
 import { forward, generate, type Model } from "../model/index.ts";
 import { finalAnswer, sameAnswer } from "../text/index.ts";
 import { meanLoss, perplexity, rowLosses, type LossSum } from "./perplexity.ts";
@@ -123,13 +123,4 @@ async function countMatches(
 function agrees(said: string, reference: string): boolean {
   const wanted = finalAnswer(reference) ?? reference.trim();
   return sameAnswer(finalAnswer(said) ?? said.trim(), wanted);
-}
-
-/** A row's last response, and all tokens before it. */
-function lastTurn(tokens: TokenizedDataset, index: number): { prompt: number[]; response: number[] } {
-  const { ids, response } = tokens.row(index);
-  const end = response.lastIndexOf(1) + 1;
-  let start = end;
-  while (start > 0 && response[start - 1] === 1) start--;
-  return { prompt: [...ids.subarray(0, start)], response: [...ids.subarray(start, end)] };
 }

@@ -11,29 +11,9 @@ import type { TrainingState, TrainOptions } from "../training/index.ts";
 import { attentionLayerOf, openSources, ruleOf, stepsOf } from "./rules.ts";
 import { weighRows } from "./token-rows.ts";
 import { everyWatch } from "./watches.ts";
-import type { Materials, Talk } from "./materials.ts";
+import type { Materials } from "./materials.ts";
+import { Interrupted, stoppable, type ArmTalk } from "./talk.ts";
 import { modelCard } from "./card.ts";
-
-/** Thrown out of a training loop by Ctrl-C, when the state is safe on disk. */
-export class Interrupted extends Error {
-  override readonly name = "Interrupted";
-}
-
-/** Shows how far an arm is. */
-export interface ArmTalk extends Talk {
-  step(record: StepRecord, total: number, tokensPerSecond: number): void;
-}
-
-/** A talk whose work ends when the person asks to stop; for work that can simply be done again. */
-export function stoppable<T extends Talk>(talk: T, interrupted: () => boolean): T {
-  return {
-    ...talk,
-    working(what: string, done: number, total: number) {
-      talk.working(what, done, total);
-      if (interrupted()) throw new Interrupted(`Stopped at ${what}.`);
-    },
-  };
-}
 
 /** One run of a comparison: a rule, a starting model, a folder. */
 export interface Arm {

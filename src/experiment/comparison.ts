@@ -5,9 +5,10 @@ import { resumeConflicts, ruleLabel, type FinetuneConfig } from "../config/index
 import { UserError } from "../errors.ts";
 import { isDiskFull } from "../training/disk-error.ts";
 import { isRunFolder, openRunFolder, type RunFolder, type RunFolderMode } from "../training/index.ts";
-import { Interrupted, openArm, type Arm, type ArmTalk } from "./arm.ts";
+import { openArm, type Arm } from "./arm.ts";
 import type { Materials } from "./materials.ts";
 import { stepsOf } from "./rules.ts";
+import { Interrupted, type ArmTalk } from "./talk.ts";
 
 export interface ComparisonOptions {
   config: FinetuneConfig;
@@ -56,7 +57,7 @@ export async function runComparison(
  * If a new run fails before its first step, takes back what was written, so that it can simply be started again. One
  * that a person is told to resume stays: after Ctrl-C, and where the disk is full.
  */
-async function undoneIfFruitless<T>(run: RunFolder, work: () => Promise<T>): Promise<T> {
+export async function undoneIfFruitless<T>(run: RunFolder, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {

@@ -15,6 +15,7 @@ import {
 import type { EngineInfo } from "../tensor/engine.ts";
 import { loadTokenizer, type Tokenizer } from "../text/index.ts";
 import type { Identity } from "../training/index.ts";
+import type { Talk } from "./talk.ts";
 
 /** What all arms of a comparison share. */
 export interface Materials {
@@ -23,6 +24,8 @@ export interface Materials {
   readonly validation: TokenizedDataset | undefined;
   /** Reference answer of a held-out row. */
   answerOf(rowId: number): string | undefined;
+  /** Reference answer of a row to train on. */
+  trainingAnswerOf(rowId: number): string | undefined;
   /** The starting model, anew for every arm. Dispose of it after use. */
   openModel(): Promise<Model>;
   /** The starting model's evaluation, which is every arm's; measured once. */
@@ -31,16 +34,11 @@ export interface Materials {
   readonly identity: Identity;
 }
 
-/** Told to the person at the keyboard. */
-export interface Talk {
-  /** A sentence worth keeping. */
-  note(sentence: string): void;
-  /** Something under way. */
-  working(what: string, done: number, total: number): void;
-}
+/** What a configuration says of its starting model and its data. */
+export type StartConfig = Pick<FinetuneConfig, "model" | "fresh" | "data"> & { training: { seed: number } };
 
 /** Learns of the model's tokenizer, and tokenizes the data. */
-export async function gatherMaterials(config: FinetuneConfig, engine: EngineInfo, talk: Talk): Promise<Materials> {
+export async function gatherMaterials(config: StartConfig, engine: EngineInfo, talk: Talk): Promise<Materials> {
   const openModel = (): Promise<Model> => startingModel(config);
   const { tokenizer, fingerprint, config: shape } = await startingFacts(config);
   const { maxPositions } = shape;
@@ -48,7 +46,6 @@ export async function gatherMaterials(config: FinetuneConfig, engine: EngineInfo
   if (data.maxTokens > maxPositions)
     talk.note(`The model states a context of ${maxPositions} tokens; data.maxTokens is ${data.maxTokens}.`);
   const train = await tokenized(config, data.train, data.split, data.limit, tokenizer, talk);
-  train.dataset.close();
   const held =
     data.validation === undefined
       ? undefined
@@ -58,10 +55,8 @@ export async function gatherMaterials(config: FinetuneConfig, engine: EngineInfo
     engine,
     tokens: train.tokens,
     validation: held?.tokens,
-    answerOf(rowId) {
-      const row = held?.dataset.row(rowId);
-      return row === undefined || "skipped" in row ? undefined : row.answer;
-    },
+    answerOf: (rowId) => answerIn(held?.dataset, rowId),
+    trainingAnswerOf: (rowId) => answerIn(train.dataset, rowId),
     openModel,
     evaluateStart: (measure) => (start ??= measure()),
     identity: {
@@ -78,8 +73,13 @@ export async function gatherMaterials(config: FinetuneConfig, engine: EngineInfo
   };
 }
 
+function answerIn(dataset: Dataset | undefined, rowId: number): string | undefined {
+  const row = dataset?.row(rowId);
+  return row === undefined || "skipped" in row ? undefined : row.answer;
+}
+
 async function tokenized(
-  { data }: FinetuneConfig,
+  { data }: StartConfig,
   path: string | string[],
   split: string | undefined,
   limit: number | undefined,
@@ -109,14 +109,14 @@ async function tokenized(
   }
 }
 
-async function startingFacts(config: FinetuneConfig): Promise<ModelFacts> {
+async function startingFacts(config: StartConfig): Promise<ModelFacts> {
   if (config.model !== undefined) return readModelFacts(config.model);
   const fresh = await startingModel(config);
   fresh.dispose();
   return fresh;
 }
 
-async function startingModel({ model, fresh, training }: FinetuneConfig): Promise<Model> {
+async function startingModel({ model, fresh, training }: StartConfig): Promise<Model> {
   if (model !== undefined) return loadModel(model);
   if (fresh === undefined) throw new UserError("there is no model to start from", { fix: "Give `model` or `fresh`." });
   const tokenizer = loadTokenizer(fresh.tokenizer);

@@ -7,7 +7,8 @@ import { isAdapted, loadModel, type Model } from "../model/index.ts";
 import { optionsSchema, selectRule, type SsTokenRule } from "../selection/index.ts";
 import { isRulePath } from "../config/schema.ts";
 import { columnSource, lossColumn, movingAverageSource } from "../training/index.ts";
-import { engineKey, type Materials, type Talk } from "./materials.ts";
+import { engineKey, type Materials } from "./materials.ts";
+import type { Talk } from "./talk.ts";
 
 /** The rule of an arm, with the configuration's history where the rule has that option. */
 export async function ruleOf(selection: SelectionChoice, { history }: FinetuneConfig): Promise<TokenRule> {

@@ -52,8 +52,15 @@ export interface Decoder {
 /**
  * What a layer's tokens attend to: rotated queries `[N, heads * headSize]`, rotated keys and values
  * `[N, keyValueHeads * headSize]` -> `[N, heads * headSize]`. Packed rows, a cache and eviction differ in this alone.
+ * `input [N, width]` is the normalised hidden state that the three were projected from.
  */
-export type AttentionHook = (layer: number, q: tf.Tensor2D, k: tf.Tensor2D, v: tf.Tensor2D) => tf.Tensor2D;
+export type AttentionHook = (
+  layer: number,
+  q: tf.Tensor2D,
+  k: tf.Tensor2D,
+  v: tf.Tensor2D,
+  input: tf.Tensor2D,
+) => tf.Tensor2D;
 
 /** Gives the values of one parameter, row-major, as many as `shape` says. */
 export type WeightReader = (name: string, shape: readonly number[]) => Float32Array | Promise<Float32Array>;
@@ -175,7 +182,7 @@ function selfAttention(layer: Layer, index: number, x: tf.Tensor2D, context: Blo
   const h = rmsNorm(x, layer.attentionGain, config.epsilon);
   const q = tf.tidy(() => rotary(project(h, layer.q, training), cos, sin, config.heads));
   const k = tf.tidy(() => rotary(project(h, layer.k, training), cos, sin, config.keyValueHeads));
-  return project(attend(index, q, k, project(h, layer.v, training)), layer.o, training);
+  return project(attend(index, q, k, project(h, layer.v, training), h), layer.o, training);
 }
 
 function feedForward(layer: Layer, x: tf.Tensor2D, { config, training }: BlockContext): tf.Tensor2D {

@@ -1,10 +1,11 @@
-import * as tf from "@tensorflow/tfjs-core";
+import type * as tf from "@tensorflow/tfjs-core";
 import type { Forward, TokenBatch } from "../contract/index.ts";
-import { causalAttention, targetLogProbs, targetLogProbsGradient } from "../tensor/ops/index.ts";
+import { targetLogProbs, targetLogProbsGradient } from "../tensor/ops/index.ts";
 import { recordTape, type Tape } from "../tensor/tape.ts";
-import { decode, type AttentionHook, type Decoder } from "./decoder.ts";
+import { decode, type Decoder } from "./decoder.ts";
 import type { GradientStore } from "./gradients.ts";
 import { askedTokens, packTokens, type AskedTokens, type PackedTokens } from "./packing.ts";
+import { packedAttention } from "./packedAttention.ts";
 import { readableSignals, type PendingSignal } from "./signals.ts";
 
 /** What a forward pass computes beside log-probabilities, and whether a backward pass may follow. */
@@ -59,30 +60,6 @@ export function forward(model: Decoder, batch: TokenBatch, options: ForwardOptio
   };
 }
 
-/** Causal attention within each packed row; in one layer it also takes down the attention on prompt tokens. */
-function packedAttention(
-  { config }: Decoder,
-  { starts, promptKeys }: PackedTokens,
-  measured: number | undefined,
-): { attend: AttentionHook; promptMass: () => tf.Tensor1D | undefined } {
-  const { heads, keyValueHeads, layers } = config;
-  if (measured !== undefined && !(Number.isInteger(measured) && measured >= -layers && measured < layers))
-    throw new RangeError(
-      `layer ${measured} does not exist: the model has layers 0 to ${layers - 1}, or -${layers} to -1`,
-    );
-  const measuredLayer = measured === undefined ? undefined : (measured + layers) % layers;
-  let promptMass: tf.Tensor1D | undefined;
-  return {
-    attend(layer, q, k, v) {
-      const keys = layer === measuredLayer ? promptKeys : undefined;
-      const result = causalAttention(q, k, v, { starts, heads, keyValueHeads, promptKeys: keys });
-      if (result.promptMass !== undefined) promptMass = tf.keep(result.promptMass);
-      return result.output;
-    },
-    promptMass: () => promptMass,
-  };
-}
-
 /** A tape for passes without a second phase: it records nothing. */
 function scoringTape(build: () => tf.Tensor2D): Tape<tf.Tensor2D> {
   const result = build();
@@ -98,11 +75,13 @@ function secondPhase(
   gradients: GradientStore | null,
 ): Forward["backward"] {
   let used = false;
-  return ({ logProb }) => {
+  return ({ logProb, ...others }) => {
+    const foreign = Object.keys(others)[0];
+    if (foreign !== undefined) throw new Error(`backward: this pass was not asked to compute ${foreign}`);
     if (gradients === null) throw new Error("backward: this pass was run without gradients");
     if (used) throw new Error("backward: may be called once");
     used = true;
-    const dLogProb = gradientAtAsked(logProb, packed, asked);
+    const dLogProb = logProb === undefined ? new Float32Array(0) : gradientAtAsked(logProb, packed, asked);
     if (tape !== undefined && dLogProb.some((value) => value !== 0)) {
       const output = model.outputEmbedding;
       const needEmbedding = output.trainable;

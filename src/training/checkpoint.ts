@@ -21,7 +21,7 @@ interface Saved {
   trainedTokens: number;
   updates: number;
   identity: Identity;
-  /** Of each signal source, what is not a list of numbers. */
+  /** Of each signal source and companion, what is not a list of numbers. */
   sources: Record<string, string | number | boolean>[];
 }
 
@@ -62,7 +62,7 @@ export async function saveCheckpoint(
     makeFolder(building);
     await saveWeights(building, state);
     await writeSafetensors(join(building, files.optimizer), momentTensors(state));
-    const sources = await Promise.all(state.sources.map((source) => source.save()));
+    const sources = await Promise.all([...state.sources, ...state.companions].map((part) => part.save()));
     await writeSafetensors(join(building, files.sources), sourceTensors(sources));
     writeAtomically(join(building, fatesFile), (file) => writeFileSync(file, state.fates));
     const saved: Saved = {
@@ -207,7 +207,8 @@ async function restoreMoments(path: string, { optimizer }: TrainingState, update
   }
 }
 
-async function restoreSources(path: string, { sources }: TrainingState, saved: Saved): Promise<void> {
+async function restoreSources(path: string, state: TrainingState, saved: Saved): Promise<void> {
+  const sources = [...state.sources, ...state.companions];
   if (saved.sources.length !== sources.length) throw new UserError("it was saved with other signal sources");
   const tensors = await openTensorFile(join(path, files.sources));
   try {

@@ -56,7 +56,7 @@ const ownFiles = [
   "tokens.json",
   "summary.json",
 ];
-const ownFolders = ["adapter", "checkpoints", "model"];
+const ownFolders = ["adapter", "checkpoints", "gates", "model", "reward-model", "scores", "stages", "trajectories"];
 
 /** Whether the folder holds a run. */
 export function isRunFolder(path: string): boolean {

@@ -1,6 +1,6 @@
-import type { SignalSource } from "../contract/index.ts";
+import type { SignalSource, Stateful } from "../contract/index.ts";
 import type { TokenizedDataset } from "../data/index.ts";
-import type { Model } from "../model/index.ts";
+import type { Model, Parameter } from "../model/index.ts";
 import { adamW, type AdamWOptions, type Optimizer } from "./optimizer.ts";
 
 /** Everything that changes while a model is trained: what a checkpoint holds. */
@@ -8,6 +8,8 @@ export interface TrainingState {
   readonly model: Model;
   readonly optimizer: Optimizer;
   readonly sources: readonly SignalSource[];
+  /** What else a checkpoint must hold: further trained parts, other optimizers. */
+  readonly companions: readonly Stateful[];
   /** Optimizer steps done. */
   step: number;
   /** Dataset rows trained, counted again in every epoch. */
@@ -21,19 +23,31 @@ export interface TrainingState {
 /** Values of `TrainingState.fates`: the token was never in a step, always dropped, or kept at least once. */
 export const fate = { unseen: 0, dropped: 1, kept: 2 } as const;
 
-/** The state before the first step. Dispose of its optimizer after use; model and sources stay the caller's. */
+export interface NewStateOptions {
+  optimizer?: AdamWOptions;
+  sources?: readonly SignalSource[];
+  companions?: readonly Stateful[];
+  /** Trained beside the model by the same optimizer; a companion must save their values. */
+  parameters?: readonly Parameter[];
+}
+
+/**
+ * The state before the first step. Dispose of its optimizer after use; model, sources and companions stay the caller's.
+ * @param tokens the dataset whose tokens' fates are kept; none for methods that do not train on a fixed one
+ */
 export function newTrainingState(
   model: Model,
-  tokens: TokenizedDataset,
-  { optimizer, sources = [] }: { optimizer?: AdamWOptions; sources?: readonly SignalSource[] } = {},
+  tokens: TokenizedDataset | undefined,
+  { optimizer, sources = [], companions = [], parameters = [] }: NewStateOptions = {},
 ): TrainingState {
   return {
     model,
-    optimizer: adamW(model.parameters, optimizer),
+    optimizer: adamW([...model.parameters, ...parameters], optimizer),
     sources,
+    companions,
     step: 0,
     samplesSeen: 0,
     trainedTokens: 0,
-    fates: new Uint8Array(tokens.ids.length),
+    fates: new Uint8Array(tokens?.ids.length ?? 0),
   };
 }

@@ -1,0 +1,40 @@
+import { homedir } from "node:os";
+import { basename, extname, join, resolve } from "node:path";
+import type { Static } from "@sinclair/typebox";
+import type { dataGroup, trainingGroup } from "./groups.ts";
+import type { KeyPath, Problem } from "./problem.ts";
+
+/** Groups as a configuration holds them. */
+export type DataConfig = Static<typeof dataGroup>;
+export type TrainingConfig = Static<typeof trainingGroup>;
+
+/** Fills in what every recipe leaves open: the cache, the run folder, the length of the training. In place. */
+export function fillShared(
+  config: { data: DataConfig; training?: TrainingConfig; output?: string | undefined },
+  source: string,
+): void {
+  if (config.training !== undefined) fillTraining(config.training);
+  config.data.cache ??= join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "tokensift");
+  config.output ??= resolve("runs", basename(source, extname(source)));
+}
+
+/** Defaults of one training group that depend on its other keys. In place. */
+export function fillTraining(training: TrainingConfig): void {
+  if (training.steps === undefined) training.epochs ??= 1;
+  if (training.warmupSteps === undefined) training.warmupRatio ??= 0.03;
+  training.microBatchSize ??= training.batchSize;
+}
+
+/** Keys of one training group that contradict each other. */
+export function trainingContradictions(training: TrainingConfig, path: KeyPath): Problem[] {
+  const problems: Problem[] = [];
+  const name = path.join(".");
+  const refuse = (key: string, message: string) => problems.push({ path: [...path, key], message });
+  if (training.microBatchSize! > training.batchSize)
+    refuse("microBatchSize", `must be at most ${name}.batchSize (${training.batchSize})`);
+  if (training.minimumLearningRate > training.learningRate)
+    refuse("minimumLearningRate", `must be at most ${name}.learningRate (${training.learningRate})`);
+  if (training.steps !== undefined && (training.warmupSteps ?? 0) > training.steps)
+    refuse("warmupSteps", `must be at most ${name}.steps (${training.steps})`);
+  return problems;
+}

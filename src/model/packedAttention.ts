@@ -1,0 +1,28 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { causalAttention } from "../tensor/ops/index.ts";
+import type { AttentionHook, Decoder } from "./decoder.ts";
+import type { PackedTokens } from "./packing.ts";
+
+/** Causal attention within each packed row; in one layer it also takes down the attention on prompt tokens. */
+export function packedAttention(
+  { config }: Decoder,
+  { starts, promptKeys }: PackedTokens,
+  measured?: number,
+): { attend: AttentionHook; promptMass: () => tf.Tensor1D | undefined } {
+  const { heads, keyValueHeads, layers } = config;
+  if (measured !== undefined && !(Number.isInteger(measured) && measured >= -layers && measured < layers))
+    throw new RangeError(
+      `layer ${measured} does not exist: the model has layers 0 to ${layers - 1}, or -${layers} to -1`,
+    );
+  const measuredLayer = measured === undefined ? undefined : (measured + layers) % layers;
+  let promptMass: tf.Tensor1D | undefined;
+  return {
+    attend(layer, q, k, v) {
+      const keys = layer === measuredLayer ? promptKeys : undefined;
+      const result = causalAttention(q, k, v, { starts, heads, keyValueHeads, promptKeys: keys });
+      if (result.promptMass !== undefined) promptMass = tf.keep(result.promptMass);
+      return result.output;
+    },
+    promptMass: () => promptMass,
+  };
+}
