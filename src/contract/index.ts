@@ -9,5 +9,5 @@ export type {
   TokenRule,
   TokenScore,
 } from "./rule.ts";
-export type { Objective, ObjectiveTerm } from "./objective.ts";
+export type { LossTerm, Objective, ObjectiveTerm } from "./objective.ts";
 export type { Forward, ForwardSignals, SignalGradient } from "./forward.ts";

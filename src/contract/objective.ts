@@ -1,10 +1,20 @@
 import type { Signal, Tokens } from "./tokens.ts";
 
-/** One addend of a loss: `sum / mass`, with the gradient of `sum` on every log-probability. */
-export interface ObjectiveTerm {
+/**
+ * One addend of a loss: `sum / mass`, with the gradient of `sum` (not yet divided by `mass`) on what the pass gave, each
+ * shaped like the signal of its name; absent = 0.
+ */
+export interface LossTerm {
   readonly sum: number;
   readonly mass: number;
-  /** `[rows * width]`, the gradient of `sum` (not yet divided by `mass`). */
+  readonly dLogProb?: Float32Array;
+  readonly dForwardKl?: Float32Array;
+  readonly dScore?: Float32Array;
+  readonly dGates?: readonly Float32Array[];
+}
+
+/** A term that reads log-probabilities. */
+export interface ObjectiveTerm extends LossTerm {
   readonly dLogProb: Float32Array;
 }
 

@@ -7,13 +7,13 @@
  * presses as hard below the target as above it. Ours: the other forms, `head` (f of each head's mean), `global` (f of
  * the mean over layers), the ramp, `each` (f of each row's mean), which alone does not depend on micro-batches.
  */
+import type { LossTerm } from "../contract/index.ts";
 import { UserError } from "../errors.ts";
 import { type EvictionLossOptions, type EvictionLossSettings, resolveEvictionLoss, targetAt } from "./lossOptions.ts";
 import { type GatedShape, checkEntries, checkShape, checkSize } from "./shape.ts";
 
-/** `sum / mass` is the loss; the gradient is that of `sum`, as in every objective. */
-export interface EvictionTerm {
-  readonly sum: number;
+/** The addend that presses on the gates. */
+export interface EvictionTerm extends LossTerm {
   /** Rows with an evictable token (`each`), or 1 (`pooled`); 0 where nothing is evictable. */
   readonly mass: number;
   /** Per layer `[rows * width * heads]`, 0 on exempt tokens and padding. */

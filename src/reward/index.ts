@@ -17,5 +17,5 @@ export { type KlForm, klEstimate } from "./kl.ts";
 export { type PolicyOptions, type PolicySettings } from "./policyOptions.ts";
 export { type PolicyAux, type PolicyMasses, policyMasses, policyObjective } from "./policyObjective.ts";
 export { type OutcomeSettings, outcomeNotes, outcomePresets } from "./outcomePresets.ts";
-export { type Addend, type ReducedStep, reduceTerms } from "./reduceTerms.ts";
+export { type ReducedStep, reduceTerms } from "./reduceTerms.ts";
 export { bestOfN } from "./bestOfN.ts";

@@ -1,8 +1,4 @@
-/** Anything that is added up over micro-batches and divided once: an `ObjectiveTerm`, a `ScoreTerm`. */
-export interface Addend {
-  readonly sum: number;
-  readonly mass: number;
-}
+import type { LossTerm } from "../contract/index.ts";
 
 /** One optimizer step. */
 export interface ReducedStep {
@@ -21,7 +17,7 @@ export interface ReducedStep {
  * @param gradient the name under which terms carry their gradient
  */
 export function reduceTerms<G extends string>(
-  batches: readonly Readonly<Record<string, Addend & { readonly [K in G]: Float32Array }>>[],
+  batches: readonly Readonly<Record<string, LossTerm & { readonly [K in G]: Float32Array }>>[],
   gradient: G,
 ): ReducedStep {
   const masses = new Map<string, number>();

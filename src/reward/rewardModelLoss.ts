@@ -5,15 +5,13 @@
  *
  * Computed as softplus(m) - r m, finite for any finite score.
  */
+import type { LossTerm } from "../contract/index.ts";
 import { UserError } from "../errors.ts";
 import { type ScoreAt, type ScoredTokens, checkLength, responsePlaces, scorePlaces, sigmoid } from "./scores.ts";
 
-/** One addend of a reward model's loss, `sum / mass`: `ObjectiveTerm` with a gradient on scores. */
-export interface ScoreTerm {
-  readonly sum: number;
-  /** Responses with at least one token. */
-  readonly mass: number;
-  /** `[rows * width]`, the gradient of `sum` (not yet divided by `mass`) on the scores as they were given. */
+/** The addend of a reward model's loss; its mass is the number of responses with at least one token. */
+export interface ScoreTerm extends LossTerm {
+  /** On the scores as they were given. */
   readonly dScore: Float32Array;
 }
 

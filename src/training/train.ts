@@ -1,13 +1,13 @@
 import type { TokenRule } from "../contract/index.ts";
 import { makeBatch, rowsOfStep, splitMicroBatches, type TokenizedDataset } from "../data/index.ts";
-import { UserError } from "../errors.ts";
 import { letEventsIn } from "../event-loop.ts";
 import { gradientStore, isAdapted } from "../model/index.ts";
 import { hashUniform } from "../random.ts";
 import type { Schedule } from "./schedule.ts";
 import { planSignals } from "./signals.ts";
 import { fate, type TrainingState } from "./state.ts";
-import { accumulateStep, type StepOutcome } from "./step.ts";
+import { accumulateStep } from "./step.ts";
+import { clippedUpdate } from "./update.ts";
 
 export interface TrainOptions {
   tokens: TokenizedDataset;
@@ -84,7 +84,9 @@ export async function* train(state: TrainingState, options: TrainOptions): Async
       if (isAdapted(state.model)) state.model.adapter.startStep(state.step);
       const outcome = await accumulateStep({ model: state.model, rule, plan, batches, context, gradients });
       const learningRate = options.schedule(state.step);
-      const gradNorm = await update(state, gradients, outcome, learningRate, options.clipNorm ?? 1);
+      const { mass, empty } = outcome;
+      const settings = { learningRate, clipNorm: options.clipNorm ?? 1, mass, step: state.step + 1 };
+      const gradNorm = empty ? 0 : await clippedUpdate(state.optimizer, gradients, settings);
       gradients.clear();
       await letEventsIn();
       state.step++;
@@ -114,25 +116,6 @@ export async function* train(state: TrainingState, options: TrainOptions): Async
   } finally {
     gradients.clear();
   }
-}
-
-/** Clips and updates; returns the gradient's norm before clipping. */
-async function update(
-  state: TrainingState,
-  gradients: ReturnType<typeof gradientStore>,
-  { mass, empty }: StepOutcome,
-  learningRate: number,
-  clipNorm: number,
-): Promise<number> {
-  if (empty) return 0;
-  const gradNorm = (await gradients.globalNorm()) / Math.abs(mass);
-  if (!Number.isFinite(gradNorm))
-    throw new UserError(`The gradient of step ${state.step + 1} is ${gradNorm}.`, {
-      fix: "Lower training.learningRate, or clip with a smaller training.clipNorm.",
-    });
-  const clip = clipNorm > 0 && gradNorm > clipNorm ? clipNorm / gradNorm : 1;
-  state.optimizer.update(gradients, { learningRate, gradientScale: clip / mass });
-  return gradNorm;
 }
 
 /** Notes what happened to the step's tokens; counts those dropped and labelled as noise, where there are labels. */

@@ -1,0 +1,105 @@
+import { isReadable } from "./read-answer.ts";
+
+/**
+ * How an answer was found: the last `\boxed{}`; what stands behind the last `####`; an answer sentence ("the answer
+ * is", "answer:"); the whole text; the last number.
+ */
+export type ExtractionRule = "boxed" | "marked" | "sentence" | "whole" | "lastNumber";
+
+export interface ExtractedAnswer {
+  readonly text: string;
+  readonly by: ExtractionRule;
+}
+
+const sentence = /\banswer(?:\s+(?:is|equals)\b(?:\s*:)?|\s*\**\s*[:=])|^\s*A:/gim;
+const number = String.raw`(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+`;
+const anyNumber = new RegExp(
+  String.raw`(?:(?<![\w)}])[-−])?(?:\\?[$€£])?(?:(?:${number})(?:[eE][-+]?\d+)?(?:\s?\/\s?\d+)?(?:\\?%)?|\\[dt]?frac\{-?\d+\}\{\d+\})`,
+  "g",
+);
+
+/**
+ * The answer that a response gives, as written; the first rule in the order of `ExtractionRule` that finds one wins.
+ * Nothing but the response is looked at, so a box in the question cannot be taken for an answer.
+ *
+ * @returns undefined for a blank text
+ */
+export function extractAnswer(response: string): ExtractedAnswer | undefined {
+  const boxed = lastBoxed(response);
+  if (boxed !== undefined) return { text: boxed, by: "boxed" };
+  const marked = lastMarked(response);
+  if (marked !== undefined) return { text: marked, by: "marked" };
+  const said = lastSentence(response);
+  if (said !== undefined) return { text: said, by: "sentence" };
+  const whole = response.trim();
+  if (whole === "") return undefined;
+  if (isReadable(whole)) return { text: whole, by: "whole" };
+  const last = lastNumber(response);
+  return last === undefined ? { text: whole, by: "whole" } : { text: last, by: "lastNumber" };
+}
+
+/** The answer in a reference: a solution that marks its answer, or the answer itself. */
+export function referenceAnswer(reference: string): string | undefined {
+  const found = extractAnswer(reference);
+  const isShort = found?.by === "lastNumber" && reference.trim().split(/\s+/, 6).length < 6;
+  return isShort ? reference.trim() : found?.text;
+}
+
+/** Contents of the last `\boxed{}` or `\fbox{}` that has balanced braces and is not blank. One pass. */
+export function lastBoxed(text: string): string | undefined {
+  let best: { start: number; content: string } | undefined;
+  const first = text.search(/\\(?:boxed|fbox)/);
+  const opened: { start: number; isBox: boolean }[] = [];
+  for (let i = first; i >= 0 && i < text.length; i++) {
+    if (text[i] === "\\") i++;
+    else if (text[i] === "{") opened.push({ start: i + 1, isBox: /\\(?:boxed|fbox) ?$/.test(text.slice(i - 8, i)) });
+    else if (text[i] === "}") {
+      const group = opened.pop();
+      if (!group?.isBox || group.start < (best?.start ?? 0)) continue;
+      const content = text.slice(group.start, i).trim();
+      if (content !== "") best = { start: group.start, content };
+    }
+  }
+  if (best) return best.content;
+  return first < 0 ? undefined : [...text.matchAll(/\\boxed +([^\s{}$]+)/g)].at(-1)?.[1];
+}
+
+/** The rest of the line behind the last `####`, or the next line. A heading with text below it marks no answer. */
+function lastMarked(text: string): string | undefined {
+  const at = text.lastIndexOf("####");
+  if (at < 0) return undefined;
+  const [line = "", ...below] = text
+    .slice(at + 4)
+    .trim()
+    .split("\n");
+  const answer = line.trim();
+  if (answer === "") return undefined;
+  const isHeading = below.some((other) => other.trim() !== "") && !isReadable(answer);
+  return isHeading ? undefined : answer;
+}
+
+function lastSentence(text: string): string | undefined {
+  for (const { 0: words, index } of [...text.matchAll(sentence)].reverse()) {
+    const rest = text.slice(index + words.length, index + words.length + 2000).trimStart();
+    const answer = answerOfSentence(rest.replace(/^[*_:\s]+/, ""));
+    if (answer !== undefined) return answer;
+  }
+  return undefined;
+}
+
+/** Formula or first clause if it can be read, else the first number of the sentence. */
+function answerOfSentence(rest: string): string | undefined {
+  const formula = /^(?:\$\$?([^$]+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\])/s.exec(rest);
+  const inner = formula && (formula[1] ?? formula[2] ?? formula[3]);
+  if (inner && isReadable(inner)) return inner.trim();
+  const whole = (/^.*?(?=[.;!?](?:["'*)\s]|$)|\n|$)/s.exec(rest)?.[0] ?? "").replace(/[*\s]+$/, "");
+  if (whole === "") return undefined;
+  if (isReadable(whole)) return whole;
+  const clause = whole.split(/,\s| because | since | so | as | which /, 1)[0]!.trim();
+  if (isReadable(clause)) return clause;
+  return whole.match(anyNumber)?.[0] ?? whole;
+}
+
+function lastNumber(text: string): string | undefined {
+  return text.match(anyNumber)?.at(-1);
+}
