@@ -21,7 +21,16 @@ export { parseDecoderConfig, type DecoderConfig, type Rope, type RopeScaling } f
 export { createDecoder, decode, type AttentionHook, type Decoder, type DecoderInput } from "./decoder.ts";
 export type { Layer, Parameter, Projection, WeightReader } from "./decoder.ts";
 export { forward, type ForwardOptions } from "./forward.ts";
-export { generate, type Generated, type GenerateOptions, type KeyValueCache } from "./generation/index.ts";
+export {
+  contiguousCache,
+  generate,
+  type CacheMaker,
+  type Generated,
+  type GenerateOptions,
+  type GenerationPace,
+  type KeyValueCache,
+  type LayerTokens,
+} from "./generation/index.ts";
 export { gradientStore, type GradientStore } from "./gradients.ts";
 export { initializeModel } from "./initialize.ts";
 export { createModel, loadModel, readModelFacts, saveModel, type Model, type ModelFacts } from "./model.ts";

@@ -96,7 +96,22 @@ function largerCases(): Record<string, Arguments> {
       heads: 6,
       keyValueHeads: 2,
     },
+    "cachedAttention, some rows of the cache": {
+      q: random("some q", 3, 6 * 9),
+      keys: random("keys", 5, 70, 2 * 9),
+      values: random("values", 5, 70, 2 * 9),
+      rows: [4, 0, 2],
+      lengths: [70, 1, 33],
+      heads: 6,
+      keyValueHeads: 2,
+    },
     writeCache: { cache: random("cache", 3, 5, 7), entries: random("entries", 3, 7), positions: [4, 0, 2] },
+    "writeCache, some rows of the cache": {
+      cache: random("cache", 3, 5, 7),
+      entries: random("some entries", 4, 7),
+      positions: [0, 1, 4, 0],
+      rows: [2, 2, 0, 1],
+    },
     swiglu: { gate: random("gate", 67, 129), up: random("up", 67, 129), dy: random("swiglu dy", 67, 129) },
     targetLogProbs: {
       hidden: random("hidden", 90, 33),

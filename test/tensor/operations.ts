@@ -50,8 +50,9 @@ export const runners: Record<string, Runner> = {
     withTensors(given, ["q", "keys", "values"], async ({ q, keys, values }) => {
       const lengths = indices(given.lengths);
       const [heads, keyValueHeads] = [given.heads as number, given.keyValueHeads as number];
+      const options = { lengths, heads, keyValueHeads, ...rowsOf(given) };
       const cache = [keys as tf.Tensor3D, values as tf.Tensor3D] as const;
-      return freed({ output: ops.cachedAttention(q as tf.Tensor2D, ...cache, lengths, heads, keyValueHeads) });
+      return freed({ output: ops.cachedAttention(q as tf.Tensor2D, ...cache, options) });
     }),
 
   swiglu: (given) =>
@@ -93,7 +94,7 @@ export const runners: Record<string, Runner> = {
   writeCache: async (given) => {
     const cache = variable(given.cache) as tf.Variable<tf.Rank.R3>;
     return withTensors(given, ["entries"], async ({ entries }) => {
-      ops.writeCache(cache, entries as tf.Tensor2D, indices(given.positions));
+      ops.writeCache(cache, entries as tf.Tensor2D, indices(given.positions), rowsOf(given).rows);
       return freed({ cache });
     });
   },
@@ -110,6 +111,11 @@ function variable(packed: unknown): tf.Variable {
 
 function zeros(packed: unknown): tf.Variable {
   return tf.tidy(() => tf.variable(tf.zeros((packed as PackedTensor).shape)));
+}
+
+/** Rows of a cache, where the case names them. */
+function rowsOf({ rows }: Arguments): { rows?: Int32Array } {
+  return rows === undefined ? {} : { rows: indices(rows) };
 }
 
 function indices(values: unknown): Int32Array {

@@ -1,30 +1,12 @@
-import * as tf from "@tensorflow/tfjs-core";
-import { UserError } from "../../errors.ts";
 import { letEventsIn } from "../../event-loop.ts";
 import { stream, type RandomStream } from "../../random.ts";
-import { causalAttention } from "../../tensor/ops/index.ts";
-import { decode, type Decoder } from "../decoder.ts";
-import { contiguousCache, type KeyValueCache } from "./keyValueCache.ts";
+import type { Decoder } from "../decoder.ts";
+import { contiguousCache } from "./keyValueCache.ts";
+import { continueTexts, startText } from "./logits.ts";
+import { checkedSampling, requirePrompt, type GenerateOptions } from "./options.ts";
 import { sampleToken, type Sampling } from "./sample.ts";
 
-export interface GenerateOptions {
-  /** A row ends after so many new tokens at the latest. */
-  maxNewTokens: number;
-  /** 0 (the default) always takes the most likely token. */
-  temperature?: number;
-  topK?: number;
-  topP?: number;
-  seed?: number;
-  /** Ids that end a row. Default: the model's end-of-text ids. */
-  stop?: readonly number[];
-  /** Prompts worked on at a time (default 16). The result does not depend on it, memory does. */
-  batchSize?: number;
-  /** Names each prompt's random stream, so that its text does not depend on its neighbours. Default: 0, 1, ... */
-  rowIds?: ArrayLike<number>;
-  /** Further names the streams, for several samples of one prompt. */
-  sample?: number;
-}
-
+/** A continuation. */
 export interface Generated {
   /** The new tokens; the last is the stop id if the row finished. */
   ids: number[];
@@ -32,15 +14,29 @@ export interface Generated {
   finished: boolean;
 }
 
-/** A row at work. */
+/** A continuation to be made, or at work. */
 interface Row extends Generated {
-  prompt: readonly number[];
+  /** Number of its prompt. */
+  prompt: number;
   random: RandomStream;
   maxNewTokens: number;
+  /** Its row of the cache, while it is at work. */
+  place: number;
+}
+
+/** A prompt whose keys and values wait in the cache for its samples. */
+interface Started {
+  prompt: number;
+  place: number;
+  /** Of its first new token, `[V]`. */
+  logits: Float32Array;
 }
 
 /**
- * Continues prompts of token ids with a key-value cache. Rows that have ended cost nothing more.
+ * Continues prompts of token ids with a key-value cache. A prompt is computed once for all its samples; a row that ends
+ * leaves its place to the next one. On the cpu engine a row's ids depend on its prompt, the options and the names of
+ * its random stream alone, bit for bit; other engines round differently for other numbers of rows at work.
+ * @returns `prompts.length * samples` rows: all samples of the first prompt, then those of the second, ...
  * @throws UserError for a prompt that is empty or as long as the model's context, or for options out of range
  */
 export async function generate(
@@ -48,37 +44,96 @@ export async function generate(
   prompts: readonly (readonly number[])[],
   options: GenerateOptions,
 ): Promise<Generated[]> {
-  const { batchSize = 16, seed = 0, sample = 0, rowIds } = options;
-  const sampling = checkedSampling(options);
-  const stop = new Set(options.stop ?? model.config.endOfText);
-  const rows = prompts.map((prompt, i): Row => {
-    requirePrompt(prompt, i, model.config.maxPositions);
-    const random = stream(seed, "sampling", rowIds?.[i] ?? i, sample);
-    const maxNewTokens = Math.min(options.maxNewTokens, model.config.maxPositions - prompt.length);
-    return { prompt, random, maxNewTokens, ids: [], finished: false };
-  });
-  for (let first = 0; first < rows.length && options.maxNewTokens > 0; first += batchSize) {
-    await continueRows(model, rows.slice(first, first + batchSize), sampling, stop);
-  }
+  const sampling = checkedSampling(options, prompts.length, model.config.vocabularySize);
+  prompts.forEach((prompt, i) => requirePrompt(prompt, i, model));
+  const rows = prompts.flatMap((_, prompt) => rowsOf(prompt, prompts[prompt]!, model, options));
+  if (rows.length > 0 && options.maxNewTokens > 0) await continueRows(model, prompts, rows, sampling, options);
   return rows.map(({ ids, finished }) => ({ ids, finished }));
 }
 
-async function continueRows(model: Decoder, rows: Row[], sampling: Sampling, stop: ReadonlySet<number>): Promise<void> {
-  const cache = contiguousCache(model.config);
+function rowsOf(prompt: number, tokens: readonly number[], { config }: Decoder, options: GenerateOptions): Row[] {
+  const { seed = 0, iteration = 0, rowIds, sample = 0, samples = 1 } = options;
+  const maxNewTokens = Math.min(options.maxNewTokens, config.maxPositions - tokens.length);
+  return Array.from({ length: samples }, (_, i) => {
+    const random = stream(seed, "sampling", iteration, rowIds?.[prompt] ?? prompt, sample + i);
+    return { prompt, random, maxNewTokens, place: 0, ids: [], finished: false };
+  });
+}
+
+async function continueRows(
+  model: Decoder,
+  prompts: readonly (readonly number[])[],
+  rows: readonly Row[],
+  sampling: Sampling,
+  options: GenerateOptions,
+): Promise<void> {
+  const { batchSize = 16, samples = 1, stop: stopIds = model.config.endOfText, forbidFirst, onProgress } = options;
+  const places = Math.min(rows.length, batchSize + (samples > 1 ? 1 : 0)); // one for the prompt that is being copied
+  const free = Array.from({ length: places }, (_, place) => place);
+  const cache = (options.cache ?? contiguousCache)(model.config, places);
+  const stop = new Set(stopIds);
+  const begin = performance.now();
+  let [done, promptTokens, newTokens] = [0, 0, 0];
+
+  const report = (): void =>
+    onProgress?.(done, rows.length, { promptTokens, newTokens, seconds: (performance.now() - begin) / 1000 });
+
+  /** Adds a token to the row; whether it goes on. */
+  const draw = (row: Row, logits: Float32Array): boolean => {
+    const id = sampleToken(logits, sampling, row.random);
+    row.ids.push(id);
+    row.finished = stop.has(id);
+    newTokens++;
+    const goesOn = !row.finished && row.ids.length < row.maxNewTokens;
+    if (!goesOn) done++;
+    return goesOn;
+  };
+
+  const start = async (prompt: number): Promise<Started> => {
+    const tokens = prompts[prompt]!;
+    const place = free.pop()!;
+    const logits = await startText(model, cache, place, tokens);
+    promptTokens += tokens.length;
+    forbidFirst?.[prompt]!.forEach((id) => (logits[id] = -Infinity));
+    return { prompt, place, logits };
+  };
+
+  /** Gives the row its place with the prompt's keys and values; the last sample takes over the prompt's own. */
+  const settle = (row: Row, { place }: Started, isLast: boolean): void => {
+    row.place = isLast ? place : free.pop()!;
+    if (!isLast) cache.copyRow(place, row.place);
+  };
+
+  const leave = (place: number): void => {
+    cache.dropRow(place);
+    free.push(place);
+  };
+
   try {
-    let live = rows;
-    let logits = await readLogits(model, () => prefill(model, cache, live));
-    for (;;) {
-      live.forEach((row, i) => {
-        const id = sampleToken(logits[i]!, sampling, row.random);
-        row.ids.push(id);
-        row.finished = stop.has(id);
+    let live: Row[] = [];
+    let started: Started | undefined;
+    for (let next = 0; ;) {
+      while (live.length < batchSize && next < rows.length) {
+        const row = rows[next++]!;
+        const isLast = rows[next]?.prompt !== row.prompt;
+        const isFirst = started?.prompt !== row.prompt;
+        if (isFirst) started = await start(row.prompt);
+        if (draw(row, started!.logits)) {
+          settle(row, started!, isLast);
+          live.push(row);
+        } else if (isLast) leave(started!.place);
+        if (!isFirst) continue;
+        report();
+        await letEventsIn();
+      }
+      if (live.length === 0) break;
+      const logits = await continueTexts(model, cache, live.map(newest(prompts)));
+      live = live.filter((row, i) => {
+        const goesOn = draw(row, logits[i]!);
+        if (!goesOn) leave(row.place);
+        return goesOn;
       });
-      const going = Int32Array.from(live.keys()).filter((i) => mayGoOn(live[i]!));
-      if (going.length === 0) return;
-      if (going.length < live.length) cache.keepRows(going);
-      live = Array.from(going, (i) => live[i]!);
-      logits = await readLogits(model, () => nextStep(model, cache, live));
+      report();
       await letEventsIn();
     }
   } finally {
@@ -86,70 +141,11 @@ async function continueRows(model: Decoder, rows: Row[], sampling: Sampling, sto
   }
 }
 
-function mayGoOn({ ids, finished, maxNewTokens }: Row): boolean {
-  return !finished && ids.length < maxNewTokens;
-}
-
-/** Runs the prompts, fills the cache; hidden states of their last tokens `[R, width]`. */
-function prefill(model: Decoder, cache: KeyValueCache, rows: readonly Row[]): tf.Tensor2D {
-  const starts = new Int32Array(rows.length + 1);
-  rows.forEach(({ prompt }, i) => (starts[i + 1] = starts[i]! + prompt.length));
-  const input = {
-    ids: Int32Array.from(rows.flatMap(({ prompt }) => prompt)),
-    positions: Int32Array.from(rows.flatMap(({ prompt }) => [...prompt.keys()])),
-    attend: (layer: number, q: tf.Tensor2D, k: tf.Tensor2D, v: tf.Tensor2D): tf.Tensor2D => {
-      cache.fill(layer, k, v, starts);
-      const { heads, keyValueHeads } = model.config;
-      return causalAttention(q, k, v, { starts, heads, keyValueHeads }).output;
-    },
-  };
-  return decode(
-    model,
-    input,
-    starts.slice(1).map((end) => end - 1),
-  );
-}
-
-/** Runs each row's newest token against the cache; its hidden states `[R, width]`. */
-function nextStep(model: Decoder, cache: KeyValueCache, rows: readonly Row[]): tf.Tensor2D {
-  const input = {
-    ids: Int32Array.from(rows, ({ ids }) => ids.at(-1)!),
-    positions: Int32Array.from(rows, ({ prompt, ids }) => prompt.length + ids.length - 1),
-    attend: (layer: number, q: tf.Tensor2D, k: tf.Tensor2D, v: tf.Tensor2D): tf.Tensor2D => {
-      cache.append(layer, k, v);
-      return cache.attend(layer, q);
-    },
-  };
-  return decode(model, input, Int32Array.from(rows.keys()));
-}
-
-/** Logits of each row, `[V]` each. */
-async function readLogits(model: Decoder, hidden: () => tf.Tensor2D): Promise<Float32Array[]> {
-  const logits = tf.tidy(() => tf.matMul(hidden(), model.outputEmbedding, false, true) as tf.Tensor2D);
-  const [rows, vocabulary] = logits.shape;
-  const values = await logits.data<"float32">();
-  logits.dispose();
-  return Array.from({ length: rows }, (_, row) => values.subarray(row * vocabulary, (row + 1) * vocabulary));
-}
-
-function requirePrompt(prompt: readonly number[], index: number, maxPositions: number): void {
-  const where = `prompt ${index}`;
-  if (prompt.length === 0) throw new UserError("there are no tokens to continue", { where });
-  if (prompt.length >= maxPositions) {
-    const what = `${prompt.length} tokens leave no room for more: the model's context is ${maxPositions}`;
-    throw new UserError(what, { where, fix: "Shorten the prompt." });
-  }
-}
-
-function checkedSampling(options: GenerateOptions): Sampling {
-  const { temperature = 0, topK, topP, maxNewTokens, batchSize = 1 } = options;
-  const require = (fits: boolean, key: string, rule: string): void => {
-    if (!fits) throw new UserError(`${key} must be ${rule}`, { where: "generation" });
-  };
-  require(Number.isInteger(maxNewTokens) && maxNewTokens >= 0, "maxNewTokens", "a whole number");
-  require(Number.isInteger(batchSize) && batchSize >= 1, "batchSize", "a positive whole number");
-  require(temperature >= 0 && temperature < Infinity, "temperature", "0 (most likely token) or a positive number");
-  require(topK === undefined || (Number.isInteger(topK) && topK >= 1), "topK", "a positive whole number");
-  require(topP === undefined || (topP > 0 && topP <= 1), "topP", "larger than 0 and at most 1");
-  return { temperature, topK, topP };
+/** A row's newest token. */
+function newest(prompts: readonly (readonly number[])[]) {
+  return ({ ids, place, prompt }: Row) => ({
+    id: ids.at(-1)!,
+    position: prompts[prompt]!.length + ids.length - 1,
+    place,
+  });
 }

@@ -1,92 +1,126 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { cachedAttention, writeCache } from "../../tensor/ops/index.ts";
+import { cachedAttention, causalAttention, writeCache } from "../../tensor/ops/index.ts";
 import type { DecoderConfig } from "../config.ts";
 
-/** Keys and values of the tokens so far, per layer and row, for decoding one token per row at a time. */
+/** What a layer made of its tokens, as an `AttentionHook` is given it. */
+export interface LayerTokens {
+  /** Rotated queries `[N, heads * headSize]`. */
+  q: tf.Tensor2D;
+  /** Rotated keys `[N, keyValueHeads * headSize]`. */
+  k: tf.Tensor2D;
+  /** Values `[N, keyValueHeads * headSize]`. */
+  v: tf.Tensor2D;
+  /** The normalised hidden states that the three were projected from, `[N, width]`. */
+  input: tf.Tensor2D;
+}
+
+/**
+ * Keys and values of the tokens so far, for decoding one token per text at a time. Each text has a row, named by a
+ * number below the number of rows that the cache was made for. Every layer is told of the same tokens in turn.
+ */
 export interface KeyValueCache {
-  /** Stores the rotated keys and the values `[N, keyValueHeads * headSize]` of each row's first tokens. */
-  fill(layer: number, k: tf.Tensor2D, v: tf.Tensor2D, starts: Int32Array): void;
-  /** Stores one more token of each row, `k` and `v [R, keyValueHeads * headSize]`. */
-  append(layer: number, k: tf.Tensor2D, v: tf.Tensor2D): void;
-  /** Attention of one query per row, `[R, heads * headSize]`, over what its row holds. */
-  attend(layer: number, q: tf.Tensor2D): tf.Tensor2D;
-  /** Tokens that a layer holds of each row, `[R]`. */
-  lengths(layer: number): Int32Array;
-  /** Forgets all rows but these, in this order. */
-  keepRows(rows: Int32Array): void;
+  /** Takes in the first tokens of a text, into a row without one. Returns their attention, `[N, heads * headSize]`. */
+  start(layer: number, row: number, tokens: LayerTokens): tf.Tensor2D;
+  /** Takes in one more token of each of these rows. Returns their attention, `[rows.length, heads * headSize]`. */
+  extend(layer: number, rows: Int32Array, tokens: LayerTokens): tf.Tensor2D;
+  /** Tokens that a layer holds of a row. */
+  length(layer: number, row: number): number;
+  /** Gives row `to`, which holds no text, the text of row `from`. */
+  copyRow(from: number, to: number): void;
+  /** Forgets a row's text: the row may be started again. */
+  dropRow(row: number): void;
   dispose(): void;
 }
 
+/** Makes a cache for so many texts at a time. */
+export type CacheMaker = (config: DecoderConfig, rows: number) => KeyValueCache;
+
 interface LayerCache {
-  /** `[R, capacity, keyValueHeads * headSize]`; entries from the row's length on mean nothing. */
+  /** `[rows, capacity, keyValueHeads * headSize]`; entries from a row's length on mean nothing. */
   keys: tf.Variable<tf.Rank.R3>;
   values: tf.Variable<tf.Rank.R3>;
   lengths: Int32Array;
 }
 
-/** A cache of one block of memory per layer, with the same capacity for all rows, doubled when a row is full. */
-export function contiguousCache({ heads, keyValueHeads }: DecoderConfig): KeyValueCache {
+/** A cache of one block of memory per layer, written in place; when a row is full, all rows get room for twice as much. */
+export function contiguousCache({ heads, keyValueHeads, headSize }: DecoderConfig, rows: number): KeyValueCache {
   const layers: LayerCache[] = [];
 
-  const replace = (cache: LayerCache, change: (old: tf.Tensor3D) => tf.Tensor3D): void => {
-    for (const part of ["keys", "values"] as const) {
-      const old = cache[part];
-      cache[part] = variableOf(() => change(old));
-      old.dispose();
+  /** The layer's cache, with room for so many tokens a row. */
+  const layerWithRoom = (layer: number, tokens: number): LayerCache => {
+    const cache = (layers[layer] ??= {
+      keys: zeros([rows, capacityFor(tokens), keyValueHeads * headSize]),
+      values: zeros([rows, capacityFor(tokens), keyValueHeads * headSize]),
+      lengths: new Int32Array(rows),
+    });
+    const capacity = cache.keys.shape[1];
+    if (tokens > capacity) {
+      cache.keys = enlarged(cache.keys, capacityFor(tokens));
+      cache.values = enlarged(cache.values, capacityFor(tokens));
     }
+    return cache;
   };
 
   return {
-    fill(layer, k, v, starts) {
-      const lengths = starts.slice(1).map((end, row) => end - starts[row]!);
-      const capacity = 2 ** Math.ceil(Math.log2(Math.max(...lengths) + 1));
-      const padded = (packed: tf.Tensor2D): tf.Tensor3D => padRows(packed, starts, capacity);
-      layers[layer] = { keys: variableOf(() => padded(k)), values: variableOf(() => padded(v)), lengths };
+    start(layer, row, { q, k, v }) {
+      const length = k.shape[0];
+      const cache = layerWithRoom(layer, length);
+      write(cache, row, k, v);
+      cache.lengths[row] = length;
+      return causalAttention(q, k, v, { starts: Int32Array.of(0, length), heads, keyValueHeads }).output;
     },
-    append(layer, k, v) {
-      const cache = layers[layer]!;
-      const capacity = cache.keys.shape[1];
-      if (Math.max(...cache.lengths) === capacity) {
-        const room: [number, number][] = [
-          [0, 0],
-          [0, capacity],
-          [0, 0],
-        ];
-        replace(cache, (old) => tf.pad(old, room));
-      }
-      writeCache(cache.keys, k, cache.lengths);
-      writeCache(cache.values, v, cache.lengths);
-      cache.lengths = cache.lengths.map((length) => length + 1);
+    extend(layer, active, { q, k, v }) {
+      const longest = active.reduce((most, row) => Math.max(most, layers[layer]!.lengths[row]! + 1), 0);
+      const cache = layerWithRoom(layer, longest);
+      const positions = active.map((row) => cache.lengths[row]!);
+      writeCache(cache.keys, k, positions, active);
+      writeCache(cache.values, v, positions, active);
+      active.forEach((row) => cache.lengths[row]!++);
+      const lengths = positions.map((position) => position + 1);
+      return cachedAttention(q, cache.keys, cache.values, { rows: active, lengths, heads, keyValueHeads });
     },
-    attend(layer, q) {
-      const { keys, values, lengths } = layers[layer]!;
-      return cachedAttention(q, keys, values, lengths, heads, keyValueHeads);
-    },
-    lengths: (layer) => layers[layer]!.lengths,
-    keepRows(rows) {
+    length: (layer, row) => layers[layer]?.lengths[row] ?? 0,
+    copyRow(from, to) {
       for (const cache of layers) {
-        replace(cache, (old) => tf.gather(old, tf.tensor1d(rows, "int32")));
-        cache.lengths = rows.map((row) => cache.lengths[row]!);
+        const length = cache.lengths[from]!;
+        tf.tidy(() => write(cache, to, firstOf(cache.keys, from, length), firstOf(cache.values, from, length)));
+        cache.lengths[to] = length;
       }
     },
+    dropRow: (row) => layers.forEach(({ lengths }) => (lengths[row] = 0)),
     dispose: () => layers.forEach(({ keys, values }) => tf.dispose([keys, values])),
   };
 }
 
-function variableOf(build: () => tf.Tensor3D): tf.Variable<tf.Rank.R3> {
-  return tf.tidy(() => tf.variable(build(), false));
+function capacityFor(tokens: number): number {
+  return 2 ** Math.ceil(Math.log2(tokens + 1));
 }
 
-/** Packed rows `[N, D]` -> `[rows, capacity, D]`, zeros after each row's end. */
-function padRows(packed: tf.Tensor2D, starts: Int32Array, capacity: number): tf.Tensor3D {
-  const [tokens, width] = packed.shape;
-  const rows = starts.length - 1;
-  const index = new Int32Array(rows * capacity).fill(tokens); // the row of zeros put behind the tokens
-  for (let row = 0; row < rows; row++) {
-    for (let token = starts[row]!; token < starts[row + 1]!; token++) {
-      index[row * capacity + token - starts[row]!] = token;
-    }
-  }
-  const extended = tf.concat([packed, tf.zeros<tf.Rank.R2>([1, width])]);
-  return tf.reshape(tf.gather(extended, tf.tensor1d(index, "int32")), [rows, capacity, width]);
+/** Writes a row's first entries. */
+function write({ keys, values }: LayerCache, row: number, k: tf.Tensor2D, v: tf.Tensor2D): void {
+  const positions = Int32Array.from({ length: k.shape[0] }, (_, position) => position);
+  const rows = new Int32Array(k.shape[0]).fill(row);
+  writeCache(keys, k, positions, rows);
+  writeCache(values, v, positions, rows);
+}
+
+/** A row's first `length` entries, `[length, D]`. */
+function firstOf(cache: tf.Tensor3D, row: number, length: number): tf.Tensor2D {
+  const width = cache.shape[2];
+  return tf.reshape(tf.slice(cache, [row, 0, 0], [1, length, width]), [length, width]);
+}
+
+function zeros(shape: [number, number, number]): tf.Variable<tf.Rank.R3> {
+  return tf.tidy(() => tf.variable(tf.zeros(shape), false));
+}
+
+function enlarged(old: tf.Variable<tf.Rank.R3>, capacity: number): tf.Variable<tf.Rank.R3> {
+  const room: [number, number][] = [
+    [0, 0],
+    [0, capacity - old.shape[1]],
+    [0, 0],
+  ];
+  const larger = tf.tidy(() => tf.variable(tf.pad(old, room), false));
+  old.dispose();
+  return larger;
 }

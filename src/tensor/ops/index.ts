@@ -1,5 +1,6 @@
 export { adamwUpdate, sumOfSquares } from "./adamw.ts";
 export { cachedAttention, writeCache } from "./cachedAttention.ts";
+export type { CachedAttentionOptions } from "./cachedAttention.ts";
 export { causalAttention } from "./causalAttention.ts";
 export type { CausalAttentionOptions } from "./causalAttention.ts";
 export { embed } from "./embed.ts";

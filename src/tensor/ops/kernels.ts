@@ -66,16 +66,16 @@ export interface FusedKernels {
     attrs: AttentionAttributes;
     outputs: [dq: Tensor2D /* [N, H * d] */, dk: Tensor2D /* [N, G * d] */, dv: Tensor2D /* [N, G * d] */];
   };
-  /** Attention of one query per row over the first `lengths[r]` entries of that row's cache. */
+  /** Attention of query `r` over the first `lengths[r]` entries of row `rows[r]` of a cache of S rows. */
   TokensiftCachedAttention: {
-    inputs: { q: Tensor2D /* [R, H * d] */; keys: Tensor3D /* [R, capacity, G * d] */; values: Tensor3D };
-    attrs: { lengths: Int32Array /* [R], 1 .. capacity */; heads: number; keyValueHeads: number };
+    inputs: { q: Tensor2D /* [R, H * d] */; keys: Tensor3D /* [S, capacity, G * d] */; values: Tensor3D };
+    attrs: CachedAttentionAttributes;
     outputs: [output: Tensor2D /* [R, H * d] */];
   };
-  /** In place: `cache[r, positions[r]] = entries[r]`. */
+  /** In place: `cache[rows[i], positions[i]] = entries[i]`. */
   TokensiftCacheWrite: {
-    inputs: { cache: Variable /* [R, capacity, D] */; entries: Tensor2D /* [R, D] */ };
-    attrs: { positions: Int32Array /* [R], 0 .. capacity - 1 */ };
+    inputs: { cache: Variable /* [S, capacity, D] */; entries: Tensor2D /* [N, D] */ };
+    attrs: { positions: Int32Array /* [N], 0 .. capacity - 1 */; rows: Int32Array /* [N], 0 .. S - 1 */ };
     outputs: [];
   };
   /** `output = gate * sigmoid(gate) * up`. */
@@ -129,6 +129,16 @@ export type KernelName = keyof FusedKernels;
 export interface AttentionAttributes {
   /** Cumulative row lengths, `[rows + 1]`, from 0 to N. */
   starts: Int32Array;
+  heads: number;
+  keyValueHeads: number;
+}
+
+/** Which part of a cache each query sees. */
+export interface CachedAttentionAttributes {
+  /** `[R]`, 0 .. S - 1. */
+  rows: Int32Array;
+  /** `[R]`, 1 .. capacity. */
+  lengths: Int32Array;
   heads: number;
   keyValueHeads: number;
 }

@@ -1,6 +1,12 @@
 import { describe, expect, test } from "@jest/globals";
 import * as tf from "@tensorflow/tfjs-core";
-import { generate } from "../../../src/model/generation/index.ts";
+import {
+  contiguousCache,
+  generate,
+  type CacheMaker,
+  type GenerateOptions,
+  type GenerationPace,
+} from "../../../src/model/generation/index.ts";
 import { cases, enginesHere, logitsOf, openDecoder, readReference } from "../reference.ts";
 
 const everyCase = (await enginesHere()).flatMap((engine) => cases.map((name) => ({ engine, name })));
@@ -44,12 +50,94 @@ describe("generation", () => {
     decoder.dispose();
   });
 
-  test("draws other texts for another seed, row or sample", async () => {
+  test("draws other texts for another seed, iteration, row or sample", async () => {
     const decoder = await openDecoder("tied");
     const run = async (options: object): Promise<string> =>
       JSON.stringify(await generate(decoder, [prompts[0]!], { ...sampled, ...options }));
-    const texts = [run({}), run({ seed: 6 }), run({ sample: 1 }), run({ rowIds: [9] })];
-    expect(new Set(await Promise.all(texts)).size).toBe(4);
+    const texts = [run({}), run({ seed: 6 }), run({ iteration: 1 }), run({ sample: 1 }), run({ rowIds: [9] })];
+    expect(new Set(await Promise.all(texts)).size).toBe(5);
+    decoder.dispose();
+  });
+
+  test("draws several samples of each prompt, each as if drawn alone", async () => {
+    const decoder = await openDecoder("tied");
+    const rows = await generate(decoder, prompts, { ...sampled, samples: 3, batchSize: 4 });
+    expect(rows.length).toBe(3 * prompts.length);
+    expect(new Set(rows.map(({ ids }) => ids.join())).size).toBeGreaterThan(2 * prompts.length);
+    for (const sample of [0, 1, 2]) {
+      const alone = await generate(decoder, prompts, { ...sampled, sample, batchSize: 2 });
+      expect(rows.filter((_, i) => i % 3 === sample)).toEqual(alone);
+    }
+    decoder.dispose();
+  });
+
+  test("computes a prompt once for all its samples", async () => {
+    const decoder = await openDecoder("tied");
+    let started = 0;
+    const counting: CacheMaker = (config, rows) => {
+      const cache = contiguousCache(config, rows);
+      return { ...cache, start: (layer, ...rest) => (started++, cache.start(layer, ...rest)) };
+    };
+    await generate(decoder, prompts, { ...sampled, samples: 5, batchSize: 3, cache: counting });
+    expect(started).toBe(prompts.length * decoder.config.layers);
+    decoder.dispose();
+  });
+
+  test("fills the place of a row that has ended", async () => {
+    const decoder = await openDecoder("tied");
+    const working: number[] = [];
+    const counting: CacheMaker = (config, rows) => {
+      const cache = contiguousCache(config, rows);
+      const extend: typeof cache.extend = (layer, active, tokens) => {
+        if (layer === 0) working.push(active.length);
+        expect(new Set(active).size).toBe(active.length);
+        return cache.extend(layer, active, tokens);
+      };
+      return { ...cache, extend };
+    };
+    const options = { ...sampled, samples: 6, batchSize: 4, stop: [40, 24, 12], maxNewTokens: 30 };
+    const rows = await generate(decoder, prompts, { ...options, cache: counting });
+    expect(new Set(rows.map(({ ids }) => ids.length)).size).toBeGreaterThan(4); // the rows do end at various times
+    const steps = rows.map(({ ids }) => ids.length - 1).reduce((a, b) => a + b);
+    expect(working.reduce((a, b) => a + b)).toBe(steps);
+    expect(working.indexOf(3)).toBeGreaterThan(working.lastIndexOf(4)); // full until none is waiting
+    expect(await generate(decoder, prompts, { ...options, batchSize: 1 })).toEqual(rows);
+    decoder.dispose();
+  });
+
+  test("never begins with forbidden ids, and may use them later", async () => {
+    const decoder = await openDecoder("tied");
+    const options = { maxNewTokens: 14, stop: [] };
+    const free = await generate(decoder, prompts, options);
+    const forbidFirst = free.map(({ ids }) => [ids[0]!]);
+    const bound = await generate(decoder, prompts, { ...options, forbidFirst });
+    bound.forEach(({ ids }, i) => expect(ids[0]).not.toBe(free[i]!.ids[0]));
+    const drawn = { ...options, temperature: 5, samples: 40, maxNewTokens: 2 };
+    const bounded = await generate(decoder, [prompts[0]!], { ...drawn, forbidFirst: [[8, 9, 10, 11]] });
+    expect(bounded.filter(({ ids }) => ids[0]! >= 8 && ids[0]! <= 11)).toEqual([]);
+    expect(bounded.filter(({ ids }) => ids[1]! >= 8 && ids[1]! <= 11).length).toBeGreaterThan(0);
+    decoder.dispose();
+  });
+
+  test("tells how far it is and how fast, and is ended by what is thrown then", async () => {
+    const decoder = await openDecoder("tied");
+    const before = tf.memory().numTensors;
+    const told: [number, number, GenerationPace][] = [];
+    const onProgress: GenerateOptions["onProgress"] = (...report) => void told.push(report);
+    const rows = await generate(decoder, prompts, { ...sampled, samples: 2, onProgress });
+    const [done, all, pace] = told.at(-1)!;
+    expect([done, all]).toEqual([rows.length, 2 * prompts.length]);
+    expect(pace.promptTokens).toBe(prompts.flat().length);
+    expect(pace.newTokens).toBe(rows.flatMap(({ ids }) => ids).length);
+    expect(pace.seconds).toBeGreaterThan(0);
+    expect(told.map(([done]) => done)).toEqual(told.map(([done]) => done).sort((a, b) => a - b));
+    let steps = 0;
+    const interrupt = (): void => {
+      if (++steps === 6) throw new Error("enough");
+    };
+    await expect(generate(decoder, prompts, { ...sampled, onProgress: interrupt })).rejects.toThrow("enough");
+    expect(steps).toBe(6);
+    expect(tf.memory().numTensors).toBe(before);
     decoder.dispose();
   });
 
@@ -77,7 +165,7 @@ describe("generation", () => {
     }
     const working = Array.from({ length: 13 }, (_, step) => expected.filter((ids) => ids.length > step + 1).length);
     const longest = Math.max(...expected.map((ids) => ids.length));
-    expect(tokens).toEqual([prompts.flat().length, ...working.slice(0, longest - 1)]);
+    expect(tokens).toEqual([...prompts.map((prompt) => prompt.length), ...working.slice(0, longest - 1)]);
     decoder.dispose();
   });
 
@@ -107,6 +195,10 @@ describe("generation", () => {
     await expect(run([1], { temperature: 1, topK: 1.5 })).rejects.toThrow("topK must be");
     await expect(run([1], { maxNewTokens: NaN })).rejects.toThrow("maxNewTokens must be");
     await expect(run([1], { batchSize: 0 })).rejects.toThrow("batchSize must be");
+    await expect(run([1], { samples: 0 })).rejects.toThrow("samples must be");
+    await expect(run([1], { rowIds: [1, 2] })).rejects.toThrow("rowIds must be 1 numbers");
+    await expect(run([1], { forbidFirst: [[-1]] })).rejects.toThrow("forbidFirst must be ids of the vocabulary");
+    await expect(run([1], { forbidFirst: [] })).rejects.toThrow("forbidFirst must be 1 lists");
     decoder.dispose();
   });
 

@@ -40,11 +40,19 @@ describe("kernels read memory unchecked, so operations refuse", () => {
 
   test("cache positions outside the cache, and empty caches", () => {
     const cache = tf.ones([2, 4, 2]) as tf.Tensor3D;
-    const attend = (lengths: number[]) => ops.cachedAttention(ones(2, 4), cache, cache, Int32Array.from(lengths), 2, 1);
+    const attend = (lengths: number[], rows = [0, 1]) =>
+      ops.cachedAttention(ones(2, 4), cache, cache, {
+        rows: Int32Array.from(rows),
+        lengths: Int32Array.from(lengths),
+        heads: 2,
+        keyValueHeads: 1,
+      });
     expect(() => attend([4, 5])).toThrow("lengths[1] is 5, outside [1, 5)");
     expect(() => attend([0, 1])).toThrow("lengths[0] is 0");
+    expect(() => attend([1, 1], [0, 2])).toThrow("rows[1] is 2, outside [0, 2)");
     const variable = tf.variable(cache);
     expect(() => ops.writeCache(variable, ones(2, 2), Int32Array.of(0, 4))).toThrow("positions[1] is 4");
+    expect(() => ops.writeCache(variable, ones(1, 2), Int32Array.of(0), Int32Array.of(2))).toThrow("rows[0] is 2");
     variable.dispose();
   });
 

@@ -149,7 +149,7 @@ describe("causal attention agrees with the plain definition", () => {
     const q = matrix(rows, heads * d);
     const keys = numbers([rows, capacity, keyValueHeads * d]) as tf.Tensor3D;
     const values = numbers([rows, capacity, keyValueHeads * d]) as tf.Tensor3D;
-    agrees(() => [ops.cachedAttention(q, keys, values, Int32Array.from(lengths), heads, keyValueHeads)]);
+    agrees(() => [ops.cachedAttention(q, keys, values, { lengths: Int32Array.from(lengths), heads, keyValueHeads })]);
   });
 
   test("writes into the cache, and into it alone", () => {

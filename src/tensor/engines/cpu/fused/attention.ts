@@ -86,27 +86,27 @@ export const causalAttentionGradient: FusedKernel<"TokensiftCausalAttentionGrad"
 };
 
 export const cachedAttention: FusedKernel<"TokensiftCachedAttention"> = ({ q, keys, values }, attrs, backend) => {
-  const { lengths, heads, keyValueHeads } = attrs;
+  const { rows, lengths, heads, keyValueHeads } = attrs;
   const { machine } = backend;
   const capacity = keys.shape[1];
   const output = backend.empty(q.shape);
   const places = [q, keys, values, output].map((tensor) => backend.offsetOf(tensor));
   const weight = (2 * capacity * q.shape[1]) / keyValueHeads;
   const sizes = [capacity, heads, keyValueHeads, q.shape[1] / heads];
-  withHostArrays(backend, [lengths], (lengthsAt) => {
+  withHostArrays(backend, [rows, lengths], (...arrays) => {
     machine.withScratch(machine.threads * capacity * 4, (scratch) => {
-      machine.run("cachedAttention", lengths.length * keyValueHeads, weight, ...places, lengthsAt, ...sizes, scratch);
+      machine.run("cachedAttention", rows.length * keyValueHeads, weight, ...places, ...arrays, ...sizes, scratch);
     });
   });
   return [output];
 };
 
-export const cacheWrite: FusedKernel<"TokensiftCacheWrite"> = ({ cache, entries }, { positions }, backend) => {
+export const cacheWrite: FusedKernel<"TokensiftCacheWrite"> = ({ cache, entries }, { positions, rows }, backend) => {
   const [, capacity, width] = cache.shape as [number, number, number];
   writable(backend, cache);
   const [stored, fresh] = [backend.valuesOf(cache), backend.valuesOf(entries)];
-  positions.forEach((position, row) => {
-    stored.set(fresh.subarray(row * width, (row + 1) * width), (row * capacity + position) * width);
+  positions.forEach((position, i) => {
+    stored.set(fresh.subarray(i * width, (i + 1) * width), (rows[i]! * capacity + position) * width);
   });
   return [];
 };

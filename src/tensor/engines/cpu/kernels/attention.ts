@@ -217,7 +217,7 @@ export function meanOverHeads(mass: usize, out: usize, N: i32, heads: i32, from:
 }
 
 /**
- * One query per row over the first `lengths[row]` entries of the row's cache [capacity, keyHeads d].
+ * Query `row` over the first `lengths[row]` entries of row `rows[row]` of the cache [capacity, keyHeads d].
  * Tasks `row * keyHeads + key head`; scratch holds `capacity` floats per thread.
  */
 export function cachedAttention(
@@ -225,6 +225,7 @@ export function cachedAttention(
   keys: usize,
   values: usize,
   output: usize,
+  rows: usize,
   lengths: usize,
   capacity: i32,
   heads: i32,
@@ -242,7 +243,7 @@ export function cachedAttention(
     const row = task / keyHeads;
     const keyHead = task % keyHeads;
     const length = load<i32>(lengths + <usize>row * 4);
-    const at = <usize>row * capacity * pitch + <usize>keyHead * d * 4;
+    const at = <usize>load<i32>(rows + <usize>row * 4) * capacity * pitch + <usize>keyHead * d * 4;
     for (let head = keyHead * share; head < (keyHead + 1) * share; head++) {
       const place = (<usize>row * heads + head) * d * 4;
       for (let j = 0; j < length; j++) {
