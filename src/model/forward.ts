@@ -1,9 +1,10 @@
-import type * as tf from "@tensorflow/tfjs-core";
+import * as tf from "@tensorflow/tfjs-core";
 import type { Forward, TokenBatch } from "../contract/index.ts";
 import { targetLogProbs, targetLogProbsGradient } from "../tensor/ops/index.ts";
-import { recordTape, type Tape } from "../tensor/tape.ts";
-import { decode, type Decoder } from "./decoder.ts";
+import { recordTape, type OutputGradient, type Tape } from "../tensor/tape.ts";
+import { decode, type AttentionHook, type Decoder } from "./decoder.ts";
 import type { GradientStore } from "./gradients.ts";
+import { headBackward } from "./headBackward.ts";
 import { askedTokens, packTokens, type AskedTokens, type PackedTokens } from "./packing.ts";
 import { packedAttention } from "./packedAttention.ts";
 import { readableSignals, type PendingSignal } from "./signals.ts";
@@ -16,9 +17,25 @@ export interface ForwardOptions {
   entropyTop20?: boolean;
   /** Sums the attention on prompt tokens in this layer; -1 is the last layer. */
   promptAttention?: { layer: number };
+  /** `KL(reference ‖ model)` at every asked token; the reference has the same vocabulary. Its gradient can be given back. */
+  forwardKl?: { reference: Decoder };
   /** Which tokens are predicted: those of the response (default), or all but the first of a row. */
   positions?: "response" | "all";
+  /** Attention of another kind than causal. With gates the pass also gives the signal `gates`. */
+  attention?: AttentionVariant;
 }
+
+/** Makes the attention of one pass. */
+export type AttentionVariant = (packed: PackedTokens, batch: TokenBatch) => PassAttention;
+
+export interface PassAttention {
+  attend: AttentionHook;
+  /** Of each layer that has run, the probabilities that keys and values are kept, `[N, keyValueHeads]`, made to outlive it by `tf.keep`. */
+  gates?: () => tf.Tensor2D[];
+}
+
+/** What is recorded of a pass. */
+type Recorded = { hidden: tf.Tensor2D; gates: tf.Tensor2D[] };
 
 /**
  * First phase of a step: runs the model on a batch. Only tokens that are asked for pass through the output projection.
@@ -32,81 +49,127 @@ export interface ForwardOptions {
 export function forward(model: Decoder, batch: TokenBatch, options: ForwardOptions): Forward {
   const packed = packTokens(batch);
   const asked = askedTokens(packed, options.positions ?? "response");
-  const attention = packedAttention(model, packed, options.promptAttention?.layer);
+  const measured = packedAttention(model, packed, options.promptAttention?.layer);
+  const attention: PassAttention = options.attention?.(packed, batch) ?? measured;
   const training = options.gradients !== null;
   const input = { ids: packed.ids, positions: packed.positions, attend: attention.attend, training };
-  const build = (): tf.Tensor2D => decode(model, input, asked.predictors);
+  const build = (): Recorded => {
+    const hidden = decode(model, input, asked.predictors);
+    return { hidden, gates: attention.gates?.() ?? [] };
+  };
   const idle = asked.targets.length === 0;
   const tape = idle ? undefined : options.gradients === null ? scoringTape(build) : recordTape(build);
-  const facts = tape && targetLogProbs(tape.result, model.outputEmbedding, asked.targets, options);
+  const facts = tape && targetLogProbs(tape.result.hidden, model.outputEmbedding, asked.targets, options);
+  const own = tape && { hidden: tape.result.hidden, outputEmbedding: model.outputEmbedding };
+  const reference = own && options.forwardKl && headOf(options.forwardKl.reference, packed, asked);
+  const divergence = own && reference && forwardKl(own, reference);
+  if (options.gradients === null) reference?.hidden.dispose();
+  const gates = attention.gates && tape?.result.gates.map((gate) => tf.clone(gate));
   if (options.gradients === null) tape?.dispose();
 
   const { entropy, entropyTop20, promptAttention } = options;
   const pending: PendingSignal[] = [{ name: "logProb", values: facts?.logProb, slots: asked.slots }];
   if (entropy) pending.push({ name: "entropy", values: facts?.entropy, slots: asked.slots });
   if (entropyTop20) pending.push({ name: "entropyTop20", values: facts?.entropyTop20, slots: asked.slots });
+  if (options.forwardKl) pending.push({ name: "forwardKl", values: divergence, slots: asked.slots });
   if (promptAttention) {
     const slots = packed.slots.map((slot, token) => (packed.promptKeys[token] === 0 ? slot : -1));
-    pending.push({ name: "promptAttention", values: attention.promptMass(), slots });
+    pending.push({ name: "promptAttention", values: measured.promptMass(), slots });
   }
+  if (attention.gates) pending.push({ name: "gates", values: gates ?? [], slots: packed.slots });
   const signals = readableSignals(batch.rows * batch.width, pending);
   return {
     read: signals.read,
-    backward: secondPhase(model, packed, asked, tape, options.gradients),
+    backward: secondPhase(model, packed, asked, tape, options, reference),
     [Symbol.dispose]() {
       tape?.dispose();
+      reference?.hidden.dispose();
       signals.dispose();
     },
   };
 }
 
 /** A tape for passes without a second phase: it records nothing. */
-function scoringTape(build: () => tf.Tensor2D): Tape<tf.Tensor2D> {
+function scoringTape(build: () => Recorded): Tape<Recorded> {
   const result = build();
-  return { result, backward: () => undefined, dispose: () => result.dispose() };
+  return { result, backward: () => undefined, dispose: () => void tf.dispose(result) };
 }
 
-/** `Forward.backward`: head first, at tokens with a gradient alone; then the trunk. A tied embedding gets both parts. */
+/** A second model's hidden states at the asked tokens, for a pass without gradients. */
+function headOf(reference: Decoder, packed: PackedTokens, asked: AskedTokens): OutputHead {
+  const { attend } = packedAttention(reference, packed);
+  const hidden = decode(reference, { ids: packed.ids, positions: packed.positions, attend }, asked.predictors);
+  return { hidden, outputEmbedding: reference.outputEmbedding };
+}
+
+/**
+ * `Forward.backward`: head first, at tokens with a gradient alone; then the trunk, from there and from the gates. A tied
+ * embedding gets both parts.
+ */
 function secondPhase(
   model: Decoder,
   packed: PackedTokens,
   asked: AskedTokens,
-  tape: Tape<tf.Tensor2D> | undefined,
-  gradients: GradientStore | null,
+  tape: Tape<Recorded> | undefined,
+  options: ForwardOptions,
+  reference: OutputHead | undefined,
 ): Forward["backward"] {
+  const { gradients } = options;
   let used = false;
-  return ({ logProb, ...others }) => {
-    const foreign = Object.keys(others)[0];
+  return ({ logProb, forwardKl: dForwardKl, gates: dGates, ...others }) => {
+    const foreign = Object.keys({
+      ...others,
+      ...(options.forwardKl === undefined && dForwardKl !== undefined && { forwardKl: dForwardKl }),
+      ...(options.attention === undefined && dGates !== undefined && { gates: dGates }),
+    })[0];
     if (foreign !== undefined) throw new Error(`backward: this pass was not asked to compute ${foreign}`);
     if (gradients === null) throw new Error("backward: this pass was run without gradients");
     if (used) throw new Error("backward: may be called once");
     used = true;
-    const dLogProb = logProb === undefined ? new Float32Array(0) : gradientAtAsked(logProb, packed, asked);
-    if (tape !== undefined && dLogProb.some((value) => value !== 0)) {
-      const output = model.outputEmbedding;
-      const needEmbedding = output.trainable;
-      const head = targetLogProbsGradient(tape.result, output, asked.targets, dLogProb, { needEmbedding });
-      if (head.dOutputEmbedding !== undefined) gradients.add(output, head.dOutputEmbedding);
-      tape.backward([[tape.result, head.dHidden]], gradients.add);
-      head.dHidden.dispose();
+    const atAsked = (given: Float32Array | undefined) => given && gradientAtAsked(given, packed, asked);
+    const given = { dLogProb: atAsked(logProb), dForwardKl: atAsked(dForwardKl) };
+    if (tape !== undefined) {
+      const { hidden, gates } = tape.result;
+      const outputs: OutputGradient[] = dGates === undefined ? [] : gateGradients(dGates, packed, gates);
+      const dHidden = headBackward(hidden, model.outputEmbedding, asked.targets, given, reference, gradients);
+      if (dHidden !== undefined) outputs.unshift([hidden, dHidden]);
+      if (outputs.length > 0) tape.backward(outputs, gradients.add);
+      outputs.forEach(([, gradient]) => gradient.dispose());
     }
     tape?.dispose();
   };
 }
 
 /** Picks the caller's `[rows * width]` gradient at the tokens that were asked for; elsewhere it must be 0. */
-function gradientAtAsked(logProb: Float32Array, packed: PackedTokens, asked: AskedTokens): Float32Array {
-  const answerable = new Uint8Array(logProb.length);
+function gradientAtAsked(gradient: Float32Array, packed: PackedTokens, asked: AskedTokens): Float32Array {
+  const answerable = new Uint8Array(gradient.length);
   asked.slots.forEach((slot) => (answerable[slot] = 1));
   packed.slots.forEach((slot, token) => {
-    if (packed.positions[token] === 0) answerable[slot] = 1; // log-probability 0, a constant
+    if (packed.positions[token] === 0) answerable[slot] = 1; // a constant 0
   });
-  const refused = logProb.findIndex((value, slot) => !Number.isFinite(value) || (value !== 0 && !answerable[slot]));
+  const refused = gradient.findIndex((value, slot) => !Number.isFinite(value) || (value !== 0 && !answerable[slot]));
   if (refused >= 0) {
     const token = packed.slots.indexOf(refused);
     const row = packed.starts.findLastIndex((start) => start <= token);
     const place = token < 0 ? "a padding token" : `row ${row}, token ${packed.positions[token]}`;
-    throw new Error(`backward: the gradient at ${place} is ${logProb[refused]}, which cannot be passed on`);
+    throw new Error(`backward: the gradient at ${place} is ${gradient[refused]}, which cannot be passed on`);
   }
-  return Float32Array.from(asked.slots, (slot) => logProb[slot]!);
+  return Float32Array.from(asked.slots, (slot) => gradient[slot]!);
+}
+
+/** Takes the gradients on gates, `[rows * width * heads]` each, out of the batch; layers without one are left out. */
+function gateGradients(
+  gradients: readonly Float32Array[],
+  { slots }: PackedTokens,
+  gates: readonly tf.Tensor2D[],
+): OutputGradient[] {
+  return gradients.flatMap((gradient, layer): OutputGradient[] => {
+    const gate = gates[layer]!;
+    const heads = gate.shape[1];
+    const values = new Float32Array(slots.length * heads);
+    slots.forEach((slot, token) => values.set(gradient.subarray(slot * heads, (slot + 1) * heads), token * heads));
+    if (!values.every(Number.isFinite))
+      throw new Error(`backward: the gradient on layer ${layer}'s gates is not finite`);
+    return values.every((value) => value === 0) ? [] : [[gate, tf.tensor2d(values, gate.shape)]];
+  });
 }

@@ -20,7 +20,7 @@ export type {
 export { parseDecoderConfig, type DecoderConfig, type Rope, type RopeScaling } from "./config.ts";
 export { createDecoder, decode, type AttentionHook, type Decoder, type DecoderInput } from "./decoder.ts";
 export type { Layer, Parameter, Projection, WeightReader } from "./decoder.ts";
-export { forward, type ForwardOptions } from "./forward.ts";
+export { forward, type AttentionVariant, type ForwardOptions, type PassAttention } from "./forward.ts";
 export {
   contiguousCache,
   generate,
@@ -31,6 +31,7 @@ export {
   type KeyValueCache,
   type LayerTokens,
 } from "./generation/index.ts";
+export type { PackedTokens } from "./packing.ts";
 export { gradientStore, type GradientStore } from "./gradients.ts";
 export { initializeModel } from "./initialize.ts";
 export { createModel, loadModel, readModelFacts, saveModel, type Model, type ModelFacts } from "./model.ts";
