@@ -2,7 +2,7 @@ import { UserError } from "../errors.ts";
 import { letEventsIn } from "../event-loop.ts";
 import { lastTurn, makeBatch, splitMicroBatches, type TokenizedDataset } from "../data/index.ts";
 import { forward, generate, type Model } from "../model/index.ts";
-import { finalAnswer, sameAnswer } from "../text/index.ts";
+import { verifier } from "../text/index.ts";
 import { meanLoss, perplexity, rowLosses, type LossSum } from "./perplexity.ts";
 
 export interface EvaluateOptions {
@@ -101,6 +101,7 @@ async function countMatches(
   onProgress: (rows: number) => void,
 ): Promise<number[]> {
   const correct = new Array<number>(indices.length).fill(0);
+  const { verify, close } = verifier();
   let done = 0;
   for (const part of splitMicroBatches(tokens, indices, batchSize)) {
     const asked = part.map((index) => lastTurn(tokens, index));
@@ -109,18 +110,14 @@ async function countMatches(
       asked.map(({ prompt }) => prompt),
       { maxNewTokens, batchSize },
     );
-    part.forEach((index, i) => {
-      const said = model.tokenizer.decode(answers[i]!.ids, { skipSpecialTokens: true });
+    for (const [i, index] of part.entries()) {
+      const response = model.tokenizer.decode(answers[i]!.ids, { skipSpecialTokens: true });
       const own = model.tokenizer.decode(asked[i]!.response, { skipSpecialTokens: true });
-      correct[index] = agrees(said, answerOf?.(tokens.rowIds[index]!) ?? own) ? 1 : 0;
-    });
+      const { verdict } = await verify({ response, reference: answerOf?.(tokens.rowIds[index]!) ?? own });
+      correct[index] = verdict === "correct" ? 1 : 0;
+    }
     onProgress((done += part.length));
   }
+  await close();
   return correct;
-}
-
-/** Both texts' final answers are the same; texts without one are compared whole. */
-function agrees(said: string, reference: string): boolean {
-  const wanted = finalAnswer(reference) ?? reference.trim();
-  return sameAnswer(finalAnswer(said) ?? said.trim(), wanted);
 }

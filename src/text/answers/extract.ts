@@ -11,7 +11,9 @@ export interface ExtractedAnswer {
   readonly by: ExtractionRule;
 }
 
-const sentence = /\banswer(?:\s+(?:is|equals)\b(?:\s*:)?|\s*\**\s*[:=])|^\s*A:/gim;
+// "A:" counts at the start of the last line only: elsewhere it may be the first of several choices.
+const sentence = /\banswer(?:\s{1,4}(?:is|equals)\b|[ *]{0,6}[:=])|^[ \t]*A:(?=.*\s*(?![\s\S]))/gim;
+const mostSentences = 20;
 const number = String.raw`(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+`;
 const anyNumber = new RegExp(
   String.raw`(?:(?<![\w)}])[-−])?(?:\\?[$€£])?(?:(?:${number})(?:[eE][-+]?\d+)?(?:\s?\/\s?\d+)?(?:\\?%)?|\\[dt]?frac\{-?\d+\}\{\d+\})`,
@@ -52,7 +54,8 @@ export function lastBoxed(text: string): string | undefined {
   const opened: { start: number; isBox: boolean }[] = [];
   for (let i = first; i >= 0 && i < text.length; i++) {
     if (text[i] === "\\") i++;
-    else if (text[i] === "{") opened.push({ start: i + 1, isBox: /\\(?:boxed|fbox) ?$/.test(text.slice(i - 8, i)) });
+    else if (text[i] === "{")
+      opened.push({ start: i + 1, isBox: /\\(?:boxed|fbox) ?$/.test(text.slice(Math.max(0, i - 8), i)) });
     else if (text[i] === "}") {
       const group = opened.pop();
       if (!group?.isBox || group.start < (best?.start ?? 0)) continue;
@@ -79,7 +82,7 @@ function lastMarked(text: string): string | undefined {
 }
 
 function lastSentence(text: string): string | undefined {
-  for (const { 0: words, index } of [...text.matchAll(sentence)].reverse()) {
+  for (const { 0: words, index } of [...text.matchAll(sentence)].slice(-mostSentences).reverse()) {
     const rest = text.slice(index + words.length, index + words.length + 2000).trimStart();
     const answer = answerOfSentence(rest.replace(/^[*_:\s]+/, ""));
     if (answer !== undefined) return answer;

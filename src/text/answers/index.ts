@@ -1,2 +1,9 @@
-export { finalAnswer } from "./final-answer.ts";
-export { sameAnswer } from "./same-answer.ts";
+export { extractAnswer, type ExtractedAnswer, type ExtractionRule } from "./extract.ts";
+export {
+  verifier,
+  verifyAnswer,
+  type Verification,
+  type Verifier,
+  type VerifierOptions,
+  type VerifyInput,
+} from "./verifier.ts";

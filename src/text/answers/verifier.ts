@@ -1,0 +1,135 @@
+import { UserError } from "../../errors.ts";
+import { mathsThread } from "./bounded-thread.ts";
+import { compareForms } from "./compare-forms.ts";
+import { extractAnswer, lastBoxed, referenceAnswer, type ExtractionRule } from "./extract.ts";
+import { hendrycksForm } from "./hendrycks.ts";
+import type { Comparison, Equality } from "./maths-thread.ts";
+import { folded, readAnswer } from "./read-answer.ts";
+
+export interface VerifierOptions {
+  /** `equivalent` (default): the same value; `hendrycks`: the boxed answers' spellings, as the MATH benchmark compares. */
+  mode?: "equivalent" | "hendrycks";
+  /** Largest relative difference to a decimal that counts as equal, below 1; default 0. */
+  tolerance?: number;
+  /** Accept a number for a hundred times it, as 50 % for 0.5; default false. */
+  percent?: boolean;
+  /** Longest time to compare two expressions, in milliseconds; default 1000. The start of the thread does not count. */
+  timeLimit?: number;
+  /** Largest heap of the thread that compares expressions, in MiB; default 128. */
+  memoryLimit?: number;
+}
+
+export interface VerifyInput {
+  /** What the model wrote, without the question. */
+  response: string;
+  /** The right answer, or a solution that marks it with a box, `####` or an answer sentence. */
+  reference: string;
+  /** false = the response was cut off before its end, and is wrong. Default true. */
+  finished?: boolean;
+}
+
+export interface Verification {
+  /**
+   * `wrong`: another answer than the reference's, or not finished. `unparsable`: there is no answer, or it cannot be
+   * compared with the reference. `timeout`: the comparison took more time or memory than allowed.
+   */
+  readonly verdict: "correct" | "wrong" | "unparsable" | "timeout";
+  /** The answer found in the response, as written. */
+  readonly extracted?: string;
+  /** How it was found. */
+  readonly by?: ExtractionRule;
+}
+
+export interface Verifier {
+  /** @throws UserError after `close` */
+  verify(input: VerifyInput): Promise<Verification>;
+  /** Ends the thread, if one was started. */
+  close(): Promise<void>;
+}
+
+/**
+ * Judges responses against references. Most answers are compared at once; a thread, started when it is first needed,
+ * compares expressions: those with variables by their values at fixed points.
+ *
+ * @example
+ * const { verify, close } = verifier();
+ * await verify({ response: "So \\boxed{\\frac{1}{2}}.", reference: "0.5" }); // { verdict: "correct", ... }
+ * await close();
+ * @throws UserError for an option out of range
+ */
+export function verifier(options: VerifierOptions = {}): Verifier {
+  const { mode = "equivalent", tolerance = 0, percent = false, timeLimit = 1000, memoryLimit = 128 } = options;
+  requireInRange("tolerance", tolerance, tolerance >= 0 && tolerance < 1, "It must be at least 0 and below 1.");
+  requireInRange("timeLimit", timeLimit, timeLimit > 0 && timeLimit < 2 ** 31, "It is a time in milliseconds.");
+  requireInRange("memoryLimit", memoryLimit, memoryLimit >= 64 && memoryLimit <= 4096, "It must be 64 to 4096 MiB.");
+  if (!["equivalent", "hendrycks"].includes(mode))
+    throw new UserError(`The verifier's mode is "${mode}".`, { fix: "It must be equivalent or hendrycks." });
+  const thread = mathsThread({ timeLimit, memoryLimit });
+
+  async function compare(answer: string, wanted: string): Promise<Verification["verdict"]> {
+    if (folded(answer) === folded(wanted) && isSameCase(answer, wanted)) return "correct";
+    const [said, right] = [readAnswer(answer), readAnswer(wanted)];
+    const asked = new Map<string, Comparison>();
+    const first = compareForms(said, right, { tolerance, percent }, (comparison) => {
+      asked.set(keyOf(comparison), comparison);
+      return undefined;
+    });
+    if (first !== "unknown" || asked.size === 0 || asked.size > mostComparisons) return verdictOf[first];
+    const results = await thread.compare([...asked.values()]);
+    if (results === "timeout") return "timeout";
+    const known = new Map([...asked.keys()].map((key, i) => [key, results[i]!]));
+    return verdictOf[compareForms(said, right, { tolerance, percent }, (pair) => known.get(keyOf(pair)))];
+  }
+
+  return {
+    async verify({ response, reference, finished = true }) {
+      if (!finished) return { verdict: "wrong" };
+      if (mode === "hendrycks") return compareSpellings(response, reference);
+      const found = extractAnswer(response);
+      const wanted = referenceAnswer(reference);
+      if (found === undefined || wanted === undefined) return { verdict: "unparsable" };
+      return { verdict: await compare(found.text, wanted), extracted: found.text, by: found.by };
+    },
+    close: () => thread.close(),
+  };
+}
+
+/** Judges one response; for many, one `verifier` is faster. Takes what `verifier` takes, and throws what it throws. */
+export async function verifyAnswer(input: VerifyInput, options: VerifierOptions = {}): Promise<Verification> {
+  const { verify, close } = verifier(options);
+  try {
+    return await verify(input);
+  } finally {
+    await close();
+  }
+}
+
+/** Of expressions, in one verification; two sets of 50 elements need no more. */
+const mostComparisons = 2500;
+
+const verdictOf: Record<Equality, Verification["verdict"]> = {
+  equal: "correct",
+  different: "wrong",
+  unknown: "unparsable",
+};
+
+/** Case matters in formulas, not in words and letters of choices. */
+function isSameCase(a: string, b: string): boolean {
+  return /^[\p{L}\s.'-]+$/u.test(a) || a.replace(/\s+/g, "") === b.replace(/\s+/g, "");
+}
+
+function keyOf({ left, right, tolerance, proportional }: Comparison): string {
+  return `${left}\n${right}\n${tolerance}\n${proportional}`;
+}
+
+function compareSpellings(response: string, reference: string): Verification {
+  const boxed = lastBoxed(response);
+  if (boxed === undefined) return { verdict: "unparsable" };
+  const wanted = lastBoxed(reference) ?? reference;
+  const verdict = hendrycksForm(boxed) === hendrycksForm(wanted) ? "correct" : "wrong";
+  return { verdict, extracted: boxed, by: "boxed" };
+}
+
+function requireInRange(name: string, value: number, isInRange: boolean, fix: string): void {
+  if (!isInRange) throw new UserError(`The verifier's ${name} is ${value}.`, { fix });
+}
