@@ -1,6 +1,15 @@
 import type { Static } from "@sinclair/typebox";
 import { Type } from "@sinclair/typebox";
-import { adapterGroup, amount, dataGroup, evaluationGroup, freshModel, runKeys, trainingGroup } from "./groups.ts";
+import {
+  adapterGroup,
+  amount,
+  count,
+  dataGroup,
+  evaluationGroup,
+  freshModel,
+  runKeys,
+  trainingGroup,
+} from "./groups.ts";
 import { choice, existingPath, group } from "./schema.ts";
 
 const history = group(
@@ -19,6 +28,21 @@ const history = group(
     decay: amount("How much of the ema stays at each step.", { default: 0.99, exclusiveMaximum: 1 }),
   },
   { default: {}, description: "Where history losses come from, for rules that read them." },
+);
+
+const selfEvolving = group(
+  {
+    parts: count(
+      "Parts of the run. The first trains every token; each later one has the model after the part before it.",
+      {
+        default: 5,
+        minimum: 2,
+      },
+    ),
+  },
+  {
+    description: "Self-evolving Token Cleaning: the run's own earlier model is the reference, instead of `reference`.",
+  },
 );
 
 const ruleGroup = Type.Object(
@@ -48,6 +72,7 @@ export const finetuneSchema = Type.Object(
     reference: Type.Optional(
       existingPath("Reference model of rho1, iw-sft and token-cleaning: a Hugging Face folder or a GGUF file."),
     ),
+    selfEvolving: Type.Optional(selfEvolving),
     training: trainingGroup,
     evaluation: evaluationGroup,
     ...runKeys,

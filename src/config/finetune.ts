@@ -32,6 +32,7 @@ export function finetuneDefinition(rules: KnownRules, defaults: { method: string
     schema: finetuneSchema,
     alternatives: [
       { keys: ["model", "fresh"], required: true },
+      { keys: ["reference", "selfEvolving"] },
       { keys: ["training.steps", "training.epochs"] },
       { keys: ["training.warmupSteps", "training.warmupRatio"] },
     ],
@@ -133,7 +134,10 @@ function contradictions({ fresh, data, training, evaluation, compare }: Finetune
 }
 
 /** What the rules of all arms ask for and the configuration does not give; each kind once. */
-function unmetDemands({ selection, compare, reference, history }: FinetuneConfig, rules: KnownRules): Problem[] {
+function unmetDemands(
+  { selection, compare, reference, selfEvolving, history }: FinetuneConfig,
+  rules: KnownRules,
+): Problem[] {
   const problems = new Map<string, Problem>();
   const refuse = (path: KeyPath, message: string) => {
     if (!problems.has(path.join("."))) problems.set(path.join("."), { path, message });
@@ -143,7 +147,7 @@ function unmetDemands({ selection, compare, reference, history }: FinetuneConfig
     const { method } = choice;
     if (isRulePath(method)) continue;
     const { needs, scope } = rules.demands(choice);
-    if (needs.includes("referenceNll") && reference === undefined)
+    if (needs.includes("referenceNll") && reference === undefined && selfEvolving === undefined)
       refuse(["reference"], `is missing; ${method} compares with a reference model, give its path`);
     const canDoWithout = "history" in (rules.optionsSchema(method).properties ?? {});
     if (needs.includes("historyNll") && !canDoWithout && history.source === "none")
@@ -152,7 +156,7 @@ function unmetDemands({ selection, compare, reference, history }: FinetuneConfig
       refuse(
         path,
         `cannot train with ${method} over the dataset: write its weights with \`tokensift score\`, then train with ` +
-          "dataset-weights, or give it another scope",
+          "dataset-weights, or give it another scope (step)",
       );
   }
   return [...problems.values()];

@@ -8,7 +8,7 @@ import { checkpointPath, checkpointSteps, newTrainingState, restoreCheckpoint } 
 import { diskError } from "../training/disk-error.ts";
 import { saveCheckpoint, schedule, type RunFolder, type StepRecord } from "../training/index.ts";
 import type { TrainingState, TrainOptions } from "../training/index.ts";
-import { attentionLayerOf, openSources, ruleOf, stepsOf } from "./rules.ts";
+import { attentionLayerOf, openSources, ruleOf, ruleOfRun, stepsOf } from "./rules.ts";
 import { weighRows } from "./token-rows.ts";
 import { everyWatch } from "./watches.ts";
 import type { Materials } from "./materials.ts";
@@ -47,7 +47,7 @@ export interface ArmOptions {
 /** Readies a run: model, rule, signal sources, state; continues a checkpoint or evaluates the starting model. */
 export async function openArm(options: ArmOptions): Promise<Arm> {
   const { config, materials, talk } = options;
-  const rule = await ruleOf(config.selection, config);
+  const rule = ruleOfRun(await ruleOf(config.selection, config), config, materials.tokens);
   const trunk = await materials.openModel();
   const disposals = [trunk.dispose];
   const dispose = (): void => disposals.splice(0).forEach((free) => free());

@@ -4,9 +4,9 @@ import type { SignalSource, TokenRule } from "../contract/index.ts";
 import { rowsOfStep, type TokenizedDataset } from "../data/index.ts";
 import { UserError } from "../errors.ts";
 import { isAdapted, loadModel, type Model } from "../model/index.ts";
-import { optionsSchema, selectRule, type SsTokenRule } from "../selection/index.ts";
+import { afterWarmup, optionsSchema, selectRule, type SsTokenRule } from "../selection/index.ts";
 import { isRulePath } from "../config/schema.ts";
-import { columnSource, lossColumn, movingAverageSource } from "../training/index.ts";
+import { columnSource, lossColumn, movingAverageSource, snapshotSource } from "../training/index.ts";
 import { engineKey, type Materials } from "./materials.ts";
 import type { Talk } from "./talk.ts";
 
@@ -14,6 +14,17 @@ import type { Talk } from "./talk.ts";
 export async function ruleOf(selection: SelectionChoice, { history }: FinetuneConfig): Promise<TokenRule> {
   const reads = !isRulePath(selection.method) && "history" in (optionsSchema(selection.method).properties ?? {});
   return selectRule(reads ? { ...selection, history } : selection, process.cwd());
+}
+
+/** The rule as a run of so many steps follows it: a self-evolving one has no reference in the first part. */
+export function ruleOfRun(rule: TokenRule, config: FinetuneConfig, tokens: TokenizedDataset): TokenRule {
+  const { selfEvolving } = config;
+  if (selfEvolving === undefined || !rule.needs.includes("referenceNll")) return rule;
+  return afterWarmup(rule, stepsOfPart(selfEvolving, config, tokens));
+}
+
+function stepsOfPart({ parts }: { parts: number }, config: FinetuneConfig, tokens: TokenizedDataset): number {
+  return Math.ceil(stepsOf(config, tokens) / parts);
 }
 
 /** The layer whose attention on the prompt the rule reads. */
@@ -43,7 +54,11 @@ export async function openSources(
       disposals.push(mean.dispose);
     } else if (source !== "none") await fixed("historyNll", source === "base" ? undefined : source);
   }
-  if (rule.needs.includes("referenceNll")) {
+  if (rule.needs.includes("referenceNll") && config.selfEvolving !== undefined) {
+    const earlier = await snapshotSource(model, { every: stepsOfPart(config.selfEvolving, config, materials.tokens) });
+    sources.push(earlier);
+    disposals.push(earlier.dispose);
+  } else if (rule.needs.includes("referenceNll")) {
     if (config.reference === undefined)
       throw new UserError("the rule needs a reference model", {
         where: rule.name,

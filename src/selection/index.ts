@@ -19,6 +19,7 @@ export {
 } from "./ssTokenOptions.ts";
 export { type Rho1Options, rho1 } from "./rho1.ts";
 export { type TokenCleaningOptions, tokenCleaning } from "./tokenCleaning.ts";
+export { afterWarmup } from "./afterWarmup.ts";
 export { type HighEntropyOptions, highEntropy } from "./highEntropy.ts";
 export { type ProfitOptions, profit } from "./profit.ts";
 export { dft } from "./dft.ts";

@@ -6,9 +6,10 @@
  *
  * Neither model changes, so this is a pass before training, which writes a weight column for dataset-weights:
  * `tokensift score --selector token-cleaning --model BASE --history-model BASE --reference-model REFERENCE`. The base
- * is the history model. The self-evolving form is the same pass over one part of the data after the other, each with the
- * model trained on the parts before as reference (the released program also moves the base, to the model before that
- * one); trainings and passes are for the caller to chain. Scopes `response` and `step` run within a training as well.
+ * is the history model. Scopes `response` and `step` run within a training as well. So does the self-evolving form
+ * (`selfEvolving` in a configuration; `afterWarmup` and `snapshotSource` in a loop): the run in parts, each with the
+ * model after the part before as reference, the first one trained in full. Ours there: the ranking is over the step
+ * rather than over the part. The released program also moves the base, to the model before the reference.
  */
 import type { RankingScope } from "../contract/index.ts";
 import { type ChoosingRule, keepTop } from "../ranking/index.ts";

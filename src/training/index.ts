@@ -4,11 +4,14 @@ export { batchShare, stepLoss, stepTotals, type BatchShare, type StepLoss, type 
 export { type Reducer, type WeightedBatch } from "./reduce.ts";
 export { joinTokens, weighStep, weighTogether } from "./weigh.ts";
 export { planSignals, readSignals, type ScoredBatch, type SignalPlan } from "./signals.ts";
-export { movingAverageSource } from "./moving-average.ts";
+export { movingAverageSource, snapshotSource, type OwningSource } from "./earlier-state.ts";
 export { columnSource, liveSource, lossColumn, scoreLosses } from "./sources.ts";
 export { type ColumnOptions } from "./sources.ts";
 export { accumulateStep, type StepOptions, type StepOutcome } from "./step.ts";
 export { accumulateObjective, type ObjectiveBatch, type ObjectiveOutcome } from "./objective-step.ts";
+export { optimizerCompanion } from "./optimizer-state.ts";
+export { policyStep, rewardStep } from "./outcome-steps.ts";
+export type { OutcomeBatch, OutcomeStepOptions, PolicyStep, RewardStep } from "./outcome-steps.ts";
 export { clippedUpdate, type UpdateOptions } from "./update.ts";
 export { fate, newTrainingState, type NewStateOptions, type TrainingState } from "./state.ts";
 export { train, type StepRecord, type TrainOptions } from "./train.ts";

@@ -97,6 +97,19 @@ describe("a comparison", () => {
     expect(results(resumed.output)).toEqual(results(whole.output));
   });
 
+  test("of self-evolving Token Cleaning goes on to the same bytes: its reference is part of the checkpoint", async () => {
+    const set = ["selection={method: token-cleaning, scope: step}", "selfEvolving.parts=3", "compare=[full]"];
+    const whole = await run("evolving", { set });
+    expect(whole.tensors).toBe(0);
+    const shares = results(whole.output)["metrics.jsonl"]!.trim().split("\n");
+    const kept = shares.map((line) => (JSON.parse(line) as StepRecord).keptShare);
+    expect(kept.slice(0, 4)).toEqual([1, 1, 1, 1]);
+    expect(Math.max(...kept.slice(4))).toBeLessThan(0.7);
+    await expect(run("halted", { set, afterStep: stopAt("token-cleaning", 7) })).rejects.toThrow("stopped");
+    const resumed = await run("halted", { set, mode: "resume" });
+    expect(results(resumed.output)).toEqual(results(whole.output));
+  });
+
   test("that is complete trains on when it is resumed with more steps", async () => {
     const whole = await run("whole", { set: ["training.steps=14"] });
     await run("longer");

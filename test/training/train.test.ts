@@ -2,12 +2,13 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { SignalSource, TokenRule } from "../../src/contract/index.ts";
 import type { TokenizedDataset } from "../../src/data/index.ts";
 import type { Model } from "../../src/model/index.ts";
-import { full, random, rho1, ssToken } from "../../src/selection/index.ts";
+import { afterWarmup, full, random, rho1, ssToken, tokenCleaning } from "../../src/selection/index.ts";
 import {
   columnSource,
   liveSource,
   lossColumn,
   movingAverageSource,
+  snapshotSource,
   newTrainingState,
   schedule,
   train,
@@ -250,6 +251,32 @@ test("a moving average follows the model as its formula says", async () => {
       expect(saved.every((mean, i) => Math.abs(mean - expected[i]!) < 1e-6)).toBe(true);
       expect(record["relRange"]).toBeGreaterThanOrEqual(0);
     }
+    run.optimizer.dispose();
+    source.dispose();
+  });
+});
+
+test("self-evolving: the reference is the model after the last whole part, and the first part trains every token", async () => {
+  await withState(tokens, async (state) => {
+    const source = await snapshotSource(state.model, { every: 2 });
+    const rule = afterWarmup(tokenCleaning({ scope: "step", ratio: 0.5 }), 2);
+    const base: SignalSource<"historyNll"> = {
+      gives: ["historyNll"],
+      compute: async ({ ids }) => ({ historyNll: Float32Array.from(ids, (id) => (id % 7) / 7) }),
+      save: () => ({}),
+      restore: () => undefined,
+    };
+    const run = newTrainingState(state.model, tokens, { sources: [source, base] });
+    const first = state.model.parameters[0]!;
+    let expected = Float32Array.from(await first.variable.data<"float32">());
+    const shares: number[] = [];
+    for await (const record of train(run, { ...plain, steps: 5, rule })) {
+      if (record.step % 2 === 0) expected = Float32Array.from(await first.variable.data<"float32">());
+      expect((await source.save())[first.name]).toEqual(expected);
+      shares.push(record.keptShare);
+    }
+    expect(shares.slice(0, 2)).toEqual([1, 1]);
+    for (const share of shares.slice(2)) expect(Math.abs(share - 0.5)).toBeLessThan(0.1);
     run.optimizer.dispose();
     source.dispose();
   });
