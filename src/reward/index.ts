@@ -19,3 +19,9 @@ export { type PolicyAux, type PolicyMasses, policyMasses, policyObjective } from
 export { type OutcomeSettings, outcomeNotes, outcomePresets } from "./outcomePresets.ts";
 export { type ReducedStep, reduceTerms } from "./reduceTerms.ts";
 export { bestOfN } from "./bestOfN.ts";
+export {
+  loadTokenRewardModel,
+  saveTokenRewardModel,
+  tokenRewardModel,
+  type TokenRewardModel,
+} from "./tokenRewardModel.ts";

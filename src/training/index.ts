@@ -10,7 +10,7 @@ export { type ColumnOptions } from "./sources.ts";
 export { accumulateStep, type StepOptions, type StepOutcome } from "./step.ts";
 export { accumulateObjective, type ObjectiveBatch, type ObjectiveOutcome } from "./objective-step.ts";
 export { optimizerCompanion } from "./optimizer-state.ts";
-export { policyStep, rewardStep } from "./outcome-steps.ts";
+export { policyStep, responseLogProbs, rewardStep } from "./outcome-steps.ts";
 export type { OutcomeBatch, OutcomeStepOptions, PolicyStep, RewardStep } from "./outcome-steps.ts";
 export { clippedUpdate, type UpdateOptions } from "./update.ts";
 export { fate, newTrainingState, type NewStateOptions, type TrainingState } from "./state.ts";

@@ -1,0 +1,27 @@
+import type { SavedState, Stateful } from "../contract/index.ts";
+import { assign } from "./checkpoint-weights.ts";
+import type { Optimizer } from "./optimizer.ts";
+
+/** A further optimizer as a companion of the checkpoint: its moments and its count of updates. */
+export function optimizerCompanion(optimizer: Optimizer): Stateful {
+  return {
+    async save() {
+      const state: SavedState = { updates: optimizer.updates };
+      if (optimizer.updates === 0) return state;
+      for (const [name, { m, v }] of optimizer.moments()) {
+        state[`m.${name}`] = await m.data<"float32">();
+        state[`v.${name}`] = await v.data<"float32">();
+      }
+      return state;
+    },
+    restore(state) {
+      optimizer.updates = Number(state["updates"]);
+      if (optimizer.updates === 0) return;
+      for (const [name, moments] of optimizer.moments())
+        for (const which of ["m", "v"] as const) {
+          const values = state[`${which}.${name}`];
+          assign(moments[which], values instanceof Float32Array ? values : undefined, `${which}.${name}`);
+        }
+    },
+  };
+}
