@@ -1,11 +1,10 @@
 import type { FinetuneConfig } from "../config/index.ts";
 import { rowsOfStep } from "../data/index.ts";
 import { combineGrades, evaluateModel, type Evaluation, type NoiseGrade } from "../evaluation/index.ts";
-import { createAdapter, isAdapted, mergeAdapter, saveAdapter, saveModel } from "../model/index.ts";
+import { createAdapter, isAdapted } from "../model/index.ts";
 import { trainableShare, withAdapter, type Model } from "../model/index.ts";
 import { engineText } from "../tensor/engine.ts";
 import { checkpointPath, checkpointSteps, newTrainingState, restoreCheckpoint } from "../training/index.ts";
-import { diskError } from "../training/disk-error.ts";
 import { saveCheckpoint, schedule, type RunFolder, type StepRecord } from "../training/index.ts";
 import type { TrainingState, TrainOptions } from "../training/index.ts";
 import { attentionLayerOf, openSources, ruleOf, ruleOfRun, stepsOf } from "./rules.ts";
@@ -14,6 +13,7 @@ import { everyWatch } from "./watches.ts";
 import type { Materials } from "./materials.ts";
 import { Interrupted, stoppable, type ArmTalk } from "./talk.ts";
 import { modelCard } from "./card.ts";
+import { saveTrained } from "./save-trained.ts";
 
 /** One run of a comparison: a rule, a starting model, a folder. */
 export interface Arm {
@@ -189,24 +189,10 @@ function recorder(work: ArmWork): Pick<Arm, "record" | "finish"> {
       const evaluated = run.evaluation.records().some(({ step }) => step === state.step); // by a process that ended after it
       if (!evaluated) await evaluate(work, state.step);
       await writeTokens(work);
-      await saveTrained(work);
+      await saveTrained(run, state.model, modelCard(config, state.model, state.step, work.command));
       run.writeFile("summary.json", `${JSON.stringify(summary(work, warnings, seconds), null, 2)}\n`);
     },
   };
-}
-
-/** Writes the trained model; of one with an adapter also that alone, and then the model it is merged into. */
-async function saveTrained({ run, config, state, command }: ArmWork): Promise<void> {
-  const { model } = state;
-  const card = modelCard(config, model, state.step, command);
-  try {
-    if (!isAdapted(model)) return await saveModel(model, run.model, { card });
-    await saveAdapter(model, run.adapter, { card, baseModel: model.source });
-    await mergeAdapter(model);
-    await saveModel(model.trunk as Model, run.model, { card });
-  } catch (error) {
-    throw diskError(error, run.model);
-  }
 }
 
 const picturedRows = 8;

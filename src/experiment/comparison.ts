@@ -88,12 +88,16 @@ async function runOne(
 }
 
 /** Steps of a run that has come to its end; 0 for one that has not. */
-function stepsDone(run: RunFolder): number {
+export function stepsDone(run: RunFolder): number {
   const path = join(run.path, "summary.json");
   return existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as { steps: number }).steps : 0;
 }
 
-function refuseChanges(run: RunFolder, { config, allowChanges }: ComparisonOptions): void {
+/** @throws UserError where a run is to be continued under settings that would change its remaining steps */
+export function refuseChanges(
+  run: RunFolder,
+  { config, allowChanges }: { config: object; allowChanges: boolean },
+): void {
   if (run.previousConfig === undefined || allowChanges) return;
   const conflicts = resumeConflicts(parse(run.previousConfig), JSON.parse(JSON.stringify(config)));
   if (conflicts.length === 0) return;

@@ -15,7 +15,7 @@ export class Interrupted extends Error {
 
 /** Shows how far an arm is. */
 export interface ArmTalk extends Talk {
-  step(record: StepRecord, total: number, tokensPerSecond: number): void;
+  step(record: Pick<StepRecord, "step" | "loss" | "keptShare">, total: number, tokensPerSecond: number): void;
 }
 
 /** A talk whose work ends when the person asks to stop; for work that can simply be done again. */

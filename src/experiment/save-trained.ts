@@ -1,0 +1,18 @@
+import { isAdapted, mergeAdapter, saveAdapter, saveModel, type Model } from "../model/index.ts";
+import { diskError } from "../training/disk-error.ts";
+import type { RunFolder } from "../training/index.ts";
+
+/**
+ * Writes the trained model to the run folder; of one with an adapter also that alone. The adapter is then merged, for
+ * good: neither `model` nor another model over its trunk is to be used any more.
+ */
+export async function saveTrained(run: RunFolder, model: Model, card: string): Promise<void> {
+  try {
+    if (!isAdapted(model)) return await saveModel(model, run.model, { card });
+    await saveAdapter(model, run.adapter, { card, baseModel: model.source });
+    await mergeAdapter(model);
+    await saveModel(model.trunk as Model, run.model, { card });
+  } catch (error) {
+    throw diskError(error, run.model);
+  }
+}
