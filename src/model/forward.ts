@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Forward, TokenBatch } from "../contract/index.ts";
-import { targetLogProbs, targetLogProbsGradient } from "../tensor/ops/index.ts";
+import { forwardKl, targetLogProbs, type OutputHead } from "../tensor/ops/index.ts";
 import { recordTape, type OutputGradient, type Tape } from "../tensor/tape.ts";
 import { decode, type AttentionHook, type Decoder } from "./decoder.ts";
 import type { GradientStore } from "./gradients.ts";

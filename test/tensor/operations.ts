@@ -71,6 +71,20 @@ export const runners: Record<string, Runner> = {
       return freed({ ...facts, ...gradients });
     }),
 
+  forwardKl: (given) =>
+    withTensors(
+      given,
+      ["hidden", "outputEmbedding", "referenceHidden", "referenceEmbedding"],
+      async ({ hidden, outputEmbedding, referenceHidden, referenceEmbedding }) => {
+        const model = { hidden, outputEmbedding } as ops.OutputHead;
+        const reference = { hidden: referenceHidden, outputEmbedding: referenceEmbedding } as ops.OutputHead;
+        const kl = ops.forwardKl(model, reference);
+        const dKl = Float32Array.from(given.dKl as number[]);
+        const both = ops.forwardKlGradient(model, reference, dKl, { needEmbedding: true });
+        return freed({ kl, dhidden: both.dHidden, doutputEmbedding: both.dOutputEmbedding! });
+      },
+    ),
+
   adamw: async (given) => {
     const state = { parameter: variable(given.parameter), m: zeros(given.parameter), v: zeros(given.parameter) };
     for (const [i, packed] of (given.gradients as PackedTensor[]).entries()) {

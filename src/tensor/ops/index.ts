@@ -4,6 +4,7 @@ export type { CachedAttentionOptions } from "./cachedAttention.ts";
 export { causalAttention } from "./causalAttention.ts";
 export type { CausalAttentionOptions } from "./causalAttention.ts";
 export { embed } from "./embed.ts";
+export { forwardKl, forwardKlGradient, type OutputHead } from "./forwardKl.ts";
 export { withPlainDefinitions } from "./fused.ts";
 export type { AdamWSettings, AttentionAttributes, FusedKernels, KernelName } from "./kernels.ts";
 export { linear } from "./linear.ts";

@@ -1,9 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { requireIndices, requireShape } from "./checks.ts";
 import { runFused } from "./fused.ts";
+import { headGradient, logitsOf, rowChunks } from "./logits.ts";
 
-/** Logits held at a time: 32 MB in float32. */
-const LOGITS_LIMIT = 2 ** 23;
 const TOP = 20;
 
 /** Facts about the prediction of each row's target, each `[R]`, in nats. */
@@ -32,7 +31,7 @@ export function targetLogProbs(
   const outputs =
     runFused("TokensiftTargetLogProbs", { hidden, outputEmbedding }, { targets, ...asked }) ??
     tf.tidy(() => {
-      const parts = chunks(hidden.shape[0], outputEmbedding.shape[0]).map(([from, to]) =>
+      const parts = rowChunks(hidden.shape[0], outputEmbedding.shape[0]).map(([from, to]) =>
         tf.tidy(() => factsOfRows(logitsOf(hidden, outputEmbedding, from, to), targets.subarray(from, to), asked)),
       );
       return parts[0]!.map((_, fact) => tf.concat(parts.map((part) => part[fact]!)));
@@ -70,27 +69,10 @@ function plainGradient(
   outputEmbedding: tf.Tensor2D,
   { targets, dLogProb, needEmbedding }: { targets: Int32Array; dLogProb: Float32Array; needEmbedding: boolean },
 ): [dHidden: tf.Tensor2D, dOutputEmbedding?: tf.Tensor2D] {
-  const [rows, width] = hidden.shape;
   const live = Int32Array.from(targets.keys()).filter((row) => dLogProb[row] !== 0);
-  const slots = new Int32Array(rows).fill(live.length);
-  live.forEach((row, slot) => (slots[row] = slot));
-  const dLive: tf.Tensor2D[] = [];
-  let dEmbedding = needEmbedding ? tf.zerosLike(outputEmbedding) : undefined;
-  for (const [from, to] of chunks(live.length, outputEmbedding.shape[0])) {
-    const own = live.subarray(from, to);
-    const [dRows, sum] = tf.tidy(() => {
-      const h: tf.Tensor2D = tf.gather(hidden, tf.tensor1d(own, "int32"));
-      const dLogits = logitGradient(tf.matMul(h, outputEmbedding, false, true), own, targets, dLogProb);
-      const next = dEmbedding === undefined ? undefined : tf.add(dEmbedding, tf.matMul(dLogits, h, true, false));
-      return [tf.matMul(dLogits, outputEmbedding), next] as [tf.Tensor2D, tf.Tensor2D?];
-    });
-    dLive.push(dRows);
-    dEmbedding?.dispose();
-    dEmbedding = sum;
-  }
-  const withZeroRow = tf.concat([...dLive, tf.zeros<tf.Rank.R2>([1, width])]);
-  const dHidden: tf.Tensor2D = tf.gather(withZeroRow, tf.tensor1d(slots, "int32"));
-  return dEmbedding === undefined ? [dHidden] : [dHidden, dEmbedding];
+  return headGradient(hidden, outputEmbedding, live, needEmbedding, (h, own) =>
+    logitGradient(tf.matMul(h, outputEmbedding, false, true), own, targets, dLogProb),
+  );
 }
 
 /** `dLogProb * (onehot(target) - softmax(logits))` for the rows named by `own`. */
@@ -127,15 +109,6 @@ function entropyOf(shifted: tf.Tensor2D): tf.Tensor1D {
   const weights = tf.exp(shifted);
   const sum = tf.sum(weights, 1);
   return tf.sub(tf.log(sum), tf.div(tf.sum(tf.mul(weights, shifted), 1), sum));
-}
-
-function logitsOf(hidden: tf.Tensor2D, outputEmbedding: tf.Tensor2D, from: number, to: number): tf.Tensor2D {
-  return tf.matMul(tf.slice(hidden, [from, 0], [to - from, hidden.shape[1]]), outputEmbedding, false, true);
-}
-
-function chunks(rows: number, vocabulary: number): [from: number, to: number][] {
-  const size = Math.max(1, Math.floor(LOGITS_LIMIT / vocabulary));
-  return Array.from({ length: Math.ceil(rows / size) }, (_, i) => [i * size, Math.min(rows, (i + 1) * size)]);
 }
 
 function checkArguments(hidden: tf.Tensor2D, outputEmbedding: tf.Tensor2D, targets: Int32Array): void {

@@ -1,0 +1,37 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { forwardKlGradient, targetLogProbsGradient, type OutputHead } from "../tensor/ops/index.ts";
+import type { GradientStore } from "./gradients.ts";
+
+/** Gradients on what the output projection gave, `[R]` each. Absent = 0. */
+export interface HeadGradients {
+  dLogProb: Float32Array | undefined;
+  dForwardKl: Float32Array | undefined;
+}
+
+/**
+ * Goes back through the output projection at the rows with a gradient, adding the projection's own part to `gradients`.
+ * @returns the gradient on `hidden [R, D]`; undefined where every gradient is 0
+ */
+export function headBackward(
+  hidden: tf.Tensor2D,
+  output: tf.Variable<tf.Rank.R2>,
+  targets: Int32Array,
+  { dLogProb, dForwardKl }: HeadGradients,
+  reference: OutputHead | undefined,
+  gradients: GradientStore,
+): tf.Tensor2D | undefined {
+  const needEmbedding = output.trainable;
+  const parts: { dHidden: tf.Tensor2D; dOutputEmbedding?: tf.Tensor2D }[] = [];
+  const some = (values: Float32Array | undefined) => values?.some((value) => value !== 0) === true;
+  if (some(dLogProb)) parts.push(targetLogProbsGradient(hidden, output, targets, dLogProb!, { needEmbedding }));
+  if (some(dForwardKl) && reference !== undefined) {
+    const own = { hidden, outputEmbedding: output };
+    parts.push(forwardKlGradient(own, reference, dForwardKl!, { needEmbedding }));
+  }
+  for (const { dOutputEmbedding } of parts) if (dOutputEmbedding !== undefined) gradients.add(output, dOutputEmbedding);
+  const [first, second] = parts;
+  if (first === undefined || second === undefined) return first?.dHidden;
+  const sum: tf.Tensor2D = tf.add(first.dHidden, second.dHidden);
+  tf.dispose([first.dHidden, second.dHidden]);
+  return sum;
+}

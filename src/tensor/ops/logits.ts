@@ -1,0 +1,49 @@
+import * as tf from "@tensorflow/tfjs-core";
+
+/** Logits held at a time: 32 MB in float32. */
+const LOGITS_LIMIT = 2 ** 23;
+
+/** Rows by the few whose logits are held at a time. */
+export function rowChunks(rows: number, vocabulary: number): [from: number, to: number][] {
+  const size = Math.max(1, Math.floor(LOGITS_LIMIT / vocabulary));
+  return Array.from({ length: Math.ceil(rows / size) }, (_, i) => [i * size, Math.min(rows, (i + 1) * size)]);
+}
+
+/** `hidden[from..to) outputEmbedding^T`. */
+export function logitsOf(hidden: tf.Tensor2D, outputEmbedding: tf.Tensor2D, from: number, to: number): tf.Tensor2D {
+  return tf.matMul(tf.slice(hidden, [from, 0], [to - from, hidden.shape[1]]), outputEmbedding, false, true);
+}
+
+/**
+ * Sums a gradient on logits into `dHidden [R, D]` and, where asked for, `dOutputEmbedding [V, D]`, a few rows at a time.
+ * Rows that are not `live` get 0 and are not computed. Call it within `tf.tidy`.
+ * @param dLogitsOf gradient `[own.length, V]` on the logits of the rows numbered by `own`, whose hidden states are `h`
+ */
+export function headGradient(
+  hidden: tf.Tensor2D,
+  outputEmbedding: tf.Tensor2D,
+  live: Int32Array,
+  needEmbedding: boolean,
+  dLogitsOf: (h: tf.Tensor2D, own: Int32Array) => tf.Tensor2D,
+): [dHidden: tf.Tensor2D, dOutputEmbedding?: tf.Tensor2D] {
+  const [rows, width] = hidden.shape;
+  const slots = new Int32Array(rows).fill(live.length);
+  live.forEach((row, slot) => (slots[row] = slot));
+  const dLive: tf.Tensor2D[] = [];
+  let dEmbedding = needEmbedding ? tf.zerosLike(outputEmbedding) : undefined;
+  for (const [from, to] of rowChunks(live.length, outputEmbedding.shape[0])) {
+    const own = live.subarray(from, to);
+    const [dRows, sum] = tf.tidy(() => {
+      const h: tf.Tensor2D = tf.gather(hidden, tf.tensor1d(own, "int32"));
+      const dLogits = dLogitsOf(h, own);
+      const next = dEmbedding === undefined ? undefined : tf.add(dEmbedding, tf.matMul(dLogits, h, true, false));
+      return [tf.matMul(dLogits, outputEmbedding), next] as [tf.Tensor2D, tf.Tensor2D?];
+    });
+    dLive.push(dRows);
+    dEmbedding?.dispose();
+    dEmbedding = sum;
+  }
+  const withZeroRow = tf.concat([...dLive, tf.zeros<tf.Rank.R2>([1, width])]);
+  const dHidden: tf.Tensor2D = tf.gather(withZeroRow, tf.tensor1d(slots, "int32"));
+  return dEmbedding === undefined ? [dHidden] : [dHidden, dEmbedding];
+}
