@@ -60,10 +60,10 @@ const split: FastKernel<{ numOrSizeSplits: number | number[]; axis: number }> = 
 
 const concat: FastKernel<{ axis: number }> = ({ inputs, attrs, backend }) => {
   const axis = tf.util.parseAxisParam(attrs.axis, Object.values(inputs)[0]!.shape)[0]!;
+  const shapes = Object.values(inputs).map((part) => part.shape);
+  tf.backend_util.assertParamsConsistent(shapes, axis);
   const parts = Object.values(inputs).filter((part) => sizeOf(part) > 0);
   if (parts.length === 0 || !isFloat(...parts)) return undefined;
-  const shapes = parts.map((part) => part.shape);
-  tf.backend_util.assertParamsConsistent(shapes, axis);
   const out = backend.empty(tf.backend_util.computeOutShape(shapes, axis));
   const rows = product(out.shape.slice(0, axis));
   const pitch = product(out.shape.slice(axis)) * 4;
