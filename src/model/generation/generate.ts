@@ -1,10 +1,10 @@
 import { letEventsIn } from "../../event-loop.ts";
 import { stream, type RandomStream } from "../../random.ts";
 import type { Decoder } from "../decoder.ts";
+import { continuation } from "./distributions.ts";
 import { contiguousCache } from "./keyValueCache.ts";
-import { continueTexts, startText } from "./logits.ts";
 import { checkedSampling, requirePrompt, type GenerateOptions } from "./options.ts";
-import { sampleToken, type Sampling } from "./sample.ts";
+import { drawToken, mostLikely, type Sampling } from "./sample.ts";
 
 /** A continuation. */
 export interface Generated {
@@ -29,7 +29,7 @@ interface Started {
   prompt: number;
   place: number;
   /** Of its first new token, `[V]`. */
-  logits: Float32Array;
+  distribution: Float32Array;
 }
 
 /**
@@ -71,6 +71,7 @@ async function continueRows(
   const places = Math.min(rows.length, batchSize + (samples > 1 ? 1 : 0)); // one for the prompt that is being copied
   const free = Array.from({ length: places }, (_, place) => place);
   const cache = (options.cache ?? contiguousCache)(model.config, places);
+  const texts = continuation(model, cache, { temperature: sampling.temperature, alone: options.fastAlone ?? false });
   const stop = new Set(stopIds);
   const begin = performance.now();
   let [done, promptTokens, newTokens] = [0, 0, 0];
@@ -79,8 +80,9 @@ async function continueRows(
     onProgress?.(done, rows.length, { promptTokens, newTokens, seconds: (performance.now() - begin) / 1000 });
 
   /** Adds a token to the row; whether it goes on. */
-  const draw = (row: Row, logits: Float32Array): boolean => {
-    const id = sampleToken(logits, sampling, row.random);
+  const draw = (row: Row, distribution: Float32Array): boolean => {
+    const isGreedy = sampling.temperature === 0;
+    const id = isGreedy ? mostLikely(distribution) : drawToken(distribution, sampling, row.random);
     row.ids.push(id);
     row.finished = stop.has(id);
     newTokens++;
@@ -92,10 +94,9 @@ async function continueRows(
   const start = async (prompt: number): Promise<Started> => {
     const tokens = prompts[prompt]!;
     const place = free.pop()!;
-    const logits = await startText(model, cache, place, tokens);
+    const distribution = await texts.start(place, tokens, forbidFirst?.[prompt] ?? []);
     promptTokens += tokens.length;
-    forbidFirst?.[prompt]!.forEach((id) => (logits[id] = -Infinity));
-    return { prompt, place, logits };
+    return { prompt, place, distribution };
   };
 
   /** Gives the row its place with the prompt's keys and values; the last sample takes over the prompt's own. */
@@ -118,7 +119,7 @@ async function continueRows(
         const isLast = rows[next]?.prompt !== row.prompt;
         const isFirst = started?.prompt !== row.prompt;
         if (isFirst) started = await start(row.prompt);
-        if (draw(row, started!.logits)) {
+        if (draw(row, started!.distribution)) {
           settle(row, started!, isLast);
           live.push(row);
         } else if (isLast) leave(started!.place);
@@ -127,9 +128,9 @@ async function continueRows(
         await letEventsIn();
       }
       if (live.length === 0) break;
-      const logits = await continueTexts(model, cache, live.map(newest(prompts)));
+      const distributions = await texts.extend(live.map(newest(prompts)));
       live = live.filter((row, i) => {
-        const goesOn = draw(row, logits[i]!);
+        const goesOn = draw(row, distributions[i]!);
         if (!goesOn) leave(row.place);
         return goesOn;
       });

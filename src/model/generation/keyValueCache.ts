@@ -93,7 +93,7 @@ export function contiguousCache({ heads, keyValueHeads, headSize }: DecoderConfi
 }
 
 function capacityFor(tokens: number): number {
-  return 2 ** Math.ceil(Math.log2(tokens + 1));
+  return Math.max(64, 2 ** Math.ceil(Math.log2(tokens + 1)));
 }
 
 /** Writes a row's first entries. */
@@ -115,12 +115,9 @@ function zeros(shape: [number, number, number]): tf.Variable<tf.Rank.R3> {
 }
 
 function enlarged(old: tf.Variable<tf.Rank.R3>, capacity: number): tf.Variable<tf.Rank.R3> {
-  const room: [number, number][] = [
-    [0, 0],
-    [0, capacity - old.shape[1]],
-    [0, 0],
-  ];
-  const larger = tf.tidy(() => tf.variable(tf.pad(old, room), false));
+  const [rows, held, width] = old.shape;
+  const room = (): tf.Tensor3D => tf.zeros([rows, capacity - held, width]);
+  const larger = tf.tidy(() => tf.variable(tf.concat<tf.Tensor3D>([old, room()], 1), false));
   old.dispose();
   return larger;
 }

@@ -15,61 +15,116 @@ export interface Sampling {
  * Draws a token id from `logits [V]`; one number of the stream is used, none if the temperature is 0.
  * @throws UserError for logits that are not numbers
  */
-export function sampleToken(logits: Float32Array, { temperature, topK, topP }: Sampling, random: RandomStream): number {
+export function sampleToken(logits: Float32Array, sampling: Sampling, random: RandomStream): number {
   const best = mostLikely(logits);
-  if (temperature === 0) return best;
-  const weigh = (id: number): number => Math.exp((logits[id]! - logits[best]!) / temperature);
-  const considered = topK === undefined || topK >= logits.length ? ids(logits) : largest(logits, topK);
-  const left = topP === undefined || topP >= 1 ? considered : nucleus(considered, weigh, topP);
-  return draw(left, weigh, random.next());
+  if (sampling.temperature === 0) return best;
+  const weights = logits.map((logit) => Math.exp((logit - logits[best]!) / sampling.temperature));
+  return drawToken(weights, sampling, random);
 }
 
 /** The id of the largest logit, the lower one of equals. */
 export function mostLikely(logits: Float32Array): number {
   let best = 0;
   for (let id = 0; id < logits.length; id++) {
-    if (Number.isNaN(logits[id]))
-      throw new UserError(`the model's output for token ${id} is not a number`, {
-        fix: "Its weights are damaged, or its training has diverged: train again with a lower learning rate.",
-      });
+    if (Number.isNaN(logits[id])) refuseNaN(id);
     if (logits[id]! > logits[best]!) best = id;
   }
   return best;
 }
 
-function ids(logits: Float32Array): Int32Array {
-  return Int32Array.from(logits.keys());
+/**
+ * Draws an id from tokens that are as likely as `weights [V]` say, positive numbers or 0 with any sum; their logits'
+ * temperature has been taken into account.
+ * @throws UserError for weights that are not numbers
+ */
+export function drawToken(
+  weights: Float32Array,
+  { topK, topP }: Omit<Sampling, "temperature">,
+  random: RandomStream,
+): number {
+  const everything = sum(weights);
+  if (Number.isNaN(everything)) refuseNaN(weights.findIndex((weight) => Number.isNaN(weight)));
+  let cut: Cut = { least: 0, lastId: -1, mass: everything };
+  if (topK !== undefined && topK < weights.length) cut = cutAt(weights, cut, { count: topK, mass: Infinity });
+  if (topP !== undefined && topP < 1) cut = cutAt(weights, cut, { count: Infinity, mass: topP * cut.mass });
+  return pick(weights, cut, random.next() * cut.mass);
 }
 
-function largest(logits: Float32Array, count: number): Int32Array {
-  const threshold = logits.toSorted()[logits.length - count]!;
-  const above = ids(logits).filter((id) => logits[id]! > threshold);
-  const level = ids(logits).filter((id) => logits[id] === threshold);
-  return Int32Array.from([...above, ...level.subarray(0, count - above.length)]);
+/** The tokens heavier than `least`, and those of weight `least` with ids up to `lastId`; `mass` is their weight. */
+interface Cut {
+  least: number;
+  lastId: number;
+  mass: number;
 }
 
-/** The fewest tokens whose weights reach the share `topP` of all weights, at least one. */
-function nucleus(considered: Int32Array, weigh: (id: number) => number, topP: number): Int32Array {
-  const weights = Float64Array.from(considered, weigh);
-  const total = weights.reduce((a, b) => a + b, 0);
-  // Tokens lighter than this weigh less than 1 - topP of the total even together: the nucleus needs none of them,
-  // and only the few others have to be sorted.
-  const lightest = ((1 - topP) * total) / considered.length;
-  const order = Array.from(weights.keys())
-    .filter((i) => weights[i]! >= lightest)
-    .sort((a, b) => weights[b]! - weights[a]! || considered[a]! - considered[b]!);
-  let mass = 0;
-  const end = order.findIndex((i) => (mass += weights[i]!) >= topP * total);
-  return Int32Array.from(end < 0 ? order : order.slice(0, end + 1), (i) => considered[i]!);
+function isWithin(weight: number, id: number, { least, lastId }: Cut): boolean {
+  return weight > least || (weight === least && id <= lastId);
 }
 
-/** The token at which the running sum of weights passes the share `uniform` of their total. */
-function draw(considered: Int32Array, weigh: (id: number) => number, uniform: number): number {
-  const weights = Float64Array.from(considered, weigh);
-  let left = uniform * weights.reduce((a, b) => a + b, 0);
-  for (let i = 0; i < weights.length; i++) {
-    left -= weights[i]!;
-    if (left < 0) return considered[i]!;
+/**
+ * A float's bits order positive floats as their values do. Its upper bits, sign, exponent and three of the mantissa, put
+ * weights into boxes; only the box in which the limit is reached has to be sorted.
+ */
+const BOX_SHIFT = 20;
+const boxCount = new Float64Array(2 ** (31 - BOX_SHIFT));
+const boxMass = new Float64Array(2 ** (31 - BOX_SHIFT));
+
+/** The heaviest tokens within `cut`, as few as reach the count or the mass, at least one. */
+function cutAt(weights: Float32Array, cut: Cut, limit: { count: number; mass: number }): Cut {
+  const bits = new Int32Array(weights.buffer, weights.byteOffset, weights.length);
+  boxCount.fill(0);
+  boxMass.fill(0);
+  for (let id = 0; id < weights.length; id++) {
+    const weight = weights[id]!;
+    if (!isWithin(weight, id, cut)) continue;
+    const box = bits[id]! >>> BOX_SHIFT;
+    boxCount[box]!++;
+    boxMass[box]! += weight;
   }
-  return considered[weights.findLastIndex((weight) => weight > 0)]!; // rounding took the sum past its end
+  let box = boxCount.length - 1;
+  let [count, mass] = [0, 0];
+  const isReached = (moreTokens: number, moreMass: number): boolean =>
+    count + moreTokens >= limit.count || mass + moreMass >= limit.mass;
+  while (box > 0 && !isReached(boxCount[box]!, boxMass[box]!)) {
+    count += boxCount[box]!;
+    mass += boxMass[box]!;
+    box--;
+  }
+  const ids: number[] = [];
+  for (let id = 0; id < weights.length; id++) {
+    if (bits[id]! >>> BOX_SHIFT === box && isWithin(weights[id]!, id, cut)) ids.push(id);
+  }
+  ids.sort((a, b) => weights[b]! - weights[a]! || a - b);
+  for (const id of ids) {
+    const weight = weights[id]!;
+    if (isReached(1, weight)) return { least: weight, lastId: id, mass: mass + weight };
+    count++;
+    mass += weight;
+  }
+  return cut; // rounding kept the sum below the limit
+}
+
+/** The token at which the running sum of weights passes `left`. */
+function pick(weights: Float32Array, cut: Cut, left: number): number {
+  let last = 0; // where rounding takes `left` past the sum's end
+  for (let id = 0; id < weights.length; id++) {
+    const weight = weights[id]!;
+    if (!isWithin(weight, id, cut)) continue;
+    left -= weight;
+    last = id;
+    if (left < 0) break;
+  }
+  return last;
+}
+
+function sum(weights: Float32Array): number {
+  let total = 0;
+  for (let id = 0; id < weights.length; id++) total += weights[id]!;
+  return total;
+}
+
+function refuseNaN(id: number): never {
+  throw new UserError(`the model's output for token ${id} is not a number`, {
+    fix: "Its weights are damaged, or its training has diverged: train again with a lower learning rate.",
+  });
 }

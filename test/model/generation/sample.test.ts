@@ -60,6 +60,43 @@ describe("sampling", () => {
     expectShares(shares({ temperature: 1, topK: 3, topP: 0.8 }), [0, 0.4 / 0.7, 0, 0.3 / 0.7, 0]);
   });
 
+  test("topK and topP leave what sorting the whole vocabulary leaves", () => {
+    const source = stream("vocabulary");
+    // peaked and flat, with many equal weights
+    for (const [spread, steps] of [
+      [12, 1000],
+      [3, 40],
+      [0.01, 5],
+    ] as const) {
+      const values = Float32Array.from({ length: 5000 }, () => (Math.floor(source.next() * steps) / steps) * spread);
+      const weight = (id: number): number => Math.fround(Math.exp(values[id]! - largest));
+      const largest = values.reduce((a, b) => Math.max(a, b));
+      const order = Array.from(values.keys()).sort((a, b) => weight(b) - weight(a) || a - b);
+      for (const [topK, topP] of [
+        [1, 1],
+        [40, 1],
+        [700, 0.9],
+        [5000, 0.5],
+        [4999, 0.999],
+      ] as const) {
+        const first = order.slice(0, topK);
+        const total = first.reduce((sum, id) => sum + weight(id), 0);
+        let mass = 0;
+        const end = topP === 1 ? topK : first.findIndex((id) => (mass += weight(id)) >= topP * total) + 1;
+        const allowed = new Set(first.slice(0, end));
+        const random = stream("draws", topK);
+        const drawn = Array.from({ length: 300 }, () => sampleToken(values, { temperature: 1, topK, topP }, random));
+        expect(drawn.filter((id) => !allowed.has(id))).toEqual([]);
+        // the edges of what is left are drawn too: the ends of the range of uniform numbers
+        const ids = [...allowed].sort((a, b) => a - b);
+        const ends = [0, 1 - 2 ** -32].map((uniform) =>
+          sampleToken(values, { temperature: 1, topK, topP }, { next: () => uniform, below: () => 0 }),
+        );
+        expect(ends).toEqual([ids[0], ids.at(-1)]);
+      }
+    }
+  });
+
   test("impossible tokens are never drawn", () => {
     const values = Float32Array.of(-Infinity, 0, -Infinity, 0);
     for (const options of [{}, { topP: 0.99 }, { topK: 3 }]) {

@@ -80,11 +80,31 @@ export function productStrips(
   }
 }
 
-/** One row times a transposed B, `width` columns at a time. A range counts such pieces. */
-export function productRow(N: i32, K: i32, a: usize, b: usize, beta: f32, c: usize, width: i32, from: i32, to: i32): void {
-  for (let piece = from; piece < to; piece++) {
-    const column = piece * width;
-    product(0, 1, 1, min(width, N - column), K, a, b + <usize>column * K * 4, beta, c + <usize>column * 4);
+/**
+ * One row times a transposed B: B is read once from front to back, as fast as memory gives it. A range counts B's rows.
+ */
+export function productRow(K: i32, a: usize, b: usize, beta: f32, c: usize, from: i32, to: i32): void {
+  const wide = <usize>(K & ~15) * 4;
+  const whole = <usize>(K & ~3) * 4;
+  const rest = <usize>(K & 3);
+  for (let j = from; j < to; j++) {
+    const q = b + <usize>j * K * 4;
+    let s0 = splat(0);
+    let s1 = splat(0);
+    let s2 = splat(0);
+    let s3 = splat(0);
+    let k: usize = 0;
+    for (; k < wide; k += 64) {
+      s0 = madd(get(a + k), get(q + k), s0);
+      s1 = madd(v128.load(a + k, 16), v128.load(q + k, 16), s1);
+      s2 = madd(v128.load(a + k, 32), v128.load(q + k, 32), s2);
+      s3 = madd(v128.load(a + k, 48), v128.load(q + k, 48), s3);
+    }
+    for (; k < whole; k += 16) s0 = madd(get(a + k), get(q + k), s0);
+    if (rest) s1 = madd(loadPart(a + whole, rest), loadPart(q + whole, rest), s1);
+    const value = sumLanes(f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3)));
+    const out = c + <usize>j * 4;
+    store<f32>(out, beta == 0 ? value : value + load<f32>(out));
   }
 }
 

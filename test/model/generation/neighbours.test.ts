@@ -1,0 +1,88 @@
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { join } from "node:path";
+import type { Decoder } from "../../../src/model/decoder.ts";
+import { continuation } from "../../../src/model/generation/distributions.ts";
+import { contiguousCache, generate, type GenerateOptions } from "../../../src/model/generation/index.ts";
+import { initializeModel } from "../../../src/model/initialize.ts";
+import { loadModel } from "../../../src/model/index.ts";
+import { stream } from "../../../src/random.ts";
+import { releaseEngine, useEngine } from "../../../src/tensor/engine.ts";
+import { distance } from "../reference.ts";
+
+const random = stream("neighbours");
+
+/** Texts of random ids. */
+function textsOf(lengths: readonly number[], vocabulary: number): number[][] {
+  return lengths.map((length) => Array.from({ length }, () => 4 + random.below(vocabulary - 4)));
+}
+
+beforeAll(() => useEngine("cpu", { threads: 2 }));
+afterAll(releaseEngine);
+
+describe("a text on the cpu engine does not notice its neighbours", () => {
+  test.each<[string, Partial<GenerateOptions>]>([
+    ["at temperature 1", { temperature: 1 }],
+    ["with top-p", { temperature: 1, topP: 0.9 }],
+    ["with top-k", { temperature: 1, topK: 20 }],
+    ["with both", { temperature: 0.7, topK: 20, topP: 0.8 }],
+    ["taking the most likely", {}],
+  ])("%s", async (_, options) => {
+    const model = await loadModel(join(import.meta.dirname, "../../../models/tiny"));
+    const prompts = textsOf([3, 40, 1, 17, 8, 25], model.config.vocabularySize);
+    const all = { maxNewTokens: 24, seed: 3, samples: 3, ...options };
+    const rows = await generate(model, prompts, { ...all, batchSize: 16 });
+    expect(await generate(model, prompts, { ...all, batchSize: 1 })).toEqual(rows);
+    expect(await generate(model, prompts, { ...all, batchSize: 3 })).toEqual(rows);
+    expect(await generate(model, prompts, { ...all, batchSize: 40 })).toEqual(rows); // more than a group of 16
+    const backwards = { ...all, rowIds: [5, 4, 3, 2, 1, 0], batchSize: 5 };
+    const turned = await generate(model, prompts.toReversed(), backwards);
+    expect(turned.slice(0, 3)).toEqual(rows.slice(-3));
+    model.dispose();
+  });
+
+  test.each([
+    { width: 128, feedForwardWidth: 352, vocabularySize: 250 },
+    { width: 288, feedForwardWidth: 1200, vocabularySize: 3000 }, // products that are split over threads
+  ])("to the last bit: $width wide", async (sizes) => {
+    const decoder = await initializeModel(
+      { ...(await tinyConfig()), ...sizes, layers: 2, headSize: sizes.width / 4 },
+      { seed: 1 },
+    );
+    const texts = textsOf([5, 30, 1, 12, 3, 18], sizes.vocabularySize);
+    const alone: Float32Array[] = [];
+    for (const text of texts.keys()) alone.push(await lastDistribution(decoder, texts, text, [text]));
+    for (const group of [
+      [0, 1],
+      [3, 0, 5],
+      [5, 4, 3, 2, 1, 0],
+    ])
+      for (const text of group) expect(await lastDistribution(decoder, texts, text, group)).toEqual(alone[text]);
+    const fast = await lastDistribution(decoder, texts, 1, [1], true);
+    expect(distance(fast, alone[1]!)).toBeLessThan(1e-5);
+    decoder.dispose();
+  });
+});
+
+async function tinyConfig(): Promise<Decoder["config"]> {
+  const model = await loadModel(join(import.meta.dirname, "../../../models/tiny"));
+  model.dispose();
+  return model.config;
+}
+
+/** The logits behind a text's last token, which a group of texts took in together. */
+async function lastDistribution(
+  decoder: Decoder,
+  texts: readonly number[][],
+  text: number,
+  group: readonly number[],
+  alone = false,
+): Promise<Float32Array> {
+  const cache = contiguousCache(decoder.config, group.length);
+  const { start, extend } = continuation(decoder, cache, { temperature: 0, alone });
+  for (const [place, i] of group.entries()) await start(place, texts[i]!, []);
+  const newest = group.map((i, place) => ({ id: 7, position: texts[i]!.length, place }));
+  await extend(newest);
+  const found = await extend(newest.map(({ position, place }) => ({ id: 9, position: position + 1, place })));
+  cache.dispose();
+  return found[group.indexOf(text)]!;
+}
