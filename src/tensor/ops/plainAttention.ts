@@ -6,7 +6,7 @@ import type { RowGroup } from "./packing.ts";
 /** Added to the score of a key that may not be seen: its softmax weight is then exactly 0. */
 export const HIDDEN = -1e30;
 /** Elements of one group's attention maps: 64 MB in float32. A single row may exceed it. */
-const MAP_LIMIT = 2 ** 24;
+export const MAP_LIMIT = 2 ** 24;
 
 /** Definition of causal attention on a packed batch, with explicit softmax weights. */
 export function plainAttention(
@@ -70,21 +70,21 @@ function softmaxWeights(Q: tf.Tensor3D, K: tf.Tensor3D, width: number): tf.Tenso
 }
 
 /** The group's tokens of `[N, heads * d]` as `[rows * heads, width, d]`. */
-function splitHeads(packed: tf.Tensor2D, group: RowGroup, heads: number): tf.Tensor3D {
+export function splitHeads(packed: tf.Tensor2D, group: RowGroup, heads: number): tf.Tensor3D {
   const [rows, width, d] = [group.lengths.length, group.width, packed.shape[1] / heads];
   const split = tf.reshape(padRows(packed, group), [rows, width, heads, d]);
   return tf.reshape(tf.transpose(split, [0, 2, 1, 3]), [rows * heads, width, d]);
 }
 
 /** Inverse of `splitHeads`; also takes the query heads of one key head side by side, as `shareKeys` lays them. */
-function mergeHeads(split: tf.Tensor3D, group: RowGroup, heads: number): tf.Tensor2D {
+export function mergeHeads(split: tf.Tensor3D, group: RowGroup, heads: number): tf.Tensor2D {
   const [rows, width, d] = [group.lengths.length, group.width, split.shape[2]];
   const merged = tf.transpose(tf.reshape(split, [rows, heads, width, d]), [0, 2, 1, 3]);
   return unpadRows(tf.reshape(merged, [rows, width, heads * d]), group);
 }
 
 /** Stacks the `share` query heads that read one key head: `[rows * heads, width, n]` -> `[rows * keyValueHeads, share * width, n]`. */
-function shareKeys(split: tf.Tensor3D, share: number): tf.Tensor3D {
+export function shareKeys(split: tf.Tensor3D, share: number): tf.Tensor3D {
   const [count, width, n] = split.shape;
   return tf.reshape(split, [count / share, share * width, n]);
 }
