@@ -1,4 +1,4 @@
-import { isReadable } from "./read-answer.ts";
+import { isReadable, readAnswer } from "./read-answer.ts";
 
 /**
  * How an answer was found: the last `\boxed{}`; what stands behind the last `####`; an answer sentence ("the answer
@@ -20,6 +20,8 @@ const anyNumber = new RegExp(
   "g",
 );
 
+const words = /(?<![\\A-Za-z])(?!(?:sin|cos|tan|log|ln|exp|sqrt|pi)\b)[A-Za-z]{2,}/;
+
 /**
  * The answer that a response gives, as written; the first rule in the order of `ExtractionRule` that finds one wins.
  * Nothing but the response is looked at, so a box in the question cannot be taken for an answer.
@@ -35,9 +37,16 @@ export function extractAnswer(response: string): ExtractedAnswer | undefined {
   if (said !== undefined) return { text: said, by: "sentence" };
   const whole = response.trim();
   if (whole === "") return undefined;
-  if (isReadable(whole)) return { text: whole, by: "whole" };
+  if (isAnswer(whole)) return { text: whole, by: "whole" };
   const last = lastNumber(response);
   return last === undefined ? { text: whole, by: "whole" } : { text: last, by: "lastNumber" };
+}
+
+/** A text that is mathematics throughout, but no sum still to be done, and no words taken for variables. */
+function isAnswer(text: string): boolean {
+  const form = readAnswer(text);
+  if (form.kind !== "formula" && form.kind !== "equation") return form.kind !== "text";
+  return !/^[\d.+\-*/()\s]*$/.test(form.text) && !words.test(text);
 }
 
 /** The answer in a reference: a solution that marks its answer, or the answer itself. */

@@ -25,6 +25,7 @@ export function plainText(answer: string): string {
   text = text
     .replace(/(?:\\?[$€£¥₹]|\bUS\$) ?(?=[\d.])/g, "")
     .replace(/(\d) ?\\?[$€£¥₹%]/g, "$1")
+    .replace(/(\d) x (?=\d)/g, "$1 * ")
     .replace(/\^ ?(?:\\circ\b|\{ ?\\circ ?\})|\\degree\b/g, "")
     .replace(/\\([%$#&_])/g, "$1")
     .replace(/\\(?:lbrace\b|\{)/g, "«")
@@ -35,7 +36,12 @@ export function plainText(answer: string): string {
     .replace(/\\frac ?(\w)(?=\{)/g, "\\frac{$1}")
     .replace(/\\sqrt ?(\d)(?!\d)/g, "\\sqrt{$1}");
   text = text.replace(/^[\s,;:]+|[\s.,;:]+$/g, "");
-  return text.replace(unitTail, "$1").trim();
+  return withoutUnits(text);
+}
+
+/** A number without the units or things behind it. */
+export function withoutUnits(text: string): string {
+  return text.trim().replace(unitTail, "$1").trim();
 }
 
 function withoutWrapping(text: string): string {

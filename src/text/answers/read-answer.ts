@@ -1,5 +1,5 @@
 import { formula } from "./formula.ts";
-import { plainText } from "./plain-text.ts";
+import { plainText, withoutUnits } from "./plain-text.ts";
 import { readNumber, type Rational } from "./rational.ts";
 
 /** The meaning of an answer, as far as it is understood; `text` is all that is not. */
@@ -59,7 +59,7 @@ export function folded(text: string): string {
 }
 
 function readForm(text: string, depth: number): Form | undefined {
-  text = text.trim();
+  text = withoutUnits(text);
   if (text === "" || depth > deepest || /^nan$/i.test(text)) return undefined;
   const number = readNumber(text);
   if (number) return number;
@@ -154,11 +154,11 @@ function readEquation(sides: readonly string[], depth: number): Form | undefined
   const left = sides.slice(0, -1);
   if (left.every((side) => named.test(side.trim()))) return readForm(right, depth + 1);
   const first = formula(left[0]!);
+  if (first === undefined) return undefined;
+  const hasVariables = first.includes("v_");
+  if (!hasVariables || sides.length > 2) return readForm(right, depth + 1);
   const second = formula(right);
-  if (first === undefined || second === undefined) return undefined;
-  const hasVariables = /v_/.test(first);
-  if (!hasVariables) return readForm(right, depth + 1);
-  return sides.length === 2 ? { kind: "equation", text: `(${first})-(${second})` } : readForm(right, depth + 1);
+  return second === undefined ? undefined : { kind: "equation", text: `(${first})-(${second})` };
 }
 
 function readInequality(sides: readonly string[], signs: readonly string[], depth: number): Form | undefined {
