@@ -4,5 +4,14 @@
 export { UserError } from "./errors.ts";
 export { hashUniform, stream, type RandomStream } from "./random.ts";
 export { listEngines, releaseEngine, useEngine } from "./tensor/engine.ts";
+export { extractAnswer, verifier, verifyAnswer } from "./text/index.ts";
+export type {
+  ExtractedAnswer,
+  ExtractionRule,
+  Verification,
+  Verifier,
+  VerifierOptions,
+  VerifyInput,
+} from "./text/index.ts";
 export type { EngineInfo, EngineListing, EngineName, EngineOptions } from "./tensor/engine.ts";
 export type * from "./contract/index.ts";

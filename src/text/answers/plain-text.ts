@@ -2,7 +2,7 @@ const superscripts = "⁰¹²³⁴⁵⁶⁷⁸⁹";
 const symbols: Readonly<Record<string, string>> = {
   ...{ "−": "-", "–": "-", "—": "-", "‐": "-", "×": "*", "·": "*", "⋅": "*", "÷": "/", "⁄": "/", "∕": "/" },
   ...{ "√": "\\sqrt ", π: "\\pi ", "∞": "\\infty ", "≤": "\\le ", "≥": "\\ge ", "≠": "\\ne ", "±": "\\pm " },
-  ...{ "∪": "\\cup ", "∈": "\\in ", "≈": "=", "∅": "\\emptyset ", "°": "", θ: "\\theta ", ⅈ: "i" },
+  ...{ "∪": "\\cup ", "∈": "\\in ", "≈": "=", "∅": "\\emptyset ", "°": "^\\circ ", θ: "\\theta ", ⅈ: "i" },
 };
 const units = "degrees?|percent|feet|foot|inch(?:es)?|cm|mm|km|kg|mph|ft|lbs?|m|g|s|h|L|l|C|F|N|J|W|V|A|K";
 const functions =
@@ -11,6 +11,7 @@ const unit = String.raw`(?!(?:${functions})\b)(?:[A-Za-z]{2,}|(?:${units}))\.?(?
 const unitTail = new RegExp(
   String.raw`^([-+]?[\d.,/ ]*\d|[-+]?[^A-Za-z]*\\frac ?\{ ?\d+ ?\} ?\{ ?\d+ ?\})(?: ?-? ?)${unit}(?:[ /*'-]+${unit}){0,8}$`,
 );
+const angle = /(\d+(?:\.\d+)?) ?\^ ?(?:\\circ\b|\{ ?\\circ ?\})/g;
 
 /**
  * An answer in one spelling: without mathematical marks around it, spaces and sizes of LaTeX, currency, percent,
@@ -26,6 +27,7 @@ export function plainText(answer: string): string {
     .replace(/(?:\\?[$€£¥₹]|\bUS\$) ?(?=[\d.])/g, "")
     .replace(/(\d) ?\\?[$€£¥₹%]/g, "$1")
     .replace(/(\d) x (?=\d)/g, "$1 * ")
+    .replace(angle, /\\?(?:sin|cos|tan|cot|sec|csc)/.test(text) ? "($1\\pi/180)" : "$1")
     .replace(/\^ ?(?:\\circ\b|\{ ?\\circ ?\})|\\degree\b/g, "")
     .replace(/\\([%$#&_])/g, "$1")
     .replace(/\\(?:lbrace\b|\{)/g, "«")
