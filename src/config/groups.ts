@@ -114,6 +114,10 @@ export const trainingGroup = group(
     microBatchSize: Type.Optional(
       count("Rows computed at once; smaller needs less memory and changes nothing else. Default: the batch size."),
     ),
+    gradientCheckpointing: onOff(
+      "Compute each block a second time in the backward pass instead of keeping its activations: less memory, more time, the same numbers.",
+      false,
+    ),
     learningRate: amount("Highest learning rate.", { default: 1e-4, maximum: 100 }),
     schedule: choice(["constant", "linear", "cosine"], {
       default: "linear",

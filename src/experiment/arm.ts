@@ -93,6 +93,7 @@ function trainOptions(
     steps,
     batchSize: training.batchSize,
     microBatchSize: training.microBatchSize ?? training.batchSize,
+    gradientCheckpointing: training.gradientCheckpointing,
     clipNorm: training.clipNorm,
     seed: training.seed,
     shuffle: data.shuffle,

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { embed, linear, rmsNorm, rotary, swiglu } from "../tensor/ops/index.ts";
+import { recomputed } from "../tensor/recompute.ts";
 import { inverseFrequencies, type DecoderConfig } from "./config.ts";
 import { decoderTensors } from "./weights/index.ts";
 
@@ -12,6 +13,8 @@ export interface Parameter {
   readonly decay: boolean;
   /** Whether it receives gradients; the same as `variable.trainable`, which may be changed between steps. */
   readonly trainable: boolean;
+  /** Factor on the learning rate. Default 1. */
+  readonly learningRateScale?: number;
 }
 
 /** A linear map `x weight^T + bias`, `weight [outputs, inputs]`. */
@@ -20,6 +23,8 @@ export interface Projection {
   bias?: tf.Variable<tf.Rank.R1>;
   /** What an adapter adds to the output, `[N, outputs]`, for the input `x [N, inputs]`. */
   adapt?: (x: tf.Tensor2D, training: boolean) => tf.Tensor2D;
+  /** The adapter's matrices in it. */
+  adaptedBy?: readonly tf.Variable[];
 }
 
 /** One transformer block. */
@@ -33,6 +38,8 @@ export interface Layer {
   gate: Projection;
   up: Projection;
   down: Projection;
+  /** Where an adapter's dropout stands: the function returned sets it back there, to compute the block a second time. */
+  markDropout?: () => () => void;
 }
 
 /** The weights of a Llama-family decoder on the current engine. */
@@ -71,16 +78,7 @@ export async function createDecoder(config: DecoderConfig, read: WeightReader): 
   const dispose = (): void => parameters.forEach(({ variable }) => variable.dispose());
   try {
     for (const [name, shape] of decoderTensors(config)) {
-      const values = await read(name, shape);
-      const variable = tf.tidy(() => tf.variable(tf.tensor(values, shape, "float32")));
-      parameters.set(name, {
-        name,
-        variable,
-        decay: !isGain(name) && !isBias(name),
-        get trainable() {
-          return variable.trainable;
-        },
-      });
+      parameters.set(name, parameter(name, variableOf(await read(name, shape), shape)));
     }
   } catch (error) {
     dispose();
@@ -96,6 +94,22 @@ export async function createDecoder(config: DecoderConfig, read: WeightReader): 
     outputEmbedding: named<tf.Rank.R2>("lm_head.weight") ?? embedding,
     parameters: [...parameters.values()],
     dispose,
+  };
+}
+
+/** A function of its own, so that nothing that lives on holds on to the values read. */
+function variableOf(values: Float32Array, shape: readonly number[]): tf.Variable {
+  return tf.tidy(() => tf.variable(tf.tensor(values, [...shape], "float32")));
+}
+
+function parameter(name: string, variable: tf.Variable): Parameter {
+  return {
+    name,
+    variable,
+    decay: !isGain(name) && !isBias(name),
+    get trainable() {
+      return variable.trainable;
+    },
   };
 }
 
@@ -134,6 +148,8 @@ export interface DecoderInput {
   attend: AttentionHook;
   /** A backward pass may follow: adapters apply their dropout. Default false. */
   training?: boolean;
+  /** Keep nothing of a block but its input, and compute it again in the backward pass. Default false. */
+  recompute?: boolean;
 }
 
 /**
@@ -141,13 +157,14 @@ export interface DecoderInput {
  * `[rows.length, width]`, ready for the output projection.
  */
 export function decode(decoder: Decoder, input: DecoderInput, rows: Int32Array): tf.Tensor2D {
-  const { ids, positions, attend, training = false } = input;
+  const { ids, positions, attend, training = false, recompute = false } = input;
+  const run = recompute && training ? recomputedBlock : block;
   return tf.tidy(() => {
     const context = { config: decoder.config, attend, training, ...rotaryAngles(positions, decoder.config) };
     let x = embed(decoder.embedding, ids);
     decoder.layers.forEach((layer, index) => {
       const before = x;
-      x = block(layer, index, before, context);
+      x = run(layer, index, before, context);
       before.dispose();
     });
     return rmsNorm(embed(x, rows), decoder.finalGain, decoder.config.epsilon);
@@ -170,6 +187,35 @@ function block(layer: Layer, index: number, x: tf.Tensor2D, context: BlockContex
     return add(attended, feedForward(layer, attended, context));
   });
 }
+
+/** The same, with a backward pass that starts from the input again. */
+function recomputedBlock(layer: Layer, index: number, x: tf.Tensor2D, context: BlockContext): tf.Tensor2D {
+  const startOfMasks = layer.markDropout?.();
+  let again = false;
+  return recomputed(x, {
+    variables: variablesOf(layer),
+    constants: [context.cos, context.sin],
+    build(input, [cos, sin]) {
+      const inputs = { ...context, cos: cos as tf.Tensor2D, sin: sin as tf.Tensor2D };
+      const endOfMasks = again ? layer.markDropout?.() : undefined;
+      if (again) startOfMasks?.();
+      again = true;
+      const result = block(layer, index, input, inputs);
+      endOfMasks?.();
+      return result;
+    },
+  });
+}
+
+function variablesOf(layer: Layer): tf.Variable[] {
+  const projections = projectionsOf.flatMap((name) => {
+    const { weight, bias, adaptedBy = [] } = layer[name];
+    return bias === undefined ? [weight, ...adaptedBy] : [weight, bias, ...adaptedBy];
+  });
+  return [layer.attentionGain, layer.feedForwardGain, ...projections];
+}
+
+const projectionsOf = ["q", "k", "v", "o", "gate", "up", "down"] as const;
 
 /** Like `tf.add`, which would keep both addends for its gradient. */
 function add(x: tf.Tensor2D, y: tf.Tensor2D): tf.Tensor2D {

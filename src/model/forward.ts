@@ -21,6 +21,8 @@ export interface ForwardOptions {
   forwardKl?: { reference: Decoder };
   /** Which tokens are predicted: those of the response (default), or all but the first of a row. */
   positions?: "response" | "all";
+  /** Keep only the blocks' inputs, and compute the blocks again in the backward pass: less memory, a third more work. */
+  gradientCheckpointing?: boolean;
   /** Attention of another kind than causal. With gates the pass also gives the signal `gates`. */
   attention?: AttentionVariant;
 }
@@ -52,7 +54,9 @@ export function forward(model: Decoder, batch: TokenBatch, options: ForwardOptio
   const measured = packedAttention(model, packed, options.promptAttention?.layer);
   const attention: PassAttention = options.attention?.(packed, batch) ?? measured;
   const training = options.gradients !== null;
-  const input = { ids: packed.ids, positions: packed.positions, attend: attention.attend, training };
+  const recompute = options.gradientCheckpointing ?? false;
+  if (recompute && attention.gates) throw new Error("forward: gates cannot be recorded with gradientCheckpointing");
+  const input = { ids: packed.ids, positions: packed.positions, attend: attention.attend, training, recompute };
   const build = (): Recorded => {
     const hidden = decode(model, input, asked.predictors);
     return { hidden, gates: attention.gates?.() ?? [] };

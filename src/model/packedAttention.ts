@@ -20,7 +20,7 @@ export function packedAttention(
     attend(layer, q, k, v) {
       const keys = layer === measuredLayer ? promptKeys : undefined;
       const result = causalAttention(q, k, v, { starts, heads, keyValueHeads, promptKeys: keys });
-      if (result.promptMass !== undefined) promptMass = tf.keep(result.promptMass);
+      if (result.promptMass !== undefined) promptMass ??= tf.keep(result.promptMass); // a layer may be run twice
       return result.output;
     },
     promptMass: () => promptMass,

@@ -26,6 +26,8 @@ export interface StepOptions {
   context: RuleContext;
   /** Receives the gradient of `loss * mass`: divide by `mass` when updating. */
   gradients: GradientStore;
+  /** See `ForwardOptions`. Default false. */
+  gradientCheckpointing?: boolean;
 }
 
 /**
@@ -78,7 +80,8 @@ async function scoreAll({ model, plan, batches }: StepOptions): Promise<ScoredBa
 async function trainBatch(options: StepOptions, batch: TokenBatch, given: Float32Array | undefined) {
   const { model, rule, plan, context, gradients } = options;
   const asked: SignalPlan = given === undefined ? plan : { needs: [], pass: {}, sources: [] };
-  using pass = forward(model, batch, { gradients, ...asked.pass });
+  const { gradientCheckpointing = false } = options;
+  using pass = forward(model, batch, { gradients, gradientCheckpointing, ...asked.pass });
   const scored = await readSignals(pass, batch, asked);
   const decided = given === undefined ? weighStep(rule, [scored.tokens], context) : { weights: [given], metrics: {} };
   const weights = decided.weights[0]!;

@@ -18,6 +18,8 @@ export interface TrainOptions {
   batchSize: number;
   /** Rows computed at once; smaller needs less memory and changes nothing else. Default: `batchSize`. */
   microBatchSize?: number;
+  /** Compute each block a second time instead of keeping what its gradient needs: less memory, the same numbers. */
+  gradientCheckpointing?: boolean;
   schedule: Schedule;
   /** Largest global norm of the gradient; 0 never clips. Default 1. */
   clipNorm?: number;
@@ -82,7 +84,15 @@ export async function* train(state: TrainingState, options: TrainOptions): Async
         uniform: (rowId: number, token: number) => hashUniform(seed, rowId, token),
       };
       if (isAdapted(state.model)) state.model.adapter.startStep(state.step);
-      const outcome = await accumulateStep({ model: state.model, rule, plan, batches, context, gradients });
+      const outcome = await accumulateStep({
+        model: state.model,
+        rule,
+        plan,
+        batches,
+        context,
+        gradients,
+        gradientCheckpointing: options.gradientCheckpointing ?? false,
+      });
       const learningRate = options.schedule(state.step);
       const { mass, empty } = outcome;
       const settings = { learningRate, clipNorm: options.clipNorm ?? 1, mass, step: state.step + 1 };

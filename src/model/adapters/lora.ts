@@ -143,6 +143,7 @@ export function withAdapter<D extends Decoder>(model: D, adapter: Adapter): D & 
   const scaling = scalingOf(adapter.settings);
   const adapted = (layer: Layer, change: LowRank): Projection => ({
     ...layer[change.projection],
+    adaptedBy: [change.a, change.b],
     adapt: (x, training) => {
       const seen = training ? adapter.dropout.apply(x, change.layer, change.projection) : x;
       return linear(scaled(linear(seen, change.a), scaling), change.b);
@@ -150,7 +151,8 @@ export function withAdapter<D extends Decoder>(model: D, adapter: Adapter): D & 
   });
   const layers = model.layers.map((layer, index): Layer => {
     const changed = adapter.changes.filter((change) => change.layer === index);
-    return { ...layer, ...Object.fromEntries(changed.map((change) => [change.projection, adapted(layer, change)])) };
+    const projections = Object.fromEntries(changed.map((change) => [change.projection, adapted(layer, change)]));
+    return { ...layer, ...projections, markDropout: () => adapter.dropout.mark(index) };
   });
   const parameters = [...model.parameters, ...adapter.parameters];
   return {
