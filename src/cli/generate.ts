@@ -43,7 +43,7 @@ export const generateText = defineCommand({
       const promptIds = promptTokens(tokenizer, prompt, values.raw ?? false);
       const start = performance.now();
       const stop = [...new Set([...model.config.endOfText, ...(tokenizer.endOfText ?? [])])];
-      const [answer] = await generate(model, [promptIds], { ...options, stop });
+      const [answer] = await generate(model, [promptIds], { ...options, stop, fastAlone: true });
       const seconds = (performance.now() - start) / 1000;
       model.dispose();
       const { ids, finished } = answer!;

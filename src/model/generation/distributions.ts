@@ -37,28 +37,31 @@ export function continuation(
   cache: KeyValueCache,
   { temperature, alone }: { temperature: number; alone: boolean },
 ): Continuation {
-  /** Distributions `[rows.length, V]` behind those rows of the input. */
+  const vocabulary = model.outputEmbedding.shape[0];
+
+  /** Distributions `[V]` behind the first `count` of those rows of the input. */
   const run = async (
     input: DecoderInput,
     rows: Int32Array,
+    count: number,
     forbidden: readonly number[] = [],
   ): Promise<Float32Array[]> => {
     const result = tf.tidy(() => {
       const all = tf.matMul<tf.Tensor2D>(decode(model, input, rows), model.outputEmbedding, false, true);
-      const logits = forbidden.length === 0 ? all : tf.add(all, barrier(forbidden, all.shape[1]));
+      const wanted = tf.slice(all, [0, 0], [count, vocabulary]);
+      const logits = forbidden.length === 0 ? wanted : tf.add(wanted, barrier(forbidden, vocabulary));
       return temperature === 0 ? logits : tf.softmax<tf.Tensor>(tf.mul(logits, 1 / temperature));
     });
     const values = await result.data<"float32">();
     result.dispose();
-    const vocabulary = values.length / rows.length;
-    return Array.from(rows, (_, row) => values.subarray(row * vocabulary, (row + 1) * vocabulary));
+    return Array.from({ length: count }, (_, row) => values.subarray(row * vocabulary, (row + 1) * vocabulary));
   };
 
   const extendGroup = async (tokens: readonly NewToken[]): Promise<Float32Array[]> => {
     const size = alone && tokens.length === 1 ? 1 : GROUP;
     const places = Int32Array.from(tokens, ({ place }) => place);
     const filled = Array.from({ length: size }, (_, row) => tokens[row] ?? { id: 0, position: 0 });
-    const found = await run(
+    return run(
       {
         ids: Int32Array.from(filled, ({ id }) => id),
         positions: Int32Array.from(filled, ({ position }) => position),
@@ -66,8 +69,8 @@ export function continuation(
           withFirst(tokens.length, { q, k, v, input }, (real) => cache.extend(layer, places, real)),
       },
       Int32Array.from(filled.keys()),
+      tokens.length,
     );
-    return found.slice(0, tokens.length);
   };
 
   return {
@@ -77,7 +80,7 @@ export function continuation(
         positions: Int32Array.from(ids.keys()),
         attend: (layer, q, k, v, input) => cache.start(layer, place, { q, k, v, input }),
       };
-      const [distribution] = await run(input, Int32Array.of(ids.length - 1), forbidden);
+      const [distribution] = await run(input, Int32Array.of(ids.length - 1), 1, forbidden);
       return distribution!;
     },
     async extend(tokens) {

@@ -40,6 +40,8 @@ export interface Differentiable<T extends tf.Tensor> {
 
 /** Runs the operation; where a tape is recording it goes onto the tape as one node. */
 export function differentiable<T extends tf.Tensor>({ inputs, forward, gradient }: Differentiable<T>): T {
+  // Nothing is recording: no need for TensorFlow.js' bookkeeping, which costs more than a small kernel.
+  if (tf.engine().state.gradientDepth === 0) return tf.tidy(() => forward(() => undefined));
   const run = tf.customGrad<T>((...argumentsAndSave) => {
     const save = argumentsAndSave.at(-1) as (tensors: tf.Tensor[]) => void;
     return { value: forward(save), gradFunc: gradient };

@@ -31,7 +31,7 @@ export function multiply(machine: Machine, { transA, transB, M, N, K, a, b, c, a
   if (M === 1 && transB && !transA) {
     machine.run("productRow", N, K, K, a, b, beta, c);
   } else if (M <= FEW_ROWS && transB && !transA && !accumulate && M * N * K >= WORTH_SPLITTING / 2) {
-    turnedStrips(machine, M, N, K, a, b, c, Math.min(COLUMNS, Math.ceil(N / 48) * 12));
+    turnedStrips(machine, M, N, K, a, b, c, Math.min(COLUMNS, Math.max(96, Math.ceil(N / 48) * 12)));
   } else if (M * N * K < WORTH_SPLITTING) {
     machine.call("product", Number(transA), B, M, N, K, a, b, beta, c);
   } else if (transA) {
