@@ -37,5 +37,6 @@ export { initializeModel } from "./initialize.ts";
 export { createModel, loadModel, readModelFacts, saveModel, type Model, type ModelFacts } from "./model.ts";
 export { createScoreHead, scoreWeightName, type ScoreHead } from "./score-head.ts";
 export { scoredForward } from "./scored-forward.ts";
+export { vocabularyLogits, type VocabularyLogits } from "./vocabularyLogits.ts";
 export { openTensorFile, openWeights, saveModelFiles, writeSafetensors } from "./weights/index.ts";
 export type { ModelFiles, TensorFile, TensorToSave, WeightSource } from "./weights/index.ts";

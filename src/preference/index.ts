@@ -1,4 +1,5 @@
 export { type PreferenceBatch, type PreferenceMetrics, type PreferenceTerm } from "./batch.ts";
+export { responseNll } from "./responseNll.ts";
 export { type Pairs, type PairProblem, alternatingPairs, pairProblems } from "./pairs.ts";
 export { checkStartsAtReference } from "./reference.ts";
 export {

@@ -12,14 +12,22 @@ import { UserError } from "../errors.ts";
 import type { PreferenceBatch, PreferenceMetrics, PreferenceTerm } from "./batch.ts";
 import { logSigmoid, sigmoid } from "./logSigmoid.ts";
 import { type WeightedDpoOptions, type WeightedDpoSettings, resolveWeightedDpo } from "./options.ts";
-import { pairPlaces } from "./pairs.ts";
+import { type Pairs, pairPlaces } from "./pairs.ts";
 import { type Side, weighedSide } from "./side.ts";
 
 /** An `Objective` over pairs that says which terms and metrics it gives. */
-export type PreferenceObjective = (...parameters: Parameters<Objective<PreferenceBatch>>) => {
-  terms: { preference: PreferenceTerm; nll?: PreferenceTerm };
-  metrics: PreferenceMetrics;
-};
+export interface PreferenceObjective {
+  (...parameters: Parameters<Objective<PreferenceBatch>>): {
+    terms: { preference: PreferenceTerm; nll?: PreferenceTerm };
+    metrics: PreferenceMetrics;
+  };
+  /** The mass of every term, which is known before any pass. Throws a UserError for a pair without a response. */
+  masses(tokens: Tokens, pairs: Pairs): { preference: number; nll?: number };
+  /** The loss of a model that still is its reference; undefined where that is not known beforehand. */
+  readonly startLoss: number | undefined;
+  /** Whether it reads `batch.forwardKl`. */
+  readonly readsForwardKl: boolean;
+}
 
 /**
  * Makes the objective. Its terms: `preference`, divided by pairs (or positions), and with `nll` > 0 `nll`, divided by
@@ -35,25 +43,38 @@ export type PreferenceObjective = (...parameters: Parameters<Objective<Preferenc
  */
 export function weightedDpo(options: WeightedDpoOptions = {}): PreferenceObjective {
   const settings = resolveWeightedDpo(options);
-  return (logProb, tokens, batch) => {
+  const { aggregation, positionMean, margin, nll, reference } = settings;
+  const judge = (logProb: Float32Array, tokens: Tokens, batch: PreferenceBatch) => {
     checkSizes(logProb, tokens, batch, settings);
     const preference = emptyTerm(logProb.length, settings.tdpo !== undefined);
-    const nll = emptyTerm(logProb.length, false);
+    const nllTerm = emptyTerm(logProb.length, false);
     const pairs = pairPlaces(tokens, batch.pairs).map(({ chosen, rejected }) => ({
       chosen: weighedSide("chosen", chosen, rejected.length, { logProb, tokens, batch }, settings),
       rejected: weighedSide("rejected", rejected, chosen.length, { logProb, tokens, batch }, settings),
     }));
     const margins = pairs.map(({ chosen, rejected }) => {
-      if (settings.nll > 0) addNll(nll, chosen, logProb, settings.nll);
+      if (nll > 0) addNll(nllTerm, chosen, logProb, nll);
       return settings.aggregation === "sequence"
         ? addSequence(preference, chosen, rejected, batch.forwardKl, settings)
         : addPositions(preference, chosen, rejected, tokens.width, settings);
     });
     return {
-      terms: settings.nll > 0 ? { preference, nll } : { preference },
+      terms: nll > 0 ? { preference, nll: nllTerm } : { preference },
       metrics: metricsOf(pairs, margins, settings.dpoBeta),
     };
   };
+  return Object.assign(judge, {
+    masses(tokens: Tokens, pairs: Pairs) {
+      const sides = pairPlaces(tokens, pairs);
+      const positions = ({ chosen, rejected }: (typeof sides)[number]) =>
+        positionMean === "padded" ? tokens.width - 1 : Math.max(chosen.length, rejected.length);
+      const preference =
+        aggregation === "sequence" ? sides.length : sides.reduce((sum, pair) => sum + positions(pair), 0);
+      return nll > 0 ? { preference, nll: sides.length } : { preference };
+    },
+    startLoss: reference === "cached" && margin === 0 && nll === 0 ? Math.LN2 : undefined,
+    readsForwardKl: settings.tdpo !== undefined,
+  });
 }
 
 type Term = { -readonly [K in keyof PreferenceTerm]: PreferenceTerm[K] };

@@ -18,3 +18,11 @@ export { train, type StepRecord, type TrainOptions } from "./train.ts";
 export { checkpointPath, checkpointSteps, restoreCheckpoint, saveCheckpoint, type Identity } from "./checkpoint.ts";
 export { isRunFolder, openRunFolder, type RunFolder, type RunFolderMode } from "./run-folder.ts";
 export { type RunLog } from "./run-log.ts";
+export { estimateTokens, type EstimateOptions } from "./contrast.ts";
+export {
+  trainObjective,
+  type ObjectiveInput,
+  type ObjectiveLoopOptions,
+  type ObjectiveRecord,
+} from "./objective-loop.ts";
+export { preferenceInput, type PairBatch } from "./preference-batch.ts";
