@@ -1,6 +1,7 @@
 import { relative } from "node:path";
 import { finetuneDefinition, ruleLabel, type FinetuneConfig } from "../config/index.ts";
 import {
+  estimateRunMemory,
   gatherMaterials,
   ruleOf,
   runComparison,
@@ -51,7 +52,9 @@ async function gather(config: FinetuneConfig, talk: ArmTalk): Promise<Materials>
   return gatherMaterials(config, await startEngine(config, talk), talk);
 }
 
-function dryRun(config: FinetuneConfig, resolvedYaml: string, { tokens, validation }: Materials): void {
+function dryRun(config: FinetuneConfig, resolvedYaml: string, { tokens, validation, shape }: Materials): void {
+  const memory = estimateRunMemory(config, shape, tokens);
+  const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(2)} GB`;
   const { stats } = tokens;
   const { batchSize } = config.training;
   const steps = stepsOf(config, tokens);
@@ -66,6 +69,9 @@ function dryRun(config: FinetuneConfig, resolvedYaml: string, { tokens, validati
       `Held-out rows: ${held}`,
       `Steps: ${steps} of ${batchSize} rows, ${epochs} epochs`,
       `Runs: ${[ruleLabel(config.selection.method), ...config.compare.map(({ name }) => name)].join(", ")}`,
+      `Memory: about ${gigabytes(memory.peak)} on the cpu engine; weights ${gigabytes(memory.weights)}, ` +
+        `moments ${gigabytes(memory.moments)}, gradients ${gigabytes(memory.gradients)}, ` +
+        `activations ${gigabytes(memory.activations)}`,
       "Nothing was written to the run folder.",
       "",
     ].join("\n"),

@@ -4,3 +4,4 @@ export { gatherMaterials, packageVersion, type Materials, type StartConfig } fro
 export { attentionLayerOf, ruleOf, stepsOf } from "./rules.ts";
 export { weighRows, type WeighedRow, type WeighOptions } from "./token-rows.ts";
 export { Interrupted, stoppable, type ArmTalk, type Talk } from "./talk.ts";
+export { estimateRunMemory } from "./memory.ts";

@@ -22,6 +22,8 @@ export interface Materials {
   readonly engine: EngineInfo;
   readonly tokens: TokenizedDataset;
   readonly validation: TokenizedDataset | undefined;
+  /** Shape of the starting model. */
+  readonly shape: DecoderConfig;
   /** Reference answer of a held-out row. */
   answerOf(rowId: number): string | undefined;
   /** Reference answer of a row to train on. */
@@ -53,6 +55,7 @@ export async function gatherMaterials(config: StartConfig, engine: EngineInfo, t
   let start: Promise<Evaluation> | undefined;
   return {
     engine,
+    shape,
     tokens: train.tokens,
     validation: held?.tokens,
     answerOf: (rowId) => answerIn(held?.dataset, rowId),
