@@ -99,7 +99,7 @@ const all = [0, 1, 2, 3, 4, 5, 6, 7];
 const close = (actual: Float32Array, expected: Float32Array, tolerance: number): void =>
   expected.forEach((value, i) => {
     if (value === -Infinity) expect(actual[i]).toBe(-Infinity);
-    else expect(Math.abs(actual[i]! - value)).toBeLessThan(tolerance);
+    else expect(Math.abs(actual[i]! - value)).toBeLessThan(tolerance * Math.max(1, Math.abs(value)));
   });
 
 describe("the contrastive estimate of two adapters over one trunk", () => {
