@@ -36,8 +36,8 @@ export interface TrainingMemory {
 }
 
 const float = 4;
-/** Node, TensorFlow.js and the libraries, before any model. */
-const program = 260e6;
+/** Node, TensorFlow.js, the libraries and the heap, whatever the model. */
+const program = 300e6;
 /** Logits held at a time by the cpu engine. */
 const logitsLimit = 32 * 1024 * 1024;
 /** Blocks of the arena are rounded up to size classes, and gaps between them stay. */
