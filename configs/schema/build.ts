@@ -3,12 +3,17 @@
  * schema in a comment: `# yaml-language-server: $schema=../schema/sstoken.schema.json`
  */
 import { writeFileSync } from "node:fs";
-import { publishedSchema } from "../../src/config/index.ts";
+import { editorSchema, orealSchema, publishedSchema } from "../../src/config/index.ts";
 import { knownRules } from "../../src/selection/knownRules.ts";
 
 const recipes = { finetune: "full", sstoken: "sstoken" };
 
-for (const [recipe, method] of Object.entries(recipes)) {
-  const schema = publishedSchema(knownRules, { method });
+const schemas = {
+  ...Object.fromEntries(
+    Object.entries(recipes).map(([recipe, method]) => [recipe, publishedSchema(knownRules, { method })]),
+  ),
+  oreal: editorSchema(orealSchema),
+};
+
+for (const [recipe, schema] of Object.entries(schemas))
   writeFileSync(new URL(`${recipe}.schema.json`, import.meta.url), `${JSON.stringify(schema, null, 2)}\n`);
-}

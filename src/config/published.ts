@@ -18,6 +18,12 @@ export function publishedSchema(rules: KnownRules, defaults: { method: string })
   return { $schema: "http://json-schema.org/draft-07/schema#", ...rest, properties: { ...properties, selection } };
 }
 
+/** Another recipe's schema as a file for editors, with no more than it says. */
+export function editorSchema(schema: JsonSchema): JsonSchema {
+  const plain = JSON.parse(JSON.stringify(schema)) as JsonSchema;
+  return { $schema: "http://json-schema.org/draft-07/schema#", ...withoutDefaulted(plain) };
+}
+
 /** The schema with no key required that has a default. */
 function withoutDefaulted(schema: JsonSchema): JsonSchema {
   if (schema.properties === undefined) return schema;

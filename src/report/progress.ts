@@ -62,7 +62,7 @@ export function createProgress(options: ProgressOptions): Progress {
     if (step >= total || writtenStep < 0) return true;
     const passed = now() - writtenAt;
     if (live) return passed >= repaintMilliseconds;
-    return step % everySteps === 0 || passed >= 1000 * everySeconds;
+    return (step % everySteps === 0 && step !== writtenStep) || passed >= 1000 * everySeconds;
   };
 
   return {

@@ -31,7 +31,11 @@ const baseline = {
   reference: "initial",
 } as const;
 
-/** `paper` and `released` are OREAL as its paper and its program have it; the others are its baselines. */
+/**
+ * `paper` and `released` are OREAL as its paper and its program have it; `recommended` is what we advise: no token reward
+ * model, every response of a question that has right and wrong ones, and a KL term whose gradient is that of
+ * KL(policy || initial model). The others are baselines.
+ */
 export const outcomePresets = {
   paper: {
     rewards: { range: "zeroOne", failed: "wrong" },
@@ -48,6 +52,14 @@ export const outcomePresets = {
     weights: { preset: "released" },
     reference: "initial",
     policy: { ...coefficients, positives: "cloning", positiveScale: "advantage" },
+  },
+  recommended: {
+    rewards: { range: "zeroOne", failed: "wrong" },
+    advantage: { estimator: "oneMinusP" },
+    keep: "all",
+    weights: "one",
+    reference: "initial",
+    policy: { ...coefficients, kl: "squared", positives: "cloning", positiveScale: "one" },
   },
   reinforce: { ...baseline, advantage: { estimator: "baseline", baseline: "batchMean" }, policy: gradientAlone },
   rloo: { ...baseline, advantage: { estimator: "rloo" }, policy: gradientAlone },

@@ -53,8 +53,10 @@ const ownFiles = [
   "timing.jsonl",
   "evaluation.jsonl",
   "report.html",
-  "tokens.json",
+  "results.json",
   "summary.json",
+  "table.txt",
+  "tokens.json",
 ];
 const ownFolders = ["adapter", "checkpoints", "gates", "model", "reward-model", "scores", "stages", "trajectories"];
 
