@@ -62,34 +62,37 @@ function isWithin(weight: number, id: number, { least, lastId }: Cut): boolean {
 }
 
 /**
- * A float's bits order positive floats as their values do. Its upper bits, sign, exponent and three of the mantissa, put
- * weights into boxes; only the box in which the limit is reached has to be sorted.
+ * A float's bits order positive floats as their values do. Its upper bits, sign, exponent and seven of the mantissa, put
+ * weights into boxes; only the box in which the limit is reached has to be sorted. Boxes are empty between calls.
  */
-const BOX_SHIFT = 20;
+const BOX_SHIFT = 16;
 const boxCount = new Float64Array(2 ** (31 - BOX_SHIFT));
 const boxMass = new Float64Array(2 ** (31 - BOX_SHIFT));
 
 /** The heaviest tokens within `cut`, as few as reach the count or the mass, at least one. */
 function cutAt(weights: Float32Array, cut: Cut, limit: { count: number; mass: number }): Cut {
   const bits = new Int32Array(weights.buffer, weights.byteOffset, weights.length);
-  boxCount.fill(0);
-  boxMass.fill(0);
+  let [lowest, highest] = [boxCount.length - 1, 0];
   for (let id = 0; id < weights.length; id++) {
     const weight = weights[id]!;
     if (!isWithin(weight, id, cut)) continue;
     const box = bits[id]! >>> BOX_SHIFT;
     boxCount[box]!++;
     boxMass[box]! += weight;
+    if (box < lowest) lowest = box;
+    if (box > highest) highest = box;
   }
-  let box = boxCount.length - 1;
+  let box = highest;
   let [count, mass] = [0, 0];
   const isReached = (moreTokens: number, moreMass: number): boolean =>
     count + moreTokens >= limit.count || mass + moreMass >= limit.mass;
-  while (box > 0 && !isReached(boxCount[box]!, boxMass[box]!)) {
+  while (box > lowest && !isReached(boxCount[box]!, boxMass[box]!)) {
     count += boxCount[box]!;
     mass += boxMass[box]!;
     box--;
   }
+  boxCount.fill(0, lowest, highest + 1);
+  boxMass.fill(0, lowest, highest + 1);
   const ids: number[] = [];
   for (let id = 0; id < weights.length; id++) {
     if (bits[id]! >>> BOX_SHIFT === box && isWithin(weights[id]!, id, cut)) ids.push(id);
