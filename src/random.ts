@@ -32,3 +32,15 @@ export function hashUniform(seed: number, a: number, b: number): number {
   h = Math.imul(h ^ (h >>> 12), 0x297a2d39);
   return ((h ^ (h >>> 15)) >>> 0) / 4294967296;
 }
+
+/** Independent draws from N(0, deviation), by Box and Muller: two uniform numbers make two normal ones. */
+export function normalValues(size: number, deviation: number, random: RandomStream): Float32Array {
+  const values = new Float32Array(size);
+  for (let i = 0; i < size; i += 2) {
+    const radius = deviation * Math.sqrt(-2 * Math.log(1 - random.next())); // 1 - u is never 0
+    const angle = 2 * Math.PI * random.next();
+    values[i] = radius * Math.cos(angle);
+    if (i + 1 < size) values[i + 1] = radius * Math.sin(angle);
+  }
+  return values;
+}

@@ -56,12 +56,11 @@ export function decideGates(
   const keep = new Uint8Array(probability.length);
   const value = new Float32Array(probability.length).fill(1);
   const slope = new Float32Array(probability.length);
-  const { seed = 0, step = 0, layer = 0 } = noise;
-  const noiseSeed = Math.floor(hashUniform(seed, step, layer) * 2 ** 32);
+  const noiseOf = logisticNoise(noise);
   const relax = (p: number, row: number, place: number): readonly [value: number, slope: number] => {
     if (relaxation === "straightThrough") return [Number(p > threshold), 1];
     if (relaxation === "soft") return [Math.max(p, floor), Number(p >= floor)];
-    return gumbel(p, hashUniform(noiseSeed, batch.rowIds?.[row] ?? row, place) + 2 ** -33, temperature);
+    return gumbel(p, noiseOf(batch.rowIds?.[row] ?? row, place), temperature);
   };
   for (let row = 0; row < rows; row++) {
     for (let t = 0; t < lengths[row]!; t++) {
@@ -89,10 +88,19 @@ export function decideGates(
   };
 }
 
+/** Logistic noise of `gumbel` for an entry of a row, `place` = token * heads + head. */
+export function logisticNoise({ seed = 0, step = 0, layer = 0 }: NonNullable<GateOptions["noise"]>) {
+  const noiseSeed = Math.floor(hashUniform(seed, step, layer) * 2 ** 32);
+  return (rowId: number, place: number): number => {
+    const u = hashUniform(noiseSeed, rowId, place) + 2 ** -33;
+    return Math.log(u) - Math.log1p(-u);
+  };
+}
+
 /** At p = 0 and 1 the value no longer depends on the noise and the slope's limit is 0 (temperature below 1). */
-function gumbel(p: number, u: number, temperature: number): readonly [value: number, slope: number] {
+function gumbel(p: number, noise: number, temperature: number): readonly [value: number, slope: number] {
   if (p === 0 || p === 1) return [p, 0];
-  const z = (Math.log(p) - Math.log1p(-p) + Math.log(u) - Math.log1p(-u)) / temperature;
+  const z = (Math.log(p) - Math.log1p(-p) + noise) / temperature;
   const on = 1 / (1 + Math.exp(-z));
   const off = 1 / (1 + Math.exp(z));
   return [on, (on * off) / (temperature * p * (1 - p))];

@@ -32,3 +32,8 @@ export {
   cacheBytes,
   realisedEviction,
 } from "./accounting.ts";
+export { createGates, gatesFrom, type GateLayout, type GateNetwork, type GateReader } from "./gates/network.ts";
+export { type GateKind, type GateNetworkOptions, type GateNetworkSettings } from "./gates/options.ts";
+export { gatesCompanion, loadGates, saveGates } from "./gates/files.ts";
+export { gatedPass, type GatedPassOptions } from "./gates/gatedPass.ts";
+export { packedExemptions, promptExemptions, type PackedExemptions, type RowKind } from "./gates/layout.ts";

@@ -50,7 +50,16 @@ export function adamW(parameters: readonly Parameter[], options: AdamWOptions = 
         if (gradient === undefined || !parameter.trainable) continue;
         const { m, v } = momentsOf(parameter);
         const decay = parameter.decay ? weightDecay : 0;
-        const settings = { learningRate, beta1, beta2, epsilon, weightDecay: decay, step: this.updates, gradientScale };
+        const rate = learningRate * (parameter.learningRateScale ?? 1);
+        const settings = {
+          learningRate: rate,
+          beta1,
+          beta2,
+          epsilon,
+          weightDecay: decay,
+          step: this.updates,
+          gradientScale,
+        };
         adamwUpdate(parameter.variable, gradient, m, v, settings);
       }
     },

@@ -1,17 +1,12 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { headWidth, requireIndices, requireLength, requireShape, requireStarts } from "./checks.ts";
-import { differentiable } from "./fused.ts";
-import type { AttentionAttributes } from "./kernels.ts";
+import { differentiable, runFused } from "./fused.ts";
+import type { GatedAttentionAttributes } from "./kernels.ts";
 import { groupRows, padRows, type RowGroup } from "./packing.ts";
 import { HIDDEN, MAP_LIMIT, mergeHeads, shareKeys, splitHeads } from "./plainAttention.ts";
 
 /** Layout of the packed batch, and for which queries a key's gate counts. */
-export interface GatedAttentionOptions extends AttentionAttributes {
-  /** `[N]`: 1 = the token's gates count; the gates of the others are not read and get the gradient 0. */
-  evictable: Uint8Array;
-  /** `[rows]`, at least 1: a gate counts for queries that are at least so many tokens behind its key. */
-  reach: Int32Array;
-}
+export type GatedAttentionOptions = GatedAttentionAttributes;
 
 /** `e^x` of a key that was evicted although it scores much higher than all that were kept; larger ones are cut off. */
 const LARGEST_EXPONENT = 60;
@@ -34,9 +29,16 @@ export function gatedAttention(
 ): tf.Tensor2D {
   checkArguments(q, k, v, gates, options);
   const groups = groupRows(options.starts, options.heads, MAP_LIMIT);
+  const { starts, heads, keyValueHeads, evictable, reach } = options;
+  const attributes = { starts, heads, keyValueHeads, evictable, reach };
   return differentiable<tf.Tensor2D>({
     inputs: [q, k, v, gates],
     forward: (save) => {
+      const fused = runFused("TokensiftGatedAttention", { q, k, v, gates }, attributes);
+      if (fused !== undefined) {
+        save([q, k, v, gates, ...fused]);
+        return fused[0];
+      }
       const outputs = layouts(groups, options).map((layout) => {
         const { weights } = gatedWeights(q, k, gates, layout);
         return mergeHeads(tf.matMul(weights, layout.keyed(v)), layout.group, options.heads);
@@ -47,6 +49,10 @@ export function gatedAttention(
     },
     gradient(dy, saved) {
       const [q, k, v, gates, output] = saved as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D, tf.Tensor2D, tf.Tensor2D];
+      const logSumExp = saved[5] as tf.Tensor2D | undefined;
+      const inputs = logSumExp && { q, k, v, gates, output, logSumExp, dy };
+      const fused = inputs && runFused("TokensiftGatedAttentionGrad", inputs, attributes);
+      if (fused !== undefined) return fused;
       const parts = layouts(groups, options).map((layout) => gradients(q, k, v, gates, output, dy, layout));
       return ([0, 1, 2, 3] as const).map((i) => tf.concat(parts.map((part) => part[i])));
     },

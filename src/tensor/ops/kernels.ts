@@ -66,6 +66,30 @@ export interface FusedKernels {
     attrs: AttentionAttributes;
     outputs: [dq: Tensor2D /* [N, H * d] */, dk: Tensor2D /* [N, G * d] */, dv: Tensor2D /* [N, G * d] */];
   };
+  /**
+   * Causal attention with gated weights: `output = Σ_j e^{s_ij} g_ij v_j / Σ_j e^{s_ij} g_ij`, `g_ij` being the key's gate
+   * where `evictable[j] = 1` and `i - j >= reach[row]`, else 1. `logSumExp` is that of the scaled scores + log g, over the
+   * keys with g > 0.
+   */
+  TokensiftGatedAttention: {
+    inputs: { q: Tensor2D /* [N, H * d] */; k: Tensor2D /* [N, G * d] */; v: Tensor2D; gates: Tensor2D /* [N, G] */ };
+    attrs: GatedAttentionAttributes;
+    outputs: [output: Tensor2D /* [N, H * d] */, logSumExp: Tensor2D /* [N, H] */];
+  };
+  /** Gradient of `output`, on gates with `dg_j = Σ_i e^{s_ij} / Z_i dO_i (v_j - o_i)`, 0 where a gate does not count. */
+  TokensiftGatedAttentionGrad: {
+    inputs: {
+      q: Tensor2D;
+      k: Tensor2D;
+      v: Tensor2D;
+      gates: Tensor2D;
+      output: Tensor2D;
+      logSumExp: Tensor2D;
+      dy: Tensor2D;
+    };
+    attrs: GatedAttentionAttributes;
+    outputs: [dq: Tensor2D, dk: Tensor2D, dv: Tensor2D, dgates: Tensor2D];
+  };
   /** Attention of query `r` over the first `lengths[r]` entries of row `rows[r]` of a cache of S rows. */
   TokensiftCachedAttention: {
     inputs: { q: Tensor2D /* [R, H * d] */; keys: Tensor3D /* [S, capacity, G * d] */; values: Tensor3D };
@@ -131,6 +155,14 @@ export interface AttentionAttributes {
   starts: Int32Array;
   heads: number;
   keyValueHeads: number;
+}
+
+/** For which queries a key's gate counts. */
+export interface GatedAttentionAttributes extends AttentionAttributes {
+  /** `[N]`: 1 = the token's gates count; the gates of the others are not read and get the gradient 0. */
+  evictable: Uint8Array;
+  /** `[rows]`, at least 1: a gate counts for queries that are at least so many tokens behind its key. */
+  reach: Int32Array;
 }
 
 /** Which part of a cache each query sees. */

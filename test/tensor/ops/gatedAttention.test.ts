@@ -51,6 +51,27 @@ describe.each([
   });
 });
 
+test("the cpu engine's kernel is the plain definition on rows that it works on in several blocks", async () => {
+  await useEngine("cpu", { threads: 2 });
+  const starts = Int32Array.of(0, 140, 140, 157, 170);
+  const random = (name: string, columns: number) => matrix(normal(name, 170 * columns), 170);
+  const gates = matrix(
+    normal("gates", 340).map((x) => Math.min(1, Math.max(0, x))),
+    170,
+  );
+  const inputs = { q: random("q", 20), k: random("k", 10), v: random("v", 10), gates };
+  const evictable = Uint8Array.from({ length: 170 }, (_, i) => Number(i % 5 > 0));
+  const options = { starts, heads: 4, keyValueHeads: 2, evictable, reach: Int32Array.of(1, 1, 4, 7) };
+  const dy = random("dy", 20);
+  const before = tf.memory().numTensors;
+  const found = await attended(inputs, dy, options);
+  expect(tf.memory().numTensors).toBe(before);
+  await usePlainBackend();
+  const plain = { q: random("q", 20), k: random("k", 10), v: random("v", 10), gates: matrix(await gates.data(), 170) };
+  expectClose(found, await attended(plain, random("dy", 20), options));
+  releaseEngine();
+});
+
 describe("gated attention", () => {
   const T = 6;
   const one = { starts: Int32Array.of(0, T), heads: 1, keyValueHeads: 1, reach: Int32Array.of(1) };

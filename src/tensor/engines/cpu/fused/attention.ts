@@ -2,20 +2,21 @@ import type { CpuBackend } from "../backend.ts";
 import type { FusedKernel } from "./kernel.ts";
 import { withHostArrays, writable } from "./kernel.ts";
 
-/** Lends every thread its scratch space for attention: address, and floats a thread. */
-function withAttentionScratch<T>(
+/** Lends every thread its scratch space for attention, as large as a kernel says: address, and floats a thread. */
+export function withAttentionScratch<T>(
   { machine }: CpuBackend,
   starts: Int32Array,
   headWidth: number,
   body: (scratch: number, floats: number) => T,
+  kernel = "attentionScratch",
 ): T {
   const longest = starts.reduce((most, start, row) => Math.max(most, row === 0 ? 0 : start - starts[row - 1]!), 0);
-  const floats = Math.ceil(machine.call("attentionScratch", longest, headWidth) / 16) * 16;
+  const floats = Math.ceil(machine.call(kernel, longest, headWidth) / 16) * 16;
   return machine.withScratch(machine.threads * floats * 4, (scratch) => body(scratch, floats));
 }
 
 /** Work of one row and head on average, in floats touched at the pace of simpler kernels. */
-function workOf(starts: Int32Array, headWidth: number): number {
+export function workOf(starts: Int32Array, headWidth: number): number {
   const rows = starts.length - 1;
   const length = starts[rows]! / rows;
   return (length * length * headWidth) / 8;

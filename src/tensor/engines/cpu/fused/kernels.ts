@@ -1,5 +1,6 @@
 import type { KernelName } from "../../../ops/index.ts";
 import { cachedAttention, cacheWrite, causalAttention, causalAttentionGradient } from "./attention.ts";
+import { gatedAttention, gatedAttentionGradient } from "./gatedAttention.ts";
 import type { FusedKernel } from "./kernel.ts";
 import { targetLogProbs, targetLogProbsGradient } from "./logProbs.ts";
 import { adamw, sumOfSquares } from "./optimizer.ts";
@@ -15,6 +16,8 @@ export const fusedKernels: { [K in KernelName]: FusedKernel<K> } = {
   TokensiftRotary: rows.rotary,
   TokensiftCausalAttention: causalAttention,
   TokensiftCausalAttentionGrad: causalAttentionGradient,
+  TokensiftGatedAttention: gatedAttention,
+  TokensiftGatedAttentionGrad: gatedAttentionGradient,
   TokensiftCachedAttention: cachedAttention,
   TokensiftCacheWrite: cacheWrite,
   TokensiftSwiglu: rows.swiglu,

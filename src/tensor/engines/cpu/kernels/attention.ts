@@ -5,10 +5,10 @@ import { maxOf, scale, exponentials } from "./reduce";
 import { exp, get, loadPart, log1, madd, put, splat, storePart, sumLanes } from "./simd";
 
 /** Queries in a block. */
-const BLOCK: i32 = 128;
+export const BLOCK: i32 = 128;
 
 /** Which thread this instance runs on: picks its share of the scratch space. */
-let rank: i32 = 0;
+export let rank: i32 = 0;
 export function setRank(value: i32): void {
   rank = value;
 }
@@ -19,17 +19,17 @@ export function attentionScratch(T: i32, d: i32): i32 {
 }
 
 /** `count` rows of `d` floats out of a matrix with rows of `width` floats. */
-function pack(x: usize, width: i32, d: i32, count: i32, out: usize): void {
+export function pack(x: usize, width: i32, d: i32, count: i32, out: usize): void {
   const bytes = <usize>d * 4;
   for (let i = 0; i < count; i++) memory.copy(out + <usize>i * bytes, x + <usize>i * width * 4, bytes);
 }
 
-function unpack(x: usize, d: i32, count: i32, out: usize, width: i32): void {
+export function unpack(x: usize, d: i32, count: i32, out: usize, width: i32): void {
   const bytes = <usize>d * 4;
   for (let i = 0; i < count; i++) memory.copy(out + <usize>i * width * 4, x + <usize>i * bytes, bytes);
 }
 
-function dot(p: usize, q: usize, n: i32): f32 {
+export function dot(p: usize, q: usize, n: i32): f32 {
   const whole = <usize>(n & ~3) * 4;
   const rest = <usize>(n & 3);
   let sum = splat(0);
@@ -117,7 +117,7 @@ function weights(p: usize, seen: i32, keys: i32, factor: f32, logSumExp: f32): v
 }
 
 /** `dP <- P (dP - delta) factor`. */
-function scoreGradient(P: usize, dP: usize, n: i32, delta: f32, factor: f32): void {
+export function scoreGradient(P: usize, dP: usize, n: i32, delta: f32, factor: f32): void {
   const whole = <usize>(n & ~3) * 4;
   const rest = <usize>(n & 3);
   const shift = splat(delta);

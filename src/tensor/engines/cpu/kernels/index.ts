@@ -1,5 +1,6 @@
 export { attention, attentionGradient, attentionScratch, cachedAttention, meanOverHeads, setRank } from "./attention";
 export { binaryRows, binarySame, swiglu, swigluGradient, unary } from "./elementwise";
+export { gatedAttention, gatedAttentionGradient, gatedScratch } from "./gatedAttention";
 export { addRows, copyRows, gatherRows, scatterRows, transpose, transposeMatrix } from "./layout";
 export { logitGradient, targetLogProbs } from "./logProbs";
 export { rmsNorm, rmsNormGradient, rotary } from "./normalisation";

@@ -1,0 +1,110 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Stateful } from "../../contract/index.ts";
+import { UserError } from "../../errors.ts";
+import { openTensorFile, writeSafetensors, type Decoder } from "../../model/index.ts";
+import { writeWholeFolder } from "../../model/weights/whole-folder.ts";
+import * as tf from "@tensorflow/tfjs-core";
+import { gatesFrom, type GateNetwork } from "./network.ts";
+import { resolveGateNetwork, type GateNetworkOptions } from "./options.ts";
+
+const files = { settings: "gates.json", values: "gates.safetensors", card: "README.md" } as const;
+const largestSettings = 1 << 16;
+
+interface SavedSettings {
+  format: "tokensift gates";
+  version: 1;
+  settings: GateNetworkOptions;
+  /** What the model's shape must be. */
+  model: { layers: number; width: number; keyValueHeads: number };
+}
+
+/**
+ * Writes gates as a folder: `gates.json` (settings), `gates.safetensors` (values), `README.md`. An earlier one is
+ * replaced only when the new one is complete.
+ * @param card text of its `README.md`: what it is, for which model and by which command it was made
+ * @throws UserError if the folder holds other files or cannot be written
+ */
+export async function saveGates(
+  { settings, parameters }: GateNetwork,
+  { config: { layers, width, keyValueHeads } }: Pick<Decoder, "config">,
+  folder: string,
+  { card }: { card: string },
+): Promise<void> {
+  const model = { layers, width, keyValueHeads };
+  const saved: SavedSettings = { format: "tokensift gates", version: 1, settings, model };
+  const tensors = parameters.map(({ name, variable }) => ({
+    name,
+    shape: variable.shape,
+    values: () => variable.data<"float32">(),
+  }));
+  await writeWholeFolder(folder, Object.values(files), async (temporary) => {
+    await writeFile(join(temporary, files.settings), `${JSON.stringify(saved, null, 2)}\n`);
+    await writeFile(join(temporary, files.card), card);
+    await writeSafetensors(join(temporary, files.values), tensors);
+  });
+}
+
+/**
+ * Loads gates that `saveGates` wrote, for a model of the shape that they were trained on.
+ * @throws UserError if the folder holds none, or they are for a model of another shape
+ */
+export async function loadGates(folder: string, model: Pick<Decoder, "config">): Promise<GateNetwork> {
+  const path = join(folder, files.settings);
+  const { settings, model: shape } = await readSettings(path);
+  for (const key of ["layers", "width", "keyValueHeads"] as const) {
+    if (shape?.[key] !== model.config[key])
+      throw new UserError(`the gates are for ${key} ${shape?.[key]}, the model has ${model.config[key]}`, {
+        where: path,
+        fix: "Use the gates with the model that they were trained on.",
+      });
+  }
+  const known = resolveGateNetwork(settings, model.config);
+  const file = await openTensorFile(join(folder, files.values));
+  try {
+    return await gatesFrom(model, known, async (name, shape) => {
+      const values = await file.read(name);
+      if (values?.length === shape.reduce((a, b) => a * b, 1)) return values;
+      throw new UserError(`it has no usable ${name}`, {
+        where: join(folder, files.values),
+        fix: "The file is damaged, or belongs to other gates.",
+      });
+    });
+  } finally {
+    await file.close();
+  }
+}
+
+async function readSettings(path: string): Promise<Partial<SavedSettings> & Pick<SavedSettings, "settings">> {
+  let saved: Partial<SavedSettings> | null;
+  try {
+    const text = await readFile(path, "utf8");
+    if (text.length > largestSettings) throw new Error("too large");
+    saved = JSON.parse(text) as Partial<SavedSettings> | null;
+  } catch (cause) {
+    const fix = "Name a folder that a run of attention-gate has written (gates/).";
+    throw new UserError("there are no gates that could be read", { where: path, fix, cause });
+  }
+  const { settings } = saved ?? {};
+  if (saved?.format !== "tokensift gates" || saved.version !== 1 || typeof settings !== "object" || settings === null)
+    throw new UserError("this is not the settings file of gates of this version", { where: path });
+  return { ...saved, settings };
+}
+
+/** The gates' values as a part of a checkpoint. */
+export function gatesCompanion({ parameters }: Pick<GateNetwork, "parameters">): Stateful {
+  return {
+    async save() {
+      const values = await Promise.all(parameters.map(({ variable }) => variable.data<"float32">()));
+      return Object.fromEntries(parameters.map(({ name }, i) => [name, Float32Array.from(values[i]!)]));
+    },
+    restore(state) {
+      for (const { name, variable } of parameters) {
+        const values = state[name];
+        if (!(values instanceof Float32Array) || values.length !== variable.size)
+          throw new UserError(`it has no usable ${name}`);
+        tf.tidy(() => variable.assign(tf.tensor(values, variable.shape)));
+      }
+    },
+  };
+}

@@ -1,0 +1,65 @@
+import type { DecoderConfig } from "../../model/index.ts";
+import { oneOf, refuse, wholeNumber } from "../shape.ts";
+
+/** What a gate network is made of; one copy of it sits in front of every layer's attention. All defaults are ours. */
+export interface GateNetworkOptions {
+  /**
+   * `attention`: the token's hidden state compares itself with those around it; `linear`: one matrix; `mlp`: one hidden
+   * layer. Default `attention`.
+   */
+  readonly kind?: GateKind;
+  /** Of `attention`, what a token sees: `causal` those before it, `global` its whole prompt. Default `causal`. */
+  readonly scope?: "causal" | "global";
+  /** Of `attention`. Default 4. */
+  readonly heads?: number;
+  /** Of `attention`: numbers per head. Default: width / (8 heads), at least 4. */
+  readonly headSize?: number;
+  /** Of `mlp`: width of the hidden layer. Default: a quarter of the model's. */
+  readonly inner?: number;
+  /** Probability of keeping a token before training, in (0.5, 1): hard gates then change nothing. Default 0.99. */
+  readonly initialKeep?: number;
+  /** Names the random streams of fresh weights. Default 0. */
+  readonly seed?: number;
+}
+
+export type GateKind = "attention" | "linear" | "mlp";
+
+/** All options given. */
+export type GateNetworkSettings = Readonly<Required<GateNetworkOptions>>;
+
+/** Throws a UserError that names the option at fault. */
+export function resolveGateNetwork(options: GateNetworkOptions, { width }: DecoderConfig): GateNetworkSettings {
+  const heads = options.heads ?? 4;
+  wholeNumber("heads", heads, 1);
+  const settings = {
+    kind: "attention",
+    scope: "causal",
+    heads,
+    headSize: Math.max(4, Math.floor(width / (8 * heads))),
+    inner: Math.max(1, Math.floor(width / 4)),
+    initialKeep: 0.99,
+    seed: 0,
+    ...options,
+  } as const;
+  oneOf("kind", settings.kind, ["attention", "linear", "mlp"]);
+  oneOf("scope", settings.scope, ["causal", "global"]);
+  wholeNumber("headSize", settings.headSize, 1);
+  wholeNumber("inner", settings.inner, 1);
+  wholeNumber("seed", settings.seed, 0);
+  if (!(settings.initialKeep > 0.5 && settings.initialKeep < 1))
+    refuse("initialKeep", settings.initialKeep, "above 0.5 and below 1");
+  return settings;
+}
+
+/** Tensors of one layer's gate, by name. */
+export function gateShapes(
+  { kind, heads, headSize, inner }: GateNetworkSettings,
+  { width, keyValueHeads }: DecoderConfig,
+): [name: string, shape: readonly number[]][] {
+  const rank = heads * headSize;
+  const bias: [string, number[]] = ["bias", [keyValueHeads]];
+  if (kind === "linear") return [["weight", [keyValueHeads, width]], bias];
+  if (kind === "mlp") return [["up", [inner, width]], ["down", [keyValueHeads, inner]], bias];
+  const projections = ["query", "key", "value"].map((name): [string, number[]] => [name, [rank, width]]);
+  return [...projections, ["output", [keyValueHeads, rank]], bias];
+}
