@@ -1,0 +1,11 @@
+import type { Benchmark } from "./harness/benchmark.ts";
+
+/** Every benchmark by the name it has on the command line; loaded when it is wanted. */
+export const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
+  step: async () => (await import("./step.ts")).step,
+  sstoken: async () => (await import("./sstoken.ts")).ssToken,
+  selection: async () => (await import("./selection.ts")).selection,
+  generate: async () => (await import("./generate.ts")).generate,
+  loader: async () => (await import("./loader.ts")).loader,
+  ops: async () => (await import("./ops.ts")).ops,
+};

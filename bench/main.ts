@@ -1,0 +1,104 @@
+// npm run bench -- step | sstoken | selection | generate | loader | ops [flags]
+import { writeFileSync } from "node:fs";
+import { nearest } from "../src/config/nearest.ts";
+import { flagsHelp, parseFlags } from "../src/config/flags.ts";
+import { exitCodeOf } from "../src/cli/exit-code.ts";
+import { wholeNumber } from "../src/cli/values.ts";
+import { UserError } from "../src/errors.ts";
+import { benchmarks } from "./benchmarks.ts";
+import { compare, foreignShare, type Measured } from "./harness/compare.ts";
+import { describeMachine, loadNow } from "./harness/machine.ts";
+import { findPython } from "./harness/python.ts";
+import { tableText } from "./harness/table.ts";
+
+const commonFlags = {
+  quick: { type: "boolean", description: "Tiny sizes: shows that it runs, says nothing about speed." },
+  rounds: { type: "string", value: "N", description: "Rounds of each side, taken in turns." },
+  python: {
+    type: "string",
+    value: "PATH",
+    description: "A Python with torch, or none. Default: TOKENSIFT_PYTHON, python3.",
+  },
+  json: { type: "string", value: "FILE", description: "Also writes machine, load and figures as JSON." },
+  help: { type: "boolean", short: "h", description: "Shows this text." },
+} as const;
+
+/** Share of the cores that other processes may take before figures are called unreliable. */
+const QUIET = 0.05;
+
+async function run([name, ...rest]: readonly string[]): Promise<void> {
+  if (name === undefined || name === "--help" || name === "-h") return void process.stdout.write(await overview());
+  if (!Object.hasOwn(benchmarks, name)) {
+    const near = nearest(name, Object.keys(benchmarks));
+    const fix = near === undefined ? `There are ${Object.keys(benchmarks).join(", ")}.` : `Did you mean ${near}?`;
+    throw new UserError(`there is no benchmark "${name}"`, { fix });
+  }
+  const benchmark = await benchmarks[name]!();
+  const flags = { ...benchmark.flags, ...commonFlags };
+  const { values, positionals } = parseFlags(rest, flags);
+  if (positionals.length > 0)
+    throw new UserError(`"${positionals[0]}" stands alone`, { fix: "--help lists the flags." });
+  if (values.help === true)
+    return void process.stdout.write(
+      `${benchmark.summary}\n\n  npm run bench -- ${name} [flags]\n\n${flagsHelp(flags)}\n`,
+    );
+
+  const machine = describeMachine();
+  const python = findPython(values.python);
+  const rounds = wholeNumber("rounds", values.rounds, { minimum: 1 }) ?? (values.quick === true ? 2 : benchmark.rounds);
+  const say = (text: string): void => void process.stderr.write(`${text}\n`);
+  const loadBefore = loadNow();
+  const abouts = new Set<string>();
+  const notes = python.path === undefined ? [python.reason] : [];
+  const all: Measured[] = [];
+  const tables = await benchmark.measure(values, {
+    quick: values.quick === true,
+    python: python.path,
+    cores: machine.cores,
+    say,
+    async compare(sides, requests = [{}]) {
+      const onNotice = (text: string): void => void notes.push(text);
+      const results = await compare(sides, requests, { rounds, onNotice });
+      for (const side of results.flat()) abouts.add(`${side.name}: ${side.about}`);
+      all.push(...results.flat());
+      return results;
+    },
+  });
+  const foreign = foreignShare(all, machine.cores);
+  const load = { before: loadBefore, after: loadNow(), foreignShare: foreign };
+  if (foreign !== null && foreign > QUIET) notes.push(busyText(foreign));
+  const { processor, cores, memoryGB, system, node } = machine;
+  const lines = [
+    `Command: npm run bench -- ${[name, ...rest].join(" ")}`,
+    `Machine: ${processor}, ${cores} cores, ${memoryGB} GB, ${system}, Node ${node}`,
+    `Load average: ${load.before.toFixed(2)} before, ${load.after.toFixed(2)} after`,
+    `Rounds: ${rounds} of each side in turns, medians`,
+    ...abouts,
+    ...notes,
+  ];
+  process.stdout.write(`${lines.join("\n")}\n\n${tables.map(tableText).join("\n\n")}\n`);
+  if (values.json !== undefined) {
+    const record = { benchmark: name, arguments: rest, date: new Date().toISOString(), machine, load, rounds };
+    const sides = [...abouts];
+    writeFileSync(values.json, `${JSON.stringify({ ...record, sides, notes, tables }, null, 2)}\n`);
+  }
+}
+
+function busyText(share: number): string {
+  return (
+    `NOT QUIET: other processes took ${Math.round(100 * share)} % of the cores. Wall times of several threads mean ` +
+    "nothing then (PyTorch's threads wait for each other in busy loops); compare the CPU times of one thread."
+  );
+}
+
+async function overview(): Promise<string> {
+  const summaries = Object.entries(benchmarks).map(async ([name, load]) => [name, (await load()).summary] as const);
+  const lines = (await Promise.all(summaries)).map(([name, summary]) => `  ${name.padEnd(10)} ${summary}`);
+  return `npm run bench -- NAME [flags]\n\n${lines.join("\n")}\n\n${flagsHelp(commonFlags)}\n`;
+}
+
+try {
+  await run(process.argv.slice(2));
+} catch (error) {
+  process.exitCode = exitCodeOf(error, "bench", process.stderr);
+}
