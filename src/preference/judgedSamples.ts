@@ -24,15 +24,23 @@ export interface SampledPair {
 }
 
 /**
- * One pair per question with both kinds: a random solution of the most frequent correct answer is preferred to a
+ * Pairs of every question with both kinds: a random solution of the most frequent correct answer is preferred to a
  * random one of the most frequent wrong answer. In the order in which questions first appear.
+ *
+ * @param options.perQuestion so many different pairs of a question, or all there are; the first are the same for any
+ * number. Default 1, as in the paper
  */
-export function preferencePairs(samples: readonly JudgedSample[], seed: number): SampledPair[] {
-  return byQuestion(samples).flatMap(({ question, correct, wrong }) => {
-    if (!correct[0] || !wrong[0]) return [];
+export function preferencePairs(
+  samples: readonly JudgedSample[],
+  seed: number,
+  { perQuestion = 1 }: { perQuestion?: number } = {},
+): SampledPair[] {
+  if (!(Number.isSafeInteger(perQuestion) && perQuestion > 0)) refuse("perQuestion", perQuestion, "1 or more");
+  return byQuestion(samples).flatMap(({ question, correct: [chosen = []], wrong: [rejected = []] }) => {
     const random = stream(seed, "preference-pair", question);
-    const draw = (group: readonly number[]) => group[random.below(group.length)]!;
-    return [{ question, chosen: draw(correct[0]), rejected: draw(wrong[0]) }];
+    const left = chosen.flatMap((c) => rejected.map((r) => ({ question, chosen: c, rejected: r })));
+    const count = Math.min(perQuestion, left.length);
+    return Array.from({ length: count }, () => left.splice(random.below(left.length), 1)[0]!);
   });
 }
 
