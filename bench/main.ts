@@ -48,7 +48,6 @@ async function run([name, ...rest]: readonly string[]): Promise<void> {
   const rounds = wholeNumber("rounds", values.rounds, { minimum: 1 }) ?? (values.quick === true ? 2 : benchmark.rounds);
   const say = (text: string): void => void process.stderr.write(`${text}\n`);
   const loadBefore = loadNow();
-  const abouts = new Set<string>();
   const notes = python.path === undefined ? [python.reason] : [];
   const all: Measured[] = [];
   const tables = await benchmark.measure(values, {
@@ -59,11 +58,13 @@ async function run([name, ...rest]: readonly string[]): Promise<void> {
     async compare(sides, requests = [{}]) {
       const onNotice = (text: string): void => void notes.push(text);
       const results = await compare(sides, requests, { rounds, onNotice });
-      for (const side of results.flat()) abouts.add(`${side.name}: ${side.about}`);
       all.push(...results.flat());
       return results;
     },
   });
+  const sides = [...new Set(all.map(({ name, about }) => `${name}: ${about}`))];
+  const peaks = peaksText(all);
+  if (peaks !== "") sides.push(peaks);
   const foreign = foreignShare(all, machine.cores);
   const load = { before: loadBefore, after: loadNow(), foreignShare: foreign };
   if (foreign !== null && foreign > QUIET) notes.push(busyText(foreign));
@@ -73,15 +74,22 @@ async function run([name, ...rest]: readonly string[]): Promise<void> {
     `Machine: ${processor}, ${cores} cores, ${memoryGB} GB, ${system}, Node ${node}`,
     `Load average: ${load.before.toFixed(2)} before, ${load.after.toFixed(2)} after`,
     `Rounds: ${rounds} of each side in turns, medians`,
-    ...abouts,
+    ...sides,
     ...notes,
   ];
   process.stdout.write(`${lines.join("\n")}\n\n${tables.map(tableText).join("\n\n")}\n`);
   if (values.json !== undefined) {
     const record = { benchmark: name, arguments: rest, date: new Date().toISOString(), machine, load, rounds };
-    const sides = [...abouts];
     writeFileSync(values.json, `${JSON.stringify({ ...record, sides, notes, tables }, null, 2)}\n`);
   }
+}
+
+/** The best matrix products that each side's processes measured before they were timed. */
+function peaksText(all: readonly Measured[]): string {
+  const best = new Map<string, number>();
+  for (const { about, peakGflops = 0 } of all) best.set(about, Math.max(peakGflops, best.get(about) ?? 0));
+  const known = [...best].filter(([, peak]) => peak > 0).map(([about, peak]) => `${peak.toFixed(0)} by ${about}`);
+  return known.length === 0 ? "" : `Best matrix product (1024 x 1024), GFLOP/s: ${known.join("; ")}`;
 }
 
 function busyText(share: number): string {

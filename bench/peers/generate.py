@@ -32,4 +32,4 @@ def step(request):
 
 
 step({"batch": 1})
-serve(f"PyTorch {torch.__version__}, transformers {transformers.__version__}", step)
+serve(f"PyTorch {torch.__version__}, threads: {told['threads']}, transformers {transformers.__version__}", step)

@@ -71,4 +71,4 @@ def step(request):
 
 for call in operations.values():
     call()
-serve(f"PyTorch {torch.__version__}", step, peak)
+serve(f"PyTorch {torch.__version__}, threads: {told['threads']}", step, peak)

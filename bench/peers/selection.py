@@ -61,4 +61,4 @@ def step(request):
         return time_per_call(told["seconds"], rules[request["rule"]])
 
 
-serve(f"PyTorch {torch.__version__}", step)
+serve(f"PyTorch {torch.__version__}, threads: {told['threads']}", step)

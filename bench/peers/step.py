@@ -61,4 +61,4 @@ def step(_request):
 
 for _ in range(2):
     step(None)
-serve(f"PyTorch {torch.__version__}, transformers {transformers.__version__}", step, peak)
+serve(f"PyTorch {torch.__version__}, threads: {told['threads']}, transformers {transformers.__version__}", step, peak)

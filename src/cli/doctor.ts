@@ -34,6 +34,8 @@ interface Findings {
   engine: EngineInfo | { error: string };
   /** Products of single-precision matrices, in 10^9 multiplications and additions a second. */
   gigaflops?: number;
+  /** Sums of two vectors too large for caches, in 10^9 bytes a second read and written. */
+  gigabytesPerSecond?: number;
   /** Versions by name; null = not installed. */
   packages: Record<string, string | null>;
 }
@@ -64,10 +66,10 @@ async function examine(): Promise<Findings> {
   };
 }
 
-async function tryEngine(): Promise<Pick<Findings, "engine" | "gigaflops">> {
+async function tryEngine(): Promise<Pick<Findings, "engine" | "gigaflops" | "gigabytesPerSecond">> {
   try {
     const engine = await useEngine("auto");
-    return { engine, gigaflops: await measureProducts() };
+    return { engine, gigaflops: await measureProducts(), gigabytesPerSecond: await measureMemory() };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     return { engine: { error: error.message } };
@@ -76,21 +78,37 @@ async function tryEngine(): Promise<Pick<Findings, "engine" | "gigaflops">> {
   }
 }
 
-/** A few products of 512 x 512 matrices; the fastest counts. */
+/** Products of 512 x 512 matrices. */
 async function measureProducts(): Promise<number> {
   const size = 512;
   const matrix = tf.tidy(() => tf.fill([size, size], 0.5));
+  const seconds = await fastest(() => tf.matMul(matrix, matrix));
+  matrix.dispose();
+  return Number(((2 * size ** 3) / seconds / 1e9).toPrecision(3));
+}
+
+/** Sums of vectors of 32 MB. */
+async function measureMemory(): Promise<number> {
+  const size = 2 ** 23;
+  const [a, b] = tf.tidy(() => [tf.fill([size], 0.5), tf.fill([size], 0.25)]);
+  const seconds = await fastest(() => tf.add(a, b));
+  tf.dispose([a, b]);
+  return Number(((3 * 4 * size) / seconds / 1e9).toPrecision(3));
+}
+
+/** Seconds of the fastest of a few runs, each until a number of its result can be read. */
+async function fastest(run: () => tf.Tensor): Promise<number> {
   let best = Infinity;
   const start = performance.now();
-  for (let run = 0; run < 8 && performance.now() - start < 500; run++) {
+  for (let runs = 0; runs < 8 && performance.now() - start < 500; runs++) {
     const began = performance.now();
-    const product = tf.matMul(matrix, matrix);
-    await product.data();
-    product.dispose();
+    const result = run();
+    const number = tf.tidy(() => tf.slice(tf.reshape(result, [-1]), 0, 1));
+    await number.data();
     best = Math.min(best, performance.now() - began);
+    tf.dispose([result, number]);
   }
-  matrix.dispose();
-  return Number(((2 * size ** 3) / best / 1e6).toPrecision(3));
+  return best / 1000;
 }
 
 /** Read from the package's folder, as its exports may hide it. */
@@ -101,11 +119,13 @@ function installedVersion(name: string): string | null {
 }
 
 function findingsText(findings: Findings): string {
-  const { node, system, processor, cores, memoryGB, engines, engine, gigaflops } = findings;
+  const { node, system, processor, cores, memoryGB, engines, engine, gigaflops, gigabytesPerSecond } = findings;
   const chosen = "error" in engine ? engine.error : engineText(engine);
   const warning = "error" in engine || engine.warning === undefined ? [] : [["", engine.warning] as const];
-  const speed =
-    gigaflops === undefined ? [] : [["", `${formatNumber(gigaflops, 3)} GFLOP/s (products of 512 x 512)`] as const];
+  const speed = [
+    [gigaflops, "GFLOP/s in matrix products (512 x 512)"] as const,
+    [gigabytesPerSecond, "GB/s of memory (sums of 32 MB vectors)"] as const,
+  ].flatMap(([value, what]) => (value === undefined ? [] : [["", `${formatNumber(value, 3)} ${what}`] as const]));
   const machine = labelled([
     ["Node", node],
     ["system", system],

@@ -17,6 +17,7 @@ test("--json: machine, every engine with reason and fix where it cannot run, spe
     packages: { "@tensorflow/tfjs-core": expect.stringMatching(/^4\./), "apache-arrow": expect.stringMatching(/^\d/) },
   });
   expect(found["gigaflops"]).toBeGreaterThan(0);
+  expect(found["gigabytesPerSecond"]).toBeGreaterThan(0);
 });
 
 test("as text: the same for people, and nothing is written in the current folder", async () => {
@@ -27,7 +28,8 @@ test("as text: the same for people, and nothing is written in the current folder
     const { code, out } = await tokensift("doctor");
     expect(code).toBe(0);
     expect(out).toContain(process.versions.node);
-    expect(out).toContain("GFLOP/s");
+    expect(out).toContain("GFLOP/s in matrix products");
+    expect(out).toContain("GB/s of memory");
     const text = out.replace(/\s+/g, " ");
     for (const engine of await listEngines()) {
       if (engine.available) expect(text).toContain(`runs on ${engine.device}`);
