@@ -37,3 +37,5 @@ export { type GateKind, type GateNetworkOptions, type GateNetworkSettings } from
 export { gatesCompanion, loadGates, saveGates } from "./gates/files.ts";
 export { gatedPass, type GatedPassOptions } from "./gates/gatedPass.ts";
 export { packedExemptions, promptExemptions, type PackedExemptions, type RowKind } from "./gates/layout.ts";
+export { gateEviction, keepEverything, scoreEviction } from "./cache/evictions.ts";
+export { raggedCache, type PrefillEviction, type RaggedCache, type RaggedCacheOptions } from "./cache/raggedCache.ts";

@@ -81,6 +81,7 @@ export function continuation(
         attend: (layer, q, k, v, input) => cache.start(layer, place, { q, k, v, input }),
       };
       const [distribution] = await run(input, Int32Array.of(ids.length - 1), 1, forbidden);
+      await cache.settle?.(place);
       return distribution!;
     },
     async extend(tokens) {

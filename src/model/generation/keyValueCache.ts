@@ -21,6 +21,8 @@ export interface LayerTokens {
 export interface KeyValueCache {
   /** Takes in the first tokens of a text, into a row without one. Returns their attention, `[N, heads * headSize]`. */
   start(layer: number, row: number, tokens: LayerTokens): tf.Tensor2D;
+  /** Called when all layers have taken in the first tokens of a text: the cache may drop what it need not keep. */
+  settle?(row: number): Promise<void>;
   /** Takes in one more token of each of these rows. Returns their attention, `[rows.length, heads * headSize]`. */
   extend(layer: number, rows: Int32Array, tokens: LayerTokens): tf.Tensor2D;
   /** Tokens that a layer holds of a row. */

@@ -1,4 +1,5 @@
 export { adamwUpdate, sumOfSquares } from "./adamw.ts";
+export { attentionSums, type AttentionSumsOptions } from "./attentionSums.ts";
 export { cachedAttention, writeCache } from "./cachedAttention.ts";
 export type { CachedAttentionOptions } from "./cachedAttention.ts";
 export { causalAttention } from "./causalAttention.ts";
@@ -10,6 +11,7 @@ export { gatedAttention, type GatedAttentionOptions } from "./gatedAttention.ts"
 export type { AdamWSettings, AttentionAttributes, FusedKernels, KernelName } from "./kernels.ts";
 export { linear } from "./linear.ts";
 export { prefixAttention, type PrefixAttentionOptions } from "./prefixAttention.ts";
+export { raggedAttention } from "./raggedAttention.ts";
 export { rmsNorm } from "./rmsNorm.ts";
 export { rotary } from "./rotary.ts";
 export { swiglu } from "./swiglu.ts";

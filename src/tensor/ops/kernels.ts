@@ -96,6 +96,12 @@ export interface FusedKernels {
     attrs: CachedAttentionAttributes;
     outputs: [output: Tensor2D /* [R, H * d] */];
   };
+  /** Attention of query `r`'s heads on key head `g` over `lengths[r * G + g]` entries from `firsts[r * G + g]` on. */
+  TokensiftRaggedAttention: {
+    inputs: { q: Tensor2D /* [R, H * d] */; keys: Tensor2D /* [E, d] */; values: Tensor2D };
+    attrs: RaggedAttentionAttributes;
+    outputs: [output: Tensor2D /* [R, H * d] */];
+  };
   /** In place: `cache[rows[i], positions[i]] = entries[i]`. */
   TokensiftCacheWrite: {
     inputs: { cache: Variable /* [S, capacity, D] */; entries: Tensor2D /* [N, D] */ };
@@ -170,6 +176,16 @@ export interface CachedAttentionAttributes {
   /** `[R]`, 0 .. S - 1. */
   rows: Int32Array;
   /** `[R]`, 1 .. capacity. */
+  lengths: Int32Array;
+  heads: number;
+  keyValueHeads: number;
+}
+
+/** Which entries of a cache each query and key head sees. */
+export interface RaggedAttentionAttributes {
+  /** `[R * keyValueHeads]`, 0 .. E - 1. */
+  firsts: Int32Array;
+  /** `[R * keyValueHeads]`, at least 1. */
   lengths: Int32Array;
   heads: number;
   keyValueHeads: number;

@@ -102,6 +102,22 @@ export const cachedAttention: FusedKernel<"TokensiftCachedAttention"> = ({ q, ke
   return [output];
 };
 
+export const raggedAttention: FusedKernel<"TokensiftRaggedAttention"> = ({ q, keys, values }, attrs, backend) => {
+  const { firsts, lengths, heads, keyValueHeads } = attrs;
+  const { machine } = backend;
+  const longest = lengths.reduce((most, length) => Math.max(most, length), 0);
+  const output = backend.empty(q.shape);
+  const places = [q, keys, values, output].map((tensor) => backend.offsetOf(tensor));
+  const weight = (2 * longest * q.shape[1]) / keyValueHeads;
+  const sizes = [longest, heads, keyValueHeads, q.shape[1] / heads];
+  withHostArrays(backend, [firsts, lengths], (...arrays) => {
+    machine.withScratch(machine.threads * longest * 4, (scratch) => {
+      machine.run("raggedAttention", lengths.length, weight, ...places, ...arrays, ...sizes, scratch);
+    });
+  });
+  return [output];
+};
+
 export const cacheWrite: FusedKernel<"TokensiftCacheWrite"> = ({ cache, entries }, { positions, rows }, backend) => {
   const [, capacity, width] = cache.shape as [number, number, number];
   writable(backend, cache);

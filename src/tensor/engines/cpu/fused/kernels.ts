@@ -1,5 +1,5 @@
 import type { KernelName } from "../../../ops/index.ts";
-import { cachedAttention, cacheWrite, causalAttention, causalAttentionGradient } from "./attention.ts";
+import { cachedAttention, cacheWrite, causalAttention, causalAttentionGradient, raggedAttention } from "./attention.ts";
 import { gatedAttention, gatedAttentionGradient } from "./gatedAttention.ts";
 import type { FusedKernel } from "./kernel.ts";
 import { targetLogProbs, targetLogProbsGradient } from "./logProbs.ts";
@@ -19,6 +19,7 @@ export const fusedKernels: { [K in KernelName]: FusedKernel<K> } = {
   TokensiftGatedAttention: gatedAttention,
   TokensiftGatedAttentionGrad: gatedAttentionGradient,
   TokensiftCachedAttention: cachedAttention,
+  TokensiftRaggedAttention: raggedAttention,
   TokensiftCacheWrite: cacheWrite,
   TokensiftSwiglu: rows.swiglu,
   TokensiftSwigluGrad: rows.swigluGradient,

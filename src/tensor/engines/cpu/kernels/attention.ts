@@ -216,6 +216,26 @@ export function meanOverHeads(mass: usize, out: usize, N: i32, heads: i32, from:
   }
 }
 
+/** One query head over `length` entries, `pitch` bytes apart; `scores` has room for as many. */
+// @ts-ignore: decorator
+@inline
+function attendCache(
+  q: usize,
+  keys: usize,
+  values: usize,
+  pitch: usize,
+  length: i32,
+  d: i32,
+  factor: f32,
+  scores: usize,
+  output: usize,
+): void {
+  for (let j = 0; j < length; j++) store<f32>(scores + <usize>j * 4, dot(q, keys + <usize>j * pitch, d));
+  const sum = exponentials(scores, length, factor, maxOf(scores, length));
+  scale(scores, length, <f32>(1 / sum));
+  mix(scores, values, pitch, output, length, d);
+}
+
 /**
  * Query `row` over the first `lengths[row]` entries of row `rows[row]` of the cache [capacity, keyHeads d].
  * Tasks `row * keyHeads + key head`; scratch holds `capacity` floats per thread.
@@ -246,12 +266,40 @@ export function cachedAttention(
     const at = <usize>load<i32>(rows + <usize>row * 4) * capacity * pitch + <usize>keyHead * d * 4;
     for (let head = keyHead * share; head < (keyHead + 1) * share; head++) {
       const place = (<usize>row * heads + head) * d * 4;
-      for (let j = 0; j < length; j++) {
-        store<f32>(scores + <usize>j * 4, dot(q + place, keys + at + <usize>j * pitch, d));
-      }
-      const sum = exponentials(scores, length, factor, maxOf(scores, length));
-      scale(scores, length, <f32>(1 / sum));
-      mix(scores, values + at, pitch, output + place, length, d);
+      attendCache(q + place, keys + at, values + at, pitch, length, d, factor, scores, output + place);
+    }
+  }
+}
+
+/**
+ * Tasks `row * keyHeads + key head`, each over `lengths[task]` entries [d] of the cache from `firsts[task]` on; scratch
+ * holds `longest` floats per thread.
+ */
+export function raggedAttention(
+  q: usize,
+  keys: usize,
+  values: usize,
+  output: usize,
+  firsts: usize,
+  lengths: usize,
+  longest: i32,
+  heads: i32,
+  keyHeads: i32,
+  d: i32,
+  scratch: usize,
+  from: i32,
+  to: i32,
+): void {
+  const factor: f32 = 1 / sqrt<f32>(<f32>d);
+  const pitch = <usize>d * 4;
+  const share = heads / keyHeads;
+  const scores = scratch + <usize>rank * longest * 4;
+  for (let task = from; task < to; task++) {
+    const length = load<i32>(lengths + <usize>task * 4);
+    const at = <usize>load<i32>(firsts + <usize>task * 4) * pitch;
+    for (let n = 0; n < share; n++) {
+      const place = (<usize>task * share + n) * d * 4;
+      attendCache(q + place, keys + at, values + at, pitch, length, d, factor, scores, output + place);
     }
   }
 }

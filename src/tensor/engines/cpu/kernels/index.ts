@@ -1,4 +1,4 @@
-export { attention, attentionGradient, attentionScratch, cachedAttention, meanOverHeads, setRank } from "./attention";
+export { attention, attentionGradient, attentionScratch, cachedAttention, meanOverHeads, raggedAttention, setRank } from "./attention";
 export { binaryRows, binarySame, swiglu, swigluGradient, unary } from "./elementwise";
 export { gatedAttention, gatedAttentionGradient, gatedScratch } from "./gatedAttention";
 export { addRows, copyRows, gatherRows, scatterRows, transpose, transposeMatrix } from "./layout";

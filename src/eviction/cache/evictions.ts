@@ -1,0 +1,84 @@
+import type { Decoder } from "../../model/index.ts";
+import { attentionSums, causalAttention, gatedAttention } from "../../tensor/ops/index.ts";
+import type { ExemptionOptions } from "../exemptions.ts";
+import { decideGates } from "../gateDecision.ts";
+import type { GateNetwork } from "../gates/network.ts";
+import { relaxGates } from "../gates/relax.ts";
+import { promptExemptions } from "../gates/layout.ts";
+import { keepBudget, type CacheBudget } from "../keepBudget.ts";
+import type { EvictionScore } from "../keyScore.ts";
+import type { CacheShape } from "../shape.ts";
+import type { PrefillEviction } from "./raggedCache.ts";
+
+type Shaped = Pick<Decoder, "config">;
+
+/** Keeps everything. */
+export function keepEverything({ config: { heads, keyValueHeads } }: Shaped): PrefillEviction {
+  return {
+    name: "full",
+    attend: (_, { q, k, v }) => ({
+      output: causalAttention(q, k, v, { starts: Int32Array.of(0, q.shape[0]), heads, keyValueHeads }).output,
+    }),
+    decide: (_, length) => new Uint8Array(length * keyValueHeads).fill(1),
+  };
+}
+
+/**
+ * Keeps what trained gates keep: p > threshold, and the exempt first and last tokens of the prompt. Evicted tokens are
+ * hidden from the prompt's own later tokens too, as in training.
+ */
+export function gateEviction(
+  { config: { heads, keyValueHeads } }: Shaped,
+  gates: GateNetwork,
+  options: ExemptionOptions & { readonly threshold?: number } = {},
+): PrefillEviction {
+  const { threshold = 0.5 } = options;
+  return {
+    name: "gates",
+    attend(layer, { q, k, v, input }) {
+      const exemptions = promptExemptions(q.shape[0], options);
+      const facts = gates.probabilities(layer, input, exemptions);
+      const value = relaxGates(facts, { threshold });
+      return { output: gatedAttention(q, k, v, value, { ...exemptions, heads, keyValueHeads }), facts };
+    },
+    decide(_, length, facts) {
+      const { evictableTokens: evictable } = promptExemptions(length, options);
+      return decideGates(facts, { ...oneRow(length, keyValueHeads), evictable }, { threshold }).keep;
+    },
+  };
+}
+
+/**
+ * Keeps the best entries of every layer and head under a published score, so many as the budget says. The prompt itself
+ * is read with all its entries.
+ */
+export function scoreEviction(
+  { config: { heads, keyValueHeads } }: Shaped,
+  score: EvictionScore,
+  budget: CacheBudget,
+): PrefillEviction {
+  return {
+    name: score.name,
+    attend(_, { q, k, v }) {
+      const length = q.shape[0];
+      const attributes = { starts: Int32Array.of(0, length), heads, keyValueHeads };
+      const { output } = causalAttention(q, k, v, attributes);
+      if (score.reads === "positions") return { output };
+      if (score.reads === "keys") return { output, facts: k };
+      const weights = Float32Array.from({ length }, (_, query) => score.queryWeight(query, length));
+      return { output, facts: attentionSums(q, k, { weights, heads, keyValueHeads }) };
+    },
+    decide(_, length, facts) {
+      const shape = oneRow(length, keyValueHeads);
+      return keepBudget(scored(score, shape, facts), shape, budget);
+    },
+  };
+}
+
+function scored(score: EvictionScore, shape: CacheShape, facts: Float32Array): Float32Array {
+  return score.reads === "positions" ? score.score(shape) : score.score(shape, facts);
+}
+
+function oneRow(length: number, heads: number): CacheShape {
+  return { rows: 1, width: length, heads, lengths: [length] };
+}

@@ -1,0 +1,128 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { raggedAttention, writeCache } from "../../tensor/ops/index.ts";
+
+/** Entries that a text's key head has in the pool: `length` from `first` on, with room for more up to `room`. */
+interface Run {
+  first: number;
+  length: number;
+  room: number;
+}
+
+/** One layer's keys and values, every key head of every text with as many entries as it keeps. */
+export interface EntryPool {
+  /**
+   * Adds a text's entries.
+   * @param k, v `[T, keyValueHeads * headSize]`
+   * @param keep `[T * keyValueHeads]`, 1 = stored
+   */
+  add(text: number, k: tf.Tensor2D, v: tf.Tensor2D, keep: Uint8Array): void;
+  /** Adds one entry per head to each text, and attends to all they have. `q [texts.length, heads * headSize]`. */
+  extend(texts: Int32Array, q: tf.Tensor2D, k: tf.Tensor2D, v: tf.Tensor2D, heads: number): tf.Tensor2D;
+  copy(from: number, to: number): void;
+  drop(text: number): void;
+  /** Entries of each head of a text. */
+  lengths(text: number): number[];
+  /** Of the tensors held. */
+  bytes(): number;
+  dispose(): void;
+}
+
+/** Entries that a run gets room for when it is full: tokens to come, each of which is kept. */
+const ROOM = 32;
+
+/**
+ * A pool of one block of memory. Entries are stored without gaps; a text whose run is full gets room for 32 more, and
+ * the pool is laid out anew, without those that were dropped.
+ */
+export function entryPool(keyValueHeads: number, headSize: number): EntryPool {
+  const runs = new Map<number, Run[]>();
+  let held: { keys: tf.Variable<tf.Rank.R3>; values: tf.Variable<tf.Rank.R3> } | undefined;
+
+  const size = (): number => held?.keys.shape[1] ?? 0;
+  const dispose = (): void => {
+    tf.dispose([held?.keys, held?.values] as tf.TensorContainer);
+    held = undefined;
+  };
+
+  /** Moves all runs into a pool that holds them and nothing else; `fresh` entries are numbered on from the old pool's. */
+  const layOut = (sources: Map<Run, Int32Array>, fresh?: { k: tf.Tensor2D; v: tf.Tensor2D }): void => {
+    const all = [...runs.values()].flat();
+    const total = all.reduce((sum, { room }) => sum + room, 0);
+    const index = new Int32Array(total);
+    let next = 0;
+    for (const run of all) {
+      const source = sources.get(run) ?? Int32Array.from({ length: run.length }, (_, i) => run.first + i);
+      index.set(source, next);
+      run.first = next;
+      next += run.room;
+    }
+    if (total === 0) return dispose();
+    const moved = (old: tf.Tensor3D | undefined, added: tf.Tensor2D | undefined): tf.Variable<tf.Rank.R3> =>
+      tf.tidy(() => {
+        const parts: tf.Tensor2D[] = [];
+        if (old) parts.push(tf.reshape(old, [-1, headSize]));
+        if (added) parts.push(tf.reshape(added, [-1, headSize]));
+        const laidOut = tf.gather(tf.concat(parts), tf.tensor1d(index, "int32"));
+        return tf.variable(tf.reshape<tf.Rank.R3>(laidOut, [1, total, headSize]), false);
+      });
+    const replacement = { keys: moved(held?.keys, fresh?.k), values: moved(held?.values, fresh?.v) };
+    dispose();
+    held = replacement;
+  };
+
+  return {
+    add(text, k, v, keep) {
+      const sources = new Map<Run, Int32Array>();
+      const before = size();
+      const own = Array.from({ length: keyValueHeads }, (_, head) => {
+        const kept: number[] = [];
+        for (let i = head; i < keep.length; i += keyValueHeads) if (keep[i]) kept.push(before + i);
+        const run = { first: 0, length: kept.length, room: kept.length };
+        sources.set(run, Int32Array.from(kept));
+        return run;
+      });
+      runs.set(text, own);
+      layOut(sources, { k, v });
+    },
+    extend(texts, q, k, v, heads) {
+      const own = Array.from(texts, (text) => runs.get(text)!).flat();
+      if (own.some(({ length, room }) => length === room)) {
+        for (const run of own) if (run.length === run.room) run.room += ROOM;
+        layOut(new Map(), held ? undefined : { k, v });
+      }
+      const { keys, values } = held!;
+      const places = Int32Array.from(own, ({ first, length }) => first + length);
+      const row = new Int32Array(own.length);
+      writeCache(keys, tf.reshape(k, [own.length, headSize]), places, row);
+      writeCache(values, tf.reshape(v, [own.length, headSize]), places, row);
+      for (const run of own) run.length++;
+      const flat = (pool: tf.Tensor3D): tf.Tensor2D => tf.reshape(pool, [size(), headSize]);
+      const firsts = Int32Array.from(own, ({ first }) => first);
+      const lengths = Int32Array.from(own, ({ length }) => length);
+      return raggedAttention(q, flat(keys), flat(values), { firsts, lengths, heads, keyValueHeads });
+    },
+    copy(from, to) {
+      const sources = new Map<Run, Int32Array>();
+      const own = runs.get(from)!.map((run) => {
+        const copied = { ...run };
+        sources.set(
+          copied,
+          Int32Array.from({ length: run.length }, (_, i) => run.first + i),
+        );
+        return copied;
+      });
+      runs.set(to, own);
+      layOut(sources);
+    },
+    drop(text) {
+      runs.delete(text); // its entries go when the pool is next laid out
+      if (runs.size === 0) dispose();
+    },
+    lengths: (text) => (runs.get(text) ?? []).map(({ length }) => length),
+    bytes: () => 2 * size() * headSize * 4,
+    dispose() {
+      runs.clear();
+      dispose();
+    },
+  };
+}

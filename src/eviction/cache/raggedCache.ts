@@ -1,0 +1,99 @@
+import * as tf from "@tensorflow/tfjs-core";
+import type { CacheMaker, DecoderConfig, KeyValueCache, LayerTokens } from "../../model/index.ts";
+import { entryPool, type EntryPool } from "./pool.ts";
+
+/** What decides, once a prompt has been read, which of its keys and values are kept. */
+export interface PrefillEviction {
+  readonly name: string;
+  /**
+   * One layer's attention among the prompt's tokens, `[T, heads * headSize]`, and the numbers that `decide` reads; for
+   * none, leave `facts` out. Called within a tidy scope.
+   */
+  attend(layer: number, tokens: LayerTokens): { output: tf.Tensor2D; facts?: tf.Tensor };
+  /**
+   * The layer's flags, `[length * keyValueHeads]`, 1 = kept.
+   * @param facts as `attend` gave them; empty where it gave none
+   */
+  decide(layer: number, length: number, facts: Float32Array): Uint8Array;
+}
+
+export interface RaggedCacheOptions {
+  /** Told of every prompt's flags, a list of layers `[length * keyValueHeads]`, in the order in which prompts are read. */
+  readonly onEvicted?: (keep: readonly Uint8Array[], length: number, bytes: number) => void;
+}
+
+/** A cache whose evicted entries are gone. */
+export interface RaggedCache extends KeyValueCache {
+  settle(row: number): Promise<void>;
+  /** Of all tensors held: what is kept of the prompts, and room for tokens to come. */
+  bytes(): number;
+  /** Entries that each head of a layer holds of a row. */
+  lengths(layer: number, row: number): number[];
+}
+
+/**
+ * A cache for `generate` that holds, of each layer and key-value head, the entries that an eviction keeps of the prompt
+ * and all of the tokens that follow. Memory and the work of a new token fall with what is dropped; rotated keys stay as
+ * they are, so kept tokens keep their positions.
+ *
+ *     generate(model, prompts, { maxNewTokens, cache: raggedCache(gateEviction(model, gates)) });
+ */
+export function raggedCache(eviction: PrefillEviction, { onEvicted }: RaggedCacheOptions = {}): CacheMaker {
+  return (config) => openRaggedCache(config, eviction, onEvicted);
+}
+
+/** A layer's tokens between the prompt's pass and the decision. */
+interface Pending {
+  k: tf.Tensor2D;
+  v: tf.Tensor2D;
+  facts: tf.Tensor | undefined;
+}
+
+function openRaggedCache(
+  { heads, keyValueHeads, headSize }: DecoderConfig,
+  eviction: PrefillEviction,
+  onEvicted: RaggedCacheOptions["onEvicted"],
+): RaggedCache {
+  const pools: EntryPool[] = [];
+  const pending = new Map<number, Pending[]>();
+  const bytes = (): number => pools.reduce((sum, pool) => sum + pool.bytes(), 0);
+  return {
+    start(layer, row, tokens) {
+      const { output, facts } = eviction.attend(layer, tokens);
+      if (layer === 0) pending.set(row, []);
+      pending.get(row)!.push({
+        k: tf.keep(tf.clone(tokens.k)),
+        v: tf.keep(tf.clone(tokens.v)),
+        facts: facts && tf.keep(tf.clone(facts)),
+      });
+      return output;
+    },
+    async settle(row) {
+      const layers = pending.get(row)!;
+      pending.delete(row);
+      try {
+        const facts = await Promise.all(layers.map(({ facts }) => facts?.data<"float32">()));
+        const length = layers[0]!.k.shape[0];
+        const keep = layers.map(({ k, v }, layer) => {
+          const flags = eviction.decide(layer, length, facts[layer] ?? new Float32Array(0));
+          const pool = (pools[layer] ??= entryPool(keyValueHeads, headSize));
+          pool.add(row, k, v, flags);
+          return flags;
+        });
+        onEvicted?.(keep, length, bytes());
+      } finally {
+        tf.dispose(layers as unknown as tf.TensorContainer);
+      }
+    },
+    extend: (layer, rows, { q, k, v }) => pools[layer]!.extend(rows, q, k, v, heads),
+    length: (layer, row) => Math.max(0, ...(pools[layer]?.lengths(row) ?? [])),
+    lengths: (layer, row) => pools[layer]?.lengths(row) ?? [],
+    copyRow: (from, to) => pools.forEach((pool) => pool.copy(from, to)),
+    dropRow: (row) => pools.forEach((pool) => pool.drop(row)),
+    bytes,
+    dispose() {
+      tf.dispose([...pending.values()] as unknown as tf.TensorContainer);
+      pools.forEach((pool) => pool.dispose());
+    },
+  };
+}
