@@ -11,6 +11,7 @@ import { createTalk } from "./talk.ts";
 export interface RunConfig {
   engine: "auto" | "cpu" | "webgpu" | "tensorflow";
   threads?: number | undefined;
+  matmul?: "auto" | "onnxruntime" | "blas" | "wasm" | undefined;
   output: string;
 }
 
@@ -78,8 +79,9 @@ async function run<Config extends RunConfig>(frame: RecipeFrame<Config>, argv: r
 }
 
 /** Starts the configured engine, and says which it is. */
-export async function startEngine({ engine, threads }: RunConfig, talk: Talk): Promise<EngineInfo> {
-  const info = await useEngine(engine, threads === undefined ? {} : { threads });
+export async function startEngine({ engine, threads, matmul }: RunConfig, talk: Talk): Promise<EngineInfo> {
+  const options = { ...(threads !== undefined && { threads }), ...(matmul !== undefined && { matmul }) };
+  const info = await useEngine(engine, options);
   talk.note(`Engine: ${engineText(info)}`);
   if (info.warning !== undefined) talk.note(info.warning);
   return info;

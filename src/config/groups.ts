@@ -164,6 +164,11 @@ export const evaluationGroup = group(
 export const runKeys = {
   engine: choice(["auto", "cpu", "webgpu", "tensorflow"], { default: "auto", description: "What computes." }),
   threads: Type.Optional(count("Threads of the cpu engine. Default: the machine's cores.", { maximum: mostThreads })),
+  matmul: Type.Optional(
+    choice(["auto", "onnxruntime", "blas", "wasm"], {
+      description: "What multiplies matrices in the cpu engine; blas is a library of the machine. Default: auto.",
+    }),
+  ),
   output: Type.Optional(outputPath("The run folder. Default: runs/<configuration's name> in the current folder.")),
 };
 

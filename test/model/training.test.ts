@@ -3,7 +3,9 @@ import { join } from "node:path";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import * as tf from "@tensorflow/tfjs-core";
 import { initializeModel } from "../../src/model/index.ts";
+import { createArena } from "../../src/tensor/engines/cpu/arena.ts";
 import { releaseCpuEngine, startCpuEngine } from "../../src/tensor/engines/cpu/index.ts";
+import { loadBlas } from "../../src/tensor/engines/cpu/matmul/blas.ts";
 import {
   distance,
   enginesHere,
@@ -63,9 +65,22 @@ describe("the same training in another process", () => {
     return execFileSync(process.execPath, flags, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
   };
 
-  test.each(["auto", "wasm"])("gives the same bits, whatever the number of threads, with matmul %s", (matmul) => {
-    const first = digest(2, matmul);
-    expect(first).toMatch(/^[0-9a-f]{64}$/);
-    for (const threads of [1, 3]) expect(digest(threads, matmul)).toBe(first);
-  });
+  test.each(["auto", "wasm", ...blasHere()])(
+    "gives the same bits, whatever the number of threads, with matmul %s",
+    (matmul) => {
+      const first = digest(2, matmul);
+      expect(first).toMatch(/^[0-9a-f]{64}$/);
+      for (const threads of [1, 3]) expect(digest(threads, matmul)).toBe(first);
+    },
+  );
 });
+
+function blasHere(): string[] {
+  try {
+    loadBlas(createArena());
+    return ["blas"];
+  } catch (error) {
+    process.stdout.write(`Training with BLAS is not tested: ${(error as Error).message}\n`);
+    return [];
+  }
+}

@@ -1,3 +1,5 @@
+import type { MatmulChoice } from "./cpu/matmul/choose.ts";
+
 /** What a model's tensor operations can run on. */
 export type EngineName = "cpu" | "webgpu" | "tensorflow";
 
@@ -7,7 +9,7 @@ export interface EngineOptions {
   /** Threads of the cpu engine; all cores by default. */
   threads?: number;
   /** Who multiplies matrices on the cpu engine. */
-  matmul?: "auto" | "onnxruntime" | "wasm";
+  matmul?: MatmulChoice;
 }
 
 /** A running engine, for people and reports to read. */

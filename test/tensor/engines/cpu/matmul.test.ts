@@ -4,6 +4,7 @@ import { afterAll, describe, expect, test } from "@jest/globals";
 import { UserError } from "../../../../src/errors.ts";
 import { createArena } from "../../../../src/tensor/engines/cpu/arena.ts";
 import { chooseProvider } from "../../../../src/tensor/engines/cpu/matmul/choose.ts";
+import { loadBlas } from "../../../../src/tensor/engines/cpu/matmul/blas.ts";
 import { loadOnnxRuntime } from "../../../../src/tensor/engines/cpu/matmul/onnxRuntime.ts";
 import type { Product } from "../../../../src/tensor/engines/cpu/matmul/provider.ts";
 import { compileKernels, instantiateKernels } from "../../../../src/tensor/engines/cpu/wasm.ts";
@@ -15,7 +16,18 @@ const onnxRuntime = loadOnnxRuntime(arena);
 const products: Record<string, Product> = {
   WebAssembly: (...values) => void kernels["product"]!(...values),
   "ONNX Runtime": onnxRuntime.product,
+  ...blasHere(),
 };
+
+function blasHere(): Record<string, Product> {
+  try {
+    const { product, version } = loadBlas(arena);
+    return { [`BLAS, ${version}`]: product };
+  } catch (error) {
+    process.stdout.write(`Products by BLAS are not tested: ${(error as Error).message}\n`);
+    return {};
+  }
+}
 afterAll(() => onnxRuntime.dispose());
 
 const random = stream(1, "matmul test");
@@ -97,32 +109,64 @@ test("ONNX Runtime goes on working after garbage was collected", () => {
 });
 
 describe("choice of the product", () => {
-  const load = (): never => {
+  const absent = (): never => {
     throw new Error("Cannot find module 'koffi'\nRequire stack: …");
   };
+  const none = { onnxruntime: absent, blas: absent };
+  /** A library that computes rightly, and takes so many milliseconds for a large product. */
+  const library = (name: string, milliseconds: number) => () => ({
+    ...onnxRuntime,
+    name,
+    product: (...values: Parameters<Product>) => {
+      for (const end = performance.now() + (values[2] > 1 ? milliseconds : 0); performance.now() < end;);
+      onnxRuntime.product(...values);
+    },
+    dispose: () => undefined,
+  });
+  const chosen = (load: Parameters<typeof chooseProvider>[2]) => chooseProvider("auto", arena, load);
 
-  test("is ONNX Runtime where it loads", () => {
-    const { provider, warning } = chooseProvider("auto", arena);
-    expect([provider!.name, warning]).toEqual(["onnxruntime", undefined]);
-    provider!.dispose();
+  test("is ONNX Runtime where it loads and no BLAS is clearly faster", () => {
+    expect(chosen({ ...none, onnxruntime: library("onnxruntime", 1) }).provider!.name).toBe("onnxruntime");
+    const alike = { onnxruntime: library("onnxruntime", 20), blas: library("blas", 18) };
+    expect(chosen(alike).provider!.name).toBe("onnxruntime");
+  });
+
+  test("is a BLAS where that is clearly faster, or alone", () => {
+    expect(chosen({ onnxruntime: library("onnxruntime", 40), blas: library("blas", 1) }).provider!.name).toBe("blas");
+    expect(chosen({ ...none, blas: library("blas", 1) })).toMatchObject({ provider: { name: "blas" } });
   });
 
   test("falls back on the engine's own, with a message that says why and what to do", () => {
-    const { provider, warning } = chooseProvider("auto", arena, load);
+    const { provider, warning } = chosen(none);
     expect(provider).toBeUndefined();
-    expect(warning).toMatch(/^ONNX Runtime is not used.*Cannot find module 'koffi'\. Install the optional packages/);
+    expect(warning).toMatch(/slower: Cannot find module 'koffi'\. Install the optional packages/);
   });
 
   test("does not trust a library that computes wrongly", () => {
     const wrong = { ...onnxRuntime, product: () => undefined };
-    expect(chooseProvider("auto", arena, () => wrong).warning).toMatch(/onnxruntime says that 2 \* 3 \+ 2 \* 5 is 7/);
+    const { warning } = chosen({ ...none, onnxruntime: () => wrong });
+    expect(warning).toMatch(/onnxruntime says that 2 \* 3 \+ 2 \* 5 is 7/);
   });
 
-  test("is an error where ONNX Runtime was asked for by name and does not load", () => {
-    expect(() => chooseProvider("onnxruntime", arena, load)).toThrow(UserError);
+  test.each(["onnxruntime", "blas"] as const)(
+    "is an error where %s was asked for by name and does not load",
+    (name) => {
+      expect(() => chooseProvider(name, arena, none)).toThrow(UserError);
+    },
+  );
+
+  test("a library that is named and is not there is an error that names it", () => {
+    process.env["TOKENSIFT_BLAS"] = "/nowhere/libnone.so";
+    try {
+      expect(() => chooseProvider("blas", arena)).toThrow(
+        /blas cannot be used here: there is no \/nowhere\/libnone\.so/,
+      );
+    } finally {
+      delete process.env["TOKENSIFT_BLAS"];
+    }
   });
 
   test("is the engine's own when asked for", () => {
-    expect(chooseProvider("wasm", arena, load)).toEqual({});
+    expect(chooseProvider("wasm", arena, none)).toEqual({});
   });
 });

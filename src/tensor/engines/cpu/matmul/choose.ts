@@ -1,33 +1,63 @@
 import { UserError } from "../../../../errors.ts";
 import type { Arena } from "../arena.ts";
+import { loadBlas } from "./blas.ts";
 import { loadOnnxRuntime } from "./onnxRuntime.ts";
 import type { MatmulProvider } from "./provider.ts";
 
-/** Who multiplies matrices: ONNX Runtime where it works and the engine's own product elsewhere, or one by name. */
-export type MatmulChoice = "auto" | "onnxruntime" | "wasm";
+/** Who multiplies matrices: the better library of those that work and the engine's own product elsewhere, or one by name. */
+export type MatmulChoice = "auto" | LibraryName | "wasm";
+type LibraryName = "onnxruntime" | "blas";
+type Loader = (arena: Arena) => MatmulProvider;
+
+const loaders: Record<LibraryName, Loader> = { onnxruntime: loadOnnxRuntime, blas: loadBlas };
+const fixes: Record<LibraryName, string> = {
+  onnxruntime:
+    "Install the optional packages koffi and onnxruntime-node: npm install --ignore-scripts (their scripts are not " +
+    "needed; where one fails, npm drops the package).",
+  blas: "Install OpenBLAS, or name a library with cblas_sgemm in the environment variable TOKENSIFT_BLAS.",
+};
+
+/**
+ * A BLAS must be so much faster than ONNX Runtime to be taken: noise must not change the library from one run to the
+ * next, because another library rounds differently.
+ */
+const clearlyFaster = 1.5;
 
 /**
  * @returns the library, none where the engine's own product is to be used, and why there is none where one was wanted
- * @throws UserError where ONNX Runtime was asked for by name and does not work
+ * @throws UserError where a library was asked for by name and does not work
  */
 export function chooseProvider(
   choice: MatmulChoice,
   arena: Arena,
-  load: (arena: Arena) => MatmulProvider = loadOnnxRuntime,
+  load: Record<LibraryName, Loader> = loaders,
 ): { provider?: MatmulProvider; warning?: string } {
   if (choice === "wasm") return {};
+  if (choice !== "auto") {
+    const found = attempt(load[choice], arena);
+    if ("provider" in found) return found;
+    const where = "matmul";
+    throw new UserError(`${choice} cannot be used here: ${found.reason}`, { where, fix: fixes[choice] });
+  }
+  const [onnx, blas] = [attempt(load.onnxruntime, arena), attempt(load.blas, arena)];
+  if ("provider" in onnx && "provider" in blas) {
+    const [taken, left] =
+      speed(blas.provider, arena) > clearlyFaster * speed(onnx.provider, arena) ? [blas, onnx] : [onnx, blas];
+    left.provider.dispose();
+    return taken;
+  }
+  if ("provider" in onnx) return onnx;
+  if ("provider" in blas) return blas;
+  return { warning: `No library multiplies matrices, which is slower: ${onnx.reason}. ${fixes.onnxruntime}` };
+}
+
+function attempt(load: Loader, arena: Arena): { provider: MatmulProvider } | { reason: string } {
   try {
     const provider = load(arena);
     checkProduct(provider, arena);
     return { provider };
   } catch (error) {
-    const reason = error instanceof Error ? error.message.split("\n")[0]! : String(error);
-    const fix =
-      "Install the optional packages koffi and onnxruntime-node: npm install --ignore-scripts (their scripts are not " +
-      "needed; where one fails, npm drops the package).";
-    if (choice === "onnxruntime")
-      throw new UserError(`ONNX Runtime cannot be used here: ${reason}`, { where: "matmul", fix, cause: error });
-    return { warning: `ONNX Runtime is not used, matrix products are slower: ${reason}. ${fix}` };
+    return { reason: error instanceof Error ? error.message.split("\n")[0]! : String(error) };
   }
 }
 
@@ -43,4 +73,20 @@ function checkProduct({ name, product }: MatmulProvider, arena: Arena): void {
   } finally {
     arena.free(at);
   }
+}
+
+/** Products of a middling size in a second, the best of a few. */
+function speed({ product }: MatmulProvider, arena: Arena): number {
+  const size = 256;
+  const at = arena.allocate(3 * 4 * size * size);
+  arena.float32(at, 2 * size * size).fill(0.5);
+  const matrix = (index: number): number => at + index * 4 * size * size;
+  let best = Infinity;
+  for (let trial = 0; trial < 5; trial++) {
+    const begin = performance.now();
+    product(0, 1, size, size, size, matrix(0), matrix(1), 0, matrix(2));
+    best = Math.min(best, performance.now() - begin);
+  }
+  arena.free(at);
+  return 1000 / best;
 }

@@ -1,0 +1,90 @@
+import { createRequire } from "node:module";
+import type * as koffiPackage from "koffi";
+import type { Arena } from "../arena.ts";
+import type { MatmulProvider, Product } from "./provider.ts";
+
+const require = createRequire(import.meta.url);
+
+type Koffi = typeof koffiPackage;
+
+/** Where a BLAS with the C interface may be found, by platform; the loader's own search path applies. */
+const libraries: Partial<Record<NodeJS.Platform, readonly string[]>> = {
+  linux: ["libmkl_rt.so.2", "libmkl_rt.so", "libopenblas.so.0", "libopenblas.so", "libblis.so.4"],
+  darwin: ["/System/Library/Frameworks/Accelerate.framework/Accelerate", "libopenblas.dylib"],
+  win32: ["mkl_rt.2.dll", "libopenblas.dll", "openblas.dll"],
+};
+
+/** Functions by which such a library is told to stay on the calling thread. */
+const threadSetters = ["openblas_set_num_threads", "MKL_Set_Num_Threads", "bli_thread_set_num_threads"] as const;
+
+/**
+ * A BLAS of this machine (OpenBLAS, MKL, BLIS, Accelerate), called in place in the arena on the calling thread. The
+ * environment variable TOKENSIFT_BLAS names another library.
+ * @throws Error with the reason when koffi is missing or no library is found
+ */
+export function loadBlas(arena: Arena): MatmulProvider {
+  const koffi = require("koffi") as Koffi;
+  const named = process.env["TOKENSIFT_BLAS"];
+  const candidates = named === undefined ? (libraries[process.platform] ?? []) : [named];
+  const found = firstThatLoads(koffi, candidates);
+  if (found === undefined) throw new Error(`there is no ${candidates.join(", ") || "BLAS known for this platform"}`);
+  const { library, path } = found;
+  const handles: BlasHandles = {
+    sgemm: BigInt(koffi.address(library.symbol("cblas_sgemm") as object)),
+    base: Number(koffi.address(arena.uint8(0, 1))),
+  };
+  for (const name of threadSetters) setThreads(library, name);
+  return {
+    name: "blas",
+    version: path,
+    product: bindBlasProduct(koffi, handles),
+    worker: { koffi: require.resolve("koffi"), bind: bindBlasProduct, handles },
+    dispose: () => undefined,
+  };
+}
+
+/** Addresses in this process. */
+export interface BlasHandles {
+  sgemm: bigint;
+  /** Of the engine's memory. */
+  base: number;
+}
+
+/** Products by `cblas_sgemm`. The text of this function is sent to worker threads: it must not use anything from outside. */
+export function bindBlasProduct(koffi: typeof koffiPackage, handles: BlasHandles): Product {
+  const [ROW_MAJOR, PLAIN, TRANSPOSED] = [101, 111, 112];
+  koffi.load(null); // only so does koffi 3.3 make the stack that a thread's calls run on
+  const type = koffi.proto("void", [
+    ...["int", "int", "int", "int", "int", "int"],
+    ...["float", "int64_t", "int", "int64_t", "int", "float", "int64_t", "int"],
+  ]);
+  return (transA, transB, M, N, K, a, b, beta, c) => {
+    const forms = [ROW_MAJOR, transA ? TRANSPOSED : PLAIN, transB ? TRANSPOSED : PLAIN];
+    const [atA, atB, atC] = [handles.base + (a >>> 0), handles.base + (b >>> 0), handles.base + (c >>> 0)];
+    const [strideA, strideB] = [transA ? M : K, transB ? K : N];
+    koffi.call(handles.sgemm, type, ...forms, M, N, K, 1, atA, strideA, atB, strideB, beta, atC, N);
+  };
+}
+
+function firstThatLoads(koffi: Koffi, paths: readonly string[]): { library: Library; path: string } | undefined {
+  for (const path of paths) {
+    try {
+      const library = koffi.load(path);
+      library.symbol("cblas_sgemm");
+      return { library, path };
+    } catch {
+      // not this one
+    }
+  }
+  return undefined;
+}
+
+type Library = ReturnType<Koffi["load"]>;
+
+function setThreads(library: Library, name: string): void {
+  try {
+    library.func(name, "void", ["int"])(1);
+  } catch {
+    // another library's function
+  }
+}
