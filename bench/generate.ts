@@ -69,7 +69,7 @@ export const generate: Benchmark = {
         Array.from({ length: promptTokens }, () => draw.below(model.config.vocabularySize)),
       );
     const round = async ({ batch }: { batch: number }) => {
-      const options = { maxNewTokens: newTokens, stop: [], batchSize: batch };
+      const options = { maxNewTokens: newTokens, stop: [], batchSize: batch, fastAlone: true };
       const rows = await continuePrompts(model, promptsOf(batch), options);
       return { newTokens: rows.reduce((sum, { ids }) => sum + ids.length, 0) };
     };
