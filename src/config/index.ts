@@ -1,3 +1,6 @@
+export { cdpoDefinition, mainCdpoArm, readsEstimate, type CdpoValues } from "./cdpo.ts";
+export { cdpoForms, cdpoSchema } from "./cdpo-schema.ts";
+export type { AdapterConfig, CdpoArm, CdpoConfig, CdpoForm, CdpoObjective, StageTraining } from "./cdpo-schema.ts";
 export { diffConfigs, resumeConflicts } from "./diff.ts";
 export type { ConfigChange } from "./diff.ts";
 export { finetuneDefinition, ruleLabel } from "./finetune.ts";

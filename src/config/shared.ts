@@ -8,9 +8,12 @@ import type { KeyPath, Problem } from "./problem.ts";
 export type DataConfig = Static<typeof dataGroup>;
 export type TrainingConfig = Static<typeof trainingGroup>;
 
+/** A training group without the keys that some recipes have elsewhere. */
+type AnyTraining = Omit<TrainingConfig, "seed" | "evaluateEvery">;
+
 /** Fills in what every recipe leaves open: the cache, the run folder, the length of the training. In place. */
 export function fillShared(
-  config: { data: DataConfig; training?: TrainingConfig; output?: string | undefined },
+  config: { data: DataConfig; training?: AnyTraining; output?: string | undefined },
   source: string,
 ): void {
   if (config.training !== undefined) fillTraining(config.training);
@@ -19,14 +22,14 @@ export function fillShared(
 }
 
 /** Defaults of one training group that depend on its other keys. In place. */
-export function fillTraining(training: TrainingConfig): void {
+export function fillTraining(training: AnyTraining): void {
   if (training.steps === undefined) training.epochs ??= 1;
   if (training.warmupSteps === undefined) training.warmupRatio ??= 0.03;
   training.microBatchSize ??= training.batchSize;
 }
 
 /** Keys of one training group that contradict each other. */
-export function trainingContradictions(training: TrainingConfig, path: KeyPath): Problem[] {
+export function trainingContradictions(training: AnyTraining, path: KeyPath): Problem[] {
   const problems: Problem[] = [];
   const name = path.join(".");
   const refuse = (key: string, message: string) => problems.push({ path: [...path, key], message });

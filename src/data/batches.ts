@@ -15,13 +15,16 @@ export interface OrderOptions {
   bucket?: number;
 }
 
+/** What an order needs to know of a dataset. */
+export type Orderable = Pick<TokenizedDataset, "length" | "lengthOf">;
+
 /**
- * Rows (indices into the tokenized dataset) of an optimizer step, counted from 0. A pure function of its arguments, so
+ * Rows (indices into the dataset) of an optimizer step, counted from 0. A pure function of its arguments, so
  * that a resumed run needs the step number alone, and independent of the micro-batch size.
  *
  * Epochs follow each other without a gap: where the dataset ends inside a step, the step goes on with the next epoch.
  */
-export function rowsOfStep(dataset: TokenizedDataset, options: OrderOptions, step: number): number[] {
+export function rowsOfStep(dataset: Orderable, options: OrderOptions, step: number): number[] {
   const { seed, shuffle = true, batchSize, bucket = 1 } = options;
   if (dataset.length === 0) throw new RangeError("a dataset without rows has no order");
   if (!shuffle || bucket <= 1) {
@@ -74,16 +77,16 @@ export function makeBatch(dataset: TokenizedDataset, indices: readonly number[])
 }
 
 /** The row at a position of the endless order. */
-function rowAt(dataset: TokenizedDataset, { seed, shuffle = true }: OrderOptions, position: number): number {
+function rowAt(dataset: Orderable, { seed, shuffle = true }: OrderOptions, position: number): number {
   const epoch = Math.floor(position / dataset.length);
   const within = position - epoch * dataset.length;
   return shuffle ? epochOrder(dataset, seed, epoch)[within]! : within;
 }
 
 /** The last orders asked for, so that a step does not shuffle the whole dataset. */
-const orders = new WeakMap<TokenizedDataset, Map<string, Uint32Array>>();
+const orders = new WeakMap<Orderable, Map<string, Uint32Array>>();
 
-function epochOrder(dataset: TokenizedDataset, seed: number, epoch: number): Uint32Array {
+function epochOrder(dataset: Orderable, seed: number, epoch: number): Uint32Array {
   const known = orders.get(dataset) ?? new Map<string, Uint32Array>();
   orders.set(dataset, known);
   const key = `${seed}/${epoch}`;

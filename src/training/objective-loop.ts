@@ -20,6 +20,8 @@ export interface ObjectiveLoopOptions {
   inputs(step: number): readonly ObjectiveInput[];
   /** Rows of the dataset in an optimizer step. */
   batchSize: number;
+  /** As in a pass: less memory, more time, the same numbers. */
+  gradientCheckpointing?: boolean;
   /** Gives the signal `forwardKl` to objectives that read it. */
   reference?: Decoder;
   schedule: Schedule;
@@ -54,8 +56,8 @@ export async function* trainObjective(
   state: TrainingState,
   options: ObjectiveLoopOptions,
 ): AsyncGenerator<ObjectiveRecord, void, undefined> {
-  const { steps, reference, clipNorm = 1 } = options;
-  const forwardKl = reference && { forwardKl: { reference } };
+  const { steps, reference, clipNorm = 1, gradientCheckpointing = false } = options;
+  const pass = { gradientCheckpointing, ...(reference && { forwardKl: { reference } }) };
   const needs: (keyof ForwardSignals)[] = reference ? ["logProb", "forwardKl"] : ["logProb"];
   const gradients = gradientStore();
   try {
@@ -64,7 +66,7 @@ export async function* trainObjective(
       const inputs = options.inputs(state.step);
       const outcome = await accumulateObjective(
         inputs.map(({ batch, judge }) => ({
-          pass: () => forward(state.model, batch, { gradients, ...forwardKl }),
+          pass: () => forward(state.model, batch, { gradients, ...pass }),
           judge,
         })),
         needs as ("logProb" | "forwardKl")[],

@@ -1,0 +1,114 @@
+import type { CdpoArm, CdpoConfig } from "../../config/index.ts";
+import { UserError } from "../../errors.ts";
+import { readModelFacts, type ModelFacts } from "../../model/index.ts";
+import { isDiskFull } from "../../training/disk-error.ts";
+import { isRunFolder, openRunFolder, type RunFolder, type RunFolderMode } from "../../training/index.ts";
+import type { Materials } from "../materials.ts";
+import { questionsOf, type Drawn, type Judged } from "../responses/index.ts";
+import { Interrupted, type ArmTalk } from "../talk.ts";
+import { alignStage, armsOf, type Align } from "./align.ts";
+import { contrastStages, type ContrastModels } from "./contrast.ts";
+import { evaluateStage, scoreTable, scoresOf, type Answers, type Scores } from "./evaluate.ts";
+import type { ResponsePair, ScoredPair } from "./files.ts";
+import { pairStage } from "./pairs.ts";
+import { judgeStage, sampleStage } from "./sample.ts";
+import { readoutOf } from "./readout.ts";
+import { scoreStage } from "./score.ts";
+import { hasStages, stageMaker, type Stage } from "./stages.ts";
+import type { CdpoWork } from "./work.ts";
+
+/** The stages of a run. Naming one computes nothing: `report` asks for the last, and each asks for those it reads. */
+export interface CdpoRun {
+  /** Starts with the main alignment. */
+  readonly arms: readonly CdpoArm[];
+  sample(): Stage<Drawn[]>;
+  judge(responses: Stage<Drawn[]>): Stage<Judged[]>;
+  contrastModels(judged: Stage<Judged[]>): ContrastModels;
+  pairs(judged: Stage<Judged[]>): Stage<ResponsePair[]>;
+  score(pairs: Stage<ResponsePair[]>, models: ContrastModels): Stage<ScoredPair[]>;
+  /** @param train takes an opened alignment through its steps */
+  align(arm: CdpoArm, scored: Stage<ScoredPair[]>, train: Align): Stage<string>;
+  /** Answers of an aligned model to the held-out problems; without one, of the starting model. */
+  evaluate(name: string, aligned?: Stage<string>): Stage<Answers>;
+  /** Sees every stage through and writes the table. */
+  report(answers: Readonly<Record<string, Stage<Answers>>>, scored: Stage<ScoredPair[]>): Promise<void>;
+}
+
+export interface CdpoOptions {
+  config: CdpoConfig;
+  /** The configuration as YAML, for the run folder. */
+  resolvedYaml: string;
+  mode: RunFolderMode;
+  allowChanges: boolean;
+  materials: () => Promise<Materials>;
+  talkOf: (label: string) => ArmTalk;
+  interrupted: () => boolean;
+  command: string;
+}
+
+/**
+ * Opens the run folder and hands its stages to `pipeline`. A run that is there is gone on with: stages that nothing has
+ * changed are kept.
+ * @returns the run's folder, and the table
+ */
+export async function runCdpo(
+  options: CdpoOptions,
+  pipeline: (run: CdpoRun) => Promise<void>,
+): Promise<{ path: string; table: string }> {
+  const { config } = options;
+  const mode = options.mode === "new" && isRunFolder(config.output) ? "resume" : options.mode;
+  using run = openRunFolder(config.output, mode);
+  try {
+    run.writeConfig(options.resolvedYaml);
+    const materials = await options.materials();
+    const work = workOf(options, run, materials, await readModelFacts(config.model));
+    let table = "";
+    await pipeline({
+      ...stagesOf(work),
+      async report(answers, scored) {
+        const scores: Scores[] = [];
+        for (const [name, stage] of Object.entries(answers)) scores.push(scoresOf(name, await stage.load()));
+        table = scoreTable(scores);
+        const pairs = await scored.load();
+        run.writeFile("results.json", `${JSON.stringify({ scores, ...readoutOf(pairs) }, null, 2)}\n`);
+        run.writeFile("table.txt", table);
+      },
+    });
+    return { path: run.path, table };
+  } catch (error) {
+    const resumable = error instanceof Interrupted || isDiskFull(error);
+    if (!resumable && run.previousConfig === undefined && !hasStages(run)) run.discard();
+    throw error;
+  }
+}
+
+function workOf(
+  options: CdpoOptions,
+  run: RunFolder,
+  materials: Materials,
+  { tokenizer, config: shape }: ModelFacts,
+): CdpoWork {
+  const { config, talkOf, interrupted, allowChanges, command } = options;
+  const { tokens, validation, trainingAnswerOf, answerOf } = materials;
+  if (validation === undefined) throw new UserError("there are no held-out rows", { fix: "Give data.validation." });
+  return {
+    ...{ config, run, materials, allowChanges, command, interrupted, talkOf },
+    questions: questionsOf(tokens, tokenizer, trainingAnswerOf),
+    held: questionsOf(validation, tokenizer, answerOf, config.evaluation.rows),
+    vocabularySize: shape.vocabularySize,
+    stage: stageMaker(run, talkOf("cdpo")),
+  };
+}
+
+function stagesOf(work: CdpoWork): Omit<CdpoRun, "report"> {
+  return {
+    arms: armsOf(work.config),
+    sample: () => sampleStage(work),
+    judge: (responses) => judgeStage(work, responses),
+    contrastModels: (judged) => contrastStages(work, judged),
+    pairs: (judged) => pairStage(work, judged),
+    score: (pairs, models) => scoreStage(work, pairs, models),
+    align: (arm, scored, train) => alignStage(work, arm, scored, train),
+    evaluate: (name, aligned) => evaluateStage(work, name, aligned),
+  };
+}
