@@ -56,7 +56,12 @@ export function writeRecipe(
 
 /** Starts `trainers/sstoken.ts` as a process of its own. */
 export function startRecipe(config: string, ...flags: string[]): Started {
-  const program = ["--import", "tsx", join(root, "trainers/sstoken.ts"), "--config", config, ...flags];
+  return startTrainer("sstoken", config, ...flags);
+}
+
+/** Starts a file of `trainers/` as a process of its own. */
+export function startTrainer(name: string, config: string, ...flags: string[]): Started {
+  const program = ["--import", "tsx", join(root, `trainers/${name}.ts`), "--config", config, ...flags];
   const child = spawn(process.execPath, program, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
   const texts = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"] as const)

@@ -1,0 +1,128 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { armConfig, editorSchema, loadConfig, mainArm } from "../../src/config/index.ts";
+import { orealDefinition, orealPresets, orealSchema } from "../../src/config/index.ts";
+import { outcomePresets, tokenWeightPresets } from "../../src/reward/index.ts";
+import { resolvePolicy } from "../../src/reward/policyOptions.ts";
+import { orealValues, settingsOf } from "../../src/experiment/oreal/index.ts";
+
+const definition = orealDefinition(orealValues);
+let folder: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "tokensift-config-"));
+  mkdirSync(join(folder, "model"));
+  writeFileSync(join(folder, "train.arrow"), "");
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const minimal = "model: model\ndata:\n  train: train.arrow\n";
+
+function load(text: string, set: string[] = []) {
+  const file = join(folder, "run.yaml");
+  writeFileSync(file, text);
+  return loadConfig(definition, file, { set, folder });
+}
+
+function complaints(text: string): string {
+  try {
+    load(text);
+  } catch (error) {
+    return (error as Error).message.replaceAll(folder, "");
+  }
+  return "";
+}
+
+describe("an OREAL configuration", () => {
+  test("needs a model and questions only, and learns no token weights by itself", () => {
+    const { config } = load(minimal);
+    expect(config.objective).toMatchObject({ preset: "recommended", keep: "all", advantage: "oneMinusP" });
+    expect(config.objective.weights).toEqual({ source: "none" });
+    expect(config.rewardModel).toBeUndefined();
+    expect(config.training).not.toHaveProperty("policyFreeze");
+    expect(mainArm(config)).toMatchObject({ name: "oreal", iterations: 20, policySteps: 1 });
+  });
+
+  test.each(orealPresets)("takes the preset %s for what the reward folder's is", (preset) => {
+    const { config } = load(`${minimal}objective: {preset: ${preset}}\n`);
+    const { policy, weights, ...settings } = settingsOf(config.objective, "wrong");
+    const { policy: wantedPolicy, weights: wantedWeights, ...wanted } = outcomePresets[preset];
+    expect(settings).toEqual(wanted);
+    expect(resolvePolicy(policy)).toEqual(resolvePolicy(wantedPolicy));
+    expect(weights).toEqual(wantedWeights === "one" ? "one" : tokenWeightPresets[wantedWeights.preset]);
+  });
+
+  test("of the released program scores states before the token, by running means, against the initial model", () => {
+    const { config } = load(`${minimal}objective: {preset: released}\n`);
+    expect(config.objective).toMatchObject({ rewards: "plusMinusOne", advantage: "rloo", reference: "initial" });
+    expect(config.objective).toMatchObject({ positiveScale: "advantage", keep: "pair", kl: "unbiased" });
+    expect(config.objective.weights).toEqual({
+      source: "learned",
+      of: "runningMean",
+      scoreAt: "before",
+      threshold: 0.5,
+    });
+    expect(config.training).toMatchObject({ policyFreeze: 10, rewardSteps: 1 });
+    expect(config.rewardModel).toMatchObject({ learningRate: 1e-4, beta2: 0.999, clipNorm: 1 });
+  });
+
+  test("gives an arm the run's objective, but for what the arm changes or the preset it names", () => {
+    const arms = [
+      "  - {name: omega, objective: {weights: {source: learned, topK: 0.25}}, iterations: 24, policyFreeze: 4}",
+      "  - {name: plain, objective: {preset: rloo, klCoefficient: 0}}",
+      "  - grpo",
+    ];
+    const { config } = load(`${minimal}objective: {negativeCoefficient: 0.3}\ncompare:\n${arms.join("\n")}\n`);
+    const [omega, plain, grpo] = config.compare;
+    expect(omega!.objective).toMatchObject({ preset: "recommended", negativeCoefficient: 0.3 });
+    expect(omega!.objective.weights).toEqual({ source: "learned", of: "score", scoreAt: "token", topK: 0.25 });
+    expect(omega).toMatchObject({ iterations: 24, policyFreeze: 4, rewardSteps: 1 });
+    expect(plain!.objective).toMatchObject({ preset: "rloo", negativeCoefficient: 1, klCoefficient: 0 });
+    expect(plain!.objective).not.toHaveProperty("kl");
+    expect(plain).not.toHaveProperty("policyFreeze");
+    expect(grpo).toMatchObject({ name: "grpo", objective: { advantage: "grpo", normalizer: "responses" } });
+    expect(armConfig(config, plain!)).not.toHaveProperty("rewardModel");
+    expect(armConfig(config, omega!).training).toMatchObject({ iterations: 24, policyFreeze: 4 });
+  });
+
+  test("loads again as what it was resolved to, every arm too", () => {
+    const arms =
+      "compare: [rloo, {name: w, objective: {preset: released}}, {name: s, objective: {klCoefficient: 0}}]\n";
+    const { config, resolvedYaml } = load(minimal + arms);
+    expect(load(resolvedYaml).config).toEqual(config);
+    for (const arm of config.compare) {
+      const own = armConfig(config, arm);
+      expect(load(JSON.stringify(own)).config).toEqual(own);
+    }
+  });
+
+  test.each([
+    ["objective: {klCoefficient: 0, kl: squared}", /objective\.kl is not used: klCoefficient is 0/],
+    ["objective: {weights: {threshold: 0.4}}", /objective\.weights\.threshold is not used: weights\.source is none/],
+    [
+      "objective: {weights: {source: learned, threshold: 0.4, topK: 0.2}}",
+      /threshold cannot be given together with topK/,
+    ],
+    ["rewardModel: {learningRate: 1}", /rewardModel is not used: no token weights are learned/],
+    ["training: {policyFreeze: 3}", /training\.policyFreeze is not used/],
+    ["compare: [{objective: {preset: rloo}, rewardSteps: 3}]", /compare\[0\]\.rewardSteps is not used/],
+    ["objective: {preset: paper}\ntraining: {policyFreeze: 20}", /policyFreeze must be below the iterations \(20\)/],
+    ["compare: [{objective: {preset: paper}, iterations: 5, policyFreeze: 5}]", /frozen for all of its 5 iterations/],
+    ["compare: [rloo, rloo]", /has the same name as another arm, rloo/],
+    ["compare: [{name: Model}]", /cannot be named Model/],
+    ["rollout: {samples: 1}", /rollout\.samples must be at least 2/],
+    ["policy: {learningRate: 1e-5, minimumLearningRate: 1e-4}", /must be at most policy\.learningRate \(0\.00001\)/],
+    ["objective: {advantage: rlo}", /did you mean rloo\?/],
+    ["objective: {presets: paper}", /did you mean objective\.preset\?/],
+    ["rollout: {replay: nowhere}", /rollout\.replay .*nowhere/],
+  ])("refuses %s", (text, message) => {
+    expect(complaints(`${minimal}${text}\n`)).toMatch(message);
+  });
+});
+
+test("configs/schema/oreal.schema.json is what npm run build:schema writes", () => {
+  const committed = readFileSync("configs/schema/oreal.schema.json", "utf8");
+  expect(JSON.parse(committed)).toEqual(JSON.parse(JSON.stringify(editorSchema(orealSchema))));
+});

@@ -1,0 +1,66 @@
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+
+const root = resolve(import.meta.dirname, "../..");
+
+/** Five small iterations of OREAL with learned token weights, and of RLOO, in `folder`. */
+export function writeOreal(folder: string, changes: Record<string, object> = {}): string {
+  mkdirSync(folder, { recursive: true });
+  const path = join(folder, "config.yaml");
+  const data = join(root, "datasets/word-problems");
+  const config = {
+    model: join(root, "models/tiny"),
+    data: {
+      train: join(data, "clean-reference.arrow"),
+      limit: 24,
+      validation: join(data, "validation.arrow"),
+      validationLimit: 8,
+      maxTokens: 160,
+      cache: join(folder, "cache"),
+      ...changes["data"],
+    },
+    objective: { weights: { source: "learned" }, ...changes["objective"] },
+    rollout: { questionsPerStep: 6, samples: 4, maxNewTokens: 40, ...changes["rollout"] },
+    training: {
+      iterations: 5,
+      policyFreeze: 1,
+      microBatchSize: 8,
+      saveEvery: 2,
+      evaluateEvery: 3,
+      ...changes["training"],
+    },
+    policy: { learningRate: 1e-4, ...changes["policy"] },
+    rewardModel: { learningRate: 1e-2, adapter: { rank: 2, dropout: 0.1 }, ...changes["rewardModel"] },
+    evaluation: { maxNewTokens: 40 },
+    engine: "cpu",
+    threads: 1,
+    compare: ["rloo"],
+    output: join(folder, "out"),
+    ...changes["top"],
+  };
+  writeFileSync(path, JSON.stringify(config));
+  return path;
+}
+
+const digest = (content: Uint8Array): string => createHash("sha256").update(content).digest("hex");
+const logs = ["metrics.jsonl", "evaluation.jsonl"];
+
+/** What an arm must leave to the byte, by file; of binary files the digest. */
+export function orealResults(folder: string): Record<string, string> {
+  const trajectories = join(folder, "trajectories");
+  const stored = existsSync(trajectories) ? readdirSync(trajectories).map((name) => join("trajectories", name)) : [];
+  const weights = ["model", "reward-model", "reward-model/adapter"].flatMap((part) =>
+    existsSync(join(folder, part))
+      ? readdirSync(join(folder, part))
+          .filter((name) => name.endsWith(".safetensors"))
+          .map((name) => join(part, name))
+      : [],
+  );
+  return Object.fromEntries(
+    [...logs, ...stored.sort(), ...weights.sort()].map((name) => {
+      const content = readFileSync(join(folder, name));
+      return [name, logs.includes(name) ? content.toString() : digest(content)];
+    }),
+  );
+}
