@@ -15,7 +15,10 @@ export interface NewToken {
  * How many texts go through the model together. Libraries add up in another order for other numbers of rows: where a
  * text is never to notice its neighbours, groups that are not full are filled up with rows that nobody looks at.
  */
-const GROUP = 16;
+const groupOf = (model: Decoder): number => (sizeOf(model) < SMALL ? 64 : 16);
+/** Of a model with fewer weights a step's cost is that of its operations, however many rows they have. */
+const SMALL = 4e6;
+const sizeOf = ({ parameters }: Decoder): number => parameters.reduce((sum, { variable }) => sum + variable.size, 0);
 
 /** Runs the model where keys and values are kept, and reads what it says of the tokens to come. */
 export interface Continuation {
@@ -38,6 +41,7 @@ export function continuation(
   { temperature, alone }: { temperature: number; alone: boolean },
 ): Continuation {
   const vocabulary = model.outputEmbedding.shape[0];
+  const group = groupOf(model);
 
   /** Distributions `[V]` behind the first `count` of those rows of the input. */
   const run = async (
@@ -58,7 +62,7 @@ export function continuation(
   };
 
   const extendGroup = async (tokens: readonly NewToken[]): Promise<Float32Array[]> => {
-    const size = alone && tokens.length === 1 ? 1 : GROUP;
+    const size = alone && tokens.length === 1 ? 1 : group;
     const places = Int32Array.from(tokens, ({ place }) => place);
     const filled = Array.from({ length: size }, (_, row) => tokens[row] ?? { id: 0, position: 0 });
     return run(
@@ -86,8 +90,8 @@ export function continuation(
     },
     async extend(tokens) {
       const found: Float32Array[] = [];
-      for (let first = 0; first < tokens.length; first += GROUP) {
-        found.push(...(await extendGroup(tokens.slice(first, first + GROUP))));
+      for (let first = 0; first < tokens.length; first += group) {
+        found.push(...(await extendGroup(tokens.slice(first, first + group))));
       }
       return found;
     },

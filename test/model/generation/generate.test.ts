@@ -164,8 +164,8 @@ describe("generation", () => {
       kernel.kernelFunc = kernelFunc;
     }
     const longest = Math.max(...expected.map((ids) => ids.length));
-    // groups of 16 rows, filled up
-    expect(tokens).toEqual([...prompts.map((prompt) => prompt.length), ...new Array<number>(longest - 1).fill(16)]);
+    // groups of 64 rows for a model as small as this, filled up
+    expect(tokens).toEqual([...prompts.map((prompt) => prompt.length), ...new Array<number>(longest - 1).fill(64)]);
     decoder.dispose();
   });
 
