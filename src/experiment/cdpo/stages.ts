@@ -132,11 +132,11 @@ function readManifest(path: string): Manifest | undefined {
   }
 }
 
-/** Of a file, or of all files of a folder with their names. */
+/** Of a file, or of all files of a folder with their names; cards say by which command, which decides nothing. */
 export function digestOf(path: string): string {
   if (!statSync(path).isDirectory()) return hash(readFileSync(path));
-  const names = (readdirSync(path, { recursive: true }) as string[]).filter((name) =>
-    statSync(join(path, name)).isFile(),
+  const names = (readdirSync(path, { recursive: true }) as string[]).filter(
+    (name) => statSync(join(path, name)).isFile() && !name.endsWith("README.md"),
   );
   return hash(
     names
