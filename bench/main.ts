@@ -1,5 +1,6 @@
 // npm run bench -- step | sstoken | selection | generate | loader | ops [flags]
 import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { nearest } from "../src/config/nearest.ts";
 import { flagsHelp, parseFlags } from "../src/config/flags.ts";
 import { exitCodeOf } from "../src/cli/exit-code.ts";
@@ -9,6 +10,7 @@ import { benchmarks } from "./benchmarks.ts";
 import { compare, foreignShare, type Measured } from "./harness/compare.ts";
 import { describeMachine, loadNow } from "./harness/machine.ts";
 import { findPython } from "./harness/python.ts";
+import { commandOf, recordRun } from "./harness/record.ts";
 import { tableText } from "./harness/table.ts";
 
 const commonFlags = {
@@ -20,6 +22,7 @@ const commonFlags = {
     description: "A Python with torch, or none. Default: TOKENSIFT_PYTHON, python3.",
   },
   json: { type: "string", value: "FILE", description: "Also writes machine, load and figures as JSON." },
+  record: { type: "boolean", description: "Also puts the run into bench/RESULTS.md, in place of the same command's." },
   help: { type: "boolean", short: "h", description: "Shows this text." },
 } as const;
 
@@ -69,15 +72,17 @@ async function run([name, ...rest]: readonly string[]): Promise<void> {
   const load = { before: loadBefore, after: loadNow(), foreignShare: foreign };
   if (foreign !== null && foreign > QUIET) notes.push(busyText(foreign));
   const { processor, cores, memoryGB, system, node } = machine;
+  const command = commandOf(name, rest);
   const lines = [
-    `Command: npm run bench -- ${[name, ...rest].join(" ")}`,
-    `Machine: ${processor}, ${cores} cores, ${memoryGB} GB, ${system}, Node ${node}`,
+    `${new Date().toISOString().slice(0, 10)}, ${processor}, ${cores} cores, ${memoryGB} GB, ${system}, Node ${node}`,
     `Load average: ${load.before.toFixed(2)} before, ${load.after.toFixed(2)} after`,
     `Rounds: ${rounds} of each side in turns, medians`,
     ...sides,
     ...notes,
   ];
-  process.stdout.write(`${lines.join("\n")}\n\n${tables.map(tableText).join("\n\n")}\n`);
+  const printed = tables.map(tableText);
+  process.stdout.write(`${[command, ...lines].join("\n")}\n\n${printed.join("\n\n")}\n`);
+  if (values.record === true) recordRun(join(import.meta.dirname, "RESULTS.md"), command, lines, printed);
   if (values.json !== undefined) {
     const record = { benchmark: name, arguments: rest, date: new Date().toISOString(), machine, load, rounds };
     writeFileSync(values.json, `${JSON.stringify({ ...record, sides, notes, tables }, null, 2)}\n`);

@@ -37,7 +37,7 @@ export const step: Benchmark = {
     const matmul = matmulOf(values);
     const results: { each: Case; measured: Measured[] }[] = [];
     for (const each of cases) {
-      bench.say(`${each.rows} x ${each.width} tokens, vocabulary ${vocabularyOf(each)}, ${each.threads} threads`);
+      bench.say(`${each.rows} x ${each.width} tokens, vocabulary ${vocabularyOf(each)}, threads: ${each.threads}`);
       const settings: StepSettings = { ...each.model, ...each, arm: "full", promptTokens: 1, matmul };
       const [measured] = await bench.compare(sidesOf(settings, bench));
       results.push({ each, measured: measured! });
@@ -121,7 +121,7 @@ async function profileTable({ model, ...each }: Case & Pick<StepSettings, "matmu
   const rest = whole - shown.reduce((sum, [, time]) => sum + time, 0);
   const rows: Cell[][] = [...shown, ["everything else", rest] as const].map(([name, t]) => [name, t, t / whole]);
   return {
-    title: `Where our step of ${each.rows} x ${each.width} tokens goes, ${each.threads} threads`,
+    title: `Where our step of ${each.rows} x ${each.width} tokens goes, threads: ${each.threads}`,
     columns: [
       { name: "kernel", format: "text" },
       { name: "ms", format: "milliseconds" },

@@ -18,7 +18,9 @@ const LEAST_SECONDS = 0.3;
 /** Of the machine's cores, the share that other processes used during the rounds of these sides; null = unknown. */
 export function foreignShare(measured: readonly Measured[], cores: number): number | null {
   const total = (key: "wallSeconds" | "foreignSeconds") => measured.reduce((sum, side) => sum + side[key], 0);
-  return total("wallSeconds") < LEAST_SECONDS ? null : total("foreignSeconds") / (total("wallSeconds") * cores);
+  return total("wallSeconds") < LEAST_SECONDS
+    ? null
+    : Math.min(1, total("foreignSeconds") / (total("wallSeconds") * cores));
 }
 
 export interface CompareOptions {

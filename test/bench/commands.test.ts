@@ -1,9 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Table } from "../../bench/harness/table.ts";
+
+jest.setTimeout(240_000); // each benchmark starts processes one after the other
 
 const root = join(import.meta.dirname, "../..");
 let folder: string;
@@ -44,7 +46,7 @@ describe("without Python", () => {
       for (const column of [columns.find((each) => each.endsWith("/s"))!, "ms", "CPU ms", "peak MB"])
         expect(row[place(column)]).toBeGreaterThan(0);
     }
-    expect(stdout).toContain(`Command: npm run bench -- ${name} --quick`);
+    expect(stdout).toContain(`npm run bench -- ${[name, "--quick", ...flags].join(" ")}\n`);
     expect(stdout).toContain("Load average:");
     expect(stdout).toContain("Without PyTorch");
     expect(stdout).toContain(table!.title);

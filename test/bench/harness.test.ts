@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { compare, foreignShare, type Measured } from "../../bench/harness/compare.ts";
 import { speedColumns, speedRows } from "../../bench/harness/speed.ts";
+import { commandOf, recordRun } from "../../bench/harness/record.ts";
 import { median } from "../../bench/harness/statistics.ts";
 import { tableText } from "../../bench/harness/table.ts";
 import { modelOf, parameterCount, trainingFlops } from "../../bench/models.ts";
@@ -88,6 +89,22 @@ describe("figures", () => {
   test("the median of an even number of rounds lies between the middle two", () => {
     expect(median([4, 1, 3, 100])).toBe(3.5);
   });
+});
+
+test("a recorded run takes the place of the same command's, or stands before the notes", () => {
+  const file = join(folder, "RESULTS.md");
+  writeFileSync(file, "# Figures\n\n## npm run bench -- step\n\n- old\n\n## Notes\n\nRead this.\n");
+  recordRun(file, commandOf("step", ["--json", "x", "--record"]), ["new"], ["| a |"]);
+  recordRun(file, commandOf("ops", ["--python=p", "--threads", "2"]), ["other"], []);
+  expect(readFileSync(file, "utf8")).toBe(
+    "# Figures\n\n## npm run bench -- step\n\n- new\n\n| a |\n\n" +
+      "## npm run bench -- ops --threads 2\n\n- other\n\n## Notes\n\nRead this.\n",
+  );
+});
+
+test("a command names files elsewhere without their folders, and not the Python", () => {
+  const argv = ["--model", "/data/model.gguf", "--python", "/usr/bin/python3", "--threads", "1"];
+  expect(commandOf("step", argv)).toBe("npm run bench -- step --model model.gguf --threads 1");
 });
 
 test("parameters and operations of a step are those of the small model", async () => {
