@@ -165,12 +165,12 @@ function contradictions(config: OrealConfig): Problem[] {
       refuse([name, "minimumLearningRate"], `must be at most ${name}.learningRate (${learner.learningRate})`);
   const frozen = ({ iterations, policyFreeze = 0 }: { iterations: number; policyFreeze?: number | undefined }) =>
     policyFreeze >= iterations;
-  const groupsNeeded = [config, ...compare].some(({ objective }) => objective.keep !== "none");
-  if (groupsNeeded && config.rollout.samples < 2)
-    refuse(
-      ["rollout", "samples"],
-      "must be at least 2: of questions with one response, all are dropped as all right or all wrong",
-    );
+  const compares = ({ objective: { keep, advantage } }: Pick<OrealArm, "objective">): boolean =>
+    keep !== "none" || ["rloo", "grpo"].includes(advantage);
+  if (config.rollout.samples < 2 && [config, ...compare].some(compares))
+    refuse(["rollout", "samples"], "must be at least 2: a single response has no other to be compared with");
+  if (config.rollout.replay === config.output)
+    refuse(["rollout", "replay"], "is the run folder itself; name another output");
   if (usesRewardModel(config.objective) && frozen(training))
     refuse(
       ["training", "policyFreeze"],

@@ -113,6 +113,7 @@ describe("an OREAL configuration", () => {
     ["compare: [rloo, rloo]", /has the same name as another arm, rloo/],
     ["compare: [{name: Model}]", /cannot be named Model/],
     ["rollout: {samples: 1}", /rollout\.samples must be at least 2/],
+    ["rollout: {replay: model}\noutput: model", /rollout\.replay is the run folder itself/],
     ["policy: {learningRate: 1e-5, minimumLearningRate: 1e-4}", /must be at most policy\.learningRate \(0\.00001\)/],
     ["objective: {advantage: rlo}", /did you mean rloo\?/],
     ["objective: {presets: paper}", /did you mean objective\.preset\?/],

@@ -1,13 +1,16 @@
 import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { isAdapted, loadModel } from "../../../src/model/index.ts";
 import { loadTokenRewardModel } from "../../../src/reward/index.ts";
 import { releaseEngine } from "../../../src/tensor/engine.ts";
 import { readTensors } from "../../model/reference.ts";
 import { orealResults, writeOreal } from "../../trainers/oreal-recipe.ts";
+import { linesOf } from "../../trainers/recipe.ts";
 import { metricsOf, runHere, storedOf, type Stored } from "./run.ts";
+
+jest.setTimeout(180_000); // whole runs, on a machine that may be busy
 
 let base: string;
 let whole: Awaited<ReturnType<typeof runHere>>;
@@ -111,6 +114,15 @@ describe("a run of OREAL", () => {
     }
     const { notes, output } = await runHere(path, { mode: "resume" });
     expect(notes).toContain("oreal is complete.");
+    expect(armsOf(output)).toEqual(armsOf(whole.output));
+  });
+
+  test("asked to stop while its first responses are drawn, stops there and goes on to the same bytes", async () => {
+    const path = writeOreal(join(base, "early"));
+    const interrupted = (): boolean => linesOf(join(base, "early/out/evaluation.jsonl")) === 1; // the starting model's
+    await expect(runHere(path, { interrupted })).rejects.toThrow("Stopped after iteration 0 of 5; the state is saved.");
+    expect(linesOf(join(base, "early/out/metrics.jsonl"))).toBe(0);
+    const { output } = await runHere(path, { mode: "resume" });
     expect(armsOf(output)).toEqual(armsOf(whole.output));
   });
 
