@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { UserError } from "../../src/errors.ts";
 
 /** One contender: a process of its own that answers JSON lines, see `serve.ts` and `peers/serve.py`. */
 export interface SideOptions {
@@ -85,12 +86,17 @@ function answersOf(child: ChildProcess, name: string): { next(): Promise<unknown
     async next() {
       for (;;) {
         const { value, done } = await lines.next();
-        if (done === true) throw new SideEnded(`${name} ended: ${errors.trim().split("\n").at(-1) ?? ""}`);
+        if (done === true) throw new SideEnded(`its process ended: ${lastLine(errors)}`, { where: name });
         if (String(value).startsWith("{")) return JSON.parse(String(value)) as unknown;
       }
     },
   };
 }
 
+function lastLine(text: string): string {
+  const line = text.trim().split("\n").at(-1)!;
+  return line === "" ? "killed, perhaps for lack of memory" : line;
+}
+
 /** A contender's process ended before it was asked to. */
-export class SideEnded extends Error {}
+export class SideEnded extends UserError {}

@@ -44,7 +44,7 @@ describe("compare", () => {
     const options = { rounds: 1, onNotice: (text: string) => void notices.push(text) };
     const results = await compare([side("a"), side("b", { dies: true })], [{ seconds: 1 }], options);
     expect(results[0]!.map(({ name }) => name)).toEqual(["a"]);
-    expect(notices).toEqual(["b ended: no module named torch"]);
+    expect(notices).toEqual(["b: its process ended: no module named torch"]);
   });
 });
 
