@@ -9,6 +9,7 @@ import {
   criticalTokenDpo,
   dpo,
   ldDpo,
+  responseNll,
   rpo,
   tdpo,
   temporalDecayDpo,
@@ -34,6 +35,25 @@ const lossOf = ({ terms }: ReturnType<PreferenceObjective>) =>
   Object.values(terms).reduce((loss, { sum, mass }) => loss + sum / mass, 0);
 const run = (objective: PreferenceObjective, { logProb, tokens, batch }: Made) => objective(logProb, tokens, batch);
 
+test("the released program's mean announces its masses, prompt and padding included", () => {
+  const objective = criticalTokenDpo({ preset: "released" });
+  for (const padding of [0, 5]) {
+    const made = makePairs(layout, { padding });
+    const { mass } = run(objective, made).terms.preference;
+    expect(objective.masses(made.tokens, made.batch.pairs)).toEqual({ preference: mass });
+  }
+});
+
+test("plain fine-tuning gives the summed loss of the response tokens and its gradient", () => {
+  const { tokens, logProb } = makePairs(["PPre", "rPre"], { padding: 1 });
+  const { nll } = responseNll(logProb, tokens).terms;
+  // the first token of the second row has nothing before it
+  const places = [2, 3, 7, 8];
+  expect(nll.sum).toBeCloseTo(-places.reduce((sum, i) => sum + logProb[i]!, 0), 5);
+  expect([...nll.dLogProb]).toEqual(Array.from(logProb, (_, i) => (places.includes(i) ? -1 : 0)));
+  expect([nll.mass, responseNll.masses(tokens)]).toEqual([4, { nll: 4 }]);
+});
+
 test("a form is an Objective of the contract", () => {
   const objective: Objective<PreferenceBatch> = dpo();
   expect(typeof objective).toBe("function");
@@ -54,6 +74,15 @@ describe.each(forms)("%s", (name, objective) => {
         );
         expect([...other.dLogProb.slice(b * (width + 5) + width, (b + 1) * (width + 5))]).toEqual([0, 0, 0, 0, 0]);
       });
+    }
+  });
+
+  test("announces the masses that its terms then have", () => {
+    for (const padding of [0, 5]) {
+      const made = makePairs(layout, { padding });
+      const { terms } = run(objective, made);
+      const masses = Object.fromEntries(Object.entries(terms).map(([term, { mass }]) => [term, mass]));
+      expect(objective.masses(made.tokens, made.batch.pairs)).toEqual(masses);
     }
   });
 

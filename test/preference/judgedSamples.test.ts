@@ -30,6 +30,18 @@ describe("preferencePairs", () => {
     expect(preferencePairs([], 1)).toEqual([]);
   });
 
+  test("draws different pairs of a question, the first of which do not depend on their number", () => {
+    const one = samples("q", "1+ 1+ 1+ 2- 2- 3-");
+    const all = preferencePairs(one, 4, { perQuestion: 100 });
+    expect(new Set(all.map(({ chosen, rejected }) => `${chosen} ${rejected}`))).toEqual(
+      new Set(["0 3", "0 4", "1 3", "1 4", "2 3", "2 4"]),
+    );
+    expect(all).toHaveLength(6);
+    expect(preferencePairs(one, 4, { perQuestion: 2 })).toEqual(all.slice(0, 2));
+    expect(preferencePairs(one, 4)).toEqual(all.slice(0, 1));
+    expect(() => preferencePairs(one, 4, { perQuestion: 0 })).toThrow(/perQuestion/);
+  });
+
   test("draws for a question do not depend on the other questions", () => {
     const one = samples(1, "1+ 1+ 1+ 1+ 2- 2- 2- 2-");
     const [alone] = preferencePairs(one, 9);

@@ -13,6 +13,7 @@ import { fineTuningInput } from "./contrast.ts";
 import type { ScoredPair, TokenFacts } from "./files.ts";
 import { objectiveOf } from "./forms.ts";
 import { openLearner, type Learner } from "./learner.ts";
+import { oddEnds } from "./pairs.ts";
 import type { Stage } from "./stages.ts";
 import { decisive, release, trainable, withTrunk, type CdpoWork } from "./work.ts";
 
@@ -59,6 +60,7 @@ async function alignArm(
   const path = join(work.run.path, arm.name);
   const talk = work.talkOf(arm.name);
   const objective = objectiveOf(arm.objective);
+  for (const note of oddEnds(pairs, trunk.config.endOfText)) talk.note(note);
   using run = openRunFolder(path, isRunFolder(path) ? (resume ? "resume" : "overwrite") : "new");
   const disposals: (() => void)[] = [];
   try {

@@ -82,9 +82,8 @@ export function readScored(path: string, options: ReadOptions): ScoredPair[] {
       const tokens = pair[side].ids.length;
       const given = Object.entries(factColumns).flatMap(([column, key]) => {
         const values = row[`${side}_${column}`];
-        return values === undefined || values === null
-          ? []
-          : [[key, numbers(values, tokens, `${side}_${column}`, where)]];
+        if (key !== "reference" && (values === undefined || values === null)) return [];
+        return [[key, numbers(values, tokens, `${side}_${column}`, where)]];
       });
       return Object.fromEntries(given) as unknown as TokenFacts;
     };

@@ -47,8 +47,7 @@ export function pairStage(work: CdpoWork, judged: Stage<Judged[]>): Stage<Respon
         chosen.prompt.length <= maxPromptTokens &&
         [chosen, rejected].every(({ prompt, ids }) => prompt.length + ids.length <= maxTokens);
       const pairs = chosen.filter(fits);
-      const { length } = new Set(responses.map(({ rowId }) => rowId)).size === 0 ? [] : pairs;
-      if (length === 0)
+      if (pairs.length === 0)
         throw new UserError("no question has both a right and a wrong answer, so there is no pair to learn from", {
           fix: "Draw more responses (sampling.samples), or at another sampling.temperature.",
         });
@@ -61,4 +60,19 @@ export function pairStage(work: CdpoWork, judged: Stage<Judged[]>): Stage<Respon
 function notEmpty(pairs: ResponsePair[], path: string): ResponsePair[] {
   if (pairs.length > 0) return pairs;
   throw new UserError("there is no pair", { where: path });
+}
+
+/** What is odd about the ends of responses, in sentences: cut before the end of text, or ended twice. */
+export function oddEnds(pairs: readonly ResponsePair[], endOfText: readonly number[]): string[] {
+  const responses = pairs.flatMap(({ chosen, rejected }) => [chosen, rejected]);
+  const ends = (id: number | undefined): boolean => id !== undefined && endOfText.includes(id);
+  const cut = responses.filter(({ ids }) => !ends(ids.at(-1))).length;
+  const twice = responses.filter(({ ids }) => ends(ids.at(-1)) && ends(ids.at(-2))).length;
+  const of = (count: number): string => `${count} of ${responses.length} responses`;
+  return [
+    ...(cut > 0
+      ? [`${of(cut)} do not end with the end-of-text token: the model will not learn to stop from them.`]
+      : []),
+    ...(twice > 0 ? [`${of(twice)} end with the end-of-text token twice, as from a chat template that adds it.`] : []),
+  ];
 }

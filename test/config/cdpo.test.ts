@@ -1,0 +1,104 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { cdpoDefinition, loadConfig, mainCdpoArm } from "../../src/config/index.ts";
+import { cdpoForms } from "../../src/config/index.ts";
+import { objectiveOf } from "../../src/experiment/cdpo/index.ts";
+
+const definition = cdpoDefinition({ dpoBeta: { paper: 1, released: 0.1, recommended: 1 } });
+const root = resolve(import.meta.dirname, "../..");
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "tokensift-cdpo-config-"));
+  for (const name of ["model", "train.jsonl", "held.jsonl", "score.arrow"]) writeFileSync(join(folder, name), "");
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const minimal = "model: model\ndata: {train: train.jsonl, validation: held.jsonl}\n";
+
+function load(text: string, set: string[] = []) {
+  const file = join(folder, "run.yaml");
+  writeFileSync(file, text);
+  return loadConfig(definition, file, { set, folder });
+}
+
+function complaints(text: string): string {
+  try {
+    load(text);
+  } catch (error) {
+    return (error as Error).message;
+  }
+  return "";
+}
+
+describe("a cDPO configuration", () => {
+  test("needs a model and rows only; the contrasted adapters are the paper's", () => {
+    const { config } = load(minimal);
+    expect(mainCdpoArm(config)).toEqual({ name: "cdpo", objective: { form: "cdpo" }, learningRate: 1e-4 });
+    expect(config.contrast).toMatchObject({
+      contrast: 1,
+      coverage: 0.5,
+      adapter: { rank: 8, alpha: 16, dropout: 0.1 },
+    });
+    expect(config.contrast.adapter.projections).toEqual(["gate", "up", "down"]);
+    expect(config.align.training).toMatchObject({ epochs: 1, microBatchSize: 16 });
+    expect(config.align.adapter).toBeUndefined();
+  });
+
+  test("resolved, loads to the same again", () => {
+    const text = `${minimal}align: {objective: {preset: released}}\ncompare: [dpo, cdpo-shuffled, {objective: {form: rpo, nll: 2}}]\n`;
+    const { config, resolvedYaml } = load(text);
+    expect(load(resolvedYaml).config).toEqual(config);
+  });
+
+  test("gives arms named by their form the main arm's temperature, and the control its options", () => {
+    const main = "align: {objective: {form: cdpo, preset: released, sides: both}}\n";
+    const { compare } = load(`${minimal}${main}compare: [dpo, cdpo-shuffled, confpo, sft-chosen]\n`).config;
+    expect(compare.map(({ objective }) => objective)).toEqual([
+      { form: "dpo", dpoBeta: 0.1 },
+      { form: "cdpo-shuffled", preset: "released", sides: "both", dpoBeta: 0.1 },
+      { form: "confpo" },
+      { form: "sft-chosen" },
+    ]);
+  });
+
+  test("lets an arm have its own learning rate", () => {
+    const { compare } = load(`${minimal}compare: [{objective: {form: dpo}, learningRate: 2e-5}]\n`).config;
+    expect(compare).toEqual([{ name: "dpo", objective: { form: "dpo" }, learningRate: 2e-5 }]);
+  });
+
+  test.each([
+    ["align: {objective: {form: dpo, threshold: 0.1}}", /align.objective.threshold is not used: the form is dpo/],
+    ["compare: [{objective: {form: sft-chosen, dpoBeta: 1}}]", /compare\[0\].objective.dpoBeta is not used/],
+    ["align: {objective: {form: cpdo}}", /align.objective.form .*cdpo/],
+    ["compare: [cdpo]", /compare\[0\] has the same name as another arm, cdpo/],
+    ["compare: [{name: stages, objective: {form: dpo}}]", /cannot be named stages/],
+    ["align: {objective: {form: columns}}", /stages.score is missing/],
+    ["stages: {score: score.arrow, positive: model}", /stages.positive is not used/],
+    ["contrast: {beta: 1}", /contrast.beta/],
+    ["align: {training: {seed: 1}}", /align.training.seed/],
+    ["align: {training: {steps: 3, epochs: 1}}", /cannot be given together/],
+    ["align: {training: {batchSize: 2, microBatchSize: 4}}", /align.training.microBatchSize must be at most/],
+    ["stages: {pairs: absent.arrow}", /there is no .*absent.arrow/],
+  ])("refuses %s", (text, message) => {
+    expect(complaints(minimal + text)).toMatch(message);
+  });
+
+  test("needs held-out rows", () => {
+    expect(complaints("model: model\ndata: {train: train.jsonl}\n")).toMatch(/data.validation is missing/);
+  });
+
+  test("shipped with the package is right", () => {
+    const paths = [`model=${join(root, "models/tiny")}`, "data.train=train.jsonl", "data.validation=held.jsonl"];
+    for (const name of ["quickstart", "paper-gsm8k-llama3-8b"]) {
+      const { config } = loadConfig(definition, join(root, `configs/cdpo/${name}.yaml`), { set: paths, folder });
+      for (const { objective } of [mainCdpoArm(config), ...config.compare])
+        expect(objectiveOf(objective) === undefined).toBe(objective.form === "sft-chosen");
+    }
+  });
+
+  test("can name every form, each of which makes an objective", () => {
+    for (const form of cdpoForms) expect(objectiveOf({ form }) === undefined).toBe(form === "sft-chosen");
+  });
+});
