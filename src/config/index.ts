@@ -1,3 +1,6 @@
+export { attentionGateDefinition } from "./attention-gate.ts";
+export { attentionGateSchema, evictionBaselines } from "./attention-gate-schema.ts";
+export type { AttentionGateConfig, EvictionBaseline } from "./attention-gate-schema.ts";
 export { cdpoDefinition, mainCdpoArm, readsEstimate, type CdpoValues } from "./cdpo.ts";
 export { cdpoForms, cdpoSchema } from "./cdpo-schema.ts";
 export type { AdapterConfig, CdpoArm, CdpoConfig, CdpoForm, CdpoObjective, StageTraining } from "./cdpo-schema.ts";

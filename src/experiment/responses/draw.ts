@@ -1,6 +1,6 @@
 import { letEventsIn } from "../../event-loop.ts";
 import { generate, type Decoder } from "../../model/index.ts";
-import type { GenerationPace } from "../../model/index.ts";
+import type { CacheMaker, GenerationPace } from "../../model/index.ts";
 import type { Question } from "./questions.ts";
 
 /** A response drawn from a model. */
@@ -27,6 +27,8 @@ export interface DrawOptions {
   seed: number;
   /** Round of drawing. Default 0. */
   iteration?: number;
+  /** Where keys and values are kept. Default: all of them. */
+  cache?: CacheMaker;
   onProgress?: (done: number, total: number, pace: GenerationPace) => void;
 }
 
