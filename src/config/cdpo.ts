@@ -113,8 +113,15 @@ function contradictions(config: CdpoConfig): Problem[] {
     if (objective.form === "columns" && stages.score === undefined)
       refuse(["stages", "score"], "is missing: the form columns reads token weights from your file of scored pairs");
   }
-  for (const key of ["positive", "negative"] as const)
-    if (stages[key] !== undefined && stages.score !== undefined)
-      refuse(["stages", key], "is not used: stages.score takes its place", true);
+  const unused: [keyof CdpoConfig["stages"], string | undefined][] = [
+    ["sample", stages.judge ?? stages.score],
+    ["judge", stages.score ?? (stages.positive && stages.negative && stages.pairs)],
+    ["pairs", stages.score],
+    ["positive", stages.score],
+    ["negative", stages.score],
+  ];
+  for (const [key, other] of unused)
+    if (stages[key] !== undefined && other !== undefined)
+      refuse(["stages", key], `is not used: the later stage ${other} takes its place`, true);
   return problems;
 }

@@ -37,10 +37,8 @@ function contrastStage(work: CdpoWork, judged: Stage<Judged[]>, which: "positive
     output: join(folder, "adapter"),
     leftovers: [folder],
     replacement: config.stages[which],
-    async read(path) {
-      await withTrunk(work, async (trunk) => (await loadAdapter(path, trunk)).dispose());
-      return path;
-    },
+    read: (path) => path,
+    check: (path) => withTrunk(work, async (trunk) => (await loadAdapter(path, trunk)).dispose()),
     async work(resume) {
       const responses = await judged.load();
       const chosen = contrastSets(samplesOf(responses), config.seed, { coverage, skipSingleAnswers })[which];

@@ -12,7 +12,7 @@ import {
   type Judged,
 } from "../responses/index.ts";
 import { stoppable } from "../talk.ts";
-import type { Stage } from "./stages.ts";
+import { hash, type Stage } from "./stages.ts";
 import { withSavedAdapter, withTrunk, type CdpoWork } from "./work.ts";
 
 /** Judged answers to the held-out problems. */
@@ -32,13 +32,13 @@ export function evaluateStage(work: CdpoWork, name: string, aligned: Stage<strin
   const { batchSize, samples, temperature, maxNewTokens } = config.evaluation;
   const { timeLimit, ...rules } = config.verifier;
   const output = join("stages", `evaluate.${name}.arrow`);
-  const problems = held.map(({ rowId, prompt, reference }) => ({ rowId, prompt: prompt.join(), reference }));
+  const problems = held.map(({ rowId, prompt, reference }) => ({ rowId, prompt, reference }));
   return work.stage({
     name: `evaluate.${name}`,
     needs: aligned ? [aligned] : [],
     inputs: {
       model: materials.identity["model"],
-      problems: problems.map((problem) => JSON.stringify(problem)).join(),
+      problems: hash(JSON.stringify(problems)),
       sampling: { samples, temperature, maxNewTokens },
       rules,
       seed: config.seed,
@@ -68,7 +68,6 @@ export function evaluateStage(work: CdpoWork, name: string, aligned: Stage<strin
         await withModel(work, aligned && (await aligned.load()), async (model) => {
           const greedy = await answers(model, 1, 0, 0);
           const sampled = await answers(model, samples, temperature, held.length);
-          talk.working("answering held-out problems", total, total);
           writeResponses(join(work.run.path, output), [
             ...greedy,
             ...sampled.map((answer) => ({ ...answer, sample: answer.sample + 1 })),

@@ -61,11 +61,15 @@ export async function runCdpo(
   try {
     run.writeConfig(options.resolvedYaml);
     const materials = await options.materials();
+    const replaced: Stage<unknown>[] = [];
     const work = workOf(options, run, materials, await readModelFacts(config.model));
     let table = "";
     await pipeline({
-      ...stagesOf(work),
+      ...stagesOf(work, replaced),
       async report(answers, scored) {
+        // a file that cannot be used is told before anything is computed
+        for (const stage of replaced) await stage.ready();
+        await scored.ready();
         const scores: Scores[] = [];
         for (const [name, stage] of Object.entries(answers)) scores.push(scoresOf(name, await stage.load()));
         table = scoreTable(scores);
@@ -100,7 +104,16 @@ function workOf(
   };
 }
 
-function stagesOf(work: CdpoWork): Omit<CdpoRun, "report"> {
+/** @param replaced receives the stages that the user's files take the place of */
+function stagesOf(shared: CdpoWork, replaced: Stage<unknown>[]): Omit<CdpoRun, "report"> {
+  const work: CdpoWork = {
+    ...shared,
+    stage(spec) {
+      const stage = shared.stage(spec);
+      if (spec.replacement !== undefined) replaced.push(stage);
+      return stage;
+    },
+  };
   return {
     arms: armsOf(work.config),
     sample: () => sampleStage(work),

@@ -1,5 +1,6 @@
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { UserError } from "../../errors.ts";
 import { verifier } from "../../text/index.ts";
 import {
   drawResponses,
@@ -12,7 +13,7 @@ import {
   type Judged,
 } from "../responses/index.ts";
 import { stoppable } from "../talk.ts";
-import type { Stage } from "./stages.ts";
+import { hash, type Stage } from "./stages.ts";
 import { withTrunk, type CdpoWork } from "./work.ts";
 
 /** Responses drawn between two files of a sampling that may be interrupted, in batches. */
@@ -52,7 +53,6 @@ export function sampleStage(work: CdpoWork): Stage<Drawn[]> {
           }
           drawn.push(...readDrawn(path, { vocabularySize }));
         }
-        talk.working("drawing responses", total, total);
         writeDrawn(join(work.run.path, output), drawn);
         rmSync(join(work.run.path, parts), { recursive: true, force: true });
       }),
@@ -69,7 +69,7 @@ export function judgeStage(work: CdpoWork, sampled: Stage<Drawn[]>): Stage<Judge
     needs: [sampled],
     inputs: {
       data: materials.identity["data"],
-      references: questions.map(({ reference }) => reference).join("\n"),
+      references: hash(JSON.stringify(questions.map(({ reference }) => reference))),
       rules,
     },
     output,
@@ -81,6 +81,13 @@ export function judgeStage(work: CdpoWork, sampled: Stage<Drawn[]>): Stage<Judge
         const { verify, close } = verifier({ ...rules, timeLimit });
         try {
           const drawn = await sampled.load();
+          const known = new Set(questions.map(({ rowId }) => rowId));
+          const stray = drawn.find(({ rowId }) => !known.has(rowId));
+          if (stray !== undefined)
+            throw new UserError(`a response answers the question ${stray.rowId}, which data.train does not have`, {
+              where: config.stages.sample ?? "stages/sample.arrow",
+              fix: "Give the data that the responses were drawn for: `question` is the row of the question, from 0.",
+            });
           const judged = await judgeResponses(drawn, questions, {
             tokenizer,
             verify,

@@ -34,6 +34,8 @@ export interface StageSpec<T> {
   work(resume: boolean): Promise<void>;
   /** Reads a result, of ours or the user's. Throws a UserError for one that cannot be used. */
   read(path: string): T | Promise<T>;
+  /** Looks at the user's more closely. Throws a UserError for one that cannot be used. */
+  check?(path: string): Promise<void>;
 }
 
 interface Manifest {
@@ -53,6 +55,7 @@ export function stageMaker(run: RunFolder, talk: Talk): <T>(spec: StageSpec<T>) 
     const compute = async (): Promise<string> => {
       if (spec.replacement !== undefined) {
         await spec.read(path);
+        await spec.check?.(path);
         talk.note(`${spec.name}: ${relative(process.cwd(), path)} takes its place.`);
         return digestOf(path);
       }
@@ -108,10 +111,13 @@ export function hasStages(run: RunFolder): boolean {
   return manifests.some((name) => readManifest(join(folder, name))?.digest !== undefined);
 }
 
+const digest = /^[0-9a-f]{64}$/;
+
 function reasonOf(before: Manifest, inputs: Record<string, unknown>, same: boolean): string {
   if (same) return "its result was changed or removed";
   const changes = diffConfigs(before.inputs, inputs).map(({ key, before: was, after: is }) => {
     if (key.startsWith("stages.")) return `${key.slice("stages.".length)} has changed`;
+    if ([was, is].every((value) => typeof value === "string" && digest.test(value))) return `${key} has changed`;
     return `${key} was ${JSON.stringify(was) ?? "absent"} and is now ${JSON.stringify(is) ?? "absent"}`;
   });
   return changes.join("; ");
@@ -146,4 +152,5 @@ export function digestOf(path: string): string {
   );
 }
 
-const hash = (content: string | Uint8Array): string => createHash("sha256").update(content).digest("hex");
+/** Names a content. */
+export const hash = (content: string | Uint8Array): string => createHash("sha256").update(content).digest("hex");
