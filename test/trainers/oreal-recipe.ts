@@ -46,7 +46,7 @@ export function writeOreal(folder: string, changes: Record<string, object> = {})
 const digest = (content: Uint8Array): string => createHash("sha256").update(content).digest("hex");
 const logs = ["metrics.jsonl", "evaluation.jsonl"];
 
-/** What an arm must leave to the byte, by file; of binary files the digest. */
+/** What an arm must leave to the byte (its summary but for the time), by file; of binary files the digest. */
 export function orealResults(folder: string): Record<string, string> {
   const trajectories = join(folder, "trajectories");
   const stored = existsSync(trajectories) ? readdirSync(trajectories).map((name) => join("trajectories", name)) : [];
@@ -57,10 +57,12 @@ export function orealResults(folder: string): Record<string, string> {
           .map((name) => join(part, name))
       : [],
   );
-  return Object.fromEntries(
+  const summary = JSON.parse(readFileSync(join(folder, "summary.json"), "utf8")) as object;
+  const files = Object.fromEntries(
     [...logs, ...stored.sort(), ...weights.sort()].map((name) => {
       const content = readFileSync(join(folder, name));
       return [name, logs.includes(name) ? content.toString() : digest(content)];
     }),
   );
+  return { ...files, "summary.json": JSON.stringify({ ...summary, seconds: undefined }) };
 }

@@ -1,5 +1,5 @@
 import { advantages, chooseResponses, outcomeRewards, rightResponses, shuffledWeights } from "../../reward/index.ts";
-import { tokenWeights, weightSummary, type Choice, type OutcomeSettings } from "../../reward/index.ts";
+import { tokenWeights, type Choice, type OutcomeSettings } from "../../reward/index.ts";
 import { responseLogProbs, type OutcomeBatch } from "../../training/index.ts";
 import { responseBatch, splitResponses } from "../responses/index.ts";
 import type { OrealModels } from "./models.ts";
@@ -52,8 +52,15 @@ export function keepResponses(
 export interface Weighed extends Kept {
   /** Of each batch, under the policy that drew the responses, from the whole distribution. */
   readonly logProb: readonly Float32Array[];
-  /** Means over kept tokens; without token weights `weightMean` and `weightsAboveZero` are 1. 0 where nothing is kept. */
-  readonly means: { readonly entropy: number; readonly weightMean: number; readonly weightsAboveZero: number };
+  /** Means over kept tokens, 0 where there are none; without token weights every weight is 1. */
+  readonly means: {
+    readonly entropy: number;
+    readonly weightMean: number;
+    /** The same over right and over wrong responses: both must have some weight for both to be learnt from. */
+    readonly weightMeanRight: number;
+    readonly weightMeanWrong: number;
+    readonly weightsAboveZero: number;
+  };
 }
 
 /** Computes log-probabilities of the sampling policy and of the reference, and token weights. */
@@ -67,7 +74,7 @@ export async function weighResponses(
   const { weights: options, reference, policy: objective } = settings;
   const batches: OutcomeBatch[] = [];
   const logProb: Float32Array[] = [];
-  let [tokens, entropy, weightSum, above] = [0, 0, 0, 0];
+  const sums = { right: emptySum(), wrong: emptySum() };
   for (const batch of kept.batches) {
     const now = await responseLogProbs(policy, batch);
     const old = storedLogProbs(kept.rollouts, batch) ?? now.logProb;
@@ -84,16 +91,44 @@ export async function weighResponses(
       weighed = { ...weighed, weights: shuffled ? shuffledWeights(learned, batch, { seed, iteration }) : learned };
     }
     batches.push(weighed);
-    const ones = () => new Float32Array(batch.ids.length).fill(1);
-    const summary = weightSummary(weighed.weights ?? ones(), batch);
-    tokens += summary.tokens;
-    weightSum += summary.mean * summary.tokens;
-    above += summary.shareAboveZero * summary.tokens;
-    entropy += now.entropy.reduce((sum, value, i) => sum + (batch.response[i] ? value : 0), 0);
+    addUp(sums, weighed, now.entropy);
   }
-  const mean = (sum: number): number => (tokens > 0 ? sum / tokens : 0);
-  const means = { entropy: mean(entropy), weightMean: mean(weightSum), weightsAboveZero: mean(above) };
-  return { ...kept, batches, logProb, means };
+  return { ...kept, batches, logProb, means: meansOf(sums) };
+}
+
+interface TokenSum {
+  tokens: number;
+  entropy: number;
+  weight: number;
+  aboveZero: number;
+}
+
+const emptySum = (): TokenSum => ({ tokens: 0, entropy: 0, weight: 0, aboveZero: 0 });
+
+function addUp(sums: Record<"right" | "wrong", TokenSum>, batch: OutcomeBatch, entropy: Float32Array): void {
+  batch.response.forEach((mark, i) => {
+    if (!mark) return;
+    const sum = sums[batch.right[Math.floor(i / batch.width)] ? "right" : "wrong"];
+    const weight = batch.weights?.[i] ?? 1;
+    sum.tokens++;
+    sum.entropy += entropy[i]!;
+    sum.weight += weight;
+    if (weight > 0) sum.aboveZero++;
+  });
+}
+
+function meansOf({ right, wrong }: Record<"right" | "wrong", TokenSum>): Weighed["means"] {
+  const mean = (key: keyof TokenSum, ...of: TokenSum[]): number => {
+    const tokens = of.reduce((sum, { tokens }) => sum + tokens, 0);
+    return tokens > 0 ? of.reduce((sum, part) => sum + part[key], 0) / tokens : 0;
+  };
+  return {
+    entropy: mean("entropy", right, wrong),
+    weightMean: mean("weight", right, wrong),
+    weightMeanRight: mean("weight", right),
+    weightMeanWrong: mean("weight", wrong),
+    weightsAboveZero: mean("aboveZero", right, wrong),
+  };
 }
 
 /** Log-probabilities that came with replayed responses; undefined where one of the batch has none. */
@@ -144,6 +179,7 @@ export function responseMetrics({ rollouts, choice, right, batches }: Kept) {
     questionsAllWrong: choice.questions.allWrong,
     questionsAllRight: choice.questions.allRight,
     keptResponses: choice.kept.reduce((a, b) => a + b, 0),
+    keptRight: choice.kept.reduce((sum, kept, k) => sum + kept * right[k]!, 0),
     keptTokens: batches.reduce((sum, { response }) => sum + response.reduce((a, b) => a + b, 0), 0),
   };
 }

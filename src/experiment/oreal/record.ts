@@ -11,6 +11,7 @@ import { Interrupted, stoppable } from "../talk.ts";
 import { evaluateAnswers, type AnswerEvaluation } from "./evaluate.ts";
 import { fatesOf, responseMetrics, type Weighed } from "./kept.ts";
 import { writeTrajectories } from "./trajectories.ts";
+import { warningLog, type WarningFacts } from "./warnings.ts";
 import type { ArmWork, OrealArm } from "./work.ts";
 
 /** Starting evaluations by materials: all arms start from the same model. */
@@ -58,36 +59,17 @@ export async function stopSafely<T>(work: ArmWork, change: () => Promise<T>): Pr
   }
 }
 
-/** What is wrong with an iteration's responses, in a sentence; each kind is told once in a run. */
-function warningsOf(
-  { rollouts, choice }: Weighed,
-  metrics: ReturnType<typeof responseMetrics>,
-): Record<string, string> {
-  const at = `In iteration ${rollouts.iteration + 1}`;
-  const percent = (share: number): string => `${Math.round(100 * share)} %`;
-  const { allWrong, allRight } = choice.questions;
-  const failed = metrics.unparsable + metrics.timeout;
-  return {
-    ...(metrics.keptResponses === 0 && {
-      empty: `${at} nothing was kept (questions all wrong: ${allWrong}, all right: ${allRight}): nothing is learnt from it.`,
-    }),
-    ...(failed > 0.2 && { failed: `${at} ${percent(failed)} of the responses could not be judged.` }),
-    ...(metrics.unfinished > 0.2 && {
-      unfinished: `${at} ${percent(metrics.unfinished)} of the responses ended at rollout.maxNewTokens and count as wrong.`,
-    }),
-  };
-}
-
 export function recorder(work: ArmWork): Pick<OrealArm, "record" | "finish"> {
   const { config, run, state, talk, interrupted } = work;
   const { iterations, saveEvery, evaluateEvery } = config.training;
-  const warnings = new Map<string, string>();
+  const warnings = warningLog();
+  for (const metrics of run.metrics.records()) warnings.take(metrics as unknown as WarningFacts);
   let seconds = run.timing.records().reduce((sum, { seconds }) => sum + Number(seconds), 0);
   let before = performance.now();
   return {
     async record(weighed, reward, policy) {
       const { rollouts } = weighed;
-      const metrics = { step: state.step + 1, ...metricsOf(work, weighed, reward, policy) };
+      const metrics = metricsOf(work, weighed, reward, policy);
       const spent = (performance.now() - before) / 1000;
       seconds += spent;
       const folder = join(run.path, "trajectories");
@@ -107,10 +89,7 @@ export function recorder(work: ArmWork): Pick<OrealArm, "record" | "finish"> {
         memoryMB: Math.round(process.resourceUsage().maxRSS / 1024),
         time: new Date().toISOString(),
       });
-      for (const [kind, warning] of Object.entries(warningsOf(weighed, metrics))) {
-        if (!warnings.has(kind)) talk.note(warning);
-        if (!warnings.has(kind)) warnings.set(kind, warning);
-      }
+      warnings.take(metrics).forEach(talk.note);
       talk.step({ ...metrics, keptShare: metrics.keptResponses / metrics.responses }, iterations, tokensPerSecond);
       const last = state.step === iterations;
       const due = (every: number): boolean => every > 0 && state.step % every === 0;
@@ -122,7 +101,7 @@ export function recorder(work: ArmWork): Pick<OrealArm, "record" | "finish"> {
     async finish() {
       if (!run.evaluation.records().some(({ step }) => step === state.step)) await evaluate(work);
       await saveModels(work);
-      run.writeFile("summary.json", `${JSON.stringify(summaryOf(work, [...warnings.values()], seconds), null, 2)}\n`);
+      run.writeFile("summary.json", `${JSON.stringify(summaryOf(work, warnings.all(), seconds), null, 2)}\n`);
     },
   };
 }
@@ -139,6 +118,7 @@ function metricsOf(
   const [first] = policy;
   const [taught] = reward;
   return {
+    step: iteration + 1,
     loss: first?.loss ?? 0,
     ...responseMetrics(weighed),
     ...weighed.means,

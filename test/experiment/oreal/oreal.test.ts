@@ -73,6 +73,9 @@ describe("a run of OREAL", () => {
     expect([first!["weightMean"], first!["weightsAboveZero"], first!["rewardProbability"]]).toEqual([0, 0, 0.5]);
     expect(first!["rewardLoss"]).toBeCloseTo(Math.log(2), 6);
     expect(second!["weightsAboveZero"]).toBeGreaterThan(0.1);
+    const share = second!["keptTokens"]! > 0 ? [second!["weightMeanRight"]!, second!["weightMeanWrong"]!] : [];
+    expect(second!["weightMean"]).toBeGreaterThan(Math.min(...share));
+    expect(second!["weightMean"]).toBeLessThan(Math.max(...share));
     expect(first!["learningRate"]).toBe(0); // the policy is frozen
     expect(second!["learningRate"]).toBeGreaterThan(0);
   });
