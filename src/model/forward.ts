@@ -4,7 +4,7 @@ import { forwardKl, targetLogProbs, type OutputHead } from "../tensor/ops/index.
 import { recordTape, type OutputGradient, type Tape } from "../tensor/tape.ts";
 import { decode, type AttentionHook, type Decoder } from "./decoder.ts";
 import type { GradientStore } from "./gradients.ts";
-import { headBackward } from "./headBackward.ts";
+import { headBackward, type HeadKnowledge } from "./headBackward.ts";
 import { askedTokens, packTokens, type AskedTokens, type PackedTokens } from "./packing.ts";
 import { packedAttention } from "./packedAttention.ts";
 import { readableSignals, type PendingSignal } from "./signals.ts";
@@ -63,7 +63,8 @@ export function forward(model: Decoder, batch: TokenBatch, options: ForwardOptio
   };
   const idle = asked.targets.length === 0;
   const tape = idle ? undefined : options.gradients === null ? scoringTape(build) : recordTape(build);
-  const facts = tape && targetLogProbs(tape.result.hidden, model.outputEmbedding, asked.targets, options);
+  const wanted = { ...options, keepLogits: training };
+  const facts = tape && targetLogProbs(tape.result.hidden, model.outputEmbedding, asked.targets, wanted);
   const own = tape && { hidden: tape.result.hidden, outputEmbedding: model.outputEmbedding };
   const reference = own && options.forwardKl && headOf(options.forwardKl.reference, packed, asked);
   const divergence = own && reference && forwardKl(own, reference);
@@ -84,9 +85,10 @@ export function forward(model: Decoder, batch: TokenBatch, options: ForwardOptio
   const signals = readableSignals(batch.rows * batch.width, pending);
   return {
     read: signals.read,
-    backward: secondPhase(model, packed, asked, tape, options, reference),
+    backward: secondPhase(model, packed, asked, tape, options, { reference, logits: facts?.logits }),
     [Symbol.dispose]() {
       tape?.dispose();
+      facts?.logits?.dispose();
       reference?.hidden.dispose();
       signals.dispose();
     },
@@ -116,7 +118,7 @@ function secondPhase(
   asked: AskedTokens,
   tape: Tape<Recorded> | undefined,
   options: ForwardOptions,
-  reference: OutputHead | undefined,
+  known: HeadKnowledge,
 ): Forward["backward"] {
   const { gradients } = options;
   let used = false;
@@ -135,7 +137,8 @@ function secondPhase(
     if (tape !== undefined) {
       const { hidden, gates } = tape.result;
       const outputs: OutputGradient[] = dGates === undefined ? [] : gateGradients(dGates, packed, gates);
-      const dHidden = headBackward(hidden, model.outputEmbedding, asked.targets, given, reference, gradients);
+      const dHidden = headBackward(hidden, model.outputEmbedding, asked.targets, given, known, gradients);
+      known.logits?.dispose();
       if (dHidden !== undefined) outputs.unshift([hidden, dHidden]);
       if (outputs.length > 0) tape.backward(outputs, gradients.add);
       outputs.forEach(([, gradient]) => gradient.dispose());

@@ -8,6 +8,13 @@ export interface HeadGradients {
   dForwardKl: Float32Array | undefined;
 }
 
+/** What the first phase has left for the second. */
+export interface HeadKnowledge {
+  reference: OutputHead | undefined;
+  /** Of the first rows; used up. */
+  logits: tf.Tensor2D | undefined;
+}
+
 /**
  * Goes back through the output projection at the rows with a gradient, adding the projection's own part to `gradients`.
  * @returns the gradient on `hidden [R, D]`; undefined where every gradient is 0
@@ -17,13 +24,13 @@ export function headBackward(
   output: tf.Variable<tf.Rank.R2>,
   targets: Int32Array,
   { dLogProb, dForwardKl }: HeadGradients,
-  reference: OutputHead | undefined,
+  { reference, logits }: HeadKnowledge,
   gradients: GradientStore,
 ): tf.Tensor2D | undefined {
   const needEmbedding = output.trainable;
   const parts: { dHidden: tf.Tensor2D; dOutputEmbedding?: tf.Tensor2D }[] = [];
   const some = (values: Float32Array | undefined) => values?.some((value) => value !== 0) === true;
-  if (some(dLogProb)) parts.push(targetLogProbsGradient(hidden, output, targets, dLogProb!, { needEmbedding }));
+  if (some(dLogProb)) parts.push(targetLogProbsGradient(hidden, output, targets, dLogProb!, { needEmbedding, logits }));
   if (some(dForwardKl) && reference !== undefined) {
     const own = { hidden, outputEmbedding: output };
     parts.push(forwardKlGradient(own, reference, dForwardKl!, { needEmbedding }));

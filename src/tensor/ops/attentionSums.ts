@@ -40,7 +40,9 @@ export function attentionSums(
       const block = tf.reshape(tf.slice(q, [first, 0], [count, width]), [count, heads, d]);
       const Q: tf.Tensor3D = tf.reshape(tf.transpose(block, [1, 0, 2]), [keyValueHeads, share * count, d]);
       const scores = tf.mul(tf.matMul(Q, K, false, true), 1 / Math.sqrt(d));
-      const attention: tf.Tensor3D = tf.softmax(tf.add<tf.Tensor3D>(scores, tf.tensor3d(hidden, [1, share * count, T])));
+      const attention: tf.Tensor3D = tf.softmax(
+        tf.add<tf.Tensor3D>(scores, tf.tensor3d(hidden, [1, share * count, T])),
+      );
       const row = tf.tensor3d(Float32Array.from({ length: share * count }, (_, n) => own[n % count]! / share), [1, 1, share * count]); // prettier-ignore
       const factors = tf.tile(row, [keyValueHeads, 1, 1]);
       sums = tf.add(sums, tf.matMul(factors, attention));

@@ -127,15 +127,15 @@ export interface FusedKernels {
    */
   TokensiftTargetLogProbs: {
     inputs: { hidden: Tensor2D /* [R, D] */; outputEmbedding: Tensor2D /* [V, D] */ };
-    attrs: { targets: Int32Array /* [R] */; entropy: boolean; entropyTop20: boolean };
-    outputs: Tensor1D[] /* logProb [R], entropy [R]?, entropyTop20 [R]? */;
+    attrs: { targets: Int32Array /* [R] */; entropy: boolean; entropyTop20: boolean; keepLogits: boolean };
+    outputs: Tensor[] /* logProb [R], entropy [R]?, entropyTop20 [R]?, where keepLogits: logits [K, V]? */;
   };
   /**
    * With `dLogits = dLogProb * (onehot(target) - softmax)`: `dHidden = dLogits outputEmbedding`,
    * `dOutputEmbedding = dLogits^T hidden`. Rows with `dLogProb = 0` get 0 and are not computed.
    */
   TokensiftTargetLogProbsGrad: {
-    inputs: { hidden: Tensor2D /* [R, D] */; outputEmbedding: Tensor2D /* [V, D] */ };
+    inputs: { hidden: Tensor2D /* [R, D] */; outputEmbedding: Tensor2D /* [V, D] */; logits?: Tensor2D /* [K, V] */ };
     attrs: { targets: Int32Array /* [R] */; dLogProb: Float32Array /* [R] */; needEmbedding: boolean };
     outputs: [dHidden: Tensor2D /* [R, D] */, dOutputEmbedding?: Tensor2D /* [V, D], where needEmbedding */];
   };

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { headWidth, requireIndices, requireShape, requireStarts } from "./checks.ts";
 import { differentiable } from "./fused.ts";
-import { groupRows, padRows, type RowGroup } from "./packing.ts";
+import { groupRows, type RowGroup } from "./packing.ts";
 import { HIDDEN, MAP_LIMIT, mergeHeads, splitHeads } from "./plainAttention.ts";
 
 /** Layout of the packed batch, and what each token sees of its row. */
@@ -57,14 +57,25 @@ export function prefixAttention(
 
 type Four = [tf.Tensor3D, tf.Tensor3D, tf.Tensor3D, tf.Tensor3D];
 
-/** `[rows * heads, width, width]`; rows of padding are uniform and go nowhere. */
+/** `[rows * heads, width, width]`; rows of padding see everything and go nowhere. */
 function weightsOf(Q: tf.Tensor3D, K: tf.Tensor3D, group: RowGroup, until: Int32Array): tf.Tensor3D {
-  const { first, tokens, lengths, width } = group;
-  const own = tf.tensor2d(Float32Array.from(until.subarray(first, first + tokens)), [tokens, 1]);
-  const ends: tf.Tensor4D = tf.reshape(padRows(own, group), [lengths.length, 1, width, 1]);
-  const rowEnds = tf.tensor4d(Float32Array.from(lengths), [lengths.length, 1, 1, 1]);
-  const seen = tf.less(tf.range(0, width), tf.minimum(ends, rowEnds));
-  const scores = tf.reshape(tf.matMul(Q, K, false, true), [lengths.length, -1, width, width]);
-  const masked = tf.where(seen, tf.mul(scores, 1 / Math.sqrt(Q.shape[2])), HIDDEN);
-  return tf.reshape(tf.softmax(masked), [Q.shape[0], width, width]);
+  const scaled = tf.mul(tf.matMul(Q, K, false, true), 1 / Math.sqrt(Q.shape[2]));
+  const hidden = hiddenKeys(group, until, Q.shape[0] / group.lengths.length);
+  return tf.softmax(tf.add<tf.Tensor3D>(scaled, tf.tensor3d(hidden, [Q.shape[0], group.width, group.width])));
+}
+
+/** What is added to scores: one map for each head, because maps of equal shape add up fastest. */
+function hiddenKeys({ first, lengths, width }: RowGroup, until: Int32Array, heads: number): Float32Array {
+  const map = width * width;
+  const hidden = new Float32Array(lengths.length * heads * map);
+  let token = first;
+  lengths.forEach((length, row) => {
+    const start = row * heads * map;
+    for (let query = 0; query < length; query++) {
+      const seen = Math.min(until[token++]!, length);
+      hidden.fill(HIDDEN, start + query * width + seen, start + (query + 1) * width);
+    }
+    for (let head = 1; head < heads; head++) hidden.copyWithin(start + head * map, start, start + map);
+  });
+  return hidden;
 }

@@ -12,11 +12,21 @@ export interface TargetLogProbs {
   entropy?: tf.Tensor1D;
   /** Entropy of the distribution renormalised over its 20 most likely tokens. */
   entropyTop20?: tf.Tensor1D;
+  /** Logits `[K, V]` of the first rows, where an engine has kept some for the gradient. */
+  logits?: tf.Tensor2D;
+}
+
+export interface TargetLogProbsOptions {
+  entropy?: boolean;
+  entropyTop20?: boolean;
+  /** A gradient will follow: logits of the first rows, up to 64 MiB of them, may be kept for it. Default false. */
+  keepLogits?: boolean;
 }
 
 /**
  * Log-probability of each row's target under `softmax(hidden outputEmbedding^T)`: `hidden [R, D]`,
- * `outputEmbedding [V, D]`, `targets [R]`. Works through a few rows at a time, so the `[R, V]` logits never exist.
+ * `outputEmbedding [V, D]`, `targets [R]`. Works through a few rows at a time, so the `[R, V]` logits never exist as a
+ * whole (unless they are small).
  * Not to be recorded on a tape: its gradient is `targetLogProbsGradient`.
  * @throws RangeError for no rows, a target outside `[0, V)`, or shapes that do not fit
  */
@@ -24,43 +34,49 @@ export function targetLogProbs(
   hidden: tf.Tensor2D,
   outputEmbedding: tf.Tensor2D,
   targets: Int32Array,
-  { entropy = false, entropyTop20 = false }: { entropy?: boolean; entropyTop20?: boolean } = {},
+  { entropy = false, entropyTop20 = false, keepLogits = false }: TargetLogProbsOptions = {},
 ): TargetLogProbs {
   checkArguments(hidden, outputEmbedding, targets);
   const asked = { entropy, entropyTop20 };
   const outputs =
-    runFused("TokensiftTargetLogProbs", { hidden, outputEmbedding }, { targets, ...asked }) ??
+    runFused("TokensiftTargetLogProbs", { hidden, outputEmbedding }, { targets, ...asked, keepLogits }) ??
     tf.tidy(() => {
       const parts = rowChunks(hidden.shape[0], outputEmbedding.shape[0]).map(([from, to]) =>
         tf.tidy(() => factsOfRows(logitsOf(hidden, outputEmbedding, from, to), targets.subarray(from, to), asked)),
       );
       return parts[0]!.map((_, fact) => tf.concat(parts.map((part) => part[fact]!)));
     });
-  const rest = outputs.slice(1);
-  return {
-    logProb: outputs[0]!,
+  const rest = outputs.slice(1) as tf.Tensor1D[];
+  const facts = {
+    logProb: outputs[0] as tf.Tensor1D,
     ...(entropy ? { entropy: rest.shift()! } : {}),
     ...(entropyTop20 ? { entropyTop20: rest.shift()! } : {}),
   };
+  const logits: tf.Tensor | undefined = rest.shift();
+  return logits === undefined ? facts : { ...facts, logits: logits as tf.Tensor2D };
 }
 
 /**
  * Gradients of `sum(dLogProb * logProb)`: `dHidden [R, D]` and, where asked for, `dOutputEmbedding [V, D]`.
  * Rows with `dLogProb = 0` get 0 and cost nothing.
+ * @param options.logits those that `targetLogProbs` kept of the same rows; their values are used up
  */
 export function targetLogProbsGradient(
   hidden: tf.Tensor2D,
   outputEmbedding: tf.Tensor2D,
   targets: Int32Array,
   dLogProb: Float32Array,
-  { needEmbedding }: { needEmbedding: boolean },
+  { needEmbedding, logits }: { needEmbedding: boolean; logits?: tf.Tensor2D | undefined },
 ): { dHidden: tf.Tensor2D; dOutputEmbedding?: tf.Tensor2D } {
   checkArguments(hidden, outputEmbedding, targets);
   if (dLogProb.length !== targets.length) throw new RangeError("dLogProb must have one entry per target");
   const attributes = { targets, dLogProb, needEmbedding };
   const [dHidden, dOutputEmbedding] =
-    runFused("TokensiftTargetLogProbsGrad", { hidden, outputEmbedding }, attributes) ??
-    tf.tidy(() => plainGradient(hidden, outputEmbedding, attributes));
+    runFused(
+      "TokensiftTargetLogProbsGrad",
+      { hidden, outputEmbedding, ...(logits !== undefined && { logits }) },
+      attributes,
+    ) ?? tf.tidy(() => plainGradient(hidden, outputEmbedding, attributes));
   return dOutputEmbedding === undefined ? { dHidden } : { dHidden, dOutputEmbedding };
 }
 

@@ -194,6 +194,34 @@ describe("log-probabilities agree with the plain definition", () => {
     tf.dispose([hidden, table]);
   });
 
+  test.each([
+    { kept: 7, live: [0, 1, 2, 3, 4, 5, 6] },
+    { kept: 4, live: [0, 1, 2, 3, 4, 5, 6] },
+    { kept: 4, live: [1, 3, 4, 6] },
+    { kept: 7, live: [2, 5] },
+    { kept: 4, live: [5] },
+    { kept: 4, live: [] },
+  ])("logits of the first $kept rows may be kept for the gradient of rows $live", ({ kept, live }) => {
+    const [hidden, table, targets] = [matrix(7, 6), matrix(90, 6), integers(7, 90)];
+    const dLogProb = Float32Array.from({ length: 7 }, (_, row) => (live.includes(row) ? row - 2.5 : 0));
+    const again = ops.targetLogProbsGradient(hidden, table, targets, dLogProb, { needEmbedding: true });
+    const all = ops.targetLogProbs(hidden, table, targets, { keepLogits: true, entropy: true });
+    expect(all.logits!.shape).toEqual([7, 90]);
+    const logits = all.logits!.slice([0, 0], [kept, 90]) as tf.Tensor2D;
+    const reused = ops.targetLogProbsGradient(hidden, table, targets, dLogProb, { needEmbedding: true, logits });
+    for (const name of ["dHidden", "dOutputEmbedding"] as const) {
+      const [expected, actual] = [again[name]!.dataSync(), reused[name]!.dataSync()];
+      actual.forEach((value, i) => expect(Math.abs(value - expected[i]!)).toBeLessThan(1e-5));
+    }
+  });
+
+  test("no more logits are kept than 64 MiB of them", () => {
+    const [hidden, table] = [matrix(3, 1), matrix(2 ** 23, 1)];
+    const { logits } = ops.targetLogProbs(hidden, table, integers(3, 9), { keepLogits: true });
+    expect(logits!.shape[0]).toBe(2);
+    tf.dispose([hidden, table, logits!]);
+  });
+
   test("rows without gradient get none, and no gradient at all is zero", () => {
     const [hidden, table] = [matrix(3, 4), matrix(6, 4)];
     const none = ops.targetLogProbsGradient(hidden, table, Int32Array.of(1, 2, 3), new Float32Array(3), {

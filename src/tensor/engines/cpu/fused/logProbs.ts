@@ -1,4 +1,3 @@
-import type { CpuBackend } from "../backend.ts";
 import { zeros } from "../fast/kernel.ts";
 import type { Machine } from "../machine.ts";
 import { multiply } from "../product.ts";
@@ -7,21 +6,14 @@ import { withHostArrays } from "./kernel.ts";
 
 /** Logits held at a time: 32 MiB. */
 const LOGITS_LIMIT = 2 ** 23;
+/** Logits kept for the gradient: 64 MiB. */
+const KEPT_LIMIT = 2 ** 24;
 /** Floats the kernel needs a row to keep the 20 largest logits. */
 const TOP = 20;
 
-/** Calls `body` for every few rows, with room for their logits. */
-function forChunks(
-  { machine }: CpuBackend,
-  rows: number,
-  vocabulary: number,
-  body: (from: number, count: number, logits: number) => void,
-): void {
-  const size = Math.min(rows, Math.max(1, Math.floor(LOGITS_LIMIT / vocabulary)));
-  if (rows === 0) return;
-  machine.withScratch(size * vocabulary * 4, (logits) => {
-    for (let from = 0; from < rows; from += size) body(from, Math.min(size, rows - from), logits);
-  });
+/** How many rows' logits are held at a time. */
+function rowsAtOnce(rows: number, vocabulary: number, limit: number): number {
+  return Math.min(rows, Math.max(1, Math.floor(limit / vocabulary)));
 }
 
 function logitsOf(machine: Machine, M: number, N: number, K: number, hidden: number, table: number, c: number): void {
@@ -37,22 +29,30 @@ export const targetLogProbs: FusedKernel<"TokensiftTargetLogProbs"> = (inputs, a
   const entropy = attrs.entropy ? backend.empty([rows]) : undefined;
   const entropyTop = attrs.entropyTop20 ? backend.empty([rows]) : undefined;
   const [h, table] = [backend.offsetOf(hidden), backend.offsetOf(outputEmbedding)];
+  const kept = attrs.keepLogits ? backend.empty([rowsAtOnce(rows, vocabulary, KEPT_LIMIT), vocabulary]) : undefined;
+  const keptRows = kept?.shape[0] ?? 0;
   withHostArrays(backend, [attrs.targets], (targets) => {
     machine.withScratch(rows * TOP * 4, (top) => {
-      forChunks(backend, rows, vocabulary, (from, count, logits) => {
+      const read = (from: number, count: number, logits: number): void => {
         const at = (tensor: { offset: number } | undefined): number =>
           tensor === undefined ? 0 : tensor.offset + from * 4;
         logitsOf(machine, count, vocabulary, width, h + from * width * 4, table, logits);
         const places = [targets + from * 4, vocabulary, at(logProb), at(entropy), at(entropyTop), top];
         machine.run("targetLogProbs", count, 4 * vocabulary, logits, ...places);
+      };
+      if (kept !== undefined) read(0, keptRows, kept.offset);
+      if (keptRows === rows) return;
+      const size = rowsAtOnce(rows - keptRows, vocabulary, LOGITS_LIMIT);
+      machine.withScratch(size * vocabulary * 4, (logits) => {
+        for (let from = keptRows; from < rows; from += size) read(from, Math.min(size, rows - from), logits);
       });
     });
   });
-  return [logProb, entropy, entropyTop].filter((tensor) => tensor !== undefined);
+  return [logProb, entropy, entropyTop, kept].filter((tensor) => tensor !== undefined);
 };
 
 export const targetLogProbsGradient: FusedKernel<"TokensiftTargetLogProbsGrad"> = (inputs, attrs, backend) => {
-  const { hidden, outputEmbedding } = inputs;
+  const { hidden, outputEmbedding, logits: kept } = inputs;
   const { targets, dLogProb, needEmbedding } = attrs;
   const width = hidden.shape[1];
   const vocabulary = outputEmbedding.shape[0];
@@ -68,28 +68,37 @@ export const targetLogProbsGradient: FusedKernel<"TokensiftTargetLogProbsGrad"> 
   const ownTargets = live.map((row) => targets[row]!);
   const ownGradient = Float32Array.from(live, (row) => dLogProb[row]!);
   const bytes = live.length * width * 4;
+  const keptRows = kept?.shape[0] ?? 0;
+  const keptLive = live.filter((row) => row < keptRows).length;
+  const usedInPlace = keptLive === keptRows ? keptLive : 0;
 
   withHostArrays(backend, [live, ownTargets, ownGradient], (rowsAt, targetsAt, gradientAt) => {
     machine.withScratch(2 * bytes, (rows) => {
       const dRows = rows + bytes;
       machine.run("gatherRows", live.length, 2 * width, h, rowsAt, rows, width);
-      forChunks(backend, live.length, vocabulary, (from, count, logits) => {
+      /** Goes back from the logits of some live rows, which are overwritten. */
+      const back = (from: number, count: number, logits: number): void => {
         const skip = from * width * 4;
-        logitsOf(machine, count, vocabulary, width, rows + skip, table, logits);
-        machine.run(
-          "logitGradient",
-          count,
-          6 * vocabulary,
-          logits,
-          targetsAt + from * 4,
-          gradientAt + from * 4,
-          vocabulary,
-        );
+        const places = [targetsAt + from * 4, gradientAt + from * 4, vocabulary];
+        machine.run("logitGradient", count, 6 * vocabulary, logits, ...places);
         const dHiddenForm = { transA: false, transB: false, M: count, N: width, K: vocabulary };
         multiply(machine, { ...dHiddenForm, a: logits, b: table, c: dRows + skip });
         if (dEmbedding === undefined) return;
         const dTableForm = { transA: true, transB: false, M: vocabulary, N: width, K: count, accumulate: from > 0 };
         multiply(machine, { ...dTableForm, a: logits, b: rows + skip, c: dEmbedding.offset });
+      };
+      if (usedInPlace > 0) back(0, usedInPlace, backend.offsetOf(kept!));
+      const size = rowsAtOnce(Math.max(1, live.length - usedInPlace), vocabulary, LOGITS_LIMIT);
+      machine.withScratch(size * vocabulary * 4, (logits) => {
+        for (let from = usedInPlace, count = 0; from < live.length; from += count) {
+          const isKept = from < keptLive;
+          count = Math.min(size, (isKept ? keptLive : live.length) - from);
+          const own = rowsAt + from * 4;
+          if (isKept)
+            machine.run("gatherRows", count, 2 * vocabulary, backend.offsetOf(kept!), own, logits, vocabulary);
+          else logitsOf(machine, count, vocabulary, width, rows + from * width * 4, table, logits);
+          back(from, count, logits);
+        }
       });
       machine.run("scatterRows", live.length, 2 * width, dRows, rowsAt, dHidden.offset, width);
     });
