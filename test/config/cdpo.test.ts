@@ -76,6 +76,8 @@ describe("a cDPO configuration", () => {
     ["compare: [{name: stages, objective: {form: dpo}}]", /cannot be named stages/],
     ["align: {objective: {form: columns}}", /stages.score is missing/],
     ["stages: {score: score.arrow, positive: model}", /stages.positive is not used/],
+    ["stages: {sample: score.arrow, judge: score.arrow}", /stages.sample is not used/],
+    ["stages: {judge: score.arrow, score: score.arrow}", /stages.judge is not used/],
     ["contrast: {beta: 1}", /contrast.beta/],
     ["align: {training: {seed: 1}}", /align.training.seed/],
     ["align: {training: {steps: 3, epochs: 1}}", /cannot be given together/],

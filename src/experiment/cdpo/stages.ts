@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join, relative } from "node:path";
 import { diffConfigs } from "../../config/index.ts";
-import type { RunFolder } from "../../training/index.ts";
+import { isRunFolder, type RunFolder } from "../../training/index.ts";
 import { writing } from "../../training/disk-error.ts";
 import type { Talk } from "../talk.ts";
 
@@ -94,13 +94,18 @@ async function perform<T>(
   const resume = same && before.digest === undefined;
   if (!resume) {
     if (before !== undefined) talk.note(`${name}: ${reasonOf(before, inputs, same)}, made anew.`);
-    for (const left of [path, ...leftovers.map((inner) => join(run.path, inner))])
+    for (const left of [path, ...leftovers.map((inner) => join(run.path, inner))].filter((left) => isOurs(run, left)))
       writing(left, () => rmSync(left, { recursive: true, force: true }));
     writeManifest(run, file, { fingerprint, inputs });
   }
   await work(resume);
   writeManifest(run, file, { fingerprint, inputs, digest: digestOf(path) });
   return fingerprint;
+}
+
+/** What lies elsewhere in the run folder may be the user's. */
+function isOurs(run: RunFolder, path: string): boolean {
+  return relative(run.path, path).startsWith("stages") || isRunFolder(path);
 }
 
 /** Whether any stage of the run has come to its end. */
