@@ -10,7 +10,7 @@ import { orealResults, writeOreal } from "../../trainers/oreal-recipe.ts";
 import { linesOf } from "../../trainers/recipe.ts";
 import { metricsOf, runHere, storedOf, type Stored } from "./run.ts";
 
-jest.setTimeout(180_000); // whole runs, on a machine that may be busy
+jest.setTimeout(300_000); // whole runs, on a machine that may be busy
 
 let base: string;
 let whole: Awaited<ReturnType<typeof runHere>>;
