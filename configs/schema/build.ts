@@ -3,7 +3,7 @@
  * schema in a comment: `# yaml-language-server: $schema=../schema/sstoken.schema.json`
  */
 import { writeFileSync } from "node:fs";
-import { cdpoSchema, editorSchema, orealSchema, publishedSchema } from "../../src/config/index.ts";
+import { attentionGateSchema, cdpoSchema, editorSchema, orealSchema, publishedSchema } from "../../src/config/index.ts";
 import { knownRules } from "../../src/selection/knownRules.ts";
 
 const recipes = { finetune: "full", sstoken: "sstoken" };
@@ -12,6 +12,7 @@ const schemas = {
   ...Object.fromEntries(
     Object.entries(recipes).map(([recipe, method]) => [recipe, publishedSchema(knownRules, { method })]),
   ),
+  "attention-gate": editorSchema(attentionGateSchema),
   cdpo: editorSchema(cdpoSchema),
   oreal: editorSchema(orealSchema),
 };

@@ -1,5 +1,5 @@
 import { Type, type Static } from "@sinclair/typebox";
-import { adapterGroup, amount, count, dataGroup, evaluationGroup, onOff, runKeys, trainingGroup } from "./groups.ts";
+import { adapterGroup, amount, count, dataGroup, evaluationGroup, runKeys, trainingGroup } from "./groups.ts";
 import { choice, existingPath, group } from "./schema.ts";
 
 /** Published ways to choose what a cache keeps, that gates are compared with. */
@@ -121,7 +121,10 @@ export const attentionGateSchema = Type.Object(
       { default: {}, description: "What is measured on the held-out rows." },
     ),
     control: Type.Optional(
-      onOff("In mode finetune: train the same without gates too, which the baselines are then applied to.", true),
+      Type.Boolean({
+        description:
+          "In mode finetune (default true): train the same without gates too, which the baselines are then applied to.",
+      }),
     ),
     ...runKeys,
   },

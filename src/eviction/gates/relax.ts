@@ -28,19 +28,19 @@ export function relaxGates(
       gradient: (dy, [p]) => [tf.where(tf.greaterEqual(p!, floor), dy, 0)],
     });
   const between = (p: tf.Tensor): tf.Tensor2D => tf.logicalAnd(tf.greater(p, 0), tf.less(p, 1));
-  const noisy = (p: tf.Tensor): tf.Tensor2D => {
+  const noisy = (p: tf.Tensor, noise: tf.Tensor): tf.Tensor2D => {
     const inside = tf.where(between(p), p, 0.5);
     const logit = tf.sub(tf.log(inside), tf.log(tf.sub(1, inside)));
-    return tf.sigmoid(tf.div<tf.Tensor2D>(tf.add(logit, noise!), temperature));
+    return tf.sigmoid(tf.div<tf.Tensor2D>(tf.add(logit, noise), temperature));
   };
   return differentiable<tf.Tensor2D>({
     inputs: [probability],
     forward: (save) => {
-      save([probability]);
-      return tf.where(between(probability), noisy(probability), probability);
+      save([probability, noise!]);
+      return tf.where(between(probability), noisy(probability, noise!), probability);
     },
-    gradient: (dy, [p]) => {
-      const on = noisy(p!);
+    gradient: (dy, [p, noise]) => {
+      const on = noisy(p!, noise!);
       const rise = tf.div(tf.mul(on, tf.sub(1, on)), tf.mul(temperature, tf.mul(p!, tf.sub(1, p!))));
       return [tf.where(between(p!), tf.mul(dy, rise), 0)];
     },

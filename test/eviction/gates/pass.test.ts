@@ -104,32 +104,35 @@ describe("a pass under gates", () => {
     gates.dispose();
   });
 
-  test("carries both gradients to the gates: that of the loss and that on the probabilities", async () => {
-    const gates = await mixedGates();
-    const dLogProb = batch.response.map((mark, i) => (mark && i % 41 > 0 ? -1 : 0));
-    const dGates = Array.from({ length: 4 }, () => new Float32Array(batch.rows * batch.width * 2).fill(0.5));
-    const before = tf.memory().numTensors;
-    const gradientsOf = async (gradient: object) => {
-      const gradients = gradientStore();
-      using pass = forward(model, batch, { gradients, attention: gatedPass(model, gates, small) });
-      await pass.read(["gates"]);
-      pass.backward(gradient);
-      const found = gates.parameters.map(({ variable }) => Float32Array.from(gradients.get(variable)!.dataSync()));
-      gradients.clear();
-      return found;
-    };
-    const [loss, eviction] = [
-      await gradientsOf({ logProb: Float32Array.from(dLogProb) }),
-      await gradientsOf({ gates: dGates }),
-    ];
-    const both = await gradientsOf({ logProb: Float32Array.from(dLogProb), gates: dGates });
-    expect(tf.memory().numTensors).toBe(before);
-    both.forEach((gradient, p) => {
-      expect(gradient.some((x) => x !== 0)).toBe(true);
-      gradient.forEach((x, i) => expect(Math.abs(x - loss[p]![i]! - eviction[p]![i]!)).toBeLessThan(1e-3));
-    });
-    gates.dispose();
-  });
+  test.each<[Relaxation]>([["straightThrough"], ["gumbel"]])(
+    "carries both gradients to the gates, that of the loss and that on the probabilities: %s",
+    async (relaxation) => {
+      const gates = await mixedGates();
+      const dLogProb = batch.response.map((mark, i) => (mark && i % 41 > 0 ? -1 : 0));
+      const dGates = Array.from({ length: 4 }, () => new Float32Array(batch.rows * batch.width * 2).fill(0.5));
+      const before = tf.memory().numTensors;
+      const gradientsOf = async (gradient: object) => {
+        const gradients = gradientStore();
+        using pass = forward(model, batch, { gradients, attention: gatedPass(model, gates, { ...small, relaxation }) });
+        await pass.read(["gates"]);
+        pass.backward(gradient);
+        const found = gates.parameters.map(({ variable }) => Float32Array.from(gradients.get(variable)!.dataSync()));
+        gradients.clear();
+        return found;
+      };
+      const [loss, eviction] = [
+        await gradientsOf({ logProb: Float32Array.from(dLogProb) }),
+        await gradientsOf({ gates: dGates }),
+      ];
+      const both = await gradientsOf({ logProb: Float32Array.from(dLogProb), gates: dGates });
+      expect(tf.memory().numTensors).toBe(before);
+      both.forEach((gradient, p) => {
+        expect(gradient.some((x) => x !== 0)).toBe(true);
+        gradient.forEach((x, i) => expect(Math.abs(x - loss[p]![i]! - eviction[p]![i]!)).toBeLessThan(1e-3));
+      });
+      gates.dispose();
+    },
+  );
 
   test("refuses gradients on gates that it does not have", async () => {
     using pass = forward(model, batch, { gradients: gradientStore() });

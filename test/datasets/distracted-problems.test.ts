@@ -1,0 +1,56 @@
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "@jest/globals";
+import { vocabulary } from "../../datasets/generator/tokenizer.ts";
+import { makeDistractedProblems } from "../../datasets/make-distracted-problems.ts";
+import { openDataset, tokenizeDataset } from "../../src/data/index.ts";
+import { loadTokenizer } from "../../src/text/index.ts";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
+const tokenizer = loadTokenizer(join(root, "models/tiny"));
+const words = vocabulary();
+
+async function tokensOf(file: string) {
+  const dataset = openDataset(join(root, `datasets/distracted-problems/${file}.arrow`), {});
+  return tokenizeDataset(dataset, tokenizer, { maxTokens: 256, truncate: "skip" });
+}
+
+describe("the distracted problems", () => {
+  test("are what their script writes, byte for byte, in less than a megabyte a file", () => {
+    for (const [path, bytes] of Object.entries(makeDistractedProblems())) {
+      expect(bytes.byteLength).toBeLessThan(1e6);
+      expect(readFileSync(join(root, path)).equals(bytes)).toBe(true);
+    }
+  });
+
+  test.each([
+    ["train", 1200],
+    ["validation", 200],
+  ])("%s: fit the tiny model, use its words, and mark what their answer depends on", async (file, rows) => {
+    const tokens = await tokensOf(file);
+    expect(tokens.length).toBe(rows);
+    const unknown = words.indexOf("<unk>");
+    for (let i = 0; i < rows; i++) {
+      const { ids, response, columns } = tokens.row(i);
+      expect(ids).not.toContain(unknown);
+      const key = columns["key"]!;
+      const prompt = response.indexOf(1);
+      const text = (which: number): string =>
+        [...ids]
+          .filter((_, t) => key[t] === which)
+          .map((id) => words[id]!)
+          .join(" ");
+      const solution = [...ids.subarray(prompt)].map((id) => words[id]!);
+      // a step's right-hand number stands in a key sentence; the first step's left-hand one too
+      for (let step = 0; 7 * step + 4 < solution.indexOf("####"); step++)
+        expect(text(1).split(" ")).toContain(solution[7 * step + 2]!);
+      expect(text(1).split(" ")).toContain(solution[0]!);
+      expect(words[ids[prompt - 2]!]).toBe("?");
+      expect(key[prompt - 2]).toBe(1);
+      expect([...key.subarray(prompt - 1)].every((mark) => mark === 0)).toBe(true);
+      const counted = solution[5]!;
+      expect(text(0).split("Answer:")[0]!.split(" ")).not.toContain(counted);
+    }
+  });
+});

@@ -1,0 +1,144 @@
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { linesOf, startTrainer, whenLines } from "./recipe.ts";
+
+const root = resolve(import.meta.dirname, "../..");
+const run = (config: string, ...flags: string[]) => startTrainer("attention-gate", config, ...flags).ended;
+
+/** Six steps of noisy gates and an adapter with dropout, and of the adapter alone, in `folder`. */
+function writeGates(folder: string, changes: object = {}): string {
+  mkdirSync(folder, { recursive: true });
+  const path = join(folder, "config.yaml");
+  const data = join(root, "datasets/distracted-problems");
+  const config = {
+    model: join(root, "models/tiny"),
+    data: {
+      train: join(data, "train.arrow"),
+      limit: 24,
+      validation: join(data, "validation.arrow"),
+      validationLimit: 6,
+      maxTokens: 200,
+      cache: join(folder, "cache"),
+    },
+    gates: { relaxation: "gumbel", learningRate: 0.1, initialKeep: 0.6 },
+    eviction: { target: 0.3 },
+    adapter: { rank: 2, dropout: 0.1 },
+    training: { steps: 6, batchSize: 4, microBatchSize: 2, learningRate: 1e-3, saveEvery: 2, evaluateEvery: 3 },
+    evaluation: { maxNewTokens: 6, baselines: ["h2o", "key-diff"] },
+    engine: "cpu",
+    threads: 1,
+    output: join(folder, "out"),
+    ...changes,
+  };
+  writeFileSync(path, JSON.stringify(config));
+  return path;
+}
+
+/** What a run must leave to the byte, its summaries but for times. */
+function resultsOf(output: string): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const arm of ["", "control"]) {
+    const digest = (file: string): void => {
+      const path = join(output, arm, file);
+      if (existsSync(path)) found[join(arm, file)] = createHash("sha256").update(readFileSync(path)).digest("hex");
+    };
+    for (const file of ["metrics.jsonl", "evaluation.jsonl"])
+      found[join(arm, file)] = readFileSync(join(output, arm, file), "utf8");
+    for (const file of ["gates/gates.safetensors", "adapter/adapter_model.safetensors", "model/model.safetensors"])
+      digest(file);
+    const summary = readFileSync(join(output, arm, "summary.json"), "utf8");
+    found[join(arm, "summary.json")] = summary.replaceAll(/"(seconds|tokensPerSecond)": [^\n]*/g, "");
+  }
+  return found;
+}
+
+let base: string;
+let whole: string;
+let stdout: string;
+beforeAll(async () => {
+  base = mkdtempSync(join(tmpdir(), "tokensift-gate-recipe-"));
+  const ended = await run(writeGates(join(base, "whole")));
+  expect(ended).toMatchObject({ code: 0 });
+  stdout = ended.stdout;
+  whole = join(base, "whole/out");
+}, 300_000);
+afterAll(() => rmSync(base, { recursive: true }));
+
+describe("the Attention-Gate recipe", () => {
+  test("ends with a table of caches of equal budget", () => {
+    const { budget, caches } = JSON.parse(readFileSync(join(whole, "results.json"), "utf8")) as {
+      budget: number;
+      caches: { model: string; cache: string; kept: number; evicted: number; bytes: number; keptKey: number }[];
+    };
+    const names = ["gates gates", "gates full", "control full", "control h2o", "control key-diff"];
+    expect(caches.map(({ model, cache }) => `${model} ${cache}`)).toEqual(names);
+    expect(budget).toBe(caches[0]!.kept);
+    expect(budget).toBeLessThan(1);
+    for (const { kept, bytes } of caches) expect(bytes / caches[1]!.bytes).toBeCloseTo(kept, 9);
+    for (const baseline of caches.slice(3)) expect(Math.abs(baseline.kept - budget)).toBeLessThan(0.01);
+    expect(stdout).toContain(readFileSync(join(whole, "table.txt"), "utf8"));
+  });
+
+  test("records what hard gates evict, layer by layer and head by head", () => {
+    const steps = readFileSync(join(whole, "metrics.jsonl"), "utf8")
+      .trim()
+      .split("\n")
+      .map(
+        (line) => JSON.parse(line) as { loss: number; nll: number; evictionLoss: number; evictedByHead: number[][] },
+      );
+    expect(steps).toHaveLength(6);
+    for (const { loss, nll, evictionLoss, evictedByHead } of steps) {
+      expect(loss).toBeCloseTo(nll + evictionLoss, 9);
+      expect(evictedByHead.map((heads) => heads.length)).toEqual([2, 2, 2, 2]);
+    }
+    const last = JSON.parse(readFileSync(join(whole, "evaluation.jsonl"), "utf8").trim().split("\n").at(-1)!) as Record<
+      string,
+      number
+    >;
+    expect(last["softHardGap"]).toBeCloseTo(last["hardLoss"]! - last["softLoss"]!, 9);
+  });
+
+  test("killed with its gates and interrupted in its control, goes on to the same bytes", async () => {
+    const config = writeGates(join(base, "killed"));
+    const output = join(base, "killed/out");
+    const first = startTrainer("attention-gate", config);
+    expect(await whenLines(first, join(output, "metrics.jsonl"), 3)).toBe(true);
+    first.child.kill("SIGKILL");
+    expect((await first.ended).signal).toBe("SIGKILL");
+    const second = startTrainer("attention-gate", config, "--resume");
+    expect(await whenLines(second, join(output, "control/metrics.jsonl"), 1)).toBe(true);
+    second.child.kill("SIGINT");
+    const { code, stderr } = await second.ended;
+    expect([code, stderr]).toEqual([130, expect.stringMatching(/Go on with --resume/)]);
+    expect(await run(config, "--resume")).toMatchObject({ code: 0 });
+    expect(resultsOf(output)).toEqual(resultsOf(whole));
+  }, 600_000);
+
+  test("of mode pretrain leaves the model as it is, and writes gates alone", async () => {
+    const changes = {
+      mode: "pretrain",
+      adapter: undefined,
+      gates: { kind: "linear", rows: "prompts", initialKeep: 0.6 },
+      training: { steps: 1, batchSize: 2, learningRate: 0.5 },
+      evaluation: { maxNewTokens: 2, baselines: ["key-norm"] },
+    };
+    const { code } = await run(writeGates(join(base, "pretrain"), changes));
+    expect(code).toBe(0);
+    const output = join(base, "pretrain/out");
+    expect([existsSync(join(output, "gates/gates.json")), existsSync(join(output, "model"))]).toEqual([true, false]);
+    expect(readFileSync(join(output, "table.txt"), "utf8")).toMatch(/^model +full [^]*^model +key-norm /m);
+    expect(linesOf(join(output, "metrics.jsonl"))).toBe(1);
+  }, 120_000);
+
+  test("with --dry-run writes no run; a wrong key ends with one message", async () => {
+    const config = writeGates(join(base, "dry"));
+    const dry = await run(config, "--dry-run");
+    expect([dry.code, dry.stdout]).toEqual([0, expect.stringMatching(/Runs: with gates, then without/)]);
+    expect(existsSync(join(base, "dry/out"))).toBe(false);
+    const wrong = await run(config, "--set", "gates.knid=mlp");
+    expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringMatching(/did you mean gates\.kind\?/)]);
+  }, 120_000);
+});
