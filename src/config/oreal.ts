@@ -86,10 +86,13 @@ function fillIn(config: OrealConfig, source: string, values: OrealValues): Probl
     const name = own.name ?? objective.preset;
     return { name, objective, iterations, policySteps, ...(usesRewardModel(objective) && steps) };
   });
-  if (!learns) {
-    refuseUnused(training, ["policyFreeze", "rewardSteps"], ["training"], problems);
-    refuseUnused(config, ["rewardModel"], [], problems);
-  } else config.rewardModel ??= defaultLearner();
+  if (learns) config.rewardModel ??= defaultLearner();
+  else {
+    // settings of arms that were left out by --set compare=...
+    delete training.policyFreeze;
+    delete training.rewardSteps;
+    delete config.rewardModel;
+  }
   for (const learner of [config.policy, config.rewardModel]) if (learner) learner.warmupSteps ??= 0;
   return problems;
 }

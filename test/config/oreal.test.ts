@@ -87,6 +87,14 @@ describe("an OREAL configuration", () => {
     expect(armConfig(config, omega!).training).toMatchObject({ iterations: 24, policyFreeze: 4 });
   });
 
+  test("drops what arms with learned weights would need where there are none, so that arms can be left out", () => {
+    const { config } = load(
+      `${minimal}rewardModel: {learningRate: 1e-3}\ntraining: {policyFreeze: 3, rewardSteps: 2}\n`,
+    );
+    expect(config).not.toHaveProperty("rewardModel");
+    expect(config.training).not.toHaveProperty("policyFreeze");
+  });
+
   test("loads again as what it was resolved to, every arm too", () => {
     const arms =
       "compare: [rloo, {name: w, objective: {preset: released}}, {name: s, objective: {klCoefficient: 0}}]\n";
@@ -105,8 +113,6 @@ describe("an OREAL configuration", () => {
       "objective: {weights: {source: learned, threshold: 0.4, topK: 0.2}}",
       /threshold cannot be given together with topK/,
     ],
-    ["rewardModel: {learningRate: 1}", /rewardModel is not used: no token weights are learned/],
-    ["training: {policyFreeze: 3}", /training\.policyFreeze is not used/],
     ["compare: [{objective: {preset: rloo}, rewardSteps: 3}]", /compare\[0\]\.rewardSteps is not used/],
     ["objective: {preset: paper}\ntraining: {policyFreeze: 20}", /policyFreeze must be below the iterations \(20\)/],
     ["compare: [{objective: {preset: paper}, iterations: 5, policyFreeze: 5}]", /frozen for all of its 5 iterations/],
