@@ -1,4 +1,4 @@
-import type { EvictionBaseline } from "../../config/index.ts";
+import type { AttentionGateConfig, EvictionBaseline } from "../../config/index.ts";
 import type { TokenizedDataset } from "../../data/index.ts";
 import {
   a2sf,
@@ -10,6 +10,8 @@ import {
   raggedCache,
   realisedEviction,
   cacheBytes,
+  keepEverything,
+  scoreEviction,
   snapKv,
   streamingLlm,
   type EvictionScore,
@@ -18,6 +20,7 @@ import {
 } from "../../eviction/index.ts";
 import type { Model } from "../../model/index.ts";
 import { verifier } from "../../text/index.ts";
+import type { Materials } from "../materials.ts";
 import { drawResponses, judgeResponses, questionsOf, type Question } from "../responses/index.ts";
 
 /** Answers to held-out prompts over one kind of cache. */
@@ -66,6 +69,41 @@ export const baselineScores: Record<EvictionBaseline, (exempt: { sinks: number }
   "key-norm": () => keyNorm(),
   "key-diff": () => keyDiff(),
 };
+
+/** All entries, and what each configured baseline keeps of them: as large a share as `budget`; none where that is all. */
+export function baselineEvictions(
+  model: Model,
+  { gates: { sinks, window }, evaluation: { baselines } }: AttentionGateConfig,
+  budget = 1,
+): PrefillEviction[] {
+  const options = { ratio: budget, sinks, recent: window };
+  const scored = baselines.map((name) => scoreEviction(model, baselineScores[name]({ sinks }), options));
+  return [keepEverything(model), ...(budget < 1 ? scored : [])];
+}
+
+/** Answers over one cache after the other, as the configuration says. */
+export async function answerOverEach(
+  evictions: readonly PrefillEviction[],
+  { config, materials, model, name, working }: AnswerWork,
+): Promise<CacheResult[]> {
+  const { validation: held, answerOf } = materials;
+  const { sinks, window, rows: kind } = config.gates;
+  if (held === undefined || kind === "text") return [];
+  const { rows, maxNewTokens, batchSize } = config.evaluation;
+  const { seed } = config.training;
+  const shared = { model, name, held, answerOf, exemptions: { sinks, window }, rows, maxNewTokens, batchSize, seed };
+  const results: CacheResult[] = [];
+  for (const eviction of evictions) results.push(await answerOver(eviction, { ...shared, onProgress: working }));
+  return results;
+}
+
+export interface AnswerWork {
+  readonly config: AttentionGateConfig;
+  readonly materials: Pick<Materials, "validation" | "answerOf">;
+  readonly model: Model;
+  readonly name: string;
+  readonly working: AnswerOptions["onProgress"];
+}
 
 /** Answers all questions greedily over a cache that evicts, and says what was kept. */
 export async function answerOver(eviction: PrefillEviction, options: AnswerOptions): Promise<CacheResult> {

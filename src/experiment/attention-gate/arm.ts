@@ -33,7 +33,16 @@ export async function openGateArm(options: GateArmOptions): Promise<GateArm> {
     const totalSteps = gateSteps(config, materials.tokens.length);
     const loss = evictionLoss(lossOptions(config));
     if (gated && loss.warning) talk.note(loss.warning);
-    const work: GateWork = { ...options, model, gates, gateOptions: gateOptions(config), loss, state, totalSteps, rate: rateOf(config, totalSteps) }; // prettier-ignore
+    const work: GateWork = {
+      ...options,
+      model,
+      gates,
+      gateOptions: gateOptions(config),
+      loss,
+      state,
+      totalSteps,
+      rate: rateOf(config, totalSteps),
+    };
     await begin(work);
     return { name, ...loop(work), dispose };
   } catch (error) {

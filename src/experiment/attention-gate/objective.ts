@@ -131,7 +131,8 @@ export function joinCounts(parts: readonly Readonly<Record<string, number>>[]): 
   const evictedByHead: number[][] = [];
   for (const key of Object.keys(parts[0] ?? {})) {
     const [kind, layer, head] = key.split(".");
-    if (kind === "evicted") (evictedByHead[Number(layer)] ??= [])[Number(head)] = share(total(key), total(`evictable.${layer}.${head}`)); // prettier-ignore
+    if (kind === "evicted")
+      (evictedByHead[Number(layer)] ??= [])[Number(head)] = share(total(key), total(`evictable.${layer}.${head}`));
   }
   const evicted = total("evicted.");
   return {

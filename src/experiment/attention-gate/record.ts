@@ -1,11 +1,11 @@
 import { join } from "node:path";
-import { gateEviction, keepEverything, saveGates, scoreEviction, type PrefillEviction } from "../../eviction/index.ts";
+import { gateEviction, keepEverything, saveGates } from "../../eviction/index.ts";
 import { engineText } from "../../tensor/engine.ts";
 import { checkpointSteps, saveCheckpoint, type ObjectiveOutcome } from "../../training/index.ts";
 import { cardText, shownFiles, shownPath } from "../card.ts";
 import { saveTrained } from "../save-trained.ts";
 import { Interrupted, stoppable } from "../talk.ts";
-import { answerOver, baselineScores, type CacheResult } from "./answers.ts";
+import { answerOverEach, baselineEvictions, type CacheResult } from "./answers.ts";
 import { evaluateLosses } from "./losses.ts";
 import { joinCounts } from "./objective.ts";
 import type { GateStep, GateWork } from "./work.ts";
@@ -88,32 +88,16 @@ export function recorder(work: GateWork): {
   };
 }
 
-/** Answers over the caches that this arm stands for. */
+/** Answers over the caches that this arm stands for: the gates', or those of the baselines; and over all entries. */
 async function answerAll(work: GateWork): Promise<CacheResult[]> {
-  const { config, model, gates, materials, talk, interrupted, budget, name, run, state } = work;
-  const { validation: held } = materials;
-  const { sinks, window, threshold, rows: kind } = config.gates;
-  if (held === undefined || kind === "text") return [];
-  const full = keepEverything(model);
-  const kept = gates ? undefined : budget;
-  const chosen: PrefillEviction[] = gates ? [gateEviction(model, gates, { sinks, window, threshold }), full] : [full];
-  if (kept !== undefined && kept < 1)
-    for (const baseline of config.evaluation.baselines)
-      chosen.push(scoreEviction(model, baselineScores[baseline]({ sinks }), { ratio: kept, sinks, recent: window }));
-  const again = checkpointSteps(run.checkpoints).includes(state.step) || state.step === 0;
+  const { config, model, gates, talk, interrupted, budget, run, state } = work;
+  const { sinks, window, threshold } = config.gates;
+  const evictions = gates
+    ? [gateEviction(model, gates, { sinks, window, threshold }), keepEverything(model)]
+    : baselineEvictions(model, config, budget);
+  const again = checkpointSteps(run.checkpoints).includes(state.step);
   const { working } = again ? stoppable(talk, interrupted) : talk;
-  const { rows, maxNewTokens, batchSize } = config.evaluation;
-  const results: CacheResult[] = [];
-  for (const eviction of chosen)
-    results.push(
-      await answerOver(eviction, {
-        ...{ model, name, held, exemptions: { sinks, window }, rows, maxNewTokens, batchSize },
-        answerOf: materials.answerOf,
-        seed: config.training.seed,
-        onProgress: working,
-      }),
-    );
-  return results;
+  return answerOverEach(evictions, { ...work, working });
 }
 
 /** Writes the gates first: saving an adapted model merges it. */

@@ -43,7 +43,10 @@ export function attentionSums(
       const attention: tf.Tensor3D = tf.softmax(
         tf.add<tf.Tensor3D>(scores, tf.tensor3d(hidden, [1, share * count, T])),
       );
-      const row = tf.tensor3d(Float32Array.from({ length: share * count }, (_, n) => own[n % count]! / share), [1, 1, share * count]); // prettier-ignore
+      const row = tf.tensor3d(
+        Float32Array.from({ length: share * count }, (_, n) => own[n % count]! / share),
+        [1, 1, share * count],
+      );
       const factors = tf.tile(row, [keyValueHeads, 1, 1]);
       sums = tf.add(sums, tf.matMul(factors, attention));
     }

@@ -22,7 +22,13 @@ export function raggedAttention(
   requireShape("values", values, [entries, d]);
   requireIndices("firsts", firsts, runs, 0, entries);
   requireIndices("lengths", lengths, runs, 1, entries + 1);
-  requireIndices("the ends of runs", firsts.map((first, run) => first + lengths[run]!), runs, 1, entries + 1); // prettier-ignore
+  requireIndices(
+    "the ends of runs",
+    firsts.map((first, run) => first + lengths[run]!),
+    runs,
+    1,
+    entries + 1,
+  );
   const fused = runFused("TokensiftRaggedAttention", { q, keys, values }, { firsts, lengths, heads, keyValueHeads });
   if (fused !== undefined) return fused[0];
 

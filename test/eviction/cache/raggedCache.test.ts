@@ -205,7 +205,10 @@ describe("a ragged cache", () => {
 
 test("attention sums are the masses by which scores are defined", async () => {
   const [T, heads, G, d] = [150, 4, 2, 8];
-  const [q, k] = [heads, G].map((n) => tf.tensor2d(normalValues(T * n * d, 1, stream("sums", n)), [T, n * d])) as [tf.Tensor2D, tf.Tensor2D]; // prettier-ignore
+  const [q, k] = [heads, G].map((n) => tf.tensor2d(normalValues(T * n * d, 1, stream("sums", n)), [T, n * d])) as [
+    tf.Tensor2D,
+    tf.Tensor2D,
+  ];
   const [Q, K] = [q.dataSync<"float32">(), k.dataSync<"float32">()];
   const attention = (h: number, i: number): Float64Array => {
     const e = Float64Array.from({ length: i + 1 }, (_, j) => {
