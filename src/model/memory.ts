@@ -38,7 +38,8 @@ export interface TrainingMemory {
 const float = 4;
 /** Node, TensorFlow.js, the libraries and the heap, whatever the model. */
 const program = 300e6;
-/** Logits held at a time by the cpu engine. */
+/** Logits that the cpu engine keeps for the gradient, and those it holds at a time beside them. */
+const keptLogits = 64 * 1024 * 1024;
 const logitsLimit = 32 * 1024 * 1024;
 /** Blocks of the arena are rounded up to size classes, and gaps between them stay. */
 const slack = 1.05;
@@ -55,8 +56,10 @@ export function estimateTrainingMemory(config: DecoderConfig, options: TrainingM
   const { byBlock, notByFirst } = keptOfToken(config, options.adapter);
   const reached = layers - (options.adapter?.layers === undefined ? 0 : Math.min(...options.adapter.layers));
   const blocks = options.gradientCheckpointing === true ? reached * width + byBlock : reached * byBlock - notByFirst;
-  const activations = tokens * (blocks + headSize) + 2 * responseTokens * width;
-  const logits = 2 * Math.min(logitsLimit / float, responseTokens * vocabularySize);
+  const allLogits = responseTokens * vocabularySize;
+  const kept = Math.min(keptLogits / float, allLogits);
+  const activations = tokens * (blocks + headSize) + 2 * responseTokens * width + kept;
+  const logits = Math.min(logitsLimit / float, allLogits);
   const outputGradient = options.adapter === undefined ? vocabularySize * width : 0;
   const waiting = accumulates ? trained : 0;
   const atTurn = activations + logits + outputGradient + waiting;
