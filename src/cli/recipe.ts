@@ -39,7 +39,7 @@ export async function runRecipe(recipe: Recipe, runArm: (arm: Arm) => Promise<vo
     async run(work) {
       const label = ruleLabel(work.config.selection.method);
       const materials = () => gather(work.config, stoppable(work.talkOf(label), work.interrupted));
-      const { path } = await runComparison({ ...work, materials }, runArm);
+      const path = await runComparison({ ...work, materials }, runArm);
       const report = writeReport(path);
       say(`The run is in ${relative(process.cwd(), path) || "."}, its report in ${relative(process.cwd(), report)}\n`);
     },

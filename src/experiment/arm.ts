@@ -5,13 +5,14 @@ import { createAdapter, isAdapted } from "../model/index.ts";
 import { trainableShare, withAdapter, type Model } from "../model/index.ts";
 import { engineText } from "../tensor/engine.ts";
 import { checkpointPath, checkpointSteps, newTrainingState, restoreCheckpoint } from "../training/index.ts";
-import { saveCheckpoint, schedule, type RunFolder, type StepRecord } from "../training/index.ts";
+import { saveCheckpoint, schedule, type StepRecord } from "../training/index.ts";
 import type { TrainingState, TrainOptions } from "../training/index.ts";
 import { attentionLayerOf, openSources, ruleOf, ruleOfRun, stepsOf } from "./rules.ts";
 import { weighRows } from "./token-rows.ts";
 import { everyWatch } from "./watches.ts";
+import type { ArmOpening } from "./arms.ts";
 import type { Materials } from "./materials.ts";
-import { Interrupted, stoppable, type ArmTalk } from "./talk.ts";
+import { Interrupted, stoppable } from "./talk.ts";
 import { modelCard } from "./card.ts";
 import { saveTrained } from "./save-trained.ts";
 
@@ -29,23 +30,8 @@ export interface Arm {
   dispose(): void;
 }
 
-export interface ArmOptions {
-  name: string;
-  config: FinetuneConfig;
-  run: RunFolder;
-  materials: Materials;
-  talk: ArmTalk;
-  /** Continue from the run folder's last checkpoint. */
-  resume: boolean;
-  allowChanges: boolean;
-  /** Whether the person has asked to stop after the step under way. */
-  interrupted: () => boolean;
-  /** The command that made the run, for the model card. */
-  command: string;
-}
-
 /** Readies a run: model, rule, signal sources, state; continues a checkpoint or evaluates the starting model. */
-export async function openArm(options: ArmOptions): Promise<Arm> {
+export async function openArm(options: ArmOpening<FinetuneConfig>): Promise<Arm> {
   const { config, materials, talk } = options;
   const rule = ruleOfRun(await ruleOf(config.selection, config), config, materials.tokens);
   const trunk = await materials.openModel();
@@ -73,7 +59,10 @@ export async function openArm(options: ArmOptions): Promise<Arm> {
 }
 
 /** The model itself, or one with a fresh adapter over it. */
-async function trainedModel(trunk: Model, { config: { adapter, training }, talk }: ArmOptions): Promise<Model> {
+async function trainedModel(
+  trunk: Model,
+  { config: { adapter, training }, talk }: ArmOpening<FinetuneConfig>,
+): Promise<Model> {
   if (adapter === undefined) return trunk;
   const model = withAdapter(trunk, await createAdapter(trunk, { ...adapter, seed: training.seed }));
   const { trainable, total, share } = trainableShare(model);
@@ -108,7 +97,7 @@ function trainOptions(
   };
 }
 
-interface ArmWork extends ArmOptions {
+interface ArmWork extends ArmOpening<FinetuneConfig> {
   readonly state: TrainingState;
   readonly train: TrainOptions;
 }

@@ -1,5 +1,13 @@
-export { openArm, type Arm, type ArmOptions } from "./arm.ts";
-export { runComparison, undoneIfFruitless, type ComparisonOptions } from "./comparison.ts";
+export { openArm, type Arm } from "./arm.ts";
+export {
+  runArms,
+  undoneIfFruitless,
+  type ArmOpening,
+  type ArmRunner,
+  type PlannedArm,
+  type RunOptions,
+} from "./arms.ts";
+export { runComparison } from "./comparison.ts";
 export { gatherMaterials, packageVersion, type Materials, type StartConfig } from "./materials.ts";
 export { attentionLayerOf, ruleOf, stepsOf } from "./rules.ts";
 export { weighRows, type WeighedRow, type WeighOptions } from "./token-rows.ts";

@@ -2,9 +2,8 @@ import type { AttentionGateConfig } from "../../config/index.ts";
 import type { ForwardSignals } from "../../contract/index.ts";
 import type { EvictionLoss, GateNetwork, GateOptions } from "../../eviction/index.ts";
 import type { Model } from "../../model/index.ts";
-import type { ObjectiveBatch, ObjectiveOutcome, RunFolder, Schedule, TrainingState } from "../../training/index.ts";
-import type { Materials } from "../materials.ts";
-import type { ArmTalk } from "../talk.ts";
+import type { ObjectiveBatch, ObjectiveOutcome, Schedule, TrainingState } from "../../training/index.ts";
+import type { ArmOpening } from "../arms.ts";
 
 export type GateSignal = Extract<keyof ForwardSignals, "logProb" | "gates">;
 
@@ -33,20 +32,11 @@ export interface GateArm {
   dispose(): void;
 }
 
-export interface GateArmOptions {
-  readonly name: string;
-  readonly config: AttentionGateConfig;
-  readonly run: RunFolder;
-  readonly materials: Materials;
-  readonly talk: ArmTalk;
+export interface GateArmOptions extends ArmOpening<AttentionGateConfig> {
   /** Whether the arm has gates; the control has none. */
   readonly gated: boolean;
   /** Of the control: share of its prompt that a cache of equal budget keeps. */
   readonly budget?: number;
-  readonly resume: boolean;
-  readonly allowChanges: boolean;
-  readonly interrupted: () => boolean;
-  readonly command: string;
 }
 
 /** Everything that an arm's parts share. */

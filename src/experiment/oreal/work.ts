@@ -1,9 +1,8 @@
 import type { OrealConfig } from "../../config/index.ts";
 import type { OutcomeSettings } from "../../reward/index.ts";
-import type { Optimizer, PolicyStep, RewardStep, RunFolder, Schedule, TrainingState } from "../../training/index.ts";
-import type { Materials } from "../materials.ts";
+import type { Optimizer, PolicyStep, RewardStep, Schedule, TrainingState } from "../../training/index.ts";
+import type { ArmOpening } from "../arms.ts";
 import type { Question, Verify } from "../responses/index.ts";
-import type { ArmTalk } from "../talk.ts";
 import type { Kept, Weighed } from "./kept.ts";
 import type { OrealModels } from "./models.ts";
 import type { Rollouts } from "./rollouts.ts";
@@ -30,20 +29,7 @@ export interface OrealArm {
   dispose(): void;
 }
 
-export interface OrealArmOptions {
-  name: string;
-  /** Of this arm alone. */
-  config: OrealConfig;
-  run: RunFolder;
-  materials: Materials;
-  talk: ArmTalk;
-  /** Continue from the run folder's last checkpoint. */
-  resume: boolean;
-  allowChanges: boolean;
-  /** Whether the person has asked to stop. */
-  interrupted: () => boolean;
-  /** The command that made the run, for the model card. */
-  command: string;
+export interface OrealArmOptions extends ArmOpening<OrealConfig> {
   /** The run whose stored responses are learnt from. */
   replay: string | undefined;
 }
