@@ -30,9 +30,12 @@ module.exports = {
     { name: "no-cycles", severity: "error", from: {}, to: { circular: true, dependencyTypesNot: ["type-only"] } },
     {
       name: "pure-folders",
-      comment: "contract, ranking, text, selection and preference know neither tensors nor models",
+      comment: "rules, objectives and scores know neither tensors nor models; gates, caches and reward models do",
       severity: "error",
-      from: { path: "^src/(contract|ranking|text|selection|preference)/" },
+      from: {
+        path: "^src/(contract|ranking|text|selection|preference|reward|eviction)/",
+        pathNot: "^src/(reward/(index|tokenRewardModel)|eviction/(index|gates/.*|cache/.*))[.]ts$",
+      },
       to: { path: "^src/(tensor|model)/|@tensorflow" },
     },
     { name: "library-not-trainers", severity: "error", from: { path: "^src/" }, to: { path: "^trainers/" } },
