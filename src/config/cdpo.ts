@@ -88,7 +88,11 @@ function fillIn(config: CdpoConfig, source: string, values: CdpoValues): void {
 }
 
 /** Subfolders of a run that are not an arm's. */
-const takenNames = ["adapter", "checkpoints", "model", "stages", "base"];
+const takenNames = [
+  ...["adapter", "checkpoints", "gates", "model", "reward-model", "scores", "stages", "trajectories"],
+  "base", // its row of the table is the starting model's
+];
+const fileName = /\.(html|jsonl?|txt|yaml)$/i;
 
 function contradictions(config: CdpoConfig): Problem[] {
   const { data, compare, align, contrast, stages } = config;
@@ -104,6 +108,7 @@ function contradictions(config: CdpoConfig): Problem[] {
     const path: KeyPath = index === 0 ? ["align"] : ["compare", index - 1];
     if (takenNames.includes(name.toLowerCase()))
       refuse(path, `cannot be named ${name}: the run has a folder of that name`);
+    if (fileName.test(name)) refuse(path, `cannot be named ${name}: a run's files have such names`);
     if (names.indexOf(name.toLowerCase()) < index)
       refuse(path, `has the same name as another arm, ${name}; give it a name`);
     for (const key of Object.keys(objective).filter((key) => key !== "form"))

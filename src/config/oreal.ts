@@ -158,6 +158,7 @@ function defaultLearner(): OrealLearner {
 
 /** Subfolders of a run that are not an arm's. */
 const takenNames = ["adapter", "checkpoints", "model", "reward-model", "trajectories", "gates", "scores", "stages"];
+const fileName = /\.(html|jsonl?|txt|yaml)$/i;
 
 function contradictions(config: OrealConfig): Problem[] {
   const { training, policy, rewardModel, compare } = config;
@@ -185,7 +186,8 @@ function contradictions(config: OrealConfig): Problem[] {
       refuse(["compare", index], `keeps the policy frozen for all of its ${iterations} iterations: lower policyFreeze`);
     if (takenNames.includes(name.toLowerCase()))
       refuse(["compare", index], `cannot be named ${name}: the run has a folder of that name`);
-    if (names.indexOf(name.toLowerCase()) < index)
+    if (fileName.test(name)) refuse(["compare", index], `cannot be named ${name}: a run's files have such names`);
+    if (name.toLowerCase() === mainArm(config).name || names.indexOf(name.toLowerCase()) < index)
       refuse(["compare", index], `has the same name as another arm, ${name}; give it a name`);
   }
   return problems;

@@ -46,6 +46,13 @@ describe("a cDPO configuration", () => {
     expect(config.align.adapter).toBeUndefined();
   });
 
+  test("names no arm as the run's own folders and files", () => {
+    const named = (name: string): string => `${minimal}compare: [{name: ${name}, objective: {form: dpo}}]\n`;
+    for (const name of ["stages", "trajectories", "metrics.jsonl", "run.json"])
+      expect(complaints(named(name))).toContain(`cannot be named ${name}`);
+    expect(complaints(named("dpo-0.1"))).toBe("");
+  });
+
   test("resolved, loads to the same again", () => {
     const text = `${minimal}align: {objective: {preset: released}}\ncompare: [dpo, cdpo-shuffled, {objective: {form: rpo, nll: 2}}]\n`;
     const { config, resolvedYaml } = load(text);

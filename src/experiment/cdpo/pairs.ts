@@ -59,7 +59,7 @@ export function pairStage(work: CdpoWork, judged: Stage<Judged[]>): Stage<Respon
 
 function notEmpty(pairs: ResponsePair[], path: string): ResponsePair[] {
   if (pairs.length > 0) return pairs;
-  throw new UserError("there is no pair", { where: path });
+  throw new UserError("there is no pair", { where: path, fix: "Give a file with a row for each pair." });
 }
 
 /** What is odd about the ends of responses, in sentences: cut before the end of text, or ended twice. */

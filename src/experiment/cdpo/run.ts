@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import type { CdpoArm, CdpoConfig } from "../../config/index.ts";
 import { UserError } from "../../errors.ts";
 import { readModelFacts, type ModelFacts } from "../../model/index.ts";
@@ -57,12 +59,13 @@ export async function runCdpo(
 ): Promise<{ path: string; table: string }> {
   const { config } = options;
   const mode = options.mode === "new" && isRunFolder(config.output) ? "resume" : options.mode;
+  if (mode === "resume") refuseOtherRun(config.output);
   using run = openRunFolder(config.output, mode);
   try {
-    run.writeConfig(options.resolvedYaml);
     const materials = await options.materials();
     const replaced: Stage<unknown>[] = [];
     const work = workOf(options, run, materials, await readModelFacts(config.model));
+    run.writeConfig(options.resolvedYaml); // an earlier run's stays where this one cannot begin
     let table = "";
     await pipeline({
       ...stagesOf(work, replaced),
@@ -84,6 +87,19 @@ export async function runCdpo(
     if (!resumable && run.previousConfig === undefined && !hasStages(run)) run.discard();
     throw error;
   }
+}
+
+/** What other recipes, and an arm, leave in their folders beside the files that all runs have. */
+const ofOtherRuns = ["adapter", "checkpoints", "gates", "model", "reward-model", "scores", "trajectories"];
+
+/** A run is gone on with without being asked for; one that is not of this recipe would lose its results. */
+function refuseOtherRun(path: string): void {
+  const other = ofOtherRuns.find((name) => existsSync(join(path, name)));
+  if (other === undefined) return;
+  throw new UserError(`the folder holds a run that is not one of trainers/cdpo.ts (it has ${other})`, {
+    where: path,
+    fix: "Name another folder: --set output=FOLDER",
+  });
 }
 
 function workOf(

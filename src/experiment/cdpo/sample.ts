@@ -31,7 +31,7 @@ export function sampleStage(work: CdpoWork): Stage<Drawn[]> {
     output,
     leftovers: [parts],
     replacement: config.stages.sample,
-    read: (path) => readDrawn(path, { vocabularySize }),
+    read: (path) => someResponses(readDrawn(path, { vocabularySize }), path),
     work: () =>
       withTrunk(work, async (trunk) => {
         const talk = stoppable(work.talkOf("sample"), work.interrupted);
@@ -59,6 +59,11 @@ export function sampleStage(work: CdpoWork): Stage<Drawn[]> {
   });
 }
 
+function someResponses<T>(responses: T[], path: string): T[] {
+  if (responses.length > 0) return responses;
+  throw new UserError("there is no response", { where: path, fix: "Give a file with a row for each response." });
+}
+
 /** Judges the responses by their final answers. */
 export function judgeStage(work: CdpoWork, sampled: Stage<Drawn[]>): Stage<Judged[]> {
   const { config, materials, questions, vocabularySize } = work;
@@ -74,7 +79,7 @@ export function judgeStage(work: CdpoWork, sampled: Stage<Drawn[]>): Stage<Judge
     },
     output,
     replacement: config.stages.judge,
-    read: (path) => readResponses(path, { vocabularySize }),
+    read: (path) => someResponses(readResponses(path, { vocabularySize }), path),
     work: () =>
       withTrunk(work, async ({ tokenizer }) => {
         const talk = stoppable(work.talkOf("judge"), work.interrupted);

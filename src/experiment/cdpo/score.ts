@@ -87,7 +87,8 @@ async function factsOf(
 }
 
 function checked(pairs: ScoredPair[], path: string, estimated: boolean): ScoredPair[] {
-  if (pairs.length === 0) throw new UserError("there is no pair", { where: path });
+  if (pairs.length === 0)
+    throw new UserError("there is no pair", { where: path, fix: "Give a file with a row for each pair." });
   for (const side of ["chosen", "rejected"] as const)
     if (estimated && pairs.some(({ facts }) => facts[side].logEstimate === undefined))
       throw new UserError(`the column ${side}_log_estimate is missing or empty`, {

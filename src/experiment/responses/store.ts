@@ -130,5 +130,8 @@ function drawnOf(row: Record<string, unknown>, where: string, vocabularySize: nu
 }
 
 function refuse(column: string, expected: string, where: string): never {
-  throw new UserError(`the column ${column} must hold ${expected}`, { where });
+  const fix = column.endsWith("_ids")
+    ? "Take ids of the tokenizer of the configured model."
+    : "Write the file again, with that column in every row.";
+  throw new UserError(`the column ${column} must hold ${expected}`, { where, fix });
 }
