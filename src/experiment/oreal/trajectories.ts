@@ -56,6 +56,8 @@ export function readTrajectories(
       fix: "Replay a run of at least as many iterations, or lower training.iterations.",
     });
   const responses = readResponses(path, { vocabularySize });
+  if (responses.length === 0)
+    throw new UserError("there is no response", { where: path, fix: "Replay a run whose trajectories are whole." });
   const table = openArrow(path);
   try {
     const logProbs = responses.map(({ ids }, index) => {
