@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { BACKEND } from "../../tensor/engines/cpu/index.ts";
 import { decode, type Decoder, type DecoderInput } from "../decoder.ts";
 import type { KeyValueCache, LayerTokens } from "./keyValueCache.ts";
 
@@ -12,8 +13,9 @@ export interface NewToken {
 }
 
 /**
- * How many texts go through the model together. Libraries add up in another order for other numbers of rows: where a
- * text is never to notice its neighbours, groups that are not full are filled up with rows that nobody looks at.
+ * How many texts go through the model together. Libraries add up in another order for other numbers of rows: so that a
+ * text never notices its neighbours, groups that are not full are filled up with rows that nobody looks at. On the cpu
+ * engine alone: others round differently in any case.
  */
 const groupOf = (model: Decoder): number => (sizeOf(model) < SMALL ? 64 : 16);
 /** Of a model with fewer weights a step's cost is that of its operations, however many rows they have. */
@@ -62,7 +64,8 @@ export function continuation(
   };
 
   const extendGroup = async (tokens: readonly NewToken[]): Promise<Float32Array[]> => {
-    const size = alone && tokens.length === 1 ? 1 : group;
+    const isFilled = tf.getBackend() === BACKEND && !(alone && tokens.length === 1);
+    const size = isFilled ? group : tokens.length;
     const places = Int32Array.from(tokens, ({ place }) => place);
     const filled = Array.from({ length: size }, (_, row) => tokens[row] ?? { id: 0, position: 0 });
     return run(
