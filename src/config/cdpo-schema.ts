@@ -1,5 +1,15 @@
 import { Type, type Static } from "@sinclair/typebox";
-import { adapterGroup, amount, count, dataGroup, onOff, runKeys, samplingGroup, trainingGroup } from "./groups.ts";
+import {
+  adapterGroup,
+  amount,
+  count,
+  dataGroup,
+  onOff,
+  runKeys,
+  samplingGroup,
+  trainingGroup,
+  verifierKeys,
+} from "./groups.ts";
 import { choice, existingPath, group } from "./schema.ts";
 
 /** Objectives of the alignment by name; `sft-chosen` is fine-tuning on the chosen responses alone. */
@@ -113,13 +123,7 @@ export const cdpoSchema = Type.Object(
     sampling: samplingGroup({ samples: 64, maxNewTokens: 512 }),
     verifier: group(
       {
-        mode: choice(["equivalent", "hendrycks"], {
-          default: "equivalent",
-          description: "Equal values, or equal spellings of the boxed answers as the MATH benchmark compares.",
-        }),
-        tolerance: amount("Largest relative difference to a decimal.", { default: 0, exclusiveMaximum: 1 }),
-        percent: onOff("Accept a number for a hundred times it.", false),
-        timeLimit: count("Longest comparison of two expressions, in milliseconds.", { default: 1000 }),
+        ...verifierKeys,
       },
       { default: {}, description: "How responses are judged." },
     ),

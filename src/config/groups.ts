@@ -190,3 +190,14 @@ export const samplingGroup = (defaults: { samples: number; maxNewTokens: number 
     },
     { default: {}, description: "How responses are drawn." },
   );
+
+/** How responses are judged. */
+export const verifierKeys = {
+  mode: choice(["equivalent", "hendrycks"], {
+    default: "equivalent",
+    description: "Equal values, or equal spellings of the boxed answers as the MATH benchmark compares.",
+  }),
+  tolerance: amount("Largest relative difference to a decimal.", { default: 0, exclusiveMaximum: 1 }),
+  percent: onOff("Accept a number for a hundred times it.", false),
+  timeLimit: count("Longest comparison of two expressions, in milliseconds.", { default: 1000 }),
+};

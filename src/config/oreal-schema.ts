@@ -1,5 +1,14 @@
 import { Type, type Static, type TSchema } from "@sinclair/typebox";
-import { adapterGroup, amount, count, dataGroup, onOff, runKeys, samplingGroup, trainingGroup } from "./groups.ts";
+import {
+  adapterGroup,
+  amount,
+  count,
+  dataGroup,
+  runKeys,
+  samplingGroup,
+  trainingGroup,
+  verifierKeys,
+} from "./groups.ts";
 import { choice, existingPath, group } from "./schema.ts";
 
 /** Objectives by name: OREAL's three forms and its baselines. */
@@ -148,13 +157,7 @@ export const orealSchema = Type.Object(
     ),
     verifier: group(
       {
-        mode: choice(["equivalent", "hendrycks"], {
-          default: "equivalent",
-          description: "Equal values, or equal spellings of the boxed answers as the MATH benchmark compares.",
-        }),
-        tolerance: amount("Largest relative difference to a decimal.", { default: 0, exclusiveMaximum: 1 }),
-        percent: onOff("Accept a number for a hundred times it.", false),
-        timeLimit: count("Longest comparison of two expressions, in milliseconds.", { default: 1000 }),
+        ...verifierKeys,
         failed: choice(["wrong", "drop"], {
           default: "wrong",
           description: "A response that cannot be judged counts as wrong, or as if never drawn.",

@@ -4,13 +4,13 @@ import { combineGrades, evaluateModel, type Evaluation, type NoiseGrade } from "
 import { createAdapter, isAdapted } from "../model/index.ts";
 import { trainableShare, withAdapter, type Model } from "../model/index.ts";
 import { engineText } from "../tensor/engine.ts";
-import { checkpointPath, checkpointSteps, newTrainingState, restoreCheckpoint } from "../training/index.ts";
-import { saveCheckpoint, schedule, type StepRecord } from "../training/index.ts";
+import { checkpointSteps, newTrainingState, saveCheckpoint, schedule, type StepRecord } from "../training/index.ts";
 import type { TrainingState, TrainOptions } from "../training/index.ts";
 import { attentionLayerOf, openSources, ruleOf, ruleOfRun, stepsOf } from "./rules.ts";
 import { weighRows } from "./token-rows.ts";
 import { everyWatch } from "./watches.ts";
 import type { ArmOpening } from "./arms.ts";
+import { continued } from "./continued.ts";
 import type { Materials } from "./materials.ts";
 import { Interrupted, stoppable } from "./talk.ts";
 import { modelCard } from "./card.ts";
@@ -50,7 +50,7 @@ export async function openArm(options: ArmOpening<FinetuneConfig>): Promise<Arm>
     disposals.push(state.optimizer.dispose);
     const train = trainOptions(config, materials, rule);
     const work = { ...options, state, train };
-    if (!(await continued(work))) await begin(work);
+    if (!(await continued(work, "step"))) await begin(work);
     return { name: options.name, state, options: train, ...recorder(work), dispose };
   } catch (error) {
     dispose();
@@ -102,22 +102,8 @@ interface ArmWork extends ArmOpening<FinetuneConfig> {
   readonly train: TrainOptions;
 }
 
-/** Restores the newest checkpoint, if the run is to be continued and has one. */
-async function continued({ resume, run, state, materials, allowChanges, talk }: ArmWork): Promise<boolean> {
-  const step = resume ? checkpointSteps(run.checkpoints).at(-1) : undefined;
-  if (step === undefined) return false;
-  const path = checkpointPath(run.checkpoints, step);
-  const differences = await restoreCheckpoint(path, state, { identity: materials.identity, allowChanges });
-  for (const difference of differences) talk.note(`Continued although ${difference}.`);
-  run.continueFrom(step);
-  talk.note(`Continuing after step ${step}.`);
-  return true;
-}
-
 async function begin(work: ArmWork): Promise<void> {
-  const { run, resume, talk, train } = work;
-  if (resume) talk.note("There is no checkpoint yet: starting from step 1.");
-  run.continueFrom(-1);
+  const { talk, train } = work;
   if (train.rule.name === "sstoken" && !train.rule.needs.includes("historyNll"))
     talk.note("Without a history model ssToken chooses by attention on the prompt alone.");
   await evaluate(work, 0);

@@ -2,8 +2,8 @@ import type { AttentionGateConfig } from "../../config/index.ts";
 import { createGates, evictionLoss, gatesCompanion, type GateNetwork } from "../../eviction/index.ts";
 import { letEventsIn } from "../../event-loop.ts";
 import { createAdapter, gradientStore, isAdapted, trainableShare, withAdapter, type Model } from "../../model/index.ts";
-import { checkpointPath, checkpointSteps, clippedUpdate, newTrainingState } from "../../training/index.ts";
-import { restoreCheckpoint, schedule } from "../../training/index.ts";
+import { clippedUpdate, newTrainingState, schedule } from "../../training/index.ts";
+import { continued } from "../continued.ts";
 import { evaluate, recorder } from "./record.ts";
 import { prepareStep } from "./objective.ts";
 import type { GateArm, GateArmOptions, GateWork } from "./work.ts";
@@ -103,18 +103,7 @@ function rateOf({ training }: AttentionGateConfig, totalSteps: number): GateWork
 
 /** Restores the newest checkpoint if the run is to be continued and has one; else starts it. */
 async function begin(work: GateWork): Promise<void> {
-  const { run, resume, talk, state, materials, allowChanges } = work;
-  const step = resume ? checkpointSteps(run.checkpoints).at(-1) : undefined;
-  if (step === undefined) {
-    if (resume) talk.note("There is no checkpoint yet: starting from step 1.");
-    run.continueFrom(-1);
-    return evaluate(work);
-  }
-  const path = checkpointPath(run.checkpoints, step);
-  const differences = await restoreCheckpoint(path, state, { identity: materials.identity, allowChanges });
-  for (const difference of differences) talk.note(`Continued although ${difference}.`);
-  run.continueFrom(step);
-  talk.note(`Continuing after step ${step}.`);
+  if (!(await continued(work, "step"))) await evaluate(work);
 }
 
 function loop(work: GateWork): Omit<GateArm, "name" | "dispose"> {

@@ -2,9 +2,10 @@ import type { OrealLearner } from "../../config/index.ts";
 import { letEventsIn } from "../../event-loop.ts";
 import { outcomeNotes } from "../../reward/index.ts";
 import { verifier } from "../../text/index.ts";
-import { adamW, checkpointPath, checkpointSteps, newTrainingState, optimizerCompanion } from "../../training/index.ts";
-import { policyStep, restoreCheckpoint, rewardStep, schedule } from "../../training/index.ts";
+import { adamW, newTrainingState, optimizerCompanion } from "../../training/index.ts";
+import { policyStep, rewardStep, schedule } from "../../training/index.ts";
 import type { AdamWOptions, Optimizer, OutcomeStepOptions } from "../../training/index.ts";
+import { continued } from "../continued.ts";
 import { questionsOf } from "../responses/index.ts";
 import { stoppable, type ArmTalk } from "../talk.ts";
 import { keepResponses, weighResponses } from "./kept.ts";
@@ -69,19 +70,9 @@ function learnerOf(
 
 /** Restores the newest checkpoint if the run is to be continued and has one; else starts it. */
 async function begin(work: ArmWork): Promise<void> {
-  const { run, resume, talk, state, materials, allowChanges, settings, config } = work;
+  const { talk, settings, config } = work;
   for (const note of outcomeNotes(settings, config.training.policySteps)) talk.note(note);
-  const step = resume ? checkpointSteps(run.checkpoints).at(-1) : undefined;
-  if (step === undefined) {
-    if (resume) talk.note("There is no checkpoint yet: starting from iteration 1.");
-    run.continueFrom(-1);
-    return evaluate(work);
-  }
-  const path = checkpointPath(run.checkpoints, step);
-  const differences = await restoreCheckpoint(path, state, { identity: materials.identity, allowChanges });
-  for (const difference of differences) talk.note(`Continued although ${difference}.`);
-  run.continueFrom(step);
-  talk.note(`Continuing after iteration ${step}.`);
+  if (!(await continued(work, "iteration"))) await evaluate(work);
 }
 
 function steps(work: ArmWork): Omit<OrealArm, "name" | "record" | "finish" | "dispose"> {
