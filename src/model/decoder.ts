@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { embed, linear, rmsNorm, rotary, swiglu } from "../tensor/ops/index.ts";
+import { embed, linears, rmsNorm, rotary, swiglu } from "../tensor/ops/index.ts";
 import { recomputed } from "../tensor/recompute.ts";
 import { inverseFrequencies, type DecoderConfig } from "./config.ts";
 import { decoderTensors } from "./weights/index.ts";
@@ -226,23 +226,33 @@ function add(x: tf.Tensor2D, y: tf.Tensor2D): tf.Tensor2D {
 function selfAttention(layer: Layer, index: number, x: tf.Tensor2D, context: BlockContext): tf.Tensor2D {
   const { config, attend, training, cos, sin } = context;
   const h = rmsNorm(x, layer.attentionGain, config.epsilon);
-  const q = tf.tidy(() => rotary(project(h, layer.q, training), cos, sin, config.heads));
-  const k = tf.tidy(() => rotary(project(h, layer.k, training), cos, sin, config.keyValueHeads));
-  return project(attend(index, q, k, project(h, layer.v, training), h), layer.o, training);
+  const [q, k, v] = tf.tidy(() => {
+    const [q, k, v] = projectAll(h, [layer.q, layer.k, layer.v], training) as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D];
+    return [rotary(q, cos, sin, config.heads), rotary(k, cos, sin, config.keyValueHeads), v];
+  });
+  return project(attend(index, q, k, v, h), layer.o, training);
 }
 
 function feedForward(layer: Layer, x: tf.Tensor2D, { config, training }: BlockContext): tf.Tensor2D {
   return tf.tidy(() => {
     const h = rmsNorm(x, layer.feedForwardGain, config.epsilon);
-    const gated = swiglu(project(h, layer.gate, training), project(h, layer.up, training));
-    return project(gated, layer.down, training);
+    const [gate, up] = projectAll(h, [layer.gate, layer.up], training) as [tf.Tensor2D, tf.Tensor2D];
+    return project(swiglu(gate, up), layer.down, training);
   });
 }
 
-function project(x: tf.Tensor2D, { weight, bias, adapt }: Projection, training: boolean): tf.Tensor2D {
+function project(x: tf.Tensor2D, projection: Projection, training: boolean): tf.Tensor2D {
+  return projectAll(x, [projection], training)[0]!;
+}
+
+function projectAll(x: tf.Tensor2D, projections: readonly Projection[], training: boolean): tf.Tensor2D[] {
   return tf.tidy(() => {
-    const y = linear(x, weight, bias);
-    return adapt === undefined ? y : add(y, adapt(x, training));
+    const weights = projections.map(({ weight }) => weight);
+    return linears(x, weights).map((product, i) => {
+      const { bias, adapt } = projections[i]!;
+      const y: tf.Tensor2D = bias === undefined ? product : tf.add(product, bias);
+      return adapt === undefined ? y : add(y, adapt(x, training));
+    });
   });
 }
 

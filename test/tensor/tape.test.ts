@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from "@jest/globals";
 import * as tf from "@tensorflow/tfjs-core";
-import { linear, rmsNorm } from "../../src/tensor/ops/index.ts";
+import { linear, linears, rmsNorm } from "../../src/tensor/ops/index.ts";
 import { recordTape } from "../../src/tensor/tape.ts";
 import { usePlainBackend } from "./backend.ts";
 
@@ -55,6 +55,23 @@ describe("recordTape", () => {
     tf.dispose([one, ten]);
     expect(tf.memory().numTensors).toBe(before);
     w.dispose();
+  });
+
+  test("operations with several outputs take their gradients together, zeros for one without", () => {
+    const [x, w, v] = [variable([1, 2], [1, 2]), variable([3, 4], [1, 2]), variable([5, 6], [1, 2])];
+    const tape = recordTape(() => linears(x as tf.Tensor2D, [w, v] as tf.Tensor2D[]));
+    const dy = tf.tensor2d([[10]]);
+    const found = gradientsOf(tape, [[tape.result[1]!, dy]]);
+    expect(found).toHaveLength(3);
+    expect(new Map(found)).toEqual(
+      new Map([
+        [x, [50, 60]],
+        [w, [0, 0]],
+        [v, [10, 20]],
+      ]),
+    );
+    tape.dispose();
+    tf.dispose([dy, x, w, v]);
   });
 
   test("an output without a gradient contributes nothing", () => {

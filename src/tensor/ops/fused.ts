@@ -29,22 +29,45 @@ export function withPlainDefinitions<T>(body: () => T): T {
 }
 
 /** An operation on tensors with a gradient of its own. */
-export interface Differentiable<T extends tf.Tensor> {
+export interface Differentiable<Result> {
   /** The tensors that receive a gradient. */
   inputs: tf.Tensor[];
   /** Computes the result; hands to `save` all that the gradient needs. Everything else is freed. */
-  forward(save: (tensors: tf.Tensor[]) => void): T;
+  forward(save: (tensors: tf.Tensor[]) => void): Result;
   /** One gradient per input, from the result's gradient and the saved tensors. */
-  gradient(dy: T, saved: tf.Tensor[]): tf.Tensor[];
+  gradient(dy: Result, saved: tf.Tensor[]): tf.Tensor[];
 }
 
 /** Runs the operation; where a tape is recording it goes onto the tape as one node. */
 export function differentiable<T extends tf.Tensor>({ inputs, forward, gradient }: Differentiable<T>): T {
+  const [result] = differentiableAll<T>({
+    inputs,
+    forward: (save) => [forward(save)],
+    gradient: ([dy], saved) => gradient(dy!, saved),
+  });
+  return result!;
+}
+
+/** The part of TensorFlow.js' engine behind `tf.customGrad`, which takes operations with one result alone. */
+interface RecordingEngine {
+  runKernelFunc(operation: {
+    forwardFunc(backend: unknown, save: (tensors: tf.Tensor[]) => void): tf.Tensor[];
+    backwardsFunc(dy: tf.Tensor | tf.Tensor[], saved: tf.Tensor[]): Record<string, () => tf.Tensor>;
+    inputs: Record<string, tf.Tensor>;
+  }): tf.Tensor[];
+}
+
+/** The same for operations with several results. */
+export function differentiableAll<T extends tf.Tensor>({ inputs, forward, gradient }: Differentiable<T[]>): T[] {
   // Nothing is recording: no need for TensorFlow.js' bookkeeping, which costs more than a small kernel.
   if (tf.engine().state.gradientDepth === 0) return tf.tidy(() => forward(() => undefined));
-  const run = tf.customGrad<T>((...argumentsAndSave) => {
-    const save = argumentsAndSave.at(-1) as (tensors: tf.Tensor[]) => void;
-    return { value: forward(save), gradFunc: gradient };
-  });
-  return run(...inputs);
+  const engine = tf.engine() as unknown as RecordingEngine;
+  return engine.runKernelFunc({
+    inputs: Object.fromEntries(inputs.map((input, i) => [i, input])),
+    forwardFunc: (_, save) => forward(save),
+    backwardsFunc: (dy, saved) => {
+      const gradients = gradient((Array.isArray(dy) ? dy : [dy]) as T[], saved);
+      return Object.fromEntries(gradients.map((each, i) => [i, () => each]));
+    },
+  }) as T[];
 }

@@ -9,7 +9,7 @@ export { forwardKl, forwardKlGradient, type OutputHead } from "./forwardKl.ts";
 export { withPlainDefinitions } from "./fused.ts";
 export { gatedAttention, type GatedAttentionOptions } from "./gatedAttention.ts";
 export type { AdamWSettings, AttentionAttributes, FusedKernels, KernelName } from "./kernels.ts";
-export { linear } from "./linear.ts";
+export { linear, linears } from "./linear.ts";
 export { prefixAttention, type PrefixAttentionOptions } from "./prefixAttention.ts";
 export { raggedAttention } from "./raggedAttention.ts";
 export { rmsNorm } from "./rmsNorm.ts";

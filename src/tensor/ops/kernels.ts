@@ -22,11 +22,17 @@ export interface FusedKernels {
     attrs: { ids: Int32Array /* [N] */; vocabulary: number };
     outputs: [dTable: Tensor2D /* [V, D] */];
   };
-  /** Both gradients of `y = x weight^T` (whose forward is `BatchMatMul`): `dx = dy weight`, `dWeight = dy^T x`. */
-  TokensiftLinearGrad: {
-    inputs: { x: Tensor2D /* [N, I] */; weight: Tensor2D /* [O, I] */; dy: Tensor2D /* [N, O] */ };
+  /** `output[i] = x weight[i]^T`. */
+  TokensiftLinear: {
+    inputs: { x: Tensor2D /* [N, I] */ } & NumberedTensors<"weight"> /* each [O, I] */;
     attrs: Record<string, never>;
-    outputs: [dx: Tensor2D /* [N, I] */, dWeight: Tensor2D /* [O, I] */];
+    outputs: Tensor2D[] /* [N, O] for each weight */;
+  };
+  /** `dx = sum over i of dy[i] weight[i]`, and `dWeight[i] = dy[i]^T x` of the weights with `trained`. */
+  TokensiftLinearGrad: {
+    inputs: { x?: Tensor2D /* where any is trained */ } & NumberedTensors<"weight"> & NumberedTensors<"dy">;
+    attrs: { trained: boolean[] };
+    outputs: Tensor2D[] /* dx, then each dWeight [O, I] */;
   };
   /** `rstd = 1 / sqrt(mean(x^2) + epsilon)` of each row, `output = x * rstd * gain`. */
   TokensiftRmsNorm: {
@@ -154,6 +160,9 @@ export interface FusedKernels {
 }
 
 export type KernelName = keyof FusedKernels;
+
+/** Tensors by name and number: `weight0`, `weight1`, ... */
+export type NumberedTensors<Name extends string> = Record<`${Name}${number}`, Tensor2D>;
 
 /** How the packed tokens fall into rows, and how a token's numbers fall into heads. */
 export interface AttentionAttributes {

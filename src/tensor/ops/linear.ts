@@ -1,42 +1,47 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { requireShape } from "./checks.ts";
-import { differentiable, runFused } from "./fused.ts";
+import { differentiableAll, runFused } from "./fused.ts";
+import type { NumberedTensors } from "./kernels.ts";
 
 /**
  * `y = x weight^T + bias`: `x [N, I]`, `weight [O, I]`, `bias [O]` -> `[N, O]`.
  * A weight that is a variable with `trainable` false gets no gradient, and none is computed.
  */
 export function linear(x: tf.Tensor2D, weight: tf.Tensor2D, bias?: tf.Tensor1D): tf.Tensor2D {
-  const [outputs, inputs] = weight.shape;
-  requireShape("x", x, [x.shape[0], inputs]);
-  if (bias !== undefined) requireShape("bias", bias, [outputs]);
-  const frozen = weight instanceof tf.Variable && !weight.trainable;
-  const product = frozen ? frozenProduct(x, weight) : trainedProduct(x, weight);
+  if (bias !== undefined) requireShape("bias", bias, [weight.shape[0]]);
+  const [product] = linears(x, [weight]) as [tf.Tensor2D];
   return bias === undefined ? product : tf.add(product, bias);
 }
 
-function trainedProduct(x: tf.Tensor2D, weight: tf.Tensor2D): tf.Tensor2D {
-  return differentiable<tf.Tensor2D>({
-    inputs: [x, weight],
+/**
+ * `x weight^T` for each of several weights `[O, I]`, as one operation: an engine has more to share among its threads,
+ * and the gradient of `x [N, I]` is summed on the way.
+ */
+export function linears(x: tf.Tensor2D, weights: readonly tf.Tensor2D[]): tf.Tensor2D[] {
+  for (const weight of weights) requireShape("x", x, [x.shape[0], weight.shape[1]]);
+  const trained = weights.map((weight) => !(weight instanceof tf.Variable && !weight.trainable));
+  return differentiableAll<tf.Tensor2D>({
+    inputs: [x, ...weights.filter((_, i) => trained[i])],
     forward: (save) => {
-      save([x, weight]);
-      return tf.matMul(x, weight, false, true);
+      save(trained.includes(true) ? [...weights, x] : [...weights]);
+      const fused = runFused("TokensiftLinear", { x, ...numbered("weight", weights) }, {});
+      return fused ?? weights.map((weight) => tf.matMul(x, weight, false, true));
     },
-    gradient: (dy, saved) => {
-      const [x, weight] = saved as [tf.Tensor2D, tf.Tensor2D];
-      const fused = runFused("TokensiftLinearGrad", { x, weight, dy }, {});
-      return fused ?? [tf.matMul(dy, weight), tf.matMul(dy, x, true, false)];
-    },
+    gradient: (dys, saved) => gradient(dys, saved as tf.Tensor2D[], trained),
   });
 }
 
-function frozenProduct(x: tf.Tensor2D, weight: tf.Tensor2D): tf.Tensor2D {
-  return differentiable<tf.Tensor2D>({
-    inputs: [x],
-    forward: (save) => {
-      save([weight]);
-      return tf.matMul(x, weight, false, true);
-    },
-    gradient: (dy, [weight]) => [tf.matMul(dy, weight as tf.Tensor2D)],
-  });
+/** The gradient of x, then those of the trained weights. */
+function gradient(dys: tf.Tensor2D[], saved: tf.Tensor2D[], trained: readonly boolean[]): tf.Tensor[] {
+  const [weights, x] = [saved.slice(0, trained.length), saved[trained.length]];
+  const inputs = { ...numbered("weight", weights), ...numbered("dy", dys), ...(x === undefined ? {} : { x }) };
+  const fused = runFused("TokensiftLinearGrad", inputs, { trained: [...trained] });
+  if (fused !== undefined) return fused;
+  const dx = dys.map((dy, i) => tf.matMul(dy, weights[i]!));
+  const live = dys.filter((_, i) => trained[i]);
+  return [dx.length === 1 ? dx[0]! : tf.addN(dx), ...live.map((dy) => tf.matMul(dy, x!, true, false))];
+}
+
+function numbered<Name extends string>(name: Name, tensors: readonly tf.Tensor2D[]): NumberedTensors<Name> {
+  return Object.fromEntries(tensors.map((tensor, i) => [`${name}${i}`, tensor])) as NumberedTensors<Name>;
 }

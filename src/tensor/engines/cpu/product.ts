@@ -4,7 +4,7 @@ import type { Machine } from "./machine.ts";
 const STRIP = 128;
 /** Columns of a transposed B to a task at most, where A has few rows. */
 const COLUMNS = 512;
-/** Products of fewer multiplications are one call. */
+/** Products of fewer multiplications are not split. */
 const WORTH_SPLITTING = 2 ** 21;
 /** With so few rows of A the time goes into reading B, and smaller products are worth splitting. */
 const FEW_ROWS = 16;
@@ -26,46 +26,113 @@ export interface Operands {
 }
 
 /** `C = op(A) op(B)`, or `C += ...`, on all threads. The same bits for any number of them. */
-export function multiply(machine: Machine, { transA, transB, M, N, K, a, b, c, accumulate = false }: Operands): void {
-  const [B, beta] = [Number(transB), Number(accumulate)];
-  if (M === 1 && transB && !transA) {
-    machine.run("productRow", N, K, K, a, b, beta, c);
-  } else if (M <= FEW_ROWS && transB && !transA && !accumulate && M * N * K >= WORTH_SPLITTING / 2) {
-    turnedStrips(machine, M, N, K, a, b, c, Math.min(COLUMNS, Math.max(96, Math.ceil(N / 48) * 12)));
-  } else if (M * N * K < WORTH_SPLITTING) {
-    machine.call("product", Number(transA), B, M, N, K, a, b, beta, c);
-  } else if (transA) {
-    // Strips of a transposed A are not dense, and libraries are slower on them: turned once, it is neither.
-    machine.withScratch(M * K * 4, (turned) => {
-      transposeMatrix(machine, a, turned, K, M);
-      strips(machine, [B, M, N, K, turned, b, beta, c], M);
-    });
-  } else if (M <= STRIP && N > 2 * STRIP && transB && !accumulate) {
-    turnedStrips(machine, M, N, K, a, b, c, COLUMNS);
-  } else {
-    strips(machine, [B, M, N, K, a, b, beta, c], M);
+export function multiply(machine: Machine, product: Operands): void {
+  multiplyAll(machine, [[product]]);
+}
+
+/**
+ * Several products as one job of all threads, which so are busy to the end. Products in one list are added up in the C
+ * of its first, whose shape all have; of different lists none reads or writes what another writes.
+ */
+export function multiplyAll(machine: Machine, sums: readonly (readonly Operands[])[]): void {
+  const scratch: number[] = [];
+  const lend = (bytes: number): number => {
+    scratch.push(machine.arena.allocate(bytes));
+    return scratch.at(-1)!;
+  };
+  try {
+    const plans = sums.map((products) => planOf(machine, products, lend));
+    runTasks(
+      machine,
+      plans.flatMap(({ tasks }) => tasks),
+    );
+    for (const { finish } of plans) finish?.();
+  } finally {
+    scratch.forEach((offset) => machine.arena.free(offset));
   }
 }
 
+/** A strip of C: `C = A op(B)` with `M` rows, summed over `products`; `beta` says whether a product is added. */
+interface Task {
+  M: number;
+  N: number;
+  c: number;
+  products: { transB: boolean; K: number; a: number; b: number; beta: number }[];
+}
+
+interface Plan {
+  tasks: Task[];
+  finish?: () => void;
+}
+
+function planOf(machine: Machine, products: readonly Operands[], lend: (bytes: number) => number): Plan {
+  const { M, N, transB, transA, accumulate = false } = products[0]!;
+  const isPlain = products.length === 1 && transB && !transA && !accumulate;
+  const work = products.reduce((sum, { K }) => sum + M * N * K, 0);
+  if (isPlain && M === 1) {
+    const { a, b, c, K } = products[0]!;
+    machine.run("productRow", N, K, K, a, b, 0, c);
+    return { tasks: [] };
+  }
+  if (isPlain && M <= FEW_ROWS && work >= WORTH_SPLITTING / 2)
+    return turnedPlan(machine, products[0]!, lend, Math.min(COLUMNS, Math.max(96, Math.ceil(N / 48) * 12)));
+  if (isPlain && M <= STRIP && N > 2 * STRIP && work >= WORTH_SPLITTING)
+    return turnedPlan(machine, products[0]!, lend, COLUMNS);
+  // Strips of a transposed A are not dense, and libraries are slower on them: turned once, it is neither.
+  const upright = products.map((product) => {
+    if (!product.transA) return product;
+    const a = lend(M * product.K * 4);
+    transposeMatrix(machine, product.a, a, product.K, M);
+    return { ...product, transA: false, a };
+  });
+  return { tasks: strips(upright, work < WORTH_SPLITTING ? M : STRIP) };
+}
+
 /** `C = A B^T` with few rows of A against a large B: C^T = B A^T has the many rows to share. */
-function turnedStrips(
+function turnedPlan(
   machine: Machine,
-  M: number,
-  N: number,
-  K: number,
-  a: number,
-  b: number,
-  c: number,
+  { M, N, K, a, b, c }: Operands,
+  lend: (bytes: number) => number,
   height: number,
-): void {
-  machine.withScratch(M * N * 4, (turned) => {
-    strips(machine, [1, N, M, K, b, a, 0, turned], N, height);
-    transposeMatrix(machine, turned, c, N, M);
+): Plan {
+  const turned = lend(M * N * 4);
+  const product = { transA: false, transB: true, M: N, N: M, K, a: b, b: a, c: turned };
+  return { tasks: strips([product], height), finish: () => transposeMatrix(machine, turned, c, N, M) };
+}
+
+function strips(products: readonly Operands[], height: number): Task[] {
+  const { M, N, c } = products[0]!;
+  return Array.from({ length: Math.ceil(M / height) }, (_, strip) => {
+    const row = strip * height;
+    return {
+      M: Math.min(height, M - row),
+      N,
+      c: c + row * N * 4,
+      products: products.map(({ transB, K, a, b, accumulate = false }, i) => {
+        return { transB, K, a: a + row * K * 4, b, beta: Number(accumulate || i > 0) };
+      }),
+    };
   });
 }
 
-function strips(machine: Machine, product: number[], rows: number, height = STRIP): void {
-  machine.run("productStrips", Math.ceil(rows / height), HEAVY, ...product, height);
+function runTasks(machine: Machine, tasks: Task[]): void {
+  if (tasks.length === 0) return;
+  const work = ({ M, N, products }: Task): number => products.reduce((sum, { K }) => sum + M * N * K, 0);
+  // Tasks are claimed from the last to the first: the heavy ones first, so that no thread ends much later.
+  tasks.sort((one, other) => work(one) - work(other));
+  const stride = 4 + 5 * Math.max(...tasks.map(({ products }) => products.length));
+  machine.withScratch(tasks.length * stride * 8, (table) => {
+    const numbers = machine.arena.float64(table, tasks.length * stride);
+    tasks.forEach(({ M, N, c, products }, task) => {
+      numbers.set([products.length, M, N, c], task * stride);
+      products.forEach(({ transB, K, a, b, beta }, i) => {
+        numbers.set([Number(transB), K, a, b, beta], task * stride + 4 + 5 * i);
+      });
+    });
+    const isSmall = tasks.reduce((sum, task) => sum + work(task), 0) < WORTH_SPLITTING / 2;
+    if (isSmall) machine.call("productTasks", table, stride, 0, tasks.length);
+    else machine.run("productTasks", tasks.length, HEAVY, table, stride);
+  });
 }
 
 /** `[rows, columns]` -> `[columns, rows]`. */

@@ -94,6 +94,29 @@ describe("fused kernels agree with the plain definitions, values and gradients",
     agrees(valueAndGradients([matrix(5, 7), matrix(3, 7), vector(3)], linear));
     agrees(valueAndGradients([matrix(50, 37), matrix(61, 37)], linear));
   });
+
+  test.each([
+    [1, [5, 3, 2], 7],
+    [9, [96, 32, 32], 96],
+    [300, [190, 65, 65], 130],
+  ])("linears of %d rows with weights of %j rows of %d", (rows, outputs, width) => {
+    const linears = (x: tf.Tensor, ...weights: tf.Tensor[]): tf.Tensor =>
+      tf.concat(ops.linears(x as tf.Tensor2D, weights as tf.Tensor2D[]), 1);
+    agrees(valueAndGradients([matrix(rows, width), ...outputs.map((each) => matrix(each, width))], linears));
+  });
+
+  test("linears: a frozen weight gets no gradient, and counts in that of x", () => {
+    const [x, trained] = [matrix(40, 30), matrix(20, 30)];
+    const frozen = tf.variable(matrix(10, 30), false);
+    const dy = matrix(40, 30);
+    const sides = (x: tf.Tensor, weight: tf.Tensor): tf.Tensor =>
+      tf.concat(ops.linears(x as tf.Tensor2D, [frozen, weight as tf.Tensor2D]), 1);
+    const [dx, dWeight] = tf.grads(sides)([x, trained], dy);
+    const [ofFrozen, ofTrained] = tf.split(dy, [10, 20], 1);
+    expect(difference(dx!, tf.add(tf.matMul(ofFrozen!, frozen), tf.matMul(ofTrained!, trained)))).toBeLessThan(1e-5);
+    expect(difference(dWeight!, tf.matMul(ofTrained!, x, true, false))).toBeLessThan(1e-5);
+    frozen.dispose();
+  });
 });
 
 interface Layout {

@@ -34,6 +34,11 @@ function results(): Float32Array[] {
     ops.adamwUpdate(variables[0]!, x, variables[1]!, variables[2]!, { ...settings, gradientScale: 1 });
     const outputs: tf.Tensor[] = [
       ...tf.grads((x, w) => ops.linear(x as tf.Tensor2D, w as tf.Tensor2D))([x, w], dy),
+      ...tf.grads((x, w, other) => tf.concat(ops.linears(x as tf.Tensor2D, [w, other] as tf.Tensor2D[]), 1))(
+        [x, w, matrix(30, 190)],
+        matrix(300, 300),
+      ),
+      ...ops.linears(few, [matrix(2300, 190), w]),
       tf.matMul(few, matrix(2300, 190), false, true),
       tf.matMul(few.slice([0, 0], [1, 190]), matrix(11_100, 190), false, true),
       attention.output,

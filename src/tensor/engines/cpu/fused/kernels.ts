@@ -2,6 +2,7 @@ import type { KernelName } from "../../../ops/index.ts";
 import { cachedAttention, cacheWrite, causalAttention, causalAttentionGradient, raggedAttention } from "./attention.ts";
 import { gatedAttention, gatedAttentionGradient } from "./gatedAttention.ts";
 import type { FusedKernel } from "./kernel.ts";
+import { linear, linearGradient } from "./linear.ts";
 import { targetLogProbs, targetLogProbsGradient } from "./logProbs.ts";
 import { adamw, sumOfSquares } from "./optimizer.ts";
 import * as rows from "./rows.ts";
@@ -10,7 +11,8 @@ import * as rows from "./rows.ts";
 export const fusedKernels: { [K in KernelName]: FusedKernel<K> } = {
   TokensiftEmbed: rows.embed,
   TokensiftEmbedGrad: rows.embedGradient,
-  TokensiftLinearGrad: rows.linearGradient,
+  TokensiftLinear: linear,
+  TokensiftLinearGrad: linearGradient,
   TokensiftRmsNorm: rows.rmsNorm,
   TokensiftRmsNormGrad: rows.rmsNormGradient,
   TokensiftRotary: rows.rotary,

@@ -1,5 +1,4 @@
 import { linesOf, product, zeros } from "../fast/kernel.ts";
-import { multiply } from "../product.ts";
 import type { FusedKernel } from "./kernel.ts";
 import { withHostArrays } from "./kernel.ts";
 
@@ -19,16 +18,6 @@ export const embedGradient: FusedKernel<"TokensiftEmbedGrad"> = ({ dy }, { ids, 
     backend.machine.run("addRows", width, 3 * ids.length, backend.offsetOf(dy), at, out.offset, ids.length, width);
   });
   return [out];
-};
-
-export const linearGradient: FusedKernel<"TokensiftLinearGrad"> = ({ x, weight, dy }, _attrs, backend) => {
-  const [N, I] = x.shape;
-  const O = weight.shape[0];
-  const [dx, dWeight] = [backend.empty([N, I]), backend.empty([O, I])];
-  const [px, pw, pd] = [backend.offsetOf(x), backend.offsetOf(weight), backend.offsetOf(dy)];
-  multiply(backend.machine, { transA: false, transB: false, M: N, N: I, K: O, a: pd, b: pw, c: dx.offset });
-  multiply(backend.machine, { transA: true, transB: false, M: O, N: I, K: N, a: pd, b: px, c: dWeight.offset });
-  return [dx, dWeight];
 };
 
 export const rmsNorm: FusedKernel<"TokensiftRmsNorm"> = ({ x, gain }, { epsilon }, backend) => {

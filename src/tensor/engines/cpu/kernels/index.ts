@@ -5,5 +5,5 @@ export { addRows, copyRows, gatherRows, scatterRows, transpose, transposeMatrix 
 export { logitGradient, targetLogProbs } from "./logProbs";
 export { rmsNorm, rmsNormGradient, rotary } from "./normalisation";
 export { adamw } from "./optimizer";
-export { product, productRow, productScratchBytes, productStrips, setProductScratch, useLibrary } from "./product";
+export { product, productRow, productScratchBytes, productTasks, setProductScratch, useLibrary } from "./product";
 export { maxRows, softmaxRows, squareSums, sumColumns, sumRows } from "./reduce";

@@ -58,25 +58,21 @@ export function product(
 }
 
 /**
- * The same in strips of `height` rows, A not transposed. A range counts strips. The strips do not depend on the number
- * of threads, because a library may add up in another order for other sizes.
+ * Products from a table of doubles, one after the other; a range counts its tasks. A task takes `stride` doubles: how
+ * many products are added up, M, N, C, and for each product transB, K, A, B and beta. A is not transposed.
  */
-export function productStrips(
-  transB: i32,
-  M: i32,
-  N: i32,
-  K: i32,
-  a: usize,
-  b: usize,
-  beta: f32,
-  c: usize,
-  height: i32,
-  from: i32,
-  to: i32,
-): void {
-  for (let strip = from; strip < to; strip++) {
-    const row = strip * height;
-    product(0, transB, min(height, M - row), N, K, a + <usize>row * K * 4, b, beta, c + <usize>row * N * 4);
+export function productTasks(table: usize, stride: i32, from: i32, to: i32): void {
+  for (let task = from; task < to; task++) {
+    let p = table + <usize>task * stride * 8;
+    const M = <i32>load<f64>(p, 8);
+    const N = <i32>load<f64>(p, 16);
+    const c = <usize>load<f64>(p, 24);
+    const end = p + 32 + <usize>load<f64>(p) * 40;
+    for (p += 32; p < end; p += 40) {
+      const transB = <i32>load<f64>(p);
+      const K = <i32>load<f64>(p, 8);
+      product(0, transB, M, N, K, <usize>load<f64>(p, 16), <usize>load<f64>(p, 24), <f32>load<f64>(p, 32), c);
+    }
   }
 }
 

@@ -1,0 +1,45 @@
+import type * as tf from "@tensorflow/tfjs-core";
+import type { NumberedTensors } from "../../../ops/kernels.ts";
+import { multiplyAll } from "../product.ts";
+import type { FusedKernel } from "./kernel.ts";
+
+export const linear: FusedKernel<"TokensiftLinear"> = ({ x, ...rest }, _attrs, backend) => {
+  const [N, I] = x.shape;
+  const weights = inOrder("weight", rest);
+  const outputs = weights.map(({ shape }) => backend.empty([N, shape[0]]));
+  const a = backend.offsetOf(x);
+  multiplyAll(
+    backend.machine,
+    weights.map((weight, i) => {
+      const form = { transA: false, transB: true, M: N, N: weight.shape[0], K: I };
+      return [{ ...form, a, b: backend.offsetOf(weight), c: outputs[i]!.offset }];
+    }),
+  );
+  return outputs;
+};
+
+export const linearGradient: FusedKernel<"TokensiftLinearGrad"> = ({ x, ...rest }, { trained }, backend) => {
+  const [weights, dys] = [inOrder("weight", rest), inOrder("dy", rest)];
+  const [N, I] = [dys[0]!.shape[0], weights[0]!.shape[1]];
+  const dx = backend.empty([N, I]);
+  const dyPlaces = dys.map((dy) => backend.offsetOf(dy));
+  const toInput = weights.map((weight, i) => {
+    const form = { transA: false, transB: false, M: N, N: I, K: weight.shape[0] };
+    return { ...form, a: dyPlaces[i]!, b: backend.offsetOf(weight), c: dx.offset };
+  });
+  const live = weights.flatMap(({ shape: [O] }, i) => {
+    if (!trained[i]) return [];
+    const gradient = backend.empty([O, I]);
+    const form = { transA: true, transB: false, M: O, N: I, K: N };
+    return [{ gradient, product: { ...form, a: dyPlaces[i]!, b: backend.offsetOf(x!), c: gradient.offset } }];
+  });
+  multiplyAll(backend.machine, [toInput, ...live.map(({ product }) => [product])]);
+  return [dx, ...live.map(({ gradient }) => gradient)];
+};
+
+/** `name0`, `name1`, ... as a list. */
+function inOrder<Name extends string>(name: Name, tensors: NumberedTensors<Name>): tf.Tensor2D[] {
+  const found: tf.Tensor2D[] = [];
+  for (let i = 0; tensors[`${name}${i}`] !== undefined; i++) found.push(tensors[`${name}${i}`]);
+  return found;
+}
