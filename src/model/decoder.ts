@@ -164,10 +164,11 @@ export function decode(decoder: Decoder, input: DecoderInput, rows: Int32Array):
     let x = embed(decoder.embedding, ids);
     decoder.layers.forEach((layer, index) => {
       const before = x;
-      x = run(layer, index, before, context);
+      const isLast = index === decoder.layers.length - 1;
+      x = run(layer, index, before, isLast ? { ...context, rows } : context);
       before.dispose();
     });
-    return rmsNorm(embed(x, rows), decoder.finalGain, decoder.config.epsilon);
+    return rmsNorm(x, decoder.finalGain, decoder.config.epsilon);
   });
 }
 
@@ -178,12 +179,14 @@ interface BlockContext {
   /** Of each token's rotation angles, `[N, headSize / 2]`. */
   cos: tf.Tensor2D;
   sin: tf.Tensor2D;
+  /** The tokens whose output is wanted. Without: all. */
+  rows?: Int32Array;
 }
 
 /** One block on `x [N, width]`. Inner results are freed at once, but for those a tape holds on to. */
 function block(layer: Layer, index: number, x: tf.Tensor2D, context: BlockContext): tf.Tensor2D {
   return tf.tidy(() => {
-    const attended = tf.tidy(() => add(x, selfAttention(layer, index, x, context)));
+    const attended = tf.tidy(() => add(wanted(x, context), selfAttention(layer, index, x, context)));
     return add(attended, feedForward(layer, attended, context));
   });
 }
@@ -230,7 +233,13 @@ function selfAttention(layer: Layer, index: number, x: tf.Tensor2D, context: Blo
     const [q, k, v] = projectAll(h, [layer.q, layer.k, layer.v], training) as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D];
     return [rotary(q, cos, sin, config.heads), rotary(k, cos, sin, config.keyValueHeads), v];
   });
-  return project(attend(index, q, k, v, h), layer.o, training);
+  return project(wanted(attend(index, q, k, v, h), context), layer.o, training);
+}
+
+/** Only the tokens whose output is wanted: they need the others' keys and values, and nothing else of them. */
+function wanted(x: tf.Tensor2D, { rows }: BlockContext): tf.Tensor2D {
+  const isAll = rows === undefined || (rows.length === x.shape[0] && rows.every((row, i) => row === i));
+  return isAll ? x : embed(x, rows);
 }
 
 function feedForward(layer: Layer, x: tf.Tensor2D, { config, training }: BlockContext): tf.Tensor2D {
