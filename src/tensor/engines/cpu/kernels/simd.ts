@@ -76,12 +76,12 @@ export function exp(x: v128): v128 {
   const shifted = madd(bounded, splat(1.44269504), splat(12582912.0));
   const n = f32x4.sub(shifted, splat(12582912.0));
   const r = madd(n, splat(2.12194440e-4), madd(n, splat(-0.693359375), bounded));
-  let p = madd(splat(1.9875691500e-4), r, splat(1.3981999507e-3));
-  p = madd(p, r, splat(8.3334519073e-3));
-  p = madd(p, r, splat(4.1665795894e-2));
-  p = madd(p, r, splat(1.6666665459e-1));
-  p = madd(p, r, splat(5.0000001201e-1));
-  p = f32x4.add(madd(p, f32x4.mul(r, r), r), splat(1));
+  const square = f32x4.mul(r, r);
+  const high = madd(splat(1.9875691500e-4), r, splat(1.3981999507e-3));
+  const middle = madd(splat(8.3334519073e-3), r, splat(4.1665795894e-2));
+  const low = madd(splat(1.6666665459e-1), r, splat(5.0000001201e-1));
+  const tail = madd(madd(high, square, middle), square, low);
+  const p = f32x4.add(madd(tail, square, r), splat(1));
   const scaled = f32x4.mul(p, i32x4.shl(i32x4.add(shifted, i32x4.splat(127)), 23));
   return v128.andnot(scaled, f32x4.lt(x, splat(-87.3)));
 }
