@@ -30,6 +30,7 @@ export {
   type GenerationPace,
   type KeyValueCache,
   type LayerTokens,
+  type PackedTexts,
 } from "./generation/index.ts";
 export type { PackedTokens } from "./packing.ts";
 export { gradientStore, type GradientStore } from "./gradients.ts";

@@ -58,15 +58,19 @@ function openRaggedCache(
   const pending = new Map<number, Pending[]>();
   const bytes = (): number => pools.reduce((sum, pool) => sum + pool.bytes(), 0);
   return {
-    start(layer, row, tokens) {
-      const { output, facts } = eviction.attend(layer, tokens);
-      if (layer === 0) pending.set(row, []);
-      pending.get(row)!.push({
-        k: tf.keep(tf.clone(tokens.k)),
-        v: tf.keep(tf.clone(tokens.v)),
-        facts: facts && tf.keep(tf.clone(facts)),
+    start(layer, { rows, starts }, tokens) {
+      const outputs = Array.from(rows, (row, text) => {
+        const own = tokensBetween(starts[text]!, starts[text + 1]!, tokens);
+        const { output, facts } = eviction.attend(layer, own);
+        if (layer === 0) pending.set(row, []);
+        pending.get(row)!.push({
+          k: tf.keep(tf.clone(own.k)),
+          v: tf.keep(tf.clone(own.v)),
+          facts: facts && tf.keep(tf.clone(facts)),
+        });
+        return output;
       });
-      return output;
+      return outputs.length === 1 ? outputs[0]! : tf.concat(outputs);
     },
     async settle(row) {
       const layers = pending.get(row)!;
@@ -96,4 +100,10 @@ function openRaggedCache(
       pools.forEach((pool) => pool.dispose());
     },
   };
+}
+
+function tokensBetween(from: number, to: number, { q, k, v, input }: LayerTokens): LayerTokens {
+  const between = (x: tf.Tensor2D): tf.Tensor2D =>
+    to - from === x.shape[0] ? x : tf.slice(x, [from, 0], [to - from, x.shape[1]]);
+  return { q: between(q), k: between(k), v: between(v), input: between(input) };
 }

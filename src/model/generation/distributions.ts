@@ -1,7 +1,16 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { BACKEND } from "../../tensor/engines/cpu/index.ts";
-import { decode, type Decoder, type DecoderInput } from "../decoder.ts";
+import { BACKEND, inRowBlocks, ROW_BLOCK } from "../../tensor/engines/cpu/index.ts";
+import { decode, type AttentionHook, type Decoder } from "../decoder.ts";
 import type { KeyValueCache, LayerTokens } from "./keyValueCache.ts";
+
+/** A text from its first token on. */
+export interface NewText {
+  ids: readonly number[];
+  /** Row of the cache that takes it in. */
+  place: number;
+  /** Ids that must not follow. */
+  forbidden: readonly number[];
+}
 
 /** One token of a text that has a row of the cache. */
 export interface NewToken {
@@ -12,30 +21,34 @@ export interface NewToken {
   place: number;
 }
 
-/**
- * How many texts go through the model together. Libraries add up in another order for other numbers of rows: so that a
- * text never notices its neighbours, groups that are not full are filled up with rows that nobody looks at. On the cpu
- * engine alone: others round differently in any case.
- */
-const groupOf = (model: Decoder): number => (sizeOf(model) < SMALL ? 64 : 16);
-/** Of a model with fewer weights a step's cost is that of its operations, however many rows they have. */
-const SMALL = 4e6;
-const sizeOf = ({ parameters }: Decoder): number => parameters.reduce((sum, { variable }) => sum + variable.size, 0);
+/** Texts that go through the model together at most: their distributions exist at a time. */
+export const TEXTS_AT_ONCE = 64;
 
 /** Runs the model where keys and values are kept, and reads what it says of the tokens to come. */
 export interface Continuation {
   /**
-   * Runs a text from its first token into a row of the cache. Returns the distribution `[V]` of the token that follows,
-   * without those that are forbidden.
+   * Runs up to 64 texts from their first tokens into their rows of the cache, packed one behind the other. Returns the
+   * distributions `[V]` of the tokens that follow, without those that are forbidden.
    */
-  start(place: number, ids: readonly number[], forbidden: readonly number[]): Promise<Float32Array>;
+  start(texts: readonly NewText[]): Promise<Float32Array[]>;
   /** Runs one more token of each text; the distributions `[V]` of the tokens that follow. */
   extend(tokens: readonly NewToken[]): Promise<Float32Array[]>;
 }
 
+/** Tokens of one pass, and those whose distributions are wanted. */
+interface Pass {
+  ids: readonly number[];
+  positions: readonly number[];
+  wanted: readonly number[];
+  attend: (layer: number, tokens: LayerTokens) => tf.Tensor2D;
+}
+
 /**
  * Distributions are logits where the temperature is 0, and probabilities at that temperature otherwise.
- * @param alone whether a text that is alone is computed so: faster, and with other rounding than among others
+ *
+ * On the cpu engine a text never notices its neighbours: products are computed in blocks of rows, and a pass is filled
+ * up to whole blocks with rows that nobody looks at. Other engines round differently for other numbers of rows.
+ * @param alone whether a text that is alone is continued as one row: faster, and with other rounding than among others
  */
 export function continuation(
   model: Decoder,
@@ -43,62 +56,71 @@ export function continuation(
   { temperature, alone }: { temperature: number; alone: boolean },
 ): Continuation {
   const vocabulary = model.outputEmbedding.shape[0];
-  const group = groupOf(model);
+  const isExact = tf.getBackend() === BACKEND;
 
-  /** Distributions `[V]` behind the first `count` of those rows of the input. */
-  const run = async (
-    input: DecoderInput,
-    rows: Int32Array,
-    count: number,
-    forbidden: readonly number[] = [],
-  ): Promise<Float32Array[]> => {
-    const result = tf.tidy(() => {
-      const all = tf.matMul<tf.Tensor2D>(decode(model, input, rows), model.outputEmbedding, false, true);
-      const wanted = tf.slice(all, [0, 0], [count, vocabulary]);
-      const logits = forbidden.length === 0 ? wanted : tf.add(wanted, barrier(forbidden, vocabulary));
-      return temperature === 0 ? logits : tf.softmax<tf.Tensor>(tf.mul(logits, 1 / temperature));
-    });
+  /** Distributions `[V]` behind the wanted tokens; `barrier [wanted, V]` is added to the logits. */
+  const run = async (pass: Pass, asOneRow: boolean, barrier?: () => tf.Tensor2D): Promise<Float32Array[]> => {
+    const { ids, positions, wanted, attend } = pass;
+    const filled = (numbers: readonly number[]): Int32Array =>
+      isExact && !asOneRow ? filledUp(numbers) : Int32Array.from(numbers);
+    const hook: AttentionHook = (layer, q, k, v, input) =>
+      withFirst(ids.length, { q, k, v, input }, (real) => attend(layer, real));
+    const result = inRowBlocks(() =>
+      tf.tidy(() => {
+        const input = { ids: filled(ids), positions: filled(positions), attend: hook };
+        const all = tf.matMul<tf.Tensor2D>(decode(model, input, filled(wanted)), model.outputEmbedding, false, true);
+        const own = tf.slice(all, [0, 0], [wanted.length, vocabulary]);
+        const logits = barrier === undefined ? own : tf.add(own, barrier());
+        return temperature === 0 ? logits : tf.softmax<tf.Tensor>(tf.mul(logits, 1 / temperature));
+      }),
+    );
     const values = await result.data<"float32">();
     result.dispose();
-    return Array.from({ length: count }, (_, row) => values.subarray(row * vocabulary, (row + 1) * vocabulary));
+    return wanted.map((_, row) => values.subarray(row * vocabulary, (row + 1) * vocabulary));
   };
 
-  const extendGroup = async (tokens: readonly NewToken[]): Promise<Float32Array[]> => {
-    const isFilled = tf.getBackend() === BACKEND && !(alone && tokens.length === 1);
-    const size = isFilled ? group : tokens.length;
+  const extendFew = (tokens: readonly NewToken[]): Promise<Float32Array[]> => {
     const places = Int32Array.from(tokens, ({ place }) => place);
-    const filled = Array.from({ length: size }, (_, row) => tokens[row] ?? { id: 0, position: 0 });
-    return run(
-      {
-        ids: Int32Array.from(filled, ({ id }) => id),
-        positions: Int32Array.from(filled, ({ position }) => position),
-        attend: (layer, q, k, v, input) =>
-          withFirst(tokens.length, { q, k, v, input }, (real) => cache.extend(layer, places, real)),
-      },
-      Int32Array.from(filled.keys()),
-      tokens.length,
-    );
+    const pass: Pass = {
+      ids: tokens.map(({ id }) => id),
+      positions: tokens.map(({ position }) => position),
+      wanted: [...tokens.keys()],
+      attend: (layer, real) => cache.extend(layer, places, real),
+    };
+    return run(pass, alone && tokens.length === 1);
   };
 
   return {
-    async start(place, ids, forbidden) {
-      const input: DecoderInput = {
-        ids: Int32Array.from(ids),
-        positions: Int32Array.from(ids.keys()),
-        attend: (layer, q, k, v, input) => cache.start(layer, place, { q, k, v, input }),
+    async start(texts) {
+      const rows = Int32Array.from(texts, ({ place }) => place);
+      const starts = new Int32Array(texts.length + 1);
+      texts.forEach(({ ids }, i) => (starts[i + 1] = starts[i]! + ids.length));
+      const pass: Pass = {
+        ids: texts.flatMap(({ ids }) => ids),
+        positions: texts.flatMap(({ ids }) => [...ids.keys()]),
+        wanted: texts.map((_, i) => starts[i + 1]! - 1),
+        attend: (layer, real) => cache.start(layer, { rows, starts }, real),
       };
-      const [distribution] = await run(input, Int32Array.of(ids.length - 1), 1, forbidden);
-      await cache.settle?.(place);
-      return distribution!;
+      const isBarred = texts.some(({ forbidden }) => forbidden.length > 0);
+      const found = await run(pass, false, isBarred ? () => barrierFor(texts, vocabulary) : undefined);
+      for (const { place } of texts) await cache.settle?.(place);
+      return found;
     },
     async extend(tokens) {
       const found: Float32Array[] = [];
-      for (let first = 0; first < tokens.length; first += group) {
-        found.push(...(await extendGroup(tokens.slice(first, first + group))));
+      for (let first = 0; first < tokens.length; first += TEXTS_AT_ONCE) {
+        found.push(...(await extendFew(tokens.slice(first, first + TEXTS_AT_ONCE))));
       }
       return found;
     },
   };
+}
+
+/** The numbers and zeros behind them, to a multiple of 16. */
+function filledUp(numbers: readonly number[]): Int32Array {
+  const filled = new Int32Array(Math.ceil(numbers.length / ROW_BLOCK) * ROW_BLOCK);
+  filled.set(numbers);
+  return filled;
 }
 
 /** Attention for the first `count` rows; the others are given zeros. */
@@ -111,9 +133,9 @@ function withFirst(count: number, tokens: LayerTokens, attend: (tokens: LayerTok
   return tf.concat([attended, tf.zeros<tf.Rank.R2>([rows - count, attended.shape[1]])]);
 }
 
-/** `[1, V]`: minus infinity for the forbidden ids, 0 for the others. */
-function barrier(forbidden: readonly number[], vocabulary: number): tf.Tensor2D {
-  const values = new Float32Array(vocabulary);
-  forbidden.forEach((id) => (values[id] = -Infinity));
-  return tf.tensor2d(values, [1, vocabulary]);
+/** `[texts, V]`: minus infinity for the ids that a text forbids, 0 for the others. */
+function barrierFor(texts: readonly NewText[], vocabulary: number): tf.Tensor2D {
+  const values = new Float32Array(texts.length * vocabulary);
+  texts.forEach(({ forbidden }, row) => forbidden.forEach((id) => (values[row * vocabulary + id] = -Infinity)));
+  return tf.tensor2d(values, [texts.length, vocabulary]);
 }

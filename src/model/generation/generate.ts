@@ -1,32 +1,13 @@
 import { letEventsIn } from "../../event-loop.ts";
-import { stream, type RandomStream } from "../../random.ts";
 import type { Decoder } from "../decoder.ts";
 import { continuation } from "./distributions.ts";
 import { contiguousCache } from "./keyValueCache.ts";
 import { checkedSampling, requirePrompt, type GenerateOptions } from "./options.ts";
+import { beginTogether, rowsOf, type Generated, type Row } from "./rows.ts";
 import { drawToken, mostLikely, type Sampling } from "./sample.ts";
-
-/** A continuation. */
-export interface Generated {
-  /** The new tokens; the last is the stop id if the row finished. */
-  ids: number[];
-  /** Whether a stop id ended the row, rather than a limit on its length. */
-  finished: boolean;
-}
-
-/** A continuation to be made, or at work. */
-interface Row extends Generated {
-  /** Number of its prompt. */
-  prompt: number;
-  random: RandomStream;
-  maxNewTokens: number;
-  /** Its row of the cache, while it is at work. */
-  place: number;
-}
 
 /** A prompt whose keys and values wait in the cache for its samples. */
 interface Started {
-  prompt: number;
   place: number;
   /** Of its first new token, `[V]`. */
   distribution: Float32Array;
@@ -46,18 +27,9 @@ export async function generate(
 ): Promise<Generated[]> {
   const sampling = checkedSampling(options, prompts.length, model.config.vocabularySize);
   prompts.forEach((prompt, i) => requirePrompt(prompt, i, model));
-  const rows = prompts.flatMap((_, prompt) => rowsOf(prompt, prompts[prompt]!, model, options));
+  const rows = rowsOf(prompts, model, options);
   if (rows.length > 0 && options.maxNewTokens > 0) await continueRows(model, prompts, rows, sampling, options);
   return rows.map(({ ids, finished }) => ({ ids, finished }));
-}
-
-function rowsOf(prompt: number, tokens: readonly number[], { config }: Decoder, options: GenerateOptions): Row[] {
-  const { seed = 0, iteration = 0, rowIds, sample = 0, samples = 1 } = options;
-  const maxNewTokens = Math.min(options.maxNewTokens, config.maxPositions - tokens.length);
-  return Array.from({ length: samples }, (_, i) => {
-    const random = stream(seed, "sampling", iteration, rowIds?.[prompt] ?? prompt, sample + i);
-    return { prompt, random, maxNewTokens, place: 0, ids: [], finished: false };
-  });
 }
 
 async function continueRows(
@@ -91,18 +63,25 @@ async function continueRows(
     return goesOn;
   };
 
-  const start = async (prompt: number): Promise<Started> => {
-    const tokens = prompts[prompt]!;
-    const place = free.pop()!;
-    const distribution = await texts.start(place, tokens, forbidFirst?.[prompt] ?? []);
-    promptTokens += tokens.length;
-    return { prompt, place, distribution };
+  /** Prompts that have samples yet to begin, by their numbers. */
+  const started = new Map<number, Started>();
+
+  /** Computes the prompts of these rows that are new. */
+  const start = async (begun: readonly Row[]): Promise<void> => {
+    const fresh = [...new Set(begun.map(({ prompt }) => prompt))].filter((prompt) => !started.has(prompt));
+    if (fresh.length === 0) return;
+    const starts = fresh.map((prompt) => {
+      return { ids: prompts[prompt]!, place: free.pop()!, forbidden: forbidFirst?.[prompt] ?? [] };
+    });
+    const distributions = await texts.start(starts);
+    fresh.forEach((prompt, i) => started.set(prompt, { place: starts[i]!.place, distribution: distributions[i]! }));
+    promptTokens += starts.reduce((sum, { ids }) => sum + ids.length, 0);
   };
 
   /** Gives the row its place with the prompt's keys and values; the last sample takes over the prompt's own. */
-  const settle = (row: Row, { place }: Started, isLast: boolean): void => {
-    row.place = isLast ? place : free.pop()!;
-    if (!isLast) cache.copyRow(place, row.place);
+  const settle = (row: Row, { place }: Started): void => {
+    row.place = row.isLast ? place : free.pop()!;
+    if (!row.isLast) cache.copyRow(place, row.place);
   };
 
   const leave = (place: number): void => {
@@ -112,18 +91,20 @@ async function continueRows(
 
   try {
     let live: Row[] = [];
-    let started: Started | undefined;
     for (let next = 0; ;) {
       while (live.length < batchSize && next < rows.length) {
-        const row = rows[next++]!;
-        const isLast = rows[next]?.prompt !== row.prompt;
-        const isFirst = started?.prompt !== row.prompt;
-        if (isFirst) started = await start(row.prompt);
-        if (draw(row, started!.distribution)) {
-          settle(row, started!, isLast);
-          live.push(row);
-        } else if (isLast) leave(started!.place);
-        if (!isFirst) continue;
+        const waiting = rows.slice(next, next + batchSize - live.length);
+        const begun = beginTogether(waiting, (prompt) => (started.has(prompt) ? 0 : prompts[prompt]!.length));
+        next += begun.length;
+        await start(begun);
+        for (const row of begun) {
+          const text = started.get(row.prompt)!;
+          if (row.isLast) started.delete(row.prompt);
+          if (draw(row, text.distribution)) {
+            settle(row, text);
+            live.push(row);
+          } else if (row.isLast) leave(text.place);
+        }
         report();
         await letEventsIn();
       }

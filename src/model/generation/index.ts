@@ -1,4 +1,11 @@
-export { generate, type Generated } from "./generate.ts";
-export { contiguousCache, type CacheMaker, type KeyValueCache, type LayerTokens } from "./keyValueCache.ts";
+export { generate } from "./generate.ts";
+export {
+  contiguousCache,
+  type CacheMaker,
+  type KeyValueCache,
+  type LayerTokens,
+  type PackedTexts,
+} from "./keyValueCache.ts";
 export type { GenerateOptions, GenerationPace } from "./options.ts";
+export type { Generated } from "./rows.ts";
 export { sampleToken, type Sampling } from "./sample.ts";

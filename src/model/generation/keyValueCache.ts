@@ -14,13 +14,22 @@ export interface LayerTokens {
   input: tf.Tensor2D;
 }
 
+/** Texts one behind the other: text `i`, at home in row `rows[i]`, has the tokens from `starts[i]` up to `starts[i + 1]`. */
+export interface PackedTexts {
+  rows: Int32Array;
+  starts: Int32Array;
+}
+
 /**
  * Keys and values of the tokens so far, for decoding one token per text at a time. Each text has a row, named by a
  * number below the number of rows that the cache was made for. Every layer is told of the same tokens in turn.
  */
 export interface KeyValueCache {
-  /** Takes in the first tokens of a text, into a row without one. Returns their attention, `[N, heads * headSize]`. */
-  start(layer: number, row: number, tokens: LayerTokens): tf.Tensor2D;
+  /**
+   * Takes in the first tokens of texts, into rows without one. Returns their attention within each text,
+   * `[N, heads * headSize]`.
+   */
+  start(layer: number, texts: PackedTexts, tokens: LayerTokens): tf.Tensor2D;
   /** Called when all layers have taken in the first tokens of a text: the cache may drop what it need not keep. */
   settle?(row: number): Promise<void>;
   /** Takes in one more token of each of these rows. Returns their attention, `[rows.length, heads * headSize]`. */
@@ -64,12 +73,12 @@ export function contiguousCache({ heads, keyValueHeads, headSize }: DecoderConfi
   };
 
   return {
-    start(layer, row, { q, k, v }) {
-      const length = k.shape[0];
-      const cache = layerWithRoom(layer, length);
-      write(cache, row, k, v);
-      cache.lengths[row] = length;
-      return causalAttention(q, k, v, { starts: Int32Array.of(0, length), heads, keyValueHeads }).output;
+    start(layer, texts, { q, k, v }) {
+      const lengths = texts.rows.map((_, i) => texts.starts[i + 1]! - texts.starts[i]!);
+      const cache = layerWithRoom(layer, Math.max(...lengths));
+      write(cache, texts, k, v);
+      texts.rows.forEach((row, i) => (cache.lengths[row] = lengths[i]!));
+      return causalAttention(q, k, v, { starts: texts.starts, heads, keyValueHeads }).output;
     },
     extend(layer, active, { q, k, v }) {
       const longest = active.reduce((most, row) => Math.max(most, layers[layer]!.lengths[row]! + 1), 0);
@@ -85,7 +94,8 @@ export function contiguousCache({ heads, keyValueHeads, headSize }: DecoderConfi
     copyRow(from, to) {
       for (const cache of layers) {
         const length = cache.lengths[from]!;
-        tf.tidy(() => write(cache, to, firstOf(cache.keys, from, length), firstOf(cache.values, from, length)));
+        const texts = { rows: Int32Array.of(to), starts: Int32Array.of(0, length) };
+        tf.tidy(() => write(cache, texts, firstOf(cache.keys, from, length), firstOf(cache.values, from, length)));
         cache.lengths[to] = length;
       }
     },
@@ -98,12 +108,17 @@ function capacityFor(tokens: number): number {
   return Math.max(64, 2 ** Math.ceil(Math.log2(tokens + 1)));
 }
 
-/** Writes a row's first entries. */
-function write({ keys, values }: LayerCache, row: number, k: tf.Tensor2D, v: tf.Tensor2D): void {
-  const positions = Int32Array.from({ length: k.shape[0] }, (_, position) => position);
-  const rows = new Int32Array(k.shape[0]).fill(row);
-  writeCache(keys, k, positions, rows);
-  writeCache(values, v, positions, rows);
+/** Writes the first entries of rows. */
+function write({ keys, values }: LayerCache, { rows, starts }: PackedTexts, k: tf.Tensor2D, v: tf.Tensor2D): void {
+  const positions = new Int32Array(k.shape[0]);
+  const rowOf = new Int32Array(k.shape[0]);
+  rows.forEach((row, text) => {
+    const start = starts[text]!;
+    for (let token = start; token < starts[text + 1]!; token++) positions[token] = token - start;
+    rowOf.fill(row, start, starts[text + 1]);
+  });
+  writeCache(keys, k, positions, rowOf);
+  writeCache(values, v, positions, rowOf);
 }
 
 /** A row's first `length` entries, `[length, D]`. */

@@ -35,7 +35,7 @@ export interface GenerateOptions {
    * others, so that once in a while another token is drawn. Default false.
    */
   fastAlone?: boolean;
-  /** Called after each prompt and each new token of all rows at work; what it throws ends the generation. */
+  /** Called after each group of prompts and each new token of all rows at work; what it throws ends the generation. */
   onProgress?: (doneRows: number, allRows: number, pace: GenerationPace) => void;
 }
 

@@ -108,8 +108,8 @@ async function decodedLikeMasked(eviction: PrefillEviction, hidesInPrompt: boole
   const texts = continuation(model, cache, { temperature: 0, alone: false });
   const ids = prompts.map((prompt) => [...prompt]);
   for (const [row, prompt] of prompts.entries()) {
-    const found = await texts.start(row, prompt, []);
-    expectSame(found, await maskedLogits(prompt, masked(kept[row]!, prompt.length, hidesInPrompt)));
+    const [found] = await texts.start([{ ids: prompt, place: row, forbidden: [] }]);
+    expectSame(found!, await maskedLogits(prompt, masked(kept[row]!, prompt.length, hidesInPrompt)));
   }
   let live = [0, 1, 2];
   for (let step = 0; step < 5; step++) {
@@ -167,7 +167,7 @@ describe("a ragged cache", () => {
       const cache = raggedCache(eviction)(model.config, 3) as RaggedCache;
       const before = tf.memory().numBytes;
       const texts = continuation(model, cache, { temperature: 0, alone: false });
-      for (const [row, prompt] of prompts.entries()) await texts.start(row, prompt, []);
+      for (const [row, prompt] of prompts.entries()) await texts.start([{ ids: prompt, place: row, forbidden: [] }]);
       const grown = tf.memory().numBytes - before;
       const entries = Array.from({ length: layers }, (_, layer) =>
         [0, 1, 2].flatMap((row) => cache.lengths(layer, row)),
@@ -192,7 +192,7 @@ describe("a ragged cache", () => {
       },
     })(model.config, 1);
     const texts = continuation(model, cache, { temperature: 0, alone: false });
-    await expect(texts.start(0, prompts[0]!, [])).rejects.toThrow("no decision");
+    await expect(texts.start([{ ids: prompts[0]!, place: 0, forbidden: [] }])).rejects.toThrow("no decision");
     cache.dispose();
     expect(tf.memory().numTensors).toBe(before);
   });

@@ -167,7 +167,7 @@ describe("generation", () => {
     // as many rows as are still at work
     const atWork = (step: number): number => expected.filter((ids) => ids.length > step).length;
     expect(tokens).toEqual([
-      ...prompts.map((prompt) => prompt.length),
+      prompts.flat().length,
       ...Array.from({ length: longest - 1 }, (_, step) => atWork(step + 1)),
     ]);
     decoder.dispose();

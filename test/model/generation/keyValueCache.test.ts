@@ -32,7 +32,7 @@ describe("the key-value cache", () => {
       tf.tidy(() => {
         const output = cache.start(
           0,
-          row,
+          { rows: Int32Array.of(row), starts: Int32Array.of(0, length) },
           tokens((tensor) => part(tensor, text, 0, length)),
         );
         expectSame(output, whole(text, length));

@@ -79,7 +79,7 @@ async function lastDistribution(
 ): Promise<Float32Array> {
   const cache = contiguousCache(decoder.config, group.length);
   const { start, extend } = continuation(decoder, cache, { temperature: 0, alone });
-  for (const [place, i] of group.entries()) await start(place, texts[i]!, []);
+  await start([...group.entries()].map(([place, i]) => ({ ids: texts[i]!, place, forbidden: [] })));
   const newest = group.map((i, place) => ({ id: 7, position: texts[i]!.length, place }));
   await extend(newest);
   const found = await extend(newest.map(({ position, place }) => ({ id: 9, position: position + 1, place })));

@@ -15,6 +15,8 @@ export interface Machine {
   readonly warning: string | undefined;
   /** Resolves when all threads take part. */
   readonly ready: Promise<void>;
+  /** Whether products are computed in blocks of rows: see `inRowBlocks`. */
+  inRowBlocks: boolean;
   /**
    * Runs a kernel over the range `0 .. units`, which are its last two parameters, on all threads where it is worth it.
    * @param weight floats that one unit reads and writes
@@ -50,6 +52,7 @@ export function createMachine(threads: number, matmul: MatmulChoice): Machine {
     provider: provider === undefined ? "wasm (SIMD, built in)" : `${provider.name} ${provider.version}`,
     warning,
     ready: pool.ready,
+    inRowBlocks: false,
     run(name, units, weight, ...values) {
       if (units > 0) pool.run(name, values, units, chunkOf(units, weight));
     },

@@ -1,4 +1,5 @@
 import type { Machine } from "./machine.ts";
+import { multiplyInRowBlocks } from "./rowBlocks.ts";
 
 /** Rows of C in a strip: what one task computes. The strips depend on the shapes alone, never on the threads. */
 const STRIP = 128;
@@ -72,6 +73,10 @@ function planOf(machine: Machine, products: readonly Operands[], lend: (bytes: n
   if (isPlain && M === 1) {
     const { a, b, c, K } = products[0]!;
     machine.run("productRow", N, K, K, a, b, 0, c);
+    return { tasks: [] };
+  }
+  if (isPlain && machine.inRowBlocks) {
+    multiplyInRowBlocks(machine, products[0]!);
     return { tasks: [] };
   }
   if (isPlain && M <= FEW_ROWS && work >= WORTH_SPLITTING / 2)

@@ -122,8 +122,10 @@ export const cacheWrite: FusedKernel<"TokensiftCacheWrite"> = ({ cache, entries 
   const [, capacity, width] = cache.shape as [number, number, number];
   writable(backend, cache);
   const [stored, fresh] = [backend.valuesOf(cache), backend.valuesOf(entries)];
-  positions.forEach((position, i) => {
-    stored.set(fresh.subarray(i * width, (i + 1) * width), (rows[i]! * capacity + position) * width);
-  });
+  const placeOf = (i: number): number => rows[i]! * capacity + positions[i]!;
+  for (let from = 0, to = 1; from < rows.length; from = to++) {
+    while (to < rows.length && placeOf(to) === placeOf(to - 1) + 1) to++;
+    stored.set(fresh.subarray(from * width, to * width), placeOf(from) * width);
+  }
   return [];
 };

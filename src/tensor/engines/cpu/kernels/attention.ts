@@ -3,15 +3,10 @@
 import { product } from "./product";
 import { maxOf, scale, exponentials } from "./reduce";
 import { exp, get, loadPart, log1, madd, put, splat, storePart, sumLanes } from "./simd";
+import { rank } from "./thread";
 
 /** Queries in a block. */
 export const BLOCK: i32 = 128;
-
-/** Which thread this instance runs on: picks its share of the scratch space. */
-export let rank: i32 = 0;
-export function setRank(value: i32): void {
-  rank = value;
-}
 
 /** Scratch one thread needs for rows of up to `T` tokens and heads of `d`, in floats. */
 export function attentionScratch(T: i32, d: i32): i32 {
@@ -213,108 +208,5 @@ export function meanOverHeads(mass: usize, out: usize, N: i32, heads: i32, from:
     let sum: f32 = 0;
     for (let h = 0; h < heads; h++) sum += load<f32>(mass + (<usize>h * N + i) * 4);
     store<f32>(out + <usize>i * 4, sum / <f32>heads);
-  }
-}
-
-/** One query head over `length` entries, `pitch` bytes apart; `scores` has room for as many. */
-// @ts-ignore: decorator
-@inline
-function attendCache(
-  q: usize,
-  keys: usize,
-  values: usize,
-  pitch: usize,
-  length: i32,
-  d: i32,
-  factor: f32,
-  scores: usize,
-  output: usize,
-): void {
-  for (let j = 0; j < length; j++) store<f32>(scores + <usize>j * 4, dot(q, keys + <usize>j * pitch, d));
-  const sum = exponentials(scores, length, factor, maxOf(scores, length));
-  scale(scores, length, <f32>(1 / sum));
-  mix(scores, values, pitch, output, length, d);
-}
-
-/**
- * Query `row` over the first `lengths[row]` entries of row `rows[row]` of the cache [capacity, keyHeads d].
- * Tasks `row * keyHeads + key head`; scratch holds `capacity` floats per thread.
- */
-export function cachedAttention(
-  q: usize,
-  keys: usize,
-  values: usize,
-  output: usize,
-  rows: usize,
-  lengths: usize,
-  capacity: i32,
-  heads: i32,
-  keyHeads: i32,
-  d: i32,
-  scratch: usize,
-  from: i32,
-  to: i32,
-): void {
-  const factor: f32 = 1 / sqrt<f32>(<f32>d);
-  const pitch = <usize>keyHeads * d * 4;
-  const share = heads / keyHeads;
-  const scores = scratch + <usize>rank * capacity * 4;
-  for (let task = from; task < to; task++) {
-    const row = task / keyHeads;
-    const keyHead = task % keyHeads;
-    const length = load<i32>(lengths + <usize>row * 4);
-    const at = <usize>load<i32>(rows + <usize>row * 4) * capacity * pitch + <usize>keyHead * d * 4;
-    for (let head = keyHead * share; head < (keyHead + 1) * share; head++) {
-      const place = (<usize>row * heads + head) * d * 4;
-      attendCache(q + place, keys + at, values + at, pitch, length, d, factor, scores, output + place);
-    }
-  }
-}
-
-/**
- * Tasks `row * keyHeads + key head`, each over `lengths[task]` entries [d] of the cache from `firsts[task]` on; scratch
- * holds `longest` floats per thread.
- */
-export function raggedAttention(
-  q: usize,
-  keys: usize,
-  values: usize,
-  output: usize,
-  firsts: usize,
-  lengths: usize,
-  longest: i32,
-  heads: i32,
-  keyHeads: i32,
-  d: i32,
-  scratch: usize,
-  from: i32,
-  to: i32,
-): void {
-  const factor: f32 = 1 / sqrt<f32>(<f32>d);
-  const pitch = <usize>d * 4;
-  const share = heads / keyHeads;
-  const scores = scratch + <usize>rank * longest * 4;
-  for (let task = from; task < to; task++) {
-    const length = load<i32>(lengths + <usize>task * 4);
-    const at = <usize>load<i32>(firsts + <usize>task * 4) * pitch;
-    for (let n = 0; n < share; n++) {
-      const place = (<usize>task * share + n) * d * 4;
-      attendCache(q + place, keys + at, values + at, pitch, length, d, factor, scores, output + place);
-    }
-  }
-}
-
-/** `out = sum over j of weights[j] * values[j]`. */
-function mix(weights: usize, values: usize, pitch: usize, out: usize, n: i32, d: i32): void {
-  for (let c = 0; c < d; c += 4) {
-    const rest = <usize>min(4, d - c);
-    let p = values + <usize>c * 4;
-    let sum = splat(0);
-    for (let j = 0; j < n; j++) {
-      sum = madd(rest == 4 ? get(p) : loadPart(p, rest), v128.load_splat<f32>(weights + <usize>j * 4), sum);
-      p += pitch;
-    }
-    if (rest == 4) put(out + <usize>c * 4, sum);
-    else storePart(out + <usize>c * 4, sum, rest);
   }
 }

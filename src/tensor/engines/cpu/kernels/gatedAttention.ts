@@ -1,8 +1,9 @@
 // Attention whose weights are multiplied by gates and renormalised, one (row, head) at a time as in attention.ts.
-import { BLOCK, dot, pack, rank, scoreGradient, unpack } from "./attention";
+import { BLOCK, dot, pack, scoreGradient, unpack } from "./attention";
 import { product } from "./product";
 import { exponentials, maxOf, scale, sumOf } from "./reduce";
 import { exp, get, log1, madd, put, splat } from "./simd";
+import { rank } from "./thread";
 
 /** Larger exponents are cut off: of evicted keys that score far above all that were kept. */
 const LARGEST_EXPONENT: f32 = 60;

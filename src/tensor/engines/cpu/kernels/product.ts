@@ -1,5 +1,6 @@
 // Matrix products C = op(A) op(B) + beta C, row-major and dense; beta is 0 or 1, and C is not read where it is 0.
 import { get, loadPart, madd, put, splat, storePart, sumLanes, transposeFour } from "./simd";
+import { rank } from "./thread";
 
 /** Depth and width of the packed block of B: 256 x 512 floats stay in the second-level cache. */
 const DEPTH: i32 = 256;
@@ -73,6 +74,62 @@ export function productTasks(table: usize, stride: i32, from: i32, to: i32): voi
       const K = <i32>load<f64>(p, 8);
       product(0, transB, M, N, K, <usize>load<f64>(p, 16), <usize>load<f64>(p, 24), <f32>load<f64>(p, 32), c);
     }
+  }
+}
+
+/**
+ * C = A B^T in blocks of `rows` rows and `columns` columns, each computed as its transpose B A^T: what libraries do best
+ * where A's block has few rows. A range counts blocks, those on the same rows of B in a row. `scratch` holds
+ * `rows * columns` floats per thread.
+ */
+export function productTurned(
+  M: i32,
+  N: i32,
+  K: i32,
+  a: usize,
+  b: usize,
+  c: usize,
+  rows: i32,
+  columns: i32,
+  scratch: usize,
+  from: i32,
+  to: i32,
+): void {
+  const turned = scratch + <usize>rank * rows * columns * 4;
+  const blocks = (M + rows - 1) / rows;
+  for (let block = from; block < to; block++) {
+    const row = (block % blocks) * rows;
+    const column = (block / blocks) * columns;
+    const height = min(rows, M - row);
+    const width = min(columns, N - column);
+    product(0, 1, width, height, K, b + <usize>column * K * 4, a + <usize>row * K * 4, 0, turned);
+    turnBack(turned, width, height, c + (<usize>row * N + column) * 4, N);
+  }
+}
+
+/** A dense block [width, height] -> [height, width] within rows of `N` floats. */
+function turnBack(block: usize, width: i32, height: i32, c: usize, N: i32): void {
+  const pitch = <usize>height * 4;
+  const stride = <usize>N * 4;
+  let i = 0;
+  for (; i + 4 <= height; i += 4) {
+    let p = block + <usize>i * 4;
+    let q = c + <usize>i * stride;
+    let j = 0;
+    for (; j + 4 <= width; j += 4) {
+      transposeFour(get(p), get(p + pitch), get(p + 2 * pitch), get(p + 3 * pitch), q, stride);
+      p += 4 * pitch;
+      q += 16;
+    }
+    for (; j < width; j++) {
+      for (let x: usize = 0; x < 4; x++) store<f32>(q + x * stride, load<f32>(p + x * 4));
+      p += pitch;
+      q += 4;
+    }
+  }
+  for (; i < height; i++) {
+    for (let j = 0; j < width; j++)
+      store<f32>(c + <usize>i * stride + <usize>j * 4, load<f32>(block + <usize>j * pitch + <usize>i * 4));
   }
 }
 
