@@ -25,9 +25,13 @@ export function sampleToken(logits: Float32Array, sampling: Sampling, random: Ra
 /** The id of the largest logit, the lower one of equals. */
 export function mostLikely(logits: Float32Array): number {
   let best = 0;
+  let largest = logits[0]!;
   for (let id = 0; id < logits.length; id++) {
-    if (Number.isNaN(logits[id])) refuseNaN(id);
-    if (logits[id]! > logits[best]!) best = id;
+    const logit = logits[id]!;
+    if (logit > largest) {
+      best = id;
+      largest = logit;
+    } else if (logit !== logit) refuseNaN(id);
   }
   return best;
 }

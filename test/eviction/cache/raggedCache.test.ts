@@ -25,6 +25,7 @@ import { continuation } from "../../../src/model/generation/distributions.ts";
 import { normalValues, stream } from "../../../src/random.ts";
 import { releaseEngine, useEngine } from "../../../src/tensor/engine.ts";
 import { attentionSums, raggedAttention, withPlainDefinitions } from "../../../src/tensor/ops/index.ts";
+import { bitsOf } from "../../model/generation/bits.ts";
 
 let model: Model;
 let gates: GateNetwork;
@@ -159,6 +160,22 @@ describe("a ragged cache", () => {
     expect(await answers(raggedCache(keepEverything(model)))).toEqual(await answers());
     expect(await answers(raggedCache(keepEverything(model)), 3)).toEqual(await answers(undefined, 3));
     expect(tf.memory().numTensors).toBe(before);
+  }, 120_000);
+
+  test("gives prompts that are computed together the bits that each has alone", async () => {
+    const texts = [1, 15, 16, 17, 64, 129, 2, 200].map((length) => Array.from({ length }, () => 4 + random.below(240)));
+    for (const eviction of [
+      keepEverything(model),
+      gateEviction(model, gates, small),
+      scoreEviction(model, snapKv({ window: 8 }), budget),
+      scoreEviction(model, keyNorm(), budget),
+    ]) {
+      const alone: string[] = [];
+      for (const text of texts) alone.push(...(await bitsOf(model, raggedCache(eviction), [text])));
+      expect(await bitsOf(model, raggedCache(eviction), texts)).toEqual(alone);
+      const turned = await bitsOf(model, raggedCache(eviction), texts.toReversed());
+      expect(turned.toReversed()).toEqual(alone);
+    }
   }, 120_000);
 
   test("holds as many bytes as it keeps entries, in tensors that are really there", async () => {

@@ -8,6 +8,7 @@ import { loadModel } from "../../../src/model/index.ts";
 import { stream } from "../../../src/random.ts";
 import { releaseEngine, useEngine } from "../../../src/tensor/engine.ts";
 import { distance } from "../reference.ts";
+import { bitsOf } from "./bits.ts";
 
 const random = stream("neighbours");
 
@@ -60,6 +61,44 @@ describe("a text on the cpu engine does not notice its neighbours", () => {
     const fast = await lastDistribution(decoder, texts, 1, [1], true);
     expect(distance(fast, alone[1]!)).toBeLessThan(1e-5);
     decoder.dispose();
+  });
+});
+
+describe.each(["onnxruntime", "wasm"] as const)("prompts computed together with products by %s", (matmul) => {
+  const lengths = [1, 2, 15, 16, 17, 64, 127, 128, 129, 300];
+  const texts = textsOf(lengths, 3000);
+  const packs = [
+    lengths.keys(),
+    [...lengths.keys()].reverse(),
+    [0, 9],
+    [9, 0, 1],
+    [4, 3, 2],
+    [8, 5, 6, 7],
+    [5, 3, 5, 0, 5], // a text more than once
+  ].map((pack) => [...pack]);
+
+  test("give each text the bits that it has alone, on any number of threads", async () => {
+    let before: string[] | undefined;
+    for (const threads of [1, 2]) {
+      await useEngine("cpu", { threads, matmul });
+      const sizes = { width: 288, feedForwardWidth: 1200, vocabularySize: 3000, layers: 2, headSize: 72 };
+      const decoder = await initializeModel({ ...(await tinyConfig()), ...sizes }, { seed: 2 });
+      const alone: string[] = [];
+      for (const text of texts) alone.push(...(await bitsOf(decoder, contiguousCache, [text])));
+      expect(new Set(alone).size).toBe(texts.length);
+      for (const pack of packs) {
+        const found = await bitsOf(
+          decoder,
+          contiguousCache,
+          pack.map((text) => texts[text]!),
+        );
+        expect(found).toEqual(pack.map((text) => alone[text]));
+      }
+      expect(alone).toEqual(before ?? alone);
+      before = alone;
+      decoder.dispose();
+    }
+    await useEngine("cpu", { threads: 2 });
   });
 });
 

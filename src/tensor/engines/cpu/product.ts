@@ -1,5 +1,5 @@
 import type { Machine } from "./machine.ts";
-import { multiplyInRowBlocks } from "./rowBlocks.ts";
+import { hasRowBlocks, multiplyInRowBlocks } from "./rowBlocks.ts";
 
 /** Rows of C in a strip: what one task computes. The strips depend on the shapes alone, never on the threads. */
 const STRIP = 128;
@@ -36,6 +36,8 @@ export function multiply(machine: Machine, product: Operands): void {
  * of its first, whose shape all have; of different lists none reads or writes what another writes.
  */
 export function multiplyAll(machine: Machine, sums: readonly (readonly Operands[])[]): void {
+  if (machine.inRowBlocks && sums.every((products) => products.length === 1 && hasRowBlocks(products[0]!)))
+    return multiplyInRowBlocks(machine, sums.flat());
   const scratch: number[] = [];
   const lend = (bytes: number): number => {
     scratch.push(machine.arena.allocate(bytes));
@@ -73,10 +75,6 @@ function planOf(machine: Machine, products: readonly Operands[], lend: (bytes: n
   if (isPlain && M === 1) {
     const { a, b, c, K } = products[0]!;
     machine.run("productRow", N, K, K, a, b, 0, c);
-    return { tasks: [] };
-  }
-  if (isPlain && machine.inRowBlocks) {
-    multiplyInRowBlocks(machine, products[0]!);
     return { tasks: [] };
   }
   if (isPlain && M <= FEW_ROWS && work >= WORTH_SPLITTING / 2)

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { BACKEND, type CpuBackend } from "./backend.ts";
 import type { Machine } from "./machine.ts";
+import type { Operands } from "./product.ts";
 
 /** Rows of a block in the scope of `inRowBlocks`. */
 export const ROW_BLOCK = 16;
@@ -26,22 +27,29 @@ export function inRowBlocks<T>(body: () => T): T {
   }
 }
 
-/** Sizes of `C [M, N] = A [M, K] B [N, K]^T` and the matrices' byte offsets. */
-interface Operands {
-  M: number;
-  N: number;
-  K: number;
-  a: number;
-  b: number;
-  c: number;
+/** Whether a product falls into blocks. */
+export function hasRowBlocks({ transA, transB, M, accumulate = false }: Operands): boolean {
+  return transB && !transA && !accumulate && M > 1;
 }
 
-/** Every block by one call of the library, of the same sizes whatever M is; the last is smaller where M is not a multiple. */
-export function multiplyInRowBlocks(machine: Machine, { M, N, K, a, b, c }: Operands): void {
-  const columns = Math.min(COLUMNS, Math.max(96, Math.ceil(N / 48) * 12)); // a quarter: work for four threads
-  const blocks = Math.ceil(M / ROW_BLOCK) * Math.ceil(N / columns);
-  const size = ROW_BLOCK * columns;
-  machine.withScratch(machine.threads * size * 4, (scratch) => {
-    machine.run("productTurned", blocks, (size * K) / PER_FLOAT, M, N, K, a, b, c, ROW_BLOCK, columns, scratch);
+/**
+ * Such products as one job of all threads. Every block is one call of the library, of the same sizes whatever M is; the
+ * last is smaller where M is not a multiple of 16.
+ */
+export function multiplyInRowBlocks(machine: Machine, products: readonly Operands[]): void {
+  let [blocks, floats, work] = [0, 0, 0];
+  const table = products.flatMap(({ M, N, K, a, b, c }) => {
+    const columns = Math.min(COLUMNS, Math.max(96, Math.ceil(N / 48) * 12)); // a quarter: work for four threads
+    const first = blocks;
+    blocks += Math.ceil(M / ROW_BLOCK) * Math.ceil(N / columns);
+    floats = Math.max(floats, ROW_BLOCK * columns);
+    work = Math.max(work, ROW_BLOCK * columns * K);
+    return [M, N, K, a, b, c, columns, first];
+  });
+  machine.withScratch(table.length * 8, (places) => {
+    machine.arena.float64(places, table.length).set(table);
+    machine.withScratch(machine.threads * floats * 4, (scratch) => {
+      machine.run("productBlocks", blocks, work / PER_FLOAT, places, products.length, ROW_BLOCK, scratch, floats);
+    });
   });
 }

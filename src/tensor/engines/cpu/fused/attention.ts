@@ -95,7 +95,7 @@ export const cachedAttention: FusedKernel<"TokensiftCachedAttention"> = ({ q, ke
   const weight = (2 * capacity * q.shape[1]) / keyValueHeads;
   const sizes = [capacity, heads, keyValueHeads, q.shape[1] / heads];
   withHostArrays(backend, [rows, lengths], (...arrays) => {
-    machine.withScratch(machine.threads * capacity * 4, (scratch) => {
+    machine.withScratch(machine.threads * heads * capacity * 4, (scratch) => {
       machine.run("cachedAttention", rows.length * keyValueHeads, weight, ...places, ...arrays, ...sizes, scratch);
     });
   });
@@ -111,7 +111,7 @@ export const raggedAttention: FusedKernel<"TokensiftRaggedAttention"> = ({ q, ke
   const weight = (2 * longest * q.shape[1]) / keyValueHeads;
   const sizes = [longest, heads, keyValueHeads, q.shape[1] / heads];
   withHostArrays(backend, [firsts, lengths], (...arrays) => {
-    machine.withScratch(machine.threads * longest * 4, (scratch) => {
+    machine.withScratch((machine.threads * heads * longest * 4) / keyValueHeads, (scratch) => {
       machine.run("raggedAttention", lengths.length, weight, ...places, ...arrays, ...sizes, scratch);
     });
   });

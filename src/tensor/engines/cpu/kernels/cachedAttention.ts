@@ -4,26 +4,80 @@ import { exponentials, maxOf, scale } from "./reduce";
 import { get, loadPart, madd, put, splat, storePart } from "./simd";
 import { rank } from "./thread";
 
-/** One query head over `length` entries, `pitch` bytes apart; `scores` has room for as many. */
+/** Entries whose values are mixed at a time: those of all heads stay in the first-level cache. */
+const ENTRIES: i32 = 16;
+
+/**
+ * `share` query heads to each of `keyHeads` key heads that lie side by side, over `length` entries `pitch` bytes apart,
+ * from the first to the last, as memory likes it; `scores` has room for `length` floats per query head.
+ */
 function attendCache(
   q: usize,
   keys: usize,
   values: usize,
   pitch: usize,
   length: i32,
+  keyHeads: i32,
+  share: i32,
   d: i32,
-  factor: f32,
   scores: usize,
   output: usize,
 ): void {
+  const heads = keyHeads * share;
+  const bytes = <usize>d * 4;
+  const row = <usize>length * 4;
+  touch(keys, pitch, length, <usize>keyHeads * bytes, scores);
+  touch(values, pitch, length, <usize>keyHeads * bytes, scores);
   let j = 0;
-  if (!(d & 3)) for (; j + 4 <= length; j += 4) fourDots(q, keys + <usize>j * pitch, pitch, d, scores + <usize>j * 4);
-  for (; j < length; j++) store<f32>(scores + <usize>j * 4, dot(q, keys + <usize>j * pitch, d));
-  const sum = exponentials(scores, length, factor, maxOf(scores, length));
-  scale(scores, length, <f32>(1 / sum));
-  let c = 0;
-  for (; c + 32 <= d; c += 32) mixWide(scores, values + <usize>c * 4, pitch, output + <usize>c * 4, length);
-  for (; c < d; c += 4) mix(scores, values + <usize>c * 4, pitch, output + <usize>c * 4, length, min(4, d - c));
+  if (!(d & 3)) {
+    for (; j + 4 <= length; j += 4) {
+      for (let head = 0; head < heads; head++) {
+        const at = keys + <usize>j * pitch + <usize>(head / share) * bytes;
+        fourDots(q + <usize>head * bytes, at, pitch, d, scores + <usize>head * row + <usize>j * 4);
+      }
+    }
+  }
+  for (; j < length; j++) {
+    for (let head = 0; head < heads; head++) {
+      const at = keys + <usize>j * pitch + <usize>(head / share) * bytes;
+      store<f32>(scores + <usize>head * row + <usize>j * 4, dot(q + <usize>head * bytes, at, d));
+    }
+  }
+  const factor: f32 = 1 / sqrt<f32>(<f32>d);
+  for (let head = 0; head < heads; head++) {
+    const p = scores + <usize>head * row;
+    const sum = exponentials(p, length, factor, maxOf(p, length));
+    scale(p, length, <f32>(1 / sum));
+  }
+  memory.fill(output, 0, <usize>heads * bytes);
+  for (j = 0; j < length; j += ENTRIES) {
+    const count = min(ENTRIES, length - j);
+    for (let head = 0; head < heads; head++) {
+      const weights = scores + <usize>head * row + <usize>j * 4;
+      const from = values + <usize>j * pitch + <usize>(head / share) * bytes;
+      const out = output + <usize>head * bytes;
+      let c = 0;
+      for (; c + 32 <= d; c += 32) mixWide(weights, from + <usize>c * 4, pitch, out + <usize>c * 4, count);
+      for (; c < d; c += 4) mix(weights, from + <usize>c * 4, pitch, out + <usize>c * 4, count, min(4, d - c));
+    }
+  }
+}
+
+/**
+ * Reads one float of every cache line, so that memory is asked for all of them at once: fetched only where the sums that
+ * follow need them, they take twice as long to come. The store keeps the loop from being left out.
+ */
+function touch(p: usize, pitch: usize, rows: i32, bytes: usize, scratch: usize): void {
+  let a: f32 = 0;
+  let b: f32 = 0;
+  for (let i = 0; i < rows; i++) {
+    for (let at: usize = 0; at < bytes; at += 128) {
+      a += load<f32>(p + at);
+      b += load<f32>(p + at + min<usize>(64, bytes - at - 4));
+    }
+    p += pitch;
+  }
+  store<f32>(scratch, a + b);
 }
 
 /** `dot` of q with four keys, the same bits; d is a multiple of 4. */
@@ -57,16 +111,16 @@ function fourDots(q: usize, keys: usize, pitch: usize, d: i32, out: usize): void
   put(out, f32x4.add(low, f32x4.add(v128.shuffle<f32>(c, e, 0, 1, 4, 5), v128.shuffle<f32>(c, e, 2, 3, 6, 7))));
 }
 
-/** 32 columns of `out = sum over j of weights[j] * values[j]`. */
+/** 32 columns of `out += sum over j of weights[j] * values[j]`. */
 function mixWide(weights: usize, values: usize, pitch: usize, out: usize, n: i32): void {
-  let s0 = splat(0);
-  let s1 = splat(0);
-  let s2 = splat(0);
-  let s3 = splat(0);
-  let s4 = splat(0);
-  let s5 = splat(0);
-  let s6 = splat(0);
-  let s7 = splat(0);
+  let s0 = get(out);
+  let s1 = v128.load(out, 16);
+  let s2 = v128.load(out, 32);
+  let s3 = v128.load(out, 48);
+  let s4 = v128.load(out, 64);
+  let s5 = v128.load(out, 80);
+  let s6 = v128.load(out, 96);
+  let s7 = v128.load(out, 112);
   for (let j = 0; j < n; j++) {
     const w = v128.load_splat<f32>(weights);
     s0 = madd(get(values), w, s0);
@@ -92,7 +146,7 @@ function mixWide(weights: usize, values: usize, pitch: usize, out: usize, n: i32
 
 /** Up to four columns of it, the same bits. */
 function mix(weights: usize, values: usize, pitch: usize, out: usize, n: i32, columns: i32): void {
-  let sum = splat(0);
+  let sum = columns == 4 ? get(out) : loadPart(out, <usize>columns);
   for (let j = 0; j < n; j++) {
     const v = columns == 4 ? get(values) : loadPart(values, <usize>columns);
     sum = madd(v, v128.load_splat<f32>(weights + <usize>j * 4), sum);
@@ -104,7 +158,7 @@ function mix(weights: usize, values: usize, pitch: usize, out: usize, n: i32, co
 
 /**
  * Query `row` over the first `lengths[row]` entries of row `rows[row]` of the cache [capacity, keyHeads d].
- * Tasks `row * keyHeads + key head`; scratch holds `capacity` floats per thread.
+ * Tasks `row * keyHeads + key head`; scratch holds `heads * capacity` floats per thread.
  */
 export function cachedAttention(
   q: usize,
@@ -121,25 +175,24 @@ export function cachedAttention(
   from: i32,
   to: i32,
 ): void {
-  const factor: f32 = 1 / sqrt<f32>(<f32>d);
   const pitch = <usize>keyHeads * d * 4;
   const share = heads / keyHeads;
-  const scores = scratch + <usize>rank * capacity * 4;
-  for (let task = from; task < to; task++) {
+  const scores = scratch + <usize>rank * heads * capacity * 4;
+  for (let task = from; task < to; ) {
     const row = task / keyHeads;
     const keyHead = task % keyHeads;
+    const together = min(keyHeads - keyHead, to - task);
     const length = load<i32>(lengths + <usize>row * 4);
     const at = <usize>load<i32>(rows + <usize>row * 4) * capacity * pitch + <usize>keyHead * d * 4;
-    for (let head = keyHead * share; head < (keyHead + 1) * share; head++) {
-      const place = (<usize>row * heads + head) * d * 4;
-      attendCache(q + place, keys + at, values + at, pitch, length, d, factor, scores, output + place);
-    }
+    const place = (<usize>row * heads + keyHead * share) * d * 4;
+    attendCache(q + place, keys + at, values + at, pitch, length, together, share, d, scores, output + place);
+    task += together;
   }
 }
 
 /**
  * Tasks `row * keyHeads + key head`, each over `lengths[task]` entries [d] of the cache from `firsts[task]` on; scratch
- * holds `longest` floats per thread.
+ * holds `heads / keyHeads * longest` floats per thread.
  */
 export function raggedAttention(
   q: usize,
@@ -156,16 +209,13 @@ export function raggedAttention(
   from: i32,
   to: i32,
 ): void {
-  const factor: f32 = 1 / sqrt<f32>(<f32>d);
   const pitch = <usize>d * 4;
   const share = heads / keyHeads;
-  const scores = scratch + <usize>rank * longest * 4;
+  const scores = scratch + <usize>rank * share * longest * 4;
   for (let task = from; task < to; task++) {
     const length = load<i32>(lengths + <usize>task * 4);
     const at = <usize>load<i32>(firsts + <usize>task * 4) * pitch;
-    for (let n = 0; n < share; n++) {
-      const place = (<usize>task * share + n) * d * 4;
-      attendCache(q + place, keys + at, values + at, pitch, length, d, factor, scores, output + place);
-    }
+    const place = <usize>task * share * d * 4;
+    attendCache(q + place, keys + at, values + at, pitch, length, 1, share, d, scores, output + place);
   }
 }

@@ -11,7 +11,7 @@ export {
   productRow,
   productScratchBytes,
   productTasks,
-  productTurned,
+  productBlocks,
   setProductScratch,
   useLibrary,
 } from "./product";

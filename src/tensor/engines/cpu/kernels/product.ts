@@ -78,32 +78,39 @@ export function productTasks(table: usize, stride: i32, from: i32, to: i32): voi
 }
 
 /**
- * C = A B^T in blocks of `rows` rows and `columns` columns, each computed as its transpose B A^T: what libraries do best
- * where A's block has few rows. A range counts blocks, those on the same rows of B in a row. `scratch` holds
- * `rows * columns` floats per thread.
+ * Products C = A B^T in blocks of `rows` rows, each computed as its transpose B A^T: what libraries do best where a block
+ * has few rows. `table` has eight doubles for each of `count` products: M, N, K, A, B, C, columns of a block, number of
+ * its first block. A range counts blocks, those on the same rows of B in a row. `scratch` holds `floats` floats per
+ * thread.
  */
-export function productTurned(
-  M: i32,
-  N: i32,
-  K: i32,
-  a: usize,
-  b: usize,
-  c: usize,
+export function productBlocks(
+  table: usize,
+  count: i32,
   rows: i32,
-  columns: i32,
   scratch: usize,
+  floats: i32,
   from: i32,
   to: i32,
 ): void {
-  const turned = scratch + <usize>rank * rows * columns * 4;
-  const blocks = (M + rows - 1) / rows;
+  const turned = scratch + <usize>rank * floats * 4;
+  const last = table + <usize>(count - 1) * 64;
+  let p = table;
   for (let block = from; block < to; block++) {
-    const row = (block % blocks) * rows;
-    const column = (block / blocks) * columns;
+    while (p < last && <f64>block >= load<f64>(p + 64, 56)) p += 64;
+    const M = <i32>load<f64>(p);
+    const N = <i32>load<f64>(p, 8);
+    const K = <i32>load<f64>(p, 16);
+    const columns = <i32>load<f64>(p, 48);
+    const own = block - <i32>load<f64>(p, 56);
+    const rowBlocks = (M + rows - 1) / rows;
+    const row = (own % rowBlocks) * rows;
+    const column = (own / rowBlocks) * columns;
     const height = min(rows, M - row);
     const width = min(columns, N - column);
-    product(0, 1, width, height, K, b + <usize>column * K * 4, a + <usize>row * K * 4, 0, turned);
-    turnBack(turned, width, height, c + (<usize>row * N + column) * 4, N);
+    const a = <usize>load<f64>(p, 24) + <usize>row * K * 4;
+    const b = <usize>load<f64>(p, 32) + <usize>column * K * 4;
+    product(0, 1, width, height, K, b, a, 0, turned);
+    turnBack(turned, width, height, <usize>load<f64>(p, 40) + (<usize>row * N + column) * 4, N);
   }
 }
 
