@@ -186,22 +186,29 @@ describe("the cDPO recipe", () => {
   test("takes the user's scored pairs, and runs no stage before them", async () => {
     const scored = readScored(join(whole, "stages/score.arrow"), { vocabularySize: 1000 });
     const mine = join(base, "mine.arrow");
-    const ones = (n: number): Float32Array => new Float32Array(n).fill(0.5);
-    writeScored(
-      mine,
-      scored.map((pair) => ({
-        ...pair,
-        facts: {
-          chosen: { ...pair.facts.chosen, weights: ones(pair.chosen.ids.length) },
-          rejected: { ...pair.facts.rejected, weights: ones(pair.rejected.ids.length) },
-        },
-      })),
-    );
+    const halves = (n: number): Float32Array => new Float32Array(n).fill(0.5);
+    const weighted = scored.map((pair) => ({
+      ...pair,
+      facts: {
+        chosen: { ...pair.facts.chosen, weights: halves(pair.chosen.ids.length) },
+        rejected: { ...pair.facts.rejected, weights: halves(pair.rejected.ids.length) },
+      },
+    }));
+    const [first] = weighted;
+    const long = {
+      ...first!,
+      chosen: { ...first!.chosen, ids: new Array<number>(300).fill(5) },
+      facts: { ...first!.facts, chosen: { reference: halves(300).map((x) => -x), weights: halves(300) } },
+    };
+    writeScored(mine, [...weighted, long]);
     const output = join(base, "mine");
     const flags = [`stages.score=${mine}`, `output=${output}`, "compare=[]", "align.objective.form=columns"];
     const { code, stderr } = await run(config, ...flags.flatMap((flag) => ["--set", flag]));
     expect([code, stderr]).toEqual([0, expect.stringContaining("score: ")]);
     expect(stderr).toContain("mine.arrow takes its place.");
+    const left = `1 of ${weighted.length + 1} pairs are left out (longer than the model's context of 256 tokens)`;
+    expect(stderr.split(left)).toHaveLength(2); // told once
+    expect(stderr).toContain(`${weighted.length} pairs.`);
     expect(Object.keys(times(output)).sort()).toEqual(["align.columns", "evaluate.base", "evaluate.columns"]);
   }, 120_000);
 

@@ -1,6 +1,5 @@
-import { openArrow, writeArrow, type ColumnType } from "../../data/index.ts";
-import { UserError } from "../../errors.ts";
-import type { Drawn } from "../responses/index.ts";
+import { writeArrow, type ColumnType } from "../../data/index.ts";
+import { readRows, type Drawn, type RowCells } from "../responses/index.ts";
 
 /** One side of a pair. */
 export type PairedText = Pick<Drawn, "prompt" | "ids" | "finished">;
@@ -51,8 +50,8 @@ export function writePairs(path: string, pairs: readonly ResponsePair[]): void {
 }
 
 /** Reads pairs, of ours or of another's making. Throws a UserError naming file, row and column. */
-export function readPairs(path: string, options: ReadOptions): ResponsePair[] {
-  return readRows(path, Object.keys(pairColumns), (row, where) => pairOf(row, where, options));
+export function readPairs(path: string, { vocabularySize }: ReadOptions): ResponsePair[] {
+  return readRows(path, { needed: Object.keys(pairColumns), vocabularySize }, pairOf);
 }
 
 /** Writes scored pairs; a column is left out where no pair has it. */
@@ -74,21 +73,22 @@ export function writeScored(path: string, pairs: readonly ScoredPair[]): void {
 }
 
 /** Reads scored pairs, of ours or of another's making. Throws a UserError naming file, row and column. */
-export function readScored(path: string, options: ReadOptions): ScoredPair[] {
-  const needed = [...Object.keys(pairColumns), ...sides.map((side) => `${side}_reference`)];
-  return readRows(path, needed, (row, where) => {
-    const pair = pairOf(row, where, options);
+export function readScored(path: string, { vocabularySize }: ReadOptions): ScoredPair[] {
+  const columnsOf = (fact: string): string[] => sides.map((side) => `${side}_${fact}`);
+  const needed = [...Object.keys(pairColumns), ...columnsOf("reference")];
+  const optional = [...columnsOf("log_estimate"), ...columnsOf("weights")];
+  return readRows(path, { needed, optional, vocabularySize }, (row) => {
+    const pair = pairOf(row);
     const factsOf = (side: (typeof sides)[number]): TokenFacts => {
       const tokens = pair[side].ids.length;
       const given = Object.entries(factColumns).flatMap(([column, key]) => {
-        const values = row[`${side}_${column}`];
+        const values = row.value(`${side}_${column}`);
         if (key !== "reference" && (values === undefined || values === null)) return [];
-        return [[key, numbers(values, tokens, `${side}_${column}`, where)]];
+        return [[key, numbers(row, `${side}_${column}`, tokens, key)]];
       });
       return Object.fromEntries(given) as unknown as TokenFacts;
     };
-    const facts = { chosen: factsOf("chosen"), rejected: factsOf("rejected") };
-    return { ...pair, facts };
+    return { ...pair, facts: { chosen: factsOf("chosen"), rejected: factsOf("rejected") } };
   });
 }
 
@@ -103,58 +103,27 @@ function pairRow({ question, chosen, rejected }: ResponsePair): Record<keyof typ
   };
 }
 
-function pairOf(row: Record<string, unknown>, where: string, { vocabularySize }: ReadOptions): ResponsePair {
-  const ids = (column: string): number[] => {
-    const list = ArrayBuffer.isView(row[column]) ? [...(row[column] as Int32Array)] : [];
-    if (list.length > 0 && list.every((id) => Number.isInteger(id) && id >= 0 && id < vocabularySize)) return list;
-    return refuse(column, `at least one token id, all from 0 to ${vocabularySize - 1}`, where);
-  };
-  const finished = (column: string): boolean => {
-    const value = row[column];
-    return typeof value === "boolean" ? value : refuse(column, "true or false", where);
-  };
-  const { question } = row;
-  if (typeof question !== "number" || !Number.isSafeInteger(question) || question < 0)
-    return refuse("question", "whole numbers from 0", where);
-  const prompt = ids("prompt_ids");
-  const sideOf = (side: string) => ({ prompt, ids: ids(`${side}_ids`), finished: finished(`${side}_finished`) });
-  return { question, chosen: sideOf("chosen"), rejected: sideOf("rejected") };
+function pairOf(row: RowCells): ResponsePair {
+  const prompt = row.ids("prompt_ids");
+  const sideOf = (side: string): PairedText => ({
+    prompt,
+    ids: row.ids(`${side}_ids`),
+    finished: row.truth(`${side}_finished`),
+  });
+  return { question: row.count("question"), chosen: sideOf("chosen"), rejected: sideOf("rejected") };
 }
 
-function numbers(values: unknown, length: number, column: string, where: string): Float32Array {
+/** What a number of each kind may be, and how that is said. */
+const kinds: Record<keyof TokenFacts, { fits: (x: number) => boolean; named: string }> = {
+  reference: { fits: (x) => Number.isFinite(x) && x <= 0, named: ", finite and 0 or less" },
+  logEstimate: { fits: (x) => x <= 0, named: ", 0 or less" },
+  weights: { fits: Number.isFinite, named: "" },
+};
+
+function numbers(row: RowCells, column: string, length: number, kind: keyof TokenFacts): Float32Array {
+  const values = row.value(column);
   const list = ArrayBuffer.isView(values) ? Float32Array.from(values as Float32Array) : new Float32Array(0);
-  const wanted = column.endsWith("log_estimate") ? (x: number) => x <= 0 : Number.isFinite;
-  if (list.length === length && list.every((x) => wanted(x))) return list;
-  return refuse(
-    column,
-    `${length} numbers, one per response token${column.endsWith("log_estimate") ? ", 0 or less" : ""}`,
-    where,
-  );
-}
-
-function readRows<T>(
-  path: string,
-  needed: readonly string[],
-  of: (row: Record<string, unknown>, where: string) => T,
-): T[] {
-  const table = openArrow(path);
-  try {
-    const absent = needed.filter((name) => !table.columns.has(name));
-    if (absent.length > 0)
-      throw new UserError(`the file has no column ${absent.join(", ")}`, {
-        where: path,
-        fix: `It needs the columns ${needed.join(", ")}.`,
-      });
-    const columns = [...table.columns.keys()];
-    return Array.from({ length: table.rows }, (_, index) => of(table.row(index, columns), `${path}, row ${index}`));
-  } finally {
-    table.close();
-  }
-}
-
-function refuse(column: string, expected: string, where: string): never {
-  const fix = column.endsWith("_ids")
-    ? "Take ids of the tokenizer of the configured model."
-    : "Write the file again, with that column in every row.";
-  throw new UserError(`the column ${column} must hold ${expected}`, { where, fix });
+  const { fits, named } = kinds[kind];
+  if (list.length === length && list.every((x) => fits(x))) return list;
+  return row.refuse(column, `${length} numbers, one per response token${named}`);
 }

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { UserError } from "../../errors.ts";
 import { preferencePairs, type JudgedSample } from "../../preference/index.ts";
-import type { Judged } from "../responses/index.ts";
+import { usableRows, type GivenRow, type Judged } from "../responses/index.ts";
 import { readPairs, writePairs, type ResponsePair } from "./files.ts";
 import type { Stage } from "./stages.ts";
 import type { CdpoWork } from "./work.ts";
@@ -24,7 +24,7 @@ function comparable(answer: string): string {
 
 /** Pairs of a right and a wrong response to the same question. */
 export function pairStage(work: CdpoWork, judged: Stage<Judged[]>): Stage<ResponsePair[]> {
-  const { config, vocabularySize } = work;
+  const { config, surroundings, vocabularySize } = work;
   const output = "stages/pairs.arrow";
   return work.stage({
     name: "pairs",
@@ -32,7 +32,7 @@ export function pairStage(work: CdpoWork, judged: Stage<Judged[]>): Stage<Respon
     inputs: { pairs: config.pairs, seed: config.seed },
     output,
     replacement: config.stages.pairs,
-    read: (path) => notEmpty(readPairs(path, { vocabularySize }), path),
+    read: (path, note) => usableRows(path, readPairs(path, { vocabularySize }), { ...surroundings, ...pairRows, note }),
     async work() {
       const responses = await judged.load();
       const { perQuestion, maxPromptTokens = Infinity, maxTokens = Infinity } = config.pairs;
@@ -57,10 +57,11 @@ export function pairStage(work: CdpoWork, judged: Stage<Judged[]>): Stage<Respon
   });
 }
 
-function notEmpty(pairs: ResponsePair[], path: string): ResponsePair[] {
-  if (pairs.length > 0) return pairs;
-  throw new UserError("there is no pair", { where: path, fix: "Give a file with a row for each pair." });
-}
+/** Pairs as rows of a file. */
+export const pairRows = {
+  noun: "pair",
+  of: ({ question, chosen, rejected }: ResponsePair): GivenRow => ({ question, texts: [chosen, rejected] }),
+};
 
 /** What is odd about the ends of responses, in sentences: cut before the end of text, or ended twice. */
 export function oddEnds(pairs: readonly ResponsePair[], endOfText: readonly number[]): string[] {

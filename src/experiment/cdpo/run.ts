@@ -111,9 +111,10 @@ function workOf(
   const { config, talkOf, interrupted, allowChanges, command } = options;
   const { tokens, validation, trainingAnswerOf, answerOf } = materials;
   if (validation === undefined) throw new UserError("there are no held-out rows", { fix: "Give data.validation." });
+  const questions = questionsOf(tokens, tokenizer, trainingAnswerOf);
   return {
-    ...{ config, run, materials, allowChanges, command, interrupted, talkOf },
-    questions: questionsOf(tokens, tokenizer, trainingAnswerOf),
+    ...{ config, run, materials, allowChanges, command, interrupted, talkOf, questions },
+    surroundings: { questions, maxPositions: shape.maxPositions },
     held: questionsOf(validation, tokenizer, answerOf, config.evaluation.rows),
     vocabularySize: shape.vocabularySize,
     stage: stageMaker(run, talkOf("cdpo")),

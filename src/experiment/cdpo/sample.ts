@@ -1,12 +1,13 @@
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { UserError } from "../../errors.ts";
 import { verifier } from "../../text/index.ts";
 import {
   drawResponses,
+  givenResponse,
   judgeResponses,
   readDrawn,
   readResponses,
+  usableRows,
   writeDrawn,
   writeResponses,
   type Drawn,
@@ -21,7 +22,7 @@ const batchesAPart = 16;
 
 /** N responses of the starting model to every question. */
 export function sampleStage(work: CdpoWork): Stage<Drawn[]> {
-  const { config, materials, questions, vocabularySize } = work;
+  const { config, materials, questions, surroundings, vocabularySize } = work;
   const { batchSize, ...sampling } = config.sampling;
   const parts = "stages/sample.parts";
   const output = "stages/sample.arrow";
@@ -31,7 +32,8 @@ export function sampleStage(work: CdpoWork): Stage<Drawn[]> {
     output,
     leftovers: [parts],
     replacement: config.stages.sample,
-    read: (path) => someResponses(readDrawn(path, { vocabularySize }), path),
+    read: (path, note) =>
+      usableRows(path, readDrawn(path, { vocabularySize }), { ...surroundings, ...responseRows, note }),
     work: () =>
       withTrunk(work, async (trunk) => {
         const talk = stoppable(work.talkOf("sample"), work.interrupted);
@@ -59,14 +61,11 @@ export function sampleStage(work: CdpoWork): Stage<Drawn[]> {
   });
 }
 
-function someResponses<T>(responses: T[], path: string): T[] {
-  if (responses.length > 0) return responses;
-  throw new UserError("there is no response", { where: path, fix: "Give a file with a row for each response." });
-}
+const responseRows = { noun: "response", of: givenResponse };
 
 /** Judges the responses by their final answers. */
 export function judgeStage(work: CdpoWork, sampled: Stage<Drawn[]>): Stage<Judged[]> {
-  const { config, materials, questions, vocabularySize } = work;
+  const { config, materials, questions, surroundings, vocabularySize } = work;
   const output = "stages/judge.arrow";
   const { timeLimit, ...rules } = config.verifier;
   return work.stage({
@@ -79,20 +78,14 @@ export function judgeStage(work: CdpoWork, sampled: Stage<Drawn[]>): Stage<Judge
     },
     output,
     replacement: config.stages.judge,
-    read: (path) => someResponses(readResponses(path, { vocabularySize }), path),
+    read: (path, note) =>
+      usableRows(path, readResponses(path, { vocabularySize }), { ...surroundings, ...responseRows, note }),
     work: () =>
       withTrunk(work, async ({ tokenizer }) => {
         const talk = stoppable(work.talkOf("judge"), work.interrupted);
         const { verify, close } = verifier({ ...rules, timeLimit });
         try {
           const drawn = await sampled.load();
-          const known = new Set(questions.map(({ rowId }) => rowId));
-          const stray = drawn.find(({ rowId }) => !known.has(rowId));
-          if (stray !== undefined)
-            throw new UserError(`a response answers the question ${stray.rowId}, which data.train does not have`, {
-              where: config.stages.sample ?? "stages/sample.arrow",
-              fix: "Give the data that the responses were drawn for: `question` is the row of the question, from 0.",
-            });
           const judged = await judgeResponses(drawn, questions, {
             tokenizer,
             verify,

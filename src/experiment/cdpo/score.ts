@@ -4,7 +4,7 @@ import { UserError } from "../../errors.ts";
 import { letEventsIn } from "../../event-loop.ts";
 import { forward, loadAdapter, withAdapter, type Model } from "../../model/index.ts";
 import { estimateTokens } from "../../training/index.ts";
-import { responseBatch, splitResponses } from "../responses/index.ts";
+import { responseBatch, splitResponses, usableRows } from "../responses/index.ts";
 import { stoppable } from "../talk.ts";
 import type { ContrastModels } from "./contrast.ts";
 import {
@@ -15,6 +15,7 @@ import {
   type ScoredPair,
   type TokenFacts,
 } from "./files.ts";
+import { pairRows } from "./pairs.ts";
 import type { Stage } from "./stages.ts";
 import { withTrunk, type CdpoWork } from "./work.ts";
 
@@ -23,7 +24,7 @@ import { withTrunk, type CdpoWork } from "./work.ts";
  * and, where an objective reads it, the contrastive estimate.
  */
 export function scoreStage(work: CdpoWork, pairs: Stage<ResponsePair[]>, models: ContrastModels): Stage<ScoredPair[]> {
-  const { config, materials, vocabularySize } = work;
+  const { config, materials, surroundings, vocabularySize } = work;
   const output = "stages/score.arrow";
   const { contrast, plausibility } = config.contrast;
   const estimated = [mainCdpoArm(config), ...config.compare].some(({ objective }) => readsEstimate(objective));
@@ -33,7 +34,11 @@ export function scoreStage(work: CdpoWork, pairs: Stage<ResponsePair[]>, models:
     inputs: { model: materials.identity["model"], ...(estimated && { contrast, plausibility }) },
     output,
     replacement: config.stages.score,
-    read: (path) => checked(readScored(path, { vocabularySize }), path, estimated),
+    read(path, note) {
+      const pairs = usableRows(path, readScored(path, { vocabularySize }), { ...surroundings, ...pairRows, note });
+      if (estimated) requireEstimates(pairs, path);
+      return pairs;
+    },
     work: () =>
       withTrunk(work, async (trunk) => {
         const listed = await pairs.load();
@@ -86,14 +91,11 @@ async function factsOf(
   return facts;
 }
 
-function checked(pairs: ScoredPair[], path: string, estimated: boolean): ScoredPair[] {
-  if (pairs.length === 0)
-    throw new UserError("there is no pair", { where: path, fix: "Give a file with a row for each pair." });
+function requireEstimates(pairs: readonly ScoredPair[], path: string): void {
   for (const side of ["chosen", "rejected"] as const)
-    if (estimated && pairs.some(({ facts }) => facts[side].logEstimate === undefined))
+    if (pairs.some(({ facts }) => facts[side].logEstimate === undefined))
       throw new UserError(`the column ${side}_log_estimate is missing or empty`, {
         where: path,
         fix: "cDPO reads the estimate of every response token; give the column, or another align.objective.form.",
       });
-  return pairs;
 }

@@ -32,8 +32,11 @@ export interface StageSpec<T> {
    * @param resume what an earlier process left of the same work may be used
    */
   work(resume: boolean): Promise<void>;
-  /** Reads a result, of ours or the user's. Throws a UserError for one that cannot be used. */
-  read(path: string): T | Promise<T>;
+  /**
+   * Reads a result, of ours or the user's. Throws a UserError for one that cannot be used.
+   * @param note told what is odd about the user's
+   */
+  read(path: string, note: (sentence: string) => void): T | Promise<T>;
   /** Looks at the user's more closely. Throws a UserError for one that cannot be used. */
   check?(path: string): Promise<void>;
 }
@@ -54,7 +57,7 @@ export function stageMaker(run: RunFolder, talk: Talk): <T>(spec: StageSpec<T>) 
     let known: Promise<string> | undefined;
     const compute = async (): Promise<string> => {
       if (spec.replacement !== undefined) {
-        await spec.read(path);
+        await spec.read(path, talk.note);
         await spec.check?.(path);
         talk.note(`${spec.name}: ${relative(process.cwd(), path)} takes its place.`);
         return digestOf(path);
@@ -69,7 +72,7 @@ export function stageMaker(run: RunFolder, talk: Talk): <T>(spec: StageSpec<T>) 
       ready: () => (known ??= compute()),
       async load() {
         await (known ??= compute());
-        return spec.read(path);
+        return spec.read(path, () => undefined);
       },
     };
   };

@@ -2,7 +2,7 @@ import type { AdapterConfig, CdpoConfig, StageTraining } from "../../config/inde
 import { createAdapter, isAdapted, loadAdapter, withAdapter, type Model } from "../../model/index.ts";
 import type { RunFolder } from "../../training/index.ts";
 import type { Materials } from "../materials.ts";
-import type { Question } from "../responses/index.ts";
+import type { Question, Surroundings } from "../responses/index.ts";
 import type { ArmTalk } from "../talk.ts";
 import type { Stage, StageSpec } from "./stages.ts";
 
@@ -12,6 +12,8 @@ export interface CdpoWork {
   readonly run: RunFolder;
   readonly materials: Materials;
   readonly questions: readonly Question[];
+  /** What files of the user's must go with. */
+  readonly surroundings: Surroundings;
   readonly held: readonly Question[];
   readonly vocabularySize: number;
   readonly allowChanges: boolean;

@@ -78,13 +78,15 @@ async function begin(work: ArmWork): Promise<void> {
 function steps(work: ArmWork): Omit<OrealArm, "name" | "record" | "finish" | "dispose"> {
   const { config, models, state, settings, replay, questions, verify } = work;
   const { seed, microBatchSize, iterations } = config.training;
+  const note = first(work.talk.note);
   return {
     *iterations() {
       while (state.step < iterations) yield state.step;
     },
     sample: (iteration) =>
       stopSafely(work, async () => {
-        if (replay !== undefined) return readTrajectories(replay, iteration, models.policy.config);
+        if (replay !== undefined)
+          return readTrajectories(replay, iteration, { ...models.policy.config, questions, note });
         const onProgress = whenSlow(stoppable(work.talk, work.interrupted), work.interrupted);
         return drawRollouts(models.policy, { questions, config, verify, iteration, onProgress });
       }),
@@ -127,6 +129,15 @@ async function repeat<T>(
     await letEventsIn();
   }
   return taken;
+}
+
+/** Passes the first sentence on, and none after it. */
+function first(tell: (sentence: string) => void): (sentence: string) => void {
+  let told = false;
+  return (sentence) => {
+    if (!told) tell(sentence);
+    told = true;
+  };
 }
 
 const slowMilliseconds = 5000;

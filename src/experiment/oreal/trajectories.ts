@@ -2,7 +2,9 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { openArrow, writeArrow, type ColumnType } from "../../data/index.ts";
 import { UserError } from "../../errors.ts";
+import { checkQuestions, givenResponse, longestOf } from "../responses/index.ts";
 import { readResponses, responseColumns, responseRow } from "../responses/index.ts";
+import type { Judged, Surroundings } from "../responses/index.ts";
 import type { Rollouts } from "./rollouts.ts";
 
 /** What an iteration made of a response. */
@@ -39,15 +41,22 @@ export function writeTrajectories(run: string, { iteration, responses }: Rollout
   writeArrow(trajectoryPath(run, iteration), trajectoryColumns, rows);
 }
 
+/** What a stored iteration must go with. */
+export interface ReplayFit extends Surroundings {
+  vocabularySize: number;
+  /** Told what is odd. */
+  note: (sentence: string) => void;
+}
+
 /**
  * The responses of an earlier run's iteration. Rewards, advantages and weights are not read: they follow from the
- * settings.
- * @throws UserError where the iteration is missing or its file is damaged
+ * settings. None is left out, or groups would not be whole.
+ * @throws UserError where the iteration is missing, its file is damaged, or the model or the data are not those of it
  */
 export function readTrajectories(
   run: string,
   iteration: number,
-  { vocabularySize }: { vocabularySize: number },
+  { vocabularySize, maxPositions, questions, note }: ReplayFit,
 ): Rollouts {
   const path = trajectoryPath(run, iteration);
   if (!existsSync(path))
@@ -58,19 +67,31 @@ export function readTrajectories(
   const responses = readResponses(path, { vocabularySize });
   if (responses.length === 0)
     throw new UserError("there is no response", { where: path, fix: "Replay a run whose trajectories are whole." });
+  const rows = responses.map(givenResponse);
+  const odd = checkQuestions(path, rows, questions);
+  if (odd !== undefined) note(odd);
+  const long = rows.findIndex((row) => longestOf(row) > maxPositions);
+  if (long >= 0)
+    throw new UserError(`${longestOf(rows[long]!)} tokens are more than the model's context of ${maxPositions}`, {
+      where: `${path}, row ${long}`,
+      fix: "Replay a run of a model with the same context, or of a longer one.",
+    });
+  return { iteration, responses, logProbs: storedLogProbs(path, responses) };
+}
+
+function storedLogProbs(path: string, responses: readonly Judged[]): (Float32Array | undefined)[] {
   const table = openArrow(path);
   try {
-    const logProbs = responses.map(({ ids }, index) => {
+    return responses.map(({ ids }, index) => {
       const stored = table.row(index, ["log_probs"])["log_probs"];
       if (stored === null || stored === undefined) return undefined;
-      const fits =
-        stored instanceof Float32Array && stored.length === ids.length && stored.every((value) => value <= 0);
-      if (fits) return stored;
-      throw new UserError("log_probs must hold one log-probability for each of response_ids", {
+      const fits = (value: number): boolean => Number.isFinite(value) && value <= 0;
+      if (stored instanceof Float32Array && stored.length === ids.length && stored.every(fits)) return stored;
+      throw new UserError("log_probs must hold one finite number, 0 or less, for each of response_ids", {
         where: `${path}, row ${index}`,
+        fix: "Store the log-probabilities again, or leave the column out: the policy's own are taken then.",
       });
     });
-    return { iteration, responses, logProbs };
   } finally {
     table.close();
   }

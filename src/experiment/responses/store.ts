@@ -1,8 +1,8 @@
-import { openArrow, writeArrow, type ColumnType } from "../../data/index.ts";
-import { UserError } from "../../errors.ts";
+import { writeArrow, type ColumnType } from "../../data/index.ts";
 import type { Verdict } from "../../reward/index.ts";
 import type { Drawn } from "./draw.ts";
 import type { Judged } from "./judge.ts";
+import { readRows, type RowCells } from "./rows.ts";
 
 /** Columns of a file of responses that nobody has judged. */
 const drawnColumns = {
@@ -63,7 +63,7 @@ export interface ReadResponsesOptions {
  * @throws UserError naming file, row and column
  */
 export function readDrawn(path: string, { vocabularySize }: ReadResponsesOptions): Drawn[] {
-  return readRows(path, Object.keys(drawnColumns), [], (row, where) => drawnOf(row, where, vocabularySize));
+  return readRows(path, { needed: Object.keys(drawnColumns), vocabularySize }, drawnOf);
 }
 
 /**
@@ -72,11 +72,11 @@ export function readDrawn(path: string, { vocabularySize }: ReadResponsesOptions
  */
 export function readResponses(path: string, { vocabularySize }: ReadResponsesOptions): Judged[] {
   const needed = [...Object.keys(drawnColumns), "verdict"];
-  return readRows(path, needed, ["text", "answer"], (row, where) => {
-    const { text, answer, verdict } = row;
-    if (typeof verdict !== "string" || !verdicts.includes(verdict)) refuse("verdict", verdicts.join(", "), where);
+  return readRows(path, { needed, optional: ["text", "answer"], vocabularySize }, (row) => {
+    const [text, answer, verdict] = ["text", "answer", "verdict"].map((column) => row.value(column));
+    if (typeof verdict !== "string" || !verdicts.includes(verdict)) row.refuse("verdict", verdicts.join(", "));
     return {
-      ...drawnOf(row, where, vocabularySize),
+      ...drawnOf(row),
       text: typeof text === "string" ? text : "",
       answer: typeof answer === "string" ? answer : null,
       verdict: verdict as Verdict,
@@ -84,54 +84,12 @@ export function readResponses(path: string, { vocabularySize }: ReadResponsesOpt
   });
 }
 
-function readRows<T>(
-  path: string,
-  needed: readonly string[],
-  optional: readonly string[],
-  of: (row: Record<string, unknown>, where: string) => T,
-): T[] {
-  const table = openArrow(path);
-  try {
-    const absent = needed.filter((name) => !table.columns.has(name));
-    if (absent.length > 0)
-      throw new UserError(`the file has no column ${absent.join(", ")}`, {
-        where: path,
-        fix: `Responses have the columns ${[...needed, ...optional].join(", ")}.`,
-      });
-    const columns = [...needed, ...optional];
-    return Array.from({ length: table.rows }, (_, index) => of(table.row(index, columns), `${path}, row ${index}`));
-  } finally {
-    table.close();
-  }
-}
-
-function drawnOf(row: Record<string, unknown>, where: string, vocabularySize: number): Drawn {
-  const count = (column: string): number => {
-    const value = row[column];
-    return Number.isSafeInteger(value) && Number(value) >= 0
-      ? Number(value)
-      : refuse(column, "whole numbers from 0", where);
-  };
-  const ids = (column: string): number[] => {
-    const value = row[column];
-    if (!ArrayBuffer.isView(value)) return refuse(column, "lists of token ids", where);
-    const list = [...(value as Int32Array)];
-    const fits = list.length > 0 && list.every((id) => Number.isInteger(id) && id >= 0 && id < vocabularySize);
-    return fits ? list : refuse(column, `at least one id, all from 0 to ${vocabularySize - 1}`, where);
-  };
-  const { finished } = row;
+function drawnOf(row: RowCells): Drawn {
   return {
-    rowId: count("question"),
-    sample: count("sample"),
-    prompt: ids("prompt_ids"),
-    ids: ids("response_ids"),
-    finished: typeof finished === "boolean" ? finished : refuse("finished", "true or false", where),
+    rowId: row.count("question"),
+    sample: row.count("sample"),
+    prompt: row.ids("prompt_ids"),
+    ids: row.ids("response_ids"),
+    finished: row.truth("finished"),
   };
-}
-
-function refuse(column: string, expected: string, where: string): never {
-  const fix = column.endsWith("_ids")
-    ? "Take ids of the tokenizer of the configured model."
-    : "Write the file again, with that column in every row.";
-  throw new UserError(`the column ${column} must hold ${expected}`, { where, fix });
 }

@@ -84,6 +84,7 @@ describe("files of pairs", () => {
       /bad\.arrow, row 1: the column chosen_reference must hold 2 numbers/,
     );
     expect(refusal({ chosen_reference: Float32Array.of(-1, NaN) })).toMatch(/chosen_reference/);
+    expect(refusal({ chosen_reference: Float32Array.of(-1, 0.5) })).toMatch(/chosen_reference.*finite and 0 or less/);
     expect(refusal({ chosen_reference: null })).toMatch(/chosen_reference/);
     expect(refusal({ rejected_log_estimate: Float32Array.of(0.5) })).toMatch(/rejected_log_estimate.*0 or less/);
     expect(refusal({ chosen_ids: Int32Array.of(6, 10) })).toMatch(/chosen_ids must hold .* 0 to 9/);
