@@ -8,6 +8,7 @@ import { train } from "../src/training/index.ts";
 const recipe = {
   name: "finetune",
   summary: "Fine-tunes a model on its responses, or trains one from fresh weights.",
+  example: "configs/finetune/pretrain-tiny.yaml",
   method: "full",
 };
 

@@ -14,6 +14,7 @@ import { train } from "../src/training/index.ts";
 const recipe = {
   name: "sstoken",
   summary: "Fine-tunes a model on the response tokens that ssToken selects, beside other rules for comparison.",
+  example: "configs/sstoken/quickstart.yaml",
   method: "sstoken",
 };
 

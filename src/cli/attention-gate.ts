@@ -9,6 +9,7 @@ import { createTalk } from "./talk.ts";
 const recipe = {
   name: "attention-gate",
   summary: "Trains gates that evict tokens from the key-value cache, beside published evictions of equal budget.",
+  example: "configs/attention-gate/quickstart.yaml",
 };
 
 /**

@@ -9,6 +9,7 @@ import { createTalk } from "./talk.ts";
 const recipe = {
   name: "cdpo",
   summary: "Aligns a model with pairs of its own answers, wrong tokens weighted by contrastive estimation: cDPO.",
+  example: "configs/cdpo/quickstart.yaml",
 };
 
 const { paper, released, recommended } = criticalTokenPresets;

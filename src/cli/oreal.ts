@@ -9,6 +9,7 @@ import { createTalk } from "./talk.ts";
 const recipe = {
   name: "oreal",
   summary: "Trains a model on its own answers by outcome rewards: OREAL, beside other objectives for comparison.",
+  example: "configs/oreal/quickstart.yaml",
 };
 
 /**

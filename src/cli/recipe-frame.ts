@@ -21,6 +21,8 @@ export interface RecipeFrame<Config extends RunConfig> {
   readonly name: string;
   /** What it does, in one line. */
   readonly summary: string;
+  /** A configuration of it that ships, from the package's folder. */
+  readonly example: string;
   readonly definition: ConfigDefinition<Config>;
   /** Checks everything, writes nothing to the run folder, and says what would be done. */
   dryRun(config: Config, resolvedYaml: string): Promise<void>;
@@ -64,7 +66,7 @@ function stoppedOr(error: unknown, name: string): number {
 async function run<Config extends RunConfig>(frame: RecipeFrame<Config>, argv: readonly string[]): Promise<void> {
   const args = parseRecipeArguments(argv, frame);
   if ("help" in args) return say(args.help);
-  const { config, resolvedYaml } = loadConfig(frame.definition, args.config, { set: args.set });
+  const { config, resolvedYaml } = loadConfig(frame.definition, args.config, { set: args.set, example: frame.example });
   if (args.dryRun) return frame.dryRun(config, resolvedYaml);
   using interruption = watchInterruption(() => process.stderr.write("\nStopping soon; once more ends at once.\n"));
   await frame.run({

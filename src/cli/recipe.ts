@@ -21,6 +21,8 @@ export interface Recipe {
   readonly name: string;
   /** What it does, in one line. */
   readonly summary: string;
+  /** A configuration of it that ships, from the package's folder. */
+  readonly example: string;
   /** The rule when the configuration names none. */
   readonly method: string;
 }

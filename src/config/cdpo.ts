@@ -1,3 +1,4 @@
+import { armNameProblems } from "./arm-names.ts";
 import type { CdpoArm, CdpoConfig, CdpoForm, CdpoObjective } from "./cdpo-schema.ts";
 import { cdpoSchema } from "./cdpo-schema.ts";
 import type { ConfigDefinition } from "./load.ts";
@@ -87,12 +88,8 @@ function fillIn(config: CdpoConfig, source: string, values: CdpoValues): void {
   });
 }
 
-/** Subfolders of a run that are not an arm's. */
-const takenNames = [
-  ...["adapter", "checkpoints", "gates", "model", "reward-model", "scores", "stages", "trajectories"],
-  "base", // its row of the table is the starting model's
-];
-const fileName = /\.(html|jsonl?|txt|yaml)$/i;
+/** A row of the table is the starting model's. */
+const startName = "base";
 
 function contradictions(config: CdpoConfig): Problem[] {
   const { data, compare, align, contrast, stages } = config;
@@ -103,14 +100,15 @@ function contradictions(config: CdpoConfig): Problem[] {
   if (data.validation === undefined)
     refuse(["data", "validation"], "is missing: the models are compared on held-out rows");
   const arms = [mainCdpoArm(config), ...compare];
-  const names = arms.map(({ name }) => name.toLowerCase());
-  for (const [index, { name, objective }] of arms.entries()) {
-    const path: KeyPath = index === 0 ? ["align"] : ["compare", index - 1];
-    if (takenNames.includes(name.toLowerCase()))
-      refuse(path, `cannot be named ${name}: the run has a folder of that name`);
-    if (fileName.test(name)) refuse(path, `cannot be named ${name}: a run's files have such names`);
-    if (names.indexOf(name.toLowerCase()) < index)
-      refuse(path, `has the same name as another arm, ${name}; give it a name`);
+  const placeOf = (index: number): KeyPath => (index === 0 ? ["align"] : ["compare", index - 1]);
+  problems.push(
+    ...armNameProblems(
+      arms.map(({ name }, index) => ({ name, path: placeOf(index) })),
+      [startName],
+    ),
+  );
+  for (const [index, { objective }] of arms.entries()) {
+    const path = placeOf(index);
     for (const key of Object.keys(objective).filter((key) => key !== "form"))
       if (!optionsOf[objective.form].includes(key as Option))
         refuse([...path, "objective", key], `is not used: the form is ${objective.form}`, true);

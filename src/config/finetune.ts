@@ -1,11 +1,12 @@
 import { basename, extname } from "node:path";
 import type { TokenRule } from "../contract/index.ts";
+import { armNameProblems } from "./arm-names.ts";
 import type { FinetuneConfig, SelectionChoice } from "./finetune-schema.ts";
 import { finetuneSchema } from "./finetune-schema.ts";
 import type { ConfigDefinition, Section } from "./load.ts";
 import { nearest } from "./nearest.ts";
 import { fillShared, trainingContradictions } from "./shared.ts";
-import type { KeyPath, Problem } from "./problem.ts";
+import { keyName, type KeyPath, type Problem } from "./problem.ts";
 import type { JsonSchema } from "./schema.ts";
 import { isRulePath } from "./schema.ts";
 
@@ -49,7 +50,13 @@ function ruleSections(raw: unknown, rules: KnownRules, defaultMethod: string) {
   const sections: Section[] = [];
   const problems: Problem[] = [];
   const choose = (selection: unknown, path: KeyPath) => {
-    if (!isGroup(selection) || typeof selection["method"] !== "string") return;
+    if (!isGroup(selection)) return;
+    if (typeof selection["method"] !== "string") {
+      const meant = Object.keys(selection).find((key) => key !== "method" && nearest(key, ["method"]) !== undefined);
+      const message = `is not a known key; did you mean ${keyName([...path, "method"])}?`;
+      if (meant !== undefined) problems.push({ path: [...path, meant], message, atKey: true });
+      return;
+    }
     const { method } = selection;
     const schema = sectionSchema(method, rules);
     if (schema !== undefined) sections.push({ path, schema });
@@ -109,9 +116,6 @@ export function ruleLabel(method: string): string {
   return basename(method, extname(method));
 }
 
-/** Subfolders of a run that are not an arm's. */
-const takenNames = ["adapter", "checkpoints", "model"];
-
 function contradictions({ fresh, data, training, evaluation, compare }: FinetuneConfig): Problem[] {
   const problems: Problem[] = [];
   const refuse = (path: KeyPath, message: string) => problems.push({ path, message });
@@ -122,14 +126,7 @@ function contradictions({ fresh, data, training, evaluation, compare }: Finetune
   problems.push(...trainingContradictions(training, ["training"]));
   if (data.validation === undefined && evaluation.generate)
     refuse(["evaluation", "generate"], "needs held-out rows: give data.validation");
-  // some file systems do not tell `A` from `a`
-  const names = compare.map(({ name }) => name.toLowerCase());
-  for (const [index, { name }] of compare.entries()) {
-    if (takenNames.includes(name.toLowerCase()))
-      refuse(["compare", index], `cannot be named ${name}: the run has a folder of that name`);
-    if (names.indexOf(name.toLowerCase()) < index)
-      refuse(["compare", index], `has the same name as another arm, ${name}; give it a name`);
-  }
+  problems.push(...armNameProblems(compare.map(({ name }, index) => ({ name, path: ["compare", index] }))));
   return problems;
 }
 

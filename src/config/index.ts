@@ -1,3 +1,4 @@
+export { runSubfolders } from "./arm-names.ts";
 export { attentionGateDefinition } from "./attention-gate.ts";
 export { attentionGateSchema, evictionBaselines } from "./attention-gate-schema.ts";
 export type { AttentionGateConfig, EvictionBaseline } from "./attention-gate-schema.ts";

@@ -50,18 +50,19 @@ const largestFile = 1 << 20;
 /**
  * Reads a configuration: command line before file before defaults.
  * @param options.set `key=value` texts of `--set`; their paths are relative to `options.folder` (the current one)
+ * @param options.example a file to suggest where there is none
  * @throws UserError with every problem at once, each with its line, key, what is expected and what was found
  */
 export function loadConfig<Config>(
   definition: ConfigDefinition<Config>,
   file: string,
-  options: { set?: readonly string[]; folder?: string } = {},
+  options: { set?: readonly string[]; folder?: string; example?: string } = {},
 ): LoadedConfig<Config> {
   const folder = options.folder ?? process.cwd();
   const source = resolve(folder, file);
   const fromHere = relative(process.cwd(), source);
   const name = fromHere.startsWith("..") ? source : fromHere;
-  const yaml = parseYaml(readText(source, name), name);
+  const yaml = parseYaml(readText(source, name, options.example), name);
   const raw = yaml.value ?? {};
   if (typeof raw !== "object" || Array.isArray(raw))
     throw new UserError("a configuration is a list of `key: value` lines", { where: `${name}:1:1` });
@@ -94,7 +95,7 @@ function inOrder(schema: JsonSchema | undefined, value: unknown): unknown {
   return Object.fromEntries(entries.map((key) => [key, inOrder(schema?.properties?.[key], inner[key])]));
 }
 
-function readText(source: string, name: string): string {
+function readText(source: string, name: string, example: string | undefined): string {
   try {
     const { size } = statSync(source);
     if (size > largestFile) throw new UserError(`${size} bytes are too many for a configuration`, { where: name });
@@ -105,7 +106,7 @@ function readText(source: string, name: string): string {
     const what = code === "ENOENT" ? "there is no such file" : `cannot be read (${code ?? String(cause)})`;
     throw new UserError(what, {
       where: name,
-      fix: "Name a configuration file, as in --config configs/sstoken/quickstart.yaml",
+      fix: `Name a configuration file${example === undefined ? "" : `, as in --config ${example}`}`,
       cause,
     });
   }

@@ -1,3 +1,4 @@
+import { armNameProblems } from "./arm-names.ts";
 import type { ConfigDefinition } from "./load.ts";
 import type { OrealArm, OrealConfig, OrealLearner, OrealObjective, OrealPreset, OrealWeights } from "./oreal-schema.ts";
 import { orealSchema } from "./oreal-schema.ts";
@@ -156,10 +157,6 @@ function defaultLearner(): OrealLearner {
   return Object.fromEntries(values) as OrealLearner;
 }
 
-/** Subfolders of a run that are not an arm's. */
-const takenNames = ["adapter", "checkpoints", "model", "reward-model", "trajectories", "gates", "scores", "stages"];
-const fileName = /\.(html|jsonl?|txt|yaml)$/i;
-
 function contradictions(config: OrealConfig): Problem[] {
   const { training, policy, rewardModel, compare } = config;
   const problems: Problem[] = [];
@@ -180,15 +177,13 @@ function contradictions(config: OrealConfig): Problem[] {
       ["training", "policyFreeze"],
       `must be below the iterations (${training.iterations}), or the policy never learns`,
     );
-  const names = compare.map(({ name }) => name.toLowerCase());
-  for (const [index, { name, iterations, ...steps }] of compare.entries()) {
-    if (frozen({ iterations, ...steps }))
-      refuse(["compare", index], `keeps the policy frozen for all of its ${iterations} iterations: lower policyFreeze`);
-    if (takenNames.includes(name.toLowerCase()))
-      refuse(["compare", index], `cannot be named ${name}: the run has a folder of that name`);
-    if (fileName.test(name)) refuse(["compare", index], `cannot be named ${name}: a run's files have such names`);
-    if (name.toLowerCase() === mainArm(config).name || names.indexOf(name.toLowerCase()) < index)
-      refuse(["compare", index], `has the same name as another arm, ${name}; give it a name`);
-  }
+  for (const [index, arm] of compare.entries())
+    if (frozen(arm))
+      refuse(
+        ["compare", index],
+        `keeps the policy frozen for all of its ${arm.iterations} iterations: lower policyFreeze`,
+      );
+  const arms = compare.map(({ name }, index) => ({ name, path: ["compare", index] }));
+  problems.push(...armNameProblems(arms, [mainArm(config).name]));
   return problems;
 }

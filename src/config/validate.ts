@@ -79,7 +79,10 @@ function unknownKey(key: string, path: KeyPath, schema: JsonSchema, everyKey: re
   const here = Object.keys(schema.properties ?? {});
   const near = nearest(key, here);
   if (near !== undefined) return `is not a known key; did you mean ${keyName([...path, near])}?`;
-  const elsewhere = everyKey.find((name) => name.split(".").at(-1)?.toLowerCase() === key.toLowerCase());
+  const isIt = (name: string): boolean => name.split(".").at(-1)?.toLowerCase() === key.toLowerCase();
+  const below = keysOf(schema).find(isIt);
+  if (below !== undefined) return `is not a known key; did you mean ${keyName([...path, ...below.split(".")])}?`;
+  const elsewhere = everyKey.find(isIt);
   if (elsewhere !== undefined) return `is not a known key; did you mean ${elsewhere}?`;
   const where = path.length === 0 ? "the top level" : keyName(path);
   return `is not a known key; ${where} has ${here.join(", ")}`;
@@ -96,9 +99,13 @@ function finer({ keyword, params }: ErrorObject): string {
 }
 
 function meantWord({ data, parentSchema }: ErrorObject): string {
-  const words = (parentSchema as JsonSchema).enum?.filter((word) => typeof word === "string");
-  const near = typeof data === "string" && words !== undefined ? nearest(data, words) : undefined;
+  const near = typeof data === "string" ? nearest(data, wordsOf(parentSchema as JsonSchema)) : undefined;
   return near === undefined ? "" : `; did you mean ${near}?`;
+}
+
+/** The words that a value may be. */
+function wordsOf({ enum: values = [], anyOf = [] }: JsonSchema): string[] {
+  return [...values.filter((word) => typeof word === "string"), ...anyOf.flatMap(wordsOf)];
 }
 
 /** A JSON pointer as keys; a step into a list is a number. */

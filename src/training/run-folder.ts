@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { runSubfolders } from "../config/arm-names.ts";
 import { writeAtomically } from "../data/atomic.ts";
 import { UserError } from "../errors.ts";
 import { makeFolder } from "../make-folder.ts";
@@ -58,7 +59,6 @@ const ownFiles = [
   "table.txt",
   "tokens.json",
 ];
-const ownFolders = ["adapter", "checkpoints", "gates", "model", "reward-model", "scores", "stages", "trajectories"];
 
 /** Whether the folder holds a run. */
 export function isRunFolder(path: string): boolean {
@@ -166,7 +166,7 @@ function removeRun(path: string): void {
     const inner = join(path, name);
     const isArm = statSync(inner, { throwIfNoEntry: false })?.isDirectory() === true && isRunFolder(inner);
     if (isArm) lockRun(join(inner, lockName)).release();
-    if (isArm || ownFolders.includes(name)) rmSync(inner, { recursive: true, force: true });
+    if (isArm || runSubfolders.includes(name)) rmSync(inner, { recursive: true, force: true });
     else if (ownFiles.includes(name) || name.endsWith(".tmp")) rmSync(inner, { force: true });
   }
 }

@@ -1,39 +1,29 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "@jest/globals";
 import { attentionGateDefinition, attentionGateSchema, editorSchema, loadConfig } from "../../src/config/index.ts";
+import { configFolder, reader } from "./folder.ts";
 
 const definition = attentionGateDefinition();
-let folder: string;
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), "tokensift-gate-config-"));
-  for (const name of ["model", "rows.jsonl", "held.jsonl"]) writeFileSync(join(folder, name), "");
-});
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = configFolder("model", "rows.jsonl", "held.jsonl");
+const { load, complaints } = reader(definition, folder);
 
+const unheld = "model: model\ndata: {train: rows.jsonl}\n";
 const minimal = "model: model\ndata: {train: rows.jsonl, validation: held.jsonl}\n";
-function load(text: string, base = minimal) {
-  writeFileSync(join(folder, "run.yaml"), base + text);
-  return loadConfig(definition, join(folder, "run.yaml"));
-}
 
 describe("an attention-gate configuration", () => {
   test("fills in what depends on other keys, and is the same when it is read again", () => {
-    const { config, resolvedYaml } = load("training: {learningRate: 0.002}\n");
+    const { config, resolvedYaml } = load(`${minimal}training: {learningRate: 0.002}\n`);
     expect(config.gates).toMatchObject({ rows: "prompts", learningRate: 0.002, sinks: 4, window: 16 });
     expect(config.control).toBe(true);
     expect(config.evaluation.baselines).toHaveLength(7);
-    writeFileSync(join(folder, "again.yaml"), resolvedYaml);
-    expect(loadConfig(definition, join(folder, "again.yaml")).config).toEqual(config);
+    expect(load(resolvedYaml).config).toEqual(config);
   });
 
   test("of mode pretrain reads text, without control, and is the same when it is read again", () => {
-    const { config, resolvedYaml } = load("mode: pretrain\n", "model: model\ndata: {train: rows.jsonl}\n");
+    const { config, resolvedYaml } = load(`${unheld}mode: pretrain\n`);
     expect(config.gates.rows).toBe("text");
     expect(config.control).toBe(false);
-    writeFileSync(join(folder, "again.yaml"), resolvedYaml);
-    expect(loadConfig(definition, join(folder, "again.yaml")).config).toEqual(config);
+    expect(load(resolvedYaml).config).toEqual(config);
   });
 
   test.each([
@@ -53,11 +43,11 @@ describe("an attention-gate configuration", () => {
     ["evaluation: {baselines: [h20]}", /did you mean h2o|one of streaming-llm/],
     ["training: {learningRate: 0}\ngates: {learningRate: 0.1}", /training\.learningRate must be above 0/],
   ])("refuses %s", (text, message) => {
-    expect(() => load(`${text}\n`)).toThrow(message);
+    expect(complaints(`${minimal}${text}\n`)).toMatch(message);
   });
 
   test("refuses prompts without held-out rows", () => {
-    expect(() => load("", "model: model\ndata: {train: rows.jsonl}\n")).toThrow(/data\.validation is missing/);
+    expect(complaints(unheld)).toMatch(/data\.validation is missing/);
   });
 });
 

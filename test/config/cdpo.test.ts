@@ -1,36 +1,15 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { describe, expect, test } from "@jest/globals";
 import { cdpoDefinition, loadConfig, mainCdpoArm } from "../../src/config/index.ts";
 import { cdpoForms } from "../../src/config/index.ts";
 import { objectiveOf } from "../../src/experiment/cdpo/index.ts";
+import { configFolder, reader } from "./folder.ts";
 
 const definition = cdpoDefinition({ dpoBeta: { paper: 1, released: 0.1, recommended: 1 } });
 const root = resolve(import.meta.dirname, "../..");
-let folder: string;
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), "tokensift-cdpo-config-"));
-  for (const name of ["model", "train.jsonl", "held.jsonl", "score.arrow"]) writeFileSync(join(folder, name), "");
-});
-afterAll(() => rmSync(folder, { recursive: true }));
-
+const folder = configFolder("model", "train.jsonl", "held.jsonl", "score.arrow");
+const { load, complaints } = reader(definition, folder);
 const minimal = "model: model\ndata: {train: train.jsonl, validation: held.jsonl}\n";
-
-function load(text: string, set: string[] = []) {
-  const file = join(folder, "run.yaml");
-  writeFileSync(file, text);
-  return loadConfig(definition, file, { set, folder });
-}
-
-function complaints(text: string): string {
-  try {
-    load(text);
-  } catch (error) {
-    return (error as Error).message;
-  }
-  return "";
-}
 
 describe("a cDPO configuration", () => {
   test("needs a model and rows only; the contrasted adapters are the paper's", () => {
@@ -48,7 +27,7 @@ describe("a cDPO configuration", () => {
 
   test("names no arm as the run's own folders and files", () => {
     const named = (name: string): string => `${minimal}compare: [{name: ${name}, objective: {form: dpo}}]\n`;
-    for (const name of ["stages", "trajectories", "metrics.jsonl", "run.json"])
+    for (const name of ["stages", "trajectories", "reward-model", "metrics.jsonl", "run.json"])
       expect(complaints(named(name))).toContain(`cannot be named ${name}`);
     expect(complaints(named("dpo-0.1"))).toBe("");
   });
@@ -81,6 +60,11 @@ describe("a cDPO configuration", () => {
     ["align: {objective: {form: cpdo}}", /align.objective.form .*cdpo/],
     ["compare: [cdpo]", /compare\[0\] has the same name as another arm, cdpo/],
     ["compare: [{name: stages, objective: {form: dpo}}]", /cannot be named stages/],
+    ["compare: [{name: base, objective: {form: dpo}}]", /compare\[0\] has the same name as another arm, base/],
+    ["compare: [dpo, {objectve: {form: dpo}}]", /compare\[1\]\.objectve .*did you mean compare\[1\]\.objective\?/],
+    ["compare: [{objective: {form: dpo, dpoBta: 1}}]", /did you mean compare\[0\]\.objective\.dpoBeta\?/],
+    ["compare: [{form: dpo}]", /compare\[0\]\.form .*did you mean compare\[0\]\.objective\.form\?/],
+    ["compare: [cdpo-shufled]", /or a group of keys, got "cdpo-shufled"; did you mean cdpo-shuffled\?/],
     ["align: {objective: {form: columns}}", /stages.score is missing/],
     ["stages: {score: score.arrow, positive: model}", /stages.positive is not used/],
     ["stages: {sample: score.arrow, judge: score.arrow}", /stages.sample is not used/],

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { parseRecipeArguments } from "../../src/config/index.ts";
 
-const recipe = { name: "sstoken", summary: "Fine-tunes on chosen tokens." };
+const recipe = { name: "sstoken", summary: "Fine-tunes on chosen tokens.", example: "configs/a.yaml" };
 const parse = (...argv: string[]) => parseRecipeArguments(argv, recipe);
 
 describe("a recipe's command line", () => {
@@ -26,7 +26,7 @@ describe("a recipe's command line", () => {
     [["--config", "a", "--config", "b"], /--config is given twice/],
     [["--config", "a", "--resume=yes"], /--resume takes no value/],
     [["a.yaml"], /"a\.yaml" stands alone/],
-    [[], /--config is missing/],
+    [[], /--config is missing\n.*trainers\/sstoken\.ts --config configs\/a\.yaml$/],
     [["--config", "a", "--resume", "--overwrite"], /exclude each other/],
     [["--config", "a", "--set", "-x"], /--set needs a value.*with "="/],
   ])("%j is refused", (argv, message) => {

@@ -1,36 +1,15 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { describe, expect, test } from "@jest/globals";
 import { finetuneDefinition, loadConfig, parseSelection, publishedSchema } from "../../src/config/index.ts";
 import { knownRules } from "../../src/selection/knownRules.ts";
+import { configFolder, reader } from "./folder.ts";
 
 const definition = finetuneDefinition(knownRules, { method: "sstoken" });
-let folder: string;
-
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), "tokensift-config-"));
-  for (const name of ["configs", "model", "here"]) mkdirSync(join(folder, name));
-  for (const name of ["train.arrow", "held.arrow", "here/other.arrow"]) writeFileSync(join(folder, name), "");
-});
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = configFolder("model/config.json", "train.arrow", "held.arrow", "here/other.arrow", "configs/none");
+const { load, complaints } = reader(definition, folder, { file: "configs/run.yaml", current: "here" });
 
 const minimal = "model: ../model\ndata:\n  train: ../train.arrow\n";
-
-function load(text: string, set: string[] = []) {
-  const file = join(folder, "configs/run.yaml");
-  writeFileSync(file, text);
-  return loadConfig(definition, file, { set, folder: join(folder, "here") });
-}
-
-function complaints(text: string, set: string[] = []): string {
-  try {
-    load(text, set);
-  } catch (error) {
-    return (error as Error).message.replaceAll(folder, "");
-  }
-  return "";
-}
 
 describe("a fine-tuning configuration", () => {
   test("needs a model and rows only", () => {
@@ -151,6 +130,10 @@ compare: [randm, {name: a/b, selection: {method: dft, ratoi: 3}}, 7]
     ["compare: [full, full]", /same name as another arm, full/],
     ["compare: [full, {name: Full, selection: {method: full}}]", /compare\[1\] has the same name as another arm, Full/],
     ["compare: [{name: Model, selection: {method: full}}]", /cannot be named Model/],
+    ["compare: [{name: stages, selection: {method: full}}]", /cannot be named stages/],
+    ["compare: [{name: a.jsonl, selection: {method: full}}]", /cannot be named a\.jsonl/],
+    ["compare: [{selection: {methd: full}}]", /methd .*did you mean compare\[0\]\.selection\.method\?/],
+    ["compare: [{method: full}]", /did you mean compare\[0\]\.selection\.method\?/],
     ["threads: 1000000000", /threads must be a whole number, at least 1 and at most 512, got 1000000000/],
     [
       "training: {steps: 1e30}",
@@ -180,6 +163,13 @@ compare: [randm, {name: a/b, selection: {method: dft, ratoi: 3}}, 7]
     ["a folder", "configs", /cannot be read \(EISDIR\)/],
   ])("%s is one message", (_, name, message) => {
     expect(() => loadConfig(definition, join(folder, name))).toThrow(message);
+  });
+
+  test("that is not there is told beside one that is", () => {
+    const example = "configs/cdpo/quickstart.yaml";
+    expect(() => loadConfig(definition, join(folder, "missing.yaml"), { example })).toThrow(
+      /Name a configuration file, as in --config configs\/cdpo\/quickstart\.yaml$/,
+    );
   });
 
   test("a list instead of keys is one message", () => {

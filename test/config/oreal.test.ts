@@ -1,39 +1,15 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { armConfig, editorSchema, loadConfig, mainArm } from "../../src/config/index.ts";
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "@jest/globals";
+import { armConfig, editorSchema, mainArm } from "../../src/config/index.ts";
 import { orealDefinition, orealPresets, orealSchema } from "../../src/config/index.ts";
 import { outcomePresets, tokenWeightPresets } from "../../src/reward/index.ts";
 import { resolvePolicy } from "../../src/reward/policyOptions.ts";
 import { orealValues, settingsOf } from "../../src/experiment/oreal/index.ts";
+import { configFolder, reader } from "./folder.ts";
 
 const definition = orealDefinition(orealValues);
-let folder: string;
-
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), "tokensift-config-"));
-  mkdirSync(join(folder, "model"));
-  writeFileSync(join(folder, "train.arrow"), "");
-});
-afterAll(() => rmSync(folder, { recursive: true }));
-
+const { load, complaints } = reader(definition, configFolder("model/config.json", "train.arrow"));
 const minimal = "model: model\ndata:\n  train: train.arrow\n";
-
-function load(text: string, set: string[] = []) {
-  const file = join(folder, "run.yaml");
-  writeFileSync(file, text);
-  return loadConfig(definition, file, { set, folder });
-}
-
-function complaints(text: string): string {
-  try {
-    load(text);
-  } catch (error) {
-    return (error as Error).message.replaceAll(folder, "");
-  }
-  return "";
-}
 
 describe("an OREAL configuration", () => {
   test("needs a model and questions only, and learns no token weights by itself", () => {
@@ -118,6 +94,8 @@ describe("an OREAL configuration", () => {
     ["compare: [{objective: {preset: paper}, iterations: 5, policyFreeze: 5}]", /frozen for all of its 5 iterations/],
     ["compare: [rloo, rloo]", /has the same name as another arm, rloo/],
     ["compare: [{name: Model}]", /cannot be named Model/],
+    ["compare: [rlo]", /got "rlo"; did you mean rloo\?/],
+    ["compare: [{weights: {source: none}}]", /did you mean compare\[0\]\.objective\.weights\?/],
     ["rollout: {samples: 1}", /rollout\.samples must be at least 2/],
     ["rollout: {replay: model}\noutput: model", /rollout\.replay is the run folder itself/],
     ["policy: {learningRate: 1e-5, minimumLearningRate: 1e-4}", /must be at most policy\.learningRate \(0\.00001\)/],

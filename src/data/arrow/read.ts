@@ -1,4 +1,4 @@
-import { fstatSync } from "node:fs";
+import { fstatSync, readdirSync, readSync } from "node:fs";
 import { RecordBatchReader, type Data, type RecordBatch, type Schema } from "apache-arrow";
 import { UserError } from "../../errors.ts";
 import { reopening, type ReopeningFile } from "../reopening.ts";
@@ -29,11 +29,37 @@ export interface ArrowTable {
 export function openArrow(path: string): ArrowTable {
   const file = reopening(path);
   try {
-    return tableOf(path, file, frame(file.fd(), fstatSync(file.fd()).size));
+    return tableOf(path, file, frame(file.fd(), sizeOf(path, file.fd())));
   } catch (error) {
+    const other = error instanceof DamagedArrow ? otherKind(file.fd()) : undefined;
     file.release();
-    throw damaged(path, error);
+    throw damaged(path, other ?? error);
   }
+}
+
+const arrowWanted = "Name an Arrow IPC stream or file, as pyarrow or Hugging Face datasets write it.";
+
+/** @throws UserError for a folder or an empty file */
+function sizeOf(path: string, fd: number): number {
+  const stat = fstatSync(fd);
+  if (stat.isDirectory()) {
+    const inside = readdirSync(path).filter((name) => name.endsWith(".arrow"));
+    const fix = inside.length > 0 ? `Name a file in it: ${inside.slice(0, 5).join(", ")}.` : arrowWanted;
+    throw new UserError("this is a folder, not an Arrow file", { fix });
+  }
+  if (stat.size === 0) throw new UserError("the file is empty", { fix: arrowWanted });
+  return stat.size;
+}
+
+/** What is said of a file that does not begin like an Arrow file at all. */
+function otherKind(fd: number): UserError | undefined {
+  const head = Buffer.alloc(8);
+  readSync(fd, head, 0, 8, 0);
+  const text = head.toString("latin1");
+  if (text.startsWith("ARROW1") || head.readUInt32LE(0) === 0xffffffff) return undefined;
+  const kind = text.startsWith("PAR1") ? "Parquet" : /^(\xef\xbb\xbf)?\s*[[{]/.test(text) ? "JSON" : undefined;
+  const what = kind === undefined ? "this is no Arrow file" : `this is a ${kind} file, not an Arrow file`;
+  return new UserError(what, { fix: arrowWanted });
 }
 
 function tableOf(path: string, file: ReopeningFile, framing: Framing): ArrowTable {

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { CdpoArm, CdpoConfig } from "../../config/index.ts";
+import { runSubfolders, type CdpoArm, type CdpoConfig } from "../../config/index.ts";
 import { UserError } from "../../errors.ts";
 import { readModelFacts, type ModelFacts } from "../../model/index.ts";
 import { isDiskFull } from "../../training/disk-error.ts";
@@ -90,7 +90,7 @@ export async function runCdpo(
 }
 
 /** What other recipes, and an arm, leave in their folders beside the files that all runs have. */
-const ofOtherRuns = ["adapter", "checkpoints", "gates", "model", "reward-model", "scores", "trajectories"];
+const ofOtherRuns = runSubfolders.filter((name) => name !== "stages");
 
 /** A run is gone on with without being asked for; one that is not of this recipe would lose its results. */
 function refuseOtherRun(path: string): void {

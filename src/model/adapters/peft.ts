@@ -66,8 +66,12 @@ export async function loadAdapter(
   }
 }
 
+const adapterWanted = "Name the folder of an adapter saved by PEFT or saveAdapter.";
+
 async function requireAdapterFiles(folder: string): Promise<void> {
   const entries = await readdir(folder).catch((cause: unknown) => {
+    if ((cause as NodeJS.ErrnoException).code === "ENOTDIR")
+      throw new UserError("this is a file, not the folder of an adapter", { where: folder, fix: adapterWanted, cause });
     throw new UserError("this folder cannot be read", { where: folder, fix: "Check the path.", cause });
   });
   if (entries.includes(files.config) && entries.includes(files.matrices)) return;
@@ -77,7 +81,7 @@ async function requireAdapterFiles(folder: string): Promise<void> {
     where: folder,
     fix: pickled
       ? "The matrices are pickled, which cannot be read safely: load and save the adapter with a newer PEFT."
-      : "Name the folder of an adapter saved by PEFT or saveAdapter.",
+      : adapterWanted,
   });
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as zlib from "node:zlib";
 import { openArrow } from "../../../src/data/arrow/read.ts";
@@ -101,6 +101,25 @@ describe("openArrow refuses", () => {
       expect(() => allRows(path)).toThrow(UserError);
       expect(() => allRows(path)).toThrow(/cut\.arrow/);
     }
+  });
+
+  test("a folder, naming the files in it", () => {
+    mkdirSync(folder.path("shards"));
+    folder.write("shards/data-00000-of-00001.arrow", "");
+    folder.write("shards/state.json", "{}");
+    expect(() => openArrow(folder.path("shards"))).toThrow(
+      /shards: this is a folder, not an Arrow file\n {2}.*: data-00000-of-00001\.arrow\.$/,
+    );
+  });
+
+  test.each([
+    ["an empty file", "", /other: the file is empty\n {2}Name an Arrow IPC/],
+    ["JSON Lines", '{"question": 1}\n', /other: this is a JSON file, not an Arrow file\n {2}Name an Arrow IPC/],
+    ["Parquet", "PAR1 and so on", /other: this is a Parquet file, not an Arrow file\n/],
+    ["text", "question,answer\n1,2\n", /other: this is no Arrow file\n/],
+    ["three bytes", "1,2", /other: this is no Arrow file\n/],
+  ])("%s, saying what it is and what is wanted", (_, content, message) => {
+    expect(() => openArrow(folder.write("other", content))).toThrow(message);
   });
 
   test("text that is not UTF-8, naming row and batch", () => {

@@ -36,6 +36,15 @@ describe("an adapter folder", () => {
     base.dispose();
   });
 
+  test("must be a folder", async () => {
+    const base = await openDecoder("tied");
+    const file = join(adapterFixture("tied"), "adapter_config.json");
+    await expect(loadAdapter(file, base)).rejects.toThrow(
+      /adapter_config\.json: this is a file, not the folder of an adapter\n/,
+    );
+    base.dispose();
+  });
+
   test.each(["tied", "untied"] as const)("holds what PEFT wrote for the %s model", async (name) => {
     const base = await openDecoder(name);
     const model = withAdapter(base, await loadAdapter(adapterFixture(name), base));
