@@ -1,4 +1,5 @@
 import type { Machine } from "./machine.ts";
+import type { Operands } from "./operands.ts";
 import { hasRowBlocks, multiplyInRowBlocks } from "./rowBlocks.ts";
 
 /** Rows of C in a strip: what one task computes. The strips depend on the shapes alone, never on the threads. */
@@ -11,20 +12,6 @@ const WORTH_SPLITTING = 2 ** 21;
 const FEW_ROWS = 16;
 /** A strip is work enough for a task of its own. */
 const HEAVY = Infinity;
-
-/** Matrices of a product, as byte offsets: see `Product`. */
-export interface Operands {
-  transA: boolean;
-  transB: boolean;
-  M: number;
-  N: number;
-  K: number;
-  a: number;
-  b: number;
-  c: number;
-  /** Add to what C holds. */
-  accumulate?: boolean;
-}
 
 /** `C = op(A) op(B)`, or `C += ...`, on all threads. The same bits for any number of them. */
 export function multiply(machine: Machine, product: Operands): void {

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { BACKEND, type CpuBackend } from "./backend.ts";
 import type { Machine } from "./machine.ts";
-import type { Operands } from "./product.ts";
+import type { Operands } from "./operands.ts";
 
 /** Rows of a block in the scope of `inRowBlocks`. */
 export const ROW_BLOCK = 16;
