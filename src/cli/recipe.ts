@@ -11,7 +11,6 @@ import {
   type ArmTalk,
   type Materials,
 } from "../experiment/index.ts";
-import { writeReport } from "../report/index.ts";
 import { knownRules } from "../selection/knownRules.ts";
 import { runCommandLine, say, startEngine } from "./recipe-frame.ts";
 import { createTalk } from "./talk.ts";
@@ -42,6 +41,7 @@ export async function runRecipe(recipe: Recipe, runArm: (arm: Arm) => Promise<vo
       const label = ruleLabel(work.config.selection.method);
       const materials = () => gather(work.config, stoppable(work.talkOf(label), work.interrupted));
       const path = await runComparison({ ...work, materials }, runArm);
+      const { writeReport } = await import("../report/index.ts"); // its drawing library is as large as all else
       const report = writeReport(path);
       say(`The run is in ${relative(process.cwd(), path) || "."}, its report in ${relative(process.cwd(), report)}\n`);
     },

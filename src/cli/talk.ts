@@ -1,5 +1,5 @@
 import type { ArmTalk } from "../experiment/index.ts";
-import { createProgress, type Progress } from "../report/index.ts";
+import { createProgress, type Progress } from "../report/progress.ts";
 
 /** Shows on standard error how far an arm is. */
 export function createTalk(label: string): ArmTalk {

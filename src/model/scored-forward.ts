@@ -28,7 +28,7 @@ export function scoredForward(
   const build = (): tf.Tensor2D => tf.tidy(() => linear(decode(model, input, everyToken(packed)), weight));
   const tape = gradients === null ? undefined : recordTape(build);
   const scores = tape?.result ?? build();
-  const values = scores.reshape<tf.Tensor1D>([packed.ids.length]);
+  const values = tf.reshape<tf.Rank.R1>(scores, [packed.ids.length]);
   if (tape === undefined) scores.dispose();
 
   const signals = readableSignals(batch.rows * batch.width, [{ name: "score", values, slots: packed.slots }]);

@@ -1,4 +1,4 @@
-import "@tensorflow/tfjs"; // registers the gradients of TensorFlow.js' own operations
+import "@tensorflow/tfjs-layers"; // registers the gradients of TensorFlow.js' own operations
 import * as tf from "@tensorflow/tfjs-core";
 import { accumulateGradients } from "./accumulate.ts";
 

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import * as tf from "@tensorflow/tfjs-core";
 import type { Divisor, SignalSource, TokenBatch, TokenRule } from "../../src/contract/index.ts";
 import { gradientStore, type Model } from "../../src/model/index.ts";
 import {
@@ -209,7 +210,7 @@ describe("a step", () => {
   test("names row and token where a loss is not finite", async () => {
     const embedding = model.embedding;
     const before = embedding.clone();
-    embedding.assign(before.mul(Infinity));
+    embedding.assign(tf.mul(before, Infinity));
     await expect(stepOf(full(), halves)).rejects.toThrow(/row 0, token \d/);
     embedding.assign(before);
     before.dispose();

@@ -1,4 +1,4 @@
-import "@tensorflow/tfjs";
+import "@tensorflow/tfjs-layers";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import * as tf from "@tensorflow/tfjs-core";
 import { stream } from "../../../../src/random.ts";
@@ -210,7 +210,7 @@ describe("log-probabilities agree with the plain definition", () => {
     const [hidden, table, targets] = [matrix(3, 1), matrix(V, 1), integers(3, V)];
     const together = ops.targetLogProbs(hidden, table, targets).logProb.dataSync();
     const alone = [0, 1, 2].map((row) => {
-      const own = hidden.slice([row, 0], [1, 1]) as tf.Tensor2D;
+      const own = tf.slice(hidden, [row, 0], [1, 1]);
       return ops.targetLogProbs(own, table, targets.slice(row, row + 1)).logProb.dataSync()[0]!;
     });
     together.forEach((value, row) => expect(value).toBeCloseTo(alone[row]!, 5));
@@ -230,7 +230,7 @@ describe("log-probabilities agree with the plain definition", () => {
     const again = ops.targetLogProbsGradient(hidden, table, targets, dLogProb, { needEmbedding: true });
     const all = ops.targetLogProbs(hidden, table, targets, { keepLogits: true, entropy: true });
     expect(all.logits!.shape).toEqual([7, 90]);
-    const logits = all.logits!.slice([0, 0], [kept, 90]) as tf.Tensor2D;
+    const logits = tf.slice(all.logits!, [0, 0], [kept, 90]);
     const reused = ops.targetLogProbsGradient(hidden, table, targets, dLogProb, { needEmbedding: true, logits });
     for (const name of ["dHidden", "dOutputEmbedding"] as const) {
       const [expected, actual] = [again[name]!.dataSync(), reused[name]!.dataSync()];
@@ -268,7 +268,7 @@ describe("optimizer kernels", () => {
   };
 
   test.each([1, 19, 1000])("AdamW on %d numbers agrees with the plain definition", (size) => {
-    const [p, g, m, v] = [vector(size), vector(size), vector(size), tf.tidy(() => vector(size).square())];
+    const [p, g, m, v] = [vector(size), vector(size), vector(size), tf.tidy(() => tf.square(vector(size)))];
     agrees(() => {
       const [P, M, V] = [p, m, v!].map((start) => tf.variable(start!));
       ops.adamwUpdate(P!, g!, M!, V!, settings);

@@ -1,4 +1,4 @@
-import "@tensorflow/tfjs";
+import "@tensorflow/tfjs-layers";
 import { execFileSync } from "node:child_process";
 import { afterEach, describe, expect, jest, test } from "@jest/globals";
 import * as tf from "@tensorflow/tfjs-core";
@@ -40,7 +40,7 @@ function results(): Float32Array[] {
       ),
       ...ops.linears(few, [matrix(2300, 190), w]),
       tf.matMul(few, matrix(2300, 190), false, true),
-      tf.matMul(few.slice([0, 0], [1, 190]), matrix(11_100, 190), false, true),
+      tf.matMul(tf.slice(few, [0, 0], [1, 190]), matrix(11_100, 190), false, true),
       attention.output,
       attention.promptMass!,
       ...tf.grads(
