@@ -15,7 +15,8 @@ interface Interpreter {
 const Environment = LibraryEnvironment as new () => Environment;
 const Interpreter = LibraryInterpreter as new (environment: Environment) => Interpreter;
 
-const mostSteps = 2_000_000;
+/** Far more than a long conversation takes. */
+export const mostSteps = 2_000_000;
 const largestValue = 8_000_000; // characters and items
 const largestRange = 100_000;
 const loopItemCost = 4;
@@ -34,12 +35,17 @@ export class BoundedInterpreter extends Interpreter {
   private readonly sizes = new WeakMap<object, number>();
   private readonly loopSources = new Set<unknown>();
   private readonly definitionCost: number;
+  private readonly limit: number;
 
-  /** @param templateLength characters of the template */
-  constructor(variables: Readonly<Record<string, unknown>>, templateLength: number) {
+  /**
+   * @param templateLength characters of the template
+   * @param limit of steps
+   */
+  constructor(variables: Readonly<Record<string, unknown>>, templateLength: number, limit: number) {
     const environment = new Environment();
     super(environment);
     this.definitionCost = templateLength / 8;
+    this.limit = limit;
     const constants = { true: true, false: false, none: null, True: true, False: false, None: null };
     const range = (...limits: number[]): number[] => this.range(limits);
     for (const [name, value] of Object.entries({ ...constants, range, ...variables })) environment.set(name, value);
@@ -58,7 +64,7 @@ export class BoundedInterpreter extends Interpreter {
 
   private spend(steps: number): void {
     this.steps += steps;
-    if (this.steps > mostSteps) throw new TemplateTooCostly("it takes too many steps");
+    if (this.steps > this.limit) throw new TemplateTooCostly("it takes too many steps");
   }
 
   private check(value: Value, isLooped: boolean): void {

@@ -1,6 +1,6 @@
 import { Template } from "@huggingface/jinja";
 import { UserError } from "../errors.ts";
-import { BoundedInterpreter } from "./bounded-interpreter.ts";
+import { BoundedInterpreter, mostSteps } from "./bounded-interpreter.ts";
 
 /** One message of a conversation. */
 export interface ChatMessage {
@@ -29,9 +29,10 @@ const where = "chat template";
  * As in transformers, `{% generation %}` tags are understood, and `raise_exception` and `strftime_now` can be called
  * (a template that prints the date gives other tokens every day).
  *
+ * @param limit of steps that writing one conversation may take
  * @throws UserError if the text is no template; the result throws one if it fails for a conversation
  */
-export function compileChatTemplate(text: string): ChatTemplate {
+export function compileChatTemplate(text: string, limit = mostSteps): ChatTemplate {
   const parsed = parseTemplate(text);
   return (messages, { bosToken = "", eosToken = "", addGenerationPrompt }) => {
     const variables = {
@@ -47,7 +48,7 @@ export function compileChatTemplate(text: string): ChatTemplate {
       strftime_now: (format: unknown): string => libraryDate.render({ format }),
     };
     try {
-      return String(new BoundedInterpreter(variables, text.length).run(parsed).value);
+      return String(new BoundedInterpreter(variables, text.length, limit).run(parsed).value);
     } catch (cause) {
       throw failed(cause);
     }

@@ -1,13 +1,14 @@
 import { describe, expect, test } from "@jest/globals";
 import { UserError } from "../../src/errors.ts";
+import { mostSteps } from "../../src/text/bounded-interpreter.ts";
 import { compileChatTemplate } from "../../src/text/chat-template.ts";
 
 const messages = [
   { role: "user", content: "hello ".repeat(2_000) },
   { role: "assistant", content: "hi" },
 ];
-const render = (template: string, addGenerationPrompt = false): string =>
-  compileChatTemplate(template)(messages, { bosToken: "<s>", addGenerationPrompt });
+const render = (template: string, addGenerationPrompt = false, limit?: number): string =>
+  compileChatTemplate(template, limit)(messages, { bosToken: "<s>", addGenerationPrompt });
 
 describe("a chat template", () => {
   test("sees messages, special tokens and whether an answer is wanted", () => {
@@ -110,7 +111,16 @@ describe("a template that was made to hang or to fill the memory is stopped", ()
     ["a long gap", `a${" ".repeat(100_000)}b`],
   ])("%s", (_, template) => {
     const began = process.hrtime.bigint();
-    expect(() => render(template)).toThrow(UserError);
-    expect(Number(process.hrtime.bigint() - began) / 1e9).toBeLessThan(30); // would take hours
+    expect(() => render(template, false, mostSteps / 10)).toThrow(UserError);
+    // would take hours; all of its steps take ten times as long
+    expect(Number(process.hrtime.bigint() - began) / 1e9).toBeLessThan(3);
+  });
+
+  test("after all of its steps, which are few enough", () => {
+    const began = process.hrtime.bigint();
+    expect(() => render("{% for i in range(99999) %}{% set x = unknown %}{{ x }}{% endfor %}")).toThrow(
+      /too many steps/,
+    );
+    expect(Number(process.hrtime.bigint() - began) / 1e9).toBeLessThan(30);
   });
 });

@@ -30,11 +30,11 @@ function writeConfig(folder: string): string {
       train: join(data, "clean-reference.arrow"),
       limit: 24,
       validation: join(data, "validation.arrow"),
-      validationLimit: 6,
+      validationLimit: 3,
       maxTokens: 160,
       cache: join(base, "cache"),
     },
-    sampling: { samples: 4, maxNewTokens: 40, batchSize: 2 },
+    sampling: { samples: 4, maxNewTokens: 40, batchSize: 8 },
     contrast: { adapter, training: { steps: 4, batchSize: 4, learningRate: 1e-3, saveEvery: 2 } },
     align: {
       adapter,

@@ -15,7 +15,7 @@ export function writeOreal(folder: string, changes: Record<string, object> = {})
       train: join(data, "clean-reference.arrow"),
       limit: 24,
       validation: join(data, "validation.arrow"),
-      validationLimit: 8,
+      validationLimit: 4,
       maxTokens: 160,
       cache: join(folder, "cache"),
       ...changes["data"],

@@ -5,13 +5,15 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { orealResults, writeOreal } from "./oreal-recipe.ts";
 import { linesOf, startTrainer, whenLines } from "./recipe.ts";
 
+/** Three iterations are enough to be killed in one arm and interrupted in the other. */
+const write = (folder: string): string => writeOreal(folder, { training: { iterations: 3 } });
 const run = (config: string, ...flags: string[]) => startTrainer("oreal", config, ...flags).ended;
 
 let base: string;
 let whole: string;
 beforeAll(async () => {
   base = mkdtempSync(join(tmpdir(), "tokensift-oreal-recipe-"));
-  const ended = await run(writeOreal(join(base, "whole")));
+  const ended = await run(write(join(base, "whole")));
   expect(ended).toMatchObject({ code: 0 });
   expect(ended.stdout).toMatch(/arm +greedy +sampled[^]*\(start\)[^]*oreal[^]*rloo[^]*The run is in /);
   whole = join(base, "whole/out");
@@ -22,14 +24,14 @@ describe("the OREAL recipe", () => {
   test("leaves the table in the run folder too", () => {
     const { arms } = JSON.parse(readFileSync(join(whole, "results.json"), "utf8")) as { arms: { name: string }[] };
     expect(arms.map(({ name }) => name)).toEqual(["oreal", "rloo"]);
-    expect(readFileSync(join(whole, "table.txt"), "utf8")).toMatch(/^rloo +\d\.\d{3} +\d\.\d{3} +5 +120 /m);
+    expect(readFileSync(join(whole, "table.txt"), "utf8")).toMatch(/^rloo +\d\.\d{3} +\d\.\d{3} +3 +72 /m);
   });
 
   test("killed in its first arm and interrupted in its second, goes on to the same bytes", async () => {
-    const config = writeOreal(join(base, "killed"));
+    const config = write(join(base, "killed"));
     const output = join(base, "killed/out");
     const first = startTrainer("oreal", config);
-    expect(await whenLines(first, join(output, "metrics.jsonl"), 3)).toBe(true);
+    expect(await whenLines(first, join(output, "metrics.jsonl"), 2)).toBe(true);
     first.child.kill("SIGKILL");
     expect((await first.ended).signal).toBe("SIGKILL");
 
@@ -40,7 +42,7 @@ describe("the OREAL recipe", () => {
     const { code, stderr } = await second.ended;
     expect(code).toBe(130);
     const stopped = Number(
-      /Stopped after iteration (\d) of 5; the state is saved. Go on with --resume./.exec(stderr)?.[1],
+      /Stopped after iteration (\d) of 3; the state is saved. Go on with --resume./.exec(stderr)?.[1],
     );
     expect(linesOf(log)).toBe(stopped);
     expect(existsSync(join(output, `rloo/checkpoints/step-${stopped}/training.json`))).toBe(true);
@@ -61,17 +63,17 @@ describe("the OREAL recipe", () => {
   });
 
   test("with --dry-run says what it would do, and writes no run", async () => {
-    const config = writeOreal(join(base, "dry"));
+    const config = write(join(base, "dry"));
     const { code, stdout } = await run(config, "--dry-run");
     expect(code).toBe(0);
-    expect(stdout).toMatch(/Questions: 24, held-out problems: 8/);
+    expect(stdout).toMatch(/Questions: 24, held-out problems: 4/);
     expect(stdout).toMatch(/Each iteration: 6 questions x 4 responses of at most 40 tokens/);
-    expect(stdout).toMatch(/oreal: 5 iterations, 1 of them without the policy\n {2}rloo: 5 iterations\n/);
+    expect(stdout).toMatch(/oreal: 3 iterations, 1 of them without the policy\n {2}rloo: 3 iterations\n/);
     expect(existsSync(join(base, "dry/out"))).toBe(false);
   });
 
   test("says in one message that a model or rows to learn from are missing", async () => {
-    const config = writeOreal(join(base, "wrong"));
+    const config = write(join(base, "wrong"));
     const { code, stderr } = await run(config, "--set", "model=nowhere");
     expect(code).toBe(2);
     expect(stderr).toMatch(/model .*nowhere/);

@@ -61,7 +61,8 @@ describe("the ssToken recipe", () => {
 
   test("interrupted before its first step, stops there and goes on to the same bytes", async () => {
     const config = writeRecipe(join(base, "early"));
-    const started = startRecipe(config);
+    const alone = ["--set", "compare=[]"];
+    const started = startRecipe(config, ...alone);
     let asked = false;
     started.child.stderr!.on("data", (text: string) => {
       if (!asked && text.includes("losses of the earlier model")) asked = started.child.kill("SIGINT");
@@ -70,8 +71,9 @@ describe("the ssToken recipe", () => {
     expect(code).toBe(130);
     expect(stderr).toMatch(/Stopped at losses of the earlier model. Go on with --resume.\n$/);
     expect(linesOf(join(base, "early/out/evaluation.jsonl"))).toBe(0);
-    expect((await runRecipe(config, "--resume")).code).toBe(0);
-    expect(results(join(base, "early/out"))).toEqual(results(whole));
+    expect((await runRecipe(config, "--resume", ...alone)).code).toBe(0);
+    for (const [file, content] of Object.entries(results(join(base, "early/out"))))
+      if (!file.startsWith("random/")) expect([file, content]).toEqual([file, results(whole)[file]]);
   }, 120_000);
 
   test("resumed when complete, writes the report anew and nothing else", async () => {

@@ -42,7 +42,7 @@ describe("generation", () => {
   const sampled = { maxNewTokens: 12, temperature: 1.2, seed: 5 };
 
   test("draws the same text whatever the batch", async () => {
-    const decoder = await openDecoder("tied");
+    const decoder = await openDecoder("tied", "cpu");
     const together = await generate(decoder, prompts, sampled);
     expect(await generate(decoder, prompts, { ...sampled, batchSize: 1 })).toEqual(together);
     const reversed = await generate(decoder, prompts.toReversed(), { ...sampled, rowIds: [3, 2, 1, 0] });
@@ -51,7 +51,7 @@ describe("generation", () => {
   });
 
   test("draws other texts for another seed, iteration, row or sample", async () => {
-    const decoder = await openDecoder("tied");
+    const decoder = await openDecoder("tied", "cpu");
     const run = async (options: object): Promise<string> =>
       JSON.stringify(await generate(decoder, [prompts[0]!], { ...sampled, ...options }));
     const texts = [run({}), run({ seed: 6 }), run({ iteration: 1 }), run({ sample: 1 }), run({ rowIds: [9] })];
@@ -60,7 +60,7 @@ describe("generation", () => {
   });
 
   test("draws several samples of each prompt, each as if drawn alone", async () => {
-    const decoder = await openDecoder("tied");
+    const decoder = await openDecoder("tied", "cpu");
     const rows = await generate(decoder, prompts, { ...sampled, samples: 3, batchSize: 4 });
     expect(rows.length).toBe(3 * prompts.length);
     expect(new Set(rows.map(({ ids }) => ids.join())).size).toBeGreaterThan(2 * prompts.length);
@@ -72,7 +72,7 @@ describe("generation", () => {
   });
 
   test("computes a prompt once for all its samples", async () => {
-    const decoder = await openDecoder("tied");
+    const decoder = await openDecoder("tied", "cpu");
     let started = 0;
     const counting: CacheMaker = (config, rows) => {
       const cache = contiguousCache(config, rows);
@@ -84,7 +84,7 @@ describe("generation", () => {
   });
 
   test("fills the place of a row that has ended", async () => {
-    const decoder = await openDecoder("tied");
+    const decoder = await openDecoder("tied", "cpu");
     const working: number[] = [];
     const counting: CacheMaker = (config, rows) => {
       const cache = contiguousCache(config, rows);
@@ -106,7 +106,7 @@ describe("generation", () => {
   });
 
   test("never begins with forbidden ids, and may use them later", async () => {
-    const decoder = await openDecoder("tied");
+    const decoder = await openDecoder("tied", "cpu");
     const options = { maxNewTokens: 14, stop: [] };
     const free = await generate(decoder, prompts, options);
     const forbidFirst = free.map(({ ids }) => [ids[0]!]);
@@ -120,7 +120,7 @@ describe("generation", () => {
   });
 
   test("tells how far it is and how fast, and is ended by what is thrown then", async () => {
-    const decoder = await openDecoder("tied");
+    const decoder = await openDecoder("tied", "cpu");
     const before = tf.memory().numTensors;
     const told: [number, number, GenerationPace][] = [];
     const onProgress: GenerateOptions["onProgress"] = (...report) => void told.push(report);
@@ -174,7 +174,7 @@ describe("generation", () => {
   });
 
   test("ends where the model's context ends", async () => {
-    const decoder = await openDecoder("tied");
+    const decoder = await openDecoder("tied", "cpu");
     const prompt = Array.from({ length: 250 }, (_, i) => 8 + (i % 40));
     const [row] = await generate(decoder, [prompt], { maxNewTokens: 20, stop: [] });
     expect(row).toMatchObject({ finished: false });
@@ -183,14 +183,14 @@ describe("generation", () => {
   });
 
   test("does nothing for no prompts and for no tokens", async () => {
-    const decoder = await openDecoder("tied");
+    const decoder = await openDecoder("tied", "cpu");
     expect(await generate(decoder, [], { maxNewTokens: 3 })).toEqual([]);
     expect(await generate(decoder, [[1]], { maxNewTokens: 0 })).toEqual([{ ids: [], finished: false }]);
     decoder.dispose();
   });
 
   test("refuses prompts and options that make no sense", async () => {
-    const decoder = await openDecoder("tied");
+    const decoder = await openDecoder("tied", "cpu");
     const run = (prompt: number[], options: object) => generate(decoder, [prompt], { maxNewTokens: 1, ...options });
     await expect(run([], {})).rejects.toThrow("prompt 0: there are no tokens");
     await expect(run(new Array<number>(256).fill(1), {})).rejects.toThrow("the model's context is 256");
@@ -207,7 +207,7 @@ describe("generation", () => {
   });
 
   test("leaves no tensor behind, also when it fails", async () => {
-    const decoder = await openDecoder("tied");
+    const decoder = await openDecoder("tied", "cpu");
     const before = tf.memory().numTensors;
     await generate(decoder, prompts, { maxNewTokens: 20, temperature: 1 });
     expect(tf.memory().numTensors).toBe(before);

@@ -30,14 +30,14 @@ describe("a text on the cpu engine does not notice its neighbours", () => {
   ])("%s", async (_, options) => {
     const model = await loadModel(join(import.meta.dirname, "../../../models/tiny"));
     const prompts = textsOf([3, 40, 1, 17, 8, 25], model.config.vocabularySize);
-    const all = { maxNewTokens: 24, seed: 3, samples: 3, ...options };
-    const rows = await generate(model, prompts, { ...all, batchSize: 16 });
+    const all = { maxNewTokens: 16, seed: 3, samples: 2, ...options };
+    const rows = await generate(model, prompts, { ...all, batchSize: 8 });
     expect(await generate(model, prompts, { ...all, batchSize: 1 })).toEqual(rows);
     expect(await generate(model, prompts, { ...all, batchSize: 3 })).toEqual(rows);
     expect(await generate(model, prompts, { ...all, batchSize: 40 })).toEqual(rows);
     const backwards = { ...all, rowIds: [5, 4, 3, 2, 1, 0], batchSize: 5 };
     const turned = await generate(model, prompts.toReversed(), backwards);
-    expect(turned.slice(0, 3)).toEqual(rows.slice(-3));
+    expect(turned.slice(0, 2)).toEqual(rows.slice(-2));
     model.dispose();
   });
 
@@ -51,15 +51,15 @@ describe("a text on the cpu engine does not notice its neighbours", () => {
     );
     const texts = textsOf([5, 30, 1, 12, 3, 18], sizes.vocabularySize);
     const alone: Float32Array[] = [];
-    for (const text of texts.keys()) alone.push(await lastDistribution(decoder, texts, text, [text]));
+    for (const text of texts.keys()) alone.push(...(await lastDistributions(decoder, texts, [text])));
     for (const group of [
       [0, 1],
       [3, 0, 5],
       [5, 4, 3, 2, 1, 0],
     ])
-      for (const text of group) expect(await lastDistribution(decoder, texts, text, group)).toEqual(alone[text]);
-    const fast = await lastDistribution(decoder, texts, 1, [1], true);
-    expect(distance(fast, alone[1]!)).toBeLessThan(1e-5);
+      expect(await lastDistributions(decoder, texts, group)).toEqual(group.map((text) => alone[text]));
+    const [fast] = await lastDistributions(decoder, texts, [1], true);
+    expect(distance(fast!, alone[1]!)).toBeLessThan(1e-5);
     decoder.dispose();
   });
 });
@@ -108,14 +108,13 @@ async function tinyConfig(): Promise<Decoder["config"]> {
   return model.config;
 }
 
-/** The logits behind a text's last token, which a group of texts took in together. */
-async function lastDistribution(
+/** The logits behind the last token of each text of a group, which took them in together. */
+async function lastDistributions(
   decoder: Decoder,
   texts: readonly number[][],
-  text: number,
   group: readonly number[],
   alone = false,
-): Promise<Float32Array> {
+): Promise<Float32Array[]> {
   const cache = contiguousCache(decoder.config, group.length);
   const { start, extend } = continuation(decoder, cache, { temperature: 0, alone });
   await start([...group.entries()].map(([place, i]) => ({ ids: texts[i]!, place, forbidden: [] })));
@@ -123,5 +122,5 @@ async function lastDistribution(
   await extend(newest);
   const found = await extend(newest.map(({ position, place }) => ({ id: 9, position: position + 1, place })));
   cache.dispose();
-  return found[group.indexOf(text)]!;
+  return found;
 }

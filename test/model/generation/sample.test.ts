@@ -69,8 +69,9 @@ describe("sampling", () => {
       [0.01, 5],
     ] as const) {
       const values = Float32Array.from({ length: 5000 }, () => (Math.floor(source.next() * steps) / steps) * spread);
-      const weight = (id: number): number => Math.fround(Math.exp(values[id]! - largest));
       const largest = values.reduce((a, b) => Math.max(a, b));
+      const weights = values.map((value) => Math.exp(value - largest));
+      const weight = (id: number): number => weights[id]!;
       const order = Array.from(values.keys()).sort((a, b) => weight(b) - weight(a) || a - b);
       for (const [topK, topP] of [
         [1, 1],
