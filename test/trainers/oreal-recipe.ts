@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 
 const root = resolve(import.meta.dirname, "../..");
 
-/** Five small iterations of OREAL with learned token weights, and of RLOO, in `folder`. */
+/** Three small iterations of OREAL with learned token weights, and of RLOO, in `folder`. */
 export function writeOreal(folder: string, changes: Record<string, object> = {}): string {
   mkdirSync(folder, { recursive: true });
   const path = join(folder, "config.yaml");
@@ -23,7 +23,7 @@ export function writeOreal(folder: string, changes: Record<string, object> = {})
     objective: { weights: { source: "learned" }, ...changes["objective"] },
     rollout: { questionsPerStep: 6, samples: 4, maxNewTokens: 40, ...changes["rollout"] },
     training: {
-      iterations: 5,
+      iterations: 3,
       policyFreeze: 1,
       microBatchSize: 8,
       saveEvery: 2,

@@ -5,15 +5,13 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { orealResults, writeOreal } from "./oreal-recipe.ts";
 import { linesOf, startTrainer, whenLines } from "./recipe.ts";
 
-/** Three iterations are enough to be killed in one arm and interrupted in the other. */
-const write = (folder: string): string => writeOreal(folder, { training: { iterations: 3 } });
 const run = (config: string, ...flags: string[]) => startTrainer("oreal", config, ...flags).ended;
 
 let base: string;
 let whole: string;
 beforeAll(async () => {
   base = mkdtempSync(join(tmpdir(), "tokensift-oreal-recipe-"));
-  const ended = await run(write(join(base, "whole")));
+  const ended = await run(writeOreal(join(base, "whole")));
   expect(ended).toMatchObject({ code: 0 });
   expect(ended.stdout).toMatch(/arm +greedy +sampled[^]*\(start\)[^]*oreal[^]*rloo[^]*The run is in /);
   whole = join(base, "whole/out");
@@ -28,7 +26,7 @@ describe("the OREAL recipe", () => {
   });
 
   test("killed in its first arm and interrupted in its second, goes on to the same bytes", async () => {
-    const config = write(join(base, "killed"));
+    const config = writeOreal(join(base, "killed"));
     const output = join(base, "killed/out");
     const first = startTrainer("oreal", config);
     expect(await whenLines(first, join(output, "metrics.jsonl"), 2)).toBe(true);
@@ -63,7 +61,7 @@ describe("the OREAL recipe", () => {
   });
 
   test("with --dry-run says what it would do, and writes no run", async () => {
-    const config = write(join(base, "dry"));
+    const config = writeOreal(join(base, "dry"));
     const { code, stdout } = await run(config, "--dry-run");
     expect(code).toBe(0);
     expect(stdout).toMatch(/Questions: 24, held-out problems: 4/);
@@ -73,7 +71,7 @@ describe("the OREAL recipe", () => {
   });
 
   test("says in one message that a model or rows to learn from are missing", async () => {
-    const config = write(join(base, "wrong"));
+    const config = writeOreal(join(base, "wrong"));
     const { code, stderr } = await run(config, "--set", "model=nowhere");
     expect(code).toBe(2);
     expect(stderr).toMatch(/model .*nowhere/);

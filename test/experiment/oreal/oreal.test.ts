@@ -36,8 +36,8 @@ function groups(rows: readonly Stored[]): Stored[][] {
 describe("a run of OREAL", () => {
   test("leaves trajectories, metrics, models, a reward model and a table of all arms, and frees all tensors", async () => {
     expect(whole.tensors).toBe(0);
-    expect(metricsOf(whole.output)).toHaveLength(5);
-    expect(storedOf(whole.output, 5)).toHaveLength(24);
+    expect(metricsOf(whole.output)).toHaveLength(3);
+    expect(storedOf(whole.output, 3)).toHaveLength(24);
     expect(whole.table.split("\n").map((line) => line.split(" ")[0])).toEqual(["arm", "(start)", "oreal", "rloo", ""]);
     const trunk = await loadModel("models/tiny");
     const reward = await loadTokenRewardModel(join(whole.output, "reward-model"), trunk);
@@ -48,7 +48,7 @@ describe("a run of OREAL", () => {
   });
 
   test("keeps responses only of questions that have right and wrong ones, and none of the others", () => {
-    const all = [1, 2, 3, 4, 5].flatMap((iteration) => groups(storedOf(whole.output, iteration)));
+    const all = [1, 2, 3].flatMap((iteration) => groups(storedOf(whole.output, iteration)));
     const mixed = (group: Stored[]) => new Set(group.map(({ verdict }) => verdict === "correct")).size === 2;
     expect(new Set(all.map(mixed))).toEqual(new Set([true, false])); // both kinds occur
     for (const group of all) for (const { kept } of group) expect(kept).toBe(mixed(group));
@@ -125,7 +125,7 @@ describe("a run of OREAL", () => {
     const interrupted = (): boolean => linesOf(join(base, "early/out/evaluation.jsonl")) === 1; // the starting model's
     const set = ["compare=[]"];
     await expect(runHere(path, { set, interrupted })).rejects.toThrow(
-      "Stopped after iteration 0 of 5; the state is saved.",
+      "Stopped after iteration 0 of 3; the state is saved.",
     );
     expect(linesOf(join(base, "early/out/metrics.jsonl"))).toBe(0);
     const { output } = await runHere(path, { mode: "resume", set });
@@ -143,13 +143,13 @@ describe("a run of OREAL", () => {
     const path = writeOreal(join(base, "other"));
     const set = [`rollout.replay=${whole.output}`, "objective.keep=pair", "objective.advantage=rloo", "compare=[]"];
     const { output } = await runHere(path, { set });
-    for (let iteration = 1; iteration <= 5; iteration++) {
+    for (let iteration = 1; iteration <= 3; iteration++) {
       const [ours, theirs] = [storedOf(output, iteration), storedOf(whole.output, iteration)];
       expect(ours.map(({ response_ids }) => response_ids)).toEqual(theirs.map(({ response_ids }) => response_ids));
       for (const group of groups(ours)) expect([0, 2]).toContain(group.filter(({ kept }) => kept).length);
     }
-    const more = runHere(writeOreal(join(base, "longer")), { set: [...set, "training.iterations=6"] });
-    await expect(more).rejects.toThrow(/iteration-6\.arrow: .*no stored responses of this iteration/);
+    const more = runHere(writeOreal(join(base, "longer")), { set: [...set, "training.iterations=4"] });
+    await expect(more).rejects.toThrow(/iteration-4\.arrow: .*no stored responses of this iteration/);
     const none = runHere(writeOreal(join(base, "none")), { set: ["rollout.replay=models"] });
     await expect(none).rejects.toThrow(/models: this run has no stored responses/);
   });

@@ -58,16 +58,16 @@ describe.each([
 
 test("the cpu engine's kernel is the plain definition on rows that it works on in several blocks", async () => {
   await useEngine("cpu", { threads: 2 });
-  const starts = Int32Array.of(0, 70, 70, 87, 100);
-  const random = (name: string, columns: number) => matrix(normal(name, 100 * columns), 100);
+  const starts = Int32Array.of(0, 130, 130, 136, 140);
+  const random = (name: string, columns: number) => matrix(normal(name, 140 * columns), 140);
   const gates = matrix(
-    normal("gates", 200).map((x) => Math.min(1, Math.max(0, x))),
-    100,
+    normal("gates", 140).map((x) => Math.min(1, Math.max(0, x))),
+    140,
   );
-  const inputs = { q: random("q", 20), k: random("k", 10), v: random("v", 10), gates };
-  const evictable = Uint8Array.from({ length: 100 }, (_, i) => Number(i % 5 > 0));
-  const options = { starts, heads: 4, keyValueHeads: 2, evictable, reach: Int32Array.of(1, 1, 4, 7) };
-  const dy = random("dy", 20);
+  const inputs = { q: random("q", 10), k: random("k", 5), v: random("v", 5), gates };
+  const evictable = Uint8Array.from({ length: 140 }, (_, i) => Number(i % 5 > 0));
+  const options = { starts, heads: 2, keyValueHeads: 1, evictable, reach: Int32Array.of(1, 1, 4, 7) };
+  const dy = random("dy", 10);
   const before = tf.memory().numTensors;
   const found = await attended(inputs, dy, options);
   expect(tf.memory().numTensors).toBe(before);
