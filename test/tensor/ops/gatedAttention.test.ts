@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import * as tf from "@tensorflow/tfjs-core";
-import { releaseEngine, useEngine } from "../../../src/tensor/engine.ts";
+import { listEngines, releaseEngine, useEngine } from "../../../src/tensor/engine.ts";
 import {
   gatedAttention,
   prefixAttention,
@@ -23,9 +23,14 @@ function attended(inputs: Inputs, dy: tf.Tensor2D, options: GatedAttentionOption
   });
 }
 
-describe.each([
+const engines = (await listEngines()).filter(({ available }) => available);
+
+describe.each<[string, () => Promise<unknown>]>([
   ["TensorFlow.js' cpu backend", usePlainBackend],
-  ["the cpu engine", () => useEngine("cpu", { threads: 2 })],
+  ...engines.map(({ name }): [string, () => Promise<unknown>] => [
+    `the ${name} engine`,
+    () => useEngine(name, { threads: 2 }),
+  ]),
 ])("on %s, as PyTorch", (_, start) => {
   beforeAll(async () => void (await start()));
   afterAll(releaseEngine);

@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import type * as koffiPackage from "koffi";
 import type { Arena } from "../arena.ts";
+import { keepLoaded } from "./keepLoaded.ts";
 import type { MatmulProvider, Product } from "./provider.ts";
 
 const require = createRequire(import.meta.url);
@@ -29,6 +30,7 @@ export function loadBlas(arena: Arena): MatmulProvider {
   const found = firstThatLoads(koffi, candidates);
   if (found === undefined) throw new Error(`there is no ${candidates.join(", ") || "BLAS known for this platform"}`);
   const { library, path } = found;
+  keepLoaded(koffi, path);
   const handles: BlasHandles = {
     sgemm: BigInt(koffi.address(library.symbol("cblas_sgemm") as object)),
     base: Number(koffi.address(arena.uint8(0, 1))),

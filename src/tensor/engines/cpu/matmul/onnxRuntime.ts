@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import type * as koffiPackage from "koffi";
 import type { Arena } from "../arena.ts";
+import { keepLoaded } from "./keepLoaded.ts";
 import { productModel } from "./onnxModel.ts";
 import type { OnnxHandles } from "./onnxProduct.ts";
 import { bindOnnxProduct } from "./onnxProduct.ts";
@@ -68,13 +69,6 @@ function findLibrary(): { path: string; version: string } {
     if (name !== undefined) return { path: join(libraries, name), version };
   }
   throw new Error(`onnxruntime-node ${version} holds no library for ${platform}`);
-}
-
-/** Opens the library once more by the system's own call: koffi closes it when its handle is garbage, code and all. */
-function keepLoaded(koffi: Koffi, path: string): void {
-  const RESOLVE_NOW = 2;
-  if (process.platform === "win32") koffi.load("kernel32.dll").func("LoadLibraryW", "void *", ["str16"])(path);
-  else koffi.load(null).func("dlopen", "void *", ["str", "int"])(path, RESOLVE_NOW);
 }
 
 /** The functions of the C interface that make sessions, and the addresses a product needs. */
