@@ -40,6 +40,13 @@ describe("a replay", () => {
     );
   });
 
+  test("refuses an iteration without responses, or one that was not stored", () => {
+    const fit = { vocabularySize: 10, maxPositions: 4, questions: [], note: () => undefined };
+    writeTrajectories(run, { iteration: 1, responses: [] }, []);
+    expect(() => readTrajectories(run, 1, fit)).toThrow(/iteration-2\.arrow: there is no response\n {2}Replay a run/);
+    expect(() => readTrajectories(run, 2, fit)).toThrow(/iteration-3\.arrow: there are no stored responses/);
+  });
+
   test("refuses log-probabilities of another number of tokens", () => {
     expect(() => replay({ logProb: [-1] })).toThrow(/row 1: log_probs must hold/);
   });
