@@ -33,7 +33,8 @@ export function loadTokenizer(folder: string): Tokenizer {
   }
   const config = readJson("tokenizer_config.json", files["tokenizer_config.json"] ?? "{}");
   const endIds = ["generation_config.json", "config.json"].flatMap((name) => idsOf(readJson(name).eos_token_id));
-  const chatTemplate = files["chat_template.jinja"] ?? configuredTemplate(config.chat_template);
+  const chatTemplate =
+    files["chat_template.jinja"] ?? configuredTemplate(config.chat_template, join(folder, "tokenizer_config.json"));
   const path = join(folder, "tokenizer.json");
   return createTokenizer({ json: parseJson(text, path), config, chatTemplate, endIds, files }, path);
 }
@@ -48,7 +49,7 @@ function readText(path: string): string | undefined {
     });
   }
   try {
-    return readFileSync(path, "utf8");
+    return new TextDecoder().decode(readFileSync(path)); // drops a byte-order mark
   } catch (cause) {
     throw new UserError("this file cannot be read", { where: path, fix: "Check its permissions.", cause });
   }
@@ -69,9 +70,15 @@ function idsOf(value: unknown): number[] {
 }
 
 /** A template, or a list of named ones of which "default" counts. */
-function configuredTemplate(value: unknown): string | undefined {
-  if (typeof value === "string") return value;
-  const named: unknown[] = Array.isArray(value) ? value : [];
-  const chosen = named.find((entry) => isRecord(entry) && entry.name === "default");
-  return isRecord(chosen) && typeof chosen.template === "string" ? chosen.template : undefined;
+function configuredTemplate(value: unknown, where: string): string | undefined {
+  if (value === undefined || value === null || typeof value === "string") return value ?? undefined;
+  const named: unknown[] = Array.isArray(value) ? value : [undefined];
+  const templates = named.map((entry) => {
+    if (isRecord(entry) && typeof entry.name === "string" && typeof entry.template === "string") return entry;
+    throw new UserError("chat_template is neither text nor a list of named texts", {
+      where,
+      fix: 'Write the template as text, or a list of {"name": ..., "template": ...}, or leave it out.',
+    });
+  });
+  return templates.find(({ name }) => name === "default")?.template as string | undefined;
 }

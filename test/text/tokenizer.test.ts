@@ -132,6 +132,28 @@ describe("chat templates are found", () => {
     expect(loadTokenizer(edited(() => undefined, { "tokenizer_config.json": config })).chatTemplate).toBe("b");
     expect(loadTokenizer(edited(() => undefined)).chatTemplate).toBeUndefined();
   });
+
+  test.each([[5], [{ default: "a" }], [["a"]], [[{ name: "default", template: 5 }]]])(
+    "but not in %j, which is refused",
+    (template) => {
+      const folder = edited(() => undefined, { "tokenizer_config.json": JSON.stringify({ chat_template: template }) });
+      expect(() => loadTokenizer(folder)).toThrow(
+        /tokenizer_config\.json: chat_template is neither text nor a list of named texts\n/,
+      );
+    },
+  );
+});
+
+describe("a byte-order mark", () => {
+  test("before any file of the tokenizer changes nothing", () => {
+    const marked = Object.fromEntries(Object.entries(bpe.files).map(([name, text]) => [name, `\uFEFF${text}`]));
+    const plain = temporary.with({ ...bpe.files, "config.json": '{"eos_token_id": 7}' });
+    const tokenizer = loadTokenizer(temporary.with({ ...marked, "config.json": '\uFEFF{"eos_token_id": 7}' }));
+    expect(tokenizer.files).toEqual(bpe.files);
+    expect(tokenizer.fingerprint).toBe(loadTokenizer(plain).fingerprint);
+    expect(tokenizer.endOfText).toEqual(loadTokenizer(plain).endOfText);
+    expect(tokenizer.endOfText).toContain(7);
+  });
 });
 
 describe("the fingerprint", () => {

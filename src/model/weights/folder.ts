@@ -1,5 +1,5 @@
-import { readdir } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { readdir, stat } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
 import { UserError } from "../../errors.ts";
 import { parseDecoderConfig, parseSpecialTokens, type DecoderConfig } from "../config.ts";
 import { isRecord, readFields, show } from "../fields.ts";
@@ -19,7 +19,7 @@ const mostShards = 10_000;
  */
 export async function openFolder(folder: string): Promise<WeightSource> {
   const entries = new Set(await readdir(folder).catch(unreadable(folder)));
-  requireModelFiles(folder, entries);
+  await requireModelFiles(folder, entries);
   const config = await readConfig(folder, entries);
   const files: RandomAccessFile[] = [];
   const close = async (): Promise<void> => {
@@ -57,7 +57,7 @@ const unreadable =
     throw new UserError("this folder cannot be read", { where: folder, fix: "Check its permissions.", cause });
   };
 
-function requireModelFiles(folder: string, entries: ReadonlySet<string>): void {
+async function requireModelFiles(folder: string, entries: ReadonlySet<string>): Promise<void> {
   const list = [...entries];
   const hasWeights = entries.has("model.safetensors") || entries.has("model.safetensors.index.json");
   if (entries.has("config.json") && hasWeights) return;
@@ -65,7 +65,7 @@ function requireModelFiles(folder: string, entries: ReadonlySet<string>): void {
     throw new UserError(what, { where: folder, fix });
   };
   if (entries.has("adapter_config.json")) {
-    fail("this folder holds only an adapter", "Merge it into its base model and save that (peft: merge_and_unload).");
+    fail("this folder holds only an adapter (adapter_config.json)", await mergeHint(folder));
   }
   const gguf = list.find((name) => name.toLowerCase().endsWith(".gguf"));
   if (gguf !== undefined) fail("this folder is not in Hugging Face layout", `Name the file: ${join(folder, gguf)}`);
@@ -79,6 +79,22 @@ function requireModelFiles(folder: string, entries: ReadonlySet<string>): void {
   if (!entries.has("config.json")) fail("there is no config.json in this folder", "Name a model folder or .gguf file.");
   fail("there is no model.safetensors in this folder", "Fetch the weights, too, or name the folder that has them.");
 }
+
+/** What to name in the place of an adapter's folder. */
+async function mergeHint(folder: string): Promise<string> {
+  const merged = join(dirname(resolve(folder)), "model");
+  if (await isFile(join(merged, "config.json"))) return `Name the model into which it was merged: ${merged}`;
+  const config = await readJson(join(folder, "adapter_config.json")).catch(() => undefined);
+  const base = isRecord(config) ? config["base_model_name_or_path"] : undefined;
+  const named = typeof base === "string" && base !== "" ? ` (${show(base)})` : "";
+  return `Name its base model${named}, or that with the adapter merged into it (peft: merge_and_unload).`;
+}
+
+const isFile = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (entry) => entry.isFile(),
+    () => false,
+  );
 
 async function readConfig(folder: string, entries: ReadonlySet<string>): Promise<DecoderConfig> {
   const path = join(folder, "config.json");

@@ -119,6 +119,19 @@ describe("a message that helps for", () => {
     expect(await refusal(folder)).toContain(message);
   });
 
+  test("an adapter, whose base model it names, or the model beside it that holds it", async () => {
+    const folder = inFolder("run");
+    await mkdir(join(folder, "adapter"), { recursive: true });
+    const config = { base_model_name_or_path: "meta-llama/Llama-3.2-1B" };
+    await writeFile(join(folder, "adapter/adapter_config.json"), JSON.stringify(config));
+    expect(await refusal(join(folder, "adapter"))).toMatch(
+      /adapter: .*\n {2}Name its base model \("meta-llama\/Llama-3\.2-1B"\)/,
+    );
+    await mkdir(join(folder, "model"));
+    await writeFile(join(folder, "model/config.json"), "{}");
+    expect(await refusal(join(folder, "adapter"))).toMatch(/into which it was merged: .*run\/model$/);
+  });
+
   test("a config.json that is not JSON", async () => {
     const folder = await copyOf("tiny-float32", "not-json");
     await writeFile(join(folder, "config.json"), '{"model_type": NaN');
