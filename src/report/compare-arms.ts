@@ -34,17 +34,31 @@ export function differenceOf(main: ArmRun, other: ArmRun): ArmDifference | undef
   const ours = main.evaluations.findLast(({ step }) => step > 0 && theirs.has(step));
   if (ours === undefined) return undefined;
   const other_ = theirs.get(ours.step)!;
-  const loss = paired(ours, other_, "rowLosses");
-  const exactMatch = paired(ours, other_, "rowCorrect");
+  const pair = (key: "rowLosses" | "rowCorrect") =>
+    pairedDifference({ rowIds: ours.rowIds, values: ours[key] }, { rowIds: other_.rowIds, values: other_[key] });
+  const [loss, exactMatch] = [pair("rowLosses"), pair("rowCorrect")];
   const rows = Math.max(loss?.rows ?? 0, exactMatch?.rows ?? 0);
   return rows === 0 ? undefined : { step: ours.step, rows, loss: loss?.result, exactMatch: exactMatch?.result };
 }
 
-/** Rows are matched by their number in the data; those without a number in either arm are left out. */
-function paired(ours: Evaluation, theirs: Evaluation, key: "rowLosses" | "rowCorrect") {
-  const other = new Map(theirs.rowIds.map((id, i) => [id, theirs[key][i]]));
+/** One number for each held-out row. */
+export interface RowNumbers {
+  /** Numbers of the rows in the data. */
+  readonly rowIds: readonly number[];
+  readonly values: readonly number[];
+}
+
+/**
+ * The mean of `ours` minus `theirs` over rows, with an interval. Rows are matched by their number in the data; those
+ * without a number in either are left out. Undefined if no row is in both.
+ */
+export function pairedDifference(
+  ours: RowNumbers,
+  theirs: RowNumbers,
+): { rows: number; result: PairedComparison } | undefined {
+  const other = new Map(theirs.rowIds.map((id, i) => [id, theirs.values[i]]));
   const pairs = ours.rowIds
-    .map((id, i) => [ours[key][i], other.get(id)] as const)
+    .map((id, i) => [ours.values[i], other.get(id)] as const)
     .filter((pair): pair is readonly [number, number] => pair.every(Number.isFinite));
   if (pairs.length === 0) return undefined;
   // Enough for two stable digits of an interval, within a second or so for any number of rows.

@@ -32,6 +32,10 @@ export interface Evaluation {
   readonly rowIds: readonly number[];
   readonly rowLosses: readonly number[];
   readonly rowCorrect: readonly number[];
+  /** Share of each row's sampled answers that are right. */
+  readonly rowPassRate: readonly number[];
+  /** Any of its numbers by name; NaN where the log has none. */
+  readonly value: (name: string) => number;
 }
 
 /** What a run dropped, against labelled noise. Counts of response tokens. */
@@ -56,6 +60,42 @@ export interface ArmRun {
   readonly seconds: number;
   /** Whether the run came to its end, so that it wrote its summary. */
   readonly finished: boolean;
+  /** When its last step ended; undefined if nothing tells. */
+  readonly time: Date | undefined;
+  /** The most that it took; 0 if nothing tells. */
+  readonly memoryMB: number;
+}
+
+/** How a recipe lays out a run. */
+export interface RunLayout {
+  /** The main arm as the configuration names it, and its subfolder where it has one. */
+  main(config: JsonObject): { name?: string; method?: string; folder?: string };
+  /** The other arms, in subfolders of their names. */
+  others(config: JsonObject): readonly PlannedArm[];
+}
+
+interface PlannedArm {
+  readonly name: string;
+  readonly method?: string | undefined;
+}
+
+/** Fine-tuning: the main arm in the run's folder, one for each rule of `compare` beside it. */
+export const finetuneLayout: RunLayout = {
+  main: (config) => optional({ method: methodOf(config) }),
+  others: (config) => comparedArms(config).map((arm) => ({ name: textOf(arm["name"]) ?? "", method: methodOf(arm) })),
+};
+
+/** The entries of `compare`. */
+export function comparedArms(config: JsonObject): JsonObject[] {
+  return (Array.isArray(config["compare"]) ? (config["compare"] as unknown[]) : []).filter(isObject);
+}
+
+/** Rows of tokens.json. */
+export interface PicturedRows {
+  readonly step: number;
+  readonly rows: readonly ScoredRow[];
+  /** The same rows as they stand in the file, with whatever else it says of them. */
+  readonly facts: readonly JsonObject[];
 }
 
 /** A run with the arms it is compared with. */
@@ -67,17 +107,17 @@ export interface Run {
   readonly missingArms: readonly string[];
   readonly config: JsonObject;
   readonly configText: string | undefined;
-  /** When the last step ended; undefined if nothing tells. */
+  /** When the last step of any arm ended; undefined if nothing tells. */
   readonly time: Date | undefined;
   readonly memoryMB: number;
-  readonly tokens: { readonly step: number; readonly rows: readonly ScoredRow[] } | undefined;
+  readonly tokens: PicturedRows | undefined;
 }
 
 /**
  * Reads a run folder and its arms' folders. Files that are missing, and numbers that are, stay empty.
  * @throws UserError if the folder holds no run, or a file of it is broken; it names file and line
  */
-export function readRun(folder: string): Run {
+export function readRun(folder: string, layout = finetuneLayout): Run {
   const path = resolve(folder);
   if (!holdsRun(path))
     throw new UserError("there is no run here: no metrics.jsonl", {
@@ -87,26 +127,31 @@ export function readRun(folder: string): Run {
   const configText = runText(path, "config.yaml");
   const value = configText === undefined ? {} : parseYaml(configText, join(path, "config.yaml")).value;
   const config: JsonObject = isObject(value) ? value : {};
-  const compare = (Array.isArray(config["compare"]) ? (config["compare"] as unknown[]) : []).filter(isObject);
-  const planned = compare.map((arm) => ({ name: textOf(arm["name"]) ?? "", method: methodOf(arm) }));
-  const found = readdirSync(path).filter((name) => holdsRun(join(path, name)));
+  const [first, planned] = [layout.main(config), layout.others(config)];
+  const found = readdirSync(path).filter((name) => name !== first.folder && holdsRun(join(path, name)));
   const place = (name: string) => {
     const index = planned.findIndex((arm) => arm.name === name);
     return index < 0 ? planned.length : index;
   };
   found.sort((a, b) => place(a) - place(b) || (a < b ? -1 : 1));
-  const timing = runLines(path, "timing.jsonl");
+  const main = readArm(join(path, first.folder ?? ""), first);
+  const arms = found.map((name) =>
+    readArm(join(path, name), { name, ...optional({ method: planned.find((arm) => arm.name === name)?.method }) }),
+  );
+  const ends = [main, ...arms].flatMap(({ time }) => time ?? []);
   return {
-    ...{ path, config, configText },
-    main: readArm(path, { method: methodOf(config) }),
-    arms: found.map((name) =>
-      readArm(join(path, name), { name, method: planned.find((arm) => arm.name === name)?.method }),
-    ),
+    ...{ path, config, configText, main, arms },
     missingArms: planned.map(({ name }) => name).filter((name) => !found.includes(name)),
-    time: dateOf(timing.at(-1)?.["time"]),
-    memoryMB: timing.reduce((most, line) => Math.max(most, numberOf(line["memoryMB"]) || 0), 0),
+    time: ends.length === 0 ? undefined : new Date(Math.max(...ends.map(Number))),
+    memoryMB: Math.max(...[main, ...arms].map(({ memoryMB }) => memoryMB)),
     tokens: readTokens(path),
   };
+}
+
+/** The fields that are there. */
+function optional<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  const given = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given) as { [K in keyof T]?: Exclude<T[K], undefined> };
 }
 
 function holdsRun(path: string): boolean {
@@ -126,15 +171,16 @@ function methodOf(config: JsonObject): string | undefined {
   return isObject(selection) ? textOf(selection["method"]) : undefined;
 }
 
-function readArm(path: string, known: { name?: string; method: string | undefined }): ArmRun {
+function readArm(path: string, known: { name?: string; method?: string }): ArmRun {
   const summary = runObject(path, "summary.json");
   const metrics = runLines(path, "metrics.jsonl").map((line) => ({
     step: numberOf(line["step"]),
-    value: (name: string) => (Object.hasOwn(line, name) ? numberOf(line[name]) : NaN),
+    value: valueIn(line),
   }));
   const method =
     labelOf(summary?.["method"]) ?? labelOf(known.method) ?? labelOf(known.name) ?? labelOf(basename(path))!;
-  const timed = runLines(path, "timing.jsonl").map((line) => numberOf(line["seconds"]));
+  const timing = runLines(path, "timing.jsonl");
+  const timed = timing.map((line) => numberOf(line["seconds"]));
   const seconds = numberOf(summary?.["seconds"]);
   const warnings: unknown = summary?.["warnings"];
   return {
@@ -151,7 +197,14 @@ function readArm(path: string, known: { name?: string; method: string | undefine
     engine: labelOf(summary?.["engine"]),
     seconds: Number.isFinite(seconds) ? seconds : timed.length > 0 ? timed.reduce((sum, x) => sum + (x || 0), 0) : NaN,
     finished: summary !== undefined,
+    time: dateOf(timing.at(-1)?.["time"]),
+    memoryMB: timing.reduce((most, line) => Math.max(most, numberOf(line["memoryMB"]) || 0), 0),
   };
+}
+
+/** The numbers of a log's line by name. */
+function valueIn(line: JsonObject): (name: string) => number {
+  return (name) => (Object.hasOwn(line, name) ? numberOf(line[name]) : NaN);
 }
 
 function readEvaluation(line: JsonObject): Evaluation {
@@ -165,6 +218,8 @@ function readEvaluation(line: JsonObject): Evaluation {
     rowIds: numbersOf(line["rowIds"]) ?? [],
     rowLosses: numbersOf(line["rowLosses"]) ?? [],
     rowCorrect: numbersOf(line["rowCorrect"]) ?? [],
+    rowPassRate: numbersOf(line["rowPassRate"]) ?? [],
+    value: valueIn(line),
   };
 }
 
@@ -183,10 +238,14 @@ function noiseOfSteps(metrics: readonly StepMetrics[]): NoiseCounts | undefined 
   return noiseOf({ tokens, dropped: tokens - sum("keptTokens"), noise: sum("noiseTokens"), hits: sum("noiseDropped") });
 }
 
-function readTokens(path: string): Run["tokens"] {
+/**
+ * The rows that a folder's tokens.json pictures; undefined without the file.
+ * @throws UserError if it is broken
+ */
+export function readTokens(path: string): PicturedRows | undefined {
   const file = runObject(path, "tokens.json");
   if (file === undefined) return undefined;
-  const rows: unknown = file["rows"];
+  const rows = Array.isArray(file["rows"]) ? (file["rows"] as unknown[]) : [];
   const read = (row: unknown, index: number): ScoredRow => {
     const lists = isObject(row) ? rowLists(row) : undefined;
     if (lists === undefined)
@@ -196,7 +255,7 @@ function readTokens(path: string): Run["tokens"] {
       });
     return lists;
   };
-  return { step: numberOf(file["step"]), rows: (Array.isArray(rows) ? (rows as unknown[]) : []).map(read) };
+  return { step: numberOf(file["step"]), rows: rows.map(read), facts: rows.filter(isObject) };
 }
 
 function rowLists(row: JsonObject): ScoredRow | undefined {

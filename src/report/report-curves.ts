@@ -1,41 +1,14 @@
-import { type Html, html } from "./html.ts";
-import { type Curve, curvesPlot, type PlotOptions } from "./plots.ts";
-import type { ArmRun, Run } from "./read-run.ts";
-import { seriesOf, smoothingWindow } from "./series.ts";
-
-function curvesOf(arms: readonly ArmRun[], y: string, x?: string): Curve[] {
-  return arms.map((arm, style) => ({ label: arm.name, style, points: seriesOf(arm.metrics, y, x) }));
-}
-
-function figure(curves: readonly Curve[], options: PlotOptions, caption: string): Html | undefined {
-  const plot = curvesPlot(curves, options);
-  return (
-    plot &&
-    html`<figure>
-      ${plot}
-      <figcaption>${caption}</figcaption>
-    </figure> `
-  );
-}
-
-function section(title: string, lead: string, figures: readonly (Html | undefined)[]): Html | undefined {
-  if (figures.every((drawn) => drawn === undefined)) return undefined;
-  return html`<section>
-    <h2>${title}</h2>
-    <p>${lead}</p>
-    <div class="figures">${figures}</div>
-  </section>`;
-}
+import { curveSection, curvesOf, evaluationCurves, figure, smoothingSentence } from "./figures.ts";
+import type { Html } from "./html.ts";
+import type { Curve } from "./plots.ts";
+import type { Run } from "./read-run.ts";
+import { seriesOf } from "./series.ts";
 
 /** How losses went: in training against steps and trained tokens, and on held-out rows. */
 export function lossSection({ main, arms }: Run): Html | undefined {
   const all = [main, ...arms];
   const y = "nats per token";
-  const evaluations = all.map((arm, style) => ({
-    ...{ label: arm.name, style },
-    points: arm.evaluations.map(({ step, loss }) => ({ x: step, y: loss })).filter(({ y }) => Number.isFinite(y)),
-  }));
-  return section("Loss", `Lower is better. Heavy and solid is ${main.name}. ${smoothingSentence(main)}`, [
+  return curveSection("Loss", `Lower is better. Heavy and solid is ${main.name}. ${smoothingSentence(main)}`, [
     figure(
       curvesOf(all, "lossAllTokens"),
       { description: "Training loss over all response tokens against steps", x: "step", y },
@@ -52,7 +25,7 @@ export function lossSection({ main, arms }: Run): Html | undefined {
       "What each arm optimises: the weighted loss of what it keeps. Not comparable between arms.",
     ),
     figure(
-      evaluations,
+      evaluationCurves(all, "loss"),
       { description: "Held-out loss against steps", x: "step", y, dots: true },
       "Loss on held-out rows; step 0 is before training.",
     ),
@@ -63,7 +36,7 @@ export function lossSection({ main, arms }: Run): Html | undefined {
 export function sharesSection({ main, arms }: Run): Html | undefined {
   const all = [main, ...arms];
   const shared = { x: "step", y: "% of response tokens", share: true };
-  return section("Kept tokens", `How many response tokens train. ${smoothingSentence(main)}`, [
+  return curveSection("Kept tokens", `How many response tokens train. ${smoothingSentence(main)}`, [
     figure(
       curvesOf(all, "keptShare"),
       { description: "Share of response tokens kept in each step", ...shared },
@@ -83,7 +56,7 @@ export function relSection({ main }: Run): Html | undefined {
   const high = seriesOf(main.metrics, "relMax");
   const range = seriesOf(main.metrics, "relRange");
   const only = (label: string, points: Curve["points"]): Curve[] => [{ label, style: 0, points }];
-  return section(
+  return curveSection(
     "REL",
     `Retrospective excess loss: the earlier state's loss minus the current one, per token. Its raw range within a response shows whether the ranking rests on more than rounding noise: near 0 the two states hardly differ yet. ${smoothingSentence(main)}`,
     [
@@ -110,11 +83,4 @@ export function relSection({ main }: Run): Html | undefined {
       ),
     ],
   );
-}
-
-function smoothingSentence({ metrics }: ArmRun): string {
-  const window = smoothingWindow(metrics.length);
-  return window > 1
-    ? `Curves are means over ${window} steps around each; the faint ones behind are the steps themselves.`
-    : "Curves show every step as it is.";
 }

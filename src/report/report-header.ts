@@ -12,19 +12,45 @@ export function titleOf({ main, config }: Run): string {
 }
 
 /** Title, the main finding in a sentence, and what was run. */
-export function headerOf(run: Run): Html {
-  const facts = factsOf(run).filter((fact): fact is [string, string] => fact[1] !== undefined);
+export function headerOf(run: Run, command?: string): Html {
+  return headerHtml({ title: titleOf(run), finding: findingOf(run), facts: factsOf(run), command });
+}
+
+/** A fact about a run; left out if its value is undefined. */
+export type Fact = readonly [name: string, value: string | undefined];
+
+/** The head of a report. */
+export function headerHtml({
+  title,
+  finding,
+  facts,
+  command,
+}: {
+  title: string;
+  finding: string;
+  facts: readonly Fact[];
+  command: string | undefined;
+}): Html {
+  const given = facts.filter((fact): fact is [string, string] => fact[1] !== undefined);
   return html`<header>
-    <h1>${titleOf(run)}</h1>
-    <p>${findingOf(run)}</p>
+    <h1>${title}</h1>
+    <p>${finding}</p>
     <dl class="facts">
-      ${facts.map(
+      ${given.map(
         ([name, value]) =>
           html`<div>
             <dt>${name}</dt>
             <dd>${labelOf(value, 300)}</dd>
           </div> `,
       )}
+      ${
+        command === undefined
+          ? undefined
+          : html`<div class="wide">
+              <dt>Command</dt>
+              <dd><code>${labelOf(command, 2000)}</code></dd>
+            </div> `
+      }
     </dl>
   </header>`;
 }
@@ -42,12 +68,41 @@ function findingOf({ main }: Run): string {
   return `Held-out loss ${went} in ${formatNumber(after.step)} steps${trained}.`;
 }
 
-type Fact = [name: string, value: string | undefined];
+/** Model and data. */
+export function startFacts({ config }: Run): Fact[] {
+  const data = groupOf(config, "data");
+  return [
+    ["Model", namesOf(config["model"])],
+    ["Data", namesOf(data["train"])],
+    ["Held-out data", namesOf(data["validation"])],
+  ];
+}
 
-function factsOf({ main, config, time, memoryMB }: Run): Fact[] {
-  const [data, training, fresh] = ["data", "training", "fresh"].map((key) => groupOf(config, key));
-  const plain = (value: unknown) =>
-    typeof value === "number" || typeof value === "string" ? String(value) : undefined;
+/** Engine, time, memory, date. */
+export function endFacts({ main, time, memoryMB }: Run): Fact[] {
+  return [
+    ["Engine", main.engine],
+    ["Time", Number.isFinite(main.seconds) ? formatDuration(main.seconds) : undefined],
+    ["Memory, at most", memoryMB > 0 ? `${formatNumber(Math.round(memoryMB))} MB` : undefined],
+    ["Ended", time && `${time.toISOString().slice(0, 16).replace("T", " ")} UTC`],
+  ];
+}
+
+/** A number or a word of a configuration. */
+export function plain(value: unknown): string | undefined {
+  return typeof value === "number" || typeof value === "string" ? String(value) : undefined;
+}
+
+/** A learning rate with its schedule, of a group of a configuration. */
+export function rateOf(training: JsonObject): string | undefined {
+  const rate = training["learningRate"];
+  if (typeof rate !== "number") return undefined;
+  return `${rate}${training["schedule"] ? `, ${plain(training["schedule"])}` : ""}`;
+}
+
+function factsOf(run: Run): Fact[] {
+  const { main, config } = run;
+  const [training, fresh] = ["training", "fresh"].map((key) => groupOf(config, key));
   const freshModel =
     fresh!["layers"] === undefined
       ? undefined
@@ -57,54 +112,47 @@ function factsOf({ main, config, time, memoryMB }: Run): Fact[] {
     .map(([key, value]) => `${key} ${String(value)}`);
   const steps = main.metrics.at(-1)?.step;
   const trained = main.metrics.at(-1)?.value("trainedTokens");
-  const [batch, rate] = [plain(training!["batchSize"]), training!["learningRate"]];
+  const batch = plain(training!["batchSize"]);
+  const [[, model], ...data] = startFacts(run) as [Fact, ...Fact[]];
   return [
     ["Method", [main.method, ...options.slice(0, 6)].join(", ")],
-    ["Model", namesOf(config["model"]) ?? freshModel],
-    ["Data", namesOf(data!["train"])],
-    ["Held-out data", namesOf(data!["validation"])],
+    ["Model", model ?? freshModel],
+    ...data,
     ["Seed", plain(training!["seed"])],
     [
       "Steps",
       steps === undefined ? undefined : `${formatNumber(steps)}${batch === undefined ? "" : `, batch of ${batch}`}`,
     ],
-    [
-      "Learning rate",
-      typeof rate === "number"
-        ? `${rate}${training!["schedule"] ? `, ${plain(training!["schedule"])}` : ""}`
-        : undefined,
-    ],
+    ["Learning rate", rateOf(training!)],
     ["Trained tokens", trained !== undefined && Number.isFinite(trained) ? formatNumber(trained) : undefined],
-    ["Engine", main.engine],
-    ["Time", Number.isFinite(main.seconds) ? formatDuration(main.seconds) : undefined],
-    ["Memory, at most", memoryMB > 0 ? `${formatNumber(Math.round(memoryMB))} MB` : undefined],
-    ["Ended", time && `${time.toISOString().slice(0, 16).replace("T", " ")} UTC`],
+    ...endFacts(run),
   ];
 }
 
 /** The last parts of one path or several. */
-function namesOf(value: unknown): string | undefined {
+export function namesOf(value: unknown): string | undefined {
   const paths = (Array.isArray(value) ? (value as unknown[]) : [value]).filter((path) => typeof path === "string");
   const names = paths.slice(0, 3).map((path) => labelOf(basename(path)));
   return names.length === 0 ? undefined : names.join(", ") + (paths.length > 3 ? `, and ${paths.length - 3} more` : "");
 }
 
-function groupOf(config: JsonObject, key: string): JsonObject {
+/** A group of a configuration; empty if it has none of that name. */
+export function groupOf(config: JsonObject, key: string): JsonObject {
   const group = config[key];
   return isObject(group) ? group : {};
 }
 
 /** What a reader must know before the numbers: warnings, arms that are missing, runs that were cut off. */
-export function warningsOf(run: Run): Html | undefined {
+export function warningsOf(run: Run, unit = "step"): Html | undefined {
   const { main, arms, missingArms, config } = run;
-  const steps = groupOf(config, "training")["steps"];
+  const steps = groupOf(config, "training")[`${unit}s`];
   const planned = typeof steps === "number" ? ` of ${formatNumber(steps)}` : "";
   const sentences = [
     ...[main, ...arms]
       .filter(({ finished }) => !finished)
       .map(
         ({ name, metrics }) =>
-          `${name} has not come to its end; what is shown is as of step ${formatNumber(metrics.at(-1)?.step ?? 0)}${planned}.`,
+          `${name} has not come to its end; what is shown is as of ${unit} ${formatNumber(metrics.at(-1)?.step ?? 0)}${planned}.`,
       ),
     ...missingArms.map(
       (name) => `${name}: the configuration names this arm, but it has no results here (not run yet?).`,

@@ -1,5 +1,5 @@
-import type { PairedComparison } from "../evaluation/index.ts";
-import { type ArmDifference, type ArmResult, differenceOf, noiseResult, resultOf } from "./compare-arms.ts";
+import { type ArmResult, differenceOf, noiseResult, resultOf } from "./compare-arms.ts";
+import { type Difference, differencesTable, intervalSentence, oneSeed, points } from "./differences.ts";
 import { formatDifference, formatFixed, formatNumber, formatShare } from "./format.ts";
 import { type Html, html } from "./html.ts";
 import type { ArmRun, Run } from "./read-run.ts";
@@ -71,78 +71,25 @@ export function armName({ name, method }: ArmRun): Html {
 function differences(main: ArmRun, arms: readonly ArmRun[]): Html {
   const compared = arms.map((arm) => ({ arm, difference: differenceOf(main, arm) }));
   const generated = compared.some(({ difference }) => difference?.exactMatch);
-  const reach = (pick: (d: ArmDifference) => PairedComparison | undefined) =>
-    Math.max(
-      1e-9,
-      ...compared.flatMap(({ difference }) => {
-        const found = difference && pick(difference);
-        return found ? [Math.abs(found.low), Math.abs(found.high)] : [];
-      }),
-    );
-  const [lossReach, matchReach] = [reach((d) => d.loss), reach((d) => d.exactMatch)];
-  const points = (value: number) => formatDifference(100 * value, 1);
   const lastStep = resultOf(main).after?.step;
-  const cells = (found: PairedComparison | undefined, text: (value: number) => string, most: number) =>
-    found
-      ? html`<td class="n to">${text(found.difference)}</td>
-          <td class="n">${text(found.low)} to ${text(found.high)}</td>
-          <td>${whisker(found, most)}</td>`
-      : html`<td class="n">–</td>
-          <td class="n">–</td>
-          <td></td>`;
-  const row = ({ arm, difference }: (typeof compared)[number]) =>
-    html`<tr>
-      <th scope="row">${main.name} − ${armName(arm)}</th>
-      ${
-        difference
-          ? html`${cells(difference.loss, (x) => formatDifference(x, 4), lossReach)}${generated ? cells(difference.exactMatch, points, matchReach) : undefined}
-              <td class="n">
-                ${formatNumber(difference.rows)}${difference.step === lastStep ? undefined : html` <small>at step ${difference.step}</small>`}
-              </td>`
-          : html`<td colspan="${generated ? 7 : 4}">no step at which both evaluated the same rows</td>`
-      }
-    </tr> `;
-  const heads = ["Loss per row", ...(generated ? ["Exact match, points"] : [])];
+  const columns = [
+    { head: "Loss per row", text: (value: number) => formatDifference(value, 4) },
+    ...(generated ? [{ head: "Exact match, points", text: points }] : []),
+  ];
+  const rows = compared.map(({ arm, difference }): Difference => {
+    const name = html`${main.name} − ${armName(arm)}`;
+    if (difference === undefined) return { name, absent: "no step at which both evaluated the same rows" };
+    const { loss, exactMatch, rows, step } = difference;
+    const note = step === lastStep ? undefined : `at step ${step}`;
+    return { name, cells: [loss, ...(generated ? [exactMatch] : [])], rows, note };
+  });
   return html`<h3>${main.name} minus each other arm</h3>
     <p>
       Both models on the same held-out rows. A loss below 0 speaks for
-      ${main.name}${generated ? ", as does an exact match above 0" : ""}. The interval holds 95 % of the mean
-      differences when rows are drawn again (paired bootstrap); the mean here counts every row the same, so it may part
-      a little from the losses above, which count every token the same.
+      ${main.name}${generated ? ", as does an exact match above 0" : ""}. ${intervalSentence}; the mean here counts
+      every row the same, so it may part a little from the losses above, which count every token the same.
     </p>
-    <div class="scroll">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Difference</th>
-            ${heads.map(
-              (head) =>
-                html`<th scope="col" class="n">${head}</th>
-                  <th scope="col" class="n">95 % interval</th>
-                  <th scope="col" class="c">0</th>`,
-            )}
-            <th scope="col" class="n">Rows</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${compared.map(row)}
-        </tbody>
-      </table>
-    </div>
-    <p class="honest">
-      This is one seed. The intervals tell how the difference depends on which rows were held out, not how it would turn
-      out if training were repeated, so this run cannot name a winner. Repeat it with several seeds to find out.
-    </p>`;
-}
-
-/** An interval as a line with its middle as a dot, on a scale from -most to most whose middle is 0. */
-function whisker({ low, high, difference }: PairedComparison, most: number): Html {
-  const x = (value: number) => (60 + (55 * value) / most).toFixed(1);
-  return html`<svg class="whisker" width="120" height="14" viewBox="0 0 120 14" aria-hidden="true">
-    <path d="M60 0V14" stroke="currentColor" stroke-opacity=".35" />
-    <path d="M${x(low)} 7H${x(high)}" stroke="var(--arm-0)" stroke-width="2" />
-    <circle cx="${x(difference)}" cy="7" r="3.2" fill="var(--arm-0)" />
-  </svg>`;
+    ${differencesTable(columns, rows)} ${oneSeed}`;
 }
 
 /** How well what was dropped agrees with labelled noise; undefined if no arm has labels. */

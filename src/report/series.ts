@@ -7,7 +7,7 @@ export interface Point {
 }
 
 /** A metric against another one (`step`, `trainedTokens`); steps without either are left out. */
-export function seriesOf(metrics: readonly StepMetrics[], y: string, x = "step"): Point[] {
+export function seriesOf(metrics: readonly Pick<StepMetrics, "value">[], y: string, x = "step"): Point[] {
   return metrics
     .map((step) => ({ x: step.value(x), y: step.value(y) }))
     .filter((point) => Number.isFinite(point.x) && Number.isFinite(point.y));

@@ -1,28 +1,47 @@
 import { hex, rampStep, ramps, rampSteps } from "./colors.ts";
 import { formatNumber, formatShare } from "./format.ts";
 import { type Html, html } from "./html.ts";
-import type { PicturedToken, TokenPicture } from "./token-picture.ts";
+import { type PicturedToken, ruleWords, type TokenPicture, type TokenWords } from "./token-picture.ts";
 
-/** A picture as HTML: a heading line and the tokens. Needs `tokenPictureStyle`. */
-export function tokenPictureHtml(picture: TokenPicture): Html {
-  const { rowId, response, kept, noise, before, after } = picture;
-  const grade = noise && noise.tokens > 0 ? `; ${noise.dropped} of ${noise.tokens} noise tokens dropped` : "";
-  const share = response > 0 ? ` (${formatShare(kept / response)})` : "";
+/**
+ * A picture as HTML: a heading line and the tokens. Needs `tokenPictureStyle`.
+ * @param caption the heading; default how many of the row's tokens are kept
+ */
+export function tokenPictureHtml(picture: TokenPicture, caption = keptOf(picture)): Html {
+  const { before, after } = picture;
   return html`<figure class="row">
-    <figcaption>Row ${formatNumber(rowId)}: ${kept} of ${response} response tokens kept${share}${grade}</figcaption>
+    <figcaption>${caption}</figcaption>
     <div class="tokens">${leftOut(before, "before")}${picture.tokens.map(tokenHtml)}${leftOut(after, "after")}</div>
   </figure> `;
 }
 
-/** What the marks mean, drawn with the marks themselves. */
-export function tokenLegendHtml(scoreName: string, has: { scores: boolean; noise: boolean }): Html {
+function keptOf({ rowId, response, kept, noise }: TokenPicture): string {
+  const grade = noise && noise.tokens > 0 ? `; ${noise.dropped} of ${noise.tokens} noise tokens dropped` : "";
+  const share = response > 0 ? ` (${formatShare(kept / response)})` : "";
+  return `Row ${formatNumber(rowId)}: ${kept} of ${response} response tokens kept${share}${grade}`;
+}
+
+/** Which marks occur; `dropped` unless it says otherwise. */
+export interface LegendMarks {
+  readonly scores: boolean;
+  readonly noise: boolean;
+  readonly dropped?: boolean;
+}
+
+/** What the marks mean, drawn with the marks themselves; numbers at the ends of the scale where there is a range. */
+export function tokenLegendHtml(
+  scoreName: string,
+  has: LegendMarks,
+  { words = ruleWords, range }: { words?: TokenWords; range?: readonly [low: number, high: number] } = {},
+): Html {
   const sample = (state: PicturedToken["state"], text: string, place?: number, noise = false) =>
     tokenHtml({ parts: [{ text, sign: false }], state, place, noise, endsLine: false, title: "" });
+  const [low, high] = range ? range.map((end) => formatNumber(end, 3)) : ["low", "high"];
   const ramp = Array.from({ length: rampSteps }, (_, step) => html`<i class="s${step}"></i>`);
   return html`<div class="legend tokens">
-    ${sample("prompt", "prompt")}${sample("kept", "kept", has.scores ? 0.85 : undefined)}${sample("dropped", "dropped", has.scores ? 0.15 : undefined)}
-    ${has.noise ? sample("kept", "labelled noise", has.scores ? 0.5 : undefined, true) : undefined}
-    ${has.scores ? html`<span class="scale">${scoreName}: low ${ramp} high</span>` : undefined}
+    ${sample("prompt", "prompt")}${sample("kept", words.kept, has.scores ? 0.85 : undefined)}${has.dropped === false ? undefined : sample("dropped", words.dropped, has.scores ? 0.15 : undefined)}
+    ${has.noise ? sample("kept", words.noise, has.scores ? 0.5 : undefined, true) : undefined}
+    ${has.scores ? html`<span class="scale">${scoreName}: ${low} ${ramp} ${high}</span>` : undefined}
   </div>`;
 }
 

@@ -44,35 +44,55 @@ export interface TokenPicture {
   readonly after: number;
 }
 
+/** What the marks of a picture mean. */
+export interface TokenWords {
+  readonly kept: string;
+  readonly dropped: string;
+  readonly noise: string;
+  /** Whether a token's numbers name its weight. */
+  readonly weight: boolean;
+}
+
+/** The words for rows as a rule weighs them. */
+export const ruleWords: TokenWords = { kept: "kept", dropped: "dropped", noise: "labelled noise", weight: true };
+
+export interface PictureOptions {
+  /** Tokens shown, from at most `mostPrompt` before the first response token on. Default 600 and 150. */
+  readonly mostTokens?: number;
+  readonly mostPrompt?: number;
+  /** Characters shown of a token. Default 200. */
+  readonly longestPiece?: number;
+  /** What the palest and the strongest colour stand for. Default: colours go by rank. */
+  readonly range?: readonly [low: number, high: number];
+  readonly words?: TokenWords;
+}
+
 /**
- * The picture of one row. Colours go by the rank of a score within the response, so that one outlier does not pale the
- * others; without scores they go by the weights where these differ among kept tokens.
- *
- * @param mostTokens shown, from at most `mostPrompt` tokens before the first response token on
- * @param longestPiece characters shown of a token
+ * The picture of one row. Unless a range is given, colours go by the rank of a score within the response, so that one
+ * outlier does not pale the others; without scores they go by the weights where these differ among kept tokens.
  */
 export function tokenPicture(
   row: ScoredRow,
-  { mostTokens = 600, mostPrompt = 150, longestPiece = 200 } = {},
+  { mostTokens = 600, mostPrompt = 150, longestPiece = 200, range, words = ruleWords }: PictureOptions = {},
 ): TokenPicture {
   const { pieces, response, weights, noise } = row;
   const inResponse = pieces.map((_, t) => Boolean(response[t]));
   const values = shadedBy(row, inResponse);
-  const places = placesOf(values);
+  const places = range ? values.map((value) => placeIn(range, value)) : placesOf(values);
   const count = (test: (t: number) => boolean) => inResponse.filter((is, t) => is && test(t)).length;
   const scored = values.filter((value) => value !== undefined).length;
 
   const token = (piece: string, t: number): PicturedToken => {
     const state = !inResponse[t] ? "prompt" : weights[t] ? "kept" : "dropped";
     const isNoise = Boolean(inResponse[t] && noise?.[t]);
-    const rank = places[t] === undefined ? undefined : scored - Math.round(places[t] * (scored - 1));
+    const rank = places[t] === undefined || range ? undefined : scored - Math.round(places[t] * (scored - 1));
     return {
       parts: visibleText(piece, longestPiece),
       state,
       place: places[t],
       noise: isNoise,
       endsLine: piece.includes("\n"),
-      title: state === "prompt" ? "" : titleOf(row, t, { state, isNoise, rank, scored }),
+      title: state === "prompt" ? "" : titleOf(row, t, { state, isNoise, rank, scored, words }),
     };
   };
   const first = Math.max(0, inResponse.indexOf(true) - mostPrompt);
@@ -101,6 +121,11 @@ function shadedBy({ pieces, score, weights }: ScoredRow, inResponse: readonly bo
   return new Set(kept.filter((value) => value !== undefined)).size > 1 ? kept : kept.map(() => undefined);
 }
 
+function placeIn([low, high]: readonly [number, number], value: number | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  return high > low ? Math.max(0, Math.min(1, (value - low) / (high - low))) : 0.5;
+}
+
 /** Rank of each value as a place in 0..1; equal values share the middle of their places. */
 function placesOf(values: readonly (number | undefined)[]): (number | undefined)[] {
   const sorted = values.filter((value) => value !== undefined).sort((a, b) => a - b);
@@ -117,15 +142,16 @@ function placesOf(values: readonly (number | undefined)[]): (number | undefined)
 function titleOf(
   { score, scoreName, weights }: ScoredRow,
   t: number,
-  about: { state: string; isNoise: boolean; rank: number | undefined; scored: number },
+  about: { state: "kept" | "dropped"; isNoise: boolean; rank: number | undefined; scored: number; words: TokenWords },
 ): string {
+  const { words } = about;
   const number = (value: number | null | undefined) =>
     Number.isFinite(value) ? String(Number(value!.toPrecision(4))) : "none";
   const rank = about.rank === undefined ? "" : ` (rank ${about.rank} of ${about.scored})`;
   return [
-    `token ${t}, ${about.state}`,
+    `token ${t}, ${words[about.state]}`,
     `${scoreName} ${number(score[t])}${rank}`,
-    `weight ${number(weights[t])}`,
-    ...(about.isNoise ? ["labelled noise"] : []),
+    ...(words.weight ? [`weight ${number(weights[t])}`] : []),
+    ...(about.isNoise ? [words.noise] : []),
   ].join("; ");
 }

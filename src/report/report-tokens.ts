@@ -1,0 +1,58 @@
+import type { Html } from "./html.ts";
+import { type ScoredRow, type TokenWords, tokenPicture } from "./token-picture.ts";
+import { type LegendMarks, tokenLegendHtml, tokenPictureHtml } from "./token-picture-html.ts";
+
+/** A row to be drawn. */
+export interface RowToDraw {
+  readonly row: ScoredRow;
+  /** Above it; default what was kept of the row. */
+  readonly caption?: string;
+}
+
+export interface PicturesOptions {
+  /** Default 10 rows, and 700,000 characters. */
+  readonly mostRows?: number;
+  readonly mostMarkup?: number;
+  readonly mostTokens?: number;
+  /** See `tokenPicture`. */
+  readonly range?: readonly [low: number, high: number];
+  readonly words?: TokenWords;
+}
+
+/** Pictures of rows with one legend, as many as there is room for. */
+export interface Pictures {
+  readonly legend: Html;
+  readonly drawn: readonly Html[];
+  /** Rows for which there was no room. */
+  readonly leftOut: number;
+  readonly has: LegendMarks;
+  /** Characters of what is drawn. */
+  readonly size: number;
+}
+
+/** Draws rows, at least one of which is given. */
+export function picturesOf(
+  rows: readonly RowToDraw[],
+  { mostRows = 10, mostMarkup = 700_000, mostTokens = 500, range, words }: PicturesOptions = {},
+): Pictures {
+  const options = { mostTokens, longestPiece: 40, ...(range && { range }), ...(words && { words }) };
+  const pictures = rows
+    .slice(0, mostRows)
+    .map(({ row, caption }) => ({ picture: tokenPicture(row, options), caption }));
+  let size = 0;
+  const drawn: Html[] = [];
+  for (const { picture, caption } of pictures) {
+    const next = tokenPictureHtml(picture, caption);
+    if (size + next.markup.length > mostMarkup) continue;
+    size += next.markup.length;
+    drawn.push(next);
+  }
+  const tokens = pictures.flatMap(({ picture }) => picture.tokens);
+  const has = {
+    scores: tokens.some(({ place }) => place !== undefined),
+    noise: pictures.some(({ picture: { noise } }) => noise !== undefined && noise.tokens > 0),
+    ...(words && { dropped: tokens.some(({ state }) => state === "dropped") }),
+  };
+  const legend = tokenLegendHtml(rows[0]!.row.scoreName, has, { ...(words && { words }), ...(range && { range }) });
+  return { legend, drawn, leftOut: rows.length - drawn.length, has, size };
+}
