@@ -26,7 +26,10 @@ export async function runAttentionGateRecipe(runArm: (arm: GateArm) => Promise<v
     async run(work) {
       const materials = () => gather(work.config, stoppable(work.talkOf(recipe.name), work.interrupted));
       const { path, table } = await runAttentionGate({ ...work, materials }, runArm);
-      say(`\n${table}\nThe run is in ${relative(process.cwd(), path) || "."}\n`);
+      say(`\n${table}\n`);
+      const { writeGateReport } = await import("../report/index.ts"); // its drawing library is as large as all else
+      const report = writeGateReport(path, { command: work.command });
+      say(`The run is in ${relative(process.cwd(), path) || "."}, its report in ${relative(process.cwd(), report)}\n`);
     },
   });
 }

@@ -31,7 +31,10 @@ export async function runCdpoRecipe(pipeline: (run: CdpoRun) => Promise<void>): 
     async run(work) {
       const materials = () => gather(work.config, stoppable(work.talkOf(recipe.name), work.interrupted));
       const { path, table } = await runCdpo({ ...work, materials }, pipeline);
-      say(`\n${table}\nThe run is in ${relative(process.cwd(), path) || "."}\n`);
+      say(`\n${table}\n`);
+      const { writeCdpoReport } = await import("../report/index.ts"); // its drawing library is as large as all else
+      const report = writeCdpoReport(path, { command: work.command });
+      say(`The run is in ${relative(process.cwd(), path) || "."}, its report in ${relative(process.cwd(), report)}\n`);
     },
   });
 }

@@ -26,7 +26,10 @@ export async function runOrealRecipe(runArm: (arm: OrealArm) => Promise<void>): 
     async run(work) {
       const materials = () => gather(work.config, stoppable(work.talkOf(recipe.name), work.interrupted));
       const { path, table } = await runOreal({ ...work, materials }, runArm);
-      say(`\n${table}\nThe run is in ${relative(process.cwd(), path) || "."}\n`);
+      say(`\n${table}\n`);
+      const { writeOrealReport } = await import("../report/index.ts"); // its drawing library is as large as all else
+      const report = writeOrealReport(path, { command: work.command });
+      say(`The run is in ${relative(process.cwd(), path) || "."}, its report in ${relative(process.cwd(), report)}\n`);
     },
   });
 }

@@ -42,7 +42,7 @@ export async function runRecipe(recipe: Recipe, runArm: (arm: Arm) => Promise<vo
       const materials = () => gather(work.config, stoppable(work.talkOf(label), work.interrupted));
       const path = await runComparison({ ...work, materials }, runArm);
       const { writeReport } = await import("../report/index.ts"); // its drawing library is as large as all else
-      const report = writeReport(path);
+      const report = writeReport(path, { command: work.command });
       say(`The run is in ${relative(process.cwd(), path) || "."}, its report in ${relative(process.cwd(), report)}\n`);
     },
   });

@@ -4,6 +4,10 @@ export { formatDifference, formatDuration, formatFixed, formatNumber, formatShar
 export { readRun } from "./read-run.ts";
 export type { ArmRun, Evaluation, NoiseCounts, Run, StepMetrics } from "./read-run.ts";
 export { renderReport, writeReport } from "./report.ts";
+export { renderCdpoReport, writeCdpoReport } from "./cdpo-report.ts";
+export { renderOrealReport, writeOrealReport } from "./oreal-report.ts";
+export { renderGateReport, writeGateReport } from "./gate-report.ts";
+export type { ReportOptions } from "./page.ts";
 export { colorLevel, takesColor } from "./colors.ts";
 export type { ColorLevel } from "./colors.ts";
 export { tokenPicture } from "./token-picture.ts";

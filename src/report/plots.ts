@@ -25,7 +25,7 @@ export interface PlotOptions {
   readonly height?: number;
 }
 
-const margin = { top: 22, bottom: 34, left: 46 };
+export const margin = { top: 22, bottom: 34, left: 46 };
 const dashes = ["none", "6 3", "1.5 3", "8 3 1.5 3", "3 2", "12 4"];
 
 /** The stroke of an arm, by colour, dash and width, so that it can be told without colour. */
@@ -91,7 +91,8 @@ export function curvesPlot(curves: readonly Curve[], options: PlotOptions): Html
   return svgOf([...marks, ...names], options, { x, y, right, width, height, share });
 }
 
-function svgOf(
+/** Marks within axes as an SVG that names itself. */
+export function svgOf(
   marks: readonly Plot.Markish[],
   options: PlotOptions,
   frame: { x: Range; y: Range; right: number; width: number; height: number; share: boolean },
@@ -169,6 +170,7 @@ export function shortNumber(value: number): string {
   return `${Number((value / unit).toPrecision(4))}${letter}`.replace("-", "−");
 }
 
-function shortened(label: string): string {
+/** At most 22 characters of a name. */
+export function shortened(label: string): string {
   return label.length > 22 ? `${label.slice(0, 21)}…` : label;
 }

@@ -149,7 +149,7 @@ export function readRun(folder: string, layout = finetuneLayout): Run {
 }
 
 /** The fields that are there. */
-function optional<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+export function optional<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   const given = Object.entries(fields).filter(([, value]) => value !== undefined);
   return Object.fromEntries(given) as { [K in keyof T]?: Exclude<T[K], undefined> };
 }
@@ -171,7 +171,8 @@ function methodOf(config: JsonObject): string | undefined {
   return isObject(selection) ? textOf(selection["method"]) : undefined;
 }
 
-function readArm(path: string, known: { name?: string; method?: string }): ArmRun {
+/** One arm's folder; whatever is missing in it stays empty. */
+export function readArm(path: string, known: { name?: string; method?: string }): ArmRun {
   const summary = runObject(path, "summary.json");
   const metrics = runLines(path, "metrics.jsonl").map((line) => ({
     step: numberOf(line["step"]),

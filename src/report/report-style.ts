@@ -19,6 +19,7 @@ header p{font-size:1.06rem;margin:.3rem 0 1rem}
 .warnings h2{font-size:1rem;color:var(--warn)}
 .warnings ul{margin:0;padding-left:1.1rem}
 .warnings li{overflow-wrap:anywhere}
+.facts .wide{grid-column:1/-1}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.92rem;margin:.2rem 0 .6rem}
 th,td{padding:.24rem .65rem;text-align:left;white-space:nowrap;vertical-align:baseline;font-weight:400}
@@ -30,6 +31,9 @@ table.arms tbody tr:first-child th{font-weight:600}
 .n{text-align:right}.c{text-align:center}
 .from{color:var(--quiet)}.to{font-weight:600}
 small{color:var(--quiet);font-size:.85em}
+.wrap{white-space:normal;min-width:11rem}
+.bar{display:block;align-self:center;position:relative;top:2px}
+table.heat td{min-width:3.4rem;text-align:right}
 .whisker{display:block;align-self:center;position:relative;top:2px}
 .honest{border-left:3px solid var(--line);padding-left:.8rem;color:var(--ink)!important}
 .figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:1.1rem 1.6rem;margin-top:.6rem}

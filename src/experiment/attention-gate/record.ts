@@ -8,6 +8,7 @@ import { Interrupted, stoppable } from "../talk.ts";
 import { answerOverEach, baselineEvictions, type CacheResult } from "./answers.ts";
 import { evaluateLosses } from "./losses.ts";
 import { joinCounts } from "./objective.ts";
+import { pictureGates } from "./pictures.ts";
 import type { GateStep, GateWork } from "./work.ts";
 
 /** Evaluates losses as they are now, and writes them to the run folder. */
@@ -73,6 +74,10 @@ export function recorder(work: GateWork): {
     async finish() {
       if (!run.evaluation.records().some(({ step }) => step === state.step)) await evaluate(work);
       const answers = await answerAll(work);
+      if (gates) {
+        const pictures = { method: "attention-gate", step: state.step, rows: await pictureGates(work) };
+        run.writeFile("tokens.json", `${JSON.stringify(pictures)}\n`);
+      }
       await saveAll(work);
       const summary = {
         method: "attention-gate",

@@ -4,6 +4,7 @@ import { UserError } from "../../errors.ts";
 import { isAdapted, trainableShare, type Decoder, type Model } from "../../model/index.ts";
 import { alternatingPairs, checkStartsAtReference, type PreferenceObjective } from "../../preference/index.ts";
 import { shuffledWeights } from "../../reward/index.ts";
+import { engineText } from "../../tensor/engine.ts";
 import { isRunFolder, openRunFolder, preferenceInput } from "../../training/index.ts";
 import type { ObjectiveInput, ObjectiveRecord, PairBatch } from "../../training/index.ts";
 import { cardText, shownFiles, shownPath } from "../card.ts";
@@ -84,7 +85,8 @@ async function alignArm(
     disposals.unshift(learner.state.optimizer.dispose);
     await align(objective === undefined ? learner : startingAtReference(learner, objective));
     await saveTrained(run, model, cardOf(work, arm, learner.state.step));
-    run.writeFile("summary.json", `${JSON.stringify(summaryOf(arm, run.metrics.records(), pairs.length), null, 2)}\n`);
+    const summary = { ...summaryOf(arm, run.metrics.records(), pairs.length), engine: engineText(materials.engine) };
+    run.writeFile("summary.json", `${JSON.stringify(summary, null, 2)}\n`);
   } finally {
     disposals.forEach((free) => free());
   }

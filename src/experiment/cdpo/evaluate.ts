@@ -104,15 +104,28 @@ export interface Scores {
   readonly greedy: number;
   /** Share of sampled answers that are right; absent where none were drawn. */
   readonly sampled?: number;
+  readonly rowIds: readonly number[];
+  /** One entry per problem. */
+  readonly rowCorrect: readonly number[];
+  readonly rowPassRate?: readonly number[];
 }
 
 export function scoresOf(name: string, { greedy, sampled }: Answers): Scores {
-  const rows = greedy.length;
+  const rowIds = greedy.map(({ rowId }) => rowId);
+  const right = new Map<number, number[]>(rowIds.map((rowId) => [rowId, []]));
+  for (const { rowId, verdict } of sampled) right.get(rowId)?.push(Number(verdict === "correct"));
+  const passRate = (rowId: number): number => {
+    const answers = right.get(rowId)!;
+    return answers.reduce((sum, each) => sum + each, 0) / answers.length;
+  };
   return {
     name,
-    rows,
+    rows: greedy.length,
     greedy: sampledAccuracy(greedy),
     ...(sampled.length > 0 && { sampled: sampledAccuracy(sampled) }),
+    rowIds,
+    rowCorrect: greedy.map(({ verdict }) => Number(verdict === "correct")),
+    ...(sampled.length > 0 && { rowPassRate: rowIds.map(passRate) }),
   };
 }
 

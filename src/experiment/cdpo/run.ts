@@ -13,6 +13,7 @@ import { contrastStages, type ContrastModels } from "./contrast.ts";
 import { evaluateStage, scoreTable, scoresOf, type Answers, type Scores } from "./evaluate.ts";
 import type { ResponsePair, ScoredPair } from "./files.ts";
 import { pairStage } from "./pairs.ts";
+import { picturePairs } from "./pictures.ts";
 import { judgeStage, sampleStage } from "./sample.ts";
 import { readoutOf } from "./readout.ts";
 import { scoreStage } from "./score.ts";
@@ -64,7 +65,8 @@ export async function runCdpo(
   try {
     const materials = await options.materials();
     const replaced: Stage<unknown>[] = [];
-    const work = workOf(options, run, materials, await readModelFacts(config.model));
+    const facts = await readModelFacts(config.model);
+    const work = workOf(options, run, materials, facts);
     run.writeConfig(options.resolvedYaml); // an earlier run's stays where this one cannot begin
     let table = "";
     await pipeline({
@@ -79,6 +81,8 @@ export async function runCdpo(
         const pairs = await scored.load();
         run.writeFile("results.json", `${JSON.stringify({ scores, ...readoutOf(pairs) }, null, 2)}\n`);
         run.writeFile("table.txt", table);
+        const rows = picturePairs(pairs, facts.tokenizer);
+        run.writeFile("tokens.json", `${JSON.stringify({ method: "cdpo", rows })}\n`);
       },
     });
     return { path: run.path, table };

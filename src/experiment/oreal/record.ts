@@ -10,6 +10,7 @@ import { saveTrained } from "../save-trained.ts";
 import { Interrupted, stoppable } from "../talk.ts";
 import { evaluateAnswers, type AnswerEvaluation } from "./evaluate.ts";
 import { fatesOf, responseMetrics, type Weighed } from "./kept.ts";
+import { pictureResponses } from "./pictures.ts";
 import { writeTrajectories } from "./trajectories.ts";
 import { warningLog, type WarningFacts } from "./warnings.ts";
 import type { ArmWork, OrealArm } from "./work.ts";
@@ -101,9 +102,16 @@ export function recorder(work: ArmWork): Pick<OrealArm, "record" | "finish"> {
     async finish() {
       if (!run.evaluation.records().some(({ step }) => step === state.step)) await evaluate(work);
       await saveModels(work);
+      writePictures(work);
       run.writeFile("summary.json", `${JSON.stringify(summaryOf(work, warnings.all(), seconds), null, 2)}\n`);
     },
   };
+}
+
+function writePictures({ run, state, models }: ArmWork): void {
+  const { tokenizer, config } = models.policy;
+  const rows = pictureResponses(run.path, state.step - 1, { tokenizer, vocabularySize: config.vocabularySize });
+  run.writeFile("tokens.json", `${JSON.stringify({ method: "oreal", step: state.step, rows })}\n`);
 }
 
 /** Numbers that a rerun reproduces. Of several optimizer steps the first is told, and the KL of the last. */
