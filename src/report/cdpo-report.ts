@@ -26,16 +26,11 @@ import type { TokenWords } from "./token-picture.ts";
 /** Every arm lies in a subfolder, the main one too. */
 const layout: RunLayout = {
   main(config) {
-    const { name, objective } = groupOf(config, "align");
-    const form = isObject(objective) ? textOf(objective["form"]) : undefined;
-    const folder = basename(textOf(name) ?? form ?? "cdpo");
-    return { name: folder, folder, method: form ?? "cdpo" };
+    const align = groupOf(config, "align");
+    const folder = basename(textOf(align["name"]) ?? textOf(groupOf(align, "objective")["form"]) ?? "cdpo");
+    return { name: folder, folder };
   },
-  others: (config) =>
-    comparedArms(config).map((arm) => {
-      const { objective } = arm;
-      return { name: textOf(arm["name"]) ?? "", method: isObject(objective) ? textOf(objective["form"]) : undefined };
-    }),
+  others: (config) => comparedArms(config).map((arm) => ({ name: textOf(arm["name"]) ?? "" })),
 };
 
 /**
@@ -99,14 +94,14 @@ function factsOf(run: Run, results: JsonObject): Fact[] {
   const { main, config } = run;
   const [align, sampling, contrast] = ["align", "sampling", "contrast"].map((key) => groupOf(config, key));
   const training = groupOf(align!, "training");
-  const objective = Object.entries(groupOf(align!, "objective"))
+  const options = Object.entries(groupOf(align!, "objective"))
     .filter(([key, value]) => key !== "form" && ["number", "string", "boolean"].includes(typeof value))
     .map(([key, value]) => `${key} ${String(value)}`);
   const steps = main.metrics.at(-1)?.step;
   const pairs = numberOf(results["pairs"]);
   return [
     ["Recipe", "cdpo"],
-    ["Objective", [main.method, ...objective.slice(0, 6)].join(", ")],
+    ["Objective", [formsOf(run).get(main.name), ...options.slice(0, 6)].join(", ")],
     ...startFacts(run),
     ["Answers drawn", plain(sampling!["samples"]) && `${plain(sampling!["samples"])} to each question`],
     ["Contrast (beta)", plain(contrast!["contrast"])],
@@ -128,7 +123,7 @@ function resultsSection(run: Run, models: readonly AnsweringModel[]): Html {
       <p>This run has no answers to held-out problems yet: it ends with them.</p>
     </section>`;
   const main = models.find(({ name }) => name === run.main.name);
-  const forms = new Map([run.main, ...run.arms].map(({ name, method }) => [name, method]));
+  const forms = formsOf(run);
   const hasSampled = models.some(({ sampled }) => Number.isFinite(sampled));
   const table = tableHtml(
     [
@@ -154,6 +149,13 @@ function resultsSection(run: Run, models: readonly AnsweringModel[]): Html {
     </p>
     ${table} ${main && differences(main, models, hasSampled)}
   </section>`;
+}
+
+/** The form of each arm's objective by its name. */
+function formsOf({ config, main }: Run): Map<string, string | undefined> {
+  const of = (arm: JsonObject) => textOf(groupOf(arm, "objective")["form"]);
+  const compared = comparedArms(config).map((arm) => [textOf(arm["name"]) ?? "", of(arm)] as const);
+  return new Map([[main.name, of(groupOf(config, "align"))], ...compared]);
 }
 
 /** What an arm of the form learns from; controls say what they control for. */
@@ -262,15 +264,22 @@ function contrastSection(run: Run, results: JsonObject): Html | undefined {
     <p>
       Two adapters learn right answers and the usual wrong ones. Of each token, s is its probability under their
       contrast (softmax of (1 + beta) times the one's logits minus beta times the other's). A token with a low s is
-      critical: the model that knows wrong answers takes it more readily. If wrong answers have hardly more such tokens
-      than right ones, the contrast tells little about what made an answer wrong.
+      called critical: the model of right answers would hardly write it, that of wrong ones rather would. (One that
+      neither would write has a low s, too.) If wrong answers have hardly more such tokens than right ones, the contrast
+      tells little about what made an answer wrong.
     </p>
     ${table}
     <div class="figures">${curves}</div>
   </section>`;
 }
 
-const words: TokenWords = { kept: "answer", dropped: "left out", noise: "critical: s below ½", weight: false };
+const words: TokenWords = {
+  prompt: "prompt",
+  kept: "answer",
+  dropped: "left out",
+  noise: "critical: s below ½",
+  weight: false,
+};
 
 function tokensSection({ tokens }: Run): Html | undefined {
   if (tokens === undefined || tokens.rows.length === 0) return undefined;
@@ -278,8 +287,9 @@ function tokensSection({ tokens }: Run): Html | undefined {
     const { side, finished } = tokens.facts[i]!;
     const critical = row.pieces.filter((_, t) => row.response[t] && row.noise?.[t]).length;
     const length = row.pieces.filter((_, t) => row.response[t]).length;
-    const caption = `Question ${formatNumber(row.rowId)}, ${side === "chosen" ? "right" : "wrong"} answer${finished === false ? ", cut off" : ""}: ${critical} of ${length} tokens critical`;
-    return { row, caption };
+    const right = side === "chosen";
+    const caption = `Question ${formatNumber(row.rowId)}, ${right ? "right" : "wrong"} answer${finished === false ? ", cut off" : ""}: ${critical} of ${length} tokens critical`;
+    return { row, caption, ...(right && { mostPrompt: 0 }) };
   });
   const { legend, drawn, leftOut } = picturesOf(rows, { mostRows: 12, range: [0, 1], words });
   return html`<section>

@@ -53,7 +53,7 @@ export function differencesTable(columns: readonly DifferenceColumn[], differenc
   };
   const row = (each: Difference) =>
     html`<tr>
-      <th scope="row">${each.name}</th>
+      <th scope="row" class="wrap">${each.name}</th>
       ${
         "cells" in each
           ? html`${each.cells.map(cells)}
@@ -87,7 +87,7 @@ export function differencesTable(columns: readonly DifferenceColumn[], differenc
 /** An interval as a line with its middle as a dot, on a scale from -most to most whose middle is 0. */
 function whisker({ low, high, difference }: PairedComparison, most: number): Html {
   const x = (value: number) => (60 + (55 * value) / most).toFixed(1);
-  return html`<svg class="whisker" width="120" height="14" viewBox="0 0 120 14" aria-hidden="true">
+  return html`<svg class="whisker" width="96" height="12" viewBox="0 0 120 14" aria-hidden="true">
     <path d="M60 0V14" stroke="currentColor" stroke-opacity=".35" />
     <path d="M${x(low)} 7H${x(high)}" stroke="var(--arm-0)" stroke-width="2" />
     <circle cx="${x(difference)}" cy="7" r="3.2" fill="var(--arm-0)" />

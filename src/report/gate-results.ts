@@ -56,15 +56,15 @@ export function resultsSection(caches: readonly CacheAnswers[]): Html {
       { head: "Model" },
       { head: "Cache" },
       { head: "Right answers", kind: "n to" },
-      { head: "Entries kept", kind: "n" },
-      { head: "Evicted of what may go", kind: "n" },
-      { head: "Bytes a prompt", kind: "n" },
-      { head: "of the full cache" },
+      { head: "Kept", kind: "n" },
+      { head: "Evicted", kind: "n" },
+      { head: "Bytes", kind: "n" },
+      { head: "of full cache" },
       { head: "Tokens/s", kind: "n from" },
       ...(hasKey
         ? [
-            { head: "Kept of key tokens", kind: "n" as const },
-            { head: "of others", kind: "n" as const },
+            { head: "Key kept", kind: "n" as const },
+            { head: "Others kept", kind: "n" as const },
           ]
         : []),
     ],
@@ -80,10 +80,10 @@ export function resultsSection(caches: readonly CacheAnswers[]): Html {
     <h2>Results</h2>
     <p>
       Greedy answers to ${formatNumber(caches[0]!.rows)} held-out prompts over caches that really drop what is evicted;
-      full drops nothing. The other caches keep as many entries as the gates, where the gates evict at all. Bytes are
-      those of a prompt's keys and values, on average; tokens a second are those of this machine at the time, prompts
-      not
-      counted.${hasKey ? " Key tokens stand in sentences that the data mark as those that matter; gates that know them keep more of them than of the others." : ""}
+      full drops nothing. The other caches keep as many entries as the gates, where the gates evict at all. Kept is the
+      share of all of a prompt's entries, evicted that of those that may go; bytes are those of its keys and values, on
+      average. Tokens a second, prompts not counted, are those of this machine at the
+      time.${hasKey ? " Key tokens stand in sentences that the data mark as those that matter; gates that know them keep more of them than of the others." : ""}
     </p>
     ${table} ${differences(caches)}
   </section>`;

@@ -6,6 +6,7 @@ import { type JsonObject, numberOf, numbersOf } from "./run-files.ts";
 import type { ScoredRow, TokenWords } from "./token-picture.ts";
 
 const words: TokenWords = {
+  prompt: "always stays, or answer",
   kept: "kept by some head",
   dropped: "evicted by all",
   noise: "in a sentence that matters",
@@ -19,7 +20,7 @@ const markupOfRow = 250_000;
 /** Prompts with the share of heads that keep each token: over all layers, and by groups of layers. */
 export function tokensSection({ tokens }: Run): Html | undefined {
   if (tokens === undefined || tokens.rows.length === 0) return undefined;
-  const shown = tokens.rows.slice(0, mostRows).map((row, i) => rowOf(row, tokens.facts[i]!));
+  const shown = tokens.rows.slice(0, mostRows).map((row, i) => rowOf(row, tokens.facts[i]!, i === 0));
   const when = Number.isFinite(tokens.step) ? ` after step ${tokens.step}` : "";
   const marked = tokens.rows.some(({ noise }) => noise?.some(Boolean));
   return html`<section>
@@ -33,17 +34,17 @@ export function tokensSection({ tokens }: Run): Html | undefined {
   </section>`;
 }
 
-function rowOf(row: ScoredRow, facts: JsonObject): Html {
+function rowOf(row: ScoredRow, facts: JsonObject, first: boolean): Html {
   const caption = `Row ${formatNumber(row.rowId)}, all layers: ${keptOf(row)}`;
   const options = { words, range: [0, 1] as const, mostTokens: 400 };
   const whole = picturesOf([{ row, caption }], { ...options, mostMarkup: markupOfRow });
   const groups = groupsOf(row, facts);
   const parts =
     groups.length < 2 ? undefined : picturesOf(groups, { ...options, mostMarkup: markupOfRow - whole.size });
-  return html`${whole.legend} ${whole.drawn}
+  return html`${first ? whole.legend : undefined} ${whole.drawn}
   ${
     parts && parts.drawn.length > 0
-      ? html`<details>
+      ? html`<details ${first ? html`open` : undefined}>
           <summary>The same row, layer by layer</summary>
           ${parts.drawn}
         </details>`

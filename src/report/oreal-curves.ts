@@ -123,29 +123,31 @@ export function lossSection({ main, arms }: Run): Html | undefined {
 
 /** How the reward model learns and what it gives; undefined if no arm has one. */
 export function weightSection({ main, arms }: Run): Html | undefined {
-  const learned = [main, ...arms].filter(({ metrics }) => seriesOf(metrics, "rewardLoss").length > 0);
+  const all = [main, ...arms];
+  const learned = all.filter(({ metrics }) => seriesOf(metrics, "rewardLoss").length > 0);
   if (learned.length === 0) return undefined;
+  const curves = (y: string) => curvesOf(all, y).filter((_, arm) => learned.includes(all[arm]!));
   return curveSection(
     "Token weights",
     `A reward model learns from the same answers which tokens decide, and its scores become token weights. ${smoothingSentence(learned[0]!, x)}`,
     [
       figure(
-        curvesOf(learned, "rewardAccuracy"),
+        curves("rewardAccuracy"),
         { description: "Accuracy of the reward model", x, y: "% of answers", share: true },
         "Answers that the reward model puts on the right side, before it learns from them. Compare with the share of wrong answers above: saying “wrong” always comes to that.",
       ),
       figure(
-        curvesOf(learned, "rewardLoss"),
+        curves("rewardLoss"),
         { description: "Loss of the reward model", x, y: "nats" },
         "Loss of the reward model; log 2 = 0.693 is a coin's.",
       ),
       figure(
-        curvesOf(learned, "weightMeanRight"),
+        curves("weightMeanRight"),
         { description: "Mean token weight of right answers", x, y: "weight" },
         "Mean token weight of the right answers.",
       ),
       figure(
-        curvesOf(learned, "weightMeanWrong"),
+        curves("weightMeanWrong"),
         { description: "Mean token weight of wrong answers", x, y: "weight" },
         "The same of the wrong answers. Answers whose weights are near 0 are not learnt from.",
       ),

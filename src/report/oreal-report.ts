@@ -99,7 +99,7 @@ function factsOf(run: Run): Fact[] {
   ];
 }
 
-const words: TokenWords = { kept: "answer", dropped: "weight 0", noise: "", weight: false };
+const words: TokenWords = { prompt: "prompt", kept: "answer", dropped: "weight 0", noise: "", weight: false };
 const mostArms = 4;
 const markupOfArm = 200_000;
 

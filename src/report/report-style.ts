@@ -33,7 +33,9 @@ table.arms tbody tr:first-child th{font-weight:600}
 small{color:var(--quiet);font-size:.85em}
 .wrap{white-space:normal;min-width:11rem}
 .bar{display:block;align-self:center;position:relative;top:2px}
-table.heat td{min-width:3.4rem;text-align:right}
+table.heat{display:table;font:inherit;font-size:.92rem}
+table.heat td{text-align:right}
+table.heat .s{display:inline-block;min-width:3.4rem;padding:1px 6px;box-shadow:none}
 .whisker{display:block;align-self:center;position:relative;top:2px}
 .honest{border-left:3px solid var(--line);padding-left:.8rem;color:var(--ink)!important}
 .figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:1.1rem 1.6rem;margin-top:.6rem}

@@ -7,6 +7,8 @@ export interface RowToDraw {
   readonly row: ScoredRow;
   /** Above it; default what was kept of the row. */
   readonly caption?: string;
+  /** Tokens shown of its prompt; default as `tokenPicture`. */
+  readonly mostPrompt?: number;
 }
 
 export interface PicturesOptions {
@@ -36,9 +38,10 @@ export function picturesOf(
   { mostRows = 10, mostMarkup = 700_000, mostTokens = 500, range, words }: PicturesOptions = {},
 ): Pictures {
   const options = { mostTokens, longestPiece: 40, ...(range && { range }), ...(words && { words }) };
-  const pictures = rows
-    .slice(0, mostRows)
-    .map(({ row, caption }) => ({ picture: tokenPicture(row, options), caption }));
+  const pictures = rows.slice(0, mostRows).map(({ row, caption, mostPrompt }) => {
+    const own = mostPrompt === undefined ? options : { ...options, mostPrompt };
+    return { picture: tokenPicture(row, own), caption };
+  });
   let size = 0;
   const drawn: Html[] = [];
   for (const { picture, caption } of pictures) {

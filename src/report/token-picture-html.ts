@@ -39,7 +39,7 @@ export function tokenLegendHtml(
   const [low, high] = range ? range.map((end) => formatNumber(end, 3)) : ["low", "high"];
   const ramp = Array.from({ length: rampSteps }, (_, step) => html`<i class="s${step}"></i>`);
   return html`<div class="legend tokens">
-    ${sample("prompt", "prompt")}${sample("kept", words.kept, has.scores ? 0.85 : undefined)}${has.dropped === false ? undefined : sample("dropped", words.dropped, has.scores ? 0.15 : undefined)}
+    ${sample("prompt", words.prompt)}${sample("kept", words.kept, has.scores ? 0.85 : undefined)}${has.dropped === false ? undefined : sample("dropped", words.dropped, has.scores ? 0.15 : undefined)}
     ${has.noise ? sample("kept", words.noise, has.scores ? 0.5 : undefined, true) : undefined}
     ${has.scores ? html`<span class="scale">${scoreName}: ${low} ${ramp} ${high}</span>` : undefined}
   </div>`;

@@ -46,6 +46,7 @@ export interface TokenPicture {
 
 /** What the marks of a picture mean. */
 export interface TokenWords {
+  readonly prompt: string;
   readonly kept: string;
   readonly dropped: string;
   readonly noise: string;
@@ -54,7 +55,10 @@ export interface TokenWords {
 }
 
 /** The words for rows as a rule weighs them. */
-export const ruleWords: TokenWords = { kept: "kept", dropped: "dropped", noise: "labelled noise", weight: true };
+export const ruleWords: TokenWords = {
+  ...{ prompt: "prompt", kept: "kept", dropped: "dropped" },
+  ...{ noise: "labelled noise", weight: true },
+};
 
 export interface PictureOptions {
   /** Tokens shown, from at most `mostPrompt` before the first response token on. Default 600 and 150. */
