@@ -127,7 +127,10 @@ function answersOf({ name }: ArmRun, { rows, facts, step }: PicturedRows): Html 
   const weights = rows.flatMap(({ score }) => score.filter((weight): weight is number => Number.isFinite(weight)));
   const most = weights.reduce((high, weight) => Math.max(high, weight), 0);
   const { legend, drawn, has } = picturesOf(
-    rows.map((row, i) => ({ row, caption: captionOf(row.rowId, facts[i]!) })),
+    rows.map((row, i) => {
+      const again = row.rowId === rows[i - 1]?.rowId; // its prompt has just been shown
+      return { row, caption: captionOf(row.rowId, facts[i]!), ...(again && { mostPrompt: 0 }) };
+    }),
     { mostRows: 6, mostTokens: 400, mostMarkup: markupOfArm, words, range: [0, most || 1] },
   );
   const when = Number.isFinite(step) ? `, iteration ${step}` : "";
