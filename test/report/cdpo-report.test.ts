@@ -113,10 +113,10 @@ describe("a report of a cDPO run", () => {
     rmSync(empty, { recursive: true });
   });
 
-  test("reads no folder outside the run, whatever the configuration names", () => {
+  test.each(["../../cdpo", ".."])("reads no folder outside the run for an arm named %s", (name) => {
     folder = writeCdpoRun();
     const config = readFileSync(join(folder, "config.yaml"), "utf8");
-    writeFileSync(join(folder, "config.yaml"), config.replace("align: {", "align: { name: ../../cdpo,"));
+    writeFileSync(join(folder, "config.yaml"), config.replace("align: {", `align: { name: ${name},`));
     expect(flat(page(renderCdpoReport(folder)).document.querySelector("h1")?.textContent)).toMatch(/^cdpo on/);
   });
 });

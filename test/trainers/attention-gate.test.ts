@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { expectSelfContained, page } from "../report/report-page.ts";
 import { linesOf, startTrainer, whenLines } from "./recipe.ts";
 
 const root = resolve(import.meta.dirname, "../..");
@@ -80,6 +81,32 @@ describe("the Attention-Gate recipe", () => {
     for (const { kept, bytes } of caches) expect(bytes / caches[1]!.bytes).toBeCloseTo(kept, 9);
     for (const baseline of caches.slice(3)) expect(Math.abs(baseline.kept - budget)).toBeLessThan(0.01);
     expect(stdout).toContain(readFileSync(join(whole, "table.txt"), "utf8"));
+  });
+
+  test("ends with a report of the same numbers, and rows as the gates treat them", () => {
+    const markup = readFileSync(join(whole, "report.html"), "utf8");
+    expectSelfContained(markup);
+    const { cells, section } = page(markup);
+    const { caches } = JSON.parse(readFileSync(join(whole, "results.json"), "utf8")) as {
+      caches: { model: string; cache: string; accuracy: number; kept: number }[];
+    };
+    const share = (x: number): string => `${(100 * x).toFixed(1)} %`;
+    expect(cells("Results").map((row) => row.slice(0, 4))).toEqual(
+      caches.map(({ model, cache, accuracy, kept }) => [model, cache, share(accuracy), share(kept)]),
+    );
+    const { rows } = JSON.parse(readFileSync(join(whole, "tokens.json"), "utf8")) as {
+      rows: { pieces: string[]; response: number[]; keptHeads: number[][]; score: (number | null)[] }[];
+    };
+    expect(rows.length).toBe(4);
+    for (const { pieces, response, keptHeads, score } of rows) {
+      expect(keptHeads.map((layer) => layer.length)).toEqual(new Array(4).fill(pieces.length));
+      // two heads in each of four layers
+      const shares = pieces.map((_, t) => keptHeads.reduce((sum, layer) => sum + layer[t]!, 0) / 8);
+      expect(score).toEqual(shares.map((x, t) => (response[t] ? x : null)));
+      response.forEach((mayGo, t) => expect(mayGo ? 1 : shares[t]).toBe(1));
+    }
+    // each row over all layers and in each of the four
+    expect(section("Tokens in the cache")?.querySelectorAll("figure.row").length).toBe(4 * 5);
   });
 
   test("records what hard gates evict, layer by layer and head by head", () => {

@@ -14,6 +14,7 @@ import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { writeArrow } from "../../src/data/index.ts";
 import { readScored, writeScored } from "../../src/experiment/cdpo/index.ts";
+import { expectSelfContained, page } from "../report/report-page.ts";
 import { linesOf, startTrainer, whenLines, type Ended, type Started } from "./recipe.ts";
 
 const root = resolve(import.meta.dirname, "../..");
@@ -116,6 +117,26 @@ describe("the cDPO recipe", () => {
       expect(existsSync(join(whole, arm, "adapter/adapter_model.safetensors"))).toBe(true);
       expect(existsSync(join(whole, arm, "model/model.safetensors"))).toBe(true);
     }
+  });
+
+  test("ends with a report of the same numbers, and critical tokens in colour", () => {
+    const markup = readFileSync(join(whole, "report.html"), "utf8");
+    expectSelfContained(markup);
+    const { cells, section } = page(markup);
+    const { scores } = JSON.parse(readFileSync(join(whole, "results.json"), "utf8")) as {
+      scores: { name: string; greedy: number; rowCorrect: number[] }[];
+    };
+    expect(cells("Results").map((row) => row.slice(0, 2))).toEqual(
+      scores.map(({ name, greedy }) => [name, `${(100 * greedy).toFixed(1)} %`]),
+    );
+    for (const { greedy, rowCorrect } of scores)
+      expect(rowCorrect.reduce((sum, x) => sum + x, 0) / rowCorrect.length).toBeCloseTo(greedy, 12);
+    const scored = readScored(join(whole, "stages/score.arrow"), { vocabularySize: 1000 });
+    const pictured = section("Critical tokens")!.querySelectorAll("figure.row");
+    expect(pictured.length).toBe(2 * Math.min(4, scored.length));
+    const { rows } = JSON.parse(readFileSync(join(whole, "tokens.json"), "utf8")) as { rows: { score: number[] }[] };
+    const s = scored[0]!.facts.rejected.logEstimate!;
+    rows[0]!.score.slice(-s.length).forEach((score, t) => expect(score).toBeCloseTo(1 - Math.exp(s[t]!), 6));
   });
 
   test("starts at log 2 under every objective with a reference", () => {

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { orealResults, writeOreal } from "./oreal-recipe.ts";
+import { expectSelfContained, page } from "../report/report-page.ts";
 import { linesOf, startTrainer, whenLines } from "./recipe.ts";
 
 const run = (config: string, ...flags: string[]) => startTrainer("oreal", config, ...flags).ended;
@@ -23,6 +24,21 @@ describe("the OREAL recipe", () => {
     const { arms } = JSON.parse(readFileSync(join(whole, "results.json"), "utf8")) as { arms: { name: string }[] };
     expect(arms.map(({ name }) => name)).toEqual(["oreal", "rloo"]);
     expect(readFileSync(join(whole, "table.txt"), "utf8")).toMatch(/^rloo +\d\.\d{3} +\d\.\d{3} +3 +72 /m);
+  });
+
+  test("ends with a report of the same numbers, and responses under their token weights", () => {
+    const markup = readFileSync(join(whole, "report.html"), "utf8");
+    expectSelfContained(markup);
+    const { cells, section } = page(markup);
+    const { arms } = JSON.parse(readFileSync(join(whole, "results.json"), "utf8")) as {
+      arms: { name: string; responses: number; end: { exactMatch: number } }[];
+    };
+    expect(cells("Results").map((row) => [row[0], row[2], row[6]])).toEqual(
+      arms.map(({ name, end, responses }) => [name, `${(100 * end.exactMatch).toFixed(1)} %`, String(responses)]),
+    );
+    const { rows } = JSON.parse(readFileSync(join(whole, "tokens.json"), "utf8")) as { rows: unknown[] };
+    const figures = section("Answers and their token weights")?.querySelectorAll("h3, figure.row") ?? [];
+    expect(figures.length).toBe(rows.length > 0 ? 1 + rows.length : 0);
   });
 
   test("killed in its first arm and interrupted in its second, goes on to the same bytes", async () => {
