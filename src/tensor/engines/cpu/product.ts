@@ -1,11 +1,9 @@
 import type { Machine } from "./machine.ts";
 import type { Operands } from "./operands.ts";
-import { hasRowBlocks, multiplyInRowBlocks } from "./rowBlocks.ts";
+import { COLUMNS, columnsOfTask, hasRowBlocks, multiplyInRowBlocks } from "./rowBlocks.ts";
 
 /** Rows of C in a strip: what one task computes. The strips depend on the shapes alone, never on the threads. */
 const STRIP = 128;
-/** Columns of a transposed B to a task at most, where A has few rows. */
-const COLUMNS = 512;
 /** Products of fewer multiplications are not split. */
 const WORTH_SPLITTING = 2 ** 21;
 /** With so few rows of A the time goes into reading B, and smaller products are worth splitting. */
@@ -61,11 +59,11 @@ function planOf(machine: Machine, products: readonly Operands[], lend: (bytes: n
   const work = products.reduce((sum, { K }) => sum + M * N * K, 0);
   if (isPlain && M === 1) {
     const { a, b, c, K } = products[0]!;
-    machine.run("productRow", N, K, K, a, b, 0, c);
+    machine.run("productRow", N, K, K, a, b, c);
     return { tasks: [] };
   }
   if (isPlain && M <= FEW_ROWS && work >= WORTH_SPLITTING / 2)
-    return turnedPlan(machine, products[0]!, lend, Math.min(COLUMNS, Math.max(96, Math.ceil(N / 48) * 12)));
+    return turnedPlan(machine, products[0]!, lend, columnsOfTask(N));
   if (isPlain && M <= STRIP && N > 2 * STRIP && work >= WORTH_SPLITTING)
     return turnedPlan(machine, products[0]!, lend, COLUMNS);
   // Strips of a transposed A are not dense, and libraries are slower on them: turned once, it is neither.

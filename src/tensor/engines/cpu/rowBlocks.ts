@@ -5,8 +5,8 @@ import type { Operands } from "./operands.ts";
 
 /** Rows of a block in the scope of `inRowBlocks`. */
 export const ROW_BLOCK = 16;
-/** Columns of a block at most. */
-const COLUMNS = 512;
+/** Columns of C to a task at most, where A has few rows. */
+export const COLUMNS = 512;
 /** Multiplications that take as long as a simpler kernel takes to touch a float. */
 const PER_FLOAT = 16;
 
@@ -27,6 +27,11 @@ export function inRowBlocks<T>(body: () => T): T {
   }
 }
 
+/** So many columns to a task where few rows make little work of each: a quarter of them, for four threads. */
+export function columnsOfTask(columns: number): number {
+  return Math.min(COLUMNS, Math.max(96, Math.ceil(columns / 48) * 12));
+}
+
 /** Whether a product falls into blocks. */
 export function hasRowBlocks({ transA, transB, M, accumulate = false }: Operands): boolean {
   return transB && !transA && !accumulate && M > 1;
@@ -39,7 +44,7 @@ export function hasRowBlocks({ transA, transB, M, accumulate = false }: Operands
 export function multiplyInRowBlocks(machine: Machine, products: readonly Operands[]): void {
   let [blocks, floats, work] = [0, 0, 0];
   const table = products.flatMap(({ M, N, K, a, b, c }) => {
-    const columns = Math.min(COLUMNS, Math.max(96, Math.ceil(N / 48) * 12)); // a quarter: work for four threads
+    const columns = columnsOfTask(N);
     const first = blocks;
     blocks += Math.ceil(M / ROW_BLOCK) * Math.ceil(N / columns);
     floats = Math.max(floats, ROW_BLOCK * columns);

@@ -6,14 +6,7 @@ export { addRows, copyRows, gatherRows, scatterRows, transpose, transposeMatrix 
 export { logitGradient, targetLogProbs } from "./logProbs";
 export { rmsNorm, rmsNormGradient, rotary } from "./normalisation";
 export { adamw } from "./optimizer";
-export {
-  product,
-  productRow,
-  productScratchBytes,
-  productTasks,
-  productBlocks,
-  setProductScratch,
-  useLibrary,
-} from "./product";
+export { productScratchBytes, setProductScratch } from "./packedProduct";
+export { product, productBlocks, productRow, productTasks, useLibrary } from "./product";
 export { maxRows, softmaxRows, squareSums, sumColumns, sumRows } from "./reduce";
 export { setRank } from "./thread";
