@@ -1,9 +1,8 @@
-import { relative } from "node:path";
 import { attentionGateDefinition, type AttentionGateConfig } from "../config/index.ts";
 import { gatherMaterials, stoppable, type ArmTalk, type Materials } from "../experiment/index.ts";
 import { gateSteps, runAttentionGate, type GateArm } from "../experiment/attention-gate/index.ts";
 import { evictionLoss } from "../eviction/index.ts";
-import { runCommandLine, say, startEngine } from "./recipe-frame.ts";
+import { report, runCommandLine, say, startEngine } from "./recipe-frame.ts";
 import { createTalk } from "./talk.ts";
 
 const recipe = {
@@ -27,9 +26,7 @@ export async function runAttentionGateRecipe(runArm: (arm: GateArm) => Promise<v
       const materials = () => gather(work.config, stoppable(work.talkOf(recipe.name), work.interrupted));
       const { path, table } = await runAttentionGate({ ...work, materials }, runArm);
       say(`\n${table}\n`);
-      const { writeGateReport } = await import("../report/index.ts"); // its drawing library is as large as all else
-      const report = writeGateReport(path, { command: work.command });
-      say(`The run is in ${relative(process.cwd(), path) || "."}, its report in ${relative(process.cwd(), report)}\n`);
+      await report("writeGateReport", path, work.command);
     },
   });
 }

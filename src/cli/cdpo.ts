@@ -1,9 +1,8 @@
-import { relative } from "node:path";
 import { cdpoDefinition, mainCdpoArm, type CdpoConfig } from "../config/index.ts";
 import { gatherMaterials, stoppable, type ArmTalk, type Materials } from "../experiment/index.ts";
 import { objectiveOf, runCdpo, type CdpoRun } from "../experiment/cdpo/index.ts";
 import { criticalTokenPresets } from "../preference/index.ts";
-import { runCommandLine, say, startEngine } from "./recipe-frame.ts";
+import { report, runCommandLine, say, startEngine } from "./recipe-frame.ts";
 import { createTalk } from "./talk.ts";
 
 const recipe = {
@@ -32,9 +31,7 @@ export async function runCdpoRecipe(pipeline: (run: CdpoRun) => Promise<void>): 
       const materials = () => gather(work.config, stoppable(work.talkOf(recipe.name), work.interrupted));
       const { path, table } = await runCdpo({ ...work, materials }, pipeline);
       say(`\n${table}\n`);
-      const { writeCdpoReport } = await import("../report/index.ts"); // its drawing library is as large as all else
-      const report = writeCdpoReport(path, { command: work.command });
-      say(`The run is in ${relative(process.cwd(), path) || "."}, its report in ${relative(process.cwd(), report)}\n`);
+      await report("writeCdpoReport", path, work.command);
     },
   });
 }

@@ -1,9 +1,8 @@
-import { relative } from "node:path";
 import { mainArm, orealDefinition, type OrealArm as ArmChoice, type OrealConfig } from "../config/index.ts";
 import { gatherMaterials, stoppable, type ArmTalk, type Materials } from "../experiment/index.ts";
 import { orealValues, runOreal, settingsOf, type OrealArm } from "../experiment/oreal/index.ts";
 import { outcomeNotes } from "../reward/index.ts";
-import { runCommandLine, say, startEngine } from "./recipe-frame.ts";
+import { report, runCommandLine, say, startEngine } from "./recipe-frame.ts";
 import { createTalk } from "./talk.ts";
 
 const recipe = {
@@ -27,9 +26,7 @@ export async function runOrealRecipe(runArm: (arm: OrealArm) => Promise<void>): 
       const materials = () => gather(work.config, stoppable(work.talkOf(recipe.name), work.interrupted));
       const { path, table } = await runOreal({ ...work, materials }, runArm);
       say(`\n${table}\n`);
-      const { writeOrealReport } = await import("../report/index.ts"); // its drawing library is as large as all else
-      const report = writeOrealReport(path, { command: work.command });
-      say(`The run is in ${relative(process.cwd(), path) || "."}, its report in ${relative(process.cwd(), report)}\n`);
+      await report("writeOrealReport", path, work.command);
     },
   });
 }

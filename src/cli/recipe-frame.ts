@@ -1,3 +1,4 @@
+import { relative } from "node:path";
 import { loadConfig, parseRecipeArguments } from "../config/index.ts";
 import type { ConfigDefinition, RecipeArguments } from "../config/index.ts";
 import { Interrupted, type ArmTalk, type Talk } from "../experiment/index.ts";
@@ -87,6 +88,15 @@ export async function startEngine({ engine, threads, matmul }: RunConfig, talk: 
   talk.note(`Engine: ${engineText(info)}`);
   if (info.warning !== undefined) talk.note(info.warning);
   return info;
+}
+
+type ReportWriter = "writeReport" | "writeCdpoReport" | "writeOrealReport" | "writeGateReport";
+
+/** Writes the report of the run in `path`, and says where both are. */
+export async function report(writer: ReportWriter, path: string, command: string): Promise<void> {
+  const reports = await import("../report/index.ts"); // its drawing library is as large as all else
+  const page = reports[writer](path, { command });
+  say(`The run is in ${relative(process.cwd(), path) || "."}, its report in ${relative(process.cwd(), page)}\n`);
 }
 
 function modeOf({ resume, overwrite }: RecipeArguments, output: string): RunFolderMode {

@@ -1,4 +1,3 @@
-import { relative } from "node:path";
 import { finetuneDefinition, ruleLabel, type FinetuneConfig } from "../config/index.ts";
 import {
   estimateRunMemory,
@@ -12,7 +11,7 @@ import {
   type Materials,
 } from "../experiment/index.ts";
 import { knownRules } from "../selection/knownRules.ts";
-import { runCommandLine, say, startEngine } from "./recipe-frame.ts";
+import { report, runCommandLine, say, startEngine } from "./recipe-frame.ts";
 import { createTalk } from "./talk.ts";
 
 export interface Recipe {
@@ -41,9 +40,7 @@ export async function runRecipe(recipe: Recipe, runArm: (arm: Arm) => Promise<vo
       const label = ruleLabel(work.config.selection.method);
       const materials = () => gather(work.config, stoppable(work.talkOf(label), work.interrupted));
       const path = await runComparison({ ...work, materials }, runArm);
-      const { writeReport } = await import("../report/index.ts"); // its drawing library is as large as all else
-      const report = writeReport(path, { command: work.command });
-      say(`The run is in ${relative(process.cwd(), path) || "."}, its report in ${relative(process.cwd(), report)}\n`);
+      await report("writeReport", path, work.command);
     },
   });
 }

@@ -121,12 +121,7 @@ export const cdpoSchema = Type.Object(
     model: existingPath("The model to start from, and the reference: a Hugging Face folder or a GGUF file."),
     data: dataGroup,
     sampling: samplingGroup({ samples: 64, maxNewTokens: 512 }),
-    verifier: group(
-      {
-        ...verifierKeys,
-      },
-      { default: {}, description: "How responses are judged." },
-    ),
+    verifier: group(verifierKeys, { default: {}, description: "How responses are judged." }),
     contrast: group(
       {
         contrast: amount("Beta of the estimate; 0 is the positive model's own probability.", {

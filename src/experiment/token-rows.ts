@@ -2,6 +2,7 @@ import type { SignalSource, TokenRule, TokenScore } from "../contract/index.ts";
 import { makeBatch, type TokenizedDataset } from "../data/index.ts";
 import { forward, type Model } from "../model/index.ts";
 import { hashUniform } from "../random.ts";
+import type { Tokenizer } from "../text/index.ts";
 import { planSignals, readSignals, weighStep } from "../training/index.ts";
 
 /** One training row as a rule weighs it: what the report's token pictures are drawn from. */
@@ -15,6 +16,24 @@ export interface WeighedRow {
   scoreName: string;
   /** Labels, where the data have a column `noise`. */
   noise?: number[];
+}
+
+/** A response behind its prompt, whose tokens have no numbers; without `weights` all of the response's are 1. */
+export function answerRow(
+  { rowId, prompt, ids }: { rowId: number; prompt: readonly number[]; ids: readonly number[] },
+  tokenizer: Pick<Tokenizer, "piece">,
+  numbers: { score: readonly (number | null)[]; scoreName: string; weights?: readonly number[] | undefined },
+): WeighedRow {
+  const before = <T>(value: T): T[] => prompt.map(() => value);
+  const ones = ids.map(() => 1);
+  return {
+    rowId,
+    pieces: [...prompt, ...ids].map((id) => tokenizer.piece(id)),
+    response: [...before(0), ...ones],
+    weights: [...before(0), ...(numbers.weights ?? ones)],
+    score: [...before(null), ...numbers.score],
+    scoreName: numbers.scoreName,
+  };
 }
 
 export interface WeighOptions {

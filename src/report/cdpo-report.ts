@@ -3,19 +3,9 @@ import { type AnsweringModel, formsOf, modelsOf, resultsSection } from "./cdpo-r
 import { curveSection, curvesOf, figure, smoothingSentence } from "./figures.ts";
 import { formatFixed, formatNumber, formatShare } from "./format.ts";
 import { type Html, html } from "./html.ts";
-import { configSection, pageOf, type ReportOptions, writePage } from "./page.ts";
+import { pageOf, type ReportOptions, writePage } from "./page.ts";
 import { comparedArms, readArm, readRun, type Run, type RunLayout } from "./read-run.ts";
-import {
-  endFacts,
-  type Fact,
-  groupOf,
-  headerHtml,
-  namesOf,
-  plain,
-  rateOf,
-  startFacts,
-  warningsOf,
-} from "./report-header.ts";
+import { endFacts, type Fact, groupOf, namesOf, plain, rateOf, startFacts, warningsOf } from "./report-header.ts";
 import { picturesOf } from "./report-tokens.ts";
 import { isObject, type JsonObject, numberOf, runObject, textOf } from "./run-files.ts";
 import { seriesOf } from "./series.ts";
@@ -30,7 +20,7 @@ const layout: RunLayout = {
     const folder = /^[A-Za-z0-9]/.test(named) ? named : "cdpo"; // never the folder above, whatever the file says
     return { name: folder, folder };
   },
-  others: (config) => comparedArms(config).map((arm) => ({ name: textOf(arm["name"]) ?? "" })),
+  others: (config) => comparedArms(config).map(({ name }) => ({ name })),
 };
 
 /**
@@ -48,13 +38,11 @@ export function renderCdpoReport(folder: string, { command }: ReportOptions = {}
   const models = modelsOf(results);
   const title = `${run.main.name} on ${namesOf(groupOf(run.config, "data")["train"]) ?? "pairs of answers"}`;
   return pageOf({
-    title,
-    header: headerHtml({ title, finding: findingOf(run, models), facts: factsOf(run, results), command }),
+    ...{ run, title, finding: findingOf(run, models), facts: factsOf(run, results), command },
     warnings: warningsOf(run),
     sections: [
       resultsSection(run, models),
       ...[alignmentSection(run), contrastSection(run, results), tokensSection(run)],
-      configSection(run),
     ],
     files: "config.yaml, results.json, tokens.json, and of each arm metrics.jsonl, timing.jsonl, summary.json",
   });

@@ -1,4 +1,4 @@
-import { pairedDifference } from "./compare-arms.ts";
+import { differenceIn } from "./compare-arms.ts";
 import { type Difference, differencesTable, intervalSentence, oneSeed, points } from "./differences.ts";
 import { formatNumber, formatShare } from "./format.ts";
 import { type Html, html } from "./html.ts";
@@ -68,7 +68,7 @@ export function resultsSection(run: Run, models: readonly AnsweringModel[]): Htm
 /** The form of each arm's objective by its name. */
 export function formsOf({ config, main }: Run): Map<string, string | undefined> {
   const of = (arm: JsonObject) => textOf(groupOf(arm, "objective")["form"]);
-  const compared = comparedArms(config).map((arm) => [textOf(arm["name"]) ?? "", of(arm)] as const);
+  const compared = comparedArms(config).map(({ name, entry }) => [name, of(entry)] as const);
   return new Map([[main.name, of(groupOf(config, "align"))], ...compared]);
 }
 
@@ -86,9 +86,7 @@ function differences(main: AnsweringModel, models: readonly AnsweringModel[], ha
   const others = models.filter(({ name }) => name !== main.name);
   const rows = others.map((other): Difference => {
     const name = html`${main.name} − ${other.name}`;
-    const pair = (key: "rowCorrect" | "rowPassRate") =>
-      pairedDifference({ rowIds: main.rowIds, values: main[key] }, { rowIds: other.rowIds, values: other[key] });
-    const [greedy, sampled] = [pair("rowCorrect"), pair("rowPassRate")];
+    const [greedy, sampled] = [differenceIn("rowCorrect", main, other), differenceIn("rowPassRate", main, other)];
     if (!greedy) return { name, absent: "the answers to single problems are not known" };
     return { name, cells: [greedy.result, ...(hasSampled ? [sampled?.result] : [])], rows: greedy.rows };
   });

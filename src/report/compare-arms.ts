@@ -34,9 +34,7 @@ export function differenceOf(main: ArmRun, other: ArmRun): ArmDifference | undef
   const ours = main.evaluations.findLast(({ step }) => step > 0 && theirs.has(step));
   if (ours === undefined) return undefined;
   const other_ = theirs.get(ours.step)!;
-  const pair = (key: "rowLosses" | "rowCorrect") =>
-    pairedDifference({ rowIds: ours.rowIds, values: ours[key] }, { rowIds: other_.rowIds, values: other_[key] });
-  const [loss, exactMatch] = [pair("rowLosses"), pair("rowCorrect")];
+  const [loss, exactMatch] = [differenceIn("rowLosses", ours, other_), differenceIn("rowCorrect", ours, other_)];
   const rows = Math.max(loss?.rows ?? 0, exactMatch?.rows ?? 0);
   return rows === 0 ? undefined : { step: ours.step, rows, loss: loss?.result, exactMatch: exactMatch?.result };
 }
@@ -65,6 +63,15 @@ export function pairedDifference(
   const resamples = Math.min(10_000, Math.max(1000, Math.floor(4e6 / pairs.length)));
   const [a, b] = [pairs.map(([x]) => x), pairs.map(([, y]) => y)];
   return { rows: pairs.length, result: pairedBootstrap(a, b, { resamples }) };
+}
+
+/** The same of a list of numbers that both have beside their `rowIds`. */
+export function differenceIn<Key extends string>(
+  key: Key,
+  ours: Pick<RowNumbers, "rowIds"> & Readonly<Record<Key, readonly number[]>>,
+  theirs: Pick<RowNumbers, "rowIds"> & Readonly<Record<Key, readonly number[]>>,
+): ReturnType<typeof pairedDifference> {
+  return pairedDifference({ rowIds: ours.rowIds, values: ours[key] }, { rowIds: theirs.rowIds, values: theirs[key] });
 }
 
 /** Precision and recall of what was dropped against labelled noise, with what dropping as many at random expects. */

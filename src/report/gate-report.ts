@@ -2,19 +2,9 @@ import { formatNumber, formatShare } from "./format.ts";
 import { cachesOf, type CacheAnswers, resultsSection } from "./gate-results.ts";
 import { headsSection, lossSection, keptSection } from "./gate-curves.ts";
 import { tokensSection } from "./gate-tokens.ts";
-import { configSection, pageOf, type ReportOptions, writePage } from "./page.ts";
+import { pageOf, type ReportOptions, writePage } from "./page.ts";
 import { readRun, type Run, type RunLayout } from "./read-run.ts";
-import {
-  endFacts,
-  type Fact,
-  groupOf,
-  headerHtml,
-  namesOf,
-  plain,
-  rateOf,
-  startFacts,
-  warningsOf,
-} from "./report-header.ts";
+import { endFacts, type Fact, groupOf, namesOf, plain, rateOf, startFacts, warningsOf } from "./report-header.ts";
 
 /** The gates are the main arm; the model trained without them is the control. */
 const layout: RunLayout = {
@@ -36,14 +26,9 @@ export function renderGateReport(folder: string, { command }: ReportOptions = {}
   const caches = cachesOf(run.path);
   const title = `attention-gate on ${namesOf(groupOf(run.config, "data")["train"]) ?? "prompts"}`;
   return pageOf({
-    title,
-    header: headerHtml({ title, finding: findingOf(run, caches), facts: factsOf(run), command }),
+    ...{ run, title, finding: findingOf(run, caches), facts: factsOf(run), command },
     warnings: warningsOf(run),
-    sections: [
-      resultsSection(caches),
-      ...[lossSection(run), keptSection(run), headsSection(run), tokensSection(run)],
-      configSection(run),
-    ],
+    sections: [resultsSection(caches), ...[lossSection(run), keptSection(run), headsSection(run), tokensSection(run)]],
     files:
       "config.yaml, results.json, tokens.json, and of each arm metrics.jsonl, evaluation.jsonl, timing.jsonl, summary.json",
   });

@@ -4,7 +4,7 @@ import { formatNumber, formatShare } from "./format.ts";
 import { type Html, html } from "./html.ts";
 import { accuracySection, lossSection, rewardSection, weightSection } from "./oreal-curves.ts";
 import { resultsSection } from "./oreal-results.ts";
-import { configSection, pageOf, type ReportOptions, writePage } from "./page.ts";
+import { pageOf, type ReportOptions, writePage } from "./page.ts";
 import {
   type ArmRun,
   comparedArms,
@@ -14,24 +14,14 @@ import {
   type Run,
   type RunLayout,
 } from "./read-run.ts";
-import {
-  endFacts,
-  type Fact,
-  groupOf,
-  headerHtml,
-  namesOf,
-  plain,
-  rateOf,
-  startFacts,
-  warningsOf,
-} from "./report-header.ts";
+import { endFacts, type Fact, groupOf, namesOf, plain, rateOf, startFacts, warningsOf } from "./report-header.ts";
 import { picturesOf } from "./report-tokens.ts";
-import { type JsonObject, labelOf, numberOf, textOf } from "./run-files.ts";
+import { type JsonObject, labelOf, numberOf } from "./run-files.ts";
 import type { TokenWords } from "./token-picture.ts";
 
 const layout: RunLayout = {
   main: () => ({ name: "oreal", method: "oreal" }),
-  others: (config) => comparedArms(config).map((arm) => ({ name: textOf(arm["name"]) ?? "", method: "oreal" })),
+  others: (config) => comparedArms(config).map(({ name }) => ({ name, method: "oreal" })),
 };
 
 /**
@@ -48,13 +38,11 @@ export function renderOrealReport(folder: string, { command }: ReportOptions = {
   const title = `oreal on ${namesOf(groupOf(run.config, "data")["train"]) ?? "questions"}`;
   const objectives = objectivesOf(run);
   return pageOf({
-    title,
-    header: headerHtml({ title, finding: findingOf(run), facts: factsOf(run), command }),
+    ...{ run, title, finding: findingOf(run), facts: factsOf(run), command },
     warnings: warningsOf(run, "iteration"),
     sections: [
       resultsSection(run, objectives),
       ...[accuracySection(run), rewardSection(run), lossSection(run), weightSection(run), answersSection(run)],
-      configSection(run),
     ],
     files: "config.yaml and of each arm metrics.jsonl, evaluation.jsonl, timing.jsonl, tokens.json, summary.json",
   });
@@ -62,7 +50,7 @@ export function renderOrealReport(folder: string, { command }: ReportOptions = {
 
 /** The configured objective of each arm by its name. */
 function objectivesOf({ config, main }: Run): Map<string, JsonObject> {
-  const compared = comparedArms(config).map((arm) => [textOf(arm["name"]) ?? "", groupOf(arm, "objective")] as const);
+  const compared = comparedArms(config).map(({ name, entry }) => [name, groupOf(entry, "objective")] as const);
   return new Map([[main.name, groupOf(config, "objective")], ...compared]);
 }
 

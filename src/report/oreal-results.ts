@@ -1,4 +1,4 @@
-import { pairedDifference, resultOf } from "./compare-arms.ts";
+import { differenceIn, resultOf } from "./compare-arms.ts";
 import { type Difference, differencesTable, intervalSentence, oneSeed, points } from "./differences.ts";
 import { formatDuration, formatNumber, formatShare } from "./format.ts";
 import { type Html, html } from "./html.ts";
@@ -90,10 +90,7 @@ function differences(all: readonly ArmRun[], objectives: ReadonlyMap<string, Jso
 function differenceRow(one: ArmRun, other: ArmRun): Difference {
   const name = html`${one.name} − ${other.name}`;
   const [ours, theirs] = [one, other].map((arm) => resultOf(arm).after);
-  const pair = (key: "rowCorrect" | "rowPassRate") =>
-    ours &&
-    theirs &&
-    pairedDifference({ rowIds: ours.rowIds, values: ours[key] }, { rowIds: theirs.rowIds, values: theirs[key] });
+  const pair = (key: "rowCorrect" | "rowPassRate") => ours && theirs && differenceIn(key, ours, theirs);
   const [greedy, sampled] = [pair("rowCorrect"), pair("rowPassRate")];
   const rows = Math.max(greedy?.rows ?? 0, sampled?.rows ?? 0);
   if (rows === 0) return { name, absent: "not both have answered held-out problems" };

@@ -4,6 +4,7 @@ import { writeAtomically } from "../data/atomic.ts";
 import { writing } from "../training/disk-error.ts";
 import { type Html, html, trusted } from "./html.ts";
 import type { Run } from "./read-run.ts";
+import { headerHtml, type Head } from "./report-header.ts";
 import { reportStyle } from "./report-style.ts";
 import { labelOf } from "./run-files.ts";
 import { tokenPictureStyle } from "./token-picture-html.ts";
@@ -12,13 +13,12 @@ import { terminalText } from "./visible-text.ts";
 /** What every recipe's report is given beside the run's folder. */
 export interface ReportOptions {
   /** The command that made the run, as it was typed. */
-  readonly command?: string;
+  readonly command?: string | undefined;
 }
 
-/** The parts of a report; those that are undefined are left out. */
-export interface Page {
-  readonly title: string;
-  readonly header: Html;
+/** The parts of a report; those that are undefined are left out. The configuration is its last section. */
+export interface Page extends Head, ReportOptions {
+  readonly run: Run;
   readonly warnings: Html | undefined;
   readonly sections: readonly (Html | undefined)[];
   /** Files of the run's folder that the page was made from. */
@@ -26,7 +26,7 @@ export interface Page {
 }
 
 /** One HTML page that asks for no other file and runs nothing. */
-export function pageOf({ title, header, warnings, sections, files }: Page): string {
+export function pageOf({ run, title, finding, facts, command, warnings, sections, files }: Page): string {
   return html`<!doctype html>
     <html lang="en">
       <head>
@@ -44,8 +44,8 @@ export function pageOf({ title, header, warnings, sections, files }: Page): stri
         </style>
       </head>
       <body>
-        ${header} ${warnings}
-        <main>${sections.map((section) => html`${section} `)}</main>
+        ${headerHtml({ title, finding, facts }, command)} ${warnings}
+        <main>${[...sections, configSection(run)].map((section) => html`${section} `)}</main>
         <footer>Written by tokensift from the files of the run's folder: ${files}.</footer>
       </body>
     </html> `.markup;
@@ -59,7 +59,7 @@ export function writePage(folder: string, page: string): string {
 }
 
 /** The run's `config.yaml`, folded up. */
-export function configSection({ configText, path }: Run): Html {
+function configSection({ configText, path }: Run): Html {
   if (configText === undefined)
     return html`<section>
       <h2>Configuration</h2>

@@ -82,12 +82,13 @@ interface PlannedArm {
 /** Fine-tuning: the main arm in the run's folder, one for each rule of `compare` beside it. */
 export const finetuneLayout: RunLayout = {
   main: (config) => optional({ method: methodOf(config) }),
-  others: (config) => comparedArms(config).map((arm) => ({ name: textOf(arm["name"]) ?? "", method: methodOf(arm) })),
+  others: (config) => comparedArms(config).map(({ name, entry }) => ({ name, method: methodOf(entry) })),
 };
 
-/** The entries of `compare`. */
-export function comparedArms(config: JsonObject): JsonObject[] {
-  return (Array.isArray(config["compare"]) ? (config["compare"] as unknown[]) : []).filter(isObject);
+/** The entries of `compare`, each with the name of its arm. */
+export function comparedArms(config: JsonObject): { name: string; entry: JsonObject }[] {
+  const entries = (Array.isArray(config["compare"]) ? (config["compare"] as unknown[]) : []).filter(isObject);
+  return entries.map((entry) => ({ name: textOf(entry["name"]) ?? "", entry }));
 }
 
 /** Rows of tokens.json. */

@@ -5,32 +5,26 @@ import { type Html, html } from "./html.ts";
 import type { Run } from "./read-run.ts";
 import { isObject, type JsonObject, labelOf } from "./run-files.ts";
 
-/** The run's name: its method and data. */
-export function titleOf({ main, config }: Run): string {
-  const data = namesOf(groupOf(config, "data")["train"]);
-  return data === undefined ? main.name : `${main.name} on ${data}`;
-}
-
-/** Title, the main finding in a sentence, and what was run. */
-export function headerOf(run: Run, command?: string): Html {
-  return headerHtml({ title: titleOf(run), finding: findingOf(run), facts: factsOf(run), command });
+/** Of a fine-tuning run. */
+export function headOf(run: Run): Head {
+  const data = namesOf(groupOf(run.config, "data")["train"]);
+  const title = data === undefined ? run.main.name : `${run.main.name} on ${data}`;
+  return { title, finding: findingOf(run), facts: factsOf(run) };
 }
 
 /** A fact about a run; left out if its value is undefined. */
 export type Fact = readonly [name: string, value: string | undefined];
 
-/** The head of a report. */
-export function headerHtml({
-  title,
-  finding,
-  facts,
-  command,
-}: {
-  title: string;
-  finding: string;
-  facts: readonly Fact[];
-  command: string | undefined;
-}): Html {
+/** What a report begins with. */
+export interface Head {
+  readonly title: string;
+  /** The main finding, in a sentence. */
+  readonly finding: string;
+  /** What was run. */
+  readonly facts: readonly Fact[];
+}
+
+export function headerHtml({ title, finding, facts }: Head, command: string | undefined): Html {
   const given = facts.filter((fact): fact is [string, string] => fact[1] !== undefined);
   return html`<header>
     <h1>${title}</h1>

@@ -1,9 +1,9 @@
 import type { Html } from "./html.ts";
 import { html } from "./html.ts";
-import { configSection, pageOf, type ReportOptions, writePage } from "./page.ts";
+import { pageOf, type ReportOptions, writePage } from "./page.ts";
 import { type Run, readRun } from "./read-run.ts";
 import { lossSection, relSection, sharesSection } from "./report-curves.ts";
-import { headerOf, titleOf, warningsOf } from "./report-header.ts";
+import { headOf, warningsOf } from "./report-header.ts";
 import { noiseSection, resultsSection } from "./report-results.ts";
 import { picturesOf } from "./report-tokens.ts";
 
@@ -18,13 +18,11 @@ export function writeReport(folder: string, options: ReportOptions = {}): string
 /** A fine-tuning run as one HTML page. The same run gives the same page. */
 export function renderReport(run: Run, { command }: ReportOptions = {}): string {
   return pageOf({
-    title: titleOf(run),
-    header: headerOf(run, command),
+    ...{ run, ...headOf(run), command },
     warnings: warningsOf(run),
     sections: [
       resultsSection(run),
       ...[lossSection(run), sharesSection(run), relSection(run), noiseSection(run), tokensSection(run)],
-      configSection(run),
     ],
     files: "config.yaml, metrics.jsonl, evaluation.jsonl, timing.jsonl, tokens.json, summary.json",
   });

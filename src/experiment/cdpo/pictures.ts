@@ -1,5 +1,5 @@
 import type { Tokenizer } from "../../text/index.ts";
-import type { WeighedRow } from "../token-rows.ts";
+import { answerRow, type WeighedRow } from "../token-rows.ts";
 import type { PairedText, ScoredPair, TokenFacts } from "./files.ts";
 
 /** One side of a pair: its tokens with how critical the contrast finds them. */
@@ -34,14 +34,9 @@ function rowOf(
 ): WeighedRow | undefined {
   if (logEstimate === undefined) return undefined;
   const estimate = Array.from(logEstimate, Math.exp);
-  const before = <T>(value: T): T[] => prompt.map(() => value);
+  const score = estimate.map((s) => 1 - s);
   return {
-    rowId,
-    pieces: [...prompt, ...ids].map((id) => tokenizer.piece(id)),
-    response: [...before(0), ...ids.map(() => 1)],
-    weights: [...before(0), ...ids.map(() => 1)],
-    score: [...before(null), ...estimate.map((s) => 1 - s)],
-    scoreName: "1 − s",
-    noise: [...before(0), ...estimate.map((s) => Number(s < criticalBelow))],
+    ...answerRow({ rowId, prompt, ids }, tokenizer, { score, scoreName: "1 − s" }),
+    noise: [...prompt.map(() => 0), ...estimate.map((s) => Number(s < criticalBelow))],
   };
 }

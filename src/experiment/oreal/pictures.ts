@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { openArrow } from "../../data/index.ts";
 import type { Tokenizer } from "../../text/index.ts";
 import { readResponses, type Judged } from "../responses/index.ts";
-import type { WeighedRow } from "../token-rows.ts";
+import { answerRow, type WeighedRow } from "../token-rows.ts";
 import { trajectoryPath } from "./trajectories.ts";
 
 /** A response that was learnt from, with its tokens' weights. */
@@ -43,20 +43,15 @@ export function pictureResponses(
 }
 
 function rowOf(
-  { rowId, prompt, ids, verdict }: Judged,
+  response: Judged,
   facts: Readonly<Record<string, unknown>>,
   tokenizer: Pick<Tokenizer, "piece">,
 ): OutcomeRow {
-  const before = <T>(value: T): T[] => prompt.map(() => value);
   const learned = facts["weights"] instanceof Float32Array ? [...facts["weights"]] : undefined;
+  const score = learned ?? response.ids.map(() => null);
   return {
-    rowId,
-    pieces: [...prompt, ...ids].map((id) => tokenizer.piece(id)),
-    response: [...before(0), ...ids.map(() => 1)],
-    weights: [...before(0), ...(learned ?? ids.map(() => 1))],
-    score: [...before(null), ...(learned ?? ids.map(() => null))],
-    scoreName: "token weight",
-    verdict,
+    ...answerRow(response, tokenizer, { score, scoreName: "token weight", weights: learned }),
+    verdict: response.verdict,
     reward: Number(facts["reward"]),
     advantage: Number(facts["advantage"]),
   };
