@@ -79,6 +79,12 @@ function largerCases(): Record<string, Arguments> {
       dy: random("linear dy", 70, 130),
     },
     rmsNorm: { x: random("x", 130, 97), gain: random("gain", 97), epsilon: 1e-5, dy: random("norm dy", 130, 97) },
+    "rmsNorm, more rows than one dispatch takes": {
+      x: random("x", 66_000, 4),
+      gain: random("gain", 4),
+      epsilon: 1e-5,
+      dy: random("norm dy", 66_000, 4),
+    },
     rotary: {
       x: random("x", 61, 7 * 10),
       cos: random("cos", 61, 5),
@@ -113,6 +119,11 @@ function largerCases(): Record<string, Arguments> {
       rows: [2, 2, 0, 1],
     },
     swiglu: { gate: random("gate", 67, 129), up: random("up", 67, 129), dy: random("swiglu dy", 67, 129) },
+    "swiglu, rows of whole vectors": {
+      gate: random("gate", 66, 132),
+      up: random("up", 66, 132),
+      dy: random("swiglu dy", 66, 132),
+    },
     targetLogProbs: {
       hidden: random("hidden", 90, 33),
       outputEmbedding: random("embedding", 1031, 33),
@@ -122,6 +133,13 @@ function largerCases(): Record<string, Arguments> {
     adamw: {
       parameter: random("parameter", 41, 53),
       gradients: [random("first gradient", 41, 53), random("second gradient", 41, 53)],
+      learningRate: 1e-3,
+      weightDecay: 0.01,
+      gradientScale: 0.5,
+    },
+    "adamw, rows of whole vectors": {
+      parameter: random("parameter", 40, 52),
+      gradients: [random("first gradient", 40, 52)],
       learningRate: 1e-3,
       weightDecay: 0.01,
       gradientScale: 0.5,

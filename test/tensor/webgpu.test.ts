@@ -1,7 +1,9 @@
-import { afterAll, describe, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import type { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import * as tf from "@tensorflow/tfjs-core";
 import { releaseEngine, useEngine } from "../../src/tensor/engine.ts";
 import { probeWebgpuEngine } from "../../src/tensor/engines/webgpu/index.ts";
+import { adamwUpdate, swiglu } from "../../src/tensor/ops/index.ts";
 import { describeEngine } from "./conformance.ts";
 
 const found = await probeWebgpuEngine();
@@ -9,6 +11,26 @@ const found = await probeWebgpuEngine();
 if (found.available) {
   const start = async () => void (await useEngine("webgpu"));
   describeEngine(`webgpu on ${found.device}`, start);
+
+  describe("webgpu: passes over memory", () => {
+    beforeAll(start);
+    test("one shader for each tensor that comes out", () => {
+      const dispatches = jest.spyOn(tf.backend() as WebGPUBackend, "runWebGPUProgram");
+      const settings = { learningRate: 0.1, beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.1, step: 1 };
+      tf.tidy(() => {
+        const [gate, up] = [tf.ones<tf.Rank.R2>([3, 4]), tf.ones<tf.Rank.R2>([3, 4])];
+        const [parameter, m, v] = [0, 1, 2].map(() => tf.variable(tf.ones([3, 4]))) as tf.Variable[];
+        dispatches.mockClear();
+        swiglu(gate, up);
+        expect(dispatches).toHaveBeenCalledTimes(1);
+        dispatches.mockClear();
+        adamwUpdate(parameter!, gate, m!, v!, { ...settings, gradientScale: 1 });
+        expect(dispatches).toHaveBeenCalledTimes(3);
+        tf.dispose([parameter!, m!, v!]);
+      });
+      dispatches.mockRestore();
+    });
+  });
   afterAll(releaseEngine);
 } else {
   process.stdout.write(

@@ -8,7 +8,7 @@ export { embed } from "./embed.ts";
 export { forwardKl, forwardKlGradient, type OutputHead } from "./forwardKl.ts";
 export { withPlainDefinitions } from "./fused.ts";
 export { gatedAttention, type GatedAttentionOptions } from "./gatedAttention.ts";
-export type { AdamWSettings, AttentionAttributes, FusedKernels, KernelName } from "./kernels.ts";
+export type { AdamWSettings, AttentionAttributes, DefinitionParts, FusedKernels, KernelName } from "./kernels.ts";
 export { linear, linears } from "./linear.ts";
 export { prefixAttention, type PrefixAttentionOptions } from "./prefixAttention.ts";
 export { raggedAttention } from "./raggedAttention.ts";

@@ -9,7 +9,7 @@ import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Variable } from "@te
  * checked before the kernel is called. N = packed tokens, R = rows, D = width, V = vocabulary, F = inner width,
  * H = heads, G = key and value heads (H is a multiple of G; query head h reads key head floor(h * G / H)), d = head width.
  */
-export interface FusedKernels {
+export interface FusedKernels extends DefinitionParts {
   /** `output[i] = table[ids[i]]`. */
   TokensiftEmbed: {
     inputs: { table: Tensor2D /* [V, D] */ };
@@ -156,6 +156,34 @@ export interface FusedKernels {
     inputs: { x: Tensor };
     attrs: Record<string, never>;
     outputs: [sum: Scalar];
+  };
+}
+
+/** Parts of plain definitions. Only an engine that lacks a kernel for the whole operation has use for them. */
+export interface DefinitionParts {
+  /** `weights[b, i, j] = softmax over j <= i of scale * scores[b, i, j]`, and 0 where j > i. */
+  TokensiftCausalSoftmax: {
+    inputs: { scores: Tensor3D /* [B, n, n] */ };
+    attrs: { scale: number };
+    outputs: [weights: Tensor3D /* [B, n, n] */];
+  };
+  /** Gradient on the unscaled scores, `delta` being each row's sum of `weights * dWeights`. */
+  TokensiftCausalSoftmaxGrad: {
+    inputs: { weights: Tensor3D /* [B, m, n] */; dWeights: Tensor3D; delta: Tensor3D /* [B, m, 1] */ };
+    attrs: { scale: number };
+    outputs: [dScores: Tensor3D /* [B, m, n] */];
+  };
+  /** `logProb[r] = log softmax(logits[r])[targets[r]]`. */
+  TokensiftLogitLogProbs: {
+    inputs: { logits: Tensor2D /* [R, V] */ };
+    attrs: { targets: Int32Array /* [R] */ };
+    outputs: [logProb: Tensor1D /* [R] */];
+  };
+  /** `dLogits = dLogProb * (onehot(target) - softmax(logits))`. */
+  TokensiftLogitLogProbsGrad: {
+    inputs: { logits: Tensor2D /* [R, V] */ };
+    attrs: { targets: Int32Array /* [R] */; dLogProb: Float32Array /* [R] */ };
+    outputs: [dLogits: Tensor2D /* [R, V] */];
   };
 }
 

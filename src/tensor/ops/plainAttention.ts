@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { runFused } from "./fused.ts";
 import type { AttentionAttributes } from "./kernels.ts";
 import { groupRows, padRows, unpadRows } from "./packing.ts";
 import type { RowGroup } from "./packing.ts";
@@ -46,9 +47,11 @@ export function plainAttentionGradient(
     const [K, V] = [splitHeads(k, group, keyValueHeads), splitHeads(v, group, keyValueHeads)];
     const P = shareKeys(softmaxWeights(Q, K, group.width), share);
     const dOShared = shareKeys(dO, share);
-    const dP = tf.matMul(dOShared, V, false, true);
+    const dP: tf.Tensor3D = tf.matMul(dOShared, V, false, true);
     const delta = shareKeys(tf.sum(tf.mul(dO, O), 2, true), share);
-    const dS = tf.mul(tf.mul(P, tf.sub(dP, delta)), 1 / Math.sqrt(Q.shape[2]));
+    const scale = 1 / Math.sqrt(Q.shape[2]);
+    const fused = runFused("TokensiftCausalSoftmaxGrad", { weights: P, dWeights: dP, delta }, { scale });
+    const dS: tf.Tensor3D = fused?.[0] ?? tf.mul(tf.mul(P, tf.sub(dP, delta)), scale);
     return [
       mergeHeads(tf.matMul(dS, K), group, heads),
       mergeHeads(tf.matMul(dS, shareKeys(Q, share), true, false), group, keyValueHeads),
@@ -61,12 +64,14 @@ export function plainAttentionGradient(
 
 /** `Q [rows * heads, width, d]`, `K [rows * keyValueHeads, width, d]` -> weights `[rows * heads, width, width]`. */
 function softmaxWeights(Q: tf.Tensor3D, K: tf.Tensor3D, width: number): tf.Tensor3D {
-  const hidden = new Float32Array(width * width);
-  for (let query = 0; query < width; query++) hidden.fill(HIDDEN, query * width + query + 1, (query + 1) * width);
   const products = tf.matMul(shareKeys(Q, Q.shape[0] / K.shape[0]), K, false, true);
   const scores: tf.Tensor3D = tf.reshape(products, [Q.shape[0], width, width]);
-  const masked: tf.Tensor3D = tf.add(tf.mul(scores, 1 / Math.sqrt(Q.shape[2])), tf.tensor3d(hidden, [1, width, width]));
-  return tf.softmax(masked);
+  const scale = 1 / Math.sqrt(Q.shape[2]);
+  const fused = runFused("TokensiftCausalSoftmax", { scores }, { scale });
+  if (fused !== undefined) return fused[0];
+  const hidden = new Float32Array(width * width);
+  for (let query = 0; query < width; query++) hidden.fill(HIDDEN, query * width + query + 1, (query + 1) * width);
+  return tf.softmax(tf.add<tf.Tensor3D>(tf.mul(scores, scale), tf.tensor3d(hidden, [1, width, width])));
 }
 
 /** The group's tokens of `[N, heads * d]` as `[rows * heads, width, d]`. */

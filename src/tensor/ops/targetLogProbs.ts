@@ -94,12 +94,11 @@ function plainGradient(
 /** `dLogProb * (onehot(target) - softmax(logits))` for the rows named by `own`. */
 function logitGradient(logits: tf.Tensor2D, own: Int32Array, targets: Int32Array, dLogProb: Float32Array): tf.Tensor2D {
   const ownTargets = own.map((row) => targets[row]!);
+  const scale = Float32Array.from(own, (row) => dLogProb[row]!);
+  const fused = runFused("TokensiftLogitLogProbsGrad", { logits }, { targets: ownTargets, dLogProb: scale });
+  if (fused !== undefined) return fused[0];
   const hot = tf.oneHot(tf.tensor1d(ownTargets, "int32"), logits.shape[1]);
-  const scale = tf.tensor2d(
-    Float32Array.from(own, (row) => dLogProb[row]!),
-    [own.length, 1],
-  );
-  return tf.mul(tf.sub(hot, tf.softmax(logits)), scale);
+  return tf.mul(tf.sub(hot, tf.softmax(logits)), tf.tensor2d(scale, [own.length, 1]));
 }
 
 function factsOfRows(
@@ -107,24 +106,32 @@ function factsOfRows(
   targets: Int32Array,
   asked: { entropy: boolean; entropyTop20: boolean },
 ): tf.Tensor1D[] {
+  const facts = [runFused("TokensiftLogitLogProbs", { logits }, { targets })?.[0] ?? plainLogProbs(logits, targets)];
+  if (asked.entropy) facts.push(entropyOf(shifted(logits)));
+  if (asked.entropyTop20) facts.push(entropyOf(shifted(tf.topk(logits, Math.min(TOP, logits.shape[1])).values)));
+  return facts;
+}
+
+function plainLogProbs(logits: tf.Tensor2D, targets: Int32Array): tf.Tensor1D {
   const [rows, vocabulary] = logits.shape;
-  const shifted: tf.Tensor2D = tf.sub(logits, tf.max(logits, 1, true));
-  const logSum = tf.log(tf.sum(tf.exp(shifted), 1));
+  const below = shifted(logits);
   const flat = tf.tensor1d(
     targets.map((target, row) => row * vocabulary + target),
     "int32",
   );
-  const facts: tf.Tensor1D[] = [tf.sub(tf.gather(tf.reshape(shifted, [rows * vocabulary]), flat), logSum)];
-  if (asked.entropy) facts.push(entropyOf(shifted));
-  if (asked.entropyTop20) facts.push(entropyOf(tf.topk(shifted, Math.min(TOP, vocabulary)).values));
-  return facts;
+  return tf.sub(tf.gather(tf.reshape(below, [rows * vocabulary]), flat), tf.log(tf.sum(tf.exp(below), 1)));
 }
 
-/** Entropy of `softmax(shifted)`, whose largest entry of each row is 0: `log sum e^z - sum z e^z / sum e^z`. */
-function entropyOf(shifted: tf.Tensor2D): tf.Tensor1D {
-  const weights = tf.exp(shifted);
+/** The logits less the largest of each row. */
+function shifted(logits: tf.Tensor2D): tf.Tensor2D {
+  return tf.sub(logits, tf.max(logits, 1, true));
+}
+
+/** Entropy of `softmax(z)`, the largest entry of each row of z being 0: `log sum e^z - sum z e^z / sum e^z`. */
+function entropyOf(z: tf.Tensor2D): tf.Tensor1D {
+  const weights = tf.exp(z);
   const sum = tf.sum(weights, 1);
-  return tf.sub(tf.log(sum), tf.div(tf.sum(tf.mul(weights, shifted), 1), sum));
+  return tf.sub(tf.log(sum), tf.div(tf.sum(tf.mul(weights, z), 1), sum));
 }
 
 function checkArguments(hidden: tf.Tensor2D, outputEmbedding: tf.Tensor2D, targets: Int32Array): void {

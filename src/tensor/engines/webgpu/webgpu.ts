@@ -3,6 +3,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { UserError } from "../../../errors.ts";
 import type { Availability, EngineInfo } from "../engine.ts";
 import { isInstalled, versionOf } from "../packages.ts";
+import { registerShaders } from "./shaders/index.ts";
 
 /** The name under which TensorFlow.js registers its WebGPU kernels. */
 const BACKEND = "webgpu";
@@ -66,6 +67,7 @@ export async function startWebgpuEngine(): Promise<EngineInfo> {
   running = { gpu, device };
   setNavigatorGpu(gpu);
   tf.registerBackend(BACKEND, () => new WebGPUBackend(device, info));
+  registerShaders(BACKEND);
   await tf.setBackend(BACKEND);
   const facts = describe(info);
   const versions = Object.fromEntries(PACKAGES.map((each) => [each, versionOf(each)]));

@@ -1,4 +1,4 @@
-import type { KernelName } from "../../../ops/index.ts";
+import type { DefinitionParts, KernelName } from "../../../ops/index.ts";
 import { cachedAttention, cacheWrite, causalAttention, causalAttentionGradient, raggedAttention } from "./attention.ts";
 import { gatedAttention, gatedAttentionGradient } from "./gatedAttention.ts";
 import type { FusedKernel } from "./kernel.ts";
@@ -7,8 +7,8 @@ import { targetLogProbs, targetLogProbsGradient } from "./logProbs.ts";
 import { adamw, sumOfSquares } from "./optimizer.ts";
 import * as rows from "./rows.ts";
 
-/** The cpu engine's form of every fused kernel. */
-export const fusedKernels: { [K in KernelName]: FusedKernel<K> } = {
+/** The cpu engine's form of every whole operation. */
+export const fusedKernels: { [K in Exclude<KernelName, keyof DefinitionParts>]: FusedKernel<K> } = {
   TokensiftEmbed: rows.embed,
   TokensiftEmbedGrad: rows.embedGradient,
   TokensiftLinear: linear,
