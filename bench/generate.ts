@@ -22,7 +22,7 @@ const flags = {
   prompt: { type: "string", value: "N", description: "Tokens of each prompt. Default 64." },
   new: { type: "string", value: "N", description: "New tokens of each row. Default 64." },
   threads: { type: "string", value: "N", description: "Threads of each side. Default: 1, then all cores." },
-  matmul: { type: "string", value: "NAME", description: "Our products by auto (default), onnxruntime or wasm." },
+  matmul: { type: "string", value: "NAME", description: "Our products by auto (default), onnxruntime, blas or wasm." },
 } as const satisfies Record<string, Flag>;
 
 /** Greedy continuations with a key-value cache, no row ending early. Computing the prompts is part of the time. */

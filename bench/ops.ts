@@ -51,7 +51,7 @@ function operationWork(name: string, settings: OpsSettings): OperationWork {
 const flags = {
   only: { type: "string", value: "NAME", description: "This operation alone." },
   threads: { type: "string", value: "N", description: "Threads of each side. Default: 1, then all cores." },
-  matmul: { type: "string", value: "NAME", description: "Our products by auto (default), onnxruntime or wasm." },
+  matmul: { type: "string", value: "NAME", description: "Our products by auto (default), onnxruntime, blas or wasm." },
 } as const satisfies Record<string, Flag>;
 
 /** Every operation of the decoder, forward and backward, on the shapes of the 13.8 M model. */

@@ -16,7 +16,7 @@ const flags = {
     description: "Tokens of a row. Default: 256, 1,024 and 2,048, one after the other.",
   },
   threads: { type: "string", value: "N", description: "Threads of each side. Default: all cores." },
-  matmul: { type: "string", value: "NAME", description: "Our products by auto (default), onnxruntime or wasm." },
+  matmul: { type: "string", value: "NAME", description: "Our products by auto (default), onnxruntime, blas or wasm." },
 } as const satisfies Record<string, Flag>;
 
 /** Share of a row that is the prompt. */

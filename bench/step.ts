@@ -14,7 +14,7 @@ const flags = {
   rows: { type: "string", value: "N", description: "Rows of a step. Default 4." },
   width: { type: "string", value: "N", description: "Tokens of a row. Default 256." },
   threads: { type: "string", value: "N", description: "Threads of each side. Default: 1, then all cores." },
-  matmul: { type: "string", value: "NAME", description: "Our products by auto (default), onnxruntime or wasm." },
+  matmul: { type: "string", value: "NAME", description: "Our products by auto (default), onnxruntime, blas or wasm." },
   scaling: { type: "boolean", description: "Widths from 128 to 2,048 and vocabularies from 8,192 to 49,152 instead." },
   profile: { type: "boolean", description: "Also shows where our step spends its time." },
 } as const satisfies Record<string, Flag>;
@@ -69,7 +69,7 @@ function sidesOf(settings: StepSettings, { python }: Bench): SideOptions[] {
 }
 
 export function matmulOf(values: Readonly<Record<string, string | boolean | undefined>>) {
-  return oneOf("matmul", (values["matmul"] as string | undefined) ?? "auto", ["auto", "onnxruntime", "wasm"]);
+  return oneOf("matmul", (values["matmul"] as string | undefined) ?? "auto", ["auto", "onnxruntime", "blas", "wasm"]);
 }
 
 /** The flag's threads, else one and then all. */

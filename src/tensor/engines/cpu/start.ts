@@ -25,7 +25,7 @@ export interface CpuEngine {
 
 /**
  * Starts the cpu engine and makes it TensorFlow.js' current backend; an engine started before is released first.
- * @throws UserError where `matmul` is "onnxruntime" and that does not work here
+ * @throws UserError where `matmul` names a library that does not work here
  */
 export async function startCpuEngine({ threads, matmul = "auto" }: CpuEngineOptions = {}): Promise<CpuEngine> {
   releaseCpuEngine();
