@@ -1,13 +1,17 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { setImmediate } from "node:timers/promises";
 import { runInNewContext } from "node:vm";
-import { afterAll, describe, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { UserError } from "../../../../src/errors.ts";
 import { createArena } from "../../../../src/tensor/engines/cpu/arena.ts";
 import { chooseProvider } from "../../../../src/tensor/engines/cpu/matmul/choose.ts";
 import { loadBlas } from "../../../../src/tensor/engines/cpu/matmul/blas.ts";
 import { loadOnnxRuntime } from "../../../../src/tensor/engines/cpu/matmul/onnxRuntime.ts";
 import type { Product } from "../../../../src/tensor/engines/cpu/matmul/provider.ts";
+import { firstSoundBlas, requireWhole } from "../../../../src/tensor/engines/cpu/matmul/soundLibrary.ts";
 import { compileKernels, instantiateKernels } from "../../../../src/tensor/engines/cpu/wasm.ts";
 import { stream } from "../../../../src/random.ts";
 
@@ -139,7 +143,8 @@ describe("choice of the product", () => {
 
   test("is a BLAS where that is clearly faster, or alone", () => {
     expect(chosen({ onnxruntime: library("onnxruntime", 40), blas: library("blas", 1) }).provider!.name).toBe("blas");
-    expect(chosen({ ...none, blas: library("blas", 1) })).toMatchObject({ provider: { name: "blas" } });
+    const alone = { provider: { name: "blas" }, warning: "ONNX Runtime is not used: Cannot find module 'koffi'" };
+    expect(chosen({ ...none, blas: library("blas", 1) })).toMatchObject(alone);
   });
 
   test("falls back on the engine's own, with a message that says why and what to do", () => {
@@ -165,8 +170,18 @@ describe("choice of the product", () => {
     process.env["TOKENSIFT_BLAS"] = "/nowhere/libnone.so";
     try {
       expect(() => chooseProvider("blas", arena)).toThrow(
-        /blas cannot be used here: there is no \/nowhere\/libnone\.so/,
+        /blas cannot be used here: \/nowhere\/libnone\.so does not load/,
       );
+    } finally {
+      delete process.env["TOKENSIFT_BLAS"];
+    }
+  });
+
+  test("says so where the library that is named cannot be used", () => {
+    process.env["TOKENSIFT_BLAS"] = "/nowhere/libnone.so";
+    try {
+      const { warning } = chosen({ onnxruntime: library("onnxruntime", 1), blas: loadBlas });
+      expect(warning).toMatch(/TOKENSIFT_BLAS names is not used: \/nowhere\/libnone\.so does not load/);
     } finally {
       delete process.env["TOKENSIFT_BLAS"];
     }
@@ -174,5 +189,34 @@ describe("choice of the product", () => {
 
   test("is the engine's own when asked for", () => {
     expect(chooseProvider("wasm", arena, none)).toEqual({});
+  });
+});
+
+describe("a damaged library", () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), "tokensift-library-"));
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  /** The first `share` of the program that runs this test, which is a library's equal in form. */
+  function cutOff(share: number): string {
+    const path = join(folder, `cut-${share}`);
+    const whole = readFileSync(process.execPath);
+    writeFileSync(path, whole.subarray(0, Math.ceil(whole.length * share)));
+    return path;
+  }
+
+  test("that is cut off is told from a whole one before it is loaded", () => {
+    const cut = cutOff(0.5);
+    if (process.platform === "linux") expect(() => requireWhole(cut)).toThrow(/cut-0\.5 is cut off: it has \d+ of/);
+    expect(() => requireWhole(cutOff(1))).not.toThrow();
+  });
+
+  test("ends another process than this one", () => {
+    const path = join(folder, "text.so");
+    writeFileSync(path, "no library");
+    expect(() => firstSoundBlas([cutOff(0.5)])).toThrow(/does not load|ends the process/);
+    expect(() => firstSoundBlas([path, "/nowhere/libnone.so"])).toThrow(/none of .*text\.so, .* loads/);
   });
 });

@@ -3,6 +3,7 @@ import type * as koffiPackage from "koffi";
 import type { Arena } from "../arena.ts";
 import { keepLoaded } from "./keepLoaded.ts";
 import type { MatmulProvider, Product } from "./provider.ts";
+import { firstSoundBlas } from "./soundLibrary.ts";
 
 const require = createRequire(import.meta.url);
 
@@ -27,9 +28,9 @@ export function loadBlas(arena: Arena): MatmulProvider {
   const koffi = require("koffi") as Koffi;
   const named = process.env["TOKENSIFT_BLAS"];
   const candidates = named === undefined ? (libraries[process.platform] ?? []) : [named];
-  const found = firstThatLoads(koffi, candidates);
-  if (found === undefined) throw new Error(`there is no ${candidates.join(", ") || "BLAS known for this platform"}`);
-  const { library, path } = found;
+  if (candidates.length === 0) throw new Error("no BLAS is known for this platform");
+  const path = firstSoundBlas(candidates);
+  const library = koffi.load(path);
   keepLoaded(koffi, path);
   const handles: BlasHandles = {
     sgemm: BigInt(koffi.address(library.symbol("cblas_sgemm") as object)),
@@ -66,19 +67,6 @@ export function bindBlasProduct(koffi: typeof koffiPackage, handles: BlasHandles
     const [strideA, strideB] = [transA ? M : K, transB ? K : N];
     koffi.call(handles.sgemm, type, ...forms, M, N, K, 1, atA, strideA, atB, strideB, beta, atC, N);
   };
-}
-
-function firstThatLoads(koffi: Koffi, paths: readonly string[]): { library: Library; path: string } | undefined {
-  for (const path of paths) {
-    try {
-      const library = koffi.load(path);
-      library.symbol("cblas_sgemm");
-      return { library, path };
-    } catch {
-      // not this one
-    }
-  }
-  return undefined;
 }
 
 type Library = ReturnType<Koffi["load"]>;

@@ -46,8 +46,11 @@ export function chooseProvider(
     left.provider.dispose();
     return taken;
   }
-  if ("provider" in onnx) return onnx;
-  if ("provider" in blas) return blas;
+  if ("provider" in onnx) {
+    const unused = process.env["TOKENSIFT_BLAS"] !== undefined && "reason" in blas;
+    return unused ? { ...onnx, warning: `The BLAS that TOKENSIFT_BLAS names is not used: ${blas.reason}` } : onnx;
+  }
+  if ("provider" in blas) return { ...blas, warning: `ONNX Runtime is not used: ${onnx.reason}` };
   return { warning: `No library multiplies matrices, which is slower: ${onnx.reason}. ${fixes.onnxruntime}` };
 }
 

@@ -8,6 +8,7 @@ import { productModel } from "./onnxModel.ts";
 import type { OnnxHandles } from "./onnxProduct.ts";
 import { bindOnnxProduct } from "./onnxProduct.ts";
 import type { MatmulProvider } from "./provider.ts";
+import { requireWhole } from "./soundLibrary.ts";
 
 const require = createRequire(import.meta.url);
 
@@ -40,6 +41,7 @@ const LOG_ERRORS_ONLY = 3;
 export function loadOnnxRuntime(arena: Arena): MatmulProvider {
   const koffi = require("koffi") as Koffi;
   const { path, version } = findLibrary();
+  requireWhole(path);
   const library = koffi.load(path);
   keepLoaded(koffi, path);
   const api = bindApi(koffi, library.func("OrtGetApiBase", "void *", [])(), version);
