@@ -66,7 +66,7 @@ export interface FusedKernels extends DefinitionParts {
     attrs: AttentionAttributes & { promptKeys?: Uint8Array /* [N] of 0 and 1 */ };
     outputs: [output: Tensor2D /* [N, H * d] */, logSumExp: Tensor2D /* [N, H] */, promptMass?: Tensor1D /* [N] */];
   };
-  /** Gradient of `output`; recomputes the softmax from `logSumExp`. */
+  /** Gradient of `output`; recomputes the softmax, for which `logSumExp` is there. */
   TokensiftCausalAttentionGrad: {
     inputs: { q: Tensor2D; k: Tensor2D; v: Tensor2D; output: Tensor2D; logSumExp: Tensor2D; dy: Tensor2D };
     attrs: AttentionAttributes;

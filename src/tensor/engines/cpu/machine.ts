@@ -39,7 +39,7 @@ export function createMachine(threads: number, matmul: MatmulChoice): Machine {
   const arena = createArena();
   const { provider, warning } = chooseProvider(matmul, arena);
   const module = compileKernels();
-  const kernels = instantiateKernels(module, arena, provider?.product);
+  const kernels = instantiateKernels(module, arena, provider?.calls);
   const pool = startPool(threads, arena, module, kernels, provider?.worker);
 
   /** Units to a task: heavy units one by one, light ones so that a task is worth handing out. */

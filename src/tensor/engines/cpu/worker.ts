@@ -1,4 +1,4 @@
-import type { Product, WorkerBinding } from "./matmul/provider.ts";
+import type { LibraryCalls, WorkerBinding } from "./matmul/provider.ts";
 
 /** Int32 places in the control block that the pool and its workers share. */
 export interface ControlPlaces {
@@ -44,19 +44,20 @@ export interface WorkerData {
 export function workerMain(
   data: WorkerData,
   load: (path: string) => never,
-  bind: ((koffi: never, handles: never) => Product) | undefined,
+  bind: ((koffi: never, handles: never) => LibraryCalls) | undefined,
   ready: () => void,
 ): void {
   const POLLS_BEFORE_SLEEP = 5000;
   const { memory, places } = data;
-  const product =
-    bind && data.library ? bind(load(data.library.koffi), data.library.handles as never) : () => undefined;
-  const instance = new WebAssembly.Instance(data.module, { env: { memory, product } });
+  const none = (): void => undefined;
+  const library = bind && data.library && bind(load(data.library.koffi), data.library.handles as never);
+  const { product = none, softmax = none } = library ?? {};
+  const instance = new WebAssembly.Instance(data.module, { env: { memory, product, softmax } });
   const kernels = instance.exports as Record<string, (...values: number[]) => number>;
   const byNumber = Object.values(kernels);
   kernels["setRank"]!(data.rank);
   kernels["setProductScratch"]!(data.productScratch);
-  kernels["useLibrary"]!(bind === undefined ? 0 : 1);
+  kernels["useLibrary"]!(Number(product !== none), Number(softmax !== none));
   const control = new Int32Array(memory.buffer, data.control, 16);
   const values = new Float64Array(memory.buffer, data.values, 32);
 

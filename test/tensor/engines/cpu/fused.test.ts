@@ -2,6 +2,7 @@ import "@tensorflow/tfjs-layers";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import * as tf from "@tensorflow/tfjs-core";
 import { stream } from "../../../../src/random.ts";
+import { runFused } from "../../../../src/tensor/ops/fused.ts";
 import * as ops from "../../../../src/tensor/ops/index.ts";
 import { BACKEND, startCpuEngine } from "../../../../src/tensor/engines/cpu/index.ts";
 
@@ -134,6 +135,7 @@ const layouts: Record<string, Layout> = {
   "one key head for all": { lengths: [21], heads: 3, keyValueHeads: 1, d: 16 },
   "rows longer than a block": { lengths: [131, 3, 260], heads: 2, keyValueHeads: 1, d: 12 },
   "large scores": { lengths: [40, 7], heads: 2, keyValueHeads: 2, d: 16, size: 12 },
+  "large scores in rows longer than a block": { lengths: [140, 100], heads: 2, keyValueHeads: 1, d: 16, size: 12 },
 };
 
 describe("causal attention agrees with the plain definition", () => {
@@ -155,6 +157,26 @@ describe("causal attention agrees with the plain definition", () => {
       const { output, promptMass } = ops.causalAttention(q!, k!, v!, { ...options, promptKeys });
       return [output, promptMass!];
     });
+  });
+
+  test.each([
+    { T: 20, size: 1 },
+    { T: 150, size: 1 },
+    { T: 150, size: 20 },
+  ])("keeps the log-sum-exp of the scaled scores, $T tokens, numbers up to $size", ({ T, size }) => {
+    const [q, k, v] = [matrix(T, 16, size), matrix(T, 16, size), matrix(T, 16)];
+    const attributes = { starts: Int32Array.of(0, T), heads: 2, keyValueHeads: 2 };
+    const [, logSumExp] = runFused("TokensiftCausalAttention", { q, k, v }, attributes)!;
+    const expected = tf.stack(
+      [0, 8].map((from) => {
+        const [ownQ, ownK] = [q, k].map((all) => tf.slice(all, [0, from], [T, 8]));
+        const seen = tf.linalg.bandPart(tf.ones([T, T]), -1, 0);
+        const scores = tf.div(tf.matMul(ownQ!, ownK!, false, true), Math.sqrt(8));
+        return tf.logSumExp(tf.where(tf.cast(seen, "bool"), scores, tf.fill([T, T], -1e30)), 1);
+      }),
+      1,
+    );
+    expect(difference(logSumExp, expected)).toBeLessThan(1e-6);
   });
 
   test("scores of 1e30 give one-hot weights, not NaN", () => {
@@ -191,6 +213,7 @@ describe("log-probabilities agree with the plain definition", () => {
     { rows: 5, D: 7, V: 11, size: 1 },
     { rows: 9, D: 8, V: 1501, size: 4 },
     { rows: 6, D: 5, V: 43, size: 60 },
+    { rows: 9, D: 8, V: 5003, size: 20 },
   ])("$rows rows, width $D, vocabulary $V, size $size", ({ rows, D, V, size }) => {
     const [hidden, table, targets] = [matrix(rows, D, size), matrix(V, D), integers(rows, V)];
     agrees(() => {

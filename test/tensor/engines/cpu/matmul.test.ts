@@ -20,15 +20,15 @@ const kernels = instantiateKernels(compileKernels(), arena, undefined);
 const onnxRuntime = loadOnnxRuntime(arena);
 const products: Record<string, Product> = {
   WebAssembly: (...values) => void kernels["product"]!(...values),
-  "ONNX Runtime": onnxRuntime.product,
+  "ONNX Runtime": onnxRuntime.calls.product,
   ...blasHere(),
 };
 const hasBlas = Object.keys(products).some((name) => name.startsWith("BLAS"));
 
 function blasHere(): Record<string, Product> {
   try {
-    const { product, version } = loadBlas(arena);
-    return { [`BLAS, ${version}`]: product };
+    const { calls, version } = loadBlas(arena);
+    return { [`BLAS, ${version}`]: calls.product };
   } catch (error) {
     process.stdout.write(`Products by BLAS are not tested: ${(error as Error).message}\n`);
     return {};
@@ -98,9 +98,56 @@ describe.each(Object.keys(products))("product by %s", (name) => {
   });
 });
 
+describe("softmax by ONNX Runtime", () => {
+  const softmax = onnxRuntime.calls.softmax!;
+
+  test("equals that of float64, and gives a row the same bits whatever rows there are beside it", () => {
+    for (const [rows, columns] of [
+      [1, 1],
+      [3, 7],
+      [5, 130],
+      [2, 8193],
+    ] as const) {
+      const x = filled(rows * columns);
+      const values = arena.float32(x, rows * columns);
+      const scores = values.map((value) => value * 30);
+      values.set(scores);
+      softmax(rows, columns, x);
+      const together = values.slice();
+      for (let row = 0; row < rows; row++) {
+        const own = Float64Array.from(scores.subarray(row * columns, (row + 1) * columns));
+        const largest = own.reduce((a, b) => Math.max(a, b));
+        const sum = own.reduce((total, score) => total + Math.exp(score - largest), 0);
+        own.forEach((score, j) => {
+          const expected = Math.exp(score - largest) / sum;
+          expect(Math.abs(together[row * columns + j]! - expected)).toBeLessThan(3e-6 * expected + 1e-37);
+        });
+        values.set(scores);
+        softmax(1, columns, x + row * columns * 4);
+        const alone = values.slice(row * columns, (row + 1) * columns);
+        expect(alone).toEqual(together.slice(row * columns, (row + 1) * columns));
+      }
+      arena.free(x);
+    }
+  });
+
+  test("gives scores far below the others no weight", () => {
+    const x = filled(64);
+    arena.float32(x, 64).fill(-1.7e38, 40);
+    softmax(1, 64, x);
+    expect(
+      arena
+        .float32(x, 64)
+        .subarray(40)
+        .every((weight) => weight === 0),
+    ).toBe(true);
+    arena.free(x);
+  });
+});
+
 test("a call that ONNX Runtime refuses is an error that says why", () => {
   // Both operands start at 0 bytes of size: a matrix of a negative number of rows cannot be made.
-  expect(() => onnxRuntime.product(0, 0, -1, 2, 2, 65536, 65536, 0, 65536)).toThrow(/^onnxruntime: /);
+  expect(() => onnxRuntime.calls.product(0, 0, -1, 2, 2, 65536, 65536, 0, 65536)).toThrow(/^onnxruntime: /);
 });
 
 test.each([["ONNX Runtime", loadOnnxRuntime] as const, ...(hasBlas ? [["a BLAS", loadBlas] as const] : [])])(
@@ -112,7 +159,7 @@ test.each([["ONNX Runtime", loadOnnxRuntime] as const, ...(hasBlas ? [["a BLAS",
     for (let round = 0; round < 3; round++) {
       collect();
       await setImmediate(); // what garbage held is closed then
-      expect(errorOf(provider.product, { M: 5, N: 6, K: 7, transA: 0, transB: 1, beta: 0 })).toBeLessThan(5e-7);
+      expect(errorOf(provider.calls.product, { M: 5, N: 6, K: 7, transA: 0, transB: 1, beta: 0 })).toBeLessThan(5e-7);
     }
     provider.dispose();
   },
@@ -127,9 +174,11 @@ describe("choice of the product", () => {
   const library = (name: string, milliseconds: number) => () => ({
     ...onnxRuntime,
     name,
-    product: (...values: Parameters<Product>) => {
-      for (const end = performance.now() + (values[2] > 1 ? milliseconds : 0); performance.now() < end;);
-      onnxRuntime.product(...values);
+    calls: {
+      product: (...values: Parameters<Product>) => {
+        for (const end = performance.now() + (values[2] > 1 ? milliseconds : 0); performance.now() < end;);
+        onnxRuntime.calls.product(...values);
+      },
     },
     dispose: () => undefined,
   });
@@ -154,7 +203,7 @@ describe("choice of the product", () => {
   });
 
   test("does not trust a library that computes wrongly", () => {
-    const wrong = { ...onnxRuntime, product: () => undefined };
+    const wrong = { ...onnxRuntime, calls: { product: () => undefined } };
     const { warning } = chosen({ ...none, onnxruntime: () => wrong });
     expect(warning).toMatch(/onnxruntime says that 2 \* 3 \+ 2 \* 5 is 7/);
   });

@@ -120,7 +120,11 @@ describe("threads", () => {
     const arena = createArena();
     const module = compileKernels();
     const kernels = instantiateKernels(module, arena, undefined);
-    const pool = startPool(3, arena, module, kernels, { koffi: "/nowhere", bind: () => () => undefined, handles: [] });
+    const pool = startPool(3, arena, module, kernels, {
+      koffi: "/nowhere",
+      bind: () => ({ product: () => undefined }),
+      handles: [],
+    });
     await pool.ready;
     expect(warnings.mock.calls).toHaveLength(2);
     expect(warnings.mock.calls[0]![0]).toMatch(/thread of the cpu engine ended.*\/nowhere/s);

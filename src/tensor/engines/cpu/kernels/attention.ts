@@ -1,8 +1,9 @@
 // Causal attention on packed rows, one (row, head) at a time: query blocks against the keys up to the block's end, so
 // that masked blocks are never computed and no more than one block of scores exists per thread.
+import { weights, weightsAgain } from "./attentionWeights";
 import { product } from "./product";
-import { maxOf, scale, exponentials } from "./reduce";
-import { exp, get, loadPart, log1, madd, put, splat, storePart, sumLanes } from "./simd";
+import { scale } from "./reduce";
+import { get, loadPart, madd, put, splat, storePart, sumLanes } from "./simd";
 import { rank } from "./thread";
 
 /** Queries in a block. */
@@ -17,6 +18,12 @@ export function attentionScratch(T: i32, d: i32): i32 {
 export function pack(x: usize, width: i32, d: i32, count: i32, out: usize): void {
   const bytes = <usize>d * 4;
   for (let i = 0; i < count; i++) memory.copy(out + <usize>i * bytes, x + <usize>i * width * 4, bytes);
+}
+
+/** `pack`, and multiplies by `factor`. */
+export function packScaled(x: usize, width: i32, d: i32, count: i32, factor: f32, out: usize): void {
+  pack(x, width, d, count, out);
+  scale(out, count * d, factor);
 }
 
 export function unpack(x: usize, d: i32, count: i32, out: usize, width: i32): void {
@@ -76,21 +83,15 @@ export function attention(
       const queries = min(BLOCK, T - q0);
       const keys = q0 + queries;
       const at = (<usize>(first + q0) * width + head * d) * 4;
-      pack(q + at, width, d, queries, Q);
+      packScaled(q + at, width, d, queries, factor, Q);
       product(0, 1, queries, keys, d, Q, K, 0, S);
-      for (let i = 0; i < queries; i++) {
-        const p = S + <usize>i * keys * 4;
-        const seen = q0 + i + 1;
-        const largest = maxOf(p, seen);
-        const sum = exponentials(p, seen, factor, largest);
-        const inverse = <f32>(1 / sum);
-        store<f32>(inverses + <usize>i * 4, inverse);
-        memory.fill(p + <usize>seen * 4, 0, <usize>(keys - seen) * 4);
-        const token = <usize>(first + q0 + i);
-        store<f32>(logSumExp + (token * heads + head) * 4, largest * factor + log1(<f32>sum));
-        if (promptKeys) {
-          const prompt = dot(p, promptKeys + <usize>first * 4, seen);
-          store<f32>(mass + (<usize>head * N + token) * 4, prompt * inverse);
+      const statistics = logSumExp + (<usize>(first + q0) * heads + head) * 4;
+      weights(S, queries, keys, inverses, statistics, <usize>heads * 4);
+      if (promptKeys) {
+        for (let i = 0; i < queries; i++) {
+          const prompt = dot(S + <usize>i * keys * 4, promptKeys + <usize>first * 4, keys);
+          const place = mass + (<usize>head * N + first + q0 + i) * 4;
+          store<f32>(place, prompt * load<f32>(inverses + <usize>i * 4));
         }
       }
       product(0, 0, queries, d, keys, S, V, 0, O);
@@ -100,29 +101,15 @@ export function attention(
   }
 }
 
-/** `p <- e^(factor p - logSumExp)` for the keys seen, 0 for the others: the softmax again, from its statistic. */
-function weights(p: usize, seen: i32, keys: i32, factor: f32, logSumExp: f32): void {
-  const whole = <usize>(seen & ~3) * 4;
-  const rest = <usize>(seen & 3);
-  const scale = splat(factor);
-  const shift = splat(-logSumExp);
-  for (let j: usize = 0; j < whole; j += 16) put(p + j, exp(madd(get(p + j), scale, shift)));
-  if (rest) storePart(p + whole, exp(madd(loadPart(p + whole, rest), scale, shift)), rest);
-  memory.fill(p + <usize>seen * 4, 0, <usize>(keys - seen) * 4);
-}
-
-/** `dP <- P (dP - delta) factor`. */
-export function scoreGradient(P: usize, dP: usize, n: i32, delta: f32, factor: f32): void {
+/** `dP <- P (dP - delta)`. */
+export function scoreGradient(P: usize, dP: usize, n: i32, delta: f32): void {
   const whole = <usize>(n & ~3) * 4;
   const rest = <usize>(n & 3);
   const shift = splat(delta);
-  const scale = splat(factor);
-  for (let j: usize = 0; j < whole; j += 16) {
-    put(dP + j, f32x4.mul(f32x4.mul(get(P + j), f32x4.sub(get(dP + j), shift)), scale));
-  }
+  for (let j: usize = 0; j < whole; j += 16) put(dP + j, f32x4.mul(get(P + j), f32x4.sub(get(dP + j), shift)));
   if (rest) {
     const difference = f32x4.sub(loadPart(dP + whole, rest), shift);
-    storePart(dP + whole, f32x4.mul(f32x4.mul(loadPart(P + whole, rest), difference), scale), rest);
+    storePart(dP + whole, f32x4.mul(loadPart(P + whole, rest), difference), rest);
   }
 }
 
@@ -178,20 +165,19 @@ export function attentionGradient(
         const queries = min(BLOCK, T - q0);
         const keys = q0 + queries;
         const at = (<usize>(first + q0) * width + head * d) * 4;
-        pack(q + at, width, d, queries, Q);
+        packScaled(q + at, width, d, queries, factor, Q);
         pack(dy + at, width, d, queries, dO);
         product(0, 1, queries, keys, d, Q, K, 0, P);
-        for (let i = 0; i < queries; i++) {
-          const statistic = load<f32>(logSumExp + (<usize>(first + q0 + i) * heads + head) * 4);
-          weights(P + <usize>i * keys * 4, q0 + i + 1, keys, factor, statistic);
-        }
+        const statistics = logSumExp + (<usize>(first + q0) * heads + head) * 4;
+        weightsAgain(P, queries, keys, statistics, <usize>heads * 4);
         product(1, 0, keys, d, queries, P, dO, kept, dV);
         product(0, 1, queries, keys, d, dO, V, 0, dP);
         for (let i = 0; i < queries; i++) {
           const delta = dot(dO + <usize>i * d * 4, output + at + <usize>i * width * 4, d);
-          scoreGradient(P + <usize>i * keys * 4, dP + <usize>i * keys * 4, keys, delta, factor);
+          scoreGradient(P + <usize>i * keys * 4, dP + <usize>i * keys * 4, keys, delta);
         }
         product(0, 0, queries, d, keys, dP, K, 0, dQ);
+        scale(dQ, queries * d, factor);
         product(1, 0, keys, d, queries, dP, Q, kept, dK);
         unpack(dQ, d, queries, dq + at, width);
         kept = 1;

@@ -1,5 +1,5 @@
 // Attention whose weights are multiplied by gates and renormalised, one (row, head) at a time as in attention.ts.
-import { BLOCK, dot, pack, scoreGradient, unpack } from "./attention";
+import { BLOCK, dot, pack, packScaled, scoreGradient, unpack } from "./attention";
 import { product } from "./product";
 import { exponentials, maxOf, scale, sumOf } from "./reduce";
 import { exp, get, log1, madd, put, splat } from "./simd";
@@ -78,7 +78,7 @@ export function gatedAttention(
       const queries = min(BLOCK, T - q0);
       const keys = q0 + queries;
       const at = (<usize>(first + q0) * width + head * d) * 4;
-      pack(q + at, width, d, queries, Q);
+      packScaled(q + at, width, d, queries, factor, Q);
       product(0, 1, queries, keys, d, Q, K, 0, S);
       for (let i = 0; i < queries; i++) {
         const p = S + <usize>i * keys * 4;
@@ -87,13 +87,13 @@ export function gatedAttention(
         for (let j = 0; j < gated; j++)
           if (load<f32>(G + <usize>j * 4) <= 0) store<f32>(p + <usize>j * 4, GONE);
         const largest = maxOf(p, seen);
-        exponentials(p, seen, factor, largest);
+        exponentials(p, seen, 1, largest);
         multiply(p, G, gated);
         const sum = sumOf(p, seen);
         store<f32>(inverses + <usize>i * 4, <f32>(1 / sum));
         memory.fill(p + <usize>seen * 4, 0, <usize>(keys - seen) * 4);
         const token = <usize>(first + q0 + i);
-        store<f32>(logSumExp + (token * heads + head) * 4, largest * factor + log1(<f32>sum));
+        store<f32>(logSumExp + (token * heads + head) * 4, largest + log1(<f32>sum));
       }
       product(0, 0, queries, d, keys, S, V, 0, O);
       for (let i = 0; i < queries; i++) scale(O + <usize>i * d * 4, d, load<f32>(inverses + <usize>i * 4));
@@ -102,18 +102,17 @@ export function gatedAttention(
   }
 }
 
-/** `p <- e^(factor p - logSumExp)`, the weights before the gates; 0 for keys not seen. */
-function ungated(p: usize, seen: i32, keys: i32, factor: f32, logSumExp: f32): void {
-  const scale = splat(factor);
-  const shift = splat(-logSumExp);
+/** `p <- e^(p - logSumExp)`, the weights before the gates; 0 for keys not seen. */
+function ungated(p: usize, seen: i32, keys: i32, logSumExp: f32): void {
+  const shift = splat(logSumExp);
   const top = splat(LARGEST_EXPONENT);
   for (let j = 0; j < seen; j += 4) {
     const at = p + <usize>j * 4;
-    if (j + 4 <= seen) put(at, exp(f32x4.min(madd(get(at), scale, shift), top)));
+    if (j + 4 <= seen) put(at, exp(f32x4.min(f32x4.sub(get(at), shift), top)));
     else
       for (let n = j; n < seen; n++) {
         const one = p + <usize>n * 4;
-        const x = min<f32>(load<f32>(one) * factor - logSumExp, LARGEST_EXPONENT);
+        const x = min<f32>(load<f32>(one) - logSumExp, LARGEST_EXPONENT);
         store<f32>(one, f32x4.extract_lane(exp(splat(x)), 0));
       }
   }
@@ -188,7 +187,7 @@ export function gatedAttentionGradient(
         const queries = min(BLOCK, T - q0);
         const keys = q0 + queries;
         const at = (<usize>(first + q0) * width + head * d) * 4;
-        pack(q + at, width, d, queries, Q);
+        packScaled(q + at, width, d, queries, factor, Q);
         pack(dy + at, width, d, queries, dO);
         product(0, 1, queries, keys, d, Q, K, 0, P);
         product(0, 1, queries, keys, d, dO, V, 0, dP);
@@ -196,14 +195,15 @@ export function gatedAttentionGradient(
           const seen = q0 + i + 1;
           const gated = max(0, seen - behind);
           const place = <usize>i * keys * 4;
-          ungated(P + place, seen, keys, factor, load<f32>(logSumExp + (<usize>(first + q0 + i) * heads + head) * 4));
+          ungated(P + place, seen, keys, load<f32>(logSumExp + (<usize>(first + q0 + i) * heads + head) * 4));
           const delta = dot(dO + <usize>i * d * 4, output + at + <usize>i * width * 4, d);
           addGateGradient(P + place, dP + place, dG, gated, delta);
           multiply(P + place, G, gated);
-          scoreGradient(P + place, dP + place, keys, delta, factor);
+          scoreGradient(P + place, dP + place, keys, delta);
         }
         product(1, 0, keys, d, queries, P, dO, kept, dV);
         product(0, 0, queries, d, keys, dP, K, 0, dQ);
+        scale(dQ, queries * d, factor);
         product(1, 0, keys, d, queries, dP, Q, kept, dK);
         unpack(dQ, d, queries, dq + at, width);
         kept = 1;

@@ -1,4 +1,5 @@
 // What is read off a row of logits, and its gradient.
+import { isSoftmaxByLibrary, softmaxByLibrary } from "./library";
 import { exponentials, maxOf, scale } from "./reduce";
 import { exp, exp1, get, loadPart, madd, selectPart, splat, sumLanes } from "./simd";
 
@@ -101,8 +102,13 @@ export function logitGradient(logits: usize, targets: usize, dLogProb: usize, V:
   for (let r = from; r < to; r++) {
     const p = logits + <usize>r * V * 4;
     const d = load<f32>(dLogProb + <usize>r * 4);
-    const sum = exponentials(p, V, 1, maxOf(p, V));
-    scale(p, V, <f32>(-(<f64>d) / sum));
+    if (isSoftmaxByLibrary(V)) {
+      softmaxByLibrary(1, V, p);
+      scale(p, V, -d);
+    } else {
+      const sum = exponentials(p, V, 1, maxOf(p, V));
+      scale(p, V, <f32>(-(<f64>d) / sum));
+    }
     const at = p + <usize>load<i32>(targets + <usize>r * 4) * 4;
     store<f32>(at, load<f32>(at) + d);
   }

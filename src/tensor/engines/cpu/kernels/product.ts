@@ -1,30 +1,8 @@
 // Matrix products C = op(A) op(B) + beta C, row-major and dense; beta is 0 or 1, and C is not read where it is 0.
+import { isProductByLibrary, productByLibrary } from "./library";
 import { multiply } from "./packedProduct";
 import { get, loadPart, madd, splat, sumLanes, transposeFour } from "./simd";
 import { rank } from "./thread";
-
-/** The product of a library outside, which another function of this module's imports stands for. */
-// @ts-ignore: decorator
-@external("env", "product")
-declare function libraryProduct(
-  transA: i32,
-  transB: i32,
-  M: i32,
-  N: i32,
-  K: i32,
-  a: usize,
-  b: usize,
-  beta: f32,
-  c: usize,
-): void;
-
-/** Products of fewer multiplications are done here even where there is a library: calling it takes as long. */
-const SMALL: i64 = 65536;
-
-let hasLibrary = false;
-export function useLibrary(value: i32): void {
-  hasLibrary = value != 0;
-}
 
 /** C = op(A) op(B) + beta C on the calling thread, by the library or, where it is small or there is none, here. */
 export function product(
@@ -38,7 +16,7 @@ export function product(
   beta: f32,
   c: usize,
 ): void {
-  if (hasLibrary && <i64>M * N * K >= SMALL) libraryProduct(transA, transB, M, N, K, a, b, beta, c);
+  if (isProductByLibrary(M, N, K)) productByLibrary(transA, transB, M, N, K, a, b, beta, c);
   else multiply(transA, transB, M, N, K, a, b, beta, c);
 }
 

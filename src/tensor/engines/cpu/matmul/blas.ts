@@ -2,7 +2,7 @@ import { createRequire } from "node:module";
 import type * as koffiPackage from "koffi";
 import type { Arena } from "../arena.ts";
 import { keepLoaded } from "./keepLoaded.ts";
-import type { MatmulProvider, Product } from "./provider.ts";
+import type { LibraryCalls, MatmulProvider } from "./provider.ts";
 import { firstSoundBlas } from "./soundLibrary.ts";
 
 const require = createRequire(import.meta.url);
@@ -40,8 +40,8 @@ export function loadBlas(arena: Arena): MatmulProvider {
   return {
     name: "blas",
     version: path,
-    product: bindBlasProduct(koffi, handles),
-    worker: { koffi: require.resolve("koffi"), bind: bindBlasProduct, handles },
+    calls: bindBlasCalls(koffi, handles),
+    worker: { koffi: require.resolve("koffi"), bind: bindBlasCalls, handles },
     dispose: () => undefined,
   };
 }
@@ -54,18 +54,20 @@ export interface BlasHandles {
 }
 
 /** Products by `cblas_sgemm`. The text of this function is sent to worker threads: it must not use anything from outside. */
-export function bindBlasProduct(koffi: typeof koffiPackage, handles: BlasHandles): Product {
+export function bindBlasCalls(koffi: typeof koffiPackage, handles: BlasHandles): LibraryCalls {
   const [ROW_MAJOR, PLAIN, TRANSPOSED] = [101, 111, 112];
   koffi.load(null); // only so does koffi 3.3 make the stack that a thread's calls run on
   const type = koffi.proto("void", [
     ...["int", "int", "int", "int", "int", "int"],
     ...["float", "int64_t", "int", "int64_t", "int", "float", "int64_t", "int"],
   ]);
-  return (transA, transB, M, N, K, a, b, beta, c) => {
-    const forms = [ROW_MAJOR, transA ? TRANSPOSED : PLAIN, transB ? TRANSPOSED : PLAIN];
-    const [atA, atB, atC] = [handles.base + (a >>> 0), handles.base + (b >>> 0), handles.base + (c >>> 0)];
-    const [strideA, strideB] = [transA ? M : K, transB ? K : N];
-    koffi.call(handles.sgemm, type, ...forms, M, N, K, 1, atA, strideA, atB, strideB, beta, atC, N);
+  return {
+    product(transA, transB, M, N, K, a, b, beta, c) {
+      const forms = [ROW_MAJOR, transA ? TRANSPOSED : PLAIN, transB ? TRANSPOSED : PLAIN];
+      const [atA, atB, atC] = [handles.base + (a >>> 0), handles.base + (b >>> 0), handles.base + (c >>> 0)];
+      const [strideA, strideB] = [transA ? M : K, transB ? K : N];
+      koffi.call(handles.sgemm, type, ...forms, M, N, K, 1, atA, strideA, atB, strideB, beta, atC, N);
+    },
   };
 }
 

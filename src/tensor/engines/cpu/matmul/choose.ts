@@ -65,7 +65,7 @@ function attempt(load: Loader, arena: Arena): { provider: MatmulProvider } | { r
 }
 
 /** @throws Error unless the provider computes 2 * 3 + 2 * 5 rightly, the second product added to the first */
-function checkProduct({ name, product }: MatmulProvider, arena: Arena): void {
+function checkProduct({ name, calls: { product } }: MatmulProvider, arena: Arena): void {
   const at = arena.allocate(4 * 4);
   const numbers = arena.float32(at, 4);
   try {
@@ -79,7 +79,7 @@ function checkProduct({ name, product }: MatmulProvider, arena: Arena): void {
 }
 
 /** Products of a middling size in a second, the best of a few. */
-function speed({ product }: MatmulProvider, arena: Arena): number {
+function speed({ calls: { product } }: MatmulProvider, arena: Arena): number {
   const size = 256;
   const at = arena.allocate(3 * 4 * size * size);
   arena.float32(at, 2 * size * size).fill(0.5);

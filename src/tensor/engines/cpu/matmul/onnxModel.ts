@@ -5,26 +5,32 @@ export interface ProductForm {
   beta: number;
 }
 
+// Field numbers are those of onnx.proto (IR version 8, operator set 20).
 const FLOAT_TENSOR = 1;
 const ATTRIBUTE_INT = 2;
 
 /**
  * An ONNX model of one product of float32 matrices of any size: `o = op(a) op(b)` as `FusedMatMul`, or
- * `o = op(a) op(b) + c` as `Gemm` where beta is 1. Field numbers are those of onnx.proto (IR version 8, operator set 20).
+ * `o = op(a) op(b) + c` as `Gemm` where beta is 1.
  */
 export function productModel({ transA, transB, beta }: ProductForm): Uint8Array {
-  const inputs = beta === 0 ? ["a", "b"] : ["a", "b", "c"];
-  const node = [
-    ...inputs.flatMap((name) => text(1, name)),
-    ...text(2, "o"),
-    ...text(4, beta === 0 ? "FusedMatMul" : "Gemm"),
-    ...(beta === 0 ? text(7, "com.microsoft") : []),
-    ...intAttribute("transA", transA),
-    ...intAttribute("transB", transB),
-  ];
+  const attributes = [...intAttribute("transA", transA), ...intAttribute("transB", transB)];
+  return beta === 0
+    ? model("FusedMatMul", ["a", "b"], [...text(7, "com.microsoft"), ...attributes])
+    : model("Gemm", ["a", "b", "c"], attributes);
+}
+
+/** `o = softmax` of the rows of the float32 matrix `a`. */
+export function softmaxModel(): Uint8Array {
+  return model("Softmax", ["a"], intAttribute("axis", 1));
+}
+
+/** A model of one operator on matrices; `rest` is what else the node holds. */
+function model(operator: string, inputs: string[], rest: number[]): Uint8Array {
+  const node = [...inputs.flatMap((name) => text(1, name)), ...text(2, "o"), ...text(4, operator), ...rest];
   const graph = [
     ...message(1, node),
-    ...text(2, "product"),
+    ...text(2, operator),
     ...inputs.flatMap((name) => message(11, matrix(name))),
     ...message(12, matrix("o")),
   ];

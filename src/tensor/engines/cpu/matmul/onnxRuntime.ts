@@ -4,9 +4,9 @@ import { dirname, join } from "node:path";
 import type * as koffiPackage from "koffi";
 import type { Arena } from "../arena.ts";
 import { keepLoaded } from "./keepLoaded.ts";
-import { productModel } from "./onnxModel.ts";
-import type { OnnxHandles } from "./onnxProduct.ts";
-import { bindOnnxProduct } from "./onnxProduct.ts";
+import { productModel, softmaxModel } from "./onnxModel.ts";
+import type { OnnxHandles } from "./onnxCalls.ts";
+import { bindOnnxCalls } from "./onnxCalls.ts";
 import type { MatmulProvider } from "./provider.ts";
 import { requireWhole } from "./soundLibrary.ts";
 
@@ -45,17 +45,17 @@ export function loadOnnxRuntime(arena: Arena): MatmulProvider {
   const library = koffi.load(path);
   keepLoaded(koffi, path);
   const api = bindApi(koffi, library.func("OrtGetApiBase", "void *", [])(), version);
-  const handles: OnnxHandles = { ...api.handles, sessions: [], base: Number(koffi.address(arena.uint8(0, 1))) };
-  for (let form = 0; form < 8; form++)
-    handles.sessions.push(
-      api.createSession(productModel({ transA: form >> 2, transB: (form >> 1) & 1, beta: form & 1 })),
-    );
+  const products = Array.from({ length: 8 }, (_, form) =>
+    api.createSession(productModel({ transA: form >> 2, transB: (form >> 1) & 1, beta: form & 1 })),
+  );
+  const softmax = api.createSession(softmaxModel());
+  const handles: OnnxHandles = { ...api.handles, products, softmax, base: Number(koffi.address(arena.uint8(0, 1))) };
   return {
     name: "onnxruntime",
     version: `${version} (C API)`,
-    product: bindOnnxProduct(koffi, handles),
-    worker: { koffi: require.resolve("koffi"), bind: bindOnnxProduct, handles },
-    dispose: () => handles.sessions.forEach((session) => api.releaseSession(session)),
+    calls: bindOnnxCalls(koffi, handles),
+    worker: { koffi: require.resolve("koffi"), bind: bindOnnxCalls, handles },
+    dispose: () => [...products, softmax].forEach((session) => api.releaseSession(session)),
   };
 }
 
@@ -73,7 +73,7 @@ function findLibrary(): { path: string; version: string } {
   throw new Error(`onnxruntime-node ${version} holds no library for ${platform}`);
 }
 
-/** The functions of the C interface that make sessions, and the addresses a product needs. */
+/** The functions of the C interface that make sessions, and the addresses its calls need. */
 function bindApi(koffi: Koffi, apiBase: unknown, version: string) {
   const getApi = koffi.proto("void *", ["uint32_t"]);
   const api: unknown = koffi.call(koffi.decode(apiBase, "void *"), getApi, API_VERSION);

@@ -15,12 +15,25 @@ export type Product = (
   c: number,
 ) => void;
 
+/**
+ * Softmax in place of each of `rows` rows of `columns` numbers, single precision, dense, on the calling thread; `x` is a
+ * byte offset. A row has the same bits whatever rows there are beside it.
+ */
+export type Softmax = (rows: number, columns: number, x: number) => void;
+
+/** What a library computes for the kernels. */
+export interface LibraryCalls {
+  readonly product: Product;
+  /** Only of a library that is faster at it than the engine's own kernels. */
+  readonly softmax?: Softmax;
+}
+
 /** How a worker thread gets at the library, which shares the process but none of the JavaScript. */
 export interface WorkerBinding {
   /** Path by which the thread requires koffi. */
   koffi: string;
-  /** Makes the product from koffi and `handles`. Its text is sent to the thread, so it may use nothing else. */
-  bind: (koffi: never, handles: never) => Product;
+  /** Makes the calls from koffi and `handles`. Its text is sent to the thread, so it may use nothing else. */
+  bind: (koffi: never, handles: never) => LibraryCalls;
   /** Addresses; whatever a message to a thread can carry. */
   handles: unknown;
 }
@@ -31,7 +44,7 @@ export interface MatmulProvider {
   readonly name: string;
   /** Version and way of calling, for people to read. */
   readonly version: string;
-  readonly product: Product;
+  readonly calls: LibraryCalls;
   readonly worker: WorkerBinding;
   dispose(): void;
 }

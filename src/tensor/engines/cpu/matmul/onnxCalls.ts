@@ -1,7 +1,7 @@
 import type * as koffiPackage from "koffi";
-import type { Product } from "./provider.ts";
+import type { LibraryCalls } from "./provider.ts";
 
-/** Addresses in this process of what a product needs of ONNX Runtime. */
+/** Addresses in this process of what the calls need of ONNX Runtime. */
 export interface OnnxHandles {
   /** Functions of the C interface. */
   run: bigint;
@@ -11,17 +11,19 @@ export interface OnnxHandles {
   releaseStatus: bigint;
   /** The OrtMemoryInfo of ordinary memory. */
   memoryInfo: bigint;
-  /** Sessions by `transA * 4 + transB * 2 + beta`. */
-  sessions: bigint[];
+  /** Sessions of products by `transA * 4 + transB * 2 + beta`. */
+  products: bigint[];
+  /** The session of the softmax. */
+  softmax: bigint;
   /** Address of the engine's memory. */
   base: number;
 }
 
 /**
- * Products by ONNX Runtime on any thread of the process. The text of this function is sent to worker threads: it must
+ * Products and softmax by ONNX Runtime on any thread of the process. The text of this function is sent to worker threads: it must
  * not use anything from outside.
  */
-export function bindOnnxProduct(koffi: typeof koffiPackage, handles: OnnxHandles): Product {
+export function bindOnnxCalls(koffi: typeof koffiPackage, handles: OnnxHandles): LibraryCalls {
   const FLOAT = 1;
   /** Matrices known to the library that are kept between calls; beyond it all are given back. */
   const KEPT = 4096;
@@ -74,14 +76,22 @@ export function bindOnnxProduct(koffi: typeof koffiPackage, handles: OnnxHandles
     return out[0]!;
   };
 
-  return (transA, transB, M, N, K, a, b, beta, c) => {
-    if (kept > KEPT) forgetMatrices();
-    const inputs = arrays.values;
-    inputs[0] = transA ? matrixAt(a >>> 0, K, M) : matrixAt(a >>> 0, M, K);
-    inputs[1] = transB ? matrixAt(b >>> 0, N, K) : matrixAt(b >>> 0, K, N);
-    inputs[2] = inputs[3] = matrixAt(c >>> 0, M, N);
-    const session = handles.sessions[transA * 4 + transB * 2 + beta];
-    const values = [namesAt, valuesAt, beta ? 3 : 2, namesAt + 24, 1, valuesAt + 24];
-    check(koffi.call(handles.run, runType, session, null, ...values));
+  const run = (session: bigint, inputs: number): void =>
+    check(koffi.call(handles.run, runType, session, null, namesAt, valuesAt, inputs, namesAt + 24, 1, valuesAt + 24));
+
+  return {
+    product(transA, transB, M, N, K, a, b, beta, c) {
+      if (kept > KEPT) forgetMatrices();
+      const { values } = arrays;
+      values[0] = transA ? matrixAt(a >>> 0, K, M) : matrixAt(a >>> 0, M, K);
+      values[1] = transB ? matrixAt(b >>> 0, N, K) : matrixAt(b >>> 0, K, N);
+      values[2] = values[3] = matrixAt(c >>> 0, M, N);
+      run(handles.products[transA * 4 + transB * 2 + beta]!, beta ? 3 : 2);
+    },
+    softmax(rows, columns, x) {
+      if (kept > KEPT) forgetMatrices();
+      arrays.values[0] = arrays.values[3] = matrixAt(x >>> 0, rows, columns);
+      run(handles.softmax, 1);
+    },
   };
 }
