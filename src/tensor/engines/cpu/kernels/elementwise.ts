@@ -148,22 +148,50 @@ export function unary(operation: i32, x: usize, out: usize, from: i32, to: i32):
   else each(SIGMOID, x, out, from, to);
 }
 
-/** `out = gate * sigmoid(gate) * up`. */
+/**
+ * `out = gate * sigmoid(gate) * up`. A line at a time: the long chains of instructions of its four vectors overlap, and
+ * the constants of the exponential are made once for all of them.
+ */
 export function swiglu(gate: usize, up: usize, out: usize, from: i32, to: i32): void {
-  for (let i = <usize>from * LINE; i < <usize>to * LINE; i += 16) {
-    const g = get(gate + i);
-    put(out + i, f32x4.mul(f32x4.mul(g, sigmoid(g)), get(up + i)));
+  for (let i = <usize>from * LINE; i < <usize>to * LINE; i += LINE) {
+    const g0 = get(gate + i);
+    const g1 = get(gate + i + 16);
+    const g2 = get(gate + i + 32);
+    const g3 = get(gate + i + 48);
+    const s0 = sigmoid(g0);
+    const s1 = sigmoid(g1);
+    const s2 = sigmoid(g2);
+    const s3 = sigmoid(g3);
+    put(out + i, f32x4.mul(f32x4.mul(g0, s0), get(up + i)));
+    put(out + i + 16, f32x4.mul(f32x4.mul(g1, s1), get(up + i + 16)));
+    put(out + i + 32, f32x4.mul(f32x4.mul(g2, s2), get(up + i + 32)));
+    put(out + i + 48, f32x4.mul(f32x4.mul(g3, s3), get(up + i + 48)));
   }
 }
 
 /** With s = sigmoid(gate): `dGate = dy up s (1 + gate (1 - s))`, `dUp = dy gate s`. */
 export function swigluGradient(gate: usize, up: usize, dy: usize, dGate: usize, dUp: usize, from: i32, to: i32): void {
-  for (let i = <usize>from * LINE; i < <usize>to * LINE; i += 16) {
-    const g = get(gate + i);
-    const d = get(dy + i);
-    const s = sigmoid(g);
-    const slope = f32x4.mul(s, f32x4.add(splat(1), f32x4.mul(g, f32x4.sub(splat(1), s))));
-    put(dGate + i, f32x4.mul(f32x4.mul(d, get(up + i)), slope));
-    put(dUp + i, f32x4.mul(d, f32x4.mul(g, s)));
+  for (let i = <usize>from * LINE; i < <usize>to * LINE; i += LINE) {
+    const g0 = get(gate + i);
+    const g1 = get(gate + i + 16);
+    const g2 = get(gate + i + 32);
+    const g3 = get(gate + i + 48);
+    const s0 = sigmoid(g0);
+    const s1 = sigmoid(g1);
+    const s2 = sigmoid(g2);
+    const s3 = sigmoid(g3);
+    swigluGradientAt(g0, s0, up + i, dy + i, dGate + i, dUp + i);
+    swigluGradientAt(g1, s1, up + i + 16, dy + i + 16, dGate + i + 16, dUp + i + 16);
+    swigluGradientAt(g2, s2, up + i + 32, dy + i + 32, dGate + i + 32, dUp + i + 32);
+    swigluGradientAt(g3, s3, up + i + 48, dy + i + 48, dGate + i + 48, dUp + i + 48);
   }
+}
+
+// @ts-ignore: decorator
+@inline
+function swigluGradientAt(g: v128, s: v128, up: usize, dy: usize, dGate: usize, dUp: usize): void {
+  const d = get(dy);
+  const slope = f32x4.mul(s, f32x4.add(splat(1), f32x4.mul(g, f32x4.sub(splat(1), s))));
+  put(dGate, f32x4.mul(f32x4.mul(d, get(up)), slope));
+  put(dUp, f32x4.mul(d, f32x4.mul(g, s)));
 }
