@@ -1,16 +1,17 @@
 import { letEventsIn } from "../../event-loop.ts";
 import type { Decoder } from "../decoder.ts";
-import { continuation } from "./distributions.ts";
+import { continuation } from "./continuation.ts";
+import { drawsBy, type Draw } from "./draws.ts";
 import { contiguousCache } from "./keyValueCache.ts";
 import { checkedSampling, requirePrompt, type GenerateOptions } from "./options.ts";
 import { beginTogether, rowsOf, type Generated, type Row } from "./rows.ts";
-import { drawToken, mostLikely, type Sampling } from "./sample.ts";
+import type { Sampling } from "./sample.ts";
 
 /** A prompt whose keys and values wait in the cache for its samples. */
 interface Started {
   place: number;
-  /** Of its first new token, `[V]`. */
-  distribution: Float32Array;
+  /** Draws a sample's first new token. */
+  draw: Draw;
 }
 
 /**
@@ -43,7 +44,7 @@ async function continueRows(
   const places = Math.min(rows.length, batchSize + (samples > 1 ? 1 : 0)); // one for the prompt that is being copied
   const free = Array.from({ length: places }, (_, place) => place);
   const cache = (options.cache ?? contiguousCache)(model.config, places);
-  const texts = continuation(model, cache, { temperature: sampling.temperature, alone: options.fastAlone ?? false });
+  const texts = continuation(model, cache, { read: drawsBy(sampling), alone: options.fastAlone ?? false });
   const stop = new Set(stopIds);
   const begin = performance.now();
   let [done, promptTokens, newTokens] = [0, 0, 0];
@@ -52,9 +53,8 @@ async function continueRows(
     onProgress?.(done, rows.length, { promptTokens, newTokens, seconds: (performance.now() - begin) / 1000 });
 
   /** Adds a token to the row; whether it goes on. */
-  const draw = (row: Row, distribution: Float32Array): boolean => {
-    const isGreedy = sampling.temperature === 0;
-    const id = isGreedy ? mostLikely(distribution) : drawToken(distribution, sampling, row.random);
+  const add = (row: Row, draw: Draw): boolean => {
+    const id = draw(row.random);
     row.ids.push(id);
     row.finished = stop.has(id);
     newTokens++;
@@ -73,8 +73,8 @@ async function continueRows(
     const starts = fresh.map((prompt) => {
       return { ids: prompts[prompt]!, place: free.pop()!, forbidden: forbidFirst?.[prompt] ?? [] };
     });
-    const distributions = await texts.start(starts);
-    fresh.forEach((prompt, i) => started.set(prompt, { place: starts[i]!.place, distribution: distributions[i]! }));
+    const draws = await texts.start(starts);
+    fresh.forEach((prompt, i) => started.set(prompt, { place: starts[i]!.place, draw: draws[i]! }));
     promptTokens += starts.reduce((sum, { ids }) => sum + ids.length, 0);
   };
 
@@ -100,7 +100,7 @@ async function continueRows(
         for (const row of begun) {
           const text = started.get(row.prompt)!;
           if (row.isLast) started.delete(row.prompt);
-          if (draw(row, text.distribution)) {
+          if (add(row, text.draw)) {
             settle(row, text);
             live.push(row);
           } else if (row.isLast) leave(text.place);
@@ -109,9 +109,9 @@ async function continueRows(
         await letEventsIn();
       }
       if (live.length === 0) break;
-      const distributions = await texts.extend(live.map(newest(prompts)));
+      const draws = await texts.extend(live.map(newest(prompts)));
       live = live.filter((row, i) => {
-        const goesOn = draw(row, distributions[i]!);
+        const goesOn = add(row, draws[i]!);
         if (!goesOn) leave(row.place);
         return goesOn;
       });

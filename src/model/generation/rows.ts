@@ -1,6 +1,6 @@
 import { stream, type RandomStream } from "../../random.ts";
 import type { Decoder } from "../decoder.ts";
-import { TEXTS_AT_ONCE } from "./distributions.ts";
+import { TEXTS_AT_ONCE } from "./continuation.ts";
 import type { GenerateOptions } from "./options.ts";
 
 /** A continuation. */

@@ -21,7 +21,8 @@ import {
   type RaggedCache,
 } from "../../../src/eviction/index.ts";
 import { decode, generate, loadModel, type AttentionHook, type Model } from "../../../src/model/index.ts";
-import { continuation } from "../../../src/model/generation/distributions.ts";
+import { continuation } from "../../../src/model/generation/continuation.ts";
+import { valuesByRow } from "../../../src/model/generation/draws.ts";
 import { normalValues, stream } from "../../../src/random.ts";
 import { releaseEngine, useEngine } from "../../../src/tensor/engine.ts";
 import { attentionSums, raggedAttention, withPlainDefinitions } from "../../../src/tensor/ops/index.ts";
@@ -106,7 +107,7 @@ function expectSame(found: Float32Array, expected: Float32Array): void {
 async function decodedLikeMasked(eviction: PrefillEviction, hidesInPrompt: boolean): Promise<Uint8Array[][]> {
   const kept: Uint8Array[][] = [];
   const cache = raggedCache(eviction, { onEvicted: (keep) => kept.push([...keep]) })(model.config, 3) as RaggedCache;
-  const texts = continuation(model, cache, { temperature: 0, alone: false });
+  const texts = continuation(model, cache, { read: valuesByRow, alone: false });
   const ids = prompts.map((prompt) => [...prompt]);
   for (const [row, prompt] of prompts.entries()) {
     const [found] = await texts.start([{ ids: prompt, place: row, forbidden: [] }]);
@@ -183,7 +184,7 @@ describe("a ragged cache", () => {
     const tensorBytes = async (eviction: PrefillEviction) => {
       const cache = raggedCache(eviction)(model.config, 3) as RaggedCache;
       const before = tf.memory().numBytes;
-      const texts = continuation(model, cache, { temperature: 0, alone: false });
+      const texts = continuation(model, cache, { read: valuesByRow, alone: false });
       for (const [row, prompt] of prompts.entries()) await texts.start([{ ids: prompt, place: row, forbidden: [] }]);
       const grown = tf.memory().numBytes - before;
       const entries = Array.from({ length: layers }, (_, layer) =>
@@ -208,7 +209,7 @@ describe("a ragged cache", () => {
         throw new Error("no decision");
       },
     })(model.config, 1);
-    const texts = continuation(model, cache, { temperature: 0, alone: false });
+    const texts = continuation(model, cache, { read: valuesByRow, alone: false });
     await expect(texts.start([{ ids: prompts[0]!, place: 0, forbidden: [] }])).rejects.toThrow("no decision");
     cache.dispose();
     expect(tf.memory().numTensors).toBe(before);

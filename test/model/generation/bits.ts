@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { CacheMaker, Decoder } from "../../../src/model/index.ts";
-import { continuation } from "../../../src/model/generation/distributions.ts";
+import { continuation } from "../../../src/model/generation/continuation.ts";
+import { valuesByRow } from "../../../src/model/generation/draws.ts";
 
 /** Texts taken in together and continued by two tokens: of each all logits on the way, as a fingerprint of their bits. */
 export async function bitsOf(
@@ -9,7 +10,7 @@ export async function bitsOf(
   texts: readonly (readonly number[])[],
 ): Promise<string[]> {
   const cache = makeCache(decoder.config, texts.length);
-  const { start, extend } = continuation(decoder, cache, { temperature: 0, alone: false });
+  const { start, extend } = continuation(decoder, cache, { read: valuesByRow, alone: false });
   const steps = [await start(texts.map((ids, place) => ({ ids, place, forbidden: [] })))];
   for (const more of [0, 1]) {
     steps.push(await extend(texts.map(({ length }, place) => ({ id: 7 + more, position: length + more, place }))));

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { join } from "node:path";
 import type { Decoder } from "../../../src/model/decoder.ts";
-import { continuation } from "../../../src/model/generation/distributions.ts";
+import { continuation } from "../../../src/model/generation/continuation.ts";
+import { valuesByRow } from "../../../src/model/generation/draws.ts";
 import { contiguousCache, generate, type GenerateOptions } from "../../../src/model/generation/index.ts";
 import { initializeModel } from "../../../src/model/initialize.ts";
 import { loadModel } from "../../../src/model/index.ts";
@@ -116,7 +117,7 @@ async function lastDistributions(
   alone = false,
 ): Promise<Float32Array[]> {
   const cache = contiguousCache(decoder.config, group.length);
-  const { start, extend } = continuation(decoder, cache, { temperature: 0, alone });
+  const { start, extend } = continuation(decoder, cache, { read: valuesByRow, alone });
   await start([...group.entries()].map(([place, i]) => ({ ids: texts[i]!, place, forbidden: [] })));
   const newest = group.map((i, place) => ({ id: 7, position: texts[i]!.length, place }));
   await extend(newest);

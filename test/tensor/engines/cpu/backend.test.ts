@@ -126,6 +126,11 @@ const operations: Record<string, () => tf.Tensor> = {
   mean: () => tf.mean(numbers(4, 9), -1),
   max: () => tf.max(numbers(4, 9), 1),
   "max with a NaN": () => tf.max(tf.tensor2d([1, NaN, 3, 1, 2, 3], [2, 3]), 1),
+  "place of the maximum": () => tf.argMax(numbers(5, 1003), 1),
+  "place of the maximum, of equals and of NaNs": () =>
+    tf.argMax(tf.tensor2d([1, 3, NaN, 2, 3, 3, NaN, 9, 1, 2, 3, 4, -2, -2, -3, -2, -9, -2], [3, 6]), 1),
+  "place of the maximum among infinities": () => tf.argMax(tf.tensor2d([-Infinity, -Infinity, 1, Infinity], [2, 2]), 1),
+  "place of the maximum along the first axis": () => tf.argMax(numbers(7, 5), 0),
   softmax: () => tf.softmax(numbers(3, 11)),
   "softmax of extreme logits": () => tf.softmax(tf.tensor2d([-1e30, 5, 5, 1e30, 0, -1e30], [2, 3])),
   transpose: () => tf.transpose(numbers(5, 7)),

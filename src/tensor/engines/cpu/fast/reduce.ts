@@ -33,6 +33,16 @@ function reduce(kind: "sum" | "mean" | "max"): FastKernel<ReduceAttributes> {
   };
 }
 
+const argMax: FastKernel<{ axis: number | number[] }> = ({ inputs, attrs, backend }) => {
+  const x = inputs["x"]!;
+  const width = x.shape.at(-1) ?? 0;
+  const [axis] = tf.util.parseAxisParam(attrs.axis, x.shape);
+  if (!isFloat(x) || axis !== x.shape.length - 1 || product(x.shape) === 0) return undefined;
+  const out = backend.empty(x.shape.slice(0, -1), "int32");
+  backend.machine.run("argMaxRows", product(out.shape), width, backend.offsetOf(x), out.offset, width);
+  return out;
+};
+
 const softmax: FastKernel<{ dim: number }> = ({ inputs, attrs, backend }) => {
   const x = inputs["logits"]!;
   const width = x.shape.at(-1) ?? 1;
@@ -42,4 +52,10 @@ const softmax: FastKernel<{ dim: number }> = ({ inputs, attrs, backend }) => {
   return out;
 };
 
-export const reductions = { Sum: reduce("sum"), Mean: reduce("mean"), Max: reduce("max"), Softmax: softmax };
+export const reductions = {
+  Sum: reduce("sum"),
+  Mean: reduce("mean"),
+  Max: reduce("max"),
+  ArgMax: argMax,
+  Softmax: softmax,
+};

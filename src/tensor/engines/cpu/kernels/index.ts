@@ -9,5 +9,5 @@ export { rmsNorm, rmsNormGradient, rotary } from "./normalisation";
 export { adamw } from "./optimizer";
 export { productScratchBytes, setProductScratch } from "./packedProduct";
 export { product, productBlocks, productRow, productTasks } from "./product";
-export { maxRows, softmaxRows, squareSums, sumColumns, sumRows } from "./reduce";
+export { argMaxRows, maxRows, softmaxRows, squareSums, sumColumns, sumRows } from "./reduce";
 export { setRank } from "./thread";

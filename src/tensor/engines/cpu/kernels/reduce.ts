@@ -46,16 +46,36 @@ export function sumRows(x: usize, out: usize, D: i32, factor: f64, from: i32, to
   for (let r = from; r < to; r++) store<f32>(out + <usize>r * 4, <f32>(sumOf(x + <usize>r * D * 4, D) * factor));
 }
 
+function holdsNaN(p: usize, n: i32): bool {
+  const whole = <usize>(n & ~3) * 4;
+  let found = splat(0);
+  for (let j: usize = 0; j < whole; j += 16) found = v128.or(found, f32x4.ne(get(p + j), get(p + j)));
+  const rest = <usize>(n & 3);
+  if (rest) found = v128.or(found, f32x4.ne(loadPart(p + whole, rest), loadPart(p + whole, rest)));
+  return v128.any_true(found);
+}
+
 /** `out[r] = largest of row r`; NaN where the row holds one. */
 export function maxRows(x: usize, out: usize, D: i32, from: i32, to: i32): void {
   for (let r = from; r < to; r++) {
     const p = x + <usize>r * D * 4;
-    let largest = maxOf(p, D);
-    for (let j = 0; j < D; j++) {
-      const value = load<f32>(p + <usize>j * 4);
-      if (value != value) largest = value;
+    store<f32>(out + <usize>r * 4, holdsNaN(p, D) ? NaN : maxOf(p, D));
+  }
+}
+
+/** `out[r]` = place of the largest of row r, the first of equals; NaN counts as none, but a row that begins with it gives 0. */
+export function argMaxRows(x: usize, out: usize, D: i32, from: i32, to: i32): void {
+  for (let r = from; r < to; r++) {
+    const p = x + <usize>r * D * 4;
+    const first = load<f32>(p);
+    let j = 0;
+    if (first == first) {
+      const largest = maxOf(p, D);
+      const sought = splat(largest);
+      while (j + 4 <= D && !v128.any_true(f32x4.eq(get(p + <usize>j * 4), sought))) j += 4;
+      while (load<f32>(p + <usize>j * 4) != largest) j++;
     }
-    store<f32>(out + <usize>r * 4, largest);
+    store<i32>(out + <usize>r * 4, j);
   }
 }
 

@@ -21,21 +21,21 @@ export interface NewToken {
   place: number;
 }
 
-/** Texts that go through the model together at most: their distributions exist at a time. */
+/** Texts that go through the model together at most: their logits exist at a time. */
 export const TEXTS_AT_ONCE = 64;
 
-/** Runs the model where keys and values are kept, and reads what it says of the tokens to come. */
-export interface Continuation {
+/** Runs the model where keys and values are kept, and reads what it says of the tokens to come: a `T` of each text. */
+export interface Continuation<T> {
   /**
-   * Runs up to 64 texts from their first tokens into their rows of the cache, packed one behind the other. Returns the
-   * distributions `[V]` of the tokens that follow, without those that are forbidden.
+   * Runs up to 64 texts from their first tokens into their rows of the cache, packed one behind the other. The logits of
+   * tokens that are forbidden are minus infinity.
    */
-  start(texts: readonly NewText[]): Promise<Float32Array[]>;
-  /** Runs one more token of each text; the distributions `[V]` of the tokens that follow. */
-  extend(tokens: readonly NewToken[]): Promise<Float32Array[]>;
+  start(texts: readonly NewText[]): Promise<T[]>;
+  /** Runs one more token of each text. */
+  extend(tokens: readonly NewToken[]): Promise<T[]>;
 }
 
-/** Tokens of one pass, and those whose distributions are wanted. */
+/** Tokens of one pass, and those that something is to be read of. */
 interface Pass {
   ids: readonly number[];
   positions: readonly number[];
@@ -44,42 +44,42 @@ interface Pass {
 }
 
 /**
- * Distributions are logits where the temperature is 0, and probabilities at that temperature otherwise.
- *
  * On the cpu engine a text never notices its neighbours: products are computed in blocks of rows, and a pass is filled
  * up to whole blocks with rows that nobody looks at. Other engines round differently for other numbers of rows.
+ * @param read gives a `T` of each row of the logits `[texts, V]` of the tokens that follow
  * @param alone whether a text that is alone is continued as one row: faster, and with other rounding than among others
  */
-export function continuation(
+export function continuation<T>(
   model: Decoder,
   cache: KeyValueCache,
-  { temperature, alone }: { temperature: number; alone: boolean },
-): Continuation {
+  { read, alone }: { read: (logits: tf.Tensor2D) => Promise<T[]>; alone: boolean },
+): Continuation<T> {
   const vocabulary = model.outputEmbedding.shape[0];
   const isExact = tf.getBackend() === BACKEND;
 
-  /** Distributions `[V]` behind the wanted tokens; `barrier [wanted, V]` is added to the logits. */
-  const run = async (pass: Pass, asOneRow: boolean, barrier?: () => tf.Tensor2D): Promise<Float32Array[]> => {
+  /** What is read behind the wanted tokens; `barrier [wanted, V]` is added to the logits. */
+  const run = async (pass: Pass, asOneRow: boolean, barrier?: () => tf.Tensor2D): Promise<T[]> => {
     const { ids, positions, wanted, attend } = pass;
     const filled = (numbers: readonly number[]): Int32Array =>
       isExact && !asOneRow ? filledUp(numbers) : Int32Array.from(numbers);
     const hook: AttentionHook = (layer, q, k, v, input) =>
       withFirst(ids.length, { q, k, v, input }, (real) => attend(layer, real));
-    const result = inRowBlocks(() =>
+    const logits = inRowBlocks(() =>
       tf.tidy(() => {
         const input = { ids: filled(ids), positions: filled(positions), attend: hook };
         const all = tf.matMul<tf.Tensor2D>(decode(model, input, filled(wanted)), model.outputEmbedding, false, true);
-        const own = tf.slice(all, [0, 0], [wanted.length, vocabulary]);
-        const logits = barrier === undefined ? own : tf.add(own, barrier());
-        return temperature === 0 ? logits : tf.softmax<tf.Tensor>(tf.mul(logits, 1 / temperature));
+        const own = wanted.length === all.shape[0] ? all : tf.slice(all, [0, 0], [wanted.length, vocabulary]);
+        return barrier === undefined ? own : tf.add<tf.Tensor2D>(own, barrier());
       }),
     );
-    const values = await result.data<"float32">();
-    result.dispose();
-    return wanted.map((_, row) => values.subarray(row * vocabulary, (row + 1) * vocabulary));
+    try {
+      return await read(logits);
+    } finally {
+      logits.dispose();
+    }
   };
 
-  const extendFew = (tokens: readonly NewToken[]): Promise<Float32Array[]> => {
+  const extendFew = (tokens: readonly NewToken[]): Promise<T[]> => {
     const places = Int32Array.from(tokens, ({ place }) => place);
     const pass: Pass = {
       ids: tokens.map(({ id }) => id),
@@ -107,7 +107,7 @@ export function continuation(
       return found;
     },
     async extend(tokens) {
-      const found: Float32Array[] = [];
+      const found: T[] = [];
       for (let first = 0; first < tokens.length; first += TEXTS_AT_ONCE) {
         found.push(...(await extendFew(tokens.slice(first, first + TEXTS_AT_ONCE))));
       }
