@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { embed, linears, rmsNorm, rotary, swiglu } from "../tensor/ops/index.ts";
+import { differentiable } from "../tensor/ops/fused.ts";
 import { recomputed } from "../tensor/recompute.ts";
 import { inverseFrequencies, type DecoderConfig } from "./config.ts";
 import { decoderTensors } from "./weights/index.ts";
@@ -222,8 +223,7 @@ const projectionsOf = ["q", "k", "v", "o", "gate", "up", "down"] as const;
 
 /** Like `tf.add`, which would keep both addends for its gradient. */
 function add(x: tf.Tensor2D, y: tf.Tensor2D): tf.Tensor2D {
-  const sum = tf.customGrad<tf.Tensor2D>(() => ({ value: tf.add(x, y), gradFunc: (dy) => [dy, dy] }));
-  return sum(x, y);
+  return differentiable<tf.Tensor2D>({ inputs: [x, y], forward: () => tf.add(x, y), gradient: (dy) => [dy, dy] });
 }
 
 function selfAttention(layer: Layer, index: number, x: tf.Tensor2D, context: BlockContext): tf.Tensor2D {

@@ -43,5 +43,7 @@ function gradient(dys: tf.Tensor2D[], saved: tf.Tensor2D[], trained: readonly bo
 }
 
 function numbered<Name extends string>(name: Name, tensors: readonly tf.Tensor2D[]): NumberedTensors<Name> {
-  return Object.fromEntries(tensors.map((tensor, i) => [`${name}${i}`, tensor])) as NumberedTensors<Name>;
+  const found: Record<string, tf.Tensor2D> = {};
+  for (let i = 0; i < tensors.length; i++) found[`${name}${i}`] = tensors[i]!;
+  return found as NumberedTensors<Name>;
 }

@@ -42,19 +42,19 @@ export function hasRowBlocks({ transA, transB, M, accumulate = false }: Operands
  * last is smaller where M is not a multiple of 16.
  */
 export function multiplyInRowBlocks(machine: Machine, products: readonly Operands[]): void {
-  let [blocks, floats, work] = [0, 0, 0];
-  const table = products.flatMap(({ M, N, K, a, b, c }) => {
-    const columns = columnsOfTask(N);
-    const first = blocks;
-    blocks += Math.ceil(M / ROW_BLOCK) * Math.ceil(N / columns);
-    floats = Math.max(floats, ROW_BLOCK * columns);
-    work = Math.max(work, ROW_BLOCK * columns * K);
-    return [M, N, K, a, b, c, columns, first];
-  });
-  machine.withScratch(table.length * 8, (places) => {
-    machine.arena.float64(places, table.length).set(table);
-    machine.withScratch(machine.threads * floats * 4, (scratch) => {
-      machine.run("productBlocks", blocks, work / PER_FLOAT, places, products.length, ROW_BLOCK, scratch, floats);
+  const { arena } = machine;
+  const tableBytes = Math.ceil(products.length / 8) * 512;
+  const floats = products.reduce((most, { N }) => Math.max(most, ROW_BLOCK * columnsOfTask(N)), 0);
+  machine.withScratch(tableBytes + machine.threads * floats * 4, (places) => {
+    const table = arena.float64(places, 8 * products.length);
+    let [blocks, work] = [0, 0];
+    products.forEach(({ M, N, K, a, b, c }, i) => {
+      const columns = columnsOfTask(N);
+      table.set([M, N, K, a, b, c, columns, blocks], 8 * i);
+      blocks += Math.ceil(M / ROW_BLOCK) * Math.ceil(N / columns);
+      work = Math.max(work, ROW_BLOCK * columns * K);
     });
+    const scratch = places + tableBytes;
+    machine.run("productBlocks", blocks, work / PER_FLOAT, places, products.length, ROW_BLOCK, scratch, floats);
   });
 }

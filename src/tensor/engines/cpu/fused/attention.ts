@@ -120,12 +120,10 @@ export const raggedAttention: FusedKernel<"TokensiftRaggedAttention"> = ({ q, ke
 
 export const cacheWrite: FusedKernel<"TokensiftCacheWrite"> = ({ cache, entries }, { positions, rows }, backend) => {
   const [, capacity, width] = cache.shape as [number, number, number];
-  writable(backend, cache);
-  const [stored, fresh] = [backend.valuesOf(cache), backend.valuesOf(entries)];
-  const placeOf = (i: number): number => rows[i]! * capacity + positions[i]!;
-  for (let from = 0, to = 1; from < rows.length; from = to++) {
-    while (to < rows.length && placeOf(to) === placeOf(to - 1) + 1) to++;
-    stored.set(fresh.subarray(from * width, to * width), placeOf(from) * width);
-  }
+  const [to, from] = [writable(backend, cache), backend.offsetOf(entries)];
+  const places = positions.map((position, i) => rows[i]! * capacity + position);
+  withHostArrays(backend, [places], (placesAt) => {
+    backend.machine.run("scatterRows", places.length, 2 * width, from, placesAt, to, width);
+  });
   return [];
 };
