@@ -63,7 +63,9 @@ export function estimateTrainingMemory(config: DecoderConfig, options: TrainingM
   const outputGradient = options.adapter === undefined ? vocabularySize * width : 0;
   const waiting = accumulates ? trained : 0;
   const atTurn = activations + logits + outputGradient + waiting;
-  const atEnd = trained + waiting + activations / layers;
+  // A tied embedding's gradients, of the output and of the input, wait for their sum.
+  const tiedGradients = options.adapter === undefined && config.tiedOutput ? 2 * vocabularySize * width : 0;
+  const atEnd = trained + waiting + tiedGradients + activations / layers;
   const constant = total + (2 + copies) * trained + (options.adapter === undefined ? 0 : trained);
   return {
     weights: float * total,

@@ -36,7 +36,7 @@ export function adamW(parameters: readonly Parameter[], options: AdamWOptions = 
   const momentsOf = ({ name, variable }: Parameter): Moments => {
     const known = held.get(name);
     if (known !== undefined) return known;
-    const zeros = (): tf.Variable => tf.tidy(() => tf.variable(tf.zeros(variable.shape), false));
+    const zeros = (): tf.Variable => tf.tidy(() => tf.variable(tf.zerosLike(variable), false));
     const made = { m: zeros(), v: zeros() };
     held.set(name, made);
     return made;

@@ -9,6 +9,7 @@ import {
   type DecoderConfig,
   type LoraOptions,
 } from "../../src/model/index.ts";
+import { adamW } from "../../src/training/index.ts";
 import { releaseCpuEngine, startCpuEngine } from "../../src/tensor/engines/cpu/start.ts";
 
 afterAll(releaseCpuEngine);
@@ -33,14 +34,8 @@ const shape: DecoderConfig = {
   endOfText: [0],
 };
 
-/** Bytes that a forward pass leaves behind for its gradient. */
-async function kept(adapter: LoraOptions | undefined, gradientCheckpointing: boolean): Promise<number> {
-  const { memory } = await startCpuEngine({ threads: 1 });
-  const trunk = await initializeModel(shape, { seed: 1 });
-  const model = adapter === undefined ? trunk : withAdapter(trunk, await createAdapter(trunk, adapter));
-  if ("adapter" in model) (model as { adapter: { startStep(step: number): void } }).adapter.startStep(0);
-  const tokens = rows * width;
-  const batch = {
+function batchOf(tokens: number) {
+  return {
     rows,
     width,
     rowIds: Float64Array.of(0, 1),
@@ -50,6 +45,15 @@ async function kept(adapter: LoraOptions | undefined, gradientCheckpointing: boo
     endOfTurn: new Uint8Array(tokens),
     columns: {},
   };
+}
+
+/** Bytes that a forward pass leaves behind for its gradient. */
+async function kept(adapter: LoraOptions | undefined, gradientCheckpointing: boolean): Promise<number> {
+  const { memory } = await startCpuEngine({ threads: 1 });
+  const trunk = await initializeModel(shape, { seed: 1 });
+  const model = adapter === undefined ? trunk : withAdapter(trunk, await createAdapter(trunk, adapter));
+  if ("adapter" in model) (model as { adapter: { startStep(step: number): void } }).adapter.startStep(0);
+  const batch = batchOf(rows * width);
   const before = memory().bytesInUse;
   using pass = forward(model, batch, { gradients: gradientStore(), gradientCheckpointing });
   await pass.read(["logProb"]);
@@ -88,4 +92,24 @@ test("moments and gradients are those of what is trained", () => {
   expect(all.moments).toBe(2 * all.weights);
   expect(some.gradients).toBe(4 * 4 * 2 * (128 + 128)); // bytes, layers, rank, sides
   expect(some.weights).toBe(all.weights);
+});
+
+test.each([true, false])("the estimated peak is that of training steps, tied output: %s", async (tiedOutput) => {
+  const { memory } = await startCpuEngine({ threads: 1 });
+  const wide = { ...shape, vocabularySize: 8192, tiedOutput };
+  const model = await initializeModel(wide, { seed: 1 });
+  const optimizer = adamW(model.parameters);
+  const gradients = gradientStore();
+  const tokens = rows * width;
+  for (let step = 1; step <= 2; step++) {
+    const pass = forward(model, batchOf(tokens), { gradients });
+    const { logProb } = await pass.read(["logProb"]);
+    pass.backward({ logProb: logProb.map(() => -1 / tokens) });
+    pass[Symbol.dispose]();
+    optimizer.update(gradients, { learningRate: 1e-3, gradientScale: 1 });
+    gradients.clear();
+  }
+  const { peak } = estimateTrainingMemory(wide, { tokens, responseTokens: tokens - rows });
+  const program = 300e6;
+  expect(Math.abs((peak - program) / memory().peakBytes - 1)).toBeLessThan(0.1);
 });

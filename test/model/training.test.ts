@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import * as tf from "@tensorflow/tfjs-core";
 import { initializeModel } from "../../src/model/index.ts";
-import { createArena } from "../../src/tensor/engines/cpu/arena.ts";
 import { releaseCpuEngine, startCpuEngine } from "../../src/tensor/engines/cpu/index.ts";
 import { loadBlas } from "../../src/tensor/engines/cpu/matmul/blas.ts";
 import {
@@ -78,7 +77,7 @@ describe("the same training in another process", () => {
 
 function blasHere(): string[] {
   try {
-    loadBlas(createArena());
+    loadBlas();
     return ["blas"];
   } catch (error) {
     process.stdout.write(`Training with BLAS is not tested: ${(error as Error).message}\n`);

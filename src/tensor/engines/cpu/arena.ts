@@ -1,194 +1,199 @@
+import { totalmem } from "node:os";
 import { UserError } from "../../../errors.ts";
+import type { BlockMemory } from "./memory.ts";
+import { createBlockMemory, LARGEST_MEMORY } from "./memory.ts";
 
-/** WebAssembly pages are 64 KiB; a 32-bit memory has at most 65,536 of them (4 GiB). */
-const PAGE = 65_536;
-/** The kernels' own constants lie below this offset, so an offset is never 0. */
-export const ARENA_START = PAGE;
-/** Every block starts on a cache line and its size is a multiple of one. */
-const LINE = 64;
-
-/** Bytes now handed out, the most there ever were, and the size the memory has grown to. */
+/** Bytes now handed out, the most there ever were, and the size the memories have grown to. */
 export interface ArenaStatistics {
   bytesInUse: number;
   peakBytes: number;
   capacityBytes: number;
 }
 
+export interface ArenaLimits {
+  /** How many memories there may be; by default as many as the machine's own memory fills. */
+  memories?: number;
+  /** Upper bound of each; by default, and at most, 4 GiB. */
+  memoryBytes?: number;
+}
+
+/** Places of one memory lie this far from those of the next. */
+const SPAN = 2 ** 32;
+
+/** Which memory a place lies in. */
+export function memoryOf(place: number): number {
+  return place < SPAN ? 0 : Math.floor(place / SPAN);
+}
+
+/** The byte offset of a place in its memory. */
+export function offsetOf(place: number): number {
+  return place < SPAN ? place : place % SPAN;
+}
+
 /**
- * One shared WebAssembly memory from which all tensors of the engine are cut. WebAssembly kernels reach them by
- * offset, native libraries by address, worker threads by sharing the memory; a shared memory never moves when it grows,
- * so views and addresses stay good.
+ * Several shared WebAssembly memories from which all tensors of the engine are cut, because one ends at 4 GiB. A *place*
+ * is the number of a memory times 2^32 plus a byte offset in it, and never 0. The next memory is opened when those
+ * before it have no room.
  */
 export interface Arena {
-  readonly memory: WebAssembly.Memory;
-  /** Returns the byte offset of a block of at least `bytes` bytes, 64-byte aligned, with arbitrary contents. */
-  allocate(bytes: number): number;
-  /** Gives a block back. The offset must come from `allocate` and be freed once. */
-  free(offset: number): void;
-  float32(offset: number, length: number): Float32Array;
-  float64(offset: number, length: number): Float64Array;
-  int32(offset: number, length: number): Int32Array;
-  uint8(offset: number, length: number): Uint8Array;
+  /** Those opened so far, at least one. */
+  readonly memories: readonly WebAssembly.Memory[];
+  /** Room in each memory that tensors leave for copies of operands, which kernels need side by side. */
+  readonly reserveBytes: number;
+  /**
+   * Returns the place of a block of at least `bytes` bytes, 64-byte aligned, with arbitrary contents.
+   * @param near a place whose memory is tried first; without one it is the first memory
+   * @throws UserError where there is no room
+   */
+  allocate(bytes: number, near?: number): number;
+  /**
+   * The same for values that may be weights: each memory takes them up to a fifth of its size while there is another,
+   * so that gradient and moments of a weight find room beside it.
+   */
+  allocateWeights(bytes: number): number;
+  /** The same in one memory; undefined where it has no room. */
+  allocateIn(memory: number, bytes: number): number | undefined;
+  /** Gives a block back. The place must come from `allocate` or its like and be freed once. */
+  free(place: number): void;
+  /** Bytes from a place to the end of its block. */
+  bytesFrom(place: number): number;
+  float32(place: number, length: number): Float32Array;
+  float64(place: number, length: number): Float64Array;
+  int32(place: number, length: number): Int32Array;
+  uint8(place: number, length: number): Uint8Array;
+  /** Throws the UserError that `bytes` more have no room. */
+  refuse(bytes: number): never;
   statistics(): ArenaStatistics;
 }
 
-interface FreeBlock {
-  start: number;
-  lines: number;
-  previous: FreeBlock | null;
-  next: FreeBlock | null;
-}
+/** The part of a memory that weights take before the next one is opened. */
+const WEIGHTS = 1 / 5;
 
-/**
- * Size classes: every count of lines below 16, then eight steps for each doubling, so a block wastes at most an eighth.
- */
-function classOf(lines: number): number {
-  if (lines < 16) return lines;
-  const exponent = 31 - Math.clz32(lines);
-  return 16 + (exponent - 4) * 8 + ((lines >>> (exponent - 3)) & 7);
-}
-
-/** The smallest size of a class that holds `lines`; every free block filed under that class is at least so large. */
-function roundUpToClass(lines: number): number {
-  if (lines < 16) return lines;
-  const step = 1 << (31 - Math.clz32(lines) - 3);
-  return Math.ceil(lines / step) * step;
-}
-
-const CLASSES = classOf(2 ** 26) + 1;
-
-/** Free blocks filed by size class, by start and by end, so that neighbours merge and nothing is lost to old sizes. */
-function freeLists() {
-  const heads: (FreeBlock | null)[] = new Array<FreeBlock | null>(CLASSES).fill(null);
-  const byStart = new Map<number, FreeBlock>();
-  const byEnd = new Map<number, FreeBlock>();
-
-  function insert(start: number, lines: number): void {
-    const index = classOf(lines);
-    const head = heads[index]!;
-    const block: FreeBlock = { start, lines, previous: null, next: head };
-    if (head) head.previous = block;
-    heads[index] = block;
-    byStart.set(start, block);
-    byEnd.set(start + lines * LINE, block);
-  }
-
-  function remove(block: FreeBlock): void {
-    if (block.previous) block.previous.next = block.next;
-    else heads[classOf(block.lines)] = block.next;
-    if (block.next) block.next.previous = block.previous;
-    byStart.delete(block.start);
-    byEnd.delete(block.start + block.lines * LINE);
-  }
-
-  return {
-    /** Cuts `lines` (a class size) out of the closest class that has a block; undefined when none has. */
-    take(lines: number): number | undefined {
-      for (let index = classOf(lines); index < CLASSES; index++) {
-        const block = heads[index]!;
-        if (!block) continue;
-        remove(block);
-        if (block.lines > lines) insert(block.start + lines * LINE, block.lines - lines);
-        return block.start;
-      }
-      return undefined;
-    },
-    /** Files a block, merged with the free blocks before and behind it. */
-    give(start: number, lines: number): void {
-      const before = byEnd.get(start);
-      const behind = byStart.get(start + lines * LINE);
-      if (before) remove(before);
-      if (behind) remove(behind);
-      insert(before?.start ?? start, lines + (before?.lines ?? 0) + (behind?.lines ?? 0));
-    },
-    /** Takes out the free block that ends at `end`, if there is one, and returns its start. */
-    takeEndingAt(end: number): number {
-      const block = byEnd.get(end);
-      if (!block) return end;
-      remove(block);
-      return block.start;
-    },
-  };
-}
-
-function reserve(maximumPages: number): { memory: WebAssembly.Memory; pages: number } {
-  for (let pages = maximumPages; ; pages = Math.floor(pages / 2)) {
-    try {
-      return { memory: new WebAssembly.Memory({ initial: 16, maximum: pages, shared: true }), pages };
-    } catch (error) {
-      if (pages <= 1024) throw error;
-    }
-  }
-}
-
-/**
- * @param maximumBytes upper bound of the memory, at most 4 GiB (the default). Address space is reserved, memory is not:
- *   the arena starts at 1 MiB and grows with what is asked of it.
- * @throws UserError from `allocate` when the bound is reached.
- */
-export function createArena(maximumBytes: number = 65_536 * PAGE): Arena {
-  const { memory, pages: maximumPages } = reserve(Math.max(16, Math.min(65_536, Math.floor(maximumBytes / PAGE))));
-  const free = freeLists();
-  const used = new Map<number, number>();
-  let buffer = memory.buffer;
-  let top = ARENA_START;
-  let bytesInUse = 0;
+/** @param onOpen is told the number of each further memory before anything lies in it */
+export function createArena(limits: ArenaLimits = {}, onOpen?: (memory: number) => void): Arena {
+  const { memories: most = Math.max(1, Math.ceil(totalmem() / LARGEST_MEMORY)), memoryBytes = LARGEST_MEMORY } = limits;
+  const reserveBytes = Math.min(64 * 2 ** 20, memoryBytes / 8);
+  const opened: BlockMemory[] = [];
+  const memories: WebAssembly.Memory[] = [];
+  /** Bytes of weights by memory, and which blocks they are. */
+  const weightBytes: number[] = [];
+  const weights = new Map<number, number>();
   let peakBytes = 0;
+
+  /** Whether there is a memory of that number; the next one is opened for it. */
+  function has(memory: number): boolean {
+    if (memory < opened.length) return true;
+    if (memory >= most) return false;
+    try {
+      opened.push(createBlockMemory(memoryBytes));
+    } catch (error) {
+      if (memory === 0) throw error;
+      return false; // so much address space is not to be had
+    }
+    memories.push(opened[memory]!.memory);
+    weightBytes.push(0);
+    if (memory > 0) onOpen?.(memory);
+    return true;
+  }
+
+  function bytesInUse(): number {
+    let sum = 0;
+    for (const memory of opened) sum += memory.bytesInUse;
+    return sum;
+  }
+
+  function allocateIn(memory: number, bytes: number): number | undefined {
+    const offset = opened[memory]!.allocate(bytes);
+    if (offset === undefined) return undefined;
+    peakBytes = Math.max(peakBytes, bytesInUse());
+    return memory * SPAN + offset;
+  }
+
+  /** In a memory that keeps its reserve. */
+  function allocateTensor(memory: number, bytes: number): number | undefined {
+    const chosen = opened[memory]!;
+    if (chosen.bytesInUse + bytes > chosen.maximumBytes - reserveBytes) return undefined;
+    return allocateIn(memory, bytes);
+  }
+
+  function allocateAnywhere(bytes: number): number {
+    if (bytes <= memoryBytes) {
+      for (let memory = 0; has(memory); memory++) {
+        const place = allocateTensor(memory, bytes);
+        if (place !== undefined) return place;
+      }
+      for (let memory = 0; memory < opened.length; memory++) {
+        const place = allocateIn(memory, bytes);
+        if (place !== undefined) return place;
+      }
+    }
+    return refuse(bytes);
+  }
+
+  /** The first memory in which weights have room by their share, or else the one with the fewest. */
+  function memoryForWeights(bytes: number): number {
+    for (let memory = 0; has(memory); memory++) {
+      const held = weightBytes[memory]!;
+      if (held === 0 || held + bytes <= opened[memory]!.maximumBytes * WEIGHTS) return memory;
+    }
+    return weightBytes.indexOf(Math.min(...weightBytes));
+  }
 
   function refuse(bytes: number): never {
     const mebibytes = (n: number): string => `${Math.ceil(n / 2 ** 20)} MiB`;
+    const total = mebibytes(opened.reduce((sum, { maximumBytes }) => sum + maximumBytes, 0));
+    const fix =
+      "Lower training.microBatchSize (the update stays the same) or data.maxTokens, train an adapter, or take a smaller " +
+      "model or a machine with more memory.";
+    if (bytes > memoryBytes)
+      throw new UserError(
+        `In the cpu engine one tensor has at most ${mebibytes(memoryBytes)}, and ${mebibytes(bytes)} were asked for`,
+        { fix },
+      );
     throw new UserError(
-      `The cpu engine's memory is full: ${mebibytes(bytesInUse)} of ${mebibytes(maximumPages * PAGE)} are in use and ` +
-        `${mebibytes(bytes)} more were asked for`,
-      {
-        fix: "Lower training.microBatchSize (the update stays the same) or data.maxTokens, or take a smaller model.",
-      },
+      `The cpu engine's memory is full: ${mebibytes(bytesInUse())} of ${total} are in use and ${mebibytes(bytes)} more ` +
+        "were asked for",
+      { fix },
     );
   }
 
-  /** Moves the top of the arena up, growing the memory by a quarter (at least 1 MiB) or as far as it goes. */
-  function extend(lines: number): number {
-    const start = free.takeEndingAt(top);
-    const end = start + lines * LINE;
-    if (end > buffer.byteLength) {
-      const wanted = Math.ceil((end - buffer.byteLength) / PAGE);
-      const current = buffer.byteLength / PAGE;
-      const generous = Math.min(Math.max(wanted, 16, current >> 2), maximumPages - current);
-      try {
-        if (generous < wanted) throw new RangeError("beyond the maximum");
-        memory.grow(generous);
-      } catch {
-        if (start < top) free.give(start, (top - start) / LINE);
-        refuse(lines * LINE);
-      }
-      buffer = memory.buffer;
-    }
-    top = end;
-    return start;
-  }
+  const bufferAt = (place: number): SharedArrayBuffer => opened[memoryOf(place)]!.buffer;
 
+  has(0);
   return {
-    memory,
-    allocate(bytes) {
-      if (!(bytes >= 0 && bytes <= 2 ** 32)) refuse(bytes);
-      const lines = roundUpToClass(Math.max(1, Math.ceil(bytes / LINE)));
-      const offset = free.take(lines) ?? extend(lines);
-      used.set(offset, lines);
-      bytesInUse += lines * LINE;
-      peakBytes = Math.max(peakBytes, bytesInUse);
-      return offset;
+    memories,
+    reserveBytes,
+    allocate(bytes, near = 0) {
+      return allocateTensor(memoryOf(near), bytes) ?? allocateAnywhere(bytes);
     },
-    free(offset) {
-      const lines = used.get(offset);
-      if (lines === undefined) throw new Error(`No block of the arena starts at ${offset}`);
-      used.delete(offset);
-      bytesInUse -= lines * LINE;
-      free.give(offset, lines);
+    allocateWeights(bytes) {
+      const place = this.allocate(bytes, memoryForWeights(bytes) * SPAN);
+      weights.set(place, bytes);
+      weightBytes[memoryOf(place)]! += bytes;
+      return place;
     },
-    float32: (offset, length) => new Float32Array(buffer, offset, length),
-    float64: (offset, length) => new Float64Array(buffer, offset, length),
-    int32: (offset, length) => new Int32Array(buffer, offset, length),
-    uint8: (offset, length) => new Uint8Array(buffer, offset, length),
-    statistics: () => ({ bytesInUse, peakBytes, capacityBytes: buffer.byteLength }),
+    allocateIn,
+    free(place) {
+      const memory = memoryOf(place);
+      opened[memory]!.free(offsetOf(place));
+      const bytes = weights.get(place);
+      if (bytes === undefined) return;
+      weightBytes[memory]! -= bytes;
+      weights.delete(place);
+    },
+    bytesFrom(place) {
+      const { start, bytes } = opened[memoryOf(place)]!.blockAt(offsetOf(place));
+      return start + bytes - offsetOf(place);
+    },
+    float32: (place, length) => new Float32Array(bufferAt(place), offsetOf(place), length),
+    float64: (place, length) => new Float64Array(bufferAt(place), offsetOf(place), length),
+    int32: (place, length) => new Int32Array(bufferAt(place), offsetOf(place), length),
+    uint8: (place, length) => new Uint8Array(bufferAt(place), offsetOf(place), length),
+    refuse,
+    statistics: () => ({
+      bytesInUse: bytesInUse(),
+      peakBytes,
+      capacityBytes: opened.reduce((sum, { buffer }) => sum + buffer.byteLength, 0),
+    }),
   };
 }

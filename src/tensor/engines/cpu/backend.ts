@@ -1,5 +1,6 @@
 import { MathBackendCPU } from "@tensorflow/tfjs-backend-cpu";
 import * as tf from "@tensorflow/tfjs-core";
+import { memoryOf } from "./arena.ts";
 import type { Machine } from "./machine.ts";
 
 /** The engine's name among TensorFlow.js' backends. */
@@ -77,10 +78,13 @@ export class CpuBackend extends MathBackendCPU {
     this.machine.dispose();
   }
 
-  /** A new tensor with arbitrary values, for a kernel to fill. */
-  empty(shape: number[], dtype: "float32" | "int32" | "bool" = "float32"): Placed {
+  /**
+   * A new tensor with arbitrary values, for a kernel to fill.
+   * @param near a place in whose memory it should lie: of what it is to be computed with
+   */
+  empty(shape: number[], dtype: "float32" | "int32" | "bool" = "float32", near?: number): Placed {
     const length = tf.util.sizeFromShape(shape);
-    const offset = this.machine.arena.allocate(length * bytesOf(dtype));
+    const offset = this.machine.arena.allocate(length * bytesOf(dtype), near);
     const dataId = {};
     const entry: Entry = { values: this.view(offset, length, dtype), dtype, refCount: 1, offset };
     this.data.set(dataId, entry);
@@ -100,10 +104,25 @@ export class CpuBackend extends MathBackendCPU {
     return (this.data.get(tensor.dataId) as Entry).values as Float32Array;
   }
 
+  /** Moves the tensor's values into the memory of a place, where they have room there. */
+  moveNear(tensor: tf.TensorInfo, place: number): void {
+    const { arena } = this.machine;
+    const from = this.offsetOf(tensor);
+    if (memoryOf(from) === memoryOf(place)) return;
+    const entry = this.data.get(tensor.dataId) as Entry;
+    const { length, byteLength } = entry.values as Float32Array;
+    const to = arena.allocate(byteLength, place);
+    if (memoryOf(to) !== memoryOf(place)) return arena.free(to);
+    arena.uint8(to, byteLength).set(arena.uint8(from, byteLength));
+    entry.values = this.view(to, length, entry.dtype as "float32");
+    entry.offset = to;
+    arena.free(from);
+  }
+
   private place(entry: Entry): number {
     const { length } = entry.values!;
     const dtype = entry.dtype as "float32" | "int32" | "bool";
-    const offset = this.machine.arena.allocate(length * bytesOf(dtype));
+    const offset = this.machine.arena.allocateWeights(length * bytesOf(dtype));
     const view = this.view(offset, length, dtype);
     view.set(entry.values as Float32Array);
     entry.values = view;

@@ -1,5 +1,6 @@
-import type { Arena } from "./arena.ts";
-import { createArena } from "./arena.ts";
+import { runAcross } from "./across.ts";
+import type { Arena, ArenaLimits } from "./arena.ts";
+import { createArena, memoryOf, offsetOf } from "./arena.ts";
 import type { MatmulChoice } from "./matmul/choose.ts";
 import { chooseProvider } from "./matmul/choose.ts";
 import { startPool } from "./pool.ts";
@@ -19,13 +20,20 @@ export interface Machine {
   inRowBlocks: boolean;
   /**
    * Runs a kernel over the range `0 .. units`, which are its last two parameters, on all threads where it is worth it.
+   * Its operands may lie in different memories: see across.ts.
    * @param weight floats that one unit reads and writes
    */
   run(kernel: string, units: number, weight: number, ...values: number[]): void;
-  /** Calls a kernel once, on this thread. */
+  /** The same in one memory; the values are byte offsets in it, where they are places. */
+  runIn(memory: number, kernel: string, units: number, weight: number, ...values: number[]): void;
+  /** Calls a kernel of the first memory once, on this thread. */
   call(kernel: string, ...values: number[]): number;
+  /** By which tables of products name a place: its address in the process, where a library multiplies. */
+  addressOf(place: number): number;
   /** Lends a block of the arena for the time of `body`. */
-  withScratch<T>(bytes: number, body: (offset: number) => T): T;
+  withScratch<T>(bytes: number, body: (place: number) => T): T;
+  /** Lends a block of one memory. */
+  withScratchIn<T>(memory: number, bytes: number, body: (place: number) => T): T;
   dispose(): void;
 }
 
@@ -34,17 +42,39 @@ const TASK = 2 ** 16;
 /** Tasks to a thread, so that a thread that lost its core for a while costs little. */
 const TASKS_PER_THREAD = 4;
 
-/** @throws UserError where the matrix product asked for does not work here */
-export function createMachine(threads: number, matmul: MatmulChoice): Machine {
-  const arena = createArena();
-  const { provider, warning } = chooseProvider(matmul, arena);
+/**
+ * @param limits of the arena
+ * @throws UserError where the matrix product asked for does not work here
+ */
+export function createMachine(threads: number, matmul: MatmulChoice, limits?: ArenaLimits): Machine {
+  const { provider, warning } = chooseProvider(matmul);
+  const arena = createArena(limits, (memory) => open(memory));
   const module = compileKernels();
-  const kernels = instantiateKernels(module, arena, provider?.calls);
-  const pool = startPool(threads, arena, module, kernels, provider?.worker);
+  const first = instantiateKernels(module, arena, 0, threads, provider);
+  const addresses = [first.home.address];
+  const pool = startPool(threads, arena, module, first, provider?.worker);
+
+  function open(memory: number): void {
+    const { home, kernels } = instantiateKernels(module, arena, memory, threads, provider);
+    addresses.push(home.address);
+    pool.add(home, kernels);
+  }
 
   /** Units to a task: heavy units one by one, light ones so that a task is worth handing out. */
   const chunkOf = (units: number, weight: number): number =>
     weight >= TASK ? 1 : Math.max(Math.ceil(TASK / weight), Math.ceil(units / (TASKS_PER_THREAD * threads)));
+
+  function runIn(memory: number, name: string, units: number, weight: number, ...values: number[]): void {
+    if (units > 0) pool.run(memory, name, values, units, chunkOf(units, weight));
+  }
+
+  function lend<T>(place: number, body: (place: number) => T): T {
+    try {
+      return body(place);
+    } finally {
+      arena.free(place);
+    }
+  }
 
   return {
     arena,
@@ -54,17 +84,16 @@ export function createMachine(threads: number, matmul: MatmulChoice): Machine {
     ready: pool.ready,
     inRowBlocks: false,
     run(name, units, weight, ...values) {
-      if (units > 0) pool.run(name, values, units, chunkOf(units, weight));
+      if (!(units > 0)) return;
+      if (arena.memories.length === 1) pool.run(0, name, values, units, chunkOf(units, weight));
+      else
+        runAcross(arena, name, values, units, (memory, local, count) => runIn(memory, name, count, weight, ...local));
     },
-    call: (name, ...values) => kernels[name]!(...values),
-    withScratch(bytes, body) {
-      const offset = arena.allocate(bytes);
-      try {
-        return body(offset);
-      } finally {
-        arena.free(offset);
-      }
-    },
+    runIn,
+    call: (name, ...values) => first.kernels[name]!(...values),
+    addressOf: (place) => addresses[memoryOf(place)]! + offsetOf(place),
+    withScratch: (bytes, body) => lend(arena.allocate(bytes), body),
+    withScratchIn: (memory, bytes, body) => lend(arena.allocateIn(memory, bytes) ?? arena.refuse(bytes), body),
     dispose() {
       pool.dispose();
       provider?.dispose();

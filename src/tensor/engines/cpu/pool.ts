@@ -1,13 +1,13 @@
 import { Worker } from "node:worker_threads";
 import type { Arena } from "./arena.ts";
 import type { WorkerBinding } from "./matmul/provider.ts";
-import type { Kernel } from "./wasm.ts";
+import type { Home, Kernel } from "./wasm.ts";
 import type { ControlPlaces, WorkerData } from "./worker.ts";
 import { workerMain } from "./worker.ts";
 
 const PLACES: ControlPlaces = {
   ...{ job: 0, finished: 1, asleep: 2, waiting: 3 },
-  ...{ kernel: 4, values: 5, units: 6, chunk: 7, failure: 8 },
+  ...{ memory: 4, kernel: 5, values: 6, units: 7, chunk: 8, failure: 9 },
 };
 /** The job word has 12 bits for tasks. */
 const MOST_TASKS = 4095;
@@ -18,36 +18,39 @@ const LONGEST_SLEEP_MS = 1;
 
 /** Threads that compute the tasks of one kernel call together with the calling thread. */
 export interface Pool {
+  /** Adds the next memory to those that kernels run in. */
+  add(home: Home, kernels: Record<string, Kernel>): void;
   /**
-   * Calls the kernel with `values` and every range of `chunk` of its `units`, on whichever threads are free; returns
+   * Calls the kernel in a memory with `values` and every range of `chunk` of its `units`, on whichever threads are free; returns
    * when all are done.
    * @throws Error when a task failed, with its message
    */
-  run(kernel: string, values: readonly number[], units: number, chunk: number): void;
+  run(memory: number, kernel: string, values: readonly number[], units: number, chunk: number): void;
   /** Resolves when every worker computes, or has ended with a warning. Until then the others do its share. */
   readonly ready: Promise<void>;
   dispose(): void;
 }
 
-/** Starts `threads - 1` workers, which do not keep the process alive. */
+/**
+ * Starts `threads - 1` workers, which do not keep the process alive.
+ * @param first the first memory of the arena and the kernels in it
+ */
 export function startPool(
   threads: number,
   arena: Arena,
   module: WebAssembly.Module,
-  kernels: Record<string, Kernel>,
+  first: { home: Home; kernels: Record<string, Kernel> },
   library: WorkerBinding | undefined,
 ): Pool {
   const block = arena.allocate(64 + 32 * 8 + MESSAGE_BYTES);
   const control = arena.int32(block, 16).fill(0);
   const shared = arena.float64(block + 64, 32);
   const message = block + 64 + 32 * 8;
-  const numbers = new Map(Object.keys(kernels).map((name, number) => [name, number]));
-  const common = { module, memory: arena.memory, control: block, values: block + 64, message, places: PLACES };
-  const started = Array.from({ length: threads - 1 }, (_, i) => {
-    const productScratch = arena.allocate(kernels["productScratchBytes"]!());
-    return startWorker({ ...common, rank: i + 1, productScratch, library });
-  });
+  const numbers = new Map(Object.keys(first.kernels).map((name, number) => [name, number]));
+  const common = { module, first: first.home, control: block, values: block + 64, message, places: PLACES };
+  const started = Array.from({ length: threads - 1 }, (_, i) => startWorker({ ...common, rank: i + 1, library }));
   const workers = started.map(({ worker }) => worker);
+  const instances = [first.kernels];
   let job = 0;
 
   function awaitTasks(tasks: number): void {
@@ -62,12 +65,17 @@ export function startPool(
 
   return {
     ready: Promise.all(started.map(({ ready }) => ready)).then(() => undefined),
-    run(name, values, units, chunk) {
-      const kernel = kernels[name]!;
+    add(home, kernels) {
+      instances.push(kernels);
+      for (const worker of workers) worker.postMessage(home);
+    },
+    run(memory, name, values, units, chunk) {
+      const kernel = instances[memory]![name]!;
       const tasks = Math.ceil(units / chunk);
-      if (tasks > MOST_TASKS) return this.run(name, values, units, Math.ceil(units / MOST_TASKS));
+      if (tasks > MOST_TASKS) return this.run(memory, name, values, units, Math.ceil(units / MOST_TASKS));
       if (tasks <= 1 || workers.length === 0) return void kernel(...values, 0, units);
       shared.set(values);
+      control[PLACES.memory] = memory;
       control[PLACES.kernel] = numbers.get(name)!;
       control[PLACES.values] = values.length;
       control[PLACES.units] = units;
@@ -111,9 +119,10 @@ function startWorker({ library, ...data }: Omit<WorkerData, "library"> & { libra
   // Compilers that keep function names call __name on inner functions; the thread has no such helper.
   const source = `
     const __name = (f) => f;
-    const { parentPort, workerData } = require("node:worker_threads");
+    const { parentPort, receiveMessageOnPort, workerData } = require("node:worker_threads");
     const bind = ${library === undefined ? "undefined" : library.bind.toString()};
-    (${workerMain.toString()})(workerData, require, bind, () => parentPort.postMessage("ready"));`;
+    const receive = () => receiveMessageOnPort(parentPort).message;
+    (${workerMain.toString()})(workerData, require, bind, receive, () => parentPort.postMessage("ready"));`;
   const worker = new Worker(source, { eval: true, execArgv: [], workerData: { ...data, library: sent } });
   const ready = new Promise<void>((resolve) => {
     worker.once("message", () => {

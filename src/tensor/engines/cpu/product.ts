@@ -1,5 +1,7 @@
 import type { Machine } from "./machine.ts";
 import type { Operands } from "./operands.ts";
+import type { Task } from "./productTasks.ts";
+import { runTasks } from "./productTasks.ts";
 import { COLUMNS, columnsOfTask, hasRowBlocks, multiplyInRowBlocks } from "./rowBlocks.ts";
 
 /** Rows of C in a strip: what one task computes. The strips depend on the shapes alone, never on the threads. */
@@ -8,8 +10,6 @@ const STRIP = 128;
 const WORTH_SPLITTING = 2 ** 21;
 /** With so few rows of A the time goes into reading B, and smaller products are worth splitting. */
 const FEW_ROWS = 16;
-/** A strip is work enough for a task of its own. */
-const HEAVY = Infinity;
 
 /** `C = op(A) op(B)`, or `C += ...`, on all threads. The same bits for any number of them. */
 export function multiply(machine: Machine, product: Operands): void {
@@ -24,8 +24,8 @@ export function multiplyAll(machine: Machine, sums: readonly (readonly Operands[
   if (machine.inRowBlocks && sums.every((products) => products.length === 1 && hasRowBlocks(products[0]!)))
     return multiplyInRowBlocks(machine, sums.flat());
   const scratch: number[] = [];
-  const lend = (bytes: number): number => {
-    scratch.push(machine.arena.allocate(bytes));
+  const lend: Lend = (bytes, near) => {
+    scratch.push(machine.arena.allocate(bytes, near));
     return scratch.at(-1)!;
   };
   try {
@@ -36,24 +36,19 @@ export function multiplyAll(machine: Machine, sums: readonly (readonly Operands[
     );
     for (const { finish } of plans) finish?.();
   } finally {
-    scratch.forEach((offset) => machine.arena.free(offset));
+    scratch.forEach((place) => machine.arena.free(place));
   }
 }
 
-/** A strip of C: `C = A op(B)` with `M` rows, summed over `products`; `beta` says whether a product is added. */
-interface Task {
-  M: number;
-  N: number;
-  c: number;
-  products: { transB: boolean; K: number; a: number; b: number; beta: number }[];
-}
+/** Room for the time of the products, beside a place where it can be. */
+type Lend = (bytes: number, near: number) => number;
 
 interface Plan {
   tasks: Task[];
   finish?: () => void;
 }
 
-function planOf(machine: Machine, products: readonly Operands[], lend: (bytes: number) => number): Plan {
+function planOf(machine: Machine, products: readonly Operands[], lend: Lend): Plan {
   const { M, N, transB, transA, accumulate = false } = products[0]!;
   const isPlain = products.length === 1 && transB && !transA && !accumulate;
   const work = products.reduce((sum, { K }) => sum + M * N * K, 0);
@@ -69,7 +64,7 @@ function planOf(machine: Machine, products: readonly Operands[], lend: (bytes: n
   // Strips of a transposed A are not dense, and libraries are slower on them: turned once, it is neither.
   const upright = products.map((product) => {
     if (!product.transA) return product;
-    const a = lend(M * product.K * 4);
+    const a = lend(M * product.K * 4, product.a);
     transposeMatrix(machine, product.a, a, product.K, M);
     return { ...product, transA: false, a };
   });
@@ -77,13 +72,8 @@ function planOf(machine: Machine, products: readonly Operands[], lend: (bytes: n
 }
 
 /** `C = A B^T` with few rows of A against a large B: C^T = B A^T has the many rows to share. */
-function turnedPlan(
-  machine: Machine,
-  { M, N, K, a, b, c }: Operands,
-  lend: (bytes: number) => number,
-  height: number,
-): Plan {
-  const turned = lend(M * N * 4);
+function turnedPlan(machine: Machine, { M, N, K, a, b, c }: Operands, lend: Lend, height: number): Plan {
+  const turned = lend(M * N * 4, c);
   const product = { transA: false, transB: true, M: N, N: M, K, a: b, b: a, c: turned };
   return { tasks: strips([product], height), finish: () => transposeMatrix(machine, turned, c, N, M) };
 }
@@ -100,26 +90,6 @@ function strips(products: readonly Operands[], height: number): Task[] {
         return { transB, K, a: a + row * K * 4, b, beta: Number(accumulate || i > 0) };
       }),
     };
-  });
-}
-
-function runTasks(machine: Machine, tasks: Task[]): void {
-  if (tasks.length === 0) return;
-  const work = ({ M, N, products }: Task): number => products.reduce((sum, { K }) => sum + M * N * K, 0);
-  // Tasks are claimed from the last to the first: the heavy ones first, so that no thread ends much later.
-  tasks.sort((one, other) => work(one) - work(other));
-  const stride = 4 + 5 * Math.max(...tasks.map(({ products }) => products.length));
-  machine.withScratch(tasks.length * stride * 8, (table) => {
-    const numbers = machine.arena.float64(table, tasks.length * stride);
-    tasks.forEach(({ M, N, c, products }, task) => {
-      numbers.set([products.length, M, N, c], task * stride);
-      products.forEach(({ transB, K, a, b, beta }, i) => {
-        numbers.set([Number(transB), K, a, b, beta], task * stride + 4 + 5 * i);
-      });
-    });
-    const isSmall = tasks.reduce((sum, task) => sum + work(task), 0) < WORTH_SPLITTING / 2;
-    if (isSmall) machine.call("productTasks", table, stride, 0, tasks.length);
-    else machine.run("productTasks", tasks.length, HEAVY, table, stride);
   });
 }
 

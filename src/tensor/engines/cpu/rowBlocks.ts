@@ -1,5 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { offsetOf } from "./arena.ts";
 import { BACKEND, type CpuBackend } from "./backend.ts";
+import type { Operand } from "./beside.ts";
+import { runBeside } from "./beside.ts";
 import type { Machine } from "./machine.ts";
 import type { Operands } from "./operands.ts";
 
@@ -42,19 +45,48 @@ export function hasRowBlocks({ transA, transB, M, accumulate = false }: Operands
  * last is smaller where M is not a multiple of 16.
  */
 export function multiplyInRowBlocks(machine: Machine, products: readonly Operands[]): void {
-  const { arena } = machine;
+  if (machine.arena.memories.length === 1) return multiplyIn(machine, 0, products);
+  const items = products.map((product) => ({ product, operands: operandsOf(product) }));
+  runBeside(machine.arena, items, (memory, here) => {
+    const moved = here.map(({ item: { product }, placeOf }) => {
+      return { ...product, a: placeOf(product.a), b: placeOf(product.b), c: placeOf(product.c) };
+    });
+    multiplyIn(machine, memory, moved);
+  });
+}
+
+function operandsOf({ M, N, K, a, b, c }: Operands): Operand[] {
+  return [
+    { use: "read", place: a, bytes: M * K * 4 },
+    { use: "read", place: b, bytes: N * K * 4 },
+    { use: "written", place: c, bytes: M * N * 4 },
+  ];
+}
+
+/** Products of matrices that lie in one memory. */
+function multiplyIn(machine: Machine, memory: number, products: readonly Operands[]): void {
   const tableBytes = Math.ceil(products.length / 8) * 512;
   const floats = products.reduce((most, { N }) => Math.max(most, ROW_BLOCK * columnsOfTask(N)), 0);
-  machine.withScratch(tableBytes + machine.threads * floats * 4, (places) => {
-    const table = arena.float64(places, 8 * products.length);
+  machine.withScratchIn(memory, tableBytes + machine.threads * floats * 4, (place) => {
+    const table = machine.arena.float64(place, 8 * products.length);
     let [blocks, work] = [0, 0];
     products.forEach(({ M, N, K, a, b, c }, i) => {
       const columns = columnsOfTask(N);
-      table.set([M, N, K, a, b, c, columns, blocks], 8 * i);
+      table.set([M, N, K, offsetOf(a), offsetOf(b), offsetOf(c), columns, blocks], 8 * i);
       blocks += Math.ceil(M / ROW_BLOCK) * Math.ceil(N / columns);
       work = Math.max(work, ROW_BLOCK * columns * K);
     });
-    const scratch = places + tableBytes;
-    machine.run("productBlocks", blocks, work / PER_FLOAT, places, products.length, ROW_BLOCK, scratch, floats);
+    const [tableAt, scratch] = [offsetOf(place), offsetOf(place) + tableBytes];
+    machine.runIn(
+      memory,
+      "productBlocks",
+      blocks,
+      work / PER_FLOAT,
+      tableAt,
+      products.length,
+      ROW_BLOCK,
+      scratch,
+      floats,
+    );
   });
 }

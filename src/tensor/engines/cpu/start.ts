@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import * as tf from "@tensorflow/tfjs-core";
-import type { ArenaStatistics } from "./arena.ts";
+import type { ArenaLimits, ArenaStatistics } from "./arena.ts";
 import { BACKEND, CpuBackend } from "./backend.ts";
 import { createMachine } from "./machine.ts";
 import type { MatmulChoice } from "./matmul/choose.ts";
@@ -10,6 +10,8 @@ export interface CpuEngineOptions {
   /** Threads to compute with; all cores by default. */
   threads?: number;
   matmul?: MatmulChoice;
+  /** Of the memory that tensors lie in; by default that of the machine. */
+  limits?: ArenaLimits;
 }
 
 /** A running cpu engine, for people and reports to read. */
@@ -27,9 +29,9 @@ export interface CpuEngine {
  * Starts the cpu engine and makes it TensorFlow.js' current backend; an engine started before is released first.
  * @throws UserError where `matmul` names a library that does not work here
  */
-export async function startCpuEngine({ threads, matmul = "auto" }: CpuEngineOptions = {}): Promise<CpuEngine> {
+export async function startCpuEngine({ threads, matmul = "auto", limits }: CpuEngineOptions = {}): Promise<CpuEngine> {
   releaseCpuEngine();
-  const machine = createMachine(Math.max(1, threads ?? availableParallelism()), matmul);
+  const machine = createMachine(Math.max(1, threads ?? availableParallelism()), matmul, limits);
   await machine.ready;
   registerKernels();
   tf.registerBackend(BACKEND, () => new CpuBackend(machine));

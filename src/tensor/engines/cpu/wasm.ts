@@ -1,6 +1,7 @@
 import type { Arena } from "./arena.ts";
+import { offsetOf } from "./arena.ts";
 import { KERNELS } from "./kernels.wasm.ts";
-import type { LibraryCalls } from "./matmul/provider.ts";
+import type { MatmulProvider } from "./matmul/provider.ts";
 
 /** A kernel: byte offsets, sizes and factors in; most take a range `from, to` of their units as the last two. */
 export type Kernel = (...values: number[]) => number;
@@ -9,19 +10,39 @@ export function compileKernels(): WebAssembly.Module {
   return new WebAssembly.Module(Buffer.from(KERNELS, "base64"));
 }
 
-/** The kernels for this thread, on the arena's memory; `library` computes what is not small. */
+/** A memory, and what the kernels in it have to know. */
+export interface Home {
+  memory: WebAssembly.Memory;
+  /** Where the memory begins, by which the kernels name its bytes to the library. */
+  address: number;
+  /** Byte offset of the packing space of all threads, one after the other. */
+  productScratch: number;
+}
+
+/**
+ * The kernels for the main thread in one memory of the arena, out of which packing space is cut for all threads.
+ * `library` computes what is not small.
+ */
 export function instantiateKernels(
   module: WebAssembly.Module,
   arena: Arena,
-  library: LibraryCalls | undefined,
-): Record<string, Kernel> {
+  memory: number,
+  threads: number,
+  library?: Pick<MatmulProvider, "calls" | "addressOf">,
+): { home: Home; kernels: Record<string, Kernel> } {
   const none = (): never => {
     throw new Error("There is no library that computes this");
   };
-  const { product = none, softmax = none } = library ?? {};
-  const instance = new WebAssembly.Instance(module, { env: { memory: arena.memory, product, softmax } });
+  const object = arena.memories[memory]!;
+  const { product = none, softmax = none } = library?.calls ?? {};
+  const instance = new WebAssembly.Instance(module, { env: { memory: object, product, softmax } });
   const kernels = instance.exports as Record<string, Kernel>;
-  kernels["setProductScratch"]!(arena.allocate(kernels["productScratchBytes"]!()));
+  const bytes = threads * kernels["productScratchBytes"]!();
+  const scratch = arena.allocateIn(memory, bytes) ?? arena.refuse(bytes);
+  const start = scratch - offsetOf(scratch);
+  const address = library?.addressOf(arena.uint8(start, 1)) ?? start;
+  kernels["setAddress"]!(address);
+  kernels["setProductScratch"]!(offsetOf(scratch));
   kernels["useLibrary"]!(Number(product !== none), Number(softmax !== none));
-  return kernels;
+  return { home: { memory: object, address, productScratch: offsetOf(scratch) }, kernels };
 }

@@ -1,4 +1,5 @@
 import type { LibraryCalls, WorkerBinding } from "./matmul/provider.ts";
+import type { Home } from "./wasm.ts";
 
 /** Int32 places in the control block that the pool and its workers share. */
 export interface ControlPlaces {
@@ -10,7 +11,8 @@ export interface ControlPlaces {
   asleep: number;
   /** 1 while the main thread sleeps until tasks finish. */
   waiting: number;
-  /** Which kernel, how many values it takes, how many units there are, and how many to a task. */
+  /** In which memory, which kernel, how many values it takes, how many units there are, and how many to a task. */
+  memory: number;
   kernel: number;
   values: number;
   units: number;
@@ -22,15 +24,15 @@ export interface ControlPlaces {
 /** What a worker thread is started with. */
 export interface WorkerData {
   module: WebAssembly.Module;
-  memory: WebAssembly.Memory;
-  /** Byte offset of the control block, of the values behind it (doubles) and of the room for a failure's message. */
+  /** The first memory; further ones come as messages, each before the first job in it. */
+  first: Home;
+  /** Byte offset in it of the control block, of the values behind it (doubles) and of the room for a failure's message. */
   control: number;
   values: number;
   message: number;
   places: ControlPlaces;
   /** Of this thread: 1, 2, ... */
   rank: number;
-  productScratch: number;
   library: Omit<WorkerBinding, "bind"> | undefined;
 }
 
@@ -45,25 +47,33 @@ export function workerMain(
   data: WorkerData,
   load: (path: string) => never,
   bind: ((koffi: never, handles: never) => LibraryCalls) | undefined,
+  receive: () => Home,
   ready: () => void,
 ): void {
   const POLLS_BEFORE_SLEEP = 5000;
-  const { memory, places } = data;
+  const { places } = data;
+  const { buffer } = data.first.memory;
   const none = (): void => undefined;
   const library = bind && data.library && bind(load(data.library.koffi), data.library.handles as never);
   const { product = none, softmax = none } = library ?? {};
-  const instance = new WebAssembly.Instance(data.module, { env: { memory, product, softmax } });
-  const kernels = instance.exports as Record<string, (...values: number[]) => number>;
-  const byNumber = Object.values(kernels);
-  kernels["setRank"]!(data.rank);
-  kernels["setProductScratch"]!(data.productScratch);
-  kernels["useLibrary"]!(Number(product !== none), Number(softmax !== none));
-  const control = new Int32Array(memory.buffer, data.control, 16);
-  const values = new Float64Array(memory.buffer, data.values, 32);
+  /** The kernels by number, for each memory. */
+  const instances: ((...values: number[]) => number)[][] = [];
+  const add = ({ memory, address, productScratch }: Home): void => {
+    const instance = new WebAssembly.Instance(data.module, { env: { memory, product, softmax } });
+    const kernels = instance.exports as Record<string, (...values: number[]) => number>;
+    kernels["setRank"]!(data.rank);
+    kernels["setAddress"]!(address);
+    kernels["setProductScratch"]!(productScratch + data.rank * kernels["productScratchBytes"]!());
+    kernels["useLibrary"]!(Number(product !== none), Number(softmax !== none));
+    instances.push(Object.values(kernels));
+  };
+  add(data.first);
+  const control = new Int32Array(buffer, data.control, 16);
+  const values = new Float64Array(buffer, data.values, 32);
 
   const fail = (error: unknown): void => {
     const text = new Uint8Array([...String(error)].slice(0, 200).map((letter) => letter.charCodeAt(0) & 127));
-    new Uint8Array(memory.buffer, data.message, 200).set(text);
+    new Uint8Array(buffer, data.message, 200).set(text);
     Atomics.store(control, places.failure, text.length);
   };
 
@@ -79,13 +89,14 @@ export function workerMain(
       polls = 0;
       continue;
     }
-    const kernel = byNumber[control[places.kernel]!]!;
+    const [memory, kernel] = [control[places.memory]!, control[places.kernel]!];
     const [units, chunk] = [control[places.units]!, control[places.chunk]!];
     const given = Array.from(values.subarray(0, control[places.values]));
     if (Atomics.compareExchange(control, places.job, word, word - 1) !== word) continue;
     const from = (unclaimed - 1) * chunk;
     try {
-      kernel(...given, from, Math.min(units, from + chunk));
+      while (instances.length <= memory) add(receive());
+      instances[memory]![kernel]!(...given, from, Math.min(units, from + chunk));
     } catch (error) {
       fail(error);
     }

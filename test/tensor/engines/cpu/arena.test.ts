@@ -1,6 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { ARENA_START, createArena } from "../../../../src/tensor/engines/cpu/arena.ts";
+import { createArena, memoryOf, offsetOf } from "../../../../src/tensor/engines/cpu/arena.ts";
+import { FIRST_OFFSET } from "../../../../src/tensor/engines/cpu/memory.ts";
 import { UserError } from "../../../../src/errors.ts";
 
 describe("arena", () => {
@@ -9,7 +10,7 @@ describe("arena", () => {
     for (const bytes of [0, 1, 63, 64, 65, 1000, 5_000_000]) {
       const offset = arena.allocate(bytes);
       expect(offset % 64).toBe(0);
-      expect(offset).toBeGreaterThanOrEqual(ARENA_START);
+      expect(offset).toBeGreaterThanOrEqual(FIRST_OFFSET);
     }
   });
 
@@ -38,7 +39,7 @@ describe("arena", () => {
   test("live blocks never overlap and everything freed becomes one block again", () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.integer({ min: 0, max: 70_000 }), fc.nat(7)), { maxLength: 60 }), (steps) => {
-        const arena = createArena(64 * 2 ** 20);
+        const arena = createArena({ memories: 1, memoryBytes: 64 * 2 ** 20 });
         const live: { offset: number; bytes: number }[] = [];
         for (const [bytes, choice] of steps) {
           if (choice < 3 && live.length > 0) arena.free(live.splice(choice % live.length, 1)[0]!.offset);
@@ -50,7 +51,7 @@ describe("arena", () => {
         for (const { offset } of live) arena.free(offset);
         expect(arena.statistics().bytesInUse).toBe(0);
         const { capacityBytes } = arena.statistics();
-        arena.allocate(Math.floor((capacityBytes - ARENA_START) * 0.85));
+        arena.allocate(Math.floor((capacityBytes - FIRST_OFFSET) * 0.85));
         expect(arena.statistics().capacityBytes).toBe(capacityBytes);
       }),
       { numRuns: 40 },
@@ -70,10 +71,12 @@ describe("arena", () => {
   });
 
   test("says plainly when it is full, and goes on working", () => {
-    const arena = createArena(4 * 2 ** 20);
-    expect(() => arena.allocate(5 * 2 ** 20)).toThrow(UserError);
-    expect(() => arena.allocate(5 * 2 ** 20)).toThrow(/memory is full: 0 MiB of 4 MiB/);
-    expect(arena.allocate(2 ** 20)).toBeGreaterThanOrEqual(ARENA_START);
+    const arena = createArena({ memories: 1, memoryBytes: 4 * 2 ** 20 });
+    arena.allocate(2 ** 20);
+    expect(() => arena.allocate(3.5 * 2 ** 20)).toThrow(UserError);
+    expect(() => arena.allocate(3.5 * 2 ** 20)).toThrow(/memory is full: 1 MiB of 4 MiB are in use and 4 MiB more/);
+    expect(() => arena.allocate(5 * 2 ** 20)).toThrow(/one tensor .* at most 4 MiB, and 5 MiB were asked for/);
+    expect(arena.allocate(2 ** 20)).toBeGreaterThanOrEqual(FIRST_OFFSET);
   });
 
   test("refuses to free a block twice", () => {
@@ -81,5 +84,61 @@ describe("arena", () => {
     const offset = arena.allocate(10);
     arena.free(offset);
     expect(() => arena.free(offset)).toThrow(/No block/);
+  });
+});
+
+describe("arena of several memories", () => {
+  const MiB = 2 ** 20;
+  const arenaOf = (memories: number) => createArena({ memories, memoryBytes: 8 * MiB });
+
+  test("opens the next memory when those before it have no room, and takes room that came free in any", () => {
+    const arena = arenaOf(3);
+    const places = Array.from({ length: 3 }, () => arena.allocate(5 * MiB));
+    expect(places.map(memoryOf)).toEqual([0, 1, 2]);
+    expect(places.map(offsetOf)).toEqual([FIRST_OFFSET, FIRST_OFFSET, FIRST_OFFSET]);
+    arena.float32(places[1]!, 4).set([1, 2, 3, 4]);
+    expect([...arena.float32(places[1]! + 8, 2)]).toEqual([3, 4]);
+    expect(arena.float32(places[2]!, 1)[0]).toBe(0);
+    arena.free(places[1]!);
+    const { capacityBytes } = arena.statistics();
+    expect(arena.allocate(5 * MiB)).toBe(places[1]);
+    expect(arena.statistics()).toEqual({ bytesInUse: 15 * MiB, peakBytes: 15 * MiB, capacityBytes });
+  });
+
+  test("puts a block beside another while there is room", () => {
+    const arena = arenaOf(2);
+    const [, later] = [arena.allocate(5 * MiB), arena.allocate(5 * MiB)];
+    expect(memoryOf(arena.allocate(2 * MiB, later))).toBe(1);
+    expect(memoryOf(arena.allocate(MiB))).toBe(0);
+    // 7 of 8 MiB are taken, and one stays for copies.
+    expect(memoryOf(arena.allocate(MiB / 2, later))).toBe(0);
+    expect(memoryOf(arena.allocateIn(1, MiB / 2)!)).toBe(1);
+    expect(arena.allocateIn(1, MiB)).toBeUndefined();
+  });
+
+  test("gives weights a fifth of each memory first, and what is left when all have that", () => {
+    const arena = arenaOf(2);
+    const weights = Array.from({ length: 4 }, () => arena.allocateWeights(0.75 * MiB));
+    expect(weights.map(memoryOf)).toEqual([0, 0, 1, 1]); // a fifth is 1.6 MiB
+    arena.free(weights[2]!);
+    expect(memoryOf(arena.allocateWeights(0.75 * MiB))).toBe(1);
+    arena.free(weights[0]!);
+    expect(memoryOf(arena.allocateWeights(1.25 * MiB))).toBe(0);
+  });
+
+  test("knows what is left of a block from any place in it", () => {
+    const arena = arenaOf(2);
+    const [, later] = [arena.allocate(5 * MiB), arena.allocate(5 * MiB)];
+    expect(arena.bytesFrom(later!)).toBe(5 * MiB);
+    expect(arena.bytesFrom(later! + 2 * MiB)).toBe(3 * MiB);
+    expect(() => arena.bytesFrom(later! + 5 * MiB)).toThrow(/No block/);
+  });
+
+  test("says what is in use of all memories when they are full, and what to do", () => {
+    const arena = arenaOf(2);
+    const [first] = [arena.allocate(6 * MiB), arena.allocate(6 * MiB)];
+    expect(() => arena.allocate(3 * MiB)).toThrow(/12 MiB of 16 MiB are in use and 3 MiB more .*microBatchSize/s);
+    arena.free(first!);
+    expect(memoryOf(arena.allocate(3 * MiB))).toBe(0);
   });
 });

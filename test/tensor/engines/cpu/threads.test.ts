@@ -1,67 +1,15 @@
 import "@tensorflow/tfjs-layers";
 import { execFileSync } from "node:child_process";
 import { afterEach, describe, expect, jest, test } from "@jest/globals";
-import * as tf from "@tensorflow/tfjs-core";
 import { createArena } from "../../../../src/tensor/engines/cpu/arena.ts";
 import { createMachine } from "../../../../src/tensor/engines/cpu/machine.ts";
 import { releaseCpuEngine, startCpuEngine } from "../../../../src/tensor/engines/cpu/index.ts";
 import { startPool } from "../../../../src/tensor/engines/cpu/pool.ts";
 import { multiply } from "../../../../src/tensor/engines/cpu/product.ts";
 import { compileKernels, instantiateKernels } from "../../../../src/tensor/engines/cpu/wasm.ts";
-import * as ops from "../../../../src/tensor/ops/index.ts";
+import { results } from "./results.ts";
 
 afterEach(releaseCpuEngine);
-
-/** Results of every kind of threaded kernel, at sizes that are split into many tasks. */
-function results(): Float32Array[] {
-  const matrix = (rows: number, columns: number): tf.Tensor2D => {
-    const values = new Float32Array(rows * columns);
-    for (let i = 0; i < values.length; i++) values[i] = Math.sin(i * 1.37 + rows);
-    return tf.tensor2d(values, [rows, columns]);
-  };
-  const outputs = tf.tidy(() => {
-    const [x, w, few] = [matrix(300, 190), matrix(270, 190), matrix(5, 190)];
-    const dy = matrix(300, 270);
-    const options = { starts: Int32Array.of(0, 120, 121, 300), heads: 10, keyValueHeads: 5 };
-    const promptKeys = Uint8Array.from({ length: 300 }, (_, i) => i % 2);
-    const v = matrix(300, 95);
-    const attention = ops.causalAttention(x, v, v, { ...options, promptKeys });
-    const targets = Int32Array.from({ length: 300 }, (_, i) => i % 270);
-    const dLogProb = Float32Array.from({ length: 300 }, (_, i) => (i % 3) / 7);
-    const head = ops.targetLogProbsGradient(x, w, targets, dLogProb, { needEmbedding: true });
-    const variables = [x, x, tf.square(x)].map((start) => tf.variable(start));
-    const settings = { learningRate: 0.1, beta1: 0.9, beta2: 0.9, epsilon: 1e-8, weightDecay: 0, step: 1 };
-    ops.adamwUpdate(variables[0]!, x, variables[1]!, variables[2]!, { ...settings, gradientScale: 1 });
-    const outputs: tf.Tensor[] = [
-      ...tf.grads((x, w) => ops.linear(x as tf.Tensor2D, w as tf.Tensor2D))([x, w], dy),
-      ...tf.grads((x, w, other) => tf.concat(ops.linears(x as tf.Tensor2D, [w, other] as tf.Tensor2D[]), 1))(
-        [x, w, matrix(30, 190)],
-        matrix(300, 300),
-      ),
-      ...ops.linears(few, [matrix(2300, 190), w]),
-      tf.matMul(few, matrix(2300, 190), false, true),
-      tf.matMul(tf.slice(few, [0, 0], [1, 190]), matrix(11_100, 190), false, true),
-      attention.output,
-      attention.promptMass!,
-      ...tf.grads(
-        (q, k, v) => ops.causalAttention(q as tf.Tensor2D, k as tf.Tensor2D, v as tf.Tensor2D, options).output,
-      )([x, v, v], x),
-      ...Object.values(ops.targetLogProbs(x, w, targets, { entropy: true, entropyTop20: true })),
-      head.dHidden,
-      head.dOutputEmbedding!,
-      ...tf.grads((x, gain) => ops.rmsNorm(x as tf.Tensor2D, gain as tf.Tensor1D, 1e-6))([dy, tf.ones([270])], dy),
-      ops.sumOfSquares(dy),
-      tf.softmax(dy),
-      tf.add(dy, dy),
-      variables[0]!,
-    ];
-    return outputs.map((tensor) => tf.keep(tf.clone(tensor)));
-  });
-  tf.disposeVariables();
-  const values = outputs.map((tensor) => tensor.dataSync<"float32">());
-  tf.dispose(outputs);
-  return values;
-}
 
 describe("threads", () => {
   test.each(["onnxruntime", "wasm"] as const)("any number of them gives the same bits, with %s", async (matmul) => {
@@ -119,8 +67,8 @@ describe("threads", () => {
     const warnings = jest.spyOn(process, "emitWarning").mockImplementation(() => undefined);
     const arena = createArena();
     const module = compileKernels();
-    const kernels = instantiateKernels(module, arena, undefined);
-    const pool = startPool(3, arena, module, kernels, {
+    const first = instantiateKernels(module, arena, 0, 3);
+    const pool = startPool(3, arena, module, first, {
       koffi: "/nowhere",
       bind: () => ({ product: () => undefined }),
       handles: [],
@@ -131,7 +79,7 @@ describe("threads", () => {
     warnings.mockRestore();
     const at = arena.allocate(1000 * 16 * 4);
     arena.float32(at, 16_000).fill(1);
-    pool.run("binarySame", [0, at, at, at], 1000, 10);
+    pool.run(0, "binarySame", [0, at, at, at], 1000, 10);
     expect(arena.float32(at, 16_000).every((value) => value === 2)).toBe(true);
     pool.dispose();
   });

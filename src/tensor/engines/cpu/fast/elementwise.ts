@@ -41,13 +41,13 @@ function binary(operation: number): FastKernel {
     const size = product(shape);
     const [p, q] = [backend.offsetOf(a), backend.offsetOf(b)];
     if (sizeOf(a) === size && sizeOf(b) === size) {
-      const out = backend.empty(shape);
+      const out = backend.empty(shape, "float32", p);
       backend.machine.run("binarySame", linesOf(size), 48, operation, p, q, out.offset);
       return out;
     }
     const rows = rowWidth(a.shape, b.shape, shape);
     if (rows === undefined || size === 0) return undefined;
-    const out = backend.empty(shape);
+    const out = backend.empty(shape, "float32", p);
     const steps = [p, ...rows.a, q, ...rows.b];
     backend.machine.run("binaryRows", size / rows.width, 3 * rows.width, operation, ...steps, out.offset, rows.width);
     return out;
@@ -58,8 +58,9 @@ function unary(operation: number): FastKernel {
   return ({ inputs, backend }) => {
     const x = inputs["x"]!;
     if (!isFloat(x)) return undefined;
-    const out = backend.empty(x.shape);
-    backend.machine.run("unary", linesOf(sizeOf(x)), 32, operation, backend.offsetOf(x), out.offset);
+    const at = backend.offsetOf(x);
+    const out = backend.empty(x.shape, "float32", at);
+    backend.machine.run("unary", linesOf(sizeOf(x)), 32, operation, at, out.offset);
     return out;
   };
 }
@@ -68,9 +69,9 @@ const addN: FastKernel = ({ inputs, backend }) => {
   const terms = Object.values(inputs);
   if (!isFloat(...terms)) return undefined;
   if (terms.length === 1) return reshaped(backend, terms[0]!, terms[0]!.shape);
-  const out = backend.empty(terms[0]!.shape);
-  const lines = linesOf(sizeOf(out));
   let sum = backend.offsetOf(terms[0]!);
+  const out = backend.empty(terms[0]!.shape, "float32", sum);
+  const lines = linesOf(sizeOf(out));
   for (const term of terms.slice(1)) {
     backend.machine.run("binarySame", lines, 48, 0, sum, backend.offsetOf(term), out.offset);
     sum = out.offset;

@@ -129,7 +129,7 @@ const filled =
   ({ inputs, backend }) => {
     const x = inputs["x"]!;
     if (!isFloat(x)) return undefined;
-    const out = backend.empty(x.shape);
+    const out = backend.empty(x.shape, "float32", backend.offsetOf(x));
     backend.valuesOf(out).fill(value);
     return out;
   };

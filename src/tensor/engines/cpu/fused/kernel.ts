@@ -29,7 +29,7 @@ export function withHostArrays<T>(
 /** Makes the values the variable's own, where another tensor shares them, before they are changed in place. */
 export function writable(backend: CpuBackend, variable: tf.Variable): number {
   if (backend.refCount(variable.dataId) > 1) {
-    const copy = backend.empty(variable.shape);
+    const copy = backend.empty(variable.shape, "float32", backend.offsetOf(variable));
     backend.valuesOf(copy).set(backend.valuesOf(variable));
     const own = tf.engine().makeTensorFromTensorInfo(copy, backend);
     variable.assign(own);

@@ -29,7 +29,7 @@ export const linearGradient: FusedKernel<"TokensiftLinearGrad"> = ({ x, ...rest 
   });
   const live = weights.flatMap(({ shape: [O] }, i) => {
     if (!trained[i]) return [];
-    const gradient = backend.empty([O, I]);
+    const gradient = backend.empty([O, I], "float32", backend.offsetOf(weights[i]!));
     const form = { transA: true, transB: false, M: O, N: I, K: N };
     return [{ gradient, product: { ...form, a: dyPlaces[i]!, b: backend.offsetOf(x!), c: gradient.offset } }];
   });

@@ -59,12 +59,12 @@ export const targetLogProbsGradient: FusedKernel<"TokensiftTargetLogProbsGrad"> 
   const { machine } = backend;
   const live = Int32Array.from(targets.keys()).filter((row) => dLogProb[row] !== 0);
   const dHidden = zeros(backend, hidden.shape);
+  const [h, table] = [backend.offsetOf(hidden), backend.offsetOf(outputEmbedding)];
   const dEmbedding = !needEmbedding
     ? undefined
     : live.length === 0
       ? zeros(backend, outputEmbedding.shape)
-      : backend.empty(outputEmbedding.shape);
-  const [h, table] = [backend.offsetOf(hidden), backend.offsetOf(outputEmbedding)];
+      : backend.empty(outputEmbedding.shape, "float32", table);
   const ownTargets = live.map((row) => targets[row]!);
   const ownGradient = Float32Array.from(live, (row) => dLogProb[row]!);
   const bytes = live.length * width * 4;

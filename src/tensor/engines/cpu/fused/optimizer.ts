@@ -4,7 +4,10 @@ import { writable } from "./kernel.ts";
 
 export const adamw: FusedKernel<"TokensiftAdamW"> = ({ parameter, gradient, m, v }, settings, backend) => {
   const { learningRate, beta1, beta2, epsilon, weightDecay, step, gradientScale } = settings;
-  const [p, first, second] = [parameter, m, v].map((variable) => writable(backend, variable));
+  const [p, first, second] = [parameter, m, v].map((variable) => {
+    backend.moveNear(variable, backend.offsetOf(parameter));
+    return writable(backend, variable);
+  });
   const places = [p!, backend.offsetOf(gradient), first!, second!];
   const rate = learningRate / (1 - beta1 ** step);
   const spread = Math.sqrt(1 - beta2 ** step);

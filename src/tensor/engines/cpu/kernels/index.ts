@@ -3,7 +3,7 @@ export { cachedAttention, raggedAttention } from "./cachedAttention";
 export { binaryRows, binarySame, swiglu, swigluGradient, unary } from "./elementwise";
 export { gatedAttention, gatedAttentionGradient, gatedScratch } from "./gatedAttention";
 export { addRows, copyRows, gatherRows, scatterRows, transpose, transposeMatrix } from "./layout";
-export { useLibrary } from "./library";
+export { isProductByLibrary, setAddress, useLibrary } from "./library";
 export { logitGradient, targetLogProbs } from "./logProbs";
 export { rmsNorm, rmsNormGradient, rotary } from "./normalisation";
 export { adamw } from "./optimizer";

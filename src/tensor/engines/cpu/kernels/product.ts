@@ -1,5 +1,5 @@
 // Matrix products C = op(A) op(B) + beta C, row-major and dense; beta is 0 or 1, and C is not read where it is 0.
-import { isProductByLibrary, productByLibrary } from "./library";
+import { isProductByLibrary, offsetOf, productAt, productByLibrary } from "./library";
 import { multiply } from "./packedProduct";
 import { get, loadPart, madd, splat, sumLanes, transposeFour } from "./simd";
 import { rank } from "./thread";
@@ -22,19 +22,24 @@ export function product(
 
 /**
  * Products from a table of doubles, one after the other; a range counts its tasks. A task takes `stride` doubles: how
- * many products are added up, M, N, C, and for each product transB, K, A, B and beta. A is not transposed.
+ * many products are added up, M, N, C, and for each product transB, K, A, B and beta. A is not transposed. Matrices are
+ * named by their addresses; those of products that are not the library's lie in this memory.
  */
 export function productTasks(table: usize, stride: i32, from: i32, to: i32): void {
   for (let task = from; task < to; task++) {
     let p = table + <usize>task * stride * 8;
     const M = <i32>load<f64>(p, 8);
     const N = <i32>load<f64>(p, 16);
-    const c = <usize>load<f64>(p, 24);
+    const c = load<f64>(p, 24);
     const end = p + 32 + <usize>load<f64>(p) * 40;
     for (p += 32; p < end; p += 40) {
       const transB = <i32>load<f64>(p);
       const K = <i32>load<f64>(p, 8);
-      product(0, transB, M, N, K, <usize>load<f64>(p, 16), <usize>load<f64>(p, 24), <f32>load<f64>(p, 32), c);
+      const a = load<f64>(p, 16);
+      const b = load<f64>(p, 24);
+      const beta = <f32>load<f64>(p, 32);
+      if (isProductByLibrary(M, N, K)) productAt(0, transB, M, N, K, a, b, beta, c);
+      else multiply(0, transB, M, N, K, offsetOf(a), offsetOf(b), beta, offsetOf(c));
     }
   }
 }

@@ -1,6 +1,5 @@
 import { createRequire } from "node:module";
 import type * as koffiPackage from "koffi";
-import type { Arena } from "../arena.ts";
 import { keepLoaded } from "./keepLoaded.ts";
 import type { LibraryCalls, MatmulProvider } from "./provider.ts";
 import { firstSoundBlas } from "./soundLibrary.ts";
@@ -20,11 +19,11 @@ const libraries: Partial<Record<NodeJS.Platform, readonly string[]>> = {
 const threadSetters = ["openblas_set_num_threads", "MKL_Set_Num_Threads", "bli_thread_set_num_threads"] as const;
 
 /**
- * A BLAS of this machine (OpenBLAS, MKL, BLIS, Accelerate), called in place in the arena on the calling thread. The
+ * A BLAS of this machine (OpenBLAS, MKL, BLIS, Accelerate), called on the calling thread. The
  * environment variable TOKENSIFT_BLAS names another library.
  * @throws Error with the reason when koffi is missing or no library is found
  */
-export function loadBlas(arena: Arena): MatmulProvider {
+export function loadBlas(): MatmulProvider {
   const koffi = require("koffi") as Koffi;
   const named = process.env["TOKENSIFT_BLAS"];
   const candidates = named === undefined ? (libraries[process.platform] ?? []) : [named];
@@ -32,14 +31,12 @@ export function loadBlas(arena: Arena): MatmulProvider {
   const path = firstSoundBlas(candidates);
   const library = koffi.load(path);
   keepLoaded(koffi, path);
-  const handles: BlasHandles = {
-    sgemm: BigInt(koffi.address(library.symbol("cblas_sgemm") as object)),
-    base: Number(koffi.address(arena.uint8(0, 1))),
-  };
+  const handles: BlasHandles = { sgemm: BigInt(koffi.address(library.symbol("cblas_sgemm") as object)) };
   for (const name of threadSetters) setThreads(library, name);
   return {
     name: "blas",
     version: path,
+    addressOf: (bytes) => Number(koffi.address(bytes)),
     calls: bindBlasCalls(koffi, handles),
     worker: { koffi: require.resolve("koffi"), bind: bindBlasCalls, handles },
     dispose: () => undefined,
@@ -49,8 +46,6 @@ export function loadBlas(arena: Arena): MatmulProvider {
 /** Addresses in this process. */
 export interface BlasHandles {
   sgemm: bigint;
-  /** Of the engine's memory. */
-  base: number;
 }
 
 /** Products by `cblas_sgemm`. The text of this function is sent to worker threads: it must not use anything from outside. */
@@ -64,9 +59,8 @@ export function bindBlasCalls(koffi: typeof koffiPackage, handles: BlasHandles):
   return {
     product(transA, transB, M, N, K, a, b, beta, c) {
       const forms = [ROW_MAJOR, transA ? TRANSPOSED : PLAIN, transB ? TRANSPOSED : PLAIN];
-      const [atA, atB, atC] = [handles.base + (a >>> 0), handles.base + (b >>> 0), handles.base + (c >>> 0)];
       const [strideA, strideB] = [transA ? M : K, transB ? K : N];
-      koffi.call(handles.sgemm, type, ...forms, M, N, K, 1, atA, strideA, atB, strideB, beta, atC, N);
+      koffi.call(handles.sgemm, type, ...forms, M, N, K, 1, a, strideA, b, strideB, beta, c, N);
     },
   };
 }

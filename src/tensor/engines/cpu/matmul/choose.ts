@@ -1,5 +1,4 @@
 import { UserError } from "../../../../errors.ts";
-import type { Arena } from "../arena.ts";
 import { loadBlas } from "./blas.ts";
 import { loadOnnxRuntime } from "./onnxRuntime.ts";
 import type { MatmulProvider } from "./provider.ts";
@@ -7,7 +6,7 @@ import type { MatmulProvider } from "./provider.ts";
 /** Who multiplies matrices: the better library of those that work and the engine's own product elsewhere, or one by name. */
 export type MatmulChoice = "auto" | LibraryName | "wasm";
 type LibraryName = "onnxruntime" | "blas";
-type Loader = (arena: Arena) => MatmulProvider;
+type Loader = () => MatmulProvider;
 
 const loaders: Record<LibraryName, Loader> = { onnxruntime: loadOnnxRuntime, blas: loadBlas };
 const fixes: Record<LibraryName, string> = {
@@ -29,20 +28,18 @@ const clearlyFaster = 1.5;
  */
 export function chooseProvider(
   choice: MatmulChoice,
-  arena: Arena,
   load: Record<LibraryName, Loader> = loaders,
 ): { provider?: MatmulProvider; warning?: string } {
   if (choice === "wasm") return {};
   if (choice !== "auto") {
-    const found = attempt(load[choice], arena);
+    const found = attempt(load[choice]);
     if ("provider" in found) return found;
     const where = "matmul";
     throw new UserError(`${choice} cannot be used here: ${found.reason}`, { where, fix: fixes[choice] });
   }
-  const [onnx, blas] = [attempt(load.onnxruntime, arena), attempt(load.blas, arena)];
+  const [onnx, blas] = [attempt(load.onnxruntime), attempt(load.blas)];
   if ("provider" in onnx && "provider" in blas) {
-    const [taken, left] =
-      speed(blas.provider, arena) > clearlyFaster * speed(onnx.provider, arena) ? [blas, onnx] : [onnx, blas];
+    const [taken, left] = speed(blas.provider) > clearlyFaster * speed(onnx.provider) ? [blas, onnx] : [onnx, blas];
     left.provider.dispose();
     return taken;
   }
@@ -54,10 +51,10 @@ export function chooseProvider(
   return { warning: `No library multiplies matrices, which is slower: ${onnx.reason}. ${fixes.onnxruntime}` };
 }
 
-function attempt(load: Loader, arena: Arena): { provider: MatmulProvider } | { reason: string } {
+function attempt(load: Loader): { provider: MatmulProvider } | { reason: string } {
   try {
-    const provider = load(arena);
-    checkProduct(provider, arena);
+    const provider = load();
+    checkProduct(provider);
     return { provider };
   } catch (error) {
     return { reason: error instanceof Error ? error.message.split("\n")[0]! : String(error) };
@@ -65,24 +62,19 @@ function attempt(load: Loader, arena: Arena): { provider: MatmulProvider } | { r
 }
 
 /** @throws Error unless the provider computes 2 * 3 + 2 * 5 rightly, the second product added to the first */
-function checkProduct({ name, calls: { product } }: MatmulProvider, arena: Arena): void {
-  const at = arena.allocate(4 * 4);
-  const numbers = arena.float32(at, 4);
-  try {
-    numbers.set([2, 3, 5, 7]);
-    product(0, 0, 1, 1, 1, at, at + 4, 0, at + 12);
-    product(0, 0, 1, 1, 1, at, at + 8, 1, at + 12);
-    if (numbers[3] !== 16) throw new Error(`${name} says that 2 * 3 + 2 * 5 is ${numbers[3]}`);
-  } finally {
-    arena.free(at);
-  }
+function checkProduct({ name, addressOf, calls: { product } }: MatmulProvider): void {
+  const numbers = Float32Array.of(2, 3, 5, 7);
+  const at = addressOf(new Uint8Array(numbers.buffer));
+  product(0, 0, 1, 1, 1, at, at + 4, 0, at + 12);
+  product(0, 0, 1, 1, 1, at, at + 8, 1, at + 12);
+  if (numbers[3] !== 16) throw new Error(`${name} says that 2 * 3 + 2 * 5 is ${numbers[3]}`);
 }
 
 /** Products of a middling size in a second, the best of a few. */
-function speed({ calls: { product } }: MatmulProvider, arena: Arena): number {
+function speed({ addressOf, calls: { product } }: MatmulProvider): number {
   const size = 256;
-  const at = arena.allocate(3 * 4 * size * size);
-  arena.float32(at, 2 * size * size).fill(0.5);
+  const numbers = new Float32Array(3 * size * size).fill(0.5, 0, 2 * size * size);
+  const at = addressOf(new Uint8Array(numbers.buffer));
   const matrix = (index: number): number => at + index * 4 * size * size;
   let best = Infinity;
   for (let trial = 0; trial < 5; trial++) {
@@ -90,6 +82,5 @@ function speed({ calls: { product } }: MatmulProvider, arena: Arena): number {
     product(0, 1, size, size, size, matrix(0), matrix(1), 0, matrix(2));
     best = Math.min(best, performance.now() - begin);
   }
-  arena.free(at);
   return 1000 / best;
 }

@@ -15,13 +15,11 @@ export interface OnnxHandles {
   products: bigint[];
   /** The session of the softmax. */
   softmax: bigint;
-  /** Address of the engine's memory. */
-  base: number;
 }
 
 /**
- * Products and softmax by ONNX Runtime on any thread of the process. The text of this function is sent to worker threads: it must
- * not use anything from outside.
+ * Products and softmax by ONNX Runtime on any thread of the process. The text of this function is sent to worker
+ * threads: it must not use anything from outside.
  */
 export function bindOnnxCalls(koffi: typeof koffiPackage, handles: OnnxHandles): LibraryCalls {
   const FLOAT = 1;
@@ -58,16 +56,15 @@ export function bindOnnxCalls(koffi: typeof koffiPackage, handles: OnnxHandles):
     matrices.clear();
     kept = 0;
   };
-  const matrixAt = (offset: number, rows: number, columns: number): bigint => {
-    let bySize = matrices.get(offset);
-    if (bySize === undefined) matrices.set(offset, (bySize = new Map<number, bigint>()));
+  const matrixAt = (address: number, rows: number, columns: number): bigint => {
+    let bySize = matrices.get(address);
+    if (bySize === undefined) matrices.set(address, (bySize = new Map<number, bigint>()));
     const size = rows * 67_108_864 + columns;
     const known = bySize.get(size);
     if (known !== undefined) return known;
     arrays.shape[0] = BigInt(rows);
     arrays.shape[1] = BigInt(columns);
     const out: [bigint | null] = [null];
-    const address = handles.base + offset;
     const bytes = rows * columns * 4;
     const create = [handles.memoryInfo, address, bytes, shapeAt, 2, FLOAT, out];
     check(koffi.call(handles.createTensorWithData, createType, ...create));
@@ -83,14 +80,14 @@ export function bindOnnxCalls(koffi: typeof koffiPackage, handles: OnnxHandles):
     product(transA, transB, M, N, K, a, b, beta, c) {
       if (kept > KEPT) forgetMatrices();
       const { values } = arrays;
-      values[0] = transA ? matrixAt(a >>> 0, K, M) : matrixAt(a >>> 0, M, K);
-      values[1] = transB ? matrixAt(b >>> 0, N, K) : matrixAt(b >>> 0, K, N);
-      values[2] = values[3] = matrixAt(c >>> 0, M, N);
+      values[0] = transA ? matrixAt(a, K, M) : matrixAt(a, M, K);
+      values[1] = transB ? matrixAt(b, N, K) : matrixAt(b, K, N);
+      values[2] = values[3] = matrixAt(c, M, N);
       run(handles.products[transA * 4 + transB * 2 + beta]!, beta ? 3 : 2);
     },
     softmax(rows, columns, x) {
       if (kept > KEPT) forgetMatrices();
-      arrays.values[0] = arrays.values[3] = matrixAt(x >>> 0, rows, columns);
+      arrays.values[0] = arrays.values[3] = matrixAt(x, rows, columns);
       run(handles.softmax, 1);
     },
   };

@@ -2,7 +2,6 @@ import { readFileSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import type * as koffiPackage from "koffi";
-import type { Arena } from "../arena.ts";
 import { keepLoaded } from "./keepLoaded.ts";
 import { productModel, softmaxModel } from "./onnxModel.ts";
 import type { OnnxHandles } from "./onnxCalls.ts";
@@ -34,11 +33,11 @@ const FUNCTIONS = {
 const LOG_ERRORS_ONLY = 3;
 
 /**
- * ONNX Runtime by its C interface, in place in the arena, on the calling thread: threads are the engine's business.
+ * ONNX Runtime by its C interface, in place, on the calling thread: threads are the engine's business.
  * (The JavaScript binding of the package copies every output.)
  * @throws Error with the reason when koffi or onnxruntime-node is missing, or does not load on this machine
  */
-export function loadOnnxRuntime(arena: Arena): MatmulProvider {
+export function loadOnnxRuntime(): MatmulProvider {
   const koffi = require("koffi") as Koffi;
   const { path, version } = findLibrary();
   requireWhole(path);
@@ -49,10 +48,11 @@ export function loadOnnxRuntime(arena: Arena): MatmulProvider {
     api.createSession(productModel({ transA: form >> 2, transB: (form >> 1) & 1, beta: form & 1 })),
   );
   const softmax = api.createSession(softmaxModel());
-  const handles: OnnxHandles = { ...api.handles, products, softmax, base: Number(koffi.address(arena.uint8(0, 1))) };
+  const handles: OnnxHandles = { ...api.handles, products, softmax };
   return {
     name: "onnxruntime",
     version: `${version} (C API)`,
+    addressOf: (bytes) => Number(koffi.address(bytes)),
     calls: bindOnnxCalls(koffi, handles),
     worker: { koffi: require.resolve("koffi"), bind: bindOnnxCalls, handles },
     dispose: () => [...products, softmax].forEach((session) => api.releaseSession(session)),

@@ -1,7 +1,7 @@
 /**
  * One product on the calling thread: `C = op(A) op(B) + beta C`, single precision, row-major, dense. op(A) is `[M, K]`
  * (A is stored `[K, M]` where `transA` is 1), op(B) `[K, N]` (stored `[N, K]` where `transB` is 1), C `[M, N]`; `beta`
- * is 0, and C then not read, or 1. Operands are byte offsets into the engine's memory. Equal calls give equal bits.
+ * is 0, and C then not read, or 1. Operands are addresses in the process. Equal calls give equal bits.
  */
 export type Product = (
   transA: number,
@@ -16,8 +16,8 @@ export type Product = (
 ) => void;
 
 /**
- * Softmax in place of each of `rows` rows of `columns` numbers, single precision, dense, on the calling thread; `x` is a
- * byte offset. A row has the same bits whatever rows there are beside it.
+ * Softmax in place of each of `rows` rows of `columns` numbers, single precision, dense, on the calling thread; `x` is
+ * an address. A row has the same bits whatever rows there are beside it.
  */
 export type Softmax = (rows: number, columns: number, x: number) => void;
 
@@ -38,13 +38,15 @@ export interface WorkerBinding {
   handles: unknown;
 }
 
-/** A library that multiplies matrices in the engine's memory. */
+/** A library that multiplies matrices in place. */
 export interface MatmulProvider {
   /** For example "onnxruntime". */
   readonly name: string;
   /** Version and way of calling, for people to read. */
   readonly version: string;
   readonly calls: LibraryCalls;
+  /** The address of the first byte. */
+  addressOf(bytes: Uint8Array): number;
   readonly worker: WorkerBinding;
   dispose(): void;
 }
