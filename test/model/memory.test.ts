@@ -34,7 +34,8 @@ const shape: DecoderConfig = {
   endOfText: [0],
 };
 
-function batchOf(tokens: number) {
+function batchOf(width: number) {
+  const tokens = rows * width;
   return {
     rows,
     width,
@@ -53,7 +54,7 @@ async function kept(adapter: LoraOptions | undefined, gradientCheckpointing: boo
   const trunk = await initializeModel(shape, { seed: 1 });
   const model = adapter === undefined ? trunk : withAdapter(trunk, await createAdapter(trunk, adapter));
   if ("adapter" in model) (model as { adapter: { startStep(step: number): void } }).adapter.startStep(0);
-  const batch = batchOf(rows * width);
+  const batch = batchOf(width);
   const before = memory().bytesInUse;
   using pass = forward(model, batch, { gradients: gradientStore(), gradientCheckpointing });
   await pass.read(["logProb"]);
@@ -96,20 +97,20 @@ test("moments and gradients are those of what is trained", () => {
 
 test.each([true, false])("the estimated peak is that of training steps, tied output: %s", async (tiedOutput) => {
   const { memory } = await startCpuEngine({ threads: 1 });
-  const wide = { ...shape, vocabularySize: 8192, tiedOutput };
+  // A large vocabulary and few tokens: weights, moments and gradients are nearly all there is.
+  const wide = { ...shape, vocabularySize: 32_768, tiedOutput };
+  const width = 4;
   const model = await initializeModel(wide, { seed: 1 });
   const optimizer = adamW(model.parameters);
   const gradients = gradientStore();
-  const tokens = rows * width;
   for (let step = 1; step <= 2; step++) {
-    const pass = forward(model, batchOf(tokens), { gradients });
+    using pass = forward(model, batchOf(width), { gradients });
     const { logProb } = await pass.read(["logProb"]);
-    pass.backward({ logProb: logProb.map(() => -1 / tokens) });
-    pass[Symbol.dispose]();
+    pass.backward({ logProb: logProb.map(() => -1 / 8) });
     optimizer.update(gradients, { learningRate: 1e-3, gradientScale: 1 });
     gradients.clear();
   }
-  const { peak } = estimateTrainingMemory(wide, { tokens, responseTokens: tokens - rows });
+  const { peak } = estimateTrainingMemory(wide, { tokens: rows * width, responseTokens: rows * (width - 1) });
   const program = 300e6;
-  expect(Math.abs((peak - program) / memory().peakBytes - 1)).toBeLessThan(0.1);
+  expect(Math.abs((peak - program) / memory().peakBytes - 1)).toBeLessThan(0.06);
 });
