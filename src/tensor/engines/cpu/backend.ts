@@ -14,12 +14,12 @@ interface Entry {
   dtype: tf.DataType;
   refCount: number;
   complexTensorInfos?: { real: tf.TensorInfo; imag: tf.TensorInfo };
-  offset?: number;
+  place?: number;
 }
 
 /** A tensor whose values lie in the arena. */
 export interface Placed extends tf.TensorInfo {
-  offset: number;
+  place: number;
 }
 
 /**
@@ -44,7 +44,7 @@ export class CpuBackend extends MathBackendCPU {
   override move(dataId: object, values: Values, _shape: number[], dtype: tf.DataType, refCount: number): void {
     const entry: Entry = { values, dtype, refCount };
     this.data.set(dataId, entry);
-    if (isNumeric(dtype) && values !== undefined && values !== null) this.place(entry);
+    if (isNumeric(dtype) && values !== undefined && values !== null) this.bringIn(entry);
   }
 
   /** Called by kernels with their results: kept as they are. Views of the arena are copied, their block has an owner. */
@@ -59,14 +59,14 @@ export class CpuBackend extends MathBackendCPU {
   /** A copy: what is read stays good when the tensor is disposed of. */
   override readSync(dataId: object): Values {
     const entry = this.data.get(dataId) as Entry;
-    return entry.offset === undefined ? super.readSync(dataId) : (entry.values as Float32Array).slice();
+    return entry.place === undefined ? super.readSync(dataId) : (entry.values as Float32Array).slice();
   }
 
   override disposeData(dataId: object, force = false): boolean {
     if (!this.data.has(dataId)) return true;
-    const { offset } = this.data.get(dataId) as Entry;
+    const { place } = this.data.get(dataId) as Entry;
     const released = super.disposeData(dataId, force);
-    if (released && offset !== undefined) this.machine.arena.free(offset);
+    if (released && place !== undefined) this.machine.arena.free(place);
     return released;
   }
 
@@ -84,30 +84,30 @@ export class CpuBackend extends MathBackendCPU {
    */
   empty(shape: number[], dtype: "float32" | "int32" | "bool" = "float32", near?: number): Placed {
     const length = tf.util.sizeFromShape(shape);
-    const offset = this.machine.arena.allocate(length * bytesOf(dtype), near);
+    const place = this.machine.arena.allocate(length * bytesOf(dtype), near);
     const dataId = {};
-    const entry: Entry = { values: this.view(offset, length, dtype), dtype, refCount: 1, offset };
+    const entry: Entry = { values: this.view(place, length, dtype), dtype, refCount: 1, place };
     this.data.set(dataId, entry);
-    return { dataId, shape, dtype, offset };
+    return { dataId, shape, dtype, place };
   }
 
   /** Where the tensor's values lie; they are moved into the arena now if they were not. */
-  offsetOf(tensor: tf.TensorInfo): number {
+  placeOf(tensor: tf.TensorInfo): number {
     const entry = this.data.get(tensor.dataId) as Entry;
     if (entry.dtype !== tensor.dtype) throw new Error(`A ${tensor.dtype} tensor holds ${entry.dtype} values`);
-    return entry.offset ?? this.place(entry);
+    return entry.place ?? this.bringIn(entry);
   }
 
   /** The values as a view of the arena, good until the tensor is disposed of. */
   valuesOf(tensor: tf.TensorInfo): Float32Array | Int32Array | Uint8Array {
-    this.offsetOf(tensor);
+    this.placeOf(tensor);
     return (this.data.get(tensor.dataId) as Entry).values as Float32Array;
   }
 
   /** Moves the tensor's values into the memory of a place, where they have room there. */
   moveNear(tensor: tf.TensorInfo, place: number): void {
     const { arena } = this.machine;
-    const from = this.offsetOf(tensor);
+    const from = this.placeOf(tensor);
     if (memoryOf(from) === memoryOf(place)) return;
     const entry = this.data.get(tensor.dataId) as Entry;
     const { length, byteLength } = entry.values as Float32Array;
@@ -115,25 +115,25 @@ export class CpuBackend extends MathBackendCPU {
     if (memoryOf(to) !== memoryOf(place)) return arena.free(to);
     arena.uint8(to, byteLength).set(arena.uint8(from, byteLength));
     entry.values = this.view(to, length, entry.dtype as "float32");
-    entry.offset = to;
+    entry.place = to;
     arena.free(from);
   }
 
-  private place(entry: Entry): number {
+  private bringIn(entry: Entry): number {
     const { length } = entry.values!;
     const dtype = entry.dtype as "float32" | "int32" | "bool";
-    const offset = this.machine.arena.allocateWeights(length * bytesOf(dtype));
-    const view = this.view(offset, length, dtype);
+    const place = this.machine.arena.allocateWeights(length * bytesOf(dtype));
+    const view = this.view(place, length, dtype);
     view.set(entry.values as Float32Array);
     entry.values = view;
-    entry.offset = offset;
-    return offset;
+    entry.place = place;
+    return place;
   }
 
-  private view(offset: number, length: number, dtype: "float32" | "int32" | "bool") {
+  private view(place: number, length: number, dtype: "float32" | "int32" | "bool") {
     const { arena } = this.machine;
-    if (dtype === "float32") return arena.float32(offset, length);
-    return dtype === "int32" ? arena.int32(offset, length) : arena.uint8(offset, length);
+    if (dtype === "float32") return arena.float32(place, length);
+    return dtype === "int32" ? arena.int32(place, length) : arena.uint8(place, length);
   }
 }
 

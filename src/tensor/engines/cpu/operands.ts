@@ -1,4 +1,4 @@
-/** Matrices of a product, as byte offsets: see `Product` in matmul/provider.ts. */
+/** Matrices of a product, by their places: see `Product` in matmul/provider.ts. */
 export interface Operands {
   transA: boolean;
   transB: boolean;

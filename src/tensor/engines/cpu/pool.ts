@@ -21,8 +21,8 @@ export interface Pool {
   /** Adds the next memory to those that kernels run in. */
   add(home: Home, kernels: Record<string, Kernel>): void;
   /**
-   * Calls the kernel in a memory with `values` and every range of `chunk` of its `units`, on whichever threads are free; returns
-   * when all are done.
+   * Calls the kernel in a memory with `values` and every range of `chunk` of its `units`, on whichever threads are
+   * free; returns when all are done.
    * @throws Error when a task failed, with its message
    */
   run(memory: number, kernel: string, values: readonly number[], units: number, chunk: number): void;

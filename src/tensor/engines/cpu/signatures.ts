@@ -35,6 +35,7 @@ export const signatures: Record<string, Signature> = {
   rotary: { values: "rrrw..." },
   adamw: { values: "wrww.........", byLine },
   productRow: { values: ".rrw" },
+  argMaxRows: { values: "rw." },
   maxRows: { values: "rw." },
   softmaxRows: { values: "rw." },
   squareSums: { values: "r.w" },

@@ -41,6 +41,8 @@ export function results(): Float32Array[] {
       ...tf.grads((x, gain) => ops.rmsNorm(x as tf.Tensor2D, gain as tf.Tensor1D, 1e-6))([dy, tf.ones([270])], dy),
       ops.sumOfSquares(dy),
       tf.softmax(dy),
+      tf.max(dy, 1),
+      tf.cast(tf.argMax(dy, 1), "float32"),
       tf.add(dy, dy),
       variables[0]!,
     ];

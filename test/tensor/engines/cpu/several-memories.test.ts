@@ -46,6 +46,11 @@ describe("kernels whose operands lie in different memories", () => {
     for (const [name, { values }] of Object.entries(signatures)) {
       expect({ name, values: kernels[name]?.length }).toEqual({ name, values: values.length + 2 });
     }
+    const others = Object.keys(kernels).filter((name) => typeof kernels[name] === "function" && !(name in signatures));
+    expect(others.sort()).toEqual([
+      ...["attentionScratch", "gatedScratch", "isProductByLibrary", "product", "productBlocks", "productScratchBytes"],
+      ...["productTasks", "setAddress", "setProductScratch", "setRank", "useLibrary"],
+    ]);
   });
 
   test.each(["onnxruntime", "wasm"] as const)("give the bits they give in one memory, with %s", async (matmul) => {
@@ -94,7 +99,7 @@ async function train(matmul: MatmulChoice, threads: number, limits: ArenaLimits)
     for (const { variable, name } of model.parameters) {
       const { m, v } = optimizer.moments().get(name)!;
       if (variable.size < 10_000 || step < 4) continue;
-      places.push([variable, m, v, gradients.get(variable)!].map((tensor) => memoryOf(backend.offsetOf(tensor))));
+      places.push([variable, m, v, gradients.get(variable)!].map((tensor) => memoryOf(backend.placeOf(tensor))));
     }
     gradients.clear();
     memory.push(engine.memory());

@@ -39,17 +39,17 @@ function binary(operation: number): FastKernel {
     if (!isFloat(a, b)) return undefined;
     const shape = tf.backend_util.assertAndGetBroadcastShape(a.shape, b.shape);
     const size = product(shape);
-    const [p, q] = [backend.offsetOf(a), backend.offsetOf(b)];
+    const [p, q] = [backend.placeOf(a), backend.placeOf(b)];
     if (sizeOf(a) === size && sizeOf(b) === size) {
       const out = backend.empty(shape, "float32", p);
-      backend.machine.run("binarySame", linesOf(size), 48, operation, p, q, out.offset);
+      backend.machine.run("binarySame", linesOf(size), 48, operation, p, q, out.place);
       return out;
     }
     const rows = rowWidth(a.shape, b.shape, shape);
     if (rows === undefined || size === 0) return undefined;
     const out = backend.empty(shape, "float32", p);
     const steps = [p, ...rows.a, q, ...rows.b];
-    backend.machine.run("binaryRows", size / rows.width, 3 * rows.width, operation, ...steps, out.offset, rows.width);
+    backend.machine.run("binaryRows", size / rows.width, 3 * rows.width, operation, ...steps, out.place, rows.width);
     return out;
   };
 }
@@ -58,9 +58,9 @@ function unary(operation: number): FastKernel {
   return ({ inputs, backend }) => {
     const x = inputs["x"]!;
     if (!isFloat(x)) return undefined;
-    const at = backend.offsetOf(x);
+    const at = backend.placeOf(x);
     const out = backend.empty(x.shape, "float32", at);
-    backend.machine.run("unary", linesOf(sizeOf(x)), 32, operation, at, out.offset);
+    backend.machine.run("unary", linesOf(sizeOf(x)), 32, operation, at, out.place);
     return out;
   };
 }
@@ -69,12 +69,12 @@ const addN: FastKernel = ({ inputs, backend }) => {
   const terms = Object.values(inputs);
   if (!isFloat(...terms)) return undefined;
   if (terms.length === 1) return reshaped(backend, terms[0]!, terms[0]!.shape);
-  let sum = backend.offsetOf(terms[0]!);
+  let sum = backend.placeOf(terms[0]!);
   const out = backend.empty(terms[0]!.shape, "float32", sum);
   const lines = linesOf(sizeOf(out));
   for (const term of terms.slice(1)) {
-    backend.machine.run("binarySame", lines, 48, 0, sum, backend.offsetOf(term), out.offset);
-    sum = out.offset;
+    backend.machine.run("binarySame", lines, 48, 0, sum, backend.placeOf(term), out.place);
+    sum = out.place;
   }
   return out;
 };

@@ -18,7 +18,7 @@ function transposeKernel({ inputs, attrs, backend }: Parameters<FastKernel<{ per
     s.splice(2, 0, s.shift()!);
   }
   const weight = 2 * n[1]! * n[2]! * n[3]!;
-  backend.machine.run("transpose", n[0]!, weight, backend.offsetOf(x), out.offset, n[1]!, n[2]!, n[3]!, ...s);
+  backend.machine.run("transpose", n[0]!, weight, backend.placeOf(x), out.place, n[1]!, n[2]!, n[3]!, ...s);
   return out;
 }
 
@@ -27,10 +27,10 @@ function slicePart(backend: CpuBackend, x: tf.TensorInfo, axis: number, begin: n
   const shape = x.shape.map((size, i) => (i === axis ? length : size));
   const out = backend.empty(shape, x.dtype as "float32");
   const inner = product(x.shape.slice(axis + 1)) * 4;
-  const from = backend.offsetOf(x) + begin * inner;
+  const from = backend.placeOf(x) + begin * inner;
   const rows = product(x.shape.slice(0, axis));
   const bytes = length * inner;
-  backend.machine.run("copyRows", rows, bytes / 2, from, x.shape[axis]! * inner, out.offset, bytes, bytes);
+  backend.machine.run("copyRows", rows, bytes / 2, from, x.shape[axis]! * inner, out.place, bytes, bytes);
   return out;
 }
 
@@ -67,10 +67,10 @@ const concat: FastKernel<{ axis: number }> = ({ inputs, attrs, backend }) => {
   const out = backend.empty(tf.backend_util.computeOutShape(shapes, axis));
   const rows = product(out.shape.slice(0, axis));
   const pitch = product(out.shape.slice(axis)) * 4;
-  let at = out.offset;
+  let at = out.place;
   for (const part of parts) {
     const bytes = product(part.shape.slice(axis)) * 4;
-    backend.machine.run("copyRows", rows, bytes / 2, backend.offsetOf(part), bytes, at, pitch, bytes);
+    backend.machine.run("copyRows", rows, bytes / 2, backend.placeOf(part), bytes, at, pitch, bytes);
     at += bytes;
   }
   return out;
@@ -87,7 +87,7 @@ const gather: FastKernel<{ axis: number; batchDims: number }> = ({ inputs, attrs
   if (outside >= 0) throw new Error(`GatherV2: the index value ${ids[outside]} is not in [0, ${size - 1}]`);
   const out = backend.empty([...indices.shape, ...x.shape.slice(1)]);
   const width = product(x.shape.slice(1));
-  const places = [backend.offsetOf(x), backend.offsetOf(indices), out.offset];
+  const places = [backend.placeOf(x), backend.placeOf(indices), out.place];
   backend.machine.run("gatherRows", ids.length, 2 * width, ...places, width);
   return out;
 };
@@ -100,7 +100,7 @@ const segmentSum: FastKernel<{ numSegments: number }> = ({ inputs, attrs, backen
   if (ids.some((id) => id < 0 || id >= attrs.numSegments)) return undefined;
   const out = zeros(backend, [attrs.numSegments, ...x.shape.slice(1)]);
   const width = product(x.shape.slice(1));
-  const places = [backend.offsetOf(x), backend.offsetOf(segments), out.offset];
+  const places = [backend.placeOf(x), backend.placeOf(segments), out.place];
   backend.machine.run("addRows", width, 3 * ids.length, ...places, ids.length, width);
   return out;
 };
@@ -129,7 +129,7 @@ const filled =
   ({ inputs, backend }) => {
     const x = inputs["x"]!;
     if (!isFloat(x)) return undefined;
-    const out = backend.empty(x.shape, "float32", backend.offsetOf(x));
+    const out = backend.empty(x.shape, "float32", backend.placeOf(x));
     backend.valuesOf(out).fill(value);
     return out;
   };

@@ -30,13 +30,13 @@ function batchMatMul(
   const count = product(batch);
   if ((aCount !== count && aCount !== 1) || (bCount !== count && bCount !== 1)) return undefined;
   const out = backend.empty([...batch, M, N]);
-  const [p, q] = [backend.offsetOf(a), backend.offsetOf(b)];
+  const [p, q] = [backend.placeOf(a), backend.placeOf(b)];
   for (let i = 0; i < count; i++) {
     const x = p + (aCount === 1 ? 0 : i * M * K * 4);
     const y = q + (bCount === 1 ? 0 : i * K * N * 4);
     multiply(backend.machine, {
       ...{ transA: transposeA, transB: transposeB, M, N, K },
-      ...{ a: x, b: y, c: out.offset + i * M * N * 4 },
+      ...{ a: x, b: y, c: out.place + i * M * N * 4 },
     });
   }
   return out;

@@ -25,10 +25,10 @@ function reduce(kind: "sum" | "mean" | "max"): FastKernel<ReduceAttributes> {
     const out = backend.empty(attrs.keepDims === true ? tf.backend_util.expandShapeToKeepDim(kept, axes) : kept);
     const [outer, inner] = [product(kept), product(reduced)];
     const factor = kind === "mean" ? 1 / inner : 1;
-    const at = backend.offsetOf(x);
-    if (kind === "max") backend.machine.run("maxRows", outer, inner, at, out.offset, inner);
-    else if (last) backend.machine.run("sumRows", outer, inner, at, out.offset, inner, factor);
-    else backend.machine.run("sumColumns", outer, inner, at, out.offset, inner, outer, factor);
+    const at = backend.placeOf(x);
+    if (kind === "max") backend.machine.run("maxRows", outer, inner, at, out.place, inner);
+    else if (last) backend.machine.run("sumRows", outer, inner, at, out.place, inner, factor);
+    else backend.machine.run("sumColumns", outer, inner, at, out.place, inner, outer, factor);
     return out;
   };
 }
@@ -39,7 +39,7 @@ const argMax: FastKernel<{ axis: number | number[] }> = ({ inputs, attrs, backen
   const [axis] = tf.util.parseAxisParam(attrs.axis, x.shape);
   if (!isFloat(x) || axis !== x.shape.length - 1 || product(x.shape) === 0) return undefined;
   const out = backend.empty(x.shape.slice(0, -1), "int32");
-  backend.machine.run("argMaxRows", product(out.shape), width, backend.offsetOf(x), out.offset, width);
+  backend.machine.run("argMaxRows", product(out.shape), width, backend.placeOf(x), out.place, width);
   return out;
 };
 
@@ -48,7 +48,7 @@ const softmax: FastKernel<{ dim: number }> = ({ inputs, attrs, backend }) => {
   const width = x.shape.at(-1) ?? 1;
   if (!isFloat(x) || attrs.dim !== x.shape.length - 1 || width === 0) return undefined;
   const out = backend.empty(x.shape);
-  backend.machine.run("softmaxRows", product(x.shape) / width, 4 * width, backend.offsetOf(x), out.offset, width);
+  backend.machine.run("softmaxRows", product(x.shape) / width, 4 * width, backend.placeOf(x), out.place, width);
   return out;
 };
 

@@ -28,7 +28,7 @@ export const causalAttention: FusedKernel<"TokensiftCausalAttention"> = ({ q, k,
   const rows = starts.length - 1;
   const { machine } = backend;
   const [output, logSumExp] = [backend.empty([N, width]), backend.empty([N, heads])];
-  const places = [q, k, v, output, logSumExp].map((tensor) => backend.offsetOf(tensor));
+  const places = [q, k, v, output, logSumExp].map((tensor) => backend.placeOf(tensor));
   const sizes = [N, heads, keyValueHeads, width / heads];
   const attend = (keysAt: number, massAt: number): void =>
     withHostArrays(backend, [starts], (startsAt) => {
@@ -55,7 +55,7 @@ export const causalAttention: FusedKernel<"TokensiftCausalAttention"> = ({ q, k,
   withHostArrays(backend, [Float32Array.from(promptKeys)], (keysAt) => {
     machine.withScratch(heads * N * 4, (massAt) => {
       attend(keysAt, massAt);
-      machine.run("meanOverHeads", N, heads, massAt, promptMass.offset, N, heads);
+      machine.run("meanOverHeads", N, heads, massAt, promptMass.place, N, heads);
     });
   });
   return [output, logSumExp, promptMass];
@@ -65,7 +65,7 @@ export const causalAttentionGradient: FusedKernel<"TokensiftCausalAttentionGrad"
   const { q, k, v, output, logSumExp, dy } = inputs;
   const { starts, heads, keyValueHeads } = attrs;
   const gradients = [q, k, v].map((tensor) => backend.empty(tensor.shape));
-  const places = [q, k, v, output, logSumExp, dy, ...gradients].map((tensor) => backend.offsetOf(tensor));
+  const places = [q, k, v, output, logSumExp, dy, ...gradients].map((tensor) => backend.placeOf(tensor));
   const headWidth = q.shape[1] / heads;
   const tasks = (starts.length - 1) * keyValueHeads;
   const sizes = [heads, keyValueHeads, headWidth];
@@ -91,7 +91,7 @@ export const cachedAttention: FusedKernel<"TokensiftCachedAttention"> = ({ q, ke
   const { machine } = backend;
   const capacity = keys.shape[1];
   const output = backend.empty(q.shape);
-  const places = [q, keys, values, output].map((tensor) => backend.offsetOf(tensor));
+  const places = [q, keys, values, output].map((tensor) => backend.placeOf(tensor));
   const weight = (2 * capacity * q.shape[1]) / keyValueHeads;
   const sizes = [capacity, heads, keyValueHeads, q.shape[1] / heads];
   withHostArrays(backend, [rows, lengths], (...arrays) => {
@@ -107,7 +107,7 @@ export const raggedAttention: FusedKernel<"TokensiftRaggedAttention"> = ({ q, ke
   const { machine } = backend;
   const longest = lengths.reduce((most, length) => Math.max(most, length), 0);
   const output = backend.empty(q.shape);
-  const places = [q, keys, values, output].map((tensor) => backend.offsetOf(tensor));
+  const places = [q, keys, values, output].map((tensor) => backend.placeOf(tensor));
   const weight = (2 * longest * q.shape[1]) / keyValueHeads;
   const sizes = [longest, heads, keyValueHeads, q.shape[1] / heads];
   withHostArrays(backend, [firsts, lengths], (...arrays) => {
@@ -120,7 +120,7 @@ export const raggedAttention: FusedKernel<"TokensiftRaggedAttention"> = ({ q, ke
 
 export const cacheWrite: FusedKernel<"TokensiftCacheWrite"> = ({ cache, entries }, { positions, rows }, backend) => {
   const [, capacity, width] = cache.shape as [number, number, number];
-  const [to, from] = [writable(backend, cache), backend.offsetOf(entries)];
+  const [to, from] = [writable(backend, cache), backend.placeOf(entries)];
   const places = positions.map((position, i) => rows[i]! * capacity + position);
   withHostArrays(backend, [places], (placesAt) => {
     backend.machine.run("scatterRows", places.length, 2 * width, from, placesAt, to, width);

@@ -7,7 +7,7 @@ export const gatedAttention: FusedKernel<"TokensiftGatedAttention"> = ({ q, k, v
   const [N, width] = q.shape;
   const d = width / heads;
   const [output, logSumExp] = [backend.empty([N, width]), backend.empty([N, heads])];
-  const places = [q, k, v, gates, output, logSumExp].map((tensor) => backend.offsetOf(tensor));
+  const places = [q, k, v, gates, output, logSumExp].map((tensor) => backend.placeOf(tensor));
   const tasks = (starts.length - 1) * heads;
   withHostArrays(backend, [Int32Array.from(evictable), reach, starts], (...arrays) => {
     const run = (scratch: number, floats: number): void =>
@@ -33,7 +33,7 @@ export const gatedAttentionGradient: FusedKernel<"TokensiftGatedAttentionGrad"> 
   const { starts, heads, keyValueHeads, evictable, reach } = attrs;
   const d = q.shape[1] / heads;
   const gradients = [q, k, v, gates].map((tensor) => backend.empty(tensor.shape));
-  const places = [q, k, v, gates, output, logSumExp, dy, ...gradients].map((tensor) => backend.offsetOf(tensor));
+  const places = [q, k, v, gates, output, logSumExp, dy, ...gradients].map((tensor) => backend.placeOf(tensor));
   const tasks = (starts.length - 1) * keyValueHeads;
   withHostArrays(backend, [Int32Array.from(evictable), reach, starts], (...arrays) => {
     const run = (scratch: number, floats: number): void =>

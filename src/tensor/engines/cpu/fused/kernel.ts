@@ -9,31 +9,31 @@ export type FusedKernel<K extends KernelName> = (
   backend: CpuBackend,
 ) => tf.TensorInfo[];
 
-/** Lends arrays of the host to kernels as blocks of the arena; `body` is given their offsets in the same order. */
+/** Lends arrays of the host to kernels as blocks of the arena; `body` is given their places in the same order. */
 export function withHostArrays<T>(
   { machine }: CpuBackend,
   arrays: readonly (Int32Array | Float32Array)[],
-  body: (...offsets: number[]) => T,
+  body: (...places: number[]) => T,
 ): T {
-  const offsets = arrays.map(({ byteLength }) => machine.arena.allocate(byteLength));
+  const places = arrays.map(({ byteLength }) => machine.arena.allocate(byteLength));
   try {
     arrays.forEach(({ buffer, byteOffset, byteLength }, i) =>
-      machine.arena.uint8(offsets[i]!, byteLength).set(new Uint8Array(buffer, byteOffset, byteLength)),
+      machine.arena.uint8(places[i]!, byteLength).set(new Uint8Array(buffer, byteOffset, byteLength)),
     );
-    return body(...offsets);
+    return body(...places);
   } finally {
-    offsets.forEach((offset) => machine.arena.free(offset));
+    places.forEach((place) => machine.arena.free(place));
   }
 }
 
 /** Makes the values the variable's own, where another tensor shares them, before they are changed in place. */
 export function writable(backend: CpuBackend, variable: tf.Variable): number {
   if (backend.refCount(variable.dataId) > 1) {
-    const copy = backend.empty(variable.shape, "float32", backend.offsetOf(variable));
+    const copy = backend.empty(variable.shape, "float32", backend.placeOf(variable));
     backend.valuesOf(copy).set(backend.valuesOf(variable));
     const own = tf.engine().makeTensorFromTensorInfo(copy, backend);
     variable.assign(own);
     own.dispose();
   }
-  return backend.offsetOf(variable);
+  return backend.placeOf(variable);
 }

@@ -7,12 +7,12 @@ export const linear: FusedKernel<"TokensiftLinear"> = ({ x, ...rest }, _attrs, b
   const [N, I] = x.shape;
   const weights = inOrder("weight", rest);
   const outputs = weights.map(({ shape }) => backend.empty([N, shape[0]]));
-  const a = backend.offsetOf(x);
+  const a = backend.placeOf(x);
   multiplyAll(
     backend.machine,
     weights.map((weight, i) => {
       const form = { transA: false, transB: true, M: N, N: weight.shape[0], K: I };
-      return [{ ...form, a, b: backend.offsetOf(weight), c: outputs[i]!.offset }];
+      return [{ ...form, a, b: backend.placeOf(weight), c: outputs[i]!.place }];
     }),
   );
   return outputs;
@@ -22,16 +22,16 @@ export const linearGradient: FusedKernel<"TokensiftLinearGrad"> = ({ x, ...rest 
   const [weights, dys] = [inOrder("weight", rest), inOrder("dy", rest)];
   const [N, I] = [dys[0]!.shape[0], weights[0]!.shape[1]];
   const dx = backend.empty([N, I]);
-  const dyPlaces = dys.map((dy) => backend.offsetOf(dy));
+  const dyPlaces = dys.map((dy) => backend.placeOf(dy));
   const toInput = weights.map((weight, i) => {
     const form = { transA: false, transB: false, M: N, N: I, K: weight.shape[0] };
-    return { ...form, a: dyPlaces[i]!, b: backend.offsetOf(weight), c: dx.offset };
+    return { ...form, a: dyPlaces[i]!, b: backend.placeOf(weight), c: dx.place };
   });
   const live = weights.flatMap(({ shape: [O] }, i) => {
     if (!trained[i]) return [];
-    const gradient = backend.empty([O, I], "float32", backend.offsetOf(weights[i]!));
+    const gradient = backend.empty([O, I], "float32", backend.placeOf(weights[i]!));
     const form = { transA: true, transB: false, M: O, N: I, K: N };
-    return [{ gradient, product: { ...form, a: dyPlaces[i]!, b: backend.offsetOf(x!), c: gradient.offset } }];
+    return [{ gradient, product: { ...form, a: dyPlaces[i]!, b: backend.placeOf(x!), c: gradient.place } }];
   });
   multiplyAll(backend.machine, [toInput, ...live.map(({ product }) => [product])]);
   return [dx, ...live.map(({ gradient }) => gradient)];

@@ -28,19 +28,19 @@ export const targetLogProbs: FusedKernel<"TokensiftTargetLogProbs"> = (inputs, a
   const logProb = backend.empty([rows]);
   const entropy = attrs.entropy ? backend.empty([rows]) : undefined;
   const entropyTop = attrs.entropyTop20 ? backend.empty([rows]) : undefined;
-  const [h, table] = [backend.offsetOf(hidden), backend.offsetOf(outputEmbedding)];
+  const [h, table] = [backend.placeOf(hidden), backend.placeOf(outputEmbedding)];
   const kept = attrs.keepLogits ? backend.empty([rowsAtOnce(rows, vocabulary, KEPT_LIMIT), vocabulary]) : undefined;
   const keptRows = kept?.shape[0] ?? 0;
   withHostArrays(backend, [attrs.targets], (targets) => {
     machine.withScratch(rows * TOP * 4, (top) => {
       const read = (from: number, count: number, logits: number): void => {
-        const at = (tensor: { offset: number } | undefined): number =>
-          tensor === undefined ? 0 : tensor.offset + from * 4;
+        const at = (tensor: { place: number } | undefined): number =>
+          tensor === undefined ? 0 : tensor.place + from * 4;
         logitsOf(machine, count, vocabulary, width, h + from * width * 4, table, logits);
         const places = [targets + from * 4, vocabulary, at(logProb), at(entropy), at(entropyTop), top];
         machine.run("targetLogProbs", count, 4 * vocabulary, logits, ...places);
       };
-      if (kept !== undefined) read(0, keptRows, kept.offset);
+      if (kept !== undefined) read(0, keptRows, kept.place);
       if (keptRows === rows) return;
       const size = rowsAtOnce(rows - keptRows, vocabulary, LOGITS_LIMIT);
       machine.withScratch(size * vocabulary * 4, (logits) => {
@@ -59,7 +59,7 @@ export const targetLogProbsGradient: FusedKernel<"TokensiftTargetLogProbsGrad"> 
   const { machine } = backend;
   const live = Int32Array.from(targets.keys()).filter((row) => dLogProb[row] !== 0);
   const dHidden = zeros(backend, hidden.shape);
-  const [h, table] = [backend.offsetOf(hidden), backend.offsetOf(outputEmbedding)];
+  const [h, table] = [backend.placeOf(hidden), backend.placeOf(outputEmbedding)];
   const dEmbedding = !needEmbedding
     ? undefined
     : live.length === 0
@@ -85,22 +85,21 @@ export const targetLogProbsGradient: FusedKernel<"TokensiftTargetLogProbsGrad"> 
         multiply(machine, { ...dHiddenForm, a: logits, b: table, c: dRows + skip });
         if (dEmbedding === undefined) return;
         const dTableForm = { transA: true, transB: false, M: vocabulary, N: width, K: count, accumulate: from > 0 };
-        multiply(machine, { ...dTableForm, a: logits, b: rows + skip, c: dEmbedding.offset });
+        multiply(machine, { ...dTableForm, a: logits, b: rows + skip, c: dEmbedding.place });
       };
-      if (usedInPlace > 0) back(0, usedInPlace, backend.offsetOf(kept!));
+      if (usedInPlace > 0) back(0, usedInPlace, backend.placeOf(kept!));
       const size = rowsAtOnce(Math.max(1, live.length - usedInPlace), vocabulary, LOGITS_LIMIT);
       machine.withScratch(size * vocabulary * 4, (logits) => {
         for (let from = usedInPlace, count = 0; from < live.length; from += count) {
           const isKept = from < keptLive;
           count = Math.min(size, (isKept ? keptLive : live.length) - from);
           const own = rowsAt + from * 4;
-          if (isKept)
-            machine.run("gatherRows", count, 2 * vocabulary, backend.offsetOf(kept!), own, logits, vocabulary);
+          if (isKept) machine.run("gatherRows", count, 2 * vocabulary, backend.placeOf(kept!), own, logits, vocabulary);
           else logitsOf(machine, count, vocabulary, width, rows + from * width * 4, table, logits);
           back(from, count, logits);
         }
       });
-      machine.run("scatterRows", live.length, 2 * width, dRows, rowsAt, dHidden.offset, width);
+      machine.run("scatterRows", live.length, 2 * width, dRows, rowsAt, dHidden.place, width);
     });
   });
   return dEmbedding === undefined ? [dHidden] : [dHidden, dEmbedding];
