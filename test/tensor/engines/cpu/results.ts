@@ -35,6 +35,21 @@ export function results(): Float32Array[] {
       ...tf.grads(
         (q, k, v) => ops.causalAttention(q as tf.Tensor2D, k as tf.Tensor2D, v as tf.Tensor2D, options).output,
       )([x, v, v], x),
+      ...tf.grads((q, k, v, gates) => {
+        const gated = { ...options, evictable: promptKeys, reach: Int32Array.of(4, 1, 30) };
+        return ops.gatedAttention(q as tf.Tensor2D, k as tf.Tensor2D, v as tf.Tensor2D, gates as tf.Tensor2D, gated);
+      })([x, v, v, tf.sigmoid(matrix(300, 5))], x),
+      ops.cachedAttention(few, tf.reshape(v, [5, 60, 95]), tf.reshape(v, [5, 60, 95]), {
+        ...{ lengths: Int32Array.of(1, 60, 17, 30, 4), heads: 10, keyValueHeads: 5 },
+      }),
+      ops.raggedAttention(few, matrix(1500, 19), matrix(1500, 19), {
+        ...{ heads: 10, keyValueHeads: 5 },
+        firsts: Int32Array.from({ length: 25 }, (_, run) => 50 * run),
+        lengths: Int32Array.from({ length: 25 }, (_, run) => 1 + run),
+      }),
+      ops.rotary(x, matrix(300, 19), matrix(300, 19), 5),
+      ...tf.grads((gate, up) => ops.swiglu(gate as tf.Tensor2D, up as tf.Tensor2D))([x, x], x),
+      ...tf.grads((table) => ops.embed(table as tf.Tensor2D, targets))([w], x),
       ...Object.values(ops.targetLogProbs(x, w, targets, { entropy: true, entropyTop20: true })),
       head.dHidden,
       head.dOutputEmbedding!,
