@@ -3,6 +3,7 @@ import { loadConfig, parseRecipeArguments } from "../config/index.ts";
 import type { ConfigDefinition, RecipeArguments } from "../config/index.ts";
 import { Interrupted, type ArmTalk, type Talk } from "../experiment/index.ts";
 import { engineText, releaseEngine, useEngine, type EngineInfo } from "../tensor/engine.ts";
+import { tellingFullDisk } from "../training/disk-error.ts";
 import { isRunFolder, type RunFolderMode } from "../training/index.ts";
 import { exitCodeOf } from "./exit-code.ts";
 import { watchInterruption } from "./interruption.ts";
@@ -70,7 +71,7 @@ async function run<Config extends RunConfig>(frame: RecipeFrame<Config>, argv: r
   const { config, resolvedYaml } = loadConfig(frame.definition, args.config, { set: args.set, example: frame.example });
   if (args.dryRun) return frame.dryRun(config, resolvedYaml);
   using interruption = watchInterruption(() => process.stderr.write("\nStopping soon; once more ends at once.\n"));
-  await frame.run({
+  const work = {
     config,
     resolvedYaml,
     mode: modeOf(args, config.output),
@@ -78,7 +79,8 @@ async function run<Config extends RunConfig>(frame: RecipeFrame<Config>, argv: r
     interrupted: interruption.asked,
     talkOf: createTalk,
     command: ["npx tsx", `trainers/${frame.name}.ts`, ...argv].join(" "),
-  });
+  };
+  await tellingFullDisk(config.output, () => frame.run(work));
 }
 
 /** Starts the configured engine, and says which it is. */

@@ -1,5 +1,4 @@
 import { isAdapted, mergeAdapter, saveAdapter, saveModel, type Model } from "../model/index.ts";
-import { diskError } from "../training/disk-error.ts";
 import type { RunFolder } from "../training/index.ts";
 
 /**
@@ -7,12 +6,8 @@ import type { RunFolder } from "../training/index.ts";
  * good: neither `model` nor another model over its trunk is to be used any more.
  */
 export async function saveTrained(run: RunFolder, model: Model, card: string): Promise<void> {
-  try {
-    if (!isAdapted(model)) return await saveModel(model, run.model, { card });
-    await saveAdapter(model, run.adapter, { card, baseModel: model.source });
-    await mergeAdapter(model);
-    await saveModel(model.trunk as Model, run.model, { card });
-  } catch (error) {
-    throw diskError(error, run.model);
-  }
+  if (!isAdapted(model)) return saveModel(model, run.model, { card });
+  await saveAdapter(model, run.adapter, { card, baseModel: model.source });
+  await mergeAdapter(model);
+  await saveModel(model.trunk as Model, run.model, { card });
 }

@@ -16,6 +16,9 @@ const reasons: Readonly<Record<string, string>> = {
   EIO: "the disk reports an error",
 };
 
+/** What to do where there may be no run yet. */
+export const againOrOn = "start again, or continue with --resume what had begun";
+
 /** Whether it is a refusal of the operating system that names what to mend. */
 export function isRefusal(error: unknown): error is Error {
   const code = codeOf(error);
@@ -24,33 +27,46 @@ export function isRefusal(error: unknown): error is Error {
 
 /**
  * Runs something that writes at `path`.
+ * @param afterwards what to do when there is space again
  * @throws UserError that says in words why the disk refused; any other error as it is
  */
-export function writing<T>(path: string, work: () => T): T {
+export function writing<T>(path: string, work: () => T, afterwards?: string): T {
   try {
     return work();
   } catch (error) {
-    throw diskError(error, path);
+    throw diskError(error, path, afterwards);
+  }
+}
+
+/**
+ * Runs what writes below `folder`: wherever in it the disk is full, that is one message.
+ * @throws UserError that names the file, or else the folder; any other error as it is
+ */
+export async function tellingFullDisk<T>(folder: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw isDiskFull(error) ? diskError(error, folder) : error;
   }
 }
 
 /**
  * A failed write as a UserError, if the system's error code is one a person can do something about. A UserError stays as
- * it is, unless a full disk has caused it.
+ * it is, unless it hides that the disk is full.
  */
-export function diskError(error: unknown, path: string): unknown {
+export function diskError(error: unknown, path: string, afterwards = "continue with --resume"): unknown {
   const told = error instanceof UserError;
   const code = codeOf(told ? error.cause : error);
   const reason = code === undefined ? undefined : reasons[code];
   const full = isFull(code);
-  if (reason === undefined || (told && !full)) return error;
-  const fix = full ? "Free some space, then continue with --resume." : "Name another folder: --set output=FOLDER";
+  if (reason === undefined || (told && (!full || error.message.includes(reason)))) return error;
+  const fix = full ? `Free some space, then ${afterwards}.` : "Name another folder: --set output=FOLDER";
   return new UserError(`cannot be written: ${reason} (${code})`, { where: path, fix, cause: error });
 }
 
 /** Whether a full disk is what an error comes from. */
 export function isDiskFull(error: unknown): boolean {
-  return error instanceof Error && (isFull(codeOf(error)) || isDiskFull(error.cause));
+  return isFull(codeOf(error)) || (error instanceof Error && isDiskFull(error.cause));
 }
 
 function isFull(code: string | undefined): boolean {

@@ -4,7 +4,7 @@ import { runSubfolders } from "../config/arm-names.ts";
 import { writeAtomically } from "../data/atomic.ts";
 import { UserError } from "../errors.ts";
 import { makeFolder } from "../make-folder.ts";
-import { writing } from "./disk-error.ts";
+import { againOrOn, writing } from "./disk-error.ts";
 import { lockRun, type RunLock } from "./run-lock.ts";
 import { openRunLog, type RunLog } from "./run-log.ts";
 
@@ -78,7 +78,7 @@ export function isRunFolder(path: string): boolean {
 export function openRunFolder(path: string, mode: RunFolderMode): RunFolder {
   refuseForeign(path);
   if (mode === "resume" && !isRunFolder(path)) throw nothingToResume(path);
-  writing(path, () => makeFolder(path));
+  writing(path, () => makeFolder(path), againOrOn);
   const lock = lockRun(join(path, lockName));
   try {
     // Looked at again: another process may have made or finished a run before the lock was ours.
@@ -88,7 +88,7 @@ export function openRunFolder(path: string, mode: RunFolderMode): RunFolder {
     if (mode === "overwrite") writing(path, () => removeRun(path));
     const previousConfig = mode === "resume" ? readConfig(path) : undefined;
     if (mode !== "resume")
-      writing(path, () => writeAtomically(join(path, marker), (file) => writeFileSync(file, markerText)));
+      writing(path, () => writeAtomically(join(path, marker), (file) => writeFileSync(file, markerText)), againOrOn);
     return opened(path, lock, previousConfig);
   } catch (error) {
     lock.release();

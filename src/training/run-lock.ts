@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { UserError } from "../errors.ts";
-import { writing } from "./disk-error.ts";
+import { againOrOn, writing } from "./disk-error.ts";
 
 /** Keeps other processes out of a folder until it is released, or until this process is gone. */
 export interface RunLock {
@@ -28,7 +28,7 @@ const patience = 5_000;
 export function lockRun(path: string): RunLock {
   const mine = { host: hostname(), pid: process.pid, birth: birthOf(process.pid), id: randomUUID() };
   for (let attempt = 0; attempt < 3; attempt++) {
-    if (writing(path, () => created(path, mine))) return held(path, mine);
+    if (writing(path, () => created(path, mine), againOrOn)) return held(path, mine);
     const text = readIfThere(path);
     if (text === undefined) continue;
     const holder = parseHolder(text);

@@ -1,55 +1,12 @@
-import { createHash } from "node:crypto";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { writeArrow } from "../../src/data/index.ts";
 import { readScored, writeScored } from "../../src/experiment/cdpo/index.ts";
 import { expectSelfContained, page } from "../report/report-page.ts";
+import { cdpoResults as results, writeCdpo } from "./cdpo-recipe.ts";
 import { linesOf, startTrainer, whenLines, type Ended, type Started } from "./recipe.ts";
-
-const root = resolve(import.meta.dirname, "../..");
-const data = join(root, "datasets/word-problems");
-
-/** A few steps of every stage on the shipped model, in `folder`. */
-function writeConfig(folder: string): string {
-  mkdirSync(folder, { recursive: true });
-  const path = join(folder, "config.yaml");
-  const adapter = { rank: 2 };
-  const config = {
-    model: join(root, "models/tiny"),
-    data: {
-      train: join(data, "clean-reference.arrow"),
-      limit: 24,
-      validation: join(data, "validation.arrow"),
-      validationLimit: 3,
-      maxTokens: 160,
-      cache: join(base, "cache"),
-    },
-    sampling: { samples: 4, maxNewTokens: 40, batchSize: 8 },
-    contrast: { adapter, training: { steps: 4, batchSize: 4, learningRate: 1e-3, saveEvery: 2 } },
-    align: {
-      adapter,
-      training: { steps: 6, batchSize: 4, microBatchSize: 2, learningRate: 1e-3, saveEvery: 2 },
-    },
-    compare: ["tdpo", "sft-chosen"],
-    evaluation: { samples: 1, maxNewTokens: 40 },
-    engine: "cpu",
-    threads: 1,
-    output: join(folder, "out"),
-  };
-  writeFileSync(path, JSON.stringify(config));
-  return path;
-}
 
 const start = (config: string, ...flags: string[]): Started => startTrainer("cdpo", config, ...flags);
 const run = (config: string, ...flags: string[]): Promise<Ended> => start(config, ...flags).ended;
@@ -63,25 +20,6 @@ async function endAt(started: Started, text: string, signal: NodeJS.Signals): Pr
     if (!sent && seen.includes(text)) sent = started.child.kill(signal);
   });
   return started.ended;
-}
-
-/** What a run must leave to the byte: digests by file. */
-function results(output: string): Record<string, string> {
-  const names = (readdirSync(output, { recursive: true }) as string[]).sort();
-  const kept = names.filter(
-    (name) =>
-      statSync(join(output, name)).isFile() &&
-      /(metrics\.jsonl|\.safetensors|\.arrow|results\.json|table\.txt|summary\.json|stages\/[^/]*\.json)$/.test(name) &&
-      !name.includes("checkpoints"),
-  );
-  return Object.fromEntries(
-    kept.map((name) => [
-      name,
-      createHash("sha256")
-        .update(readFileSync(join(output, name)))
-        .digest("hex"),
-    ]),
-  );
 }
 
 /** When every stage's result was written. */
@@ -101,7 +39,7 @@ let whole: string;
 let config: string;
 beforeAll(async () => {
   base = mkdtempSync(join(tmpdir(), "tokensift-cdpo-"));
-  config = writeConfig(join(base, "whole"));
+  config = writeCdpo(join(base, "whole"));
   whole = join(base, "whole/out");
   const { code, stderr, stdout } = await run(config);
   expect([code, code === 0 ? "" : stderr]).toEqual([0, ""]);
@@ -147,7 +85,7 @@ describe("the cDPO recipe", () => {
   });
 
   test("killed while it samples, interrupted in a contrasted model and killed in an alignment, goes on to the same bytes", async () => {
-    const other = writeConfig(join(base, "killed"));
+    const other = writeCdpo(join(base, "killed"));
     const output = join(base, "killed/out");
     const first = start(other);
     const parts = join(output, "stages/sample.parts");
@@ -293,7 +231,7 @@ describe("the cDPO recipe", () => {
   );
 
   test("with --dry-run writes no run", async () => {
-    const other = writeConfig(join(base, "dry"));
+    const other = writeCdpo(join(base, "dry"));
     const { code, stdout } = await run(other, "--dry-run");
     expect(code).toBe(0);
     expect(stdout).toContain("Arms: cdpo, tdpo, sft-chosen");

@@ -12,7 +12,7 @@ beforeAll(async () => {
   wholeConfig = writeRecipe(join(base, "whole"));
   whole = join(base, "whole/out");
   expect(await runRecipe(wholeConfig)).toMatchObject({ code: 0 });
-});
+}, 120_000);
 afterAll(() => rmSync(base, { recursive: true }));
 
 /** Everything below a folder, with the time of its last change. */

@@ -13,7 +13,6 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { UserError } from "../../src/errors.ts";
-import { diskError } from "../../src/training/disk-error.ts";
 import { isRunFolder, openRunFolder } from "../../src/training/run-folder.ts";
 
 let base: string;
@@ -218,13 +217,4 @@ describe("the lock of a run folder", () => {
       );
     }
   });
-});
-
-test("a full disk is explained", () => {
-  const error = Object.assign(new Error("write"), { code: "ENOSPC" });
-  expect((diskError(error, "/run/metrics.jsonl") as Error).message).toMatch(
-    /^\/run\/metrics\.jsonl: cannot be written: the disk is full \(ENOSPC\)\n.*--resume/,
-  );
-  const ours = new Error("a bug");
-  expect(diskError(ours, "/run")).toBe(ours);
 });

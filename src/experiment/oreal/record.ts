@@ -1,10 +1,8 @@
 import { join } from "node:path";
-import { makeFolder } from "../../make-folder.ts";
 import { stream } from "../../random.ts";
 import { saveTokenRewardModel } from "../../reward/index.ts";
 import { engineText } from "../../tensor/engine.ts";
 import { checkpointSteps, saveCheckpoint, type PolicyStep, type RewardStep } from "../../training/index.ts";
-import { writing } from "../../training/disk-error.ts";
 import { cardText, shownFiles, shownPath } from "../card.ts";
 import { saveTrained } from "../save-trained.ts";
 import { Interrupted, stoppable } from "../talk.ts";
@@ -73,11 +71,7 @@ export function recorder(work: ArmWork): Pick<OrealArm, "record" | "finish"> {
       const metrics = metricsOf(work, weighed, reward, policy);
       const spent = (performance.now() - before) / 1000;
       seconds += spent;
-      const folder = join(run.path, "trajectories");
-      writing(folder, () => {
-        makeFolder(folder);
-        writeTrajectories(run.path, rollouts, fatesOf(weighed));
-      });
+      writeTrajectories(run.path, rollouts, fatesOf(weighed));
       state.step++;
       state.samplesSeen += metrics.responses;
       state.trainedTokens += policy.length > 0 ? metrics.keptTokens : 0;

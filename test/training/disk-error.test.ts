@@ -1,0 +1,66 @@
+import { existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { exitCodeOf } from "../../src/cli/exit-code.ts";
+import { UserError } from "../../src/errors.ts";
+import { diskError, isDiskFull, tellingFullDisk } from "../../src/training/disk-error.ts";
+import { openRunLog } from "../../src/training/run-log.ts";
+
+const full = (): Error => Object.assign(new Error("write"), { code: "ENOSPC" });
+const message =
+  /^\/run\/model: cannot be written: the disk is full \(ENOSPC\)\n {2}Free some space, then continue with --resume\.$/;
+
+describe("a refused write", () => {
+  test("is explained, with what to do", () => {
+    expect((diskError(full(), "/run/model") as Error).message).toMatch(message);
+    expect((diskError(full(), "/run/model", "start again") as Error).message).toMatch(/then start again\.$/);
+    const forbidden = Object.assign(new Error("open"), { code: "EACCES" });
+    expect((diskError(forbidden, "/run/model") as Error).message).toMatch(
+      /may not write there \(EACCES\)\n.*output=FOLDER/,
+    );
+  });
+
+  test("that is a mistake of ours, or was told, stays as it is", () => {
+    for (const error of [new Error("a bug"), new UserError("told", { cause: new Error("a bug") })])
+      expect(diskError(error, "/run")).toBe(error);
+    const told = diskError(full(), "/run/model");
+    expect(diskError(told, "/run")).toBe(told);
+    expect(isDiskFull(told)).toBe(true);
+  });
+
+  test("is explained where another message hides a full disk", () => {
+    const hiding = new UserError("no folder can be made here", { cause: full() });
+    expect((diskError(hiding, "/run/model") as Error).message).toMatch(message);
+  });
+});
+
+// /dev/full answers every write as a full disk does
+(existsSync("/dev/full") ? describe : describe.skip)("a full disk", () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), "tokensift-full-"));
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  const told = async (work: () => Promise<void>): Promise<[number, string]> => {
+    let text = "";
+    const stderr = { write: (part: string) => (text += part) };
+    const error: unknown = await tellingFullDisk(folder, work).catch((error: unknown) => error);
+    return [exitCodeOf(error, "recipe", stderr), text];
+  };
+  const said = (path: string): string =>
+    `recipe: ${path}: cannot be written: the disk is full (ENOSPC)\n  Free some space, then continue with --resume.\n`;
+
+  test("is one message with the run's folder, from a writer that knows of no disks", async () => {
+    expect(await told(async () => writeFileSync("/dev/full", "x"))).toEqual([2, said(folder)]);
+  });
+
+  test("is one message with the file, from a writer that names it", async () => {
+    const path = join(folder, "metrics.jsonl");
+    symlinkSync("/dev/full", path);
+    const log = openRunLog(path);
+    expect(await told(async () => log.append({ step: 1 }))).toEqual([2, said(path)]);
+    log.close();
+  });
+});
