@@ -50,7 +50,7 @@ export function workerMain(
   receive: () => Home,
   ready: () => void,
 ): void {
-  const POLLS_BEFORE_SLEEP = 5000;
+  const POLLS_BEFORE_SLEEP = 20_000;
   const { places } = data;
   const { buffer } = data.first.memory;
   const none = (): void => undefined;
