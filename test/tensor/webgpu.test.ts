@@ -5,6 +5,9 @@ import { releaseEngine, useEngine } from "../../src/tensor/engine.ts";
 import { probeWebgpuEngine } from "../../src/tensor/engines/webgpu/index.ts";
 import { adamwUpdate, swiglu } from "../../src/tensor/ops/index.ts";
 import { describeEngine } from "./conformance.ts";
+import { describeReads } from "./webgpuReads.ts";
+
+jest.setTimeout(300_000); // a software adapter compiles every shader
 
 const found = await probeWebgpuEngine();
 
@@ -31,6 +34,7 @@ if (found.available) {
       dispatches.mockRestore();
     });
   });
+  describeReads();
   afterAll(releaseEngine);
 } else {
   process.stdout.write(
