@@ -111,9 +111,9 @@ async function fixedLosses(
   }
 }
 
-function rowsKey(rows: ReadonlySet<number>, tokens: TokenizedDataset): string {
-  if (rows.size === tokens.length) return "all";
-  return createHash("sha256").update(Uint32Array.from(rows).sort()).digest("hex").slice(0, 16);
+function rowsKey(rows: readonly number[], tokens: TokenizedDataset): string {
+  if (rows.length === tokens.length) return "all";
+  return createHash("sha256").update(Uint32Array.from(rows)).digest("hex").slice(0, 16);
 }
 
 /** Optimizer steps of the run. */
@@ -121,10 +121,14 @@ export function stepsOf({ training }: Pick<FinetuneConfig, "training">, tokens: 
   return training.steps ?? Math.max(1, Math.ceil((training.epochs! * tokens.length) / training.batchSize));
 }
 
-function rowsOfRun(config: FinetuneConfig, tokens: TokenizedDataset): Set<number> {
+/**
+ * The rows that the run trains: in the order of their first use, so that a run of more steps scores the same batches
+ * first; all of them in that of the data, so that any run may share their losses.
+ */
+function rowsOfRun(config: FinetuneConfig, tokens: TokenizedDataset): number[] {
   const { seed, batchSize } = config.training;
   const rows = new Set<number>();
   for (let step = 0; step < stepsOf(config, tokens) && rows.size < tokens.length; step++)
     for (const row of rowsOfStep(tokens, { seed, batchSize, shuffle: config.data.shuffle }, step)) rows.add(row);
-  return rows;
+  return rows.size === tokens.length ? [...rows].sort((a, b) => a - b) : [...rows];
 }

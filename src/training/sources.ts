@@ -3,7 +3,6 @@ import {
   loadColumn,
   makeBatch,
   saveColumn,
-  splitMicroBatches,
   type Notice,
   type TokenizedDataset,
 } from "../data/index.ts";
@@ -67,8 +66,8 @@ function stateless(signal: LossSignal, losses: (batch: TokenBatch) => Promise<Fl
 
 export interface ColumnOptions {
   /**
-   * Rows (indices into `tokens`) that must have losses; the others keep NaN until they are asked for. Their order does
-   * not matter.
+   * Rows (indices into `tokens`) that must have losses; the others keep NaN until they are asked for. They are scored in
+   * this order, `batchSize` at a time: the last bit of a loss may depend on the rows beside it.
    */
   rows: Iterable<number>;
   /** Where the column is kept between runs; without it nothing is. */
@@ -91,14 +90,14 @@ export async function lossColumn(tokens: TokenizedDataset, options: ColumnOption
   const { cacheFolder, key, batchSize, onProgress, onNotice } = options;
   const known = cacheFolder === undefined ? undefined : loadColumn(cacheFolder, key, tokens, onNotice);
   const losses = known ?? new Float32Array(tokens.ids.length).fill(NaN);
-  const rows = [...new Set(options.rows)].sort((a, b) => a - b);
-  const missing = rows.filter((row) => Number.isNaN(losses[tokens.offsets[row]!]));
+  const missing = [...new Set(options.rows)].filter((row) => Number.isNaN(losses[tokens.offsets[row]!]));
   if (missing.length === 0) return losses;
   const { model, release } = await options.model();
   try {
     let done = 0;
-    for (const indices of splitMicroBatches(tokens, missing, batchSize)) {
+    while (done < missing.length) {
       onProgress?.(done, missing.length);
+      const indices = missing.slice(done, done + batchSize);
       const batch = makeBatch(tokens, indices);
       const values = await scoreLosses(model, batch);
       indices.forEach((index, row) => {
