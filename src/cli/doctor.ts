@@ -1,9 +1,10 @@
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { availableParallelism, freemem, platform, release, totalmem } from "node:os";
+import { availableParallelism, platform, release } from "node:os";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs-core";
 import { UserError } from "../errors.ts";
+import { memoryOfProcess } from "../process-memory.ts";
 import { formatNumber } from "../report/format.ts";
 import {
   engineText,
@@ -28,6 +29,7 @@ interface Findings {
   system: string;
   processor: string;
   cores: number;
+  /** What this process can have: a container may be given less than the machine has. */
   memoryGB: { total: number; free: number };
   engines: EngineListing[];
   /** The engine that `auto` takes, running; or why it did not start. */
@@ -59,7 +61,8 @@ async function examine(): Promise<Findings> {
     system: `${platform()} ${release()} (${process.arch})`,
     processor: processorName(),
     cores: availableParallelism(),
-    memoryGB: { total: gigabytes(totalmem()), free: gigabytes(freemem()) },
+    /** What this process can have: a container may be given less than the machine has. */
+    memoryGB: { total: gigabytes(memoryOfProcess()), free: gigabytes(process.availableMemory()) },
     engines,
     ...(await tryEngine()),
     packages: Object.fromEntries(packages.map((name) => [name, installedVersion(name)])),

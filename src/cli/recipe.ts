@@ -11,6 +11,7 @@ import {
   type Materials,
 } from "../experiment/index.ts";
 import { knownRules } from "../selection/knownRules.ts";
+import { memoryOfProcess } from "../process-memory.ts";
 import { report, runCommandLine, say, startEngine } from "./recipe-frame.ts";
 import { createTalk } from "./talk.ts";
 
@@ -53,6 +54,7 @@ async function gather(config: FinetuneConfig, talk: ArmTalk): Promise<Materials>
 
 function dryRun(config: FinetuneConfig, resolvedYaml: string, { tokens, validation, shape }: Materials): void {
   const memory = estimateRunMemory(config, shape, tokens);
+  const room = memoryOfProcess();
   const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(2)} GB`;
   const { stats } = tokens;
   const { batchSize } = config.training;
@@ -71,6 +73,7 @@ function dryRun(config: FinetuneConfig, resolvedYaml: string, { tokens, validati
       `Memory: about ${gigabytes(memory.peak)} on the cpu engine; weights ${gigabytes(memory.weights)}, ` +
         `moments ${gigabytes(memory.moments)}, gradients ${gigabytes(memory.gradients)}, ` +
         `activations ${gigabytes(memory.activations)}`,
+      ...(memory.peak > room ? [`That is more than the ${gigabytes(room)} that this process can have.`] : []),
       "Nothing was written to the run folder.",
       "",
     ].join("\n"),

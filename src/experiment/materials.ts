@@ -6,6 +6,7 @@ import { UserError } from "../errors.ts";
 import type { Evaluation } from "../evaluation/index.ts";
 import {
   createModel,
+  freshModelFacts,
   loadModel,
   readModelFacts,
   type DecoderConfig,
@@ -112,15 +113,19 @@ async function tokenized(
   }
 }
 
-async function startingFacts(config: StartConfig): Promise<ModelFacts> {
-  if (config.model !== undefined) return readModelFacts(config.model);
-  const fresh = await startingModel(config);
-  fresh.dispose();
-  return fresh;
+async function startingFacts({ model, fresh, training }: StartConfig): Promise<ModelFacts> {
+  if (model !== undefined) return readModelFacts(model);
+  const { config, tokenizer } = freshModel(fresh);
+  return freshModelFacts(config, tokenizer, training);
 }
 
 async function startingModel({ model, fresh, training }: StartConfig): Promise<Model> {
   if (model !== undefined) return loadModel(model);
+  const { config, tokenizer } = freshModel(fresh);
+  return createModel(config, tokenizer, training);
+}
+
+function freshModel(fresh: StartConfig["fresh"]): { config: DecoderConfig; tokenizer: Tokenizer } {
   if (fresh === undefined) throw new UserError("there is no model to start from", { fix: "Give `model` or `fresh`." });
   const tokenizer = loadTokenizer(fresh.tokenizer);
   const begin = tokenizer.bosToken === undefined ? undefined : tokenizer.encode(tokenizer.bosToken)[0];
@@ -143,7 +148,7 @@ async function startingModel({ model, fresh, training }: StartConfig): Promise<M
     endOfText: [...(tokenizer.endOfText ?? [])],
     ...(begin !== undefined && { beginOfText: begin }),
   };
-  return createModel(config, tokenizer, { seed: training.seed });
+  return { config, tokenizer };
 }
 
 /** This package's version. */

@@ -36,7 +36,15 @@ export type { PackedTokens } from "./packing.ts";
 export { gradientStore, type GradientStore } from "./gradients.ts";
 export { initializeModel } from "./initialize.ts";
 export { estimateTrainingMemory, type TrainingMemory, type TrainingMemoryOptions } from "./memory.ts";
-export { createModel, loadModel, readModelFacts, saveModel, type Model, type ModelFacts } from "./model.ts";
+export {
+  createModel,
+  freshModelFacts,
+  loadModel,
+  readModelFacts,
+  saveModel,
+  type Model,
+  type ModelFacts,
+} from "./model.ts";
 export { createScoreHead, scoreWeightName, type ScoreHead } from "./score-head.ts";
 export { scoredForward } from "./scored-forward.ts";
 export { vocabularyLogits, type VocabularyLogits } from "./vocabularyLogits.ts";

@@ -54,10 +54,14 @@ export async function createModel(
   tokenizer: Tokenizer,
   { seed }: { seed: number },
 ): Promise<Model> {
-  const decoder = await initializeModel(config, { seed });
+  const { fingerprint } = freshModelFacts(config, tokenizer, { seed });
+  return { ...(await initializeModel(config, { seed })), tokenizer, source: "fresh weights", fingerprint };
+}
+
+/** What is known of a model of `createModel` before its weights are drawn. */
+export function freshModelFacts(config: DecoderConfig, tokenizer: Tokenizer, { seed }: { seed: number }): ModelFacts {
   const identity = JSON.stringify({ config, tokenizer: tokenizer.fingerprint, seed });
-  const fingerprint = createHash("sha256").update(identity).digest("hex");
-  return { ...decoder, tokenizer, source: "fresh weights", fingerprint };
+  return { config, tokenizer, fingerprint: createHash("sha256").update(identity).digest("hex") };
 }
 
 /**

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { UserError } from "../../src/errors.ts";
-import { createModel, generate, loadModel, saveModel, type Model } from "../../src/model/index.ts";
+import { createModel, freshModelFacts, generate, loadModel, saveModel, type Model } from "../../src/model/index.ts";
 import { fixture, readReference } from "./reference.ts";
 
 let folder: string;
@@ -82,6 +82,7 @@ describe("a new model", () => {
     const [a, again, b] = models.map(({ fingerprint }) => fingerprint);
     expect(again).toBe(a);
     expect(b).not.toBe(a);
+    expect(freshModelFacts(config, tokenizer, { seed: 1 })).toEqual({ config, tokenizer, fingerprint: a });
     expect(await weightsOf(models[1]!)).toEqual(await weightsOf(models[0]!));
     models.forEach((model) => model.dispose());
   });

@@ -135,6 +135,15 @@ describe("the ssToken recipe", () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/Steps: 12 of 8 rows/);
     expect(existsSync(join(base, "dry/out"))).toBe(false);
+    expect(stdout).not.toContain("more than");
     expect(readFileSync(config, "utf8")).not.toBe("");
+  });
+
+  test("with --dry-run says that a model is too large for this machine, without making it", async () => {
+    const config = writeRecipe(join(base, "large"));
+    const large = ["--set", "fresh.width=8192", "--set", "fresh.layers=2000"];
+    const { code, stdout } = await runRecipe(config, ...large, "--dry-run");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/Memory: about \d{4,}\.\d\d GB on the cpu engine.*\nThat is more than the [\d.]+ GB that/);
   });
 });

@@ -1,5 +1,5 @@
-import { totalmem } from "node:os";
 import { UserError } from "../../../errors.ts";
+import { memoryOfProcess } from "../../../process-memory.ts";
 import type { BlockMemory } from "./memory.ts";
 import { createBlockMemory, LARGEST_MEMORY } from "./memory.ts";
 
@@ -11,9 +11,9 @@ export interface ArenaStatistics {
 }
 
 export interface ArenaLimits {
-  /** How many memories there may be; by default as many as the machine's own memory fills. */
-  memories?: number;
-  /** Upper bound of each; by default, and at most, 4 GiB. */
+  /** Upper bound of all memories together; by default what the process can have, less what it needs beside. */
+  bytes?: number;
+  /** Upper bound of each memory; by default, and at most, 4 GiB. */
   memoryBytes?: number;
 }
 
@@ -68,10 +68,18 @@ export interface Arena {
 
 /** The part of a memory that weights take before the next one is opened. */
 const WEIGHTS = 1 / 5;
+/** What Node, its heap and the libraries take of the process's memory. */
+const BESIDE = 256 * 2 ** 20;
+
+/** Beyond it the system would end the process, without a word, when the memory is touched. */
+function defaultBytes(): number {
+  const bytes = memoryOfProcess();
+  return Math.max(bytes - BESIDE, bytes / 2);
+}
 
 /** @param onOpen is told the number of each further memory before anything lies in it */
 export function createArena(limits: ArenaLimits = {}, onOpen?: (memory: number) => void): Arena {
-  const { memories: most = Math.max(1, Math.ceil(totalmem() / LARGEST_MEMORY)), memoryBytes = LARGEST_MEMORY } = limits;
+  const { bytes: mostBytes = defaultBytes(), memoryBytes = LARGEST_MEMORY } = limits;
   const reserveBytes = Math.min(64 * 2 ** 20, memoryBytes / 8);
   const opened: BlockMemory[] = [];
   const memories: WebAssembly.Memory[] = [];
@@ -83,9 +91,10 @@ export function createArena(limits: ArenaLimits = {}, onOpen?: (memory: number) 
   /** Whether there is a memory of that number; the next one is opened for it. */
   function has(memory: number): boolean {
     if (memory < opened.length) return true;
-    if (memory >= most) return false;
+    const left = mostBytes - memory * memoryBytes;
+    if (left <= 0) return false;
     try {
-      opened.push(createBlockMemory(memoryBytes));
+      opened.push(createBlockMemory(Math.min(left, memoryBytes)));
     } catch (error) {
       if (memory === 0) throw error;
       return false; // so much address space is not to be had

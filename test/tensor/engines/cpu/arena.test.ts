@@ -39,7 +39,7 @@ describe("arena", () => {
   test("live blocks never overlap and everything freed becomes one block again", () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.integer({ min: 0, max: 70_000 }), fc.nat(7)), { maxLength: 60 }), (steps) => {
-        const arena = createArena({ memories: 1, memoryBytes: 64 * 2 ** 20 });
+        const arena = createArena({ bytes: 64 * 2 ** 20 });
         const live: { offset: number; bytes: number }[] = [];
         for (const [bytes, choice] of steps) {
           if (choice < 3 && live.length > 0) arena.free(live.splice(choice % live.length, 1)[0]!.offset);
@@ -71,7 +71,7 @@ describe("arena", () => {
   });
 
   test("says plainly when it is full, and goes on working", () => {
-    const arena = createArena({ memories: 1, memoryBytes: 4 * 2 ** 20 });
+    const arena = createArena({ bytes: 4 * 2 ** 20, memoryBytes: 4 * 2 ** 20 });
     arena.allocate(2 ** 20);
     expect(() => arena.allocate(3.5 * 2 ** 20)).toThrow(UserError);
     expect(() => arena.allocate(3.5 * 2 ** 20)).toThrow(/memory is full: 1 MiB of 4 MiB are in use and 4 MiB more/);
@@ -89,7 +89,7 @@ describe("arena", () => {
 
 describe("arena of several memories", () => {
   const MiB = 2 ** 20;
-  const arenaOf = (memories: number) => createArena({ memories, memoryBytes: 8 * MiB });
+  const arenaOf = (memories: number) => createArena({ bytes: memories * 8 * MiB, memoryBytes: 8 * MiB });
 
   test("opens the next memory when those before it have no room, and takes room that came free in any", () => {
     const arena = arenaOf(3);
@@ -103,6 +103,13 @@ describe("arena of several memories", () => {
     const { capacityBytes } = arena.statistics();
     expect(arena.allocate(5 * MiB)).toBe(places[1]);
     expect(arena.statistics()).toEqual({ bytesInUse: 15 * MiB, peakBytes: 15 * MiB, capacityBytes });
+  });
+
+  test("makes the last memory as small as the bound of all asks", () => {
+    const arena = createArena({ bytes: 12 * MiB, memoryBytes: 8 * MiB });
+    const places = [arena.allocate(6 * MiB), arena.allocate(3 * MiB)];
+    expect(places.map(memoryOf)).toEqual([0, 1]);
+    expect(() => arena.allocate(3 * MiB)).toThrow(/9 MiB of 12 MiB are in use/);
   });
 
   test("puts a block beside another while there is room", () => {

@@ -54,9 +54,9 @@ describe("kernels whose operands lie in different memories", () => {
   });
 
   test.each(["onnxruntime", "wasm"] as const)("give the bits they give in one memory, with %s", async (matmul) => {
-    await startCpuEngine({ threads: 2, matmul, limits: { memories: 1 } });
+    await startCpuEngine({ threads: 2, matmul, limits: { bytes: 2 ** 32 } });
     const together = bitsOf([...results(), inBlocks()]);
-    await startCpuEngine({ threads: 2, matmul, limits: { memories: 3, memoryBytes: 16 * MiB } });
+    await startCpuEngine({ threads: 2, matmul, limits: { bytes: 48 * MiB, memoryBytes: 16 * MiB } });
     scatter();
     const apart = bitsOf([...results(), inBlocks()]);
     expect(apart.map((bits, i) => bits === together[i])).not.toContain(false);
@@ -113,8 +113,8 @@ describe("training in several memories", () => {
     ["onnxruntime", 1],
     ["wasm", 2],
   ] as const)("gives the bits of one, with %s and threads: %d", async (matmul, threads) => {
-    const one = await train(matmul, 2, { memories: 1 });
-    const several = await train(matmul, threads, { memories: 4, memoryBytes: 20 * MiB });
+    const one = await train(matmul, 2, { bytes: 2 ** 32 });
+    const several = await train(matmul, threads, { bytes: 80 * MiB, memoryBytes: 20 * MiB });
     expect(one.memories).toBe(1);
     expect(several.memories).toBeGreaterThan(1);
     expect(several.losses).toEqual(one.losses);
