@@ -20,7 +20,7 @@ export function writeCdpo(folder: string, changes: object = {}): string {
       maxTokens: 160,
       cache: join(folder, "cache"),
     },
-    sampling: { samples: 4, maxNewTokens: 40, batchSize: 8 },
+    sampling: { samples: 4, maxNewTokens: 40, batchSize: 4 },
     contrast: { adapter, training: { steps: 4, batchSize: 4, learningRate: 1e-3, saveEvery: 2 } },
     align: {
       adapter,

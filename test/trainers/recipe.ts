@@ -59,9 +59,19 @@ export function startRecipe(config: string, ...flags: string[]): Started {
   return startTrainer("sstoken", config, ...flags);
 }
 
-/** Starts a file of `trainers/` as a process of its own. */
+/** Starts a file of `trainers/` as a process of its own: the one that Jest bundled, where it did. */
 export function startTrainer(name: string, config: string, ...flags: string[]): Started {
-  const program = ["--import", "tsx", join(root, `trainers/${name}.ts`), "--config", config, ...flags];
+  const bundles = process.env["TOKENSIFT_TRAINERS"];
+  if (bundles === undefined) return startFromSource(name, config, ...flags);
+  return start([join(bundles, `${name}.js`), "--config", config, ...flags]);
+}
+
+/** Starts a file of `trainers/` as a user does. */
+export function startFromSource(name: string, config: string, ...flags: string[]): Started {
+  return start(["--import", "tsx", join(root, `trainers/${name}.ts`), "--config", config, ...flags]);
+}
+
+function start(program: readonly string[]): Started {
   const child = spawn(process.execPath, program, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
   const texts = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"] as const)

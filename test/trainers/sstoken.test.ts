@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, w
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { linesOf, results, runRecipe, startRecipe, whenLines, writeRecipe } from "./recipe.ts";
+import { linesOf, results, runRecipe, startFromSource, startRecipe, whenLines, writeRecipe } from "./recipe.ts";
 
 let base: string;
 let whole: string;
@@ -11,7 +11,7 @@ beforeAll(async () => {
   base = mkdtempSync(join(tmpdir(), "tokensift-recipe-"));
   wholeConfig = writeRecipe(join(base, "whole"));
   whole = join(base, "whole/out");
-  expect(await runRecipe(wholeConfig)).toMatchObject({ code: 0 });
+  expect(await startFromSource("sstoken", wholeConfig).ended).toMatchObject({ code: 0 });
 }, 120_000);
 afterAll(() => rmSync(base, { recursive: true }));
 
