@@ -2,7 +2,7 @@ import { UserError } from "../errors.ts";
 import { readFields, show, type Fields } from "./fields.ts";
 import { parseRope, writeRope, type Rope } from "./rope.ts";
 
-export { inverseFrequencies, type Rope, type RopeScaling } from "./rope.ts";
+export type { Rope, RopeScaling } from "./rope.ts";
 
 /** Shape and constants of a Llama-family decoder, whatever file it was read from. */
 export interface DecoderConfig {

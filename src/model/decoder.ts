@@ -2,7 +2,8 @@ import * as tf from "@tensorflow/tfjs-core";
 import { embed, linears, rmsNorm, rotary, swiglu } from "../tensor/ops/index.ts";
 import { differentiable } from "../tensor/ops/fused.ts";
 import { recomputed } from "../tensor/recompute.ts";
-import { inverseFrequencies, type DecoderConfig } from "./config.ts";
+import type { DecoderConfig } from "./config.ts";
+import { rotaryAngles } from "./rope.ts";
 import { decoderTensors } from "./weights/index.ts";
 
 /** One trained tensor of a model. */
@@ -161,7 +162,7 @@ export function decode(decoder: Decoder, input: DecoderInput, rows: Int32Array):
   const { ids, positions, attend, training = false, recompute = false } = input;
   const run = recompute && training ? recomputedBlock : block;
   return tf.tidy(() => {
-    const context = { config: decoder.config, attend, training, ...rotaryAngles(positions, decoder.config) };
+    const context = { config: decoder.config, attend, training, ...angleTensors(positions, decoder.config) };
     let x = embed(decoder.embedding, ids);
     decoder.layers.forEach((layer, index) => {
       const before = x;
@@ -265,17 +266,8 @@ function projectAll(x: tf.Tensor2D, projections: readonly Projection[], training
   });
 }
 
-function rotaryAngles(positions: Int32Array, config: DecoderConfig): { cos: tf.Tensor2D; sin: tf.Tensor2D } {
-  const frequencies = inverseFrequencies(config);
-  const half = frequencies.length;
-  const cos = new Float32Array(positions.length * half);
-  const sin = new Float32Array(positions.length * half);
-  positions.forEach((position, token) =>
-    frequencies.forEach((frequency, pair) => {
-      cos[token * half + pair] = Math.cos(position * frequency);
-      sin[token * half + pair] = Math.sin(position * frequency);
-    }),
-  );
-  const shape: [number, number] = [positions.length, half];
+function angleTensors(positions: Int32Array, config: DecoderConfig): { cos: tf.Tensor2D; sin: tf.Tensor2D } {
+  const { cos, sin } = rotaryAngles(positions, config);
+  const shape: [number, number] = [positions.length, config.headSize / 2];
   return { cos: tf.tensor2d(cos, shape), sin: tf.tensor2d(sin, shape) };
 }

@@ -17,28 +17,52 @@ export type RopeScaling =
     }
   | { type: "linear"; factor: number };
 
+const { fround } = Math;
+
 /**
- * Rotation per position of each pair of a head, in radians: `[headSize / 2]`, with scaling applied.
+ * Rotation per position of each pair of a head, in radians: `[headSize / 2]`, with scaling applied. Computed in single
+ * precision and in transformers' order: a model was trained with frequencies so rounded, and after thousands of positions
+ * others are off by a thousandth.
  * Source: RoFormer (arXiv 2104.09864); `linear` is position interpolation (arXiv 2306.15595); `llama3` is the
  * wavelength-dependent stretch of Llama 3.1, where waves longer than `originalMaxPositions / lowFrequencyFactor` are
  * divided by `factor`, waves shorter than `originalMaxPositions / highFrequencyFactor` stay, and those between blend.
  */
-export function inverseFrequencies({ headSize, rope }: { headSize: number; rope: Rope }): Float64Array {
-  return Float64Array.from({ length: headSize / 2 }, (_, pair) => {
-    const frequency = rope.theta ** ((-2 * pair) / headSize);
-    return rope.scaling === undefined ? frequency : frequency / stretch(frequency, rope.scaling);
+export function inverseFrequencies({ headSize, rope }: { headSize: number; rope: Rope }): Float32Array {
+  return Float32Array.from({ length: headSize / 2 }, (_, pair) => {
+    const frequency = fround(1 / fround(rope.theta ** fround((2 * pair) / headSize)));
+    return rope.scaling === undefined ? frequency : scaledFrequency(frequency, rope.scaling);
   });
 }
 
-/** By how much a frequency is divided. */
-export function stretch(frequency: number, scaling: RopeScaling): number {
-  if (scaling.type === "linear") return scaling.factor;
+/** The frequency with scaling applied. */
+export function scaledFrequency(frequency: number, scaling: RopeScaling): number {
+  if (scaling.type === "linear") return fround(frequency / scaling.factor);
   const { factor, lowFrequencyFactor: low, highFrequencyFactor: high, originalMaxPositions } = scaling;
-  const turns = (originalMaxPositions * frequency) / (2 * Math.PI); // full turns over the original context
-  if (turns < low) return factor;
-  if (turns > high) return 1;
-  const kept = (turns - low) / (high - low);
-  return 1 / ((1 - kept) / factor + kept);
+  const wavelength = fround(fround(1 / frequency) * fround(2 * Math.PI));
+  if (wavelength > originalMaxPositions / low) return fround(frequency / factor);
+  if (wavelength < originalMaxPositions / high) return frequency;
+  const turns = fround(fround(1 / wavelength) * originalMaxPositions); // full turns over the original context
+  const kept = fround(fround(turns - low) / (high - low));
+  return fround(fround(fround(fround(1 - kept) * frequency) / factor) + fround(kept * frequency));
+}
+
+/** Cosine and sine of the angles by which each pair of a head is turned at each position: `[positions, headSize / 2]`. */
+export function rotaryAngles(
+  positions: Int32Array,
+  config: { headSize: number; rope: Rope },
+): { cos: Float32Array; sin: Float32Array } {
+  const frequencies = inverseFrequencies(config);
+  const half = frequencies.length;
+  const cos = new Float32Array(positions.length * half);
+  const sin = new Float32Array(positions.length * half);
+  positions.forEach((position, token) =>
+    frequencies.forEach((frequency, pair) => {
+      const angle = fround(position * frequency);
+      cos[token * half + pair] = Math.cos(angle);
+      sin[token * half + pair] = Math.sin(angle);
+    }),
+  );
+  return { cos, sin };
 }
 
 const defaultTheta = 10_000; // what transformers assumes where config.json is silent

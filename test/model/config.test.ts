@@ -1,12 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
-import {
-  decoderConfigText,
-  inverseFrequencies,
-  parseDecoderConfig,
-  writeDecoderConfig,
-} from "../../src/model/config.ts";
+import { decoderConfigText, parseDecoderConfig, writeDecoderConfig } from "../../src/model/config.ts";
 import { UserError } from "../../src/errors.ts";
+import { inverseFrequencies, rotaryAngles } from "../../src/model/rope.ts";
 
 /** The least that a config.json must say. */
 const least = {
@@ -155,12 +151,11 @@ describe("writeDecoderConfig", () => {
   });
 });
 
-describe("inverseFrequencies", () => {
-  test("falls from 1 by equal ratios", () => {
+describe("rotary frequencies", () => {
+  test("fall from 1 by equal ratios", () => {
     // theta^(-2i/8) for theta = 10000: 1, 0.1, 0.01, 0.001
     const frequencies = inverseFrequencies({ headSize: 8, rope: { theta: 10_000 } });
-    [1, 0.1, 0.01, 0.001].forEach((expected, i) => expect(frequencies[i]).toBeCloseTo(expected, 12));
-    expect(frequencies).toHaveLength(4);
+    expect([...frequencies]).toEqual([1, 0.1, 0.01, 0.001].map(Math.fround));
   });
 
   interface RopeCase {
@@ -168,16 +163,24 @@ describe("inverseFrequencies", () => {
     headSize: number;
     parameters: object;
     frequencies: number[];
+    positions: number[];
+    cos: number[][];
+    sin: number[][];
   }
   const cases = JSON.parse(
     readFileSync(new URL("../fixtures/weights/rope.json", import.meta.url), "utf8"),
   ) as RopeCase[];
 
-  test.each(cases)("agrees with transformers: $name", ({ headSize, parameters, frequencies }) => {
+  test.each(cases)("are to the bit those of transformers: $name", ({ headSize, parameters, frequencies }) => {
     const { rope } = parse({ rope_parameters: parameters });
-    const ours = inverseFrequencies({ headSize, rope });
-    expect(ours).toHaveLength(frequencies.length);
-    // transformers computes in float32: theta^x costs a few units in the last place
-    frequencies.forEach((theirs, i) => expect(Math.abs(ours[i]! / theirs - 1)).toBeLessThan(2e-6));
+    expect([...inverseFrequencies({ headSize, rope })]).toEqual(frequencies);
+  });
+
+  test.each(cases)("turn by the angles of transformers, thousands of positions on: $name", (reference) => {
+    const { headSize, parameters, positions } = reference;
+    const { rope } = parse({ rope_parameters: parameters });
+    const angles = rotaryAngles(Int32Array.from(positions), { headSize, rope });
+    for (const name of ["cos", "sin"] as const)
+      reference[name].flat().forEach((theirs, i) => expect(Math.abs(angles[name][i]! - theirs)).toBeLessThan(1.2e-7));
   });
 });

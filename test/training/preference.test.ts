@@ -198,7 +198,8 @@ describe("an objective on the real model", () => {
       const { loss, found } = await lossAndGradients(inputs, objective.readsForwardKl);
       expect(Math.abs(loss / fixture.losses[name]! - 1)).toBeLessThan(1e-5);
       expect([...found.keys()].sort()).toEqual([...ofCase.keys()].sort());
-      expect(relativeDistance(found, ofCase)).toBeLessThan(1e-5);
+      // In float32 PyTorch is up to 6e-6 away from the float64 values itself, at the adapters of k_proj.
+      expect(relativeDistance(found, ofCase)).toBeLessThan(2e-5);
     }
   });
 

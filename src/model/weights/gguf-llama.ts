@@ -1,7 +1,7 @@
 import { UserError } from "../../errors.ts";
 import { checkDecoderConfig, parseSpecialTokens, type DecoderConfig } from "../config.ts";
 import { readFields, show, type Fields } from "../fields.ts";
-import { stretch, type Rope, type RopeScaling } from "../rope.ts";
+import { scaledFrequency, type Rope, type RopeScaling } from "../rope.ts";
 
 const fixed: Record<string, string> = {
   "token_embd.weight": "model.embed_tokens.weight",
@@ -165,7 +165,8 @@ function recogniseFactors(
     originalMaxPositions: original,
   };
   const fits = (factor: number, pair: number): boolean => {
-    const expected = stretch(theta ** ((-2 * pair) / headSize), scaling);
+    const frequency = theta ** ((-2 * pair) / headSize);
+    const expected = frequency / scaledFrequency(frequency, scaling);
     return Math.abs(factor - expected) <= 1e-4 * expected;
   };
   if (factors.length === headSize / 2 && factors.every(fits)) return scaling;
