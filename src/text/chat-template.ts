@@ -27,7 +27,8 @@ const where = "chat template";
  * the messages, within limits of time and memory.
  *
  * As in transformers, `{% generation %}` tags are understood, and `raise_exception` and `strftime_now` can be called
- * (a template that prints the date gives other tokens every day).
+ * (a template that prints the date gives other tokens every day). As in Jinja, a line of the template may end as on
+ * Windows.
  *
  * @param limit of steps that writing one conversation may take
  * @throws UserError if the text is no template; the result throws one if it fails for a conversation
@@ -65,7 +66,7 @@ function parseTemplate(text: string): unknown {
     throw new UserError(`it has more than ${longestGap} spaces in a row`, { where });
   }
   try {
-    return new Template(text).parsed;
+    return new Template(text.replaceAll(/\r\n?/g, "\n")).parsed;
   } catch (cause) {
     throw failed(cause);
   }

@@ -23,6 +23,12 @@ describe("a chat template", () => {
     expect(render(template)).toBe("hi\nend");
   });
 
+  test.each(["\r\n", "\r"])("saved with other line ends (%j) writes the same, as with Jinja", (end) => {
+    const template = "{% for m in messages[1:] %}\n  {{ m.role }}{{ '\n' }}\n{% endfor %}\nend\n";
+    expect(render(template)).toBe("  assistant\n\nend");
+    expect(render(template.replaceAll("\n", end))).toBe("  assistant\n\nend");
+  });
+
   test("may use namespaces, macros, ranges, filters and the date", () => {
     const template =
       "{% macro twice(x) %}{{ x }}{{ x }}{% endmacro %}{% set ns = namespace(n=0) %}{% for i in range(1, 9, 2) %}" +
