@@ -1,3 +1,5 @@
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import type { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import * as tf from "@tensorflow/tfjs-core";
@@ -10,6 +12,23 @@ import { describeReads } from "./webgpuReads.ts";
 jest.setTimeout(300_000); // a software adapter compiles every shader
 
 const found = await probeWebgpuEngine();
+
+/** Ends the engine under a read and collects what is no longer referenced; a crash would be one of the process. */
+const endUnderRead = `
+  import { setImmediate } from "node:timers/promises";
+  import * as tf from "@tensorflow/tfjs-core";
+  import { releaseEngine, useEngine } from "./src/tensor/engine.ts";
+  for (const time of ["first", "second"]) {
+    await useEngine("webgpu");
+    const read = tf.matMul(tf.ones([64, 64]), tf.ones([64, 64])).data();
+    read.then(() => console.log(time, "answered"), () => console.log(time, "refused"));
+    releaseEngine();
+    for (let turns = 0; turns < 20; turns++) {
+      gc();
+      await setImmediate();
+    }
+  }
+`;
 
 if (found.available) {
   const start = async () => void (await useEngine("webgpu"));
@@ -35,6 +54,19 @@ if (found.available) {
     });
   });
   describeReads();
+
+  describe("webgpu: the end of the engine", () => {
+    test("under a read refuses it, and neither crashes nor keeps the process", () => {
+      const flags = ["--expose-gc", "--import", "tsx", "--input-type=module", "--eval", endUnderRead];
+      const cwd = fileURLToPath(new URL("../../", import.meta.url));
+      const { status, signal, stdout } = spawnSync(process.execPath, flags, { cwd, encoding: "utf8", timeout: 60_000 });
+      expect({ status, signal, stdout }).toEqual({
+        status: 0,
+        signal: null,
+        stdout: "first refused\nsecond refused\n",
+      });
+    });
+  });
   afterAll(releaseEngine);
 } else {
   process.stdout.write(

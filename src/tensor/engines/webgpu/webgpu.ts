@@ -13,8 +13,8 @@ const FIX_DRIVER =
   "WebGPU needs a GPU driver: on Linux a Vulkan driver and the Vulkan loader (libvulkan1; in a container also the " +
   "graphics capability of the NVIDIA runtime). `engine: cpu` runs everywhere.";
 
-/** What runs now. Without a reference to the GPU object Dawn stops answering; with one the process cannot end. */
-let running: { gpu: GPU; device: GPUDevice } | undefined;
+/** The device that computes now. */
+let running: GPUDevice | undefined;
 
 /** Whether a GPU adapter answers. Software adapters count, with `gpu` false. */
 export async function probeWebgpuEngine(): Promise<Availability> {
@@ -60,11 +60,14 @@ export async function startWebgpuEngine(): Promise<EngineInfo> {
       maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
     },
   });
+  // Dawn frees itself with the GPU object, and what the device still has to answer then reads freed memory: the promise,
+  // which Dawn holds, keeps both until the device has ended.
+  void device.lost.then(() => [gpu, device]);
   // Dawn only prints such errors, and every later number would be wrong.
   device.addEventListener("uncapturederror", ({ error }) => {
     throw new Error(`the GPU refused an operation: ${error.message}`);
   });
-  running = { gpu, device };
+  running = device;
   setNavigatorGpu(gpu);
   tf.registerBackend(BACKEND, () => new WebGPUBackend(device, info));
   registerShaders(BACKEND);
@@ -79,7 +82,7 @@ export async function startWebgpuEngine(): Promise<EngineInfo> {
 export function releaseWebgpuEngine(): void {
   if (running === undefined) return;
   tf.removeBackend(BACKEND);
-  running.device.destroy();
+  running.destroy();
   running = undefined;
   setNavigatorGpu(undefined);
 }
