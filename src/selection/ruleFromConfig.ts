@@ -25,7 +25,8 @@ export function optionsSchema(method: string): JsonSchema {
 export function ruleFromConfig(selection: SelectionChoice): TokenRule {
   const { method, ...options } = selection;
   const schema = optionsSchema(method);
-  const validate = new Ajv({ allErrors: true, strict: true }).compile(schema);
+  const quick = { code: { optimize: false }, validateSchema: false } as const; // for code that runs once
+  const validate = new Ajv({ ...quick, allErrors: true, strict: true }).compile(schema);
   if (validate(selection)) return catalogue[method]!.create(options);
   const known = Object.keys(schema.properties ?? {}).filter((key) => key !== "method");
   throw new UserError((validate.errors ?? []).map((error) => sentence(error, known)).join("\n  "), {
