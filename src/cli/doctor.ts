@@ -20,7 +20,8 @@ import { labelled } from "./layout.ts";
 
 const packages = [
   ...["@tensorflow/tfjs-core", "onnxruntime-node", "koffi", "webgpu", "@tensorflow/tfjs-backend-webgpu"],
-  ...["@tensorflow/tfjs-node-gpu", "apache-arrow", "@huggingface/tokenizers", "@huggingface/jinja"],
+  ...["@tensorflow/tfjs-node-gpu", "@tensorflow/tfjs-node"],
+  ...["apache-arrow", "@huggingface/tokenizers", "@huggingface/jinja"],
 ];
 
 /** What `doctor` found out. */
@@ -144,12 +145,15 @@ function findingsText(findings: Findings): string {
 }
 
 function engineLines(listing: EngineListing): [string, string][] {
-  const { name, chosen } = listing;
+  const { name } = listing;
   if (!listing.available)
     return [
       [name, `does not run: ${listing.reason}`],
       ["", listing.fix],
     ];
+  const { chosen, gpu, device, provider, warning } = listing;
   const note = chosen ? ", chosen by auto" : "";
-  return [[name, `runs on ${listing.device} by ${listing.provider}${note}`]];
+  const lines: [string, string][] = [[name, `runs on the ${gpu ? "GPU" : "CPU"} (${device}) by ${provider}${note}`]];
+  if (warning !== undefined) lines.push(["", warning]);
+  return lines;
 }

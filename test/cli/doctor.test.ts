@@ -32,8 +32,11 @@ test("as text: the same for people, and nothing is written in the current folder
     expect(out).toContain("GB/s of memory");
     const text = out.replace(/\s+/g, " ");
     for (const engine of await listEngines()) {
-      if (engine.available) expect(text).toContain(`runs on ${engine.device}`);
-      else expect(text).toContain(`does not run: ${engine.reason} ${engine.fix}`);
+      if (engine.available) {
+        expect(text).toContain(`${engine.name} runs on the ${engine.gpu ? "GPU" : "CPU"} (${engine.device})`);
+        expect(text).toContain(engine.warning ?? "");
+        if (engine.name !== "cpu") expect(engine.warning === undefined).toBe(engine.gpu);
+      } else expect(text).toContain(`does not run: ${engine.reason} ${engine.fix}`);
     }
   } finally {
     process.chdir(before);

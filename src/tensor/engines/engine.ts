@@ -30,7 +30,8 @@ export interface EngineInfo {
   warning?: string;
 }
 
+/** On what an engine computes, and by what. */
+export type Computes = Pick<EngineInfo, "device" | "gpu" | "provider" | "warning">;
+
 /** Whether an engine can run on this machine. */
-export type Availability =
-  | { available: true; device: string; gpu: boolean; provider: string }
-  | { available: false; reason: string; fix: string };
+export type Availability = ({ available: true } & Computes) | { available: false; reason: string; fix: string };

@@ -2,7 +2,7 @@ import { createRequire } from "node:module";
 import util from "node:util";
 import * as tf from "@tensorflow/tfjs-core";
 import { UserError } from "../../../errors.ts";
-import type { Availability, EngineInfo } from "../engine.ts";
+import type { Availability, Computes, EngineInfo } from "../engine.ts";
 import { isInstalled, versionOf } from "../packages.ts";
 import { processorName } from "../processor.ts";
 
@@ -13,14 +13,14 @@ const WHERE = "engine tensorflow";
 const FIX =
   "`npm run setup:tensorflow -- gpu` (or `-- cpu`) installs it on Linux x86_64; elsewhere `npm install --no-save " +
   "@tensorflow/tfjs-node`. `engine: cpu` needs neither.";
+const ON_CPU = "no GPU: this TensorFlow computes on the CPU (for a GPU it needs an NVIDIA driver and the gpu variant)";
 
 const require = createRequire(import.meta.url);
 
 /** Whether the TensorFlow library loads, and on what it computes. */
 export function probeTensorflowEngine(): Availability {
   try {
-    const { device, gpu, provider } = load();
-    return { available: true, device, gpu, provider };
+    return { available: true, ...load().facts };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     return { available: false, reason: error.message.split("\n")[0]!.replace(`${WHERE}: `, ""), fix: FIX };
@@ -32,15 +32,12 @@ export function probeTensorflowEngine(): Availability {
  * @throws UserError where no package is installed or its library does not load, with the fix
  */
 export async function startTensorflowEngine(): Promise<EngineInfo> {
-  const { name, device, gpu, provider } = load();
+  const { name, facts } = load();
   await tf.setBackend(BACKEND);
-  const onCpu = "no GPU: this TensorFlow computes on the CPU (for a GPU it needs an NVIDIA driver and the gpu variant)";
-  const warning = gpu ? {} : { warning: onCpu };
-  const versions = { [name]: versionOf(name) };
-  return { name: "tensorflow", backend: BACKEND, provider, threads: 0, device, gpu, versions, ...warning };
+  return { name: "tensorflow", backend: BACKEND, threads: 0, versions: { [name]: versionOf(name) }, ...facts };
 }
 
-function load(): { name: string; device: string; gpu: boolean; provider: string } {
+function load(): { name: string; facts: Computes } {
   const name = PACKAGES.find(isInstalled);
   if (name === undefined) throw new UserError(`${PACKAGES.join(" or ")} not installed`, { where: WHERE, fix: FIX });
   // TensorFlow reads these when it loads: take GPU memory as needed, print errors only.
@@ -57,12 +54,11 @@ function load(): { name: string; device: string; gpu: boolean; provider: string 
   if (backend === null)
     throw new UserError(`${name} uses another copy of @tensorflow/tfjs-core`, { where: WHERE, fix: "npm dedupe" });
   const gpu = backend.isUsingGpuDevice;
-  return {
-    name,
-    gpu,
-    device: gpu ? "NVIDIA GPU" : processorName(),
-    provider: `TensorFlow ${backend.binding.TF_Version}`,
-  };
+  const provider = `TensorFlow ${backend.binding.TF_Version}`;
+  const facts = gpu
+    ? { gpu, provider, device: "NVIDIA GPU" }
+    : { gpu, provider, device: processorName(), warning: ON_CPU };
+  return { name, facts };
 }
 
 /** The parts of the Node backend that tell what it runs on. */

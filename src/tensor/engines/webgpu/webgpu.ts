@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import * as tf from "@tensorflow/tfjs-core";
 import { UserError } from "../../../errors.ts";
-import type { Availability, EngineInfo } from "../engine.ts";
+import type { Availability, Computes, EngineInfo } from "../engine.ts";
 import { isInstalled, versionOf } from "../packages.ts";
 import { registerShaders } from "./shaders/index.ts";
 
@@ -72,10 +72,8 @@ export async function startWebgpuEngine(): Promise<EngineInfo> {
   tf.registerBackend(BACKEND, () => new WebGPUBackend(device, info));
   registerShaders(BACKEND);
   await tf.setBackend(BACKEND);
-  const facts = describe(info);
   const versions = Object.fromEntries(PACKAGES.map((each) => [each, versionOf(each)]));
-  const slow = `${facts.device} is a software adapter: right results, but slower than engine cpu`;
-  return { name: "webgpu", backend: BACKEND, threads: 0, versions, ...facts, ...(facts.gpu ? {} : { warning: slow }) };
+  return { name: "webgpu", backend: BACKEND, threads: 0, versions, ...describe(info) };
 }
 
 /** Ends the engine: its tensors are gone, and the GPU no longer keeps the process alive. */
@@ -106,10 +104,12 @@ function setNavigatorGpu(gpu: GPU | undefined): void {
   else Object.defineProperty(scope.navigator!, "gpu", { value: gpu, configurable: true });
 }
 
-function describe(info: GPUAdapterInfo): { device: string; gpu: boolean; provider: string } {
-  const name = info.description || info.device || info.architecture || info.vendor || "unnamed adapter";
-  const software = /swiftshader|llvmpipe|lavapipe|basic render/i.test(`${info.architecture} ${info.device} ${name}`);
-  return { device: name, gpu: !software && !info.isFallbackAdapter, provider: `Dawn ${versionOf("webgpu")}` };
+function describe(info: GPUAdapterInfo): Computes {
+  const device = info.description || info.device || info.architecture || info.vendor || "unnamed adapter";
+  const software = /swiftshader|llvmpipe|lavapipe|basic render/i.test(`${info.architecture} ${info.device} ${device}`);
+  const gpu = !software && !info.isFallbackAdapter;
+  const warning = `${device} is a software adapter: right results, but slower than engine cpu`;
+  return { device, gpu, provider: `Dawn ${versionOf("webgpu")}`, ...(gpu ? {} : { warning }) };
 }
 
 /** Dawn prints warnings where there is no driver at all; on Linux that can be seen beforehand. */
