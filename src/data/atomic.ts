@@ -1,6 +1,7 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, rmSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { randomUUID } from "node:crypto";
+import { rename } from "../files-in-use.ts";
 import { makeFolder } from "../make-folder.ts";
 
 /** Writes all of the bytes at the file's place, in as many calls as the system wants. */
@@ -50,7 +51,7 @@ export function openAtomicFile(path: string): AtomicFile {
       try {
         fsyncSync(fd);
         close();
-        renameSync(temporary, path);
+        rename(temporary, path);
         finish();
       } catch (error) {
         abandon();

@@ -1,9 +1,9 @@
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { rm } from "node:fs/promises";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { SavedState } from "../contract/index.ts";
 import { writeAtomically } from "../data/index.ts";
 import { UserError } from "../errors.ts";
+import { remove, rename } from "../files-in-use.ts";
 import { makeFolder } from "../make-folder.ts";
 import { openTensorFile, writeSafetensors, type TensorToSave } from "../model/index.ts";
 import { assign, restoreWeights, saveWeights } from "./checkpoint-weights.ts";
@@ -77,14 +77,13 @@ export async function saveCheckpoint(
     };
     const text = `${JSON.stringify(saved, null, 2)}\n`;
     writeAtomically(join(building, files.state), (file) => writeFileSync(file, text));
-    await rm(target, { recursive: true, force: true });
-    renameSync(building, target);
+    remove(target);
+    rename(building, target);
   } catch (error) {
     removeIfPossible(building);
     throw diskError(error, target);
   }
-  for (const step of checkpointSteps(folder).slice(0, -keep))
-    rmSync(checkpointPath(folder, step), { recursive: true, force: true });
+  for (const step of checkpointSteps(folder).slice(0, -keep)) remove(checkpointPath(folder, step));
 }
 
 /**
@@ -125,7 +124,7 @@ export async function restoreCheckpoint(
 /** Cleans up after a failure, which matters more than one of the cleaning. */
 function removeIfPossible(path: string): void {
   try {
-    rmSync(path, { recursive: true, force: true });
+    remove(path);
   } catch {
     // the next save tries again
   }
@@ -133,8 +132,7 @@ function removeIfPossible(path: string): void {
 
 function removeLeftovers(folder: string): void {
   if (!existsSync(folder)) return;
-  for (const name of readdirSync(folder))
-    if (name.startsWith(".building-")) rmSync(join(folder, name), { recursive: true, force: true });
+  for (const name of readdirSync(folder)) if (name.startsWith(".building-")) remove(join(folder, name));
 }
 
 function momentTensors({ optimizer }: TrainingState): TensorToSave[] {

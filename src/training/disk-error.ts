@@ -5,6 +5,7 @@ const reasons: Readonly<Record<string, string>> = {
   EDQUOT: "the disk quota is used up",
   EACCES: "this user may not write there",
   EPERM: "this user may not write there",
+  EBUSY: "another program is using it",
   EROFS: "the file system is read-only",
   ENOTDIR: "a part of the path is a file, not a folder",
   EEXIST: "a file is in the way",

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { runSubfolders } from "../config/arm-names.ts";
 import { writeAtomically } from "../data/atomic.ts";
 import { UserError } from "../errors.ts";
+import { remove } from "../files-in-use.ts";
 import { makeFolder } from "../make-folder.ts";
 import { againOrOn, writing } from "./disk-error.ts";
 import { lockRun, type RunLock } from "./run-lock.ts";
@@ -166,7 +167,7 @@ function removeRun(path: string): void {
     const inner = join(path, name);
     const isArm = statSync(inner, { throwIfNoEntry: false })?.isDirectory() === true && isRunFolder(inner);
     if (isArm) lockRun(join(inner, lockName)).release();
-    if (isArm || runSubfolders.includes(name)) rmSync(inner, { recursive: true, force: true });
+    if (isArm || runSubfolders.includes(name)) remove(inner);
     else if (ownFiles.includes(name) || name.endsWith(".tmp")) rmSync(inner, { force: true });
   }
 }
@@ -177,7 +178,7 @@ function removeLeftovers(path: string): void {
   const inner = entriesOf(checkpoints).filter((name) => name.startsWith(".building-"));
   const own = entriesOf(path).filter((name) => /^\.model-[0-9a-f]{8}$|\.\d+-[0-9a-f]{8}\.tmp$/.test(name));
   for (const leftover of [...inner.map((name) => join(checkpoints, name)), ...own.map((name) => join(path, name))])
-    rmSync(leftover, { recursive: true, force: true });
+    remove(leftover);
 }
 
 function readConfig(path: string): string | undefined {

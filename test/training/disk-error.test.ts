@@ -19,6 +19,8 @@ describe("a refused write", () => {
     expect((diskError(forbidden, "/run/model") as Error).message).toMatch(
       /may not write there \(EACCES\)\n.*output=FOLDER/,
     );
+    const busy = Object.assign(new Error("open"), { code: "EBUSY" });
+    expect((diskError(busy, "/run/metrics.jsonl") as Error).message).toMatch(/another program is using it \(EBUSY\)/);
   });
 
   test("that is a mistake of ours, or was told, stays as it is", () => {

@@ -1,5 +1,6 @@
-import { existsSync, rmSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { remove } from "../../files-in-use.ts";
 import { verifier } from "../../text/index.ts";
 import {
   drawResponses,
@@ -56,7 +57,7 @@ export function sampleStage(work: CdpoWork): Stage<Drawn[]> {
           drawn.push(...readDrawn(path, { vocabularySize }));
         }
         writeDrawn(join(work.run.path, output), drawn);
-        rmSync(join(work.run.path, parts), { recursive: true, force: true });
+        remove(join(work.run.path, parts));
       }),
   });
 }

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join, relative } from "node:path";
 import { diffConfigs } from "../../config/index.ts";
+import { remove } from "../../files-in-use.ts";
 import { isRunFolder, type RunFolder } from "../../training/index.ts";
 import { writing } from "../../training/disk-error.ts";
 import type { Talk } from "../talk.ts";
@@ -98,7 +99,7 @@ async function perform<T>(
   if (!resume) {
     if (before !== undefined) talk.note(`${name}: ${reasonOf(before, inputs, same)}, made anew.`);
     for (const left of [path, ...leftovers.map((inner) => join(run.path, inner))].filter((left) => isOurs(run, left)))
-      writing(left, () => rmSync(left, { recursive: true, force: true }));
+      writing(left, () => remove(left));
     writeManifest(run, file, { fingerprint, inputs });
   }
   await work(resume);

@@ -1,5 +1,6 @@
-import { open, rename, rm, type FileHandle } from "node:fs/promises";
+import { open, rm, type FileHandle } from "node:fs/promises";
 import { UserError } from "../../errors.ts";
+import { rename } from "../../files-in-use.ts";
 import { elementCount, toBfloat16, toFloat16 } from "./encoding.ts";
 
 /** A tensor to save; `values` may be a function, called when the tensor's turn comes, so that one at a time is held. */
@@ -32,7 +33,7 @@ export async function writeSafetensors(
     for (const tensor of sorted) await writeAll(handle, await encoded(tensor, type, path));
     await handle.sync();
     await handle.close();
-    await rename(temporary, path);
+    rename(temporary, path);
   } catch (error) {
     await handle.close().catch(() => undefined); // closed twice where the rename failed
     await rm(temporary, { force: true });

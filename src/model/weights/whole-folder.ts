@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { readdir, rename, rm, rmdir } from "node:fs/promises";
+import { readdir, rmdir } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { UserError } from "../../errors.ts";
+import { remove, rename } from "../../files-in-use.ts";
 import { makeFolder } from "../../make-folder.ts";
 
 /**
@@ -27,7 +28,7 @@ export async function writeWholeFolder(
     await write(temporary);
     await replaceFolder(target, temporary);
   } finally {
-    await rm(temporary, { recursive: true, force: true });
+    remove(temporary);
   }
 }
 
@@ -59,12 +60,12 @@ async function replaceFolder(target: string, fresh: string): Promise<void> {
   const replaces = (await entriesOf(target)).length > 0;
   if (!replaces) return rename(fresh, target);
   const old = sibling(target);
-  await rename(target, old);
+  rename(target, old);
   try {
-    await rename(fresh, target);
+    rename(fresh, target);
   } catch (error) {
-    await rename(old, target);
+    rename(old, target);
     throw error;
   }
-  await rm(old, { recursive: true, force: true });
+  remove(old);
 }
