@@ -43,7 +43,7 @@ function load(): { name: string; facts: Computes } {
   // TensorFlow reads these when it loads: take GPU memory as needed, print errors only.
   process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= "true";
   process.env.TF_CPP_MIN_LOG_LEVEL ??= "2";
-  restoreRemovedUtilities();
+  replaceOldUtilities();
   try {
     require(name);
   } catch (cause) {
@@ -67,9 +67,8 @@ interface NodeBackend {
   binding: { TF_Version: string };
 }
 
-/** tfjs-node 4.22 calls two functions that Node 23 removed. */
-function restoreRemovedUtilities(): void {
-  const removed = util as { isNullOrUndefined?: (value: unknown) => boolean; isArray?: (value: unknown) => boolean };
-  removed.isNullOrUndefined ??= (value) => value === null || value === undefined;
-  removed.isArray ??= Array.isArray;
+/** tfjs-node 4.22 calls two functions that Node 22 deprecates aloud; Node 23 removed the first. */
+function replaceOldUtilities(): void {
+  const isNullOrUndefined = (value: unknown): boolean => value === null || value === undefined;
+  Object.assign(util, { isNullOrUndefined, isArray: Array.isArray });
 }
