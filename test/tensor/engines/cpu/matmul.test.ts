@@ -182,7 +182,7 @@ describe("choice of the product", () => {
   const none = { onnxruntime: absent, blas: absent };
   let clock = 0;
   beforeAll(() => void jest.spyOn(performance, "now").mockImplementation(() => clock));
-  afterAll(() => jest.restoreAllMocks());
+  afterAll(() => void jest.restoreAllMocks());
   /** A library that computes rightly, and takes so many milliseconds by the clock for a large product. */
   const library = (name: string, milliseconds: number) => () => ({
     ...onnxRuntime,
