@@ -175,9 +175,19 @@ test.each([["ONNX Runtime", loadOnnxRuntime] as const, ...(hasBlas ? [["a BLAS",
   },
 );
 
+test("ONNX Runtime is missing by name where its package has no library for the processor", () => {
+  const { arch } = process;
+  Object.defineProperty(process, "arch", { value: "mips" });
+  try {
+    expect(() => loadOnnxRuntime()).toThrow(/^onnxruntime-node [\d.]+ holds no library for \w+\/mips$/);
+  } finally {
+    Object.defineProperty(process, "arch", { value: arch });
+  }
+});
+
 describe("choice of the product", () => {
   const absent = (): never => {
-    throw new Error("Cannot find module 'koffi'\nRequire stack: …");
+    throw new Error("Cannot find module 'koffi'.\nRequire stack: …");
   };
   const none = { onnxruntime: absent, blas: absent };
   let clock = 0;

@@ -15,7 +15,8 @@ const loaders: Record<LibraryName, Loader> = { onnxruntime: loadOnnxRuntime, bla
 const fixes: Record<LibraryName, string> = {
   onnxruntime:
     "Install the optional packages koffi and onnxruntime-node: npm install --ignore-scripts (their scripts are not " +
-    "needed; where one fails, npm drops the package).",
+    "needed; where one fails, npm drops the package)." +
+    (process.platform === "win32" ? " Windows also needs Microsoft's Visual C++ Redistributable for them." : ""),
   blas: "Install OpenBLAS, or name a library with cblas_sgemm in the environment variable TOKENSIFT_BLAS.",
 };
 
@@ -68,7 +69,7 @@ function attempt(load: Loader): { provider: MatmulProvider } | { reason: string 
     checkProduct(provider);
     return { provider };
   } catch (error) {
-    return { reason: error instanceof Error ? error.message.split("\n")[0]! : String(error) };
+    return { reason: error instanceof Error ? error.message.split("\n")[0]!.replace(/\.$/, "") : String(error) };
   }
 }
 

@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import type * as koffiPackage from "koffi";
@@ -64,13 +64,14 @@ function findLibrary(): { path: string; version: string } {
   let folder = dirname(require.resolve("onnxruntime-node"));
   while (!readdirSync(folder).includes("package.json")) folder = dirname(folder);
   const { version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as { version: string };
-  const platform = join(process.platform, process.arch);
+  const { platform, arch } = process;
   for (const abi of readdirSync(join(folder, "bin"))) {
-    const libraries = join(folder, "bin", abi, platform);
+    const libraries = join(folder, "bin", abi, platform, arch);
+    if (!existsSync(libraries)) continue;
     const name = readdirSync(libraries).find((file) => /^(lib)?onnxruntime\.(so|dll|\d.*dylib)/.test(file));
     if (name !== undefined) return { path: join(libraries, name), version };
   }
-  throw new Error(`onnxruntime-node ${version} holds no library for ${platform}`);
+  throw new Error(`onnxruntime-node ${version} holds no library for ${platform}/${arch}`);
 }
 
 /** The functions of the C interface that make sessions, and the addresses its calls need. */
