@@ -51,7 +51,7 @@ describe("an attention-gate configuration", () => {
   });
 });
 
-test.each(["quickstart", "paper-llama2-7b"])("configs/attention-gate/%s.yaml is right", (name) => {
+test.each(["quickstart", "gates-alone", "paper-llama2-7b"])("configs/attention-gate/%s.yaml is right", (name) => {
   const set = [`model=${folder}/model`, `data.train=${folder}/rows.jsonl`, `data.validation=${folder}/held.jsonl`];
   expect(() => loadConfig(definition, `configs/attention-gate/${name}.yaml`, { set })).not.toThrow();
 });
