@@ -18,6 +18,9 @@ interface Holder {
   readonly id: string;
 }
 
+/** The locks that this process holds. */
+const own = new Set<string>();
+
 /** How long a lock may be half-written before it counts as left behind, in milliseconds. */
 const patience = 5_000;
 
@@ -53,9 +56,11 @@ function created(path: string, mine: Holder): boolean {
 function held(path: string, mine: Holder): RunLock {
   const release = () => {
     process.removeListener("exit", release);
+    own.delete(mine.id);
     const text = readIfThere(path);
     if (text !== undefined && parseHolder(text)?.id === mine.id) rmSync(path, { force: true });
   };
+  own.add(mine.id);
   process.once("exit", release);
   return { release };
 }
@@ -72,8 +77,9 @@ function setAside(path: string, expected: string): void {
   }
 }
 
-function isAlive({ host, pid, birth }: Holder): boolean {
+function isAlive({ host, pid, birth, id }: Holder): boolean {
   if (host !== hostname()) return true;
+  if (pid === process.pid) return own.has(id); // in a container the next process often has the number of the last
   try {
     process.kill(pid, 0);
   } catch (error) {

@@ -203,8 +203,17 @@ describe("the lock of a run folder", () => {
 
   test("of a process whose number was given to another is taken over", () => {
     startRun(1);
-    const earlier = { host: hostname(), pid: process.pid, birth: "an earlier boot", id: "x" };
+    const earlier = { host: hostname(), pid: process.ppid, birth: "an earlier boot", id: "x" };
     writeFileSync(join(run(), ".lock"), JSON.stringify(earlier));
+    openRunFolder(run(), "resume").close();
+  });
+
+  test("of a process whose number was given to this one is taken over, also where births are not to be told apart", () => {
+    startRun(1);
+    const { path, close } = openRunFolder(run(), "resume");
+    const lock = JSON.parse(readFileSync(join(path, ".lock"), "utf8")) as object;
+    close();
+    writeFileSync(join(run(), ".lock"), JSON.stringify({ ...lock, id: "x" }));
     openRunFolder(run(), "resume").close();
   });
 
