@@ -62,7 +62,6 @@ async function examine(): Promise<Findings> {
     system: `${platform()} ${release()} (${process.arch})`,
     processor: processorName(),
     cores: availableParallelism(),
-    /** What this process can have: a container may be given less than the machine has. */
     memoryGB: { total: gigabytes(memoryOfProcess()), free: gigabytes(process.availableMemory()) },
     engines,
     ...(await tryEngine()),

@@ -1,16 +1,15 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { writeConfig } from "./recipe.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 const data = join(root, "datasets/word-problems");
 
 /** A few steps of every stage on the shipped model, in `folder`. */
 export function writeCdpo(folder: string, changes: object = {}): string {
-  mkdirSync(folder, { recursive: true });
-  const path = join(folder, "config.yaml");
   const adapter = { rank: 2 };
-  const config = {
+  return writeConfig(folder, {
     model: join(root, "models/tiny"),
     data: {
       train: join(data, "clean-reference.arrow"),
@@ -28,13 +27,8 @@ export function writeCdpo(folder: string, changes: object = {}): string {
     },
     compare: ["tdpo", "sft-chosen"],
     evaluation: { samples: 1, maxNewTokens: 40 },
-    engine: "cpu",
-    threads: 1,
-    output: join(folder, "out"),
     ...changes,
-  };
-  writeFileSync(path, JSON.stringify(config));
-  return path;
+  });
 }
 
 /** What a run must leave to the byte: digests by file. */

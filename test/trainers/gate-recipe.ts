@@ -1,15 +1,14 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { writeConfig } from "./recipe.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 
 /** Six steps of noisy gates and an adapter with dropout, and of the adapter alone, in `folder`. */
 export function writeGates(folder: string, changes: object = {}): string {
-  mkdirSync(folder, { recursive: true });
-  const path = join(folder, "config.yaml");
   const data = join(root, "datasets/distracted-problems");
-  const config = {
+  return writeConfig(folder, {
     model: join(root, "models/tiny"),
     data: {
       train: join(data, "train.arrow"),
@@ -24,13 +23,8 @@ export function writeGates(folder: string, changes: object = {}): string {
     adapter: { rank: 2, dropout: 0.1 },
     training: { steps: 6, batchSize: 4, microBatchSize: 2, learningRate: 1e-3, saveEvery: 2, evaluateEvery: 3 },
     evaluation: { maxNewTokens: 6, baselines: ["h2o", "key-diff"] },
-    engine: "cpu",
-    threads: 1,
-    output: join(folder, "out"),
     ...changes,
-  };
-  writeFileSync(path, JSON.stringify(config));
-  return path;
+  });
 }
 
 /** What a run must leave to the byte, its summaries but for times. */

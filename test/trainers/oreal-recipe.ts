@@ -1,15 +1,14 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { writeConfig } from "./recipe.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 
 /** Three small iterations of OREAL with learned token weights, and of RLOO, in `folder`. */
 export function writeOreal(folder: string, changes: Record<string, object> = {}): string {
-  mkdirSync(folder, { recursive: true });
-  const path = join(folder, "config.yaml");
   const data = join(root, "datasets/word-problems");
-  const config = {
+  return writeConfig(folder, {
     model: join(root, "models/tiny"),
     data: {
       train: join(data, "clean-reference.arrow"),
@@ -33,14 +32,9 @@ export function writeOreal(folder: string, changes: Record<string, object> = {})
     policy: { learningRate: 1e-4, ...changes["policy"] },
     rewardModel: { learningRate: 1e-2, adapter: { rank: 2, dropout: 0.1 }, ...changes["rewardModel"] },
     evaluation: { maxNewTokens: 40 },
-    engine: "cpu",
-    threads: 1,
     compare: ["rloo"],
-    output: join(folder, "out"),
     ...changes["top"],
-  };
-  writeFileSync(path, JSON.stringify(config));
-  return path;
+  });
 }
 
 const digest = (content: Uint8Array): string => createHash("sha256").update(content).digest("hex");

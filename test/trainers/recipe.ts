@@ -18,15 +18,22 @@ export interface Started {
   readonly ended: Promise<Ended>;
 }
 
+/** Writes a configuration into `folder`: on one thread of the cpu engine, with its output in `out`, unless it says otherwise. */
+export function writeConfig(folder: string, config: object): string {
+  mkdirSync(folder, { recursive: true });
+  const path = join(folder, "config.yaml");
+  const common = { engine: "cpu", threads: 1, output: join(folder, "out") };
+  writeFileSync(path, JSON.stringify({ ...common, ...config }));
+  return path;
+}
+
 /** Twelve steps of ssToken and of a random choice on a model of width 32, in `folder`. */
 export function writeRecipe(
   folder: string,
   { cache = join(folder, "cache"), output = join(folder, "out") } = {},
 ): string {
-  mkdirSync(folder, { recursive: true });
-  const path = join(folder, "config.yaml");
   const data = join(root, "datasets/word-problems");
-  const config = {
+  return writeConfig(folder, {
     fresh: {
       tokenizer: join(root, "models/tiny"),
       width: 32,
@@ -45,13 +52,9 @@ export function writeRecipe(
     },
     selection: { method: "sstoken", ratio: 0.6 },
     training: { steps: 12, batchSize: 8, microBatchSize: 4, learningRate: 1e-3, saveEvery: 3, evaluateEvery: 4 },
-    engine: "cpu",
-    threads: 1,
     compare: ["random"],
     output,
-  };
-  writeFileSync(path, JSON.stringify(config));
-  return path;
+  });
 }
 
 /** Starts `trainers/sstoken.ts` as a process of its own. */
