@@ -3,7 +3,7 @@
  * folder and from lower floors only.
  */
 const order = [
-  ["contract"],
+  ["contract", "system"],
   ["ranking", "text", "tensor", "config"],
   ["data", "model"],
   ["selection", "preference", "reward", "eviction"],
@@ -34,7 +34,7 @@ module.exports = {
       severity: "error",
       from: {
         path: "^src/(contract|ranking|text|selection|preference|reward|eviction)/",
-        pathNot: "^src/(reward/(index|tokenRewardModel)|eviction/(index|gates/.*|cache/.*))[.]ts$",
+        pathNot: "^src/(reward/(index|token-reward-model)|eviction/(index|gates/.*|cache/.*))[.]ts$",
       },
       to: { path: "^src/(tensor|model)/|@tensorflow" },
     },

@@ -1,6 +1,6 @@
 import { wholeNumber } from "../src/cli/values.ts";
 import type { Flag } from "../src/config/flags.ts";
-import { stream } from "../src/random.ts";
+import { stream } from "../src/system/random.ts";
 import type { Bench, Benchmark } from "./harness/benchmark.ts";
 import type { Contender } from "./harness/serve.ts";
 import type { SideOptions } from "./harness/side.ts";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { wholeNumber } from "../src/cli/values.ts";
 import type { Flag } from "../src/config/flags.ts";
-import { UserError } from "../src/errors.ts";
+import { UserError } from "../src/system/errors.ts";
 import { openDataset, tokenizeDataset, writeArrow } from "../src/data/index.ts";
 import { readModelFacts } from "../src/model/index.ts";
 import type { Bench, Benchmark } from "./harness/benchmark.ts";

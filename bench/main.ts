@@ -5,7 +5,7 @@ import { nearest } from "../src/config/nearest.ts";
 import { flagsHelp, parseFlags } from "../src/config/flags.ts";
 import { exitCodeOf } from "../src/cli/exit-code.ts";
 import { wholeNumber } from "../src/cli/values.ts";
-import { UserError } from "../src/errors.ts";
+import { UserError } from "../src/system/errors.ts";
 import { benchmarks } from "./benchmarks.ts";
 import { compare, foreignShare, type Measured } from "./harness/compare.ts";
 import { describeMachine, loadNow } from "./harness/machine.ts";

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { stream } from "../src/random.ts";
+import { stream } from "../src/system/random.ts";
 import { engineText, useEngine } from "../src/tensor/engine.ts";
 import * as op from "../src/tensor/ops/index.ts";
 import { recordTape } from "../src/tensor/tape.ts";

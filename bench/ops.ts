@@ -1,5 +1,5 @@
 import type { Flag } from "../src/config/flags.ts";
-import { UserError } from "../src/errors.ts";
+import { UserError } from "../src/system/errors.ts";
 import type { EngineOptions } from "../src/tensor/engine.ts";
 import type { Bench, Benchmark } from "./harness/benchmark.ts";
 import type { SideOptions } from "./harness/side.ts";

@@ -1,7 +1,7 @@
 import { wholeNumber } from "../src/cli/values.ts";
 import type { Flag } from "../src/config/flags.ts";
 import type { Signal, Tokens } from "../src/contract/index.ts";
-import { hashUniform } from "../src/random.ts";
+import { hashUniform } from "../src/system/random.ts";
 import { catalogue, ruleFromConfig } from "../src/selection/index.ts";
 import type { Benchmark } from "./harness/benchmark.ts";
 import { timePerCall, type Contender } from "./harness/serve.ts";

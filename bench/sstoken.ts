@@ -6,7 +6,7 @@ import { speedColumns, speedRows } from "./harness/speed.ts";
 import type { Cell } from "./harness/table.ts";
 import { modelFlags, modelOf } from "./models.ts";
 import { matmulOf } from "./step.ts";
-import type { StepSettings } from "./trainStep.ts";
+import type { StepSettings } from "./train-step.ts";
 
 const flags = {
   ...modelFlags,
@@ -53,7 +53,7 @@ export const ssToken: Benchmark = {
     ] as const;
     return [{ title: "Training step with token selection (ratio against PyTorch's full step)", columns, rows }];
   },
-  contend: async (settings: StepSettings) => (await import("./trainStep.ts")).contendStep(settings),
+  contend: async (settings: StepSettings) => (await import("./train-step.ts")).contendStep(settings),
 };
 
 function sidesOf(shared: Omit<StepSettings, "arm">, { python }: Bench): SideOptions[] {

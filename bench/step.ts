@@ -7,7 +7,7 @@ import { speedColumns, speedRows } from "./harness/speed.ts";
 import { median } from "./harness/statistics.ts";
 import type { Cell, Table } from "./harness/table.ts";
 import { modelFlags, modelOf, parameterCount, trainingFlops, type ModelSettings } from "./models.ts";
-import type { StepSettings } from "./trainStep.ts";
+import type { StepSettings } from "./train-step.ts";
 
 const flags = {
   ...modelFlags,
@@ -59,7 +59,7 @@ export const step: Benchmark = {
     if (values["profile"] === true) tables.push(await profileTable({ ...cases[0]!, matmul }, bench));
     return tables;
   },
-  contend: async (settings: StepSettings) => (await import("./trainStep.ts")).contendStep(settings),
+  contend: async (settings: StepSettings) => (await import("./train-step.ts")).contendStep(settings),
 };
 
 function sidesOf(settings: StepSettings, { python }: Bench): SideOptions[] {

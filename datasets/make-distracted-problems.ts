@@ -5,7 +5,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { arrowBytes } from "../src/data/arrow/write.ts";
-import { stream } from "../src/random.ts";
+import { stream } from "../src/system/random.ts";
 import { makeDistracted, type DistractedProblem } from "./generator/distracted.ts";
 
 const SEED = "distracted-problems 1";

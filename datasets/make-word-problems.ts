@@ -5,7 +5,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { arrowBytes } from "../src/data/arrow/write.ts";
-import { stream, type RandomStream } from "../src/random.ts";
+import { stream, type RandomStream } from "../src/system/random.ts";
 import { corruptResults, insertJunk, isNoise, type NoisySolution } from "./generator/noise.ts";
 import { makeProblem, solutionTokens, type Problem } from "./generator/problems.ts";
 import { tokenizerFiles } from "./generator/tokenizer.ts";

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { UserError } from "../src/errors.ts";
+import { UserError } from "../src/system/errors.ts";
 import { useEngine } from "../src/tensor/engine.ts";
 
 /** Multiplies two matrices on the TensorFlow engine and says on what it ran; fails where `gpu` was asked for in vain. */

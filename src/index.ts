@@ -1,8 +1,8 @@
 /**
  * What a training loop of one's own needs beside `tokensift/selection`, `/data`, `/model` and `/training`.
  */
-export { UserError } from "./errors.ts";
-export { hashUniform, stream, type RandomStream } from "./random.ts";
+export { UserError } from "./system/errors.ts";
+export { hashUniform, stream, type RandomStream } from "./system/random.ts";
 export { listEngines, releaseEngine, useEngine } from "./tensor/engine.ts";
 export { extractAnswer, verifier, verifyAnswer } from "./text/index.ts";
 export type {

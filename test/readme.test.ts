@@ -6,7 +6,7 @@ import { readmeCommands, readmeExamples, runTypeScript, writeExamples } from "..
 import { runCommandLine } from "../src/cli/commands.ts";
 import { finetuneDefinition, loadConfig } from "../src/config/index.ts";
 import { catalogue } from "../src/selection/index.ts";
-import { knownRules } from "../src/selection/knownRules.ts";
+import { knownRules } from "../src/selection/known-rules.ts";
 
 const readme = readFileSync("README.md", "utf8");
 const examples = readmeExamples(readme);

@@ -6,7 +6,7 @@
 //     gamma * minmax(L_history - L) + (1 - gamma) * attention on the prompt
 //
 // where L is the token's loss under the model in training and L_history under an earlier state of it. Everything that
-// differs from plain fine-tuning is the rule (src/selection/ssToken.ts), which `train` asks for the weight of every
+// differs from plain fine-tuning is the rule (src/selection/sstoken.ts), which `train` asks for the weight of every
 // token between the two phases of a step: forward, read, weigh, backward.
 import { runRecipe } from "../src/cli/recipe.ts";
 import { train } from "../src/training/index.ts";

@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { UserError } from "../../src/errors.ts";
+import { UserError } from "../../src/system/errors.ts";
 
 /** One contender: a process of its own that answers JSON lines, see `serve.ts` and `peers/serve.py`. */
 export interface SideOptions {

@@ -4,7 +4,7 @@
  */
 import { writeFileSync } from "node:fs";
 import { attentionGateSchema, cdpoSchema, editorSchema, orealSchema, publishedSchema } from "../../src/config/index.ts";
-import { knownRules } from "../../src/selection/knownRules.ts";
+import { knownRules } from "../../src/selection/known-rules.ts";
 
 const recipes = { finetune: "full", sstoken: "sstoken" };
 

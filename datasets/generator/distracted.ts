@@ -1,4 +1,4 @@
-import type { RandomStream } from "../../src/random.ts";
+import type { RandomStream } from "../../src/system/random.ts";
 import { makeProblem, pick, solutionTokens, type Problem } from "./problems.ts";
 import { DISTRACTION, FILLER, LARGEST, NAMES, THINGS } from "./words.ts";
 

@@ -1,4 +1,4 @@
-import type { RandomStream } from "../../src/random.ts";
+import type { RandomStream } from "../../src/system/random.ts";
 import { calculate, pick, solutionTokens, type Problem, type Step } from "./problems.ts";
 import { FILLER, JUNK, LARGEST, TAIL } from "./words.ts";
 

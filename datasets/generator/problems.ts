@@ -1,4 +1,4 @@
-import type { RandomStream } from "../../src/random.ts";
+import type { RandomStream } from "../../src/system/random.ts";
 import { ASK, DISTRACTION, GAIN, LARGEST, LOSS, MULTIPLY, NAMES, START, START_GROUPED, THINGS } from "./words.ts";
 
 export type Operator = "+" | "-" | "x";

@@ -1,5 +1,5 @@
 import { flagsHelp, parseFlags, type Flag, type FlagValues } from "../config/flags.ts";
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 
 /** Where a command writes: `process.stdout` and `process.stderr`, or anything like them. */
 export interface TextStream {

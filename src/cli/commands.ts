@@ -1,5 +1,5 @@
 import { nearest } from "../config/index.ts";
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 import { aligned } from "./layout.ts";
 import type { Command, Streams } from "./command.ts";
 import { exitCodeOf } from "./exit-code.ts";

@@ -1,6 +1,6 @@
 import { FIELD_NAMES, FORMAT_NAMES, type FieldName } from "../data/formats.ts";
 import { openDataset, type Dataset } from "../data/index.ts";
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 import { oneOf, requiredValue, wholeNumber } from "./values.ts";
 
 /** The flags of every command that reads data. */

@@ -3,8 +3,8 @@ import { createRequire } from "node:module";
 import { availableParallelism, platform, release } from "node:os";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs-core";
-import { UserError } from "../errors.ts";
-import { memoryOfProcess } from "../process-memory.ts";
+import { UserError } from "../system/errors.ts";
+import { memoryOfProcess } from "../system/process-memory.ts";
 import { formatNumber } from "../report/format.ts";
 import {
   engineText,

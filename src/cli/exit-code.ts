@@ -1,6 +1,6 @@
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 import { terminalText } from "../report/visible-text.ts";
-import { isRefusal } from "../training/disk-error.ts";
+import { isRefusal } from "../system/disk-error.ts";
 import type { TextStream } from "./command.ts";
 import { Interrupted } from "./interruption.ts";
 

@@ -1,5 +1,5 @@
 import { nearest } from "../config/index.ts";
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 import { catalogue, explain, type Explanation } from "../selection/index.ts";
 import { defineCommand } from "./command.ts";
 import { aligned, labelled, wrapped } from "./layout.ts";

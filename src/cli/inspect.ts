@@ -1,5 +1,5 @@
 import { tokenizeDataset, type Dataset, type TokenizedDataset, type TokenView } from "../data/index.ts";
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 import { colorLevel } from "../report/colors.ts";
 import { formatNumber, formatShare } from "../report/format.ts";
 import { tokenLegendText, tokenPictureText } from "../report/token-picture-terminal.ts";

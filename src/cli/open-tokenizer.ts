@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 import { openWeights } from "../model/weights/index.ts";
 import { loadTokenizer, tokenizerFromGguf, type Tokenizer } from "../text/index.ts";
 

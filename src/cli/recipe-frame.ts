@@ -3,7 +3,7 @@ import { loadConfig, parseRecipeArguments } from "../config/index.ts";
 import type { ConfigDefinition, RecipeArguments } from "../config/index.ts";
 import { Interrupted, type ArmTalk, type Talk } from "../experiment/index.ts";
 import { engineText, releaseEngine, useEngine, type EngineInfo } from "../tensor/engine.ts";
-import { tellingFullDisk } from "../training/disk-error.ts";
+import { tellingFullDisk } from "../system/disk-error.ts";
 import { isRunFolder, type RunFolderMode } from "../training/index.ts";
 import { exitCodeOf } from "./exit-code.ts";
 import { watchInterruption } from "./interruption.ts";

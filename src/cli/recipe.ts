@@ -10,8 +10,8 @@ import {
   type ArmTalk,
   type Materials,
 } from "../experiment/index.ts";
-import { knownRules } from "../selection/knownRules.ts";
-import { memoryOfProcess } from "../process-memory.ts";
+import { knownRules } from "../selection/known-rules.ts";
+import { memoryOfProcess } from "../system/process-memory.ts";
 import { report, runCommandLine, say, startEngine } from "./recipe-frame.ts";
 import { createTalk } from "./talk.ts";
 

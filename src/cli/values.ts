@@ -1,5 +1,5 @@
 import { nearest } from "../config/index.ts";
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 
 const largest = 2 ** 31 - 1;
 

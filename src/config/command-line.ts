@@ -1,4 +1,4 @@
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 import { flagsHelp, parseFlags } from "./flags.ts";
 
 /** The command line of a recipe (`trainers/*.ts`). */

@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 import { nearest } from "./nearest.ts";
 
 /** A command-line flag. */

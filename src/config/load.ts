@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { dirname, relative, resolve } from "node:path";
 import { stringify } from "yaml";
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 import { resolvePaths } from "./paths.ts";
 import type { KeyPath, Problem } from "./problem.ts";
 import { keyName } from "./problem.ts";

@@ -1,4 +1,4 @@
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 import type { SelectionChoice } from "./finetune-schema.ts";
 import type { KnownRules } from "./finetune.ts";
 import { sectionSchema, unknownRule } from "./finetune.ts";

@@ -1,4 +1,4 @@
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 import type { KeyPath } from "./problem.ts";
 import { keyName } from "./problem.ts";
 import type { Plain } from "./yaml.ts";

@@ -1,6 +1,6 @@
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
 import type { Alias, Document, Node, YAMLMap } from "yaml";
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 import type { KeyPath } from "./problem.ts";
 import { keyName } from "./problem.ts";
 

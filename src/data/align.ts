@@ -1,4 +1,4 @@
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 import { growing } from "./tokenized.ts";
 import type { Notice } from "./cache.ts";
 

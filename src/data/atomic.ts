@@ -1,8 +1,8 @@
 import { closeSync, fsyncSync, openSync, rmSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { randomUUID } from "node:crypto";
-import { rename } from "../files-in-use.ts";
-import { makeFolder } from "../make-folder.ts";
+import { rename } from "../system/files-in-use.ts";
+import { makeFolder } from "../system/make-folder.ts";
 
 /** Writes all of the bytes at the file's place, in as many calls as the system wants. */
 export function writeFully(fd: number, bytes: Uint8Array): void {

@@ -1,5 +1,5 @@
 import type { TokenBatch } from "../contract/index.ts";
-import { stream } from "../random.ts";
+import { stream } from "../system/random.ts";
 import type { TokenizedDataset } from "./tokenized.ts";
 
 export interface OrderOptions {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 import { hashFiles, resolveFiles } from "./files.ts";
 import { chooseFormat, numberList, WrongField, type Example, type FieldName, type FormatName } from "./formats.ts";
 import { openTable } from "./open-table.ts";

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { closeSync, existsSync, openSync, readFileSync, readSync, readdirSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 
 /**
  * The data files behind a path: a file itself, or the shards of a folder that Hugging Face's `save_to_disk` wrote.

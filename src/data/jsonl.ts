@@ -1,5 +1,5 @@
 import { fstatSync, readFileSync, readSync, statSync } from "node:fs";
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 import { reopening } from "./reopening.ts";
 import type { Table } from "./table.ts";
 import { growing } from "./tokenized.ts";

@@ -1,6 +1,6 @@
 import { closeSync, openSync, readSync, statSync } from "node:fs";
 import { extname } from "node:path";
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 import { openArrow } from "./arrow/read.ts";
 import { openJsonArray, openJsonLines } from "./jsonl.ts";
 import type { Table } from "./table.ts";

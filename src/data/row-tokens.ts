@@ -1,4 +1,4 @@
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 import { tokenizeConversation, tokenizePromptResponse, type TokenizedRow, type Tokenizer } from "../text/index.ts";
 import type { Row } from "./dataset.ts";
 

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { UserError } from "../errors.ts";
-import { letEventsIn } from "../event-loop.ts";
+import { UserError } from "../system/errors.ts";
+import { letEventsIn } from "../system/event-loop.ts";
 import type { TokenizedRow, Tokenizer } from "../text/index.ts";
 import { collectColumns, countOnes } from "./align.ts";
 import { loadTokens, saveTokens, type Notice } from "./cache.ts";

@@ -1,4 +1,4 @@
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 
 /**
  * One layer's cache of a right-padded batch. Every per-entry array of this folder is row-major

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { FinetuneConfig } from "../config/index.ts";
 import { openDataset, tokenizeDataset, type Dataset, type FieldName, type TokenizedDataset } from "../data/index.ts";
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 import type { Evaluation } from "../evaluation/index.ts";
 import {
   createModel,

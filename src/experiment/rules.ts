@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { FinetuneConfig, SelectionChoice } from "../config/index.ts";
 import type { SignalSource, TokenRule } from "../contract/index.ts";
 import { rowsOfStep, type TokenizedDataset } from "../data/index.ts";
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 import { isAdapted, loadModel, type Model } from "../model/index.ts";
 import { afterWarmup, optionsSchema, selectRule, type SsTokenRule } from "../selection/index.ts";
 import { isRulePath } from "../config/schema.ts";

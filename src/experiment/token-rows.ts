@@ -1,7 +1,7 @@
 import type { SignalSource, TokenRule, TokenScore } from "../contract/index.ts";
 import { makeBatch, type TokenizedDataset } from "../data/index.ts";
 import { forward, type Model } from "../model/index.ts";
-import { hashUniform } from "../random.ts";
+import { hashUniform } from "../system/random.ts";
 import type { Tokenizer } from "../text/index.ts";
 import { planSignals, readSignals, weighStep } from "../training/index.ts";
 

@@ -1,4 +1,4 @@
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 import { readFields, show, type Fields } from "./fields.ts";
 import { parseRope, writeRope, type Rope } from "./rope.ts";
 

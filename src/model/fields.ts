@@ -1,4 +1,4 @@
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 
 /** Limits of a number read from a file. */
 interface Limits {

@@ -4,9 +4,9 @@ import { forwardKl, targetLogProbs, type OutputHead } from "../tensor/ops/index.
 import { recordTape, type OutputGradient, type Tape } from "../tensor/tape.ts";
 import { decode, type AttentionHook, type Decoder } from "./decoder.ts";
 import type { GradientStore } from "./gradients.ts";
-import { headBackward, type HeadKnowledge } from "./headBackward.ts";
+import { headBackward, type HeadKnowledge } from "./head-backward.ts";
 import { askedTokens, packTokens, type AskedTokens, type PackedTokens } from "./packing.ts";
-import { packedAttention } from "./packedAttention.ts";
+import { packedAttention } from "./packed-attention.ts";
 import { readableSignals, type PendingSignal } from "./signals.ts";
 
 /** What a forward pass computes beside log-probabilities, and whether a backward pass may follow. */

@@ -47,6 +47,6 @@ export {
 } from "./model.ts";
 export { createScoreHead, scoreWeightName, type ScoreHead } from "./score-head.ts";
 export { scoredForward } from "./scored-forward.ts";
-export { vocabularyLogits, type VocabularyLogits } from "./vocabularyLogits.ts";
+export { vocabularyLogits, type VocabularyLogits } from "./vocabulary-logits.ts";
 export { openTensorFile, openWeights, saveModelFiles, writeSafetensors } from "./weights/index.ts";
 export type { ModelFiles, TensorFile, TensorToSave, WeightSource } from "./weights/index.ts";

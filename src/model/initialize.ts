@@ -1,4 +1,4 @@
-import { normalValues, stream } from "../random.ts";
+import { normalValues, stream } from "../system/random.ts";
 import type { DecoderConfig } from "./config.ts";
 import { createDecoder, isBias, isGain, type Decoder } from "./decoder.ts";
 

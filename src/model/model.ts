@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 import { loadTokenizer, tokenizerFromGguf, type Tokenizer } from "../text/index.ts";
 import { hasAdapter } from "./adapters/lora.ts";
 import type { DecoderConfig } from "./config.ts";

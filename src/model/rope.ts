@@ -1,4 +1,4 @@
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 import { show, type Fields } from "./fields.ts";
 
 /** Rotary position embedding: base and, where the model was stretched to longer texts, how. */

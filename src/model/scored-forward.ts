@@ -4,7 +4,7 @@ import { linear } from "../tensor/ops/index.ts";
 import { recordTape } from "../tensor/tape.ts";
 import { decode, type Decoder } from "./decoder.ts";
 import type { ForwardOptions } from "./forward.ts";
-import { packedAttention } from "./packedAttention.ts";
+import { packedAttention } from "./packed-attention.ts";
 import { packTokens, type PackedTokens } from "./packing.ts";
 import type { ScoreHead } from "./score-head.ts";
 import { readableSignals } from "./signals.ts";

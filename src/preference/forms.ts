@@ -1,7 +1,7 @@
 /** The named members of the family: `weightedDpo` with its options set. Options given beside a form win. */
 import type { WeightedDpoOptions, TdpoOptions } from "./options.ts";
 import { refuse } from "./refuse.ts";
-import { type PreferenceObjective, weightedDpo } from "./weightedDpo.ts";
+import { type PreferenceObjective, weightedDpo } from "./weighted-dpo.ts";
 import {
   type CriticalTokenOptions,
   columnWeights,

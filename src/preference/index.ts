@@ -1,5 +1,5 @@
 export { type PreferenceBatch, type PreferenceMetrics, type PreferenceTerm } from "./batch.ts";
-export { responseNll } from "./responseNll.ts";
+export { responseNll } from "./response-nll.ts";
 export { type Pairs, type PairProblem, alternatingPairs, pairProblems } from "./pairs.ts";
 export { checkStartsAtReference } from "./reference.ts";
 export {
@@ -8,7 +8,7 @@ export {
   type PlausibilityOptions,
   contrastiveEstimate,
   contrastiveEstimator,
-} from "./contrastiveEstimate.ts";
+} from "./contrastive-estimate.ts";
 export {
   type CriticalTokenOptions,
   type PairSide,
@@ -20,7 +20,7 @@ export {
   unconfidentTokens,
 } from "./weighting.ts";
 export { type Sides, type TdpoOptions, type WeightedDpoOptions } from "./options.ts";
-export { type PreferenceObjective, weightedDpo } from "./weightedDpo.ts";
+export { type PreferenceObjective, weightedDpo } from "./weighted-dpo.ts";
 export {
   type CriticalTokenDpoOptions,
   type CriticalTokenPreset,
@@ -41,4 +41,4 @@ export {
   type SampledPair,
   contrastSets,
   preferencePairs,
-} from "./judgedSamples.ts";
+} from "./judged-samples.ts";

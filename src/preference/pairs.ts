@@ -1,5 +1,5 @@
 import type { Tokens } from "../contract/index.ts";
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 
 /** Which rows of a batch form a pair: pair `k` prefers row `chosen[k]` to row `rejected[k]`. A row may serve in several. */
 export interface Pairs {

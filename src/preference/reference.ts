@@ -1,5 +1,5 @@
 import type { Tokens } from "../contract/index.ts";
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 import { type Pairs, pairPlaces } from "./pairs.ts";
 
 /**

@@ -1,4 +1,4 @@
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 
 /** Throws a UserError that names the option at fault and what it accepts. */
 export function refuse(option: string, value: unknown, accepted: string): never {

@@ -1,4 +1,4 @@
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 import type { WeightedDpoSettings } from "./options.ts";
 import type { PairSide } from "./weighting.ts";
 

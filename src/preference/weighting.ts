@@ -2,7 +2,7 @@
  * Detached per-token weights of one side of a pair. They scale a token's log-ratio in the loss and carry no gradient.
  */
 import type { Tokens } from "../contract/index.ts";
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 import { type Budget, resolveBudget, topMask } from "../ranking/index.ts";
 import type { PreferenceBatch } from "./batch.ts";
 import { refuse } from "./refuse.ts";

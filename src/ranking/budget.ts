@@ -1,5 +1,5 @@
 import type { RankingScope } from "../contract/index.ts";
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 
 /** How `ratio * n` becomes a whole number of tokens. `round` is half up. */
 export type Rounding = "ceil" | "floor" | "round";

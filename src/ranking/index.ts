@@ -1,3 +1,3 @@
 export { type Budget, type Rounding, budgetCount, resolveBudget } from "./budget.ts";
-export { type RankedTokens, topMask } from "./topMask.ts";
-export { type ChoosingRule, keepTop } from "./keepTop.ts";
+export { type RankedTokens, topMask } from "./top-mask.ts";
+export { type ChoosingRule, keepTop } from "./keep-top.ts";

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeAtomically } from "../data/atomic.ts";
-import { writing } from "../training/disk-error.ts";
+import { writing } from "../system/disk-error.ts";
 import { type Html, html, trusted } from "./html.ts";
 import type { Run } from "./read-run.ts";
 import { headerHtml, type Head } from "./report-header.ts";

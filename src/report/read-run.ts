@@ -1,7 +1,7 @@
 import { readdirSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { parseYaml } from "../config/yaml.ts";
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 import { isRunFolder } from "../training/run-folder.ts";
 import {
   isObject,

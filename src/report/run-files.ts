@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 import { terminalText } from "./visible-text.ts";
 
 /** A JSON object of a file that may have been changed by anything. */

@@ -9,7 +9,7 @@
  *
  * With rewards of -1 and 1 a wrong answer costs more under `rloo` the easier its question, under `oneMinusP` the harder.
  */
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 import { type Outcomes, groupsOf, rightResponses } from "./outcomes.ts";
 
 export type AdvantageOptions =

@@ -8,20 +8,20 @@ export {
   rightResponses,
 } from "./outcomes.ts";
 export { type AdvantageOptions, advantages } from "./advantages.ts";
-export { type Choice, type ChoiceOptions, chooseResponses } from "./chooseResponses.ts";
+export { type Choice, type ChoiceOptions, chooseResponses } from "./choose-responses.ts";
 export { type ScoreAt, type ScoredTokens } from "./scores.ts";
-export { type TokenWeightOptions, tokenWeightPresets, tokenWeights } from "./tokenWeights.ts";
-export { shuffledWeights, weightSummary } from "./shuffledWeights.ts";
-export { type ScoreTerm, rewardModelLoss } from "./rewardModelLoss.ts";
+export { type TokenWeightOptions, tokenWeightPresets, tokenWeights } from "./token-weights.ts";
+export { shuffledWeights, weightSummary } from "./shuffled-weights.ts";
+export { type ScoreTerm, rewardModelLoss } from "./reward-model-loss.ts";
 export { type KlForm, klEstimate } from "./kl.ts";
-export { type PolicyOptions, type PolicySettings } from "./policyOptions.ts";
-export { type PolicyAux, type PolicyMasses, policyMasses, policyObjective } from "./policyObjective.ts";
-export { type OutcomeSettings, outcomeNotes, outcomePresets } from "./outcomePresets.ts";
-export { type ReducedStep, reduceTerms } from "./reduceTerms.ts";
-export { bestOfN } from "./bestOfN.ts";
+export { type PolicyOptions, type PolicySettings } from "./policy-options.ts";
+export { type PolicyAux, type PolicyMasses, policyMasses, policyObjective } from "./policy-objective.ts";
+export { type OutcomeSettings, outcomeNotes, outcomePresets } from "./outcome-presets.ts";
+export { type ReducedStep, reduceTerms } from "./reduce-terms.ts";
+export { bestOfN } from "./best-of-n.ts";
 export {
   loadTokenRewardModel,
   saveTokenRewardModel,
   tokenRewardModel,
   type TokenRewardModel,
-} from "./tokenRewardModel.ts";
+} from "./token-reward-model.ts";

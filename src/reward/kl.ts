@@ -7,7 +7,7 @@
  *
  * No form with the sign of `plain` turned is offered: it would raise every sampled token.
  */
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 
 export type KlForm = "unbiased" | "squared" | "plain";
 

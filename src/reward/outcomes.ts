@@ -1,4 +1,4 @@
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 
 /** What a verifier says of a response. `unparsable` and `timeout` are failures of the verification. */
 export type Verdict = "correct" | "wrong" | "unparsable" | "timeout";

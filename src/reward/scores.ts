@@ -1,4 +1,4 @@
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 
 /** What token scores are read with; `Tokens` of the contract fits. Arrays are row-major `[rows * width]`. */
 export interface ScoredTokens {

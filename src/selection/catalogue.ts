@@ -1,13 +1,13 @@
 import type { JsonSchema } from "../config/schema.ts";
 import type { TokenRule } from "../contract/index.ts";
-import { datasetWeights } from "./datasetWeights.ts";
+import { datasetWeights } from "./dataset-weights.ts";
 import { dft } from "./dft.ts";
 import { eaft, eaftPresets } from "./eaft.ts";
 import { focal } from "./focal.ts";
 import { full } from "./full.ts";
-import { highEntropy, highEntropyPresets } from "./highEntropy.ts";
-import { iwSft, iwSftPresets } from "./iwSft.ts";
-import { lossTop } from "./lossTop.ts";
+import { highEntropy, highEntropyPresets } from "./high-entropy.ts";
+import { iwSft, iwSftPresets } from "./iw-sft.ts";
+import { lossTop } from "./loss-top.ts";
 import { profit } from "./profit.ts";
 import { random } from "./random.ts";
 import { rho1 } from "./rho1.ts";
@@ -23,9 +23,9 @@ import {
   ssTokenSchema,
   tokenCleaningSchema,
 } from "./schema.ts";
-import { ssToken } from "./ssToken.ts";
-import { type Preset, ssTokenPresets } from "./ssTokenOptions.ts";
-import { tokenCleaning, tokenCleaningPresets } from "./tokenCleaning.ts";
+import { ssToken } from "./sstoken.ts";
+import { type Preset, ssTokenPresets } from "./sstoken-options.ts";
+import { tokenCleaning, tokenCleaningPresets } from "./token-cleaning.ts";
 
 /** What is known of a rule without running it. */
 export interface CatalogueEntry {

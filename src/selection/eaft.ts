@@ -9,7 +9,7 @@
  */
 import type { TokenRule } from "../contract/index.ts";
 import { requireOption, valuesOf } from "./options.ts";
-import type { Preset } from "./ssTokenOptions.ts";
+import type { Preset } from "./sstoken-options.ts";
 
 export interface EaftOptions {
   /** Default `recommended`. Options given beside it win. */

@@ -1,7 +1,7 @@
 import type { JsonSchema } from "../config/schema.ts";
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 import { catalogue } from "./catalogue.ts";
-import { type Difference, ssTokenDifferences, ssTokenNotes } from "./ssTokenDifferences.ts";
+import { type Difference, ssTokenDifferences, ssTokenNotes } from "./sstoken-differences.ts";
 
 /** What `tokensift explain` says about a rule. */
 export interface Explanation {

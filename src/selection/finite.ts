@@ -1,5 +1,5 @@
 import type { Signal, Tokens } from "../contract/index.ts";
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 
 /** The signal of token `i`. Throws a UserError that names signal, dataset row and token where it is not finite. */
 export function finiteAt<S extends Signal>({ signals, rowIds, width }: Tokens<S>, signal: S, i: number): number {

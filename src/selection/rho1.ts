@@ -10,7 +10,7 @@
 import type { RankingScope } from "../contract/index.ts";
 import { type ChoosingRule, keepTop } from "../ranking/index.ts";
 import { type ChooserOptions, chooserDefaults } from "./chooser.ts";
-import { excessLoss } from "./excessLoss.ts";
+import { excessLoss } from "./excess-loss.ts";
 
 export interface Rho1Options extends ChooserOptions {
   /** Default `step`, as in the paper; `response` gives every response the same share. */

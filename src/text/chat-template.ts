@@ -1,5 +1,5 @@
 import { Template } from "@huggingface/jinja";
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 import { BoundedInterpreter, mostSteps } from "./bounded-interpreter.ts";
 
 /** One message of a conversation. */

@@ -1,4 +1,4 @@
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 import { compileChatTemplate, type ChatMessage, type ChatTemplate } from "./chat-template.ts";
 import { startsWith, tokenRow, type ResponseSpan, type TokenizedRow } from "./token-row.ts";
 import type { Tokenizer } from "./tokenizer.ts";

@@ -1,4 +1,4 @@
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 import { splittingRules, type SplittingRule } from "./splitting-rules.ts";
 import { show } from "./tokenizer-json.ts";
 

@@ -1,4 +1,4 @@
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 import { byteLevelBpe, sentencePieceBpe, textList, unsupported, where, type GgufMetadata } from "./gguf-models.ts";
 import { templateProcessing } from "./library-form.ts";
 import { show } from "./tokenizer-json.ts";

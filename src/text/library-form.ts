@@ -1,4 +1,4 @@
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 import { isRecord, show, type TokenizerJson } from "./tokenizer-json.ts";
 
 const deepestStep = 16;

@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 import { isRecord } from "./tokenizer-json.ts";
 import { createTokenizer, type Tokenizer } from "./tokenizer.ts";
 

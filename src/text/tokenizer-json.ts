@@ -1,4 +1,4 @@
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 
 /** What of a `tokenizer.json` is looked at here; the rest goes to the library as it is. */
 export interface TokenizerJson {

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { Tokenizer as Library } from "@huggingface/tokenizers";
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 import { createEncoder } from "./encoder.ts";
 import { libraryForm, tokenText } from "./library-form.ts";
 import { checkTokenizerJson, type TokenizerJson } from "./tokenizer-json.ts";

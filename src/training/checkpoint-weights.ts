@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs-core";
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 import { isAdapted, openTensorFile, openWeights, saveAdapter, saveModel } from "../model/index.ts";
 import type { TrainingState } from "./state.ts";
 

@@ -2,12 +2,12 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "
 import { join } from "node:path";
 import type { SavedState } from "../contract/index.ts";
 import { writeAtomically } from "../data/index.ts";
-import { UserError } from "../errors.ts";
-import { remove, rename } from "../files-in-use.ts";
-import { makeFolder } from "../make-folder.ts";
+import { UserError } from "../system/errors.ts";
+import { remove, rename } from "../system/files-in-use.ts";
+import { makeFolder } from "../system/make-folder.ts";
 import { openTensorFile, writeSafetensors, type TensorToSave } from "../model/index.ts";
 import { assign, restoreWeights, saveWeights } from "./checkpoint-weights.ts";
-import { diskError } from "./disk-error.ts";
+import { diskError } from "../system/disk-error.ts";
 import type { TrainingState } from "./state.ts";
 
 /** What a continued run must share with the one that saved, by name: engine, provider, threads, versions, data. */

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { SavedState, SignalSource } from "../contract/index.ts";
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 import { createAdapter, createDecoder, isAdapted, withAdapter, type Decoder } from "../model/index.ts";
 import { scoreLosses } from "./sources.ts";
 

@@ -1,5 +1,5 @@
 import type { ForwardSignals, TokenBatch } from "../contract/index.ts";
-import { letEventsIn } from "../event-loop.ts";
+import { letEventsIn } from "../system/event-loop.ts";
 import { forward, gradientStore, isAdapted, type Decoder } from "../model/index.ts";
 import { accumulateObjective, type ObjectiveBatch } from "./objective-step.ts";
 import type { Schedule } from "./schedule.ts";

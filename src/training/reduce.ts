@@ -1,5 +1,5 @@
 import type { Divisor, TokenRule } from "../contract/index.ts";
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 
 /** One micro-batch of an optimizer step, arrays row-major `[rows * width]`. */
 export interface WeightedBatch {

@@ -2,10 +2,10 @@ import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, wri
 import { join } from "node:path";
 import { runSubfolders } from "../config/arm-names.ts";
 import { writeAtomically } from "../data/atomic.ts";
-import { UserError } from "../errors.ts";
-import { remove } from "../files-in-use.ts";
-import { makeFolder } from "../make-folder.ts";
-import { againOrOn, writing } from "./disk-error.ts";
+import { UserError } from "../system/errors.ts";
+import { remove } from "../system/files-in-use.ts";
+import { makeFolder } from "../system/make-folder.ts";
+import { againOrOn, writing } from "../system/disk-error.ts";
 import { lockRun, type RunLock } from "./run-lock.ts";
 import { openRunLog, type RunLog } from "./run-log.ts";
 

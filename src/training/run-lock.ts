@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
-import { UserError } from "../errors.ts";
-import { againOrOn, writing } from "./disk-error.ts";
+import { UserError } from "../system/errors.ts";
+import { againOrOn, writing } from "../system/disk-error.ts";
 
 /** Keeps other processes out of a folder until it is released, or until this process is gone. */
 export interface RunLock {

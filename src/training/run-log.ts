@@ -1,7 +1,7 @@
 import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync } from "node:fs";
 import { writeFully } from "../data/atomic.ts";
-import { UserError } from "../errors.ts";
-import { writing } from "./disk-error.ts";
+import { UserError } from "../system/errors.ts";
+import { writing } from "../system/disk-error.ts";
 
 /** A file of one JSON object per line. Every line is with the system (a killed process loses none) when `append` returns. */
 export interface RunLog {

@@ -1,5 +1,5 @@
 import type { Forward, Signal, SignalSource, TokenBatch, TokenRule, Tokens } from "../contract/index.ts";
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 import type { ForwardOptions } from "../model/index.ts";
 
 /** Where the signals of a rule come from. */

@@ -1,7 +1,7 @@
 import type { SignalSource, TokenBatch } from "../contract/index.ts";
 import { loadColumn, makeBatch, saveColumn, type Notice, type TokenizedDataset } from "../data/index.ts";
-import { UserError } from "../errors.ts";
-import { letEventsIn } from "../event-loop.ts";
+import { UserError } from "../system/errors.ts";
+import { letEventsIn } from "../system/event-loop.ts";
 import { forward, type Decoder, type ForwardOptions } from "../model/index.ts";
 
 type LossSignal = "historyNll" | "referenceNll";

@@ -1,5 +1,5 @@
 import type { RuleContext, TokenBatch, TokenRule } from "../contract/index.ts";
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 import { forward, type Decoder, type GradientStore } from "../model/index.ts";
 import { batchShare, stepTotals, type StepTotals } from "./reduce.ts";
 import { readSignals, type ScoredBatch, type SignalPlan } from "./signals.ts";

@@ -1,8 +1,8 @@
 import type { TokenRule } from "../contract/index.ts";
 import { makeBatch, rowsOfStep, splitMicroBatches, type TokenizedDataset } from "../data/index.ts";
-import { letEventsIn } from "../event-loop.ts";
+import { letEventsIn } from "../system/event-loop.ts";
 import { gradientStore, isAdapted } from "../model/index.ts";
-import { hashUniform } from "../random.ts";
+import { hashUniform } from "../system/random.ts";
 import type { Schedule } from "./schedule.ts";
 import { planSignals } from "./signals.ts";
 import { fate, type TrainingState } from "./state.ts";

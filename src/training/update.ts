@@ -1,4 +1,4 @@
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 import type { GradientStore } from "../model/index.ts";
 import type { Optimizer } from "./optimizer.ts";
 

@@ -1,5 +1,5 @@
 import type { RuleContext, Signal, TokenRule, Tokens } from "../contract/index.ts";
-import { UserError } from "../errors.ts";
+import { UserError } from "../system/errors.ts";
 import { checkedWeights } from "../selection/index.ts";
 
 /**

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { amount, oneOf, requiredValue, wholeNumber } from "../../src/cli/values.ts";
-import { UserError } from "../../src/errors.ts";
+import { UserError } from "../../src/system/errors.ts";
 
 describe("wholeNumber", () => {
   test("reads whole numbers within the range, and nothing where there is nothing", () => {

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { finetuneDefinition, loadConfig, parseSelection, publishedSchema } from "../../src/config/index.ts";
-import { knownRules } from "../../src/selection/knownRules.ts";
+import { knownRules } from "../../src/selection/known-rules.ts";
 import { configFolder, reader } from "./folder.ts";
 
 const definition = finetuneDefinition(knownRules, { method: "sstoken" });

@@ -3,7 +3,7 @@ import { describe, expect, test } from "@jest/globals";
 import { armConfig, editorSchema, mainArm } from "../../src/config/index.ts";
 import { orealDefinition, orealPresets, orealSchema } from "../../src/config/index.ts";
 import { outcomePresets, tokenWeightPresets } from "../../src/reward/index.ts";
-import { resolvePolicy } from "../../src/reward/policyOptions.ts";
+import { resolvePolicy } from "../../src/reward/policy-options.ts";
 import { orealValues, settingsOf } from "../../src/experiment/oreal/index.ts";
 import { configFolder, reader } from "./folder.ts";
 

@@ -7,7 +7,7 @@ import {
   orealDefinition,
 } from "../../src/config/index.ts";
 import { orealValues } from "../../src/experiment/oreal/index.ts";
-import { knownRules } from "../../src/selection/knownRules.ts";
+import { knownRules } from "../../src/selection/known-rules.ts";
 
 const definitions = {
   "attention-gate": attentionGateDefinition(),

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "@jest/globals";
-import { hashUniform } from "../../src/random.ts";
-import { passAtK } from "../../src/evaluation/passAtK.ts";
-import { pairedBootstrap } from "../../src/evaluation/pairedBootstrap.ts";
+import { hashUniform } from "../../src/system/random.ts";
+import { passAtK } from "../../src/evaluation/pass-at-k.ts";
+import { pairedBootstrap } from "../../src/evaluation/paired-bootstrap.ts";
 import { lossSum, meanLoss, perplexity, rowLosses } from "../../src/evaluation/perplexity.ts";
-import { combineGrades, precisionRecall } from "../../src/evaluation/precisionRecall.ts";
+import { combineGrades, precisionRecall } from "../../src/evaluation/precision-recall.ts";
 
 describe("perplexity", () => {
   const tokens = { rows: 2, width: 3, response: Uint8Array.of(0, 1, 1, 1, 0, 0) };

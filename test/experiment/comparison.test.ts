@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { finetuneDefinition, loadConfig } from "../../src/config/index.ts";
 import { gatherMaterials, runComparison, type Arm, type ArmTalk } from "../../src/experiment/index.ts";
-import { knownRules } from "../../src/selection/knownRules.ts";
+import { knownRules } from "../../src/selection/known-rules.ts";
 import { releaseEngine, useEngine } from "../../src/tensor/engine.ts";
 import { train, type RunFolderMode, type StepRecord } from "../../src/training/index.ts";
 import { tensorCount } from "../training/reference.ts";

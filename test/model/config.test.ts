@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
 import { decoderConfigText, parseDecoderConfig, writeDecoderConfig } from "../../src/model/config.ts";
-import { UserError } from "../../src/errors.ts";
+import { UserError } from "../../src/system/errors.ts";
 import { inverseFrequencies, rotaryAngles } from "../../src/model/rope.ts";
 
 /** The least that a config.json must say. */

@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { UserError } from "../../src/errors.ts";
+import { UserError } from "../../src/system/errors.ts";
 import { createModel, freshModelFacts, generate, loadModel, saveModel, type Model } from "../../src/model/index.ts";
 import { fixture, readReference } from "./reference.ts";
 

@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { TokenBatch } from "../../src/contract/index.ts";
 import type { Decoder, DecoderConfig } from "../../src/model/index.ts";
 import { forward, gradientStore } from "../../src/model/index.ts";
-import { stream } from "../../src/random.ts";
+import { stream } from "../../src/system/random.ts";
 import { adamwUpdate } from "../../src/tensor/ops/index.ts";
 
 /** AdamW as in test/fixtures/model/train.py. */

@@ -60,7 +60,7 @@ describe("long training on the cpu engine", () => {
 describe("the same training in another process", () => {
   const providers = ["auto", "wasm", ...blasHere()];
   const digests = (...threads: string[]): string[] => {
-    const program = join(import.meta.dirname, "fiveSteps.ts");
+    const program = join(import.meta.dirname, "five-steps.ts");
     const flags = ["--import", "tsx", program, providers.join(","), ...threads];
     const printed = execFileSync(process.execPath, flags, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
     return printed.trim().split("\n");

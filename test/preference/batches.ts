@@ -1,7 +1,7 @@
 import type { Tokens } from "../../src/contract/index.ts";
 import type { PreferenceBatch } from "../../src/preference/index.ts";
 import { alternatingPairs } from "../../src/preference/index.ts";
-import { hashUniform } from "../../src/random.ts";
+import { hashUniform } from "../../src/system/random.ts";
 import { makeTokens } from "../selection/tokens.ts";
 
 export interface Made {

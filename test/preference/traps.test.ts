@@ -15,7 +15,7 @@ import {
   temporalDecayDpo,
   weightedDpo,
 } from "../../src/preference/index.ts";
-import { logSigmoid } from "../../src/preference/logSigmoid.ts";
+import { logSigmoid } from "../../src/preference/log-sigmoid.ts";
 import { makePairs } from "./batches.ts";
 
 const made = makePairs(["PPrre", "PPrrrre"]);

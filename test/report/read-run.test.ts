@@ -3,7 +3,7 @@ import { appendFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { differenceOf, noiseResult, resultOf } from "../../src/report/compare-arms.ts";
 import { readRun } from "../../src/report/read-run.ts";
-import { UserError } from "../../src/errors.ts";
+import { UserError } from "../../src/system/errors.ts";
 import { config, emptyFolder, tokenRow, writeArm, writeRun } from "./run-fixture.ts";
 
 let folder = "";

@@ -1,5 +1,5 @@
 import type { RuleContext, Signal, Tokens } from "../../src/contract/index.ts";
-import { hashUniform } from "../../src/random.ts";
+import { hashUniform } from "../../src/system/random.ts";
 
 export const context = (change: Partial<RuleContext> & { seed?: number } = {}): RuleContext => ({
   step: 3,

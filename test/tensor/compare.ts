@@ -1,6 +1,6 @@
 import { expect } from "@jest/globals";
 import * as tf from "@tensorflow/tfjs-core";
-import { stream } from "../../src/random.ts";
+import { stream } from "../../src/system/random.ts";
 import { recordTape } from "../../src/tensor/tape.ts";
 
 export type Numbers = Record<string, Float32Array>;

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from "@jest/globals";
 import * as tf from "@tensorflow/tfjs-core";
-import { UserError } from "../../src/errors.ts";
+import { UserError } from "../../src/system/errors.ts";
 import { listEngines, releaseEngine, useEngine } from "../../src/tensor/engine.ts";
 
 afterAll(releaseEngine);

@@ -7,7 +7,7 @@ import { releaseEngine, useEngine } from "../../src/tensor/engine.ts";
 import { probeWebgpuEngine } from "../../src/tensor/engines/webgpu/index.ts";
 import { adamwUpdate, swiglu } from "../../src/tensor/ops/index.ts";
 import { describeEngine } from "./conformance.ts";
-import { describeReads } from "./webgpuReads.ts";
+import { describeReads } from "./webgpu-reads.ts";
 
 jest.setTimeout(300_000); // a software adapter compiles every shader
 

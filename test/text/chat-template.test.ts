@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { UserError } from "../../src/errors.ts";
+import { UserError } from "../../src/system/errors.ts";
 import { mostSteps } from "../../src/text/bounded-interpreter.ts";
 import { compileChatTemplate } from "../../src/text/chat-template.ts";
 

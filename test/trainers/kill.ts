@@ -8,7 +8,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { stream } from "../../src/random.ts";
+import { stream } from "../../src/system/random.ts";
 import { results, runRecipe, startRecipe, writeRecipe, type Started } from "./recipe.ts";
 
 const [kills = "10", seed = "1"] = process.argv.slice(2);

@@ -12,7 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { UserError } from "../../src/errors.ts";
+import { UserError } from "../../src/system/errors.ts";
 import { loadModel } from "../../src/model/index.ts";
 import { full } from "../../src/selection/index.ts";
 import {
@@ -25,7 +25,7 @@ import {
   type Identity,
 } from "../../src/training/index.ts";
 import { openModel, weightsOf } from "./reference.ts";
-import { identity, open, options, tokens, trainTo, type Opened } from "./savedState.ts";
+import { identity, open, options, tokens, trainTo, type Opened } from "./saved-state.ts";
 
 let folder: string;
 beforeEach(() => {

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { exitCodeOf } from "../../src/cli/exit-code.ts";
-import { UserError } from "../../src/errors.ts";
-import { diskError, isDiskFull, tellingFullDisk } from "../../src/training/disk-error.ts";
+import { UserError } from "../../src/system/errors.ts";
+import { diskError, isDiskFull, tellingFullDisk } from "../../src/system/disk-error.ts";
 import { openRunLog } from "../../src/training/run-log.ts";
 
 const full = (): Error => Object.assign(new Error("write"), { code: "ENOSPC" });

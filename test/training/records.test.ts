@@ -2,7 +2,7 @@ import { describe, expect, test } from "@jest/globals";
 import type { TokenRule } from "../../src/contract/index.ts";
 import { full } from "../../src/selection/index.ts";
 import { schedule } from "../../src/training/index.ts";
-import { collect, withState } from "./freshState.ts";
+import { collect, withState } from "./fresh-state.ts";
 import { datasetOf, type Rows } from "./reference.ts";
 
 describe("what the records say of tokens", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import type { Divisor } from "../../src/contract/index.ts";
-import { hashUniform } from "../../src/random.ts";
+import { hashUniform } from "../../src/system/random.ts";
 import { batchShare, stepLoss, stepTotals, type WeightedBatch } from "../../src/training/reduce.ts";
 
 type Batch = WeightedBatch & { nll: Float32Array };

@@ -15,7 +15,7 @@ import {
   type StepRecord,
   type TrainOptions,
 } from "../../src/training/index.ts";
-import { collect, withState } from "./freshState.ts";
+import { collect, withState } from "./fresh-state.ts";
 import { datasetOf, openModel, readJson, tensorCount, weightsOf, type Rows } from "./reference.ts";
 
 interface Run extends Rows {

@@ -1,6 +1,6 @@
 import { extname } from "node:path";
 import { openArrowFile, openAtomicFile, writeFully, type ColumnType } from "../../data/index.ts";
-import { UserError } from "../../errors.ts";
+import { UserError } from "../../system/errors.ts";
 import type { RowFacts } from "./score-rows.ts";
 
 /** Rows on their way to a file, which gets its name when it is complete. */

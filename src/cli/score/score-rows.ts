@@ -1,7 +1,7 @@
 import type { RuleContext, Signal, TokenRule } from "../../contract/index.ts";
 import { makeBatch, splitMicroBatches, type TokenizedDataset } from "../../data/index.ts";
 import { forward, type Decoder } from "../../model/index.ts";
-import { hashUniform } from "../../random.ts";
+import { hashUniform } from "../../system/random.ts";
 import { liveSource, planSignals, readSignals, weighTogether, type ScoredBatch } from "../../training/index.ts";
 
 /** One row as it is written; entry t of each list describes token t. */

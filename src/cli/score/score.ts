@@ -1,5 +1,5 @@
 import { tokenizeDataset, type Dataset, type TokenizedDataset } from "../../data/index.ts";
-import { UserError } from "../../errors.ts";
+import { UserError } from "../../system/errors.ts";
 import { attentionLayerOf } from "../../experiment/index.ts";
 import { loadModel, type Model } from "../../model/index.ts";
 import { formatDuration, formatNumber, formatShare } from "../../report/format.ts";

@@ -1,6 +1,6 @@
 import * as zlib from "node:zlib";
 import { CompressionType, compressionRegistry } from "apache-arrow";
-import { UserError } from "../../errors.ts";
+import { UserError } from "../../system/errors.ts";
 import { decompressLz4 } from "./lz4.ts";
 
 /** Decompressed bytes of one record batch; more is refused. */

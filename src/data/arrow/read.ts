@@ -1,6 +1,6 @@
 import { fstatSync, readdirSync, readSync } from "node:fs";
 import { RecordBatchReader, type Data, type RecordBatch, type Schema } from "apache-arrow";
-import { UserError } from "../../errors.ts";
+import { UserError } from "../../system/errors.ts";
 import { reopening, type ReopeningFile } from "../reopening.ts";
 import { cell } from "./cells.ts";
 import { prepareDecompression } from "./compression.ts";

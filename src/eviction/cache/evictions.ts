@@ -1,14 +1,14 @@
 import type { Decoder } from "../../model/index.ts";
 import { attentionSums, causalAttention, gatedAttention } from "../../tensor/ops/index.ts";
 import type { ExemptionOptions } from "../exemptions.ts";
-import { decideGates } from "../gateDecision.ts";
+import { decideGates } from "../gate-decision.ts";
 import type { GateNetwork } from "../gates/network.ts";
 import { relaxGates } from "../gates/relax.ts";
 import { promptExemptions } from "../gates/layout.ts";
-import { keepBudget, type CacheBudget } from "../keepBudget.ts";
-import type { EvictionScore } from "../keyScore.ts";
+import { keepBudget, type CacheBudget } from "../keep-budget.ts";
+import type { EvictionScore } from "../key-score.ts";
 import type { CacheShape } from "../shape.ts";
-import type { PrefillEviction } from "./raggedCache.ts";
+import type { PrefillEviction } from "./ragged-cache.ts";
 
 type Shaped = Pick<Decoder, "config">;
 

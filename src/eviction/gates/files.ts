@@ -1,7 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Stateful } from "../../contract/index.ts";
-import { UserError } from "../../errors.ts";
+import { UserError } from "../../system/errors.ts";
 import { openTensorFile, writeSafetensors, type Decoder } from "../../model/index.ts";
 import { writeWholeFolder } from "../../model/weights/whole-folder.ts";
 import * as tf from "@tensorflow/tfjs-core";

@@ -10,9 +10,9 @@
  * `b` starts at logit(initialKeep).
  */
 import * as tf from "@tensorflow/tfjs-core";
-import { UserError } from "../../errors.ts";
+import { UserError } from "../../system/errors.ts";
 import type { Decoder, Parameter } from "../../model/index.ts";
-import { normalValues, stream } from "../../random.ts";
+import { normalValues, stream } from "../../system/random.ts";
 import { causalAttention, linear, prefixAttention } from "../../tensor/ops/index.ts";
 import { gateShapes, resolveGateNetwork, type GateNetworkOptions, type GateNetworkSettings } from "./options.ts";
 

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { differentiable } from "../../tensor/ops/fused.ts";
-import { logisticNoise, type GateOptions } from "../gateDecision.ts";
+import { logisticNoise, type GateOptions } from "../gate-decision.ts";
 
 /**
  * `decideGates` on the engine, for a pass whose gates decide in its midst: probabilities `[N, heads]` to what attention

@@ -6,8 +6,8 @@
  * A further query turns the sum into γ score + A: old attention fades, so early tokens lose the lead that H2O's plain
  * sums give them. γ = 1 is H2O.
  */
-import type { AttentionScore } from "../keyScore.ts";
-import { accumulatedAttention } from "./accumulatedAttention.ts";
+import type { AttentionScore } from "../key-score.ts";
+import { accumulatedAttention } from "./accumulated-attention.ts";
 
 export interface A2sfOptions {
   /** γ, in (0, 1]. Default 0.95. */

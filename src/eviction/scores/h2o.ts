@@ -6,8 +6,8 @@
  * The paper spends half of the budget on the most recent tokens: `keepBudget(score, shape, { budget, recent: budget / 2 })`.
  * Sums favour early tokens, which more queries see; `observedMean` and `a2sf` are the two ways out.
  */
-import type { AttentionScore } from "../keyScore.ts";
-import { accumulatedAttention } from "./accumulatedAttention.ts";
+import type { AttentionScore } from "../key-score.ts";
+import { accumulatedAttention } from "./accumulated-attention.ts";
 
 /** The score of H2O. State: the mass `[rows, width, heads]`, to which a further query adds its attention. */
 export function h2o(): AttentionScore {

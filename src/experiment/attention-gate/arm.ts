@@ -1,6 +1,6 @@
 import type { AttentionGateConfig } from "../../config/index.ts";
 import { createGates, evictionLoss, gatesCompanion, type GateNetwork } from "../../eviction/index.ts";
-import { letEventsIn } from "../../event-loop.ts";
+import { letEventsIn } from "../../system/event-loop.ts";
 import { createAdapter, gradientStore, isAdapted, trainableShare, withAdapter, type Model } from "../../model/index.ts";
 import { clippedUpdate, newTrainingState, schedule } from "../../training/index.ts";
 import { continued } from "../continued.ts";

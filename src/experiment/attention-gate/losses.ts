@@ -1,4 +1,4 @@
-import { letEventsIn } from "../../event-loop.ts";
+import { letEventsIn } from "../../system/event-loop.ts";
 import { makeBatch, splitMicroBatches } from "../../data/index.ts";
 import { decideGates, gatedPass, type Relaxation } from "../../eviction/index.ts";
 import { forward } from "../../model/index.ts";

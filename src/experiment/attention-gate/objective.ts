@@ -1,6 +1,6 @@
 import type { LossTerm, TokenBatch } from "../../contract/index.ts";
 import { makeBatch, rowsOfStep, splitMicroBatches } from "../../data/index.ts";
-import { UserError } from "../../errors.ts";
+import { UserError } from "../../system/errors.ts";
 import { decideGates, exemptTokens, gatedPass, realisedEviction } from "../../eviction/index.ts";
 import type { GatedShape } from "../../eviction/index.ts";
 import { forward, type GradientStore } from "../../model/index.ts";

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { mainCdpoArm, readsEstimate, type CdpoArm, type CdpoConfig } from "../../config/index.ts";
-import { UserError } from "../../errors.ts";
+import { UserError } from "../../system/errors.ts";
 import { isAdapted, trainableShare, type Decoder, type Model } from "../../model/index.ts";
 import { alternatingPairs, checkStartsAtReference, type PreferenceObjective } from "../../preference/index.ts";
 import { shuffledWeights } from "../../reward/index.ts";

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { UserError } from "../../errors.ts";
+import { UserError } from "../../system/errors.ts";
 import { isAdapted, loadAdapter, saveAdapter, type Adapted, type Model } from "../../model/index.ts";
 import { contrastSets, responseNll } from "../../preference/index.ts";
 import { isRunFolder, openRunFolder, trainObjective, type ObjectiveInput } from "../../training/index.ts";

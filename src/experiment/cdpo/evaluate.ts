@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Model } from "../../model/index.ts";
 import { loadModel } from "../../model/index.ts";
-import { stream } from "../../random.ts";
+import { stream } from "../../system/random.ts";
 import { verifier } from "../../text/index.ts";
 import {
   drawResponses,

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { UserError } from "../../errors.ts";
+import { UserError } from "../../system/errors.ts";
 import { preferencePairs, type JudgedSample } from "../../preference/index.ts";
 import { usableRows, type GivenRow, type Judged } from "../responses/index.ts";
 import { readPairs, writePairs, type ResponsePair } from "./files.ts";

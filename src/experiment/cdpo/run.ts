@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { runSubfolders, type CdpoArm, type CdpoConfig } from "../../config/index.ts";
-import { UserError } from "../../errors.ts";
+import { UserError } from "../../system/errors.ts";
 import { readModelFacts, type ModelFacts } from "../../model/index.ts";
-import { isDiskFull } from "../../training/disk-error.ts";
+import { isDiskFull } from "../../system/disk-error.ts";
 import { isRunFolder, openRunFolder, type RunFolder, type RunFolderMode } from "../../training/index.ts";
 import type { Materials } from "../materials.ts";
 import { questionsOf, type Drawn, type Judged } from "../responses/index.ts";

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { remove } from "../../files-in-use.ts";
+import { remove } from "../../system/files-in-use.ts";
 import { verifier } from "../../text/index.ts";
 import {
   drawResponses,

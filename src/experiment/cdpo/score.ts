@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { readsEstimate, mainCdpoArm } from "../../config/index.ts";
-import { UserError } from "../../errors.ts";
-import { letEventsIn } from "../../event-loop.ts";
+import { UserError } from "../../system/errors.ts";
+import { letEventsIn } from "../../system/event-loop.ts";
 import { forward, loadAdapter, withAdapter, type Model } from "../../model/index.ts";
 import { estimateTokens } from "../../training/index.ts";
 import { responseBatch, splitResponses, usableRows } from "../responses/index.ts";

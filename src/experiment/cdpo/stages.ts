@@ -2,9 +2,9 @@ import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join, relative } from "node:path";
 import { diffConfigs } from "../../config/index.ts";
-import { remove } from "../../files-in-use.ts";
+import { remove } from "../../system/files-in-use.ts";
 import { isRunFolder, type RunFolder } from "../../training/index.ts";
-import { writing } from "../../training/disk-error.ts";
+import { writing } from "../../system/disk-error.ts";
 import type { Talk } from "../talk.ts";
 
 /** A step of the pipeline whose result lies on disk. */

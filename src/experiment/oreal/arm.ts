@@ -1,5 +1,5 @@
 import type { OrealLearner } from "../../config/index.ts";
-import { letEventsIn } from "../../event-loop.ts";
+import { letEventsIn } from "../../system/event-loop.ts";
 import { outcomeNotes } from "../../reward/index.ts";
 import { verifier } from "../../text/index.ts";
 import { adamW, newTrainingState, optimizerCompanion } from "../../training/index.ts";

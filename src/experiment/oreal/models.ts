@@ -1,7 +1,7 @@
 import type { OrealConfig } from "../../config/index.ts";
 import { usesRewardModel } from "../../config/index.ts";
 import { createAdapter, isAdapted, trainableShare, withAdapter, type Decoder, type Model } from "../../model/index.ts";
-import { stream } from "../../random.ts";
+import { stream } from "../../system/random.ts";
 import { tokenRewardModel, type TokenRewardModel } from "../../reward/index.ts";
 import type { Materials } from "../materials.ts";
 import type { Talk } from "../talk.ts";

@@ -1,7 +1,7 @@
 import type { OrealObjective, OrealPreset, OrealValues, OrealWeights } from "../../config/index.ts";
 import { outcomePresets, tokenWeightPresets } from "../../reward/index.ts";
 import type { AdvantageOptions, OutcomeSettings, TokenWeightOptions } from "../../reward/index.ts";
-import { resolvePolicy } from "../../reward/policyOptions.ts";
+import { resolvePolicy } from "../../reward/policy-options.ts";
 
 const advantageOptions: Record<OrealObjective["advantage"], AdvantageOptions> = {
   oneMinusP: { estimator: "oneMinusP" },

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { stream } from "../../random.ts";
+import { stream } from "../../system/random.ts";
 import { saveTokenRewardModel } from "../../reward/index.ts";
 import { engineText } from "../../tensor/engine.ts";
 import { checkpointSteps, saveCheckpoint, type PolicyStep, type RewardStep } from "../../training/index.ts";

@@ -1,7 +1,7 @@
 import type { OrealConfig } from "../../config/index.ts";
 import type { Model } from "../../model/index.ts";
 import type { GenerationPace } from "../../model/index.ts";
-import { stream } from "../../random.ts";
+import { stream } from "../../system/random.ts";
 import type { Verify } from "../responses/index.ts";
 import { drawResponses, judgeResponses, type Judged, type Question } from "../responses/index.ts";
 

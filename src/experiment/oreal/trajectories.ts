@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { openArrow, writeArrow, type ColumnType } from "../../data/index.ts";
-import { UserError } from "../../errors.ts";
+import { UserError } from "../../system/errors.ts";
 import { checkQuestions, givenResponse, longestOf } from "../responses/index.ts";
 import { readResponses, responseColumns, responseRow } from "../responses/index.ts";
 import type { Judged, Surroundings } from "../responses/index.ts";

@@ -1,4 +1,4 @@
-import { letEventsIn } from "../../event-loop.ts";
+import { letEventsIn } from "../../system/event-loop.ts";
 import { generate, type Decoder } from "../../model/index.ts";
 import type { CacheMaker, GenerationPace } from "../../model/index.ts";
 import type { Question } from "./questions.ts";

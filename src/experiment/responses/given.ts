@@ -1,4 +1,4 @@
-import { UserError } from "../../errors.ts";
+import { UserError } from "../../system/errors.ts";
 import type { Drawn } from "./draw.ts";
 import type { Question } from "./questions.ts";
 

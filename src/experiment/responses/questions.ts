@@ -1,5 +1,5 @@
 import { lastTurn, type TokenizedDataset } from "../../data/index.ts";
-import { UserError } from "../../errors.ts";
+import { UserError } from "../../system/errors.ts";
 
 /** A question with a known answer. */
 export interface Question {

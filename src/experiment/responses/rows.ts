@@ -1,5 +1,5 @@
 import { openArrow } from "../../data/index.ts";
-import { UserError } from "../../errors.ts";
+import { UserError } from "../../system/errors.ts";
 
 /** One row of a file, of which every cell is checked as it is read. Errors are UserErrors naming file, row and column. */
 export interface RowCells {

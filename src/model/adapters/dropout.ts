@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { stream } from "../../random.ts";
+import { stream } from "../../system/random.ts";
 import { differentiable } from "../../tensor/ops/fused.ts";
 
 /** Dropout of an adapter's inputs. */

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import * as tf from "@tensorflow/tfjs-core";
-import { UserError } from "../../errors.ts";
-import { stream } from "../../random.ts";
+import { UserError } from "../../system/errors.ts";
+import { stream } from "../../system/random.ts";
 import { linear } from "../../tensor/ops/index.ts";
 import { differentiable } from "../../tensor/ops/fused.ts";
 import type { Decoder, Layer, Parameter, Projection } from "../decoder.ts";

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { UserError } from "../../errors.ts";
-import { stream } from "../../random.ts";
+import { UserError } from "../../system/errors.ts";
+import { stream } from "../../system/random.ts";
 import { causalAttention } from "../../tensor/ops/index.ts";
 import { decode, type Decoder } from "../decoder.ts";
 import type { Adapted, LowRank } from "./lora.ts";

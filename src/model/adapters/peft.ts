@@ -1,6 +1,6 @@
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { UserError } from "../../errors.ts";
+import { UserError } from "../../system/errors.ts";
 import type { Decoder } from "../decoder.ts";
 import { show } from "../fields.ts";
 import { readStored, type StoredTensor } from "../weights/encoding.ts";

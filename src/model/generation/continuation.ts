@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { BACKEND, inRowBlocks, ROW_BLOCK } from "../../tensor/engines/cpu/index.ts";
 import { decode, type AttentionHook, type Decoder } from "../decoder.ts";
-import type { KeyValueCache, LayerTokens } from "./keyValueCache.ts";
+import type { KeyValueCache, LayerTokens } from "./key-value-cache.ts";
 
 /** A text from its first token on. */
 export interface NewText {

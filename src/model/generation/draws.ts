@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import type { RandomStream } from "../../random.ts";
+import type { RandomStream } from "../../system/random.ts";
 import { drawToken, mostLikely, type Sampling } from "./sample.ts";
 
 /** Draws the token that follows; a greedy one needs no number of the stream. */

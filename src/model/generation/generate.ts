@@ -1,8 +1,8 @@
-import { letEventsIn } from "../../event-loop.ts";
+import { letEventsIn } from "../../system/event-loop.ts";
 import type { Decoder } from "../decoder.ts";
 import { continuation } from "./continuation.ts";
 import { drawsBy, type Draw } from "./draws.ts";
-import { contiguousCache } from "./keyValueCache.ts";
+import { contiguousCache } from "./key-value-cache.ts";
 import { checkedSampling, requirePrompt, type GenerateOptions } from "./options.ts";
 import { beginTogether, rowsOf, type Generated, type Row } from "./rows.ts";
 import type { Sampling } from "./sample.ts";

@@ -5,7 +5,7 @@ export {
   type KeyValueCache,
   type LayerTokens,
   type PackedTexts,
-} from "./keyValueCache.ts";
+} from "./key-value-cache.ts";
 export type { GenerateOptions, GenerationPace } from "./options.ts";
 export type { Generated } from "./rows.ts";
 export { sampleToken, type Sampling } from "./sample.ts";

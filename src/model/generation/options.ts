@@ -1,6 +1,6 @@
-import { UserError } from "../../errors.ts";
+import { UserError } from "../../system/errors.ts";
 import type { Decoder } from "../decoder.ts";
-import type { CacheMaker } from "./keyValueCache.ts";
+import type { CacheMaker } from "./key-value-cache.ts";
 import type { Sampling } from "./sample.ts";
 
 export interface GenerateOptions {

@@ -1,4 +1,4 @@
-import { stream, type RandomStream } from "../../random.ts";
+import { stream, type RandomStream } from "../../system/random.ts";
 import type { Decoder } from "../decoder.ts";
 import { TEXTS_AT_ONCE } from "./continuation.ts";
 import type { GenerateOptions } from "./options.ts";

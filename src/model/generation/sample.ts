@@ -1,5 +1,5 @@
-import { UserError } from "../../errors.ts";
-import type { RandomStream } from "../../random.ts";
+import { UserError } from "../../system/errors.ts";
+import type { RandomStream } from "../../system/random.ts";
 
 /** How the next token is drawn from the model's distribution. */
 export interface Sampling {

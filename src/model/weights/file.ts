@@ -1,6 +1,6 @@
 import { open, stat, type FileHandle } from "node:fs/promises";
 import { readSync } from "node:fs";
-import { UserError } from "../../errors.ts";
+import { UserError } from "../../system/errors.ts";
 
 /** A regular file read at chosen places. Reads past its end are UserErrors, never short results. */
 export interface RandomAccessFile {

@@ -1,6 +1,6 @@
 import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { UserError } from "../../errors.ts";
+import { UserError } from "../../system/errors.ts";
 import { parseDecoderConfig, parseSpecialTokens, type DecoderConfig } from "../config.ts";
 import { isRecord, readFields, show } from "../fields.ts";
 import { readStored } from "./encoding.ts";

@@ -1,4 +1,4 @@
-import { UserError } from "../../errors.ts";
+import { UserError } from "../../system/errors.ts";
 import { checkDecoderConfig, parseSpecialTokens, type DecoderConfig } from "../config.ts";
 import { readFields, show, type Fields } from "../fields.ts";
 import { scaledFrequency, type Rope, type RopeScaling } from "../rope.ts";

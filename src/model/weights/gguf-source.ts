@@ -1,4 +1,4 @@
-import { UserError } from "../../errors.ts";
+import { UserError } from "../../system/errors.ts";
 import type { DecoderConfig } from "../config.ts";
 import { show } from "../fields.ts";
 import { readStored, type StoredTensor } from "./encoding.ts";

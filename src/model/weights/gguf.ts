@@ -1,4 +1,4 @@
-import { UserError } from "../../errors.ts";
+import { UserError } from "../../system/errors.ts";
 import { show } from "../fields.ts";
 import { elementCount, type StoredTensor } from "./encoding.ts";
 import { ggufEncodings, otherGgufTypes } from "./dequantize.ts";

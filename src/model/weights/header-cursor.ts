@@ -1,4 +1,4 @@
-import { UserError } from "../../errors.ts";
+import { UserError } from "../../system/errors.ts";
 import type { RandomAccessFile } from "./file.ts";
 
 /** Reads a GGUF header from front to back through a window of the file; every read is checked against what is left. */

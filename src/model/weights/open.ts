@@ -1,5 +1,5 @@
 import { stat } from "node:fs/promises";
-import { UserError } from "../../errors.ts";
+import { UserError } from "../../system/errors.ts";
 import { openFolder } from "./folder.ts";
 import { openGguf } from "./gguf-source.ts";
 import type { WeightSource } from "./source.ts";

@@ -1,6 +1,6 @@
 import { open, rm, type FileHandle } from "node:fs/promises";
-import { UserError } from "../../errors.ts";
-import { rename } from "../../files-in-use.ts";
+import { UserError } from "../../system/errors.ts";
+import { rename } from "../../system/files-in-use.ts";
 import { elementCount, toBfloat16, toFloat16 } from "./encoding.ts";
 
 /** A tensor to save; `values` may be a function, called when the tensor's turn comes, so that one at a time is held. */

@@ -1,4 +1,4 @@
-import { UserError } from "../../errors.ts";
+import { UserError } from "../../system/errors.ts";
 import { isRecord, show } from "../fields.ts";
 import { bfloat16, elementCount, float16, float32, type Encoding, type StoredTensor } from "./encoding.ts";
 import type { RandomAccessFile } from "./file.ts";

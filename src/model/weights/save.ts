@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { UserError } from "../../errors.ts";
+import { UserError } from "../../system/errors.ts";
 import { decoderConfigText, type DecoderConfig } from "../config.ts";
 import { checkTensors } from "./llama-tensors.ts";
 import { writeSafetensors, type SavedType, type TensorToSave } from "./safetensors-write.ts";

@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { readdir, rmdir } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { UserError } from "../../errors.ts";
-import { remove, rename } from "../../files-in-use.ts";
-import { makeFolder } from "../../make-folder.ts";
+import { UserError } from "../../system/errors.ts";
+import { remove, rename } from "../../system/files-in-use.ts";
+import { makeFolder } from "../../system/make-folder.ts";
 
 /**
  * Writes a folder as a whole. It is built beside `folder` and takes its place when complete: a failure leaves nothing

@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import { Worker } from "node:worker_threads";
-import { UserError } from "../../errors.ts";
+import { UserError } from "../../system/errors.ts";
 import { threadMain, type Comparison, type Equality } from "./maths-thread.ts";
 
 export interface ThreadLimits {

@@ -1,4 +1,4 @@
-import { UserError } from "../../errors.ts";
+import { UserError } from "../../system/errors.ts";
 import { mathsThread } from "./bounded-thread.ts";
 import { compareForms } from "./compare-forms.ts";
 import { extractAnswer, lastBoxed, referenceAnswer, type ExtractionRule } from "./extract.ts";

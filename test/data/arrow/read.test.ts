@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as zlib from "node:zlib";
 import { openArrow } from "../../../src/data/arrow/read.ts";
-import { UserError } from "../../../src/errors.ts";
+import { UserError } from "../../../src/system/errors.ts";
 import { FIXTURES, temporaryFolder } from "../folder.ts";
 
 const folder = temporaryFolder();

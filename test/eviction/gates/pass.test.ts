@@ -17,7 +17,7 @@ import {
 import { gateNoise, relaxGates } from "../../../src/eviction/gates/relax.ts";
 import { forward, gradientStore, loadModel, type Model } from "../../../src/model/index.ts";
 import { packTokens } from "../../../src/model/packing.ts";
-import { normalValues, stream } from "../../../src/random.ts";
+import { normalValues, stream } from "../../../src/system/random.ts";
 import { releaseEngine, useEngine } from "../../../src/tensor/engine.ts";
 import { recordTape } from "../../../src/tensor/tape.ts";
 

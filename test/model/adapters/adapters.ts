@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "@jest/globals";
 import { forward, gradientStore, type Adapter, type Decoder } from "../../../src/model/index.ts";
-import { stream } from "../../../src/random.ts";
+import { stream } from "../../../src/system/random.ts";
 import { fixture, readReference, referenceBatch, type Case } from "../reference.ts";
 
 /** An adapter that PEFT made on the model of that name; made by `test/fixtures/adapters/make.py`. */

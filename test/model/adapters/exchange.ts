@@ -17,7 +17,7 @@ import {
   withAdapter,
   type LoraOptions,
 } from "../../../src/model/index.ts";
-import { stream } from "../../../src/random.ts";
+import { stream } from "../../../src/system/random.ts";
 import { causalAttention } from "../../../src/tensor/ops/index.ts";
 
 const [action, modelFolder, adapterFolder, idsText, optionsText] = process.argv.slice(2) as [

@@ -6,7 +6,7 @@ import { valuesByRow } from "../../../src/model/generation/draws.ts";
 import { contiguousCache, generate, type GenerateOptions } from "../../../src/model/generation/index.ts";
 import { initializeModel } from "../../../src/model/initialize.ts";
 import { loadModel } from "../../../src/model/index.ts";
-import { stream } from "../../../src/random.ts";
+import { stream } from "../../../src/system/random.ts";
 import { releaseEngine, useEngine } from "../../../src/tensor/engine.ts";
 import { distance } from "../reference.ts";
 import { bitsOf } from "./bits.ts";

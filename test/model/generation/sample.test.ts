@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { sampleToken, type Sampling } from "../../../src/model/generation/index.ts";
-import { stream } from "../../../src/random.ts";
+import { stream } from "../../../src/system/random.ts";
 
 /** Logits of known probabilities, the largest not first. */
 const probabilities = [0.1, 0.4, 0.05, 0.3, 0.15];

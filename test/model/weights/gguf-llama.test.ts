@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { UserError } from "../../../src/errors.ts";
+import { UserError } from "../../../src/system/errors.ts";
 import { decoderConfigFromGguf, huggingFaceName, undoRotationOrder } from "../../../src/model/weights/gguf-llama.ts";
 import { openWeights } from "../../../src/model/weights/index.ts";
 import { fixture, fixtureJson, floatsOf } from "./files.ts";

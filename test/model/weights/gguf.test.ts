@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { UserError } from "../../../src/errors.ts";
+import { UserError } from "../../../src/system/errors.ts";
 import { readGgufHeader, type GgufHeader } from "../../../src/model/weights/gguf.ts";
 import { fixture, pack, temporaryFolder, withFile } from "./files.ts";
 

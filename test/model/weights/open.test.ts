@@ -1,7 +1,7 @@
 import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
-import { UserError } from "../../../src/errors.ts";
+import { UserError } from "../../../src/system/errors.ts";
 import { openWeights } from "../../../src/model/weights/index.ts";
 import { writeSafetensors, type TensorToSave } from "../../../src/model/weights/safetensors-write.ts";
 import { fixture, fixtureJson, floatsOf, temporaryFolder } from "./files.ts";

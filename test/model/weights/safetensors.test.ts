@@ -1,7 +1,7 @@
 import { readFile, readdir, writeFile } from "node:fs/promises";
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { UserError } from "../../../src/errors.ts";
+import { UserError } from "../../../src/system/errors.ts";
 import { readStored } from "../../../src/model/weights/encoding.ts";
 import { openFile } from "../../../src/model/weights/file.ts";
 import { writeSafetensors } from "../../../src/model/weights/safetensors-write.ts";

@@ -1,7 +1,7 @@
 import { mkdir, readFile, readdir, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { describe, expect, test } from "@jest/globals";
-import { UserError } from "../../../src/errors.ts";
+import { UserError } from "../../../src/system/errors.ts";
 import { decoderTensors, openWeights, saveModelFiles, type ModelFiles } from "../../../src/model/weights/index.ts";
 import type { DecoderConfig } from "../../../src/model/config.ts";
 import { temporaryFolder } from "./files.ts";

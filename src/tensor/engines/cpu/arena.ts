@@ -1,5 +1,5 @@
-import { UserError } from "../../../errors.ts";
-import { memoryOfProcess } from "../../../process-memory.ts";
+import { UserError } from "../../../system/errors.ts";
+import { memoryOfProcess } from "../../../system/process-memory.ts";
 import type { BlockMemory } from "./memory.ts";
 import { createBlockMemory, LARGEST_MEMORY } from "./memory.ts";
 

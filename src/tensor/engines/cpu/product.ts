@@ -1,8 +1,8 @@
 import type { Machine } from "./machine.ts";
 import type { Operands } from "./operands.ts";
-import type { Task } from "./productTasks.ts";
-import { runTasks } from "./productTasks.ts";
-import { COLUMNS, columnsOfTask, hasRowBlocks, multiplyInRowBlocks } from "./rowBlocks.ts";
+import type { Task } from "./product-tasks.ts";
+import { runTasks } from "./product-tasks.ts";
+import { COLUMNS, columnsOfTask, hasRowBlocks, multiplyInRowBlocks } from "./row-blocks.ts";
 
 /** Rows of C in a strip: what one task computes. The strips depend on the shapes alone, never on the threads. */
 const STRIP = 128;

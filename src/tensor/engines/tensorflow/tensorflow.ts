@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 import util from "node:util";
 import * as tf from "@tensorflow/tfjs-core";
-import { UserError } from "../../../errors.ts";
+import { UserError } from "../../../system/errors.ts";
 import type { Availability, Computes, EngineInfo } from "../engine.ts";
 import { isInstalled, versionOf } from "../packages.ts";
 import { processorName } from "../processor.ts";

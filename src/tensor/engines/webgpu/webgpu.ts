@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import * as tf from "@tensorflow/tfjs-core";
-import { UserError } from "../../../errors.ts";
+import { UserError } from "../../../system/errors.ts";
 import type { Availability, Computes, EngineInfo } from "../engine.ts";
 import { isInstalled, versionOf } from "../packages.ts";
 import { registerShaders } from "./shaders/index.ts";

@@ -2,7 +2,7 @@ import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { createArena, memoryOf, offsetOf } from "../../../../src/tensor/engines/cpu/arena.ts";
 import { FIRST_OFFSET } from "../../../../src/tensor/engines/cpu/memory.ts";
-import { UserError } from "../../../../src/errors.ts";
+import { UserError } from "../../../../src/system/errors.ts";
 
 describe("arena", () => {
   test("aligns blocks to 64 bytes and never hands out the kernels' own range", () => {

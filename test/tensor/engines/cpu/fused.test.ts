@@ -1,7 +1,7 @@
 import "@tensorflow/tfjs-layers";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import * as tf from "@tensorflow/tfjs-core";
-import { stream } from "../../../../src/random.ts";
+import { stream } from "../../../../src/system/random.ts";
 import { runFused } from "../../../../src/tensor/ops/fused.ts";
 import * as ops from "../../../../src/tensor/ops/index.ts";
 import { BACKEND, startCpuEngine } from "../../../../src/tensor/engines/cpu/index.ts";

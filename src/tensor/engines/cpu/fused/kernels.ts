@@ -1,9 +1,9 @@
 import type { DefinitionParts, KernelName } from "../../../ops/index.ts";
 import { cachedAttention, cacheWrite, causalAttention, causalAttentionGradient, raggedAttention } from "./attention.ts";
-import { gatedAttention, gatedAttentionGradient } from "./gatedAttention.ts";
+import { gatedAttention, gatedAttentionGradient } from "./gated-attention.ts";
 import type { FusedKernel } from "./kernel.ts";
 import { linear, linearGradient } from "./linear.ts";
-import { targetLogProbs, targetLogProbsGradient } from "./logProbs.ts";
+import { targetLogProbs, targetLogProbsGradient } from "./log-probs.ts";
 import { adamw, sumOfSquares } from "./optimizer.ts";
 import * as rows from "./rows.ts";
 

@@ -1,6 +1,6 @@
 // Causal attention on packed rows, one (row, head) at a time: query blocks against the keys up to the block's end, so
 // that masked blocks are never computed and no more than one block of scores exists per thread.
-import { weights, weightsAgain } from "./attentionWeights";
+import { weights, weightsAgain } from "./attention-weights";
 import { product } from "./product";
 import { scale } from "./reduce";
 import { get, loadPart, madd, put, splat, storePart, sumLanes } from "./simd";

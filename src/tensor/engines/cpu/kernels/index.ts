@@ -1,13 +1,13 @@
 export { attention, attentionGradient, attentionScratch, meanOverHeads } from "./attention";
-export { cachedAttention, raggedAttention } from "./cachedAttention";
+export { cachedAttention, raggedAttention } from "./cached-attention";
 export { binaryRows, binarySame, swiglu, swigluGradient, unary } from "./elementwise";
-export { gatedAttention, gatedAttentionGradient, gatedScratch } from "./gatedAttention";
+export { gatedAttention, gatedAttentionGradient, gatedScratch } from "./gated-attention";
 export { addRows, copyRows, gatherRows, scatterRows, transpose, transposeMatrix } from "./layout";
 export { isProductByLibrary, setAddress, useLibrary } from "./library";
-export { logitGradient, targetLogProbs } from "./logProbs";
+export { logitGradient, targetLogProbs } from "./log-probs";
 export { rmsNorm, rmsNormGradient, rotary } from "./normalisation";
 export { adamw } from "./optimizer";
-export { productScratchBytes, setProductScratch } from "./packedProduct";
+export { productScratchBytes, setProductScratch } from "./packed-product";
 export { product, productBlocks, productRow, productTasks } from "./product";
 export { argMaxRows, maxRows, softmaxRows, squareSums, sumColumns, sumRows } from "./reduce";
 export { setRank } from "./thread";

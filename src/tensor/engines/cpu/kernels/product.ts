@@ -1,6 +1,6 @@
 // Matrix products C = op(A) op(B) + beta C, row-major and dense; beta is 0 or 1, and C is not read where it is 0.
 import { isProductByLibrary, offsetOf, productAt, productByLibrary } from "./library";
-import { multiply } from "./packedProduct";
+import { multiply } from "./packed-product";
 import { get, loadPart, madd, splat, sumLanes, transposeFour } from "./simd";
 import { rank } from "./thread";
 

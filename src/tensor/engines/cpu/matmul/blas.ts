@@ -1,8 +1,8 @@
 import { createRequire } from "node:module";
 import type * as koffiPackage from "koffi";
-import { keepLoaded } from "./keepLoaded.ts";
+import { keepLoaded } from "./keep-loaded.ts";
 import type { LibraryCalls, MatmulProvider } from "./provider.ts";
-import { firstSoundBlas } from "./soundLibrary.ts";
+import { firstSoundBlas } from "./sound-library.ts";
 
 const require = createRequire(import.meta.url);
 

@@ -1,6 +1,6 @@
-import { UserError } from "../../../../errors.ts";
+import { UserError } from "../../../../system/errors.ts";
 import { loadBlas } from "./blas.ts";
-import { loadOnnxRuntime } from "./onnxRuntime.ts";
+import { loadOnnxRuntime } from "./onnx-runtime.ts";
 import type { MatmulProvider } from "./provider.ts";
 
 /**

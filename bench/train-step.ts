@@ -1,0 +1,90 @@
+import * as tf from "@tensorflow/tfjs-core";
+import type { SignalSource, TokenBatch, TokenRule } from "../src/contract/index.ts";
+import { gradientStore } from "../src/model/index.ts";
+import { hashUniform, stream } from "../src/system/random.ts";
+import { full, random, ssToken } from "../src/selection/index.ts";
+import { engineText, useEngine, type EngineOptions } from "../src/tensor/engine.ts";
+import { accumulateStep, adamW, clippedUpdate, planSignals } from "../src/training/index.ts";
+import type { Contender } from "./harness/serve.ts";
+import { measurePeak } from "./harness/peak.ts";
+import { recordKernelTimes } from "./harness/kernel-times.ts";
+import { makeModel, type ModelSettings } from "./models.ts";
+
+/** Which tokens of the response a step trains. */
+export type Arm = "full" | "random" | "sstoken";
+
+export interface StepSettings extends ModelSettings {
+  arm: Arm;
+  rows: number;
+  /** Tokens of each row, and how many of them are the prompt (at least 1). */
+  width: number;
+  promptTokens: number;
+  threads: number;
+  matmul?: NonNullable<EngineOptions["matmul"]>;
+  /** Answers hold the milliseconds of each kernel. */
+  profile?: boolean;
+}
+
+const rules: Readonly<Record<Arm, () => TokenRule>> = {
+  full: () => full() as TokenRule,
+  random: () => random({ ratio: 0.6 }) as TokenRule,
+  sstoken: () => ssToken({ ratio: 0.6 }) as TokenRule,
+};
+
+/** The library's own training step on random tokens: forward, weights, backward, clipping, AdamW. Two steps are done. */
+export async function contendStep(settings: StepSettings): Promise<Contender> {
+  const { threads, matmul = "auto", arm } = settings;
+  const engine = await useEngine("cpu", { threads, matmul });
+  const peakGflops = await measurePeak();
+  const model = await makeModel(settings);
+  const rule = rules[arm]();
+  const batch = randomBatch(settings, model.config.vocabularySize);
+  const plan = planSignals(rule, [knownHistory(batch)]);
+  const optimizer = adamW(model.parameters);
+  const gradients = gradientStore();
+  let done = 0;
+  const step = async (): Promise<void> => {
+    const uniform = (rowId: number, token: number): number => hashUniform(1, rowId, token);
+    const context = { step: done, samplesSeen: done * settings.rows, uniform };
+    const { mass } = await accumulateStep({ model, rule, plan, batches: [batch], context, gradients });
+    await clippedUpdate(optimizer, gradients, { learningRate: 1e-5, clipNorm: 1, mass, step: ++done });
+    gradients.clear();
+  };
+  const times = settings.profile === true ? recordKernelTimes(tf.getBackend()) : undefined;
+  for (let i = 0; i < 2; i++) await step();
+  return {
+    about: `tokensift on ${engineText(engine)}`,
+    peakGflops,
+    async round() {
+      times?.clear();
+      await step();
+      return times === undefined ? {} : { kernels: Object.fromEntries(times) };
+    },
+  };
+}
+
+function randomBatch({ rows, width, promptTokens }: StepSettings, vocabulary: number): TokenBatch {
+  const draw = stream("bench", vocabulary, rows, width);
+  const slots = Array.from({ length: rows * width }, (_, i) => i % width);
+  return {
+    rows,
+    width,
+    rowIds: Float64Array.from({ length: rows }, (_, row) => row),
+    lengths: new Int32Array(rows).fill(width),
+    ids: Int32Array.from(slots, () => draw.below(vocabulary)),
+    response: Uint8Array.from(slots, (t) => Number(t >= promptTokens)),
+    endOfTurn: Uint8Array.from(slots, (t) => Number(t === width - 1)),
+    columns: {},
+  };
+}
+
+/** Losses of the history model as a column that was computed before: what ssToken reads in training. */
+function knownHistory({ rows, width }: TokenBatch): SignalSource<"historyNll"> {
+  const losses = Float32Array.from({ length: rows * width }, (_, i) => 3 * hashUniform(2, 0, i));
+  return {
+    gives: ["historyNll"],
+    compute: () => Promise.resolve({ historyNll: losses }),
+    save: () => ({}),
+    restore: () => undefined,
+  };
+}

@@ -1,0 +1,123 @@
+import { UserError } from "../system/errors.ts";
+import { letEventsIn } from "../system/event-loop.ts";
+import { lastTurn, makeBatch, splitMicroBatches, type TokenizedDataset } from "../data/index.ts";
+import { forward, generate, type Model } from "../model/index.ts";
+import { verifier } from "../text/index.ts";
+import { meanLoss, perplexity, rowLosses, type LossSum } from "./perplexity.ts";
+
+export interface EvaluateOptions {
+  /** Rows computed at once; default 16. */
+  batchSize?: number;
+  /** Evaluate the first so many rows only. */
+  rows?: number;
+  /** Generate a greedy answer to each row's prompt and compare it with the reference. */
+  exactMatch?: {
+    maxNewTokens: number;
+    /** Text of the reference answer of a dataset row. Default: the row's own response. */
+    answerOf?: (rowId: number) => string | undefined;
+  };
+  onProgress?: (done: number, total: number) => void;
+}
+
+/** A model measured on held-out rows. Lists have one entry per row, in the dataset's order. */
+export interface Evaluation {
+  /** Mean over all response tokens, in nats. */
+  readonly loss: number;
+  readonly perplexity: number;
+  readonly tokens: number;
+  readonly rows: number;
+  /** Share of rows whose generated final answer is the reference's. */
+  readonly exactMatch?: number;
+  readonly rowIds: number[];
+  /** Mean over each row's response tokens. */
+  readonly rowLosses: number[];
+  readonly rowTokens: number[];
+  readonly rowCorrect?: number[];
+}
+
+/**
+ * Loss of the response tokens and, if asked for, exact match of generated answers.
+ * @throws UserError, before anything is computed, for a row that no answer can be generated to
+ */
+export async function evaluateModel(
+  model: Model,
+  tokens: TokenizedDataset,
+  options: EvaluateOptions = {},
+): Promise<Evaluation> {
+  const { batchSize = 16, exactMatch, onProgress } = options;
+  const indices = Array.from({ length: Math.min(tokens.length, options.rows ?? Infinity) }, (_, i) => i);
+  if (exactMatch !== undefined)
+    for (const index of indices) requireAnswerable(tokens, index, model.config.maxPositions);
+  const total = indices.length * (exactMatch === undefined ? 1 : 2);
+  const losses: LossSum[] = [];
+  let done = 0;
+  for (const part of splitMicroBatches(tokens, indices, batchSize)) {
+    const batch = makeBatch(tokens, part);
+    using pass = forward(model, batch, { gradients: null });
+    const { logProb } = await pass.read(["logProb"]);
+    const nll = logProb.map((value) => -value);
+    rowLosses(nll, batch).forEach((sum, row) => (losses[part[row]!] = sum));
+    onProgress?.((done += part.length), total);
+    await letEventsIn();
+  }
+  const correct =
+    exactMatch &&
+    (await countMatches(model, tokens, indices, batchSize, exactMatch, (rows) => onProgress?.(done + rows, total)));
+  return {
+    loss: meanLoss(losses),
+    perplexity: perplexity(losses),
+    tokens: losses.reduce((sum, row) => sum + row.tokens, 0),
+    rows: indices.length,
+    ...(correct && { exactMatch: correct.reduce((a, b) => a + b, 0) / indices.length }),
+    rowIds: indices.map((index) => tokens.rowIds[index]!),
+    rowLosses: losses.map(({ sum, tokens: count }) => sum / count),
+    rowTokens: losses.map((row) => row.tokens),
+    ...(correct && { rowCorrect: correct }),
+  };
+}
+
+function requireAnswerable(tokens: TokenizedDataset, index: number, maxPositions: number): void {
+  const { length } = lastTurn(tokens, index).prompt;
+  if (length > 0 && length < maxPositions) return;
+  const where = `held-out row ${tokens.rowIds[index]!}`;
+  if (length === 0)
+    throw new UserError("it has no prompt that an answer could be generated to", {
+      where,
+      fix: "Set evaluation.generate to false, or give rows with prompts.",
+    });
+  throw new UserError(`a prompt of ${length} tokens leaves no room for an answer: the context is ${maxPositions}`, {
+    where,
+    fix: `Set data.maxTokens to at most ${maxPositions}, or evaluation.generate to false.`,
+  });
+}
+
+/** 1 where the greedy answer to a row's prompt agrees with the reference. */
+async function countMatches(
+  model: Model,
+  tokens: TokenizedDataset,
+  indices: readonly number[],
+  batchSize: number,
+  { maxNewTokens, answerOf }: NonNullable<EvaluateOptions["exactMatch"]>,
+  onProgress: (rows: number) => void,
+): Promise<number[]> {
+  const correct = new Array<number>(indices.length).fill(0);
+  const { verify, close } = verifier();
+  let done = 0;
+  for (const part of splitMicroBatches(tokens, indices, batchSize)) {
+    const asked = part.map((index) => lastTurn(tokens, index));
+    const answers = await generate(
+      model,
+      asked.map(({ prompt }) => prompt),
+      { maxNewTokens, batchSize },
+    );
+    for (const [i, index] of part.entries()) {
+      const response = model.tokenizer.decode(answers[i]!.ids, { skipSpecialTokens: true });
+      const own = model.tokenizer.decode(asked[i]!.response, { skipSpecialTokens: true });
+      const { verdict } = await verify({ response, reference: answerOf?.(tokens.rowIds[index]!) ?? own });
+      correct[index] = verdict === "correct" ? 1 : 0;
+    }
+    onProgress((done += part.length));
+  }
+  await close();
+  return correct;
+}

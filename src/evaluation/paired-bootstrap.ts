@@ -1,0 +1,72 @@
+import { UserError } from "../system/errors.ts";
+import { stream } from "../system/random.ts";
+
+/** How far two models differ on the same held-out rows. */
+export interface PairedComparison {
+  /** Mean of `a - b` over rows. */
+  readonly difference: number;
+  /** Bounds of the interval that holds the middle 95 % of the resampled differences. */
+  readonly low: number;
+  readonly high: number;
+  /** Two-sided probability of a difference this clear if the models were the same. */
+  readonly p: number;
+}
+
+/**
+ * Paired bootstrap over held-out rows: rows are drawn with replacement, both models on the same draw, and the mean
+ * difference of each draw is taken. The interval is the percentile interval, between its 2.5 and 97.5 percentiles
+ * (linear interpolation). `p` is twice the smaller share of draws on either side of 0, ties counting for both and one
+ * draw added, at most 1, and at least `2^(1 - m)` for `m` rows that differ: so many rows cannot show more, whatever
+ * their difference (one row that differs shows nothing, p = 1). It tells about held-out rows for these two models,
+ * not about training again with another seed.
+ *
+ * @param a one number per row (exact match 0 or 1, mean loss); `b` the other model's, same rows in the same order
+ * @throws UserError for lists that are empty, differ in length or hold a number that is not finite
+ */
+export function pairedBootstrap(
+  a: readonly number[],
+  b: readonly number[],
+  { resamples = 10_000, seed = 0 }: { resamples?: number; seed?: number } = {},
+): PairedComparison {
+  const differences = pairs(a, b);
+  if (!Number.isInteger(resamples) || resamples < 1)
+    throw new UserError(`resamples must be a whole number above 0, not ${resamples}.`);
+  const rows = differences.length;
+  const draw = stream(seed, "bootstrap");
+  const means = new Float64Array(resamples);
+  for (let r = 0; r < resamples; r++) {
+    let sum = 0;
+    for (let i = 0; i < rows; i++) sum += differences[draw.below(rows)]!;
+    means[r] = sum / rows;
+  }
+  means.sort();
+  const differing = differences.filter((d) => d !== 0).length;
+  const share = (count: number) => (count + 1) / (resamples + 1);
+  const oneSided = Math.min(share(means.filter((m) => m <= 0).length), share(means.filter((m) => m >= 0).length));
+  return {
+    difference: differences.reduce((sum, d) => sum + d, 0) / rows,
+    low: quantile(means, 0.025),
+    high: quantile(means, 0.975),
+    p: Math.min(1, Math.max(2 * oneSided, 2 ** (1 - differing))),
+  };
+}
+
+function pairs(a: readonly number[], b: readonly number[]): Float64Array {
+  if (a.length !== b.length)
+    throw new UserError(
+      `A paired comparison needs the same rows for both: ${a.length} and ${b.length} rows were given.`,
+    );
+  if (a.length === 0) throw new UserError("A paired comparison needs at least one row.");
+  const differences = Float64Array.from(a, (value, i) => value - b[i]!);
+  const bad = differences.findIndex((d) => !Number.isFinite(d));
+  if (bad >= 0)
+    throw new UserError(`The values are ${a[bad]} and ${b[bad]}; both must be finite.`, { where: `row ${bad}` });
+  return differences;
+}
+
+function quantile(ascending: Float64Array, share: number): number {
+  const place = share * (ascending.length - 1);
+  const below = Math.floor(place);
+  const above = Math.min(below + 1, ascending.length - 1);
+  return ascending[below]! + (place - below) * (ascending[above]! - ascending[below]!);
+}

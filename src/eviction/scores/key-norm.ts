@@ -1,0 +1,38 @@
+/**
+ * Key norm, https://arxiv.org/abs/2406.11430: keys of a small norm draw high attention later on.
+ *
+ *     score_j = -‖k_j‖
+ *
+ * Reads nothing but the key itself, so entries can be scored as they are written.
+ */
+import { type KeyScore, scoreHeads } from "../key-score.ts";
+import { type CacheShape, checkShape, checkSize } from "../shape.ts";
+
+/** The score of the key norm. State: the keys, or their norms alone. */
+export function keyNorm(): KeyScore {
+  return {
+    name: "key-norm",
+    reads: "keys",
+    score(shape, keys) {
+      const headSize = headSizeOf(shape, keys);
+      return scoreHeads(shape, (length, index, out) => {
+        for (let t = 0; t < length; t++) out[index(t)] = -norm(keys, index(t) * headSize, headSize);
+      });
+    },
+  };
+}
+
+/** Numbers per key. Throws a UserError when the keys do not divide among the shape's entries. */
+export function headSizeOf(shape: CacheShape, keys: Float32Array): number {
+  checkShape(shape);
+  const entries = shape.rows * shape.width * shape.heads;
+  const headSize = Math.max(1, Math.floor(keys.length / entries));
+  checkSize(`keys of ${headSize} numbers each`, keys, entries * headSize);
+  return headSize;
+}
+
+export function norm(values: ArrayLike<number>, start: number, size: number): number {
+  let squares = 0;
+  for (let i = start; i < start + size; i++) squares += values[i]! * values[i]!;
+  return Math.sqrt(squares);
+}

@@ -1,0 +1,15 @@
+/**
+ * Observed mean: the attention that a key draws from a query that sees it. The score of the `ObservedAttentionPress` of
+ * https://github.com/NVIDIA/kvpress; it is H2O (https://arxiv.org/abs/2306.14048) without its bias towards early tokens.
+ *
+ *     score_j = Σ_{i >= j} A_ij / (n - j)      n tokens in the row, of which n - j see token j
+ *
+ * The last tokens are seen by few queries, themselves first, and score high: what a key draws from its own query counts.
+ */
+import type { AttentionScore } from "../key-score.ts";
+import { accumulatedAttention } from "./accumulated-attention.ts";
+
+/** The score of the observed mean. State: the mass `[rows, width, heads]` and each row's length. */
+export function observedMean(): AttentionScore {
+  return { ...accumulatedAttention({ normalise: "count" }), name: "observed-mean" };
+}

@@ -1,0 +1,45 @@
+/**
+ * SnapKV, https://arxiv.org/abs/2404.14469: what the end of the prompt looks at, smoothed so that neighbours of a hit stay.
+ *
+ *     m_j = 1/W Σ_{i >= n-W} A_ij               W last queries of the row's n tokens
+ *     score_j = 1/K Σ_{|k-j| <= (K-1)/2} m_k    over the keys before the window; beyond either end m counts 0
+ *
+ * The window's own tokens are always kept (paper): they score above 1, later ones higher, and lend nothing to the pool.
+ */
+import { type AttentionScore, checkMass, scoreHeads } from "../key-score.ts";
+import { refuse, wholeNumber } from "../shape.ts";
+import { accumulatedAttention } from "./accumulated-attention.ts";
+
+export interface SnapKvOptions {
+  /** W, at least 1; a shorter row is all window. Default 32 (ours: published programs differ). */
+  readonly window?: number;
+  /** K, odd; 1 = no pooling. Default 5. */
+  readonly kernel?: number;
+}
+
+/**
+ * The score of SnapKV. It reads W queries of each row, none of the others.
+ *
+ * @throws UserError for impossible options
+ */
+export function snapKv({ window = 32, kernel = 5 }: SnapKvOptions = {}): AttentionScore {
+  wholeNumber("kernel", kernel, 1);
+  if (kernel % 2 === 0) refuse("kernel", kernel, "odd, so that a key lies in the middle of its pool");
+  return {
+    ...accumulatedAttention({ normalise: "window", window }),
+    name: "snap-kv",
+    score(shape, mass) {
+      checkMass(mass, shape);
+      const half = (kernel - 1) / 2;
+      return scoreHeads(shape, (length, index, out) => {
+        const end = Math.max(0, length - window);
+        for (let t = 0; t < end; t++) {
+          let sum = 0;
+          for (let k = Math.max(0, t - half); k <= Math.min(end - 1, t + half); k++) sum += mass[index(k)]!;
+          out[index(t)] = sum / kernel;
+        }
+        for (let t = end; t < length; t++) out[index(t)] = 1 + (t + 1) / length;
+      });
+    },
+  };
+}

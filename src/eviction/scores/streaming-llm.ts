@@ -1,0 +1,31 @@
+/**
+ * StreamingLLM, https://arxiv.org/abs/2309.17453: the first tokens, on which attention rests, and the most recent ones.
+ *
+ *     score_j = 2 n - j  for j < sinks,  j  for the others      (n tokens in the row)
+ *
+ * A budget of k entries keeps the first `sinks` tokens and the last k - sinks. Later tokens do not move a score's order.
+ */
+import { type PositionScore, scoreHeads } from "../key-score.ts";
+import { wholeNumber } from "../shape.ts";
+
+export interface StreamingLlmOptions {
+  /** First tokens that are kept. Default 4 (paper). */
+  readonly sinks?: number;
+}
+
+/**
+ * The score of StreamingLLM; the same for every head.
+ *
+ * @throws UserError for sinks that are no whole number
+ */
+export function streamingLlm({ sinks = 4 }: StreamingLlmOptions = {}): PositionScore {
+  wholeNumber("sinks", sinks, 0);
+  return {
+    name: "streaming-llm",
+    reads: "positions",
+    score: (shape) =>
+      scoreHeads(shape, (length, index, out) => {
+        for (let t = 0; t < length; t++) out[index(t)] = t < sinks ? 2 * length - t : t;
+      }),
+  };
+}

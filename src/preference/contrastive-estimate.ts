@@ -1,0 +1,149 @@
+/**
+ * Contrastive estimation of critical tokens (https://arxiv.org/abs/2411.19943, section 3).
+ *
+ *     log s_t = (1 + β) log p_positive(y_t) - β log p_negative(y_t) - log Z_t,   Z_t = Σ_v p_positive(v)^(1+β) p_negative(v)^(-β)
+ *
+ * which is the log-softmax of `(1 + β) logits_positive - β logits_negative`. A low `s_t` in a wrong solution marks a
+ * critical token. `s_t` is a probability: where both models agree it is `p(y_t)`, not 1.
+ * Ours: vocabulary in chunks, the plausibility set of contrastive decoding, and no number ever leaves log space.
+ */
+import { UserError } from "../system/errors.ts";
+import { refuse } from "./refuse.ts";
+
+export interface ContrastOptions {
+  /** β of the estimate, 0 or more; 0 gives the positive model's own probability. Default 1. */
+  readonly contrast?: number;
+}
+
+export interface PlausibilityOptions extends ContrastOptions {
+  /** α in [0, 1]: tokens with `p_positive(v) < α max p_positive` leave the vocabulary (their s is 0). Default 0: off. */
+  readonly plausibility?: number;
+  /** Each position's highest positive logit `[positions]`, from a first pass over the vocabulary; `plausibility` needs it. */
+  readonly highestPositive?: ArrayLike<number>;
+}
+
+/** The estimate of some positions, built from one chunk of the vocabulary after the other. */
+export interface ContrastiveEstimator {
+  /**
+   * Takes in the next vocabulary entries.
+   *
+   * @param positive logits of the positive model, `[positions * size]`, any constant per position may be missing from them
+   * @param negative logits of the negative model, the same shape
+   * @throws UserError for shapes that do not fit, or a logit that is NaN or infinite (a positive logit may be `-Infinity`)
+   */
+  add(positive: ArrayLike<number>, negative: ArrayLike<number>): void;
+  /** `log s_t`, `[positions]`, at most 0, `-Infinity` for s = 0. Throws a UserError when a target never came. */
+  finish(): Float64Array;
+}
+
+/**
+ * Streams the estimate over the vocabulary, so that two whole `[positions, vocabulary]` arrays never exist.
+ *
+ * @param targets the realised token of each position, `[positions]`: entry t is the token that the logits of t predict
+ * @throws UserError for an impossible option or target
+ */
+export function contrastiveEstimator(
+  targets: ArrayLike<number>,
+  options: PlausibilityOptions = {},
+): ContrastiveEstimator {
+  const { plausibility = 0, highestPositive } = options;
+  const contrast = checkedContrast(options);
+  const positions = targets.length;
+  if (!(plausibility >= 0 && plausibility <= 1)) refuse("plausibility", plausibility, "from 0 (off) to 1");
+  if (plausibility > 0 && highestPositive?.length !== positions)
+    refuse("highestPositive", highestPositive?.length, `${positions} logits when plausibility is on`);
+  const highest = new Float64Array(positions).fill(-Infinity);
+  const scaled = new Float64Array(positions);
+  const realised = new Float64Array(positions).fill(NaN);
+  let first = 0;
+
+  const combine = (p: number, n: number, t: number, v: number): number => {
+    const usable = (Number.isFinite(p) || p === -Infinity) && (Number.isFinite(n) || contrast === 0 || p === -Infinity);
+    if (!usable || Number.isNaN(n)) {
+      throw new UserError(`The logits are ${p} (positive model) and ${n} (negative model).`, {
+        where: `position ${t}, vocabulary entry ${v}`,
+        fix: "Contrastive estimation needs the models' raw, finite logits.",
+      });
+    }
+    const outside = plausibility > 0 && p < Math.log(plausibility) + highestPositive![t]!;
+    if (outside || p === -Infinity) return -Infinity;
+    return contrast === 0 ? p : (1 + contrast) * p - contrast * n;
+  };
+
+  return {
+    add(positive, negative) {
+      const size = positions === 0 ? 0 : positive.length / positions;
+      if (!Number.isInteger(size) || negative.length !== positive.length) {
+        throw new UserError(`Chunks of ${positive.length} and ${negative.length} logits do not fit.`, {
+          fix: `Both must have ${positions} positions times the size of the chunk.`,
+        });
+      }
+      for (let t = 0; t < positions; t++) {
+        for (let j = 0; j < size; j++) {
+          const x = combine(positive[t * size + j]!, negative[t * size + j]!, t, first + j);
+          if (first + j === targets[t]) realised[t] = x;
+          if (x === -Infinity) continue;
+          if (x <= highest[t]!) scaled[t]! += Math.exp(x - highest[t]!);
+          else {
+            scaled[t] = scaled[t]! * Math.exp(highest[t]! - x) + 1;
+            highest[t] = x;
+          }
+        }
+      }
+      first += size;
+    },
+    finish() {
+      return realised.map((x, t) => {
+        if (Number.isNaN(x)) {
+          throw new UserError(`The token ${targets[t]} lies outside the vocabulary of ${first}.`, {
+            where: `position ${t}`,
+            fix: "Both models must have been given in full, and share the tokenizer of the solutions.",
+          });
+        }
+        return x === -Infinity ? x : x - highest[t]! - Math.log(scaled[t]!);
+      });
+    },
+  };
+}
+
+/**
+ * The estimate from per-token log-probabilities whose normaliser is already known.
+ *
+ * @param positive `log p_positive(y_t)`, one per token, nats
+ * @param negative `log p_negative(y_t)`, the same length
+ * @param logPartition `log Z_t` over the whole vocabulary, the same length
+ * @returns `log s_t`, at most 0; `-Infinity` where the positive model gives the token no probability
+ * @throws UserError for lengths that differ, or a number from which no probability comes (naming the token)
+ */
+export function contrastiveEstimate(
+  positive: ArrayLike<number>,
+  negative: ArrayLike<number>,
+  logPartition: ArrayLike<number>,
+  options: ContrastOptions = {},
+): Float64Array {
+  const contrast = checkedContrast(options);
+  if (negative.length !== positive.length || logPartition.length !== positive.length) {
+    throw new UserError(
+      `There are ${positive.length} positive and ${negative.length} negative log-probabilities and ${logPartition.length} normalisers.`,
+      { fix: "All three need one number per token." },
+    );
+  }
+  return Float64Array.from(positive, (p, t) => {
+    if (p === -Infinity) return -Infinity;
+    const n = negative[t]!;
+    const x = (contrast === 0 ? p : (1 + contrast) * p - contrast * n) - logPartition[t]!;
+    // float32 inputs of a long context leave rounding of this size
+    if (!Number.isFinite(x) || x > 1e-3) {
+      throw new UserError(`The estimate's logarithm is ${x}, which is no probability.`, {
+        where: `token ${t}`,
+        fix: "The normaliser must be log Z over the whole vocabulary for the same contrast.",
+      });
+    }
+    return Math.min(0, x);
+  });
+}
+
+function checkedContrast({ contrast = 1 }: ContrastOptions): number {
+  if (!(contrast >= 0 && Number.isFinite(contrast))) refuse("contrast", contrast, "a number, 0 or more");
+  return contrast;
+}

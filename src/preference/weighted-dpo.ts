@@ -1,0 +1,188 @@
+/**
+ * The weighted DPO family (https://arxiv.org/abs/2305.18290 and its token-weighted successors) as one objective.
+ *
+ *     loss = -log σ( β (Σ_t a_t ρ_t^chosen / A - Σ_t b_t ρ_t^rejected / B - δ) - margin ),   ρ_t = log π(y_t) - log π_ref(y_t)
+ *
+ * with detached weights a, b and normalisers A, B; δ is TDPO's divergence. The position form takes the sigmoid of
+ * every position instead (see `aggregation`). Ours: masks select, so that a weight of 0 silences even an infinite
+ * log-probability; every mass adds up over micro-batches.
+ */
+import type { Objective, Tokens } from "../contract/index.ts";
+import { UserError } from "../system/errors.ts";
+import type { PreferenceBatch, PreferenceMetrics, PreferenceTerm } from "./batch.ts";
+import { logSigmoid, sigmoid } from "./log-sigmoid.ts";
+import { type WeightedDpoOptions, type WeightedDpoSettings, resolveWeightedDpo } from "./options.ts";
+import { type Pairs, pairPlaces } from "./pairs.ts";
+import { type Side, weighedSide } from "./side.ts";
+
+/** An `Objective` over pairs that says which terms and metrics it gives. */
+export interface PreferenceObjective {
+  (...parameters: Parameters<Objective<PreferenceBatch>>): {
+    terms: { preference: PreferenceTerm; nll?: PreferenceTerm };
+    metrics: PreferenceMetrics;
+  };
+  /** The mass of every term, which is known before any pass. Throws a UserError for a pair without a response. */
+  masses(tokens: Tokens, pairs: Pairs): { preference: number; nll?: number };
+  /** The loss of a model that still is its reference; undefined where that is not known beforehand. */
+  readonly startLoss: number | undefined;
+  /** Whether it reads `batch.forwardKl`. */
+  readonly readsForwardKl: boolean;
+}
+
+/**
+ * Makes the objective. Its terms: `preference`, divided by pairs (or positions), and with `nll` > 0 `nll`, divided by
+ * pairs; the loss is the sum of `sum / mass` over terms, each over the whole optimizer step. Nats.
+ *
+ * ```ts
+ * const objective = weightedDpo({ dpoBeta: 0.1, weights: [{ by: temporalDecay(0.98) }] });
+ * const { terms, metrics } = objective(logProb, tokens, { pairs: alternatingPairs(4), reference });
+ * ```
+ *
+ * @throws UserError for impossible options; when called, for arrays of the wrong length, a pair without a response, or
+ * a number that is not finite where it counts (naming row and token)
+ */
+export function weightedDpo(options: WeightedDpoOptions = {}): PreferenceObjective {
+  const settings = resolveWeightedDpo(options);
+  const { aggregation, positionMean, margin, nll, reference } = settings;
+  const judge = (logProb: Float32Array, tokens: Tokens, batch: PreferenceBatch) => {
+    checkSizes(logProb, tokens, batch, settings);
+    const preference = emptyTerm(logProb.length, settings.tdpo !== undefined);
+    const nllTerm = emptyTerm(logProb.length, false);
+    const pairs = pairPlaces(tokens, batch.pairs).map(({ chosen, rejected }) => ({
+      chosen: weighedSide("chosen", chosen, rejected.length, { logProb, tokens, batch }, settings),
+      rejected: weighedSide("rejected", rejected, chosen.length, { logProb, tokens, batch }, settings),
+    }));
+    const margins = pairs.map(({ chosen, rejected }) => {
+      if (nll > 0) addNll(nllTerm, chosen, logProb, nll);
+      return settings.aggregation === "sequence"
+        ? addSequence(preference, chosen, rejected, batch.forwardKl, settings)
+        : addPositions(preference, chosen, rejected, tokens.width, settings);
+    });
+    return {
+      terms: nll > 0 ? { preference, nll: nllTerm } : { preference },
+      metrics: metricsOf(pairs, margins, settings.dpoBeta),
+    };
+  };
+  return Object.assign(judge, {
+    masses(tokens: Tokens, pairs: Pairs) {
+      const sides = pairPlaces(tokens, pairs);
+      const positions = ({ chosen, rejected }: (typeof sides)[number]) =>
+        positionMean === "padded" ? tokens.width - 1 : Math.max(chosen.length, rejected.length);
+      const preference =
+        aggregation === "sequence" ? sides.length : sides.reduce((sum, pair) => sum + positions(pair), 0);
+      return nll > 0 ? { preference, nll: sides.length } : { preference };
+    },
+    startLoss: reference === "cached" && margin === 0 && nll === 0 ? Math.LN2 : undefined,
+    readsForwardKl: settings.tdpo !== undefined,
+  });
+}
+
+type Term = { -readonly [K in keyof PreferenceTerm]: PreferenceTerm[K] };
+
+const emptyTerm = (size: number, withKl: boolean): Term => ({
+  sum: 0,
+  mass: 0,
+  dLogProb: new Float32Array(size),
+  ...(withKl && { dForwardKl: new Float32Array(size) }),
+});
+
+/** Adds one pair's loss; returns its margin. */
+function addSequence(
+  term: Term,
+  chosen: Side,
+  rejected: Side,
+  forwardKl: Float32Array | undefined,
+  { dpoBeta, margin, tdpo }: WeightedDpoSettings,
+): number {
+  const scale = tdpo?.version === 2 ? tdpo.alpha : 1;
+  const kl = tdpo ? scale * (sumAt(forwardKl!, rejected.places) - sumAt(forwardKl!, chosen.places)) : 0;
+  const inside = dpoBeta * (weightedSum(chosen) - weightedSum(rejected) - kl);
+  term.sum -= logSigmoid(inside - margin);
+  term.mass += 1;
+  // d(loss) / d(inside) times β
+  const slope = -sigmoid(margin - inside) * dpoBeta;
+  for (const [side, sign] of [
+    [chosen, 1],
+    [rejected, -1],
+  ] as const) {
+    side.places.forEach((i, t) => (term.dLogProb[i]! += (sign * slope * side.weights[t]!) / side.divisor));
+  }
+  if (tdpo) {
+    for (const i of rejected.places) term.dForwardKl![i]! -= slope * scale;
+    if (tdpo.version === 1) for (const i of chosen.places) term.dForwardKl![i]! += slope;
+  }
+  return inside;
+}
+
+/** Adds every position's loss; returns the sum of their margins. */
+function addPositions(
+  term: Term,
+  chosen: Side,
+  rejected: Side,
+  width: number,
+  { dpoBeta, positionMean }: WeightedDpoSettings,
+): number {
+  const positions = Math.max(chosen.places.length, rejected.places.length);
+  let margins = 0;
+  for (let t = 0; t < positions; t++) {
+    const inside = dpoBeta * ((chosen.terms[t] ?? 0) - (rejected.terms[t] ?? 0));
+    margins += inside;
+    term.sum -= logSigmoid(inside);
+    const slope = -sigmoid(-inside) * dpoBeta;
+    if (t < chosen.places.length) term.dLogProb[chosen.places[t]!]! += slope * chosen.weights[t]!;
+    if (t < rejected.places.length) term.dLogProb[rejected.places[t]!]! -= slope * rejected.weights[t]!;
+  }
+  // a row's first token is predicted by none
+  const idle = positionMean === "padded" ? width - 1 - positions : 0;
+  term.sum += idle * Math.LN2;
+  term.mass += positions + idle;
+  return margins;
+}
+
+function addNll(term: Term, { places }: Side, logProb: Float32Array, weight: number): void {
+  term.mass += 1;
+  term.sum -= (weight * sumAt(logProb, places)) / places.length;
+  for (const i of places) term.dLogProb[i]! -= weight / places.length;
+}
+
+const weightedSum = ({ terms, divisor }: Side) => terms.reduce((sum, x) => sum + x, 0) / divisor;
+const sumAt = (values: Float32Array, places: Int32Array) => places.reduce((sum, i) => sum + values[i]!, 0);
+
+function metricsOf(
+  pairs: readonly { chosen: Side; rejected: Side }[],
+  margins: readonly number[],
+  dpoBeta: number,
+): PreferenceMetrics {
+  const mean = (values: readonly number[]) => values.reduce((sum, x) => sum + x, 0) / Math.max(1, values.length);
+  const rewards = pairs.map(
+    ({ chosen, rejected }) => [dpoBeta * chosen.logRatio, dpoBeta * rejected.logRatio] as const,
+  );
+  return {
+    chosenReward: mean(rewards.map(([w]) => w)),
+    rejectedReward: mean(rewards.map(([, l]) => l)),
+    rewardMargin: mean(rewards.map(([w, l]) => w - l)),
+    accuracy: mean(rewards.map(([w, l]) => Number(w > l))),
+    weightedMargin: mean(margins),
+    chosenWeight: mean(pairs.flatMap(({ chosen }) => [...chosen.weights])),
+    rejectedWeight: mean(pairs.flatMap(({ rejected }) => [...rejected.weights])),
+  };
+}
+
+function checkSizes(
+  logProb: Float32Array,
+  tokens: Tokens,
+  batch: PreferenceBatch,
+  settings: WeightedDpoSettings,
+): void {
+  const size = tokens.rows * tokens.width;
+  const need = (name: string, values: ArrayLike<number> | undefined): void => {
+    if (values?.length === size) return;
+    throw new UserError(`${name} has ${values?.length ?? "no"} numbers instead of ${size}.`, {
+      fix: `It holds one number per token of the batch (${tokens.rows} rows of ${tokens.width}).`,
+    });
+  };
+  need("logProb", logProb);
+  need("tokens.response", tokens.response);
+  if (settings.reference === "cached") need("batch.reference", batch.reference);
+  if (settings.tdpo) need("batch.forwardKl", batch.forwardKl);
+}

@@ -1,0 +1,58 @@
+/** Which sampled responses are trained on (https://arxiv.org/abs/2502.06781, algorithm 1, steps 2 and 3). */
+import { UserError } from "../system/errors.ts";
+import { stream } from "../system/random.ts";
+import { type Outcomes, groupsOf, rightResponses } from "./outcomes.ts";
+
+export interface ChoiceOptions {
+  /**
+   * `pair` (default): one right and one wrong response of each question that has both, drawn uniformly; `all`: every
+   * counted response of such a question; `none`: no filter, every counted response of every question.
+   */
+  readonly keep?: "pair" | "all" | "none";
+  /** A pass rate this close to 0 or 1 counts as all wrong or all right. For rewards that are not binary. Default 1e-6. */
+  readonly tolerance?: number;
+  readonly seed: number;
+  readonly iteration: number;
+}
+
+/** The choice, and how many questions fell to the filter: silent zeros are what users of such rewards trip over. */
+export interface Choice {
+  /** 1 = trained on. One entry per response. */
+  readonly kept: Uint8Array;
+  /** Pass rate of each group, mapped to [0, 1]. */
+  readonly passRates: ReadonlyMap<number, number>;
+  readonly questions: { readonly kept: number; readonly allWrong: number; readonly allRight: number };
+}
+
+/**
+ * Drops questions that teach nothing and keeps a pair (or all) of the rest. The draw depends on seed, iteration and group
+ * number alone, not on the other groups.
+ *
+ * @throws UserError for an impossible option, or rewards as `groupsOf` refuses them
+ */
+export function chooseResponses(outcomes: Outcomes, options: ChoiceOptions): Choice {
+  const { keep = "pair", tolerance = 1e-6, seed, iteration } = options;
+  if (!["pair", "all", "none"].includes(keep))
+    throw new UserError(`keep is "${keep}".`, { fix: "It must be pair, all or none." });
+  if (!(tolerance >= 0 && tolerance < 0.5))
+    throw new UserError(`tolerance is ${tolerance}.`, { fix: "It must be at least 0 and below 0.5." });
+  const kept = new Uint8Array(outcomes.rewards.length);
+  const right = rightResponses(outcomes);
+  const passRates = new Map<number, number>();
+  const questions = { kept: 0, allWrong: 0, allRight: 0 };
+  for (const { group, members, passRate } of groupsOf(outcomes)) {
+    passRates.set(group, passRate);
+    const good = members.filter((k) => right[k]);
+    const bad = members.filter((k) => !right[k]);
+    const allWrong = good.length === 0 || passRate <= tolerance;
+    const allRight = bad.length === 0 || passRate >= 1 - tolerance;
+    if (allWrong) questions.allWrong++;
+    else if (allRight) questions.allRight++;
+    if (keep !== "none" && (allWrong || allRight)) continue;
+    questions.kept++;
+    const draw = stream(seed, "pair", iteration, group);
+    const chosen = keep === "pair" ? [good[draw.below(good.length)]!, bad[draw.below(bad.length)]!] : members;
+    for (const k of chosen) kept[k] = 1;
+  }
+  return { kept, passRates, questions };
+}

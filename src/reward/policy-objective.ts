@@ -1,0 +1,131 @@
+/**
+ * Policy objective of outcome-reward learning (https://arxiv.org/abs/2502.06781), in three terms:
+ *
+ *     positive   c+ / N+  sum over right responses  a(y) sum_t w_t (-log p_t)         cloning
+ *     negative  -c- / N-  sum over wrong responses  A(y) sum_t w_t p_t / sg(p_t)      policy gradient
+ *     kl        beta / N  sum over both             sum_t kl_t
+ *
+ * REINFORCE, RLOO and GRPO are settings of it: no cloning, w = 1, one denominator for right and wrong responses.
+ * Cloning and policy gradient have the same gradient at equal a(y) and differ in the reported value.
+ */
+import type { Objective } from "../contract/index.ts";
+import { UserError } from "../system/errors.ts";
+import { klEstimate } from "./kl.ts";
+import { type PolicyOptions, type PolicySettings, resolvePolicy } from "./policy-options.ts";
+import { type ScoredTokens, checkLength, responsePlaces } from "./scores.ts";
+
+/** What the objective knows of each kept response beside its tokens. */
+export interface PolicyAux {
+  /** `[rows]`, 1 = right. */
+  readonly right: ArrayLike<number>;
+  /** `[rows]`, computed over whole groups, before the filter. */
+  readonly advantages: ArrayLike<number>;
+  /** `[rows * width]`, at least 0, read on responses alone. Default: 1 everywhere. */
+  readonly weights?: Float32Array;
+  /** `[rows * width]`, log-probabilities of the reference. Needed unless beta is 0. */
+  readonly referenceLogProb?: Float32Array;
+}
+
+/** A micro-batch's part of each term's denominator. */
+export interface PolicyMasses {
+  readonly positive: number;
+  readonly negative: number;
+  readonly kl: number;
+}
+
+/**
+ * Denominators of a micro-batch, known before any log-probability: add them up over the optimizer step, then divide
+ * each term's gradient by its own.
+ */
+export function policyMasses(
+  tokens: ScoredTokens,
+  { right, weights }: Pick<PolicyAux, "right" | "weights">,
+  options: PolicyOptions = {},
+): PolicyMasses {
+  const { normalizer, denominators } = resolvePolicy(options);
+  const bySign = { positive: 0, negative: 0, kl: 0 };
+  for (let b = 0; b < tokens.rows; b++) {
+    const places = responsePlaces(tokens, b);
+    const count = normalizer === "responses" ? Number(places.length > 0) : places.length;
+    const weighed = weights && normalizer === "weights";
+    bySign[right[b] ? "positive" : "negative"] += weighed ? places.reduce((sum, i) => sum + weights[i]!, 0) : count;
+    bySign.kl += count;
+  }
+  if (denominators === "bySign") return bySign;
+  const both = bySign.positive + bySign.negative;
+  return { positive: both, negative: both, kl: bySign.kl };
+}
+
+/**
+ * Makes the objective. Its terms are `positive`, `negative` and, unless beta is 0, `kl`, coefficients included; a term
+ * whose mass is 0 over a whole step has no part in the step. Metrics are sums, to be added up over micro-batches:
+ * `positiveTokens`, `negativeTokens`, `weightSum`, `weightsAboveZero`, `klSum`.
+ *
+ * @throws UserError for an impossible option; when called, for log-probabilities, weights or advantages that are not
+ * finite (naming the row and token), arrays of the wrong length, or a missing reference
+ */
+export function policyObjective(options: PolicyOptions = {}): Objective<PolicyAux> {
+  const settings = resolvePolicy(options);
+  const { positives, positiveScale, positiveCoefficient, negativeCoefficient, klCoefficient } = settings;
+  return (logProb, tokens, aux) => {
+    checkShapes(logProb, tokens, aux, settings);
+    const masses = policyMasses(tokens, aux, settings);
+    const term = (mass: number) => ({ sum: 0, mass, dLogProb: new Float32Array(logProb.length) });
+    const terms = { positive: term(masses.positive), negative: term(masses.negative) };
+    const kl = term(masses.kl);
+    const metrics = { positiveTokens: 0, negativeTokens: 0, weightSum: 0, weightsAboveZero: 0, klSum: 0 };
+    for (let b = 0; b < tokens.rows; b++) {
+      const places = responsePlaces(tokens, b);
+      const right = Boolean(aux.right[b]);
+      const share = settings.normalizer === "responses" ? 1 / places.length : 1;
+      const advantage = right && positiveScale === "one" ? 1 : finite("advantage", aux.advantages[b]!, tokens, b);
+      const scale = share * advantage * (right ? positiveCoefficient : negativeCoefficient);
+      const target = right ? terms.positive : terms.negative;
+      metrics[right ? "positiveTokens" : "negativeTokens"] += places.length;
+      for (const i of places) {
+        const token = i - b * tokens.width;
+        const own = finite("log-probability", logProb[i]!, tokens, b, token);
+        const weight = aux.weights ? weightAt(aux.weights[i]!, tokens, b, token) : 1;
+        metrics.weightSum += weight;
+        if (weight > 0) {
+          metrics.weightsAboveZero++;
+          target.sum -= scale * weight * (right && positives === "cloning" ? own : 1);
+          target.dLogProb[i] = -scale * weight;
+        }
+        if (klCoefficient === 0) continue;
+        const reference = finite("reference's log-probability", aux.referenceLogProb![i]!, tokens, b, token);
+        const { value, slope } = klEstimate(settings.kl, own, reference);
+        metrics.klSum += value;
+        kl.sum += klCoefficient * share * value;
+        kl.dLogProb[i] = klCoefficient * share * slope;
+      }
+    }
+    return { terms: klCoefficient === 0 ? terms : { ...terms, kl }, metrics };
+  };
+}
+
+function finite(name: string, value: number, tokens: ScoredTokens, row: number, token?: number): number {
+  if (Number.isFinite(value)) return value;
+  throw new UserError(`The ${name} is ${value}.`, {
+    where: `row ${tokens.rowIds[row]}${token === undefined ? "" : `, token ${token}`}`,
+    fix: "A learning rate that is too high is the usual cause.",
+  });
+}
+
+function weightAt(weight: number, tokens: ScoredTokens, row: number, token: number): number {
+  if (weight >= 0 && weight < Infinity) return weight;
+  const where = `row ${tokens.rowIds[row]}, token ${token}`;
+  throw new UserError(`The token weight is ${weight}.`, { where, fix: "It must be finite and at least 0." });
+}
+
+function checkShapes(logProb: Float32Array, tokens: ScoredTokens, aux: PolicyAux, settings: PolicySettings): void {
+  const size = tokens.rows * tokens.width;
+  checkLength("logProb", logProb, size);
+  checkLength("right", aux.right, tokens.rows);
+  checkLength("advantages", aux.advantages, tokens.rows);
+  if (aux.weights) checkLength("weights", aux.weights, size);
+  if (settings.klCoefficient === 0) return;
+  if (!aux.referenceLogProb)
+    throw new UserError("The KL term has no reference.", { fix: "Give referenceLogProb, or set klCoefficient to 0." });
+  checkLength("referenceLogProb", aux.referenceLogProb, size);
+}

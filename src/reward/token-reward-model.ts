@@ -1,0 +1,136 @@
+/**
+ * Token-level reward model (https://arxiv.org/abs/2502.06781): a decoder whose output projection is replaced by one
+ * linear unit without bias that starts at zero. The decoder is a LoRA adapter over a trunk that the policy may share, or
+ * a model of its own.
+ */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import * as tf from "@tensorflow/tfjs-core";
+import type { Forward, SavedState, Stateful, TokenBatch } from "../contract/index.ts";
+import { UserError } from "../system/errors.ts";
+import { makeFolder } from "../system/make-folder.ts";
+import {
+  createScoreHead,
+  isAdapted,
+  loadAdapter,
+  loadModel,
+  openTensorFile,
+  saveAdapter,
+  saveModel,
+  scoredForward,
+  scoreWeightName,
+  withAdapter,
+  writeSafetensors,
+  type Decoder,
+  type GradientStore,
+  type Model,
+  type Parameter,
+  type ScoreHead,
+} from "../model/index.ts";
+
+/** A checkpoint holds the values of its `parameters`. */
+export interface TokenRewardModel<D extends Decoder = Decoder> extends Stateful {
+  readonly decoder: D;
+  readonly head: ScoreHead;
+  /** What is trained: the adapter, or the whole decoder, and the head. */
+  readonly parameters: readonly Parameter[];
+  /** First phase of a step; its only signal is `score`. Null gradients = scoring only. */
+  pass(batch: TokenBatch, gradients: GradientStore | null): Forward;
+  /** Says which optimizer step the next training passes belong to, for an adapter's dropout. */
+  startStep(step: number): void;
+  /** Frees head and decoder; of an adapted one the adapter alone. */
+  dispose(): void;
+}
+
+const folders = { adapter: "adapter", model: "model" } as const;
+const headFile = "head.safetensors";
+
+/** @param head default: zero, so that every score starts at 0 and every outcome probability at one half */
+export function tokenRewardModel<D extends Decoder>(decoder: D, head = createScoreHead(decoder)): TokenRewardModel<D> {
+  const adapter = isAdapted(decoder) ? decoder.adapter : undefined;
+  const parameters = [...(adapter ?? decoder).parameters, head.parameter];
+  return {
+    decoder,
+    head,
+    parameters,
+    pass: (batch, gradients) => scoredForward(decoder, head, batch, { gradients }),
+    startStep: (step) => adapter?.startStep(step),
+    async save() {
+      const state: SavedState = {};
+      for (const { name, variable } of parameters) state[name] = await variable.data<"float32">();
+      return state;
+    },
+    restore(state) {
+      for (const { name, variable } of parameters) {
+        const values = state[name];
+        if (!(values instanceof Float32Array) || values.length !== variable.size)
+          throw new UserError(`the saved reward model has no usable ${name}`);
+        tf.tidy(() => variable.assign(tf.tensor(values, variable.shape)));
+      }
+    },
+    dispose() {
+      head.dispose();
+      decoder.dispose();
+    },
+  };
+}
+
+/**
+ * Writes `adapter/` (a PEFT folder) or `model/` (Hugging Face layout), and `head.safetensors` with `score.weight`.
+ * @param card text of the `README.md` beside the weights
+ * @throws UserError if a folder holds other files or cannot be written
+ */
+export async function saveTokenRewardModel(
+  { decoder, head }: TokenRewardModel<Model>,
+  folder: string,
+  { card }: { card: string },
+): Promise<void> {
+  makeFolder(folder);
+  if (isAdapted(decoder))
+    await saveAdapter(decoder, join(folder, folders.adapter), { card, baseModel: decoder.source });
+  else await saveModel(decoder, join(folder, folders.model), { card });
+  const { shape } = head.weight;
+  const values = () => head.weight.data<"float32">();
+  await writeSafetensors(join(folder, headFile), [{ name: scoreWeightName, shape, values }]);
+}
+
+/**
+ * Loads what `saveTokenRewardModel` wrote.
+ * @param trunk the model below the adapter; not read where the folder holds a whole model
+ * @throws UserError if the folder holds no such reward model, or one for another shape
+ */
+export async function loadTokenRewardModel(folder: string, trunk?: Model): Promise<TokenRewardModel<Model>> {
+  const decoder = await loadDecoder(folder, trunk);
+  try {
+    const path = join(folder, headFile);
+    const values = await readHead(path);
+    if (values?.length === decoder.config.width) return tokenRewardModel(decoder, createScoreHead(decoder, values));
+    const found = values === undefined ? `no ${scoreWeightName}` : `${values.length} numbers in ${scoreWeightName}`;
+    throw new UserError(`there are ${found}, expected ${decoder.config.width}`, {
+      where: path,
+      fix: "The head belongs to another model.",
+    });
+  } catch (error) {
+    decoder.dispose();
+    throw error;
+  }
+}
+
+async function loadDecoder(folder: string, trunk: Model | undefined): Promise<Model> {
+  const adapter = join(folder, folders.adapter);
+  if (!existsSync(adapter)) return loadModel(join(folder, folders.model));
+  if (trunk !== undefined) return withAdapter(trunk, await loadAdapter(adapter, trunk));
+  throw new UserError("the reward model is an adapter, and there is no model below it", {
+    where: adapter,
+    fix: "Give the model that it was trained on.",
+  });
+}
+
+async function readHead(path: string): Promise<Float32Array | undefined> {
+  const file = await openTensorFile(path);
+  try {
+    return await file.read(scoreWeightName);
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * High-entropy minority tokens (https://arxiv.org/abs/2506.01939): trains the forks, where the model hesitates between
+ * continuations. Made for reinforcement learning, offered here for the loss of given responses.
+ *
+ *     keep H(i) >= the (1 - rho) quantile of H over the optimizer step,  rho = 0.2
+ *
+ * The quantile is interpolated linearly between neighbours, and all tokens that equal it are kept. The released program
+ * keeps an exact number instead, rho x tokens rounded up (`cut: count`). The paper divides by all response tokens, the
+ * program and this library by the kept ones.
+ */
+import type { Divisor, TokenRule } from "../contract/index.ts";
+import { keepTop } from "../ranking/index.ts";
+import { finiteAt } from "./finite.ts";
+import { requireOption, valuesOf } from "./options.ts";
+import type { Preset } from "./sstoken-options.ts";
+
+export interface HighEntropyOptions {
+  /** Default `recommended`. Options given beside it win. */
+  readonly preset?: Preset;
+  /** Share of the response tokens to keep, in (0, 1]. Default 0.2. */
+  readonly ratio?: number;
+  /** Default `quantile`; `released`: `count`. */
+  readonly cut?: "quantile" | "count";
+  /** Default `kept`; `paper`: `response`. */
+  readonly divideBy?: Divisor;
+}
+
+/** Values of the options under each preset. */
+export const highEntropyPresets = {
+  paper: { ratio: 0.2, cut: "quantile", divideBy: "response" },
+  released: { ratio: 0.2, cut: "count", divideBy: "kept" },
+  recommended: { ratio: 0.2, cut: "quantile", divideBy: "kept" },
+} as const satisfies Record<Preset, HighEntropyOptions>;
+
+/** Weight 1 on the tokens of the step whose entropy is highest, 0 elsewhere, `[rows * width]`. */
+export function highEntropy({ preset = "recommended", ...options }: HighEntropyOptions = {}): TokenRule<"entropy"> {
+  const name = "high-entropy";
+  const { ratio, cut, divideBy } = { ...valuesOf(name, highEntropyPresets, preset), ...options };
+  requireOption(name, "ratio", ratio, ratio > 0 && ratio <= 1, "above 0 and at most 1");
+  requireOption(name, "cut", cut, cut === "quantile" || cut === "count", "quantile or count");
+  const needs = ["entropy"] as const;
+  if (cut === "count")
+    return keepTop({ name, needs, score: (tokens) => tokens.signals.entropy }, { ratio, scope: "step" }, { divideBy });
+  return {
+    name,
+    needs,
+    scope: "step",
+    divideBy,
+    ratio,
+    weigh(tokens) {
+      const places = [...tokens.response.keys()].filter((i) => tokens.response[i]);
+      const entropies = Float64Array.from(places, (i) => finiteAt(tokens, "entropy", i)).sort();
+      const threshold = quantile(entropies, 1 - ratio);
+      const { entropy } = tokens.signals;
+      return Float32Array.from(tokens.response, (mark, i) => +(mark === 1 && entropy[i]! >= threshold));
+    },
+  };
+}
+
+/** Interpolated linearly; a rank within 1e-9 of a whole number counts as that, whatever float64 makes of the product. */
+function quantile(ascending: Float64Array, q: number): number {
+  const rank = q * (ascending.length - 1);
+  const below = Math.floor(rank + 1e-9);
+  const low = ascending[below]!;
+  const fraction = rank - below;
+  return fraction > 1e-9 ? low + fraction * (ascending[below + 1]! - low) : low;
+}

@@ -1,0 +1,63 @@
+import { UserError } from "../system/errors.ts";
+import { type ChooserOptions, chooserDefaults } from "./chooser.ts";
+
+/** What the paper says, what its authors' program does, or what we advise. */
+export type Preset = "paper" | "released" | "recommended";
+
+export interface SsTokenOptions extends ChooserOptions {
+  /** Default `recommended`. Options given beside it win. */
+  readonly preset?: Preset;
+  /** Weight of the retrospective excess loss against the attention, in [0, 1]. Default 0.5. */
+  readonly gamma?: number;
+  /** Layer whose attention is read, counted from the end where negative. Default -1. For the caller to honour. */
+  readonly layer?: number;
+  /** gamma is 0 until so many dataset rows have been trained. Default 0; `released`: 10,000. */
+  readonly warmup?: { readonly samples: number };
+  /** A response whose raw range of REL is below this is ranked by attention alone. `recommended`: 1e-4, else 0. */
+  readonly minimumRange?: number;
+  /** Also keep tokens whose REL is below minus this number: those the model has been losing. Default: off. */
+  readonly keepBelow?: number;
+  /** The earlier state of the model; `none` = attention alone. Default `base`. */
+  readonly history?: History;
+}
+
+/** Where `historyNll` comes from. For the caller to honour, but for `none`. */
+export interface History {
+  /** `base` = the model before training; `ema` = a moving average of it; `none`; or another model's path. */
+  readonly source: string;
+  /** Of `ema`: `history = decay * history + (1 - decay) * model` after every step. Default 0.99. */
+  readonly decay?: number;
+}
+
+/** All options but `keepBelow`, which stays absent when off. */
+export type SsTokenSettings = Required<Omit<SsTokenOptions, "preset" | "keepBelow" | "history">> &
+  Pick<SsTokenOptions, "keepBelow"> & { readonly history: Required<History> };
+
+const shared = { ...chooserDefaults, gamma: 0.5, layer: -1, warmup: { samples: 0 }, minimumRange: 0 } as const;
+
+/** Values of the options under each preset. */
+export const ssTokenPresets = {
+  paper: { ...shared, divideBy: "sequenceBudget" },
+  released: { ...shared, warmup: { samples: 10_000 }, divideBy: "microBatch" },
+  recommended: { ...shared, minimumRange: 1e-4, keepEndOfTurn: true },
+} as const satisfies Record<Preset, SsTokenOptions>;
+
+/** The options with their preset filled in. Throws a UserError that names the option at fault. */
+export function resolveSsToken({ preset = "recommended", ...options }: SsTokenOptions): SsTokenSettings {
+  if (!Object.hasOwn(ssTokenPresets, preset)) refuse("preset", preset, Object.keys(ssTokenPresets).join(", "));
+  const history = { source: "base", decay: 0.99, ...options.history } as const;
+  const settings = { ...ssTokenPresets[preset], ...options, history };
+  const { gamma, layer, warmup, minimumRange, keepBelow } = settings;
+  if (!(gamma >= 0 && gamma <= 1)) refuse("gamma", gamma, "a number from 0 (attention alone) to 1 (REL alone)");
+  if (!Number.isInteger(layer)) refuse("layer", layer, "a whole number: 0 is the first layer, -1 the last");
+  if (!(warmup.samples >= 0)) refuse("warmup.samples", warmup.samples, "a number of dataset rows, 0 or more");
+  if (!(minimumRange >= 0)) refuse("minimumRange", minimumRange, "0 or more");
+  if (keepBelow !== undefined && !(keepBelow >= 0)) refuse("keepBelow", keepBelow, "0 or more");
+  if (!history.source) refuse("history.source", history.source, "base, ema, none or a model's path");
+  if (!(history.decay >= 0 && history.decay < 1)) refuse("history.decay", history.decay, "at least 0 and below 1");
+  return settings;
+}
+
+function refuse(option: string, value: unknown, wanted: string): never {
+  throw new UserError(`${option} is ${JSON.stringify(value)}.`, { where: "sstoken", fix: `It must be ${wanted}.` });
+}

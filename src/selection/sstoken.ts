@@ -1,0 +1,103 @@
+/**
+ * ssToken: self-modulated and semantic-aware token selection (https://arxiv.org/abs/2510.18250).
+ *
+ *     REL(i)   = L_history(i) - L_theta(i)                         large = the model has already improved here
+ *     score(i) = gamma * minmax(REL)(i) + (1 - gamma) * Attn(i)    minmax over the response's own tokens
+ *     keep the top rho of each response
+ *
+ * `Attn(i)` is the share of attention that the position holding token `i` gives to prompt tokens, mean over the
+ * heads of one layer. Without a history the score is `Attn` alone. Ours: `minimumRange`, `keepBelow`.
+ */
+import type { RuleContext, Tokens } from "../contract/index.ts";
+import { type ChoosingRule, keepTop } from "../ranking/index.ts";
+import { excessLoss } from "./excess-loss.ts";
+import { resolveSsToken, type SsTokenOptions, type SsTokenSettings } from "./sstoken-options.ts";
+
+export type SsTokenSignal = "nll" | "historyNll" | "promptAttention";
+
+/** The rule, with the settings that whoever supplies its signals must honour (`layer`, `history`). */
+export interface SsTokenRule extends ChoosingRule<SsTokenSignal> {
+  readonly settings: SsTokenSettings;
+}
+
+/** Weight 1 on the share of each response with the highest score, 0 elsewhere, `[rows * width]`. */
+export function ssToken(options: SsTokenOptions = {}): SsTokenRule {
+  const settings = resolveSsToken(options);
+  const { gamma, ratio, rounding, keepEndOfTurn, divideBy, keepBelow } = settings;
+  const withHistory = settings.history.source !== "none" && (gamma > 0 || keepBelow !== undefined);
+  const attends = !withHistory || gamma < 1 || settings.warmup.samples > 0 || settings.minimumRange > 0;
+  const chooser = keepTop<SsTokenSignal>(
+    {
+      name: "sstoken",
+      needs: [
+        ...(withHistory ? (["nll", "historyNll"] as const) : []),
+        ...(attends ? (["promptAttention"] as const) : []),
+      ],
+      score(tokens, context) {
+        const rel = withHistory && !warmingUp(settings, context) ? relOf(tokens) : undefined;
+        return combine(tokens, rel, settings);
+      },
+    },
+    { ratio, rounding, keepEndOfTurn, scope: "response" },
+    { divideBy },
+  );
+  return {
+    ...chooser,
+    settings,
+    weigh(tokens, context) {
+      const weights = chooser.weigh(tokens, context);
+      if (keepBelow !== undefined && withHistory) relOf(tokens).forEach((x, i) => x < -keepBelow && (weights[i] = 1));
+      return weights;
+    },
+    metrics: (tokens, _weights, context) =>
+      withHistory ? relMetrics(tokens, settings, context) : { attentionOnly: 1 },
+  };
+}
+
+const relOf = (tokens: Tokens<SsTokenSignal>) => excessLoss(tokens, "historyNll", "nll");
+const warmingUp = ({ warmup }: SsTokenSettings, { samplesSeen }: RuleContext) => samplesSeen < warmup.samples;
+
+/** The score; rows without `rel`, or with too small a range of it, are scored by attention alone. */
+function combine(
+  tokens: Tokens<SsTokenSignal>,
+  rel: Float32Array | undefined,
+  settings: SsTokenSettings,
+): Float32Array {
+  const { rows, width, response, signals } = tokens;
+  const score = new Float32Array(rows * width);
+  for (let b = 0; b < rows; b++) {
+    const { min, max } = rel ? rangeOf(rel, tokens, b) : { min: 0, max: 0 };
+    const gamma = rel && max - min >= settings.minimumRange ? settings.gamma : 0;
+    for (let i = b * width; i < (b + 1) * width; i++) {
+      if (!response[i]) continue;
+      const scaled = gamma > 0 ? (gamma * (rel![i]! - min)) / (max - min + 1e-8) : 0;
+      score[i] = scaled + (gamma < 1 ? (1 - gamma) * signals.promptAttention[i]! : 0);
+    }
+  }
+  return score;
+}
+
+/** Least and greatest REL of a row's response; `min` exceeds `max` in a row without one. */
+function rangeOf(rel: Float32Array, { width, response }: Tokens, row: number): { min: number; max: number } {
+  let [min, max] = [Infinity, -Infinity];
+  for (let i = row * width; i < (row + 1) * width; i++) {
+    if (!response[i]) continue;
+    min = Math.min(min, rel[i]!);
+    max = Math.max(max, rel[i]!);
+  }
+  return { min, max };
+}
+
+/** Raw REL in the step, so that one can see when it starts to mean something, over rows with a response. */
+function relMetrics(tokens: Tokens<SsTokenSignal>, settings: SsTokenSettings, context: RuleContext) {
+  const rel = relOf(tokens);
+  const ranges = Array.from({ length: tokens.rows }, (_, b) => rangeOf(rel, tokens, b)).filter((r) => r.min <= r.max);
+  const mean = (values: number[]) => (values.length ? values.reduce((sum, x) => sum + x, 0) / values.length : 0);
+  const byAttention = warmingUp(settings, context) || settings.gamma === 0;
+  return {
+    relRange: mean(ranges.map((r) => r.max - r.min)),
+    relMin: ranges.length ? Math.min(...ranges.map((r) => r.min)) : 0,
+    relMax: ranges.length ? Math.max(...ranges.map((r) => r.max)) : 0,
+    attentionOnly: mean(ranges.map((r) => Number(byAttention || r.max - r.min < settings.minimumRange))),
+  };
+}
