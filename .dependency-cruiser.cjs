@@ -8,7 +8,8 @@ const order = [
   ["data", "model"],
   ["selection", "preference", "reward", "eviction"],
   ["evaluation", "training"],
-  ["experiment", "report"],
+  ["report"],
+  ["recipes"],
   ["cli"],
 ];
 
@@ -37,6 +38,13 @@ module.exports = {
         pathNot: "^src/(reward/(index|token-reward-model)|eviction/(index|gates/.*|cache/.*))[.]ts$",
       },
       to: { path: "^src/(tensor|model)/|@tensorflow" },
+    },
+    {
+      name: "recipes-apart",
+      comment: "a recipe is one folder on the kit: it knows no other recipe, and the kit knows none",
+      severity: "error",
+      from: { path: "^src/recipes/([^/]+)/" },
+      to: { path: "^src/recipes/[^/]+/", pathNot: "^src/recipes/(kit|$1)/" },
     },
     { name: "library-not-trainers", severity: "error", from: { path: "^src/" }, to: { path: "^trainers/" } },
   ],

@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { nearest } from "../src/config/nearest.ts";
 import { flagsHelp, parseFlags } from "../src/config/flags.ts";
-import { exitCodeOf } from "../src/cli/exit-code.ts";
+import { exitCodeOf } from "../src/system/exit-code.ts";
 import { wholeNumber } from "../src/cli/values.ts";
 import { UserError } from "../src/system/errors.ts";
 import { benchmarks } from "./benchmarks.ts";

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { hex, ramps, rampStep, rampSteps } from "../src/report/colors.ts";
 import { tokenPicture, type PicturedToken, type ScoredRow } from "../src/report/token-picture.ts";
-import { displayWidth } from "../src/report/visible-text.ts";
+import { displayWidth } from "../src/system/visible-text.ts";
 
 const width = 880;
 const margin = 16;

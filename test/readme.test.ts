@@ -4,9 +4,10 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { readmeCommands, readmeExamples, runTypeScript, writeExamples } from "../scripts/readme-examples.ts";
 import { runCommandLine } from "../src/cli/commands.ts";
-import { finetuneDefinition, loadConfig } from "../src/config/index.ts";
+import { loadConfig } from "../src/config/index.ts";
+import { finetuneDefinition } from "../src/recipes/finetune/config.ts";
 import { catalogue } from "../src/selection/index.ts";
-import { knownRules } from "../src/selection/known-rules.ts";
+import { knownRules } from "../src/recipes/finetune/known-rules.ts";
 
 const readme = readFileSync("README.md", "utf8");
 const examples = readmeExamples(readme);

@@ -8,8 +8,8 @@
 //
 // `mode: finetune` trains them with the model's adapter, `mode: pretrain` alone. The run ends with answers to held-out
 // prompts over caches that really drop what is evicted: by the gates, and by published scores that keep as many
-// entries. Gates are in src/eviction/gates, caches in src/eviction/cache, an arm's parts in src/experiment/attention-gate.
-import { runAttentionGateRecipe } from "../src/cli/attention-gate.ts";
+// entries. Gates are in src/eviction/gates, caches in src/eviction/cache, an arm's parts in src/recipes/attention-gate.
+import { runAttentionGateRecipe } from "../src/recipes/attention-gate/recipe.ts";
 import { accumulateObjective } from "../src/training/index.ts";
 
 await runAttentionGateRecipe(async (arm) => {

@@ -7,8 +7,8 @@
 //     loss    = -log sigmoid( gamma sum_t r_t(chosen) - gamma sum_t (1 - s_t) r_t(rejected) ),   r_t = log p_t - log p_ref,t
 //
 // Every stage writes its result to the run folder and is kept while nothing that decides it has changed; `stages.NAME`
-// takes a file of your own in its place. The formulas are in src/preference, the stages in src/experiment/cdpo.
-import { runCdpoRecipe } from "../src/cli/cdpo.ts";
+// takes a file of your own in its place. The formulas are in src/preference, the stages in src/recipes/cdpo.
+import { runCdpoRecipe } from "../src/recipes/cdpo/recipe.ts";
 import { trainObjective } from "../src/training/index.ts";
 
 await runCdpoRecipe(async (run) => {

@@ -2,7 +2,7 @@
 //
 // Fine-tuning, or training from fresh weights, under any rule of the catalogue or of your own
 // (`selection.method: ./my-rule.ts`); by default every response token counts the same.
-import { runRecipe } from "../src/cli/recipe.ts";
+import { runRecipe } from "../src/recipes/finetune/recipe.ts";
 import { train } from "../src/training/index.ts";
 
 const recipe = {

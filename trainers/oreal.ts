@@ -10,8 +10,8 @@
 //
 // where the token weights w_t come from a reward model that learns, from the same answers, which tokens decide
 // (`objective.weights.source: learned`); they are read before it is updated. REINFORCE, RLOO and GRPO are settings of
-// the same loss (`objective.preset`). The formulas are in src/reward, the steps of an arm in src/experiment/oreal.
-import { runOrealRecipe } from "../src/cli/oreal.ts";
+// the same loss (`objective.preset`). The formulas are in src/reward, the steps of an arm in src/recipes/oreal.
+import { runOrealRecipe } from "../src/recipes/oreal/recipe.ts";
 
 await runOrealRecipe(async (arm) => {
   for (const iteration of arm.iterations()) {

@@ -8,7 +8,7 @@
 // where L is the token's loss under the model in training and L_history under an earlier state of it. Everything that
 // differs from plain fine-tuning is the rule (src/selection/sstoken.ts), which `train` asks for the weight of every
 // token between the two phases of a step: forward, read, weigh, backward.
-import { runRecipe } from "../src/cli/recipe.ts";
+import { runRecipe } from "../src/recipes/finetune/recipe.ts";
 import { train } from "../src/training/index.ts";
 
 const recipe = {

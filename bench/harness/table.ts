@@ -1,4 +1,4 @@
-import { displayWidth } from "../../src/report/visible-text.ts";
+import { displayWidth } from "../../src/system/visible-text.ts";
 import { formatNumber, formatShare } from "../../src/report/format.ts";
 
 /** How a column's numbers read. */

@@ -3,8 +3,11 @@
  * schema in a comment: `# yaml-language-server: $schema=../schema/sstoken.schema.json`
  */
 import { writeFileSync } from "node:fs";
-import { attentionGateSchema, cdpoSchema, editorSchema, orealSchema, publishedSchema } from "../../src/config/index.ts";
-import { knownRules } from "../../src/selection/known-rules.ts";
+import { attentionGateSchema } from "../../src/recipes/attention-gate/config-schema.ts";
+import { cdpoSchema } from "../../src/recipes/cdpo/config-schema.ts";
+import { editorSchema, publishedSchema } from "../../src/recipes/finetune/published.ts";
+import { orealSchema } from "../../src/recipes/oreal/config-schema.ts";
+import { knownRules } from "../../src/recipes/finetune/known-rules.ts";
 
 const recipes = { finetune: "full", sstoken: "sstoken" };
 

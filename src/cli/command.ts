@@ -1,19 +1,6 @@
 import { flagsHelp, parseFlags, type Flag, type FlagValues } from "../config/flags.ts";
 import { UserError } from "../system/errors.ts";
-
-/** Where a command writes: `process.stdout` and `process.stderr`, or anything like them. */
-export interface TextStream {
-  write(text: string): unknown;
-  readonly isTTY?: boolean;
-  readonly columns?: number;
-  getColorDepth?(env?: object): number;
-}
-
-/** Results go to `stdout`, everything said about them to `stderr`. */
-export interface Streams {
-  readonly stdout: TextStream;
-  readonly stderr: TextStream;
-}
+import type { Streams } from "../system/streams.ts";
 
 /** Runs with the arguments behind its name; throws what goes wrong. */
 export type Command = (argv: readonly string[], streams: Streams) => Promise<void>;

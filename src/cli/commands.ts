@@ -1,8 +1,9 @@
 import { nearest } from "../config/index.ts";
 import { UserError } from "../system/errors.ts";
 import { aligned } from "./layout.ts";
-import type { Command, Streams } from "./command.ts";
-import { exitCodeOf } from "./exit-code.ts";
+import type { Command } from "./command.ts";
+import type { Streams } from "../system/streams.ts";
+import { exitCodeOf } from "../system/exit-code.ts";
 
 interface Entry {
   readonly summary: string;

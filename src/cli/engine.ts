@@ -1,6 +1,6 @@
 import { mostThreads } from "../config/index.ts";
 import { engineText, releaseEngine, useEngine, type EngineInfo } from "../tensor/engine.ts";
-import type { TextStream } from "./command.ts";
+import type { TextStream } from "../system/streams.ts";
 import { oneOf, wholeNumber } from "./values.ts";
 
 /** The flags of every command that computes. */

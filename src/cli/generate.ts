@@ -1,6 +1,6 @@
 import { generate, loadModel } from "../model/index.ts";
 import { formatNumber } from "../report/format.ts";
-import { terminalText } from "../report/visible-text.ts";
+import { terminalText } from "../system/visible-text.ts";
 import { renderPrompt, type Tokenizer } from "../text/index.ts";
 import { defineCommand } from "./command.ts";
 import { engineFlags, withEngine } from "./engine.ts";

@@ -1,4 +1,4 @@
-import { displayWidth } from "../report/visible-text.ts";
+import { displayWidth } from "../system/visible-text.ts";
 
 /** Text in lines of at most `width` columns, each after the first one indented. Words are never cut. */
 export function wrapped(text: string, width: number, indent = ""): string {

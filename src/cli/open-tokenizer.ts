@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { UserError } from "../system/errors.ts";
+import { packageRoot } from "../system/package-root.ts";
 import { openWeights } from "../model/weights/index.ts";
 import { loadTokenizer, tokenizerFromGguf, type Tokenizer } from "../text/index.ts";
 
@@ -22,7 +22,7 @@ export async function openTokenizer(path = defaultModel()): Promise<{ tokenizer:
 }
 
 function defaultModel(): string {
-  const path = join(fileURLToPath(new URL("../..", import.meta.url)), "models", "tiny");
+  const path = join(packageRoot(), "models", "tiny");
   if (existsSync(path)) return path;
   throw new UserError("--model is missing", { fix: "Give it a model folder or a GGUF file, for its tokenizer." });
 }

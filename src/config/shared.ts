@@ -1,11 +1,12 @@
 import { homedir } from "node:os";
 import { basename, extname, join, resolve } from "node:path";
 import type { Static } from "@sinclair/typebox";
-import type { dataGroup, trainingGroup } from "./groups.ts";
+import type { dataGroup, freshModel, trainingGroup } from "./groups.ts";
 import type { KeyPath, Problem } from "./problem.ts";
 
 /** Groups as a configuration holds them. */
 export type DataConfig = Static<typeof dataGroup>;
+export type FreshConfig = Static<typeof freshModel>;
 export type TrainingConfig = Static<typeof trainingGroup>;
 
 /** A training group without the keys that some recipes have elsewhere. */

@@ -4,11 +4,11 @@ import { writeAtomically } from "../data/atomic.ts";
 import { writing } from "../system/disk-error.ts";
 import { type Html, html, trusted } from "./html.ts";
 import type { Run } from "./read-run.ts";
-import { headerHtml, type Head } from "./report-header.ts";
-import { reportStyle } from "./report-style.ts";
+import { headerHtml, type Head } from "./header.ts";
+import { reportStyle } from "./style.ts";
 import { labelOf } from "./run-files.ts";
 import { tokenPictureStyle } from "./token-picture-html.ts";
-import { terminalText } from "./visible-text.ts";
+import { terminalText } from "../system/visible-text.ts";
 
 /** What every recipe's report is given beside the run's folder. */
 export interface ReportOptions {

@@ -1,5 +1,5 @@
 import { formatDuration, formatNumber, formatShare } from "./format.ts";
-import { displayWidth } from "./visible-text.ts";
+import { displayWidth } from "../system/visible-text.ts";
 
 /** What a progress line tells. */
 export interface ProgressState {

@@ -1,5 +1,5 @@
 import { liveLine, logLine, type ProgressState } from "./progress-line.ts";
-import { terminalText } from "./visible-text.ts";
+import { terminalText } from "../system/visible-text.ts";
 import { takesColor } from "./colors.ts";
 
 /** What progress is written to: `process.stderr`, or anything with `write`. */

@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../system/errors.ts";
-import { terminalText } from "./visible-text.ts";
+import { terminalText } from "../system/visible-text.ts";
 
 /** A JSON object of a file that may have been changed by anything. */
 export type JsonObject = Readonly<Record<string, unknown>>;

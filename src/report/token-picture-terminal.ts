@@ -1,7 +1,7 @@
 import { type ColorLevel, cubeIndex, rampStep, ramps, type Rgb } from "./colors.ts";
 import { formatShare } from "./format.ts";
 import type { PicturedToken, TokenPicture } from "./token-picture.ts";
-import { displayWidth } from "./visible-text.ts";
+import { displayWidth } from "../system/visible-text.ts";
 
 export interface TerminalPictureOptions {
   /** See `colorLevel`. */

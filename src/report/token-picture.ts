@@ -1,4 +1,4 @@
-import { visibleText, type TextPart } from "./visible-text.ts";
+import { visibleText, type TextPart } from "../system/visible-text.ts";
 
 /** A row of tokens as a rule weighs them; lists are as long as `pieces`. */
 export interface ScoredRow {

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { Ajv, type ErrorObject } from "ajv";
-import type { SelectionChoice } from "../config/finetune-schema.ts";
+import type { SelectionChoice } from "./choice.ts";
 import { nearest } from "../config/nearest.ts";
 import { isRulePath, type JsonSchema } from "../config/schema.ts";
 import type { TokenRule } from "../contract/index.ts";

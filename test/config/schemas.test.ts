@@ -1,13 +1,11 @@
 import { expect, test } from "@jest/globals";
 import { Ajv } from "ajv";
-import {
-  attentionGateDefinition,
-  cdpoDefinition,
-  finetuneDefinition,
-  orealDefinition,
-} from "../../src/config/index.ts";
-import { orealValues } from "../../src/experiment/oreal/index.ts";
-import { knownRules } from "../../src/selection/known-rules.ts";
+import { attentionGateDefinition } from "../../src/recipes/attention-gate/config.ts";
+import { cdpoDefinition } from "../../src/recipes/cdpo/config.ts";
+import { finetuneDefinition } from "../../src/recipes/finetune/config.ts";
+import { orealDefinition } from "../../src/recipes/oreal/config.ts";
+import { orealValues } from "../../src/recipes/oreal/index.ts";
+import { knownRules } from "../../src/recipes/finetune/known-rules.ts";
 
 const definitions = {
   "attention-gate": attentionGateDefinition(),

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
-import type { SelectionChoice } from "../../src/config/index.ts";
+import type { SelectionChoice } from "../../src/selection/choice.ts";
 import type { Signal, Tokens } from "../../src/contract/index.ts";
 import { checkedWeights, ruleFromConfig } from "../../src/selection/index.ts";
 import { type WeightedBatch, stepLoss } from "../../src/training/reduce.ts";

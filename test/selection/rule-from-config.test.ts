@@ -2,7 +2,8 @@ import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "@jest/globals";
 import { Ajv } from "ajv";
-import type { KnownRules, SelectionChoice } from "../../src/config/index.ts";
+import type { KnownRules } from "../../src/recipes/finetune/config.ts";
+import type { SelectionChoice } from "../../src/selection/choice.ts";
 import {
   catalogue,
   comparisonArm,

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { exitCodeOf } from "../../src/cli/exit-code.ts";
+import { exitCodeOf } from "../../src/system/exit-code.ts";
 import { UserError } from "../../src/system/errors.ts";
 import { diskError, isDiskFull, tellingFullDisk } from "../../src/system/disk-error.ts";
 import { openRunLog } from "../../src/training/run-log.ts";

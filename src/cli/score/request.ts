@@ -1,10 +1,11 @@
 import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { parseSelection, type SelectionChoice } from "../../config/index.ts";
+import { parseSelection } from "../../recipes/finetune/parse-selection.ts";
+import type { SelectionChoice } from "../../selection/choice.ts";
 import type { TokenRule } from "../../contract/index.ts";
 import { UserError } from "../../system/errors.ts";
 import { full, selectRule } from "../../selection/index.ts";
-import { knownRules } from "../../selection/known-rules.ts";
+import { knownRules } from "../../recipes/finetune/known-rules.ts";
 import { rowFileKind } from "./row-file.ts";
 
 /** The rule that the flags name, and what to say about it. */

@@ -1,0 +1,180 @@
+import type { AttentionGateConfig, EvictionBaseline } from "./config-schema.ts";
+import type { TokenizedDataset } from "../../data/index.ts";
+import {
+  a2sf,
+  h2o,
+  keyDiff,
+  keyNorm,
+  observedMean,
+  promptExemptions,
+  raggedCache,
+  realisedEviction,
+  cacheBytes,
+  keepEverything,
+  scoreEviction,
+  snapKv,
+  streamingLlm,
+  type EvictionScore,
+  type ExemptionOptions,
+  type PrefillEviction,
+} from "../../eviction/index.ts";
+import type { Model } from "../../model/index.ts";
+import { verifier } from "../../text/index.ts";
+import type { Materials } from "../kit/inputs.ts";
+import { drawResponses, judgeResponses, questionsOf, type Question } from "../kit/responses/index.ts";
+
+/** Answers to held-out prompts over one kind of cache. */
+export interface CacheResult {
+  /** The model that answered. */
+  readonly model: string;
+  /** What chose the entries. */
+  readonly cache: string;
+  readonly rows: number;
+  /** Share of greedy answers that are right. */
+  readonly accuracy: number;
+  /** Share of the prompts' entries that may be evicted and were; exempt tokens and padding do not count. */
+  readonly evicted: number;
+  /** Share of all of the prompts' entries that are kept. */
+  readonly kept: number;
+  /** Of a prompt's entries, on average. */
+  readonly bytes: number;
+  /** New tokens a second, prompts not counted. */
+  readonly tokensPerSecond: number;
+  /** Share kept of the evictable entries that the data mark as key, and of the others. */
+  readonly keptKey?: number;
+  readonly keptOthers?: number;
+  readonly rowCorrect: readonly number[];
+}
+
+export interface AnswerOptions {
+  readonly model: Model;
+  readonly name: string;
+  readonly held: TokenizedDataset;
+  readonly answerOf: (rowId: number) => string | undefined;
+  readonly exemptions: ExemptionOptions;
+  readonly rows: number | undefined;
+  readonly maxNewTokens: number;
+  readonly batchSize: number;
+  readonly seed: number;
+  readonly onProgress: (what: string, done: number, total: number) => void;
+}
+
+/** The baselines' scores by name. */
+export const baselineScores: Record<EvictionBaseline, (exempt: { sinks: number }) => EvictionScore> = {
+  "streaming-llm": ({ sinks }) => streamingLlm({ sinks }),
+  h2o: () => h2o(),
+  a2sf: () => a2sf(),
+  "snap-kv": () => snapKv(),
+  "observed-mean": () => observedMean(),
+  "key-norm": () => keyNorm(),
+  "key-diff": () => keyDiff(),
+};
+
+/** All entries, and what each configured baseline keeps of them: as large a share as `budget`; none where that is all. */
+export function baselineEvictions(
+  model: Model,
+  { gates: { sinks, window }, evaluation: { baselines } }: AttentionGateConfig,
+  budget = 1,
+): PrefillEviction[] {
+  const options = { ratio: budget, sinks, recent: window };
+  const scored = baselines.map((name) => scoreEviction(model, baselineScores[name]({ sinks }), options));
+  return [keepEverything(model), ...(budget < 1 ? scored : [])];
+}
+
+/** Answers over one cache after the other, as the configuration says. */
+export async function answerOverEach(
+  evictions: readonly PrefillEviction[],
+  { config, materials, model, name, working }: AnswerWork,
+): Promise<CacheResult[]> {
+  const { validation: held, answerOf } = materials;
+  const { sinks, window, rows: kind } = config.gates;
+  if (held === undefined || kind === "text") return [];
+  const { rows, maxNewTokens, batchSize } = config.evaluation;
+  const { seed } = config.training;
+  const shared = { model, name, held, answerOf, exemptions: { sinks, window }, rows, maxNewTokens, batchSize, seed };
+  const results: CacheResult[] = [];
+  for (const eviction of evictions) results.push(await answerOver(eviction, { ...shared, onProgress: working }));
+  return results;
+}
+
+export interface AnswerWork {
+  readonly config: AttentionGateConfig;
+  readonly materials: Pick<Materials, "validation" | "answerOf">;
+  readonly model: Model;
+  readonly name: string;
+  readonly working: AnswerOptions["onProgress"];
+}
+
+/** Answers all questions greedily over a cache that evicts, and says what was kept. */
+export async function answerOver(eviction: PrefillEviction, options: AnswerOptions): Promise<CacheResult> {
+  const { model, name, held, answerOf, rows, maxNewTokens, batchSize, seed, onProgress } = options;
+  const questions = questionsOf(held, model.tokenizer, answerOf, rows);
+  const kept: (readonly Uint8Array[])[] = [];
+  const pace = { seconds: 0, tokens: 0, before: { promptTokens: 0, newTokens: 0, seconds: 0 } };
+  const { verify, close } = verifier();
+  try {
+    const drawn = await drawResponses(model, questions, {
+      ...{ samples: 1, temperature: 0, maxNewTokens, batchSize, seed },
+      cache: raggedCache(eviction, { onEvicted: (keep) => kept.push([...keep]) }),
+      onProgress(done, total, now) {
+        if (now.promptTokens === pace.before.promptTokens) {
+          pace.seconds += now.seconds - pace.before.seconds;
+          pace.tokens += now.newTokens - pace.before.newTokens;
+        }
+        pace.before = { ...now };
+        onProgress(`answering over ${eviction.name}`, done, total);
+      },
+    });
+    const judged = await judgeResponses(drawn, questions, { tokenizer: model.tokenizer, verify });
+    const rowCorrect = judged.map(({ verdict }) => Number(verdict === "correct"));
+    return {
+      model: name,
+      cache: eviction.name,
+      rows: questions.length,
+      accuracy: rowCorrect.reduce((a, b) => a + b, 0) / questions.length,
+      ...accountOf(kept, questions, options),
+      tokensPerSecond: pace.seconds > 0 ? pace.tokens / pace.seconds : 0,
+      rowCorrect,
+    };
+  } finally {
+    await close();
+  }
+}
+
+/** What the caches kept of the prompts, given in the questions' order. */
+function accountOf(
+  kept: readonly (readonly Uint8Array[])[],
+  questions: readonly Question[],
+  { model, held, exemptions }: AnswerOptions,
+): Pick<CacheResult, "evicted" | "kept" | "bytes" | "keptKey" | "keptOthers"> {
+  const { keyValueHeads: heads, headSize } = model.config;
+  const sum = { evictable: 0, evicted: 0, bytes: 0, full: 0, key: [0, 0], others: [0, 0] };
+  const marks = held.columns["key"];
+  kept.forEach((keep, index) => {
+    const length = questions[index]!.prompt.length;
+    const shape = { rows: 1, width: length, heads, lengths: [length] };
+    const { evictableTokens } = promptExemptions(length, exemptions);
+    const { evictable, evicted } = realisedEviction(keep, shape, evictableTokens);
+    const { bytes, full } = cacheBytes(keep, shape, { headSize });
+    sum.evictable += evictable;
+    sum.evicted += evicted;
+    sum.bytes += bytes;
+    sum.full += full;
+    if (marks === undefined) return;
+    for (const layer of keep)
+      layer.forEach((flag, i) => {
+        const token = Math.floor(i / heads);
+        if (!evictableTokens[token]) return;
+        const counts = marks[held.offsets[index]! + token] ? sum.key : sum.others;
+        counts[0]! += flag;
+        counts[1]! += 1;
+      });
+  });
+  const share = ([part, whole]: number[]): number => (whole === 0 ? 1 : part! / whole!);
+  return {
+    evicted: share([sum.evicted, Math.max(1, sum.evictable)]),
+    kept: share([sum.bytes, sum.full]),
+    bytes: sum.bytes / questions.length,
+    ...(marks && { keptKey: share(sum.key), keptOthers: share(sum.others) }),
+  };
+}

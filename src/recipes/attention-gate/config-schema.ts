@@ -1,0 +1,149 @@
+import { Type, type Static } from "@sinclair/typebox";
+import {
+  adapterGroup,
+  amount,
+  count,
+  dataGroup,
+  evaluationGroup,
+  runKeys,
+  trainingGroup,
+} from "../../config/groups.ts";
+import { choice, existingPath, group } from "../../config/schema.ts";
+
+/** Published ways to choose what a cache keeps, that gates are compared with. */
+export const evictionBaselines = [
+  "streaming-llm",
+  "h2o",
+  "a2sf",
+  "snap-kv",
+  "observed-mean",
+  "key-norm",
+  "key-diff",
+] as const;
+export type EvictionBaseline = (typeof evictionBaselines)[number];
+
+const share = (description: string) => Type.Optional(Type.Number({ minimum: 0, maximum: 1, description }));
+
+const gatesGroup = group(
+  {
+    kind: choice(["attention", "linear", "mlp"], {
+      default: "attention",
+      description:
+        "The network in front of every layer: attention over the hidden states, one matrix, or a hidden layer.",
+    }),
+    scope: Type.Optional(
+      choice(["causal", "global"], {
+        description: "Of attention: a token sees those before it (default), or its whole prompt.",
+      }),
+    ),
+    heads: Type.Optional(count("Of attention. Default 4.")),
+    headSize: Type.Optional(count("Of attention: numbers per head. Default: width / (8 heads), at least 4.")),
+    inner: Type.Optional(count("Of mlp: its hidden layer. Default: a quarter of the model's width.")),
+    initialKeep: Type.Number({
+      exclusiveMinimum: 0.5,
+      exclusiveMaximum: 1,
+      default: 0.99,
+      description: "Probability of keeping a token before training; hard gates then change nothing.",
+    }),
+    learningRate: Type.Optional(
+      amount("Highest learning rate of the gates. Default: training.learningRate.", { maximum: 100 }),
+    ),
+    threshold: amount("Tau: a token is kept where its probability is above.", { default: 0.5, exclusiveMaximum: 1 }),
+    relaxation: choice(["straightThrough", "soft", "gumbel"], {
+      default: "straightThrough",
+      description: "What training multiplies attention by: the decision itself, the probability, or a noisy decision.",
+    }),
+    floor: Type.Optional(amount("Of soft: least value. Default 0.001.", { exclusiveMaximum: 1 })),
+    temperature: Type.Optional(
+      Type.Number({ exclusiveMinimum: 0, exclusiveMaximum: 1, description: "Of gumbel. Default 0.3." }),
+    ),
+    sinks: count("First tokens that are always kept.", { default: 4, minimum: 0 }),
+    window: count("Last tokens of a prompt, or before a query in plain text, that are always kept.", {
+      default: 16,
+      minimum: 0,
+    }),
+    rows: Type.Optional(
+      choice(["prompts", "text"], {
+        description:
+          "prompts: response tokens count as generated, and what is evicted is decided when the prompt has been read; " +
+          "text: all of a row is read at once. Default: text in mode pretrain, else prompts.",
+      }),
+    ),
+  },
+  { default: {}, description: "The gates. The paper publishes no shapes: all defaults are ours." },
+);
+
+const evictionGroup = group(
+  {
+    preset: choice(["paper", "recommended"], {
+      default: "recommended",
+      description: "What the other keys start from: the linear loss as printed, or a hinge for each row.",
+    }),
+    alpha: Type.Optional(amount("Weight of the eviction loss. Default 1.")),
+    target: share("Beta, share of the evictable tokens to keep. Default 0.5."),
+    form: Type.Optional(
+      choice(["linear", "abs", "square", "hinge"], { description: "What of kept share - target is pressed down." }),
+    ),
+    scope: Type.Optional(
+      choice(["layer", "head", "global"], { description: "Whose share is compared. Default layer." }),
+    ),
+    rows: Type.Optional(
+      choice(["pooled", "each"], {
+        description: "One share for all rows of a step, or one each; only each can be computed in micro-batches.",
+      }),
+    ),
+    ramp: Type.Optional(
+      group(
+        { from: share("The target at step 0. Default 1."), steps: count("Steps until the target is reached.") },
+        { description: "Lowers the target step by step." },
+      ),
+    ),
+  },
+  { default: {}, description: "The eviction loss: alpha f(share kept - target)." },
+);
+
+/** The configuration of one run of Attention-Gate. */
+export const attentionGateSchema = Type.Object(
+  {
+    mode: choice(["finetune", "pretrain"], {
+      default: "finetune",
+      description: "finetune: the model (its adapter, if there is one) and the gates; pretrain: the gates alone.",
+    }),
+    model: existingPath("The model to start from: a Hugging Face folder or a GGUF file."),
+    data: dataGroup,
+    gates: gatesGroup,
+    eviction: evictionGroup,
+    adapter: Type.Optional(adapterGroup),
+    training: trainingGroup,
+    evaluation: group(
+      {
+        rows: evaluationGroup.properties.rows,
+        maxNewTokens: evaluationGroup.properties.maxNewTokens,
+        batchSize: evaluationGroup.properties.batchSize,
+        baselines: Type.Array(choice(evictionBaselines, { description: "A score." }), {
+          default: [...evictionBaselines],
+          uniqueItems: true,
+          description: "What gates are compared with, each keeping as many tokens as the gates.",
+        }),
+      },
+      { default: {}, description: "What is measured on the held-out rows." },
+    ),
+    control: Type.Optional(
+      Type.Boolean({
+        description:
+          "In mode finetune (default true): train the same without gates too, which the baselines are then applied to.",
+      }),
+    ),
+    ...runKeys,
+  },
+  { additionalProperties: false, title: "tokensift Attention-Gate" },
+);
+
+type Parsed = Static<typeof attentionGateSchema>;
+
+/** A checked configuration: paths absolute, defaults filled in. */
+export interface AttentionGateConfig extends Omit<Parsed, "output" | "gates" | "control"> {
+  gates: Parsed["gates"] & { rows: "prompts" | "text"; learningRate: number };
+  control: boolean;
+  output: string;
+}

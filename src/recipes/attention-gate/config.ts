@@ -1,0 +1,66 @@
+import { attentionGateSchema, type AttentionGateConfig } from "./config-schema.ts";
+import type { ConfigDefinition } from "../../config/load.ts";
+import type { KeyPath, Problem } from "../../config/problem.ts";
+import { fillShared, trainingContradictions } from "../../config/shared.ts";
+
+/** How an Attention-Gate configuration is read. */
+export function attentionGateDefinition(): ConfigDefinition<AttentionGateConfig> {
+  return {
+    schema: attentionGateSchema,
+    alternatives: [
+      { keys: ["training.steps", "training.epochs"] },
+      { keys: ["training.warmupSteps", "training.warmupRatio"] },
+    ],
+    sections: () => ({ sections: [], problems: [] }),
+    finish(config, source) {
+      const unused = unusedKeys(config);
+      fillShared(config, source);
+      config.gates.learningRate ??= config.training.learningRate;
+      config.gates.rows ??= config.mode === "pretrain" ? "text" : "prompts";
+      config.control = config.mode === "finetune" && (config.control as boolean | undefined) !== false;
+      return [...unused, ...contradictions(config)];
+    },
+  };
+}
+
+/** Keys that the run would not look at. */
+function unusedKeys({ mode, gates, adapter, training, control }: AttentionGateConfig): Problem[] {
+  const problems: Problem[] = [];
+  const refuse = (path: KeyPath, why: string) => problems.push({ path, message: `is not used: ${why}`, atKey: true });
+  const only = (key: "scope" | "heads" | "headSize" | "inner", kind: string) => {
+    if (gates[key] !== undefined && gates.kind !== kind) refuse(["gates", key], `gates.kind is ${gates.kind}`);
+  };
+  for (const key of ["scope", "heads", "headSize"] as const) only(key, "attention");
+  only("inner", "mlp");
+  if (gates.floor !== undefined && gates.relaxation !== "soft")
+    refuse(["gates", "floor"], `gates.relaxation is ${gates.relaxation}`);
+  if (gates.temperature !== undefined && gates.relaxation !== "gumbel")
+    refuse(["gates", "temperature"], `gates.relaxation is ${gates.relaxation}`);
+  if (mode === "pretrain" && adapter !== undefined) refuse(["adapter"], "mode pretrain trains the gates alone");
+  if (mode === "pretrain" && (control as boolean | undefined) === true)
+    refuse(["control"], "mode pretrain leaves the model as it is, which is the control");
+  if (training.gradientCheckpointing)
+    refuse(["training", "gradientCheckpointing"], "gates must be recorded as they are computed");
+  return problems;
+}
+
+function contradictions({ gates, eviction, training, data }: AttentionGateConfig): Problem[] {
+  const problems = trainingContradictions(training, ["training"]);
+  const refuse = (path: KeyPath, message: string) => problems.push({ path, message });
+  if (gates.scope === "global" && gates.rows === "text")
+    refuse(["gates", "scope"], "cannot be global for plain text (gates.rows is text): gates would see what comes next");
+  if (training.learningRate === 0 && gates.learningRate > 0)
+    refuse(
+      ["training", "learningRate"],
+      "must be above 0: the schedule of the gates' learning rate is a multiple of it",
+    );
+  const pooled = eviction.rows === "pooled" || (eviction.rows === undefined && eviction.preset === "paper");
+  if (pooled && training.microBatchSize! < training.batchSize)
+    refuse(
+      ["training", "microBatchSize"],
+      `must be the batch size (${training.batchSize}): the eviction loss is pooled over the step; or set eviction.rows to each`,
+    );
+  if (data.validation === undefined && gates.rows === "prompts")
+    refuse(["data", "validation"], "is missing: gates are judged by answers to held-out prompts");
+  return problems;
+}

@@ -1,0 +1,142 @@
+import { join } from "node:path";
+import type { Model } from "../../model/index.ts";
+import { loadModel } from "../../model/index.ts";
+import { stream } from "../../system/random.ts";
+import { verifier } from "../../text/index.ts";
+import {
+  drawResponses,
+  judgeResponses,
+  readResponses,
+  sampledAccuracy,
+  writeResponses,
+  type Judged,
+} from "../kit/responses/index.ts";
+import { stoppable } from "../kit/reporter.ts";
+import { hash, type Stage } from "./stages.ts";
+import { withSavedAdapter, withTrunk, type CdpoWork } from "./work.ts";
+
+/** Judged answers to the held-out problems. */
+export interface Answers {
+  /** One to each problem, the most likely one. */
+  readonly greedy: readonly Judged[];
+  /** `evaluation.samples` to each. */
+  readonly sampled: readonly Judged[];
+}
+
+/**
+ * Answers of an arm's model, or of the starting model, greedy and sampled. All models draw by the same random numbers.
+ * In the file the greedy answers come first; the numbers of the sampled ones start from 1.
+ */
+export function evaluateStage(work: CdpoWork, name: string, aligned: Stage<string> | undefined): Stage<Answers> {
+  const { config, materials, held, vocabularySize } = work;
+  const { batchSize, samples, temperature, maxNewTokens } = config.evaluation;
+  const { timeLimit, ...rules } = config.verifier;
+  const output = join("stages", `evaluate.${name}.arrow`);
+  const problems = held.map(({ rowId, prompt, reference }) => ({ rowId, prompt, reference }));
+  return work.stage({
+    name: `evaluate.${name}`,
+    needs: aligned ? [aligned] : [],
+    inputs: {
+      model: materials.identity["model"],
+      problems: hash(JSON.stringify(problems)),
+      sampling: { samples, temperature, maxNewTokens },
+      rules,
+      seed: config.seed,
+    },
+    output,
+    read(path) {
+      const answers = readResponses(path, { vocabularySize });
+      return {
+        greedy: answers.filter(({ sample }) => sample === 0),
+        sampled: answers.filter(({ sample }) => sample > 0),
+      };
+    },
+    async work() {
+      const talk = stoppable(work.talkOf(`evaluate ${name}`), work.interrupted);
+      const total = held.length * (1 + samples);
+      const seed = stream(config.seed, "evaluation").below(2 ** 31);
+      const { verify, close } = verifier({ ...rules, timeLimit });
+      const answers = async (model: Model, count: number, heat: number, before: number): Promise<Judged[]> => {
+        if (count === 0) return [];
+        const drawn = await drawResponses(model, held, {
+          ...{ samples: count, temperature: heat, maxNewTokens, batchSize, seed },
+          onProgress: (done) => talk.working("answering held-out problems", before + done, total),
+        });
+        return judgeResponses(drawn, held, { tokenizer: model.tokenizer, verify });
+      };
+      try {
+        await withModel(work, aligned && (await aligned.load()), async (model) => {
+          const greedy = await answers(model, 1, 0, 0);
+          const sampled = await answers(model, samples, temperature, held.length);
+          writeResponses(join(work.run.path, output), [
+            ...greedy,
+            ...sampled.map((answer) => ({ ...answer, sample: answer.sample + 1 })),
+          ]);
+        });
+      } finally {
+        await close();
+      }
+    },
+  });
+}
+
+async function withModel(
+  work: CdpoWork,
+  folder: string | undefined,
+  use: (model: Model) => Promise<void>,
+): Promise<void> {
+  if (folder === undefined) return withTrunk(work, use);
+  if (work.config.align.adapter !== undefined)
+    return withTrunk(work, (trunk) => withSavedAdapter(trunk, join(folder, "adapter"), use));
+  const model = await loadModel(join(folder, "model"));
+  try {
+    await use(model);
+  } finally {
+    model.dispose();
+  }
+}
+
+/** What the answers of one model come to. */
+export interface Scores {
+  readonly name: string;
+  readonly rows: number;
+  /** Share of problems whose most likely answer is right. */
+  readonly greedy: number;
+  /** Share of sampled answers that are right; absent where none were drawn. */
+  readonly sampled?: number;
+  readonly rowIds: readonly number[];
+  /** One entry per problem. */
+  readonly rowCorrect: readonly number[];
+  readonly rowPassRate?: readonly number[];
+}
+
+export function scoresOf(name: string, { greedy, sampled }: Answers): Scores {
+  const rowIds = greedy.map(({ rowId }) => rowId);
+  const right = new Map<number, number[]>(rowIds.map((rowId) => [rowId, []]));
+  for (const { rowId, verdict } of sampled) right.get(rowId)?.push(Number(verdict === "correct"));
+  const passRate = (rowId: number): number => {
+    const answers = right.get(rowId)!;
+    return answers.reduce((sum, each) => sum + each, 0) / answers.length;
+  };
+  return {
+    name,
+    rows: greedy.length,
+    greedy: sampledAccuracy(greedy),
+    ...(sampled.length > 0 && { sampled: sampledAccuracy(sampled) }),
+    rowIds,
+    rowCorrect: greedy.map(({ verdict }) => Number(verdict === "correct")),
+    ...(sampled.length > 0 && { rowPassRate: rowIds.map(passRate) }),
+  };
+}
+
+/** A table in plain text: the starting model, then every arm. */
+export function scoreTable(scores: readonly Scores[]): string {
+  const rows = [
+    ["model", "greedy", "sampled"],
+    ...scores.map(({ name, greedy, sampled }) => [name, greedy.toFixed(3), sampled?.toFixed(3) ?? "–"]),
+  ];
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  const line = (row: readonly string[]): string =>
+    row.map((cell, c) => (c === 0 ? cell.padEnd(widths[c]!) : cell.padStart(widths[c]!))).join("  ");
+  return `${rows.map(line).join("\n")}\n`;
+}

@@ -1,0 +1,68 @@
+import { cdpoDefinition, mainCdpoArm } from "./config.ts";
+import type { CdpoConfig } from "./config-schema.ts";
+import { gatherMaterials, stoppable, type ArmTalk, type Materials } from "../kit/index.ts";
+import { objectiveOf, runCdpo, type CdpoRun } from "./index.ts";
+import { criticalTokenPresets } from "../../preference/index.ts";
+import { report, runCommandLine, say, startEngine } from "../kit/frame.ts";
+import { createTalk } from "../kit/terminal-reporter.ts";
+
+const recipe = {
+  name: "cdpo",
+  summary: "Aligns a model with pairs of its own answers, wrong tokens weighted by contrastive estimation: cDPO.",
+  example: "configs/cdpo/quickstart.yaml",
+};
+
+const { paper, released, recommended } = criticalTokenPresets;
+const values = {
+  dpoBeta: { paper: paper.dpoBeta, released: released.dpoBeta, recommended: recommended.dpoBeta },
+};
+
+/**
+ * Runs the command line of `trainers/cdpo.ts`.
+ * @param pipeline puts the stages together and asks for the report
+ */
+export async function runCdpoRecipe(pipeline: (run: CdpoRun) => Promise<void>): Promise<void> {
+  await runCommandLine({
+    ...recipe,
+    definition: cdpoDefinition(values),
+    async dryRun(config, resolvedYaml) {
+      dryRun(config, resolvedYaml, await gather(config, createTalk("dry run")));
+    },
+    async run(work) {
+      const materials = () => gather(work.config, stoppable(work.talkOf(recipe.name), work.interrupted));
+      const { path, table } = await runCdpo({ ...work, materials }, pipeline);
+      say(`\n${table}\n`);
+      await report(async () => (await import("./report.ts")).writeCdpoReport, path, work.command);
+    },
+  });
+}
+
+async function gather(config: CdpoConfig, talk: ArmTalk): Promise<Materials> {
+  // an objective that cannot be made fails here, not after hours of the stages before it
+  for (const { objective } of [mainCdpoArm(config), ...config.compare]) objectiveOf(objective);
+  const start = { model: config.model, data: config.data, training: { seed: config.seed } };
+  return gatherMaterials(start, await startEngine(config, talk), talk);
+}
+
+function dryRun(config: CdpoConfig, resolvedYaml: string, { tokens, validation }: Materials): void {
+  const { sampling, contrast, align, evaluation, stages } = config;
+  const taken = Object.entries(stages).map(([stage, path]) => `  ${stage}: ${path}`);
+  say(
+    [
+      resolvedYaml.trimEnd(),
+      "",
+      `Questions: ${tokens.length}, held-out problems: ${Math.min(validation?.length ?? 0, evaluation.rows ?? Infinity)}`,
+      `Responses to draw: ${tokens.length * sampling.samples}, of at most ${sampling.maxNewTokens} tokens`,
+      `Contrasted models: rank ${contrast.adapter.rank}, ${lengthOf(contrast.training)}`,
+      `Alignment: ${lengthOf(align.training)} of ${align.training.batchSize} pairs a step`,
+      `Arms: ${[mainCdpoArm(config), ...config.compare].map(({ name }) => name).join(", ")}`,
+      ...(taken.length > 0 ? ["Stages taken from files:", ...taken] : []),
+      "Nothing was written to the run folder.",
+      "",
+    ].join("\n"),
+  );
+}
+
+function lengthOf({ steps, epochs }: { steps?: number | undefined; epochs?: number | undefined }): string {
+  return steps === undefined ? `${epochs} epochs` : `${steps} steps`;
+}

@@ -1,0 +1,101 @@
+import { join } from "node:path";
+import { readsEstimate, mainCdpoArm } from "./config.ts";
+import { UserError } from "../../system/errors.ts";
+import { letEventsIn } from "../../system/event-loop.ts";
+import { forward, loadAdapter, withAdapter, type Model } from "../../model/index.ts";
+import { estimateTokens } from "../../training/index.ts";
+import { responseBatch, splitResponses, usableRows } from "../kit/responses/index.ts";
+import { stoppable } from "../kit/reporter.ts";
+import type { ContrastModels } from "./contrast.ts";
+import {
+  readScored,
+  writeScored,
+  type PairedText,
+  type ResponsePair,
+  type ScoredPair,
+  type TokenFacts,
+} from "./files.ts";
+import { pairRows } from "./pairs.ts";
+import type { Stage } from "./stages.ts";
+import { withTrunk, type CdpoWork } from "./work.ts";
+
+/**
+ * Of every token of the pairs its log-probability under the reference, which is the starting model without any adapter,
+ * and, where an objective reads it, the contrastive estimate.
+ */
+export function scoreStage(work: CdpoWork, pairs: Stage<ResponsePair[]>, models: ContrastModels): Stage<ScoredPair[]> {
+  const { config, materials, surroundings, vocabularySize } = work;
+  const output = "stages/score.arrow";
+  const { contrast, plausibility } = config.contrast;
+  const estimated = [mainCdpoArm(config), ...config.compare].some(({ objective }) => readsEstimate(objective));
+  return work.stage({
+    name: "score",
+    needs: estimated ? [pairs, models.positive, models.negative] : [pairs],
+    inputs: { model: materials.identity["model"], ...(estimated && { contrast, plausibility }) },
+    output,
+    replacement: config.stages.score,
+    read(path, note) {
+      const pairs = usableRows(path, readScored(path, { vocabularySize }), { ...surroundings, ...pairRows, note });
+      if (estimated) requireEstimates(pairs, path);
+      return pairs;
+    },
+    work: () =>
+      withTrunk(work, async (trunk) => {
+        const listed = await pairs.load();
+        const texts = listed.flatMap(({ chosen, rejected }) => [chosen, rejected]);
+        const both = estimated ? [await models.positive.load(), await models.negative.load()] : [];
+        const adapters = [];
+        try {
+          for (const folder of both) adapters.push(withAdapter(trunk, await loadAdapter(folder, trunk)));
+          const [positive, negative] = adapters;
+          const facts = await factsOf(work, trunk, texts, positive && negative && { positive, negative });
+          const scored = listed.map((pair, k) => ({
+            ...pair,
+            facts: { chosen: facts[2 * k]!, rejected: facts[2 * k + 1]! },
+          }));
+          writeScored(join(work.run.path, output), scored);
+        } finally {
+          for (const adapted of adapters) adapted.dispose();
+        }
+      }),
+  });
+}
+
+async function factsOf(
+  work: CdpoWork,
+  reference: Model,
+  texts: readonly PairedText[],
+  models: { positive: Model; negative: Model } | undefined,
+): Promise<TokenFacts[]> {
+  const { contrast, align } = work.config;
+  const talk = stoppable(work.talkOf("score"), work.interrupted);
+  const facts: TokenFacts[] = [];
+  let done = 0;
+  for (const rows of splitResponses(texts, 2 * (align.training.microBatchSize ?? align.training.batchSize))) {
+    talk.working("scoring tokens", done, texts.length);
+    const batch = responseBatch(rows.map((row) => texts[row]!));
+    using pass = forward(reference, batch, { gradients: null });
+    const { logProb } = await pass.read(["logProb"]);
+    const { contrast: beta, plausibility } = contrast;
+    const estimate = models && (await estimateTokens(models, batch, { contrast: beta, plausibility }));
+    rows.forEach((row, place) => {
+      const { prompt, ids } = texts[row]!;
+      const start = place * batch.width + prompt.length;
+      const own = (values: Float32Array) => values.slice(start, start + ids.length);
+      facts[row] = { reference: own(logProb), ...(estimate && { logEstimate: own(estimate) }) };
+    });
+    done += rows.length;
+    await letEventsIn();
+  }
+  talk.working("scoring tokens", texts.length, texts.length);
+  return facts;
+}
+
+function requireEstimates(pairs: readonly ScoredPair[], path: string): void {
+  for (const side of ["chosen", "rejected"] as const)
+    if (pairs.some(({ facts }) => facts[side].logEstimate === undefined))
+      throw new UserError(`the column ${side}_log_estimate is missing or empty`, {
+        where: path,
+        fix: "cDPO reads the estimate of every response token; give the column, or another align.objective.form.",
+      });
+}

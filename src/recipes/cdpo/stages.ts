@@ -1,0 +1,165 @@
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { join, relative } from "node:path";
+import { diffConfigs } from "../../config/index.ts";
+import { remove } from "../../system/files-in-use.ts";
+import { isRunFolder, type RunFolder } from "../../training/index.ts";
+import { writing } from "../../system/disk-error.ts";
+import type { Talk } from "../kit/reporter.ts";
+
+/** A step of the pipeline whose result lies on disk. */
+export interface Stage<T> {
+  readonly name: string;
+  /** Computes the result unless it is there. Returns what names it. */
+  ready(): Promise<string>;
+  /** Reads the result. */
+  load(): Promise<T>;
+}
+
+export interface StageSpec<T> {
+  /** Names its manifest, `stages/NAME.json`. */
+  name: string;
+  /** Stages whose results it reads. */
+  needs?: readonly Stage<unknown>[];
+  /** What else decides the result, as plain data. */
+  inputs: object;
+  /** File or folder of the result, and what else is removed when it is made anew; below the run folder. */
+  output: string;
+  leftovers?: readonly string[];
+  /** The user's file or folder in its place: nothing is computed, and `needs` are not asked. */
+  replacement?: string | undefined;
+  /**
+   * Computes the result into `output`.
+   * @param resume what an earlier process left of the same work may be used
+   */
+  work(resume: boolean): Promise<void>;
+  /**
+   * Reads a result, of ours or the user's. Throws a UserError for one that cannot be used.
+   * @param note told what is odd about the user's
+   */
+  read(path: string, note: (sentence: string) => void): T | Promise<T>;
+  /** Looks at the user's more closely. Throws a UserError for one that cannot be used. */
+  check?(path: string): Promise<void>;
+}
+
+interface Manifest {
+  format: "tokensift stage";
+  version: 1;
+  fingerprint: string;
+  inputs: Record<string, unknown>;
+  /** Of the result once it is complete. */
+  digest?: string;
+}
+
+/** Makes the stages of a run: each is kept while nothing that decides it has changed, and made anew otherwise. */
+export function stageMaker(run: RunFolder, talk: Talk): <T>(spec: StageSpec<T>) => Stage<T> {
+  return <T>(spec: StageSpec<T>): Stage<T> => {
+    const path = spec.replacement ?? join(run.path, spec.output);
+    let known: Promise<string> | undefined;
+    const compute = async (): Promise<string> => {
+      if (spec.replacement !== undefined) {
+        await spec.read(path, talk.note);
+        await spec.check?.(path);
+        talk.note(`${spec.name}: ${relative(process.cwd(), path)} takes its place.`);
+        return digestOf(path);
+      }
+      const upstream: Record<string, string> = {};
+      for (const stage of spec.needs ?? []) upstream[stage.name] = await stage.ready();
+      const inputs = { ...spec.inputs, ...(Object.keys(upstream).length > 0 && { stages: upstream }) };
+      return perform(run, talk, spec, path, JSON.parse(JSON.stringify(inputs)) as Record<string, unknown>);
+    };
+    return {
+      name: spec.name,
+      ready: () => (known ??= compute()),
+      async load() {
+        await (known ??= compute());
+        return spec.read(path, () => undefined);
+      },
+    };
+  };
+}
+
+async function perform<T>(
+  run: RunFolder,
+  talk: Talk,
+  { name, leftovers = [], work }: StageSpec<T>,
+  path: string,
+  inputs: Record<string, unknown>,
+): Promise<string> {
+  const fingerprint = hash(JSON.stringify(inputs));
+  const file = join("stages", `${name}.json`);
+  const before = readManifest(join(run.path, file));
+  const same = before?.fingerprint === fingerprint;
+  const intact = before?.digest !== undefined && existsSync(path) && before.digest === digestOf(path);
+  if (same && intact) {
+    talk.note(`${name}: unchanged, kept.`);
+    return fingerprint;
+  }
+  const resume = same && before.digest === undefined;
+  if (!resume) {
+    if (before !== undefined) talk.note(`${name}: ${reasonOf(before, inputs, same)}, made anew.`);
+    for (const left of [path, ...leftovers.map((inner) => join(run.path, inner))].filter((left) => isOurs(run, left)))
+      writing(left, () => remove(left));
+    writeManifest(run, file, { fingerprint, inputs });
+  }
+  await work(resume);
+  writeManifest(run, file, { fingerprint, inputs, digest: digestOf(path) });
+  return fingerprint;
+}
+
+/** What lies elsewhere in the run folder may be the user's. */
+function isOurs(run: RunFolder, path: string): boolean {
+  return relative(run.path, path).startsWith("stages") || isRunFolder(path);
+}
+
+/** Whether any stage of the run has come to its end. */
+export function hasStages(run: RunFolder): boolean {
+  const folder = join(run.path, "stages");
+  if (!existsSync(folder)) return false;
+  const manifests = readdirSync(folder).filter((name) => name.endsWith(".json"));
+  return manifests.some((name) => readManifest(join(folder, name))?.digest !== undefined);
+}
+
+const digest = /^[0-9a-f]{64}$/;
+
+function reasonOf(before: Manifest, inputs: Record<string, unknown>, same: boolean): string {
+  if (same) return "its result was changed or removed";
+  const changes = diffConfigs(before.inputs, inputs).map(({ key, before: was, after: is }) => {
+    if (key.startsWith("stages.")) return `${key.slice("stages.".length)} has changed`;
+    if ([was, is].every((value) => typeof value === "string" && digest.test(value))) return `${key} has changed`;
+    return `${key} was ${JSON.stringify(was) ?? "absent"} and is now ${JSON.stringify(is) ?? "absent"}`;
+  });
+  return changes.join("; ");
+}
+
+function writeManifest(run: RunFolder, file: string, manifest: Omit<Manifest, "format" | "version">): void {
+  const whole: Manifest = { format: "tokensift stage", version: 1, ...manifest };
+  run.writeFile(file, `${JSON.stringify(whole, null, 2)}\n`);
+}
+
+function readManifest(path: string): Manifest | undefined {
+  try {
+    const manifest = JSON.parse(readFileSync(path, "utf8")) as Partial<Manifest> | null;
+    const whole = manifest?.format === "tokensift stage" && typeof manifest.fingerprint === "string";
+    return whole && typeof manifest.inputs === "object" ? (manifest as Manifest) : undefined;
+  } catch {
+    return undefined; // made anew
+  }
+}
+
+/** Of a file, or of all files of a folder with their names; cards say by which command, which decides nothing. */
+export function digestOf(path: string): string {
+  if (!statSync(path).isDirectory()) return hash(readFileSync(path));
+  const names = (readdirSync(path, { recursive: true }) as string[]).filter(
+    (name) => statSync(join(path, name)).isFile() && !name.endsWith("README.md"),
+  );
+  return hash(
+    names
+      .sort()
+      .map((name) => `${name} ${hash(readFileSync(join(path, name)))}`)
+      .join("\n"),
+  );
+}
+
+/** Names a content. */
+export const hash = (content: string | Uint8Array): string => createHash("sha256").update(content).digest("hex");

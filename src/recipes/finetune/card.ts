@@ -1,0 +1,20 @@
+import type { Model } from "../../model/index.ts";
+import { cardText, shownFiles, shownPath } from "../kit/card.ts";
+import type { FinetuneConfig } from "./config-schema.ts";
+
+/** Text of a trained model's `README.md`: what it is, from which model and data, and by which command it was made. */
+export function modelCard(config: FinetuneConfig, model: Model, steps: number, command: string): string {
+  const { selection, training, data } = config;
+  const options = Object.entries(selection).map(([key, value]) => `${key}: ${JSON.stringify(value)}`);
+  return cardText(
+    "A model fine-tuned with tokensift",
+    [
+      `Start: ${config.model === undefined ? model.source : shownPath(config.model)}`,
+      `Data: ${shownFiles(data.train)}`,
+      `Tokens trained: ${options.join(", ")}`,
+      ...(config.adapter === undefined ? [] : [`LoRA adapter: ${JSON.stringify(config.adapter)}`]),
+      `${steps} steps of ${training.batchSize} rows, learning rate ${training.learningRate}, seed ${training.seed}`,
+    ],
+    command,
+  );
+}

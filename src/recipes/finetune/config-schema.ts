@@ -1,0 +1,95 @@
+import type { Static } from "@sinclair/typebox";
+import { Type } from "@sinclair/typebox";
+import {
+  adapterGroup,
+  amount,
+  count,
+  dataGroup,
+  evaluationGroup,
+  freshModel,
+  runKeys,
+  trainingGroup,
+} from "../../config/groups.ts";
+import type { SelectionChoice } from "../../selection/choice.ts";
+import { choice, existingPath, group } from "../../config/schema.ts";
+
+const history = group(
+  {
+    source: Type.Union(
+      [
+        choice(["base", "ema", "none"], { description: "base: the starting model, computed once and cached." }),
+        existingPath("A model: a Hugging Face folder or a GGUF file."),
+      ],
+      {
+        default: "base",
+        description:
+          "The earlier state that ssToken compares with: base, ema, none (attention alone), or a model's path.",
+      },
+    ),
+    decay: amount("How much of the ema stays at each step.", { default: 0.99, exclusiveMaximum: 1 }),
+  },
+  { default: {}, description: "Where history losses come from, for rules that read them." },
+);
+
+const selfEvolving = group(
+  {
+    parts: count(
+      "Parts of the run. The first trains every token; each later one has the model after the part before it.",
+      {
+        default: 5,
+        minimum: 2,
+      },
+    ),
+  },
+  {
+    description: "Self-evolving Token Cleaning: the run's own earlier model is the reference, instead of `reference`.",
+  },
+);
+
+const ruleGroup = Type.Object(
+  { method: Type.Optional(Type.String({ format: "rule", description: "A rule's name, or the path of a module." })) },
+  { additionalProperties: true, default: {}, description: "Which tokens train: the rule and its options." },
+);
+
+const arm = group(
+  {
+    name: Type.Optional(
+      Type.String({ pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description: "Its subfolder. Default: the method." }),
+    ),
+    selection: Type.Object({ method: Type.String({ format: "rule" }) }, { additionalProperties: true }),
+  },
+  { description: "A rule with options of its own." },
+);
+
+/** The configuration of one fine-tuning run, and of the arms it is compared with. */
+export const finetuneSchema = Type.Object(
+  {
+    model: Type.Optional(existingPath("The model to start from: a Hugging Face folder or a GGUF file.")),
+    fresh: Type.Optional(freshModel),
+    data: dataGroup,
+    selection: ruleGroup,
+    history,
+    adapter: Type.Optional(adapterGroup),
+    reference: Type.Optional(
+      existingPath("Reference model of rho1, iw-sft and token-cleaning: a Hugging Face folder or a GGUF file."),
+    ),
+    selfEvolving: Type.Optional(selfEvolving),
+    training: trainingGroup,
+    evaluation: evaluationGroup,
+    ...runKeys,
+    compare: Type.Array(
+      Type.Union([Type.String({ format: "rule", minLength: 1, description: "A rule by name or path." }), arm]),
+      { default: [], description: "Further rules run with the same seed and data, into subfolders of the run." },
+    ),
+  },
+  { additionalProperties: false, title: "tokensift fine-tuning" },
+);
+
+type Parsed = Static<typeof finetuneSchema>;
+
+/** A checked fine-tuning configuration: paths absolute, defaults filled in, `compare` in its long form. */
+export interface FinetuneConfig extends Omit<Parsed, "selection" | "compare" | "output"> {
+  selection: SelectionChoice;
+  output: string;
+  compare: { name: string; selection: SelectionChoice }[];
+}

@@ -1,0 +1,138 @@
+import { type ArmResult, differenceOf, noiseResult, resultOf } from "../../report/compare-arms.ts";
+import { type Difference, differencesTable, intervalSentence, oneSeed, points } from "../../report/differences.ts";
+import { formatDifference, formatFixed, formatNumber, formatShare } from "../../report/format.ts";
+import { type Html, html } from "../../report/html.ts";
+import type { ArmRun, Run } from "../../report/read-run.ts";
+
+/** The section on held-out rows: before and after for every arm, and the main arm against each other one. */
+export function resultsSection({ main, arms }: Run): Html {
+  const results = [main, ...arms].map(resultOf);
+  if (results.every(({ before, after }) => !before && !after))
+    return html`<section>
+      <h2>Results</h2>
+      <p>
+        This run has no evaluation. Give <code>data.validation</code> to have held-out rows measured before and after
+        training.
+      </p>
+    </section>`;
+  const rows = Math.max(...results.map(({ before, after }) => (after ?? before)?.rowIds.length ?? 0));
+  return html`<section>
+    <h2>Results</h2>
+    <p>
+      Measured on ${rows > 0 ? html`${formatNumber(rows)} held-out rows` : "held-out rows"}, before the first step and
+      after the last. Loss is the mean over response tokens in nats and perplexity its exponential, lower is better;
+      exact match is the share of rows whose generated answer is right.
+    </p>
+    ${resultsTable(results)}
+    ${arms.length > 0 ? differences(main, arms) : html`<p>There is no arm to compare with: name some under <code>compare</code> to see what the rule itself changes.</p>`}
+  </section>`;
+}
+
+function resultsTable(results: readonly ArmResult[]): Html {
+  const generated = results.some(({ before, after }) => [before, after].some((e) => Number.isFinite(e?.exactMatch)));
+  const pair = (a: string, b: string) =>
+    html`<td class="n from">${a}</td>
+      <td class="n to">${b}</td>`;
+  const row = ({ arm, before, after }: ArmResult) =>
+    html`<tr>
+      <th scope="row">${armName(arm)}</th>
+      <td class="n">${after ? formatNumber(after.step) : "–"}</td>
+      ${pair(formatFixed(before?.loss, 4), formatFixed(after?.loss, 4))}${pair(formatFixed(before?.perplexity, 2), formatFixed(after?.perplexity, 2))}${generated ? pair(formatShare(before?.exactMatch, 1), formatShare(after?.exactMatch, 1)) : undefined}
+    </tr> `;
+  const heads = ["Held-out loss", "Perplexity", ...(generated ? ["Exact match"] : [])];
+  return html`<div class="scroll">
+    <table class="arms">
+      <thead>
+        <tr>
+          <th scope="col" rowspan="2">Arm</th>
+          <th scope="col" rowspan="2" class="n">Steps</th>
+          ${heads.map((head) => html`<th scope="colgroup" colspan="2" class="c">${head}</th>`)}
+        </tr>
+        <tr>
+          ${heads.map(
+            () =>
+              html`<th scope="col" class="n">before</th>
+                <th scope="col" class="n">after</th>`,
+          )}
+        </tr>
+      </thead>
+      <tbody>
+        ${results.map(row)}
+      </tbody>
+    </table>
+  </div>`;
+}
+
+/** An arm's name, with its method where that says more. */
+export function armName({ name, method }: ArmRun): Html {
+  return name === method ? html`${name}` : html`${name} <small>${method}</small>`;
+}
+
+function differences(main: ArmRun, arms: readonly ArmRun[]): Html {
+  const compared = arms.map((arm) => ({ arm, difference: differenceOf(main, arm) }));
+  const generated = compared.some(({ difference }) => difference?.exactMatch);
+  const lastStep = resultOf(main).after?.step;
+  const columns = [
+    { head: "Loss per row", text: (value: number) => formatDifference(value, 4) },
+    ...(generated ? [{ head: "Exact match, points", text: points }] : []),
+  ];
+  const rows = compared.map(({ arm, difference }): Difference => {
+    const name = html`${main.name} − ${armName(arm)}`;
+    if (difference === undefined) return { name, absent: "no step at which both evaluated the same rows" };
+    const { loss, exactMatch, rows, step } = difference;
+    const note = step === lastStep ? undefined : `at step ${step}`;
+    return { name, cells: [loss, ...(generated ? [exactMatch] : [])], rows, note };
+  });
+  return html`<h3>${main.name} minus each other arm</h3>
+    <p>
+      Both models on the same held-out rows. A loss below 0 speaks for
+      ${main.name}${generated ? ", as does an exact match above 0" : ""}. ${intervalSentence}; the mean here counts
+      every row the same, so it may part a little from the losses above, which count every token the same.
+    </p>
+    ${differencesTable(columns, rows)} ${oneSeed}`;
+}
+
+/** How well what was dropped agrees with labelled noise; undefined if no arm has labels. */
+export function noiseSection({ main, arms }: Run): Html | undefined {
+  const graded = [main, ...arms].flatMap((arm) => (arm.noise ? [{ arm, grade: noiseResult(arm.noise) }] : []));
+  if (graded.length === 0) return undefined;
+  const row = ({ arm, grade }: (typeof graded)[number]) =>
+    html`<tr>
+      <th scope="row">${armName(arm)}</th>
+      <td class="n">${formatNumber(grade.tokens)}</td>
+      <td class="n">${formatNumber(grade.dropped)}</td>
+      <td class="n">${formatNumber(grade.noise)}</td>
+      <td class="n">${formatNumber(grade.hits)}</td>
+      <td class="n to">${formatShare(grade.precision, 1)}</td>
+      <td class="n from">${formatShare(grade.expectedPrecision, 1)}</td>
+      <td class="n to">${formatShare(grade.recall, 1)}</td>
+      <td class="n from">${formatShare(grade.expectedRecall, 1)}</td>
+    </tr> `;
+  return html`<section>
+    <h2>Dropped tokens and labelled noise</h2>
+    <p>
+      The data label which response tokens are noise; training never saw the labels. Precision is the share of dropped
+      tokens that are noise, recall the share of noise that was dropped, over all steps. Beside each stands what
+      dropping as many tokens at random expects: the share of noise for precision, the share dropped for recall. A rule
+      that finds noise lies clearly above.
+    </p>
+    <div class="scroll">
+      <table class="arms">
+        <thead>
+          <tr>
+            <th scope="col" rowspan="2">Arm</th>
+            <th scope="colgroup" colspan="4" class="c">Response tokens</th>
+            <th scope="colgroup" colspan="2" class="c">Precision</th>
+            <th scope="colgroup" colspan="2" class="c">Recall</th>
+          </tr>
+          <tr>
+            ${["all", "dropped", "noise", "dropped noise", "found", "at random", "found", "at random"].map((head) => html`<th scope="col" class="n">${head}</th>`)}
+          </tr>
+        </thead>
+        <tbody>
+          ${graded.map(row)}
+        </tbody>
+      </table>
+    </div>
+  </section>`;
+}

@@ -1,0 +1,135 @@
+import { createHash } from "node:crypto";
+import type { FinetuneConfig } from "./config-schema.ts";
+import type { SelectionChoice } from "../../selection/choice.ts";
+import type { SignalSource, TokenRule } from "../../contract/index.ts";
+import { rowsOfStep, type TokenizedDataset } from "../../data/index.ts";
+import { UserError } from "../../system/errors.ts";
+import { isAdapted, loadModel, type Model } from "../../model/index.ts";
+import { afterWarmup, optionsSchema, selectRule, type SsTokenRule } from "../../selection/index.ts";
+import { isRulePath } from "../../config/schema.ts";
+import { columnSource, lossColumn, movingAverageSource, snapshotSource } from "../../training/index.ts";
+import { engineKey, type Materials } from "../kit/inputs.ts";
+import type { Talk } from "../kit/reporter.ts";
+
+/** The rule of an arm, with the configuration's history where the rule has that option. */
+export async function ruleOf(selection: SelectionChoice, { history }: FinetuneConfig): Promise<TokenRule> {
+  const reads = !isRulePath(selection.method) && "history" in (optionsSchema(selection.method).properties ?? {});
+  return selectRule(reads ? { ...selection, history } : selection, process.cwd());
+}
+
+/** The rule as a run of so many steps follows it: a self-evolving one has no reference in the first part. */
+export function ruleOfRun(rule: TokenRule, config: FinetuneConfig, tokens: TokenizedDataset): TokenRule {
+  const { selfEvolving } = config;
+  if (selfEvolving === undefined || !rule.needs.includes("referenceNll")) return rule;
+  return afterWarmup(rule, stepsOfPart(selfEvolving, config, tokens));
+}
+
+function stepsOfPart({ parts }: { parts: number }, config: FinetuneConfig, tokens: TokenizedDataset): number {
+  return Math.ceil(stepsOf(config, tokens) / parts);
+}
+
+/** The layer whose attention on the prompt the rule reads. */
+export function attentionLayerOf(rule: TokenRule): number {
+  return (rule as Partial<SsTokenRule>).settings?.layer ?? -1;
+}
+
+/** The second models that a rule needs, as signal sources. */
+export async function openSources(
+  rule: TokenRule,
+  model: Model,
+  config: FinetuneConfig,
+  materials: Materials,
+  talk: Talk,
+): Promise<{ sources: SignalSource[]; dispose(): void }> {
+  const sources: SignalSource[] = [];
+  const disposals: (() => void)[] = [];
+  const fixed = async (signal: "historyNll" | "referenceNll", path: string | undefined) => {
+    const losses = await fixedLosses(path, model, config, materials, talk);
+    sources.push(columnSource(signal, materials.tokens, losses));
+  };
+  if (rule.needs.includes("historyNll")) {
+    const { source, decay } = config.history;
+    if (source === "ema") {
+      const mean = await movingAverageSource(model, { decay });
+      sources.push(mean);
+      disposals.push(mean.dispose);
+    } else if (source !== "none") await fixed("historyNll", source === "base" ? undefined : source);
+  }
+  if (rule.needs.includes("referenceNll") && config.selfEvolving !== undefined) {
+    const earlier = await snapshotSource(model, { every: stepsOfPart(config.selfEvolving, config, materials.tokens) });
+    sources.push(earlier);
+    disposals.push(earlier.dispose);
+  } else if (rule.needs.includes("referenceNll")) {
+    if (config.reference === undefined)
+      throw new UserError("the rule needs a reference model", {
+        where: rule.name,
+        fix: "Give its path as `reference`.",
+      });
+    await fixed("referenceNll", config.reference);
+  }
+  return { sources, dispose: () => disposals.forEach((dispose) => dispose()) };
+}
+
+/** Losses under a model that does not change, of the rows that the run will train: the starting model, or another. */
+async function fixedLosses(
+  path: string | undefined,
+  base: Model,
+  config: FinetuneConfig,
+  { tokens, engine, openModel }: Materials,
+  talk: Talk,
+): Promise<Float32Array> {
+  const trunk = isAdapted(base) ? (base.trunk as Model) : undefined; // still the starting model
+  const other = path === undefined ? undefined : await loadModel(path);
+  if (other !== undefined && other.tokenizer.fingerprint !== base.tokenizer.fingerprint) {
+    other.dispose();
+    throw new UserError("this model splits text into other tokens than the model in training", {
+      where: path!,
+      fix: "Token losses can only be compared under one tokenizer: name a model of the same family.",
+    });
+  }
+  const rows = rowsOfRun(config, tokens);
+  const batchSize = config.training.microBatchSize ?? config.training.batchSize;
+  try {
+    return await lossColumn(tokens, {
+      rows,
+      // The last bit of a loss may depend on the rows beside it: only a run that scores the same batches may share it.
+      key: ["losses", (other ?? trunk ?? base).fingerprint, engineKey(engine), batchSize, rowsKey(rows, tokens)].join(
+        " ",
+      ),
+      batchSize,
+      ...(config.data.cache !== undefined && { cacheFolder: config.data.cache }),
+      async model() {
+        const open = other ?? trunk;
+        if (open !== undefined) return { model: open, release: () => undefined };
+        const model = await openModel();
+        return { model, release: model.dispose };
+      },
+      onProgress: (done, total) => talk.working("losses of the earlier model", done, total),
+      onNotice: talk.note,
+    });
+  } finally {
+    other?.dispose();
+  }
+}
+
+function rowsKey(rows: readonly number[], tokens: TokenizedDataset): string {
+  if (rows.length === tokens.length) return "all";
+  return createHash("sha256").update(Uint32Array.from(rows)).digest("hex").slice(0, 16);
+}
+
+/** Optimizer steps of the run. */
+export function stepsOf({ training }: Pick<FinetuneConfig, "training">, tokens: TokenizedDataset): number {
+  return training.steps ?? Math.max(1, Math.ceil((training.epochs! * tokens.length) / training.batchSize));
+}
+
+/**
+ * The rows that the run trains: in the order of their first use, so that a run of more steps scores the same batches
+ * first; all of them in that of the data, so that any run may share their losses.
+ */
+function rowsOfRun(config: FinetuneConfig, tokens: TokenizedDataset): number[] {
+  const { seed, batchSize } = config.training;
+  const rows = new Set<number>();
+  for (let step = 0; step < stepsOf(config, tokens) && rows.size < tokens.length; step++)
+    for (const row of rowsOfStep(tokens, { seed, batchSize, shuffle: config.data.shuffle }, step)) rows.add(row);
+  return rows.size === tokens.length ? [...rows].sort((a, b) => a - b) : [...rows];
+}

@@ -1,0 +1,166 @@
+import { createHash } from "node:crypto";
+import type { DataConfig, FreshConfig } from "../../config/index.ts";
+import { openDataset, tokenizeDataset, type Dataset, type FieldName, type TokenizedDataset } from "../../data/index.ts";
+import { UserError } from "../../system/errors.ts";
+import { packageVersion } from "../../system/package-root.ts";
+import type { Evaluation } from "../../evaluation/index.ts";
+import {
+  createModel,
+  freshModelFacts,
+  loadModel,
+  readModelFacts,
+  type DecoderConfig,
+  type Model,
+  type ModelFacts,
+} from "../../model/index.ts";
+import type { EngineInfo } from "../../tensor/engine.ts";
+import { loadTokenizer, type Tokenizer } from "../../text/index.ts";
+import type { Identity } from "../../training/index.ts";
+import type { Talk } from "./reporter.ts";
+
+/** What all arms of a comparison share. */
+export interface Materials {
+  readonly engine: EngineInfo;
+  readonly tokens: TokenizedDataset;
+  readonly validation: TokenizedDataset | undefined;
+  /** Shape of the starting model. */
+  readonly shape: DecoderConfig;
+  /** Reference answer of a held-out row. */
+  answerOf(rowId: number): string | undefined;
+  /** Reference answer of a row to train on. */
+  trainingAnswerOf(rowId: number): string | undefined;
+  /** The starting model, anew for every arm. Dispose of it after use. */
+  openModel(): Promise<Model>;
+  /** The starting model's evaluation, which is every arm's; measured once. */
+  evaluateStart(measure: () => Promise<Evaluation>): Promise<Evaluation>;
+  /** What a continued run must share with the one before. */
+  readonly identity: Identity;
+}
+
+/** What a configuration says of its starting model and its data. */
+export interface StartConfig {
+  model?: string | undefined;
+  /** Shape of a model with fresh weights, in place of `model`. */
+  fresh?: FreshConfig | undefined;
+  data: DataConfig;
+  training: { seed: number };
+}
+
+/** Learns of the model's tokenizer, and tokenizes the data. */
+export async function gatherMaterials(config: StartConfig, engine: EngineInfo, talk: Talk): Promise<Materials> {
+  const openModel = (): Promise<Model> => startingModel(config);
+  const { tokenizer, fingerprint, config: shape } = await startingFacts(config);
+  const { maxPositions } = shape;
+  const { data } = config;
+  if (data.maxTokens > maxPositions)
+    talk.note(`The model states a context of ${maxPositions} tokens; data.maxTokens is ${data.maxTokens}.`);
+  const train = await tokenized(config, data.train, data.split, data.limit, tokenizer, talk);
+  const held =
+    data.validation === undefined
+      ? undefined
+      : await tokenized(config, data.validation, data.validationSplit, data.validationLimit, tokenizer, talk);
+  let start: Promise<Evaluation> | undefined;
+  return {
+    engine,
+    shape,
+    tokens: train.tokens,
+    validation: held?.tokens,
+    answerOf: (rowId) => answerIn(held?.dataset, rowId),
+    trainingAnswerOf: (rowId) => answerIn(train.dataset, rowId),
+    openModel,
+    evaluateStart: (measure) => (start ??= measure()),
+    identity: {
+      tokensift: packageVersion(),
+      node: process.version,
+      engine: engine.name,
+      provider: engine.provider,
+      threads: engine.threads,
+      device: engine.device,
+      ...engine.versions,
+      model: fingerprint,
+      data: train.tokens.fingerprint,
+    },
+  };
+}
+
+function answerIn(dataset: Dataset | undefined, rowId: number): string | undefined {
+  const row = dataset?.row(rowId);
+  return row === undefined || "skipped" in row ? undefined : row.answer;
+}
+
+async function tokenized(
+  { data }: StartConfig,
+  path: string | string[],
+  split: string | undefined,
+  limit: number | undefined,
+  tokenizer: Tokenizer,
+  talk: Talk,
+): Promise<{ dataset: Dataset; tokens: TokenizedDataset }> {
+  const fields = data.fields as Partial<Record<FieldName, string>>;
+  const dataset = openDataset(path, {
+    format: data.format,
+    fields,
+    ...(split !== undefined && { split }),
+    ...(limit !== undefined && { limit }),
+    ...(data.tokenColumns !== undefined && { tokenColumns: data.tokenColumns }),
+  });
+  try {
+    const tokens = await tokenizeDataset(dataset, tokenizer, {
+      maxTokens: data.maxTokens,
+      truncate: data.truncate,
+      ...(data.cache !== undefined && { cacheFolder: data.cache }),
+      onProgress: (done, total) => talk.working("tokenizing", done, total),
+      onNotice: talk.note,
+    });
+    return { dataset, tokens };
+  } catch (error) {
+    dataset.close();
+    throw error;
+  }
+}
+
+async function startingFacts({ model, fresh, training }: StartConfig): Promise<ModelFacts> {
+  if (model !== undefined) return readModelFacts(model);
+  const { config, tokenizer } = freshModel(fresh);
+  return freshModelFacts(config, tokenizer, training);
+}
+
+async function startingModel({ model, fresh, training }: StartConfig): Promise<Model> {
+  if (model !== undefined) return loadModel(model);
+  const { config, tokenizer } = freshModel(fresh);
+  return createModel(config, tokenizer, training);
+}
+
+function freshModel(fresh: StartConfig["fresh"]): { config: DecoderConfig; tokenizer: Tokenizer } {
+  if (fresh === undefined) throw new UserError("there is no model to start from", { fix: "Give `model` or `fresh`." });
+  const tokenizer = loadTokenizer(fresh.tokenizer);
+  const begin = tokenizer.bosToken === undefined ? undefined : tokenizer.encode(tokenizer.bosToken)[0];
+  const config: DecoderConfig = {
+    architecture: "llama",
+    vocabularySize: tokenizer.vocabularySize,
+    width: fresh.width,
+    layers: fresh.layers,
+    heads: fresh.heads,
+    keyValueHeads: fresh.keyValueHeads ?? fresh.heads,
+    headSize: fresh.width / fresh.heads,
+    feedForwardWidth: fresh.feedForwardWidth,
+    maxPositions: fresh.maxPositions,
+    epsilon: 1e-5,
+    rope: { theta: fresh.ropeTheta },
+    tiedOutput: fresh.tiedOutput,
+    attentionBias: false,
+    mlpBias: false,
+    initializerRange: 0.02,
+    endOfText: [...(tokenizer.endOfText ?? [])],
+    ...(begin !== undefined && { beginOfText: begin }),
+  };
+  return { config, tokenizer };
+}
+
+/** Names numbers that depend on the engine to the last bit. */
+export function engineKey({ name, provider, device, versions }: EngineInfo): string {
+  return createHash("sha256")
+    .update(JSON.stringify([name, provider, device, versions]))
+    .digest("hex")
+    .slice(0, 16);
+}

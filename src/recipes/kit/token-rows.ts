@@ -1,0 +1,80 @@
+import type { SignalSource, TokenRule, TokenScore } from "../../contract/index.ts";
+import { makeBatch, type TokenizedDataset } from "../../data/index.ts";
+import { forward, type Model } from "../../model/index.ts";
+import { hashUniform } from "../../system/random.ts";
+import type { Tokenizer } from "../../text/index.ts";
+import { planSignals, readSignals, weighStep } from "../../training/index.ts";
+
+/** One training row as a rule weighs it: what the report's token pictures are drawn from. */
+export interface WeighedRow {
+  rowId: number;
+  pieces: string[];
+  response: number[];
+  weights: number[];
+  /** Null on tokens without a score. */
+  score: (number | null)[];
+  scoreName: string;
+  /** Labels, where the data have a column `noise`. */
+  noise?: number[];
+}
+
+/** A response behind its prompt, whose tokens have no numbers; without `weights` all of the response's are 1. */
+export function answerRow(
+  { rowId, prompt, ids }: { rowId: number; prompt: readonly number[]; ids: readonly number[] },
+  tokenizer: Pick<Tokenizer, "piece">,
+  numbers: { score: readonly (number | null)[]; scoreName: string; weights?: readonly number[] | undefined },
+): WeighedRow {
+  const before = <T>(value: T): T[] => prompt.map(() => value);
+  const ones = ids.map(() => 1);
+  return {
+    rowId,
+    pieces: [...prompt, ...ids].map((id) => tokenizer.piece(id)),
+    response: [...before(0), ...ones],
+    weights: [...before(0), ...(numbers.weights ?? ones)],
+    score: [...before(null), ...numbers.score],
+    scoreName: numbers.scoreName,
+  };
+}
+
+export interface WeighOptions {
+  rule: TokenRule;
+  sources: readonly SignalSource[];
+  promptAttentionLayer: number;
+  /** Where the run stands, for rules that depend on it. */
+  step: number;
+  samplesSeen: number;
+  seed: number;
+}
+
+/** Weighs rows of a dataset as one batch under the model as it is. */
+export async function weighRows(
+  model: Model,
+  tokens: TokenizedDataset,
+  indices: readonly number[],
+  { rule, sources, promptAttentionLayer, step, samplesSeen, seed }: WeighOptions,
+): Promise<WeighedRow[]> {
+  const batch = makeBatch(tokens, indices);
+  const plan = planSignals(rule, sources, promptAttentionLayer);
+  using pass = forward(model, batch, { gradients: null, ...plan.pass });
+  const { tokens: seen, nll } = await readSignals(pass, batch, plan);
+  const context = { step, samplesSeen, uniform: (rowId: number, t: number) => hashUniform(seed, rowId, t) };
+  const weights = weighStep(rule, [seen], context).weights[0]!;
+  const score = (rule as { score?: TokenScore }).score;
+  const scores = score?.score(seen, context) ?? nll;
+  const labels = batch.columns["noise"];
+  return indices.map((index, row) => {
+    const length = tokens.lengthOf(index);
+    const of = (values: ArrayLike<number>): number[] =>
+      Array.from({ length }, (_, t) => values[row * batch.width + t]!);
+    const response = of(batch.response);
+    return {
+      rowId: tokens.rowIds[index]!,
+      pieces: of(batch.ids).map((id) => model.tokenizer.piece(id)),
+      response,
+      weights: of(weights),
+      score: of(scores).map((value, t) => (response[t] === 1 ? value : null)),
+      scoreName: score === undefined ? "loss" : `score of ${rule.name}`,
+      ...(labels && { noise: of(labels) }),
+    };
+  });
+}

@@ -1,0 +1,256 @@
+import { Type, type Static, type TSchema } from "@sinclair/typebox";
+import {
+  adapterGroup,
+  amount,
+  count,
+  dataGroup,
+  runKeys,
+  samplingGroup,
+  trainingGroup,
+  verifierKeys,
+} from "../../config/groups.ts";
+import { choice, existingPath, group } from "../../config/schema.ts";
+
+/** Objectives by name: OREAL's three forms and its baselines. */
+export const orealPresets = ["paper", "released", "recommended", "reinforce", "rloo", "grpo"] as const;
+export type OrealPreset = (typeof orealPresets)[number];
+
+const weightsGroup = group(
+  {
+    source: Type.Optional(
+      choice(["none", "learned", "shuffled"], {
+        description:
+          "none: every token counts 1; learned: by a token reward model; shuffled: the learned weights, shuffled " +
+          "within each response (the control of equal mass).",
+      }),
+    ),
+    of: Type.Optional(
+      choice(["score", "runningMean"], { description: "Outcome probability of each score, or of the mean so far." }),
+    ),
+    scoreAt: Type.Optional(
+      choice(["token", "before"], {
+        description: "Score of the state after the token, or of the one that predicts it.",
+      }),
+    ),
+    threshold: Type.Optional(amount("Theta: probabilities up to it weigh 0.", { exclusiveMaximum: 1 })),
+    topK: Type.Optional(
+      Type.Number({
+        exclusiveMinimum: 0,
+        maximum: 1,
+        description: "Instead of the threshold: this share of a response's tokens, stretched to [0, 1].",
+      }),
+    ),
+  },
+  { description: "Token weights omega." },
+);
+
+/** Every key is optional: what is not given is the preset's. */
+const objectiveKeys = {
+  preset: Type.Optional(
+    choice(orealPresets, {
+      description:
+        "What all other keys of this group start from. Default: recommended; in an arm, the run's objective.",
+    }),
+  ),
+  rewards: Type.Optional(
+    choice(["zeroOne", "plusMinusOne"], { description: "Rewards of a wrong and a right response: 0, 1 or -1, +1." }),
+  ),
+  advantage: Type.Optional(
+    choice(["oneMinusP", "rloo", "grpo", "batchMean", "none"], {
+      description:
+        "oneMinusP: 1 if right, -(1 - pass rate) if wrong; rloo: minus the mean of the others; grpo: in deviations of " +
+        "the group; batchMean: minus the mean of all; none: the reward itself.",
+    }),
+  ),
+  keep: Type.Optional(
+    choice(["pair", "all", "none"], {
+      description:
+        "Of questions with right and wrong responses: pair keeps one of each, all keeps all; none is no filter.",
+    }),
+  ),
+  tolerance: Type.Optional(
+    Type.Number({
+      minimum: 0,
+      exclusiveMaximum: 0.5,
+      description: "A pass rate this close to 0 or 1 counts as all wrong or all right. Default 1e-6.",
+    }),
+  ),
+  weights: Type.Optional(weightsGroup),
+  positives: Type.Optional(choice(["cloning", "policyGradient"], { description: "How right responses are learnt." })),
+  positiveScale: Type.Optional(choice(["one", "advantage"], { description: "Factor on right responses." })),
+  positiveCoefficient: Type.Optional(amount("Weight of the right responses' term.")),
+  negativeCoefficient: Type.Optional(amount("Weight of the wrong responses' term.")),
+  klCoefficient: Type.Optional(amount("Beta, weight of the KL term; 0 leaves it out.")),
+  kl: Type.Optional(choice(["unbiased", "squared", "plain"], { description: "Form of the KL term." })),
+  reference: Type.Optional(
+    choice(["old", "initial"], { description: "KL to the policy that sampled, or to the model before training." }),
+  ),
+  normalizer: Type.Optional(
+    choice(["tokens", "weights", "responses"], { description: "What each term is divided by, over the whole step." }),
+  ),
+  denominators: Type.Optional(
+    choice(["bySign", "shared"], {
+      description: "Right and wrong responses are divided by their own count, or by both.",
+    }),
+  ),
+};
+const objectiveOf = "What is made of right and wrong responses.";
+
+/** Settings of one optimizer, beside what it trains. */
+function learner<T extends Record<string, TSchema>>(keys: T, options: { description: string; default?: object }) {
+  const { learningRate, schedule, warmupSteps, minimumLearningRate } = trainingGroup.properties;
+  const { weightDecay, beta1, beta2, epsilon, clipNorm } = trainingGroup.properties;
+  const optimizer = { weightDecay, beta1, beta2, epsilon, clipNorm };
+  return group(
+    {
+      adapter: Type.Optional(adapterGroup),
+      ...keys,
+      learningRate,
+      schedule,
+      warmupSteps,
+      minimumLearningRate,
+      ...optimizer,
+    },
+    options,
+  );
+}
+
+const stepKeys = {
+  policyFreeze: Type.Optional(
+    count("First iterations in which the reward model alone learns. Default 10, at most half of them.", {
+      minimum: 0,
+    }),
+  ),
+  rewardSteps: Type.Optional(count("Optimizer steps of the reward model in an iteration. Default 1.")),
+};
+
+const arm = group(
+  {
+    name: Type.Optional(
+      Type.String({ pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description: "Its subfolder. Default: the preset." }),
+    ),
+    objective: Type.Optional(group(objectiveKeys, { description: objectiveOf })),
+    iterations: Type.Optional(count("Instead of the run's.")),
+    policySteps: Type.Optional(count("Instead of the run's.")),
+    ...stepKeys,
+  },
+  { description: "An objective of its own." },
+);
+
+/** The configuration of one run of outcome-reward learning, and of the arms it is compared with. */
+export const orealSchema = Type.Object(
+  {
+    model: existingPath("The model to start from: a Hugging Face folder or a GGUF file."),
+    data: dataGroup,
+    objective: group(objectiveKeys, { default: {}, description: objectiveOf }),
+    rollout: group(
+      {
+        questionsPerStep: count("Questions of an iteration.", { default: 16 }),
+        ...samplingGroup({ samples: 8, maxNewTokens: 256 }).properties,
+        replay: Type.Optional(
+          existingPath(
+            "A finished run whose stored responses are learnt from, arm by arm, instead of drawing new ones.",
+          ),
+        ),
+      },
+      { default: {}, description: "How responses are drawn from the policy." },
+    ),
+    verifier: group(
+      {
+        ...verifierKeys,
+        failed: choice(["wrong", "drop"], {
+          default: "wrong",
+          description: "A response that cannot be judged counts as wrong, or as if never drawn.",
+        }),
+      },
+      { default: {}, description: "How responses are judged." },
+    ),
+    training: group(
+      {
+        iterations: count("Rounds of drawing and learning.", { default: 20 }),
+        ...stepKeys,
+        policySteps: count("Optimizer steps of the policy in an iteration, all on the same responses.", { default: 1 }),
+        microBatchSize: count("Responses computed at once; changes memory, not results.", { default: 32 }),
+        seed: trainingGroup.properties.seed,
+        saveEvery: count("Iterations between checkpoints, the last included; 0 saves none but the final model.", {
+          default: 0,
+          minimum: 0,
+        }),
+        keepCheckpoints: trainingGroup.properties.keepCheckpoints,
+        evaluateEvery: count("Iterations between evaluations; 0 evaluates at the start and the end.", {
+          default: 0,
+          minimum: 0,
+        }),
+      },
+      { default: {}, description: "The loop." },
+    ),
+    policy: learner({}, { default: {}, description: "How the policy is trained." }),
+    rewardModel: Type.Optional(learner({}, { description: "How the token reward model is trained." })),
+    evaluation: group(
+      {
+        rows: Type.Optional(count("Held-out problems to evaluate; default all.")),
+        samples: count("Sampled answers to each, beside the greedy one; their mean is pass@1.", {
+          default: 1,
+          minimum: 0,
+        }),
+        temperature: Type.Number({
+          exclusiveMinimum: 0,
+          maximum: 100,
+          default: 1,
+          description: "Of the sampled answers; drawn from all tokens.",
+        }),
+        maxNewTokens: count("Longest answer in tokens.", { default: 256 }),
+        batchSize: count("Answers drawn at once.", { default: 64 }),
+      },
+      { default: {}, description: "What is measured on the held-out problems." },
+    ),
+    ...runKeys,
+    compare: Type.Array(Type.Union([choice(orealPresets, { description: "A preset." }), arm]), {
+      default: [],
+      description: "Further objectives run with the same start, seed and data, into subfolders of the run.",
+    }),
+  },
+  { additionalProperties: false, title: "tokensift outcome-reward learning" },
+);
+
+type Parsed = Static<typeof orealSchema>;
+type ParsedObjective = Parsed["objective"];
+
+/** An objective with every key that has an effect filled in. */
+export interface OrealObjective extends Required<Omit<ParsedObjective, "kl" | "reference" | "weights">> {
+  /** Absent where klCoefficient is 0. */
+  kl?: NonNullable<ParsedObjective["kl"]>;
+  reference?: NonNullable<ParsedObjective["reference"]>;
+  weights: OrealWeights;
+}
+
+export type OrealWeights =
+  | { source: "none" }
+  | {
+      source: "learned" | "shuffled";
+      of: "score" | "runningMean";
+      scoreAt: "token" | "before";
+      /** One of the two. */
+      threshold?: number;
+      topK?: number;
+    };
+
+export type OrealLearner = Parsed["policy"];
+
+/** One run of a comparison. */
+export interface OrealArm {
+  name: string;
+  objective: OrealObjective;
+  iterations: number;
+  policySteps: number;
+  /** Both absent where no weights are learned. */
+  policyFreeze?: number;
+  rewardSteps?: number;
+}
+
+/** A checked configuration: paths absolute, defaults filled in, objectives and arms in their long form. */
+export interface OrealConfig extends Omit<Parsed, "objective" | "compare" | "output"> {
+  objective: OrealObjective;
+  output: string;
+  compare: OrealArm[];
+}

@@ -1,0 +1,196 @@
+import { armNameProblems } from "../../config/arm-names.ts";
+import type { ConfigDefinition } from "../../config/load.ts";
+import type {
+  OrealArm,
+  OrealConfig,
+  OrealLearner,
+  OrealObjective,
+  OrealPreset,
+  OrealWeights,
+} from "./config-schema.ts";
+import { orealSchema } from "./config-schema.ts";
+import type { KeyPath, Problem } from "../../config/problem.ts";
+import { fillShared } from "../../config/shared.ts";
+
+/** What each preset stands for; weights without a source of their own start from `learnedWeights`. */
+export interface OrealValues {
+  readonly presets: Readonly<Record<OrealPreset, OrealObjective>>;
+  readonly learnedWeights: OrealWeights;
+}
+
+type GivenWeights = { source?: OrealWeights["source"] } & Partial<
+  Omit<Extract<OrealWeights, { of: unknown }>, "source">
+>;
+type GivenObjective = Partial<Omit<OrealObjective, "weights">> & { weights?: GivenWeights };
+type GivenArm = { objective?: GivenObjective } & Partial<Omit<OrealArm, "objective">>;
+
+/** How an OREAL configuration is read. */
+export function orealDefinition(values: OrealValues): ConfigDefinition<OrealConfig> {
+  return {
+    schema: orealSchema,
+    alternatives: [],
+    sections: () => ({ sections: [], problems: [] }),
+    finish(config, source) {
+      const problems = fillIn(config, source, values);
+      return [...problems, ...contradictions(config)];
+    },
+  };
+}
+
+/** The configuration of one arm alone: what its run folder holds. */
+export function armConfig(config: OrealConfig, { objective, ...arm }: OrealArm): OrealConfig {
+  const { iterations, policySteps, policyFreeze, rewardSteps } = arm;
+  const training = { ...config.training, iterations, policySteps };
+  const own: OrealConfig = { ...config, objective, training, compare: [] };
+  delete training.policyFreeze;
+  delete training.rewardSteps;
+  if (usesRewardModel(objective)) Object.assign(training, { policyFreeze, rewardSteps });
+  else delete own.rewardModel;
+  return own;
+}
+
+/** The run's own objective as an arm. */
+export function mainArm({ objective, training }: OrealConfig): OrealArm {
+  const { iterations, policySteps, policyFreeze, rewardSteps } = training;
+  const learns = {
+    ...(policyFreeze !== undefined && { policyFreeze }),
+    ...(rewardSteps !== undefined && { rewardSteps }),
+  };
+  return { name: "oreal", objective, iterations, policySteps, ...(usesRewardModel(objective) && learns) };
+}
+
+/** Whether the objective needs a token reward model. */
+export function usesRewardModel({ weights }: Pick<OrealObjective, "weights">): boolean {
+  return weights.source !== "none";
+}
+
+function fillIn(config: OrealConfig, source: string, values: OrealValues): Problem[] {
+  const shared = { data: config.data, output: config.output as string | undefined };
+  fillShared(shared, source);
+  config.output = shared.output!;
+  const problems: Problem[] = [];
+  const start = values.presets.recommended;
+  const main = filled(config.objective, start, values, ["objective"], problems);
+  config.objective = main;
+  const given = config.compare as unknown as (OrealPreset | GivenArm)[];
+  const { training } = config;
+  const objectives = given.map((entry, index) => {
+    const path = ["compare", index, "objective"];
+    return typeof entry === "string"
+      ? values.presets[entry]
+      : filled(entry.objective ?? {}, main, values, path, problems);
+  });
+  const learns = [main, ...objectives].some(usesRewardModel);
+  if (learns) {
+    training.policyFreeze ??= Math.min(10, Math.floor(training.iterations / 2));
+    training.rewardSteps ??= 1;
+  }
+  config.compare = given.map((entry, index) => {
+    const own: Partial<GivenArm> = typeof entry === "string" ? {} : entry;
+    const objective = objectives[index]!;
+    if (!usesRewardModel(objective)) refuseUnused(own, ["policyFreeze", "rewardSteps"], ["compare", index], problems);
+    const { iterations, policySteps } = { ...training, ...own };
+    const steps = { policyFreeze: training.policyFreeze!, rewardSteps: training.rewardSteps!, ...pick(own) };
+    const name = own.name ?? objective.preset;
+    return { name, objective, iterations, policySteps, ...(usesRewardModel(objective) && steps) };
+  });
+  if (learns) config.rewardModel ??= defaultLearner();
+  else {
+    // settings of arms that were left out by --set compare=...
+    delete training.policyFreeze;
+    delete training.rewardSteps;
+    delete config.rewardModel;
+  }
+  for (const learner of [config.policy, config.rewardModel]) if (learner) learner.warmupSteps ??= 0;
+  return problems;
+}
+
+function pick({ policyFreeze, rewardSteps }: Partial<GivenArm>) {
+  return { ...(policyFreeze !== undefined && { policyFreeze }), ...(rewardSteps !== undefined && { rewardSteps }) };
+}
+
+function refuseUnused(group: object, keys: readonly string[], path: KeyPath, problems: Problem[]): void {
+  for (const key of keys)
+    if ((group as Record<string, unknown>)[key] !== undefined)
+      problems.push({ path: [...path, key], message: "is not used: no token weights are learned here", atKey: true });
+}
+
+/** An objective in its long form. A preset that is named replaces what the objective would start from. */
+function filled(
+  given: GivenObjective,
+  start: OrealObjective,
+  { presets, learnedWeights }: OrealValues,
+  path: KeyPath,
+  problems: Problem[],
+): OrealObjective {
+  const refuse = (keys: KeyPath, message: string) => problems.push({ path: [...path, ...keys], message, atKey: true });
+  const base = given.preset === undefined ? start : presets[given.preset];
+  const { weights: own, ...rest } = given;
+  const { kl = "squared", reference = "initial", ...others } = { ...base, ...rest };
+  const weights = filledWeights(own ?? {}, base.weights, learnedWeights, (key, message) =>
+    refuse(["weights", key], message),
+  );
+  if (others.klCoefficient > 0) return { ...others, kl, reference, weights };
+  for (const key of ["kl", "reference"] as const)
+    if (given[key] !== undefined) refuse([key], "is not used: klCoefficient is 0");
+  return { ...others, weights };
+}
+
+function filledWeights(
+  given: GivenWeights,
+  base: OrealWeights,
+  learned: OrealWeights,
+  refuse: (key: string, message: string) => void,
+): OrealWeights {
+  const { source = base.source, ...options } = given;
+  if (source === "none") {
+    for (const key of Object.keys(options)) refuse(key, "is not used: weights.source is none");
+    return { source };
+  }
+  if (options.topK !== undefined && options.threshold !== undefined)
+    refuse("threshold", "cannot be given together with topK; keep one");
+  const start = (base.source === "none" ? learned : base) as Extract<OrealWeights, { of: unknown }>;
+  const { of, scoreAt } = { ...start, ...options };
+  const topK = options.topK ?? (options.threshold === undefined ? start.topK : undefined);
+  const threshold = options.threshold ?? start.threshold ?? 0.5;
+  return { source, of, scoreAt, ...(topK === undefined ? { threshold } : { topK }) };
+}
+
+function defaultLearner(): OrealLearner {
+  const properties = orealSchema.properties.policy.properties as unknown as Record<string, { default?: unknown }>;
+  const values = Object.entries(properties).flatMap(([key, schema]) =>
+    "default" in schema ? [[key, schema.default]] : [],
+  );
+  return Object.fromEntries(values) as OrealLearner;
+}
+
+function contradictions(config: OrealConfig): Problem[] {
+  const { training, policy, rewardModel, compare } = config;
+  const problems: Problem[] = [];
+  const refuse = (path: KeyPath, message: string) => problems.push({ path, message });
+  for (const [name, learner] of Object.entries({ policy, rewardModel }))
+    if (learner !== undefined && learner.minimumLearningRate > learner.learningRate)
+      refuse([name, "minimumLearningRate"], `must be at most ${name}.learningRate (${learner.learningRate})`);
+  const frozen = ({ iterations, policyFreeze = 0 }: { iterations: number; policyFreeze?: number | undefined }) =>
+    policyFreeze >= iterations;
+  const compares = ({ objective: { keep, advantage } }: Pick<OrealArm, "objective">): boolean =>
+    keep !== "none" || ["rloo", "grpo"].includes(advantage);
+  if (config.rollout.samples < 2 && [config, ...compare].some(compares))
+    refuse(["rollout", "samples"], "must be at least 2: a single response has no other to be compared with");
+  if (config.rollout.replay === config.output)
+    refuse(["rollout", "replay"], "is the run folder itself; name another output");
+  if (usesRewardModel(config.objective) && frozen(training))
+    refuse(
+      ["training", "policyFreeze"],
+      `must be below the iterations (${training.iterations}), or the policy never learns`,
+    );
+  for (const [index, arm] of compare.entries())
+    if (frozen(arm))
+      refuse(
+        ["compare", index],
+        `keeps the policy frozen for all of its ${arm.iterations} iterations: lower policyFreeze`,
+      );
+  const arms = compare.map(({ name }, index) => ({ name, path: ["compare", index] }));
+  problems.push(...armNameProblems(arms, [mainArm(config).name]));
+  return problems;
+}

@@ -1,0 +1,63 @@
+import type { OrealConfig } from "./config-schema.ts";
+import { usesRewardModel } from "./config.ts";
+import { createAdapter, isAdapted, trainableShare, withAdapter, type Decoder, type Model } from "../../model/index.ts";
+import { stream } from "../../system/random.ts";
+import { tokenRewardModel, type TokenRewardModel } from "../../reward/index.ts";
+import type { Materials } from "../kit/inputs.ts";
+import type { Talk } from "../kit/reporter.ts";
+
+/** The models of an arm. Adapters share one trunk, the model before training. */
+export interface OrealModels {
+  readonly policy: Model;
+  /** Where token weights are learned. */
+  readonly reward: TokenRewardModel<Model> | undefined;
+  /** The model before training, where the KL term refers to it. */
+  readonly initial: Decoder | undefined;
+  dispose(): void;
+}
+
+/** Opens as many copies of the starting model as the arm needs: one for each part that trains whole weights, and one. */
+export async function openModels(config: OrealConfig, { openModel }: Materials, talk: Talk): Promise<OrealModels> {
+  const { policy: learner, rewardModel, training, objective } = config;
+  const disposals: (() => void)[] = [];
+  const open = async (): Promise<Model> => {
+    const model = await openModel();
+    disposals.unshift(model.dispose);
+    return model;
+  };
+  const adapt = async (trunk: Model, adapter: NonNullable<typeof learner.adapter>, seed: number): Promise<Model> => {
+    const model = withAdapter(trunk, await createAdapter(trunk, { ...adapter, seed }));
+    disposals.unshift(model.dispose);
+    return model;
+  };
+  try {
+    const start = await open();
+    const policy = learner.adapter ? await adapt(start, learner.adapter, training.seed) : start;
+    let frozen = isAdapted(policy) ? start : undefined;
+    const initialModel = async (): Promise<Model> => {
+      frozen ??= await open();
+      for (const { variable } of frozen.parameters) variable.trainable = false;
+      return frozen;
+    };
+    const toInitial = objective.klCoefficient > 0 && objective.reference === "initial";
+    const initial = toInitial ? await initialModel() : undefined;
+    let reward: TokenRewardModel<Model> | undefined;
+    if (usesRewardModel(objective)) {
+      const adapter = rewardModel?.adapter;
+      const seed = stream(training.seed, "reward model").below(2 ** 31);
+      reward = tokenRewardModel(adapter ? await adapt(await initialModel(), adapter, seed) : await open());
+      disposals.unshift(reward.head.dispose);
+    }
+    say("policy", policy, talk);
+    if (reward) say("reward model", { parameters: [...reward.decoder.parameters, reward.head.parameter] }, talk);
+    return { policy, reward, initial, dispose: () => disposals.splice(0).forEach((free) => free()) };
+  } catch (error) {
+    for (const free of disposals.splice(0)) free();
+    throw error;
+  }
+}
+
+function say(name: string, model: Pick<Decoder, "parameters">, talk: Talk): void {
+  const { trainable, total, share } = trainableShare(model);
+  talk.note(`The ${name} has ${trainable} numbers to train, ${(100 * share).toPrecision(3)} % of all ${total}.`);
+}

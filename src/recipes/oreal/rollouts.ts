@@ -1,0 +1,66 @@
+import type { OrealConfig } from "./config-schema.ts";
+import type { Model } from "../../model/index.ts";
+import type { GenerationPace } from "../../model/index.ts";
+import { stream } from "../../system/random.ts";
+import type { Verify } from "../kit/responses/index.ts";
+import { drawResponses, judgeResponses, type Judged, type Question } from "../kit/responses/index.ts";
+
+/** The responses of an iteration, judged: all samples of its first question, then those of its second, ... */
+export interface Rollouts {
+  /** From 0. */
+  readonly iteration: number;
+  readonly responses: readonly Judged[];
+  /** Of each response, where it is known: the log-probabilities that its tokens had when it was drawn. */
+  readonly logProbs?: readonly (Float32Array | undefined)[];
+  readonly pace?: GenerationPace;
+}
+
+/**
+ * The questions of an iteration: a new seeded order in each epoch, none twice in an iteration; what is left over at the
+ * end of an epoch is left out of it.
+ */
+export function questionsOfIteration(
+  questions: readonly Question[],
+  perStep: number,
+  { seed, iteration }: { seed: number; iteration: number },
+): Question[] {
+  const count = Math.min(perStep, questions.length);
+  const steps = Math.floor(questions.length / count);
+  const random = stream(seed, "questions", Math.floor(iteration / steps));
+  const order = [...questions.keys()];
+  for (let i = order.length - 1; i > 0; i--) {
+    const j = random.below(i + 1);
+    [order[i], order[j]] = [order[j]!, order[i]!];
+  }
+  const first = (iteration % steps) * count;
+  return order.slice(first, first + count).map((index) => questions[index]!);
+}
+
+export interface RolloutOptions {
+  questions: readonly Question[];
+  config: Pick<OrealConfig, "rollout" | "training">;
+  verify: Verify;
+  iteration: number;
+  onProgress: (done: number, total: number) => void;
+}
+
+/** Draws responses from the policy and judges them. Changes nothing. */
+export async function drawRollouts(
+  policy: Model,
+  { questions, config, verify, iteration, onProgress }: RolloutOptions,
+): Promise<Rollouts> {
+  const { questionsPerStep, samples, temperature, topP, topK, maxNewTokens, batchSize } = config.rollout;
+  const { seed } = config.training;
+  const asked = questionsOfIteration(questions, questionsPerStep, { seed, iteration });
+  let pace: GenerationPace | undefined;
+  const drawn = await drawResponses(policy, asked, {
+    ...{ samples, temperature, topP, maxNewTokens, batchSize, seed, iteration },
+    ...(topK !== undefined && { topK }),
+    onProgress(done, total, newest) {
+      pace = newest;
+      onProgress(done, total);
+    },
+  });
+  const responses = await judgeResponses(drawn, asked, { tokenizer: policy.tokenizer, verify });
+  return { iteration, responses, ...(pace && { pace }) };
+}

@@ -1,0 +1,109 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { openArrow, writeArrow, type ColumnType } from "../../data/index.ts";
+import { UserError } from "../../system/errors.ts";
+import { checkQuestions, givenResponse, longestOf } from "../kit/responses/index.ts";
+import { readResponses, responseColumns, responseRow } from "../kit/responses/index.ts";
+import type { Judged, Surroundings } from "../kit/responses/index.ts";
+import type { Rollouts } from "./rollouts.ts";
+
+/** What an iteration made of a response. */
+export interface Fate {
+  readonly reward: number;
+  readonly advantage: number;
+  readonly kept: boolean;
+  /** Token weights of its tokens; null where it was not kept or none were learned. */
+  readonly weights: Float32Array | null;
+  /** Log-probabilities of its tokens under the policy that drew it, untruncated; null where it was not kept. */
+  readonly logProb: Float32Array | null;
+}
+
+/** Columns of `trajectories/iteration-N.arrow`, one row per response. */
+export const trajectoryColumns = {
+  ...responseColumns,
+  reward: "float64",
+  advantage: "float64",
+  kept: "bool",
+  weights: "list<float32>",
+  log_probs: "list<float32>",
+} as const satisfies Record<string, ColumnType>;
+
+/** Where the trajectories of an iteration (from 0) lie in a run folder. */
+export function trajectoryPath(run: string, iteration: number): string {
+  return join(run, "trajectories", `iteration-${iteration + 1}.arrow`);
+}
+
+export function writeTrajectories(run: string, { iteration, responses }: Rollouts, fates: readonly Fate[]): void {
+  const rows = responses.map((response, k) => {
+    const { reward, advantage, kept, weights, logProb } = fates[k]!;
+    return { ...responseRow(response), reward, advantage, kept, weights, log_probs: logProb };
+  });
+  writeArrow(trajectoryPath(run, iteration), trajectoryColumns, rows);
+}
+
+/** What a stored iteration must go with. */
+export interface ReplayFit extends Surroundings {
+  vocabularySize: number;
+  /** Told what is odd. */
+  note: (sentence: string) => void;
+}
+
+/**
+ * The responses of an earlier run's iteration. Rewards, advantages and weights are not read: they follow from the
+ * settings. None is left out, or groups would not be whole.
+ * @throws UserError where the iteration is missing, its file is damaged, or the model or the data are not those of it
+ */
+export function readTrajectories(
+  run: string,
+  iteration: number,
+  { vocabularySize, maxPositions, questions, note }: ReplayFit,
+): Rollouts {
+  const path = trajectoryPath(run, iteration);
+  if (!existsSync(path))
+    throw new UserError("there are no stored responses of this iteration", {
+      where: path,
+      fix: "Replay a run of at least as many iterations, or lower training.iterations.",
+    });
+  const responses = readResponses(path, { vocabularySize });
+  if (responses.length === 0)
+    throw new UserError("there is no response", { where: path, fix: "Replay a run whose trajectories are whole." });
+  const rows = responses.map(givenResponse);
+  const odd = checkQuestions(path, rows, questions);
+  if (odd !== undefined) note(odd);
+  const long = rows.findIndex((row) => longestOf(row) > maxPositions);
+  if (long >= 0)
+    throw new UserError(`${longestOf(rows[long]!)} tokens are more than the model's context of ${maxPositions}`, {
+      where: `${path}, row ${long}`,
+      fix: "Replay a run of a model with the same context, or of a longer one.",
+    });
+  return { iteration, responses, logProbs: storedLogProbs(path, responses) };
+}
+
+function storedLogProbs(path: string, responses: readonly Judged[]): (Float32Array | undefined)[] {
+  const table = openArrow(path);
+  try {
+    return responses.map(({ ids }, index) => {
+      const stored = table.row(index, ["log_probs"])["log_probs"];
+      if (stored === null || stored === undefined) return undefined;
+      const fits = (value: number): boolean => Number.isFinite(value) && value <= 0;
+      if (stored instanceof Float32Array && stored.length === ids.length && stored.every(fits)) return stored;
+      throw new UserError("log_probs must hold one finite number, 0 or less, for each of response_ids", {
+        where: `${path}, row ${index}`,
+        fix: "Store the log-probabilities again, or leave the column out: the policy's own are taken then.",
+      });
+    });
+  } finally {
+    table.close();
+  }
+}
+
+/** The earlier run that an arm replays: its own where it has one, else the main one. */
+export function replayedRun(run: string, arm: string | undefined): string {
+  const own = arm === undefined ? run : join(run, arm);
+  const found = [own, run].find((folder) => existsSync(join(folder, "trajectories")));
+  if (found !== undefined) return found;
+  throw new UserError("this run has no stored responses", {
+    where: run,
+    fix: "Name the folder of a run of trainers/oreal.ts, in which `trajectories` lies.",
+  });
+}

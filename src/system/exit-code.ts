@@ -1,0 +1,24 @@
+import { UserError } from "./errors.ts";
+import { terminalText } from "./visible-text.ts";
+import { isRefusal } from "./disk-error.ts";
+import type { TextStream } from "./streams.ts";
+import { Interrupted } from "./interruption.ts";
+
+/**
+ * Says what ended a command.
+ * @returns its exit code: 2 for what the person at the keyboard can mend, 130 or 143 after a signal, 1 with a stack for
+ * what only we can mend
+ */
+export function exitCodeOf(error: unknown, name: string, stderr: TextStream): number {
+  if (error instanceof Interrupted) {
+    stderr.write(`\n${name}: ${error.message}\n`);
+    return error.exitCode;
+  }
+  if (error instanceof UserError || isRefusal(error)) {
+    stderr.write(`${name}: ${terminalText(error.message)}\n`); // may quote what stands in a file
+    return 2;
+  }
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  stderr.write(`${name}: an error of the program itself, please report it\n${stack}\n`);
+  return 1;
+}

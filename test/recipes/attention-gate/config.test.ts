@@ -1,0 +1,65 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "@jest/globals";
+import { loadConfig } from "../../../src/config/index.ts";
+import { attentionGateDefinition } from "../../../src/recipes/attention-gate/config.ts";
+import { attentionGateSchema } from "../../../src/recipes/attention-gate/config-schema.ts";
+import { editorSchema } from "../../../src/recipes/finetune/published.ts";
+import { configFolder, reader } from "../../config/folder.ts";
+
+const definition = attentionGateDefinition();
+const folder = configFolder("model", "rows.jsonl", "held.jsonl");
+const { load, complaints } = reader(definition, folder);
+
+const unheld = "model: model\ndata: {train: rows.jsonl}\n";
+const minimal = "model: model\ndata: {train: rows.jsonl, validation: held.jsonl}\n";
+
+describe("an attention-gate configuration", () => {
+  test("fills in what depends on other keys, and is the same when it is read again", () => {
+    const { config, resolvedYaml } = load(`${minimal}training: {learningRate: 0.002}\n`);
+    expect(config.gates).toMatchObject({ rows: "prompts", learningRate: 0.002, sinks: 4, window: 16 });
+    expect(config.control).toBe(true);
+    expect(config.evaluation.baselines).toHaveLength(7);
+    expect(load(resolvedYaml).config).toEqual(config);
+  });
+
+  test("of mode pretrain reads text, without control, and is the same when it is read again", () => {
+    const { config, resolvedYaml } = load(`${unheld}mode: pretrain\n`);
+    expect(config.gates.rows).toBe("text");
+    expect(config.control).toBe(false);
+    expect(load(resolvedYaml).config).toEqual(config);
+  });
+
+  test.each([
+    ["gates: {kind: linear, heads: 2}", /gates\.heads is not used: gates\.kind is linear/],
+    ["gates: {inner: 2}", /gates\.inner is not used: gates\.kind is attention/],
+    ["gates: {floor: 0.1}", /gates\.floor is not used: gates\.relaxation is straightThrough/],
+    ["gates: {temperature: 0.1}", /gates\.temperature is not used/],
+    ["gates: {scope: global, rows: text}", /gates\.scope cannot be global for plain text/],
+    ["mode: pretrain\nadapter: {rank: 4}", /adapter is not used: mode pretrain/],
+    ["training: {gradientCheckpointing: true}", /gradientCheckpointing is not used/],
+    [
+      "eviction: {preset: paper}\ntraining: {batchSize: 8, microBatchSize: 4}",
+      /microBatchSize must be the batch size \(8\): the eviction loss is pooled/,
+    ],
+    ["eviction: {target: 1.5}", /eviction\.target must be a number, at least 0 and at most 1, got 1\.5/],
+    ["eviction: {targets: 0.5}", /did you mean eviction\.target\?/],
+    ["evaluation: {baselines: [h20]}", /did you mean h2o|one of streaming-llm/],
+    ["training: {learningRate: 0}\ngates: {learningRate: 0.1}", /training\.learningRate must be above 0/],
+  ])("refuses %s", (text, message) => {
+    expect(complaints(`${minimal}${text}\n`)).toMatch(message);
+  });
+
+  test("refuses prompts without held-out rows", () => {
+    expect(complaints(unheld)).toMatch(/data\.validation is missing/);
+  });
+});
+
+test.each(["quickstart", "gates-alone", "paper-llama2-7b"])("configs/attention-gate/%s.yaml is right", (name) => {
+  const set = [`model=${folder}/model`, `data.train=${folder}/rows.jsonl`, `data.validation=${folder}/held.jsonl`];
+  expect(() => loadConfig(definition, `configs/attention-gate/${name}.yaml`, { set })).not.toThrow();
+});
+
+test("configs/schema/attention-gate.schema.json is what npm run build:schema writes", () => {
+  const committed = readFileSync("configs/schema/attention-gate.schema.json", "utf8");
+  expect(JSON.parse(committed)).toEqual(JSON.parse(JSON.stringify(editorSchema(attentionGateSchema))));
+});

@@ -1,0 +1,46 @@
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { writeConfig } from "../small-run.ts";
+
+const root = resolve(import.meta.dirname, "../../..");
+
+/** Six steps of noisy gates and an adapter with dropout, and of the adapter alone, in `folder`. */
+export function writeGates(folder: string, changes: object = {}): string {
+  const data = join(root, "datasets/distracted-problems");
+  return writeConfig(folder, {
+    model: join(root, "models/tiny"),
+    data: {
+      train: join(data, "train.arrow"),
+      limit: 24,
+      validation: join(data, "validation.arrow"),
+      validationLimit: 6,
+      maxTokens: 200,
+      cache: join(folder, "cache"),
+    },
+    gates: { relaxation: "gumbel", learningRate: 0.1, initialKeep: 0.6 },
+    eviction: { target: 0.3 },
+    adapter: { rank: 2, dropout: 0.1 },
+    training: { steps: 6, batchSize: 4, microBatchSize: 2, learningRate: 1e-3, saveEvery: 2, evaluateEvery: 3 },
+    evaluation: { maxNewTokens: 6, baselines: ["h2o", "key-diff"] },
+    ...changes,
+  });
+}
+
+/** What a run must leave to the byte, its summaries but for times. */
+export function gateResults(output: string): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const arm of ["", "control"]) {
+    const digest = (file: string): void => {
+      const path = join(output, arm, file);
+      if (existsSync(path)) found[join(arm, file)] = createHash("sha256").update(readFileSync(path)).digest("hex");
+    };
+    for (const file of ["metrics.jsonl", "evaluation.jsonl"])
+      found[join(arm, file)] = readFileSync(join(output, arm, file), "utf8");
+    for (const file of ["gates/gates.safetensors", "adapter/adapter_model.safetensors", "model/model.safetensors"])
+      digest(file);
+    const summary = readFileSync(join(output, arm, "summary.json"), "utf8");
+    found[join(arm, "summary.json")] = summary.replaceAll(/"(seconds|tokensPerSecond)": [^\n]*/g, "");
+  }
+  return found;
+}

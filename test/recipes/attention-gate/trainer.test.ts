@@ -1,0 +1,123 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { expectSelfContained, page } from "../../report/report-page.ts";
+import { gateResults, writeGates } from "./small-run.ts";
+import { linesOf, startTrainer, whenLines } from "../small-run.ts";
+
+const run = (config: string, ...flags: string[]) => startTrainer("attention-gate", config, ...flags).ended;
+
+let base: string;
+let whole: string;
+let stdout: string;
+beforeAll(async () => {
+  base = mkdtempSync(join(tmpdir(), "tokensift-gate-recipe-"));
+  const ended = await run(writeGates(join(base, "whole")));
+  expect(ended).toMatchObject({ code: 0 });
+  stdout = ended.stdout;
+  whole = join(base, "whole/out");
+}, 300_000);
+afterAll(() => rmSync(base, { recursive: true }));
+
+describe("the Attention-Gate recipe", () => {
+  test("ends with a table of caches of equal budget", () => {
+    const { budget, caches } = JSON.parse(readFileSync(join(whole, "results.json"), "utf8")) as {
+      budget: number;
+      caches: { model: string; cache: string; kept: number; evicted: number; bytes: number; keptKey: number }[];
+    };
+    const names = ["gates gates", "gates full", "control full", "control h2o", "control key-diff"];
+    expect(caches.map(({ model, cache }) => `${model} ${cache}`)).toEqual(names);
+    expect(budget).toBe(caches[0]!.kept);
+    expect(budget).toBeLessThan(1);
+    for (const { kept, bytes } of caches) expect(bytes / caches[1]!.bytes).toBeCloseTo(kept, 9);
+    for (const baseline of caches.slice(3)) expect(Math.abs(baseline.kept - budget)).toBeLessThan(0.01);
+    expect(stdout).toContain(readFileSync(join(whole, "table.txt"), "utf8"));
+  });
+
+  test("ends with a report of the same numbers, and rows as the gates treat them", () => {
+    const markup = readFileSync(join(whole, "report.html"), "utf8");
+    expectSelfContained(markup);
+    const { cells, section } = page(markup);
+    const { caches } = JSON.parse(readFileSync(join(whole, "results.json"), "utf8")) as {
+      caches: { model: string; cache: string; accuracy: number; kept: number }[];
+    };
+    const share = (x: number): string => `${(100 * x).toFixed(1)} %`;
+    expect(cells("Results").map((row) => row.slice(0, 4))).toEqual(
+      caches.map(({ model, cache, accuracy, kept }) => [model, cache, share(accuracy), share(kept)]),
+    );
+    const { rows } = JSON.parse(readFileSync(join(whole, "tokens.json"), "utf8")) as {
+      rows: { pieces: string[]; response: number[]; keptHeads: number[][]; score: (number | null)[] }[];
+    };
+    expect(rows.length).toBe(4);
+    for (const { pieces, response, keptHeads, score } of rows) {
+      expect(keptHeads.map((layer) => layer.length)).toEqual(new Array(4).fill(pieces.length));
+      // two heads in each of four layers
+      const shares = pieces.map((_, t) => keptHeads.reduce((sum, layer) => sum + layer[t]!, 0) / 8);
+      expect(score).toEqual(shares.map((x, t) => (response[t] ? x : null)));
+      response.forEach((mayGo, t) => expect(mayGo ? 1 : shares[t]).toBe(1));
+    }
+    // each row over all layers and in each of the four
+    expect(section("Tokens in the cache")?.querySelectorAll("figure.row").length).toBe(4 * 5);
+  });
+
+  test("records what hard gates evict, layer by layer and head by head", () => {
+    const steps = readFileSync(join(whole, "metrics.jsonl"), "utf8")
+      .trim()
+      .split("\n")
+      .map(
+        (line) => JSON.parse(line) as { loss: number; nll: number; evictionLoss: number; evictedByHead: number[][] },
+      );
+    expect(steps).toHaveLength(6);
+    for (const { loss, nll, evictionLoss, evictedByHead } of steps) {
+      expect(loss).toBeCloseTo(nll + evictionLoss, 9);
+      expect(evictedByHead.map((heads) => heads.length)).toEqual([2, 2, 2, 2]);
+    }
+    const last = JSON.parse(readFileSync(join(whole, "evaluation.jsonl"), "utf8").trim().split("\n").at(-1)!) as Record<
+      string,
+      number
+    >;
+    expect(last["softHardGap"]).toBeCloseTo(last["hardLoss"]! - last["softLoss"]!, 9);
+  });
+
+  test("killed with its gates and interrupted in its control, goes on to the same bytes", async () => {
+    const config = writeGates(join(base, "killed"));
+    const output = join(base, "killed/out");
+    const first = startTrainer("attention-gate", config);
+    expect(await whenLines(first, join(output, "metrics.jsonl"), 3)).toBe(true);
+    first.child.kill("SIGKILL");
+    expect((await first.ended).signal).toBe("SIGKILL");
+    const second = startTrainer("attention-gate", config, "--resume");
+    expect(await whenLines(second, join(output, "control/metrics.jsonl"), 1)).toBe(true);
+    second.child.kill("SIGINT");
+    const { code, stderr } = await second.ended;
+    expect([code, stderr]).toEqual([130, expect.stringMatching(/Go on with --resume/)]);
+    expect(await run(config, "--resume")).toMatchObject({ code: 0 });
+    expect(gateResults(output)).toEqual(gateResults(whole));
+  }, 600_000);
+
+  test("of mode pretrain leaves the model as it is, and writes gates alone", async () => {
+    const changes = {
+      mode: "pretrain",
+      adapter: undefined,
+      gates: { kind: "linear", rows: "prompts", initialKeep: 0.6 },
+      training: { steps: 1, batchSize: 2, learningRate: 0.5 },
+      evaluation: { maxNewTokens: 2, baselines: ["key-norm"] },
+    };
+    const { code } = await run(writeGates(join(base, "pretrain"), changes));
+    expect(code).toBe(0);
+    const output = join(base, "pretrain/out");
+    expect([existsSync(join(output, "gates/gates.json")), existsSync(join(output, "model"))]).toEqual([true, false]);
+    expect(readFileSync(join(output, "table.txt"), "utf8")).toMatch(/^model +full [^]*^model +key-norm /m);
+    expect(linesOf(join(output, "metrics.jsonl"))).toBe(1);
+  }, 120_000);
+
+  test("with --dry-run writes no run; a wrong key ends with one message", async () => {
+    const config = writeGates(join(base, "dry"));
+    const dry = await run(config, "--dry-run");
+    expect([dry.code, dry.stdout]).toEqual([0, expect.stringMatching(/Runs: with gates, then without/)]);
+    expect(existsSync(join(base, "dry/out"))).toBe(false);
+    const wrong = await run(config, "--set", "gates.knid=mlp");
+    expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringMatching(/did you mean gates\.kind\?/)]);
+  }, 120_000);
+});

@@ -1,0 +1,59 @@
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { loadConfig } from "../../../src/config/index.ts";
+import { cdpoDefinition } from "../../../src/recipes/cdpo/config.ts";
+import { runCdpo } from "../../../src/recipes/cdpo/index.ts";
+import { openRunFolder } from "../../../src/training/index.ts";
+
+const definition = cdpoDefinition({ dpoBeta: { paper: 1, released: 0.1, recommended: 1 } });
+let base: string;
+beforeAll(() => {
+  base = mkdtempSync(join(tmpdir(), "tokensift-cdpo-run-"));
+  for (const name of ["model", "rows.jsonl"]) writeFileSync(join(base, name), "");
+});
+afterAll(() => rmSync(base, { recursive: true }));
+
+/** A run folder in which an earlier run has left another folder. */
+function earlierRun(left: string): string {
+  const output = join(base, `with-${left}`);
+  openRunFolder(output, "new").close();
+  mkdirSync(join(output, left));
+  return output;
+}
+
+/** Begins a run there, which ends at the first look at model and data. */
+function begin(output: string, mode: "new" | "resume"): Promise<unknown> {
+  const file = join(base, "run.yaml");
+  writeFileSync(file, `model: model\ndata: {train: rows.jsonl, validation: rows.jsonl}\noutput: ${output}\n`);
+  const { config, resolvedYaml } = loadConfig(definition, file);
+  const talk = { note: () => undefined, working: () => undefined, step: () => undefined };
+  return runCdpo(
+    {
+      ...{ config, resolvedYaml, mode, allowChanges: false, command: "npx tsx trainers/cdpo.ts" },
+      materials: () => Promise.reject(new Error("looked at model and data")),
+      talkOf: () => talk,
+      interrupted: () => false,
+    },
+    () => Promise.resolve(),
+  );
+}
+
+describe("a cDPO run", () => {
+  test.each(["checkpoints", "model", "gates", "trajectories", "reward-model"])(
+    "does not begin in the folder of another recipe's run, which has %s, and leaves it as it is",
+    async (left) => {
+      const output = earlierRun(left);
+      for (const mode of ["new", "resume"] as const)
+        await expect(begin(output, mode)).rejects.toThrow(
+          `${output}: the folder holds a run that is not one of trainers/cdpo.ts (it has ${left})\n  Name another folder`,
+        );
+      expect(existsSync(join(output, left))).toBe(true);
+    },
+  );
+
+  test("goes on in the folder of one of its own", async () => {
+    await expect(begin(earlierRun("stages"), "new")).rejects.toThrow("looked at model and data");
+  });
+});

@@ -1,0 +1,51 @@
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { writeConfig } from "../small-run.ts";
+
+const root = resolve(import.meta.dirname, "../../..");
+const data = join(root, "datasets/word-problems");
+
+/** A few steps of every stage on the shipped model, in `folder`. */
+export function writeCdpo(folder: string, changes: object = {}): string {
+  const adapter = { rank: 2 };
+  return writeConfig(folder, {
+    model: join(root, "models/tiny"),
+    data: {
+      train: join(data, "clean-reference.arrow"),
+      limit: 24,
+      validation: join(data, "validation.arrow"),
+      validationLimit: 3,
+      maxTokens: 160,
+      cache: join(folder, "cache"),
+    },
+    sampling: { samples: 4, maxNewTokens: 40, batchSize: 4 },
+    contrast: { adapter, training: { steps: 4, batchSize: 4, learningRate: 1e-3, saveEvery: 2 } },
+    align: {
+      adapter,
+      training: { steps: 6, batchSize: 4, microBatchSize: 2, learningRate: 1e-3, saveEvery: 2 },
+    },
+    compare: ["tdpo", "sft-chosen"],
+    evaluation: { samples: 1, maxNewTokens: 40 },
+    ...changes,
+  });
+}
+
+/** What a run must leave to the byte: digests by file. */
+export function cdpoResults(output: string): Record<string, string> {
+  const names = (readdirSync(output, { recursive: true }) as string[]).sort();
+  const kept = names.filter(
+    (name) =>
+      statSync(join(output, name)).isFile() &&
+      /(metrics\.jsonl|\.safetensors|\.arrow|results\.json|table\.txt|summary\.json|stages\/[^/]*\.json)$/.test(name) &&
+      !name.includes("checkpoints"),
+  );
+  return Object.fromEntries(
+    kept.map((name) => [
+      name,
+      createHash("sha256")
+        .update(readFileSync(join(output, name)))
+        .digest("hex"),
+    ]),
+  );
+}

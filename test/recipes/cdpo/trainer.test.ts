@@ -1,0 +1,240 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { writeArrow } from "../../../src/data/index.ts";
+import { readScored, writeScored } from "../../../src/recipes/cdpo/index.ts";
+import { expectSelfContained, page } from "../../report/report-page.ts";
+import { cdpoResults as results, writeCdpo } from "./small-run.ts";
+import { linesOf, startTrainer, whenLines, type Ended, type Started } from "../small-run.ts";
+
+const start = (config: string, ...flags: string[]): Started => startTrainer("cdpo", config, ...flags);
+const run = (config: string, ...flags: string[]): Promise<Ended> => start(config, ...flags).ended;
+
+/** Ends the process with the signal as soon as it writes the text. */
+async function endAt(started: Started, text: string, signal: NodeJS.Signals): Promise<Ended> {
+  let seen = "";
+  let sent = false;
+  started.child.stderr!.on("data", (part: string) => {
+    seen += part;
+    if (!sent && seen.includes(text)) sent = started.child.kill(signal);
+  });
+  return started.ended;
+}
+
+/** When every stage's result was written. */
+function times(output: string): Record<string, number> {
+  const names = readdirSync(join(output, "stages")).filter((name) => name.endsWith(".json"));
+  return Object.fromEntries(names.map((name) => [name.slice(0, -5), statSync(join(output, "stages", name)).mtimeMs]));
+}
+
+const stages = [
+  ...["sample", "judge", "contrast-models.positive", "contrast-models.negative", "pairs", "score"],
+  ...["cdpo", "tdpo", "sft-chosen"].flatMap((arm) => [`align.${arm}`, `evaluate.${arm}`]),
+  "evaluate.base",
+];
+
+let base: string;
+let whole: string;
+let config: string;
+beforeAll(async () => {
+  base = mkdtempSync(join(tmpdir(), "tokensift-cdpo-"));
+  config = writeCdpo(join(base, "whole"));
+  whole = join(base, "whole/out");
+  const { code, stderr, stdout } = await run(config);
+  expect([code, code === 0 ? "" : stderr]).toEqual([0, ""]);
+  expect(stdout).toMatch(/model +greedy +sampled\nbase [^]*\ncdpo [^]*\ntdpo [^]*\nsft-chosen /);
+}, 300_000);
+afterAll(() => rmSync(base, { recursive: true }));
+
+describe("the cDPO recipe", () => {
+  test("leaves every stage's result and a manifest, and the arms' models", () => {
+    expect(Object.keys(times(whole)).sort()).toEqual([...stages].sort());
+    for (const arm of ["cdpo", "tdpo", "sft-chosen"]) {
+      expect(linesOf(join(whole, arm, "metrics.jsonl"))).toBe(6);
+      expect(existsSync(join(whole, arm, "adapter/adapter_model.safetensors"))).toBe(true);
+      expect(existsSync(join(whole, arm, "model/model.safetensors"))).toBe(true);
+    }
+  });
+
+  test("ends with a report of the same numbers, and critical tokens in colour", () => {
+    const markup = readFileSync(join(whole, "report.html"), "utf8");
+    expectSelfContained(markup);
+    const { cells, section } = page(markup);
+    const { scores } = JSON.parse(readFileSync(join(whole, "results.json"), "utf8")) as {
+      scores: { name: string; greedy: number; rowCorrect: number[] }[];
+    };
+    expect(cells("Results").map((row) => row.slice(0, 2))).toEqual(
+      scores.map(({ name, greedy }) => [name, `${(100 * greedy).toFixed(1)} %`]),
+    );
+    for (const { greedy, rowCorrect } of scores)
+      expect(rowCorrect.reduce((sum, x) => sum + x, 0) / rowCorrect.length).toBeCloseTo(greedy, 12);
+    const scored = readScored(join(whole, "stages/score.arrow"), { vocabularySize: 1000 });
+    const pictured = section("Critical tokens")!.querySelectorAll("figure.row");
+    expect(pictured.length).toBe(2 * Math.min(4, scored.length));
+    const { rows } = JSON.parse(readFileSync(join(whole, "tokens.json"), "utf8")) as { rows: { score: number[] }[] };
+    const s = scored[0]!.facts.rejected.logEstimate!;
+    rows[0]!.score.slice(-s.length).forEach((score, t) => expect(score).toBeCloseTo(1 - Math.exp(s[t]!), 6));
+  });
+
+  test("starts at log 2 under every objective with a reference", () => {
+    for (const arm of ["cdpo", "tdpo"]) {
+      const [first] = readFileSync(join(whole, arm, "metrics.jsonl"), "utf8").split("\n");
+      expect((JSON.parse(first!) as { loss: number }).loss).toBeCloseTo(Math.LN2, 4);
+    }
+  });
+
+  test("killed while it samples, interrupted in a contrasted model and killed in an alignment, goes on to the same bytes", async () => {
+    const other = writeCdpo(join(base, "killed"));
+    const output = join(base, "killed/out");
+    const first = start(other);
+    const parts = join(output, "stages/sample.parts");
+    while (first.child.exitCode === null && !(existsSync(parts) && readdirSync(parts).length > 0))
+      await new Promise((wait) => setTimeout(wait, 5));
+    first.child.kill("SIGKILL");
+    expect((await first.ended).signal).toBe("SIGKILL");
+    expect(existsSync(join(output, "stages/sample.arrow"))).toBe(false);
+
+    const second = await endAt(start(other, "--resume"), "contrast-models.positive  step 1/4", "SIGINT");
+    expect(second.code).toBe(130);
+    expect(second.stderr).toMatch(/Stopped after step \d of 4 of contrast-models.positive; the state is saved/);
+
+    const third = start(other, "--resume");
+    expect(await whenLines(third, join(output, "cdpo/metrics.jsonl"), 3)).toBe(true);
+    third.child.kill("SIGKILL");
+    const { signal, stderr } = await third.ended;
+    expect(signal).toBe("SIGKILL");
+    expect(stderr).toContain("sample: unchanged, kept.");
+    expect(stderr).toMatch(/contrast-models.positive: continuing after step \d/);
+
+    const last = await run(other, "--resume");
+    expect(last.code).toBe(0);
+    expect(last.stderr).toMatch(/cdpo: continuing after step 2/);
+    expect(results(output)).toEqual(results(whole));
+  }, 300_000);
+
+  test("run again, keeps everything", async () => {
+    const [before, files] = [times(whole), results(whole)];
+    const { code, stderr } = await run(config);
+    expect(code).toBe(0);
+    for (const stage of stages) expect(stderr).toContain(`${stage}: unchanged, kept.`);
+    expect(times(whole)).toEqual(before);
+    expect(results(whole)).toEqual(files);
+  }, 60_000);
+
+  test("makes anew what a changed key decides, and what follows, alone", async () => {
+    const before = times(whole);
+    const changed = await run(config, "--resume", "--set", "contrast.contrast=0.5");
+    expect(changed.code).toBe(0);
+    expect(changed.stderr).toContain("score: contrast was 1 and is now 0.5, made anew.");
+    const after = times(whole);
+    const anew = Object.keys(after).filter((stage) => after[stage] !== before[stage]);
+    const follows = stages.filter((stage) => /^(score|align|evaluate)/.test(stage) && stage !== "evaluate.base");
+    expect(anew.sort()).toEqual(follows.sort());
+  }, 120_000);
+
+  test("makes a damaged result anew", async () => {
+    const files = results(whole);
+    writeFileSync(join(whole, "stages/pairs.arrow"), "no Arrow file");
+    const { code, stderr } = await run(config, "--resume", "--set", "contrast.contrast=0.5");
+    expect(code).toBe(0);
+    expect(stderr).toContain("pairs: its result was changed or removed, made anew.");
+    expect(results(whole)).toEqual(files);
+  }, 120_000);
+
+  test("takes the user's scored pairs, and runs no stage before them", async () => {
+    const scored = readScored(join(whole, "stages/score.arrow"), { vocabularySize: 1000 });
+    const mine = join(base, "mine.arrow");
+    const halves = (n: number): Float32Array => new Float32Array(n).fill(0.5);
+    const weighted = scored.map((pair) => ({
+      ...pair,
+      facts: {
+        chosen: { ...pair.facts.chosen, weights: halves(pair.chosen.ids.length) },
+        rejected: { ...pair.facts.rejected, weights: halves(pair.rejected.ids.length) },
+      },
+    }));
+    const [first] = weighted;
+    const long = {
+      ...first!,
+      chosen: { ...first!.chosen, ids: new Array<number>(300).fill(5) },
+      facts: { ...first!.facts, chosen: { reference: halves(300).map((x) => -x), weights: halves(300) } },
+    };
+    writeScored(mine, [...weighted, long]);
+    const output = join(base, "mine");
+    const flags = [`stages.score=${mine}`, `output=${output}`, "compare=[]", "align.objective.form=columns"];
+    const { code, stderr } = await run(config, ...flags.flatMap((flag) => ["--set", flag]));
+    expect([code, stderr]).toEqual([0, expect.stringContaining("score: ")]);
+    expect(stderr).toContain("mine.arrow takes its place.");
+    const left = `1 of ${weighted.length + 1} pairs are left out (longer than the model's context of 256 tokens)`;
+    expect(stderr.split(left)).toHaveLength(2); // told once
+    expect(stderr).toContain(`${weighted.length} pairs.`);
+    expect(Object.keys(times(output)).sort()).toEqual(["align.columns", "evaluate.base", "evaluate.columns"]);
+  }, 120_000);
+
+  test("refuses a reference that is not the starting model's, before it trains", async () => {
+    const scored = readScored(join(whole, "stages/score.arrow"), { vocabularySize: 1000 });
+    const wrong = join(base, "wrong.arrow");
+    writeScored(
+      wrong,
+      scored.map((pair) => ({
+        ...pair,
+        facts: {
+          ...pair.facts,
+          chosen: { ...pair.facts.chosen, reference: pair.facts.chosen.reference.map((x) => x - 0.1) },
+        },
+      })),
+    );
+    const flags = ["--set", `stages.score=${wrong}`, "--set", `output=${join(base, "wrong")}`];
+    const { code, stderr } = await run(config, ...flags);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/before its first update, the reference/);
+    expect(linesOf(join(base, "wrong/cdpo/metrics.jsonl"))).toBe(0);
+  }, 60_000);
+
+  test.each([
+    ["no column", { question: "float64" } as const, [{ question: 1 }], /pairs|no column prompt_ids/],
+    [
+      "ids outside the vocabulary",
+      {
+        question: "float64",
+        prompt_ids: "list<int32>",
+        chosen_ids: "list<int32>",
+        rejected_ids: "list<int32>",
+        chosen_finished: "bool",
+        rejected_finished: "bool",
+      } as const,
+      [
+        {
+          question: 1,
+          prompt_ids: Int32Array.of(5),
+          chosen_ids: Int32Array.of(100000),
+          rejected_ids: Int32Array.of(5),
+          chosen_finished: true,
+          rejected_finished: true,
+        },
+      ],
+      /row 0: the column chosen_ids must hold at least one token id, all from 0 to 248/,
+    ],
+  ])(
+    "refuses a file of pairs with %s, in one message",
+    async (_, columns, rows, message) => {
+      const path = join(base, "pairs.arrow");
+      writeArrow(path, columns, rows);
+      const output = join(base, "refused");
+      const { code, stderr } = await run(config, "--set", `stages.pairs=${path}`, "--set", `output=${output}`);
+      expect(code).toBe(2);
+      expect(stderr).toMatch(message);
+      expect(stderr).not.toContain("    at ");
+      rmSync(output, { recursive: true, force: true });
+    },
+    60_000,
+  );
+
+  test("with --dry-run writes no run", async () => {
+    const other = writeCdpo(join(base, "dry"));
+    const { code, stdout } = await run(other, "--dry-run");
+    expect(code).toBe(0);
+    expect(stdout).toContain("Arms: cdpo, tdpo, sft-chosen");
+    expect(existsSync(join(base, "dry/out"))).toBe(false);
+  });
+});

@@ -1,0 +1,200 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { loadConfig } from "../../../src/config/index.ts";
+import { finetuneDefinition } from "../../../src/recipes/finetune/config.ts";
+import { gatherMaterials, type ArmTalk } from "../../../src/recipes/kit/index.ts";
+import { runComparison } from "../../../src/recipes/finetune/comparison.ts";
+import type { Arm } from "../../../src/recipes/finetune/arm.ts";
+import { knownRules } from "../../../src/recipes/finetune/known-rules.ts";
+import { releaseEngine, useEngine } from "../../../src/tensor/engine.ts";
+import { train, type RunFolderMode, type StepRecord } from "../../../src/training/index.ts";
+import { tensorCount } from "../../training/reference.ts";
+import { results, writeRecipe } from "../small-run.ts";
+
+let base: string;
+beforeEach(() => {
+  base = mkdtempSync(join(tmpdir(), "tokensift-comparison-"));
+});
+afterEach(() => {
+  releaseEngine();
+  rmSync(base, { recursive: true });
+});
+
+interface Options {
+  set?: string[];
+  mode?: RunFolderMode;
+  allowChanges?: boolean;
+  /** Called after every step; throwing ends the run there. */
+  afterStep?: (arm: string, step: StepRecord) => void;
+  interrupted?: () => boolean;
+}
+
+/** What `trainers/sstoken.ts` does, in this process. Gives what was said, and the tensors that are left. */
+async function run(name: string, options: Options = {}): Promise<{ notes: string[]; output: string; tensors: number }> {
+  const definition = finetuneDefinition(knownRules, { method: "sstoken" });
+  const small = [
+    "training.microBatchSize=2",
+    "training.batchSize=2",
+    "training.schedule=constant",
+    "training.warmupRatio=0",
+  ];
+  const path = writeRecipe(join(base, name));
+  const { config, resolvedYaml } = loadConfig(definition, path, { set: [...small, ...(options.set ?? [])] });
+  const notes: string[] = [];
+  const talk: ArmTalk = { note: (text) => notes.push(text), working: () => undefined, step: () => undefined };
+  let tensors = NaN;
+  const runArm = async (arm: Arm): Promise<void> => {
+    for await (const step of train(arm.state, arm.options)) {
+      await arm.record(step);
+      options.afterStep?.(arm.name, step);
+    }
+    await arm.finish();
+  };
+  const engine = await useEngine("cpu", { threads: 1 });
+  tensors = tensorCount();
+  await runComparison(
+    {
+      config,
+      resolvedYaml,
+      mode: options.mode ?? "new",
+      allowChanges: options.allowChanges ?? false,
+      materials: () => gatherMaterials(config, engine, talk),
+      talkOf: () => talk,
+      interrupted: options.interrupted ?? (() => false),
+      command: "npx tsx trainers/sstoken.ts",
+    },
+    runArm,
+  ).finally(() => (tensors = tensorCount() - tensors));
+  return { notes, output: config.output, tensors };
+}
+
+const stopAt = (arm: string, step: number) => (ownArm: string, record: StepRecord) => {
+  if (ownArm === arm && record.step === step) throw new Error("stopped");
+};
+const readJson = (...path: string[]): Record<string, unknown> =>
+  JSON.parse(readFileSync(join(...path), "utf8")) as Record<string, unknown>;
+
+describe("a comparison", () => {
+  test("frees all tensors, also of arms that end in an error", async () => {
+    expect((await run("whole")).tensors).toBe(0);
+    expect((await run("ema", { set: ["history.source=ema"] })).tensors).toBe(0);
+    const before = tensorCount();
+    await expect(run("broken", { afterStep: stopAt("random", 5) })).rejects.toThrow("stopped");
+    expect(tensorCount()).toBe(before);
+  });
+
+  test("with an adapter leaves it and the model it is merged into, and goes on to the same bytes", async () => {
+    const lora = ["adapter.rank=4", "adapter.dropout=0.1", "history.source=ema"];
+    const whole = await run("lora", { set: lora });
+    expect(whole.tensors).toBe(0);
+    expect(whole.notes).toContainEqual(expect.stringMatching(/^The adapter has \d+ numbers to train, [\d.]+ % of all/));
+    const names = ["README.md", "adapter_config.json", "adapter_model.safetensors"];
+    expect(readdirSync(join(whole.output, "adapter")).sort()).toEqual(names);
+    expect(existsSync(join(whole.output, "checkpoints/step-12/model"))).toBe(false);
+
+    await expect(run("stopped", { set: lora, afterStep: stopAt("sstoken", 7) })).rejects.toThrow("stopped");
+    const resumed = await run("stopped", { set: lora, mode: "resume" });
+    expect(resumed.notes).toContain("Continuing after step 6.");
+    expect(results(resumed.output)).toEqual(results(whole.output));
+  });
+
+  test("of self-evolving Token Cleaning goes on to the same bytes: its reference is part of the checkpoint", async () => {
+    const set = ["selection={method: token-cleaning, scope: step}", "selfEvolving.parts=3", "compare=[full]"];
+    const whole = await run("evolving", { set });
+    expect(whole.tensors).toBe(0);
+    const shares = results(whole.output)["metrics.jsonl"]!.trim().split("\n");
+    const kept = shares.map((line) => (JSON.parse(line) as StepRecord).keptShare);
+    expect(kept.slice(0, 4)).toEqual([1, 1, 1, 1]);
+    expect(Math.max(...kept.slice(4))).toBeLessThan(0.7);
+    await expect(run("halted", { set, afterStep: stopAt("token-cleaning", 7) })).rejects.toThrow("stopped");
+    const resumed = await run("halted", { set, mode: "resume" });
+    expect(results(resumed.output)).toEqual(results(whole.output));
+  });
+
+  test("that is complete trains on when it is resumed with more steps", async () => {
+    const whole = await run("whole", { set: ["training.steps=14"] });
+    await run("longer");
+    const { notes, output } = await run("longer", { mode: "resume", set: ["training.steps=14"] });
+    expect(notes).toContain("Continuing after step 12.");
+    expect(readJson(output, "summary.json")["steps"]).toBe(14);
+    const [actual, expected] = [results(output), results(whole.output)];
+    for (const file of ["metrics.jsonl", "random/metrics.jsonl", "random/model/model.safetensors"])
+      expect([file, actual[file]]).toEqual([file, expected[file]]);
+    const again = await run("longer", { mode: "resume", set: ["training.steps=14"] });
+    expect(again.notes).toEqual(expect.arrayContaining(["sstoken is complete.", "random is complete."]));
+  });
+
+  test("keeps the warnings and the seconds of before an interruption", async () => {
+    const long = {
+      set: ["training.steps=52", "training.saveEvery=51", "training.evaluateEvery=0"],
+    };
+    await expect(run("warned", { ...long, afterStep: stopAt("sstoken", 51) })).rejects.toThrow("stopped");
+    const output = join(base, "warned/out");
+    // losses that part after step 25, and a clock that has run for a day
+    const rewrite = (file: string, change: (line: { step: number }) => object): void => {
+      const lines = readFileSync(join(output, file), "utf8").trimEnd().split("\n");
+      const changed = lines
+        .map((line) => JSON.parse(line) as { step: number })
+        .map((line) => ({ ...line, ...change(line) }));
+      writeFileSync(join(output, file), changed.map((line) => `${JSON.stringify(line)}\n`).join(""));
+    };
+    rewrite("metrics.jsonl", ({ step }) =>
+      step <= 25 ? { loss: 2, lossAllTokens: 3 } : { loss: 1, lossAllTokens: 4 },
+    );
+    rewrite("timing.jsonl", ({ step }) => (step === 7 ? { seconds: 86_400 } : {}));
+    await run("warned", { ...long, mode: "resume" });
+    const { warnings, seconds } = readJson(output, "summary.json");
+    expect(warnings).toEqual([expect.stringMatching(/^At step 50 /)]);
+    expect(seconds).toBeGreaterThan(86_400);
+    expect(seconds).toBeLessThan(87_000);
+  });
+
+  test("that is interrupted at the last step of its first arm has saved it, and does not begin the second", async () => {
+    let asked = false;
+    const interrupting: Options = {
+      interrupted: () => asked,
+      afterStep: (_, { step }) => (asked = step === 11),
+    };
+    await expect(run("between", interrupting)).rejects.toThrow("Stopped after step 12 of 12");
+    const output = join(base, "between/out");
+    expect(existsSync(join(output, "checkpoints/step-12/training.json"))).toBe(true);
+    expect(existsSync(join(output, "random"))).toBe(false);
+    await run("between", { mode: "resume" });
+    const whole = await run("whole");
+    expect(results(output)).toEqual(results(whole.output));
+  });
+
+  test("started over the history losses of another run gives the same bytes", async () => {
+    const whole = await run("whole");
+    const cache = join(base, "shared");
+    await run("other", { set: [`data.cache=${cache}`, "training.steps=3", "training.seed=9", "training.batchSize=5"] });
+    const { output } = await run("after", { set: [`data.cache=${cache}`] });
+    expect(readdirSync(cache).filter((name) => name.startsWith("column-"))).toHaveLength(2);
+    expect(results(output)["metrics.jsonl"]).toBe(results(whole.output)["metrics.jsonl"]);
+  });
+
+  test("counts the noise that each arm dropped over the whole run, interrupted or not", async () => {
+    await expect(run("noise", { afterStep: stopAt("sstoken", 7) })).rejects.toThrow("stopped");
+    const { output } = await run("noise", { mode: "resume" });
+    for (const arm of ["", "random"]) {
+      const lines = readFileSync(join(output, arm, "metrics.jsonl"), "utf8")
+        .trimEnd()
+        .split("\n");
+      const total = (key: string): number =>
+        lines.reduce((sum, line) => sum + (JSON.parse(line) as Record<string, number>)[key]!, 0);
+      const dropped = total("responseTokens") - total("keptTokens");
+      const [noise, hits] = [total("noiseTokens"), total("noiseDropped")];
+      expect(noise).toBeGreaterThan(0);
+      expect(readJson(output, arm, "summary.json")["noise"]).toEqual({
+        tokens: total("responseTokens"),
+        dropped,
+        noise,
+        hits,
+        precision: hits / dropped,
+        recall: hits / noise,
+      });
+    }
+  });
+});

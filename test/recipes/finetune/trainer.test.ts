@@ -1,0 +1,149 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { linesOf, results, runRecipe, startFromSource, startRecipe, whenLines, writeRecipe } from "../small-run.ts";
+
+let base: string;
+let whole: string;
+let wholeConfig: string;
+beforeAll(async () => {
+  base = mkdtempSync(join(tmpdir(), "tokensift-recipe-"));
+  wholeConfig = writeRecipe(join(base, "whole"));
+  whole = join(base, "whole/out");
+  expect(await startFromSource("sstoken", wholeConfig).ended).toMatchObject({ code: 0 });
+}, 120_000);
+afterAll(() => rmSync(base, { recursive: true }));
+
+/** Everything below a folder, with the time of its last change. */
+function snapshot(folder: string): string[] {
+  const names = readdirSync(folder, { recursive: true }) as string[];
+  return names.sort().map((name) => `${name} ${statSync(join(folder, name)).mtimeMs}`);
+}
+
+describe("the ssToken recipe", () => {
+  test("leaves a complete run", () => {
+    expect(linesOf(join(whole, "metrics.jsonl"))).toBe(12);
+    expect(linesOf(join(whole, "random/metrics.jsonl"))).toBe(12);
+    expect(linesOf(join(whole, "evaluation.jsonl"))).toBe(4); // steps 0, 4, 8 and 12
+    expect(readdirSync(join(whole, "checkpoints")).sort()).toEqual(["step-12", "step-9"]);
+    expect(Object.values(results(whole)).every((content) => content !== undefined)).toBe(true);
+    expect(existsSync(join(whole, ".lock"))).toBe(false);
+  });
+
+  test("killed in its first arm and interrupted in its second, goes on to the same bytes", async () => {
+    const config = writeRecipe(join(base, "killed"));
+    const output = join(base, "killed/out");
+
+    const first = startRecipe(config);
+    expect(await whenLines(first, join(output, "metrics.jsonl"), 5)).toBe(true);
+    first.child.kill("SIGKILL");
+    expect((await first.ended).signal).toBe("SIGKILL");
+
+    const second = startRecipe(config, "--resume");
+    const log = join(output, "random/metrics.jsonl");
+    expect(await whenLines(second, log, 4)).toBe(true);
+    second.child.kill("SIGINT");
+    const { code, stderr } = await second.ended;
+    expect(code).toBe(130);
+    const stopped = Number(
+      /Stopped after step (\d+) of 12; the state is saved. Go on with --resume./.exec(stderr)?.[1],
+    );
+    expect(linesOf(log)).toBe(stopped);
+    expect(existsSync(join(output, `random/checkpoints/step-${stopped}/training.json`))).toBe(true);
+
+    const third = await runRecipe(config, "--resume");
+    expect(third.code).toBe(0);
+    expect(third.stderr).toContain("sstoken is complete.");
+    expect(third.stderr).toContain(`Continuing after step ${stopped}.`);
+    expect(results(output)).toEqual(results(whole));
+  }, 300_000); // three processes one after the other, on a machine that may be busy
+
+  test("interrupted before its first step, stops there and goes on to the same bytes", async () => {
+    const config = writeRecipe(join(base, "early"));
+    const alone = ["--set", "compare=[]"];
+    const started = startRecipe(config, ...alone);
+    let asked = false;
+    started.child.stderr!.on("data", (text: string) => {
+      if (!asked && text.includes("losses of the earlier model")) asked = started.child.kill("SIGINT");
+    });
+    const { code, stderr } = await started.ended;
+    expect(code).toBe(130);
+    expect(stderr).toMatch(/Stopped at losses of the earlier model. Go on with --resume.\n$/);
+    expect(linesOf(join(base, "early/out/evaluation.jsonl"))).toBe(0);
+    expect((await runRecipe(config, "--resume", ...alone)).code).toBe(0);
+    for (const [file, content] of Object.entries(results(join(base, "early/out"))))
+      if (!file.startsWith("random/")) expect([file, content]).toEqual([file, results(whole)[file]]);
+  }, 120_000);
+
+  test("resumed when complete, writes the report anew and nothing else", async () => {
+    const before = results(whole);
+    rmSync(join(whole, "report.html"));
+    const { code, stderr } = await runRecipe(wholeConfig, "--resume");
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/sstoken is complete[^]*random is complete/);
+    expect(existsSync(join(whole, "report.html"))).toBe(true);
+    expect(results(whole)).toEqual(before);
+  });
+
+  test("refuses to go on under other settings, and names each", async () => {
+    const before = snapshot(whole);
+    const changes = ["--set", "training.learningRate=0.01", "--set", "selection.ratio=0.5"];
+    const { code, stderr } = await runRecipe(wholeConfig, "--resume", ...changes);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/training\.learningRate was 0\.001 and is now 0\.01/);
+    expect(stderr).toMatch(/selection\.ratio was 0\.6 and is now 0\.5/);
+    expect(stderr).not.toContain("    at ");
+    expect(snapshot(whole)).toEqual(before);
+  });
+
+  test("refuses a folder that holds a run, unless told what to do with it", async () => {
+    const before = snapshot(whole);
+    const { code, stderr } = await runRecipe(wholeConfig);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/already holds a run[^]*--resume[^]*--overwrite/);
+    expect(snapshot(whole)).toEqual(before);
+  });
+
+  test("names a damaged checkpoint and takes the one before it when that is deleted", async () => {
+    for (const file of ["summary.json", "random/summary.json"]) rmSync(join(whole, file));
+    const before = results(join(base, "killed/out"));
+    writeFileSync(join(whole, "checkpoints/step-12/optimizer.safetensors"), "");
+    const refused = await runRecipe(wholeConfig, "--resume");
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toMatch(/step-12: the checkpoint is damaged: .*optimizer\.safetensors/);
+    rmSync(join(whole, "checkpoints/step-12"), { recursive: true });
+    const resumed = await runRecipe(wholeConfig, "--resume");
+    expect(resumed.code).toBe(0);
+    expect(resumed.stderr).toMatch(/Continuing after step 9\.[^]*Continuing after step 12\./);
+    expect(results(whole)).toEqual(before);
+  });
+
+  test("whose second arm has an unusable rule ends before the first arm trains", async () => {
+    const config = writeRecipe(join(base, "second"));
+    const rule = join(base, "rule.js");
+    writeFileSync(rule, "throw null;");
+    const { code, stderr } = await runRecipe(config, "--set", `compare=[${JSON.stringify(rule)}]`);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^sstoken: .*rule\.js: The module cannot be loaded: null\n$/);
+    expect(existsSync(join(base, "second/out"))).toBe(false);
+  });
+
+  test("with --dry-run writes no run", async () => {
+    const config = writeRecipe(join(base, "dry"));
+    const { code, stdout } = await runRecipe(config, "--dry-run");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/Steps: 12 of 8 rows/);
+    expect(existsSync(join(base, "dry/out"))).toBe(false);
+    expect(stdout).not.toContain("more than");
+    expect(readFileSync(config, "utf8")).not.toBe("");
+  });
+
+  test("with --dry-run says that a model is too large for this machine, without making it", async () => {
+    const config = writeRecipe(join(base, "large"));
+    const large = ["--set", "fresh.width=8192", "--set", "fresh.layers=2000"];
+    const { code, stdout } = await runRecipe(config, ...large, "--dry-run");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/Memory: about \d{4,}\.\d\d GB on the cpu engine.*\nThat is more than the [\d.]+ GB that/);
+  });
+});

@@ -1,0 +1,115 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "@jest/globals";
+import { armConfig, mainArm } from "../../../src/recipes/oreal/config.ts";
+import { editorSchema } from "../../../src/recipes/finetune/published.ts";
+import { orealDefinition } from "../../../src/recipes/oreal/config.ts";
+import { orealPresets, orealSchema } from "../../../src/recipes/oreal/config-schema.ts";
+import { outcomePresets, tokenWeightPresets } from "../../../src/reward/index.ts";
+import { resolvePolicy } from "../../../src/reward/policy-options.ts";
+import { orealValues, settingsOf } from "../../../src/recipes/oreal/index.ts";
+import { configFolder, reader } from "../../config/folder.ts";
+
+const definition = orealDefinition(orealValues);
+const { load, complaints } = reader(definition, configFolder("model/config.json", "train.arrow"));
+const minimal = "model: model\ndata:\n  train: train.arrow\n";
+
+describe("an OREAL configuration", () => {
+  test("needs a model and questions only, and learns no token weights by itself", () => {
+    const { config } = load(minimal);
+    expect(config.objective).toMatchObject({ preset: "recommended", keep: "all", advantage: "oneMinusP" });
+    expect(config.objective.weights).toEqual({ source: "none" });
+    expect(config.rewardModel).toBeUndefined();
+    expect(config.training).not.toHaveProperty("policyFreeze");
+    expect(mainArm(config)).toMatchObject({ name: "oreal", iterations: 20, policySteps: 1 });
+  });
+
+  test.each(orealPresets)("takes the preset %s for what the reward folder's is", (preset) => {
+    const { config } = load(`${minimal}objective: {preset: ${preset}}\n`);
+    const { policy, weights, ...settings } = settingsOf(config.objective, "wrong");
+    const { policy: wantedPolicy, weights: wantedWeights, ...wanted } = outcomePresets[preset];
+    expect(settings).toEqual(wanted);
+    expect(resolvePolicy(policy)).toEqual(resolvePolicy(wantedPolicy));
+    expect(weights).toEqual(wantedWeights === "one" ? "one" : tokenWeightPresets[wantedWeights.preset]);
+  });
+
+  test("of the released program scores states before the token, by running means, against the initial model", () => {
+    const { config } = load(`${minimal}objective: {preset: released}\n`);
+    expect(config.objective).toMatchObject({ rewards: "plusMinusOne", advantage: "rloo", reference: "initial" });
+    expect(config.objective).toMatchObject({ positiveScale: "advantage", keep: "pair", kl: "unbiased" });
+    expect(config.objective.weights).toEqual({
+      source: "learned",
+      of: "runningMean",
+      scoreAt: "before",
+      threshold: 0.5,
+    });
+    expect(config.training).toMatchObject({ policyFreeze: 10, rewardSteps: 1 });
+    expect(config.rewardModel).toMatchObject({ learningRate: 1e-4, beta2: 0.999, clipNorm: 1 });
+  });
+
+  test("gives an arm the run's objective, but for what the arm changes or the preset it names", () => {
+    const arms = [
+      "  - {name: omega, objective: {weights: {source: learned, topK: 0.25}}, iterations: 24, policyFreeze: 4}",
+      "  - {name: plain, objective: {preset: rloo, klCoefficient: 0}}",
+      "  - grpo",
+    ];
+    const { config } = load(`${minimal}objective: {negativeCoefficient: 0.3}\ncompare:\n${arms.join("\n")}\n`);
+    const [omega, plain, grpo] = config.compare;
+    expect(omega!.objective).toMatchObject({ preset: "recommended", negativeCoefficient: 0.3 });
+    expect(omega!.objective.weights).toEqual({ source: "learned", of: "score", scoreAt: "token", topK: 0.25 });
+    expect(omega).toMatchObject({ iterations: 24, policyFreeze: 4, rewardSteps: 1 });
+    expect(plain!.objective).toMatchObject({ preset: "rloo", negativeCoefficient: 1, klCoefficient: 0 });
+    expect(plain!.objective).not.toHaveProperty("kl");
+    expect(plain).not.toHaveProperty("policyFreeze");
+    expect(grpo).toMatchObject({ name: "grpo", objective: { advantage: "grpo", normalizer: "responses" } });
+    expect(armConfig(config, plain!)).not.toHaveProperty("rewardModel");
+    expect(armConfig(config, omega!).training).toMatchObject({ iterations: 24, policyFreeze: 4 });
+  });
+
+  test("drops what arms with learned weights would need where there are none, so that arms can be left out", () => {
+    const { config } = load(
+      `${minimal}rewardModel: {learningRate: 1e-3}\ntraining: {policyFreeze: 3, rewardSteps: 2}\n`,
+    );
+    expect(config).not.toHaveProperty("rewardModel");
+    expect(config.training).not.toHaveProperty("policyFreeze");
+  });
+
+  test("loads again as what it was resolved to, every arm too", () => {
+    const arms =
+      "compare: [rloo, {name: w, objective: {preset: released}}, {name: s, objective: {klCoefficient: 0}}]\n";
+    const { config, resolvedYaml } = load(minimal + arms);
+    expect(load(resolvedYaml).config).toEqual(config);
+    for (const arm of config.compare) {
+      const own = armConfig(config, arm);
+      expect(load(JSON.stringify(own)).config).toEqual(own);
+    }
+  });
+
+  test.each([
+    ["objective: {klCoefficient: 0, kl: squared}", /objective\.kl is not used: klCoefficient is 0/],
+    ["objective: {weights: {threshold: 0.4}}", /objective\.weights\.threshold is not used: weights\.source is none/],
+    [
+      "objective: {weights: {source: learned, threshold: 0.4, topK: 0.2}}",
+      /threshold cannot be given together with topK/,
+    ],
+    ["compare: [{objective: {preset: rloo}, rewardSteps: 3}]", /compare\[0\]\.rewardSteps is not used/],
+    ["objective: {preset: paper}\ntraining: {policyFreeze: 20}", /policyFreeze must be below the iterations \(20\)/],
+    ["compare: [{objective: {preset: paper}, iterations: 5, policyFreeze: 5}]", /frozen for all of its 5 iterations/],
+    ["compare: [rloo, rloo]", /has the same name as another arm, rloo/],
+    ["compare: [{name: Model}]", /cannot be named Model/],
+    ["compare: [rlo]", /got "rlo"; did you mean rloo\?/],
+    ["compare: [{weights: {source: none}}]", /did you mean compare\[0\]\.objective\.weights\?/],
+    ["rollout: {samples: 1}", /rollout\.samples must be at least 2/],
+    ["rollout: {replay: model}\noutput: model", /rollout\.replay is the run folder itself/],
+    ["policy: {learningRate: 1e-5, minimumLearningRate: 1e-4}", /must be at most policy\.learningRate \(0\.00001\)/],
+    ["objective: {advantage: rlo}", /did you mean rloo\?/],
+    ["objective: {presets: paper}", /did you mean objective\.preset\?/],
+    ["rollout: {replay: nowhere}", /rollout\.replay .*nowhere/],
+  ])("refuses %s", (text, message) => {
+    expect(complaints(`${minimal}${text}\n`)).toMatch(message);
+  });
+});
+
+test("configs/schema/oreal.schema.json is what npm run build:schema writes", () => {
+  const committed = readFileSync("configs/schema/oreal.schema.json", "utf8");
+  expect(JSON.parse(committed)).toEqual(JSON.parse(JSON.stringify(editorSchema(orealSchema))));
+});

@@ -1,0 +1,226 @@
+import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { isAdapted, loadModel } from "../../../src/model/index.ts";
+import { loadTokenRewardModel } from "../../../src/reward/index.ts";
+import { releaseEngine } from "../../../src/tensor/engine.ts";
+import { readTensors } from "../../model/reference.ts";
+import { orealResults, writeOreal } from "./small-run.ts";
+import { linesOf } from "../small-run.ts";
+import { metricsOf, runHere, storedOf, type Stored } from "./run.ts";
+
+jest.setTimeout(300_000); // whole runs, on a machine that may be busy
+
+let base: string;
+let whole: Awaited<ReturnType<typeof runHere>>;
+beforeAll(async () => {
+  base = mkdtempSync(join(tmpdir(), "tokensift-oreal-"));
+  whole = await runHere(writeOreal(join(base, "whole")));
+});
+afterAll(() => {
+  releaseEngine();
+  rmSync(base, { recursive: true });
+});
+
+const armsOf = (output: string) => [orealResults(output), orealResults(join(output, "rloo"))];
+const sorted = (weights: Float32Array | null) => weights?.toSorted();
+
+/** Responses by question. */
+function groups(rows: readonly Stored[]): Stored[][] {
+  const found = new Map<number, Stored[]>();
+  for (const row of rows) found.set(row.question, [...(found.get(row.question) ?? []), row]);
+  return [...found.values()];
+}
+
+describe("a run of OREAL", () => {
+  test("leaves trajectories, metrics, models, a reward model and a table of all arms, and frees all tensors", async () => {
+    expect(whole.tensors).toBe(0);
+    expect(metricsOf(whole.output)).toHaveLength(3);
+    expect(storedOf(whole.output, 3)).toHaveLength(24);
+    expect(whole.table.split("\n").map((line) => line.split(" ")[0])).toEqual(["arm", "(start)", "oreal", "rloo", ""]);
+    const trunk = await loadModel("models/tiny");
+    const reward = await loadTokenRewardModel(join(whole.output, "reward-model"), trunk);
+    expect(isAdapted(reward.decoder)).toBe(true);
+    expect(existsSync(join(whole.output, "rloo/reward-model"))).toBe(false);
+    reward.dispose();
+    trunk.dispose();
+  });
+
+  test("keeps responses only of questions that have right and wrong ones, and none of the others", () => {
+    const all = [1, 2, 3].flatMap((iteration) => groups(storedOf(whole.output, iteration)));
+    const mixed = (group: Stored[]) => new Set(group.map(({ verdict }) => verdict === "correct")).size === 2;
+    expect(new Set(all.map(mixed))).toEqual(new Set([true, false])); // both kinds occur
+    for (const group of all) for (const { kept } of group) expect(kept).toBe(mixed(group));
+    const [{ questionsKept, questionsAllWrong, questionsAllRight }] = metricsOf(whole.output) as [
+      Record<string, number>,
+    ];
+    expect(questionsKept! + questionsAllWrong! + questionsAllRight!).toBe(6);
+  });
+
+  test("takes advantages from whole groups", () => {
+    for (const group of groups(storedOf(whole.output, 1))) {
+      const passRate = group.filter(({ verdict }) => verdict === "correct").length / 4;
+      for (const { verdict, advantage, reward } of group) {
+        expect(reward).toBe(verdict === "correct" ? 1 : 0);
+        expect(advantage).toBe(verdict === "correct" ? 1 : passRate - 1);
+      }
+    }
+  });
+
+  test("starts with token weights 0, which the reward model's first steps change", () => {
+    const [first, second] = metricsOf(whole.output);
+    expect([first!["weightMean"], first!["weightsAboveZero"], first!["rewardProbability"]]).toEqual([0, 0, 0.5]);
+    expect(first!["rewardLoss"]).toBeCloseTo(Math.log(2), 6);
+    expect(second!["weightsAboveZero"]).toBeGreaterThan(0.1);
+    const share = second!["keptTokens"]! > 0 ? [second!["weightMeanRight"]!, second!["weightMeanWrong"]!] : [];
+    expect(second!["weightMean"]).toBeGreaterThan(Math.min(...share));
+    expect(second!["weightMean"]).toBeLessThan(Math.max(...share));
+    expect(first!["learningRate"]).toBe(0); // the policy is frozen
+    expect(second!["learningRate"]).toBeGreaterThan(0);
+  });
+
+  test("stores log-probabilities of kept responses from the whole distribution, with truncated sampling too", async () => {
+    const set = [
+      "rollout.topP=0.6",
+      "rollout.topK=3",
+      "training.iterations=1",
+      "training.policyFreeze=0",
+      "compare=[]",
+    ];
+    const { output } = await runHere(writeOreal(join(base, "truncated")), { set });
+    const rows = storedOf(output, 1).filter(({ kept }) => kept);
+    expect(rows.length).toBeGreaterThan(0);
+    for (const { log_probs, response_ids } of rows) expect(log_probs).toHaveLength(response_ids.length);
+    // of the truncated distribution the likeliest token would often be certain
+    expect(rows.every(({ log_probs }) => log_probs!.every((value) => value < 0))).toBe(true);
+  });
+
+  test("draws the same responses whatever the number drawn at once", async () => {
+    const set = ["rollout.batchSize=5", "training.iterations=1", "training.policyFreeze=0", "compare=[]"];
+    const { output } = await runHere(writeOreal(join(base, "batches")), { set });
+    expect(storedOf(output, 1).map(({ response_ids }) => response_ids)).toEqual(
+      storedOf(whole.output, 1).map(({ response_ids }) => response_ids),
+    );
+  });
+
+  test("killed after any iteration, in either arm, goes on to the same bytes", async () => {
+    const path = writeOreal(join(base, "killed"));
+    for (const [arm, iteration, mode] of [
+      ["oreal", 2, "new"],
+      ["rloo", 1, "resume"],
+    ] as const) {
+      const afterIteration = (own: string, done: number): void => {
+        if (own === arm && done === iteration) throw new Error("killed");
+      };
+      await expect(runHere(path, { mode, afterIteration })).rejects.toThrow("killed");
+    }
+    const { notes, output } = await runHere(path, { mode: "resume" });
+    expect(notes).toContain("oreal is complete.");
+    expect(armsOf(output)).toEqual(armsOf(whole.output));
+  });
+
+  test("asked to stop while its first responses are drawn, stops there and goes on to the same bytes", async () => {
+    const path = writeOreal(join(base, "early"));
+    const interrupted = (): boolean => linesOf(join(base, "early/out/evaluation.jsonl")) === 1; // the starting model's
+    const set = ["compare=[]"];
+    await expect(runHere(path, { set, interrupted })).rejects.toThrow(
+      "Stopped after iteration 0 of 3; the state is saved.",
+    );
+    expect(linesOf(join(base, "early/out/metrics.jsonl"))).toBe(0);
+    const { output } = await runHere(path, { mode: "resume", set });
+    expect(orealResults(output)).toEqual(orealResults(whole.output));
+  });
+
+  test("learns from stored responses what it learnt when it drew them, in every arm", async () => {
+    const set = [`rollout.replay=${whole.output}`];
+    const { output, tensors } = await runHere(writeOreal(join(base, "replayed")), { set });
+    expect(armsOf(output)).toEqual(armsOf(whole.output));
+    expect(tensors).toBe(0);
+  });
+
+  test("replays responses under another objective, and says where there are none left", async () => {
+    const path = writeOreal(join(base, "other"));
+    const set = [`rollout.replay=${whole.output}`, "objective.keep=pair", "objective.advantage=rloo", "compare=[]"];
+    const { output } = await runHere(path, { set });
+    for (let iteration = 1; iteration <= 3; iteration++) {
+      const [ours, theirs] = [storedOf(output, iteration), storedOf(whole.output, iteration)];
+      expect(ours.map(({ response_ids }) => response_ids)).toEqual(theirs.map(({ response_ids }) => response_ids));
+      for (const group of groups(ours)) expect([0, 2]).toContain(group.filter(({ kept }) => kept).length);
+    }
+    const more = runHere(writeOreal(join(base, "longer")), { set: [...set, "training.iterations=4"] });
+    await expect(more).rejects.toThrow(/iteration-4\.arrow: .*no stored responses of this iteration/);
+    const none = runHere(writeOreal(join(base, "none")), { set: ["rollout.replay=models"] });
+    await expect(none).rejects.toThrow(/models: this run has no stored responses/);
+  });
+
+  test("with shuffled weights gives every response the mass that learned ones would", async () => {
+    // the policy is frozen until the third iteration, so both runs draw the same and both reward models are the same
+    const change = (source: string) => ({
+      objective: { weights: { source } },
+      training: { iterations: 3, policyFreeze: 2 },
+    });
+    const outputs: string[] = [];
+    for (const source of ["learned", "shuffled"])
+      outputs.push((await runHere(writeOreal(join(base, source), change(source)), { set: ["compare=[]"] })).output);
+    const [learned, shuffled] = outputs.map((output) => storedOf(output, 3).filter(({ kept }) => kept));
+    expect(shuffled!.map(({ weights }) => sorted(weights))).toEqual(learned!.map(({ weights }) => sorted(weights)));
+    expect(shuffled!.map(({ weights }) => weights)).not.toEqual(learned!.map(({ weights }) => weights));
+    expect(metricsOf(outputs[1]!)[2]!["weightMean"]).toBeCloseTo(metricsOf(outputs[0]!)[2]!["weightMean"]!, 6);
+  });
+
+  test("from which nothing is kept leaves the policy as it was, and says so once", async () => {
+    const set = ["rollout.maxNewTokens=1", "training.iterations=3", "compare=[]"]; // every response is cut off, and wrong
+    const { notes, output, tensors } = await runHere(writeOreal(join(base, "empty")), { set });
+    expect(
+      metricsOf(output).map(({ keptResponses, loss, wrong, unfinished }) => [keptResponses, loss, wrong, unfinished]),
+    ).toEqual([1, 2, 3].map(() => [0, 0, 1, 1]));
+    expect(
+      notes.filter((note) => note.includes("nothing was kept (questions all wrong: 6, all right: 0)")),
+    ).toHaveLength(1);
+    const trained = await readTensors(join(output, "model/model.safetensors"));
+    expect(trained).toEqual(await readTensors(resolve("models/tiny/model.safetensors")));
+    expect(tensors).toBe(0);
+  });
+
+  test("says once where the KL term does nothing, and not where it does something", async () => {
+    const inert = "klCoefficient does nothing";
+    const config = writeOreal(join(base, "inert"), { objective: { preset: "paper" } });
+    const { notes, output } = await runHere(config, { set: ["training.iterations=2", "compare=[]"] });
+    expect(notes.filter((note) => note.includes(inert))).toHaveLength(1);
+    expect(metricsOf(output).map(({ kl, lossKl }) => [kl, lossKl])).toEqual([
+      [0, 0],
+      [0, 0],
+    ]);
+    expect(whole.notes.filter((note) => note.includes(inert))).toHaveLength(0);
+  });
+
+  test("with adapters over one trunk is continued, and its policy is saved as adapter and merged", async () => {
+    const adapter = { rank: 2, dropout: 0.2 };
+    const changes = {
+      policy: { adapter, learningRate: 1e-3 },
+      training: { iterations: 2, policySteps: 2, rewardSteps: 2, saveEvery: 1 },
+    };
+    const set = ["compare=[]"];
+    const straight = await runHere(writeOreal(join(base, "adapted"), changes), { set });
+    expect(straight.tensors).toBe(0);
+    const path = writeOreal(join(base, "adapted-killed"), changes);
+    const afterIteration = (_: string, done: number): void => {
+      if (done === 1) throw new Error("killed");
+    };
+    await expect(runHere(path, { set, afterIteration })).rejects.toThrow("killed");
+    const resumed = await runHere(path, { set, mode: "resume" });
+    expect(orealResults(resumed.output)).toEqual(orealResults(straight.output));
+    expect(existsSync(join(straight.output, "adapter/adapter_config.json"))).toBe(true);
+    expect(existsSync(join(straight.output, "reward-model/adapter/adapter_config.json"))).toBe(true);
+  });
+
+  test("names damaged trajectories", async () => {
+    const copy = join(base, "damaged-run");
+    cpSync(whole.output, copy, { recursive: true });
+    rmSync(join(copy, "trajectories/iteration-2.arrow"));
+    cpSync("models/tiny/config.json", join(copy, "trajectories/iteration-2.arrow"));
+    const run = runHere(writeOreal(join(base, "damaged")), { set: [`rollout.replay=${copy}`, "compare=[]"] });
+    await expect(run).rejects.toThrow(/iteration-2\.arrow/);
+  });
+});

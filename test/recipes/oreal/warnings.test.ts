@@ -1,0 +1,30 @@
+import { describe, expect, test } from "@jest/globals";
+import { warningLog, type WarningFacts } from "../../../src/recipes/oreal/warnings.ts";
+
+const sound: WarningFacts = {
+  ...{ step: 7, keptResponses: 12, keptRight: 5, questionsAllWrong: 1, questionsAllRight: 1 },
+  ...{ unparsable: 0, timeout: 0, unfinished: 0, weightMeanRight: 1, weightMeanWrong: 1 },
+};
+
+describe("warnings of an iteration", () => {
+  test("are none where nothing is wrong, also before token weights have left 0", () => {
+    expect(warningLog().take(sound)).toEqual([]);
+    expect(warningLog().take({ ...sound, weightMeanRight: 0, weightMeanWrong: 0 })).toEqual([]);
+  });
+
+  test.each([
+    [{ keptResponses: 0, keptRight: 0 }, /nothing was kept \(questions all wrong: 1, all right: 1\)/],
+    [{ unparsable: 0.2, timeout: 0.1 }, /30 % of the responses could not be judged/],
+    [{ unfinished: 0.5 }, /50 % of the responses ended at rollout\.maxNewTokens/],
+    [{ weightMeanRight: 0.001, weightMeanWrong: 0.5 }, /near 0 on right responses and not on wrong ones/],
+    [{ weightMeanRight: 0.4, weightMeanWrong: 0 }, /near 0 on wrong responses and not on right ones/],
+  ])("name %j once", (change, message) => {
+    const log = warningLog();
+    const [warning, ...others] = log.take({ ...sound, ...change });
+    expect(warning).toMatch(message);
+    expect(warning).toMatch(/^In iteration 7 /);
+    expect(others).toEqual([]);
+    expect(log.take({ ...sound, ...change, step: 8 })).toEqual([]);
+    expect(log.all()).toEqual([warning]);
+  });
+});
