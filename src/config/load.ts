@@ -5,7 +5,7 @@ import { UserError } from "../system/errors.ts";
 import { resolvePaths } from "./paths.ts";
 import type { KeyPath, Problem } from "./problem.ts";
 import { keyName } from "./problem.ts";
-import type { JsonSchema } from "./schema.ts";
+import type { JsonSchema } from "../contract/index.ts";
 import type { Setting } from "./settings.ts";
 import { applySettings, settingInside, settingOf } from "./settings.ts";
 import { keysOf, validate } from "./validate.ts";

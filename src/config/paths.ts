@@ -3,7 +3,7 @@ import { homedir } from "node:os";
 import { basename, dirname, resolve } from "node:path";
 import { nearest } from "./nearest.ts";
 import type { KeyPath, Problem } from "./problem.ts";
-import type { JsonSchema } from "./schema.ts";
+import type { JsonSchema } from "../contract/index.ts";
 import { fits, isRulePath } from "./schema.ts";
 
 /**

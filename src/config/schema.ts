@@ -1,22 +1,6 @@
 import type { TSchema, TUnsafe } from "@sinclair/typebox";
 import { Type } from "@sinclair/typebox";
-
-/** A JSON Schema as plain data, as far as this folder reads it. */
-export interface JsonSchema {
-  readonly [keyword: string]: unknown;
-  readonly type?: string;
-  readonly const?: unknown;
-  readonly enum?: readonly unknown[];
-  readonly anyOf?: readonly JsonSchema[];
-  readonly properties?: Readonly<Record<string, JsonSchema>>;
-  readonly items?: JsonSchema;
-  readonly format?: string;
-  readonly description?: string;
-  readonly minimum?: number;
-  readonly maximum?: number;
-  readonly exclusiveMinimum?: number;
-  readonly exclusiveMaximum?: number;
-}
+import type { JsonSchema } from "../contract/index.ts";
 
 /** One of a few words. */
 export function choice<const T extends string>(words: readonly T[], options: { description: string; default?: T }) {

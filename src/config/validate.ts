@@ -3,7 +3,7 @@ import { Ajv } from "ajv";
 import { nearest } from "./nearest.ts";
 import type { KeyPath, Problem } from "./problem.ts";
 import { keyName, shown } from "./problem.ts";
-import type { JsonSchema } from "./schema.ts";
+import type { JsonSchema } from "../contract/index.ts";
 import { describe, fits, largestInteger, pathFormats } from "./schema.ts";
 
 const formats = Object.fromEntries(pathFormats.map((format) => [format, true as const]));

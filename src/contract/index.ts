@@ -9,5 +9,6 @@ export type {
   TokenRule,
   TokenScore,
 } from "./rule.ts";
-export type { LossTerm, Objective, ObjectiveTerm } from "./objective.ts";
+export type { Entry, JsonSchema } from "./entry.ts";
+export type { Evaluated, LossTerm, Objective, ObjectiveFunction, ObjectiveTerm } from "./objective.ts";
 export type { Forward, ForwardSignals, SignalGradient } from "./forward.ts";

@@ -1,3 +1,4 @@
+import type { ForwardSignals } from "./forward.ts";
 import type { Signal, Tokens } from "./tokens.ts";
 
 /**
@@ -18,8 +19,31 @@ export interface ObjectiveTerm extends LossTerm {
   readonly dLogProb: Float32Array;
 }
 
-/** A method as a pure function from log-probabilities `[rows * width]` to a loss and its gradient. */
-export type Objective<Aux = undefined, S extends Signal = never> = (
+/** What an objective makes of one micro-batch. */
+export interface Evaluated {
+  /** The loss is the sum over terms of `sum / mass`, both added up over the whole optimizer step. */
+  readonly terms: Readonly<Record<string, LossTerm>>;
+  /** Numbers for the step's record. */
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
+/**
+ * A method in training: a pure function from what a pass gives of a micro-batch to a loss and its gradient. Selection
+ * rules, preference forms, the policy, the reward model and gates are all this.
+ *
+ * @typeParam R what it reads of a pass
+ * @typeParam Aux what it knows of a micro-batch besides its tokens: pairs and reference, outcomes, token weights
+ */
+export interface Objective<R extends keyof ForwardSignals = "logProb", Aux = undefined> {
+  readonly reads: readonly R[];
+  /** Of every term's mass the part that lies in this micro-batch; known before any pass. */
+  masses(tokens: Tokens, aux: Aux): Readonly<Record<string, number>>;
+  /** The terms and their gradients. Throws a UserError for a number that is not finite where it counts. */
+  evaluate(signals: Pick<ForwardSignals, R>, tokens: Tokens, aux: Aux): Evaluated;
+}
+
+/** A method as a function of log-probabilities `[rows * width]`. Gives way to `Objective`. */
+export type ObjectiveFunction<Aux = undefined, S extends Signal = never> = (
   logProb: Float32Array,
   tokens: Tokens<S>,
   aux: Aux,

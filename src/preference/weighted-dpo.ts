@@ -7,7 +7,7 @@
  * every position instead (see `aggregation`). Ours: masks select, so that a weight of 0 silences even an infinite
  * log-probability; every mass adds up over micro-batches.
  */
-import type { Objective, Tokens } from "../contract/index.ts";
+import type { ObjectiveFunction, Tokens } from "../contract/index.ts";
 import { UserError } from "../system/errors.ts";
 import type { PreferenceBatch, PreferenceMetrics, PreferenceTerm } from "./batch.ts";
 import { logSigmoid, sigmoid } from "./log-sigmoid.ts";
@@ -17,7 +17,7 @@ import { type Side, weighedSide } from "./side.ts";
 
 /** An `Objective` over pairs that says which terms and metrics it gives. */
 export interface PreferenceObjective {
-  (...parameters: Parameters<Objective<PreferenceBatch>>): {
+  (...parameters: Parameters<ObjectiveFunction<PreferenceBatch>>): {
     terms: { preference: PreferenceTerm; nll?: PreferenceTerm };
     metrics: PreferenceMetrics;
   };

@@ -8,7 +8,7 @@
  * REINFORCE, RLOO and GRPO are settings of it: no cloning, w = 1, one denominator for right and wrong responses.
  * Cloning and policy gradient have the same gradient at equal a(y) and differ in the reported value.
  */
-import type { Objective } from "../contract/index.ts";
+import type { ObjectiveFunction } from "../contract/index.ts";
 import { UserError } from "../system/errors.ts";
 import { klEstimate } from "./kl.ts";
 import { type PolicyOptions, type PolicySettings, resolvePolicy } from "./policy-options.ts";
@@ -64,7 +64,7 @@ export function policyMasses(
  * @throws UserError for an impossible option; when called, for log-probabilities, weights or advantages that are not
  * finite (naming the row and token), arrays of the wrong length, or a missing reference
  */
-export function policyObjective(options: PolicyOptions = {}): Objective<PolicyAux> {
+export function policyObjective(options: PolicyOptions = {}): ObjectiveFunction<PolicyAux> {
   const settings = resolvePolicy(options);
   const { positives, positiveScale, positiveCoefficient, negativeCoefficient, klCoefficient } = settings;
   return (logProb, tokens, aux) => {

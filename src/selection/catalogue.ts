@@ -1,4 +1,4 @@
-import type { JsonSchema } from "../config/schema.ts";
+import type { JsonSchema } from "../contract/index.ts";
 import type { TokenRule } from "../contract/index.ts";
 import { datasetWeights } from "./dataset-weights.ts";
 import { dft } from "./dft.ts";

@@ -1,4 +1,4 @@
-import type { JsonSchema } from "../config/schema.ts";
+import type { JsonSchema } from "../contract/index.ts";
 import { UserError } from "../system/errors.ts";
 import { catalogue } from "./catalogue.ts";
 import { type Difference, ssTokenDifferences, ssTokenNotes } from "./sstoken-differences.ts";

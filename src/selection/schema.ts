@@ -1,4 +1,4 @@
-import type { JsonSchema } from "../config/schema.ts";
+import type { JsonSchema } from "../contract/index.ts";
 
 const ratio = {
   type: "number",

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import type { Objective } from "../../src/contract/index.ts";
+import type { ObjectiveFunction } from "../../src/contract/index.ts";
 import {
   type PreferenceBatch,
   type PreferenceObjective,
@@ -55,7 +55,7 @@ test("plain fine-tuning gives the summed loss of the response tokens and its gra
 });
 
 test("a form is an Objective of the contract", () => {
-  const objective: Objective<PreferenceBatch> = dpo();
+  const objective: ObjectiveFunction<PreferenceBatch> = dpo();
   expect(typeof objective).toBe("function");
 });
 

@@ -8,7 +8,7 @@ import type { ConfigDefinition, Section } from "../../config/load.ts";
 import { nearest } from "../../config/nearest.ts";
 import { fillShared, trainingContradictions } from "../../config/shared.ts";
 import { keyName, type KeyPath, type Problem } from "../../config/problem.ts";
-import type { JsonSchema } from "../../config/schema.ts";
+import type { JsonSchema } from "../../contract/index.ts";
 import { isRulePath } from "../../config/schema.ts";
 
 /** What a fine-tuning configuration must know about the rules it can name. */

@@ -1,7 +1,7 @@
 import { finetuneSchema } from "./config-schema.ts";
 import type { KnownRules } from "./config.ts";
 import { sectionSchema } from "./config.ts";
-import type { JsonSchema } from "../../config/schema.ts";
+import type { JsonSchema } from "../../contract/index.ts";
 
 /**
  * The fine-tuning schema as a file for editors (JSON Schema draft-07): keys with defaults are optional, and the
