@@ -1,10 +1,9 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { SignalSource, TokenBatch, TokenRule } from "../src/contract/index.ts";
-import { gradientStore } from "../src/model/index.ts";
 import { hashUniform, stream } from "../src/system/random.ts";
 import { full, random, ssToken } from "../src/selection/index.ts";
 import { engineText, useEngine, type EngineOptions } from "../src/tensor/engine.ts";
-import { accumulateStep, adamW, clippedUpdate, planSignals } from "../src/training/index.ts";
+import { adamW, createLearner, planSignals, ruleStep } from "../src/training/index.ts";
 import type { Contender } from "./harness/serve.ts";
 import { measurePeak } from "./harness/peak.ts";
 import { recordKernelTimes } from "./harness/kernel-times.ts";
@@ -40,15 +39,12 @@ export async function contendStep(settings: StepSettings): Promise<Contender> {
   const rule = rules[arm]();
   const batch = randomBatch(settings, model.config.vocabularySize);
   const plan = planSignals(rule, [knownHistory(batch)]);
-  const optimizer = adamW(model.parameters);
-  const gradients = gradientStore();
+  const learner = createLearner(model, { optimizer: adamW(model.parameters), schedule: () => 1e-5 });
   let done = 0;
   const step = async (): Promise<void> => {
     const uniform = (rowId: number, token: number): number => hashUniform(1, rowId, token);
     const context = { step: done, samplesSeen: done * settings.rows, uniform };
-    const { mass } = await accumulateStep({ model, rule, plan, batches: [batch], context, gradients });
-    await clippedUpdate(optimizer, gradients, { learningRate: 1e-5, clipNorm: 1, mass, step: ++done });
-    gradients.clear();
+    await ruleStep(learner, done++, [batch], { rule, plan, context });
   };
   const times = settings.profile === true ? recordKernelTimes(tf.getBackend()) : undefined;
   for (let i = 0; i < 2; i++) await step();

@@ -49,6 +49,19 @@ export function splitMicroBatches(
   return Array.from({ length: count }, (_, i) => sorted.slice(i * microBatchSize, (i + 1) * microBatchSize));
 }
 
+/**
+ * The micro-batches of an optimizer step, counted from 0: the step's rows, those of similar length together.
+ * @param options.microBatchSize rows of a micro-batch; default all of the step's
+ */
+export function stepBatches(
+  dataset: TokenizedDataset,
+  { microBatchSize, ...order }: OrderOptions & { microBatchSize?: number | undefined },
+  step: number,
+): TokenBatch[] {
+  const rows = rowsOfStep(dataset, order, step);
+  return splitMicroBatches(dataset, rows, microBatchSize ?? order.batchSize).map((part) => makeBatch(dataset, part));
+}
+
 /** Puts rows into a right-padded batch as wide as the longest of them. */
 export function makeBatch(dataset: TokenizedDataset, indices: readonly number[]): TokenBatch {
   const rows = indices.length;

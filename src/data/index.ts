@@ -4,7 +4,7 @@ export { tokenizeDataset, type TokenizeOptions } from "./tokens.ts";
 export { type TokenizedDataset, type TokenizedStats, type TokenView } from "./tokenized.ts";
 export { lastTurn } from "./last-turn.ts";
 export { loadColumn, saveColumn, type Notice } from "./cache.ts";
-export { makeBatch, rowsOfStep, splitMicroBatches, type OrderOptions } from "./batches.ts";
+export { makeBatch, rowsOfStep, splitMicroBatches, stepBatches, type OrderOptions } from "./batches.ts";
 export { openArrow, type ArrowTable } from "./arrow/read.ts";
 export { openArrowFile, writeArrow, type ArrowFile, type WriteArrowOptions } from "./arrow/write.ts";
 export { type ColumnType } from "./arrow/columns.ts";

@@ -31,6 +31,5 @@ export { type ChooserOptions } from "./chooser.ts";
 export { type CatalogueEntry, catalogue } from "./catalogue.ts";
 export { comparisonArm, optionsSchema, ruleFromConfig, selectRule } from "./rule-from-config.ts";
 export { loadRule } from "./load-rule.ts";
-export { checkedWeights } from "./checked-weights.ts";
 export { type Explanation, explain } from "./explain.ts";
 export { type Difference } from "./sstoken-differences.ts";

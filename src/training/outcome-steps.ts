@@ -9,7 +9,7 @@ import { clippedUpdate, type UpdateOptions } from "./update.ts";
 /** Kept responses with what they are worth. */
 export interface OutcomeBatch extends TokenBatch, PolicyAux {}
 
-export interface OutcomeStepOptions extends Omit<UpdateOptions, "mass"> {
+export interface OutcomeStepOptions extends UpdateOptions {
   /** Number of the step among those of this model, from 0: names an adapter's dropout. */
   dropoutStep: number;
 }

@@ -1,5 +1,6 @@
 import type { Forward, Signal, SignalSource, TokenBatch, TokenRule, Tokens } from "../contract/index.ts";
 import { UserError } from "../system/errors.ts";
+import { requireFinite } from "./finite-losses.ts";
 import type { ForwardOptions } from "../model/index.ts";
 
 /** Where the signals of a rule come from. */
@@ -41,8 +42,13 @@ export function planSignals(
   };
 }
 
+/** Whether the signals can be had without running the model in training. */
+export function readsModel({ needs, sources }: SignalPlan): boolean {
+  return sources.length > 0 || needs.some((signal) => !signal.startsWith("column:"));
+}
+
 /** What a rule sees of a batch, and the losses of its response tokens. */
-export interface ScoredBatch {
+export interface SignalReading {
   readonly tokens: Tokens<Signal>;
   /** `[rows * width]`, 0 outside the response. */
   readonly nll: Float32Array;
@@ -50,34 +56,36 @@ export interface ScoredBatch {
 
 /**
  * Reads a pass's results and asks the sources for the rest.
- * @throws UserError where a loss is not finite, naming row and token
+ * @throws UserError where a loss is not finite, naming row and token, or for a per-token column that the data lack
  */
-export async function readSignals(pass: Forward, batch: TokenBatch, plan: SignalPlan): Promise<ScoredBatch> {
+export async function readSignals(pass: Forward, batch: TokenBatch, plan: SignalPlan): Promise<SignalReading> {
   const names = ["logProb", ...(Object.keys(plan.pass) as (keyof SignalPlan["pass"])[])] as const;
   const read = await pass.read(names);
+  requireFinite(read.logProb, batch);
   const nll = read.logProb.map((value) => (value === 0 ? 0 : -value));
-  requireFinite(nll, batch);
   const signals: Partial<Record<Signal, Float32Array>> = { ...read, nll };
   for (const source of plan.sources) Object.assign(signals, await source.compute(batch));
-  for (const signal of plan.needs) {
-    if (!signal.startsWith("column:")) continue;
-    const column = batch.columns[signal.slice("column:".length)];
-    if (column === undefined)
-      throw new UserError(`The data have no per-token column "${signal.slice("column:".length)}".`, {
-        fix: `Name it in data.tokenColumns; the data have ${Object.keys(batch.columns).join(", ") || "none"}.`,
-      });
-    signals[signal] = column;
-  }
-  const { rows, width, rowIds, response, endOfTurn } = batch;
-  const needed = Object.fromEntries(plan.needs.map((signal) => [signal, signals[signal]!]));
-  return { tokens: { rows, width, rowIds, response, endOfTurn, signals: needed as Tokens<Signal>["signals"] }, nll };
+  return { tokens: tokensWith(signals, batch, plan), nll };
 }
 
-function requireFinite(nll: Float32Array, { width, rowIds }: TokenBatch): void {
-  const bad = nll.findIndex((loss) => !Number.isFinite(loss));
-  if (bad < 0) return;
-  throw new UserError(`The loss is ${nll[bad]}.`, {
-    where: `row ${rowIds[Math.floor(bad / width)]}, token ${bad % width}`,
-    fix: "The weights have left the range of numbers: lower training.learningRate, or start from other weights.",
-  });
+/** What a rule sees of a batch that needs nothing but its columns, see `readsModel`. */
+export function readColumns(batch: TokenBatch, plan: SignalPlan): Tokens<Signal> {
+  return tokensWith({}, batch, plan);
+}
+
+function tokensWith(
+  computed: Readonly<Partial<Record<Signal, Float32Array>>>,
+  { rows, width, rowIds, response, endOfTurn, columns }: TokenBatch,
+  { needs }: SignalPlan,
+): Tokens<Signal> {
+  const valueOf = (signal: Signal): Float32Array => {
+    if (!signal.startsWith("column:")) return computed[signal]!;
+    const name = signal.slice("column:".length);
+    if (columns[name] !== undefined) return columns[name];
+    throw new UserError(`The data have no per-token column "${name}".`, {
+      fix: `Name it in data.tokenColumns; the data have ${Object.keys(columns).join(", ") || "none"}.`,
+    });
+  };
+  const signals = Object.fromEntries(needs.map((signal) => [signal, valueOf(signal)])) as Tokens<Signal>["signals"];
+  return { rows, width, rowIds, response, endOfTurn, signals };
 }

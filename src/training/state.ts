@@ -51,3 +51,14 @@ export function newTrainingState(
     fates: new Uint8Array(tokens?.ids.length ?? 0),
   };
 }
+
+/** Counts a finished step of so many rows and trained tokens, and lets the signal sources follow the model. */
+export async function advance(
+  state: TrainingState,
+  { rows, trained }: { rows: number; trained: number },
+): Promise<void> {
+  state.step++;
+  state.samplesSeen += rows;
+  state.trainedTokens += trained;
+  for (const source of state.sources) await source.afterUpdate?.(state.step);
+}

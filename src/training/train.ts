@@ -1,13 +1,12 @@
-import type { TokenRule } from "../contract/index.ts";
-import { makeBatch, rowsOfStep, splitMicroBatches, type TokenizedDataset } from "../data/index.ts";
-import { letEventsIn } from "../system/event-loop.ts";
-import { gradientStore, isAdapted } from "../model/index.ts";
+import type { RuleContext, TokenBatch, TokenRule } from "../contract/index.ts";
+import { stepBatches, type TokenizedDataset } from "../data/index.ts";
 import { hashUniform } from "../system/random.ts";
+import { fateLog } from "./fates.ts";
+import { createLearner } from "./learner.ts";
+import { ruleStep, type RuleStepOutcome } from "./rule-step.ts";
 import type { Schedule } from "./schedule.ts";
 import { planSignals } from "./signals.ts";
-import { fate, type TrainingState } from "./state.ts";
-import { accumulateStep } from "./step.ts";
-import { clippedUpdate } from "./update.ts";
+import { advance, type TrainingState } from "./state.ts";
 
 export interface TrainOptions {
   tokens: TokenizedDataset;
@@ -31,7 +30,7 @@ export interface TrainOptions {
 }
 
 /** One optimizer step in numbers that a rerun reproduces; the rule's own metrics are among them. */
-export interface StepRecord {
+export interface StepNumbers {
   /** From 1. */
   step: number;
   /** Passes over the dataset so far, in fractions. */
@@ -42,8 +41,6 @@ export interface StepRecord {
   lossAllTokens: number;
   /** Share of the step's response tokens whose weight is not 0. */
   keptShare: number;
-  /** Of the response tokens seen so far, the share that never had a weight. */
-  neverKeptShare: number;
   weightSum: number;
   /** Of the gradient before clipping. */
   gradNorm: number;
@@ -59,118 +56,84 @@ export interface StepRecord {
   [metric: string]: number;
 }
 
+/** A step's numbers, and what became of the tokens seen so far. */
+export interface StepRecord extends StepNumbers {
+  /** Of the response tokens seen so far, the share that never had a weight. */
+  neverKeptShare: number;
+}
+
 /**
- * Trains the state's model and yields a record after every optimizer step; stop by leaving the loop, go on by calling
- * it again with the same state. A step is a pure function of state and options: what it draws depends on the seed and
- * the row, so a run continued from a checkpoint does what an uninterrupted one does.
+ * Trains the state's model under a rule and yields a record after every optimizer step; stop by leaving the loop, go on
+ * by calling it again with the same state. A step is a pure function of state and options: what it draws depends on the
+ * seed and the row, so a run continued from a checkpoint does what an uninterrupted one does.
  *
  * A step in which no token has a weight leaves the model as it is.
  *
  * @throws UserError for unusable weights, a signal without a source, a loss or gradient that is not finite
  */
 export async function* train(state: TrainingState, options: TrainOptions): AsyncGenerator<StepRecord, void, undefined> {
-  const { rule, tokens, seed, steps } = options;
+  const { rule, tokens, schedule, clipNorm = 1, gradientCheckpointing = false } = options;
   const plan = planSignals(rule, state.sources, options.promptAttentionLayer);
-  const gradients = gradientStore();
-  const fates = countFates(state.fates);
-  try {
-    while (state.step < steps) {
-      const rows = rowsOfStep(tokens, options, state.step);
-      const micro = splitMicroBatches(tokens, rows, options.microBatchSize ?? options.batchSize);
-      const batches = micro.map((indices) => makeBatch(tokens, indices));
-      const context = {
-        step: state.step,
-        samplesSeen: state.samplesSeen,
-        uniform: (rowId: number, token: number) => hashUniform(seed, rowId, token),
-      };
-      if (isAdapted(state.model)) state.model.adapter.startStep(state.step);
-      const outcome = await accumulateStep({
-        model: state.model,
-        rule,
-        plan,
-        batches,
-        context,
-        gradients,
-        gradientCheckpointing: options.gradientCheckpointing ?? false,
-      });
-      const learningRate = options.schedule(state.step);
-      const { mass, empty } = outcome;
-      const settings = { learningRate, clipNorm: options.clipNorm ?? 1, mass, step: state.step + 1 };
-      const gradNorm = empty ? 0 : await clippedUpdate(state.optimizer, gradients, settings);
-      gradients.clear();
-      await letEventsIn();
-      state.step++;
-      state.samplesSeen += rows.length;
-      state.trainedTokens += outcome.kept;
-      for (const source of state.sources) await source.afterUpdate?.(state.step);
-      const noise = recordFates(state, fates, tokens, micro, batches, outcome.weights);
-      yield {
-        step: state.step,
-        epoch: state.samplesSeen / tokens.length,
-        loss: outcome.loss,
-        lossAllTokens: outcome.lossAllTokens,
-        keptShare: outcome.eligible > 0 ? outcome.kept / outcome.eligible : 0,
-        neverKeptShare: fates.seen > 0 ? fates.dropped / fates.seen : 0,
-        weightSum: outcome.weightSum,
-        gradNorm,
-        learningRate,
-        tokens: batches.reduce((sum, { lengths }) => sum + lengths.reduce((a, b) => a + b, 0), 0),
-        responseTokens: outcome.eligible,
-        keptTokens: outcome.kept,
-        trainedTokens: state.trainedTokens,
-        samplesSeen: state.samplesSeen,
-        ...outcome.metrics,
-        ...noise,
-      };
-    }
-  } finally {
-    gradients.clear();
-  }
-}
-
-/** Notes what happened to the step's tokens; counts those dropped and labelled as noise, where there are labels. */
-function recordFates(
-  state: TrainingState,
-  counts: FateCounts,
-  tokens: TokenizedDataset,
-  micro: readonly number[][],
-  batches: readonly ReturnType<typeof makeBatch>[],
-  weights: readonly Float32Array[],
-): Record<string, number> {
-  let [noiseTokens, noiseDropped] = [0, 0];
-  batches.forEach(({ width, response, columns }, m) => {
-    const labels = columns["noise"];
-    micro[m]!.forEach((index, row) => {
-      for (let t = 0; t < tokens.lengthOf(index); t++) {
-        const i = row * width + t;
-        if (!response[i]) continue;
-        const kept = weights[m]![i] !== 0;
-        const place = tokens.offsets[index]! + t;
-        const before = state.fates[place]!;
-        const after = kept ? fate.kept : Math.max(before, fate.dropped);
-        state.fates[place] = after;
-        if (before === fate.unseen) counts.seen++;
-        counts.dropped += Number(after === fate.dropped) - Number(before === fate.dropped);
-        if (!labels?.[i]) continue;
-        noiseTokens++;
-        if (!kept) noiseDropped++;
-      }
-    });
+  const learner = createLearner(state.model, {
+    optimizer: state.optimizer,
+    schedule,
+    clipNorm,
+    pass: { gradientCheckpointing },
   });
-  return tokens.columns["noise"] === undefined ? {} : { noiseTokens, noiseDropped };
-}
-
-/** How many tokens of the dataset were in a step so far, and how many of those were always dropped. */
-interface FateCounts {
-  seen: number;
-  dropped: number;
-}
-
-function countFates(fates: Uint8Array): FateCounts {
-  const counts = { seen: 0, dropped: 0 };
-  for (const value of fates) {
-    if (value !== fate.unseen) counts.seen++;
-    if (value === fate.dropped) counts.dropped++;
+  const fates = fateLog(state, tokens);
+  while (state.step < options.steps) {
+    const batches = stepBatches(tokens, options, state.step);
+    const context = ruleContext(state, options.seed);
+    const outcome = await ruleStep(learner, state.step, batches, { rule, plan, context });
+    await advance(state, { rows: rowsOf(batches), trained: outcome.kept });
+    yield { ...stepRecord(state, batches, outcome, tokens.length), ...fates.record(batches, outcome.weights) };
   }
-  return counts;
+}
+
+/**
+ * A step's record, without what becomes of single tokens.
+ * @param state after the step
+ * @param rows of the dataset
+ */
+export function stepRecord(
+  state: Pick<TrainingState, "step" | "samplesSeen" | "trainedTokens">,
+  batches: readonly TokenBatch[],
+  outcome: Omit<RuleStepOutcome, "metrics" | "parts" | "weights">,
+  rows: number,
+): StepNumbers {
+  const { eligible, kept } = outcome;
+  return {
+    step: state.step,
+    epoch: state.samplesSeen / rows,
+    loss: outcome.loss,
+    lossAllTokens: outcome.lossAllTokens,
+    keptShare: eligible > 0 ? kept / eligible : 0,
+    weightSum: outcome.weightSum,
+    gradNorm: outcome.gradNorm,
+    learningRate: outcome.learningRate,
+    tokens: tokensOf(batches),
+    responseTokens: eligible,
+    keptTokens: kept,
+    trainedTokens: state.trainedTokens,
+    samplesSeen: state.samplesSeen,
+    ...outcome.ruleMetrics,
+  };
+}
+
+/** Rows of a step's micro-batches. */
+export function rowsOf(batches: readonly Pick<TokenBatch, "rows">[]): number {
+  return batches.reduce((sum, { rows }) => sum + rows, 0);
+}
+
+/** Tokens of a step's micro-batches, prompts included, padding not. */
+export function tokensOf(batches: readonly Pick<TokenBatch, "lengths">[]): number {
+  return batches.reduce((sum, { lengths }) => sum + lengths.reduce((a, b) => a + b, 0), 0);
+}
+
+/** What a rule may know of a run beside the tokens. */
+export function ruleContext(
+  { step, samplesSeen }: Pick<TrainingState, "step" | "samplesSeen">,
+  seed: number,
+): RuleContext {
+  return { step, samplesSeen, uniform: (rowId, token) => hashUniform(seed, rowId, token) };
 }

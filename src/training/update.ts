@@ -6,8 +6,6 @@ export interface UpdateOptions {
   learningRate: number;
   /** Largest global norm of the gradient; 0 never clips. */
   clipNorm: number;
-  /** What the stored gradients are divided by. Default 1. */
-  mass?: number;
   /** The step's number, for messages. */
   step: number;
 }
@@ -20,14 +18,14 @@ export interface UpdateOptions {
 export async function clippedUpdate(
   optimizer: Optimizer,
   gradients: GradientStore,
-  { learningRate, clipNorm, mass = 1, step }: UpdateOptions,
+  { learningRate, clipNorm, step }: UpdateOptions,
 ): Promise<number> {
-  const gradNorm = (await gradients.globalNorm()) / Math.abs(mass);
+  const gradNorm = await gradients.globalNorm();
   if (!Number.isFinite(gradNorm))
     throw new UserError(`The gradient of step ${step} is ${gradNorm}.`, {
       fix: "Lower training.learningRate, or clip with a smaller training.clipNorm.",
     });
   const clip = clipNorm > 0 && gradNorm > clipNorm ? clipNorm / gradNorm : 1;
-  optimizer.update(gradients, { learningRate, gradientScale: clip / mass });
+  optimizer.update(gradients, { learningRate, gradientScale: clip });
   return gradNorm;
 }

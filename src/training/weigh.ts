@@ -1,29 +1,11 @@
 import type { RuleContext, Signal, TokenRule, Tokens } from "../contract/index.ts";
 import { UserError } from "../system/errors.ts";
-import { checkedWeights } from "../selection/index.ts";
+import { checkedWeights } from "./checked-weights.ts";
 
 /**
- * The weights of every micro-batch of one optimizer step, see `weighTogether`.
- *
- * @throws UserError for unusable weights, or a rule that ranks over the whole dataset
- */
-export function weighStep<S extends Signal>(
-  rule: TokenRule<S>,
-  batches: readonly Tokens<S>[],
-  context: RuleContext,
-): { weights: Float32Array[]; metrics: Record<string, number> } {
-  if (rule.scope === "dataset") {
-    throw new UserError("A rule that ranks over the whole dataset cannot run inside a training step.", {
-      where: rule.name,
-      fix: "Write its weights with `tokensift score`, then train on that column with dataset-weights.",
-    });
-  }
-  return weighTogether(rule, batches, context);
-}
-
-/**
- * The weights of batches, each `[rows * width]` of its own batch, and the rule's metrics over all of them. The rule sees
- * them as one batch, so that ranking, random draws and metrics do not depend on how the rows were split.
+ * The weights of an optimizer step's micro-batches, each `[rows * width]` of its own batch, and the rule's metrics over
+ * all of them. The rule is asked once, and sees them as one batch, so that ranking, random draws and metrics do not
+ * depend on how the rows were split.
  *
  * @throws UserError for unusable weights
  */
@@ -44,6 +26,15 @@ export function weighTogether<S extends Signal>(
     return part;
   });
   return { weights: parts, metrics };
+}
+
+/** Throws a UserError for a rule that ranks over the whole dataset, which no training step sees. */
+export function requireStepwise({ name, scope }: Pick<TokenRule, "name" | "scope">): void {
+  if (scope !== "dataset") return;
+  throw new UserError("A rule that ranks over the whole dataset cannot run inside a training step.", {
+    where: name,
+    fix: "Write its weights with `tokensift score`, then train on that column with dataset-weights.",
+  });
 }
 
 /** Batches below each other as one, padded on the right to the widest; of the signals, `needs` alone. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { highEntropy, profit, tokenCleaning } from "../../src/selection/index.ts";
-import { weighStep } from "../../src/training/weigh.ts";
+import { requireStepwise } from "../../src/training/weigh.ts";
 import { context, tokensOf } from "./tokens.ts";
 
 describe("token-cleaning", () => {
@@ -34,7 +34,7 @@ describe("token-cleaning", () => {
   });
 
   test("cannot rank over the dataset within a training step", () => {
-    expect(() => weighStep(tokenCleaning(), [rows], context())).toThrow(/whole dataset[^]*tokensift score/);
+    expect(() => requireStepwise(tokenCleaning())).toThrow(/whole dataset[^]*tokensift score/);
   });
 });
 

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "@jest/globals";
 import type { Signal, Tokens } from "../../src/contract/index.ts";
 import { budgetCount } from "../../src/ranking/index.ts";
-import { catalogue, checkedWeights, ruleFromConfig } from "../../src/selection/index.ts";
-import { weighStep } from "../../src/training/weigh.ts";
+import { catalogue, ruleFromConfig } from "../../src/selection/index.ts";
+import { checkedWeights } from "../../src/training/checked-weights.ts";
+import { weighTogether } from "../../src/training/weigh.ts";
 import { context, makeTokens, oneRow } from "./tokens.ts";
 
 const layout = ["PPPrrrrePPrrrrrre", "PPrrePPPrre", "PPPPPPPP", "PrrrrrrePrrrrrrrre", "PPre"];
@@ -42,13 +43,13 @@ describe.each(names)("%s", (method) => {
   test("gives a step the same weights however it is split into micro-batches", () => {
     const parts = [makeTokens(layout.slice(0, 2)), makeTokens(layout.slice(2), { firstRow: 102 })];
     const inStep = rule.scope === "dataset" ? ruleFromConfig({ method, scope: "step" }) : rule;
-    const step = weighStep(inStep, parts, context());
+    const step = weighTogether(inStep, parts, context());
     layout.forEach((row, b) => {
       const [part, at] = b < 2 ? [0, b] : [1, b - 2];
       const got = rowOf(step.weights[part]!, at, parts[part]!.width, row.length);
       expect(got).toEqual(rowOf(weights, b, tokens.width, row.length));
     });
-    const whole = weighStep(inStep, [tokens], context()).metrics;
+    const whole = weighTogether(inStep, [tokens], context()).metrics;
     for (const [key, value] of Object.entries(step.metrics)) expect(value).toBeCloseTo(whole[key]!, 6);
   });
 

@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
 import type { SelectionChoice } from "../../src/selection/choice.ts";
 import type { Signal, Tokens } from "../../src/contract/index.ts";
-import { checkedWeights, ruleFromConfig } from "../../src/selection/index.ts";
+import { ruleFromConfig } from "../../src/selection/index.ts";
+import { checkedWeights } from "../../src/training/checked-weights.ts";
 import { type WeightedBatch, stepLoss } from "../../src/training/reduce.ts";
 import { context } from "./tokens.ts";
 

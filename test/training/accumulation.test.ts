@@ -19,8 +19,9 @@ import {
   tokenCleaning,
   type SsTokenRule,
 } from "../../src/selection/index.ts";
-import { accumulateStep, liveSource, planSignals, type StepOutcome } from "../../src/training/index.ts";
+import { liveSource, planSignals } from "../../src/training/index.ts";
 import { context } from "../selection/tokens.ts";
+import { accumulateRule, type AccumulatedRule } from "./accumulate-rule.ts";
 import { batchOf, gradientsOf, openModel, readJson, relativeDistance, type Reference } from "./reference.ts";
 
 const reference = readJson<Reference>("reference.json");
@@ -52,11 +53,11 @@ function withWeights(chosen: readonly number[], width?: number): TokenBatch {
 async function stepOf(
   rule: TokenRule,
   batches: readonly TokenBatch[],
-): Promise<{ outcome: StepOutcome; gradients: Map<string, Float32Array> }> {
+): Promise<{ outcome: AccumulatedRule; gradients: Map<string, Float32Array> }> {
   const store = gradientStore();
   const plan = planSignals(rule, sources, (rule as Partial<SsTokenRule>).settings?.layer);
-  const outcome = await accumulateStep({ model, rule, plan, batches, context: context(), gradients: store });
-  const gradients = await gradientsOf(model, store, outcome.mass || 1);
+  const outcome = await accumulateRule({ model, rule, plan, batches, context: context(), gradients: store });
+  const gradients = await gradientsOf(model, store, 1);
   store.clear();
   return { outcome, gradients };
 }
@@ -166,9 +167,18 @@ function rowOf(tokens: Seen, row: number): Seen {
 describe("a step", () => {
   const halves = [withWeights(rows.slice(0, 4)), withWeights(rows.slice(4))];
 
-  test("refuses a rule that looks at other rows although its scope is response", async () => {
-    const looking: TokenRule = { ...lossTop({ scope: "step", ratio: 0.3 }), name: "looking", scope: "response" };
-    await expect(stepOf(looking, halves)).rejects.toThrow(/looking.*scope is "response".*other rows[^]*"step"/);
+  test.each(["response", "step"] as const)("asks a rule of scope %s once, with all its rows", async (scope) => {
+    const asked: number[] = [];
+    const rule = lossTop({ scope, ratio: 0.3 });
+    const counting: TokenRule = {
+      ...rule,
+      weigh(tokens, given) {
+        asked.push(tokens.rows);
+        return rule.weigh(tokens as Parameters<typeof rule.weigh>[0], given);
+      },
+    };
+    await stepOf(counting, halves);
+    expect(asked).toEqual([8]);
   });
 
   test("refuses a rule that ranks over the dataset", async () => {

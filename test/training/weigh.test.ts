@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { lossTop, random, ssToken } from "../../src/selection/index.ts";
-import { joinTokens, weighStep } from "../../src/training/weigh.ts";
+import { joinTokens, requireStepwise, weighTogether } from "../../src/training/weigh.ts";
 import { context, makeTokens } from "../selection/tokens.ts";
 
 const whole = makeTokens(["PPrrr", "Prrrrrrr", "PPPrr", "Prr"]);
@@ -16,12 +16,12 @@ describe("joinTokens", () => {
   });
 });
 
-describe("weighStep", () => {
+describe("weighTogether", () => {
   test.each([[lossTop({ scope: "step", ratio: 0.4 })], [random({ ratio: 0.5 })], [ssToken()]])(
     "lets a rule see the step as one: $name",
     (rule) => {
-      const together = weighStep(rule, [whole], context());
-      const apart = weighStep(rule, parts, context());
+      const together = weighTogether(rule, [whole], context());
+      const apart = weighTogether(rule, parts, context());
       expect(apart.metrics).toEqual(together.metrics);
       expect(apart.weights.map((weights) => weights.length)).toEqual([16, 10]);
       const rows = [
@@ -33,8 +33,6 @@ describe("weighStep", () => {
   );
 
   test("refuses a rule that ranks over the dataset, and says what to do instead", () => {
-    expect(() => weighStep(lossTop({ scope: "dataset" }), parts, context())).toThrow(
-      /loss-top.*whole dataset[^]*score/,
-    );
+    expect(() => requireStepwise(lossTop({ scope: "dataset" }))).toThrow(/loss-top.*whole dataset[^]*score/);
   });
 });

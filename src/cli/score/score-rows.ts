@@ -2,7 +2,7 @@ import type { RuleContext, Signal, TokenRule } from "../../contract/index.ts";
 import { makeBatch, splitMicroBatches, type TokenizedDataset } from "../../data/index.ts";
 import { forward, type Decoder } from "../../model/index.ts";
 import { hashUniform } from "../../system/random.ts";
-import { liveSource, planSignals, readSignals, weighTogether, type ScoredBatch } from "../../training/index.ts";
+import { liveSource, planSignals, readSignals, weighTogether, type SignalReading } from "../../training/index.ts";
 
 /** One row as it is written; entry t of each list describes token t. */
 export interface RowFacts {
@@ -61,7 +61,7 @@ export async function* scoreRows(options: ScoreOptions): AsyncGenerator<RowFacts
   for (let first = 0, step = 0; first < tokens.length; first += stepRows, step++) {
     const rows = Array.from({ length: Math.min(stepRows, tokens.length - first) }, (_, i) => first + i);
     const parts = splitMicroBatches(tokens, rows, microBatchSize);
-    const scored: ScoredBatch[] = [];
+    const scored: SignalReading[] = [];
     for (const part of parts) {
       const batch = makeBatch(tokens, part);
       using pass = forward(model, batch, { gradients: null, positions: "all", ...plan.pass });
@@ -84,7 +84,7 @@ function* inOrder(
   { tokens, piece }: ScoreOptions,
   rows: readonly number[],
   parts: readonly (readonly number[])[],
-  scored: readonly ScoredBatch[],
+  scored: readonly SignalReading[],
   weights: readonly Float32Array[],
 ): Generator<RowFacts> {
   const places = new Map(parts.flatMap((part, m) => part.map((index, b) => [index, [m, b] as const])));

@@ -1,4 +1,7 @@
+import { Interrupted } from "../../system/interrupted.ts";
 import type { StepRecord } from "../../training/index.ts";
+
+export { Interrupted };
 
 /** Told to the person at the keyboard. */
 export interface Talk {
@@ -6,11 +9,6 @@ export interface Talk {
   note(sentence: string): void;
   /** Something under way. */
   working(what: string, done: number, total: number): void;
-}
-
-/** Thrown out of a training loop by Ctrl-C, when the state is safe on disk. */
-export class Interrupted extends Error {
-  override readonly name = "Interrupted";
 }
 
 /** Shows how far an arm is. */

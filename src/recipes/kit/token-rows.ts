@@ -3,7 +3,7 @@ import { makeBatch, type TokenizedDataset } from "../../data/index.ts";
 import { forward, type Model } from "../../model/index.ts";
 import { hashUniform } from "../../system/random.ts";
 import type { Tokenizer } from "../../text/index.ts";
-import { planSignals, readSignals, weighStep } from "../../training/index.ts";
+import { planSignals, readSignals, weighTogether } from "../../training/index.ts";
 
 /** One training row as a rule weighs it: what the report's token pictures are drawn from. */
 export interface WeighedRow {
@@ -58,7 +58,7 @@ export async function weighRows(
   using pass = forward(model, batch, { gradients: null, ...plan.pass });
   const { tokens: seen, nll } = await readSignals(pass, batch, plan);
   const context = { step, samplesSeen, uniform: (rowId: number, t: number) => hashUniform(seed, rowId, t) };
-  const weights = weighStep(rule, [seen], context).weights[0]!;
+  const weights = weighTogether(rule, [seen], context).weights[0]!;
   const score = (rule as { score?: TokenScore }).score;
   const scores = score?.score(seen, context) ?? nll;
   const labels = batch.columns["noise"];

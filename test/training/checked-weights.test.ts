@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import type { TokenRule } from "../../src/contract/index.ts";
-import { checkedWeights } from "../../src/selection/index.ts";
-import { context, makeTokens } from "./tokens.ts";
+import { checkedWeights } from "../../src/training/checked-weights.ts";
+import { context, makeTokens } from "../selection/tokens.ts";
 
 const tokens = makeTokens(["PPrr", "Pre"]);
 const ruleThatGives = (weights: unknown): TokenRule<"nll"> => ({

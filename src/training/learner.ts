@@ -1,0 +1,104 @@
+import type { Forward, TokenBatch } from "../contract/index.ts";
+import {
+  forward,
+  gradientStore,
+  isAdapted,
+  type Decoder,
+  type ForwardOptions,
+  type GradientStore,
+} from "../model/index.ts";
+import type { Optimizer } from "./optimizer.ts";
+import type { Schedule } from "./schedule.ts";
+import { clippedUpdate } from "./update.ts";
+
+/** What a pass computes beside log-probabilities, and how. */
+export type PassOptions = Omit<ForwardOptions, "gradients">;
+
+/** What is trained, and the first phase of a step on it: a decoder, or a decoder under another head. */
+export interface Trainee {
+  /** @param gradients receives the parameters' gradients in the second phase; null computes none */
+  pass(batch: TokenBatch, gradients: GradientStore | null, options: PassOptions): Forward;
+  /** Says which optimizer step the next passes belong to: names an adapter's dropout. */
+  startStep(step: number): void;
+}
+
+export interface LearnerOptions {
+  optimizer: Optimizer;
+  /** Learning rate of an optimizer step, counted from 0. */
+  schedule: Schedule;
+  /** Largest global norm of the gradient; 0 never clips. Default 1. */
+  clipNorm?: number;
+  /** Of every pass, as far as a pass does not say otherwise. */
+  pass?: PassOptions;
+}
+
+/** A model in training with its optimizer and schedule. */
+export interface Learner {
+  readonly optimizer: Optimizer;
+  /** Says which optimizer step, counted from 0, what follows belongs to. */
+  startStep(step: number): void;
+  /** Opens a pass whose second phase adds to the gradient of the step under way. Dispose of it after use. */
+  forward(batch: TokenBatch, options?: PassOptions): Forward;
+  /** The same for reading alone: it keeps nothing for a second phase. */
+  read(batch: TokenBatch, options?: PassOptions): Forward;
+  /**
+   * Clips the summed gradient, updates the parameters at the schedule's rate, and forgets the gradient.
+   * @returns the gradient's norm before clipping, and the rate
+   * @throws UserError for a gradient that is not finite; nothing is updated then
+   */
+  update(): Promise<StepUpdate>;
+  /** Forgets the gradient of a step that is not to update anything. */
+  skip(): StepUpdate;
+}
+
+/** What an update was. */
+export interface StepUpdate {
+  readonly gradNorm: number;
+  readonly learningRate: number;
+}
+
+/**
+ * Puts a model, an optimizer and a schedule together.
+ *
+ * ```ts
+ * const learner = createLearner(model, { optimizer: adamW(model.parameters), schedule: () => 1e-4 });
+ * ```
+ */
+export function createLearner(trainee: Decoder | Trainee, options: LearnerOptions): Learner {
+  const { optimizer, schedule, clipNorm = 1 } = options;
+  const { pass, startStep } = "pass" in trainee ? trainee : decoderTrainee(trainee);
+  const gradients = gradientStore();
+  let current = 0;
+  return {
+    optimizer,
+    startStep(step) {
+      current = step;
+      gradients.clear();
+      startStep(step);
+    },
+    forward: (batch, own) => pass(batch, gradients, { ...options.pass, ...own }),
+    read: (batch, own) => pass(batch, null, { ...options.pass, gradientCheckpointing: false, ...own }),
+    async update() {
+      const learningRate = schedule(current);
+      try {
+        const gradNorm = await clippedUpdate(optimizer, gradients, { learningRate, clipNorm, step: current + 1 });
+        return { gradNorm, learningRate };
+      } finally {
+        gradients.clear();
+      }
+    },
+    skip() {
+      gradients.clear();
+      return { gradNorm: 0, learningRate: schedule(current) };
+    },
+  };
+}
+
+function decoderTrainee(model: Decoder): Trainee {
+  return {
+    pass: (batch, gradients, options) => forward(model, batch, { ...options, gradients }),
+    startStep(step) {
+      if (isAdapted(model)) model.adapter.startStep(step);
+    },
+  };
+}

@@ -1,0 +1,121 @@
+import type { Forward, RuleContext, Signal, TokenBatch, TokenRule, Tokens } from "../contract/index.ts";
+import type { Learner } from "./learner.ts";
+import { batchShare, stepTotals, type StepTotals } from "./reduce.ts";
+import { ruleObjective, type RuleAux } from "./rule-objective.ts";
+import { readColumns, readsModel, readSignals, type SignalPlan } from "./signals.ts";
+import { optimizerStep, type StepBatch, type StepOutcome } from "./step.ts";
+import { requireStepwise, weighTogether } from "./weigh.ts";
+
+/** A micro-batch as a rule sees it. */
+export interface ScoredBatch {
+  readonly batch: TokenBatch;
+  readonly tokens: Tokens<Signal>;
+  /** Still open for its second phase where it is the step's only micro-batch. */
+  readonly pass?: Forward;
+}
+
+/**
+ * The first phase of a rule's step: the signals that the rule reads, of every micro-batch. The pass of a single
+ * micro-batch stays open for its gradient. Of several, each is run without one and closed again, so that no more than
+ * one is in memory at a time; where the rule reads nothing of the model, none is run.
+ *
+ * @throws UserError for a loss that is not finite, naming row and token
+ */
+export async function scoreBatches(
+  learner: Pick<Learner, "forward" | "read">,
+  batches: readonly TokenBatch[],
+  plan: SignalPlan,
+): Promise<ScoredBatch[]> {
+  const scored: ScoredBatch[] = [];
+  for (const batch of batches) {
+    if (batches.length > 1 && !readsModel(plan)) {
+      scored.push({ batch, tokens: readColumns(batch, plan) });
+      continue;
+    }
+    const pass = learner[batches.length > 1 ? "read" : "forward"](batch, plan.pass);
+    try {
+      const { tokens } = await readSignals(pass, batch, plan);
+      if (batches.length === 1) return [{ batch, tokens, pass }];
+      scored.push({ batch, tokens });
+    } catch (error) {
+      if (batches.length === 1) pass[Symbol.dispose]();
+      throw error;
+    } finally {
+      if (batches.length > 1) pass[Symbol.dispose]();
+    }
+  }
+  return scored;
+}
+
+/** What a rule made of an optimizer step's micro-batches. */
+export interface WeighedStep {
+  /** For `optimizerStep` under `ruleObjective`. */
+  readonly batches: readonly StepBatch<RuleAux>[];
+  readonly totals: StepTotals;
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
+/**
+ * Scores the micro-batches, then asks the rule once for all their weights.
+ *
+ * @throws UserError for a loss that is not finite, unusable weights, or a rule that ranks over the whole dataset
+ */
+export async function weighBatches(
+  learner: Pick<Learner, "forward" | "read">,
+  batches: readonly TokenBatch[],
+  { rule, plan, context }: { rule: TokenRule; plan: SignalPlan; context: RuleContext },
+): Promise<WeighedStep> {
+  requireStepwise(rule);
+  const scored = await scoreBatches(learner, batches, plan);
+  try {
+    const seen = scored.map(({ tokens }) => tokens);
+    const { weights, metrics } = weighTogether(rule, seen, context);
+    const shares = batches.map((batch, m) => batchShare({ ...batch, weights: weights[m]! }, rule));
+    return {
+      batches: scored.map(({ batch, pass }, m) => ({
+        batch,
+        aux: { weights: weights[m]! },
+        ...(pass && { pass: () => pass }),
+      })),
+      totals: stepTotals(shares, rule),
+      metrics,
+    };
+  } catch (error) {
+    for (const { pass } of scored) pass?.[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** What one optimizer step under a rule came to. */
+export interface RuleStepOutcome extends StepOutcome, StepTotals {
+  /** Mean over all response tokens, whatever their weight; 0 without any. */
+  readonly lossAllTokens: number;
+  /** Per micro-batch `[rows * width]`. */
+  readonly weights: readonly Float32Array[];
+  readonly ruleMetrics: Readonly<Record<string, number>>;
+}
+
+/** One optimizer step under a rule: score, weigh, then `optimizerStep`. A step in which no token has a weight updates nothing. */
+export async function ruleStep(
+  learner: Learner,
+  step: number,
+  batches: readonly TokenBatch[],
+  asked: { rule: TokenRule; plan: SignalPlan; context: RuleContext },
+): Promise<RuleStepOutcome> {
+  learner.startStep(step);
+  const weighed = await weighBatches(learner, batches, asked);
+  const outcome = await optimizerStep(learner, step, weighed.batches, ruleObjective(asked.rule));
+  return {
+    ...outcome,
+    ...weighed.totals,
+    lossAllTokens: lossOfAll(outcome, weighed.totals),
+    weights: weighed.batches.map(({ aux }) => aux.weights),
+    ruleMetrics: weighed.metrics,
+  };
+}
+
+/** Mean over all response tokens of a step under `ruleObjective`. */
+export function lossOfAll({ metrics }: Pick<StepOutcome, "metrics">, { eligible }: StepTotals): number {
+  const sum = metrics.reduce((total, { lossSum = 0 }) => total + lossSum, 0);
+  return eligible > 0 ? sum / eligible : 0;
+}

@@ -1,0 +1,37 @@
+import type { RuleContext, TokenBatch, TokenRule } from "../../src/contract/index.ts";
+import { forward, type Decoder, type GradientStore } from "../../src/model/index.ts";
+import {
+  accumulate,
+  lossOfAll,
+  ruleObjective,
+  weighBatches,
+  type Learner,
+  type SignalPlan,
+} from "../../src/training/index.ts";
+
+/** Both phases of an optimizer step under a rule, without its update: the store receives the gradient of the loss. */
+export async function accumulateRule(options: {
+  model: Decoder;
+  rule: TokenRule;
+  plan: SignalPlan;
+  batches: readonly TokenBatch[];
+  context: RuleContext;
+  gradients: GradientStore;
+}) {
+  const { model, rule, batches, gradients } = options;
+  const learner: Pick<Learner, "forward" | "read"> = {
+    forward: (batch, pass) => forward(model, batch, { ...pass, gradients }),
+    read: (batch, pass) => forward(model, batch, { ...pass, gradients: null }),
+  };
+  const weighed = await weighBatches(learner, batches, options);
+  const outcome = await accumulate(learner, weighed.batches, ruleObjective(rule));
+  return {
+    ...outcome,
+    ...weighed.totals,
+    lossAllTokens: lossOfAll(outcome, weighed.totals),
+    weights: weighed.batches.map(({ aux }) => aux.weights),
+    ruleMetrics: weighed.metrics,
+  };
+}
+
+export type AccumulatedRule = Awaited<ReturnType<typeof accumulateRule>>;
