@@ -1,9 +1,17 @@
 export { adamW, type AdamWOptions, type Moments, type Optimizer } from "./optimizer.ts";
 export { schedule, type Schedule, type ScheduleOptions } from "./schedule.ts";
-export { stepLoss, type Reducer, type StepLoss, type StepTotals, type WeightedBatch } from "./reduce.ts";
+export {
+  stepGradient,
+  stepLoss,
+  type Reducer,
+  type StepGradient,
+  type StepLoss,
+  type StepTotals,
+  type WeightedBatch,
+} from "./reduce.ts";
 export { checkedWeights } from "./checked-weights.ts";
 export { requireStepwise, weighTogether } from "./weigh.ts";
-export { planSignals, readSignals, type SignalPlan, type SignalReading } from "./signals.ts";
+export { planSignals, readLosses, readSignals, type SignalPlan, type SignalReading } from "./signals.ts";
 export { movingAverageSource, snapshotSource, type OwningSource } from "./earlier-state.ts";
 export { columnSource, liveSource, lossColumn, scoreLosses } from "./sources.ts";
 export { type ColumnOptions } from "./sources.ts";
@@ -20,7 +28,17 @@ export { policyStep, responseLogProbs, rewardStep } from "./outcome-steps.ts";
 export type { OutcomeBatch, OutcomeStepOptions, PolicyStep, RewardStep } from "./outcome-steps.ts";
 export { clippedUpdate, type UpdateOptions } from "./update.ts";
 export { advance, fate, newTrainingState, type NewStateOptions, type TrainingState } from "./state.ts";
-export { rowsOf, ruleContext, stepRecord, tokensOf, train, type StepRecord, type TrainOptions } from "./train.ts";
+export {
+  rowsOf,
+  ruleContext,
+  stepRecord,
+  tokensOf,
+  train,
+  type RuleOutcome,
+  type StepNumbers,
+  type StepRecord,
+  type TrainOptions,
+} from "./train.ts";
 export { checkpointPath, checkpointSteps, restoreCheckpoint, saveCheckpoint, type Identity } from "./checkpoint.ts";
 export { isRunFolder, openRunFolder, type RunFolder, type RunFolderMode } from "./run-folder.ts";
 export { type RunLog } from "./run-log.ts";

@@ -1,3 +1,4 @@
+import { letEventsIn } from "../system/event-loop.ts";
 import { Interrupted } from "../system/interrupted.ts";
 import { checkpointPath, checkpointSteps, restoreCheckpoint, saveCheckpoint, type Identity } from "./checkpoint.ts";
 import { createLearner, type Learner, type LearnerOptions } from "./learner.ts";
@@ -120,6 +121,7 @@ export async function openLearner(
       while (state.step < steps) yield state.step;
     },
     async record(given, { rows, trained, tokens = 0, timing, keptShare = 1 }) {
+      await letEventsIn();
       await advance(state, { rows, trained });
       const metrics = typeof given === "function" ? given() : given;
       const record = { step: state.step, ...metrics };

@@ -102,35 +102,51 @@ export function stepTotals(parts: readonly Omit<BatchShare, "share">[], { divide
 }
 
 /** The loss of one optimizer step and its gradient on every log-probability. */
-export interface StepLoss extends StepTotals {
+export interface StepLoss extends StepGradient {
   /** Nats; 0 when `empty`. */
   readonly loss: number;
   /** Mean over all response tokens, whatever their weight; 0 without any. */
   readonly lossAllTokens: number;
+}
+
+/** What the weights of an optimizer step make of it, whatever the losses. */
+export interface StepGradient extends StepTotals {
   /** Per micro-batch `[rows * width]`: `-w / denominator`, all 0 when `empty`. */
   readonly dLogProb: Float32Array[];
 }
 
 /**
- * The one reducer: loss and gradient of a whole optimizer step, given its micro-batches with their weights and
- * per-token losses. Losses are read only where they count, so those of padding may be anything.
+ * The gradient of a whole optimizer step's loss on every log-probability, given its micro-batches with their weights:
+ * the loss is linear in them, so no loss need be known.
+ *
+ * @throws UserError when the reducer divides by the sum of the weights and that is 0 or less
  */
-export function stepLoss(batches: readonly (WeightedBatch & { nll: Float32Array })[], reducer: Reducer): StepLoss {
+export function stepGradient(batches: readonly WeightedBatch[], reducer: Reducer): StepGradient {
   const parts = batches.map((batch) => batchShare(batch, reducer));
   const totals = stepTotals(parts, reducer);
+  const dLogProb = parts.map(({ share }) => share.map((s) => (totals.empty || s === 0 ? 0 : -s / totals.mass)));
+  return { ...totals, dLogProb };
+}
+
+/**
+ * The one reducer: loss and gradient of a whole optimizer step, given its micro-batches with their weights and
+ * per-token losses. Losses are read only where they count, so those of padding may be anything.
+ *
+ * @throws UserError as `stepGradient`
+ */
+export function stepLoss(batches: readonly (WeightedBatch & { nll: Float32Array })[], reducer: Reducer): StepLoss {
+  const gradient = stepGradient(batches, reducer);
   let [sum, sumAll] = [0, 0];
-  const dLogProb = parts.map(({ share }, m) => {
-    const { nll, response } = batches[m]!;
+  for (const batch of batches) {
+    const { share } = batchShare(batch, reducer);
     for (let i = 0; i < share.length; i++) {
-      if (share[i] !== 0) sum += share[i]! * nll[i]!;
-      if (response[i]) sumAll += nll[i]!;
+      if (share[i] !== 0) sum += share[i]! * batch.nll[i]!;
+      if (batch.response[i]) sumAll += batch.nll[i]!;
     }
-    return share.map((s) => (totals.empty || s === 0 ? 0 : -s / totals.mass));
-  });
+  }
   return {
-    ...totals,
-    loss: totals.empty ? 0 : sum / totals.mass,
-    lossAllTokens: totals.eligible > 0 ? sumAll / totals.eligible : 0,
-    dLogProb,
+    ...gradient,
+    loss: gradient.empty ? 0 : sum / gradient.mass,
+    lossAllTokens: gradient.eligible > 0 ? sumAll / gradient.eligible : 0,
   };
 }

@@ -42,6 +42,16 @@ export function planSignals(
   };
 }
 
+/**
+ * Losses of a pass's response tokens, `[rows * width]`, 0 on others.
+ * @throws UserError where one is not finite, naming row and token
+ */
+export async function readLosses(pass: Forward, batch: TokenBatch): Promise<Float32Array> {
+  const { logProb } = await pass.read(["logProb"]);
+  requireFinite(logProb, batch);
+  return logProb.map((value) => (value === 0 ? 0 : -value));
+}
+
 /** Whether the signals can be had without running the model in training. */
 export function readsModel({ needs, sources }: SignalPlan): boolean {
   return sources.length > 0 || needs.some((signal) => !signal.startsWith("column:"));

@@ -90,6 +90,9 @@ export async function* train(state: TrainingState, options: TrainOptions): Async
   }
 }
 
+/** What of an optimizer step under a rule goes into its record. */
+export type RuleOutcome = Omit<RuleStepOutcome, "metrics" | "parts" | "mass" | "empty">;
+
 /**
  * A step's record, without what becomes of single tokens.
  * @param state after the step
@@ -98,7 +101,7 @@ export async function* train(state: TrainingState, options: TrainOptions): Async
 export function stepRecord(
   state: Pick<TrainingState, "step" | "samplesSeen" | "trainedTokens">,
   batches: readonly TokenBatch[],
-  outcome: Omit<RuleStepOutcome, "metrics" | "parts" | "weights">,
+  outcome: RuleOutcome,
   rows: number,
 ): StepNumbers {
   const { eligible, kept } = outcome;

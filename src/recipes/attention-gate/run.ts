@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { AttentionGateConfig } from "./config-schema.ts";
 import type { RunFolder } from "../../training/index.ts";
-import { runArms, type PlannedArm, type RunOptions } from "../kit/arms.ts";
+import { runArms, type PlannedArm, type RunOptions } from "../kit/run-arms.ts";
 import type { CacheResult } from "./answers.ts";
 import { gateSteps, openGateArm } from "./arm.ts";
 import { answerFrozen } from "./frozen.ts";

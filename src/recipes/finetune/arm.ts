@@ -1,39 +1,59 @@
-import type { FinetuneConfig } from "./config-schema.ts";
-import { rowsOfStep } from "../../data/index.ts";
+import { rowsOfStep, stepBatches } from "../../data/index.ts";
+import type { RuleContext, TokenBatch, TokenRule } from "../../contract/index.ts";
 import { combineGrades, evaluateModel, type Evaluation, type NoiseGrade } from "../../evaluation/index.ts";
-import { createAdapter, isAdapted } from "../../model/index.ts";
-import { trainableShare, withAdapter, type Model } from "../../model/index.ts";
+import { createAdapter, isAdapted, trainableShare, withAdapter, type Model } from "../../model/index.ts";
 import { engineText } from "../../tensor/engine.ts";
-import { checkpointSteps, newTrainingState, saveCheckpoint, schedule, type StepRecord } from "../../training/index.ts";
-import type { TrainingState, TrainOptions } from "../../training/index.ts";
-import { attentionLayerOf, openSources, ruleOf, ruleOfRun, stepsOf } from "./rules.ts";
-import { weighRows } from "../kit/token-rows.ts";
-import { everyWatch } from "./watches.ts";
+import {
+  fateLog,
+  newTrainingState,
+  openLearner,
+  planSignals,
+  rowsOf,
+  ruleContext,
+  schedule,
+  stepRecord,
+  tokensOf,
+  type RuleOutcome,
+  type RunLearner,
+  type SignalPlan,
+  type StepRecord,
+  type TrainingState,
+} from "../../training/index.ts";
 import type { ArmOpening } from "../kit/arms.ts";
-import { continued } from "../kit/continued.ts";
 import type { Materials } from "../kit/inputs.ts";
-import { Interrupted, stoppable } from "../kit/reporter.ts";
-import { modelCard } from "./card.ts";
+import { stoppable } from "../kit/reporter.ts";
 import { saveTrained } from "../kit/save-trained.ts";
+import { weighRows } from "../kit/token-rows.ts";
+import { modelCard } from "./card.ts";
+import type { FinetuneConfig } from "./config-schema.ts";
+import { attentionLayerOf, openSources, ruleOf, ruleOfRun, stepsOf } from "./rules.ts";
+import { everyWatch } from "./watches.ts";
 
 /** One run of a comparison: a rule, a starting model, a folder. */
-export interface Arm {
+export interface FinetuneArm {
   readonly name: string;
-  readonly state: TrainingState;
-  /** What `train` needs. */
-  readonly options: TrainOptions;
-  /** Writes a step to the run folder; evaluates and saves a checkpoint when they are due. Call it after every step. */
-  record(step: StepRecord): Promise<void>;
+  readonly rule: TokenRule;
+  /** Model, optimizer, schedule; writes the run folder. */
+  readonly learner: RunLearner;
+  /** Where every signal that the rule reads comes from. */
+  readonly signals: SignalPlan;
+  /** The micro-batches of a step: the same rows for every arm. */
+  batches(step: number): TokenBatch[];
+  /** What the rule may know of the run besides the tokens. */
+  context(): RuleContext;
+  /** Ends a step: writes its record; evaluates and saves a checkpoint when they are due. */
+  record(batches: readonly TokenBatch[], outcome: RuleOutcome): Promise<void>;
   /** Evaluates, and writes the model, the token pictures and the summary. */
   finish(): Promise<void>;
   /** Frees the model and everything that was made for this arm. */
   dispose(): void;
 }
 
-/** Readies a run: model, rule, signal sources, state; continues a checkpoint or evaluates the starting model. */
-export async function openArm(options: ArmOpening<FinetuneConfig>): Promise<Arm> {
+/** Readies an arm: model, rule, signal sources, learner; continues a checkpoint or evaluates the starting model. */
+export async function openArm(options: ArmOpening<FinetuneConfig>): Promise<FinetuneArm> {
   const { config, materials, talk } = options;
-  const rule = ruleOfRun(await ruleOf(config.selection, config), config, materials.tokens);
+  const { tokens } = materials;
+  const rule = ruleOfRun(await ruleOf(config.selection, config), config, tokens);
   const trunk = await materials.openModel();
   const disposals = [trunk.dispose];
   const dispose = (): void => disposals.splice(0).forEach((free) => free());
@@ -42,16 +62,29 @@ export async function openArm(options: ArmOpening<FinetuneConfig>): Promise<Arm>
     if (isAdapted(model)) disposals.unshift(model.dispose);
     const opened = await openSources(rule, model, config, materials, stoppable(talk, options.interrupted));
     disposals.push(opened.dispose);
-    const { beta1, beta2, epsilon, weightDecay } = config.training;
-    const state = newTrainingState(model, materials.tokens, {
+    const { beta1, beta2, epsilon, weightDecay, seed, batchSize, microBatchSize } = config.training;
+    const state = newTrainingState(model, tokens, {
       optimizer: { beta1, beta2, epsilon, weightDecay },
       sources: opened.sources,
     });
     disposals.push(state.optimizer.dispose);
-    const train = trainOptions(config, materials, rule);
-    const work = { ...options, state, train };
-    if (!(await continued(work, "step"))) await begin(work);
-    return { name: options.name, state, options: train, ...recorder(work), dispose };
+    const learner = await openLearner(model, learnerOptions(options, state, rule));
+    const fates = fateLog(state, tokens);
+    const order = { seed, batchSize, microBatchSize, shuffle: config.data.shuffle };
+    const arm = {
+      ...{ name: options.name, rule, learner, dispose },
+      signals: planSignals(rule, state.sources, attentionLayerOf(rule)),
+      batches: (step: number) => stepBatches(tokens, order, step),
+      context: () => ruleContext(state, seed),
+      record(batches: readonly TokenBatch[], outcome: RuleOutcome) {
+        const fate = fates.record(batches, outcome.weights);
+        const metrics = () => ({ ...stepRecord(state, batches, outcome, tokens.length), ...fate });
+        const { kept, eligible } = outcome;
+        const keptShare = eligible > 0 ? kept / eligible : 0;
+        return learner.record(metrics, { rows: rowsOf(batches), trained: kept, tokens: tokensOf(batches), keptShare });
+      },
+    };
+    return { ...arm, finish: () => finish(options, arm) };
   } catch (error) {
     dispose();
     throw error;
@@ -70,134 +103,91 @@ async function trainedModel(
   return model;
 }
 
-function trainOptions(
-  { training, data }: FinetuneConfig,
-  { tokens }: Materials,
-  rule: TrainOptions["rule"],
-): TrainOptions {
-  const steps = stepsOf({ training }, tokens);
+function learnerOptions(opening: ArmOpening<FinetuneConfig>, state: TrainingState, rule: TokenRule) {
+  const { config, materials, talk, run, resume, allowChanges, interrupted } = opening;
+  const { training } = config;
+  const steps = stepsOf({ training }, materials.tokens);
+  const { learningRate, minimumLearningRate, clipNorm, gradientCheckpointing } = training;
   return {
-    tokens,
-    rule,
-    steps,
-    batchSize: training.batchSize,
-    microBatchSize: training.microBatchSize ?? training.batchSize,
-    gradientCheckpointing: training.gradientCheckpointing,
-    clipNorm: training.clipNorm,
-    seed: training.seed,
-    shuffle: data.shuffle,
-    promptAttentionLayer: attentionLayerOf(rule),
+    ...{ state, steps, run, resume, allowChanges, interrupted, clipNorm, reporter: talk },
+    identity: materials.identity,
+    saveEvery: training.saveEvery,
+    keepCheckpoints: training.keepCheckpoints,
+    evaluateEvery: training.evaluateEvery,
+    pass: { gradientCheckpointing },
     schedule: schedule({
       kind: training.schedule,
-      learningRate: training.learningRate,
       totalSteps: steps,
       warmupSteps: training.warmupSteps ?? Math.ceil((training.warmupRatio ?? 0) * steps),
-      minimumLearningRate: training.minimumLearningRate,
+      ...{ learningRate, minimumLearningRate },
     }),
+    watch: watchOf(state),
+    evaluate(repeatable: boolean) {
+      if (state.step === 0 && rule.name === "sstoken" && !rule.needs.includes("historyNll"))
+        talk.note("Without a history model ssToken chooses by attention on the prompt alone.");
+      return evaluate(opening, state, repeatable);
+    },
   };
 }
 
-interface ArmWork extends ArmOpening<FinetuneConfig> {
-  readonly state: TrainingState;
-  readonly train: TrainOptions;
+function watchOf({ model }: TrainingState) {
+  const watch = everyWatch(model.config.vocabularySize);
+  return (record: Readonly<Record<string, unknown>>): string[] => watch(record as unknown as StepRecord);
 }
 
-async function begin(work: ArmWork): Promise<void> {
-  const { talk, train } = work;
-  if (train.rule.name === "sstoken" && !train.rule.needs.includes("historyNll"))
-    talk.note("Without a history model ssToken chooses by attention on the prompt alone.");
-  await evaluate(work, 0);
-}
-
-async function evaluate(work: ArmWork, step: number): Promise<void> {
-  const { config, materials, run, state } = work;
-  const again = step === 0 || checkpointSteps(run.checkpoints).includes(step);
-  const talk = again ? stoppable(work.talk, work.interrupted) : work.talk;
+async function evaluate(
+  { config, materials, talk, interrupted }: ArmOpening<FinetuneConfig>,
+  { model, step }: TrainingState,
+  repeatable: boolean,
+): Promise<Readonly<Record<string, unknown>> | undefined> {
   const { validation, answerOf } = materials;
-  if (validation === undefined) return;
+  if (validation === undefined) return undefined;
+  const told = repeatable ? stoppable(talk, interrupted) : talk;
   const { batchSize, rows, generate, maxNewTokens } = config.evaluation;
   const measure = (): Promise<Evaluation> =>
-    evaluateModel(state.model, validation, {
+    evaluateModel(model, validation, {
       batchSize,
       ...(rows !== undefined && { rows }),
       ...(generate && { exactMatch: { maxNewTokens, answerOf } }),
-      onProgress: (done, total) => talk.working("evaluating", done, total),
+      onProgress: (done, total) => told.working("evaluating", done, total),
     });
-  run.evaluation.append({ step, ...(step === 0 ? await materials.evaluateStart(measure) : await measure()) });
+  return { ...(step === 0 ? await materials.evaluateStart(measure) : await measure()) };
 }
 
-function recorder(work: ArmWork): Pick<Arm, "record" | "finish"> {
-  const { config, run, state, talk, materials, interrupted } = work;
-  const { steps } = work.train;
-  const { saveEvery, evaluateEvery, keepCheckpoints } = config.training;
-  const watch = everyWatch(state.model.config.vocabularySize);
-  const warnings = run.metrics.records().flatMap((step) => watch(step as StepRecord));
-  let seconds = run.timing.records().reduce((sum, { seconds }) => sum + Number(seconds), 0);
-  let before = performance.now();
-  const save = async (): Promise<void> => {
-    run.sync();
-    await saveCheckpoint(run.checkpoints, state, { identity: materials.identity, keep: keepCheckpoints });
+type Trained = Pick<FinetuneArm, "rule" | "learner">;
+
+async function finish(opening: ArmOpening<FinetuneConfig>, arm: Trained): Promise<void> {
+  const { config, run, command, name, materials } = opening;
+  const { state } = arm.learner;
+  const { seconds, warnings } = await arm.learner.finish();
+  await writeTokens(opening, arm);
+  await saveTrained(run, state.model, modelCard(config, state.model, state.step, command));
+  const summary = {
+    ...{ method: arm.rule.name, name, engine: engineText(materials.engine) },
+    ...{ steps: state.step, trainedTokens: state.trainedTokens, seconds, warnings },
+    ...noiseOf(run.metrics.records()),
   };
-  return {
-    async record(step) {
-      const spent = (performance.now() - before) / 1000;
-      seconds += spent;
-      run.metrics.append(step);
-      run.timing.append({
-        step: step.step,
-        seconds: spent,
-        tokensPerSecond: step.tokens / spent,
-        memoryMB: Math.round(process.resourceUsage().maxRSS / 1024),
-        time: new Date().toISOString(),
-      });
-      const news = watch(step);
-      warnings.push(...news);
-      news.forEach(talk.note);
-      talk.step(step, steps, step.tokens / spent);
-      const last = step.step === steps;
-      const due = (every: number): boolean => every > 0 && step.step % every === 0;
-      if (due(evaluateEvery) && !last) await evaluate(work, step.step);
-      if (due(saveEvery) || (saveEvery > 0 && last) || interrupted()) await save();
-      if (interrupted()) throw new Interrupted(`Stopped after step ${step.step} of ${steps}; the state is saved.`);
-      before = performance.now();
-    },
-    async finish() {
-      const evaluated = run.evaluation.records().some(({ step }) => step === state.step); // by a process that ended after it
-      if (!evaluated) await evaluate(work, state.step);
-      await writeTokens(work);
-      await saveTrained(run, state.model, modelCard(config, state.model, state.step, work.command));
-      run.writeFile("summary.json", `${JSON.stringify(summary(work, warnings, seconds), null, 2)}\n`);
-    },
-  };
+  run.writeFile("summary.json", `${JSON.stringify(summary, null, 2)}\n`);
 }
 
 const picturedRows = 8;
 
-async function writeTokens({ train, state, run }: ArmWork): Promise<void> {
-  const { rule } = train;
-  const rows = [...new Set(rowsOfStep(train.tokens, train, 0))].slice(0, picturedRows);
-  const weighed = await weighRows(state.model, train.tokens, rows, {
-    rule,
-    sources: state.sources,
-    promptAttentionLayer: train.promptAttentionLayer ?? -1,
-    step: state.step,
-    samplesSeen: state.samplesSeen,
-    seed: train.seed,
+async function writeTokens(
+  { config, materials, run }: ArmOpening<FinetuneConfig>,
+  { rule, learner: { state } }: Trained,
+): Promise<void> {
+  const { seed, batchSize } = config.training;
+  const order = rowsOfStep(materials.tokens, { seed, batchSize, shuffle: config.data.shuffle }, 0);
+  const rows = [...new Set(order)].slice(0, picturedRows);
+  const weighed = await weighRows(state.model, materials.tokens, rows, {
+    ...{ rule, seed, sources: state.sources, promptAttentionLayer: attentionLayerOf(rule) },
+    ...{ step: state.step, samplesSeen: state.samplesSeen },
   });
-  run.writeFile("tokens.json", `${JSON.stringify({ method: rule.name, step: state.step, rows: weighed })}\n`);
-}
-
-function summary({ name, train, run, materials, state }: ArmWork, warnings: string[], seconds: number): object {
-  return {
-    method: train.rule.name,
-    name,
-    engine: engineText(materials.engine),
-    steps: state.step,
-    trainedTokens: state.trainedTokens,
-    seconds,
-    warnings,
-    ...noiseOf(run.metrics.records()),
-  };
+  run.writeFile(
+    "tokens.json",
+    `${JSON.stringify({ method: rule.name, step: state.step, rows: weighed })}
+`,
+  );
 }
 
 /** How the tokens dropped in the whole run agree with the noise labels. */

@@ -1,53 +1,70 @@
-import { finetuneDefinition, ruleLabel } from "./config.ts";
-import type { FinetuneConfig } from "./config-schema.ts";
-import { gatherMaterials, stoppable, type ArmTalk, type Materials } from "../kit/index.ts";
-import { estimateRunMemory } from "./memory.ts";
-import { ruleOf, stepsOf } from "./rules.ts";
-import { runComparison } from "./comparison.ts";
-import type { Arm } from "./arm.ts";
-import { knownRules } from "./known-rules.ts";
+import { readArm } from "../../report/read-run.ts";
 import { memoryOfProcess } from "../../system/process-memory.ts";
-import { report, runCommandLine, say, startEngine } from "../kit/frame.ts";
-import { createTalk } from "../kit/terminal-reporter.ts";
+import { openArms, type ArmRun, type PlannedArm } from "../kit/arms.ts";
+import type { Materials } from "../kit/inputs.ts";
+import { defineRecipe, type Recipe } from "../kit/recipe.ts";
+import { openArm, type FinetuneArm } from "./arm.ts";
+import type { FinetuneConfig } from "./config-schema.ts";
+import { finetuneDefinition, ruleLabel } from "./config.ts";
+import { knownRules } from "./known-rules.ts";
+import { estimateRunMemory } from "./memory.ts";
+import { finetuneResults, resultRow } from "./results.ts";
+import { ruleOf, stepsOf } from "./rules.ts";
 
-export interface Recipe {
-  /** Its file in `trainers/`, without the ending. */
-  readonly name: string;
-  /** What it does, in one line. */
-  readonly summary: string;
-  /** A configuration of it that ships, from the package's folder. */
-  readonly example: string;
-  /** The rule when the configuration names none. */
-  readonly method: string;
-}
+/** A run of fine-tuning: the configured rule, then each rule of `compare`, with the same model, data and seed. */
+export type FinetuneRun = ArmRun<FinetuneArm>;
 
-/**
- * Runs the command line of a fine-tuning recipe.
- * @param runArm trains one arm of the comparison to its end
- */
-export async function runRecipe(recipe: Recipe, runArm: (arm: Arm) => Promise<void>): Promise<void> {
-  await runCommandLine({
-    ...recipe,
-    definition: finetuneDefinition(knownRules, { method: recipe.method }),
-    async dryRun(config, resolvedYaml) {
-      dryRun(config, resolvedYaml, await gather(config, createTalk("dry run")));
+type Named = Pick<Recipe<FinetuneConfig, FinetuneRun>, "name" | "summary" | "example">;
+
+/** Fine-tuning whose configuration may leave out the rule: it is `method` then. */
+function finetuning(named: Named, method: string): Recipe<FinetuneConfig, FinetuneRun> {
+  return defineRecipe({
+    ...named,
+    config: finetuneDefinition(knownRules, { method }),
+    start: (config) => config,
+    async check(config) {
+      for (const { selection } of [config, ...config.compare]) await ruleOf(selection, config);
     },
-    async run(work) {
-      const label = ruleLabel(work.config.selection.method);
-      const materials = () => gather(work.config, stoppable(work.talkOf(label), work.interrupted));
-      const path = await runComparison({ ...work, materials }, runArm);
-      await report(async () => (await import("./report.ts")).writeReport, path, work.command);
-    },
+    plan,
+    open: (work) =>
+      openArms<FinetuneConfig, FinetuneArm>(work, {
+        main: planned(ruleLabel(work.config.selection.method), work.config),
+        others: work.config.compare.map(({ name, selection }) =>
+          planned(name, { ...work.config, selection, compare: [] }),
+        ),
+        open: openArm,
+        rows: (name, run) => [resultRow(readArm(run.path, { name }))],
+      }),
+    results: finetuneResults,
+    report: async () => (await import("./report.ts")).writeReport,
   });
 }
 
-async function gather(config: FinetuneConfig, talk: ArmTalk): Promise<Materials> {
-  // an arm whose rule cannot be made fails here, not after hours of the arms before it
-  for (const { selection } of [config, ...config.compare]) await ruleOf(selection, config);
-  return gatherMaterials(config, await startEngine(config, talk), talk);
+/** Fine-tuning under any rule; by default every response token counts the same. */
+export const finetuneRecipe = finetuning(
+  {
+    name: "finetune",
+    summary: "Fine-tunes a model on its responses, or trains one from fresh weights.",
+    example: "configs/finetune/pretrain-tiny.yaml",
+  },
+  "full",
+);
+
+/** Fine-tuning whose own rule is ssToken (https://arxiv.org/abs/2510.18250). */
+export const ssTokenRecipe = finetuning(
+  {
+    name: "sstoken",
+    summary: "Fine-tunes a model on the response tokens that ssToken selects, beside other rules for comparison.",
+    example: "configs/sstoken/quickstart.yaml",
+  },
+  "sstoken",
+);
+
+function planned(name: string, config: FinetuneConfig): PlannedArm<FinetuneConfig> {
+  return { name, config, steps: ({ tokens }) => stepsOf(config, tokens) };
 }
 
-function dryRun(config: FinetuneConfig, resolvedYaml: string, { tokens, validation, shape }: Materials): void {
+function plan(config: FinetuneConfig, { tokens, validation, shape }: Materials): string[] {
   const memory = estimateRunMemory(config, shape, tokens);
   const room = memoryOfProcess();
   const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(2)} GB`;
@@ -57,20 +74,14 @@ function dryRun(config: FinetuneConfig, resolvedYaml: string, { tokens, validati
   const share = ((100 * stats.responseTokens) / stats.tokens).toFixed(1);
   const epochs = ((steps * batchSize) / tokens.length).toPrecision(3);
   const held = validation === undefined ? "none" : `${validation.length} rows, ${validation.stats.tokens} tokens`;
-  say(
-    [
-      resolvedYaml.trimEnd(),
-      "",
-      `Training rows: ${tokens.length} of ${stats.rows}, ${stats.tokens} tokens, ${share} % of them response`,
-      `Held-out rows: ${held}`,
-      `Steps: ${steps} of ${batchSize} rows, ${epochs} epochs`,
-      `Runs: ${[ruleLabel(config.selection.method), ...config.compare.map(({ name }) => name)].join(", ")}`,
-      `Memory: about ${gigabytes(memory.peak)} on the cpu engine; weights ${gigabytes(memory.weights)}, ` +
-        `moments ${gigabytes(memory.moments)}, gradients ${gigabytes(memory.gradients)}, ` +
-        `activations ${gigabytes(memory.activations)}`,
-      ...(memory.peak > room ? [`That is more than the ${gigabytes(room)} that this process can have.`] : []),
-      "Nothing was written to the run folder.",
-      "",
-    ].join("\n"),
-  );
+  return [
+    `Training rows: ${tokens.length} of ${stats.rows}, ${stats.tokens} tokens, ${share} % of them response`,
+    `Held-out rows: ${held}`,
+    `Steps: ${steps} of ${batchSize} rows, ${epochs} epochs`,
+    `Runs: ${[ruleLabel(config.selection.method), ...config.compare.map(({ name }) => name)].join(", ")}`,
+    `Memory: about ${gigabytes(memory.peak)} on the cpu engine; weights ${gigabytes(memory.weights)}, ` +
+      `moments ${gigabytes(memory.moments)}, gradients ${gigabytes(memory.gradients)}, ` +
+      `activations ${gigabytes(memory.activations)}`,
+    ...(memory.peak > room ? [`That is more than the ${gigabytes(room)} that this process can have.`] : []),
+  ];
 }

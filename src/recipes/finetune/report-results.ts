@@ -1,8 +1,10 @@
-import { type ArmResult, differenceOf, noiseResult, resultOf } from "../../report/compare-arms.ts";
+import { differenceOf, noiseResult, resultOf } from "../../report/compare-arms.ts";
 import { type Difference, differencesTable, intervalSentence, oneSeed, points } from "../../report/differences.ts";
-import { formatDifference, formatFixed, formatNumber, formatShare } from "../../report/format.ts";
+import { formatDifference, formatNumber, formatShare } from "../../report/format.ts";
 import { type Html, html } from "../../report/html.ts";
 import type { ArmRun, Run } from "../../report/read-run.ts";
+import { resultHtml } from "../kit/results.ts";
+import { finetuneResults, resultRow } from "./results.ts";
 
 /** The section on held-out rows: before and after for every arm, and the main arm against each other one. */
 export function resultsSection({ main, arms }: Run): Html {
@@ -23,44 +25,9 @@ export function resultsSection({ main, arms }: Run): Html {
       after the last. Loss is the mean over response tokens in nats and perplexity its exponential, lower is better;
       exact match is the share of rows whose generated answer is right.
     </p>
-    ${resultsTable(results)}
+    ${resultHtml(finetuneResults, [main, ...arms].map(resultRow))}
     ${arms.length > 0 ? differences(main, arms) : html`<p>There is no arm to compare with: name some under <code>compare</code> to see what the rule itself changes.</p>`}
   </section>`;
-}
-
-function resultsTable(results: readonly ArmResult[]): Html {
-  const generated = results.some(({ before, after }) => [before, after].some((e) => Number.isFinite(e?.exactMatch)));
-  const pair = (a: string, b: string) =>
-    html`<td class="n from">${a}</td>
-      <td class="n to">${b}</td>`;
-  const row = ({ arm, before, after }: ArmResult) =>
-    html`<tr>
-      <th scope="row">${armName(arm)}</th>
-      <td class="n">${after ? formatNumber(after.step) : "–"}</td>
-      ${pair(formatFixed(before?.loss, 4), formatFixed(after?.loss, 4))}${pair(formatFixed(before?.perplexity, 2), formatFixed(after?.perplexity, 2))}${generated ? pair(formatShare(before?.exactMatch, 1), formatShare(after?.exactMatch, 1)) : undefined}
-    </tr> `;
-  const heads = ["Held-out loss", "Perplexity", ...(generated ? ["Exact match"] : [])];
-  return html`<div class="scroll">
-    <table class="arms">
-      <thead>
-        <tr>
-          <th scope="col" rowspan="2">Arm</th>
-          <th scope="col" rowspan="2" class="n">Steps</th>
-          ${heads.map((head) => html`<th scope="colgroup" colspan="2" class="c">${head}</th>`)}
-        </tr>
-        <tr>
-          ${heads.map(
-            () =>
-              html`<th scope="col" class="n">before</th>
-                <th scope="col" class="n">after</th>`,
-          )}
-        </tr>
-      </thead>
-      <tbody>
-        ${results.map(row)}
-      </tbody>
-    </table>
-  </div>`;
 }
 
 /** An arm's name, with its method where that says more. */

@@ -2,25 +2,14 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
 import { resumeConflicts } from "../../config/index.ts";
-import { UserError } from "../../system/errors.ts";
 import { isDiskFull } from "../../system/disk-error.ts";
-import { isRunFolder, openRunFolder, type RunFolder, type RunFolderMode } from "../../training/index.ts";
+import { UserError } from "../../system/errors.ts";
+import { Interrupted } from "../../system/interrupted.ts";
+import { isRunFolder, openRunFolder, type RunFolder } from "../../training/index.ts";
 import type { Materials } from "./inputs.ts";
-import { Interrupted, type ArmTalk } from "./reporter.ts";
-
-/** What a command line asks of a run with arms. */
-export interface RunOptions<Config> {
-  config: Config;
-  /** The configuration as YAML, for the run folder. */
-  resolvedYaml: string;
-  mode: RunFolderMode;
-  allowChanges: boolean;
-  materials: () => Promise<Materials>;
-  talkOf: (arm: string) => ArmTalk;
-  interrupted: () => boolean;
-  /** For model cards. */
-  command: string;
-}
+import type { OpenRun, RecipeWork, RunConfig } from "./recipe.ts";
+import type { ArmTalk } from "./reporter.ts";
+import type { ResultRow } from "./results.ts";
 
 /** An arm that is to be run. */
 export interface PlannedArm<Config> {
@@ -28,7 +17,7 @@ export interface PlannedArm<Config> {
   /** Its own configuration. */
   config: Config;
   /** Steps after which it is complete. */
-  steps: (materials: Materials) => number;
+  steps(inputs: Materials): number;
 }
 
 /** What an arm is opened with. */
@@ -46,97 +35,113 @@ export interface ArmOpening<Config> {
   command: string;
 }
 
-/** How arms are opened and run, and what is done beside. */
-export interface ArmRunner<Config, Arm extends { dispose(): void }> {
+/** How a comparison is laid out. */
+export interface ArmPlan<Config, Arm> {
   main: PlannedArm<Config>;
-  /** Those after it, each in a subfolder of its name; asked for when the main arm is complete. */
-  others(main: RunFolder): readonly PlannedArm<Config>[];
+  /** Those after it, each in a subfolder of its name, with the same starting model and data. */
+  others: readonly PlannedArm<Config>[];
   open(opening: ArmOpening<Config>): Promise<Arm>;
-  /** Brings an opened arm to its end. */
-  run(arm: Arm): Promise<void>;
-  /** Called with every arm that is complete, be it from an earlier process. */
-  completed?(name: string, run: RunFolder): void;
-  /** Called at the end, with the main arm's folder. */
-  finish?(main: RunFolder, materials: Materials): Promise<void> | void;
+  /** The rows of the results that an arm stands for, when it is complete; be it from an earlier process. */
+  rows(name: string, run: RunFolder): readonly ResultRow[];
+  /** Called when all arms are complete. */
+  finish?(rows: readonly ResultRow[], inputs: Materials): Promise<readonly ResultRow[]>;
+  /** What else `results.json` holds. */
+  facts?(rows: readonly ResultRow[]): Readonly<Record<string, unknown>>;
+}
+
+/** What a trainer does with a comparison. */
+export interface ArmRun<Arm> {
+  /** Opens one arm after the other, those left out that are complete; each is freed when the next one is asked for. */
+  arms(): AsyncGenerator<Arm, void, undefined>;
 }
 
 /**
- * Runs a main arm in the output folder, then the others in subfolders, with the same starting model and data. Arms that
- * are complete are not run again.
- * @returns the main arm's folder
+ * Opens a comparison: a main arm in the output folder, others in subfolders.
  * @throws UserError where a run is to be continued under settings that would change its remaining steps
  */
-export async function runArms<Config extends { output: string }, Arm extends { dispose(): void }>(
-  options: RunOptions<Config>,
-  runner: ArmRunner<Config, Arm>,
-): Promise<string> {
-  const { config, mode } = options;
-  using main = openRunFolder(config.output, mode);
-  const materials = await undoneIfFruitless(main, async () => {
-    refuseChanges(main, options);
-    main.writeConfig(options.resolvedYaml);
-    const gathered = await options.materials();
-    await runOne(main, runner.main, options, gathered, runner);
-    return gathered;
-  });
-  for (const arm of runner.others(main)) {
-    const output = join(config.output, arm.name);
-    const own = { ...arm, config: { ...arm.config, output } };
-    using run = openRunFolder(output, isRunFolder(output) ? "resume" : "new");
-    await undoneIfFruitless(run, async () => {
-      refuseChanges(run, { config: own.config, allowChanges: options.allowChanges });
-      run.writeConfig(stringify(own.config));
-      await runOne(run, own, options, materials, runner);
-    });
-  }
-  await runner.finish?.(main, materials);
-  return main.path;
-}
-
-async function runOne<Config, Arm extends { dispose(): void }>(
-  run: RunFolder,
-  { name, config, steps }: PlannedArm<Config>,
-  { allowChanges, talkOf, interrupted, command }: RunOptions<Config>,
-  materials: Materials,
-  runner: ArmRunner<Config, Arm>,
-): Promise<void> {
-  const talk = talkOf(name);
-  const resume = run.previousConfig !== undefined;
-  if (resume && stepsDone(run) >= steps(materials)) talk.note(`${name} is complete.`);
-  else {
-    if (interrupted()) throw new Interrupted(`Stopped before ${name}.`);
-    const opening = { name, config, run, materials, talk, resume, allowChanges, interrupted, command };
-    const arm = await runner.open(opening);
-    try {
-      await runner.run(arm);
-    } finally {
-      arm.dispose();
+export function openArms<Config extends RunConfig, Arm extends { dispose(): void }>(
+  work: RecipeWork<Config>,
+  plan: ArmPlan<Config, Arm>,
+): OpenRun<ArmRun<Arm>> {
+  const main = openRunFolder(work.config.output, work.mode);
+  let current = main;
+  let rows: readonly ResultRow[] = [];
+  const folderOf = ({ name }: PlannedArm<Config>): RunFolder => {
+    const path = join(work.config.output, name);
+    return openRunFolder(path, isRunFolder(path) ? "resume" : "new");
+  };
+  async function* arms(): AsyncGenerator<Arm, void, undefined> {
+    for (const planned of [plan.main, ...plan.others]) {
+      const isMain = planned === plan.main;
+      current = isMain ? main : folderOf(planned);
+      const config = isMain ? planned.config : { ...planned.config, output: current.path };
+      refuseChanges(current, isMain ? work.config : config, work.allowChanges);
+      current.writeConfig(isMain ? work.resolvedYaml : stringify(config));
+      const arm = await openIncomplete(current, { ...planned, config }, work, plan);
+      if (arm !== undefined)
+        try {
+          yield arm;
+        } finally {
+          arm.dispose();
+        }
+      rows = [...rows, ...plan.rows(planned.name, current)];
+      if (!isMain) current.close();
     }
   }
-  runner.completed?.(name, run);
+  return {
+    run: { arms },
+    path: main.path,
+    async finish() {
+      rows = (await plan.finish?.(rows, await work.inputs())) ?? rows;
+      return { rows, ...(plan.facts && { facts: plan.facts(rows) }) };
+    },
+    writeFile: main.writeFile,
+    fail: (error) => undoFruitless(current, error),
+    close() {
+      current.close();
+      main.close();
+    },
+  };
+}
+
+async function openIncomplete<Config extends RunConfig, Arm>(
+  run: RunFolder,
+  { name, config, steps }: PlannedArm<Config>,
+  work: RecipeWork<Config>,
+  plan: Pick<ArmPlan<Config, Arm>, "open">,
+): Promise<Arm | undefined> {
+  const { allowChanges, interrupted, command } = work;
+  const materials = await work.inputs();
+  const talk = work.talkOf(name);
+  const resume = run.previousConfig !== undefined;
+  if (resume && stepsDone(run) >= steps(materials)) {
+    talk.note(`${name} is complete.`);
+    return undefined;
+  }
+  if (interrupted()) throw new Interrupted(`Stopped before ${name}.`);
+  return plan.open({ name, config, run, materials, talk, resume, allowChanges, interrupted, command });
 }
 
 /**
- * If a new run fails before its first step, takes back what was written, so that it can simply be started again. One
+ * If a new run failed before its first step, takes back what was written, so that it can simply be started again. One
  * that a person is told to resume stays: after Ctrl-C, and where the disk is full.
  */
-export async function undoneIfFruitless<T>(run: RunFolder, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    const resumable = error instanceof Interrupted || isDiskFull(error);
-    if (!resumable && run.previousConfig === undefined && run.metrics.records().length === 0) run.discard();
-    throw error;
-  }
+function undoFruitless(run: RunFolder, error: unknown): void {
+  const resumable = error instanceof Interrupted || isDiskFull(error);
+  if (!resumable && run.previousConfig === undefined && run.metrics.records().length === 0) run.discard();
 }
 
 /** Steps of a run that has come to its end; 0 for one that has not. */
 function stepsDone(run: RunFolder): number {
-  const path = join(run.path, "summary.json");
-  return existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as { steps: number }).steps : 0;
+  return existsSync(join(run.path, "summary.json")) ? Number(summaryOf(run)["steps"]) : 0;
 }
 
-function refuseChanges(run: RunFolder, { config, allowChanges }: { config: object; allowChanges: boolean }): void {
+/** What a complete arm has written of itself. */
+export function summaryOf(run: RunFolder): Readonly<Record<string, unknown>> {
+  return JSON.parse(readFileSync(join(run.path, "summary.json"), "utf8")) as Readonly<Record<string, unknown>>;
+}
+
+function refuseChanges(run: RunFolder, config: object, allowChanges: boolean): void {
   if (run.previousConfig === undefined || allowChanges) return;
   const conflicts = resumeConflicts(parse(run.previousConfig), JSON.parse(JSON.stringify(config)));
   if (conflicts.length === 0) return;

@@ -5,7 +5,7 @@ export {
   type ArmRunner,
   type PlannedArm,
   type RunOptions,
-} from "./arms.ts";
+} from "./run-arms.ts";
 export { gatherMaterials, type Materials, type StartConfig } from "./inputs.ts";
 export { weighRows, type WeighedRow, type WeighOptions } from "./token-rows.ts";
 export { Interrupted, stoppable, type ArmTalk, type Talk } from "./reporter.ts";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { armConfig, mainArm } from "./config.ts";
 import type { OrealConfig } from "./config-schema.ts";
 import type { RunFolder } from "../../training/index.ts";
-import { runArms, type PlannedArm, type RunOptions } from "../kit/arms.ts";
+import { runArms, type PlannedArm, type RunOptions } from "../kit/run-arms.ts";
 import { openOrealArm } from "./arm.ts";
 import { replayedRun } from "./trajectories.ts";
 import { resultTable, type ArmScores } from "./table.ts";

@@ -3,13 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { loadConfig } from "../../../src/config/index.ts";
-import { finetuneDefinition } from "../../../src/recipes/finetune/config.ts";
-import { gatherMaterials, type ArmTalk } from "../../../src/recipes/kit/index.ts";
-import { runComparison } from "../../../src/recipes/finetune/comparison.ts";
-import type { Arm } from "../../../src/recipes/finetune/arm.ts";
-import { knownRules } from "../../../src/recipes/finetune/known-rules.ts";
+import { gatherMaterials, type ArmTalk, type Materials } from "../../../src/recipes/kit/index.ts";
+import { perform } from "../../../src/recipes/kit/recipe.ts";
+import { ssTokenRecipe, type FinetuneRun } from "../../../src/recipes/index.ts";
 import { releaseEngine, useEngine } from "../../../src/tensor/engine.ts";
-import { train, type RunFolderMode, type StepRecord } from "../../../src/training/index.ts";
+import { ruleStep, type RunFolderMode, type StepRecord } from "../../../src/training/index.ts";
 import { tensorCount } from "../../training/reference.ts";
 import { results, writeRecipe } from "../small-run.ts";
 
@@ -27,13 +25,12 @@ interface Options {
   mode?: RunFolderMode;
   allowChanges?: boolean;
   /** Called after every step; throwing ends the run there. */
-  afterStep?: (arm: string, step: StepRecord) => void;
+  afterStep?: (arm: string, step: number) => void;
   interrupted?: () => boolean;
 }
 
 /** What `trainers/sstoken.ts` does, in this process. Gives what was said, and the tensors that are left. */
 async function run(name: string, options: Options = {}): Promise<{ notes: string[]; output: string; tensors: number }> {
-  const definition = finetuneDefinition(knownRules, { method: "sstoken" });
   const small = [
     "training.microBatchSize=2",
     "training.batchSize=2",
@@ -41,37 +38,38 @@ async function run(name: string, options: Options = {}): Promise<{ notes: string
     "training.warmupRatio=0",
   ];
   const path = writeRecipe(join(base, name));
-  const { config, resolvedYaml } = loadConfig(definition, path, { set: [...small, ...(options.set ?? [])] });
+  const { config, resolvedYaml } = loadConfig(ssTokenRecipe.config, path, { set: [...small, ...(options.set ?? [])] });
   const notes: string[] = [];
   const talk: ArmTalk = { note: (text) => notes.push(text), working: () => undefined, step: () => undefined };
   let tensors = NaN;
-  const runArm = async (arm: Arm): Promise<void> => {
-    for await (const step of train(arm.state, arm.options)) {
-      await arm.record(step);
-      options.afterStep?.(arm.name, step);
+  const trainer = async ({ arms }: FinetuneRun): Promise<void> => {
+    for await (const { name, learner, rule, signals: plan, ...arm } of arms()) {
+      for (const step of learner.steps()) {
+        const batches = arm.batches(step);
+        await arm.record(batches, await ruleStep(learner, step, batches, { rule, plan, context: arm.context() }));
+        options.afterStep?.(name, step + 1);
+      }
+      await arm.finish();
     }
-    await arm.finish();
   };
   const engine = await useEngine("cpu", { threads: 1 });
   tensors = tensorCount();
-  await runComparison(
-    {
-      config,
-      resolvedYaml,
-      mode: options.mode ?? "new",
-      allowChanges: options.allowChanges ?? false,
-      materials: () => gatherMaterials(config, engine, talk),
-      talkOf: () => talk,
-      interrupted: options.interrupted ?? (() => false),
-      command: "npx tsx trainers/sstoken.ts",
-    },
-    runArm,
-  ).finally(() => (tensors = tensorCount() - tensors));
+  let inputs: Materials | undefined;
+  await perform(ssTokenRecipe, trainer, {
+    config,
+    resolvedYaml,
+    mode: options.mode ?? "new",
+    allowChanges: options.allowChanges ?? false,
+    inputs: async () => (inputs ??= await gatherMaterials(config, engine, talk)),
+    talkOf: () => talk,
+    interrupted: options.interrupted ?? (() => false),
+    command: "npx tsx trainers/sstoken.ts",
+  }).finally(() => (tensors = tensorCount() - tensors));
   return { notes, output: config.output, tensors };
 }
 
-const stopAt = (arm: string, step: number) => (ownArm: string, record: StepRecord) => {
-  if (ownArm === arm && record.step === step) throw new Error("stopped");
+const stopAt = (arm: string, step: number) => (ownArm: string, done: number) => {
+  if (ownArm === arm && done === step) throw new Error("stopped");
 };
 const readJson = (...path: string[]): Record<string, unknown> =>
   JSON.parse(readFileSync(join(...path), "utf8")) as Record<string, unknown>;
@@ -155,7 +153,7 @@ describe("a comparison", () => {
     let asked = false;
     const interrupting: Options = {
       interrupted: () => asked,
-      afterStep: (_, { step }) => (asked = step === 11),
+      afterStep: (_, step) => (asked = step === 11),
     };
     await expect(run("between", interrupting)).rejects.toThrow("Stopped after step 12 of 12");
     const output = join(base, "between/out");

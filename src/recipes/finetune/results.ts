@@ -1,0 +1,46 @@
+import { resultOf } from "../../report/compare-arms.ts";
+import type { ArmRun } from "../../report/read-run.ts";
+import {
+  countColumn,
+  lossColumn,
+  numberColumn,
+  type ResultRow,
+  secondsColumn,
+  shareColumn,
+  textColumn,
+} from "../kit/results.ts";
+
+/** Before the first step and after the last, on held-out rows. */
+export const finetuneResults = [
+  textColumn("name", { head: "arm" }),
+  countColumn("steps"),
+  lossColumn("lossBefore", { head: "loss before", page: "Held-out loss, before", from: true, group: "loss" }),
+  lossColumn("loss", { head: "loss after", page: "after", group: "loss" }),
+  numberColumn("perplexityBefore", { head: false, page: "Perplexity, before", from: true, group: "loss" }),
+  numberColumn("perplexity", { head: false, page: "after", group: "loss" }),
+  shareColumn("exactMatchBefore", {
+    head: "exact match before",
+    page: "Exact match, before",
+    from: true,
+    group: "exactMatch",
+  }),
+  shareColumn("exactMatch", { head: "exact match after", page: "after" }),
+  secondsColumn("seconds", { page: false }),
+];
+
+/** An arm as a row of the results. */
+export function resultRow(arm: ArmRun): ResultRow {
+  const { before, after } = resultOf(arm);
+  return {
+    name: arm.name,
+    method: arm.method,
+    steps: after?.step,
+    lossBefore: before?.loss,
+    loss: after?.loss,
+    perplexityBefore: before?.perplexity,
+    perplexity: after?.perplexity,
+    exactMatchBefore: before?.exactMatch,
+    exactMatch: after?.exactMatch,
+    seconds: arm.seconds,
+  };
+}

@@ -1,0 +1,199 @@
+import { relative } from "node:path";
+import { loadConfig, type ConfigDefinition } from "../../config/index.ts";
+import type { ReportOptions } from "../../report/page.ts";
+import { tellingFullDisk } from "../../system/disk-error.ts";
+import { exitCodeOf } from "../../system/exit-code.ts";
+import { Interrupted } from "../../system/interrupted.ts";
+import { watchInterruption } from "../../system/interruption.ts";
+import { engineText, releaseEngine, useEngine, type EngineInfo } from "../../tensor/engine.ts";
+import { isRunFolder, type RunFolderMode } from "../../training/index.ts";
+import { parseRecipeArguments, type RecipeArguments } from "./command-line.ts";
+import { gatherMaterials, type Materials, type StartConfig } from "./inputs.ts";
+import { stoppable, type ArmTalk, type Talk } from "./reporter.ts";
+import { type ResultColumn, type ResultRow, resultText } from "./results.ts";
+import { createTalk } from "./terminal-reporter.ts";
+
+/** The keys that every recipe's configuration has. */
+export interface RunConfig {
+  engine: "auto" | "cpu" | "webgpu" | "tensorflow";
+  threads?: number | undefined;
+  matmul?: "auto" | "onnxruntime" | "blas" | "wasm" | undefined;
+  output: string;
+}
+
+/** A recipe: what its configuration says, what a trainer gets of it, and what its results are. */
+export interface Recipe<Config extends RunConfig, Run> {
+  /** Its file in `trainers/`, without the ending. */
+  readonly name: string;
+  /** What it does, in one line. */
+  readonly summary: string;
+  /** A configuration of it that ships, from the package's folder. */
+  readonly example: string;
+  /** How its configuration is read. */
+  readonly config: ConfigDefinition<Config>;
+  /** What of it says where the run starts: model, data, seed. */
+  start(config: Config): StartConfig;
+  /** Makes what can be made without data: what cannot be fails here, not after hours. */
+  check?(config: Config): Promise<void> | void;
+  /** What would be done, for `--dry-run`. */
+  plan(config: Config, inputs: Materials): readonly string[];
+  /** Opens the run folder. Nothing is computed yet. */
+  open(work: RecipeWork<Config>): Promise<OpenRun<Run>> | OpenRun<Run>;
+  /** The columns of the terminal's table, of `results.json` and of the page's table. */
+  readonly results: readonly ResultColumn[];
+  /** The writer of the page; asked for at the end, as its drawing library is as large as all else. */
+  report(): Promise<(folder: string, options: ReportOptions) => string>;
+}
+
+/** A run of a recipe, from its opened folder to its results. */
+export interface OpenRun<Run> {
+  /** What the trainer's function gets. */
+  readonly run: Run;
+  readonly path: string;
+  /**
+   * After the trainer's function.
+   * @returns the rows of the results, and what else `results.json` holds
+   */
+  finish(): Promise<{ rows: readonly ResultRow[]; facts?: Readonly<Record<string, unknown>> }>;
+  /** Writes a file of the run folder. */
+  writeFile(name: string, content: string): void;
+  /** Called in place of `finish` with what went wrong: a run without any result is taken back. */
+  fail(error: unknown): void;
+  /** Lets other processes in. */
+  close(): void;
+}
+
+/** What a command line asks for. */
+export interface RecipeWork<Config extends RunConfig> {
+  readonly config: Config;
+  /** The configuration as YAML, for the run folder. */
+  readonly resolvedYaml: string;
+  readonly mode: RunFolderMode;
+  readonly allowChanges: boolean;
+  /** Starts the engine and tokenizes the data, once. */
+  inputs(): Promise<Materials>;
+  /** Whether the person has asked to stop; throw `Interrupted` when the state is safe. */
+  interrupted(): boolean;
+  talkOf(label: string): ArmTalk;
+  /** As it was typed, for model cards. */
+  readonly command: string;
+}
+
+/** A recipe as it stands; for its types. */
+export function defineRecipe<Config extends RunConfig, Run>(recipe: Recipe<Config, Run>): Recipe<Config, Run> {
+  return recipe;
+}
+
+/**
+ * Runs a recipe by its command line: `--help`, `--dry-run`, `--resume`, `--overwrite`, errors in words and the exit code
+ * (0, 2 for what the person can mend, 130 or 143 after a signal, 1 with a stack for our own mistakes).
+ *
+ * @param body what a trainer does with the opened run
+ */
+export async function runRecipe<Config extends RunConfig, Run>(
+  recipe: Recipe<Config, Run>,
+  body: (run: Run) => Promise<void>,
+): Promise<void> {
+  try {
+    await obey(recipe, body, process.argv.slice(2));
+  } catch (error) {
+    process.exitCode = stoppedOr(error, recipe.name);
+  } finally {
+    releaseEngine();
+  }
+}
+
+function stoppedOr(error: unknown, name: string): number {
+  if (!(error instanceof Interrupted)) return exitCodeOf(error, name, process.stderr);
+  process.stderr.write(`${name}: ${error.message} Go on with --resume.\n`);
+  return 130;
+}
+
+async function obey<Config extends RunConfig, Run>(
+  recipe: Recipe<Config, Run>,
+  body: (run: Run) => Promise<void>,
+  argv: readonly string[],
+): Promise<void> {
+  const args = parseRecipeArguments(argv, recipe);
+  if ("help" in args) return say(args.help);
+  const { config, resolvedYaml } = loadConfig(recipe.config, args.config, { set: args.set, example: recipe.example });
+  if (args.dryRun) {
+    const inputs = await inputsOf(recipe, config, createTalk("dry run"));
+    return say(
+      [resolvedYaml.trimEnd(), "", ...recipe.plan(config, inputs), "Nothing was written to the run folder.\n"].join(
+        "\n",
+      ),
+    );
+  }
+  using interruption = watchInterruption(() => process.stderr.write("\nStopping soon; once more ends at once.\n"));
+  const interrupted = interruption.asked;
+  let inputs: Promise<Materials> | undefined;
+  const work: RecipeWork<Config> = {
+    ...{ config, resolvedYaml, interrupted },
+    mode: modeOf(args, config.output),
+    allowChanges: args.allowChanges,
+    inputs: () => (inputs ??= inputsOf(recipe, config, stoppable(createTalk(recipe.name), interrupted))),
+    talkOf: createTalk,
+    command: ["npx tsx", `trainers/${recipe.name}.ts`, ...argv].join(" "),
+  };
+  const path = await tellingFullDisk(config.output, () => perform(recipe, body, work));
+  const page = (await recipe.report())(path, { command: work.command });
+  say(`The run is in ${shown(path)}, its report in ${shown(page)}\n`);
+}
+
+/**
+ * Opens a run, does the work and writes its results, without a command line around it.
+ * @returns the run's folder
+ */
+export async function perform<Config extends RunConfig, Run>(
+  recipe: Pick<Recipe<Config, Run>, "open" | "results">,
+  body: (run: Run) => Promise<void>,
+  work: RecipeWork<Config>,
+): Promise<string> {
+  const opened = await recipe.open(work);
+  try {
+    await body(opened.run);
+    const { rows, facts } = await opened.finish();
+    const table = resultText(recipe.results, rows);
+    opened.writeFile("results.json", `${JSON.stringify({ rows, ...facts }, null, 2)}\n`);
+    opened.writeFile("table.txt", table);
+    say(`\n${table}\n`);
+    return opened.path;
+  } catch (error) {
+    opened.fail(error);
+    throw error;
+  } finally {
+    opened.close();
+  }
+}
+
+async function inputsOf<Config extends RunConfig>(
+  recipe: Pick<Recipe<Config, unknown>, "check" | "start">,
+  config: Config,
+  talk: ArmTalk,
+): Promise<Materials> {
+  await recipe.check?.(config);
+  return gatherMaterials(recipe.start(config), await startEngine(config, talk), talk);
+}
+
+/** Starts the configured engine, and says which it is. */
+export async function startEngine({ engine, threads, matmul }: RunConfig, talk: Talk): Promise<EngineInfo> {
+  const options = { ...(threads !== undefined && { threads }), ...(matmul !== undefined && { matmul }) };
+  const info = await useEngine(engine, options);
+  talk.note(`Engine: ${engineText(info)}`);
+  if (info.warning !== undefined) talk.note(info.warning);
+  return info;
+}
+
+function modeOf({ resume, overwrite }: RecipeArguments, output: string): RunFolderMode {
+  if (resume) return "resume";
+  return overwrite && isRunFolder(output) ? "overwrite" : "new";
+}
+
+function shown(path: string): string {
+  return relative(process.cwd(), path) || ".";
+}
+
+function say(text: string): void {
+  process.stdout.write(text);
+}

@@ -1,0 +1,107 @@
+import { formatDuration, formatFixed, formatNumber, formatShare } from "../../report/format.ts";
+import { html, type Html } from "../../report/html.ts";
+import { type JsonObject, labelOf, numberOf } from "../../report/run-files.ts";
+import { tableHtml } from "../../report/table.ts";
+
+/** One column of a recipe's results. One declaration gives the terminal's table, `results.json` and the page's table. */
+export interface ResultColumn {
+  /** Of a row of `results.json`. */
+  readonly key: string;
+  /** In the terminal's table; false leaves the column out there. */
+  readonly head: string | false;
+  /** On the page; default `head`, with a capital letter. False leaves the column out there. */
+  readonly page?: string | false;
+  readonly kind: "text" | "count" | "share" | "loss" | "number" | "seconds";
+  /** Pale: a number to start from. */
+  readonly from?: true;
+  /** Columns of one group are left out together, where no row has a value in any of them. Default: `key`. */
+  readonly group?: string;
+}
+
+/** A row of `results.json`: the columns' values by key, and whatever else a report reads of it. */
+export type ResultRow = Readonly<Record<string, unknown>>;
+
+type ColumnOptions = Partial<Pick<ResultColumn, "head" | "page" | "from" | "group">>;
+
+const columnOf =
+  (kind: ResultColumn["kind"]) =>
+  (key: string, options: ColumnOptions = {}): ResultColumn => ({ key, head: key, kind, ...options });
+
+/** A name. */
+export const textColumn = columnOf("text");
+/** A whole number. */
+export const countColumn = columnOf("count");
+/** A share from 0 to 1: three decimals in the terminal, per cent on the page. */
+export const shareColumn = columnOf("share");
+/** Nats, four decimals. */
+export const lossColumn = columnOf("loss");
+/** Any number, two decimals. */
+export const numberColumn = columnOf("number");
+/** A time in seconds. */
+export const secondsColumn = columnOf("seconds");
+
+/** The columns of whose group some row has a value. */
+export function usedColumns(columns: readonly ResultColumn[], rows: readonly ResultRow[]): ResultColumn[] {
+  const filled = columns.filter(({ key, kind }) => kind === "text" || rows.some((row) => isNumber(row[key])));
+  const groups = new Set(filled.map(groupOf));
+  return columns.filter((column) => groups.has(groupOf(column)));
+}
+
+const groupOf = ({ group, key }: ResultColumn): string => group ?? key;
+
+/** The table in plain text: names on the left, numbers on the right. */
+export function resultText(columns: readonly ResultColumn[], rows: readonly ResultRow[]): string {
+  const used = usedColumns(columns, rows).filter(({ head }) => head !== false);
+  const lines = [
+    used.map(({ head }) => String(head)),
+    ...rows.map((row) => used.map((column) => plainCell(column, row))),
+  ];
+  const widths = used.map((_, c) => Math.max(...lines.map((line) => line[c]!.length)));
+  const line = (cells: readonly string[]): string =>
+    cells.map((cell, c) => (used[c]!.kind === "text" ? cell.padEnd(widths[c]!) : cell.padStart(widths[c]!))).join("  ");
+  return `${lines.map((cells) => line(cells).trimEnd()).join("\n")}\n`;
+}
+
+/** The table of the page. The first column names its rows. */
+export function resultHtml(columns: readonly ResultColumn[], rows: readonly JsonObject[]): Html {
+  const used = usedColumns(columns, rows).filter(({ page }) => page !== false);
+  return tableHtml(
+    used.map(({ head, page, kind, from }) => ({
+      head: page === undefined || page === false ? capitalized(head === false ? "" : head) : page,
+      ...(kind !== "text" && {
+        kind: from
+          ? ("n from" as const)
+          : kind === "share" || kind === "loss" || kind === "number"
+            ? ("n to" as const)
+            : ("n" as const),
+      }),
+    })),
+    rows.map((row) => used.map((column) => html`${pageCell(column, row)}`)),
+    "arms",
+  );
+}
+
+const capitalized = (text: string): string => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;
+
+function plainCell({ key, kind }: ResultColumn, row: ResultRow): string {
+  const value = row[key];
+  if (kind === "text") return typeof value === "string" ? value : "–";
+  if (!isNumber(value)) return "–";
+  if (kind === "share") return value.toFixed(3);
+  if (kind === "loss") return value.toFixed(4);
+  if (kind === "number") return value.toFixed(2);
+  return String(Math.round(value));
+}
+
+function pageCell({ key, kind }: ResultColumn, row: JsonObject): string {
+  if (kind === "text") return labelOf(row[key]) ?? "–";
+  const value = numberOf(row[key]);
+  if (kind === "share") return formatShare(value, 1);
+  if (kind === "loss") return formatFixed(value, 4);
+  if (kind === "number") return formatFixed(value, 2);
+  return kind === "seconds" ? formatDuration(value) : formatNumber(value);
+}
+
+function isNumber(value: unknown): value is number {
+  return typeof value === "number" && Number.isFinite(value);
+}
