@@ -20,7 +20,6 @@ import {
   type TrainingState,
 } from "../../training/index.ts";
 import type { ArmOpening } from "../kit/arms.ts";
-import type { Materials } from "../kit/inputs.ts";
 import { stoppable } from "../kit/reporter.ts";
 import { saveTrained } from "../kit/save-trained.ts";
 import { weighRows } from "../kit/token-rows.ts";
