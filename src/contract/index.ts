@@ -1,4 +1,4 @@
-export type { Signal, TokenBatch, Tokens } from "./tokens.ts";
+export type { Signal, TokenBatch, TokenLayout, Tokens } from "./tokens.ts";
 export type {
   Divisor,
   RankingScope,

@@ -1,5 +1,5 @@
 import type { ForwardSignals } from "./forward.ts";
-import type { Signal, Tokens } from "./tokens.ts";
+import type { Signal, TokenLayout, Tokens } from "./tokens.ts";
 
 /**
  * One addend of a loss: `sum / mass`, with the gradient of `sum` (not yet divided by `mass`) on what the pass gave, each
@@ -37,9 +37,9 @@ export interface Evaluated {
 export interface Objective<R extends keyof ForwardSignals = "logProb", Aux = undefined> {
   readonly reads: readonly R[];
   /** Of every term's mass the part that lies in this micro-batch; known before any pass. */
-  masses(tokens: Tokens, aux: Aux): Readonly<Record<string, number>>;
+  masses(tokens: TokenLayout, aux: Aux): Readonly<Record<string, number>>;
   /** The terms and their gradients. Throws a UserError for a number that is not finite where it counts. */
-  evaluate(signals: Pick<ForwardSignals, R>, tokens: Tokens, aux: Aux): Evaluated;
+  evaluate(signals: Pick<ForwardSignals, R>, tokens: TokenLayout, aux: Aux): Evaluated;
 }
 
 /** A method as a function of log-probabilities `[rows * width]`. Gives way to `Objective`. */

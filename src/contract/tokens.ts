@@ -6,11 +6,8 @@
 export type Signal =
   "nll" | "historyNll" | "referenceNll" | "promptAttention" | "entropy" | "entropyTop20" | `column:${string}`;
 
-/**
- * What a rule sees of a batch. Arrays are row-major `[rows * width]`; entry `t` of a row describes token `t` itself
- * (so `nll[t]` is the loss of predicting token `t` from the tokens before it, and `nll[0]` is 0).
- */
-export interface Tokens<S extends Signal = never> {
+/** Where the tokens of a batch lie, and which of them may be trained. Arrays are row-major `[rows * width]`. */
+export interface TokenLayout {
   readonly rows: number;
   readonly width: number;
   /** Dataset row number of each row, the same however rows are batched. Length `rows`. */
@@ -19,12 +16,19 @@ export interface Tokens<S extends Signal = never> {
   readonly response: Uint8Array;
   /** 1 = the token that ends an assistant turn. */
   readonly endOfTurn: Uint8Array;
+}
+
+/**
+ * What a rule sees of a batch. Entry `t` of a row describes token `t` itself (so `nll[t]` is the loss of predicting token
+ * `t` from the tokens before it, and `nll[0]` is 0).
+ */
+export interface Tokens<S extends Signal = never> extends TokenLayout {
   /** The signals that were asked for, each `[rows * width]`. */
   readonly signals: { readonly [K in S]: Float32Array };
 }
 
 /** A right-padded batch of token ids, before any signal is known. */
-export interface TokenBatch extends Omit<Tokens, "signals"> {
+export interface TokenBatch extends TokenLayout {
   /** `[rows * width]`; 0 on padding (never test an id to find padding, use `lengths`). */
   readonly ids: Int32Array;
   /** Real tokens of each row, at least 1. Length `rows`. */

@@ -1,8 +1,8 @@
-import type { Tokens } from "../contract/index.ts";
+import type { TokenLayout } from "../contract/index.ts";
 import { UserError } from "../system/errors.ts";
 
 /** Throws a UserError unless every log-probability, `[rows * width]`, is finite; it names row and token. */
-export function requireFinite(logProb: Float32Array, { width, rowIds }: Pick<Tokens, "width" | "rowIds">): void {
+export function requireFinite(logProb: Float32Array, { width, rowIds }: Pick<TokenLayout, "width" | "rowIds">): void {
   const bad = logProb.findIndex((value) => !Number.isFinite(value));
   if (bad < 0) return;
   throw new UserError(`The loss is ${-logProb[bad]!}.`, {

@@ -18,6 +18,7 @@ export { type ColumnOptions } from "./sources.ts";
 export { createLearner, type Learner, type LearnerOptions, type PassOptions, type StepUpdate } from "./learner.ts";
 export { type Trainee } from "./learner.ts";
 export { openLearner, type RunLearner, type RunLearnerOptions } from "./open-learner.ts";
+export { lossGradient, partsOf, sumByName, type Masses } from "./objective-loss.ts";
 export { accumulate, optimizerStep, type StepBatch, type StepOutcome } from "./step.ts";
 export { ruleObjective, type RuleAux } from "./rule-objective.ts";
 export { lossOfAll, ruleStep, scoreBatches, weighBatches } from "./rule-step.ts";

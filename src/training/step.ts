@@ -55,15 +55,14 @@ export async function accumulate<R extends keyof ForwardSignals, Aux>(
   batches: readonly StepBatch<Aux>[],
   objective: Objective<R, Aux>,
 ): Promise<Pick<StepOutcome, "loss" | "parts" | "metrics"> & { moves: boolean }> {
-  const seen = batches.map(({ batch }) => ({ ...batch, signals: {} }));
-  const masses = sumByName(batches.map(({ aux }, m) => objective.masses(seen[m]!, aux)));
+  const masses = sumByName(batches.map(({ batch, aux }) => objective.masses(batch, aux)));
   const parts: Record<string, number>[] = [];
   const found: Record<string, number>[] = [];
   const metrics: Readonly<Record<string, number>>[] = [];
   let moves = false;
-  for (const [m, { batch, aux, pass: open }] of batches.entries()) {
+  for (const { batch, aux, pass: open } of batches) {
     using pass = open ? open() : learner.forward(batch);
-    const evaluated = objective.evaluate(await pass.read(objective.reads), seen[m]!, aux);
+    const evaluated = objective.evaluate(await pass.read(objective.reads), batch, aux);
     metrics.push(evaluated.metrics);
     parts.push(partsOf(evaluated.terms, masses));
     found.push(Object.fromEntries(Object.entries(evaluated.terms).map(([name, { mass }]) => [name, mass])));
