@@ -36,6 +36,7 @@ export { createGates, gatesFrom, type GateLayout, type GateNetwork, type GateRea
 export { type GateKind, type GateNetworkOptions, type GateNetworkSettings } from "./gates/options.ts";
 export { gatesCompanion, loadGates, saveGates } from "./gates/files.ts";
 export { gatedPass, type GatedPassOptions } from "./gates/gated-pass.ts";
+export { gateObjective, joinCounts, evictionCounts, type GateAux } from "./gates/gate-objective.ts";
 export { packedExemptions, promptExemptions, type PackedExemptions, type RowKind } from "./gates/layout.ts";
 export { gateEviction, keepEverything, scoreEviction } from "./cache/evictions.ts";
 export { raggedCache, type PrefillEviction, type RaggedCache, type RaggedCacheOptions } from "./cache/ragged-cache.ts";

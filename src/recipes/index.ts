@@ -1,4 +1,6 @@
 /** Every recipe, and what runs one. */
+export { attentionGateRecipe, type GateRun } from "./attention-gate/recipe.ts";
+export { type GateArm } from "./attention-gate/work.ts";
 export { finetuneRecipe, ssTokenRecipe, type FinetuneRun } from "./finetune/recipe.ts";
 export { type FinetuneArm } from "./finetune/arm.ts";
 export { runRecipe } from "./kit/recipe.ts";

@@ -136,7 +136,7 @@ training: { steps: 4, seed: 7, batchSize: 2, learningRate: 0.1 }
 control: true
 `,
   );
-  write(folder, "results.json", { budget: 0.625, caches: gateCaches });
+  write(folder, "results.json", { budget: 0.625, rows: gateCaches });
   const row = picturedRow({
     ...{ response: [0, 1, 1, 1, 0], score: [null, 0.5, 0.75, 0, null], weights: [1, 1, 1, 0, 1] },
     ...{ scoreName: "share of heads that keep it", heads: 2 },

@@ -1,19 +1,37 @@
+import { stepBatches } from "../../data/index.ts";
+import {
+  createGates,
+  evictionLoss,
+  gatedPass,
+  gateObjective,
+  gatesCompanion,
+  type GateAux,
+  type GateNetwork,
+} from "../../eviction/index.ts";
+import { createAdapter, trainableShare, withAdapter, type Model } from "../../model/index.ts";
+import {
+  newTrainingState,
+  openLearner,
+  rowsOf,
+  schedule,
+  type RunLearner,
+  type StepBatch,
+  type StepOutcome,
+  type TrainingState,
+} from "../../training/index.ts";
+import { stoppable } from "../kit/reporter.ts";
 import type { AttentionGateConfig } from "./config-schema.ts";
-import { createGates, evictionLoss, gatesCompanion, type GateNetwork } from "../../eviction/index.ts";
-import { letEventsIn } from "../../system/event-loop.ts";
-import { createAdapter, gradientStore, isAdapted, trainableShare, withAdapter, type Model } from "../../model/index.ts";
-import { clippedUpdate, newTrainingState, schedule } from "../../training/index.ts";
-import { continued } from "../kit/continued.ts";
-import { evaluate, recorder } from "./record.ts";
-import { prepareStep } from "./objective.ts";
-import type { GateArm, GateArmOptions, GateWork } from "./work.ts";
+import { finish } from "./finish.ts";
+import { evaluateLosses } from "./losses.ts";
+import { stepNumbers } from "./step-numbers.ts";
+import { gatedShape, type GateArm, type GateArmOptions, type GateWork } from "./work.ts";
 
 /** Optimizer steps of the run. */
 export function gateSteps({ training }: Pick<AttentionGateConfig, "training">, rows: number): number {
   return training.steps ?? Math.max(1, Math.ceil((training.epochs! * rows) / training.batchSize));
 }
 
-/** Readies a run: model, gates, optimizer; continues a checkpoint or evaluates the start. */
+/** Readies a run: model, gates, learner; continues a checkpoint or evaluates the start. */
 export async function openGateArm(options: GateArmOptions): Promise<GateArm> {
   const { config, materials, talk, gated, name } = options;
   const trunk = await materials.openModel();
@@ -24,31 +42,59 @@ export async function openGateArm(options: GateArmOptions): Promise<GateArm> {
     if (model !== trunk) disposals.unshift(model.dispose);
     const gates = gated ? await newGates(model, options) : undefined;
     if (gates) disposals.unshift(gates.dispose);
-    const { beta1, beta2, epsilon, weightDecay } = config.training;
+    const { beta1, beta2, epsilon, weightDecay, seed } = config.training;
     const state = newTrainingState(model, undefined, {
       optimizer: { beta1, beta2, epsilon, weightDecay },
       ...(gates && { companions: [gatesCompanion(gates)], parameters: gates.parameters }),
     });
     disposals.unshift(state.optimizer.dispose);
-    const totalSteps = gateSteps(config, materials.tokens.length);
     const loss = evictionLoss(lossOptions(config));
     if (gated && loss.warning) talk.note(loss.warning);
-    const work: GateWork = {
-      ...options,
-      model,
-      gates,
-      gateOptions: gateOptions(config),
-      loss,
-      state,
-      totalSteps,
-      rate: rateOf(config, totalSteps),
+    const work: GateWork = { ...options, model, gates, gateOptions: gateOptions(config) };
+    const learner = await openLearner(model, learnerOptions(work, state));
+    return {
+      ...{ name, learner, dispose },
+      objective: gateObjective(gates && loss, { ...work.gateOptions, seed }),
+      batches: (step) => batchesOf(work, learner, step),
+      record: (batches, outcome) => record(work, learner, batches, outcome),
+      finish: () => finish(work, learner),
     };
-    await begin(work);
-    return { name, ...loop(work), dispose };
   } catch (error) {
     dispose();
     throw error;
   }
+}
+
+function batchesOf(work: GateWork, learner: RunLearner, step: number): StepBatch<GateAux>[] {
+  const { model, gates, gateOptions, config, materials } = work;
+  const { seed, batchSize, microBatchSize } = config.training;
+  const { sinks, window, rows } = config.gates;
+  const options = { ...gateOptions, sinks, window, rows, noise: { seed, step } };
+  const order = { seed, batchSize, microBatchSize, shuffle: config.data.shuffle };
+  return stepBatches(materials.tokens, order, step).map((batch) => ({
+    batch,
+    aux: { shape: gatedShape(work, batch), step },
+    pass: () => learner.forward(batch, gates && { attention: gatedPass(model, gates, options) }),
+  }));
+}
+
+function record(
+  { gates, materials }: GateWork,
+  learner: RunLearner,
+  batches: readonly StepBatch<GateAux>[],
+  outcome: StepOutcome,
+): Promise<void> {
+  const numbers = stepNumbers(batches, outcome, gates !== undefined);
+  const { tokens, trained } = numbers;
+  const metrics = () => ({
+    epoch: learner.state.samplesSeen / materials.tokens.length,
+    ...numbers.metrics,
+    tokens,
+    trainedTokens: learner.state.trainedTokens,
+    samplesSeen: learner.state.samplesSeen,
+  });
+  const rows = rowsOf(batches.map(({ batch }) => batch));
+  return learner.record(metrics, { rows, trained, tokens, keptShare: numbers.keptShare });
 }
 
 /** The model itself, or one with a fresh adapter over it; frozen where the gates alone are trained. */
@@ -91,48 +137,27 @@ function lossOptions({ eviction }: AttentionGateConfig): Parameters<typeof evict
   return JSON.parse(JSON.stringify(eviction)) as Parameters<typeof evictionLoss>[0]; // without keys that are undefined
 }
 
-function rateOf({ training }: AttentionGateConfig, totalSteps: number): GateWork["rate"] {
-  return schedule({
-    kind: training.schedule,
-    learningRate: training.learningRate,
-    totalSteps,
-    warmupSteps: training.warmupSteps ?? Math.ceil((training.warmupRatio ?? 0) * totalSteps),
-    minimumLearningRate: training.minimumLearningRate,
-  });
-}
-
-/** Restores the newest checkpoint if the run is to be continued and has one; else starts it. */
-async function begin(work: GateWork): Promise<void> {
-  if (!(await continued(work, "step"))) await evaluate(work);
-}
-
-function loop(work: GateWork): Omit<GateArm, "name" | "dispose"> {
-  const { state, config, rate, totalSteps, model } = work;
-  const gradients = gradientStore();
-  const { record, finish } = recorder(work);
+function learnerOptions(work: GateWork, state: TrainingState) {
+  const { config, materials, talk, run, resume, allowChanges, interrupted } = work;
+  const { training } = config;
+  const steps = gateSteps(config, materials.tokens.length);
+  const { learningRate, minimumLearningRate, clipNorm } = training;
   return {
-    *steps() {
-      try {
-        while (state.step < totalSteps) yield state.step;
-      } finally {
-        gradients.clear();
-      }
+    ...{ state, steps, run, resume, allowChanges, interrupted, clipNorm, reporter: talk },
+    identity: materials.identity,
+    saveEvery: training.saveEvery,
+    keepCheckpoints: training.keepCheckpoints,
+    evaluateEvery: training.evaluateEvery,
+    schedule: schedule({
+      kind: training.schedule,
+      totalSteps: steps,
+      warmupSteps: training.warmupSteps ?? Math.ceil((training.warmupRatio ?? 0) * steps),
+      ...{ learningRate, minimumLearningRate },
+    }),
+    async evaluate(repeatable: boolean) {
+      const told = repeatable ? stoppable(talk, interrupted) : talk;
+      const losses = await evaluateLosses(work, (done, total) => told.working("evaluating", done, total));
+      return losses && { ...losses };
     },
-    prepare(step) {
-      if (isAdapted(model)) model.adapter.startStep(step);
-      return prepareStep(work, step, gradients);
-    },
-    async update(step, outcome) {
-      const learningRate = rate(state.step);
-      const settings = { learningRate, clipNorm: config.training.clipNorm, step: state.step + 1 };
-      const gradNorm = await clippedUpdate(state.optimizer, gradients, settings);
-      gradients.clear();
-      await letEventsIn();
-      state.step++;
-      state.samplesSeen += step.rows;
-      state.trainedTokens += step.masses["nll"]!;
-      await record(step, outcome, { gradNorm, learningRate });
-    },
-    finish,
   };
 }

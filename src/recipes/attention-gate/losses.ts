@@ -1,9 +1,8 @@
 import { letEventsIn } from "../../system/event-loop.ts";
 import { makeBatch, splitMicroBatches } from "../../data/index.ts";
-import { decideGates, gatedPass, type Relaxation } from "../../eviction/index.ts";
+import { decideGates, evictionCounts, gatedPass, joinCounts, type Relaxation } from "../../eviction/index.ts";
 import { forward } from "../../model/index.ts";
-import { evictionCounts, gatedShape, joinCounts } from "./objective.ts";
-import type { GateWork } from "./work.ts";
+import { gatedShape, type GateWork } from "./work.ts";
 
 /** Mean losses of the held-out response tokens, in nats. */
 export interface GateLosses {

@@ -2,8 +2,7 @@ import { makeBatch } from "../../data/index.ts";
 import { decideGates, gatedPass } from "../../eviction/index.ts";
 import { forward } from "../../model/index.ts";
 import type { WeighedRow } from "../kit/token-rows.ts";
-import { gatedShape } from "./objective.ts";
-import type { GateWork } from "./work.ts";
+import { gatedShape, type GateWork } from "./work.ts";
 
 /** A row as the gates see it: `response` marks the tokens that may be evicted, `score` is the share kept of their entries. */
 export interface GatedRow extends WeighedRow {

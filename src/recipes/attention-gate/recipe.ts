@@ -1,55 +1,77 @@
-import { attentionGateDefinition } from "./config.ts";
-import type { AttentionGateConfig } from "./config-schema.ts";
-import { gatherMaterials, stoppable, type ArmTalk, type Materials } from "../kit/index.ts";
-import { gateSteps, runAttentionGate, type GateArm } from "./index.ts";
 import { evictionLoss } from "../../eviction/index.ts";
-import { report, runCommandLine, say, startEngine } from "../kit/frame.ts";
-import { createTalk } from "../kit/terminal-reporter.ts";
+import type { RunFolder } from "../../training/index.ts";
+import { openArms, summaryOf, type ArmPlan, type ArmRun, type PlannedArm } from "../kit/arms.ts";
+import type { Materials } from "../kit/inputs.ts";
+import { defineRecipe, type RecipeWork } from "../kit/recipe.ts";
+import type { CacheResult } from "./answers.ts";
+import { gateSteps, openGateArm } from "./arm.ts";
+import type { AttentionGateConfig } from "./config-schema.ts";
+import { attentionGateDefinition } from "./config.ts";
+import { answerFrozen } from "./frozen.ts";
+import { gateResults } from "./results.ts";
+import type { GateArm } from "./work.ts";
 
-const recipe = {
+/** A run of Attention-Gate: the model with gates, then its control without. */
+export type GateRun = ArmRun<GateArm>;
+
+const gatesName = "gates";
+/** Subfolder of the model that is trained the same without gates. */
+const controlName = "control";
+
+/**
+ * Attention-Gate (https://arxiv.org/abs/2410.12876): trains the gates in the output folder and the control in a
+ * subfolder, then answers over the gates' cache and over those of published scores, which keep as many entries.
+ */
+export const attentionGateRecipe = defineRecipe<AttentionGateConfig, GateRun>({
   name: "attention-gate",
   summary: "Trains gates that evict tokens from the key-value cache, beside published evictions of equal budget.",
   example: "configs/attention-gate/quickstart.yaml",
-};
+  config: attentionGateDefinition(),
+  start: (config) => config,
+  check: ({ eviction }) => void evictionLoss(JSON.parse(JSON.stringify(eviction)) as object),
+  plan,
+  open: (work) => openArms(work, armsOf(work)),
+  results: gateResults,
+  report: async () => (await import("./report.ts")).writeGateReport,
+});
 
-/**
- * Runs the command line of `trainers/attention-gate.ts`.
- * @param runArm trains one arm to its end
- */
-export async function runAttentionGateRecipe(runArm: (arm: GateArm) => Promise<void>): Promise<void> {
-  await runCommandLine({
-    ...recipe,
-    definition: attentionGateDefinition(),
-    async dryRun(config, resolvedYaml) {
-      dryRun(config, resolvedYaml, await gather(config, createTalk("dry run")));
-    },
-    async run(work) {
-      const materials = () => gather(work.config, stoppable(work.talkOf(recipe.name), work.interrupted));
-      const { path, table } = await runAttentionGate({ ...work, materials }, runArm);
-      say(`\n${table}\n`);
-      await report(async () => (await import("./report.ts")).writeGateReport, path, work.command);
-    },
+function armsOf(work: RecipeWork<AttentionGateConfig>): ArmPlan<AttentionGateConfig, GateArm> {
+  const { config } = work;
+  const planned = (name: string): PlannedArm<AttentionGateConfig> => ({
+    name,
+    config,
+    steps: ({ tokens }) => gateSteps(config, tokens.length),
   });
+  let budget = 1;
+  return {
+    main: planned(gatesName),
+    others: config.control ? [planned(controlName)] : [],
+    open: (opening) => openGateArm({ ...opening, gated: opening.name === gatesName, budget }),
+    rows(name, run) {
+      const answers = answersOf(run);
+      if (name === gatesName) budget = answers[0]?.kept ?? 1;
+      return answers.map((answer) => ({ ...answer }));
+    },
+    async finish(rows, inputs) {
+      if (config.control || rows.length === 0) return rows;
+      const frozen = await answerFrozen(work, inputs, budget);
+      return [...rows, ...frozen.map((answer) => ({ ...answer }))];
+    },
+    facts: () => ({ budget }),
+  };
 }
 
-async function gather(config: AttentionGateConfig, talk: ArmTalk): Promise<Materials> {
-  evictionLoss(JSON.parse(JSON.stringify(config.eviction)) as object); // impossible options end here, not in an arm
-  return gatherMaterials(config, await startEngine(config, talk), talk);
+function answersOf(run: RunFolder): readonly CacheResult[] {
+  return (summaryOf(run) as { answers: readonly CacheResult[] }).answers;
 }
 
-function dryRun(config: AttentionGateConfig, resolvedYaml: string, { tokens, validation }: Materials): void {
+function plan(config: AttentionGateConfig, { tokens, validation }: Materials): string[] {
   const { training, evaluation, control, gates } = config;
   const answers = gates.rows === "prompts" && validation !== undefined;
-  say(
-    [
-      resolvedYaml.trimEnd(),
-      "",
-      `Training rows: ${tokens.length}, held-out rows: ${validation?.length ?? "none"}`,
-      `Steps: ${gateSteps(config, tokens.length)} of ${training.batchSize} rows`,
-      `Runs: ${control ? "with gates, then without" : "with gates"}`,
-      `Answers: ${answers ? `over the gates' cache, all entries, ${evaluation.baselines.join(", ")}` : "none"}`,
-      "Nothing was written to the run folder.",
-      "",
-    ].join("\n"),
-  );
+  return [
+    `Training rows: ${tokens.length}, held-out rows: ${validation?.length ?? "none"}`,
+    `Steps: ${gateSteps(config, tokens.length)} of ${training.batchSize} rows`,
+    `Runs: ${control ? "with gates, then without" : "with gates"}`,
+    `Answers: ${answers ? `over the gates' cache, all entries, ${evaluation.baselines.join(", ")}` : "none"}`,
+  ];
 }

@@ -1,9 +1,10 @@
 import { pairedDifference } from "../../report/compare-arms.ts";
 import { type Difference, differencesTable, intervalSentence, oneSeed, points } from "../../report/differences.ts";
-import { formatFixed, formatNumber, formatShare } from "../../report/format.ts";
+import { formatNumber } from "../../report/format.ts";
 import { type Html, html } from "../../report/html.ts";
-import { isObject, labelOf, numberOf, numbersOf, runObject } from "../../report/run-files.ts";
-import { tableHtml } from "../../report/table.ts";
+import { isObject, type JsonObject, labelOf, numberOf, numbersOf, runObject } from "../../report/run-files.ts";
+import { resultHtml } from "../kit/results.ts";
+import { gateResults } from "./results.ts";
 
 /** Answers to held-out prompts over one kind of cache. Numbers are NaN where the file has none. */
 export interface CacheAnswers {
@@ -25,7 +26,7 @@ const mostCaches = 40;
 
 /** The caches of `results.json`; none without the file. */
 export function cachesOf(folder: string): CacheAnswers[] {
-  const caches = runObject(folder, "results.json")?.["caches"];
+  const caches = runObject(folder, "results.json")?.["rows"];
   const numbers = ["rows", "accuracy", "evicted", "kept", "bytes", "tokensPerSecond", "keptKey", "keptOthers"] as const;
   return (Array.isArray(caches) ? (caches as unknown[]) : [])
     .filter(isObject)
@@ -51,31 +52,7 @@ export function resultsSection(caches: readonly CacheAnswers[]): Html {
       </p>
     </section>`;
   const hasKey = caches.some(({ keptKey }) => Number.isFinite(keptKey));
-  const table = tableHtml(
-    [
-      { head: "Model" },
-      { head: "Cache" },
-      { head: "Right answers", kind: "n to" },
-      { head: "Kept", kind: "n" },
-      { head: "Evicted", kind: "n" },
-      { head: "Bytes", kind: "n" },
-      { head: "of full cache" },
-      { head: "Tokens/s", kind: "n from" },
-      ...(hasKey
-        ? [
-            { head: "Key kept", kind: "n" as const },
-            { head: "Others kept", kind: "n" as const },
-          ]
-        : []),
-    ],
-    caches.map((each) => [
-      ...[each.model, each.cache],
-      ...[formatShare(each.accuracy, 1), formatShare(each.kept, 1), formatShare(each.evicted, 1)],
-      ...[formatNumber(Math.round(each.bytes)), bar(each.kept), formatFixed(each.tokensPerSecond, 0)],
-      ...(hasKey ? [formatShare(each.keptKey, 1), formatShare(each.keptOthers, 1)] : []),
-    ]),
-    "arms",
-  );
+  const table = resultHtml(gateResults, caches as readonly object[] as readonly JsonObject[]);
   return html`<section>
     <h2>Results</h2>
     <p>
@@ -87,15 +64,6 @@ export function resultsSection(caches: readonly CacheAnswers[]): Html {
     </p>
     ${table} ${differences(caches)}
   </section>`;
-}
-
-/** A share as a line within a frame. */
-function bar(share: number): Html {
-  const width = Number.isFinite(share) ? Math.max(0, Math.min(1, share)) * 98 : 0;
-  return html`<svg class="bar" width="100" height="12" viewBox="0 0 100 12" aria-hidden="true">
-    <rect x=".5" y="1.5" width="99" height="9" fill="none" stroke="currentColor" stroke-opacity=".3" />
-    <rect x="1" y="2" width="${width.toFixed(1)}" height="8" fill="var(--arm-0)" />
-  </svg>`;
 }
 
 function differences(caches: readonly CacheAnswers[]): Html | undefined {

@@ -1,32 +1,21 @@
-import type { AttentionGateConfig } from "./config-schema.ts";
-import type { ForwardSignals } from "../../contract/index.ts";
-import type { EvictionLoss, GateNetwork, GateOptions } from "../../eviction/index.ts";
+import type { GatedShape, GateNetwork, GateOptions } from "../../eviction/index.ts";
+import { exemptTokens, type GateAux } from "../../eviction/index.ts";
+import type { Objective, TokenBatch } from "../../contract/index.ts";
 import type { Model } from "../../model/index.ts";
-import type { ObjectiveBatch, ObjectiveOutcome, Schedule, TrainingState } from "../../training/index.ts";
+import type { RunLearner, StepBatch, StepOutcome } from "../../training/index.ts";
 import type { ArmOpening } from "../kit/arms.ts";
-
-export type GateSignal = Extract<keyof ForwardSignals, "logProb" | "gates">;
-
-/** One optimizer step's micro-batches under the objective, with what `accumulateObjective` must know of them. */
-export interface GateStep {
-  readonly batches: readonly ObjectiveBatch<GateSignal>[];
-  /** What a pass gives: log-probabilities and, where there are gates, their probabilities. */
-  readonly needs: readonly GateSignal[];
-  /** Of every term over the whole step. */
-  readonly masses: Readonly<Record<string, number>>;
-  readonly rows: number;
-  readonly tokens: number;
-}
+import type { AttentionGateConfig } from "./config-schema.ts";
 
 /** One run: the model with gates, or its control without. */
 export interface GateArm {
   readonly name: string;
-  /** Optimizer steps that are left, from 0. */
-  steps(): Iterable<number>;
-  /** The rows of a step, ready to be run. */
-  prepare(step: number): GateStep;
-  /** Clips, updates model and gates, writes the step to the run folder; evaluates and saves when it is due. */
-  update(step: GateStep, outcome: ObjectiveOutcome): Promise<void>;
+  /** Model and gates, one optimizer over both; writes the run folder. */
+  readonly learner: RunLearner;
+  readonly objective: Objective<"logProb" | "gates", GateAux>;
+  /** The micro-batches of a step, each with its pass under gates and the tokens that they may evict. */
+  batches(step: number): StepBatch<GateAux>[];
+  /** Ends a step: writes its record; evaluates and saves a checkpoint when they are due. */
+  record(batches: readonly StepBatch<GateAux>[], outcome: StepOutcome): Promise<void>;
   /** Evaluates losses and answers over evicted caches; writes model, gates and summary. */
   finish(): Promise<void>;
   dispose(): void;
@@ -44,8 +33,12 @@ export interface GateWork extends GateArmOptions {
   readonly model: Model;
   readonly gates: GateNetwork | undefined;
   readonly gateOptions: GateOptions;
-  readonly loss: EvictionLoss;
-  readonly state: TrainingState;
-  readonly totalSteps: number;
-  readonly rate: Schedule;
+}
+
+/** The batch's cache, with the tokens that a gate may evict. */
+export function gatedShape({ model, config }: Pick<GateWork, "model" | "config">, batch: TokenBatch): GatedShape {
+  const { rows, width, lengths, response } = batch;
+  const { sinks, window, rows: kind } = config.gates;
+  const shape = { rows, width, lengths, heads: model.config.keyValueHeads };
+  return { ...shape, ...exemptTokens(shape, kind === "text" ? undefined : response, { sinks, window }) };
 }

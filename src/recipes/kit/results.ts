@@ -1,7 +1,7 @@
 import { formatDuration, formatFixed, formatNumber, formatShare } from "../../report/format.ts";
-import { html, type Html } from "../../report/html.ts";
+import { type Content, html, type Html } from "../../report/html.ts";
 import { type JsonObject, labelOf, numberOf } from "../../report/run-files.ts";
-import { tableHtml } from "../../report/table.ts";
+import { type Column, tableHtml } from "../../report/table.ts";
 
 /** One column of a recipe's results. One declaration gives the terminal's table, `results.json` and the page's table. */
 export interface ResultColumn {
@@ -11,7 +11,7 @@ export interface ResultColumn {
   readonly head: string | false;
   /** On the page; default `head`, with a capital letter. False leaves the column out there. */
   readonly page?: string | false;
-  readonly kind: "text" | "count" | "share" | "loss" | "number" | "seconds";
+  readonly kind: "text" | "count" | "share" | "loss" | "number" | "seconds" | "bar";
   /** Pale: a number to start from. */
   readonly from?: true;
   /** Columns of one group are left out together, where no row has a value in any of them. Default: `key`. */
@@ -35,6 +35,8 @@ export const countColumn = columnOf("count");
 export const shareColumn = columnOf("share");
 /** Nats, four decimals. */
 export const lossColumn = columnOf("loss");
+/** A share as a line within a frame; on the page alone. */
+export const barColumn = (key: string, page: string): ResultColumn => columnOf("bar")(key, { head: false, page });
 /** Any number, two decimals. */
 export const numberColumn = columnOf("number");
 /** A time in seconds. */
@@ -68,13 +70,7 @@ export function resultHtml(columns: readonly ResultColumn[], rows: readonly Json
   return tableHtml(
     used.map(({ head, page, kind, from }) => ({
       head: page === undefined || page === false ? capitalized(head === false ? "" : head) : page,
-      ...(kind !== "text" && {
-        kind: from
-          ? ("n from" as const)
-          : kind === "share" || kind === "loss" || kind === "number"
-            ? ("n to" as const)
-            : ("n" as const),
-      }),
+      ...kindOf(kind, from),
     })),
     rows.map((row) => used.map((column) => html`${pageCell(column, row)}`)),
     "arms",
@@ -93,15 +89,30 @@ function plainCell({ key, kind }: ResultColumn, row: ResultRow): string {
   return String(Math.round(value));
 }
 
-function pageCell({ key, kind }: ResultColumn, row: JsonObject): string {
+function pageCell({ key, kind }: ResultColumn, row: JsonObject): Content {
   if (kind === "text") return labelOf(row[key]) ?? "–";
   const value = numberOf(row[key]);
   if (kind === "share") return formatShare(value, 1);
   if (kind === "loss") return formatFixed(value, 4);
   if (kind === "number") return formatFixed(value, 2);
-  return kind === "seconds" ? formatDuration(value) : formatNumber(value);
+  if (kind === "bar") return barHtml(value);
+  return kind === "seconds" ? formatDuration(value) : formatNumber(Math.round(value));
 }
 
 function isNumber(value: unknown): value is number {
   return typeof value === "number" && Number.isFinite(value);
+}
+
+function kindOf(kind: ResultColumn["kind"], from: true | undefined): Pick<Column, "kind"> {
+  if (kind === "text" || kind === "bar") return {};
+  if (from) return { kind: "n from" };
+  return { kind: kind === "share" || kind === "loss" || kind === "number" ? "n to" : "n" };
+}
+
+function barHtml(share: number): Html {
+  const width = Number.isFinite(share) ? Math.max(0, Math.min(1, share)) * 98 : 0;
+  return html`<svg class="bar" width="100" height="12" viewBox="0 0 100 12" aria-hidden="true">
+    <rect x=".5" y="1.5" width="99" height="9" fill="none" stroke="currentColor" stroke-opacity=".3" />
+    <rect x="1" y="2" width="${width.toFixed(1)}" height="8" fill="var(--arm-0)" />
+  </svg>`;
 }

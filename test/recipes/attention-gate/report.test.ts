@@ -105,7 +105,7 @@ describe("a report of an Attention-Gate run", () => {
     const rows = many({ ...row, scoreName: evil, heads: 2, keptHeads: many(many(1)).slice(0, 40) }).slice(0, 6);
     writeFileSync(join(folder, "tokens.json"), JSON.stringify({ rows }));
     const caches = many({ ...gateCaches[0], model: evil, cache: evil }).slice(0, 1000);
-    writeFileSync(join(folder, "results.json"), JSON.stringify({ caches }));
+    writeFileSync(join(folder, "results.json"), JSON.stringify({ rows: caches }));
     writeFileSync(
       join(folder, "evaluation.jsonl"),
       `${JSON.stringify({ step: 4, loss: evil, evictedByHead: many(many(evil).slice(0, 100)).slice(0, 200) })}\n`,

@@ -22,9 +22,9 @@ afterAll(() => rmSync(base, { recursive: true }));
 
 describe("the Attention-Gate recipe", () => {
   test("ends with a table of caches of equal budget", () => {
-    const { budget, caches } = JSON.parse(readFileSync(join(whole, "results.json"), "utf8")) as {
+    const { budget, rows: caches } = JSON.parse(readFileSync(join(whole, "results.json"), "utf8")) as {
       budget: number;
-      caches: { model: string; cache: string; kept: number; evicted: number; bytes: number; keptKey: number }[];
+      rows: { model: string; cache: string; kept: number; evicted: number; bytes: number; keptKey: number }[];
     };
     const names = ["gates gates", "gates full", "control full", "control h2o", "control key-diff"];
     expect(caches.map(({ model, cache }) => `${model} ${cache}`)).toEqual(names);
@@ -39,8 +39,8 @@ describe("the Attention-Gate recipe", () => {
     const markup = readFileSync(join(whole, "report.html"), "utf8");
     expectSelfContained(markup);
     const { cells, section } = page(markup);
-    const { caches } = JSON.parse(readFileSync(join(whole, "results.json"), "utf8")) as {
-      caches: { model: string; cache: string; accuracy: number; kept: number }[];
+    const { rows: caches } = JSON.parse(readFileSync(join(whole, "results.json"), "utf8")) as {
+      rows: { model: string; cache: string; accuracy: number; kept: number }[];
     };
     const share = (x: number): string => `${(100 * x).toFixed(1)} %`;
     expect(cells("Results").map((row) => row.slice(0, 4))).toEqual(

@@ -1,15 +1,19 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import type { AttentionGateConfig } from "../../../src/recipes/attention-gate/config-schema.ts";
-import { evictionLoss, gatesFrom } from "../../../src/eviction/index.ts";
-import { prepareStep } from "../../../src/recipes/attention-gate/objective.ts";
-import type { GateWork } from "../../../src/recipes/attention-gate/work.ts";
+import { stepBatches } from "../../../src/data/index.ts";
+import {
+  evictionLoss,
+  exemptTokens,
+  gatedPass,
+  gateObjective,
+  gatesFrom,
+  joinCounts,
+} from "../../../src/eviction/index.ts";
 import { adapterFrom } from "../../../src/model/adapters/lora.ts";
-import { gradientStore, loadModel, withAdapter, type Parameter } from "../../../src/model/index.ts";
+import { loadModel, withAdapter, type Parameter } from "../../../src/model/index.ts";
 import { releaseEngine, useEngine } from "../../../src/tensor/engine.ts";
-import { accumulateObjective, adamW, clippedUpdate, schedule } from "../../../src/training/index.ts";
-import { joinCounts } from "../../../src/recipes/attention-gate/objective.ts";
+import { adamW, createLearner, optimizerStep, schedule } from "../../../src/training/index.ts";
 import { datasetOf } from "../../training/reference.ts";
 
 const fixtures = join(import.meta.dirname, "../../fixtures");
@@ -40,23 +44,26 @@ describe("twenty steps of adapter and gates", () => {
     const shape = { heads: 2, headSize: 3 };
     const gates = await gatesFrom(trunk, shape, (_, size) => first(n++, 0.8, size), 3);
     const model = withAdapter(trunk, adapter);
-    const config = {
-      data: { shuffle: false },
-      training: { seed: 1, batchSize: 4, microBatchSize },
-      gates: { sinks: 1, window: 2, rows: "prompts" },
-    } as AttentionGateConfig;
     const loss = evictionLoss({ alpha: 0.7, target: 0.3, ramp: { steps: 8 } });
-    const work = { model, gates, gateOptions: {}, loss, config, materials: { tokens } } as unknown as GateWork;
     const trained: readonly Parameter[] = [...adapter.parameters, ...gates.parameters];
     const optimizer = adamW(trained, { weightDecay: 0.1 });
     const rate = schedule({ kind: "cosine", learningRate: 0.02, totalSteps: 20, warmupSteps: 3 });
-    const gradients = gradientStore();
-    for (const [number, expected] of reference.steps.entries()) {
-      const step = prepareStep(work, number, gradients);
-      const { parts, metrics } = await accumulateObjective(step.batches, step.needs, step.masses);
-      const settings = { learningRate: rate(number), clipNorm: 0.5, step: number + 1 };
-      const gradNorm = await clippedUpdate(optimizer, gradients, settings);
-      gradients.clear();
+    const learner = createLearner(model, { optimizer, schedule: rate, clipNorm: 0.5 });
+    const exempt = { sinks: 1, window: 2 };
+    const order = { seed: 1, batchSize: 4, microBatchSize, shuffle: false };
+    for (const [step, expected] of reference.steps.entries()) {
+      const attention = gatedPass(model, gates, { ...exempt, noise: { seed: 1, step } });
+      const batches = stepBatches(tokens, order, step).map((batch) => {
+        const cache = { ...batch, heads: model.config.keyValueHeads };
+        const aux = { shape: { ...cache, ...exemptTokens(cache, batch.response, exempt) }, step };
+        return { batch, aux, pass: () => learner.forward(batch, { attention }) };
+      });
+      const { parts, metrics, gradNorm } = await optimizerStep(
+        learner,
+        step,
+        batches,
+        gateObjective(loss, { seed: 1 }),
+      );
       expect(parts["nll"]).toBeCloseTo(expected.nll, 3);
       expect(parts["eviction"]).toBeCloseTo(expected.eviction, 4);
       expect(Math.abs(gradNorm / expected.gradNorm - 1)).toBeLessThan(1e-3);

@@ -1,0 +1,57 @@
+import { join } from "node:path";
+import { gateEviction, keepEverything, saveGates } from "../../eviction/index.ts";
+import { engineText } from "../../tensor/engine.ts";
+import { checkpointSteps, type RunLearner } from "../../training/index.ts";
+import { cardText, shownFiles, shownPath } from "../kit/card.ts";
+import { saveTrained } from "../kit/save-trained.ts";
+import { stoppable } from "../kit/reporter.ts";
+import { answerOverEach, baselineEvictions, type CacheResult } from "./answers.ts";
+import { pictureGates } from "./pictures.ts";
+import type { GateWork } from "./work.ts";
+
+/** Ends an arm: its last losses, answers over evicted caches, token pictures, gates and model, summary. */
+export async function finish(work: GateWork, learner: RunLearner): Promise<void> {
+  const { run, gates, name, materials } = work;
+  const { state } = learner;
+  const { seconds, warnings } = await learner.finish();
+  const answers = await answerAll(work, learner);
+  if (gates) {
+    const pictures = { method: "attention-gate", step: state.step, rows: await pictureGates(work) };
+    run.writeFile("tokens.json", `${JSON.stringify(pictures)}\n`);
+  }
+  await saveAll(work, learner);
+  const summary = {
+    ...{ method: "attention-gate", name, engine: engineText(materials.engine) },
+    ...{ steps: state.step, trainedTokens: state.trainedTokens, seconds, warnings, answers },
+  };
+  run.writeFile("summary.json", `${JSON.stringify(summary, null, 2)}\n`);
+}
+
+/** Answers over the caches that this arm stands for: the gates', or those of the baselines; and over all entries. */
+async function answerAll(work: GateWork, { state }: RunLearner): Promise<CacheResult[]> {
+  const { config, model, gates, talk, interrupted, budget, run } = work;
+  const { sinks, window, threshold } = config.gates;
+  const evictions = gates
+    ? [gateEviction(model, gates, { sinks, window, threshold }), keepEverything(model)]
+    : baselineEvictions(model, config, budget);
+  const again = checkpointSteps(run.checkpoints).includes(state.step);
+  const { working } = again ? stoppable(talk, interrupted) : talk;
+  return answerOverEach(evictions, { ...work, working });
+}
+
+/** Writes the gates first: saving an adapted model merges it. */
+async function saveAll({ run, config, model, gates, command, name }: GateWork, { state }: RunLearner): Promise<void> {
+  const facts = [
+    `Start: ${shownPath(config.model)}`,
+    `Data: ${shownFiles(config.data.train)}`,
+    `Arm: ${name}`,
+    `Eviction loss: ${JSON.stringify(config.eviction)}`,
+    `${state.step} steps of ${config.training.batchSize} rows, seed ${config.training.seed}`,
+  ];
+  if (gates)
+    await saveGates(gates, model, join(run.path, "gates"), {
+      card: cardText("Gates that evict from a key-value cache, trained with tokensift", facts, command),
+    });
+  if (config.mode === "pretrain") return; // the model is the one it started from
+  await saveTrained(run, model, cardText("A model trained with tokensift", facts, command));
+}

@@ -1,0 +1,28 @@
+import { joinCounts, type GateAux } from "../../eviction/index.ts";
+import { tokensOf, type StepBatch, type StepOutcome } from "../../training/index.ts";
+
+/** A step's numbers for its record. */
+export function stepNumbers(
+  batches: readonly StepBatch<GateAux>[],
+  { loss, parts, metrics, gradNorm, learningRate }: StepOutcome,
+  gated: boolean,
+) {
+  const counts = joinCounts(metrics);
+  const mean = (key: string): number => metrics.reduce((sum, part) => sum + part[key]!, 0) / metrics.length;
+  const evicted = gated && {
+    evictionLoss: parts["eviction"] ?? 0,
+    ...{ target: mean("target"), keepShare: 1 - counts.evicted, keepProbability: mean("probability") },
+    ...counts,
+  };
+  return {
+    metrics: { loss, nll: parts["nll"] ?? 0, ...evicted, gradNorm, learningRate },
+    tokens: tokensOf(batches.map(({ batch }) => batch)),
+    trained: batches.reduce((sum, { batch }) => sum + trainedTokens(batch.response, batch.width), 0),
+    keptShare: evicted ? evicted.keepShare : 1,
+  };
+}
+
+/** The first token of a row has nothing before it that could predict it. */
+function trainedTokens(response: Uint8Array, width: number): number {
+  return response.reduce((sum, mark, i) => sum + (i % width === 0 ? 0 : mark), 0);
+}
