@@ -1,5 +1,5 @@
-import { parseDecoderConfig, writeDecoderConfig, type DecoderConfig } from "../src/model/config.ts";
-import type { Decoder } from "../src/model/index.ts";
+import { parseDecoderConfig, writeDecoderConfig } from "../src/model/config-file.ts";
+import type { Decoder, DecoderConfig } from "../src/model/index.ts";
 import { oneOf } from "../src/cli/values.ts";
 import type { Flag } from "../src/config/flags.ts";
 

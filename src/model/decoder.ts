@@ -3,8 +3,9 @@ import { embed, linears, rmsNorm, rotary, swiglu } from "../tensor/ops/index.ts"
 import { differentiable } from "../tensor/ops/fused.ts";
 import { recomputed } from "../tensor/recompute.ts";
 import type { DecoderConfig } from "./config.ts";
+import { decoderTensors } from "./families/index.ts";
+import { moduleName, projectionNames, type ProjectionName } from "./projections.ts";
 import { rotaryAngles } from "./rope.ts";
-import { decoderTensors } from "./weights/index.ts";
 
 /** One trained tensor of a model. */
 export interface Parameter {
@@ -44,7 +45,7 @@ export interface Layer {
   markDropout?: () => () => void;
 }
 
-/** The weights of a Llama-family decoder on the current engine. */
+/** The weights of a decoder on the current engine. */
 export interface Decoder {
   readonly config: DecoderConfig;
   readonly embedding: tf.Variable<tf.Rank.R2>;
@@ -125,21 +126,22 @@ export function isBias(name: string): boolean {
 
 function layerOf(index: number, named: <R extends tf.Rank>(name: string) => tf.Variable<R> | undefined): Layer {
   const prefix = `model.layers.${index}`;
-  const projection = (name: string): Projection => {
-    const bias = named<tf.Rank.R1>(`${prefix}.${name}.bias`);
-    const weight = named<tf.Rank.R2>(`${prefix}.${name}.weight`)!;
+  const projection = (name: ProjectionName): Projection => {
+    const module = moduleName(index, name);
+    const bias = named<tf.Rank.R1>(`${module}.bias`);
+    const weight = named<tf.Rank.R2>(`${module}.weight`)!;
     return bias === undefined ? { weight } : { weight, bias };
   };
   return {
     attentionGain: named<tf.Rank.R1>(`${prefix}.input_layernorm.weight`)!,
-    q: projection("self_attn.q_proj"),
-    k: projection("self_attn.k_proj"),
-    v: projection("self_attn.v_proj"),
-    o: projection("self_attn.o_proj"),
+    q: projection("q"),
+    k: projection("k"),
+    v: projection("v"),
+    o: projection("o"),
     feedForwardGain: named<tf.Rank.R1>(`${prefix}.post_attention_layernorm.weight`)!,
-    gate: projection("mlp.gate_proj"),
-    up: projection("mlp.up_proj"),
-    down: projection("mlp.down_proj"),
+    gate: projection("gate"),
+    up: projection("up"),
+    down: projection("down"),
   };
 }
 
@@ -213,14 +215,12 @@ function recomputedBlock(layer: Layer, index: number, x: tf.Tensor2D, context: B
 }
 
 function variablesOf(layer: Layer): tf.Variable[] {
-  const projections = projectionsOf.flatMap((name) => {
+  const projections = projectionNames.flatMap((name) => {
     const { weight, bias, adaptedBy = [] } = layer[name];
     return bias === undefined ? [weight, ...adaptedBy] : [weight, bias, ...adaptedBy];
   });
   return [layer.attentionGain, layer.feedForwardGain, ...projections];
 }
-
-const projectionsOf = ["q", "k", "v", "o", "gate", "up", "down"] as const;
 
 /** Like `tf.add`, which would keep both addends for its gradient. */
 function add(x: tf.Tensor2D, y: tf.Tensor2D): tf.Tensor2D {

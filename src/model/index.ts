@@ -3,21 +3,13 @@ export {
   isAdapted,
   loadAdapter,
   mergeAdapter,
-  projectionNames,
   saveAdapter,
   trainableShare,
   withAdapter,
 } from "./adapters/index.ts";
-export type {
-  Adapted,
-  Adapter,
-  LoraOptions,
-  LoraSettings,
-  LowRank,
-  MergeCheck,
-  ProjectionName,
-} from "./adapters/index.ts";
-export { parseDecoderConfig, type DecoderConfig, type Rope, type RopeScaling } from "./config.ts";
+export type { Adapted, Adapter, LoraOptions, LoraSettings, LowRank, MergeCheck } from "./adapters/index.ts";
+export type { DecoderConfig, Rope, RopeScaling } from "./config.ts";
+export { parseDecoderConfig } from "./config-file.ts";
 export { createDecoder, decode, type AttentionHook, type Decoder, type DecoderInput } from "./decoder.ts";
 export type { Layer, Parameter, Projection, WeightReader } from "./decoder.ts";
 export { forward, type AttentionVariant, type ForwardOptions, type PassAttention } from "./forward.ts";
@@ -45,6 +37,7 @@ export {
   type Model,
   type ModelFacts,
 } from "./model.ts";
+export { projectionNames, type ProjectionName } from "./projections.ts";
 export { createScoreHead, scoreWeightName, type ScoreHead } from "./score-head.ts";
 export { scoredForward } from "./scored-forward.ts";
 export { vocabularyLogits, type VocabularyLogits } from "./vocabulary-logits.ts";

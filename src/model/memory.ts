@@ -1,12 +1,7 @@
 import type { DecoderConfig } from "./config.ts";
-import {
-  loraSettings,
-  moduleName,
-  projectionNames,
-  type LoraOptions,
-  type ProjectionName,
-} from "./adapters/options.ts";
-import { decoderTensors } from "./weights/index.ts";
+import { loraSettings, type LoraOptions } from "./adapters/options.ts";
+import { decoderTensors } from "./families/index.ts";
+import { moduleName, projectionNames, type ProjectionName } from "./projections.ts";
 
 /** What a training run holds at once. */
 export interface TrainingMemoryOptions {

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
-import { decoderConfigText, parseDecoderConfig, writeDecoderConfig } from "../../src/model/config.ts";
+import { decoderConfigText, parseDecoderConfig, writeDecoderConfig } from "../../src/model/config-file.ts";
 import { UserError } from "../../src/system/errors.ts";
 import { inverseFrequencies, rotaryAngles } from "../../src/model/rope.ts";
 
@@ -20,7 +20,7 @@ const parse = (changes: object): ReturnType<typeof parseDecoderConfig> =>
 describe("parseDecoderConfig", () => {
   test("fills what is left out as transformers does", () => {
     expect(parse({})).toEqual({
-      architecture: "llama",
+      family: "llama",
       vocabularySize: 100,
       width: 32,
       layers: 2,
@@ -32,8 +32,7 @@ describe("parseDecoderConfig", () => {
       epsilon: 1e-6,
       rope: { theta: 10_000 },
       tiedOutput: false,
-      attentionBias: false,
-      mlpBias: false,
+      biases: [],
       initializerRange: 0.02,
       endOfText: [],
     });

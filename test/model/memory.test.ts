@@ -16,7 +16,7 @@ afterAll(releaseCpuEngine);
 
 const [rows, width] = [2, 64];
 const shape: DecoderConfig = {
-  architecture: "llama",
+  family: "llama",
   vocabularySize: 64,
   width: 128,
   layers: 4,
@@ -28,8 +28,7 @@ const shape: DecoderConfig = {
   epsilon: 1e-5,
   rope: { theta: 10_000 },
   tiedOutput: true,
-  attentionBias: false,
-  mlpBias: false,
+  biases: [],
   initializerRange: 0.02,
   endOfText: [0],
 };

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import * as tf from "@tensorflow/tfjs-core";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { UserError } from "../../src/system/errors.ts";
@@ -23,6 +23,9 @@ async function weightsOf(model: Model): Promise<[string, Float32Array][]> {
     ),
   );
 }
+
+const jsonOf = (path: string): Record<string, unknown> =>
+  JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>;
 
 describe("a model folder", () => {
   test("is loaded with its tokenizer, ready to generate", async () => {
@@ -49,6 +52,29 @@ describe("a model folder", () => {
     model.dispose();
     again.dispose();
     expect(tf.memory().numTensors).toBe(before);
+  });
+
+  test("of a Mistral is computed as a Llama of these weights and saved as a Mistral", async () => {
+    const source = join(folder, "mistral");
+    cpSync(fixture("tied"), source, { recursive: true });
+    const path = join(source, "config.json");
+    const ofLlama = ["attention_bias", "mlp_bias", "pretraining_tp"];
+    const keys = Object.fromEntries(Object.entries(jsonOf(path)).filter(([key]) => !ofLlama.includes(key)));
+    const own = { model_type: "mistral", architectures: ["MistralForCausalLM"], sliding_window: 256 };
+    writeFileSync(path, JSON.stringify({ ...keys, ...own }));
+    const model = await loadModel(source);
+    const { prompt, ids } = readReference("tied").greedy[0]!;
+    const [row] = await generate(model, [prompt], { maxNewTokens: 14 });
+    expect(row).toEqual({ ids, finished: true });
+    await saveModel(model, join(folder, "mistral-saved"), { card: "" });
+    const written = jsonOf(join(folder, "mistral-saved", "config.json"));
+    expect(written).toMatchObject(own);
+    for (const key of ofLlama) expect(written).not.toHaveProperty(key);
+    const again = await loadModel(join(folder, "mistral-saved"));
+    expect(again.config).toEqual(model.config);
+    expect(await weightsOf(again)).toEqual(await weightsOf(model));
+    model.dispose();
+    again.dispose();
   });
 
   test("has another fingerprint after its weights have changed", async () => {

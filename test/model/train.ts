@@ -42,7 +42,7 @@ export async function train(
 
 /** A model whose products are large enough to be shared among threads. */
 export const sharedWork: DecoderConfig = {
-  architecture: "llama",
+  family: "llama",
   vocabularySize: 1024,
   width: 128,
   layers: 2,
@@ -54,8 +54,7 @@ export const sharedWork: DecoderConfig = {
   epsilon: 1e-5,
   rope: { theta: 10_000 },
   tiedOutput: true,
-  attentionBias: false,
-  mlpBias: false,
+  biases: [],
   initializerRange: 0.05,
   endOfText: [],
 };

@@ -5,16 +5,9 @@ import { stream } from "../../system/random.ts";
 import { linear } from "../../tensor/ops/index.ts";
 import { differentiable } from "../../tensor/ops/fused.ts";
 import type { Decoder, Layer, Parameter, Projection } from "../decoder.ts";
+import { moduleName, projectionNames, type ProjectionName } from "../projections.ts";
 import { createDropout, type Dropout } from "./dropout.ts";
-import {
-  loraSettings,
-  moduleName,
-  projectionNames,
-  scalingOf,
-  type LoraOptions,
-  type LoraSettings,
-  type ProjectionName,
-} from "./options.ts";
+import { loraSettings, scalingOf, type LoraOptions, type LoraSettings } from "./options.ts";
 
 /** The two small matrices that change one projection: its weight acts as `weight + scaling * b a`. */
 export interface LowRank {

@@ -1,10 +1,7 @@
 import { UserError } from "../../system/errors.ts";
 import type { DecoderConfig } from "../config.ts";
 import { show } from "../fields.ts";
-
-/** The projections of a layer that an adapter can change, in their order in a layer. */
-export const projectionNames = ["q", "k", "v", "o", "gate", "up", "down"] as const;
-export type ProjectionName = (typeof projectionNames)[number];
+import { projectionNames, type ProjectionName } from "../projections.ts";
 
 /** What a low-rank adapter is made of. */
 export interface LoraOptions {
@@ -26,21 +23,6 @@ export interface LoraOptions {
 
 /** All options given: projections in the order of `projectionNames`, layers rising. */
 export type LoraSettings = Readonly<Required<LoraOptions>>;
-
-const moduleNames: Record<ProjectionName, string> = {
-  q: "self_attn.q_proj",
-  k: "self_attn.k_proj",
-  v: "self_attn.v_proj",
-  o: "self_attn.o_proj",
-  gate: "mlp.gate_proj",
-  up: "mlp.up_proj",
-  down: "mlp.down_proj",
-};
-
-/** A projection's name within a Hugging Face checkpoint. */
-export function moduleName(layer: number, projection: ProjectionName): string {
-  return `model.layers.${layer}.${moduleNames[projection]}`;
-}
 
 /** By what the product of the two small matrices is multiplied. */
 export function scalingOf({ alpha, rank, rsLora }: Pick<LoraSettings, "alpha" | "rank" | "rsLora">): number {

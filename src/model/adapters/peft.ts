@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { UserError } from "../../system/errors.ts";
 import type { Decoder } from "../decoder.ts";
 import { show } from "../fields.ts";
+import { moduleName, projectionNames, type ProjectionName } from "../projections.ts";
 import { readStored, type StoredTensor } from "../weights/encoding.ts";
 import { openFile } from "../weights/file.ts";
 import { writeSafetensors, type SavedType } from "../weights/index.ts";
@@ -10,7 +11,6 @@ import { readJson } from "../weights/read-json.ts";
 import { readSafetensorsHeader } from "../weights/safetensors.ts";
 import { writeWholeFolder } from "../weights/whole-folder.ts";
 import { adapterFrom, matrixName, type Adapted, type Adapter } from "./lora.ts";
-import { moduleName, projectionNames, type ProjectionName } from "./options.ts";
 import { parsePeftConfig, peftConfigText, type PeftConfig } from "./peft-config.ts";
 
 const files = { config: "adapter_config.json", matrices: "adapter_model.safetensors", card: "README.md" } as const;
@@ -102,7 +102,7 @@ function changedPlaces(
     if (projection === undefined || moduleName(Number(layer), projection) !== module)
       throw new UserError(`${show(name)} has no place in a LoRA adapter of this architecture`, {
         where,
-        fix: `Supported are the projections ${projectionNames.join(", ")} of a Llama-family model.`,
+        fix: `Supported are the projections ${projectionNames.join(", ")} of a layer.`,
       });
     if (!targets(module))
       throw new UserError(`${files.config} does not name ${module} among its target_modules`, {

@@ -1,12 +1,14 @@
 import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { UserError } from "../../system/errors.ts";
-import { parseDecoderConfig, parseSpecialTokens, type DecoderConfig } from "../config.ts";
+import type { DecoderConfig } from "../config.ts";
+import { parseDecoderConfig } from "../config-file.ts";
+import { parseSpecialTokens } from "../families/config-keys.ts";
 import { isRecord, readFields, show } from "../fields.ts";
+import { checkTensors } from "./check-tensors.ts";
 import { readStored } from "./encoding.ts";
 import { openFile, type RandomAccessFile } from "./file.ts";
 import { fingerprint, type LocatedTensor } from "./fingerprint.ts";
-import { checkTensors } from "./llama-tensors.ts";
 import { readJson } from "./read-json.ts";
 import { readSafetensorsHeader } from "./safetensors.ts";
 import type { WeightSource } from "./source.ts";

@@ -1,17 +1,17 @@
 import { UserError } from "../../system/errors.ts";
-import type { DecoderConfig } from "../config.ts";
+import { decoderConfigFromGguf } from "../config-file.ts";
+import { ggufFamilyNamed } from "../families/index.ts";
 import { show } from "../fields.ts";
+import { checkTensors } from "./check-tensors.ts";
 import { readStored, type StoredTensor } from "./encoding.ts";
 import { openFile, type RandomAccessFile } from "./file.ts";
 import { fingerprint } from "./fingerprint.ts";
-import { decoderConfigFromGguf, huggingFaceName, undoRotationOrder } from "./gguf-llama.ts";
 import { readGgufHeader, type GgufHeader } from "./gguf.ts";
-import { checkTensors } from "./llama-tensors.ts";
 import type { WeightSource } from "./source.ts";
 
 const frequencyFactors = "rope_freqs.weight";
 
-/** Opens a GGUF file of a Llama; quantized tensors are decoded as they are read. */
+/** Opens a GGUF file; quantized tensors are decoded as they are read. */
 export async function openGguf(path: string): Promise<WeightSource> {
   const file = await openFile(path);
   try {
@@ -26,6 +26,7 @@ async function readGguf(file: RandomAccessFile): Promise<WeightSource> {
   const where = file.path;
   const { metadata, tensors: stored } = readGgufHeader(file);
   refuseSplit(metadata, where);
+  const { huggingFaceName, inHuggingFaceOrder } = ggufFamilyNamed(metadata["general.architecture"], where);
   const tensors = new Map<string, StoredTensor>();
   for (const [ggufName, tensor] of stored) {
     const name = huggingFaceName(ggufName);
@@ -67,10 +68,4 @@ async function readFactors(
 ): Promise<{ ropeFactors?: Float32Array }> {
   const tensor = stored.get(frequencyFactors);
   return tensor === undefined ? {} : { ropeFactors: await readStored(file, tensor) };
-}
-
-function inHuggingFaceOrder(name: string, values: Float32Array, config: DecoderConfig): Float32Array {
-  if (name.includes(".self_attn.q_proj.")) return undoRotationOrder(values, config.heads, config.headSize);
-  if (name.includes(".self_attn.k_proj.")) return undoRotationOrder(values, config.keyValueHeads, config.headSize);
-  return values;
 }

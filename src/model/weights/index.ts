@@ -1,6 +1,5 @@
 export { openWeights } from "./open.ts";
 export { saveModelFiles, type ModelFiles } from "./save.ts";
 export type { WeightSource } from "./source.ts";
-export { decoderTensors } from "./llama-tensors.ts";
 export { writeSafetensors, type SavedType, type TensorToSave } from "./safetensors-write.ts";
 export { openTensorFile, type TensorFile } from "./tensor-file.ts";

@@ -1,8 +1,9 @@
 import { writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { UserError } from "../../system/errors.ts";
-import { decoderConfigText, type DecoderConfig } from "../config.ts";
-import { checkTensors } from "./llama-tensors.ts";
+import type { DecoderConfig } from "../config.ts";
+import { decoderConfigText } from "../config-file.ts";
+import { checkTensors } from "./check-tensors.ts";
 import { writeSafetensors, type SavedType, type TensorToSave } from "./safetensors-write.ts";
 import { writeWholeFolder } from "./whole-folder.ts";
 

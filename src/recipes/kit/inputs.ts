@@ -8,6 +8,7 @@ import {
   createModel,
   freshModelFacts,
   loadModel,
+  parseDecoderConfig,
   readModelFacts,
   type DecoderConfig,
   type Model,
@@ -135,25 +136,24 @@ function freshModel(fresh: StartConfig["fresh"]): { config: DecoderConfig; token
   if (fresh === undefined) throw new UserError("there is no model to start from", { fix: "Give `model` or `fresh`." });
   const tokenizer = loadTokenizer(fresh.tokenizer);
   const begin = tokenizer.bosToken === undefined ? undefined : tokenizer.encode(tokenizer.bosToken)[0];
-  const config: DecoderConfig = {
-    architecture: "llama",
-    vocabularySize: tokenizer.vocabularySize,
-    width: fresh.width,
-    layers: fresh.layers,
-    heads: fresh.heads,
-    keyValueHeads: fresh.keyValueHeads ?? fresh.heads,
-    headSize: fresh.width / fresh.heads,
-    feedForwardWidth: fresh.feedForwardWidth,
-    maxPositions: fresh.maxPositions,
-    epsilon: 1e-5,
-    rope: { theta: fresh.ropeTheta },
-    tiedOutput: fresh.tiedOutput,
-    attentionBias: false,
-    mlpBias: false,
-    initializerRange: 0.02,
-    endOfText: [...(tokenizer.endOfText ?? [])],
-    ...(begin !== undefined && { beginOfText: begin }),
-  };
+  const config = parseDecoderConfig(
+    {
+      model_type: "llama",
+      vocab_size: tokenizer.vocabularySize,
+      hidden_size: fresh.width,
+      num_hidden_layers: fresh.layers,
+      num_attention_heads: fresh.heads,
+      num_key_value_heads: fresh.keyValueHeads,
+      intermediate_size: fresh.feedForwardWidth,
+      max_position_embeddings: fresh.maxPositions,
+      rms_norm_eps: 1e-5,
+      rope_theta: fresh.ropeTheta,
+      tie_word_embeddings: fresh.tiedOutput,
+      bos_token_id: begin,
+      eos_token_id: [...(tokenizer.endOfText ?? [])],
+    },
+    "fresh",
+  );
   return { config, tokenizer };
 }
 

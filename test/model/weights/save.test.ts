@@ -2,14 +2,15 @@ import { mkdir, readFile, readdir, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { UserError } from "../../../src/system/errors.ts";
-import { decoderTensors, openWeights, saveModelFiles, type ModelFiles } from "../../../src/model/weights/index.ts";
+import { decoderTensors } from "../../../src/model/families/index.ts";
+import { openWeights, saveModelFiles, type ModelFiles } from "../../../src/model/weights/index.ts";
 import type { DecoderConfig } from "../../../src/model/config.ts";
 import { temporaryFolder } from "./files.ts";
 
 const inFolder = temporaryFolder();
 
 const config: DecoderConfig = {
-  architecture: "llama",
+  family: "llama",
   vocabularySize: 5,
   width: 4,
   layers: 1,
@@ -21,8 +22,7 @@ const config: DecoderConfig = {
   epsilon: 1e-5,
   rope: { theta: 10_000, scaling: { type: "linear", factor: 2 } },
   tiedOutput: true,
-  attentionBias: false,
-  mlpBias: false,
+  biases: [],
   initializerRange: 0.02,
   beginOfText: 1,
   endOfText: [2, 3],

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "@jest/globals";
 import { UserError } from "../../../src/system/errors.ts";
-import { decoderConfigFromGguf, huggingFaceName, undoRotationOrder } from "../../../src/model/weights/gguf-llama.ts";
+import { decoderConfigFromGguf } from "../../../src/model/config-file.ts";
+import { huggingFaceName, undoRotationOrder } from "../../../src/model/families/gguf-tensors.ts";
 import { openWeights } from "../../../src/model/weights/index.ts";
-import { fixture, fixtureJson, floatsOf } from "./files.ts";
+import { fixture, fixtureJson, floatsOf } from "../weights/files.ts";
 
 describe("a GGUF file written by llama.cpp's package", () => {
   test("reads the values that the model had, q and k in their own order", async () => {
@@ -20,7 +21,7 @@ describe("a GGUF file written by llama.cpp's package", () => {
     await weights.close();
     const { epsilon, rope, ...config } = weights.config;
     expect(config).toEqual({
-      architecture: "llama",
+      family: "llama",
       vocabularySize: 5,
       width: 32,
       layers: 2,
@@ -30,8 +31,7 @@ describe("a GGUF file written by llama.cpp's package", () => {
       feedForwardWidth: 32,
       maxPositions: 16,
       tiedOutput: false,
-      attentionBias: false,
-      mlpBias: false,
+      biases: [],
       initializerRange: 0.02,
       beginOfText: 2,
       endOfText: [3, 1],

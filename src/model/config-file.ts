@@ -1,0 +1,52 @@
+import { UserError } from "../system/errors.ts";
+import type { DecoderConfig } from "./config.ts";
+import { familyNamed, familyOf, ggufFamilyNamed, type GgufTensorFacts } from "./families/index.ts";
+import { readFields } from "./fields.ts";
+
+/**
+ * Reads a Hugging Face `config.json` (transformers 4 and 5 dialects) of any family. Sizes and constants left out take the
+ * values that transformers gives them; special tokens left out are none.
+ * @param where the file, for messages
+ * @throws UserError for an unknown family, and for anything that this decoder would compute differently
+ */
+export function parseDecoderConfig(json: unknown, where: string): DecoderConfig {
+  const fields = readFields(json, where);
+  return checked(familyNamed(fields.raw("model_type"), where).parse(fields, where), where);
+}
+
+/**
+ * The configuration from the key-values of a GGUF file.
+ * @param where the file, for messages
+ * @throws UserError for an unknown architecture, and for anything that this decoder would compute differently
+ */
+export function decoderConfigFromGguf(
+  metadata: Record<string, unknown>,
+  facts: GgufTensorFacts,
+  where: string,
+): DecoderConfig {
+  const fields = readFields(metadata, where);
+  return checked(ggufFamilyNamed(fields.raw("general.architecture"), where).parse(fields, facts, where), where);
+}
+
+/** Relations between sizes that every dialect must keep. */
+function checked(config: DecoderConfig, where: string): DecoderConfig {
+  const { heads, keyValueHeads, headSize } = config;
+  if (heads % keyValueHeads !== 0) {
+    throw new UserError(`${heads} query heads cannot share ${keyValueHeads} key-value heads evenly`, { where });
+  }
+  if (headSize % 2 !== 0) throw new UserError(`the head size ${headSize} must be even to be rotated`, { where });
+  return config;
+}
+
+/** `config.json` of the model's family, in a form that transformers 5 and 4 both read. The weights are said to be `dtype`. */
+export function writeDecoderConfig(config: DecoderConfig, dtype = "float32"): Record<string, unknown> {
+  const { architectures, modelType, write } = familyOf(config);
+  return { architectures, model_type: modelType, ...write(config), dtype, torch_dtype: dtype };
+}
+
+/** `writeDecoderConfig` as text: real numbers keep a decimal point (`1.0`), which transformers 5 insists on. */
+export function decoderConfigText(config: DecoderConfig, dtype?: string): string {
+  const real = "attention_dropout|factor|high_freq_factor|initializer_range|low_freq_factor|rms_norm_eps|rope_theta";
+  const text = JSON.stringify(writeDecoderConfig(config, dtype), null, 2);
+  return `${text.replaceAll(new RegExp(`("(?:${real})": \\d+)(?=,?\n)`, "g"), "$1.0")}\n`;
+}

@@ -1,0 +1,116 @@
+import { UserError } from "../../system/errors.ts";
+import type { DecoderConfig } from "../config.ts";
+import { show, type Fields } from "../fields.ts";
+import { parseRope, writeRope } from "../rope.ts";
+import type { SharedFacts } from "./family.ts";
+
+/** What transformers assumes in a family where `config.json` is silent. */
+export interface KeyDefaults {
+  maxPositions: number;
+  /** Default: as many as heads. */
+  keyValueHeads?: number;
+}
+
+/**
+ * Reads the keys that the families share. Special tokens left out are none.
+ * @throws UserError for keys that are missing or out of range, and for settings that this decoder does not compute
+ */
+export function parseSharedKeys(fields: Fields, where: string, defaults: KeyDefaults): SharedFacts {
+  const width = fields.integer("hidden_size", { min: 1, max: 2 ** 20 });
+  const heads = fields.integer("num_attention_heads", { min: 1, max: 2 ** 16 });
+  const maxPositions = fields.integer("max_position_embeddings", { min: 1, fallback: defaults.maxPositions });
+  refuseUnsupported(fields, where);
+  return {
+    vocabularySize: fields.integer("vocab_size", { min: 1, max: 2 ** 26 }),
+    width,
+    layers: fields.integer("num_hidden_layers", { min: 1, max: 4096 }),
+    heads,
+    keyValueHeads: fields.integer("num_key_value_heads", {
+      min: 1,
+      max: 2 ** 16,
+      fallback: defaults.keyValueHeads ?? heads,
+    }),
+    headSize: fields.integer("head_dim", { min: 2, max: 2 ** 16, fallback: width / heads }),
+    feedForwardWidth: fields.integer("intermediate_size", { min: 1, max: 2 ** 24 }),
+    maxPositions,
+    epsilon: fields.number("rms_norm_eps", { min: 0, max: 1, fallback: 1e-6 }),
+    rope: parseRope(fields, where, maxPositions),
+    tiedOutput: fields.boolean("tie_word_embeddings", false),
+    initializerRange: fields.number("initializer_range", { min: 0, max: 1e3, fallback: 0.02 }),
+    ...parseSpecialTokens(fields, where),
+  };
+}
+
+/** Refuses every setting that transformers would honour and this decoder would not. */
+function refuseUnsupported(fields: Fields, where: string): void {
+  const refuse = (what: string, fix?: string): never => {
+    throw new UserError(what, fix === undefined ? { where } : { where, fix });
+  };
+  const activation = fields.text("hidden_act", "silu");
+  if (activation !== "silu") refuse(`the activation ${show(activation)} is not supported, only silu`);
+  if (fields.raw("quantization_config") !== undefined) {
+    refuse("weights quantized by quantization_config are not supported", "Use the unquantized model or a .gguf file.");
+  }
+  if (fields.number("pretraining_tp", { fallback: 1 }) !== 1) {
+    refuse("pretraining_tp other than 1 sums in another order", "Set pretraining_tp to 1 if that is acceptable.");
+  }
+  if (fields.number("attention_dropout", { fallback: 0 }) !== 0) {
+    refuse("attention_dropout is not supported", "Set attention_dropout to 0 to train without it.");
+  }
+  const layerTypes = fields.raw("layer_types") ?? [];
+  if (!Array.isArray(layerTypes) || layerTypes.some((type) => type !== "full_attention")) {
+    refuse("layer_types other than full_attention are not supported");
+  }
+}
+
+/** Reads `bos_token_id`, `eos_token_id` (a number or a list) and `pad_token_id`. */
+export function parseSpecialTokens(
+  fields: Fields,
+  where: string,
+): Pick<DecoderConfig, "beginOfText" | "endOfText" | "padToken"> {
+  const optional = (key: string): number | undefined => {
+    const id = fields.raw(key);
+    return id === undefined || id === -1 ? undefined : fields.integer(key); // -1 is an old spelling of "none"
+  };
+  const listed = fields.raw("eos_token_id");
+  const ends: unknown[] = Array.isArray(listed) ? listed : [optional("eos_token_id")].filter((id) => id !== undefined);
+  const valid = ends.every((id) => typeof id === "number" && Number.isSafeInteger(id) && id >= 0);
+  if (!valid || ends.length > 1000) {
+    throw new UserError("eos_token_id must be a token id or a list of token ids", { where });
+  }
+  const beginOfText = optional("bos_token_id");
+  const padToken = optional("pad_token_id");
+  return {
+    ...(beginOfText === undefined ? {} : { beginOfText }),
+    endOfText: ends as number[],
+    ...(padToken === undefined ? {} : { padToken }),
+  };
+}
+
+/**
+ * The keys that the families share.
+ * @param own the family's own keys
+ */
+export function writeSharedKeys(config: SharedFacts, own: Record<string, unknown>): Record<string, unknown> {
+  const [onlyEnd, ...moreEnds] = config.endOfText;
+  return {
+    vocab_size: config.vocabularySize,
+    hidden_size: config.width,
+    intermediate_size: config.feedForwardWidth,
+    num_hidden_layers: config.layers,
+    num_attention_heads: config.heads,
+    num_key_value_heads: config.keyValueHeads,
+    head_dim: config.headSize,
+    hidden_act: "silu",
+    max_position_embeddings: config.maxPositions,
+    initializer_range: config.initializerRange,
+    rms_norm_eps: config.epsilon,
+    ...writeRope(config.rope),
+    tie_word_embeddings: config.tiedOutput,
+    ...own,
+    bos_token_id: config.beginOfText ?? null,
+    eos_token_id: moreEnds.length > 0 ? config.endOfText : (onlyEnd ?? null),
+    pad_token_id: config.padToken ?? null,
+    use_cache: true,
+  };
+}

@@ -1,0 +1,58 @@
+import type { DecoderConfig } from "../config.ts";
+import type { Fields } from "../fields.ts";
+
+/** One family of decoders: how its files say what a `DecoderConfig` says. What it computes follows from that alone. */
+export interface Family {
+  /** The `model_type` of its `config.json`, and the family's name in a `DecoderConfig`. */
+  readonly modelType: string;
+  /** What is written as `architectures`: the classes of transformers that hold such a model. */
+  readonly architectures: readonly [string, ...string[]];
+  /** Models of it that people know by name, for messages. */
+  readonly models: string;
+  /** What some of its models have and this decoder has not, for messages: "without ...". */
+  readonly without?: string;
+  /**
+   * Reads the keys of a `config.json`. What is left out takes the value that transformers gives it.
+   * @param where the file, for messages
+   * @throws UserError for anything that this decoder would compute differently
+   */
+  parse(fields: Fields, where: string): DecoderConfig;
+  /**
+   * The keys of a `config.json` that transformers 5 and 4 both read, but for `model_type`, `architectures` and the
+   * number format.
+   * @throws UserError for a configuration that no model of the family has
+   */
+  write(config: DecoderConfig): Record<string, unknown>;
+  /** Names (those of Hugging Face) and row-major shapes of all tensors, in their order in the model. */
+  tensors(config: DecoderConfig): Map<string, number[]>;
+  /** How GGUF files hold the family, if they have a name for it. */
+  readonly gguf?: GgufFamily;
+}
+
+/** A family as GGUF files hold it. */
+export interface GgufFamily {
+  /** The `general.architecture` of its files. */
+  readonly architecture: string;
+  /** Models that such files hold, for messages. */
+  readonly models: string;
+  /** The Hugging Face name of a tensor, or the name itself if it is none of the family. */
+  huggingFaceName(name: string): string;
+  /**
+   * Reads the key-values of the header.
+   * @throws UserError for settings that this decoder would compute differently
+   */
+  parse(fields: Fields, facts: GgufTensorFacts, where: string): DecoderConfig;
+  /** A tensor's values with its rows in the order of Hugging Face. `name` is the Hugging Face name. */
+  inHuggingFaceOrder(name: string, values: Float32Array, config: DecoderConfig): Float32Array;
+}
+
+/** What the tensors of a GGUF file say about its configuration. */
+export interface GgufTensorFacts {
+  /** Shapes by Hugging Face name. */
+  shapes: ReadonlyMap<string, readonly number[]>;
+  /** `rope_freqs.weight`: by how much each pair's frequency is divided (Llama 3.1 and later). */
+  ropeFactors?: Float32Array;
+}
+
+/** What files say in the same keys whatever the family. */
+export type SharedFacts = Omit<DecoderConfig, "family" | "biases" | "window">;

@@ -1,0 +1,55 @@
+import { UserError } from "../../system/errors.ts";
+import type { DecoderConfig } from "../config.ts";
+import { show } from "../fields.ts";
+import type { Family, GgufFamily } from "./family.ts";
+import { llama } from "./llama.ts";
+import { mistral } from "./mistral.ts";
+
+export type { Family, GgufFamily, GgufTensorFacts } from "./family.ts";
+
+/** Every family that can be read, trained and written. */
+export const families: readonly Family[] = [llama, mistral];
+
+/** @throws UserError naming the families that there are */
+export function familyOf({ family }: Pick<DecoderConfig, "family">): Family {
+  return familyNamed(family, "configuration of the model");
+}
+
+/**
+ * The family whose `model_type` this is.
+ * @throws UserError naming the families that there are
+ */
+export function familyNamed(modelType: unknown, where: string): Family {
+  const family = families.find((known) => known.modelType === modelType);
+  if (family !== undefined) return family;
+  throw new UserError(`the model type ${show(modelType)} is not supported`, {
+    where,
+    fix: supported(families.map(({ modelType, models, without }) => ({ name: modelType, models, without }))),
+  });
+}
+
+/**
+ * The family whose `general.architecture` this is.
+ * @throws UserError naming those that there are
+ */
+export function ggufFamilyNamed(architecture: unknown, where: string): GgufFamily {
+  const known = families.flatMap(({ gguf }) => gguf ?? []);
+  const family = known.find((gguf) => gguf.architecture === architecture);
+  if (family !== undefined) return family;
+  throw new UserError(`the architecture ${show(architecture)} is not supported`, {
+    where,
+    fix: supported(known.map(({ architecture, models }) => ({ name: architecture, models }))),
+  });
+}
+
+function supported(known: { name: string; models: string; without?: string | undefined }[]): string {
+  const each = known.map(({ name, models, without }) => {
+    return `${name} (${models}, ...${without === undefined ? "" : `; without ${without}`})`;
+  });
+  return `Supported: ${each.join(", ")}.`;
+}
+
+/** Names (those of Hugging Face) and row-major shapes of all tensors of a decoder, in their order in the model. */
+export function decoderTensors(config: DecoderConfig): Map<string, number[]> {
+  return familyOf(config).tensors(config);
+}
