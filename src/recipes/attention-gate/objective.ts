@@ -1,7 +1,7 @@
 import type { LossTerm, TokenBatch } from "../../contract/index.ts";
 import { makeBatch, rowsOfStep, splitMicroBatches } from "../../data/index.ts";
 import { UserError } from "../../system/errors.ts";
-import { decideGates, exemptTokens, gatedPass, realisedEviction } from "../../eviction/index.ts";
+import { decideGates, gatedBatch, gatedPass, realisedEviction } from "../../eviction/index.ts";
 import type { GatedShape } from "../../eviction/index.ts";
 import { forward, type GradientStore } from "../../model/index.ts";
 import type { ObjectiveBatch } from "../../training/index.ts";
@@ -64,10 +64,8 @@ function microBatch(
 
 /** The batch's cache, with the tokens that a gate may evict. */
 export function gatedShape({ model, config }: Pick<GateWork, "model" | "config">, batch: TokenBatch): GatedShape {
-  const { rows, width, lengths, response } = batch;
-  const { sinks, window, rows: kind } = config.gates;
-  const shape = { rows, width, lengths, heads: model.config.keyValueHeads };
-  return { ...shape, ...exemptTokens(shape, kind === "text" ? undefined : response, { sinks, window }) };
+  const { sinks, window, rows } = config.gates;
+  return gatedBatch(batch, model.config.keyValueHeads, rows, { sinks, window });
 }
 
 /** Sum over response tokens of their loss. */
