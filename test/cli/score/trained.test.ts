@@ -161,10 +161,15 @@ describe("score --reward-model", () => {
     expect(beside[0]!.nll).not.toEqual(alone[0]!.nll);
     const based = await scored("--model", untied, "--reward-model", adapted, "--reward-base", tied);
     expect(based.map(({ rewardScore }) => rewardScore)).toEqual(alone.map(({ rewardScore }) => rewardScore));
-    const { code, err } = await run(folder.path("told.jsonl"), "--model", untied, "--reward-model", adapted);
+    const trained = folder.copyModel("retrained"); // of the same shape, with other weights
+    const file = join(trained, "model.safetensors");
+    const bytes = readFileSync(file);
+    bytes.writeFloatLE(0.25, bytes.length - 4);
+    writeFileSync(file, bytes);
+    const { code, err } = await run(folder.path("told.jsonl"), "--model", trained, "--reward-model", adapted);
     expect([code, err]).toEqual([
       0,
-      expect.stringMatching(/trained over .*tied, and is used over .*untied; --reward-base/),
+      expect.stringMatching(/trained over .*tied, and is used over .*retrained; --reward-base/),
     ]);
   });
 });
