@@ -1,21 +1,29 @@
-import { generate, loadModel } from "../model/index.ts";
-import { formatNumber } from "../report/format.ts";
+import { gateEviction, promptAccount, raggedCache, type PromptAccount } from "../eviction/index.ts";
+import { generate, type CacheMaker, type Model } from "../model/index.ts";
+import { formatNumber, formatShare } from "../report/format.ts";
 import { terminalText } from "../system/visible-text.ts";
 import { renderPrompt, type Tokenizer } from "../text/index.ts";
 import { defineCommand } from "./command.ts";
 import { engineFlags, withEngine } from "./engine.ts";
+import { gateFlags, gateRequest, openGates, type OpenGates } from "./open-gates.ts";
+import { adapterFlag, openModel } from "./open-model.ts";
 import { amount, requiredValue, wholeNumber } from "./values.ts";
 
 /** `tokensift generate`. */
 export const generateText = defineCommand({
-  usage: "generate --model DIR|FILE.gguf --prompt TEXT [flags]",
+  usage: "generate --model DIR|FILE.gguf --prompt TEXT [--adapter DIR] [--gates DIR] [flags]",
   summary: "Continues a prompt and prints the new text.",
   details:
     "The prompt is put through the model's chat template where there is one. With --raw, or without a template, it is\n" +
-    "continued as it stands, behind the tokens that the tokenizer puts before a text.",
+    "continued as it stands, behind the tokens that the tokenizer puts before a text.\n\n" +
+    "With --gates the answer is read from a cache that drops what the gates evict from the prompt; how much of it is\n" +
+    "kept is said at the end. Gates belong to the model that they were trained with: of a run that has trained both,\n" +
+    "--model RUN/model --gates RUN/gates, or --model BASE --adapter RUN/adapter --gates RUN/gates.",
   flags: {
     model: { type: "string", value: "PATH", description: "A folder in Hugging Face layout, or a GGUF file." },
     prompt: { type: "string", value: "TEXT", description: "What to answer." },
+    ...adapterFlag,
+    ...gateFlags,
     "max-tokens": { type: "string", value: "N", description: "Most new tokens. Default 128." },
     temperature: { type: "string", value: "T", description: "0 (default) takes the most likely token each time." },
     "top-k": { type: "string", value: "K", description: "Draw from the K most likely tokens." },
@@ -37,15 +45,20 @@ export const generateText = defineCommand({
       ...(topK === undefined ? {} : { topK }),
       ...(topP === undefined ? {} : { topP }),
     };
+    const request = gateRequest(values);
+    const say = (sentence: string): void => void stderr.write(`${terminalText(sentence)}\n`);
     await withEngine(values, stderr, async () => {
-      const model = await loadModel(path);
+      using opened = await openModel(path, { adapter: values.adapter, say });
+      const { model } = opened;
+      using gates = request && (await openGates(request, model));
       const { tokenizer } = model;
       const promptIds = promptTokens(tokenizer, prompt, values.raw ?? false);
       const start = performance.now();
       const stop = [...new Set([...model.config.endOfText, ...(tokenizer.endOfText ?? [])])];
-      const [answer] = await generate(model, [promptIds], { ...options, stop, fastAlone: true });
+      const evicting = gates && gatedCache(model, gates);
+      const cache = evicting && { cache: evicting.cache };
+      const [answer] = await generate(model, [promptIds], { ...options, ...cache, stop, fastAlone: true });
       const seconds = (performance.now() - start) / 1000;
-      model.dispose();
       const { ids, finished } = answer!;
       const text = tokenizer.decode(ids, { skipSpecialTokens: true });
       const shown = stdout.isTTY ? terminalText(text) : text;
@@ -53,9 +66,38 @@ export const generateText = defineCommand({
       const pace = `${formatNumber(ids.length / seconds, 3)} tokens/s`;
       const end = finished ? "" : "; cut off by --max-tokens or the model's context";
       stderr.write(`${promptIds.length} prompt tokens, ${ids.length} new ones, ${pace}${end}\n`);
+      const account = evicting?.account();
+      if (account !== undefined) stderr.write(`${accountText(account, gates!)}\n`);
     });
   },
 });
+
+/** A cache that drops what the gates evict from the prompt, and the account of it once the prompt has been read. */
+function gatedCache(
+  model: Model,
+  { gates, use }: OpenGates,
+): { cache: CacheMaker; account(): PromptAccount | undefined } {
+  let account: PromptAccount | undefined;
+  const onEvicted = (keep: readonly Uint8Array[], length: number): void => {
+    account = promptAccount(keep, length, model, use);
+  };
+  return { cache: raggedCache(gateEviction(model, gates, use), { onEvicted }), account: () => account };
+}
+
+function accountText(
+  { entries, kept, evictable, bytes, full }: PromptAccount,
+  { use: { sinks, window, rows } }: OpenGates,
+): string {
+  const [parts, size] = [
+    [kept, entries],
+    [bytes, full],
+  ].map((pair) => pair.map((value) => formatNumber(value)).join(" of "));
+  const sentence = `the gates keep ${parts} entries of the prompt (${formatShare(kept / entries, 1)}), ${size} bytes`;
+  const exempt = `the first ${sinks} tokens and the last ${window} always stay`;
+  const all = evictable === 0 ? `; ${exempt}, and the prompt has no others` : "";
+  const text = rows === "text" ? "; they were trained on plain text, not on prompts" : "";
+  return `${sentence}${all}${text}`;
+}
 
 function promptTokens(tokenizer: Tokenizer, prompt: string, raw: boolean): number[] {
   return raw || tokenizer.chatTemplate === undefined

@@ -18,6 +18,7 @@ export { type PolicyOptions, type PolicySettings } from "./policy-options.ts";
 export { type PolicyAux, type PolicyMasses, policyMasses, policyObjective } from "./policy-objective.ts";
 export { type OutcomeSettings, outcomeNotes, outcomePresets } from "./outcome-presets.ts";
 export { type ReducedStep, reduceTerms } from "./reduce-terms.ts";
+export { responseScores, type ResponseScores } from "./response-scores.ts";
 export { bestOfN } from "./best-of-n.ts";
 export {
   loadTokenRewardModel,

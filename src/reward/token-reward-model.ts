@@ -4,11 +4,14 @@
  * a model of its own.
  */
 import { existsSync } from "node:fs";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs-core";
 import type { Forward, SavedState, Stateful, TokenBatch } from "../contract/index.ts";
 import { UserError } from "../system/errors.ts";
 import { makeFolder } from "../system/make-folder.ts";
+import { readJson } from "../model/weights/read-json.ts";
+import type { ScoreAt } from "./scores.ts";
 import {
   createScoreHead,
   isAdapted,
@@ -32,6 +35,8 @@ import {
 export interface TokenRewardModel<D extends Decoder = Decoder> extends Stateful {
   readonly decoder: D;
   readonly head: ScoreHead;
+  /** Where its scores were read in training; absent where that is not known. */
+  readonly scoreAt?: ScoreAt;
   /** What is trained: the adapter, or the whole decoder, and the head. */
   readonly parameters: readonly Parameter[];
   /** First phase of a step; its only signal is `score`. Null gradients = scoring only. */
@@ -44,6 +49,8 @@ export interface TokenRewardModel<D extends Decoder = Decoder> extends Stateful 
 
 const folders = { adapter: "adapter", model: "model" } as const;
 const headFile = "head.safetensors";
+const settingsFile = "reward-model.json";
+const modelWanted = "Name the folder reward-model/ that a run of OREAL has written.";
 
 /** @param head default: zero, so that every score starts at 0 and every outcome probability at one half */
 export function tokenRewardModel<D extends Decoder>(decoder: D, head = createScoreHead(decoder)): TokenRewardModel<D> {
@@ -76,16 +83,21 @@ export function tokenRewardModel<D extends Decoder>(decoder: D, head = createSco
 }
 
 /**
- * Writes `adapter/` (a PEFT folder) or `model/` (Hugging Face layout), and `head.safetensors` with `score.weight`.
+ * Writes `adapter/` (a PEFT folder) or `model/` (Hugging Face layout), and `head.safetensors` with `score.weight`; where
+ * `scoreAt` is given also `reward-model.json`.
  * @param card text of the `README.md` beside the weights
+ * @param scoreAt where the scores were read in training, for whoever loads the model
  * @throws UserError if a folder holds other files or cannot be written
  */
 export async function saveTokenRewardModel(
   { decoder, head }: TokenRewardModel<Model>,
   folder: string,
-  { card }: { card: string },
+  { card, scoreAt }: { card: string; scoreAt?: ScoreAt },
 ): Promise<void> {
   makeFolder(folder);
+  const settings = { format: "tokensift token reward model", version: 1, scoreAt };
+  if (scoreAt === undefined) await rm(join(folder, settingsFile), { force: true });
+  else await writeFile(join(folder, settingsFile), `${JSON.stringify(settings, null, 2)}\n`);
   if (isAdapted(decoder))
     await saveAdapter(decoder, join(folder, folders.adapter), { card, baseModel: decoder.source });
   else await saveModel(decoder, join(folder, folders.model), { card });
@@ -100,11 +112,18 @@ export async function saveTokenRewardModel(
  * @throws UserError if the folder holds no such reward model, or one for another shape
  */
 export async function loadTokenRewardModel(folder: string, trunk?: Model): Promise<TokenRewardModel<Model>> {
+  if (!existsSync(join(folder, headFile)))
+    throw new UserError("there is no token reward model in this folder", {
+      where: `${folder}: ${headFile}`,
+      fix: modelWanted,
+    });
+  const scoreAt = await readScoreAt(join(folder, settingsFile));
   const decoder = await loadDecoder(folder, trunk);
   try {
     const path = join(folder, headFile);
     const values = await readHead(path);
-    if (values?.length === decoder.config.width) return tokenRewardModel(decoder, createScoreHead(decoder, values));
+    if (values?.length === decoder.config.width)
+      return { ...tokenRewardModel(decoder, createScoreHead(decoder, values)), ...(scoreAt && { scoreAt }) };
     const found = values === undefined ? `no ${scoreWeightName}` : `${values.length} numbers in ${scoreWeightName}`;
     throw new UserError(`there are ${found}, expected ${decoder.config.width}`, {
       where: path,
@@ -114,6 +133,18 @@ export async function loadTokenRewardModel(folder: string, trunk?: Model): Promi
     decoder.dispose();
     throw error;
   }
+}
+
+async function readScoreAt(path: string): Promise<ScoreAt | undefined> {
+  if (!existsSync(path)) return undefined;
+  const json = (await readJson(path)) as { format?: unknown; version?: unknown; scoreAt?: unknown } | null;
+  const { format, version, scoreAt } = json ?? {};
+  if (format === "tokensift token reward model" && version === 1 && (scoreAt === "token" || scoreAt === "before"))
+    return scoreAt;
+  throw new UserError("this is not the settings file of a token reward model of this version", {
+    where: path,
+    fix: modelWanted,
+  });
 }
 
 async function loadDecoder(folder: string, trunk: Model | undefined): Promise<Model> {

@@ -65,6 +65,24 @@ describe("a token reward model", () => {
     model.dispose();
   });
 
+  test("knows where its scores were read in training, if it was saved with that", async () => {
+    const model = tokenRewardModel(await openModel("tied"));
+    const folder = scratch("score-at");
+    const scoreAt = async () => {
+      const loaded = await loadTokenRewardModel(folder);
+      loaded.dispose();
+      return loaded.scoreAt;
+    };
+    await saveTokenRewardModel(model, folder, { card, scoreAt: "before" });
+    expect(await scoreAt()).toBe("before");
+    writeFileSync(join(folder, "reward-model.json"), "{}");
+    await expect(scoreAt()).rejects.toThrow(/reward-model\.json: this is not the settings file/);
+    await saveTokenRewardModel(model, folder, { card });
+    expect(await scoreAt()).toBeUndefined();
+    await expect(loadTokenRewardModel(scratch("nowhere"))).rejects.toThrow(/no token reward model in this folder/);
+    model.dispose();
+  });
+
   test("of another width is refused with one message, and frees what it loaded", async () => {
     const model = tokenRewardModel(await openModel("tied"));
     const folder = scratch("other-width");

@@ -3,6 +3,7 @@ import { makeBatch, splitMicroBatches, type TokenizedDataset } from "../../data/
 import { forward, type Decoder } from "../../model/index.ts";
 import { hashUniform } from "../../system/random.ts";
 import { liveSource, planSignals, readSignals, weighTogether, type SignalReading } from "../../training/index.ts";
+import type { TokenMeasure } from "./measures.ts";
 
 /** One row as it is written; entry t of each list describes token t. */
 export interface RowFacts {
@@ -19,6 +20,13 @@ export interface RowFacts {
   readonly promptAttention: Float32Array;
   /** Of the distribution each token was drawn from, nats; 0 for the first. */
   readonly entropy: Float32Array;
+  /** Under gates: of response tokens, nats; 0 on others. */
+  readonly gatedNll?: Float32Array;
+  /** Share of the key-value heads of all layers that keep the token. */
+  readonly keptHeadShare?: Float32Array;
+  /** Of response tokens, and its sigmoid; 0 on others. */
+  readonly rewardScore?: Float32Array;
+  readonly outcomeProbability?: Float32Array;
   /** 0 outside the response. */
   readonly weights: Float32Array;
 }
@@ -28,6 +36,8 @@ export interface ScoreOptions {
   readonly history?: Decoder;
   readonly reference?: Decoder;
   readonly rule: TokenRule;
+  /** What else is written of every token, behind the model's own numbers. */
+  readonly measures: readonly TokenMeasure[];
   readonly tokens: TokenizedDataset;
   /** Readable text of a token. */
   piece(id: number): string;
@@ -42,6 +52,11 @@ export interface ScoreOptions {
   onRows(rows: number): void | Promise<void>;
 }
 
+/** A batch with the columns that its measures give. */
+interface MeasuredBatch extends SignalReading {
+  readonly columns: Readonly<Record<string, Float32Array>>;
+}
+
 const written = ["nll", "entropy", "promptAttention"] as const;
 
 /**
@@ -50,7 +65,7 @@ const written = ["nll", "entropy", "promptAttention"] as const;
  * @throws UserError for a signal without a source, a loss that is not finite, or unusable weights
  */
 export async function* scoreRows(options: ScoreOptions): AsyncGenerator<RowFacts, void, undefined> {
-  const { model, history, reference, rule, tokens, microBatchSize } = options;
+  const { model, history, reference, rule, measures, tokens, microBatchSize } = options;
   const sources = [
     ...(history === undefined ? [] : [liveSource("historyNll", history, { positions: "all" })]),
     ...(reference === undefined ? [] : [liveSource("referenceNll", reference, { positions: "all" })]),
@@ -61,11 +76,14 @@ export async function* scoreRows(options: ScoreOptions): AsyncGenerator<RowFacts
   for (let first = 0, step = 0; first < tokens.length; first += stepRows, step++) {
     const rows = Array.from({ length: Math.min(stepRows, tokens.length - first) }, (_, i) => first + i);
     const parts = splitMicroBatches(tokens, rows, microBatchSize);
-    const scored: SignalReading[] = [];
+    const scored: MeasuredBatch[] = [];
     for (const part of parts) {
       const batch = makeBatch(tokens, part);
       using pass = forward(model, batch, { gradients: null, positions: "all", ...plan.pass });
-      scored.push(await readSignals(pass, batch, plan));
+      const signals = await readSignals(pass, batch, plan);
+      const columns: Record<string, Float32Array> = {};
+      for (const { measure } of measures) Object.assign(columns, await measure(batch));
+      scored.push({ ...signals, columns });
       await options.onRows(part.length);
     }
     const seen = scored.map((part) => part.tokens);
@@ -84,13 +102,14 @@ function* inOrder(
   { tokens, piece }: ScoreOptions,
   rows: readonly number[],
   parts: readonly (readonly number[])[],
-  scored: readonly SignalReading[],
+  scored: readonly MeasuredBatch[],
   weights: readonly Float32Array[],
 ): Generator<RowFacts> {
   const places = new Map(parts.flatMap((part, m) => part.map((index, b) => [index, [m, b] as const])));
   for (const index of rows) {
     const [m, b] = places.get(index)!;
     const { rowId, ids, response } = tokens.row(index);
+    const { columns } = scored[m]!;
     const { width, signals } = scored[m]!.tokens;
     const cut = (values: Float32Array): Float32Array => values.subarray(b * width, b * width + ids.length);
     const second = (["historyNll", "referenceNll"] as const).filter((name) => signals[name] !== undefined);
@@ -103,6 +122,7 @@ function* inOrder(
       ...Object.fromEntries(second.map((name) => [name, cut(signals[name])])),
       promptAttention: cut(signals.promptAttention),
       entropy: cut(signals.entropy),
+      ...Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, cut(values)])),
       weights: cut(weights[m]!),
     };
   }

@@ -1,19 +1,20 @@
 import { tokenizeDataset, type Dataset, type TokenizedDataset } from "../../data/index.ts";
 import { UserError } from "../../system/errors.ts";
 import { attentionLayerOf } from "../../recipes/finetune/rules.ts";
-import { loadModel, type Model } from "../../model/index.ts";
-import { formatDuration, formatNumber, formatShare } from "../../report/format.ts";
-import { createProgress } from "../../report/progress.ts";
+import type { Model } from "../../model/index.ts";
+import { formatNumber } from "../../report/format.ts";
 import { terminalText } from "../../system/visible-text.ts";
 import { defineCommand } from "../command.ts";
-import type { TextStream } from "../../system/streams.ts";
 import { dataFlags, openData } from "../data-flags.ts";
 import { engineFlags, withEngine } from "../engine.ts";
-import { watchInterruption, type Interruption } from "../../system/interruption.ts";
+import { gateFlags } from "../open-gates.ts";
+import { adapterFlag } from "../open-model.ts";
+import { watchInterruption } from "../../system/interruption.ts";
 import { requiredValue, wholeNumber } from "../values.ts";
+import { loadModels, modelRequest, requireKnownIds, type ScoringModels } from "./models.ts";
 import { chooseRule, requireWritable } from "./request.ts";
-import { openRowFile, type RowFile } from "./row-file.ts";
-import { scoreRows, type ScoreOptions } from "./score-rows.ts";
+import { openRowFile } from "./row-file.ts";
+import { writeRows } from "./write-rows.ts";
 
 /** `tokensift score`. */
 export const score = defineCommand({
@@ -21,9 +22,24 @@ export const score = defineCommand({
   summary: "Writes what a model thinks of every token of a dataset, and the weights that a rule gives them.",
   details: `
 One row per row that can be trained, in the data's order: rowId (its number in the data), ids, tokens, response (1 =
-may be trained), nll, historyNll, referenceNll (with such a model), promptAttention, entropy, weights. Entry t of each
-list describes token t: nll[t] is the loss, in nats, of predicting token t from those before it, and 0 for t = 0.
-promptAttention is measured on response tokens and 0 on others; weights are 0 outside the response.
+may be trained), nll, historyNll, referenceNll (with such a model), promptAttention, entropy, gatedNll, keptHeadShare
+(with --gates), rewardScore, outcomeProbability (with --reward-model), weights. Entry t of each list describes token t:
+nll[t] is the loss, in nats, of predicting token t from those before it, and 0 for t = 0. promptAttention is measured
+on response tokens and 0 on others; weights are 0 outside the response.
+
+With --adapter everything is the adapted model's, but for historyNll, referenceNll and the reward model's columns.
+
+With --gates: gatedNll is the loss of response tokens (0 on others) when what the gates evict is gone, as in generate;
+keptHeadShare is the share, from 0 to 1, of the key-value heads of all layers that keep the token. Tokens that always
+stay have 1: the first and last of a prompt (--sinks, --window) and, as they are generated, those of the response; for
+gates that were trained on plain text, the first and last of a row. nll, entropy and promptAttention are measured with
+nothing evicted. --model, with its --adapter, is the model that the gates were trained with.
+
+With --reward-model: rewardScore is the token reward model's score of response tokens (0 on others), and
+outcomeProbability its sigmoid: how likely, from there on, the response is right. The sigmoid of the mean rewardScore
+of a response is the probability of the whole. With --score-at token, the score of a token is that of the state which
+has read it; with before, that of the state which predicts it. A reward model that is an adapter lies over --model
+(without --adapter), or over --reward-base: the model that its training started from.
 
 Without --selector each response token weighs 1. The model is fixed, so a rule's warm-up counts as over. A rule of
 scope "step" ranks over each --batch-size rows in the data's order; one of scope "dataset" (token-cleaning, or
@@ -32,6 +48,7 @@ scope "step" ranks over each --batch-size rows in the data's order; one of scope
 To train on the weights: data.train: FILE, selection.method: dataset-weights, selection.column: weights.`,
   flags: {
     model: { type: "string", value: "PATH", description: "A folder in Hugging Face layout, or a GGUF file." },
+    ...adapterFlag,
     ...dataFlags,
     out: { type: "string", short: "o", value: "FILE", description: "What to write: FILE.jsonl or FILE.arrow." },
     overwrite: { type: "boolean", description: "Replace the file if it exists." },
@@ -42,6 +59,22 @@ To train on the weights: data.train: FILE, selection.method: dataset-weights, se
       type: "string",
       value: "PATH",
       description: "Reference model (rho1, token-cleaning, iw-sft), for referenceNll.",
+    },
+    ...gateFlags,
+    "reward-model": {
+      type: "string",
+      value: "DIR",
+      description: "A token reward model that a run of OREAL has trained (reward-model/).",
+    },
+    "reward-base": {
+      type: "string",
+      value: "PATH",
+      description: "The model below a reward model that is an adapter. Default: --model, without --adapter.",
+    },
+    "score-at": {
+      type: "string",
+      value: "WHERE",
+      description: "token or before. Default: as the reward model was trained, token where that is not known.",
     },
     layer: {
       type: "string",
@@ -65,20 +98,22 @@ To train on the weights: data.train: FILE, selection.method: dataset-weights, se
       microBatchSize: wholeNumber("micro-batch-size", values["micro-batch-size"]) ?? Math.min(8, batchSize),
       seed: wholeNumber("seed", values.seed, { minimum: 0 }) ?? 42,
     };
+    const request = modelRequest(path, values);
     requireWritable(out, { overwrite: values.overwrite ?? false, data: values.data });
     const { rule, notes } = await chooseRule(values);
     const layer = wantedLayer ?? attentionLayerOf(rule);
     const dataset = openData(values);
     try {
       for (const note of notes) stderr.write(`${note}\n`);
+      const say = (sentence: string): void => void stderr.write(`${terminalText(sentence)}\n`);
       await withEngine(values, stderr, async () => {
         using interruption = watchInterruption();
-        using models = await loadModels(path, values);
+        using models = await loadModels(request, say);
         await interruption.check();
         const { model } = models;
         requireLayer(layer, model);
         const maxTokens = longestRow(wantedLength, models.all);
-        const tokens = await tokenize(dataset, model, maxTokens, stderr);
+        const tokens = await tokenize(dataset, model, maxTokens, say);
         requireKnownIds(tokens, models.all);
         requireRoom(rule.scope, tokens);
         const file = openRowFile(out, columnsOf(models));
@@ -91,46 +126,6 @@ To train on the weights: data.train: FILE, selection.method: dataset-weights, se
     }
   },
 });
-
-interface Models extends Disposable {
-  readonly model: Model;
-  readonly history?: Model;
-  readonly reference?: Model;
-  readonly all: readonly Model[];
-}
-
-async function loadModels(
-  path: string,
-  values: { "history-model"?: string; "reference-model"?: string },
-): Promise<Models> {
-  const all: Model[] = [];
-  const load = async (from: string): Promise<Model> => {
-    const loaded = await loadModel(from);
-    all.push(loaded);
-    return loaded;
-  };
-  const dispose = (): void => all.forEach((each) => each.dispose());
-  try {
-    const model = await load(path);
-    const second = async (flag: "history-model" | "reference-model"): Promise<Model | undefined> => {
-      const from = values[flag];
-      if (from === undefined) return undefined;
-      const other = await load(from);
-      if (other.tokenizer.fingerprint === model.tokenizer.fingerprint) return other;
-      throw new UserError(`its tokenizer is not that of ${path}, so their losses cannot be compared`, {
-        where: `--${flag} ${from}`,
-        fix: "Give a model of the same family, with the same tokenizer files.",
-      });
-    };
-    const history = await second("history-model");
-    const reference = await second("reference-model");
-    const others = { ...(history === undefined ? {} : { history }), ...(reference === undefined ? {} : { reference }) };
-    return { model, ...others, all, [Symbol.dispose]: dispose };
-  } catch (error) {
-    dispose();
-    throw error;
-  }
-}
 
 function requireLayer(layer: number, { config: { layers } }: Model): void {
   if (layer >= -layers && layer < layers) return;
@@ -145,25 +140,11 @@ function longestRow(wanted: number | undefined, models: readonly Model[]): numbe
   throw new UserError(`--max-tokens is ${wanted}, but the model reads ${context} tokens at most`);
 }
 
-async function tokenize(dataset: Dataset, model: Model, maxTokens: number, stderr: TextStream) {
-  const say = (sentence: string): void => void stderr.write(`${terminalText(sentence)}\n`);
+async function tokenize(dataset: Dataset, model: Model, maxTokens: number, say: (sentence: string) => void) {
   const tokens = await tokenizeDataset(dataset, model.tokenizer, { maxTokens, onNotice: say });
   const { truncated } = tokens.stats;
   if (truncated > 0) say(`${formatNumber(truncated)} rows are cut to ${formatNumber(maxTokens)} tokens`);
   return tokens;
-}
-
-function requireKnownIds(tokens: TokenizedDataset, models: readonly Model[]): void {
-  const largest = tokens.ids.reduce((most, id) => Math.max(most, id), 0);
-  const small = models.find(({ config }) => largest >= config.vocabularySize);
-  if (small === undefined) return;
-  throw new UserError(
-    `the tokenizer gives the id ${largest}, but the model has ${small.config.vocabularySize} tokens`,
-    {
-      where: small.source,
-      fix: "Its tokenizer belongs to another model.",
-    },
-  );
 }
 
 const mostPlaces = 2 ** 28; // a gigabyte for each signal
@@ -179,38 +160,8 @@ function requireRoom(scope: string, tokens: TokenizedDataset): void {
   });
 }
 
-function columnsOf({ history, reference }: Models): string[] {
+function columnsOf({ history, reference, measures }: ScoringModels): string[] {
   const second = [...(history ? ["historyNll"] : []), ...(reference ? ["referenceNll"] : [])];
-  return ["nll", ...second, "promptAttention", "entropy", "weights"];
-}
-
-/** Scores and writes; whatever goes wrong, no part of a file stays. */
-async function writeRows(
-  file: RowFile,
-  about: { options: Omit<ScoreOptions, "onRows">; out: string; interruption: Interruption; stderr: TextStream },
-): Promise<void> {
-  const { options, out, interruption, stderr } = about;
-  const { tokens } = options;
-  const progress = createProgress({ stream: stderr, total: tokens.length, label: "scoring" });
-  const start = performance.now();
-  let [done, kept] = [0, 0];
-  try {
-    const onRows = async (rows: number): Promise<void> => {
-      progress.update({ step: (done += rows) });
-      await interruption.check();
-    };
-    for await (const row of scoreRows({ ...options, onRows })) {
-      file.add(row);
-      kept += row.weights.reduce((count, weight) => count + Number(weight !== 0), 0);
-    }
-    file.finish();
-  } finally {
-    progress.done();
-    file.abandon();
-  }
-  const seconds = (performance.now() - start) / 1000;
-  const { tokens: all, responseTokens } = tokens.stats;
-  const share = `${formatShare(kept / responseTokens, 1)} of the response tokens have a weight`;
-  const pace = `${formatDuration(seconds)}, ${formatNumber(Math.round(all / seconds))} tokens/s`;
-  stderr.write(`${out}: ${formatNumber(tokens.length)} rows, ${formatNumber(all)} tokens, ${share}; ${pace}\n`);
+  const measured = measures.flatMap(({ columns }) => columns);
+  return ["nll", ...second, "promptAttention", "entropy", ...measured, "weights"];
 }

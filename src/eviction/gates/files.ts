@@ -5,6 +5,7 @@ import { UserError } from "../../system/errors.ts";
 import { openTensorFile, writeSafetensors, type Decoder } from "../../model/index.ts";
 import { writeWholeFolder } from "../../model/weights/whole-folder.ts";
 import * as tf from "@tensorflow/tfjs-core";
+import { resolveUse, type GateUse } from "./use.ts";
 import { gatesFrom, type GateNetwork } from "./network.ts";
 import { resolveGateNetwork, type GateNetworkOptions } from "./options.ts";
 
@@ -15,24 +16,32 @@ interface SavedSettings {
   format: "tokensift gates";
   version: 1;
   settings: GateNetworkOptions;
+  /** How they decided in training. Earlier releases did not write it; a reader that does not know it may ignore it. */
+  use?: GateUse;
   /** What the model's shape must be. */
   model: { layers: number; width: number; keyValueHeads: number };
+}
+
+/** Gates with how they decided in training. */
+export interface SavedGates extends GateNetwork {
+  readonly use: Required<GateUse>;
 }
 
 /**
  * Writes gates as a folder: `gates.json` (settings), `gates.safetensors` (values), `README.md`. An earlier one is
  * replaced only when the new one is complete.
  * @param card text of its `README.md`: what it is, for which model and by which command it was made
+ * @param use how they decided in training, for whoever loads them; default: the defaults of `gatedPass`
  * @throws UserError if the folder holds other files or cannot be written
  */
 export async function saveGates(
   { settings, parameters }: GateNetwork,
   { config: { layers, width, keyValueHeads } }: Pick<Decoder, "config">,
   folder: string,
-  { card }: { card: string },
+  { card, use = {} }: { card: string; use?: GateUse },
 ): Promise<void> {
   const model = { layers, width, keyValueHeads };
-  const saved: SavedSettings = { format: "tokensift gates", version: 1, settings, model };
+  const saved: SavedSettings = { format: "tokensift gates", version: 1, settings, use: resolveUse(use), model };
   const tensors = parameters.map(({ name, variable }) => ({
     name,
     shape: variable.shape,
@@ -49,9 +58,9 @@ export async function saveGates(
  * Loads gates that `saveGates` wrote, for a model of the shape that they were trained on.
  * @throws UserError if the folder holds none, or they are for a model of another shape
  */
-export async function loadGates(folder: string, model: Pick<Decoder, "config">): Promise<GateNetwork> {
+export async function loadGates(folder: string, model: Pick<Decoder, "config">): Promise<SavedGates> {
   const path = join(folder, files.settings);
-  const { settings, model: shape } = await readSettings(path);
+  const { settings, use: given, model: shape } = await readSettings(path);
   for (const key of ["layers", "width", "keyValueHeads"] as const) {
     if (shape?.[key] !== model.config[key])
       throw new UserError(`the gates are for ${key} ${shape?.[key]}, the model has ${model.config[key]}`, {
@@ -60,9 +69,10 @@ export async function loadGates(folder: string, model: Pick<Decoder, "config">):
       });
   }
   const known = resolveGateNetwork(settings, model.config);
+  const use = resolveUse(given, path);
   const file = await openTensorFile(join(folder, files.values));
   try {
-    return await gatesFrom(model, known, async (name, shape) => {
+    const gates = await gatesFrom(model, known, async (name, shape) => {
       const values = await file.read(name);
       if (values?.length === shape.reduce((a, b) => a * b, 1)) return values;
       throw new UserError(`it has no usable ${name}`, {
@@ -70,6 +80,7 @@ export async function loadGates(folder: string, model: Pick<Decoder, "config">):
         fix: "The file is damaged, or belongs to other gates.",
       });
     });
+    return { ...gates, use };
   } finally {
     await file.close();
   }

@@ -1,6 +1,7 @@
 import type { TokenBatch } from "../../contract/index.ts";
 import type { PackedTokens } from "../../model/index.ts";
 import { exemptTokens, type ExemptionOptions } from "../exemptions.ts";
+import type { GatedShape } from "../shape.ts";
 import type { GateLayout } from "./network.ts";
 
 /**
@@ -43,6 +44,17 @@ export function packedExemptions(
     reach: exempt.reach,
     evictableTokens: exempt.evictable,
   };
+}
+
+/** A batch's cache, with the tokens that a gate may evict, as `decideGates` takes it. */
+export function gatedBatch(
+  { rows, width, lengths, response }: Pick<TokenBatch, "rows" | "width" | "lengths" | "response">,
+  keyValueHeads: number,
+  kind: RowKind,
+  options: ExemptionOptions,
+): GatedShape {
+  const shape = { rows, width, lengths, heads: keyValueHeads };
+  return { ...shape, ...exemptTokens(shape, kind === "text" ? undefined : response, options) };
 }
 
 /** The exemptions of one prompt that is to be answered: its response, if it has one, starts after its end. */

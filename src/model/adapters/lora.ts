@@ -27,6 +27,8 @@ export interface Adapter {
   readonly parameters: readonly Parameter[];
   /** Names settings and values as they were when made or loaded (training does not change it). */
   readonly fingerprint: string;
+  /** The model that it was trained over, by the files it was loaded from: a path, or a name on a hub. */
+  readonly baseModel?: string;
   /**
    * Says which optimizer step the next training passes belong to. With dropout it must be called before each step;
    * a run that is continued at step n then drops what an uninterrupted one does.

@@ -4,6 +4,8 @@ import type { LoraSettings } from "./options.ts";
 
 /** What `adapter_config.json` says about the matrices beside it. */
 export interface PeftConfig extends Pick<LoraSettings, "rank" | "alpha" | "rsLora" | "dropout"> {
+  /** The model below it: a path, or a name on a hub. */
+  readonly baseModel: string | undefined;
   /** Whether PEFT would give this module the adapter's matrices. */
   targets(module: string): boolean;
 }
@@ -60,7 +62,13 @@ export function parsePeftConfig(json: unknown, where: string): PeftConfig {
     rsLora: fields.boolean("use_rslora", false),
     dropout: fields.number("lora_dropout", { min: 0, max: 1 - Number.EPSILON, fallback: 0 }),
     targets: targetsOf(fields, where),
+    baseModel: baseOf(fields),
   };
+}
+
+function baseOf(fields: Fields): string | undefined {
+  const base = fields.raw("base_model_name_or_path");
+  return typeof base === "string" && base !== "" ? base : undefined;
 }
 
 function isOff(value: unknown): boolean {

@@ -52,15 +52,16 @@ export async function loadAdapter(
 ): Promise<Adapter> {
   await requireAdapterFiles(folder);
   const configPath = join(folder, files.config);
-  const { targets, ...config } = parsePeftConfig(await readJson(configPath), configPath);
+  const { targets, baseModel, ...config } = parsePeftConfig(await readJson(configPath), configPath);
   const file = await openFile(join(folder, files.matrices));
   try {
     const tensors = await readSafetensorsHeader(file);
     const changed = changedPlaces(tensors.keys(), targets, file.path);
-    return await adapterFrom(model, { ...config, ...changed, seed }, (matrix, shape, place) => {
+    const adapter = await adapterFrom(model, { ...config, ...changed, seed }, (matrix, shape, place) => {
       const name = matrixName(place, matrix);
       return readStored(file, requireShaped(name, tensors.get(name), shape, file.path));
     });
+    return { ...adapter, ...(baseModel !== undefined && { baseModel }) };
   } finally {
     await file.close();
   }
@@ -76,6 +77,11 @@ async function requireAdapterFiles(folder: string): Promise<void> {
   });
   if (entries.includes(files.config) && entries.includes(files.matrices)) return;
   const missing = entries.includes(files.config) ? files.matrices : files.config;
+  if (missing === files.config && entries.includes("config.json"))
+    throw new UserError("this folder holds a whole model, not an adapter", {
+      where: folder,
+      fix: "Use it as the model itself, or name the folder of the adapter alone.",
+    });
   const pickled = missing === files.matrices && entries.includes("adapter_model.bin");
   throw new UserError(`there is no ${missing} in this folder`, {
     where: folder,

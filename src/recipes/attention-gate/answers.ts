@@ -6,10 +6,8 @@ import {
   keyDiff,
   keyNorm,
   observedMean,
-  promptExemptions,
+  promptAccount,
   raggedCache,
-  realisedEviction,
-  cacheBytes,
   keepEverything,
   scoreEviction,
   snapKv,
@@ -147,19 +145,13 @@ function accountOf(
   questions: readonly Question[],
   { model, held, exemptions }: AnswerOptions,
 ): Pick<CacheResult, "evicted" | "kept" | "bytes" | "keptKey" | "keptOthers"> {
-  const { keyValueHeads: heads, headSize } = model.config;
+  const { keyValueHeads: heads } = model.config;
   const sum = { evictable: 0, evicted: 0, bytes: 0, full: 0, key: [0, 0], others: [0, 0] };
   const marks = held.columns["key"];
   kept.forEach((keep, index) => {
-    const length = questions[index]!.prompt.length;
-    const shape = { rows: 1, width: length, heads, lengths: [length] };
-    const { evictableTokens } = promptExemptions(length, exemptions);
-    const { evictable, evicted } = realisedEviction(keep, shape, evictableTokens);
-    const { bytes, full } = cacheBytes(keep, shape, { headSize });
-    sum.evictable += evictable;
-    sum.evicted += evicted;
-    sum.bytes += bytes;
-    sum.full += full;
+    const account = promptAccount(keep, questions[index]!.prompt.length, model, exemptions);
+    const { evictableTokens } = account;
+    for (const part of ["evictable", "evicted", "bytes", "full"] as const) sum[part] += account[part];
     if (marks === undefined) return;
     for (const layer of keep)
       layer.forEach((flag, i) => {

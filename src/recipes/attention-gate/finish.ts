@@ -41,6 +41,7 @@ async function answerAll(work: GateWork, { state }: RunLearner): Promise<CacheRe
 
 /** Writes the gates first: saving an adapted model merges it. */
 async function saveAll({ run, config, model, gates, command, name }: GateWork, { state }: RunLearner): Promise<void> {
+  const { sinks, window, threshold, rows } = config.gates;
   const facts = [
     `Start: ${shownPath(config.model)}`,
     `Data: ${shownFiles(config.data.train)}`,
@@ -51,6 +52,7 @@ async function saveAll({ run, config, model, gates, command, name }: GateWork, {
   if (gates)
     await saveGates(gates, model, join(run.path, "gates"), {
       card: cardText("Gates that evict from a key-value cache, trained with tokensift", facts, command),
+      use: { sinks, window, threshold, rows },
     });
   if (config.mode === "pretrain") return; // the model is the one it started from
   await saveTrained(run, model, cardText("A model trained with tokensift", facts, command));

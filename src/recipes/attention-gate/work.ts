@@ -1,5 +1,5 @@
 import type { GatedShape, GateNetwork, GateOptions } from "../../eviction/index.ts";
-import { exemptTokens, type GateAux } from "../../eviction/index.ts";
+import { gatedBatch, type GateAux } from "../../eviction/index.ts";
 import type { Objective, TokenBatch } from "../../contract/index.ts";
 import type { Model } from "../../model/index.ts";
 import type { RunLearner, StepBatch, StepOutcome } from "../../training/index.ts";
@@ -37,8 +37,6 @@ export interface GateWork extends GateArmOptions {
 
 /** The batch's cache, with the tokens that a gate may evict. */
 export function gatedShape({ model, config }: Pick<GateWork, "model" | "config">, batch: TokenBatch): GatedShape {
-  const { rows, width, lengths, response } = batch;
-  const { sinks, window, rows: kind } = config.gates;
-  const shape = { rows, width, lengths, heads: model.config.keyValueHeads };
-  return { ...shape, ...exemptTokens(shape, kind === "text" ? undefined : response, { sinks, window }) };
+  const { sinks, window, rows } = config.gates;
+  return gatedBatch(batch, model.config.keyValueHeads, rows, { sinks, window });
 }

@@ -152,7 +152,9 @@ async function saveModels({ run, config, models, state, command }: ArmWork): Pro
   ];
   if (models.reward) {
     const card = cardText("A token reward model trained with tokensift", facts("Trained"), command);
-    await saveTokenRewardModel(models.reward, join(run.path, "reward-model"), { card });
+    const { weights } = objective;
+    const scoreAt = weights.source === "none" ? undefined : weights.scoreAt;
+    await saveTokenRewardModel(models.reward, join(run.path, "reward-model"), { card, ...(scoreAt && { scoreAt }) });
   }
   await saveTrained(run, models.policy, cardText("A model trained with tokensift", facts("Trained"), command));
 }

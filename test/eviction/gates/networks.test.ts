@@ -102,8 +102,24 @@ describe("saved gates", () => {
     await saveGates(gates, { config }, join(folder, "saved"), { card: "# Gates\n" });
     const loaded = await loadGates(join(folder, "saved"), { config });
     expect(loaded.settings).toEqual(gates.settings);
+    expect(loaded.use).toEqual({ sinks: 4, window: 16, threshold: 0.5, rows: "prompts" });
     expect(await values(loaded)).toEqual(await values(gates));
     [gates, loaded].forEach((each) => each.dispose());
+  });
+
+  test("know how they decided in training, which those of earlier releases do not say", async () => {
+    const gates = await createGates({ config }, { kind: "linear" });
+    const path = join(folder, "used");
+    const use = { sinks: 2, window: 3, threshold: 0.25, rows: "text" } as const;
+    await saveGates(gates, { config }, path, { card: "", use });
+    const loaded = await loadGates(path, { config });
+    expect(loaded.use).toEqual(use);
+    const saved = JSON.parse(readFileSync(join(path, "gates.json"), "utf8")) as Record<string, unknown>;
+    delete saved["use"];
+    writeFileSync(join(path, "gates.json"), JSON.stringify(saved));
+    const old = await loadGates(path, { config });
+    expect(old.use).toEqual({ sinks: 4, window: 16, threshold: 0.5, rows: "prompts" });
+    [gates, loaded, old].forEach((each) => each.dispose());
   });
 
   test("are refused for a model of another shape, and when damaged", async () => {

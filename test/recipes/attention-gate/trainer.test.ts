@@ -100,14 +100,16 @@ describe("the Attention-Gate recipe", () => {
     const changes = {
       mode: "pretrain",
       adapter: undefined,
-      gates: { kind: "linear", rows: "prompts", initialKeep: 0.6 },
+      gates: { kind: "linear", rows: "prompts", initialKeep: 0.6, sinks: 3, threshold: 0.55 },
       training: { steps: 1, batchSize: 2, learningRate: 0.5 },
       evaluation: { maxNewTokens: 2, baselines: ["key-norm"] },
     };
     const { code } = await run(writeGates(join(base, "pretrain"), changes));
     expect(code).toBe(0);
     const output = join(base, "pretrain/out");
-    expect([existsSync(join(output, "gates/gates.json")), existsSync(join(output, "model"))]).toEqual([true, false]);
+    const { use } = JSON.parse(readFileSync(join(output, "gates/gates.json"), "utf8")) as { use: unknown };
+    expect(use).toEqual({ sinks: 3, window: 16, threshold: 0.55, rows: "prompts" }); // what generate and score go by
+    expect(existsSync(join(output, "model"))).toBe(false);
     expect(readFileSync(join(output, "table.txt"), "utf8")).toMatch(/^model +full [^]*^model +key-norm /m);
     expect(linesOf(join(output, "metrics.jsonl"))).toBe(1);
   }, 120_000);

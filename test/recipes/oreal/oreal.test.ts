@@ -42,6 +42,7 @@ describe("a run of OREAL", () => {
     const trunk = await loadModel("models/tiny");
     const reward = await loadTokenRewardModel(join(whole.output, "reward-model"), trunk);
     expect(isAdapted(reward.decoder)).toBe(true);
+    expect(reward.scoreAt).toBe("token"); // as the paper's weights read it
     expect(existsSync(join(whole.output, "rloo/reward-model"))).toBe(false);
     reward.dispose();
     trunk.dispose();

@@ -1,0 +1,78 @@
+import { existsSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
+import { loadAdapter, loadModel, openWeights, withAdapter, type Adapter, type Model } from "../model/index.ts";
+import { UserError } from "../system/errors.ts";
+import { visibleString } from "../system/visible-text.ts";
+
+/** The flag of every command that runs a model which an adapter may change. */
+export const adapterFlag = {
+  adapter: {
+    type: "string",
+    value: "DIR",
+    description: "A LoRA adapter over --model, as PEFT or a run (adapter/) saved it.",
+  },
+} as const;
+
+/** A model on the engine, with all that disposing of it frees. */
+export interface OpenModel extends Disposable {
+  readonly model: Model;
+  /** The model without its adapter. */
+  readonly trunk: Model;
+}
+
+/**
+ * Loads a model and, if one is named, an adapter over it.
+ * @param say told if the adapter names another base model
+ */
+export async function openModel(
+  path: string,
+  { adapter: folder, say }: { adapter?: string | undefined; say: (sentence: string) => void },
+): Promise<OpenModel> {
+  requireModel(path, folder);
+  const trunk = await loadModel(path);
+  if (folder === undefined) return { model: trunk, trunk, [Symbol.dispose]: trunk.dispose };
+  try {
+    const adapter = await loadAdapter(folder, trunk);
+    await tellBase(adapter, trunk, { where: folder, say });
+    const model = withAdapter(trunk, adapter);
+    const dispose = (): void => [model, trunk].forEach((part) => part.dispose());
+    return { model, trunk, [Symbol.dispose]: dispose };
+  } catch (error) {
+    trunk.dispose();
+    throw error;
+  }
+}
+
+/** Says so if an adapter names another model than the one that it lies over. */
+export async function tellBase(
+  { baseModel }: Pick<Adapter, "baseModel">,
+  model: Model,
+  { where, say }: { where: string; say: (sentence: string) => void },
+): Promise<void> {
+  if (baseModel === undefined || !(await isOther(baseModel, model))) return;
+  say(`${where}: the adapter was trained over ${visibleString(baseModel)}, and is used over ${model.source}`);
+}
+
+/** Two paths are of one model if its weights are the same; where that cannot be seen, if they end in the same name. */
+async function isOther(base: string, { source, fingerprint }: Model): Promise<boolean> {
+  if (resolve(base) === resolve(source)) return false;
+  const known = existsSync(base) ? await fingerprintOf(base).catch(() => undefined) : undefined;
+  return known === undefined ? basename(base) !== basename(resolve(source)) : known !== fingerprint;
+}
+
+async function fingerprintOf(path: string): Promise<string> {
+  const weights = await openWeights(path);
+  await weights.close();
+  return weights.fingerprint;
+}
+
+/** A folder that is an adapter alone is told how to be used. */
+function requireModel(path: string, adapter: string | undefined): void {
+  const holds = (file: string): boolean => existsSync(join(path, file));
+  if (!holds("adapter_config.json") || holds("config.json")) return;
+  const fix =
+    adapter === undefined
+      ? `Give the model below it as well: --model BASE --adapter ${path}`
+      : "Give the model below it.";
+  throw new UserError("this folder holds only an adapter", { where: `--model ${path}`, fix });
+}

@@ -1,0 +1,54 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { gatesFrom, saveGates, type GateUse } from "../../src/eviction/index.ts";
+import { createAdapter, loadModel, withAdapter, type Model } from "../../src/model/index.ts";
+import { saveTokenRewardModel, tokenRewardModel, type ScoreAt } from "../../src/reward/index.ts";
+import { normalValues, stream } from "../../src/system/random.ts";
+import { releaseEngine, useEngine } from "../../src/tensor/engine.ts";
+import { fillB } from "../model/adapters/adapters.ts";
+import { tied } from "./run.ts";
+
+const card = "# Made by a test\n";
+
+/** Runs the library on a model; commands start and release an engine of their own. */
+export async function inLibrary<T>(work: (model: Model) => Promise<T>, path = tied): Promise<T> {
+  await useEngine("cpu", { threads: 1 });
+  const model = await loadModel(path);
+  try {
+    return await work(model);
+  } finally {
+    model.dispose();
+    releaseEngine();
+  }
+}
+
+/** Saves gates that differ from token to token: large weights, no bias. */
+export function makeGates(folder: string, use?: GateUse): Promise<string> {
+  return inLibrary(async (model) => {
+    const gates = await gatesFrom(model, { kind: "linear" }, (name, shape) => {
+      const size = shape.reduce((a, b) => a * b, 1);
+      return name.endsWith("bias") ? new Float32Array(size) : normalValues(size, 0.5, stream(name));
+    });
+    await saveGates(gates, model, folder, { card, ...(use && { use }) });
+    gates.dispose();
+    return folder;
+  });
+}
+
+/** Saves a reward model that tells tokens apart: an adapter over `path`, or a whole model. */
+export function makeReward(
+  folder: string,
+  { adapter, scoreAt, path = tied }: { adapter: boolean; scoreAt?: ScoreAt; path?: string },
+): Promise<string> {
+  return inLibrary(async (trunk) => {
+    const lora = adapter ? await createAdapter(trunk, { rank: 2, seed: 3 }) : undefined;
+    if (lora) fillB(lora, 4);
+    const reward = tokenRewardModel<Model>(lora ? withAdapter(trunk, lora) : trunk);
+    const { weight } = reward.head;
+    const values = Float32Array.from({ length: weight.size }, (_, i) => Math.sin(i + 1));
+    tf.tidy(() => weight.assign(tf.tensor2d(values, weight.shape)));
+    await saveTokenRewardModel(reward, folder, { card, ...(scoreAt && { scoreAt }) });
+    reward.head.dispose();
+    lora?.dispose();
+    return folder;
+  }, path);
+}
