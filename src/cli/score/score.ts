@@ -68,7 +68,7 @@ To train on the weights: data.train: FILE, selection.method: dataset-weights, se
     requireWritable(out, { overwrite: values.overwrite ?? false, data: values.data });
     const { rule, notes } = await chooseRule(values);
     const layer = wantedLayer ?? attentionLayerOf(rule);
-    const dataset = openData(values);
+    const dataset = await openData(values);
     try {
       for (const note of notes) stderr.write(`${note}\n`);
       await withEngine(values, stderr, async () => {
@@ -87,7 +87,7 @@ To train on the weights: data.train: FILE, selection.method: dataset-weights, se
         await writeRows(file, { options, out, interruption, stderr });
       });
     } finally {
-      dataset.close();
+      await dataset.close();
     }
   },
 });
