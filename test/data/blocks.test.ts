@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { fromRows, openDataset, readAnswers, type Row, type SkippedRow } from "../../src/data/index.ts";
+import { joinTables } from "../../src/data/join-tables.ts";
 import { rowBlock } from "../../src/data/row-blocks.ts";
 import { temporaryFolder } from "./folder.ts";
 
@@ -29,6 +30,29 @@ describe("a block of rows", () => {
     const deep = JSON.parse(`${"[".repeat(50_000)}${"]".repeat(50_000)}`) as unknown;
     expect(rowBlock(0, 2, () => ({ deep }))).toHaveLength(2);
   });
+});
+
+test("joined tables are read one at a time, and closed between reads only", async () => {
+  let reading = 0;
+  const most: number[] = [];
+  const slow = (name: string) => ({
+    files: [name],
+    length: 2,
+    columns: ["name"],
+    async rows(from: number, to: number) {
+      most.push(++reading);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+      reading--;
+      return Array.from({ length: to - from }, () => ({ name }));
+    },
+    where: () => name,
+    close: async () => void most.push(reading + 1),
+  });
+  const joined = joinTables([slow("a"), slow("b")], "both");
+  const reads = [joined.rows(0, 2, []), joined.rows(2, 4, []), joined.close(), joined.rows(1, 4, [])];
+  const found = (await Promise.all(reads)).map((rows) => rows?.map(({ name }) => name));
+  expect(found).toEqual([["a", "a"], ["b", "b"], undefined, ["a"]]);
+  expect(most.every((count) => count === 1)).toBe(true);
 });
 
 describe("a dataset", () => {
