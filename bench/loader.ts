@@ -69,11 +69,11 @@ export const loader: Benchmark = {
     const { tokenizer } = await readModelFacts(model);
     const warm = (file: LoaderRequest["file"]): string => join(folder, `ours-${file}`);
     const load = async (file: LoaderRequest["file"], cacheFolder: string): Promise<number> => {
-      const dataset = openDataset(join(folder, file));
+      const dataset = await openDataset(join(folder, file));
       try {
         return (await tokenizeDataset(dataset, tokenizer, { cacheFolder })).ids.length;
       } finally {
-        dataset.close();
+        await dataset.close();
       }
     };
     for (const file of ["rows.jsonl", "rows.arrow"] as const) await load(file, warm(file));
@@ -97,15 +97,15 @@ function rowsOf({ file, cached }: LoaderRequest, measured: readonly Measured[], 
 }
 
 async function writeFolder(folder: string, data: string, model: string, count: number): Promise<void> {
-  const dataset = openDataset(data);
+  const dataset = await openDataset(data);
   const rows: { question: string; answer: string }[] = [];
-  for (const { messages } of dataset.rows()) {
+  for await (const { messages } of dataset.rows()) {
     if (rows.length === count) break;
     const [question, answer] = [messages?.[0], messages?.at(-1)];
     if (question !== undefined && answer !== undefined && question !== answer)
       rows.push({ question: question.content, answer: answer.content });
   }
-  dataset.close();
+  await dataset.close();
   if (rows.length === 0) throw new UserError("there are no questions with answers", { where: data });
   for (let i = 0; rows.length < count; i++) rows.push(rows[i]!);
   writeFileSync(join(folder, "rows.jsonl"), rows.map((row) => `${JSON.stringify(row)}\n`).join(""));

@@ -1,11 +1,12 @@
 import { FIELD_NAMES, FORMAT_NAMES, type FieldName } from "../data/formats.ts";
 import { openDataset, type Dataset } from "../data/index.ts";
+import { readableData } from "../data/open-table.ts";
 import { UserError } from "../system/errors.ts";
 import { oneOf, requiredValue, wholeNumber } from "./values.ts";
 
 /** The flags of every command that reads data. */
 export const dataFlags = {
-  data: { type: "string", value: "FILE", description: "Arrow, JSON Lines, or a Hugging Face save_to_disk folder." },
+  data: { type: "string", value: "FILE", description: `${readableData()}.` },
   format: {
     type: "string",
     value: "NAME",
@@ -22,13 +23,13 @@ export const dataFlags = {
 } as const;
 
 /** Opens the data that the flags name. Close it after use. */
-export function openData(values: {
+export async function openData(values: {
   data?: string;
   format?: string;
   field?: string[];
   split?: string;
   rows?: string;
-}): Dataset {
+}): Promise<Dataset> {
   const path = requiredValue("data", values.data, "a data file");
   const limit = wholeNumber("rows", values.rows);
   return openDataset(path, {

@@ -38,7 +38,7 @@ export const inspect = defineCommand({
   run: async (values, { stdout }) => {
     const wanted = wholeNumber("row", values.row, { minimum: 0 });
     const maxTokens = wholeNumber("max-tokens", values["max-tokens"], { minimum: 2 });
-    const dataset = openData(values);
+    const dataset = await openData(values);
     try {
       if (wanted !== undefined && wanted >= dataset.length)
         throw new UserError(`there is no row ${wanted}`, {
@@ -51,10 +51,10 @@ export const inspect = defineCommand({
       const tokens = await tokenizeDataset(dataset, tokenizer, { maxTokens, onNotice });
       stdout.write(summaryText(dataset, tokens, path, notes));
       const index = wanted === undefined ? 0 : tokens.rowIds.indexOf(wanted);
-      if (index < 0) stdout.write(`\nrow ${wanted} is left out: ${reasonFor(dataset, wanted!)}\n`);
+      if (index < 0) stdout.write(`\nrow ${wanted} is left out: ${await reasonFor(dataset, wanted!)}\n`);
       else stdout.write(`\n${rowText(tokens.row(index), tokenizer, values.column, stdout)}`);
     } finally {
-      dataset.close();
+      await dataset.close();
     }
   },
 });
@@ -81,8 +81,8 @@ function summaryText(dataset: Dataset, tokens: TokenizedDataset, model: string, 
   ]);
 }
 
-function reasonFor(dataset: Dataset, rowId: number): string {
-  const row = dataset.row(rowId);
+async function reasonFor(dataset: Dataset, rowId: number): Promise<string> {
+  const row = await dataset.row(rowId);
   return "skipped" in row ? row.skipped : "nothing of its response is left to train within the limit of tokens";
 }
 

@@ -34,7 +34,7 @@ export const freshModel = group(
 const column = (description: string) => Type.Optional(Type.String({ minLength: 1, description }));
 export const dataGroup = group(
   {
-    train: files("Rows to train on: Arrow, JSON Lines, or a Hugging Face save_to_disk folder; one or a list."),
+    train: files("Rows to train on: a data file or folder, or a list; `tokensift inspect --help` names the kinds."),
     validation: Type.Optional(files("Held-out rows, for the evaluation.")),
     format: choice(["auto", "messages", "prompt-response", "question-answer", "instruction", "tokens", "text"], {
       default: "auto",

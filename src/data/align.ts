@@ -36,16 +36,18 @@ export interface ColumnCollector {
 
 /**
  * Without `named`, the lists that fit the first row are taken as per-token columns and the others left out with a
- * notice; from then on (and for every named column) a list that does not fit its row is an error.
+ * notice, as is a list that the first row lacks; from then on (and for every named column) a list that does not fit its row is an error.
  */
 export function collectColumns(named: readonly string[] | undefined, notice: Notice): ColumnCollector {
   const collected = new Map(named?.map((name) => [name, growing((n) => new Float32Array(n))]));
+  const known = new Set(named);
   let first = named === undefined;
   return {
     add(columns, response, length, where) {
       if (first) {
         first = false;
         for (const [name, values] of Object.entries(columns)) {
+          known.add(name);
           if (alignColumn(values, response))
             collected.set(
               name,
@@ -53,6 +55,11 @@ export function collectColumns(named: readonly string[] | undefined, notice: Not
             );
           else notice(`the column "${name}" is left out: its lists do not have one number per token`);
         }
+      }
+      for (const name of Object.keys(columns)) {
+        if (known.has(name)) continue;
+        known.add(name);
+        notice(`the column "${name}" is left out: ${where()} has it, but the first row has not`);
       }
       for (const [name, values] of collected) {
         const list = columns[name] ?? new Float32Array();

@@ -1,9 +1,11 @@
 import { createHash } from "node:crypto";
 import { UserError } from "../system/errors.ts";
-import { hashFiles, resolveFiles } from "./files.ts";
+import { letEventsIn } from "../system/event-loop.ts";
+import { hashFiles } from "./files.ts";
 import { chooseFormat, numberList, WrongField, type Example, type FieldName, type FormatName } from "./formats.ts";
-import { openTable } from "./open-table.ts";
-import type { Table } from "./table.ts";
+import { joinTables } from "./join-tables.ts";
+import { readerOf } from "./open-table.ts";
+import type { RawRow, Table } from "./table.ts";
 
 export interface DatasetOptions {
   /** How rows are read; `auto` (default) goes by the column names. */
@@ -35,49 +37,73 @@ export interface SkippedRow {
 }
 
 export interface Dataset {
+  /** What messages call it: its files, or the name that was given to rows in memory. */
+  readonly name: string;
   /** Rows in the files, trainable or not. */
   readonly length: number;
   readonly format: FormatName;
   readonly columns: readonly string[];
+  /** The files that are read; none where the rows are in memory. */
   readonly files: readonly string[];
   readonly tokenColumns: readonly string[] | undefined;
-  /** SHA-256 of the files' contents and of the options that change what is read. */
+  /** SHA-256 of the contents and of the options that change what is read. */
   readonly fingerprint: string;
-  row(rowId: number): Row | SkippedRow;
-  /** The trainable rows in file order. */
-  rows(): Iterable<Row>;
+  /**
+   * Rows `from` up to, but not including, `to` (default: all) in file order, trainable or not. They are read block by
+   * block, and one block is held in memory.
+   */
+  entries(from?: number, to?: number): AsyncIterable<Row | SkippedRow>;
+  /** The trainable rows in file order, read like `entries`. */
+  rows(): AsyncIterable<Row>;
+  /** One row; for many, `entries` reads faster. */
+  row(rowId: number): Promise<Row | SkippedRow>;
   /** File and row (or line), for messages. */
   where(rowId: number): string;
-  close(): void;
+  /** Lets go of the open file after the reading that is under way; reading on takes it up again. */
+  close(): Promise<void>;
 }
 
 /**
- * Opens data files (Arrow IPC stream or file, JSON Lines, JSON array, a Hugging Face `save_to_disk` folder). Rows are
- * read when asked for; one file is open at a time and one of its record batches in memory.
+ * Opens data files (Arrow IPC stream or file, JSON Lines, JSON array) or a Hugging Face `save_to_disk` folder. Rows are
+ * read when asked for; one file is open at a time, and one of its record batches or a block of its lines in memory.
  *
+ * @param path a file, a folder, or a list of them, which are read one after the other
  * @throws UserError for a missing, empty, damaged or unfitting file
+ * @example
+ * const dataset = await openDataset("datasets/word-problems/validation.arrow");
+ * for await (const row of dataset.rows()) console.log(row.prompt);
+ * await dataset.close();
  */
-export function openDataset(path: string | readonly string[], options: DatasetOptions = {}): Dataset {
+export async function openDataset(path: string | readonly string[], options: DatasetOptions = {}): Promise<Dataset> {
   const paths = typeof path === "string" ? [path] : path;
-  const files = paths.flatMap((p) => resolveFiles(p, options.split));
+  const { split } = options;
+  const sources = paths.map((each) => ({ path: each, reader: readerOf(each, { split }) }));
   const tables: Table[] = [];
-  try {
-    for (const file of files) {
-      tables.push(openTable(file));
-      tables.at(-1)!.close();
-    }
-    return datasetOf(tables, paths.join(", "), options);
-  } catch (error) {
-    for (const table of tables) table.close();
-    throw error;
+  for (const { path: each, reader } of sources) {
+    tables.push(await reader.open(each, { split }));
+    await tables.at(-1)!.close();
   }
+  const joined = joinTables(tables, paths.join(", "));
+  return datasetOf(joined, { name: paths.join(", "), contentHash: () => hashFiles(joined.files) }, options);
 }
 
-function datasetOf(tables: readonly Table[], name: string, options: DatasetOptions): Dataset {
+/** Rows that are read from the file at once, unless they are large. */
+const BLOCK_ROWS = 256;
+
+/**
+ * A table's rows as examples.
+ *
+ * @param contentHash of everything in the named columns
+ */
+export function datasetOf(
+  table: Table,
+  { name, contentHash }: { name: string; contentHash: (columns: readonly string[]) => string },
+  options: DatasetOptions,
+): Dataset {
   const { format: wanted = "auto", fields: renamed = {}, tokenColumns, invalid = "skip" } = options;
-  const joined = joinTables(tables, name);
-  const { columns, where } = joined;
-  const length = Math.min(joined.length, options.limit ?? Infinity);
+  const { columns, files, where } = table;
+  if (table.length === 0) throw new UserError("the dataset has no rows", { where: name });
+  const length = Math.min(table.length, options.limit ?? Infinity);
   const format = chooseFormat(wanted, columns, renamed, name);
   const used = Object.values(format.fields);
   const lists = tokenColumns ?? columns.filter((column) => !used.includes(column) && !NOT_PER_TOKEN.has(column));
@@ -89,8 +115,7 @@ function datasetOf(tables: readonly Table[], name: string, options: DatasetOptio
     });
   }
 
-  const row = (rowId: number): Row | SkippedRow => {
-    const raw = joined.row(rowId, [...used, ...lists]);
+  const entryOf = (raw: RawRow, rowId: number): Row | SkippedRow => {
     try {
       const example = format.read(raw);
       if (!("skipped" in example)) return { rowId, ...example, columns: tokenValues(raw, lists, tokenColumns) };
@@ -101,55 +126,41 @@ function datasetOf(tables: readonly Table[], name: string, options: DatasetOptio
       throw new UserError(error.message, { where: where(rowId), cause: error });
     }
   };
+  async function* entries(from = 0, to = length): AsyncGenerator<Row | SkippedRow> {
+    for (let rowId = from; rowId < to;) {
+      const block = await table.rows(rowId, Math.min(to, rowId + BLOCK_ROWS), [...used, ...lists]);
+      for (const raw of block) yield entryOf(raw, rowId++);
+      await letEventsIn();
+    }
+  }
   let fingerprint: string | undefined;
   return {
+    name,
     length,
     format: format.name,
     columns,
-    files: tables.map((table) => table.path),
+    files,
     tokenColumns,
     get fingerprint() {
-      fingerprint ??= fingerprintOf(tables, [format.name, format.fields, tokenColumns ?? "auto", invalid, length]);
+      fingerprint ??= fingerprintOf(contentHash([...used, ...lists]), [
+        format.name,
+        format.fields,
+        tokenColumns ?? "auto",
+        invalid,
+        length,
+      ]);
       return fingerprint;
     },
-    row,
-    *rows() {
-      for (let rowId = 0; rowId < length; rowId++) {
-        const entry = row(rowId);
-        if (!("skipped" in entry)) yield entry;
-      }
+    entries,
+    async *rows() {
+      for await (const entry of entries()) if (!("skipped" in entry)) yield entry;
+    },
+    async row(rowId) {
+      const [raw] = await table.rows(rowId, rowId + 1, [...used, ...lists]);
+      return entryOf(raw!, rowId);
     },
     where,
-    close: joined.close,
-  };
-}
-
-/** Several files as one, of which only the one last read is open. */
-function joinTables(tables: readonly Table[], name: string) {
-  const starts = [0];
-  for (const table of tables) starts.push(starts.at(-1)! + table.rows);
-  const length = starts.at(-1)!;
-  if (length === 0) throw new UserError("the dataset has no rows", { where: name });
-  let inUse: Table | undefined;
-  const locate = (rowId: number): [Table, number] => {
-    if (!(rowId >= 0 && rowId < length)) throw new RangeError(`${name} has ${length} rows, not a row ${rowId}`);
-    const t = starts.findLastIndex((start, i) => start <= rowId && i < tables.length);
-    return [tables[t]!, rowId - starts[t]!];
-  };
-  return {
-    length,
-    columns: [...new Set(tables.flatMap((table) => table.columns))],
-    where(rowId: number): string {
-      const [table, index] = locate(rowId);
-      return table.where(index);
-    },
-    row(rowId: number, columns: readonly string[]): Record<string, unknown> {
-      const [table, index] = locate(rowId);
-      if (table !== inUse) inUse?.close();
-      inUse = table;
-      return table.row(index, columns);
-    },
-    close: () => inUse?.close(),
+    close: table.close,
   };
 }
 
@@ -157,7 +168,7 @@ function joinTables(tables: readonly Table[], name: string) {
 const NOT_PER_TOKEN = new Set(["input_ids", "labels", "attention_mask", "token_type_ids", "position_ids", "length"]);
 
 function tokenValues(
-  raw: Readonly<Record<string, unknown>>,
+  raw: RawRow,
   columns: readonly string[],
   named: readonly string[] | undefined,
 ): Record<string, Float32Array> {
@@ -170,8 +181,7 @@ function tokenValues(
   return values;
 }
 
-function fingerprintOf(tables: readonly Table[], options: unknown): string {
-  const content = hashFiles(tables.map((table) => table.path));
+function fingerprintOf(content: string, options: unknown): string {
   return createHash("sha256")
     .update(`${content}\n${JSON.stringify(options)}`)
     .digest("hex");

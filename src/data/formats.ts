@@ -244,7 +244,9 @@ function integersOf(value: unknown, column: string): number[] | null {
 
 /** The value as numbers, or undefined when it is no list of numbers. */
 export function numberList(value: unknown): number[] | undefined {
-  if (ArrayBuffer.isView(value)) return Array.from(value as unknown as ArrayLike<number>);
+  if (value instanceof BigInt64Array || value instanceof BigUint64Array) return Array.from(value, Number);
+  if (ArrayBuffer.isView(value) && !(value instanceof DataView))
+    return Array.from(value as unknown as ArrayLike<number>);
   if (Array.isArray(value) && value.every((entry) => typeof entry === "number" || typeof entry === "boolean")) {
     return value.map(Number);
   }

@@ -1,4 +1,6 @@
 export { openDataset, type Dataset, type DatasetOptions, type Row, type SkippedRow } from "./dataset.ts";
+export { fromRows, type RowsOptions } from "./from-rows.ts";
+export { readAnswers, type AnswersOf } from "./answers.ts";
 export { type Example, type FieldName, type FormatName } from "./formats.ts";
 export { tokenizeDataset, type TokenizeOptions } from "./tokens.ts";
 export { type TokenizedDataset, type TokenizedStats, type TokenView } from "./tokenized.ts";

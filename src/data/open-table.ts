@@ -1,54 +1,75 @@
-import { closeSync, openSync, readSync, statSync } from "node:fs";
-import { extname } from "node:path";
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { extname, join } from "node:path";
 import { UserError } from "../system/errors.ts";
-import { openArrow } from "./arrow/read.ts";
-import { openJsonArray, openJsonLines } from "./jsonl.ts";
+import { readHead } from "./files.ts";
+import { readers } from "./readers/index.ts";
+import type { Reader, ReaderOptions } from "./readers/reader.ts";
 import type { Table } from "./table.ts";
 
-const ARROW = new Set([".arrow", ".feather", ".ipc"]);
-const JSON_LINES = new Set([".jsonl", ".ndjson", ".json"]);
-
-/** Opens a file by its extension, or by its first bytes where the extension says nothing. */
-export function openTable(path: string): Table {
-  if (statSync(path).size === 0) throw new UserError("the file is empty", { where: path });
-  const extension = extname(path).toLowerCase();
-  const kind = ARROW.has(extension) ? "arrow" : JSON_LINES.has(extension) ? "json" : kindByContent(path, extension);
-  if (kind === "arrow") {
-    const arrow = openArrow(path);
-    return { ...arrow, columns: [...arrow.columns.keys()], where: (index) => `${path}, row ${index}` };
-  }
-  return firstCharacter(path) === "[" ? openJsonArray(path) : openJsonLines(path);
+/** What can be read, for help and messages: "Arrow, JSON Lines, or …". */
+export function readableData(describe: (reader: Reader) => string = ({ name }) => name): string {
+  const names = readers.map(describe);
+  return `${names.slice(0, -1).join(", ")}, or ${names.at(-1)!}`;
 }
 
-function kindByContent(path: string, extension: string): "arrow" | "json" {
-  const head = readHead(path, 8);
-  if (head.toString("latin1", 0, 6) === "ARROW1" || head.readUInt32LE(0) === 0xffffffff) return "arrow";
-  if (/[[{]/.test(firstCharacter(path))) return "json";
-  throw new UserError(`files of this kind (${extension || "no extension"}) are not read`, {
+/**
+ * Opens a file by its extension, or by its first bytes where the extension says nothing; a folder by the files in it.
+ *
+ * @throws UserError for what is missing, empty, damaged or of no kind that is read
+ */
+export async function openTable(path: string, options: ReaderOptions = {}): Promise<Table> {
+  return readerOf(path, options).open(path, options);
+}
+
+/** Chooses the reader by a look at the path and the first bytes. */
+export function readerOf(path: string, { split }: ReaderOptions = {}): Reader {
+  if (!existsSync(path)) throw new UserError("no such file or folder", { where: path });
+  const stat = statSync(path);
+  if (stat.isDirectory()) return folderReader(path);
+  if (split !== undefined) {
+    throw new UserError("a split is a part of a folder, but this is a file", {
+      where: path,
+      fix: `Leave out the split "${split}", or give the folder that save_to_disk wrote.`,
+    });
+  }
+  if (stat.size === 0) throw new UserError("the file is empty", { where: path });
+  return fileReader(path);
+}
+
+function folderReader(path: string): Reader {
+  const known = readers.find(({ markers = [] }) => markers.some((name) => existsSync(join(path, name))));
+  if (known !== undefined) return known;
+  const kinds = readers.filter(({ markers }) => markers !== undefined);
+  const candidates = readdirSync(path).filter((name) => readerByExtension(name) !== undefined);
+  const absent = kinds.flatMap(({ markers = [] }) => markers).join(" or ");
+  throw new UserError(`the folder is not ${kinds.map(({ name }) => name).join(" or ")} (it has no ${absent})`, {
     where: path,
-    fix:
-      extension === ".parquet"
-        ? "Convert it once in Python: datasets.Dataset.from_parquet(path).save_to_disk(folder), then give the folder."
-        : "Use an Arrow file, JSON Lines, or a folder written by Hugging Face's save_to_disk.",
+    fix: candidates.length > 0 ? `Give a file in it: ${candidates.slice(0, 5).join(", ")}.` : "Give a data file.",
   });
 }
 
-/** The first character that is neither white space nor a byte-order mark. */
-function firstCharacter(path: string): string {
-  return readHead(path, 4096)
-    .toString("utf8")
-    .replace(/^\uFEFF/, "")
-    .trimStart()
-    .charAt(0);
+function readerByExtension(name: string): Reader | undefined {
+  const extension = extname(name).toLowerCase();
+  return readers.find(({ extensions }) => extensions.includes(extension));
 }
 
-function readHead(path: string, bytes: number): Buffer {
-  const head = Buffer.alloc(bytes);
-  const fd = openSync(path, "r");
-  try {
-    readSync(fd, head, 0, bytes, 0);
-    return head;
-  } finally {
-    closeSync(fd);
-  }
+/** How to turn files that are not read into such that are. */
+const conversions: Readonly<Record<string, string>> = {
+  ".parquet":
+    "Convert it once in Python: datasets.Dataset.from_parquet(path).save_to_disk(folder), then give the folder.",
+};
+
+function fileReader(path: string): Reader {
+  const known = readerByExtension(path);
+  if (known !== undefined) return known;
+  const head = readHead(path);
+  const like = readers.find(({ magic }) => magic?.(head) ?? false);
+  if (like !== undefined) return like;
+  const extension = extname(path).toLowerCase();
+  const endings = ({ name, extensions }: Reader): string =>
+    extensions.length === 0 ? name : `${name} (${extensions.join(", ")})`;
+  throw new UserError(`files of this kind (${extension || "no extension"}) are not read`, {
+    where: path,
+    fix: conversions[extension] ?? `Use ${readableData(endings)}.`,
+  });
 }

@@ -38,7 +38,7 @@ export async function tokenizeDataset(
   const tokens = cached ?? (await tokenizeRows(dataset, tokenizer, options, fingerprint));
   if (!cached && cacheFolder !== undefined) saveTokens(cacheFolder, tokens, onNotice);
   const skipped = skippedRows(tokens.stats);
-  if (skipped !== "") onNotice(`${dataset.files.join(", ")}: ${skipped}`);
+  if (skipped !== "") onNotice(`${dataset.name}: ${skipped}`);
   return tokens;
 }
 
@@ -57,13 +57,13 @@ async function tokenizeRows(
 ): Promise<TokenizedDataset> {
   const { onProgress, onNotice = () => undefined } = options;
   const collector = collectTokens(dataset.length, collectColumns(dataset.tokenColumns, onNotice));
-  for (let rowId = 0; rowId < dataset.length; rowId++) {
+  for await (const row of dataset.entries()) {
+    const { rowId } = row;
     if (rowId % PROGRESS_EVERY === 0) {
       onProgress?.(rowId, dataset.length);
       await letEventsIn();
     }
     const where = (): string => dataset.where(rowId);
-    const row = dataset.row(rowId);
     const tokens = "skipped" in row ? row : tokensOfRow(row, tokenizer, options, where);
     if ("skipped" in tokens) collector.skip(tokens.skipped);
     else collector.add(row as Row, tokens, () => uncut(row as Row, tokenizer, options, where), where);
@@ -72,7 +72,7 @@ async function tokenizeRows(
   const tokens = collector.done(fingerprint);
   if (tokens.length > 0) return tokens;
   throw new UserError(`no row can be trained: ${skippedRows(tokens.stats)}`, {
-    where: dataset.files.join(", "),
+    where: dataset.name,
     fix: `It was read as ${dataset.format} from the columns ${dataset.columns.join(", ")}; name others with fields, or raise maxTokens.`,
   });
 }

@@ -1,6 +1,6 @@
 import { UserError } from "../system/errors.ts";
 import { letEventsIn } from "../system/event-loop.ts";
-import { lastTurn, makeBatch, splitMicroBatches, type TokenizedDataset } from "../data/index.ts";
+import { lastTurn, makeBatch, splitMicroBatches, type AnswersOf, type TokenizedDataset } from "../data/index.ts";
 import { forward, generate, type Model } from "../model/index.ts";
 import { verifier } from "../text/index.ts";
 import { meanLoss, perplexity, rowLosses, type LossSum } from "./perplexity.ts";
@@ -13,8 +13,8 @@ export interface EvaluateOptions {
   /** Generate a greedy answer to each row's prompt and compare it with the reference. */
   exactMatch?: {
     maxNewTokens: number;
-    /** Text of the reference answer of a dataset row. Default: the row's own response. */
-    answerOf?: (rowId: number) => string | undefined;
+    /** Reads the reference answers of dataset rows. A row without one is compared with its own response. */
+    answersOf?: AnswersOf;
   };
   onProgress?: (done: number, total: number) => void;
 }
@@ -97,10 +97,11 @@ async function countMatches(
   tokens: TokenizedDataset,
   indices: readonly number[],
   batchSize: number,
-  { maxNewTokens, answerOf }: NonNullable<EvaluateOptions["exactMatch"]>,
+  { maxNewTokens, answersOf }: NonNullable<EvaluateOptions["exactMatch"]>,
   onProgress: (rows: number) => void,
 ): Promise<number[]> {
   const correct = new Array<number>(indices.length).fill(0);
+  const references = await answersOf?.(indices.map((index) => tokens.rowIds[index]!));
   const { verify, close } = verifier();
   let done = 0;
   for (const part of splitMicroBatches(tokens, indices, batchSize)) {
@@ -113,7 +114,7 @@ async function countMatches(
     for (const [i, index] of part.entries()) {
       const response = model.tokenizer.decode(answers[i]!.ids, { skipSpecialTokens: true });
       const own = model.tokenizer.decode(asked[i]!.response, { skipSpecialTokens: true });
-      const { verdict } = await verify({ response, reference: answerOf?.(tokens.rowIds[index]!) ?? own });
+      const { verdict } = await verify({ response, reference: references?.get(tokens.rowIds[index]!) ?? own });
       correct[index] = verdict === "correct" ? 1 : 0;
     }
     onProgress((done += part.length));

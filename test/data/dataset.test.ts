@@ -2,18 +2,26 @@ import { describe, expect, test } from "@jest/globals";
 import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeArrow } from "../../src/data/arrow/write.ts";
-import { openDataset, type DatasetOptions } from "../../src/data/dataset.ts";
+import { openDataset, type Dataset, type DatasetOptions, type Row, type SkippedRow } from "../../src/data/dataset.ts";
 import { FIXTURES, temporaryFolder } from "./folder.ts";
 
 const folder = temporaryFolder();
 
-function rowsOf(rows: readonly unknown[], options: DatasetOptions = {}) {
+async function prompts(dataset: Dataset): Promise<(string | undefined)[]> {
+  const found: (string | undefined)[] = [];
+  for await (const { prompt } of dataset.rows()) found.push(prompt);
+  return found;
+}
+
+async function rowsOf(rows: readonly unknown[], options: DatasetOptions = {}) {
   const path = folder.write("data.jsonl", rows.map((row) => JSON.stringify(row)).join("\n"));
-  const dataset = openDataset(path, options);
+  const dataset = await openDataset(path, options);
   try {
-    return { format: dataset.format, rows: Array.from(rows, (_, i) => dataset.row(i)) };
+    const entries: (Row | SkippedRow)[] = [];
+    for await (const entry of dataset.entries()) entries.push(entry);
+    return { format: dataset.format, rows: entries };
   } finally {
-    dataset.close();
+    await dataset.close();
   }
 }
 
@@ -23,47 +31,47 @@ describe("the format is found by the columns:", () => {
     { role: "assistant", content: "hello" },
   ];
 
-  test("messages", () => {
-    const { format, rows } = rowsOf([{ messages: turns }]);
+  test("messages", async () => {
+    const { format, rows } = await rowsOf([{ messages: turns }]);
     expect(format).toBe("messages");
     expect(rows[0]).toEqual({ rowId: 0, messages: turns, answer: "hello", columns: {} });
   });
 
-  test("ShareGPT conversations, with their speakers' names", () => {
+  test("ShareGPT conversations, with their speakers' names", async () => {
     const conversations = [
       { from: "system", value: "be brief" },
       { from: "human", value: "hi" },
       { from: "gpt", value: "hello" },
     ];
-    expect(rowsOf([{ id: "7", conversations }]).rows[0]).toMatchObject({
+    expect((await rowsOf([{ id: "7", conversations }])).rows[0]).toMatchObject({
       messages: [{ role: "system", content: "be brief" }, ...turns],
     });
   });
 
-  test.each(["response", "completion"])("prompt and %s stay plain text", (name) => {
-    const { format, rows } = rowsOf([{ prompt: "2+2=", [name]: "4" }]);
+  test.each(["response", "completion"])("prompt and %s stay plain text", async (name) => {
+    const { format, rows } = await rowsOf([{ prompt: "2+2=", [name]: "4" }]);
     expect(format).toBe("prompt-response");
     expect(rows[0]).toEqual({ rowId: 0, prompt: "2+2=", response: "4", answer: "4", columns: {} });
   });
 
-  test("question and answer are a conversation as well", () => {
-    const { format, rows } = rowsOf([{ question: "hi", answer: "hello" }]);
+  test("question and answer are a conversation as well", async () => {
+    const { format, rows } = await rowsOf([{ question: "hi", answer: "hello" }]);
     expect(format).toBe("question-answer");
     expect(rows[0]).toMatchObject({ prompt: "hi", response: "hello", answer: "hello", messages: turns });
   });
 
-  test("instruction with input, the two a blank line apart", () => {
-    const { format, rows } = rowsOf([{ instruction: "Add.", input: "2 3", output: "5" }]);
+  test("instruction with input, the two a blank line apart", async () => {
+    const { format, rows } = await rowsOf([{ instruction: "Add.", input: "2 3", output: "5" }]);
     expect(format).toBe("instruction");
     expect(rows[0]).toMatchObject({ prompt: "Add.\n\n2 3", response: "5" });
   });
 
-  test("text is all response", () => {
-    expect(rowsOf([{ text: "once" }]).rows[0]).toMatchObject({ prompt: "", response: "once" });
+  test("text is all response", async () => {
+    expect((await rowsOf([{ text: "once" }])).rows[0]).toMatchObject({ prompt: "", response: "once" });
   });
 
-  test("token ids with labels, where -100 is not trained", () => {
-    const { rows } = rowsOf([{ input_ids: [5, 6, 7], labels: [-100, 6, 7], attention_mask: [1, 1, 1] }]);
+  test("token ids with labels, where -100 is not trained", async () => {
+    const { rows } = await rowsOf([{ input_ids: [5, 6, 7], labels: [-100, 6, 7], attention_mask: [1, 1, 1] }]);
     expect(rows[0]).toEqual({
       rowId: 0,
       tokens: { ids: Int32Array.of(5, 6, 7), response: Uint8Array.of(0, 1, 1) },
@@ -71,91 +79,99 @@ describe("the format is found by the columns:", () => {
     });
   });
 
-  test("token ids with a response mask", () => {
-    const { rows } = rowsOf([{ input_ids: [5, 6, 7], response_mask: [0, 0, 1] }]);
+  test("token ids with a response mask", async () => {
+    const { rows } = await rowsOf([{ input_ids: [5, 6, 7], response_mask: [0, 0, 1] }]);
     expect(rows[0]).toMatchObject({ tokens: { response: Uint8Array.of(0, 0, 1) } });
   });
 
-  test("or by the fields that are named", () => {
-    const { rows } = rowsOf([{ q: "2+2=", a: "4", gold: "four" }], {
+  test("or by the fields that are named", async () => {
+    const { rows } = await rowsOf([{ q: "2+2=", a: "4", gold: "four" }], {
       fields: { prompt: "q", response: "a", answer: "gold" },
     });
     expect(rows[0]).toMatchObject({ prompt: "2+2=", response: "4", answer: "four" });
   });
 
-  test("and no known columns are an error that lists them", () => {
-    expect(() => rowsOf([{ foo: 1, bar: 2 }])).toThrow(/data\.jsonl: no known format fits the columns foo, bar/);
-    expect(() => rowsOf([{ prompt: "a", response: "b" }], { format: "messages" })).toThrow(
+  test("and no known columns are an error that lists them", async () => {
+    await expect(rowsOf([{ foo: 1, bar: 2 }])).rejects.toThrow(
+      /data\.jsonl: no known format fits the columns foo, bar/,
+    );
+    await expect(rowsOf([{ prompt: "a", response: "b" }], { format: "messages" })).rejects.toThrow(
       /do not fit the format messages/,
     );
-    expect(() => rowsOf([{ prompt: "a" }], { fields: { response: "nope" } })).toThrow(/no column "nope"/);
+    await expect(rowsOf([{ prompt: "a" }], { fields: { response: "nope" } })).rejects.toThrow(/no column "nope"/);
   });
 });
 
 describe("a row", () => {
-  test("without a response is skipped with the reason, or refused on request", () => {
+  test("without a response is skipped with the reason, or refused on request", async () => {
     const rows = [{ prompt: "a", response: "b" }, { prompt: "a", response: "" }, { prompt: "a" }, { response: "b" }];
-    expect(rowsOf(rows).rows.slice(1)).toEqual([
+    expect((await rowsOf(rows)).rows.slice(1)).toEqual([
       { rowId: 1, skipped: "no response" },
       { rowId: 2, skipped: "no response" },
       { rowId: 3, skipped: "no prompt" },
     ]);
-    expect(() => rowsOf(rows, { invalid: "error" })).toThrow(/data\.jsonl, line 2: the row has no response/);
+    await expect(rowsOf(rows, { invalid: "error" })).rejects.toThrow(/data\.jsonl, line 2: the row has no response/);
   });
 
-  test("with a field of a wrong type is an error naming file, line and field", () => {
-    expect(() => rowsOf([{ prompt: "a", response: 5 }])).toThrow(
+  test("with a field of a wrong type is an error naming file, line and field", async () => {
+    await expect(rowsOf([{ prompt: "a", response: 5 }])).rejects.toThrow(
       /data\.jsonl, line 1: "response" is a number, not text/,
     );
-    expect(() => rowsOf([{ messages: "hi" }])).toThrow(/"messages" is a string, not a list/);
-    expect(() => rowsOf([{ messages: [{ content: "hi" }] }])).toThrow(/message 0 of "messages" has no role/);
-    expect(() => rowsOf([{ messages: [{ role: "user", content: {} }] }])).toThrow(/an object as content/);
-    expect(() => rowsOf([{ input_ids: [1, 2.5], labels: [1, 2] }])).toThrow(/"input_ids".*integers/);
-    expect(() => rowsOf([{ input_ids: [1, 2], labels: [1] }])).toThrow(/"labels" has 1 entries, "input_ids" has 2/);
-    expect(() => rowsOf([{ input_ids: [1, 2, 3], labels: [-100, 3, 4] }])).toThrow(
+    await expect(rowsOf([{ messages: "hi" }])).rejects.toThrow(/"messages" is a string, not a list/);
+    await expect(rowsOf([{ messages: [{ content: "hi" }] }])).rejects.toThrow(/message 0 of "messages" has no role/);
+    await expect(rowsOf([{ messages: [{ role: "user", content: {} }] }])).rejects.toThrow(/an object as content/);
+    await expect(rowsOf([{ input_ids: [1, 2.5], labels: [1, 2] }])).rejects.toThrow(/"input_ids".*integers/);
+    await expect(rowsOf([{ input_ids: [1, 2], labels: [1] }])).rejects.toThrow(
+      /"labels" has 1 entries, "input_ids" has 2/,
+    );
+    await expect(rowsOf([{ input_ids: [1, 2, 3], labels: [-100, 3, 4] }])).rejects.toThrow(
       /entry 1 of "labels" is 3, the token is 2.*labels are not shifted here/,
     );
   });
 
-  test("carries its lists of numbers", () => {
-    const { rows } = rowsOf([{ prompt: "a", response: "b", noise: [0, 1], tags: ["x"], score: 3 }]);
+  test("carries its lists of numbers", async () => {
+    const { rows } = await rowsOf([{ prompt: "a", response: "b", noise: [0, 1], tags: ["x"], score: 3 }]);
     expect(rows[0]).toMatchObject({ columns: { noise: Float32Array.of(0, 1) } });
   });
 
-  test("must have the token columns that are named", () => {
-    expect(() => rowsOf([{ prompt: "a", response: "b", noise: [0, null] }], { tokenColumns: ["noise"] })).toThrow(
-      /line 1: "noise" is not a list of numbers/,
+  test("must have the token columns that are named", async () => {
+    await expect(
+      rowsOf([{ prompt: "a", response: "b", noise: [0, null] }], { tokenColumns: ["noise"] }),
+    ).rejects.toThrow(/line 1: "noise" is not a list of numbers/);
+    await expect(rowsOf([{ prompt: "a", response: "b" }], { tokenColumns: ["noise"] })).rejects.toThrow(
+      /no column "noise"/,
     );
-    expect(() => rowsOf([{ prompt: "a", response: "b" }], { tokenColumns: ["noise"] })).toThrow(/no column "noise"/);
   });
 });
 
 describe("a folder that save_to_disk wrote", () => {
-  const questions = (path: string, options?: DatasetOptions): unknown[] => {
-    const dataset = openDataset(path, options);
+  const questions = async (path: string, options?: DatasetOptions): Promise<unknown[]> => {
+    const dataset = await openDataset(path, options);
     try {
-      return Array.from(dataset.rows(), (row) => row.prompt);
+      return await prompts(dataset);
     } finally {
-      dataset.close();
+      await dataset.close();
     }
   };
 
-  test("is read shard after shard", () => {
-    expect(questions(join(FIXTURES, "saved/dict/train"))).toEqual(["q0", "q1", "q2", "q3", "q4"]);
-    expect(questions(join(FIXTURES, "saved/single"))).toEqual(["q0", "q1", "q2"]);
+  test("is read shard after shard", async () => {
+    expect(await questions(join(FIXTURES, "saved/dict/train"))).toEqual(["q0", "q1", "q2", "q3", "q4"]);
+    expect(await questions(join(FIXTURES, "saved/single"))).toEqual(["q0", "q1", "q2"]);
   });
 
-  test("gives the split asked for, or train", () => {
-    expect(questions(join(FIXTURES, "saved/dict"), { split: "test" })).toEqual(["q100", "q101"]);
-    expect(questions(join(FIXTURES, "saved/dict"))).toHaveLength(5);
-    expect(() => questions(join(FIXTURES, "saved/dict"), { split: "dev" })).toThrow(/no split "dev"[^]*train, test/);
+  test("gives the split asked for, or train", async () => {
+    expect(await questions(join(FIXTURES, "saved/dict"), { split: "test" })).toEqual(["q100", "q101"]);
+    expect(await questions(join(FIXTURES, "saved/dict"))).toHaveLength(5);
+    await expect(questions(join(FIXTURES, "saved/dict"), { split: "dev" })).rejects.toThrow(
+      /no split "dev"[^]*train, test/,
+    );
     const file = join(FIXTURES, "saved/dict/test/data-00000-of-00001.arrow");
-    expect(() => questions(file, { split: "test" })).toThrow(
+    await expect(questions(file, { split: "test" })).rejects.toThrow(
       /a split is a part of a folder[^]*Leave out the split "test"/,
     );
   });
 
-  test("is refused with an indices file, a missing shard, or a shard outside the folder", () => {
+  test("is refused with an indices file, a missing shard, or a shard outside the folder", async () => {
     const copy = folder.path("saved");
     const change = (state: object): string => {
       rmSync(copy, { recursive: true, force: true });
@@ -164,60 +180,62 @@ describe("a folder that save_to_disk wrote", () => {
       writeFileSync(join(copy, "state.json"), JSON.stringify({ ...old, ...state }));
       return copy;
     };
-    expect(() => questions(change({ _indices_data_files: [{ filename: "indices.arrow" }] }))).toThrow(
+    await expect(questions(change({ _indices_data_files: [{ filename: "indices.arrow" }] }))).rejects.toThrow(
       /flatten_indices/,
     );
-    expect(() => questions(change({ _data_files: [{ filename: "gone.arrow" }] }))).toThrow(/gone\.arrow is missing/);
-    expect(() => questions(change({ _data_files: [{ filename: "../x.arrow" }] }))).toThrow(/unusable file name/);
-    expect(() => questions(change({ _data_files: [] }))).toThrow(/lists no data files/);
+    await expect(questions(change({ _data_files: [{ filename: "gone.arrow" }] }))).rejects.toThrow(
+      /gone\.arrow is missing/,
+    );
+    await expect(questions(change({ _data_files: [{ filename: "../x.arrow" }] }))).rejects.toThrow(
+      /unusable file name/,
+    );
+    await expect(questions(change({ _data_files: [] }))).rejects.toThrow(/lists no data files/);
   });
 });
 
 describe("openDataset", () => {
-  test("names a missing path, and a folder that holds something else", () => {
-    expect(() => openDataset(folder.path("nowhere"))).toThrow(/nowhere: no such file or folder/);
+  test("names a missing path, and a folder that holds something else", async () => {
+    await expect(openDataset(folder.path("nowhere"))).rejects.toThrow(/nowhere: no such file or folder/);
     mkdirSync(folder.path("plain"));
     folder.write("plain/part.jsonl", "{}");
-    expect(() => openDataset(folder.path("plain"))).toThrow(/no state\.json[^]*part\.jsonl/);
+    await expect(openDataset(folder.path("plain"))).rejects.toThrow(/no state\.json[^]*part\.jsonl/);
   });
 
-  test("joins several files", () => {
+  test("joins several files", async () => {
     const one = folder.write("one.jsonl", '{"prompt":"a","response":"1"}\n');
     const two = folder.path("two.arrow");
     writeArrow(two, { prompt: "utf8", response: "utf8" }, [{ prompt: "b", response: "2" }]);
-    const dataset = openDataset([one, two]);
-    expect(Array.from(dataset.rows(), (row) => [row.rowId, row.prompt])).toEqual([
-      [0, "a"],
-      [1, "b"],
-    ]);
+    const dataset = await openDataset([one, two]);
+    expect(await prompts(dataset)).toEqual(["a", "b"]);
+    expect(await dataset.row(1)).toMatchObject({ rowId: 1, prompt: "b" });
     expect(dataset.where(1)).toBe(`${two}, row 0`);
-    dataset.close();
+    await dataset.close();
   });
 
-  test("has a fingerprint of the contents and options, not of the path", () => {
+  test("has a fingerprint of the contents and options, not of the path", async () => {
     const text = '{"prompt":"a","response":"1","x":[1]}\n';
-    const print = (name: string, content: string, options?: DatasetOptions): string => {
-      const dataset = openDataset(folder.write(name, content), options);
-      dataset.close();
+    const print = async (name: string, content: string, options?: DatasetOptions): Promise<string> => {
+      const dataset = await openDataset(folder.write(name, content), options);
+      await dataset.close();
       return dataset.fingerprint;
     };
-    const first = print("p1.jsonl", text);
-    expect(print("p2.jsonl", text)).toBe(first);
-    expect(print("p3.jsonl", text.replace("1", "2"))).not.toBe(first);
-    expect(print("p4.jsonl", text, { tokenColumns: ["x"] })).not.toBe(first);
+    const first = await print("p1.jsonl", text);
+    expect(await print("p2.jsonl", text)).toBe(first);
+    expect(await print("p3.jsonl", text.replace("1", "2"))).not.toBe(first);
+    expect(await print("p4.jsonl", text, { tokenColumns: ["x"] })).not.toBe(first);
   });
 });
 
-test("a dataset of many files keeps one of them open", () => {
+test("a dataset of many files keeps one of them open", async () => {
   const paths = Array.from({ length: 40 }, (_, i) =>
     folder.write(`many-${i}.jsonl`, `{"prompt":"p${i}","response":"r"}\n`),
   );
   const openFiles = (): number => (process.platform === "linux" ? readdirSync("/proc/self/fd").length : 0);
   const before = openFiles();
-  const dataset = openDataset(paths);
-  expect(Array.from(dataset.rows(), (row) => row.prompt)).toEqual(paths.map((_, i) => `p${i}`));
+  const dataset = await openDataset(paths);
+  expect(await prompts(dataset)).toEqual(paths.map((_, i) => `p${i}`));
   expect(openFiles() - before).toBeLessThan(5);
-  dataset.close();
-  expect(dataset.row(7)).toMatchObject({ prompt: "p7" });
-  dataset.close();
+  await dataset.close();
+  expect(await dataset.row(7)).toMatchObject({ prompt: "p7" });
+  await dataset.close();
 });

@@ -19,9 +19,9 @@ async function tokenize(
 ) {
   const path = folder.write("data.jsonl", rows.map((row) => JSON.stringify(row)).join("\n"));
   const notices: string[] = [];
-  const dataset = openDataset(path, options);
+  const dataset = await openDataset(path, options);
   const tokens = await tokenizeDataset(dataset, by, { onNotice: (sentence) => notices.push(sentence), ...options });
-  dataset.close();
+  await dataset.close();
   return { tokens, notices };
 }
 
@@ -138,9 +138,9 @@ describe("per-token columns", () => {
   });
 
   test("of the shipped noisy set mark as much noise as the file", async () => {
-    const dataset = openDataset(join(root, "datasets/word-problems/train-noisy.arrow"));
+    const dataset = await openDataset(join(root, "datasets/word-problems/train-noisy.arrow"));
     const tokens = await tokenizeDataset(dataset, tokenizer, { maxTokens: 160 });
-    dataset.close();
+    await dataset.close();
     // 1,231 of 24,817 response tokens, see test/datasets/word-problems.test.ts.
     expect(tokens.columns.noise!.reduce((sum, label) => sum + label, 0)).toBe(1231);
     expect(tokens.stats).toEqual({

@@ -12,7 +12,7 @@ const tokenizer = loadTokenizer(join(root, "models/tiny"));
 const words = vocabulary();
 
 async function tokensOf(file: string) {
-  const dataset = openDataset(join(root, `datasets/distracted-problems/${file}.arrow`), {});
+  const dataset = await openDataset(join(root, `datasets/distracted-problems/${file}.arrow`), {});
   return tokenizeDataset(dataset, tokenizer, { maxTokens: 256, truncate: "skip" });
 }
 

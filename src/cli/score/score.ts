@@ -102,7 +102,7 @@ To train on the weights: data.train: FILE, selection.method: dataset-weights, se
     requireWritable(out, { overwrite: values.overwrite ?? false, data: values.data });
     const { rule, notes } = await chooseRule(values);
     const layer = wantedLayer ?? attentionLayerOf(rule);
-    const dataset = openData(values);
+    const dataset = await openData(values);
     try {
       for (const note of notes) stderr.write(`${note}\n`);
       const say = (sentence: string): void => void stderr.write(`${terminalText(sentence)}\n`);
@@ -122,7 +122,7 @@ To train on the weights: data.train: FILE, selection.method: dataset-weights, se
         await writeRows(file, { options, out, interruption, stderr });
       });
     } finally {
-      dataset.close();
+      await dataset.close();
     }
   },
 });

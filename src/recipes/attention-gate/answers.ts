@@ -1,5 +1,5 @@
 import type { AttentionGateConfig, EvictionBaseline } from "./config-schema.ts";
-import type { TokenizedDataset } from "../../data/index.ts";
+import type { AnswersOf, TokenizedDataset } from "../../data/index.ts";
 import {
   a2sf,
   h2o,
@@ -48,7 +48,7 @@ export interface AnswerOptions {
   readonly model: Model;
   readonly name: string;
   readonly held: TokenizedDataset;
-  readonly answerOf: (rowId: number) => string | undefined;
+  readonly answersOf: AnswersOf;
   readonly exemptions: ExemptionOptions;
   readonly rows: number | undefined;
   readonly maxNewTokens: number;
@@ -84,12 +84,12 @@ export async function answerOverEach(
   evictions: readonly PrefillEviction[],
   { config, materials, model, name, working }: AnswerWork,
 ): Promise<CacheResult[]> {
-  const { validation: held, answerOf } = materials;
+  const { validation: held, answersOf } = materials;
   const { sinks, window, rows: kind } = config.gates;
   if (held === undefined || kind === "text") return [];
   const { rows, maxNewTokens, batchSize } = config.evaluation;
   const { seed } = config.training;
-  const shared = { model, name, held, answerOf, exemptions: { sinks, window }, rows, maxNewTokens, batchSize, seed };
+  const shared = { model, name, held, answersOf, exemptions: { sinks, window }, rows, maxNewTokens, batchSize, seed };
   const results: CacheResult[] = [];
   for (const eviction of evictions) results.push(await answerOver(eviction, { ...shared, onProgress: working }));
   return results;
@@ -97,7 +97,7 @@ export async function answerOverEach(
 
 export interface AnswerWork {
   readonly config: AttentionGateConfig;
-  readonly materials: Pick<Materials, "validation" | "answerOf">;
+  readonly materials: Pick<Materials, "validation" | "answersOf">;
   readonly model: Model;
   readonly name: string;
   readonly working: AnswerOptions["onProgress"];
@@ -105,8 +105,8 @@ export interface AnswerWork {
 
 /** Answers all questions greedily over a cache that evicts, and says what was kept. */
 export async function answerOver(eviction: PrefillEviction, options: AnswerOptions): Promise<CacheResult> {
-  const { model, name, held, answerOf, rows, maxNewTokens, batchSize, seed, onProgress } = options;
-  const questions = questionsOf(held, model.tokenizer, answerOf, rows);
+  const { model, name, held, answersOf, rows, maxNewTokens, batchSize, seed, onProgress } = options;
+  const questions = await questionsOf(held, model.tokenizer, answersOf, rows);
   const kept: (readonly Uint8Array[])[] = [];
   const pace = { seconds: 0, tokens: 0, before: { promptTokens: 0, newTokens: 0, seconds: 0 } };
   const { verify, close } = verifier();

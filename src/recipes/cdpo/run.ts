@@ -67,7 +67,7 @@ export async function runCdpo(
     const materials = await options.materials();
     const replaced: Stage<unknown>[] = [];
     const facts = await readModelFacts(config.model);
-    const work = workOf(options, run, materials, facts);
+    const work = await workOf(options, run, materials, facts);
     run.writeConfig(options.resolvedYaml); // an earlier run's stays where this one cannot begin
     let table = "";
     await pipeline({
@@ -107,20 +107,20 @@ function refuseOtherRun(path: string): void {
   });
 }
 
-function workOf(
+async function workOf(
   options: CdpoOptions,
   run: RunFolder,
   materials: Materials,
   { tokenizer, config: shape }: ModelFacts,
-): CdpoWork {
+): Promise<CdpoWork> {
   const { config, talkOf, interrupted, allowChanges, command } = options;
-  const { tokens, validation, trainingAnswerOf, answerOf } = materials;
+  const { tokens, validation, trainingAnswersOf, answersOf } = materials;
   if (validation === undefined) throw new UserError("there are no held-out rows", { fix: "Give data.validation." });
-  const questions = questionsOf(tokens, tokenizer, trainingAnswerOf);
+  const questions = await questionsOf(tokens, tokenizer, trainingAnswersOf);
   return {
     ...{ config, run, materials, allowChanges, command, interrupted, talkOf, questions },
     surroundings: { questions, maxPositions: shape.maxPositions },
-    held: questionsOf(validation, tokenizer, answerOf, config.evaluation.rows),
+    held: await questionsOf(validation, tokenizer, answersOf, config.evaluation.rows),
     vocabularySize: shape.vocabularySize,
     stage: stageMaker(run, talkOf("cdpo")),
   };

@@ -139,7 +139,7 @@ async function evaluate(
   { model, step }: TrainingState,
   repeatable: boolean,
 ): Promise<Readonly<Record<string, unknown>> | undefined> {
-  const { validation, answerOf } = materials;
+  const { validation, answersOf } = materials;
   if (validation === undefined) return undefined;
   const told = repeatable ? stoppable(talk, interrupted) : talk;
   const { batchSize, rows, generate, maxNewTokens } = config.evaluation;
@@ -147,7 +147,7 @@ async function evaluate(
     evaluateModel(model, validation, {
       batchSize,
       ...(rows !== undefined && { rows }),
-      ...(generate && { exactMatch: { maxNewTokens, answerOf } }),
+      ...(generate && { exactMatch: { maxNewTokens, answersOf } }),
       onProgress: (done, total) => told.working("evaluating", done, total),
     });
   return { ...(step === 0 ? await materials.evaluateStart(measure) : await measure()) };

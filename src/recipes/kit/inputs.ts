@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { DataConfig, FreshConfig } from "../../config/index.ts";
-import { openDataset, tokenizeDataset, type Dataset, type FieldName, type TokenizedDataset } from "../../data/index.ts";
+import { openDataset, readAnswers, tokenizeDataset } from "../../data/index.ts";
+import type { AnswersOf, Dataset, FieldName, TokenizedDataset } from "../../data/index.ts";
 import { UserError } from "../../system/errors.ts";
 import { packageVersion } from "../../system/package-root.ts";
 import type { Evaluation } from "../../evaluation/index.ts";
@@ -26,10 +27,10 @@ export interface Materials {
   readonly validation: TokenizedDataset | undefined;
   /** Shape of the starting model. */
   readonly shape: DecoderConfig;
-  /** Reference answer of a held-out row. */
-  answerOf(rowId: number): string | undefined;
-  /** Reference answer of a row to train on. */
-  trainingAnswerOf(rowId: number): string | undefined;
+  /** Reads reference answers of held-out rows. */
+  readonly answersOf: AnswersOf;
+  /** Reads reference answers of rows to train on. */
+  readonly trainingAnswersOf: AnswersOf;
   /** The starting model, anew for every arm. Dispose of it after use. */
   openModel(): Promise<Model>;
   /** The starting model's evaluation, which is every arm's; measured once. */
@@ -66,8 +67,8 @@ export async function gatherMaterials(config: StartConfig, engine: EngineInfo, t
     shape,
     tokens: train.tokens,
     validation: held?.tokens,
-    answerOf: (rowId) => answerIn(held?.dataset, rowId),
-    trainingAnswerOf: (rowId) => answerIn(train.dataset, rowId),
+    answersOf: async (rowIds) => (held === undefined ? new Map() : readAnswers(held.dataset, rowIds)),
+    trainingAnswersOf: (rowIds) => readAnswers(train.dataset, rowIds),
     openModel,
     evaluateStart: (measure) => (start ??= measure()),
     identity: {
@@ -84,11 +85,6 @@ export async function gatherMaterials(config: StartConfig, engine: EngineInfo, t
   };
 }
 
-function answerIn(dataset: Dataset | undefined, rowId: number): string | undefined {
-  const row = dataset?.row(rowId);
-  return row === undefined || "skipped" in row ? undefined : row.answer;
-}
-
 async function tokenized(
   { data }: StartConfig,
   path: string | string[],
@@ -98,7 +94,7 @@ async function tokenized(
   talk: Talk,
 ): Promise<{ dataset: Dataset; tokens: TokenizedDataset }> {
   const fields = data.fields as Partial<Record<FieldName, string>>;
-  const dataset = openDataset(path, {
+  const dataset = await openDataset(path, {
     format: data.format,
     fields,
     ...(split !== undefined && { split }),
@@ -115,7 +111,7 @@ async function tokenized(
     });
     return { dataset, tokens };
   } catch (error) {
-    dataset.close();
+    await dataset.close();
     throw error;
   }
 }

@@ -42,8 +42,8 @@ export async function openOrealArm(options: OrealArmOptions): Promise<OrealArm> 
       reward:
         rewardOptimizer &&
         learnerOf(config.rewardModel!, rewardOptimizer, iterations, { steps: rewardSteps, rests: 0 }),
-      questions: questionsOf(materials.tokens, tokenizer, materials.trainingAnswerOf),
-      held: validation ? questionsOf(validation, tokenizer, materials.answerOf, config.evaluation.rows) : [],
+      questions: await questionsOf(materials.tokens, tokenizer, materials.trainingAnswersOf),
+      held: validation ? await questionsOf(validation, tokenizer, materials.answersOf, config.evaluation.rows) : [],
     };
     await begin(work);
     return { name: options.name, ...steps(work), ...recorder(work), dispose };

@@ -209,7 +209,7 @@ describe.each(["jsonl", "arrow"])("training on the weights of a .%s file", (kind
     const path = folder.path(`weights.${kind}`);
     expect((await run(path, "--selector", "loss-top", "--set", "ratio=0.5")).code).toBe(0);
     await useEngine("cpu", { threads: 1 });
-    const dataset = openDataset(path);
+    const dataset = await openDataset(path);
     const model = await loadModel(tied);
     const tokens = await tokenizeDataset(dataset, model.tokenizer);
     expect(dataset.format).toBe("tokens");
@@ -222,7 +222,7 @@ describe.each(["jsonl", "arrow"])("training on the weights of a .%s file", (kind
     expect(state.step).toBe(1);
     state.optimizer.dispose();
     model.dispose();
-    dataset.close();
+    await dataset.close();
   });
 });
 

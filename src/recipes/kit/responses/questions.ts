@@ -1,4 +1,4 @@
-import { lastTurn, type TokenizedDataset } from "../../../data/index.ts";
+import { lastTurn, type AnswersOf, type TokenizedDataset } from "../../../data/index.ts";
 import { UserError } from "../../../system/errors.ts";
 
 /** A question with a known answer. */
@@ -13,20 +13,21 @@ export interface Question {
 
 /**
  * The rows of a dataset as questions, in its order; what stands before a row's last response is the prompt.
- * @param answerOf reference answer of a row; default the row's own response
+ * @param answersOf reference answers of rows; a row without one is answered by its own response
  * @param limit the first so many
  * @throws UserError for a row without a prompt, or without an answer
  */
-export function questionsOf(
+export async function questionsOf(
   tokens: TokenizedDataset,
   { decode }: { decode(ids: readonly number[]): string },
-  answerOf: (rowId: number) => string | undefined = () => undefined,
+  answersOf: AnswersOf = async () => new Map(),
   limit = Infinity,
-): Question[] {
-  return Array.from({ length: Math.min(tokens.length, limit) }, (_, index) => {
+): Promise<Question[]> {
+  const rowIds = tokens.rowIds.subarray(0, limit);
+  const answers = await answersOf(rowIds);
+  return Array.from(rowIds, (rowId, index) => {
     const { prompt, response } = lastTurn(tokens, index);
-    const rowId = tokens.rowIds[index]!;
-    const reference = answerOf(rowId) ?? decode(response);
+    const reference = answers.get(rowId) ?? decode(response);
     const fix = "Give rows of questions with answers (question and answer, or prompt and answer).";
     if (prompt.length === 0) throw new UserError("the row has no prompt to answer", { where: `row ${rowId}`, fix });
     if (reference.trim() === "") throw new UserError("the row has no reference answer", { where: `row ${rowId}`, fix });

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { openDataset, tokenizeDataset, writeArrow } from "../../../../src/data/index.ts";
+import { openDataset, readAnswers, tokenizeDataset, writeArrow } from "../../../../src/data/index.ts";
 import {
   drawResponses,
   judgeResponses,
@@ -26,14 +26,11 @@ let questions: Question[];
 beforeAll(async () => {
   await useEngine("cpu", { threads: 1 });
   model = await loadModel("models/tiny");
-  const dataset = openDataset(validation, { limit: 6 });
+  const dataset = await openDataset(validation, { limit: 6 });
   const options = { maxTokens: 256, cacheFolder: join(folder, "cache") };
   const tokens = await tokenizeDataset(dataset, model.tokenizer, options);
-  const answerOf = (rowId: number): string | undefined => {
-    const row = dataset.row(rowId);
-    return "skipped" in row ? undefined : row.answer;
-  };
-  questions = questionsOf(tokens, model.tokenizer, answerOf);
+  questions = await questionsOf(tokens, model.tokenizer, (rowIds) => readAnswers(dataset, rowIds));
+  await dataset.close();
 });
 afterAll(() => {
   model.dispose();

@@ -1,13 +1,33 @@
 import { fstatSync, readFileSync, readSync, statSync } from "node:fs";
-import { UserError } from "../system/errors.ts";
-import { reopening } from "./reopening.ts";
-import type { Table } from "./table.ts";
-import { growing } from "./tokenized.ts";
+import { UserError } from "../../system/errors.ts";
+import { readHead } from "../files.ts";
+import { reopening } from "../reopening.ts";
+import { pick, rowBlock } from "../row-blocks.ts";
+import type { RawRow, Table } from "../table.ts";
+import { growing } from "../tokenized.ts";
+import type { Reader } from "./reader.ts";
 
 const MAX_LINE_BYTES = 64 * 2 ** 20;
 const MAX_ARRAY_FILE_BYTES = 256 * 2 ** 20;
 const COLUMN_SAMPLE = 100;
 const decoder = new TextDecoder("utf-8", { fatal: true });
+
+/** JSON Lines, and a `.json` file that holds one array of objects. */
+export const jsonLines: Reader = {
+  name: "JSON Lines",
+  extensions: [".jsonl", ".ndjson", ".json"],
+  magic: (head) => /^[[{]/.test(firstCharacter(head)),
+  open: async (path) => (firstCharacter(readHead(path)) === "[" ? openJsonArray(path) : openJsonLines(path)),
+};
+
+/** The first character that is neither white space nor a byte-order mark. */
+function firstCharacter(head: Uint8Array): string {
+  return Buffer.from(head)
+    .toString("utf8")
+    .replace(/^\uFEFF/, "")
+    .trimStart()
+    .charAt(0);
+}
 
 /**
  * Opens a JSON Lines file: one object per line. Blank lines, a byte-order mark, CRLF and a missing last newline are
@@ -15,15 +35,16 @@ const decoder = new TextDecoder("utf-8", { fatal: true });
  *
  * @throws UserError naming file and line for a line that is not UTF-8, not a JSON object, or longer than 64 MB
  */
-export function openJsonLines(path: string): Table {
+function openJsonLines(path: string): Table {
   const file = reopening(path);
   try {
     const lines = findLines(path, file.fd());
     const where = (index: number): string => `${path}, line ${lines[3 * index + 2] ?? "?"}`;
-    const parse = (index: number): Record<string, unknown> => {
+    const parse = (index: number): RawRow => {
       const [start, end] = [lines[3 * index]!, lines[3 * index + 1]!];
       const bytes = Buffer.allocUnsafe(end - start);
-      readSync(file.fd(), bytes, 0, bytes.length, start);
+      if (readSync(file.fd(), bytes, 0, bytes.length, start) < bytes.length)
+        throw new UserError("the file became shorter while it was read", { where: where(index) });
       return asObject(parseJson(bytes, where(index)), where(index));
     };
     return tableOf(path, lines.length / 3, parse, where, file.release);
@@ -34,7 +55,7 @@ export function openJsonLines(path: string): Table {
 }
 
 /** Opens a `.json` file that holds one array of objects, read as a whole: at most 256 MB. */
-export function openJsonArray(path: string): Table {
+function openJsonArray(path: string): Table {
   const { size } = statSync(path);
   if (size > MAX_ARRAY_FILE_BYTES) {
     throw new UserError(`a JSON array of ${size} bytes must be read as a whole; at most 256 MB are`, {
@@ -56,19 +77,21 @@ export function openJsonArray(path: string): Table {
 
 function tableOf(
   path: string,
-  rows: number,
-  parse: (index: number) => Record<string, unknown>,
+  length: number,
+  parse: (index: number) => RawRow,
   where: (index: number) => string,
   close: () => void,
 ): Table {
   const columns = new Set<string>();
-  for (let i = 0; i < Math.min(rows, COLUMN_SAMPLE); i++) for (const key of Object.keys(parse(i))) columns.add(key);
-  const row = (index: number, names: readonly string[]): Record<string, unknown> => {
-    const object = parse(index);
-    const present = names.filter((name) => Object.hasOwn(object, name));
-    return Object.fromEntries(present.map((name) => [name, object[name]]));
+  for (let i = 0; i < Math.min(length, COLUMN_SAMPLE); i++) for (const key of Object.keys(parse(i))) columns.add(key);
+  return {
+    files: [path],
+    length,
+    columns: [...columns],
+    rows: async (from, to, names) => rowBlock(from, to, (index) => pick(parse(index), names)),
+    where,
+    close: async () => close(),
   };
-  return { path, rows, columns: [...columns], row, where, close };
 }
 
 /** Start, end and line number of every line that is not blank, three numbers each. */
@@ -123,8 +146,8 @@ function parseJson(bytes: Uint8Array, where: string): unknown {
   }
 }
 
-function asObject(value: unknown, where: string): Record<string, unknown> {
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+function asObject(value: unknown, where: string): RawRow {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as RawRow;
   throw new UserError("not a JSON object", {
     where,
     fix: 'Each row is an object such as {"prompt": "...", "response": "..."}.',

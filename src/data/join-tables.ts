@@ -1,0 +1,46 @@
+import type { Table } from "./table.ts";
+
+/**
+ * Several tables as one, of which only the one last read is open. Calls may overlap: each waits for the one before it.
+ *
+ * @param name what a message calls the whole
+ */
+export function joinTables(tables: readonly Table[], name: string): Table {
+  const starts = [0];
+  for (const table of tables) starts.push(starts.at(-1)! + table.length);
+  const length = starts.at(-1)!;
+  const inTurn = queue();
+  let inUse: Table | undefined;
+  const locate = (index: number): { table: Table; start: number } => {
+    if (!(index >= 0 && index < length)) throw new RangeError(`${name} has ${length} rows, not a row ${index}`);
+    const t = starts.findLastIndex((start, i) => start <= index && i < tables.length);
+    return { table: tables[t]!, start: starts[t]! };
+  };
+  return {
+    files: tables.flatMap((table) => table.files),
+    length,
+    columns: [...new Set(tables.flatMap((table) => table.columns))],
+    rows: (from, to, columns) =>
+      inTurn(async () => {
+        const { table, start } = locate(from);
+        if (table !== inUse) await inUse?.close();
+        inUse = table;
+        return table.rows(from - start, Math.min(to - start, table.length), columns);
+      }),
+    where(index) {
+      const { table, start } = locate(index);
+      return table.where(index - start);
+    },
+    close: () => inTurn(async () => inUse?.close()),
+  };
+}
+
+/** Runs one piece of work after the other, whether or not the one before it failed. */
+function queue(): <T>(work: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const mine = last.then(work);
+    last = mine.catch(() => undefined);
+    return mine;
+  };
+}

@@ -1,0 +1,74 @@
+import { existsSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { UserError } from "../../system/errors.ts";
+import { joinTables } from "../join-tables.ts";
+import type { Table } from "../table.ts";
+import { arrow } from "./arrow.ts";
+import type { Reader } from "./reader.ts";
+
+const STATE = "state.json";
+const DICTIONARY = "dataset_dict.json";
+
+/** What Hugging Face's `save_to_disk` wrote: Arrow shards of one dataset, or a folder for each split of several. */
+export const savedFolder: Reader = {
+  name: "a Hugging Face save_to_disk folder",
+  extensions: [],
+  markers: [STATE, DICTIONARY],
+  async open(path, { split } = {}) {
+    const shards: Table[] = [];
+    for (const file of shardsOf(splitFolder(path, split))) {
+      shards.push(await arrow.open(file));
+      await shards.at(-1)!.close();
+    }
+    return joinTables(shards, path);
+  },
+};
+
+/** The folder of the split: the only one, or `train`, where none is named. */
+function splitFolder(folder: string, wanted: string | undefined): string {
+  const file = join(folder, DICTIONARY);
+  if (!existsSync(file)) return folder;
+  const { splits } = readJson(file) as { splits?: unknown };
+  if (!Array.isArray(splits) || splits.length === 0) throw new UserError("lists no splits", { where: file });
+  const names = splits.map((name) => plainName(name, file));
+  const split = wanted ?? (names.length === 1 ? names[0] : names.includes("train") ? "train" : undefined);
+  if (split !== undefined && names.includes(split)) return join(folder, split);
+  throw new UserError(split === undefined ? "the folder has several splits" : `there is no split "${split}"`, {
+    where: file,
+    fix: `Choose one of: ${names.join(", ")}.`,
+  });
+}
+
+function shardsOf(folder: string): string[] {
+  const state = join(folder, STATE);
+  if (!existsSync(state)) throw new UserError("no such file", { where: state, fix: "Save the dataset again." });
+  const { _data_files: files, _indices_data_files: indices } = readJson(state) as Record<string, unknown>;
+  if (Array.isArray(indices) && indices.length > 0) {
+    throw new UserError("the dataset was saved with an indices file, which is not read", {
+      where: state,
+      fix: "In Python: dataset.flatten_indices().save_to_disk(folder).",
+    });
+  }
+  if (!Array.isArray(files) || files.length === 0) throw new UserError("lists no data files", { where: state });
+  return files.map((entry: unknown) => {
+    const name = plainName((entry as { filename?: unknown } | null)?.filename, state);
+    const path = join(folder, name);
+    if (!existsSync(path)) throw new UserError(`the shard ${name} is missing`, { where: state });
+    return path;
+  });
+}
+
+/** A name without folders: a state file must not lead outside its folder. */
+function plainName(name: unknown, where: string): string {
+  if (typeof name === "string" && name !== "" && name !== ".." && name === basename(name)) return name;
+  throw new UserError(`has an unusable file name: ${JSON.stringify(name)}`, { where });
+}
+
+function readJson(path: string): unknown {
+  try {
+    const value: unknown = JSON.parse(readFileSync(path, "utf8"));
+    return value ?? {};
+  } catch (error) {
+    throw new UserError(`not valid JSON (${(error as Error).message})`, { where: path, cause: error });
+  }
+}
