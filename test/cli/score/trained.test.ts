@@ -33,11 +33,11 @@ async function scored(...argv: string[]): Promise<RowFacts[]> {
 
 /** All rows as one batch, each column of which is compared with `[rows * width]` of the library. */
 async function wholeBatch(model: Model) {
-  const dataset = openDataset(data);
+  const dataset = await openDataset(data);
   try {
     return makeBatch(await tokenizeDataset(dataset, model.tokenizer), [0, 1, 2, 3]);
   } finally {
-    dataset.close();
+    await dataset.close();
   }
 }
 
