@@ -49,8 +49,8 @@ const gatesGroup = group(
       amount("Highest learning rate of the gates. Default: training.learningRate.", { maximum: 100 }),
     ),
     threshold: amount("Tau: a token is kept where its probability is above.", { default: 0.5, exclusiveMaximum: 1 }),
-    relaxation: choice(["straightThrough", "soft", "gumbel"], {
-      default: "straightThrough",
+    relaxation: choice(["straight-through", "soft", "gumbel"], {
+      default: "straight-through",
       description: "What training multiplies attention by: the decision itself, the probability, or a noisy decision.",
     }),
     floor: Type.Optional(amount("Of soft: least value. Default 0.001.", { exclusiveMaximum: 1 })),

@@ -1,6 +1,7 @@
 import { attentionGateSchema, type AttentionGateConfig } from "./config-schema.ts";
 import type { ConfigDefinition } from "../../config/load.ts";
 import type { KeyPath, Problem } from "../../config/problem.ts";
+import { renamedValues } from "../../config/renames.ts";
 import { fillShared, trainingContradictions } from "../../config/shared.ts";
 
 /** How an Attention-Gate configuration is read. */
@@ -11,7 +12,7 @@ export function attentionGateDefinition(): ConfigDefinition<AttentionGateConfig>
       { keys: ["training.steps", "training.epochs"] },
       { keys: ["training.warmupSteps", "training.warmupRatio"] },
     ],
-    sections: () => ({ sections: [], problems: [] }),
+    renames: renamedValues(["gates.relaxation"], { straightThrough: "straight-through" }),
     finish(config, source) {
       const unused = unusedKeys(config);
       fillShared(config, source);

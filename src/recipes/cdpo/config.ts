@@ -40,7 +40,6 @@ export function cdpoDefinition(values: CdpoValues): ConfigDefinition<CdpoConfig>
       { keys: [`${stage}.training.steps`, `${stage}.training.epochs`] },
       { keys: [`${stage}.training.warmupSteps`, `${stage}.training.warmupRatio`] },
     ]),
-    sections: () => ({ sections: [], problems: [] }),
     finish(config, source) {
       fillIn(config, source, values);
       return contradictions(config);

@@ -2,8 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
 import { loadConfig } from "../../../src/config/index.ts";
 import { attentionGateDefinition } from "../../../src/recipes/attention-gate/config.ts";
-import { attentionGateSchema } from "../../../src/recipes/attention-gate/config-schema.ts";
-import { editorSchema } from "../../../src/recipes/finetune/published.ts";
+import { editorSchema } from "../../../src/config/editor-schema.ts";
 import { configFolder, reader } from "../../config/folder.ts";
 
 const definition = attentionGateDefinition();
@@ -32,7 +31,7 @@ describe("an attention-gate configuration", () => {
   test.each([
     ["gates: {kind: linear, heads: 2}", /gates\.heads is not used: gates\.kind is linear/],
     ["gates: {inner: 2}", /gates\.inner is not used: gates\.kind is attention/],
-    ["gates: {floor: 0.1}", /gates\.floor is not used: gates\.relaxation is straightThrough/],
+    ["gates: {floor: 0.1}", /gates\.floor is not used: gates\.relaxation is straight-through/],
     ["gates: {temperature: 0.1}", /gates\.temperature is not used/],
     ["gates: {scope: global, rows: text}", /gates\.scope cannot be global for plain text/],
     ["mode: pretrain\nadapter: {rank: 4}", /adapter is not used: mode pretrain/],
@@ -61,5 +60,7 @@ test.each(["quickstart", "gates-alone", "paper-llama2-7b"])("configs/attention-g
 
 test("configs/schema/attention-gate.schema.json is what npm run build:schema writes", () => {
   const committed = readFileSync("configs/schema/attention-gate.schema.json", "utf8");
-  expect(JSON.parse(committed)).toEqual(JSON.parse(JSON.stringify(editorSchema(attentionGateSchema))));
+  expect(JSON.parse(committed)).toEqual(
+    JSON.parse(JSON.stringify(editorSchema(definition.schema, definition.methods))),
+  );
 });
