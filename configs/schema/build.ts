@@ -14,7 +14,7 @@ const definitions = {
   finetune: finetuneDefinition({ method: "full" }),
   sstoken: finetuneDefinition({ method: "sstoken" }),
   "attention-gate": attentionGateDefinition(),
-  cdpo: cdpoDefinition({ dpoBeta: { paper: 1, released: 0.1, recommended: 1 } }),
+  cdpo: cdpoDefinition(),
   oreal: orealDefinition(orealValues),
 };
 

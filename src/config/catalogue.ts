@@ -3,6 +3,7 @@ import type { Catalogue, Entry, JsonSchema } from "../contract/index.ts";
 import { UserError } from "../system/errors.ts";
 import { isModulePath, type MethodChoice } from "./method-choice.ts";
 import { nearest } from "./nearest.ts";
+import type { KeyPath, Problem } from "./problem.ts";
 
 /** Names of all entries, in the catalogue's order. */
 export function namesOf({ entries }: Catalogue<unknown>): string[] {
@@ -80,6 +81,21 @@ export function createFrom<T>(catalogue: Catalogue<T>, choice: MethodChoice): T 
     where: `${catalogue.key} ${method}`,
     fix: known.length ? `Its options are: ${known.join(", ")}.` : "It has no options.",
   });
+}
+
+/** What a choice of an entry makes, or what is wrong with it; neither for a module of the user's own, not loaded yet. */
+export function tryCreate<T>(
+  catalogue: Catalogue<T>,
+  choice: MethodChoice,
+  path: KeyPath,
+): { made?: T; problem?: Problem } {
+  if (isModulePath(choice.method)) return {};
+  try {
+    return { made: createFrom(catalogue, choice) };
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return { problem: { path, message: `cannot be: ${error.message}` } };
+  }
 }
 
 /**

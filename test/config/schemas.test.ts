@@ -9,7 +9,7 @@ import { editorSchema } from "../../src/config/editor-schema.ts";
 
 const definitions = {
   "attention-gate": attentionGateDefinition(),
-  cdpo: cdpoDefinition({ dpoBeta: { paper: 1, released: 0.1, recommended: 1 } }),
+  cdpo: cdpoDefinition(),
   finetune: finetuneDefinition({ method: "full" }),
   oreal: orealDefinition(orealValues),
 };

@@ -1,8 +1,7 @@
-import type { TokenRule } from "../../contract/index.ts";
 import { armNameProblems } from "../../config/arm-names.ts";
-import { comparisonArm, createFrom, hasOption } from "../../config/catalogue.ts";
+import { comparisonArm, hasOption, tryCreate } from "../../config/catalogue.ts";
 import type { ConfigDefinition } from "../../config/load.ts";
-import { isModulePath, methodLabel, type MethodChoice } from "../../config/method-choice.ts";
+import { methodLabel, type MethodChoice } from "../../config/method-choice.ts";
 import type { Methods } from "../../config/methods.ts";
 import type { KeyPath, Problem } from "../../config/problem.ts";
 import { renamedValues } from "../../config/renames.ts";
@@ -74,8 +73,10 @@ function unmetDemands({ selection, compare, reference, selfEvolving, history }: 
   const arms: [KeyPath, MethodChoice][] = compare.map((arm, index) => [["compare", index], arm.selection]);
   for (const [path, choice] of [[["selection"], selection] as [KeyPath, MethodChoice], ...arms]) {
     const { method } = choice;
-    if (isModulePath(method)) continue;
-    const { needs, scope }: TokenRule = createFrom(rules, choice);
+    const { made, problem } = tryCreate(rules, choice, path);
+    if (problem) refuse(path, problem.message);
+    if (made === undefined) continue;
+    const { needs, scope } = made;
     if (needs.includes("referenceNll") && reference === undefined && selfEvolving === undefined)
       refuse(["reference"], `is missing; ${method} compares with a reference model, give its path`);
     const canDoWithout = hasOption(rules, method, "history");
