@@ -1,4 +1,4 @@
-import type { Evaluated, ForwardSignals, Objective, Tokens } from "../contract/index.ts";
+import type { Evaluated, ForwardSignals, Objective, TokenLayout } from "../contract/index.ts";
 import type { BatchFact, PreferenceBatch, PreferenceMetrics, PreferenceTerm } from "./batch.ts";
 
 /** `[rows * width]` each: log-probabilities, and for objectives that read it `KL(reference ‖ model)`, nats. */
@@ -12,20 +12,20 @@ export interface PreferenceObjective extends Objective<"logProb" | "forwardKl", 
   readonly rows: "pairs" | "chosen";
   /** The loss of a model that still is its reference; absent where that is not known beforehand. */
   readonly startLoss?: number | undefined;
-  evaluate(signals: PreferenceSignals, tokens: Tokens, batch: PreferenceBatch): Evaluated;
+  evaluate(signals: PreferenceSignals, tokens: TokenLayout, batch: PreferenceBatch): Evaluated;
 }
 
 /** A member of the weighted DPO family, which says more of its terms and metrics. */
 export interface WeightedDpo extends PreferenceObjective {
   /** Throws a UserError for a pair without a response. */
-  masses(tokens: Tokens, batch: Pick<PreferenceBatch, "pairs">): { preference: number; nll?: number };
+  masses(tokens: TokenLayout, batch: Pick<PreferenceBatch, "pairs">): { preference: number; nll?: number };
   /**
    * Throws a UserError for arrays of the wrong length, a pair without a response, or a number that is not finite where it
    * counts (naming row and token).
    */
   evaluate(
     signals: PreferenceSignals,
-    tokens: Tokens,
+    tokens: TokenLayout,
     batch: PreferenceBatch,
   ): { terms: { preference: PreferenceTerm; nll?: PreferenceTerm }; metrics: PreferenceMetrics };
 }

@@ -1,4 +1,4 @@
-import type { ForwardSignals, Objective, Tokens } from "../contract/index.ts";
+import type { ForwardSignals, Objective, TokenLayout } from "../contract/index.ts";
 
 /**
  * Plain fine-tuning on responses: `-Σ log π(y_t) / tokens` over the whole optimizer step. On chosen responses alone it
@@ -6,10 +6,10 @@ import type { ForwardSignals, Objective, Tokens } from "../contract/index.ts";
  */
 export const responseNll = {
   reads: ["logProb"] as const,
-  masses: (tokens: Tokens): { nll: number } => ({
+  masses: (tokens: TokenLayout): { nll: number } => ({
     nll: tokens.response.reduce((sum, _, i) => sum + Number(isTrained(tokens, i)), 0),
   }),
-  evaluate({ logProb }: Pick<ForwardSignals, "logProb">, tokens: Tokens) {
+  evaluate({ logProb }: Pick<ForwardSignals, "logProb">, tokens: TokenLayout) {
     const dLogProb = new Float32Array(logProb.length);
     let [sum, mass] = [0, 0];
     for (let i = 0; i < logProb.length; i++) {
@@ -23,4 +23,4 @@ export const responseNll = {
 } satisfies Objective<"logProb", unknown>;
 
 /** The first token of a row has nothing before it that could predict it. */
-const isTrained = ({ response, width }: Tokens, i: number): boolean => response[i] === 1 && i % width > 0;
+const isTrained = ({ response, width }: TokenLayout, i: number): boolean => response[i] === 1 && i % width > 0;

@@ -7,7 +7,7 @@
  * every position instead (see `aggregation`). Ours: masks select, so that a weight of 0 silences even an infinite
  * log-probability; every mass adds up over micro-batches.
  */
-import type { Tokens } from "../contract/index.ts";
+import type { TokenLayout } from "../contract/index.ts";
 import { UserError } from "../system/errors.ts";
 import type { BatchFact, PreferenceBatch, PreferenceMetrics, PreferenceTerm } from "./batch.ts";
 import { logSigmoid, sigmoid } from "./log-sigmoid.ts";
@@ -165,7 +165,7 @@ function metricsOf(
 
 function checkSizes(
   { logProb, forwardKl }: PreferenceSignals,
-  tokens: Tokens,
+  tokens: TokenLayout,
   batch: PreferenceBatch,
   settings: WeightedDpoSettings,
 ): void {

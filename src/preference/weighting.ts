@@ -1,7 +1,7 @@
 /**
  * Detached per-token weights of one side of a pair. They scale a token's log-ratio in the loss and carry no gradient.
  */
-import type { Tokens } from "../contract/index.ts";
+import type { TokenLayout } from "../contract/index.ts";
 import { UserError } from "../system/errors.ts";
 import { type Budget, resolveBudget, topMask } from "../ranking/index.ts";
 import type { BatchFact, PreferenceBatch } from "./batch.ts";
@@ -14,7 +14,7 @@ export interface PairSide {
   readonly places: Int32Array;
   /** Response tokens of the other side. */
   readonly otherLength: number;
-  readonly tokens: Tokens;
+  readonly tokens: TokenLayout;
   readonly batch: PreferenceBatch;
   /** Of the model in training, `[rows * width]`, nats. */
   readonly logProb: Float32Array;

@@ -115,7 +115,7 @@ function inputOf(
   return {
     ...input,
     judge(signals) {
-      checkStartsAtReference(signals.logProb, batch.reference!, { ...batch, signals: {} }, batch.pairs);
+      checkStartsAtReference(signals.logProb, batch.reference!, batch, batch.pairs);
       return input.judge(signals);
     },
   };
