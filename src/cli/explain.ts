@@ -2,6 +2,7 @@ import { namesOf } from "../config/catalogue.ts";
 import { explain, type Explanation } from "../config/explain-entry.ts";
 import { nearest } from "../config/index.ts";
 import type { Catalogue } from "../contract/index.ts";
+import { evictionScores } from "../eviction/catalogue.ts";
 import { preferenceForms } from "../preference/index.ts";
 import { rules } from "../selection/index.ts";
 import { UserError } from "../system/errors.ts";
@@ -11,7 +12,7 @@ import { aligned, labelled, wrapped } from "./layout.ts";
 const width = 100;
 
 /** Everything that has a name in a configuration and a file of its own. */
-const catalogues: readonly Catalogue<unknown>[] = [rules, preferenceForms];
+const catalogues: readonly Catalogue<unknown>[] = [rules, preferenceForms, evictionScores];
 
 /** `tokensift explain`. */
 export const explainMethod = defineCommand({

@@ -38,7 +38,7 @@ export async function loadEntry<T>(path: string, options: object, catalogue: Cat
   if (!(own.value in exported)) {
     throw new UserError(`The module exports neither \`${own.value}\` nor \`${own.create}\`.`, {
       where,
-      fix: `Export a ${own.type} as \`${own.value}\`, or a function \`${own.create}(options)\` that returns one.`,
+      fix: `Export ${withArticle(own.type)} as \`${own.value}\`, or a function \`${own.create}(options)\` that returns one.`,
     });
   }
   if (Object.keys(options).length > 0) {
@@ -86,11 +86,14 @@ async function attempt<T>(
   }
 }
 
+const withArticle = (noun: string): string => `${/^[AEIO]/.test(noun) ? "an" : "a"} ${noun}`;
+
 /** The value itself. Throws one UserError that lists everything missing or wrong. */
 function checked(value: unknown, where: string, { kind, own }: Pick<Kind, "kind" | "own">): unknown {
   const { fix, type } = own;
   if (value === null || typeof value !== "object") throw new UserError(`The ${kind} is not an object.`, { where, fix });
   const wrong = own.problems(value as Record<string, unknown>);
-  if (wrong.length > 0) throw new UserError(`The ${kind} is not a ${type}: ${wrong.join("; ")}.`, { where, fix });
+  if (wrong.length > 0)
+    throw new UserError(`The ${kind} is not ${withArticle(type)}: ${wrong.join("; ")}.`, { where, fix });
   return value;
 }

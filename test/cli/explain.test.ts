@@ -2,11 +2,12 @@ import { describe, expect, test } from "@jest/globals";
 import { entryNamed } from "../../src/config/catalogue.ts";
 import { explain } from "../../src/config/explain-entry.ts";
 import type { Catalogue } from "../../src/contract/index.ts";
+import { evictionScores } from "../../src/eviction/catalogue.ts";
 import { preferenceForms } from "../../src/preference/index.ts";
 import { rules } from "../../src/selection/index.ts";
 import { tokensift } from "./run.ts";
 
-const catalogues: readonly Catalogue<unknown>[] = [rules, preferenceForms];
+const catalogues: readonly Catalogue<unknown>[] = [rules, preferenceForms, evictionScores];
 const entries = catalogues.flatMap(({ kind, entries }) => entries.map((entry) => ({ kind, ...entry })));
 
 test("without a method every one is listed on a line of its own, below the title of its kind", async () => {

@@ -4,10 +4,11 @@ import { comparisonArm, createFrom, entryNamed, namesOf, optionsSchema } from ".
 import { catalogueTable } from "../../src/config/catalogue-table.ts";
 import { explain } from "../../src/config/explain-entry.ts";
 import type { Catalogue, Entry } from "../../src/contract/index.ts";
+import { evictionScores } from "../../src/eviction/catalogue.ts";
 import { preferenceForms } from "../../src/preference/index.ts";
 import { rules } from "../../src/selection/index.ts";
 
-const catalogues: Catalogue<unknown>[] = [rules, preferenceForms];
+const catalogues: Catalogue<unknown>[] = [rules, preferenceForms, evictionScores];
 const complete = new Ajv({ strict: true, useDefaults: true });
 
 describe.each(catalogues)("$title", (catalogue) => {
