@@ -2,7 +2,8 @@ import { wholeNumber } from "../src/cli/values.ts";
 import type { Flag } from "../src/config/flags.ts";
 import type { Signal, Tokens } from "../src/contract/index.ts";
 import { hashUniform } from "../src/system/random.ts";
-import { catalogue, ruleFromConfig } from "../src/selection/index.ts";
+import { namesOf } from "../src/config/catalogue.ts";
+import { createFrom, rules } from "../src/selection/index.ts";
 import type { Benchmark } from "./harness/benchmark.ts";
 import { timePerCall, type Contender } from "./harness/serve.ts";
 import type { SideOptions } from "./harness/side.ts";
@@ -33,7 +34,7 @@ export const selection: Benchmark = {
     const sides: SideOptions[] = [{ name: "tokensift", program: "ours", benchmark: "selection", settings }];
     if (python !== undefined)
       sides.push({ name: "PyTorch", program: python, benchmark: "selection", settings, baseline: true });
-    const names = Object.keys(catalogue);
+    const names = namesOf(rules);
     const results = await compare(
       sides,
       names.map((rule) => ({ rule })),
@@ -49,16 +50,16 @@ export const selection: Benchmark = {
     ];
   },
   contend(settings: SelectionSettings): Promise<Contender> {
-    const rules = new Map(Object.keys(catalogue).map((method) => [method, ruleFromConfig({ method })]));
+    const made = new Map(namesOf(rules).map((method) => [method, createFrom(rules, { method })]));
     const tokens = madeUpTokens(
       settings,
-      [...rules.values()].flatMap(({ needs }) => needs),
+      [...made.values()].flatMap(({ needs }) => needs),
     );
     const context = { step: 100, samplesSeen: 1e6, uniform: (row: number, t: number) => hashUniform(1, row, t) };
     return Promise.resolve({
       about: `tokensift on Node ${process.versions.node}`,
       round: ({ rule }: { rule: string }) =>
-        timePerCall(settings.seconds, () => void rules.get(rule)!.weigh(tokens, context)),
+        timePerCall(settings.seconds, () => void made.get(rule)!.weigh(tokens, context)),
     });
   },
 };

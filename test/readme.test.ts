@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { readmeCommands, readmeExamples, runTypeScript, writeExamples } from "../scripts/readme-examples.ts";
 import { runCommandLine } from "../src/cli/commands.ts";
+import { entryNamed, namesOf } from "../src/config/catalogue.ts";
 import { loadConfig } from "../src/config/index.ts";
 import { finetuneDefinition } from "../src/recipes/finetune/config.ts";
-import { catalogue } from "../src/selection/index.ts";
-import { knownRules } from "../src/recipes/finetune/known-rules.ts";
+import { rules } from "../src/selection/index.ts";
 
 const readme = readFileSync("README.md", "utf8");
 const examples = readmeExamples(readme);
@@ -35,7 +35,7 @@ describe("examples of the README", () => {
   });
 
   test("my-run.yaml is a valid configuration", () => {
-    const definition = finetuneDefinition(knownRules, { method: "sstoken" });
+    const definition = finetuneDefinition({ method: "sstoken" });
     const { config } = loadConfig(definition, join(folder, "my-run.yaml"), { set: [] });
     expect(config.training).toMatchObject({ steps: 100, batchSize: 16, microBatchSize: 8, learningRate: 1e-4 });
     expect(config.compare.map(({ name }) => name)).toEqual(["full", "random"]);
@@ -70,10 +70,10 @@ describe("the README", () => {
 
   test("lists the rules of the catalogue with their papers", () => {
     const section = readme.split(/^## /m).find((text) => text.startsWith("The rules\n"))!;
-    const rules = [...section.matchAll(/^\| `([a-z0-9-]+)` +\| .*\|$/gm)].map(([row, name]) => ({ row, name: name! }));
-    expect(rules.map(({ name }) => name)).toEqual(Object.keys(catalogue));
-    for (const { name, row } of rules) {
-      const { paper, create } = catalogue[name]!;
+    const listed = [...section.matchAll(/^\| `([a-z0-9-]+)` +\| .*\|$/gm)].map(([row, name]) => ({ row, name: name! }));
+    expect(listed.map(({ name }) => name)).toEqual(namesOf(rules));
+    for (const { name, row } of listed) {
+      const { paper, create } = entryNamed(rules, name);
       if (paper !== undefined) expect(row).toContain(`(${paper})`);
       for (const need of create({}).needs) {
         expect(row).toContain(need.startsWith("column:") ? "column:NAME" : `\`${need}\``);

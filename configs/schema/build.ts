@@ -3,22 +3,22 @@
  * schema in a comment: `# yaml-language-server: $schema=../schema/sstoken.schema.json`
  */
 import { writeFileSync } from "node:fs";
-import { attentionGateSchema } from "../../src/recipes/attention-gate/config-schema.ts";
-import { cdpoSchema } from "../../src/recipes/cdpo/config-schema.ts";
-import { editorSchema, publishedSchema } from "../../src/recipes/finetune/published.ts";
-import { orealSchema } from "../../src/recipes/oreal/config-schema.ts";
-import { knownRules } from "../../src/recipes/finetune/known-rules.ts";
+import { editorSchema } from "../../src/config/editor-schema.ts";
+import { attentionGateDefinition } from "../../src/recipes/attention-gate/config.ts";
+import { cdpoDefinition } from "../../src/recipes/cdpo/config.ts";
+import { finetuneDefinition } from "../../src/recipes/finetune/config.ts";
+import { orealDefinition } from "../../src/recipes/oreal/config.ts";
+import { orealValues } from "../../src/recipes/oreal/index.ts";
 
-const recipes = { finetune: "full", sstoken: "sstoken" };
-
-const schemas = {
-  ...Object.fromEntries(
-    Object.entries(recipes).map(([recipe, method]) => [recipe, publishedSchema(knownRules, { method })]),
-  ),
-  "attention-gate": editorSchema(attentionGateSchema),
-  cdpo: editorSchema(cdpoSchema),
-  oreal: editorSchema(orealSchema),
+const definitions = {
+  finetune: finetuneDefinition({ method: "full" }),
+  sstoken: finetuneDefinition({ method: "sstoken" }),
+  "attention-gate": attentionGateDefinition(),
+  cdpo: cdpoDefinition(),
+  oreal: orealDefinition(orealValues),
 };
 
-for (const [recipe, schema] of Object.entries(schemas))
-  writeFileSync(new URL(`${recipe}.schema.json`, import.meta.url), `${JSON.stringify(schema, null, 2)}\n`);
+for (const [recipe, { schema, methods }] of Object.entries(definitions)) {
+  const text = JSON.stringify(editorSchema(schema, methods), null, 2);
+  writeFileSync(new URL(`${recipe}.schema.json`, import.meta.url), `${text}\n`);
+}

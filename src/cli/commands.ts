@@ -25,8 +25,8 @@ const commands: Readonly<Record<string, Entry>> = {
     load: async () => (await import("./inspect.ts")).inspect,
   },
   explain: {
-    summary: "Explain a selection rule: formula, paper, options, and where they differ.",
-    load: async () => (await import("./explain.ts")).explainRule,
+    summary: "Explain a rule, a preference form or an eviction score: formula, paper, options.",
+    load: async () => (await import("./explain.ts")).explainMethod,
   },
   score: {
     summary: "Write losses, attention, entropies and weights of every token to a file.",

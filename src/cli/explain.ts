@@ -1,46 +1,59 @@
+import { namesOf } from "../config/catalogue.ts";
+import { explain, type Explanation } from "../config/explain-entry.ts";
 import { nearest } from "../config/index.ts";
+import type { Catalogue } from "../contract/index.ts";
+import { evictionScores } from "../eviction/catalogue.ts";
+import { preferenceForms } from "../preference/index.ts";
+import { rules } from "../selection/index.ts";
 import { UserError } from "../system/errors.ts";
-import { catalogue, explain, type Explanation } from "../selection/index.ts";
 import { defineCommand } from "./command.ts";
 import { aligned, labelled, wrapped } from "./layout.ts";
 
 const width = 100;
 
+/** Everything that has a name in a configuration and a file of its own. */
+const catalogues: readonly Catalogue<unknown>[] = [rules, preferenceForms, evictionScores];
+
 /** `tokensift explain`. */
-export const explainRule = defineCommand({
+export const explainMethod = defineCommand({
   usage: "explain [METHOD] [--json]",
-  summary: "Explains a selection rule; without METHOD, lists all.",
+  summary: "Explains a selection rule, a preference form or an eviction score; without METHOD, lists all.",
   flags: { json: { type: "boolean", description: "As JSON." } },
   positionals: 1,
   run: (values, { stdout }, [method]) => {
-    const names = Object.keys(catalogue);
     if (method === undefined) {
-      const rules = names.map((name) => explain(name));
-      stdout.write(values.json ? json(rules.map(({ method, summary }) => ({ method, summary }))) : listText(rules));
+      stdout.write(values.json ? json(catalogues.flatMap(listed)) : catalogues.map(listText).join("\n") + more);
       return Promise.resolve();
     }
-    if (!names.includes(method)) throw unknown(method, names);
-    const explanation = explain(method);
+    const explanation = explain(entryOf(method));
     stdout.write(values.json ? json(explanation) : explanationText(explanation));
     return Promise.resolve();
   },
 });
 
+const more = "\ntokensift explain METHOD tells more.\n";
 const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
 
-function unknown(method: string, names: readonly string[]): UserError {
-  const near = nearest(method, names);
-  const fix = near === undefined ? `The rules are ${names.join(", ")}.` : `Did you mean ${near}?`;
-  return new UserError(`there is no rule ${JSON.stringify(method)}`, { fix });
+function entryOf(method: string): Catalogue<unknown>["entries"][number] {
+  const found = catalogues.flatMap(({ entries }) => entries).find(({ name }) => name === method);
+  if (found !== undefined) return found;
+  const near = nearest(method, catalogues.flatMap(namesOf));
+  const all = catalogues.map((each) => `${each.title}: ${namesOf(each).join(", ")}.`).join("\n  ");
+  const fix = near === undefined ? all : `Did you mean ${near}?`;
+  throw new UserError(`there is no method ${JSON.stringify(method)}`, { fix });
 }
 
-function listText(rules: readonly Explanation[]): string {
-  return `${aligned(rules.map(({ method, summary }) => [method, summary]))}\ntokensift explain METHOD tells more.\n`;
+const listed = ({ kind, entries }: Catalogue<unknown>) =>
+  entries.map(({ name, summary }) => ({ kind, method: name, summary }));
+
+function listText(catalogue: Catalogue<unknown>): string {
+  const rows = listed(catalogue).map(({ method, summary }) => [method, summary]);
+  return `${catalogue.title}\n\n${aligned(rows)}`;
 }
 
-function explanationText({ method, summary, formula, paper, options, differences, notes }: Explanation): string {
+function explanationText(explanation: Explanation): string {
+  const { method, summary, formula, paper, presets, options, differences, notes } = explanation;
   const head = [["formula", formula] as const, ...(paper === undefined ? [] : [["paper", paper] as const])];
-  const presets = Object.keys(catalogue[method]!.presets ?? {});
   const preset = [["preset", `Values of the options below: ${presets.join(", ")}. Default: recommended.`] as const];
   const optionRows = options.map(({ name, default: value, description }) => {
     return [name, `${description} Default: ${value}.`] as const;

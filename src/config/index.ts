@@ -5,5 +5,5 @@ export { mostThreads } from "./groups.ts";
 export { loadConfig } from "./load.ts";
 export { fillShared, fillTraining, trainingContradictions } from "./shared.ts";
 export type { DataConfig, FreshConfig, TrainingConfig } from "./shared.ts";
-export type { ConfigDefinition, LoadedConfig, Section } from "./load.ts";
+export type { ConfigDefinition, LoadedConfig } from "./load.ts";
 export { nearest } from "./nearest.ts";

@@ -2,21 +2,17 @@ import { readFileSync, statSync } from "node:fs";
 import { dirname, relative, resolve } from "node:path";
 import { stringify } from "yaml";
 import { UserError } from "../system/errors.ts";
+import { methodGroups, type Methods } from "./methods.ts";
 import { resolvePaths } from "./paths.ts";
 import type { KeyPath, Problem } from "./problem.ts";
 import { keyName } from "./problem.ts";
 import type { JsonSchema } from "../contract/index.ts";
+import { renamed, type Rename } from "./renames.ts";
 import type { Setting } from "./settings.ts";
 import { applySettings, settingInside, settingOf } from "./settings.ts";
 import { keysOf, validate } from "./validate.ts";
 import type { ParsedYaml, Plain } from "./yaml.ts";
 import { parseYaml } from "./yaml.ts";
-
-/** A part whose schema depends on what the configuration says (a rule's options); its defaults are not filled in. */
-export interface Section {
-  readonly path: KeyPath;
-  readonly schema: JsonSchema;
-}
 
 /** Keys that exclude each other; with `required`, one of them must be given. */
 export interface Alternatives {
@@ -29,8 +25,10 @@ export interface ConfigDefinition<Config> {
   readonly schema: JsonSchema;
   /** Keys of which at most one may be given; one given by `--set` replaces another given by the file. */
   readonly alternatives: readonly Alternatives[];
-  /** Parts that are checked against schemas of their own, chosen by the (not yet checked) configuration. */
-  readonly sections: (raw: unknown) => { sections: Section[]; problems: Problem[] };
+  /** Catalogues whose entries it names; the options beside a name are checked by the entry's own schema. */
+  readonly methods?: readonly Methods[];
+  /** Keys and values of earlier versions, which are refused with their new names. */
+  readonly renames?: readonly Rename[];
   /** Contradictions between keys; called when every key by itself is right. May fill in computed defaults. */
   readonly finish: (config: Config, source: string) => Problem[];
 }
@@ -68,14 +66,15 @@ export function loadConfig<Config>(
     throw new UserError("a configuration is a list of `key: value` lines", { where: `${name}:1:1` });
 
   const { settings, unreadable } = applySettings(raw, options.set ?? []);
-  const problems = settleAlternatives(raw, definition.alternatives, settings);
-  const chosen = definition.sections(raw);
+  const problems = renamed(raw, definition.renames ?? []);
+  problems.push(...settleAlternatives(raw, definition.alternatives, settings));
   const everyKey = keysOf(definition.schema);
-  problems.push(...chosen.problems);
   const folderOf = (path: KeyPath) => (settingOf(settings, path) === undefined ? dirname(source) : folder);
   problems.push(...validate("completing", definition.schema, raw, [], everyKey));
+  const chosen = methodGroups(definition.methods ?? [], definition.schema, raw);
+  problems.push(...chosen.problems);
   problems.push(...resolvePaths(definition.schema, raw, [], folderOf));
-  for (const { path, schema } of chosen.sections)
+  for (const { path, schema } of chosen.groups)
     problems.push(...validate("checking", schema, valueAt(raw, path), path, everyKey));
   const config = raw as Config;
   if (problems.length + unreadable.length === 0) problems.push(...definition.finish(config, source));

@@ -4,7 +4,8 @@ import { basename, dirname, resolve } from "node:path";
 import { nearest } from "./nearest.ts";
 import type { KeyPath, Problem } from "./problem.ts";
 import type { JsonSchema } from "../contract/index.ts";
-import { fits, isRulePath } from "./schema.ts";
+import { isModulePath } from "./method-choice.ts";
+import { fits, isMethodFormat } from "./schema.ts";
 
 /**
  * Makes the paths of a valid configuration absolute (in place).
@@ -45,7 +46,7 @@ export function resolvePaths(
 }
 
 function isPath(schema: JsonSchema, text: string): boolean {
-  if (schema.format === "rule") return isRulePath(text);
+  if (isMethodFormat(schema.format)) return isModulePath(text);
   return schema.format === "path" || schema.format === "existing-path";
 }
 

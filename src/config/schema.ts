@@ -22,13 +22,29 @@ export function outputPath(description: string) {
   return Type.String({ format: "path", minLength: 1, description });
 }
 
-/** Formats whose text is a path: `rule` is one only when it looks like one (`./mine.ts`), else it is a name. */
-export const pathFormats = ["path", "existing-path", "rule"] as const;
+/** Formats whose text names an entry of a catalogue of that kind, or the path of a module (`./mine.ts`). */
+export const methodFormats = ["rule", "form", "score"] as const;
+export type MethodFormat = (typeof methodFormats)[number];
 
-/** `./mine.ts`, `rules/mine.js`: a rule in a module of the user's rather than one of ours by name. */
-export function isRulePath(text: string): boolean {
-  return /\.[mc]?[jt]s$/.test(text);
+/** The name of a catalogue's entry, or the path of a module of the user's own. */
+export function methodName(kind: MethodFormat, description: string) {
+  return Type.String({ format: kind, minLength: 1, description });
 }
+
+/** A group that names a method and holds its options, whose schema is the entry's own. */
+export function methodOptions(kind: MethodFormat, description: string) {
+  const method = methodName(kind, `A ${kind}'s name, or the path of a module.`);
+  return Type.Object({ method }, { additionalProperties: true, description });
+}
+
+/** The same, where the method may be left out. */
+export function mainMethod(kind: MethodFormat, description: string) {
+  const method = Type.Optional(methodName(kind, `A ${kind}'s name, or the path of a module.`));
+  return Type.Object({ method }, { additionalProperties: true, default: {}, description });
+}
+
+/** Formats whose text is a path, or may be one. */
+export const pathFormats = ["path", "existing-path", ...methodFormats] as const;
 
 /** What a schema asks for, in words: "a whole number of at least 1", "one of cpu, webgpu". */
 export function describe(schema: JsonSchema): string {
@@ -64,10 +80,15 @@ function range({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: JsonSch
   return parts.length === 0 ? "" : `, ${parts.join(" and ")}`;
 }
 
+/** Whether a text of this format names an entry of a catalogue. */
+export function isMethodFormat(format: string | undefined): boolean {
+  return (methodFormats as readonly (string | undefined)[]).includes(format);
+}
+
 function textName(format: string | undefined): string {
   if (format === "existing-path") return "the path of a file or folder";
   if (format === "path") return "a path";
-  return format === "rule" ? "the name of a rule or the path of its file" : "text";
+  return isMethodFormat(format) ? `the name of a ${format} or the path of its file` : "text";
 }
 
 /** Whether a value is of the kind a schema describes; its finer limits are not checked. */

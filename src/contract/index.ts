@@ -9,6 +9,6 @@ export type {
   TokenRule,
   TokenScore,
 } from "./rule.ts";
-export type { Entry, JsonSchema } from "./entry.ts";
+export type { Catalogue, Difference, Entry, JsonSchema, OwnModule, Preset } from "./entry.ts";
 export type { Evaluated, LossTerm, Objective, ObjectiveFunction, ObjectiveTerm } from "./objective.ts";
 export type { Forward, ForwardSignals, SignalGradient } from "./forward.ts";

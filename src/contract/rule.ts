@@ -21,12 +21,12 @@ export interface TokenScore<S extends Signal = Signal> {
 export type RankingScope = "response" | "step" | "dataset";
 
 /**
- * What the weighted loss is divided by, always over the whole optimizer step except `microBatch`:
+ * What the weighted loss is divided by, always over the whole optimizer step except `micro-batch`:
  * `kept` tokens with non-zero weight, all `response` tokens, the sum of `weights`, `sequence`: mean of per-row means
- * over kept tokens, `sequenceBudget`: the same with each row divided by ratio x its response length,
- * `microBatch`: mean of per-micro-batch means over kept tokens.
+ * over kept tokens, `sequence-budget`: the same with each row divided by ratio x its response length,
+ * `micro-batch`: mean of per-micro-batch means over kept tokens.
  */
-export type Divisor = "kept" | "response" | "weights" | "sequence" | "sequenceBudget" | "microBatch";
+export type Divisor = "kept" | "response" | "weights" | "sequence" | "sequence-budget" | "micro-batch";
 
 /** Gives every token a weight on its loss. */
 export interface TokenRule<S extends Signal = Signal> {
@@ -34,7 +34,7 @@ export interface TokenRule<S extends Signal = Signal> {
   readonly needs: readonly S[];
   readonly scope: RankingScope;
   readonly divideBy: Divisor;
-  /** Share of tokens the rule aims to keep, where it has one; `sequenceBudget` divides by it. */
+  /** Share of tokens the rule aims to keep, where it has one; `sequence-budget` divides by it. */
   readonly ratio?: number;
   /** Weights `[rows * width]`; 0 = not trained. Called with the whole step at once when `scope` is "step". */
   weigh(tokens: Tokens<S>, context: RuleContext): Float32Array;

@@ -1,7 +1,7 @@
 /**
  * From a gate's probability p of keeping a cache entry to the number its attention probability is multiplied by.
  *
- *     straightThrough  g = [p > τ]                                  dg/dp = 1
+ *     straight-through  g = [p > τ]                                  dg/dp = 1
  *     soft             g = max(p, floor)                            dg/dp = [p >= floor]
  *     gumbel           g = σ((logit p + logit u) / temperature)     u uniform; logit u is logistic noise
  *
@@ -11,12 +11,12 @@
 import { hashUniform } from "../system/random.ts";
 import { type GatedShape, checkEntries, checkShape, checkSize, oneOf, refuse } from "./shape.ts";
 
-export type Relaxation = "straightThrough" | "soft" | "gumbel";
+export type Relaxation = "straight-through" | "soft" | "gumbel";
 
 export interface GateOptions {
   /** τ: an entry is kept where p > τ. In [0, 1). Default 0.5. */
   readonly threshold?: number;
-  /** Default `straightThrough`. */
+  /** Default `straight-through`. */
   readonly relaxation?: Relaxation;
   /** Of `soft`: least value, below which no gradient passes; 0 = none. Default 0.001. */
   readonly floor?: number;
@@ -47,7 +47,7 @@ export function decideGates(
   batch: GatedShape & { readonly rowIds?: Float64Array },
   options: GateOptions = {},
 ): GateDecision {
-  const { threshold = 0.5, relaxation = "straightThrough", floor = 1e-3, temperature = 0.3, noise = {} } = options;
+  const { threshold = 0.5, relaxation = "straight-through", floor = 1e-3, temperature = 0.3, noise = {} } = options;
   checkOptions({ threshold, relaxation, floor, temperature });
   checkShape(batch);
   const { rows, width, heads, lengths, evictable } = batch;
@@ -58,7 +58,7 @@ export function decideGates(
   const slope = new Float32Array(probability.length);
   const noiseOf = logisticNoise(noise);
   const relax = (p: number, row: number, place: number): readonly [value: number, slope: number] => {
-    if (relaxation === "straightThrough") return [Number(p > threshold), 1];
+    if (relaxation === "straight-through") return [Number(p > threshold), 1];
     if (relaxation === "soft") return [Math.max(p, floor), Number(p >= floor)];
     return gumbel(p, noiseOf(batch.rowIds?.[row] ?? row, place), temperature);
   };
@@ -107,7 +107,7 @@ function gumbel(p: number, noise: number, temperature: number): readonly [value:
 }
 
 function checkOptions({ threshold, relaxation, floor, temperature }: Required<Omit<GateOptions, "noise">>): void {
-  oneOf("relaxation", relaxation, ["straightThrough", "soft", "gumbel"]);
+  oneOf("relaxation", relaxation, ["straight-through", "soft", "gumbel"]);
   if (!(threshold >= 0 && threshold < 1)) refuse("threshold", threshold, "at least 0 and below 1");
   if (!(floor >= 0 && floor < 1)) refuse("floor", floor, "at least 0 and below 1");
   if (!(temperature > 0 && temperature < 1)) refuse("temperature", temperature, "above 0 and below 1");

@@ -24,6 +24,7 @@ export { observedMean } from "./scores/observed-mean.ts";
 export { type SnapKvOptions, snapKv } from "./scores/snap-kv.ts";
 export { keyNorm } from "./scores/key-norm.ts";
 export { keyDiff } from "./scores/key-diff.ts";
+export { evictionScores } from "./catalogue.ts";
 export { type CacheBudget, keepBudget } from "./keep-budget.ts";
 export {
   type CacheBytes,

@@ -1,7 +1,7 @@
-import type { ObjectiveTerm } from "../contract/index.ts";
+import type { LossTerm } from "../contract/index.ts";
 import type { Pairs } from "./pairs.ts";
 
-/** What a preference objective gets besides tokens and log-probabilities. Arrays are `[rows * width]`, read on responses alone. */
+/** What a preference objective gets besides tokens and signals. Arrays are `[rows * width]`, read on responses alone. */
 export interface PreferenceBatch {
   readonly pairs: Pairs;
   /** The reference model's log-probability of every token, nats; cached per token, since sums cannot be weighted. */
@@ -10,14 +10,16 @@ export interface PreferenceBatch {
   readonly logEstimate?: Float32Array;
   /** The user's token weights, for `columnWeights`. */
   readonly weights?: Float32Array;
-  /** `KL(reference ‖ model)` over the vocabulary where the token is predicted, nats, for TDPO. */
-  readonly forwardKl?: Float32Array;
+  /** Of what an objective draws at random. Default 0. */
+  readonly seed?: number;
 }
 
-/** An objective's term, with the gradient on the output that TDPO reads besides the log-probabilities. */
-export interface PreferenceTerm extends ObjectiveTerm {
-  /** `[rows * width]`, the gradient of `sum` on `forwardKl`; absent from forms that do not read it. */
-  readonly dForwardKl?: Float32Array;
+/** What an objective may read of a batch besides its pairs. */
+export type BatchFact = "reference" | "logEstimate" | "weights";
+
+/** A term with the gradient on log-probabilities and, of forms that read it, on `forwardKl`. */
+export interface PreferenceTerm extends LossTerm {
+  readonly dLogProb: Float32Array;
 }
 
 /** Means over the batch's pairs. */

@@ -26,7 +26,7 @@ export interface WeightedDpoOptions {
   readonly nll?: number;
   /** `none`: log-probabilities in place of log-ratios. Default `cached`. */
   readonly reference?: "cached" | "none";
-  /** Adds TDPO's sequential KL; reads `batch.forwardKl`. Default: off. */
+  /** Adds TDPO's sequential KL; reads the signal `forwardKl`. Default: off. */
   readonly tdpo?: TdpoOptions;
 }
 

@@ -1,4 +1,4 @@
-import type { Tokens } from "../contract/index.ts";
+import type { TokenLayout } from "../contract/index.ts";
 import { UserError } from "../system/errors.ts";
 
 /** Which rows of a batch form a pair: pair `k` prefers row `chosen[k]` to row `rejected[k]`. A row may serve in several. */
@@ -19,7 +19,7 @@ export function alternatingPairs(count: number): Pairs {
  * Where the row's predicted response tokens lie, as indices into `[rows * width]`, in order. The first token of a row
  * has nothing before it that could predict it.
  */
-export function responsePlaces({ width, response }: Tokens, row: number): Int32Array {
+export function responsePlaces({ width, response }: TokenLayout, row: number): Int32Array {
   const places: number[] = [];
   for (let i = row * width + 1; i < (row + 1) * width; i++) if (response[i]) places.push(i);
   return Int32Array.from(places);
@@ -31,7 +31,7 @@ export function responsePlaces({ width, response }: Tokens, row: number): Int32A
  * @throws UserError for a pair of unknown or equal rows, or a row without a response
  */
 export function pairPlaces(
-  tokens: Tokens,
+  tokens: TokenLayout,
   { chosen, rejected }: Pairs,
 ): { chosen: Int32Array; rejected: Int32Array }[] {
   if (chosen.length !== rejected.length)
@@ -66,7 +66,7 @@ export interface PairProblem {
 }
 
 /** What is wrong with the responses of a batch's pairs, in order; nothing is thrown. O(rows * width). */
-export function pairProblems(tokens: Tokens, { chosen, rejected }: Pairs): PairProblem[] {
+export function pairProblems(tokens: TokenLayout, { chosen, rejected }: Pairs): PairProblem[] {
   const problems: PairProblem[] = [];
   for (let pair = 0; pair < chosen.length; pair++) {
     for (const side of ["chosen", "rejected"] as const) {

@@ -1,4 +1,4 @@
-import type { Tokens } from "../contract/index.ts";
+import type { TokenLayout } from "../contract/index.ts";
 import { UserError } from "../system/errors.ts";
 import { type Pairs, pairPlaces } from "./pairs.ts";
 
@@ -14,7 +14,7 @@ import { type Pairs, pairPlaces } from "./pairs.ts";
 export function checkStartsAtReference(
   logProb: Float32Array,
   reference: Float32Array,
-  tokens: Tokens,
+  tokens: TokenLayout,
   pairs: Pairs,
   tolerance = 1e-3,
 ): void {

@@ -20,15 +20,16 @@ export function weighedSide(
   side: "chosen" | "rejected",
   places: Int32Array,
   otherLength: number,
-  given: Pick<PairSide, "logProb" | "tokens" | "batch">,
+  given: Pick<PairSide, "logProb" | "tokens" | "batch"> & { readonly forwardKl: Float32Array | undefined },
   settings: WeightedDpoSettings,
 ): Side {
-  const { logProb, tokens, batch } = given;
+  const { forwardKl, ...seen } = given;
+  const { logProb, tokens, batch } = seen;
   const weights = new Float64Array(places.length).fill(1);
   let weighted = false;
   for (const { by, sides = "both" } of settings.weights) {
     if (sides !== "both" && sides !== side) continue;
-    const factor = by({ side, places, otherLength, ...given });
+    const factor = by({ side, places, otherLength, ...seen });
     weights.forEach((w, t) => (weights[t] = w === 0 ? 0 : w * factor[t]!));
     weighted = true;
   }
@@ -56,8 +57,7 @@ export function weighedSide(
   });
   if (settings.tdpo) {
     places.forEach((i, t) => {
-      if (!Number.isFinite(batch.forwardKl![i]))
-        throw new UserError(`forwardKl is ${batch.forwardKl![i]}.`, { where: nameOf(t) });
+      if (!Number.isFinite(forwardKl![i])) throw new UserError(`forwardKl is ${forwardKl![i]}.`, { where: nameOf(t) });
     });
   }
   return {

@@ -7,27 +7,14 @@
  * every position instead (see `aggregation`). Ours: masks select, so that a weight of 0 silences even an infinite
  * log-probability; every mass adds up over micro-batches.
  */
-import type { ObjectiveFunction, Tokens } from "../contract/index.ts";
+import type { TokenLayout } from "../contract/index.ts";
 import { UserError } from "../system/errors.ts";
-import type { PreferenceBatch, PreferenceMetrics, PreferenceTerm } from "./batch.ts";
+import type { BatchFact, PreferenceBatch, PreferenceMetrics, PreferenceTerm } from "./batch.ts";
 import { logSigmoid, sigmoid } from "./log-sigmoid.ts";
+import type { PreferenceSignals, WeightedDpo } from "./objective.ts";
 import { type WeightedDpoOptions, type WeightedDpoSettings, resolveWeightedDpo } from "./options.ts";
-import { type Pairs, pairPlaces } from "./pairs.ts";
+import { pairPlaces } from "./pairs.ts";
 import { type Side, weighedSide } from "./side.ts";
-
-/** An `Objective` over pairs that says which terms and metrics it gives. */
-export interface PreferenceObjective {
-  (...parameters: Parameters<ObjectiveFunction<PreferenceBatch>>): {
-    terms: { preference: PreferenceTerm; nll?: PreferenceTerm };
-    metrics: PreferenceMetrics;
-  };
-  /** The mass of every term, which is known before any pass. Throws a UserError for a pair without a response. */
-  masses(tokens: Tokens, pairs: Pairs): { preference: number; nll?: number };
-  /** The loss of a model that still is its reference; undefined where that is not known beforehand. */
-  readonly startLoss: number | undefined;
-  /** Whether it reads `batch.forwardKl`. */
-  readonly readsForwardKl: boolean;
-}
 
 /**
  * Makes the objective. Its terms: `preference`, divided by pairs (or positions), and with `nll` > 0 `nll`, divided by
@@ -35,36 +22,20 @@ export interface PreferenceObjective {
  *
  * ```ts
  * const objective = weightedDpo({ dpoBeta: 0.1, weights: [{ by: temporalDecay(0.98) }] });
- * const { terms, metrics } = objective(logProb, tokens, { pairs: alternatingPairs(4), reference });
+ * const { terms, metrics } = objective.evaluate({ logProb }, tokens, { pairs: alternatingPairs(4), reference });
  * ```
  *
- * @throws UserError for impossible options; when called, for arrays of the wrong length, a pair without a response, or
- * a number that is not finite where it counts (naming row and token)
+ * @throws UserError for impossible options
  */
-export function weightedDpo(options: WeightedDpoOptions = {}): PreferenceObjective {
+export function weightedDpo(options: WeightedDpoOptions = {}): WeightedDpo {
   const settings = resolveWeightedDpo(options);
-  const { aggregation, positionMean, margin, nll, reference } = settings;
-  const judge = (logProb: Float32Array, tokens: Tokens, batch: PreferenceBatch) => {
-    checkSizes(logProb, tokens, batch, settings);
-    const preference = emptyTerm(logProb.length, settings.tdpo !== undefined);
-    const nllTerm = emptyTerm(logProb.length, false);
-    const pairs = pairPlaces(tokens, batch.pairs).map(({ chosen, rejected }) => ({
-      chosen: weighedSide("chosen", chosen, rejected.length, { logProb, tokens, batch }, settings),
-      rejected: weighedSide("rejected", rejected, chosen.length, { logProb, tokens, batch }, settings),
-    }));
-    const margins = pairs.map(({ chosen, rejected }) => {
-      if (nll > 0) addNll(nllTerm, chosen, logProb, nll);
-      return settings.aggregation === "sequence"
-        ? addSequence(preference, chosen, rejected, batch.forwardKl, settings)
-        : addPositions(preference, chosen, rejected, tokens.width, settings);
-    });
-    return {
-      terms: nll > 0 ? { preference, nll: nllTerm } : { preference },
-      metrics: metricsOf(pairs, margins, settings.dpoBeta),
-    };
-  };
-  return Object.assign(judge, {
-    masses(tokens: Tokens, pairs: Pairs) {
+  const { aggregation, positionMean, margin, nll, reference, tdpo } = settings;
+  return {
+    reads: tdpo ? ["logProb", "forwardKl"] : ["logProb"],
+    needs: needsOf(settings),
+    rows: "pairs",
+    startLoss: reference === "cached" && margin === 0 && nll === 0 ? Math.LN2 : undefined,
+    masses(tokens, { pairs }) {
       const sides = pairPlaces(tokens, pairs);
       const positions = ({ chosen, rejected }: (typeof sides)[number]) =>
         positionMean === "padded" ? tokens.width - 1 : Math.max(chosen.length, rejected.length);
@@ -72,9 +43,33 @@ export function weightedDpo(options: WeightedDpoOptions = {}): PreferenceObjecti
         aggregation === "sequence" ? sides.length : sides.reduce((sum, pair) => sum + positions(pair), 0);
       return nll > 0 ? { preference, nll: sides.length } : { preference };
     },
-    startLoss: reference === "cached" && margin === 0 && nll === 0 ? Math.LN2 : undefined,
-    readsForwardKl: settings.tdpo !== undefined,
-  });
+    evaluate(signals, tokens, batch) {
+      checkSizes(signals, tokens, batch, settings);
+      const { logProb, forwardKl } = signals;
+      const preference = emptyTerm(logProb.length, tdpo !== undefined);
+      const nllTerm = emptyTerm(logProb.length, false);
+      const given = { logProb, forwardKl, tokens, batch };
+      const pairs = pairPlaces(tokens, batch.pairs).map(({ chosen, rejected }) => ({
+        chosen: weighedSide("chosen", chosen, rejected.length, given, settings),
+        rejected: weighedSide("rejected", rejected, chosen.length, given, settings),
+      }));
+      const margins = pairs.map(({ chosen, rejected }) => {
+        if (nll > 0) addNll(nllTerm, chosen, logProb, nll);
+        return aggregation === "sequence"
+          ? addSequence(preference, chosen, rejected, forwardKl, settings)
+          : addPositions(preference, chosen, rejected, tokens.width, settings);
+      });
+      return {
+        terms: nll > 0 ? { preference, nll: nllTerm } : { preference },
+        metrics: metricsOf(pairs, margins, settings.dpoBeta),
+      };
+    },
+  };
+}
+
+function needsOf({ reference, weights }: WeightedDpoSettings): BatchFact[] {
+  const read = weights.flatMap(({ by }) => by.reads ?? []);
+  return [...new Set([...(reference === "cached" ? (["reference"] as const) : []), ...read])];
 }
 
 type Term = { -readonly [K in keyof PreferenceTerm]: PreferenceTerm[K] };
@@ -169,8 +164,8 @@ function metricsOf(
 }
 
 function checkSizes(
-  logProb: Float32Array,
-  tokens: Tokens,
+  { logProb, forwardKl }: PreferenceSignals,
+  tokens: TokenLayout,
   batch: PreferenceBatch,
   settings: WeightedDpoSettings,
 ): void {
@@ -184,5 +179,5 @@ function checkSizes(
   need("logProb", logProb);
   need("tokens.response", tokens.response);
   if (settings.reference === "cached") need("batch.reference", batch.reference);
-  if (settings.tdpo) need("batch.forwardKl", batch.forwardKl);
+  if (settings.tdpo) need("forwardKl", forwardKl);
 }

@@ -1,10 +1,10 @@
 /**
  * Detached per-token weights of one side of a pair. They scale a token's log-ratio in the loss and carry no gradient.
  */
-import type { Tokens } from "../contract/index.ts";
+import type { TokenLayout } from "../contract/index.ts";
 import { UserError } from "../system/errors.ts";
 import { type Budget, resolveBudget, topMask } from "../ranking/index.ts";
-import type { PreferenceBatch } from "./batch.ts";
+import type { BatchFact, PreferenceBatch } from "./batch.ts";
 import { refuse } from "./refuse.ts";
 
 /** One response of a pair, as a weighting sees it. */
@@ -14,14 +14,18 @@ export interface PairSide {
   readonly places: Int32Array;
   /** Response tokens of the other side. */
   readonly otherLength: number;
-  readonly tokens: Tokens;
+  readonly tokens: TokenLayout;
   readonly batch: PreferenceBatch;
   /** Of the model in training, `[rows * width]`, nats. */
   readonly logProb: Float32Array;
 }
 
-/** One weight per entry of `places`. */
-export type Weighting = (side: PairSide) => Float64Array;
+/** Gives one weight per entry of `places`. */
+export interface Weighting {
+  (side: PairSide): Float64Array;
+  /** What of the batch it reads: an objective with this weighting needs it. */
+  readonly reads?: BatchFact;
+}
 
 /** `γ^t` on the t-th response token, counted from 0 (temporal decay, https://arxiv.org/abs/2502.14340). */
 export function temporalDecay(decay: number): Weighting {
@@ -39,7 +43,10 @@ export function lengthDesensitized(beyond: number): Weighting {
  * `batch.weights`: a column of the dataset, or weights from outside such as those of TIS-DPO, OTPO and TGDPO, or the
  * 0/1 masks of SePO (with `normalizer: "weights"` and `reference: "none"`). Negative ones turn a token round.
  */
-export const columnWeights: Weighting = (side) => read(side, "weights", Number.isFinite, "a finite number");
+export const columnWeights: Weighting = Object.assign(
+  (side: PairSide) => read(side, "weights", Number.isFinite, "a finite number"),
+  { reads: "weights" as const },
+);
 
 /**
  * 1 on tokens less likely than the response's mean probability under the model, else 0 (ConfPO,
@@ -77,12 +84,13 @@ export function criticalTokens(options: CriticalTokenOptions = {}): Weighting {
   if (keep) resolveBudget(keep);
   const low = direction === "low";
 
-  return (side) => {
+  const weigh = (side: PairSide): Float64Array => {
     const logS = read(side, "logEstimate", (x) => x <= 0, "a log-probability, 0 or less");
     const ends = Uint8Array.from(side.places, (i) => side.tokens.endOfTurn[i]!);
     const weights = keep ? keepMask(logS, ends, low, keep) : logS.map(soft(low, threshold));
     return endOfTurn === "one" ? weights.map((w, t) => (ends[t] ? 1 : w)) : weights;
   };
+  return Object.assign(weigh, { reads: "logEstimate" as const });
 }
 
 function soft(low: boolean, threshold: number | undefined): (logS: number) => number {

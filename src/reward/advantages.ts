@@ -4,10 +4,10 @@
  *
  *     rloo       A_k = r_k - mean of the others                                https://arxiv.org/abs/2402.14740
  *     grpo       A_k = (r_k - mean) / (std + epsilon), std over n - 1           https://arxiv.org/abs/2402.03300
- *     oneMinusP  A_k = 1 if right, -(1 - p) if wrong: p is the pass rate        https://arxiv.org/abs/2502.06781
+ *     one-minus-p  A_k = 1 if right, -(1 - p) if wrong: p is the pass rate        https://arxiv.org/abs/2502.06781
  *     baseline   A_k = r_k - b: REINFORCE, b a number or the mean of the batch
  *
- * With rewards of -1 and 1 a wrong answer costs more under `rloo` the easier its question, under `oneMinusP` the harder.
+ * With rewards of -1 and 1 a wrong answer costs more under `rloo` the easier its question, under `one-minus-p` the harder.
  */
 import { UserError } from "../system/errors.ts";
 import { type Outcomes, groupsOf, rightResponses } from "./outcomes.ts";
@@ -23,11 +23,11 @@ export type AdvantageOptions =
       /** The deviation's divisor: n - 1 (default), or n. */
       readonly std?: "sample" | "population";
     }
-  | { readonly estimator: "oneMinusP" }
+  | { readonly estimator: "one-minus-p" }
   | {
       readonly estimator: "baseline";
-      /** Default 0. `batchMean` is the mean reward of all counted responses. */
-      readonly baseline?: number | "batchMean";
+      /** Default 0. `batch-mean` is the mean reward of all counted responses. */
+      readonly baseline?: number | "batch-mean";
     };
 
 /**
@@ -44,8 +44,8 @@ export function advantages(outcomes: Outcomes, options: AdvantageOptions): Float
   const mean = (list: readonly number[]) => list.reduce((sum, k) => sum + reward(k), 0) / list.length;
   if (options.estimator === "baseline") {
     const all = groups.flatMap(({ members }) => members);
-    const baseline = options.baseline === "batchMean" ? mean(all) : (options.baseline ?? 0);
-    if (all.length > 0 && !Number.isFinite(baseline)) refuse("baseline", baseline, "a finite number or batchMean");
+    const baseline = options.baseline === "batch-mean" ? mean(all) : (options.baseline ?? 0);
+    if (all.length > 0 && !Number.isFinite(baseline)) refuse("baseline", baseline, "a finite number or batch-mean");
     for (const k of all) result[k] = reward(k) - baseline;
     return result;
   }
@@ -53,15 +53,15 @@ export function advantages(outcomes: Outcomes, options: AdvantageOptions): Float
     const n = members.length;
     const middle = mean(members);
     for (const k of members) {
-      if (options.estimator === "oneMinusP") result[k] = right[k] ? 1 : passRate - 1;
+      if (options.estimator === "one-minus-p") result[k] = right[k] ? 1 : passRate - 1;
       else result[k] = n > 1 ? reward(k) - middle : 0;
     }
     if (options.estimator === "rloo") for (const k of members) result[k]! *= n > 1 ? n / (n - 1) : 1;
     if (options.estimator === "grpo") divideByDeviation(result, members, options);
   }
-  if (!["rloo", "grpo", "oneMinusP"].includes(options.estimator)) {
+  if (!["rloo", "grpo", "one-minus-p"].includes(options.estimator)) {
     const { estimator } = options as { estimator: unknown };
-    refuse("estimator", estimator, "rloo, grpo, oneMinusP or baseline");
+    refuse("estimator", estimator, "rloo, grpo, one-minus-p or baseline");
   }
   return result;
 }

@@ -20,12 +20,12 @@ const coefficients = { positiveCoefficient: 1, negativeCoefficient: 0.5, klCoeff
 const gradientAlone = {
   ...coefficients,
   negativeCoefficient: 1,
-  positives: "policyGradient",
+  positives: "policy-gradient",
   positiveScale: "advantage",
   denominators: "shared",
 } as const;
 const baseline = {
-  rewards: { range: "zeroOne", failed: "wrong" },
+  rewards: { range: "zero-one", failed: "wrong" },
   keep: "none",
   weights: "one",
   reference: "initial",
@@ -38,15 +38,15 @@ const baseline = {
  */
 export const outcomePresets = {
   paper: {
-    rewards: { range: "zeroOne", failed: "wrong" },
-    advantage: { estimator: "oneMinusP" },
+    rewards: { range: "zero-one", failed: "wrong" },
+    advantage: { estimator: "one-minus-p" },
     keep: "pair",
     weights: { preset: "paper" },
     reference: "old",
     policy: { ...coefficients, positives: "cloning", positiveScale: "one" },
   },
   released: {
-    rewards: { range: "plusMinusOne", failed: "wrong" },
+    rewards: { range: "plus-minus-one", failed: "wrong" },
     advantage: { estimator: "rloo" },
     keep: "pair",
     weights: { preset: "released" },
@@ -54,14 +54,14 @@ export const outcomePresets = {
     policy: { ...coefficients, positives: "cloning", positiveScale: "advantage" },
   },
   recommended: {
-    rewards: { range: "zeroOne", failed: "wrong" },
-    advantage: { estimator: "oneMinusP" },
+    rewards: { range: "zero-one", failed: "wrong" },
+    advantage: { estimator: "one-minus-p" },
     keep: "all",
     weights: "one",
     reference: "initial",
     policy: { ...coefficients, kl: "squared", positives: "cloning", positiveScale: "one" },
   },
-  reinforce: { ...baseline, advantage: { estimator: "baseline", baseline: "batchMean" }, policy: gradientAlone },
+  reinforce: { ...baseline, advantage: { estimator: "baseline", baseline: "batch-mean" }, policy: gradientAlone },
   rloo: { ...baseline, advantage: { estimator: "rloo" }, policy: gradientAlone },
   grpo: { ...baseline, advantage: { estimator: "grpo" }, policy: { ...gradientAlone, normalizer: "responses" } },
 } as const satisfies Record<string, OutcomeSettings>;

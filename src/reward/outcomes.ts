@@ -4,7 +4,7 @@ import { UserError } from "../system/errors.ts";
 export type Verdict = "correct" | "wrong" | "unparsable" | "timeout";
 
 /** The rewards of a wrong and a right response: 0 and 1, or -1 and +1. */
-export type RewardRange = "zeroOne" | "plusMinusOne";
+export type RewardRange = "zero-one" | "plus-minus-one";
 
 /** The responses of an iteration, one entry each, in any order. */
 export interface Outcomes {
@@ -28,7 +28,7 @@ export interface Group {
   readonly passRate: number;
 }
 
-const bounds: Record<RewardRange, readonly [number, number]> = { zeroOne: [0, 1], plusMinusOne: [-1, 1] };
+const bounds: Record<RewardRange, readonly [number, number]> = { "zero-one": [0, 1], "plus-minus-one": [-1, 1] };
 
 /**
  * Rewards of verdicts: the range's upper end for `correct`, its lower end for all else.
@@ -38,7 +38,7 @@ const bounds: Record<RewardRange, readonly [number, number]> = { zeroOne: [0, 1]
  */
 export function outcomeRewards(
   verdicts: readonly Verdict[],
-  { range = "zeroOne", failed = "wrong" }: { range?: RewardRange; failed?: "wrong" | "drop" } = {},
+  { range = "zero-one", failed = "wrong" }: { range?: RewardRange; failed?: "wrong" | "drop" } = {},
 ): { rewards: Float64Array; counted: Uint8Array } {
   const [low, high] = boundsOf(range);
   return {

@@ -51,7 +51,7 @@ export function policyMasses(
     bySign[right[b] ? "positive" : "negative"] += weighed ? places.reduce((sum, i) => sum + weights[i]!, 0) : count;
     bySign.kl += count;
   }
-  if (denominators === "bySign") return bySign;
+  if (denominators === "by-sign") return bySign;
   const both = bySign.positive + bySign.negative;
   return { positive: both, negative: both, kl: bySign.kl };
 }

@@ -3,7 +3,7 @@ import type { KlForm } from "./kl.ts";
 
 export interface PolicyOptions {
   /** Right responses are cloned (default), or take the policy gradient as wrong ones do. */
-  readonly positives?: "cloning" | "policyGradient";
+  readonly positives?: "cloning" | "policy-gradient";
   /** a(y), the factor on right responses: 1 (default), or their advantage. */
   readonly positiveScale?: "one" | "advantage";
   /** c+. Default 1. */
@@ -21,7 +21,7 @@ export interface PolicyOptions {
    */
   readonly normalizer?: "tokens" | "weights" | "responses";
   /** Right and wrong responses each have their own denominator (default), or share the one of both. */
-  readonly denominators?: "bySign" | "shared";
+  readonly denominators?: "by-sign" | "shared";
 }
 
 export type PolicySettings = Required<PolicyOptions>;
@@ -34,15 +34,15 @@ const defaults: PolicySettings = {
   klCoefficient: 0.01,
   kl: "unbiased",
   normalizer: "tokens",
-  denominators: "bySign",
+  denominators: "by-sign",
 };
 
 const choices = {
-  positives: ["cloning", "policyGradient"],
+  positives: ["cloning", "policy-gradient"],
   positiveScale: ["one", "advantage"],
   kl: ["unbiased", "squared", "plain"],
   normalizer: ["tokens", "weights", "responses"],
-  denominators: ["bySign", "shared"],
+  denominators: ["by-sign", "shared"],
 } as const;
 
 /** The options with their defaults filled in. Throws a UserError that names the option at fault. */

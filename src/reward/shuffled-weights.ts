@@ -1,5 +1,6 @@
+import { shuffleRows } from "../ranking/index.ts";
 import { stream } from "../system/random.ts";
-import { type ScoredTokens, checkLength, responsePlaces } from "./scores.ts";
+import { type ScoredTokens, checkLength } from "./scores.ts";
 
 /**
  * The control that token weights must beat: the same weights, shuffled within each response. Every response keeps its
@@ -13,18 +14,7 @@ export function shuffledWeights(
   { seed, iteration }: { seed: number; iteration: number },
 ): Float32Array {
   checkLength("weights", weights, tokens.rows * tokens.width);
-  const result = new Float32Array(weights.length);
-  for (let b = 0; b < tokens.rows; b++) {
-    const places = responsePlaces(tokens, b);
-    const values = places.map((place) => weights[place]!);
-    const random = stream(seed, "shuffledWeights", iteration, tokens.rowIds[b]!);
-    for (let k = values.length - 1; k > 0; k--) {
-      const other = random.below(k + 1);
-      [values[k], values[other]] = [values[other]!, values[k]!];
-    }
-    places.forEach((place, k) => (result[place] = values[k]!));
-  }
-  return result;
+  return shuffleRows(weights, tokens, (rowId) => stream(seed, "shuffledWeights", iteration, rowId));
 }
 
 /** What to report of token weights: all 0 means that the policy does not learn yet. Zeros without a response token. */

@@ -19,7 +19,7 @@ export interface TokenWeightOptions {
   readonly preset?: "paper" | "released";
   readonly scoreAt?: ScoreAt;
   /** Outcome probability of each score, or of the mean of the scores so far. */
-  readonly of?: "score" | "runningMean";
+  readonly of?: "score" | "running-mean";
   /** theta, in [0, 1). Default 0.5. Unused under `topK`. */
   readonly threshold?: number;
   /** Off by default; the released program's ratio is 0.25. */
@@ -28,7 +28,7 @@ export interface TokenWeightOptions {
 
 export const tokenWeightPresets = {
   paper: { scoreAt: "token", of: "score", threshold: 0.5 },
-  released: { scoreAt: "before", of: "runningMean", threshold: 0.5 },
+  released: { scoreAt: "before", of: "running-mean", threshold: 0.5 },
 } as const satisfies Record<string, TokenWeightOptions>;
 
 /**
@@ -82,7 +82,7 @@ function resolveTokenWeights({ preset = "paper", ...options }: TokenWeightOption
   if (!Object.hasOwn(tokenWeightPresets, preset)) refuse("preset", preset, "paper or released");
   const settings = { ...tokenWeightPresets[preset], ...options };
   const { of, threshold, topK } = settings;
-  if (of !== "score" && of !== "runningMean") refuse("of", of, "score or runningMean");
+  if (of !== "score" && of !== "running-mean") refuse("of", of, "score or running-mean");
   if (!(threshold >= 0 && threshold < 1)) refuse("threshold", threshold, "at least 0 and below 1");
   if (topK && !(topK.ratio > 0 && topK.ratio <= 1)) refuse("topK.ratio", topK.ratio, "above 0 and at most 1");
   return settings;

@@ -7,8 +7,9 @@
  * Divided by the number of response tokens, since the weights may sum to nothing; choose `kept` for a column of
  * zeros and ones that stands for a choice.
  */
-import type { Divisor, TokenRule } from "../contract/index.ts";
+import type { Divisor, Entry, TokenRule } from "../contract/index.ts";
 import { UserError } from "../system/errors.ts";
+import { divideBySchema } from "./chooser.ts";
 
 export interface DatasetWeightsOptions {
   /** Default `token_weights`. */
@@ -32,3 +33,14 @@ export function datasetWeights({
     weigh: ({ response, signals }) => signals[signal]!.map((weight, i) => (response[i] ? weight : 0)),
   };
 }
+
+export const datasetWeightsEntry: Entry<TokenRule> = {
+  name: "dataset-weights",
+  summary: "Takes each token's weight from a column of the dataset.",
+  formula: "w(i) = column(i), negative allowed, divided by the number of response tokens",
+  options: {
+    column: { type: "string", minLength: 1, default: "token_weights", description: "Name of the per-token column." },
+    divideBy: divideBySchema("response"),
+  },
+  create: datasetWeights,
+};

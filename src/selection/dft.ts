@@ -5,7 +5,7 @@
  *
  * Divided by the number of response tokens: dividing by the sum of the weights would undo them.
  */
-import type { TokenRule } from "../contract/index.ts";
+import type { Entry, TokenRule } from "../contract/index.ts";
 
 /** Weight `p` on every response token, `[rows * width]`. */
 export function dft(): TokenRule<"nll"> {
@@ -17,3 +17,12 @@ export function dft(): TokenRule<"nll"> {
     weigh: ({ response, signals: { nll } }) => nll.map((loss, i) => (response[i] ? Math.exp(-loss) : 0)),
   };
 }
+
+export const dftEntry: Entry<TokenRule> = {
+  name: "dft",
+  summary: "Weighs each token by its own probability, which tames the gradient of unlikely tokens.",
+  formula: "w(i) = sg(p(i)) = exp(-L(i)), divided by the number of response tokens",
+  paper: "https://arxiv.org/abs/2508.05629",
+  options: {},
+  create: dft,
+};

@@ -7,9 +7,8 @@
  * `H_top20` is the entropy of the distribution renormalised over its 20 most likely tokens, in nats, at most ln 20. The
  * released program divides by 3 instead (ln 20 = 2.9957). Divided by the number of response tokens.
  */
-import type { TokenRule } from "../contract/index.ts";
+import type { Entry, Preset, TokenRule } from "../contract/index.ts";
 import { requireOption, valuesOf } from "./options.ts";
-import type { Preset } from "./sstoken-options.ts";
 
 export interface EaftOptions {
   /** Default `recommended`. Options given beside it win. */
@@ -42,3 +41,20 @@ export function eaft({ preset = "recommended", alpha = 1, ...options }: EaftOpti
     weigh: ({ response, signals: { entropyTop20 } }) => entropyTop20.map((h, i) => (response[i] ? weight(h) : 0)),
   };
 }
+
+export const eaftEntry: Entry<TokenRule, EaftOptions> = {
+  name: "eaft",
+  summary: "Weighs each token by the entropy of the model, so that what it is sure of stays.",
+  formula: "w(i) = sg((H_top20(i) / ln 20)^alpha), divided by the number of response tokens",
+  paper: "https://arxiv.org/abs/2601.02151",
+  options: {
+    alpha: { type: "number", minimum: 0, default: 1, description: "Power of the entropy's share; 0 is full training." },
+    entropyScale: {
+      type: "number",
+      exclusiveMinimum: 0,
+      description: "What the entropy is divided by; ln 20 is its largest value.",
+    },
+  },
+  presets: eaftPresets,
+  create: eaft,
+};

@@ -6,7 +6,7 @@
  * The opposite of DFT. The paper, which calls kappa gamma and takes 2, differentiates the weight as well; here it is a
  * constant of the step, as for every rule. Divided by the number of response tokens.
  */
-import type { TokenRule } from "../contract/index.ts";
+import type { Entry, TokenRule } from "../contract/index.ts";
 import { requireOption } from "./options.ts";
 
 export interface FocalOptions {
@@ -27,3 +27,19 @@ export function focal({ kappa = 2 }: FocalOptions = {}): TokenRule<"nll"> {
     weigh: ({ response, signals: { nll } }) => nll.map((loss, i) => (response[i] ? weight(loss) : 0)),
   };
 }
+
+export const focalEntry: Entry<TokenRule> = {
+  name: "focal",
+  summary: "Weighs each token by what its probability lacks to 1, so that known tokens fade.",
+  formula: "w(i) = sg((1 - p(i))^kappa), divided by the number of response tokens",
+  paper: "https://arxiv.org/abs/1708.02002",
+  options: {
+    kappa: {
+      type: "number",
+      minimum: 0,
+      default: 2,
+      description: "How sharply known tokens fade; 0 is full training.",
+    },
+  },
+  create: focal,
+};

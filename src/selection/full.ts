@@ -5,7 +5,8 @@
  *
  * The baseline of every table. Divided by the number of response tokens unless `divideBy` says otherwise.
  */
-import type { Divisor, TokenRule } from "../contract/index.ts";
+import type { Divisor, Entry, TokenRule } from "../contract/index.ts";
+import { divideBySchema } from "./chooser.ts";
 
 export interface FullOptions {
   /** Default `kept`, which is every response token. */
@@ -23,3 +24,12 @@ export function full({ divideBy = "kept" }: FullOptions = {}): TokenRule<never> 
     weigh: (tokens) => Float32Array.from(tokens.response),
   };
 }
+
+export const fullEntry: Entry<TokenRule> = {
+  name: "full",
+  summary: "Every response token counts the same.",
+  formula: "w(i) = 1",
+  options: { divideBy: divideBySchema("kept") },
+  takes: ["divideBy"],
+  create: full,
+};

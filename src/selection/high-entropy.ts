@@ -8,11 +8,11 @@
  * keeps an exact number instead, rho x tokens rounded up (`cut: count`). The paper divides by all response tokens, the
  * program and this library by the kept ones.
  */
-import type { Divisor, TokenRule } from "../contract/index.ts";
+import type { Divisor, Entry, Preset, TokenRule } from "../contract/index.ts";
 import { keepTop } from "../ranking/index.ts";
+import { chooserSchema } from "./chooser.ts";
 import { finiteAt } from "./finite.ts";
 import { requireOption, valuesOf } from "./options.ts";
-import type { Preset } from "./sstoken-options.ts";
 
 export interface HighEntropyOptions {
   /** Default `recommended`. Options given beside it win. */
@@ -65,3 +65,21 @@ function quantile(ascending: Float64Array, q: number): number {
   const fraction = rank - below;
   return fraction > 1e-9 ? low + fraction * (ascending[below + 1]! - low) : low;
 }
+
+export const highEntropyEntry: Entry<TokenRule, HighEntropyOptions> = {
+  name: "high-entropy",
+  summary: "Trains the tokens at which the model hesitates most.",
+  formula: "keep H(i) >= the (1 - rho) quantile of H, over the optimizer step",
+  paper: "https://arxiv.org/abs/2506.01939",
+  options: {
+    ratio: { ...chooserSchema.ratio, default: 0.2 },
+    cut: {
+      enum: ["quantile", "count"],
+      description: "Keep all that reach the quantile, or exactly ratio x tokens, rounded up.",
+    },
+    divideBy: chooserSchema.divideBy,
+  },
+  presets: highEntropyPresets,
+  takes: ["ratio", "divideBy"],
+  create: highEntropy,
+};

@@ -10,13 +10,7 @@ export { type FullOptions, full } from "./full.ts";
 export { type RandomOptions, random } from "./random.ts";
 export { type LossTopOptions, lossTop } from "./loss-top.ts";
 export { type SsTokenRule, type SsTokenSignal, ssToken } from "./sstoken.ts";
-export {
-  type History,
-  type Preset,
-  type SsTokenOptions,
-  type SsTokenSettings,
-  ssTokenPresets,
-} from "./sstoken-options.ts";
+export { type History, type SsTokenOptions, type SsTokenSettings, ssTokenPresets } from "./sstoken-options.ts";
 export { type Rho1Options, rho1 } from "./rho1.ts";
 export { type TokenCleaningOptions, tokenCleaning } from "./token-cleaning.ts";
 export { afterWarmup } from "./after-warmup.ts";
@@ -28,8 +22,8 @@ export { type EaftOptions, eaft } from "./eaft.ts";
 export { type IwSftOptions, iwSft } from "./iw-sft.ts";
 export { type DatasetWeightsOptions, datasetWeights } from "./dataset-weights.ts";
 export { type ChooserOptions } from "./chooser.ts";
-export { type CatalogueEntry, catalogue } from "./catalogue.ts";
-export { comparisonArm, optionsSchema, ruleFromConfig, selectRule } from "./rule-from-config.ts";
-export { loadRule } from "./load-rule.ts";
-export { type Explanation, explain } from "./explain.ts";
-export { type Difference } from "./sstoken-differences.ts";
+export { rules } from "./catalogue.ts";
+export { comparisonArm, createFrom, optionsSchema } from "../config/catalogue.ts";
+export type { MethodChoice } from "../config/method-choice.ts";
+export { type Explanation, explain } from "../config/explain-entry.ts";
+export type { Preset } from "../contract/index.ts";

@@ -8,10 +8,9 @@
  * clamped to [0, 16]: `over: sequence`. With the starting model as reference all weights start at 1. Divided by the
  * number of response tokens.
  */
-import type { TokenRule, Tokens } from "../contract/index.ts";
+import type { Entry, Preset, TokenRule, Tokens } from "../contract/index.ts";
 import { excessLoss } from "./excess-loss.ts";
 import { requireOption, valuesOf } from "./options.ts";
-import type { Preset } from "./sstoken-options.ts";
 
 export interface IwSftOptions {
   /** Default `recommended`. Options given beside it win. */
@@ -62,3 +61,17 @@ function averageRows(values: Float32Array, { rows, width, response }: Tokens): v
     if (count > 0) row.fill(row.reduce((sum, value) => sum + value, 0) / count);
   }
 }
+
+export const iwSftEntry: Entry<TokenRule, IwSftOptions> = {
+  name: "iw-sft",
+  summary: "Weighs each token by how much likelier it has become than under a reference model.",
+  formula: "w(i) = sg(clamp(exp(L_reference(i) - L(i)), 0.2, 1.8)), divided by the number of response tokens",
+  paper: "https://arxiv.org/abs/2507.12856",
+  options: {
+    over: { enum: ["token", "sequence"], description: "What has a weight of its own: each token, or each row." },
+    minimum: { type: "number", minimum: 0, description: "Lowest weight; of rows 0 unless given." },
+    maximum: { type: "number", minimum: 0, description: "Highest weight; of rows 16 unless given." },
+  },
+  presets: iwSftPresets,
+  create: iwSft,
+};

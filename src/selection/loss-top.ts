@@ -5,9 +5,9 @@
  *
  * Noise is hard as well, so expect it to be kept.
  */
-import type { RankingScope } from "../contract/index.ts";
+import type { Entry, RankingScope, TokenRule } from "../contract/index.ts";
 import { type ChoosingRule, keepTop } from "../ranking/index.ts";
-import { type ChooserOptions, chooserDefaults } from "./chooser.ts";
+import { type ChooserOptions, chooserDefaults, chooserOptions, scopeSchema, sharedByChoosers } from "./chooser.ts";
 
 export interface LossTopOptions extends ChooserOptions {
   /** Default `response`. */
@@ -19,3 +19,12 @@ export function lossTop(options: LossTopOptions = {}): ChoosingRule<"nll"> {
   const { divideBy, ...budget } = { ...chooserDefaults, ...options };
   return keepTop({ name: "loss-top", needs: ["nll"], score: (tokens) => tokens.signals.nll }, budget, { divideBy });
 }
+
+export const lossTopEntry: Entry<TokenRule> = {
+  name: "loss-top",
+  summary: "Trains the tokens with the highest loss.",
+  formula: "keep the top rho of L(i)",
+  options: { ...chooserOptions, scope: scopeSchema("response") },
+  takes: sharedByChoosers,
+  create: lossTop,
+};

@@ -1,5 +1,5 @@
+import type { Preset } from "../contract/index.ts";
 import { UserError } from "../system/errors.ts";
-import type { Preset } from "./sstoken-options.ts";
 
 /** The values of a rule's preset. Throws a UserError for a name that is none. */
 export function valuesOf<Presets extends Readonly<Record<Preset, object>>>(

@@ -7,7 +7,8 @@
  * The mean is over the kept tokens; the released program divides by all response tokens (`divideBy: response`). A
  * response may keep nothing.
  */
-import type { Divisor, TokenRule } from "../contract/index.ts";
+import type { Divisor, Entry, TokenRule } from "../contract/index.ts";
+import { divideBySchema } from "./chooser.ts";
 import { finiteAt } from "./finite.ts";
 import { requireOption } from "./options.ts";
 
@@ -32,3 +33,15 @@ export function profit({ threshold = 0.1, divideBy = "kept" }: ProfitOptions = {
       ),
   };
 }
+
+export const profitEntry: Entry<TokenRule> = {
+  name: "profit",
+  summary: "Drops the tokens that the model finds unlikely.",
+  formula: "keep p(i) >= threshold, p(i) = exp(-L(i))",
+  paper: "https://arxiv.org/abs/2601.09195",
+  options: {
+    threshold: { type: "number", minimum: 0, maximum: 1, default: 0.1, description: "Lowest probability to train." },
+    divideBy: divideBySchema("kept"),
+  },
+  create: profit,
+};

@@ -6,8 +6,9 @@
  * `u_i` depends on the seed, the dataset row and the token alone: another batching, or another random choice
  * elsewhere, keeps the same tokens.
  */
+import type { Entry, TokenRule } from "../contract/index.ts";
 import { type ChoosingRule, keepTop } from "../ranking/index.ts";
-import { type ChooserOptions, chooserDefaults } from "./chooser.ts";
+import { type ChooserOptions, chooserDefaults, chooserOptions, sharedByChoosers } from "./chooser.ts";
 
 export type RandomOptions = ChooserOptions;
 
@@ -30,3 +31,12 @@ export function random(options: RandomOptions = {}): ChoosingRule<never> {
     { divideBy },
   );
 }
+
+export const randomEntry: Entry<TokenRule> = {
+  name: "random",
+  summary: "Trains a random share of each response: the control at the same share.",
+  formula: "keep the top rho of u(i), uniform, within each response",
+  options: chooserOptions,
+  takes: sharedByChoosers,
+  create: random,
+};

@@ -7,9 +7,9 @@
  * text, finds easier than the model in training does. The paper ranks over a batch; here that is the whole
  * optimizer step, however it is split into micro-batches. The loss is the mean over the kept tokens.
  */
-import type { RankingScope } from "../contract/index.ts";
+import type { Entry, RankingScope, TokenRule } from "../contract/index.ts";
 import { type ChoosingRule, keepTop } from "../ranking/index.ts";
-import { type ChooserOptions, chooserDefaults } from "./chooser.ts";
+import { type ChooserOptions, chooserDefaults, chooserOptions, scopeSchema, sharedByChoosers } from "./chooser.ts";
 import { excessLoss } from "./excess-loss.ts";
 
 export interface Rho1Options extends ChooserOptions {
@@ -30,3 +30,13 @@ export function rho1(options: Rho1Options = {}): ChoosingRule<"nll" | "reference
     { divideBy },
   );
 }
+
+export const rho1Entry: Entry<TokenRule> = {
+  name: "rho1",
+  summary: "Trains the tokens that a reference model finds easier than the model in training does.",
+  formula: "keep the top rho of L(i) - L_reference(i), over the optimizer step",
+  paper: "https://arxiv.org/abs/2404.07965",
+  options: { ...chooserOptions, scope: scopeSchema("step") },
+  takes: sharedByChoosers,
+  create: rho1,
+};

@@ -1,14 +1,4 @@
-/** One point on which a paper, its authors' program and this library do not agree, or on which one is silent. */
-export interface Difference {
-  readonly what: string;
-  readonly paper: string;
-  readonly released: string;
-  /** Under the preset `recommended`. */
-  readonly ours: string;
-  /** The option that switches it, where there is one. */
-  readonly option?: string;
-  readonly source: string;
-}
+import type { Difference } from "../contract/index.ts";
 
 const article = "https://arxiv.org/abs/2510.18250";
 const program = "the program released with it";
@@ -17,8 +7,8 @@ const program = "the program released with it";
 export const ssTokenDifferences: readonly Difference[] = [
   {
     what: "what the kept losses are divided by",
-    paper: "each response by ratio x its length, then the mean of responses (sequenceBudget)",
-    released: "the kept tokens of each micro-batch, then the mean of micro-batches (microBatch)",
+    paper: "each response by ratio x its length, then the mean of responses (sequence-budget)",
+    released: "the kept tokens of each micro-batch, then the mean of micro-batches (micro-batch)",
     ours: "the kept tokens of the whole optimizer step (kept), so that splitting a batch changes nothing",
     option: "divideBy",
     source: `${article}, training objective; ${program}: loss of the training step`,

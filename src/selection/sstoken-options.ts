@@ -1,8 +1,6 @@
+import type { JsonSchema, Preset } from "../contract/index.ts";
 import { UserError } from "../system/errors.ts";
-import { type ChooserOptions, chooserDefaults } from "./chooser.ts";
-
-/** What the paper says, what its authors' program does, or what we advise. */
-export type Preset = "paper" | "released" | "recommended";
+import { type ChooserOptions, chooserDefaults, chooserSchema } from "./chooser.ts";
 
 export interface SsTokenOptions extends ChooserOptions {
   /** Default `recommended`. Options given beside it win. */
@@ -37,10 +35,54 @@ const shared = { ...chooserDefaults, gamma: 0.5, layer: -1, warmup: { samples: 0
 
 /** Values of the options under each preset. */
 export const ssTokenPresets = {
-  paper: { ...shared, divideBy: "sequenceBudget" },
-  released: { ...shared, warmup: { samples: 10_000 }, divideBy: "microBatch" },
+  paper: { ...shared, divideBy: "sequence-budget" },
+  released: { ...shared, warmup: { samples: 10_000 }, divideBy: "micro-batch" },
   recommended: { ...shared, minimumRange: 1e-4, keepEndOfTurn: true },
 } as const satisfies Record<Preset, SsTokenOptions>;
+
+/** The options as a configuration writes them. Those that depend on the preset state no default. */
+export const ssTokenSchema = {
+  ...chooserSchema,
+  ratio: { ...chooserSchema.ratio, default: 0.6 },
+  rounding: { ...chooserSchema.rounding, default: "ceil" },
+  gamma: { type: "number", minimum: 0, maximum: 1, default: 0.5, description: "Weight of REL against the attention." },
+  layer: {
+    type: "integer",
+    default: -1,
+    description: "Layer whose prompt attention is read: 0 is the first, -1 the last.",
+  },
+  warmup: {
+    type: "object",
+    properties: {
+      samples: { type: "integer", minimum: 0, description: "Rows trained before gamma applies." },
+    },
+    required: ["samples"],
+    additionalProperties: false,
+  },
+  minimumRange: {
+    type: "number",
+    minimum: 0,
+    description: "A response whose raw range of REL is below this is ranked by attention alone.",
+  },
+  keepBelow: {
+    type: "number",
+    minimum: 0,
+    description: "Also keep tokens whose REL is below minus this number. Absent = off.",
+  },
+  history: {
+    type: "object",
+    properties: {
+      source: {
+        type: "string",
+        minLength: 1,
+        default: "base",
+        description: "The earlier state: base, ema, a model's path, or none, which leaves attention alone.",
+      },
+      decay: { type: "number", minimum: 0, exclusiveMaximum: 1, default: 0.99, description: "Decay of the ema." },
+    },
+    additionalProperties: false,
+  },
+} as const satisfies Record<string, JsonSchema>;
 
 /** The options with their preset filled in. Throws a UserError that names the option at fault. */
 export function resolveSsToken({ preset = "recommended", ...options }: SsTokenOptions): SsTokenSettings {

@@ -8,10 +8,18 @@
  * `Attn(i)` is the share of attention that the position holding token `i` gives to prompt tokens, mean over the
  * heads of one layer. Without a history the score is `Attn` alone. Ours: `minimumRange`, `keepBelow`.
  */
-import type { RuleContext, Tokens } from "../contract/index.ts";
+import type { Entry, RuleContext, TokenRule, Tokens } from "../contract/index.ts";
 import { type ChoosingRule, keepTop } from "../ranking/index.ts";
+import { sharedByChoosers } from "./chooser.ts";
 import { excessLoss } from "./excess-loss.ts";
-import { resolveSsToken, type SsTokenOptions, type SsTokenSettings } from "./sstoken-options.ts";
+import { ssTokenDifferences, ssTokenNotes } from "./sstoken-differences.ts";
+import {
+  resolveSsToken,
+  ssTokenPresets,
+  ssTokenSchema,
+  type SsTokenOptions,
+  type SsTokenSettings,
+} from "./sstoken-options.ts";
 
 export type SsTokenSignal = "nll" | "historyNll" | "promptAttention";
 
@@ -101,3 +109,16 @@ function relMetrics(tokens: Tokens<SsTokenSignal>, settings: SsTokenSettings, co
     attentionOnly: mean(ranges.map((r) => Number(byAttention || r.max - r.min < settings.minimumRange))),
   };
 }
+
+export const ssTokenEntry: Entry<TokenRule, SsTokenOptions> = {
+  name: "sstoken",
+  summary: "Trains the tokens on which the model has improved over an earlier state and that attend to the prompt.",
+  formula: "keep the top rho of gamma * minmax(L_history(i) - L(i)) + (1 - gamma) * Attn(i), within each response",
+  paper: "https://arxiv.org/abs/2510.18250",
+  options: ssTokenSchema,
+  presets: ssTokenPresets,
+  differences: ssTokenDifferences,
+  notes: ssTokenNotes,
+  takes: sharedByChoosers,
+  create: ssToken,
+};

@@ -11,12 +11,18 @@
  * model after the part before as reference, the first one trained in full. Ours there: the ranking is over the step
  * rather than over the part. The released program also moves the base, to the model before the reference.
  */
-import type { RankingScope } from "../contract/index.ts";
+import type { Entry, Preset, RankingScope, TokenRule } from "../contract/index.ts";
 import { type ChoosingRule, keepTop } from "../ranking/index.ts";
-import { type ChooserOptions, chooserDefaults } from "./chooser.ts";
+import {
+  type ChooserOptions,
+  chooserDefaults,
+  chooserOptions,
+  chooserSchema,
+  scopeSchema,
+  sharedByChoosers,
+} from "./chooser.ts";
 import { excessLoss } from "./excess-loss.ts";
 import { valuesOf } from "./options.ts";
-import type { Preset } from "./sstoken-options.ts";
 
 export interface TokenCleaningOptions extends ChooserOptions {
   /** Default `recommended`. Options given beside it win. */
@@ -49,3 +55,14 @@ export function tokenCleaning({ preset = "recommended", ...options }: TokenClean
     { divideBy },
   );
 }
+
+export const tokenCleaningEntry: Entry<TokenRule, TokenCleaningOptions> = {
+  name: "token-cleaning",
+  summary: "Trains the tokens that a reference model finds easier than its base does; a pass before training.",
+  formula: "keep the top rho of L_history(i) - L_reference(i), over the dataset; the history is the base model",
+  paper: "https://arxiv.org/abs/2502.01968",
+  options: { ...chooserOptions, rounding: chooserSchema.rounding, scope: scopeSchema("dataset") },
+  presets: tokenCleaningPresets,
+  takes: sharedByChoosers,
+  create: tokenCleaning,
+};

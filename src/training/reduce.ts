@@ -42,10 +42,10 @@ export type StepTotals = Omit<BatchShare, "share"> & {
  * |---|---|---|
  * | kept, response, weights | w | kept tokens, response tokens, sum of w |
  * | sequence | w / kept tokens of its row | rows with a kept token |
- * | sequenceBudget | w / (ratio x response tokens of its row) | rows with a response |
- * | microBatch | w / kept tokens of its micro-batch | 1, or 0 without a kept token |
+ * | sequence-budget | w / (ratio x response tokens of its row) | rows with a response |
+ * | micro-batch | w / kept tokens of its micro-batch | 1, or 0 without a kept token |
  *
- * All but `microBatch` give one loss however the step is split into micro-batches.
+ * All but `micro-batch` give one loss however the step is split into micro-batches.
  */
 export function batchShare(batch: WeightedBatch, { divideBy, ratio }: Reducer): BatchShare {
   const { rows, width, response, weights } = batch;
@@ -62,13 +62,13 @@ export function batchShare(batch: WeightedBatch, { divideBy, ratio }: Reducer): 
     eligible += rowEligible;
     const divisor = rowDivisor(divideBy, ratio, rowKept, rowEligible);
     if (divisor === 0) continue;
-    mass += divideBy === "sequence" || divideBy === "sequenceBudget" ? 1 : 0;
+    mass += divideBy === "sequence" || divideBy === "sequence-budget" ? 1 : 0;
     for (let i = b * width; i < (b + 1) * width; i++) share[i]! /= divisor;
   }
   if (divideBy === "kept") mass = kept;
   if (divideBy === "response") mass = eligible;
   if (divideBy === "weights") mass = weightSum;
-  if (divideBy === "microBatch" && kept > 0) {
+  if (divideBy === "micro-batch" && kept > 0) {
     mass = 1;
     share.forEach((w, i) => (share[i] = w / kept));
   }
@@ -78,9 +78,9 @@ export function batchShare(batch: WeightedBatch, { divideBy, ratio }: Reducer): 
 /** What a row's weights are divided by before rows are added; 0 = the row has no part in the loss. */
 function rowDivisor(divideBy: Divisor, ratio: number | undefined, kept: number, eligible: number): number {
   if (divideBy === "sequence") return kept;
-  if (divideBy !== "sequenceBudget") return 1;
+  if (divideBy !== "sequence-budget") return 1;
   if (ratio === undefined)
-    throw new UserError("divideBy sequenceBudget needs a rule with a ratio.", { fix: "Use sequence or kept." });
+    throw new UserError("divideBy sequence-budget needs a rule with a ratio.", { fix: "Use sequence or kept." });
   return ratio * eligible;
 }
 

@@ -5,17 +5,17 @@ import { cdpoDefinition } from "../../src/recipes/cdpo/config.ts";
 import { finetuneDefinition } from "../../src/recipes/finetune/config.ts";
 import { orealDefinition } from "../../src/recipes/oreal/config.ts";
 import { orealValues } from "../../src/recipes/oreal/index.ts";
-import { knownRules } from "../../src/recipes/finetune/known-rules.ts";
+import { editorSchema } from "../../src/config/editor-schema.ts";
 
 const definitions = {
   "attention-gate": attentionGateDefinition(),
-  cdpo: cdpoDefinition({ dpoBeta: { paper: 1, released: 0.1, recommended: 1 } }),
-  finetune: finetuneDefinition(knownRules, { method: "full" }),
+  cdpo: cdpoDefinition(),
+  finetune: finetuneDefinition({ method: "full" }),
   oreal: orealDefinition(orealValues),
 };
 
-test.each(Object.entries(definitions))("the schemas of %s are JSON Schema (draft-07)", (_, { schema, sections }) => {
+test.each(Object.entries(definitions))("the schemas of %s are JSON Schema (draft-07)", (_, { schema, methods }) => {
   const check = new Ajv();
-  for (const each of [schema, ...sections({}).sections.map((section) => section.schema)])
+  for (const each of [schema, editorSchema(schema, methods)])
     expect([check.validateSchema(each), check.errors ?? []]).toEqual([true, []]);
 });

@@ -116,7 +116,7 @@ describe("gate decisions", () => {
 
   test("keep exempt tokens whatever their probability, and give them no gradient", () => {
     const [p, ones] = one([0, 0, 0], [0, 1, 0]);
-    for (const relaxation of ["straightThrough", "soft", "gumbel"] as const) {
+    for (const relaxation of ["straight-through", "soft", "gumbel"] as const) {
       const { keep, value, backward } = decideGates(p, ones, { relaxation, floor: 0 });
       expect([...keep]).toEqual([1, 0, 1]);
       expect([...value]).toEqual([1, 0, 1]);
@@ -212,7 +212,7 @@ describe("gate decisions", () => {
     }
     const refused = (options: object) => () => decideGates(probability, batch, options);
     expect(refused({ threshold: 1 })).toThrow(/threshold must be at least 0 and below 1, not 1/);
-    expect(refused({ relaxation: "hard" })).toThrow(/relaxation must be one of straightThrough, soft, gumbel/);
+    expect(refused({ relaxation: "hard" })).toThrow(/relaxation must be one of straight-through, soft, gumbel/);
     expect(refused({ temperature: 0 })).toThrow(/temperature must be/);
     expect(refused({ floor: -1 })).toThrow(/floor must be/);
   });

@@ -1,10 +1,12 @@
 import { describe, expect, test } from "@jest/globals";
+import { createFrom, namesOf } from "../../src/config/catalogue.ts";
 import {
   type CacheShape,
   type EvictionScore,
   a2sf,
   accumulatedAttention,
   attentionMass,
+  evictionScores,
   h2o,
   keepBudget,
   keyDiff,
@@ -16,16 +18,11 @@ import {
 import { expectClose, fixture, shape, widen } from "./fixture.ts";
 
 const keys = Float32Array.from(fixture.keys);
-const makers: Record<string, (options: object) => EvictionScore> = {
-  a2sf,
-  accumulatedAttention,
-  h2o,
-  keyDiff,
-  keyNorm,
-  observedMean,
-  snapKv,
-  streamingLlm,
-};
+const kebab = (name: string) => name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+const make = (name: string, options: object): EvictionScore =>
+  name === "accumulatedAttention"
+    ? accumulatedAttention(options)
+    : createFrom(evictionScores, { method: kebab(name), ...options });
 const attention = (row: number, head: number, query: number) => fixture.attention[row]![head]![query]!;
 
 function scoreOf(score: EvictionScore, at: CacheShape = shape, of = attention, cached = keys): Float32Array {
@@ -34,7 +31,7 @@ function scoreOf(score: EvictionScore, at: CacheShape = shape, of = attention, c
 }
 
 describe.each(fixture.scores)("$name $options", ({ name, options, score: expected }) => {
-  const score = makers[name]!(options);
+  const score = make(name, options);
 
   test("equals PyTorch", () => expectClose(scoreOf(score), expected));
 
@@ -56,6 +53,11 @@ describe.each(fixture.scores)("$name $options", ({ name, options, score: expecte
     const single = scoreOf(score, alone, (_, head, query) => attention(1, head, query), cut(keys, heads * headSize));
     expect(single).toEqual(cut(scoreOf(score), heads));
   });
+});
+
+test("of the catalogue are all compared with PyTorch", () => {
+  const compared = new Set(fixture.scores.map(({ name }) => kebab(name)));
+  expect(namesOf(evictionScores).filter((name) => !compared.has(name))).toEqual([]);
 });
 
 describe("scores", () => {

@@ -7,6 +7,7 @@ import { makeTokens } from "../selection/tokens.ts";
 export interface Made {
   tokens: Tokens;
   logProb: Float32Array;
+  forwardKl: Float32Array;
   batch: Required<PreferenceBatch>;
 }
 
@@ -24,18 +25,19 @@ export function makePairs(layout: readonly string[], { padding = 0, firstRow = 1
   return {
     tokens,
     logProb: array(1, (u) => -spread * u),
+    forwardKl: array(5, (u) => u),
     batch: {
       pairs: alternatingPairs(layout.length / 2),
       reference: array(2, (u) => -spread * u),
       logEstimate: array(3, (u) => Math.log(u + 1e-6)),
       weights: array(4, (u) => 2 * u),
-      forwardKl: array(5, (u) => u),
+      seed: 1,
     },
   };
 }
 
 /** The pair in rows `2 k` and `2 k + 1`, cut to `width`, as a batch of its own. */
-export function onePair({ tokens, logProb, batch }: Made, k: number, width: number): Made {
+export function onePair({ tokens, logProb, forwardKl, batch }: Made, k: number, width: number): Made {
   const cut = <A extends Uint8Array | Float32Array>(array: A): A => {
     const out = array.slice(0, 2 * width) as A;
     for (const half of [0, 1]) {
@@ -54,12 +56,13 @@ export function onePair({ tokens, logProb, batch }: Made, k: number, width: numb
       signals: {},
     },
     logProb: cut(logProb),
+    forwardKl: cut(forwardKl),
     batch: {
       pairs: alternatingPairs(1),
       reference: cut(batch.reference),
       logEstimate: cut(batch.logEstimate),
       weights: cut(batch.weights),
-      forwardKl: cut(batch.forwardKl),
+      seed: batch.seed,
     },
   };
 }

@@ -19,19 +19,19 @@ import { logSigmoid } from "../../src/preference/log-sigmoid.ts";
 import { makePairs } from "./batches.ts";
 
 const made = makePairs(["PPrre", "PPrrrre"]);
-const { tokens, logProb, batch } = made;
+const { tokens, logProb, forwardKl, batch } = made;
 const chosenGradient = (d: Float32Array) => [...d.slice(0, 7)].map((x) => x !== 0);
 
 describe("tokens", () => {
   test("the first response token is trained", () => {
-    const { dLogProb } = dpo()(logProb, tokens, batch).terms.preference;
+    const { dLogProb } = dpo().evaluate({ logProb }, tokens, batch).terms.preference;
     expect(chosenGradient(dLogProb)).toEqual([false, false, true, true, true, false, false]);
     expect(dLogProb[9]).not.toBe(0);
   });
 
   test("the end of a turn is trained, also where padding follows with the same id", () => {
     // nothing here sees an id: the masks alone say what is padding
-    const { dLogProb } = criticalTokenDpo()(logProb, tokens, batch).terms.preference;
+    const { dLogProb } = criticalTokenDpo().evaluate({ logProb }, tokens, batch).terms.preference;
     expect(dLogProb[4]).not.toBe(0);
     expect(dLogProb[13]).not.toBe(0);
     expect([dLogProb[5], dLogProb[6]]).toEqual([0, 0]);
@@ -57,16 +57,21 @@ describe("tokens", () => {
 
   test("a pair with an empty response is refused by name", () => {
     const bad = makePairs(["PPrre", "PP"]);
-    expect(() => dpo()(bad.logProb, bad.tokens, bad.batch)).toThrow(/pair 0, row 101: The response is empty/);
+    expect(() => dpo().evaluate({ logProb: bad.logProb }, bad.tokens, bad.batch)).toThrow(
+      /pair 0, row 101: The response is empty/,
+    );
     // a response in the first place of a row has nothing that predicts it
     const first = makePairs(["PPrre", "r"]);
-    expect(() => dpo()(first.logProb, first.tokens, first.batch)).toThrow(/row 101: The response is empty/);
+    expect(() => dpo().evaluate({ logProb: first.logProb }, first.tokens, first.batch)).toThrow(
+      /row 101: The response is empty/,
+    );
   });
 });
 
 describe("the reference", () => {
   test("gives margin 0 and loss log 2 before the first update, in every form that has one", () => {
-    const equal = { ...batch, reference: logProb, forwardKl: logProb.map(() => 0) };
+    const equal = { ...batch, reference: logProb };
+    const none = logProb.map(() => 0);
     checkStartsAtReference(logProb, logProb, tokens, batch.pairs);
     for (const form of [
       dpo(),
@@ -77,7 +82,7 @@ describe("the reference", () => {
       criticalTokenDpo(),
       criticalTokenDpo({ preset: "released" }),
     ]) {
-      const { terms, metrics } = form(logProb, tokens, equal);
+      const { terms, metrics } = form.evaluate({ logProb, forwardKl: none }, tokens, equal);
       expect(metrics.weightedMargin).toBeCloseTo(0, 15);
       expect(terms.preference.sum / terms.preference.mass).toBeCloseTo(Math.LN2, 12);
     }
@@ -87,8 +92,8 @@ describe("the reference", () => {
     const late = Float32Array.from(logProb);
     late[2]! += 0.5;
     late[3]! -= 0.5;
-    expect(dpo()(logProb, tokens, { ...batch, reference: late }).metrics.chosenReward).toBeCloseTo(
-      dpo()(logProb, tokens, { ...batch, reference: logProb }).metrics.chosenReward,
+    expect(dpo().evaluate({ logProb }, tokens, { ...batch, reference: late }).metrics.chosenReward).toBeCloseTo(
+      dpo().evaluate({ logProb }, tokens, { ...batch, reference: logProb }).metrics.chosenReward,
       6,
     );
     expect(() => checkStartsAtReference(logProb, late, tokens, batch.pairs)).toThrow(
@@ -100,9 +105,11 @@ describe("the reference", () => {
 
   test("is only needed by forms that have one", () => {
     const { pairs } = batch;
-    expect(() => dpo()(logProb, tokens, { pairs })).toThrow(/batch.reference has no numbers instead of 14/);
-    expect(() => dpo({ reference: "none" })(logProb, tokens, { pairs })).not.toThrow();
-    expect(() => confPo()(logProb, tokens, { pairs })).not.toThrow();
+    expect(() => dpo().evaluate({ logProb }, tokens, { pairs })).toThrow(
+      /batch.reference has no numbers instead of 14/,
+    );
+    expect(() => dpo({ reference: "none" }).evaluate({ logProb }, tokens, { pairs })).not.toThrow();
+    expect(() => confPo().evaluate({ logProb }, tokens, { pairs })).not.toThrow();
   });
 });
 
@@ -112,19 +119,25 @@ describe("numbers", () => {
   const silent = { ...batch, weights: logProb.map((_, i) => Number(i !== 3)) };
 
   test("a weight of 0 silences an infinite log-probability", () => {
-    const { terms, metrics } = columnDpo()(minusInfinity, tokens, silent);
-    const without = columnDpo()(logProb, tokens, silent).terms.preference;
+    const { terms, metrics } = columnDpo().evaluate({ logProb: minusInfinity }, tokens, silent);
+    const without = columnDpo().evaluate({ logProb }, tokens, silent).terms.preference;
     expect(terms.preference.sum).toBe(without.sum);
     expect(terms.preference.dLogProb).toEqual(without.dLogProb);
     expect(Object.values(metrics).every(Number.isFinite)).toBe(true);
   });
 
   test("an infinite log-probability that counts is named", () => {
-    expect(() => dpo()(minusInfinity, tokens, batch)).toThrow(/row 100, token 3: The log-probability is -Infinity/);
-    expect(() => columnDpo({ nll: 1 })(minusInfinity, tokens, silent)).toThrow(/row 100, token 3/);
-    const forwardKl = Float32Array.from(batch.forwardKl);
-    forwardKl[4] = NaN;
-    expect(() => tdpo()(logProb, tokens, { ...batch, forwardKl })).toThrow(/row 100, token 4: forwardKl is NaN/);
+    expect(() => dpo().evaluate({ logProb: minusInfinity }, tokens, batch)).toThrow(
+      /row 100, token 3: The log-probability is -Infinity/,
+    );
+    expect(() => columnDpo({ nll: 1 }).evaluate({ logProb: minusInfinity }, tokens, silent)).toThrow(
+      /row 100, token 3/,
+    );
+    const spoilt = Float32Array.from(forwardKl);
+    spoilt[4] = NaN;
+    expect(() => tdpo().evaluate({ logProb, forwardKl: spoilt }, tokens, batch)).toThrow(
+      /row 100, token 4: forwardKl is NaN/,
+    );
   });
 
   test("a mask ranks by log s: very critical tokens do not tie at weight 1", () => {
@@ -162,9 +175,11 @@ describe("numbers", () => {
     const by = (weight: number) => ({
       by: ({ places }: { places: Int32Array }) => new Float64Array(places.length).fill(weight),
     });
-    const { terms } = weightedDpo({ weights: [by(0), by(Infinity)] })(logProb, tokens, batch);
+    const { terms } = weightedDpo({ weights: [by(0), by(Infinity)] }).evaluate({ logProb }, tokens, batch);
     expect(terms.preference.sum).toBeCloseTo(Math.LN2, 12);
-    expect(() => weightedDpo({ weights: [by(1), by(Infinity)] })(logProb, tokens, batch)).toThrow(/weight is Infinity/);
+    expect(() => weightedDpo({ weights: [by(1), by(Infinity)] }).evaluate({ logProb }, tokens, batch)).toThrow(
+      /weight is Infinity/,
+    );
   });
 
   test("the loss of an all but certain preference keeps its digits", () => {
@@ -177,9 +192,12 @@ describe("numbers", () => {
   test("a certain preference costs nothing and a certain mistake its margin", () => {
     const far = logProb.map((_, i) => (i < 7 ? 0 : -1e6));
     const zero = { ...batch, reference: logProb.map(() => 0) };
-    expect(dpo()(far, tokens, zero).terms.preference.sum).toBe(0);
+    expect(dpo().evaluate({ logProb: far }, tokens, zero).terms.preference.sum).toBe(0);
     const { chosen, rejected } = batch.pairs;
-    const mistake = dpo()(far, tokens, { ...zero, pairs: { chosen: rejected, rejected: chosen } });
+    const mistake = dpo().evaluate({ logProb: far }, tokens, {
+      ...zero,
+      pairs: { chosen: rejected, rejected: chosen },
+    });
     // 5 tokens of -1e6, times β .1
     expect(mistake.terms.preference.sum / 5e5).toBeCloseTo(1, 9);
     expect(mistake.terms.preference.dLogProb[9]).toBeCloseTo(-0.1, 7);
@@ -187,17 +205,21 @@ describe("numbers", () => {
 
   test("mean one keeps the size of the gradient of a response whose weights are all alike", () => {
     const small = { ...batch, weights: logProb.map(() => 0.01) };
-    expect(columnDpo({ meanOne: true })(logProb, tokens, small).terms.preference.sum).toBeCloseTo(
-      dpo()(logProb, tokens, batch).terms.preference.sum,
+    expect(columnDpo({ meanOne: true }).evaluate({ logProb }, tokens, small).terms.preference.sum).toBeCloseTo(
+      dpo().evaluate({ logProb }, tokens, batch).terms.preference.sum,
       6,
     );
     const none = { ...batch, weights: logProb.map(() => 0) };
-    expect(columnDpo({ meanOne: true })(logProb, tokens, none).terms.preference.sum).toBeCloseTo(Math.LN2, 12);
+    expect(columnDpo({ meanOne: true }).evaluate({ logProb }, tokens, none).terms.preference.sum).toBeCloseTo(
+      Math.LN2,
+      12,
+    );
   });
 });
 
 describe("refusals", () => {
-  const run = (change: object) => () => columnDpo({ meanOne: true })(logProb, tokens, { ...batch, ...change });
+  const run = (change: object) => () =>
+    columnDpo({ meanOne: true }).evaluate({ logProb }, tokens, { ...batch, ...change });
   const filled = (x: number) => logProb.map(() => x);
   test.each([
     [run({ weights: filled(NaN) }), /row 100, token 2: weights is NaN/],
@@ -206,8 +228,11 @@ describe("refusals", () => {
     [run({ pairs: { chosen: Int32Array.of(0), rejected: Int32Array.of(0) } }), /cannot be preferred to itself/],
     [run({ pairs: { chosen: Int32Array.of(0), rejected: Int32Array.of(2) } }), /Row 2 does not exist in a batch of 2/],
     [run({ pairs: { chosen: Int32Array.of(0), rejected: Int32Array.of() } }), /1 chosen rows and 0 rejected/],
-    [() => dpo()(new Float32Array(3), tokens, batch), /logProb has 3 numbers instead of 14/],
-    [() => criticalTokenDpo()(logProb, tokens, { ...batch, logEstimate: filled(0.1) }), /must be a log-probability/],
+    [() => dpo().evaluate({ logProb: new Float32Array(3) }, tokens, batch), /logProb has 3 numbers instead of 14/],
+    [
+      () => criticalTokenDpo().evaluate({ logProb }, tokens, { ...batch, logEstimate: filled(0.1) }),
+      /must be a log-probability/,
+    ],
     [() => dpo({ dpoBeta: 0 }), /dpoBeta must be a number above 0, not 0/],
     [() => dpo({ aggregation: "position", normalizer: "count" }), /normalizer must be none when/],
     [() => dpo({ aggregation: "position", margin: 1 }), /margin must be 0 when/],

@@ -48,9 +48,9 @@ export function writeCdpoRun(): string {
 data: { train: /data/questions.arrow, validation: /data/held-out.arrow }
 sampling: { samples: 16 }
 contrast: { contrast: 1 }
-align: { objective: { form: cdpo, dpoBeta: 1 }, training: { batchSize: 8, learningRate: 0.001, schedule: linear } }
+align: { objective: { method: cdpo, dpoBeta: 1 }, training: { batchSize: 8, learningRate: 0.001, schedule: linear } }
 compare:
-  - { name: control, objective: { form: cdpo-shuffled } }
+  - { name: control, objective: { method: cdpo-shuffled } }
 seed: 42
 `,
   );

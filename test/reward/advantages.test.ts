@@ -5,7 +5,7 @@ import { type Outcomes, advantages, chooseResponses, outcomeRewards, rightRespon
 const oneGroup = (K: number, correct: number): Outcomes => ({
   groups: Array.from({ length: K }, () => 7),
   rewards: Array.from({ length: K }, (_, k) => (k < correct ? 1 : -1)),
-  range: "plusMinusOne",
+  range: "plus-minus-one",
 });
 
 describe("RLOO", () => {
@@ -29,21 +29,21 @@ describe("RLOO", () => {
     expect(Array.from(advantages(oneGroup(2, 1), { estimator: "rloo" }))).toEqual([2, -2]);
   });
 
-  test("punishes a wrong answer more the easier the question, oneMinusP less", () => {
-    const wrong = (correct: number, estimator: "rloo" | "oneMinusP") =>
+  test("punishes a wrong answer more the easier the question, one-minus-p less", () => {
+    const wrong = (correct: number, estimator: "rloo" | "one-minus-p") =>
       advantages(oneGroup(16, correct), { estimator })[15]!;
     expect(wrong(15, "rloo")).toBeLessThan(wrong(1, "rloo"));
-    expect(wrong(15, "oneMinusP")).toBeGreaterThan(wrong(1, "oneMinusP"));
+    expect(wrong(15, "one-minus-p")).toBeGreaterThan(wrong(1, "one-minus-p"));
   });
 });
 
-describe("the pass rate in oneMinusP", () => {
+describe("the pass rate in one-minus-p", () => {
   test("is the share of right answers, whatever the rewards' range", () => {
     // 4 of 16 right: 1 - p = 0.75; the mean of rewards of -1 and 1 is -0.5
-    expect(advantages(oneGroup(16, 4), { estimator: "oneMinusP" })[15]).toBeCloseTo(-0.75, 12);
+    expect(advantages(oneGroup(16, 4), { estimator: "one-minus-p" })[15]).toBeCloseTo(-0.75, 12);
   });
   test("gives right answers 1", () => {
-    expect(advantages(oneGroup(16, 4), { estimator: "oneMinusP" })[0]).toBe(1);
+    expect(advantages(oneGroup(16, 4), { estimator: "one-minus-p" })[0]).toBe(1);
   });
 });
 
@@ -57,43 +57,43 @@ describe("GRPO", () => {
     expect(Array.from(advantages(oneGroup(5, correct), { estimator: "grpo" })).map(Math.abs)).toEqual([0, 0, 0, 0, 0]);
   });
   test("of 0.1 three times stays near 0 in spite of the small divisor", () => {
-    const outcomes: Outcomes = { groups: [1, 1, 1], rewards: [0.1, 0.1, 0.1], range: "zeroOne" };
+    const outcomes: Outcomes = { groups: [1, 1, 1], rewards: [0.1, 0.1, 0.1], range: "zero-one" };
     for (const a of advantages(outcomes, { estimator: "grpo" })) expect(Math.abs(a)).toBeLessThan(1e-6);
   });
 });
 
 describe("every estimator", () => {
   test.each(["rloo", "grpo"] as const)("%s gives the only response of a group 0", (estimator) => {
-    expect(advantages({ groups: [3], rewards: [1], range: "zeroOne" }, { estimator })[0]).toBe(0);
+    expect(advantages({ groups: [3], rewards: [1], range: "zero-one" }, { estimator })[0]).toBe(0);
   });
 
-  test.each(["rloo", "grpo", "oneMinusP", "baseline"] as const)(
+  test.each(["rloo", "grpo", "one-minus-p", "baseline"] as const)(
     "%s sees groups that are interleaved, and none of what was dropped",
     (estimator) => {
       const options = { estimator } as const;
       const mixed: Outcomes = {
         groups: [1, 2, 1, 2, 1, 2],
         rewards: [1, 0, 0, 1, 0, 0],
-        range: "zeroOne",
+        range: "zero-one",
         counted: [1, 1, 1, 1, 0, 1],
       };
-      const first = advantages({ groups: [1, 1], rewards: [1, 0], range: "zeroOne" }, options);
-      const second = advantages({ groups: [2, 2, 2], rewards: [0, 1, 0], range: "zeroOne" }, options);
+      const first = advantages({ groups: [1, 1], rewards: [1, 0], range: "zero-one" }, options);
+      const second = advantages({ groups: [2, 2, 2], rewards: [0, 1, 0], range: "zero-one" }, options);
       const expected = [first[0]!, second[0]!, first[1]!, second[1]!, 0, second[2]!];
       advantages(mixed, options).forEach((a, k) => expect(a).toBeCloseTo(expected[k]!, 12));
     },
   );
 
-  test("refuses rewards of -1 under zeroOne, naming the response", () => {
-    const outcomes: Outcomes = { groups: [1, 1], rewards: [1, -1], range: "zeroOne" };
+  test("refuses rewards of -1 under zero-one, naming the response", () => {
+    const outcomes: Outcomes = { groups: [1, 1], rewards: [1, -1], range: "zero-one" };
     expect(() => advantages(outcomes, { estimator: "rloo" })).toThrow(/response 1: The reward is -1/);
   });
   test("refuses rewards that are not numbers", () => {
-    const outcomes: Outcomes = { groups: [1, 1], rewards: [1, NaN], range: "zeroOne" };
+    const outcomes: Outcomes = { groups: [1, 1], rewards: [1, NaN], range: "zero-one" };
     expect(() => advantages(outcomes, { estimator: "grpo" })).toThrow(/NaN/);
   });
   test("refuses a group number short", () => {
-    expect(() => advantages({ groups: [1], rewards: [1, 0], range: "zeroOne" }, { estimator: "rloo" })).toThrow(
+    expect(() => advantages({ groups: [1], rewards: [1, 0], range: "zero-one" }, { estimator: "rloo" })).toThrow(
       /2 rew/,
     );
   });
@@ -101,14 +101,14 @@ describe("every estimator", () => {
     const outcomes = oneGroup(2, 1);
     expect(() => advantages(outcomes, { estimator: "gae" as "rloo" })).toThrow(/"gae"/);
     expect(() => advantages(outcomes, { estimator: "grpo", epsilon: 0 })).toThrow(/epsilon/);
-    expect(() => advantages({ ...outcomes, range: "percent" as "zeroOne" }, { estimator: "rloo" })).toThrow(/percent/);
+    expect(() => advantages({ ...outcomes, range: "percent" as "zero-one" }, { estimator: "rloo" })).toThrow(/percent/);
   });
 });
 
 describe("rewards of verdicts", () => {
   const verdicts = ["correct", "wrong", "unparsable", "timeout"] as const;
   test("count failed verifications as wrong", () => {
-    const { rewards, counted } = outcomeRewards(verdicts, { range: "plusMinusOne" });
+    const { rewards, counted } = outcomeRewards(verdicts, { range: "plus-minus-one" });
     expect(Array.from(rewards)).toEqual([1, -1, -1, -1]);
     expect(Array.from(counted)).toEqual([1, 1, 1, 1]);
   });
@@ -117,7 +117,7 @@ describe("rewards of verdicts", () => {
     expect(Array.from(outcomeRewards(verdicts).rewards)).toEqual([1, 0, 0, 0]);
   });
   test("become outcomes of 0 and 1 in either range", () => {
-    expect(Array.from(rightResponses({ rewards: [-1, 1, 0.2, -0.2], range: "plusMinusOne" }))).toEqual([0, 1, 1, 0]);
-    expect(Array.from(rightResponses({ rewards: [0, 1, 0.2], range: "zeroOne" }))).toEqual([0, 1, 0]);
+    expect(Array.from(rightResponses({ rewards: [-1, 1, 0.2, -0.2], range: "plus-minus-one" }))).toEqual([0, 1, 1, 0]);
+    expect(Array.from(rightResponses({ rewards: [0, 1, 0.2], range: "zero-one" }))).toEqual([0, 1, 0]);
   });
 });

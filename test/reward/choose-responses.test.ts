@@ -9,7 +9,7 @@ const kept = (outcomes: Outcomes, options: Parameters<typeof chooseResponses>[1]
 const outcomes: Outcomes = {
   groups: [0, 0, 1, 1, 1, 1, 2, 2, 3, 3, 3],
   rewards: [-1, -1, 1, -1, 1, -1, 1, 1, -1, 1, -1],
-  range: "plusMinusOne",
+  range: "plus-minus-one",
 };
 
 describe("the filter", () => {
@@ -42,7 +42,7 @@ describe("the filter", () => {
   });
 
   test("draws for a question alone what it draws among others", () => {
-    const alone: Outcomes = { groups: [3, 3, 3], rewards: [-1, 1, -1], range: "plusMinusOne" };
+    const alone: Outcomes = { groups: [3, 3, 3], rewards: [-1, 1, -1], range: "plus-minus-one" };
     expect(kept(alone, now)).toEqual(kept(outcomes, now).slice(8));
   });
 
@@ -59,10 +59,10 @@ describe("the filter", () => {
   });
 
   test("has a tolerance for rewards that are not binary", () => {
-    const near: Outcomes = { groups: [0, 0, 1, 1], rewards: [0.01, 0.0, 0.98, 0.2], range: "zeroOne" };
+    const near: Outcomes = { groups: [0, 0, 1, 1], rewards: [0.01, 0.0, 0.98, 0.2], range: "zero-one" };
     expect(chooseResponses(near, { ...now, tolerance: 0.05 }).questions).toEqual({ kept: 1, allWrong: 1, allRight: 0 });
     // one right answer of 50 is 0.02
-    const rare: Outcomes = { groups: Array(50).fill(0), rewards: [1, ...Array<number>(49).fill(0)], range: "zeroOne" };
+    const rare: Outcomes = { groups: Array(50).fill(0), rewards: [1, ...Array<number>(49).fill(0)], range: "zero-one" };
     expect(chooseResponses(rare, now).questions.kept).toBe(1);
     expect(chooseResponses(rare, { ...now, tolerance: 0.03 }).questions.allWrong).toBe(1);
   });
@@ -71,7 +71,7 @@ describe("the filter", () => {
     [[0.6, 0.7], { kept: 0, allWrong: 0, allRight: 1 }],
     [[0.3, 0.4], { kept: 0, allWrong: 1, allRight: 0 }],
   ])("drops a question whose middling rewards %j make no pair", (rewards, questions) => {
-    const { kept: marks, ...choice } = chooseResponses({ groups: [0, 0], rewards, range: "zeroOne" }, now);
+    const { kept: marks, ...choice } = chooseResponses({ groups: [0, 0], rewards, range: "zero-one" }, now);
     expect(choice.questions).toEqual(questions);
     expect(Array.from(marks)).toEqual([0, 0]);
   });

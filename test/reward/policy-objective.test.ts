@@ -80,10 +80,10 @@ describe("the policy objective", () => {
 
   test("gives cloning and policy gradient one gradient at equal factors, and different values", () => {
     const [logProb, tokens, aux] = batch([0, 3]);
-    const make = (positives: "cloning" | "policyGradient") =>
+    const make = (positives: "cloning" | "policy-gradient") =>
       policyObjective({ positives, positiveScale: "advantage" })(logProb, tokens, aux).terms.positive!;
-    expect(make("cloning").dLogProb).toEqual(make("policyGradient").dLogProb);
-    expect(Math.abs(make("cloning").sum - make("policyGradient").sum)).toBeGreaterThan(0.1);
+    expect(make("cloning").dLogProb).toEqual(make("policy-gradient").dLogProb);
+    expect(Math.abs(make("cloning").sum - make("policy-gradient").sum)).toBeGreaterThan(0.1);
   });
 
   test("feels the KL term alone while all weights are 0; under normalizer weights nothing is divided by 0", () => {

@@ -32,7 +32,7 @@ describe("token weights", () => {
   test("run their mean over the response's tokens alone, across turns", () => {
     const turns = makeResponses(["PrrPPr"]);
     const scores = Float32Array.of(50, 1, 2, 50, 50, 3);
-    const result = tokenWeights(scores, turns, [1], { of: "runningMean" });
+    const result = tokenWeights(scores, turns, [1], { of: "running-mean" });
     expect(responseOf(turns, result, 0)).toEqual(
       near(
         [1, 1.5, 2].map((m) => Math.tanh(m / 2)),
@@ -51,7 +51,7 @@ describe("token weights", () => {
   test("stay in [0, 1] for any finite score", () => {
     const extreme = [0, 3e38, -3e38, 1000, -1000];
     for (const right of [0, 1])
-      for (const options of [{}, { of: "runningMean" }, { topK: { ratio: 0.5 } }] as const)
+      for (const options of [{}, { of: "running-mean" }, { topK: { ratio: 0.5 } }] as const)
         for (const w of weightsOf(extreme, right, options)) expect(w >= 0 && w <= 1).toBe(true);
     expect(weightsOf(extreme, 1)).toEqual([1, 0, 1, 0]);
     expect(weightsOf(extreme, 0)).toEqual([0, 1, 0, 1]);

@@ -1,21 +1,22 @@
 import { describe, expect, test } from "@jest/globals";
 import type { Signal, Tokens } from "../../src/contract/index.ts";
 import { budgetCount } from "../../src/ranking/index.ts";
-import { catalogue, ruleFromConfig } from "../../src/selection/index.ts";
+import { hasOption, namesOf } from "../../src/config/catalogue.ts";
+import { createFrom, rules } from "../../src/selection/index.ts";
 import { checkedWeights } from "../../src/training/checked-weights.ts";
 import { weighTogether } from "../../src/training/weigh.ts";
 import { context, makeTokens, oneRow } from "./tokens.ts";
 
 const layout = ["PPPrrrrePPrrrrrre", "PPrrePPPrre", "PPPPPPPP", "PrrrrrrePrrrrrrrre", "PPre"];
 const tokens = makeTokens(layout);
-const names = Object.keys(catalogue);
-const choosers = names.filter((name) => "rounding" in catalogue[name]!.options);
+const names = namesOf(rules);
+const choosers = names.filter((name) => hasOption(rules, name, "rounding"));
 const count = (weights: Float32Array) => weights.filter((weight) => weight !== 0).length;
 const rowOf = (weights: Float32Array, b: number, width: number, length = width) =>
   weights.slice(b * width, b * width + length);
 
 describe.each(names)("%s", (method) => {
-  const rule = ruleFromConfig({ method });
+  const rule = createFrom(rules, { method });
   const weights = checkedWeights(rule, tokens, context());
 
   test("is named as in the catalogue and says which divisor it uses", () => {
@@ -42,7 +43,7 @@ describe.each(names)("%s", (method) => {
 
   test("gives a step the same weights however it is split into micro-batches", () => {
     const parts = [makeTokens(layout.slice(0, 2)), makeTokens(layout.slice(2), { firstRow: 102 })];
-    const inStep = rule.scope === "dataset" ? ruleFromConfig({ method, scope: "step" }) : rule;
+    const inStep = rule.scope === "dataset" ? createFrom(rules, { method, scope: "step" }) : rule;
     const step = weighTogether(inStep, parts, context());
     layout.forEach((row, b) => {
       const [part, at] = b < 2 ? [0, b] : [1, b - 2];
@@ -54,12 +55,12 @@ describe.each(names)("%s", (method) => {
   });
 
   test("refuses options it does not have, suggesting the nearest", () => {
-    expect(() => ruleFromConfig({ method, rato: 0.5 })).toThrow(`selection has no option "rato".`);
+    expect(() => createFrom(rules, { method, rato: 0.5 })).toThrow(`selection has no option "rato".`);
   });
 });
 
 const readers = names.flatMap((method) =>
-  ruleFromConfig({ method })
+  createFrom(rules, { method })
     .needs.filter((signal) => signal !== "promptAttention")
     .map((signal) => [method, signal] as const),
 );
@@ -67,12 +68,12 @@ test.each(readers)("%s names row and token of a %s that is not a number", (metho
   const values = tokens.signals[signal]!.slice();
   values[3 * tokens.width + 10] = NaN;
   const bad = { ...tokens, signals: { ...tokens.signals, [signal]: values } };
-  expect(() => checkedWeights(ruleFromConfig({ method }), bad, context())).toThrow(/row 103, token 10/);
+  expect(() => checkedWeights(createFrom(rules, { method }), bad, context())).toThrow(/row 103, token 10/);
 });
 
-describe.each(names.filter((name) => ruleFromConfig({ method: name }).scope === "response"))("%s", (method) => {
+describe.each(names.filter((name) => createFrom(rules, { method: name }).scope === "response"))("%s", (method) => {
   test("weighs a row alone as in a batch", () => {
-    const rule = ruleFromConfig({ method });
+    const rule = createFrom(rules, { method });
     const weights = checkedWeights(rule, tokens, context());
     layout.forEach((row, b) => {
       const alone = checkedWeights(rule, oneRow(tokens, b, row.length), context());
@@ -84,18 +85,18 @@ describe.each(names.filter((name) => ruleFromConfig({ method: name }).scope === 
 describe.each(choosers)("%s", (method) => {
   test("is full training at ratio 1", () => {
     const all = Float32Array.from(tokens.response);
-    expect(ruleFromConfig({ method, ratio: 1 }).weigh(tokens, context())).toEqual(all);
+    expect(createFrom(rules, { method, ratio: 1 }).weigh(tokens, context())).toEqual(all);
   });
 
-  test.each(["response", "step"].filter((scope) => scope === "response" || "scope" in catalogue[method]!.options))(
+  test.each(["response", "step"].filter((scope) => scope === "response" || hasOption(rules, method, "scope")))(
     "keeps exactly its budget of each %s",
     (scope) => {
-      const options = "scope" in catalogue[method]!.options ? { scope } : {};
+      const options = hasOption(rules, method, "scope") ? { scope } : {};
       const eligible = layout.map((_, b) =>
         count(Float32Array.from(rowOf(Float32Array.from(tokens.response), b, tokens.width))),
       );
       for (const ratio of [0.3, 0.6, 0.85]) {
-        const weights = ruleFromConfig({ method, ratio, ...options }).weigh(tokens, context());
+        const weights = createFrom(rules, { method, ratio, ...options }).weigh(tokens, context());
         const perRow = eligible.map((n) => budgetCount(n, ratio, "ceil"));
         if (scope === "step")
           expect(count(weights)).toBe(
@@ -113,7 +114,7 @@ describe.each(choosers)("%s", (method) => {
   test("prefers the earlier of tokens it cannot tell apart", () => {
     const same = Object.fromEntries(Object.entries(tokens.signals).map(([name, s]) => [name, s.slice().fill(0.5)]));
     const equal = oneRow({ ...tokens, signals: same as Tokens<Signal>["signals"] }, 4, 4); // PPre
-    const weights = ruleFromConfig({ method, ratio: 0.5, keepEndOfTurn: false }).weigh(
+    const weights = createFrom(rules, { method, ratio: 0.5, keepEndOfTurn: false }).weigh(
       equal,
       context({ uniform: () => 0.5 }),
     );
@@ -123,18 +124,18 @@ describe.each(choosers)("%s", (method) => {
   test.each([{ ratio: 0 }, { ratio: 1.5 }, { ratio: "much" }, { rounding: "up" }, { divideBy: "all" }])(
     "refuses %j",
     (options) => {
-      expect(() => ruleFromConfig({ method, ...options })).toThrow(`selection.${Object.keys(options)[0]}`);
+      expect(() => createFrom(rules, { method, ...options })).toThrow(`selection.${Object.keys(options)[0]}`);
     },
   );
 });
 
 test("random keeps other tokens under another seed", () => {
-  const rule = ruleFromConfig({ method: "random", ratio: 0.5 });
+  const rule = createFrom(rules, { method: "random", ratio: 0.5 });
   expect(rule.weigh(tokens, context({ seed: 2 }))).not.toEqual(rule.weigh(tokens, context({ seed: 1 })));
 });
 
 test("random keeps every token equally often", () => {
-  const rule = ruleFromConfig({ method: "random", ratio: 0.5 });
+  const rule = createFrom(rules, { method: "random", ratio: 0.5 });
   const row = makeTokens(["rrrrrrrr"]);
   const kept = new Float64Array(8);
   for (let seed = 0; seed < 2000; seed++) rule.weigh(row, context({ seed })).forEach((w, t) => (kept[t]! += w));

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
-import type { SelectionChoice } from "../../src/selection/choice.ts";
+import type { MethodChoice } from "../../src/config/method-choice.ts";
 import type { Signal, Tokens } from "../../src/contract/index.ts";
-import { ruleFromConfig } from "../../src/selection/index.ts";
+import { createFrom, rules } from "../../src/selection/index.ts";
 import { checkedWeights } from "../../src/training/checked-weights.ts";
 import { type WeightedBatch, stepLoss } from "../../src/training/reduce.ts";
 import { context } from "./tokens.ts";
@@ -13,7 +13,7 @@ interface Reference {
   split: number[];
   tokens: Record<string, number[]>;
   cases: {
-    selection: SelectionChoice;
+    selection: MethodChoice;
     samplesSeen: number;
     scores: number[] | null;
     weights: number[];
@@ -43,7 +43,7 @@ describe("PyTorch agrees on", () => {
   test.each(cases.map((entry) => [JSON.stringify(entry.selection), entry.samplesSeen, entry] as const))(
     "%s after %d rows",
     (_name, samplesSeen, expected) => {
-      const rule = ruleFromConfig(expected.selection);
+      const rule = createFrom(rules, expected.selection);
       const now = context({ samplesSeen });
       const weights = checkedWeights(rule, tokens, now);
       if (expected.scores) {

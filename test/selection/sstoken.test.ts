@@ -111,8 +111,8 @@ describe("ssToken", () => {
   test("takes normaliser, warm-up, minimum range and end-of-turn from the preset", () => {
     const of = (preset: "paper" | "released" | "recommended") => ssToken({ preset });
     expect([of("paper"), of("released"), of("recommended")].map((rule) => rule.divideBy)).toEqual([
-      "sequenceBudget",
-      "microBatch",
+      "sequence-budget",
+      "micro-batch",
       "kept",
     ]);
     expect(of("paper").settings).toMatchObject({ gamma: 0.5, ratio: 0.6, layer: -1, warmup: { samples: 0 } });

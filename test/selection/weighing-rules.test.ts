@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { eaft, focal, iwSft, ruleFromConfig } from "../../src/selection/index.ts";
+import { eaft, focal, iwSft, createFrom, rules } from "../../src/selection/index.ts";
 import { context, tokensOf } from "./tokens.ts";
 
 const ln = Math.log;
@@ -24,7 +24,7 @@ describe("focal", () => {
 
   test("refuses a kappa below 0", () => {
     expect(() => focal({ kappa: -1 })).toThrow(/kappa is -1/);
-    expect(() => ruleFromConfig({ method: "focal", kappa: -1 })).toThrow(/selection.kappa must be >= 0/);
+    expect(() => createFrom(rules, { method: "focal", kappa: -1 })).toThrow(/selection.kappa must be >= 0/);
   });
 });
 

@@ -2,23 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import * as tf from "@tensorflow/tfjs-core";
 import type { Divisor, SignalSource, TokenBatch, TokenRule } from "../../src/contract/index.ts";
 import { gradientStore, type Model } from "../../src/model/index.ts";
-import {
-  catalogue,
-  datasetWeights,
-  dft,
-  eaft,
-  focal,
-  full,
-  highEntropy,
-  iwSft,
-  lossTop,
-  profit,
-  random,
-  rho1,
-  ssToken,
-  tokenCleaning,
-  type SsTokenRule,
-} from "../../src/selection/index.ts";
+import { namesOf } from "../../src/config/catalogue.ts";
+import { createFrom, full, lossTop, rho1, rules, ssToken, type SsTokenRule } from "../../src/selection/index.ts";
 import { liveSource, planSignals } from "../../src/training/index.ts";
 import { context } from "../selection/tokens.ts";
 import { accumulateRule, type AccumulatedRule } from "./accumulate-rule.ts";
@@ -67,34 +52,28 @@ const divisions = [8, 4, 2, 1, 3].map((size) =>
   Array.from({ length: Math.ceil(8 / size) }, (_, i) => rows.slice(i * size, (i + 1) * size)),
 );
 
-const divisors: Divisor[] = ["kept", "response", "weights", "sequence", "sequenceBudget"];
-const rules: [string, (divideBy: Divisor) => TokenRule][] = [
-  ["full", (divideBy) => full({ divideBy })],
-  ["random", (divideBy) => random({ divideBy })],
-  ["loss-top", (divideBy) => lossTop({ divideBy })],
-  ["loss-top over the step", (divideBy) => lossTop({ divideBy, scope: "step", ratio: 0.3 })],
-  ["sstoken", (divideBy) => ssToken({ divideBy })],
-  ["sstoken of the paper", (divideBy) => ssToken({ divideBy, preset: "paper" })],
-  ["sstoken with floor", (divideBy) => ssToken({ divideBy, keepBelow: 0.1, layer: 0 })],
-  ["rho1", (divideBy) => rho1({ divideBy })],
-  ["rho1 by response", (divideBy) => rho1({ divideBy, scope: "response" })],
-  ["token-cleaning over the step", (divideBy) => tokenCleaning({ divideBy, scope: "step" })],
-  ["high-entropy", (divideBy) => highEntropy({ divideBy, ratio: 0.3 })],
-  ["profit", (divideBy) => ({ ...profit({ divideBy, threshold: 0.005 }), ratio: 1 })],
-  ["dft", (divideBy) => ({ ...dft(), divideBy, ratio: 1 })],
-  ["focal", (divideBy) => ({ ...focal(), divideBy, ratio: 1 })],
-  ["eaft", (divideBy) => ({ ...eaft(), divideBy, ratio: 1 })],
-  ["iw-sft", (divideBy) => ({ ...iwSft(), divideBy, ratio: 1 })],
-  ["iw-sft by row", (divideBy) => ({ ...iwSft({ preset: "released" }), divideBy, ratio: 1 })],
-  ["dataset-weights", (divideBy) => ({ ...datasetWeights({ divideBy }), ratio: 1 })],
+const divisors: Divisor[] = ["kept", "response", "weights", "sequence", "sequence-budget"];
+/** Options without which a made-up step would train nothing, or rank over the dataset. */
+const inStep: Record<string, object> = { profit: { threshold: 0.005 }, "token-cleaning": { scope: "step" } };
+const variants: [string, object][] = [
+  ["loss-top", { scope: "step", ratio: 0.3 }],
+  ["sstoken", { preset: "paper" }],
+  ["sstoken", { keepBelow: 0.1, layer: 0 }],
+  ["rho1", { scope: "response" }],
+  ["high-entropy", { ratio: 0.3 }],
+  ["iw-sft", { preset: "released" }],
 ];
+const made = [...namesOf(rules).map((method): [string, object] => [method, inStep[method] ?? {}]), ...variants].map(
+  ([method, options]) => ({
+    name: `${method} ${JSON.stringify(options)}`,
+    make(divideBy: Divisor): TokenRule {
+      const rule = createFrom(rules, { method, ...options });
+      return { ...rule, divideBy, ratio: rule.ratio ?? 1 };
+    },
+  }),
+);
 
-test("every rule of the catalogue is tested below", () => {
-  const names = new Set(rules.map(([, make]) => make("kept").name));
-  expect([...names].sort()).toEqual(Object.keys(catalogue).sort());
-});
-
-describe.each(rules)("the step of %s", (_, make) => {
+describe.each(made)("the step of $name", ({ make }) => {
   test.each(divisors)("is the same however it is divided into micro-batches, divided by %s", async (divideBy) => {
     const whole = await stepOf(make(divideBy), [withWeights(rows)]);
     expect(whole.outcome.loss).not.toBe(0);
@@ -112,11 +91,11 @@ describe.each(rules)("the step of %s", (_, make) => {
     }
   });
 
-  test("differs with the micro-batches when divided by microBatch, and by nothing else", async () => {
+  test("differs with the micro-batches when divided by micro-batch, and by nothing else", async () => {
     const [whole, parts] = [
-      await stepOf(make("microBatch"), [withWeights(rows)]),
+      await stepOf(make("micro-batch"), [withWeights(rows)]),
       await stepOf(
-        make("microBatch"),
+        make("micro-batch"),
         divisions[1]!.map((chosen) => withWeights(chosen)),
       ),
     ];
@@ -187,7 +166,7 @@ describe("a step", () => {
 
   test("without a kept token is empty, and has no gradient", async () => {
     const none: TokenRule = { ...full(), weigh: ({ response }) => new Float32Array(response.length) };
-    for (const divideBy of [...divisors, "microBatch"] as const) {
+    for (const divideBy of [...divisors, "micro-batch"] as const) {
       const { outcome, gradients } = await stepOf({ ...none, divideBy }, halves);
       expect(outcome).toMatchObject({ empty: true, loss: 0, kept: 0, eligible: 46 });
       expect(Number.isFinite(outcome.lossAllTokens)).toBe(true);

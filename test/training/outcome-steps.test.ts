@@ -149,8 +149,8 @@ interface Run {
 }
 
 const presets = {
-  paper: { range: "zeroOne", estimator: "oneMinusP", positiveScale: "one", scoreAt: "token" },
-  released: { range: "plusMinusOne", estimator: "rloo", positiveScale: "advantage", scoreAt: "before" },
+  paper: { range: "zero-one", estimator: "one-minus-p", positiveScale: "one", scoreAt: "token" },
+  released: { range: "plus-minus-one", estimator: "rloo", positiveScale: "advantage", scoreAt: "before" },
 } as const;
 
 /** Kept responses of an iteration, two to a micro-batch. */
@@ -159,7 +159,7 @@ function keptBatches(
   { range, estimator }: (typeof presets)["paper" | "released"],
 ): OutcomeBatch[] {
   const flat = groups.flat();
-  const rewards = flat.map(({ right }) => (right ? 1 : range === "zeroOne" ? 0 : -1));
+  const rewards = flat.map(({ right }) => (right ? 1 : range === "zero-one" ? 0 : -1));
   const outcomes = { groups: groups.flatMap((group, g) => group.map(() => g)), rewards, range };
   const worth = advantages(outcomes, { estimator });
   const { kept } = chooseResponses(outcomes, { keep: "all", seed: 1, iteration: 0 });

@@ -195,7 +195,7 @@ describe("an objective on the real model", () => {
     const ofCase = new Map(own.map(([key, values]) => [key.slice(name.length + 1), values]));
     for (const split of splits) {
       const inputs = split.map((pairs) => preferenceInput(objective, pairBatch(pairs)));
-      const { loss, found } = await lossAndGradients(inputs, objective.readsForwardKl);
+      const { loss, found } = await lossAndGradients(inputs, objective.reads.includes("forwardKl"));
       expect(Math.abs(loss / fixture.losses[name]! - 1)).toBeLessThan(1e-5);
       expect([...found.keys()].sort()).toEqual([...ofCase.keys()].sort());
       // In float32 PyTorch is up to 6e-6 away from the float64 values itself, at the adapters of k_proj.
@@ -212,7 +212,7 @@ describe("an objective on the real model", () => {
     ].map((rows): ObjectiveInput => {
       const batch = rowsOf(rows);
       const tokens = { ...batch, signals: {} };
-      return { batch, masses: responseNll.masses(tokens), judge: ({ logProb }) => responseNll(logProb, tokens) };
+      return { batch, masses: responseNll.masses(tokens), judge: (signals) => responseNll.evaluate(signals, tokens) };
     });
     const { loss, found } = await lossAndGradients(inputs, false);
     expect(Math.abs(loss / fixture.losses["sft-chosen"]! - 1)).toBeLessThan(1e-5);

@@ -22,8 +22,8 @@ describe("stepLoss", () => {
     ["response", 12 / 5],
     ["weights", 4], // weights are 1: as kept
     ["sequence", 5], // ((1 + 3) / 2 + 8 / 1) / 2
-    ["sequenceBudget", (4 / 1.8 + 8 / 1.2) / 2], // ratio 0.6 of 3 and of 2 tokens
-    ["microBatch", 4], // one micro-batch
+    ["sequence-budget", (4 / 1.8 + 8 / 1.2) / 2], // ratio 0.6 of 3 and of 2 tokens
+    ["micro-batch", 4], // one micro-batch
   ] as const)("divides by %s", (divideBy, loss) => {
     const result = stepLoss([batch([a, b])], { divideBy, ratio: 0.6 });
     expect(result.loss).toBeCloseTo(loss, 6);
@@ -31,15 +31,15 @@ describe("stepLoss", () => {
     expect(result).toMatchObject({ kept: 3, eligible: 5, weightSum: 3, empty: false });
   });
 
-  test("divides two response tokens at ratio 0.6 by 1.2 under sequenceBudget and by the 2 kept under sequence", () => {
+  test("divides two response tokens at ratio 0.6 by 1.2 under sequence-budget and by the 2 kept under sequence", () => {
     const row = batch([{ response: [1, 1], weights: [1, 1], nll: [3, 3] }]);
-    expect(stepLoss([row], { divideBy: "sequenceBudget", ratio: 0.6 }).loss).toBeCloseTo(6 / 1.2, 6);
+    expect(stepLoss([row], { divideBy: "sequence-budget", ratio: 0.6 }).loss).toBeCloseTo(6 / 1.2, 6);
     expect(stepLoss([row], { divideBy: "sequence", ratio: 0.6 }).loss).toBeCloseTo(6 / 2, 6);
   });
 
-  test("takes the mean of micro-batch means under microBatch", () => {
+  test("takes the mean of micro-batch means under micro-batch", () => {
     // (1 + 3) / 2 = 2 and 8 / 1 = 8
-    expect(stepLoss([batch([a]), batch([b])], { divideBy: "microBatch" }).loss).toBeCloseTo(5, 6);
+    expect(stepLoss([batch([a]), batch([b])], { divideBy: "micro-batch" }).loss).toBeCloseTo(5, 6);
   });
 
   test("divides by the sum of the weights, or by all response tokens where they may be negative", () => {
@@ -65,7 +65,7 @@ describe("stepLoss", () => {
 
   test("flags a step without a token to train on and gives it no gradient", () => {
     const none = batch([{ ...a, weights: [0, 0, 0, 0] }]);
-    for (const divideBy of ["kept", "response", "weights", "sequence", "sequenceBudget", "microBatch"] as const) {
+    for (const divideBy of ["kept", "response", "weights", "sequence", "sequence-budget", "micro-batch"] as const) {
       const result = stepLoss([none], { divideBy, ratio: 0.5 });
       expect(result).toMatchObject({ loss: 0, empty: true, kept: 0, lossAllTokens: 3 });
       expect([...result.dLogProb[0]!]).toEqual([0, 0, 0, 0]);
@@ -80,8 +80,8 @@ describe("stepLoss", () => {
     expect(stepLoss([signed, batch([b])], { divideBy: "weights" }).loss).toBeCloseTo(1 - 4 + 8, 6);
   });
 
-  test("needs a ratio under sequenceBudget", () => {
-    expect(() => stepLoss([batch([a])], { divideBy: "sequenceBudget" })).toThrow(/needs a rule with a ratio/);
+  test("needs a ratio under sequence-budget", () => {
+    expect(() => stepLoss([batch([a])], { divideBy: "sequence-budget" })).toThrow(/needs a rule with a ratio/);
   });
 });
 
@@ -94,7 +94,7 @@ describe("a batch of 8 rows", () => {
   const split = (size: number) =>
     Array.from({ length: 8 / size }, (_, m) => batch(rows.slice(m * size, (m + 1) * size)));
   const flat = (parts: Float32Array[]) => parts.flatMap((part) => [...part]);
-  const divisors: Divisor[] = ["kept", "response", "weights", "sequence", "sequenceBudget"];
+  const divisors: Divisor[] = ["kept", "response", "weights", "sequence", "sequence-budget"];
 
   test.each(divisors)("gives the same loss and gradient as 4 x 2 and 2 x 4, divided by %s", (divideBy) => {
     const whole = stepLoss(split(8), { divideBy, ratio: 0.6 });
@@ -107,9 +107,9 @@ describe("a batch of 8 rows", () => {
     }
   });
 
-  test("does not under microBatch, which is why that is no default", () => {
-    const whole = stepLoss(split(8), { divideBy: "microBatch" });
-    expect(Math.abs(stepLoss(split(2), { divideBy: "microBatch" }).loss - whole.loss)).toBeGreaterThan(1e-3);
+  test("does not under micro-batch, which is why that is no default", () => {
+    const whole = stepLoss(split(8), { divideBy: "micro-batch" });
+    expect(Math.abs(stepLoss(split(2), { divideBy: "micro-batch" }).loss - whole.loss)).toBeGreaterThan(1e-3);
   });
 
   test("can be trained one micro-batch at a time, dividing by the mass at the end", () => {

@@ -1,11 +1,12 @@
 import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { parseSelection } from "../../recipes/finetune/parse-selection.ts";
-import type { SelectionChoice } from "../../selection/choice.ts";
+import { hasOption } from "../../config/catalogue.ts";
+import { selectEntry } from "../../config/load-entry.ts";
+import type { MethodChoice } from "../../config/method-choice.ts";
 import type { TokenRule } from "../../contract/index.ts";
 import { UserError } from "../../system/errors.ts";
-import { full, selectRule } from "../../selection/index.ts";
-import { knownRules } from "../../recipes/finetune/known-rules.ts";
+import { full, rules } from "../../selection/index.ts";
 import { rowFileKind } from "./row-file.ts";
 
 /** The rule that the flags name, and what to say about it. */
@@ -26,8 +27,8 @@ export async function chooseRule(values: {
     if (set.length > 0) throw new UserError("--set has no rule to set", { fix: "Name one with --selector." });
     return { rule: full(), notes: [] };
   }
-  const { selection, notes } = withHistory(parseSelection(knownRules, selector, set), values["history-model"]);
-  const rule = await selectRule(selection, process.cwd());
+  const { selection, notes } = withHistory(parseSelection(selector, set), values["history-model"]);
+  const rule = await selectEntry(rules, selection, process.cwd());
   for (const [signal, flag] of [
     ["historyNll", "history-model"],
     ["referenceNll", "reference-model"],
@@ -41,9 +42,10 @@ export async function chooseRule(values: {
   return { rule, notes };
 }
 
-function withHistory(selection: SelectionChoice, historyModel: string | undefined) {
-  if (selection.method !== "sstoken" || historyModel !== undefined) return { selection, notes: [] };
-  const notes = ["sstoken without --history-model ranks by the attention on the prompt alone."];
+function withHistory(selection: MethodChoice, historyModel: string | undefined) {
+  const { method } = selection;
+  if (!hasOption(rules, method, "history") || historyModel !== undefined) return { selection, notes: [] };
+  const notes = [`${method} without --history-model ranks by the attention on the prompt alone.`];
   return { selection: { ...selection, history: { source: "none" } }, notes };
 }
 

@@ -9,10 +9,10 @@ import { logisticNoise, type GateOptions } from "../gate-decision.ts";
  */
 export function relaxGates(
   probability: tf.Tensor2D,
-  { relaxation = "straightThrough", threshold = 0.5, floor = 1e-3, temperature = 0.3 }: GateOptions,
+  { relaxation = "straight-through", threshold = 0.5, floor = 1e-3, temperature = 0.3 }: GateOptions,
   noise?: tf.Tensor2D,
 ): tf.Tensor2D {
-  if (relaxation === "straightThrough")
+  if (relaxation === "straight-through")
     return differentiable<tf.Tensor2D>({
       inputs: [probability],
       forward: () => tf.cast(tf.greater<tf.Tensor2D>(probability, threshold), "float32"),

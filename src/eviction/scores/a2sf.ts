@@ -6,7 +6,8 @@
  * A further query turns the sum into γ score + A: old attention fades, so early tokens lose the lead that H2O's plain
  * sums give them. γ = 1 is H2O.
  */
-import type { AttentionScore } from "../key-score.ts";
+import type { Entry } from "../../contract/index.ts";
+import type { AttentionScore, EvictionScore } from "../key-score.ts";
 import { accumulatedAttention } from "./accumulated-attention.ts";
 
 export interface A2sfOptions {
@@ -22,3 +23,20 @@ export interface A2sfOptions {
 export function a2sf({ gamma = 0.95 }: A2sfOptions = {}): AttentionScore {
   return { ...accumulatedAttention({ normalise: "forget", gamma }), name: "a2sf" };
 }
+
+export const a2sfEntry: Entry<EvictionScore> = {
+  name: "a2sf",
+  summary: "Keeps the keys that have drawn most attention, old attention counting less.",
+  formula: "score(j) = sum of gamma^(n-1-i) A(i, j) over all queries i, of n tokens",
+  paper: "https://arxiv.org/abs/2407.20485",
+  options: {
+    gamma: {
+      type: "number",
+      exclusiveMinimum: 0,
+      maximum: 1,
+      default: 0.95,
+      description: "What is left of old attention at each further query; 1 is h2o.",
+    },
+  },
+  create: a2sf,
+};

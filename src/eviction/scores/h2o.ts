@@ -6,10 +6,20 @@
  * The paper spends half of the budget on the most recent tokens: `keepBudget(score, shape, { budget, recent: budget / 2 })`.
  * Sums favour early tokens, which more queries see; `observedMean` and `a2sf` are the two ways out.
  */
-import type { AttentionScore } from "../key-score.ts";
+import type { Entry } from "../../contract/index.ts";
+import type { AttentionScore, EvictionScore } from "../key-score.ts";
 import { accumulatedAttention } from "./accumulated-attention.ts";
 
 /** The score of H2O. State: the mass `[rows, width, heads]`, to which a further query adds its attention. */
 export function h2o(): AttentionScore {
   return { ...accumulatedAttention({ normalise: "none" }), name: "h2o" };
 }
+
+export const h2oEntry: Entry<EvictionScore> = {
+  name: "h2o",
+  summary: "Keeps the keys that have drawn most attention: heavy hitters.",
+  formula: "score(j) = sum of A(i, j) over all queries i",
+  paper: "https://arxiv.org/abs/2306.14048",
+  options: {},
+  create: h2o,
+};

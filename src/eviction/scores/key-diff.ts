@@ -6,7 +6,8 @@
  * The centre is the mean of the *normalised* keys: in a mean of the keys as they are, a few long ones would decide.
  * A key of zeros has no direction and scores 0 (ours), as do all keys of a centre of zeros.
  */
-import { type KeyScore, scoreHeads } from "../key-score.ts";
+import type { Entry } from "../../contract/index.ts";
+import { type EvictionScore, type KeyScore, scoreHeads } from "../key-score.ts";
 import { headSizeOf, norm } from "./key-norm.ts";
 
 /** The score of KeyDiff. State: the keys, and their centre `[rows, heads, headSize]`. */
@@ -35,3 +36,12 @@ export function keyDiff(): KeyScore {
     },
   };
 }
+
+export const keyDiffEntry: Entry<EvictionScore> = {
+  name: "key-diff",
+  summary: "Keeps keys that point where few others do.",
+  formula: "score(j) = -cos(k(j), mean of k / |k|)",
+  paper: "https://arxiv.org/abs/2504.15364",
+  options: {},
+  create: keyDiff,
+};

@@ -5,7 +5,8 @@
  *
  * Reads nothing but the key itself, so entries can be scored as they are written.
  */
-import { type KeyScore, scoreHeads } from "../key-score.ts";
+import type { Entry } from "../../contract/index.ts";
+import { type EvictionScore, type KeyScore, scoreHeads } from "../key-score.ts";
 import { type CacheShape, checkShape, checkSize } from "../shape.ts";
 
 /** The score of the key norm. State: the keys, or their norms alone. */
@@ -36,3 +37,12 @@ export function norm(values: ArrayLike<number>, start: number, size: number): nu
   for (let i = start; i < start + size; i++) squares += values[i]! * values[i]!;
   return Math.sqrt(squares);
 }
+
+export const keyNormEntry: Entry<EvictionScore> = {
+  name: "key-norm",
+  summary: "Keeps short keys, which draw high attention later on.",
+  formula: "score(j) = -|k(j)|",
+  paper: "https://arxiv.org/abs/2406.11430",
+  options: {},
+  create: keyNorm,
+};

@@ -6,10 +6,20 @@
  *
  * The last tokens are seen by few queries, themselves first, and score high: what a key draws from its own query counts.
  */
-import type { AttentionScore } from "../key-score.ts";
+import type { Entry } from "../../contract/index.ts";
+import type { AttentionScore, EvictionScore } from "../key-score.ts";
 import { accumulatedAttention } from "./accumulated-attention.ts";
 
 /** The score of the observed mean. State: the mass `[rows, width, heads]` and each row's length. */
 export function observedMean(): AttentionScore {
   return { ...accumulatedAttention({ normalise: "count" }), name: "observed-mean" };
 }
+
+export const observedMeanEntry: Entry<EvictionScore> = {
+  name: "observed-mean",
+  summary: "Keeps the keys that draw most attention from a query that sees them: h2o without its bias to early tokens.",
+  formula: "score(j) = sum of A(i, j) over all queries i / (n - j), of n tokens",
+  paper: "https://github.com/NVIDIA/kvpress",
+  options: {},
+  create: observedMean,
+};

@@ -6,7 +6,8 @@
  *
  * The window's own tokens are always kept (paper): they score above 1, later ones higher, and lend nothing to the pool.
  */
-import { type AttentionScore, checkMass, scoreHeads } from "../key-score.ts";
+import type { Entry } from "../../contract/index.ts";
+import { type AttentionScore, checkMass, type EvictionScore, scoreHeads } from "../key-score.ts";
 import { refuse, wholeNumber } from "../shape.ts";
 import { accumulatedAttention } from "./accumulated-attention.ts";
 
@@ -43,3 +44,20 @@ export function snapKv({ window = 32, kernel = 5 }: SnapKvOptions = {}): Attenti
     },
   };
 }
+
+export const snapKvEntry: Entry<EvictionScore> = {
+  name: "snap-kv",
+  summary: "Keeps what the end of the prompt looks at, and the neighbours of a hit.",
+  formula: "score(j) = mean over a kernel around j of the attention from the last queries",
+  paper: "https://arxiv.org/abs/2404.14469",
+  options: {
+    window: { type: "integer", minimum: 1, default: 32, description: "Last queries whose attention is read." },
+    kernel: {
+      type: "integer",
+      minimum: 1,
+      default: 5,
+      description: "Keys that are pooled, an odd number; 1 pools none.",
+    },
+  },
+  create: snapKv,
+};

@@ -5,7 +5,8 @@
  *
  * A budget of k entries keeps the first `sinks` tokens and the last k - sinks. Later tokens do not move a score's order.
  */
-import { type PositionScore, scoreHeads } from "../key-score.ts";
+import type { Entry } from "../../contract/index.ts";
+import { type EvictionScore, type PositionScore, scoreHeads } from "../key-score.ts";
 import { wholeNumber } from "../shape.ts";
 
 export interface StreamingLlmOptions {
@@ -29,3 +30,13 @@ export function streamingLlm({ sinks = 4 }: StreamingLlmOptions = {}): PositionS
       }),
   };
 }
+
+export const streamingLlmEntry: Entry<EvictionScore> = {
+  name: "streaming-llm",
+  summary: "Keeps the first tokens, on which attention rests, and the most recent ones.",
+  formula: "score(j) = 2 n - j for j < sinks, j for the others, of n tokens",
+  paper: "https://arxiv.org/abs/2309.17453",
+  options: { sinks: { type: "integer", minimum: 0, default: 4, description: "First tokens that are kept." } },
+  takes: ["sinks"],
+  create: streamingLlm,
+};

@@ -1,17 +1,14 @@
-import type { AttentionGateConfig, EvictionBaseline } from "./config-schema.ts";
+import { selectEntry } from "../../config/load-entry.ts";
+import type { MethodChoice } from "../../config/method-choice.ts";
+import { baselineNames } from "./config.ts";
+import type { AttentionGateConfig } from "./config-schema.ts";
 import type { AnswersOf, TokenizedDataset } from "../../data/index.ts";
 import {
-  a2sf,
-  h2o,
-  keyDiff,
-  keyNorm,
-  observedMean,
+  evictionScores,
+  keepEverything,
   promptAccount,
   raggedCache,
-  keepEverything,
   scoreEviction,
-  snapKv,
-  streamingLlm,
   type EvictionScore,
   type ExemptionOptions,
   type PrefillEviction,
@@ -57,26 +54,27 @@ export interface AnswerOptions {
   readonly onProgress: (what: string, done: number, total: number) => void;
 }
 
-/** The baselines' scores by name. */
-export const baselineScores: Record<EvictionBaseline, (exempt: { sinks: number }) => EvictionScore> = {
-  "streaming-llm": ({ sinks }) => streamingLlm({ sinks }),
-  h2o: () => h2o(),
-  a2sf: () => a2sf(),
-  "snap-kv": () => snapKv(),
-  "observed-mean": () => observedMean(),
-  "key-norm": () => keyNorm(),
-  "key-diff": () => keyDiff(),
-};
-
-/** All entries, and what each configured baseline keeps of them: as large a share as `budget`; none where that is all. */
-export function baselineEvictions(
+/**
+ * All entries, and what each configured baseline keeps of them: as large a share as `budget`; none where that is all.
+ * @throws UserError for a module of the user's that cannot be used
+ */
+export async function baselineEvictions(
   model: Model,
   { gates: { sinks, window }, evaluation: { baselines } }: AttentionGateConfig,
   budget = 1,
-): PrefillEviction[] {
+): Promise<PrefillEviction[]> {
   const options = { ratio: budget, sinks, recent: window };
-  const scored = baselines.map((name) => scoreEviction(model, baselineScores[name]({ sinks }), options));
+  const names = baselineNames(baselines);
+  const scored = (await openScores(baselines)).map((score, index) => ({
+    ...scoreEviction(model, score, options),
+    name: names[index]!,
+  }));
   return [keepEverything(model), ...(budget < 1 ? scored : [])];
+}
+
+/** The baselines' scores. Throws a UserError for a module of the user's that cannot be used. */
+export function openScores(baselines: readonly MethodChoice[]): Promise<EvictionScore[]> {
+  return Promise.all(baselines.map((choice) => selectEntry(evictionScores, choice, process.cwd())));
 }
 
 /** Answers over one cache after the other, as the configuration says. */

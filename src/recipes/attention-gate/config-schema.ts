@@ -8,19 +8,16 @@ import {
   runKeys,
   trainingGroup,
 } from "../../config/groups.ts";
-import { choice, existingPath, group } from "../../config/schema.ts";
+import { namesOf } from "../../config/catalogue.ts";
+import type { MethodChoice } from "../../config/method-choice.ts";
+import { choice, existingPath, group, methodName, methodOptions } from "../../config/schema.ts";
+import { evictionScores } from "../../eviction/catalogue.ts";
 
-/** Published ways to choose what a cache keeps, that gates are compared with. */
-export const evictionBaselines = [
-  "streaming-llm",
-  "h2o",
-  "a2sf",
-  "snap-kv",
-  "observed-mean",
-  "key-norm",
-  "key-diff",
-] as const;
-export type EvictionBaseline = (typeof evictionBaselines)[number];
+/** A baseline: a score by name or file, or with options of its own. */
+const baseline = Type.Union([
+  methodName("score", "A score by name or path."),
+  methodOptions("score", "A score with options of its own."),
+]);
 
 const share = (description: string) => Type.Optional(Type.Number({ minimum: 0, maximum: 1, description }));
 
@@ -49,8 +46,8 @@ const gatesGroup = group(
       amount("Highest learning rate of the gates. Default: training.learningRate.", { maximum: 100 }),
     ),
     threshold: amount("Tau: a token is kept where its probability is above.", { default: 0.5, exclusiveMaximum: 1 }),
-    relaxation: choice(["straightThrough", "soft", "gumbel"], {
-      default: "straightThrough",
+    relaxation: choice(["straight-through", "soft", "gumbel"], {
+      default: "straight-through",
       description: "What training multiplies attention by: the decision itself, the probability, or a noisy decision.",
     }),
     floor: Type.Optional(amount("Of soft: least value. Default 0.001.", { exclusiveMaximum: 1 })),
@@ -120,8 +117,8 @@ export const attentionGateSchema = Type.Object(
         rows: evaluationGroup.properties.rows,
         maxNewTokens: evaluationGroup.properties.maxNewTokens,
         batchSize: evaluationGroup.properties.batchSize,
-        baselines: Type.Array(choice(evictionBaselines, { description: "A score." }), {
-          default: [...evictionBaselines],
+        baselines: Type.Array(baseline, {
+          default: namesOf(evictionScores),
           uniqueItems: true,
           description: "What gates are compared with, each keeping as many tokens as the gates.",
         }),
@@ -142,8 +139,9 @@ export const attentionGateSchema = Type.Object(
 type Parsed = Static<typeof attentionGateSchema>;
 
 /** A checked configuration: paths absolute, defaults filled in. */
-export interface AttentionGateConfig extends Omit<Parsed, "output" | "gates" | "control"> {
+export interface AttentionGateConfig extends Omit<Parsed, "output" | "gates" | "control" | "evaluation"> {
   gates: Parsed["gates"] & { rows: "prompts" | "text"; learningRate: number };
+  evaluation: Omit<Parsed["evaluation"], "baselines"> & { baselines: MethodChoice[] };
   control: boolean;
   output: string;
 }

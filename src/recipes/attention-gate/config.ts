@@ -1,6 +1,10 @@
 import { attentionGateSchema, type AttentionGateConfig } from "./config-schema.ts";
+import { comparisonArm, tryCreate } from "../../config/catalogue.ts";
+import { methodLabel, type MethodChoice } from "../../config/method-choice.ts";
+import { evictionScores } from "../../eviction/catalogue.ts";
 import type { ConfigDefinition } from "../../config/load.ts";
 import type { KeyPath, Problem } from "../../config/problem.ts";
+import { renamedValues } from "../../config/renames.ts";
 import { fillShared, trainingContradictions } from "../../config/shared.ts";
 
 /** How an Attention-Gate configuration is read. */
@@ -11,16 +15,43 @@ export function attentionGateDefinition(): ConfigDefinition<AttentionGateConfig>
       { keys: ["training.steps", "training.epochs"] },
       { keys: ["training.warmupSteps", "training.warmupRatio"] },
     ],
-    sections: () => ({ sections: [], problems: [] }),
+    methods: [{ catalogue: evictionScores }],
+    renames: renamedValues(["gates.relaxation"], { straightThrough: "straight-through" }),
     finish(config, source) {
       const unused = unusedKeys(config);
       fillShared(config, source);
       config.gates.learningRate ??= config.training.learningRate;
       config.gates.rows ??= config.mode === "pretrain" ? "text" : "prompts";
       config.control = config.mode === "finetune" && (config.control as boolean | undefined) !== false;
-      return [...unused, ...contradictions(config)];
+      config.evaluation.baselines = config.evaluation.baselines.map((given: MethodChoice | string) =>
+        typeof given === "string" ? comparisonArm(evictionScores, { ...config.gates, method: "gates" }, given) : given,
+      );
+      return [...unused, ...contradictions(config), ...baselineProblems(config)];
     },
   };
+}
+
+/** What is wrong with the baselines' options, and with baselines that a table could not tell apart. */
+function baselineProblems({ evaluation: { baselines } }: AttentionGateConfig): Problem[] {
+  const names = baselineNames(baselines);
+  return baselines.flatMap((choice, index) => {
+    const path = ["evaluation", "baselines", index];
+    const { problem } = tryCreate(evictionScores, choice, path);
+    const again = names.indexOf(names[index]!) < index;
+    return [
+      ...(problem ? [problem] : []),
+      ...(again ? [{ path, message: `is ${names[index]!}, as one before it` }] : []),
+    ];
+  });
+}
+
+/** What each baseline is called: its method, with its options where the method is there more than once. */
+export function baselineNames(baselines: readonly MethodChoice[]): string[] {
+  return baselines.map(({ method, ...options }) => {
+    const alone = baselines.filter((other) => other.method === method).length === 1;
+    const own = Object.entries(options).map(([key, value]) => `${key} ${String(value)}`);
+    return [methodLabel(method), ...(alone ? [] : own)].join(" ");
+  });
 }
 
 /** Keys that the run would not look at. */

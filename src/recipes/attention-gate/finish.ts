@@ -33,7 +33,7 @@ async function answerAll(work: GateWork, { state }: RunLearner): Promise<CacheRe
   const { sinks, window, threshold } = config.gates;
   const evictions = gates
     ? [gateEviction(model, gates, { sinks, window, threshold }), keepEverything(model)]
-    : baselineEvictions(model, config, budget);
+    : await baselineEvictions(model, config, budget);
   const again = checkpointSteps(run.checkpoints).includes(state.step);
   const { working } = again ? stoppable(talk, interrupted) : talk;
   return answerOverEach(evictions, { ...work, working });

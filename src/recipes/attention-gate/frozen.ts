@@ -19,7 +19,8 @@ export async function answerFrozen(
   const { working } = stoppable(talkOf(name), interrupted);
   const model = await materials.openModel();
   try {
-    return await answerOverEach(baselineEvictions(model, config, budget), { config, materials, model, name, working });
+    const evictions = await baselineEvictions(model, config, budget);
+    return await answerOverEach(evictions, { config, materials, model, name, working });
   } finally {
     model.dispose();
   }

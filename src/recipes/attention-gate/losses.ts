@@ -28,7 +28,7 @@ export async function evaluateLosses(
   const { validation } = materials;
   if (validation === undefined) return undefined;
   const indices = Array.from({ length: Math.min(validation.length, config.evaluation.rows ?? Infinity) }, (_, i) => i);
-  const sums = { full: 0, straightThrough: 0, soft: 0 };
+  const sums = { full: 0, "straight-through": 0, soft: 0 };
   const counts: Record<string, number>[] = [];
   let [tokens, done] = [0, 0];
   for (const part of splitMicroBatches(validation, indices, config.evaluation.batchSize)) {
@@ -45,7 +45,7 @@ export async function evaluateLosses(
     await run("full");
     if (gates) {
       await run("soft");
-      const probabilities = await run("straightThrough");
+      const probabilities = await run("straight-through");
       const shape = gatedShape(work, batch);
       counts.push(
         evictionCounts(
@@ -60,7 +60,7 @@ export async function evaluateLosses(
   }
   const loss = sums.full / tokens;
   if (gates === undefined) return { rows: indices.length, loss };
-  const [hardLoss, softLoss] = [sums.straightThrough / tokens, sums.soft / tokens];
+  const [hardLoss, softLoss] = [sums["straight-through"] / tokens, sums.soft / tokens];
   const { evicted, evictedByHead } = joinCounts(counts);
   return { rows: indices.length, loss, hardLoss, softLoss, softHardGap: hardLoss - softLoss, evicted, evictedByHead };
 }

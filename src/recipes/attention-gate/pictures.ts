@@ -19,7 +19,7 @@ export async function pictureGates(work: GateWork): Promise<GatedRow[]> {
   if (gates === undefined) return [];
   const data = materials.validation ?? materials.tokens;
   const { sinks, window, rows: kind } = config.gates;
-  const options = { ...gateOptions, sinks, window, rows: kind, relaxation: "straightThrough" as const };
+  const options = { ...gateOptions, sinks, window, rows: kind, relaxation: "straight-through" as const };
   const rows: GatedRow[] = [];
   for (let index = 0; index < Math.min(picturedRows, data.length); index++) {
     const batch = makeBatch(data, [index]);

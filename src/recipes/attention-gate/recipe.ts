@@ -3,10 +3,10 @@ import type { RunFolder } from "../../training/index.ts";
 import { openArms, summaryOf, type ArmPlan, type ArmRun, type PlannedArm } from "../kit/arms.ts";
 import type { Materials } from "../kit/inputs.ts";
 import { defineRecipe, type RecipeWork } from "../kit/recipe.ts";
-import type { CacheResult } from "./answers.ts";
+import { openScores, type CacheResult } from "./answers.ts";
 import { gateSteps, openGateArm } from "./arm.ts";
 import type { AttentionGateConfig } from "./config-schema.ts";
-import { attentionGateDefinition } from "./config.ts";
+import { attentionGateDefinition, baselineNames } from "./config.ts";
 import { answerFrozen } from "./frozen.ts";
 import { gateResults } from "./results.ts";
 import type { GateArm } from "./work.ts";
@@ -28,7 +28,10 @@ export const attentionGateRecipe = defineRecipe<AttentionGateConfig, GateRun>({
   example: "configs/attention-gate/quickstart.yaml",
   config: attentionGateDefinition(),
   start: (config) => config,
-  check: ({ eviction }) => void evictionLoss(JSON.parse(JSON.stringify(eviction)) as object),
+  async check({ eviction, evaluation }) {
+    evictionLoss(JSON.parse(JSON.stringify(eviction)) as object);
+    await openScores(evaluation.baselines);
+  },
   plan,
   open: (work) => openArms(work, armsOf(work)),
   results: gateResults,
@@ -72,6 +75,6 @@ function plan(config: AttentionGateConfig, { tokens, validation }: Materials): s
     `Training rows: ${tokens.length}, held-out rows: ${validation?.length ?? "none"}`,
     `Steps: ${gateSteps(config, tokens.length)} of ${training.batchSize} rows`,
     `Runs: ${control ? "with gates, then without" : "with gates"}`,
-    `Answers: ${answers ? `over the gates' cache, all entries, ${evaluation.baselines.join(", ")}` : "none"}`,
+    `Answers: ${answers ? `over the gates' cache, all entries, ${baselineNames(evaluation.baselines).join(", ")}` : "none"}`,
   ];
 }

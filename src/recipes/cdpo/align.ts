@@ -1,31 +1,29 @@
 import { join } from "node:path";
-import { mainCdpoArm, readsEstimate } from "./config.ts";
-import type { CdpoArm, CdpoConfig } from "./config-schema.ts";
+import type { CdpoArm } from "./config-schema.ts";
+import { findEntry } from "../../config/catalogue.ts";
+import { isModulePath } from "../../config/method-choice.ts";
 import { UserError } from "../../system/errors.ts";
 import { isAdapted, trainableShare, type Decoder, type Model } from "../../model/index.ts";
-import { alternatingPairs, checkStartsAtReference, type PreferenceObjective } from "../../preference/index.ts";
-import { shuffledWeights } from "../../reward/index.ts";
+import {
+  alternatingPairs,
+  checkStartsAtReference,
+  preferenceForms,
+  type PreferenceObjective,
+} from "../../preference/index.ts";
 import { engineText } from "../../tensor/engine.ts";
 import { isRunFolder, openRunFolder, preferenceInput } from "../../training/index.ts";
 import type { ObjectiveInput, ObjectiveRecord, PairBatch } from "../../training/index.ts";
 import { cardText, shownFiles, shownPath } from "../kit/card.ts";
 import { responseBatch } from "../kit/responses/index.ts";
 import { saveTrained } from "../kit/save-trained.ts";
-import { fineTuningInput } from "./contrast.ts";
 import type { ScoredPair, TokenFacts } from "./files.ts";
-import { objectiveOf } from "./forms.ts";
 import { openLearner, type Learner } from "./learner.ts";
 import { oddEnds } from "./pairs.ts";
-import type { Stage } from "./stages.ts";
+import { digestOf, type Stage } from "./stages.ts";
 import { decisive, release, trainable, withTrunk, type CdpoWork } from "./work.ts";
 
 /** Trains an opened alignment to its last step. */
 export type Align = (learner: Learner) => Promise<void>;
-
-/** What is learnt: the main alignment, then those of `compare`. */
-export function armsOf(config: CdpoConfig): CdpoArm[] {
-  return [mainCdpoArm(config), ...config.compare];
-}
 
 /** Aligns the starting model with the pairs under the arm's objective. The result is the folder of the arm. */
 export function alignStage(work: CdpoWork, arm: CdpoArm, scored: Stage<ScoredPair[]>, align: Align): Stage<string> {
@@ -39,6 +37,7 @@ export function alignStage(work: CdpoWork, arm: CdpoArm, scored: Stage<ScoredPai
     inputs: {
       model: materials.identity["model"],
       ...{ objective, adapter: adapter ?? null, shuffle, seed: config.seed },
+      ...(isModulePath(objective.method) && { module: digestOf(objective.method) }),
       training: { ...decisive(training), learningRate },
     },
     output: join(name, adapter === undefined ? "model" : "adapter"),
@@ -61,7 +60,7 @@ async function alignArm(
   const { adapter, training } = config.align;
   const path = join(work.run.path, arm.name);
   const talk = work.talkOf(arm.name);
-  const objective = objectiveOf(arm.objective);
+  const objective = work.objectives.get(arm.name)!;
   for (const note of oddEnds(pairs, trunk.config.endOfText)) talk.note(note);
   using run = openRunFolder(path, isRunFolder(path) ? (resume ? "resume" : "overwrite") : "new");
   const disposals: (() => void)[] = [];
@@ -70,7 +69,7 @@ async function alignArm(
     disposals.push(() => release(model));
     if (isAdapted(model))
       talk.note(`${arm.name}: ${trainableShare(model).trainable} numbers to train, ${pairs.length} pairs.`);
-    const reference = objective?.readsForwardKl ? await referenceOf(work, model) : undefined;
+    const reference = objective.reads.includes("forwardKl") ? await referenceOf(work, model) : undefined;
     if (reference?.dispose) disposals.push(reference.dispose);
     const learner = await openLearner({
       ...{ name: arm.name, run, model, training, materials, talk, resume, allowChanges, interrupted },
@@ -80,11 +79,11 @@ async function alignArm(
       lengths: pairs.map(
         ({ chosen, rejected }) => chosen.prompt.length + Math.max(chosen.ids.length, rejected.ids.length),
       ),
-      input: (rows, step) => inputOf(arm, objective, pairs, { rows, step, seed: config.seed }),
+      input: (rows, step) => inputOf(objective, pairs, { rows, step, seed: config.seed }),
       reference: reference?.model,
     });
     disposals.unshift(learner.state.optimizer.dispose);
-    await align(objective === undefined ? learner : startingAtReference(learner, objective));
+    await align(startingAtReference(learner, objective));
     await saveTrained(run, model, cardOf(work, arm, learner.state.step));
     const summary = { ...summaryOf(arm, run.metrics.records(), pairs.length), engine: engineText(materials.engine) };
     run.writeFile("summary.json", `${JSON.stringify(summary, null, 2)}\n`);
@@ -102,17 +101,12 @@ async function referenceOf({ materials }: CdpoWork, model: Model): Promise<{ mod
 
 /** Some pairs under the arm's objective; in the first step it is checked that the model still is the reference. */
 function inputOf(
-  { objective: choice }: CdpoArm,
-  objective: PreferenceObjective | undefined,
+  objective: PreferenceObjective,
   pairs: readonly ScoredPair[],
   { rows, step, seed }: { rows: readonly number[]; step: number; seed: number },
 ): ObjectiveInput {
-  if (objective === undefined) return fineTuningInput(rows.map((row) => pairs[row]!.chosen));
-  const plain = pairBatch(pairs, rows);
-  const shuffled =
-    choice.form === "cdpo-shuffled" && shuffledWeights(plain.logEstimate!, plain, { seed, iteration: 0 });
-  const batch = shuffled ? { ...plain, logEstimate: shuffled } : plain;
-  if (choice.form === "columns" && batch.weights === undefined)
+  const batch = { ...(objective.rows === "pairs" ? pairBatch : chosenBatch)(pairs, rows), seed };
+  if (objective.needs.includes("weights") && batch.weights === undefined)
     throw new UserError("the scored pairs have no weights", {
       fix: "Give the columns chosen_weights and rejected_weights in stages.score.",
     });
@@ -121,20 +115,31 @@ function inputOf(
   return {
     ...input,
     judge(signals) {
-      checkStartsAtReference(signals.logProb, batch.reference!, { ...batch, signals: {} }, batch.pairs);
+      checkStartsAtReference(signals.logProb, batch.reference!, batch, batch.pairs);
       return input.judge(signals);
     },
   };
 }
 
+/** The chosen responses alone, as a batch without pairs. */
+function chosenBatch(pairs: readonly ScoredPair[], rows: readonly number[]): PairBatch {
+  return batchOfSides(pairs, rows, ["chosen"], 0);
+}
+
 /** Some pairs as neighbouring rows, chosen first, with what objectives read of their tokens. */
 export function pairBatch(pairs: readonly ScoredPair[], rows: readonly number[]): PairBatch {
+  return batchOfSides(pairs, rows, ["chosen", "rejected"], rows.length);
+}
+
+function batchOfSides(
+  pairs: readonly ScoredPair[],
+  rows: readonly number[],
+  which: readonly ("chosen" | "rejected")[],
+  count: number,
+): PairBatch {
   const sides = rows.flatMap((row) => {
-    const { chosen, rejected, facts } = pairs[row]!;
-    return [
-      { text: chosen, facts: facts.chosen, id: 2 * row },
-      { text: rejected, facts: facts.rejected, id: 2 * row + 1 },
-    ];
+    const { facts, ...texts } = pairs[row]!;
+    return which.map((side) => ({ text: texts[side], facts: facts[side], id: 2 * row + Number(side === "rejected") }));
   });
   const batch = responseBatch(
     sides.map(({ text }) => text),
@@ -149,7 +154,7 @@ export function pairBatch(pairs: readonly ScoredPair[], rows: readonly number[])
   const [reference, logEstimate, weights] = [spread("reference"), spread("logEstimate"), spread("weights")];
   return {
     ...batch,
-    pairs: alternatingPairs(rows.length),
+    pairs: alternatingPairs(count),
     ...(reference && { reference }),
     ...(logEstimate && { logEstimate }),
     ...(weights && { weights }),
@@ -173,12 +178,13 @@ function startingAtReference(learner: Learner, objective: PreferenceObjective): 
 }
 
 function cardOf({ config, command }: CdpoWork, { objective, learningRate }: CdpoArm, steps: number): string {
+  const paper = findEntry(preferenceForms, objective.method)?.paper;
   return cardText(
     "A model aligned with tokensift",
     [
       `Start: ${shownPath(config.model)}`,
       `Questions: ${shownFiles(config.data.train)}`,
-      `Objective: ${JSON.stringify(objective)}${readsEstimate(objective) ? " (critical tokens, arXiv 2411.19943)" : ""}`,
+      `Objective: ${JSON.stringify(objective)}${paper === undefined ? "" : ` (${paper})`}`,
       ...(config.align.adapter ? [`LoRA adapter: ${JSON.stringify(config.align.adapter)}`] : []),
       `${steps} steps of ${config.align.training.batchSize} pairs, learning rate ${learningRate}, seed ${config.seed}`,
     ],

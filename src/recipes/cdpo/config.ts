@@ -1,65 +1,45 @@
 import { armNameProblems } from "../../config/arm-names.ts";
-import type { CdpoArm, CdpoConfig, CdpoForm, CdpoObjective } from "./config-schema.ts";
+import { comparisonArm, tryCreate } from "../../config/catalogue.ts";
+import type { CdpoArm, CdpoConfig } from "./config-schema.ts";
 import { cdpoSchema } from "./config-schema.ts";
 import type { ConfigDefinition } from "../../config/load.ts";
+import { methodLabel, type MethodChoice } from "../../config/method-choice.ts";
 import type { KeyPath, Problem } from "../../config/problem.ts";
 import { fillShared, fillTraining, trainingContradictions } from "../../config/shared.ts";
-
-type Option = Exclude<keyof CdpoObjective, "form">;
-
-const common = ["dpoBeta", "aggregation", "positionMean", "normalizer", "margin", "nll"] as const;
-const critical = ["preset", "sides", "keep", "threshold", "endOfTurn", "meanOne", ...common] as const;
-
-/** The options that each form has. */
-const optionsOf: Readonly<Record<CdpoForm, readonly Option[]>> = {
-  cdpo: critical,
-  "cdpo-shuffled": critical,
-  dpo: common,
-  rpo: common,
-  "ld-dpo": ["beyond", "meanOne", ...common],
-  "temporal-decay": ["decay", "meanOne", ...common],
-  tdpo: ["version", "alpha", "dpoBeta", "normalizer", "margin", "nll"],
-  confpo: ["dpoBeta", "margin", "normalizer", "nll"],
-  columns: ["sides", "meanOne", ...common],
-  "sft-chosen": [],
-};
-
-/** Forms whose own temperature belongs to them: an arm given by its name keeps it. */
-const ownBeta: readonly CdpoForm[] = ["confpo", "sft-chosen"];
-
-/** What is not given in a configuration: each preset's temperature. */
-export interface CdpoValues {
-  readonly dpoBeta: Readonly<Record<NonNullable<CdpoObjective["preset"]>, number>>;
-}
+import { preferenceForms } from "../../preference/index.ts";
 
 /** How a cDPO configuration is read. */
-export function cdpoDefinition(values: CdpoValues): ConfigDefinition<CdpoConfig> {
+export function cdpoDefinition(): ConfigDefinition<CdpoConfig> {
   return {
     schema: cdpoSchema,
     alternatives: ["contrast", "align"].flatMap((stage) => [
       { keys: [`${stage}.training.steps`, `${stage}.training.epochs`] },
       { keys: [`${stage}.training.warmupSteps`, `${stage}.training.warmupRatio`] },
     ]),
-    sections: () => ({ sections: [], problems: [] }),
+    methods: [{ catalogue: preferenceForms, defaultMethod: "cdpo" }],
+    renames: ["align.objective", "compare[].objective"].map((objective) => ({
+      key: `${objective}.form`,
+      now: `${objective}.method`,
+    })),
     finish(config, source) {
-      fillIn(config, source, values);
+      fillIn(config, source);
       return contradictions(config);
     },
   };
 }
 
+/** What is learnt: the main alignment, then those of `compare`. */
+export function armsOf(config: CdpoConfig): CdpoArm[] {
+  return [mainCdpoArm(config), ...config.compare];
+}
+
 /** The main alignment as an arm. */
 export function mainCdpoArm({ align }: CdpoConfig): CdpoArm {
   const { name, objective, training } = align;
-  return { name: name ?? objective.form, objective, learningRate: training.learningRate };
+  return { name: name ?? methodLabel(objective.method), objective, learningRate: training.learningRate };
 }
 
-/** Whether the objective reads the contrastive estimate. */
-export function readsEstimate({ form }: Pick<CdpoObjective, "form">): boolean {
-  return form === "cdpo" || form === "cdpo-shuffled";
-}
-
-function fillIn(config: CdpoConfig, source: string, values: CdpoValues): void {
+function fillIn(config: CdpoConfig, source: string): void {
   fillShared(config, source);
   for (const { training } of [config.contrast, config.align]) fillTraining(training);
   config.contrast.adapter ??= {
@@ -69,22 +49,16 @@ function fillIn(config: CdpoConfig, source: string, values: CdpoValues): void {
     dropout: 0.1,
     projections: ["gate", "up", "down"],
   };
-  const { objective, training } = config.align;
-  const dpoBeta =
-    objective.dpoBeta ?? (readsEstimate(objective) ? values.dpoBeta[objective.preset ?? "recommended"] : 0.1);
-  const given = config.compare as (CdpoForm | { name?: string; objective: CdpoObjective; learningRate?: number })[];
+  const { objective: main, training } = config.align;
+  const given = config.compare as (string | { name?: string; objective: MethodChoice; learningRate?: number })[];
   config.compare = given.map((arm): CdpoArm => {
-    if (typeof arm !== "string")
-      return {
-        name: arm.name ?? arm.objective.form,
-        objective: arm.objective,
-        learningRate: arm.learningRate ?? training.learningRate,
-      };
-    // an estimate's options are those of the main objective, so that the control differs in one thing alone
-    const shared =
-      readsEstimate({ form: arm }) && readsEstimate(objective) ? { ...objective, form: arm } : { form: arm };
-    const own = ownBeta.includes(arm) ? shared : { ...shared, dpoBeta };
-    return { name: arm, objective: own, learningRate: training.learningRate };
+    const { name, objective, learningRate } =
+      typeof arm === "string" ? { objective: comparisonArm(preferenceForms, main, arm) } : arm;
+    return {
+      name: name ?? methodLabel(objective.method),
+      objective,
+      learningRate: learningRate ?? training.learningRate,
+    };
   });
 }
 
@@ -92,14 +66,14 @@ function fillIn(config: CdpoConfig, source: string, values: CdpoValues): void {
 const startName = "base";
 
 function contradictions(config: CdpoConfig): Problem[] {
-  const { data, compare, align, contrast, stages } = config;
+  const { data, align, contrast, stages } = config;
   const problems: Problem[] = [];
   const refuse = (path: KeyPath, message: string, atKey = false) => problems.push({ path, message, atKey });
   problems.push(...trainingContradictions(contrast.training, ["contrast", "training"]));
   problems.push(...trainingContradictions(align.training, ["align", "training"]));
   if (data.validation === undefined)
     refuse(["data", "validation"], "is missing: the models are compared on held-out rows");
-  const arms = [mainCdpoArm(config), ...compare];
+  const arms = armsOf(config);
   const placeOf = (index: number): KeyPath => (index === 0 ? ["align"] : ["compare", index - 1]);
   problems.push(
     ...armNameProblems(
@@ -109,12 +83,10 @@ function contradictions(config: CdpoConfig): Problem[] {
   );
   for (const [index, { objective }] of arms.entries()) {
     const path = placeOf(index);
-    for (const key of Object.keys(objective).filter((key) => key !== "form"))
-      if (!optionsOf[objective.form].includes(key as Option))
-        refuse([...path, "objective", key], `is not used: the form is ${objective.form}`, true);
-    if (objective.dpoBeta === 0) refuse([...path, "objective", "dpoBeta"], "must be above 0");
-    if (objective.form === "columns" && stages.score === undefined)
-      refuse(["stages", "score"], "is missing: the form columns reads token weights from your file of scored pairs");
+    const { made, problem } = tryCreate(preferenceForms, objective, [...path, "objective"]);
+    if (problem) problems.push(problem);
+    if (made?.needs.includes("weights") && stages.score === undefined)
+      refuse(["stages", "score"], `is missing: ${objective.method} reads token weights from your file of scored pairs`);
   }
   const unused: [keyof CdpoConfig["stages"], string | undefined][] = [
     ["sample", stages.judge ?? stages.score],

@@ -90,5 +90,5 @@ async function fineTune(
 export function fineTuningInput(texts: readonly Text[]): ObjectiveInput {
   const batch = responseBatch(texts);
   const tokens = { ...batch, signals: {} };
-  return { batch, masses: responseNll.masses(tokens), judge: ({ logProb }) => responseNll(logProb, tokens) };
+  return { batch, masses: responseNll.masses(tokens), judge: (signals) => responseNll.evaluate(signals, tokens) };
 }

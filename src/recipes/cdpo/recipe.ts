@@ -1,8 +1,7 @@
-import { cdpoDefinition, mainCdpoArm } from "./config.ts";
+import { armsOf, cdpoDefinition } from "./config.ts";
 import type { CdpoConfig } from "./config-schema.ts";
 import { gatherMaterials, stoppable, type ArmTalk, type Materials } from "../kit/index.ts";
-import { objectiveOf, runCdpo, type CdpoRun } from "./index.ts";
-import { criticalTokenPresets } from "../../preference/index.ts";
+import { objectivesOf, runCdpo, type CdpoRun } from "./index.ts";
 import { report, runCommandLine, say, startEngine } from "../kit/frame.ts";
 import { createTalk } from "../kit/terminal-reporter.ts";
 
@@ -12,11 +11,6 @@ const recipe = {
   example: "configs/cdpo/quickstart.yaml",
 };
 
-const { paper, released, recommended } = criticalTokenPresets;
-const values = {
-  dpoBeta: { paper: paper.dpoBeta, released: released.dpoBeta, recommended: recommended.dpoBeta },
-};
-
 /**
  * Runs the command line of `trainers/cdpo.ts`.
  * @param pipeline puts the stages together and asks for the report
@@ -24,7 +18,7 @@ const values = {
 export async function runCdpoRecipe(pipeline: (run: CdpoRun) => Promise<void>): Promise<void> {
   await runCommandLine({
     ...recipe,
-    definition: cdpoDefinition(values),
+    definition: cdpoDefinition(),
     async dryRun(config, resolvedYaml) {
       dryRun(config, resolvedYaml, await gather(config, createTalk("dry run")));
     },
@@ -39,7 +33,7 @@ export async function runCdpoRecipe(pipeline: (run: CdpoRun) => Promise<void>): 
 
 async function gather(config: CdpoConfig, talk: ArmTalk): Promise<Materials> {
   // an objective that cannot be made fails here, not after hours of the stages before it
-  for (const { objective } of [mainCdpoArm(config), ...config.compare]) objectiveOf(objective);
+  await objectivesOf(config);
   const start = { model: config.model, data: config.data, training: { seed: config.seed } };
   return gatherMaterials(start, await startEngine(config, talk), talk);
 }
@@ -55,7 +49,9 @@ function dryRun(config: CdpoConfig, resolvedYaml: string, { tokens, validation }
       `Responses to draw: ${tokens.length * sampling.samples}, of at most ${sampling.maxNewTokens} tokens`,
       `Contrasted models: rank ${contrast.adapter.rank}, ${lengthOf(contrast.training)}`,
       `Alignment: ${lengthOf(align.training)} of ${align.training.batchSize} pairs a step`,
-      `Arms: ${[mainCdpoArm(config), ...config.compare].map(({ name }) => name).join(", ")}`,
+      `Arms: ${armsOf(config)
+        .map(({ name }) => name)
+        .join(", ")}`,
       ...(taken.length > 0 ? ["Stages taken from files:", ...taken] : []),
       "Nothing was written to the run folder.",
       "",

@@ -1,3 +1,6 @@
+import { findEntry } from "../../config/catalogue.ts";
+import { methodLabel } from "../../config/method-choice.ts";
+import { preferenceForms } from "../../preference/index.ts";
 import { differenceIn } from "../../report/compare-arms.ts";
 import { type Difference, differencesTable, intervalSentence, oneSeed, points } from "../../report/differences.ts";
 import { formatNumber, formatShare } from "../../report/format.ts";
@@ -37,7 +40,7 @@ export function resultsSection(run: Run, models: readonly AnsweringModel[]): Htm
       <p>This run has no answers to held-out problems yet: it ends with them.</p>
     </section>`;
   const main = models.find(({ name }) => name === run.main.name);
-  const forms = formsOf(run);
+  const methods = methodsOf(run);
   const hasSampled = models.some(({ sampled }) => Number.isFinite(sampled));
   const table = tableHtml(
     [
@@ -52,7 +55,7 @@ export function resultsSection(run: Run, models: readonly AnsweringModel[]): Htm
       formatShare(model.greedy, 1),
       ...(hasSampled ? [formatShare(model.sampled, 1)] : []),
       formatNumber(model.rows),
-      model.name === "base" ? "nothing: the starting model" : meanings[forms.get(model.name) ?? ""],
+      model.name === "base" ? "nothing: the starting model" : learntBy(methods.get(model.name)),
     ]),
   );
   return html`<section>
@@ -65,22 +68,17 @@ export function resultsSection(run: Run, models: readonly AnsweringModel[]): Htm
   </section>`;
 }
 
-/** The form of each arm's objective by its name. */
-export function formsOf({ config, main }: Run): Map<string, string | undefined> {
-  const of = (arm: JsonObject) => textOf(groupOf(arm, "objective")["form"]);
+/** The method of each arm's objective by the arm's name. */
+export function methodsOf({ config, main }: Run): Map<string, string | undefined> {
+  const of = (arm: JsonObject) => textOf(groupOf(arm, "objective")["method"]);
   const compared = comparedArms(config).map(({ name, entry }) => [name, of(entry)] as const);
   return new Map([[main.name, of(groupOf(config, "align"))], ...compared]);
 }
 
-/** What an arm of the form learns from; controls say what they control for. */
-const meanings: Readonly<Record<string, string>> = {
-  cdpo: "pairs, wrong answers' tokens weighted by how critical they are",
-  "cdpo-shuffled": "control: the same weights, shuffled within each answer",
-  dpo: "pairs, all tokens alike",
-  "sft-chosen": "control: the right answers of the pairs alone, by fine-tuning",
-  rpo: "pairs, and the right answers by fine-tuning",
-  columns: "pairs under the weights of a file",
-};
+/** What an arm of the method learns; controls say what they control for. */
+function learntBy(method: string | undefined): string | undefined {
+  return method === undefined ? undefined : (findEntry(preferenceForms, method)?.learns ?? methodLabel(method));
+}
 
 function differences(main: AnsweringModel, models: readonly AnsweringModel[], hasSampled: boolean): Html | undefined {
   const others = models.filter(({ name }) => name !== main.name);

@@ -1,5 +1,6 @@
 import { basename, join } from "node:path";
-import { type AnsweringModel, formsOf, modelsOf, resultsSection } from "./report-results.ts";
+import { methodLabel } from "../../config/method-choice.ts";
+import { type AnsweringModel, methodsOf, modelsOf, resultsSection } from "./report-results.ts";
 import { curveSection, curvesOf, figure, smoothingSentence } from "../../report/figures.ts";
 import { formatFixed, formatNumber, formatShare } from "../../report/format.ts";
 import { type Html, html } from "../../report/html.ts";
@@ -16,7 +17,9 @@ import type { TokenWords } from "../../report/token-picture.ts";
 const layout: RunLayout = {
   main(config) {
     const align = groupOf(config, "align");
-    const named = basename(textOf(align["name"]) ?? textOf(groupOf(align, "objective")["form"]) ?? "cdpo");
+    const named = basename(
+      textOf(align["name"]) ?? methodLabel(textOf(groupOf(align, "objective")["method"]) ?? "cdpo"),
+    );
     const folder = /^[A-Za-z0-9]/.test(named) ? named : "cdpo"; // never the folder above, whatever the file says
     return { name: folder, folder };
   },
@@ -62,13 +65,13 @@ function factsOf(run: Run, results: JsonObject): Fact[] {
   const [align, sampling, contrast] = ["align", "sampling", "contrast"].map((key) => groupOf(config, key));
   const training = groupOf(align!, "training");
   const options = Object.entries(groupOf(align!, "objective"))
-    .filter(([key, value]) => key !== "form" && ["number", "string", "boolean"].includes(typeof value))
+    .filter(([key, value]) => key !== "method" && ["number", "string", "boolean"].includes(typeof value))
     .map(([key, value]) => `${key} ${String(value)}`);
   const steps = main.metrics.at(-1)?.step;
   const pairs = numberOf(results["pairs"]);
   return [
     ["Recipe", "cdpo"],
-    ["Objective", [formsOf(run).get(main.name), ...options.slice(0, 6)].join(", ")],
+    ["Objective", [methodsOf(run).get(main.name), ...options.slice(0, 6)].join(", ")],
     ...startFacts(run),
     ["Answers drawn", plain(sampling!["samples"]) && `${plain(sampling!["samples"])} to each question`],
     ["Contrast (beta)", plain(contrast!["contrast"])],

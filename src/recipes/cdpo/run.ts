@@ -9,10 +9,12 @@ import { isRunFolder, openRunFolder, type RunFolder, type RunFolderMode } from "
 import type { Materials } from "../kit/inputs.ts";
 import { questionsOf, type Drawn, type Judged } from "../kit/responses/index.ts";
 import { Interrupted, type ArmTalk } from "../kit/reporter.ts";
-import { alignStage, armsOf, type Align } from "./align.ts";
+import { alignStage, type Align } from "./align.ts";
+import { armsOf } from "./config.ts";
 import { contrastStages, type ContrastModels } from "./contrast.ts";
 import { evaluateStage, scoreTable, scoresOf, type Answers, type Scores } from "./evaluate.ts";
 import type { ResponsePair, ScoredPair } from "./files.ts";
+import { objectivesOf } from "./objectives.ts";
 import { pairStage } from "./pairs.ts";
 import { picturePairs } from "./pictures.ts";
 import { judgeStage, sampleStage } from "./sample.ts";
@@ -67,7 +69,7 @@ export async function runCdpo(
     const materials = await options.materials();
     const replaced: Stage<unknown>[] = [];
     const facts = await readModelFacts(config.model);
-    const work = await workOf(options, run, materials, facts);
+    const work = await workOf(options, run, materials, facts, await objectivesOf(config));
     run.writeConfig(options.resolvedYaml); // an earlier run's stays where this one cannot begin
     let table = "";
     await pipeline({
@@ -112,13 +114,14 @@ async function workOf(
   run: RunFolder,
   materials: Materials,
   { tokenizer, config: shape }: ModelFacts,
+  objectives: CdpoWork["objectives"],
 ): Promise<CdpoWork> {
   const { config, talkOf, interrupted, allowChanges, command } = options;
   const { tokens, validation, trainingAnswersOf, answersOf } = materials;
   if (validation === undefined) throw new UserError("there are no held-out rows", { fix: "Give data.validation." });
   const questions = await questionsOf(tokens, tokenizer, trainingAnswersOf);
   return {
-    ...{ config, run, materials, allowChanges, command, interrupted, talkOf, questions },
+    ...{ config, run, objectives, materials, allowChanges, command, interrupted, talkOf, questions },
     surroundings: { questions, maxPositions: shape.maxPositions },
     held: await questionsOf(validation, tokenizer, answersOf, config.evaluation.rows),
     vocabularySize: shape.vocabularySize,

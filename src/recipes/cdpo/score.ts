@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { readsEstimate, mainCdpoArm } from "./config.ts";
 import { UserError } from "../../system/errors.ts";
 import { letEventsIn } from "../../system/event-loop.ts";
 import { forward, loadAdapter, withAdapter, type Model } from "../../model/index.ts";
@@ -27,7 +26,7 @@ export function scoreStage(work: CdpoWork, pairs: Stage<ResponsePair[]>, models:
   const { config, materials, surroundings, vocabularySize } = work;
   const output = "stages/score.arrow";
   const { contrast, plausibility } = config.contrast;
-  const estimated = [mainCdpoArm(config), ...config.compare].some(({ objective }) => readsEstimate(objective));
+  const estimated = [...work.objectives.values()].some(({ needs }) => needs.includes("logEstimate"));
   return work.stage({
     name: "score",
     needs: estimated ? [pairs, models.positive, models.negative] : [pairs],
@@ -96,6 +95,6 @@ function requireEstimates(pairs: readonly ScoredPair[], path: string): void {
     if (pairs.some(({ facts }) => facts[side].logEstimate === undefined))
       throw new UserError(`the column ${side}_log_estimate is missing or empty`, {
         where: path,
-        fix: "cDPO reads the estimate of every response token; give the column, or another align.objective.form.",
+        fix: "An objective reads the estimate of every response token; give the column, or another align.objective.method.",
       });
 }

@@ -1,5 +1,6 @@
 import type { AdapterConfig, CdpoConfig, StageTraining } from "./config-schema.ts";
 import { createAdapter, isAdapted, loadAdapter, withAdapter, type Model } from "../../model/index.ts";
+import type { PreferenceObjective } from "../../preference/index.ts";
 import type { RunFolder } from "../../training/index.ts";
 import type { Materials } from "../kit/inputs.ts";
 import type { Question, Surroundings } from "../kit/responses/index.ts";
@@ -10,6 +11,8 @@ import type { Stage, StageSpec } from "./stages.ts";
 export interface CdpoWork {
   readonly config: CdpoConfig;
   readonly run: RunFolder;
+  /** Of each arm, by its name. */
+  readonly objectives: ReadonlyMap<string, PreferenceObjective>;
   readonly materials: Materials;
   readonly questions: readonly Question[];
   /** What files of the user's must go with. */

@@ -10,8 +10,8 @@ import {
   runKeys,
   trainingGroup,
 } from "../../config/groups.ts";
-import type { SelectionChoice } from "../../selection/choice.ts";
-import { choice, existingPath, group } from "../../config/schema.ts";
+import type { MethodChoice } from "../../config/method-choice.ts";
+import { choice, existingPath, group, mainMethod, methodName, methodOptions } from "../../config/schema.ts";
 
 const history = group(
   {
@@ -46,17 +46,12 @@ const selfEvolving = group(
   },
 );
 
-const ruleGroup = Type.Object(
-  { method: Type.Optional(Type.String({ format: "rule", description: "A rule's name, or the path of a module." })) },
-  { additionalProperties: true, default: {}, description: "Which tokens train: the rule and its options." },
-);
-
 const arm = group(
   {
     name: Type.Optional(
       Type.String({ pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description: "Its subfolder. Default: the method." }),
     ),
-    selection: Type.Object({ method: Type.String({ format: "rule" }) }, { additionalProperties: true }),
+    selection: methodOptions("rule", "The rule and its options."),
   },
   { description: "A rule with options of its own." },
 );
@@ -67,7 +62,7 @@ export const finetuneSchema = Type.Object(
     model: Type.Optional(existingPath("The model to start from: a Hugging Face folder or a GGUF file.")),
     fresh: Type.Optional(freshModel),
     data: dataGroup,
-    selection: ruleGroup,
+    selection: mainMethod("rule", "Which tokens train: the rule and its options."),
     history,
     adapter: Type.Optional(adapterGroup),
     reference: Type.Optional(
@@ -77,10 +72,10 @@ export const finetuneSchema = Type.Object(
     training: trainingGroup,
     evaluation: evaluationGroup,
     ...runKeys,
-    compare: Type.Array(
-      Type.Union([Type.String({ format: "rule", minLength: 1, description: "A rule by name or path." }), arm]),
-      { default: [], description: "Further rules run with the same seed and data, into subfolders of the run." },
-    ),
+    compare: Type.Array(Type.Union([methodName("rule", "A rule by name or path."), arm]), {
+      default: [],
+      description: "Further rules run with the same seed and data, into subfolders of the run.",
+    }),
   },
   { additionalProperties: false, title: "tokensift fine-tuning" },
 );
@@ -89,7 +84,7 @@ type Parsed = Static<typeof finetuneSchema>;
 
 /** A checked fine-tuning configuration: paths absolute, defaults filled in, `compare` in its long form. */
 export interface FinetuneConfig extends Omit<Parsed, "selection" | "compare" | "output"> {
-  selection: SelectionChoice;
+  selection: MethodChoice;
   output: string;
-  compare: { name: string; selection: SelectionChoice }[];
+  compare: { name: string; selection: MethodChoice }[];
 }

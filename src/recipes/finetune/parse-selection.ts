@@ -1,7 +1,8 @@
 import { UserError } from "../../system/errors.ts";
-import type { SelectionChoice } from "../../selection/choice.ts";
-import type { KnownRules } from "./config.ts";
-import { sectionSchema, unknownRule } from "./config.ts";
+import { unknownMethod } from "../../config/catalogue.ts";
+import type { MethodChoice } from "../../config/method-choice.ts";
+import { methodSchema } from "../../config/methods.ts";
+import { rules } from "../../selection/index.ts";
 import { keyName } from "../../config/problem.ts";
 import { applySettings } from "../../config/settings.ts";
 import { validate } from "../../config/validate.ts";
@@ -10,10 +11,10 @@ import { validate } from "../../config/validate.ts";
  * A rule and its options given on the command line alone: `--selector sstoken --set ratio=0.6`.
  * @throws UserError with every problem at once
  */
-export function parseSelection(rules: KnownRules, method: string, set: readonly string[]): SelectionChoice {
-  const schema = sectionSchema(method, rules);
-  if (schema === undefined) throw new UserError(unknownRule(method, rules.methods), { where: "--selector" });
-  const selection: SelectionChoice = { method };
+export function parseSelection(method: string, set: readonly string[]): MethodChoice {
+  const schema = methodSchema({ catalogue: rules, elsewhere: ["history"] }, method);
+  if (schema === undefined) throw new UserError(unknownMethod(rules, method), { where: "--selector" });
+  const selection: MethodChoice = { method };
   const { unreadable } = applySettings(selection as { method: string }, set);
   const wrong = [
     ...unreadable.map(({ text, message }) => `--set ${text}: ${message}`),

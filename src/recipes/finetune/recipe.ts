@@ -1,3 +1,4 @@
+import { methodLabel } from "../../config/method-choice.ts";
 import { readArm } from "../../report/read-run.ts";
 import { memoryOfProcess } from "../../system/process-memory.ts";
 import { openArms, type ArmRun, type PlannedArm } from "../kit/arms.ts";
@@ -5,8 +6,7 @@ import type { Materials } from "../kit/inputs.ts";
 import { defineRecipe, type Recipe } from "../kit/recipe.ts";
 import { openArm, type FinetuneArm } from "./arm.ts";
 import type { FinetuneConfig } from "./config-schema.ts";
-import { finetuneDefinition, ruleLabel } from "./config.ts";
-import { knownRules } from "./known-rules.ts";
+import { finetuneDefinition } from "./config.ts";
 import { estimateRunMemory } from "./memory.ts";
 import { finetuneResults, resultRow } from "./results.ts";
 import { ruleOf, stepsOf } from "./rules.ts";
@@ -20,7 +20,7 @@ type Named = Pick<Recipe<FinetuneConfig, FinetuneRun>, "name" | "summary" | "exa
 function finetuning(named: Named, method: string): Recipe<FinetuneConfig, FinetuneRun> {
   return defineRecipe({
     ...named,
-    config: finetuneDefinition(knownRules, { method }),
+    config: finetuneDefinition({ method }),
     start: (config) => config,
     async check(config) {
       for (const { selection } of [config, ...config.compare]) await ruleOf(selection, config);
@@ -28,7 +28,7 @@ function finetuning(named: Named, method: string): Recipe<FinetuneConfig, Finetu
     plan,
     open: (work) =>
       openArms<FinetuneConfig, FinetuneArm>(work, {
-        main: planned(ruleLabel(work.config.selection.method), work.config),
+        main: planned(methodLabel(work.config.selection.method), work.config),
         others: work.config.compare.map(({ name, selection }) =>
           planned(name, { ...work.config, selection, compare: [] }),
         ),
@@ -78,7 +78,7 @@ function plan(config: FinetuneConfig, { tokens, validation, shape }: Materials):
     `Training rows: ${tokens.length} of ${stats.rows}, ${stats.tokens} tokens, ${share} % of them response`,
     `Held-out rows: ${held}`,
     `Steps: ${steps} of ${batchSize} rows, ${epochs} epochs`,
-    `Runs: ${[ruleLabel(config.selection.method), ...config.compare.map(({ name }) => name)].join(", ")}`,
+    `Runs: ${[methodLabel(config.selection.method), ...config.compare.map(({ name }) => name)].join(", ")}`,
     `Memory: about ${gigabytes(memory.peak)} on the cpu engine; weights ${gigabytes(memory.weights)}, ` +
       `moments ${gigabytes(memory.moments)}, gradients ${gigabytes(memory.gradients)}, ` +
       `activations ${gigabytes(memory.activations)}`,

@@ -1,20 +1,21 @@
 import { createHash } from "node:crypto";
 import type { FinetuneConfig } from "./config-schema.ts";
-import type { SelectionChoice } from "../../selection/choice.ts";
+import { hasOption } from "../../config/catalogue.ts";
+import { selectEntry } from "../../config/load-entry.ts";
+import type { MethodChoice } from "../../config/method-choice.ts";
 import type { SignalSource, TokenRule } from "../../contract/index.ts";
 import { rowsOfStep, type TokenizedDataset } from "../../data/index.ts";
 import { UserError } from "../../system/errors.ts";
 import { isAdapted, loadModel, type Model } from "../../model/index.ts";
-import { afterWarmup, optionsSchema, selectRule, type SsTokenRule } from "../../selection/index.ts";
-import { isRulePath } from "../../config/schema.ts";
+import { afterWarmup, rules, type SsTokenRule } from "../../selection/index.ts";
 import { columnSource, lossColumn, movingAverageSource, snapshotSource } from "../../training/index.ts";
 import { engineKey, type Materials } from "../kit/inputs.ts";
 import type { Talk } from "../kit/reporter.ts";
 
 /** The rule of an arm, with the configuration's history where the rule has that option. */
-export async function ruleOf(selection: SelectionChoice, { history }: FinetuneConfig): Promise<TokenRule> {
-  const reads = !isRulePath(selection.method) && "history" in (optionsSchema(selection.method).properties ?? {});
-  return selectRule(reads ? { ...selection, history } : selection, process.cwd());
+export async function ruleOf(selection: MethodChoice, { history }: FinetuneConfig): Promise<TokenRule> {
+  const choice = hasOption(rules, selection.method, "history") ? { ...selection, history } : selection;
+  return selectEntry(rules, choice, process.cwd());
 }
 
 /** The rule as a run of so many steps follows it: a self-evolving one has no reference in the first part. */

@@ -25,7 +25,7 @@ const weightsGroup = group(
       }),
     ),
     of: Type.Optional(
-      choice(["score", "runningMean"], { description: "Outcome probability of each score, or of the mean so far." }),
+      choice(["score", "running-mean"], { description: "Outcome probability of each score, or of the mean so far." }),
     ),
     scoreAt: Type.Optional(
       choice(["token", "before"], {
@@ -53,13 +53,13 @@ const objectiveKeys = {
     }),
   ),
   rewards: Type.Optional(
-    choice(["zeroOne", "plusMinusOne"], { description: "Rewards of a wrong and a right response: 0, 1 or -1, +1." }),
+    choice(["zero-one", "plus-minus-one"], { description: "Rewards of a wrong and a right response: 0, 1 or -1, +1." }),
   ),
   advantage: Type.Optional(
-    choice(["oneMinusP", "rloo", "grpo", "batchMean", "none"], {
+    choice(["one-minus-p", "rloo", "grpo", "batch-mean", "none"], {
       description:
-        "oneMinusP: 1 if right, -(1 - pass rate) if wrong; rloo: minus the mean of the others; grpo: in deviations of " +
-        "the group; batchMean: minus the mean of all; none: the reward itself.",
+        "one-minus-p: 1 if right, -(1 - pass rate) if wrong; rloo: minus the mean of the others; grpo: in deviations of " +
+        "the group; batch-mean: minus the mean of all; none: the reward itself.",
     }),
   ),
   keep: Type.Optional(
@@ -76,7 +76,7 @@ const objectiveKeys = {
     }),
   ),
   weights: Type.Optional(weightsGroup),
-  positives: Type.Optional(choice(["cloning", "policyGradient"], { description: "How right responses are learnt." })),
+  positives: Type.Optional(choice(["cloning", "policy-gradient"], { description: "How right responses are learnt." })),
   positiveScale: Type.Optional(choice(["one", "advantage"], { description: "Factor on right responses." })),
   positiveCoefficient: Type.Optional(amount("Weight of the right responses' term.")),
   negativeCoefficient: Type.Optional(amount("Weight of the wrong responses' term.")),
@@ -89,7 +89,7 @@ const objectiveKeys = {
     choice(["tokens", "weights", "responses"], { description: "What each term is divided by, over the whole step." }),
   ),
   denominators: Type.Optional(
-    choice(["bySign", "shared"], {
+    choice(["by-sign", "shared"], {
       description: "Right and wrong responses are divided by their own count, or by both.",
     }),
   ),
@@ -228,7 +228,7 @@ export type OrealWeights =
   | { source: "none" }
   | {
       source: "learned" | "shuffled";
-      of: "score" | "runningMean";
+      of: "score" | "running-mean";
       scoreAt: "token" | "before";
       /** One of the two. */
       threshold?: number;

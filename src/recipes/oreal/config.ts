@@ -10,6 +10,7 @@ import type {
 } from "./config-schema.ts";
 import { orealSchema } from "./config-schema.ts";
 import type { KeyPath, Problem } from "../../config/problem.ts";
+import { type Rename, renamedValues } from "../../config/renames.ts";
 import { fillShared } from "../../config/shared.ts";
 
 /** What each preset stands for; weights without a source of their own start from `learnedWeights`. */
@@ -29,12 +30,23 @@ export function orealDefinition(values: OrealValues): ConfigDefinition<OrealConf
   return {
     schema: orealSchema,
     alternatives: [],
-    sections: () => ({ sections: [], problems: [] }),
+    renames: ["objective", "compare[].objective"].flatMap(renamesOfObjective),
     finish(config, source) {
       const problems = fillIn(config, source, values);
       return [...problems, ...contradictions(config)];
     },
   };
+}
+
+function renamesOfObjective(objective: string): Rename[] {
+  const values = {
+    rewards: { zeroOne: "zero-one", plusMinusOne: "plus-minus-one" },
+    advantage: { oneMinusP: "one-minus-p", batchMean: "batch-mean" },
+    "weights.of": { runningMean: "running-mean" },
+    positives: { policyGradient: "policy-gradient" },
+    denominators: { bySign: "by-sign" },
+  };
+  return Object.entries(values).flatMap(([key, spellings]) => renamedValues([`${objective}.${key}`], spellings));
 }
 
 /** The configuration of one arm alone: what its run folder holds. */

@@ -5,10 +5,10 @@ import type { AdvantageOptions, OutcomeSettings, TokenWeightOptions } from "../.
 import { resolvePolicy } from "../../reward/policy-options.ts";
 
 const advantageOptions: Record<OrealObjective["advantage"], AdvantageOptions> = {
-  oneMinusP: { estimator: "oneMinusP" },
+  "one-minus-p": { estimator: "one-minus-p" },
   rloo: { estimator: "rloo" },
   grpo: { estimator: "grpo" },
-  batchMean: { estimator: "baseline", baseline: "batchMean" },
+  "batch-mean": { estimator: "baseline", baseline: "batch-mean" },
   none: { estimator: "baseline", baseline: 0 },
 };
 
@@ -27,7 +27,7 @@ function objectiveOf(preset: OrealPreset, settings: OutcomeSettings): OrealObjec
     preset,
     rewards: settings.rewards.range,
     advantage:
-      advantage.estimator !== "baseline" ? advantage.estimator : baseline === "batchMean" ? "batchMean" : "none",
+      advantage.estimator !== "baseline" ? advantage.estimator : baseline === "batch-mean" ? "batch-mean" : "none",
     keep: settings.keep,
     tolerance: 1e-6,
     ...resolvePolicy(settings.policy),

@@ -104,7 +104,7 @@ describe("a pass under gates", () => {
     gates.dispose();
   });
 
-  test.each<[Relaxation]>([["straightThrough"], ["gumbel"]])(
+  test.each<[Relaxation]>([["straight-through"], ["gumbel"]])(
     "carries both gradients to the gates, that of the loss and that on the probabilities: %s",
     async (relaxation) => {
       const gates = await mixedGates();
@@ -147,7 +147,7 @@ describe("gates decided on the engine", () => {
   const p = Float32Array.of(0, 1e-4, 0.2, 0.5, 0.7, 1, 0.51, 0.49, 0.9, 0.999, 0.3, 0.6);
   const dy = Float32Array.from(p.keys(), (i) => Math.cos(i));
 
-  test.each<[Relaxation]>([["straightThrough"], ["soft"], ["gumbel"]])("as on the host: %s", async (relaxation) => {
+  test.each<[Relaxation]>([["straight-through"], ["soft"], ["gumbel"]])("as on the host: %s", async (relaxation) => {
     const options = { relaxation, noise: { seed: 2, step: 3, layer: 1 } };
     const host = decideGates(p, rows, options);
     const variable = tf.variable(tf.tensor2d(p, [6, 2]));

@@ -1,9 +1,12 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { loadConfig } from "../../../src/config/index.ts";
-import { attentionGateDefinition } from "../../../src/recipes/attention-gate/config.ts";
-import { attentionGateSchema } from "../../../src/recipes/attention-gate/config-schema.ts";
-import { editorSchema } from "../../../src/recipes/finetune/published.ts";
+import { namesOf } from "../../../src/config/catalogue.ts";
+import { evictionScores } from "../../../src/eviction/index.ts";
+import { openScores } from "../../../src/recipes/attention-gate/answers.ts";
+import { attentionGateDefinition, baselineNames } from "../../../src/recipes/attention-gate/config.ts";
+import { editorSchema } from "../../../src/config/editor-schema.ts";
 import { configFolder, reader } from "../../config/folder.ts";
 
 const definition = attentionGateDefinition();
@@ -18,7 +21,8 @@ describe("an attention-gate configuration", () => {
     const { config, resolvedYaml } = load(`${minimal}training: {learningRate: 0.002}\n`);
     expect(config.gates).toMatchObject({ rows: "prompts", learningRate: 0.002, sinks: 4, window: 16 });
     expect(config.control).toBe(true);
-    expect(config.evaluation.baselines).toHaveLength(7);
+    expect(config.evaluation.baselines.map(({ method }) => method)).toEqual(namesOf(evictionScores));
+    expect(config.evaluation.baselines[0]).toEqual({ method: "streaming-llm", sinks: 4 });
     expect(load(resolvedYaml).config).toEqual(config);
   });
 
@@ -32,7 +36,7 @@ describe("an attention-gate configuration", () => {
   test.each([
     ["gates: {kind: linear, heads: 2}", /gates\.heads is not used: gates\.kind is linear/],
     ["gates: {inner: 2}", /gates\.inner is not used: gates\.kind is attention/],
-    ["gates: {floor: 0.1}", /gates\.floor is not used: gates\.relaxation is straightThrough/],
+    ["gates: {floor: 0.1}", /gates\.floor is not used: gates\.relaxation is straight-through/],
     ["gates: {temperature: 0.1}", /gates\.temperature is not used/],
     ["gates: {scope: global, rows: text}", /gates\.scope cannot be global for plain text/],
     ["mode: pretrain\nadapter: {rank: 4}", /adapter is not used: mode pretrain/],
@@ -43,10 +47,36 @@ describe("an attention-gate configuration", () => {
     ],
     ["eviction: {target: 1.5}", /eviction\.target must be a number, at least 0 and at most 1, got 1\.5/],
     ["eviction: {targets: 0.5}", /did you mean eviction\.target\?/],
-    ["evaluation: {baselines: [h20]}", /did you mean h2o|one of streaming-llm/],
+    [
+      "evaluation: {baselines: [h20]}",
+      /baselines\[0\] is "h20", but must be one of streaming-llm, .*did you mean h2o\?/,
+    ],
+    ["evaluation: {baselines: [{method: a2sf, gama: 1}]}", /did you mean evaluation\.baselines\[0\]\.gamma\?/],
+    ["evaluation: {baselines: [{method: snap-kv, kernel: 4}]}", /baselines\[0\] cannot be: kernel must be odd/],
+    ["evaluation: {baselines: [h2o, {method: h2o}]}", /baselines\[1\] is h2o, as one before it/],
+    ["gates: {relaxation: straightThrough}", /relaxation is "straightThrough", which is now spelled straight-through/],
     ["training: {learningRate: 0}\ngates: {learningRate: 0.1}", /training\.learningRate must be above 0/],
   ])("refuses %s", (text, message) => {
     expect(complaints(`${minimal}${text}\n`)).toMatch(message);
+  });
+
+  test("names baselines of one method by their options, and takes scores of the user's own", async () => {
+    const mine = resolve("test/fixtures/eviction/scores/last-first.ts");
+    const list = `[h2o, {method: a2sf, gamma: 0.9}, {method: a2sf, gamma: 0.8}, ${mine}]`;
+    const { baselines } = load(`${minimal}evaluation: {baselines: ${list}}\n`).config.evaluation;
+    expect(baselineNames(baselines)).toEqual(["h2o", "a2sf gamma 0.9", "a2sf gamma 0.8", "last-first"]);
+    expect((await openScores(baselines)).map(({ reads }) => reads)).toEqual([
+      ...["attention", "attention", "attention"],
+      "positions",
+    ]);
+  });
+
+  test("refuses a file whose score lacks something, all of it at once", async () => {
+    writeFileSync(join(folder, "bad.js"), 'export const score = { name: "", reads: "values" };');
+    const { baselines } = load(`${minimal}evaluation: {baselines: [./bad.js]}\n`).config.evaluation;
+    await expect(openScores(baselines)).rejects.toThrow(
+      /bad.js: The score is not an EvictionScore: name must be a text; reads must be one of .*; score must be a function/,
+    );
   });
 
   test("refuses prompts without held-out rows", () => {
@@ -61,5 +91,7 @@ test.each(["quickstart", "gates-alone", "paper-llama2-7b"])("configs/attention-g
 
 test("configs/schema/attention-gate.schema.json is what npm run build:schema writes", () => {
   const committed = readFileSync("configs/schema/attention-gate.schema.json", "utf8");
-  expect(JSON.parse(committed)).toEqual(JSON.parse(JSON.stringify(editorSchema(attentionGateSchema))));
+  expect(JSON.parse(committed)).toEqual(
+    JSON.parse(JSON.stringify(editorSchema(definition.schema, definition.methods))),
+  );
 });

@@ -1,12 +1,12 @@
+import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { loadConfig } from "../../../src/config/index.ts";
-import { cdpoDefinition, mainCdpoArm } from "../../../src/recipes/cdpo/config.ts";
-import { cdpoForms } from "../../../src/recipes/cdpo/config-schema.ts";
-import { objectiveOf } from "../../../src/recipes/cdpo/index.ts";
+import { armsOf, cdpoDefinition, mainCdpoArm } from "../../../src/recipes/cdpo/config.ts";
+import { objectivesOf } from "../../../src/recipes/cdpo/index.ts";
 import { configFolder, reader } from "../../config/folder.ts";
 
-const definition = cdpoDefinition({ dpoBeta: { paper: 1, released: 0.1, recommended: 1 } });
+const definition = cdpoDefinition();
 const root = resolve(import.meta.dirname, "../../..");
 const folder = configFolder("model", "train.jsonl", "held.jsonl", "score.arrow");
 const { load, complaints } = reader(definition, folder);
@@ -15,7 +15,7 @@ const minimal = "model: model\ndata: {train: train.jsonl, validation: held.jsonl
 describe("a cDPO configuration", () => {
   test("needs a model and rows only; the contrasted adapters are the paper's", () => {
     const { config } = load(minimal);
-    expect(mainCdpoArm(config)).toEqual({ name: "cdpo", objective: { form: "cdpo" }, learningRate: 1e-4 });
+    expect(mainCdpoArm(config)).toEqual({ name: "cdpo", objective: { method: "cdpo" }, learningRate: 1e-4 });
     expect(config.contrast).toMatchObject({
       contrast: 1,
       coverage: 0.5,
@@ -27,46 +27,60 @@ describe("a cDPO configuration", () => {
   });
 
   test("names no arm as the run's own folders and files", () => {
-    const named = (name: string): string => `${minimal}compare: [{name: ${name}, objective: {form: dpo}}]\n`;
+    const named = (name: string): string => `${minimal}compare: [{name: ${name}, objective: {method: dpo}}]\n`;
     for (const name of ["stages", "trajectories", "reward-model", "metrics.jsonl", "run.json"])
       expect(complaints(named(name))).toContain(`cannot be named ${name}`);
     expect(complaints(named("dpo-0.1"))).toBe("");
   });
 
   test("resolved, loads to the same again", () => {
-    const text = `${minimal}align: {objective: {preset: released}}\ncompare: [dpo, cdpo-shuffled, {objective: {form: rpo, nll: 2}}]\n`;
+    const text = `${minimal}align: {objective: {preset: released}}\ncompare: [dpo, cdpo-shuffled, {objective: {method: rpo, nll: 2}}]\n`;
     const { config, resolvedYaml } = load(text);
     expect(load(resolvedYaml).config).toEqual(config);
   });
 
   test("gives arms named by their form the main arm's temperature, and the control its options", () => {
-    const main = "align: {objective: {form: cdpo, preset: released, sides: both}}\n";
+    const main = "align: {objective: {method: cdpo, preset: released, sides: both}}\n";
     const { compare } = load(`${minimal}${main}compare: [dpo, cdpo-shuffled, confpo, sft-chosen]\n`).config;
     expect(compare.map(({ objective }) => objective)).toEqual([
-      { form: "dpo", dpoBeta: 0.1 },
-      { form: "cdpo-shuffled", preset: "released", sides: "both", dpoBeta: 0.1 },
-      { form: "confpo" },
-      { form: "sft-chosen" },
+      { method: "dpo", dpoBeta: 0.1 },
+      { method: "cdpo-shuffled", preset: "released", sides: "both", dpoBeta: 0.1 },
+      { method: "confpo" },
+      { method: "sft-chosen" },
     ]);
   });
 
   test("lets an arm have its own learning rate", () => {
-    const { compare } = load(`${minimal}compare: [{objective: {form: dpo}, learningRate: 2e-5}]\n`).config;
-    expect(compare).toEqual([{ name: "dpo", objective: { form: "dpo" }, learningRate: 2e-5 }]);
+    const { compare } = load(`${minimal}compare: [{objective: {method: dpo}, learningRate: 2e-5}]\n`).config;
+    expect(compare).toEqual([{ name: "dpo", objective: { method: "dpo" }, learningRate: 2e-5 }]);
   });
 
   test.each([
-    ["align: {objective: {form: dpo, threshold: 0.1}}", /align.objective.threshold is not used: the form is dpo/],
-    ["compare: [{objective: {form: sft-chosen, dpoBeta: 1}}]", /compare\[0\].objective.dpoBeta is not used/],
-    ["align: {objective: {form: cpdo}}", /align.objective.form .*cdpo/],
+    [
+      "align: {objective: {method: dpo, threshold: 0.1}}",
+      /align.objective.threshold is not a known key; align.objective has method, dpoBeta/,
+    ],
+    ["compare: [{objective: {method: sft-chosen, dpoBeta: 1}}]", /compare\[0\].objective.dpoBeta is not a known key/],
+    ["align: {objective: {method: cpdo}}", /align.objective.method .*cdpo/],
+    ["align: {objective: {form: dpo}}", /align.objective.form is now called align.objective.method/],
+    [
+      "compare: [{objective: {form: dpo}}]",
+      /^\/run.yaml:3:24: compare\[0\].objective.form is now called compare\[0\].objective.method$/,
+    ],
+    ["align: {objective: {method: dpo, dpoBeta: 0}}", /align.objective.dpoBeta must be a number, above 0/],
+    [
+      "align: {objective: {method: dpo, aggregation: position, margin: 1}}",
+      /align.objective cannot be: margin must be 0 when aggregation is position/,
+    ],
+    ["align: {objective: {method: ./none.ts}}", /align.objective.method is "..none.ts", and there is no/],
     ["compare: [cdpo]", /compare\[0\] has the same name as another arm, cdpo/],
-    ["compare: [{name: stages, objective: {form: dpo}}]", /cannot be named stages/],
-    ["compare: [{name: base, objective: {form: dpo}}]", /compare\[0\] has the same name as another arm, base/],
-    ["compare: [dpo, {objectve: {form: dpo}}]", /compare\[1\]\.objectve .*did you mean compare\[1\]\.objective\?/],
-    ["compare: [{objective: {form: dpo, dpoBta: 1}}]", /did you mean compare\[0\]\.objective\.dpoBeta\?/],
-    ["compare: [{form: dpo}]", /compare\[0\]\.form .*did you mean compare\[0\]\.objective\.form\?/],
-    ["compare: [cdpo-shufled]", /or a group of keys, got "cdpo-shufled"; did you mean cdpo-shuffled\?/],
-    ["align: {objective: {form: columns}}", /stages.score is missing/],
+    ["compare: [{name: stages, objective: {method: dpo}}]", /cannot be named stages/],
+    ["compare: [{name: base, objective: {method: dpo}}]", /compare\[0\] has the same name as another arm, base/],
+    ["compare: [dpo, {objectve: {method: dpo}}]", /compare\[1\]\.objectve .*did you mean compare\[1\]\.objective\?/],
+    ["compare: [{objective: {method: dpo, dpoBta: 1}}]", /did you mean compare\[0\]\.objective\.dpoBeta\?/],
+    ["compare: [{method: dpo}]", /compare\[0\]\.method .*did you mean compare\[0\]\.objective\.method\?/],
+    ["compare: [cdpo-shufled]", /compare\[0\] is "cdpo-shufled", but must be one of .*; did you mean cdpo-shuffled\?/],
+    ["align: {objective: {method: columns}}", /stages.score is missing/],
     ["stages: {score: score.arrow, positive: model}", /stages.positive is not used/],
     ["stages: {sample: score.arrow, judge: score.arrow}", /stages.sample is not used/],
     ["stages: {judge: score.arrow, score: score.arrow}", /stages.judge is not used/],
@@ -87,12 +101,25 @@ describe("a cDPO configuration", () => {
     const paths = [`model=${join(root, "models/tiny")}`, "data.train=train.jsonl", "data.validation=held.jsonl"];
     for (const name of ["quickstart", "paper-gsm8k-llama3-8b"]) {
       const { config } = loadConfig(definition, join(root, `configs/cdpo/${name}.yaml`), { set: paths, folder });
-      for (const { objective } of [mainCdpoArm(config), ...config.compare])
-        expect(objectiveOf(objective) === undefined).toBe(objective.form === "sft-chosen");
+      expect(armsOf(config).length).toBeGreaterThan(1);
     }
   });
 
-  test("can name every form, each of which makes an objective", () => {
-    for (const form of cdpoForms) expect(objectiveOf({ form }) === undefined).toBe(form === "sft-chosen");
+  test("makes the objective of each arm, of the user's own file too", async () => {
+    const mine = join(root, "test/fixtures/preference/forms/first-token.ts");
+    const text = `${minimal}align: {objective: {method: ${mine}, dpoBeta: 0.2}}\ncompare: [dpo, sft-chosen]\n`;
+    const { config } = load(text);
+    const objectives = await objectivesOf(config);
+    expect([...objectives.keys()]).toEqual(["first-token", "dpo", "sft-chosen"]);
+    expect(config.compare[0]!.objective).toEqual({ method: "dpo", dpoBeta: 0.2 });
+    expect(objectives.get("first-token")).toMatchObject({ needs: ["reference"], rows: "pairs" });
+  });
+
+  test("refuses a file whose objective lacks something, all of it at once", async () => {
+    writeFileSync(join(folder, "bad.js"), 'export const objective = { reads: ["nll"], rows: "all" };');
+    const { config } = load(`${minimal}align: {objective: {method: ./bad.js}}\n`);
+    await expect(objectivesOf(config)).rejects.toThrow(
+      /bad.js: The form is not a PreferenceObjective: reads must be .*; needs must be .*; rows must be .*; evaluate must be/,
+    );
   });
 });

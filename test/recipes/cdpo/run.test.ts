@@ -7,7 +7,7 @@ import { cdpoDefinition } from "../../../src/recipes/cdpo/config.ts";
 import { runCdpo } from "../../../src/recipes/cdpo/index.ts";
 import { openRunFolder } from "../../../src/training/index.ts";
 
-const definition = cdpoDefinition({ dpoBeta: { paper: 1, released: 0.1, recommended: 1 } });
+const definition = cdpoDefinition();
 let base: string;
 beforeAll(() => {
   base = mkdtempSync(join(tmpdir(), "tokensift-cdpo-run-"));

@@ -4,11 +4,10 @@ import { describe, expect, test } from "@jest/globals";
 import { loadConfig } from "../../../src/config/index.ts";
 import { finetuneDefinition } from "../../../src/recipes/finetune/config.ts";
 import { parseSelection } from "../../../src/recipes/finetune/parse-selection.ts";
-import { publishedSchema } from "../../../src/recipes/finetune/published.ts";
-import { knownRules } from "../../../src/recipes/finetune/known-rules.ts";
+import { editorSchema } from "../../../src/config/editor-schema.ts";
 import { configFolder, reader } from "../../config/folder.ts";
 
-const definition = finetuneDefinition(knownRules, { method: "sstoken" });
+const definition = finetuneDefinition({ method: "sstoken" });
 const folder = configFolder("model/config.json", "train.arrow", "held.arrow", "here/other.arrow", "configs/none");
 const { load, complaints } = reader(definition, folder, { file: "configs/run.yaml", current: "here" });
 
@@ -182,7 +181,7 @@ compare: [randm, {name: a/b, selection: {method: dft, ratoi: 3}}, 7]
 
 describe("a rule on the command line", () => {
   test("takes its options from --set", () => {
-    expect(parseSelection(knownRules, "sstoken", ["ratio=0.8", "warmup.samples=5"])).toEqual({
+    expect(parseSelection("sstoken", ["ratio=0.8", "warmup.samples=5"])).toEqual({
       method: "sstoken",
       ratio: 0.8,
       warmup: { samples: 5 },
@@ -190,10 +189,10 @@ describe("a rule on the command line", () => {
   });
 
   test("is told all its problems", () => {
-    expect(() => parseSelection(knownRules, "sstoken", ["ratoi=0.8", "gamma=2"])).toThrow(
+    expect(() => parseSelection("sstoken", ["ratoi=0.8", "gamma=2"])).toThrow(
       /ratoi is not a known key; did you mean ratio\?\n {2}gamma must be a number, at least 0 and at most 1, got 2/,
     );
-    expect(() => parseSelection(knownRules, "ssToken", [])).toThrow(/did you mean sstoken\?/);
+    expect(() => parseSelection("ssToken", [])).toThrow(/did you mean sstoken\?/);
   });
 });
 
@@ -202,5 +201,6 @@ test.each([
   ["sstoken", "sstoken"],
 ])("configs/schema/%s.schema.json is what npm run build:schema writes", (recipe, method) => {
   const committed = readFileSync(`configs/schema/${recipe}.schema.json`, "utf8");
-  expect(JSON.parse(committed)).toEqual(JSON.parse(JSON.stringify(publishedSchema(knownRules, { method }))));
+  const { schema, methods } = finetuneDefinition({ method });
+  expect(JSON.parse(committed)).toEqual(JSON.parse(JSON.stringify(editorSchema(schema, methods))));
 });

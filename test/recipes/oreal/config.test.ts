@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
 import { armConfig, mainArm } from "../../../src/recipes/oreal/config.ts";
-import { editorSchema } from "../../../src/recipes/finetune/published.ts";
+import { editorSchema } from "../../../src/config/editor-schema.ts";
 import { orealDefinition } from "../../../src/recipes/oreal/config.ts";
 import { orealPresets, orealSchema } from "../../../src/recipes/oreal/config-schema.ts";
 import { outcomePresets, tokenWeightPresets } from "../../../src/reward/index.ts";
@@ -16,7 +16,7 @@ const minimal = "model: model\ndata:\n  train: train.arrow\n";
 describe("an OREAL configuration", () => {
   test("needs a model and questions only, and learns no token weights by itself", () => {
     const { config } = load(minimal);
-    expect(config.objective).toMatchObject({ preset: "recommended", keep: "all", advantage: "oneMinusP" });
+    expect(config.objective).toMatchObject({ preset: "recommended", keep: "all", advantage: "one-minus-p" });
     expect(config.objective.weights).toEqual({ source: "none" });
     expect(config.rewardModel).toBeUndefined();
     expect(config.training).not.toHaveProperty("policyFreeze");
@@ -34,11 +34,11 @@ describe("an OREAL configuration", () => {
 
   test("of the released program scores states before the token, by running means, against the initial model", () => {
     const { config } = load(`${minimal}objective: {preset: released}\n`);
-    expect(config.objective).toMatchObject({ rewards: "plusMinusOne", advantage: "rloo", reference: "initial" });
+    expect(config.objective).toMatchObject({ rewards: "plus-minus-one", advantage: "rloo", reference: "initial" });
     expect(config.objective).toMatchObject({ positiveScale: "advantage", keep: "pair", kl: "unbiased" });
     expect(config.objective.weights).toEqual({
       source: "learned",
-      of: "runningMean",
+      of: "running-mean",
       scoreAt: "before",
       threshold: 0.5,
     });

@@ -1,37 +1,31 @@
-import type { JsonSchema } from "../contract/index.ts";
-import { UserError } from "../system/errors.ts";
-import { catalogue } from "./catalogue.ts";
-import { type Difference, ssTokenDifferences, ssTokenNotes } from "./sstoken-differences.ts";
+import type { Difference, Entry, JsonSchema } from "../contract/index.ts";
 
-/** What `tokensift explain` says about a rule. */
+/** What `tokensift explain` says about an entry of a catalogue. */
 export interface Explanation {
   readonly method: string;
   readonly summary: string;
   readonly formula: string;
   readonly paper?: string;
+  /** Names of the presets, where there are some. */
+  readonly presets: readonly string[];
   readonly options: readonly { name: string; default: string; description: string }[];
   /** Where the paper, its authors' program and this library part. Empty where they do not. */
   readonly differences: readonly Difference[];
   readonly notes: readonly string[];
 }
 
-/** Everything known of a catalogue rule. Throws a UserError for a name that is not in the catalogue. */
-export function explain(method: string): Explanation {
-  if (!Object.hasOwn(catalogue, method)) {
-    throw new UserError(`There is no rule "${method}".`, {
-      fix: `Choose one of ${Object.keys(catalogue).join(", ")}.`,
-    });
-  }
-  const { summary, formula, paper, options, presets } = catalogue[method]!;
-  const isSsToken = method === "sstoken";
+/** Everything known of an entry, in words. */
+export function explain(entry: Entry<unknown>): Explanation {
+  const { name, summary, formula, paper, options, presets = {}, differences = [], notes = [] } = entry;
   return {
-    method,
+    method: name,
     summary,
     formula,
     ...(paper === undefined ? {} : { paper }),
-    options: Object.entries(options).flatMap(([name, schema]) => describeOption(name, schema, presets ?? {})),
-    differences: isSsToken ? ssTokenDifferences : [],
-    notes: isSsToken ? ssTokenNotes : [],
+    presets: Object.keys(presets),
+    options: Object.entries(options).flatMap(([key, schema]) => describeOption(key, schema, presets)),
+    differences,
+    notes,
   };
 }
 

@@ -1,0 +1,19 @@
+import type { Catalogue } from "../contract/index.ts";
+import type { EvictionScore } from "./key-score.ts";
+import { ownScore } from "./own-score.ts";
+import { a2sfEntry } from "./scores/a2sf.ts";
+import { h2oEntry } from "./scores/h2o.ts";
+import { keyDiffEntry } from "./scores/key-diff.ts";
+import { keyNormEntry } from "./scores/key-norm.ts";
+import { observedMeanEntry } from "./scores/observed-mean.ts";
+import { snapKvEntry } from "./scores/snap-kv.ts";
+import { streamingLlmEntry } from "./scores/streaming-llm.ts";
+
+/** Every published score by which a cache can choose what it keeps. */
+export const evictionScores: Catalogue<EvictionScore> = {
+  kind: "score",
+  title: "Eviction scores",
+  key: "evaluation.baselines",
+  entries: [streamingLlmEntry, h2oEntry, a2sfEntry, snapKvEntry, observedMeanEntry, keyNormEntry, keyDiffEntry],
+  own: ownScore,
+};

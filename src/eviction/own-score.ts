@@ -1,0 +1,20 @@
+import type { OwnModule } from "../contract/index.ts";
+
+const readable: readonly unknown[] = ["positions", "attention", "keys"];
+
+/** An eviction score in a module of the user's own. */
+export const ownScore: OwnModule = {
+  value: "score",
+  create: "createScore",
+  type: "EvictionScore",
+  problems({ name, reads, queryWeight, score }) {
+    const wrong: string[] = [];
+    if (typeof name !== "string" || name === "") wrong.push("name must be a text");
+    if (!readable.includes(reads)) wrong.push(`reads must be one of ${readable.join(", ")}`);
+    if (reads === "attention" && typeof queryWeight !== "function")
+      wrong.push("queryWeight must be a function (query, length) => number");
+    if (typeof score !== "function") wrong.push("score must be a function (shape, values) => Float32Array");
+    return wrong;
+  },
+  fix: "accumulatedAttention(options) makes one of attention; EvictionScore says what a score of your own needs.",
+};

@@ -1,0 +1,34 @@
+import type { Catalogue } from "../contract/index.ts";
+import type { PreferenceForm } from "./form.ts";
+import { cdpoShuffledForm } from "./forms/cdpo-shuffled.ts";
+import { cdpoForm } from "./forms/cdpo.ts";
+import { columnForm } from "./forms/columns.ts";
+import { confPoForm } from "./forms/confpo.ts";
+import { dpoForm } from "./forms/dpo.ts";
+import { ldDpoForm } from "./forms/ld-dpo.ts";
+import { rpoForm } from "./forms/rpo.ts";
+import { sftChosenForm } from "./forms/sft-chosen.ts";
+import { tdpoForm } from "./forms/tdpo.ts";
+import { temporalDecayForm } from "./forms/temporal-decay.ts";
+import type { PreferenceObjective } from "./objective.ts";
+import { ownForm } from "./own-form.ts";
+
+/** Every built-in form of learning from pairs. */
+export const preferenceForms: Catalogue<PreferenceObjective, PreferenceForm> = {
+  kind: "form",
+  title: "Preference forms",
+  key: "align.objective.method",
+  entries: [
+    cdpoForm,
+    cdpoShuffledForm,
+    dpoForm,
+    rpoForm,
+    ldDpoForm,
+    temporalDecayForm,
+    tdpoForm,
+    confPoForm,
+    columnForm,
+    sftChosenForm,
+  ],
+  own: ownForm,
+};

@@ -1,0 +1,152 @@
+import { describe, expect, test } from "@jest/globals";
+import { Ajv } from "ajv";
+import fc from "fast-check";
+import { createFrom, entryNamed, namesOf, optionsSchema } from "../../src/config/catalogue.ts";
+import type { MethodChoice } from "../../src/config/method-choice.ts";
+import { preferenceForms, type PreferenceObjective, type PreferenceTerm } from "../../src/preference/index.ts";
+import { type Made, makePairs, onePair } from "./batches.ts";
+
+const layout = ["PPrrrre", "PPrre", "PPPe", "PPPrrrrre", "PrrePPrre", "PrrePrrrre"];
+const variants: [string, object][] = [
+  ["columns", { meanOne: true }],
+  ["tdpo", { version: 1 }],
+  ["cdpo", { sides: "both", keep: { ratio: 0.5 } }],
+  ["cdpo", { aggregation: "position" }],
+];
+const forms = [...namesOf(preferenceForms).map((name): [string, object] => [name, {}]), ...variants].map(
+  ([name, options]) => ({ name, options, objective: createFrom(preferenceForms, { method: name, ...options }) }),
+);
+
+/** The objective on a batch, cut to what it says it reads, so that it cannot read more. */
+function run(objective: PreferenceObjective, { tokens, batch, logProb, forwardKl }: Made) {
+  const { pairs, seed, ...facts } = batch;
+  const needed = Object.fromEntries(objective.needs.map((fact) => [fact, facts[fact]]));
+  const signals = { logProb, ...(objective.reads.includes("forwardKl") && { forwardKl }) };
+  const { terms, metrics } = objective.evaluate(signals, tokens, { pairs, seed, ...needed });
+  return { terms: terms as Readonly<Record<string, PreferenceTerm>>, metrics };
+}
+
+const lossOf = ({ terms }: ReturnType<typeof run>) =>
+  Object.values(terms).reduce((loss, { sum, mass }) => loss + sum / mass, 0);
+
+describe.each(forms)("$name $options", ({ name, options, objective }) => {
+  test("padding changes nothing, whatever it holds", () => {
+    const plain = run(objective, makePairs(layout));
+    const padded = run(objective, makePairs(layout, { padding: 5 }));
+    expect(padded.metrics).toEqual(plain.metrics);
+    for (const [term, { sum, mass, dLogProb }] of Object.entries(plain.terms)) {
+      const other = padded.terms[term]!;
+      expect([other.sum, other.mass]).toEqual([sum, mass]);
+      const width = dLogProb.length / layout.length;
+      layout.forEach((_, b) => {
+        expect(other.dLogProb.slice(b * (width + 5), b * (width + 5) + width)).toEqual(
+          dLogProb.slice(b * width, (b + 1) * width),
+        );
+        expect([...other.dLogProb.slice(b * (width + 5) + width, (b + 1) * (width + 5))]).toEqual([0, 0, 0, 0, 0]);
+      });
+    }
+  });
+
+  test("announces the masses that its terms then have", () => {
+    for (const padding of [0, 5]) {
+      const made = makePairs(layout, { padding });
+      const { terms } = run(objective, made);
+      const masses = Object.fromEntries(Object.entries(terms).map(([term, { mass }]) => [term, mass]));
+      expect(objective.masses(made.tokens, made.batch)).toEqual(masses);
+    }
+  });
+
+  test("accumulates: a batch's sums and masses are those of its pairs one by one", () => {
+    const made = makePairs(layout);
+    const whole = run(objective, made);
+    const parts = [0, 1, 2].map((k) => run(objective, onePair(made, k, 10)));
+    for (const [term, { sum, mass, dLogProb }] of Object.entries(whole.terms)) {
+      expect(parts.reduce((total, part) => total + part.terms[term]!.sum, 0)).toBeCloseTo(sum, 10);
+      expect(parts.reduce((total, part) => total + part.terms[term]!.mass, 0)).toBe(mass);
+      parts.forEach((part, k) => {
+        const rows = dLogProb.slice(2 * k * 10, (2 * k + 2) * 10);
+        expect(part.terms[term]!.dLogProb).toEqual(rows);
+      });
+    }
+  });
+
+  test("gives prompts and padding no gradient", () => {
+    const { tokens, ...rest } = makePairs(layout, { padding: 2 });
+    for (const { dLogProb } of Object.values(run(objective, { tokens, ...rest }).terms))
+      dLogProb.forEach((d, i) => expect(tokens.response[i] === 1 || d === 0).toBe(true));
+  });
+
+  test("stays finite for extreme log-ratios", () => {
+    fc.assert(
+      fc.property(fc.array(fc.double({ min: -1e6, max: 0, noNaN: true }), { minLength: 60, maxLength: 60 }), (xs) => {
+        const made = makePairs(layout);
+        const logProb = Float32Array.from(xs);
+        const { terms, metrics } = run(objective, { ...made, logProb });
+        for (const { sum, dLogProb } of Object.values(terms)) {
+          expect(Number.isFinite(sum)).toBe(true);
+          expect(dLogProb.every(Number.isFinite)).toBe(true);
+        }
+        expect(Object.values(metrics).every(Number.isFinite)).toBe(true);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  test("has the gradient of its own loss", () => {
+    // a mask of ConfPO moves with the log-probabilities only where one crosses the mean: steps this small cross none
+    const made = makePairs(layout);
+    const { terms } = run(objective, made);
+    for (const place of [2, 4, 6, 12, 14, 33, 38, 41, 51]) {
+      const at = (sign: number) => {
+        const logProb = Float32Array.from(made.logProb);
+        logProb[place]! += sign * 2 ** -8;
+        return [lossOf(run(objective, { ...made, logProb })), logProb[place]!] as const;
+      };
+      const [[up, x], [down, y]] = [at(1), at(-1)];
+      const slope = Object.values(terms).reduce((sum, { mass, dLogProb }) => sum + dLogProb[place]! / mass, 0);
+      expect((up - down) / (x - y)).toBeCloseTo(slope, 4);
+    }
+  });
+
+  test("says which gradient it gives besides that on log-probabilities", () => {
+    const { terms } = run(objective, makePairs(layout));
+    const given = Object.values(terms).some(({ dForwardKl }) => dForwardKl !== undefined);
+    expect(given).toBe(objective.reads.includes("forwardKl"));
+  });
+
+  test("has the defaults that its options state", () => {
+    const choice: MethodChoice = { method: name, ...options };
+    new Ajv({ strict: true, useDefaults: true }).compile(optionsSchema(entryNamed(preferenceForms, name)))(choice);
+    expect(run(createFrom(preferenceForms, choice), makePairs(layout))).toEqual(run(objective, makePairs(layout)));
+  });
+
+  test("starts at the loss that it states, where model and reference are the same", () => {
+    const made = makePairs(layout);
+    const start = { ...made, forwardKl: made.logProb.map(() => 0), batch: { ...made.batch, reference: made.logProb } };
+    if (objective.startLoss !== undefined) expect(lossOf(run(objective, start))).toBeCloseTo(objective.startLoss, 10);
+    expect(objective.startLoss === undefined).toBe(["rpo", "confpo", "sft-chosen"].includes(name));
+  });
+});
+
+const presets = preferenceForms.entries.flatMap(({ name, presets = {} }) =>
+  Object.keys(presets).map((preset) => ({ method: name, preset })),
+);
+test.each(presets)("$method keeps the preset $preset when its defaults are filled in", (choice) => {
+  const filled: MethodChoice = { ...choice };
+  new Ajv({ strict: true, useDefaults: true }).compile(optionsSchema(entryNamed(preferenceForms, choice.method)))(
+    filled,
+  );
+  const made = makePairs(layout);
+  expect(run(createFrom(preferenceForms, filled), made)).toEqual(run(createFrom(preferenceForms, choice), made));
+});
+
+test("cdpo-shuffled keeps the mass of each response's weights, and draws other places under another seed", () => {
+  const [plain, shuffled] = ["cdpo", "cdpo-shuffled"].map((method) => createFrom(preferenceForms, { method }));
+  const made = makePairs(layout);
+  const before = run(plain!, made);
+  const after = run(shuffled!, made);
+  expect(after.metrics["rejectedWeight"]).toBeCloseTo(before.metrics["rejectedWeight"]!, 6);
+  expect(after.terms["preference"]!.dLogProb).not.toEqual(before.terms["preference"]!.dLogProb);
+  const other = run(shuffled!, { ...made, batch: { ...made.batch, seed: 2 } });
+  expect(other.terms["preference"]!.dLogProb).not.toEqual(after.terms["preference"]!.dLogProb);
+});
