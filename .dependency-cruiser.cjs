@@ -40,7 +40,7 @@ module.exports = {
       severity: "error",
       from: {
         path: "^src/(contract|ranking|text|selection|preference|reward|eviction)/",
-        pathNot: "^src/(reward/(index|token-reward-model)|eviction/(index|gates/.*|cache/.*))[.]ts$",
+        pathNot: "^src/(reward/model|eviction/(gates|cache))/",
       },
       to: { path: "^src/(tensor|model)/|@tensorflow" },
     },

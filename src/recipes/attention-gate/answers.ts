@@ -1,20 +1,22 @@
 import type { AttentionGateConfig, EvictionBaseline } from "./config-schema.ts";
 import type { AnswersOf, TokenizedDataset } from "../../data/index.ts";
 import {
+  promptAccount,
+  raggedCache,
+  keepEverything,
+  scoreEviction,
+  type PrefillEviction,
+} from "../../eviction/cache/index.ts";
+import {
   a2sf,
   h2o,
   keyDiff,
   keyNorm,
   observedMean,
-  promptAccount,
-  raggedCache,
-  keepEverything,
-  scoreEviction,
   snapKv,
   streamingLlm,
   type EvictionScore,
   type ExemptionOptions,
-  type PrefillEviction,
 } from "../../eviction/index.ts";
 import type { Model } from "../../model/index.ts";
 import { verifier } from "../../text/index.ts";
