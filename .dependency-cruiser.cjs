@@ -13,6 +13,11 @@ const order = [
   ["cli"],
 ];
 
+/** Sources of what the package exports. */
+const published = Object.values(require("./package.json").exports)
+  .filter((entry) => typeof entry === "object")
+  .map((entry) => entry.default.replace(/^[.]\/dist\/(.*)[.]js$/, "^$1[.]ts$"));
+
 const upward = order.flatMap((floor, level) =>
   floor.map((folder) => {
     const allowed = [folder, ...order.slice(0, level).flat()].join("|");
@@ -35,7 +40,7 @@ module.exports = {
       severity: "error",
       from: {
         path: "^src/(contract|ranking|text|selection|preference|reward|eviction)/",
-        pathNot: "^src/(reward/(index|token-reward-model)|eviction/(index|gates/.*|cache/.*))[.]ts$",
+        pathNot: "^src/(reward/model|eviction/(gates|cache))/",
       },
       to: { path: "^src/(tensor|model)/|@tensorflow" },
     },
@@ -47,6 +52,13 @@ module.exports = {
       to: { path: "^src/recipes/[^/]+/", pathNot: "^src/recipes/(kit|$1)/" },
     },
     { name: "library-not-trainers", severity: "error", from: { path: "^src/" }, to: { path: "^trainers/" } },
+    {
+      name: "trainers-use-the-public-interface",
+      comment: "what a trainer imports, a copy of it imports from the package: files that package.json exports",
+      severity: "error",
+      from: { path: "^trainers/" },
+      to: { pathNot: published },
+    },
   ],
   options: {
     doNotFollow: { path: "node_modules" },

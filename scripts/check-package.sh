@@ -1,23 +1,56 @@
 #!/usr/bin/env bash
-# Packs tokensift, installs it into an empty project, and runs what README.md promises of an installed package.
+# Packs tokensift, installs it into an empty project without its optional peers, and does there what README.md promises
+# of an installed package: the library, the command, types, and training by the command and by copies of a trainer.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-npm run build
+[ "${1:-}" = --built ] || npm run build
 npx publint --strict
-npm pack --silent --pack-destination "$work"
+npm pack --silent --ignore-scripts --pack-destination "$work"
 npx attw "$work"/tokensift-*.tgz --profile esm-only --format ascii
 
 cd "$work"
 npm init --yes --init-type=module >/dev/null
 npm pkg set type=module >/dev/null
-npm install --ignore-scripts --no-audit --no-fund --prefer-offline ./tokensift-*.tgz
+npm install --no-audit --no-fund --prefer-offline ./tokensift-*.tgz
+size=$(du -sm node_modules | cut -f1)
+echo "installed: $size MB"
+[ "$size" -lt 150 ]
+
 cp -r "$root/models" "$root/datasets" .
-npx tokensift doctor
 node "$root/node_modules/tsx/dist/cli.mjs" "$root/scripts/readme-examples.ts" "$work" --commands
-node "$root/node_modules/typescript/bin/tsc" ./*.ts --noEmit --strict --skipLibCheck --target es2022 \
-  --lib es2023,esnext.disposable,dom --module nodenext --typeRoots "$root/node_modules/@types" --types node
-echo "README: the examples pass the type check"
+
+# a project's own types: without those of Node for the library alone, and all declarations checked
+node -e '
+  const { exports } = require("tokensift/package.json");
+  const names = Object.keys(exports).filter((name) => typeof exports[name] === "object");
+  const line = (name, i) => `export * as entry${i} from ${JSON.stringify("tokensift" + name.slice(1))};`;
+  require("fs").writeFileSync("entries.mts", names.map(line).join("\n"));
+'
+check=(node "$root/node_modules/typescript/bin/tsc" --noEmit --strict --skipLibCheck false --target es2022
+  --lib es2023 --module nodenext)
+"${check[@]}" entries.mts --typeRoots "$work/none"
+"${check[@]}" ./*.ts --types node
+echo "types: entries and examples pass, declarations included"
+
+cp -r models/tiny own-model
+for i in $(seq 1 20); do
+  echo "{\"question\": \"Sami has $i bags . How many bags does Sami have ?\", \"answer\": \"Sami has $i bags . #### $i\"}"
+done >own.jsonl
+cat >own.yaml <<'YAML'
+model: own-model
+data: { train: own.jsonl }
+training: { steps: 3, batchSize: 4, learningRate: 1e-4 }
+output: runs/command
+YAML
+npx tokensift train sstoken --config own.yaml
+grep -q "^npx tokensift train sstoken --config own.yaml$" runs/command/model/README.md
+npx tokensift recipe cp sstoken own.js
+node own.js --config own.yaml --set output=runs/js
+npx tokensift recipe cp sstoken own.ts
+node "$root/node_modules/tsx/dist/cli.mjs" own.ts --config own.yaml --set output=runs/ts
+for copy in js ts; do cmp runs/command/model/model.safetensors "runs/$copy/model/model.safetensors"; done
+echo "training: the command and copies of its trainer leave the same model"

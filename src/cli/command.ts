@@ -2,8 +2,8 @@ import { flagsHelp, parseFlags, type Flag, type FlagValues } from "../config/fla
 import { UserError } from "../system/errors.ts";
 import type { Streams } from "../system/streams.ts";
 
-/** Runs with the arguments behind its name; throws what goes wrong. */
-export type Command = (argv: readonly string[], streams: Streams) => Promise<void>;
+/** Runs with the arguments behind its name; throws what goes wrong. Gives an exit code where it is not 0. */
+export type Command = (argv: readonly string[], streams: Streams) => Promise<number | void>;
 
 type Flags = Readonly<Record<string, Flag>>;
 

@@ -12,6 +12,14 @@ interface Entry {
 }
 
 const commands: Readonly<Record<string, Entry>> = {
+  train: {
+    summary: "Train with a recipe; without a name, list the recipes.",
+    load: async () => (await import("./train.ts")).train,
+  },
+  recipe: {
+    summary: "Copy a recipe's trainer into a file of yours, to edit and run.",
+    load: async () => (await import("./recipe/recipe.ts")).recipe,
+  },
   doctor: {
     summary: "Show what this machine can run: engines, versions, memory.",
     load: async () => (await import("./doctor.ts")).doctor,
@@ -36,7 +44,8 @@ const commands: Readonly<Record<string, Entry>> = {
 
 /**
  * Runs `tokensift` with the arguments behind its name.
- * @returns the exit code: 0, 2 for what the person at the keyboard can mend, 1 for what only we can, 130 after Ctrl-C
+ * @returns the exit code: 0, 2 for what the person at the keyboard can mend, 1 for what only we can, 130 after Ctrl-C;
+ *   of a trainer, its own
  */
 export async function runCommandLine(argv: readonly string[], streams: Streams): Promise<number> {
   const [name, ...rest] = argv;
@@ -46,8 +55,7 @@ export async function runCommandLine(argv: readonly string[], streams: Streams):
       return name === undefined ? 2 : 0;
     }
     const command = await commandNamed(name).load();
-    await command(rest, streams);
-    return 0;
+    return (await command(rest, streams)) ?? 0;
   } catch (error) {
     const known = Object.hasOwn(commands, name ?? "");
     return exitCodeOf(error, known ? `tokensift ${name}` : "tokensift", streams.stderr);

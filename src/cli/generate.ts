@@ -1,4 +1,4 @@
-import { gateEviction, promptAccount, raggedCache, type PromptAccount } from "../eviction/index.ts";
+import { gateEviction, promptAccount, raggedCache, type PromptAccount } from "../eviction/cache/index.ts";
 import { generate, type CacheMaker, type Model } from "../model/index.ts";
 import { formatNumber, formatShare } from "../report/format.ts";
 import { terminalText } from "../system/visible-text.ts";

@@ -1,4 +1,4 @@
-import { loadGates, type GateUse, type SavedGates } from "../eviction/index.ts";
+import { loadGates, type GateUse, type SavedGates } from "../eviction/gates/index.ts";
 import type { Decoder } from "../model/index.ts";
 import { UserError } from "../system/errors.ts";
 import { amount, requiredValue, wholeNumber } from "./values.ts";

@@ -33,13 +33,3 @@ export {
   cacheBytes,
   realisedEviction,
 } from "./accounting.ts";
-export { createGates, gatesFrom, type GateLayout, type GateNetwork, type GateReader } from "./gates/network.ts";
-export { type GateKind, type GateNetworkOptions, type GateNetworkSettings } from "./gates/options.ts";
-export { gatesCompanion, loadGates, saveGates, type SavedGates } from "./gates/files.ts";
-export { type GateUse } from "./gates/use.ts";
-export { gatedPass, type GatedPassOptions } from "./gates/gated-pass.ts";
-export { gateObjective, joinCounts, evictionCounts, type GateAux } from "./gates/gate-objective.ts";
-export { gatedBatch, packedExemptions, promptExemptions, type PackedExemptions, type RowKind } from "./gates/layout.ts";
-export { promptAccount, type PromptAccount } from "./cache/prompt-account.ts";
-export { gateEviction, keepEverything, scoreEviction } from "./cache/evictions.ts";
-export { raggedCache, type PrefillEviction, type RaggedCache, type RaggedCacheOptions } from "./cache/ragged-cache.ts";

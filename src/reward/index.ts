@@ -20,9 +20,3 @@ export { type OutcomeSettings, outcomeNotes, outcomePresets } from "./outcome-pr
 export { type ReducedStep, reduceTerms } from "./reduce-terms.ts";
 export { responseScores, type ResponseScores } from "./response-scores.ts";
 export { bestOfN } from "./best-of-n.ts";
-export {
-  loadTokenRewardModel,
-  saveTokenRewardModel,
-  tokenRewardModel,
-  type TokenRewardModel,
-} from "./token-reward-model.ts";

@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Availability, EngineInfo, EngineName, EngineOptions } from "./engines/engine.ts";
 import { engineNames } from "./engines/engine.ts";
 import { releaseCpuEngine, startCpuEngine } from "./engines/cpu/index.ts";
-import { isInstalled, versionOf } from "./engines/packages.ts";
+import { installCommand, isInstalled, versionOf } from "./engines/packages.ts";
 import { processorName } from "./engines/processor.ts";
 import { probeTensorflowEngine, startTensorflowEngine } from "./engines/tensorflow/index.ts";
 import { probeWebgpuEngine, releaseWebgpuEngine, startWebgpuEngine } from "./engines/webgpu/index.ts";
@@ -62,11 +62,11 @@ async function probe(name: EngineName): Promise<Availability> {
   if (name === "tensorflow") return probeTensorflowEngine();
   if (name === "webgpu") return probeWebgpuEngine();
   const missing = MATMUL_PACKAGES.filter((each) => !isInstalled(each));
-  const provider =
-    missing.length === 0
-      ? `WebAssembly and onnxruntime ${versionOf("onnxruntime-node")}`
-      : `WebAssembly (faster with ${missing.join(" and ")})`;
-  return { available: true, device: processorName(), gpu: false, provider };
+  const computes = { available: true, device: processorName(), gpu: false } as const;
+  if (missing.length === 0)
+    return { ...computes, provider: `WebAssembly and onnxruntime ${versionOf("onnxruntime-node")}` };
+  const warning = `Faster with ${missing.join(" and ")}: ${installCommand(missing)}`;
+  return { ...computes, provider: "WebAssembly", warning };
 }
 
 async function start(name: EngineName, options: EngineOptions): Promise<EngineInfo> {

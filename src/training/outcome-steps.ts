@@ -1,7 +1,8 @@
 import type { TokenBatch } from "../contract/index.ts";
 import { forward, gradientStore, isAdapted, type Decoder } from "../model/index.ts";
 import { policyMasses, policyObjective, rewardModelLoss } from "../reward/index.ts";
-import type { PolicyAux, PolicyOptions, ScoreAt, TokenRewardModel } from "../reward/index.ts";
+import type { PolicyAux, PolicyOptions, ScoreAt } from "../reward/index.ts";
+import type { TokenRewardModel } from "../reward/model/index.ts";
 import { accumulateObjective, type ObjectiveBatch } from "./objective-step.ts";
 import type { Optimizer } from "./optimizer.ts";
 import { clippedUpdate, type UpdateOptions } from "./update.ts";

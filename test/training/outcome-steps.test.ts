@@ -1,14 +1,9 @@
 import { describe, expect, test } from "@jest/globals";
 import { gradientStore, isAdapted, type Decoder, type Parameter } from "../../src/model/index.ts";
 import { createScoreHead } from "../../src/model/index.ts";
-import {
-  advantages,
-  chooseResponses,
-  tokenRewardModel,
-  tokenWeights,
-  type PolicyOptions,
-} from "../../src/reward/index.ts";
-import type { TokenRewardModel } from "../../src/reward/index.ts";
+import { advantages, chooseResponses, tokenWeights, type PolicyOptions } from "../../src/reward/index.ts";
+import { tokenRewardModel } from "../../src/reward/model/index.ts";
+import type { TokenRewardModel } from "../../src/reward/model/index.ts";
 import { adamW, policyStep, responseLogProbs, rewardStep, schedule } from "../../src/training/index.ts";
 import type { OutcomeBatch, Optimizer } from "../../src/training/index.ts";
 import { openDecoder } from "../model/reference.ts";

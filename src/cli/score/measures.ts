@@ -1,7 +1,9 @@
 import type { TokenBatch } from "../../contract/index.ts";
-import { decideGates, gatedBatch, gatedPass } from "../../eviction/index.ts";
+import { gatedBatch, gatedPass } from "../../eviction/gates/index.ts";
+import { decideGates } from "../../eviction/index.ts";
 import { forward, type Decoder, type Model } from "../../model/index.ts";
-import { responseScores, type ScoreAt, type TokenRewardModel } from "../../reward/index.ts";
+import { responseScores, type ScoreAt } from "../../reward/index.ts";
+import type { TokenRewardModel } from "../../reward/model/index.ts";
 import type { OpenGates } from "../open-gates.ts";
 
 /** Numbers per token beside those of the model itself. */

@@ -1,6 +1,7 @@
 import type { TokenizedDataset } from "../../data/index.ts";
 import { isAdapted, loadModel, type Model } from "../../model/index.ts";
-import { loadTokenRewardModel, type ScoreAt, type TokenRewardModel } from "../../reward/index.ts";
+import type { ScoreAt } from "../../reward/index.ts";
+import { loadTokenRewardModel, type TokenRewardModel } from "../../reward/model/index.ts";
 import { UserError } from "../../system/errors.ts";
 import { gateRequest, openGates, type GateRequest } from "../open-gates.ts";
 import { openModel, tellBase } from "../open-model.ts";

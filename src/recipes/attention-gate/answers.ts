@@ -4,15 +4,13 @@ import { baselineNames } from "./config.ts";
 import type { AttentionGateConfig } from "./config-schema.ts";
 import type { AnswersOf, TokenizedDataset } from "../../data/index.ts";
 import {
-  evictionScores,
   keepEverything,
   promptAccount,
   raggedCache,
   scoreEviction,
-  type EvictionScore,
-  type ExemptionOptions,
   type PrefillEviction,
-} from "../../eviction/index.ts";
+} from "../../eviction/cache/index.ts";
+import { evictionScores, type EvictionScore, type ExemptionOptions } from "../../eviction/index.ts";
 import type { Model } from "../../model/index.ts";
 import { verifier } from "../../text/index.ts";
 import type { Materials } from "../kit/inputs.ts";

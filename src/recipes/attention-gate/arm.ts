@@ -1,13 +1,13 @@
 import { stepBatches } from "../../data/index.ts";
 import {
   createGates,
-  evictionLoss,
   gatedPass,
   gateObjective,
   gatesCompanion,
   type GateAux,
   type GateNetwork,
-} from "../../eviction/index.ts";
+} from "../../eviction/gates/index.ts";
+import { evictionLoss } from "../../eviction/index.ts";
 import { createAdapter, trainableShare, withAdapter, type Model } from "../../model/index.ts";
 import {
   newTrainingState,

@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { gateEviction, keepEverything, saveGates } from "../../eviction/index.ts";
+import { gateEviction, keepEverything } from "../../eviction/cache/index.ts";
+import { saveGates } from "../../eviction/gates/index.ts";
 import { engineText } from "../../tensor/engine.ts";
 import { checkpointSteps, type RunLearner } from "../../training/index.ts";
 import { cardText, shownFiles, shownPath } from "../kit/card.ts";

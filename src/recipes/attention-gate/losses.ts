@@ -1,6 +1,7 @@
 import { letEventsIn } from "../../system/event-loop.ts";
 import { makeBatch, splitMicroBatches } from "../../data/index.ts";
-import { decideGates, evictionCounts, gatedPass, joinCounts, type Relaxation } from "../../eviction/index.ts";
+import { evictionCounts, gatedPass, joinCounts } from "../../eviction/gates/index.ts";
+import { decideGates, type Relaxation } from "../../eviction/index.ts";
 import { forward } from "../../model/index.ts";
 import { gatedShape, type GateWork } from "./work.ts";
 

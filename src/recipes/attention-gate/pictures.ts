@@ -1,5 +1,6 @@
 import { makeBatch } from "../../data/index.ts";
-import { decideGates, gatedPass } from "../../eviction/index.ts";
+import { gatedPass } from "../../eviction/gates/index.ts";
+import { decideGates } from "../../eviction/index.ts";
 import { forward } from "../../model/index.ts";
 import type { WeighedRow } from "../kit/token-rows.ts";
 import { gatedShape, type GateWork } from "./work.ts";

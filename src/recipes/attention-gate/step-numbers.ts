@@ -1,4 +1,4 @@
-import { joinCounts, type GateAux } from "../../eviction/index.ts";
+import { joinCounts, type GateAux } from "../../eviction/gates/index.ts";
 import { tokensOf, type StepBatch, type StepOutcome } from "../../training/index.ts";
 
 /** A step's numbers for its record. */

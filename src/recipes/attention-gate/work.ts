@@ -1,5 +1,6 @@
-import type { GatedShape, GateNetwork, GateOptions } from "../../eviction/index.ts";
-import { gatedBatch, type GateAux } from "../../eviction/index.ts";
+import type { GateNetwork } from "../../eviction/gates/index.ts";
+import type { GatedShape, GateOptions } from "../../eviction/index.ts";
+import { gatedBatch, type GateAux } from "../../eviction/gates/index.ts";
 import type { Objective, TokenBatch } from "../../contract/index.ts";
 import type { Model } from "../../model/index.ts";
 import type { RunLearner, StepBatch, StepOutcome } from "../../training/index.ts";

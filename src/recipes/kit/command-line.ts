@@ -1,5 +1,6 @@
 import { UserError } from "../../system/errors.ts";
 import { flagsHelp, parseFlags } from "../../config/flags.ts";
+import { calledAs, exampleConfig } from "./called-as.ts";
 
 /** The command line of a recipe (`trainers/*.ts`). */
 export interface RecipeArguments {
@@ -37,22 +38,24 @@ const flags = {
 
 /**
  * Reads a recipe's command line.
- * @param recipe its name (`sstoken`), what it does, in one line, and a configuration that ships with it
+ * @param recipe its name (`sstoken`), what it does, in one line, and a configuration that a checkout holds
+ * @param command as what it was called
  * @returns the arguments, or the help text if that was asked for
  * @throws UserError for unknown flags, a missing --config, and flags that exclude each other
  */
 export function parseRecipeArguments(
   argv: readonly string[],
   recipe: { name: string; summary: string; example: string },
+  command: string = calledAs(),
 ): RecipeArguments | { help: string } {
   const { values, positionals } = parseFlags(argv, flags);
-  const usage = `npx tsx trainers/${recipe.name}.ts --config FILE [--set KEY=VALUE]... [flags]`;
+  const usage = `${command} --config FILE [--set KEY=VALUE]... [flags]`;
   if (values.help) return { help: `${recipe.summary}\n\n  ${usage}\n\n${flagsHelp(flags)}\n` };
   if (positionals.length > 0)
     throw new UserError(`"${positionals[0]!}" stands alone`, { fix: `Give it to a flag: ${usage}` });
   if (values.config === undefined)
     throw new UserError("--config is missing", {
-      fix: `Name a configuration: npx tsx trainers/${recipe.name}.ts --config ${recipe.example}`,
+      fix: `Name a configuration: ${command} --config ${exampleConfig(recipe)}`,
     });
   if (values.resume && values.overwrite)
     throw new UserError("--resume and --overwrite exclude each other", { fix: "Keep one of them." });

@@ -1,5 +1,6 @@
 import { relative } from "node:path";
 import { loadConfig } from "../../config/index.ts";
+import { commandLine, exampleConfig } from "./called-as.ts";
 import { parseRecipeArguments } from "./command-line.ts";
 import type { ConfigDefinition } from "../../config/index.ts";
 import type { RecipeArguments } from "./command-line.ts";
@@ -26,7 +27,7 @@ export interface RecipeFrame<Config extends RunConfig> {
   readonly name: string;
   /** What it does, in one line. */
   readonly summary: string;
-  /** A configuration of it that ships, from the package's folder. */
+  /** A configuration of it, from the checkout's folder. */
   readonly example: string;
   readonly definition: ConfigDefinition<Config>;
   /** Checks everything, writes nothing to the run folder, and says what would be done. */
@@ -71,7 +72,8 @@ function stoppedOr(error: unknown, name: string): number {
 async function run<Config extends RunConfig>(frame: RecipeFrame<Config>, argv: readonly string[]): Promise<void> {
   const args = parseRecipeArguments(argv, frame);
   if ("help" in args) return say(args.help);
-  const { config, resolvedYaml } = loadConfig(frame.definition, args.config, { set: args.set, example: frame.example });
+  const example = exampleConfig(frame);
+  const { config, resolvedYaml } = loadConfig(frame.definition, args.config, { set: args.set, example });
   if (args.dryRun) return frame.dryRun(config, resolvedYaml);
   using interruption = watchInterruption(() => process.stderr.write("\nStopping soon; once more ends at once.\n"));
   const work = {
@@ -81,7 +83,7 @@ async function run<Config extends RunConfig>(frame: RecipeFrame<Config>, argv: r
     allowChanges: args.allowChanges,
     interrupted: interruption.asked,
     talkOf: createTalk,
-    command: ["npx tsx", `trainers/${frame.name}.ts`, ...argv].join(" "),
+    command: commandLine(argv),
   };
   await tellingFullDisk(config.output, () => frame.run(work));
 }

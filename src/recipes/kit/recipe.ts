@@ -7,6 +7,7 @@ import { Interrupted } from "../../system/interrupted.ts";
 import { watchInterruption } from "../../system/interruption.ts";
 import { engineText, releaseEngine, useEngine, type EngineInfo } from "../../tensor/engine.ts";
 import { isRunFolder, type RunFolderMode } from "../../training/index.ts";
+import { commandLine, exampleConfig } from "./called-as.ts";
 import { parseRecipeArguments, type RecipeArguments } from "./command-line.ts";
 import { gatherMaterials, type Materials, type StartConfig } from "./inputs.ts";
 import { stoppable, type ArmTalk, type Talk } from "./reporter.ts";
@@ -27,7 +28,7 @@ export interface Recipe<Config extends RunConfig, Run> {
   readonly name: string;
   /** What it does, in one line. */
   readonly summary: string;
-  /** A configuration of it that ships, from the package's folder. */
+  /** A configuration of it, from the checkout's folder. */
   readonly example: string;
   /** How its configuration is read. */
   readonly config: ConfigDefinition<Config>;
@@ -116,7 +117,8 @@ async function obey<Config extends RunConfig, Run>(
 ): Promise<void> {
   const args = parseRecipeArguments(argv, recipe);
   if ("help" in args) return say(args.help);
-  const { config, resolvedYaml } = loadConfig(recipe.config, args.config, { set: args.set, example: recipe.example });
+  const example = exampleConfig(recipe);
+  const { config, resolvedYaml } = loadConfig(recipe.config, args.config, { set: args.set, example });
   if (args.dryRun) {
     const inputs = await inputsOf(recipe, config, createTalk("dry run"));
     return say(
@@ -134,7 +136,7 @@ async function obey<Config extends RunConfig, Run>(
     allowChanges: args.allowChanges,
     inputs: () => (inputs ??= inputsOf(recipe, config, stoppable(createTalk(recipe.name), interrupted))),
     talkOf: createTalk,
-    command: ["npx tsx", `trainers/${recipe.name}.ts`, ...argv].join(" "),
+    command: commandLine(argv),
   };
   const path = await tellingFullDisk(config.output, () => perform(recipe, body, work));
   const page = (await recipe.report())(path, { command: work.command });

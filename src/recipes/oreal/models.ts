@@ -2,7 +2,7 @@ import type { OrealConfig } from "./config-schema.ts";
 import { usesRewardModel } from "./config.ts";
 import { createAdapter, isAdapted, trainableShare, withAdapter, type Decoder, type Model } from "../../model/index.ts";
 import { stream } from "../../system/random.ts";
-import { tokenRewardModel, type TokenRewardModel } from "../../reward/index.ts";
+import { tokenRewardModel, type TokenRewardModel } from "../../reward/model/index.ts";
 import type { Materials } from "../kit/inputs.ts";
 import type { Talk } from "../kit/reporter.ts";
 

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { stream } from "../../system/random.ts";
-import { saveTokenRewardModel } from "../../reward/index.ts";
+import { saveTokenRewardModel } from "../../reward/model/index.ts";
 import { engineText } from "../../tensor/engine.ts";
 import { checkpointSteps, saveCheckpoint, type PolicyStep, type RewardStep } from "../../training/index.ts";
 import { cardText, shownFiles, shownPath } from "../kit/card.ts";

@@ -1,4 +1,7 @@
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { join } from "node:path";
+import { packageRoot } from "../../system/package-root.ts";
 
 const require = createRequire(import.meta.url);
 
@@ -19,4 +22,16 @@ export function versionOf(name: string): string {
   } catch {
     return "?";
   }
+}
+
+/**
+ * The command that installs packages which this one can use and does not bring, in versions that it was tested with.
+ * None of them needs its install script.
+ */
+export function installCommand(names: readonly string[]): string {
+  const { peerDependencies } = JSON.parse(readFileSync(join(packageRoot(), "package.json"), "utf8")) as {
+    peerDependencies: Record<string, string>;
+  };
+  const versioned = names.map((name) => `${name}@${peerDependencies[name]!.replace("^", "")}`);
+  return `npm install --ignore-scripts ${versioned.join(" ")}`;
 }

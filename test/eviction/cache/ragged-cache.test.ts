@@ -2,23 +2,24 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import * as tf from "@tensorflow/tfjs-core";
 import {
+  gateEviction,
+  keepEverything,
+  raggedCache,
+  scoreEviction,
+  type PrefillEviction,
+  type RaggedCache,
+} from "../../../src/eviction/cache/index.ts";
+import { gatesFrom, type GateNetwork } from "../../../src/eviction/gates/index.ts";
+import {
   a2sf,
   attentionMass,
-  gateEviction,
-  gatesFrom,
   h2o,
-  keepEverything,
   keyDiff,
   keyNorm,
   observedMean,
-  raggedCache,
-  scoreEviction,
   snapKv,
   streamingLlm,
   type EvictionScore,
-  type GateNetwork,
-  type PrefillEviction,
-  type RaggedCache,
 } from "../../../src/eviction/index.ts";
 import { decode, generate, loadModel, type AttentionHook, type Model } from "../../../src/model/index.ts";
 import { continuation } from "../../../src/model/generation/continuation.ts";

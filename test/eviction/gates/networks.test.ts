@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import * as tf from "@tensorflow/tfjs-core";
-import { createGates, gatesCompanion, gatesFrom, loadGates, saveGates } from "../../../src/eviction/index.ts";
+import { createGates, gatesCompanion, gatesFrom, loadGates, saveGates } from "../../../src/eviction/gates/index.ts";
 import type { DecoderConfig } from "../../../src/model/index.ts";
 import { releaseEngine, useEngine } from "../../../src/tensor/engine.ts";
 import { recordTape } from "../../../src/tensor/tape.ts";

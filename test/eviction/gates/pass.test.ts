@@ -4,16 +4,14 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { TokenBatch } from "../../../src/contract/index.ts";
 import {
   createGates,
-  decideGates,
-  exemptTokens,
   gatedPass,
   gatesFrom,
   packedExemptions,
   promptExemptions,
   type GateNetwork,
   type GatedPassOptions,
-  type Relaxation,
-} from "../../../src/eviction/index.ts";
+} from "../../../src/eviction/gates/index.ts";
+import { decideGates, exemptTokens, type Relaxation } from "../../../src/eviction/index.ts";
 import { gateNoise, relaxGates } from "../../../src/eviction/gates/relax.ts";
 import { forward, gradientStore, loadModel, type Model } from "../../../src/model/index.ts";
 import { packTokens } from "../../../src/model/packing.ts";

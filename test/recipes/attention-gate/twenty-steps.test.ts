@@ -2,14 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { stepBatches } from "../../../src/data/index.ts";
-import {
-  evictionLoss,
-  exemptTokens,
-  gatedPass,
-  gateObjective,
-  gatesFrom,
-  joinCounts,
-} from "../../../src/eviction/index.ts";
+import { gatedPass, gateObjective, gatesFrom, joinCounts } from "../../../src/eviction/gates/index.ts";
+import { evictionLoss, exemptTokens } from "../../../src/eviction/index.ts";
 import { adapterFrom } from "../../../src/model/adapters/lora.ts";
 import { loadModel, withAdapter, type Parameter } from "../../../src/model/index.ts";
 import { releaseEngine, useEngine } from "../../../src/tensor/engine.ts";

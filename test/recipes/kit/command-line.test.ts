@@ -1,8 +1,11 @@
+import { resolve } from "node:path";
 import { describe, expect, test } from "@jest/globals";
+import { calledAs, commandLine } from "../../../src/recipes/kit/called-as.ts";
 import { parseRecipeArguments } from "../../../src/recipes/kit/command-line.ts";
 
-const recipe = { name: "sstoken", summary: "Fine-tunes on chosen tokens.", example: "configs/a.yaml" };
-const parse = (...argv: string[]) => parseRecipeArguments(argv, recipe);
+const example = "configs/sstoken/quickstart.yaml";
+const recipe = { name: "sstoken", summary: "Fine-tunes on chosen tokens.", example };
+const parse = (...argv: string[]) => parseRecipeArguments(argv, recipe, "npx tsx trainers/sstoken.ts");
 
 describe("a recipe's command line", () => {
   test("gives configuration, settings and flags", () => {
@@ -26,10 +29,33 @@ describe("a recipe's command line", () => {
     [["--config", "a", "--config", "b"], /--config is given twice/],
     [["--config", "a", "--resume=yes"], /--resume takes no value/],
     [["a.yaml"], /"a\.yaml" stands alone/],
-    [[], /--config is missing\n.*trainers\/sstoken\.ts --config configs\/a\.yaml$/],
+    [[], /--config is missing\n.*npx tsx trainers\/sstoken\.ts --config configs\/sstoken\/quickstart\.yaml$/],
     [["--config", "a", "--resume", "--overwrite"], /exclude each other/],
     [["--config", "a", "--set", "-x"], /--set needs a value.*with "="/],
   ])("%j is refused", (argv, message) => {
     expect(() => parse(...argv)).toThrow(message);
+  });
+});
+
+test("outside of a checkout a configuration of the person's own is suggested", () => {
+  const elsewhere = { ...recipe, example: "configs/none/quickstart.yaml" };
+  const parsed = () => parseRecipeArguments([], elsewhere, "npx tokensift train sstoken");
+  expect(parsed).toThrow(/npx tokensift train sstoken --config my-run\.yaml$/);
+});
+
+describe("a program is named as one types it", () => {
+  test.each([
+    ["dist/trainers/attention-gate.js", "npx tokensift train attention-gate"],
+    ["trainers/sstoken.ts", "npx tsx trainers/sstoken.ts"],
+    ["my runs/mine.mts", "npx tsx 'my runs/mine.mts'"],
+    ["../mine.js", "node ../mine.js"],
+    ["dist/trainers/copies/mine.js", "node dist/trainers/copies/mine.js"],
+  ])("%s: %s", (file, command) => {
+    expect(calledAs(resolve(file))).toBe(command);
+  });
+
+  test("with arguments that a shell gives back as they were", () => {
+    const line = commandLine(["--config", "a.yaml", "--set", "compare=[{name: it's}]", "--set=a.b=-1e-4"]);
+    expect(line).toMatch(/ --config a\.yaml --set 'compare=\[\{name: it'\\''s\}\]' --set=a\.b=-1e-4$/);
   });
 });

@@ -11,8 +11,8 @@ const PACKAGES = ["@tensorflow/tfjs-node-gpu", "@tensorflow/tfjs-node"];
 const BACKEND = "tensorflow";
 const WHERE = "engine tensorflow";
 const FIX =
-  "`npm run setup:tensorflow -- gpu` (or `-- cpu`) installs it on Linux x86_64; elsewhere `npm install --no-save " +
-  "@tensorflow/tfjs-node`. `engine: cpu` needs neither.";
+  "`npm run setup:tensorflow -- gpu` (or `-- cpu`) installs it into a checkout on Linux x86_64; elsewhere " +
+  "`npm install --no-save @tensorflow/tfjs-node`. `engine: cpu` needs neither.";
 const ON_CPU = "no GPU: this TensorFlow computes on the CPU (for a GPU it needs an NVIDIA driver and the gpu variant)";
 
 const require = createRequire(import.meta.url);

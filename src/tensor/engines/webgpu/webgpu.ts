@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import * as tf from "@tensorflow/tfjs-core";
 import { UserError } from "../../../system/errors.ts";
 import type { Availability, Computes, EngineInfo } from "../engine.ts";
-import { isInstalled, versionOf } from "../packages.ts";
+import { installCommand, isInstalled, versionOf } from "../packages.ts";
 import { registerShaders } from "./shaders/index.ts";
 
 /** The name under which TensorFlow.js registers its WebGPU kernels. */
@@ -23,7 +23,7 @@ export async function probeWebgpuEngine(): Promise<Availability> {
     return {
       available: false,
       reason: `${missing.join(" and ")} not installed`,
-      fix: `npm install ${missing.join(" ")}`,
+      fix: installCommand(missing),
     };
   if (!mayHaveAdapter()) return { available: false, reason: "no GPU driver on this machine", fix: FIX_DRIVER };
   try {

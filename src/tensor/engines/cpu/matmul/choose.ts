@@ -1,6 +1,7 @@
 import { UserError } from "../../../../system/errors.ts";
 import { loadBlas } from "./blas.ts";
 import { loadOnnxRuntime } from "./onnx-runtime.ts";
+import { installCommand } from "../../packages.ts";
 import type { MatmulProvider } from "./provider.ts";
 
 /**
@@ -14,9 +15,8 @@ type Loader = () => MatmulProvider;
 const loaders: Record<LibraryName, Loader> = { onnxruntime: loadOnnxRuntime, blas: loadBlas };
 const fixes: Record<LibraryName, string> = {
   onnxruntime:
-    "Install the optional packages koffi and onnxruntime-node: npm install --ignore-scripts (their scripts are not " +
-    "needed; where one fails, npm drops the package)." +
-    (process.platform === "win32" ? " Windows also needs Microsoft's Visual C++ Redistributable for them." : ""),
+    `Install the optional packages: ${installCommand(["koffi", "onnxruntime-node"])}` +
+    (process.platform === "win32" ? ". Windows also needs Microsoft's Visual C++ Redistributable for them." : ""),
   blas: "Install OpenBLAS, or name a library with cblas_sgemm in the environment variable TOKENSIFT_BLAS.",
 };
 

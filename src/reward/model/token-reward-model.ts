@@ -7,11 +7,11 @@ import { existsSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs-core";
-import type { Forward, SavedState, Stateful, TokenBatch } from "../contract/index.ts";
-import { UserError } from "../system/errors.ts";
-import { makeFolder } from "../system/make-folder.ts";
-import { readJson } from "../model/weights/read-json.ts";
-import type { ScoreAt } from "./scores.ts";
+import type { Forward, SavedState, Stateful, TokenBatch } from "../../contract/index.ts";
+import { UserError } from "../../system/errors.ts";
+import { makeFolder } from "../../system/make-folder.ts";
+import { readJson } from "../../model/weights/read-json.ts";
+import type { ScoreAt } from "../scores.ts";
 import {
   createScoreHead,
   isAdapted,
@@ -29,7 +29,7 @@ import {
   type Model,
   type Parameter,
   type ScoreHead,
-} from "../model/index.ts";
+} from "../../model/index.ts";
 
 /** A checkpoint holds the values of its `parameters`. */
 export interface TokenRewardModel<D extends Decoder = Decoder> extends Stateful {

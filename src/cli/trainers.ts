@@ -1,0 +1,33 @@
+import { extname, join } from "node:path";
+import { nearest } from "../config/index.ts";
+import { UserError } from "../system/errors.ts";
+
+/** The trainers of the package, by name, and what each does. */
+export const trainers: Readonly<Record<string, string>> = {
+  sstoken: "Fine-tunes a model on the response tokens that ssToken selects, beside other rules for comparison.",
+  finetune: "Fine-tunes a model on its responses, or trains one from fresh weights.",
+  cdpo: "Aligns a model with pairs of its own answers, wrong tokens weighted by contrastive estimation: cDPO.",
+  oreal: "Trains a model on its own answers by outcome rewards: OREAL, beside other objectives for comparison.",
+  "attention-gate":
+    "Trains gates that evict tokens from the key-value cache, beside published evictions of equal budget.",
+};
+
+/** The file of a trainer that this program can run: compiled where the program is, else TypeScript. */
+export function trainerFile(name: string): string {
+  // `trainers` lies beside `src`, in a checkout and in dist
+  return join(import.meta.dirname, "../../trainers", `${name}${extname(import.meta.filename)}`);
+}
+
+/** @throws UserError that names the nearest, where there is no such trainer */
+export function checkTrainerName(name: string): void {
+  if (Object.hasOwn(trainers, name)) return;
+  throw new UserError(`there is no recipe ${JSON.stringify(name)}`, { fix: fixOf(name) });
+}
+
+function fixOf(name: string): string {
+  if (/\.[cm]?ts$/.test(name)) return `A file of yours runs by itself: npx tsx ${name}`;
+  if (/\.[cm]?js$/.test(name)) return `A file of yours runs by itself: node ${name}`;
+  const names = Object.keys(trainers);
+  const near = nearest(name, names);
+  return near === undefined ? `The recipes are ${names.join(", ")}.` : `Did you mean ${near}?`;
+}

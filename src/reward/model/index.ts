@@ -1,0 +1,6 @@
+export {
+  loadTokenRewardModel,
+  saveTokenRewardModel,
+  tokenRewardModel,
+  type TokenRewardModel,
+} from "./token-reward-model.ts";
