@@ -2,8 +2,8 @@ import { flagsHelp, parseFlags, type Flag, type FlagValues } from "../config/fla
 import { UserError } from "../system/errors.ts";
 import type { Streams } from "../system/streams.ts";
 
-/** Runs with the arguments behind its name; throws what goes wrong. Gives an exit code where it is not 0. */
-export type Command = (argv: readonly string[], streams: Streams) => Promise<number | void>;
+/** Runs with the arguments behind its name; throws what goes wrong. Gives the exit code. */
+export type Command = (argv: readonly string[], streams: Streams) => Promise<number>;
 
 type Flags = Readonly<Record<string, Flag>>;
 
@@ -30,11 +30,12 @@ export function defineCommand<const F extends Flags>(description: {
     if ((values as { help?: boolean }).help) {
       const end = details === undefined ? "" : `\n${details.trim()}\n`;
       streams.stdout.write(`${summary}\n\n  tokensift ${usage}\n\n${flagsHelp(flags)}\n${end}`);
-      return;
+      return 0;
     }
     const stray = positionals[most];
     if (stray !== undefined)
       throw new UserError(`"${stray}" stands alone`, { fix: `Give it to a flag: tokensift ${usage}` });
     await run(values as FlagValues<F>, streams, positionals);
+    return 0;
   };
 }

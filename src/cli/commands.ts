@@ -55,7 +55,7 @@ export async function runCommandLine(argv: readonly string[], streams: Streams):
       return name === undefined ? 2 : 0;
     }
     const command = await commandNamed(name).load();
-    return (await command(rest, streams)) ?? 0;
+    return await command(rest, streams);
   } catch (error) {
     const known = Object.hasOwn(commands, name ?? "");
     return exitCodeOf(error, known ? `tokensift ${name}` : "tokensift", streams.stderr);
