@@ -8,7 +8,7 @@ import { attentionGateDefinition } from "../../src/recipes/attention-gate/config
 import { cdpoDefinition } from "../../src/recipes/cdpo/config.ts";
 import { finetuneDefinition } from "../../src/recipes/finetune/config.ts";
 import { orealDefinition } from "../../src/recipes/oreal/config.ts";
-import { orealValues } from "../../src/recipes/oreal/index.ts";
+import { orealValues } from "../../src/recipes/oreal/objective.ts";
 
 const definitions = {
   finetune: finetuneDefinition({ method: "full" }),

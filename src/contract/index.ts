@@ -10,5 +10,5 @@ export type {
   TokenScore,
 } from "./rule.ts";
 export type { Catalogue, Difference, Entry, JsonSchema, OwnModule, Preset } from "./entry.ts";
-export type { Evaluated, LossTerm, Objective, ObjectiveFunction, ObjectiveTerm } from "./objective.ts";
+export type { Evaluated, LossTerm, Objective } from "./objective.ts";
 export type { Forward, ForwardSignals, SignalGradient } from "./forward.ts";

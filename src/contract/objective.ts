@@ -1,5 +1,5 @@
 import type { ForwardSignals } from "./forward.ts";
-import type { Signal, TokenLayout, Tokens } from "./tokens.ts";
+import type { TokenLayout } from "./tokens.ts";
 
 /**
  * One addend of a loss: `sum / mass`, with the gradient of `sum` (not yet divided by `mass`) on what the pass gave, each
@@ -12,11 +12,6 @@ export interface LossTerm {
   readonly dForwardKl?: Float32Array;
   readonly dScore?: Float32Array;
   readonly dGates?: readonly Float32Array[];
-}
-
-/** A term that reads log-probabilities. */
-export interface ObjectiveTerm extends LossTerm {
-  readonly dLogProb: Float32Array;
 }
 
 /** What an objective makes of one micro-batch. */
@@ -41,10 +36,3 @@ export interface Objective<R extends keyof ForwardSignals = "logProb", Aux = und
   /** The terms and their gradients. Throws a UserError for a number that is not finite where it counts. */
   evaluate(signals: Pick<ForwardSignals, R>, tokens: TokenLayout, aux: Aux): Evaluated;
 }
-
-/** A method as a function of log-probabilities `[rows * width]`. Gives way to `Objective`. */
-export type ObjectiveFunction<Aux = undefined, S extends Signal = never> = (
-  logProb: Float32Array,
-  tokens: Tokens<S>,
-  aux: Aux,
-) => { terms: Record<string, ObjectiveTerm>; metrics: Record<string, number> };

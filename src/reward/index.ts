@@ -12,11 +12,10 @@ export { type Choice, type ChoiceOptions, chooseResponses } from "./choose-respo
 export { type ScoreAt, type ScoredTokens } from "./scores.ts";
 export { type TokenWeightOptions, tokenWeightPresets, tokenWeights } from "./token-weights.ts";
 export { shuffledWeights, weightSummary } from "./shuffled-weights.ts";
-export { type ScoreTerm, rewardModelLoss } from "./reward-model-loss.ts";
+export { type OutcomeAux, rewardModelObjective } from "./reward-model-objective.ts";
 export { type KlForm, klEstimate } from "./kl.ts";
 export { type PolicyOptions, type PolicySettings } from "./policy-options.ts";
-export { type PolicyAux, type PolicyMasses, policyMasses, policyObjective } from "./policy-objective.ts";
+export { type PolicyAux, policyObjective } from "./policy-objective.ts";
 export { type OutcomeSettings, outcomeNotes, outcomePresets } from "./outcome-presets.ts";
-export { type ReducedStep, reduceTerms } from "./reduce-terms.ts";
 export { responseScores, type ResponseScores } from "./response-scores.ts";
 export { bestOfN } from "./best-of-n.ts";

@@ -8,7 +8,7 @@
  * REINFORCE, RLOO and GRPO are settings of it: no cloning, w = 1, one denominator for right and wrong responses.
  * Cloning and policy gradient have the same gradient at equal a(y) and differ in the reported value.
  */
-import type { ObjectiveFunction } from "../contract/index.ts";
+import type { Objective, TokenLayout } from "../contract/index.ts";
 import { UserError } from "../system/errors.ts";
 import { klEstimate } from "./kl.ts";
 import { type PolicyOptions, type PolicySettings, resolvePolicy } from "./policy-options.ts";
@@ -21,28 +21,39 @@ export interface PolicyAux {
   /** `[rows]`, computed over whole groups, before the filter. */
   readonly advantages: ArrayLike<number>;
   /** `[rows * width]`, at least 0, read on responses alone. Default: 1 everywhere. */
-  readonly weights?: Float32Array;
+  readonly weights?: Float32Array | undefined;
   /** `[rows * width]`, log-probabilities of the reference. Needed unless beta is 0. */
-  readonly referenceLogProb?: Float32Array;
-}
-
-/** A micro-batch's part of each term's denominator. */
-export interface PolicyMasses {
-  readonly positive: number;
-  readonly negative: number;
-  readonly kl: number;
+  readonly referenceLogProb?: Float32Array | undefined;
 }
 
 /**
- * Denominators of a micro-batch, known before any log-probability: add them up over the optimizer step, then divide
- * each term's gradient by its own.
+ * The policy's objective. Its terms are `positive`, `negative` and, unless beta is 0, `kl`, coefficients included; each
+ * is divided by its own mass over the step, and a term whose mass is 0 has no part in it. Metrics are sums, to be added
+ * up over micro-batches: `positiveTokens`, `negativeTokens`, `weightSum`, `weightsAboveZero`, `klSum`.
+ *
+ * ```ts
+ * await optimizerStep(policy, step, [{ batch, aux: { right, advantages, referenceLogProb } }], policyObjective());
+ * ```
+ *
+ * @throws UserError for an impossible option; when evaluated, for log-probabilities, weights or advantages that are not
+ * finite (naming the row and token), arrays of the wrong length, or a missing reference
  */
-export function policyMasses(
+export function policyObjective(options: PolicyOptions = {}): Objective<"logProb", PolicyAux> {
+  const settings = resolvePolicy(options);
+  return {
+    reads: ["logProb"],
+    masses: (tokens, aux) => massesOf(tokens, aux, settings),
+    evaluate: ({ logProb }, tokens, aux) => evaluate(logProb, tokens, aux, settings),
+  };
+}
+
+type Masses = Record<"positive" | "negative" | "kl", number>;
+
+function massesOf(
   tokens: ScoredTokens,
   { right, weights }: Pick<PolicyAux, "right" | "weights">,
-  options: PolicyOptions = {},
-): PolicyMasses {
-  const { normalizer, denominators } = resolvePolicy(options);
+  { normalizer, denominators }: PolicySettings,
+): Masses {
   const bySign = { positive: 0, negative: 0, kl: 0 };
   for (let b = 0; b < tokens.rows; b++) {
     const places = responsePlaces(tokens, b);
@@ -56,52 +67,41 @@ export function policyMasses(
   return { positive: both, negative: both, kl: bySign.kl };
 }
 
-/**
- * Makes the objective. Its terms are `positive`, `negative` and, unless beta is 0, `kl`, coefficients included; a term
- * whose mass is 0 over a whole step has no part in the step. Metrics are sums, to be added up over micro-batches:
- * `positiveTokens`, `negativeTokens`, `weightSum`, `weightsAboveZero`, `klSum`.
- *
- * @throws UserError for an impossible option; when called, for log-probabilities, weights or advantages that are not
- * finite (naming the row and token), arrays of the wrong length, or a missing reference
- */
-export function policyObjective(options: PolicyOptions = {}): ObjectiveFunction<PolicyAux> {
-  const settings = resolvePolicy(options);
+function evaluate(logProb: Float32Array, tokens: TokenLayout, aux: PolicyAux, settings: PolicySettings) {
   const { positives, positiveScale, positiveCoefficient, negativeCoefficient, klCoefficient } = settings;
-  return (logProb, tokens, aux) => {
-    checkShapes(logProb, tokens, aux, settings);
-    const masses = policyMasses(tokens, aux, settings);
-    const term = (mass: number) => ({ sum: 0, mass, dLogProb: new Float32Array(logProb.length) });
-    const terms = { positive: term(masses.positive), negative: term(masses.negative) };
-    const kl = term(masses.kl);
-    const metrics = { positiveTokens: 0, negativeTokens: 0, weightSum: 0, weightsAboveZero: 0, klSum: 0 };
-    for (let b = 0; b < tokens.rows; b++) {
-      const places = responsePlaces(tokens, b);
-      const right = Boolean(aux.right[b]);
-      const share = settings.normalizer === "responses" ? 1 / places.length : 1;
-      const advantage = right && positiveScale === "one" ? 1 : finite("advantage", aux.advantages[b]!, tokens, b);
-      const scale = share * advantage * (right ? positiveCoefficient : negativeCoefficient);
-      const target = right ? terms.positive : terms.negative;
-      metrics[right ? "positiveTokens" : "negativeTokens"] += places.length;
-      for (const i of places) {
-        const token = i - b * tokens.width;
-        const own = finite("log-probability", logProb[i]!, tokens, b, token);
-        const weight = aux.weights ? weightAt(aux.weights[i]!, tokens, b, token) : 1;
-        metrics.weightSum += weight;
-        if (weight > 0) {
-          metrics.weightsAboveZero++;
-          target.sum -= scale * weight * (right && positives === "cloning" ? own : 1);
-          target.dLogProb[i] = -scale * weight;
-        }
-        if (klCoefficient === 0) continue;
-        const reference = finite("reference's log-probability", aux.referenceLogProb![i]!, tokens, b, token);
-        const { value, slope } = klEstimate(settings.kl, own, reference);
-        metrics.klSum += value;
-        kl.sum += klCoefficient * share * value;
-        kl.dLogProb[i] = klCoefficient * share * slope;
+  checkShapes(logProb, tokens, aux, settings);
+  const masses = massesOf(tokens, aux, settings);
+  const term = (mass: number) => ({ sum: 0, mass, dLogProb: new Float32Array(logProb.length) });
+  const terms = { positive: term(masses.positive), negative: term(masses.negative) };
+  const kl = term(masses.kl);
+  const metrics = { positiveTokens: 0, negativeTokens: 0, weightSum: 0, weightsAboveZero: 0, klSum: 0 };
+  for (let b = 0; b < tokens.rows; b++) {
+    const places = responsePlaces(tokens, b);
+    const right = Boolean(aux.right[b]);
+    const share = settings.normalizer === "responses" ? 1 / places.length : 1;
+    const advantage = right && positiveScale === "one" ? 1 : finite("advantage", aux.advantages[b]!, tokens, b);
+    const scale = share * advantage * (right ? positiveCoefficient : negativeCoefficient);
+    const target = right ? terms.positive : terms.negative;
+    metrics[right ? "positiveTokens" : "negativeTokens"] += places.length;
+    for (const i of places) {
+      const token = i - b * tokens.width;
+      const own = finite("log-probability", logProb[i]!, tokens, b, token);
+      const weight = aux.weights ? weightAt(aux.weights[i]!, tokens, b, token) : 1;
+      metrics.weightSum += weight;
+      if (weight > 0) {
+        metrics.weightsAboveZero++;
+        target.sum -= scale * weight * (right && positives === "cloning" ? own : 1);
+        target.dLogProb[i] = -scale * weight;
       }
+      if (klCoefficient === 0) continue;
+      const reference = finite("reference's log-probability", aux.referenceLogProb![i]!, tokens, b, token);
+      const { value, slope } = klEstimate(settings.kl, own, reference);
+      metrics.klSum += value;
+      kl.sum += klCoefficient * share * value;
+      kl.dLogProb[i] = klCoefficient * share * slope;
     }
-    return { terms: klCoefficient === 0 ? terms : { ...terms, kl }, metrics };
-  };
+  }
+  return { terms: klCoefficient === 0 ? terms : { ...terms, kl }, metrics };
 }
 
 function finite(name: string, value: number, tokens: ScoredTokens, row: number, token?: number): number {

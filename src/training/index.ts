@@ -19,14 +19,13 @@ export { createLearner, type Learner, type LearnerOptions, type PassOptions, typ
 export { type Trainee } from "./learner.ts";
 export { openLearner, type RunLearner, type RunLearnerOptions } from "./open-learner.ts";
 export { lossGradient, partsOf, sumByName, type Masses } from "./objective-loss.ts";
+export { readNumbers, type PlainSignal } from "./read-numbers.ts";
 export { accumulate, optimizerStep, type StepBatch, type StepOutcome } from "./step.ts";
 export { ruleObjective, type RuleAux } from "./rule-objective.ts";
 export { lossOfAll, ruleStep, scoreBatches, weighBatches } from "./rule-step.ts";
 export { type RuleStepOutcome, type ScoredBatch, type WeighedStep } from "./rule-step.ts";
 export { fateLog, type FateLog } from "./fates.ts";
 export { optimizerCompanion } from "./optimizer-state.ts";
-export { policyStep, responseLogProbs, rewardStep } from "./outcome-steps.ts";
-export type { OutcomeBatch, OutcomeStepOptions, PolicyStep, RewardStep } from "./outcome-steps.ts";
 export { clippedUpdate, type UpdateOptions } from "./update.ts";
 export { advance, fate, newTrainingState, type NewStateOptions, type TrainingState } from "./state.ts";
 export {

@@ -76,8 +76,9 @@ export interface StepFacts {
   rows: number;
   /** Tokens with a weight. */
   trained: number;
-  /** Tokens computed, for the speed; or the speed itself. */
+  /** Tokens computed, for the speed. */
   tokens?: number;
+  /** Speeds by name, of tokens per second, for the log of times; the first is shown where `tokens` is not given. */
   timing?: Readonly<Record<string, number>>;
   /** For the progress line. Default 1. */
   keptShare?: number;
@@ -120,13 +121,13 @@ export async function openLearner(
     *steps() {
       while (state.step < steps) yield state.step;
     },
-    async record(given, { rows, trained, tokens = 0, timing, keptShare = 1 }) {
+    async record(given, { rows, trained, tokens, timing, keptShare = 1 }) {
       await letEventsIn();
       await advance(state, { rows, trained });
       const metrics = typeof given === "function" ? given() : given;
       const record = { step: state.step, ...metrics };
       const spent = (performance.now() - before) / 1000;
-      const pace = { tokensPerSecond: tokens / spent, ...timing };
+      const pace = { ...(tokens !== undefined && { tokensPerSecond: tokens / spent }), ...timing };
       seconds += spent;
       run.metrics.append(record);
       run.timing.append({
@@ -139,7 +140,7 @@ export async function openLearner(
       const news = options.watch?.(record) ?? [];
       warnings.push(...news);
       news.forEach(reporter.note);
-      reporter.step({ step: state.step, loss: metrics.loss, keptShare }, steps, Object.values(pace)[0]!);
+      reporter.step({ step: state.step, loss: metrics.loss, keptShare }, steps, Object.values(pace)[0] ?? 0);
       const last = state.step === steps;
       const due = (every: number): boolean => every > 0 && state.step % every === 0;
       if (due(evaluateEvery) && !last) await evaluate();

@@ -6,11 +6,10 @@ import {
   type PolicyOptions,
   klEstimate,
   outcomePresets,
-  policyMasses,
   policyObjective,
-  reduceTerms,
 } from "../../src/reward/index.ts";
 import { farthest, makeResponses, onResponses, responseOf } from "./responses.ts";
+import { dLogProbOf, stepUnder } from "./step.ts";
 
 const layout = ["PPrrrr", "Prr", "PrrPrrr", "PPPr", "PP"];
 const right = [1, 0, 0, 1, 0];
@@ -48,18 +47,20 @@ const named = everyOption.map((options) => [JSON.stringify(options), options] as
 describe("the policy objective", () => {
   test("divides right responses by their tokens, wrong ones by theirs, KL by both", () => {
     const [logProb, tokens, aux] = batch([0, 1, 2, 3]);
-    const { terms, metrics } = policyObjective()(logProb, tokens, aux);
-    expect([terms.positive!.mass, terms.negative!.mass, terms.kl!.mass]).toEqual([5, 7, 12]);
+    const { terms, metrics } = policyObjective().evaluate({ logProb }, tokens, aux);
+    expect([terms["positive"]!.mass, terms["negative"]!.mass, terms["kl"]!.mass]).toEqual([5, 7, 12]);
     expect(metrics).toMatchObject({ positiveTokens: 5, negativeTokens: 7 });
   });
 
   test("makes right answers likelier, wrong ones unlikelier, in proportion to their weights", () => {
     const [logProb, tokens, aux] = batch([0, 2]);
-    const { terms } = policyObjective({ klCoefficient: 0 })(logProb, tokens, aux);
+    const { terms } = policyObjective({ klCoefficient: 0 }).evaluate({ logProb }, tokens, aux);
     const own = (row: number) => responseOf(tokens, aux.weights!, row);
     // -c+ w, with a(y) = 1; -c- A w = 0.5 x 1.25 w
-    expect(responseOf(tokens, terms.positive!.dLogProb, 0)).toEqual(own(0).map((w): unknown => expect.closeTo(-w, 6)));
-    expect(responseOf(tokens, terms.negative!.dLogProb, 1)).toEqual(
+    expect(responseOf(tokens, dLogProbOf(terms["positive"]), 0)).toEqual(
+      own(0).map((w): unknown => expect.closeTo(-w, 6)),
+    );
+    expect(responseOf(tokens, dLogProbOf(terms["negative"]), 1)).toEqual(
       own(1).map((w): unknown => expect.closeTo(0.625 * w, 6)),
     );
     expect(Object.keys(terms)).toEqual(["positive", "negative"]);
@@ -68,11 +69,9 @@ describe("the policy objective", () => {
   test("has the policy gradient's value on wrong responses: -c- A sum of w, whatever their probability", () => {
     const [logProb, tokens, aux] = batch([1]);
     const sum = (shift: number) =>
-      policyObjective({ klCoefficient: 0 })(
-        logProb.map((x) => x - shift),
-        tokens,
-        aux,
-      ).terms.negative!.sum;
+      policyObjective({ klCoefficient: 0 }).evaluate({ logProb: logProb.map((x) => x - shift) }, tokens, aux).terms[
+        "negative"
+      ]!.sum;
     const mass = responseOf(tokens, aux.weights!, 0).reduce((a, b) => a + b, 0);
     expect(sum(0)).toBeCloseTo(0.25 * mass, 9);
     expect(sum(3)).toBe(sum(0));
@@ -81,7 +80,7 @@ describe("the policy objective", () => {
   test("gives cloning and policy gradient one gradient at equal factors, and different values", () => {
     const [logProb, tokens, aux] = batch([0, 3]);
     const make = (positives: "cloning" | "policy-gradient") =>
-      policyObjective({ positives, positiveScale: "advantage" })(logProb, tokens, aux).terms.positive!;
+      policyObjective({ positives, positiveScale: "advantage" }).evaluate({ logProb }, tokens, aux).terms["positive"]!;
     expect(make("cloning").dLogProb).toEqual(make("policy-gradient").dLogProb);
     expect(Math.abs(make("cloning").sum - make("policy-gradient").sum)).toBeGreaterThan(0.1);
   });
@@ -90,11 +89,12 @@ describe("the policy objective", () => {
     const [logProb, tokens, aux] = batch([0, 1, 2, 3]);
     const weights = new Float32Array(logProb.length);
     for (const normalizer of ["tokens", "weights"] as const) {
-      const { terms, metrics } = policyObjective({ normalizer })(logProb, tokens, { ...aux, weights });
-      const step = reduceTerms([terms], "dLogProb");
+      const objective = policyObjective({ normalizer });
+      const { terms, metrics } = objective.evaluate({ logProb }, tokens, { ...aux, weights });
+      const step = stepUnder(objective, [{ logProb }, tokens, { ...aux, weights }]);
       expect(step.parts).toMatchObject({ positive: 0, negative: 0 });
       expect(step.loss).toBe(step.parts["kl"]);
-      expect(step.gradients[0]).toEqual(terms.kl!.dLogProb.map((g) => g / 12));
+      expect(step.gradients[0]).toEqual({ logProb: dLogProbOf(terms["kl"]).map((g) => g / 12) });
       expect(metrics).toMatchObject({ weightSum: 0, weightsAboveZero: 0 });
     }
   });
@@ -102,47 +102,49 @@ describe("the policy objective", () => {
   test("has no KL value and no KL gradient at the reference: beta is inert", () => {
     const [logProb, tokens, aux] = batch([0, 1]);
     for (const kl of ["unbiased", "squared"] as const) {
-      const { terms } = policyObjective({ kl })(logProb, tokens, { ...aux, referenceLogProb: logProb });
-      expect(terms.kl!.sum).toBe(0);
-      expect(terms.kl!.dLogProb.every((g) => g === 0)).toBe(true);
+      const { terms } = policyObjective({ kl }).evaluate({ logProb }, tokens, { ...aux, referenceLogProb: logProb });
+      expect(terms["kl"]!.sum).toBe(0);
+      expect(dLogProbOf(terms["kl"]).every((g) => g === 0)).toBe(true);
     }
   });
 
   test.each(named)("of %s does not see padding, prompts or a response's batch", (_name, options) => {
     const objective = policyObjective(options);
     const [logProb, tokens, aux] = batch([0, 1, 2, 3, 4]);
-    const tight = objective(logProb, tokens, aux);
+    const tight = objective.evaluate({ logProb }, tokens, aux);
     const [paddedLogProb, paddedTokens, paddedAux] = batch([0, 1, 2, 3, 4], { padding: 6, filler: NaN });
-    const padded = objective(paddedLogProb, paddedTokens, paddedAux);
+    const padded = objective.evaluate({ logProb: paddedLogProb }, paddedTokens, paddedAux);
     expect(padded.metrics).toEqual(tight.metrics);
     for (const [name, term] of Object.entries(tight.terms)) {
       const other = padded.terms[name]!;
       expect([other.sum, other.mass]).toEqual([term.sum, term.mass]);
       for (let b = 0; b < 5; b++)
-        expect(responseOf(paddedTokens, other.dLogProb, b)).toEqual(responseOf(tokens, term.dLogProb, b));
-      for (let i = 0; i < other.dLogProb.length; i++) if (!paddedTokens.response[i]) expect(other.dLogProb[i]).toBe(0);
+        expect(responseOf(paddedTokens, dLogProbOf(other), b)).toEqual(responseOf(tokens, dLogProbOf(term), b));
+      dLogProbOf(other).forEach((value, i) => {
+        if (!paddedTokens.response[i]) expect(value).toBe(0);
+      });
     }
   });
 
   test.each(named)("of %s is the same in one batch and in any micro-batches", (_name, options) => {
     const objective = policyObjective(options);
     const [logProb, tokens, aux] = batch([0, 1, 2, 3, 4]);
-    const whole = reduceTerms([objective(logProb, tokens, aux).terms], "dLogProb");
+    const whole = stepUnder(objective, [{ logProb }, tokens, aux]);
     fc.assert(
       fc.property(
         fc.shuffledSubarray([0, 1, 2, 3, 4], { minLength: 5 }),
         fc.integer({ min: 1, max: 4 }),
         (order, cut) => {
           const parts = [order.slice(0, cut), order.slice(cut)].map((rows) => ({ rows, numbers: batch(rows) }));
-          const step = reduceTerms(
-            parts.map(({ numbers }) => objective(...numbers).terms),
-            "dLogProb",
+          const step = stepUnder(
+            objective,
+            ...parts.map(({ numbers: [own, ...of] }) => [{ logProb: own }, ...of] as const),
           );
           expect(step.loss).toBeCloseTo(whole.loss, 10);
           parts.forEach(({ rows, numbers: [, part] }, m) =>
             rows.forEach((row, b) => {
-              const own = responseOf(part, step.gradients[m]!, b);
-              expect(farthest(own, responseOf(tokens, whole.gradients[0]!, row))).toBeLessThan(1e-7);
+              const own = responseOf(part, step.gradients[m]!.logProb!, b);
+              expect(farthest(own, responseOf(tokens, whole.gradients[0]!.logProb!, row))).toBeLessThan(1e-7);
             }),
           );
         },
@@ -153,20 +155,21 @@ describe("the policy objective", () => {
 
   test.each(named)("of %s knows its denominators before any log-probability", (_name, options) => {
     const [logProb, tokens, aux] = batch([0, 1, 2, 3, 4]);
-    const { terms } = policyObjective(options)(logProb, tokens, aux);
-    const masses = policyMasses(tokens, aux, options);
-    for (const [name, { mass }] of Object.entries(terms)) expect(masses[name as "kl"]).toBe(mass);
+    const objective = policyObjective(options);
+    const masses = objective.masses(tokens, aux);
+    const { terms } = objective.evaluate({ logProb }, tokens, aux);
+    for (const [name, { mass }] of Object.entries(terms)) expect(masses[name]).toBe(mass);
   });
 
   test("agrees with finite differences where the value is that of the gradient", () => {
     const [logProb, tokens, aux] = batch([0, 3]);
     const objective = policyObjective({ klCoefficient: 0.7, kl: "unbiased" });
-    const loss = (x: Float32Array) => reduceTerms([objective(x, tokens, aux).terms], "dLogProb");
+    const loss = (x: Float32Array) => stepUnder(objective, [{ logProb: x }, tokens, aux]);
     const { gradients } = loss(logProb);
     for (let i = 0; i < logProb.length; i++) {
       if (!tokens.response[i]) continue;
       const moved = (h: number) => loss(logProb.map((x, j) => (j === i ? x + h : x))).loss;
-      expect((moved(1 / 256) - moved(-1 / 256)) * 128).toBeCloseTo(gradients[0]![i]!, 4);
+      expect((moved(1 / 256) - moved(-1 / 256)) * 128).toBeCloseTo(gradients[0]!.logProb![i]!, 4);
     }
   });
 
@@ -179,9 +182,9 @@ describe("the policy objective", () => {
       [zero, lost],
       [lost, lost],
     ] as const) {
-      const step = reduceTerms([policyObjective(options)(own, tokens, { ...aux, referenceLogProb }).terms], "dLogProb");
+      const step = stepUnder(policyObjective(options), [{ logProb: own }, tokens, { ...aux, referenceLogProb }]);
       expect(Number.isFinite(step.loss)).toBe(true);
-      expect(step.gradients[0]!.every(Number.isFinite)).toBe(true);
+      expect(step.gradients[0]!.logProb!.every(Number.isFinite)).toBe(true);
     }
   });
 
@@ -189,19 +192,21 @@ describe("the policy objective", () => {
     const [logProb, tokens, aux] = batch([0, 1]);
     const objective = policyObjective();
     const at = (array: Float32Array, value: number) => array.map((x, i) => (i === 3 ? value : x));
-    expect(() => objective(at(logProb, -Infinity), tokens, aux)).toThrow(/row 40, token 3/);
-    expect(() => objective(logProb, tokens, { ...aux, referenceLogProb: at(logProb, NaN) })).toThrow(/row 40, token 3/);
-    expect(() => objective(logProb, tokens, { ...aux, weights: at(logProb, NaN) })).toThrow(/weight/);
-    expect(() => objective(logProb, tokens, { ...aux, weights: logProb })).toThrow(/at least 0/);
-    expect(() => objective(logProb, tokens, { ...aux, advantages: [1, NaN] })).toThrow(/row 41/);
+    expect(() => objective.evaluate({ logProb: at(logProb, -Infinity) }, tokens, aux)).toThrow(/row 40, token 3/);
+    expect(() => objective.evaluate({ logProb }, tokens, { ...aux, referenceLogProb: at(logProb, NaN) })).toThrow(
+      /row 40, token 3/,
+    );
+    expect(() => objective.evaluate({ logProb }, tokens, { ...aux, weights: at(logProb, NaN) })).toThrow(/weight/);
+    expect(() => objective.evaluate({ logProb }, tokens, { ...aux, weights: logProb })).toThrow(/at least 0/);
+    expect(() => objective.evaluate({ logProb }, tokens, { ...aux, advantages: [1, NaN] })).toThrow(/row 41/);
   });
 
   test("refuses arrays of the wrong length, a missing reference and impossible options", () => {
     const [logProb, tokens, { right, advantages }] = batch([0, 1]);
     const aux = { right, advantages };
-    expect(() => policyObjective()(logProb, tokens, aux)).toThrow(/referenceLogProb/);
-    expect(() => policyObjective({ klCoefficient: 0 })(logProb, tokens, aux)).not.toThrow();
-    expect(() => policyObjective()(logProb.slice(1), tokens, aux)).toThrow(/logProb has/);
+    expect(() => policyObjective().evaluate({ logProb }, tokens, aux)).toThrow(/referenceLogProb/);
+    expect(() => policyObjective({ klCoefficient: 0 }).evaluate({ logProb }, tokens, aux)).not.toThrow();
+    expect(() => policyObjective().evaluate({ logProb: logProb.slice(1) }, tokens, aux)).toThrow(/logProb has/);
     expect(() => policyObjective({ klCoefficient: -1 })).toThrow(/klCoefficient/);
     expect(() => policyObjective({ kl: "kl" as "plain" })).toThrow(/unbiased or squared or plain/);
     expect(() => klEstimate("reversed" as "plain", 0, 0)).toThrow(/It must be/);

@@ -11,11 +11,11 @@ import {
   advantages,
   klEstimate,
   policyObjective,
-  reduceTerms,
-  rewardModelLoss,
+  rewardModelObjective,
   tokenWeights,
 } from "../../src/reward/index.ts";
 import { farthest } from "./responses.ts";
+import { stepUnder } from "./step.ts";
 
 interface Reference {
   rows: number;
@@ -78,21 +78,20 @@ describe("PyTorch agrees on", () => {
         referenceLogProb: Float32Array.from(reference.referenceLogProb),
         ...(weighed ? { weights: Float32Array.from(reference.weights) } : {}),
       };
-      const { terms } = policyObjective(options)(Float32Array.from(reference.logProb), tokens, aux);
-      const step = reduceTerms([terms], "dLogProb");
+      const logProb = Float32Array.from(reference.logProb);
+      const step = stepUnder(policyObjective(options), [{ logProb }, tokens, aux]);
       for (const [name, part] of Object.entries(parts)) expect(Math.abs(step.parts[name]! - part)).toBeLessThan(1e-6);
       expect(Math.abs(step.loss - loss)).toBeLessThan(1e-6);
-      expect(farthest(step.gradients[0]!, gradient)).toBeLessThan(1e-6);
+      expect(farthest(step.gradients[0]!.logProb!, gradient)).toBeLessThan(1e-6);
     },
   );
 
   test.each(reference.rewardModelCases.map((entry) => [entry.scoreAt, entry] as const))(
     "the reward model's loss with scores at %s",
     (scoreAt, { loss, gradient }) => {
-      const { terms } = rewardModelLoss(scores, tokens, right, { scoreAt });
-      const step = reduceTerms([terms], "dScore");
+      const step = stepUnder(rewardModelObjective({ scoreAt }), [{ score: scores }, tokens, { right }]);
       expect(Math.abs(step.loss - loss)).toBeLessThan(1e-6);
-      expect(farthest(step.gradients[0]!, gradient)).toBeLessThan(1e-6);
+      expect(farthest(step.gradients[0]!.score!, gradient)).toBeLessThan(1e-6);
     },
   );
 

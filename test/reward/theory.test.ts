@@ -8,9 +8,9 @@ import {
   outcomeNotes,
   outcomePresets,
   policyObjective,
-  reduceTerms,
 } from "../../src/reward/index.ts";
 import { makeResponses } from "./responses.ts";
+import { stepUnder } from "./step.ts";
 
 const softmax = (logits: readonly number[]) => {
   const most = Math.max(...logits);
@@ -68,9 +68,9 @@ test("cloning the right samples converges to the policy given that the answer is
   const now = [...logits];
   for (let step = 0; step < 4000; step++) {
     const q = softmax(now);
-    const { terms } = objective(spread(q.map(Math.log)), tokens, { right: outcome, advantages: outcome, weights });
-    const [gradient] = reduceTerms([terms], "dLogProb").gradients;
-    const each = q.map((_, i) => gradient![2 * i + 1]!);
+    const aux = { right: outcome, advantages: outcome, weights };
+    const [gradient] = stepUnder(objective, [{ logProb: spread(q.map(Math.log)) }, tokens, aux]).gradients;
+    const each = q.map((_, i) => gradient!.logProb![2 * i + 1]!);
     const total = each.reduce((a, b) => a + b, 0);
     each.forEach((g, i) => (now[i]! -= 2 * (g - q[i]! * total)));
   }

@@ -1,11 +1,18 @@
 import { describe, expect, test } from "@jest/globals";
 import { gradientStore, isAdapted, type Decoder, type Parameter } from "../../src/model/index.ts";
 import { createScoreHead } from "../../src/model/index.ts";
-import { advantages, chooseResponses, tokenWeights, type PolicyOptions } from "../../src/reward/index.ts";
+import {
+  advantages,
+  chooseResponses,
+  policyObjective,
+  rewardModelObjective,
+  tokenWeights,
+  type PolicyAux,
+  type PolicyOptions,
+} from "../../src/reward/index.ts";
 import { tokenRewardModel } from "../../src/reward/model/index.ts";
-import type { TokenRewardModel } from "../../src/reward/model/index.ts";
-import { adamW, policyStep, responseLogProbs, rewardStep, schedule } from "../../src/training/index.ts";
-import type { OutcomeBatch, Optimizer } from "../../src/training/index.ts";
+import { adamW, createLearner, optimizerStep, readNumbers, schedule } from "../../src/training/index.ts";
+import type { Learner, Optimizer, StepBatch } from "../../src/training/index.ts";
 import { openDecoder } from "../model/reference.ts";
 import {
   batchOfRows,
@@ -30,14 +37,13 @@ const { rows, cases, head, rewards } = readOreal<Objectives>("objectives.json");
 const expected = await gradientsOf("objectives.safetensors");
 /** One micro-batch, or several of unequal width. */
 const splits = [[[0, 1, 2, 3, 4, 5]], [[2, 3], [0, 1, 5], [4]]];
-const still = { learningRate: 0, clipNorm: 0, step: 1, dropoutStep: 0 };
+const still = { schedule: () => 0, clipNorm: 0 };
 
-function batchesOf(split: number[][]): OutcomeBatch[] {
+function batchesOf(split: number[][]): StepBatch<PolicyAux>[] {
   return split.map((chosen) => {
     const own = chosen.map((b) => rows[b]!);
     const batch = batchOfRows(own, chosen);
-    return {
-      ...batch,
+    const aux = {
       right: own.map(({ right }) => right),
       advantages: own.map(({ advantage }) => advantage),
       weights: onResponse(
@@ -49,6 +55,7 @@ function batchesOf(split: number[][]): OutcomeBatch[] {
         own.map(({ reference }) => reference),
       ),
     };
+    return { batch, aux };
   });
 }
 
@@ -78,7 +85,8 @@ describe.each(cases)("the policy's step, $name", ({ name, options, parts }) => {
   test.each(splits)("is PyTorch's through the model, whatever the micro-batches", async (...split) => {
     const policy = await openDecoder("tied", "cpu");
     const { optimizer, taken } = recorder(policy.parameters);
-    const step = await policyStep(policy, optimizer, batchesOf(split), { ...still, objective: options });
+    const learner = createLearner(policy, { optimizer, ...still });
+    const step = await optimizerStep(learner, 0, batchesOf(split), policyObjective(options));
     for (const [term, value] of Object.entries(parts)) expect(step.parts[term]).toBeCloseTo(value, 5);
     expect(relativeDistance(await taken(), under(name, expected))).toBeLessThan(1e-5);
     policy.dispose();
@@ -92,7 +100,8 @@ describe.each(rewards)("the reward model's step, $preset", ({ preset, loss, omeg
     const decoder = await openAdapted("tied", "cpu");
     const model = tokenRewardModel(decoder, createScoreHead(decoder, Float32Array.from(head)));
     const { optimizer, taken } = recorder(model.parameters);
-    const step = await rewardStep(model, optimizer, batchesOf(split), { ...still, scoreAt });
+    const learner = createLearner(model, { optimizer, ...still });
+    const step = await optimizerStep(learner, 0, batchesOf(split), rewardModelObjective({ scoreAt }));
     expect(step.loss).toBeCloseTo(loss, 5);
     expect(relativeDistance(await taken(), under(`reward ${preset}`, expected))).toBeLessThan(1e-5);
     model.dispose();
@@ -101,11 +110,11 @@ describe.each(rewards)("the reward model's step, $preset", ({ preset, loss, omeg
   test("follows token weights that are PyTorch's", async () => {
     const decoder = await openAdapted("tied", "cpu");
     const model = tokenRewardModel(decoder, createScoreHead(decoder, Float32Array.from(head)));
-    const [batch] = batchesOf(splits[0]!);
-    using pass = model.pass(batch!, null);
+    const { batch, aux } = batchesOf(splits[0]!)[0]!;
+    using pass = model.pass(batch, null);
     const { score } = await pass.read(["score"]);
-    const weights = tokenWeights(score, batch!, batch!.right, { preset });
-    onResponse(batch!, omega).forEach((value, i) => expect(weights[i]).toBeCloseTo(value, 5));
+    const weights = tokenWeights(score, batch, aux.right, { preset });
+    onResponse(batch, omega).forEach((value, i) => expect(weights[i]).toBeCloseTo(value, 5));
     model.dispose();
   });
 });
@@ -152,7 +161,7 @@ const presets = {
 function keptBatches(
   groups: Response[][],
   { range, estimator }: (typeof presets)["paper" | "released"],
-): OutcomeBatch[] {
+): StepBatch<PolicyAux>[] {
   const flat = groups.flat();
   const rewards = flat.map(({ right }) => (right ? 1 : range === "zero-one" ? 0 : -1));
   const outcomes = { groups: groups.flatMap((group, g) => group.map(() => g)), rewards, range };
@@ -162,27 +171,24 @@ function keptBatches(
   return Array.from({ length: Math.ceil(indices.length / 2) }, (_, i) => {
     const chosen = indices.slice(2 * i, 2 * i + 2);
     const own = chosen.map((k) => flat[k]!);
-    return {
-      ...batchOfRows(own, chosen),
-      right: own.map((row) => row.right),
-      advantages: chosen.map((k) => worth[k]!),
-    };
+    const aux = { right: own.map((row) => row.right), advantages: chosen.map((k) => worth[k]!) };
+    return { batch: batchOfRows(own, chosen), aux };
   });
 }
 
 /** Reference log-probabilities and token weights, as they are before the iteration's updates. */
 async function prepared(
-  batches: readonly OutcomeBatch[],
+  batches: readonly StepBatch<PolicyAux>[],
   reference: Decoder,
-  reward: TokenRewardModel,
+  reward: Learner,
   preset: Run["preset"],
-): Promise<OutcomeBatch[]> {
-  const ready: OutcomeBatch[] = [];
-  for (const batch of batches) {
-    using pass = reward.pass(batch, null);
-    const { score } = await pass.read(["score"]);
-    const { logProb } = await responseLogProbs(reference, batch);
-    ready.push({ ...batch, weights: tokenWeights(score, batch, batch.right, { preset }), referenceLogProb: logProb });
+): Promise<StepBatch<PolicyAux>[]> {
+  const ready: StepBatch<PolicyAux>[] = [];
+  for (const { batch, aux } of batches) {
+    const { score } = await readNumbers(reward, batch, ["score"]);
+    const { logProb } = await readNumbers(reference, batch, ["logProb"]);
+    const weights = tokenWeights(score, batch, aux.right, { preset });
+    ready.push({ batch, aux: { ...aux, weights, referenceLogProb: logProb } });
   }
   return ready;
 }
@@ -212,23 +218,25 @@ describe("twenty alternating iterations on stored responses", () => {
       schedule({ kind: "cosine", learningRate, totalSteps, warmupSteps: run.warmupSteps });
     const policyRate = rate(run.policyLearningRate, (run.iterations - policyFreeze) * policySteps);
     const rewardRate = rate(run.rewardLearningRate, run.iterations);
-    const objective = { positives: "cloning", positiveScale: presets[preset].positiveScale } as const;
+    const learners = {
+      policy: createLearner(policy, { optimizer: optimizers.policy, schedule: policyRate, clipNorm: run.clipNorm }),
+      reward: createLearner(reward, { optimizer: optimizers.reward, schedule: rewardRate, clipNorm: run.clipNorm }),
+    };
+    const { positiveScale, scoreAt } = presets[preset];
+    const objectives = {
+      policy: policyObjective({ positives: "cloning", positiveScale }),
+      reward: rewardModelObjective({ scoreAt }),
+    };
     for (const [i, record] of records.entries()) {
       const chosen = keptBatches(iterations[i % iterations.length]!, presets[preset]);
       const reference = isAdapted(policy) ? policy.trunk : policy;
-      const batches = await prepared(chosen, reference, reward, preset);
-      const step = { clipNorm: run.clipNorm, step: i + 1, dropoutStep: i };
-      const { scoreAt } = presets[preset];
-      const taught = await rewardStep(reward, optimizers.reward, batches, {
-        ...step,
-        scoreAt,
-        learningRate: rewardRate(i),
-      });
+      const batches = await prepared(chosen, reference, learners.reward, preset);
+      const taught = await optimizerStep(learners.reward, i, batches, objectives.reward);
       expect(relative(taught.loss, record.reward)).toBeLessThan(1e-3);
       expect(relative(taught.gradNorm, record.rewardNorm)).toBeLessThan(1e-3);
       for (const [s, wanted] of record.policy.entries()) {
-        const learningRate = policyRate((i - policyFreeze) * policySteps + s);
-        const moved = await policyStep(policy, optimizers.policy, batches, { ...step, objective, learningRate });
+        const number = (i - policyFreeze) * policySteps + s;
+        const moved = await optimizerStep(learners.policy, number, batches, objectives.policy);
         for (const [term, value] of Object.entries(wanted.parts))
           expect(relative(moved.parts[term]!, value)).toBeLessThan(1e-3);
         expect(relative(moved.gradNorm, wanted.norm)).toBeLessThan(1e-3);
@@ -249,9 +257,13 @@ describe("a policy's step without any gradient", () => {
     const before = await Promise.all(
       policy.parameters.map(({ variable }) => variable.data<"float32">().then((x) => x.slice())),
     );
-    const batches = batchesOf(splits[1]!).map((batch) => ({ ...batch, weights: new Float32Array(batch.ids.length) }));
-    const objective = { klCoefficient: 0 };
-    const { loss, gradNorm } = await policyStep(policy, optimizer, batches, { ...still, learningRate: 1, objective });
+    const batches = batchesOf(splits[1]!).map(({ batch, aux }) => ({
+      batch,
+      aux: { ...aux, weights: new Float32Array(batch.ids.length) },
+    }));
+    const learner = createLearner(policy, { optimizer, schedule: () => 1, clipNorm: 0 });
+    const step = await optimizerStep(learner, 0, batches, policyObjective({ klCoefficient: 0 }));
+    const { loss, gradNorm } = step;
     expect([loss, gradNorm, optimizer.updates]).toEqual([0, 0, 0]);
     for (const [i, { variable }] of policy.parameters.entries()) expect(await variable.data()).toEqual(before[i]);
     optimizer.dispose();

@@ -4,7 +4,6 @@ import { openDataset, readAnswers, tokenizeDataset } from "../../data/index.ts";
 import type { AnswersOf, Dataset, FieldName, TokenizedDataset } from "../../data/index.ts";
 import { UserError } from "../../system/errors.ts";
 import { packageVersion } from "../../system/package-root.ts";
-import type { Evaluation } from "../../evaluation/index.ts";
 import {
   createModel,
   freshModelFacts,
@@ -34,7 +33,7 @@ export interface Materials {
   /** The starting model, anew for every arm. Dispose of it after use. */
   openModel(): Promise<Model>;
   /** The starting model's evaluation, which is every arm's; measured once. */
-  evaluateStart(measure: () => Promise<Evaluation>): Promise<Evaluation>;
+  evaluateStart<E extends object>(measure: () => Promise<E>): Promise<E>;
   /** What a continued run must share with the one before. */
   readonly identity: Identity;
 }
@@ -61,7 +60,7 @@ export async function gatherMaterials(config: StartConfig, engine: EngineInfo, t
     data.validation === undefined
       ? undefined
       : await tokenized(config, data.validation, data.validationSplit, data.validationLimit, tokenizer, talk);
-  let start: Promise<Evaluation> | undefined;
+  let start: Promise<object> | undefined;
   return {
     engine,
     shape,
@@ -70,7 +69,7 @@ export async function gatherMaterials(config: StartConfig, engine: EngineInfo, t
     answersOf: async (rowIds) => (held === undefined ? new Map() : readAnswers(held.dataset, rowIds)),
     trainingAnswersOf: (rowIds) => readAnswers(train.dataset, rowIds),
     openModel,
-    evaluateStart: (measure) => (start ??= measure()),
+    evaluateStart: <E extends object>(measure: () => Promise<E>) => (start ??= measure()) as Promise<E>,
     identity: {
       tokensift: packageVersion(),
       node: process.version,

@@ -1,153 +1,175 @@
-import type { OrealLearner } from "./config-schema.ts";
-import { letEventsIn } from "../../system/event-loop.ts";
+import type { TokenBatch } from "../../contract/index.ts";
+import type { Decoder } from "../../model/index.ts";
 import { outcomeNotes } from "../../reward/index.ts";
+import type { OutcomeSettings, PolicyAux, TokenWeightOptions } from "../../reward/index.ts";
+import { Interrupted } from "../../system/interrupted.ts";
 import { verifier } from "../../text/index.ts";
-import { adamW, newTrainingState, optimizerCompanion } from "../../training/index.ts";
-import { policyStep, rewardStep, schedule } from "../../training/index.ts";
-import type { AdamWOptions, Optimizer, OutcomeStepOptions } from "../../training/index.ts";
-import { continued } from "../kit/continued.ts";
-import { questionsOf } from "../kit/responses/index.ts";
-import { stoppable, type ArmTalk } from "../kit/reporter.ts";
-import { keepResponses, weighResponses } from "./kept.ts";
+import { adamW, createLearner, newTrainingState, openLearner, optimizerCompanion } from "../../training/index.ts";
+import type { Learner, RunLearner, RunLearnerOptions, StepBatch, TrainingState } from "../../training/index.ts";
+import { stoppable } from "../kit/reporter.ts";
+import { questionsOf, type Verify } from "../kit/responses/index.ts";
+import { drawnLogProb, keptBatches, type Worth } from "./batches.ts";
+import type { OrealConfig } from "./config-schema.ts";
+import { evaluatePolicy } from "./evaluate.ts";
+import { writeResults } from "./finish.ts";
+import { fatesOf, metricsOf, type Iteration } from "./iteration.ts";
+import { optimizerOptions, paceOf } from "./learning.ts";
 import { openModels } from "./models.ts";
 import { settingsOf } from "./objective.ts";
-import { evaluate, recorder, stopSafely } from "./record.ts";
-import { drawRollouts } from "./rollouts.ts";
-import { readTrajectories } from "./trajectories.ts";
-import type { ArmWork, Learner, OrealArm, OrealArmOptions } from "./work.ts";
+import { rolloutSource, type OrealOpening } from "./rollout-source.ts";
+import type { Rollouts } from "./rollouts.ts";
+import { writeTrajectories } from "./trajectories.ts";
+import { warningWatch } from "./warnings.ts";
 
-/** Readies a run: models, optimizers, questions; continues a checkpoint or evaluates the starting model. */
-export async function openOrealArm(options: OrealArmOptions): Promise<OrealArm> {
-  const { config, materials, talk } = options;
+/** One run of a comparison: an objective, a starting model, a folder. Iterations count from 0. */
+export interface OrealArm {
+  readonly name: string;
+  /** Rewards, advantages, filter and terms, as the functions of the reward folder take them. */
+  readonly settings: OutcomeSettings;
+  /** A pass rate this close to 0 or 1 counts as all wrong or all right. */
+  readonly tolerance: number;
+  readonly seed: number;
+  /** The policy with its optimizer. It writes the run folder; its steps are iterations. */
+  readonly policy: RunLearner;
+  /** Where token weights are learned. */
+  readonly reward: RewardLearner | undefined;
+  /** What the KL term stays near: the policy that draws (`old`), or the model before training; undefined without it. */
+  readonly reference: "old" | Decoder | undefined;
+  /** Responses of the policy as it is, or those of an earlier run; judged. A request to stop is obeyed while it draws. */
+  sample(iteration: number): Promise<Rollouts>;
+  /** The kept responses in micro-batches; `rowIds` are places in `rollouts.responses`. None where nothing is kept. */
+  batches(rollouts: Rollouts, worth: Worth): StepBatch<PolicyAux>[];
+  /** Log-probabilities `[rows * width]` under the policy that drew the responses, where a replayed run has stored them. */
+  drawnLogProb(rollouts: Rollouts, batch: TokenBatch): Float32Array | undefined;
+  /** Numbers of the policy's optimizer steps in an iteration; none while it is frozen, or without a batch. */
+  policySteps(iteration: number, batches: readonly unknown[]): number[];
+  /** Writes the iteration to the run folder; evaluates and saves a checkpoint when they are due. */
+  record(iteration: Iteration): Promise<void>;
+  /** Evaluates, and writes the models and the summary. */
+  finish(): Promise<void>;
+  dispose(): void;
+}
+
+/** A token reward model in training. */
+export interface RewardLearner {
+  readonly learner: Learner;
+  /** How its scores become token weights. */
+  readonly weights: TokenWeightOptions;
+  /** The control: the same weights, shuffled within each response. */
+  readonly shuffled: boolean;
+  /** Numbers of its optimizer steps in an iteration; none without a batch. */
+  steps(iteration: number, batches: readonly unknown[]): number[];
+}
+
+/** Readies an arm: models, optimizers, questions; continues a checkpoint or evaluates the starting model. */
+export async function openArm(opening: OrealOpening): Promise<OrealArm> {
+  const { config, materials, talk, name, run } = opening;
+  const { objective, training } = config;
   const disposals: (() => void)[] = [];
   const dispose = (): void => disposals.splice(0).forEach((free) => free());
   try {
     const models = await openModels(config, materials, talk);
     disposals.push(models.dispose);
-    const judge = verifier(config.verifier);
-    disposals.push(() => void judge.close());
-    const rewardOptimizer = models.reward && adamW(models.reward.parameters, adamOptions(config.rewardModel!));
-    if (rewardOptimizer) disposals.push(rewardOptimizer.dispose);
-    const companions = models.reward ? [models.reward, optimizerCompanion(rewardOptimizer!)] : [];
-    const state = newTrainingState(models.policy, undefined, { optimizer: adamOptions(config.policy), companions });
+    const { verify, close } = verifier(config.verifier);
+    disposals.push(() => void close());
+    const settings = settingsOf(objective, config.verifier.failed);
+    const reward = openReward(config, models, settings, disposals);
+    const state = newTrainingState(models.policy, undefined, {
+      optimizer: optimizerOptions(config.policy),
+      companions: models.reward && reward ? [models.reward, optimizerCompanion(reward.learner.optimizer)] : [],
+    });
     disposals.push(state.optimizer.dispose);
-    const { iterations, policySteps, policyFreeze = 0, rewardSteps = 1 } = config.training;
-    const { tokenizer } = models.policy;
-    const { validation } = materials;
-    const work: ArmWork = {
-      ...options,
-      ...{ models, state, verify: judge.verify },
-      settings: settingsOf(config.objective, config.verifier.failed),
-      policy: learnerOf(config.policy, state.optimizer, iterations, { steps: policySteps, rests: policyFreeze }),
-      reward:
-        rewardOptimizer &&
-        learnerOf(config.rewardModel!, rewardOptimizer, iterations, { steps: rewardSteps, rests: 0 }),
-      questions: await questionsOf(materials.tokens, tokenizer, materials.trainingAnswersOf),
-      held: validation ? await questionsOf(validation, tokenizer, materials.answersOf, config.evaluation.rows) : [],
+    for (const note of outcomeNotes(settings, training.policySteps)) talk.note(note);
+    const pace = paceOf(config.policy, training.iterations, {
+      steps: training.policySteps,
+      rests: training.policyFreeze ?? 0,
+    });
+    const draw = await rolloutSource(models.policy, opening, verify);
+    const policy = await openLearner(models.policy, { ...pace, ...(await learnerOptions(opening, state, verify)) });
+    const toOld = settings.reference === "old" && objective.klCoefficient > 0;
+    return {
+      ...{ name, settings, policy, reward, dispose },
+      tolerance: objective.tolerance,
+      seed: training.seed,
+      reference: toOld ? "old" : models.initial,
+      sample: (iteration) => stoppedSafely(policy, () => draw(iteration)),
+      batches: (rollouts, worth) => keptBatches(rollouts, worth, training.microBatchSize),
+      drawnLogProb,
+      policySteps: pace.stepsOf,
+      record(iteration) {
+        const { rollouts, moved } = iteration;
+        const metrics = metricsOf(iteration, reward !== undefined);
+        writeTrajectories(run.path, rollouts, fatesOf(iteration));
+        return policy.record(metrics, {
+          rows: metrics.responses,
+          trained: moved.length > 0 ? metrics.keptTokens : 0,
+          keptShare: metrics.keptResponses / metrics.responses,
+          timing: { sampledTokensPerSecond: rollouts.pace ? rollouts.pace.newTokens / rollouts.pace.seconds : 0 },
+        });
+      },
+      async finish() {
+        await writeResults({ opening, models, state, ...(await policy.finish()) });
+      },
     };
-    await begin(work);
-    return { name: options.name, ...steps(work), ...recorder(work), dispose };
   } catch (error) {
     dispose();
     throw error;
   }
 }
 
-function adamOptions({ beta1, beta2, epsilon, weightDecay }: OrealLearner): AdamWOptions {
-  return { beta1, beta2, epsilon, weightDecay };
-}
-
-function learnerOf(
-  { learningRate, schedule: kind, warmupSteps = 0, minimumLearningRate, clipNorm }: OrealLearner,
-  optimizer: Optimizer,
-  iterations: number,
-  turns: Pick<Learner, "steps" | "rests">,
-): Learner {
-  const totalSteps = (iterations - turns.rests) * turns.steps;
-  const rate = schedule({ kind, learningRate, totalSteps, warmupSteps, minimumLearningRate });
-  return { optimizer, rate, clipNorm, ...turns };
-}
-
-/** Restores the newest checkpoint if the run is to be continued and has one; else starts it. */
-async function begin(work: ArmWork): Promise<void> {
-  const { talk, settings, config } = work;
-  for (const note of outcomeNotes(settings, config.training.policySteps)) talk.note(note);
-  if (!(await continued(work, "iteration"))) await evaluate(work);
-}
-
-function steps(work: ArmWork): Omit<OrealArm, "name" | "record" | "finish" | "dispose"> {
-  const { config, models, state, settings, replay, questions, verify } = work;
-  const { seed, microBatchSize, iterations } = config.training;
-  const note = first(work.talk.note);
+function openReward(
+  { rewardModel, training, objective }: OrealConfig,
+  { reward: model }: Pick<Awaited<ReturnType<typeof openModels>>, "reward">,
+  { weights }: OutcomeSettings,
+  disposals: (() => void)[],
+): RewardLearner | undefined {
+  if (model === undefined || rewardModel === undefined || weights === "one") return undefined;
+  const optimizer = adamW(model.parameters, optimizerOptions(rewardModel));
+  disposals.push(optimizer.dispose);
+  const { stepsOf, ...pace } = paceOf(rewardModel, training.iterations, { steps: training.rewardSteps ?? 1, rests: 0 });
   return {
-    *iterations() {
-      while (state.step < iterations) yield state.step;
-    },
-    sample: (iteration) =>
-      stopSafely(work, async () => {
-        if (replay !== undefined)
-          return readTrajectories(replay, iteration, { ...models.policy.config, questions, note });
-        const onProgress = whenSlow(stoppable(work.talk, work.interrupted), work.interrupted);
-        return drawRollouts(models.policy, { questions, config, verify, iteration, onProgress });
-      }),
-    keep(rollouts) {
-      const { tolerance } = config.objective;
-      return keepResponses(rollouts, settings, { tolerance, seed, rowsAtOnce: microBatchSize });
-    },
-    weigh(kept) {
-      const shuffled = config.objective.weights.source === "shuffled";
-      return weighResponses(kept, models, settings, { shuffled, seed });
-    },
-    teachRewardModel({ batches, rollouts }) {
-      const { reward } = models;
-      const scoreAt = settings.weights === "one" ? undefined : settings.weights.scoreAt;
-      if (reward === undefined) return Promise.resolve([]);
-      return repeat(work.reward!, rollouts.iteration, batches.length, (step) =>
-        rewardStep(reward, work.reward!.optimizer, batches, { ...step, ...(scoreAt && { scoreAt }) }),
-      );
-    },
-    teachPolicy({ batches, rollouts }) {
-      return repeat(work.policy, rollouts.iteration, batches.length, (step) =>
-        policyStep(models.policy, work.policy.optimizer, batches, { ...step, objective: settings.policy }),
-      );
+    learner: createLearner(model, { optimizer, ...pace }),
+    weights,
+    shuffled: objective.weights.source === "shuffled",
+    steps: stepsOf,
+  };
+}
+
+async function learnerOptions(
+  opening: OrealOpening,
+  state: TrainingState,
+  verify: Verify,
+): Promise<Omit<RunLearnerOptions, "schedule">> {
+  const { config, materials, talk, run, resume, allowChanges, interrupted } = opening;
+  const { iterations, saveEvery, keepCheckpoints, evaluateEvery, seed } = config.training;
+  const { validation, identity } = materials;
+  const held = validation
+    ? await questionsOf(validation, state.model.tokenizer, materials.answersOf, config.evaluation.rows)
+    : [];
+  return {
+    ...{ state, run, identity, resume, allowChanges, interrupted, saveEvery, keepCheckpoints, evaluateEvery },
+    steps: iterations,
+    unit: "iteration",
+    reporter: talk,
+    watch: warningWatch(),
+    async evaluate(repeatable) {
+      if (held.length === 0) return undefined;
+      const told = repeatable ? stoppable(talk, interrupted) : talk;
+      const measure = () =>
+        evaluatePolicy(state.model, held, { ...config.evaluation, verify, seed }, (done, total) =>
+          told.working("evaluating", done, total),
+        );
+      return { ...(state.step === 0 ? await materials.evaluateStart(measure) : await measure()) };
     },
   };
 }
 
-/** The optimizer steps of one iteration; none while the learner rests or there is nothing to learn from. */
-async function repeat<T>(
-  { rate, clipNorm, steps, rests }: Learner,
-  iteration: number,
-  batches: number,
-  take: (step: OutcomeStepOptions) => Promise<T>,
-): Promise<T[]> {
-  const taken: T[] = [];
-  if (iteration < rests || batches === 0) return taken;
-  for (let s = 0; s < steps; s++) {
-    const number = (iteration - rests) * steps + s;
-    taken.push(await take({ learningRate: rate(number), clipNorm, step: iteration + 1, dropoutStep: number }));
-    await letEventsIn();
+/** Work that changes nothing and may end with `Interrupted`: the state before it is then saved. */
+async function stoppedSafely<T>(learner: RunLearner, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error;
+    return learner.stop();
   }
-  return taken;
-}
-
-/** Passes the first sentence on, and none after it. */
-function first(tell: (sentence: string) => void): (sentence: string) => void {
-  let told = false;
-  return (sentence) => {
-    if (!told) tell(sentence);
-    told = true;
-  };
-}
-
-const slowMilliseconds = 5000;
-
-/** Says how far the drawing is where it takes long; notices a request to stop at once. */
-function whenSlow(talk: ArmTalk, interrupted: () => boolean): (done: number, total: number) => void {
-  const start = performance.now();
-  let slow = false;
-  return (done, total) => {
-    slow ||= interrupted() || performance.now() - start > slowMilliseconds;
-    if (slow) talk.working("drawing responses", done, total);
-  };
 }

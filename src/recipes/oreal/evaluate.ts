@@ -1,4 +1,5 @@
 import type { Model } from "../../model/index.ts";
+import { stream } from "../../system/random.ts";
 import { drawResponses, judgeResponses, type Question, type Verify } from "../kit/responses/index.ts";
 
 export interface AnswerEvaluation {
@@ -19,23 +20,23 @@ export interface AnswerOptions {
   temperature: number;
   maxNewTokens: number;
   batchSize: number;
-  /** The same for every model compared: they then draw by the same random numbers. */
+  /** Of the run: every model of a comparison draws by the same random numbers. */
   seed: number;
   verify: Verify;
-  onProgress: (done: number, total: number) => void;
 }
 
 /** Greedy exact match and sampled pass@1 on held-out problems. */
-export async function evaluateAnswers(
+export async function evaluatePolicy(
   model: Model,
   questions: readonly Question[],
-  { samples, temperature, seed, verify, onProgress, ...draw }: AnswerOptions,
+  { samples, temperature, maxNewTokens, batchSize, verify, ...options }: AnswerOptions,
+  onProgress: (done: number, total: number) => void,
 ): Promise<AnswerEvaluation> {
+  const seed = stream(options.seed, "evaluation").below(2 ** 31);
   const total = questions.length * (1 + samples);
   const rightOf = async (count: number, heat: number, before: number): Promise<number[]> => {
     const drawn = await drawResponses(model, questions, {
-      ...draw,
-      ...{ samples: count, temperature: heat, seed },
+      ...{ samples: count, temperature: heat, seed, maxNewTokens, batchSize },
       onProgress: (done) => onProgress(before + done, total),
     });
     const judged = await judgeResponses(drawn, questions, { tokenizer: model.tokenizer, verify });

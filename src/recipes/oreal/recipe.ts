@@ -1,59 +1,64 @@
-import { mainArm, orealDefinition } from "./config.ts";
-import type { OrealArm as ArmChoice, OrealConfig } from "./config-schema.ts";
-import { gatherMaterials, stoppable, type ArmTalk, type Materials } from "../kit/index.ts";
-import { orealValues, runOreal, settingsOf, type OrealArm } from "./index.ts";
 import { outcomeNotes } from "../../reward/index.ts";
-import { report, runCommandLine, say, startEngine } from "../kit/frame.ts";
-import { createTalk } from "../kit/terminal-reporter.ts";
+import { readArm } from "../../report/read-run.ts";
+import { openArms, type ArmRun, type PlannedArm } from "../kit/arms.ts";
+import type { Materials } from "../kit/inputs.ts";
+import { defineRecipe } from "../kit/recipe.ts";
+import { openArm, type OrealArm } from "./arm.ts";
+import { armConfig, mainArm, orealDefinition } from "./config.ts";
+import type { OrealArm as ArmChoice, OrealConfig } from "./config-schema.ts";
+import { orealValues, settingsOf } from "./objective.ts";
+import { orealResults, resultRow, startRow } from "./results.ts";
+import { replayedRun } from "./trajectories.ts";
 
-const recipe = {
+/** A run of OREAL: the configured objective, then each of `compare`, with the same model, questions and seed. */
+export type OrealRun = ArmRun<OrealArm>;
+
+/** Learning from whether a final answer is right (OREAL, https://arxiv.org/abs/2502.06781). */
+export const orealRecipe = defineRecipe<OrealConfig, OrealRun>({
   name: "oreal",
   summary: "Trains a model on its own answers by outcome rewards: OREAL, beside other objectives for comparison.",
   example: "configs/oreal/quickstart.yaml",
-};
+  config: orealDefinition(orealValues),
+  start: (config) => config,
+  plan,
+  open(work) {
+    const { config } = work;
+    const main = mainArm(config);
+    const choices = [main, ...config.compare];
+    const planned = (arm: ArmChoice): PlannedArm<OrealConfig> => {
+      const own = armConfig(config, arm);
+      return { name: arm.name, config: own, steps: () => own.training.iterations };
+    };
+    const { replay } = config.rollout;
+    return openArms<OrealConfig, OrealArm>(work, {
+      main: planned(main),
+      others: config.compare.map(planned),
+      open(opening) {
+        const own = opening.name === main.name ? undefined : opening.name;
+        return openArm({ ...opening, replay: replay === undefined ? undefined : replayedRun(replay, own) });
+      },
+      rows(name, run) {
+        const arm = readArm(run.path, { name });
+        const objective = { ...choices.find((choice) => choice.name === name)?.objective };
+        return [...(name === main.name ? [startRow(arm)] : []), resultRow(arm, objective)];
+      },
+    });
+  },
+  results: orealResults,
+  report: async () => (await import("./report.ts")).writeOrealReport,
+});
 
-/**
- * Runs the command line of `trainers/oreal.ts`.
- * @param runArm runs one arm of the comparison to its end
- */
-export async function runOrealRecipe(runArm: (arm: OrealArm) => Promise<void>): Promise<void> {
-  await runCommandLine({
-    ...recipe,
-    definition: orealDefinition(orealValues),
-    async dryRun(config, resolvedYaml) {
-      dryRun(config, resolvedYaml, await gather(config, createTalk("dry run")));
-    },
-    async run(work) {
-      const materials = () => gather(work.config, stoppable(work.talkOf(recipe.name), work.interrupted));
-      const { path, table } = await runOreal({ ...work, materials }, runArm);
-      say(`\n${table}\n`);
-      await report(async () => (await import("./report.ts")).writeOrealReport, path, work.command);
-    },
-  });
-}
-
-async function gather(config: OrealConfig, talk: ArmTalk): Promise<Materials> {
-  return gatherMaterials(config, await startEngine(config, talk), talk);
-}
-
-function dryRun(config: OrealConfig, resolvedYaml: string, { tokens, validation }: Materials): void {
-  const { rollout, verifier } = config;
-  const arms = [mainArm(config), ...config.compare];
+function plan(config: OrealConfig, { tokens, validation }: Materials): string[] {
+  const { rollout, verifier, compare } = config;
   const questions = Math.min(rollout.questionsPerStep, tokens.length);
   const described = ({ name, objective, iterations, policySteps, policyFreeze }: ArmChoice): string[] => [
     `  ${name}: ${iterations} iterations${policyFreeze ? `, ${policyFreeze} of them without the policy` : ""}`,
     ...outcomeNotes(settingsOf(objective, verifier.failed), policySteps).map((note) => `    ${note}`),
   ];
-  say(
-    [
-      resolvedYaml.trimEnd(),
-      "",
-      `Questions: ${tokens.length}, held-out problems: ${validation?.length ?? "none"}`,
-      `Each iteration: ${questions} questions x ${rollout.samples} responses of at most ${rollout.maxNewTokens} tokens`,
-      "Runs:",
-      ...arms.flatMap(described),
-      "Nothing was written to the run folder.",
-      "",
-    ].join("\n"),
-  );
+  return [
+    `Questions: ${tokens.length}, held-out problems: ${validation?.length ?? "none"}`,
+    `Each iteration: ${questions} questions x ${rollout.samples} responses of at most ${rollout.maxNewTokens} tokens`,
+    "Runs:",
+    ...[mainArm(config), ...compare].flatMap(described),
+  ];
 }

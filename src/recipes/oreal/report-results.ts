@@ -1,11 +1,11 @@
 import { differenceIn, resultOf } from "../../report/compare-arms.ts";
 import { type Difference, differencesTable, intervalSentence, oneSeed, points } from "../../report/differences.ts";
-import { formatDuration, formatNumber, formatShare } from "../../report/format.ts";
+import { formatNumber } from "../../report/format.ts";
 import { type Html, html } from "../../report/html.ts";
 import type { ArmRun, Run } from "../../report/read-run.ts";
-import { groupOf } from "../../report/header.ts";
-import { type JsonObject, textOf } from "../../report/run-files.ts";
-import { tableHtml } from "../../report/table.ts";
+import type { JsonObject } from "../../report/run-files.ts";
+import { resultHtml } from "../kit/results.ts";
+import { orealResults, resultRow, startRow, weightSource } from "./results.ts";
 
 /** Answers to held-out problems: every arm before and after, and the main arm against each other one. */
 export function resultsSection({ main, arms }: Run, objectives: ReadonlyMap<string, JsonObject>): Html {
@@ -20,54 +20,22 @@ export function resultsSection({ main, arms }: Run, objectives: ReadonlyMap<stri
       </p>
     </section>`;
   const rows = Math.max(...results.map(({ before, after }) => (after ?? before)?.rowIds.length ?? 0));
-  const table = tableHtml(
-    [
-      { head: "Arm" },
-      { head: "Greedy, before", kind: "n from" },
-      { head: "after", kind: "n to" },
-      { head: "Sampled, before", kind: "n from" },
-      { head: "after", kind: "n to" },
-      ...["Iterations", "Answers", "Time"].map((head) => ({ head, kind: "n" as const })),
-      { head: "Objective", kind: "wrap" },
-    ],
-    results.map(({ arm, before, after }) => [
-      arm.name,
-      ...[formatShare(before?.exactMatch, 1), formatShare(after?.exactMatch, 1)],
-      ...[formatShare(before?.value("passAt1"), 1), formatShare(after?.value("passAt1"), 1)],
-      formatNumber(arm.metrics.at(-1)?.step ?? 0),
-      formatNumber(arm.metrics.reduce((sum, { value }) => sum + (value("responses") || 0), 0)),
-      formatDuration(arm.seconds),
-      objectiveOf(objectives.get(arm.name) ?? {}),
-    ]),
-    "arms",
-  );
+  const table = [startRow(main), ...all.map((arm) => resultRow(arm, objectives.get(arm.name) ?? {}))];
   return html`<section>
     <h2>Results</h2>
     <p>
       Share of right answers to ${rows > 0 ? formatNumber(rows) : "the"} held-out problems before the first iteration
-      and after the last: of each problem's likeliest answer (greedy), and of answers drawn at random (sampled).
+      (start) and after each arm's last: of each problem's likeliest answer (greedy), and of answers drawn at random
+      (sampled).
     </p>
-    ${table} ${differences(all, objectives)}
+    ${resultHtml(orealResults, table)} ${differences(all, objectives)}
   </section>`;
-}
-
-const sourceOf = (objective: JsonObject | undefined) => textOf(groupOf(objective ?? {}, "weights")["source"]);
-
-function objectiveOf(objective: JsonObject): string {
-  const weights: Record<string, string> = {
-    none: "no token weights",
-    learned: "learned token weights",
-    shuffled: "control: learned token weights, shuffled within each answer",
-  };
-  const preset = textOf(objective["preset"]);
-  const source = sourceOf(objective);
-  return [preset, source && weights[source]].filter((part) => part !== undefined).join(", ");
 }
 
 function differences(all: readonly ArmRun[], objectives: ReadonlyMap<string, JsonObject>): Html {
   const [main, ...others] = all as [ArmRun, ...ArmRun[]];
   if (others.length === 0) return html`<p>There is no arm to compare with: name some under <code>compare</code>.</p>`;
-  const of = (source: string) => all.find(({ name }) => sourceOf(objectives.get(name)) === source);
+  const of = (source: string) => all.find(({ name }) => weightSource(objectives.get(name)) === source);
   const [learned, shuffled] = [of("learned"), of("shuffled")];
   const pairs = others.map((other) => [main, other] as const);
   if (learned && shuffled && learned !== main) pairs.push([learned, shuffled]);

@@ -42,15 +42,13 @@ function warningsOf(metrics: WarningFacts): Record<string, string> {
   };
 }
 
-/** Takes in an iteration's warnings; gives those of a kind that was not seen before. */
-export function warningLog(): { all: () => string[]; take: (metrics: WarningFacts) => string[] } {
-  const seen = new Map<string, string>();
-  return {
-    all: () => [...seen.values()],
-    take(metrics) {
-      const news = Object.entries(warningsOf(metrics)).filter(([kind]) => !seen.has(kind));
-      for (const [kind, warning] of news) seen.set(kind, warning);
-      return news.map(([, warning]) => warning);
-    },
-  };
+/** Looks at every iteration's record, and tells of what is wrong; of each kind once. */
+export function warningWatch(): (record: Readonly<Record<string, unknown>>) => string[] {
+  const seen = new Set<string>();
+  return (record) =>
+    Object.entries(warningsOf(record as unknown as WarningFacts)).flatMap(([kind, warning]) => {
+      if (seen.has(kind)) return [];
+      seen.add(kind);
+      return [warning];
+    });
 }

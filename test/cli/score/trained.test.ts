@@ -6,7 +6,7 @@ import { makeBatch, openArrow, openDataset, tokenizeDataset } from "../../../src
 import { gatedPass, loadGates } from "../../../src/eviction/gates/index.ts";
 import { decideGates, exemptTokens } from "../../../src/eviction/index.ts";
 import { forward, type Model } from "../../../src/model/index.ts";
-import { rewardModelLoss } from "../../../src/reward/index.ts";
+import { rewardModelObjective } from "../../../src/reward/index.ts";
 import { loadTokenRewardModel } from "../../../src/reward/model/index.ts";
 import { adapterFixture, peftLogits } from "../../model/adapters/adapters.ts";
 import { fixtures, referenceRows, temporaryFolder, tied, tokensift } from "../run.ts";
@@ -147,13 +147,14 @@ describe("score --reward-model", () => {
 
   test("the sigmoid of a response's mean score is the probability that the loss is of", async () => {
     const { score, batch } = await scores(adapted);
-    const { metrics } = rewardModelLoss(score, batch, [0, 0, 0, 0], { scoreAt: "before" });
+    const objective = rewardModelObjective({ scoreAt: "before" });
+    const { metrics } = objective.evaluate({ score }, batch, { right: [0, 0, 0, 0] });
     const rows = await scored("--reward-model", adapted);
     const probabilities = rows.map(({ rewardScore, response }) => {
       const own = Array.from(rewardScore!).filter((_, t) => response[t]);
       return 1 / (1 + Math.exp(-own.reduce((a, b) => a + b, 0) / own.length));
     });
-    expect(probabilities.reduce((a, b) => a + b, 0)).toBeCloseTo(metrics.probability, 4);
+    expect(probabilities.reduce((a, b) => a + b, 0)).toBeCloseTo(metrics["probability"]!, 4);
   });
 
   test("an adapter lies over --model without its own adapter, or over --reward-base; another base is told", async () => {

@@ -6,7 +6,7 @@ import { orealDefinition } from "../../../src/recipes/oreal/config.ts";
 import { orealPresets, orealSchema } from "../../../src/recipes/oreal/config-schema.ts";
 import { outcomePresets, tokenWeightPresets } from "../../../src/reward/index.ts";
 import { resolvePolicy } from "../../../src/reward/policy-options.ts";
-import { orealValues, settingsOf } from "../../../src/recipes/oreal/index.ts";
+import { orealValues, settingsOf } from "../../../src/recipes/oreal/objective.ts";
 import { configFolder, reader } from "../../config/folder.ts";
 
 const definition = orealDefinition(orealValues);

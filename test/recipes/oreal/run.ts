@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { jest } from "@jest/globals";
 import { loadConfig } from "../../../src/config/index.ts";
-import { orealDefinition } from "../../../src/recipes/oreal/config.ts";
 import { openArrow } from "../../../src/data/index.ts";
-import { gatherMaterials, type ArmTalk } from "../../../src/recipes/kit/index.ts";
-import { orealValues, runOreal, type OrealArm } from "../../../src/recipes/oreal/index.ts";
+import { gatherMaterials, type ArmTalk, type Materials } from "../../../src/recipes/kit/index.ts";
+import { perform } from "../../../src/recipes/kit/recipe.ts";
+import { orealRecipe, type OrealRun } from "../../../src/recipes/oreal/recipe.ts";
 import { useEngine } from "../../../src/tensor/engine.ts";
 import type { RunFolderMode } from "../../../src/training/index.ts";
 import { tensorCount } from "../../training/reference.ts";
@@ -17,36 +18,50 @@ export interface Options {
   interrupted?: () => boolean;
 }
 
-/** What `trainers/oreal.ts` does, in this process. Gives what was said, and the tensors that are left. */
+type Trainer = (run: OrealRun) => Promise<void>;
+
+/** What `trainers/oreal.ts` hands to the command line. */
+const trainer = new Promise<Trainer>((found) => {
+  jest.unstable_mockModule("../../../src/recipes/index.ts", () => ({
+    orealRecipe,
+    runRecipe: (_: typeof orealRecipe, body: Trainer) => found(body),
+  }));
+});
+await import("../../../trainers/oreal.ts");
+
+/** The run of `trainers/oreal.ts`, in this process. Gives what was said, and the tensors that are left. */
 export async function runHere(
   path: string,
   { set = [], mode = "new", afterIteration, interrupted = () => false }: Options = {},
 ): Promise<{ notes: string[]; output: string; table: string; tensors: number }> {
-  const { config, resolvedYaml } = loadConfig(orealDefinition(orealValues), path, { set });
+  const { config, resolvedYaml } = loadConfig(orealRecipe.config, path, { set });
   const notes: string[] = [];
   const talk: ArmTalk = { note: (text) => notes.push(text), working: () => undefined, step: () => undefined };
-  const runArm = async (arm: OrealArm): Promise<void> => {
-    for (const iteration of arm.iterations()) {
-      const kept = arm.keep(await arm.sample(iteration));
-      const weighed = await arm.weigh(kept);
-      const reward = await arm.teachRewardModel(weighed);
-      await arm.record(weighed, reward, await arm.teachPolicy(weighed));
-      afterIteration?.(arm.name, iteration);
-    }
-    await arm.finish();
-  };
+  const train = await trainer;
+  const watched = async ({ arms }: OrealRun): Promise<void> =>
+    train({
+      async *arms() {
+        for await (const arm of arms())
+          yield {
+            ...arm,
+            async record(iteration) {
+              await arm.record(iteration);
+              afterIteration?.(arm.name, iteration.rollouts.iteration);
+            },
+          };
+      },
+    });
   const engine = await useEngine("cpu", { threads: 1 });
   const before = tensorCount();
-  const { table } = await runOreal(
-    {
-      ...{ config, resolvedYaml, mode, interrupted },
-      allowChanges: false,
-      materials: () => gatherMaterials(config, engine, talk),
-      talkOf: () => talk,
-      command: "npx tsx trainers/oreal.ts",
-    },
-    runArm,
-  );
+  let inputs: Materials | undefined;
+  const folder = await perform(orealRecipe, watched, {
+    ...{ config, resolvedYaml, mode, interrupted },
+    allowChanges: false,
+    inputs: async () => (inputs ??= await gatherMaterials(config, engine, talk)),
+    talkOf: () => talk,
+    command: "npx tsx trainers/oreal.ts",
+  });
+  const table = readFileSync(join(folder, "table.txt"), "utf8");
   return { notes, output: config.output, table, tensors: tensorCount() - before };
 }
 

@@ -21,8 +21,8 @@ afterAll(() => rmSync(base, { recursive: true }));
 
 describe("the OREAL recipe", () => {
   test("leaves the table in the run folder too", () => {
-    const { arms } = JSON.parse(readFileSync(join(whole, "results.json"), "utf8")) as { arms: { name: string }[] };
-    expect(arms.map(({ name }) => name)).toEqual(["oreal", "rloo"]);
+    const { rows } = JSON.parse(readFileSync(join(whole, "results.json"), "utf8")) as { rows: { name: string }[] };
+    expect(rows.map(({ name }) => name)).toEqual(["(start)", "oreal", "rloo"]);
     expect(readFileSync(join(whole, "table.txt"), "utf8")).toMatch(/^rloo +\d\.\d{3} +\d\.\d{3} +3 +72 /m);
   });
 
@@ -30,11 +30,15 @@ describe("the OREAL recipe", () => {
     const markup = readFileSync(join(whole, "report.html"), "utf8");
     expectSelfContained(markup);
     const { cells, section } = page(markup);
-    const { arms } = JSON.parse(readFileSync(join(whole, "results.json"), "utf8")) as {
-      arms: { name: string; responses: number; end: { exactMatch: number } }[];
+    const results = JSON.parse(readFileSync(join(whole, "results.json"), "utf8")) as {
+      rows: { name: string; responses: number; exactMatch: number }[];
     };
-    expect(cells("Results").map((row) => [row[0], row[2], row[6]])).toEqual(
-      arms.map(({ name, end, responses }) => [name, `${(100 * end.exactMatch).toFixed(1)} %`, String(responses)]),
+    expect(cells("Results").map((row) => [row[0], row[1], row[4]])).toEqual(
+      results.rows.map(({ name, exactMatch, responses }) => [
+        name,
+        `${(100 * exactMatch).toFixed(1)} %`,
+        String(responses),
+      ]),
     );
     const { rows } = JSON.parse(readFileSync(join(whole, "tokens.json"), "utf8")) as { rows: unknown[] };
     const figures = section("Answers and their token weights")?.querySelectorAll("h3, figure.row") ?? [];

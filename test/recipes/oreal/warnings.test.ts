@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { warningLog, type WarningFacts } from "../../../src/recipes/oreal/warnings.ts";
+import { warningWatch, type WarningFacts } from "../../../src/recipes/oreal/warnings.ts";
 
 const sound: WarningFacts = {
   ...{ step: 7, keptResponses: 12, keptRight: 5, questionsAllWrong: 1, questionsAllRight: 1 },
@@ -8,8 +8,8 @@ const sound: WarningFacts = {
 
 describe("warnings of an iteration", () => {
   test("are none where nothing is wrong, also before token weights have left 0", () => {
-    expect(warningLog().take(sound)).toEqual([]);
-    expect(warningLog().take({ ...sound, weightMeanRight: 0, weightMeanWrong: 0 })).toEqual([]);
+    expect(warningWatch()(sound)).toEqual([]);
+    expect(warningWatch()({ ...sound, weightMeanRight: 0, weightMeanWrong: 0 })).toEqual([]);
   });
 
   test.each([
@@ -19,12 +19,11 @@ describe("warnings of an iteration", () => {
     [{ weightMeanRight: 0.001, weightMeanWrong: 0.5 }, /near 0 on right responses and not on wrong ones/],
     [{ weightMeanRight: 0.4, weightMeanWrong: 0 }, /near 0 on wrong responses and not on right ones/],
   ])("name %j once", (change, message) => {
-    const log = warningLog();
-    const [warning, ...others] = log.take({ ...sound, ...change });
+    const watch = warningWatch();
+    const [warning, ...others] = watch({ ...sound, ...change });
     expect(warning).toMatch(message);
     expect(warning).toMatch(/^In iteration 7 /);
     expect(others).toEqual([]);
-    expect(log.take({ ...sound, ...change, step: 8 })).toEqual([]);
-    expect(log.all()).toEqual([warning]);
+    expect(watch({ ...sound, ...change, step: 8 })).toEqual([]);
   });
 });

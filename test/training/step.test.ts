@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import type { TokenBatch } from "../../src/contract/index.ts";
 import { forward, gradientStore, type Model } from "../../src/model/index.ts";
-import { policyMasses, policyObjective } from "../../src/reward/index.ts";
-import { accumulateObjective, type ObjectiveBatch } from "../../src/training/index.ts";
+import { policyObjective } from "../../src/reward/index.ts";
+import { accumulate } from "../../src/training/index.ts";
 import { batchOf, gradientsOf, openModel, readJson, relativeDistance, type Reference } from "./reference.ts";
 
 const reference = readJson<Reference>("reference.json");
-const options = { klCoefficient: 0.3 };
+const objective = policyObjective({ klCoefficient: 0.3 });
 
 let model: Model;
 beforeAll(async () => {
@@ -16,32 +17,33 @@ afterAll(() => model.dispose());
 /** OREAL's three terms over the given micro-batches; every second row counts as right. */
 async function step(split: readonly (readonly number[])[], change = (mass: number): number => mass) {
   const store = gradientStore();
-  const objective = policyObjective(options);
-  const masses = { positive: 0, negative: 0, kl: 0 };
-  const batches = split.map((rows): ObjectiveBatch<"logProb"> => {
-    const tokens = batchOf(reference, rows);
+  const batches = split.map((rows) => {
+    const batch = batchOf(reference, rows);
     const aux = {
       right: rows.map((row) => row % 2),
       advantages: rows.map((row) => (row % 2 ? 1 : -0.5)),
-      weights: Float32Array.from(tokens.ids, (id) => (id % 5) / 4),
-      referenceLogProb: Float32Array.from(tokens.ids, (id) => -1 - (id % 3)),
+      weights: Float32Array.from(batch.ids, (id) => (id % 5) / 4),
+      referenceLogProb: Float32Array.from(batch.ids, (id) => -1 - (id % 3)),
     };
-    const own = policyMasses(tokens, aux, options);
-    for (const name of ["positive", "negative", "kl"] as const) masses[name] += own[name];
-    return {
-      pass: () => forward(model, tokens, { gradients: store }),
-      judge: ({ logProb }) => objective(logProb, { ...tokens, signals: {} }, aux),
-    };
+    return { batch, aux };
   });
+  const announcing: typeof objective = {
+    ...objective,
+    masses(tokens, aux) {
+      const masses = objective.masses(tokens, aux);
+      return { ...masses, positive: change(masses["positive"]!) };
+    },
+  };
+  const learner = { forward: (batch: TokenBatch) => forward(model, batch, { gradients: store }) };
   try {
-    const outcome = await accumulateObjective(batches, ["logProb"], { ...masses, positive: change(masses.positive) });
+    const outcome = await accumulate(learner, batches, announcing);
     return { outcome, gradients: await gradientsOf(model, store, 1) };
   } finally {
     store.clear();
   }
 }
 
-describe("accumulateObjective", () => {
+describe("accumulate", () => {
   test("gives the same loss and gradient however the step is split, each term divided by its own mass", async () => {
     const whole = await step([[0, 1, 2, 3]]);
     expect(Object.keys(whole.outcome.parts).sort()).toEqual(["kl", "negative", "positive"]);

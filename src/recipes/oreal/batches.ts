@@ -1,0 +1,53 @@
+import type { TokenBatch } from "../../contract/index.ts";
+import type { PolicyAux } from "../../reward/index.ts";
+import type { StepBatch } from "../../training/index.ts";
+import { responseBatch, splitResponses } from "../kit/responses/index.ts";
+import type { Rollouts } from "./rollouts.ts";
+
+/** What responses came to, one entry each. */
+export interface Worth {
+  readonly right: ArrayLike<number>;
+  readonly advantages: ArrayLike<number>;
+  /** 1 = learnt from. */
+  readonly kept: ArrayLike<number>;
+}
+
+/**
+ * The kept responses behind their prompts, in micro-batches of similar length; row ids are places in
+ * `rollouts.responses`. None where nothing is kept.
+ */
+export function keptBatches(
+  { responses }: Rollouts,
+  { right, advantages, kept }: Worth,
+  rowsAtOnce: number,
+): StepBatch<PolicyAux>[] {
+  const places = [...responses.keys()].filter((k) => kept[k]);
+  return splitResponses(
+    places.map((k) => responses[k]!),
+    rowsAtOnce,
+  ).map((group) => {
+    const chosen = group.map((i) => places[i]!);
+    const batch = responseBatch(
+      chosen.map((k) => responses[k]!),
+      chosen,
+    );
+    return { batch, aux: { right: chosen.map((k) => right[k]!), advantages: chosen.map((k) => advantages[k]!) } };
+  });
+}
+
+/**
+ * Log-probabilities `[rows * width]` that came with replayed responses, under the policy that drew them; undefined where
+ * one of the batch has none.
+ */
+export function drawnLogProb({ logProbs }: Rollouts, batch: TokenBatch): Float32Array | undefined {
+  const stored = Array.from(batch.rowIds, (k) => logProbs?.[k]);
+  if (stored.some((values) => values === undefined)) return undefined;
+  const result = new Float32Array(batch.ids.length);
+  stored.forEach((values, row) => result.set(values!, endOf(batch, row) - values!.length));
+  return result;
+}
+
+/** Where a row ends in `[rows * width]`; its response ends there, too. */
+export function endOf({ width, lengths }: TokenBatch, row: number): number {
+  return row * width + lengths[row]!;
+}

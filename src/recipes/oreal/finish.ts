@@ -1,0 +1,70 @@
+import { join } from "node:path";
+import { saveTokenRewardModel } from "../../reward/model/index.ts";
+import { engineText } from "../../tensor/engine.ts";
+import type { TrainingState } from "../../training/index.ts";
+import type { ArmOpening } from "../kit/arms.ts";
+import { cardText, shownFiles, shownPath } from "../kit/card.ts";
+import { saveTrained } from "../kit/save-trained.ts";
+import type { OrealConfig } from "./config-schema.ts";
+import type { OrealModels } from "./models.ts";
+import { pictureResponses } from "./pictures.ts";
+
+/** An arm that has come to its end. */
+export interface Finished {
+  readonly opening: ArmOpening<OrealConfig>;
+  readonly models: OrealModels;
+  readonly state: TrainingState;
+  readonly seconds: number;
+  readonly warnings: readonly string[];
+}
+
+/** Writes the models, responses under their token weights, and the summary. */
+export async function writeResults(arm: Finished): Promise<void> {
+  await saveModels(arm);
+  const { opening, models, state } = arm;
+  const { tokenizer, config } = models.policy;
+  const { run } = opening;
+  const rows = pictureResponses(run.path, state.step - 1, { tokenizer, vocabularySize: config.vocabularySize });
+  run.writeFile("tokens.json", `${JSON.stringify({ method: "oreal", step: state.step, rows })}\n`);
+  run.writeFile("summary.json", `${JSON.stringify(summaryOf(arm), null, 2)}\n`);
+}
+
+/** Writes the reward model first: saving an adapted policy merges it into the trunk below both. */
+async function saveModels({ opening: { run, config, command }, models, state }: Finished): Promise<void> {
+  const { objective, training, data } = config;
+  const facts = [
+    "Trained by outcome rewards (OREAL, arXiv 2502.06781)",
+    `Start: ${shownPath(config.model)}`,
+    `Questions: ${shownFiles(data.train)}`,
+    `Objective: ${JSON.stringify(objective)}`,
+    `${state.step} iterations, seed ${training.seed}`,
+  ];
+  if (models.reward) {
+    const card = cardText("A token reward model trained with tokensift", facts, command);
+    const { weights } = objective;
+    const scoreAt = weights.source === "none" ? undefined : weights.scoreAt;
+    await saveTokenRewardModel(models.reward, join(run.path, "reward-model"), { card, ...(scoreAt && { scoreAt }) });
+  }
+  await saveTrained(run, models.policy, cardText("A model trained with tokensift", facts, command));
+}
+
+function summaryOf({ opening, state, seconds, warnings }: Finished): object {
+  const { name, run, materials, config } = opening;
+  const evaluations = run.evaluation.records();
+  const scores = (evaluation: Record<string, unknown> | undefined) =>
+    evaluation && { step: evaluation["step"], exactMatch: evaluation["exactMatch"], passAt1: evaluation["passAt1"] };
+  const drawn = run.metrics.records().reduce((sum, { responses }) => sum + Number(responses), 0);
+  return {
+    method: "oreal",
+    name,
+    preset: config.objective.preset,
+    engine: engineText(materials.engine),
+    steps: state.step,
+    responses: drawn,
+    trainedTokens: state.trainedTokens,
+    seconds,
+    warnings,
+    start: scores(evaluations.find(({ step }) => step === 0)),
+    end: scores(evaluations.at(-1)),
+  };
+}

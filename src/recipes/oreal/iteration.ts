@@ -1,0 +1,134 @@
+import type { Choice, Outcomes, PolicyAux } from "../../reward/index.ts";
+import { sumByName, type StepBatch, type StepOutcome } from "../../training/index.ts";
+import { endOf } from "./batches.ts";
+import type { Rollouts } from "./rollouts.ts";
+import type { Fate } from "./trajectories.ts";
+
+/** Kept responses with all that the objective reads, as it was before the iteration's updates. */
+export interface WeighedBatch extends StepBatch<PolicyAux> {
+  /** `[rows * width]`, under the policy that drew the responses, from the whole distribution. */
+  readonly logProb: Float32Array;
+  /** `[rows * width]`, nats, of the policy. */
+  readonly entropy: Float32Array;
+}
+
+/** What was done in an iteration. */
+export interface Iteration {
+  readonly rollouts: Rollouts;
+  readonly outcomes: Pick<Outcomes, "rewards">;
+  /** One entry per response, as are advantages and rewards. */
+  readonly right: Uint8Array;
+  readonly advantages: Float64Array;
+  readonly choice: Choice;
+  readonly batches: readonly WeighedBatch[];
+  /** Optimizer steps of the reward model; none without one, or where nothing was kept. */
+  readonly taught: readonly StepOutcome[];
+  /** Optimizer steps of the policy; none while it is frozen, or where nothing was kept. */
+  readonly moved: readonly StepOutcome[];
+}
+
+/**
+ * Numbers that a rerun reproduces. Of several optimizer steps the first is told, and the KL of the last.
+ * @param learns whether there is a reward model
+ */
+export function metricsOf(iteration: Iteration, learns: boolean) {
+  const { taught, moved } = iteration;
+  const [first] = moved;
+  const [lesson] = taught;
+  const last = sumByName(moved.at(-1)?.metrics ?? []);
+  const seen = sumByName(lesson?.metrics ?? []);
+  const per = (sum = 0, count = 0): number => (count > 0 ? sum / count : 0);
+  return {
+    loss: first?.loss ?? 0,
+    ...responseMetrics(iteration),
+    ...meansOf(iteration.batches),
+    lossPositive: first?.parts["positive"] ?? 0,
+    lossNegative: first?.parts["negative"] ?? 0,
+    lossKl: first?.parts["kl"] ?? 0,
+    kl: per(last["klSum"], (last["positiveTokens"] ?? 0) + (last["negativeTokens"] ?? 0)),
+    gradNorm: first?.gradNorm ?? 0,
+    learningRate: first?.learningRate ?? 0,
+    ...(learns && {
+      rewardLoss: lesson?.loss ?? 0,
+      rewardAccuracy: per(seen["agreed"], seen["responses"]),
+      rewardProbability: per(seen["probability"], seen["responses"]),
+      rewardGradNorm: lesson?.gradNorm ?? 0,
+      rewardLearningRate: lesson?.learningRate ?? 0,
+    }),
+  };
+}
+
+/** Numbers of the responses alone. */
+function responseMetrics({ rollouts: { responses }, choice, right, batches }: Iteration) {
+  const share = (count: number): number => count / responses.length;
+  const judged = (wanted: string) => share(responses.filter(({ verdict }) => verdict === wanted).length);
+  const lengths = responses.map(({ ids }) => ids.length);
+  return {
+    responses: responses.length,
+    passRate: share(right.reduce((a, b) => a + b, 0)),
+    ...{ correct: judged("correct"), wrong: judged("wrong") },
+    ...{ unparsable: judged("unparsable"), timeout: judged("timeout") },
+    unfinished: share(responses.filter(({ finished }) => !finished).length),
+    responseTokens: lengths.reduce((a, b) => a + b, 0),
+    questionsKept: choice.questions.kept,
+    questionsAllWrong: choice.questions.allWrong,
+    questionsAllRight: choice.questions.allRight,
+    keptResponses: choice.kept.reduce((a, b) => a + b, 0),
+    keptRight: choice.kept.reduce((sum, kept, k) => sum + kept * right[k]!, 0),
+    keptTokens: batches.reduce((sum, { batch }) => sum + batch.response.reduce((a, b) => a + b, 0), 0),
+  };
+}
+
+/**
+ * Means over kept tokens, 0 where there are none; without token weights every weight is 1. Both right and wrong
+ * responses must have some weight for both to be learnt from.
+ */
+function meansOf(batches: readonly WeighedBatch[]) {
+  const [right, wrong] = [emptySum(), emptySum()];
+  for (const { batch, aux, entropy } of batches)
+    batch.response.forEach((mark, i) => {
+      if (!mark) return;
+      const sum = aux.right[Math.floor(i / batch.width)] ? right : wrong;
+      const weight = aux.weights?.[i] ?? 1;
+      sum.tokens++;
+      sum.entropy += entropy[i]!;
+      sum.weight += weight;
+      if (weight > 0) sum.aboveZero++;
+    });
+  const mean = (key: keyof TokenSum, ...of: TokenSum[]): number => {
+    const tokens = of.reduce((sum, { tokens }) => sum + tokens, 0);
+    return tokens > 0 ? of.reduce((sum, part) => sum + part[key], 0) / tokens : 0;
+  };
+  return {
+    entropy: mean("entropy", right, wrong),
+    weightMean: mean("weight", right, wrong),
+    weightMeanRight: mean("weight", right),
+    weightMeanWrong: mean("weight", wrong),
+    weightsAboveZero: mean("aboveZero", right, wrong),
+  };
+}
+
+interface TokenSum {
+  tokens: number;
+  entropy: number;
+  weight: number;
+  aboveZero: number;
+}
+
+const emptySum = (): TokenSum => ({ tokens: 0, entropy: 0, weight: 0, aboveZero: 0 });
+
+/** What became of every response, for the run folder. */
+export function fatesOf({ rollouts, outcomes, advantages, choice, batches }: Iteration): Fate[] {
+  const fates: Fate[] = rollouts.responses.map((_, k) => ({
+    ...{ reward: outcomes.rewards[k]!, advantage: advantages[k]!, kept: choice.kept[k] === 1 },
+    ...{ weights: null, logProb: null },
+  }));
+  for (const { batch, aux, logProb } of batches)
+    batch.rowIds.forEach((k, row) => {
+      const end = endOf(batch, row);
+      const start = end - rollouts.responses[k]!.ids.length;
+      const weights = aux.weights?.slice(start, end) ?? null;
+      fates[k] = { ...fates[k]!, weights, logProb: logProb.slice(start, end) };
+    });
+  return fates;
+}

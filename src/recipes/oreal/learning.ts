@@ -1,0 +1,32 @@
+import { schedule, type AdamWOptions, type Schedule } from "../../training/index.ts";
+import type { OrealLearner } from "./config-schema.ts";
+
+export function optimizerOptions({ beta1, beta2, epsilon, weightDecay }: OrealLearner): AdamWOptions {
+  return { beta1, beta2, epsilon, weightDecay };
+}
+
+/** How fast a model learns, and when. */
+export interface Pace {
+  /** By the number of the optimizer step, from 0. */
+  readonly schedule: Schedule;
+  readonly clipNorm: number;
+  /** Numbers of the optimizer steps in an iteration; none while the model rests, or without a batch. */
+  stepsOf(iteration: number, batches: readonly unknown[]): number[];
+}
+
+/** @param turns optimizer steps in each iteration, and iterations in which the model rests at first */
+export function paceOf(
+  { learningRate, schedule: kind, warmupSteps = 0, minimumLearningRate, clipNorm }: OrealLearner,
+  iterations: number,
+  { steps, rests }: { steps: number; rests: number },
+): Pace {
+  const totalSteps = (iterations - rests) * steps;
+  return {
+    clipNorm,
+    schedule: schedule({ kind, learningRate, totalSteps, warmupSteps, minimumLearningRate }),
+    stepsOf(iteration, batches) {
+      if (iteration < rests || batches.length === 0) return [];
+      return Array.from({ length: steps }, (_, s) => (iteration - rests) * steps + s);
+    },
+  };
+}

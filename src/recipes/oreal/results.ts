@@ -1,0 +1,52 @@
+import { resultOf } from "../../report/compare-arms.ts";
+import { groupOf } from "../../report/header.ts";
+import type { ArmRun } from "../../report/read-run.ts";
+import { type JsonObject, textOf } from "../../report/run-files.ts";
+import { countColumn, type ResultRow, secondsColumn, shareColumn, textColumn } from "../kit/results.ts";
+
+/** Shares of right answers to held-out problems: those of the starting model in the first row, then every arm's. */
+export const orealResults = [
+  textColumn("name", { head: "arm" }),
+  shareColumn("exactMatch", { head: "greedy" }),
+  shareColumn("passAt1", { head: "sampled" }),
+  countColumn("steps", { head: "iterations" }),
+  countColumn("responses", { page: "Answers" }),
+  secondsColumn("seconds", { page: "Time" }),
+  textColumn("objective", { head: false, page: "Objective", wrap: true }),
+];
+
+/** The model that every arm starts from, as the main arm has measured it. */
+export function startRow(main: ArmRun): ResultRow {
+  const { before } = resultOf(main);
+  return { name: "(start)", exactMatch: before?.exactMatch, passAt1: before?.value("passAt1"), steps: 0, responses: 0 };
+}
+
+/** @param objective as the arm's configuration has it */
+export function resultRow(arm: ArmRun, objective: JsonObject): ResultRow {
+  const { after } = resultOf(arm);
+  return {
+    name: arm.name,
+    exactMatch: after?.exactMatch,
+    passAt1: after?.value("passAt1"),
+    steps: arm.metrics.at(-1)?.step ?? 0,
+    responses: arm.metrics.reduce((sum, { value }) => sum + (value("responses") || 0), 0),
+    seconds: arm.seconds,
+    objective: objectiveText(objective),
+  };
+}
+
+/** Where an arm's token weights come from. */
+export function weightSource(objective: JsonObject | undefined): string | undefined {
+  return textOf(groupOf(objective ?? {}, "weights")["source"]);
+}
+
+function objectiveText(objective: JsonObject): string {
+  const weights: Record<string, string> = {
+    none: "no token weights",
+    learned: "learned token weights",
+    shuffled: "control: learned token weights, shuffled within each answer",
+  };
+  const preset = textOf(objective["preset"]);
+  const source = weightSource(objective);
+  return [preset, source && weights[source]].filter((part) => part !== undefined).join(", ");
+}

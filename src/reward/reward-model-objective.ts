@@ -1,0 +1,74 @@
+/**
+ * Objective of a token-level reward model (https://arxiv.org/abs/2502.06781): one term per response, not per token.
+ *
+ *     L = mean over responses of BCE(sigmoid(m), r),  m = mean_t s_t,  dL/ds_t = (sigmoid(m) - r) / T
+ *
+ * Computed as softplus(m) - r m, finite for any finite score.
+ */
+import type { Objective } from "../contract/index.ts";
+import { UserError } from "../system/errors.ts";
+import { type ScoreAt, type ScoredTokens, checkLength, responsePlaces, scorePlaces, sigmoid } from "./scores.ts";
+
+/** What the objective knows of each response beside its tokens. */
+export interface OutcomeAux {
+  /** `[rows]` in [0, 1], 1 = right; rewards of -1 and 1 are refused. */
+  readonly right: ArrayLike<number>;
+}
+
+/**
+ * The reward model's objective on scores `[rows * width]`, entry t that of the state that has read token t, whatever
+ * `scoreAt`. Its term is `outcome`; its mass is the number of responses with at least one token. Metrics are sums over
+ * rows, to be added up over micro-batches: `responses`, `agreed` (responses whose probability lies on the outcome's side
+ * of one half), `probability`.
+ *
+ * ```ts
+ * await optimizerStep(rewardModel, step, [{ batch, aux: { right } }], rewardModelObjective());
+ * ```
+ *
+ * @param options `scoreAt`: must match the one of the token weights. Default `token`
+ * @throws UserError, when evaluated, for an outcome outside [0, 1] or a score that is not finite
+ */
+export function rewardModelObjective({ scoreAt = "token" }: { scoreAt?: ScoreAt } = {}): Objective<
+  "score",
+  OutcomeAux
+> {
+  return {
+    reads: ["score"],
+    masses: (tokens) => ({ outcome: answered(tokens) }),
+    evaluate: ({ score }, tokens, { right }) => evaluate(score, tokens, right, scoreAt),
+  };
+}
+
+/** Rows with at least one response token. */
+function answered(tokens: ScoredTokens): number {
+  let rows = 0;
+  for (let b = 0; b < tokens.rows; b++) rows += Number(responsePlaces(tokens, b).length > 0);
+  return rows;
+}
+
+function evaluate(scores: Float32Array, tokens: ScoredTokens, right: ArrayLike<number>, scoreAt: ScoreAt) {
+  checkLength("scores", scores, tokens.rows * tokens.width);
+  checkLength("right", right, tokens.rows);
+  const dScore = new Float32Array(scores.length);
+  const metrics = { responses: 0, agreed: 0, probability: 0 };
+  let sum = 0;
+  for (let b = 0; b < tokens.rows; b++) {
+    const outcome = right[b]!;
+    if (!(outcome >= 0 && outcome <= 1)) {
+      throw new UserError(`The outcome is ${outcome}.`, {
+        where: `row ${tokens.rowIds[b]}`,
+        fix: "It must be from 0 (wrong) to 1 (right); rightResponses turns rewards of -1 and 1 into such outcomes.",
+      });
+    }
+    const sources = scorePlaces(scores, tokens, b, responsePlaces(tokens, b), scoreAt);
+    if (sources.length === 0) continue;
+    const mean = sources.reduce((total, i) => total + scores[i]!, 0) / sources.length;
+    const probability = sigmoid(mean);
+    sum += Math.max(mean, 0) + Math.log1p(Math.exp(-Math.abs(mean))) - outcome * mean;
+    for (const i of sources) dScore[i]! += (probability - outcome) / sources.length;
+    metrics.responses++;
+    metrics.probability += probability;
+    if (probability > 0.5 === outcome > 0.5 && probability !== 0.5) metrics.agreed++;
+  }
+  return { terms: { outcome: { sum, mass: metrics.responses, dScore } }, metrics };
+}
