@@ -89,7 +89,7 @@ export function writeOrealRun(): string {
     `model: /models/tiny
 data: { train: /data/questions.arrow, validation: /data/held-out.arrow }
 objective: { preset: recommended, keep: all, weights: { source: none } }
-rollout: { questionsPerStep: 4, samples: 2 }
+sampling: { questionsPerStep: 4, samples: 2 }
 training: { iterations: 3, seed: 7 }
 policy: { learningRate: 0.001 }
 compare:
@@ -133,7 +133,7 @@ data: { train: /data/prompts.arrow, validation: /data/held-out.arrow }
 gates: { kind: attention, scope: global, sinks: 1, window: 1, learningRate: 0.01 }
 eviction: { target: 0.5 }
 training: { steps: 4, seed: 7, batchSize: 2, learningRate: 0.1 }
-control: true
+compare: [control]
 `,
   );
   write(folder, "results.json", { budget: 0.625, rows: gateCaches });

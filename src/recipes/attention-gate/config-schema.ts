@@ -125,10 +125,12 @@ export const attentionGateSchema = Type.Object(
       },
       { default: {}, description: "What is measured on the held-out rows." },
     ),
-    control: Type.Optional(
-      Type.Boolean({
+    compare: Type.Optional(
+      Type.Array(choice(["control"], { description: "The same training without gates." }), {
+        uniqueItems: true,
         description:
-          "In mode finetune (default true): train the same without gates too, which the baselines are then applied to.",
+          "Arms beside the gates, into subfolders of the run. Default in mode finetune: control, the same training " +
+          "without gates, which the baselines are then applied to.",
       }),
     ),
     ...runKeys,
@@ -139,9 +141,9 @@ export const attentionGateSchema = Type.Object(
 type Parsed = Static<typeof attentionGateSchema>;
 
 /** A checked configuration: paths absolute, defaults filled in. */
-export interface AttentionGateConfig extends Omit<Parsed, "output" | "gates" | "control" | "evaluation"> {
+export interface AttentionGateConfig extends Omit<Parsed, "output" | "gates" | "compare" | "evaluation"> {
   gates: Parsed["gates"] & { rows: "prompts" | "text"; learningRate: number };
   evaluation: Omit<Parsed["evaluation"], "baselines"> & { baselines: MethodChoice[] };
-  control: boolean;
+  compare: "control"[];
   output: string;
 }

@@ -16,13 +16,16 @@ export function attentionGateDefinition(): ConfigDefinition<AttentionGateConfig>
       { keys: ["training.warmupSteps", "training.warmupRatio"] },
     ],
     methods: [{ catalogue: evictionScores }],
-    renames: renamedValues(["gates.relaxation"], { straightThrough: "straight-through" }),
+    renames: [
+      { key: "control", now: "compare" },
+      ...renamedValues(["gates.relaxation"], { straightThrough: "straight-through" }),
+    ],
     finish(config, source) {
       const unused = unusedKeys(config);
       fillShared(config, source);
       config.gates.learningRate ??= config.training.learningRate;
       config.gates.rows ??= config.mode === "pretrain" ? "text" : "prompts";
-      config.control = config.mode === "finetune" && (config.control as boolean | undefined) !== false;
+      config.compare = config.mode === "finetune" ? ((config.compare as "control"[] | undefined) ?? ["control"]) : [];
       config.evaluation.baselines = config.evaluation.baselines.map((given: MethodChoice | string) =>
         typeof given === "string" ? comparisonArm(evictionScores, { ...config.gates, method: "gates" }, given) : given,
       );
@@ -55,7 +58,7 @@ export function baselineNames(baselines: readonly MethodChoice[]): string[] {
 }
 
 /** Keys that the run would not look at. */
-function unusedKeys({ mode, gates, adapter, training, control }: AttentionGateConfig): Problem[] {
+function unusedKeys({ mode, gates, adapter, training, compare }: AttentionGateConfig): Problem[] {
   const problems: Problem[] = [];
   const refuse = (path: KeyPath, why: string) => problems.push({ path, message: `is not used: ${why}`, atKey: true });
   const only = (key: "scope" | "heads" | "headSize" | "inner", kind: string) => {
@@ -68,8 +71,8 @@ function unusedKeys({ mode, gates, adapter, training, control }: AttentionGateCo
   if (gates.temperature !== undefined && gates.relaxation !== "gumbel")
     refuse(["gates", "temperature"], `gates.relaxation is ${gates.relaxation}`);
   if (mode === "pretrain" && adapter !== undefined) refuse(["adapter"], "mode pretrain trains the gates alone");
-  if (mode === "pretrain" && (control as boolean | undefined) === true)
-    refuse(["control"], "mode pretrain leaves the model as it is, which is the control");
+  if (mode === "pretrain" && (compare as "control"[] | undefined)?.length)
+    refuse(["compare"], "mode pretrain leaves the model as it is, which is the control");
   if (training.gradientCheckpointing)
     refuse(["training", "gradientCheckpointing"], "gates must be recorded as they are computed");
   return problems;

@@ -15,8 +15,6 @@ import type { GateArm } from "./work.ts";
 export type GateRun = ArmRun<GateArm>;
 
 const gatesName = "gates";
-/** Subfolder of the model that is trained the same without gates. */
-const controlName = "control";
 
 /**
  * Attention-Gate (https://arxiv.org/abs/2410.12876): trains the gates in the output folder and the control in a
@@ -48,7 +46,7 @@ function armsOf(work: RecipeWork<AttentionGateConfig>): ArmPlan<AttentionGateCon
   let budget = 1;
   return {
     main: planned(gatesName),
-    others: config.control ? [planned(controlName)] : [],
+    others: config.compare.map(planned),
     open: (opening) => openGateArm({ ...opening, gated: opening.name === gatesName, budget }),
     rows(name, run) {
       const answers = answersOf(run);
@@ -56,7 +54,7 @@ function armsOf(work: RecipeWork<AttentionGateConfig>): ArmPlan<AttentionGateCon
       return answers.map((answer) => ({ ...answer }));
     },
     async finish(rows, inputs) {
-      if (config.control || rows.length === 0) return rows;
+      if (config.compare.length > 0 || rows.length === 0) return rows;
       const frozen = await answerFrozen(work, inputs, budget);
       return [...rows, ...frozen.map((answer) => ({ ...answer }))];
     },
@@ -69,12 +67,12 @@ function answersOf(run: RunFolder): readonly CacheResult[] {
 }
 
 function plan(config: AttentionGateConfig, { tokens, validation }: Materials): string[] {
-  const { training, evaluation, control, gates } = config;
+  const { training, evaluation, compare, gates } = config;
   const answers = gates.rows === "prompts" && validation !== undefined;
   return [
     `Training rows: ${tokens.length}, held-out rows: ${validation?.length ?? "none"}`,
     `Steps: ${gateSteps(config, tokens.length)} of ${training.batchSize} rows`,
-    `Runs: ${control ? "with gates, then without" : "with gates"}`,
+    `Runs: ${[gatesName, ...compare].join(", ")}`,
     `Answers: ${answers ? `over the gates' cache, all entries, ${baselineNames(evaluation.baselines).join(", ")}` : "none"}`,
   ];
 }

@@ -9,7 +9,7 @@ import { endFacts, type Fact, groupOf, namesOf, plain, rateOf, startFacts, warni
 /** The gates are the main arm; the model trained without them is the control. */
 const layout: RunLayout = {
   main: () => ({ name: "gates", method: "attention-gate" }),
-  others: (config) => (config["control"] === false ? [] : [{ name: "control" }]),
+  others: ({ compare }) => (Array.isArray(compare) && compare.includes("control") ? [{ name: "control" }] : []),
 };
 
 /**

@@ -143,7 +143,7 @@ export const orealSchema = Type.Object(
     model: existingPath("The model to start from: a Hugging Face folder or a GGUF file."),
     data: dataGroup,
     objective: group(objectiveKeys, { default: {}, description: objectiveOf }),
-    rollout: group(
+    sampling: group(
       {
         questionsPerStep: count("Questions of an iteration.", { default: 16 }),
         ...samplingGroup({ samples: 8, maxNewTokens: 256 }).properties,

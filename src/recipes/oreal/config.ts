@@ -30,7 +30,7 @@ export function orealDefinition(values: OrealValues): ConfigDefinition<OrealConf
   return {
     schema: orealSchema,
     alternatives: [],
-    renames: ["objective", "compare[].objective"].flatMap(renamesOfObjective),
+    renames: [{ key: "rollout", now: "sampling" }, ...["objective", "compare[].objective"].flatMap(renamesOfObjective)],
     finish(config, source) {
       const problems = fillIn(config, source, values);
       return [...problems, ...contradictions(config)];
@@ -187,10 +187,10 @@ function contradictions(config: OrealConfig): Problem[] {
     policyFreeze >= iterations;
   const compares = ({ objective: { keep, advantage } }: Pick<OrealArm, "objective">): boolean =>
     keep !== "none" || ["rloo", "grpo"].includes(advantage);
-  if (config.rollout.samples < 2 && [config, ...compare].some(compares))
-    refuse(["rollout", "samples"], "must be at least 2: a single response has no other to be compared with");
-  if (config.rollout.replay === config.output)
-    refuse(["rollout", "replay"], "is the run folder itself; name another output");
+  if (config.sampling.samples < 2 && [config, ...compare].some(compares))
+    refuse(["sampling", "samples"], "must be at least 2: a single response has no other to be compared with");
+  if (config.sampling.replay === config.output)
+    refuse(["sampling", "replay"], "is the run folder itself; name another output");
   if (usesRewardModel(config.objective) && frozen(training))
     refuse(
       ["training", "policyFreeze"],

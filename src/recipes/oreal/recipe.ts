@@ -29,7 +29,7 @@ export const orealRecipe = defineRecipe<OrealConfig, OrealRun>({
       const own = armConfig(config, arm);
       return { name: arm.name, config: own, steps: () => own.training.iterations };
     };
-    const { replay } = config.rollout;
+    const { replay } = config.sampling;
     return openArms<OrealConfig, OrealArm>(work, {
       main: planned(main),
       others: config.compare.map(planned),
@@ -49,15 +49,15 @@ export const orealRecipe = defineRecipe<OrealConfig, OrealRun>({
 });
 
 function plan(config: OrealConfig, { tokens, validation }: Materials): string[] {
-  const { rollout, verifier, compare } = config;
-  const questions = Math.min(rollout.questionsPerStep, tokens.length);
+  const { sampling, verifier, compare } = config;
+  const questions = Math.min(sampling.questionsPerStep, tokens.length);
   const described = ({ name, objective, iterations, policySteps, policyFreeze }: ArmChoice): string[] => [
     `  ${name}: ${iterations} iterations${policyFreeze ? `, ${policyFreeze} of them without the policy` : ""}`,
     ...outcomeNotes(settingsOf(objective, verifier.failed), policySteps).map((note) => `    ${note}`),
   ];
   return [
     `Questions: ${tokens.length}, held-out problems: ${validation?.length ?? "none"}`,
-    `Each iteration: ${questions} questions x ${rollout.samples} responses of at most ${rollout.maxNewTokens} tokens`,
+    `Each iteration: ${questions} questions x ${sampling.samples} responses of at most ${sampling.maxNewTokens} tokens`,
     "Runs:",
     ...[mainArm(config), ...compare].flatMap(described),
   ];

@@ -69,10 +69,10 @@ function findingOf({ main }: Run): string {
 
 function factsOf(run: Run): Fact[] {
   const { main, config } = run;
-  const [objective, rollout, training, policy] = ["objective", "rollout", "training", "policy"].map((key) =>
+  const [objective, sampling, training, policy] = ["objective", "sampling", "training", "policy"].map((key) =>
     groupOf(config, key),
   );
-  const [questions, samples] = [plain(rollout!["questionsPerStep"]), plain(rollout!["samples"])];
+  const [questions, samples] = [plain(sampling!["questionsPerStep"]), plain(sampling!["samples"])];
   const steps = main.metrics.at(-1)?.step;
   return [
     ["Recipe", "oreal"],

@@ -38,7 +38,7 @@ export function questionsOfIteration(
 
 export interface RolloutOptions {
   questions: readonly Question[];
-  config: Pick<OrealConfig, "rollout" | "training">;
+  config: Pick<OrealConfig, "sampling" | "training">;
   verify: Verify;
   iteration: number;
   onProgress: (done: number, total: number) => void;
@@ -49,7 +49,7 @@ export async function drawRollouts(
   policy: Model,
   { questions, config, verify, iteration, onProgress }: RolloutOptions,
 ): Promise<Rollouts> {
-  const { questionsPerStep, samples, temperature, topP, topK, maxNewTokens, batchSize } = config.rollout;
+  const { questionsPerStep, samples, temperature, topP, topK, maxNewTokens, batchSize } = config.sampling;
   const { seed } = config.training;
   const asked = questionsOfIteration(questions, questionsPerStep, { seed, iteration });
   let pace: GenerationPace | undefined;

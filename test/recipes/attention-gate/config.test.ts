@@ -20,7 +20,7 @@ describe("an attention-gate configuration", () => {
   test("fills in what depends on other keys, and is the same when it is read again", () => {
     const { config, resolvedYaml } = load(`${minimal}training: {learningRate: 0.002}\n`);
     expect(config.gates).toMatchObject({ rows: "prompts", learningRate: 0.002, sinks: 4, window: 16 });
-    expect(config.control).toBe(true);
+    expect(config.compare).toEqual(["control"]);
     expect(config.evaluation.baselines.map(({ method }) => method)).toEqual(namesOf(evictionScores));
     expect(config.evaluation.baselines[0]).toEqual({ method: "streaming-llm", sinks: 4 });
     expect(load(resolvedYaml).config).toEqual(config);
@@ -29,7 +29,7 @@ describe("an attention-gate configuration", () => {
   test("of mode pretrain reads text, without control, and is the same when it is read again", () => {
     const { config, resolvedYaml } = load(`${unheld}mode: pretrain\n`);
     expect(config.gates.rows).toBe("text");
-    expect(config.control).toBe(false);
+    expect(config.compare).toEqual([]);
     expect(load(resolvedYaml).config).toEqual(config);
   });
 

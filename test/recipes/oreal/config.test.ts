@@ -98,12 +98,12 @@ describe("an OREAL configuration", () => {
     ["compare: [{name: Model}]", /cannot be named Model/],
     ["compare: [rlo]", /got "rlo"; did you mean rloo\?/],
     ["compare: [{weights: {source: none}}]", /did you mean compare\[0\]\.objective\.weights\?/],
-    ["rollout: {samples: 1}", /rollout\.samples must be at least 2/],
-    ["rollout: {replay: model}\noutput: model", /rollout\.replay is the run folder itself/],
+    ["sampling: {samples: 1}", /sampling.samples must be at least 2/],
+    ["sampling: {replay: model}\noutput: model", /sampling.replay is the run folder itself/],
     ["policy: {learningRate: 1e-5, minimumLearningRate: 1e-4}", /must be at most policy\.learningRate \(0\.00001\)/],
     ["objective: {advantage: rlo}", /did you mean rloo\?/],
     ["objective: {presets: paper}", /did you mean objective\.preset\?/],
-    ["rollout: {replay: nowhere}", /rollout\.replay .*nowhere/],
+    ["sampling: {replay: nowhere}", /sampling.replay .*nowhere/],
   ])("refuses %s", (text, message) => {
     expect(complaints(`${minimal}${text}\n`)).toMatch(message);
   });

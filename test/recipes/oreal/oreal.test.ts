@@ -83,8 +83,8 @@ describe("a run of OREAL", () => {
 
   test("stores log-probabilities of kept responses from the whole distribution, with truncated sampling too", async () => {
     const set = [
-      "rollout.topP=0.6",
-      "rollout.topK=3",
+      "sampling.topP=0.6",
+      "sampling.topK=3",
       "training.iterations=1",
       "training.policyFreeze=0",
       "compare=[]",
@@ -98,7 +98,7 @@ describe("a run of OREAL", () => {
   });
 
   test("draws the same responses whatever the number drawn at once", async () => {
-    const set = ["rollout.batchSize=5", "training.iterations=1", "training.policyFreeze=0", "compare=[]"];
+    const set = ["sampling.batchSize=5", "training.iterations=1", "training.policyFreeze=0", "compare=[]"];
     const { output } = await runHere(writeOreal(join(base, "batches")), { set });
     expect(storedOf(output, 1).map(({ response_ids }) => response_ids)).toEqual(
       storedOf(whole.output, 1).map(({ response_ids }) => response_ids),
@@ -134,7 +134,7 @@ describe("a run of OREAL", () => {
   });
 
   test("learns from stored responses what it learnt when it drew them, in every arm", async () => {
-    const set = [`rollout.replay=${whole.output}`];
+    const set = [`sampling.replay=${whole.output}`];
     const { output, tensors } = await runHere(writeOreal(join(base, "replayed")), { set });
     expect(armsOf(output)).toEqual(armsOf(whole.output));
     expect(tensors).toBe(0);
@@ -142,7 +142,7 @@ describe("a run of OREAL", () => {
 
   test("replays responses under another objective, and says where there are none left", async () => {
     const path = writeOreal(join(base, "other"));
-    const set = [`rollout.replay=${whole.output}`, "objective.keep=pair", "objective.advantage=rloo", "compare=[]"];
+    const set = [`sampling.replay=${whole.output}`, "objective.keep=pair", "objective.advantage=rloo", "compare=[]"];
     const { output } = await runHere(path, { set });
     for (let iteration = 1; iteration <= 3; iteration++) {
       const [ours, theirs] = [storedOf(output, iteration), storedOf(whole.output, iteration)];
@@ -151,7 +151,7 @@ describe("a run of OREAL", () => {
     }
     const more = runHere(writeOreal(join(base, "longer")), { set: [...set, "training.iterations=4"] });
     await expect(more).rejects.toThrow(/iteration-4\.arrow: .*no stored responses of this iteration/);
-    const none = runHere(writeOreal(join(base, "none")), { set: ["rollout.replay=models"] });
+    const none = runHere(writeOreal(join(base, "none")), { set: ["sampling.replay=models"] });
     await expect(none).rejects.toThrow(/models: this run has no stored responses/);
   });
 
@@ -171,7 +171,7 @@ describe("a run of OREAL", () => {
   });
 
   test("from which nothing is kept leaves the policy as it was, and says so once", async () => {
-    const set = ["rollout.maxNewTokens=1", "training.iterations=3", "compare=[]"]; // every response is cut off, and wrong
+    const set = ["sampling.maxNewTokens=1", "training.iterations=3", "compare=[]"]; // every response is cut off, and wrong
     const { notes, output, tensors } = await runHere(writeOreal(join(base, "empty")), { set });
     expect(
       metricsOf(output).map(({ keptResponses, loss, wrong, unfinished }) => [keptResponses, loss, wrong, unfinished]),
@@ -221,7 +221,7 @@ describe("a run of OREAL", () => {
     cpSync(whole.output, copy, { recursive: true });
     rmSync(join(copy, "trajectories/iteration-2.arrow"));
     cpSync("models/tiny/config.json", join(copy, "trajectories/iteration-2.arrow"));
-    const run = runHere(writeOreal(join(base, "damaged")), { set: [`rollout.replay=${copy}`, "compare=[]"] });
+    const run = runHere(writeOreal(join(base, "damaged")), { set: [`sampling.replay=${copy}`, "compare=[]"] });
     await expect(run).rejects.toThrow(/iteration-2\.arrow/);
   });
 });

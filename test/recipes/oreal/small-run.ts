@@ -20,7 +20,7 @@ export function writeOreal(folder: string, changes: Record<string, object> = {})
       ...changes["data"],
     },
     objective: { weights: { source: "learned" }, ...changes["objective"] },
-    rollout: { questionsPerStep: 6, samples: 4, maxNewTokens: 40, ...changes["rollout"] },
+    sampling: { questionsPerStep: 6, samples: 4, maxNewTokens: 40, ...changes["sampling"] },
     training: {
       iterations: 3,
       policyFreeze: 1,

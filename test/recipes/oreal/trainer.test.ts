@@ -72,11 +72,11 @@ describe("the OREAL recipe", () => {
   }, 300_000);
 
   test("refuses to go on under other settings, and names each", async () => {
-    const changes = ["--set", "objective.keep=pair", "--set", "rollout.samples=3"];
+    const changes = ["--set", "objective.keep=pair", "--set", "sampling.samples=3"];
     const { code, stderr } = await run(join(base, "whole/config.yaml"), "--resume", ...changes);
     expect(code).toBe(2);
     expect(stderr).toMatch(/objective\.keep was "?all"? and is now "?pair"?/);
-    expect(stderr).toMatch(/rollout\.samples was 4 and is now 3/);
+    expect(stderr).toMatch(/sampling.samples was 4 and is now 3/);
     expect(stderr).not.toContain("    at ");
   });
 

@@ -15,7 +15,7 @@ describe("warnings of an iteration", () => {
   test.each([
     [{ keptResponses: 0, keptRight: 0 }, /nothing was kept \(questions all wrong: 1, all right: 1\)/],
     [{ unparsable: 0.2, timeout: 0.1 }, /30 % of the responses could not be judged/],
-    [{ unfinished: 0.5 }, /50 % of the responses ended at rollout\.maxNewTokens/],
+    [{ unfinished: 0.5 }, /50 % of the responses ended at sampling.maxNewTokens/],
     [{ weightMeanRight: 0.001, weightMeanWrong: 0.5 }, /near 0 on right responses and not on wrong ones/],
     [{ weightMeanRight: 0.4, weightMeanWrong: 0 }, /near 0 on wrong responses and not on right ones/],
   ])("name %j once", (change, message) => {
