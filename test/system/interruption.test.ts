@@ -1,12 +1,12 @@
 import { describe, expect, test } from "@jest/globals";
 import { exitCodeOf } from "../../src/system/exit-code.ts";
 import { Interrupted } from "../../src/system/interrupted.ts";
-import { watchInterruption } from "../../src/system/interruption.ts";
+import { watchInterruption, type Interruption } from "../../src/system/interruption.ts";
 
 /** What ends a command whose work is stopped by a signal, and what it says. */
 function stoppedBy(signal: NodeJS.Signals, stopped: unknown): { code: number; said: string } {
   let said = "";
-  using interruption = watchInterruption();
+  using interruption: Interruption = watchInterruption();
   process.emit(signal, signal);
   try {
     interruption.rethrow(stopped);

@@ -43,6 +43,8 @@ export interface RecipeWork<Config extends RunConfig> {
   readonly resolvedYaml: string;
   readonly mode: RunFolderMode;
   readonly allowChanges: boolean;
+  /** Start though the run is known not to fit into memory. */
+  readonly allowMemory: boolean;
   /** Whether the person has asked to stop; throw `Interrupted` when the state is safe. */
   interrupted(): boolean;
   talkOf(label: string): ArmTalk;
@@ -82,6 +84,7 @@ async function run<Config extends RunConfig>(frame: RecipeFrame<Config>, argv: r
     resolvedYaml,
     mode: modeOf(args, config.output),
     allowChanges: args.allowChanges,
+    allowMemory: args.allowMemory,
     interrupted: interruption.asked,
     talkOf: createTalk,
     command: commandLine(argv),
