@@ -13,7 +13,6 @@ import { orealDefinition } from "../../src/recipes/oreal/config.ts";
 import { orealValues } from "../../src/recipes/oreal/index.ts";
 import { orealMemory } from "../../src/recipes/oreal/memory.ts";
 import { finetuneDefinition } from "../../src/recipes/finetune/config.ts";
-import { knownRules } from "../../src/recipes/finetune/known-rules.ts";
 import { finetuneMemory } from "../../src/recipes/finetune/memory.ts";
 import { writeConfig } from "./small-run.ts";
 
@@ -34,7 +33,7 @@ function read<Config>(definition: ConfigDefinition<Config>, changes: object): Co
 const weightsOf = (): number => estimateTrainingMemory(shape, { tokens: 1, responseTokens: 1 }).weights;
 
 describe("the memory of a fine-tuning run", () => {
-  const definition = finetuneDefinition(knownRules, { method: "full" });
+  const definition = finetuneDefinition({ method: "full" });
   const training = { steps: 2, batchSize: 4 };
 
   test("is that of its largest micro-batch", () => {
@@ -87,7 +86,7 @@ describe("the memory of an OREAL run", () => {
 
 test("the memory of a cDPO run is that of the alignment where this trains all weights", () => {
   const { estimate, savings } = cdpoMemory(materials);
-  const config = read(cdpoDefinition({ dpoBeta: { paper: 1, released: 0.1, recommended: 1 } }), {});
+  const config = read(cdpoDefinition(), {});
   // one pair: two rows of a prompt token and a response token
   expect(estimate(config)).toEqual(
     estimateTrainingMemory(shape, { tokens: 4, responseTokens: 2, gradientCheckpointing: false }),
