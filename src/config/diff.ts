@@ -29,8 +29,8 @@ const free = [
 
 /**
  * What keeps a run from being continued under another configuration: sentences, one for each key that would make
- * its remaining steps differ from those of an uninterrupted run. More `training.steps` are fine while the learning
- * rate does not depend on them.
+ * its remaining steps differ from those of an uninterrupted run. More `training.steps` are fine where the learning rate
+ * does not depend on them: under `schedule: constant` with its warm-up given in steps.
  */
 export function resumeConflicts(before: unknown, after: unknown): string[] {
   return diffConfigs(before, after)
@@ -38,15 +38,20 @@ export function resumeConflicts(before: unknown, after: unknown): string[] {
     .flatMap(({ key, before: was, after: is }) => {
       if (key !== "training.steps") return [`${key} was ${shown(was)} and is now ${shown(is)}`];
       if (typeof was === "number" && typeof is === "number" && is < was) return [`${key} was ${was}, now only ${is}`];
-      const reason = "the steps already done would have had other learning rates";
-      return ratesDependOnSteps(after) ? [`${key} was ${shown(was)} and is now ${shown(is)}: ${reason}`] : [];
+      const dependence = rateDependence(after);
+      if (dependence === undefined) return [];
+      const reason = `under ${dependence} the steps already done would have had other learning rates`;
+      const longer = "only a run with `schedule: constant` and `warmupSteps` can be made longer";
+      return [`${key} was ${shown(was)} and is now ${shown(is)}: ${reason} (${longer})`];
     });
 }
 
-function ratesDependOnSteps(config: unknown): boolean {
+/** The key by which learning rates depend on the number of steps; undefined where none does. */
+function rateDependence(config: unknown): string | undefined {
   const { schedule, warmupRatio } =
     (config as { training?: { schedule?: unknown; warmupRatio?: unknown } }).training ?? {};
-  return schedule !== "constant" || (warmupRatio ?? 0) !== 0;
+  if (schedule !== "constant") return `training.schedule ${shown(schedule)}`;
+  return (warmupRatio ?? 0) === 0 ? undefined : `training.warmupRatio ${shown(warmupRatio)}`;
 }
 
 function isGroup(value: unknown): value is Record<string, unknown> {

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename, dirname, resolve } from "node:path";
+import { downloadHint } from "../system/hub-id.ts";
 import { nearest } from "./nearest.ts";
 import type { KeyPath, Problem } from "./problem.ts";
 import type { JsonSchema } from "../contract/index.ts";
@@ -29,7 +30,7 @@ export function resolvePaths(
       if (!isPath(form, here)) return here;
       const full = here.startsWith("~/") ? resolve(homedir(), here.slice(2)) : resolve(folderOf(path), here);
       if (form.format !== "path" && !existsSync(full))
-        problems.push({ path, message: missing(here, full, alternatives) });
+        problems.push({ path, message: missing(here, full, alternatives, path[0] === "data" ? "data" : "model") });
       return full;
     }
     if (typeof here !== "object" || here === null) return here;
@@ -50,12 +51,13 @@ function isPath(schema: JsonSchema, text: string): boolean {
   return schema.format === "path" || schema.format === "existing-path";
 }
 
-function missing(given: string, full: string, words: readonly unknown[]): string {
+function missing(given: string, full: string, words: readonly unknown[], kind: "model" | "data"): string {
   const choices = words.filter((word) => typeof word === "string");
   const word = nearest(given, choices) ?? neighbour(full);
   const hint = word === undefined ? "" : `; did you mean ${word}?`;
+  const fetch = downloadHint(given, kind, full);
   const also = choices.length === 0 ? "" : ` (and is not one of ${choices.join(", ")})`;
-  return `is ${JSON.stringify(given)}, and there is no ${full}${also}${hint}`;
+  return `is ${JSON.stringify(given)}, and there is no ${full}${also}${hint}${fetch === undefined ? "" : `. ${fetch}`}`;
 }
 
 /** The entry of the same folder whose name is nearest. */

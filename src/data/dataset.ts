@@ -4,6 +4,7 @@ import { letEventsIn } from "../system/event-loop.ts";
 import { hashFiles } from "./files.ts";
 import { chooseFormat, numberList, WrongField, type Example, type FieldName, type FormatName } from "./formats.ts";
 import { joinTables } from "./join-tables.ts";
+import { unusedText } from "./lossy.ts";
 import { readerOf } from "./open-table.ts";
 import type { RawRow, Table } from "./table.ts";
 
@@ -28,6 +29,8 @@ export interface Row extends Example {
   rowId: number;
   /** Lists of numbers that may describe tokens, as long as the file has them. */
   columns: Record<string, Float32Array>;
+  /** Other columns that hold text. */
+  unused?: readonly string[];
 }
 
 /** A row that cannot be trained, and why. */
@@ -118,7 +121,8 @@ export function datasetOf(
   const entryOf = (raw: RawRow, rowId: number): Row | SkippedRow => {
     try {
       const example = format.read(raw);
-      if (!("skipped" in example)) return { rowId, ...example, columns: tokenValues(raw, lists, tokenColumns) };
+      if (!("skipped" in example))
+        return { rowId, ...example, columns: tokenValues(raw, lists, tokenColumns), ...unusedText(raw, lists) };
       if (invalid === "skip") return { rowId, ...example };
       throw new UserError(`the row has ${example.skipped}`, { where: where(rowId) });
     } catch (error) {

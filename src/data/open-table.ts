@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { extname, join } from "node:path";
 import { UserError } from "../system/errors.ts";
+import { downloadHint } from "../system/hub-id.ts";
 import { readHead } from "./files.ts";
 import { readers } from "./readers/index.ts";
 import type { Reader, ReaderOptions } from "./readers/reader.ts";
@@ -23,7 +24,10 @@ export async function openTable(path: string, options: ReaderOptions = {}): Prom
 
 /** Chooses the reader by a look at the path and the first bytes. */
 export function readerOf(path: string, { split }: ReaderOptions = {}): Reader {
-  if (!existsSync(path)) throw new UserError("no such file or folder", { where: path });
+  if (!existsSync(path)) {
+    const fix = downloadHint(path, "data");
+    throw new UserError("no such file or folder", { where: path, ...(fix !== undefined && { fix }) });
+  }
   const stat = statSync(path);
   if (stat.isDirectory()) return folderReader(path);
   if (split !== undefined) {

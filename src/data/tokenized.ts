@@ -10,6 +10,8 @@ export interface TokenizedStats {
   truncated: number;
   tokens: number;
   responseTokens: number;
+  /** Rows with text that is not used, by column; absent where there is none. */
+  unused?: Record<string, number>;
 }
 
 /** One row's tokens as views on the dataset's memory. */

@@ -5,6 +5,7 @@ import type { TokenizedRow, Tokenizer } from "../text/index.ts";
 import { collectColumns, countOnes } from "./align.ts";
 import { loadTokens, saveTokens, type Notice } from "./cache.ts";
 import type { Dataset, Row } from "./dataset.ts";
+import { lossNotes } from "./lossy.ts";
 import { tokensOfRow, type RowTokenOptions } from "./row-tokens.ts";
 import { growing, tokenizedDataset, type TokenizedDataset, type TokenizedStats } from "./tokenized.ts";
 
@@ -39,6 +40,8 @@ export async function tokenizeDataset(
   if (!cached && cacheFolder !== undefined) saveTokens(cacheFolder, tokens, onNotice);
   const skipped = skippedRows(tokens.stats);
   if (skipped !== "") onNotice(`${dataset.name}: ${skipped}`);
+  const notes = lossNotes(tokens, tokenizer, { fromText: dataset.format !== "tokens" });
+  for (const note of notes) onNotice(`${dataset.name}: ${note}`);
   return tokens;
 }
 
@@ -109,6 +112,7 @@ function collectTokens(rows: number, columns: ReturnType<typeof collectColumns>)
     stats.tokens = ids.length;
     stats.responseTokens += countOnes(trained);
     if (tokens.truncated) stats.truncated++;
+    for (const column of row.unused ?? []) (stats.unused ??= {})[column] = (stats.unused[column] ?? 0) + 1;
   };
   const done = (fingerprint: string): TokenizedDataset =>
     tokenizedDataset({

@@ -2,12 +2,12 @@ import { UserError } from "./errors.ts";
 import { terminalText } from "./visible-text.ts";
 import { isRefusal } from "./disk-error.ts";
 import type { TextStream } from "./streams.ts";
-import { Interrupted } from "./interruption.ts";
+import { Interrupted } from "./interrupted.ts";
 
 /**
  * Says what ended a command.
- * @returns its exit code: 2 for what the person at the keyboard can mend, 130 or 143 after a signal, 1 with a stack for
- * what only we can mend
+ * @returns its exit code: 2 for what the person at the keyboard can mend, 128 and the signal's number (130, 143, 138) after
+ * a request to stop, 1 with a stack for what only we can mend
  */
 export function exitCodeOf(error: unknown, name: string, stderr: TextStream): number {
   if (error instanceof Interrupted) {

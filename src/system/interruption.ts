@@ -1,13 +1,4 @@
-/** Ctrl-C, or another request to stop, in the middle of work that had to be undone. */
-export class Interrupted extends Error {
-  override readonly name = "Interrupted";
-  readonly exitCode: number;
-
-  constructor(signal: NodeJS.Signals) {
-    super(`stopped by ${signal}: no file was written`);
-    this.exitCode = signal === "SIGINT" ? 130 : 143;
-  }
-}
+import { exitCodeOfSignal, Interrupted, type StopSignal } from "./interrupted.ts";
 
 /** Notices requests to stop, for work that must clean up or save before the process ends. */
 export interface Interruption extends Disposable {
@@ -18,6 +9,8 @@ export interface Interruption extends Disposable {
    * @throws Interrupted
    */
   check(): Promise<void>;
+  /** Throws what ended the work, an `Interrupted` with the signal that asked for it. */
+  rethrow(error: unknown): never;
 }
 
 /**
@@ -25,20 +18,22 @@ export interface Interruption extends Disposable {
  * @param onFirst says what will happen
  */
 export function watchInterruption(onFirst: () => void = () => undefined): Interruption {
-  let noticed: Interrupted | undefined;
+  let noticed: StopSignal | undefined;
   const notice = (signal: NodeJS.Signals): void => {
-    const interrupted = new Interrupted(signal);
-    if (noticed !== undefined) process.exit(interrupted.exitCode);
-    noticed = interrupted;
+    if (noticed !== undefined) process.exit(exitCodeOfSignal(signal as StopSignal));
+    noticed = signal as StopSignal;
     onFirst();
   };
-  const signals = ["SIGINT", "SIGTERM"] as const;
+  const signals: readonly StopSignal[] = ["SIGINT", "SIGTERM", "SIGUSR1"];
   for (const signal of signals) process.on(signal, notice);
   return {
     asked: () => noticed !== undefined,
     async check() {
       await new Promise((resolve) => setImmediate(resolve));
-      if (noticed !== undefined) throw noticed;
+      if (noticed !== undefined) throw new Interrupted(`stopped by ${noticed}: no file was written`, noticed);
+    },
+    rethrow(error) {
+      throw error instanceof Interrupted && noticed !== undefined ? new Interrupted(error.message, noticed) : error;
     },
     [Symbol.dispose]() {
       for (const signal of signals) process.off(signal, notice);

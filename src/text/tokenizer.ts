@@ -25,6 +25,8 @@ export interface Tokenizer {
   /** Text of the special tokens, for templates. */
   bosToken?: string;
   eosToken?: string;
+  /** Id of the token that stands for text which no other token spells; absent where all text can be spelled. */
+  unknownId?: number;
   /** Ids of the special tokens, in rising order. */
   specialIds: readonly number[];
   /** SHA-256 of everything that decides the ids of a text. */
@@ -62,6 +64,8 @@ export function createTokenizer(
   const endOfText = [...new Set(ends)];
   const added = new Map(description.added_tokens.map((token) => [token.id, token.content]));
   const byteLevel = JSON.stringify(description.decoder ?? null).includes('"ByteLevel"');
+  const unknown = description.model.unk_token ?? tokenText(config.unk_token);
+  const unknownId = unknown === undefined || byteLevel ? undefined : library.token_to_id(unknown);
   const decode: Tokenizer["decode"] = (ids, { skipSpecialTokens = false } = {}) => {
     const known = Array.from(ids).filter((id) => library.id_to_token(id) !== undefined);
     const kept = skipSpecialTokens ? known.filter((id) => !special.has(id)) : known;
@@ -84,6 +88,8 @@ export function createTokenizer(
     ...(endOfText.length === 0 ? {} : { endOfText }),
     ...(bosToken === undefined ? {} : { bosToken }),
     ...(eosToken === undefined ? {} : { eosToken }),
+    // some tokenizers name the end of a text as their unknown token: it is counted as the former
+    ...(unknownId === undefined || endOfText.includes(unknownId) ? {} : { unknownId }),
     specialIds: [...special.keys()].sort((a, b) => a - b),
     fingerprint: createHash("sha256")
       .update(JSON.stringify([description, config, endOfText]))

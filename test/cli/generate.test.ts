@@ -66,6 +66,12 @@ describe("what cannot be used is refused with exit code 2 and one message:", () 
 
   test("a path where nothing is", () => refused(folder.path("nowhere"), /nowhere: there is no model here/));
 
+  test("an id on a hub, with the command that fetches it", () =>
+    refused(
+      "some-lab/model-1B",
+      /there is no model here[^]*hf download some-lab\/model-1B --local-dir models\/model-1B/,
+    ));
+
   test("an empty GGUF file", () => refused(folder.write("empty.gguf", ""), /empty\.gguf/));
 
   test("a GGUF file that claims 2^60 tensors", () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { diffConfigs, resumeConflicts } from "../../src/config/index.ts";
+import { schedule } from "../../src/training/index.ts";
 
 const run = (training: object, more: object = {}) => ({
   training: { steps: 10, schedule: "constant", ...training },
@@ -31,8 +32,27 @@ describe("resuming under another configuration", () => {
     expect(resumeConflicts(run({ seed: 1 }), run({ seed: 2 }))).toEqual(["training.seed was 1 and is now 2"]);
     expect(resumeConflicts(run({}), run({ steps: 5 }))).toEqual(["training.steps was 10, now only 5"]);
     expect(resumeConflicts(run({ schedule: "linear" }), run({ schedule: "linear", steps: 20 }))).toEqual([
-      "training.steps was 10 and is now 20: the steps already done would have had other learning rates",
+      'training.steps was 10 and is now 20: under training.schedule "linear" the steps already done would have had ' +
+        "other learning rates (only a run with `schedule: constant` and `warmupSteps` can be made longer)",
     ]);
-    expect(resumeConflicts(run({ warmupRatio: 0.1 }), run({ warmupRatio: 0.1, steps: 20 }))).toHaveLength(1);
+    expect(resumeConflicts(run({ warmupRatio: 0.1 }), run({ warmupRatio: 0.1, steps: 20 }))).toEqual([
+      expect.stringContaining("under training.warmupRatio 0.1 the steps already done"),
+    ]);
   });
+
+  test.each(["constant", "linear", "cosine"] as const)(
+    "for more steps is fine exactly where the rates of the steps done stay: %s",
+    (kind) => {
+      const rates = (totalSteps: number, warmupSteps: number) => {
+        const rate = schedule({ kind, learningRate: 1, totalSteps, warmupSteps });
+        return Array.from({ length: 10 }, (_, step) => rate(step));
+      };
+      for (const warmup of [{ warmupSteps: 4 }, { warmupRatio: 0.4 }]) {
+        const steps = (total: number) => ("warmupSteps" in warmup ? 4 : 0.4 * total);
+        const same = JSON.stringify(rates(10, steps(10))) === JSON.stringify(rates(20, steps(20)));
+        const settings = { schedule: kind, ...warmup };
+        expect(resumeConflicts(run(settings), run({ ...settings, steps: 20 }))).toHaveLength(same ? 0 : 1);
+      }
+    },
+  );
 });

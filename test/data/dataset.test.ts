@@ -195,7 +195,10 @@ describe("a folder that save_to_disk wrote", () => {
 
 describe("openDataset", () => {
   test("names a missing path, and a folder that holds something else", async () => {
-    await expect(openDataset(folder.path("nowhere"))).rejects.toThrow(/nowhere: no such file or folder/);
+    await expect(openDataset(folder.path("nowhere"))).rejects.toThrow(/nowhere: no such file or folder$/);
+    await expect(openDataset("openai/gsm8k")).rejects.toThrow(
+      /no such file or folder\n.* download openai\/gsm8k --repo-type/,
+    );
     mkdirSync(folder.path("plain"));
     folder.write("plain/part.jsonl", "{}");
     await expect(openDataset(folder.path("plain"))).rejects.toThrow(/no state\.json[^]*part\.jsonl/);

@@ -98,6 +98,32 @@ describe("tokenizeDataset", () => {
   });
 });
 
+describe("what text loses on its way to tokens", () => {
+  test("is said once with counts: words without a token, and columns that nothing reads", async () => {
+    const zebra = { question: "Ada has 2 zebras .", answer: "#### 2 zebras", system: "Be brief .", key: 3 };
+    const { notices } = await tokenize([ROW, zebra, { ...ROW, system: "" }, { ...ROW, system: "Be kind ." }]);
+    // the second row has "zebras" twice, as the only words that are not in the vocabulary; each row has 11 tokens but it
+    expect(notices).toEqual([
+      expect.stringMatching(/: 2 of 45 tokens, in 1 of 4 rows, are <unk>: the tokenizer cannot spell the text$/),
+      expect.stringMatching(/: the column "system" holds text in 2 of 4 rows, which is not used$/),
+    ]);
+  });
+
+  test("is said of cached tokens, too", async () => {
+    const cacheFolder = folder.path("loss-cache");
+    const rows = [{ ...ROW, question: "Ada has 2 zebras .", system: "Be brief ." }];
+    const first = await tokenize(rows, { cacheFolder });
+    expect(first.notices).toHaveLength(2);
+    expect((await tokenize(rows, { cacheFolder })).notices).toEqual(first.notices);
+  });
+
+  test("is nothing where all text is used, or the rows came as tokens", async () => {
+    expect((await tokenize([ROW])).notices).toEqual([]);
+    const unknown = tokenizer.unknownId!;
+    expect((await tokenize([{ input_ids: [4, unknown], labels: [4, unknown] }])).notices).toEqual([]);
+  });
+});
+
 describe("per-token columns", () => {
   const noise = [0, 1, 0];
 

@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
 import { UserError } from "../../system/errors.ts";
+import { downloadHint } from "../../system/hub-id.ts";
 import { openFolder } from "./folder.ts";
 import { openGguf } from "./gguf-source.ts";
 import type { WeightSource } from "./source.ts";
@@ -19,7 +20,9 @@ export async function openWeights(path: string): Promise<WeightSource> {
   const kind = await stat(path).catch((cause: unknown) => {
     throw new UserError("there is no model here", {
       where: path,
-      fix: "Name a local folder in Hugging Face layout or a .gguf file; nothing is downloaded.",
+      fix:
+        downloadHint(path, "model") ??
+        "Name a local folder in Hugging Face layout or a .gguf file; nothing is downloaded.",
       cause,
     });
   });

@@ -8,6 +8,7 @@ import { gateSteps, openGateArm } from "./arm.ts";
 import type { AttentionGateConfig } from "./config-schema.ts";
 import { attentionGateDefinition, baselineNames } from "./config.ts";
 import { answerFrozen } from "./frozen.ts";
+import { gateMemory } from "./memory.ts";
 import { gateResults } from "./results.ts";
 import type { GateArm } from "./work.ts";
 
@@ -31,6 +32,7 @@ export const attentionGateRecipe = defineRecipe<AttentionGateConfig, GateRun>({
     await openScores(evaluation.baselines);
   },
   plan,
+  memory: gateMemory,
   open: (work) => openArms(work, armsOf(work)),
   results: gateResults,
   report: async () => (await import("./report.ts")).writeGateReport,

@@ -2,6 +2,8 @@ import { armsOf, cdpoDefinition } from "./config.ts";
 import type { CdpoConfig } from "./config-schema.ts";
 import { gatherMaterials, stoppable, type ArmTalk, type Materials } from "../kit/index.ts";
 import { objectivesOf, runCdpo, type CdpoRun } from "./index.ts";
+import { memoryLines, requireMemory } from "../kit/memory.ts";
+import { cdpoMemory } from "./memory.ts";
 import { report, runCommandLine, say, startEngine } from "../kit/frame.ts";
 import { createTalk } from "../kit/terminal-reporter.ts";
 
@@ -23,7 +25,11 @@ export async function runCdpoRecipe(pipeline: (run: CdpoRun) => Promise<void>): 
       dryRun(config, resolvedYaml, await gather(config, createTalk("dry run")));
     },
     async run(work) {
-      const materials = () => gather(work.config, stoppable(work.talkOf(recipe.name), work.interrupted));
+      const materials = async (): Promise<Materials> => {
+        const gathered = await gather(work.config, stoppable(work.talkOf(recipe.name), work.interrupted));
+        requireMemory(work.config, cdpoMemory(gathered), { engine: gathered.engine, allow: work.allowMemory });
+        return gathered;
+      };
       const { path, table } = await runCdpo({ ...work, materials }, pipeline);
       say(`\n${table}\n`);
       await report(async () => (await import("./report.ts")).writeCdpoReport, path, work.command);
@@ -38,7 +44,8 @@ async function gather(config: CdpoConfig, talk: ArmTalk): Promise<Materials> {
   return gatherMaterials(start, await startEngine(config, talk), talk);
 }
 
-function dryRun(config: CdpoConfig, resolvedYaml: string, { tokens, validation }: Materials): void {
+function dryRun(config: CdpoConfig, resolvedYaml: string, materials: Materials): void {
+  const { tokens, validation } = materials;
   const { sampling, contrast, align, evaluation, stages } = config;
   const taken = Object.entries(stages).map(([stage, path]) => `  ${stage}: ${path}`);
   say(
@@ -53,6 +60,7 @@ function dryRun(config: CdpoConfig, resolvedYaml: string, { tokens, validation }
         .map(({ name }) => name)
         .join(", ")}`,
       ...(taken.length > 0 ? ["Stages taken from files:", ...taken] : []),
+      ...memoryLines(config, cdpoMemory(materials)),
       "Nothing was written to the run folder.",
       "",
     ].join("\n"),

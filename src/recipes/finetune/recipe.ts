@@ -1,13 +1,12 @@
 import { methodLabel } from "../../config/method-choice.ts";
 import { readArm } from "../../report/read-run.ts";
-import { memoryOfProcess } from "../../system/process-memory.ts";
 import { openArms, type ArmRun, type PlannedArm } from "../kit/arms.ts";
 import type { Materials } from "../kit/inputs.ts";
 import { defineRecipe, type Recipe } from "../kit/recipe.ts";
 import { openArm, type FinetuneArm } from "./arm.ts";
 import type { FinetuneConfig } from "./config-schema.ts";
 import { finetuneDefinition } from "./config.ts";
-import { estimateRunMemory } from "./memory.ts";
+import { finetuneMemory } from "./memory.ts";
 import { finetuneResults, resultRow } from "./results.ts";
 import { ruleOf, stepsOf } from "./rules.ts";
 
@@ -26,6 +25,7 @@ function finetuning(named: Named, method: string): Recipe<FinetuneConfig, Finetu
       for (const { selection } of [config, ...config.compare]) await ruleOf(selection, config);
     },
     plan,
+    memory: finetuneMemory,
     open: (work) =>
       openArms<FinetuneConfig, FinetuneArm>(work, {
         main: planned(methodLabel(work.config.selection.method), work.config),
@@ -64,10 +64,7 @@ function planned(name: string, config: FinetuneConfig): PlannedArm<FinetuneConfi
   return { name, config, steps: ({ tokens }) => stepsOf(config, tokens) };
 }
 
-function plan(config: FinetuneConfig, { tokens, validation, shape }: Materials): string[] {
-  const memory = estimateRunMemory(config, shape, tokens);
-  const room = memoryOfProcess();
-  const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(2)} GB`;
+function plan(config: FinetuneConfig, { tokens, validation }: Materials): string[] {
   const { stats } = tokens;
   const { batchSize } = config.training;
   const steps = stepsOf(config, tokens);
@@ -79,9 +76,5 @@ function plan(config: FinetuneConfig, { tokens, validation, shape }: Materials):
     `Held-out rows: ${held}`,
     `Steps: ${steps} of ${batchSize} rows, ${epochs} epochs`,
     `Runs: ${[methodLabel(config.selection.method), ...config.compare.map(({ name }) => name)].join(", ")}`,
-    `Memory: about ${gigabytes(memory.peak)} on the cpu engine; weights ${gigabytes(memory.weights)}, ` +
-      `moments ${gigabytes(memory.moments)}, gradients ${gigabytes(memory.gradients)}, ` +
-      `activations ${gigabytes(memory.activations)}`,
-    ...(memory.peak > room ? [`That is more than the ${gigabytes(room)} that this process can have.`] : []),
   ];
 }

@@ -14,6 +14,8 @@ export interface RecipeArguments {
   readonly allowChanges: boolean;
   /** Delete the run in the output folder first. */
   readonly overwrite: boolean;
+  /** Start though the run is known not to fit into memory. */
+  readonly allowMemory: boolean;
   /** Check everything and say what would be done. */
   readonly dryRun: boolean;
 }
@@ -32,6 +34,7 @@ const flags = {
     description: "With --resume: accept other settings, engine, threads or versions (not bit for bit then).",
   },
   overwrite: { type: "boolean", description: "Delete the run in the output folder and start again." },
+  "allow-memory": { type: "boolean", description: "Start though the run is known not to fit into memory." },
   "dry-run": { type: "boolean", description: "Check the configuration, say what would be done, and stop." },
   help: { type: "boolean", short: "h", description: "Show this text." },
 } as const;
@@ -65,6 +68,7 @@ export function parseRecipeArguments(
     resume: values.resume ?? false,
     allowChanges: values["allow-changes"] ?? false,
     overwrite: values.overwrite ?? false,
+    allowMemory: values["allow-memory"] ?? false,
     dryRun: values["dry-run"] ?? false,
   };
 }

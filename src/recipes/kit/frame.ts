@@ -4,12 +4,13 @@ import { commandLine, exampleConfig } from "./called-as.ts";
 import { parseRecipeArguments } from "./command-line.ts";
 import type { ConfigDefinition } from "../../config/index.ts";
 import type { RecipeArguments } from "./command-line.ts";
-import { Interrupted, type ArmTalk, type Talk } from "./index.ts";
+import type { ArmTalk, Talk } from "./index.ts";
 import type { ReportOptions } from "../../report/page.ts";
 import { engineText, releaseEngine, useEngine, type EngineInfo } from "../../tensor/engine.ts";
 import { tellingFullDisk } from "../../system/disk-error.ts";
 import { isRunFolder, type RunFolderMode } from "../../training/index.ts";
 import { exitCodeOf } from "../../system/exit-code.ts";
+import { Interrupted } from "../../system/interrupted.ts";
 import { watchInterruption } from "../../system/interruption.ts";
 import { createTalk } from "./terminal-reporter.ts";
 
@@ -42,6 +43,8 @@ export interface RecipeWork<Config extends RunConfig> {
   readonly resolvedYaml: string;
   readonly mode: RunFolderMode;
   readonly allowChanges: boolean;
+  /** Start though the run is known not to fit into memory. */
+  readonly allowMemory: boolean;
   /** Whether the person has asked to stop; throw `Interrupted` when the state is safe. */
   interrupted(): boolean;
   talkOf(label: string): ArmTalk;
@@ -50,8 +53,8 @@ export interface RecipeWork<Config extends RunConfig> {
 }
 
 /**
- * Runs a recipe's command line and sets the exit code: 0, 2 for what the person can mend (one message), 130 after
- * Ctrl-C, 1 with a stack for our own mistakes.
+ * Runs a recipe's command line and sets the exit code: 0, 2 for what the person can mend (one message), 130, 143
+ * or 138 after SIGINT (Ctrl-C), SIGTERM or SIGUSR1, 1 with a stack for our own mistakes.
  */
 export async function runCommandLine<Config extends RunConfig>(frame: RecipeFrame<Config>): Promise<void> {
   try {
@@ -66,7 +69,7 @@ export async function runCommandLine<Config extends RunConfig>(frame: RecipeFram
 function stoppedOr(error: unknown, name: string): number {
   if (!(error instanceof Interrupted)) return exitCodeOf(error, name, process.stderr);
   process.stderr.write(`${name}: ${error.message} Go on with --resume.\n`);
-  return 130;
+  return error.exitCode;
 }
 
 async function run<Config extends RunConfig>(frame: RecipeFrame<Config>, argv: readonly string[]): Promise<void> {
@@ -81,11 +84,12 @@ async function run<Config extends RunConfig>(frame: RecipeFrame<Config>, argv: r
     resolvedYaml,
     mode: modeOf(args, config.output),
     allowChanges: args.allowChanges,
+    allowMemory: args.allowMemory,
     interrupted: interruption.asked,
     talkOf: createTalk,
     command: commandLine(argv),
   };
-  await tellingFullDisk(config.output, () => frame.run(work));
+  await tellingFullDisk(config.output, () => frame.run(work)).catch(interruption.rethrow);
 }
 
 /** Starts the configured engine, and says which it is. */

@@ -10,6 +10,7 @@ import { isRunFolder, type RunFolderMode } from "../../training/index.ts";
 import { commandLine, exampleConfig } from "./called-as.ts";
 import { parseRecipeArguments, type RecipeArguments } from "./command-line.ts";
 import { gatherMaterials, type Materials, type StartConfig } from "./inputs.ts";
+import { memoryLines, requireMemory, type MemoryPlan } from "./memory.ts";
 import { stoppable, type ArmTalk, type Talk } from "./reporter.ts";
 import { type ResultColumn, type ResultRow, resultText } from "./results.ts";
 import { createTalk } from "./terminal-reporter.ts";
@@ -38,6 +39,8 @@ export interface Recipe<Config extends RunConfig, Run> {
   check?(config: Config): Promise<void> | void;
   /** What would be done, for `--dry-run`. */
   plan(config: Config, inputs: Materials): readonly string[];
+  /** What a run holds at once: one that does not fit is refused before it fills the memory. */
+  memory?(inputs: Materials): MemoryPlan<Config>;
   /** Opens the run folder. Nothing is computed yet. */
   open(work: RecipeWork<Config>): Promise<OpenRun<Run>> | OpenRun<Run>;
   /** The columns of the terminal's table, of `results.json` and of the page's table. */
@@ -87,7 +90,7 @@ export function defineRecipe<Config extends RunConfig, Run>(recipe: Recipe<Confi
 
 /**
  * Runs a recipe by its command line: `--help`, `--dry-run`, `--resume`, `--overwrite`, errors in words and the exit code
- * (0, 2 for what the person can mend, 130 or 143 after a signal, 1 with a stack for our own mistakes).
+ * (0, 2 for what the person can mend, 130, 143 or 138 after SIGINT, SIGTERM or SIGUSR1, 1 with a stack for our own mistakes).
  *
  * @param body what a trainer does with the opened run
  */
@@ -107,7 +110,7 @@ export async function runRecipe<Config extends RunConfig, Run>(
 function stoppedOr(error: unknown, name: string): number {
   if (!(error instanceof Interrupted)) return exitCodeOf(error, name, process.stderr);
   process.stderr.write(`${name}: ${error.message} Go on with --resume.\n`);
-  return 130;
+  return error.exitCode;
 }
 
 async function obey<Config extends RunConfig, Run>(
@@ -121,24 +124,28 @@ async function obey<Config extends RunConfig, Run>(
   const { config, resolvedYaml } = loadConfig(recipe.config, args.config, { set: args.set, example });
   if (args.dryRun) {
     const inputs = await inputsOf(recipe, config, createTalk("dry run"));
-    return say(
-      [resolvedYaml.trimEnd(), "", ...recipe.plan(config, inputs), "Nothing was written to the run folder.\n"].join(
-        "\n",
-      ),
-    );
+    const memory = recipe.memory === undefined ? [] : memoryLines(config, recipe.memory(inputs));
+    const plan = [...recipe.plan(config, inputs), ...memory];
+    return say([resolvedYaml.trimEnd(), "", ...plan, "Nothing was written to the run folder.\n"].join("\n"));
   }
   using interruption = watchInterruption(() => process.stderr.write("\nStopping soon; once more ends at once.\n"));
   const interrupted = interruption.asked;
+  const gather = async (): Promise<Materials> => {
+    const gathered = await inputsOf(recipe, config, stoppable(createTalk(recipe.name), interrupted));
+    const { engine } = gathered;
+    if (recipe.memory) requireMemory(config, recipe.memory(gathered), { engine, allow: args.allowMemory });
+    return gathered;
+  };
   let inputs: Promise<Materials> | undefined;
   const work: RecipeWork<Config> = {
     ...{ config, resolvedYaml, interrupted },
     mode: modeOf(args, config.output),
     allowChanges: args.allowChanges,
-    inputs: () => (inputs ??= inputsOf(recipe, config, stoppable(createTalk(recipe.name), interrupted))),
+    inputs: () => (inputs ??= gather()),
     talkOf: createTalk,
     command: commandLine(argv),
   };
-  const path = await tellingFullDisk(config.output, () => perform(recipe, body, work));
+  const path = await tellingFullDisk(config.output, () => perform(recipe, body, work)).catch(interruption.rethrow);
   const page = (await recipe.report())(path, { command: work.command });
   say(`The run is in ${shown(path)}, its report in ${shown(page)}\n`);
 }

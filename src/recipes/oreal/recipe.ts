@@ -6,6 +6,7 @@ import { defineRecipe } from "../kit/recipe.ts";
 import { openArm, type OrealArm } from "./arm.ts";
 import { armConfig, mainArm, orealDefinition } from "./config.ts";
 import type { OrealArm as ArmChoice, OrealConfig } from "./config-schema.ts";
+import { orealMemory } from "./memory.ts";
 import { orealValues, settingsOf } from "./objective.ts";
 import { orealResults, resultRow, startRow } from "./results.ts";
 import { replayedRun } from "./trajectories.ts";
@@ -21,6 +22,7 @@ export const orealRecipe = defineRecipe<OrealConfig, OrealRun>({
   config: orealDefinition(orealValues),
   start: (config) => config,
   plan,
+  memory: orealMemory,
   open(work) {
     const { config } = work;
     const main = mainArm(config);

@@ -151,6 +151,12 @@ compare: [randm, {name: a/b, selection: {method: dft, ratoi: 3}}, 7]
     expect(complaints(`${minimal}${line}\n`)).toMatch(message);
   });
 
+  test("that names a model or data by their ids on a hub gives the commands that fetch them", () => {
+    const text = "model: HuggingFaceTB/SmolLM2-135M\ndata: {train: openai/gsm8k}\n";
+    expect(complaints(text)).toMatch(/`hf download HuggingFaceTB\/SmolLM2-135M --local-dir models\/SmolLM2-135M`/);
+    expect(complaints(text)).toMatch(/`hf download openai\/gsm8k --repo-type dataset --local-dir datasets\/gsm8k`/);
+  });
+
   test("without a model says so beside the other problems", () => {
     expect(complaints("")).toMatch(/model is missing; expected it or fresh(.|\n)*data\.train is missing/);
   });

@@ -139,11 +139,17 @@ describe("the ssToken recipe", () => {
     expect(readFileSync(config, "utf8")).not.toBe("");
   });
 
-  test("with --dry-run says that a model is too large for this machine, without making it", async () => {
+  test("says that a model is too large for this machine, and does not make it", async () => {
     const config = writeRecipe(join(base, "large"));
     const large = ["--set", "fresh.width=8192", "--set", "fresh.layers=2000"];
     const { code, stdout } = await runRecipe(config, ...large, "--dry-run");
     expect(code).toBe(0);
     expect(stdout).toMatch(/Memory: about \d{4,}\.\d\d GB on the cpu engine.*\nThat is more than the [\d.]+ GB that/);
+    const refused = await runRecipe(config, ...large);
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toMatch(
+      /sstoken: the run needs about \d{4,}\.\d\d GB of memory .* that this process can have\n {2}.* --allow-memory /,
+    );
+    expect(existsSync(join(base, "large/out"))).toBe(false);
   });
 });

@@ -1,21 +1,9 @@
 import { describe, expect, test } from "@jest/globals";
-import { divergenceWatch, everyWatch, idleWatch } from "../../../src/recipes/finetune/watches.ts";
+import { everyWatch, idleWatch } from "../../../src/recipes/finetune/watches.ts";
 import type { StepRecord } from "../../../src/training/index.ts";
 
 const stepOf = (step: number, lossAllTokens: number, keptTokens = 5) =>
   ({ step, loss: 1, lossAllTokens, keptTokens }) as StepRecord;
-
-describe("the watch for a diverging training", () => {
-  // ln 100 = 4.605, and 1.5 times that is 6.908
-  test("warns once, when the loss is far above that of guessing", () => {
-    const watch = divergenceWatch(100);
-    expect([6.9, 6.91, 80].map((loss, i) => watch(stepOf(i + 2, loss)) !== undefined)).toEqual([false, true, false]);
-  });
-
-  test("lets a bad starting model pass", () => {
-    expect(divergenceWatch(100)(stepOf(1, 50))).toBeUndefined();
-  });
-});
 
 describe("the watch for steps that train nothing", () => {
   test("warns of the first of them", () => {
@@ -30,4 +18,11 @@ describe("the watch for steps that train nothing", () => {
 
 test("one step may earn several warnings", () => {
   expect(everyWatch(100)(stepOf(2, 50, 0))).toHaveLength(2);
+});
+
+test("the loss over all tokens is watched, not that of the kept ones", () => {
+  const watch = everyWatch(100_000);
+  const said = Array.from({ length: 20 }, (_, i) => watch(stepOf(i + 1, i === 0 ? 1 : 9)));
+  // the mean is (1 + 19 * 9) / 20 = 8.6; guessing among 100,000 tokens is 11.5
+  expect(said.flat()).toEqual([expect.stringMatching(/^At step 20 the loss explodes/)]);
 });

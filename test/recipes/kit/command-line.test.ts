@@ -15,8 +15,14 @@ describe("a recipe's command line", () => {
       resume: true,
       allowChanges: false,
       overwrite: false,
+      allowMemory: false,
       dryRun: true,
     });
+  });
+
+  test("may allow changed settings and a run beyond the memory", () => {
+    const allowed = { allowChanges: true, allowMemory: true };
+    expect(parse("-c", "a.yaml", "--resume", "--allow-changes", "--allow-memory")).toMatchObject(allowed);
   });
 
   test("gives the help when asked", () => {

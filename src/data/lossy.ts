@@ -1,0 +1,42 @@
+import type { Tokenizer } from "../text/index.ts";
+import type { TokenizedDataset } from "./tokenized.ts";
+
+/** Names the columns of a row that hold text which nothing reads; without any, no key. */
+export function unusedText(
+  raw: Readonly<Record<string, unknown>>,
+  columns: readonly string[],
+): { unused?: readonly string[] } {
+  const unused = columns.filter((column) => typeof raw[column] === "string" && raw[column] !== "");
+  return unused.length > 0 ? { unused } : {};
+}
+
+/** Sentences on what the text of a dataset lost on its way to tokens, with counts: words without a token, columns. */
+export function lossNotes(
+  tokens: Pick<TokenizedDataset, "ids" | "offsets" | "length" | "stats">,
+  { unknownId, piece }: Pick<Tokenizer, "unknownId" | "piece">,
+  { fromText }: { fromText: boolean },
+): string[] {
+  const notes: string[] = [];
+  const { count, rows } = unknownTokens(tokens, fromText ? unknownId : undefined);
+  if (count > 0)
+    notes.push(
+      `${count} of ${tokens.ids.length} tokens, in ${rows} of ${tokens.length} rows, are ${piece(unknownId!).trim()}: ` +
+        "the tokenizer cannot spell the text",
+    );
+  for (const [column, count] of Object.entries(tokens.stats.unused ?? {}))
+    notes.push(`the column "${column}" holds text in ${count} of ${tokens.stats.rows} rows, which is not used`);
+  return notes;
+}
+
+function unknownTokens(
+  { ids, offsets, length }: Pick<TokenizedDataset, "ids" | "offsets" | "length">,
+  unknownId: number | undefined,
+): { count: number; rows: number } {
+  let [count, rows] = [0, 0];
+  for (let row = 0; row < length && unknownId !== undefined; row++) {
+    const before = count;
+    for (let t = offsets[row]!; t < offsets[row + 1]!; t++) count += Number(ids[t] === unknownId);
+    rows += Number(count > before);
+  }
+  return { count, rows };
+}

@@ -1,0 +1,30 @@
+import { estimateTrainingMemory } from "../../model/index.ts";
+import type { Materials } from "../kit/inputs.ts";
+import { largestMicroBatch, oneRowAtOnce, plainAdapter, type MemoryPlan } from "../kit/memory.ts";
+import { gateSteps } from "./arm.ts";
+import type { AttentionGateConfig } from "./config-schema.ts";
+
+/** Where the gates alone are trained: as much as the smallest adapter. */
+const gatesAlone = { rank: 1 };
+
+/** The memory of a run of Attention-Gate: that of fine-tuning, without what the gates themselves hold. */
+export function gateMemory({ shape, tokens }: Pick<Materials, "shape" | "tokens">): MemoryPlan<AttentionGateConfig> {
+  return {
+    bound: "at least",
+    estimate(config) {
+      const { batchSize, microBatchSize = batchSize } = config.training;
+      const adapter = config.mode === "pretrain" ? gatesAlone : config.adapter;
+      return estimateTrainingMemory(shape, {
+        ...largestMicroBatch(tokens, config, gateSteps(config, tokens.length)),
+        accumulates: microBatchSize < batchSize,
+        ...(adapter && { adapter }),
+      });
+    },
+    savings: (config) => [
+      ...(config.eviction.rows === "each" ? oneRowAtOnce(config) : []),
+      ...(config.adapter === undefined && config.mode === "finetune"
+        ? [{ settings: "adapter.rank=16", config: { ...config, adapter: plainAdapter } }]
+        : []),
+    ],
+  };
+}

@@ -1,0 +1,33 @@
+import { estimateTrainingMemory } from "../../model/index.ts";
+import type { Materials } from "../kit/inputs.ts";
+import { meanPrompt, plainAdapter, type MemoryPlan } from "../kit/memory.ts";
+import type { AdapterConfig, CdpoConfig, StageTraining } from "./config-schema.ts";
+
+/** The memory of a cDPO run: of its two trainings the larger one, on responses that are as short as can be. */
+export function cdpoMemory({ shape, tokens }: Pick<Materials, "shape" | "tokens">): MemoryPlan<CdpoConfig> {
+  const prompt = meanPrompt(tokens);
+  const ofTraining = (rows: number, training: StageTraining, adapter: AdapterConfig | undefined) =>
+    estimateTrainingMemory(shape, {
+      tokens: rows * (prompt + 1),
+      responseTokens: rows,
+      gradientCheckpointing: training.gradientCheckpointing,
+      ...(adapter && { adapter }),
+    });
+  return {
+    bound: "at least",
+    estimate({ contrast, align }) {
+      const contrasted = ofTraining(1, contrast.training, contrast.adapter);
+      const aligned = ofTraining(2, align.training, align.adapter);
+      return contrasted.peak > aligned.peak ? contrasted : aligned;
+    },
+    savings: (config) =>
+      config.align.adapter === undefined
+        ? [
+            {
+              settings: "align.adapter.rank=16",
+              config: { ...config, align: { ...config.align, adapter: plainAdapter } },
+            },
+          ]
+        : [],
+  };
+}

@@ -1,0 +1,133 @@
+import { rowsOfStep, splitMicroBatches, type TokenizedDataset } from "../../data/index.ts";
+import type { TrainingMemory, TrainingMemoryOptions } from "../../model/index.ts";
+import { UserError } from "../../system/errors.ts";
+import { memoryOfProcess } from "../../system/process-memory.ts";
+import type { EngineInfo } from "../../tensor/engine.ts";
+
+/** What a run of a configuration holds at once, on the cpu engine. */
+export interface MemoryPlan<Config> {
+  estimate(config: Config): TrainingMemory;
+  /** Whether the estimate is of the run itself, or of the least that it can be: lengths of answers to come are unknown. */
+  bound: "about" | "at least";
+  /** Changes that need less, each as it would be typed after `--set`. */
+  savings(config: Config): readonly Saving<Config>[];
+}
+
+export interface Saving<Config> {
+  settings: string;
+  config: Config;
+}
+
+const stepsLookedAt = 2000;
+
+/** The largest micro-batch of the first two thousand steps. */
+export function largestMicroBatch(
+  tokens: TokenizedDataset,
+  { training, data }: TrainingOverRows,
+  steps: number,
+): Pick<TrainingMemoryOptions, "tokens" | "responseTokens"> {
+  const { batchSize, microBatchSize = batchSize, seed } = training;
+  let largest = { tokens: 0, responseTokens: 0 };
+  for (let step = 0; step < Math.min(steps, stepsLookedAt); step++) {
+    const rows = rowsOfStep(tokens, { seed, batchSize, shuffle: data.shuffle }, step);
+    for (const part of splitMicroBatches(tokens, rows, microBatchSize)) {
+      const count = part.reduce((sum, row) => sum + tokens.lengthOf(row), 0);
+      if (count <= largest.tokens) continue;
+      const responseTokens = part.reduce((sum, row) => sum + tokens.row(row).response.reduce((a, b) => a + b, 0), 0);
+      largest = { tokens: count, responseTokens };
+    }
+  }
+  return largest;
+}
+
+/** The part of a configuration that decides which rows are computed at once. */
+export interface TrainingOverRows {
+  training: {
+    batchSize: number;
+    microBatchSize?: number | undefined;
+    gradientCheckpointing: boolean;
+    seed: number;
+  };
+  data: { shuffle: boolean };
+}
+
+/** Tokens of an average prompt, for runs whose responses are still to be drawn. */
+export function meanPrompt({ stats, length }: TokenizedDataset): number {
+  return Math.ceil((stats.tokens - stats.responseTokens) / length);
+}
+
+/** Rows computed one at a time. */
+export function oneRowAtOnce<Config extends TrainingOverRows>(config: Config): Saving<Config>[] {
+  const { training } = config;
+  if ((training.microBatchSize ?? training.batchSize) === 1) return [];
+  return [
+    { settings: "training.microBatchSize=1", config: { ...config, training: { ...training, microBatchSize: 1 } } },
+  ];
+}
+
+/** Activations computed a second time in the backward pass. */
+export function activationsTwice<Config extends TrainingOverRows>(config: Config): Saving<Config>[] {
+  const { training } = config;
+  if (training.gradientCheckpointing) return [];
+  const changed = { ...config, training: { ...training, gradientCheckpointing: true } };
+  return [{ settings: "training.gradientCheckpointing=true", config: changed }];
+}
+
+/** The adapter of a configuration that says `adapter.rank=16` and nothing else of it. */
+export const plainAdapter = {
+  rank: 16,
+  rsLora: false,
+  dropout: 0,
+  projections: ["q", "k", "v", "o", "gate", "up", "down"] as ("q" | "k" | "v" | "o" | "gate" | "up" | "down")[],
+};
+
+/** A dry run's lines on memory. */
+export function memoryLines<Config>(config: Config, { estimate, bound }: MemoryPlan<Config>): string[] {
+  const memory = estimate(config);
+  const room = memoryOfProcess();
+  return [
+    `Memory: ${bound} ${gigabytes(memory.peak)} on the cpu engine; ${partsOf(memory)}`,
+    ...(memory.peak > room ? [`That is more than the ${gigabytes(room)} that this process can have.`] : []),
+  ];
+}
+
+/**
+ * Refuses a run that is known not to fit, before it fills the memory. Other engines than `cpu` hold their numbers
+ * elsewhere: they are let pass.
+ * @param options.allow start it all the same (`--allow-memory`)
+ * @param options.room bytes that the process can have
+ * @throws UserError with the estimate, the room and the settings that would fit
+ */
+export function requireMemory<Config>(
+  config: Config,
+  { estimate, bound, savings }: MemoryPlan<Config>,
+  { engine, allow, room = memoryOfProcess() }: { engine: Pick<EngineInfo, "name">; allow: boolean; room?: number },
+): void {
+  if (allow || engine.name !== "cpu") return;
+  const memory = estimate(config);
+  if (memory.peak <= room) return;
+  const fitting = savings(config).flatMap((saving) => {
+    const { peak } = estimate(saving.config);
+    return peak <= room ? [`--set ${saving.settings} (${bound} ${gigabytes(peak)})`] : [];
+  });
+  const change =
+    fitting.length > 0
+      ? `It would fit with ${fitting.join(", or ")}.`
+      : "Take a smaller model, shorter rows (data.maxTokens), or a machine with more memory.";
+  throw new UserError(
+    `the run needs ${bound} ${gigabytes(memory.peak)} of memory (${partsOf(memory)}), ` +
+      `more than the ${gigabytes(room)} that this process can have`,
+    { fix: `${change} --allow-memory starts it all the same.` },
+  );
+}
+
+function partsOf({ weights, moments, gradients, activations }: TrainingMemory): string {
+  const parts = { weights, moments, gradients, activations };
+  return Object.entries(parts)
+    .map(([name, bytes]) => `${name} ${gigabytes(bytes)}`)
+    .join(", ");
+}
+
+function gigabytes(bytes: number): string {
+  return `${(bytes / 1e9).toFixed(2)} GB`;
+}

@@ -1,0 +1,61 @@
+/** Looks at every step's record, and says something when it is worth a warning. */
+export type Watch = (record: Readonly<Record<string, unknown>>) => string | undefined;
+
+/** Says what the watches say of a record: none, one or several sentences. */
+export function together(watches: readonly Watch[]): (record: Parameters<Watch>[0]) => string[] {
+  return (record) => watches.flatMap((watch) => watch(record) ?? []);
+}
+
+/** A watch that is silent after its first warning. */
+export function once(watch: Watch): Watch {
+  let warned = false;
+  return (record) => {
+    if (warned) return undefined;
+    const warning = watch(record);
+    warned = warning !== undefined;
+    return warning;
+  };
+}
+
+const explosion = { steps: 20, nats: 5, factor: 3 };
+
+/**
+ * Warns once of a loss that explodes: one that is not finite, or whose mean over the last 20 steps is above 5 nats and
+ * above 3 times that of the first step.
+ * @param key of the loss in a record, in nats per token
+ */
+export function explosionWatch(key = "loss"): Watch {
+  let start: number | undefined;
+  const last: number[] = [];
+  return once((record) => {
+    const loss = record[key];
+    if (typeof loss !== "number") return undefined;
+    const fix = "Lower the learning rate, or lengthen the warm-up; an earlier checkpoint is the better model.";
+    if (!Number.isFinite(loss)) return `At step ${String(record["step"])} the loss is ${loss}: it explodes. ${fix}`;
+    start ??= loss;
+    last.push(loss);
+    if (last.length > explosion.steps) last.shift();
+    if (last.length < explosion.steps) return undefined;
+    const mean = last.reduce((sum, each) => sum + each, 0) / last.length;
+    if (!(mean > explosion.nats && mean > explosion.factor * start)) return undefined;
+    return (
+      `At step ${String(record["step"])} the loss explodes: its mean over the last ${explosion.steps} steps is ` +
+      `${mean.toPrecision(3)} nats, it began at ${start.toPrecision(3)}. ${fix}`
+    );
+  });
+}
+
+/**
+ * Warns once when the loss is far worse than that of taking every token for equally likely.
+ * @param key of the loss in a record, in nats per token
+ */
+export function divergenceWatch(vocabularySize: number, key = "loss"): Watch {
+  const uniform = Math.log(vocabularySize);
+  return once((record) => {
+    const [loss, step] = [Number(record[key]), Number(record["step"])];
+    return step > 1 && loss > 1.5 * uniform
+      ? `At step ${step} the loss is ${loss.toPrecision(3)}, worse than guessing among all ` +
+          `${vocabularySize} tokens (${uniform.toPrecision(3)}): the training diverges. Lower training.learningRate.`
+      : undefined;
+  });
+}

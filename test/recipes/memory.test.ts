@@ -1,0 +1,106 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterAll, describe, expect, test } from "@jest/globals";
+import { loadConfig, type ConfigDefinition } from "../../src/config/index.ts";
+import { countingDataset } from "../data/tokens-fixture.ts";
+import { estimateTrainingMemory, readModelFacts } from "../../src/model/index.ts";
+import { attentionGateDefinition } from "../../src/recipes/attention-gate/config.ts";
+import { gateMemory } from "../../src/recipes/attention-gate/memory.ts";
+import { cdpoDefinition } from "../../src/recipes/cdpo/config.ts";
+import { cdpoMemory } from "../../src/recipes/cdpo/memory.ts";
+import { orealDefinition } from "../../src/recipes/oreal/config.ts";
+import { orealValues } from "../../src/recipes/oreal/index.ts";
+import { orealMemory } from "../../src/recipes/oreal/memory.ts";
+import { finetuneDefinition } from "../../src/recipes/finetune/config.ts";
+import { finetuneMemory } from "../../src/recipes/finetune/memory.ts";
+import { writeConfig } from "./small-run.ts";
+
+const root = resolve(import.meta.dirname, "../..");
+const base = mkdtempSync(join(tmpdir(), "tokensift-memory-"));
+afterAll(() => rmSync(base, { recursive: true }));
+
+const { config: shape } = await readModelFacts(join(root, "models/tiny"));
+// prompts of one token each, as a row's first token is never its response
+const materials = { shape, tokens: countingDataset([100, 100, 300, 100]) };
+
+function read<Config>(definition: ConfigDefinition<Config>, changes: object): Config {
+  const rows = join(root, "datasets/word-problems/validation.arrow");
+  const common = { model: join(root, "models/tiny"), data: { train: rows, validation: rows } };
+  return loadConfig(definition, writeConfig(base, { ...common, ...changes })).config;
+}
+
+const weightsOf = (): number => estimateTrainingMemory(shape, { tokens: 1, responseTokens: 1 }).weights;
+
+describe("the memory of a fine-tuning run", () => {
+  const definition = finetuneDefinition({ method: "full" });
+  const training = { steps: 2, batchSize: 4 };
+
+  test("is that of its largest micro-batch", () => {
+    const config = read(definition, { training: { ...training, microBatchSize: 1 } });
+    expect(finetuneMemory(materials).estimate(config)).toEqual(
+      estimateTrainingMemory(shape, { tokens: 300, responseTokens: 299, accumulates: true }),
+    );
+  });
+
+  test("falls with each saving, as with the setting that is named", () => {
+    const { estimate, savings } = finetuneMemory(materials);
+    const config = read(definition, { training });
+    expect(savings(config).map(({ settings }) => settings)).toEqual([
+      "training.microBatchSize=1",
+      "training.gradientCheckpointing=true",
+      "adapter.rank=16",
+    ]);
+    for (const { settings, config: changed } of savings(config)) {
+      expect(estimate(changed).peak).toBeLessThan(estimate(config).peak);
+      const source = writeConfig(base, { ...JSON.parse(JSON.stringify(config)), compare: [] });
+      expect(loadConfig(definition, source, { set: [settings] }).config).toMatchObject(
+        JSON.parse(JSON.stringify(changed)),
+      );
+    }
+  });
+});
+
+describe("the memory of an OREAL run", () => {
+  const { estimate, savings } = orealMemory(materials);
+  const of = (changes: object) => read(orealDefinition(orealValues), changes);
+  const plain = { preset: "rloo" };
+
+  test("counts a reward model of its own with moments, and the model before training where it stays", () => {
+    const alone = estimate(of({ objective: { ...plain, klCoefficient: 0 } }));
+    const frozen = estimate(of({ objective: { ...plain, klCoefficient: 0.1, reference: "initial" } }));
+    const rewarded = estimate(of({ objective: { ...plain, klCoefficient: 0, weights: { source: "learned" } } }));
+    expect(frozen.peak - alone.peak).toBeCloseTo(weightsOf(), 0);
+    expect(rewarded.peak - alone.peak).toBeCloseTo(3 * weightsOf(), 0);
+  });
+
+  test("falls with adapters", () => {
+    const config = of({ objective: { weights: { source: "learned" } } });
+    expect(savings(config).map(({ settings }) => settings)).toEqual([
+      "policy.adapter.rank=16",
+      "rewardModel.adapter.rank=16",
+    ]);
+    for (const saving of savings(config)) expect(estimate(saving.config).peak).toBeLessThan(estimate(config).peak);
+  });
+});
+
+test("the memory of a cDPO run is that of the alignment where this trains all weights", () => {
+  const { estimate, savings } = cdpoMemory(materials);
+  const config = read(cdpoDefinition(), {});
+  // one pair: two rows of a prompt token and a response token
+  expect(estimate(config)).toEqual(
+    estimateTrainingMemory(shape, { tokens: 4, responseTokens: 2, gradientCheckpointing: false }),
+  );
+  const [saving] = savings(config);
+  expect(saving!.settings).toBe("align.adapter.rank=16");
+  expect(estimate(saving!.config).peak).toBeLessThan(estimate(config).peak);
+});
+
+test("the memory of an Attention-Gate run with gates alone has no moments of the model's", () => {
+  const { estimate, savings } = gateMemory(materials);
+  const both = read(attentionGateDefinition(), {});
+  const gates = read(attentionGateDefinition(), { mode: "pretrain" });
+  expect(estimate(both).moments).toBe(2 * weightsOf());
+  expect(estimate(gates).moments).toBeLessThan(0.1 * weightsOf());
+  expect(savings(gates).map(({ settings }) => settings)).not.toContain("adapter.rank=16");
+});
