@@ -10,7 +10,7 @@ import { gateMemory } from "../../src/recipes/attention-gate/memory.ts";
 import { cdpoDefinition } from "../../src/recipes/cdpo/config.ts";
 import { cdpoMemory } from "../../src/recipes/cdpo/memory.ts";
 import { orealDefinition } from "../../src/recipes/oreal/config.ts";
-import { orealValues } from "../../src/recipes/oreal/index.ts";
+import { orealValues } from "../../src/recipes/oreal/objective.ts";
 import { orealMemory } from "../../src/recipes/oreal/memory.ts";
 import { finetuneDefinition } from "../../src/recipes/finetune/config.ts";
 import { finetuneMemory } from "../../src/recipes/finetune/memory.ts";
