@@ -3,4 +3,5 @@ export { attentionGateRecipe, type GateRun } from "./attention-gate/recipe.ts";
 export { type GateArm } from "./attention-gate/work.ts";
 export { finetuneRecipe, ssTokenRecipe, type FinetuneRun } from "./finetune/recipe.ts";
 export { type FinetuneArm } from "./finetune/arm.ts";
+export { cdpoRecipe, estimateTokens, type Alignment, type CdpoRun, type EstimateOptions } from "./cdpo/index.ts";
 export { runRecipe } from "./kit/recipe.ts";

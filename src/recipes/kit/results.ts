@@ -14,6 +14,8 @@ export interface ResultColumn {
   readonly kind: "text" | "count" | "share" | "loss" | "number" | "seconds" | "bar";
   /** Pale: a number to start from. */
   readonly from?: true;
+  /** On the page: text that may need several lines. */
+  readonly wrap?: true;
   /** Columns of one group are left out together, where no row has a value in any of them. Default: `key`. */
   readonly group?: string;
 }
@@ -21,7 +23,7 @@ export interface ResultColumn {
 /** A row of `results.json`: the columns' values by key, and whatever else a report reads of it. */
 export type ResultRow = Readonly<Record<string, unknown>>;
 
-type ColumnOptions = Partial<Pick<ResultColumn, "head" | "page" | "from" | "group">>;
+type ColumnOptions = Partial<Pick<ResultColumn, "head" | "page" | "from" | "wrap" | "group">>;
 
 const columnOf =
   (kind: ResultColumn["kind"]) =>
@@ -68,9 +70,9 @@ export function resultText(columns: readonly ResultColumn[], rows: readonly Resu
 export function resultHtml(columns: readonly ResultColumn[], rows: readonly JsonObject[]): Html {
   const used = usedColumns(columns, rows).filter(({ page }) => page !== false);
   return tableHtml(
-    used.map(({ head, page, kind, from }) => ({
+    used.map(({ head, page, kind, from, wrap }) => ({
       head: page === undefined || page === false ? capitalized(head === false ? "" : head) : page,
-      ...kindOf(kind, from),
+      ...(wrap ? { kind: "wrap" as const } : kindOf(kind, from)),
     })),
     rows.map((row) => used.map((column) => html`${pageCell(column, row)}`)),
     "arms",
