@@ -40,7 +40,7 @@ export function rowsOfStep(dataset: Orderable, options: OrderOptions, step: numb
 
 /** Divides a step's rows into micro-batches of similar length, shortest first, so that little is padding. */
 export function splitMicroBatches(
-  dataset: TokenizedDataset,
+  dataset: Pick<Orderable, "lengthOf">,
   rows: readonly number[],
   microBatchSize: number,
 ): number[][] {

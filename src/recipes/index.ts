@@ -6,4 +6,5 @@ export { type FinetuneArm } from "./finetune/arm.ts";
 export { orealRecipe, type OrealRun } from "./oreal/recipe.ts";
 export { type OrealArm, type RewardLearner } from "./oreal/arm.ts";
 export { type Iteration, type WeighedBatch } from "./oreal/iteration.ts";
+export { cdpoRecipe, estimateTokens, type Alignment, type CdpoRun, type EstimateOptions } from "./cdpo/index.ts";
 export { runRecipe } from "./kit/recipe.ts";

@@ -18,7 +18,7 @@ export { type ColumnOptions } from "./sources.ts";
 export { createLearner, type Learner, type LearnerOptions, type PassOptions, type StepUpdate } from "./learner.ts";
 export { type Trainee } from "./learner.ts";
 export { openLearner, type RunLearner, type RunLearnerOptions } from "./open-learner.ts";
-export { lossGradient, partsOf, sumByName, type Masses } from "./objective-loss.ts";
+export { hasGradient, lossGradient, partsOf, sumByName, type Masses } from "./objective-loss.ts";
 export { readNumbers, type PlainSignal } from "./read-numbers.ts";
 export { accumulate, optimizerStep, type StepBatch, type StepOutcome } from "./step.ts";
 export { ruleObjective, type RuleAux } from "./rule-objective.ts";
@@ -42,12 +42,4 @@ export {
 export { checkpointPath, checkpointSteps, restoreCheckpoint, saveCheckpoint, type Identity } from "./checkpoint.ts";
 export { isRunFolder, openRunFolder, type RunFolder, type RunFolderMode } from "./run-folder.ts";
 export { type RunLog } from "./run-log.ts";
-export { estimateTokens, type EstimateOptions } from "./contrast.ts";
-export {
-  trainObjective,
-  type ObjectiveInput,
-  type ObjectiveLoopOptions,
-  type ObjectiveRecord,
-} from "./objective-loop.ts";
-export { preferenceInput, type PairBatch } from "./preference-batch.ts";
 export { accumulateObjective, type ObjectiveBatch, type ObjectiveOutcome } from "./objective-step.ts";

@@ -48,6 +48,13 @@ export function lossGradient(terms: Readonly<Record<string, LossTerm>>, masses: 
   };
 }
 
+/** Whether any number of the gradient is not 0. A step without any leaves the model, and the optimizer, as they are. */
+export function hasGradient(gradient: SignalGradient): boolean {
+  return Object.values(gradient)
+    .flat()
+    .some((values) => values.some((value) => value !== 0));
+}
+
 /** Throws an Error, as it is a mistake of the objective's, unless the terms' masses are those announced. */
 export function requireAnnounced(found: Masses, announced: Masses): void {
   for (const [name, mass] of Object.entries(found)) {

@@ -1,7 +1,7 @@
 import type { Forward, ForwardSignals, Objective, TokenBatch } from "../contract/index.ts";
 import { letEventsIn } from "../system/event-loop.ts";
 import type { Learner, StepUpdate } from "./learner.ts";
-import { lossGradient, partsOf, requireAnnounced, sumByName } from "./objective-loss.ts";
+import { hasGradient, lossGradient, partsOf, requireAnnounced, sumByName } from "./objective-loss.ts";
 
 /** A micro-batch of an optimizer step with what its objective knows of it. */
 export interface StepBatch<Aux> {
@@ -67,9 +67,7 @@ export async function accumulate<R extends keyof ForwardSignals, Aux>(
     parts.push(partsOf(evaluated.terms, masses));
     found.push(Object.fromEntries(Object.entries(evaluated.terms).map(([name, { mass }]) => [name, mass])));
     const gradient = lossGradient(evaluated.terms, masses);
-    moves ||= Object.values(gradient)
-      .flat()
-      .some((values) => values.some((value) => value !== 0));
+    moves ||= hasGradient(gradient);
     pass.backward(gradient);
   }
   requireAnnounced(sumByName(found), masses);

@@ -22,12 +22,18 @@ export function picturedRow(changes: object = {}) {
   return { ...tokenRow(), noise: [0, 0, 0, 1, 0], weights: [0, 1, 1, 1, 1], ...changes };
 }
 
+const learnt: Readonly<Record<string, string>> = {
+  base: "nothing: the starting model",
+  cdpo: "pairs, wrong answers' tokens weighted by how critical they are",
+  control: "control: the same weights, shuffled within each answer",
+};
+
 export const cdpoResults = {
-  scores: [
+  rows: [
     { name: "base", rows: 4, greedy: 0.5, sampled: 0.25, rowCorrect: [1, 1, 0, 0], rowPassRate: [0.5, 0.5, 0, 0] },
     { name: "cdpo", rows: 4, greedy: 0.75, sampled: 0.375, rowCorrect: [1, 1, 1, 0], rowPassRate: [1, 0.5, 0, 0] },
     { name: "control", rows: 4, greedy: 1, sampled: 0.5, rowCorrect: [1, 1, 1, 1], rowPassRate: [1, 1, 0, 0] },
-  ].map((score) => ({ ...score, rowIds: [7, 8, 9, 10] })),
+  ].map((row) => ({ ...row, rowIds: [7, 8, 9, 10], learnt: learnt[row.name] })),
   pairs: 12,
   chosen: { meanEstimate: 0.9, criticalShare: 0.05 },
   rejected: { meanEstimate: 0.8, criticalShare: 0.15 },

@@ -88,15 +88,42 @@ function contradictions(config: CdpoConfig): Problem[] {
     if (made?.needs.includes("weights") && stages.score === undefined)
       refuse(["stages", "score"], `is missing: ${objective.method} reads token weights from your file of scored pairs`);
   }
-  const unused: [keyof CdpoConfig["stages"], string | undefined][] = [
-    ["sample", stages.judge ?? stages.score],
-    ["judge", stages.score ?? (stages.positive && stages.negative && stages.pairs)],
-    ["pairs", stages.score],
-    ["positive", stages.score],
-    ["negative", stages.score],
-  ];
-  for (const [key, other] of unused)
+  const later = laterFiles(stages);
+  for (const key of Object.keys(stages) as ReplaceableStage[]) {
+    const other = later[key];
     if (stages[key] !== undefined && other !== undefined)
       refuse(["stages", key], `is not used: the later stage ${other} takes its place`, true);
+  }
   return problems;
+}
+
+/** A stage that a file of the user's can take the place of. */
+export type ReplaceableStage = keyof CdpoConfig["stages"];
+
+/** By stage, whether anything reads its result: not where a later file of the user's takes its place. */
+export function neededStages(
+  stages: CdpoConfig["stages"],
+  estimated: boolean,
+): Readonly<Record<ReplaceableStage, boolean>> {
+  const later = laterFiles(stages);
+  const judge = later.judge === undefined && (estimated || stages.pairs === undefined);
+  const contrast = estimated && later.positive === undefined;
+  return {
+    sample: judge && later.sample === undefined,
+    ...{ judge, positive: contrast, negative: contrast },
+    pairs: later.pairs === undefined,
+    score: true,
+  };
+}
+
+/** By stage, the later file of the user's because of which nothing reads its result. */
+function laterFiles(stages: CdpoConfig["stages"]): Partial<Record<ReplaceableStage, string | undefined>> {
+  const { judge, positive, negative, pairs, score } = stages;
+  return {
+    sample: judge ?? score,
+    judge: score ?? (positive && negative && pairs),
+    pairs: score,
+    positive: score,
+    negative: score,
+  };
 }

@@ -1,44 +1,57 @@
 import { join } from "node:path";
+import type { TokenBatch } from "../../contract/index.ts";
 import { UserError } from "../../system/errors.ts";
 import { isAdapted, loadAdapter, saveAdapter, type Adapted, type Model } from "../../model/index.ts";
 import { contrastSets, responseNll } from "../../preference/index.ts";
-import { isRunFolder, openRunFolder, trainObjective, type ObjectiveInput } from "../../training/index.ts";
+import { isRunFolder, openRunFolder, optimizerStep } from "../../training/index.ts";
 import { cardText, shownPath } from "../kit/card.ts";
 import { responseBatch, type Judged } from "../kit/responses/index.ts";
-import { openLearner } from "./learner.ts";
 import { samplesOf } from "./pairs.ts";
-import type { Stage } from "./stages.ts";
-import { decisive, release, trainable, withTrunk, type CdpoWork } from "./work.ts";
+import { decisive, microRows, openStageLearner, recordStep } from "./stage-training.ts";
+import type { StageFile, StageResult } from "./stages.ts";
+import { release, trainable, type CdpoWork } from "./work.ts";
 
 type Text = Pick<Judged, "prompt" | "ids" | "finished">;
+type Which = "positive" | "negative";
 
 /** The two models that are contrasted: adapters fine-tuned on right and on wrong responses. */
 export interface ContrastModels {
   /** Folders of the adapters. */
-  readonly positive: Stage<string>;
-  readonly negative: Stage<string>;
+  readonly positive: StageResult<string>;
+  readonly negative: StageResult<string>;
+}
+
+/** Where an adapter lies. */
+export function adapterFile({ config, needed, trunk }: CdpoWork, which: Which): StageFile<string> {
+  return {
+    name: `contrast-models.${which}`,
+    replacement: config.stages[which],
+    needed: needed[which],
+    read: (path) => path,
+    check: async (path) => (await loadAdapter(path, await trunk.model())).dispose(),
+  };
 }
 
 /** Fine-tunes both adapters over the starting model. */
-export function contrastStages(work: CdpoWork, judged: Stage<Judged[]>): ContrastModels {
-  return { positive: contrastStage(work, judged, "positive"), negative: contrastStage(work, judged, "negative") };
+export async function contrastStages(work: CdpoWork, judged: StageResult<Judged[]>): Promise<ContrastModels> {
+  return {
+    positive: await contrastStage(work, judged, "positive"),
+    negative: await contrastStage(work, judged, "negative"),
+  };
 }
 
-function contrastStage(work: CdpoWork, judged: Stage<Judged[]>, which: "positive" | "negative"): Stage<string> {
+function contrastStage(work: CdpoWork, judged: StageResult<Judged[]>, which: Which): Promise<StageResult<string>> {
   const { config, materials } = work;
   const { coverage, skipSingleAnswers, adapter, training } = config.contrast;
-  const name = `contrast-models.${which}`;
+  const file = adapterFile(work, which);
   const folder = join("stages", "contrast-models", which);
   const choice = which === "negative" ? { coverage, skipSingleAnswers } : {};
   return work.stage({
-    name,
+    ...file,
     needs: [judged],
     inputs: { model: materials.identity["model"], ...choice, adapter, training: decisive(training), seed: config.seed },
     output: join(folder, "adapter"),
     leftovers: [folder],
-    replacement: config.stages[which],
-    read: (path) => path,
-    check: (path) => withTrunk(work, async (trunk) => (await loadAdapter(path, trunk)).dispose()),
     async work(resume) {
       const responses = await judged.load();
       const chosen = contrastSets(samplesOf(responses), config.seed, { coverage, skipSingleAnswers })[which];
@@ -50,45 +63,42 @@ function contrastStage(work: CdpoWork, judged: Stage<Judged[]>, which: "positive
           },
         );
       const texts = chosen.map((i) => responses[i]!);
-      await withTrunk(work, (trunk) => fineTune(work, trunk, { name, folder, texts, resume }));
+      await fineTune(work, { name: file.name, folder, texts, resume });
     },
   });
 }
 
 async function fineTune(
   work: CdpoWork,
-  trunk: Model,
   { name, folder, texts, resume }: { name: string; folder: string; texts: readonly Text[]; resume: boolean },
 ): Promise<void> {
-  const { config, materials, interrupted, allowChanges, command } = work;
+  const { config, command } = work;
   const { adapter, training } = config.contrast;
   const path = join(work.run.path, folder);
-  const talk = work.talkOf(name);
-  talk.note(`${name}: ${texts.length} responses.`);
+  work.talkOf(name).note(`${name}: ${texts.length} responses.`);
   using run = openRunFolder(path, isRunFolder(path) ? (resume ? "resume" : "overwrite") : "new");
-  const model = await trainable(trunk, adapter, config.seed);
-  const learner = await openLearner({
-    ...{ name, run, model, training, materials, talk, resume, allowChanges, interrupted },
-    seed: config.seed,
-    shuffle: config.data.shuffle,
-    lengths: texts.map(({ prompt, ids }) => prompt.length + ids.length),
-    input: (rows) => fineTuningInput(rows.map((row) => texts[row]!)),
-  });
+  const disposals: (() => void)[] = [];
   try {
-    for await (const step of trainObjective(learner.state, learner.options)) await learner.record(step);
+    const model = await trainable(await work.trunk.model(), adapter, config.seed);
+    disposals.unshift(() => release(model));
+    const lengths = texts.map(({ prompt, ids }) => prompt.length + ids.length);
+    const learner = await openStageLearner(work, { name, run, model, training, lengths, resume });
+    disposals.unshift(learner.dispose);
+    const rowsOf = microRows(config, training, lengths);
+    for (const step of learner.steps()) {
+      const batches = rowsOf(step).map((rows) => fineTuningBatch(rows.map((row) => texts[row]!)));
+      const outcome = await optimizerStep(learner, step, batches, responseNll);
+      await recordStep(learner, batches, outcome, training.batchSize);
+    }
     if (!isAdapted(model)) throw new Error("the contrasted models are adapters");
     const facts = [`Start: ${shownPath(config.model)}`, `${texts.length} responses, seed ${config.seed}`];
     const card = cardText(`The model ${name} of a cDPO run`, facts, command);
     await saveAdapter(model as Model & Adapted<Model>, run.adapter, { card, baseModel: model.source });
   } finally {
-    learner.state.optimizer.dispose();
-    release(model);
+    disposals.forEach((free) => free());
   }
 }
 
-/** Responses under plain fine-tuning. */
-export function fineTuningInput(texts: readonly Text[]): ObjectiveInput {
-  const batch = responseBatch(texts);
-  const tokens = { ...batch, signals: {} };
-  return { batch, masses: responseNll.masses(tokens), judge: (signals) => responseNll.evaluate(signals, tokens) };
+function fineTuningBatch(texts: readonly Text[]): { batch: TokenBatch; aux: undefined } {
+  return { batch: responseBatch(texts), aux: undefined };
 }

@@ -3,17 +3,10 @@ import type { Model } from "../../model/index.ts";
 import { loadModel } from "../../model/index.ts";
 import { stream } from "../../system/random.ts";
 import { verifier } from "../../text/index.ts";
-import {
-  drawResponses,
-  judgeResponses,
-  readResponses,
-  sampledAccuracy,
-  writeResponses,
-  type Judged,
-} from "../kit/responses/index.ts";
+import { drawResponses, judgeResponses, readResponses, writeResponses, type Judged } from "../kit/responses/index.ts";
 import { stoppable } from "../kit/reporter.ts";
-import { hash, type Stage } from "./stages.ts";
-import { withSavedAdapter, withTrunk, type CdpoWork } from "./work.ts";
+import { hash, type StageResult } from "./stages.ts";
+import { withSavedAdapter, type CdpoWork } from "./work.ts";
 
 /** Judged answers to the held-out problems. */
 export interface Answers {
@@ -27,7 +20,11 @@ export interface Answers {
  * Answers of an arm's model, or of the starting model, greedy and sampled. All models draw by the same random numbers.
  * In the file the greedy answers come first; the numbers of the sampled ones start from 1.
  */
-export function evaluateStage(work: CdpoWork, name: string, aligned: Stage<string> | undefined): Stage<Answers> {
+export function evaluateStage(
+  work: CdpoWork,
+  name: string,
+  aligned: StageResult<string> | undefined,
+): Promise<StageResult<Answers>> {
   const { config, materials, held, vocabularySize } = work;
   const { batchSize, samples, temperature, maxNewTokens } = config.evaluation;
   const { timeLimit, ...rules } = config.verifier;
@@ -85,58 +82,14 @@ async function withModel(
   folder: string | undefined,
   use: (model: Model) => Promise<void>,
 ): Promise<void> {
-  if (folder === undefined) return withTrunk(work, use);
+  if (folder === undefined) return use(await work.trunk.model());
   if (work.config.align.adapter !== undefined)
-    return withTrunk(work, (trunk) => withSavedAdapter(trunk, join(folder, "adapter"), use));
+    return withSavedAdapter(await work.trunk.model(), join(folder, "adapter"), use);
+  work.trunk.release();
   const model = await loadModel(join(folder, "model"));
   try {
     await use(model);
   } finally {
     model.dispose();
   }
-}
-
-/** What the answers of one model come to. */
-export interface Scores {
-  readonly name: string;
-  readonly rows: number;
-  /** Share of problems whose most likely answer is right. */
-  readonly greedy: number;
-  /** Share of sampled answers that are right; absent where none were drawn. */
-  readonly sampled?: number;
-  readonly rowIds: readonly number[];
-  /** One entry per problem. */
-  readonly rowCorrect: readonly number[];
-  readonly rowPassRate?: readonly number[];
-}
-
-export function scoresOf(name: string, { greedy, sampled }: Answers): Scores {
-  const rowIds = greedy.map(({ rowId }) => rowId);
-  const right = new Map<number, number[]>(rowIds.map((rowId) => [rowId, []]));
-  for (const { rowId, verdict } of sampled) right.get(rowId)?.push(Number(verdict === "correct"));
-  const passRate = (rowId: number): number => {
-    const answers = right.get(rowId)!;
-    return answers.reduce((sum, each) => sum + each, 0) / answers.length;
-  };
-  return {
-    name,
-    rows: greedy.length,
-    greedy: sampledAccuracy(greedy),
-    ...(sampled.length > 0 && { sampled: sampledAccuracy(sampled) }),
-    rowIds,
-    rowCorrect: greedy.map(({ verdict }) => Number(verdict === "correct")),
-    ...(sampled.length > 0 && { rowPassRate: rowIds.map(passRate) }),
-  };
-}
-
-/** A table in plain text: the starting model, then every arm. */
-export function scoreTable(scores: readonly Scores[]): string {
-  const rows = [
-    ["model", "greedy", "sampled"],
-    ...scores.map(({ name, greedy, sampled }) => [name, greedy.toFixed(3), sampled?.toFixed(3) ?? "–"]),
-  ];
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  const line = (row: readonly string[]): string =>
-    row.map((cell, c) => (c === 0 ? cell.padEnd(widths[c]!) : cell.padStart(widths[c]!))).join("  ");
-  return `${rows.map(line).join("\n")}\n`;
 }

@@ -1,9 +1,11 @@
-export { pairBatch, type Align } from "./align.ts";
+export { pairBatch, type PairBatch } from "./batches.ts";
+export { type Alignment, type Train } from "./align.ts";
 export { type ContrastModels } from "./contrast.ts";
-export { scoreTable, scoresOf, type Answers, type Scores } from "./evaluate.ts";
+export { type Answers } from "./evaluate.ts";
+export { estimateTokens, type EstimateOptions } from "./estimate-tokens.ts";
 export { readPairs, readScored, writePairs, writeScored } from "./files.ts";
 export { type ResponsePair, type ScoredPair, type TokenFacts } from "./files.ts";
 export { objectivesOf } from "./objectives.ts";
-export { stepsOfStage, type Learner } from "./learner.ts";
-export { runCdpo, type CdpoOptions, type CdpoRun } from "./run.ts";
-export { type Stage } from "./stages.ts";
+export { cdpoRecipe } from "./recipe.ts";
+export { type CdpoRun } from "./run.ts";
+export { type StageResult } from "./stages.ts";

@@ -3,7 +3,7 @@ import { UserError } from "../../system/errors.ts";
 import { preferencePairs, type JudgedSample } from "../../preference/index.ts";
 import { usableRows, type GivenRow, type Judged } from "../kit/responses/index.ts";
 import { readPairs, writePairs, type ResponsePair } from "./files.ts";
-import type { Stage } from "./stages.ts";
+import type { StageFile, StageResult } from "./stages.ts";
 import type { CdpoWork } from "./work.ts";
 
 /** Responses as the choice of pairs and contrast sets sees them. One that was cut off has no answer: it is left out. */
@@ -22,17 +22,25 @@ function comparable(answer: string): string {
   return text !== "" && Number.isFinite(Number(text)) ? String(Number(text)) : answer.trim();
 }
 
+/** Where pairs lie. */
+export function pairFile({ config, needed, surroundings, vocabularySize }: CdpoWork): StageFile<ResponsePair[]> {
+  return {
+    name: "pairs",
+    replacement: config.stages.pairs,
+    needed: needed.pairs,
+    read: (path, note) => usableRows(path, readPairs(path, { vocabularySize }), { ...surroundings, ...pairRows, note }),
+  };
+}
+
 /** Pairs of a right and a wrong response to the same question. */
-export function pairStage(work: CdpoWork, judged: Stage<Judged[]>): Stage<ResponsePair[]> {
-  const { config, surroundings, vocabularySize } = work;
+export function pairStage(work: CdpoWork, judged: StageResult<Judged[]>): Promise<StageResult<ResponsePair[]>> {
+  const { config } = work;
   const output = "stages/pairs.arrow";
   return work.stage({
-    name: "pairs",
+    ...pairFile(work),
     needs: [judged],
     inputs: { pairs: config.pairs, seed: config.seed },
     output,
-    replacement: config.stages.pairs,
-    read: (path, note) => usableRows(path, readPairs(path, { vocabularySize }), { ...surroundings, ...pairRows, note }),
     async work() {
       const responses = await judged.load();
       const { perQuestion, maxPromptTokens = Infinity, maxTokens = Infinity } = config.pairs;

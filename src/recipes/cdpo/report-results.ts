@@ -1,16 +1,13 @@
-import { findEntry } from "../../config/catalogue.ts";
-import { methodLabel } from "../../config/method-choice.ts";
-import { preferenceForms } from "../../preference/index.ts";
 import { differenceIn } from "../../report/compare-arms.ts";
 import { type Difference, differencesTable, intervalSentence, oneSeed, points } from "../../report/differences.ts";
-import { formatNumber, formatShare } from "../../report/format.ts";
 import { type Html, html } from "../../report/html.ts";
 import { comparedArms, type Run } from "../../report/read-run.ts";
 import { groupOf } from "../../report/header.ts";
 import { isObject, type JsonObject, labelOf, numberOf, numbersOf, textOf } from "../../report/run-files.ts";
-import { tableHtml } from "../../report/table.ts";
+import { resultHtml } from "../kit/results.ts";
+import { cdpoResults } from "./results.ts";
 
-/** What the answers of one model come to. */
+/** The answers of one model; numbers are NaN where the file has none. */
 export interface AnsweringModel {
   readonly name: string;
   readonly rows: number;
@@ -21,50 +18,38 @@ export interface AnsweringModel {
   readonly rowPassRate: readonly number[];
 }
 
-/** The models of `results.json`, the starting one first. */
-export function modelsOf(results: JsonObject): AnsweringModel[] {
-  const scores = results["scores"];
-  return (Array.isArray(scores) ? (scores as unknown[]) : []).filter(isObject).map((score) => ({
-    name: labelOf(score["name"]) ?? "",
-    ...{ rows: numberOf(score["rows"]), greedy: numberOf(score["greedy"]), sampled: numberOf(score["sampled"]) },
-    ...{ rowIds: numbersOf(score["rowIds"]) ?? [], rowCorrect: numbersOf(score["rowCorrect"]) ?? [] },
-    rowPassRate: numbersOf(score["rowPassRate"]) ?? [],
+/** The rows of `results.json`, the starting model's first. */
+export function rowsOf(results: JsonObject): JsonObject[] {
+  const rows = results["rows"];
+  return (Array.isArray(rows) ? (rows as unknown[]) : []).filter(isObject);
+}
+
+/** The models of the rows. */
+export function modelsOf(rows: readonly JsonObject[]): AnsweringModel[] {
+  return rows.map((row) => ({
+    name: labelOf(row["name"]) ?? "",
+    ...{ rows: numberOf(row["rows"]), greedy: numberOf(row["greedy"]), sampled: numberOf(row["sampled"]) },
+    ...{ rowIds: numbersOf(row["rowIds"]) ?? [], rowCorrect: numbersOf(row["rowCorrect"]) ?? [] },
+    rowPassRate: numbersOf(row["rowPassRate"]) ?? [],
   }));
 }
 
 /** What each model answers, and the main arm against each other model. */
-export function resultsSection(run: Run, models: readonly AnsweringModel[]): Html {
-  if (models.length === 0)
+export function resultsSection(run: Run, rows: readonly JsonObject[]): Html {
+  if (rows.length === 0)
     return html`<section>
       <h2>Results</h2>
       <p>This run has no answers to held-out problems yet: it ends with them.</p>
     </section>`;
+  const models = modelsOf(rows);
   const main = models.find(({ name }) => name === run.main.name);
-  const methods = methodsOf(run);
-  const hasSampled = models.some(({ sampled }) => Number.isFinite(sampled));
-  const table = tableHtml(
-    [
-      { head: "Model" },
-      { head: "Greedy", kind: "n to" },
-      ...(hasSampled ? [{ head: "Sampled", kind: "n to" } as const] : []),
-      { head: "Problems", kind: "n from" },
-      { head: "What it learnt", kind: "wrap" },
-    ],
-    models.map((model) => [
-      model.name,
-      formatShare(model.greedy, 1),
-      ...(hasSampled ? [formatShare(model.sampled, 1)] : []),
-      formatNumber(model.rows),
-      model.name === "base" ? "nothing: the starting model" : learntBy(methods.get(model.name)),
-    ]),
-  );
   return html`<section>
     <h2>Results</h2>
     <p>
       Share of right answers to held-out problems: of each problem's likeliest answer (greedy), and of answers drawn at
       random (sampled). All models draw by the same random numbers.
     </p>
-    ${table} ${main && differences(main, models, hasSampled)}
+    ${resultHtml(cdpoResults, rows)} ${main && differences(main, models)}
   </section>`;
 }
 
@@ -75,12 +60,8 @@ export function methodsOf({ config, main }: Run): Map<string, string | undefined
   return new Map([[main.name, of(groupOf(config, "align"))], ...compared]);
 }
 
-/** What an arm of the method learns; controls say what they control for. */
-function learntBy(method: string | undefined): string | undefined {
-  return method === undefined ? undefined : (findEntry(preferenceForms, method)?.learns ?? methodLabel(method));
-}
-
-function differences(main: AnsweringModel, models: readonly AnsweringModel[], hasSampled: boolean): Html | undefined {
+function differences(main: AnsweringModel, models: readonly AnsweringModel[]): Html | undefined {
+  const hasSampled = models.some(({ sampled }) => Number.isFinite(sampled));
   const others = models.filter(({ name }) => name !== main.name);
   const rows = others.map((other): Difference => {
     const name = html`${main.name} − ${other.name}`;

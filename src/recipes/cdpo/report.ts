@@ -1,6 +1,6 @@
 import { basename, join } from "node:path";
 import { methodLabel } from "../../config/method-choice.ts";
-import { type AnsweringModel, methodsOf, modelsOf, resultsSection } from "./report-results.ts";
+import { type AnsweringModel, methodsOf, modelsOf, resultsSection, rowsOf } from "./report-results.ts";
 import { curveSection, curvesOf, figure, smoothingSentence } from "../../report/figures.ts";
 import { formatFixed, formatNumber, formatShare } from "../../report/format.ts";
 import { type Html, html } from "../../report/html.ts";
@@ -38,13 +38,13 @@ export function writeCdpoReport(folder: string, options: ReportOptions = {}): st
 export function renderCdpoReport(folder: string, { command }: ReportOptions = {}): string {
   const run = readRun(folder, layout);
   const results = runObject(run.path, "results.json") ?? {};
-  const models = modelsOf(results);
+  const rows = rowsOf(results);
   const title = `${run.main.name} on ${namesOf(groupOf(run.config, "data")["train"]) ?? "pairs of answers"}`;
   return pageOf({
-    ...{ run, title, finding: findingOf(run, models), facts: factsOf(run, results), command },
+    ...{ run, title, finding: findingOf(run, modelsOf(rows)), facts: factsOf(run, results), command },
     warnings: warningsOf(run),
     sections: [
-      resultsSection(run, models),
+      resultsSection(run, rows),
       ...[alignmentSection(run), contrastSection(run, results), tokensSection(run)],
     ],
     files: "config.yaml, results.json, tokens.json, and of each arm metrics.jsonl, timing.jsonl, summary.json",

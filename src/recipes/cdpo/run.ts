@@ -3,97 +3,74 @@ import { join } from "node:path";
 import { runSubfolders } from "../../config/index.ts";
 import type { CdpoArm, CdpoConfig } from "./config-schema.ts";
 import { UserError } from "../../system/errors.ts";
-import { readModelFacts, type ModelFacts } from "../../model/index.ts";
+import { readModelFacts } from "../../model/index.ts";
 import { isDiskFull } from "../../system/disk-error.ts";
-import { isRunFolder, openRunFolder, type RunFolder, type RunFolderMode } from "../../training/index.ts";
-import type { Materials } from "../kit/inputs.ts";
+import { isRunFolder, openRunFolder, type RunFolder } from "../../training/index.ts";
 import { questionsOf, type Drawn, type Judged } from "../kit/responses/index.ts";
-import { Interrupted, type ArmTalk } from "../kit/reporter.ts";
-import { alignStage, type Align } from "./align.ts";
-import { armsOf } from "./config.ts";
-import { contrastStages, type ContrastModels } from "./contrast.ts";
-import { evaluateStage, scoreTable, scoresOf, type Answers, type Scores } from "./evaluate.ts";
+import type { OpenRun, RecipeWork } from "../kit/recipe.ts";
+import { Interrupted } from "../kit/reporter.ts";
+import { alignStage, type Train } from "./align.ts";
+import { armsOf, neededStages } from "./config.ts";
+import { adapterFile, contrastStages, type ContrastModels } from "./contrast.ts";
+import { evaluateStage, type Answers } from "./evaluate.ts";
 import type { ResponsePair, ScoredPair } from "./files.ts";
 import { objectivesOf } from "./objectives.ts";
-import { pairStage } from "./pairs.ts";
+import { pairFile, pairStage } from "./pairs.ts";
 import { picturePairs } from "./pictures.ts";
-import { judgeStage, sampleStage } from "./sample.ts";
+import { learntBy, modelRow, type ModelRow } from "./results.ts";
+import { drawnFile, judgedFile, judgeStage, sampleStage } from "./sample.ts";
 import { readoutOf } from "./readout.ts";
-import { scoreStage } from "./score.ts";
-import { hasStages, stageMaker, type Stage } from "./stages.ts";
+import { scoredFile, scoreStage } from "./score.ts";
+import { checkReplacement, hasStages, stageRunner, type StageResult } from "./stages.ts";
+import { holdTrunk } from "./trunk.ts";
 import type { CdpoWork } from "./work.ts";
 
-/** The stages of a run. Naming one computes nothing: `report` asks for the last, and each asks for those it reads. */
+/**
+ * The stages of a run, to be awaited in their order. Each keeps the result that is there while nothing that decides it
+ * has changed; one whose result nothing reads, as files of the user's take the place of later ones, is left out.
+ */
 export interface CdpoRun {
   /** Starts with the main alignment. */
   readonly arms: readonly CdpoArm[];
-  sample(): Stage<Drawn[]>;
-  judge(responses: Stage<Drawn[]>): Stage<Judged[]>;
-  contrastModels(judged: Stage<Judged[]>): ContrastModels;
-  pairs(judged: Stage<Judged[]>): Stage<ResponsePair[]>;
-  score(pairs: Stage<ResponsePair[]>, models: ContrastModels): Stage<ScoredPair[]>;
-  /** @param train takes an opened alignment through its steps */
-  align(arm: CdpoArm, scored: Stage<ScoredPair[]>, train: Align): Stage<string>;
-  /** Answers of an aligned model to the held-out problems; without one, of the starting model. */
-  evaluate(name: string, aligned?: Stage<string>): Stage<Answers>;
-  /** Sees every stage through and writes the table. */
-  report(answers: Readonly<Record<string, Stage<Answers>>>, scored: Stage<ScoredPair[]>): Promise<void>;
-}
-
-export interface CdpoOptions {
-  config: CdpoConfig;
-  /** The configuration as YAML, for the run folder. */
-  resolvedYaml: string;
-  mode: RunFolderMode;
-  allowChanges: boolean;
-  materials: () => Promise<Materials>;
-  talkOf: (label: string) => ArmTalk;
-  interrupted: () => boolean;
-  command: string;
+  sample(): Promise<StageResult<Drawn[]>>;
+  judge(responses: StageResult<Drawn[]>): Promise<StageResult<Judged[]>>;
+  contrastModels(judged: StageResult<Judged[]>): Promise<ContrastModels>;
+  pairs(judged: StageResult<Judged[]>): Promise<StageResult<ResponsePair[]>>;
+  score(pairs: StageResult<ResponsePair[]>, models: ContrastModels): Promise<StageResult<ScoredPair[]>>;
+  /** @param train takes an opened alignment through its steps; the model is saved after it */
+  align(arm: CdpoArm, scored: StageResult<ScoredPair[]>, train: Train): Promise<StageResult<string>>;
+  /** Answers of an aligned model to the held-out problems: a row of the results. Without one, of the starting model. */
+  evaluate(name: string, aligned?: StageResult<string>): Promise<StageResult<Answers>>;
 }
 
 /**
- * Opens the run folder and hands its stages to `pipeline`. A run that is there is gone on with: stages that nothing has
- * changed are kept.
- * @returns the run's folder, and the table
+ * Opens the run folder, and looks at the files of the user's before anything is computed. A run that is there is gone on
+ * with: stages that nothing has changed are kept.
  */
-export async function runCdpo(
-  options: CdpoOptions,
-  pipeline: (run: CdpoRun) => Promise<void>,
-): Promise<{ path: string; table: string }> {
-  const { config } = options;
-  const mode = options.mode === "new" && isRunFolder(config.output) ? "resume" : options.mode;
+export async function openCdpo(opening: RecipeWork<CdpoConfig>): Promise<OpenRun<CdpoRun>> {
+  const { config } = opening;
+  const mode = opening.mode === "new" && isRunFolder(config.output) ? "resume" : opening.mode;
   if (mode === "resume") refuseOtherRun(config.output);
-  using run = openRunFolder(config.output, mode);
-  try {
-    const materials = await options.materials();
-    const replaced: Stage<unknown>[] = [];
-    const facts = await readModelFacts(config.model);
-    const work = await workOf(options, run, materials, facts, await objectivesOf(config));
-    run.writeConfig(options.resolvedYaml); // an earlier run's stays where this one cannot begin
-    let table = "";
-    await pipeline({
-      ...stagesOf(work, replaced),
-      async report(answers, scored) {
-        // a file that cannot be used is told before anything is computed
-        for (const stage of replaced) await stage.ready();
-        await scored.ready();
-        const scores: Scores[] = [];
-        for (const [name, stage] of Object.entries(answers)) scores.push(scoresOf(name, await stage.load()));
-        table = scoreTable(scores);
-        const pairs = await scored.load();
-        run.writeFile("results.json", `${JSON.stringify({ scores, ...readoutOf(pairs) }, null, 2)}\n`);
-        run.writeFile("table.txt", table);
-        const rows = picturePairs(pairs, facts.tokenizer);
-        run.writeFile("tokens.json", `${JSON.stringify({ method: "cdpo", rows })}\n`);
-      },
-    });
-    return { path: run.path, table };
-  } catch (error) {
+  const run = openRunFolder(config.output, mode);
+  const fail = (error: unknown): void => {
     const resumable = error instanceof Interrupted || isDiskFull(error);
     if (!resumable && run.previousConfig === undefined && !hasStages(run)) run.discard();
+  };
+  let work: CdpoWork | undefined;
+  const close = (): void => {
+    work?.trunk.release();
+    run.close();
+  };
+  try {
+    work = await workOf(opening, run);
+    for (const file of filesOf(work)) await checkReplacement(file, work.talkOf("cdpo").note);
+    run.writeConfig(opening.resolvedYaml); // an earlier run's stays where this one cannot begin
+  } catch (error) {
+    fail(error);
+    close();
     throw error;
   }
+  return { ...stagesOf(work), path: run.path, writeFile: run.writeFile, fail, close };
 }
 
 /** What other recipes, and an arm, leave in their folders beside the files that all runs have. */
@@ -109,44 +86,70 @@ function refuseOtherRun(path: string): void {
   });
 }
 
-async function workOf(
-  options: CdpoOptions,
-  run: RunFolder,
-  materials: Materials,
-  { tokenizer, config: shape }: ModelFacts,
-  objectives: CdpoWork["objectives"],
-): Promise<CdpoWork> {
-  const { config, talkOf, interrupted, allowChanges, command } = options;
+async function workOf(opening: RecipeWork<CdpoConfig>, run: RunFolder): Promise<CdpoWork> {
+  const { config, talkOf, interrupted, allowChanges, command } = opening;
+  const materials = await opening.inputs();
   const { tokens, validation, trainingAnswersOf, answersOf } = materials;
   if (validation === undefined) throw new UserError("there are no held-out rows", { fix: "Give data.validation." });
+  const objectives = await objectivesOf(config);
+  const estimated = [...objectives.values()].some(({ needs }) => needs.includes("logEstimate"));
+  const { tokenizer, config: shape } = await readModelFacts(config.model);
   const questions = await questionsOf(tokens, tokenizer, trainingAnswersOf);
   return {
-    ...{ config, run, objectives, materials, allowChanges, command, interrupted, talkOf, questions },
+    ...{ config, run, objectives, estimated, materials, allowChanges, command, interrupted, talkOf, questions },
+    tokenizer,
+    needed: neededStages(config.stages, estimated),
+    trunk: holdTrunk(materials.openModel),
     surroundings: { questions, maxPositions: shape.maxPositions },
     held: await questionsOf(validation, tokenizer, answersOf, config.evaluation.rows),
     vocabularySize: shape.vocabularySize,
-    stage: stageMaker(run, talkOf("cdpo")),
+    stage: stageRunner(run, talkOf("cdpo")),
   };
 }
 
-/** @param replaced receives the stages that the user's files take the place of */
-function stagesOf(shared: CdpoWork, replaced: Stage<unknown>[]): Omit<CdpoRun, "report"> {
-  const work: CdpoWork = {
-    ...shared,
-    stage(spec) {
-      const stage = shared.stage(spec);
-      if (spec.replacement !== undefined) replaced.push(stage);
-      return stage;
-    },
-  };
-  return {
-    arms: armsOf(work.config),
+/** What the user may give, in the order of the stages. */
+function filesOf(work: CdpoWork) {
+  return [
+    ...[drawnFile(work), judgedFile(work)],
+    ...[adapterFile(work, "positive"), adapterFile(work, "negative")],
+    ...[pairFile(work), scoredFile(work)],
+  ];
+}
+
+function stagesOf(work: CdpoWork): Pick<OpenRun<CdpoRun>, "run" | "finish"> {
+  const arms = armsOf(work.config);
+  const answers: StageResult<Answers>[] = [];
+  let scored: StageResult<ScoredPair[]> | undefined;
+  const run: CdpoRun = {
+    arms,
     sample: () => sampleStage(work),
     judge: (responses) => judgeStage(work, responses),
     contrastModels: (judged) => contrastStages(work, judged),
     pairs: (judged) => pairStage(work, judged),
-    score: (pairs, models) => scoreStage(work, pairs, models),
+    score: async (pairs, models) => (scored = await scoreStage(work, pairs, models)),
     align: (arm, scored, train) => alignStage(work, arm, scored, train),
-    evaluate: (name, aligned) => evaluateStage(work, name, aligned),
+    async evaluate(name, aligned) {
+      const result = await evaluateStage(work, name, aligned);
+      answers.push(result);
+      return result;
+    },
   };
+  return { run, finish: () => finish(work, answers, scored) };
+}
+
+async function finish(
+  work: CdpoWork,
+  answers: readonly StageResult<Answers>[],
+  scored: StageResult<ScoredPair[]> | undefined,
+): Promise<{ rows: readonly ModelRow[]; facts: Readonly<Record<string, unknown>> }> {
+  const rows: ModelRow[] = [];
+  for (const result of answers) {
+    const name = result.name.slice("evaluate.".length);
+    const arm = armsOf(work.config).find((arm) => arm.name === name);
+    rows.push(modelRow(name, arm === undefined ? "nothing: the starting model" : learntBy(arm), await result.load()));
+  }
+  const pairs = (await scored?.load()) ?? [];
+  const pictured = picturePairs(pairs, work.tokenizer);
+  work.run.writeFile("tokens.json", `${JSON.stringify({ method: "cdpo", rows: pictured })}\n`);
+  return { rows, facts: { ...readoutOf(pairs) } };
 }

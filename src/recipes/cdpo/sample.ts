@@ -15,62 +15,80 @@ import {
   type Judged,
 } from "../kit/responses/index.ts";
 import { stoppable } from "../kit/reporter.ts";
-import { hash, type Stage } from "./stages.ts";
-import { withTrunk, type CdpoWork } from "./work.ts";
+import { hash, type StageFile, type StageResult } from "./stages.ts";
+import type { CdpoWork } from "./work.ts";
 
 /** Responses drawn between two files of a sampling that may be interrupted, in batches. */
 const batchesAPart = 16;
 
+/** Where responses lie. */
+export function drawnFile({ config, needed, surroundings, vocabularySize }: CdpoWork): StageFile<Drawn[]> {
+  return {
+    name: "sample",
+    replacement: config.stages.sample,
+    needed: needed.sample,
+    read: (path, note) =>
+      usableRows(path, readDrawn(path, { vocabularySize }), { ...surroundings, ...responseRows, note }),
+  };
+}
+
 /** N responses of the starting model to every question. */
-export function sampleStage(work: CdpoWork): Stage<Drawn[]> {
-  const { config, materials, questions, surroundings, vocabularySize } = work;
+export function sampleStage(work: CdpoWork): Promise<StageResult<Drawn[]>> {
+  const { config, materials, questions, vocabularySize } = work;
   const { batchSize, ...sampling } = config.sampling;
   const parts = "stages/sample.parts";
   const output = "stages/sample.arrow";
   return work.stage({
-    name: "sample",
+    ...drawnFile(work),
     inputs: { model: materials.identity["model"], data: materials.identity["data"], sampling, seed: config.seed },
     output,
     leftovers: [parts],
-    replacement: config.stages.sample,
-    read: (path, note) =>
-      usableRows(path, readDrawn(path, { vocabularySize }), { ...surroundings, ...responseRows, note }),
-    work: () =>
-      withTrunk(work, async (trunk) => {
-        const talk = stoppable(work.talkOf("sample"), work.interrupted);
-        const atOnce = Math.max(1, Math.floor((batchesAPart * batchSize) / sampling.samples));
-        const total = questions.length * sampling.samples;
-        const drawn: Drawn[] = [];
-        for (let from = 0; from < questions.length; from += atOnce) {
-          const path = join(work.run.path, parts, `${from}-${atOnce}.arrow`);
-          if (!existsSync(path)) {
-            const { topK, ...options } = sampling;
-            const part = await drawResponses(trunk, questions.slice(from, from + atOnce), {
-              ...options,
-              ...(topK !== undefined && { topK }),
-              batchSize,
-              seed: config.seed,
-              onProgress: (done) => talk.working("drawing responses", drawn.length + done, total),
-            });
-            writeDrawn(path, part);
-          }
-          drawn.push(...readDrawn(path, { vocabularySize }));
+    async work() {
+      const talk = stoppable(work.talkOf("sample"), work.interrupted);
+      const atOnce = Math.max(1, Math.floor((batchesAPart * batchSize) / sampling.samples));
+      const total = questions.length * sampling.samples;
+      const drawn: Drawn[] = [];
+      for (let from = 0; from < questions.length; from += atOnce) {
+        const path = join(work.run.path, parts, `${from}-${atOnce}.arrow`);
+        if (!existsSync(path)) {
+          const { topK, ...options } = sampling;
+          const part = await drawResponses(await work.trunk.model(), questions.slice(from, from + atOnce), {
+            ...options,
+            ...(topK !== undefined && { topK }),
+            batchSize,
+            seed: config.seed,
+            onProgress: (done) => talk.working("drawing responses", drawn.length + done, total),
+          });
+          writeDrawn(path, part);
         }
-        writeDrawn(join(work.run.path, output), drawn);
-        remove(join(work.run.path, parts));
-      }),
+        drawn.push(...readDrawn(path, { vocabularySize }));
+      }
+      writeDrawn(join(work.run.path, output), drawn);
+      remove(join(work.run.path, parts));
+    },
   });
 }
 
 const responseRows = { noun: "response", of: givenResponse };
 
+/** Where judged responses lie. */
+export function judgedFile({ config, needed, surroundings, vocabularySize }: CdpoWork): StageFile<Judged[]> {
+  return {
+    name: "judge",
+    replacement: config.stages.judge,
+    needed: needed.judge,
+    read: (path, note) =>
+      usableRows(path, readResponses(path, { vocabularySize }), { ...surroundings, ...responseRows, note }),
+  };
+}
+
 /** Judges the responses by their final answers. */
-export function judgeStage(work: CdpoWork, sampled: Stage<Drawn[]>): Stage<Judged[]> {
-  const { config, materials, questions, surroundings, vocabularySize } = work;
+export function judgeStage(work: CdpoWork, sampled: StageResult<Drawn[]>): Promise<StageResult<Judged[]>> {
+  const { config, materials, questions, tokenizer } = work;
   const output = "stages/judge.arrow";
   const { timeLimit, ...rules } = config.verifier;
   return work.stage({
-    name: "judge",
+    ...judgedFile(work),
     needs: [sampled],
     inputs: {
       data: materials.identity["data"],
@@ -78,26 +96,22 @@ export function judgeStage(work: CdpoWork, sampled: Stage<Drawn[]>): Stage<Judge
       rules,
     },
     output,
-    replacement: config.stages.judge,
-    read: (path, note) =>
-      usableRows(path, readResponses(path, { vocabularySize }), { ...surroundings, ...responseRows, note }),
-    work: () =>
-      withTrunk(work, async ({ tokenizer }) => {
-        const talk = stoppable(work.talkOf("judge"), work.interrupted);
-        const { verify, close } = verifier({ ...rules, timeLimit });
-        try {
-          const drawn = await sampled.load();
-          const judged = await judgeResponses(drawn, questions, {
-            tokenizer,
-            verify,
-            onProgress: (done) => talk.working("judging", done, drawn.length),
-          });
-          writeResponses(join(work.run.path, output), judged);
-          const right = judged.filter(({ verdict }) => verdict === "correct").length;
-          talk.note(`judge: ${right} of ${judged.length} responses are right.`);
-        } finally {
-          await close();
-        }
-      }),
+    async work() {
+      const talk = stoppable(work.talkOf("judge"), work.interrupted);
+      const { verify, close } = verifier({ ...rules, timeLimit });
+      try {
+        const drawn = await sampled.load();
+        const judged = await judgeResponses(drawn, questions, {
+          tokenizer,
+          verify,
+          onProgress: (done) => talk.working("judging", done, drawn.length),
+        });
+        writeResponses(join(work.run.path, output), judged);
+        const right = judged.filter(({ verdict }) => verdict === "correct").length;
+        talk.note(`judge: ${right} of ${judged.length} responses are right.`);
+      } finally {
+        await close();
+      }
+    },
   });
 }

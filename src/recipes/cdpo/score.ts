@@ -2,10 +2,10 @@ import { join } from "node:path";
 import { UserError } from "../../system/errors.ts";
 import { letEventsIn } from "../../system/event-loop.ts";
 import { forward, loadAdapter, withAdapter, type Model } from "../../model/index.ts";
-import { estimateTokens } from "../../training/index.ts";
 import { responseBatch, splitResponses, usableRows } from "../kit/responses/index.ts";
 import { stoppable } from "../kit/reporter.ts";
 import type { ContrastModels } from "./contrast.ts";
+import { estimateTokens } from "./estimate-tokens.ts";
 import {
   readScored,
   writeScored,
@@ -15,48 +15,59 @@ import {
   type TokenFacts,
 } from "./files.ts";
 import { pairRows } from "./pairs.ts";
-import type { Stage } from "./stages.ts";
-import { withTrunk, type CdpoWork } from "./work.ts";
+import type { StageFile, StageResult } from "./stages.ts";
+import type { CdpoWork } from "./work.ts";
 
-/**
- * Of every token of the pairs its log-probability under the reference, which is the starting model without any adapter,
- * and, where an objective reads it, the contrastive estimate.
- */
-export function scoreStage(work: CdpoWork, pairs: Stage<ResponsePair[]>, models: ContrastModels): Stage<ScoredPair[]> {
-  const { config, materials, surroundings, vocabularySize } = work;
-  const output = "stages/score.arrow";
-  const { contrast, plausibility } = config.contrast;
-  const estimated = [...work.objectives.values()].some(({ needs }) => needs.includes("logEstimate"));
-  return work.stage({
+/** Where scored pairs lie. */
+export function scoredFile(work: CdpoWork): StageFile<ScoredPair[]> {
+  const { config, estimated, surroundings, vocabularySize } = work;
+  return {
     name: "score",
-    needs: estimated ? [pairs, models.positive, models.negative] : [pairs],
-    inputs: { model: materials.identity["model"], ...(estimated && { contrast, plausibility }) },
-    output,
     replacement: config.stages.score,
     read(path, note) {
       const pairs = usableRows(path, readScored(path, { vocabularySize }), { ...surroundings, ...pairRows, note });
       if (estimated) requireEstimates(pairs, path);
       return pairs;
     },
-    work: () =>
-      withTrunk(work, async (trunk) => {
-        const listed = await pairs.load();
-        const texts = listed.flatMap(({ chosen, rejected }) => [chosen, rejected]);
-        const both = estimated ? [await models.positive.load(), await models.negative.load()] : [];
-        const adapters = [];
-        try {
-          for (const folder of both) adapters.push(withAdapter(trunk, await loadAdapter(folder, trunk)));
-          const [positive, negative] = adapters;
-          const facts = await factsOf(work, trunk, texts, positive && negative && { positive, negative });
-          const scored = listed.map((pair, k) => ({
-            ...pair,
-            facts: { chosen: facts[2 * k]!, rejected: facts[2 * k + 1]! },
-          }));
-          writeScored(join(work.run.path, output), scored);
-        } finally {
-          for (const adapted of adapters) adapted.dispose();
-        }
-      }),
+  };
+}
+
+/**
+ * Of every token of the pairs its log-probability under the reference, which is the starting model without any adapter,
+ * and, where an objective reads it, the contrastive estimate.
+ */
+export function scoreStage(
+  work: CdpoWork,
+  pairs: StageResult<ResponsePair[]>,
+  models: ContrastModels,
+): Promise<StageResult<ScoredPair[]>> {
+  const { config, estimated, materials } = work;
+  const output = "stages/score.arrow";
+  const { contrast, plausibility } = config.contrast;
+  return work.stage({
+    ...scoredFile(work),
+    needs: estimated ? [pairs, models.positive, models.negative] : [pairs],
+    inputs: { model: materials.identity["model"], ...(estimated && { contrast, plausibility }) },
+    output,
+    async work() {
+      const listed = await pairs.load();
+      const texts = listed.flatMap(({ chosen, rejected }) => [chosen, rejected]);
+      const both = estimated ? [await models.positive.load(), await models.negative.load()] : [];
+      const trunk = await work.trunk.model();
+      const adapters: Model[] = [];
+      try {
+        for (const folder of both) adapters.push(withAdapter(trunk, await loadAdapter(folder, trunk)));
+        const [positive, negative] = adapters;
+        const facts = await factsOf(work, trunk, texts, positive && negative && { positive, negative });
+        const scored = listed.map((pair, k) => ({
+          ...pair,
+          facts: { chosen: facts[2 * k]!, rejected: facts[2 * k + 1]! },
+        }));
+        writeScored(join(work.run.path, output), scored);
+      } finally {
+        for (const adapted of adapters) adapted.dispose();
+      }
+    },
   });
 }
 

@@ -7,32 +7,23 @@ import { isRunFolder, type RunFolder } from "../../training/index.ts";
 import { writing } from "../../system/disk-error.ts";
 import type { Talk } from "../kit/reporter.ts";
 
-/** A step of the pipeline whose result lies on disk. */
-export interface Stage<T> {
+/** What a stage has left on disk. */
+export interface StageResult<T> {
   readonly name: string;
-  /** Computes the result unless it is there. Returns what names it. */
-  ready(): Promise<string>;
-  /** Reads the result. */
+  /** Names everything that decided it. */
+  readonly fingerprint: string;
+  /** Reads it. */
   load(): Promise<T>;
 }
 
-export interface StageSpec<T> {
-  /** Names its manifest, `stages/NAME.json`. */
-  name: string;
-  /** Stages whose results it reads. */
-  needs?: readonly Stage<unknown>[];
-  /** What else decides the result, as plain data. */
-  inputs: object;
-  /** File or folder of the result, and what else is removed when it is made anew; below the run folder. */
-  output: string;
-  leftovers?: readonly string[];
-  /** The user's file or folder in its place: nothing is computed, and `needs` are not asked. */
-  replacement?: string | undefined;
-  /**
-   * Computes the result into `output`.
-   * @param resume what an earlier process left of the same work may be used
-   */
-  work(resume: boolean): Promise<void>;
+/** The file or folder of a stage's result: ours, or the user's in its place. */
+export interface StageFile<T> {
+  /** Names the manifest, `stages/NAME.json`. */
+  readonly name: string;
+  /** The user's. Nothing is computed then. */
+  readonly replacement?: string | undefined;
+  /** False where files of the user's take the place of every stage that reads it. Default true. */
+  readonly needed?: boolean;
   /**
    * Reads a result, of ours or the user's. Throws a UserError for one that cannot be used.
    * @param note told what is odd about the user's
@@ -41,6 +32,25 @@ export interface StageSpec<T> {
   /** Looks at the user's more closely. Throws a UserError for one that cannot be used. */
   check?(path: string): Promise<void>;
 }
+
+/** How a result is made. */
+export interface StageSpec<T> extends StageFile<T> {
+  /** The results that it reads. */
+  readonly needs?: readonly StageResult<unknown>[];
+  /** What else decides the result, as plain data. */
+  readonly inputs: object;
+  /** File or folder of the result, and what else is removed when it is made anew; below the run folder. */
+  readonly output: string;
+  readonly leftovers?: readonly string[];
+  /**
+   * Computes the result into `output`.
+   * @param resume what an earlier process left of the same work may be used
+   */
+  work(resume: boolean): Promise<void>;
+}
+
+/** Runs a stage of a run's: its result is kept while nothing that decides it has changed, and made anew otherwise. */
+export type RunStage = <T>(spec: StageSpec<T>) => Promise<StageResult<T>>;
 
 interface Manifest {
   format: "tokensift stage";
@@ -51,32 +61,38 @@ interface Manifest {
   digest?: string;
 }
 
-/** Makes the stages of a run: each is kept while nothing that decides it has changed, and made anew otherwise. */
-export function stageMaker(run: RunFolder, talk: Talk): <T>(spec: StageSpec<T>) => Stage<T> {
-  return <T>(spec: StageSpec<T>): Stage<T> => {
-    const path = spec.replacement ?? join(run.path, spec.output);
-    let known: Promise<string> | undefined;
-    const compute = async (): Promise<string> => {
-      if (spec.replacement !== undefined) {
-        await spec.read(path, talk.note);
-        await spec.check?.(path);
-        talk.note(`${spec.name}: ${relative(process.cwd(), path)} takes its place.`);
-        return digestOf(path);
-      }
-      const upstream: Record<string, string> = {};
-      for (const stage of spec.needs ?? []) upstream[stage.name] = await stage.ready();
-      const inputs = { ...spec.inputs, ...(Object.keys(upstream).length > 0 && { stages: upstream }) };
-      return perform(run, talk, spec, path, JSON.parse(JSON.stringify(inputs)) as Record<string, unknown>);
-    };
-    return {
-      name: spec.name,
-      ready: () => (known ??= compute()),
-      async load() {
-        await (known ??= compute());
-        return spec.read(path, () => undefined);
-      },
-    };
+/** Looks at a file of the user's before anything is computed. Throws a UserError for one that cannot be used. */
+export async function checkReplacement(
+  { name, replacement, read, check }: StageFile<unknown>,
+  note: (sentence: string) => void,
+): Promise<void> {
+  if (replacement === undefined) return;
+  await read(replacement, note);
+  await check?.(replacement);
+  note(`${name}: ${relative(process.cwd(), replacement)} takes its place.`);
+}
+
+/** Makes what runs the stages of a run. */
+export function stageRunner(run: RunFolder, talk: Talk): RunStage {
+  return async <T>(spec: StageSpec<T>): Promise<StageResult<T>> => {
+    const { name, replacement, needed = true, needs = [], read } = spec;
+    const path = replacement ?? join(run.path, spec.output);
+    const result = (fingerprint: string): StageResult<T> => ({
+      ...{ name, fingerprint },
+      load: async () => read(path, () => undefined),
+    });
+    if (replacement !== undefined) return result(digestOf(path));
+    if (!needed) return unmade(name);
+    const stages = Object.fromEntries(needs.map((result) => [result.name, result.fingerprint]));
+    const inputs = { ...spec.inputs, ...(needs.length > 0 && { stages }) };
+    return result(await perform(run, talk, spec, path, JSON.parse(JSON.stringify(inputs)) as Record<string, unknown>));
   };
+}
+
+/** The result of a stage that was left out. */
+function unmade(name: string): StageResult<never> {
+  const load = (): Promise<never> => Promise.reject(new Error(`${name} was left out, yet its result is asked for`));
+  return { name, fingerprint: "", load };
 }
 
 async function perform<T>(

@@ -1,11 +1,14 @@
-import type { AdapterConfig, CdpoConfig, StageTraining } from "./config-schema.ts";
+import type { AdapterConfig, CdpoConfig } from "./config-schema.ts";
 import { createAdapter, isAdapted, loadAdapter, withAdapter, type Model } from "../../model/index.ts";
 import type { PreferenceObjective } from "../../preference/index.ts";
 import type { RunFolder } from "../../training/index.ts";
 import type { Materials } from "../kit/inputs.ts";
 import type { Question, Surroundings } from "../kit/responses/index.ts";
 import type { ArmTalk } from "../kit/reporter.ts";
-import type { Stage, StageSpec } from "./stages.ts";
+import type { Tokenizer } from "../../text/index.ts";
+import type { ReplaceableStage } from "./config.ts";
+import type { RunStage } from "./stages.ts";
+import type { Trunk } from "./trunk.ts";
 
 /** Everything that the stages of a run share. */
 export interface CdpoWork {
@@ -13,7 +16,13 @@ export interface CdpoWork {
   readonly run: RunFolder;
   /** Of each arm, by its name. */
   readonly objectives: ReadonlyMap<string, PreferenceObjective>;
+  /** By stage, whether anything reads its result. */
+  readonly needed: Readonly<Record<ReplaceableStage, boolean>>;
+  /** Whether an objective reads the contrastive estimate. */
+  readonly estimated: boolean;
   readonly materials: Materials;
+  readonly trunk: Trunk;
+  readonly tokenizer: Tokenizer;
   readonly questions: readonly Question[];
   /** What files of the user's must go with. */
   readonly surroundings: Surroundings;
@@ -23,17 +32,7 @@ export interface CdpoWork {
   readonly command: string;
   readonly interrupted: () => boolean;
   talkOf(label: string): ArmTalk;
-  stage<T>(spec: StageSpec<T>): Stage<T>;
-}
-
-/** The starting model for as long as `use` takes. */
-export async function withTrunk<T>({ materials }: CdpoWork, use: (trunk: Model) => Promise<T>): Promise<T> {
-  const trunk = await materials.openModel();
-  try {
-    return await use(trunk);
-  } finally {
-    trunk.dispose();
-  }
+  readonly stage: RunStage;
 }
 
 /** The trunk under a saved adapter, for as long as `use` takes. */
@@ -56,10 +55,4 @@ export async function trainable(trunk: Model, adapter: AdapterConfig | undefined
 /** Frees an adapter; the trunk stays. */
 export function release(model: Model): void {
   if (isAdapted(model)) model.dispose();
-}
-
-/** Settings of a training that decide its result. */
-export function decisive(training: StageTraining): Partial<StageTraining> {
-  const free: readonly string[] = ["microBatchSize", "saveEvery", "keepCheckpoints", "gradientCheckpointing"];
-  return Object.fromEntries(Object.entries(training).filter(([key]) => !free.includes(key)));
 }

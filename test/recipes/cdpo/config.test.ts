@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { loadConfig } from "../../../src/config/index.ts";
-import { armsOf, cdpoDefinition, mainCdpoArm } from "../../../src/recipes/cdpo/config.ts";
+import { armsOf, cdpoDefinition, mainCdpoArm, neededStages } from "../../../src/recipes/cdpo/config.ts";
 import { objectivesOf } from "../../../src/recipes/cdpo/index.ts";
 import { configFolder, reader } from "../../config/folder.ts";
 
@@ -11,6 +11,26 @@ const root = resolve(import.meta.dirname, "../../..");
 const folder = configFolder("model", "train.jsonl", "held.jsonl", "score.arrow");
 const { load, complaints } = reader(definition, folder);
 const minimal = "model: model\ndata: {train: train.jsonl, validation: held.jsonl}\n";
+
+describe("the stages of a run", () => {
+  const needed = (files: readonly string[], estimated = true): string[] => {
+    const stages = neededStages(Object.fromEntries(files.map((file) => [file, `${file}.arrow`])), estimated);
+    return Object.entries(stages).flatMap(([stage, isNeeded]) => (isNeeded ? [stage] : []));
+  };
+
+  test("are left out where only later files of the user's would have been read", () => {
+    expect(needed([])).toEqual(["sample", "judge", "positive", "negative", "pairs", "score"]);
+    expect(needed(["judge"])).toEqual(["judge", "positive", "negative", "pairs", "score"]);
+    expect(needed(["pairs"])).toEqual(["sample", "judge", "positive", "negative", "pairs", "score"]);
+    expect(needed(["positive", "negative", "pairs"])).toEqual(["positive", "negative", "pairs", "score"]);
+    expect(needed(["score"])).toEqual(["score"]);
+  });
+
+  test("contrast nothing where no objective reads the estimate", () => {
+    expect(needed([], false)).toEqual(["sample", "judge", "pairs", "score"]);
+    expect(needed(["pairs"], false)).toEqual(["pairs", "score"]);
+  });
+});
 
 describe("a cDPO configuration", () => {
   test("needs a model and rows only; the contrasted adapters are the paper's", () => {

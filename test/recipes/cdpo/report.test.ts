@@ -38,7 +38,7 @@ describe("a report of a cDPO run", () => {
     const { cells } = page(renderCdpoReport(folder));
     const shares = (share: number) => `${(100 * share).toFixed(1)} %`;
     expect(cells("Results").map((row) => row.slice(0, 4))).toEqual(
-      cdpoResults.scores.map(({ name, greedy, sampled }) => [name, shares(greedy), shares(sampled), "4"]),
+      cdpoResults.rows.map(({ name, greedy, sampled }) => [name, shares(greedy), shares(sampled), "4"]),
     );
     expect(cells("Results")[2]![4]).toBe("control: the same weights, shuffled within each answer");
     expect(cells("Contrast")).toEqual([
@@ -87,8 +87,8 @@ describe("a report of a cDPO run", () => {
     const row = { ...picturedRow(), pieces: many(evil), response: many(1), weights: many(1), score: many(0.5) };
     const rows = many({ ...row, noise: many(1), scoreName: evil, side: evil, finished: evil }).slice(0, 30);
     writeFileSync(join(folder, "tokens.json"), JSON.stringify({ rows }));
-    const scores = many({ ...cdpoResults.scores[0], name: evil }).slice(0, 3);
-    writeFileSync(join(folder, "results.json"), JSON.stringify({ ...cdpoResults, scores }));
+    const models = many({ ...cdpoResults.rows[0], name: evil, learnt: evil }).slice(0, 3);
+    writeFileSync(join(folder, "results.json"), JSON.stringify({ ...cdpoResults, rows: models }));
     const markup = renderCdpoReport(folder, { command: evil });
     expectEscaped(markup);
     expect(markup.length).toBeLessThan(2_000_000);

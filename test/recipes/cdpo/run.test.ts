@@ -3,11 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { loadConfig } from "../../../src/config/index.ts";
-import { cdpoDefinition } from "../../../src/recipes/cdpo/config.ts";
-import { runCdpo } from "../../../src/recipes/cdpo/index.ts";
+import { cdpoRecipe } from "../../../src/recipes/index.ts";
+import { perform } from "../../../src/recipes/kit/recipe.ts";
 import { openRunFolder } from "../../../src/training/index.ts";
 
-const definition = cdpoDefinition();
 let base: string;
 beforeAll(() => {
   base = mkdtempSync(join(tmpdir(), "tokensift-cdpo-run-"));
@@ -27,17 +26,14 @@ function earlierRun(left: string): string {
 function begin(output: string, mode: "new" | "resume"): Promise<unknown> {
   const file = join(base, "run.yaml");
   writeFileSync(file, `model: model\ndata: {train: rows.jsonl, validation: rows.jsonl}\noutput: ${output}\n`);
-  const { config, resolvedYaml } = loadConfig(definition, file);
+  const { config, resolvedYaml } = loadConfig(cdpoRecipe.config, file);
   const talk = { note: () => undefined, working: () => undefined, step: () => undefined };
-  return runCdpo(
-    {
-      ...{ config, resolvedYaml, mode, allowChanges: false, command: "npx tsx trainers/cdpo.ts" },
-      materials: () => Promise.reject(new Error("looked at model and data")),
-      talkOf: () => talk,
-      interrupted: () => false,
-    },
-    () => Promise.resolve(),
-  );
+  return perform(cdpoRecipe, () => Promise.resolve(), {
+    ...{ config, resolvedYaml, mode, allowChanges: false, command: "npx tsx trainers/cdpo.ts" },
+    inputs: () => Promise.reject(new Error("looked at model and data")),
+    talkOf: () => talk,
+    interrupted: () => false,
+  });
 }
 
 describe("a cDPO run", () => {

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { writeArrow } from "../../../src/data/index.ts";
 import { readScored, writeScored } from "../../../src/recipes/cdpo/index.ts";
 import { expectSelfContained, page } from "../../report/report-page.ts";
+import { runInProcess } from "./in-process.ts";
 import { cdpoResults as results, writeCdpo } from "./small-run.ts";
 import { linesOf, startTrainer, whenLines, type Ended, type Started } from "../small-run.ts";
 
@@ -61,13 +62,13 @@ describe("the cDPO recipe", () => {
     const markup = readFileSync(join(whole, "report.html"), "utf8");
     expectSelfContained(markup);
     const { cells, section } = page(markup);
-    const { scores } = JSON.parse(readFileSync(join(whole, "results.json"), "utf8")) as {
-      scores: { name: string; greedy: number; rowCorrect: number[] }[];
+    const { rows: models } = JSON.parse(readFileSync(join(whole, "results.json"), "utf8")) as {
+      rows: { name: string; greedy: number; rowCorrect: number[] }[];
     };
     expect(cells("Results").map((row) => row.slice(0, 2))).toEqual(
-      scores.map(({ name, greedy }) => [name, `${(100 * greedy).toFixed(1)} %`]),
+      models.map(({ name, greedy }) => [name, `${(100 * greedy).toFixed(1)} %`]),
     );
-    for (const { greedy, rowCorrect } of scores)
+    for (const { greedy, rowCorrect } of models)
       expect(rowCorrect.reduce((sum, x) => sum + x, 0) / rowCorrect.length).toBeCloseTo(greedy, 12);
     const scored = readScored(join(whole, "stages/score.arrow"), { vocabularySize: 1000 });
     const pictured = section("Critical tokens")!.querySelectorAll("figure.row");
@@ -83,6 +84,25 @@ describe("the cDPO recipe", () => {
       expect((JSON.parse(first!) as { loss: number }).loss).toBeCloseTo(Math.LN2, 4);
     }
   });
+
+  test("is the library's step spelled out, and opens the starting model once, then once for each arm's answers", async () => {
+    const other = writeCdpo(join(base, "library"));
+    // Sampling to the starting model's answers, and the first arm, share a copy; an arm is merged into the one it has.
+    expect(await runInProcess(other)).toEqual({ openings: 4, mostAtOnce: 1, tensors: 0 });
+    expect(results(join(base, "library/out"))).toEqual(results(whole));
+  }, 120_000);
+
+  test("trains all weights on a copy beside the reference, where an objective reads that", async () => {
+    const training = { steps: 2, batchSize: 2, learningRate: 1e-4 };
+    const other = writeCdpo(join(base, "weights"), {
+      stages: { score: join(whole, "stages/score.arrow") },
+      align: { objective: { method: "tdpo" }, training },
+      compare: ["dpo"],
+    });
+    // tdpo: the copy of the starting model's answers and one more; dpo: another
+    expect(await runInProcess(other)).toEqual({ openings: 3, mostAtOnce: 2, tensors: 0 });
+    expect(linesOf(join(base, "weights/out/tdpo/metrics.jsonl"))).toBe(2);
+  }, 120_000);
 
   test("killed while it samples, interrupted in a contrasted model and killed in an alignment, goes on to the same bytes", async () => {
     const other = writeCdpo(join(base, "killed"));
@@ -225,7 +245,8 @@ describe("the cDPO recipe", () => {
       expect(code).toBe(2);
       expect(stderr).toMatch(message);
       expect(stderr).not.toContain("    at ");
-      rmSync(output, { recursive: true, force: true });
+      expect(stderr).not.toContain("drawing responses"); // told before anything is computed
+      expect(existsSync(output)).toBe(false);
     },
     60_000,
   );

@@ -1,6 +1,6 @@
-import type { TokenBatch } from "../contract/index.ts";
-import { vocabularyLogits, type Decoder, type VocabularyLogits } from "../model/index.ts";
-import { contrastiveEstimator, type PlausibilityOptions } from "../preference/index.ts";
+import type { TokenBatch } from "../../contract/index.ts";
+import { vocabularyLogits, type Decoder, type VocabularyLogits } from "../../model/index.ts";
+import { contrastiveEstimator, type PlausibilityOptions } from "../../preference/index.ts";
 
 /** Of the estimate, without what is found on the way. */
 export type EstimateOptions = Omit<PlausibilityOptions, "highestPositive">;

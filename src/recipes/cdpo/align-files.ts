@@ -1,0 +1,46 @@
+import { findEntry } from "../../config/catalogue.ts";
+import { preferenceForms } from "../../preference/index.ts";
+import { engineText } from "../../tensor/engine.ts";
+import { cardText, shownFiles, shownPath } from "../kit/card.ts";
+import type { CdpoArm } from "./config-schema.ts";
+import type { CdpoWork } from "./work.ts";
+
+/** Text of an aligned model's `README.md`. */
+export function alignmentCard(
+  { config, command }: CdpoWork,
+  { objective, learningRate }: CdpoArm,
+  steps: number,
+): string {
+  const paper = findEntry(preferenceForms, objective.method)?.paper;
+  return cardText(
+    "A model aligned with tokensift",
+    [
+      `Start: ${shownPath(config.model)}`,
+      `Questions: ${shownFiles(config.data.train)}`,
+      `Objective: ${JSON.stringify(objective)}${paper === undefined ? "" : ` (${paper})`}`,
+      ...(config.align.adapter ? [`LoRA adapter: ${JSON.stringify(config.align.adapter)}`] : []),
+      `${steps} steps of ${config.align.training.batchSize} pairs, learning rate ${learningRate}, seed ${config.seed}`,
+    ],
+    command,
+  );
+}
+
+/** The `summary.json` of an arm. */
+export function alignmentSummary(
+  { materials }: CdpoWork,
+  { name, objective, learningRate }: CdpoArm,
+  records: readonly Readonly<Record<string, unknown>>[],
+  pairs: number,
+): string {
+  const last = records.at(-1);
+  const summary = {
+    method: "cdpo",
+    ...{ name, objective, learningRate, pairs },
+    steps: records.length,
+    firstLoss: records[0]?.["loss"],
+    lastLoss: last?.["loss"],
+    ...(last?.["accuracy"] !== undefined && { accuracy: last["accuracy"], rewardMargin: last["rewardMargin"] }),
+    engine: engineText(materials.engine),
+  };
+  return `${JSON.stringify(summary, null, 2)}\n`;
+}

@@ -1,0 +1,129 @@
+import type { TokenBatch } from "../../contract/index.ts";
+import { rowsOfStep, splitMicroBatches } from "../../data/index.ts";
+import type { Decoder, Model } from "../../model/index.ts";
+import {
+  newTrainingState,
+  openLearner,
+  schedule,
+  type RunFolder,
+  type RunLearner,
+  type StepOutcome,
+} from "../../training/index.ts";
+import type { StageTraining } from "./config-schema.ts";
+import type { CdpoWork } from "./work.ts";
+
+export interface StageTrainingOptions {
+  name: string;
+  run: RunFolder;
+  model: Model;
+  training: StageTraining;
+  /** In place of the training's. */
+  learningRate?: number;
+  /** Tokens of each row, for micro-batches of similar length. */
+  lengths: readonly number[];
+  /** Gives the signal `forwardKl`. */
+  reference?: Decoder | undefined;
+  /** Continue from the run folder's last checkpoint, if it has one. */
+  resume: boolean;
+}
+
+/** Readies a training within a stage. Dispose of the learner after use. */
+export async function openStageLearner(work: CdpoWork, options: StageTrainingOptions): Promise<RunLearner> {
+  const { materials, interrupted, allowChanges } = work;
+  const { name, run, model, training, lengths, reference, resume } = options;
+  const { beta1, beta2, epsilon, weightDecay, clipNorm, minimumLearningRate } = training;
+  const steps = stepsOfStage(training, lengths.length);
+  const state = newTrainingState(model, undefined, { optimizer: { beta1, beta2, epsilon, weightDecay } });
+  try {
+    return await openLearner(model, {
+      ...{ name, run, state, steps, clipNorm, resume, allowChanges, interrupted },
+      reporter: work.talkOf(name),
+      identity: materials.identity,
+      saveEvery: training.saveEvery,
+      keepCheckpoints: training.keepCheckpoints,
+      pass: {
+        ...(training.gradientCheckpointing && { gradientCheckpointing: true }),
+        ...(reference && { forwardKl: { reference } }),
+      },
+      schedule: schedule({
+        kind: training.schedule,
+        totalSteps: steps,
+        warmupSteps: training.warmupSteps ?? Math.ceil((training.warmupRatio ?? 0) * steps),
+        learningRate: options.learningRate ?? training.learningRate,
+        minimumLearningRate,
+      }),
+    });
+  } catch (error) {
+    state.optimizer.dispose();
+    throw error;
+  }
+}
+
+/** Optimizer steps over so many rows. */
+export function stepsOfStage({ steps, epochs, batchSize }: StageTraining, rows: number): number {
+  return steps ?? Math.max(1, Math.ceil((epochs! * rows) / batchSize));
+}
+
+/** Makes what gives the rows of a step's micro-batches, those of similar length together. */
+export function microRows(
+  { seed, data }: Pick<CdpoWork["config"], "seed" | "data">,
+  { batchSize, microBatchSize }: StageTraining,
+  lengths: readonly number[],
+): (step: number) => number[][] {
+  const dataset = { length: lengths.length, lengthOf: (row: number) => lengths[row]! };
+  const order = { seed, shuffle: data.shuffle, batchSize };
+  return (step) => splitMicroBatches(dataset, rowsOfStep(dataset, order, step), microBatchSize ?? batchSize);
+}
+
+/** Settings of a training that decide its result. */
+export function decisive(training: StageTraining): Partial<StageTraining> {
+  const free: readonly string[] = ["microBatchSize", "saveEvery", "keepCheckpoints", "gradientCheckpointing"];
+  return Object.fromEntries(Object.entries(training).filter(([key]) => !free.includes(key)));
+}
+
+/**
+ * Ends a step of a stage's training with its record.
+ * @param rows of the step: responses, or pairs
+ */
+export function recordStep(
+  learner: RunLearner,
+  batches: readonly { readonly batch: TokenBatch }[],
+  { loss, parts, metrics, gradNorm, learningRate }: StepOutcome,
+  rows: number,
+): Promise<void> {
+  const totalOf = (count: (batch: TokenBatch) => ArrayLike<number>): number =>
+    batches.reduce((sum, { batch }) => sum + total(count(batch)), 0);
+  const tokens = totalOf(({ lengths }) => lengths);
+  const responseTokens = totalOf(({ response }) => response);
+  const record = () => ({
+    loss,
+    ...(Object.keys(parts).length > 1 && named("loss", parts)),
+    ...averaged(metrics, batches),
+    ...{ gradNorm, learningRate, tokens, responseTokens },
+    samplesSeen: learner.state.samplesSeen,
+  });
+  return learner.record(record, { rows, trained: responseTokens, tokens });
+}
+
+const total = (values: ArrayLike<number>): number =>
+  Array.prototype.reduce.call(values, (a, b) => Number(a) + Number(b), 0) as number;
+
+/** Means over the step's rows. */
+function averaged(
+  metrics: readonly Readonly<Record<string, number>>[],
+  batches: readonly { readonly batch: TokenBatch }[],
+): Record<string, number> {
+  const rows = batches.reduce((sum, { batch }) => sum + batch.rows, 0);
+  const means: Record<string, number> = {};
+  for (const [m, part] of metrics.entries())
+    for (const [name, value] of Object.entries(part))
+      means[name] = (means[name] ?? 0) + (value * batches[m]!.batch.rows) / rows;
+  return means;
+}
+
+/** `{ nll: 1 }` as `{ lossNll: 1 }`. */
+function named(prefix: string, values: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [`${prefix}${name[0]!.toUpperCase()}${name.slice(1)}`, value]),
+  );
+}

@@ -1,0 +1,65 @@
+import { loadConfig } from "../../../src/config/index.ts";
+import { cdpoRecipe, type Alignment, type CdpoRun } from "../../../src/recipes/index.ts";
+import { gatherMaterials, type Materials } from "../../../src/recipes/kit/inputs.ts";
+import { perform } from "../../../src/recipes/kit/recipe.ts";
+import { releaseEngine, useEngine } from "../../../src/tensor/engine.ts";
+import { optimizerStep } from "../../../src/training/index.ts";
+import { tensorCount } from "../../training/reference.ts";
+
+/** How often the starting model was opened, how many copies there were at once, and the tensors that are left. */
+export interface Openings {
+  openings: number;
+  mostAtOnce: number;
+  tensors: number;
+}
+
+/** What `trainers/cdpo.ts` does, in this process and by the library's step. */
+async function pipeline(run: CdpoRun): Promise<void> {
+  const judged = await run.judge(await run.sample());
+  const models = await run.contrastModels(judged);
+  const scored = await run.score(await run.pairs(judged), models);
+  await run.evaluate("base");
+  for (const arm of run.arms) await run.evaluate(arm.name, await run.align(arm, scored, train));
+}
+
+async function train({ learner, objective, batches, record }: Alignment): Promise<void> {
+  for (const step of learner.steps()) {
+    const own = batches(step);
+    await record(own, await optimizerStep(learner, step, own, objective));
+  }
+}
+
+export async function runInProcess(path: string): Promise<Openings> {
+  const { config, resolvedYaml } = loadConfig(cdpoRecipe.config, path);
+  const talk = { note: () => undefined, working: () => undefined, step: () => undefined };
+  const engine = await useEngine("cpu", { threads: 1 });
+  const before = tensorCount();
+  const counts = { openings: 0, mostAtOnce: 0 };
+  let open = 0;
+  const counting = ({ openModel, ...materials }: Materials): Materials => ({
+    ...materials,
+    async openModel() {
+      const model = await openModel();
+      counts.openings++;
+      counts.mostAtOnce = Math.max(counts.mostAtOnce, ++open);
+      return {
+        ...model,
+        dispose() {
+          open--;
+          model.dispose();
+        },
+      };
+    },
+  });
+  let inputs: Promise<Materials> | undefined;
+  try {
+    await perform(cdpoRecipe, pipeline, {
+      ...{ config, resolvedYaml, mode: "new", allowChanges: false, talkOf: () => talk, interrupted: () => false },
+      inputs: () => (inputs ??= gatherMaterials(cdpoRecipe.start(config), engine, talk).then(counting)),
+      command: "npx tsx trainers/cdpo.ts",
+    });
+    return { ...counts, tensors: tensorCount() - before };
+  } finally {
+    releaseEngine();
+  }
+}
