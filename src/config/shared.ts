@@ -12,12 +12,8 @@ export type TrainingConfig = Static<typeof trainingGroup>;
 /** A training group without the keys that some recipes have elsewhere. */
 type AnyTraining = Omit<TrainingConfig, "seed" | "evaluateEvery">;
 
-/** Fills in what every recipe leaves open: the cache, the run folder, the length of the training. In place. */
-export function fillShared(
-  config: { data: DataConfig; training?: AnyTraining; output?: string | undefined },
-  source: string,
-): void {
-  if (config.training !== undefined) fillTraining(config.training);
+/** Fills in what every recipe leaves open: the cache and the run folder. In place. */
+export function fillShared(config: { data: DataConfig; output?: string | undefined }, source: string): void {
   config.data.cache ??= join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "tokensift");
   config.output ??= resolve("runs", basename(source, extname(source)));
 }

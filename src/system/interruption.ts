@@ -2,7 +2,7 @@ import { exitCodeOfSignal, Interrupted, type StopSignal } from "./interrupted.ts
 
 /** Notices requests to stop, for work that must clean up or save before the process ends. */
 export interface Interruption extends Disposable {
-  /** Whether a request has come; for work that goes on to a good place and stops there. */
+  /** Whether a request has come; for work that continues to a safe place and stops there. */
   asked(): boolean;
   /**
    * Lets signals in; to be called often.

@@ -42,4 +42,3 @@ export {
 export { checkpointPath, checkpointSteps, restoreCheckpoint, saveCheckpoint, type Identity } from "./checkpoint.ts";
 export { isRunFolder, openRunFolder, type RunFolder, type RunFolderMode } from "./run-folder.ts";
 export { type RunLog } from "./run-log.ts";
-export { accumulateObjective, type ObjectiveBatch, type ObjectiveOutcome } from "./objective-step.ts";

@@ -45,7 +45,7 @@ export interface RunLearnerOptions extends Omit<LearnerOptions, "optimizer"> {
   interrupted(): boolean;
   /** Continue from the run folder's newest checkpoint, if it has one. */
   resume: boolean;
-  /** Go on under another identity, no longer bit for bit. */
+  /** Continue under another identity, no longer bit for bit. */
   allowChanges: boolean;
 }
 

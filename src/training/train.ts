@@ -63,7 +63,7 @@ export interface StepRecord extends StepNumbers {
 }
 
 /**
- * Trains the state's model under a rule and yields a record after every optimizer step; stop by leaving the loop, go on
+ * Trains the state's model under a rule and yields a record after every optimizer step; stop by leaving the loop, continue
  * by calling it again with the same state. A step is a pure function of state and options: what it draws depends on the
  * seed and the row, so a run continued from a checkpoint does what an uninterrupted one does.
  *

@@ -22,7 +22,7 @@ afterAll(() => rmSync(base, { recursive: true }));
 
 const { config: shape } = await readModelFacts(join(root, "models/tiny"));
 // prompts of one token each, as a row's first token is never its response
-const materials = { shape, tokens: countingDataset([100, 100, 300, 100]) };
+const inputs = { shape, tokens: countingDataset([100, 100, 300, 100]) };
 
 function read<Config>(definition: ConfigDefinition<Config>, changes: object): Config {
   const rows = join(root, "datasets/word-problems/validation.arrow");
@@ -38,13 +38,13 @@ describe("the memory of a fine-tuning run", () => {
 
   test("is that of its largest micro-batch", () => {
     const config = read(definition, { training: { ...training, microBatchSize: 1 } });
-    expect(finetuneMemory(materials).estimate(config)).toEqual(
+    expect(finetuneMemory(inputs).estimate(config)).toEqual(
       estimateTrainingMemory(shape, { tokens: 300, responseTokens: 299, accumulates: true }),
     );
   });
 
   test("falls with each saving, as with the setting that is named", () => {
-    const { estimate, savings } = finetuneMemory(materials);
+    const { estimate, savings } = finetuneMemory(inputs);
     const config = read(definition, { training });
     expect(savings(config).map(({ settings }) => settings)).toEqual([
       "training.microBatchSize=1",
@@ -62,7 +62,7 @@ describe("the memory of a fine-tuning run", () => {
 });
 
 describe("the memory of an OREAL run", () => {
-  const { estimate, savings } = orealMemory(materials);
+  const { estimate, savings } = orealMemory(inputs);
   const of = (changes: object) => read(orealDefinition(orealValues), changes);
   const plain = { preset: "rloo" };
 
@@ -85,7 +85,7 @@ describe("the memory of an OREAL run", () => {
 });
 
 test("the memory of a cDPO run is that of the alignment where this trains all weights", () => {
-  const { estimate, savings } = cdpoMemory(materials);
+  const { estimate, savings } = cdpoMemory(inputs);
   const config = read(cdpoDefinition(), {});
   // one pair: two rows of a prompt token and a response token
   expect(estimate(config)).toEqual(
@@ -97,7 +97,7 @@ test("the memory of a cDPO run is that of the alignment where this trains all we
 });
 
 test("the memory of an Attention-Gate run with gates alone has no moments of the model's", () => {
-  const { estimate, savings } = gateMemory(materials);
+  const { estimate, savings } = gateMemory(inputs);
   const both = read(attentionGateDefinition(), {});
   const gates = read(attentionGateDefinition(), { mode: "pretrain" });
   expect(estimate(both).moments).toBe(2 * weightsOf());

@@ -57,7 +57,7 @@ contrast: { contrast: 1 }
 align: { objective: { method: cdpo, dpoBeta: 1 }, training: { batchSize: 8, learningRate: 0.001, schedule: linear } }
 compare:
   - { name: control, objective: { method: cdpo-shuffled } }
-seed: 42
+training: { seed: 42 }
 `,
   );
   write(folder, "results.json", cdpoResults);

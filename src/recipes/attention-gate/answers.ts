@@ -13,7 +13,7 @@ import {
 import { evictionScores, type EvictionScore, type ExemptionOptions } from "../../eviction/index.ts";
 import type { Model } from "../../model/index.ts";
 import { verifier } from "../../text/index.ts";
-import type { Materials } from "../kit/inputs.ts";
+import type { RunInputs } from "../kit/inputs.ts";
 import { drawResponses, judgeResponses, questionsOf, type Question } from "../kit/responses/index.ts";
 
 /** Answers to held-out prompts over one kind of cache. */
@@ -78,9 +78,9 @@ export function openScores(baselines: readonly MethodChoice[]): Promise<Eviction
 /** Answers over one cache after the other, as the configuration says. */
 export async function answerOverEach(
   evictions: readonly PrefillEviction[],
-  { config, materials, model, name, working }: AnswerWork,
+  { config, inputs, model, name, working }: AnswerWork,
 ): Promise<CacheResult[]> {
-  const { validation: held, answersOf } = materials;
+  const { validation: held, answersOf } = inputs;
   const { sinks, window, rows: kind } = config.gates;
   if (held === undefined || kind === "text") return [];
   const { rows, maxNewTokens, batchSize } = config.evaluation;
@@ -93,7 +93,7 @@ export async function answerOverEach(
 
 export interface AnswerWork {
   readonly config: AttentionGateConfig;
-  readonly materials: Pick<Materials, "validation" | "answersOf">;
+  readonly inputs: Pick<RunInputs, "validation" | "answersOf">;
   readonly model: Model;
   readonly name: string;
   readonly working: AnswerOptions["onProgress"];

@@ -33,8 +33,8 @@ export function gateSteps({ training }: Pick<AttentionGateConfig, "training">, r
 
 /** Readies a run: model, gates, learner; continues a checkpoint or evaluates the start. */
 export async function openGateArm(options: GateArmOptions): Promise<GateArm> {
-  const { config, materials, talk, gated, name } = options;
-  const trunk = await materials.openModel();
+  const { config, inputs, reporter, gated, name } = options;
+  const trunk = await inputs.openModel();
   const disposals = [trunk.dispose];
   const dispose = (): void => disposals.splice(0).forEach((free) => free());
   try {
@@ -49,7 +49,7 @@ export async function openGateArm(options: GateArmOptions): Promise<GateArm> {
     });
     disposals.unshift(state.optimizer.dispose);
     const loss = evictionLoss(lossOptions(config));
-    if (gated && loss.warning) talk.note(loss.warning);
+    if (gated && loss.warning) reporter.note(loss.warning);
     const work: GateWork = { ...options, model, gates, gateOptions: gateOptions(config) };
     const learner = await openLearner(model, learnerOptions(work, state));
     return {
@@ -66,12 +66,12 @@ export async function openGateArm(options: GateArmOptions): Promise<GateArm> {
 }
 
 function batchesOf(work: GateWork, learner: RunLearner, step: number): StepBatch<GateAux>[] {
-  const { model, gates, gateOptions, config, materials } = work;
+  const { model, gates, gateOptions, config, inputs } = work;
   const { seed, batchSize, microBatchSize } = config.training;
   const { sinks, window, rows } = config.gates;
   const options = { ...gateOptions, sinks, window, rows, noise: { seed, step } };
   const order = { seed, batchSize, microBatchSize, shuffle: config.data.shuffle };
-  return stepBatches(materials.tokens, order, step).map((batch) => ({
+  return stepBatches(inputs.tokens, order, step).map((batch) => ({
     batch,
     aux: { shape: gatedShape(work, batch), step },
     pass: () => learner.forward(batch, gates && { attention: gatedPass(model, gates, options) }),
@@ -79,7 +79,7 @@ function batchesOf(work: GateWork, learner: RunLearner, step: number): StepBatch
 }
 
 function record(
-  { gates, materials }: GateWork,
+  { gates, inputs }: GateWork,
   learner: RunLearner,
   batches: readonly StepBatch<GateAux>[],
   outcome: StepOutcome,
@@ -87,7 +87,7 @@ function record(
   const numbers = stepNumbers(batches, outcome, gates !== undefined);
   const { tokens, trained } = numbers;
   const metrics = () => ({
-    epoch: learner.state.samplesSeen / materials.tokens.length,
+    epoch: learner.state.samplesSeen / inputs.tokens.length,
     ...numbers.metrics,
     tokens,
     trainedTokens: learner.state.trainedTokens,
@@ -98,17 +98,17 @@ function record(
 }
 
 /** The model itself, or one with a fresh adapter over it; frozen where the gates alone are trained. */
-async function trainedModel(trunk: Model, { config, talk }: GateArmOptions): Promise<Model> {
+async function trainedModel(trunk: Model, { config, reporter }: GateArmOptions): Promise<Model> {
   const { adapter, training, mode } = config;
   if (mode === "pretrain") for (const { variable } of trunk.parameters) variable.trainable = false;
   if (adapter === undefined) return trunk;
   const model = withAdapter(trunk, await createAdapter(trunk, { ...adapter, seed: training.seed }));
   const { trainable, total, share } = trainableShare(model);
-  talk.note(`The adapter has ${trainable} numbers to train, ${(100 * share).toPrecision(3)} % of all ${total}.`);
+  reporter.note(`The adapter has ${trainable} numbers to train, ${(100 * share).toPrecision(3)} % of all ${total}.`);
   return model;
 }
 
-async function newGates(model: Model, { config, talk }: GateArmOptions): Promise<GateNetwork> {
+async function newGates(model: Model, { config, reporter }: GateArmOptions): Promise<GateNetwork> {
   const { kind, scope, heads, headSize, inner, initialKeep, learningRate } = config.gates;
   const given = {
     ...{ kind, initialKeep, seed: config.training.seed },
@@ -120,7 +120,7 @@ async function newGates(model: Model, { config, talk }: GateArmOptions): Promise
   const scale = config.training.learningRate === 0 ? 0 : learningRate / config.training.learningRate;
   const gates = await createGates(model, given, scale);
   const size = gates.parameters.reduce((sum, { variable }) => sum + variable.size, 0);
-  talk.note(`The gates have ${size} numbers to train.`);
+  reporter.note(`The gates have ${size} numbers to train.`);
   return gates;
 }
 
@@ -138,13 +138,13 @@ function lossOptions({ eviction }: AttentionGateConfig): Parameters<typeof evict
 }
 
 function learnerOptions(work: GateWork, state: TrainingState) {
-  const { config, materials, talk, run, resume, allowChanges, interrupted } = work;
+  const { config, inputs, reporter, run, resume, allowChanges, interrupted } = work;
   const { training } = config;
-  const steps = gateSteps(config, materials.tokens.length);
+  const steps = gateSteps(config, inputs.tokens.length);
   const { learningRate, minimumLearningRate, clipNorm } = training;
   return {
-    ...{ state, steps, run, resume, allowChanges, interrupted, clipNorm, reporter: talk },
-    identity: materials.identity,
+    ...{ state, steps, run, resume, allowChanges, interrupted, clipNorm, reporter },
+    identity: inputs.identity,
     saveEvery: training.saveEvery,
     keepCheckpoints: training.keepCheckpoints,
     evaluateEvery: training.evaluateEvery,
@@ -155,7 +155,7 @@ function learnerOptions(work: GateWork, state: TrainingState) {
       ...{ learningRate, minimumLearningRate },
     }),
     async evaluate(repeatable: boolean) {
-      const told = repeatable ? stoppable(talk, interrupted) : talk;
+      const told = repeatable ? stoppable(reporter, interrupted) : reporter;
       const losses = await evaluateLosses(work, (done, total) => told.working("evaluating", done, total));
       return losses && { ...losses };
     },

@@ -5,7 +5,7 @@ import { evictionScores } from "../../eviction/catalogue.ts";
 import type { ConfigDefinition } from "../../config/load.ts";
 import type { KeyPath, Problem } from "../../config/problem.ts";
 import { renamedValues } from "../../config/renames.ts";
-import { fillShared, trainingContradictions } from "../../config/shared.ts";
+import { fillShared, fillTraining, trainingContradictions } from "../../config/shared.ts";
 
 /** How an Attention-Gate configuration is read. */
 export function attentionGateDefinition(): ConfigDefinition<AttentionGateConfig> {
@@ -23,6 +23,7 @@ export function attentionGateDefinition(): ConfigDefinition<AttentionGateConfig>
     finish(config, source) {
       const unused = unusedKeys(config);
       fillShared(config, source);
+      fillTraining(config.training);
       config.gates.learningRate ??= config.training.learningRate;
       config.gates.rows ??= config.mode === "pretrain" ? "text" : "prompts";
       config.compare = config.mode === "finetune" ? ((config.compare as "control"[] | undefined) ?? ["control"]) : [];

@@ -12,7 +12,7 @@ import type { GateWork } from "./work.ts";
 
 /** Ends an arm: its last losses, answers over evicted caches, token pictures, gates and model, summary. */
 export async function finish(work: GateWork, learner: RunLearner): Promise<void> {
-  const { run, gates, name, materials } = work;
+  const { run, gates, name, inputs } = work;
   const { state } = learner;
   const { seconds, warnings } = await learner.finish();
   const answers = await answerAll(work, learner);
@@ -22,7 +22,7 @@ export async function finish(work: GateWork, learner: RunLearner): Promise<void>
   }
   await saveAll(work, learner);
   const summary = {
-    ...{ method: "attention-gate", name, engine: engineText(materials.engine) },
+    ...{ method: "attention-gate", name, engine: engineText(inputs.engine) },
     ...{ steps: state.step, trainedTokens: state.trainedTokens, seconds, warnings, answers },
   };
   run.writeFile("summary.json", `${JSON.stringify(summary, null, 2)}\n`);
@@ -30,13 +30,13 @@ export async function finish(work: GateWork, learner: RunLearner): Promise<void>
 
 /** Answers over the caches that this arm stands for: the gates', or those of the baselines; and over all entries. */
 async function answerAll(work: GateWork, { state }: RunLearner): Promise<CacheResult[]> {
-  const { config, model, gates, talk, interrupted, budget, run } = work;
+  const { config, model, gates, reporter, interrupted, budget, run } = work;
   const { sinks, window, threshold } = config.gates;
   const evictions = gates
     ? [gateEviction(model, gates, { sinks, window, threshold }), keepEverything(model)]
     : await baselineEvictions(model, config, budget);
   const again = checkpointSteps(run.checkpoints).includes(state.step);
-  const { working } = again ? stoppable(talk, interrupted) : talk;
+  const { working } = again ? stoppable(reporter, interrupted) : reporter;
   return answerOverEach(evictions, { ...work, working });
 }
 

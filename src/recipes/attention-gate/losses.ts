@@ -25,8 +25,8 @@ export async function evaluateLosses(
   work: GateWork,
   onProgress: (done: number, total: number) => void,
 ): Promise<GateLosses | undefined> {
-  const { model, gates, gateOptions, config, materials } = work;
-  const { validation } = materials;
+  const { model, gates, gateOptions, config, inputs } = work;
+  const { validation } = inputs;
   if (validation === undefined) return undefined;
   const indices = Array.from({ length: Math.min(validation.length, config.evaluation.rows ?? Infinity) }, (_, i) => i);
   const sums = { full: 0, "straight-through": 0, soft: 0 };

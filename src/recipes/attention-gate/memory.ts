@@ -1,5 +1,5 @@
 import { estimateTrainingMemory } from "../../model/index.ts";
-import type { Materials } from "../kit/inputs.ts";
+import type { RunInputs } from "../kit/inputs.ts";
 import { largestMicroBatch, oneRowAtOnce, plainAdapter, type MemoryPlan } from "../kit/memory.ts";
 import { gateSteps } from "./arm.ts";
 import type { AttentionGateConfig } from "./config-schema.ts";
@@ -8,7 +8,7 @@ import type { AttentionGateConfig } from "./config-schema.ts";
 const gatesAlone = { rank: 1 };
 
 /** The memory of a run of Attention-Gate: that of fine-tuning, without what the gates themselves hold. */
-export function gateMemory({ shape, tokens }: Pick<Materials, "shape" | "tokens">): MemoryPlan<AttentionGateConfig> {
+export function gateMemory({ shape, tokens }: Pick<RunInputs, "shape" | "tokens">): MemoryPlan<AttentionGateConfig> {
   return {
     bound: "at least",
     estimate(config) {

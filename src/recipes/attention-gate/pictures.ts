@@ -16,9 +16,9 @@ const picturedRows = 4;
 
 /** The first held-out rows (of the training data without any) for the report's token pictures. */
 export async function pictureGates(work: GateWork): Promise<GatedRow[]> {
-  const { model, gates, gateOptions, config, materials } = work;
+  const { model, gates, gateOptions, config, inputs } = work;
   if (gates === undefined) return [];
-  const data = materials.validation ?? materials.tokens;
+  const data = inputs.validation ?? inputs.tokens;
   const { sinks, window, rows: kind } = config.gates;
   const options = { ...gateOptions, sinks, window, rows: kind, relaxation: "straight-through" as const };
   const rows: GatedRow[] = [];

@@ -1,7 +1,7 @@
 import { evictionLoss } from "../../eviction/index.ts";
 import type { RunFolder } from "../../training/index.ts";
 import { openArms, summaryOf, type ArmPlan, type ArmRun, type PlannedArm } from "../kit/arms.ts";
-import type { Materials } from "../kit/inputs.ts";
+import type { RunInputs } from "../kit/inputs.ts";
 import { defineRecipe, type RecipeWork } from "../kit/recipe.ts";
 import { openScores, type CacheResult } from "./answers.ts";
 import { gateSteps, openGateArm } from "./arm.ts";
@@ -68,7 +68,7 @@ function answersOf(run: RunFolder): readonly CacheResult[] {
   return (summaryOf(run) as { answers: readonly CacheResult[] }).answers;
 }
 
-function plan(config: AttentionGateConfig, { tokens, validation }: Materials): string[] {
+function plan(config: AttentionGateConfig, { tokens, validation }: RunInputs): string[] {
   const { training, evaluation, compare, gates } = config;
   const answers = gates.rows === "prompts" && validation !== undefined;
   return [

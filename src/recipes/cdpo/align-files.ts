@@ -19,7 +19,7 @@ export function alignmentCard(
       `Questions: ${shownFiles(config.data.train)}`,
       `Objective: ${JSON.stringify(objective)}${paper === undefined ? "" : ` (${paper})`}`,
       ...(config.align.adapter ? [`LoRA adapter: ${JSON.stringify(config.align.adapter)}`] : []),
-      `${steps} steps of ${config.align.training.batchSize} pairs, learning rate ${learningRate}, seed ${config.seed}`,
+      `${steps} steps of ${config.align.training.batchSize} pairs, learning rate ${learningRate}, seed ${config.training.seed}`,
     ],
     command,
   );
@@ -27,7 +27,7 @@ export function alignmentCard(
 
 /** The `summary.json` of an arm. */
 export function alignmentSummary(
-  { materials }: CdpoWork,
+  { inputs }: CdpoWork,
   { name, objective, learningRate }: CdpoArm,
   records: readonly Readonly<Record<string, unknown>>[],
   pairs: number,
@@ -40,7 +40,7 @@ export function alignmentSummary(
     firstLoss: records[0]?.["loss"],
     lastLoss: last?.["loss"],
     ...(last?.["accuracy"] !== undefined && { accuracy: last["accuracy"], rewardMargin: last["rewardMargin"] }),
-    engine: engineText(materials.engine),
+    engine: engineText(inputs.engine),
   };
   return `${JSON.stringify(summary, null, 2)}\n`;
 }

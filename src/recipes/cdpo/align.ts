@@ -40,7 +40,7 @@ export function alignStage(
   scored: StageResult<ScoredPair[]>,
   train: Train,
 ): Promise<StageResult<string>> {
-  const { config, materials } = work;
+  const { config, inputs } = work;
   const { adapter, training } = config.align;
   const { name, objective, learningRate } = arm;
   const { shuffle } = config.data;
@@ -48,8 +48,8 @@ export function alignStage(
     name: `align.${name}`,
     needs: [scored],
     inputs: {
-      model: materials.identity["model"],
-      ...{ objective, adapter: adapter ?? null, shuffle, seed: config.seed },
+      model: inputs.identity["model"],
+      ...{ objective, adapter: adapter ?? null, shuffle, seed: config.training.seed },
       ...(isModulePath(objective.method) && { module: digestOf(objective.method) }),
       training: { ...decisive(training), learningRate },
     },
@@ -94,14 +94,14 @@ async function openModels(
     disposals.push(copy.dispose);
     return copy;
   };
-  const model = await trainable(await open(), config.align.adapter, config.seed);
+  const model = await trainable(await open(), config.align.adapter, config.training.seed);
   disposals.unshift(() => release(model));
   if (!objective.reads.includes("forwardKl")) return { model, reference: undefined };
   return { model, reference: isAdapted(model) ? model.trunk : await open() };
 }
 
 function noteOf(work: CdpoWork, name: string, model: Model, pairs: readonly ScoredPair[]): void {
-  const { note } = work.talkOf(name);
+  const { note } = work.reporterOf(name);
   oddEnds(pairs, model.config.endOfText).forEach(note);
   if (isAdapted(model)) note(`${name}: ${trainableShare(model).trainable} numbers to train, ${pairs.length} pairs.`);
 }
@@ -135,7 +135,7 @@ async function openAlignment(
     objective: startingAtReference(given, learner.state),
     batches: (step) =>
       rowsOf(step).map((rows) => {
-        const batch = { ...batchOf(pairs, rows), seed: config.seed };
+        const batch = { ...batchOf(pairs, rows), seed: config.training.seed };
         return { batch, aux: batch };
       }),
     record(batches, outcome) {

@@ -109,7 +109,10 @@ export const cdpoSchema = Type.Object(
       },
       { default: {}, description: "Files of your own in the place of a stage; the stages before it are not run." },
     ),
-    seed: trainingGroup.properties.seed,
+    training: group(
+      { seed: trainingGroup.properties.seed },
+      { default: {}, description: "Of every stage; the optimizers stand under contrast and align." },
+    ),
     ...runKeys,
   },
   { additionalProperties: false, title: "tokensift critical-token DPO" },

@@ -17,10 +17,13 @@ export function cdpoDefinition(): ConfigDefinition<CdpoConfig> {
       { keys: [`${stage}.training.warmupSteps`, `${stage}.training.warmupRatio`] },
     ]),
     methods: [{ catalogue: preferenceForms, defaultMethod: "cdpo" }],
-    renames: ["align.objective", "compare[].objective"].map((objective) => ({
-      key: `${objective}.form`,
-      now: `${objective}.method`,
-    })),
+    renames: [
+      { key: "seed", now: "training.seed" },
+      ...["align.objective", "compare[].objective"].map((objective) => ({
+        key: `${objective}.form`,
+        now: `${objective}.method`,
+      })),
+    ],
     finish(config, source) {
       fillIn(config, source);
       return contradictions(config);

@@ -41,7 +41,7 @@ export async function contrastStages(work: CdpoWork, judged: StageResult<Judged[
 }
 
 function contrastStage(work: CdpoWork, judged: StageResult<Judged[]>, which: Which): Promise<StageResult<string>> {
-  const { config, materials } = work;
+  const { config, inputs } = work;
   const { coverage, skipSingleAnswers, adapter, training } = config.contrast;
   const file = adapterFile(work, which);
   const folder = join("stages", "contrast-models", which);
@@ -49,12 +49,18 @@ function contrastStage(work: CdpoWork, judged: StageResult<Judged[]>, which: Whi
   return work.stage({
     ...file,
     needs: [judged],
-    inputs: { model: materials.identity["model"], ...choice, adapter, training: decisive(training), seed: config.seed },
+    inputs: {
+      model: inputs.identity["model"],
+      ...choice,
+      adapter,
+      training: decisive(training),
+      seed: config.training.seed,
+    },
     output: join(folder, "adapter"),
     leftovers: [folder],
     async work(resume) {
       const responses = await judged.load();
-      const chosen = contrastSets(samplesOf(responses), config.seed, { coverage, skipSingleAnswers })[which];
+      const chosen = contrastSets(samplesOf(responses), config.training.seed, { coverage, skipSingleAnswers })[which];
       if (chosen.length === 0)
         throw new UserError(
           `the ${which} model has no ${which === "positive" ? "right" : "wrong"} response to learn from`,
@@ -75,11 +81,11 @@ async function fineTune(
   const { config, command } = work;
   const { adapter, training } = config.contrast;
   const path = join(work.run.path, folder);
-  work.talkOf(name).note(`${name}: ${texts.length} responses.`);
+  work.reporterOf(name).note(`${name}: ${texts.length} responses.`);
   using run = openRunFolder(path, isRunFolder(path) ? (resume ? "resume" : "overwrite") : "new");
   const disposals: (() => void)[] = [];
   try {
-    const model = await trainable(await work.trunk.model(), adapter, config.seed);
+    const model = await trainable(await work.trunk.model(), adapter, config.training.seed);
     disposals.unshift(() => release(model));
     const lengths = texts.map(({ prompt, ids }) => prompt.length + ids.length);
     const learner = await openStageLearner(work, { name, run, model, training, lengths, resume });
@@ -91,7 +97,7 @@ async function fineTune(
       await recordStep(learner, batches, outcome, training.batchSize);
     }
     if (!isAdapted(model)) throw new Error("the contrasted models are adapters");
-    const facts = [`Start: ${shownPath(config.model)}`, `${texts.length} responses, seed ${config.seed}`];
+    const facts = [`Start: ${shownPath(config.model)}`, `${texts.length} responses, seed ${config.training.seed}`];
     const card = cardText(`The model ${name} of a cDPO run`, facts, command);
     await saveAdapter(model as Model & Adapted<Model>, run.adapter, { card, baseModel: model.source });
   } finally {

@@ -25,7 +25,7 @@ export function evaluateStage(
   name: string,
   aligned: StageResult<string> | undefined,
 ): Promise<StageResult<Answers>> {
-  const { config, materials, held, vocabularySize } = work;
+  const { config, inputs, held, vocabularySize } = work;
   const { batchSize, samples, temperature, maxNewTokens } = config.evaluation;
   const { timeLimit, ...rules } = config.verifier;
   const output = join("stages", `evaluate.${name}.arrow`);
@@ -34,11 +34,11 @@ export function evaluateStage(
     name: `evaluate.${name}`,
     needs: aligned ? [aligned] : [],
     inputs: {
-      model: materials.identity["model"],
+      model: inputs.identity["model"],
       problems: hash(JSON.stringify(problems)),
       sampling: { samples, temperature, maxNewTokens },
       rules,
-      seed: config.seed,
+      seed: config.training.seed,
     },
     output,
     read(path) {
@@ -49,15 +49,15 @@ export function evaluateStage(
       };
     },
     async work() {
-      const talk = stoppable(work.talkOf(`evaluate ${name}`), work.interrupted);
+      const reporter = stoppable(work.reporterOf(`evaluate ${name}`), work.interrupted);
       const total = held.length * (1 + samples);
-      const seed = stream(config.seed, "evaluation").below(2 ** 31);
+      const seed = stream(config.training.seed, "evaluation").below(2 ** 31);
       const { verify, close } = verifier({ ...rules, timeLimit });
       const answers = async (model: Model, count: number, heat: number, before: number): Promise<Judged[]> => {
         if (count === 0) return [];
         const drawn = await drawResponses(model, held, {
           ...{ samples: count, temperature: heat, maxNewTokens, batchSize, seed },
-          onProgress: (done) => talk.working("answering held-out problems", before + done, total),
+          onProgress: (done) => reporter.working("answering held-out problems", before + done, total),
         });
         return judgeResponses(drawn, held, { tokenizer: model.tokenizer, verify });
       };

@@ -1,10 +1,10 @@
 import { estimateTrainingMemory } from "../../model/index.ts";
-import type { Materials } from "../kit/inputs.ts";
+import type { RunInputs } from "../kit/inputs.ts";
 import { meanPrompt, plainAdapter, type MemoryPlan } from "../kit/memory.ts";
 import type { AdapterConfig, CdpoConfig, StageTraining } from "./config-schema.ts";
 
 /** The memory of a cDPO run: of its two trainings the larger one, on responses that are as short as can be. */
-export function cdpoMemory({ shape, tokens }: Pick<Materials, "shape" | "tokens">): MemoryPlan<CdpoConfig> {
+export function cdpoMemory({ shape, tokens }: Pick<RunInputs, "shape" | "tokens">): MemoryPlan<CdpoConfig> {
   const prompt = meanPrompt(tokens);
   const ofTraining = (rows: number, training: StageTraining, adapter: AdapterConfig | undefined) =>
     estimateTrainingMemory(shape, {

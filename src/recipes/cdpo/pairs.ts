@@ -39,12 +39,12 @@ export function pairStage(work: CdpoWork, judged: StageResult<Judged[]>): Promis
   return work.stage({
     ...pairFile(work),
     needs: [judged],
-    inputs: { pairs: config.pairs, seed: config.seed },
+    inputs: { pairs: config.pairs, seed: config.training.seed },
     output,
     async work() {
       const responses = await judged.load();
       const { perQuestion, maxPromptTokens = Infinity, maxTokens = Infinity } = config.pairs;
-      const chosen = preferencePairs(samplesOf(responses), config.seed, { perQuestion }).map(
+      const chosen = preferencePairs(samplesOf(responses), config.training.seed, { perQuestion }).map(
         ({ chosen, rejected }): ResponsePair => ({
           question: responses[chosen]!.rowId,
           chosen: responses[chosen]!,
@@ -59,7 +59,7 @@ export function pairStage(work: CdpoWork, judged: StageResult<Judged[]>): Promis
         throw new UserError("no question has both a right and a wrong answer, so there is no pair to learn from", {
           fix: "Draw more responses (sampling.samples), or at another sampling.temperature.",
         });
-      work.talkOf("pairs").note(`pairs: ${pairs.length}; ${chosen.length - pairs.length} were too long.`);
+      work.reporterOf("pairs").note(`pairs: ${pairs.length}; ${chosen.length - pairs.length} were too long.`);
       writePairs(join(work.run.path, output), pairs);
     },
   });

@@ -1,4 +1,4 @@
-import type { Materials } from "../kit/inputs.ts";
+import type { RunInputs } from "../kit/inputs.ts";
 import { defineRecipe } from "../kit/recipe.ts";
 import { armsOf, cdpoDefinition } from "./config.ts";
 import type { CdpoConfig } from "./config-schema.ts";
@@ -13,7 +13,7 @@ export const cdpoRecipe = defineRecipe<CdpoConfig, CdpoRun>({
   summary: "Aligns a model with pairs of its own answers, wrong tokens weighted by contrastive estimation: cDPO.",
   example: "configs/cdpo/quickstart.yaml",
   config: cdpoDefinition(),
-  start: ({ model, data, seed }) => ({ model, data, training: { seed } }),
+  start: (config) => config,
   async check(config) {
     await objectivesOf(config);
   },
@@ -24,7 +24,7 @@ export const cdpoRecipe = defineRecipe<CdpoConfig, CdpoRun>({
   report: async () => (await import("./report.ts")).writeCdpoReport,
 });
 
-function plan(config: CdpoConfig, { tokens, validation }: Materials): string[] {
+function plan(config: CdpoConfig, { tokens, validation }: RunInputs): string[] {
   const { sampling, contrast, align, evaluation, stages } = config;
   const taken = Object.entries(stages).map(([stage, path]) => `  ${stage}: ${path}`);
   const arms = armsOf(config).map(({ name }) => name);

@@ -76,7 +76,7 @@ function factsOf(run: Run, results: JsonObject): Fact[] {
     ["Answers drawn", plain(sampling!["samples"]) && `${plain(sampling!["samples"])} to each question`],
     ["Contrast (beta)", plain(contrast!["contrast"])],
     ["Pairs", Number.isFinite(pairs) ? formatNumber(pairs) : undefined],
-    ["Seed", plain(config["seed"])],
+    ["Seed", plain(groupOf(config, "training")["seed"])],
     [
       "Steps of alignment",
       steps === undefined ? undefined : `${formatNumber(steps)}, batch of ${plain(training["batchSize"]) ?? "?"} pairs`,

@@ -63,7 +63,7 @@ export async function openCdpo(opening: RecipeWork<CdpoConfig>): Promise<OpenRun
   };
   try {
     work = await workOf(opening, run);
-    for (const file of filesOf(work)) await checkReplacement(file, work.talkOf("cdpo").note);
+    for (const file of filesOf(work)) await checkReplacement(file, work.reporterOf("cdpo").note);
     run.writeConfig(opening.resolvedYaml); // an earlier run's stays where this one cannot begin
   } catch (error) {
     fail(error);
@@ -76,7 +76,7 @@ export async function openCdpo(opening: RecipeWork<CdpoConfig>): Promise<OpenRun
 /** What other recipes, and an arm, leave in their folders beside the files that all runs have. */
 const ofOtherRuns = runSubfolders.filter((name) => name !== "stages");
 
-/** A run is gone on with without being asked for; one that is not of this recipe would lose its results. */
+/** A run is resumed without --resume; one of another recipe would lose its results. */
 function refuseOtherRun(path: string): void {
   const other = ofOtherRuns.find((name) => existsSync(join(path, name)));
   if (other === undefined) return;
@@ -87,23 +87,23 @@ function refuseOtherRun(path: string): void {
 }
 
 async function workOf(opening: RecipeWork<CdpoConfig>, run: RunFolder): Promise<CdpoWork> {
-  const { config, talkOf, interrupted, allowChanges, command } = opening;
-  const materials = await opening.inputs();
-  const { tokens, validation, trainingAnswersOf, answersOf } = materials;
+  const { config, reporterOf, interrupted, allowChanges, command } = opening;
+  const inputs = await opening.inputs();
+  const { tokens, validation, trainingAnswersOf, answersOf } = inputs;
   if (validation === undefined) throw new UserError("there are no held-out rows", { fix: "Give data.validation." });
   const objectives = await objectivesOf(config);
   const estimated = [...objectives.values()].some(({ needs }) => needs.includes("logEstimate"));
   const { tokenizer, config: shape } = await readModelFacts(config.model);
   const questions = await questionsOf(tokens, tokenizer, trainingAnswersOf);
   return {
-    ...{ config, run, objectives, estimated, materials, allowChanges, command, interrupted, talkOf, questions },
+    ...{ config, run, objectives, estimated, inputs, allowChanges, command, interrupted, reporterOf, questions },
     tokenizer,
     needed: neededStages(config.stages, estimated),
-    trunk: holdTrunk(materials.openModel),
+    trunk: holdTrunk(inputs.openModel),
     surroundings: { questions, maxPositions: shape.maxPositions },
     held: await questionsOf(validation, tokenizer, answersOf, config.evaluation.rows),
     vocabularySize: shape.vocabularySize,
-    stage: stageRunner(run, talkOf("cdpo")),
+    stage: stageRunner(run, reporterOf("cdpo")),
   };
 }
 

@@ -34,17 +34,17 @@ export function drawnFile({ config, needed, surroundings, vocabularySize }: Cdpo
 
 /** N responses of the starting model to every question. */
 export function sampleStage(work: CdpoWork): Promise<StageResult<Drawn[]>> {
-  const { config, materials, questions, vocabularySize } = work;
+  const { config, inputs, questions, vocabularySize } = work;
   const { batchSize, ...sampling } = config.sampling;
   const parts = "stages/sample.parts";
   const output = "stages/sample.arrow";
   return work.stage({
     ...drawnFile(work),
-    inputs: { model: materials.identity["model"], data: materials.identity["data"], sampling, seed: config.seed },
+    inputs: { model: inputs.identity["model"], data: inputs.identity["data"], sampling, seed: config.training.seed },
     output,
     leftovers: [parts],
     async work() {
-      const talk = stoppable(work.talkOf("sample"), work.interrupted);
+      const reporter = stoppable(work.reporterOf("sample"), work.interrupted);
       const atOnce = Math.max(1, Math.floor((batchesAPart * batchSize) / sampling.samples));
       const total = questions.length * sampling.samples;
       const drawn: Drawn[] = [];
@@ -56,8 +56,8 @@ export function sampleStage(work: CdpoWork): Promise<StageResult<Drawn[]>> {
             ...options,
             ...(topK !== undefined && { topK }),
             batchSize,
-            seed: config.seed,
-            onProgress: (done) => talk.working("drawing responses", drawn.length + done, total),
+            seed: config.training.seed,
+            onProgress: (done) => reporter.working("drawing responses", drawn.length + done, total),
           });
           writeDrawn(path, part);
         }
@@ -84,31 +84,31 @@ export function judgedFile({ config, needed, surroundings, vocabularySize }: Cdp
 
 /** Judges the responses by their final answers. */
 export function judgeStage(work: CdpoWork, sampled: StageResult<Drawn[]>): Promise<StageResult<Judged[]>> {
-  const { config, materials, questions, tokenizer } = work;
+  const { config, inputs, questions, tokenizer } = work;
   const output = "stages/judge.arrow";
   const { timeLimit, ...rules } = config.verifier;
   return work.stage({
     ...judgedFile(work),
     needs: [sampled],
     inputs: {
-      data: materials.identity["data"],
+      data: inputs.identity["data"],
       references: hash(JSON.stringify(questions.map(({ reference }) => reference))),
       rules,
     },
     output,
     async work() {
-      const talk = stoppable(work.talkOf("judge"), work.interrupted);
+      const reporter = stoppable(work.reporterOf("judge"), work.interrupted);
       const { verify, close } = verifier({ ...rules, timeLimit });
       try {
         const drawn = await sampled.load();
         const judged = await judgeResponses(drawn, questions, {
           tokenizer,
           verify,
-          onProgress: (done) => talk.working("judging", done, drawn.length),
+          onProgress: (done) => reporter.working("judging", done, drawn.length),
         });
         writeResponses(join(work.run.path, output), judged);
         const right = judged.filter(({ verdict }) => verdict === "correct").length;
-        talk.note(`judge: ${right} of ${judged.length} responses are right.`);
+        reporter.note(`judge: ${right} of ${judged.length} responses are right.`);
       } finally {
         await close();
       }

@@ -41,13 +41,13 @@ export function scoreStage(
   pairs: StageResult<ResponsePair[]>,
   models: ContrastModels,
 ): Promise<StageResult<ScoredPair[]>> {
-  const { config, estimated, materials } = work;
+  const { config, estimated, inputs } = work;
   const output = "stages/score.arrow";
   const { contrast, plausibility } = config.contrast;
   return work.stage({
     ...scoredFile(work),
     needs: estimated ? [pairs, models.positive, models.negative] : [pairs],
-    inputs: { model: materials.identity["model"], ...(estimated && { contrast, plausibility }) },
+    inputs: { model: inputs.identity["model"], ...(estimated && { contrast, plausibility }) },
     output,
     async work() {
       const listed = await pairs.load();
@@ -78,11 +78,11 @@ async function factsOf(
   models: { positive: Model; negative: Model } | undefined,
 ): Promise<TokenFacts[]> {
   const { contrast, align } = work.config;
-  const talk = stoppable(work.talkOf("score"), work.interrupted);
+  const reporter = stoppable(work.reporterOf("score"), work.interrupted);
   const facts: TokenFacts[] = [];
   let done = 0;
   for (const rows of splitResponses(texts, 2 * (align.training.microBatchSize ?? align.training.batchSize))) {
-    talk.working("scoring tokens", done, texts.length);
+    reporter.working("scoring tokens", done, texts.length);
     const batch = responseBatch(rows.map((row) => texts[row]!));
     using pass = forward(reference, batch, { gradients: null });
     const { logProb } = await pass.read(["logProb"]);
@@ -97,7 +97,7 @@ async function factsOf(
     done += rows.length;
     await letEventsIn();
   }
-  talk.working("scoring tokens", texts.length, texts.length);
+  reporter.working("scoring tokens", texts.length, texts.length);
   return facts;
 }
 

@@ -29,7 +29,7 @@ export interface StageTrainingOptions {
 
 /** Readies a training within a stage. Dispose of the learner after use. */
 export async function openStageLearner(work: CdpoWork, options: StageTrainingOptions): Promise<RunLearner> {
-  const { materials, interrupted, allowChanges } = work;
+  const { inputs, interrupted, allowChanges } = work;
   const { name, run, model, training, lengths, reference, resume } = options;
   const { beta1, beta2, epsilon, weightDecay, clipNorm, minimumLearningRate } = training;
   const steps = stepsOfStage(training, lengths.length);
@@ -37,8 +37,8 @@ export async function openStageLearner(work: CdpoWork, options: StageTrainingOpt
   try {
     return await openLearner(model, {
       ...{ name, run, state, steps, clipNorm, resume, allowChanges, interrupted },
-      reporter: work.talkOf(name),
-      identity: materials.identity,
+      reporter: work.reporterOf(name),
+      identity: inputs.identity,
       saveEvery: training.saveEvery,
       keepCheckpoints: training.keepCheckpoints,
       pass: {
@@ -66,7 +66,7 @@ export function stepsOfStage({ steps, epochs, batchSize }: StageTraining, rows: 
 
 /** Makes what gives the rows of a step's micro-batches, those of similar length together. */
 export function microRows(
-  { seed, data }: Pick<CdpoWork["config"], "seed" | "data">,
+  { training: { seed }, data }: Pick<CdpoWork["config"], "training" | "data">,
   { batchSize, microBatchSize }: StageTraining,
   lengths: readonly number[],
 ): (step: number) => number[][] {

@@ -5,7 +5,7 @@ import { diffConfigs } from "../../config/index.ts";
 import { remove } from "../../system/files-in-use.ts";
 import { isRunFolder, type RunFolder } from "../../training/index.ts";
 import { writing } from "../../system/disk-error.ts";
-import type { Talk } from "../kit/reporter.ts";
+import type { Reporter } from "../kit/reporter.ts";
 
 /** What a stage has left on disk. */
 export interface StageResult<T> {
@@ -73,7 +73,7 @@ export async function checkReplacement(
 }
 
 /** Makes what runs the stages of a run. */
-export function stageRunner(run: RunFolder, talk: Talk): RunStage {
+export function stageRunner(run: RunFolder, reporter: Reporter): RunStage {
   return async <T>(spec: StageSpec<T>): Promise<StageResult<T>> => {
     const { name, replacement, needed = true, needs = [], read } = spec;
     const path = replacement ?? join(run.path, spec.output);
@@ -85,7 +85,9 @@ export function stageRunner(run: RunFolder, talk: Talk): RunStage {
     if (!needed) return unmade(name);
     const stages = Object.fromEntries(needs.map((result) => [result.name, result.fingerprint]));
     const inputs = { ...spec.inputs, ...(needs.length > 0 && { stages }) };
-    return result(await perform(run, talk, spec, path, JSON.parse(JSON.stringify(inputs)) as Record<string, unknown>));
+    return result(
+      await perform(run, reporter, spec, path, JSON.parse(JSON.stringify(inputs)) as Record<string, unknown>),
+    );
   };
 }
 
@@ -97,7 +99,7 @@ function unmade(name: string): StageResult<never> {
 
 async function perform<T>(
   run: RunFolder,
-  talk: Talk,
+  reporter: Reporter,
   { name, leftovers = [], work }: StageSpec<T>,
   path: string,
   inputs: Record<string, unknown>,
@@ -108,12 +110,12 @@ async function perform<T>(
   const same = before?.fingerprint === fingerprint;
   const intact = before?.digest !== undefined && existsSync(path) && before.digest === digestOf(path);
   if (same && intact) {
-    talk.note(`${name}: unchanged, kept.`);
+    reporter.note(`${name}: unchanged, kept.`);
     return fingerprint;
   }
   const resume = same && before.digest === undefined;
   if (!resume) {
-    if (before !== undefined) talk.note(`${name}: ${reasonOf(before, inputs, same)}, made anew.`);
+    if (before !== undefined) reporter.note(`${name}: ${reasonOf(before, inputs, same)}, made anew.`);
     for (const left of [path, ...leftovers.map((inner) => join(run.path, inner))].filter((left) => isOurs(run, left)))
       writing(left, () => remove(left));
     writeManifest(run, file, { fingerprint, inputs });

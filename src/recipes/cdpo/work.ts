@@ -2,9 +2,9 @@ import type { AdapterConfig, CdpoConfig } from "./config-schema.ts";
 import { createAdapter, isAdapted, loadAdapter, withAdapter, type Model } from "../../model/index.ts";
 import type { PreferenceObjective } from "../../preference/index.ts";
 import type { RunFolder } from "../../training/index.ts";
-import type { Materials } from "../kit/inputs.ts";
+import type { RunInputs } from "../kit/inputs.ts";
 import type { Question, Surroundings } from "../kit/responses/index.ts";
-import type { ArmTalk } from "../kit/reporter.ts";
+import type { ArmReporter } from "../kit/reporter.ts";
 import type { Tokenizer } from "../../text/index.ts";
 import type { ReplaceableStage } from "./config.ts";
 import type { RunStage } from "./stages.ts";
@@ -20,7 +20,7 @@ export interface CdpoWork {
   readonly needed: Readonly<Record<ReplaceableStage, boolean>>;
   /** Whether an objective reads the contrastive estimate. */
   readonly estimated: boolean;
-  readonly materials: Materials;
+  readonly inputs: RunInputs;
   readonly trunk: Trunk;
   readonly tokenizer: Tokenizer;
   readonly questions: readonly Question[];
@@ -31,7 +31,7 @@ export interface CdpoWork {
   readonly allowChanges: boolean;
   readonly command: string;
   readonly interrupted: () => boolean;
-  talkOf(label: string): ArmTalk;
+  reporterOf(label: string): ArmReporter;
   readonly stage: RunStage;
 }
 

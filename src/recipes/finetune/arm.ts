@@ -50,16 +50,16 @@ export interface FinetuneArm {
 
 /** Readies an arm: model, rule, signal sources, learner; continues a checkpoint or evaluates the starting model. */
 export async function openArm(options: ArmOpening<FinetuneConfig>): Promise<FinetuneArm> {
-  const { config, materials, talk } = options;
-  const { tokens } = materials;
+  const { config, inputs, reporter } = options;
+  const { tokens } = inputs;
   const rule = ruleOfRun(await ruleOf(config.selection, config), config, tokens);
-  const trunk = await materials.openModel();
+  const trunk = await inputs.openModel();
   const disposals = [trunk.dispose];
   const dispose = (): void => disposals.splice(0).forEach((free) => free());
   try {
     const model = await trainedModel(trunk, options);
     if (isAdapted(model)) disposals.unshift(model.dispose);
-    const opened = await openSources(rule, model, config, materials, stoppable(talk, options.interrupted));
+    const opened = await openSources(rule, model, config, inputs, stoppable(reporter, options.interrupted));
     disposals.push(opened.dispose);
     const { beta1, beta2, epsilon, weightDecay, seed, batchSize, microBatchSize } = config.training;
     const state = newTrainingState(model, tokens, {
@@ -93,23 +93,23 @@ export async function openArm(options: ArmOpening<FinetuneConfig>): Promise<Fine
 /** The model itself, or one with a fresh adapter over it. */
 async function trainedModel(
   trunk: Model,
-  { config: { adapter, training }, talk }: ArmOpening<FinetuneConfig>,
+  { config: { adapter, training }, reporter }: ArmOpening<FinetuneConfig>,
 ): Promise<Model> {
   if (adapter === undefined) return trunk;
   const model = withAdapter(trunk, await createAdapter(trunk, { ...adapter, seed: training.seed }));
   const { trainable, total, share } = trainableShare(model);
-  talk.note(`The adapter has ${trainable} numbers to train, ${(100 * share).toPrecision(3)} % of all ${total}.`);
+  reporter.note(`The adapter has ${trainable} numbers to train, ${(100 * share).toPrecision(3)} % of all ${total}.`);
   return model;
 }
 
 function learnerOptions(opening: ArmOpening<FinetuneConfig>, state: TrainingState, rule: TokenRule) {
-  const { config, materials, talk, run, resume, allowChanges, interrupted } = opening;
+  const { config, inputs, reporter, run, resume, allowChanges, interrupted } = opening;
   const { training } = config;
-  const steps = stepsOf({ training }, materials.tokens);
+  const steps = stepsOf({ training }, inputs.tokens);
   const { learningRate, minimumLearningRate, clipNorm, gradientCheckpointing } = training;
   return {
-    ...{ state, steps, run, resume, allowChanges, interrupted, clipNorm, reporter: talk },
-    identity: materials.identity,
+    ...{ state, steps, run, resume, allowChanges, interrupted, clipNorm, reporter },
+    identity: inputs.identity,
     saveEvery: training.saveEvery,
     keepCheckpoints: training.keepCheckpoints,
     evaluateEvery: training.evaluateEvery,
@@ -123,7 +123,7 @@ function learnerOptions(opening: ArmOpening<FinetuneConfig>, state: TrainingStat
     watch: watchOf(state),
     evaluate(repeatable: boolean) {
       if (state.step === 0 && rule.name === "sstoken" && !rule.needs.includes("historyNll"))
-        talk.note("Without a history model ssToken chooses by attention on the prompt alone.");
+        reporter.note("Without a history model ssToken chooses by attention on the prompt alone.");
       return evaluate(opening, state, repeatable);
     },
   };
@@ -135,13 +135,13 @@ function watchOf({ model }: TrainingState) {
 }
 
 async function evaluate(
-  { config, materials, talk, interrupted }: ArmOpening<FinetuneConfig>,
+  { config, inputs, reporter, interrupted }: ArmOpening<FinetuneConfig>,
   { model, step }: TrainingState,
   repeatable: boolean,
 ): Promise<Readonly<Record<string, unknown>> | undefined> {
-  const { validation, answersOf } = materials;
+  const { validation, answersOf } = inputs;
   if (validation === undefined) return undefined;
-  const told = repeatable ? stoppable(talk, interrupted) : talk;
+  const told = repeatable ? stoppable(reporter, interrupted) : reporter;
   const { batchSize, rows, generate, maxNewTokens } = config.evaluation;
   const measure = (): Promise<Evaluation> =>
     evaluateModel(model, validation, {
@@ -150,19 +150,19 @@ async function evaluate(
       ...(generate && { exactMatch: { maxNewTokens, answersOf } }),
       onProgress: (done, total) => told.working("evaluating", done, total),
     });
-  return { ...(step === 0 ? await materials.evaluateStart(measure) : await measure()) };
+  return { ...(step === 0 ? await inputs.evaluateStart(measure) : await measure()) };
 }
 
 type Trained = Pick<FinetuneArm, "rule" | "learner">;
 
 async function finish(opening: ArmOpening<FinetuneConfig>, arm: Trained): Promise<void> {
-  const { config, run, command, name, materials } = opening;
+  const { config, run, command, name, inputs } = opening;
   const { state } = arm.learner;
   const { seconds, warnings } = await arm.learner.finish();
   await writeTokens(opening, arm);
   await saveTrained(run, state.model, modelCard(config, state.model, state.step, command));
   const summary = {
-    ...{ method: arm.rule.name, name, engine: engineText(materials.engine) },
+    ...{ method: arm.rule.name, name, engine: engineText(inputs.engine) },
     ...{ steps: state.step, trainedTokens: state.trainedTokens, seconds, warnings },
     ...noiseOf(run.metrics.records()),
   };
@@ -172,13 +172,13 @@ async function finish(opening: ArmOpening<FinetuneConfig>, arm: Trained): Promis
 const picturedRows = 8;
 
 async function writeTokens(
-  { config, materials, run }: ArmOpening<FinetuneConfig>,
+  { config, inputs, run }: ArmOpening<FinetuneConfig>,
   { rule, learner: { state } }: Trained,
 ): Promise<void> {
   const { seed, batchSize } = config.training;
-  const order = rowsOfStep(materials.tokens, { seed, batchSize, shuffle: config.data.shuffle }, 0);
+  const order = rowsOfStep(inputs.tokens, { seed, batchSize, shuffle: config.data.shuffle }, 0);
   const rows = [...new Set(order)].slice(0, picturedRows);
-  const weighed = await weighRows(state.model, materials.tokens, rows, {
+  const weighed = await weighRows(state.model, inputs.tokens, rows, {
     ...{ rule, seed, sources: state.sources, promptAttentionLayer: attentionLayerOf(rule) },
     ...{ step: state.step, samplesSeen: state.samplesSeen },
   });

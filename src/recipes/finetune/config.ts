@@ -5,7 +5,7 @@ import { methodLabel, type MethodChoice } from "../../config/method-choice.ts";
 import type { Methods } from "../../config/methods.ts";
 import type { KeyPath, Problem } from "../../config/problem.ts";
 import { renamedValues } from "../../config/renames.ts";
-import { fillShared, trainingContradictions } from "../../config/shared.ts";
+import { fillShared, fillTraining, trainingContradictions } from "../../config/shared.ts";
 import { rules } from "../../selection/index.ts";
 import { finetuneSchema, type FinetuneConfig } from "./config-schema.ts";
 
@@ -42,6 +42,7 @@ export function finetuneDefinition(defaults: { method: string }): ConfigDefiniti
 /** Defaults that depend on other keys. */
 function fillIn(config: FinetuneConfig, source: string): void {
   fillShared(config, source);
+  fillTraining(config.training);
   const arms = config.compare as (string | { name?: string; selection: MethodChoice })[];
   config.compare = arms.map((arm) => {
     const selection = typeof arm === "string" ? comparisonArm(rules, config.selection, arm) : arm.selection;

@@ -1,11 +1,11 @@
 import { estimateTrainingMemory } from "../../model/index.ts";
-import type { Materials } from "../kit/inputs.ts";
+import type { RunInputs } from "../kit/inputs.ts";
 import { activationsTwice, largestMicroBatch, oneRowAtOnce, plainAdapter, type MemoryPlan } from "../kit/memory.ts";
 import type { FinetuneConfig } from "./config-schema.ts";
 import { stepsOf } from "./rules.ts";
 
 /** The memory of a fine-tuning run, from its largest micro-batch. */
-export function finetuneMemory({ shape, tokens }: Pick<Materials, "shape" | "tokens">): MemoryPlan<FinetuneConfig> {
+export function finetuneMemory({ shape, tokens }: Pick<RunInputs, "shape" | "tokens">): MemoryPlan<FinetuneConfig> {
   return {
     bound: "about",
     estimate(config) {

@@ -1,7 +1,7 @@
 import { methodLabel } from "../../config/method-choice.ts";
 import { readArm } from "../../report/read-run.ts";
 import { openArms, type ArmRun, type PlannedArm } from "../kit/arms.ts";
-import type { Materials } from "../kit/inputs.ts";
+import type { RunInputs } from "../kit/inputs.ts";
 import { defineRecipe, type Recipe } from "../kit/recipe.ts";
 import { openArm, type FinetuneArm } from "./arm.ts";
 import type { FinetuneConfig } from "./config-schema.ts";
@@ -64,7 +64,7 @@ function planned(name: string, config: FinetuneConfig): PlannedArm<FinetuneConfi
   return { name, config, steps: ({ tokens }) => stepsOf(config, tokens) };
 }
 
-function plan(config: FinetuneConfig, { tokens, validation }: Materials): string[] {
+function plan(config: FinetuneConfig, { tokens, validation }: RunInputs): string[] {
   const { stats } = tokens;
   const { batchSize } = config.training;
   const steps = stepsOf(config, tokens);

@@ -9,8 +9,8 @@ import { UserError } from "../../system/errors.ts";
 import { isAdapted, loadModel, type Model } from "../../model/index.ts";
 import { afterWarmup, rules, type SsTokenRule } from "../../selection/index.ts";
 import { columnSource, lossColumn, movingAverageSource, snapshotSource } from "../../training/index.ts";
-import { engineKey, type Materials } from "../kit/inputs.ts";
-import type { Talk } from "../kit/reporter.ts";
+import { engineKey, type RunInputs } from "../kit/inputs.ts";
+import type { Reporter } from "../kit/reporter.ts";
 
 /** The rule of an arm, with the configuration's history where the rule has that option. */
 export async function ruleOf(selection: MethodChoice, { history }: FinetuneConfig): Promise<TokenRule> {
@@ -39,14 +39,14 @@ export async function openSources(
   rule: TokenRule,
   model: Model,
   config: FinetuneConfig,
-  materials: Materials,
-  talk: Talk,
+  inputs: RunInputs,
+  reporter: Reporter,
 ): Promise<{ sources: SignalSource[]; dispose(): void }> {
   const sources: SignalSource[] = [];
   const disposals: (() => void)[] = [];
   const fixed = async (signal: "historyNll" | "referenceNll", path: string | undefined) => {
-    const losses = await fixedLosses(path, model, config, materials, talk);
-    sources.push(columnSource(signal, materials.tokens, losses));
+    const losses = await fixedLosses(path, model, config, inputs, reporter);
+    sources.push(columnSource(signal, inputs.tokens, losses));
   };
   if (rule.needs.includes("historyNll")) {
     const { source, decay } = config.history;
@@ -57,7 +57,7 @@ export async function openSources(
     } else if (source !== "none") await fixed("historyNll", source === "base" ? undefined : source);
   }
   if (rule.needs.includes("referenceNll") && config.selfEvolving !== undefined) {
-    const earlier = await snapshotSource(model, { every: stepsOfPart(config.selfEvolving, config, materials.tokens) });
+    const earlier = await snapshotSource(model, { every: stepsOfPart(config.selfEvolving, config, inputs.tokens) });
     sources.push(earlier);
     disposals.push(earlier.dispose);
   } else if (rule.needs.includes("referenceNll")) {
@@ -76,8 +76,8 @@ async function fixedLosses(
   path: string | undefined,
   base: Model,
   config: FinetuneConfig,
-  { tokens, engine, openModel }: Materials,
-  talk: Talk,
+  { tokens, engine, openModel }: RunInputs,
+  reporter: Reporter,
 ): Promise<Float32Array> {
   const trunk = isAdapted(base) ? (base.trunk as Model) : undefined; // still the starting model
   const other = path === undefined ? undefined : await loadModel(path);
@@ -105,8 +105,8 @@ async function fixedLosses(
         const model = await openModel();
         return { model, release: model.dispose };
       },
-      onProgress: (done, total) => talk.working("losses of the earlier model", done, total),
-      onNotice: talk.note,
+      onProgress: (done, total) => reporter.working("losses of the earlier model", done, total),
+      onNotice: reporter.note,
     });
   } finally {
     other?.dispose();

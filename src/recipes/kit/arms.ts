@@ -6,9 +6,9 @@ import { isDiskFull } from "../../system/disk-error.ts";
 import { UserError } from "../../system/errors.ts";
 import { Interrupted } from "../../system/interrupted.ts";
 import { isRunFolder, openRunFolder, type RunFolder } from "../../training/index.ts";
-import type { Materials } from "./inputs.ts";
+import type { RunInputs } from "./inputs.ts";
 import type { OpenRun, RecipeWork, RunConfig } from "./recipe.ts";
-import type { ArmTalk } from "./reporter.ts";
+import type { ArmReporter } from "./reporter.ts";
 import type { ResultRow } from "./results.ts";
 
 /** An arm that is to be run. */
@@ -17,7 +17,7 @@ export interface PlannedArm<Config> {
   /** Its own configuration. */
   config: Config;
   /** Steps after which it is complete. */
-  steps(inputs: Materials): number;
+  steps(inputs: RunInputs): number;
 }
 
 /** What an arm is opened with. */
@@ -25,8 +25,8 @@ export interface ArmOpening<Config> {
   name: string;
   config: Config;
   run: RunFolder;
-  materials: Materials;
-  talk: ArmTalk;
+  inputs: RunInputs;
+  reporter: ArmReporter;
   /** Continue from the run folder's last checkpoint. */
   resume: boolean;
   allowChanges: boolean;
@@ -44,7 +44,7 @@ export interface ArmPlan<Config, Arm> {
   /** The rows of the results that an arm stands for, when it is complete; be it from an earlier process. */
   rows(name: string, run: RunFolder): readonly ResultRow[];
   /** Called when all arms are complete. */
-  finish?(rows: readonly ResultRow[], inputs: Materials): Promise<readonly ResultRow[]>;
+  finish?(rows: readonly ResultRow[], inputs: RunInputs): Promise<readonly ResultRow[]>;
   /** What else `results.json` holds. */
   facts?(rows: readonly ResultRow[]): Readonly<Record<string, unknown>>;
 }
@@ -111,15 +111,15 @@ async function openIncomplete<Config extends RunConfig, Arm>(
   plan: Pick<ArmPlan<Config, Arm>, "open">,
 ): Promise<Arm | undefined> {
   const { allowChanges, interrupted, command } = work;
-  const materials = await work.inputs();
-  const talk = work.talkOf(name);
+  const inputs = await work.inputs();
+  const reporter = work.reporterOf(name);
   const resume = run.previousConfig !== undefined;
-  if (resume && stepsDone(run) >= steps(materials)) {
-    talk.note(`${name} is complete.`);
+  if (resume && stepsDone(run) >= steps(inputs)) {
+    reporter.note(`${name} is complete.`);
     return undefined;
   }
   if (interrupted()) throw new Interrupted(`Stopped before ${name}.`);
-  return plan.open({ name, config, run, materials, talk, resume, allowChanges, interrupted, command });
+  return plan.open({ name, config, run, inputs, reporter, resume, allowChanges, interrupted, command });
 }
 
 /**

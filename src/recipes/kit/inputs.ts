@@ -17,10 +17,10 @@ import {
 import type { EngineInfo } from "../../tensor/engine.ts";
 import { loadTokenizer, type Tokenizer } from "../../text/index.ts";
 import type { Identity } from "../../training/index.ts";
-import type { Talk } from "./reporter.ts";
+import type { Reporter } from "./reporter.ts";
 
 /** What all arms of a comparison share. */
-export interface Materials {
+export interface RunInputs {
   readonly engine: EngineInfo;
   readonly tokens: TokenizedDataset;
   readonly validation: TokenizedDataset | undefined;
@@ -48,18 +48,18 @@ export interface StartConfig {
 }
 
 /** Learns of the model's tokenizer, and tokenizes the data. */
-export async function gatherMaterials(config: StartConfig, engine: EngineInfo, talk: Talk): Promise<Materials> {
+export async function gatherInputs(config: StartConfig, engine: EngineInfo, reporter: Reporter): Promise<RunInputs> {
   const openModel = (): Promise<Model> => startingModel(config);
   const { tokenizer, fingerprint, config: shape } = await startingFacts(config);
   const { maxPositions } = shape;
   const { data } = config;
   if (data.maxTokens > maxPositions)
-    talk.note(`The model states a context of ${maxPositions} tokens; data.maxTokens is ${data.maxTokens}.`);
-  const train = await tokenized(config, data.train, data.split, data.limit, tokenizer, talk);
+    reporter.note(`The model states a context of ${maxPositions} tokens; data.maxTokens is ${data.maxTokens}.`);
+  const train = await tokenized(config, data.train, data.split, data.limit, tokenizer, reporter);
   const held =
     data.validation === undefined
       ? undefined
-      : await tokenized(config, data.validation, data.validationSplit, data.validationLimit, tokenizer, talk);
+      : await tokenized(config, data.validation, data.validationSplit, data.validationLimit, tokenizer, reporter);
   let start: Promise<object> | undefined;
   return {
     engine,
@@ -90,7 +90,7 @@ async function tokenized(
   split: string | undefined,
   limit: number | undefined,
   tokenizer: Tokenizer,
-  talk: Talk,
+  reporter: Reporter,
 ): Promise<{ dataset: Dataset; tokens: TokenizedDataset }> {
   const fields = data.fields as Partial<Record<FieldName, string>>;
   const dataset = await openDataset(path, {
@@ -105,8 +105,8 @@ async function tokenized(
       maxTokens: data.maxTokens,
       truncate: data.truncate,
       ...(data.cache !== undefined && { cacheFolder: data.cache }),
-      onProgress: (done, total) => talk.working("tokenizing", done, total),
-      onNotice: talk.note,
+      onProgress: (done, total) => reporter.working("tokenizing", done, total),
+      onNotice: reporter.note,
     });
     return { dataset, tokens };
   } catch (error) {

@@ -9,11 +9,11 @@ import { engineText, releaseEngine, useEngine, type EngineInfo } from "../../ten
 import { isRunFolder, type RunFolderMode } from "../../training/index.ts";
 import { commandLine, exampleConfig } from "./called-as.ts";
 import { parseRecipeArguments, type RecipeArguments } from "./command-line.ts";
-import { gatherMaterials, type Materials, type StartConfig } from "./inputs.ts";
+import { gatherInputs, type RunInputs, type StartConfig } from "./inputs.ts";
 import { memoryLines, requireMemory, type MemoryPlan } from "./memory.ts";
-import { stoppable, type ArmTalk, type Talk } from "./reporter.ts";
+import { stoppable, type ArmReporter, type Reporter } from "./reporter.ts";
 import { type ResultColumn, type ResultRow, resultText } from "./results.ts";
-import { createTalk } from "./terminal-reporter.ts";
+import { terminalReporter } from "./terminal-reporter.ts";
 
 /** The keys that every recipe's configuration has. */
 export interface RunConfig {
@@ -38,9 +38,9 @@ export interface Recipe<Config extends RunConfig, Run> {
   /** Makes what can be made without data: what cannot be fails here, not after hours. */
   check?(config: Config): Promise<void> | void;
   /** What would be done, for `--dry-run`. */
-  plan(config: Config, inputs: Materials): readonly string[];
+  plan(config: Config, inputs: RunInputs): readonly string[];
   /** What a run holds at once: one that does not fit is refused before it fills the memory. */
-  memory?(inputs: Materials): MemoryPlan<Config>;
+  memory?(inputs: RunInputs): MemoryPlan<Config>;
   /** Opens the run folder. Nothing is computed yet. */
   open(work: RecipeWork<Config>): Promise<OpenRun<Run>> | OpenRun<Run>;
   /** The columns of the terminal's table, of `results.json` and of the page's table. */
@@ -75,10 +75,10 @@ export interface RecipeWork<Config extends RunConfig> {
   readonly mode: RunFolderMode;
   readonly allowChanges: boolean;
   /** Starts the engine and tokenizes the data, once. */
-  inputs(): Promise<Materials>;
+  inputs(): Promise<RunInputs>;
   /** Whether the person has asked to stop; throw `Interrupted` when the state is safe. */
   interrupted(): boolean;
-  talkOf(label: string): ArmTalk;
+  reporterOf(label: string): ArmReporter;
   /** As it was typed, for model cards. */
   readonly command: string;
 }
@@ -109,7 +109,7 @@ export async function runRecipe<Config extends RunConfig, Run>(
 
 function stoppedOr(error: unknown, name: string): number {
   if (!(error instanceof Interrupted)) return exitCodeOf(error, name, process.stderr);
-  process.stderr.write(`${name}: ${error.message} Go on with --resume.\n`);
+  process.stderr.write(`${name}: ${error.message} Continue with --resume.\n`);
   return error.exitCode;
 }
 
@@ -123,26 +123,26 @@ async function obey<Config extends RunConfig, Run>(
   const example = exampleConfig(recipe);
   const { config, resolvedYaml } = loadConfig(recipe.config, args.config, { set: args.set, example });
   if (args.dryRun) {
-    const inputs = await inputsOf(recipe, config, createTalk("dry run"));
+    const inputs = await inputsOf(recipe, config, terminalReporter("dry run"));
     const memory = recipe.memory === undefined ? [] : memoryLines(config, recipe.memory(inputs));
     const plan = [...recipe.plan(config, inputs), ...memory];
     return say([resolvedYaml.trimEnd(), "", ...plan, "Nothing was written to the run folder.\n"].join("\n"));
   }
   using interruption = watchInterruption(() => process.stderr.write("\nStopping soon; once more ends at once.\n"));
   const interrupted = interruption.asked;
-  const gather = async (): Promise<Materials> => {
-    const gathered = await inputsOf(recipe, config, stoppable(createTalk(recipe.name), interrupted));
+  const gather = async (): Promise<RunInputs> => {
+    const gathered = await inputsOf(recipe, config, stoppable(terminalReporter(recipe.name), interrupted));
     const { engine } = gathered;
     if (recipe.memory) requireMemory(config, recipe.memory(gathered), { engine, allow: args.allowMemory });
     return gathered;
   };
-  let inputs: Promise<Materials> | undefined;
+  let inputs: Promise<RunInputs> | undefined;
   const work: RecipeWork<Config> = {
     ...{ config, resolvedYaml, interrupted },
     mode: modeOf(args, config.output),
     allowChanges: args.allowChanges,
     inputs: () => (inputs ??= gather()),
-    talkOf: createTalk,
+    reporterOf: terminalReporter,
     command: commandLine(argv),
   };
   const path = await tellingFullDisk(config.output, () => perform(recipe, body, work)).catch(interruption.rethrow);
@@ -179,18 +179,18 @@ export async function perform<Config extends RunConfig, Run>(
 async function inputsOf<Config extends RunConfig>(
   recipe: Pick<Recipe<Config, unknown>, "check" | "start">,
   config: Config,
-  talk: ArmTalk,
-): Promise<Materials> {
+  reporter: ArmReporter,
+): Promise<RunInputs> {
   await recipe.check?.(config);
-  return gatherMaterials(recipe.start(config), await startEngine(config, talk), talk);
+  return gatherInputs(recipe.start(config), await startEngine(config, reporter), reporter);
 }
 
 /** Starts the configured engine, and says which it is. */
-export async function startEngine({ engine, threads, matmul }: RunConfig, talk: Talk): Promise<EngineInfo> {
+export async function startEngine({ engine, threads, matmul }: RunConfig, reporter: Reporter): Promise<EngineInfo> {
   const options = { ...(threads !== undefined && { threads }), ...(matmul !== undefined && { matmul }) };
   const info = await useEngine(engine, options);
-  talk.note(`Engine: ${engineText(info)}`);
-  if (info.warning !== undefined) talk.note(info.warning);
+  reporter.note(`Engine: ${engineText(info)}`);
+  if (info.warning !== undefined) reporter.note(info.warning);
   return info;
 }
 

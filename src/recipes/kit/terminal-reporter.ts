@@ -1,8 +1,8 @@
-import type { ArmTalk } from "./index.ts";
+import type { ArmReporter } from "./reporter.ts";
 import { createProgress, type Progress } from "../../report/progress.ts";
 
 /** Shows on standard error how far an arm is. */
-export function createTalk(label: string): ArmTalk {
+export function terminalReporter(label: string): ArmReporter {
   let training: Progress | undefined;
   let phase: { what: string; progress: Progress } | undefined;
   return {

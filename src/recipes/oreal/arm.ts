@@ -63,12 +63,12 @@ export interface RewardLearner {
 
 /** Readies an arm: models, optimizers, questions; continues a checkpoint or evaluates the starting model. */
 export async function openArm(opening: OrealOpening): Promise<OrealArm> {
-  const { config, materials, talk, name, run } = opening;
+  const { config, inputs, reporter, name, run } = opening;
   const { objective, training } = config;
   const disposals: (() => void)[] = [];
   const dispose = (): void => disposals.splice(0).forEach((free) => free());
   try {
-    const models = await openModels(config, materials, talk);
+    const models = await openModels(config, inputs, reporter);
     disposals.push(models.dispose);
     const { verify, close } = verifier(config.verifier);
     disposals.push(() => void close());
@@ -79,7 +79,7 @@ export async function openArm(opening: OrealOpening): Promise<OrealArm> {
       companions: models.reward && reward ? [models.reward, optimizerCompanion(reward.learner.optimizer)] : [],
     });
     disposals.push(state.optimizer.dispose);
-    for (const note of outcomeNotes(settings, training.policySteps)) talk.note(note);
+    for (const note of outcomeNotes(settings, training.policySteps)) reporter.note(note);
     const pace = paceOf(config.policy, training.iterations, {
       steps: training.policySteps,
       rests: training.policyFreeze ?? 0,
@@ -140,26 +140,26 @@ async function learnerOptions(
   state: TrainingState,
   verify: Verify,
 ): Promise<Omit<RunLearnerOptions, "schedule">> {
-  const { config, materials, talk, run, resume, allowChanges, interrupted } = opening;
+  const { config, inputs, reporter, run, resume, allowChanges, interrupted } = opening;
   const { iterations, saveEvery, keepCheckpoints, evaluateEvery, seed } = config.training;
-  const { validation, identity } = materials;
+  const { validation, identity } = inputs;
   const held = validation
-    ? await questionsOf(validation, state.model.tokenizer, materials.answersOf, config.evaluation.rows)
+    ? await questionsOf(validation, state.model.tokenizer, inputs.answersOf, config.evaluation.rows)
     : [];
   return {
     ...{ state, run, identity, resume, allowChanges, interrupted, saveEvery, keepCheckpoints, evaluateEvery },
     steps: iterations,
     unit: "iteration",
-    reporter: talk,
+    reporter,
     watch: warningWatch(),
     async evaluate(repeatable) {
       if (held.length === 0) return undefined;
-      const told = repeatable ? stoppable(talk, interrupted) : talk;
+      const told = repeatable ? stoppable(reporter, interrupted) : reporter;
       const measure = () =>
         evaluatePolicy(state.model, held, { ...config.evaluation, verify, seed }, (done, total) =>
           told.working("evaluating", done, total),
         );
-      return { ...(state.step === 0 ? await materials.evaluateStart(measure) : await measure()) };
+      return { ...(state.step === 0 ? await inputs.evaluateStart(measure) : await measure()) };
     },
   };
 }

@@ -77,9 +77,7 @@ export function usesRewardModel({ weights }: Pick<OrealObjective, "weights">): b
 }
 
 function fillIn(config: OrealConfig, source: string, values: OrealValues): Problem[] {
-  const shared = { data: config.data, output: config.output as string | undefined };
-  fillShared(shared, source);
-  config.output = shared.output!;
+  fillShared(config, source);
   const problems: Problem[] = [];
   const start = values.presets.recommended;
   const main = filled(config.objective, start, values, ["objective"], problems);

@@ -49,7 +49,7 @@ async function saveModels({ opening: { run, config, command }, models, state }: 
 }
 
 function summaryOf({ opening, state, seconds, warnings }: Finished): object {
-  const { name, run, materials, config } = opening;
+  const { name, run, inputs, config } = opening;
   const evaluations = run.evaluation.records();
   const scores = (evaluation: Record<string, unknown> | undefined) =>
     evaluation && { step: evaluation["step"], exactMatch: evaluation["exactMatch"], passAt1: evaluation["passAt1"] };
@@ -58,7 +58,7 @@ function summaryOf({ opening, state, seconds, warnings }: Finished): object {
     method: "oreal",
     name,
     preset: config.objective.preset,
-    engine: engineText(materials.engine),
+    engine: engineText(inputs.engine),
     steps: state.step,
     responses: drawn,
     trainedTokens: state.trainedTokens,

@@ -28,7 +28,7 @@ export interface Iteration {
 }
 
 /**
- * Numbers that a rerun reproduces. Of several optimizer steps the first is told, and the KL of the last.
+ * Numbers that a rerun reproduces. Of several optimizer steps: the first one's numbers, and the KL of the last.
  * @param learns whether there is a reward model
  */
 export function metricsOf(iteration: Iteration, learns: boolean) {

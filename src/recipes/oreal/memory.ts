@@ -1,11 +1,11 @@
 import { estimateTrainingMemory, type TrainingMemory } from "../../model/index.ts";
-import type { Materials } from "../kit/inputs.ts";
+import type { RunInputs } from "../kit/inputs.ts";
 import { meanPrompt, plainAdapter, type MemoryPlan, type Saving } from "../kit/memory.ts";
 import { usesRewardModel } from "./config.ts";
 import type { OrealConfig } from "./config-schema.ts";
 
 /** The memory of an OREAL run: its policy in training on one short response, and the models beside it. */
-export function orealMemory({ shape, tokens }: Pick<Materials, "shape" | "tokens">): MemoryPlan<OrealConfig> {
+export function orealMemory({ shape, tokens }: Pick<RunInputs, "shape" | "tokens">): MemoryPlan<OrealConfig> {
   return {
     bound: "at least",
     estimate(config) {

@@ -3,8 +3,8 @@ import { usesRewardModel } from "./config.ts";
 import { createAdapter, isAdapted, trainableShare, withAdapter, type Decoder, type Model } from "../../model/index.ts";
 import { stream } from "../../system/random.ts";
 import { tokenRewardModel, type TokenRewardModel } from "../../reward/model/index.ts";
-import type { Materials } from "../kit/inputs.ts";
-import type { Talk } from "../kit/reporter.ts";
+import type { RunInputs } from "../kit/inputs.ts";
+import type { Reporter } from "../kit/reporter.ts";
 
 /** The models of an arm. Adapters share one trunk, the model before training. */
 export interface OrealModels {
@@ -17,7 +17,11 @@ export interface OrealModels {
 }
 
 /** Opens as many copies of the starting model as the arm needs: one for each part that trains whole weights, and one. */
-export async function openModels(config: OrealConfig, { openModel }: Materials, talk: Talk): Promise<OrealModels> {
+export async function openModels(
+  config: OrealConfig,
+  { openModel }: RunInputs,
+  reporter: Reporter,
+): Promise<OrealModels> {
   const { policy: learner, rewardModel, training, objective } = config;
   const disposals: (() => void)[] = [];
   const open = async (): Promise<Model> => {
@@ -48,8 +52,8 @@ export async function openModels(config: OrealConfig, { openModel }: Materials, 
       reward = tokenRewardModel(adapter ? await adapt(await initialModel(), adapter, seed) : await open());
       disposals.unshift(reward.head.dispose);
     }
-    say("policy", policy, talk);
-    if (reward) say("reward model", { parameters: [...reward.decoder.parameters, reward.head.parameter] }, talk);
+    say("policy", policy, reporter);
+    if (reward) say("reward model", { parameters: [...reward.decoder.parameters, reward.head.parameter] }, reporter);
     return { policy, reward, initial, dispose: () => disposals.splice(0).forEach((free) => free()) };
   } catch (error) {
     for (const free of disposals.splice(0)) free();
@@ -57,7 +61,7 @@ export async function openModels(config: OrealConfig, { openModel }: Materials, 
   }
 }
 
-function say(name: string, model: Pick<Decoder, "parameters">, talk: Talk): void {
+function say(name: string, model: Pick<Decoder, "parameters">, reporter: Reporter): void {
   const { trainable, total, share } = trainableShare(model);
-  talk.note(`The ${name} has ${trainable} numbers to train, ${(100 * share).toPrecision(3)} % of all ${total}.`);
+  reporter.note(`The ${name} has ${trainable} numbers to train, ${(100 * share).toPrecision(3)} % of all ${total}.`);
 }

@@ -1,7 +1,7 @@
 import { outcomeNotes } from "../../reward/index.ts";
 import { readArm } from "../../report/read-run.ts";
 import { openArms, type ArmRun, type PlannedArm } from "../kit/arms.ts";
-import type { Materials } from "../kit/inputs.ts";
+import type { RunInputs } from "../kit/inputs.ts";
 import { defineRecipe } from "../kit/recipe.ts";
 import { openArm, type OrealArm } from "./arm.ts";
 import { armConfig, mainArm, orealDefinition } from "./config.ts";
@@ -50,7 +50,7 @@ export const orealRecipe = defineRecipe<OrealConfig, OrealRun>({
   report: async () => (await import("./report.ts")).writeOrealReport,
 });
 
-function plan(config: OrealConfig, { tokens, validation }: Materials): string[] {
+function plan(config: OrealConfig, { tokens, validation }: RunInputs): string[] {
   const { sampling, verifier, compare } = config;
   const questions = Math.min(sampling.questionsPerStep, tokens.length);
   const described = ({ name, objective, iterations, policySteps, policyFreeze }: ArmChoice): string[] => [

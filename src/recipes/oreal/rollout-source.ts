@@ -1,6 +1,6 @@
 import type { Model } from "../../model/index.ts";
 import type { ArmOpening } from "../kit/arms.ts";
-import { stoppable, type ArmTalk } from "../kit/reporter.ts";
+import { stoppable, type ArmReporter } from "../kit/reporter.ts";
 import { questionsOf, type Verify } from "../kit/responses/index.ts";
 import type { OrealConfig } from "./config-schema.ts";
 import { drawRollouts, type Rollouts } from "./rollouts.ts";
@@ -18,14 +18,14 @@ export interface OrealOpening extends ArmOpening<OrealConfig> {
  */
 export async function rolloutSource(
   policy: Model,
-  { config, materials, talk, interrupted, replay }: OrealOpening,
+  { config, inputs, reporter, interrupted, replay }: OrealOpening,
   verify: Verify,
 ): Promise<(iteration: number) => Promise<Rollouts>> {
-  const questions = await questionsOf(materials.tokens, policy.tokenizer, materials.trainingAnswersOf);
-  const note = first(talk.note);
+  const questions = await questionsOf(inputs.tokens, policy.tokenizer, inputs.trainingAnswersOf);
+  const note = first(reporter.note);
   return async (iteration) => {
     if (replay !== undefined) return readTrajectories(replay, iteration, { ...policy.config, questions, note });
-    const onProgress = whenSlow(stoppable(talk, interrupted), interrupted);
+    const onProgress = whenSlow(stoppable(reporter, interrupted), interrupted);
     return drawRollouts(policy, { questions, config, verify, iteration, onProgress });
   };
 }
@@ -42,11 +42,11 @@ function first(tell: (sentence: string) => void): (sentence: string) => void {
 const slowMilliseconds = 5000;
 
 /** Says how far the drawing is where it takes long; notices a request to stop at once. */
-function whenSlow(talk: ArmTalk, interrupted: () => boolean): (done: number, total: number) => void {
+function whenSlow(reporter: ArmReporter, interrupted: () => boolean): (done: number, total: number) => void {
   const start = performance.now();
   let slow = false;
   return (done, total) => {
     slow ||= interrupted() || performance.now() - start > slowMilliseconds;
-    if (slow) talk.working("drawing responses", done, total);
+    if (slow) reporter.working("drawing responses", done, total);
   };
 }

@@ -13,7 +13,7 @@ export type WarningFacts = Record<
   number
 >;
 
-/** What is wrong with an iteration's responses, in a sentence; each kind is told once in a run. */
+/** What is wrong with an iteration's responses, in a sentence; each kind is reported once in a run. */
 function warningsOf(metrics: WarningFacts): Record<string, string> {
   const at = `In iteration ${metrics.step}`;
   const percent = (share: number): string => `${Math.round(100 * share)} %`;

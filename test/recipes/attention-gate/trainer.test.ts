@@ -91,7 +91,7 @@ describe("the Attention-Gate recipe", () => {
     expect(await whenLines(second, join(output, "control/metrics.jsonl"), 1)).toBe(true);
     second.child.kill("SIGINT");
     const { code, stderr } = await second.ended;
-    expect([code, stderr]).toEqual([130, expect.stringMatching(/Go on with --resume/)]);
+    expect([code, stderr]).toEqual([130, expect.stringMatching(/Continue with --resume/)]);
     expect(await run(config, "--resume")).toMatchObject({ code: 0 });
     expect(gateResults(output)).toEqual(gateResults(whole));
   }, 600_000);

@@ -1,6 +1,6 @@
 import { loadConfig } from "../../../src/config/index.ts";
 import { cdpoRecipe, type Alignment, type CdpoRun } from "../../../src/recipes/index.ts";
-import { gatherMaterials, type Materials } from "../../../src/recipes/kit/inputs.ts";
+import { gatherInputs, type RunInputs } from "../../../src/recipes/kit/inputs.ts";
 import { perform } from "../../../src/recipes/kit/recipe.ts";
 import { releaseEngine, useEngine } from "../../../src/tensor/engine.ts";
 import { optimizerStep } from "../../../src/training/index.ts";
@@ -31,13 +31,13 @@ async function train({ learner, objective, batches, record }: Alignment): Promis
 
 export async function runInProcess(path: string): Promise<Openings> {
   const { config, resolvedYaml } = loadConfig(cdpoRecipe.config, path);
-  const talk = { note: () => undefined, working: () => undefined, step: () => undefined };
+  const reporter = { note: () => undefined, working: () => undefined, step: () => undefined };
   const engine = await useEngine("cpu", { threads: 1 });
   const before = tensorCount();
   const counts = { openings: 0, mostAtOnce: 0 };
   let open = 0;
-  const counting = ({ openModel, ...materials }: Materials): Materials => ({
-    ...materials,
+  const counting = ({ openModel, ...inputs }: RunInputs): RunInputs => ({
+    ...inputs,
     async openModel() {
       const model = await openModel();
       counts.openings++;
@@ -51,11 +51,18 @@ export async function runInProcess(path: string): Promise<Openings> {
       };
     },
   });
-  let inputs: Promise<Materials> | undefined;
+  let inputs: Promise<RunInputs> | undefined;
   try {
     await perform(cdpoRecipe, pipeline, {
-      ...{ config, resolvedYaml, mode: "new", allowChanges: false, talkOf: () => talk, interrupted: () => false },
-      inputs: () => (inputs ??= gatherMaterials(cdpoRecipe.start(config), engine, talk).then(counting)),
+      ...{
+        config,
+        resolvedYaml,
+        mode: "new",
+        allowChanges: false,
+        reporterOf: () => reporter,
+        interrupted: () => false,
+      },
+      inputs: () => (inputs ??= gatherInputs(cdpoRecipe.start(config), engine, reporter).then(counting)),
       command: "npx tsx trainers/cdpo.ts",
     });
     return { ...counts, tensors: tensorCount() - before };

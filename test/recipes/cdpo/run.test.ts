@@ -27,11 +27,11 @@ function begin(output: string, mode: "new" | "resume"): Promise<unknown> {
   const file = join(base, "run.yaml");
   writeFileSync(file, `model: model\ndata: {train: rows.jsonl, validation: rows.jsonl}\noutput: ${output}\n`);
   const { config, resolvedYaml } = loadConfig(cdpoRecipe.config, file);
-  const talk = { note: () => undefined, working: () => undefined, step: () => undefined };
+  const reporter = { note: () => undefined, working: () => undefined, step: () => undefined };
   return perform(cdpoRecipe, () => Promise.resolve(), {
     ...{ config, resolvedYaml, mode, allowChanges: false, command: "npx tsx trainers/cdpo.ts" },
     inputs: () => Promise.reject(new Error("looked at model and data")),
-    talkOf: () => talk,
+    reporterOf: () => reporter,
     interrupted: () => false,
   });
 }

@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { loadConfig } from "../../../src/config/index.ts";
-import { gatherMaterials, type ArmTalk, type Materials } from "../../../src/recipes/kit/index.ts";
+import { gatherInputs, type RunInputs } from "../../../src/recipes/kit/inputs.ts";
+import type { ArmReporter } from "../../../src/recipes/kit/reporter.ts";
 import { perform } from "../../../src/recipes/kit/recipe.ts";
 import { ssTokenRecipe, type FinetuneRun } from "../../../src/recipes/index.ts";
 import { releaseEngine, useEngine } from "../../../src/tensor/engine.ts";
@@ -40,7 +41,7 @@ async function run(name: string, options: Options = {}): Promise<{ notes: string
   const path = writeRecipe(join(base, name));
   const { config, resolvedYaml } = loadConfig(ssTokenRecipe.config, path, { set: [...small, ...(options.set ?? [])] });
   const notes: string[] = [];
-  const talk: ArmTalk = { note: (text) => notes.push(text), working: () => undefined, step: () => undefined };
+  const reporter: ArmReporter = { note: (text) => notes.push(text), working: () => undefined, step: () => undefined };
   let tensors = NaN;
   const trainer = async ({ arms }: FinetuneRun): Promise<void> => {
     for await (const { name, learner, rule, signals: plan, ...arm } of arms()) {
@@ -54,14 +55,14 @@ async function run(name: string, options: Options = {}): Promise<{ notes: string
   };
   const engine = await useEngine("cpu", { threads: 1 });
   tensors = tensorCount();
-  let inputs: Materials | undefined;
+  let inputs: RunInputs | undefined;
   await perform(ssTokenRecipe, trainer, {
     config,
     resolvedYaml,
     mode: options.mode ?? "new",
     allowChanges: options.allowChanges ?? false,
-    inputs: async () => (inputs ??= await gatherMaterials(config, engine, talk)),
-    talkOf: () => talk,
+    inputs: async () => (inputs ??= await gatherInputs(config, engine, reporter)),
+    reporterOf: () => reporter,
     interrupted: options.interrupted ?? (() => false),
     command: "npx tsx trainers/sstoken.ts",
   }).finally(() => (tensors = tensorCount() - tensors));

@@ -47,7 +47,7 @@ describe("the ssToken recipe", () => {
     const { code, stderr } = await second.ended;
     expect(code).toBe(130);
     const stopped = Number(
-      /Stopped after step (\d+) of 12; the state is saved. Go on with --resume./.exec(stderr)?.[1],
+      /Stopped after step (\d+) of 12; the state is saved. Continue with --resume./.exec(stderr)?.[1],
     );
     expect(linesOf(log)).toBe(stopped);
     expect(existsSync(join(output, `random/checkpoints/step-${stopped}/training.json`))).toBe(true);
@@ -69,7 +69,7 @@ describe("the ssToken recipe", () => {
     });
     const { code, stderr } = await started.ended;
     expect(code).toBe(130);
-    expect(stderr).toMatch(/Stopped at losses of the earlier model. Go on with --resume.\n$/);
+    expect(stderr).toMatch(/Stopped at losses of the earlier model. Continue with --resume.\n$/);
     expect(linesOf(join(base, "early/out/evaluation.jsonl"))).toBe(0);
     expect((await runRecipe(config, "--resume", ...alone)).code).toBe(0);
     for (const [file, content] of Object.entries(results(join(base, "early/out"))))

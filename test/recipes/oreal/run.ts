@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { jest } from "@jest/globals";
 import { loadConfig } from "../../../src/config/index.ts";
 import { openArrow } from "../../../src/data/index.ts";
-import { gatherMaterials, type ArmTalk, type Materials } from "../../../src/recipes/kit/index.ts";
+import { gatherInputs, type RunInputs } from "../../../src/recipes/kit/inputs.ts";
+import type { ArmReporter } from "../../../src/recipes/kit/reporter.ts";
 import { perform } from "../../../src/recipes/kit/recipe.ts";
 import { orealRecipe, type OrealRun } from "../../../src/recipes/oreal/recipe.ts";
 import { useEngine } from "../../../src/tensor/engine.ts";
@@ -36,7 +37,7 @@ export async function runHere(
 ): Promise<{ notes: string[]; output: string; table: string; tensors: number }> {
   const { config, resolvedYaml } = loadConfig(orealRecipe.config, path, { set });
   const notes: string[] = [];
-  const talk: ArmTalk = { note: (text) => notes.push(text), working: () => undefined, step: () => undefined };
+  const reporter: ArmReporter = { note: (text) => notes.push(text), working: () => undefined, step: () => undefined };
   const train = await trainer;
   const watched = async ({ arms }: OrealRun): Promise<void> =>
     train({
@@ -53,12 +54,12 @@ export async function runHere(
     });
   const engine = await useEngine("cpu", { threads: 1 });
   const before = tensorCount();
-  let inputs: Materials | undefined;
+  let inputs: RunInputs | undefined;
   const folder = await perform(orealRecipe, watched, {
     ...{ config, resolvedYaml, mode, interrupted },
     allowChanges: false,
-    inputs: async () => (inputs ??= await gatherMaterials(config, engine, talk)),
-    talkOf: () => talk,
+    inputs: async () => (inputs ??= await gatherInputs(config, engine, reporter)),
+    reporterOf: () => reporter,
     command: "npx tsx trainers/oreal.ts",
   });
   const table = readFileSync(join(folder, "table.txt"), "utf8");

@@ -60,7 +60,7 @@ describe("the OREAL recipe", () => {
     const { code, stderr } = await second.ended;
     expect(code).toBe(130);
     const stopped = Number(
-      /Stopped after iteration (\d) of 3; the state is saved. Go on with --resume./.exec(stderr)?.[1],
+      /Stopped after iteration (\d) of 3; the state is saved. Continue with --resume./.exec(stderr)?.[1],
     );
     expect(linesOf(log)).toBe(stopped);
     expect(existsSync(join(output, `rloo/checkpoints/step-${stopped}/training.json`))).toBe(true);
