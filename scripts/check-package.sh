@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Packs tokensift, installs it into an empty project without its optional peers, and does there what README.md promises
+# Packs tokensift, installs it into an empty project without its optional peers, and does there what README.md and docs/ promise
 # of an installed package: the library, the command, types, and training by the command and by copies of a trainer.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -21,7 +21,7 @@ echo "installed: $size MB"
 [ "$size" -lt 150 ]
 
 cp -r "$root/models" "$root/datasets" .
-node "$root/node_modules/tsx/dist/cli.mjs" "$root/scripts/readme-examples.ts" "$work" --commands
+node "$root/node_modules/tsx/dist/cli.mjs" "$root/scripts/page-examples.ts" "$work" --commands
 
 # a project's own types: without those of Node for the library alone, and all declarations checked
 node -e '

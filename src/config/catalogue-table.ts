@@ -22,7 +22,13 @@ export function catalogueTable<T, E extends Entry<T>>(
       ...columns.map(([, cell]) => cell(entry)),
       entry.paper === undefined ? "" : `[${linkText(entry.paper)}](${entry.paper})`,
     ]),
-  ].map((row) => row.map((cell) => cell.replaceAll("|", "\\|")));
+  ];
+  return markdownTable(rows);
+}
+
+/** Rows of as many cells each as a Markdown table, its columns aligned. The first row is the head. */
+export function markdownTable(table: readonly (readonly string[])[]): string {
+  const rows = table.map((row) => row.map((cell) => cell.replaceAll("|", "\\|")));
   const widths = rows[0]!.map((_, column) => Math.max(3, ...rows.map((row) => row[column]!.length)));
   const line = (cells: readonly string[]) => `| ${cells.map((cell, c) => cell.padEnd(widths[c]!)).join(" | ")} |\n`;
   const [head, ...body] = rows;

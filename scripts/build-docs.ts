@@ -1,0 +1,132 @@
+// npm run build:docs
+//
+// Writes the pages that say what the catalogues hold: docs/rules.md and docs/methods.md.
+import { writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { catalogueTable, markdownTable, type TableColumn } from "../src/config/catalogue-table.ts";
+import { explain } from "../src/config/explain-entry.ts";
+import type { Catalogue, Difference, Entry, TokenRule } from "../src/contract/index.ts";
+import { evictionScores } from "../src/eviction/catalogue.ts";
+import { preferenceForms } from "../src/preference/catalogue.ts";
+import { outcomePresets, type OutcomeSettings } from "../src/reward/outcome-presets.ts";
+import { rules } from "../src/selection/catalogue.ts";
+
+/** The generated pages by path from the root of the checkout. */
+export function generatedPages(): Record<string, string> {
+  return { "docs/rules.md": rulesPage(), "docs/methods.md": methodsPage() };
+}
+
+const note = "<!-- Written by `npm run build:docs`. Edit the catalogue, not this page. -->";
+
+function rulesPage(): string {
+  const columns: TableColumn<Entry<TokenRule>>[] = [
+    ["needs", ({ create }) => listed(create({}).needs.map(signalName))],
+    ["ranks over", ranksOver],
+  ];
+  return `${note}
+
+# Selection rules
+
+A rule gives every response token a weight at every step. \`selection.method\` names one, the other keys of \`selection\`
+are its options. A rule of your own is a file: see [Your own rule](recipes/finetune.md#your-own-rule).
+
+${catalogueTable(rules, columns)}
+Signals: \`nll\` is a token's loss under the model in training, \`historyNll\` under an earlier state of it (\`history\`),
+\`referenceNll\` under another model (\`reference\`); \`promptAttention\` is the share of a token's attention that lies on
+the prompt; \`entropy\` is that of the distribution that the token is drawn from, \`entropyTop20\` that of its 20 likeliest
+tokens; \`column:NAME\` is a per-token column of the data. A rule that ranks keeps a share of the tokens with the highest
+score: of each response, of the whole optimizer step, or (in \`tokensift score\`) of the dataset.
+
+${rules.entries.map(sectionOf).join("\n")}`;
+}
+
+function methodsPage(): string {
+  const learns = ["learns from", ({ learns }: (typeof preferenceForms.entries)[number]) => learns] as const;
+  const reads = ["reads", ({ create }: (typeof evictionScores.entries)[number]) => create({}).reads] as const;
+  return `${note}
+
+# Preference forms, outcome presets, eviction scores
+
+## Preference forms
+
+What cDPO's recipe can learn from pairs of answers. \`align.objective.method\` names one, the other keys of the group are
+its options. A form of your own is a file: see [Your own form](recipes/cdpo.md#your-own-form).
+
+${catalogueTable(preferenceForms, [learns])}
+${preferenceForms.entries.map((entry) => sectionOf(entry)).join("\n")}
+## Outcome presets
+
+What OREAL's recipe starts from: \`objective.preset\`, or a name in \`compare\`. \`paper\` and \`released\` are OREAL as its
+paper ([2502.06781](https://arxiv.org/abs/2502.06781)) and its program have it, \`recommended\` is the default, the others
+are baselines. Every other key of \`objective\` changes one setting of the preset.
+
+${presetTable()}
+## Eviction scores
+
+By what a full cache chooses the entries that it keeps: the baselines of Attention-Gate's recipe
+(\`evaluation.baselines\`). A score of your own is a file: see [Your own score](recipes/attention-gate.md#your-own-score).
+
+${catalogueTable(evictionScores, [reads])}
+${evictionScores.entries.map((entry) => sectionOf(entry)).join("\n")}`;
+}
+
+/** Each setting of the outcome presets that is not the same in all. */
+function presetTable(): string {
+  const presets = Object.entries<OutcomeSettings>(outcomePresets);
+  const settings: [string, (settings: OutcomeSettings) => unknown][] = [
+    ["rewards", ({ rewards }) => rewards.range],
+    ["advantage", ({ advantage }) => ("baseline" in advantage ? advantage.baseline : advantage.estimator)],
+    ["keep", ({ keep }) => keep],
+    ["weights", ({ weights }) => (weights === "one" ? "none" : "learned")],
+    ["reference", ({ reference }) => reference],
+    ["positives", ({ policy }) => policy.positives],
+    ["positiveScale", ({ policy }) => policy.positiveScale],
+    ["negativeCoefficient", ({ policy }) => policy.negativeCoefficient],
+    ["klCoefficient", ({ policy }) => policy.klCoefficient],
+    ["kl", ({ policy }) => policy.kl],
+    ["normalizer", ({ policy }) => policy.normalizer ?? "tokens"],
+    ["denominators", ({ policy }) => policy.denominators ?? "by-sign"],
+  ];
+  const rows = [
+    ["key", ...presets.map(([name]) => `\`${name}\``)],
+    ...settings.map(([key, valueOf]) => [`\`${key}\``, ...presets.map(([, preset]) => String(valueOf(preset)))]),
+  ];
+  return markdownTable(rows);
+}
+
+/** All that is known of an entry, below a heading of its own. */
+function sectionOf(entry: Entry<unknown>): string {
+  const { method, summary, formula, presets, options, differences, notes } = explain(entry);
+  const lines = options.map(({ name, default: value, description }) => `- \`${name}\` (${value}): ${description}\n`);
+  return [
+    `### ${method}\n\n${summary}\n\n\`\`\`text\n${formula}\n\`\`\`\n`,
+    presets.length > 0 && `Presets: ${listed(presets)}; \`recommended\` is the default.\n`,
+    options.length > 0 && `Options, with their defaults:\n\n${lines.join("")}`,
+    differences.length > 0 && `Where paper, program and this library differ:\n\n${differences.map(item).join("")}`,
+    notes.length > 0 && notes.map((text) => `- ${text}\n`).join(""),
+  ]
+    .filter((part) => part !== false)
+    .join("\n");
+}
+
+function item({ what, paper, released, ours, option, source }: Difference): string {
+  const switched = option === undefined ? "" : ` Option: \`${option}\`.`;
+  return `- **${what}**. Paper: ${paper}. Program: ${released}. Here: ${ours}.${switched} Source: ${source}.\n`;
+}
+
+const listed = (names: readonly string[]): string => names.map((name) => `\`${name}\``).join(", ");
+const signalName = (name: string): string => (name.startsWith("column:") ? "column:NAME" : name);
+
+/** The places in which a rule that ranks can do so, its default first. */
+function ranksOver({ options, create }: Entry<TokenRule>): string {
+  const { scope } = create({});
+  const choices = (options["scope"]?.enum ?? []) as readonly string[];
+  if (choices.length > 0) return [scope, ...choices.filter((choice) => choice !== scope)].join(", ");
+  return options["ratio"] === undefined ? "" : scope;
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(resolve(process.argv[1])).href) {
+  const root = resolve(import.meta.dirname, "..");
+  for (const [path, text] of Object.entries(generatedPages())) writeFileSync(join(root, path), text);
+}
