@@ -1,20 +1,29 @@
 // npm run build:docs
 //
-// Writes the pages that say what the catalogues hold: docs/rules.md and docs/methods.md.
-import { writeFileSync } from "node:fs";
+// Writes the pages that say what the catalogues hold: docs/rules.md, docs/methods.md, and the list of rules in README.md.
+import { readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { catalogueTable, markdownTable, type TableColumn } from "../src/config/catalogue-table.ts";
 import { explain } from "../src/config/explain-entry.ts";
-import type { Catalogue, Difference, Entry, TokenRule } from "../src/contract/index.ts";
+import type { Difference, Entry, TokenRule } from "../src/contract/index.ts";
 import { evictionScores } from "../src/eviction/catalogue.ts";
 import { preferenceForms } from "../src/preference/catalogue.ts";
 import { outcomePresets, type OutcomeSettings } from "../src/reward/outcome-presets.ts";
 import { rules } from "../src/selection/catalogue.ts";
 
-/** The generated pages by path from the root of the checkout. */
+const root = resolve(import.meta.dirname, "..");
+
+/** The generated pages by path from the root of the checkout; of README.md only a list is generated. */
 export function generatedPages(): Record<string, string> {
-  return { "docs/rules.md": rulesPage(), "docs/methods.md": methodsPage() };
+  const readme = readFileSync(join(root, "README.md"), "utf8");
+  return { "README.md": withRules(readme), "docs/rules.md": rulesPage(), "docs/methods.md": methodsPage() };
+}
+
+function withRules(readme: string): string {
+  const place = /(?<=<!-- rules, written by npm run build:docs -->\n\n).*?(?=\n\n<!-- end -->)/s;
+  if (!place.test(readme)) throw new Error("README.md: there is no place for the list of rules");
+  return readme.replace(place, `${listed(rules.entries.map(({ name }) => name))}.`);
 }
 
 const note = "<!-- Written by `npm run build:docs`. Edit the catalogue, not this page. -->";
@@ -127,6 +136,5 @@ function ranksOver({ options, create }: Entry<TokenRule>): string {
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(resolve(process.argv[1])).href) {
-  const root = resolve(import.meta.dirname, "..");
   for (const [path, text] of Object.entries(generatedPages())) writeFileSync(join(root, path), text);
 }

@@ -1,91 +1,197 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-import { readmeCommands, readmeExamples, runTypeScript, writeExamples } from "../scripts/readme-examples.ts";
+import { dirname, join, resolve } from "node:path";
+import { generatedPages } from "../scripts/build-docs.ts";
+import {
+  blocksOf,
+  commandsOf,
+  examplesOf,
+  isCheap,
+  readPages,
+  wordsOf,
+  writeExamples,
+} from "../scripts/page-examples.ts";
 import { runCommandLine } from "../src/cli/commands.ts";
-import { entryNamed, namesOf } from "../src/config/catalogue.ts";
-import { loadConfig } from "../src/config/index.ts";
+import { loadConfig, type ConfigDefinition } from "../src/config/index.ts";
+import { attentionGateDefinition } from "../src/recipes/attention-gate/config.ts";
+import { cdpoDefinition } from "../src/recipes/cdpo/config.ts";
 import { finetuneDefinition } from "../src/recipes/finetune/config.ts";
-import { rules } from "../src/selection/index.ts";
+import { parseRecipeArguments } from "../src/recipes/kit/command-line.ts";
+import { orealRecipe } from "../src/recipes/index.ts";
 
-const readme = readFileSync("README.md", "utf8");
-const examples = readmeExamples(readme);
+const pages = readPages();
+const examples = examplesOf(pages);
+const commands = [...new Set(pages.flatMap(commandsOf))];
+const readme = pages[0]!.markdown;
+const definitions: Readonly<Record<string, ConfigDefinition<unknown>>> = {
+  sstoken: finetuneDefinition({ method: "sstoken" }) as ConfigDefinition<unknown>,
+  finetune: finetuneDefinition({ method: "full" }) as ConfigDefinition<unknown>,
+  cdpo: cdpoDefinition() as ConfigDefinition<unknown>,
+  oreal: orealRecipe.config as ConfigDefinition<unknown>,
+  "attention-gate": attentionGateDefinition() as ConfigDefinition<unknown>,
+};
+const running = examples.filter(({ output }) => output !== undefined);
+const cheap = commands.flatMap((command) => {
+  const words = wordsOf(command);
+  const training = trainingOf(command);
+  if (training !== undefined)
+    return training.argv.includes("--dry-run")
+      ? [{ command, words: ["train", training.recipe, ...training.argv] }]
+      : [];
+  return words[1] === "tokensift" && isCheap(command) ? [{ command, words: words.slice(2) }] : [];
+});
 let folder: string;
+let results: readonly { name: string; code: number; printed: string }[];
 
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), "tokensift-readme-"));
+  folder = mkdtempSync(join(tmpdir(), "tokensift-pages-"));
   writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
   for (const name of ["models", "datasets"]) symlinkSync(resolve(name), join(folder, name));
+  cpSync("configs", join(folder, "configs"), { recursive: true });
+  // what the quickstart of Attention-Gate leaves, for the configuration that goes on from it
+  const control = join(folder, "runs/attention-gate-quickstart/control");
+  mkdirSync(control, { recursive: true });
+  symlinkSync(resolve("models/tiny"), join(control, "model"));
   writeExamples(folder, examples);
-});
+  results = runPages();
+}, 180_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-describe("examples of the README", () => {
-  const running = examples.filter(({ output }) => output !== undefined);
+/** What the examples and the cheap commands do in the folder, in order, in one process. */
+function runPages(): typeof results {
+  const tsx = [resolve("node_modules/tsx/dist/cli.mjs"), "--tsconfig", resolve("tsconfig.json")]; // leads `tokensift/...` to src/
+  const input = JSON.stringify({
+    examples: running.map(({ name }) => name),
+    commands: cheap.map(({ words }) => words),
+  });
+  const { stdout, stderr } = spawnSync(process.execPath, [...tsx, resolve("test/run-pages.ts")], {
+    ...{ cwd: folder, input, encoding: "utf8", maxBuffer: 2 ** 26 },
+  });
+  if (!stdout.startsWith("[")) throw new Error(`${stdout}${stderr}`);
+  return JSON.parse(stdout) as typeof results;
+}
 
-  test("are the two loops, a configuration and a rule", () => {
-    expect(examples.map(({ name }) => name)).toEqual(["weigh.ts", "loop.ts", "my-run.yaml", "my-rule.ts"]);
-    expect(running.map(({ name }) => name)).toEqual(["weigh.ts", "loop.ts"]);
+const resultOf = (name: string) => results.find((result) => result.name === name);
+
+/** The recipe that a command line starts, and its arguments; undefined for another command. */
+function trainingOf(command: string): { recipe: string; argv: string[] } | undefined {
+  const words = wordsOf(command.replace(/^npm ci && /, ""));
+  if (words[1] === "tokensift" && words[2] === "train") return { recipe: words[3]!, argv: words.slice(4) };
+  const recipe = /^trainers\/(.+)\.ts$/.exec(words[2] ?? "")?.[1];
+  return words[1] === "tsx" && recipe !== undefined ? { recipe, argv: words.slice(3) } : undefined;
+}
+
+describe("examples of the pages", () => {
+  test("have names of their own, and each of TypeScript and YAML has one", () => {
+    expect(new Set(examples.map(({ name }) => name)).size).toBe(examples.length);
+    const unnamed = pages.flatMap(blocksOf).filter(({ language, name }) => /^(ts|yaml)$/.test(language) && !name);
+    expect(unnamed).toEqual([]);
+    expect(running.map(({ name }) => name)).toEqual(expect.arrayContaining(["loop.ts", "weigh.ts", "rows.ts"]));
   });
 
-  test.each(running)("$name prints what the README says", ({ name, output }) => {
-    // the checkout's tsconfig.json leads `tokensift/...` to src/
-    expect(runTypeScript(folder, ["--tsconfig", resolve("tsconfig.json"), name])).toBe(output);
+  test.each(running)("$page: $name prints what the page says", ({ name, output }) => {
+    expect(resultOf(name)).toEqual({ name, code: 0, printed: output });
   });
 
-  test("my-run.yaml is a valid configuration", () => {
-    const definition = finetuneDefinition({ method: "sstoken" });
-    const { config } = loadConfig(definition, join(folder, "my-run.yaml"), { set: [] });
-    expect(config.training).toMatchObject({ steps: 100, batchSize: 16, microBatchSize: 8, learningRate: 1e-4 });
-    expect(config.compare.map(({ name }) => name)).toEqual(["full", "random"]);
-    expect(config.model).toBe(join(folder, "models/tiny-noisy"));
+  test("that print nothing are methods of one's own, each named by a configuration", () => {
+    const silent = examples.filter(({ name, output }) => name.endsWith(".ts") && output === undefined);
+    const named = examples.filter(({ language }) => language === "yaml").map(({ content }) => content);
+    for (const { name } of silent)
+      expect([name, named.some((content) => content.includes(`method: ./${name}`))]).toEqual([name, true]);
+  });
+});
+
+describe("commands of the pages", () => {
+  const trainings = commands.flatMap((command) => {
+    const training = trainingOf(command);
+    return training === undefined ? [] : [{ command, ...training }];
   });
 
-  test("my-rule.ts is a rule that `tokensift score` weighs with", () => {
-    const data = ["--data", "datasets/word-problems/validation.arrow", "--rows", "2"];
-    const score = ["score", "--model", "models/tiny", ...data, "--selector", "./my-rule.ts", "--out", "weights.jsonl"];
-    const printed = runTypeScript(folder, [
-      "--tsconfig",
-      resolve("tsconfig.json"),
-      resolve("src/cli/main.ts"),
-      ...score,
-    ]);
-    expect([printed, existsSync(join(folder, "weights.jsonl"))]).toEqual([printed, true]);
-    const rows = readFileSync(join(folder, "weights.jsonl"), "utf8").trimEnd().split("\n");
+  test.each(trainings)("$command: its configuration is valid", ({ recipe, argv }) => {
+    const words = parseRecipeArguments(argv, { name: recipe, summary: "", example: "" });
+    if ("help" in words) throw new Error("a page need not show a help text");
+    expect(() => loadConfig(definitions[recipe]!, words.config, { set: words.set, folder })).not.toThrow();
+  });
+
+  test("name every configuration that a page writes", () => {
+    const started = trainings.map(({ command }) => command).join("\n");
+    for (const { name, language } of examples) if (language === "yaml") expect(started).toContain(` --config ${name}`);
+  });
+
+  test.each(cheap)("$command: runs", ({ words }) => {
+    const result = resultOf(words.join(" "));
+    expect(result).toEqual({ name: words.join(" "), code: 0, printed: result?.printed });
+    if (words.includes("--dry-run")) expect(result!.printed).toContain("Nothing was written to the run folder.");
+  });
+
+  test("`my-rule.ts` keeps the share of tokens that it says", () => {
+    const rows = readFileSync(join(folder, "my-weights.jsonl"), "utf8").trimEnd().split("\n");
     const weighed = rows.flatMap((row) => JSON.parse(row) as { response: number[]; weights: number[] });
     const total = (key: "response" | "weights") => weighed.flatMap((row) => row[key]).reduce((a, b) => a + b, 0);
     expect(total("weights")).toBe(Math.ceil(0.3 * total("response")));
   });
+
+  test("of npm and of tsx name scripts and files that exist", () => {
+    const { scripts, version } = JSON.parse(readFileSync("package.json", "utf8")) as {
+      scripts: Record<string, string>;
+      version: string;
+    };
+    for (const command of commands) {
+      const script = /\bnpm run (?:-s )?([\w:]+)/.exec(command)?.[1];
+      if (script !== undefined)
+        expect([command, Object.keys(scripts)]).toEqual([command, expect.arrayContaining([script])]);
+      const file = /\bnpx tsx ([\w./-]+)/.exec(command)?.[1];
+      if (file !== undefined) expect([command, existsSync(file)]).toEqual([command, true]);
+      const archive = /tokensift-([\d.]+)\.tgz/.exec(command)?.[1];
+      if (archive !== undefined) expect(archive).toBe(version);
+    }
+  });
 });
 
-describe("the README", () => {
-  test("shows each command of tokensift once, in the order of its help", async () => {
-    const commands = readmeCommands(readme, "npx tokensift").map((line) => line.split(" ")[2]);
+describe("the pages", () => {
+  test.each(Object.entries(generatedPages()))("%s is what `npm run build:docs` writes", (path, text) => {
+    expect(readFileSync(path, "utf8")).toBe(text);
+  });
+
+  test("show each command of tokensift, in the order of its help", async () => {
+    const page = pages.find(({ path }) => path === "docs/command-line.md")!;
+    const shown = commandsOf(page).map((command) => wordsOf(command)[2]);
     let help = "";
     const streams = { stdout: { write: (text: string) => (help += text) }, stderr: { write: () => true } };
     expect(await runCommandLine(["help"], streams as unknown as typeof process)).toBe(0);
-    expect(help.match(/^ {2}[a-z]+(?= {2})/gm)?.map((name) => name.trim())).toEqual(commands);
+    expect(help.match(/^ {2}[a-z]+(?= {2})/gm)?.map((name) => name.trim())).toEqual(shown);
   });
 
-  test("lists the rules of the catalogue with their papers", () => {
-    const section = readme.split(/^## /m).find((text) => text.startsWith("The rules\n"))!;
-    const listed = [...section.matchAll(/^\| `([a-z0-9-]+)` +\| .*\|$/gm)].map(([row, name]) => ({ row, name: name! }));
-    expect(listed.map(({ name }) => name)).toEqual(namesOf(rules));
-    for (const { name, row } of listed) {
-      const { paper, create } = entryNamed(rules, name);
-      if (paper !== undefined) expect(row).toContain(`(${paper})`);
-      for (const need of create({}).needs) {
-        expect(row).toContain(need.startsWith("column:") ? "column:NAME" : `\`${need}\``);
-      }
+  test("are led to by the README, which is at most 8 KB", () => {
+    expect(Buffer.byteLength(readme)).toBeLessThanOrEqual(8192);
+    const linked = pages.map(({ markdown }) => markdown).join("");
+    for (const { path } of pages.slice(1))
+      expect([path, linked.includes(path.split("/").at(-1)!)]).toEqual([path, true]);
+  });
+
+  test.each(pages)("$path names configurations, files and headings that exist", ({ path, markdown }) => {
+    const shown = [...markdown.matchAll(/(?<![\w./-])(?:configs|trainers|docs|scripts|models|datasets)\/[\w./-]*\w/g)];
+    for (const [file] of shown.filter(([name]) => !/NAME|\/my-/.test(name)))
+      expect([file, existsSync(file)]).toEqual([file, true]);
+    for (const [, link, heading] of markdown.matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)/g)) {
+      const target = link === "" ? path : join(dirname(path), link!);
+      expect([link, existsSync(target)]).toEqual([link, true]);
+      if (heading === undefined) continue;
+      const headings = readFileSync(target, "utf8")
+        .match(/^#+ .*$/gm)!
+        .map(slug);
+      expect([link, headings]).toEqual([link, expect.arrayContaining([heading])]);
     }
   });
-
-  test("names configurations, recipes and files that exist", () => {
-    const paths = [...readme.matchAll(/(?:configs|trainers|docs|scripts|models|datasets)\/[\w./-]*\w/g)].map(String);
-    expect(paths.length).toBeGreaterThan(8);
-    for (const path of paths) expect([path, existsSync(path)]).toEqual([path, true]);
-    const links = [...readme.matchAll(/\]\((?!https?:)([^)#]+)\)/g)].map(([, link]) => link!);
-    for (const link of links) expect([link, existsSync(link)]).toEqual([link, true]);
-  });
 });
+
+/** The name by which a link reaches a heading. */
+function slug(heading: string): string {
+  return heading
+    .replace(/^#+ /, "")
+    .toLowerCase()
+    .replace(/[^\w -]/g, "")
+    .replaceAll(" ", "-");
+}
