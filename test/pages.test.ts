@@ -1,6 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { generatedPages } from "../scripts/build-docs.ts";
@@ -147,6 +157,14 @@ describe("commands of the pages", () => {
       const archive = /tokensift-([\d.]+)\.tgz/.exec(command)?.[1];
       if (archive !== undefined) expect(archive).toBe(version);
     }
+  });
+});
+
+describe("a configuration that ships", () => {
+  const files = readdirSync("configs", { recursive: true, encoding: "utf8" }).map((name) => name.replaceAll("\\", "/"));
+  test.each(files.filter((name) => name.endsWith(".yaml")))("%s opens with the line that runs it", (name) => {
+    const [first] = readFileSync(join("configs", name), "utf8").split("\n");
+    expect(first!.replace("npm ci && ", "")).toMatch(`# npx tsx trainers/${dirname(name)}.ts --config configs/${name}`);
   });
 });
 
