@@ -182,6 +182,14 @@ describe("the pages", () => {
     expect(help.match(/^ {2}[a-z]+(?= {2})/gm)?.map((name) => name.trim())).toEqual(shown);
   });
 
+  test("name every entry of the package", () => {
+    const page = pages.find(({ path }) => path === "docs/library.md")!.markdown;
+    const named = [...page.matchAll(/^\| `tokensift([\w/-]*)` +\|/gm)].map(([, entry]) => `.${entry!}`);
+    const { exports } = JSON.parse(readFileSync("package.json", "utf8")) as { exports: Record<string, unknown> };
+    const entries = Object.keys(exports).filter((entry) => !/^\.\/(package\.json|recipes\/.+)$/.test(entry));
+    expect(named.sort()).toEqual(entries.sort());
+  });
+
   test("are led to by the README, which is at most 8 KB", () => {
     expect(Buffer.byteLength(readme)).toBeLessThanOrEqual(8192);
     const linked = pages.map(({ markdown }) => markdown).join("");
