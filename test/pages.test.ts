@@ -25,23 +25,16 @@ import {
 } from "../scripts/page-examples.ts";
 import { runCommandLine } from "../src/cli/commands.ts";
 import { loadConfig, type ConfigDefinition } from "../src/config/index.ts";
-import { attentionGateDefinition } from "../src/recipes/attention-gate/config.ts";
-import { cdpoDefinition } from "../src/recipes/cdpo/config.ts";
-import { finetuneDefinition } from "../src/recipes/finetune/config.ts";
 import { parseRecipeArguments } from "../src/recipes/kit/command-line.ts";
-import { orealRecipe } from "../src/recipes/index.ts";
+import { attentionGateRecipe, cdpoRecipe, finetuneRecipe, orealRecipe, ssTokenRecipe } from "../src/recipes/index.ts";
 
 const pages = readPages();
 const examples = examplesOf(pages);
 const commands = [...new Set(pages.flatMap(commandsOf))];
 const readme = pages[0]!.markdown;
-const definitions: Readonly<Record<string, ConfigDefinition<unknown>>> = {
-  sstoken: finetuneDefinition({ method: "sstoken" }) as ConfigDefinition<unknown>,
-  finetune: finetuneDefinition({ method: "full" }) as ConfigDefinition<unknown>,
-  cdpo: cdpoDefinition() as ConfigDefinition<unknown>,
-  oreal: orealRecipe.config as ConfigDefinition<unknown>,
-  "attention-gate": attentionGateDefinition() as ConfigDefinition<unknown>,
-};
+const recipes = [attentionGateRecipe, cdpoRecipe, finetuneRecipe, orealRecipe, ssTokenRecipe];
+const definitionOf = (recipe: string) =>
+  recipes.find(({ name }) => name === recipe)!.config as unknown as ConfigDefinition<unknown>;
 const running = examples.filter(({ output }) => output !== undefined);
 const cheap = commands.flatMap((command) => {
   const words = wordsOf(command);
@@ -122,7 +115,7 @@ describe("commands of the pages", () => {
   test.each(trainings)("$command: its configuration is valid", ({ recipe, argv }) => {
     const words = parseRecipeArguments(argv, { name: recipe, summary: "", example: "" });
     if ("help" in words) throw new Error("a page need not show a help text");
-    expect(() => loadConfig(definitions[recipe]!, words.config, { set: words.set, folder })).not.toThrow();
+    expect(() => loadConfig(definitionOf(recipe), words.config, { set: words.set, folder })).not.toThrow();
   });
 
   test("name every configuration that a page writes", () => {
