@@ -37,7 +37,7 @@ const definitionOf = (recipe: string) =>
   recipes.find(({ name }) => name === recipe)!.config as unknown as ConfigDefinition<unknown>;
 const running = examples.filter(({ output }) => output !== undefined);
 const cheap = commands.flatMap((command) => {
-  const words = wordsOf(command);
+  const words = wordsOf(command.replace(/^npm run -s tokensift -- /, "npx tokensift "));
   const training = trainingOf(command);
   if (training !== undefined)
     return training.argv.includes("--dry-run")
