@@ -73,8 +73,14 @@ export interface Dataset {
  * @param path a file, a folder, or a list of them, which are read one after the other
  * @throws UserError for a missing, empty, damaged or unfitting file
  * @example
+ * import { openDataset } from "tokensift/data";
+ *
  * const dataset = await openDataset("datasets/word-problems/validation.arrow");
- * for await (const row of dataset.rows()) console.log(row.prompt);
+ * dataset.format; //=> "question-answer"
+ * dataset.length; //=> 400
+ * const lengths: number[] = [];
+ * for await (const { answer } of dataset.rows()) lengths.push(answer!.length);
+ * lengths.length; //=> 400
  * await dataset.close();
  */
 export async function openDataset(path: string | readonly string[], options: DatasetOptions = {}): Promise<Dataset> {

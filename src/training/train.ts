@@ -70,6 +70,25 @@ export interface StepRecord extends StepNumbers {
  * A step in which no token has a weight leaves the model as it is.
  *
  * @throws UserError for unusable weights, a signal without a source, a loss or gradient that is not finite
+ * @example
+ * import { releaseEngine, useEngine } from "tokensift";
+ * import { openDataset, tokenizeDataset } from "tokensift/data";
+ * import { loadModel } from "tokensift/model";
+ * import { lossTop } from "tokensift/selection";
+ * import { newTrainingState, schedule, train } from "tokensift/training";
+ *
+ * await useEngine("cpu");
+ * const model = await loadModel("models/tiny-noisy");
+ * const data = await openDataset("datasets/word-problems/validation.arrow");
+ * const tokens = await tokenizeDataset(data, model.tokenizer);
+ * const options = { tokens, rule: lossTop({ ratio: 0.6 }), steps: 2, batchSize: 4, seed: 42 };
+ * const rate = schedule({ kind: "constant", learningRate: 1e-4, totalSteps: 2 });
+ * const kept: number[] = [];
+ * for await (const record of train(newTrainingState(model, tokens), { ...options, schedule: rate }))
+ *   kept.push(record.keptShare);
+ * kept.length; //=> 2
+ * kept.every((share) => share >= 0.6 && share < 0.7); //=> true
+ * releaseEngine();
  */
 export async function* train(state: TrainingState, options: TrainOptions): AsyncGenerator<StepRecord, void, undefined> {
   const { rule, tokens, schedule, clipNorm = 1, gradientCheckpointing = false } = options;

@@ -51,11 +51,15 @@ export interface Verifier {
  * Judges responses against references. Most answers are compared at once; a thread, started when it is first needed,
  * compares expressions: those with variables by their values at fixed points.
  *
- * @example
- * const { verify, close } = verifier();
- * await verify({ response: "So \\boxed{\\frac{1}{2}}.", reference: "0.5" }); // { verdict: "correct", ... }
- * await close();
  * @throws UserError for an option out of range
+ * @example
+ * import { verifier } from "tokensift";
+ *
+ * const { verify, close } = verifier();
+ * const response = "So \\boxed{\\frac{1}{2}}.";
+ * await verify({ response, reference: "0.5" }); //=> { verdict: "correct", extracted: "\\frac{1}{2}", by: "boxed" }
+ * (await verify({ response: "It is 3.", reference: "#### 4" })).verdict; //=> "wrong"
+ * await close();
  */
 export function verifier(options: VerifierOptions = {}): Verifier {
   const { mode = "equivalent", tolerance = 0, percent = false, timeLimit = 1000, memoryLimit = 128 } = options;
