@@ -2,6 +2,7 @@ import type { TokenBatch } from "../contract/index.ts";
 import { stream } from "../system/random.ts";
 import type { TokenizedDataset } from "./tokenized.ts";
 
+/** In which order rows are trained. */
 export interface OrderOptions {
   seed: number;
   /** False keeps the file's order in every epoch. Default true. */

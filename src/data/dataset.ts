@@ -8,6 +8,7 @@ import { unusedText } from "./lossy.ts";
 import { readerOf } from "./open-table.ts";
 import type { RawRow, Table } from "./table.ts";
 
+/** How a data file's columns are read. */
 export interface DatasetOptions {
   /** How rows are read; `auto` (default) goes by the column names. */
   format?: FormatName | "auto";
@@ -39,6 +40,7 @@ export interface SkippedRow {
   skipped: string;
 }
 
+/** Rows of text or tokens, in files or in memory, read when asked for. */
 export interface Dataset {
   /** What messages call it: its files, or the name that was given to rows in memory. */
   readonly name: string;

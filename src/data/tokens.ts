@@ -9,6 +9,7 @@ import { lossNotes } from "./lossy.ts";
 import { tokensOfRow, type RowTokenOptions } from "./row-tokens.ts";
 import { growing, tokenizedDataset, type TokenizedDataset, type TokenizedStats } from "./tokenized.ts";
 
+/** What becomes of a row's text, and where its tokens are cached. */
 export interface TokenizeOptions extends RowTokenOptions {
   /** Folder for the token cache; without it nothing is kept. */
   cacheFolder?: string;

@@ -5,6 +5,7 @@ import { forward, generate, type Model } from "../model/index.ts";
 import { verifier } from "../text/index.ts";
 import { meanLoss, perplexity, rowLosses, type LossSum } from "./perplexity.ts";
 
+/** What is measured, on how many rows. */
 export interface EvaluateOptions {
   /** Rows computed at once; default 16. */
   batchSize?: number;

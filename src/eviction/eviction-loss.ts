@@ -29,6 +29,7 @@ export interface EvictionMetrics {
   target: number;
 }
 
+/** The loss that pulls gates towards a share of kept entries; made by `evictionLoss`. */
 export interface EvictionLoss {
   readonly settings: EvictionLossSettings;
   /** What a person should know before training with these options; show it once. */

@@ -1,5 +1,6 @@
 import { type CacheShape, checkShape, checkSize, wholeNumber } from "./shape.ts";
 
+/** How many tokens at either end of a prompt are never evicted. */
 export interface ExemptionOptions {
   /** First tokens of every row that are always kept: attention rests on them when it has nothing to look for. Default 4. */
   readonly sinks?: number;

@@ -13,6 +13,7 @@ import { type GatedShape, checkEntries, checkShape, checkSize, oneOf, refuse } f
 
 export type Relaxation = "straight-through" | "soft" | "gumbel";
 
+/** How gates' probabilities, in [0, 1], become decisions. */
 export interface GateOptions {
   /** τ: an entry is kept where p > τ. In [0, 1). Default 0.5. */
   readonly threshold?: number;

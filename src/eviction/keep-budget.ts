@@ -2,6 +2,7 @@ import { UserError } from "../system/errors.ts";
 import { type Rounding, budgetCount, resolveBudget, topMask } from "../ranking/index.ts";
 import { type CacheShape, checkEntries, checkShape, refuse, wholeNumber } from "./shape.ts";
 
+/** How many entries of a cache are kept, and which before any score. */
 export interface CacheBudget {
   /** Entries that each head keeps of each row, `sinks` and `recent` among them; a shorter row keeps all. This or `ratio`. */
   readonly budget?: number;

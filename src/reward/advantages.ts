@@ -12,6 +12,7 @@
 import { UserError } from "../system/errors.ts";
 import { type Outcomes, groupsOf, rightResponses } from "./outcomes.ts";
 
+/** How advantages are estimated: `estimator` names the form, the rest are its own options. */
 export type AdvantageOptions =
   | { readonly estimator: "rloo" }
   | {

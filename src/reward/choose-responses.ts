@@ -3,6 +3,7 @@ import { UserError } from "../system/errors.ts";
 import { stream } from "../system/random.ts";
 import { type Outcomes, groupsOf, rightResponses } from "./outcomes.ts";
 
+/** Which responses are trained on, and what names the draw. */
 export interface ChoiceOptions {
   /**
    * `pair` (default): one right and one wrong response of each question that has both, drawn uniformly; `all`: every

@@ -14,6 +14,7 @@ import { UserError } from "../system/errors.ts";
 import { budgetCount } from "../ranking/index.ts";
 import { type ScoreAt, type ScoredTokens, checkLength, responsePlaces, scorePlaces, sigmoid } from "./scores.ts";
 
+/** How a reward model's scores become token weights. */
 export interface TokenWeightOptions {
   /** Default `paper`. Options given beside it win. */
   readonly preset?: "paper" | "released";

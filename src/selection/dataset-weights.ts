@@ -11,6 +11,7 @@ import type { Divisor, Entry, TokenRule } from "../contract/index.ts";
 import { UserError } from "../system/errors.ts";
 import { divideBySchema } from "./chooser.ts";
 
+/** Options of `datasetWeights`. */
 export interface DatasetWeightsOptions {
   /** Default `token_weights`. */
   readonly column?: string;

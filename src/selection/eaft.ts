@@ -10,6 +10,7 @@
 import type { Entry, Preset, TokenRule } from "../contract/index.ts";
 import { requireOption, valuesOf } from "./options.ts";
 
+/** Options of `eaft`. */
 export interface EaftOptions {
   /** Default `recommended`. Options given beside it win. */
   readonly preset?: Preset;

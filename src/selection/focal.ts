@@ -9,6 +9,7 @@
 import type { Entry, TokenRule } from "../contract/index.ts";
 import { requireOption } from "./options.ts";
 
+/** Options of `focal`. */
 export interface FocalOptions {
   /** How sharply known tokens fade, 0 or more; 0 is full training. Default 2. */
   readonly kappa?: number;

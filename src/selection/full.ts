@@ -8,6 +8,7 @@
 import type { Divisor, Entry, TokenRule } from "../contract/index.ts";
 import { divideBySchema } from "./chooser.ts";
 
+/** Options of `full`. */
 export interface FullOptions {
   /** Default `kept`, which is every response token. */
   readonly divideBy?: Divisor;

@@ -14,6 +14,7 @@ import { chooserSchema } from "./chooser.ts";
 import { finiteAt } from "./finite.ts";
 import { requireOption, valuesOf } from "./options.ts";
 
+/** Options of `highEntropy`. */
 export interface HighEntropyOptions {
   /** Default `recommended`. Options given beside it win. */
   readonly preset?: Preset;

@@ -12,6 +12,7 @@ import type { Entry, Preset, TokenRule, Tokens } from "../contract/index.ts";
 import { excessLoss } from "./excess-loss.ts";
 import { requireOption, valuesOf } from "./options.ts";
 
+/** Options of `iwSft`. */
 export interface IwSftOptions {
   /** Default `recommended`. Options given beside it win. */
   readonly preset?: Preset;

@@ -9,6 +9,7 @@ import type { Entry, RankingScope, TokenRule } from "../contract/index.ts";
 import { type ChoosingRule, keepTop } from "../ranking/index.ts";
 import { type ChooserOptions, chooserDefaults, chooserOptions, scopeSchema, sharedByChoosers } from "./chooser.ts";
 
+/** Options of `lossTop`, beside those of every rule that keeps a share. */
 export interface LossTopOptions extends ChooserOptions {
   /** Default `response`. */
   readonly scope?: RankingScope;

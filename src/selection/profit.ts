@@ -12,6 +12,7 @@ import { divideBySchema } from "./chooser.ts";
 import { finiteAt } from "./finite.ts";
 import { requireOption } from "./options.ts";
 
+/** Options of `profit`. */
 export interface ProfitOptions {
   /** Lowest probability that is trained, in [0, 1]; 0 is full training. Default 0.1. */
   readonly threshold?: number;

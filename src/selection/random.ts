@@ -10,6 +10,7 @@ import type { Entry, TokenRule } from "../contract/index.ts";
 import { type ChoosingRule, keepTop } from "../ranking/index.ts";
 import { type ChooserOptions, chooserDefaults, chooserOptions, sharedByChoosers } from "./chooser.ts";
 
+/** Options of `random`: those of every rule that keeps a share. */
 export type RandomOptions = ChooserOptions;
 
 /**

@@ -12,6 +12,7 @@ import { type ChoosingRule, keepTop } from "../ranking/index.ts";
 import { type ChooserOptions, chooserDefaults, chooserOptions, scopeSchema, sharedByChoosers } from "./chooser.ts";
 import { excessLoss } from "./excess-loss.ts";
 
+/** Options of `rho1`, beside those of every rule that keeps a share. */
 export interface Rho1Options extends ChooserOptions {
   /** Default `step`, as in the paper; `response` gives every response the same share. */
   readonly scope?: RankingScope;

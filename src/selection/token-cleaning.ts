@@ -24,6 +24,7 @@ import {
 import { excessLoss } from "./excess-loss.ts";
 import { valuesOf } from "./options.ts";
 
+/** Options of `tokenCleaning`, beside those of every rule that keeps a share. */
 export interface TokenCleaningOptions extends ChooserOptions {
   /** Default `recommended`. Options given beside it win. */
   readonly preset?: Preset;

@@ -22,6 +22,7 @@ export interface Trainee {
   startStep(step: number): void;
 }
 
+/** What `createLearner` puts beside a model. */
 export interface LearnerOptions {
   optimizer: Optimizer;
   /** Learning rate of an optimizer step, counted from 0. */

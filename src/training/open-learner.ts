@@ -16,6 +16,7 @@ export interface LearnerReporter {
 /** What the numbers of a step stand in. */
 export type Metrics = Readonly<Record<string, unknown>> & { readonly loss: number };
 
+/** What a training in a run folder is made of. */
 export interface RunLearnerOptions extends Omit<LearnerOptions, "optimizer"> {
   /** Fresh; a checkpoint is put into it. */
   state: TrainingState;

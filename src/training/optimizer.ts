@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { GradientStore, Parameter } from "../model/index.ts";
 import { adamwUpdate } from "../tensor/ops/index.ts";
 
+/** Constants of AdamW. */
 export interface AdamWOptions {
   /** Decay of the gradient's mean; default 0.9. */
   beta1?: number;
@@ -19,6 +20,7 @@ export interface Moments {
   readonly v: tf.Variable;
 }
 
+/** What updates a model's parameters from their gradients. */
 export interface Optimizer {
   /** Updates done so far, of all parameters together. */
   updates: number;

@@ -1,6 +1,7 @@
 /** Learning rate of an optimizer step, counted from 0. */
 export type Schedule = (step: number) => number;
 
+/** Kind and extent of a learning-rate schedule; rates have the unit of the optimizer's. */
 export interface ScheduleOptions {
   kind: "constant" | "linear" | "cosine";
   learningRate: number;

@@ -8,6 +8,7 @@ import type { Schedule } from "./schedule.ts";
 import { planSignals } from "./signals.ts";
 import { advance, type TrainingState } from "./state.ts";
 
+/** What `train` trains on, under which rule, and for how long. */
 export interface TrainOptions {
   tokens: TokenizedDataset;
   rule: TokenRule;

@@ -24,6 +24,8 @@ export interface GateAux {
 type GateSignal = "logProb" | "gates";
 
 /**
+ * The objective of gates in training: the response's loss in nats, and the eviction loss on what gates keep.
+ *
  * @param loss the eviction loss; undefined for the same training without gates
  * @param options how gates decide; `seed` names the noise
  * @returns the objective with the terms `nll` and `eviction`; its metrics are counts of entries to add up over

@@ -14,6 +14,7 @@ import { refuse } from "../refuse.ts";
 import { weightedDpo } from "../weighted-dpo.ts";
 import { type CriticalTokenOptions, criticalTokens } from "../weighting.ts";
 
+/** Options of `criticalTokenDpo`, beside those of every form of the family. */
 export interface CriticalTokenDpoOptions extends FormOptions, Omit<CriticalTokenOptions, "direction"> {
   /** Default `recommended`, so far the paper's form. Options given beside it win. */
   readonly preset?: Preset;

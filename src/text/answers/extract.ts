@@ -6,6 +6,7 @@ import { isReadable, readAnswer } from "./read-answer.ts";
  */
 export type ExtractionRule = "boxed" | "marked" | "sentence" | "whole" | "lastNumber";
 
+/** An answer found in a response: its text as written, and by which rule it was found. */
 export interface ExtractedAnswer {
   readonly text: string;
   readonly by: ExtractionRule;

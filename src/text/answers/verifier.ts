@@ -6,6 +6,7 @@ import { hendrycksForm } from "./hendrycks.ts";
 import type { Comparison, Equality } from "./maths-thread.ts";
 import { folded, readAnswer } from "./read-answer.ts";
 
+/** How strictly answers are compared, and within which limits. */
 export interface VerifierOptions {
   /** `equivalent` (default): the same value; `hendrycks`: the boxed answers' spellings, as the MATH benchmark compares. */
   mode?: "equivalent" | "hendrycks";
@@ -19,6 +20,7 @@ export interface VerifierOptions {
   memoryLimit?: number;
 }
 
+/** A response and what it is compared with. */
 export interface VerifyInput {
   /** What the model wrote, without the question. */
   response: string;
@@ -28,6 +30,7 @@ export interface VerifyInput {
   finished?: boolean;
 }
 
+/** What became of one response. */
 export interface Verification {
   /**
    * `wrong`: another answer than the reference's, or not finished. `unparsable`: there is no answer, or it cannot be
@@ -40,6 +43,7 @@ export interface Verification {
   readonly by?: ExtractionRule;
 }
 
+/** Judges responses; made by `verifier`. */
 export interface Verifier {
   /** @throws UserError after `close` */
   verify(input: VerifyInput): Promise<Verification>;
