@@ -44,7 +44,17 @@ export async function loadModel(path: string): Promise<Model> {
 /** What is known of a model without reading its weights. */
 export type ModelFacts = Pick<Model, "config" | "tokenizer" | "fingerprint">;
 
-/** @throws UserError as `loadModel`, but for weights that cannot be read */
+/**
+ * What is known of a model without loading its weights: configuration, tokenizer, fingerprint. No engine is needed.
+ *
+ * @throws UserError as `loadModel`, but for weights that cannot be read
+ * @example
+ * import { readModelFacts } from "tokensift/model";
+ *
+ * const { config, tokenizer } = await readModelFacts("models/tiny");
+ * [config.layers, config.width, config.vocabularySize]; //=> [4, 128, 249]
+ * tokenizer.decode([5, 6]).length > 0; //=> true
+ */
 export async function readModelFacts(path: string): Promise<ModelFacts> {
   const weights = await openWeights(path);
   try {

@@ -64,9 +64,9 @@ export interface StepRecord extends StepNumbers {
 }
 
 /**
- * Trains the state's model under a rule and yields a record after every optimizer step; stop by leaving the loop, continue
- * by calling it again with the same state. A step is a pure function of state and options: what it draws depends on the
- * seed and the row, so a run continued from a checkpoint does what an uninterrupted one does.
+ * Trains the state's model under a rule and yields a record after every optimizer step; stop by leaving the loop,
+ * continue by calling it again with the same state. A step is a pure function of state and options: what it draws
+ * depends on the seed and the row, so a run continued from a checkpoint does what an uninterrupted one does.
  *
  * A step in which no token has a weight leaves the model as it is.
  *
