@@ -63,11 +63,12 @@ const quick = { code: { optimize: false }, validateSchema: false } as const; // 
 /**
  * Makes what a choice names.
  *
- * ```ts
- * const rule = createFrom(rules, { method: "rho1", ratio: 0.3 });
- * ```
- *
  * @throws UserError for an unknown name (with the nearest one), or one that lists everything wrong with the options
+ * @example
+ * import { createFrom, rules } from "tokensift/selection";
+ *
+ * createFrom(rules, { method: "rho1", ratio: 0.3 }).needs; //=> ["nll", "referenceNll"]
+ * createFrom(rules, { method: "rho" }); //=> "selection.method: There is no rule \"rho\". Did you mean \"rho1\"?"
  */
 export function createFrom<T>(catalogue: Catalogue<T>, choice: MethodChoice): T {
   const { method, ...options } = choice;

@@ -2,6 +2,7 @@ import type { TokenBatch } from "../contract/index.ts";
 import { stream } from "../system/random.ts";
 import type { TokenizedDataset } from "./tokenized.ts";
 
+/** In which order rows are trained. */
 export interface OrderOptions {
   seed: number;
   /** False keeps the file's order in every epoch. Default true. */
@@ -23,6 +24,14 @@ export type Orderable = Pick<TokenizedDataset, "length" | "lengthOf">;
  * that a resumed run needs the step number alone, and independent of the micro-batch size.
  *
  * Epochs follow each other without a gap: where the dataset ends inside a step, the step goes on with the next epoch.
+ *
+ * @example
+ * import { rowsOfStep } from "tokensift/data";
+ *
+ * // a dataset of five rows, of 3, 4, 5, 6 and 7 tokens
+ * const dataset = { length: 5, lengthOf: (index: number) => index + 3 };
+ * rowsOfStep(dataset, { seed: 42, batchSize: 2 }, 0); //=> [3, 1]
+ * rowsOfStep(dataset, { seed: 42, batchSize: 2, shuffle: false }, 2); //=> [4, 0]
  */
 export function rowsOfStep(dataset: Orderable, options: OrderOptions, step: number): number[] {
   const { seed, shuffle = true, batchSize, bucket = 1 } = options;
@@ -52,6 +61,17 @@ export function splitMicroBatches(
 /**
  * The micro-batches of an optimizer step, counted from 0: the step's rows, those of similar length together.
  * @param options.microBatchSize rows of a micro-batch; default all of the step's
+ * @example
+ * import { releaseEngine, useEngine } from "tokensift";
+ * import { openDataset, stepBatches, tokenizeDataset } from "tokensift/data";
+ * import { loadModel } from "tokensift/model";
+ *
+ * await useEngine("cpu");
+ * const { tokenizer } = await loadModel("models/tiny");
+ * const tokens = await tokenizeDataset(await openDataset("datasets/word-problems/validation.arrow"), tokenizer);
+ * const batches = stepBatches(tokens, { seed: 42, batchSize: 16, microBatchSize: 8 }, 0);
+ * batches.map(({ rows }) => rows); //=> [8, 8]
+ * releaseEngine();
  */
 export function stepBatches(
   dataset: TokenizedDataset,
@@ -62,7 +82,27 @@ export function stepBatches(
   return splitMicroBatches(dataset, rows, microBatchSize ?? order.batchSize).map((part) => makeBatch(dataset, part));
 }
 
-/** Puts rows into a right-padded batch as wide as the longest of them. */
+/**
+ * Puts rows into a right-padded batch as wide as the longest of them.
+ *
+ * @example
+ * import { releaseEngine, useEngine } from "tokensift";
+ * import { fromRows, makeBatch, tokenizeDataset } from "tokensift/data";
+ * import { loadModel } from "tokensift/model";
+ *
+ * await useEngine("cpu");
+ * const { tokenizer } = await loadModel("models/tiny");
+ * const dataset = fromRows([
+ *   { input_ids: [5, 6, 7], response_mask: [0, 1, 1] },
+ *   { input_ids: [8, 9], response_mask: [0, 1] },
+ * ]);
+ * const batch = makeBatch(await tokenizeDataset(dataset, tokenizer), [0, 1]);
+ * [batch.rows, batch.width]; //=> [2, 3]
+ * batch.ids; //=> [5, 6, 7, 8, 9, 0]
+ * batch.response; //=> [0, 1, 1, 0, 1, 0]
+ * batch.lengths; //=> [3, 2]
+ * releaseEngine();
+ */
 export function makeBatch(dataset: TokenizedDataset, indices: readonly number[]): TokenBatch {
   const rows = indices.length;
   const width = indices.reduce((widest, index) => Math.max(widest, dataset.lengthOf(index)), 0);

@@ -8,6 +8,7 @@ import { unusedText } from "./lossy.ts";
 import { readerOf } from "./open-table.ts";
 import type { RawRow, Table } from "./table.ts";
 
+/** How a data file's columns are read. */
 export interface DatasetOptions {
   /** How rows are read; `auto` (default) goes by the column names. */
   format?: FormatName | "auto";
@@ -39,6 +40,7 @@ export interface SkippedRow {
   skipped: string;
 }
 
+/** Rows of text or tokens, in files or in memory, read when asked for. */
 export interface Dataset {
   /** What messages call it: its files, or the name that was given to rows in memory. */
   readonly name: string;
@@ -73,8 +75,14 @@ export interface Dataset {
  * @param path a file, a folder, or a list of them, which are read one after the other
  * @throws UserError for a missing, empty, damaged or unfitting file
  * @example
+ * import { openDataset } from "tokensift/data";
+ *
  * const dataset = await openDataset("datasets/word-problems/validation.arrow");
- * for await (const row of dataset.rows()) console.log(row.prompt);
+ * dataset.format; //=> "question-answer"
+ * dataset.length; //=> 400
+ * const lengths: number[] = [];
+ * for await (const { answer } of dataset.rows()) lengths.push(answer!.length);
+ * lengths.length; //=> 400
  * await dataset.close();
  */
 export async function openDataset(path: string | readonly string[], options: DatasetOptions = {}): Promise<Dataset> {

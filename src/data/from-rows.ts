@@ -17,8 +17,11 @@ export interface RowsOptions extends Omit<DatasetOptions, "split"> {
  *
  * @throws UserError for no rows, an entry that is no object, or columns that fit no format
  * @example
+ * import { fromRows } from "tokensift/data";
+ *
  * const dataset = fromRows([{ question: "Ada has 2 books .", answer: "#### 2" }]);
- * const tokens = await tokenizeDataset(dataset, model.tokenizer);
+ * dataset.format; //=> "question-answer"
+ * dataset.columns; //=> ["question", "answer"]
  */
 export function fromRows(
   rows: readonly Readonly<Record<string, unknown>>[],

@@ -9,6 +9,7 @@ import { lossNotes } from "./lossy.ts";
 import { tokensOfRow, type RowTokenOptions } from "./row-tokens.ts";
 import { growing, tokenizedDataset, type TokenizedDataset, type TokenizedStats } from "./tokenized.ts";
 
+/** What becomes of a row's text, and where its tokens are cached. */
 export interface TokenizeOptions extends RowTokenOptions {
   /** Folder for the token cache; without it nothing is kept. */
   cacheFolder?: string;
@@ -27,6 +28,20 @@ const PROGRESS_EVERY = 500;
  * Rows without a response, or whose response is cut away, are left out and counted in `stats.skipped`.
  *
  * @throws UserError when no row can be trained, or naming file and row of a per-token column that does not fit
+ * @example
+ * import { releaseEngine, useEngine } from "tokensift";
+ * import { fromRows, tokenizeDataset } from "tokensift/data";
+ * import { loadModel } from "tokensift/model";
+ *
+ * await useEngine("cpu");
+ * const model = await loadModel("models/tiny");
+ * const question = "Sami has 6 bags with 6 ropes in each bag . How many ropes does Sami have now ?";
+ * const tokens = await tokenizeDataset(fromRows([{ question, answer: "6 * 6 = 36 . #### 36" }]), model.tokenizer);
+ * tokens.length; //=> 1
+ * const { ids, response } = tokens.row(0);
+ * ids.length; //=> 31
+ * response.filter((trained) => trained === 1).length; //=> 9
+ * releaseEngine();
  */
 export async function tokenizeDataset(
   dataset: Dataset,

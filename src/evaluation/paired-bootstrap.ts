@@ -22,6 +22,13 @@ export interface PairedComparison {
  *
  * @param a one number per row (exact match 0 or 1, mean loss); `b` the other model's, same rows in the same order
  * @throws UserError for lists that are empty, differ in length or hold a number that is not finite
+ * @example
+ * import { pairedBootstrap } from "tokensift/evaluation";
+ *
+ * // exact matches of two models on the same eight problems
+ * const a = [1, 1, 1, 1, 1, 1, 0, 1];
+ * const b = [0, 0, 1, 0, 0, 1, 0, 0];
+ * pairedBootstrap(a, b, { seed: 42 }); //=> { difference: 0.625, low: 0.25, high: 0.875, p: 0.0625 }
  */
 export function pairedBootstrap(
   a: readonly number[],

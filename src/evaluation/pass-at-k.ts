@@ -5,6 +5,11 @@ import { UserError } from "../system/errors.ts";
  * (https://arxiv.org/abs/2107.03374): `1 - C(samples - correct, k) / C(samples, k)`.
  *
  * @throws UserError unless `1 <= k <= samples` and `0 <= correct <= samples`, all whole numbers
+ * @example
+ * import { passAtK } from "tokensift/evaluation";
+ *
+ * passAtK(4, 1, 2); //=> 0.5
+ * passAtK(10, 3, 1); //=> 0.3
  */
 export function passAtK(samples: number, correct: number, k: number): number {
   const whole = [samples, correct, k].every(Number.isInteger);

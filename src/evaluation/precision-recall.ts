@@ -16,6 +16,14 @@ export interface NoiseGrade {
  * Grades dropped tokens against noise labels, both 0/1 per token.
  *
  * @param response where given, only tokens with 1 count
+ * @example
+ * import { precisionRecall } from "tokensift/evaluation";
+ *
+ * // tokens 1 and 3 were dropped; 3 and 4 are labelled as noise
+ * const dropped = Uint8Array.of(0, 1, 0, 1, 0);
+ * const noise = Uint8Array.of(0, 0, 0, 1, 1);
+ * const { precision, recall } = precisionRecall(dropped, noise, Uint8Array.of(0, 1, 1, 1, 1));
+ * [precision, recall]; //=> [0.5, 0.5]
  */
 export function precisionRecall(
   dropped: ArrayLike<number>,

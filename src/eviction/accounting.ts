@@ -19,6 +19,13 @@ export interface RealisedEviction extends EvictionCount {
  * @param keep per layer `[rows * width * heads]`, 1 = kept, as `decideGates` and `keepBudget` give it
  * @param evictable `[rows * width]`, as `exemptTokens` gives it; a baseline without exemptions leaves it out
  * @throws UserError for arrays that do not fit
+ * @example
+ * import { realisedEviction } from "tokensift/eviction";
+ *
+ * const shape = { rows: 1, width: 4, heads: 1, lengths: [4] };
+ * const evictable = Uint8Array.of(0, 1, 1, 1);
+ * const { evicted, rate, rateOfAll } = realisedEviction([Uint8Array.of(1, 0, 0, 1)], shape, evictable);
+ * [evicted, rate, rateOfAll]; //=> [2, 0.6667, 0.5]
  */
 export function realisedEviction(
   keep: readonly Uint8Array[],
@@ -65,9 +72,15 @@ export interface CacheBytes {
  * not counted.
  *
  * @param keep per layer `[rows * width * heads]`, 1 = kept
- * @param options `headSize` numbers per key; `bytesPerNumber`: default 4 (float32); `generated`: tokens per row that were
- *   decoded after the prompt, all kept; default 0
+ * @param options `headSize` numbers per key; `bytesPerNumber`: default 4 (float32); `generated`: tokens per row that
+ *   were decoded after the prompt, all kept; default 0
  * @throws UserError for arrays or options that do not fit
+ * @example
+ * import { cacheBytes } from "tokensift/eviction";
+ *
+ * // one layer, one head, four tokens, two of them kept: 2 * (key + value) * 8 numbers * 4 bytes
+ * const shape = { rows: 1, width: 4, heads: 1, lengths: [4] };
+ * cacheBytes([Uint8Array.of(1, 0, 0, 1)], shape, { headSize: 8 }); //=> { bytes: 128, full: 256, share: 0.5 }
  */
 export function cacheBytes(
   keep: readonly Uint8Array[],

@@ -9,7 +9,14 @@ import { observedMeanEntry } from "./scores/observed-mean.ts";
 import { snapKvEntry } from "./scores/snap-kv.ts";
 import { streamingLlmEntry } from "./scores/streaming-llm.ts";
 
-/** Every published score by which a cache can choose what it keeps. */
+/**
+ * Every published score by which a cache can choose what it keeps.
+ *
+ * @example
+ * import { evictionScores } from "tokensift/eviction";
+ *
+ * evictionScores.entries.map(({ name }) => name).slice(0, 3); //=> ["streaming-llm", "h2o", "a2sf"]
+ */
 export const evictionScores: Catalogue<EvictionScore> = {
   kind: "score",
   title: "Eviction scores",

@@ -29,6 +29,7 @@ export interface EvictionMetrics {
   target: number;
 }
 
+/** The loss that pulls gates towards a share of kept entries; made by `evictionLoss`. */
 export interface EvictionLoss {
   readonly settings: EvictionLossSettings;
   /** What a person should know before training with these options; show it once. */
@@ -57,12 +58,15 @@ const forms = {
 /**
  * The loss of a preset or of options; options given beside a preset win.
  *
- * ```ts
- * const loss = evictionLoss({ form: "hinge", target: 0.4 });
- * const { term } = loss.at(gates, { rows, width, heads, lengths, evictable }, step);
- * ```
- *
  * @throws UserError for impossible options
+ * @see https://arxiv.org/abs/2410.12876
+ * @example
+ * import { evictionLoss } from "tokensift/eviction";
+ *
+ * const loss = evictionLoss({ form: "hinge", target: 0.4 });
+ * const batch = { rows: 1, width: 4, heads: 1, lengths: [4], evictable: Uint8Array.of(1, 1, 1, 1) };
+ * const { term } = loss.at([Float32Array.of(0.9, 0.5, 0.7, 0.3)], batch);
+ * term.sum; //=> 0.2
  */
 export function evictionLoss(options: EvictionLossOptions = {}): EvictionLoss {
   const settings = resolveEvictionLoss(options);

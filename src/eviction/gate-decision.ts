@@ -13,6 +13,7 @@ import { type GatedShape, checkEntries, checkShape, checkSize, oneOf, refuse } f
 
 export type Relaxation = "straight-through" | "soft" | "gumbel";
 
+/** How gates' probabilities, in [0, 1], become decisions. */
 export interface GateOptions {
   /** τ: an entry is kept where p > τ. In [0, 1). Default 0.5. */
   readonly threshold?: number;
@@ -41,6 +42,15 @@ export interface GateDecision {
  * @param probability `[rows * width * heads]`, in [0, 1]; padding is not read
  * @param batch the layer's shape; `rowIds` name the noise, else rows are counted from 0
  * @throws UserError for options that do not fit, or a probability outside [0, 1] (naming row, token, head)
+ * @see https://arxiv.org/abs/2410.12876
+ * @example
+ * import { decideGates } from "tokensift/eviction";
+ *
+ * const batch = { rows: 1, width: 3, heads: 1, lengths: [3], evictable: Uint8Array.of(0, 1, 1) };
+ * const { keep, value, backward } = decideGates(Float32Array.of(0.2, 0.7, 0.4), batch, { threshold: 0.5 });
+ * keep; //=> [1, 1, 0]
+ * value; //=> [1, 1, 0]
+ * backward(Float32Array.of(1, 2, 3)); //=> [0, 2, 3]
  */
 export function decideGates(
   probability: Float32Array,

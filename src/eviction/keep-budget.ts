@@ -2,6 +2,7 @@ import { UserError } from "../system/errors.ts";
 import { type Rounding, budgetCount, resolveBudget, topMask } from "../ranking/index.ts";
 import { type CacheShape, checkEntries, checkShape, refuse, wholeNumber } from "./shape.ts";
 
+/** How many entries of a cache are kept, and which before any score. */
 export interface CacheBudget {
   /** Entries that each head keeps of each row, `sinks` and `recent` among them; a shorter row keeps all. This or `ratio`. */
   readonly budget?: number;
@@ -20,13 +21,16 @@ export interface CacheBudget {
  * Exactly the budget is kept: first the sinks, then the recent tokens, then the highest scores; of equal scores the
  * earlier token wins. Padding is 0.
  *
- * ```ts
- * const keep = keepBudget(h2o().score(shape, mass), shape, { ratio: 0.5, sinks: 4, recent: 16 });
- * ```
- *
  * @param score `[rows * width * heads]`, large = keep; padding is not read
  * @throws UserError for a score that is not finite (naming row, token, head), or a budget without room for `sinks` and
  *   `recent`; a short row's `ratio` may leave less room than that, and is kept to
+ * @example
+ * import { keepBudget } from "tokensift/eviction";
+ *
+ * const shape = { rows: 1, width: 6, heads: 1, lengths: [6] };
+ * const score = Float32Array.of(0, 5, 1, 4, 0, 0);
+ * keepBudget(score, shape, { budget: 4, sinks: 1, recent: 1 }); //=> [1, 1, 0, 1, 0, 1]
+ * keepBudget(score, shape, { ratio: 0.5 }); //=> [0, 1, 1, 1, 0, 0]
  */
 export function keepBudget(score: Float32Array | Float64Array, shape: CacheShape, options: CacheBudget): Uint8Array {
   checkOptions(options);

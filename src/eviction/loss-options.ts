@@ -18,6 +18,7 @@ export interface EvictionLossSettings {
   readonly ramp: { readonly from: number; readonly steps: number };
 }
 
+/** Options of `evictionLoss`. */
 export interface EvictionLossOptions extends Partial<Omit<EvictionLossSettings, "ramp">> {
   /** Default `recommended`. Options given beside it win. */
   readonly preset?: EvictionPreset;

@@ -47,6 +47,20 @@ type Recorded = { hidden: tf.Tensor2D; gates: tf.Tensor2D[] };
  * position holding token `t` pays to earlier tokens which are not response tokens. A row's numbers do not depend on
  * the other rows or on padding.
  * @throws RangeError if a token id is outside the vocabulary or the layer does not exist
+ * @example
+ * import { releaseEngine, useEngine } from "tokensift";
+ * import { fromRows, makeBatch, tokenizeDataset } from "tokensift/data";
+ * import { forward, loadModel } from "tokensift/model";
+ *
+ * await useEngine("cpu");
+ * const model = await loadModel("models/tiny");
+ * const rows = fromRows([{ input_ids: [5, 6, 7, 8], response_mask: [0, 0, 1, 1] }]);
+ * const batch = makeBatch(await tokenizeDataset(rows, model.tokenizer), [0]);
+ * using pass = forward(model, batch, { gradients: null, entropy: true });
+ * const { logProb, entropy } = await pass.read(["logProb", "entropy"]);
+ * logProb; //=> [0, 0, -1.444, -6.006]
+ * entropy.length; //=> 4
+ * releaseEngine();
  */
 export function forward(model: Decoder, batch: TokenBatch, options: ForwardOptions): Forward {
   const packed = packTokens(batch);

@@ -13,7 +13,25 @@ export interface GradientStore {
   clear(): void;
 }
 
-/** An empty store. */
+/**
+ * An empty store.
+ *
+ * @example
+ * import { releaseEngine, useEngine } from "tokensift";
+ * import { fromRows, makeBatch, tokenizeDataset } from "tokensift/data";
+ * import { forward, gradientStore, loadModel } from "tokensift/model";
+ *
+ * await useEngine("cpu");
+ * const model = await loadModel("models/tiny");
+ * const rows = fromRows([{ input_ids: [5, 6, 7, 8], response_mask: [0, 0, 1, 1] }]);
+ * const batch = makeBatch(await tokenizeDataset(rows, model.tokenizer), [0]);
+ * const gradients = gradientStore();
+ * using pass = forward(model, batch, { gradients });
+ * pass.backward({ logProb: Float32Array.of(0, 0, -0.5, -0.5) }); // the gradient of the mean loss
+ * (await gradients.globalNorm()) > 0; //=> true
+ * gradients.clear();
+ * releaseEngine();
+ */
 export function gradientStore(): GradientStore {
   const sums = new Map<tf.Variable, tf.Tensor>();
   return {

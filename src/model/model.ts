@@ -19,6 +19,16 @@ export interface Model extends Decoder {
 /**
  * Loads a model onto the current engine: a folder in Hugging Face layout or a `.gguf` file. Dispose of it after use.
  * @throws UserError if the path, configuration, weights or tokenizer are not those of a supported model
+ * @example
+ * import { releaseEngine, useEngine } from "tokensift";
+ * import { loadModel } from "tokensift/model";
+ *
+ * await useEngine("cpu");
+ * const model = await loadModel("models/tiny");
+ * const { layers, width, vocabularySize } = model.config;
+ * [layers, width, vocabularySize]; //=> [4, 128, 249]
+ * model.dispose();
+ * releaseEngine();
  */
 export async function loadModel(path: string): Promise<Model> {
   const weights = await openWeights(path);
@@ -34,7 +44,17 @@ export async function loadModel(path: string): Promise<Model> {
 /** What is known of a model without reading its weights. */
 export type ModelFacts = Pick<Model, "config" | "tokenizer" | "fingerprint">;
 
-/** @throws UserError as `loadModel`, but for weights that cannot be read */
+/**
+ * What is known of a model without loading its weights: configuration, tokenizer, fingerprint. No engine is needed.
+ *
+ * @throws UserError as `loadModel`, but for weights that cannot be read
+ * @example
+ * import { readModelFacts } from "tokensift/model";
+ *
+ * const { config, tokenizer } = await readModelFacts("models/tiny");
+ * [config.layers, config.width, config.vocabularySize]; //=> [4, 128, 249]
+ * tokenizer.decode([5, 6]).length > 0; //=> true
+ */
 export async function readModelFacts(path: string): Promise<ModelFacts> {
   const weights = await openWeights(path);
   try {
@@ -48,7 +68,19 @@ function tokenizerOf(path: string, { metadata }: WeightSource): Tokenizer {
   return metadata === undefined ? loadTokenizer(path) : tokenizerFromGguf(metadata);
 }
 
-/** A model with fresh weights, for pretraining. The same seed gives the same weights. */
+/**
+ * A model with fresh weights, for pretraining. The same seed gives the same weights.
+ *
+ * @example
+ * import { releaseEngine, useEngine } from "tokensift";
+ * import { createModel, loadModel } from "tokensift/model";
+ *
+ * await useEngine("cpu");
+ * const { config, tokenizer } = await loadModel("models/tiny");
+ * const fresh = await createModel({ ...config, layers: 1 }, tokenizer, { seed: 42 });
+ * fresh.config.layers; //=> 1
+ * releaseEngine();
+ */
 export async function createModel(
   config: DecoderConfig,
   tokenizer: Tokenizer,
@@ -65,10 +97,20 @@ export function freshModelFacts(config: DecoderConfig, tokenizer: Tokenizer, { s
 }
 
 /**
- * Writes the model in Hugging Face layout; an earlier model in the folder is replaced only when the new one is complete.
+ * Writes the model in Hugging Face layout; an earlier model in the folder is replaced only when the new one is
+ * complete.
  * @param card text of its `README.md`: what it is, from which model and by which command it was made
  * @param dtype number format of the weights (default float32; others round)
  * @throws UserError if the folder holds other files or cannot be written, or if the model has an adapter
+ * @example
+ * import { releaseEngine, useEngine } from "tokensift";
+ * import { loadModel, saveModel } from "tokensift/model";
+ *
+ * await useEngine("cpu");
+ * const model = await loadModel("models/tiny");
+ * await saveModel(model, "saved-model", { card: "models/tiny, as it was." });
+ * (await loadModel("saved-model")).config.layers === model.config.layers; //=> true
+ * releaseEngine();
  */
 export async function saveModel(
   model: Model,

@@ -13,7 +13,16 @@ import { temporalDecayForm } from "./forms/temporal-decay.ts";
 import type { PreferenceObjective } from "./objective.ts";
 import { ownForm } from "./own-form.ts";
 
-/** Every built-in form of learning from pairs. */
+/**
+ * Every built-in form of learning from pairs.
+ *
+ * @example
+ * import { preferenceForms } from "tokensift/preference";
+ * import { createFrom } from "tokensift/selection";
+ *
+ * preferenceForms.entries.map(({ name }) => name).slice(0, 4); //=> ["cdpo", "cdpo-shuffled", "dpo", "rpo"]
+ * createFrom(preferenceForms, { method: "rpo", nll: 0.5 }).needs; //=> ["reference"]
+ */
 export const preferenceForms: Catalogue<PreferenceObjective, PreferenceForm> = {
   kind: "form",
   title: "Preference forms",

@@ -41,6 +41,15 @@ export interface ContrastiveEstimator {
  *
  * @param targets the realised token of each position, `[positions]`: entry t is the token that the logits of t predict
  * @throws UserError for an impossible option or target
+ * @see https://arxiv.org/abs/2411.19943
+ * @example
+ * import { contrastiveEstimator } from "tokensift/preference";
+ *
+ * // two positions over a vocabulary of three; the realised tokens are 1 and 0
+ * const estimator = contrastiveEstimator([1, 0]);
+ * // logits of both models, `[positions * vocabulary]`: whole, or in chunks of the vocabulary
+ * estimator.add([0.5, 2, -1, 1, 0, 0], [1, 0, 0.5, 1, 0, 0]);
+ * estimator.finish(); //=> [-0.01963, -0.5514]
  */
 export function contrastiveEstimator(
   targets: ArrayLike<number>,
@@ -114,6 +123,15 @@ export function contrastiveEstimator(
  * @param logPartition `log Z_t` over the whole vocabulary, the same length
  * @returns `log s_t`, at most 0; `-Infinity` where the positive model gives the token no probability
  * @throws UserError for lengths that differ, or a number from which no probability comes (naming the token)
+ * @see https://arxiv.org/abs/2411.19943
+ * @example
+ * import { contrastiveEstimate } from "tokensift/preference";
+ *
+ * // log s = (1 + beta) log p_positive - beta log p_negative - log Z
+ * const positive = [Math.log(0.5), Math.log(0.1)];
+ * const negative = [Math.log(0.5), Math.log(0.4)];
+ * const logEstimate = contrastiveEstimate(positive, negative, [0, 0], { contrast: 1 });
+ * logEstimate.map(Math.exp); //=> [0.5, 0.025]
  */
 export function contrastiveEstimate(
   positive: ArrayLike<number>,

@@ -4,6 +4,7 @@ import type { Weighting } from "./weighting.ts";
 /** The sides whose tokens are weighted; the other side's weights are 1. */
 export type Sides = "chosen" | "rejected" | "both";
 
+/** What the members of the weighted DPO family differ in. */
 export interface WeightedDpoOptions {
   /** Temperature of the DPO loss (γ in the cDPO paper). Default 0.1. */
   readonly dpoBeta?: number;

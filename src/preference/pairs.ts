@@ -7,7 +7,15 @@ export interface Pairs {
   readonly rejected: Int32Array;
 }
 
-/** `count` pairs of neighbouring rows: chosen in row `2k`, rejected in row `2k + 1`, so that slices of a batch keep pairs whole. */
+/**
+ * `count` pairs of neighbouring rows: chosen in row `2k`, rejected in row `2k + 1`, so that slices of a batch keep
+ * pairs whole.
+ *
+ * @example
+ * import { alternatingPairs } from "tokensift/preference";
+ *
+ * alternatingPairs(2); //=> { chosen: [0, 2], rejected: [1, 3] }
+ */
 export function alternatingPairs(count: number): Pairs {
   return {
     chosen: Int32Array.from({ length: count }, (_, k) => 2 * k),

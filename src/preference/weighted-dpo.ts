@@ -20,12 +20,26 @@ import { type Side, weighedSide } from "./side.ts";
  * Makes the objective. Its terms: `preference`, divided by pairs (or positions), and with `nll` > 0 `nll`, divided by
  * pairs; the loss is the sum of `sum / mass` over terms, each over the whole optimizer step. Nats.
  *
- * ```ts
- * const objective = weightedDpo({ dpoBeta: 0.1, weights: [{ by: temporalDecay(0.98) }] });
- * const { terms, metrics } = objective.evaluate({ logProb }, tokens, { pairs: alternatingPairs(4), reference });
- * ```
- *
  * @throws UserError for impossible options
+ * @example
+ * import { alternatingPairs, temporalDecay, weightedDpo } from "tokensift/preference";
+ *
+ * // one pair, chosen in row 0, rejected in row 1; one prompt token, two response tokens
+ * const tokens = {
+ *   rows: 2,
+ *   width: 3,
+ *   rowIds: Float64Array.of(0, 1),
+ *   response: Uint8Array.of(0, 1, 1, 0, 1, 1),
+ *   endOfTurn: Uint8Array.of(0, 0, 1, 0, 0, 1),
+ * };
+ * const logProb = Float32Array.of(0, -1, -2, 0, -1, -3); // nats
+ * const reference = Float32Array.of(0, -1.5, -2.5, 0, -1, -2);
+ * const objective = weightedDpo({ dpoBeta: 1, weights: [{ by: temporalDecay(0.5) }] });
+ * const { terms, metrics } = objective.evaluate({ logProb }, tokens, { pairs: alternatingPairs(1), reference });
+ * // margin = (1 * 0.5 + 0.5 * 0.5) - (1 * 0 + 0.5 * -1) = 1.25
+ * metrics.weightedMargin; //=> 1.25
+ * terms.preference.sum; //=> 0.2519
+ * terms.preference.dLogProb; //=> [0, -0.2227, -0.11135, 0, 0.2227, 0.11135]
  */
 export function weightedDpo(options: WeightedDpoOptions = {}): WeightedDpo {
   const settings = resolveWeightedDpo(options);

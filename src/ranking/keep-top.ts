@@ -15,6 +15,22 @@ export interface ChoosingRule<S extends Signal = Signal> extends TokenRule<S> {
  *
  * @param options `divideBy`: default `kept`, the number of tokens kept in the step
  * @throws UserError for an impossible budget; when weighing, for a score that is not finite or has the wrong length
+ * @example
+ * import { hashUniform, type TokenScore } from "tokensift";
+ * import { keepTop } from "tokensift/selection";
+ *
+ * const unsure: TokenScore<"entropy"> = {
+ *   name: "unsure",
+ *   needs: ["entropy"],
+ *   score: (tokens) => tokens.signals.entropy,
+ * };
+ * const rule = keepTop(unsure, { ratio: 0.5 });
+ *
+ * const layout = { rows: 1, width: 5, rowIds: Float64Array.of(0), endOfTurn: Uint8Array.of(0, 0, 0, 0, 1) };
+ * const tokens = { ...layout, response: Uint8Array.of(0, 1, 1, 1, 1) };
+ * const signals = { entropy: Float32Array.of(0, 0.1, 1.2, 0.3, 0.9) }; // nats
+ * const context = { step: 0, samplesSeen: 0, uniform: (row: number, token: number) => hashUniform(42, row, token) };
+ * rule.weigh({ ...tokens, signals }, context); //=> [0, 0, 1, 0, 1]
  */
 export function keepTop<S extends Signal>(
   score: TokenScore<S>,

@@ -18,13 +18,15 @@ export interface RankedTokens {
  * Of equal scores the earlier token wins. Exactly the budget is kept, unless `minPerRow` and `keepEndOfTurn`
  * reserve more than that. O(n log n).
  *
- * ```ts
- * const mask = topMask(Float32Array.of(0.1, 0.9, 0.5, 0.5), { rows: 1, width: 4, response: Uint8Array.of(1, 1, 1, 1) }, { ratio: 0.5 });
- * // Uint8Array [0, 1, 1, 0]
- * ```
- *
  * @param scores `[rows * width]`, large = keep; read only where `response` is 1
  * @throws UserError for a score that is not finite (naming row and token), or an impossible budget
+ * @example
+ * import { topMask } from "tokensift/selection";
+ *
+ * const tokens = { rows: 2, width: 3, response: Uint8Array.of(0, 1, 1, 1, 1, 1) };
+ * const scores = Float32Array.of(9, 0.2, 0.4, 0.9, 0.5, 0.5);
+ * topMask(scores, tokens, { ratio: 0.5 }); //=> [0, 0, 1, 1, 1, 0]
+ * topMask(scores, tokens, { ratio: 0.4, scope: "step" }); //=> [0, 0, 0, 1, 1, 0]
  */
 export function topMask(scores: Float32Array | Float64Array, tokens: RankedTokens, budget: Budget): Uint8Array {
   const { ratio, scope, rounding, minPerRow, keepEndOfTurn } = resolveBudget(budget);

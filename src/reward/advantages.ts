@@ -12,6 +12,7 @@
 import { UserError } from "../system/errors.ts";
 import { type Outcomes, groupsOf, rightResponses } from "./outcomes.ts";
 
+/** How advantages are estimated: `estimator` names the form, the rest are its own options. */
 export type AdvantageOptions =
   | { readonly estimator: "rloo" }
   | {
@@ -35,6 +36,13 @@ export type AdvantageOptions =
  * and `grpo`, which has nothing to be compared with.
  *
  * @throws UserError for an unknown estimator, an impossible option, or rewards as `groupsOf` refuses them
+ * @example
+ * import { advantages } from "tokensift/reward";
+ *
+ * // two questions, three answers to each
+ * const outcomes = { groups: [0, 0, 0, 1, 1, 1], rewards: [1, 0, 0, 1, 1, 0], range: "zero-one" } as const;
+ * advantages(outcomes, { estimator: "rloo" }); //=> [1, -0.5, -0.5, 0.5, 0.5, -1]
+ * advantages(outcomes, { estimator: "grpo" }); //=> [1.155, -0.5774, -0.5774, 0.5774, 0.5774, -1.155]
  */
 export function advantages(outcomes: Outcomes, options: AdvantageOptions): Float64Array {
   const result = new Float64Array(outcomes.rewards.length);

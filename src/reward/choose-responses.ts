@@ -3,6 +3,7 @@ import { UserError } from "../system/errors.ts";
 import { stream } from "../system/random.ts";
 import { type Outcomes, groupsOf, rightResponses } from "./outcomes.ts";
 
+/** Which responses are trained on, and what names the draw. */
 export interface ChoiceOptions {
   /**
    * `pair` (default): one right and one wrong response of each question that has both, drawn uniformly; `all`: every
@@ -25,10 +26,18 @@ export interface Choice {
 }
 
 /**
- * Drops questions that teach nothing and keeps a pair (or all) of the rest. The draw depends on seed, iteration and group
- * number alone, not on the other groups.
+ * Drops questions that teach nothing and keeps a pair (or all) of the rest. The draw depends on seed, iteration and
+ * group number alone, not on the other groups.
  *
  * @throws UserError for an impossible option, or rewards as `groupsOf` refuses them
+ * @example
+ * import { chooseResponses } from "tokensift/reward";
+ *
+ * // the second question was answered wrongly throughout: it teaches nothing
+ * const outcomes = { groups: [0, 0, 0, 1, 1], rewards: [1, 0, 0, 0, 0], range: "zero-one" } as const;
+ * const { kept, questions } = chooseResponses(outcomes, { keep: "pair", seed: 42, iteration: 0 });
+ * kept; //=> [1, 1, 0, 0, 0]
+ * questions; //=> { kept: 1, allWrong: 1, allRight: 0 }
  */
 export function chooseResponses(outcomes: Outcomes, options: ChoiceOptions): Choice {
   const { keep = "pair", tolerance = 1e-6, seed, iteration } = options;

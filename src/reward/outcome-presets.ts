@@ -32,9 +32,15 @@ const baseline = {
 } as const;
 
 /**
- * `paper` and `released` are OREAL as its paper and its program have it; `recommended` is what we advise: no token reward
- * model, every response of a question that has right and wrong ones, and a KL term whose gradient is that of
+ * `paper` and `released` are OREAL as its paper and its program have it; `recommended` is what we advise: no token
+ * reward model, every response of a question that has right and wrong ones, and a KL term whose gradient is that of
  * KL(policy || initial model). The others are baselines.
+ *
+ * @example
+ * import { outcomePresets } from "tokensift/reward";
+ *
+ * Object.keys(outcomePresets); //=> ["paper", "released", "recommended", "reinforce", "rloo", "grpo"]
+ * outcomePresets.released.advantage; //=> { estimator: "rloo" }
  */
 export const outcomePresets = {
   paper: {

@@ -35,6 +35,12 @@ const bounds: Record<RewardRange, readonly [number, number]> = { "zero-one": [0,
  *
  * @param options `failed`: failed verifications count as wrong answers (default), or are dropped (`counted` is 0)
  * @returns `rewards` and `counted`, one entry per verdict
+ * @example
+ * import { outcomeRewards } from "tokensift/reward";
+ *
+ * const { rewards, counted } = outcomeRewards(["correct", "wrong", "timeout"], { failed: "drop" });
+ * rewards; //=> [1, 0, 0]
+ * counted; //=> [1, 1, 0]
  */
 export function outcomeRewards(
   verdicts: readonly Verdict[],
@@ -49,7 +55,14 @@ export function outcomeRewards(
   };
 }
 
-/** 1 = the response is right: its reward lies in the upper half of the range. One entry per response. */
+/**
+ * 1 = the response is right: its reward lies in the upper half of the range. One entry per response.
+ *
+ * @example
+ * import { rightResponses } from "tokensift/reward";
+ *
+ * rightResponses({ rewards: [1, -1, 0.2], range: "plus-minus-one" }); //=> [1, 0, 1]
+ */
 export function rightResponses({ rewards, range }: Pick<Outcomes, "rewards" | "range">): Uint8Array {
   const [low, high] = boundsOf(range);
   return Uint8Array.from(rewards, (reward) => Number(reward > (low + high) / 2));

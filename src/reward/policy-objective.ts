@@ -31,12 +31,20 @@ export interface PolicyAux {
  * is divided by its own mass over the step, and a term whose mass is 0 has no part in it. Metrics are sums, to be added
  * up over micro-batches: `positiveTokens`, `negativeTokens`, `weightSum`, `weightsAboveZero`, `klSum`.
  *
- * ```ts
- * await optimizerStep(policy, step, [{ batch, aux: { right, advantages, referenceLogProb } }], policyObjective());
- * ```
- *
  * @throws UserError for an impossible option; when evaluated, for log-probabilities, weights or advantages that are not
  * finite (naming the row and token), arrays of the wrong length, or a missing reference
+ * @see https://arxiv.org/abs/2502.06781
+ * @example
+ * import { policyObjective } from "tokensift/reward";
+ *
+ * // a right and a wrong answer of two tokens each, after one prompt token
+ * const layout = { rows: 2, width: 3, rowIds: Float64Array.of(0, 1), endOfTurn: Uint8Array.of(0, 0, 1, 0, 0, 1) };
+ * const tokens = { ...layout, response: Uint8Array.of(0, 1, 1, 0, 1, 1) };
+ * const logProb = Float32Array.of(0, -1, -2, 0, -1, -3); // nats
+ * const objective = policyObjective({ klCoefficient: 0 });
+ * const { terms } = objective.evaluate({ logProb }, tokens, { right: [1, 0], advantages: [0.5, -0.5] });
+ * terms["positive"]!.sum; //=> 3
+ * terms["negative"]!.dLogProb; //=> [0, 0, 0, 0, 0.25, 0.25]
  */
 export function policyObjective(options: PolicyOptions = {}): Objective<"logProb", PolicyAux> {
   const settings = resolvePolicy(options);

@@ -1,6 +1,7 @@
 import { UserError } from "../system/errors.ts";
 import type { KlForm } from "./kl.ts";
 
+/** Coefficients and denominators of the policy's loss. */
 export interface PolicyOptions {
   /** Right responses are cloned (default), or take the policy gradient as wrong ones do. */
   readonly positives?: "cloning" | "policy-gradient";

@@ -12,14 +12,15 @@ export interface ResponseScores {
  * Scores as they belong to response tokens. The outcome probability of a whole response, which a reward model is
  * trained on, is the sigmoid of the mean of its scores.
  *
- * ```ts
- * using pass = rewardModel.pass(batch, null);
- * const { score } = await pass.read(["score"]);
- * const { probability } = responseScores(score, batch, { scoreAt: rewardModel.scoreAt ?? "token" });
- * ```
  * @param scores `[rows * width]`, entry t the score of the state that has read token t, whatever `scoreAt`
  * @param options `scoreAt`: as the reward model was trained. Default `token`
  * @throws UserError for a score that is not finite, or a response token that has no state before it
+ * @example
+ * import { responseScores } from "tokensift/reward";
+ *
+ * const tokens = { rows: 1, width: 3, rowIds: Float64Array.of(0), response: Uint8Array.of(0, 1, 1) };
+ * const { probability } = responseScores(Float32Array.of(0, 1, 3), tokens);
+ * probability; //=> [0, 0.7311, 0.9526]
  */
 export function responseScores(
   scores: Float32Array,

@@ -18,15 +18,20 @@ export interface OutcomeAux {
 /**
  * The reward model's objective on scores `[rows * width]`, entry t that of the state that has read token t, whatever
  * `scoreAt`. Its term is `outcome`; its mass is the number of responses with at least one token. Metrics are sums over
- * rows, to be added up over micro-batches: `responses`, `agreed` (responses whose probability lies on the outcome's side
- * of one half), `probability`.
- *
- * ```ts
- * await optimizerStep(rewardModel, step, [{ batch, aux: { right } }], rewardModelObjective());
- * ```
+ * rows, to be added up over micro-batches: `responses`, `agreed` (responses whose probability lies on the outcome's
+ * side of one half), `probability`.
  *
  * @param options `scoreAt`: must match the one of the token weights. Default `token`
  * @throws UserError, when evaluated, for an outcome outside [0, 1] or a score that is not finite
+ * @see https://arxiv.org/abs/2502.06781
+ * @example
+ * import { rewardModelObjective } from "tokensift/reward";
+ *
+ * const layout = { rows: 1, width: 3, rowIds: Float64Array.of(0), endOfTurn: Uint8Array.of(0, 0, 1) };
+ * const tokens = { ...layout, response: Uint8Array.of(0, 1, 1) };
+ * const { terms } = rewardModelObjective().evaluate({ score: Float32Array.of(0, 1, 3) }, tokens, { right: [1] });
+ * terms["outcome"]!.sum; //=> 0.1269
+ * terms["outcome"]!.dScore; //=> [0, -0.0596, -0.0596]
  */
 export function rewardModelObjective({ scoreAt = "token" }: { scoreAt?: ScoreAt } = {}): Objective<
   "score",

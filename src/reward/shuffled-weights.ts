@@ -7,6 +7,12 @@ import { type ScoredTokens, checkLength } from "./scores.ts";
  * weights and so its mass; only their places are random. The shuffle depends on seed, iteration and row id alone.
  *
  * @param weights `[rows * width]`; entries outside responses are 0 in the result
+ * @example
+ * import { shuffledWeights } from "tokensift/reward";
+ *
+ * const tokens = { rows: 1, width: 4, rowIds: Float64Array.of(7), response: Uint8Array.of(0, 1, 1, 1) };
+ * const weights = Float32Array.of(0, 0.1, 0.2, 0.3);
+ * shuffledWeights(weights, tokens, { seed: 42, iteration: 1 }); //=> [0, 0.1, 0.3, 0.2]
  */
 export function shuffledWeights(
   weights: Float32Array,

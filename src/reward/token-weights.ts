@@ -14,6 +14,7 @@ import { UserError } from "../system/errors.ts";
 import { budgetCount } from "../ranking/index.ts";
 import { type ScoreAt, type ScoredTokens, checkLength, responsePlaces, scorePlaces, sigmoid } from "./scores.ts";
 
+/** How a reward model's scores become token weights. */
 export interface TokenWeightOptions {
   /** Default `paper`. Options given beside it win. */
   readonly preset?: "paper" | "released";
@@ -37,6 +38,14 @@ export const tokenWeightPresets = {
  * @param scores `[rows * width]`, entry t the score of the state that has read token t, whatever `scoreAt`
  * @param right `[rows]`, 1 = the response is right
  * @throws UserError for a score that is not finite (naming row and token), or an impossible option
+ * @see https://arxiv.org/abs/2502.06781
+ * @example
+ * import { tokenWeights } from "tokensift/reward";
+ *
+ * const tokens = { rows: 1, width: 4, rowIds: Float64Array.of(0), response: Uint8Array.of(0, 1, 1, 1) };
+ * const scores = Float32Array.of(0, -1, 0, 2); // sigmoid: .27, .5, .88
+ * // clamp((sigmoid(s) - 0.5) / 0.5, 0, 1) in a right answer
+ * tokenWeights(scores, tokens, [1]); //=> [0, 0, 0, 0.7616]
  */
 export function tokenWeights(
   scores: Float32Array,

@@ -14,7 +14,15 @@ import { rho1Entry } from "./rho1.ts";
 import { ssTokenEntry } from "./sstoken.ts";
 import { tokenCleaningEntry } from "./token-cleaning.ts";
 
-/** Every built-in rule. */
+/**
+ * Every built-in rule.
+ *
+ * @example
+ * import { rules } from "tokensift/selection";
+ *
+ * rules.entries.map(({ name }) => name).slice(0, 5); //=> ["full", "random", "loss-top", "sstoken", "rho1"]
+ * rules.entries.find(({ name }) => name === "dft")!.paper; //=> "https://arxiv.org/abs/2508.05629"
+ */
 export const rules: Catalogue<TokenRule> = {
   kind: "rule",
   title: "Selection rules",

@@ -11,6 +11,7 @@ import type { Divisor, Entry, TokenRule } from "../contract/index.ts";
 import { UserError } from "../system/errors.ts";
 import { divideBySchema } from "./chooser.ts";
 
+/** Options of `datasetWeights`. */
 export interface DatasetWeightsOptions {
   /** Default `token_weights`. */
   readonly column?: string;
@@ -18,7 +19,19 @@ export interface DatasetWeightsOptions {
   readonly divideBy?: Divisor;
 }
 
-/** The column's value on every response token, `[rows * width]`. */
+/**
+ * The column's value on every response token, `[rows * width]`.
+ *
+ * @throws UserError for a column without a name
+ * @example
+ * import { datasetWeights } from "tokensift/selection";
+ *
+ * const layout = { rows: 1, width: 4, rowIds: Float64Array.of(0), endOfTurn: Uint8Array.of(0, 0, 0, 1) };
+ * const tokens = { ...layout, response: Uint8Array.of(0, 1, 1, 1) };
+ * const signals = { "column:token_weights": Float32Array.of(0, 0.5, 1, 0) };
+ * const context = { step: 0, samplesSeen: 0, uniform: Math.random };
+ * datasetWeights().weigh({ ...tokens, signals }, context); //=> [0, 0.5, 1, 0]
+ */
 export function datasetWeights({
   column = "token_weights",
   divideBy = "response",

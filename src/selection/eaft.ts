@@ -10,6 +10,7 @@
 import type { Entry, Preset, TokenRule } from "../contract/index.ts";
 import { requireOption, valuesOf } from "./options.ts";
 
+/** Options of `eaft`. */
 export interface EaftOptions {
   /** Default `recommended`. Options given beside it win. */
   readonly preset?: Preset;
@@ -26,7 +27,21 @@ export const eaftPresets = {
   recommended: { entropyScale: Math.log(20) },
 } as const satisfies Record<Preset, EaftOptions>;
 
-/** Weight `(entropyTop20 / entropyScale)^alpha` on every response token, `[rows * width]`. */
+/**
+ * Weight `(entropyTop20 / entropyScale)^alpha` on every response token, `[rows * width]`.
+ * Entropies are in nats.
+ *
+ * @throws UserError for an impossible option
+ * @see https://arxiv.org/abs/2601.02151
+ * @example
+ * import { eaft } from "tokensift/selection";
+ *
+ * const layout = { rows: 1, width: 4, rowIds: Float64Array.of(0), endOfTurn: Uint8Array.of(0, 0, 0, 1) };
+ * const tokens = { ...layout, response: Uint8Array.of(0, 1, 1, 1) };
+ * const signals = { entropyTop20: Float32Array.of(0, 1.5, 3, 0) }; // nats
+ * const context = { step: 0, samplesSeen: 0, uniform: Math.random };
+ * eaft({ entropyScale: 3 }).weigh({ ...tokens, signals }, context); //=> [0, 0.5, 1, 0]
+ */
 export function eaft({ preset = "recommended", alpha = 1, ...options }: EaftOptions = {}): TokenRule<"entropyTop20"> {
   const { entropyScale } = { ...valuesOf("eaft", eaftPresets, preset), ...options };
   requireOption("eaft", "alpha", alpha, alpha >= 0, "0 or more");

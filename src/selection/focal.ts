@@ -9,12 +9,27 @@
 import type { Entry, TokenRule } from "../contract/index.ts";
 import { requireOption } from "./options.ts";
 
+/** Options of `focal`. */
 export interface FocalOptions {
   /** How sharply known tokens fade, 0 or more; 0 is full training. Default 2. */
   readonly kappa?: number;
 }
 
-/** Weight `(1 - p)^kappa` on every response token, `[rows * width]`. */
+/**
+ * Weight `(1 - p)^kappa` on every response token, `[rows * width]`.
+ * Losses are in nats.
+ *
+ * @throws UserError for an impossible option
+ * @see https://arxiv.org/abs/1708.02002
+ * @example
+ * import { focal } from "tokensift/selection";
+ *
+ * const layout = { rows: 1, width: 4, rowIds: Float64Array.of(0), endOfTurn: Uint8Array.of(0, 0, 0, 1) };
+ * const tokens = { ...layout, response: Uint8Array.of(0, 1, 1, 1) };
+ * const signals = { nll: Float32Array.of(0, Math.log(2), Math.log(10), 0) }; // probabilities .5, .1, 1
+ * const context = { step: 0, samplesSeen: 0, uniform: Math.random };
+ * focal({ kappa: 2 }).weigh({ ...tokens, signals }, context); //=> [0, 0.25, 0.81, 0]
+ */
 export function focal({ kappa = 2 }: FocalOptions = {}): TokenRule<"nll"> {
   requireOption("focal", "kappa", kappa, kappa >= 0, "0 or more");
   // expm1 keeps the digits of 1 - p where p is all but 1; a loss may fall below 0 by its last bit

@@ -8,12 +8,22 @@
 import type { Divisor, Entry, TokenRule } from "../contract/index.ts";
 import { divideBySchema } from "./chooser.ts";
 
+/** Options of `full`. */
 export interface FullOptions {
   /** Default `kept`, which is every response token. */
   readonly divideBy?: Divisor;
 }
 
-/** Weight 1 on every response token, `[rows * width]`. */
+/**
+ * Weight 1 on every response token, `[rows * width]`.
+ *
+ * @example
+ * import { full } from "tokensift/selection";
+ *
+ * const layout = { rows: 1, width: 4, rowIds: Float64Array.of(0), endOfTurn: Uint8Array.of(0, 0, 0, 1) };
+ * const tokens = { ...layout, response: Uint8Array.of(0, 1, 1, 1), signals: {} };
+ * full().weigh(tokens, { step: 0, samplesSeen: 0, uniform: Math.random }); //=> [0, 1, 1, 1]
+ */
 export function full({ divideBy = "kept" }: FullOptions = {}): TokenRule<never> {
   return {
     name: "full",

@@ -14,6 +14,7 @@ import { chooserSchema } from "./chooser.ts";
 import { finiteAt } from "./finite.ts";
 import { requireOption, valuesOf } from "./options.ts";
 
+/** Options of `highEntropy`. */
 export interface HighEntropyOptions {
   /** Default `recommended`. Options given beside it win. */
   readonly preset?: Preset;
@@ -32,7 +33,21 @@ export const highEntropyPresets = {
   recommended: { ratio: 0.2, cut: "quantile", divideBy: "kept" },
 } as const satisfies Record<Preset, HighEntropyOptions>;
 
-/** Weight 1 on the tokens of the step whose entropy is highest, 0 elsewhere, `[rows * width]`. */
+/**
+ * Weight 1 on the tokens of the step whose entropy is highest, 0 elsewhere, `[rows * width]`.
+ * Entropies are in nats.
+ *
+ * @throws UserError for an impossible option; when weighing, for an entropy that is not finite (naming row and token)
+ * @see https://arxiv.org/abs/2506.01939
+ * @example
+ * import { highEntropy } from "tokensift/selection";
+ *
+ * const layout = { rows: 1, width: 6, rowIds: Float64Array.of(0), endOfTurn: Uint8Array.of(0, 0, 0, 0, 0, 1) };
+ * const tokens = { ...layout, response: Uint8Array.of(0, 1, 1, 1, 1, 1) };
+ * const signals = { entropy: Float32Array.of(0, 0.1, 1.9, 0.3, 0.2, 0) }; // nats
+ * const context = { step: 0, samplesSeen: 0, uniform: Math.random };
+ * highEntropy({ ratio: 0.2 }).weigh({ ...tokens, signals }, context); //=> [0, 0, 1, 0, 0, 0]
+ */
 export function highEntropy({ preset = "recommended", ...options }: HighEntropyOptions = {}): TokenRule<"entropy"> {
   const name = "high-entropy";
   const { ratio, cut, divideBy } = { ...valuesOf(name, highEntropyPresets, preset), ...options };

@@ -12,6 +12,7 @@ import type { Entry, Preset, TokenRule, Tokens } from "../contract/index.ts";
 import { excessLoss } from "./excess-loss.ts";
 import { requireOption, valuesOf } from "./options.ts";
 
+/** Options of `iwSft`. */
 export interface IwSftOptions {
   /** Default `recommended`. Options given beside it win. */
   readonly preset?: Preset;
@@ -32,7 +33,23 @@ export const iwSftPresets = {
   recommended: { over: "token", ...clamps.token },
 } as const satisfies Record<Preset, IwSftOptions>;
 
-/** Weight: the clamped ratio of probabilities on every response token, `[rows * width]`. */
+/**
+ * Weight: the clamped ratio of probabilities on every response token, `[rows * width]`.
+ * Losses are in nats.
+ *
+ * @throws UserError for an impossible option
+ * @see https://arxiv.org/abs/2507.12856
+ * @example
+ * import { iwSft } from "tokensift/selection";
+ *
+ * const layout = { rows: 1, width: 4, rowIds: Float64Array.of(0), endOfTurn: Uint8Array.of(0, 0, 0, 1) };
+ * const tokens = { ...layout, response: Uint8Array.of(0, 1, 1, 1) };
+ * const nll = Float32Array.of(0, 0.2, 2.5, 0.1); // nats
+ * const referenceNll = Float32Array.of(0, 0.5, 0.5, 0.1);
+ * const context = { step: 0, samplesSeen: 0, uniform: Math.random };
+ * // exp(referenceNll - nll), clamped to [0.2, 1.8]
+ * iwSft().weigh({ ...tokens, signals: { nll, referenceNll } }, context); //=> [0, 1.3499, 0.2, 1]
+ */
 export function iwSft({ preset = "recommended", ...options }: IwSftOptions = {}): TokenRule<"nll" | "referenceNll"> {
   const over = options.over ?? valuesOf("iw-sft", iwSftPresets, preset).over;
   requireOption("iw-sft", "over", over, Object.hasOwn(clamps, over), "token or sequence");

@@ -12,6 +12,7 @@ import { divideBySchema } from "./chooser.ts";
 import { finiteAt } from "./finite.ts";
 import { requireOption } from "./options.ts";
 
+/** Options of `profit`. */
 export interface ProfitOptions {
   /** Lowest probability that is trained, in [0, 1]; 0 is full training. Default 0.1. */
   readonly threshold?: number;
@@ -19,7 +20,21 @@ export interface ProfitOptions {
   readonly divideBy?: Divisor;
 }
 
-/** Weight 1 on response tokens whose probability is at least the threshold, 0 elsewhere, `[rows * width]`. */
+/**
+ * Weight 1 on response tokens whose probability is at least the threshold, 0 elsewhere, `[rows * width]`.
+ * Losses are in nats.
+ *
+ * @throws UserError for a threshold outside [0, 1]; when weighing, for a loss that is not finite (naming row and token)
+ * @see https://arxiv.org/abs/2601.09195
+ * @example
+ * import { profit } from "tokensift/selection";
+ *
+ * const layout = { rows: 1, width: 4, rowIds: Float64Array.of(0), endOfTurn: Uint8Array.of(0, 0, 0, 1) };
+ * const tokens = { ...layout, response: Uint8Array.of(0, 1, 1, 1) };
+ * const signals = { nll: Float32Array.of(0, 0.2, 2.5, 0.1) }; // nats: probabilities .82, .08, .90
+ * const context = { step: 0, samplesSeen: 0, uniform: Math.random };
+ * profit({ threshold: 0.1 }).weigh({ ...tokens, signals }, context); //=> [0, 1, 0, 1]
+ */
 export function profit({ threshold = 0.1, divideBy = "kept" }: ProfitOptions = {}): TokenRule<"nll"> {
   requireOption("profit", "threshold", threshold, threshold >= 0 && threshold <= 1, "a probability, from 0 to 1");
   return {

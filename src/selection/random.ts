@@ -10,9 +10,22 @@ import type { Entry, TokenRule } from "../contract/index.ts";
 import { type ChoosingRule, keepTop } from "../ranking/index.ts";
 import { type ChooserOptions, chooserDefaults, chooserOptions, sharedByChoosers } from "./chooser.ts";
 
+/** Options of `random`: those of every rule that keeps a share. */
 export type RandomOptions = ChooserOptions;
 
-/** Weight 1 on a uniformly drawn share of each response, 0 elsewhere, `[rows * width]`. */
+/**
+ * Weight 1 on a uniformly drawn share of each response, 0 elsewhere, `[rows * width]`.
+ *
+ * @throws UserError for an impossible budget
+ * @example
+ * import { hashUniform } from "tokensift";
+ * import { random } from "tokensift/selection";
+ *
+ * const layout = { rows: 1, width: 5, rowIds: Float64Array.of(0), endOfTurn: Uint8Array.of(0, 0, 0, 0, 1) };
+ * const tokens = { ...layout, response: Uint8Array.of(0, 1, 1, 1, 1), signals: {} };
+ * const uniform = (row: number, token: number) => hashUniform(42, row, token);
+ * random({ ratio: 0.5 }).weigh(tokens, { step: 0, samplesSeen: 0, uniform }); //=> [0, 0, 1, 0, 1]
+ */
 export function random(options: RandomOptions = {}): ChoosingRule<never> {
   const { divideBy, ...budget } = { ...chooserDefaults, ...options };
   return keepTop(

@@ -12,12 +12,28 @@ import { type ChoosingRule, keepTop } from "../ranking/index.ts";
 import { type ChooserOptions, chooserDefaults, chooserOptions, scopeSchema, sharedByChoosers } from "./chooser.ts";
 import { excessLoss } from "./excess-loss.ts";
 
+/** Options of `rho1`, beside those of every rule that keeps a share. */
 export interface Rho1Options extends ChooserOptions {
   /** Default `step`, as in the paper; `response` gives every response the same share. */
   readonly scope?: RankingScope;
 }
 
-/** Weight 1 on the share of tokens with the highest excess over the reference, 0 elsewhere, `[rows * width]`. */
+/**
+ * Weight 1 on the share of tokens with the highest excess over the reference, 0 elsewhere, `[rows * width]`.
+ * Losses are in nats.
+ *
+ * @throws UserError for an impossible budget; when weighing, for a loss that is not finite (naming row and token)
+ * @see https://arxiv.org/abs/2404.07965
+ * @example
+ * import { rho1 } from "tokensift/selection";
+ *
+ * const layout = { rows: 1, width: 5, rowIds: Float64Array.of(0), endOfTurn: Uint8Array.of(0, 0, 0, 0, 1) };
+ * const tokens = { ...layout, response: Uint8Array.of(0, 1, 1, 1, 1) };
+ * const nll = Float32Array.of(0, 0.2, 2.5, 1.5, 0.1); // nats
+ * const referenceNll = Float32Array.of(0, 0.1, 2.6, 0.5, 0.1); // of a model trained on clean text
+ * const context = { step: 0, samplesSeen: 0, uniform: Math.random };
+ * rho1({ ratio: 0.5 }).weigh({ ...tokens, signals: { nll, referenceNll } }, context); //=> [0, 1, 0, 1, 0]
+ */
 export function rho1(options: Rho1Options = {}): ChoosingRule<"nll" | "referenceNll"> {
   const { divideBy, ...budget } = { ...chooserDefaults, scope: "step" as const, ...options };
   return keepTop(

@@ -2,6 +2,7 @@ import type { JsonSchema, Preset } from "../contract/index.ts";
 import { UserError } from "../system/errors.ts";
 import { type ChooserOptions, chooserDefaults, chooserSchema } from "./chooser.ts";
 
+/** Options of `ssToken`, beside those of every rule that keeps a share. */
 export interface SsTokenOptions extends ChooserOptions {
   /** Default `recommended`. Options given beside it win. */
   readonly preset?: Preset;

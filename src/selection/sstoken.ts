@@ -28,7 +28,26 @@ export interface SsTokenRule extends ChoosingRule<SsTokenSignal> {
   readonly settings: SsTokenSettings;
 }
 
-/** Weight 1 on the share of each response with the highest score, 0 elsewhere, `[rows * width]`. */
+/**
+ * Weight 1 on the share of each response with the highest score, 0 elsewhere, `[rows * width]`.
+ * Losses are in nats, attention is a share of 1.
+ *
+ * @throws UserError for an impossible option; when weighing, for a signal that is not finite (naming row and token)
+ * @see https://arxiv.org/abs/2510.18250
+ * @example
+ * import { ssToken } from "tokensift/selection";
+ *
+ * const layout = { rows: 1, width: 5, rowIds: Float64Array.of(0), endOfTurn: Uint8Array.of(0, 0, 0, 0, 1) };
+ * const tokens = { ...layout, response: Uint8Array.of(0, 1, 1, 1, 1) };
+ * const signals = {
+ *   nll: Float32Array.of(0, 0.2, 2.5, 0.5, 0.1), // nats, under the model in training
+ *   historyNll: Float32Array.of(0, 0.3, 2.4, 1.5, 0.2), // under an earlier state of it
+ *   promptAttention: Float32Array.of(0, 0.6, 0.3, 0.5, 0.4), // share of attention on the prompt
+ * };
+ * const context = { step: 0, samplesSeen: 0, uniform: Math.random };
+ * // the token that ends the turn, and the one that improved most
+ * ssToken({ ratio: 0.5, gamma: 0.5 }).weigh({ ...tokens, signals }, context); //=> [0, 0, 0, 1, 1]
+ */
 export function ssToken(options: SsTokenOptions = {}): SsTokenRule {
   const settings = resolveSsToken(options);
   const { gamma, ratio, rounding, keepEndOfTurn, divideBy, keepBelow } = settings;

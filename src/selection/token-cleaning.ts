@@ -24,6 +24,7 @@ import {
 import { excessLoss } from "./excess-loss.ts";
 import { valuesOf } from "./options.ts";
 
+/** Options of `tokenCleaning`, beside those of every rule that keeps a share. */
 export interface TokenCleaningOptions extends ChooserOptions {
   /** Default `recommended`. Options given beside it win. */
   readonly preset?: Preset;
@@ -40,7 +41,23 @@ export const tokenCleaningPresets = {
   recommended: shared,
 } as const satisfies Record<Preset, TokenCleaningOptions>;
 
-/** Weight 1 on the share of tokens on which the reference gained most over the base, 0 elsewhere, `[rows * width]`. */
+/**
+ * Weight 1 on the share of tokens on which the reference gained most over the base, 0 elsewhere, `[rows * width]`.
+ * Losses are in nats.
+ *
+ * @throws UserError for an impossible budget; when weighing, for a loss that is not finite (naming row and token)
+ * @see https://arxiv.org/abs/2502.01968
+ * @example
+ * import { tokenCleaning } from "tokensift/selection";
+ *
+ * const layout = { rows: 1, width: 5, rowIds: Float64Array.of(0), endOfTurn: Uint8Array.of(0, 0, 0, 0, 1) };
+ * const tokens = { ...layout, response: Uint8Array.of(0, 1, 1, 1, 1) };
+ * const historyNll = Float32Array.of(0, 0.9, 2.5, 1.5, 0.1); // nats, of the base model
+ * const referenceNll = Float32Array.of(0, 0.1, 2.6, 0.5, 0.1); // of the base after training on a cleaner part
+ * const context = { step: 0, samplesSeen: 0, uniform: Math.random };
+ * const signals = { historyNll, referenceNll };
+ * tokenCleaning({ ratio: 0.5 }).weigh({ ...tokens, signals }, context); //=> [0, 1, 0, 1, 0]
+ */
 export function tokenCleaning({ preset = "recommended", ...options }: TokenCleaningOptions = {}): ChoosingRule<
   "historyNll" | "referenceNll"
 > {

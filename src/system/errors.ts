@@ -1,6 +1,12 @@
 /**
  * An error the person at the keyboard can mend: it says what is wrong, where, and how to mend it.
  * The command line prints `message` alone (no stack) and exits with code 2.
+ *
+ * @example
+ * import { UserError } from "tokensift";
+ *
+ * const error = new UserError("the ratio is 2", { where: "selection.ratio", fix: "Give a share above 0, at most 1." });
+ * error.message; //=> "selection.ratio: the ratio is 2\n  Give a share above 0, at most 1."
  */
 export class UserError extends Error {
   override readonly name = "UserError";

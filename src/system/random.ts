@@ -20,7 +20,16 @@ export function stream(...names: (string | number)[]): RandomStream {
   };
 }
 
-/** A uniform number in [0, 1) that depends on the names alone: a stream's first draw, cheap enough for every token. */
+/**
+ * A uniform number in [0, 1) that depends on the names alone: a stream's first draw, cheap enough for every token.
+ *
+ * @example
+ * import { hashUniform } from "tokensift";
+ *
+ * // what a rule draws for token 3 of row 7, however rows are batched
+ * hashUniform(42, 7, 3); //=> 0.3367
+ * hashUniform(42, 7, 4); //=> 0.3452
+ */
 export function hashUniform(seed: number, a: number, b: number): number {
   let h = 0x9e3779b9;
   for (const word of [seed, a >>> 0, Math.floor(a / 4294967296), b >>> 0]) {

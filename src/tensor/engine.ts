@@ -21,6 +21,12 @@ let current: EngineInfo | undefined;
  * Starts an engine and makes it the one all tensors live on. `auto` takes TensorFlow if it has a GPU, else WebGPU if
  * there is a real GPU, else the cpu engine. An engine in use before is released: its tensors are gone.
  * @throws UserError where the engine asked for cannot run here, with the reason and the fix
+ * @example
+ * import { releaseEngine, useEngine } from "tokensift";
+ *
+ * const { name } = await useEngine("cpu", { threads: 2 });
+ * name; //=> "cpu"
+ * releaseEngine();
  */
 export async function useEngine(choice: "auto" | EngineName, options: EngineOptions = {}): Promise<EngineInfo> {
   releaseEngine();
@@ -43,7 +49,18 @@ export function engineText({ name, provider, threads, device }: EngineInfo): str
   return [name, provider, ...workers, device].join(", ");
 }
 
-/** Ends the engine in use, so that nothing of it keeps the process alive. Its tensors are gone. */
+/**
+ * Ends the engine in use, so that nothing of it keeps the process alive. Its tensors are gone.
+ *
+ * @example
+ * import { releaseEngine, useEngine } from "tokensift";
+ * import { loadModel } from "tokensift/model";
+ *
+ * await useEngine("cpu");
+ * const model = await loadModel("models/tiny");
+ * model.dispose();
+ * releaseEngine(); // the process can end now
+ */
 export function releaseEngine(): void {
   if (current?.name === "webgpu") releaseWebgpuEngine();
   if (current?.name === "cpu") releaseCpuEngine();

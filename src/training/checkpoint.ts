@@ -49,6 +49,24 @@ export function checkpointSteps(folder: string): number[] {
  * the counters. It is built under another name and renamed when complete, so a killed process leaves none half-written.
  * @param keep so many of the newest checkpoints stay
  * @throws UserError where the disk refuses
+ * @example
+ * import { releaseEngine, useEngine } from "tokensift";
+ * import { fromRows, tokenizeDataset } from "tokensift/data";
+ * import { loadModel } from "tokensift/model";
+ * import { newTrainingState, restoreCheckpoint, saveCheckpoint } from "tokensift/training";
+ *
+ * await useEngine("cpu");
+ * const model = await loadModel("models/tiny");
+ * const rows = fromRows([{ input_ids: [5, 6, 7, 8], response_mask: [0, 0, 1, 1] }]);
+ * const state = newTrainingState(model, await tokenizeDataset(rows, model.tokenizer));
+ * state.step = 20;
+ * const identity = { engine: "cpu", data: "my rows" };
+ * await saveCheckpoint("checkpoints", state, { identity, keep: 2 });
+ *
+ * state.step = 0;
+ * await restoreCheckpoint("checkpoints/step-20", state, { identity }); //=> []
+ * state.step; //=> 20
+ * releaseEngine();
  */
 export async function saveCheckpoint(
   folder: string,
@@ -91,6 +109,21 @@ export async function saveCheckpoint(
  * @param options.allowChanges goes on under another identity, no longer bit for bit
  * @returns what differs, in sentences (empty unless `allowChanges`)
  * @throws UserError for a damaged checkpoint, or one saved under another identity
+ * @example
+ * import { releaseEngine, useEngine } from "tokensift";
+ * import { fromRows, tokenizeDataset } from "tokensift/data";
+ * import { loadModel } from "tokensift/model";
+ * import { newTrainingState, restoreCheckpoint, saveCheckpoint } from "tokensift/training";
+ *
+ * await useEngine("cpu");
+ * const model = await loadModel("models/tiny");
+ * const rows = fromRows([{ input_ids: [5, 6, 7, 8], response_mask: [0, 0, 1, 1] }]);
+ * const state = newTrainingState(model, await tokenizeDataset(rows, model.tokenizer));
+ * await saveCheckpoint("my-checkpoints", state, { identity: { engine: "cpu" } });
+ *
+ * const changed = { identity: { engine: "webgpu" }, allowChanges: true };
+ * (await restoreCheckpoint("my-checkpoints/step-0", state, changed)).length; //=> 1
+ * releaseEngine();
  */
 export async function restoreCheckpoint(
   path: string,

@@ -22,6 +22,7 @@ export interface Trainee {
   startStep(step: number): void;
 }
 
+/** What `createLearner` puts beside a model. */
 export interface LearnerOptions {
   optimizer: Optimizer;
   /** Learning rate of an optimizer step, counted from 0. */
@@ -60,9 +61,24 @@ export interface StepUpdate {
 /**
  * Puts a model, an optimizer and a schedule together.
  *
- * ```ts
- * const learner = createLearner(model, { optimizer: adamW(model.parameters), schedule: () => 1e-4 });
- * ```
+ * @example
+ * import { releaseEngine, useEngine } from "tokensift";
+ * import { fromRows, makeBatch, tokenizeDataset } from "tokensift/data";
+ * import { loadModel } from "tokensift/model";
+ * import { adamW, createLearner } from "tokensift/training";
+ *
+ * await useEngine("cpu");
+ * const model = await loadModel("models/tiny");
+ * const rows = fromRows([{ input_ids: [5, 6, 7, 8], response_mask: [0, 0, 1, 1] }]);
+ * const batch = makeBatch(await tokenizeDataset(rows, model.tokenizer), [0]);
+ * const learner = createLearner(model, { optimizer: adamW(model.parameters), schedule: () => 1e-4, clipNorm: 1 });
+ * learner.startStep(0);
+ * const pass = learner.forward(batch);
+ * pass.backward({ logProb: Float32Array.of(0, 0, -0.5, -0.5) });
+ * pass[Symbol.dispose]();
+ * const { learningRate } = await learner.update();
+ * learningRate; //=> 0.0001
+ * releaseEngine();
  */
 export function createLearner(trainee: Decoder | Trainee, options: LearnerOptions): Learner {
   const { optimizer, schedule, clipNorm = 1 } = options;

@@ -3,14 +3,29 @@ import type { LossTerm, SignalGradient } from "../contract/index.ts";
 /** Loss terms of a step by name, each `sum / mass` over all its micro-batches. */
 export type Masses = Readonly<Record<string, number>>;
 
-/** Adds up numbers by name. */
+/**
+ * Adds up numbers by name.
+ *
+ * @example
+ * import { sumByName } from "tokensift/training";
+ *
+ * sumByName([{ nll: 0.75, kl: 0.01 }, { nll: 0.5, kl: 0.02 }]); //=> { nll: 1.25, kl: 0.03 }
+ */
 export function sumByName<K extends string>(parts: readonly Readonly<Record<K, number>>[]): Record<K, number> {
   const sums = {} as Record<K, number>;
   for (const part of parts) for (const name of Object.keys(part) as K[]) sums[name] = (sums[name] ?? 0) + part[name];
   return sums;
 }
 
-/** What a micro-batch's terms add to the loss, by name; a term without mass in the step adds nothing. */
+/**
+ * What a micro-batch's terms add to the loss, by name; a term without mass in the step adds nothing.
+ *
+ * @example
+ * import { partsOf } from "tokensift/training";
+ *
+ * const terms = { nll: { sum: 3, mass: 2 }, kl: { sum: 0, mass: 0 } };
+ * partsOf(terms, { nll: 4, kl: 0 }); //=> { nll: 0.75, kl: 0 }
+ */
 export function partsOf(terms: Readonly<Record<string, LossTerm>>, masses: Masses): Record<string, number> {
   return Object.fromEntries(
     Object.entries(terms).map(([name, { sum }]) => {
@@ -23,6 +38,13 @@ export function partsOf(terms: Readonly<Record<string, LossTerm>>, masses: Masse
 /**
  * The gradient of the step's loss on a micro-batch's signals: every term's own, divided by the term's mass over the
  * whole step, so that the split into micro-batches changes nothing.
+ *
+ * @example
+ * import { lossGradient } from "tokensift/training";
+ *
+ * // one micro-batch of two; both together have four tokens
+ * const terms = { nll: { sum: 3, mass: 2, dLogProb: Float32Array.of(0, -1, -1) } };
+ * lossGradient(terms, { nll: 4 }); //=> { logProb: [0, -0.25, -0.25] }
  */
 export function lossGradient(terms: Readonly<Record<string, LossTerm>>, masses: Masses): SignalGradient {
   const divided = Object.entries(terms).flatMap(([name, term]) => {
@@ -48,7 +70,15 @@ export function lossGradient(terms: Readonly<Record<string, LossTerm>>, masses: 
   };
 }
 
-/** Whether any number of the gradient is not 0. A step without any leaves the model, and the optimizer, as they are. */
+/**
+ * Whether any number of the gradient is not 0. A step without any leaves the model, and the optimizer, as they are.
+ *
+ * @example
+ * import { hasGradient } from "tokensift/training";
+ *
+ * hasGradient({ logProb: Float32Array.of(0, -0.5) }); //=> true
+ * hasGradient({ logProb: new Float32Array(2) }); //=> false
+ */
 export function hasGradient(gradient: SignalGradient): boolean {
   return Object.values(gradient)
     .flat()

@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { GradientStore, Parameter } from "../model/index.ts";
 import { adamwUpdate } from "../tensor/ops/index.ts";
 
+/** Constants of AdamW. */
 export interface AdamWOptions {
   /** Decay of the gradient's mean; default 0.9. */
   beta1?: number;
@@ -19,6 +20,7 @@ export interface Moments {
   readonly v: tf.Variable;
 }
 
+/** What updates a model's parameters from their gradients. */
 export interface Optimizer {
   /** Updates done so far, of all parameters together. */
   updates: number;
@@ -29,7 +31,35 @@ export interface Optimizer {
   dispose(): void;
 }
 
-/** AdamW with decoupled weight decay (arXiv 1711.05101), step for step PyTorch's. */
+/**
+ * AdamW with decoupled weight decay (arXiv 1711.05101), step for step PyTorch's.
+ * Gradients are sums over the step; `gradientScale` of an update multiplies them.
+ *
+ * @see https://arxiv.org/abs/1711.05101
+ * @example
+ * import { releaseEngine, useEngine } from "tokensift";
+ * import { fromRows, makeBatch, tokenizeDataset } from "tokensift/data";
+ * import { forward, gradientStore, loadModel } from "tokensift/model";
+ * import { adamW } from "tokensift/training";
+ *
+ * await useEngine("cpu");
+ * const model = await loadModel("models/tiny");
+ * const rows = fromRows([{ input_ids: [5, 6, 7, 8], response_mask: [0, 0, 1, 1] }]);
+ * const batch = makeBatch(await tokenizeDataset(rows, model.tokenizer), [0]);
+ * const [optimizer, gradients] = [adamW(model.parameters, { weightDecay: 0.01 }), gradientStore()];
+ * const losses: number[] = [];
+ * for (let step = 0; step < 3; step++) {
+ *   using pass = forward(model, batch, { gradients });
+ *   const { logProb } = await pass.read(["logProb"]);
+ *   losses.push(-(logProb[2]! + logProb[3]!) / 2);
+ *   pass.backward({ logProb: Float32Array.of(0, 0, -0.5, -0.5) });
+ *   optimizer.update(gradients, { learningRate: 1e-3, gradientScale: 1 });
+ *   gradients.clear();
+ * }
+ * losses[2]! < losses[0]!; //=> true
+ * optimizer.updates; //=> 3
+ * releaseEngine();
+ */
 export function adamW(parameters: readonly Parameter[], options: AdamWOptions = {}): Optimizer {
   const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0 } = options;
   const held = new Map<string, Moments>();

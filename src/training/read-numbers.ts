@@ -8,12 +8,21 @@ export type PlainSignal = "logProb" | "entropy" | "entropyTop20" | "score";
 /**
  * Runs a batch for its numbers alone: no gradient, and the pass is closed again.
  *
- * ```ts
- * const { logProb, entropy } = await readNumbers(learner, batch, ["logProb", "entropy"]);
- * ```
- *
  * @param from a learner, whose model is read as it is now, or a model
  * @returns by name, each `[rows * width]`
+ * @example
+ * import { releaseEngine, useEngine } from "tokensift";
+ * import { fromRows, makeBatch, tokenizeDataset } from "tokensift/data";
+ * import { loadModel } from "tokensift/model";
+ * import { readNumbers } from "tokensift/training";
+ *
+ * await useEngine("cpu");
+ * const model = await loadModel("models/tiny");
+ * const rows = fromRows([{ input_ids: [5, 6, 7, 8], response_mask: [0, 0, 1, 1] }]);
+ * const batch = makeBatch(await tokenizeDataset(rows, model.tokenizer), [0]);
+ * const { logProb } = await readNumbers(model, batch, ["logProb"]);
+ * logProb; //=> [0, 0, -1.444, -6.006]
+ * releaseEngine();
  */
 export async function readNumbers<K extends PlainSignal>(
   from: Decoder | Pick<Learner, "read">,

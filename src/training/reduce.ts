@@ -120,6 +120,17 @@ export interface StepGradient extends StepTotals {
  * the loss is linear in them, so no loss need be known.
  *
  * @throws UserError when the reducer divides by the sum of the weights and that is 0 or less
+ * @example
+ * import { full } from "tokensift/selection";
+ * import { stepGradient } from "tokensift/training";
+ *
+ * // two micro-batches; three tokens are kept in all
+ * const first = { rows: 1, width: 3, response: Uint8Array.of(0, 1, 1), weights: Float32Array.of(0, 1, 1) };
+ * const second = { rows: 1, width: 3, response: Uint8Array.of(0, 1, 1), weights: Float32Array.of(0, 0, 1) };
+ * const { dLogProb, kept } = stepGradient([first, second], full());
+ * dLogProb[0]; //=> [0, -0.3333, -0.3333]
+ * dLogProb[1]; //=> [0, 0, -0.3333]
+ * kept; //=> 3
  */
 export function stepGradient(batches: readonly WeightedBatch[], reducer: Reducer): StepGradient {
   const parts = batches.map((batch) => batchShare(batch, reducer));
@@ -133,6 +144,15 @@ export function stepGradient(batches: readonly WeightedBatch[], reducer: Reducer
  * per-token losses. Losses are read only where they count, so those of padding may be anything.
  *
  * @throws UserError as `stepGradient`
+ * @example
+ * import { full } from "tokensift/selection";
+ * import { stepLoss } from "tokensift/training";
+ *
+ * const batch = { rows: 1, width: 4, response: Uint8Array.of(0, 1, 1, 1), weights: Float32Array.of(0, 1, 0, 1) };
+ * const nll = Float32Array.of(0, 0.2, 2.5, 0.4); // nats
+ * const { loss, dLogProb } = stepLoss([{ ...batch, nll }], full());
+ * loss; //=> 0.3
+ * dLogProb[0]; //=> [0, -0.5, 0, -0.5]
  */
 export function stepLoss(batches: readonly (WeightedBatch & { nll: Float32Array })[], reducer: Reducer): StepLoss {
   const gradient = stepGradient(batches, reducer);

@@ -20,6 +20,24 @@ export interface ScoredBatch {
  * one is in memory at a time; where the rule reads nothing of the model, none is run.
  *
  * @throws UserError for a loss that is not finite, naming row and token
+ * @example
+ * import { releaseEngine, useEngine } from "tokensift";
+ * import { fromRows, makeBatch, tokenizeDataset } from "tokensift/data";
+ * import { loadModel } from "tokensift/model";
+ * import { lossTop } from "tokensift/selection";
+ * import { adamW, createLearner, planSignals, scoreBatches } from "tokensift/training";
+ *
+ * await useEngine("cpu");
+ * const model = await loadModel("models/tiny");
+ * const rows = fromRows([{ input_ids: [5, 6, 7, 8], response_mask: [0, 0, 1, 1] }]);
+ * const batch = makeBatch(await tokenizeDataset(rows, model.tokenizer), [0]);
+ * const learner = createLearner(model, { optimizer: adamW(model.parameters), schedule: () => 1e-4 });
+ * learner.startStep(0);
+ * const [scored] = await scoreBatches(learner, [batch], planSignals(lossTop(), []));
+ * scored!.tokens.signals.nll; //=> [0, 0, 1.444, 6.006]
+ * scored!.pass!.backward({ logProb: Float32Array.of(0, 0, 0, -1) }); // the pass is still open
+ * scored!.pass![Symbol.dispose]();
+ * releaseEngine();
  */
 export async function scoreBatches(
   learner: Pick<Learner, "forward" | "read">,
@@ -95,7 +113,30 @@ export interface RuleStepOutcome extends StepOutcome, StepTotals {
   readonly ruleMetrics: Readonly<Record<string, number>>;
 }
 
-/** One optimizer step under a rule: score, weigh, then `optimizerStep`. A step in which no token has a weight updates nothing. */
+/**
+ * One optimizer step under a rule: score, weigh, then `optimizerStep`. A step in which no token has a weight updates
+ * nothing.
+ *
+ * @throws UserError for unusable weights, or a loss or gradient that is not finite
+ * @example
+ * import { hashUniform, releaseEngine, useEngine } from "tokensift";
+ * import { fromRows, makeBatch, tokenizeDataset } from "tokensift/data";
+ * import { loadModel } from "tokensift/model";
+ * import { lossTop } from "tokensift/selection";
+ * import { adamW, createLearner, planSignals, ruleStep } from "tokensift/training";
+ *
+ * await useEngine("cpu");
+ * const model = await loadModel("models/tiny");
+ * const rows = fromRows([{ input_ids: [5, 6, 7, 8], response_mask: [0, 0, 1, 1] }]);
+ * const batch = makeBatch(await tokenizeDataset(rows, model.tokenizer), [0]);
+ * const learner = createLearner(model, { optimizer: adamW(model.parameters), schedule: () => 1e-4 });
+ * const rule = lossTop({ ratio: 0.5 });
+ * const context = { step: 0, samplesSeen: 0, uniform: (row: number, token: number) => hashUniform(42, row, token) };
+ * const outcome = await ruleStep(learner, 0, [batch], { rule, plan: planSignals(rule, []), context });
+ * outcome.loss; //=> 6.006
+ * outcome.lossAllTokens; //=> 3.725
+ * releaseEngine();
+ */
 export async function ruleStep(
   learner: Learner,
   step: number,

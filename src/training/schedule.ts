@@ -1,6 +1,7 @@
 /** Learning rate of an optimizer step, counted from 0. */
 export type Schedule = (step: number) => number;
 
+/** Kind and extent of a learning-rate schedule; rates have the unit of the optimizer's. */
 export interface ScheduleOptions {
   kind: "constant" | "linear" | "cosine";
   learningRate: number;
@@ -15,6 +16,12 @@ export interface ScheduleOptions {
 /**
  * Learning-rate schedules with linear warm-up, step for step those of transformers' `get_*_schedule_with_warmup`:
  * step `k` of `w` warm-up steps has rate `k / w`, so with warm-up the very first step has rate 0.
+ *
+ * @example
+ * import { schedule } from "tokensift/training";
+ *
+ * const rate = schedule({ kind: "linear", learningRate: 1e-3, totalSteps: 100, warmupSteps: 10 });
+ * [rate(0), rate(5), rate(10), rate(55)]; //=> [0, 0.0005, 0.001, 0.0005]
  */
 export function schedule({
   kind,

@@ -15,6 +15,12 @@ export interface SignalPlan {
  * Finds a source for every signal that a rule needs.
  * @param promptAttentionLayer the layer whose attention is read, counted from the end where negative
  * @throws UserError for a signal that nothing supplies
+ * @example
+ * import { highEntropy, ssToken } from "tokensift/selection";
+ * import { planSignals } from "tokensift/training";
+ *
+ * planSignals(highEntropy(), []).pass; //=> { entropy: true }
+ * planSignals(ssToken(), []); //=> "sstoken: The rule needs historyNll, which nothing supplies."
  */
 export function planSignals(
   { name, needs }: Pick<TokenRule, "name" | "needs">,
@@ -44,7 +50,21 @@ export function planSignals(
 
 /**
  * Losses of a pass's response tokens, `[rows * width]`, 0 on others.
+ * In nats.
  * @throws UserError where one is not finite, naming row and token
+ * @example
+ * import { releaseEngine, useEngine } from "tokensift";
+ * import { fromRows, makeBatch, tokenizeDataset } from "tokensift/data";
+ * import { forward, loadModel } from "tokensift/model";
+ * import { readLosses } from "tokensift/training";
+ *
+ * await useEngine("cpu");
+ * const model = await loadModel("models/tiny");
+ * const rows = fromRows([{ input_ids: [5, 6, 7, 8], response_mask: [0, 0, 1, 1] }]);
+ * const batch = makeBatch(await tokenizeDataset(rows, model.tokenizer), [0]);
+ * using pass = forward(model, batch, { gradients: null });
+ * await readLosses(pass, batch); //=> [0, 0, 1.444, 6.006]
+ * releaseEngine();
  */
 export async function readLosses(pass: Forward, batch: TokenBatch): Promise<Float32Array> {
   const { logProb } = await pass.read(["logProb"]);

@@ -6,7 +6,23 @@ import { forward, type Decoder, type ForwardOptions } from "../model/index.ts";
 
 type LossSignal = "historyNll" | "referenceNll";
 
-/** Losses of a batch's tokens under a fixed model, `[rows * width]`: of the response, or of all but a row's first. */
+/**
+ * Losses of a batch's tokens under a fixed model, `[rows * width]`: of the response, or of all but a row's first.
+ *
+ * @throws RangeError for a token id outside the vocabulary
+ * @example
+ * import { releaseEngine, useEngine } from "tokensift";
+ * import { fromRows, makeBatch, tokenizeDataset } from "tokensift/data";
+ * import { loadModel } from "tokensift/model";
+ * import { scoreLosses } from "tokensift/training";
+ *
+ * await useEngine("cpu");
+ * const reference = await loadModel("models/tiny");
+ * const rows = fromRows([{ input_ids: [5, 6, 7, 8], response_mask: [0, 0, 1, 1] }]);
+ * const batch = makeBatch(await tokenizeDataset(rows, reference.tokenizer), [0]);
+ * await scoreLosses(reference, batch); //=> [0, 0, 1.444, 6.006]
+ * releaseEngine();
+ */
 export async function scoreLosses(
   model: Decoder,
   batch: TokenBatch,
@@ -17,7 +33,23 @@ export async function scoreLosses(
   return logProb.map((value) => (value === 0 ? 0 : -value));
 }
 
-/** A second model that scores every batch as it comes: Rho-1's reference, or a history model of another origin. */
+/**
+ * A second model that scores every batch as it comes: Rho-1's reference, or a history model of another origin.
+ *
+ * @example
+ * import { releaseEngine, useEngine } from "tokensift";
+ * import { fromRows, makeBatch, tokenizeDataset } from "tokensift/data";
+ * import { loadModel } from "tokensift/model";
+ * import { liveSource } from "tokensift/training";
+ *
+ * await useEngine("cpu");
+ * const reference = await loadModel("models/tiny");
+ * const rows = fromRows([{ input_ids: [5, 6, 7, 8], response_mask: [0, 0, 1, 1] }]);
+ * const batch = makeBatch(await tokenizeDataset(rows, reference.tokenizer), [0]);
+ * const source = liveSource("referenceNll", reference); // for `planSignals`
+ * (await source.compute(batch)).referenceNll; //=> [0, 0, 1.444, 6.006]
+ * releaseEngine();
+ */
 export function liveSource(
   signal: LossSignal,
   model: Decoder,
@@ -26,7 +58,24 @@ export function liveSource(
   return stateless(signal, (batch) => scoreLosses(model, batch, options));
 }
 
-/** Losses that were computed before, one per token in the order of `tokens.ids`. */
+/**
+ * Losses that were computed before, one per token in the order of `tokens.ids`.
+ *
+ * @example
+ * import { releaseEngine, useEngine } from "tokensift";
+ * import { fromRows, makeBatch, tokenizeDataset } from "tokensift/data";
+ * import { loadModel } from "tokensift/model";
+ * import { columnSource } from "tokensift/training";
+ *
+ * await useEngine("cpu");
+ * const { tokenizer } = await loadModel("models/tiny");
+ * const rows = fromRows([{ input_ids: [5, 6, 7], response_mask: [0, 1, 1] }]);
+ * const tokens = await tokenizeDataset(rows, tokenizer);
+ * const source = columnSource("referenceNll", tokens, Float32Array.of(0, 0.5, 1.5));
+ * source.gives; //=> ["referenceNll"]
+ * (await source.compute(makeBatch(tokens, [0]))).referenceNll; //=> [0, 0.5, 1.5]
+ * releaseEngine();
+ */
 export function columnSource(
   signal: LossSignal,
   tokens: TokenizedDataset,

@@ -34,6 +34,19 @@ export interface NewStateOptions {
 /**
  * The state before the first step. Dispose of its optimizer after use; model, sources and companions stay the caller's.
  * @param tokens the dataset whose tokens' fates are kept; none for methods that do not train on a fixed one
+ * @example
+ * import { releaseEngine, useEngine } from "tokensift";
+ * import { fromRows, tokenizeDataset } from "tokensift/data";
+ * import { loadModel } from "tokensift/model";
+ * import { newTrainingState } from "tokensift/training";
+ *
+ * await useEngine("cpu");
+ * const model = await loadModel("models/tiny");
+ * const rows = fromRows([{ input_ids: [5, 6, 7, 8], response_mask: [0, 0, 1, 1] }]);
+ * const state = newTrainingState(model, await tokenizeDataset(rows, model.tokenizer));
+ * [state.step, state.samplesSeen, state.fates.length]; //=> [0, 0, 4]
+ * state.optimizer.dispose();
+ * releaseEngine();
  */
 export function newTrainingState(
   model: Model,

@@ -26,12 +26,28 @@ export interface StepOutcome extends StepUpdate {
  * divided by its own mass over the whole step, so the split into micro-batches changes nothing. A step without any
  * gradient leaves the model, and the optimizer, as they are.
  *
- * ```ts
- * const { loss } = await optimizerStep(learner, step, [{ batch, aux: { pairs, reference } }], dpo());
- * ```
- *
  * @param step its number, from 0: decides the learning rate and an adapter's dropout
  * @throws UserError for numbers that are not finite
+ * @example
+ * import { releaseEngine, useEngine } from "tokensift";
+ * import { fromRows, makeBatch, tokenizeDataset } from "tokensift/data";
+ * import { loadModel } from "tokensift/model";
+ * import { alternatingPairs, dpo } from "tokensift/preference";
+ * import { adamW, createLearner, optimizerStep, scoreLosses } from "tokensift/training";
+ *
+ * await useEngine("cpu");
+ * const model = await loadModel("models/tiny");
+ * const rows = fromRows([
+ *   { input_ids: [5, 6, 7, 8], response_mask: [0, 0, 1, 1] }, // chosen
+ *   { input_ids: [5, 6, 9], response_mask: [0, 0, 1] }, // rejected
+ * ]);
+ * const batch = makeBatch(await tokenizeDataset(rows, model.tokenizer), [0, 1]);
+ * const reference = (await scoreLosses(model, batch)).map((nll) => -nll);
+ * const aux = { pairs: alternatingPairs(1), reference };
+ * const learner = createLearner(model, { optimizer: adamW(model.parameters), schedule: () => 1e-4 });
+ * const { loss } = await optimizerStep(learner, 0, [{ batch, aux }], dpo());
+ * loss; //=> 0.6931
+ * releaseEngine();
  */
 export async function optimizerStep<R extends keyof ForwardSignals, Aux>(
   learner: Learner,

@@ -8,6 +8,7 @@ import type { Schedule } from "./schedule.ts";
 import { planSignals } from "./signals.ts";
 import { advance, type TrainingState } from "./state.ts";
 
+/** What `train` trains on, under which rule, and for how long. */
 export interface TrainOptions {
   tokens: TokenizedDataset;
   rule: TokenRule;
@@ -63,13 +64,32 @@ export interface StepRecord extends StepNumbers {
 }
 
 /**
- * Trains the state's model under a rule and yields a record after every optimizer step; stop by leaving the loop, continue
- * by calling it again with the same state. A step is a pure function of state and options: what it draws depends on the
- * seed and the row, so a run continued from a checkpoint does what an uninterrupted one does.
+ * Trains the state's model under a rule and yields a record after every optimizer step; stop by leaving the loop,
+ * continue by calling it again with the same state. A step is a pure function of state and options: what it draws
+ * depends on the seed and the row, so a run continued from a checkpoint does what an uninterrupted one does.
  *
  * A step in which no token has a weight leaves the model as it is.
  *
  * @throws UserError for unusable weights, a signal without a source, a loss or gradient that is not finite
+ * @example
+ * import { releaseEngine, useEngine } from "tokensift";
+ * import { openDataset, tokenizeDataset } from "tokensift/data";
+ * import { loadModel } from "tokensift/model";
+ * import { lossTop } from "tokensift/selection";
+ * import { newTrainingState, schedule, train } from "tokensift/training";
+ *
+ * await useEngine("cpu");
+ * const model = await loadModel("models/tiny-noisy");
+ * const data = await openDataset("datasets/word-problems/validation.arrow");
+ * const tokens = await tokenizeDataset(data, model.tokenizer);
+ * const options = { tokens, rule: lossTop({ ratio: 0.6 }), steps: 2, batchSize: 4, seed: 42 };
+ * const rate = schedule({ kind: "constant", learningRate: 1e-4, totalSteps: 2 });
+ * const kept: number[] = [];
+ * for await (const record of train(newTrainingState(model, tokens), { ...options, schedule: rate }))
+ *   kept.push(record.keptShare);
+ * kept.length; //=> 2
+ * kept.every((share) => share >= 0.6 && share < 0.7); //=> true
+ * releaseEngine();
  */
 export async function* train(state: TrainingState, options: TrainOptions): AsyncGenerator<StepRecord, void, undefined> {
   const { rule, tokens, schedule, clipNorm = 1, gradientCheckpointing = false } = options;

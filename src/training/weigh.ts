@@ -8,6 +8,19 @@ import { checkedWeights } from "./checked-weights.ts";
  * depend on how the rows were split.
  *
  * @throws UserError for unusable weights
+ * @example
+ * import { lossTop } from "tokensift/selection";
+ * import { weighTogether } from "tokensift/training";
+ *
+ * // the rule ranks over both micro-batches: of five response tokens it keeps the two with the highest loss
+ * const first = { rows: 1, width: 3, rowIds: Float64Array.of(0), endOfTurn: Uint8Array.of(0, 0, 1) };
+ * const second = { rows: 1, width: 4, rowIds: Float64Array.of(1), endOfTurn: Uint8Array.of(0, 0, 0, 1) };
+ * const batches = [
+ *   { ...first, response: Uint8Array.of(0, 1, 1), signals: { nll: Float32Array.of(0, 0.5, 0.1) } },
+ *   { ...second, response: Uint8Array.of(0, 1, 1, 1), signals: { nll: Float32Array.of(0, 2, 3, 0.2) } },
+ * ];
+ * const context = { step: 0, samplesSeen: 0, uniform: Math.random };
+ * weighTogether(lossTop({ ratio: 0.4, scope: "step" }), batches, context).weights; //=> [[0, 0, 0], [0, 1, 1, 0]]
  */
 export function weighTogether<S extends Signal>(
   rule: TokenRule<S>,

@@ -12,7 +12,23 @@ import type { PrefillEviction } from "./ragged-cache.ts";
 
 type Shaped = Pick<Decoder, "config">;
 
-/** Keeps everything. */
+/**
+ * Keeps everything.
+ *
+ * @example
+ * import { releaseEngine, useEngine } from "tokensift";
+ * import { keepEverything, raggedCache } from "tokensift/eviction/cache";
+ * import { generate, loadModel } from "tokensift/model";
+ *
+ * await useEngine("cpu");
+ * const model = await loadModel("models/tiny");
+ * let bytes = 0;
+ * const cache = raggedCache(keepEverything(model), { onEvicted: (keep, length, size) => (bytes = size) });
+ * await generate(model, [[5, 6, 7, 8]], { maxNewTokens: 1, cache });
+ * const { layers, keyValueHeads, headSize } = model.config;
+ * bytes === 4 * layers * keyValueHeads * 2 * headSize * 4; //=> true
+ * releaseEngine();
+ */
 export function keepEverything({ config: { heads, keyValueHeads } }: Shaped): PrefillEviction {
   return {
     name: "full",
@@ -26,6 +42,22 @@ export function keepEverything({ config: { heads, keyValueHeads } }: Shaped): Pr
 /**
  * Keeps what trained gates keep: p > threshold, and the exempt first and last tokens of the prompt. Evicted tokens are
  * hidden from the prompt's own later tokens too, as in training.
+ *
+ * @example
+ * import { releaseEngine, useEngine } from "tokensift";
+ * import { gateEviction, raggedCache } from "tokensift/eviction/cache";
+ * import { createGates } from "tokensift/eviction/gates";
+ * import { generate, loadModel } from "tokensift/model";
+ *
+ * await useEngine("cpu");
+ * const model = await loadModel("models/tiny");
+ * const gates = await createGates(model, { kind: "linear", initialKeep: 0.9 });
+ * const cache = raggedCache(gateEviction(model, gates, { sinks: 1, window: 2 }));
+ * const prompt = [5, 6, 7, 8, 9, 10, 11, 12];
+ * const gated = await generate(model, [prompt], { maxNewTokens: 3, cache });
+ * const plain = await generate(model, [prompt], { maxNewTokens: 3 });
+ * gated[0]!.ids.join() === plain[0]!.ids.join(); //=> true
+ * releaseEngine(); // fresh gates keep everything
  */
 export function gateEviction(
   { config: { heads, keyValueHeads } }: Shaped,
@@ -51,6 +83,19 @@ export function gateEviction(
 /**
  * Keeps the best entries of every layer and head under a published score, so many as the budget says. The prompt itself
  * is read with all its entries.
+ *
+ * @example
+ * import { releaseEngine, useEngine } from "tokensift";
+ * import { keyDiff } from "tokensift/eviction";
+ * import { raggedCache, scoreEviction } from "tokensift/eviction/cache";
+ * import { generate, loadModel } from "tokensift/model";
+ *
+ * await useEngine("cpu");
+ * const model = await loadModel("models/tiny");
+ * const cache = raggedCache(scoreEviction(model, keyDiff(), { budget: 6, sinks: 1, recent: 2 }));
+ * const [answer] = await generate(model, [[5, 6, 7, 8, 9, 10, 11, 12]], { maxNewTokens: 3, cache });
+ * answer!.ids.length <= 3; //=> true
+ * releaseEngine();
  */
 export function scoreEviction(
   { config: { heads, keyValueHeads } }: Shaped,

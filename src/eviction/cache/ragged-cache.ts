@@ -37,6 +37,24 @@ export interface RaggedCache extends KeyValueCache {
  * they are, so kept tokens keep their positions.
  *
  *     generate(model, prompts, { maxNewTokens, cache: raggedCache(gateEviction(model, gates)) });
+ *
+ * @example
+ * import { releaseEngine, useEngine } from "tokensift";
+ * import { snapKv } from "tokensift/eviction";
+ * import { raggedCache, scoreEviction } from "tokensift/eviction/cache";
+ * import { generate, loadModel } from "tokensift/model";
+ *
+ * await useEngine("cpu");
+ * const model = await loadModel("models/tiny");
+ * const eviction = scoreEviction(model, snapKv({ window: 4 }), { ratio: 0.5, recent: 4 });
+ * let kept = 0;
+ * const cache = raggedCache(eviction, {
+ *   onEvicted: (keep) => (kept = keep[0]!.filter((flag) => flag === 1).length),
+ * });
+ * const prompt = [5, 6, 7, 8, 9, 10, 11, 12, 13, 14];
+ * await generate(model, [prompt], { maxNewTokens: 2, cache });
+ * kept === 5 * model.config.keyValueHeads; //=> true
+ * releaseEngine();
  */
 export function raggedCache(eviction: PrefillEviction, { onEvicted }: RaggedCacheOptions = {}): CacheMaker {
   return (config) => openRaggedCache(config, eviction, onEvicted);

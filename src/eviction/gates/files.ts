@@ -33,6 +33,17 @@ export interface SavedGates extends GateNetwork {
  * @param card text of its `README.md`: what it is, for which model and by which command it was made
  * @param use how they decided in training, for whoever loads them; default: the defaults of `gatedPass`
  * @throws UserError if the folder holds other files or cannot be written
+ * @example
+ * import { releaseEngine, useEngine } from "tokensift";
+ * import { createGates, loadGates, saveGates } from "tokensift/eviction/gates";
+ * import { loadModel } from "tokensift/model";
+ *
+ * await useEngine("cpu");
+ * const model = await loadModel("models/tiny");
+ * const gates = await createGates(model, { kind: "linear" });
+ * await saveGates(gates, model, "saved-gates", { card: "Untrained.", use: { window: 8 } });
+ * (await loadGates("saved-gates", model)).use.window; //=> 8
+ * releaseEngine();
  */
 export async function saveGates(
   { settings, parameters }: GateNetwork,
@@ -57,6 +68,19 @@ export async function saveGates(
 /**
  * Loads gates that `saveGates` wrote, for a model of the shape that they were trained on.
  * @throws UserError if the folder holds none, or they are for a model of another shape
+ * @example
+ * import { releaseEngine, useEngine } from "tokensift";
+ * import { createGates, gatedPass, loadGates, saveGates } from "tokensift/eviction/gates";
+ * import { loadModel } from "tokensift/model";
+ *
+ * await useEngine("cpu");
+ * const model = await loadModel("models/tiny");
+ * await saveGates(await createGates(model, { kind: "linear" }), model, "my-gates", { card: "Untrained." });
+ *
+ * const gates = await loadGates("my-gates", model);
+ * const attention = gatedPass(model, gates, gates.use); // for `forward`, deciding as in training
+ * gates.settings.kind; //=> "linear"
+ * releaseEngine();
  */
 export async function loadGates(folder: string, model: Pick<Decoder, "config">): Promise<SavedGates> {
   const path = join(folder, files.settings);

@@ -43,6 +43,19 @@ export type GateReader = (name: string, shape: readonly number[]) => Float32Arra
  * of its own.
  * @param learningRateScale factor on the learning rate of all of them; default 1
  * @throws UserError for an option out of range
+ * @see https://arxiv.org/abs/2410.12876
+ * @example
+ * import { releaseEngine, useEngine } from "tokensift";
+ * import { createGates } from "tokensift/eviction/gates";
+ * import { loadModel } from "tokensift/model";
+ *
+ * await useEngine("cpu");
+ * const model = await loadModel("models/tiny");
+ * const gates = await createGates(model, { kind: "linear", initialKeep: 0.9 });
+ * gates.settings.kind; //=> "linear"
+ * gates.parameters.length > 0; //=> true
+ * gates.dispose();
+ * releaseEngine();
  */
 export function createGates(
   model: Pick<Decoder, "config">,

@@ -17,8 +17,17 @@ export interface A2sfOptions {
 
 /**
  * The score of A2SF. State: the mass `[rows, width, heads]`.
+ * Scores are `[rows * width * heads]`, large = keep.
  *
  * @throws UserError for a γ outside (0, 1]
+ * @see https://arxiv.org/abs/2407.20485
+ * @example
+ * import { a2sf, attentionMass } from "tokensift/eviction";
+ *
+ * const shape = { rows: 1, width: 3, heads: 1, lengths: [3] };
+ * const attention = [[1], [0.6, 0.4], [0.5, 0.3, 0.2]];
+ * // 0.5^2 * 1 + 0.5 * 0.6 + 0.5, 0.5 * 0.4 + 0.3, 0.2
+ * attentionMass(a2sf({ gamma: 0.5 }), shape, (row, head, query) => attention[query]!); //=> [1.05, 0.5, 0.2]
  */
 export function a2sf({ gamma = 0.95 }: A2sfOptions = {}): AttentionScore {
   return { ...accumulatedAttention({ normalise: "forget", gamma }), name: "a2sf" };

@@ -10,7 +10,20 @@ import type { Entry } from "../../contract/index.ts";
 import type { AttentionScore, EvictionScore } from "../key-score.ts";
 import { accumulatedAttention } from "./accumulated-attention.ts";
 
-/** The score of H2O. State: the mass `[rows, width, heads]`, to which a further query adds its attention. */
+/**
+ * The score of H2O. State: the mass `[rows, width, heads]`, to which a further query adds its attention.
+ * Scores are `[rows * width * heads]`, large = keep.
+ *
+ * @throws UserError, when it scores, for a mass that is not finite (naming row, token, head)
+ * @see https://arxiv.org/abs/2306.14048
+ * @example
+ * import { attentionMass, h2o, keepBudget } from "tokensift/eviction";
+ *
+ * const shape = { rows: 1, width: 3, heads: 1, lengths: [3] };
+ * const attention = [[1], [0.6, 0.4], [0.5, 0.3, 0.2]];
+ * const mass = attentionMass(h2o(), shape, (row, head, query) => attention[query]!);
+ * keepBudget(h2o().score(shape, mass), shape, { budget: 2 }); //=> [1, 1, 0]
+ */
 export function h2o(): AttentionScore {
   return { ...accumulatedAttention({ normalise: "none" }), name: "h2o" };
 }

@@ -10,7 +10,19 @@ import type { Entry } from "../../contract/index.ts";
 import { type EvictionScore, type KeyScore, scoreHeads } from "../key-score.ts";
 import { headSizeOf, norm } from "./key-norm.ts";
 
-/** The score of KeyDiff. State: the keys, and their centre `[rows, heads, headSize]`. */
+/**
+ * The score of KeyDiff. State: the keys, and their centre `[rows, heads, headSize]`.
+ * Scores are `[rows * width * heads]`, large = keep.
+ *
+ * @throws UserError, when it scores, for keys of another size, or a score that is not finite (naming row, token, head)
+ * @see https://arxiv.org/abs/2504.15364
+ * @example
+ * import { keyDiff, keepBudget } from "tokensift/eviction";
+ *
+ * const shape = { rows: 1, width: 3, heads: 1, lengths: [3] };
+ * const score = keyDiff().score(shape, Float32Array.of(1, 0, 1, 0.1, 0, 1));
+ * keepBudget(score, shape, { budget: 1 }); //=> [0, 0, 1]
+ */
 export function keyDiff(): KeyScore {
   return {
     name: "key-diff",

@@ -9,7 +9,18 @@ import type { Entry } from "../../contract/index.ts";
 import { type EvictionScore, type KeyScore, scoreHeads } from "../key-score.ts";
 import { type CacheShape, checkShape, checkSize } from "../shape.ts";
 
-/** The score of the key norm. State: the keys, or their norms alone. */
+/**
+ * The score of the key norm. State: the keys, or their norms alone.
+ * Scores are `[rows * width * heads]`, large = keep.
+ *
+ * @throws UserError, when it scores, for keys of another size, or a score that is not finite (naming row, token, head)
+ * @see https://arxiv.org/abs/2406.11430
+ * @example
+ * import { keyNorm } from "tokensift/eviction";
+ *
+ * const shape = { rows: 1, width: 2, heads: 1, lengths: [2] };
+ * keyNorm().score(shape, Float32Array.of(3, 4, 0, 1)); //=> [-5, -1]
+ */
 export function keyNorm(): KeyScore {
   return {
     name: "key-norm",

@@ -10,7 +10,19 @@ import type { Entry } from "../../contract/index.ts";
 import type { AttentionScore, EvictionScore } from "../key-score.ts";
 import { accumulatedAttention } from "./accumulated-attention.ts";
 
-/** The score of the observed mean. State: the mass `[rows, width, heads]` and each row's length. */
+/**
+ * The score of the observed mean. State: the mass `[rows, width, heads]` and each row's length.
+ * Scores are `[rows * width * heads]`, large = keep.
+ *
+ * @throws UserError, when it scores, for a mass that is not finite (naming row, token, head)
+ * @example
+ * import { attentionMass, observedMean } from "tokensift/eviction";
+ *
+ * const shape = { rows: 1, width: 3, heads: 1, lengths: [3] };
+ * const attention = [[1], [0.6, 0.4], [0.5, 0.3, 0.2]];
+ * const mass = attentionMass(observedMean(), shape, (row, head, query) => attention[query]!);
+ * observedMean().score(shape, mass); //=> [0.7, 0.35, 0.2]
+ */
 export function observedMean(): AttentionScore {
   return { ...accumulatedAttention({ normalise: "count" }), name: "observed-mean" };
 }

@@ -20,8 +20,18 @@ export interface SnapKvOptions {
 
 /**
  * The score of SnapKV. It reads W queries of each row, none of the others.
+ * Scores are `[rows * width * heads]`, large = keep.
  *
  * @throws UserError for impossible options
+ * @see https://arxiv.org/abs/2404.14469
+ * @example
+ * import { attentionMass, snapKv } from "tokensift/eviction";
+ *
+ * const shape = { rows: 1, width: 4, heads: 1, lengths: [4] };
+ * const attention = [[1], [0.6, 0.4], [0.5, 0.3, 0.2], [0.1, 0.6, 0.1, 0.2]];
+ * const score = snapKv({ window: 1, kernel: 1 }); // the last query alone, without pooling
+ * const mass = attentionMass(score, shape, (row, head, query) => attention[query]!);
+ * mass; //=> [0.1, 0.6, 0.1, 0.2]
  */
 export function snapKv({ window = 32, kernel = 5 }: SnapKvOptions = {}): AttentionScore {
   wholeNumber("kernel", kernel, 1);

@@ -16,8 +16,16 @@ export interface StreamingLlmOptions {
 
 /**
  * The score of StreamingLLM; the same for every head.
+ * Scores are `[rows * width * heads]`, large = keep.
  *
  * @throws UserError for sinks that are no whole number
+ * @see https://arxiv.org/abs/2309.17453
+ * @example
+ * import { keepBudget, streamingLlm } from "tokensift/eviction";
+ *
+ * const shape = { rows: 1, width: 6, heads: 1, lengths: [6] };
+ * const score = streamingLlm({ sinks: 1 }).score(shape); // the first token, then the latest
+ * keepBudget(score, shape, { budget: 3 }); //=> [1, 0, 0, 0, 1, 1]
  */
 export function streamingLlm({ sinks = 4 }: StreamingLlmOptions = {}): PositionScore {
   wholeNumber("sinks", sinks, 0);

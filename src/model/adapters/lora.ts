@@ -51,6 +51,17 @@ export type MatrixReader = (
  * A fresh adapter for a model: B is 0, so it changes nothing yet; A is uniform in ±1/sqrt(inputs), as in PEFT. Each
  * matrix draws from a stream of its own, named by the seed and its place. The model is only looked at.
  * @throws UserError for an option out of range
+ * @see https://arxiv.org/abs/2106.09685
+ * @example
+ * import { releaseEngine, useEngine } from "tokensift";
+ * import { createAdapter, loadModel } from "tokensift/model";
+ *
+ * await useEngine("cpu");
+ * const model = await loadModel("models/tiny");
+ * const adapter = await createAdapter(model, { rank: 4, projections: ["q", "v"] });
+ * adapter.settings.alpha; //=> 8
+ * adapter.parameters.length === model.config.layers * 2 * 2; //=> true
+ * releaseEngine();
  */
 export function createAdapter(model: Decoder, options: LoraOptions): Promise<Adapter> {
   return adapterFrom(model, options, (matrix, [rows, columns], { layer, projection }) => {
@@ -129,6 +140,16 @@ export interface Adapted<D extends Decoder = Decoder> {
  * `parameters` (the trunk's, then the adapter's) leaves it alone. The new model's `dispose` frees the adapter only; its
  * `fingerprint`, where a model has one, names both.
  * @throws UserError if the adapter was made for a model of another shape
+ * @example
+ * import { releaseEngine, useEngine } from "tokensift";
+ * import { createAdapter, loadModel, withAdapter } from "tokensift/model";
+ *
+ * await useEngine("cpu");
+ * const reference = await loadModel("models/tiny");
+ * const policy = withAdapter(reference, await createAdapter(reference, { rank: 8 }));
+ * policy.trunk === reference; //=> true
+ * policy.parameters.length - reference.parameters.length === policy.adapter.parameters.length; //=> true
+ * releaseEngine();
  */
 export function withAdapter<D extends Decoder>(model: D, adapter: Adapter): D & Adapted<D> {
   if (hasAdapter(model)) throw new UserError("the model has an adapter already", { fix: "Give the model below it." });

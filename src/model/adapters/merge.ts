@@ -15,12 +15,23 @@ export interface MergeCheck {
 }
 
 /**
- * Adds the adapter to the weights of the model below it (`model.trunk`), for good, and frees it: `model` and every other
- * model over that trunk change with it, so `model` is not to be used any more. Logits of a text are compared before and
- * after; where they differ, the weights are put back as they were, bit for bit, and the adapter stays.
+ * Adds the adapter to the weights of the model below it (`model.trunk`), for good, and frees it: `model` and every
+ * other model over that trunk change with it, so `model` is not to be used any more. Logits of a text are compared
+ * before and after; where they differ, the weights are put back as they were, bit for bit, and the adapter stays.
  * @param text token ids to compare on (default: 32 random ones)
  * @param tolerance largest difference allowed, in shares of the largest logit (default 1e-4)
  * @throws UserError where the logits differ
+ * @example
+ * import { releaseEngine, useEngine } from "tokensift";
+ * import { createAdapter, loadModel, mergeAdapter, saveModel, withAdapter } from "tokensift/model";
+ *
+ * await useEngine("cpu");
+ * const trunk = await loadModel("models/tiny");
+ * const model = withAdapter(trunk, await createAdapter(trunk, { rank: 4 }));
+ * const { largestDifference } = await mergeAdapter(model); // of the logits before and after
+ * largestDifference < 1e-3; //=> true
+ * await saveModel(trunk, "merged-model", { card: "models/tiny with its adapter merged." });
+ * releaseEngine();
  */
 export async function mergeAdapter(
   model: Decoder & Adapted,

@@ -21,6 +21,16 @@ const files = { config: "adapter_config.json", matrices: "adapter_model.safetens
  * @param baseModel what PEFT shall load below it; without, whoever loads the adapter must know
  * @param dtype number format of the matrices (default float32; others round)
  * @throws UserError if the folder holds other files or cannot be written
+ * @example
+ * import { releaseEngine, useEngine } from "tokensift";
+ * import { createAdapter, loadAdapter, loadModel, saveAdapter, withAdapter } from "tokensift/model";
+ *
+ * await useEngine("cpu");
+ * const trunk = await loadModel("models/tiny");
+ * const model = withAdapter(trunk, await createAdapter(trunk, { rank: 4 }));
+ * await saveAdapter(model, "saved-adapter", { card: "Untrained.", baseModel: "models/tiny" });
+ * (await loadAdapter("saved-adapter", trunk)).settings.rank; //=> 4
+ * releaseEngine();
  */
 export async function saveAdapter(
   { adapter, config }: Decoder & Adapted,
@@ -44,6 +54,18 @@ export async function saveAdapter(
  * Loads a LoRA adapter from a PEFT folder, for a model of the shape that it was trained on (which is only looked at).
  * @param seed names the random stream of its dropout, if it is trained on
  * @throws UserError if the folder holds no such adapter, or one that this library would compute differently
+ * @example
+ * import { releaseEngine, useEngine } from "tokensift";
+ * import { createAdapter, loadAdapter, loadModel, saveAdapter, withAdapter } from "tokensift/model";
+ *
+ * await useEngine("cpu");
+ * const trunk = await loadModel("models/tiny");
+ * const trained = withAdapter(trunk, await createAdapter(trunk, { rank: 4 }));
+ * await saveAdapter(trained, "my-adapter", { card: "Untrained.", baseModel: "models/tiny" });
+ *
+ * const model = withAdapter(trunk, await loadAdapter("my-adapter", trunk));
+ * model.adapter.baseModel; //=> "models/tiny"
+ * releaseEngine();
  */
 export async function loadAdapter(
   folder: string,

@@ -20,6 +20,21 @@ interface Started {
  * its random stream alone, bit for bit; other engines round differently for other numbers of rows at work.
  * @returns `prompts.length * samples` rows: all samples of the first prompt, then those of the second, ...
  * @throws UserError for a prompt that is empty or as long as the model's context, or for options out of range
+ * @example
+ * import { releaseEngine, useEngine } from "tokensift";
+ * import { fromRows, tokenizeDataset } from "tokensift/data";
+ * import { generate, loadModel } from "tokensift/model";
+ *
+ * await useEngine("cpu");
+ * const model = await loadModel("models/tiny");
+ * const question = "Sami has 6 bags with 6 ropes in each bag . How many ropes does Sami have now ?";
+ * const tokens = await tokenizeDataset(fromRows([{ question, answer: "#### 36" }]), model.tokenizer);
+ * const { ids, response } = tokens.row(0);
+ * const prompt = [...ids].slice(0, response.indexOf(1));
+ * const [answer] = await generate(model, [prompt], { maxNewTokens: 40 });
+ * model.tokenizer.decode(answer!.ids, { skipSpecialTokens: true }); //=> "6 x 6 = 36 ropes . #### 36"
+ * answer!.finished; //=> true
+ * releaseEngine();
  */
 export async function generate(
   model: Decoder,

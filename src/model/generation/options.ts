@@ -3,6 +3,7 @@ import type { Decoder } from "../decoder.ts";
 import type { CacheMaker } from "./key-value-cache.ts";
 import type { Sampling } from "./sample.ts";
 
+/** How prompts are continued. */
 export interface GenerateOptions {
   /** A row ends after so many new tokens at the latest. */
   maxNewTokens: number;

@@ -14,6 +14,7 @@ import { refuse } from "../refuse.ts";
 import { weightedDpo } from "../weighted-dpo.ts";
 import { type CriticalTokenOptions, criticalTokens } from "../weighting.ts";
 
+/** Options of `criticalTokenDpo`, beside those of every form of the family. */
 export interface CriticalTokenDpoOptions extends FormOptions, Omit<CriticalTokenOptions, "direction"> {
   /** Default `recommended`, so far the paper's form. Options given beside it win. */
   readonly preset?: Preset;
@@ -32,8 +33,21 @@ export const criticalTokenPresets = {
 
 /**
  * DPO weighted by critical tokens.
+ * Log-probabilities, reference and estimate are `[rows * width]`, in nats.
  *
  * @throws UserError for impossible options
+ * @see https://arxiv.org/abs/2411.19943
+ * @example
+ * import { alternatingPairs, criticalTokenDpo } from "tokensift/preference";
+ *
+ * const layout = { rows: 2, width: 3, rowIds: Float64Array.of(0, 1), endOfTurn: Uint8Array.of(0, 0, 1, 0, 0, 1) };
+ * const tokens = { ...layout, response: Uint8Array.of(0, 1, 1, 0, 1, 1) };
+ * const logProb = Float32Array.of(0, -1, -2, 0, -1, -3); // nats
+ * // s of the rejected response's tokens: .9 and .1, so that they weigh .1 and .9
+ * const logEstimate = Float32Array.of(0, 0, 0, 0, Math.log(0.9), Math.log(0.1));
+ * const batch = { pairs: alternatingPairs(1), reference: new Float32Array(6), logEstimate };
+ * const { metrics } = criticalTokenDpo({ dpoBeta: 1 }).evaluate({ logProb }, tokens, batch);
+ * metrics.weightedMargin; //=> -0.2
  */
 export function criticalTokenDpo({ preset = "recommended", ...options }: CriticalTokenDpoOptions = {}): WeightedDpo {
   if (!Object.hasOwn(criticalTokenPresets, preset))

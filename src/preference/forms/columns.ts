@@ -14,7 +14,21 @@ export interface ColumnDpoOptions extends FormOptions {
   readonly sides?: Sides;
 }
 
-/** DPO with the token weights of `batch.weights` on `sides`. */
+/**
+ * DPO with the token weights of `batch.weights` on `sides`.
+ * Log-probabilities and reference are `[rows * width]`, in nats.
+ *
+ * @throws UserError for impossible options
+ * @example
+ * import { alternatingPairs, columnDpo } from "tokensift/preference";
+ *
+ * const layout = { rows: 2, width: 3, rowIds: Float64Array.of(0, 1), endOfTurn: Uint8Array.of(0, 0, 1, 0, 0, 1) };
+ * const tokens = { ...layout, response: Uint8Array.of(0, 1, 1, 0, 1, 1) };
+ * const logProb = Float32Array.of(0, -1, -2, 0, -1, -3); // nats
+ * const weights = Float32Array.of(0, 1, 0, 0, 0, 1);
+ * const batch = { pairs: alternatingPairs(1), reference: new Float32Array(6), weights };
+ * columnDpo({ dpoBeta: 1 }).evaluate({ logProb }, tokens, batch).metrics.weightedMargin; //=> 2
+ */
 export function columnDpo({ sides = "both", ...options }: ColumnDpoOptions = {}): WeightedDpo {
   return weightedDpo({ ...options, weights: [{ by: columnWeights, sides }] });
 }

@@ -10,7 +10,22 @@ import type { WeightedDpo } from "../objective.ts";
 import { weightedDpo } from "../weighted-dpo.ts";
 import { unconfidentTokens } from "../weighting.ts";
 
-/** The reference-free mean over unconfident tokens. */
+/**
+ * The reference-free mean over unconfident tokens.
+ * Log-probabilities are `[rows * width]`, in nats.
+ *
+ * @throws UserError for impossible options
+ * @see https://arxiv.org/abs/2506.08712
+ * @example
+ * import { alternatingPairs, confPo } from "tokensift/preference";
+ *
+ * const layout = { rows: 2, width: 3, rowIds: Float64Array.of(0, 1), endOfTurn: Uint8Array.of(0, 0, 1, 0, 0, 1) };
+ * const tokens = { ...layout, response: Uint8Array.of(0, 1, 1, 0, 1, 1) };
+ * const logProb = Float32Array.of(0, -1, -2, 0, -1, -3); // nats: -2 and -3 are below their response's mean
+ * const objective = confPo({ dpoBeta: 1 });
+ * objective.needs; //=> []
+ * objective.evaluate({ logProb }, tokens, { pairs: alternatingPairs(1) }).metrics.weightedMargin; //=> 1
+ */
 export function confPo(options: FormOptions = {}): WeightedDpo {
   return weightedDpo({
     dpoBeta: 1.5,

@@ -10,13 +10,20 @@ export type EstimateOptions = Omit<PlausibilityOptions, "highestPositive">;
  * `-Infinity` for s = 0; `[rows * width]`, 0 on other tokens. The models usually are two adapters over one trunk; what
  * they give the vocabulary is read in parts, so memory does not grow with it.
  *
- * ```ts
- * const positive = withAdapter(trunk, await loadAdapter("runs/quickstart/stages/positive/adapter", trunk));
- * const negative = withAdapter(trunk, await loadAdapter("runs/quickstart/stages/negative/adapter", trunk));
- * const logEstimate = await estimateTokens({ positive, negative }, batch, { contrast: 1 });
- * ```
- *
  * @throws UserError for an impossible option, or logits that are not finite
+ * @example
+ * import { releaseEngine, useEngine } from "tokensift";
+ * import { fromRows, makeBatch, tokenizeDataset } from "tokensift/data";
+ * import { loadModel } from "tokensift/model";
+ * import { estimateTokens } from "tokensift/recipes";
+ *
+ * await useEngine("cpu");
+ * const [positive, negative] = [await loadModel("models/tiny"), await loadModel("models/tiny-noisy")];
+ * const rows = fromRows([{ input_ids: [5, 6, 7, 8], response_mask: [0, 0, 1, 1] }]);
+ * const batch = makeBatch(await tokenizeDataset(rows, positive.tokenizer), [0]);
+ * const logEstimate = await estimateTokens({ positive, negative }, batch, { contrast: 1 });
+ * logEstimate; //=> [0, 0, -0.5647, -9.249]
+ * releaseEngine();
  */
 export async function estimateTokens(
   { positive, negative }: { positive: Decoder; negative: Decoder },

@@ -7,7 +7,15 @@ import { objectivesOf } from "./objectives.ts";
 import { cdpoResults } from "./results.ts";
 import { openCdpo, type CdpoRun } from "./run.ts";
 
-/** Learning from pairs of a model's own answers, weighted by critical tokens (https://arxiv.org/abs/2411.19943). */
+/**
+ * Learning from pairs of a model's own answers, weighted by critical tokens (https://arxiv.org/abs/2411.19943).
+ *
+ * @example
+ * import { cdpoRecipe } from "tokensift/recipes";
+ *
+ * // runs with `runRecipe`; trainers/cdpo.ts is the whole of it
+ * cdpoRecipe.example; //=> "configs/cdpo/quickstart.yaml"
+ */
 export const cdpoRecipe = defineRecipe<CdpoConfig, CdpoRun>({
   name: "cdpo",
   summary: "Aligns a model with pairs of its own answers, wrong tokens weighted by contrastive estimation: cDPO.",

@@ -40,7 +40,15 @@ function finetuning(named: Named, method: string): Recipe<FinetuneConfig, Finetu
   });
 }
 
-/** Fine-tuning under any rule; by default every response token counts the same. */
+/**
+ * Fine-tuning under any rule; by default every response token counts the same.
+ *
+ * @example
+ * import { finetuneRecipe } from "tokensift/recipes";
+ *
+ * // runs with `runRecipe`; trainers/finetune.ts is the whole of it
+ * finetuneRecipe.example; //=> "configs/finetune/pretrain-tiny.yaml"
+ */
 export const finetuneRecipe = finetuning(
   {
     name: "finetune",
@@ -50,7 +58,15 @@ export const finetuneRecipe = finetuning(
   "full",
 );
 
-/** Fine-tuning whose own rule is ssToken (https://arxiv.org/abs/2510.18250). */
+/**
+ * Fine-tuning whose own rule is ssToken (https://arxiv.org/abs/2510.18250).
+ *
+ * @example
+ * import { ssTokenRecipe } from "tokensift/recipes";
+ *
+ * // runs with `runRecipe`; trainers/sstoken.ts is the whole of it
+ * ssTokenRecipe.example; //=> "configs/sstoken/quickstart.yaml"
+ */
 export const ssTokenRecipe = finetuning(
   {
     name: "sstoken",

@@ -14,7 +14,15 @@ import { replayedRun } from "./trajectories.ts";
 /** A run of OREAL: the configured objective, then each of `compare`, with the same model, questions and seed. */
 export type OrealRun = ArmRun<OrealArm>;
 
-/** Learning from whether a final answer is right (OREAL, https://arxiv.org/abs/2502.06781). */
+/**
+ * Learning from whether a final answer is right (OREAL, https://arxiv.org/abs/2502.06781).
+ *
+ * @example
+ * import { orealRecipe } from "tokensift/recipes";
+ *
+ * // runs with `runRecipe`; trainers/oreal.ts is the whole of it
+ * orealRecipe.example; //=> "configs/oreal/quickstart.yaml"
+ */
 export const orealRecipe = defineRecipe<OrealConfig, OrealRun>({
   name: "oreal",
   summary: "Trains a model on its own answers by outcome rewards: OREAL, beside other objectives for comparison.",

@@ -52,7 +52,26 @@ const headFile = "head.safetensors";
 const settingsFile = "reward-model.json";
 const modelWanted = "Name the folder reward-model/ that a run of OREAL has written.";
 
-/** @param head default: zero, so that every score starts at 0 and every outcome probability at one half */
+/**
+ * A token-level reward model over a decoder: one linear unit reads the state of every token, in nats of log-odds.
+ *
+ * @param head default: zero, so that every score starts at 0 and every outcome probability at one half
+ * @see https://arxiv.org/abs/2502.06781
+ * @example
+ * import { releaseEngine, useEngine } from "tokensift";
+ * import { fromRows, makeBatch, tokenizeDataset } from "tokensift/data";
+ * import { loadModel } from "tokensift/model";
+ * import { tokenRewardModel } from "tokensift/reward/model";
+ *
+ * await useEngine("cpu");
+ * const model = await loadModel("models/tiny");
+ * const rewardModel = tokenRewardModel(model);
+ * const rows = fromRows([{ input_ids: [5, 6, 7], response_mask: [0, 1, 1] }]);
+ * const batch = makeBatch(await tokenizeDataset(rows, model.tokenizer), [0]);
+ * using pass = rewardModel.pass(batch, null);
+ * (await pass.read(["score"])).score; //=> [0, 0, 0]
+ * releaseEngine();
+ */
 export function tokenRewardModel<D extends Decoder>(decoder: D, head = createScoreHead(decoder)): TokenRewardModel<D> {
   const adapter = isAdapted(decoder) ? decoder.adapter : undefined;
   const parameters = [...(adapter ?? decoder).parameters, head.parameter];
@@ -83,11 +102,22 @@ export function tokenRewardModel<D extends Decoder>(decoder: D, head = createSco
 }
 
 /**
- * Writes `adapter/` (a PEFT folder) or `model/` (Hugging Face layout), and `head.safetensors` with `score.weight`; where
- * `scoreAt` is given also `reward-model.json`.
+ * Writes `adapter/` (a PEFT folder) or `model/` (Hugging Face layout), and `head.safetensors` with `score.weight`;
+ * where `scoreAt` is given also `reward-model.json`.
  * @param card text of the `README.md` beside the weights
  * @param scoreAt where the scores were read in training, for whoever loads the model
  * @throws UserError if a folder holds other files or cannot be written
+ * @example
+ * import { releaseEngine, useEngine } from "tokensift";
+ * import { createAdapter, loadModel, withAdapter } from "tokensift/model";
+ * import { loadTokenRewardModel, saveTokenRewardModel, tokenRewardModel } from "tokensift/reward/model";
+ *
+ * await useEngine("cpu");
+ * const policy = await loadModel("models/tiny");
+ * const rewardModel = tokenRewardModel(withAdapter(policy, await createAdapter(policy, { rank: 4 })));
+ * await saveTokenRewardModel(rewardModel, "reward-model", { card: "Untrained.", scoreAt: "token" });
+ * (await loadTokenRewardModel("reward-model", policy)).scoreAt; //=> "token"
+ * releaseEngine();
  */
 export async function saveTokenRewardModel(
   { decoder, head }: TokenRewardModel<Model>,
@@ -110,6 +140,18 @@ export async function saveTokenRewardModel(
  * Loads what `saveTokenRewardModel` wrote.
  * @param trunk the model below the adapter; not read where the folder holds a whole model
  * @throws UserError if the folder holds no such reward model, or one for another shape
+ * @example
+ * import { releaseEngine, useEngine } from "tokensift";
+ * import { loadModel } from "tokensift/model";
+ * import { loadTokenRewardModel, saveTokenRewardModel, tokenRewardModel } from "tokensift/reward/model";
+ *
+ * await useEngine("cpu");
+ * const trained = tokenRewardModel(await loadModel("models/tiny"));
+ * await saveTokenRewardModel(trained, "my-reward-model", { card: "Untrained." });
+ *
+ * const rewardModel = await loadTokenRewardModel("my-reward-model");
+ * rewardModel.parameters.length === trained.parameters.length; //=> true
+ * releaseEngine();
  */
 export async function loadTokenRewardModel(folder: string, trunk?: Model): Promise<TokenRewardModel<Model>> {
   if (!existsSync(join(folder, headFile)))

@@ -5,6 +5,7 @@ export type EngineName = "cpu" | "webgpu" | "tensorflow";
 
 export const engineNames: readonly EngineName[] = ["tensorflow", "webgpu", "cpu"];
 
+/** Settings of an engine that is started. */
 export interface EngineOptions {
   /** Threads of the cpu engine; all cores by default. */
   threads?: number;

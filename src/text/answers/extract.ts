@@ -6,6 +6,7 @@ import { isReadable, readAnswer } from "./read-answer.ts";
  */
 export type ExtractionRule = "boxed" | "marked" | "sentence" | "whole" | "lastNumber";
 
+/** An answer found in a response: its text as written, and by which rule it was found. */
 export interface ExtractedAnswer {
   readonly text: string;
   readonly by: ExtractionRule;
@@ -27,6 +28,12 @@ const words = /(?<![\\A-Za-z])(?!(?:sin|cos|tan|log|ln|exp|sqrt|pi)\b)[A-Za-z]{2
  * Nothing but the response is looked at, so a box in the question cannot be taken for an answer.
  *
  * @returns undefined for a blank text
+ * @example
+ * import { extractAnswer } from "tokensift";
+ *
+ * extractAnswer("3 bags of 4, so the answer is 12."); //=> { text: "12", by: "sentence" }
+ * extractAnswer("So \\boxed{\\frac{1}{2}}."); //=> { text: "\\frac{1}{2}", by: "boxed" }
+ * extractAnswer("  "); //=> undefined
  */
 export function extractAnswer(response: string): ExtractedAnswer | undefined {
   const boxed = lastBoxed(response);

@@ -6,6 +6,7 @@ import { hendrycksForm } from "./hendrycks.ts";
 import type { Comparison, Equality } from "./maths-thread.ts";
 import { folded, readAnswer } from "./read-answer.ts";
 
+/** How strictly answers are compared, and within which limits. */
 export interface VerifierOptions {
   /** `equivalent` (default): the same value; `hendrycks`: the boxed answers' spellings, as the MATH benchmark compares. */
   mode?: "equivalent" | "hendrycks";
@@ -19,6 +20,7 @@ export interface VerifierOptions {
   memoryLimit?: number;
 }
 
+/** A response and what it is compared with. */
 export interface VerifyInput {
   /** What the model wrote, without the question. */
   response: string;
@@ -28,6 +30,7 @@ export interface VerifyInput {
   finished?: boolean;
 }
 
+/** What became of one response. */
 export interface Verification {
   /**
    * `wrong`: another answer than the reference's, or not finished. `unparsable`: there is no answer, or it cannot be
@@ -40,6 +43,7 @@ export interface Verification {
   readonly by?: ExtractionRule;
 }
 
+/** Judges responses; made by `verifier`. */
 export interface Verifier {
   /** @throws UserError after `close` */
   verify(input: VerifyInput): Promise<Verification>;
@@ -51,11 +55,15 @@ export interface Verifier {
  * Judges responses against references. Most answers are compared at once; a thread, started when it is first needed,
  * compares expressions: those with variables by their values at fixed points.
  *
- * @example
- * const { verify, close } = verifier();
- * await verify({ response: "So \\boxed{\\frac{1}{2}}.", reference: "0.5" }); // { verdict: "correct", ... }
- * await close();
  * @throws UserError for an option out of range
+ * @example
+ * import { verifier } from "tokensift";
+ *
+ * const { verify, close } = verifier();
+ * const response = "So \\boxed{\\frac{1}{2}}.";
+ * await verify({ response, reference: "0.5" }); //=> { verdict: "correct", extracted: "\\frac{1}{2}", by: "boxed" }
+ * (await verify({ response: "It is 3.", reference: "#### 4" })).verdict; //=> "wrong"
+ * await close();
  */
 export function verifier(options: VerifierOptions = {}): Verifier {
   const { mode = "equivalent", tolerance = 0, percent = false, timeLimit = 1000, memoryLimit = 128 } = options;
@@ -94,7 +102,15 @@ export function verifier(options: VerifierOptions = {}): Verifier {
   };
 }
 
-/** Judges one response; for many, one `verifier` is faster. Takes what `verifier` takes, and throws what it throws. */
+/**
+ * Judges one response; for many, one `verifier` is faster. Takes what `verifier` takes, and throws what it throws.
+ *
+ * @example
+ * import { verifyAnswer } from "tokensift";
+ *
+ * const { verdict } = await verifyAnswer({ response: "The answer is 50 %.", reference: "0.5" }, { percent: true });
+ * verdict; //=> "correct"
+ */
 export async function verifyAnswer(input: VerifyInput, options: VerifierOptions = {}): Promise<Verification> {
   const { verify, close } = verifier(options);
   try {
