@@ -33,7 +33,7 @@ export async function modelOf(
 ): Promise<ModelSettings> {
   const path = flags["model"] as string | undefined;
   if (path !== undefined && vocabulary === undefined) {
-    const { readModelFacts } = await import("../src/model/index.ts");
+    const { readModelFacts } = await import("../src/model/model.ts");
     return { config: writeDecoderConfig((await readModelFacts(path)).config), path };
   }
   const name = oneOf("size", (flags["size"] as string | undefined) ?? "small", ["small", "smollm2"]);
@@ -58,7 +58,8 @@ export function decoderConfig({ config }: ModelSettings): DecoderConfig {
 
 /** Puts the model onto the current engine. */
 export async function makeModel(settings: ModelSettings): Promise<Decoder> {
-  const { initializeModel, loadModel } = await import("../src/model/index.ts");
+  const { loadModel } = await import("../src/model/index.ts");
+  const { initializeModel } = await import("../src/model/initialize.ts");
   return settings.path === undefined ? initializeModel(decoderConfig(settings), { seed: 1 }) : loadModel(settings.path);
 }
 

@@ -2,16 +2,30 @@
  * What a training loop of one's own needs beside `tokensift/selection`, `/data`, `/model` and `/training`.
  */
 export { UserError } from "./system/errors.ts";
-export { hashUniform, stream, type RandomStream } from "./system/random.ts";
-export { listEngines, releaseEngine, useEngine } from "./tensor/engine.ts";
+export { hashUniform } from "./system/random.ts";
+export { releaseEngine, useEngine } from "./tensor/engine.ts";
 export { extractAnswer, verifier, verifyAnswer } from "./text/index.ts";
+export type { ExtractedAnswer, Verification, Verifier, VerifierOptions, VerifyInput } from "./text/index.ts";
+export type { EngineInfo, EngineName, EngineOptions } from "./tensor/engine.ts";
 export type {
-  ExtractedAnswer,
-  ExtractionRule,
-  Verification,
-  Verifier,
-  VerifierOptions,
-  VerifyInput,
-} from "./text/index.ts";
-export type { EngineInfo, EngineListing, EngineName, EngineOptions } from "./tensor/engine.ts";
-export type * from "./contract/index.ts";
+  Signal,
+  TokenBatch,
+  TokenLayout,
+  Tokens,
+  Divisor,
+  RankingScope,
+  RuleContext,
+  SignalSource,
+  Stateful,
+  TokenRule,
+  TokenScore,
+  Catalogue,
+  Entry,
+  Preset,
+  Evaluated,
+  LossTerm,
+  Objective,
+  Forward,
+  ForwardSignals,
+  SignalGradient,
+} from "./contract/index.ts";

@@ -12,6 +12,16 @@ const examples = exampleModules(names);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe("docstrings of what the package exports", () => {
+  test("are there for every name", () => {
+    const bare = names.filter(({ docstring }) => docstring.trim() === "");
+    expect(bare.map(({ entry, name }) => `${entry}: ${name}`)).toEqual([]);
+  });
+
+  test("show every value at work", () => {
+    const bare = names.filter(({ kind, examples }) => kind === "value" && examples.length === 0);
+    expect(bare.map(({ entry, name }) => `${entry}: ${name}`)).toEqual([]);
+  });
+
   test("have examples that compile and import what they show", () => {
     const absent = examples.filter(({ title, text }) => !importsOf(text).includes(title));
     expect(absent.map(({ title }) => title)).toEqual([]);

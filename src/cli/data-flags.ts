@@ -1,5 +1,5 @@
 import { FIELD_NAMES, FORMAT_NAMES, type FieldName } from "../data/formats.ts";
-import { openDataset, type Dataset } from "../data/index.ts";
+import { openDataset, type Dataset } from "../data/dataset.ts";
 import { readableData } from "../data/open-table.ts";
 import { UserError } from "../system/errors.ts";
 import { oneOf, requiredValue, wholeNumber } from "./values.ts";

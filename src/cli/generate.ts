@@ -1,5 +1,9 @@
-import { gateEviction, promptAccount, raggedCache, type PromptAccount } from "../eviction/cache/index.ts";
-import { generate, type CacheMaker, type Model } from "../model/index.ts";
+import { gateEviction } from "../eviction/cache/evictions.ts";
+import { promptAccount, type PromptAccount } from "../eviction/cache/prompt-account.ts";
+import { raggedCache } from "../eviction/cache/ragged-cache.ts";
+import { generate } from "../model/generation/generate.ts";
+import type { CacheMaker } from "../model/generation/key-value-cache.ts";
+import type { Model } from "../model/model.ts";
 import { formatNumber, formatShare } from "../report/format.ts";
 import { terminalText } from "../system/visible-text.ts";
 import { renderPrompt, type Tokenizer } from "../text/index.ts";

@@ -1,4 +1,6 @@
-import { tokenizeDataset, type Dataset, type TokenizedDataset, type TokenView } from "../data/index.ts";
+import { tokenizeDataset } from "../data/tokens.ts";
+import type { Dataset } from "../data/dataset.ts";
+import type { TokenizedDataset, TokenView } from "../data/tokenized.ts";
 import { UserError } from "../system/errors.ts";
 import { colorLevel } from "../report/colors.ts";
 import { formatNumber, formatShare } from "../report/format.ts";

@@ -1,5 +1,6 @@
-import { loadGates, type GateUse, type SavedGates } from "../eviction/gates/index.ts";
-import type { Decoder } from "../model/index.ts";
+import { loadGates, type SavedGates } from "../eviction/gates/files.ts";
+import type { GateUse } from "../eviction/gates/use.ts";
+import type { Decoder } from "../model/decoder.ts";
 import { UserError } from "../system/errors.ts";
 import { amount, requiredValue, wholeNumber } from "./values.ts";
 

@@ -1,6 +1,9 @@
 import { existsSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import { loadAdapter, loadModel, openWeights, withAdapter, type Adapter, type Model } from "../model/index.ts";
+import { loadAdapter } from "../model/adapters/peft.ts";
+import { loadModel, type Model } from "../model/model.ts";
+import { openWeights } from "../model/weights/open.ts";
+import { withAdapter, type Adapter } from "../model/adapters/lora.ts";
 import { UserError } from "../system/errors.ts";
 import { visibleString } from "../system/visible-text.ts";
 

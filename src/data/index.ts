@@ -1,13 +1,8 @@
-export { openDataset, type Dataset, type DatasetOptions, type Row, type SkippedRow } from "./dataset.ts";
-export { fromRows, type RowsOptions } from "./from-rows.ts";
-export { readAnswers, type AnswersOf } from "./answers.ts";
-export { type Example, type FieldName, type FormatName } from "./formats.ts";
+export { openDataset, type Dataset, type DatasetOptions, type Row } from "./dataset.ts";
+export { fromRows } from "./from-rows.ts";
 export { tokenizeDataset, type TokenizeOptions } from "./tokens.ts";
-export { type TokenizedDataset, type TokenizedStats, type TokenView } from "./tokenized.ts";
-export { lastTurn } from "./last-turn.ts";
-export { loadColumn, saveColumn, type Notice } from "./cache.ts";
-export { makeBatch, rowsOfStep, splitMicroBatches, stepBatches, type OrderOptions } from "./batches.ts";
+export type { TokenizedDataset } from "./tokenized.ts";
+export { makeBatch, rowsOfStep, stepBatches, type OrderOptions } from "./batches.ts";
 export { openArrow, type ArrowTable } from "./arrow/read.ts";
-export { openArrowFile, writeArrow, type ArrowFile, type WriteArrowOptions } from "./arrow/write.ts";
+export { writeArrow } from "./arrow/write.ts";
 export { type ColumnType } from "./arrow/columns.ts";
-export { openAtomicFile, writeAtomically, writeFully, type AtomicFile } from "./atomic.ts";

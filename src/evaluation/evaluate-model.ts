@@ -1,7 +1,12 @@
 import { UserError } from "../system/errors.ts";
 import { letEventsIn } from "../system/event-loop.ts";
-import { lastTurn, makeBatch, splitMicroBatches, type AnswersOf, type TokenizedDataset } from "../data/index.ts";
-import { forward, generate, type Model } from "../model/index.ts";
+import { lastTurn } from "../data/last-turn.ts";
+import { makeBatch, splitMicroBatches } from "../data/batches.ts";
+import type { AnswersOf } from "../data/answers.ts";
+import type { TokenizedDataset } from "../data/tokenized.ts";
+import { forward } from "../model/forward.ts";
+import { generate } from "../model/generation/generate.ts";
+import type { Model } from "../model/model.ts";
 import { verifier } from "../text/index.ts";
 import { meanLoss, perplexity, rowLosses, type LossSum } from "./perplexity.ts";
 

@@ -1,5 +1,4 @@
 export { evaluateModel, type EvaluateOptions, type Evaluation } from "./evaluate-model.ts";
-export { type LossSum, lossSum, meanLoss, perplexity, rowLosses } from "./perplexity.ts";
 export { type PairedComparison, pairedBootstrap } from "./paired-bootstrap.ts";
 export { passAtK } from "./pass-at-k.ts";
-export { type NoiseGrade, combineGrades, precisionRecall } from "./precision-recall.ts";
+export { type NoiseGrade, precisionRecall } from "./precision-recall.ts";

@@ -4,7 +4,6 @@ export { type GateArm } from "./attention-gate/work.ts";
 export { finetuneRecipe, ssTokenRecipe, type FinetuneRun } from "./finetune/recipe.ts";
 export { type FinetuneArm } from "./finetune/arm.ts";
 export { orealRecipe, type OrealRun } from "./oreal/recipe.ts";
-export { type OrealArm, type RewardLearner } from "./oreal/arm.ts";
-export { type Iteration, type WeighedBatch } from "./oreal/iteration.ts";
+export type { OrealArm } from "./oreal/arm.ts";
 export { cdpoRecipe, estimateTokens, type Alignment, type CdpoRun, type EstimateOptions } from "./cdpo/index.ts";
 export { runRecipe } from "./kit/recipe.ts";

@@ -1,4 +1,4 @@
-import { type PairedComparison, pairedBootstrap } from "../evaluation/index.ts";
+import { type PairedComparison, pairedBootstrap } from "../evaluation/paired-bootstrap.ts";
 import type { ArmRun, Evaluation, NoiseCounts } from "./read-run.ts";
 
 /** What an arm's held-out rows say before and after training. */

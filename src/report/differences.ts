@@ -1,4 +1,4 @@
-import type { PairedComparison } from "../evaluation/index.ts";
+import type { PairedComparison } from "../evaluation/paired-bootstrap.ts";
 import { formatDifference, formatNumber } from "./format.ts";
 import { type Html, html } from "./html.ts";
 

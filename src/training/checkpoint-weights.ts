@@ -1,7 +1,11 @@
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs-core";
 import { UserError } from "../system/errors.ts";
-import { isAdapted, openTensorFile, openWeights, saveAdapter, saveModel } from "../model/index.ts";
+import { isAdapted } from "../model/adapters/lora.ts";
+import { openTensorFile } from "../model/weights/tensor-file.ts";
+import { openWeights } from "../model/weights/open.ts";
+import { saveAdapter } from "../model/adapters/peft.ts";
+import { saveModel } from "../model/model.ts";
 import type { TrainingState } from "./state.ts";
 
 /** Writes what is trained: the model to `model/`, or the adapter over a frozen one to `adapter/`. */

@@ -1,11 +1,12 @@
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { SavedState } from "../contract/index.ts";
-import { writeAtomically } from "../data/index.ts";
+import { writeAtomically } from "../data/atomic.ts";
 import { UserError } from "../system/errors.ts";
 import { remove, rename } from "../system/files-in-use.ts";
 import { makeFolder } from "../system/make-folder.ts";
-import { openTensorFile, writeSafetensors, type TensorToSave } from "../model/index.ts";
+import { openTensorFile } from "../model/weights/tensor-file.ts";
+import { writeSafetensors, type TensorToSave } from "../model/weights/safetensors-write.ts";
 import { assign, restoreWeights, saveWeights } from "./checkpoint-weights.ts";
 import { diskError } from "../system/disk-error.ts";
 import type { TrainingState } from "./state.ts";

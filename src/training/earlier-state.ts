@@ -1,7 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { SavedState, SignalSource } from "../contract/index.ts";
 import { UserError } from "../system/errors.ts";
-import { createAdapter, createDecoder, isAdapted, withAdapter, type Decoder } from "../model/index.ts";
+import { createAdapter, isAdapted, withAdapter } from "../model/adapters/lora.ts";
+import { createDecoder, type Decoder } from "../model/decoder.ts";
 import { scoreLosses } from "./sources.ts";
 
 /** A signal source with a model of its own. */

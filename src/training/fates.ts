@@ -1,5 +1,5 @@
 import type { TokenBatch } from "../contract/index.ts";
-import type { TokenizedDataset } from "../data/index.ts";
+import type { TokenizedDataset } from "../data/tokenized.ts";
 import { fate, type TrainingState } from "./state.ts";
 
 /** Notes what becomes of a dataset's tokens in a training. */

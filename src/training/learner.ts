@@ -1,12 +1,8 @@
 import type { Forward, TokenBatch } from "../contract/index.ts";
-import {
-  forward,
-  gradientStore,
-  isAdapted,
-  type Decoder,
-  type ForwardOptions,
-  type GradientStore,
-} from "../model/index.ts";
+import { forward, type ForwardOptions } from "../model/forward.ts";
+import { gradientStore, type GradientStore } from "../model/gradients.ts";
+import { isAdapted } from "../model/adapters/lora.ts";
+import type { Decoder } from "../model/decoder.ts";
 import type { Optimizer } from "./optimizer.ts";
 import type { Schedule } from "./schedule.ts";
 import { clippedUpdate } from "./update.ts";

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
-import type { GradientStore, Parameter } from "../model/index.ts";
+import type { GradientStore } from "../model/gradients.ts";
+import type { Parameter } from "../model/decoder.ts";
 import { adamwUpdate } from "../tensor/ops/index.ts";
 
 /** Constants of AdamW. */

@@ -1,5 +1,6 @@
 import type { ForwardSignals, TokenBatch } from "../contract/index.ts";
-import { forward, type Decoder } from "../model/index.ts";
+import { forward } from "../model/forward.ts";
+import type { Decoder } from "../model/decoder.ts";
 import type { Learner } from "./learner.ts";
 
 /** What a pass gives without being told more than its name. */

@@ -1,7 +1,7 @@
 import type { Forward, Signal, SignalSource, TokenBatch, TokenRule, Tokens } from "../contract/index.ts";
 import { UserError } from "../system/errors.ts";
 import { requireFinite } from "./finite-losses.ts";
-import type { ForwardOptions } from "../model/index.ts";
+import type { ForwardOptions } from "../model/forward.ts";
 
 /** Where the signals of a rule come from. */
 export interface SignalPlan {

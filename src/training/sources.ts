@@ -1,8 +1,11 @@
 import type { SignalSource, TokenBatch } from "../contract/index.ts";
-import { loadColumn, makeBatch, saveColumn, type Notice, type TokenizedDataset } from "../data/index.ts";
+import { loadColumn, saveColumn, type Notice } from "../data/cache.ts";
+import { makeBatch } from "../data/batches.ts";
+import type { TokenizedDataset } from "../data/tokenized.ts";
 import { UserError } from "../system/errors.ts";
 import { letEventsIn } from "../system/event-loop.ts";
-import { forward, type Decoder, type ForwardOptions } from "../model/index.ts";
+import { forward, type ForwardOptions } from "../model/forward.ts";
+import type { Decoder } from "../model/decoder.ts";
 
 type LossSignal = "historyNll" | "referenceNll";
 

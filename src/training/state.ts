@@ -1,6 +1,7 @@
 import type { SignalSource, Stateful } from "../contract/index.ts";
-import type { TokenizedDataset } from "../data/index.ts";
-import type { Model, Parameter } from "../model/index.ts";
+import type { TokenizedDataset } from "../data/tokenized.ts";
+import type { Model } from "../model/model.ts";
+import type { Parameter } from "../model/decoder.ts";
 import { adamW, type AdamWOptions, type Optimizer } from "./optimizer.ts";
 
 /** Everything that changes while a model is trained: what a checkpoint holds. */

@@ -1,5 +1,6 @@
 import type { RuleContext, TokenBatch, TokenRule } from "../contract/index.ts";
-import { stepBatches, type TokenizedDataset } from "../data/index.ts";
+import { stepBatches } from "../data/batches.ts";
+import type { TokenizedDataset } from "../data/tokenized.ts";
 import { hashUniform } from "../system/random.ts";
 import { fateLog } from "./fates.ts";
 import { createLearner } from "./learner.ts";

@@ -1,5 +1,5 @@
 import { UserError } from "../system/errors.ts";
-import type { GradientStore } from "../model/index.ts";
+import type { GradientStore } from "../model/gradients.ts";
 import type { Optimizer } from "./optimizer.ts";
 
 export interface UpdateOptions {

@@ -1,7 +1,8 @@
 import { beforeAll, describe, expect, test } from "@jest/globals";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { gateEviction, promptAccount, raggedCache } from "../../src/eviction/cache/index.ts";
+import { gateEviction, raggedCache } from "../../src/eviction/cache/index.ts";
+import { promptAccount } from "../../src/eviction/cache/prompt-account.ts";
 import { loadGates, type GateUse } from "../../src/eviction/gates/index.ts";
 import { generate, loadAdapter, withAdapter } from "../../src/model/index.ts";
 import { adapterFixture, firstText, peftLogits } from "../model/adapters/adapters.ts";

@@ -1,7 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { gatesFrom, saveGates, type GateUse } from "../../src/eviction/gates/index.ts";
+import { saveGates, type GateUse } from "../../src/eviction/gates/index.ts";
+import { gatesFrom } from "../../src/eviction/gates/network.ts";
 import { createAdapter, loadModel, withAdapter, type Model } from "../../src/model/index.ts";
-import type { ScoreAt } from "../../src/reward/index.ts";
+import type { ScoreAt } from "../../src/reward/scores.ts";
 import { saveTokenRewardModel, tokenRewardModel } from "../../src/reward/model/index.ts";
 import { normalValues, stream } from "../../src/system/random.ts";
 import { releaseEngine, useEngine } from "../../src/tensor/engine.ts";

@@ -1,5 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
-import { fromRows, openDataset, readAnswers, type Row, type SkippedRow } from "../../src/data/index.ts";
+import { fromRows, openDataset, type Row } from "../../src/data/index.ts";
+import { readAnswers } from "../../src/data/answers.ts";
+import type { SkippedRow } from "../../src/data/dataset.ts";
 import { joinTables } from "../../src/data/join-tables.ts";
 import { rowBlock } from "../../src/data/row-blocks.ts";
 import { temporaryFolder } from "./folder.ts";

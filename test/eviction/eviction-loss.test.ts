@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
-import { type EvictionLossOptions, evictionLoss, evictionPresets } from "../../src/eviction/index.ts";
+import { type EvictionLossOptions, evictionLoss } from "../../src/eviction/index.ts";
+import { evictionPresets } from "../../src/eviction/loss-options.ts";
 import { expectClose, fixture, shape, widen } from "./fixture.ts";
 
 const gates = fixture.gates.map((layer) => Float32Array.from(layer));

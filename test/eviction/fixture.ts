@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
-import type { AccumulatedAttentionOptions, EvictionLossOptions, GateOptions } from "../../src/eviction/index.ts";
-import type { CacheBudget, CacheShape } from "../../src/eviction/index.ts";
+import type { EvictionLossOptions, GateOptions, CacheBudget, CacheShape } from "../../src/eviction/index.ts";
+import type { AccumulatedAttentionOptions } from "../../src/eviction/scores/accumulated-attention.ts";
 
 const file = new URL("../fixtures/eviction/reference.json", import.meta.url);
 

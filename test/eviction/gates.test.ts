@@ -1,12 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
-import {
-  type GateOptions,
-  decideGates,
-  exemptTokens,
-  gatedWeights,
-  gatedWeightsGradient,
-  isGated,
-} from "../../src/eviction/index.ts";
+import { type GateOptions, decideGates, exemptTokens } from "../../src/eviction/index.ts";
+import { gatedWeights, gatedWeightsGradient } from "../../src/eviction/gated-attention.ts";
+import { isGated } from "../../src/eviction/exemptions.ts";
 import { expectClose, fixture, shape, widen } from "./fixture.ts";
 
 const { rows, width, heads, headSize, lengths } = fixture;

@@ -4,7 +4,6 @@ import {
   type CacheShape,
   type EvictionScore,
   a2sf,
-  accumulatedAttention,
   attentionMass,
   evictionScores,
   h2o,
@@ -15,6 +14,7 @@ import {
   snapKv,
   streamingLlm,
 } from "../../src/eviction/index.ts";
+import { accumulatedAttention } from "../../src/eviction/scores/accumulated-attention.ts";
 import { expectClose, fixture, shape, widen } from "./fixture.ts";
 
 const keys = Float32Array.from(fixture.keys);

@@ -5,7 +5,7 @@
  *     npx tsx test/model/five-steps.ts <auto,onnxruntime,blas,wasm> <threads...>
  */
 import { createHash } from "node:crypto";
-import { initializeModel } from "../../src/model/index.ts";
+import { initializeModel } from "../../src/model/initialize.ts";
 import { useEngine, type EngineOptions } from "../../src/tensor/engine.ts";
 import { randomBatch, sharedWork, train } from "./train.ts";
 

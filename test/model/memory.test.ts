@@ -1,14 +1,14 @@
 import { afterAll, expect, test } from "@jest/globals";
 import {
   createAdapter,
-  estimateTrainingMemory,
   forward,
   gradientStore,
-  initializeModel,
   withAdapter,
   type DecoderConfig,
   type LoraOptions,
 } from "../../src/model/index.ts";
+import { estimateTrainingMemory } from "../../src/model/memory.ts";
+import { initializeModel } from "../../src/model/initialize.ts";
 import { adamW } from "../../src/training/index.ts";
 import { releaseCpuEngine, startCpuEngine } from "../../src/tensor/engines/cpu/start.ts";
 

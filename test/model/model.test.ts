@@ -4,7 +4,8 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { UserError } from "../../src/system/errors.ts";
-import { createModel, freshModelFacts, generate, loadModel, saveModel, type Model } from "../../src/model/index.ts";
+import { createModel, generate, loadModel, saveModel, type Model } from "../../src/model/index.ts";
+import { freshModelFacts } from "../../src/model/model.ts";
 import { fixture, readReference } from "./reference.ts";
 
 let folder: string;

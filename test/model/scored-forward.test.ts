@@ -1,6 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
 import * as tf from "@tensorflow/tfjs-core";
-import { createScoreHead, gradientStore, scoredForward } from "../../src/model/index.ts";
+import { gradientStore } from "../../src/model/index.ts";
+import { createScoreHead } from "../../src/model/score-head.ts";
+import { scoredForward } from "../../src/model/scored-forward.ts";
 import { gradientsOf, openAdapted, readOreal, storedGradients } from "../reward/oreal-fixture.ts";
 import { relativeDistance } from "../training/reference.ts";
 import { distance, enginesHere, openDecoder, readReference, referenceBatch } from "./reference.ts";

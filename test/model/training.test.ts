@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import * as tf from "@tensorflow/tfjs-core";
-import { initializeModel } from "../../src/model/index.ts";
+import { initializeModel } from "../../src/model/initialize.ts";
 import { releaseCpuEngine, startCpuEngine } from "../../src/tensor/engines/cpu/index.ts";
 import { loadBlas } from "../../src/tensor/engines/cpu/matmul/blas.ts";
 import {

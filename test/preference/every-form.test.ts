@@ -3,7 +3,8 @@ import { Ajv } from "ajv";
 import fc from "fast-check";
 import { createFrom, entryNamed, namesOf, optionsSchema } from "../../src/config/catalogue.ts";
 import type { MethodChoice } from "../../src/config/method-choice.ts";
-import { preferenceForms, type PreferenceObjective, type PreferenceTerm } from "../../src/preference/index.ts";
+import { preferenceForms, type PreferenceObjective } from "../../src/preference/index.ts";
+import type { PreferenceTerm } from "../../src/preference/batch.ts";
 import { type Made, makePairs, onePair } from "./batches.ts";
 
 const layout = ["PPrrrre", "PPrre", "PPPe", "PPPrrrrre", "PrrePPrre", "PrrePrrrre"];

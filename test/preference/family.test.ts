@@ -5,12 +5,12 @@ import {
   criticalTokenDpo,
   dpo,
   ldDpo,
-  responseNll,
   rpo,
   tdpo,
   temporalDecayDpo,
   weightedDpo,
 } from "../../src/preference/index.ts";
+import { responseNll } from "../../src/preference/response-nll.ts";
 import { type Made, makePairs } from "./batches.ts";
 
 const layout = ["PPrrrre", "PPrre", "PPPe", "PPPrrrrre", "PrrePPrre", "PrrePrrrre"];

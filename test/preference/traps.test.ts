@@ -1,20 +1,20 @@
 import { describe, expect, test } from "@jest/globals";
 import {
   alternatingPairs,
-  checkStartsAtReference,
   columnDpo,
   confPo,
   criticalTokenDpo,
   criticalTokens,
   dpo,
   ldDpo,
-  pairProblems,
   rpo,
   tdpo,
   temporalDecay,
   temporalDecayDpo,
   weightedDpo,
 } from "../../src/preference/index.ts";
+import { checkStartsAtReference } from "../../src/preference/reference.ts";
+import { pairProblems } from "../../src/preference/pairs.ts";
 import { logSigmoid } from "../../src/preference/log-sigmoid.ts";
 import { makePairs } from "./batches.ts";
 

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TokenBatch } from "../../src/contract/index.ts";
-import { loadAdapter, withAdapter, type Decoder, type GradientStore, type Parameter } from "../../src/model/index.ts";
+import { loadAdapter, withAdapter, type Decoder, type GradientStore } from "../../src/model/index.ts";
+import type { Parameter } from "../../src/model/decoder.ts";
 import { adapterFixture } from "../model/adapters/adapters.ts";
 import { batchOf, openDecoder, readTensors, type Case, type Engine } from "../model/reference.ts";
 

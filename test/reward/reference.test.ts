@@ -3,10 +3,7 @@ import { describe, expect, test } from "@jest/globals";
 import type { Tokens } from "../../src/contract/index.ts";
 import {
   type AdvantageOptions,
-  type KlForm,
   type PolicyOptions,
-  type RewardRange,
-  type ScoreAt,
   type TokenWeightOptions,
   advantages,
   klEstimate,
@@ -14,6 +11,9 @@ import {
   rewardModelObjective,
   tokenWeights,
 } from "../../src/reward/index.ts";
+import type { KlForm } from "../../src/reward/kl.ts";
+import type { RewardRange } from "../../src/reward/outcomes.ts";
+import type { ScoreAt } from "../../src/reward/scores.ts";
 import { farthest } from "./responses.ts";
 import { stepUnder } from "./step.ts";
 

@@ -1,14 +1,9 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import type { Tokens } from "../../src/contract/index.ts";
-import {
-  type KlForm,
-  bestOfN,
-  klEstimate,
-  outcomeNotes,
-  outcomePresets,
-  policyObjective,
-} from "../../src/reward/index.ts";
+import { bestOfN, klEstimate, outcomePresets, policyObjective } from "../../src/reward/index.ts";
+import type { KlForm } from "../../src/reward/kl.ts";
+import { outcomeNotes } from "../../src/reward/outcome-presets.ts";
 import { makeResponses } from "./responses.ts";
 import { stepUnder } from "./step.ts";
 

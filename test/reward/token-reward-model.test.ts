@@ -2,9 +2,14 @@ import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import * as tf from "@tensorflow/tfjs-core";
-import { createAdapter, isAdapted, withAdapter, type Model } from "../../src/model/index.ts";
-import { loadTokenRewardModel, saveTokenRewardModel, tokenRewardModel } from "../../src/reward/model/index.ts";
-import type { TokenRewardModel } from "../../src/reward/model/index.ts";
+import { createAdapter, withAdapter, type Model } from "../../src/model/index.ts";
+import { isAdapted } from "../../src/model/adapters/lora.ts";
+import {
+  loadTokenRewardModel,
+  saveTokenRewardModel,
+  tokenRewardModel,
+  type TokenRewardModel,
+} from "../../src/reward/model/index.ts";
 import { fillB, scratchFolder } from "../model/adapters/adapters.ts";
 import { batchOf, openModel, readJson, type Reference } from "../training/reference.ts";
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { shuffledWeights, tokenWeights, weightSummary } from "../../src/reward/index.ts";
+import { shuffledWeights, tokenWeights } from "../../src/reward/index.ts";
+import { weightSummary } from "../../src/reward/shuffled-weights.ts";
 import { farthest, makeResponses, onResponses, responseOf } from "./responses.ts";
 
 const line = makeResponses(["Prrrr"]);

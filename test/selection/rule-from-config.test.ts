@@ -1,9 +1,9 @@
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "@jest/globals";
-import { namesOf } from "../../src/config/catalogue.ts";
+import { namesOf, comparisonArm } from "../../src/config/catalogue.ts";
 import { loadEntry, selectEntry } from "../../src/config/load-entry.ts";
-import { comparisonArm, createFrom, rules } from "../../src/selection/index.ts";
+import { createFrom, rules } from "../../src/selection/index.ts";
 import { context, makeTokens } from "./tokens.ts";
 
 const folder = fileURLToPath(new URL("../fixtures/selection/rules", import.meta.url));

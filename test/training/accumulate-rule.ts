@@ -1,13 +1,8 @@
 import type { RuleContext, TokenBatch, TokenRule } from "../../src/contract/index.ts";
 import { forward, type Decoder, type GradientStore } from "../../src/model/index.ts";
-import {
-  accumulate,
-  lossOfAll,
-  ruleObjective,
-  weighBatches,
-  type Learner,
-  type SignalPlan,
-} from "../../src/training/index.ts";
+import { ruleObjective, type Learner, type SignalPlan } from "../../src/training/index.ts";
+import { accumulate } from "../../src/training/step.ts";
+import { lossOfAll, weighBatches } from "../../src/training/rule-step.ts";
 
 /** Both phases of an optimizer step under a rule, without its update: the store receives the gradient of the loss. */
 export async function accumulateRule(options: {

@@ -15,15 +15,8 @@ import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { UserError } from "../../src/system/errors.ts";
 import { loadModel } from "../../src/model/index.ts";
 import { full } from "../../src/selection/index.ts";
-import {
-  checkpointPath,
-  checkpointSteps,
-  newTrainingState,
-  restoreCheckpoint,
-  saveCheckpoint,
-  train,
-  type Identity,
-} from "../../src/training/index.ts";
+import { newTrainingState, restoreCheckpoint, saveCheckpoint, train } from "../../src/training/index.ts";
+import { checkpointPath, checkpointSteps, type Identity } from "../../src/training/checkpoint.ts";
 import { openModel, weightsOf } from "./reference.ts";
 import { identity, open, options, tokens, trainTo, type Opened } from "./saved-state.ts";
 

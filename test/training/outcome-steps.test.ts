@@ -1,6 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
-import { gradientStore, isAdapted, type Decoder, type Parameter } from "../../src/model/index.ts";
-import { createScoreHead } from "../../src/model/index.ts";
+import { gradientStore, type Decoder } from "../../src/model/index.ts";
+import { isAdapted } from "../../src/model/adapters/lora.ts";
+import type { Parameter } from "../../src/model/decoder.ts";
+import { createScoreHead } from "../../src/model/score-head.ts";
 import {
   advantages,
   chooseResponses,
@@ -11,8 +13,16 @@ import {
   type PolicyOptions,
 } from "../../src/reward/index.ts";
 import { tokenRewardModel } from "../../src/reward/model/index.ts";
-import { adamW, createLearner, optimizerStep, readNumbers, schedule } from "../../src/training/index.ts";
-import type { Learner, Optimizer, StepBatch } from "../../src/training/index.ts";
+import {
+  adamW,
+  createLearner,
+  optimizerStep,
+  readNumbers,
+  schedule,
+  type Learner,
+  type Optimizer,
+  type StepBatch,
+} from "../../src/training/index.ts";
 import { openDecoder } from "../model/reference.ts";
 import {
   batchOfRows,

@@ -1,21 +1,21 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { Objective, TokenBatch } from "../../src/contract/index.ts";
-import { forward, gradientStore, loadModel } from "../../src/model/index.ts";
-import type { Model } from "../../src/model/index.ts";
+import { forward, gradientStore, loadModel, type Model } from "../../src/model/index.ts";
 import {
   criticalTokenDpo,
   dpo,
   ldDpo,
-  responseNll,
   rpo,
   tdpo,
   temporalDecayDpo,
   type PreferenceBatch,
   type PreferenceObjective,
 } from "../../src/preference/index.ts";
+import { responseNll } from "../../src/preference/response-nll.ts";
 import { releaseEngine, useEngine } from "../../src/tensor/engine.ts";
-import { accumulate, adamW, createLearner, optimizerStep, schedule, type StepBatch } from "../../src/training/index.ts";
+import { adamW, createLearner, optimizerStep, schedule, type StepBatch } from "../../src/training/index.ts";
+import { accumulate } from "../../src/training/step.ts";
 import { readTensors } from "../model/reference.ts";
 import { all, close, fixture, folder, openAdapter, pairBatch, rowsOf, spread } from "./cdpo-fixture.ts";
 import { gradientsOf, relativeDistance, tensorCount } from "./reference.ts";

@@ -4,16 +4,16 @@ import { ssToken } from "../../src/selection/index.ts";
 import {
   columnSource,
   liveSource,
-  lossColumn,
   movingAverageSource,
   newTrainingState,
   schedule,
   train,
-  type Identity,
   type StepRecord,
   type TrainingState,
   type TrainOptions,
 } from "../../src/training/index.ts";
+import { lossColumn } from "../../src/training/sources.ts";
+import type { Identity } from "../../src/training/checkpoint.ts";
 import { datasetOf, openModel, readJson, weightsOf, type Rows } from "./reference.ts";
 
 export const tokens = datasetOf(readJson<Rows>("training.json")); // ten rows

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { TokenBatch } from "../../src/contract/index.ts";
 import { forward, gradientStore, type Model } from "../../src/model/index.ts";
 import { policyObjective } from "../../src/reward/index.ts";
-import { accumulate } from "../../src/training/index.ts";
+import { accumulate } from "../../src/training/step.ts";
 import { batchOf, gradientsOf, openModel, readJson, relativeDistance, type Reference } from "./reference.ts";
 
 const reference = readJson<Reference>("reference.json");

@@ -2,11 +2,11 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { SignalSource, TokenRule } from "../../src/contract/index.ts";
 import type { TokenizedDataset } from "../../src/data/index.ts";
 import type { Model } from "../../src/model/index.ts";
-import { afterWarmup, full, random, rho1, ssToken, tokenCleaning } from "../../src/selection/index.ts";
+import { full, random, rho1, ssToken, tokenCleaning } from "../../src/selection/index.ts";
+import { afterWarmup } from "../../src/selection/after-warmup.ts";
 import {
   columnSource,
   liveSource,
-  lossColumn,
   movingAverageSource,
   snapshotSource,
   newTrainingState,
@@ -15,6 +15,7 @@ import {
   type StepRecord,
   type TrainOptions,
 } from "../../src/training/index.ts";
+import { lossColumn } from "../../src/training/sources.ts";
 import { collect, withState } from "./fresh-state.ts";
 import { datasetOf, openModel, readJson, tensorCount, weightsOf, type Rows } from "./reference.ts";
 

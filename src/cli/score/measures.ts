@@ -1,9 +1,13 @@
 import type { TokenBatch } from "../../contract/index.ts";
-import { gatedBatch, gatedPass } from "../../eviction/gates/index.ts";
-import { decideGates } from "../../eviction/index.ts";
-import { forward, type Decoder, type Model } from "../../model/index.ts";
-import { responseScores, type ScoreAt } from "../../reward/index.ts";
-import type { TokenRewardModel } from "../../reward/model/index.ts";
+import { gatedBatch } from "../../eviction/gates/layout.ts";
+import { gatedPass } from "../../eviction/gates/gated-pass.ts";
+import { decideGates } from "../../eviction/gate-decision.ts";
+import { forward } from "../../model/forward.ts";
+import type { Decoder } from "../../model/decoder.ts";
+import type { Model } from "../../model/model.ts";
+import { responseScores } from "../../reward/response-scores.ts";
+import type { ScoreAt } from "../../reward/scores.ts";
+import type { TokenRewardModel } from "../../reward/model/token-reward-model.ts";
 import type { OpenGates } from "../open-gates.ts";
 
 /** Numbers per token beside those of the model itself. */

@@ -1,7 +1,8 @@
-import type { TokenizedDataset } from "../../data/index.ts";
-import { isAdapted, loadModel, type Model } from "../../model/index.ts";
-import type { ScoreAt } from "../../reward/index.ts";
-import { loadTokenRewardModel, type TokenRewardModel } from "../../reward/model/index.ts";
+import type { TokenizedDataset } from "../../data/tokenized.ts";
+import { isAdapted } from "../../model/adapters/lora.ts";
+import { loadModel, type Model } from "../../model/model.ts";
+import type { ScoreAt } from "../../reward/scores.ts";
+import { loadTokenRewardModel, type TokenRewardModel } from "../../reward/model/token-reward-model.ts";
 import { UserError } from "../../system/errors.ts";
 import { gateRequest, openGates, type GateRequest } from "../open-gates.ts";
 import { openModel, tellBase } from "../open-model.ts";

@@ -6,7 +6,8 @@ import { selectEntry } from "../../config/load-entry.ts";
 import type { MethodChoice } from "../../config/method-choice.ts";
 import type { TokenRule } from "../../contract/index.ts";
 import { UserError } from "../../system/errors.ts";
-import { full, rules } from "../../selection/index.ts";
+import { full } from "../../selection/full.ts";
+import { rules } from "../../selection/catalogue.ts";
 import { rowFileKind } from "./row-file.ts";
 
 /** The rule that the flags name, and what to say about it. */

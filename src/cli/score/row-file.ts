@@ -1,5 +1,7 @@
 import { extname } from "node:path";
-import { openArrowFile, openAtomicFile, writeFully, type ColumnType } from "../../data/index.ts";
+import { openArrowFile } from "../../data/arrow/write.ts";
+import { openAtomicFile, writeFully } from "../../data/atomic.ts";
+import type { ColumnType } from "../../data/arrow/columns.ts";
 import { UserError } from "../../system/errors.ts";
 import type { RowFacts } from "./score-rows.ts";
 

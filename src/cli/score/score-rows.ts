@@ -1,8 +1,12 @@
 import type { RuleContext, Signal, TokenRule } from "../../contract/index.ts";
-import { makeBatch, splitMicroBatches, type TokenizedDataset } from "../../data/index.ts";
-import { forward, type Decoder } from "../../model/index.ts";
+import { makeBatch, splitMicroBatches } from "../../data/batches.ts";
+import type { TokenizedDataset } from "../../data/tokenized.ts";
+import { forward } from "../../model/forward.ts";
+import type { Decoder } from "../../model/decoder.ts";
 import { hashUniform } from "../../system/random.ts";
-import { liveSource, planSignals, readSignals, weighTogether, type SignalReading } from "../../training/index.ts";
+import { liveSource } from "../../training/sources.ts";
+import { planSignals, readSignals, type SignalReading } from "../../training/signals.ts";
+import { weighTogether } from "../../training/weigh.ts";
 import type { TokenMeasure } from "./measures.ts";
 
 /** One row as it is written; entry t of each list describes token t. */

@@ -1,7 +1,9 @@
-import { tokenizeDataset, type Dataset, type TokenizedDataset } from "../../data/index.ts";
+import { tokenizeDataset } from "../../data/tokens.ts";
+import type { Dataset } from "../../data/dataset.ts";
+import type { TokenizedDataset } from "../../data/tokenized.ts";
 import { UserError } from "../../system/errors.ts";
 import { attentionLayerOf } from "../../recipes/finetune/rules.ts";
-import type { Model } from "../../model/index.ts";
+import type { Model } from "../../model/model.ts";
 import { formatNumber } from "../../report/format.ts";
 import { terminalText } from "../../system/visible-text.ts";
 import { defineCommand } from "../command.ts";

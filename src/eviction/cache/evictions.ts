@@ -1,4 +1,4 @@
-import type { Decoder } from "../../model/index.ts";
+import type { Decoder } from "../../model/decoder.ts";
 import { attentionSums, causalAttention, gatedAttention } from "../../tensor/ops/index.ts";
 import type { ExemptionOptions } from "../exemptions.ts";
 import { decideGates } from "../gate-decision.ts";

@@ -1,4 +1,4 @@
-import type { Decoder } from "../../model/index.ts";
+import type { Decoder } from "../../model/decoder.ts";
 import { cacheBytes, realisedEviction } from "../accounting.ts";
 import type { ExemptionOptions } from "../exemptions.ts";
 import { promptExemptions } from "../gates/layout.ts";

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
-import type { CacheMaker, DecoderConfig, KeyValueCache, LayerTokens } from "../../model/index.ts";
+import type { CacheMaker, KeyValueCache, LayerTokens } from "../../model/generation/key-value-cache.ts";
+import type { DecoderConfig } from "../../model/config.ts";
 import { entryPool, type EntryPool } from "./pool.ts";
 
 /** What decides, once a prompt has been read, which of its keys and values are kept. */

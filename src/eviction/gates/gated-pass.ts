@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
-import type { AttentionVariant, Decoder } from "../../model/index.ts";
+import type { AttentionVariant } from "../../model/forward.ts";
+import type { Decoder } from "../../model/decoder.ts";
 import { gatedAttention } from "../../tensor/ops/index.ts";
 import type { ExemptionOptions } from "../exemptions.ts";
 import type { GateOptions } from "../gate-decision.ts";

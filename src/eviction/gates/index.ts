@@ -1,7 +1,7 @@
-export { createGates, gatesFrom, type GateLayout, type GateNetwork, type GateReader } from "./network.ts";
-export { type GateKind, type GateNetworkOptions, type GateNetworkSettings } from "./options.ts";
-export { gatesCompanion, loadGates, saveGates, type SavedGates } from "./files.ts";
+export { createGates, type GateNetwork } from "./network.ts";
+export type { GateNetworkOptions } from "./options.ts";
+export { loadGates, saveGates, type SavedGates } from "./files.ts";
 export { type GateUse } from "./use.ts";
-export { gatedPass, type GatedPassOptions } from "./gated-pass.ts";
-export { gateObjective, joinCounts, evictionCounts, type GateAux } from "./gate-objective.ts";
-export { gatedBatch, packedExemptions, promptExemptions, type PackedExemptions, type RowKind } from "./layout.ts";
+export { gatedPass } from "./gated-pass.ts";
+export { gateObjective } from "./gate-objective.ts";
+export { gatedBatch } from "./layout.ts";

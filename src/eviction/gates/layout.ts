@@ -1,5 +1,5 @@
 import type { TokenBatch } from "../../contract/index.ts";
-import type { PackedTokens } from "../../model/index.ts";
+import type { PackedTokens } from "../../model/packing.ts";
 import { exemptTokens, type ExemptionOptions } from "../exemptions.ts";
 import type { GatedShape } from "../shape.ts";
 import type { GateLayout } from "./network.ts";

@@ -11,7 +11,7 @@
  */
 import * as tf from "@tensorflow/tfjs-core";
 import { UserError } from "../../system/errors.ts";
-import type { Decoder, Parameter } from "../../model/index.ts";
+import type { Decoder, Parameter } from "../../model/decoder.ts";
 import { normalValues, stream } from "../../system/random.ts";
 import { causalAttention, linear, prefixAttention } from "../../tensor/ops/index.ts";
 import { gateShapes, resolveGateNetwork, type GateNetworkOptions, type GateNetworkSettings } from "./options.ts";

@@ -1,4 +1,4 @@
-import type { DecoderConfig } from "../../model/index.ts";
+import type { DecoderConfig } from "../../model/config.ts";
 import { oneOf, refuse, wholeNumber } from "../shape.ts";
 
 /** What a gate network is made of; one copy of it sits in front of every layer's attention. All defaults are ours. */

@@ -2,16 +2,15 @@ import { selectEntry } from "../../config/load-entry.ts";
 import type { MethodChoice } from "../../config/method-choice.ts";
 import { baselineNames } from "./config.ts";
 import type { AttentionGateConfig } from "./config-schema.ts";
-import type { AnswersOf, TokenizedDataset } from "../../data/index.ts";
-import {
-  keepEverything,
-  promptAccount,
-  raggedCache,
-  scoreEviction,
-  type PrefillEviction,
-} from "../../eviction/cache/index.ts";
-import { evictionScores, type EvictionScore, type ExemptionOptions } from "../../eviction/index.ts";
-import type { Model } from "../../model/index.ts";
+import type { AnswersOf } from "../../data/answers.ts";
+import type { TokenizedDataset } from "../../data/tokenized.ts";
+import { keepEverything, scoreEviction } from "../../eviction/cache/evictions.ts";
+import { promptAccount } from "../../eviction/cache/prompt-account.ts";
+import { raggedCache, type PrefillEviction } from "../../eviction/cache/ragged-cache.ts";
+import { evictionScores } from "../../eviction/catalogue.ts";
+import type { EvictionScore } from "../../eviction/key-score.ts";
+import type { ExemptionOptions } from "../../eviction/exemptions.ts";
+import type { Model } from "../../model/model.ts";
 import { verifier } from "../../text/index.ts";
 import type { RunInputs } from "../kit/inputs.ts";
 import { drawResponses, judgeResponses, questionsOf, type Question } from "../kit/responses/index.ts";

@@ -1,24 +1,16 @@
-import { stepBatches } from "../../data/index.ts";
-import {
-  createGates,
-  gatedPass,
-  gateObjective,
-  gatesCompanion,
-  type GateAux,
-  type GateNetwork,
-} from "../../eviction/gates/index.ts";
-import { evictionLoss } from "../../eviction/index.ts";
-import { createAdapter, trainableShare, withAdapter, type Model } from "../../model/index.ts";
-import {
-  newTrainingState,
-  openLearner,
-  rowsOf,
-  schedule,
-  type RunLearner,
-  type StepBatch,
-  type StepOutcome,
-  type TrainingState,
-} from "../../training/index.ts";
+import { stepBatches } from "../../data/batches.ts";
+import { createGates, type GateNetwork } from "../../eviction/gates/network.ts";
+import { gatedPass } from "../../eviction/gates/gated-pass.ts";
+import { gateObjective, type GateAux } from "../../eviction/gates/gate-objective.ts";
+import { gatesCompanion } from "../../eviction/gates/files.ts";
+import { evictionLoss } from "../../eviction/eviction-loss.ts";
+import { createAdapter, trainableShare, withAdapter } from "../../model/adapters/lora.ts";
+import type { Model } from "../../model/model.ts";
+import { newTrainingState, type TrainingState } from "../../training/state.ts";
+import { openLearner, type RunLearner } from "../../training/open-learner.ts";
+import { rowsOf } from "../../training/train.ts";
+import { schedule } from "../../training/schedule.ts";
+import type { StepBatch, StepOutcome } from "../../training/step.ts";
 import { stoppable } from "../kit/reporter.ts";
 import type { AttentionGateConfig } from "./config-schema.ts";
 import { finish } from "./finish.ts";

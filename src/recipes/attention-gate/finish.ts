@@ -1,8 +1,9 @@
 import { join } from "node:path";
-import { gateEviction, keepEverything } from "../../eviction/cache/index.ts";
-import { saveGates } from "../../eviction/gates/index.ts";
+import { gateEviction, keepEverything } from "../../eviction/cache/evictions.ts";
+import { saveGates } from "../../eviction/gates/files.ts";
 import { engineText } from "../../tensor/engine.ts";
-import { checkpointSteps, type RunLearner } from "../../training/index.ts";
+import { checkpointSteps } from "../../training/checkpoint.ts";
+import type { RunLearner } from "../../training/open-learner.ts";
 import { cardText, shownFiles, shownPath } from "../kit/card.ts";
 import { saveTrained } from "../kit/save-trained.ts";
 import { stoppable } from "../kit/reporter.ts";

@@ -1,8 +1,9 @@
 import { letEventsIn } from "../../system/event-loop.ts";
-import { makeBatch, splitMicroBatches } from "../../data/index.ts";
-import { evictionCounts, gatedPass, joinCounts } from "../../eviction/gates/index.ts";
-import { decideGates, type Relaxation } from "../../eviction/index.ts";
-import { forward } from "../../model/index.ts";
+import { makeBatch, splitMicroBatches } from "../../data/batches.ts";
+import { evictionCounts, joinCounts } from "../../eviction/gates/gate-objective.ts";
+import { gatedPass } from "../../eviction/gates/gated-pass.ts";
+import { decideGates, type Relaxation } from "../../eviction/gate-decision.ts";
+import { forward } from "../../model/forward.ts";
 import { gatedShape, type GateWork } from "./work.ts";
 
 /** Mean losses of the held-out response tokens, in nats. */

@@ -1,4 +1,4 @@
-import { estimateTrainingMemory } from "../../model/index.ts";
+import { estimateTrainingMemory } from "../../model/memory.ts";
 import type { RunInputs } from "../kit/inputs.ts";
 import { largestMicroBatch, oneRowAtOnce, plainAdapter, type MemoryPlan } from "../kit/memory.ts";
 import { gateSteps } from "./arm.ts";

@@ -1,7 +1,7 @@
-import { makeBatch } from "../../data/index.ts";
-import { gatedPass } from "../../eviction/gates/index.ts";
-import { decideGates } from "../../eviction/index.ts";
-import { forward } from "../../model/index.ts";
+import { makeBatch } from "../../data/batches.ts";
+import { gatedPass } from "../../eviction/gates/gated-pass.ts";
+import { decideGates } from "../../eviction/gate-decision.ts";
+import { forward } from "../../model/forward.ts";
 import type { WeighedRow } from "../kit/token-rows.ts";
 import { gatedShape, type GateWork } from "./work.ts";
 

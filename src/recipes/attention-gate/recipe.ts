@@ -1,5 +1,5 @@
-import { evictionLoss } from "../../eviction/index.ts";
-import type { RunFolder } from "../../training/index.ts";
+import { evictionLoss } from "../../eviction/eviction-loss.ts";
+import type { RunFolder } from "../../training/run-folder.ts";
 import { openArms, summaryOf, type ArmPlan, type ArmRun, type PlannedArm } from "../kit/arms.ts";
 import type { RunInputs } from "../kit/inputs.ts";
 import { defineRecipe, type RecipeWork } from "../kit/recipe.ts";

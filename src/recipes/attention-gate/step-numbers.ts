@@ -1,5 +1,6 @@
-import { joinCounts, type GateAux } from "../../eviction/gates/index.ts";
-import { tokensOf, type StepBatch, type StepOutcome } from "../../training/index.ts";
+import { joinCounts, type GateAux } from "../../eviction/gates/gate-objective.ts";
+import { tokensOf } from "../../training/train.ts";
+import type { StepBatch, StepOutcome } from "../../training/step.ts";
 
 /** A step's numbers for its record. */
 export function stepNumbers(

@@ -1,9 +1,12 @@
-import type { GateNetwork } from "../../eviction/gates/index.ts";
-import type { GatedShape, GateOptions } from "../../eviction/index.ts";
-import { gatedBatch, type GateAux } from "../../eviction/gates/index.ts";
+import type { GateNetwork } from "../../eviction/gates/network.ts";
+import type { GatedShape } from "../../eviction/shape.ts";
+import type { GateOptions } from "../../eviction/gate-decision.ts";
+import { gatedBatch } from "../../eviction/gates/layout.ts";
+import type { GateAux } from "../../eviction/gates/gate-objective.ts";
 import type { Objective, TokenBatch } from "../../contract/index.ts";
-import type { Model } from "../../model/index.ts";
-import type { RunLearner, StepBatch, StepOutcome } from "../../training/index.ts";
+import type { Model } from "../../model/model.ts";
+import type { RunLearner } from "../../training/open-learner.ts";
+import type { StepBatch, StepOutcome } from "../../training/step.ts";
 import type { ArmOpening } from "../kit/arms.ts";
 import type { AttentionGateConfig } from "./config-schema.ts";
 

@@ -1,5 +1,5 @@
 import { findEntry } from "../../config/catalogue.ts";
-import { preferenceForms } from "../../preference/index.ts";
+import { preferenceForms } from "../../preference/catalogue.ts";
 import { engineText } from "../../tensor/engine.ts";
 import { cardText, shownFiles, shownPath } from "../kit/card.ts";
 import type { CdpoArm } from "./config-schema.ts";

@@ -1,5 +1,6 @@
 import type { TokenBatch } from "../../contract/index.ts";
-import { alternatingPairs, type PreferenceBatch } from "../../preference/index.ts";
+import { alternatingPairs } from "../../preference/pairs.ts";
+import type { PreferenceBatch } from "../../preference/batch.ts";
 import { responseBatch } from "../kit/responses/index.ts";
 import type { ScoredPair, TokenFacts } from "./files.ts";
 

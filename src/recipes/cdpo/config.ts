@@ -1,12 +1,11 @@
 import { armNameProblems } from "../../config/arm-names.ts";
 import { comparisonArm, tryCreate } from "../../config/catalogue.ts";
-import type { CdpoArm, CdpoConfig } from "./config-schema.ts";
-import { cdpoSchema } from "./config-schema.ts";
+import { type CdpoArm, type CdpoConfig, cdpoSchema } from "./config-schema.ts";
 import type { ConfigDefinition } from "../../config/load.ts";
 import { methodLabel, type MethodChoice } from "../../config/method-choice.ts";
 import type { KeyPath, Problem } from "../../config/problem.ts";
 import { fillShared, fillTraining, trainingContradictions } from "../../config/shared.ts";
-import { preferenceForms } from "../../preference/index.ts";
+import { preferenceForms } from "../../preference/catalogue.ts";
 
 /** How a cDPO configuration is read. */
 export function cdpoDefinition(): ConfigDefinition<CdpoConfig> {

@@ -1,9 +1,13 @@
 import { join } from "node:path";
 import type { TokenBatch } from "../../contract/index.ts";
 import { UserError } from "../../system/errors.ts";
-import { isAdapted, loadAdapter, saveAdapter, type Adapted, type Model } from "../../model/index.ts";
-import { contrastSets, responseNll } from "../../preference/index.ts";
-import { isRunFolder, openRunFolder, optimizerStep } from "../../training/index.ts";
+import { isAdapted, type Adapted } from "../../model/adapters/lora.ts";
+import { loadAdapter, saveAdapter } from "../../model/adapters/peft.ts";
+import type { Model } from "../../model/model.ts";
+import { contrastSets } from "../../preference/judged-samples.ts";
+import { responseNll } from "../../preference/response-nll.ts";
+import { isRunFolder, openRunFolder } from "../../training/run-folder.ts";
+import { optimizerStep } from "../../training/step.ts";
 import { cardText, shownPath } from "../kit/card.ts";
 import { responseBatch, type Judged } from "../kit/responses/index.ts";
 import { samplesOf } from "./pairs.ts";

@@ -1,6 +1,7 @@
 import type { TokenBatch } from "../../contract/index.ts";
-import { vocabularyLogits, type Decoder, type VocabularyLogits } from "../../model/index.ts";
-import { contrastiveEstimator, type PlausibilityOptions } from "../../preference/index.ts";
+import { vocabularyLogits, type VocabularyLogits } from "../../model/vocabulary-logits.ts";
+import type { Decoder } from "../../model/decoder.ts";
+import { contrastiveEstimator, type PlausibilityOptions } from "../../preference/contrastive-estimate.ts";
 
 /** Of the estimate, without what is found on the way. */
 export type EstimateOptions = Omit<PlausibilityOptions, "highestPositive">;

@@ -1,6 +1,5 @@
 import { join } from "node:path";
-import type { Model } from "../../model/index.ts";
-import { loadModel } from "../../model/index.ts";
+import { type Model, loadModel } from "../../model/model.ts";
 import { stream } from "../../system/random.ts";
 import { verifier } from "../../text/index.ts";
 import { drawResponses, judgeResponses, readResponses, writeResponses, type Judged } from "../kit/responses/index.ts";

@@ -1,4 +1,5 @@
-import { writeArrow, type ColumnType } from "../../data/index.ts";
+import { writeArrow } from "../../data/arrow/write.ts";
+import type { ColumnType } from "../../data/arrow/columns.ts";
 import { readRows, type Drawn, type RowCells } from "../kit/responses/index.ts";
 
 /** One side of a pair. */

@@ -1,5 +1,6 @@
 import { selectEntry } from "../../config/load-entry.ts";
-import { preferenceForms, type PreferenceObjective } from "../../preference/index.ts";
+import { preferenceForms } from "../../preference/catalogue.ts";
+import type { PreferenceObjective } from "../../preference/objective.ts";
 import { UserError } from "../../system/errors.ts";
 import { armsOf } from "./config.ts";
 import type { CdpoConfig } from "./config-schema.ts";

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { UserError } from "../../system/errors.ts";
-import { preferencePairs, type JudgedSample } from "../../preference/index.ts";
+import { preferencePairs, type JudgedSample } from "../../preference/judged-samples.ts";
 import { usableRows, type GivenRow, type Judged } from "../kit/responses/index.ts";
 import { readPairs, writePairs, type ResponsePair } from "./files.ts";
 import type { StageFile, StageResult } from "./stages.ts";

@@ -1,6 +1,6 @@
 import { findEntry } from "../../config/catalogue.ts";
 import { methodLabel } from "../../config/method-choice.ts";
-import { preferenceForms } from "../../preference/index.ts";
+import { preferenceForms } from "../../preference/catalogue.ts";
 import { sampledAccuracy } from "../kit/responses/index.ts";
 import { countColumn, type ResultRow, shareColumn, textColumn } from "../kit/results.ts";
 import type { CdpoArm } from "./config-schema.ts";

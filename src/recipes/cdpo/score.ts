@@ -1,7 +1,10 @@
 import { join } from "node:path";
 import { UserError } from "../../system/errors.ts";
 import { letEventsIn } from "../../system/event-loop.ts";
-import { forward, loadAdapter, withAdapter, type Model } from "../../model/index.ts";
+import { forward } from "../../model/forward.ts";
+import { loadAdapter } from "../../model/adapters/peft.ts";
+import { withAdapter } from "../../model/adapters/lora.ts";
+import type { Model } from "../../model/model.ts";
 import { responseBatch, splitResponses, usableRows } from "../kit/responses/index.ts";
 import { stoppable } from "../kit/reporter.ts";
 import type { ContrastModels } from "./contrast.ts";

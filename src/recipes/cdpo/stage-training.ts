@@ -1,14 +1,12 @@
 import type { TokenBatch } from "../../contract/index.ts";
-import { rowsOfStep, splitMicroBatches } from "../../data/index.ts";
-import type { Decoder, Model } from "../../model/index.ts";
-import {
-  newTrainingState,
-  openLearner,
-  schedule,
-  type RunFolder,
-  type RunLearner,
-  type StepOutcome,
-} from "../../training/index.ts";
+import { rowsOfStep, splitMicroBatches } from "../../data/batches.ts";
+import type { Decoder } from "../../model/decoder.ts";
+import type { Model } from "../../model/model.ts";
+import { newTrainingState } from "../../training/state.ts";
+import { openLearner, type RunLearner } from "../../training/open-learner.ts";
+import { schedule } from "../../training/schedule.ts";
+import type { RunFolder } from "../../training/run-folder.ts";
+import type { StepOutcome } from "../../training/step.ts";
 import type { StageTraining } from "./config-schema.ts";
 import type { CdpoWork } from "./work.ts";
 

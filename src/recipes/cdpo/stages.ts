@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join, relative } from "node:path";
 import { diffConfigs } from "../../config/index.ts";
 import { remove } from "../../system/files-in-use.ts";
-import { isRunFolder, type RunFolder } from "../../training/index.ts";
+import { isRunFolder, type RunFolder } from "../../training/run-folder.ts";
 import { writing } from "../../system/disk-error.ts";
 import type { Reporter } from "../kit/reporter.ts";
 

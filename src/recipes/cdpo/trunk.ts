@@ -1,4 +1,4 @@
-import type { Model } from "../../model/index.ts";
+import type { Model } from "../../model/model.ts";
 
 /** The starting model of a run, opened when it is first asked for. One copy is held at a time. */
 export interface Trunk {

@@ -1,7 +1,9 @@
 import type { AdapterConfig, CdpoConfig } from "./config-schema.ts";
-import { createAdapter, isAdapted, loadAdapter, withAdapter, type Model } from "../../model/index.ts";
-import type { PreferenceObjective } from "../../preference/index.ts";
-import type { RunFolder } from "../../training/index.ts";
+import { createAdapter, isAdapted, withAdapter } from "../../model/adapters/lora.ts";
+import { loadAdapter } from "../../model/adapters/peft.ts";
+import type { Model } from "../../model/model.ts";
+import type { PreferenceObjective } from "../../preference/objective.ts";
+import type { RunFolder } from "../../training/run-folder.ts";
 import type { RunInputs } from "../kit/inputs.ts";
 import type { Question, Surroundings } from "../kit/responses/index.ts";
 import type { ArmReporter } from "../kit/reporter.ts";

@@ -1,24 +1,16 @@
-import { rowsOfStep, stepBatches } from "../../data/index.ts";
+import { rowsOfStep, stepBatches } from "../../data/batches.ts";
 import type { RuleContext, TokenBatch, TokenRule } from "../../contract/index.ts";
-import { combineGrades, evaluateModel, type Evaluation, type NoiseGrade } from "../../evaluation/index.ts";
-import { createAdapter, isAdapted, trainableShare, withAdapter, type Model } from "../../model/index.ts";
+import { combineGrades, type NoiseGrade } from "../../evaluation/precision-recall.ts";
+import { evaluateModel, type Evaluation } from "../../evaluation/evaluate-model.ts";
+import { createAdapter, isAdapted, trainableShare, withAdapter } from "../../model/adapters/lora.ts";
+import type { Model } from "../../model/model.ts";
 import { engineText } from "../../tensor/engine.ts";
-import {
-  fateLog,
-  newTrainingState,
-  openLearner,
-  planSignals,
-  rowsOf,
-  ruleContext,
-  schedule,
-  stepRecord,
-  tokensOf,
-  type RuleOutcome,
-  type RunLearner,
-  type SignalPlan,
-  type StepRecord,
-  type TrainingState,
-} from "../../training/index.ts";
+import { fateLog } from "../../training/fates.ts";
+import { newTrainingState, type TrainingState } from "../../training/state.ts";
+import { openLearner, type RunLearner } from "../../training/open-learner.ts";
+import { planSignals, type SignalPlan } from "../../training/signals.ts";
+import { rowsOf, ruleContext, stepRecord, tokensOf, type RuleOutcome, type StepRecord } from "../../training/train.ts";
+import { schedule } from "../../training/schedule.ts";
 import type { ArmOpening } from "../kit/arms.ts";
 import { stoppable } from "../kit/reporter.ts";
 import { saveTrained } from "../kit/save-trained.ts";

@@ -1,4 +1,4 @@
-import type { Model } from "../../model/index.ts";
+import type { Model } from "../../model/model.ts";
 import { cardText, shownFiles, shownPath } from "../kit/card.ts";
 import type { FinetuneConfig } from "./config-schema.ts";
 

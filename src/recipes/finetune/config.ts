@@ -6,7 +6,7 @@ import type { Methods } from "../../config/methods.ts";
 import type { KeyPath, Problem } from "../../config/problem.ts";
 import { renamedValues } from "../../config/renames.ts";
 import { fillShared, fillTraining, trainingContradictions } from "../../config/shared.ts";
-import { rules } from "../../selection/index.ts";
+import { rules } from "../../selection/catalogue.ts";
 import { finetuneSchema, type FinetuneConfig } from "./config-schema.ts";
 
 /** The rules that a fine-tuning configuration names; the history is a group of its own. */

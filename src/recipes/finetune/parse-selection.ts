@@ -2,7 +2,7 @@ import { UserError } from "../../system/errors.ts";
 import { unknownMethod } from "../../config/catalogue.ts";
 import type { MethodChoice } from "../../config/method-choice.ts";
 import { methodSchema } from "../../config/methods.ts";
-import { rules } from "../../selection/index.ts";
+import { rules } from "../../selection/catalogue.ts";
 import { keyName } from "../../config/problem.ts";
 import { applySettings } from "../../config/settings.ts";
 import { validate } from "../../config/validate.ts";

@@ -1,4 +1,4 @@
-import type { StepRecord } from "../../training/index.ts";
+import type { StepRecord } from "../../training/train.ts";
 
 const window = 25;
 const margin = 0.05;

@@ -1,4 +1,4 @@
-import type { StepRecord } from "../../training/index.ts";
+import type { StepRecord } from "../../training/train.ts";
 import { divergenceWatch, explosionWatch, once, together, type Watch } from "../kit/watches.ts";
 import { partingWatch } from "./parting.ts";
 

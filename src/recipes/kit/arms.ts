@@ -5,7 +5,7 @@ import { resumeConflicts } from "../../config/index.ts";
 import { isDiskFull } from "../../system/disk-error.ts";
 import { UserError } from "../../system/errors.ts";
 import { Interrupted } from "../../system/interrupted.ts";
-import { isRunFolder, openRunFolder, type RunFolder } from "../../training/index.ts";
+import { isRunFolder, openRunFolder, type RunFolder } from "../../training/run-folder.ts";
 import type { RunInputs } from "./inputs.ts";
 import type { OpenRun, RecipeWork, RunConfig } from "./recipe.ts";
 import type { ArmReporter } from "./reporter.ts";

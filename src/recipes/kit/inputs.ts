@@ -1,22 +1,25 @@
 import { createHash } from "node:crypto";
 import type { DataConfig, FreshConfig } from "../../config/index.ts";
-import { openDataset, readAnswers, tokenizeDataset } from "../../data/index.ts";
-import type { AnswersOf, Dataset, FieldName, TokenizedDataset } from "../../data/index.ts";
+import { openDataset, type Dataset } from "../../data/dataset.ts";
+import { readAnswers, type AnswersOf } from "../../data/answers.ts";
+import { tokenizeDataset } from "../../data/tokens.ts";
+import type { FieldName } from "../../data/formats.ts";
+import type { TokenizedDataset } from "../../data/tokenized.ts";
 import { UserError } from "../../system/errors.ts";
 import { packageVersion } from "../../system/package-root.ts";
 import {
   createModel,
   freshModelFacts,
   loadModel,
-  parseDecoderConfig,
   readModelFacts,
-  type DecoderConfig,
   type Model,
   type ModelFacts,
-} from "../../model/index.ts";
+} from "../../model/model.ts";
+import { parseDecoderConfig } from "../../model/config-file.ts";
+import type { DecoderConfig } from "../../model/config.ts";
 import type { EngineInfo } from "../../tensor/engine.ts";
 import { loadTokenizer, type Tokenizer } from "../../text/index.ts";
-import type { Identity } from "../../training/index.ts";
+import type { Identity } from "../../training/checkpoint.ts";
 import type { Reporter } from "./reporter.ts";
 
 /** What all arms of a comparison share. */

@@ -1,5 +1,6 @@
-import { rowsOfStep, splitMicroBatches, type TokenizedDataset } from "../../data/index.ts";
-import type { TrainingMemory, TrainingMemoryOptions } from "../../model/index.ts";
+import { rowsOfStep, splitMicroBatches } from "../../data/batches.ts";
+import type { TokenizedDataset } from "../../data/tokenized.ts";
+import type { TrainingMemory, TrainingMemoryOptions } from "../../model/memory.ts";
 import { UserError } from "../../system/errors.ts";
 import { memoryOfProcess } from "../../system/process-memory.ts";
 import type { EngineInfo } from "../../tensor/engine.ts";

@@ -6,7 +6,7 @@ import { exitCodeOf } from "../../system/exit-code.ts";
 import { Interrupted } from "../../system/interrupted.ts";
 import { watchInterruption } from "../../system/interruption.ts";
 import { engineText, releaseEngine, useEngine, type EngineInfo } from "../../tensor/engine.ts";
-import { isRunFolder, type RunFolderMode } from "../../training/index.ts";
+import { isRunFolder, type RunFolderMode } from "../../training/run-folder.ts";
 import { commandLine, exampleConfig } from "./called-as.ts";
 import { parseRecipeArguments, type RecipeArguments } from "./command-line.ts";
 import { gatherInputs, type RunInputs, type StartConfig } from "./inputs.ts";

@@ -1,5 +1,5 @@
 import { Interrupted } from "../../system/interrupted.ts";
-import type { StepRecord } from "../../training/index.ts";
+import type { StepRecord } from "../../training/train.ts";
 
 export { Interrupted };
 

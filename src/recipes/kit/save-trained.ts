@@ -1,5 +1,8 @@
-import { isAdapted, mergeAdapter, saveAdapter, saveModel, type Model } from "../../model/index.ts";
-import type { RunFolder } from "../../training/index.ts";
+import { isAdapted } from "../../model/adapters/lora.ts";
+import { mergeAdapter } from "../../model/adapters/merge.ts";
+import { saveAdapter } from "../../model/adapters/peft.ts";
+import { saveModel, type Model } from "../../model/model.ts";
+import type { RunFolder } from "../../training/run-folder.ts";
 
 /**
  * Writes the trained model to the run folder; of one with an adapter also that alone. The adapter is then merged, for

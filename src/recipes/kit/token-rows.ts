@@ -1,9 +1,12 @@
 import type { SignalSource, TokenRule, TokenScore } from "../../contract/index.ts";
-import { makeBatch, type TokenizedDataset } from "../../data/index.ts";
-import { forward, type Model } from "../../model/index.ts";
+import { makeBatch } from "../../data/batches.ts";
+import type { TokenizedDataset } from "../../data/tokenized.ts";
+import { forward } from "../../model/forward.ts";
+import type { Model } from "../../model/model.ts";
 import { hashUniform } from "../../system/random.ts";
 import type { Tokenizer } from "../../text/index.ts";
-import { planSignals, readSignals, weighTogether } from "../../training/index.ts";
+import { planSignals, readSignals } from "../../training/signals.ts";
+import { weighTogether } from "../../training/weigh.ts";
 
 /** One training row as a rule weighs it: what the report's token pictures are drawn from. */
 export interface WeighedRow {

@@ -1,6 +1,6 @@
 import type { TokenBatch } from "../../contract/index.ts";
-import type { PolicyAux } from "../../reward/index.ts";
-import type { StepBatch } from "../../training/index.ts";
+import type { PolicyAux } from "../../reward/policy-objective.ts";
+import type { StepBatch } from "../../training/step.ts";
 import { responseBatch, splitResponses } from "../kit/responses/index.ts";
 import type { Rollouts } from "./rollouts.ts";
 

@@ -1,4 +1,4 @@
-import type { Model } from "../../model/index.ts";
+import type { Model } from "../../model/model.ts";
 import { stream } from "../../system/random.ts";
 import { drawResponses, judgeResponses, type Question, type Verify } from "../kit/responses/index.ts";
 

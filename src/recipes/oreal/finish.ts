@@ -1,7 +1,7 @@
 import { join } from "node:path";
-import { saveTokenRewardModel } from "../../reward/model/index.ts";
+import { saveTokenRewardModel } from "../../reward/model/token-reward-model.ts";
 import { engineText } from "../../tensor/engine.ts";
-import type { TrainingState } from "../../training/index.ts";
+import type { TrainingState } from "../../training/state.ts";
 import type { ArmOpening } from "../kit/arms.ts";
 import { cardText, shownFiles, shownPath } from "../kit/card.ts";
 import { saveTrained } from "../kit/save-trained.ts";

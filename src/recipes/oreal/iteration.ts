@@ -1,5 +1,8 @@
-import type { Choice, Outcomes, PolicyAux } from "../../reward/index.ts";
-import { sumByName, type StepBatch, type StepOutcome } from "../../training/index.ts";
+import type { Choice } from "../../reward/choose-responses.ts";
+import type { Outcomes } from "../../reward/outcomes.ts";
+import type { PolicyAux } from "../../reward/policy-objective.ts";
+import { sumByName } from "../../training/objective-loss.ts";
+import type { StepBatch, StepOutcome } from "../../training/step.ts";
 import { endOf } from "./batches.ts";
 import type { Rollouts } from "./rollouts.ts";
 import type { Fate } from "./trajectories.ts";

@@ -1,4 +1,5 @@
-import { schedule, type AdamWOptions, type Schedule } from "../../training/index.ts";
+import { schedule, type Schedule } from "../../training/schedule.ts";
+import type { AdamWOptions } from "../../training/optimizer.ts";
 import type { OrealLearner } from "./config-schema.ts";
 
 export function optimizerOptions({ beta1, beta2, epsilon, weightDecay }: OrealLearner): AdamWOptions {

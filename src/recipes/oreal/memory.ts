@@ -1,4 +1,4 @@
-import { estimateTrainingMemory, type TrainingMemory } from "../../model/index.ts";
+import { estimateTrainingMemory, type TrainingMemory } from "../../model/memory.ts";
 import type { RunInputs } from "../kit/inputs.ts";
 import { meanPrompt, plainAdapter, type MemoryPlan, type Saving } from "../kit/memory.ts";
 import { usesRewardModel } from "./config.ts";

@@ -1,8 +1,10 @@
 import type { OrealConfig } from "./config-schema.ts";
 import { usesRewardModel } from "./config.ts";
-import { createAdapter, isAdapted, trainableShare, withAdapter, type Decoder, type Model } from "../../model/index.ts";
+import { createAdapter, isAdapted, trainableShare, withAdapter } from "../../model/adapters/lora.ts";
+import type { Decoder } from "../../model/decoder.ts";
+import type { Model } from "../../model/model.ts";
 import { stream } from "../../system/random.ts";
-import { tokenRewardModel, type TokenRewardModel } from "../../reward/model/index.ts";
+import { tokenRewardModel, type TokenRewardModel } from "../../reward/model/token-reward-model.ts";
 import type { RunInputs } from "../kit/inputs.ts";
 import type { Reporter } from "../kit/reporter.ts";
 

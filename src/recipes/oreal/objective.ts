@@ -1,7 +1,8 @@
 import type { OrealObjective, OrealPreset, OrealWeights } from "./config-schema.ts";
 import type { OrealValues } from "./config.ts";
-import { outcomePresets, tokenWeightPresets } from "../../reward/index.ts";
-import type { AdvantageOptions, OutcomeSettings, TokenWeightOptions } from "../../reward/index.ts";
+import { outcomePresets, type OutcomeSettings } from "../../reward/outcome-presets.ts";
+import { tokenWeightPresets, type TokenWeightOptions } from "../../reward/token-weights.ts";
+import type { AdvantageOptions } from "../../reward/advantages.ts";
 import { resolvePolicy } from "../../reward/policy-options.ts";
 
 const advantageOptions: Record<OrealObjective["advantage"], AdvantageOptions> = {

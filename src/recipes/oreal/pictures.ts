@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { openArrow } from "../../data/index.ts";
+import { openArrow } from "../../data/arrow/read.ts";
 import type { Tokenizer } from "../../text/index.ts";
 import { readResponses, type Judged } from "../kit/responses/index.ts";
 import { answerRow, type WeighedRow } from "../kit/token-rows.ts";

@@ -1,4 +1,4 @@
-import { outcomeNotes } from "../../reward/index.ts";
+import { outcomeNotes } from "../../reward/outcome-presets.ts";
 import { readArm } from "../../report/read-run.ts";
 import { openArms, type ArmRun, type PlannedArm } from "../kit/arms.ts";
 import type { RunInputs } from "../kit/inputs.ts";

@@ -1,4 +1,4 @@
-import type { Model } from "../../model/index.ts";
+import type { Model } from "../../model/model.ts";
 import type { ArmOpening } from "../kit/arms.ts";
 import { stoppable, type ArmReporter } from "../kit/reporter.ts";
 import { questionsOf, type Verify } from "../kit/responses/index.ts";

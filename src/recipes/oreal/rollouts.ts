@@ -1,9 +1,8 @@
 import type { OrealConfig } from "./config-schema.ts";
-import type { Model } from "../../model/index.ts";
-import type { GenerationPace } from "../../model/index.ts";
+import type { Model } from "../../model/model.ts";
+import type { GenerationPace } from "../../model/generation/options.ts";
 import { stream } from "../../system/random.ts";
-import { drawResponses, judgeResponses } from "../kit/responses/index.ts";
-import type { Judged, Question, Verify } from "../kit/responses/index.ts";
+import { drawResponses, judgeResponses, type Judged, type Question, type Verify } from "../kit/responses/index.ts";
 
 /** The responses of an iteration, judged: all samples of its first question, then those of its second, ... */
 export interface Rollouts {

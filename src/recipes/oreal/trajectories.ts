@@ -1,10 +1,19 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { openArrow, writeArrow, type ColumnType } from "../../data/index.ts";
+import { openArrow } from "../../data/arrow/read.ts";
+import { writeArrow } from "../../data/arrow/write.ts";
+import type { ColumnType } from "../../data/arrow/columns.ts";
 import { UserError } from "../../system/errors.ts";
-import { checkQuestions, givenResponse, longestOf } from "../kit/responses/index.ts";
-import { readResponses, responseColumns, responseRow } from "../kit/responses/index.ts";
-import type { Judged, Surroundings } from "../kit/responses/index.ts";
+import {
+  checkQuestions,
+  givenResponse,
+  longestOf,
+  readResponses,
+  responseColumns,
+  responseRow,
+  type Judged,
+  type Surroundings,
+} from "../kit/responses/index.ts";
 import type { Rollouts } from "./rollouts.ts";
 
 /** What an iteration made of a response. */

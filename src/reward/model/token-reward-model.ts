@@ -12,24 +12,15 @@ import { UserError } from "../../system/errors.ts";
 import { makeFolder } from "../../system/make-folder.ts";
 import { readJson } from "../../model/weights/read-json.ts";
 import type { ScoreAt } from "../scores.ts";
-import {
-  createScoreHead,
-  isAdapted,
-  loadAdapter,
-  loadModel,
-  openTensorFile,
-  saveAdapter,
-  saveModel,
-  scoredForward,
-  scoreWeightName,
-  withAdapter,
-  writeSafetensors,
-  type Decoder,
-  type GradientStore,
-  type Model,
-  type Parameter,
-  type ScoreHead,
-} from "../../model/index.ts";
+import { createScoreHead, scoreWeightName, type ScoreHead } from "../../model/score-head.ts";
+import { isAdapted, withAdapter } from "../../model/adapters/lora.ts";
+import { loadAdapter, saveAdapter } from "../../model/adapters/peft.ts";
+import { loadModel, saveModel, type Model } from "../../model/model.ts";
+import { openTensorFile } from "../../model/weights/tensor-file.ts";
+import { scoredForward } from "../../model/scored-forward.ts";
+import { writeSafetensors } from "../../model/weights/safetensors-write.ts";
+import type { Decoder, Parameter } from "../../model/decoder.ts";
+import type { GradientStore } from "../../model/gradients.ts";
 
 /** A checkpoint holds the values of its `parameters`. */
 export interface TokenRewardModel<D extends Decoder = Decoder> extends Stateful {

@@ -7,9 +7,10 @@ import {
   raggedCache,
   scoreEviction,
   type PrefillEviction,
-  type RaggedCache,
 } from "../../../src/eviction/cache/index.ts";
-import { gatesFrom, type GateNetwork } from "../../../src/eviction/gates/index.ts";
+import type { RaggedCache } from "../../../src/eviction/cache/ragged-cache.ts";
+import type { GateNetwork } from "../../../src/eviction/gates/index.ts";
+import { gatesFrom } from "../../../src/eviction/gates/network.ts";
 import {
   a2sf,
   attentionMass,
@@ -21,7 +22,8 @@ import {
   streamingLlm,
   type EvictionScore,
 } from "../../../src/eviction/index.ts";
-import { decode, generate, loadModel, type AttentionHook, type Model } from "../../../src/model/index.ts";
+import { generate, loadModel, type Model } from "../../../src/model/index.ts";
+import { decode, type AttentionHook } from "../../../src/model/decoder.ts";
 import { continuation } from "../../../src/model/generation/continuation.ts";
 import { valuesByRow } from "../../../src/model/generation/draws.ts";
 import { normalValues, stream } from "../../../src/system/random.ts";

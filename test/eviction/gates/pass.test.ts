@@ -2,16 +2,12 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import * as tf from "@tensorflow/tfjs-core";
 import type { TokenBatch } from "../../../src/contract/index.ts";
-import {
-  createGates,
-  gatedPass,
-  gatesFrom,
-  packedExemptions,
-  promptExemptions,
-  type GateNetwork,
-  type GatedPassOptions,
-} from "../../../src/eviction/gates/index.ts";
-import { decideGates, exemptTokens, type Relaxation } from "../../../src/eviction/index.ts";
+import { createGates, gatedPass, type GateNetwork } from "../../../src/eviction/gates/index.ts";
+import { gatesFrom } from "../../../src/eviction/gates/network.ts";
+import { packedExemptions, promptExemptions } from "../../../src/eviction/gates/layout.ts";
+import type { GatedPassOptions } from "../../../src/eviction/gates/gated-pass.ts";
+import { decideGates, exemptTokens } from "../../../src/eviction/index.ts";
+import type { Relaxation } from "../../../src/eviction/gate-decision.ts";
 import { gateNoise, relaxGates } from "../../../src/eviction/gates/relax.ts";
 import { forward, gradientStore, loadModel, type Model } from "../../../src/model/index.ts";
 import { packTokens } from "../../../src/model/packing.ts";

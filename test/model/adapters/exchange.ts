@@ -7,16 +7,9 @@
  */
 import "@tensorflow/tfjs-backend-cpu";
 import * as tf from "@tensorflow/tfjs-core";
-import {
-  createAdapter,
-  createDecoder,
-  decode,
-  loadAdapter,
-  openWeights,
-  saveAdapter,
-  withAdapter,
-  type LoraOptions,
-} from "../../../src/model/index.ts";
+import { createAdapter, loadAdapter, saveAdapter, withAdapter, type LoraOptions } from "../../../src/model/index.ts";
+import { createDecoder, decode } from "../../../src/model/decoder.ts";
+import { openWeights } from "../../../src/model/weights/open.ts";
 import { stream } from "../../../src/system/random.ts";
 import { causalAttention } from "../../../src/tensor/ops/index.ts";
 

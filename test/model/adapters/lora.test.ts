@@ -7,10 +7,10 @@ import {
   generate,
   gradientStore,
   loadAdapter,
-  trainableShare,
   withAdapter,
   type LoraOptions,
 } from "../../../src/model/index.ts";
+import { trainableShare } from "../../../src/model/adapters/lora.ts";
 import { adamW } from "../../../src/training/index.ts";
 import {
   distance,

@@ -8,7 +8,8 @@ import type { ArmReporter } from "../../../src/recipes/kit/reporter.ts";
 import { perform } from "../../../src/recipes/kit/recipe.ts";
 import { ssTokenRecipe, type FinetuneRun } from "../../../src/recipes/index.ts";
 import { releaseEngine, useEngine } from "../../../src/tensor/engine.ts";
-import { ruleStep, type RunFolderMode, type StepRecord } from "../../../src/training/index.ts";
+import { ruleStep, type StepRecord } from "../../../src/training/index.ts";
+import type { RunFolderMode } from "../../../src/training/run-folder.ts";
 import { tensorCount } from "../../training/reference.ts";
 import { results, writeRecipe } from "../small-run.ts";
 

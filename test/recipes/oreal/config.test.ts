@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
-import { armConfig, mainArm } from "../../../src/recipes/oreal/config.ts";
+import { armConfig, mainArm, orealDefinition } from "../../../src/recipes/oreal/config.ts";
 import { editorSchema } from "../../../src/config/editor-schema.ts";
-import { orealDefinition } from "../../../src/recipes/oreal/config.ts";
 import { orealPresets, orealSchema } from "../../../src/recipes/oreal/config-schema.ts";
-import { outcomePresets, tokenWeightPresets } from "../../../src/reward/index.ts";
+import { outcomePresets } from "../../../src/reward/index.ts";
+import { tokenWeightPresets } from "../../../src/reward/token-weights.ts";
 import { resolvePolicy } from "../../../src/reward/policy-options.ts";
 import { orealValues, settingsOf } from "../../../src/recipes/oreal/objective.ts";
 import { configFolder, reader } from "../../config/folder.ts";

@@ -8,7 +8,7 @@ import type { ArmReporter } from "../../../src/recipes/kit/reporter.ts";
 import { perform } from "../../../src/recipes/kit/recipe.ts";
 import { orealRecipe, type OrealRun } from "../../../src/recipes/oreal/recipe.ts";
 import { useEngine } from "../../../src/tensor/engine.ts";
-import type { RunFolderMode } from "../../../src/training/index.ts";
+import type { RunFolderMode } from "../../../src/training/run-folder.ts";
 import { tensorCount } from "../../training/reference.ts";
 
 export interface Options {

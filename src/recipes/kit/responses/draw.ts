@@ -1,6 +1,8 @@
 import { letEventsIn } from "../../../system/event-loop.ts";
-import { generate, type Decoder } from "../../../model/index.ts";
-import type { CacheMaker, GenerationPace } from "../../../model/index.ts";
+import { generate } from "../../../model/generation/generate.ts";
+import type { Decoder } from "../../../model/decoder.ts";
+import type { CacheMaker } from "../../../model/generation/key-value-cache.ts";
+import type { GenerationPace } from "../../../model/generation/options.ts";
 import type { Question } from "./questions.ts";
 
 /** A response drawn from a model. */

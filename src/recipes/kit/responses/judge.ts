@@ -1,4 +1,4 @@
-import type { Verdict } from "../../../reward/index.ts";
+import type { Verdict } from "../../../reward/outcomes.ts";
 import type { Tokenizer } from "../../../text/index.ts";
 import type { Drawn } from "./draw.ts";
 import type { Question } from "./questions.ts";

@@ -1,4 +1,6 @@
-import { lastTurn, type AnswersOf, type TokenizedDataset } from "../../../data/index.ts";
+import { lastTurn } from "../../../data/last-turn.ts";
+import type { AnswersOf } from "../../../data/answers.ts";
+import type { TokenizedDataset } from "../../../data/tokenized.ts";
 import { UserError } from "../../../system/errors.ts";
 
 /** A question with a known answer. */

@@ -1,4 +1,4 @@
-import { openArrow } from "../../../data/index.ts";
+import { openArrow } from "../../../data/arrow/read.ts";
 import { UserError } from "../../../system/errors.ts";
 
 /** One row of a file, of which every cell is checked as it is read. Errors are UserErrors naming file, row and column. */

@@ -1,5 +1,6 @@
-import { writeArrow, type ColumnType } from "../../../data/index.ts";
-import type { Verdict } from "../../../reward/index.ts";
+import { writeArrow } from "../../../data/arrow/write.ts";
+import type { ColumnType } from "../../../data/arrow/columns.ts";
+import type { Verdict } from "../../../reward/outcomes.ts";
 import type { Drawn } from "./draw.ts";
 import type { Judged } from "./judge.ts";
 import { readRows, type RowCells } from "./rows.ts";

@@ -1,17 +1,19 @@
 import "@tensorflow/tfjs-layers";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import * as tf from "@tensorflow/tfjs-core";
-import { gradientStore, initializeModel, parseDecoderConfig } from "../../../../src/model/index.ts";
+import { gradientStore } from "../../../../src/model/index.ts";
+import { initializeModel } from "../../../../src/model/initialize.ts";
+import { parseDecoderConfig } from "../../../../src/model/config-file.ts";
 import { full } from "../../../../src/selection/index.ts";
-import type { ArenaLimits } from "../../../../src/tensor/engines/cpu/arena.ts";
-import { createArena, memoryOf } from "../../../../src/tensor/engines/cpu/arena.ts";
+import { type ArenaLimits, createArena, memoryOf } from "../../../../src/tensor/engines/cpu/arena.ts";
 import type { CpuBackend } from "../../../../src/tensor/engines/cpu/backend.ts";
 import { inRowBlocks, releaseCpuEngine, startCpuEngine } from "../../../../src/tensor/engines/cpu/index.ts";
 import type { MatmulChoice } from "../../../../src/tensor/engines/cpu/matmul/choose.ts";
 import { signatures } from "../../../../src/tensor/engines/cpu/signatures.ts";
 import { compileKernels, instantiateKernels } from "../../../../src/tensor/engines/cpu/wasm.ts";
 import * as ops from "../../../../src/tensor/ops/index.ts";
-import { adamW, clippedUpdate, planSignals } from "../../../../src/training/index.ts";
+import { adamW, planSignals } from "../../../../src/training/index.ts";
+import { clippedUpdate } from "../../../../src/training/update.ts";
 import { accumulateRule } from "../../../training/accumulate-rule.ts";
 import { results } from "./results.ts";
 
