@@ -16,7 +16,16 @@ const noChainedOperations = {
 };
 
 export default tseslint.config(
-  { ignores: ["dist/**", ".cache/**", "runs/**", "node_modules/**", "src/tensor/engines/cpu/kernels/**", "test/environment.cjs"] },
+  {
+    ignores: [
+      "dist/**",
+      ".cache/**",
+      "runs/**",
+      "node_modules/**",
+      "src/tensor/engines/cpu/kernels/**",
+      "test/environment.cjs",
+    ],
+  },
   ...tseslint.configs.strict,
   {
     files: ["**/*.ts"],

@@ -34,6 +34,8 @@ export interface Learner {
   readonly optimizer: Optimizer;
   /** Says which optimizer step, counted from 0, what follows belongs to. */
   startStep(step: number): void;
+  /** Lets the next passes draw again what those of this step have drawn (an adapter's dropout), from the first one on. */
+  rewind(): void;
   /** Opens a pass whose second phase adds to the gradient of the step under way. Dispose of it after use. */
   forward(batch: TokenBatch, options?: PassOptions): Forward;
   /** The same for reading alone: it keeps nothing for a second phase. */
@@ -88,6 +90,7 @@ export function createLearner(trainee: Decoder | Trainee, options: LearnerOption
       gradients.clear();
       startStep(step);
     },
+    rewind: () => startStep(current),
     forward: (batch, own) => pass(batch, gradients, { ...options.pass, ...own }),
     read: (batch, own) => pass(batch, null, { ...options.pass, gradientCheckpointing: false, ...own }),
     async update() {

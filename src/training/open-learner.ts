@@ -1,3 +1,4 @@
+import { UserError } from "../system/errors.ts";
 import { letEventsIn } from "../system/event-loop.ts";
 import { Interrupted } from "../system/interrupted.ts";
 import { checkpointPath, checkpointSteps, restoreCheckpoint, saveCheckpoint, type Identity } from "./checkpoint.ts";
@@ -147,7 +148,14 @@ export async function openLearner(
     state,
     total: steps,
     *steps() {
-      while (state.step < steps) yield state.step;
+      while (state.step < steps) {
+        const step = state.step;
+        yield step;
+        if (state.step === step)
+          throw new UserError(`${unit} ${step + 1} was not recorded`, {
+            fix: "Call `record` at the end of every step of the loop.",
+          });
+      }
     },
     async record(given, { rows, trained, tokens, timing, keptShare = 1 }) {
       await letEventsIn();

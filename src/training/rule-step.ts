@@ -16,8 +16,9 @@ export interface ScoredBatch {
 
 /**
  * The first phase of a rule's step: the signals that the rule reads, of every micro-batch. The pass of a single
- * micro-batch stays open for its gradient. Of several, each is run without one and closed again, so that no more than
- * one is in memory at a time; where the rule reads nothing of the model, none is run.
+ * micro-batch stays open for its gradient. Of several, each is closed again and run a second time for its gradient, with
+ * the same dropout, so that no more than one is in memory at a time; where the rule reads nothing of the model, none is
+ * run.
  *
  * @throws UserError for a loss that is not finite, naming row and token
  * @example
@@ -40,7 +41,7 @@ export interface ScoredBatch {
  * releaseEngine();
  */
 export async function scoreBatches(
-  learner: Pick<Learner, "forward" | "read">,
+  learner: Pick<Learner, "forward" | "rewind">,
   batches: readonly TokenBatch[],
   plan: SignalPlan,
 ): Promise<ScoredBatch[]> {
@@ -50,7 +51,7 @@ export async function scoreBatches(
       scored.push({ batch, tokens: readColumns(batch, plan) });
       continue;
     }
-    const pass = learner[batches.length > 1 ? "read" : "forward"](batch, plan.pass);
+    const pass = learner.forward(batch, plan.pass);
     try {
       const { tokens } = await readSignals(pass, batch, plan);
       if (batches.length === 1) return [{ batch, tokens, pass }];
@@ -62,6 +63,7 @@ export async function scoreBatches(
       if (batches.length > 1) pass[Symbol.dispose]();
     }
   }
+  learner.rewind();
   return scored;
 }
 
@@ -79,7 +81,7 @@ export interface WeighedStep {
  * @throws UserError for a loss that is not finite, unusable weights, or a rule that ranks over the whole dataset
  */
 export async function weighBatches(
-  learner: Pick<Learner, "forward" | "read">,
+  learner: Pick<Learner, "forward" | "rewind">,
   batches: readonly TokenBatch[],
   { rule, plan, context }: { rule: TokenRule; plan: SignalPlan; context: RuleContext },
 ): Promise<WeighedStep> {

@@ -14,9 +14,9 @@ export async function accumulateRule(options: {
   gradients: GradientStore;
 }) {
   const { model, rule, batches, gradients } = options;
-  const learner: Pick<Learner, "forward" | "read"> = {
+  const learner: Pick<Learner, "forward" | "rewind"> = {
     forward: (batch, pass) => forward(model, batch, { ...pass, gradients }),
-    read: (batch, pass) => forward(model, batch, { ...pass, gradients: null }),
+    rewind: () => undefined,
   };
   const weighed = await weighBatches(learner, batches, options);
   const outcome = await accumulate(learner, weighed.batches, ruleObjective(rule));

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { SignalSource, TokenRule } from "../../src/contract/index.ts";
 import type { TokenizedDataset } from "../../src/data/index.ts";
-import type { Model } from "../../src/model/index.ts";
-import { full, random, rho1, ssToken, tokenCleaning } from "../../src/selection/index.ts";
+import { createAdapter, withAdapter, type Model } from "../../src/model/index.ts";
+import { full, lossTop, random, rho1, ssToken, tokenCleaning } from "../../src/selection/index.ts";
 import { afterWarmup } from "../../src/selection/after-warmup.ts";
 import {
   columnSource,
@@ -281,4 +281,20 @@ test("self-evolving: the reference is the model after the last whole part, and t
     run.optimizer.dispose();
     source.dispose();
   });
+});
+
+test("an adapter's dropout is the same however the step is split, while the rule scores and while it trains", async () => {
+  const losses = async (microBatchSize: number): Promise<number[][]> => {
+    const trunk = await openModel("tied");
+    const model = withAdapter(trunk, await createAdapter(trunk, { rank: 2, dropout: 0.3, seed: 5 }));
+    const state = newTrainingState(model, tokens);
+    const rule = lossTop({ ratio: 0.5 });
+    const records = await collect(state, { ...plain, rule, steps: 4, microBatchSize });
+    [state.optimizer, model, trunk].forEach((each) => each.dispose());
+    return records.map(({ loss, gradNorm, keptTokens }) => [loss, gradNorm, keptTokens]);
+  };
+  const whole = await losses(4);
+  for (const size of [2, 1])
+    for (const [i, record] of (await losses(size)).entries())
+      record.forEach((value, k) => expect(Math.abs(value / whole[i]![k]! - 1)).toBeLessThan(1e-5));
 });

@@ -71,7 +71,7 @@ function armsOf(work: RecipeWork<AttentionGateConfig>): ArmPlan<AttentionGateCon
 }
 
 function answersOf(run: RunFolder): readonly CacheResult[] {
-  return (summaryOf(run) as { answers: readonly CacheResult[] }).answers;
+  return (summaryOf(run)["answers"] ?? []) as readonly CacheResult[];
 }
 
 function plan(config: AttentionGateConfig, { tokens, validation }: RunInputs): string[] {

@@ -15,12 +15,15 @@ import type { SsTokenRule } from "../../selection/sstoken.ts";
 import { columnSource, lossColumn } from "../../training/sources.ts";
 import { movingAverageSource, snapshotSource } from "../../training/earlier-state.ts";
 import { engineKey, type RunInputs } from "../kit/inputs.ts";
+import { requireStepwise } from "../../training/weigh.ts";
 import type { Reporter } from "../kit/reporter.ts";
 
 /** The rule of an arm, with the configuration's history where the rule has that option. */
 export async function ruleOf(selection: MethodChoice, { history }: FinetuneConfig): Promise<TokenRule> {
   const choice = hasOption(rules, selection.method, "history") ? { ...selection, history } : selection;
-  return selectEntry(rules, choice, process.cwd());
+  const rule = await selectEntry(rules, choice, process.cwd());
+  requireStepwise(rule);
+  return rule;
 }
 
 /** The rule as a run of so many steps follows it: a self-evolving one has no reference in the first part. */

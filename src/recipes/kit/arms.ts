@@ -1,8 +1,9 @@
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
 import { resumeConflicts } from "../../config/index.ts";
 import { isDiskFull } from "../../system/disk-error.ts";
+import { isObject } from "../../report/run-files.ts";
 import { UserError } from "../../system/errors.ts";
 import { Interrupted } from "../../system/interrupted.ts";
 import { isRunFolder, openRunFolder, type RunFolder } from "../../training/run-folder.ts";
@@ -66,6 +67,7 @@ export function openArms<Config extends RunConfig, Arm extends { dispose(): void
   const main = openRunFolder(work.config.output, work.mode);
   let current = main;
   let rows: readonly ResultRow[] = [];
+  const undone = new Set([plan.main, ...plan.others].map(({ name }) => name));
   const folderOf = ({ name }: PlannedArm<Config>): RunFolder => {
     const path = join(work.config.output, name);
     return openRunFolder(path, isRunFolder(path) ? "resume" : "new");
@@ -84,6 +86,8 @@ export function openArms<Config extends RunConfig, Arm extends { dispose(): void
         } finally {
           arm.dispose();
         }
+      requireComplete(current, planned, await work.inputs());
+      undone.delete(planned.name);
       rows = [...rows, ...plan.rows(planned.name, current)];
       if (!isMain) current.close();
     }
@@ -92,6 +96,11 @@ export function openArms<Config extends RunConfig, Arm extends { dispose(): void
     run: { arms },
     path: main.path,
     async finish() {
+      if (undone.size > 0)
+        throw new UserError(`the trainer has not run ${[...undone].join(", ")}`, {
+          where: main.path,
+          fix: "Go through all of `run.arms()`; --resume runs what is left.",
+        });
       rows = (await plan.finish?.(rows, await work.inputs())) ?? rows;
       return { rows, ...(plan.facts && { facts: plan.facts(rows) }) };
     },
@@ -122,6 +131,16 @@ async function openIncomplete<Config extends RunConfig, Arm>(
   return plan.open({ name, config, run, inputs, reporter, resume, allowChanges, interrupted, command });
 }
 
+/** Throws a UserError for an arm that the trainer has left before its end. */
+function requireComplete<Config>(run: RunFolder, { name, steps }: PlannedArm<Config>, inputs: RunInputs): void {
+  const [done, all] = [stepsDone(run), steps(inputs)];
+  if (done >= all) return;
+  throw new UserError(`the trainer has left ${name} ${done > 0 ? `after step ${done} of ${all}` : "unfinished"}`, {
+    where: run.path,
+    fix: "Take every step of `learner.steps()`, and call `arm.finish()` at the end.",
+  });
+}
+
 /**
  * If a new run failed before its first step, takes back what was written, so that it can simply be started again. One
  * that a person is told to resume stays: after Ctrl-C, and where the disk is full.
@@ -131,14 +150,19 @@ function undoFruitless(run: RunFolder, error: unknown): void {
   if (!resumable && run.previousConfig === undefined && run.metrics.records().length === 0) run.discard();
 }
 
-/** Steps of a run that has come to its end; 0 for one that has not. */
+/** Steps of a run that has come to its end; 0 for one that has not, or whose summary cannot be read. */
 function stepsDone(run: RunFolder): number {
-  return existsSync(join(run.path, "summary.json")) ? Number(summaryOf(run)["steps"]) : 0;
+  return Number(summaryOf(run)["steps"] ?? 0) || 0;
 }
 
-/** What a complete arm has written of itself. */
+/** What a complete arm has written of itself; nothing where that is missing or damaged. */
 export function summaryOf(run: RunFolder): Readonly<Record<string, unknown>> {
-  return JSON.parse(readFileSync(join(run.path, "summary.json"), "utf8")) as Readonly<Record<string, unknown>>;
+  try {
+    const value: unknown = JSON.parse(readFileSync(join(run.path, "summary.json"), "utf8"));
+    return isObject(value) ? value : {};
+  } catch {
+    return {};
+  }
 }
 
 function refuseChanges(run: RunFolder, config: object, allowChanges: boolean): void {
