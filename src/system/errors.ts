@@ -122,6 +122,7 @@ export type ErrorCode =
  */
 export class UserError extends Error {
   override readonly name = "UserError";
+  /** What is wrong, for a program. */
   readonly code: ErrorCode;
 
   /**
