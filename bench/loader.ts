@@ -106,7 +106,7 @@ async function writeFolder(folder: string, data: string, model: string, count: n
       rows.push({ question: question.content, answer: answer.content });
   }
   await dataset.close();
-  if (rows.length === 0) throw new UserError("there are no questions with answers", { where: data });
+  if (rows.length === 0) throw new UserError("no-rows", "there are no questions with answers", { where: data });
   for (let i = 0; rows.length < count; i++) rows.push(rows[i]!);
   writeFileSync(join(folder, "rows.jsonl"), rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
   writeArrow(join(folder, "rows.arrow"), { question: "utf8", answer: "utf8" }, rows);

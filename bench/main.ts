@@ -34,13 +34,13 @@ async function run([name, ...rest]: readonly string[]): Promise<void> {
   if (!Object.hasOwn(benchmarks, name)) {
     const near = nearest(name, Object.keys(benchmarks));
     const fix = near === undefined ? `There are ${Object.keys(benchmarks).join(", ")}.` : `Did you mean ${near}?`;
-    throw new UserError(`there is no benchmark "${name}"`, { fix });
+    throw new UserError("unknown-benchmark", `there is no benchmark "${name}"`, { fix });
   }
   const benchmark = await benchmarks[name]!();
   const flags = { ...benchmark.flags, ...commonFlags };
   const { values, positionals } = parseFlags(rest, flags);
   if (positionals.length > 0)
-    throw new UserError(`"${positionals[0]}" stands alone`, { fix: "--help lists the flags." });
+    throw new UserError("stray-argument", `"${positionals[0]}" stands alone`, { fix: "--help lists the flags." });
   if (values.help === true)
     return void process.stdout.write(
       `${benchmark.summary}\n\n  npm run bench -- ${name} [flags]\n\n${flagsHelp(flags)}\n`,

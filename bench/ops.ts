@@ -62,7 +62,9 @@ export const ops: Benchmark = {
   async measure(values, bench) {
     const only = values["only"] as string | undefined;
     if (only !== undefined && !operationNames.includes(only))
-      throw new UserError(`there is no operation "${only}"`, { fix: `There are ${operationNames.join(", ")}.` });
+      throw new UserError("unknown-benchmark", `there is no operation "${only}"`, {
+        fix: `There are ${operationNames.join(", ")}.`,
+      });
     const names = only === undefined ? operationNames : [only];
     const tables: Table[] = [];
     for (const threads of threadCounts(values, bench)) {

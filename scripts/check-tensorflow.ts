@@ -10,7 +10,7 @@ async function check(variant: string | undefined): Promise<void> {
   if (values !== "19,22,43,50") throw new Error(`wrong product: ${values}`);
   process.stdout.write(`engine tensorflow works: ${provider} on ${gpu ? "GPU" : "CPU"} (${device})\n`);
   if (variant === "gpu" && !gpu)
-    throw new UserError("TensorFlow found no GPU", {
+    throw new UserError("engine-unavailable", "TensorFlow found no GPU", {
       where: "setup:tensorflow",
       fix: "Check the NVIDIA driver with nvidia-smi; CUDA itself came with the wheels.",
     });

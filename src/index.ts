@@ -1,7 +1,7 @@
 /**
  * What a training loop of one's own needs beside `tokensift/selection`, `/data`, `/model` and `/training`.
  */
-export { UserError } from "./system/errors.ts";
+export { UserError, type ErrorCode } from "./system/errors.ts";
 export { hashUniform } from "./system/random.ts";
 export { releaseEngine, useEngine } from "./tensor/engine.ts";
 export { extractAnswer, verifier, verifyAnswer } from "./text/index.ts";

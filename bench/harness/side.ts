@@ -86,7 +86,8 @@ function answersOf(child: ChildProcess, name: string): { next(): Promise<unknown
     async next() {
       for (;;) {
         const { value, done } = await lines.next();
-        if (done === true) throw new SideEnded(`its process ended: ${lastLine(errors)}`, { where: name });
+        if (done === true)
+          throw new SideEnded("process-ended", `its process ended: ${lastLine(errors)}`, { where: name });
         if (String(value).startsWith("{")) return JSON.parse(String(value)) as unknown;
       }
     },

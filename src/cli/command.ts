@@ -34,7 +34,9 @@ export function defineCommand<const F extends Flags>(description: {
     }
     const stray = positionals[most];
     if (stray !== undefined)
-      throw new UserError(`"${stray}" stands alone`, { fix: `Give it to a flag: tokensift ${usage}` });
+      throw new UserError("stray-argument", `"${stray}" stands alone`, {
+        fix: `Give it to a flag: tokensift ${usage}`,
+      });
     await run(values as FlagValues<F>, streams, positionals);
     return 0;
   };

@@ -71,5 +71,5 @@ function commandNamed(name: string): Entry {
   if (Object.hasOwn(commands, name)) return commands[name]!;
   const near = nearest(name, Object.keys(commands));
   const fix = near === undefined ? `The commands are ${Object.keys(commands).join(", ")}.` : `Did you mean ${near}?`;
-  throw new UserError(`there is no command ${JSON.stringify(name)}`, { fix });
+  throw new UserError("unknown-command", `there is no command ${JSON.stringify(name)}`, { fix });
 }

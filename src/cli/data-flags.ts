@@ -43,6 +43,8 @@ export async function openData(values: {
 function fieldOf(text: string): [FieldName, string] {
   const equals = text.indexOf("=");
   if (equals < 1 || equals === text.length - 1)
-    throw new UserError(`--field ${text} is not of the form PART=COLUMN`, { fix: `Parts: ${FIELD_NAMES.join(", ")}.` });
+    throw new UserError("malformed-option", `--field ${text} is not of the form PART=COLUMN`, {
+      fix: `Parts: ${FIELD_NAMES.join(", ")}.`,
+    });
   return [oneOf("field", text.slice(0, equals), FIELD_NAMES), text.slice(equals + 1)];
 }

@@ -40,7 +40,7 @@ function entryOf(method: string): Catalogue<unknown>["entries"][number] {
   const near = nearest(method, catalogues.flatMap(namesOf));
   const all = catalogues.map((each) => `${each.title}: ${namesOf(each).join(", ")}.`).join("\n  ");
   const fix = near === undefined ? all : `Did you mean ${near}?`;
-  throw new UserError(`there is no method ${JSON.stringify(method)}`, { fix });
+  throw new UserError("unknown-method", `there is no method ${JSON.stringify(method)}`, { fix });
 }
 
 const listed = ({ kind, entries }: Catalogue<unknown>) =>

@@ -43,7 +43,7 @@ export const inspect = defineCommand({
     const dataset = await openData(values);
     try {
       if (wanted !== undefined && wanted >= dataset.length)
-        throw new UserError(`there is no row ${wanted}`, {
+        throw new UserError("unknown-row", `there is no row ${wanted}`, {
           where: values.data!,
           fix: `Its rows are 0 to ${dataset.length - 1}.`,
         });
@@ -92,7 +92,7 @@ function rowText(row: TokenView, tokenizer: Tokenizer, column: string | undefine
   const { rowId, response, endOfTurn, columns } = row;
   const names = Object.keys(columns);
   if (column !== undefined && !names.includes(column))
-    throw new UserError(`there is no per-token column ${JSON.stringify(column)}`, {
+    throw new UserError("unknown-column", `there is no per-token column ${JSON.stringify(column)}`, {
       fix: `The data have ${names.join(", ") || "none"}.`,
     });
   const pieces = Array.from(row.ids, (id) => tokenizer.piece(id));

@@ -41,7 +41,7 @@ export function gateRequest(values: GateValues): GateRequest | undefined {
   const window = wholeNumber("window", values.window, { minimum: 0 });
   const threshold = amount("threshold", values.threshold);
   if (threshold !== undefined && threshold >= 1)
-    throw new UserError(`--threshold is ${threshold}, but must be below 1`);
+    throw new UserError("invalid-option", `--threshold is ${threshold}, but must be below 1`);
   const changed = {
     ...(sinks !== undefined && { sinks }),
     ...(window !== undefined && { window }),
@@ -49,7 +49,8 @@ export function gateRequest(values: GateValues): GateRequest | undefined {
   };
   const stray = Object.keys(changed)[0];
   if (values.gates !== undefined) return { folder: requiredValue("gates", values.gates, "a folder of gates"), changed };
-  if (stray !== undefined) throw new UserError(`--${stray} has no gates to change`, { fix: "Give --gates DIR." });
+  if (stray !== undefined)
+    throw new UserError("unused-option", `--${stray} has no gates to change`, { fix: "Give --gates DIR." });
   return undefined;
 }
 

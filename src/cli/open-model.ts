@@ -77,5 +77,5 @@ function requireModel(path: string, adapter: string | undefined): void {
     adapter === undefined
       ? `Give the model below it as well: --model BASE --adapter ${path}`
       : "Give the model below it.";
-  throw new UserError("this folder holds only an adapter", { where: `--model ${path}`, fix });
+  throw new UserError("missing-model", "this folder holds only an adapter", { where: `--model ${path}`, fix });
 }

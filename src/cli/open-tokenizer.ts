@@ -24,5 +24,7 @@ export async function openTokenizer(path = defaultModel()): Promise<{ tokenizer:
 function defaultModel(): string {
   const path = join(packageRoot(), "models", "tiny");
   if (existsSync(path)) return path;
-  throw new UserError("--model is missing", { fix: "Give it a model folder or a GGUF file, for its tokenizer." });
+  throw new UserError("missing-option", "--model is missing", {
+    fix: "Give it a model folder or a GGUF file, for its tokenizer.",
+  });
 }

@@ -21,7 +21,7 @@ export function trainerFile(name: string): string {
 /** @throws UserError that names the nearest, where there is no such trainer */
 export function checkTrainerName(name: string): void {
   if (Object.hasOwn(trainers, name)) return;
-  throw new UserError(`there is no recipe ${JSON.stringify(name)}`, { fix: fixOf(name) });
+  throw new UserError("unknown-recipe", `there is no recipe ${JSON.stringify(name)}`, { fix: fixOf(name) });
 }
 
 function fixOf(name: string): string {

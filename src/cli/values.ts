@@ -6,7 +6,7 @@ const largest = 2 ** 31 - 1;
 /** The value of a flag that must be given. */
 export function requiredValue(flag: string, text: string | undefined, meaning: string): string {
   if (text !== undefined && text !== "") return text;
-  throw new UserError(`--${flag} is missing`, { fix: `Give it ${meaning}.` });
+  throw new UserError("missing-option", `--${flag} is missing`, { fix: `Give it ${meaning}.` });
 }
 
 /** A whole number; undefined if the flag was not given. */
@@ -19,7 +19,7 @@ export function wholeNumber(
   const value = /^[+-]?\d{1,15}$/.test(text) ? Number(text) : NaN;
   if (value >= minimum && value <= maximum) return value;
   const range = maximum === largest ? `of at least ${minimum}` : `from ${minimum} to ${maximum}`;
-  throw new UserError(`--${flag} is ${JSON.stringify(text)}, but must be a whole number ${range}`);
+  throw new UserError("invalid-option", `--${flag} is ${JSON.stringify(text)}, but must be a whole number ${range}`);
 }
 
 /** A number of 0 or more; undefined if the flag was not given. */
@@ -27,7 +27,7 @@ export function amount(flag: string, text: string | undefined): number | undefin
   if (text === undefined) return undefined;
   const value = text.trim() === "" ? NaN : Number(text);
   if (value >= 0 && value < Infinity) return value;
-  throw new UserError(`--${flag} is ${JSON.stringify(text)}, but must be a number of at least 0`);
+  throw new UserError("invalid-option", `--${flag} is ${JSON.stringify(text)}, but must be a number of at least 0`);
 }
 
 /** One of a few words. */
@@ -35,7 +35,11 @@ export function oneOf<T extends string>(flag: string, text: string, words: reado
   const word = words.find((candidate) => candidate === text);
   if (word !== undefined) return word;
   const near = nearest(text, words);
-  throw new UserError(`--${flag} is ${JSON.stringify(text)}, but must be one of ${words.join(", ")}`, {
-    ...(near === undefined ? {} : { fix: `Did you mean ${near}?` }),
-  });
+  throw new UserError(
+    "invalid-option",
+    `--${flag} is ${JSON.stringify(text)}, but must be one of ${words.join(", ")}`,
+    {
+      ...(near === undefined ? {} : { fix: `Did you mean ${near}?` }),
+    },
+  );
 }

@@ -20,7 +20,7 @@ export function entryNamed<T, E extends Entry<T>>(catalogue: Catalogue<T, E>, na
   const found = findEntry(catalogue, name);
   if (found !== undefined) return found;
   const names = namesOf(catalogue);
-  throw new UserError(`There is no ${catalogue.kind} "${name}".${meant(name, names)}`, {
+  throw new UserError("unknown-method", `There is no ${catalogue.kind} "${name}".${meant(name, names)}`, {
     where: catalogue.key,
     fix: `Choose one of ${names.join(", ")}, or the path of a module of your own (./my-${catalogue.kind}.ts).`,
   });
@@ -78,10 +78,14 @@ export function createFrom<T>(catalogue: Catalogue<T>, choice: MethodChoice): T 
   if (validate(choice)) return entry.create(options);
   const known = Object.keys(schema.properties ?? {}).filter((key) => key !== "method");
   const group = catalogue.key.replace(/\.method$/, "");
-  throw new UserError((validate.errors ?? []).map((error) => sentence(error, group, known)).join("\n  "), {
-    where: `${catalogue.key} ${method}`,
-    fix: known.length ? `Its options are: ${known.join(", ")}.` : "It has no options.",
-  });
+  throw new UserError(
+    "invalid-option",
+    (validate.errors ?? []).map((error) => sentence(error, group, known)).join("\n  "),
+    {
+      where: `${catalogue.key} ${method}`,
+      fix: known.length ? `Its options are: ${known.join(", ")}.` : "It has no options.",
+    },
+  );
 }
 
 /** What a choice of an entry makes, or what is wrong with it; neither for a module of the user's own, not loaded yet. */

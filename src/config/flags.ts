@@ -37,7 +37,7 @@ export function parseFlags<const F extends Readonly<Record<string, Flag>>>(argv:
   for (const token of tokens) {
     if (token.kind !== "option") continue;
     if (seen.has(token.name) && flags[token.name]?.multiple !== true)
-      throw new UserError(`--${token.name} is given twice`, { fix: "Keep one of them." });
+      throw new UserError("repeated-option", `--${token.name} is given twice`, { fix: "Keep one of them." });
     seen.add(token.name);
   }
   return { values: { ...values } as FlagValues<F>, positionals };
@@ -55,10 +55,10 @@ function parsed(
     if (code === undefined || !code.startsWith("ERR_PARSE_ARGS")) throw error;
     const flag = /'(-{1,2}[^'\s,<]+)/.exec(message)?.[1] ?? "";
     if (code !== "ERR_PARSE_ARGS_UNKNOWN_OPTION")
-      throw new UserError(valueProblem(flag, flags, message), { cause: error });
+      throw new UserError("invalid-option", valueProblem(flag, flags, message), { cause: error });
     const near = nearest(flag.replace(/^-+/, ""), Object.keys(flags));
     const fix = near === undefined ? "--help lists the flags there are." : `Did you mean --${near}?`;
-    throw new UserError(`there is no flag ${flag}`, { fix, cause: error });
+    throw new UserError("unknown-option", `there is no flag ${flag}`, { fix, cause: error });
   }
 }
 

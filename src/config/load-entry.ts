@@ -28,7 +28,8 @@ type Kind = Pick<Catalogue<unknown>, "kind" | "key" | "own">;
 export async function loadEntry<T>(path: string, options: object, catalogue: Catalogue<T>): Promise<T> {
   const { kind, key, own }: Kind = catalogue;
   const where = resolve(path);
-  if (!existsSync(where)) throw new UserError("There is no such file.", { where, fix: `${key} names it.` });
+  if (!existsSync(where))
+    throw new UserError("missing-file", "There is no such file.", { where, fix: `${key} names it.` });
   const exported = await importModule(where, kind);
   const create = exported[own.create];
   if (typeof create === "function") {
@@ -36,16 +37,20 @@ export async function loadEntry<T>(path: string, options: object, catalogue: Cat
     return checked(made, where, { kind, own }) as T;
   }
   if (!(own.value in exported)) {
-    throw new UserError(`The module exports neither \`${own.value}\` nor \`${own.create}\`.`, {
+    throw new UserError("invalid-module", `The module exports neither \`${own.value}\` nor \`${own.create}\`.`, {
       where,
       fix: `Export ${withArticle(own.type)} as \`${own.value}\`, or a function \`${own.create}(options)\` that returns one.`,
     });
   }
   if (Object.keys(options).length > 0) {
-    throw new UserError(`\`${own.value}\` takes no options, but there are: ${Object.keys(options).join(", ")}.`, {
-      where,
-      fix: `Export a function \`${own.create}(options)\` to use them.`,
-    });
+    throw new UserError(
+      "unused-option",
+      `\`${own.value}\` takes no options, but there are: ${Object.keys(options).join(", ")}.`,
+      {
+        where,
+        fix: `Export a function \`${own.create}(options)\` to use them.`,
+      },
+    );
   }
   return checked(exported[own.value], where, { kind, own }) as T;
 }
@@ -75,10 +80,10 @@ async function attempt<T>(
   try {
     return await work();
   } catch (cause) {
-    if (cause instanceof UserError) throw new UserError(cause.message, { where, cause });
+    if (cause instanceof UserError) throw new UserError(cause.code, cause.message, { where, cause });
     const { message, code } = (cause ?? {}) as { message?: string; code?: string };
     const fix = fixes[code ?? ""];
-    throw new UserError(`${what}: ${message ?? String(cause)}`, {
+    throw new UserError("invalid-module", `${what}: ${message ?? String(cause)}`, {
       where,
       cause,
       ...(fix === undefined ? {} : { fix }),
@@ -91,9 +96,13 @@ const withArticle = (noun: string): string => `${/^[AEIO]/.test(noun) ? "an" : "
 /** The value itself. Throws one UserError that lists everything missing or wrong. */
 function checked(value: unknown, where: string, { kind, own }: Pick<Kind, "kind" | "own">): unknown {
   const { fix, type } = own;
-  if (value === null || typeof value !== "object") throw new UserError(`The ${kind} is not an object.`, { where, fix });
+  if (value === null || typeof value !== "object")
+    throw new UserError("invalid-module", `The ${kind} is not an object.`, { where, fix });
   const wrong = own.problems(value as Record<string, unknown>);
   if (wrong.length > 0)
-    throw new UserError(`The ${kind} is not ${withArticle(type)}: ${wrong.join("; ")}.`, { where, fix });
+    throw new UserError("invalid-module", `The ${kind} is not ${withArticle(type)}: ${wrong.join("; ")}.`, {
+      where,
+      fix,
+    });
   return value;
 }

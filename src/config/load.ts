@@ -63,7 +63,7 @@ export function loadConfig<Config>(
   const yaml = parseYaml(readText(source, name, options.example), name);
   const raw = yaml.value ?? {};
   if (typeof raw !== "object" || Array.isArray(raw))
-    throw new UserError("a configuration is a list of `key: value` lines", { where: `${name}:1:1` });
+    throw new UserError("invalid-config", "a configuration is a list of `key: value` lines", { where: `${name}:1:1` });
 
   const { settings, unreadable } = applySettings(raw, options.set ?? []);
   const problems = renamed(raw, definition.renames ?? []);
@@ -80,8 +80,9 @@ export function loadConfig<Config>(
   if (problems.length + unreadable.length === 0) problems.push(...definition.finish(config, source));
   const lines = unreadable.map(({ text, message }) => `--set ${text}: ${message}`);
   lines.push(...located(problems, name, yaml, settings));
-  if (lines.length === 1) throw new UserError(lines[0]!);
-  if (lines.length > 1) throw new UserError([`${lines.length} problems in the configuration`, ...lines].join("\n  "));
+  if (lines.length === 1) throw new UserError("invalid-config", lines[0]!);
+  if (lines.length > 1)
+    throw new UserError("invalid-config", [`${lines.length} problems in the configuration`, ...lines].join("\n  "));
   return { config, source, resolvedYaml: stringify(inOrder(definition.schema, config)) };
 }
 
@@ -97,13 +98,14 @@ function inOrder(schema: JsonSchema | undefined, value: unknown): unknown {
 function readText(source: string, name: string, example: string | undefined): string {
   try {
     const { size } = statSync(source);
-    if (size > largestFile) throw new UserError(`${size} bytes are too many for a configuration`, { where: name });
+    if (size > largestFile)
+      throw new UserError("too-large", `${size} bytes are too many for a configuration`, { where: name });
     return readFileSync(source, "utf8");
   } catch (cause) {
     if (cause instanceof UserError) throw cause;
     const code = (cause as NodeJS.ErrnoException).code;
     const what = code === "ENOENT" ? "there is no such file" : `cannot be read (${code ?? String(cause)})`;
-    throw new UserError(what, {
+    throw new UserError(code === "ENOENT" ? "missing-file" : "unreadable", what, {
       where: name,
       fix: `Name a configuration file${example === undefined ? "" : `, as in --config ${example}`}`,
       cause,

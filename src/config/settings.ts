@@ -40,7 +40,7 @@ function split(text: string): { keys: string[]; given: string } {
   const equals = text.indexOf("=");
   const keys = text.slice(0, equals).trim().split(".");
   if (equals < 1 || keys.some((key) => key === "" || isForbiddenKey(key)))
-    throw new UserError("is not of the form key=value, as in --set training.steps=100");
+    throw new UserError("malformed-option", "is not of the form key=value, as in --set training.steps=100");
   return { keys, given: text.slice(equals + 1) };
 }
 
@@ -60,7 +60,10 @@ function put(root: { [key: string]: Plain }, keys: readonly string[], given: Pla
 
 function listIndex(key: string, list: readonly Plain[], path: KeyPath): number {
   if (/^\d{1,4}$/.test(key) && Number(key) < list.length) return Number(key);
-  throw new UserError(`${keyName(path.slice(0, -1))} is a list of ${list.length} without an entry "${key}"`);
+  throw new UserError(
+    "unknown-option",
+    `${keyName(path.slice(0, -1))} is a list of ${list.length} without an entry "${key}"`,
+  );
 }
 
 /** The setting that gave the value at `path`, or a group around it; undefined if the file did. */

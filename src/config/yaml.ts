@@ -31,7 +31,7 @@ export function isForbiddenKey(key: string): boolean {
  */
 export function parseYaml(text: string, name: string): ParsedYaml {
   if (text.length > largestText)
-    throw new UserError(`${text.length} characters are too many for a configuration`, { where: name });
+    throw new UserError("too-large", `${text.length} characters are too many for a configuration`, { where: name });
   const lines = new LineCounter();
   const document = parsed(text, name, lines);
   const position = (offset: number): string => {
@@ -39,12 +39,12 @@ export function parseYaml(text: string, name: string): ParsedYaml {
     return `${line}:${col}`;
   };
   for (const issue of [...document.errors, ...document.warnings])
-    throw new UserError(complaint(issue.message), {
+    throw new UserError("invalid-yaml", complaint(issue.message), {
       where: `${name}:${position(issue.pos[0])}`,
       fix: "Mend the YAML here; indentation, quotes and brackets are the usual causes.",
     });
   const { value, targets } = toPlain(document, (node, what) => {
-    throw new UserError(what, { where: `${name}:${position(node?.range?.[0] ?? 0)}` });
+    throw new UserError("invalid-yaml", what, { where: `${name}:${position(node?.range?.[0] ?? 0)}` });
   });
   const locate: ParsedYaml["locate"] = (path, at) => {
     const { offset, exact } = offsetOf(document, targets, path, at);
@@ -58,7 +58,7 @@ function parsed(text: string, name: string, lineCounter: LineCounter): Document 
   try {
     return parseDocument(text, { lineCounter, uniqueKeys: false, version: "1.2", schema: "core", logLevel: "error" });
   } catch (cause) {
-    throw new UserError("could not be read as YAML (nested too deeply?)", { where: name, cause });
+    throw new UserError("invalid-yaml", "could not be read as YAML (nested too deeply?)", { where: name, cause });
   }
 }
 
@@ -145,7 +145,7 @@ export function parseSetting(text: string, path: KeyPath): Plain {
     const whole = document.errors.length === 0 && isScalar(scalar) && scalar.source === trimmed;
     if (whole && (typeof scalar.value === "number" || typeof scalar.value === "boolean" || scalar.value === null)) {
       if (typeof scalar.value !== "number" || Number.isFinite(scalar.value)) return scalar.value;
-      throw new UserError(`${trimmed} is not a usable number`, { where: keyName(path) });
+      throw new UserError("invalid-option", `${trimmed} is not a usable number`, { where: keyName(path) });
     }
   }
   return trimmed === "" ? null : trimmed;

@@ -74,7 +74,7 @@ export function collectColumns(named: readonly string[] | undefined, notice: Not
 
 function misaligned(column: string, length: number, response: Uint8Array, where: string): UserError {
   const counts = `${response.length} tokens, ${countOnes(response)} of them in the response`;
-  return new UserError(`the column "${column}" has ${length} numbers, but the row has ${counts}`, {
+  return new UserError("misaligned-column", `the column "${column}" has ${length} numbers, but the row has ${counts}`, {
     where,
     fix:
       "Give one number per token, or per response token with its end token, as this model's tokenizer counts them; " +

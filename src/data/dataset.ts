@@ -113,14 +113,14 @@ export function datasetOf(
 ): Dataset {
   const { format: wanted = "auto", fields: renamed = {}, tokenColumns, invalid = "skip" } = options;
   const { columns, files, where } = table;
-  if (table.length === 0) throw new UserError("the dataset has no rows", { where: name });
+  if (table.length === 0) throw new UserError("no-rows", "the dataset has no rows", { where: name });
   const length = Math.min(table.length, options.limit ?? Infinity);
   const format = chooseFormat(wanted, columns, renamed, name);
   const used = Object.values(format.fields);
   const lists = tokenColumns ?? columns.filter((column) => !used.includes(column) && !NOT_PER_TOKEN.has(column));
   const unknown = lists.find((column) => !columns.includes(column));
   if (unknown !== undefined) {
-    throw new UserError(`there is no column "${unknown}" (for tokenColumns)`, {
+    throw new UserError("unknown-column", `there is no column "${unknown}" (for tokenColumns)`, {
       where: name,
       fix: `Its columns: ${columns.join(", ")}.`,
     });
@@ -132,10 +132,10 @@ export function datasetOf(
       if (!("skipped" in example))
         return { rowId, ...example, columns: tokenValues(raw, lists, tokenColumns), ...unusedText(raw, lists) };
       if (invalid === "skip") return { rowId, ...example };
-      throw new UserError(`the row has ${example.skipped}`, { where: where(rowId) });
+      throw new UserError("invalid-row", `the row has ${example.skipped}`, { where: where(rowId) });
     } catch (error) {
       if (!(error instanceof WrongField)) throw error;
-      throw new UserError(error.message, { where: where(rowId), cause: error });
+      throw new UserError("invalid-row", error.message, { where: where(rowId), cause: error });
     }
   };
   async function* entries(from = 0, to = length): AsyncGenerator<Row | SkippedRow> {

@@ -126,7 +126,7 @@ export function chooseFormat(
 ): { name: FormatName; fields: Fields; read(raw: Raw): Example | Skipped } {
   for (const [field, column] of Object.entries(renamed)) {
     if (!columns.includes(column)) {
-      throw new UserError(`there is no column "${column}" (for ${field})`, {
+      throw new UserError("unknown-column", `there is no column "${column}" (for ${field})`, {
         where,
         fix: `Its columns: ${columns.join(", ")}.`,
       });
@@ -140,6 +140,7 @@ export function chooseFormat(
     }
   }
   throw new UserError(
+    "unknown-format",
     wanted === "auto"
       ? `no known format fits the columns ${columns.join(", ") || "(none)"}`
       : `the columns ${columns.join(", ") || "(none)"} do not fit the format ${wanted}`,

@@ -47,7 +47,7 @@ export function fromRows(
 
 function requireRow(row: unknown, where: string): void {
   if (typeof row === "object" && row !== null && !Array.isArray(row) && !ArrayBuffer.isView(row)) return;
-  throw new UserError("not an object with columns", {
+  throw new UserError("invalid-row", "not an object with columns", {
     where,
     fix: 'Each row is an object such as { prompt: "...", response: "..." }.',
   });

@@ -26,17 +26,17 @@ export async function openTable(path: string, options: ReaderOptions = {}): Prom
 export function readerOf(path: string, { split }: ReaderOptions = {}): Reader {
   if (!existsSync(path)) {
     const fix = downloadHint(path, "data");
-    throw new UserError("no such file or folder", { where: path, ...(fix !== undefined && { fix }) });
+    throw new UserError("missing-file", "no such file or folder", { where: path, ...(fix !== undefined && { fix }) });
   }
   const stat = statSync(path);
   if (stat.isDirectory()) return folderReader(path);
   if (split !== undefined) {
-    throw new UserError("a split is a part of a folder, but this is a file", {
+    throw new UserError("unknown-split", "a split is a part of a folder, but this is a file", {
       where: path,
       fix: `Leave out the split "${split}", or give the folder that save_to_disk wrote.`,
     });
   }
-  if (stat.size === 0) throw new UserError("the file is empty", { where: path });
+  if (stat.size === 0) throw new UserError("empty-file", "the file is empty", { where: path });
   return fileReader(path);
 }
 
@@ -46,10 +46,14 @@ function folderReader(path: string): Reader {
   const kinds = readers.filter(({ markers }) => markers !== undefined);
   const candidates = readdirSync(path).filter((name) => readerByExtension(name) !== undefined);
   const absent = kinds.flatMap(({ markers = [] }) => markers).join(" or ");
-  throw new UserError(`the folder is not ${kinds.map(({ name }) => name).join(" or ")} (it has no ${absent})`, {
-    where: path,
-    fix: candidates.length > 0 ? `Give a file in it: ${candidates.slice(0, 5).join(", ")}.` : "Give a data file.",
-  });
+  throw new UserError(
+    "wrong-file-kind",
+    `the folder is not ${kinds.map(({ name }) => name).join(" or ")} (it has no ${absent})`,
+    {
+      where: path,
+      fix: candidates.length > 0 ? `Give a file in it: ${candidates.slice(0, 5).join(", ")}.` : "Give a data file.",
+    },
+  );
 }
 
 function readerByExtension(name: string): Reader | undefined {
@@ -72,7 +76,7 @@ function fileReader(path: string): Reader {
   const extension = extname(path).toLowerCase();
   const endings = ({ name, extensions }: Reader): string =>
     extensions.length === 0 ? name : `${name} (${extensions.join(", ")})`;
-  throw new UserError(`files of this kind (${extension || "no extension"}) are not read`, {
+  throw new UserError("wrong-file-kind", `files of this kind (${extension || "no extension"}) are not read`, {
     where: path,
     fix: conversions[extension] ?? `Use ${readableData(endings)}.`,
   });

@@ -36,7 +36,7 @@ function named<T>(where: () => string, work: () => T): T {
     return work();
   } catch (error) {
     if (!(error instanceof UserError) || error.message.startsWith(where())) throw error;
-    throw new UserError(error.message, { where: where(), cause: error });
+    throw new UserError(error.code, error.message, { where: where(), cause: error });
   }
 }
 
@@ -52,10 +52,14 @@ function cutRow(
     return tokenizeConversation(tokenizer, row.messages, template === undefined ? limit : { ...limit, template });
   }
   if (row.prompt === undefined || row.response === undefined) {
-    throw new UserError("the tokenizer has no chat template, so conversations cannot be tokenized", {
-      where: where(),
-      fix: "Use an instruction-tuned model, give a chat template, or give prompt and response columns.",
-    });
+    throw new UserError(
+      "missing-chat-template",
+      "the tokenizer has no chat template, so conversations cannot be tokenized",
+      {
+        where: where(),
+        fix: "Use an instruction-tuned model, give a chat template, or give prompt and response columns.",
+      },
+    );
   }
   const prompt = row.messages ? row.prompt + separator : row.prompt;
   return tokenizePromptResponse(tokenizer, prompt, row.response, limit);
@@ -69,10 +73,14 @@ function givenTokens(
 ): TokenizedRow | { skipped: string } {
   const stray = ids.find((id) => id < 0 || id >= tokenizer.vocabularySize);
   if (stray !== undefined) {
-    throw new UserError(`the token id ${stray} is not in the vocabulary of ${tokenizer.vocabularySize}`, {
-      where: where(),
-      fix: "The row was tokenized for another model: give text instead.",
-    });
+    throw new UserError(
+      "tokenizer-mismatch",
+      `the token id ${stray} is not in the vocabulary of ${tokenizer.vocabularySize}`,
+      {
+        where: where(),
+        fix: "The row was tokenized for another model: give text instead.",
+      },
+    );
   }
   const length = Math.min(ids.length, maxTokens ?? ids.length);
   const kept = response.slice(0, length);

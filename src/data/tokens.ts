@@ -89,7 +89,7 @@ async function tokenizeRows(
   onProgress?.(dataset.length, dataset.length);
   const tokens = collector.done(fingerprint);
   if (tokens.length > 0) return tokens;
-  throw new UserError(`no row can be trained: ${skippedRows(tokens.stats)}`, {
+  throw new UserError("no-usable-rows", `no row can be trained: ${skippedRows(tokens.stats)}`, {
     where: dataset.name,
     fix: `It was read as ${dataset.format} from the columns ${dataset.columns.join(", ")}; name others with fields, or raise maxTokens.`,
   });

@@ -101,14 +101,18 @@ function requireAnswerable(tokens: TokenizedDataset, index: number, maxPositions
   if (length > 0 && length < maxPositions) return;
   const where = `held-out row ${tokens.rowIds[index]!}`;
   if (length === 0)
-    throw new UserError("it has no prompt that an answer could be generated to", {
+    throw new UserError("missing-prompt", "it has no prompt that an answer could be generated to", {
       where,
       fix: "Set evaluation.generate to false, or give rows with prompts.",
     });
-  throw new UserError(`a prompt of ${length} tokens leaves no room for an answer: the context is ${maxPositions}`, {
-    where,
-    fix: `Set data.maxTokens to at most ${maxPositions}, or evaluation.generate to false.`,
-  });
+  throw new UserError(
+    "too-long",
+    `a prompt of ${length} tokens leaves no room for an answer: the context is ${maxPositions}`,
+    {
+      where,
+      fix: `Set data.maxTokens to at most ${maxPositions}, or evaluation.generate to false.`,
+    },
+  );
 }
 
 /** 1 where the greedy answer to a row's prompt agrees with the reference. */

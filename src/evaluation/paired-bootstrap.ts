@@ -37,7 +37,7 @@ export function pairedBootstrap(
 ): PairedComparison {
   const differences = pairs(a, b);
   if (!Number.isInteger(resamples) || resamples < 1)
-    throw new UserError(`resamples must be a whole number above 0, not ${resamples}.`);
+    throw new UserError("invalid-option", `resamples must be a whole number above 0, not ${resamples}.`);
   const rows = differences.length;
   const draw = stream(seed, "bootstrap");
   const means = new Float64Array(resamples);
@@ -61,13 +61,16 @@ export function pairedBootstrap(
 function pairs(a: readonly number[], b: readonly number[]): Float64Array {
   if (a.length !== b.length)
     throw new UserError(
+      "wrong-shape",
       `A paired comparison needs the same rows for both: ${a.length} and ${b.length} rows were given.`,
     );
-  if (a.length === 0) throw new UserError("A paired comparison needs at least one row.");
+  if (a.length === 0) throw new UserError("no-rows", "A paired comparison needs at least one row.");
   const differences = Float64Array.from(a, (value, i) => value - b[i]!);
   const bad = differences.findIndex((d) => !Number.isFinite(d));
   if (bad >= 0)
-    throw new UserError(`The values are ${a[bad]} and ${b[bad]}; both must be finite.`, { where: `row ${bad}` });
+    throw new UserError("not-finite", `The values are ${a[bad]} and ${b[bad]}; both must be finite.`, {
+      where: `row ${bad}`,
+    });
   return differences;
 }
 

@@ -14,9 +14,13 @@ import { UserError } from "../system/errors.ts";
 export function passAtK(samples: number, correct: number, k: number): number {
   const whole = [samples, correct, k].every(Number.isInteger);
   if (!whole || k < 1 || k > samples || correct < 0 || correct > samples) {
-    throw new UserError(`pass@${k} cannot be estimated from ${correct} correct of ${samples} samples.`, {
-      fix: "Draw at least k samples of each question.",
-    });
+    throw new UserError(
+      "out-of-range",
+      `pass@${k} cannot be estimated from ${correct} correct of ${samples} samples.`,
+      {
+        fix: "Draw at least k samples of each question.",
+      },
+    );
   }
   let allWrong = 1;
   for (let i = 0; i < k; i++) allWrong *= Math.max(0, samples - correct - i) / (samples - i);

@@ -151,6 +151,7 @@ function shares(
 function check(gates: readonly Float32Array[], batch: GatedShape): void {
   checkShape(batch);
   checkSize("evictable", batch.evictable, batch.rows * batch.width);
-  if (gates.length === 0) throw new UserError("There are no gates.", { fix: "Hand in one array per layer." });
+  if (gates.length === 0)
+    throw new UserError("wrong-shape", "There are no gates.", { fix: "Hand in one array per layer." });
   gates.forEach((layer, l) => checkEntries(`layer ${l}: The gate`, layer, batch));
 }

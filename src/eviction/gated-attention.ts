@@ -39,7 +39,7 @@ function rested(attention: ArrayLike<number>, gates: ArrayLike<number>): number 
   let rest = 0;
   for (let j = 0; j < attention.length; j++) rest += attention[j]! * gates[j]!;
   if (rest > 0) return rest;
-  throw new UserError(`The gates leave ${rest} of the query's attention.`, {
+  throw new UserError("nothing-to-divide-by", `The gates leave ${rest} of the query's attention.`, {
     fix: "Exempt the query's own key, and keep attention and gates at 0 or above.",
   });
 }

@@ -73,7 +73,7 @@ function checkOptions({ budget, ratio, rounding = "ceil", sinks = 0, recent = 0 
   wholeNumber("sinks", sinks, 0);
   wholeNumber("recent", recent, 0);
   if ((budget === undefined) === (ratio === undefined))
-    throw new UserError(`A cache budget needs either "budget" or "ratio".`, {
+    throw new UserError("missing-option", `A cache budget needs either "budget" or "ratio".`, {
       fix: "budget counts entries per head, ratio is the share of each row's tokens.",
     });
   if (ratio !== undefined) return void resolveBudget({ ratio, rounding });

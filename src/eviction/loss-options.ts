@@ -37,9 +37,13 @@ export const evictionPresets = {
 /** The options with their defaults. Throws a UserError that names the option at fault. */
 export function resolveEvictionLoss({ preset = "recommended", ...options }: EvictionLossOptions): EvictionLossSettings {
   if (!Object.hasOwn(evictionPresets, preset)) {
-    throw new UserError(`preset must be one of ${Object.keys(evictionPresets).join(", ")}, not ${String(preset)}.`, {
-      fix: "No program was released, so there is no preset for one.",
-    });
+    throw new UserError(
+      "invalid-option",
+      `preset must be one of ${Object.keys(evictionPresets).join(", ")}, not ${String(preset)}.`,
+      {
+        fix: "No program was released, so there is no preset for one.",
+      },
+    );
   }
   const base: EvictionLossSettings = evictionPresets[preset];
   const settings = { ...base, ...options, ramp: { ...base.ramp, ...options.ramp } };

@@ -22,11 +22,12 @@ export interface GatedShape extends CacheShape {
 /** Throws a UserError for lengths that do not fit. */
 export function checkShape({ rows, width, heads, lengths }: CacheShape): void {
   for (const [name, size] of Object.entries({ rows, width, heads })) wholeNumber(name, size, 1);
-  if (lengths.length !== rows) throw new UserError(`There are ${lengths.length} lengths for ${rows} rows.`);
+  if (lengths.length !== rows)
+    throw new UserError("wrong-shape", `There are ${lengths.length} lengths for ${rows} rows.`);
   for (let row = 0; row < rows; row++) {
     const length = lengths[row]!;
     if (!(Number.isInteger(length) && length >= 1 && length <= width))
-      throw new UserError(`The length is ${length}.`, {
+      throw new UserError("wrong-shape", `The length is ${length}.`, {
         where: `row ${row}`,
         fix: `It must be a whole number from 1 to ${width}.`,
       });
@@ -35,12 +36,13 @@ export function checkShape({ rows, width, heads, lengths }: CacheShape): void {
 
 /** Throws a UserError unless `values` has `size` entries. */
 export function checkSize(name: string, values: ArrayLike<number>, size: number): void {
-  if (values.length !== size) throw new UserError(`${name} has ${values.length} entries instead of ${size}.`);
+  if (values.length !== size)
+    throw new UserError("wrong-shape", `${name} has ${values.length} entries instead of ${size}.`);
 }
 
 /** Throws a UserError that names the option at fault and what it accepts. */
 export function refuse(option: string, value: unknown, accepted: string): never {
-  throw new UserError(`${option} must be ${accepted}, not ${String(value)}.`);
+  throw new UserError("invalid-option", `${option} must be ${accepted}, not ${String(value)}.`);
 }
 
 export function wholeNumber(option: string, value: number, least: number): void {
@@ -64,7 +66,7 @@ export function checkEntries(
     const start = row * width * heads;
     for (let i = 0; i < lengths[row]! * heads; i++) {
       if (accepts(values[start + i]!)) continue;
-      throw new UserError(`${what} is ${values[start + i]}.`, {
+      throw new UserError("not-finite", `${what} is ${values[start + i]}.`, {
         where: `row ${row}, token ${Math.floor(i / heads)}, head ${i % heads}`,
       });
     }

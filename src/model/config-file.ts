@@ -32,9 +32,14 @@ export function decoderConfigFromGguf(
 function checked(config: DecoderConfig, where: string): DecoderConfig {
   const { heads, keyValueHeads, headSize } = config;
   if (heads % keyValueHeads !== 0) {
-    throw new UserError(`${heads} query heads cannot share ${keyValueHeads} key-value heads evenly`, { where });
+    throw new UserError(
+      "invalid-model-config",
+      `${heads} query heads cannot share ${keyValueHeads} key-value heads evenly`,
+      { where },
+    );
   }
-  if (headSize % 2 !== 0) throw new UserError(`the head size ${headSize} must be even to be rotated`, { where });
+  if (headSize % 2 !== 0)
+    throw new UserError("invalid-model-config", `the head size ${headSize} must be even to be rotated`, { where });
   return config;
 }
 

@@ -33,13 +33,13 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
  * @throws UserError if `value` is not a record
  */
 export function readFields(value: unknown, where: string): Fields {
-  if (!isRecord(value)) throw new UserError("expected an object of keys and values", { where });
+  if (!isRecord(value)) throw new UserError("invalid-model-config", "expected an object of keys and values", { where });
   const raw = (key: string): unknown => (Object.hasOwn(value, key) ? (value[key] ?? undefined) : undefined);
 
   function numeric(key: string, kind: "an integer" | "a number", limits: Limits & { fallback?: number }): number {
     const { min = -Infinity, max = Infinity, fallback } = limits;
     const found = raw(key) ?? fallback;
-    if (found === undefined) throw new UserError(`the key ${key} is missing`, { where });
+    if (found === undefined) throw new UserError("invalid-model-config", `the key ${key} is missing`, { where });
     const fits =
       typeof found === "number" &&
       (kind === "a number" ? Number.isFinite(found) : Number.isSafeInteger(found)) &&
@@ -47,14 +47,15 @@ export function readFields(value: unknown, where: string): Fields {
       found <= max;
     if (!fits) {
       const range = Number.isFinite(min) || Number.isFinite(max) ? ` from ${min} to ${max}` : "";
-      throw new UserError(`${key} must be ${kind}${range}, not ${show(found)}`, { where });
+      throw new UserError("invalid-model-config", `${key} must be ${kind}${range}, not ${show(found)}`, { where });
     }
     return found;
   }
 
   function typed<T>(key: string, type: "boolean" | "string", fallback: T): T {
     const found = raw(key) ?? fallback;
-    if (typeof found !== type) throw new UserError(`${key} must be a ${type}, not ${show(found)}`, { where });
+    if (typeof found !== type)
+      throw new UserError("invalid-model-config", `${key} must be a ${type}, not ${show(found)}`, { where });
     return found as T;
   }
 

@@ -118,7 +118,7 @@ export async function saveModel(
   { card, dtype = "F32" }: { card: string; dtype?: SavedType },
 ): Promise<void> {
   if (hasAdapter(model))
-    throw new UserError("a model with an adapter cannot be saved in one piece", {
+    throw new UserError("adapted-model", "a model with an adapter cannot be saved in one piece", {
       where: folder,
       fix: "Save the adapter (saveAdapter), or merge it first (mergeAdapter) and save the model below it.",
     });

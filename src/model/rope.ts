@@ -84,7 +84,7 @@ export function parseRope(fields: Fields, where: string, maxPositions: number): 
   const thetasDiffer = fields.raw("rope_theta") !== undefined && fromOlder.theta !== fromNewer.theta;
   const scalingsDiffer = older !== undefined && JSON.stringify(fromOlder.scaling) !== JSON.stringify(fromNewer.scaling);
   if (newer !== undefined && (thetasDiffer || scalingsDiffer)) {
-    throw new UserError("rope_parameters and rope_theta/rope_scaling contradict each other", {
+    throw new UserError("invalid-model-config", "rope_parameters and rope_theta/rope_scaling contradict each other", {
       where,
       fix: "Remove the one that the model was not trained with.",
     });
@@ -100,7 +100,8 @@ function parseRopeRecord(part: Fields, where: string, theta: number, maxPosition
   const factor = (): number => part.number("factor", { min: 1e-6, max: 1e9 });
   if (type === "default") {
     const perLayerType = ["full_attention", "sliding_attention"].some((key) => part.raw(key) !== undefined);
-    if (perLayerType) throw new UserError("rotary parameters per layer type are not supported", { where });
+    if (perLayerType)
+      throw new UserError("unsupported-model", "rotary parameters per layer type are not supported", { where });
     return { theta: base };
   }
   if (type === "linear") return { theta: base, scaling: { type, factor: factor() } };
@@ -108,13 +109,13 @@ function parseRopeRecord(part: Fields, where: string, theta: number, maxPosition
     const lowFrequencyFactor = part.number("low_freq_factor", { min: 1e-6, max: 1e6 });
     const highFrequencyFactor = part.number("high_freq_factor", { min: 1e-6, max: 1e6 });
     if (highFrequencyFactor <= lowFrequencyFactor) {
-      throw new UserError("high_freq_factor must be larger than low_freq_factor", { where });
+      throw new UserError("invalid-model-config", "high_freq_factor must be larger than low_freq_factor", { where });
     }
     const originalMaxPositions = part.integer("original_max_position_embeddings", { min: 1, fallback: maxPositions });
     const scaling = { type, factor: factor(), lowFrequencyFactor, highFrequencyFactor, originalMaxPositions } as const;
     return { theta: base, scaling };
   }
-  throw new UserError(`the rotary scaling ${show(type)} is not supported`, {
+  throw new UserError("unsupported-model", `the rotary scaling ${show(type)} is not supported`, {
     where,
     fix: "Supported are default, linear and llama3. Choose a model with one of these.",
   });
@@ -122,7 +123,10 @@ function parseRopeRecord(part: Fields, where: string, theta: number, maxPosition
 
 function requireWholeHead(fields: Fields, where: string): void {
   const part = fields.number("partial_rotary_factor", { fallback: 1 });
-  if (part !== 1) throw new UserError(`partial_rotary_factor ${part} is not supported: whole heads rotate`, { where });
+  if (part !== 1)
+    throw new UserError("unsupported-model", `partial_rotary_factor ${part} is not supported: whole heads rotate`, {
+      where,
+    });
 }
 
 /** The rotary part of `config.json`, said twice: as transformers 5 and as transformers 4 read it. */

@@ -69,7 +69,7 @@ export function contrastiveEstimator(
   const combine = (p: number, n: number, t: number, v: number): number => {
     const usable = (Number.isFinite(p) || p === -Infinity) && (Number.isFinite(n) || contrast === 0 || p === -Infinity);
     if (!usable || Number.isNaN(n)) {
-      throw new UserError(`The logits are ${p} (positive model) and ${n} (negative model).`, {
+      throw new UserError("not-finite", `The logits are ${p} (positive model) and ${n} (negative model).`, {
         where: `position ${t}, vocabulary entry ${v}`,
         fix: "Contrastive estimation needs the models' raw, finite logits.",
       });
@@ -83,7 +83,7 @@ export function contrastiveEstimator(
     add(positive, negative) {
       const size = positions === 0 ? 0 : positive.length / positions;
       if (!Number.isInteger(size) || negative.length !== positive.length) {
-        throw new UserError(`Chunks of ${positive.length} and ${negative.length} logits do not fit.`, {
+        throw new UserError("wrong-shape", `Chunks of ${positive.length} and ${negative.length} logits do not fit.`, {
           fix: `Both must have ${positions} positions times the size of the chunk.`,
         });
       }
@@ -104,7 +104,7 @@ export function contrastiveEstimator(
     finish() {
       return realised.map((x, t) => {
         if (Number.isNaN(x)) {
-          throw new UserError(`The token ${targets[t]} lies outside the vocabulary of ${first}.`, {
+          throw new UserError("out-of-range", `The token ${targets[t]} lies outside the vocabulary of ${first}.`, {
             where: `position ${t}`,
             fix: "Both models must have been given in full, and share the tokenizer of the solutions.",
           });
@@ -142,6 +142,7 @@ export function contrastiveEstimate(
   const contrast = checkedContrast(options);
   if (negative.length !== positive.length || logPartition.length !== positive.length) {
     throw new UserError(
+      "wrong-shape",
       `There are ${positive.length} positive and ${negative.length} negative log-probabilities and ${logPartition.length} normalisers.`,
       { fix: "All three need one number per token." },
     );
@@ -152,7 +153,7 @@ export function contrastiveEstimate(
     const x = (contrast === 0 ? p : (1 + contrast) * p - contrast * n) - logPartition[t]!;
     // float32 inputs of a long context leave rounding of this size
     if (!Number.isFinite(x) || x > 1e-3) {
-      throw new UserError(`The estimate's logarithm is ${x}, which is no probability.`, {
+      throw new UserError("out-of-range", `The estimate's logarithm is ${x}, which is no probability.`, {
         where: `token ${t}`,
         fix: "The normaliser must be log Z over the whole vocabulary for the same contrast.",
       });

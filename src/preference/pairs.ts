@@ -43,16 +43,18 @@ export function pairPlaces(
   { chosen, rejected }: Pairs,
 ): { chosen: Int32Array; rejected: Int32Array }[] {
   if (chosen.length !== rejected.length)
-    throw new UserError(`There are ${chosen.length} chosen rows and ${rejected.length} rejected ones.`);
+    throw new UserError("wrong-shape", `There are ${chosen.length} chosen rows and ${rejected.length} rejected ones.`);
   return Array.from(chosen, (w, k) => {
     const l = rejected[k]!;
-    if (w === l) throw new UserError(`Row ${w} cannot be preferred to itself.`, { where: `pair ${k}` });
+    if (w === l) throw new UserError("invalid-pair", `Row ${w} cannot be preferred to itself.`, { where: `pair ${k}` });
     const [chosenPlaces, rejectedPlaces] = [w, l].map((row) => {
       if (!(row >= 0 && row < tokens.rows))
-        throw new UserError(`Row ${row} does not exist in a batch of ${tokens.rows}.`, { where: `pair ${k}` });
+        throw new UserError("invalid-pair", `Row ${row} does not exist in a batch of ${tokens.rows}.`, {
+          where: `pair ${k}`,
+        });
       const places = responsePlaces(tokens, row);
       if (places.length > 0) return places;
-      throw new UserError("The response is empty.", {
+      throw new UserError("no-response", "The response is empty.", {
         where: `pair ${k}, row ${tokens.rowIds[row]}`,
         fix: "Leave this pair out: nothing of it can be trained.",
       });

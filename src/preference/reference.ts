@@ -29,6 +29,7 @@ export function checkStartsAtReference(
   }
   if (place < 0) return;
   throw new UserError(
+    "reference-mismatch",
     `The model gives the log-probability ${logProb[place]} before its first update, the reference ${reference[place]}.`,
     {
       where: `row ${tokens.rowIds[Math.floor(place / tokens.width)]}, token ${place % tokens.width}`,

@@ -36,7 +36,7 @@ export function weighedSide(
   const row = Math.floor(places[0]! / tokens.width);
   const nameOf = (t: number) => `row ${tokens.rowIds[row]}, token ${places[t]! - row * tokens.width}`;
   weights.forEach((w, t) => {
-    if (!Number.isFinite(w)) throw new UserError(`The weight is ${w}.`, { where: nameOf(t) });
+    if (!Number.isFinite(w)) throw new UserError("invalid-weight", `The weight is ${w}.`, { where: nameOf(t) });
   });
   if (settings.meanOne && weighted) toMeanOne(weights, nameOf(0));
 
@@ -44,7 +44,7 @@ export function weighedSide(
     return settings.reference === "none" ? logProb[i]! : logProb[i]! - batch.reference![i]!;
   });
   const fail = (t: number): never => {
-    throw new UserError(`The log-probability is ${logProb[places[t]!]}, the log-ratio ${ratios[t]}.`, {
+    throw new UserError("not-finite", `The log-probability is ${logProb[places[t]!]}, the log-ratio ${ratios[t]}.`, {
       where: nameOf(t),
       fix: "Check the model and the cached reference: a learning rate that is too high is the usual cause.",
     });
@@ -57,7 +57,8 @@ export function weighedSide(
   });
   if (settings.tdpo) {
     places.forEach((i, t) => {
-      if (!Number.isFinite(forwardKl![i])) throw new UserError(`forwardKl is ${forwardKl![i]}.`, { where: nameOf(t) });
+      if (!Number.isFinite(forwardKl![i]))
+        throw new UserError("not-finite", `forwardKl is ${forwardKl![i]}.`, { where: nameOf(t) });
     });
   }
   return {
@@ -87,8 +88,12 @@ function divisorOf(weights: Float64Array, { normalizer }: WeightedDpoSettings, w
 function positiveTotal(weights: Float64Array, where: string): number {
   const sum = total(weights);
   if (sum > 0 || weights.every((w) => w === 0)) return sum;
-  throw new UserError(`The weights of a response sum to ${sum}, which nothing can be divided by.`, {
-    where,
-    fix: "Negative weights suit normalizer none or count, without meanOne.",
-  });
+  throw new UserError(
+    "nothing-to-divide-by",
+    `The weights of a response sum to ${sum}, which nothing can be divided by.`,
+    {
+      where,
+      fix: "Negative weights suit normalizer none or count, without meanOne.",
+    },
+  );
 }

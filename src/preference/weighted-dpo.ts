@@ -186,7 +186,7 @@ function checkSizes(
   const size = tokens.rows * tokens.width;
   const need = (name: string, values: ArrayLike<number> | undefined): void => {
     if (values?.length === size) return;
-    throw new UserError(`${name} has ${values?.length ?? "no"} numbers instead of ${size}.`, {
+    throw new UserError("wrong-shape", `${name} has ${values?.length ?? "no"} numbers instead of ${size}.`, {
       fix: `It holds one number per token of the batch (${tokens.rows} rows of ${tokens.width}).`,
     });
   };

@@ -192,13 +192,13 @@ function read(
   const values = batch[name];
   const size = tokens.rows * tokens.width;
   if (values?.length !== size)
-    throw new UserError(`batch.${name} must be a Float32Array of ${size}.`, {
+    throw new UserError("wrong-shape", `batch.${name} must be a Float32Array of ${size}.`, {
       fix: `It holds one number per token of the batch (${tokens.rows} rows of ${tokens.width}).`,
     });
   return Float64Array.from(places, (i) => {
     const x = values[i]!;
     if (fits(x)) return x;
-    throw new UserError(`${name} is ${x}; it must be ${accepted}.`, {
+    throw new UserError("out-of-range", `${name} is ${x}; it must be ${accepted}.`, {
       where: `row ${tokens.rowIds[Math.floor(i / tokens.width)]}, token ${i % tokens.width}`,
     });
   });

@@ -26,17 +26,18 @@ export function resolveBudget(budget: Budget): Required<Budget> {
   const { ratio, scope = "response", rounding = "ceil", keepEndOfTurn = false } = budget;
   const minPerRow = budget.minPerRow ?? (scope === "response" ? 1 : 0);
   if (!(ratio > 0 && ratio <= 1)) {
-    throw new UserError(`ratio must be above 0 and at most 1, not ${ratio}.`, {
+    throw new UserError("invalid-option", `ratio must be above 0 and at most 1, not ${ratio}.`, {
       fix: "It is the share of response tokens to keep: 0.6 keeps 60 %, 1 keeps all.",
     });
   }
-  if (!scopes.includes(scope)) throw new UserError(`scope must be one of ${scopes.join(", ")}, not "${scope}".`);
+  if (!scopes.includes(scope))
+    throw new UserError("invalid-option", `scope must be one of ${scopes.join(", ")}, not "${scope}".`);
   if (!roundings.includes(rounding))
-    throw new UserError(`rounding must be one of ${roundings.join(", ")}, not "${rounding}".`);
+    throw new UserError("invalid-option", `rounding must be one of ${roundings.join(", ")}, not "${rounding}".`);
   if (!Number.isInteger(minPerRow) || minPerRow < 0)
-    throw new UserError(`minPerRow must be a whole number of tokens, 0 or more, not ${minPerRow}.`);
+    throw new UserError("invalid-option", `minPerRow must be a whole number of tokens, 0 or more, not ${minPerRow}.`);
   if (scope === "response" && minPerRow < 1) {
-    throw new UserError(`minPerRow must be at least 1 when scope is "response".`, {
+    throw new UserError("invalid-option", `minPerRow must be at least 1 when scope is "response".`, {
       fix: "Each response keeps at least one of its tokens; use scope step to let a response go empty.",
     });
   }

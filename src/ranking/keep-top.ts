@@ -57,7 +57,7 @@ function inNameOf<T>(name: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    if (error instanceof UserError) throw new UserError(error.message, { where: name, cause: error });
+    if (error instanceof UserError) throw new UserError(error.code, error.message, { where: name, cause: error });
     throw error;
   }
 }

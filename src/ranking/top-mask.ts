@@ -56,7 +56,7 @@ function finitePlaces(scores: Float32Array | Float64Array, tokens: RankedTokens,
   for (let i = row * width; i < (row + 1) * width; i++) {
     if (!response[i]) continue;
     if (!Number.isFinite(scores[i])) {
-      throw new UserError(`The score is ${scores[i]}; a ranking needs finite scores.`, {
+      throw new UserError("not-finite", `The score is ${scores[i]}; a ranking needs finite scores.`, {
         where: `row ${tokens.rowIds?.[row] ?? row}, token ${i - row * width}`,
         fix: "Check the losses that the score is computed from: a learning rate that is too high is the usual cause.",
       });
@@ -101,9 +101,12 @@ function concatenate(parts: Uint32Array[]): Uint32Array {
 function checkSizes(scores: Float32Array | Float64Array, tokens: RankedTokens, keepEndOfTurn: boolean): void {
   const size = tokens.rows * tokens.width;
   const where = `${tokens.rows} rows of ${tokens.width} tokens`;
-  if (scores.length !== size) throw new UserError(`There are ${scores.length} scores instead of ${size}.`, { where });
+  if (scores.length !== size)
+    throw new UserError("wrong-shape", `There are ${scores.length} scores instead of ${size}.`, { where });
   if (tokens.response.length !== size)
-    throw new UserError(`The response mask has ${tokens.response.length} entries instead of ${size}.`, { where });
+    throw new UserError("wrong-shape", `The response mask has ${tokens.response.length} entries instead of ${size}.`, {
+      where,
+    });
   if (keepEndOfTurn && tokens.endOfTurn?.length !== size)
-    throw new UserError(`keepEndOfTurn needs an endOfTurn mask of ${size} entries.`, { where });
+    throw new UserError("wrong-shape", `keepEndOfTurn needs an endOfTurn mask of ${size} entries.`, { where });
 }

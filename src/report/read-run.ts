@@ -121,7 +121,7 @@ export interface Run {
 export function readRun(folder: string, layout = finetuneLayout): Run {
   const path = resolve(folder);
   if (!holdsRun(path))
-    throw new UserError("there is no run here: no metrics.jsonl", {
+    throw new UserError("no-run", "there is no run here: no metrics.jsonl", {
       where: folder,
       fix: "Name the folder that a training run wrote (its configuration's `output`).",
     });
@@ -251,7 +251,7 @@ export function readTokens(path: string): PicturedRows | undefined {
   const read = (row: unknown, index: number): ScoredRow => {
     const lists = isObject(row) ? rowLists(row) : undefined;
     if (lists === undefined)
-      throw new UserError("pieces, response, weights and score must be lists of one length", {
+      throw new UserError("damaged-file", "pieces, response, weights and score must be lists of one length", {
         where: `${join(path, "tokens.json")}, row ${index}`,
         fix: "Delete the file to have the report made without token pictures.",
       });

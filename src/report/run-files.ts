@@ -13,13 +13,14 @@ export function runText(folder: string, name: string): string | undefined {
   const path = join(folder, name);
   const about = statSync(path, { throwIfNoEntry: false });
   if (about === undefined) return undefined;
-  if (!about.isFile()) throw new UserError("is not a file", { where: path, fix: "A run's folder holds a file here." });
+  if (!about.isFile())
+    throw new UserError("not-a-file", "is not a file", { where: path, fix: "A run's folder holds a file here." });
   if (about.size > largestFile)
-    throw new UserError(`has ${about.size} bytes; a report reads at most 256 MB`, { where: path });
+    throw new UserError("too-large", `has ${about.size} bytes; a report reads at most 256 MB`, { where: path });
   try {
     return readFileSync(path, "utf8");
   } catch (cause) {
-    throw new UserError(`cannot be read (${(cause as Error).message})`, { where: path, cause });
+    throw new UserError("unreadable", `cannot be read (${(cause as Error).message})`, { where: path, cause });
   }
 }
 
@@ -29,7 +30,7 @@ export function runObject(folder: string, name: string): JsonObject | undefined 
   if (text === undefined) return undefined;
   const value = parsed(text);
   if (isObject(value)) return value;
-  throw new UserError("does not hold a JSON object", {
+  throw new UserError("damaged-file", "does not hold a JSON object", {
     where: join(folder, name),
     fix: "Delete the file to have the report made without it.",
   });
@@ -43,7 +44,7 @@ export function runLines(folder: string, name: string): JsonObject[] {
     const value = parsed(line);
     if (isObject(value) && isStep(value["step"])) return [value];
     if (index === lines.length - 1 && value === undefined) return [];
-    throw new UserError("is not a line of a run's log", {
+    throw new UserError("damaged-log", "is not a line of a run's log", {
       where: `${join(folder, name)}:${index + 1}`,
       fix: 'Each line is a JSON object with a "step". Repair or delete the line.',
     });

@@ -89,5 +89,8 @@ function divideByDeviation(
 }
 
 function refuse(option: string, value: unknown, wanted: string): never {
-  throw new UserError(`${option} is ${JSON.stringify(value)}.`, { where: "advantages", fix: `It must be ${wanted}.` });
+  throw new UserError("invalid-option", `${option} is ${JSON.stringify(value)}.`, {
+    where: "advantages",
+    fix: `It must be ${wanted}.`,
+  });
 }

@@ -42,9 +42,11 @@ export interface Choice {
 export function chooseResponses(outcomes: Outcomes, options: ChoiceOptions): Choice {
   const { keep = "pair", tolerance = 1e-6, seed, iteration } = options;
   if (!["pair", "all", "none"].includes(keep))
-    throw new UserError(`keep is "${keep}".`, { fix: "It must be pair, all or none." });
+    throw new UserError("invalid-option", `keep is "${keep}".`, { fix: "It must be pair, all or none." });
   if (!(tolerance >= 0 && tolerance < 0.5))
-    throw new UserError(`tolerance is ${tolerance}.`, { fix: "It must be at least 0 and below 0.5." });
+    throw new UserError("invalid-option", `tolerance is ${tolerance}.`, {
+      fix: "It must be at least 0 and below 0.5.",
+    });
   const kept = new Uint8Array(outcomes.rewards.length);
   const right = rightResponses(outcomes);
   const passRates = new Map<number, number>();

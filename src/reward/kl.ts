@@ -36,7 +36,9 @@ const forms: Record<KlForm, (d: number) => readonly [value: number, slope: numbe
  */
 export function klEstimate(form: KlForm, logProb: number, referenceLogProb: number): { value: number; slope: number } {
   if (!Object.hasOwn(forms, form))
-    throw new UserError(`kl is ${JSON.stringify(form)}.`, { fix: `It must be ${Object.keys(forms).join(", ")}.` });
+    throw new UserError("invalid-option", `kl is ${JSON.stringify(form)}.`, {
+      fix: `It must be ${Object.keys(forms).join(", ")}.`,
+    });
   const [value, slope] = forms[form](referenceLogProb - logProb);
   return { value, slope };
 }

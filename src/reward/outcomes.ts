@@ -78,12 +78,14 @@ export function groupsOf({ groups, rewards, range, counted }: Outcomes): Group[]
   const members = new Map<number, number[]>();
   if (groups.length !== rewards.length || (counted && counted.length !== rewards.length)) {
     const sizes = `${groups.length} group numbers and ${counted?.length ?? rewards.length} marks`;
-    throw new UserError(`There are ${rewards.length} rewards, but ${sizes}.`, { fix: "Each response needs one." });
+    throw new UserError("wrong-shape", `There are ${rewards.length} rewards, but ${sizes}.`, {
+      fix: "Each response needs one.",
+    });
   }
   for (let k = 0; k < rewards.length; k++) {
     if (counted && !counted[k]) continue;
     if (!(rewards[k]! >= low && rewards[k]! <= high)) {
-      throw new UserError(`The reward is ${rewards[k]}, which is not from ${low} to ${high}.`, {
+      throw new UserError("out-of-range", `The reward is ${rewards[k]}, which is not from ${low} to ${high}.`, {
         where: `response ${k}`,
         fix: `The range is ${range}; choose the other one (${Object.keys(bounds).join(", ")}), or map the rewards.`,
       });
@@ -100,5 +102,7 @@ export function groupsOf({ groups, rewards, range, counted }: Outcomes): Group[]
 
 function boundsOf(range: RewardRange): readonly [number, number] {
   if (Object.hasOwn(bounds, range)) return bounds[range];
-  throw new UserError(`The reward range is "${range}".`, { fix: `It must be ${Object.keys(bounds).join(" or ")}.` });
+  throw new UserError("invalid-option", `The reward range is "${range}".`, {
+    fix: `It must be ${Object.keys(bounds).join(" or ")}.`,
+  });
 }

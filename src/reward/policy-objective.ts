@@ -114,7 +114,7 @@ function evaluate(logProb: Float32Array, tokens: TokenLayout, aux: PolicyAux, se
 
 function finite(name: string, value: number, tokens: ScoredTokens, row: number, token?: number): number {
   if (Number.isFinite(value)) return value;
-  throw new UserError(`The ${name} is ${value}.`, {
+  throw new UserError("not-finite", `The ${name} is ${value}.`, {
     where: `row ${tokens.rowIds[row]}${token === undefined ? "" : `, token ${token}`}`,
     fix: "A learning rate that is too high is the usual cause.",
   });
@@ -123,7 +123,10 @@ function finite(name: string, value: number, tokens: ScoredTokens, row: number, 
 function weightAt(weight: number, tokens: ScoredTokens, row: number, token: number): number {
   if (weight >= 0 && weight < Infinity) return weight;
   const where = `row ${tokens.rowIds[row]}, token ${token}`;
-  throw new UserError(`The token weight is ${weight}.`, { where, fix: "It must be finite and at least 0." });
+  throw new UserError("invalid-weight", `The token weight is ${weight}.`, {
+    where,
+    fix: "It must be finite and at least 0.",
+  });
 }
 
 function checkShapes(logProb: Float32Array, tokens: ScoredTokens, aux: PolicyAux, settings: PolicySettings): void {
@@ -134,6 +137,8 @@ function checkShapes(logProb: Float32Array, tokens: ScoredTokens, aux: PolicyAux
   if (aux.weights) checkLength("weights", aux.weights, size);
   if (settings.klCoefficient === 0) return;
   if (!aux.referenceLogProb)
-    throw new UserError("The KL term has no reference.", { fix: "Give referenceLogProb, or set klCoefficient to 0." });
+    throw new UserError("missing-signal", "The KL term has no reference.", {
+      fix: "Give referenceLogProb, or set klCoefficient to 0.",
+    });
   checkLength("referenceLogProb", aux.referenceLogProb, size);
 }

@@ -61,5 +61,8 @@ export function resolvePolicy(options: PolicyOptions): PolicySettings {
 }
 
 function refuse(option: string, value: unknown, wanted: string): never {
-  throw new UserError(`${option} is ${JSON.stringify(value)}.`, { where: "policy", fix: `It must be ${wanted}.` });
+  throw new UserError("invalid-option", `${option} is ${JSON.stringify(value)}.`, {
+    where: "policy",
+    fix: `It must be ${wanted}.`,
+  });
 }

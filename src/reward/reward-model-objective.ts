@@ -60,7 +60,7 @@ function evaluate(scores: Float32Array, tokens: ScoredTokens, right: ArrayLike<n
   for (let b = 0; b < tokens.rows; b++) {
     const outcome = right[b]!;
     if (!(outcome >= 0 && outcome <= 1)) {
-      throw new UserError(`The outcome is ${outcome}.`, {
+      throw new UserError("out-of-range", `The outcome is ${outcome}.`, {
         where: `row ${tokens.rowIds[b]}`,
         fix: "It must be from 0 (wrong) to 1 (right); rightResponses turns rewards of -1 and 1 into such outcomes.",
       });

@@ -35,17 +35,21 @@ export function scorePlaces(
   at: ScoreAt,
 ): number[] {
   if (at !== "token" && at !== "before")
-    throw new UserError(`scoreAt is ${JSON.stringify(at)}.`, { fix: "It must be token or before." });
+    throw new UserError("invalid-option", `scoreAt is ${JSON.stringify(at)}.`, { fix: "It must be token or before." });
   return places.map((place) => {
     const where = `row ${tokens.rowIds[row]}, token ${place - row * tokens.width}`;
     if (at === "before" && place === row * tokens.width)
-      throw new UserError("The response begins with the row's first token, before which there is no score.", {
-        where,
-        fix: "Give the row a prompt, or read scores at the token itself.",
-      });
+      throw new UserError(
+        "missing-prompt",
+        "The response begins with the row's first token, before which there is no score.",
+        {
+          where,
+          fix: "Give the row a prompt, or read scores at the token itself.",
+        },
+      );
     const source = at === "before" ? place - 1 : place;
     if (!Number.isFinite(scores[source])) {
-      throw new UserError(`The score of the token reward model is ${scores[source]}.`, {
+      throw new UserError("not-finite", `The score of the token reward model is ${scores[source]}.`, {
         where,
         fix: "Lower the reward model's learning rate, or clip its gradient.",
       });
@@ -57,7 +61,9 @@ export function scorePlaces(
 /** Throws a UserError when an array does not have one entry per token. */
 export function checkLength(name: string, array: ArrayLike<number>, expected: number): void {
   if (array.length !== expected)
-    throw new UserError(`${name} has ${array.length} entries instead of ${expected}.`, { fix: "Check its shape." });
+    throw new UserError("wrong-shape", `${name} has ${array.length} entries instead of ${expected}.`, {
+      fix: "Check its shape.",
+    });
 }
 
 /** `1 / (1 + exp(-x))`, exact at both ends. */

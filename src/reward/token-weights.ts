@@ -98,7 +98,7 @@ function resolveTokenWeights({ preset = "paper", ...options }: TokenWeightOption
 }
 
 function refuse(option: string, value: unknown, wanted: string): never {
-  throw new UserError(`${option} is ${JSON.stringify(value)}.`, {
+  throw new UserError("invalid-option", `${option} is ${JSON.stringify(value)}.`, {
     where: "token weights",
     fix: `It must be ${wanted}.`,
   });

@@ -10,7 +10,9 @@ import { UserError } from "../system/errors.ts";
  */
 export function afterWarmup<S extends Signal>(rule: TokenRule<S>, steps: number): TokenRule<S> {
   if (!Number.isInteger(steps) || steps < 0)
-    throw new UserError(`The warm-up must be a whole number of steps, 0 or more, not ${steps}.`, { where: rule.name });
+    throw new UserError("invalid-option", `The warm-up must be a whole number of steps, 0 or more, not ${steps}.`, {
+      where: rule.name,
+    });
   return {
     ...rule,
     weigh: (tokens, context) =>

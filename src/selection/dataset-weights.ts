@@ -36,7 +36,8 @@ export function datasetWeights({
   column = "token_weights",
   divideBy = "response",
 }: DatasetWeightsOptions = {}): TokenRule<`column:${string}`> {
-  if (column === "") throw new UserError("column must name a column of the dataset.", { where: "dataset-weights" });
+  if (column === "")
+    throw new UserError("invalid-option", "column must name a column of the dataset.", { where: "dataset-weights" });
   const signal = `column:${column}` as const;
   return {
     name: "dataset-weights",

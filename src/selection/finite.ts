@@ -5,7 +5,7 @@ import { UserError } from "../system/errors.ts";
 export function finiteAt<S extends Signal>({ signals, rowIds, width }: Tokens<S>, signal: S, i: number): number {
   const value = signals[signal][i]!;
   if (Number.isFinite(value)) return value;
-  throw new UserError(`${signal} is ${value}; choosing tokens by it needs finite numbers.`, {
+  throw new UserError("not-finite", `${signal} is ${value}; choosing tokens by it needs finite numbers.`, {
     where: `row ${rowIds[Math.floor(i / width)]}, token ${i % width}`,
     fix: "Check the model that computes it, and the learning rate.",
   });

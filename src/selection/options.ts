@@ -14,5 +14,8 @@ export function valuesOf<Presets extends Readonly<Record<Preset, object>>>(
 /** Throws a UserError that names rule and option unless the value `fits`. */
 export function requireOption(rule: string, option: string, value: unknown, fits: boolean, wanted: string): void {
   if (fits) return;
-  throw new UserError(`${option} is ${JSON.stringify(value)}.`, { where: rule, fix: `It must be ${wanted}.` });
+  throw new UserError("invalid-option", `${option} is ${JSON.stringify(value)}.`, {
+    where: rule,
+    fix: `It must be ${wanted}.`,
+  });
 }

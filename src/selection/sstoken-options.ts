@@ -102,5 +102,8 @@ export function resolveSsToken({ preset = "recommended", ...options }: SsTokenOp
 }
 
 function refuse(option: string, value: unknown, wanted: string): never {
-  throw new UserError(`${option} is ${JSON.stringify(value)}.`, { where: "sstoken", fix: `It must be ${wanted}.` });
+  throw new UserError("invalid-option", `${option} is ${JSON.stringify(value)}.`, {
+    where: "sstoken",
+    fix: `It must be ${wanted}.`,
+  });
 }

@@ -62,7 +62,11 @@ export function diskError(error: unknown, path: string, afterwards = "continue w
   const full = isFull(code);
   if (reason === undefined || (told && (!full || error.message.includes(reason)))) return error;
   const fix = full ? `Free some space, then ${afterwards}.` : "Name another folder: --set output=FOLDER";
-  return new UserError(`cannot be written: ${reason} (${code})`, { where: path, fix, cause: error });
+  return new UserError(full ? "disk-full" : "not-writable", `cannot be written: ${reason} (${code})`, {
+    where: path,
+    fix,
+    cause: error,
+  });
 }
 
 /** Whether a full disk is what an error comes from. */

@@ -60,10 +60,12 @@ const libraryDate = new Template("{{ strftime_now(format) }}");
 
 function parseTemplate(text: string): unknown {
   if (text.length > longestTemplate) {
-    throw new UserError(`it has ${text.length} characters, more than ${longestTemplate}`, { where });
+    throw new UserError("invalid-chat-template", `it has ${text.length} characters, more than ${longestTemplate}`, {
+      where,
+    });
   }
   if (new RegExp(`\\s{${longestGap}}`).test(text)) {
-    throw new UserError(`it has more than ${longestGap} spaces in a row`, { where });
+    throw new UserError("invalid-chat-template", `it has more than ${longestGap} spaces in a row`, { where });
   }
   try {
     return new Template(text.replaceAll(/\r\n?/g, "\n")).parsed;
@@ -75,7 +77,7 @@ function parseTemplate(text: string): unknown {
 function failed(cause: unknown): UserError {
   const isDeep = cause instanceof RangeError;
   const reason = isDeep ? "it is nested too deeply or grows too large" : cause instanceof Error ? cause.message : "";
-  return new UserError(`the template fails: ${reason.slice(0, 500)}`, {
+  return new UserError("invalid-chat-template", `the template fails: ${reason.slice(0, 500)}`, {
     where,
     fix: "Correct the conversation if the message is about it, or give another chat template.",
     cause,

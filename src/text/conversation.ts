@@ -55,7 +55,7 @@ const mostCompiled = 16;
 
 function rendererOf(tokenizer: Tokenizer, template = tokenizer.chatTemplate): Renderer {
   if (template === undefined) {
-    throw new UserError("the tokenizer has no chat template", {
+    throw new UserError("missing-chat-template", "the tokenizer has no chat template", {
       fix: "Use an instruction-tuned model, or give a chat template.",
     });
   }
@@ -96,14 +96,18 @@ function responseSpan(tokenizer: Tokenizer, ids: readonly number[], start: numbe
 }
 
 function rewrites(k: number): UserError {
-  return new UserError(`the chat template writes message ${k + 1} differently when others follow it`, {
-    where: "chat template",
-    fix: "Which tokens are the answer is then unclear: give a template that only appends, or rows with one answer.",
-  });
+  return new UserError(
+    "unsupported-chat-template",
+    `the chat template writes message ${k + 1} differently when others follow it`,
+    {
+      where: "chat template",
+      fix: "Which tokens are the answer is then unclear: give a template that only appends, or rows with one answer.",
+    },
+  );
 }
 
 function sharesToken(k: number): UserError {
-  return new UserError(`the answer in message ${k + 1} begins or ends inside a token`, {
+  return new UserError("unsupported-chat-template", `the answer in message ${k + 1} begins or ends inside a token`, {
     where: "chat template",
     fix: "Give a template with a special token or a line break around answers.",
   });

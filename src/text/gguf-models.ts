@@ -43,7 +43,7 @@ function byteLevelSplitting({ patterns, gpt2 }: SplittingRule): object {
 export function sentencePieceBpe(metadata: GgufMetadata, tokens: readonly string[]): TokenizerSteps {
   const scores = metadata["tokenizer.ggml.scores"];
   if (!Array.isArray(scores) || scores.length !== tokens.length || !scores.every(Number.isFinite)) {
-    throw new UserError(`tokenizer.ggml.scores is no list of ${tokens.length} numbers`, { where });
+    throw new UserError("invalid-tokenizer", `tokenizer.ggml.scores is no list of ${tokens.length} numbers`, { where });
   }
   const addsSpace = metadata["tokenizer.ggml.add_space_prefix"] !== false;
   const prepend = addsSpace ? [{ type: "Prepend", prepend: "\u2581" }] : [];
@@ -99,14 +99,14 @@ function bpe(tokens: readonly string[], merges: readonly string[]): object {
 export function textList(metadata: GgufMetadata, key: string): readonly string[] {
   const list = metadata[key];
   if (Array.isArray(list) && list.every((item) => typeof item === "string")) return list;
-  throw new UserError(list === undefined ? `there is no ${key}` : `${key} is no list of texts`, {
+  throw new UserError("invalid-tokenizer", list === undefined ? `there is no ${key}` : `${key} is no list of texts`, {
     where,
     fix: "Convert the model to GGUF again.",
   });
 }
 
 export function unsupported(what: string, known: string): UserError {
-  return new UserError(`${what} is not supported (known are ${known})`, {
+  return new UserError("unsupported-tokenizer", `${what} is not supported (known are ${known})`, {
     where,
     fix: "Use the model's folder in Hugging Face layout instead of the GGUF file.",
   });

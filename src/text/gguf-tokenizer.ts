@@ -54,7 +54,9 @@ function readSpecialIds(metadata: GgufMetadata, count: number): SpecialIds & { e
     const value = metadata[key];
     if (value === undefined) return undefined;
     if (typeof value === "number" && Number.isInteger(value) && value >= 0 && value < count) return value;
-    throw new UserError(`${key} is ${show(value)}, which is not one of the ${count} tokens`, { where });
+    throw new UserError("invalid-tokenizer", `${key} is ${show(value)}, which is not one of the ${count} tokens`, {
+      where,
+    });
   };
   return { bos: id("bos"), eos: id("eos"), eot: id("eot"), unk: id("unknown"), pad: id("padding") };
 }
@@ -63,7 +65,9 @@ function addedTokens(metadata: GgufMetadata, tokens: readonly string[]): object[
   const types = metadata["tokenizer.ggml.token_type"];
   if (types === undefined) return [];
   if (!Array.isArray(types) || types.length !== tokens.length) {
-    throw new UserError(`tokenizer.ggml.token_type is no list of ${tokens.length} numbers`, { where });
+    throw new UserError("invalid-tokenizer", `tokenizer.ggml.token_type is no list of ${tokens.length} numbers`, {
+      where,
+    });
   }
   return tokens.flatMap((content, id) => {
     const isSpecial = types[id] === kinds.control || types[id] === kinds.unknown;
@@ -88,7 +92,7 @@ function configOf(
   const texts = Object.entries(named).flatMap(([name, id]) => (id === undefined ? [] : [[name, tokens[id]!]]));
   const template = metadata["tokenizer.chat_template"];
   if (template !== undefined && typeof template !== "string") {
-    throw new UserError("tokenizer.chat_template is no text", { where });
+    throw new UserError("invalid-chat-template", "tokenizer.chat_template is no text", { where });
   }
   return {
     tokenizer_class: "PreTrainedTokenizerFast",

@@ -25,18 +25,27 @@ export function libraryForm(
 }
 
 function libraryStep(step: unknown, where: string, depth: number): unknown {
-  if (depth > deepestStep) throw new UserError("the steps of this tokenizer are nested too deeply", { where });
+  if (depth > deepestStep)
+    throw new UserError("unsupported-tokenizer", "the steps of this tokenizer are nested too deeply", { where });
   if (!isRecord(step)) return step;
   const pattern = isRecord(step.pattern) ? step.pattern.Regex : undefined;
   if (typeof pattern === "string" && nestsRepeats(pattern)) {
-    throw new UserError(`the pattern ${show(pattern)} repeats a part that repeats itself, which can take for ever`, {
-      where,
-    });
+    throw new UserError(
+      "unsupported-tokenizer",
+      `the pattern ${show(pattern)} repeats a part that repeats itself, which can take for ever`,
+      {
+        where,
+      },
+    );
   }
   if (step.type === "Digits") return split(step.individual_digits === true ? "\\p{N}" : "\\p{N}+", "Isolated");
   if (step.type === "Whitespace") return split("\\w+|[^\\w\\s]+", "Removed");
   if (step.type === "Split" && !["Isolated", "Removed"].includes(step.behavior as string)) {
-    throw new UserError(`splitting with the behavior ${show(step.behavior)} is not supported`, { where });
+    throw new UserError(
+      "unsupported-tokenizer",
+      `splitting with the behavior ${show(step.behavior)} is not supported`,
+      { where },
+    );
   }
   const nested = Object.entries(step).filter((entry): entry is [string, unknown[]] => Array.isArray(entry[1]));
   const formed = nested.map(([key, list]) => [key, list.map((item) => libraryStep(item, where, depth + 1))]);

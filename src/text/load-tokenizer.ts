@@ -18,7 +18,7 @@ export function loadTokenizer(folder: string): Tokenizer {
     if (text === undefined) return {};
     const json = parseJson(text, join(folder, name));
     if (isRecord(json)) return json;
-    throw new UserError("an object was expected", { where: join(folder, name) });
+    throw new UserError("invalid-tokenizer", "an object was expected", { where: join(folder, name) });
   };
   for (const name of ["tokenizer.json", "tokenizer_config.json", "chat_template.jinja"]) {
     const text = read(name);
@@ -26,7 +26,7 @@ export function loadTokenizer(folder: string): Tokenizer {
   }
   const text = files["tokenizer.json"];
   if (text === undefined) {
-    throw new UserError("there is no tokenizer.json here", {
+    throw new UserError("missing-tokenizer", "there is no tokenizer.json here", {
       where: folder,
       fix: "Save the tokenizer with the model (transformers: tokenizer.save_pretrained).",
     });
@@ -42,16 +42,20 @@ export function loadTokenizer(folder: string): Tokenizer {
 function readText(path: string): string | undefined {
   const entry = statSync(path, { throwIfNoEntry: false });
   if (entry === undefined) return undefined;
-  if (!entry.isFile()) throw new UserError("this is no file", { where: path });
+  if (!entry.isFile()) throw new UserError("not-a-file", "this is no file", { where: path });
   if (entry.size > largestFile) {
-    throw new UserError(`this file has ${entry.size} bytes, more than the ${largestFile} that are read`, {
+    throw new UserError("too-large", `this file has ${entry.size} bytes, more than the ${largestFile} that are read`, {
       where: path,
     });
   }
   try {
     return new TextDecoder().decode(readFileSync(path)); // drops a byte-order mark
   } catch (cause) {
-    throw new UserError("this file cannot be read", { where: path, fix: "Check its permissions.", cause });
+    throw new UserError("unreadable", "this file cannot be read", {
+      where: path,
+      fix: "Check its permissions.",
+      cause,
+    });
   }
 }
 
@@ -60,7 +64,11 @@ function parseJson(text: string, where: string): unknown {
     return JSON.parse(text);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message.slice(0, 200) : "";
-    throw new UserError(`this is not JSON: ${reason}`, { where, fix: "Download or save the file again.", cause });
+    throw new UserError("invalid-json", `this is not JSON: ${reason}`, {
+      where,
+      fix: "Download or save the file again.",
+      cause,
+    });
   }
 }
 
@@ -75,7 +83,7 @@ function configuredTemplate(value: unknown, where: string): string | undefined {
   const named: unknown[] = Array.isArray(value) ? value : [undefined];
   const templates = named.map((entry) => {
     if (isRecord(entry) && typeof entry.name === "string" && typeof entry.template === "string") return entry;
-    throw new UserError("chat_template is neither text nor a list of named texts", {
+    throw new UserError("invalid-chat-template", "chat_template is neither text nor a list of named texts", {
       where,
       fix: 'Write the template as text, or a list of {"name": ..., "template": ...}, or leave it out.',
     });

@@ -28,7 +28,10 @@ const modelTypes = ["BPE", "WordPiece", "WordLevel", "Unigram"];
  */
 export function checkTokenizerJson(json: unknown, where: string): TokenizerJson {
   const refuse = (what: string): never => {
-    throw new UserError(what, { where, fix: "Take the tokenizer.json that belongs to the model." });
+    throw new UserError("invalid-tokenizer", what, {
+      where,
+      fix: "Take the tokenizer.json that belongs to the model.",
+    });
   };
   if (!isRecord(json)) return refuse("this is no tokenizer: an object was expected");
   const { model, added_tokens = [] } = json;

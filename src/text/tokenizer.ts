@@ -114,7 +114,7 @@ function openLibrary(json: TokenizerJson, config: Readonly<Record<string, unknow
     return library;
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new UserError(`the tokenizer cannot be used: ${reason}`, { where, cause });
+    throw new UserError("invalid-tokenizer", `the tokenizer cannot be used: ${reason}`, { where, cause });
   }
 }
 
@@ -133,8 +133,12 @@ function readable(token: string): string {
 }
 
 function unknownText(text: string, where: string): UserError {
-  return new UserError(`the tokenizer has no token for a part of ${JSON.stringify(text.slice(0, 60))}`, {
-    where,
-    fix: "It needs an unknown token (unk_token) in its configuration.",
-  });
+  return new UserError(
+    "unencodable-text",
+    `the tokenizer has no token for a part of ${JSON.stringify(text.slice(0, 60))}`,
+    {
+      where,
+      fix: "It needs an unknown token (unk_token) in its configuration.",
+    },
+  );
 }

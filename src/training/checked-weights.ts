@@ -13,7 +13,7 @@ export function checkedWeights<S extends Signal>(
 ): Float32Array {
   for (const signal of rule.needs) {
     if (!Object.hasOwn(tokens.signals, signal)) {
-      throw new UserError(`The rule needs ${signal}, which these tokens lack.`, {
+      throw new UserError("missing-signal", `The rule needs ${signal}, which these tokens lack.`, {
         where: rule.name,
         fix: `tokens.signals["${signal}"] must be a Float32Array of ${tokens.rows * tokens.width}.`,
       });
@@ -23,7 +23,7 @@ export function checkedWeights<S extends Signal>(
   const size = tokens.rows * tokens.width;
   if (!(weights instanceof Float32Array) || weights.length !== size) {
     const got = weights instanceof Float32Array ? `${weights.length} weights` : describe(weights);
-    throw new UserError(`The rule gave ${got} instead of a Float32Array of ${size}.`, {
+    throw new UserError("wrong-shape", `The rule gave ${got} instead of a Float32Array of ${size}.`, {
       where: rule.name,
       fix: `weigh() must return one weight per token of the batch (${tokens.rows} rows of ${tokens.width}).`,
     });
@@ -31,7 +31,7 @@ export function checkedWeights<S extends Signal>(
   return weights.map((weight, i) => {
     if (!tokens.response[i]) return 0;
     if (Number.isFinite(weight)) return weight;
-    throw new UserError(`The weight is ${weight}.`, {
+    throw new UserError("invalid-weight", `The weight is ${weight}.`, {
       where: `${rule.name}: row ${tokens.rowIds[Math.floor(i / tokens.width)]}, token ${i % tokens.width}`,
       fix: "Check the losses that the weight is computed from: a learning rate that is too high is the usual cause.",
     });

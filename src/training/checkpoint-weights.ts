@@ -29,6 +29,7 @@ export async function restoreWeights(folder: string, { model }: TrainingState): 
 
 /** Puts saved values into a variable. */
 export function assign(variable: tf.Variable, values: Float32Array | undefined, name: string): void {
-  if (values === undefined || values.length !== variable.size) throw new UserError(`it has no usable ${name}`);
+  if (values === undefined || values.length !== variable.size)
+    throw new UserError("damaged-checkpoint", `it has no usable ${name}`);
   tf.tidy(() => variable.assign(tf.tensor(values, variable.shape)));
 }

@@ -136,7 +136,7 @@ export async function restoreCheckpoint(
     .filter((name) => saved.identity[name] !== identity[name])
     .map((name) => `${name} was ${saved.identity[name] ?? "absent"} and is now ${identity[name] ?? "absent"}`);
   if (differences.length > 0 && !allowChanges)
-    throw new UserError(`the run cannot be continued bit for bit:\n  ${differences.join("\n  ")}`, {
+    throw new UserError("run-changed", `the run cannot be continued bit for bit:\n  ${differences.join("\n  ")}`, {
       where: path,
       fix: "Continue under the same, or accept small differences with --allow-changes.",
     });
@@ -209,7 +209,7 @@ function readSaved(path: string): Saved {
 
 function damaged(path: string, what: string, cause?: unknown): UserError {
   const fix = "Delete this checkpoint's folder; --resume then takes the one before it.";
-  return new UserError(`the checkpoint is damaged: ${what}`, { where: path, fix, cause });
+  return new UserError("damaged-checkpoint", `the checkpoint is damaged: ${what}`, { where: path, fix, cause });
 }
 
 /** What the reading of a file found, as damage of the checkpoint; an error of our own as it is. */
@@ -222,7 +222,7 @@ function damagedBy(error: unknown, path: string): unknown {
 function readFates(path: string, length: number): Uint8Array {
   const file = join(path, fatesFile);
   const { size } = statSync(file);
-  if (size !== length) throw new UserError(`${fatesFile} has ${size} bytes instead of ${length}`);
+  if (size !== length) throw new UserError("damaged-checkpoint", `${fatesFile} has ${size} bytes instead of ${length}`);
   return readFileSync(file);
 }
 
@@ -241,7 +241,8 @@ async function restoreMoments(path: string, { optimizer }: TrainingState, update
 
 async function restoreSources(path: string, state: TrainingState, saved: Saved): Promise<void> {
   const sources = [...state.sources, ...state.companions];
-  if (saved.sources.length !== sources.length) throw new UserError("it was saved with other signal sources");
+  if (saved.sources.length !== sources.length)
+    throw new UserError("run-changed", "it was saved with other signal sources");
   const tensors = await openTensorFile(join(path, files.sources));
   try {
     for (const [i, source] of sources.entries()) {

@@ -79,7 +79,7 @@ async function earlierState<S extends "historyNll" | "referenceNll">(
       for (const { name, kept } of pairs) {
         const values = state[name];
         if (!(values instanceof Float32Array) || values.length !== kept.size)
-          throw new UserError(`the saved earlier model has no usable ${name}`, {
+          throw new UserError("damaged-checkpoint", `the saved earlier model has no usable ${name}`, {
             fix: "Resume from another checkpoint.",
           });
         tf.tidy(() => kept.assign(tf.tensor(values, kept.shape)));

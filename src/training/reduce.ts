@@ -80,7 +80,9 @@ function rowDivisor(divideBy: Divisor, ratio: number | undefined, kept: number, 
   if (divideBy === "sequence") return kept;
   if (divideBy !== "sequence-budget") return 1;
   if (ratio === undefined)
-    throw new UserError("divideBy sequence-budget needs a rule with a ratio.", { fix: "Use sequence or kept." });
+    throw new UserError("conflicting-options", "divideBy sequence-budget needs a rule with a ratio.", {
+      fix: "Use sequence or kept.",
+    });
   return ratio * eligible;
 }
 
@@ -93,10 +95,14 @@ export function stepTotals(parts: readonly Omit<BatchShare, "share">[], { divide
   const total = (key: "mass" | "kept" | "eligible" | "weightSum") => parts.reduce((sum, part) => sum + part[key], 0);
   const [mass, kept, weightSum] = [total("mass"), total("kept"), total("weightSum")];
   if (divideBy === "weights" && kept > 0 && !(weightSum > 0)) {
-    throw new UserError(`The token weights of a step sum to ${weightSum}, which a loss cannot be divided by.`, {
-      where: "divideBy weights",
-      fix: "Divide by response instead, which suits negative weights.",
-    });
+    throw new UserError(
+      "nothing-to-divide-by",
+      `The token weights of a step sum to ${weightSum}, which a loss cannot be divided by.`,
+      {
+        where: "divideBy weights",
+        fix: "Divide by response instead, which suits negative weights.",
+      },
+    );
   }
   return { mass, kept, eligible: total("eligible"), weightSum, empty: kept === 0 };
 }

@@ -153,7 +153,7 @@ function refuseForeign(path: string): void {
   const entries = entriesOf(path);
   const others = entries.filter((name) => !name.startsWith(lockName) && !name.startsWith(`${marker}.`));
   if (others.length === 0 || isRunFolder(path)) return;
-  throw new UserError(`the folder holds other things (${others.slice(0, 3).join(", ")}) and no run`, {
+  throw new UserError("foreign-files", `the folder holds other things (${others.slice(0, 3).join(", ")}) and no run`, {
     where: path,
     fix: "Name a new or empty folder: --set output=FOLDER",
   });
@@ -198,9 +198,9 @@ function readConfig(path: string): string | undefined {
 
 function holdsRun(path: string): UserError {
   const fix = "Continue it with --resume, start again with --overwrite, or name another folder: --set output=FOLDER";
-  return new UserError("the folder already holds a run", { where: path, fix });
+  return new UserError("run-exists", "the folder already holds a run", { where: path, fix });
 }
 
 function nothingToResume(path: string): UserError {
-  return new UserError("there is no run to resume", { where: path, fix: "Leave out --resume to start one." });
+  return new UserError("no-run", "there is no run to resume", { where: path, fix: "Leave out --resume to start one." });
 }

@@ -125,5 +125,5 @@ function readIfThere(path: string): string | undefined {
 function inUse(path: string, holder: Holder | undefined): UserError {
   const by = holder === undefined ? "another process" : `process ${holder.pid} on ${holder.host}`;
   const fix = `Wait for it or name another output. If that process is gone for certain, delete ${path}`;
-  return new UserError(`${by} is using this run folder`, { where: path, fix });
+  return new UserError("run-in-use", `${by} is using this run folder`, { where: path, fix });
 }

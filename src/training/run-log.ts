@@ -52,7 +52,7 @@ function keptBytes(content: Buffer, step: number, path: string): { bytes: number
     const last = end === -1;
     const lineStep = stepOf(content.toString("utf8", start, last ? content.length : end));
     if (lineStep === undefined && !last)
-      throw new UserError("is not a line of a run's log", {
+      throw new UserError("damaged-log", "is not a line of a run's log", {
         where: `${path}:${line}`,
         fix: "Repair or delete the line, or start again with --overwrite.",
       });

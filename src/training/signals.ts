@@ -32,7 +32,7 @@ export function planSignals(
   for (const signal of needs) {
     if (fromPass.includes(signal) || signal.startsWith("column:")) continue;
     if (used.some(({ gives }) => gives.includes(signal))) continue;
-    throw new UserError(`The rule needs ${signal}, which nothing supplies.`, {
+    throw new UserError("missing-signal", `The rule needs ${signal}, which nothing supplies.`, {
       where: name,
       fix: "Give a signal source that computes it (a history or reference model).",
     });
@@ -112,7 +112,7 @@ function tokensWith(
     if (!signal.startsWith("column:")) return computed[signal]!;
     const name = signal.slice("column:".length);
     if (columns[name] !== undefined) return columns[name];
-    throw new UserError(`The data have no per-token column "${name}".`, {
+    throw new UserError("missing-column", `The data have no per-token column "${name}".`, {
       fix: `Name it in data.tokenColumns; the data have ${Object.keys(columns).join(", ") || "none"}.`,
     });
   };

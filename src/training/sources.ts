@@ -92,7 +92,7 @@ export function columnSource(
       const stored =
         index === undefined ? undefined : losses.subarray(tokens.offsets[index], tokens.offsets[index + 1]);
       if (stored === undefined || stored.length !== batch.lengths[row] || Number.isNaN(stored[0]))
-        throw new UserError(`row ${rowId} has no ${signal}`, {
+        throw new UserError("missing-signal", `row ${rowId} has no ${signal}`, {
           fix: "Compute the column for every row that is trained.",
         });
       values.set(stored, row * batch.width);

@@ -22,7 +22,7 @@ export async function clippedUpdate(
 ): Promise<number> {
   const gradNorm = await gradients.globalNorm();
   if (!Number.isFinite(gradNorm))
-    throw new UserError(`The gradient of step ${step} is ${gradNorm}.`, {
+    throw new UserError("not-finite", `The gradient of step ${step} is ${gradNorm}.`, {
       fix: "Lower training.learningRate, or clip with a smaller training.clipNorm.",
     });
   const clip = clipNorm > 0 && gradNorm > clipNorm ? clipNorm / gradNorm : 1;

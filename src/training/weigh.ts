@@ -44,10 +44,14 @@ export function weighTogether<S extends Signal>(
 /** Throws a UserError for a rule that ranks over the whole dataset, which no training step sees. */
 export function requireStepwise({ name, scope }: Pick<TokenRule, "name" | "scope">): void {
   if (scope !== "dataset") return;
-  throw new UserError("A rule that ranks over the whole dataset cannot run inside a training step.", {
-    where: name,
-    fix: "Write its weights with `tokensift score`, then train on that column with dataset-weights.",
-  });
+  throw new UserError(
+    "rule-not-stepwise",
+    "A rule that ranks over the whole dataset cannot run inside a training step.",
+    {
+      where: name,
+      fix: "Write its weights with `tokensift score`, then train on that column with dataset-weights.",
+    },
+  );
 }
 
 /** Batches below each other as one, padded on the right to the widest; of the signals, `needs` alone. */

@@ -24,7 +24,7 @@ describe("a refused write", () => {
   });
 
   test("that is a mistake of ours, or was told, stays as it is", () => {
-    for (const error of [new Error("a bug"), new UserError("told", { cause: new Error("a bug") })])
+    for (const error of [new Error("a bug"), new UserError("invalid-option", "told", { cause: new Error("a bug") })])
       expect(diskError(error, "/run")).toBe(error);
     const told = diskError(full(), "/run/model");
     expect(diskError(told, "/run")).toBe(told);
@@ -32,7 +32,7 @@ describe("a refused write", () => {
   });
 
   test("is explained where another message hides a full disk", () => {
-    const hiding = new UserError("no folder can be made here", { cause: full() });
+    const hiding = new UserError("not-writable", "no folder can be made here", { cause: full() });
     expect((diskError(hiding, "/run/model") as Error).message).toMatch(message);
   });
 });

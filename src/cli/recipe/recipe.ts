@@ -19,7 +19,7 @@ export const recipe = defineCommand({
       const command = writeCopy(name, file, values.overwrite ?? false);
       stdout.write(`${file} is a copy of ${name} to edit. Run it:\n\n  ${command}\n`);
       if (!isModuleFolder(file)) stdout.write(`\n${moduleNote}\n`);
-    } else throw new UserError("say what to list or to copy", { fix: `tokensift ${usage}` });
+    } else throw new UserError("missing-option", "say what to list or to copy", { fix: `tokensift ${usage}` });
     return Promise.resolve();
   },
 });

@@ -12,7 +12,10 @@ import { packageRoot, packageVersion } from "../../system/package-root.ts";
 export function writeCopy(name: string, file: string, overwrite: boolean): string {
   const language = /^\.m?(ts|js)$/.exec(extname(file))?.[1] as "ts" | "js" | undefined;
   if (language === undefined)
-    throw new UserError("a copy is TypeScript or JavaScript", { where: file, fix: "Name a file.ts or a file.js." });
+    throw new UserError("wrong-file-kind", "a copy is TypeScript or JavaScript", {
+      where: file,
+      fix: "Name a file.ts or a file.js.",
+    });
   const shown = relative(process.cwd(), resolve(file)).replaceAll("\\", "/");
   const command = `${language === "ts" ? "npx tsx" : "node"} ${shown} --config my-run.yaml`;
   const text = trainerCopy(sourceOf(name, language), name, command);
@@ -21,7 +24,11 @@ export function writeCopy(name: string, file: string, overwrite: boolean): strin
     writeFileSync(file, text, { flag: overwrite ? "w" : "wx" });
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== "EEXIST") throw cause;
-    throw new UserError("there is such a file already", { where: file, fix: "--overwrite replaces it.", cause });
+    throw new UserError("file-exists", "there is such a file already", {
+      where: file,
+      fix: "--overwrite replaces it.",
+      cause,
+    });
   }
   return command;
 }
@@ -58,7 +65,7 @@ function sourceOf(name: string, language: "ts" | "js"): string {
   const path = language === "ts" ? `trainers/${name}.ts` : `dist/trainers/${name}.js`;
   const file = join(packageRoot(), path);
   if (!existsSync(file))
-    throw new UserError("there is no such file", { where: path, fix: "In a checkout: npm run build" });
+    throw new UserError("missing-file", "there is no such file", { where: path, fix: "In a checkout: npm run build" });
   return readFileSync(file, "utf8");
 }
 

@@ -32,7 +32,7 @@ export function modelRequest(
 ): ModelRequest {
   for (const flag of ["reward-base", "score-at"] as const)
     if (values[flag] !== undefined && values["reward-model"] === undefined)
-      throw new UserError(`--${flag} has no reward model`, { fix: "Give --reward-model DIR." });
+      throw new UserError("unused-option", `--${flag} has no reward model`, { fix: "Give --reward-model DIR." });
   const at = values["score-at"];
   const scoreAt = at === undefined ? undefined : oneOf("score-at", at, ["token", "before"]);
   return { model, paths: values, gates: gateRequest(values), scoreAt };
@@ -105,7 +105,9 @@ async function checkBase(
   const { folder, base, trunk, say } = about;
   if (!isAdapted(decoder)) {
     if (base === undefined) return;
-    throw new UserError("--reward-base is not used: this reward model is a whole model", { where: folder });
+    throw new UserError("unused-option", "--reward-base is not used: this reward model is a whole model", {
+      where: folder,
+    });
   }
   const hint = base === undefined ? "; --reward-base gives another one" : "";
   await tellBase(decoder.adapter, base ?? trunk, { where: folder, say: (sentence) => say(`${sentence}${hint}`) });
@@ -113,10 +115,14 @@ async function checkBase(
 
 function requireSameTokenizer({ tokenizer }: Model, model: Model, where: string): void {
   if (tokenizer.fingerprint === model.tokenizer.fingerprint) return;
-  throw new UserError(`its tokenizer is not that of ${model.source}, so their losses cannot be compared`, {
-    where,
-    fix: "Give a model of the same family, with the same tokenizer files.",
-  });
+  throw new UserError(
+    "tokenizer-mismatch",
+    `its tokenizer is not that of ${model.source}, so their losses cannot be compared`,
+    {
+      where,
+      fix: "Give a model of the same family, with the same tokenizer files.",
+    },
+  );
 }
 
 /** @throws UserError if one of the models has no such token */
@@ -125,6 +131,7 @@ export function requireKnownIds(tokens: TokenizedDataset, models: readonly Model
   const small = models.find(({ config }) => largest >= config.vocabularySize);
   if (small === undefined) return;
   throw new UserError(
+    "tokenizer-mismatch",
     `the tokenizer gives the id ${largest}, but the model has ${small.config.vocabularySize} tokens`,
     { where: small.source, fix: "Its tokenizer belongs to another model." },
   );

@@ -25,7 +25,8 @@ export async function chooseRule(values: {
 }): Promise<ChosenRule> {
   const { selector, set = [] } = values;
   if (selector === undefined) {
-    if (set.length > 0) throw new UserError("--set has no rule to set", { fix: "Name one with --selector." });
+    if (set.length > 0)
+      throw new UserError("unused-option", "--set has no rule to set", { fix: "Name one with --selector." });
     return { rule: full(), notes: [] };
   }
   const { selection, notes } = withHistory(parseSelection(selector, set), values["history-model"]);
@@ -35,7 +36,7 @@ export async function chooseRule(values: {
     ["referenceNll", "reference-model"],
   ] as const) {
     if (!rule.needs.includes(signal) || values[flag] !== undefined) continue;
-    throw new UserError(`the rule needs ${signal}, and --${flag} is missing`, {
+    throw new UserError("missing-option", `the rule needs ${signal}, and --${flag} is missing`, {
       where: `--selector ${selector}`,
       fix: `Give the model that supplies it: --${flag} DIR|FILE.gguf`,
     });
@@ -57,17 +58,28 @@ function withHistory(selection: MethodChoice, historyModel: string | undefined) 
 export function requireWritable(path: string, { overwrite, data }: { overwrite: boolean; data: string | undefined }) {
   rowFileKind(path);
   if (data !== undefined && resolve(data) === resolve(path))
-    throw new UserError("this is the data file itself", { where: path, fix: "Give --out another name." });
+    throw new UserError("file-exists", "this is the data file itself", {
+      where: path,
+      fix: "Give --out another name.",
+    });
   const entry = statSync(path, { throwIfNoEntry: false });
-  if (entry?.isDirectory()) throw new UserError("this is a folder", { where: path, fix: "Give --out a file's name." });
+  if (entry?.isDirectory())
+    throw new UserError("not-a-file", "this is a folder", { where: path, fix: "Give --out a file's name." });
   if (entry !== undefined && !overwrite)
-    throw new UserError("the file exists", { where: path, fix: "Give --overwrite to replace it, or another name." });
+    throw new UserError("file-exists", "the file exists", {
+      where: path,
+      fix: "Give --overwrite to replace it, or another name.",
+    });
   let folder = dirname(resolve(path));
   while (!existsSync(folder)) folder = dirname(folder);
   try {
     accessSync(folder, constants.W_OK);
   } catch (cause) {
-    throw new UserError("nothing can be written in this folder", { where: folder, fix: "Name another one.", cause });
+    throw new UserError("not-writable", "nothing can be written in this folder", {
+      where: folder,
+      fix: "Name another one.",
+      cause,
+    });
   }
-  if (!statSync(folder).isDirectory()) throw new UserError("this is no folder", { where: folder });
+  if (!statSync(folder).isDirectory()) throw new UserError("not-a-folder", "this is no folder", { where: folder });
 }

@@ -23,10 +23,14 @@ export function rowFileKind(path: string): RowFileKind {
   const extension = extname(path).toLowerCase();
   if (extension === ".jsonl") return "jsonl";
   if (extension === ".arrow") return "arrow";
-  throw new UserError(`files of the kind ${extension === "" ? "without extension" : extension} are not written`, {
-    where: path,
-    fix: "Name a .jsonl or .arrow file.",
-  });
+  throw new UserError(
+    "wrong-file-kind",
+    `files of the kind ${extension === "" ? "without extension" : extension} are not written`,
+    {
+      where: path,
+      fix: "Name a .jsonl or .arrow file.",
+    },
+  );
 }
 
 /** @param columns names of the lists of floats, in order */

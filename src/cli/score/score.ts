@@ -131,7 +131,7 @@ To train on the weights: data.train: FILE, selection.method: dataset-weights, se
 
 function requireLayer(layer: number, { config: { layers } }: Model): void {
   if (layer >= -layers && layer < layers) return;
-  throw new UserError(`there is no layer ${layer}`, {
+  throw new UserError("invalid-option", `there is no layer ${layer}`, {
     fix: `The model has the layers 0 to ${layers - 1}; -1 is the last.`,
   });
 }
@@ -139,7 +139,7 @@ function requireLayer(layer: number, { config: { layers } }: Model): void {
 function longestRow(wanted: number | undefined, models: readonly Model[]): number {
   const context = Math.min(...models.map(({ config }) => config.maxPositions));
   if (wanted === undefined || wanted <= context) return wanted ?? context;
-  throw new UserError(`--max-tokens is ${wanted}, but the model reads ${context} tokens at most`);
+  throw new UserError("invalid-option", `--max-tokens is ${wanted}, but the model reads ${context} tokens at most`);
 }
 
 async function tokenize(dataset: Dataset, model: Model, maxTokens: number, say: (sentence: string) => void) {
@@ -157,7 +157,7 @@ function requireRoom(scope: string, tokens: TokenizedDataset): void {
     0,
   );
   if (scope !== "dataset" || tokens.length * longest <= mostPlaces) return;
-  throw new UserError(`${tokens.length} rows of up to ${longest} tokens are too many to rank at once`, {
+  throw new UserError("too-large", `${tokens.length} rows of up to ${longest} tokens are too many to rank at once`, {
     fix: "Cut them with --max-tokens, take fewer with --rows, or use scope=step with a large --batch-size.",
   });
 }

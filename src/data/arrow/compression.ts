@@ -19,7 +19,7 @@ export function prepareDecompression(): void {
 function zstd(bytes: Uint8Array): Uint8Array {
   const decompress = (zlib as { zstdDecompressSync?: ZstdDecompress }).zstdDecompressSync; // Node >= 22.15
   if (!decompress) {
-    throw new UserError("the file is compressed with Zstandard, which needs Node 22.15 or newer", {
+    throw new UserError("unsupported-file", "the file is compressed with Zstandard, which needs Node 22.15 or newer", {
       fix: 'Write it uncompressed: pyarrow.feather.write_feather(table, path, compression="uncompressed").',
     });
   }

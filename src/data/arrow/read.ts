@@ -57,9 +57,9 @@ function sizeOf(path: string, fd: number): number {
   if (stat.isDirectory()) {
     const inside = readdirSync(path).filter((name) => name.endsWith(".arrow"));
     const fix = inside.length > 0 ? `Name a file in it: ${inside.slice(0, 5).join(", ")}.` : arrowWanted;
-    throw new UserError("this is a folder, not an Arrow file", { fix });
+    throw new UserError("not-a-file", "this is a folder, not an Arrow file", { fix });
   }
-  if (stat.size === 0) throw new UserError("the file is empty", { fix: arrowWanted });
+  if (stat.size === 0) throw new UserError("empty-file", "the file is empty", { fix: arrowWanted });
   return stat.size;
 }
 
@@ -71,7 +71,7 @@ function otherKind(fd: number): UserError | undefined {
   if (text.startsWith("ARROW1") || head.readUInt32LE(0) === 0xffffffff) return undefined;
   const kind = text.startsWith("PAR1") ? "Parquet" : /^(\xef\xbb\xbf)?\s*[[{]/.test(text) ? "JSON" : undefined;
   const what = kind === undefined ? "this is no Arrow file" : `this is a ${kind} file, not an Arrow file`;
-  return new UserError(what, { fix: arrowWanted });
+  return new UserError("wrong-file-kind", what, { fix: arrowWanted });
 }
 
 function tableOf(path: string, file: ReopeningFile, framing: Framing): ArrowTable {
@@ -159,7 +159,7 @@ function asStream(fd: number, schema: Uint8Array, messages: readonly MessagePlac
   const sizes = messages.map((m) => 8 + padded(m.metadataLength) + padded(m.bodyLength));
   const total = sizes.reduce((sum, size) => sum + size, 8 + padded(schema.length) + 8);
   if (total > 0x7fffffff) {
-    throw new UserError(`a record batch has ${total} bytes; at most 2 GB are read at once`, {
+    throw new UserError("too-large", `a record batch has ${total} bytes; at most 2 GB are read at once`, {
       fix: "Write the file with smaller record batches (pyarrow: max_chunksize=1000).",
     });
   }
@@ -188,9 +188,9 @@ function padded(length: number): number {
 }
 
 function damaged(where: string, error: unknown): unknown {
-  if (error instanceof UserError) return new UserError(error.message, { where, cause: error });
+  if (error instanceof UserError) return new UserError(error.code, error.message, { where, cause: error });
   const reason = error instanceof Error ? error.message : String(error);
-  return new UserError(`not a readable Arrow file: ${reason}`, {
+  return new UserError("damaged-file", `not a readable Arrow file: ${reason}`, {
     where,
     fix: "The file is damaged or was cut short: make or download it again.",
     cause: error,

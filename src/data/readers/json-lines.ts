@@ -44,7 +44,7 @@ function openJsonLines(path: string): Table {
       const [start, end] = [lines[3 * index]!, lines[3 * index + 1]!];
       const bytes = Buffer.allocUnsafe(end - start);
       if (readSync(file.fd(), bytes, 0, bytes.length, start) < bytes.length)
-        throw new UserError("the file became shorter while it was read", { where: where(index) });
+        throw new UserError("file-changed", "the file became shorter while it was read", { where: where(index) });
       return asObject(parseJson(bytes, where(index)), where(index));
     };
     return tableOf(path, lines.length / 3, parse, where, file.release);
@@ -58,13 +58,13 @@ function openJsonLines(path: string): Table {
 function openJsonArray(path: string): Table {
   const { size } = statSync(path);
   if (size > MAX_ARRAY_FILE_BYTES) {
-    throw new UserError(`a JSON array of ${size} bytes must be read as a whole; at most 256 MB are`, {
+    throw new UserError("too-large", `a JSON array of ${size} bytes must be read as a whole; at most 256 MB are`, {
       where: path,
       fix: "Write it as JSON Lines: jq -c '.[]' data.json > data.jsonl.",
     });
   }
   const rows = parseJson(readFileSync(path), path);
-  if (!Array.isArray(rows)) throw new UserError("not an array of objects", { where: path });
+  if (!Array.isArray(rows)) throw new UserError("invalid-row", "not an array of objects", { where: path });
   const where = (index: number): string => `${path}, entry ${index}`;
   return tableOf(
     path,
@@ -129,7 +129,7 @@ function hasByteOrderMark(bytes: Buffer): boolean {
 }
 
 function lineTooLong(path: string, number: number): UserError {
-  return new UserError("a line of more than 64 MB: not JSON Lines?", { where: `${path}, line ${number}` });
+  return new UserError("too-large", "a line of more than 64 MB: not JSON Lines?", { where: `${path}, line ${number}` });
 }
 
 function parseJson(bytes: Uint8Array, where: string): unknown {
@@ -137,18 +137,18 @@ function parseJson(bytes: Uint8Array, where: string): unknown {
   try {
     text = decoder.decode(bytes);
   } catch {
-    throw new UserError("not valid UTF-8", { where, fix: "Save the file as UTF-8." });
+    throw new UserError("invalid-text", "not valid UTF-8", { where, fix: "Save the file as UTF-8." });
   }
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {
-    throw new UserError(`not valid JSON (${(error as Error).message})`, { where, cause: error });
+    throw new UserError("invalid-json", `not valid JSON (${(error as Error).message})`, { where, cause: error });
   }
 }
 
 function asObject(value: unknown, where: string): RawRow {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as RawRow;
-  throw new UserError("not a JSON object", {
+  throw new UserError("invalid-row", "not a JSON object", {
     where,
     fix: 'Each row is an object such as {"prompt": "...", "response": "..."}.',
   });

@@ -29,31 +29,38 @@ function splitFolder(folder: string, wanted: string | undefined): string {
   const file = join(folder, DICTIONARY);
   if (!existsSync(file)) return folder;
   const { splits } = readJson(file) as { splits?: unknown };
-  if (!Array.isArray(splits) || splits.length === 0) throw new UserError("lists no splits", { where: file });
+  if (!Array.isArray(splits) || splits.length === 0)
+    throw new UserError("damaged-file", "lists no splits", { where: file });
   const names = splits.map((name) => plainName(name, file));
   const split = wanted ?? (names.length === 1 ? names[0] : names.includes("train") ? "train" : undefined);
   if (split !== undefined && names.includes(split)) return join(folder, split);
-  throw new UserError(split === undefined ? "the folder has several splits" : `there is no split "${split}"`, {
-    where: file,
-    fix: `Choose one of: ${names.join(", ")}.`,
-  });
+  throw new UserError(
+    "unknown-split",
+    split === undefined ? "the folder has several splits" : `there is no split "${split}"`,
+    {
+      where: file,
+      fix: `Choose one of: ${names.join(", ")}.`,
+    },
+  );
 }
 
 function shardsOf(folder: string): string[] {
   const state = join(folder, STATE);
-  if (!existsSync(state)) throw new UserError("no such file", { where: state, fix: "Save the dataset again." });
+  if (!existsSync(state))
+    throw new UserError("missing-file", "no such file", { where: state, fix: "Save the dataset again." });
   const { _data_files: files, _indices_data_files: indices } = readJson(state) as Record<string, unknown>;
   if (Array.isArray(indices) && indices.length > 0) {
-    throw new UserError("the dataset was saved with an indices file, which is not read", {
+    throw new UserError("unsupported-file", "the dataset was saved with an indices file, which is not read", {
       where: state,
       fix: "In Python: dataset.flatten_indices().save_to_disk(folder).",
     });
   }
-  if (!Array.isArray(files) || files.length === 0) throw new UserError("lists no data files", { where: state });
+  if (!Array.isArray(files) || files.length === 0)
+    throw new UserError("damaged-file", "lists no data files", { where: state });
   return files.map((entry: unknown) => {
     const name = plainName((entry as { filename?: unknown } | null)?.filename, state);
     const path = join(folder, name);
-    if (!existsSync(path)) throw new UserError(`the shard ${name} is missing`, { where: state });
+    if (!existsSync(path)) throw new UserError("missing-file", `the shard ${name} is missing`, { where: state });
     return path;
   });
 }
@@ -61,7 +68,7 @@ function shardsOf(folder: string): string[] {
 /** A name without folders: a state file must not lead outside its folder. */
 function plainName(name: unknown, where: string): string {
   if (typeof name === "string" && name !== "" && name !== ".." && name === basename(name)) return name;
-  throw new UserError(`has an unusable file name: ${JSON.stringify(name)}`, { where });
+  throw new UserError("invalid-file-name", `has an unusable file name: ${JSON.stringify(name)}`, { where });
 }
 
 function readJson(path: string): unknown {
@@ -69,6 +76,6 @@ function readJson(path: string): unknown {
     const value: unknown = JSON.parse(readFileSync(path, "utf8"));
     return value ?? {};
   } catch (error) {
-    throw new UserError(`not valid JSON (${(error as Error).message})`, { where: path, cause: error });
+    throw new UserError("invalid-json", `not valid JSON (${(error as Error).message})`, { where: path, cause: error });
   }
 }

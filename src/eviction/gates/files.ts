@@ -89,10 +89,14 @@ export async function loadGates(folder: string, model: Pick<Decoder, "config">):
   const { settings, use: given, model: shape } = await readSettings(path);
   for (const key of ["layers", "width", "keyValueHeads"] as const) {
     if (shape?.[key] !== model.config[key])
-      throw new UserError(`the gates are for ${key} ${shape?.[key]}, the model has ${model.config[key]}`, {
-        where: path,
-        fix: "Use the gates with the model that they were trained on.",
-      });
+      throw new UserError(
+        "model-mismatch",
+        `the gates are for ${key} ${shape?.[key]}, the model has ${model.config[key]}`,
+        {
+          where: path,
+          fix: "Use the gates with the model that they were trained on.",
+        },
+      );
   }
   const known = resolveGateNetwork(settings, model.config);
   const use = resolveUse(given, path);
@@ -101,7 +105,7 @@ export async function loadGates(folder: string, model: Pick<Decoder, "config">):
     const gates = await gatesFrom(model, known, async (name, shape) => {
       const values = await file.read(name);
       if (values?.length === shape.reduce((a, b) => a * b, 1)) return values;
-      throw new UserError(`it has no usable ${name}`, {
+      throw new UserError("damaged-file", `it has no usable ${name}`, {
         where: join(folder, files.values),
         fix: "The file is damaged, or belongs to other gates.",
       });
@@ -120,11 +124,11 @@ async function readSettings(path: string): Promise<Partial<SavedSettings> & Pick
     saved = JSON.parse(text) as Partial<SavedSettings> | null;
   } catch (cause) {
     const fix = "Name a folder that a run of attention-gate has written (gates/).";
-    throw new UserError("there are no gates that could be read", { where: path, fix, cause });
+    throw new UserError("unreadable", "there are no gates that could be read", { where: path, fix, cause });
   }
   const { settings } = saved ?? {};
   if (saved?.format !== "tokensift gates" || saved.version !== 1 || typeof settings !== "object" || settings === null)
-    throw new UserError("this is not the settings file of gates of this version", { where: path });
+    throw new UserError("unsupported-file", "this is not the settings file of gates of this version", { where: path });
   return { ...saved, settings };
 }
 
@@ -139,7 +143,7 @@ export function gatesCompanion({ parameters }: Pick<GateNetwork, "parameters">):
       for (const { name, variable } of parameters) {
         const values = state[name];
         if (!(values instanceof Float32Array) || values.length !== variable.size)
-          throw new UserError(`it has no usable ${name}`);
+          throw new UserError("damaged-checkpoint", `it has no usable ${name}`);
         tf.tidy(() => variable.assign(tf.tensor(values, variable.shape)));
       }
     },

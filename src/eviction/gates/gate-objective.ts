@@ -90,7 +90,7 @@ function nllTerm(logProb: Float32Array, { response, rowIds, width }: TokenLayout
   for (let i = 0; i < logProb.length; i++) {
     if (!response[i] || i % width === 0) continue;
     if (!Number.isFinite(logProb[i]))
-      throw new UserError(`The loss is ${-logProb[i]!}.`, {
+      throw new UserError("not-finite", `The loss is ${-logProb[i]!}.`, {
         where: `row ${rowIds[Math.floor(i / width)]}, token ${i % width}`,
         fix: "The weights have left the range of numbers: lower training.learningRate or gates.learningRate.",
       });

@@ -109,7 +109,9 @@ export async function gatesFrom(
     probabilities(layer, input, layout) {
       const weights = layers[layer];
       if (weights === undefined)
-        throw new UserError(`There are no gates for layer ${layer}.`, { fix: "Make the gates for this model." });
+        throw new UserError("model-mismatch", `There are no gates for layer ${layer}.`, {
+          fix: "Make the gates for this model.",
+        });
       return tf.tidy(() => tf.sigmoid(logits(settings, weights, input, layout)));
     },
     dispose,

@@ -19,7 +19,7 @@ export function resolveUse(given: unknown = {}, where?: string): Required<GateUs
   const { sinks = 4, window = 16, threshold = 0.5, rows = "prompts" } = (given ?? {}) as GateUse;
   const check = (fits: boolean, key: string, rule: string, found: unknown): void => {
     if (!fits)
-      throw new UserError(`${key} of the gates must be ${rule}, not ${JSON.stringify(found)}`, {
+      throw new UserError("invalid-option", `${key} of the gates must be ${rule}, not ${JSON.stringify(found)}`, {
         ...(where !== undefined && { where }),
       });
   };

@@ -152,7 +152,8 @@ export interface Adapted<D extends Decoder = Decoder> {
  * releaseEngine();
  */
 export function withAdapter<D extends Decoder>(model: D, adapter: Adapter): D & Adapted<D> {
-  if (hasAdapter(model)) throw new UserError("the model has an adapter already", { fix: "Give the model below it." });
+  if (hasAdapter(model))
+    throw new UserError("adapted-model", "the model has an adapter already", { fix: "Give the model below it." });
   for (const { layer, projection, a, b } of adapter.changes)
     requireFit(model, layer, projection, [b.shape[0], a.shape[1]]);
   for (const { variable } of model.parameters) variable.trainable = false;
@@ -205,10 +206,14 @@ function requireFit(model: Decoder, layer: number, projection: ProjectionName, s
   const own = model.layers[layer]?.[projection];
   if (own?.weight.shape.join() === shape.join()) return;
   const has = own === undefined ? "does not exist" : `is [${own.weight.shape.join(", ")}]`;
-  throw new UserError(`the adapter changes a weight [${shape.join(", ")}], which ${has} in this model`, {
-    where: moduleName(layer, projection),
-    fix: "Use the adapter with the model that it was trained on.",
-  });
+  throw new UserError(
+    "model-mismatch",
+    `the adapter changes a weight [${shape.join(", ")}], which ${has} in this model`,
+    {
+      where: moduleName(layer, projection),
+      fix: "Use the adapter with the model that it was trained on.",
+    },
+  );
 }
 
 function scaled(x: tf.Tensor2D, factor: number): tf.Tensor2D {

@@ -48,6 +48,7 @@ export async function mergeAdapter(
     kept = check.largestDifference <= tolerance * check.largestLogit; // false for NaN
     if (kept) return check;
     throw new UserError(
+      "unmergeable-adapter",
       `after merging, logits differ by ${check.largestDifference} (the largest is ${check.largestLogit})`,
       { fix: "The weights are as before. Keep the adapter apart, or allow a larger tolerance." },
     );

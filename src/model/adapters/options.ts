@@ -36,7 +36,8 @@ export function loraSettings(options: LoraOptions, config: DecoderConfig): LoraS
   const projections = options.projections ?? projectionNames;
   const layers = options.layers ?? [...Array(config.layers).keys()];
   const check = (fits: boolean, key: string, rule: string, found: unknown): void => {
-    if (!fits) throw new UserError(`${key} must be ${rule}, not ${show(found)}`, { where: "LoRA options" });
+    if (!fits)
+      throw new UserError("invalid-option", `${key} must be ${rule}, not ${show(found)}`, { where: "LoRA options" });
   };
   check(Number.isSafeInteger(rank) && rank >= 1 && rank <= 4096, "rank", "a whole number from 1 to 4096", rank);
   check(Number.isFinite(alpha) && alpha > 0, "alpha", "a number above 0", alpha);

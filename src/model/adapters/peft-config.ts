@@ -41,7 +41,7 @@ const harmlessStarts: readonly unknown[] = [undefined, true, false, "gaussian", 
 export function parsePeftConfig(json: unknown, where: string): PeftConfig {
   const fields = readFields(json, where);
   const refuse = (what: string, fix: string): never => {
-    throw new UserError(what, { where, fix });
+    throw new UserError("unsupported-adapter", what, { where, fix });
   };
   const kind = fields.raw("peft_type");
   if (kind !== "LORA") refuse(`the adapter is of type ${show(kind)}`, "Supported is LORA.");
@@ -81,7 +81,11 @@ function targetsOf(fields: Fields, where: string): PeftConfig["targets"] {
   const targets = fields.raw("target_modules");
   if (targets === undefined || typeof targets === "string") return () => true;
   if (!Array.isArray(targets) || !targets.every((name) => typeof name === "string"))
-    throw new UserError(`target_modules must be a list of names or a pattern, not ${show(targets)}`, { where });
+    throw new UserError(
+      "invalid-adapter",
+      `target_modules must be a list of names or a pattern, not ${show(targets)}`,
+      { where },
+    );
   return (module) => targets.some((name) => module === name || module.endsWith(`.${name}`));
 }
 

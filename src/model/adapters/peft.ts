@@ -94,18 +94,22 @@ const adapterWanted = "Name the folder of an adapter saved by PEFT or saveAdapte
 async function requireAdapterFiles(folder: string): Promise<void> {
   const entries = await readdir(folder).catch((cause: unknown) => {
     if ((cause as NodeJS.ErrnoException).code === "ENOTDIR")
-      throw new UserError("this is a file, not the folder of an adapter", { where: folder, fix: adapterWanted, cause });
-    throw new UserError("this folder cannot be read", { where: folder, fix: "Check the path.", cause });
+      throw new UserError("not-a-folder", "this is a file, not the folder of an adapter", {
+        where: folder,
+        fix: adapterWanted,
+        cause,
+      });
+    throw new UserError("unreadable", "this folder cannot be read", { where: folder, fix: "Check the path.", cause });
   });
   if (entries.includes(files.config) && entries.includes(files.matrices)) return;
   const missing = entries.includes(files.config) ? files.matrices : files.config;
   if (missing === files.config && entries.includes("config.json"))
-    throw new UserError("this folder holds a whole model, not an adapter", {
+    throw new UserError("not-an-adapter", "this folder holds a whole model, not an adapter", {
       where: folder,
       fix: "Use it as the model itself, or name the folder of the adapter alone.",
     });
   const pickled = missing === files.matrices && entries.includes("adapter_model.bin");
-  throw new UserError(`there is no ${missing} in this folder`, {
+  throw new UserError("missing-file", `there is no ${missing} in this folder`, {
     where: folder,
     fix: pickled
       ? "The matrices are pickled, which cannot be read safely: load and save the adapter with a newer PEFT."
@@ -128,19 +132,19 @@ function changedPlaces(
     const [, module, layer, short] = matrixPattern.exec(name) ?? [];
     const projection = projectionNames.find((known) => known === short);
     if (projection === undefined || moduleName(Number(layer), projection) !== module)
-      throw new UserError(`${show(name)} has no place in a LoRA adapter of this architecture`, {
+      throw new UserError("unsupported-adapter", `${show(name)} has no place in a LoRA adapter of this architecture`, {
         where,
         fix: `Supported are the projections ${projectionNames.join(", ")} of a layer.`,
       });
     if (!targets(module))
-      throw new UserError(`${files.config} does not name ${module} among its target_modules`, {
+      throw new UserError("invalid-adapter", `${files.config} does not name ${module} among its target_modules`, {
         where,
         fix: "The two files belong to different adapters.",
       });
     layers.add(Number(layer));
     projections.add(projection);
   }
-  if (layers.size === 0) throw new UserError("there are no matrices in this file", { where });
+  if (layers.size === 0) throw new UserError("invalid-adapter", "there are no matrices in this file", { where });
   return { layers: [...layers], projections: [...projections] };
 }
 
@@ -151,13 +155,17 @@ function requireShaped(
   where: string,
 ): StoredTensor {
   if (tensor === undefined)
-    throw new UserError(`${name} is missing`, {
+    throw new UserError("missing-tensor", `${name} is missing`, {
       where,
       fix: "Adapters must change the same projections in each layer that they change.",
     });
   if (tensor.shape.join() === shape.join()) return tensor;
-  throw new UserError(`${name} has the shape [${tensor.shape.join(", ")}], expected [${shape.join(", ")}]`, {
-    where,
-    fix: "The adapter belongs to another model, or its configuration to another adapter.",
-  });
+  throw new UserError(
+    "wrong-shape",
+    `${name} has the shape [${tensor.shape.join(", ")}], expected [${shape.join(", ")}]`,
+    {
+      where,
+      fix: "The adapter belongs to another model, or its configuration to another adapter.",
+    },
+  );
 }

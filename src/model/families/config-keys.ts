@@ -44,7 +44,7 @@ export function parseSharedKeys(fields: Fields, where: string, defaults: KeyDefa
 /** Refuses every setting that transformers would honour and this decoder would not. */
 function refuseUnsupported(fields: Fields, where: string): void {
   const refuse = (what: string, fix?: string): never => {
-    throw new UserError(what, fix === undefined ? { where } : { where, fix });
+    throw new UserError("unsupported-model", what, fix === undefined ? { where } : { where, fix });
   };
   const activation = fields.text("hidden_act", "silu");
   if (activation !== "silu") refuse(`the activation ${show(activation)} is not supported, only silu`);
@@ -76,7 +76,7 @@ export function parseSpecialTokens(
   const ends: unknown[] = Array.isArray(listed) ? listed : [optional("eos_token_id")].filter((id) => id !== undefined);
   const valid = ends.every((id) => typeof id === "number" && Number.isSafeInteger(id) && id >= 0);
   if (!valid || ends.length > 1000) {
-    throw new UserError("eos_token_id must be a token id or a list of token ids", { where });
+    throw new UserError("invalid-model-config", "eos_token_id must be a token id or a list of token ids", { where });
   }
   const beginOfText = optional("bos_token_id");
   const padToken = optional("pad_token_id");

@@ -53,19 +53,20 @@ export function parseGgufKeys(
 
 function refuseUnsupported({ fields, where, key }: Header, headSize: number, maxPositions: number): void {
   const sizeOr = (name: string, fallback: number): number => fields.integer(key(name), { fallback });
-  if (sizeOr("expert_count", 0) > 0) throw new UserError("mixtures of experts are not supported", { where });
+  if (sizeOr("expert_count", 0) > 0)
+    throw new UserError("unsupported-model", "mixtures of experts are not supported", { where });
   if (sizeOr("attention.value_length", headSize) !== headSize) {
-    throw new UserError("values of another size than keys are not supported", { where });
+    throw new UserError("unsupported-model", "values of another size than keys are not supported", { where });
   }
   if (sizeOr("rope.dimension_count", headSize) !== headSize) {
-    throw new UserError("rotating only a part of each head is not supported", { where });
+    throw new UserError("unsupported-model", "rotating only a part of each head is not supported", { where });
   }
   const window = sizeOr("attention.sliding_window", maxPositions);
   if (window > 0 && window < maxPositions) {
-    throw new UserError(`a sliding window of ${window} tokens is not supported`, { where });
+    throw new UserError("unsupported-model", `a sliding window of ${window} tokens is not supported`, { where });
   }
   if (!fields.boolean(key("attention.causal"), true)) {
-    throw new UserError("attention that is not causal is not supported", { where });
+    throw new UserError("unsupported-model", "attention that is not causal is not supported", { where });
   }
 }
 
@@ -93,10 +94,14 @@ function ropeFromGguf(
     const factor = fields.number(key("rope.scaling.factor"), { min: 1e-6, max: 1e9, fallback: oldFactor });
     return { theta, scaling: { type, factor } };
   }
-  throw new UserError(`the rotary scaling ${show(type)} is not supported (context length ${maxPositions})`, {
-    where,
-    fix: "Supported are none, linear and the frequency factors of Llama 3.",
-  });
+  throw new UserError(
+    "unsupported-model",
+    `the rotary scaling ${show(type)} is not supported (context length ${maxPositions})`,
+    {
+      where,
+      fix: "Supported are none, linear and the frequency factors of Llama 3.",
+    },
+  );
 }
 
 /**
@@ -120,8 +125,12 @@ function recogniseFactors(
     return Math.abs(factor - expected) <= 1e-4 * expected;
   };
   if (factors.length === headSize / 2 && factors.every(fits)) return scaling;
-  throw new UserError("the frequency factors in rope_freqs.weight are not those of Llama 3.1 and later", {
-    where,
-    fix: "Only that scaling is supported; use the model in Hugging Face layout, whose config.json says what they mean.",
-  });
+  throw new UserError(
+    "unsupported-model",
+    "the frequency factors in rope_freqs.weight are not those of Llama 3.1 and later",
+    {
+      where,
+      fix: "Only that scaling is supported; use the model in Hugging Face layout, whose config.json says what they mean.",
+    },
+  );
 }

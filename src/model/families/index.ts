@@ -22,7 +22,7 @@ export function familyOf({ family }: Pick<DecoderConfig, "family">): Family {
 export function familyNamed(modelType: unknown, where: string): Family {
   const family = families.find((known) => known.modelType === modelType);
   if (family !== undefined) return family;
-  throw new UserError(`the model type ${show(modelType)} is not supported`, {
+  throw new UserError("unsupported-model", `the model type ${show(modelType)} is not supported`, {
     where,
     fix: supported(families.map(({ modelType, models, without }) => ({ name: modelType, models, without }))),
   });
@@ -36,7 +36,7 @@ export function ggufFamilyNamed(architecture: unknown, where: string): GgufFamil
   const known = families.flatMap(({ gguf }) => gguf ?? []);
   const family = known.find((gguf) => gguf.architecture === architecture);
   if (family !== undefined) return family;
-  throw new UserError(`the architecture ${show(architecture)} is not supported`, {
+  throw new UserError("unsupported-model", `the architecture ${show(architecture)} is not supported`, {
     where,
     fix: supported(known.map(({ architecture, models }) => ({ name: architecture, models }))),
   });

@@ -51,7 +51,7 @@ function biases(attention: boolean, feedForward: boolean): ProjectionName[] {
 function areBiased(config: DecoderConfig, projections: readonly ProjectionName[]): boolean {
   const biased = projections.filter((name) => config.biases.includes(name));
   if (biased.length === 0 || biased.length === projections.length) return biased.length > 0;
-  throw new UserError(`a llama has biases in all of ${projections.join(", ")} or in none`, {
+  throw new UserError("unsupported-model", `a llama has biases in all of ${projections.join(", ")} or in none`, {
     where: "configuration of the model",
     fix: `Here only ${biased.join(", ")} have one: name the family that the model belongs to.`,
   });

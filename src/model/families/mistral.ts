@@ -13,7 +13,7 @@ export const mistral: Family = {
   parse(fields, where) {
     for (const key of ["attention_bias", "mlp_bias"]) {
       if (fields.boolean(key, false)) {
-        throw new UserError(`${key} is set, but a mistral has no biases`, {
+        throw new UserError("invalid-model-config", `${key} is set, but a mistral has no biases`, {
           where,
           fix: `If the weights have some, set model_type to "llama": it is computed the same.`,
         });
@@ -24,7 +24,7 @@ export const mistral: Family = {
   },
   write(config) {
     if (config.biases.length > 0) {
-      throw new UserError(`a mistral has no biases, here ${config.biases.join(", ")} have one`, {
+      throw new UserError("unsupported-model", `a mistral has no biases, here ${config.biases.join(", ")} have one`, {
         where: "configuration of the model",
         fix: "Name the family that the model belongs to.",
       });
@@ -41,6 +41,7 @@ function parseWindow(fields: Fields, where: string, maxPositions: number): { win
   const window = fields.integer("sliding_window", { fallback: 4096 }); // what transformers assumes for an absent key
   if (window >= maxPositions) return { window };
   throw new UserError(
+    "unsupported-model",
     `the sliding window of ${window} tokens is in force (max_position_embeddings is ${maxPositions})`,
     {
       where,

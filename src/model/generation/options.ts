@@ -52,7 +52,7 @@ export interface GenerationPace {
 export function checkedSampling(options: GenerateOptions, prompts: number, vocabulary: number): Sampling {
   const { temperature = 0, topK, topP, maxNewTokens, batchSize = 1, samples = 1, rowIds, forbidFirst } = options;
   const require = (fits: boolean, key: string, rule: string): void => {
-    if (!fits) throw new UserError(`${key} must be ${rule}`, { where: "generation" });
+    if (!fits) throw new UserError("invalid-option", `${key} must be ${rule}`, { where: "generation" });
   };
   require(Number.isInteger(maxNewTokens) && maxNewTokens >= 0, "maxNewTokens", "a whole number");
   require(Number.isInteger(batchSize) && batchSize >= 1, "batchSize", "a positive whole number");
@@ -72,9 +72,9 @@ export function checkedSampling(options: GenerateOptions, prompts: number, vocab
 /** @throws UserError for a prompt that is empty or as long as the model's context */
 export function requirePrompt(prompt: readonly number[], index: number, { config }: Decoder): void {
   const where = `prompt ${index}`;
-  if (prompt.length === 0) throw new UserError("there are no tokens to continue", { where });
+  if (prompt.length === 0) throw new UserError("empty-prompt", "there are no tokens to continue", { where });
   if (prompt.length >= config.maxPositions) {
     const what = `${prompt.length} tokens leave no room for more: the model's context is ${config.maxPositions}`;
-    throw new UserError(what, { where, fix: "Shorten the prompt." });
+    throw new UserError("too-long", what, { where, fix: "Shorten the prompt." });
   }
 }

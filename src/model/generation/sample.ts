@@ -131,7 +131,7 @@ function sum(weights: Float32Array): number {
 }
 
 function refuseNaN(id: number): never {
-  throw new UserError(`the model's output for token ${id} is not a number`, {
+  throw new UserError("not-finite", `the model's output for token ${id} is not a number`, {
     fix: "Its weights are damaged, or its training has diverged: train again with a lower learning rate.",
   });
 }

@@ -16,24 +16,32 @@ export function checkTensors(
   const missing = [...expected.keys()].filter((name) => !found.has(name));
   if (missing.length > 0) {
     const unprefixed = found.has("embed_tokens.weight");
-    throw new UserError(`${missing.length} of ${expected.size} tensors are missing: ${firstFew(missing)}`, {
-      where,
-      fix: unprefixed
-        ? `The folder holds a model without its output: save it as ${family.architectures[0]}.`
-        : "The model is incomplete, or its configuration belongs to another one.",
-    });
+    throw new UserError(
+      "missing-tensor",
+      `${missing.length} of ${expected.size} tensors are missing: ${firstFew(missing)}`,
+      {
+        where,
+        fix: unprefixed
+          ? `The folder holds a model without its output: save it as ${family.architectures[0]}.`
+          : "The model is incomplete, or its configuration belongs to another one.",
+      },
+    );
   }
   const unknown = [...found.keys()].filter((name) => !expected.has(name));
   if (unknown.length > 0) {
-    throw new UserError(`${unknown.length} tensors have no place in this architecture: ${firstFew(unknown)}`, {
-      where,
-      fix: `Ignoring them would change the model's results; choose a plain ${family.modelType} model.`,
-    });
+    throw new UserError(
+      "unknown-tensor",
+      `${unknown.length} tensors have no place in this architecture: ${firstFew(unknown)}`,
+      {
+        where,
+        fix: `Ignoring them would change the model's results; choose a plain ${family.modelType} model.`,
+      },
+    );
   }
   for (const [name, shape] of expected) {
     const actual = found.get(name)!;
     if (actual.length === shape.length && actual.every((size, axis) => size === shape[axis])) continue;
-    throw new UserError(`${name} has the shape [${actual.join(", ")}], expected [${shape.join(", ")}]`, {
+    throw new UserError("wrong-shape", `${name} has the shape [${actual.join(", ")}], expected [${shape.join(", ")}]`, {
       where,
       fix: "The configuration and the weights belong to different models.",
     });

@@ -28,7 +28,8 @@ const mostValues = 2 ** 31; // 8 GiB as float32
 export async function readStored(file: RandomAccessFile, tensor: StoredTensor): Promise<Float32Array> {
   const { blockBytes, blockValues, decode } = tensor.encoding;
   const count = (tensor.bytes / blockBytes) * blockValues;
-  if (count > mostValues) throw new UserError(`${tensor.name} has ${count} values, too many`, { where: file.path });
+  if (count > mostValues)
+    throw new UserError("too-large", `${tensor.name} has ${count} values, too many`, { where: file.path });
   const values = new Float32Array(count);
   if (tensor.encoding === float32) {
     await file.read(tensor.offset, new Uint8Array(values.buffer));

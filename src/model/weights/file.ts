@@ -18,11 +18,15 @@ const mostBytesPerCall = 2 ** 30; // the operating system takes at most 2^31 - 1
 /** @throws UserError if the path does not exist, is not a regular file or cannot be opened */
 export async function openFile(path: string): Promise<RandomAccessFile> {
   const kind = await stat(path).catch((cause: unknown) => {
-    throw new UserError("this file cannot be opened", { where: path, fix: "Check the path.", cause });
+    throw new UserError("unreadable", "this file cannot be opened", { where: path, fix: "Check the path.", cause });
   });
-  if (!kind.isFile()) throw new UserError("this is not a regular file", { where: path }); // a pipe would never answer
+  if (!kind.isFile()) throw new UserError("not-a-file", "this is not a regular file", { where: path }); // a pipe would never answer
   const handle = await open(path, "r").catch((cause: unknown) => {
-    throw new UserError("this file cannot be opened", { where: path, fix: "Check its permissions.", cause });
+    throw new UserError("unreadable", "this file cannot be opened", {
+      where: path,
+      fix: "Check its permissions.",
+      cause,
+    });
   });
   const { size } = await handle.stat();
   return { path, size, ...readers(handle, path, size), close: () => handle.close() };
@@ -30,7 +34,10 @@ export async function openFile(path: string): Promise<RandomAccessFile> {
 
 function readers(handle: FileHandle, path: string, size: number): Pick<RandomAccessFile, "read" | "readNow"> {
   const truncated = (): UserError =>
-    new UserError("the file ends too early", { where: path, fix: "Its download may be incomplete: fetch it again." });
+    new UserError("damaged-file", "the file ends too early", {
+      where: path,
+      fix: "Its download may be incomplete: fetch it again.",
+    });
   const check = (offset: number, length: number): void => {
     if (!(offset >= 0 && offset + length <= size)) throw truncated();
   };

@@ -35,7 +35,8 @@ export async function openFolder(folder: string): Promise<WeightSource> {
     checkTensors(config, new Map([...tensors].map(([name, { tensor }]) => [name, tensor.shape])), folder);
     const locate = (name: string): LocatedTensor => {
       const located = tensors.get(name);
-      if (located === undefined) throw new UserError(`there is no tensor ${show(name)}`, { where: folder });
+      if (located === undefined)
+        throw new UserError("missing-tensor", `there is no tensor ${show(name)}`, { where: folder });
       return located;
     };
     return {
@@ -56,7 +57,11 @@ export async function openFolder(folder: string): Promise<WeightSource> {
 const unreadable =
   (folder: string) =>
   (cause: unknown): never => {
-    throw new UserError("this folder cannot be read", { where: folder, fix: "Check its permissions.", cause });
+    throw new UserError("unreadable", "this folder cannot be read", {
+      where: folder,
+      fix: "Check its permissions.",
+      cause,
+    });
   };
 
 async function requireModelFiles(folder: string, entries: ReadonlySet<string>): Promise<void> {
@@ -64,7 +69,7 @@ async function requireModelFiles(folder: string, entries: ReadonlySet<string>): 
   const hasWeights = entries.has("model.safetensors") || entries.has("model.safetensors.index.json");
   if (entries.has("config.json") && hasWeights) return;
   const fail = (what: string, fix: string): never => {
-    throw new UserError(what, { where: folder, fix });
+    throw new UserError("missing-model", what, { where: folder, fix });
   };
   if (entries.has("adapter_config.json")) {
     fail("this folder holds only an adapter (adapter_config.json)", await mergeHint(folder));
@@ -121,7 +126,9 @@ async function openShards(
     files.push(file);
     for (const [tensorName, tensor] of await readSafetensorsHeader(file)) {
       if (tensors.has(tensorName)) {
-        throw new UserError(`tensor ${show(tensorName)} is in two shards, also in ${name}`, { where: folder });
+        throw new UserError("repeated-tensor", `tensor ${show(tensorName)} is in two shards, also in ${name}`, {
+          where: folder,
+        });
       }
       tensors.set(tensorName, { tensor, file });
     }
@@ -133,12 +140,13 @@ async function openIndexed(folder: string, files: RandomAccessFile[]): Promise<M
   const where = join(folder, "model.safetensors.index.json");
   const json = await readJson(where);
   const weightMap = isRecord(json) ? json["weight_map"] : undefined;
-  if (!isRecord(weightMap)) throw new UserError("the key weight_map is missing", { where });
+  if (!isRecord(weightMap)) throw new UserError("damaged-file", "the key weight_map is missing", { where });
   const shards = new Set<string>();
   for (const [name, shard] of Object.entries(weightMap)) {
     const plain = typeof shard === "string" && shard === basename(shard) && /^[^\\\0]+\.safetensors$/.test(shard);
     if (!plain) {
       throw new UserError(
+        "invalid-file-name",
         `${show(name)} is said to be in ${show(shard)}, which is not a plain .safetensors file name`,
         {
           where,
@@ -148,12 +156,12 @@ async function openIndexed(folder: string, files: RandomAccessFile[]): Promise<M
     }
     shards.add(shard);
   }
-  if (shards.size > mostShards) throw new UserError(`${shards.size} shards are too many`, { where });
+  if (shards.size > mostShards) throw new UserError("too-large", `${shards.size} shards are too many`, { where });
   const tensors = await openShards(folder, [...shards].sort(), files);
   for (const [name, shard] of Object.entries(weightMap)) {
     const found = tensors.get(name);
     if (found === undefined || basename(found.file.path) !== shard) {
-      throw new UserError(`${show(name)} is not in ${show(shard)}`, {
+      throw new UserError("missing-tensor", `${show(name)} is not in ${show(shard)}`, {
         where,
         fix: "Fetch the shards and index again.",
       });
@@ -174,10 +182,14 @@ async function dropRedundant(
   if (!config.tiedOutput || head === undefined || embedding === undefined) return;
   const [a, b] = [await readStored(head.file, head.tensor), await readStored(embedding.file, embedding.tensor)];
   if (a.length !== b.length || a.some((value, i) => value !== b[i])) {
-    throw new UserError("config.json ties the output to the embedding, but lm_head.weight differs from it", {
-      where: folder,
-      fix: "Set tie_word_embeddings to false in config.json to use lm_head.weight.",
-    });
+    throw new UserError(
+      "invalid-model-config",
+      "config.json ties the output to the embedding, but lm_head.weight differs from it",
+      {
+        where: folder,
+        fix: "Set tie_word_embeddings to false in config.json to use lm_head.weight.",
+      },
+    );
   }
   tensors.delete("lm_head.weight");
 }

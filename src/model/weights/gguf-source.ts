@@ -30,7 +30,7 @@ async function readGguf(file: RandomAccessFile): Promise<WeightSource> {
   const tensors = new Map<string, StoredTensor>();
   for (const [ggufName, tensor] of stored) {
     const name = huggingFaceName(ggufName);
-    if (tensors.has(name)) throw new UserError(`two tensors stand for ${name}`, { where });
+    if (tensors.has(name)) throw new UserError("repeated-tensor", `two tensors stand for ${name}`, { where });
     if (name !== frequencyFactors) tensors.set(name, tensor);
   }
   const shapes = new Map([...tensors].map(([name, { shape }]) => [name, shape]));
@@ -38,7 +38,7 @@ async function readGguf(file: RandomAccessFile): Promise<WeightSource> {
   checkTensors(config, shapes, where);
   const locate = (name: string): StoredTensor => {
     const tensor = tensors.get(name);
-    if (tensor === undefined) throw new UserError(`there is no tensor ${show(name)}`, { where });
+    if (tensor === undefined) throw new UserError("missing-tensor", `there is no tensor ${show(name)}`, { where });
     return tensor;
   };
   return {
@@ -56,7 +56,7 @@ async function readGguf(file: RandomAccessFile): Promise<WeightSource> {
 function refuseSplit(metadata: GgufHeader["metadata"], where: string): void {
   const parts = metadata["split.count"];
   if (parts === undefined || parts === 0 || parts === 1) return;
-  throw new UserError(`this is one of ${show(parts)} parts of a model`, {
+  throw new UserError("unsupported-model", `this is one of ${show(parts)} parts of a model`, {
     where,
     fix: "Join the parts first: llama-gguf-split --merge.",
   });

@@ -26,14 +26,20 @@ export function readGgufHeader(file: RandomAccessFile): GgufHeader {
   const cursor = headerCursor(file);
   const magic = file.size < 4 ? 0 : cursor.view(4).getUint32(0, true);
   if (magic !== 0x46554747) {
-    throw new UserError("this is not a GGUF file (its first four bytes are not GGUF)", { where: file.path });
+    throw new UserError("wrong-file-kind", "this is not a GGUF file (its first four bytes are not GGUF)", {
+      where: file.path,
+    });
   }
   const version = cursor.view(4).getUint32(0, true);
   if (version !== 2 && version !== 3) {
-    throw new UserError(`GGUF version ${show(version)} is not supported, only 2 and 3 in little-endian order`, {
-      where: file.path,
-      fix: "Convert the model again with a recent llama.cpp.",
-    });
+    throw new UserError(
+      "unsupported-file",
+      `GGUF version ${show(version)} is not supported, only 2 and 3 in little-endian order`,
+      {
+        where: file.path,
+        fix: "Convert the model again with a recent llama.cpp.",
+      },
+    );
   }
   const tensorCount = cursor.count("tensors", { most: mostTensors, bytesEach: 8 + 4 + 4 + 8 });
   const entryCount = cursor.count("key-values", { most: mostEntries, bytesEach: 8 + 4 + 1 });

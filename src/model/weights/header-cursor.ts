@@ -26,7 +26,7 @@ export function headerCursor(file: RandomAccessFile): HeaderCursor {
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
   const broken = (what: string, fix = "The file is damaged or not a GGUF file: fetch it again."): UserError =>
-    new UserError(what, { where: file.path, fix });
+    new UserError("damaged-file", what, { where: file.path, fix });
 
   /** The next bytes, as a part of the window. */
   function take(bytes: number): Uint8Array {

@@ -18,7 +18,7 @@ import type { WeightSource } from "./source.ts";
  */
 export async function openWeights(path: string): Promise<WeightSource> {
   const kind = await stat(path).catch((cause: unknown) => {
-    throw new UserError("there is no model here", {
+    throw new UserError("missing-model", "there is no model here", {
       where: path,
       fix:
         downloadHint(path, "model") ??
@@ -28,7 +28,7 @@ export async function openWeights(path: string): Promise<WeightSource> {
   });
   if (kind.isDirectory()) return openFolder(path);
   if (path.endsWith(".safetensors")) {
-    throw new UserError("weights alone are not a model", {
+    throw new UserError("missing-model", "weights alone are not a model", {
       where: path,
       fix: "Name the folder that also has config.json.",
     });

@@ -8,7 +8,8 @@ const largestJson = 64 * 2 ** 20; // bytes
 export async function readJson(path: string): Promise<unknown> {
   const file = await openFile(path);
   try {
-    if (file.size > largestJson) throw new UserError(`${file.size} bytes of JSON are too many`, { where: path });
+    if (file.size > largestJson)
+      throw new UserError("too-large", `${file.size} bytes of JSON are too many`, { where: path });
     const bytes = new Uint8Array(file.size);
     await file.read(0, bytes);
     return parseJson(bytes, path);
@@ -21,6 +22,6 @@ function parseJson(bytes: Uint8Array, where: string): unknown {
   try {
     return JSON.parse(new TextDecoder().decode(bytes));
   } catch (error) {
-    throw new UserError(`not valid JSON (${show((error as Error).message)})`, { where });
+    throw new UserError("invalid-json", `not valid JSON (${show((error as Error).message)})`, { where });
   }
 }

@@ -52,7 +52,7 @@ function describe(
   let offset = 0;
   for (const [i, { name, shape }] of tensors.entries()) {
     if (name === tensors[i - 1]?.name || name === "__metadata__") {
-      throw new UserError(`two tensors would be saved as ${name}`, { where });
+      throw new UserError("repeated-tensor", `two tensors would be saved as ${name}`, { where });
     }
     const end = offset + (elementCount(shape) ?? NaN) * (type === "F32" ? 4 : 2);
     entries.push([name, { dtype: type, shape, data_offsets: [offset, end] }]);
@@ -70,7 +70,9 @@ function describe(
 async function encoded({ name, shape, values }: TensorToSave, type: SavedType, where: string): Promise<Uint8Array> {
   const numbers = typeof values === "function" ? await values() : values;
   if (numbers.length !== elementCount(shape)) {
-    throw new UserError(`${name} has ${numbers.length} values for the shape [${shape.join(", ")}]`, { where });
+    throw new UserError("wrong-shape", `${name} has ${numbers.length} values for the shape [${shape.join(", ")}]`, {
+      where,
+    });
   }
   if (type === "F32") return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
   const bits = type === "F16" ? toFloat16(numbers) : toBfloat16(numbers);
@@ -81,7 +83,10 @@ async function encoded({ name, shape, values }: TensorToSave, type: SavedType, w
 function requireFinite(name: string, numbers: Float32Array, bits: Uint16Array, where: string): void {
   const overflow = bits.findIndex((pattern, i) => (pattern & 0x7fff) === 0x7c00 && Number.isFinite(numbers[i]));
   if (overflow < 0) return;
-  throw new UserError(`${name} holds ${numbers[overflow]}, too large for F16`, { where, fix: "Save as F32 or BF16." });
+  throw new UserError("out-of-range", `${name} holds ${numbers[overflow]}, too large for F16`, {
+    where,
+    fix: "Save as F32 or BF16.",
+  });
 }
 
 async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {

@@ -16,7 +16,10 @@ const largestHeader = 100_000_000; // bytes; the limit of the reference implemen
 export async function readSafetensorsHeader(file: RandomAccessFile): Promise<Map<string, StoredTensor>> {
   const where = file.path;
   const broken = (what: string): UserError =>
-    new UserError(what, { where, fix: "The file is damaged or not in safetensors format: fetch or save it again." });
+    new UserError("damaged-file", what, {
+      where,
+      fix: "The file is damaged or not in safetensors format: fetch or save it again.",
+    });
   if (file.size < 8) throw broken(`a file of ${file.size} bytes is too short for a safetensors header`);
   const prefix = new Uint8Array(8);
   await file.read(0, prefix);
@@ -67,7 +70,7 @@ function storedTensor(name: string, entry: unknown, start: number, fileSize: num
   }
   const encoding = encodings.get(dtype);
   if (encoding === undefined) {
-    throw new UserError(`${label} has the type ${show(dtype)}, which is not supported`, {
+    throw new UserError("unsupported-file", `${label} has the type ${show(dtype)}, which is not supported`, {
       fix: `Supported are ${[...encodings.keys()].join(", ")}: save the model in one of these.`,
     });
   }

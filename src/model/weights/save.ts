@@ -51,7 +51,7 @@ function textFiles({ config, dtype = "F32", ...files }: ModelFiles, where: strin
   ]);
   for (const [name, text] of Object.entries(files.tokenizerFiles)) {
     if (name !== basename(name) || name.startsWith(".") || texts.has(name) || name === "model.safetensors") {
-      throw new UserError(`a tokenizer file cannot be called ${JSON.stringify(name)}`, { where });
+      throw new UserError("invalid-file-name", `a tokenizer file cannot be called ${JSON.stringify(name)}`, { where });
     }
     texts.set(name, text);
   }

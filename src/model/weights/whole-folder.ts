@@ -22,7 +22,11 @@ export async function writeWholeFolder(
   try {
     makeFolder(temporary);
   } catch (cause) {
-    throw new UserError("no folder can be made here", { where: dirname(target), fix: "Check its permissions.", cause });
+    throw new UserError("not-writable", "no folder can be made here", {
+      where: dirname(target),
+      fix: "Check its permissions.",
+      cause,
+    });
   }
   try {
     await write(temporary);
@@ -36,16 +40,24 @@ async function requireReplaceable(target: string, names: ReadonlySet<string>): P
   const present = await entriesOf(target);
   const foreign = present.filter((name) => !names.has(name));
   if (foreign.length === 0) return;
-  throw new UserError(`this folder holds files that are not part of the model: ${foreign.slice(0, 5).join(", ")}`, {
-    where: target,
-    fix: "Name a new folder, or empty this one.",
-  });
+  throw new UserError(
+    "foreign-files",
+    `this folder holds files that are not part of the model: ${foreign.slice(0, 5).join(", ")}`,
+    {
+      where: target,
+      fix: "Name a new folder, or empty this one.",
+    },
+  );
 }
 
 async function entriesOf(folder: string): Promise<string[]> {
   return readdir(folder).catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw new UserError("the model cannot be saved here", { where: folder, fix: "Name a folder.", cause: error });
+    throw new UserError("not-writable", "the model cannot be saved here", {
+      where: folder,
+      fix: "Name a folder.",
+      cause: error,
+    });
   });
 }
 

@@ -154,7 +154,7 @@ async function openAlignment(
 function requireWeights(objective: PreferenceObjective, pairs: readonly ScoredPair[]): void {
   const weighed = pairs.every(({ facts }) => facts.chosen.weights && facts.rejected.weights);
   if (objective.needs.includes("weights") && !weighed)
-    throw new UserError("the scored pairs have no weights", {
+    throw new UserError("missing-column", "the scored pairs have no weights", {
       fix: "Give the columns chosen_weights and rejected_weights in stages.score.",
     });
 }
@@ -178,7 +178,7 @@ function startingAtReference(objective: PreferenceObjective, state: TrainingStat
 
 function requireStartLoss({ startLoss }: PreferenceObjective, { step }: TrainingState, { loss }: StepOutcome): void {
   if (step > 0 || startLoss === undefined || Math.abs(loss - startLoss) <= startTolerance) return;
-  throw new UserError(`The loss before the first update is ${loss} instead of log 2.`, {
+  throw new UserError("reference-mismatch", `The loss before the first update is ${loss} instead of log 2.`, {
     fix: "Take the reference log-probabilities again, from the model as it is before training.",
   });
 }

@@ -67,6 +67,7 @@ function contrastStage(work: CdpoWork, judged: StageResult<Judged[]>, which: Whi
       const chosen = contrastSets(samplesOf(responses), config.training.seed, { coverage, skipSingleAnswers })[which];
       if (chosen.length === 0)
         throw new UserError(
+          "no-usable-rows",
           `the ${which} model has no ${which === "positive" ? "right" : "wrong"} response to learn from`,
           {
             fix: "Draw more responses (sampling.samples), or at another sampling.temperature.",

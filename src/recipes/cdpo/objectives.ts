@@ -14,7 +14,7 @@ export async function objectivesOf(config: CdpoConfig): Promise<ReadonlyMap<stri
   for (const { name, objective: choice } of armsOf(config)) {
     const objective = await selectEntry(preferenceForms, choice, process.cwd());
     if (objective.needs.includes("weights") && config.stages.score === undefined)
-      throw new UserError("the objective reads token weights, and there is no file of scored pairs", {
+      throw new UserError("missing-option", "the objective reads token weights, and there is no file of scored pairs", {
         where: choice.method,
         fix: "Give one, with the columns chosen_weights and rejected_weights, in stages.score.",
       });

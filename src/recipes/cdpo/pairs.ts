@@ -56,9 +56,13 @@ export function pairStage(work: CdpoWork, judged: StageResult<Judged[]>): Promis
         [chosen, rejected].every(({ prompt, ids }) => prompt.length + ids.length <= maxTokens);
       const pairs = chosen.filter(fits);
       if (pairs.length === 0)
-        throw new UserError("no question has both a right and a wrong answer, so there is no pair to learn from", {
-          fix: "Draw more responses (sampling.samples), or at another sampling.temperature.",
-        });
+        throw new UserError(
+          "no-usable-rows",
+          "no question has both a right and a wrong answer, so there is no pair to learn from",
+          {
+            fix: "Draw more responses (sampling.samples), or at another sampling.temperature.",
+          },
+        );
       work.reporterOf("pairs").note(`pairs: ${pairs.length}; ${chosen.length - pairs.length} were too long.`);
       writePairs(join(work.run.path, output), pairs);
     },

@@ -80,7 +80,7 @@ const ofOtherRuns = runSubfolders.filter((name) => name !== "stages");
 function refuseOtherRun(path: string): void {
   const other = ofOtherRuns.find((name) => existsSync(join(path, name)));
   if (other === undefined) return;
-  throw new UserError(`the folder holds a run that is not one of trainers/cdpo.ts (it has ${other})`, {
+  throw new UserError("foreign-files", `the folder holds a run that is not one of trainers/cdpo.ts (it has ${other})`, {
     where: path,
     fix: "Name another folder: --set output=FOLDER",
   });
@@ -90,7 +90,8 @@ async function workOf(opening: RecipeWork<CdpoConfig>, run: RunFolder): Promise<
   const { config, reporterOf, interrupted, allowChanges, command } = opening;
   const inputs = await opening.inputs();
   const { tokens, validation, trainingAnswersOf, answersOf } = inputs;
-  if (validation === undefined) throw new UserError("there are no held-out rows", { fix: "Give data.validation." });
+  if (validation === undefined)
+    throw new UserError("missing-option", "there are no held-out rows", { fix: "Give data.validation." });
   const objectives = await objectivesOf(config);
   const estimated = [...objectives.values()].some(({ needs }) => needs.includes("logEstimate"));
   const { tokenizer, config: shape } = await readModelFacts(config.model);

@@ -107,7 +107,7 @@ async function factsOf(
 function requireEstimates(pairs: readonly ScoredPair[], path: string): void {
   for (const side of ["chosen", "rejected"] as const)
     if (pairs.some(({ facts }) => facts[side].logEstimate === undefined))
-      throw new UserError(`the column ${side}_log_estimate is missing or empty`, {
+      throw new UserError("missing-column", `the column ${side}_log_estimate is missing or empty`, {
         where: path,
         fix: "An objective reads the estimate of every response token; give the column, or another align.objective.method.",
       });

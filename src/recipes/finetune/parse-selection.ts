@@ -13,7 +13,8 @@ import { validate } from "../../config/validate.ts";
  */
 export function parseSelection(method: string, set: readonly string[]): MethodChoice {
   const schema = methodSchema({ catalogue: rules, elsewhere: ["history"] }, method);
-  if (schema === undefined) throw new UserError(unknownMethod(rules, method), { where: "--selector" });
+  if (schema === undefined)
+    throw new UserError("unknown-method", unknownMethod(rules, method), { where: "--selector" });
   const selection: MethodChoice = { method };
   const { unreadable } = applySettings(selection as { method: string }, set);
   const wrong = [
@@ -21,5 +22,5 @@ export function parseSelection(method: string, set: readonly string[]): MethodCh
     ...validate("checking", schema, selection).map(({ path, message }) => `${keyName(path)} ${message}`),
   ];
   if (wrong.length === 0) return selection;
-  throw new UserError(wrong.join("\n  "), { where: `--selector ${method}` });
+  throw new UserError("invalid-option", wrong.join("\n  "), { where: `--selector ${method}` });
 }

@@ -70,7 +70,7 @@ export async function openSources(
     disposals.push(earlier.dispose);
   } else if (rule.needs.includes("referenceNll")) {
     if (config.reference === undefined)
-      throw new UserError("the rule needs a reference model", {
+      throw new UserError("missing-option", "the rule needs a reference model", {
         where: rule.name,
         fix: "Give its path as `reference`.",
       });
@@ -91,7 +91,7 @@ async function fixedLosses(
   const other = path === undefined ? undefined : await loadModel(path);
   if (other !== undefined && other.tokenizer.fingerprint !== base.tokenizer.fingerprint) {
     other.dispose();
-    throw new UserError("this model splits text into other tokens than the model in training", {
+    throw new UserError("tokenizer-mismatch", "this model splits text into other tokens than the model in training", {
       where: path!,
       fix: "Token losses can only be compared under one tokenizer: name a model of the same family.",
     });

@@ -169,7 +169,7 @@ function refuseChanges(run: RunFolder, config: object, allowChanges: boolean): v
   if (run.previousConfig === undefined || allowChanges) return;
   const conflicts = resumeConflicts(parse(run.previousConfig), JSON.parse(JSON.stringify(config)));
   if (conflicts.length === 0) return;
-  throw new UserError(`the run was started with other settings:\n  ${conflicts.join("\n  ")}`, {
+  throw new UserError("run-changed", `the run was started with other settings:\n  ${conflicts.join("\n  ")}`, {
     where: run.path,
     fix: "Continue with the same settings, accept the change with --allow-changes, or start again with --overwrite.",
   });

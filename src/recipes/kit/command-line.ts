@@ -55,13 +55,15 @@ export function parseRecipeArguments(
   const usage = `${command} --config FILE [--set KEY=VALUE]... [flags]`;
   if (values.help) return { help: `${recipe.summary}\n\n  ${usage}\n\n${flagsHelp(flags)}\n` };
   if (positionals.length > 0)
-    throw new UserError(`"${positionals[0]!}" stands alone`, { fix: `Give it to a flag: ${usage}` });
+    throw new UserError("stray-argument", `"${positionals[0]!}" stands alone`, { fix: `Give it to a flag: ${usage}` });
   if (values.config === undefined)
-    throw new UserError("--config is missing", {
+    throw new UserError("missing-option", "--config is missing", {
       fix: `Name a configuration: ${command} --config ${exampleConfig(recipe)}`,
     });
   if (values.resume && values.overwrite)
-    throw new UserError("--resume and --overwrite exclude each other", { fix: "Keep one of them." });
+    throw new UserError("conflicting-options", "--resume and --overwrite exclude each other", {
+      fix: "Keep one of them.",
+    });
   return {
     config: values.config,
     set: values.set ?? [],

@@ -131,7 +131,8 @@ async function startingModel({ model, fresh, training }: StartConfig): Promise<M
 }
 
 function freshModel(fresh: StartConfig["fresh"]): { config: DecoderConfig; tokenizer: Tokenizer } {
-  if (fresh === undefined) throw new UserError("there is no model to start from", { fix: "Give `model` or `fresh`." });
+  if (fresh === undefined)
+    throw new UserError("missing-option", "there is no model to start from", { fix: "Give `model` or `fresh`." });
   const tokenizer = loadTokenizer(fresh.tokenizer);
   const begin = tokenizer.bosToken === undefined ? undefined : tokenizer.encode(tokenizer.bosToken)[0];
   const config = parseDecoderConfig(

@@ -116,6 +116,7 @@ export function requireMemory<Config>(
       ? `It would fit with ${fitting.join(", or ")}.`
       : "Take a smaller model, shorter rows (data.maxTokens), or a machine with more memory.";
   throw new UserError(
+    "too-little-memory",
     `the run needs ${bound} ${gigabytes(memory.peak)} of memory (${partsOf(memory)}), ` +
       `more than the ${gigabytes(room)} that this process can have`,
     { fix: `${change} --allow-memory starts it all the same.` },

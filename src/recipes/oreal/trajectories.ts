@@ -69,22 +69,29 @@ export function readTrajectories(
 ): Rollouts {
   const path = trajectoryPath(run, iteration);
   if (!existsSync(path))
-    throw new UserError("there are no stored responses of this iteration", {
+    throw new UserError("missing-file", "there are no stored responses of this iteration", {
       where: path,
       fix: "Replay a run of at least as many iterations, or lower training.iterations.",
     });
   const responses = readResponses(path, { vocabularySize });
   if (responses.length === 0)
-    throw new UserError("there is no response", { where: path, fix: "Replay a run whose trajectories are whole." });
+    throw new UserError("no-response", "there is no response", {
+      where: path,
+      fix: "Replay a run whose trajectories are whole.",
+    });
   const rows = responses.map(givenResponse);
   const odd = checkQuestions(path, rows, questions);
   if (odd !== undefined) note(odd);
   const long = rows.findIndex((row) => longestOf(row) > maxPositions);
   if (long >= 0)
-    throw new UserError(`${longestOf(rows[long]!)} tokens are more than the model's context of ${maxPositions}`, {
-      where: `${path}, row ${long}`,
-      fix: "Replay a run of a model with the same context, or of a longer one.",
-    });
+    throw new UserError(
+      "too-long",
+      `${longestOf(rows[long]!)} tokens are more than the model's context of ${maxPositions}`,
+      {
+        where: `${path}, row ${long}`,
+        fix: "Replay a run of a model with the same context, or of a longer one.",
+      },
+    );
   return { iteration, responses, logProbs: storedLogProbs(path, responses) };
 }
 
@@ -96,7 +103,7 @@ function storedLogProbs(path: string, responses: readonly Judged[]): (Float32Arr
       if (stored === null || stored === undefined) return undefined;
       const fits = (value: number): boolean => Number.isFinite(value) && value <= 0;
       if (stored instanceof Float32Array && stored.length === ids.length && stored.every(fits)) return stored;
-      throw new UserError("log_probs must hold one finite number, 0 or less, for each of response_ids", {
+      throw new UserError("invalid-row", "log_probs must hold one finite number, 0 or less, for each of response_ids", {
         where: `${path}, row ${index}`,
         fix: "Store the log-probabilities again, or leave the column out: the policy's own are taken then.",
       });
@@ -111,7 +118,7 @@ export function replayedRun(run: string, arm: string | undefined): string {
   const own = arm === undefined ? run : join(run, arm);
   const found = [own, run].find((folder) => existsSync(join(folder, "trajectories")));
   if (found !== undefined) return found;
-  throw new UserError("this run has no stored responses", {
+  throw new UserError("no-run", "this run has no stored responses", {
     where: run,
     fix: "Name the folder of a run of trainers/oreal.ts, in which `trajectories` lies.",
   });

@@ -81,7 +81,7 @@ export function tokenRewardModel<D extends Decoder>(decoder: D, head = createSco
       for (const { name, variable } of parameters) {
         const values = state[name];
         if (!(values instanceof Float32Array) || values.length !== variable.size)
-          throw new UserError(`the saved reward model has no usable ${name}`);
+          throw new UserError("damaged-checkpoint", `the saved reward model has no usable ${name}`);
         tf.tidy(() => variable.assign(tf.tensor(values, variable.shape)));
       }
     },
@@ -146,7 +146,7 @@ export async function saveTokenRewardModel(
  */
 export async function loadTokenRewardModel(folder: string, trunk?: Model): Promise<TokenRewardModel<Model>> {
   if (!existsSync(join(folder, headFile)))
-    throw new UserError("there is no token reward model in this folder", {
+    throw new UserError("missing-model", "there is no token reward model in this folder", {
       where: `${folder}: ${headFile}`,
       fix: modelWanted,
     });
@@ -158,7 +158,7 @@ export async function loadTokenRewardModel(folder: string, trunk?: Model): Promi
     if (values?.length === decoder.config.width)
       return { ...tokenRewardModel(decoder, createScoreHead(decoder, values)), ...(scoreAt && { scoreAt }) };
     const found = values === undefined ? `no ${scoreWeightName}` : `${values.length} numbers in ${scoreWeightName}`;
-    throw new UserError(`there are ${found}, expected ${decoder.config.width}`, {
+    throw new UserError("model-mismatch", `there are ${found}, expected ${decoder.config.width}`, {
       where: path,
       fix: "The head belongs to another model.",
     });
@@ -174,7 +174,7 @@ async function readScoreAt(path: string): Promise<ScoreAt | undefined> {
   const { format, version, scoreAt } = json ?? {};
   if (format === "tokensift token reward model" && version === 1 && (scoreAt === "token" || scoreAt === "before"))
     return scoreAt;
-  throw new UserError("this is not the settings file of a token reward model of this version", {
+  throw new UserError("unsupported-file", "this is not the settings file of a token reward model of this version", {
     where: path,
     fix: modelWanted,
   });
@@ -184,7 +184,7 @@ async function loadDecoder(folder: string, trunk: Model | undefined): Promise<Mo
   const adapter = join(folder, folders.adapter);
   if (!existsSync(adapter)) return loadModel(join(folder, folders.model));
   if (trunk !== undefined) return withAdapter(trunk, await loadAdapter(adapter, trunk));
-  throw new UserError("the reward model is an adapter, and there is no model below it", {
+  throw new UserError("missing-model", "the reward model is an adapter, and there is no model below it", {
     where: adapter,
     fix: "Give the model that it was trained on.",
   });

@@ -72,7 +72,7 @@ export function mathsThread({ timeLimit, memoryLimit }: ThreadLimits): MathsThre
 class LimitReached extends Error {}
 
 function closedError(): UserError {
-  return new UserError("The verifier is closed.", { fix: "Close it after the last verification." });
+  return new UserError("closed", "The verifier is closed.", { fix: "Close it after the last verification." });
 }
 
 function startThread(memoryLimit: number): Started {

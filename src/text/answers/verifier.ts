@@ -71,7 +71,9 @@ export function verifier(options: VerifierOptions = {}): Verifier {
   requireInRange("timeLimit", timeLimit, timeLimit > 0 && timeLimit < 2 ** 31, "It is a time in milliseconds.");
   requireInRange("memoryLimit", memoryLimit, memoryLimit >= 64 && memoryLimit <= 4096, "It must be 64 to 4096 MiB.");
   if (!["equivalent", "hendrycks"].includes(mode))
-    throw new UserError(`The verifier's mode is "${mode}".`, { fix: "It must be equivalent or hendrycks." });
+    throw new UserError("invalid-option", `The verifier's mode is "${mode}".`, {
+      fix: "It must be equivalent or hendrycks.",
+    });
   const thread = mathsThread({ timeLimit, memoryLimit });
 
   async function compare(answer: string, wanted: string): Promise<Verification["verdict"]> {
@@ -147,5 +149,5 @@ function compareSpellings(response: string, reference: string): Verification {
 }
 
 function requireInRange(name: string, value: number, isInRange: boolean, fix: string): void {
-  if (!isInRange) throw new UserError(`The verifier's ${name} is ${value}.`, { fix });
+  if (!isInRange) throw new UserError("invalid-option", `The verifier's ${name} is ${value}.`, { fix });
 }

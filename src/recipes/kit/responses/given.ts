@@ -36,7 +36,7 @@ export function checkQuestions(
   rows.forEach(({ question, texts }, index) => {
     const prompt = prompts.get(question);
     if (prompt === undefined)
-      throw new UserError(`it answers the question ${question}, which data.train does not have`, {
+      throw new UserError("unknown-question", `it answers the question ${question}, which data.train does not have`, {
         where: `${path}, row ${index}`,
         fix: "Give the data that the file was made from, as it was read then: `question` is the row of the question, from 0.",
       });
@@ -66,14 +66,17 @@ export function usableRows<T>(
   { noun, of, note, questions, maxPositions }: Surroundings & RowReading<T>,
 ): T[] {
   if (rows.length === 0)
-    throw new UserError(`there is no ${noun}`, { where: path, fix: `Give a file with a row for each ${noun}.` });
+    throw new UserError("no-rows", `there is no ${noun}`, {
+      where: path,
+      fix: `Give a file with a row for each ${noun}.`,
+    });
   const given = rows.map(of);
   const odd = checkQuestions(path, given, questions);
   if (odd !== undefined) note(odd);
   const kept = rows.filter((_, index) => longestOf(given[index]!) <= maxPositions);
   const reason = `longer than the model's context of ${maxPositions} tokens`;
   if (kept.length === 0)
-    throw new UserError(`every ${noun} is ${reason}`, {
+    throw new UserError("no-usable-rows", `every ${noun} is ${reason}`, {
       where: path,
       fix: "Give shorter ones, or start from a model of longer context.",
     });

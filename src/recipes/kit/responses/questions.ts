@@ -31,8 +31,10 @@ export async function questionsOf(
     const { prompt, response } = lastTurn(tokens, index);
     const reference = answers.get(rowId) ?? decode(response);
     const fix = "Give rows of questions with answers (question and answer, or prompt and answer).";
-    if (prompt.length === 0) throw new UserError("the row has no prompt to answer", { where: `row ${rowId}`, fix });
-    if (reference.trim() === "") throw new UserError("the row has no reference answer", { where: `row ${rowId}`, fix });
+    if (prompt.length === 0)
+      throw new UserError("missing-prompt", "the row has no prompt to answer", { where: `row ${rowId}`, fix });
+    if (reference.trim() === "")
+      throw new UserError("missing-answer", "the row has no reference answer", { where: `row ${rowId}`, fix });
     return { rowId, prompt, reference };
   });
 }

@@ -35,7 +35,7 @@ export function readRows<T>(
   try {
     const absent = needed.filter((name) => !table.columns.has(name));
     if (absent.length > 0)
-      throw new UserError(`the file has no column ${absent.join(", ")}`, {
+      throw new UserError("missing-column", `the file has no column ${absent.join(", ")}`, {
         where: path,
         fix: `Its columns: ${[...needed, ...optional].join(", ")}.`,
       });
@@ -53,7 +53,7 @@ function cellsOf(row: Readonly<Record<string, unknown>>, where: string, vocabula
     const fix = column.endsWith("_ids")
       ? "Take ids of the tokenizer of the configured model."
       : "Write the file again, with that column in every row.";
-    throw new UserError(`the column ${column} must hold ${expected}`, { where, fix });
+    throw new UserError("invalid-row", `the column ${column} must hold ${expected}`, { where, fix });
   };
   return {
     value: (column) => row[column],

@@ -156,10 +156,12 @@ export function createArena(limits: ArenaLimits = {}, onOpen?: (memory: number) 
       "model or a machine with more memory.";
     if (bytes > memoryBytes)
       throw new UserError(
+        "engine-memory-full",
         `In the cpu engine one tensor has at most ${mebibytes(memoryBytes)}, and ${mebibytes(bytes)} were asked for`,
         { fix },
       );
     throw new UserError(
+      "engine-memory-full",
       `The cpu engine's memory is full: ${mebibytes(bytesInUse())} of ${total} are in use and ${mebibytes(bytes)} more ` +
         "were asked for",
       { fix },

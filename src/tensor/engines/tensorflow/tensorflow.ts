@@ -39,7 +39,8 @@ export async function startTensorflowEngine(): Promise<EngineInfo> {
 
 function load(): { name: string; facts: Computes } {
   const name = PACKAGES.find(isInstalled);
-  if (name === undefined) throw new UserError(`${PACKAGES.join(" or ")} not installed`, { where: WHERE, fix: FIX });
+  if (name === undefined)
+    throw new UserError("engine-unavailable", `${PACKAGES.join(" or ")} not installed`, { where: WHERE, fix: FIX });
   // TensorFlow reads these when it loads: take GPU memory as needed, print errors only.
   process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= "true";
   process.env.TF_CPP_MIN_LOG_LEVEL ??= "2";
@@ -48,11 +49,14 @@ function load(): { name: string; facts: Computes } {
     require(name);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message.split("\n")[0] : String(cause);
-    throw new UserError(`${name} does not load: ${why}`, { where: WHERE, fix: FIX, cause });
+    throw new UserError("engine-unavailable", `${name} does not load: ${why}`, { where: WHERE, fix: FIX, cause });
   }
   const backend = tf.engine().findBackend(BACKEND) as unknown as NodeBackend | null;
   if (backend === null)
-    throw new UserError(`${name} uses another copy of @tensorflow/tfjs-core`, { where: WHERE, fix: "npm dedupe" });
+    throw new UserError("engine-unavailable", `${name} uses another copy of @tensorflow/tfjs-core`, {
+      where: WHERE,
+      fix: "npm dedupe",
+    });
   const gpu = backend.isUsingGpuDevice;
   const provider = `TensorFlow ${backend.binding.TF_Version}`;
   const facts = gpu

@@ -41,11 +41,12 @@ export async function probeWebgpuEngine(): Promise<Availability> {
  */
 export async function startWebgpuEngine(): Promise<EngineInfo> {
   const found = await probeWebgpuEngine();
-  if (!found.available) throw new UserError(found.reason, { where: WHERE, fix: found.fix });
+  if (!found.available) throw new UserError("engine-unavailable", found.reason, { where: WHERE, fix: found.fix });
   releaseWebgpuEngine();
   const gpu = await createGpu();
   const adapter = await requestAdapter(gpu);
-  if (adapter === null) throw new UserError("the GPU adapter went away", { where: WHERE, fix: FIX_DRIVER });
+  if (adapter === null)
+    throw new UserError("engine-unavailable", "the GPU adapter went away", { where: WHERE, fix: FIX_DRIVER });
   // Imported before `navigator.gpu` exists: it then registers its kernels, and leaves the device to us.
   const { WebGPUBackend } = await import("@tensorflow/tfjs-backend-webgpu");
   const { limits, features, info } = adapter;

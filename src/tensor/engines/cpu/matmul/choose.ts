@@ -45,7 +45,10 @@ export function chooseProvider(
     const found = attempt(load[choice]);
     if ("provider" in found) return found;
     const where = "matmul";
-    throw new UserError(`${choice} cannot be used here: ${found.reason}`, { where, fix: fixes[choice] });
+    throw new UserError("engine-unavailable", `${choice} cannot be used here: ${found.reason}`, {
+      where,
+      fix: fixes[choice],
+    });
   }
   const onnx = attempt(load.onnxruntime);
   if ("provider" in onnx && !mayBeClearlyFaster()) return onnx;
