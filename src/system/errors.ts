@@ -95,6 +95,7 @@ export type ErrorCode =
   // Runs
   | "no-run"
   | "run-exists"
+  | "run-unfinished" // a trainer left an arm, or a step, before its end
   | "run-in-use" // by another process
   | "run-changed" // it was started with other settings, data or programs
   | "damaged-checkpoint"

@@ -152,7 +152,7 @@ export async function openLearner(
         const step = state.step;
         yield step;
         if (state.step === step)
-          throw new UserError(`${unit} ${step + 1} was not recorded`, {
+          throw new UserError("run-unfinished", `${unit} ${step + 1} was not recorded`, {
             fix: "Call `record` at the end of every step of the loop.",
           });
       }

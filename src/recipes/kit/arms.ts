@@ -97,7 +97,7 @@ export function openArms<Config extends RunConfig, Arm extends { dispose(): void
     path: main.path,
     async finish() {
       if (undone.size > 0)
-        throw new UserError(`the trainer has not run ${[...undone].join(", ")}`, {
+        throw new UserError("run-unfinished", `the trainer has not run ${[...undone].join(", ")}`, {
           where: main.path,
           fix: "Go through all of `run.arms()`; --resume runs what is left.",
         });
@@ -135,10 +135,14 @@ async function openIncomplete<Config extends RunConfig, Arm>(
 function requireComplete<Config>(run: RunFolder, { name, steps }: PlannedArm<Config>, inputs: RunInputs): void {
   const [done, all] = [stepsDone(run), steps(inputs)];
   if (done >= all) return;
-  throw new UserError(`the trainer has left ${name} ${done > 0 ? `after step ${done} of ${all}` : "unfinished"}`, {
-    where: run.path,
-    fix: "Take every step of `learner.steps()`, and call `arm.finish()` at the end.",
-  });
+  throw new UserError(
+    "run-unfinished",
+    `the trainer has left ${name} ${done > 0 ? `after step ${done} of ${all}` : "unfinished"}`,
+    {
+      where: run.path,
+      fix: "Take every step of `learner.steps()`, and call `arm.finish()` at the end.",
+    },
+  );
 }
 
 /**
