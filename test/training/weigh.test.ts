@@ -2,6 +2,7 @@ import { describe, expect, test } from "@jest/globals";
 import { lossTop, random, ssToken } from "../../src/selection/index.ts";
 import { joinTokens, requireStepwise, weighTogether } from "../../src/training/weigh.ts";
 import { context, makeTokens } from "../selection/tokens.ts";
+import { userError } from "../user-error.ts";
 
 const whole = makeTokens(["PPrrr", "Prrrrrrr", "PPPrr", "Prr"]);
 const parts = [makeTokens(["PPrrr", "Prrrrrrr"]), makeTokens(["PPPrr", "Prr"], { firstRow: 102 })];
@@ -33,6 +34,8 @@ describe("weighTogether", () => {
   );
 
   test("refuses a rule that ranks over the dataset, and says what to do instead", () => {
-    expect(() => requireStepwise(lossTop({ scope: "dataset" }))).toThrow(/loss-top.*whole dataset[^]*score/);
+    expect(() => requireStepwise(lossTop({ scope: "dataset" }))).toThrow(
+      userError("rule-not-stepwise", /loss-top[^]*score/),
+    );
   });
 });

@@ -117,7 +117,7 @@ describe("the Attention-Gate recipe", () => {
   test("with --dry-run writes no run; a wrong key ends with one message", async () => {
     const config = writeGates(join(base, "dry"));
     const dry = await run(config, "--dry-run");
-    expect([dry.code, dry.stdout]).toEqual([0, expect.stringMatching(/Runs: with gates, then without/)]);
+    expect([dry.code, dry.stdout]).toEqual([0, expect.stringMatching(/Runs: gates, control/)]);
     expect(existsSync(join(base, "dry/out"))).toBe(false);
     const wrong = await run(config, "--set", "gates.knid=mlp");
     expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringMatching(/did you mean gates\.kind\?/)]);

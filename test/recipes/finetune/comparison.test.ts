@@ -11,6 +11,7 @@ import { releaseEngine, useEngine } from "../../../src/tensor/engine.ts";
 import { ruleStep, type StepRecord } from "../../../src/training/index.ts";
 import type { RunFolderMode } from "../../../src/training/run-folder.ts";
 import { tensorCount } from "../../training/reference.ts";
+import { userError } from "../../user-error.ts";
 import { results, writeRecipe } from "../small-run.ts";
 
 let base: string;
@@ -26,6 +27,8 @@ interface Options {
   set?: string[];
   mode?: RunFolderMode;
   allowChanges?: boolean;
+  /** Leaves the loop over steps after so many of them. */
+  leaveAfter?: number;
   /** Called after every step; throwing ends the run there. */
   afterStep?: (arm: string, step: number) => void;
   interrupted?: () => boolean;
@@ -50,6 +53,7 @@ async function run(name: string, options: Options = {}): Promise<{ notes: string
         const batches = arm.batches(step);
         await arm.record(batches, await ruleStep(learner, step, batches, { rule, plan, context: arm.context() }));
         options.afterStep?.(name, step + 1);
+        if (step + 1 === options.leaveAfter) break;
       }
       await arm.finish();
     }
@@ -75,6 +79,12 @@ const stopAt = (arm: string, step: number) => (ownArm: string, done: number) => 
 };
 const readJson = (...path: string[]): Record<string, unknown> =>
   JSON.parse(readFileSync(join(...path), "utf8")) as Record<string, unknown>;
+
+test("a trainer that leaves an arm before its end is told", async () => {
+  await expect(run("left", { leaveAfter: 3 })).rejects.toThrow(
+    userError("run-unfinished", "sstoken after step 3 of 12"),
+  );
+});
 
 describe("a comparison", () => {
   test("frees all tensors, also of arms that end in an error", async () => {
