@@ -139,7 +139,13 @@ export interface StepGradient extends StepTotals {
  * kept; //=> 3
  */
 export function stepGradient(batches: readonly WeightedBatch[], reducer: Reducer): StepGradient {
-  const parts = batches.map((batch) => batchShare(batch, reducer));
+  return gradientOf(
+    batches.map((batch) => batchShare(batch, reducer)),
+    reducer,
+  );
+}
+
+function gradientOf(parts: readonly BatchShare[], reducer: Reducer): StepGradient {
   const totals = stepTotals(parts, reducer);
   const dLogProb = parts.map(({ share }) => share.map((s) => (totals.empty || s === 0 ? 0 : -s / totals.mass)));
   return { ...totals, dLogProb };
@@ -161,15 +167,16 @@ export function stepGradient(batches: readonly WeightedBatch[], reducer: Reducer
  * dLogProb[0]; //=> [0, -0.5, 0, -0.5]
  */
 export function stepLoss(batches: readonly (WeightedBatch & { nll: Float32Array })[], reducer: Reducer): StepLoss {
-  const gradient = stepGradient(batches, reducer);
+  const parts = batches.map((batch) => batchShare(batch, reducer));
+  const gradient = gradientOf(parts, reducer);
   let [sum, sumAll] = [0, 0];
-  for (const batch of batches) {
-    const { share } = batchShare(batch, reducer);
+  parts.forEach(({ share }, m) => {
+    const { nll, response } = batches[m]!;
     for (let i = 0; i < share.length; i++) {
-      if (share[i] !== 0) sum += share[i]! * batch.nll[i]!;
-      if (batch.response[i]) sumAll += batch.nll[i]!;
+      if (share[i] !== 0) sum += share[i]! * nll[i]!;
+      if (response[i]) sumAll += nll[i]!;
     }
-  }
+  });
   return {
     ...gradient,
     loss: gradient.empty ? 0 : sum / gradient.mass,

@@ -45,26 +45,31 @@ export async function scoreBatches(
   batches: readonly TokenBatch[],
   plan: SignalPlan,
 ): Promise<ScoredBatch[]> {
+  if (batches.length === 1) return [await scoredOpen(learner, batches[0]!, plan)];
+  if (!readsModel(plan)) return batches.map((batch) => ({ batch, tokens: readColumns(batch, plan) }));
   const scored: ScoredBatch[] = [];
   for (const batch of batches) {
-    if (batches.length > 1 && !readsModel(plan)) {
-      scored.push({ batch, tokens: readColumns(batch, plan) });
-      continue;
-    }
-    const pass = learner.forward(batch, plan.pass);
-    try {
-      const { tokens } = await readSignals(pass, batch, plan);
-      if (batches.length === 1) return [{ batch, tokens, pass }];
-      scored.push({ batch, tokens });
-    } catch (error) {
-      if (batches.length === 1) pass[Symbol.dispose]();
-      throw error;
-    } finally {
-      if (batches.length > 1) pass[Symbol.dispose]();
-    }
+    const { pass, ...seen } = await scoredOpen(learner, batch, plan);
+    pass[Symbol.dispose]();
+    scored.push(seen);
   }
   learner.rewind();
   return scored;
+}
+
+async function scoredOpen(
+  learner: Pick<Learner, "forward">,
+  batch: TokenBatch,
+  plan: SignalPlan,
+): Promise<Required<ScoredBatch>> {
+  const pass = learner.forward(batch, plan.pass);
+  try {
+    const { tokens } = await readSignals(pass, batch, plan);
+    return { batch, tokens, pass };
+  } catch (error) {
+    pass[Symbol.dispose]();
+    throw error;
+  }
 }
 
 /** What a rule made of an optimizer step's micro-batches. */

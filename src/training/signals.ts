@@ -49,8 +49,7 @@ export function planSignals(
 }
 
 /**
- * Losses of a pass's response tokens, `[rows * width]`, 0 on others.
- * In nats.
+ * Losses of a pass's response tokens in nats, `[rows * width]`, 0 on others.
  * @throws UserError where one is not finite, naming row and token
  * @example
  * import { releaseEngine, useEngine } from "tokensift";
@@ -67,12 +66,15 @@ export function planSignals(
  * releaseEngine();
  */
 export async function readLosses(pass: Forward, batch: TokenBatch): Promise<Float32Array> {
-  const { logProb } = await pass.read(["logProb"]);
+  return lossesOf((await pass.read(["logProb"])).logProb, batch);
+}
+
+function lossesOf(logProb: Float32Array, batch: TokenBatch): Float32Array {
   requireFinite(logProb, batch);
   return logProb.map((value) => (value === 0 ? 0 : -value));
 }
 
-/** Whether the signals can be had without running the model in training. */
+/** Whether the model in training, or another one, must be run for the signals. */
 export function readsModel({ needs, sources }: SignalPlan): boolean {
   return sources.length > 0 || needs.some((signal) => !signal.startsWith("column:"));
 }
@@ -91,8 +93,7 @@ export interface SignalReading {
 export async function readSignals(pass: Forward, batch: TokenBatch, plan: SignalPlan): Promise<SignalReading> {
   const names = ["logProb", ...(Object.keys(plan.pass) as (keyof SignalPlan["pass"])[])] as const;
   const read = await pass.read(names);
-  requireFinite(read.logProb, batch);
-  const nll = read.logProb.map((value) => (value === 0 ? 0 : -value));
+  const nll = lossesOf(read.logProb, batch);
   const signals: Partial<Record<Signal, Float32Array>> = { ...read, nll };
   for (const source of plan.sources) Object.assign(signals, await source.compute(batch));
   return { tokens: tokensWith(signals, batch, plan), nll };

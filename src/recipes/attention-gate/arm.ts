@@ -4,24 +4,18 @@ import { gatedPass } from "../../eviction/gates/gated-pass.ts";
 import { gateObjective, type GateAux } from "../../eviction/gates/gate-objective.ts";
 import { gatesCompanion } from "../../eviction/gates/files.ts";
 import { evictionLoss } from "../../eviction/eviction-loss.ts";
-import { createAdapter, trainableShare, withAdapter } from "../../model/adapters/lora.ts";
 import type { Model } from "../../model/model.ts";
 import { newTrainingState, type TrainingState } from "../../training/state.ts";
 import { openLearner, type RunLearner } from "../../training/open-learner.ts";
 import { rowsOf } from "../../training/train.ts";
-import { schedule } from "../../training/schedule.ts";
 import type { StepBatch, StepOutcome } from "../../training/step.ts";
 import { stoppable } from "../kit/reporter.ts";
+import { trainedModel, trainingSchedule, trainingSteps } from "../kit/training-settings.ts";
 import type { AttentionGateConfig } from "./config-schema.ts";
 import { finish } from "./finish.ts";
 import { evaluateLosses } from "./losses.ts";
 import { stepNumbers } from "./step-numbers.ts";
 import { gatedShape, type GateArm, type GateArmOptions, type GateWork } from "./work.ts";
-
-/** Optimizer steps of the run. */
-export function gateSteps({ training }: Pick<AttentionGateConfig, "training">, rows: number): number {
-  return training.steps ?? Math.max(1, Math.ceil((training.epochs! * rows) / training.batchSize));
-}
 
 /** Readies a run: model, gates, learner; continues a checkpoint or evaluates the start. */
 export async function openGateArm(options: GateArmOptions): Promise<GateArm> {
@@ -30,7 +24,8 @@ export async function openGateArm(options: GateArmOptions): Promise<GateArm> {
   const disposals = [trunk.dispose];
   const dispose = (): void => disposals.splice(0).forEach((free) => free());
   try {
-    const model = await trainedModel(trunk, options);
+    if (config.mode === "pretrain") for (const { variable } of trunk.parameters) variable.trainable = false;
+    const model = await trainedModel(trunk, config.adapter, { seed: config.training.seed, reporter });
     if (model !== trunk) disposals.unshift(model.dispose);
     const gates = gated ? await newGates(model, options) : undefined;
     if (gates) disposals.unshift(gates.dispose);
@@ -89,17 +84,6 @@ function record(
   return learner.record(metrics, { rows, trained, tokens, keptShare: numbers.keptShare });
 }
 
-/** The model itself, or one with a fresh adapter over it; frozen where the gates alone are trained. */
-async function trainedModel(trunk: Model, { config, reporter }: GateArmOptions): Promise<Model> {
-  const { adapter, training, mode } = config;
-  if (mode === "pretrain") for (const { variable } of trunk.parameters) variable.trainable = false;
-  if (adapter === undefined) return trunk;
-  const model = withAdapter(trunk, await createAdapter(trunk, { ...adapter, seed: training.seed }));
-  const { trainable, total, share } = trainableShare(model);
-  reporter.note(`The adapter has ${trainable} numbers to train, ${(100 * share).toPrecision(3)} % of all ${total}.`);
-  return model;
-}
-
 async function newGates(model: Model, { config, reporter }: GateArmOptions): Promise<GateNetwork> {
   const { kind, scope, heads, headSize, inner, initialKeep, learningRate } = config.gates;
   const given = {
@@ -132,20 +116,15 @@ function lossOptions({ eviction }: AttentionGateConfig): Parameters<typeof evict
 function learnerOptions(work: GateWork, state: TrainingState) {
   const { config, inputs, reporter, run, resume, allowChanges, interrupted } = work;
   const { training } = config;
-  const steps = gateSteps(config, inputs.tokens.length);
-  const { learningRate, minimumLearningRate, clipNorm } = training;
+  const steps = trainingSteps(training, inputs.tokens.length);
+  const { clipNorm } = training;
   return {
     ...{ state, steps, run, resume, allowChanges, interrupted, clipNorm, reporter },
     identity: inputs.identity,
     saveEvery: training.saveEvery,
     keepCheckpoints: training.keepCheckpoints,
     evaluateEvery: training.evaluateEvery,
-    schedule: schedule({
-      kind: training.schedule,
-      totalSteps: steps,
-      warmupSteps: training.warmupSteps ?? Math.ceil((training.warmupRatio ?? 0) * steps),
-      ...{ learningRate, minimumLearningRate },
-    }),
+    schedule: trainingSchedule(training, steps),
     async evaluate(repeatable: boolean) {
       const told = repeatable ? stoppable(reporter, interrupted) : reporter;
       const losses = await evaluateLosses(work, (done, total) => told.working("evaluating", done, total));

@@ -4,7 +4,8 @@ import { openArms, summaryOf, type ArmPlan, type ArmRun, type PlannedArm } from 
 import type { RunInputs } from "../kit/inputs.ts";
 import { defineRecipe, type RecipeWork } from "../kit/recipe.ts";
 import { openScores, type CacheResult } from "./answers.ts";
-import { gateSteps, openGateArm } from "./arm.ts";
+import { trainingSteps } from "../kit/training-settings.ts";
+import { openGateArm } from "./arm.ts";
 import type { AttentionGateConfig } from "./config-schema.ts";
 import { attentionGateDefinition, baselineNames } from "./config.ts";
 import { answerFrozen } from "./frozen.ts";
@@ -49,7 +50,7 @@ function armsOf(work: RecipeWork<AttentionGateConfig>): ArmPlan<AttentionGateCon
   const planned = (name: string): PlannedArm<AttentionGateConfig> => ({
     name,
     config,
-    steps: ({ tokens }) => gateSteps(config, tokens.length),
+    steps: ({ tokens }) => trainingSteps(config.training, tokens.length),
   });
   let budget = 1;
   return {
@@ -79,7 +80,7 @@ function plan(config: AttentionGateConfig, { tokens, validation }: RunInputs): s
   const answers = gates.rows === "prompts" && validation !== undefined;
   return [
     `Training rows: ${tokens.length}, held-out rows: ${validation?.length ?? "none"}`,
-    `Steps: ${gateSteps(config, tokens.length)} of ${training.batchSize} rows`,
+    `Steps: ${trainingSteps(config.training, tokens.length)} of ${training.batchSize} rows`,
     `Runs: ${[gatesName, ...compare].join(", ")}`,
     `Answers: ${answers ? `over the gates' cache, all entries, ${baselineNames(evaluation.baselines).join(", ")}` : "none"}`,
   ];

@@ -1,4 +1,4 @@
-import { joinCounts, type GateAux } from "../../eviction/gates/gate-objective.ts";
+import { joinCounts, trainedTokens, type GateAux } from "../../eviction/gates/gate-objective.ts";
 import { tokensOf } from "../../training/train.ts";
 import type { StepBatch, StepOutcome } from "../../training/step.ts";
 
@@ -18,12 +18,7 @@ export function stepNumbers(
   return {
     metrics: { loss, nll: parts["nll"] ?? 0, ...evicted, gradNorm, learningRate },
     tokens: tokensOf(batches.map(({ batch }) => batch)),
-    trained: batches.reduce((sum, { batch }) => sum + trainedTokens(batch.response, batch.width), 0),
+    trained: batches.reduce((sum, { batch }) => sum + trainedTokens(batch), 0),
     keptShare: evicted ? evicted.keepShare : 1,
   };
-}
-
-/** The first token of a row has nothing before it that could predict it. */
-function trainedTokens(response: Uint8Array, width: number): number {
-  return response.reduce((sum, mark, i) => sum + (i % width === 0 ? 0 : mark), 0);
 }

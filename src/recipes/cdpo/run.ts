@@ -8,7 +8,7 @@ import { isDiskFull } from "../../system/disk-error.ts";
 import { isRunFolder, openRunFolder, type RunFolder } from "../../training/run-folder.ts";
 import { questionsOf, type Drawn, type Judged } from "../kit/responses/index.ts";
 import type { OpenRun, RecipeWork } from "../kit/recipe.ts";
-import { Interrupted } from "../kit/reporter.ts";
+import { Interrupted } from "../../system/interrupted.ts";
 import { alignStage, type Train } from "./align.ts";
 import { armsOf, neededStages } from "./config.ts";
 import { adapterFile, contrastStages, type ContrastModels } from "./contrast.ts";

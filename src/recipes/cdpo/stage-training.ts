@@ -4,9 +4,9 @@ import type { Decoder } from "../../model/decoder.ts";
 import type { Model } from "../../model/model.ts";
 import { newTrainingState } from "../../training/state.ts";
 import { openLearner, type RunLearner } from "../../training/open-learner.ts";
-import { schedule } from "../../training/schedule.ts";
 import type { RunFolder } from "../../training/run-folder.ts";
 import type { StepOutcome } from "../../training/step.ts";
+import { trainingSchedule, trainingSteps } from "../kit/training-settings.ts";
 import type { StageTraining } from "./config-schema.ts";
 import type { CdpoWork } from "./work.ts";
 
@@ -29,8 +29,9 @@ export interface StageTrainingOptions {
 export async function openStageLearner(work: CdpoWork, options: StageTrainingOptions): Promise<RunLearner> {
   const { inputs, interrupted, allowChanges } = work;
   const { name, run, model, training, lengths, reference, resume } = options;
-  const { beta1, beta2, epsilon, weightDecay, clipNorm, minimumLearningRate } = training;
-  const steps = stepsOfStage(training, lengths.length);
+  const { learningRate = training.learningRate } = options;
+  const { beta1, beta2, epsilon, weightDecay, clipNorm } = training;
+  const steps = trainingSteps(training, lengths.length);
   const state = newTrainingState(model, undefined, { optimizer: { beta1, beta2, epsilon, weightDecay } });
   try {
     return await openLearner(model, {
@@ -43,23 +44,12 @@ export async function openStageLearner(work: CdpoWork, options: StageTrainingOpt
         ...(training.gradientCheckpointing && { gradientCheckpointing: true }),
         ...(reference && { forwardKl: { reference } }),
       },
-      schedule: schedule({
-        kind: training.schedule,
-        totalSteps: steps,
-        warmupSteps: training.warmupSteps ?? Math.ceil((training.warmupRatio ?? 0) * steps),
-        learningRate: options.learningRate ?? training.learningRate,
-        minimumLearningRate,
-      }),
+      schedule: trainingSchedule({ ...training, learningRate }, steps),
     });
   } catch (error) {
     state.optimizer.dispose();
     throw error;
   }
-}
-
-/** Optimizer steps over so many rows. */
-export function stepsOfStage({ steps, epochs, batchSize }: StageTraining, rows: number): number {
-  return steps ?? Math.max(1, Math.ceil((epochs! * rows) / batchSize));
 }
 
 /** Makes what gives the rows of a step's micro-batches, those of similar length together. */

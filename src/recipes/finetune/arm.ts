@@ -2,22 +2,21 @@ import { rowsOfStep, stepBatches } from "../../data/batches.ts";
 import type { RuleContext, TokenBatch, TokenRule } from "../../contract/index.ts";
 import { combineGrades, type NoiseGrade } from "../../evaluation/precision-recall.ts";
 import { evaluateModel, type Evaluation } from "../../evaluation/evaluate-model.ts";
-import { createAdapter, isAdapted, trainableShare, withAdapter } from "../../model/adapters/lora.ts";
-import type { Model } from "../../model/model.ts";
+import { isAdapted } from "../../model/adapters/lora.ts";
 import { engineText } from "../../tensor/engine.ts";
 import { fateLog } from "../../training/fates.ts";
 import { newTrainingState, type TrainingState } from "../../training/state.ts";
 import { openLearner, type RunLearner } from "../../training/open-learner.ts";
 import { planSignals, type SignalPlan } from "../../training/signals.ts";
 import { rowsOf, ruleContext, stepRecord, tokensOf, type RuleOutcome, type StepRecord } from "../../training/train.ts";
-import { schedule } from "../../training/schedule.ts";
 import type { ArmOpening } from "../kit/arms.ts";
 import { stoppable } from "../kit/reporter.ts";
 import { saveTrained } from "../kit/save-trained.ts";
+import { trainedModel, trainingSchedule, trainingSteps } from "../kit/training-settings.ts";
 import { weighRows } from "../kit/token-rows.ts";
 import { modelCard } from "./card.ts";
 import type { FinetuneConfig } from "./config-schema.ts";
-import { attentionLayerOf, openSources, ruleOf, ruleOfRun, stepsOf } from "./rules.ts";
+import { attentionLayerOf, openSources, ruleOf, ruleOfRun } from "./rules.ts";
 import { everyWatch } from "./watches.ts";
 
 /** One run of a comparison: a rule, a starting model, a folder. */
@@ -49,7 +48,7 @@ export async function openArm(options: ArmOpening<FinetuneConfig>): Promise<Fine
   const disposals = [trunk.dispose];
   const dispose = (): void => disposals.splice(0).forEach((free) => free());
   try {
-    const model = await trainedModel(trunk, options);
+    const model = await trainedModel(trunk, config.adapter, { seed: config.training.seed, reporter });
     if (isAdapted(model)) disposals.unshift(model.dispose);
     const opened = await openSources(rule, model, config, inputs, stoppable(reporter, options.interrupted));
     disposals.push(opened.dispose);
@@ -82,23 +81,11 @@ export async function openArm(options: ArmOpening<FinetuneConfig>): Promise<Fine
   }
 }
 
-/** The model itself, or one with a fresh adapter over it. */
-async function trainedModel(
-  trunk: Model,
-  { config: { adapter, training }, reporter }: ArmOpening<FinetuneConfig>,
-): Promise<Model> {
-  if (adapter === undefined) return trunk;
-  const model = withAdapter(trunk, await createAdapter(trunk, { ...adapter, seed: training.seed }));
-  const { trainable, total, share } = trainableShare(model);
-  reporter.note(`The adapter has ${trainable} numbers to train, ${(100 * share).toPrecision(3)} % of all ${total}.`);
-  return model;
-}
-
 function learnerOptions(opening: ArmOpening<FinetuneConfig>, state: TrainingState, rule: TokenRule) {
   const { config, inputs, reporter, run, resume, allowChanges, interrupted } = opening;
   const { training } = config;
-  const steps = stepsOf({ training }, inputs.tokens);
-  const { learningRate, minimumLearningRate, clipNorm, gradientCheckpointing } = training;
+  const steps = trainingSteps(training, inputs.tokens.length);
+  const { clipNorm, gradientCheckpointing } = training;
   return {
     ...{ state, steps, run, resume, allowChanges, interrupted, clipNorm, reporter },
     identity: inputs.identity,
@@ -106,12 +93,7 @@ function learnerOptions(opening: ArmOpening<FinetuneConfig>, state: TrainingStat
     keepCheckpoints: training.keepCheckpoints,
     evaluateEvery: training.evaluateEvery,
     pass: { gradientCheckpointing },
-    schedule: schedule({
-      kind: training.schedule,
-      totalSteps: steps,
-      warmupSteps: training.warmupSteps ?? Math.ceil((training.warmupRatio ?? 0) * steps),
-      ...{ learningRate, minimumLearningRate },
-    }),
+    schedule: trainingSchedule(training, steps),
     watch: watchOf(state),
     evaluate(repeatable: boolean) {
       if (state.step === 0 && rule.name === "sstoken" && !rule.needs.includes("historyNll"))

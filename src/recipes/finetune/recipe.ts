@@ -8,7 +8,8 @@ import type { FinetuneConfig } from "./config-schema.ts";
 import { finetuneDefinition } from "./config.ts";
 import { finetuneMemory } from "./memory.ts";
 import { finetuneResults, resultRow } from "./results.ts";
-import { ruleOf, stepsOf } from "./rules.ts";
+import { trainingSteps } from "../kit/training-settings.ts";
+import { ruleOf } from "./rules.ts";
 
 /** A run of fine-tuning: the configured rule, then each rule of `compare`, with the same model, data and seed. */
 export type FinetuneRun = ArmRun<FinetuneArm>;
@@ -77,13 +78,13 @@ export const ssTokenRecipe = finetuning(
 );
 
 function planned(name: string, config: FinetuneConfig): PlannedArm<FinetuneConfig> {
-  return { name, config, steps: ({ tokens }) => stepsOf(config, tokens) };
+  return { name, config, steps: ({ tokens }) => trainingSteps(config.training, tokens.length) };
 }
 
 function plan(config: FinetuneConfig, { tokens, validation }: RunInputs): string[] {
   const { stats } = tokens;
   const { batchSize } = config.training;
-  const steps = stepsOf(config, tokens);
+  const steps = trainingSteps(config.training, tokens.length);
   const share = ((100 * stats.responseTokens) / stats.tokens).toFixed(1);
   const epochs = ((steps * batchSize) / tokens.length).toPrecision(3);
   const held = validation === undefined ? "none" : `${validation.length} rows, ${validation.stats.tokens} tokens`;

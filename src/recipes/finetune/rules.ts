@@ -17,6 +17,7 @@ import { movingAverageSource, snapshotSource } from "../../training/earlier-stat
 import { engineKey, type RunInputs } from "../kit/inputs.ts";
 import { requireStepwise } from "../../training/weigh.ts";
 import type { Reporter } from "../kit/reporter.ts";
+import { trainingSteps } from "../kit/training-settings.ts";
 
 /** The rule of an arm, with the configuration's history where the rule has that option. */
 export async function ruleOf(selection: MethodChoice, { history }: FinetuneConfig): Promise<TokenRule> {
@@ -34,7 +35,7 @@ export function ruleOfRun(rule: TokenRule, config: FinetuneConfig, tokens: Token
 }
 
 function stepsOfPart({ parts }: { parts: number }, config: FinetuneConfig, tokens: TokenizedDataset): number {
-  return Math.ceil(stepsOf(config, tokens) / parts);
+  return Math.ceil(trainingSteps(config.training, tokens.length) / parts);
 }
 
 /** The layer whose attention on the prompt the rule reads. */
@@ -126,11 +127,6 @@ function rowsKey(rows: readonly number[], tokens: TokenizedDataset): string {
   return createHash("sha256").update(Uint32Array.from(rows)).digest("hex").slice(0, 16);
 }
 
-/** Optimizer steps of the run. */
-export function stepsOf({ training }: Pick<FinetuneConfig, "training">, tokens: TokenizedDataset): number {
-  return training.steps ?? Math.max(1, Math.ceil((training.epochs! * tokens.length) / training.batchSize));
-}
-
 /**
  * The rows that the run trains: in the order of their first use, so that a run of more steps scores the same batches
  * first; all of them in that of the data, so that any run may share their losses.
@@ -138,7 +134,7 @@ export function stepsOf({ training }: Pick<FinetuneConfig, "training">, tokens: 
 function rowsOfRun(config: FinetuneConfig, tokens: TokenizedDataset): number[] {
   const { seed, batchSize } = config.training;
   const rows = new Set<number>();
-  for (let step = 0; step < stepsOf(config, tokens) && rows.size < tokens.length; step++)
+  for (let step = 0; step < trainingSteps(config.training, tokens.length) && rows.size < tokens.length; step++)
     for (const row of rowsOfStep(tokens, { seed, batchSize, shuffle: config.data.shuffle }, step)) rows.add(row);
   return rows.size === tokens.length ? [...rows].sort((a, b) => a - b) : [...rows];
 }

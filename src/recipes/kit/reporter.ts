@@ -1,8 +1,6 @@
 import { Interrupted } from "../../system/interrupted.ts";
 import type { StepRecord } from "../../training/train.ts";
 
-export { Interrupted };
-
 /** Told to the person at the keyboard. */
 export interface Reporter {
   /** A sentence worth keeping. */

@@ -1,12 +1,13 @@
 import type { OrealConfig } from "./config-schema.ts";
 import { usesRewardModel } from "./config.ts";
-import { createAdapter, isAdapted, trainableShare, withAdapter } from "../../model/adapters/lora.ts";
+import { createAdapter, isAdapted, withAdapter } from "../../model/adapters/lora.ts";
 import type { Decoder } from "../../model/decoder.ts";
 import type { Model } from "../../model/model.ts";
 import { stream } from "../../system/random.ts";
 import { tokenRewardModel, type TokenRewardModel } from "../../reward/model/token-reward-model.ts";
 import type { RunInputs } from "../kit/inputs.ts";
 import type { Reporter } from "../kit/reporter.ts";
+import { sizeNote } from "../kit/training-settings.ts";
 
 /** The models of an arm. Adapters share one trunk, the model before training. */
 export interface OrealModels {
@@ -54,16 +55,12 @@ export async function openModels(
       reward = tokenRewardModel(adapter ? await adapt(await initialModel(), adapter, seed) : await open());
       disposals.unshift(reward.head.dispose);
     }
-    say("policy", policy, reporter);
-    if (reward) say("reward model", { parameters: [...reward.decoder.parameters, reward.head.parameter] }, reporter);
+    reporter.note(sizeNote("policy", policy));
+    if (reward)
+      reporter.note(sizeNote("reward model", { parameters: [...reward.decoder.parameters, reward.head.parameter] }));
     return { policy, reward, initial, dispose: () => disposals.splice(0).forEach((free) => free()) };
   } catch (error) {
     for (const free of disposals.splice(0)) free();
     throw error;
   }
-}
-
-function say(name: string, model: Pick<Decoder, "parameters">, reporter: Reporter): void {
-  const { trainable, total, share } = trainableShare(model);
-  reporter.note(`The ${name} has ${trainable} numbers to train, ${(100 * share).toPrecision(3)} % of all ${total}.`);
 }
