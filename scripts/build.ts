@@ -4,18 +4,18 @@
 // by itself, as a person will read and edit it: without its types, but with its comments and its layout.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
-import { format, resolveConfig } from "prettier";
+import { format } from "oxfmt";
 import ts from "typescript";
 import { mendDeclarations } from "./declarations.ts";
 
 const root = join(import.meta.dirname, "..");
+const { printWidth } = JSON.parse(readFileSync(join(root, ".oxfmtrc.json"), "utf8")) as { printWidth: number };
 /** Stands for a blank line, which the compiler would drop. */
 const blank = "//:blank";
 
 rmSync(join(root, "dist"), { recursive: true, force: true });
-const compiler = createRequire(import.meta.url).resolve("typescript/bin/tsc");
+const compiler = join(root, "node_modules/typescript-7/bin/tsc");
 execFileSync(process.execPath, [compiler, "-p", "tsconfig.build.json"], { cwd: root, stdio: "inherit" });
 mendDeclarations(join(root, "dist/src"), publishedDeclarations());
 mkdirSync(join(root, "dist/trainers"));
@@ -43,5 +43,7 @@ async function buildTrainer(path: string, name: string): Promise<void> {
     throw new Error(`trainers/${name}: \`using\` becomes unreadable in JavaScript for Node 20; dispose in a finally`);
   const code = outputText.replace(new RegExp(`^[ \t]*${blank}$`, "gm"), "");
   const output = join(root, "dist/trainers", name.replace(/\.ts$/, ".js"));
-  writeFileSync(output, await format(code, { ...(await resolveConfig(path)), filepath: output }));
+  const { code: formatted, errors } = await format(output, code, { printWidth });
+  if (errors.length > 0) throw new Error(`trainers/${name}: ${errors[0]!.message}`);
+  writeFileSync(output, formatted);
 }

@@ -4,7 +4,13 @@
  * `column:NAME` from a per-token column of the dataset.
  */
 export type Signal =
-  "nll" | "historyNll" | "referenceNll" | "promptAttention" | "entropy" | "entropyTop20" | `column:${string}`;
+  | "nll"
+  | "historyNll"
+  | "referenceNll"
+  | "promptAttention"
+  | "entropy"
+  | "entropyTop20"
+  | `column:${string}`;
 
 /** Where the tokens of a batch lie, and which of them may be trained. Arrays are row-major `[rows * width]`. */
 export interface TokenLayout {

@@ -4,7 +4,14 @@ import { DamagedArrow } from "./verify.ts";
 
 /** A list of numbers as it leaves a table; 64-bit integers become float64. */
 export type NumberList =
-  Int8Array | Int16Array | Int32Array | Uint8Array | Uint16Array | Uint32Array | Float32Array | Float64Array;
+  | Int8Array
+  | Int16Array
+  | Int32Array
+  | Uint8Array
+  | Uint16Array
+  | Uint32Array
+  | Float32Array
+  | Float64Array;
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 

@@ -15,7 +15,14 @@ import {
 
 /** Types that `writeArrow` writes: all are plain (no dictionary), so that every Arrow reader takes them. */
 export type ColumnType =
-  "utf8" | "bool" | "float64" | "list<int32>" | "list<uint8>" | "list<float32>" | "list<utf8>" | "messages";
+  | "utf8"
+  | "bool"
+  | "float64"
+  | "list<int32>"
+  | "list<uint8>"
+  | "list<float32>"
+  | "list<utf8>"
+  | "messages";
 
 type Flat = Int32Array | Uint8Array | Float32Array;
 const encoder = new TextEncoder();

@@ -62,7 +62,7 @@ export function createGates(
   options: GateNetworkOptions = {},
   learningRateScale = 1,
 ): Promise<GateNetwork> {
-  const { initialKeep, seed = 0 } = resolveGateNetwork(options, model.config);
+  const { initialKeep, seed } = resolveGateNetwork(options, model.config);
   const bias = Math.log(initialKeep) - Math.log1p(-initialKeep);
   return gatesFrom(
     model,

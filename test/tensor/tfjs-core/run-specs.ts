@@ -5,8 +5,6 @@
  *
  * Argument: who multiplies matrices, "onnxruntime" or "wasm".
  */
-import "@tensorflow/tfjs-core/dist/register_all_gradients.js";
-import "@tensorflow/tfjs-core/dist/public/chained_ops/register_all_chained_ops.js";
 import * as tf from "@tensorflow/tfjs-core";
 import { createRequire } from "node:module";
 import { BACKEND, CpuBackend } from "../../../src/tensor/engines/cpu/backend.ts";
@@ -18,6 +16,7 @@ import { reductions } from "../../../src/tensor/engines/cpu/fast/reduce.ts";
 import { createMachine } from "../../../src/tensor/engines/cpu/machine.ts";
 import type { MatmulChoice } from "../../../src/tensor/engines/cpu/matmul/choose.ts";
 import { registerKernels } from "../../../src/tensor/engines/cpu/register.ts";
+import { describeSpecs } from "./published-specs.js";
 
 /** What came of the specs. */
 export interface SpecReport {
@@ -78,9 +77,7 @@ registerNotedKernels();
 tf.registerBackend(BACKEND, () => new CpuBackend({ ...machine, dispose: () => undefined }));
 
 const jasmine = (createRequire(import.meta.url)("jasmine-core") as { boot(): Jasmine }).boot();
-const { setTestEnvs } = await import("@tensorflow/tfjs-core/dist/jasmine_util.js");
-setTestEnvs([{ name: "cpu engine", backendName: BACKEND, isDataSync: true }]);
-await import("@tensorflow/tfjs-core/dist/tests.js");
+await describeSpecs({ name: "cpu engine", backendName: BACKEND, isDataSync: true });
 
 const report: SpecReport = {
   provider: machine.provider,

@@ -1,0 +1,1 @@
+export function describeSpecs(environment: { name: string; backendName: string; isDataSync: boolean }): Promise<void>;
