@@ -26,13 +26,12 @@ import {
 import { runCommandLine } from "../src/cli/commands.ts";
 import { loadConfig, type ConfigDefinition } from "../src/config/index.ts";
 import { parseRecipeArguments } from "../src/recipes/kit/command-line.ts";
-import { attentionGateRecipe, cdpoRecipe, finetuneRecipe, orealRecipe, ssTokenRecipe } from "../src/recipes/index.ts";
+import { recipes } from "../src/recipes/list.ts";
 
 const pages = readPages();
 const examples = examplesOf(pages);
 const commands = [...new Set(pages.flatMap(commandsOf))];
 const readme = pages[0]!.markdown;
-const recipes = [attentionGateRecipe, cdpoRecipe, finetuneRecipe, orealRecipe, ssTokenRecipe];
 const definitionOf = (recipe: string) =>
   recipes.find(({ name }) => name === recipe)!.config as unknown as ConfigDefinition<unknown>;
 const running = examples.filter(({ output }) => output !== undefined);

@@ -1,16 +1,12 @@
 import { extname, join } from "node:path";
 import { nearest } from "../config/index.ts";
+import { recipes } from "../recipes/list.ts";
 import { UserError } from "../system/errors.ts";
 
 /** The trainers of the package, by name, and what each does. */
-export const trainers: Readonly<Record<string, string>> = {
-  sstoken: "Fine-tunes a model on the response tokens that ssToken selects, beside other rules for comparison.",
-  finetune: "Fine-tunes a model on its responses, or trains one from fresh weights.",
-  cdpo: "Aligns a model with pairs of its own answers, wrong tokens weighted by contrastive estimation: cDPO.",
-  oreal: "Trains a model on its own answers by outcome rewards: OREAL, beside other objectives for comparison.",
-  "attention-gate":
-    "Trains gates that evict tokens from the key-value cache, beside published evictions of equal budget.",
-};
+export const trainers: Readonly<Record<string, string>> = Object.fromEntries(
+  recipes.map(({ name, summary }) => [name, summary]),
+);
 
 /** The file of a trainer that this program can run: compiled where the program is, else TypeScript. */
 export function trainerFile(name: string): string {

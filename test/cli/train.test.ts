@@ -41,7 +41,7 @@ describe("tokensift train", () => {
 
   test.each([
     ["sstokn", 'there is no recipe "sstokn"\n  Did you mean sstoken?'],
-    ["no-such-thing", "The recipes are sstoken, finetune, cdpo, oreal, attention-gate."],
+    ["no-such-thing", `The recipes are ${Object.keys(trainers).join(", ")}.`],
     ["mine.ts", "A file of yours runs by itself: npx tsx mine.ts"],
     ["./mine.mjs", "A file of yours runs by itself: node ./mine.mjs"],
     ["constructor", 'there is no recipe "constructor"'],
