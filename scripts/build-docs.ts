@@ -1,29 +1,60 @@
 // npm run build:docs
 //
-// Writes the pages that say what the catalogues hold: docs/rules.md, docs/methods.md, and the list of rules in README.md.
+// Writes what follows from the code's own lists: docs/rules.md and docs/methods.md, the list of rules in README.md, the
+// recipes in docs/configuration.md, the readers and families in docs/data-and-models.md.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { catalogueTable, markdownTable, type TableColumn } from "../src/config/catalogue-table.ts";
 import { explain } from "../src/config/explain-entry.ts";
 import type { Difference, Entry, TokenRule } from "../src/contract/index.ts";
+import { readers } from "../src/data/readers/index.ts";
 import { evictionScores } from "../src/eviction/catalogue.ts";
+import { families } from "../src/model/families/index.ts";
 import { preferenceForms } from "../src/preference/catalogue.ts";
+import { recipes } from "../src/recipes/list.ts";
 import { outcomePresets, type OutcomeSettings } from "../src/reward/outcome-presets.ts";
 import { rules } from "../src/selection/catalogue.ts";
 
 const root = resolve(import.meta.dirname, "..");
 
-/** The generated pages by path from the root of the checkout; of README.md only a list is generated. */
+/** The generated pages by path from the root of the checkout; of those that people write, a part is generated. */
 export function generatedPages(): Record<string, string> {
-  const readme = readFileSync(join(root, "README.md"), "utf8");
-  return { "README.md": withRules(readme), "docs/rules.md": rulesPage(), "docs/methods.md": methodsPage() };
+  return {
+    "README.md": withPart("README.md", "rules", `${listed(rules.entries.map(({ name }) => name))}.\n`),
+    "docs/configuration.md": withPart("docs/configuration.md", "recipes", recipeTable()),
+    "docs/data-and-models.md": withPart("docs/data-and-models.md", "readers and families", readTable()),
+    "docs/rules.md": rulesPage(),
+    "docs/methods.md": methodsPage(),
+  };
 }
 
-function withRules(readme: string): string {
-  const place = /(?<=<!-- rules, written by npm run build:docs -->\n\n).*?(?=\n\n<!-- end -->)/s;
-  if (!place.test(readme)) throw new Error("README.md: there is no place for the list of rules");
-  return readme.replace(place, `${listed(rules.entries.map(({ name }) => name))}.`);
+/** A page with the part between its comments written anew. */
+function withPart(path: string, part: string, text: string): string {
+  const page = readFileSync(join(root, path), "utf8");
+  const place = new RegExp(`(?<=<!-- ${part}, written by npm run build:docs -->\\n\\n).*?(?=\\n<!-- end -->)`, "s");
+  if (!place.test(page)) throw new Error(`${path}: there is no place for the ${part}`);
+  return page.replace(place, () => text);
+}
+
+function recipeTable(): string {
+  const rows = recipes.map(({ name }) => [
+    `[\`${name}\`](recipes/${name}.md)`,
+    `[its groups](recipes/${name}.md#configuration)`,
+    `[${name}.schema.json](../configs/schema/${name}.schema.json)`,
+  ]);
+  return markdownTable([["recipe", "keys", "schema"], ...rows]);
+}
+
+/** What files are read: data by their endings, models by their family. */
+function readTable(): string {
+  const data = readers.map(({ name, extensions, markers = [] }) => ["data", name, listed([...extensions, ...markers])]);
+  const models = families.map(({ modelType, models, without }) => [
+    "model",
+    `\`${modelType}\`: ${models}, …${without === undefined ? "" : `; without ${without}`}`,
+    listed([`model_type: ${modelType}`]),
+  ]);
+  return markdownTable([["what", "read", "told by"], ...data, ...models]);
 }
 
 const note = "<!-- Written by `npm run build:docs`. Edit the catalogue, not this page. -->";
