@@ -29,6 +29,8 @@ export interface ConfigDefinition<Config> {
   readonly methods?: readonly Methods[];
   /** Keys and values of earlier versions, which are refused with their new names. */
   readonly renames?: readonly Rename[];
+  /** What files of data are read, in whole sentences: for advice to fetch some. */
+  readonly readable?: string;
   /** Contradictions between keys; called when every key by itself is right. May fill in computed defaults. */
   readonly finish: (config: Config, source: string) => Problem[];
 }
@@ -73,7 +75,7 @@ export function loadConfig<Config>(
   problems.push(...validate("completing", definition.schema, raw, [], everyKey));
   const chosen = methodGroups(definition.methods ?? [], definition.schema, raw);
   problems.push(...chosen.problems);
-  problems.push(...resolvePaths(definition.schema, raw, [], folderOf));
+  problems.push(...resolvePaths(definition.schema, raw, [], folderOf, definition.readable));
   for (const { path, schema } of chosen.groups)
     problems.push(...validate("checking", schema, valueAt(raw, path), path, everyKey));
   const config = raw as Config;
