@@ -127,6 +127,7 @@ describe("the Attention-Gate recipe", () => {
     const config = writeGates(join(base, "dry"));
     const dry = await run(config, "--dry-run");
     expect([dry.code, dry.stdout]).toEqual([0, expect.stringMatching(/Runs: gates, control/)]);
+    expect(dry.stdout).toMatch(/^ {2}h2o: /m);
     expect(existsSync(join(base, "dry/out"))).toBe(false);
     const wrong = await run(config, "--set", "gates.knid=mlp");
     expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringMatching(/did you mean gates\.kind\?/)]);

@@ -260,6 +260,7 @@ describe("the cDPO recipe", () => {
     const { code, stdout } = await run(other, "--dry-run");
     expect(code).toBe(0);
     expect(stdout).toContain("Arms: cdpo, tdpo, sft-chosen");
+    expect(stdout).toMatch(/^ {2}tdpo: .*dpoBeta /m);
     expect(existsSync(join(base, "dry/out"))).toBe(false);
   });
 });
