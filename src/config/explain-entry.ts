@@ -10,6 +10,8 @@ export interface Explanation {
   /** Names of the presets, where there are some. */
   readonly presets: readonly string[];
   readonly options: readonly { name: string; default: string; description: string }[];
+  /** Of a module of the user's own that does not say its options: what to do about it. */
+  readonly optionsUnsaid?: string;
   /** Where the paper, its authors' program and this library part. Empty where they do not. */
   readonly differences: readonly Difference[];
   readonly notes: readonly string[];
