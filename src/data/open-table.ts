@@ -5,7 +5,6 @@ import { downloadHint } from "../system/hub-id.ts";
 import { readHead } from "./files.ts";
 import { readers } from "./readers/index.ts";
 import type { Reader, ReaderOptions } from "./readers/reader.ts";
-import type { Table } from "./table.ts";
 
 /** What can be read, for help and messages: "Arrow, JSON Lines, or …". */
 export function readableData(describe: (reader: Reader) => string = ({ name }) => name): string {
@@ -25,15 +24,11 @@ export function readableNote(): string {
 }
 
 /**
- * Opens a file by its extension, or by its first bytes where the extension says nothing; a folder by the files in it.
+ * Chooses the reader: of a file by its extension, or by its first bytes where the extension says nothing; of a folder by
+ * the files in it.
  *
- * @throws UserError for what is missing, empty, damaged or of no kind that is read
+ * @throws UserError for what is missing, empty, or of no kind that is read
  */
-export async function openTable(path: string, options: ReaderOptions = {}): Promise<Table> {
-  return readerOf(path, options).open(path, options);
-}
-
-/** Chooses the reader by a look at the path and the first bytes. */
 export function readerOf(path: string, { split }: ReaderOptions = {}): Reader {
   if (!existsSync(path)) {
     const hint = downloadHint(path, "data");

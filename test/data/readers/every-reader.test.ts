@@ -2,12 +2,12 @@ import { describe, expect, test } from "@jest/globals";
 import { copyFileSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeArrow } from "../../../src/data/arrow/write.ts";
-import { openTable, readableData, readableNote } from "../../../src/data/open-table.ts";
+import { readableData, readableNote } from "../../../src/data/open-table.ts";
 import { readers } from "../../../src/data/readers/index.ts";
 import { UserError } from "../../../src/system/errors.ts";
 import { userError } from "../../user-error.ts";
 import { temporaryFolder } from "../folder.ts";
-import { rowsFrom, wholeTable } from "../whole-table.ts";
+import { openTable, rowsFrom, wholeTable } from "../whole-table.ts";
 
 const folder = temporaryFolder();
 const ROWS = Array.from({ length: 7 }, (_, i) => ({ prompt: `${i} + ${i} =`, response: `${2 * i} ü` }));
