@@ -1,5 +1,7 @@
 import { namesOf } from "../config/catalogue.ts";
 import { explain, type Explanation } from "../config/explain-entry.ts";
+import { explainModule } from "../config/explain-module.ts";
+import { isModulePath } from "../config/method-choice.ts";
 import { nearest } from "../config/index.ts";
 import type { Catalogue } from "../contract/index.ts";
 import { evictionScores } from "../eviction/catalogue.ts";
@@ -16,18 +18,19 @@ const catalogues: readonly Catalogue<unknown>[] = [rules, preferenceForms, evict
 
 /** `tokensift explain`. */
 export const explainMethod = defineCommand({
-  usage: "explain [METHOD] [--json]",
-  summary: "Explains a selection rule, a preference form or an eviction score; without METHOD, lists all.",
+  usage: "explain [METHOD|FILE.ts|FILE.js] [--json]",
+  summary:
+    "Explains a selection rule, a preference form or an eviction score, of yours too; without METHOD, lists all.",
   flags: { json: { type: "boolean", description: "As JSON." } },
   positionals: 1,
-  run: (values, { stdout }, [method]) => {
+  run: async (values, { stdout }, [method]) => {
     if (method === undefined) {
       stdout.write(values.json ? json(catalogues.flatMap(listed)) : catalogues.map(listText).join("\n") + more);
-      return Promise.resolve();
+      return;
     }
-    const explanation = explain(entryOf(method));
+    const own = isModulePath(method);
+    const explanation = own ? await explainModule(method, catalogues) : explain(entryOf(method));
     stdout.write(values.json ? json(explanation) : explanationText(explanation));
-    return Promise.resolve();
   },
 });
 
@@ -53,6 +56,7 @@ function listText(catalogue: Catalogue<unknown>): string {
 
 function explanationText(explanation: Explanation): string {
   const { method, summary, formula, paper, presets, options, differences, notes } = explanation;
+  const { optionsUnsaid = "It has no options." } = explanation;
   const head = [["formula", formula] as const, ...(paper === undefined ? [] : [["paper", paper] as const])];
   const preset = [["preset", `Values of the options below: ${presets.join(", ")}. Default: recommended.`] as const];
   const optionRows = options.map(({ name, default: value, description }) => {
@@ -61,7 +65,7 @@ function explanationText(explanation: Explanation): string {
   return [
     `${wrapped(`${method}: ${summary}`, width)}\n\n${labelled(head, width)}`,
     optionRows.length === 0
-      ? "It has no options.\n"
+      ? `${wrapped(optionsUnsaid, width)}\n`
       : `Options\n\n${labelled([...(presets.length === 0 ? [] : preset), ...optionRows], width)}`,
     ...(differences.length === 0
       ? []

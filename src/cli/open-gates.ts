@@ -1,6 +1,8 @@
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { loadGates, type SavedGates } from "../eviction/gates/files.ts";
 import type { GateUse } from "../eviction/gates/use.ts";
-import type { Decoder } from "../model/decoder.ts";
+import type { Model } from "../model/model.ts";
 import { UserError } from "../system/errors.ts";
 import { amount, requiredValue, wholeNumber } from "./values.ts";
 
@@ -60,8 +62,30 @@ export interface OpenGates extends Disposable {
   readonly use: Required<GateUse>;
 }
 
-/** Loads the gates that were asked for. */
-export async function openGates({ folder, changed }: GateRequest, model: Pick<Decoder, "config">): Promise<OpenGates> {
+/**
+ * Loads the gates that were asked for.
+ * @throws UserError for a model that lacks what was trained together with them
+ */
+export async function openGates({ folder, changed }: GateRequest, model: Model): Promise<OpenGates> {
   const gates = await loadGates(folder, model);
+  if (gates.modelBefore === model.fingerprint) {
+    gates.dispose();
+    throw withoutTraining(folder, model);
+  }
   return { gates, use: { ...gates.use, ...changed }, [Symbol.dispose]: gates.dispose };
+}
+
+/** Says what of the run lies beside the gates and belongs to them. */
+function withoutTraining(folder: string, { source }: Model): UserError {
+  const [adapter, model] = ["adapter", "model"].map((name) => join(dirname(folder), name)) as [string, string];
+  const [adapted, whole] = [adapter, model].map((path) => existsSync(path));
+  const what = adapted || !whole ? "an adapter" : "the weights of the model";
+  const fixes = [
+    ...(adapted || !whole ? [`--model ${source} --adapter ${adapter}`] : []),
+    ...(whole || !adapted ? [`--model ${model}`] : []),
+  ];
+  return new UserError("model-mismatch", `the gates were trained together with ${what}, and are wrong without`, {
+    where: `--gates ${folder}`,
+    fix: `Give what the run has trained: ${fixes.join(", or ")}`,
+  });
 }

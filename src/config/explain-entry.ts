@@ -1,4 +1,5 @@
 import type { Difference, Entry, JsonSchema } from "../contract/index.ts";
+import { valueAt } from "./resolved-options.ts";
 
 /** What `tokensift explain` says about an entry of a catalogue. */
 export interface Explanation {
@@ -9,6 +10,8 @@ export interface Explanation {
   /** Names of the presets, where there are some. */
   readonly presets: readonly string[];
   readonly options: readonly { name: string; default: string; description: string }[];
+  /** Of a module of the user's own that does not say its options: what to do about it. */
+  readonly optionsUnsaid?: string;
   /** Where the paper, its authors' program and this library part. Empty where they do not. */
   readonly differences: readonly Difference[];
   readonly notes: readonly string[];
@@ -52,9 +55,4 @@ function describeOption(name: string, schema: JsonSchema, presets: object): Expl
   const differs = known.some(([, value]) => value !== stated);
   const text = differs ? known.map(([preset, value]) => `${String(value)} (${preset})`).join(", ") : String(stated);
   return [{ name, default: text, description: String(schema.description) }];
-}
-
-/** `valueAt({ warmup: { samples: 3 } }, "warmup.samples")` is 3. */
-function valueAt(values: unknown, name: string): unknown {
-  return name.split(".").reduce((value, key) => (value as Record<string, unknown> | undefined)?.[key], values);
 }

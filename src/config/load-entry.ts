@@ -28,9 +28,7 @@ type Kind = Pick<Catalogue<unknown>, "kind" | "key" | "own">;
 export async function loadEntry<T>(path: string, options: object, catalogue: Catalogue<T>): Promise<T> {
   const { kind, key, own }: Kind = catalogue;
   const where = resolve(path);
-  if (!existsSync(where))
-    throw new UserError("missing-file", "There is no such file.", { where, fix: `${key} names it.` });
-  const exported = await importModule(where, kind);
+  const exported = await importModule(path, kind, `${key} names it.`);
   const create = exported[own.create];
   if (typeof create === "function") {
     const made = await attempt(where, `${own.create} failed`, () => (create as (options: object) => unknown)(options));
@@ -65,7 +63,15 @@ export async function selectEntry<T>(catalogue: Catalogue<T>, choice: MethodChoi
   return isModulePath(method) ? loadEntry(resolve(folder, method), options, catalogue) : createFrom(catalogue, choice);
 }
 
-async function importModule(file: string, kind: string): Promise<Record<string, unknown>> {
+/**
+ * What a module of the user's own exports.
+ * @param kind what it holds, for messages
+ * @throws UserError for a missing file, or a module that fails to load
+ */
+export async function importModule(path: string, kind: string, fix?: string): Promise<Record<string, unknown>> {
+  const file = resolve(path);
+  if (!existsSync(file))
+    throw new UserError("missing-file", "There is no such file.", { where: file, ...(fix !== undefined && { fix }) });
   return attempt(file, "The module cannot be loaded", () => import(pathToFileURL(file).href), {
     ERR_UNKNOWN_FILE_EXTENSION: `This Node cannot run TypeScript: start with \`npx tsx\`, or write the ${kind} in JavaScript.`,
   });
@@ -91,7 +97,8 @@ async function attempt<T>(
   }
 }
 
-const withArticle = (noun: string): string => `${/^[AEIO]/.test(noun) ? "an" : "a"} ${noun}`;
+/** `an AttentionScore`, `a TokenRule`. */
+export const withArticle = (noun: string): string => `${/^[AEIO]/i.test(noun) ? "an" : "a"} ${noun}`;
 
 /** The value itself. Throws one UserError that lists everything missing or wrong. */
 function checked(value: unknown, where: string, { kind, own }: Pick<Kind, "kind" | "own">): unknown {

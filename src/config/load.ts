@@ -7,7 +7,7 @@ import { resolvePaths } from "./paths.ts";
 import type { KeyPath, Problem } from "./problem.ts";
 import { keyName } from "./problem.ts";
 import type { JsonSchema } from "../contract/index.ts";
-import { renamed, type Rename } from "./renames.ts";
+import { renamed, withRenamed, type Rename } from "./renames.ts";
 import type { Setting } from "./settings.ts";
 import { applySettings, settingInside, settingOf } from "./settings.ts";
 import { keysOf, validate } from "./validate.ts";
@@ -29,6 +29,8 @@ export interface ConfigDefinition<Config> {
   readonly methods?: readonly Methods[];
   /** Keys and values of earlier versions, which are refused with their new names. */
   readonly renames?: readonly Rename[];
+  /** What files of data are read, in whole sentences: for advice to fetch some. */
+  readonly readable?: string;
   /** Contradictions between keys; called when every key by itself is right. May fill in computed defaults. */
   readonly finish: (config: Config, source: string) => Problem[];
 }
@@ -66,20 +68,20 @@ export function loadConfig<Config>(
     throw new UserError("invalid-config", "a configuration is a list of `key: value` lines", { where: `${name}:1:1` });
 
   const { settings, unreadable } = applySettings(raw, options.set ?? []);
-  const problems = renamed(raw, definition.renames ?? []);
-  problems.push(...settleAlternatives(raw, definition.alternatives, settings));
+  const old = renamed(raw, definition.renames ?? []);
+  const problems = settleAlternatives(raw, definition.alternatives, settings);
   const everyKey = keysOf(definition.schema);
   const folderOf = (path: KeyPath) => (settingOf(settings, path) === undefined ? dirname(source) : folder);
   problems.push(...validate("completing", definition.schema, raw, [], everyKey));
   const chosen = methodGroups(definition.methods ?? [], definition.schema, raw);
   problems.push(...chosen.problems);
-  problems.push(...resolvePaths(definition.schema, raw, [], folderOf));
+  problems.push(...resolvePaths(definition.schema, raw, [], folderOf, definition.readable));
   for (const { path, schema } of chosen.groups)
     problems.push(...validate("checking", schema, valueAt(raw, path), path, everyKey));
   const config = raw as Config;
-  if (problems.length + unreadable.length === 0) problems.push(...definition.finish(config, source));
+  if (problems.length + old.length + unreadable.length === 0) problems.push(...definition.finish(config, source));
   const lines = unreadable.map(({ text, message }) => `--set ${text}: ${message}`);
-  lines.push(...located(problems, name, yaml, settings));
+  lines.push(...located(withRenamed(old, problems), name, yaml, settings));
   if (lines.length === 1) throw new UserError("invalid-config", lines[0]!);
   if (lines.length > 1)
     throw new UserError("invalid-config", [`${lines.length} problems in the configuration`, ...lines].join("\n  "));

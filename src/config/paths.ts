@@ -11,6 +11,7 @@ import { fits, isMethodFormat } from "./schema.ts";
 /**
  * Makes the paths of a valid configuration absolute (in place).
  * @param folderOf the folder that a relative path at this key starts from
+ * @param readable what files of data are read, for advice to fetch some
  * @returns what should be there and is not
  */
 export function resolvePaths(
@@ -18,6 +19,7 @@ export function resolvePaths(
   value: unknown,
   base: KeyPath,
   folderOf: (path: KeyPath) => string,
+  readable?: string,
 ): Problem[] {
   const problems: Problem[] = [];
   const visit = (form: JsonSchema, here: unknown, path: KeyPath, alternatives: readonly unknown[]): unknown => {
@@ -30,7 +32,7 @@ export function resolvePaths(
       if (!isPath(form, here)) return here;
       const full = here.startsWith("~/") ? resolve(homedir(), here.slice(2)) : resolve(folderOf(path), here);
       if (form.format !== "path" && !existsSync(full))
-        problems.push({ path, message: missing(here, full, alternatives, path[0] === "data" ? "data" : "model") });
+        problems.push({ path, message: missing(here, full, alternatives, fetchHint(here, full, path, readable)) });
       return full;
     }
     if (typeof here !== "object" || here === null) return here;
@@ -51,11 +53,17 @@ function isPath(schema: JsonSchema, text: string): boolean {
   return schema.format === "path" || schema.format === "existing-path";
 }
 
-function missing(given: string, full: string, words: readonly unknown[], kind: "model" | "data"): string {
+/** How to fetch what may be an id on a hub. */
+function fetchHint(given: string, full: string, path: KeyPath, readable: string | undefined): string | undefined {
+  if (path[0] !== "data") return downloadHint(given, "model", full);
+  const hint = downloadHint(given, "data", full);
+  return hint === undefined || readable === undefined ? hint : `${hint} ${readable}`;
+}
+
+function missing(given: string, full: string, words: readonly unknown[], fetch: string | undefined): string {
   const choices = words.filter((word) => typeof word === "string");
   const word = nearest(given, choices) ?? neighbour(full);
   const hint = word === undefined ? "" : `; did you mean ${word}?`;
-  const fetch = downloadHint(given, kind, full);
   const also = choices.length === 0 ? "" : ` (and is not one of ${choices.join(", ")})`;
   return `is ${JSON.stringify(given)}, and there is no ${full}${also}${hint}${fetch === undefined ? "" : `. ${fetch}`}`;
 }

@@ -21,13 +21,19 @@ export function renamedValues(keys: readonly string[], values: Readonly<Record<s
   return keys.flatMap((key) => Object.entries(values).map(([value, now]) => ({ key, value, now })));
 }
 
+/** An old key or value. */
+interface RenamedProblem extends Problem {
+  /** Where its value stands now; not where the new key was given beside the old one. */
+  readonly movedTo?: KeyPath;
+}
+
 /**
- * Finds old keys and values and says what they are called now; puts the new ones in their place, so that nothing else
- * is said of them.
+ * Finds old keys and values and says what they are called now; puts the new ones in their place, so that what is wrong
+ * with them is said of the new key.
  */
-export function renamed(raw: object, renames: readonly Rename[]): Problem[] {
+export function renamed(raw: object, renames: readonly Rename[]): RenamedProblem[] {
   return renames.flatMap((rename) =>
-    placesOf(raw, steps(rename.key)).flatMap(({ holder, step, path }): Problem[] => {
+    placesOf(raw, steps(rename.key)).flatMap(({ holder, step, path }): RenamedProblem[] => {
       if ("value" in rename) {
         if (holder[step] !== rename.value) return [];
         holder[step] = rename.now;
@@ -36,11 +42,30 @@ export function renamed(raw: object, renames: readonly Rename[]): Problem[] {
       const now = inSameList(rename.now, path);
       const value = holder[step];
       Reflect.deleteProperty(holder, step);
-      put(raw, now, value);
-      return [{ path, message: `is now called ${keyName(now)}`, atKey: true }];
+      const placed = put(raw, now, value);
+      return [{ path, message: `is now called ${keyName(now)}`, atKey: true, ...(placed && { movedTo: now }) }];
     }),
   );
 }
+
+/**
+ * All problems of a configuration, with one message for each old key: what is wrong with its value stands behind its
+ * new name, since the file has no place of that name.
+ */
+export function withRenamed(old: readonly RenamedProblem[], others: readonly Problem[]): Problem[] {
+  const isAbout = ({ path }: Problem, { movedTo }: RenamedProblem): boolean =>
+    movedTo !== undefined && movedTo.every((step, depth) => path[depth] === step);
+  return [
+    ...old.map((problem) => {
+      const wrong = others.filter((other) => isAbout(other, problem)).map((other) => behindName(problem, other));
+      return { ...problem, message: problem.message + wrong.join("") };
+    }),
+    ...others.filter((other) => !old.some((problem) => isAbout(other, problem))),
+  ];
+}
+
+const behindName = ({ movedTo }: RenamedProblem, { path, message }: Problem): string =>
+  path.length === movedTo!.length ? `, which ${message}` : `; ${keyName(path)} ${message}`;
 
 interface Found {
   readonly holder: Record<string | number, unknown>;
@@ -56,14 +81,17 @@ function inSameList(key: string, path: KeyPath): KeyPath {
 
 const steps = (key: string): string[] => key.replaceAll("[]", ".[]").split(".");
 
-/** Puts a value where none stands yet. */
-function put(root: object, path: KeyPath, value: unknown): void {
+/** Puts a value where none stands yet, and says whether it did. */
+function put(root: object, path: KeyPath, value: unknown): boolean {
   let holder = root as Record<string | number, unknown>;
   for (const step of path.slice(0, -1)) {
     if (typeof holder[step] !== "object" || holder[step] === null) holder[step] = {};
     holder = holder[step] as Record<string | number, unknown>;
   }
-  holder[path.at(-1)!] ??= value;
+  const last = path.at(-1)!;
+  if (holder[last] !== undefined && holder[last] !== null) return false;
+  holder[last] = value;
+  return true;
 }
 
 function placesOf(value: unknown, [first, ...rest]: readonly string[], path: KeyPath = []): Found[] {

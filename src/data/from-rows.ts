@@ -15,7 +15,7 @@ export interface RowsOptions extends Omit<DatasetOptions, "split"> {
  * of numbers may be typed arrays. The columns are those that any of the rows has. The rows are not copied: do not
  * change them while the dataset is in use.
  *
- * @throws UserError for no rows, an entry that is no object, or columns that fit no format
+ * @throws UserError for what is no list, no rows, an entry that is no object, or columns that fit no format
  * @example
  * import { fromRows } from "tokensift/data";
  *
@@ -27,6 +27,7 @@ export function fromRows(
   rows: readonly Readonly<Record<string, unknown>>[],
   { name = "rows in memory", ...options }: RowsOptions = {},
 ): Dataset {
+  requireList(rows, name);
   const where = (index: number): string => `${name}, row ${index}`;
   const columns = new Set<string>();
   for (const [index, row] of rows.entries()) {
@@ -43,6 +44,22 @@ export function fromRows(
     close: async () => undefined,
   };
   return datasetOf(joinTables([table], name), { name, contentHash: (used) => hashRows(rows, used) }, options);
+}
+
+function requireList(rows: unknown, where: string): void {
+  if (Array.isArray(rows)) return;
+  throw new UserError("invalid-option", `rows must be a list of objects, got ${shown(rows)}`, {
+    where,
+    fix: 'Give [{ prompt: "...", response: "..." }, ...]; openDataset reads files.',
+  });
+}
+
+/** A value as a message shows it. */
+function shown(value: unknown): string {
+  if (typeof value === "string") return value.length > 40 ? "a text" : JSON.stringify(value);
+  if (typeof value === "object" && value !== null)
+    return `one object (${value.constructor?.name ?? "without a class"})`;
+  return typeof value === "function" ? "a function" : String(value);
 }
 
 function requireRow(row: unknown, where: string): void {

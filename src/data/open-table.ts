@@ -5,7 +5,6 @@ import { downloadHint } from "../system/hub-id.ts";
 import { readHead } from "./files.ts";
 import { readers } from "./readers/index.ts";
 import type { Reader, ReaderOptions } from "./readers/reader.ts";
-import type { Table } from "./table.ts";
 
 /** What can be read, for help and messages: "Arrow, JSON Lines, or …". */
 export function readableData(describe: (reader: Reader) => string = ({ name }) => name): string {
@@ -13,20 +12,28 @@ export function readableData(describe: (reader: Reader) => string = ({ name }) =
   return `${names.slice(0, -1).join(", ")}, or ${names.at(-1)!}`;
 }
 
-/**
- * Opens a file by its extension, or by its first bytes where the extension says nothing; a folder by the files in it.
- *
- * @throws UserError for what is missing, empty, damaged or of no kind that is read
- */
-export async function openTable(path: string, options: ReaderOptions = {}): Promise<Table> {
-  return readerOf(path, options).open(path, options);
+/** What is read and what is not, in whole sentences: for whoever is about to fetch data. */
+export function readableNote(): string {
+  const unread = Object.entries(conversions).filter(
+    ([extension]) => !readers.some(({ extensions }) => extensions.includes(extension)),
+  );
+  const notes = unread.map(
+    ([extension, how]) => ` Files of ${extension}, as most on the hub are, are not read. ${how}`,
+  );
+  return `What is read: ${readableData(endings)}.${notes.join("")}`;
 }
 
-/** Chooses the reader by a look at the path and the first bytes. */
+/**
+ * Chooses the reader: of a file by its extension, or by its first bytes where the extension says nothing; of a folder by
+ * the files in it.
+ *
+ * @throws UserError for what is missing, empty, or of no kind that is read
+ */
 export function readerOf(path: string, { split }: ReaderOptions = {}): Reader {
   if (!existsSync(path)) {
-    const fix = downloadHint(path, "data");
-    throw new UserError("missing-file", "no such file or folder", { where: path, ...(fix !== undefined && { fix }) });
+    const hint = downloadHint(path, "data");
+    const fix = hint === undefined ? {} : { fix: `${hint} ${readableNote()}` };
+    throw new UserError("missing-file", "no such file or folder", { where: path, ...fix });
   }
   const stat = statSync(path);
   if (stat.isDirectory()) return folderReader(path);
@@ -61,6 +68,9 @@ function readerByExtension(name: string): Reader | undefined {
   return readers.find(({ extensions }) => extensions.includes(extension));
 }
 
+const endings = ({ name, extensions }: Reader): string =>
+  extensions.length === 0 ? name : `${name} (${extensions.join(", ")})`;
+
 /** How to turn files that are not read into such that are. */
 const conversions: Readonly<Record<string, string>> = {
   ".parquet":
@@ -74,8 +84,6 @@ function fileReader(path: string): Reader {
   const like = readers.find(({ magic }) => magic?.(head) ?? false);
   if (like !== undefined) return like;
   const extension = extname(path).toLowerCase();
-  const endings = ({ name, extensions }: Reader): string =>
-    extensions.length === 0 ? name : `${name} (${extensions.join(", ")})`;
   throw new UserError("wrong-file-kind", `files of this kind (${extension || "no extension"}) are not read`, {
     where: path,
     fix: conversions[extension] ?? `Use ${readableData(endings)}.`,

@@ -29,13 +29,14 @@ export function isRefusal(error: unknown): error is Error {
 /**
  * Runs something that writes at `path`.
  * @param afterwards what to do when there is space again
+ * @param elsewhere how to write somewhere else
  * @throws UserError that says in words why the disk refused; any other error as it is
  */
-export function writing<T>(path: string, work: () => T, afterwards?: string): T {
+export function writing<T>(path: string, work: () => T, afterwards?: string, elsewhere?: string): T {
   try {
     return work();
   } catch (error) {
-    throw diskError(error, path, afterwards);
+    throw diskError(error, path, afterwards, elsewhere);
   }
 }
 
@@ -55,13 +56,18 @@ export async function tellingFullDisk<T>(folder: string, work: () => Promise<T>)
  * A failed write as a UserError, if the system's error code is one a person can do something about. A UserError stays as
  * it is, unless it hides that the disk is full.
  */
-export function diskError(error: unknown, path: string, afterwards = "continue with --resume"): unknown {
+export function diskError(
+  error: unknown,
+  path: string,
+  afterwards = "continue with --resume",
+  elsewhere = "Name another folder: --set output=FOLDER",
+): unknown {
   const told = error instanceof UserError;
   const code = codeOf(told ? error.cause : error);
   const reason = code === undefined ? undefined : reasons[code];
   const full = isFull(code);
   if (reason === undefined || (told && (!full || error.message.includes(reason)))) return error;
-  const fix = full ? `Free some space, then ${afterwards}.` : "Name another folder: --set output=FOLDER";
+  const fix = full ? `Free some space, then ${afterwards}.` : elsewhere;
   return new UserError(full ? "disk-full" : "not-writable", `cannot be written: ${reason} (${code})`, {
     where: path,
     fix,

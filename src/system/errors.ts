@@ -73,7 +73,7 @@ export type ErrorCode =
   | "missing-model" // nothing there that could be loaded as a whole model
   | "invalid-model-config"
   | "unsupported-model"
-  | "model-mismatch" // made for a model of another shape
+  | "model-mismatch" // made for a model of another shape, or for a state of it after some training
   | "missing-tensor"
   | "unknown-tensor"
   | "repeated-tensor"

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { gateEviction, raggedCache } from "../../src/eviction/cache/index.ts";
 import { promptAccount } from "../../src/eviction/cache/prompt-account.ts";
 import { loadGates, type GateUse } from "../../src/eviction/gates/index.ts";
-import { generate, loadAdapter, withAdapter } from "../../src/model/index.ts";
+import { generate, loadAdapter, mergeAdapter, saveModel, withAdapter } from "../../src/model/index.ts";
 import { adapterFixture, firstText, peftLogits } from "../model/adapters/adapters.ts";
 import { fixtures, temporaryFolder, tied, tokensift } from "./run.ts";
 import { inLibrary, makeGates } from "./trained.ts";
@@ -76,6 +76,31 @@ describe("generate --gates", () => {
     const { out, err } = await answer("--prompt", words(prompt), "--gates", gates, "--adapter", adapter);
     expect(JSON.parse(out)).toEqual(ids);
     expect(err).toContain(`the gates keep ${account.kept} of 48 entries`);
+  });
+
+  test("is refused without the adapter, or the weights, that were trained together with the gates", async () => {
+    const together = await makeGates(folder.path("finetuned/gates"), use, { together: true });
+    const alone = await answer("--prompt", words(prompt), "--gates", together);
+    expect([alone.code, alone.out]).toEqual([2, ""]);
+    expect(alone.err).toContain(`--gates ${together}: the gates were trained together with an adapter`);
+    const adapter = folder.copyModel("finetuned/adapter", adapterFixture("tied"));
+    const { err } = await answer("--prompt", words(prompt), "--gates", together);
+    expect(err).toContain(`Give what the run has trained: --model ${tied} --adapter ${adapter}\n`);
+
+    const whole = await answer("--prompt", words(prompt), "--gates", together, "--adapter", adapter);
+    expect([whole.code, JSON.parse(whole.out)]).toEqual([0, (await expected({}, adapter)).ids]);
+
+    const weights = await makeGates(folder.path("weights/gates"), use, { together: true });
+    const model = folder.path("weights/model");
+    await inLibrary(async (trunk) => {
+      await mergeAdapter(withAdapter(trunk, await loadAdapter(adapter, trunk)));
+      await saveModel(trunk, model, { card: "Merged.\n" });
+    });
+    expect((await answer("--prompt", words(prompt), "--gates", weights)).err).toContain(
+      `trained together with the weights of the model, and are wrong without\n  Give what the run has trained: --model ${model}\n`,
+    );
+    const merged = await answer("--prompt", words(prompt), "--model", model, "--gates", weights);
+    expect([merged.code, merged.out]).toEqual([0, whole.out]);
   });
 
   test("of an earlier release, which did not say how they were trained, keeps the first 4 and the last 16", async () => {

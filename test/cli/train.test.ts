@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, jest, test } from "@jest/globals";
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { trainers } from "../../src/cli/trainers.ts";
 import { root, temporaryFolder, tokensift } from "./run.ts";
@@ -94,6 +94,35 @@ describe("tokensift recipe", () => {
     expect((await tokensift("recipe", "cp", "cdpo", folder.path("a.mts"))).out).not.toEqual(hint);
     folder.write("package.json", '{ "type": "module" }');
     expect((await tokensift("recipe", "cp", "cdpo", folder.path("b.ts"))).out).not.toEqual(hint);
+  });
+
+  describe("cp refuses with one message and writes nothing", () => {
+    const refused = async (file: string, message: RegExp, ...flags: string[]): Promise<void> => {
+      const { code, out, err } = await tokensift("recipe", "cp", "sstoken", file, ...flags);
+      expect([code, out, err]).toEqual([2, "", expect.stringMatching(message)]);
+      expect(err).not.toMatch(/\n +at /);
+    };
+
+    test.each(["some-folder", "folder.ts"])("a folder, %s", async (name) => {
+      const path = folder.path(name);
+      mkdirSync(path);
+      await refused(path, new RegExp(`${name}: this is a folder\n  Name a file in it: .*${name}/sstoken\\.ts\n$`));
+      await refused(path, /this is a folder/, "--overwrite");
+      expect(readdirSync(path)).toEqual([]);
+    });
+
+    test("a path through a file", async () => {
+      const file = join(folder.write("a-file", "mine\n"), "copy.mts");
+      await refused(file, /copy\.mts: cannot be written: a file is in the way \(EEXIST\)\n  Name another file\.\n$/);
+    });
+
+    test.each(["{ broken", "", "null"])("a place beside a package.json of %j", async (text) => {
+      const broken = folder.path(`beside-${text.length}`);
+      mkdirSync(broken);
+      writeFileSync(join(broken, "package.json"), text);
+      await refused(join(broken, "mine.ts"), /package\.json: this package\.json cannot be read.*\n  Mend it/);
+      expect(readdirSync(broken)).toEqual(["package.json"]);
+    });
   });
 
   test.each([

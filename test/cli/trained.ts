@@ -23,14 +23,18 @@ export async function inLibrary<T>(work: (model: Model) => Promise<T>, path = ti
   }
 }
 
-/** Saves gates that differ from token to token: large weights, no bias. */
-export function makeGates(folder: string, use?: GateUse): Promise<string> {
+/**
+ * Saves gates that differ from token to token: large weights, no bias.
+ * @param options.together as if model or adapter had been trained with them
+ */
+export function makeGates(folder: string, use?: GateUse, { together = false } = {}): Promise<string> {
   return inLibrary(async (model) => {
     const gates = await gatesFrom(model, { kind: "linear" }, (name, shape) => {
       const size = shape.reduce((a, b) => a * b, 1);
       return name.endsWith("bias") ? new Float32Array(size) : normalValues(size, 0.5, stream(name));
     });
-    await saveGates(gates, model, folder, { card, ...(use && { use }) });
+    const before = together && { modelBefore: model.fingerprint };
+    await saveGates(gates, model, folder, { card, ...(use && { use }), ...before });
     gates.dispose();
     return folder;
   });

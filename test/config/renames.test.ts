@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { renamed, renamedValues, type Rename } from "../../src/config/renames.ts";
+import { renamed, renamedValues, withRenamed, type Rename } from "../../src/config/renames.ts";
 
 const renames: Rename[] = [
   { key: "seed", now: "training.seed" },
@@ -32,4 +32,22 @@ test("a configuration without old names is left as it is", () => {
   const raw = { rule: { divideBy: "kept" }, arms: "form", training: null };
   expect(renamed(raw, renames)).toEqual([]);
   expect(raw).toEqual({ rule: { divideBy: "kept" }, arms: "form", training: null });
+});
+
+test("what is wrong with a moved value stands behind its new name, everything else by itself", () => {
+  const raw = { seed: "soon", lost: { size: 1 }, arms: [{ form: 3, method: "dpo" }] };
+  const old = renamed(raw, [...renames, { key: "lost", now: "found" }]);
+  const wrong = [
+    { path: ["training", "seed"], message: "must be a number" },
+    { path: ["training", "steps"], message: "is missing" },
+    { path: ["found", "size"], message: "is not a known key", atKey: true },
+    { path: ["arms", 0, "method"], message: "is wrong" },
+  ];
+  expect(withRenamed(old, wrong).map(({ path, message }) => `${path.join(".")} ${message}`)).toEqual([
+    "seed is now called training.seed, which must be a number",
+    "arms.0.form is now called arms[0].method",
+    "lost is now called found; found.size is not a known key",
+    "training.steps is missing",
+    "arms.0.method is wrong",
+  ]);
 });

@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { fromRows, openDataset, tokenizeDataset, type Dataset, type TokenizedDataset } from "../../src/data/index.ts";
 import { loadTokenizer } from "../../src/text/index.ts";
+import { userError } from "../user-error.ts";
 import { temporaryFolder } from "./folder.ts";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
@@ -74,6 +75,19 @@ describe("fromRows", () => {
     expect(print({ noise: [0, 1] })).toBe(print({ noise: Float64Array.of(0, 1) }));
     const different = [{}, { noise: [0, 1] }, { noise: [0, NaN] }, { noise: [0, Infinity] }, { answer: "#### 3" }];
     expect(new Set(different.map(print)).size).toBe(different.length);
+  });
+
+  test.each([
+    ["a text", "abc", '"abc"'],
+    ["a number", 3, "got 3"],
+    ["null", null, "got null"],
+    ["nothing", undefined, "got undefined"],
+    ["one row", ROW, "one object"],
+    ["a set of rows", new Set([ROW]), "one object (Set)"],
+    ["a function", () => [ROW], "a function"],
+  ])("refuses what is no list of rows: %s", (_, rows, given) => {
+    expect(() => fromRows(rows as never)).toThrow(userError("invalid-option", given));
+    expect(() => fromRows(rows as never, { name: "mine" })).toThrow(userError("invalid-option", "mine: "));
   });
 
   test("names the rows in errors", async () => {

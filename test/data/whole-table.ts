@@ -1,5 +1,10 @@
-import { openTable } from "../../src/data/open-table.ts";
+import { readerOf } from "../../src/data/open-table.ts";
 import type { RawRow, Table } from "../../src/data/table.ts";
+
+/** Opens a data file or folder with the reader that is chosen for it. */
+export async function openTable(path: string): Promise<Table> {
+  return readerOf(path).open(path);
+}
 
 /** All rows of a table from `from` on, asking again wherever a block ends early. */
 export async function rowsFrom(table: Table, from = 0, to = table.length): Promise<RawRow[]> {

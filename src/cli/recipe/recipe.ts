@@ -16,9 +16,10 @@ export const recipe = defineCommand({
     if (action === "list" && name === undefined) stdout.write(aligned(Object.entries(trainers)));
     else if (action === "cp" && name !== undefined && file !== undefined) {
       checkTrainerName(name);
+      const runs = isModuleFolder(file);
       const command = writeCopy(name, file, values.overwrite ?? false);
       stdout.write(`${file} is a copy of ${name} to edit. Run it:\n\n  ${command}\n`);
-      if (!isModuleFolder(file)) stdout.write(`\n${moduleNote}\n`);
+      if (!runs) stdout.write(`\n${moduleNote}\n`);
     } else throw new UserError("missing-option", "say what to list or to copy", { fix: `tokensift ${usage}` });
     return Promise.resolve();
   },

@@ -1,15 +1,22 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, extname, join, relative, resolve } from "node:path";
+import { writing } from "../../system/disk-error.ts";
 import { UserError } from "../../system/errors.ts";
+import { makeFolder } from "../../system/make-folder.ts";
 import { packageRoot, packageVersion } from "../../system/package-root.ts";
 
 /**
  * Writes a copy of a trainer that imports this package by its name.
  * @param file with the ending of TypeScript or of JavaScript
  * @returns the command that runs it
- * @throws UserError for another ending, and for a file that is there unless it may be overwritten
+ * @throws UserError for a folder, another ending, a file that is there unless it may be overwritten, or a refused write
  */
 export function writeCopy(name: string, file: string, overwrite: boolean): string {
+  if (existsSync(file) && statSync(file).isDirectory())
+    throw new UserError("not-a-file", "this is a folder", {
+      where: file,
+      fix: `Name a file in it: ${join(file, `${name}.ts`)}`,
+    });
   const language = /^\.m?(ts|js)$/.exec(extname(file))?.[1] as "ts" | "js" | undefined;
   if (language === undefined)
     throw new UserError("wrong-file-kind", "a copy is TypeScript or JavaScript", {
@@ -19,28 +26,41 @@ export function writeCopy(name: string, file: string, overwrite: boolean): strin
   const shown = relative(process.cwd(), resolve(file)).replaceAll("\\", "/");
   const command = `${language === "ts" ? "npx tsx" : "node"} ${shown} --config my-run.yaml`;
   const text = trainerCopy(sourceOf(name, language), name, command);
-  mkdirSync(dirname(resolve(file)), { recursive: true });
-  try {
-    writeFileSync(file, text, { flag: overwrite ? "w" : "wx" });
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== "EEXIST") throw cause;
+  if (!overwrite && existsSync(file))
     throw new UserError("file-exists", "there is such a file already", {
       where: file,
       fix: "--overwrite replaces it.",
-      cause,
     });
-  }
+  const write = (): void => {
+    makeFolder(dirname(resolve(file)));
+    writeFileSync(file, text, { flag: overwrite ? "w" : "wx" });
+  };
+  writing(file, write, "copy again", "Name another file.");
   return command;
 }
 
-/** Whether Node reads a `.js` file there as a module: its ending or the nearest package.json says so. */
+/**
+ * Whether Node reads a `.js` file there as a module: its ending or the nearest package.json says so.
+ * @throws UserError for a package.json that Node could not read either
+ */
 export function isModuleFolder(file: string): boolean {
   if (extname(file).startsWith(".m")) return true;
   for (let folder = dirname(resolve(file)); ; folder = dirname(folder)) {
     const manifest = join(folder, "package.json");
-    if (existsSync(manifest))
-      return (JSON.parse(readFileSync(manifest, "utf8")) as { type?: string }).type === "module";
+    if (existsSync(manifest) && statSync(manifest).isFile()) return typeIn(manifest) === "module";
     if (folder === dirname(folder)) return false;
+  }
+}
+
+function typeIn(manifest: string): unknown {
+  try {
+    return (JSON.parse(readFileSync(manifest, "utf8")) as { type?: unknown }).type;
+  } catch (cause) {
+    throw new UserError("invalid-json", "this package.json cannot be read, so nothing beside it runs in Node", {
+      where: manifest,
+      fix: "Mend it, then copy again.",
+      cause,
+    });
   }
 }
 

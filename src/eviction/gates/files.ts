@@ -20,6 +20,8 @@ interface SavedSettings {
   settings: GateNetworkOptions;
   /** How they decided in training. Earlier releases did not write it; a reader that does not know it may ignore it. */
   use?: GateUse;
+  /** See `SavedGates`. */
+  modelBefore?: string;
   /** What the model's shape must be. */
   model: { layers: number; width: number; keyValueHeads: number };
 }
@@ -27,6 +29,11 @@ interface SavedSettings {
 /** Gates with how they decided in training. */
 export interface SavedGates extends GateNetwork {
   readonly use: Required<GateUse>;
+  /**
+   * Fingerprint of the model before it, or an adapter over it, was trained together with the gates: in front of that
+   * model they are wrong. Absent where the gates alone were trained.
+   */
+  readonly modelBefore?: string;
 }
 
 /**
@@ -34,6 +41,7 @@ export interface SavedGates extends GateNetwork {
  * replaced only when the new one is complete.
  * @param card text of its `README.md`: what it is, for which model and by which command it was made
  * @param use how they decided in training, for whoever loads them; default: the defaults of `gatedPass`
+ * @param modelBefore fingerprint of the model before it, or an adapter over it, was trained together with the gates
  * @throws UserError if the folder holds other files or cannot be written
  * @example
  * import { releaseEngine, useEngine } from "tokensift";
@@ -51,10 +59,14 @@ export async function saveGates(
   { settings, parameters }: GateNetwork,
   { config: { layers, width, keyValueHeads } }: Pick<Decoder, "config">,
   folder: string,
-  { card, use = {} }: { card: string; use?: GateUse },
+  { card, use = {}, modelBefore }: { card: string; use?: GateUse; modelBefore?: string },
 ): Promise<void> {
   const model = { layers, width, keyValueHeads };
-  const saved: SavedSettings = { format: "tokensift gates", version: 1, settings, use: resolveUse(use), model };
+  const saved: SavedSettings = {
+    ...{ format: "tokensift gates", version: 1, settings, use: resolveUse(use) },
+    ...(modelBefore !== undefined && { modelBefore }),
+    model,
+  };
   const tensors = parameters.map(({ name, variable }) => ({
     name,
     shape: variable.shape,
@@ -86,7 +98,7 @@ export async function saveGates(
  */
 export async function loadGates(folder: string, model: Pick<Decoder, "config">): Promise<SavedGates> {
   const path = join(folder, files.settings);
-  const { settings, use: given, model: shape } = await readSettings(path);
+  const { settings, use: given, modelBefore, model: shape } = await readSettings(path);
   for (const key of ["layers", "width", "keyValueHeads"] as const) {
     if (shape?.[key] !== model.config[key])
       throw new UserError(
@@ -110,7 +122,7 @@ export async function loadGates(folder: string, model: Pick<Decoder, "config">):
         fix: "The file is damaged, or belongs to other gates.",
       });
     });
-    return { ...gates, use };
+    return { ...gates, use, ...(typeof modelBefore === "string" && { modelBefore }) };
   } finally {
     await file.close();
   }

@@ -1,6 +1,8 @@
 import { join } from "node:path";
 import { gateEviction, keepEverything } from "../../eviction/cache/evictions.ts";
 import { saveGates } from "../../eviction/gates/files.ts";
+import { isAdapted } from "../../model/adapters/lora.ts";
+import type { Model } from "../../model/model.ts";
 import { engineText } from "../../tensor/engine.ts";
 import { checkpointSteps } from "../../training/checkpoint.ts";
 import type { RunLearner } from "../../training/open-learner.ts";
@@ -55,6 +57,9 @@ async function saveAll({ run, config, model, gates, command, name }: GateWork, {
     await saveGates(gates, model, join(run.path, "gates"), {
       card: cardText("Gates that evict from a key-value cache, trained with tokensift", facts, command),
       use: { sinks, window, threshold, rows },
+      ...(config.mode === "finetune" && {
+        modelBefore: (isAdapted(model) ? (model.trunk as Model) : model).fingerprint,
+      }),
     });
   if (config.mode === "pretrain") return; // the model is the one it started from
   await saveTrained(run, model, cardText("A model trained with tokensift", facts, command));

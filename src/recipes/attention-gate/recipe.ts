@@ -1,3 +1,5 @@
+import { optionLines } from "../../config/resolved-options.ts";
+import { evictionScores } from "../../eviction/catalogue.ts";
 import { evictionLoss } from "../../eviction/eviction-loss.ts";
 import type { RunFolder } from "../../training/run-folder.ts";
 import { openArms, summaryOf, type ArmPlan, type ArmRun, type PlannedArm } from "../kit/arms.ts";
@@ -77,11 +79,14 @@ function answersOf(run: RunFolder): readonly CacheResult[] {
 
 function plan(config: AttentionGateConfig, { tokens, validation }: RunInputs): string[] {
   const { training, evaluation, compare, gates } = config;
+  const names = baselineNames(evaluation.baselines);
+  const named = evaluation.baselines.map((choice, b) => ({ name: names[b]!, choice }));
   const answers = gates.rows === "prompts" && validation !== undefined;
   return [
     `Training rows: ${tokens.length}, held-out rows: ${validation?.length ?? "none"}`,
     `Steps: ${trainingSteps(config.training, tokens.length)} of ${training.batchSize} rows`,
     `Runs: ${[gatesName, ...compare].join(", ")}`,
-    `Answers: ${answers ? `over the gates' cache, all entries, ${baselineNames(evaluation.baselines).join(", ")}` : "none"}`,
+    `Answers: ${answers ? `over the gates' cache, all entries, ${names.join(", ")}` : "none"}`,
+    ...(answers ? optionLines(evictionScores, named) : []),
   ];
 }

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { CdpoArm } from "./config-schema.ts";
 import { isModulePath } from "../../config/method-choice.ts";
@@ -40,7 +41,7 @@ export interface Alignment {
 export type Train = (alignment: Alignment) => Promise<void>;
 
 /** Aligns the starting model with the pairs under the arm's objective. The result is the folder of the arm. */
-export function alignStage(
+export async function alignStage(
   work: CdpoWork,
   arm: CdpoArm,
   scored: StageResult<ScoredPair[]>,
@@ -50,7 +51,7 @@ export function alignStage(
   const { adapter, training } = config.align;
   const { name, objective, learningRate } = arm;
   const { shuffle } = config.data;
-  return work.stage({
+  const aligned = await work.stage({
     name: `align.${name}`,
     needs: [scored],
     inputs: {
@@ -64,6 +65,20 @@ export function alignStage(
     read: () => join(work.run.path, name),
     work: async (resume) => alignArm(work, arm, { pairs: await scored.load(), resume, train }),
   });
+  await completeSummary(work, arm, scored);
+  return aligned;
+}
+
+/** Of an arm that is kept, though its summary is gone. */
+async function completeSummary(work: CdpoWork, arm: CdpoArm, scored: StageResult<ScoredPair[]>): Promise<void> {
+  const path = join(work.run.path, arm.name);
+  if (existsSync(join(path, "summary.json"))) return;
+  using run = openRunFolder(path, "resume");
+  writeSummary(work, arm, run, await scored.load());
+}
+
+function writeSummary(work: CdpoWork, arm: CdpoArm, run: RunFolder, pairs: readonly ScoredPair[]): void {
+  run.writeFile("summary.json", alignmentSummary(work, arm, run.metrics.records(), pairs.length));
 }
 
 async function alignArm(
@@ -83,7 +98,7 @@ async function alignArm(
     const alignment = await openAlignment(work, arm, { run, model, reference, pairs, resume, disposals });
     await train(alignment);
     await saveTrained(run, model, alignmentCard(work, arm, alignment.learner.state.step));
-    run.writeFile("summary.json", alignmentSummary(work, arm, run.metrics.records(), pairs.length));
+    writeSummary(work, arm, run, pairs);
   } finally {
     disposals.forEach((free) => free());
   }

@@ -1,3 +1,5 @@
+import { optionLines } from "../../config/resolved-options.ts";
+import { preferenceForms } from "../../preference/catalogue.ts";
 import type { RunInputs } from "../kit/inputs.ts";
 import { defineRecipe } from "../kit/recipe.ts";
 import { armsOf, cdpoDefinition } from "./config.ts";
@@ -35,13 +37,14 @@ export const cdpoRecipe = defineRecipe<CdpoConfig, CdpoRun>({
 function plan(config: CdpoConfig, { tokens, validation }: RunInputs): string[] {
   const { sampling, contrast, align, evaluation, stages } = config;
   const taken = Object.entries(stages).map(([stage, path]) => `  ${stage}: ${path}`);
-  const arms = armsOf(config).map(({ name }) => name);
+  const arms = armsOf(config).map(({ name, objective }) => ({ name, choice: objective }));
   return [
     `Questions: ${tokens.length}, held-out problems: ${Math.min(validation?.length ?? 0, evaluation.rows ?? Infinity)}`,
     `Responses to draw: ${tokens.length * sampling.samples}, of at most ${sampling.maxNewTokens} tokens`,
     `Contrasted models: rank ${contrast.adapter.rank}, ${lengthOf(contrast.training)}`,
     `Alignment: ${lengthOf(align.training)} of ${align.training.batchSize} pairs a step`,
-    `Arms: ${arms.join(", ")}`,
+    `Arms: ${arms.map(({ name }) => name).join(", ")}`,
+    ...optionLines(preferenceForms, arms),
     ...(taken.length > 0 ? ["Stages taken from files:", ...taken] : []),
   ];
 }

@@ -5,6 +5,7 @@ import { methodLabel, type MethodChoice } from "../../config/method-choice.ts";
 import type { Methods } from "../../config/methods.ts";
 import type { KeyPath, Problem } from "../../config/problem.ts";
 import { renamedValues } from "../../config/renames.ts";
+import { readableNote } from "../../data/open-table.ts";
 import { fillShared, fillTraining, trainingContradictions } from "../../config/shared.ts";
 import { rules } from "../../selection/catalogue.ts";
 import { finetuneSchema, type FinetuneConfig } from "./config-schema.ts";
@@ -21,6 +22,7 @@ export const finetuneMethods = (defaultMethod: string): Methods[] => [
 export function finetuneDefinition(defaults: { method: string }): ConfigDefinition<FinetuneConfig> {
   return {
     schema: finetuneSchema,
+    readable: readableNote(),
     alternatives: [
       { keys: ["model", "fresh"], required: true },
       { keys: ["reference", "selfEvolving"] },

@@ -1,3 +1,5 @@
+import { optionLines } from "../../config/resolved-options.ts";
+import { rules } from "../../selection/catalogue.ts";
 import { methodLabel } from "../../config/method-choice.ts";
 import { readArm } from "../../report/read-run.ts";
 import { openArms, type ArmRun, type PlannedArm } from "../kit/arms.ts";
@@ -88,10 +90,15 @@ function plan(config: FinetuneConfig, { tokens, validation }: RunInputs): string
   const share = ((100 * stats.responseTokens) / stats.tokens).toFixed(1);
   const epochs = ((steps * batchSize) / tokens.length).toPrecision(3);
   const held = validation === undefined ? "none" : `${validation.length} rows, ${validation.stats.tokens} tokens`;
+  const arms = [
+    { name: methodLabel(config.selection.method), choice: config.selection },
+    ...config.compare.map(({ name, selection }) => ({ name, choice: selection })),
+  ];
   return [
     `Training rows: ${tokens.length} of ${stats.rows}, ${stats.tokens} tokens, ${share} % of them response`,
     `Held-out rows: ${held}`,
     `Steps: ${steps} of ${batchSize} rows, ${epochs} epochs`,
-    `Runs: ${[methodLabel(config.selection.method), ...config.compare.map(({ name }) => name)].join(", ")}`,
+    `Runs: ${arms.map(({ name }) => name).join(", ")}`,
+    ...optionLines(rules, arms, ["history"]),
   ];
 }

@@ -167,20 +167,23 @@ async function obey<Config extends RunConfig, Run>(
     reporterOf: terminalReporter,
     command: commandLine(argv),
   };
-  const path = await tellingFullDisk(config.output, () => perform(recipe, body, work)).catch(interruption.rethrow);
+  const { path, table } = await tellingFullDisk(config.output, () => perform(recipe, body, work)).catch(
+    interruption.rethrow,
+  );
+  say(`\n${table}\n`);
   const page = (await recipe.report())(path, { command: work.command });
   say(`The run is in ${shown(path)}, its report in ${shown(page)}\n`);
 }
 
 /**
- * Opens a run, does the work and writes its results, without a command line around it.
- * @returns the run's folder
+ * Opens a run, does the work and writes its results, without a command line around it: nothing is printed.
+ * @returns the run's folder and the table of its results
  */
 export async function perform<Config extends RunConfig, Run>(
   recipe: Pick<Recipe<Config, Run>, "open" | "results">,
   body: (run: Run) => Promise<void>,
   work: RecipeWork<Config>,
-): Promise<string> {
+): Promise<{ path: string; table: string }> {
   const opened = await recipe.open(work);
   try {
     await body(opened.run);
@@ -188,8 +191,7 @@ export async function perform<Config extends RunConfig, Run>(
     const table = resultText(recipe.results, rows);
     opened.writeFile("results.json", `${JSON.stringify({ rows, ...facts }, null, 2)}\n`);
     opened.writeFile("table.txt", table);
-    say(`\n${table}\n`);
-    return opened.path;
+    return { path: opened.path, table };
   } catch (error) {
     opened.fail(error);
     throw error;

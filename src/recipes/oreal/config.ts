@@ -11,6 +11,7 @@ import type {
 import { orealSchema } from "./config-schema.ts";
 import type { KeyPath, Problem } from "../../config/problem.ts";
 import { type Rename, renamedValues } from "../../config/renames.ts";
+import { readableNote } from "../../data/open-table.ts";
 import { fillShared } from "../../config/shared.ts";
 
 /** What each preset stands for; weights without a source of their own start from `learnedWeights`. */
@@ -29,6 +30,7 @@ type GivenArm = { objective?: GivenObjective } & Partial<Omit<OrealArm, "objecti
 export function orealDefinition(values: OrealValues): ConfigDefinition<OrealConfig> {
   return {
     schema: orealSchema,
+    readable: readableNote(),
     alternatives: [],
     renames: [{ key: "rollout", now: "sampling" }, ...["objective", "compare[].objective"].flatMap(renamesOfObjective)],
     finish(config, source) {

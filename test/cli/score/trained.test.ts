@@ -228,9 +228,11 @@ describe("columns", () => {
 describe("score refuses with exit code 2", () => {
   const gates = folder.path("refused-gates");
   const whole = folder.path("refused-whole");
+  const together = folder.path("refused-together");
   const headless = folder.path("refused-other");
   beforeAll(async () => {
     await makeGates(gates);
+    await makeGates(together, undefined, { together: true });
     await makeReward(whole, { adapter: false });
     await makeReward(headless, { adapter: false });
     const tokenizer = join(headless, "model/tokenizer.json");
@@ -247,6 +249,7 @@ describe("score refuses with exit code 2", () => {
     ["a base without a reward model", () => ["--reward-base", tied], /--reward-base has no reward model/],
     ["a place of no score", () => ["--reward-model", whole, "--score-at", "after"], /--score-at.*token, before/],
     ["gates of another model's shape", () => ["--model", "models/tiny", "--gates", gates], /gates are for layers 2/],
+    ["gates without what was trained with them", () => ["--gates", together], /trained together with an adapter/],
     ["a window without gates", () => ["--window", "3"], /--window has no gates to change/],
     ["a model given as an adapter", () => ["--adapter", untied], /holds a whole model, not an adapter/],
     ["an adapter given as the model", () => ["--model", adapterFixture("tied")], /only an adapter[^]*--adapter/],

@@ -2,11 +2,12 @@ import { describe, expect, test } from "@jest/globals";
 import { copyFileSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeArrow } from "../../../src/data/arrow/write.ts";
-import { openTable, readableData } from "../../../src/data/open-table.ts";
+import { readableData, readableNote } from "../../../src/data/open-table.ts";
 import { readers } from "../../../src/data/readers/index.ts";
 import { UserError } from "../../../src/system/errors.ts";
+import { userError } from "../../user-error.ts";
 import { temporaryFolder } from "../folder.ts";
-import { rowsFrom, wholeTable } from "../whole-table.ts";
+import { openTable, rowsFrom, wholeTable } from "../whole-table.ts";
 
 const folder = temporaryFolder();
 const ROWS = Array.from({ length: 7 }, (_, i) => ({ prompt: `${i} + ${i} =`, response: `${2 * i} ü` }));
@@ -166,6 +167,19 @@ describe("a file of no reader", () => {
         extensions.length === 0 ? name : `${name} (${extensions.join(", ")})`,
       );
   });
+});
+
+test("advice to fetch data from a hub says what is read, and of Parquet how to convert it while it is not", async () => {
+  const note = readableNote();
+  for (const { name, extensions } of readers) {
+    expect(note).toContain(name);
+    for (const extension of extensions) expect(note).toContain(extension);
+  }
+  const unread = !readers.some(({ extensions }) => extensions.includes(".parquet"));
+  expect(note.includes("Files of .parquet, as most on the hub are, are not read. Convert it once in Python")).toBe(
+    unread,
+  );
+  await expect(openTable("openai/gsm8k")).rejects.toThrow(userError("missing-file", note));
 });
 
 test("help names every reader once", () => {

@@ -2,11 +2,15 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { readModelFacts } from "../../../src/model/model.ts";
 import { expectSelfContained, page } from "../../report/report-page.ts";
 import { gateResults, writeGates } from "./small-run.ts";
 import { linesOf, startTrainer, whenLines } from "../small-run.ts";
 
 const run = (config: string, ...flags: string[]) => startTrainer("attention-gate", config, ...flags).ended;
+
+const gatesIn = (output: string) =>
+  JSON.parse(readFileSync(join(output, "gates/gates.json"), "utf8")) as { use: unknown; modelBefore?: string };
 
 let base: string;
 let whole: string;
@@ -61,6 +65,10 @@ describe("the Attention-Gate recipe", () => {
     expect(section("Tokens in the cache")?.querySelectorAll("figure.row").length).toBe(4 * 5);
   });
 
+  test("says with its gates over which model they were trained together with an adapter", async () => {
+    expect(gatesIn(whole).modelBefore).toBe((await readModelFacts("models/tiny")).fingerprint);
+  });
+
   test("records what hard gates evict, layer by layer and head by head", () => {
     const steps = readFileSync(join(whole, "metrics.jsonl"), "utf8")
       .trim()
@@ -107,7 +115,8 @@ describe("the Attention-Gate recipe", () => {
     const { code } = await run(writeGates(join(base, "pretrain"), changes));
     expect(code).toBe(0);
     const output = join(base, "pretrain/out");
-    const { use } = JSON.parse(readFileSync(join(output, "gates/gates.json"), "utf8")) as { use: unknown };
+    const { use, modelBefore } = gatesIn(output);
+    expect(modelBefore).toBeUndefined();
     expect(use).toEqual({ sinks: 3, window: 16, threshold: 0.55, rows: "prompts" }); // what generate and score go by
     expect(existsSync(join(output, "model"))).toBe(false);
     expect(readFileSync(join(output, "table.txt"), "utf8")).toMatch(/^model +full [^]*^model +key-norm /m);
@@ -118,6 +127,7 @@ describe("the Attention-Gate recipe", () => {
     const config = writeGates(join(base, "dry"));
     const dry = await run(config, "--dry-run");
     expect([dry.code, dry.stdout]).toEqual([0, expect.stringMatching(/Runs: gates, control/)]);
+    expect(dry.stdout).toMatch(/^ {2}h2o: /m);
     expect(existsSync(join(base, "dry/out"))).toBe(false);
     const wrong = await run(config, "--set", "gates.knid=mlp");
     expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringMatching(/did you mean gates\.kind\?/)]);

@@ -82,6 +82,11 @@ describe("a cDPO configuration", () => {
     ],
     ["compare: [{objective: {method: sft-chosen, dpoBeta: 1}}]", /compare\[0\].objective.dpoBeta is not a known key/],
     ["align: {objective: {method: cpdo}}", /align.objective.method .*cdpo/],
+    ["seed: soon", /^\/run.yaml:3:1: seed is now called training.seed, which must be a whole number.*, got "soon"$/],
+    [
+      "compare: [{name: a, objective: {form: dpoo}}]",
+      /^\/run.yaml:3:33: compare\[0\].objective.form is now called compare\[0\].objective.method, which is "dpoo", but must be one of cdpo, .*did you mean dpo\?$/,
+    ],
     ["align: {objective: {form: dpo}}", /align.objective.form is now called align.objective.method/],
     [
       "compare: [{objective: {form: dpo}}]",

@@ -133,13 +133,17 @@ describe("the cDPO recipe", () => {
     expect(results(output)).toEqual(results(whole));
   }, 300_000);
 
-  test("run again, keeps everything", async () => {
+  test("run again, keeps everything, and writes an arm's summary again if that is gone", async () => {
     const [before, files] = [times(whole), results(whole)];
+    const summary = join(whole, "tdpo/summary.json");
+    const text = readFileSync(summary, "utf8");
+    rmSync(summary);
     const { code, stderr } = await run(config);
     expect(code).toBe(0);
     for (const stage of stages) expect(stderr).toContain(`${stage}: unchanged, kept.`);
     expect(times(whole)).toEqual(before);
     expect(results(whole)).toEqual(files);
+    expect(readFileSync(summary, "utf8")).toBe(text);
   }, 60_000);
 
   test("makes anew what a changed key decides, and what follows, alone", async () => {
@@ -256,6 +260,7 @@ describe("the cDPO recipe", () => {
     const { code, stdout } = await run(other, "--dry-run");
     expect(code).toBe(0);
     expect(stdout).toContain("Arms: cdpo, tdpo, sft-chosen");
+    expect(stdout).toMatch(/^ {2}tdpo: .*dpoBeta /m);
     expect(existsSync(join(base, "dry/out"))).toBe(false);
   });
 });

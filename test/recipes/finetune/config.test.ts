@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { loadConfig } from "../../../src/config/index.ts";
+import { readableNote } from "../../../src/data/open-table.ts";
 import { finetuneDefinition } from "../../../src/recipes/finetune/config.ts";
 import { parseSelection } from "../../../src/recipes/finetune/parse-selection.ts";
 import { editorSchema } from "../../../src/config/editor-schema.ts";
@@ -155,6 +156,7 @@ compare: [randm, {name: a/b, selection: {method: dft, ratoi: 3}}, 7]
     const text = "model: HuggingFaceTB/SmolLM2-135M\ndata: {train: openai/gsm8k}\n";
     expect(complaints(text)).toMatch(/`hf download HuggingFaceTB\/SmolLM2-135M --local-dir models\/SmolLM2-135M`/);
     expect(complaints(text)).toMatch(/`hf download openai\/gsm8k --repo-type dataset --local-dir datasets\/gsm8k`/);
+    expect(complaints(text)).toContain(readableNote()); // once it is fetched
   });
 
   test("without a model says so beside the other problems", () => {

@@ -134,6 +134,8 @@ describe("the ssToken recipe", () => {
     const { code, stdout } = await runRecipe(config, "--dry-run");
     expect(code).toBe(0);
     expect(stdout).toMatch(/Steps: 12 of 8 rows/);
+    expect(stdout).toMatch(/^ {2}sstoken: preset recommended, ratio .*, gamma 0\.5, /m); // which the file leaves out
+    expect(stdout).toMatch(/^ {2}random: ratio /m);
     expect(existsSync(join(base, "dry/out"))).toBe(false);
     expect(stdout).not.toContain("more than");
     expect(readFileSync(config, "utf8")).not.toBe("");

@@ -55,14 +55,13 @@ export async function runHere(
   const engine = await useEngine("cpu", { threads: 1 });
   const before = tensorCount();
   let inputs: RunInputs | undefined;
-  const folder = await perform(orealRecipe, watched, {
+  const { table } = await perform(orealRecipe, watched, {
     ...{ config, resolvedYaml, mode, interrupted },
     allowChanges: false,
     inputs: async () => (inputs ??= await gatherInputs(config, engine, reporter)),
     reporterOf: () => reporter,
     command: "npx tsx trainers/oreal.ts",
   });
-  const table = readFileSync(join(folder, "table.txt"), "utf8");
   return { notes, output: config.output, table, tensors: tensorCount() - before };
 }
 
