@@ -1,5 +1,4 @@
 import { describe, expect, test } from "@jest/globals";
-import fc from "fast-check";
 import type { Tokens } from "../../src/contract/index.ts";
 import { outcomePresets, policyObjective } from "../../src/reward/index.ts";
 import { klEstimate } from "../../src/reward/kl.ts";
