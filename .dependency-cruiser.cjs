@@ -51,6 +51,13 @@ module.exports = {
       from: { path: "^src/recipes/([^/]+)/" },
       to: { path: "^src/recipes/[^/]+/", pathNot: "^src/recipes/(kit|$1)/" },
     },
+    {
+      name: "defining-files",
+      comment: "an index.ts that package.json exports is for those outside; src/ imports from the files that define",
+      severity: "error",
+      from: { path: "^src/" },
+      to: { path: published },
+    },
     { name: "library-not-trainers", severity: "error", from: { path: "^src/" }, to: { path: "^trainers/" } },
     {
       name: "trainers-use-the-public-interface",

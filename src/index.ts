@@ -4,8 +4,7 @@
 export { UserError, type ErrorCode } from "./system/errors.ts";
 export { hashUniform } from "./system/random.ts";
 export { releaseEngine, useEngine } from "./tensor/engine.ts";
-export { extractAnswer, verifier, verifyAnswer } from "./text/index.ts";
-export type { ExtractedAnswer, Verification, Verifier, VerifierOptions, VerifyInput } from "./text/index.ts";
+export { type Verification, type Verifier, type VerifierOptions, verifier } from "./text/answers/verifier.ts";
 export type { EngineInfo, EngineName, EngineOptions } from "./tensor/engine.ts";
 export type {
   Signal,
@@ -21,7 +20,6 @@ export type {
   TokenScore,
   Catalogue,
   Entry,
-  Preset,
   Evaluated,
   LossTerm,
   Objective,

@@ -19,14 +19,6 @@ export interface Explanation {
 
 /**
  * Everything known of an entry, in words.
- *
- * @example
- * import { explain, rules } from "tokensift/selection";
- *
- * const { method, formula, options } = explain(rules.entries[2]!);
- * method; //=> "loss-top"
- * formula; //=> "keep the top rho of L(i)"
- * options.map(({ name }) => name); //=> ["ratio", "rounding", "keepEndOfTurn", "divideBy", "scope"]
  */
 export function explain(entry: Entry<unknown>): Explanation {
   const { name, summary, formula, paper, options, presets = {}, differences = [], notes = [] } = entry;

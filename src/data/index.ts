@@ -3,6 +3,3 @@ export { fromRows } from "./from-rows.ts";
 export { tokenizeDataset, type TokenizeOptions } from "./tokens.ts";
 export type { TokenizedDataset } from "./tokenized.ts";
 export { makeBatch, rowsOfStep, stepBatches, type OrderOptions } from "./batches.ts";
-export { openArrow, type ArrowTable } from "./arrow/read.ts";
-export { writeArrow } from "./arrow/write.ts";
-export { type ColumnType } from "./arrow/columns.ts";

@@ -75,12 +75,6 @@ export interface CacheBytes {
  * @param options `headSize` numbers per key; `bytesPerNumber`: default 4 (float32); `generated`: tokens per row that
  *   were decoded after the prompt, all kept; default 0
  * @throws UserError for arrays or options that do not fit
- * @example
- * import { cacheBytes } from "tokensift/eviction";
- *
- * // one layer, one head, four tokens, two of them kept: 2 * (key + value) * 8 numbers * 4 bytes
- * const shape = { rows: 1, width: 4, heads: 1, lengths: [4] };
- * cacheBytes([Uint8Array.of(1, 0, 0, 1)], shape, { headSize: 8 }); //=> { bytes: 128, full: 256, share: 0.5 }
  */
 export function cacheBytes(
   keep: readonly Uint8Array[],

@@ -1,7 +1,6 @@
-export { type CacheShape, type GatedShape } from "./shape.ts";
-export { type ExemptionOptions, exemptTokens } from "./exemptions.ts";
-export { type GateOptions, decideGates } from "./gate-decision.ts";
-export type { EvictionLossOptions } from "./loss-options.ts";
+export type { CacheShape, GatedShape } from "./shape.ts";
+export { exemptTokens } from "./exemptions.ts";
+export { decideGates } from "./gate-decision.ts";
 export { type EvictionLoss, evictionLoss } from "./eviction-loss.ts";
 export {
   type AttentionScore,
@@ -19,4 +18,4 @@ export { keyNorm } from "./scores/key-norm.ts";
 export { keyDiff } from "./scores/key-diff.ts";
 export { evictionScores } from "./catalogue.ts";
 export { type CacheBudget, keepBudget } from "./keep-budget.ts";
-export { cacheBytes, realisedEviction } from "./accounting.ts";
+export { realisedEviction } from "./accounting.ts";

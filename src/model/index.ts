@@ -1,8 +1,13 @@
-export { createAdapter, loadAdapter, mergeAdapter, saveAdapter, withAdapter } from "./adapters/index.ts";
-export type { Adapted, Adapter, LoraOptions } from "./adapters/index.ts";
+export { createAdapter, withAdapter, type Adapted, type Adapter } from "./adapters/lora.ts";
+export type { LoraOptions } from "./adapters/options.ts";
+export { loadAdapter, saveAdapter } from "./adapters/peft.ts";
+export { mergeAdapter } from "./adapters/merge.ts";
 export type { DecoderConfig } from "./config.ts";
 export type { Decoder } from "./decoder.ts";
 export { forward, type ForwardOptions } from "./forward.ts";
-export { generate, type CacheMaker, type Generated, type GenerateOptions } from "./generation/index.ts";
+export { generate } from "./generation/generate.ts";
+export type { CacheMaker } from "./generation/key-value-cache.ts";
+export type { GenerateOptions } from "./generation/options.ts";
+export type { Generated } from "./generation/rows.ts";
 export { gradientStore, type GradientStore } from "./gradients.ts";
 export { createModel, loadModel, readModelFacts, saveModel, type Model, type ModelFacts } from "./model.ts";

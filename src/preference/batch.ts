@@ -6,9 +6,9 @@ export interface PreferenceBatch {
   readonly pairs: Pairs;
   /** The reference model's log-probability of every token, nats; cached per token, since sums cannot be weighted. */
   readonly reference?: Float32Array;
-  /** `log s_t` of the contrastive estimate, for `criticalTokens`. */
+  /** `log s_t` of the contrastive estimate, for `criticalTokenDpo`. */
   readonly logEstimate?: Float32Array;
-  /** The user's token weights, for `columnWeights`. */
+  /** The user's token weights, for `columnDpo`. */
   readonly weights?: Float32Array;
   /** Of what an objective draws at random. Default 0. */
   readonly seed?: number;

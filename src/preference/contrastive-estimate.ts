@@ -115,53 +115,6 @@ export function contrastiveEstimator(
   };
 }
 
-/**
- * The estimate from per-token log-probabilities whose normaliser is already known.
- *
- * @param positive `log p_positive(y_t)`, one per token, nats
- * @param negative `log p_negative(y_t)`, the same length
- * @param logPartition `log Z_t` over the whole vocabulary, the same length
- * @returns `log s_t`, at most 0; `-Infinity` where the positive model gives the token no probability
- * @throws UserError for lengths that differ, or a number from which no probability comes (naming the token)
- * @see https://arxiv.org/abs/2411.19943
- * @example
- * import { contrastiveEstimate } from "tokensift/preference";
- *
- * // log s = (1 + beta) log p_positive - beta log p_negative - log Z
- * const positive = [Math.log(0.5), Math.log(0.1)];
- * const negative = [Math.log(0.5), Math.log(0.4)];
- * const logEstimate = contrastiveEstimate(positive, negative, [0, 0], { contrast: 1 });
- * logEstimate.map(Math.exp); //=> [0.5, 0.025]
- */
-export function contrastiveEstimate(
-  positive: ArrayLike<number>,
-  negative: ArrayLike<number>,
-  logPartition: ArrayLike<number>,
-  options: ContrastOptions = {},
-): Float64Array {
-  const contrast = checkedContrast(options);
-  if (negative.length !== positive.length || logPartition.length !== positive.length) {
-    throw new UserError(
-      "wrong-shape",
-      `There are ${positive.length} positive and ${negative.length} negative log-probabilities and ${logPartition.length} normalisers.`,
-      { fix: "All three need one number per token." },
-    );
-  }
-  return Float64Array.from(positive, (p, t) => {
-    if (p === -Infinity) return -Infinity;
-    const n = negative[t]!;
-    const x = (contrast === 0 ? p : (1 + contrast) * p - contrast * n) - logPartition[t]!;
-    // float32 inputs of a long context leave rounding of this size
-    if (!Number.isFinite(x) || x > 1e-3) {
-      throw new UserError("out-of-range", `The estimate's logarithm is ${x}, which is no probability.`, {
-        where: `token ${t}`,
-        fix: "The normaliser must be log Z over the whole vocabulary for the same contrast.",
-      });
-    }
-    return Math.min(0, x);
-  });
-}
-
 function checkedContrast({ contrast = 1 }: ContrastOptions): number {
   if (!(contrast >= 0 && Number.isFinite(contrast))) refuse("contrast", contrast, "a number, 0 or more");
   return contrast;

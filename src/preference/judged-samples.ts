@@ -30,17 +30,6 @@ export interface SampledPair {
  * @param options.perQuestion so many different pairs of a question, or all there are; the first are the same for any
  * number. Default 1, as in the paper
  * @see https://arxiv.org/abs/2411.19943
- * @example
- * import { preferencePairs } from "tokensift/preference";
- *
- * const samples = [
- *   { question: 1, answer: "4", correct: true, length: 12 },
- *   { question: 1, answer: "5", correct: false, length: 9 },
- *   { question: 1, answer: "6", correct: false, length: 11 },
- *   { question: 1, answer: "5", correct: false, length: 10 },
- *   { question: 2, answer: "7", correct: true, length: 8 },
- * ];
- * preferencePairs(samples, 42); //=> [{ question: 1, chosen: 0, rejected: 3 }]
  */
 export function preferencePairs(
   samples: readonly JudgedSample[],
@@ -69,16 +58,6 @@ export interface ContrastSetOptions {
  *
  * @throws UserError for an impossible coverage
  * @see https://arxiv.org/abs/2411.19943
- * @example
- * import { contrastSets } from "tokensift/preference";
- *
- * const samples = [
- *   { question: 1, answer: "4", correct: true, length: 12 },
- *   { question: 1, answer: "5", correct: false, length: 9 },
- *   { question: 1, answer: "6", correct: false, length: 11 },
- *   { question: 1, answer: "5", correct: false, length: 10 },
- * ];
- * contrastSets(samples, 42, { coverage: 0.5 }); //=> { positive: [0], negative: [1] }
  */
 export function contrastSets(
   samples: readonly JudgedSample[],

@@ -22,7 +22,7 @@ import { type Side, weighedSide } from "./side.ts";
  *
  * @throws UserError for impossible options
  * @example
- * import { alternatingPairs, temporalDecay, weightedDpo } from "tokensift/preference";
+ * import { alternatingPairs, weightedDpo, type Weighting } from "tokensift/preference";
  *
  * // one pair, chosen in row 0, rejected in row 1; one prompt token, two response tokens
  * const tokens = {
@@ -34,7 +34,8 @@ import { type Side, weighedSide } from "./side.ts";
  * };
  * const logProb = Float32Array.of(0, -1, -2, 0, -1, -3); // nats
  * const reference = Float32Array.of(0, -1.5, -2.5, 0, -1, -2);
- * const objective = weightedDpo({ dpoBeta: 1, weights: [{ by: temporalDecay(0.5) }] });
+ * const halving: Weighting = ({ places }) => Float64Array.from(places, (_, t) => 0.5 ** t);
+ * const objective = weightedDpo({ dpoBeta: 1, weights: [{ by: halving }] });
  * const { terms, metrics } = objective.evaluate({ logProb }, tokens, { pairs: alternatingPairs(1), reference });
  * // margin = (1 * 0.5 + 0.5 * 0.5) - (1 * 0 + 0.5 * -1) = 1.25
  * metrics.weightedMargin; //=> 1.25

@@ -29,20 +29,6 @@ export interface Weighting {
 
 /**
  * `γ^t` on the t-th response token, counted from 0 (temporal decay, https://arxiv.org/abs/2502.14340).
- *
- * @example
- * import { temporalDecay } from "tokensift/preference";
- *
- * const tokens = { rows: 1, width: 3, rowIds: Float64Array.of(0), response: Uint8Array.of(1, 1, 1) };
- * const side = {
- *   side: "chosen" as const,
- *   places: Int32Array.of(0, 1, 2),
- *   otherLength: 3,
- *   tokens: { ...tokens, endOfTurn: Uint8Array.of(0, 0, 1) },
- *   batch: { pairs: { chosen: new Int32Array(), rejected: new Int32Array() } },
- *   logProb: new Float32Array(3),
- * };
- * temporalDecay(0.9)(side); //=> [1, 0.9, 0.81]
  */
 export function temporalDecay(decay: number): Weighting {
   if (!(decay > 0 && decay <= 1)) refuse("decay", decay, "above 0 and at most 1");
@@ -51,20 +37,6 @@ export function temporalDecay(decay: number): Weighting {
 
 /**
  * 1 up to the shorter response's length, `beyond` after it (LD-DPO's α, https://arxiv.org/abs/2409.06411).
- *
- * @example
- * import { lengthDesensitized } from "tokensift/preference";
- *
- * const tokens = { rows: 1, width: 3, rowIds: Float64Array.of(0), response: Uint8Array.of(1, 1, 1) };
- * const side = {
- *   side: "rejected" as const,
- *   places: Int32Array.of(0, 1, 2),
- *   otherLength: 2,
- *   tokens: { ...tokens, endOfTurn: Uint8Array.of(0, 0, 1) },
- *   batch: { pairs: { chosen: new Int32Array(), rejected: new Int32Array() } },
- *   logProb: new Float32Array(3),
- * };
- * lengthDesensitized(0.5)(side); //=> [1, 1, 0.5]
  */
 export function lengthDesensitized(beyond: number): Weighting {
   if (!(beyond >= 0 && beyond <= 1)) refuse("beyond", beyond, "from 0 (extra length is ignored) to 1 (plain DPO)");
@@ -74,20 +46,6 @@ export function lengthDesensitized(beyond: number): Weighting {
 /**
  * `batch.weights`: a column of the dataset, or weights from outside such as those of TIS-DPO, OTPO and TGDPO, or the
  * 0/1 masks of SePO (with `normalizer: "weights"` and `reference: "none"`). Negative ones turn a token round.
- *
- * @example
- * import { alternatingPairs, columnWeights, weightedDpo } from "tokensift/preference";
- *
- * const layout = { rows: 2, width: 3, rowIds: Float64Array.of(0, 1), endOfTurn: new Uint8Array(6) };
- * const tokens = { ...layout, response: Uint8Array.of(0, 1, 1, 0, 1, 1) };
- * const objective = weightedDpo({ dpoBeta: 1, weights: [{ by: columnWeights, sides: "rejected" }] });
- * const batch = {
- *   pairs: alternatingPairs(1),
- *   reference: new Float32Array(6),
- *   weights: Float32Array.of(0, 1, 1, 0, 0, 2),
- * };
- * const logProb = Float32Array.of(0, -1, -2, 0, -1, -3);
- * objective.evaluate({ logProb }, tokens, batch).metrics.weightedMargin; //=> 3
  */
 export const columnWeights: Weighting = Object.assign(
   (side: PairSide) => read(side, "weights", Number.isFinite, "a finite number"),
@@ -97,20 +55,6 @@ export const columnWeights: Weighting = Object.assign(
 /**
  * 1 on tokens less likely than the response's mean probability under the model, else 0 (ConfPO,
  * https://arxiv.org/abs/2506.08712). A response of one token has none below its mean.
- *
- * @example
- * import { unconfidentTokens } from "tokensift/preference";
- *
- * const tokens = { rows: 1, width: 3, rowIds: Float64Array.of(0), response: Uint8Array.of(1, 1, 1) };
- * const side = {
- *   side: "chosen" as const,
- *   places: Int32Array.of(0, 1, 2),
- *   otherLength: 3,
- *   tokens: { ...tokens, endOfTurn: Uint8Array.of(0, 0, 1) },
- *   batch: { pairs: { chosen: new Int32Array(), rejected: new Int32Array() } },
- *   logProb: Float32Array.of(-0.1, -2, -0.2), // probabilities .90, .14, .82; mean .62
- * };
- * unconfidentTokens(side); //=> [0, 1, 0]
  */
 export const unconfidentTokens: Weighting = ({ places, logProb }) => {
   const probabilities = Float64Array.from(places, (i) => Math.exp(logProb[i]!));
@@ -135,22 +79,6 @@ export interface CriticalTokenOptions {
  *
  * @throws UserError for impossible options; when weighing, for a missing estimate or one that is no log-probability
  * @see https://arxiv.org/abs/2411.19943
- * @example
- * import { criticalTokens, criticalTokenDpo } from "tokensift/preference";
- *
- * const tokens = { rows: 1, width: 3, rowIds: Float64Array.of(0), response: Uint8Array.of(0, 1, 1) };
- * const side = {
- *   side: "rejected" as const,
- *   places: Int32Array.of(1, 2),
- *   otherLength: 2,
- *   tokens: { ...tokens, endOfTurn: Uint8Array.of(0, 0, 1) },
- *   batch: { pairs: { chosen: new Int32Array(), rejected: new Int32Array() }, logEstimate: new Float32Array(3) },
- *   logProb: new Float32Array(3),
- * };
- * side.batch.logEstimate.set([Math.log(0.9), Math.log(0.1)], 1);
- * criticalTokens()(side); //=> [0.1, 0.9]
- * criticalTokens({ threshold: 0.5 })(side); //=> [0, 1]
- * criticalTokenDpo().needs; //=> ["reference", "logEstimate"]
  */
 export function criticalTokens(options: CriticalTokenOptions = {}): Weighting {
   const { direction = "low", threshold, keep, endOfTurn = "estimate" } = options;

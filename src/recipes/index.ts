@@ -5,5 +5,8 @@ export { finetuneRecipe, ssTokenRecipe, type FinetuneRun } from "./finetune/reci
 export { type FinetuneArm } from "./finetune/arm.ts";
 export { orealRecipe, type OrealRun } from "./oreal/recipe.ts";
 export type { OrealArm } from "./oreal/arm.ts";
-export { cdpoRecipe, estimateTokens, type Alignment, type CdpoRun, type EstimateOptions } from "./cdpo/index.ts";
+export { cdpoRecipe } from "./cdpo/recipe.ts";
+export type { CdpoRun } from "./cdpo/run.ts";
+export type { Alignment } from "./cdpo/align.ts";
+export { estimateTokens } from "./cdpo/estimate-tokens.ts";
 export { runRecipe } from "./kit/recipe.ts";

@@ -1,12 +1,8 @@
 export { type Outcomes, type Verdict, outcomeRewards, rightResponses } from "./outcomes.ts";
-export { type AdvantageOptions, advantages } from "./advantages.ts";
-export { type ChoiceOptions, chooseResponses } from "./choose-responses.ts";
-export { type TokenWeightOptions, tokenWeights } from "./token-weights.ts";
+export { advantages } from "./advantages.ts";
+export { chooseResponses } from "./choose-responses.ts";
+export { tokenWeights } from "./token-weights.ts";
 export { shuffledWeights } from "./shuffled-weights.ts";
 export { rewardModelObjective } from "./reward-model-objective.ts";
-export { klEstimate } from "./kl.ts";
-export type { PolicyOptions } from "./policy-options.ts";
 export { type PolicyAux, policyObjective } from "./policy-objective.ts";
 export { type OutcomeSettings, outcomePresets } from "./outcome-presets.ts";
-export { responseScores, type ResponseScores } from "./response-scores.ts";
-export { bestOfN } from "./best-of-n.ts";

@@ -27,12 +27,6 @@ const forms: Record<KlForm, (d: number) => readonly [value: number, slope: numbe
  * The form's value in nats and its slope in `logProb`. `unbiased` is exact up to d = 20 and straight above it.
  *
  * @throws UserError for an unknown form
- * @example
- * import { klEstimate } from "tokensift/reward";
- *
- * const [logProb, referenceLogProb] = [-1.5, -1]; // nats
- * klEstimate("unbiased", logProb, referenceLogProb); //=> { value: 0.1487, slope: -0.6487 }
- * klEstimate("squared", logProb, referenceLogProb); //=> { value: 0.125, slope: -0.5 }
  */
 export function klEstimate(form: KlForm, logProb: number, referenceLogProb: number): { value: number; slope: number } {
   if (!Object.hasOwn(forms, form))

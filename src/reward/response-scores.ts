@@ -15,12 +15,6 @@ export interface ResponseScores {
  * @param scores `[rows * width]`, entry t the score of the state that has read token t, whatever `scoreAt`
  * @param options `scoreAt`: as the reward model was trained. Default `token`
  * @throws UserError for a score that is not finite, or a response token that has no state before it
- * @example
- * import { responseScores } from "tokensift/reward";
- *
- * const tokens = { rows: 1, width: 3, rowIds: Float64Array.of(0), response: Uint8Array.of(0, 1, 1) };
- * const { probability } = responseScores(Float32Array.of(0, 1, 3), tokens);
- * probability; //=> [0, 0.7311, 0.9526]
  */
 export function responseScores(
   scores: Float32Array,

@@ -5,12 +5,5 @@ export { tokenizePromptResponse } from "./prompt-response.ts";
 export type { ChatMessage } from "./chat-template.ts";
 export type { TokenizedRow } from "./token-row.ts";
 export type { Tokenizer } from "./tokenizer.ts";
-export { extractAnswer, verifier, verifyAnswer } from "./answers/index.ts";
-export type {
-  ExtractedAnswer,
-  ExtractionRule,
-  Verification,
-  Verifier,
-  VerifierOptions,
-  VerifyInput,
-} from "./answers/index.ts";
+export { verifier } from "./answers/verifier.ts";
+export type { Verification, Verifier, VerifierOptions } from "./answers/verifier.ts";

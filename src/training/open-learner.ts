@@ -91,33 +91,6 @@ export interface StepFacts {
  * with an evaluation.
  *
  * @throws UserError for a damaged checkpoint, or one saved under another identity
- * @example
- * import { releaseEngine, useEngine } from "tokensift";
- * import { fromRows, makeBatch, tokenizeDataset } from "tokensift/data";
- * import { loadModel } from "tokensift/model";
- * import { full } from "tokensift/selection";
- * import { newTrainingState, openLearner, openRunFolder, planSignals, ruleStep } from "tokensift/training";
- *
- * await useEngine("cpu");
- * const model = await loadModel("models/tiny");
- * const rows = fromRows([{ input_ids: [5, 6, 7, 8], response_mask: [0, 0, 1, 1] }]);
- * const tokens = await tokenizeDataset(rows, model.tokenizer);
- * using run = openRunFolder("learner-run", "new");
- * const state = newTrainingState(model, tokens);
- * const learner = await openLearner(model, {
- *   ...{ state, run, identity: { engine: "cpu" }, schedule: () => 1e-4 },
- *   ...{ steps: 2, saveEvery: 1, keepCheckpoints: 1, resume: false, allowChanges: false },
- *   ...{ reporter: { note: console.log, step: () => {} }, interrupted: () => false },
- * });
- * const context = { step: 0, samplesSeen: 0, uniform: Math.random };
- * const rule = full();
- * for (const step of learner.steps()) {
- *   const batches = [makeBatch(tokens, [0])];
- *   const { loss } = await ruleStep(learner, step, batches, { rule, plan: planSignals(rule, []), context });
- *   await learner.record({ loss }, { rows: 1, trained: 2 });
- * }
- * state.step; //=> 2
- * releaseEngine();
  */
 export async function openLearner(
   trainee: Parameters<typeof createLearner>[0],

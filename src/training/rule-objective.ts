@@ -14,17 +14,6 @@ export interface RuleAux {
  *
  * with the mass that the rule's divisor stands for: the numbers of `stepLoss`. Its metric `lossSum` is the sum of all
  * response tokens' losses, whatever their weight.
- *
- * @example
- * import { full } from "tokensift/selection";
- * import { ruleObjective } from "tokensift/training";
- *
- * const layout = { rows: 1, width: 3, rowIds: Float64Array.of(0), endOfTurn: Uint8Array.of(0, 0, 1) };
- * const tokens = { ...layout, response: Uint8Array.of(0, 1, 1) };
- * const aux = { weights: Float32Array.of(0, 1, 0) };
- * const objective = ruleObjective(full());
- * const { terms } = objective.evaluate({ logProb: Float32Array.of(0, -1, -2) }, tokens, aux);
- * Object.values(terms).map(({ sum, mass }) => [sum, mass]); //=> [[1, 1]]
  */
 export function ruleObjective(rule: Pick<TokenRule, "divideBy" | "ratio">): Objective<"logProb", RuleAux> {
   return {

@@ -75,16 +75,6 @@ export function isRunFolder(path: string): boolean {
  * Makes or opens a run folder, and keeps other processes out of it until it is closed. Call it before any work: it
  * fails at once, with one UserError, where nothing can be written, where the folder holds other things, and where
  * `mode` does not fit.
- *
- * @example
- * import { openRunFolder } from "tokensift/training";
- *
- * const run = openRunFolder("my-run", "new");
- * run.writeConfig("model: models/tiny\n");
- * run.metrics.append({ step: 1, loss: 0.5 });
- * run.metrics.records(); //=> [{ step: 1, loss: 0.5 }]
- * run.close();
- * openRunFolder("my-run", "new"); //=> "my-run: the folder already holds a run"
  */
 export function openRunFolder(path: string, mode: RunFolderMode): RunFolder {
   refuseForeign(path);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { cacheBytes, keepBudget, realisedEviction } from "../../src/eviction/index.ts";
+import { keepBudget, realisedEviction } from "../../src/eviction/index.ts";
+import { cacheBytes } from "../../src/eviction/accounting.ts";
 import { budgetCount } from "../../src/ranking/index.ts";
 import { fixture, shape, widen } from "./fixture.ts";
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
-import { type EvictionLossOptions, evictionLoss } from "../../src/eviction/index.ts";
+import { evictionLoss } from "../../src/eviction/index.ts";
+import type { EvictionLossOptions } from "../../src/eviction/loss-options.ts";
 import { evictionPresets } from "../../src/eviction/loss-options.ts";
 import { expectClose, fixture, shape, widen } from "./fixture.ts";
 

@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
-import type { EvictionLossOptions, GateOptions, CacheBudget, CacheShape } from "../../src/eviction/index.ts";
+import type { CacheBudget, CacheShape } from "../../src/eviction/index.ts";
+import type { EvictionLossOptions } from "../../src/eviction/loss-options.ts";
+import type { GateOptions } from "../../src/eviction/gate-decision.ts";
 import type { AccumulatedAttentionOptions } from "../../src/eviction/scores/accumulated-attention.ts";
 
 const file = new URL("../fixtures/eviction/reference.json", import.meta.url);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
-import { type GateOptions, decideGates, exemptTokens } from "../../src/eviction/index.ts";
+import { decideGates, exemptTokens } from "../../src/eviction/index.ts";
+import type { GateOptions } from "../../src/eviction/gate-decision.ts";
 import { gatedWeights, gatedWeightsGradient } from "../../src/eviction/gated-attention.ts";
 import { isGated } from "../../src/eviction/exemptions.ts";
 import { expectClose, fixture, shape, widen } from "./fixture.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { type JudgedSample, contrastSets, preferencePairs } from "../../src/preference/index.ts";
+import { type JudgedSample, contrastSets, preferencePairs } from "../../src/preference/judged-samples.ts";
 
 /** Samples written as text: `12+` is the correct answer 12, `7-` the wrong answer 7, `?-` none found. */
 const samples = (question: number | string, text: string): JudgedSample[] =>

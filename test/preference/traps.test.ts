@@ -4,15 +4,14 @@ import {
   columnDpo,
   confPo,
   criticalTokenDpo,
-  criticalTokens,
   dpo,
   ldDpo,
   rpo,
   tdpo,
-  temporalDecay,
   temporalDecayDpo,
   weightedDpo,
 } from "../../src/preference/index.ts";
+import { criticalTokens, temporalDecay } from "../../src/preference/weighting.ts";
 import { checkStartsAtReference } from "../../src/preference/reference.ts";
 import { pairProblems } from "../../src/preference/pairs.ts";
 import { logSigmoid } from "../../src/preference/log-sigmoid.ts";

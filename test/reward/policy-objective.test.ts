@@ -1,13 +1,9 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import type { Tokens } from "../../src/contract/index.ts";
-import {
-  type PolicyAux,
-  type PolicyOptions,
-  klEstimate,
-  outcomePresets,
-  policyObjective,
-} from "../../src/reward/index.ts";
+import { type PolicyAux, outcomePresets, policyObjective } from "../../src/reward/index.ts";
+import type { PolicyOptions } from "../../src/reward/policy-options.ts";
+import { klEstimate } from "../../src/reward/kl.ts";
 import { farthest, makeResponses, onResponses, responseOf } from "./responses.ts";
 import { dLogProbOf, stepUnder } from "./step.ts";
 

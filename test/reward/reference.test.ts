@@ -1,16 +1,11 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
 import type { Tokens } from "../../src/contract/index.ts";
-import {
-  type AdvantageOptions,
-  type PolicyOptions,
-  type TokenWeightOptions,
-  advantages,
-  klEstimate,
-  policyObjective,
-  rewardModelObjective,
-  tokenWeights,
-} from "../../src/reward/index.ts";
+import { advantages, policyObjective, rewardModelObjective, tokenWeights } from "../../src/reward/index.ts";
+import type { AdvantageOptions } from "../../src/reward/advantages.ts";
+import type { PolicyOptions } from "../../src/reward/policy-options.ts";
+import type { TokenWeightOptions } from "../../src/reward/token-weights.ts";
+import { klEstimate } from "../../src/reward/kl.ts";
 import type { KlForm } from "../../src/reward/kl.ts";
 import type { RewardRange } from "../../src/reward/outcomes.ts";
 import type { ScoreAt } from "../../src/reward/scores.ts";

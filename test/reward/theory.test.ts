@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
-import fc from "fast-check";
 import type { Tokens } from "../../src/contract/index.ts";
-import { bestOfN, klEstimate, outcomePresets, policyObjective } from "../../src/reward/index.ts";
+import { outcomePresets, policyObjective } from "../../src/reward/index.ts";
+import { klEstimate } from "../../src/reward/kl.ts";
 import type { KlForm } from "../../src/reward/kl.ts";
 import { outcomeNotes } from "../../src/reward/outcome-presets.ts";
 import { makeResponses } from "./responses.ts";
@@ -20,36 +20,6 @@ const logits = [0.3, -1.2, 0.8, 0, -0.4];
 const policy = softmax(logits);
 const outcome = [1, 0, 0, 1, 0];
 const passRate = policy.reduce((sum, p, i) => sum + p * outcome[i]!, 0);
-
-describe("the best of n under a binary outcome", () => {
-  test("is a law: it sums to 1", () => {
-    fc.assert(
-      fc.property(fc.double({ min: 1e-6, max: 1 - 1e-6, noNaN: true }), fc.integer({ min: 1, max: 64 }), (p, n) => {
-        const { right, wrong } = bestOfN(p, n);
-        expect(p * right + (1 - p) * wrong).toBeCloseTo(1, 9);
-      }),
-    );
-  });
-
-  test("is the optimum of reward minus KL at its temperature", () => {
-    expect(bestOfN(0.318877, 4).temperature).toBeCloseTo(0.487182, 5);
-    const { right, wrong, temperature } = bestOfN(passRate, 4);
-    const law = policy.map((p, i) => p * (outcome[i] ? right : wrong));
-    const worth = (q: readonly number[]) =>
-      q.reduce((sum, x, i) => sum + x * outcome[i]!, 0) - temperature * divergence(q, policy);
-    fc.assert(
-      fc.property(fc.array(fc.double({ min: -2, max: 2, noNaN: true }), { minLength: 5, maxLength: 5 }), (shift) => {
-        expect(worth(softmax(law.map((p, i) => Math.log(p) + shift[i]!)))).toBeLessThanOrEqual(worth(law) + 1e-12);
-      }),
-    );
-  });
-
-  test("of one sample is the policy itself", () => {
-    const { right, wrong, temperature } = bestOfN(0.3, 1);
-    expect(right).toBeCloseTo(1, 12);
-    expect([wrong, temperature]).toEqual([1, Infinity]);
-  });
-});
 
 /** One row of one token per response, with the number of samples as weight. */
 const rowsOf = (count: number): Tokens => makeResponses(Array.from({ length: count }, () => "Pr"));

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { entryNamed } from "../../src/config/catalogue.ts";
-import { explain, rules } from "../../src/selection/index.ts";
+import { rules } from "../../src/selection/index.ts";
+import { explain } from "../../src/config/explain-entry.ts";
 import { ssTokenPresets } from "../../src/selection/sstoken-options.ts";
 
 const ssToken = entryNamed(rules, "sstoken");

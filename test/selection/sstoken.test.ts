@@ -1,6 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import type { Signal, Tokens } from "../../src/contract/index.ts";
-import { type SsTokenOptions, ssToken } from "../../src/selection/index.ts";
+import { ssToken } from "../../src/selection/index.ts";
+import type { SsTokenOptions } from "../../src/selection/sstoken-options.ts";
 import { context, makeTokens } from "./tokens.ts";
 
 /**

@@ -1,6 +1,7 @@
 import type { RuleContext, TokenBatch, TokenRule } from "../../src/contract/index.ts";
 import { forward, type Decoder, type GradientStore } from "../../src/model/index.ts";
-import { ruleObjective, type Learner, type SignalPlan } from "../../src/training/index.ts";
+import { type Learner, type SignalPlan } from "../../src/training/index.ts";
+import { ruleObjective } from "../../src/training/rule-objective.ts";
 import { accumulate } from "../../src/training/step.ts";
 import { lossOfAll, weighBatches } from "../../src/training/rule-step.ts";
 

@@ -10,8 +10,8 @@ import {
   rewardModelObjective,
   tokenWeights,
   type PolicyAux,
-  type PolicyOptions,
 } from "../../src/reward/index.ts";
+import type { PolicyOptions } from "../../src/reward/policy-options.ts";
 import { tokenRewardModel } from "../../src/reward/model/index.ts";
 import {
   adamW,

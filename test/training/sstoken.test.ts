@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { TokenBatch } from "../../src/contract/index.ts";
 import { forward, gradientStore, type Model } from "../../src/model/index.ts";
-import { ssToken, type SsTokenOptions } from "../../src/selection/index.ts";
+import { ssToken } from "../../src/selection/index.ts";
+import type { SsTokenOptions } from "../../src/selection/sstoken-options.ts";
 import { columnSource, liveSource, planSignals, scoreLosses } from "../../src/training/index.ts";
 import { readSignals } from "../../src/training/signals.ts";
 import { readTensors } from "../model/reference.ts";

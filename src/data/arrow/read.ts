@@ -25,18 +25,6 @@ export interface ArrowTable {
  * Opens an Arrow IPC file in stream or file format and checks its framing. A batch is checked when it is first read.
  *
  * @throws UserError naming the file (and batch) when it is truncated, damaged or compressed in a way that is not read
- * @example
- * import { openArrow, writeArrow } from "tokensift/data";
- *
- * writeArrow("answers.arrow", { question: "utf8", weights: "list<float32>" }, [
- *   { question: "1 + 1 ?", weights: [1, 0.5] },
- *   { question: "2 + 2 ?" },
- * ]);
- * const table = openArrow("answers.arrow");
- * table.rows; //=> 2
- * table.row(0, ["question"]); //=> { question: "1 + 1 ?" }
- * table.row(1, ["weights"]); //=> { weights: null }
- * table.close();
  */
 export function openArrow(path: string): ArrowTable {
   const file = reopening(path);

@@ -26,12 +26,6 @@ export interface WriteArrowOptions {
  * @param columns column names and types, in order
  * @param rows one object per row; a missing or null cell becomes an Arrow null; list cells may be typed arrays
  * @returns the number of rows written
- * @example
- * import { openDataset, writeArrow } from "tokensift/data";
- *
- * const rows = [{ question: "1 + 1 ?", answer: "#### 2" }];
- * writeArrow("sums.arrow", { question: "utf8", answer: "utf8" }, rows); //=> 1
- * (await openDataset("sums.arrow")).format; //=> "question-answer"
  */
 export function writeArrow(
   path: string,

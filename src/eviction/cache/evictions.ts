@@ -14,20 +14,6 @@ type Shaped = Pick<Decoder, "config">;
 
 /**
  * Keeps everything.
- *
- * @example
- * import { releaseEngine, useEngine } from "tokensift";
- * import { keepEverything, raggedCache } from "tokensift/eviction/cache";
- * import { generate, loadModel } from "tokensift/model";
- *
- * await useEngine("cpu");
- * const model = await loadModel("models/tiny");
- * let bytes = 0;
- * const cache = raggedCache(keepEverything(model), { onEvicted: (keep, length, size) => (bytes = size) });
- * await generate(model, [[5, 6, 7, 8]], { maxNewTokens: 1, cache });
- * const { layers, keyValueHeads, headSize } = model.config;
- * bytes === 4 * layers * keyValueHeads * 2 * headSize * 4; //=> true
- * releaseEngine();
  */
 export function keepEverything({ config: { heads, keyValueHeads } }: Shaped): PrefillEviction {
   return {

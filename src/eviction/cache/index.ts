@@ -1,2 +1,2 @@
-export { gateEviction, keepEverything, scoreEviction } from "./evictions.ts";
+export { gateEviction, scoreEviction } from "./evictions.ts";
 export { raggedCache, type PrefillEviction } from "./ragged-cache.ts";

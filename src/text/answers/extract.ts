@@ -28,12 +28,6 @@ const words = /(?<![\\A-Za-z])(?!(?:sin|cos|tan|log|ln|exp|sqrt|pi)\b)[A-Za-z]{2
  * Nothing but the response is looked at, so a box in the question cannot be taken for an answer.
  *
  * @returns undefined for a blank text
- * @example
- * import { extractAnswer } from "tokensift";
- *
- * extractAnswer("3 bags of 4, so the answer is 12."); //=> { text: "12", by: "sentence" }
- * extractAnswer("So \\boxed{\\frac{1}{2}}."); //=> { text: "\\frac{1}{2}", by: "boxed" }
- * extractAnswer("  "); //=> undefined
  */
 export function extractAnswer(response: string): ExtractedAnswer | undefined {
   const boxed = lastBoxed(response);

@@ -104,24 +104,6 @@ export function verifier(options: VerifierOptions = {}): Verifier {
   };
 }
 
-/**
- * Judges one response; for many, one `verifier` is faster. Takes what `verifier` takes, and throws what it throws.
- *
- * @example
- * import { verifyAnswer } from "tokensift";
- *
- * const { verdict } = await verifyAnswer({ response: "The answer is 50 %.", reference: "0.5" }, { percent: true });
- * verdict; //=> "correct"
- */
-export async function verifyAnswer(input: VerifyInput, options: VerifierOptions = {}): Promise<Verification> {
-  const { verify, close } = verifier(options);
-  try {
-    return await verify(input);
-  } finally {
-    await close();
-  }
-}
-
 /** Of expressions, in one verification; two sets of 50 elements need no more. */
 const mostComparisons = 2500;
 

@@ -1,13 +1,8 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import * as tf from "@tensorflow/tfjs-core";
-import {
-  gateEviction,
-  keepEverything,
-  raggedCache,
-  scoreEviction,
-  type PrefillEviction,
-} from "../../../src/eviction/cache/index.ts";
+import { gateEviction, raggedCache, scoreEviction, type PrefillEviction } from "../../../src/eviction/cache/index.ts";
+import { keepEverything } from "../../../src/eviction/cache/evictions.ts";
 import type { RaggedCache } from "../../../src/eviction/cache/ragged-cache.ts";
 import type { GateNetwork } from "../../../src/eviction/gates/index.ts";
 import { gatesFrom } from "../../../src/eviction/gates/network.ts";

@@ -1,12 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
 import * as tf from "@tensorflow/tfjs-core";
-import {
-  contiguousCache,
-  generate,
-  type CacheMaker,
-  type GenerateOptions,
-  type GenerationPace,
-} from "../../../src/model/generation/index.ts";
+import { contiguousCache, type CacheMaker } from "../../../src/model/generation/key-value-cache.ts";
+import { generate } from "../../../src/model/generation/generate.ts";
+import type { GenerateOptions, GenerationPace } from "../../../src/model/generation/options.ts";
 import { cases, enginesHere, logitsOf, openDecoder, readReference } from "../reference.ts";
 
 const everyCase = (await enginesHere()).flatMap((engine) => cases.map((name) => ({ engine, name })));

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import "@tensorflow/tfjs-backend-cpu";
 import * as tf from "@tensorflow/tfjs-core";
-import { contiguousCache, type LayerTokens } from "../../../src/model/generation/index.ts";
+import { contiguousCache, type LayerTokens } from "../../../src/model/generation/key-value-cache.ts";
 import { causalAttention } from "../../../src/tensor/ops/index.ts";
 import { distance, openDecoder } from "../reference.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { sampleToken, type Sampling } from "../../../src/model/generation/index.ts";
+import { sampleToken, type Sampling } from "../../../src/model/generation/sample.ts";
 import { stream } from "../../../src/system/random.ts";
 
 /** Logits of known probabilities, the largest not first. */

@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { loadConfig } from "../../../src/config/index.ts";
 import { armsOf, cdpoDefinition, mainCdpoArm, neededStages } from "../../../src/recipes/cdpo/config.ts";
-import { objectivesOf } from "../../../src/recipes/cdpo/index.ts";
+import { objectivesOf } from "../../../src/recipes/cdpo/objectives.ts";
 import { configFolder, reader } from "../../config/folder.ts";
 
 const definition = cdpoDefinition();

@@ -2,9 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { writeArrow } from "../../../src/data/index.ts";
-import { pairBatch, readPairs, readScored, writePairs, writeScored } from "../../../src/recipes/cdpo/index.ts";
-import type { ScoredPair } from "../../../src/recipes/cdpo/index.ts";
+import { writeArrow } from "../../../src/data/arrow/write.ts";
+import { pairBatch } from "../../../src/recipes/cdpo/batches.ts";
+import { readPairs, readScored, writePairs, writeScored } from "../../../src/recipes/cdpo/files.ts";
+import type { ScoredPair } from "../../../src/recipes/cdpo/files.ts";
 import { oddEnds, samplesOf } from "../../../src/recipes/cdpo/pairs.ts";
 import type { Judged } from "../../../src/recipes/kit/responses/index.ts";
 

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { loadConfig } from "../../../src/config/index.ts";
 import { cdpoRecipe } from "../../../src/recipes/index.ts";
 import { perform } from "../../../src/recipes/kit/recipe.ts";
-import { openRunFolder } from "../../../src/training/index.ts";
+import { openRunFolder } from "../../../src/training/run-folder.ts";
 
 let base: string;
 beforeAll(() => {

@@ -2,8 +2,8 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, w
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { writeArrow } from "../../../src/data/index.ts";
-import { readScored, writeScored } from "../../../src/recipes/cdpo/index.ts";
+import { writeArrow } from "../../../src/data/arrow/write.ts";
+import { readScored, writeScored } from "../../../src/recipes/cdpo/files.ts";
 import { expectSelfContained, page } from "../../report/report-page.ts";
 import { runInProcess } from "./in-process.ts";
 import { cdpoResults as results, writeCdpo } from "./small-run.ts";

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { jest } from "@jest/globals";
 import { loadConfig } from "../../../src/config/index.ts";
-import { openArrow } from "../../../src/data/index.ts";
+import { openArrow } from "../../../src/data/arrow/read.ts";
 import { gatherInputs, type RunInputs } from "../../../src/recipes/kit/inputs.ts";
 import type { ArmReporter } from "../../../src/recipes/kit/reporter.ts";
 import { perform } from "../../../src/recipes/kit/recipe.ts";

@@ -82,7 +82,7 @@ test("closing ends a comparison under way", async () => {
 
 test("a verifier that nobody closes judges on, and lets the process end", async () => {
   const program = `
-    const { verifier } = await import("./src/text/answers/index.ts");
+    const { verifier } = await import("./src/text/answers/verifier.ts");
     const { verdict } = await verifier().verify({ response: "\\\\boxed{\\\\sqrt{4}}", reference: "2" });
     console.log(verdict);`;
   const args = ["--import", "tsx", "--input-type=module", "--eval", program];

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { extractAnswer } from "../../../src/text/index.ts";
+import { extractAnswer } from "../../../src/text/answers/extract.ts";
 
 describe("the answer of a response", () => {
   test.each([

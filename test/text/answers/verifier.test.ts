@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from "@jest/globals";
 import { outcomeRewards } from "../../../src/reward/index.ts";
-import { verifier, verifyAnswer, type Verification, type VerifierOptions } from "../../../src/text/index.ts";
+import { verifier, type Verification, type VerifierOptions } from "../../../src/text/index.ts";
 
 const shared = verifier();
 afterAll(() => shared.close());
@@ -202,8 +202,14 @@ test("a reference is an answer, or a solution that marks one", async () => {
 });
 
 describe("options", () => {
-  const judged = async (options: VerifierOptions, answer: string, reference: string) =>
-    (await verifyAnswer({ response: boxed(answer), reference }, options)).verdict;
+  const judged = async (options: VerifierOptions, answer: string, reference: string) => {
+    const { verify, close } = verifier(options);
+    try {
+      return (await verify({ response: boxed(answer), reference })).verdict;
+    } finally {
+      await close();
+    }
+  };
 
   test("percent accepts a number for a hundred times it", async () => {
     const options = { percent: true };

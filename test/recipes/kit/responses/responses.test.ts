@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { openDataset, tokenizeDataset, writeArrow } from "../../../../src/data/index.ts";
+import { openDataset, tokenizeDataset } from "../../../../src/data/index.ts";
+import { writeArrow } from "../../../../src/data/arrow/write.ts";
 import { readAnswers } from "../../../../src/data/answers.ts";
 import {
   drawResponses,
