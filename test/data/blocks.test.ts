@@ -4,6 +4,7 @@ import { readAnswers } from "../../src/data/answers.ts";
 import type { SkippedRow } from "../../src/data/dataset.ts";
 import { joinTables } from "../../src/data/join-tables.ts";
 import { rowBlock } from "../../src/data/row-blocks.ts";
+import { userError } from "../user-error.ts";
 import { temporaryFolder } from "./folder.ts";
 
 const folder = temporaryFolder();
@@ -74,9 +75,9 @@ describe("a dataset", () => {
     const read = async (): Promise<void> => {
       for await (const { rowId } of dataset.entries()) found.push(rowId);
     };
-    await expect(read()).rejects.toThrow(/wrong\.jsonl, line 121: "response" is a number/);
+    await expect(read()).rejects.toThrow(userError("invalid-row", 'wrong.jsonl, line 121: "response"'));
     expect(found).toHaveLength(120);
-    await expect(dataset.row(121)).rejects.toThrow(/line 122: not valid JSON/);
+    await expect(dataset.row(121)).rejects.toThrow(userError("invalid-json", "line 122"));
     await dataset.close();
   });
 

@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } f
 import { join } from "node:path";
 import { writeArrow } from "../../src/data/arrow/write.ts";
 import { openDataset, type Dataset, type DatasetOptions, type Row, type SkippedRow } from "../../src/data/dataset.ts";
+import { userError } from "../user-error.ts";
 import { FIXTURES, temporaryFolder } from "./folder.ts";
 
 const folder = temporaryFolder();
@@ -92,13 +93,13 @@ describe("the format is found by the columns:", () => {
   });
 
   test("and no known columns are an error that lists them", async () => {
-    await expect(rowsOf([{ foo: 1, bar: 2 }])).rejects.toThrow(
-      /data\.jsonl: no known format fits the columns foo, bar/,
-    );
+    await expect(rowsOf([{ foo: 1, bar: 2 }])).rejects.toThrow(userError("unknown-format", /data\.jsonl: .*foo, bar/));
     await expect(rowsOf([{ prompt: "a", response: "b" }], { format: "messages" })).rejects.toThrow(
-      /do not fit the format messages/,
+      userError("unknown-format", /prompt, response.*messages/),
     );
-    await expect(rowsOf([{ prompt: "a" }], { fields: { response: "nope" } })).rejects.toThrow(/no column "nope"/);
+    await expect(rowsOf([{ prompt: "a" }], { fields: { response: "nope" } })).rejects.toThrow(
+      userError("unknown-column", '"nope"'),
+    );
   });
 });
 
@@ -110,22 +111,30 @@ describe("a row", () => {
       { rowId: 2, skipped: "no response" },
       { rowId: 3, skipped: "no prompt" },
     ]);
-    await expect(rowsOf(rows, { invalid: "error" })).rejects.toThrow(/data\.jsonl, line 2: the row has no response/);
+    await expect(rowsOf(rows, { invalid: "error" })).rejects.toThrow(
+      userError("invalid-row", /data\.jsonl, line 2: .*response/),
+    );
   });
 
   test("with a field of a wrong type is an error naming file, line and field", async () => {
     await expect(rowsOf([{ prompt: "a", response: 5 }])).rejects.toThrow(
-      /data\.jsonl, line 1: "response" is a number, not text/,
+      userError("invalid-row", 'data.jsonl, line 1: "response"'),
     );
-    await expect(rowsOf([{ messages: "hi" }])).rejects.toThrow(/"messages" is a string, not a list/);
-    await expect(rowsOf([{ messages: [{ content: "hi" }] }])).rejects.toThrow(/message 0 of "messages" has no role/);
-    await expect(rowsOf([{ messages: [{ role: "user", content: {} }] }])).rejects.toThrow(/an object as content/);
-    await expect(rowsOf([{ input_ids: [1, 2.5], labels: [1, 2] }])).rejects.toThrow(/"input_ids".*integers/);
+    await expect(rowsOf([{ messages: "hi" }])).rejects.toThrow(userError("invalid-row", '"messages"'));
+    await expect(rowsOf([{ messages: [{ content: "hi" }] }])).rejects.toThrow(
+      userError("invalid-row", /message 0 of "messages".*role/),
+    );
+    await expect(rowsOf([{ messages: [{ role: "user", content: {} }] }])).rejects.toThrow(
+      userError("invalid-row", /message 0 of "messages".*content/),
+    );
+    await expect(rowsOf([{ input_ids: [1, 2.5], labels: [1, 2] }])).rejects.toThrow(
+      userError("invalid-row", '"input_ids"'),
+    );
     await expect(rowsOf([{ input_ids: [1, 2], labels: [1] }])).rejects.toThrow(
-      /"labels" has 1 entries, "input_ids" has 2/,
+      userError("invalid-row", '"labels" has 1 entries, "input_ids" has 2'),
     );
     await expect(rowsOf([{ input_ids: [1, 2, 3], labels: [-100, 3, 4] }])).rejects.toThrow(
-      /entry 1 of "labels" is 3, the token is 2.*labels are not shifted here/,
+      userError("invalid-row", /entry 1 of "labels" is 3.* 2/),
     );
   });
 
@@ -137,9 +146,9 @@ describe("a row", () => {
   test("must have the token columns that are named", async () => {
     await expect(
       rowsOf([{ prompt: "a", response: "b", noise: [0, null] }], { tokenColumns: ["noise"] }),
-    ).rejects.toThrow(/line 1: "noise" is not a list of numbers/);
+    ).rejects.toThrow(userError("invalid-row", 'line 1: "noise"'));
     await expect(rowsOf([{ prompt: "a", response: "b" }], { tokenColumns: ["noise"] })).rejects.toThrow(
-      /no column "noise"/,
+      userError("unknown-column", '"noise"'),
     );
   });
 });
@@ -163,11 +172,11 @@ describe("a folder that save_to_disk wrote", () => {
     expect(await questions(join(FIXTURES, "saved/dict"), { split: "test" })).toEqual(["q100", "q101"]);
     expect(await questions(join(FIXTURES, "saved/dict"))).toHaveLength(5);
     await expect(questions(join(FIXTURES, "saved/dict"), { split: "dev" })).rejects.toThrow(
-      /no split "dev"[^]*train, test/,
+      userError("unknown-split", /"dev"[^]*train, test/),
     );
     const file = join(FIXTURES, "saved/dict/test/data-00000-of-00001.arrow");
     await expect(questions(file, { split: "test" })).rejects.toThrow(
-      /a split is a part of a folder[^]*Leave out the split "test"/,
+      userError("unknown-split", /data-00000-of-00001\.arrow: [^]*"test"/),
     );
   });
 
@@ -181,27 +190,29 @@ describe("a folder that save_to_disk wrote", () => {
       return copy;
     };
     await expect(questions(change({ _indices_data_files: [{ filename: "indices.arrow" }] }))).rejects.toThrow(
-      /flatten_indices/,
+      userError("unsupported-file", "flatten_indices"),
     );
     await expect(questions(change({ _data_files: [{ filename: "gone.arrow" }] }))).rejects.toThrow(
-      /gone\.arrow is missing/,
+      userError("missing-file", "gone.arrow"),
     );
     await expect(questions(change({ _data_files: [{ filename: "../x.arrow" }] }))).rejects.toThrow(
-      /unusable file name/,
+      userError("invalid-file-name", "../x.arrow"),
     );
-    await expect(questions(change({ _data_files: [] }))).rejects.toThrow(/lists no data files/);
+    await expect(questions(change({ _data_files: [] }))).rejects.toThrow(userError("damaged-file", "state.json"));
   });
 });
 
 describe("openDataset", () => {
   test("names a missing path, and a folder that holds something else", async () => {
-    await expect(openDataset(folder.path("nowhere"))).rejects.toThrow(/nowhere: no such file or folder$/);
+    await expect(openDataset(folder.path("nowhere"))).rejects.toThrow(userError("missing-file", /nowhere: [^\n]*$/));
     await expect(openDataset("openai/gsm8k")).rejects.toThrow(
-      /no such file or folder\n.* download openai\/gsm8k --repo-type/,
+      userError("missing-file", /hf download openai\/gsm8k --repo-type/),
     );
     mkdirSync(folder.path("plain"));
     folder.write("plain/part.jsonl", "{}");
-    await expect(openDataset(folder.path("plain"))).rejects.toThrow(/no state\.json[^]*part\.jsonl/);
+    await expect(openDataset(folder.path("plain"))).rejects.toThrow(
+      userError("wrong-file-kind", /plain: .*state\.json[^]*part\.jsonl/),
+    );
   });
 
   test("joins several files", async () => {

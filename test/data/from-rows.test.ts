@@ -91,12 +91,12 @@ describe("fromRows", () => {
   });
 
   test("names the rows in errors", async () => {
-    expect(() => fromRows([])).toThrow(/rows in memory: the dataset has no rows/);
-    expect(() => fromRows([{ foo: 1 }], { name: "mine" })).toThrow(/mine: no known format fits the columns foo/);
+    expect(() => fromRows([])).toThrow(userError("no-rows", "rows in memory"));
+    expect(() => fromRows([{ foo: 1 }], { name: "mine" })).toThrow(userError("unknown-format", /mine: .*foo/));
     for (const entry of [null, "text", [1], undefined])
-      expect(() => fromRows([ROW, entry as never])).toThrow(/rows in memory, row 1: not an object with columns/);
+      expect(() => fromRows([ROW, entry as never])).toThrow(userError("invalid-row", "rows in memory, row 1"));
     await expect(tokenized(fromRows([ROW, { ...ROW, answer: 5 }]))).rejects.toThrow(
-      /rows in memory, row 1: "answer" is a number, not text/,
+      userError("invalid-row", 'rows in memory, row 1: "answer"'),
     );
     await expect(fromRows([ROW]).row(1)).rejects.toThrow(/has 1 rows, not a row 1/);
   });

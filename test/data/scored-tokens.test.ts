@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { openDataset, type DatasetOptions } from "../../src/data/index.ts";
+import { userError } from "../user-error.ts";
 import { temporaryFolder } from "./folder.ts";
 
 const folder = temporaryFolder();
@@ -42,8 +43,6 @@ describe("the columns ids and response, as tokensift score writes them,", () => 
   });
 
   test("are refused in words if they are text", async () => {
-    await expect(opened({ ids: "a7", response: "4" })).rejects.toThrow(
-      /"ids" is a string, not a list of 32-bit integers/,
-    );
+    await expect(opened({ ids: "a7", response: "4" })).rejects.toThrow(userError("invalid-row", '"ids"'));
   });
 });

@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { openDataset, tokenizeDataset, type DatasetOptions, type TokenizeOptions } from "../../src/data/index.ts";
 import { loadTokenizer, type Tokenizer } from "../../src/text/index.ts";
+import { userError } from "../user-error.ts";
 import { temporaryFolder } from "./folder.ts";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
@@ -53,7 +54,7 @@ describe("tokenizeDataset", () => {
       { role: "assistant", content: "2" },
     ];
     await expect(tokenize([{ messages }], {}, withoutTemplate)).rejects.toThrow(
-      /line 1: the tokenizer has no chat template/,
+      userError("missing-chat-template", "line 1"),
     );
   });
 
@@ -72,7 +73,7 @@ describe("tokenizeDataset", () => {
 
   test("is an error when no row has a response", async () => {
     await expect(tokenize([{ question: "Ada", answer: "" }])).rejects.toThrow(
-      /no row can be trained: 1 of 1 rows are left out \(no response\)[^]*question-answer/,
+      userError("no-usable-rows", /1 of 1 rows[^]*question-answer/),
     );
   });
 
@@ -93,7 +94,7 @@ describe("tokenizeDataset", () => {
     expect([...cut.tokens.ids]).toEqual([4, 5, 6]);
     expect(cut.tokens.stats.truncated).toBe(1);
     await expect(tokenize([{ input_ids: [4, 99999], labels: [4, 99999] }])).rejects.toThrow(
-      /line 1: the token id 99999/,
+      userError("tokenizer-mismatch", "line 1: the token id 99999"),
     );
   });
 });
@@ -144,7 +145,7 @@ describe("per-token columns", () => {
     expect(tokens.columns).toEqual({});
     expect(notices).toEqual([expect.stringMatching(/"other" is left out/)]);
     await expect(tokenize([row], { tokenColumns: ["other"] })).rejects.toThrow(
-      /line 1: the column "other" has 2 numbers, but the row has 11 tokens, 3 of them in the response/,
+      userError("misaligned-column", /line 1: .*"other" has 2 numbers.* 11 tokens.* 3 /),
     );
   });
 
@@ -154,7 +155,7 @@ describe("per-token columns", () => {
         { ...ROW, noise },
         { ...ROW, noise: [1] },
       ]),
-    ).rejects.toThrow(/line 2: the column "noise" has 1 numbers/);
+    ).rejects.toThrow(userError("misaligned-column", 'line 2: the column "noise" has 1 numbers'));
   });
 
   test("are cut with their row", async () => {

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
 import { contrastiveEstimator } from "../../src/preference/index.ts";
+import { userError } from "../user-error.ts";
 
 interface Estimate {
   contrast: number;
@@ -92,11 +93,15 @@ describe("the contrastive estimate", () => {
 
   test("refuses what gives no probability, and says where", () => {
     const add = (positive: number[], negative: number[]) => contrastiveEstimator([0, 0]).add(positive, negative);
-    expect(() => add([0, 0, NaN, 0], [0, 0, 0, 0])).toThrow(/position 1, vocabulary entry 0: The logits are NaN/);
-    expect(() => add([0, 0, 0, 0], [0, -Infinity, 0, 0])).toThrow(/position 0, vocabulary entry 1/);
-    expect(() => add([0, 0, 0], [0, 0, 0])).toThrow(/do not fit/);
-    expect(() => contrastiveEstimator([7]).finish()).toThrow(/token 7 lies outside the vocabulary of 0/);
-    expect(() => contrastiveEstimator([0], { contrast: -1 })).toThrow(/contrast must be a number, 0 or more, not -1/);
-    expect(() => contrastiveEstimator([0], { plausibility: 0.1 })).toThrow(/highestPositive must be 1 logits/);
+    expect(() => add([0, 0, NaN, 0], [0, 0, 0, 0])).toThrow(userError("not-finite", "position 1, vocabulary entry 0"));
+    expect(() => add([0, 0, 0, 0], [0, -Infinity, 0, 0])).toThrow(
+      userError("not-finite", "position 0, vocabulary entry 1"),
+    );
+    expect(() => add([0, 0, 0], [0, 0, 0])).toThrow(userError("wrong-shape", "3 and 3 logits"));
+    expect(() => contrastiveEstimator([7]).finish()).toThrow(userError("out-of-range", "token 7"));
+    expect(() => contrastiveEstimator([0], { contrast: -1 })).toThrow(userError("invalid-option", "contrast"));
+    expect(() => contrastiveEstimator([0], { plausibility: 0.1 })).toThrow(
+      userError("invalid-option", "highestPositive"),
+    );
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { type JudgedSample, contrastSets, preferencePairs } from "../../src/preference/judged-samples.ts";
+import { userError } from "../user-error.ts";
 
 /** Samples written as text: `12+` is the correct answer 12, `7-` the wrong answer 7, `?-` none found. */
 const samples = (question: number | string, text: string): JudgedSample[] =>
@@ -39,7 +40,7 @@ describe("preferencePairs", () => {
     expect(all).toHaveLength(6);
     expect(preferencePairs(one, 4, { perQuestion: 2 })).toEqual(all.slice(0, 2));
     expect(preferencePairs(one, 4)).toEqual(all.slice(0, 1));
-    expect(() => preferencePairs(one, 4, { perQuestion: 0 })).toThrow(/perQuestion/);
+    expect(() => preferencePairs(one, 4, { perQuestion: 0 })).toThrow(userError("invalid-option", "perQuestion"));
   });
 
   test("draws for a question do not depend on the other questions", () => {
@@ -75,6 +76,6 @@ describe("contrastSets", () => {
   });
 
   test("refuses an impossible coverage", () => {
-    expect(() => contrastSets([], 0, { coverage: 0 })).toThrow(/coverage must be above 0 and at most 1, not 0/);
+    expect(() => contrastSets([], 0, { coverage: 0 })).toThrow(userError("invalid-option", "coverage"));
   });
 });

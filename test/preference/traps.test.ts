@@ -15,6 +15,7 @@ import { criticalTokens, temporalDecay } from "../../src/preference/weighting.ts
 import { checkStartsAtReference } from "../../src/preference/reference.ts";
 import { pairProblems } from "../../src/preference/pairs.ts";
 import { logSigmoid } from "../../src/preference/log-sigmoid.ts";
+import { userError } from "../user-error.ts";
 import { makePairs } from "./batches.ts";
 
 const made = makePairs(["PPrre", "PPrrrre"]);
@@ -57,12 +58,12 @@ describe("tokens", () => {
   test("a pair with an empty response is refused by name", () => {
     const bad = makePairs(["PPrre", "PP"]);
     expect(() => dpo().evaluate({ logProb: bad.logProb }, bad.tokens, bad.batch)).toThrow(
-      /pair 0, row 101: The response is empty/,
+      userError("no-response", "pair 0, row 101"),
     );
     // a response in the first place of a row has nothing that predicts it
     const first = makePairs(["PPrre", "r"]);
     expect(() => dpo().evaluate({ logProb: first.logProb }, first.tokens, first.batch)).toThrow(
-      /row 101: The response is empty/,
+      userError("no-response", "pair 0, row 101"),
     );
   });
 });
@@ -96,17 +97,17 @@ describe("the reference", () => {
       6,
     );
     expect(() => checkStartsAtReference(logProb, late, tokens, batch.pairs)).toThrow(
-      /row 100, token [23]: .*first update/,
+      userError("reference-mismatch", /row 100, token [23]/),
     );
     late.fill(NaN);
-    expect(() => checkStartsAtReference(logProb, late, tokens, batch.pairs)).toThrow(/the reference NaN/);
+    expect(() => checkStartsAtReference(logProb, late, tokens, batch.pairs)).toThrow(
+      userError("reference-mismatch", "NaN"),
+    );
   });
 
   test("is only needed by forms that have one", () => {
     const { pairs } = batch;
-    expect(() => dpo().evaluate({ logProb }, tokens, { pairs })).toThrow(
-      /batch.reference has no numbers instead of 14/,
-    );
+    expect(() => dpo().evaluate({ logProb }, tokens, { pairs })).toThrow(userError("wrong-shape", "batch.reference"));
     expect(() => dpo({ reference: "none" }).evaluate({ logProb }, tokens, { pairs })).not.toThrow();
     expect(() => confPo().evaluate({ logProb }, tokens, { pairs })).not.toThrow();
   });
@@ -127,15 +128,15 @@ describe("numbers", () => {
 
   test("an infinite log-probability that counts is named", () => {
     expect(() => dpo().evaluate({ logProb: minusInfinity }, tokens, batch)).toThrow(
-      /row 100, token 3: The log-probability is -Infinity/,
+      userError("not-finite", "row 100, token 3"),
     );
     expect(() => columnDpo({ nll: 1 }).evaluate({ logProb: minusInfinity }, tokens, silent)).toThrow(
-      /row 100, token 3/,
+      userError("not-finite", "row 100, token 3"),
     );
     const spoilt = Float32Array.from(forwardKl);
     spoilt[4] = NaN;
     expect(() => tdpo().evaluate({ logProb, forwardKl: spoilt }, tokens, batch)).toThrow(
-      /row 100, token 4: forwardKl is NaN/,
+      userError("not-finite", "row 100, token 4: forwardKl"),
     );
   });
 
@@ -177,7 +178,7 @@ describe("numbers", () => {
     const { terms } = weightedDpo({ weights: [by(0), by(Infinity)] }).evaluate({ logProb }, tokens, batch);
     expect(terms.preference.sum).toBeCloseTo(Math.LN2, 12);
     expect(() => weightedDpo({ weights: [by(1), by(Infinity)] }).evaluate({ logProb }, tokens, batch)).toThrow(
-      /weight is Infinity/,
+      userError("invalid-weight", "row 100, token 2"),
     );
   });
 
@@ -221,34 +222,52 @@ describe("refusals", () => {
     columnDpo({ meanOne: true }).evaluate({ logProb }, tokens, { ...batch, ...change });
   const filled = (x: number) => logProb.map(() => x);
   test.each([
-    [run({ weights: filled(NaN) }), /row 100, token 2: weights is NaN/],
-    [run({ weights: filled(-1) }), /weights of a response sum to -3/],
-    [run({ weights: new Float32Array(3) }), /batch.weights must be a Float32Array of 14/],
-    [run({ pairs: { chosen: Int32Array.of(0), rejected: Int32Array.of(0) } }), /cannot be preferred to itself/],
-    [run({ pairs: { chosen: Int32Array.of(0), rejected: Int32Array.of(2) } }), /Row 2 does not exist in a batch of 2/],
-    [run({ pairs: { chosen: Int32Array.of(0), rejected: Int32Array.of() } }), /1 chosen rows and 0 rejected/],
-    [() => dpo().evaluate({ logProb: new Float32Array(3) }, tokens, batch), /logProb has 3 numbers instead of 14/],
+    [run({ weights: filled(NaN) }), userError("out-of-range", "row 100, token 2: weights is NaN")],
+    [run({ weights: filled(-1) }), userError("nothing-to-divide-by", "row 100, token 2")],
+    [run({ weights: new Float32Array(3) }), userError("wrong-shape", "batch.weights")],
+    [
+      run({ pairs: { chosen: Int32Array.of(0), rejected: Int32Array.of(0) } }),
+      userError("invalid-pair", "pair 0: Row 0"),
+    ],
+    [
+      run({ pairs: { chosen: Int32Array.of(0), rejected: Int32Array.of(2) } }),
+      userError("invalid-pair", "pair 0: Row 2"),
+    ],
+    [
+      run({ pairs: { chosen: Int32Array.of(0), rejected: Int32Array.of() } }),
+      userError("wrong-shape", "1 chosen rows and 0 rejected"),
+    ],
+    [() => dpo().evaluate({ logProb: new Float32Array(3) }, tokens, batch), userError("wrong-shape", "logProb")],
     [
       () => criticalTokenDpo().evaluate({ logProb }, tokens, { ...batch, logEstimate: filled(0.1) }),
-      /must be a log-probability/,
+      userError("out-of-range", "row 101, token 2: logEstimate"),
     ],
-    [() => dpo({ dpoBeta: 0 }), /dpoBeta must be a number above 0, not 0/],
-    [() => dpo({ aggregation: "position", normalizer: "count" }), /normalizer must be none when/],
-    [() => dpo({ aggregation: "position", margin: 1 }), /margin must be 0 when/],
-    [() => dpo({ positionMean: "padded" }), /positionMean must be response when/],
-    [() => tdpo({ aggregation: "position" }), /tdpo must be off when/],
-    [() => tdpo({ reference: "none" }), /reference must be cached beside tdpo/],
-    [() => tdpo({ version: 3 as 2 }), /tdpo.version must be one of 1, 2/],
-    [() => rpo({ nll: -1 }), /nll must be a number, 0 or more/],
-    [() => ldDpo({ beyond: 2 }), /beyond must be from 0/],
-    [() => temporalDecay(0), /decay must be above 0/],
-    [() => weightedDpo({ weights: [{ by: temporalDecay(1), sides: "left" as "both" }] }), /sides must be one of/],
-    [() => criticalTokenDpo({ sides: "left" as "both" }), /sides must be chosen, rejected or both/],
-    [() => criticalTokenDpo({ preset: "best" as "paper" }), /preset must be one of paper, released, recommended/],
-    [() => criticalTokenDpo({ threshold: 0.1, keep: { ratio: 0.5 } }), /one mask at a time/],
-    [() => criticalTokens({ threshold: 1 }), /threshold must be between 0 and 1/],
-    [() => criticalTokens({ keep: { ratio: 2 } }), /ratio must be above 0 and at most 1/],
-  ])("%#", (work, message) => {
-    expect(work).toThrow(message);
+    [() => dpo({ dpoBeta: 0 }), userError("invalid-option", "dpoBeta")],
+    [() => dpo({ aggregation: "position", normalizer: "count" }), userError("invalid-option", "normalizer")],
+    [() => dpo({ aggregation: "position", margin: 1 }), userError("invalid-option", "margin")],
+    [() => dpo({ positionMean: "padded" }), userError("invalid-option", "positionMean")],
+    [() => tdpo({ aggregation: "position" }), userError("invalid-option", /^tdpo\b/)],
+    [() => tdpo({ reference: "none" }), userError("invalid-option", /^reference\b/)],
+    [() => tdpo({ version: 3 as 2 }), userError("invalid-option", "tdpo.version")],
+    [() => rpo({ nll: -1 }), userError("invalid-option", "nll")],
+    [() => ldDpo({ beyond: 2 }), userError("invalid-option", "beyond")],
+    [() => temporalDecay(0), userError("invalid-option", "decay")],
+    [
+      () => weightedDpo({ weights: [{ by: temporalDecay(1), sides: "left" as "both" }] }),
+      userError("invalid-option", "sides"),
+    ],
+    [() => criticalTokenDpo({ sides: "left" as "both" }), userError("invalid-option", "sides")],
+    [
+      () => criticalTokenDpo({ preset: "best" as "paper" }),
+      userError("invalid-option", /^preset .*paper, released, recommended/),
+    ],
+    [
+      () => criticalTokenDpo({ threshold: 0.1, keep: { ratio: 0.5 } }),
+      userError("invalid-option", /^threshold .* keep/),
+    ],
+    [() => criticalTokens({ threshold: 1 }), userError("invalid-option", "threshold")],
+    [() => criticalTokens({ keep: { ratio: 2 } }), userError("invalid-option", "ratio")],
+  ])("%#", (work, refusal) => {
+    expect(work).toThrow(refusal);
   });
 });

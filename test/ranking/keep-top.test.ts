@@ -1,6 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import type { RuleContext, Tokens, TokenScore } from "../../src/contract/index.ts";
 import { keepTop } from "../../src/ranking/index.ts";
+import { userError } from "../user-error.ts";
 
 const context: RuleContext = { step: 0, samplesSeen: 0, uniform: () => 0 };
 const byLoss: TokenScore<"nll"> = { name: "by loss", needs: ["nll"], score: (tokens) => tokens.signals.nll };
@@ -21,7 +22,9 @@ describe("keepTop", () => {
   });
 
   test("names the rule in an error about its budget or its scores", () => {
-    expect(() => keepTop(byLoss, { ratio: 2 })).toThrow(/by loss: ratio must be above 0/);
-    expect(() => keepTop(byLoss, { ratio: 1 }).weigh(tokens([1, NaN]), context)).toThrow(/by loss: row 7, token 1/);
+    expect(() => keepTop(byLoss, { ratio: 2 })).toThrow(userError("invalid-option", "by loss: ratio"));
+    expect(() => keepTop(byLoss, { ratio: 1 }).weigh(tokens([1, NaN]), context)).toThrow(
+      userError("not-finite", "by loss: row 7, token 1"),
+    );
   });
 });

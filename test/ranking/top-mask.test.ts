@@ -1,6 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { type Budget, budgetCount, resolveBudget, topMask } from "../../src/ranking/index.ts";
+import { userError } from "../user-error.ts";
 
 const all = (n: number) => new Uint8Array(n).fill(1);
 const keep = (scores: number[], budget: Budget) =>
@@ -65,33 +66,33 @@ describe("topMask", () => {
     const tokens = { rows: 2, width: 2, response: all(4), rowIds: Float64Array.of(40, 41) };
     for (const bad of [NaN, Infinity, -Infinity]) {
       expect(() => topMask(Float32Array.of(1, 2, 3, bad), tokens, { ratio: 0.5 })).toThrow(
-        new RegExp(`row 41, token 1: The score is ${bad}`),
+        userError("not-finite", `row 41, token 1: The score is ${bad}`),
       );
     }
   });
 
   test("refuses arrays of other sizes", () => {
     expect(() => topMask(new Float32Array(3), { rows: 1, width: 4, response: all(4) }, { ratio: 1 })).toThrow(
-      /3 scores instead of 4/,
+      userError("wrong-shape", "3 scores instead of 4"),
     );
     expect(() => topMask(new Float32Array(4), { rows: 1, width: 4, response: all(3) }, { ratio: 1 })).toThrow(
-      /response mask has 3 entries/,
+      userError("wrong-shape", "response mask has 3 entries"),
     );
     expect(() =>
       topMask(new Float32Array(4), { rows: 1, width: 4, response: all(4) }, { ratio: 1, keepEndOfTurn: true }),
-    ).toThrow(/endOfTurn/);
+    ).toThrow(userError("wrong-shape", "keepEndOfTurn"));
   });
 
   test.each([
-    [{ ratio: 0 }, /ratio/],
-    [{ ratio: 1.01 }, /ratio/],
-    [{ ratio: NaN }, /ratio/],
-    [{ ratio: 0.5, minPerRow: 0 }, /minPerRow/],
-    [{ ratio: 0.5, scope: "step", minPerRow: 1.5 }, /minPerRow/],
-    [{ ratio: 0.5, scope: "batch" }, /scope must be one of response, step, dataset/],
-    [{ ratio: 0.5, rounding: "up" }, /rounding must be one of/],
-  ])("refuses the budget %j", (budget, message) => {
-    expect(() => resolveBudget(budget as Budget)).toThrow(message);
+    [{ ratio: 0 }, "ratio"],
+    [{ ratio: 1.01 }, "ratio"],
+    [{ ratio: NaN }, "ratio"],
+    [{ ratio: 0.5, minPerRow: 0 }, "minPerRow"],
+    [{ ratio: 0.5, scope: "step", minPerRow: 1.5 }, "minPerRow"],
+    [{ ratio: 0.5, scope: "batch" }, "scope"],
+    [{ ratio: 0.5, rounding: "up" }, "rounding"],
+  ])("refuses the budget %j", (budget, option) => {
+    expect(() => resolveBudget(budget as Budget)).toThrow(userError("invalid-option", option));
   });
 });
 

@@ -3,21 +3,11 @@ import { appendFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { differenceOf, noiseResult, resultOf } from "../../src/report/compare-arms.ts";
 import { readRun } from "../../src/report/read-run.ts";
-import { UserError } from "../../src/system/errors.ts";
+import { userError } from "../user-error.ts";
 import { config, emptyFolder, tokenRow, writeArm, writeRun } from "./run-fixture.ts";
 
 let folder = "";
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
-
-const messageOf = (action: () => unknown): string => {
-  try {
-    action();
-  } catch (error) {
-    expect(error).toBeInstanceOf(UserError);
-    return (error as Error).message;
-  }
-  throw new Error("nothing was thrown");
-};
 
 describe("a run's folder", () => {
   test("gives the main arm, and the others in the configuration's order", () => {
@@ -84,29 +74,37 @@ describe("a run's folder", () => {
   });
 
   test.each([
-    ["metrics.jsonl", '{"step":1}\nnot json\n{"step":2}\n', /metrics\.jsonl:2: is not a line of a run's log/],
-    ["metrics.jsonl", '{"step":1}\n[1]\n', /metrics\.jsonl:2:/],
-    ["evaluation.jsonl", '{"loss":1}\n', /evaluation\.jsonl:1:.*\n.*"step"/],
-    ["evaluation.jsonl", "null\n", /evaluation\.jsonl:1:/],
-    ["summary.json", "{", /summary\.json: does not hold a JSON object/],
-    ["tokens.json", "[]", /tokens\.json: does not hold a JSON object/],
-    ["tokens.json", JSON.stringify({ rows: [tokenRow(), { ...tokenRow(), weights: [1] }] }), /row 1: pieces, response/],
-    ["tokens.json", JSON.stringify({ rows: [{ ...tokenRow(), pieces: [1, 2, 3, 4, 5] }] }), /row 0: pieces/],
-    ["tokens.json", JSON.stringify({ rows: [{ ...tokenRow(), noise: [1] }] }), /row 0/],
-    ["config.yaml", "a: [", /config\.yaml:1/],
-    ["metrics.jsonl", `${"[".repeat(100_000)}\n`, /metrics\.jsonl:1/],
-  ])("with a broken %s (%#) says where", (name, text, message) => {
+    ["metrics.jsonl", '{"step":1}\nnot json\n{"step":2}\n', userError("damaged-log", "metrics.jsonl:2")],
+    ["metrics.jsonl", '{"step":1}\n[1]\n', userError("damaged-log", "metrics.jsonl:2")],
+    ["evaluation.jsonl", '{"loss":1}\n', userError("damaged-log", /evaluation\.jsonl:1[^]*"step"/)],
+    ["evaluation.jsonl", "null\n", userError("damaged-log", "evaluation.jsonl:1")],
+    ["summary.json", "{", userError("damaged-file", "summary.json")],
+    ["tokens.json", "[]", userError("damaged-file", "tokens.json")],
+    [
+      "tokens.json",
+      JSON.stringify({ rows: [tokenRow(), { ...tokenRow(), weights: [1] }] }),
+      userError("damaged-file", "tokens.json, row 1: pieces, response"),
+    ],
+    [
+      "tokens.json",
+      JSON.stringify({ rows: [{ ...tokenRow(), pieces: [1, 2, 3, 4, 5] }] }),
+      userError("damaged-file", "row 0: pieces"),
+    ],
+    ["tokens.json", JSON.stringify({ rows: [{ ...tokenRow(), noise: [1] }] }), userError("damaged-file", "row 0")],
+    ["config.yaml", "a: [", userError("invalid-yaml", "config.yaml:1")],
+    ["metrics.jsonl", `${"[".repeat(100_000)}\n`, userError("damaged-log", "metrics.jsonl:1")],
+  ])("with a broken %s (%#) says where", (name, text, refusal) => {
     folder = writeRun();
     writeFileSync(join(folder, name), text);
-    expect(messageOf(() => readRun(folder))).toMatch(message);
+    expect(() => readRun(folder)).toThrow(refusal);
   });
 
   test("that is none is refused, with what to name instead", () => {
     folder = emptyFolder();
-    expect(messageOf(() => readRun(folder))).toMatch(/there is no run here.*\n.*output/);
-    expect(messageOf(() => readRun(join(folder, "missing")))).toMatch(/missing: there is no run here/);
+    expect(() => readRun(folder)).toThrow(userError("no-run", "`output`"));
+    expect(() => readRun(join(folder, "missing"))).toThrow(userError("no-run", "/missing"));
     writeFileSync(join(folder, "file"), "");
-    expect(messageOf(() => readRun(join(folder, "file")))).toMatch(/there is no run here/);
+    expect(() => readRun(join(folder, "file"))).toThrow(userError("no-run", "/file"));
   });
 });
 

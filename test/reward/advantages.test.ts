@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { type Outcomes, advantages, chooseResponses, outcomeRewards, rightResponses } from "../../src/reward/index.ts";
+import { userError } from "../user-error.ts";
 
 /** `correct` right responses of `K`, rewards -1 and 1. */
 const oneGroup = (K: number, correct: number): Outcomes => ({
@@ -86,22 +87,30 @@ describe("every estimator", () => {
 
   test("refuses rewards of -1 under zero-one, naming the response", () => {
     const outcomes: Outcomes = { groups: [1, 1], rewards: [1, -1], range: "zero-one" };
-    expect(() => advantages(outcomes, { estimator: "rloo" })).toThrow(/response 1: The reward is -1/);
+    expect(() => advantages(outcomes, { estimator: "rloo" })).toThrow(
+      userError("out-of-range", "response 1: The reward is -1"),
+    );
   });
   test("refuses rewards that are not numbers", () => {
     const outcomes: Outcomes = { groups: [1, 1], rewards: [1, NaN], range: "zero-one" };
-    expect(() => advantages(outcomes, { estimator: "grpo" })).toThrow(/NaN/);
+    expect(() => advantages(outcomes, { estimator: "grpo" })).toThrow(
+      userError("out-of-range", "response 1: The reward is NaN"),
+    );
   });
   test("refuses a group number short", () => {
     expect(() => advantages({ groups: [1], rewards: [1, 0], range: "zero-one" }, { estimator: "rloo" })).toThrow(
-      /2 rew/,
+      userError("wrong-shape", "2 rewards"),
     );
   });
   test("refuses options it does not know", () => {
     const outcomes = oneGroup(2, 1);
-    expect(() => advantages(outcomes, { estimator: "gae" as "rloo" })).toThrow(/"gae"/);
-    expect(() => advantages(outcomes, { estimator: "grpo", epsilon: 0 })).toThrow(/epsilon/);
-    expect(() => advantages({ ...outcomes, range: "percent" as "zero-one" }, { estimator: "rloo" })).toThrow(/percent/);
+    expect(() => advantages(outcomes, { estimator: "gae" as "rloo" })).toThrow(userError("invalid-option", "gae"));
+    expect(() => advantages(outcomes, { estimator: "grpo", epsilon: 0 })).toThrow(
+      userError("invalid-option", "epsilon"),
+    );
+    expect(() => advantages({ ...outcomes, range: "percent" as "zero-one" }, { estimator: "rloo" })).toThrow(
+      userError("invalid-option", "percent"),
+    );
   });
 });
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { type Outcomes, chooseResponses } from "../../src/reward/index.ts";
+import { userError } from "../user-error.ts";
 
 const now = { seed: 5, iteration: 2 };
 const kept = (outcomes: Outcomes, options: Parameters<typeof chooseResponses>[1]) =>
@@ -77,7 +78,11 @@ describe("the filter", () => {
   });
 
   test("refuses impossible options", () => {
-    expect(() => chooseResponses(outcomes, { ...now, keep: "best" as "all" })).toThrow(/best/);
-    expect(() => chooseResponses(outcomes, { ...now, tolerance: 0.5 })).toThrow(/tolerance/);
+    expect(() => chooseResponses(outcomes, { ...now, keep: "best" as "all" })).toThrow(
+      userError("invalid-option", "best"),
+    );
+    expect(() => chooseResponses(outcomes, { ...now, tolerance: 0.5 })).toThrow(
+      userError("invalid-option", "tolerance"),
+    );
   });
 });

@@ -4,6 +4,7 @@ import type { Tokens } from "../../src/contract/index.ts";
 import { type PolicyAux, outcomePresets, policyObjective } from "../../src/reward/index.ts";
 import type { PolicyOptions } from "../../src/reward/policy-options.ts";
 import { klEstimate } from "../../src/reward/kl.ts";
+import { userError } from "../user-error.ts";
 import { farthest, makeResponses, onResponses, responseOf } from "./responses.ts";
 import { dLogProbOf, stepUnder } from "./step.ts";
 
@@ -188,24 +189,44 @@ describe("the policy objective", () => {
     const [logProb, tokens, aux] = batch([0, 1]);
     const objective = policyObjective();
     const at = (array: Float32Array, value: number) => array.map((x, i) => (i === 3 ? value : x));
-    expect(() => objective.evaluate({ logProb: at(logProb, -Infinity) }, tokens, aux)).toThrow(/row 40, token 3/);
-    expect(() => objective.evaluate({ logProb }, tokens, { ...aux, referenceLogProb: at(logProb, NaN) })).toThrow(
-      /row 40, token 3/,
+    expect(() => objective.evaluate({ logProb: at(logProb, -Infinity) }, tokens, aux)).toThrow(
+      userError("not-finite", "row 40, token 3"),
     );
-    expect(() => objective.evaluate({ logProb }, tokens, { ...aux, weights: at(logProb, NaN) })).toThrow(/weight/);
-    expect(() => objective.evaluate({ logProb }, tokens, { ...aux, weights: logProb })).toThrow(/at least 0/);
-    expect(() => objective.evaluate({ logProb }, tokens, { ...aux, advantages: [1, NaN] })).toThrow(/row 41/);
+    expect(() => objective.evaluate({ logProb }, tokens, { ...aux, referenceLogProb: at(logProb, NaN) })).toThrow(
+      userError("not-finite", /row 40, token 3: The reference/),
+    );
+    expect(() =>
+      objective.evaluate({ logProb }, tokens, {
+        ...aux,
+        weights: at(
+          logProb.map(() => 1),
+          NaN,
+        ),
+      }),
+    ).toThrow(userError("invalid-weight", "row 40, token 3"));
+    expect(() => objective.evaluate({ logProb }, tokens, { ...aux, weights: logProb })).toThrow(
+      userError("invalid-weight", "row 40, token 2"),
+    );
+    expect(() => objective.evaluate({ logProb }, tokens, { ...aux, advantages: [1, NaN] })).toThrow(
+      userError("not-finite", "row 41"),
+    );
   });
 
   test("refuses arrays of the wrong length, a missing reference and impossible options", () => {
     const [logProb, tokens, { right, advantages }] = batch([0, 1]);
     const aux = { right, advantages };
-    expect(() => policyObjective().evaluate({ logProb }, tokens, aux)).toThrow(/referenceLogProb/);
+    expect(() => policyObjective().evaluate({ logProb }, tokens, aux)).toThrow(
+      userError("missing-signal", "referenceLogProb"),
+    );
     expect(() => policyObjective({ klCoefficient: 0 }).evaluate({ logProb }, tokens, aux)).not.toThrow();
-    expect(() => policyObjective().evaluate({ logProb: logProb.slice(1) }, tokens, aux)).toThrow(/logProb has/);
-    expect(() => policyObjective({ klCoefficient: -1 })).toThrow(/klCoefficient/);
-    expect(() => policyObjective({ kl: "kl" as "plain" })).toThrow(/unbiased or squared or plain/);
-    expect(() => klEstimate("reversed" as "plain", 0, 0)).toThrow(/It must be/);
+    expect(() => policyObjective().evaluate({ logProb: logProb.slice(1) }, tokens, aux)).toThrow(
+      userError("wrong-shape", "logProb has 11"),
+    );
+    expect(() => policyObjective({ klCoefficient: -1 })).toThrow(userError("invalid-option", "klCoefficient"));
+    expect(() => policyObjective({ kl: "kl" as "plain" })).toThrow(
+      userError("invalid-option", /kl .*unbiased or squared or plain/s),
+    );
+    expect(() => klEstimate("reversed" as "plain", 0, 0)).toThrow(userError("invalid-option", "reversed"));
   });
 });
 

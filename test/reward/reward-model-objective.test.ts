@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { rewardModelObjective } from "../../src/reward/index.ts";
+import { userError } from "../user-error.ts";
 import { farthest, makeResponses, onResponses, responseOf } from "./responses.ts";
 import { stepUnder } from "./step.ts";
 
@@ -45,7 +46,7 @@ describe("the reward model's objective", () => {
     const { terms } = before.evaluate({ score: new Float32Array(4) }, tokens, { right: [1] });
     expect(Array.from(terms["outcome"]!.dScore!)).toEqual([0, -0.25, -0.25, 0]);
     expect(() => before.evaluate({ score: new Float32Array(1) }, makeResponses(["r"]), { right: [1] })).toThrow(
-      /row 40/,
+      userError("missing-prompt", "row 40"),
     );
   });
 
@@ -83,9 +84,11 @@ describe("the reward model's objective", () => {
 
   test("refuses rewards of -1 and 1 as outcomes, and scores that are not finite", () => {
     const tokens = makeResponses(["Prr"]);
-    expect(() => objective.evaluate({ score: new Float32Array(3) }, tokens, { right: [-1] })).toThrow(/rightResponses/);
+    expect(() => objective.evaluate({ score: new Float32Array(3) }, tokens, { right: [-1] })).toThrow(
+      userError("out-of-range", "row 40: The outcome is -1"),
+    );
     expect(() => objective.evaluate({ score: Float32Array.of(0, NaN, 0) }, tokens, { right: [1] })).toThrow(
-      /row 40, token 1/,
+      userError("not-finite", "row 40, token 1"),
     );
   });
 });

@@ -12,6 +12,7 @@ import {
 } from "../../src/reward/model/index.ts";
 import { fillB, scratchFolder } from "../model/adapters/adapters.ts";
 import { batchOf, openModel, readJson, type Reference } from "../training/reference.ts";
+import { userError } from "../user-error.ts";
 
 const scratch = scratchFolder();
 const batch = batchOf(readJson<Reference>("reference.json"), [0, 2, 3]);
@@ -52,7 +53,7 @@ describe("a token reward model", () => {
     expect(readdirSync(join(folder, "adapter"))).toContain("adapter_config.json");
     const loaded = await loadTokenRewardModel(folder, trunk);
     expect(await scoresOf(loaded)).toEqual(await scoresOf(model));
-    await expect(loadTokenRewardModel(folder)).rejects.toThrow(/is an adapter, and there is no model below it/);
+    await expect(loadTokenRewardModel(folder)).rejects.toThrow(userError("missing-model", "adapter-and-head/adapter"));
     loaded.dispose();
     model.dispose();
     trunk.dispose();
@@ -81,10 +82,10 @@ describe("a token reward model", () => {
     await saveTokenRewardModel(model, folder, { card, scoreAt: "before" });
     expect(await scoreAt()).toBe("before");
     writeFileSync(join(folder, "reward-model.json"), "{}");
-    await expect(scoreAt()).rejects.toThrow(/reward-model\.json: this is not the settings file/);
+    await expect(scoreAt()).rejects.toThrow(userError("unsupported-file", "reward-model.json"));
     await saveTokenRewardModel(model, folder, { card });
     expect(await scoreAt()).toBeUndefined();
-    await expect(loadTokenRewardModel(scratch("nowhere"))).rejects.toThrow(/no token reward model in this folder/);
+    await expect(loadTokenRewardModel(scratch("nowhere"))).rejects.toThrow(userError("missing-model", "nowhere"));
     model.dispose();
   });
 
@@ -99,7 +100,9 @@ describe("a token reward model", () => {
     size.writeBigUInt64LE(BigInt(narrow.length));
     writeFileSync(join(folder, "head.safetensors"), Buffer.concat([size, narrow, Buffer.alloc(8)]));
     const before = tf.memory().numTensors;
-    await expect(loadTokenRewardModel(folder)).rejects.toThrow(/2 numbers in score.weight, expected 12/);
+    await expect(loadTokenRewardModel(folder)).rejects.toThrow(
+      userError("model-mismatch", "head.safetensors: there are 2 numbers in score.weight, expected 12"),
+    );
     expect(tf.memory().numTensors).toBe(before);
     model.dispose();
   });
@@ -113,7 +116,9 @@ describe("a token reward model", () => {
     expect(Object.keys(state).every((name) => name === "score.weight" || name.includes(".lora_"))).toBe(true);
     other.restore(state);
     expect(await scoresOf(other)).toEqual(await scoresOf(model));
-    expect(() => other.restore({ ...state, "score.weight": new Float32Array(3) })).toThrow(/no usable score.weight/);
+    expect(() => other.restore({ ...state, "score.weight": new Float32Array(3) })).toThrow(
+      userError("damaged-checkpoint", "score.weight"),
+    );
     for (const part of [model, other, trunk]) part.dispose();
   });
 });

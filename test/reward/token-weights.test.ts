@@ -2,6 +2,7 @@ import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { shuffledWeights, tokenWeights } from "../../src/reward/index.ts";
 import { weightSummary } from "../../src/reward/shuffled-weights.ts";
+import { userError } from "../user-error.ts";
 import { farthest, makeResponses, onResponses, responseOf } from "./responses.ts";
 
 const line = makeResponses(["Prrrr"]);
@@ -59,14 +60,18 @@ describe("token weights", () => {
   });
 
   test("refuse scores that are not finite, naming row and token; other positions may hold anything", () => {
-    expect(() => weightsOf([0, 0, NaN, 0, 0], 1)).toThrow(/row 40, token 2/);
+    expect(() => weightsOf([0, 0, NaN, 0, 0], 1)).toThrow(userError("not-finite", "row 40, token 2"));
     expect(weightsOf([NaN, 0, 0, 0, 0], 1)).toEqual([0, 0, 0, 0]);
-    expect(() => weightsOf([NaN, 0, 0, 0, 0], 1, { preset: "released" })).toThrow(/row 40, token 1/);
+    expect(() => weightsOf([NaN, 0, 0, 0, 0], 1, { preset: "released" })).toThrow(
+      userError("not-finite", "row 40, token 1"),
+    );
   });
 
   test("need a state before the response where they read it there", () => {
     const bare = makeResponses(["rr"]);
-    expect(() => tokenWeights(Float32Array.of(1, 1), bare, [1], { scoreAt: "before" })).toThrow(/row 40, token 0/);
+    expect(() => tokenWeights(Float32Array.of(1, 1), bare, [1], { scoreAt: "before" })).toThrow(
+      userError("missing-prompt", "row 40, token 0"),
+    );
     expect(Array.from(tokenWeights(Float32Array.of(50, 50), bare, [1]))).toEqual([1, 1]);
   });
 
@@ -78,7 +83,9 @@ describe("token weights", () => {
       { preset: "x" },
       { scoreAt: "after" },
     ])
-      expect(() => weightsOf([0, 0, 0, 0, 0], 1, options as object)).toThrow(/It must be/);
+      expect(() => weightsOf([0, 0, 0, 0, 0], 1, options as object)).toThrow(
+        userError("invalid-option", Object.keys(options)[0]),
+      );
   });
 });
 

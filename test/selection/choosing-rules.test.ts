@@ -1,6 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { highEntropy, profit, tokenCleaning } from "../../src/selection/index.ts";
 import { requireStepwise } from "../../src/training/weigh.ts";
+import { userError } from "../user-error.ts";
 import { context, tokensOf } from "./tokens.ts";
 
 describe("token-cleaning", () => {
@@ -34,7 +35,9 @@ describe("token-cleaning", () => {
   });
 
   test("cannot rank over the dataset within a training step", () => {
-    expect(() => requireStepwise(tokenCleaning())).toThrow(/whole dataset[^]*tokensift score/);
+    expect(() => requireStepwise(tokenCleaning())).toThrow(
+      userError("rule-not-stepwise", /token-cleaning[^]*tokensift score/),
+    );
   });
 });
 
@@ -58,7 +61,7 @@ describe("profit", () => {
   });
 
   test("refuses what is no probability", () => {
-    expect(() => profit({ threshold: 1.5 })).toThrow(/threshold is 1.5/);
+    expect(() => profit({ threshold: 1.5 })).toThrow(userError("invalid-option", "profit: threshold"));
   });
 });
 
@@ -108,7 +111,7 @@ describe("high-entropy", () => {
   });
 
   test("refuses other shares and cuts", () => {
-    expect(() => highEntropy({ ratio: 0 })).toThrow(/ratio is 0/);
-    expect(() => highEntropy({ cut: "half" as "count" })).toThrow(/cut is "half"/);
+    expect(() => highEntropy({ ratio: 0 })).toThrow(userError("invalid-option", "high-entropy: ratio"));
+    expect(() => highEntropy({ cut: "half" as "count" })).toThrow(userError("invalid-option", "high-entropy: cut"));
   });
 });

@@ -5,6 +5,7 @@ import { hasOption, namesOf } from "../../src/config/catalogue.ts";
 import { createFrom, rules } from "../../src/selection/index.ts";
 import { checkedWeights } from "../../src/training/checked-weights.ts";
 import { weighTogether } from "../../src/training/weigh.ts";
+import { userError } from "../user-error.ts";
 import { context, makeTokens, oneRow } from "./tokens.ts";
 
 const layout = ["PPPrrrrePPrrrrrre", "PPrrePPPrre", "PPPPPPPP", "PrrrrrrePrrrrrrrre", "PPre"];
@@ -55,7 +56,9 @@ describe.each(names)("%s", (method) => {
   });
 
   test("refuses options it does not have, suggesting the nearest", () => {
-    expect(() => createFrom(rules, { method, rato: 0.5 })).toThrow(`selection has no option "rato".`);
+    expect(() => createFrom(rules, { method, rato: 0.5 })).toThrow(
+      userError("invalid-option", `selection.method ${method}: selection has no option "rato"`),
+    );
   });
 });
 
@@ -68,7 +71,9 @@ test.each(readers)("%s names row and token of a %s that is not a number", (metho
   const values = tokens.signals[signal]!.slice();
   values[3 * tokens.width + 10] = NaN;
   const bad = { ...tokens, signals: { ...tokens.signals, [signal]: values } };
-  expect(() => checkedWeights(createFrom(rules, { method }), bad, context())).toThrow(/row 103, token 10/);
+  expect(() => checkedWeights(createFrom(rules, { method }), bad, context())).toThrow(
+    userError(["not-finite", "invalid-weight"], "row 103, token 10"),
+  );
 });
 
 describe.each(names.filter((name) => createFrom(rules, { method: name }).scope === "response"))("%s", (method) => {
@@ -124,7 +129,9 @@ describe.each(choosers)("%s", (method) => {
   test.each([{ ratio: 0 }, { ratio: 1.5 }, { ratio: "much" }, { rounding: "up" }, { divideBy: "all" }])(
     "refuses %j",
     (options) => {
-      expect(() => createFrom(rules, { method, ...options })).toThrow(`selection.${Object.keys(options)[0]}`);
+      expect(() => createFrom(rules, { method, ...options })).toThrow(
+        userError("invalid-option", `selection.${Object.keys(options)[0]}`),
+      );
     },
   );
 });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import type { Signal, Tokens } from "../../src/contract/index.ts";
 import { datasetWeights, dft, lossTop, rho1 } from "../../src/selection/index.ts";
+import { userError } from "../user-error.ts";
 import { context } from "./tokens.ts";
 
 function tokens(response: number[], signals: Record<string, number[]>): Tokens<Signal> {
@@ -56,6 +57,6 @@ describe("dataset-weights", () => {
 
   test("says which column it needs", () => {
     expect(datasetWeights({ column: "mine" }).needs).toEqual(["column:mine"]);
-    expect(() => datasetWeights({ column: "" })).toThrow(/column must name/);
+    expect(() => datasetWeights({ column: "" })).toThrow(userError("invalid-option", "dataset-weights: column"));
   });
 });

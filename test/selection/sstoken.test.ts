@@ -2,6 +2,7 @@ import { describe, expect, test } from "@jest/globals";
 import type { Signal, Tokens } from "../../src/contract/index.ts";
 import { ssToken } from "../../src/selection/index.ts";
 import type { SsTokenOptions } from "../../src/selection/sstoken-options.ts";
+import { userError } from "../user-error.ts";
 import { context, makeTokens } from "./tokens.ts";
 
 /**
@@ -146,7 +147,7 @@ describe("ssToken", () => {
     [{ history: { source: "ema", decay: 1 } }, "history.decay"],
     [{ preset: "mine" }, "preset"],
     [{ ratio: 0 }, "ratio"],
-  ])("refuses %j", (options, message) => {
-    expect(() => ssToken(options as SsTokenOptions)).toThrow(`sstoken: ${message}`);
+  ])("refuses %j", (options, option) => {
+    expect(() => ssToken(options as SsTokenOptions)).toThrow(userError("invalid-option", `sstoken: ${option}`));
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { eaft, focal, iwSft, createFrom, rules } from "../../src/selection/index.ts";
+import { userError } from "../user-error.ts";
 import { context, tokensOf } from "./tokens.ts";
 
 const ln = Math.log;
@@ -23,8 +24,10 @@ describe("focal", () => {
   });
 
   test("refuses a kappa below 0", () => {
-    expect(() => focal({ kappa: -1 })).toThrow(/kappa is -1/);
-    expect(() => createFrom(rules, { method: "focal", kappa: -1 })).toThrow(/selection.kappa must be >= 0/);
+    expect(() => focal({ kappa: -1 })).toThrow(userError("invalid-option", "focal: kappa"));
+    expect(() => createFrom(rules, { method: "focal", kappa: -1 })).toThrow(
+      userError("invalid-option", "selection.kappa"),
+    );
   });
 });
 
@@ -50,9 +53,9 @@ describe("eaft", () => {
   });
 
   test("refuses numbers that make no weight", () => {
-    expect(() => eaft({ alpha: -1 })).toThrow(/alpha is -1/);
-    expect(() => eaft({ entropyScale: 0 })).toThrow(/entropyScale is 0/);
-    expect(() => eaft({ preset: "best" as "paper" })).toThrow(/preset is "best"/);
+    expect(() => eaft({ alpha: -1 })).toThrow(userError("invalid-option", "alpha"));
+    expect(() => eaft({ entropyScale: 0 })).toThrow(userError("invalid-option", "entropyScale"));
+    expect(() => eaft({ preset: "best" as "paper" })).toThrow(userError("invalid-option", "preset"));
   });
 });
 
@@ -93,8 +96,8 @@ describe("iw-sft", () => {
   });
 
   test("refuses bounds that leave nothing between them", () => {
-    expect(() => iwSft({ minimum: 2 })).toThrow(/maximum is 1.8.*at least the minimum, 2/s);
-    expect(() => iwSft({ minimum: -1 })).toThrow(/minimum is -1/);
-    expect(() => iwSft({ over: "row" as "token" })).toThrow(/over is "row"/);
+    expect(() => iwSft({ minimum: 2 })).toThrow(userError("invalid-option", /maximum .*1\.8.*minimum, 2/s));
+    expect(() => iwSft({ minimum: -1 })).toThrow(userError("invalid-option", "iw-sft: minimum"));
+    expect(() => iwSft({ over: "row" as "token" })).toThrow(userError("invalid-option", "iw-sft: over"));
   });
 });

@@ -6,6 +6,7 @@ import { namesOf } from "../../src/config/catalogue.ts";
 import { createFrom, full, lossTop, rho1, rules, ssToken, type SsTokenRule } from "../../src/selection/index.ts";
 import { liveSource, planSignals } from "../../src/training/index.ts";
 import { context } from "../selection/tokens.ts";
+import { userError } from "../user-error.ts";
 import { accumulateRule, type AccumulatedRule } from "./accumulate-rule.ts";
 import { batchOf, gradientsOf, openModel, readJson, relativeDistance, type Reference } from "./reference.ts";
 
@@ -161,7 +162,9 @@ describe("a step", () => {
   });
 
   test("refuses a rule that ranks over the dataset", async () => {
-    await expect(stepOf(rho1({ scope: "dataset" }), halves)).rejects.toThrow(/whole dataset[^]*score/);
+    await expect(stepOf(rho1({ scope: "dataset" }), halves)).rejects.toThrow(
+      userError("rule-not-stepwise", /rho1[^]*tokensift score/),
+    );
   });
 
   test("without a kept token is empty, and has no gradient", async () => {
@@ -193,14 +196,14 @@ describe("a step", () => {
       divideBy: "weights",
       weigh: ({ response }) => Float32Array.from(response, (r) => -r),
     };
-    await expect(stepOf(negative, halves)).rejects.toThrow(/sum to -46/);
+    await expect(stepOf(negative, halves)).rejects.toThrow(userError("nothing-to-divide-by", "-46"));
   });
 
   test("names row and token where a loss is not finite", async () => {
     const embedding = model.embedding;
     const before = embedding.clone();
     embedding.assign(tf.mul(before, Infinity));
-    await expect(stepOf(full(), halves)).rejects.toThrow(/row 0, token \d/);
+    await expect(stepOf(full(), halves)).rejects.toThrow(userError("invalid-weight", /row 0, token \d/));
     embedding.assign(before);
     before.dispose();
   });

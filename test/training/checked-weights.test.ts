@@ -2,6 +2,7 @@ import { describe, expect, test } from "@jest/globals";
 import type { TokenRule } from "../../src/contract/index.ts";
 import { checkedWeights } from "../../src/training/checked-weights.ts";
 import { context, makeTokens } from "../selection/tokens.ts";
+import { userError } from "../user-error.ts";
 
 const tokens = makeTokens(["PPrr", "Pre"]);
 const ruleThatGives = (weights: unknown): TokenRule<"nll"> => ({
@@ -20,22 +21,26 @@ describe("checkedWeights", () => {
 
   test("names the row and token of a weight that is not finite", () => {
     const weights = Float32Array.of(0, 0, 1, 2, 0, 3, NaN, 0);
-    expect(() => checkedWeights(ruleThatGives(weights), tokens, context())).toThrow(/mine: row 101, token 2/);
+    expect(() => checkedWeights(ruleThatGives(weights), tokens, context())).toThrow(
+      userError("invalid-weight", "mine: row 101, token 2"),
+    );
   });
 
   test.each([
-    [new Float32Array(3), /gave 3 weights instead of a Float32Array of 8/],
-    [[1, 2], /gave a value of type Array/],
-    [undefined, /gave undefined/],
-    [Object.create(null), /gave a value of type object/],
-  ])("refuses %p", (weights, message) => {
-    expect(() => checkedWeights(ruleThatGives(weights), tokens, context())).toThrow(message);
+    [new Float32Array(3), "3 weights"],
+    [[1, 2], "Array"],
+    [undefined, "undefined"],
+    [Object.create(null), "object"],
+  ])("refuses %p", (weights, found) => {
+    expect(() => checkedWeights(ruleThatGives(weights), tokens, context())).toThrow(
+      userError("wrong-shape", `${found} instead of a Float32Array of 8`),
+    );
   });
 
   test("says which signal is missing", () => {
     const bare = { ...tokens, signals: {} } as typeof tokens;
     expect(() => checkedWeights(ruleThatGives(new Float32Array(8)), bare, context())).toThrow(
-      /mine: The rule needs nll/,
+      userError("missing-signal", "mine: The rule needs nll"),
     );
   });
 });

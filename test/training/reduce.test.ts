@@ -2,6 +2,7 @@ import { describe, expect, test } from "@jest/globals";
 import type { Divisor } from "../../src/contract/index.ts";
 import { hashUniform } from "../../src/system/random.ts";
 import { batchShare, stepLoss, stepTotals, type WeightedBatch } from "../../src/training/reduce.ts";
+import { userError } from "../user-error.ts";
 
 type Batch = WeightedBatch & { nll: Float32Array };
 const batch = (rows: { response: number[]; weights: number[]; nll: number[] }[]): Batch => ({
@@ -75,13 +76,17 @@ describe("stepLoss", () => {
 
   test("refuses to divide by weights that sum to nothing", () => {
     const signed = batch([{ response: [1, 1], weights: [1, -1], nll: [1, 4] }]);
-    expect(() => stepLoss([signed], { divideBy: "weights" })).toThrow(/token weights of a step sum to 0/);
+    expect(() => stepLoss([signed], { divideBy: "weights" })).toThrow(
+      userError("nothing-to-divide-by", "divideBy weights"),
+    );
     // One micro-batch may sum to nothing as long as the step does not.
     expect(stepLoss([signed, batch([b])], { divideBy: "weights" }).loss).toBeCloseTo(1 - 4 + 8, 6);
   });
 
   test("needs a ratio under sequence-budget", () => {
-    expect(() => stepLoss([batch([a])], { divideBy: "sequence-budget" })).toThrow(/needs a rule with a ratio/);
+    expect(() => stepLoss([batch([a])], { divideBy: "sequence-budget" })).toThrow(
+      userError("conflicting-options", "sequence-budget"),
+    );
   });
 });
 

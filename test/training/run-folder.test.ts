@@ -12,8 +12,8 @@ import {
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { UserError } from "../../src/system/errors.ts";
 import { isRunFolder, openRunFolder } from "../../src/training/run-folder.ts";
+import { userError } from "../user-error.ts";
 
 let base: string;
 beforeEach(() => {
@@ -23,16 +23,6 @@ afterEach(() => rmSync(base, { recursive: true }));
 
 const run = () => join(base, "deep/run");
 const read = (name: string) => readFileSync(join(run(), name), "utf8");
-
-function failure(work: () => unknown): UserError {
-  try {
-    work();
-  } catch (error) {
-    if (error instanceof UserError) return error;
-    throw error;
-  }
-  throw new Error("nothing was refused");
-}
 
 function startRun(steps: number): void {
   using folder = openRunFolder(run(), "new");
@@ -69,7 +59,7 @@ describe("a run folder", () => {
 
   test("with a run in it is neither continued nor deleted unasked", () => {
     startRun(2);
-    expect(failure(() => openRunFolder(run(), "new")).message).toMatch(/already holds a run\n.*--resume.*--overwrite/);
+    expect(() => openRunFolder(run(), "new")).toThrow(userError("run-exists", /--resume.*--overwrite/));
     expect(read("metrics.jsonl").split("\n")).toHaveLength(3);
   });
 
@@ -77,9 +67,7 @@ describe("a run folder", () => {
     mkdirSync(run(), { recursive: true });
     writeFileSync(join(run(), "thesis.txt"), "years of work");
     for (const mode of ["new", "resume", "overwrite"] as const)
-      expect(failure(() => openRunFolder(run(), mode)).message).toMatch(
-        /holds other things \(thesis\.txt\) and no run/,
-      );
+      expect(() => openRunFolder(run(), mode)).toThrow(userError("foreign-files", "thesis.txt"));
     expect(readdirSync(run())).toEqual(["thesis.txt"]);
   });
 
@@ -100,17 +88,15 @@ describe("a run folder", () => {
   });
 
   test("cannot be resumed where there is none", () => {
-    expect(failure(() => openRunFolder(run(), "resume")).message).toMatch(/no run to resume/);
+    expect(() => openRunFolder(run(), "resume")).toThrow(userError("no-run", run()));
     expect(existsSync(run())).toBe(false);
   });
 
   test("that cannot be written is one message, and nothing is made", () => {
     writeFileSync(join(base, "deep"), "a file");
-    expect(failure(() => openRunFolder(run(), "new")).message).toMatch(
-      /cannot be written: a part of the path is a file/,
-    );
-    expect(failure(() => openRunFolder("/proc/run", "new")).message).toMatch(/\/proc\/run: cannot be written/);
-    expect(failure(() => openRunFolder(join(base, "x".repeat(300)), "new")).message).toMatch(/name is too long/);
+    expect(() => openRunFolder(run(), "new")).toThrow(userError("not-writable", "ENOTDIR"));
+    expect(() => openRunFolder("/proc/run", "new")).toThrow(userError("not-writable", "/proc/run"));
+    expect(() => openRunFolder(join(base, "x".repeat(300)), "new")).toThrow(userError("not-writable", "ENAMETOOLONG"));
   });
 });
 
@@ -180,14 +166,14 @@ describe("a resumed run", () => {
     startRun(1);
     appendFileSync(join(run(), "metrics.jsonl"), 'oops\n{"step":2}\n');
     using folder = openRunFolder(run(), "resume");
-    expect(failure(() => folder.continueFrom(2)).message).toMatch(/metrics\.jsonl:2: is not a line/);
+    expect(() => folder.continueFrom(2)).toThrow(userError("damaged-log", "metrics.jsonl:2"));
   });
 });
 
 describe("the lock of a run folder", () => {
   test("keeps a second user out until the first is done", () => {
     const first = openRunFolder(run(), "new");
-    expect(failure(() => openRunFolder(run(), "overwrite")).message).toMatch(new RegExp(`process ${process.pid} on`));
+    expect(() => openRunFolder(run(), "overwrite")).toThrow(userError("run-in-use", `process ${process.pid} on`));
     first.close();
     first.close();
     openRunFolder(run(), "resume").close();
@@ -221,9 +207,7 @@ describe("the lock of a run folder", () => {
     startRun(1);
     for (const text of [JSON.stringify({ host: "elsewhere", pid: 1, birth: "", id: "x" }), ""]) {
       writeFileSync(join(run(), ".lock"), text);
-      expect(failure(() => openRunFolder(run(), "resume")).message).toMatch(
-        /is using this run folder\n.*delete .*\.lock/,
-      );
+      expect(() => openRunFolder(run(), "resume")).toThrow(userError("run-in-use", /delete .*\.lock/));
     }
   });
 });

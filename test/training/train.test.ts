@@ -16,6 +16,7 @@ import {
   type TrainOptions,
 } from "../../src/training/index.ts";
 import { lossColumn } from "../../src/training/sources.ts";
+import { userError } from "../user-error.ts";
 import { collect, withState } from "./fresh-state.ts";
 import { datasetOf, openModel, readJson, tensorCount, weightsOf, type Rows } from "./reference.ts";
 
@@ -175,7 +176,9 @@ describe("train", () => {
 
   test("refuses a rule whose signals nothing supplies before it does anything", async () => {
     await withState(tokens, async (state) => {
-      await expect(collect(state, { ...plain, rule: ssToken() })).rejects.toThrow(/sstoken.*historyNll/);
+      await expect(collect(state, { ...plain, rule: ssToken() })).rejects.toThrow(
+        userError("missing-signal", /sstoken.*historyNll/),
+      );
       expect(state.step).toBe(0);
     });
   });
@@ -231,7 +234,9 @@ describe("thirty steps hold the same tensors after each, and none when all is di
         ...full(),
         weigh: ({ response }, { step }) => Float32Array.from(response, (r) => (step === 2 ? NaN : r)),
       };
-      await expect(collect(state, { ...plain, rule, microBatchSize: 2 })).rejects.toThrow(/weight is NaN/);
+      await expect(collect(state, { ...plain, rule, microBatchSize: 2 })).rejects.toThrow(
+        userError("invalid-weight", "row 4, token 2"),
+      );
       expect(state.step).toBe(2);
     });
     expect(tensorCount()).toBe(before);

@@ -5,6 +5,7 @@ import * as zlib from "node:zlib";
 import { openArrow } from "../../../src/data/arrow/read.ts";
 import { UserError } from "../../../src/system/errors.ts";
 import { FIXTURES, temporaryFolder } from "../folder.ts";
+import { userError } from "../../user-error.ts";
 
 const folder = temporaryFolder();
 const fixture = (name: string): string => join(FIXTURES, name);
@@ -89,7 +90,7 @@ describe("openArrow reads what pyarrow wrote", () => {
   test("compressed with Zstandard where Node can, else says which Node can", () => {
     const read = (): unknown => allRows(fixture("zstd.arrow"))[49]?.answer;
     if ("zstdDecompressSync" in zlib) expect(read()).toBe("that");
-    else expect(read).toThrow(/zstd\.arrow.*Zstandard, which needs Node 22\.15[^]*compression="uncompressed"/);
+    else expect(read).toThrow(userError("unsupported-file", /zstd\.arrow.*Node 22\.15[^]*compression="uncompressed"/));
   });
 });
 
@@ -98,8 +99,7 @@ describe("openArrow refuses", () => {
     const whole = readFileSync(fixture(name));
     for (let length = 1; length < whole.length; length += 37) {
       const path = folder.write("cut.arrow", whole.subarray(0, length));
-      expect(() => allRows(path)).toThrow(UserError);
-      expect(() => allRows(path)).toThrow(/cut\.arrow/);
+      expect(() => allRows(path)).toThrow(userError(["wrong-file-kind", "damaged-file"], "cut.arrow"));
     }
   });
 
@@ -108,18 +108,18 @@ describe("openArrow refuses", () => {
     folder.write("shards/data-00000-of-00001.arrow", "");
     folder.write("shards/state.json", "{}");
     expect(() => openArrow(folder.path("shards"))).toThrow(
-      /shards: this is a folder, not an Arrow file\n {2}.*: data-00000-of-00001\.arrow\.$/,
+      userError("not-a-file", /shards: [^]*: data-00000-of-00001\.arrow\.$/),
     );
   });
 
   test.each([
-    ["an empty file", "", /other: the file is empty\n {2}Name an Arrow IPC/],
-    ["JSON Lines", '{"question": 1}\n', /other: this is a JSON file, not an Arrow file\n {2}Name an Arrow IPC/],
-    ["Parquet", "PAR1 and so on", /other: this is a Parquet file, not an Arrow file\n/],
-    ["text", "question,answer\n1,2\n", /other: this is no Arrow file\n/],
-    ["three bytes", "1,2", /other: this is no Arrow file\n/],
-  ])("%s, saying what it is and what is wanted", (_, content, message) => {
-    expect(() => openArrow(folder.write("other", content))).toThrow(message);
+    ["an empty file", "", userError("empty-file", /other: [^]*Arrow IPC/)],
+    ["JSON Lines", '{"question": 1}\n', userError("wrong-file-kind", /other: .*JSON[^]*Arrow IPC/)],
+    ["Parquet", "PAR1 and so on", userError("wrong-file-kind", /other: .*Parquet/)],
+    ["text", "question,answer\n1,2\n", userError("wrong-file-kind", /other: (?!.*(JSON|Parquet))/)],
+    ["three bytes", "1,2", userError("wrong-file-kind", /other: (?!.*(JSON|Parquet))/)],
+  ])("%s, saying what it is and what is wanted", (_, content, refusal) => {
+    expect(() => openArrow(folder.write("other", content))).toThrow(refusal);
   });
 
   test("text that is not UTF-8, naming row and batch", () => {
@@ -127,21 +127,21 @@ describe("openArrow refuses", () => {
     const at = bytes.lastIndexOf("ccc");
     bytes[at] = 0xff;
     const path = folder.write("latin1.arrow", bytes);
-    expect(() => allRows(path)).toThrow(/latin1\.arrow, row 2 \(record batch 1\).*UTF-8/);
+    expect(() => allRows(path)).toThrow(userError("damaged-file", /latin1\.arrow, row 2 \(record batch 1\).*UTF-8/));
   });
 
   test("list offsets that run backwards or past the end", () => {
     const bytes = Buffer.from(readFileSync(fixture("all-types.stream.arrow")));
     // The offsets of `weights` in the first batch are 0, 3, 3 as int32.
     const at = bytes.indexOf(Buffer.from(Int32Array.of(0, 3, 3).buffer));
-    for (const [offset, message] of [
-      [2, /run backwards/],
-      [1000, /run backwards|reach 1000/],
+    for (const [offset, place] of [
+      [2, "row 2 of the batch"],
+      [1000, /row 2 of the batch|1000/],
     ] as const) {
       const changed = Buffer.from(bytes);
       changed.writeInt32LE(offset === 2 ? 5 : 3, at + 4);
       changed.writeInt32LE(offset === 2 ? 3 : offset, at + 8);
-      expect(() => allRows(folder.write("offsets.arrow", changed))).toThrow(message);
+      expect(() => allRows(folder.write("offsets.arrow", changed))).toThrow(userError("damaged-file", place));
     }
   });
 });

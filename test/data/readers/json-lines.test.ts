@@ -2,6 +2,7 @@ import { describe, expect, test } from "@jest/globals";
 import type { RawRow } from "../../../src/data/table.ts";
 import { temporaryFolder } from "../folder.ts";
 import { wholeTable } from "../whole-table.ts";
+import { userError } from "../../user-error.ts";
 
 const folder = temporaryFolder();
 
@@ -21,38 +22,46 @@ describe("JSON Lines", () => {
   });
 
   test("names file and line of what is not JSON, counting blank lines", async () => {
-    await expect(rowsOf("bad.jsonl", '{"a": 1}\n\n{"a": \n')).rejects.toThrow(/bad\.jsonl, line 3: not valid JSON/);
+    await expect(rowsOf("bad.jsonl", '{"a": 1}\n\n{"a": \n')).rejects.toThrow(
+      userError("invalid-json", "bad.jsonl, line 3"),
+    );
   });
 
   test("names file and line of what is not UTF-8", async () => {
     const bytes = Buffer.concat([Buffer.from('{"a": 1}\n{"a": "'), Buffer.of(0xe4), Buffer.from('"}\n')]);
-    await expect(rowsOf("latin1.jsonl", bytes)).rejects.toThrow(/latin1\.jsonl, line 2: not valid UTF-8/);
+    await expect(rowsOf("latin1.jsonl", bytes)).rejects.toThrow(userError("invalid-text", "latin1.jsonl, line 2"));
   });
 
   test("refuses a line that is not an object", async () => {
-    await expect(rowsOf("list.jsonl", '{"a": 1}\n[1, 2]\n')).rejects.toThrow(/list\.jsonl, line 2: not a JSON object/);
+    await expect(rowsOf("list.jsonl", '{"a": 1}\n[1, 2]\n')).rejects.toThrow(
+      userError("invalid-row", "list.jsonl, line 2"),
+    );
   });
 
   test("refuses a line of more than 64 MB without reading on", async () => {
     await expect(rowsOf("huge.jsonl", Buffer.alloc(66 * 2 ** 20, "x"))).rejects.toThrow(
-      /huge\.jsonl, line 1: a line of more than 64 MB/,
+      userError("too-large", "huge.jsonl, line 1"),
     );
   });
 
   test("is told from a JSON array by its first character", async () => {
     expect(await rowsOf("array.json", ' [{"a": 1}, {"a": 2}]')).toEqual([{ a: 1 }, { a: 2 }]);
     expect(await rowsOf("lines.json", '{"a": 1}\n{"a": 2}')).toEqual([{ a: 1 }, { a: 2 }]);
-    await expect(rowsOf("mixed.json", '[{"a": 1}, 2]')).rejects.toThrow(/mixed\.json, entry 1: not a JSON object/);
+    await expect(rowsOf("mixed.json", '[{"a": 1}, 2]')).rejects.toThrow(
+      userError("invalid-row", "mixed.json, entry 1"),
+    );
   });
 });
 
 describe("a file of another kind", () => {
   test("that is empty is an error", async () => {
-    await expect(rowsOf("empty.jsonl", "")).rejects.toThrow(/empty\.jsonl: the file is empty/);
-    await expect(rowsOf("empty.arrow", "")).rejects.toThrow(/empty\.arrow: the file is empty/);
+    await expect(rowsOf("empty.jsonl", "")).rejects.toThrow(userError("empty-file", "empty.jsonl"));
+    await expect(rowsOf("empty.arrow", "")).rejects.toThrow(userError("empty-file", "empty.arrow"));
   });
 
   test("that is Parquet is refused with the way to convert it", async () => {
-    await expect(rowsOf("data.parquet", "PAR1....")).rejects.toThrow(/parquet[^]*from_parquet/);
+    await expect(rowsOf("data.parquet", "PAR1....")).rejects.toThrow(
+      userError("wrong-file-kind", /data\.parquet[^]*from_parquet/),
+    );
   });
 });
