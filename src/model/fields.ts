@@ -1,4 +1,4 @@
-import { UserError } from "../system/errors.ts";
+import { UserError, type ErrorCode } from "../system/errors.ts";
 
 /** Limits of a number read from a file. */
 interface Limits {
@@ -30,16 +30,17 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 /**
  * Wraps a record for checked reading. Only own keys are seen, so a file cannot reach into prototypes.
  * @param where the file (and outer key) for messages
+ * @param code what the errors are
  * @throws UserError if `value` is not a record
  */
-export function readFields(value: unknown, where: string): Fields {
-  if (!isRecord(value)) throw new UserError("invalid-model-config", "expected an object of keys and values", { where });
+export function readFields(value: unknown, where: string, code: ErrorCode = "invalid-model-config"): Fields {
+  if (!isRecord(value)) throw new UserError(code, "expected an object of keys and values", { where });
   const raw = (key: string): unknown => (Object.hasOwn(value, key) ? (value[key] ?? undefined) : undefined);
 
   function numeric(key: string, kind: "an integer" | "a number", limits: Limits & { fallback?: number }): number {
     const { min = -Infinity, max = Infinity, fallback } = limits;
     const found = raw(key) ?? fallback;
-    if (found === undefined) throw new UserError("invalid-model-config", `the key ${key} is missing`, { where });
+    if (found === undefined) throw new UserError(code, `the key ${key} is missing`, { where });
     const fits =
       typeof found === "number" &&
       (kind === "a number" ? Number.isFinite(found) : Number.isSafeInteger(found)) &&
@@ -47,15 +48,14 @@ export function readFields(value: unknown, where: string): Fields {
       found <= max;
     if (!fits) {
       const range = Number.isFinite(min) || Number.isFinite(max) ? ` from ${min} to ${max}` : "";
-      throw new UserError("invalid-model-config", `${key} must be ${kind}${range}, not ${show(found)}`, { where });
+      throw new UserError(code, `${key} must be ${kind}${range}, not ${show(found)}`, { where });
     }
     return found;
   }
 
   function typed<T>(key: string, type: "boolean" | "string", fallback: T): T {
     const found = raw(key) ?? fallback;
-    if (typeof found !== type)
-      throw new UserError("invalid-model-config", `${key} must be a ${type}, not ${show(found)}`, { where });
+    if (typeof found !== type) throw new UserError(code, `${key} must be a ${type}, not ${show(found)}`, { where });
     return found as T;
   }
 
@@ -66,7 +66,7 @@ export function readFields(value: unknown, where: string): Fields {
     number: (key, limits = {}) => numeric(key, "a number", limits),
     boolean: (key, fallback) => typed(key, "boolean", fallback),
     text: (key, fallback) => typed(key, "string", fallback),
-    record: (key) => (raw(key) === undefined ? undefined : readFields(raw(key), `${where}, ${key}`)),
+    record: (key) => (raw(key) === undefined ? undefined : readFields(raw(key), `${where}, ${key}`, code)),
   };
 }
 

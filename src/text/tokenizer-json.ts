@@ -1,4 +1,4 @@
-import { UserError } from "../system/errors.ts";
+import { UserError, type ErrorCode } from "../system/errors.ts";
 
 /** What of a `tokenizer.json` is looked at here; the rest goes to the library as it is. */
 export interface TokenizerJson {
@@ -27,8 +27,8 @@ const modelTypes = ["BPE", "WordPiece", "WordLevel", "Unigram"];
  * @throws UserError if ids or vocabulary are not what they must be
  */
 export function checkTokenizerJson(json: unknown, where: string): TokenizerJson {
-  const refuse = (what: string): never => {
-    throw new UserError("invalid-tokenizer", what, {
+  const refuse = (what: string, code: ErrorCode = "invalid-tokenizer"): never => {
+    throw new UserError(code, what, {
       where,
       fix: "Take the tokenizer.json that belongs to the model.",
     });
@@ -38,7 +38,8 @@ export function checkTokenizerJson(json: unknown, where: string): TokenizerJson 
   if (!isRecord(model)) return refuse('this tokenizer has no "model"');
   const { type, vocab, merges, unk_token } = model;
   if (type !== undefined && !modelTypes.includes(type as string)) {
-    return refuse(`the tokenizer model ${show(type)} is not supported (known are ${modelTypes.join(", ")})`);
+    const known = modelTypes.join(", ");
+    return refuse(`the tokenizer model ${show(type)} is not supported (known are ${known})`, "unsupported-tokenizer");
   }
   if (unk_token !== undefined && unk_token !== null && typeof unk_token !== "string") refuse("unk_token is no text");
   if (Array.isArray(vocab)) checkScores(vocab, refuse);

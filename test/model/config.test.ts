@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
 import { decoderConfigText, parseDecoderConfig, writeDecoderConfig } from "../../src/model/config-file.ts";
-import { UserError } from "../../src/system/errors.ts";
+import type { ErrorCode } from "../../src/system/errors.ts";
 import { inverseFrequencies, rotaryAngles } from "../../src/model/rope.ts";
+import { userError } from "../user-error.ts";
 
 /** The least that a config.json must say. */
 const least = {
@@ -59,9 +60,13 @@ describe("parseDecoderConfig", () => {
   test("accepts both dialects in one file only where they agree", () => {
     const parameters = { rope_type: "default", rope_theta: 2e4 };
     expect(parse({ rope_theta: 2e4, rope_parameters: parameters }).rope.theta).toBe(2e4);
-    expect(() => parse({ rope_theta: 1e4, rope_parameters: parameters })).toThrow("contradict");
+    expect(() => parse({ rope_theta: 1e4, rope_parameters: parameters })).toThrow(
+      userError("invalid-model-config", /rope_parameters.*rope_theta/),
+    );
     const linear = { rope_type: "linear", factor: 2 };
-    expect(() => parse({ rope_scaling: linear, rope_parameters: { ...linear, factor: 3 } })).toThrow("contradict");
+    expect(() => parse({ rope_scaling: linear, rope_parameters: { ...linear, factor: 3 } })).toThrow(
+      userError("invalid-model-config", /rope_parameters.*rope_scaling/),
+    );
   });
 
   test("reads one id or several that end the text, and null as none", () => {
@@ -79,46 +84,55 @@ describe("parseDecoderConfig", () => {
     const mistral = { model_type: "mistral", max_position_embeddings: 4096, num_key_value_heads: 2 };
     expect(parse({ ...mistral, sliding_window: null }).maxPositions).toBe(4096);
     expect(parse({ ...mistral, sliding_window: 4096 }).maxPositions).toBe(4096);
-    expect(() => parse({ ...mistral, sliding_window: 1024 })).toThrow("sliding window of 1024");
-    expect(() => parse({ ...mistral, max_position_embeddings: 32_768 })).toThrow("sliding window of 4096");
+    expect(() => parse({ ...mistral, sliding_window: 1024 })).toThrow(userError("unsupported-model", /window .*1024/));
+    expect(() => parse({ ...mistral, max_position_embeddings: 32_768 })).toThrow(
+      userError("unsupported-model", /window .*4096 .*32768/),
+    );
   });
 
-  test.each<[string, object]>([
-    ['the model type "gemma2"', { model_type: "gemma2" }],
-    ["the model type undefined", { model_type: undefined }],
-    ["activation", { hidden_act: "gelu" }],
-    ["quantization_config", { quantization_config: { bits: 4 } }],
-    ["pretraining_tp", { pretraining_tp: 2 }],
-    ["attention_dropout", { attention_dropout: 0.1 }],
-    ["layer_types", { layer_types: ["full_attention", "sliding_attention"] }],
-    ['rotary scaling "yarn"', { rope_scaling: { rope_type: "yarn", factor: 4 } }],
-    ['rotary scaling "dynamic"', { rope_parameters: { rope_type: "dynamic", factor: 4 } }],
-    ["per layer type", { rope_parameters: { full_attention: { rope_type: "default" } } }],
-    ["partial_rotary_factor", { partial_rotary_factor: 0.5 }],
-    ["partial_rotary_factor", { rope_parameters: { partial_rotary_factor: 0.5 } }],
-    ["high_freq_factor must be larger", { rope_scaling: { rope_type: "llama3", ...llama3, high_freq_factor: 1 } }],
-    ["low_freq_factor is missing", { rope_scaling: { rope_type: "llama3", factor: 8, high_freq_factor: 4 } }],
-    ["hidden_size is missing", { hidden_size: null }],
-    ["hidden_size must be an integer", { hidden_size: "32" }],
-    ["num_hidden_layers must be an integer from 1 to 4096, not 1000000000", { num_hidden_layers: 1e9 }],
-    ["head_dim must be an integer", { num_attention_heads: 5 }],
-    ["cannot share 3 key-value heads", { num_key_value_heads: 3 }],
-    ["the head size 3 must be even", { head_dim: 3 }],
-    ["rms_norm_eps must be a number", { rms_norm_eps: "1e-5" }],
-    ["tie_word_embeddings must be a boolean", { tie_word_embeddings: 1 }],
-    ["eos_token_id", { eos_token_id: ["</s>"] }],
-    ["rope_scaling: expected an object", { rope_scaling: [1] }],
-  ])("refuses, naming file and reason: %s", (message, changes) => {
-    expect(() => parse(changes)).toThrow(UserError);
-    expect(() => parse(changes)).toThrow(message);
-    expect(() => parse(changes)).toThrow("config.json");
+  test.each<[ErrorCode, string, object]>([
+    ["unsupported-model", '"gemma2"', { model_type: "gemma2" }],
+    ["unsupported-model", "model type undefined", { model_type: undefined }],
+    ["unsupported-model", "activation", { hidden_act: "gelu" }],
+    ["unsupported-model", "quantization_config", { quantization_config: { bits: 4 } }],
+    ["unsupported-model", "pretraining_tp", { pretraining_tp: 2 }],
+    ["unsupported-model", "attention_dropout", { attention_dropout: 0.1 }],
+    ["unsupported-model", "layer_types", { layer_types: ["full_attention", "sliding_attention"] }],
+    ["unsupported-model", '"yarn"', { rope_scaling: { rope_type: "yarn", factor: 4 } }],
+    ["unsupported-model", '"dynamic"', { rope_parameters: { rope_type: "dynamic", factor: 4 } }],
+    ["unsupported-model", "per layer type", { rope_parameters: { full_attention: { rope_type: "default" } } }],
+    ["unsupported-model", "partial_rotary_factor", { partial_rotary_factor: 0.5 }],
+    ["unsupported-model", "partial_rotary_factor", { rope_parameters: { partial_rotary_factor: 0.5 } }],
+    [
+      "invalid-model-config",
+      "rope_scaling: high_freq_factor",
+      { rope_scaling: { rope_type: "llama3", ...llama3, high_freq_factor: 1 } },
+    ],
+    [
+      "invalid-model-config",
+      "low_freq_factor",
+      { rope_scaling: { rope_type: "llama3", factor: 8, high_freq_factor: 4 } },
+    ],
+    ["invalid-model-config", "hidden_size", { hidden_size: null }],
+    ["invalid-model-config", 'not "32"', { hidden_size: "32" }],
+    ["invalid-model-config", "num_hidden_layers", { num_hidden_layers: 1e9 }],
+    ["invalid-model-config", "head_dim", { num_attention_heads: 5 }],
+    ["invalid-model-config", "4 query heads cannot share 3 key-value heads", { num_key_value_heads: 3 }],
+    ["invalid-model-config", "the head size 3", { head_dim: 3 }],
+    ["invalid-model-config", "rms_norm_eps", { rms_norm_eps: "1e-5" }],
+    ["invalid-model-config", "tie_word_embeddings", { tie_word_embeddings: 1 }],
+    ["invalid-model-config", "eos_token_id", { eos_token_id: ["</s>"] }],
+    ["invalid-model-config", "config.json, rope_scaling: ", { rope_scaling: [1] }],
+  ])("refuses, naming file and reason: %s: %s", (code, reason, changes) => {
+    expect(() => parse(changes)).toThrow(userError(code, reason));
+    expect(() => parse(changes)).toThrow(userError(code, "config.json"));
   });
 
   test("sees own keys only", () => {
     const { vocab_size: inherited, ...own } = least;
     const json: unknown = Object.assign(Object.create({ vocab_size: inherited }) as object, own);
-    expect(() => parseDecoderConfig(json, "config.json")).toThrow("vocab_size is missing");
-    expect(() => parseDecoderConfig([], "config.json")).toThrow("expected an object");
+    expect(() => parseDecoderConfig(json, "config.json")).toThrow(userError("invalid-model-config", "vocab_size"));
+    expect(() => parseDecoderConfig([], "config.json")).toThrow(userError("invalid-model-config", "config.json"));
   });
 });
 

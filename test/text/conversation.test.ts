@@ -2,6 +2,7 @@ import { describe, expect, test } from "@jest/globals";
 import { join } from "node:path";
 import { UserError } from "../../src/system/errors.ts";
 import { loadTokenizer, renderPrompt, tokenizeConversation, type TokenizedRow } from "../../src/text/index.ts";
+import { userError } from "../user-error.ts";
 import { fixtures, reference, root } from "./reference.ts";
 
 const bpe = loadTokenizer(join(fixtures, "bpe"));
@@ -110,15 +111,18 @@ describe("templates", () => {
   test("that write a message differently when others follow are refused", () => {
     const template = `{% for m in messages %}${header}{{ m.content if loop.last else 'gone' }}<|im_end|>\n{% endfor %}${start}`;
     const messages = [...single, ...single];
-    expect(() => tokenize(template, messages)).toThrow(UserError);
-    expect(() => tokenize(template, messages)).toThrow(/writes message \d differently when others follow it/);
+    expect(() => tokenize(template, messages)).toThrow(
+      userError("unsupported-chat-template", /message \d .*differently/),
+    );
   });
 
   test("whose answers begin inside a token are refused", () => {
     const template = "{% for m in messages %}{{ m.content }} boo{% endfor %}";
     const messages = chat(["user", "x"], ["assistant", "ks and more"]);
     expect(bpe.encode(" books")).toHaveLength(1);
-    expect(() => tokenize(template, messages)).toThrow(/the answer in message 2 begins or ends inside a token/);
+    expect(() => tokenize(template, messages)).toThrow(
+      userError("unsupported-chat-template", /message 2 .*inside a token/),
+    );
   });
 
   test("share a token only with an answer's own white space: that row is skipped", () => {
@@ -129,6 +133,6 @@ describe("templates", () => {
   test("are needed", () => {
     const without = { ...bpe };
     delete without.chatTemplate;
-    expect(() => renderPrompt(without, single)).toThrow(/no chat template/);
+    expect(() => renderPrompt(without, single)).toThrow(userError("missing-chat-template"));
   });
 });

@@ -39,7 +39,7 @@ const harmlessStarts: readonly unknown[] = [undefined, true, false, "gaussian", 
  * @throws UserError for other kinds of adapters and for settings under which PEFT would compute something else
  */
 export function parsePeftConfig(json: unknown, where: string): PeftConfig {
-  const fields = readFields(json, where);
+  const fields = readFields(json, where, "invalid-adapter");
   const refuse = (what: string, fix: string): never => {
     throw new UserError("unsupported-adapter", what, { where, fix });
   };

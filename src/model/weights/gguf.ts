@@ -118,7 +118,10 @@ function readTensor(cursor: HeaderCursor): Omit<StoredTensor, "bytes"> {
   if (encoding === undefined) {
     throw cursor.broken(
       `tensor ${show(name)} has the type ${otherGgufTypes.get(type) ?? type}, which is not supported`,
-      `Supported are ${[...ggufEncodings.values()].map((known) => known.name).join(", ")}.`,
+      {
+        code: "unsupported-file",
+        fix: `Supported are ${[...ggufEncodings.values()].map((known) => known.name).join(", ")}.`,
+      },
     );
   }
   return { name, shape, encoding, offset };

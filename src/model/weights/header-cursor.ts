@@ -1,4 +1,4 @@
-import { UserError } from "../../system/errors.ts";
+import { UserError, type ErrorCode } from "../../system/errors.ts";
 import type { RandomAccessFile } from "./file.ts";
 
 /** Reads a GGUF header from front to back through a window of the file; every read is checked against what is left. */
@@ -12,7 +12,7 @@ export interface HeaderCursor {
   /** Bytes read so far. */
   position(): number;
   /** The error for a header that makes no sense. */
-  broken(what: string, fix?: string): UserError;
+  broken(what: string, details?: { code?: ErrorCode; fix?: string }): UserError;
 }
 
 const windowBytes = 2 ** 20;
@@ -25,8 +25,9 @@ export function headerCursor(file: RandomAccessFile): HeaderCursor {
   let position = 0;
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-  const broken = (what: string, fix = "The file is damaged or not a GGUF file: fetch it again."): UserError =>
-    new UserError("damaged-file", what, { where: file.path, fix });
+  const fetchAgain = "The file is damaged or not a GGUF file: fetch it again.";
+  const broken: HeaderCursor["broken"] = (what, { code = "damaged-file", fix = fetchAgain } = {}) =>
+    new UserError(code, what, { where: file.path, fix });
 
   /** The next bytes, as a part of the window. */
   function take(bytes: number): Uint8Array {

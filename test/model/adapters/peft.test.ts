@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { UserError } from "../../../src/system/errors.ts";
 import { createAdapter, loadAdapter, saveAdapter, withAdapter, type Decoder } from "../../../src/model/index.ts";
 import { logitsOf, openDecoder, readTensors } from "../reference.ts";
+import { userError } from "../../user-error.ts";
 import { adapterFixture, fillB, firstText, scratchFolder } from "./adapters.ts";
 
 const scratch = scratchFolder();
@@ -39,9 +40,7 @@ describe("an adapter folder", () => {
   test("must be a folder", async () => {
     const base = await openDecoder("tied");
     const file = join(adapterFixture("tied"), "adapter_config.json");
-    await expect(loadAdapter(file, base)).rejects.toThrow(
-      /adapter_config\.json: this is a file, not the folder of an adapter\n/,
-    );
+    await expect(loadAdapter(file, base)).rejects.toThrow(userError("not-a-folder", "adapter_config.json"));
     base.dispose();
   });
 
@@ -67,7 +66,9 @@ describe("an adapter folder", () => {
     await saveAdapter(model, folder, { card: "second" });
     expect(readFileSync(join(folder, "README.md"), "utf8")).toBe("second");
     writeFileSync(join(folder, "notes.txt"), "mine");
-    await expect(saveAdapter(model, folder, { card: "third" })).rejects.toThrow("notes.txt");
+    await expect(saveAdapter(model, folder, { card: "third" })).rejects.toThrow(
+      userError("foreign-files", "notes.txt"),
+    );
     expect(readdirSync(scratch(".")).filter((name) => name.startsWith("."))).toEqual([]);
     model.dispose();
     base.dispose();
@@ -80,12 +81,10 @@ describe("a folder that is not an adapter of the model", () => {
     base = await openDecoder("tied");
   });
 
-  /** Loading the fixture with other settings fails with the message and leaves no tensor. */
-  async function expectRefusal(folder: string, message: string): Promise<void> {
+  /** Loading the folder fails with this error and leaves no tensor. */
+  async function expectRefusal(folder: string, refusal: unknown): Promise<void> {
     const before = tf.memory().numTensors;
-    const loading = loadAdapter(folder, base);
-    await expect(loading).rejects.toThrow(UserError);
-    await expect(loading).rejects.toThrow(message);
+    await expect(loadAdapter(folder, base)).rejects.toThrow(refusal);
     expect(tf.memory().numTensors).toBe(before);
   }
 
@@ -99,23 +98,23 @@ describe("a folder that is not an adapter of the model", () => {
     return folder;
   }
 
-  test.each<[string, unknown, string]>([
-    ["peft_type", "IA3", 'of type "IA3"'],
-    ["use_dora", true, "use_dora is set"],
-    ["rank_pattern", { q_proj: 2 }, "rank_pattern is set"],
-    ["modules_to_save", ["lm_head"], "modules_to_save is set"],
-    ["bias", "all", 'bias is "all"'],
-    ["init_lora_weights", "pissa", 'init_lora_weights is "pissa"'],
-    ["r", 4, "has the shape [3, 16], expected [4, 16]"],
-    ["r", 1e9, "r must be an integer from 1 to 4096"],
-    ["lora_alpha", null, "lora_alpha is missing"],
-    ["lora_dropout", 1, "lora_dropout must be"],
-    ["target_modules", ["q_proj"], "among its target_modules"],
-    ["target_modules", 3, "target_modules must be"],
-  ])("is refused with %s = %p", async (key, value, message) => {
+  test.each<[string, unknown, unknown]>([
+    ["peft_type", "IA3", userError("unsupported-adapter", '"IA3"')],
+    ["use_dora", true, userError("unsupported-adapter", "use_dora")],
+    ["rank_pattern", { q_proj: 2 }, userError("unsupported-adapter", "rank_pattern")],
+    ["modules_to_save", ["lm_head"], userError("unsupported-adapter", "modules_to_save")],
+    ["bias", "all", userError("unsupported-adapter", 'bias is "all"')],
+    ["init_lora_weights", "pissa", userError("unsupported-adapter", 'init_lora_weights is "pissa"')],
+    ["r", 4, userError("wrong-shape", /q_proj\.lora_A\.weight.*\[3, 16\].*\[4, 16\]/)],
+    ["r", 1e9, userError("invalid-adapter", /adapter_config\.json: r\b/)],
+    ["lora_alpha", null, userError("invalid-adapter", "lora_alpha")],
+    ["lora_dropout", 1, userError("invalid-adapter", "lora_dropout")],
+    ["target_modules", ["q_proj"], userError("invalid-adapter", /mlp\.down_proj .*target_modules/)],
+    ["target_modules", 3, userError("invalid-adapter", /adapter_config\.json: target_modules/)],
+  ])("is refused with %s = %p", async (key, value, refusal) => {
     await expectRefusal(
       copyWith((config) => (config[key] = value)),
-      message,
+      refusal,
     );
   });
 
@@ -131,22 +130,24 @@ describe("a folder that is not an adapter of the model", () => {
   });
 
   test("is refused when it belongs to another model, is incomplete, damaged, or something else", async () => {
-    await expectRefusal(scratch("nowhere"), "cannot be read");
+    await expectRefusal(scratch("nowhere"), userError("unreadable", "nowhere"));
     const damaged = copyWith(() => undefined);
     writeFileSync(join(damaged, "adapter_config.json"), "{");
-    await expectRefusal(damaged, "not valid JSON");
+    await expectRefusal(damaged, userError("invalid-json", "adapter_config.json"));
     const truncated = copyWith(() => undefined);
     writeFileSync(
       join(truncated, "adapter_model.safetensors"),
       readFileSync(adapterFixture("tied", "adapter_model.safetensors")).subarray(0, 5000),
     );
-    await expectRefusal(truncated, "adapter_model.safetensors");
+    await expectRefusal(truncated, userError("damaged-file", "adapter_model.safetensors"));
     const pickled = scratch("pickled");
     mkdirSync(pickled);
     for (const name of ["adapter_config.json", "adapter_model.bin"]) writeFileSync(join(pickled, name), "{}");
-    await expectRefusal(pickled, "pickled");
+    await expectRefusal(pickled, userError("missing-file", "adapter_model.safetensors"));
     const other = await openDecoder("untied");
-    await expect(loadAdapter(adapterFixture("tied"), other)).rejects.toThrow("has the shape");
+    await expect(loadAdapter(adapterFixture("tied"), other)).rejects.toThrow(
+      userError("wrong-shape", /q_proj\.lora_B\.weight.*\[16, 3\].*\[32, 3\]/),
+    );
     other.dispose();
   });
 });

@@ -1,9 +1,10 @@
 import { describe, expect, test } from "@jest/globals";
-import { UserError } from "../../../src/system/errors.ts";
+import type { ErrorCode } from "../../../src/system/errors.ts";
 import { decoderConfigFromGguf } from "../../../src/model/config-file.ts";
 import { huggingFaceName, undoRotationOrder } from "../../../src/model/families/gguf-tensors.ts";
 import { openWeights } from "../../../src/model/weights/index.ts";
 import { fixture, fixtureJson, floatsOf } from "../weights/files.ts";
+import { userError } from "../../user-error.ts";
 
 describe("a GGUF file written by llama.cpp's package", () => {
   test("reads the values that the model had, q and k in their own order", async () => {
@@ -97,26 +98,25 @@ describe("decoderConfigFromGguf", () => {
     expect(parse({ "llama.rope.scale_linear": 4 }).rope.scaling).toEqual(scaling);
   });
 
-  test.each<[string, object]>([
-    ['architecture "qwen2"', { "general.architecture": "qwen2" }],
-    ["experts", { "llama.expert_count": 8 }],
-    ["part of each head", { "llama.rope.dimension_count": 4 }],
-    ["another size than keys", { "llama.attention.value_length": 4 }],
-    ["sliding window of 32", { "llama.attention.sliding_window": 32 }],
-    ["not causal", { "llama.attention.causal": false }],
-    ['rotary scaling "yarn"', { "llama.rope.scaling.type": "yarn" }],
-    ["head_count_kv must be an integer", { "llama.attention.head_count_kv": [4, 2] }],
-    ["llama.block_count is missing", { "llama.block_count": undefined }],
-    ["eos_token_id", { "tokenizer.ggml.eos_token_id": "</s>" }],
-  ])("refuses, naming file and reason: %s", (message, changes) => {
-    expect(() => parse(changes)).toThrow(UserError);
-    expect(() => parse(changes)).toThrow(message);
-    expect(() => parse(changes)).toThrow("m.gguf");
+  test.each<[ErrorCode, string, object]>([
+    ["unsupported-model", '"qwen2"', { "general.architecture": "qwen2" }],
+    ["unsupported-model", "experts", { "llama.expert_count": 8 }],
+    ["unsupported-model", "part of each head", { "llama.rope.dimension_count": 4 }],
+    ["unsupported-model", "another size than keys", { "llama.attention.value_length": 4 }],
+    ["unsupported-model", "sliding window of 32", { "llama.attention.sliding_window": 32 }],
+    ["unsupported-model", "not causal", { "llama.attention.causal": false }],
+    ["unsupported-model", '"yarn"', { "llama.rope.scaling.type": "yarn" }],
+    ["invalid-model-config", "llama.attention.head_count_kv", { "llama.attention.head_count_kv": [4, 2] }],
+    ["invalid-model-config", "llama.block_count", { "llama.block_count": undefined }],
+    ["invalid-model-config", "eos_token_id", { "tokenizer.ggml.eos_token_id": "</s>" }],
+  ])("refuses, naming file and reason: %s: %s", (code, reason, changes) => {
+    expect(() => parse(changes)).toThrow(userError(code, reason));
+    expect(() => parse(changes)).toThrow(userError(code, "m.gguf"));
   });
 
   test("refuses frequency factors that are not those of Llama 3.1", () => {
     for (const factors of [Float32Array.of(1, 1, 2, 2), Float32Array.of(1), Float32Array.of(1, 1, 1, NaN)]) {
-      expect(() => parse({}, factors)).toThrow("not those of Llama 3.1");
+      expect(() => parse({}, factors)).toThrow(userError("unsupported-model", "rope_freqs.weight"));
     }
   });
 });

@@ -4,6 +4,7 @@ import { contiguousCache, type CacheMaker } from "../../../src/model/generation/
 import { generate } from "../../../src/model/generation/generate.ts";
 import type { GenerateOptions, GenerationPace } from "../../../src/model/generation/options.ts";
 import { cases, enginesHere, logitsOf, openDecoder, readReference } from "../reference.ts";
+import { userError } from "../../user-error.ts";
 
 const everyCase = (await enginesHere()).flatMap((engine) => cases.map((name) => ({ engine, name })));
 
@@ -188,17 +189,21 @@ describe("generation", () => {
   test("refuses prompts and options that make no sense", async () => {
     const decoder = await openDecoder("tied", "cpu");
     const run = (prompt: number[], options: object) => generate(decoder, [prompt], { maxNewTokens: 1, ...options });
-    await expect(run([], {})).rejects.toThrow("prompt 0: there are no tokens");
-    await expect(run(new Array<number>(256).fill(1), {})).rejects.toThrow("the model's context is 256");
-    await expect(run([1], { temperature: -1 })).rejects.toThrow("temperature must be");
-    await expect(run([1], { temperature: 1, topP: 0 })).rejects.toThrow("topP must be");
-    await expect(run([1], { temperature: 1, topK: 1.5 })).rejects.toThrow("topK must be");
-    await expect(run([1], { maxNewTokens: NaN })).rejects.toThrow("maxNewTokens must be");
-    await expect(run([1], { batchSize: 0 })).rejects.toThrow("batchSize must be");
-    await expect(run([1], { samples: 0 })).rejects.toThrow("samples must be");
-    await expect(run([1], { rowIds: [1, 2] })).rejects.toThrow("rowIds must be 1 numbers");
-    await expect(run([1], { forbidFirst: [[-1]] })).rejects.toThrow("forbidFirst must be ids of the vocabulary");
-    await expect(run([1], { forbidFirst: [] })).rejects.toThrow("forbidFirst must be 1 lists");
+    await expect(run([], {})).rejects.toThrow(userError("empty-prompt", "prompt 0"));
+    await expect(run(new Array<number>(256).fill(1), {})).rejects.toThrow(userError("too-long", /^prompt 0: .* 256\n/));
+    await expect(run([1], { temperature: -1 })).rejects.toThrow(userError("invalid-option", "temperature"));
+    await expect(run([1], { temperature: 1, topP: 0 })).rejects.toThrow(userError("invalid-option", "topP"));
+    await expect(run([1], { temperature: 1, topK: 1.5 })).rejects.toThrow(userError("invalid-option", "topK"));
+    await expect(run([1], { maxNewTokens: NaN })).rejects.toThrow(userError("invalid-option", "maxNewTokens"));
+    await expect(run([1], { batchSize: 0 })).rejects.toThrow(userError("invalid-option", "batchSize"));
+    await expect(run([1], { samples: 0 })).rejects.toThrow(userError("invalid-option", "samples"));
+    await expect(run([1], { rowIds: [1, 2] })).rejects.toThrow(userError("invalid-option", "rowIds must be 1"));
+    await expect(run([1], { forbidFirst: [[-1]] })).rejects.toThrow(
+      userError("invalid-option", "ids of the vocabulary"),
+    );
+    await expect(run([1], { forbidFirst: [] })).rejects.toThrow(
+      userError("invalid-option", "forbidFirst must be 1 lists"),
+    );
     decoder.dispose();
   });
 
@@ -208,7 +213,7 @@ describe("generation", () => {
     await generate(decoder, prompts, { maxNewTokens: 20, temperature: 1 });
     expect(tf.memory().numTensors).toBe(before);
     decoder.finalGain.assign(tf.tidy(() => tf.fill([16], NaN)));
-    await expect(generate(decoder, prompts, { maxNewTokens: 3 })).rejects.toThrow("not a number");
+    await expect(generate(decoder, prompts, { maxNewTokens: 3 })).rejects.toThrow(userError("not-finite", "token 0"));
     expect(tf.memory().numTensors).toBe(before + 1); // the NaNs that were assigned above
     decoder.dispose();
   });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { sampleToken, type Sampling } from "../../../src/model/generation/sample.ts";
 import { stream } from "../../../src/system/random.ts";
+import { userError } from "../../user-error.ts";
 
 /** Logits of known probabilities, the largest not first. */
 const probabilities = [0.1, 0.4, 0.05, 0.3, 0.15];
@@ -110,7 +111,7 @@ describe("sampling", () => {
 
   test("logits that are not numbers are an error", () => {
     expect(() => sampleToken(Float32Array.of(0, NaN), { temperature: 1 }, stream(0))).toThrow(
-      "token 1 is not a number",
+      userError("not-finite", "token 1"),
     );
   });
 });

@@ -1,8 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { UserError } from "../../../src/system/errors.ts";
+import { UserError, type ErrorCode } from "../../../src/system/errors.ts";
 import { readGgufHeader, type GgufHeader } from "../../../src/model/weights/gguf.ts";
+import { userError } from "../../user-error.ts";
 import { fixture, pack, temporaryFolder, withFile } from "./files.ts";
 
 const inFolder = temporaryFolder();
@@ -63,12 +64,12 @@ describe("reading GGUF headers", () => {
   });
 
   const deep = Array.from({ length: 1000 }, () => list(9, 1)).flat();
-  test.each<[string, Uint8Array]>([
-    ["not a GGUF file", new Uint8Array(0)],
-    ["not a GGUF file", Buffer.from("GG")],
-    ["not a GGUF file", pack(Buffer.from("GGML"), ["u32", 3])],
-    ["version 1 is not supported", pack(magic, ["u32", 1], ["u32", 0], ["u32", 0])],
-    ["version 50331648 is not supported", pack(magic, ["u32", 0x03000000])],
+  test.each<[string, Uint8Array, ErrorCode?]>([
+    ["not a GGUF file", new Uint8Array(0), "wrong-file-kind"],
+    ["not a GGUF file", Buffer.from("GG"), "wrong-file-kind"],
+    ["not a GGUF file", pack(Buffer.from("GGML"), ["u32", 3]), "wrong-file-kind"],
+    ["version 1", pack(magic, ["u32", 1], ["u32", 0], ["u32", 0]), "unsupported-file"],
+    ["version 50331648", pack(magic, ["u32", 0x03000000]), "unsupported-file"],
     ["past the end", pack(magic, ["u32", 3], ["u32", 0])],
     ["claims 1099511627776 tensors", gguf(2n ** 40n, 0)],
     ["more tensors than the file holds", gguf(1000, 0)],
@@ -88,8 +89,8 @@ describe("reading GGUF headers", () => {
     ["a power of two, not 48", gguf(0, 1, ...alignment(48))],
     ["a power of two, not 2147483648", gguf(0, 1, ...alignment(2 ** 31))],
     ["4294967295 dimensions", gguf(1, 0, ["text", "a"], ["u32", 2 ** 32 - 1], new Uint8Array(30))],
-    ["type Q2_K, which is not supported", gguf(1, 0, ...tensor("a", [256], 0, 10))],
-    ["type 12345, which is not supported", gguf(1, 0, ...tensor("a", [1], 0, 12_345))],
+    ["type Q2_K", gguf(1, 0, ...tensor("a", [256], 0, 10)), "unsupported-file"],
+    ["type 12345", gguf(1, 0, ...tensor("a", [1], 0, 12_345)), "unsupported-file"],
     ["impossible shape", gguf(1, 0, ...tensor("a", [2n ** 40n, 2n ** 40n], 0))],
     ["impossible shape [31]", gguf(1, 0, ...tensor("a", [31], 0, 8))],
     ["outside the file", gguf(1, 0, ...tensor("a", [1], 0))],
@@ -98,10 +99,8 @@ describe("reading GGUF headers", () => {
     ["not aligned", padded(gguf(1, 0, ...tensor("a", [1], 4)), 128)],
     ["occurs twice", padded(gguf(2, 0, ...tensor("a", [1], 0), ...tensor("a", [1], 32)), 192)],
     ["overlap", padded(gguf(2, 0, ...tensor("a", [9], 0), ...tensor("b", [1], 32)), 192)],
-  ])("refuses: %s", async (message, bytes) => {
-    const reading = headerOf(bytes);
-    await expect(reading).rejects.toThrow(UserError);
-    await expect(reading).rejects.toThrow(message);
+  ])("refuses: %s", async (reason, bytes, code = "damaged-file") => {
+    await expect(headerOf(bytes)).rejects.toThrow(userError(code, reason));
   });
 
   test("keys named like prototype members are keys like any other", async () => {

@@ -1,11 +1,12 @@
 import { readFile, readdir, writeFile } from "node:fs/promises";
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { UserError } from "../../../src/system/errors.ts";
+import { UserError, type ErrorCode } from "../../../src/system/errors.ts";
 import { readStored } from "../../../src/model/weights/encoding.ts";
 import { openFile } from "../../../src/model/weights/file.ts";
 import { writeSafetensors } from "../../../src/model/weights/safetensors-write.ts";
 import { readSafetensorsHeader } from "../../../src/model/weights/safetensors.ts";
+import { userError } from "../../user-error.ts";
 import { fixture, fixtureJson, floatsOf, pack, temporaryFolder, withFile } from "./files.ts";
 
 const inFolder = temporaryFolder();
@@ -39,7 +40,7 @@ describe("reading safetensors", () => {
   });
 
   const two = { dtype: "F32", shape: [2] };
-  test.each<[string, Uint8Array]>([
+  test.each<[string, Uint8Array, ErrorCode?]>([
     ["a file of 0 bytes", new Uint8Array(0)],
     ["a file of 5 bytes", new Uint8Array(5)],
     ["at most 100000000", safetensors("{}", 0, 2n ** 60n)],
@@ -69,22 +70,23 @@ describe("reading safetensors", () => {
       "twice",
       safetensors(`{"a": ${JSON.stringify({ ...two, data_offsets: [0, 8] })}, "\\u0061": {"dtype": "F32"}}`, 8),
     ],
+    ['the type "I64"', safetensors({ a: { dtype: "I64", shape: [1], data_offsets: [0, 8] } }, 8), "unsupported-file"],
     [
-      'the type "I64", which is not supported',
-      safetensors({ a: { dtype: "I64", shape: [1], data_offsets: [0, 8] } }, 8),
+      'the type "toString"',
+      safetensors({ a: { dtype: "toString", shape: [1], data_offsets: [0, 8] } }, 8),
+      "unsupported-file",
     ],
-    ['the type "toString"', safetensors({ a: { dtype: "toString", shape: [1], data_offsets: [0, 8] } }, 8)],
-  ])("refuses: %s", async (message, bytes) => {
-    const reading = headerOf(bytes);
-    await expect(reading).rejects.toThrow(UserError);
-    await expect(reading).rejects.toThrow(message);
+  ])("refuses: %s", async (reason, bytes, code = "damaged-file") => {
+    await expect(headerOf(bytes)).rejects.toThrow(userError(code, reason));
   });
 
   test("a repeated key is found whatever stands inside texts and nested objects", async () => {
     const metadata = '"__metadata__": {"x": "{\\"a\\": [", "y": "}", "a": "a"}';
     const entry = JSON.stringify({ ...two, data_offsets: [0, 8] });
     expect([...(await headerOf(safetensors(`{${metadata}, "a": ${entry}}`, 8))).keys()]).toEqual(["a"]);
-    await expect(headerOf(safetensors(`{${metadata}, "a": ${entry}, "a" : ${entry}}`, 8))).rejects.toThrow("twice");
+    await expect(headerOf(safetensors(`{${metadata}, "a": ${entry}, "a" : ${entry}}`, 8))).rejects.toThrow(
+      userError("damaged-file", /header\.safetensors: .*"a" twice/),
+    );
   });
 
   test("names of prototype members are names like any other", async () => {
@@ -98,7 +100,9 @@ describe("reading safetensors", () => {
   test("names what a download left out", async () => {
     const whole = await readFile(fixture("types.safetensors"));
     for (const length of [7, 8, 100, whole.length - 1]) {
-      await expect(headerOf(whole.subarray(0, length))).rejects.toThrow(UserError);
+      await expect(headerOf(whole.subarray(0, length))).rejects.toThrow(
+        userError("damaged-file", "header.safetensors"),
+      );
     }
   });
 
@@ -164,7 +168,9 @@ describe("writing safetensors", () => {
     await writeSafetensors(path, [tensor], { type: "F16" });
     expect((await readAll(path)).get("a")).toEqual(Float32Array.of(257, -Infinity));
     const large = { ...tensor, values: Float32Array.of(0, 70_000) };
-    await expect(writeSafetensors(path, [large], { type: "F16" })).rejects.toThrow("a holds 70000, too large for F16");
+    await expect(writeSafetensors(path, [large], { type: "F16" })).rejects.toThrow(
+      userError("out-of-range", "a holds 70000"),
+    );
   });
 
   test("a failure leaves the old file and nothing else", async () => {
@@ -174,8 +180,12 @@ describe("writing safetensors", () => {
     const good = { name: "a", shape: [1], values: Float32Array.of(1) };
     const failing = { ...good, name: "b", values: () => Promise.reject(new Error("engine lost")) };
     await expect(writeSafetensors(path, [good, failing])).rejects.toThrow("engine lost");
-    await expect(writeSafetensors(path, [good, good])).rejects.toThrow("two tensors would be saved as a");
-    await expect(writeSafetensors(path, [{ ...good, shape: [2] }])).rejects.toThrow("a has 1 values for the shape [2]");
+    await expect(writeSafetensors(path, [good, good])).rejects.toThrow(
+      userError("repeated-tensor", "kept.safetensors"),
+    );
+    await expect(writeSafetensors(path, [{ ...good, shape: [2] }])).rejects.toThrow(
+      userError("wrong-shape", /\ba .* 1 .*\[2\]/),
+    );
     expect(await readFile(path, "utf8")).toBe("old");
     expect(await readdir(inFolder("."))).toEqual(before);
   });

@@ -1,10 +1,10 @@
 import { mkdir, readFile, readdir, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { describe, expect, test } from "@jest/globals";
-import { UserError } from "../../../src/system/errors.ts";
 import { decoderTensors } from "../../../src/model/families/index.ts";
 import { openWeights, saveModelFiles, type ModelFiles } from "../../../src/model/weights/index.ts";
 import type { DecoderConfig } from "../../../src/model/config.ts";
+import { userError } from "../../user-error.ts";
 import { temporaryFolder } from "./files.ts";
 
 const inFolder = temporaryFolder();
@@ -83,9 +83,13 @@ describe("saving a model folder", () => {
     const folder = inFolder("mine");
     await mkdir(folder);
     await writeFile(`${folder}/thesis.txt`, "years of work");
-    await expect(saveModelFiles(folder, model(0))).rejects.toThrow("not part of the model: thesis.txt");
-    await expect(saveModelFiles(`${folder}/thesis.txt`, model(0))).rejects.toThrow(UserError);
-    await expect(saveModelFiles(`${folder}/thesis.txt/model`, model(0))).rejects.toThrow(UserError);
+    await expect(saveModelFiles(folder, model(0))).rejects.toThrow(userError("foreign-files", "thesis.txt"));
+    await expect(saveModelFiles(`${folder}/thesis.txt`, model(0))).rejects.toThrow(
+      userError("not-writable", "thesis.txt"),
+    );
+    await expect(saveModelFiles(`${folder}/thesis.txt/model`, model(0))).rejects.toThrow(
+      userError("not-writable", "thesis.txt/model"),
+    );
     expect(await readdir(folder)).toEqual(["thesis.txt"]);
   });
 
@@ -103,11 +107,11 @@ describe("saving a model folder", () => {
   test("refuses a model that is not whole, and file names that lead elsewhere", async () => {
     const tensors = [...model(0).tensors].slice(1);
     await expect(saveModelFiles(inFolder("x"), { ...model(0), tensors })).rejects.toThrow(
-      "1 of 11 tensors are missing: model.embed_tokens.weight",
+      userError("missing-tensor", /1 of 11 .*: model\.embed_tokens\.weight/),
     );
     for (const name of ["../x", "a/b", ".", "..", "config.json", "model.safetensors"]) {
       const saving = saveModelFiles(inFolder("x"), { ...model(0), tokenizerFiles: { [name]: "" } });
-      await expect(saving).rejects.toThrow("a tokenizer file cannot be called");
+      await expect(saving).rejects.toThrow(userError("invalid-file-name", `"${name}"`));
     }
     await expect(stat(inFolder("x"))).rejects.toThrow("ENOENT");
   });
