@@ -7,6 +7,7 @@ import type { Catalogue, Entry } from "../../src/contract/index.ts";
 import { evictionScores } from "../../src/eviction/catalogue.ts";
 import { preferenceForms } from "../../src/preference/index.ts";
 import { rules } from "../../src/selection/index.ts";
+import { userError } from "../user-error.ts";
 
 const catalogues: Catalogue<unknown>[] = [rules, preferenceForms, evictionScores];
 const complete = new Ajv({ strict: true, useDefaults: true });
@@ -20,7 +21,9 @@ describe.each(catalogues)("$title", (catalogue) => {
   });
 
   test("know no other names", () => {
-    expect(() => entryNamed(catalogue, "constructor")).toThrow(`no ${catalogue.kind} "constructor"`);
+    expect(() => entryNamed(catalogue, "constructor")).toThrow(
+      userError("unknown-method", `no ${catalogue.kind} "constructor"`),
+    );
   });
 
   test("can each be the arm of any other, given by name alone", () => {
@@ -72,8 +75,12 @@ describe.each(catalogues.flatMap((catalogue) => catalogue.entries.map((entry) =>
     });
 
     test("refuses options it does not have, and a preset it does not have", () => {
-      expect(() => createFrom(catalogue, { method: name, nothing: 1 })).toThrow(`has no option "nothing".`);
-      expect(() => createFrom(catalogue, { method: name, preset: "best" })).toThrow(/preset/);
+      expect(() => createFrom(catalogue, { method: name, nothing: 1 })).toThrow(
+        userError("invalid-option", '"nothing"'),
+      );
+      expect(() => createFrom(catalogue, { method: name, preset: "best" })).toThrow(
+        userError("invalid-option", "preset"),
+      );
     });
 
     test("takes from a main arm options that it has", () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { parseSetting, parseYaml } from "../../src/config/yaml.ts";
+import { userError } from "../user-error.ts";
 
 describe("YAML of a configuration", () => {
   test("becomes plain values, aliases copied", () => {
@@ -20,26 +21,34 @@ describe("YAML of a configuration", () => {
 
   const bomb = Array.from({ length: 30 }, (_, i) => `a${i + 1}: &a${i + 1} [${Array(10).fill(`*a${i}`).join()}]`);
   test.each([
-    ["a key given twice", "a: 1\nb: 2\na: 3\n", /c\.yaml:3:1: the key "a" is given twice/],
-    ["NaN", "a: .nan", /c\.yaml:1:4: NaN/],
-    ["a number beyond float64", "a: 1e999", /Infinity is not a usable number/],
-    ["__proto__", "__proto__: {polluted: 1}", /"__proto__" cannot be a key/],
-    ["constructor", "a: {constructor: 1}", /"constructor" cannot be a key/],
-    ["a tag that runs code elsewhere", "a: !!js/function 'x'", /c\.yaml:1:4: Unresolved tag/],
-    ["binary", "a: !!binary aGk=", /only text, numbers/],
-    ["a list as key", "[1]: 2", /a key must be plain text/],
-    ["an unknown anchor", "a: *b", /no anchor named b/],
-    ["an alias of what holds it", "a: &a [*a]", /nested more than 32 levels/],
-    ["an alias bomb", ["a0: &a0 x", ...bomb].join("\n"), /more than 20000 values once aliases are expanded/],
-    ["many aliases", `a: &a 1\nb: [${Array(50000).fill("*a").join()}]`, /more than 20000 values/],
-    ["deep nesting", `a: ${"[".repeat(40)}${"]".repeat(40)}`, /nested more than 32 levels/],
-    ["very deep nesting", `a: ${"[".repeat(20000)}`, /nested too deeply/],
-    ["a huge text", `a: ${"x".repeat(1 << 20)}`, /too many for a configuration/],
-    ["two documents", "a: 1\n---\nb: 2", /one YAML document/],
-    ["tabs", "a:\n\tb: 1", /c\.yaml:2:1: Tabs/],
-    ["an open quote", 'a: "x', /c\.yaml:1:6: Missing closing/],
-  ])("refuses %s with its place", (_, text, message) => {
-    expect(() => parseYaml(text, "c.yaml")).toThrow(message);
+    ["a key given twice", "a: 1\nb: 2\na: 3\n", userError("invalid-yaml", /c\.yaml:3:1: .*"a"/)],
+    ["NaN", "a: .nan", userError("invalid-yaml", "c.yaml:1:4: NaN")],
+    ["a number beyond float64", "a: 1e999", userError("invalid-yaml", "c.yaml:1:4: Infinity")],
+    ["__proto__", "__proto__: {polluted: 1}", userError("invalid-yaml", 'c.yaml:1:1: "__proto__"')],
+    ["constructor", "a: {constructor: 1}", userError("invalid-yaml", 'c.yaml:1:5: "constructor"')],
+    [
+      "a tag that runs code elsewhere",
+      "a: !!js/function 'x'",
+      userError("invalid-yaml", /c\.yaml:1:4: .*js\/function/),
+    ],
+    ["binary", "a: !!binary aGk=", userError("invalid-yaml", "c.yaml:1:13")],
+    ["a list as key", "[1]: 2", userError("invalid-yaml", /c\.yaml:1:1: .*\bkey\b/)],
+    ["an unknown anchor", "a: *b", userError("invalid-yaml", /c\.yaml:1:4: .*\bb\b/)],
+    ["an alias of what holds it", "a: &a [*a]", userError("invalid-yaml", /c\.yaml:1:7: .*\b32\b/)],
+    ["an alias bomb", ["a0: &a0 x", ...bomb].join("\n"), userError("invalid-yaml", /c\.yaml:2:10: .*\b20000\b/)],
+    [
+      "many aliases",
+      `a: &a 1\nb: [${Array(50000).fill("*a").join()}]`,
+      userError("invalid-yaml", /c\.yaml:\d+:\d+: .*\b20000\b/),
+    ],
+    ["deep nesting", `a: ${"[".repeat(40)}${"]".repeat(40)}`, userError("invalid-yaml", /c\.yaml:1:7: .*\b32\b/)],
+    ["very deep nesting", `a: ${"[".repeat(20000)}`, userError("invalid-yaml", /c\.yaml:1:\d+: nested/)],
+    ["a huge text", `a: ${"x".repeat(1 << 20)}`, userError("too-large", "c.yaml: 1048579")],
+    ["two documents", "a: 1\n---\nb: 2", userError("invalid-yaml", "c.yaml:2:1")],
+    ["tabs", "a:\n\tb: 1", userError("invalid-yaml", "c.yaml:2:1: Tabs")],
+    ["an open quote", 'a: "x', userError("invalid-yaml", "c.yaml:1:6")],
+  ])("refuses %s with its place", (_, text, refusal) => {
+    expect(() => parseYaml(text, "c.yaml")).toThrow(refusal);
   });
 });
 
@@ -61,6 +70,6 @@ describe("the value of --set", () => {
   });
 
   test.each([".nan", "1e999", "[1", "{__proto__: 1}"])("%s is refused", (text) => {
-    expect(() => parseSetting(text, ["a"])).toThrow(/^a\b/);
+    expect(() => parseSetting(text, ["a"])).toThrow(userError(["invalid-option", "invalid-yaml"], /^a\b/));
   });
 });

@@ -1,6 +1,7 @@
 import { expect, test } from "@jest/globals";
 import { evaluateModel } from "../../src/evaluation/evaluate-model.ts";
 import { datasetOf, openModel } from "../training/reference.ts";
+import { userError } from "../user-error.ts";
 
 /** A row of the context's length and one longer: 64 and 65 tokens, of which the last one is the response. */
 const row = (length: number) => ({ ids: Array.from({ length }, () => 5), roles: `${"P".repeat(length - 1)}e` });
@@ -22,10 +23,9 @@ test("a prompt that fills the model's context, and a row without one, are named 
   const run = (other: { ids: number[]; roles: string }) =>
     evaluateModel(model.value, dataset(row(8), other), { ...generating, onProgress });
   await expect(run(row(65))).rejects.toThrow(
-    "held-out row 1: a prompt of 64 tokens leaves no room for an answer: the context is 64\n" +
-      "  Set data.maxTokens to at most 64, or evaluation.generate to false.",
+    userError("too-long", /^held-out row 1: .* 64 [^]*data\.maxTokens .* 64\b.*evaluation\.generate/),
   );
-  await expect(run({ ids: [5, 6], roles: "re" })).rejects.toThrow("held-out row 1: it has no prompt");
+  await expect(run({ ids: [5, 6], roles: "re" })).rejects.toThrow(userError("missing-prompt", "held-out row 1"));
 });
 
 function disposable<T extends { dispose(): void }>(value: T): Disposable & { value: T } {

@@ -4,6 +4,7 @@ import { passAtK } from "../../src/evaluation/pass-at-k.ts";
 import { pairedBootstrap } from "../../src/evaluation/paired-bootstrap.ts";
 import { lossSum, meanLoss, perplexity, rowLosses } from "../../src/evaluation/perplexity.ts";
 import { combineGrades, precisionRecall } from "../../src/evaluation/precision-recall.ts";
+import { userError } from "../user-error.ts";
 
 describe("perplexity", () => {
   const tokens = { rows: 2, width: 3, response: Uint8Array.of(0, 1, 1, 1, 0, 0) };
@@ -88,15 +89,15 @@ describe("pairedBootstrap", () => {
   });
 
   test.each([
-    [[], [], /at least one row/],
-    [[1, 2], [1], /2 and 1 rows/],
-    [[1, NaN], [1, 1], /row 1: The values are NaN and 1/],
-  ])("refuses %j against %j", (a, b, message) => {
-    expect(() => pairedBootstrap(a, b)).toThrow(message);
+    [[], [], userError("no-rows")],
+    [[1, 2], [1], userError("wrong-shape", "2 and 1 rows")],
+    [[1, NaN], [1, 1], userError("not-finite", "row 1: The values are NaN and 1")],
+  ])("refuses %j against %j", (a, b, refusal) => {
+    expect(() => pairedBootstrap(a, b)).toThrow(refusal);
   });
 
   test("refuses a number of resamples that is none", () => {
-    expect(() => pairedBootstrap([1], [1], { resamples: 0 })).toThrow(/resamples/);
+    expect(() => pairedBootstrap([1], [1], { resamples: 0 })).toThrow(userError("invalid-option", "resamples"));
   });
 });
 
@@ -119,7 +120,7 @@ describe("passAtK", () => {
     [4, -1, 1],
     [4.5, 1, 1],
   ])("refuses %d samples, %d correct, k = %d", (samples, correct, k) => {
-    expect(() => passAtK(samples, correct, k)).toThrow(/cannot be estimated/);
+    expect(() => passAtK(samples, correct, k)).toThrow(userError("out-of-range", "pass@5"));
   });
 });
 

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { keepBudget, realisedEviction } from "../../src/eviction/index.ts";
 import { cacheBytes } from "../../src/eviction/accounting.ts";
 import { budgetCount } from "../../src/ranking/index.ts";
+import { userError } from "../user-error.ts";
 import { fixture, shape, widen } from "./fixture.ts";
 
 const ties = Float32Array.from(fixture.ties);
@@ -69,13 +70,15 @@ describe("a cache budget", () => {
 
   test("refuses what cannot be kept", () => {
     const scores = Float32Array.of(1, NaN, 3);
-    expect(() => keepBudget(scores, row(3), { budget: 1 })).toThrow(/row 0, token 1, head 0: The score is NaN/);
-    expect(() => kept([1], {})).toThrow(/either "budget" or "ratio"/);
-    expect(() => kept([1], { budget: 1, ratio: 1 })).toThrow(/either "budget" or "ratio"/);
-    expect(() => kept([1], { budget: 5, sinks: 4, recent: 2 })).toThrow(/at least sinks \+ recent = 6, not 5/);
-    expect(() => kept([1], { budget: 0 })).toThrow(/budget must be a whole number, 1 or more/);
-    expect(() => kept([1], { ratio: 1.2 })).toThrow(/ratio must be above 0 and at most 1/);
-    expect(() => kept([1], { ratio: 1, recent: -1 })).toThrow(/recent must be/);
+    expect(() => keepBudget(scores, row(3), { budget: 1 })).toThrow(userError("not-finite", "row 0, token 1, head 0"));
+    expect(() => kept([1], {})).toThrow(userError("missing-option", /"budget".*"ratio"/));
+    expect(() => kept([1], { budget: 1, ratio: 1 })).toThrow(userError("missing-option", /"budget".*"ratio"/));
+    expect(() => kept([1], { budget: 5, sinks: 4, recent: 2 })).toThrow(
+      userError("invalid-option", /sinks \+ recent = 6.* 5/),
+    );
+    expect(() => kept([1], { budget: 0 })).toThrow(userError("invalid-option", "budget"));
+    expect(() => kept([1], { ratio: 1.2 })).toThrow(userError("invalid-option", "ratio"));
+    expect(() => kept([1], { ratio: 1, recent: -1 })).toThrow(userError("invalid-option", "recent"));
   });
 });
 
@@ -123,8 +126,12 @@ describe("the accounts of an eviction", () => {
   });
 
   test("refuse arrays that do not fit", () => {
-    expect(() => realisedEviction([keep, keep.subarray(1)], at)).toThrow(/layer 1: keep has 11 entries instead of 12/);
-    expect(() => realisedEviction([keep], at, keep)).toThrow(/evictable has 12 entries instead of 6/);
-    expect(() => cacheBytes([keep], at, { headSize: 0 })).toThrow(/headSize must be/);
+    expect(() => realisedEviction([keep, keep.subarray(1)], at)).toThrow(
+      userError("wrong-shape", "layer 1: keep has 11 entries instead of 12"),
+    );
+    expect(() => realisedEviction([keep], at, keep)).toThrow(
+      userError("wrong-shape", "evictable has 12 entries instead of 6"),
+    );
+    expect(() => cacheBytes([keep], at, { headSize: 0 })).toThrow(userError("invalid-option", "headSize"));
   });
 });

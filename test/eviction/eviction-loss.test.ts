@@ -2,6 +2,7 @@ import { describe, expect, test } from "@jest/globals";
 import { evictionLoss } from "../../src/eviction/index.ts";
 import type { EvictionLossOptions } from "../../src/eviction/loss-options.ts";
 import { evictionPresets } from "../../src/eviction/loss-options.ts";
+import { userError } from "../user-error.ts";
 import { expectClose, fixture, shape, widen } from "./fixture.ts";
 
 const gates = fixture.gates.map((layer) => Float32Array.from(layer));
@@ -126,13 +127,15 @@ describe("the eviction loss", () => {
   test("refuses what does not fit, and says where", () => {
     const bad = gates.map((layer) => layer.slice());
     bad[1]![(2 * fixture.width + 3) * 2 + 1] = NaN;
-    expect(() => evictionLoss().at(bad, batch)).toThrow(/row 2, token 3, head 1: layer 1: The gate is NaN/);
-    expect(() => evictionLoss().at([], batch)).toThrow(/no gates/);
-    expect(() => evictionLoss().at([new Float32Array(3)], batch)).toThrow(/layer 0: The gate has 3 entries instead of/);
-    expect(() => evictionLoss({ target: 40 })).toThrow(/target must be from 0 to 1, the share to keep, not 40/);
-    expect(() => evictionLoss({ alpha: -1 })).toThrow(/alpha must be/);
-    expect(() => evictionLoss({ ramp: { steps: 0.5 } })).toThrow(/ramp.steps must be/);
-    expect(() => evictionLoss({ form: "cubic" as "abs" })).toThrow(/form must be one of linear, abs, square, hinge/);
-    expect(() => evictionLoss({ preset: "released" as "paper" })).toThrow(/No program was released/);
+    expect(() => evictionLoss().at(bad, batch)).toThrow(userError("not-finite", "row 2, token 3, head 1: layer 1"));
+    expect(() => evictionLoss().at([], batch)).toThrow(userError("wrong-shape", "no gates"));
+    expect(() => evictionLoss().at([new Float32Array(3)], batch)).toThrow(
+      userError("wrong-shape", "layer 0: The gate has 3 entries instead of 84"),
+    );
+    expect(() => evictionLoss({ target: 40 })).toThrow(userError("invalid-option", "target"));
+    expect(() => evictionLoss({ alpha: -1 })).toThrow(userError("invalid-option", "alpha"));
+    expect(() => evictionLoss({ ramp: { steps: 0.5 } })).toThrow(userError("invalid-option", "ramp.steps"));
+    expect(() => evictionLoss({ form: "cubic" as "abs" })).toThrow(userError("invalid-option", "form"));
+    expect(() => evictionLoss({ preset: "released" as "paper" })).toThrow(userError("invalid-option", "preset"));
   });
 });

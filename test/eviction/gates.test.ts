@@ -3,6 +3,7 @@ import { decideGates, exemptTokens } from "../../src/eviction/index.ts";
 import type { GateOptions } from "../../src/eviction/gate-decision.ts";
 import { gatedWeights, gatedWeightsGradient } from "../../src/eviction/gated-attention.ts";
 import { isGated } from "../../src/eviction/exemptions.ts";
+import { userError } from "../user-error.ts";
 import { expectClose, fixture, shape, widen } from "./fixture.ts";
 
 const { rows, width, heads, headSize, lengths } = fixture;
@@ -86,11 +87,15 @@ describe("exempt tokens", () => {
   });
 
   test("refuse what does not fit", () => {
-    expect(() => exemptTokens({ rows: 1, width: 3, lengths: [4] })).toThrow(/row 0: The length is 4/);
-    expect(() => exemptTokens({ rows: 1, width: 3, lengths: [3] }, new Uint8Array(2))).toThrow(
-      /2 entries instead of 3/,
+    expect(() => exemptTokens({ rows: 1, width: 3, lengths: [4] })).toThrow(
+      userError("wrong-shape", "row 0: The length is 4"),
     );
-    expect(() => exemptTokens({ rows: 1, width: 3, lengths: [3] }, undefined, { sinks: -1 })).toThrow(/sinks must be/);
+    expect(() => exemptTokens({ rows: 1, width: 3, lengths: [3] }, new Uint8Array(2))).toThrow(
+      userError("wrong-shape", "2 entries instead of 3"),
+    );
+    expect(() => exemptTokens({ rows: 1, width: 3, lengths: [3] }, undefined, { sinks: -1 })).toThrow(
+      userError("invalid-option", "sinks"),
+    );
   });
 });
 
@@ -204,13 +209,17 @@ describe("gate decisions", () => {
     for (const bad of [NaN, -0.1, 1.5]) {
       const p = probability.slice();
       p[(1 * width + 2) * heads + 1] = bad;
-      expect(() => decideGates(p, batch)).toThrow(/row 1, token 2, head 1: The gate probability is (NaN|-0.1|1.5)/);
+      expect(() => decideGates(p, batch)).toThrow(
+        userError("not-finite", `row 1, token 2, head 1: The gate probability is ${bad}`),
+      );
     }
     const refused = (options: object) => () => decideGates(probability, batch, options);
-    expect(refused({ threshold: 1 })).toThrow(/threshold must be at least 0 and below 1, not 1/);
-    expect(refused({ relaxation: "hard" })).toThrow(/relaxation must be one of straight-through, soft, gumbel/);
-    expect(refused({ temperature: 0 })).toThrow(/temperature must be/);
-    expect(refused({ floor: -1 })).toThrow(/floor must be/);
+    expect(refused({ threshold: 1 })).toThrow(userError("invalid-option", "threshold"));
+    expect(refused({ relaxation: "hard" })).toThrow(
+      userError("invalid-option", /relaxation .*straight-through, soft, gumbel/),
+    );
+    expect(refused({ temperature: 0 })).toThrow(userError("invalid-option", "temperature"));
+    expect(refused({ floor: -1 })).toThrow(userError("invalid-option", "floor"));
   });
 });
 
@@ -269,8 +278,8 @@ describe("attention behind gates", () => {
   });
 
   test("refuses a query without a key", () => {
-    expect(() => gatedWeights([0.5, 0.5], [0, 0])).toThrow(/leave 0 of the query's attention/);
-    expect(() => gatedWeights([1], [1, 1])).toThrow(/2 entries instead of 1/);
-    expect(() => gatedWeightsGradient([1], [1], [])).toThrow(/0 entries instead of 1/);
+    expect(() => gatedWeights([0.5, 0.5], [0, 0])).toThrow(userError("nothing-to-divide-by", "leave 0"));
+    expect(() => gatedWeights([1], [1, 1])).toThrow(userError("wrong-shape", "2 entries instead of 1"));
+    expect(() => gatedWeightsGradient([1], [1], [])).toThrow(userError("wrong-shape", "0 entries instead of 1"));
   });
 });

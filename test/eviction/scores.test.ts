@@ -15,6 +15,7 @@ import {
   streamingLlm,
 } from "../../src/eviction/index.ts";
 import { accumulatedAttention } from "../../src/eviction/scores/accumulated-attention.ts";
+import { userError } from "../user-error.ts";
 import { expectClose, fixture, shape, widen } from "./fixture.ts";
 
 const keys = Float32Array.from(fixture.keys);
@@ -130,14 +131,20 @@ describe("scores", () => {
     const mass = new Float32Array(84);
     mass[(14 + 2) * 2 + 1] = Infinity;
     for (const score of [h2o(), snapKv()])
-      expect(() => score.score(shape, mass)).toThrow(/row 1, token 2, head 1: The attention mass is Infinity/);
-    expect(() => h2o().score(shape, mass.subarray(1))).toThrow(/83 entries instead of 84/);
-    expect(() => keyNorm().score(shape, keys.subarray(1))).toThrow(/keys of 3 numbers each has 335 entries/);
-    expect(() => keyDiff().score(row(1), Float32Array.of(NaN, 1))).toThrow(/row 0, token 0, head 0: The score is NaN/);
-    expect(() => a2sf({ gamma: 0 })).toThrow(/gamma must be above 0 and at most 1, not 0/);
-    expect(() => snapKv({ kernel: 4 })).toThrow(/kernel must be odd/);
-    expect(() => snapKv({ window: 0 })).toThrow(/window must be a whole number, 1 or more/);
-    expect(() => streamingLlm({ sinks: 1.5 })).toThrow(/sinks must be/);
-    expect(() => accumulatedAttention({ normalise: "rank" as "none" })).toThrow(/normalise must be one of none/);
+      expect(() => score.score(shape, mass)).toThrow(userError("not-finite", "row 1, token 2, head 1"));
+    expect(() => h2o().score(shape, mass.subarray(1))).toThrow(userError("wrong-shape", "83 entries instead of 84"));
+    expect(() => keyNorm().score(shape, keys.subarray(1))).toThrow(
+      userError("wrong-shape", "335 entries instead of 252"),
+    );
+    expect(() => keyDiff().score(row(1), Float32Array.of(NaN, 1))).toThrow(
+      userError("not-finite", "row 0, token 0, head 0"),
+    );
+    expect(() => a2sf({ gamma: 0 })).toThrow(userError("invalid-option", "gamma"));
+    expect(() => snapKv({ kernel: 4 })).toThrow(userError("invalid-option", "kernel"));
+    expect(() => snapKv({ window: 0 })).toThrow(userError("invalid-option", "window"));
+    expect(() => streamingLlm({ sinks: 1.5 })).toThrow(userError("invalid-option", "sinks"));
+    expect(() => accumulatedAttention({ normalise: "rank" as "none" })).toThrow(
+      userError("invalid-option", /normalise .*\bnone\b/),
+    );
   });
 });

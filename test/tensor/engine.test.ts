@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from "@jest/globals";
 import * as tf from "@tensorflow/tfjs-core";
-import { UserError } from "../../src/system/errors.ts";
 import { listEngines, releaseEngine, useEngine } from "../../src/tensor/engine.ts";
+import { userError } from "../user-error.ts";
 
 afterAll(releaseEngine);
 
@@ -26,9 +26,8 @@ describe("useEngine", () => {
     for (const listing of await listEngines()) {
       if (listing.available) continue;
       const failure: unknown = await useEngine(listing.name).catch((error: unknown) => error);
-      expect(failure).toBeInstanceOf(UserError);
-      expect((failure as UserError).message).toContain(listing.reason);
-      expect((failure as UserError).message).toContain(listing.fix);
+      expect(failure).toEqual(userError("engine-unavailable", listing.reason));
+      expect(failure).toEqual(userError("engine-unavailable", listing.fix));
     }
   });
 });

@@ -4,6 +4,7 @@ import { afterAll, describe, expect, test } from "@jest/globals";
 import * as tf from "@tensorflow/tfjs-core";
 import { releaseEngine, useEngine } from "../../src/tensor/engine.ts";
 import { probeTensorflowEngine } from "../../src/tensor/engines/tensorflow/index.ts";
+import { userError } from "../user-error.ts";
 import { describeEngine } from "./conformance.ts";
 
 const found = probeTensorflowEngine();
@@ -27,7 +28,7 @@ if (found.available) {
   process.stdout.write(`TensorFlow tests are skipped: ${found.reason} (npm run setup:tensorflow -- cpu)\n`);
   describe("tensorflow", () => {
     test("is refused with the reason and the fix", async () => {
-      await expect(useEngine("tensorflow")).rejects.toThrow(found.reason);
+      await expect(useEngine("tensorflow")).rejects.toThrow(userError("engine-unavailable", found.reason));
       expect(tf.engine().registryFactory.tensorflow).toBeUndefined();
     });
   });

@@ -6,6 +6,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { releaseEngine, useEngine } from "../../src/tensor/engine.ts";
 import { probeWebgpuEngine } from "../../src/tensor/engines/webgpu/index.ts";
 import { adamwUpdate, swiglu } from "../../src/tensor/ops/index.ts";
+import { userError } from "../user-error.ts";
 import { describeEngine } from "./conformance.ts";
 import { describeReads } from "./webgpu-reads.ts";
 
@@ -76,7 +77,7 @@ if (found.available) {
   );
   describe("webgpu", () => {
     test("is refused with the reason and the fix", async () => {
-      await expect(useEngine("webgpu")).rejects.toThrow(found.reason);
+      await expect(useEngine("webgpu")).rejects.toThrow(userError("engine-unavailable", found.reason));
       expect(tf.engine().registryFactory.webgpu).toBeUndefined();
     });
   });

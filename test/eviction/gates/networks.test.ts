@@ -10,6 +10,7 @@ import type { DecoderConfig } from "../../../src/model/index.ts";
 import { releaseEngine, useEngine } from "../../../src/tensor/engine.ts";
 import { recordTape } from "../../../src/tensor/tape.ts";
 import { expectClose } from "../../tensor/compare.ts";
+import { userError } from "../../user-error.ts";
 import { matrix, reference } from "./reference.ts";
 
 const { width, keyValueHeads, networks, starts, prefix } = reference;
@@ -87,11 +88,11 @@ describe("gate networks", () => {
   });
 
   test.each([
-    [{ kind: "conv" as "mlp" }, "kind must be one of attention, linear, mlp, not conv"],
-    [{ initialKeep: 1 }, "initialKeep must be above 0.5 and below 1, not 1"],
-    [{ heads: 0 }, "heads must be a whole number, 1 or more, not 0"],
-  ])("refuse %p", (options, message) => {
-    expect(() => createGates({ config }, options)).toThrow(message);
+    [{ kind: "conv" as "mlp" }, "kind"],
+    [{ initialKeep: 1 }, "initialKeep"],
+    [{ heads: 0 }, "heads"],
+  ])("refuse %p", (options, option) => {
+    expect(() => createGates({ config }, options)).toThrow(userError("invalid-option", option));
   });
 });
 
@@ -130,15 +131,15 @@ describe("saved gates", () => {
     await saveGates(gates, { config }, path, { card: "" });
     gates.dispose();
     await expect(loadGates(path, { config: { ...config, keyValueHeads: 1 } })).rejects.toThrow(
-      /gates are for keyValueHeads 2, the model has 1/,
+      userError("model-mismatch", /gates\.json: .*keyValueHeads 2.* 1\n/),
     );
-    await expect(loadGates(folder, { config })).rejects.toThrow(/there are no gates that could be read/);
+    await expect(loadGates(folder, { config })).rejects.toThrow(userError("unreadable", "gates.json"));
     const before = tf.memory().numTensors;
     const bytes = readFileSync(join(path, "gates.safetensors"));
     writeFileSync(join(path, "gates.safetensors"), bytes.subarray(0, bytes.length - 4));
-    await expect(loadGates(path, { config })).rejects.toThrow(/gates\.safetensors/);
+    await expect(loadGates(path, { config })).rejects.toThrow(userError("damaged-file", "gates.safetensors"));
     writeFileSync(join(path, "gates.json"), "[]");
-    await expect(loadGates(path, { config })).rejects.toThrow(/not the settings file of gates/);
+    await expect(loadGates(path, { config })).rejects.toThrow(userError("unsupported-file", "gates.json"));
     expect(tf.memory().numTensors).toBe(before);
   });
 
@@ -147,7 +148,7 @@ describe("saved gates", () => {
     const state = await gatesCompanion(saved).save();
     gatesCompanion(fresh).restore(state);
     expect(await values(fresh)).toEqual(await values(saved));
-    expect(() => gatesCompanion(fresh).restore({})).toThrow("it has no usable gates.0.query");
+    expect(() => gatesCompanion(fresh).restore({})).toThrow(userError("damaged-checkpoint", "gates.0.query"));
     [saved, fresh].forEach((each) => each.dispose());
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { createArena, memoryOf, offsetOf } from "../../../../src/tensor/engines/cpu/arena.ts";
 import { FIRST_OFFSET } from "../../../../src/tensor/engines/cpu/memory.ts";
-import { UserError } from "../../../../src/system/errors.ts";
+import { userError } from "../../../user-error.ts";
 
 describe("arena", () => {
   test("aligns blocks to 64 bytes and never hands out the kernels' own range", () => {
@@ -73,9 +73,12 @@ describe("arena", () => {
   test("says plainly when it is full, and goes on working", () => {
     const arena = createArena({ bytes: 4 * 2 ** 20, memoryBytes: 4 * 2 ** 20 });
     arena.allocate(2 ** 20);
-    expect(() => arena.allocate(3.5 * 2 ** 20)).toThrow(UserError);
-    expect(() => arena.allocate(3.5 * 2 ** 20)).toThrow(/memory is full: 1 MiB of 4 MiB are in use and 4 MiB more/);
-    expect(() => arena.allocate(5 * 2 ** 20)).toThrow(/one tensor .* at most 4 MiB, and 5 MiB were asked for/);
+    expect(() => arena.allocate(3.5 * 2 ** 20)).toThrow(
+      userError("engine-memory-full", /\b1 MiB of 4 MiB .*\b4 MiB more/),
+    );
+    expect(() => arena.allocate(5 * 2 ** 20)).toThrow(
+      userError("engine-memory-full", /one tensor .*\b4 MiB, .*\b5 MiB/),
+    );
     expect(arena.allocate(2 ** 20)).toBeGreaterThanOrEqual(FIRST_OFFSET);
   });
 
@@ -109,7 +112,7 @@ describe("arena of several memories", () => {
     const arena = createArena({ bytes: 12 * MiB, memoryBytes: 8 * MiB });
     const places = [arena.allocate(6 * MiB), arena.allocate(3 * MiB)];
     expect(places.map(memoryOf)).toEqual([0, 1]);
-    expect(() => arena.allocate(3 * MiB)).toThrow(/9 MiB of 12 MiB are in use/);
+    expect(() => arena.allocate(3 * MiB)).toThrow(userError("engine-memory-full", "9 MiB of 12 MiB"));
   });
 
   test("puts a block beside another while there is room", () => {
@@ -144,7 +147,9 @@ describe("arena of several memories", () => {
   test("says what is in use of all memories when they are full, and what to do", () => {
     const arena = arenaOf(2);
     const [first] = [arena.allocate(6 * MiB), arena.allocate(6 * MiB)];
-    expect(() => arena.allocate(3 * MiB)).toThrow(/12 MiB of 16 MiB are in use and 3 MiB more .*microBatchSize/s);
+    expect(() => arena.allocate(3 * MiB)).toThrow(
+      userError("engine-memory-full", /12 MiB of 16 MiB .*\b3 MiB .*microBatchSize/s),
+    );
     arena.free(first!);
     expect(memoryOf(arena.allocate(3 * MiB))).toBe(0);
   });
