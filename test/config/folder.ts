@@ -1,8 +1,9 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { afterAll } from "@jest/globals";
+import { afterAll, expect } from "@jest/globals";
 import { loadConfig, type ConfigDefinition, type LoadedConfig } from "../../src/config/index.ts";
+import { userError } from "../user-error.ts";
 
 /** A folder with empty files for configurations to name, removed when the tests of a file are done. */
 export function configFolder(...files: string[]): string {
@@ -39,6 +40,7 @@ export function reader<Config>(
       try {
         load(text, set);
       } catch (error) {
+        expect(error).toEqual(userError(["invalid-config", "invalid-yaml"]));
         return (error as Error).message.replaceAll(folder, "");
       }
       return "";

@@ -120,7 +120,7 @@ describe("passAtK", () => {
     [4, -1, 1],
     [4.5, 1, 1],
   ])("refuses %d samples, %d correct, k = %d", (samples, correct, k) => {
-    expect(() => passAtK(samples, correct, k)).toThrow(userError("out-of-range", "pass@5"));
+    expect(() => passAtK(samples, correct, k)).toThrow(userError("out-of-range", `pass@${k} `));
   });
 });
 

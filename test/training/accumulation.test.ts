@@ -203,7 +203,7 @@ describe("a step", () => {
     const embedding = model.embedding;
     const before = embedding.clone();
     embedding.assign(tf.mul(before, Infinity));
-    await expect(stepOf(full(), halves)).rejects.toThrow(userError("invalid-weight", /row 0, token \d/));
+    await expect(stepOf(full(), halves)).rejects.toThrow(userError("not-finite", /row 0, token \d/));
     embedding.assign(before);
     before.dispose();
   });

@@ -8,6 +8,7 @@ import { openScores } from "../../../src/recipes/attention-gate/answers.ts";
 import { attentionGateDefinition, baselineNames } from "../../../src/recipes/attention-gate/config.ts";
 import { editorSchema } from "../../../src/config/editor-schema.ts";
 import { configFolder, reader } from "../../config/folder.ts";
+import { userError } from "../../user-error.ts";
 
 const definition = attentionGateDefinition();
 const folder = configFolder("model", "rows.jsonl", "held.jsonl");
@@ -75,7 +76,7 @@ describe("an attention-gate configuration", () => {
     writeFileSync(join(folder, "bad.js"), 'export const score = { name: "", reads: "values" };');
     const { baselines } = load(`${minimal}evaluation: {baselines: [./bad.js]}\n`).config.evaluation;
     await expect(openScores(baselines)).rejects.toThrow(
-      /bad.js: The score is not an EvictionScore: name must be a text; reads must be one of .*; score must be a function/,
+      userError("invalid-module", /bad\.js: .*name .*reads .*score /),
     );
   });
 

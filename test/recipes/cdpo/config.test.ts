@@ -5,6 +5,7 @@ import { loadConfig } from "../../../src/config/index.ts";
 import { armsOf, cdpoDefinition, mainCdpoArm, neededStages } from "../../../src/recipes/cdpo/config.ts";
 import { objectivesOf } from "../../../src/recipes/cdpo/objectives.ts";
 import { configFolder, reader } from "../../config/folder.ts";
+import { userError } from "../../user-error.ts";
 
 const definition = cdpoDefinition();
 const root = resolve(import.meta.dirname, "../../..");
@@ -144,7 +145,7 @@ describe("a cDPO configuration", () => {
     writeFileSync(join(folder, "bad.js"), 'export const objective = { reads: ["nll"], rows: "all" };');
     const { config } = load(`${minimal}align: {objective: {method: ./bad.js}}\n`);
     await expect(objectivesOf(config)).rejects.toThrow(
-      /bad.js: The form is not a PreferenceObjective: reads must be .*; needs must be .*; rows must be .*; evaluate must be/,
+      userError("invalid-module", /bad\.js: .*reads .*needs .*rows .*evaluate /),
     );
   });
 });

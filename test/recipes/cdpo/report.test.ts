@@ -5,6 +5,7 @@ import { renderCdpoReport, writeCdpoReport } from "../../../src/recipes/cdpo/rep
 import { cdpoResults, picturedRow, writeCdpoRun } from "../report-fixtures.ts";
 import { evil, expectEscaped, expectNested, expectSelfContained, flat, page } from "../../report/report-page.ts";
 import { emptyFolder } from "../../report/run-fixture.ts";
+import { userError } from "../../user-error.ts";
 
 let folder = "";
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
@@ -108,7 +109,7 @@ describe("a report of a cDPO run", () => {
     expect(text).toContain("no answers to held-out problems yet");
     expect(section("Critical tokens")).toBeUndefined();
     const empty = emptyFolder();
-    expect(() => writeCdpoReport(empty)).toThrow(/there is no run here/);
+    expect(() => writeCdpoReport(empty)).toThrow(userError("no-run", empty));
     expect(existsSync(join(empty, "report.html"))).toBe(false);
     rmSync(empty, { recursive: true });
   });

@@ -6,6 +6,7 @@ import { loadConfig } from "../../../src/config/index.ts";
 import { cdpoRecipe } from "../../../src/recipes/index.ts";
 import { perform } from "../../../src/recipes/kit/recipe.ts";
 import { openRunFolder } from "../../../src/training/run-folder.ts";
+import { userError } from "../../user-error.ts";
 
 let base: string;
 beforeAll(() => {
@@ -43,7 +44,7 @@ describe("a cDPO run", () => {
       const output = earlierRun(left);
       for (const mode of ["new", "resume"] as const)
         await expect(begin(output, mode)).rejects.toThrow(
-          `${output}: the folder holds a run that is not one of trainers/cdpo.ts (it has ${left})\n  Name another folder`,
+          userError("foreign-files", new RegExp(`^${output}: .*\\b${left}\\b`)),
         );
       expect(existsSync(join(output, left))).toBe(true);
     },

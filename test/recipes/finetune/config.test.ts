@@ -7,6 +7,7 @@ import { finetuneDefinition } from "../../../src/recipes/finetune/config.ts";
 import { parseSelection } from "../../../src/recipes/finetune/parse-selection.ts";
 import { editorSchema } from "../../../src/config/editor-schema.ts";
 import { configFolder, reader } from "../../config/folder.ts";
+import { userError } from "../../user-error.ts";
 
 const definition = finetuneDefinition({ method: "sstoken" });
 const folder = configFolder("model/config.json", "train.arrow", "held.arrow", "here/other.arrow", "configs/none");
@@ -169,16 +170,16 @@ compare: [randm, {name: a/b, selection: {method: dft, ratoi: 3}}, 7]
   });
 
   test.each([
-    ["no file", "missing.yaml", /missing\.yaml: there is no such file/],
-    ["a folder", "configs", /cannot be read \(EISDIR\)/],
-  ])("%s is one message", (_, name, message) => {
-    expect(() => loadConfig(definition, join(folder, name))).toThrow(message);
+    ["no file", "missing.yaml", userError("missing-file", "missing.yaml")],
+    ["a folder", "configs", userError("unreadable", /configs: .*EISDIR/)],
+  ])("%s is one message", (_, name, refusal) => {
+    expect(() => loadConfig(definition, join(folder, name))).toThrow(refusal);
   });
 
   test("that is not there is told beside one that is", () => {
     const example = "configs/cdpo/quickstart.yaml";
     expect(() => loadConfig(definition, join(folder, "missing.yaml"), { example })).toThrow(
-      /Name a configuration file, as in --config configs\/cdpo\/quickstart\.yaml$/,
+      userError("missing-file", /--config configs\/cdpo\/quickstart\.yaml$/),
     );
   });
 
@@ -198,9 +199,9 @@ describe("a rule on the command line", () => {
 
   test("is told all its problems", () => {
     expect(() => parseSelection("sstoken", ["ratoi=0.8", "gamma=2"])).toThrow(
-      /ratoi is not a known key; did you mean ratio\?\n {2}gamma must be a number, at least 0 and at most 1, got 2/,
+      userError("invalid-option", /ratoi .*did you mean ratio\?\n {2}gamma .* 0 .* 1, .* 2/),
     );
-    expect(() => parseSelection("ssToken", [])).toThrow(/did you mean sstoken\?/);
+    expect(() => parseSelection("ssToken", [])).toThrow(userError("unknown-method", "did you mean sstoken?"));
   });
 });
 

@@ -5,6 +5,7 @@ import { readRun } from "../../../src/report/index.ts";
 import { renderReport, writeReport } from "../../../src/recipes/finetune/report.ts";
 import { evil, expectEscaped, expectNested, expectSelfContained, flat, page } from "../../report/report-page.ts";
 import { config, emptyFolder, lines, tokenRow, writeArm, writeRun } from "../../report/run-fixture.ts";
+import { userError } from "../../user-error.ts";
 
 let folder = "";
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
@@ -184,7 +185,7 @@ describe("a report of a run with pieces missing", () => {
 
   test("writes nothing where there is no run", () => {
     folder = emptyFolder();
-    expect(() => writeReport(folder)).toThrow(/there is no run here/);
+    expect(() => writeReport(folder)).toThrow(userError("no-run", folder));
     expect(existsSync(join(folder, "report.html"))).toBe(false);
   });
 });

@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { calledAs, commandLine } from "../../../src/recipes/kit/called-as.ts";
 import { parseRecipeArguments } from "../../../src/recipes/kit/command-line.ts";
+import { userError } from "../../user-error.ts";
 
 const example = "configs/sstoken/quickstart.yaml";
 const recipe = { name: "sstoken", summary: "Fine-tunes on chosen tokens.", example };
@@ -30,23 +31,29 @@ describe("a recipe's command line", () => {
   });
 
   test.each([
-    [["--confg", "a"], /no flag --confg\n {2}Did you mean --config\?/],
-    [["--config"], /--config(, -c)? needs a value|needs a value/],
-    [["--config", "a", "--config", "b"], /--config is given twice/],
-    [["--config", "a", "--resume=yes"], /--resume takes no value/],
-    [["a.yaml"], /"a\.yaml" stands alone/],
-    [[], /--config is missing\n.*npx tsx trainers\/sstoken\.ts --config configs\/sstoken\/quickstart\.yaml$/],
-    [["--config", "a", "--resume", "--overwrite"], /exclude each other/],
-    [["--config", "a", "--set", "-x"], /--set needs a value.*with "="/],
-  ])("%j is refused", (argv, message) => {
-    expect(() => parse(...argv)).toThrow(message);
+    [["--confg", "a"], userError("unknown-option", /--confg\n {2}Did you mean --config\?/)],
+    [["--config"], userError("invalid-option", /--config|-c\b/)],
+    [["--config", "a", "--config", "b"], userError("repeated-option", "--config")],
+    [["--config", "a", "--resume=yes"], userError("invalid-option", "--resume")],
+    [["a.yaml"], userError("stray-argument", '"a.yaml"')],
+    [
+      [],
+      userError(
+        "missing-option",
+        /--config .*\n.*npx tsx trainers\/sstoken\.ts --config configs\/sstoken\/quickstart\.yaml$/,
+      ),
+    ],
+    [["--config", "a", "--resume", "--overwrite"], userError("conflicting-options", /--resume .*--overwrite/)],
+    [["--config", "a", "--set", "-x"], userError("invalid-option", /--set .*"="/)],
+  ])("%j is refused", (argv, refusal) => {
+    expect(() => parse(...argv)).toThrow(refusal);
   });
 });
 
 test("outside of a checkout a configuration of the person's own is suggested", () => {
   const elsewhere = { ...recipe, example: "configs/none/quickstart.yaml" };
   const parsed = () => parseRecipeArguments([], elsewhere, "npx tokensift train sstoken");
-  expect(parsed).toThrow(/npx tokensift train sstoken --config my-run\.yaml$/);
+  expect(parsed).toThrow(userError("missing-option", /npx tokensift train sstoken --config my-run\.yaml$/));
 });
 
 describe("a program is named as one types it", () => {

@@ -7,6 +7,7 @@ import { isAdapted } from "../../../src/model/adapters/lora.ts";
 import { loadTokenRewardModel } from "../../../src/reward/model/index.ts";
 import { releaseEngine } from "../../../src/tensor/engine.ts";
 import { readTensors } from "../../model/reference.ts";
+import { userError } from "../../user-error.ts";
 import { orealResults, writeOreal } from "./small-run.ts";
 import { linesOf } from "../small-run.ts";
 import { metricsOf, runHere, storedOf, type Stored } from "./run.ts";
@@ -151,9 +152,9 @@ describe("a run of OREAL", () => {
       for (const group of groups(ours)) expect([0, 2]).toContain(group.filter(({ kept }) => kept).length);
     }
     const more = runHere(writeOreal(join(base, "longer")), { set: [...set, "training.iterations=4"] });
-    await expect(more).rejects.toThrow(/iteration-4\.arrow: .*no stored responses of this iteration/);
+    await expect(more).rejects.toThrow(userError("missing-file", "iteration-4.arrow"));
     const none = runHere(writeOreal(join(base, "none")), { set: ["sampling.replay=models"] });
-    await expect(none).rejects.toThrow(/models: this run has no stored responses/);
+    await expect(none).rejects.toThrow(userError("no-run", "models: "));
   });
 
   test("with shuffled weights gives every response the mass that learned ones would", async () => {
@@ -223,6 +224,6 @@ describe("a run of OREAL", () => {
     rmSync(join(copy, "trajectories/iteration-2.arrow"));
     cpSync("models/tiny/config.json", join(copy, "trajectories/iteration-2.arrow"));
     const run = runHere(writeOreal(join(base, "damaged")), { set: [`sampling.replay=${copy}`, "compare=[]"] });
-    await expect(run).rejects.toThrow(/iteration-2\.arrow/);
+    await expect(run).rejects.toThrow(userError("wrong-file-kind", "iteration-2.arrow"));
   });
 });

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { readTrajectories, writeTrajectories } from "../../../src/recipes/oreal/trajectories.ts";
 import type { Judged } from "../../../src/recipes/kit/responses/index.ts";
+import { userError } from "../../user-error.ts";
 
 let run: string;
 beforeAll(() => {
@@ -36,30 +37,30 @@ describe("a replay", () => {
 
   test.each([[-Infinity], [NaN], [0.5], [Infinity]])("refuses a log-probability of %d", (value) => {
     expect(() => replay({ logProb: [-1, value] })).toThrow(
-      /iteration-1\.arrow, row 1: log_probs must hold one finite number, 0 or less, for each/,
+      userError("invalid-row", "iteration-1.arrow, row 1: log_probs"),
     );
   });
 
   test("refuses an iteration without responses, or one that was not stored", () => {
     const fit = { vocabularySize: 10, maxPositions: 4, questions: [], note: () => undefined };
     writeTrajectories(run, { iteration: 1, responses: [] }, []);
-    expect(() => readTrajectories(run, 1, fit)).toThrow(/iteration-2\.arrow: there is no response\n {2}Replay a run/);
-    expect(() => readTrajectories(run, 2, fit)).toThrow(/iteration-3\.arrow: there are no stored responses/);
+    expect(() => readTrajectories(run, 1, fit)).toThrow(userError("no-response", /iteration-2\.arrow: [^]*Replay/));
+    expect(() => readTrajectories(run, 2, fit)).toThrow(userError("missing-file", "iteration-3.arrow"));
   });
 
   test("refuses log-probabilities of another number of tokens", () => {
-    expect(() => replay({ logProb: [-1] })).toThrow(/row 1: log_probs must hold/);
+    expect(() => replay({ logProb: [-1] })).toThrow(userError("invalid-row", "row 1: log_probs"));
   });
 
   test("refuses responses beyond the model's context", () => {
     expect(() => replay({ response: { ids: [7, 7, 1] }, logProb: [-1, -1, -1] })).toThrow(
-      /iteration-1\.arrow, row 1: 5 tokens are more than the model's context of 4\n/,
+      userError("too-long", /iteration-1\.arrow, row 1: 5 tokens .* 4\n/),
     );
   });
 
   test("refuses answers to questions that the data does not have", () => {
     expect(() => replay({ response: { rowId: 4 } })).toThrow(
-      /iteration-1\.arrow, row 1: it answers the question 4, which data\.train does not have\n/,
+      userError("unknown-question", /iteration-1\.arrow, row 1: .*question 4\b.*data\.train/),
     );
   });
 

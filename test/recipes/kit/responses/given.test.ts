@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { givenResponse, usableRows, type Drawn } from "../../../../src/recipes/kit/responses/index.ts";
+import { userError } from "../../../user-error.ts";
 
 const questions = [0, 2].map((rowId) => ({ rowId, prompt: [5, 6 + rowId], reference: "7" }));
 const response = (rowId: number, tokens: number, prompt = [5, 6 + rowId]): Drawn => ({
@@ -29,13 +30,13 @@ describe("rows of a file", () => {
   });
 
   test("are refused where there are none, or none that fits", () => {
-    expect(() => usable([])).toThrow("mine.arrow: there is no response");
-    expect(() => usable([response(0, 7)])).toThrow(/^mine\.arrow: every response is longer than .* of 8 tokens/);
+    expect(() => usable([])).toThrow(userError("no-rows", "mine.arrow"));
+    expect(() => usable([response(0, 7)])).toThrow(userError("no-usable-rows", /^mine\.arrow: .* 8 tokens/));
   });
 
   test("are refused where they answer a question that the data does not have", () => {
     expect(() => usable([response(0, 1), response(1, 1)])).toThrow(
-      /^mine\.arrow, row 1: it answers the question 1, which data\.train does not have\n/,
+      userError("unknown-question", /^mine\.arrow, row 1: .*question 1\b.*data\.train/),
     );
   });
 
