@@ -1,5 +1,4 @@
 import { describe, expect, test } from "@jest/globals";
-import { UserError } from "../../src/system/errors.ts";
 import { mostSteps } from "../../src/text/bounded-interpreter.ts";
 import { compileChatTemplate } from "../../src/text/chat-template.ts";
 import { userError } from "../user-error.ts";

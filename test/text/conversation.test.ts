@@ -1,6 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
 import { join } from "node:path";
-import { UserError } from "../../src/system/errors.ts";
 import { loadTokenizer, renderPrompt, tokenizeConversation, type TokenizedRow } from "../../src/text/index.ts";
 import { userError } from "../user-error.ts";
 import { fixtures, reference, root } from "./reference.ts";

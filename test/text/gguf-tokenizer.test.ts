@@ -1,5 +1,4 @@
 import { afterAll, describe, expect, test } from "@jest/globals";
-import { UserError } from "../../src/system/errors.ts";
 import { loadTokenizer, tokenizerFromGguf } from "../../src/text/index.ts";
 import { userError } from "../user-error.ts";
 import { folders, readBpe, reference } from "./reference.ts";

@@ -1,7 +1,6 @@
 import { afterAll, describe, expect, test } from "@jest/globals";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { UserError } from "../../src/system/errors.ts";
 import { loadTokenizer } from "../../src/text/index.ts";
 import { userError } from "../user-error.ts";
 import { fixtures, folders, readBpe, reference, root } from "./reference.ts";

@@ -1,6 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
 import * as tf from "@tensorflow/tfjs-core";
-import { UserError } from "../../../src/system/errors.ts";
 import {
   createAdapter,
   forward,

@@ -2,7 +2,6 @@ import { beforeAll, describe, expect, test } from "@jest/globals";
 import * as tf from "@tensorflow/tfjs-core";
 import { cpSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { UserError } from "../../../src/system/errors.ts";
 import { createAdapter, loadAdapter, saveAdapter, withAdapter, type Decoder } from "../../../src/model/index.ts";
 import { logitsOf, openDecoder, readTensors } from "../reference.ts";
 import { userError } from "../../user-error.ts";

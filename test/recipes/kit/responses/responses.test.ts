@@ -96,7 +96,7 @@ describe("responses", () => {
     }
   });
 
-  const bad: [string, Record<string, unknown>, RegExp][] = [
+  const bad: [string, Record<string, unknown>, string | RegExp][] = [
     ["an id outside the vocabulary", { response_ids: Int32Array.of(250_000) }, /row 0.*response_ids.* 0 to 248/],
     ["an empty response", { response_ids: new Int32Array() }, "response_ids"],
     ["an unknown verdict", { verdict: "maybe" }, /verdict .*correct, wrong/],
