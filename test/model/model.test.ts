@@ -1,11 +1,23 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import * as tf from "@tensorflow/tfjs-core";
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { UserError } from "../../src/system/errors.ts";
-import { createModel, generate, loadModel, saveModel, type Model } from "../../src/model/index.ts";
+import {
+  createModel,
+  generate,
+  loadModel,
+  saveModel,
+  type Model,
+} from "../../src/model/index.ts";
 import { freshModelFacts } from "../../src/model/model.ts";
+import { userError } from "../user-error.ts";
 import { fixture, readReference } from "./reference.ts";
 
 let folder: string;
@@ -20,7 +32,8 @@ afterAll(() => rmSync(folder, { recursive: true }));
 async function weightsOf(model: Model): Promise<[string, Float32Array][]> {
   return Promise.all(
     model.parameters.map(
-      async ({ name, variable }) => [name, await variable.data<"float32">()] as [string, Float32Array],
+      async ({ name, variable }) =>
+        [name, await variable.data<"float32">()] as [string, Float32Array],
     ),
   );
 }
@@ -49,7 +62,9 @@ describe("a model folder", () => {
     expect(again.config).toEqual(model.config);
     expect(again.fingerprint).toBe(model.fingerprint);
     expect(again.tokenizer.fingerprint).toBe(model.tokenizer.fingerprint);
-    expect(readFileSync(join(saved, "README.md"), "utf8")).toBe("# A tiny model\n");
+    expect(readFileSync(join(saved, "README.md"), "utf8")).toBe(
+      "# A tiny model\n",
+    );
     model.dispose();
     again.dispose();
     expect(tf.memory().numTensors).toBe(before);
@@ -60,8 +75,14 @@ describe("a model folder", () => {
     cpSync(fixture("tied"), source, { recursive: true });
     const path = join(source, "config.json");
     const ofLlama = ["attention_bias", "mlp_bias", "pretraining_tp"];
-    const keys = Object.fromEntries(Object.entries(jsonOf(path)).filter(([key]) => !ofLlama.includes(key)));
-    const own = { model_type: "mistral", architectures: ["MistralForCausalLM"], sliding_window: 256 };
+    const keys = Object.fromEntries(
+      Object.entries(jsonOf(path)).filter(([key]) => !ofLlama.includes(key)),
+    );
+    const own = {
+      model_type: "mistral",
+      architectures: ["MistralForCausalLM"],
+      sliding_window: 256,
+    };
     writeFileSync(path, JSON.stringify({ ...keys, ...own }));
     const model = await loadModel(source);
     const { prompt, ids } = readReference("tied").greedy[0]!;
@@ -91,8 +112,12 @@ describe("a model folder", () => {
 
   test("that cannot be loaded is a clear error and leaves no tensor", async () => {
     const before = tf.memory().numTensors;
-    await expect(loadModel(join(folder, "nowhere"))).rejects.toThrow(UserError);
-    await expect(loadModel(fixture("untied"))).rejects.toThrow(UserError); // has no tokenizer
+    await expect(loadModel(join(folder, "nowhere"))).rejects.toThrow(
+      userError("missing-model", "nowhere"),
+    );
+    await expect(loadModel(fixture("untied"))).rejects.toThrow(
+      userError("missing-tokenizer", "untied"),
+    );
     expect(tf.memory().numTensors).toBe(before);
   });
 });
@@ -109,7 +134,11 @@ describe("a new model", () => {
     const [a, again, b] = models.map(({ fingerprint }) => fingerprint);
     expect(again).toBe(a);
     expect(b).not.toBe(a);
-    expect(freshModelFacts(config, tokenizer, { seed: 1 })).toEqual({ config, tokenizer, fingerprint: a });
+    expect(freshModelFacts(config, tokenizer, { seed: 1 })).toEqual({
+      config,
+      tokenizer,
+      fingerprint: a,
+    });
     expect(await weightsOf(models[1]!)).toEqual(await weightsOf(models[0]!));
     models.forEach((model) => model.dispose());
   });

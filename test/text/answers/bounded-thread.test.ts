@@ -4,6 +4,7 @@ import { promisify } from "node:util";
 import { afterAll, describe, expect, test } from "@jest/globals";
 import { mathsThread } from "../../../src/text/answers/bounded-thread.ts";
 import { verifier } from "../../../src/text/index.ts";
+import { userError } from "../../user-error.ts";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 /** Twelve sums of fractions with 27,000 and 42,000 bits: seconds of work. */
@@ -18,8 +19,14 @@ test("a comparison beyond its time ends as a timeout, and those behind it are ju
     verify({ response: boxed("2\\sqrt{4}"), reference: "4" }),
     verify({ response: boxed("8"), reference: "8" }),
   ]);
-  expect(verdicts.map(({ verdict }) => verdict)).toEqual(["timeout", "correct", "correct"]);
-  expect((await verify({ response: boxed("x + x"), reference: "2x" })).verdict).toBe("correct");
+  expect(verdicts.map(({ verdict }) => verdict)).toEqual([
+    "timeout",
+    "correct",
+    "correct",
+  ]);
+  expect(
+    (await verify({ response: boxed("x + x"), reference: "2x" })).verdict,
+  ).toBe("correct");
   await close();
 });
 
@@ -27,8 +34,17 @@ test("no value that could fill the memory is computed", async () => {
   const { verify, close } = verifier({ timeLimit: 20_000 });
   const [huge, tower] = ["(2^{9999})^{9999}", "((2^{9999})^{9999})^{9999}"];
   const products = Array.from({ length: 20 }, () => huge).join("\\cdot ");
-  for (const answer of [huge, tower, products, `1/${huge} + 3^{-99999999}`, "2^{2^{2^{2^{2^2}}}}", "9^{999999999}"])
-    expect((await verify({ response: boxed(answer), reference: "7" })).verdict).toMatch(/^(unparsable|wrong)$/);
+  for (const answer of [
+    huge,
+    tower,
+    products,
+    `1/${huge} + 3^{-99999999}`,
+    "2^{2^{2^{2^{2^2}}}}",
+    "9^{999999999}",
+  ])
+    expect(
+      (await verify({ response: boxed(answer), reference: "7" })).verdict,
+    ).toMatch(/^(unparsable|wrong)$/);
   await close();
 });
 
@@ -60,7 +76,12 @@ describe("the thread evaluates nothing but arithmetic", () => {
     "1:3",
   ])("%s is unknown", async (left) => {
     const [hostile, harmless] = (await thread.compare(
-      [left, "sqrt(4)"].map((text) => ({ left: text, right: text, tolerance: 0, proportional: false })),
+      [left, "sqrt(4)"].map((text) => ({
+        left: text,
+        right: text,
+        tolerance: 0,
+        proportional: false,
+      })),
     )) as string[];
     expect([hostile, harmless]).toEqual(["unknown", "equal"]);
   });
@@ -70,12 +91,16 @@ test("a closed verifier judges no more expressions, and closing it twice does no
   const { verify, close } = verifier();
   await close();
   await close();
-  await expect(verify({ response: boxed("\\sqrt{4}"), reference: "2" })).rejects.toThrow("The verifier is closed.");
+  await expect(
+    verify({ response: boxed("\\sqrt{4}"), reference: "2" }),
+  ).rejects.toThrow(userError("closed"));
 });
 
 test("closing ends a comparison under way", async () => {
   const { verify, close } = verifier({ timeLimit: 60_000 });
-  const judged = expect(verify({ response: boxed(slow), reference: twelve })).rejects.toThrow("closed");
+  const judged = expect(
+    verify({ response: boxed(slow), reference: twelve }),
+  ).rejects.toThrow(userError("closed"));
   await close();
   await judged;
 });
@@ -86,6 +111,9 @@ test("a verifier that nobody closes judges on, and lets the process end", async 
     const { verdict } = await verifier().verify({ response: "\\\\boxed{\\\\sqrt{4}}", reference: "2" });
     console.log(verdict);`;
   const args = ["--import", "tsx", "--input-type=module", "--eval", program];
-  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: root, timeout: 30_000 });
+  const { stdout } = await promisify(execFile)(process.execPath, args, {
+    cwd: root,
+    timeout: 30_000,
+  });
   expect(stdout).toBe("correct\n");
 });
