@@ -5,7 +5,6 @@ import { writeArrow } from "../../../src/data/arrow/write.ts";
 import { readableData, readableNote } from "../../../src/data/open-table.ts";
 import { readers } from "../../../src/data/readers/index.ts";
 import { UserError } from "../../../src/system/errors.ts";
-import { userError } from "../../user-error.ts";
 import { temporaryFolder } from "../folder.ts";
 import { openTable, rowsFrom, wholeTable } from "../whole-table.ts";
 import { userError } from "../../user-error.ts";
