@@ -1,21 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import * as tf from "@tensorflow/tfjs-core";
-import {
-  cpSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  createModel,
-  generate,
-  loadModel,
-  saveModel,
-  type Model,
-} from "../../src/model/index.ts";
+import { createModel, generate, loadModel, saveModel, type Model } from "../../src/model/index.ts";
 import { freshModelFacts } from "../../src/model/model.ts";
 import { userError } from "../user-error.ts";
 import { fixture, readReference } from "./reference.ts";
@@ -32,8 +20,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 async function weightsOf(model: Model): Promise<[string, Float32Array][]> {
   return Promise.all(
     model.parameters.map(
-      async ({ name, variable }) =>
-        [name, await variable.data<"float32">()] as [string, Float32Array],
+      async ({ name, variable }) => [name, await variable.data<"float32">()] as [string, Float32Array],
     ),
   );
 }
@@ -62,9 +49,7 @@ describe("a model folder", () => {
     expect(again.config).toEqual(model.config);
     expect(again.fingerprint).toBe(model.fingerprint);
     expect(again.tokenizer.fingerprint).toBe(model.tokenizer.fingerprint);
-    expect(readFileSync(join(saved, "README.md"), "utf8")).toBe(
-      "# A tiny model\n",
-    );
+    expect(readFileSync(join(saved, "README.md"), "utf8")).toBe("# A tiny model\n");
     model.dispose();
     again.dispose();
     expect(tf.memory().numTensors).toBe(before);
@@ -75,9 +60,7 @@ describe("a model folder", () => {
     cpSync(fixture("tied"), source, { recursive: true });
     const path = join(source, "config.json");
     const ofLlama = ["attention_bias", "mlp_bias", "pretraining_tp"];
-    const keys = Object.fromEntries(
-      Object.entries(jsonOf(path)).filter(([key]) => !ofLlama.includes(key)),
-    );
+    const keys = Object.fromEntries(Object.entries(jsonOf(path)).filter(([key]) => !ofLlama.includes(key)));
     const own = {
       model_type: "mistral",
       architectures: ["MistralForCausalLM"],
@@ -112,12 +95,8 @@ describe("a model folder", () => {
 
   test("that cannot be loaded is a clear error and leaves no tensor", async () => {
     const before = tf.memory().numTensors;
-    await expect(loadModel(join(folder, "nowhere"))).rejects.toThrow(
-      userError("missing-model", "nowhere"),
-    );
-    await expect(loadModel(fixture("untied"))).rejects.toThrow(
-      userError("missing-tokenizer", "untied"),
-    );
+    await expect(loadModel(join(folder, "nowhere"))).rejects.toThrow(userError("missing-model", "nowhere"));
+    await expect(loadModel(fixture("untied"))).rejects.toThrow(userError("missing-tokenizer", "untied"));
     expect(tf.memory().numTensors).toBe(before);
   });
 });

@@ -1,15 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "@jest/globals";
-import {
-  decoderConfigFromGguf,
-  decoderConfigText,
-  parseDecoderConfig,
-} from "../../../src/model/config-file.ts";
+import { decoderConfigFromGguf, decoderConfigText, parseDecoderConfig } from "../../../src/model/config-file.ts";
 import { decoderTensors, families } from "../../../src/model/families/index.ts";
-import {
-  openWeights,
-  saveModelFiles,
-} from "../../../src/model/weights/index.ts";
+import { openWeights, saveModelFiles } from "../../../src/model/weights/index.ts";
 import { temporaryFolder } from "../weights/files.ts";
 import { userError } from "../../user-error.ts";
 
@@ -46,188 +39,132 @@ const inGguf = {
   "rope.freq_base": 2e4,
 };
 
-describe.each(families.map((family) => [family.modelType, family] as const))(
-  "the family %s",
-  (modelType, family) => {
-    const config = parseDecoderConfig(
-      { ...sizes, model_type: modelType },
-      "config.json",
-    );
+describe.each(families.map((family) => [family.modelType, family] as const))("the family %s", (modelType, family) => {
+  const config = parseDecoderConfig({ ...sizes, model_type: modelType }, "config.json");
 
-    test("reads the sizes and constants of its config.json", () => {
-      expect(config).toMatchObject({
-        family: modelType,
-        vocabularySize: 11,
-        width: 12,
-        feedForwardWidth: 10,
-        layers: 2,
-        heads: 4,
-        keyValueHeads: 2,
-        headSize: 6,
-        maxPositions: 64,
-        epsilon: 1e-5,
-        rope: { theta: 2e4, scaling: { type: "linear", factor: 2 } },
-        initializerRange: 0.05,
-        beginOfText: 1,
-        endOfText: [2, 3],
-        padToken: 0,
-      });
+  test("reads the sizes and constants of its config.json", () => {
+    expect(config).toMatchObject({
+      family: modelType,
+      vocabularySize: 11,
+      width: 12,
+      feedForwardWidth: 10,
+      layers: 2,
+      heads: 4,
+      keyValueHeads: 2,
+      headSize: 6,
+      maxPositions: 64,
+      epsilon: 1e-5,
+      rope: { theta: 2e4, scaling: { type: "linear", factor: 2 } },
+      initializerRange: 0.05,
+      beginOfText: 1,
+      endOfText: [2, 3],
+      padToken: 0,
     });
+  });
 
-    test("reads back what it wrote, and writes it again to the letter", () => {
-      const text = decoderConfigText(config);
-      const again = parseDecoderConfig(JSON.parse(text), "config.json");
-      expect(again).toEqual(config);
-      expect(decoderConfigText(again)).toBe(text);
-      expect(JSON.parse(text)).toMatchObject({
-        model_type: modelType,
-        architectures: family.architectures,
-      });
+  test("reads back what it wrote, and writes it again to the letter", () => {
+    const text = decoderConfigText(config);
+    const again = parseDecoderConfig(JSON.parse(text), "config.json");
+    expect(again).toEqual(config);
+    expect(decoderConfigText(again)).toBe(text);
+    expect(JSON.parse(text)).toMatchObject({
+      model_type: modelType,
+      architectures: family.architectures,
     });
+  });
 
-    test("has the tensors that every decoder has, with other shapes for other sizes", () => {
-      const tensors = decoderTensors(config);
-      expect(tensors.get("model.embed_tokens.weight")).toEqual([11, 12]);
-      expect(tensors.get("model.layers.1.self_attn.q_proj.weight")).toEqual([
-        24, 12,
-      ]);
-      expect(tensors.get("model.layers.1.self_attn.k_proj.weight")).toEqual([
-        12, 12,
-      ]);
-      expect(tensors.get("model.layers.1.mlp.down_proj.weight")).toEqual([
-        12, 10,
-      ]);
-      expect(tensors.get("lm_head.weight")).toEqual([11, 12]);
-      expect(
-        decoderTensors({ ...config, tiedOutput: true }).has("lm_head.weight"),
-      ).toBe(false);
-    });
+  test("has the tensors that every decoder has, with other shapes for other sizes", () => {
+    const tensors = decoderTensors(config);
+    expect(tensors.get("model.embed_tokens.weight")).toEqual([11, 12]);
+    expect(tensors.get("model.layers.1.self_attn.q_proj.weight")).toEqual([24, 12]);
+    expect(tensors.get("model.layers.1.self_attn.k_proj.weight")).toEqual([12, 12]);
+    expect(tensors.get("model.layers.1.mlp.down_proj.weight")).toEqual([12, 10]);
+    expect(tensors.get("lm_head.weight")).toEqual([11, 12]);
+    expect(decoderTensors({ ...config, tiedOutput: true }).has("lm_head.weight")).toBe(false);
+  });
 
-    test("a folder of it is written back as the same family and reads back equal", async () => {
-      const tensors = [...decoderTensors(config)].map(([name, shape], i) => {
-        const count = shape.reduce((product, size) => product * size, 1);
-        return {
-          name,
-          shape,
-          values: Float32Array.from({ length: count }, (_, j) => i + j / 8),
-        };
-      });
-      const [first, second] = [
-        inFolder(`${modelType}-1`),
-        inFolder(`${modelType}-2`),
-      ];
-      await saveModelFiles(first, {
-        config,
-        tensors,
-        tokenizerFiles: {},
-        card: "",
-      });
-      const read = await openWeights(first);
-      const copied = read
-        .names()
-        .map((name) => ({
-          name,
-          shape: read.shape(name),
-          values: () => read.read(name),
-        }));
-      await saveModelFiles(second, {
-        config: read.config,
-        tensors: copied,
-        tokenizerFiles: {},
-        card: "",
-      });
-      const again = await openWeights(second);
-      expect(again.config).toEqual(config);
-      expect(again.fingerprint).toBe(read.fingerprint);
-      for (const { name, values } of tensors)
-        expect(await again.read(name)).toEqual(values);
-      expect(await readFile(`${second}/config.json`, "utf8")).toBe(
-        await readFile(`${first}/config.json`, "utf8"),
-      );
-      await Promise.all([read.close(), again.close()]);
-    });
-
-    test("an activation that is not its own is refused, naming the file", () => {
-      const json = { ...sizes, model_type: modelType, hidden_act: "relu" };
-      expect(() => parseDecoderConfig(json, "config.json")).toThrow(
-        userError("unsupported-model", /config\.json: .*"relu"/),
-      );
-    });
-  },
-);
-
-const inGgufFiles = families.flatMap(({ modelType, gguf }) =>
-  gguf === undefined ? [] : [[modelType, gguf] as const],
-);
-
-describe.each(inGgufFiles)(
-  "a GGUF file of the family %s",
-  (modelType, { architecture, huggingFaceName }) => {
-    const entries = Object.entries(inGguf).map(([key, value]) => [
-      `${architecture}.${key}`,
-      value,
-    ]);
-    const metadata = {
-      "general.architecture": architecture,
-      ...Object.fromEntries(entries),
-    } as Record<string, unknown>;
-
-    test("says the same as a config.json, which reads back equal", () => {
-      const parsed = parseDecoderConfig(
-        { ...sizes, model_type: modelType, rope_scaling: null },
-        "config.json",
-      );
-      const config = decoderConfigFromGguf(
-        metadata,
-        { shapes: decoderTensors(parsed) },
-        "m.gguf",
-      );
-      const unsaid = {
-        initializerRange: 0.02,
-        beginOfText: undefined,
-        endOfText: [],
-        padToken: undefined,
+  test("a folder of it is written back as the same family and reads back equal", async () => {
+    const tensors = [...decoderTensors(config)].map(([name, shape], i) => {
+      const count = shape.reduce((product, size) => product * size, 1);
+      return {
+        name,
+        shape,
+        values: Float32Array.from({ length: count }, (_, j) => i + j / 8),
       };
-      expect(config).toEqual({ ...parsed, ...unsaid });
-      expect(
-        parseDecoderConfig(
-          JSON.parse(decoderConfigText(config)),
-          "config.json",
-        ),
-      ).toEqual(config);
     });
+    const [first, second] = [inFolder(`${modelType}-1`), inFolder(`${modelType}-2`)];
+    await saveModelFiles(first, {
+      config,
+      tensors,
+      tokenizerFiles: {},
+      card: "",
+    });
+    const read = await openWeights(first);
+    const copied = read.names().map((name) => ({
+      name,
+      shape: read.shape(name),
+      values: () => read.read(name),
+    }));
+    await saveModelFiles(second, {
+      config: read.config,
+      tensors: copied,
+      tokenizerFiles: {},
+      card: "",
+    });
+    const again = await openWeights(second);
+    expect(again.config).toEqual(config);
+    expect(again.fingerprint).toBe(read.fingerprint);
+    for (const { name, values } of tensors) expect(await again.read(name)).toEqual(values);
+    expect(await readFile(`${second}/config.json`, "utf8")).toBe(await readFile(`${first}/config.json`, "utf8"));
+    await Promise.all([read.close(), again.close()]);
+  });
 
-    test("names a missing key as the file would", () => {
-      const less = { ...metadata, [`${architecture}.block_count`]: undefined };
-      const shapes = new Map([["model.embed_tokens.weight", [11, 12]]]);
-      const parse = (): unknown =>
-        decoderConfigFromGguf(less, { shapes }, "m.gguf");
-      expect(parse).toThrow(
-        userError(
-          "invalid-model-config",
-          `m.gguf: the key ${architecture}.block_count`,
-        ),
-      );
-    });
+  test("an activation that is not its own is refused, naming the file", () => {
+    const json = { ...sizes, model_type: modelType, hidden_act: "relu" };
+    expect(() => parseDecoderConfig(json, "config.json")).toThrow(
+      userError("unsupported-model", /config\.json: .*"relu"/),
+    );
+  });
+});
 
-    test("names its tensors in its own way", () => {
-      expect(huggingFaceName("token_embd.weight")).toBe(
-        "model.embed_tokens.weight",
-      );
-      expect(huggingFaceName("blk.1.attn_q.weight")).toBe(
-        "model.layers.1.self_attn.q_proj.weight",
-      );
-    });
-  },
-);
+const inGgufFiles = families.flatMap(({ modelType, gguf }) => (gguf === undefined ? [] : [[modelType, gguf] as const]));
+
+describe.each(inGgufFiles)("a GGUF file of the family %s", (modelType, { architecture, huggingFaceName }) => {
+  const entries = Object.entries(inGguf).map(([key, value]) => [`${architecture}.${key}`, value]);
+  const metadata = {
+    "general.architecture": architecture,
+    ...Object.fromEntries(entries),
+  } as Record<string, unknown>;
+
+  test("says the same as a config.json, which reads back equal", () => {
+    const parsed = parseDecoderConfig({ ...sizes, model_type: modelType, rope_scaling: null }, "config.json");
+    const config = decoderConfigFromGguf(metadata, { shapes: decoderTensors(parsed) }, "m.gguf");
+    const unsaid = {
+      initializerRange: 0.02,
+      beginOfText: undefined,
+      endOfText: [],
+      padToken: undefined,
+    };
+    expect(config).toEqual({ ...parsed, ...unsaid });
+    expect(parseDecoderConfig(JSON.parse(decoderConfigText(config)), "config.json")).toEqual(config);
+  });
+
+  test("names a missing key as the file would", () => {
+    const less = { ...metadata, [`${architecture}.block_count`]: undefined };
+    const shapes = new Map([["model.embed_tokens.weight", [11, 12]]]);
+    const parse = (): unknown => decoderConfigFromGguf(less, { shapes }, "m.gguf");
+    expect(parse).toThrow(userError("invalid-model-config", `m.gguf: the key ${architecture}.block_count`));
+  });
+
+  test("names its tensors in its own way", () => {
+    expect(huggingFaceName("token_embd.weight")).toBe("model.embed_tokens.weight");
+    expect(huggingFaceName("blk.1.attn_q.weight")).toBe("model.layers.1.self_attn.q_proj.weight");
+  });
+});
 
 describe("a family that is not in the list", () => {
   test.each<[string, () => unknown]>([
-    [
-      "read",
-      () =>
-        parseDecoderConfig({ ...sizes, model_type: "strange" }, "config.json"),
-    ],
+    ["read", () => parseDecoderConfig({ ...sizes, model_type: "strange" }, "config.json")],
     [
       "written",
       () =>
@@ -246,17 +183,9 @@ describe("a family that is not in the list", () => {
 
   test("is refused in a GGUF file, with those that are", () => {
     const read = (): unknown =>
-      decoderConfigFromGguf(
-        { "general.architecture": "strange" },
-        { shapes: new Map() },
-        "m.gguf",
-      );
-    expect(read).toThrow(
-      userError("unsupported-model", /m\.gguf: .*"strange"/),
-    );
+      decoderConfigFromGguf({ "general.architecture": "strange" }, { shapes: new Map() }, "m.gguf");
+    expect(read).toThrow(userError("unsupported-model", /m\.gguf: .*"strange"/));
     for (const [, { architecture, models }] of inGgufFiles)
-      expect(read).toThrow(
-        userError("unsupported-model", `${architecture} (${models}, ...)`),
-      );
+      expect(read).toThrow(userError("unsupported-model", `${architecture} (${models}, ...)`));
   });
 });

@@ -19,14 +19,8 @@ test("a comparison beyond its time ends as a timeout, and those behind it are ju
     verify({ response: boxed("2\\sqrt{4}"), reference: "4" }),
     verify({ response: boxed("8"), reference: "8" }),
   ]);
-  expect(verdicts.map(({ verdict }) => verdict)).toEqual([
-    "timeout",
-    "correct",
-    "correct",
-  ]);
-  expect(
-    (await verify({ response: boxed("x + x"), reference: "2x" })).verdict,
-  ).toBe("correct");
+  expect(verdicts.map(({ verdict }) => verdict)).toEqual(["timeout", "correct", "correct"]);
+  expect((await verify({ response: boxed("x + x"), reference: "2x" })).verdict).toBe("correct");
   await close();
 });
 
@@ -34,17 +28,8 @@ test("no value that could fill the memory is computed", async () => {
   const { verify, close } = verifier({ timeLimit: 20_000 });
   const [huge, tower] = ["(2^{9999})^{9999}", "((2^{9999})^{9999})^{9999}"];
   const products = Array.from({ length: 20 }, () => huge).join("\\cdot ");
-  for (const answer of [
-    huge,
-    tower,
-    products,
-    `1/${huge} + 3^{-99999999}`,
-    "2^{2^{2^{2^{2^2}}}}",
-    "9^{999999999}",
-  ])
-    expect(
-      (await verify({ response: boxed(answer), reference: "7" })).verdict,
-    ).toMatch(/^(unparsable|wrong)$/);
+  for (const answer of [huge, tower, products, `1/${huge} + 3^{-99999999}`, "2^{2^{2^{2^{2^2}}}}", "9^{999999999}"])
+    expect((await verify({ response: boxed(answer), reference: "7" })).verdict).toMatch(/^(unparsable|wrong)$/);
   await close();
 });
 
@@ -91,16 +76,12 @@ test("a closed verifier judges no more expressions, and closing it twice does no
   const { verify, close } = verifier();
   await close();
   await close();
-  await expect(
-    verify({ response: boxed("\\sqrt{4}"), reference: "2" }),
-  ).rejects.toThrow(userError("closed"));
+  await expect(verify({ response: boxed("\\sqrt{4}"), reference: "2" })).rejects.toThrow(userError("closed"));
 });
 
 test("closing ends a comparison under way", async () => {
   const { verify, close } = verifier({ timeLimit: 60_000 });
-  const judged = expect(
-    verify({ response: boxed(slow), reference: twelve }),
-  ).rejects.toThrow(userError("closed"));
+  const judged = expect(verify({ response: boxed(slow), reference: twelve })).rejects.toThrow(userError("closed"));
   await close();
   await judged;
 });
