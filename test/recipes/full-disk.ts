@@ -3,90 +3,58 @@
  *
  *     npx tsx test/recipes/full-disk.ts [sstoken | cdpo | oreal | attention-gate ...] [kilobytes ...]
  */
-import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statfsSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { cdpoResults, writeCdpo } from "./cdpo/small-run.ts";
-import { gateResults, writeGates } from "./attention-gate/small-run.ts";
-import { orealResults, writeOreal } from "./oreal/small-run.ts";
-import { results, startTrainer, writeRecipe } from "./small-run.ts";
+import { recipeCases, type RecipeCase } from "./every-recipe.ts";
+import { diskFull, leftovers, mountDisk } from "./small-disk.ts";
+import { startTrainer } from "./small-run.ts";
 
-interface Recipe {
-  write(folder: string, output: string): string;
-  results(output: string): Record<string, string | undefined>;
-  /** Without checkpoints the disk fills up while the model and the report are written. */
-  noCheckpoints: string[];
-}
-
-const noCheckpoints = ["--set", "training.saveEvery=0"];
-const recipes: Record<string, Recipe> = {
-  sstoken: { write: (folder, output) => writeRecipe(folder, { output }), results, noCheckpoints },
-  cdpo: {
-    write: (folder, output) => writeCdpo(folder, { output }),
-    results: cdpoResults,
-    noCheckpoints: ["--set", "contrast.training.saveEvery=0", "--set", "align.training.saveEvery=0"],
-  },
-  oreal: {
-    write: (folder, output) => writeOreal(folder, { top: { output } }),
-    results: (output) =>
-      Object.fromEntries(
-        ["", "rloo"].flatMap((arm) =>
-          Object.entries(orealResults(join(output, arm))).map(([file, content]) => [join(arm, file), content]),
-        ),
-      ),
-    noCheckpoints,
-  },
-  "attention-gate": { write: (folder, output) => writeGates(folder, { output }), results: gateResults, noCheckpoints },
-};
-
+const names = recipeCases.map(({ name }) => name);
 const given = process.argv.slice(2);
-const chosen = given.filter((argument) => argument in recipes);
-const sizes = given.filter((argument) => !(argument in recipes)).map(Number);
+const chosen = given.filter((argument) => names.includes(argument));
+const sizes = given.filter((argument) => !names.includes(argument)).map(Number);
 const base = mkdtempSync(join(tmpdir(), "tokensift-full-"));
-const disk = join(base, "disk");
-const output = join(disk, "out");
-mkdirSync(disk);
-
-function mount(kilobytes: number): void {
-  execFileSync("mount", ["-t", "tmpfs", "-o", `size=${kilobytes}k`, "tmpfs", disk]);
-}
+const folder = join(base, "disk");
+const output = join(folder, "out");
 
 const run = (name: string, config: string, ...flags: string[]) => startTrainer(name, config, ...flags).ended;
 
 /** What an undisturbed run leaves, and the kilobytes that it then takes. */
-async function undisturbed(name: string, config: string, flags: string[]) {
-  mount(1 << 17);
+async function undisturbed({ name, results }: RecipeCase, config: string, flags: readonly string[]) {
+  const disk = mountDisk(folder, 1 << 17);
   try {
     const { code, stderr } = await run(name, config, ...flags);
     if (code !== 0) throw new Error(stderr);
-    const { bsize, blocks, bfree } = statfsSync(disk);
-    return { expected: recipes[name]!.results(output), kilobytes: (bsize * (blocks - bfree)) / 1024 };
+    return { expected: results(output), kilobytes: disk.used() };
   } finally {
-    execFileSync("umount", [disk]);
+    disk.unmount();
   }
 }
 
 /** One full disk: what the run said, and what is wrong with how it ended, was left and continued. */
-async function filled(name: string, config: string, flags: string[], size: number, expected: object) {
-  mount(size);
+async function filled(
+  { name, results }: RecipeCase,
+  config: string,
+  flags: readonly string[],
+  size: number,
+  expected: Readonly<Record<string, unknown>>,
+) {
+  const disk = mountDisk(folder, size);
   try {
     const full = await run(name, config, ...flags);
     if (full.code === 0) return undefined;
     const wrong = full.code === 2 ? [] : [`code ${full.code}`];
     const said = full.stderr.split("\n").slice(-3).join("\n").trimEnd();
-    if (!/^[^\n]*cannot be written: the disk is full \(ENOSPC\)\n {2}Free some space, /.test(said))
-      wrong.push("message");
-    const all = existsSync(output) ? (readdirSync(output, { recursive: true }) as string[]) : [];
-    wrong.push(...all.filter((file) => /(^|\/)\.|\.tmp$|\.partial$/.test(file)));
-    execFileSync("mount", ["-o", "remount,size=128m", disk]);
+    if (!diskFull.test(full.stderr)) wrong.push("message");
+    wrong.push(...leftovers(existsSync(output) ? (readdirSync(output, { recursive: true }) as string[]) : []));
+    disk.resize(1 << 17);
     const resume = existsSync(join(output, "run.json")) ? ["--resume"] : [];
     const { code, stderr } = await run(name, config, ...resume, ...flags);
     if (code !== 0) return { said, wrong: [...wrong, stderr] };
-    const actual = recipes[name]!.results(output);
-    return { said, wrong: [...wrong, ...differing(expected as Record<string, unknown>, actual)] };
+    return { said, wrong: [...wrong, ...differing(expected, results(output))] };
   } finally {
-    execFileSync("umount", [disk]);
+    disk.unmount();
   }
 }
 
@@ -95,13 +63,14 @@ function differing(expected: Readonly<Record<string, unknown>>, actual: Readonly
 }
 
 let failures = 0;
-for (const name of chosen.length > 0 ? chosen : Object.keys(recipes)) {
-  const config = recipes[name]!.write(join(base, name), output);
-  for (const flags of [[], recipes[name]!.noCheckpoints]) {
-    const { expected, kilobytes } = await undisturbed(name, config, flags);
+for (const recipe of recipeCases.filter(({ name }) => chosen.length === 0 || chosen.includes(name))) {
+  const { name } = recipe;
+  const config = recipe.write(join(base, name), output);
+  for (const flags of [[], recipe.noCheckpoints]) {
+    const { expected, kilobytes } = await undisturbed(recipe, config, flags);
     const shares = [0.02, 0.1, 0.25, 0.45, 0.65, 0.85, 0.97].map((share) => Math.round(share * kilobytes));
     for (const size of sizes.length > 0 ? sizes : [4, 12, ...shares]) {
-      const outcome = await filled(name, config, flags, size, expected);
+      const outcome = await filled(recipe, config, flags, size, expected);
       if (outcome && outcome.wrong.length > 0) failures++;
       const verdict = outcome && (outcome.wrong.length > 0 ? `WRONG ${outcome.wrong.join(" ")}` : "as it should");
       const said = outcome ? ` | ${outcome.said.replaceAll("\n", " ")}` : "";

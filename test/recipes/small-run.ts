@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { spawn, type ChildProcess } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -93,13 +93,22 @@ export function linesOf(path: string): number {
   return existsSync(path) ? readFileSync(path, "utf8").split("\n").length - 1 : 0;
 }
 
-/** Waits until a log has so many lines; false where the process ended before. */
-export async function whenLines(started: Started, path: string, count: number): Promise<boolean> {
-  while (linesOf(path) < count) {
+/** Waits until a log has so many lines, or a folder so many entries; false where the process ended before. */
+export async function whenEntries(started: Started, path: string, count: number): Promise<boolean> {
+  while (entriesOf(path) < count) {
     if (started.child.exitCode !== null || started.child.signalCode !== null) return false;
     await sleep(2);
   }
   return true;
+}
+
+/** Waits until a file of an earlier run is deleted, or the process has ended. */
+export async function whenGone(started: Started, path: string): Promise<void> {
+  while (existsSync(path) && started.child.exitCode === null) await sleep(1);
+}
+
+function entriesOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ? readdirSync(path).length : linesOf(path);
 }
 
 const digest = (content: Uint8Array): string => createHash("sha256").update(content).digest("hex");

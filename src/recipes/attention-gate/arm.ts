@@ -11,6 +11,7 @@ import { rowsOf } from "../../training/train.ts";
 import type { StepBatch, StepOutcome } from "../../training/step.ts";
 import { stoppable } from "../kit/reporter.ts";
 import { trainedModel, trainingSchedule, trainingSteps } from "../kit/training-settings.ts";
+import { explosionWatch, together } from "../kit/watches.ts";
 import type { AttentionGateConfig } from "./config-schema.ts";
 import { finish } from "./finish.ts";
 import { evaluateLosses } from "./losses.ts";
@@ -125,6 +126,7 @@ function learnerOptions(work: GateWork, state: TrainingState) {
     keepCheckpoints: training.keepCheckpoints,
     evaluateEvery: training.evaluateEvery,
     schedule: trainingSchedule(training, steps),
+    watch: together([explosionWatch("nll")]),
     async evaluate(repeatable: boolean) {
       const told = repeatable ? stoppable(reporter, interrupted) : reporter;
       const losses = await evaluateLosses(work, (done, total) => told.working("evaluating", done, total));

@@ -25,12 +25,18 @@ export function alignmentCard(
   );
 }
 
+/** What an alignment leaves beside the model. */
+export interface Aligned {
+  readonly records: readonly Readonly<Record<string, unknown>>[];
+  readonly pairs: number;
+  readonly warnings: readonly string[];
+}
+
 /** The `summary.json` of an arm. */
 export function alignmentSummary(
   { inputs }: CdpoWork,
   { name, objective, learningRate }: CdpoArm,
-  records: readonly Readonly<Record<string, unknown>>[],
-  pairs: number,
+  { records, pairs, warnings }: Aligned,
 ): string {
   const last = records.at(-1);
   const summary = {
@@ -41,6 +47,7 @@ export function alignmentSummary(
     lastLoss: last?.["loss"],
     ...(last?.["accuracy"] !== undefined && { accuracy: last["accuracy"], rewardMargin: last["rewardMargin"] }),
     engine: engineText(inputs.engine),
+    warnings,
   };
   return `${JSON.stringify(summary, null, 2)}\n`;
 }

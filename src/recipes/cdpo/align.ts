@@ -18,7 +18,7 @@ import { alignmentCard, alignmentSummary } from "./align-files.ts";
 import { chosenBatch, pairBatch } from "./batches.ts";
 import type { ScoredPair } from "./files.ts";
 import { oddEnds } from "./pairs.ts";
-import { decisive, microRows, openStageLearner, recordStep } from "./stage-training.ts";
+import { decisive, microRows, openStageLearner, recordStep, stageWatch } from "./stage-training.ts";
 import { digestOf, type StageResult } from "./stages.ts";
 import { release, trainable, type CdpoWork } from "./work.ts";
 
@@ -74,11 +74,18 @@ async function completeSummary(work: CdpoWork, arm: CdpoArm, scored: StageResult
   const path = join(work.run.path, arm.name);
   if (existsSync(join(path, "summary.json"))) return;
   using run = openRunFolder(path, "resume");
-  writeSummary(work, arm, run, await scored.load());
+  const warnings = run.metrics.records().flatMap(stageWatch());
+  writeSummary(work, arm, run, { pairs: await scored.load(), warnings });
 }
 
-function writeSummary(work: CdpoWork, arm: CdpoArm, run: RunFolder, pairs: readonly ScoredPair[]): void {
-  run.writeFile("summary.json", alignmentSummary(work, arm, run.metrics.records(), pairs.length));
+interface Learnt {
+  readonly pairs: readonly ScoredPair[];
+  readonly warnings: readonly string[];
+}
+
+function writeSummary(work: CdpoWork, arm: CdpoArm, run: RunFolder, { pairs, warnings }: Learnt): void {
+  const records = run.metrics.records();
+  run.writeFile("summary.json", alignmentSummary(work, arm, { records, pairs: pairs.length, warnings }));
 }
 
 async function alignArm(
@@ -97,8 +104,9 @@ async function alignArm(
     noteOf(work, name, model, pairs);
     const alignment = await openAlignment(work, arm, { run, model, reference, pairs, resume, disposals });
     await train(alignment);
+    const { warnings } = await alignment.learner.finish();
     await saveTrained(run, model, alignmentCard(work, arm, alignment.learner.state.step));
-    writeSummary(work, arm, run, pairs);
+    writeSummary(work, arm, run, { pairs, warnings });
   } finally {
     disposals.forEach((free) => free());
   }

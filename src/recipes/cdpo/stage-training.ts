@@ -7,6 +7,7 @@ import { openLearner, type RunLearner } from "../../training/open-learner.ts";
 import type { RunFolder } from "../../training/run-folder.ts";
 import type { StepOutcome } from "../../training/step.ts";
 import { trainingSchedule, trainingSteps } from "../kit/training-settings.ts";
+import { finiteWatch, together } from "../kit/watches.ts";
 import type { StageTraining } from "./config-schema.ts";
 import type { CdpoWork } from "./work.ts";
 
@@ -25,6 +26,9 @@ export interface StageTrainingOptions {
   resume: boolean;
 }
 
+/** Warns of a loss that is not finite; how large one of pairs may be is not known, as it is not in nats per token. */
+export const stageWatch = () => together([finiteWatch()]);
+
 /** Readies a training within a stage. Dispose of the learner after use. */
 export async function openStageLearner(work: CdpoWork, options: StageTrainingOptions): Promise<RunLearner> {
   const { inputs, interrupted, allowChanges } = work;
@@ -38,6 +42,7 @@ export async function openStageLearner(work: CdpoWork, options: StageTrainingOpt
       ...{ name, run, state, steps, clipNorm, resume, allowChanges, interrupted },
       reporter: work.reporterOf(name),
       identity: inputs.identity,
+      watch: stageWatch(),
       saveEvery: training.saveEvery,
       keepCheckpoints: training.keepCheckpoints,
       pass: {

@@ -17,6 +17,20 @@ export function once(watch: Watch): Watch {
   };
 }
 
+const mend = "Lower the learning rate, or lengthen the warm-up; an earlier checkpoint is the better model.";
+
+/**
+ * Warns once of a loss that is not finite; enough for a loss that is not one of tokens.
+ * @param key of the loss in a record
+ */
+export function finiteWatch(key = "loss"): Watch {
+  return once((record) => {
+    const loss = record[key];
+    if (typeof loss !== "number" || Number.isFinite(loss)) return undefined;
+    return `At step ${String(record["step"])} the loss is ${loss}: it explodes. ${mend}`;
+  });
+}
+
 const explosion = { steps: 20, nats: 5, factor: 3 };
 
 /**
@@ -27,11 +41,11 @@ const explosion = { steps: 20, nats: 5, factor: 3 };
 export function explosionWatch(key = "loss"): Watch {
   let start: number | undefined;
   const last: number[] = [];
+  const finite = finiteWatch(key);
   return once((record) => {
     const loss = record[key];
     if (typeof loss !== "number") return undefined;
-    const fix = "Lower the learning rate, or lengthen the warm-up; an earlier checkpoint is the better model.";
-    if (!Number.isFinite(loss)) return `At step ${String(record["step"])} the loss is ${loss}: it explodes. ${fix}`;
+    if (!Number.isFinite(loss)) return finite(record);
     start ??= loss;
     last.push(loss);
     if (last.length > explosion.steps) last.shift();
@@ -40,7 +54,7 @@ export function explosionWatch(key = "loss"): Watch {
     if (!(mean > explosion.nats && mean > explosion.factor * start)) return undefined;
     return (
       `At step ${String(record["step"])} the loss explodes: its mean over the last ${explosion.steps} steps is ` +
-      `${mean.toPrecision(3)} nats, it began at ${start.toPrecision(3)}. ${fix}`
+      `${mean.toPrecision(3)} nats, it began at ${start.toPrecision(3)}. ${mend}`
     );
   });
 }

@@ -1,3 +1,5 @@
+import { finiteWatch, together } from "../kit/watches.ts";
+
 /** What warnings read of an iteration's metrics. */
 export type WarningFacts = Record<
   | "step"
@@ -45,10 +47,14 @@ function warningsOf(metrics: WarningFacts): Record<string, string> {
 /** Looks at every iteration's record, and tells of what is wrong; of each kind once. */
 export function warningWatch(): (record: Readonly<Record<string, unknown>>) => string[] {
   const seen = new Set<string>();
-  return (record) =>
-    Object.entries(warningsOf(record as unknown as WarningFacts)).flatMap(([kind, warning]) => {
+  // neither loss is one of tokens, in nats: only what is no number is too much
+  const finite = together([finiteWatch("loss"), finiteWatch("rewardLoss")]);
+  return (record) => [
+    ...Object.entries(warningsOf(record as unknown as WarningFacts)).flatMap(([kind, warning]) => {
       if (seen.has(kind)) return [];
       seen.add(kind);
       return [warning];
-    });
+    }),
+    ...finite(record),
+  ];
 }

@@ -1,11 +1,12 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { readModelFacts } from "../../../src/model/model.ts";
-import { expectSelfContained, page } from "../../report/report-page.ts";
-import { gateResults, writeGates } from "./small-run.ts";
-import { linesOf, startTrainer, whenLines } from "../small-run.ts";
+import { page } from "../../report/report-page.ts";
+import { writeGates } from "./small-run.ts";
+import { linesOf, startTrainer } from "../small-run.ts";
+import { copyOfWhole, wholeRun } from "../whole-run.ts";
 
 const run = (config: string, ...flags: string[]) => startTrainer("attention-gate", config, ...flags).ended;
 
@@ -14,13 +15,9 @@ const gatesIn = (output: string) =>
 
 let base: string;
 let whole: string;
-let stdout: string;
 beforeAll(async () => {
   base = mkdtempSync(join(tmpdir(), "tokensift-gate-recipe-"));
-  const ended = await run(writeGates(join(base, "whole")));
-  expect(ended).toMatchObject({ code: 0 });
-  stdout = ended.stdout;
-  whole = join(base, "whole/out");
+  whole = (await wholeRun("attention-gate")).output;
 }, 300_000);
 afterAll(() => rmSync(base, { recursive: true }));
 
@@ -36,12 +33,10 @@ describe("the Attention-Gate recipe", () => {
     expect(budget).toBeLessThan(1);
     for (const { kept, bytes } of caches) expect(bytes / caches[1]!.bytes).toBeCloseTo(kept, 9);
     for (const baseline of caches.slice(3)) expect(Math.abs(baseline.kept - budget)).toBeLessThan(0.01);
-    expect(stdout).toContain(readFileSync(join(whole, "table.txt"), "utf8"));
   });
 
   test("ends with a report of the same numbers, and rows as the gates treat them", () => {
     const markup = readFileSync(join(whole, "report.html"), "utf8");
-    expectSelfContained(markup);
     const { cells, section } = page(markup);
     const { rows: caches } = JSON.parse(readFileSync(join(whole, "results.json"), "utf8")) as {
       rows: { model: string; cache: string; accuracy: number; kept: number }[];
@@ -88,22 +83,6 @@ describe("the Attention-Gate recipe", () => {
     expect(last["softHardGap"]).toBeCloseTo(last["hardLoss"]! - last["softLoss"]!, 9);
   });
 
-  test("killed with its gates and interrupted in its control, goes on to the same bytes", async () => {
-    const config = writeGates(join(base, "killed"));
-    const output = join(base, "killed/out");
-    const first = startTrainer("attention-gate", config);
-    expect(await whenLines(first, join(output, "metrics.jsonl"), 3)).toBe(true);
-    first.child.kill("SIGKILL");
-    expect((await first.ended).signal).toBe("SIGKILL");
-    const second = startTrainer("attention-gate", config, "--resume");
-    expect(await whenLines(second, join(output, "control/metrics.jsonl"), 1)).toBe(true);
-    second.child.kill("SIGINT");
-    const { code, stderr } = await second.ended;
-    expect([code, stderr]).toEqual([130, expect.stringMatching(/Continue with --resume/)]);
-    expect(await run(config, "--resume")).toMatchObject({ code: 0 });
-    expect(gateResults(output)).toEqual(gateResults(whole));
-  }, 600_000);
-
   test("of mode pretrain leaves the model as it is, and writes gates alone", async () => {
     const changes = {
       mode: "pretrain",
@@ -123,12 +102,21 @@ describe("the Attention-Gate recipe", () => {
     expect(linesOf(join(output, "metrics.jsonl"))).toBe(1);
   }, 120_000);
 
-  test("with --dry-run writes no run; a wrong key ends with one message", async () => {
-    const config = writeGates(join(base, "dry"));
-    const dry = await run(config, "--dry-run");
-    expect([dry.code, dry.stdout]).toEqual([0, expect.stringMatching(/Runs: gates, control/)]);
-    expect(dry.stdout).toMatch(/^ {2}h2o: /m);
-    expect(existsSync(join(base, "dry/out"))).toBe(false);
+  test("keeps in its summary that the loss over tokens exploded", async () => {
+    const { config, output } = await copyOfWhole("attention-gate", join(base, "exploded"));
+    rmSync(join(output, "summary.json"));
+    const log = join(output, "metrics.jsonl");
+    const steps = readFileSync(log, "utf8").split("\n");
+    steps[2] = steps[2]!.replace(/"nll":[^,]*/, '"nll":1e999'); // read as Infinity
+    writeFileSync(log, steps.join("\n"));
+    const { code, stderr } = await run(config, "--resume");
+    expect([code, stderr]).toEqual([0, expect.stringContaining("Continuing after step 6.")]);
+    const summary = JSON.parse(readFileSync(join(output, "summary.json"), "utf8")) as object;
+    expect(summary).toHaveProperty("warnings", [expect.stringMatching(/^At step 3 the loss is Infinity: it explodes/)]);
+  }, 120_000);
+
+  test("ends with one message where a key is wrong", async () => {
+    const config = writeGates(join(base, "wrong"));
     const wrong = await run(config, "--set", "gates.knid=mlp");
     expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringMatching(/did you mean gates\.kind\?/)]);
   }, 120_000);

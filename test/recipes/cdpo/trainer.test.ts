@@ -4,24 +4,13 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { writeArrow } from "../../../src/data/arrow/write.ts";
 import { readScored, writeScored } from "../../../src/recipes/cdpo/files.ts";
-import { expectSelfContained, page } from "../../report/report-page.ts";
+import { page } from "../../report/report-page.ts";
 import { runInProcess } from "./in-process.ts";
 import { cdpoResults as results, writeCdpo } from "./small-run.ts";
-import { linesOf, startTrainer, whenLines, type Ended, type Started } from "../small-run.ts";
+import { linesOf, startTrainer, type Ended } from "../small-run.ts";
+import { copyOfWhole } from "../whole-run.ts";
 
-const start = (config: string, ...flags: string[]): Started => startTrainer("cdpo", config, ...flags);
-const run = (config: string, ...flags: string[]): Promise<Ended> => start(config, ...flags).ended;
-
-/** Ends the process with the signal as soon as it writes the text. */
-async function endAt(started: Started, text: string, signal: NodeJS.Signals): Promise<Ended> {
-  let seen = "";
-  let sent = false;
-  started.child.stderr!.on("data", (part: string) => {
-    seen += part;
-    if (!sent && seen.includes(text)) sent = started.child.kill(signal);
-  });
-  return started.ended;
-}
+const run = (config: string, ...flags: string[]): Promise<Ended> => startTrainer("cdpo", config, ...flags).ended;
 
 /** When every stage's result was written. */
 function times(output: string): Record<string, number> {
@@ -40,11 +29,7 @@ let whole: string;
 let config: string;
 beforeAll(async () => {
   base = mkdtempSync(join(tmpdir(), "tokensift-cdpo-"));
-  config = writeCdpo(join(base, "whole"));
-  whole = join(base, "whole/out");
-  const { code, stderr, stdout } = await run(config);
-  expect([code, code === 0 ? "" : stderr]).toEqual([0, ""]);
-  expect(stdout).toMatch(/model +greedy +sampled\nbase [^]*\ncdpo [^]*\ntdpo [^]*\nsft-chosen /);
+  ({ config, output: whole } = await copyOfWhole("cdpo", join(base, "whole")));
 }, 300_000);
 afterAll(() => rmSync(base, { recursive: true }));
 
@@ -60,7 +45,6 @@ describe("the cDPO recipe", () => {
 
   test("ends with a report of the same numbers, and critical tokens in colour", () => {
     const markup = readFileSync(join(whole, "report.html"), "utf8");
-    expectSelfContained(markup);
     const { cells, section } = page(markup);
     const { rows: models } = JSON.parse(readFileSync(join(whole, "results.json"), "utf8")) as {
       rows: { name: string; greedy: number; rowCorrect: number[] }[];
@@ -104,36 +88,7 @@ describe("the cDPO recipe", () => {
     expect(linesOf(join(base, "weights/out/tdpo/metrics.jsonl"))).toBe(2);
   }, 120_000);
 
-  test("killed while it samples, interrupted in a contrasted model and killed in an alignment, goes on to the same bytes", async () => {
-    const other = writeCdpo(join(base, "killed"));
-    const output = join(base, "killed/out");
-    const first = start(other);
-    const parts = join(output, "stages/sample.parts");
-    while (first.child.exitCode === null && !(existsSync(parts) && readdirSync(parts).length > 0))
-      await new Promise((wait) => setTimeout(wait, 5));
-    first.child.kill("SIGKILL");
-    expect((await first.ended).signal).toBe("SIGKILL");
-    expect(existsSync(join(output, "stages/sample.arrow"))).toBe(false);
-
-    const second = await endAt(start(other, "--resume"), "contrast-models.positive  step 1/4", "SIGINT");
-    expect(second.code).toBe(130);
-    expect(second.stderr).toMatch(/Stopped after step \d of 4 of contrast-models.positive; the state is saved/);
-
-    const third = start(other, "--resume");
-    expect(await whenLines(third, join(output, "cdpo/metrics.jsonl"), 3)).toBe(true);
-    third.child.kill("SIGKILL");
-    const { signal, stderr } = await third.ended;
-    expect(signal).toBe("SIGKILL");
-    expect(stderr).toContain("sample: unchanged, kept.");
-    expect(stderr).toMatch(/contrast-models.positive: continuing after step \d/);
-
-    const last = await run(other, "--resume");
-    expect(last.code).toBe(0);
-    expect(last.stderr).toMatch(/cdpo: continuing after step 2/);
-    expect(results(output)).toEqual(results(whole));
-  }, 300_000);
-
-  test("run again, keeps everything, and writes an arm's summary again if that is gone", async () => {
+  test("run again, keeps everything", async () => {
     const [before, files] = [times(whole), results(whole)];
     const summary = join(whole, "tdpo/summary.json");
     const text = readFileSync(summary, "utf8");
@@ -254,13 +209,4 @@ describe("the cDPO recipe", () => {
     },
     60_000,
   );
-
-  test("with --dry-run writes no run", async () => {
-    const other = writeCdpo(join(base, "dry"));
-    const { code, stdout } = await run(other, "--dry-run");
-    expect(code).toBe(0);
-    expect(stdout).toContain("Arms: cdpo, tdpo, sft-chosen");
-    expect(stdout).toMatch(/^ {2}tdpo: .*dpoBeta /m);
-    expect(existsSync(join(base, "dry/out"))).toBe(false);
-  });
 });

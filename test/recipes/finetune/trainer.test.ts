@@ -1,17 +1,16 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { linesOf, results, runRecipe, startFromSource, startRecipe, whenLines, writeRecipe } from "../small-run.ts";
+import { linesOf, results, runRecipe, startFromSource, startRecipe, writeRecipe } from "../small-run.ts";
+import { copyOfWhole } from "../whole-run.ts";
 
 let base: string;
 let whole: string;
 let wholeConfig: string;
 beforeAll(async () => {
   base = mkdtempSync(join(tmpdir(), "tokensift-recipe-"));
-  wholeConfig = writeRecipe(join(base, "whole"));
-  whole = join(base, "whole/out");
-  expect(await startFromSource("sstoken", wholeConfig).ended).toMatchObject({ code: 0 });
+  ({ config: wholeConfig, output: whole } = await copyOfWhole("sstoken", join(base, "whole")));
 }, 120_000);
 afterAll(() => rmSync(base, { recursive: true }));
 
@@ -28,36 +27,7 @@ describe("the ssToken recipe", () => {
     expect(linesOf(join(whole, "evaluation.jsonl"))).toBe(4); // steps 0, 4, 8 and 12
     expect(readdirSync(join(whole, "checkpoints")).sort()).toEqual(["step-12", "step-9"]);
     expect(Object.values(results(whole)).every((content) => content !== undefined)).toBe(true);
-    expect(existsSync(join(whole, ".lock"))).toBe(false);
   });
-
-  test("killed in its first arm and interrupted in its second, goes on to the same bytes", async () => {
-    const config = writeRecipe(join(base, "killed"));
-    const output = join(base, "killed/out");
-
-    const first = startRecipe(config);
-    expect(await whenLines(first, join(output, "metrics.jsonl"), 5)).toBe(true);
-    first.child.kill("SIGKILL");
-    expect((await first.ended).signal).toBe("SIGKILL");
-
-    const second = startRecipe(config, "--resume");
-    const log = join(output, "random/metrics.jsonl");
-    expect(await whenLines(second, log, 4)).toBe(true);
-    second.child.kill("SIGINT");
-    const { code, stderr } = await second.ended;
-    expect(code).toBe(130);
-    const stopped = Number(
-      /Stopped after step (\d+) of 12; the state is saved. Continue with --resume./.exec(stderr)?.[1],
-    );
-    expect(linesOf(log)).toBe(stopped);
-    expect(existsSync(join(output, `random/checkpoints/step-${stopped}/training.json`))).toBe(true);
-
-    const third = await runRecipe(config, "--resume");
-    expect(third.code).toBe(0);
-    expect(third.stderr).toContain("sstoken is complete.");
-    expect(third.stderr).toContain(`Continuing after step ${stopped}.`);
-    expect(results(output)).toEqual(results(whole));
-  }, 300_000); // three processes one after the other, on a machine that may be busy
 
   test("interrupted before its first step, stops there and goes on to the same bytes", async () => {
     const config = writeRecipe(join(base, "early"));
@@ -76,10 +46,10 @@ describe("the ssToken recipe", () => {
       if (!file.startsWith("random/")) expect([file, content]).toEqual([file, results(whole)[file]]);
   }, 120_000);
 
-  test("resumed when complete, writes the report anew and nothing else", async () => {
+  test("resumed from its source when complete, writes the report anew and nothing else", async () => {
     const before = results(whole);
     rmSync(join(whole, "report.html"));
-    const { code, stderr } = await runRecipe(wholeConfig, "--resume");
+    const { code, stderr } = await startFromSource("sstoken", wholeConfig, "--resume").ended;
     expect(code).toBe(0);
     expect(stderr).toMatch(/sstoken is complete[^]*random is complete/);
     expect(existsSync(join(whole, "report.html"))).toBe(true);
@@ -97,17 +67,9 @@ describe("the ssToken recipe", () => {
     expect(snapshot(whole)).toEqual(before);
   });
 
-  test("refuses a folder that holds a run, unless told what to do with it", async () => {
-    const before = snapshot(whole);
-    const { code, stderr } = await runRecipe(wholeConfig);
-    expect(code).toBe(2);
-    expect(stderr).toMatch(/already holds a run[^]*--resume[^]*--overwrite/);
-    expect(snapshot(whole)).toEqual(before);
-  });
-
   test("names a damaged checkpoint and takes the one before it when that is deleted", async () => {
+    const before = results(whole);
     for (const file of ["summary.json", "random/summary.json"]) rmSync(join(whole, file));
-    const before = results(join(base, "killed/out"));
     writeFileSync(join(whole, "checkpoints/step-12/optimizer.safetensors"), "");
     const refused = await runRecipe(wholeConfig, "--resume");
     expect(refused.code).toBe(2);
@@ -127,18 +89,6 @@ describe("the ssToken recipe", () => {
     expect(code).toBe(2);
     expect(stderr).toMatch(/^sstoken: .*rule\.js: The module cannot be loaded: null\n$/);
     expect(existsSync(join(base, "second/out"))).toBe(false);
-  });
-
-  test("with --dry-run writes no run", async () => {
-    const config = writeRecipe(join(base, "dry"));
-    const { code, stdout } = await runRecipe(config, "--dry-run");
-    expect(code).toBe(0);
-    expect(stdout).toMatch(/Steps: 12 of 8 rows/);
-    expect(stdout).toMatch(/^ {2}sstoken: preset recommended, ratio .*, gamma 0\.5, /m); // which the file leaves out
-    expect(stdout).toMatch(/^ {2}random: ratio /m);
-    expect(existsSync(join(base, "dry/out"))).toBe(false);
-    expect(stdout).not.toContain("more than");
-    expect(readFileSync(config, "utf8")).not.toBe("");
   });
 
   test("says that a model is too large for this machine, and does not make it", async () => {

@@ -1,5 +1,11 @@
 import { describe, expect, test } from "@jest/globals";
-import { divergenceWatch, explosionWatch, together, type Watch } from "../../../src/recipes/kit/watches.ts";
+import {
+  divergenceWatch,
+  explosionWatch,
+  finiteWatch,
+  together,
+  type Watch,
+} from "../../../src/recipes/kit/watches.ts";
 
 /** Steps, from 1, at which a watch warns of these losses. */
 function warnedAt(watch: Watch, losses: readonly number[], key = "loss"): number[] {
@@ -43,6 +49,11 @@ describe("the watch for a loss that explodes", () => {
       /^At step 20 the loss explodes: .* the last 20 steps is 20\.0 nats, it began at 1\.00\./,
     );
   });
+});
+
+test("the watch for a finite loss warns once of one that is not, however large the others are", () => {
+  expect(warnedAt(finiteWatch(), [1, 1e9, NaN, Infinity])).toEqual([3]);
+  expect(warnedAt(finiteWatch(), times(30, 1e9))).toEqual([]);
 });
 
 describe("the watch for a diverging training", () => {

@@ -26,4 +26,14 @@ describe("warnings of an iteration", () => {
     expect(others).toEqual([]);
     expect(watch({ ...sound, ...change, step: 8 })).toEqual([]);
   });
+
+  test("name either loss that is no number, once", () => {
+    const watch = warningWatch();
+    const broken = { ...sound, loss: NaN, rewardLoss: Infinity };
+    expect(watch(broken)).toEqual([
+      expect.stringMatching(/^At step 7 the loss is NaN/),
+      expect.stringMatching(/^At step 7 the loss is Infinity/),
+    ]);
+    expect(watch(broken)).toEqual([]);
+  });
 });

@@ -1,0 +1,58 @@
+import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { recipeCases, type RecipeCase } from "./every-recipe.ts";
+import { startTrainer, type Ended } from "./small-run.ts";
+
+/** An undisturbed run of a recipe's small configuration. */
+export interface WholeRun extends Ended {
+  /** The run folder. */
+  readonly output: string;
+}
+
+/**
+ * The undisturbed run of a recipe: made by the first suite that asks for it, and read by all. Who changes something
+ * takes a copy.
+ */
+export async function wholeRun(name: string): Promise<WholeRun> {
+  const folder = join(process.env["TOKENSIFT_TRAINERS"]!, "whole-runs", name);
+  const ended = join(folder, "ended.json");
+  mkdirSync(join(folder, ".."), { recursive: true });
+  if (begins(folder)) await make(caseNamed(name), folder, ended);
+  while (!existsSync(ended)) await sleep(20);
+  return { ...(JSON.parse(readFileSync(ended, "utf8")) as Ended), output: join(folder, "out") };
+}
+
+/**
+ * Copies the undisturbed run into `folder/out`.
+ * @returns a configuration that names the copy, and the copy
+ */
+export async function copyOfWhole(name: string, folder: string): Promise<{ config: string; output: string }> {
+  const whole = await wholeRun(name);
+  const output = join(folder, "out");
+  cpSync(whole.output, output, { recursive: true });
+  return { config: caseNamed(name).write(folder), output };
+}
+
+/** Whether no other process has begun with it. */
+function begins(folder: string): boolean {
+  try {
+    mkdirSync(folder);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
+  }
+}
+
+async function make({ name, write }: RecipeCase, folder: string, ended: string): Promise<void> {
+  const run = await startTrainer(name, write(folder)).ended;
+  writeFileSync(`${ended}.part`, JSON.stringify(run));
+  renameSync(`${ended}.part`, ended);
+}
+
+function caseNamed(name: string): RecipeCase {
+  const found = recipeCases.find((recipe) => recipe.name === name);
+  if (found === undefined) throw new Error(`${name} is not among the cases of test/recipes/every-recipe.ts`);
+  return found;
+}
