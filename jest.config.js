@@ -1,7 +1,7 @@
 /** @type {import("jest").Config} */
 export default {
   roots: ["<rootDir>/test"],
-  globalSetup: "<rootDir>/test/bundle-trainers.mjs",
+  globalSetup: "<rootDir>/test/bundle-programs.mjs",
   testEnvironment: "<rootDir>/test/environment.cjs",
   extensionsToTreatAsEsm: [".ts"],
   transform: {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { wholeNumber } from "../src/cli/values.ts";
 import type { Flag } from "../src/config/flags.ts";
 import { UserError } from "../src/system/errors.ts";
+import { packageRoot } from "../src/system/package-root.ts";
 import { openDataset, tokenizeDataset } from "../src/data/index.ts";
 import { writeArrow } from "../src/data/arrow/write.ts";
 import { readModelFacts } from "../src/model/index.ts";
@@ -27,7 +28,7 @@ interface LoaderRequest {
   cached: boolean;
 }
 
-const root = join(import.meta.dirname, "..");
+const root = packageRoot();
 const flags = {
   rows: { type: "string", value: "N", description: "Rows to read. Default 10,000." },
   data: {

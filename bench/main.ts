@@ -6,6 +6,7 @@ import { flagsHelp, parseFlags } from "../src/config/flags.ts";
 import { exitCodeOf } from "../src/system/exit-code.ts";
 import { wholeNumber } from "../src/cli/values.ts";
 import { UserError } from "../src/system/errors.ts";
+import { packageRoot } from "../src/system/package-root.ts";
 import { benchmarks } from "./benchmarks.ts";
 import { compare, foreignShare, type Measured } from "./harness/compare.ts";
 import { describeMachine, loadNow } from "./harness/machine.ts";
@@ -82,7 +83,7 @@ async function run([name, ...rest]: readonly string[]): Promise<void> {
   ];
   const printed = tables.map(tableText);
   process.stdout.write(`${[command, ...lines].join("\n")}\n\n${printed.join("\n\n")}\n`);
-  if (values.record === true) recordRun(join(import.meta.dirname, "RESULTS.md"), command, lines, printed);
+  if (values.record === true) recordRun(join(packageRoot(), "bench/RESULTS.md"), command, lines, printed);
   if (values.json !== undefined) {
     const record = { benchmark: name, arguments: rest, date: new Date().toISOString(), machine, load, rounds };
     writeFileSync(values.json, `${JSON.stringify({ ...record, sides, notes, tables }, null, 2)}\n`);

@@ -1,8 +1,9 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { join } from "node:path";
+import { dirname, extname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { UserError } from "../../src/system/errors.ts";
+import { packageRoot } from "../../src/system/package-root.ts";
 
 /** One contender: a process of its own that answers JSON lines, see `serve.ts` and `peers/serve.py`. */
 export interface SideOptions {
@@ -46,14 +47,11 @@ export interface Side extends SideOptions, Ready {
 /** Starts the process and waits until it is set up and warm. */
 export async function startSide(options: SideOptions): Promise<Side> {
   const { program, benchmark, settings } = options;
-  const folder = join(import.meta.dirname, "..");
   const told = JSON.stringify(settings);
   const child =
     program === "ours"
-      ? spawn(process.execPath, ["--import", "tsx", join(folder, "ours.ts"), benchmark, told], {
-          cwd: join(folder, ".."),
-        })
-      : spawn(program, [join(folder, "peers", `${benchmark}.py`), told], { env: pythonEnvironment(settings) });
+      ? spawn(process.execPath, [...ours(), benchmark, told], { cwd: packageRoot() })
+      : spawn(program, [join(packageRoot(), "bench/peers", `${benchmark}.py`), told], { env: pythonEnvironment(settings) });
   const answers = answersOf(child, options.name);
   const ready = (await answers.next()) as Ready & object;
   return {
@@ -69,6 +67,12 @@ export async function startSide(options: SideOptions): Promise<Side> {
       await ended;
     },
   };
+}
+
+/** What Node is told to start our side as this process was: TypeScript through tsx, or compiled. */
+function ours(): string[] {
+  const main = process.argv[1]!;
+  return [...process.execArgv, join(dirname(main), `ours${extname(main)}`)];
 }
 
 function pythonEnvironment(settings: { threads?: number }): NodeJS.ProcessEnv {

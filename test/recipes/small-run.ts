@@ -64,9 +64,9 @@ export function startRecipe(config: string, ...flags: string[]): Started {
 
 /** Starts a file of `trainers/` as a process of its own: the one that Jest bundled, where it did. */
 export function startTrainer(name: string, config: string, ...flags: string[]): Started {
-  const bundles = process.env["TOKENSIFT_TRAINERS"];
+  const bundles = process.env["TOKENSIFT_PROGRAMS"];
   if (bundles === undefined) return startFromSource(name, config, ...flags);
-  return start([join(bundles, `${name}.js`), "--config", config, ...flags]);
+  return start([join(bundles, "trainers", `${name}.js`), "--config", config, ...flags]);
 }
 
 /** Starts a file of `trainers/` as a user does. */

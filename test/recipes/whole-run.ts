@@ -15,7 +15,7 @@ export interface WholeRun extends Ended {
  * takes a copy.
  */
 export async function wholeRun(name: string): Promise<WholeRun> {
-  const folder = join(process.env["TOKENSIFT_TRAINERS"]!, "whole-runs", name);
+  const folder = join(process.env["TOKENSIFT_PROGRAMS"]!, "whole-runs", name);
   const ended = join(folder, "ended.json");
   mkdirSync(join(folder, ".."), { recursive: true });
   if (begins(folder)) await make(caseNamed(name), folder, ended);
