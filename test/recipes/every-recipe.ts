@@ -55,8 +55,8 @@ export const recipeCases: readonly RecipeCase[] = [
     name: "cdpo",
     write: (folder, output = join(folder, "out")) => writeCdpo(folder, { output }),
     results: cdpoResults,
-    rows: ["base", "cdpo", "tdpo", "sft-chosen"],
-    plan: /^Arms: cdpo, tdpo, sft-chosen$/m,
+    rows: ["base", "cdpo", "tdpo"],
+    plan: /^Arms: cdpo, tdpo$/m,
     disturbances: [
       { signal: "SIGKILL", at: "stages/sample.parts", entries: 1 },
       { signal: "SIGINT", at: "stages/contrast-models/positive/metrics.jsonl", entries: 1 },
@@ -70,7 +70,7 @@ export const recipeCases: readonly RecipeCase[] = [
     write: (folder, output = join(folder, "out")) => writeOreal(folder, { top: { output } }),
     results: (output) => ofArms(["", "rloo"], (arm) => orealResults(join(output, arm))),
     rows: ["(start)", "oreal", "rloo"],
-    plan: /^Each iteration: 6 questions x 4 responses of at most 40 tokens$/m,
+    plan: /^Each iteration: 4 questions x 4 responses of at most 20 tokens$/m,
     disturbances: [
       { signal: "SIGKILL", at: "metrics.jsonl", entries: 2 },
       { signal: "SIGINT", at: "rloo/metrics.jsonl", entries: 1 },

@@ -12,17 +12,17 @@ export function writeGates(folder: string, changes: object = {}): string {
     model: join(root, "models/tiny"),
     data: {
       train: join(data, "train.arrow"),
-      limit: 24,
+      limit: 8,
       validation: join(data, "validation.arrow"),
-      validationLimit: 6,
+      validationLimit: 2,
       maxTokens: 200,
       cache: join(folder, "cache"),
     },
     gates: { relaxation: "gumbel", learningRate: 0.1, initialKeep: 0.6 },
     eviction: { target: 0.3 },
     adapter: { rank: 2, dropout: 0.1 },
-    training: { steps: 6, batchSize: 4, microBatchSize: 2, learningRate: 1e-3, saveEvery: 2, evaluateEvery: 3 },
-    evaluation: { maxNewTokens: 6, baselines: ["h2o", "key-diff"] },
+    training: { steps: 6, batchSize: 2, microBatchSize: 1, learningRate: 1e-3, saveEvery: 2, evaluateEvery: 3 },
+    evaluation: { maxNewTokens: 4, baselines: ["h2o", "key-diff"] },
     ...changes,
   });
 }

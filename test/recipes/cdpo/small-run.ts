@@ -6,27 +6,27 @@ import { writeConfig } from "../small-run.ts";
 const root = resolve(import.meta.dirname, "../../..");
 const data = join(root, "datasets/word-problems");
 
-/** A few steps of every stage on the shipped model, in `folder`. */
+/** A few steps of every stage on the shipped model, in `folder`. Answers are drawn in two parts, of 16 questions and one. */
 export function writeCdpo(folder: string, changes: object = {}): string {
   const adapter = { rank: 2 };
   return writeConfig(folder, {
     model: join(root, "models/tiny"),
     data: {
       train: join(data, "clean-reference.arrow"),
-      limit: 24,
+      limit: 17,
       validation: join(data, "validation.arrow"),
-      validationLimit: 3,
+      validationLimit: 2,
       maxTokens: 160,
       cache: join(folder, "cache"),
     },
-    sampling: { samples: 4, maxNewTokens: 40, batchSize: 4 },
-    contrast: { adapter, training: { steps: 4, batchSize: 4, learningRate: 1e-3, saveEvery: 2 } },
+    sampling: { samples: 4, maxNewTokens: 20, batchSize: 4 },
+    contrast: { adapter, training: { steps: 4, batchSize: 2, learningRate: 1e-3, saveEvery: 2 } },
     align: {
       adapter,
-      training: { steps: 6, batchSize: 4, microBatchSize: 2, learningRate: 1e-3, saveEvery: 2 },
+      training: { steps: 6, batchSize: 2, microBatchSize: 1, learningRate: 1e-3, saveEvery: 2 },
     },
-    compare: ["tdpo", "sft-chosen"],
-    evaluation: { samples: 1, maxNewTokens: 40 },
+    compare: ["tdpo"],
+    evaluation: { samples: 1, maxNewTokens: 20 },
     ...changes,
   });
 }

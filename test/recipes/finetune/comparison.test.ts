@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { loadConfig } from "../../../src/config/index.ts";
 import { gatherInputs, type RunInputs } from "../../../src/recipes/kit/inputs.ts";
 import type { ArmReporter } from "../../../src/recipes/kit/reporter.ts";
@@ -15,10 +15,13 @@ import { userError } from "../../user-error.ts";
 import { results, writeRecipe } from "../small-run.ts";
 
 let base: string;
-beforeEach(() => {
+/** A run of which nothing is changed or disturbed. */
+let whole: Awaited<ReturnType<typeof run>>;
+beforeAll(async () => {
   base = mkdtempSync(join(tmpdir(), "tokensift-comparison-"));
+  whole = await run("whole");
 });
-afterEach(() => {
+afterAll(() => {
   releaseEngine();
   rmSync(base, { recursive: true });
 });
@@ -88,7 +91,7 @@ test("a trainer that leaves an arm before its end is told", async () => {
 
 describe("a comparison", () => {
   test("frees all tensors, also of arms that end in an error", async () => {
-    expect((await run("whole")).tensors).toBe(0);
+    expect(whole.tensors).toBe(0);
     expect((await run("ema", { set: ["history.source=ema"] })).tensors).toBe(0);
     const before = tensorCount();
     await expect(run("broken", { afterStep: stopAt("random", 5) })).rejects.toThrow("stopped");
@@ -96,40 +99,40 @@ describe("a comparison", () => {
   });
 
   test("with an adapter leaves it and the model it is merged into, and goes on to the same bytes", async () => {
-    const lora = ["adapter.rank=4", "adapter.dropout=0.1", "history.source=ema"];
-    const whole = await run("lora", { set: lora });
-    expect(whole.tensors).toBe(0);
-    expect(whole.notes).toContainEqual(expect.stringMatching(/^The adapter has \d+ numbers to train, [\d.]+ % of all/));
+    const lora = ["adapter.rank=4", "adapter.dropout=0.1", "history.source=ema", "compare=[]"];
+    const straight = await run("lora", { set: lora });
+    expect(straight.tensors).toBe(0);
+    expect(straight.notes).toContainEqual(expect.stringMatching(/^The adapter has \d+ numbers to train, [\d.]+ % of all/));
     const names = ["README.md", "adapter_config.json", "adapter_model.safetensors"];
-    expect(readdirSync(join(whole.output, "adapter")).sort()).toEqual(names);
-    expect(existsSync(join(whole.output, "checkpoints/step-12/model"))).toBe(false);
+    expect(readdirSync(join(straight.output, "adapter")).sort()).toEqual(names);
+    expect(existsSync(join(straight.output, "checkpoints/step-12/model"))).toBe(false);
 
     await expect(run("stopped", { set: lora, afterStep: stopAt("sstoken", 7) })).rejects.toThrow("stopped");
     const resumed = await run("stopped", { set: lora, mode: "resume" });
     expect(resumed.notes).toContain("Continuing after step 6.");
-    expect(results(resumed.output)).toEqual(results(whole.output));
+    expect(results(resumed.output)).toEqual(results(straight.output));
   });
 
   test("of self-evolving Token Cleaning goes on to the same bytes: its reference is part of the checkpoint", async () => {
     const set = ["selection={method: token-cleaning, scope: step}", "selfEvolving.parts=3", "compare=[full]"];
-    const whole = await run("evolving", { set });
-    expect(whole.tensors).toBe(0);
-    const shares = results(whole.output)["metrics.jsonl"]!.trim().split("\n");
+    const straight = await run("evolving", { set });
+    expect(straight.tensors).toBe(0);
+    const shares = results(straight.output)["metrics.jsonl"]!.trim().split("\n");
     const kept = shares.map((line) => (JSON.parse(line) as StepRecord).keptShare);
     expect(kept.slice(0, 4)).toEqual([1, 1, 1, 1]);
     expect(Math.max(...kept.slice(4))).toBeLessThan(0.7);
     await expect(run("halted", { set, afterStep: stopAt("token-cleaning", 7) })).rejects.toThrow("stopped");
     const resumed = await run("halted", { set, mode: "resume" });
-    expect(results(resumed.output)).toEqual(results(whole.output));
+    expect(results(resumed.output)).toEqual(results(straight.output));
   });
 
   test("that is complete trains on when it is resumed with more steps", async () => {
-    const whole = await run("whole", { set: ["training.steps=14"] });
+    const expected = results((await run("straight", { set: ["training.steps=14"] })).output);
     await run("longer");
     const { notes, output } = await run("longer", { mode: "resume", set: ["training.steps=14"] });
     expect(notes).toContain("Continuing after step 12.");
     expect(readJson(output, "summary.json")["steps"]).toBe(14);
-    const [actual, expected] = [results(output), results(whole.output)];
+    const actual = results(output);
     for (const file of ["metrics.jsonl", "random/metrics.jsonl", "random/model/model.safetensors"])
       expect([file, actual[file]]).toEqual([file, expected[file]]);
     const again = await run("longer", { mode: "resume", set: ["training.steps=14"] });
@@ -138,7 +141,7 @@ describe("a comparison", () => {
 
   test("keeps the warnings and the seconds of before an interruption", async () => {
     const long = {
-      set: ["training.steps=52", "training.saveEvery=51", "training.evaluateEvery=0"],
+      set: ["training.steps=52", "training.saveEvery=51", "training.evaluateEvery=0", "compare=[]"],
     };
     await expect(run("warned", { ...long, afterStep: stopAt("sstoken", 51) })).rejects.toThrow("stopped");
     const output = join(base, "warned/out");
@@ -172,14 +175,12 @@ describe("a comparison", () => {
     expect(existsSync(join(output, "checkpoints/step-12/training.json"))).toBe(true);
     expect(existsSync(join(output, "random"))).toBe(false);
     await run("between", { mode: "resume" });
-    const whole = await run("whole");
     expect(results(output)).toEqual(results(whole.output));
   });
 
   test("started over the history losses of another run gives the same bytes", async () => {
-    const whole = await run("whole");
     const cache = join(base, "shared");
-    await run("other", { set: [`data.cache=${cache}`, "training.steps=3", "training.seed=9", "training.batchSize=5"] });
+    await run("other", { set: [`data.cache=${cache}`, "training.steps=3", "training.seed=9", "training.batchSize=5", "compare=[]"] });
     const { output } = await run("after", { set: [`data.cache=${cache}`] });
     expect(readdirSync(cache).filter((name) => name.startsWith("column-"))).toHaveLength(2);
     expect(results(output)["metrics.jsonl"]).toBe(results(whole.output)["metrics.jsonl"]);
