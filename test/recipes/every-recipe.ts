@@ -60,7 +60,7 @@ export const recipeCases: readonly RecipeCase[] = [
     disturbances: [
       { signal: "SIGKILL", at: "stages/sample.parts", entries: 1 },
       { signal: "SIGINT", at: "stages/contrast-models/positive/metrics.jsonl", entries: 1 },
-      { signal: "SIGKILL", at: "cdpo/metrics.jsonl", entries: 3 },
+      { signal: "SIGKILL", at: "cdpo/metrics.jsonl", entries: 2 },
     ],
     noCheckpoints: ["--set", "contrast.training.saveEvery=0", "--set", "align.training.saveEvery=0"],
     goesOn: true,
@@ -70,7 +70,7 @@ export const recipeCases: readonly RecipeCase[] = [
     write: (folder, output = join(folder, "out")) => writeOreal(folder, { top: { output } }),
     results: (output) => ofArms(["", "rloo"], (arm) => orealResults(join(output, arm))),
     rows: ["(start)", "oreal", "rloo"],
-    plan: /^Each iteration: 4 questions x 4 responses of at most 20 tokens$/m,
+    plan: /^Each iteration: 5 questions x 4 responses of at most 20 tokens$/m,
     disturbances: [
       { signal: "SIGKILL", at: "metrics.jsonl", entries: 2 },
       { signal: "SIGINT", at: "rloo/metrics.jsonl", entries: 1 },
@@ -84,7 +84,7 @@ export const recipeCases: readonly RecipeCase[] = [
     rows: ["gates", "gates", "control", "control", "control"],
     plan: /^Runs: gates, control$/m,
     disturbances: [
-      { signal: "SIGKILL", at: "metrics.jsonl", entries: 3 },
+      { signal: "SIGKILL", at: "metrics.jsonl", entries: 2 },
       { signal: "SIGINT", at: "control/metrics.jsonl", entries: 1 },
     ],
     noCheckpoints,

@@ -5,7 +5,7 @@ import { writeConfig } from "../small-run.ts";
 
 const root = resolve(import.meta.dirname, "../../..");
 
-/** Six steps of noisy gates and an adapter with dropout, and of the adapter alone, in `folder`. */
+/** Four steps of noisy gates and an adapter with dropout, and of the adapter alone, in `folder`. */
 export function writeGates(folder: string, changes: object = {}): string {
   const data = join(root, "datasets/distracted-problems");
   return writeConfig(folder, {
@@ -21,7 +21,7 @@ export function writeGates(folder: string, changes: object = {}): string {
     gates: { relaxation: "gumbel", learningRate: 0.1, initialKeep: 0.6 },
     eviction: { target: 0.3 },
     adapter: { rank: 2, dropout: 0.1 },
-    training: { steps: 6, batchSize: 2, microBatchSize: 1, learningRate: 1e-3, saveEvery: 2, evaluateEvery: 3 },
+    training: { steps: 4, batchSize: 2, microBatchSize: 1, learningRate: 1e-3, saveEvery: 2, evaluateEvery: 2 },
     evaluation: { maxNewTokens: 4, baselines: ["h2o", "key-diff"] },
     ...changes,
   });

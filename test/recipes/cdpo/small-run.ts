@@ -20,10 +20,10 @@ export function writeCdpo(folder: string, changes: object = {}): string {
       cache: join(folder, "cache"),
     },
     sampling: { samples: 4, maxNewTokens: 20, batchSize: 4 },
-    contrast: { adapter, training: { steps: 4, batchSize: 2, learningRate: 1e-3, saveEvery: 2 } },
+    contrast: { adapter, training: { steps: 3, batchSize: 2, learningRate: 1e-3, saveEvery: 2 } },
     align: {
       adapter,
-      training: { steps: 6, batchSize: 2, microBatchSize: 1, learningRate: 1e-3, saveEvery: 2 },
+      training: { steps: 4, batchSize: 2, microBatchSize: 1, learningRate: 1e-3, saveEvery: 2 },
     },
     compare: ["tdpo"],
     evaluation: { samples: 1, maxNewTokens: 20 },

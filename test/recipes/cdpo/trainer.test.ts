@@ -37,7 +37,7 @@ describe("the cDPO recipe", () => {
   test("leaves every stage's result and a manifest, and the arms' models", () => {
     expect(Object.keys(times(whole)).sort()).toEqual([...stages].sort());
     for (const arm of ["cdpo", "tdpo"]) {
-      expect(linesOf(join(whole, arm, "metrics.jsonl"))).toBe(6);
+      expect(linesOf(join(whole, arm, "metrics.jsonl"))).toBe(4);
       expect(existsSync(join(whole, arm, "adapter/adapter_model.safetensors"))).toBe(true);
       expect(existsSync(join(whole, arm, "model/model.safetensors"))).toBe(true);
     }

@@ -39,7 +39,7 @@ describe("a run of OREAL", () => {
   test("leaves trajectories, metrics, models, a reward model and a table of all arms, and frees all tensors", async () => {
     expect(whole.tensors).toBe(0);
     expect(metricsOf(whole.output)).toHaveLength(3);
-    expect(storedOf(whole.output, 3)).toHaveLength(16);
+    expect(storedOf(whole.output, 3)).toHaveLength(20);
     expect(whole.table.split("\n").map((line) => line.split(" ")[0])).toEqual(["arm", "(start)", "oreal", "rloo", ""]);
     const trunk = await loadModel("models/tiny");
     const reward = await loadTokenRewardModel(join(whole.output, "reward-model"), trunk);
@@ -58,7 +58,7 @@ describe("a run of OREAL", () => {
     const [{ questionsKept, questionsAllWrong, questionsAllRight }] = metricsOf(whole.output) as [
       Record<string, number>,
     ];
-    expect(questionsKept! + questionsAllWrong! + questionsAllRight!).toBe(4);
+    expect(questionsKept! + questionsAllWrong! + questionsAllRight!).toBe(5);
   });
 
   test("takes advantages from whole groups", () => {
@@ -158,7 +158,7 @@ describe("a run of OREAL", () => {
       metricsOf(output).map(({ keptResponses, loss, wrong, unfinished }) => [keptResponses, loss, wrong, unfinished]),
     ).toEqual([1, 2, 3].map(() => [0, 0, 1, 1]));
     expect(
-      notes.filter((note) => note.includes("nothing was kept (questions all wrong: 4, all right: 0)")),
+      notes.filter((note) => note.includes("nothing was kept (questions all wrong: 5, all right: 0)")),
     ).toHaveLength(1);
     const trained = await readTensors(join(output, "model/model.safetensors"));
     expect(trained).toEqual(await readTensors(resolve("models/tiny/model.safetensors")));

@@ -20,7 +20,7 @@ export function writeOreal(folder: string, changes: Record<string, object> = {})
       ...changes["data"],
     },
     objective: { weights: { source: "learned" }, ...changes["objective"] },
-    sampling: { questionsPerStep: 4, samples: 4, maxNewTokens: 20, ...changes["sampling"] },
+    sampling: { questionsPerStep: 5, samples: 4, maxNewTokens: 20, ...changes["sampling"] },
     training: {
       iterations: 3,
       policyFreeze: 1,
