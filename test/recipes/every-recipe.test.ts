@@ -48,7 +48,8 @@ describe.each(recipeCases)("the recipe $name", ({ name, write, results, rows, pl
 
   test("with --dry-run says what it would do, and writes no run", async () => {
     const { code, stdout } = await run(write(join(base, "dry")), "--dry-run");
-    expect([code, stdout]).toEqual([0, expect.stringMatching(plan)]);
+    expect(code).toBe(0);
+    for (const line of plan) expect(stdout).toMatch(line);
     expect(stdout).toMatch(/^Memory: (about|at least) .*\nNothing was written to the run folder\.\n$/m);
     expect(existsSync(join(base, "dry/out"))).toBe(false);
   });

@@ -19,7 +19,7 @@ export interface RecipeCase {
   /** The first column of its results. */
   readonly rows: readonly string[];
   /** What `--dry-run` says of the small configuration. */
-  readonly plan: RegExp;
+  readonly plan: readonly RegExp[];
   /** Signals sent to one process after the other, each as soon as a log has so many lines, or a folder so many files. */
   readonly disturbances: readonly Disturbance[];
   /** Flags without which it saves checkpoints: the disk then fills up while the model and the report are written. */
@@ -44,7 +44,11 @@ export const recipeCases: readonly RecipeCase[] = [
     write: (folder, output = join(folder, "out")) => writeRecipe(folder, { output }),
     results,
     rows: ["sstoken", "random"],
-    plan: /^Steps: 12 of 8 rows/m,
+    plan: [
+      /^Steps: 12 of 8 rows/m,
+      /^ {2}sstoken: preset recommended, ratio .*, gamma 0\.5, /m, // which the file leaves out
+      /^ {2}random: ratio /m,
+    ],
     disturbances: [
       { signal: "SIGKILL", at: "metrics.jsonl", entries: 5 },
       { signal: "SIGINT", at: "random/metrics.jsonl", entries: 4 },
@@ -56,7 +60,7 @@ export const recipeCases: readonly RecipeCase[] = [
     write: (folder, output = join(folder, "out")) => writeCdpo(folder, { output }),
     results: cdpoResults,
     rows: ["base", "cdpo", "tdpo"],
-    plan: /^Arms: cdpo, tdpo$/m,
+    plan: [/^Arms: cdpo, tdpo$/m, /^ {2}tdpo: .*dpoBeta /m],
     disturbances: [
       { signal: "SIGKILL", at: "stages/sample.parts", entries: 1 },
       { signal: "SIGINT", at: "stages/contrast-models/positive/metrics.jsonl", entries: 1 },
@@ -70,7 +74,11 @@ export const recipeCases: readonly RecipeCase[] = [
     write: (folder, output = join(folder, "out")) => writeOreal(folder, { top: { output } }),
     results: (output) => ofArms(["", "rloo"], (arm) => orealResults(join(output, arm))),
     rows: ["(start)", "oreal", "rloo"],
-    plan: /^Each iteration: 5 questions x 4 responses of at most 20 tokens$/m,
+    plan: [
+      /^Questions: 24, held-out problems: 2/m,
+      /^Each iteration: 5 questions x 4 responses of at most 20 tokens$/m,
+      /^ {2}oreal: 3 iterations, 1 of them without the policy\n {2}rloo: 3 iterations\n/m,
+    ],
     disturbances: [
       { signal: "SIGKILL", at: "metrics.jsonl", entries: 2 },
       { signal: "SIGINT", at: "rloo/metrics.jsonl", entries: 1 },
@@ -82,7 +90,7 @@ export const recipeCases: readonly RecipeCase[] = [
     write: (folder, output = join(folder, "out")) => writeGates(folder, { output }),
     results: gateResults,
     rows: ["gates", "gates", "control", "control", "control"],
-    plan: /^Runs: gates, control$/m,
+    plan: [/^Runs: gates, control$/m, /^ {2}h2o: /m],
     disturbances: [
       { signal: "SIGKILL", at: "metrics.jsonl", entries: 2 },
       { signal: "SIGINT", at: "control/metrics.jsonl", entries: 1 },

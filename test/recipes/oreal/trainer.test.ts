@@ -49,14 +49,6 @@ describe("the OREAL recipe", () => {
     expect(stderr).not.toContain("    at ");
   });
 
-  test("with --dry-run says what it would do", async () => {
-    const config = writeOreal(join(base, "dry"));
-    const { code, stdout } = await run(config, "--dry-run");
-    expect(code).toBe(0);
-    expect(stdout).toMatch(/Questions: 24, held-out problems: 2/);
-    expect(stdout).toMatch(/oreal: 3 iterations, 1 of them without the policy\n {2}rloo: 3 iterations\n/);
-  });
-
   test("says in one message that a model or rows to learn from are missing", async () => {
     const config = writeOreal(join(base, "wrong"));
     const { code, stderr } = await run(config, "--set", "model=nowhere");
