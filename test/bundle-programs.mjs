@@ -3,7 +3,14 @@ import { join, resolve } from "node:path";
 import { build } from "esbuild";
 
 /** What loads files of its own as it runs. */
-const external = ["@tensorflow/tfjs-node", "@tensorflow/tfjs-node-gpu", "canvas", "koffi", "onnxruntime-node", "webgpu"];
+const external = [
+  "@tensorflow/tfjs-node",
+  "@tensorflow/tfjs-node-gpu",
+  "canvas",
+  "koffi",
+  "onnxruntime-node",
+  "webgpu",
+];
 
 /** Its package says that it may be left out, but it is imported for what it registers. */
 const registers = {
@@ -35,7 +42,9 @@ export default async function bundlePrograms() {
     external,
     plugins: [registers],
     // packages in CommonJS ask for modules of Node
-    banner: { js: 'import { createRequire as requireFrom } from "node:module"; const require = requireFrom(import.meta.url);' },
+    banner: {
+      js: 'import { createRequire as requireFrom } from "node:module"; const require = requireFrom(import.meta.url);',
+    },
     platform: "node",
     format: "esm",
     target: "node20",

@@ -51,7 +51,9 @@ export async function startSide(options: SideOptions): Promise<Side> {
   const child =
     program === "ours"
       ? spawn(process.execPath, [...ours(), benchmark, told], { cwd: packageRoot() })
-      : spawn(program, [join(packageRoot(), "bench/peers", `${benchmark}.py`), told], { env: pythonEnvironment(settings) });
+      : spawn(program, [join(packageRoot(), "bench/peers", `${benchmark}.py`), told], {
+          env: pythonEnvironment(settings),
+        });
   const answers = answersOf(child, options.name);
   const ready = (await answers.next()) as Ready & object;
   return {

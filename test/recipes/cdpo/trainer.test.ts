@@ -140,7 +140,12 @@ describe("the cDPO recipe", () => {
     };
     writeScored(mine, [...weighted, long]);
     const output = join(base, "mine");
-    const flags = [`stages.score=${mine}`, `output=${output}`, "compare=[sft-chosen]", "align.objective.method=columns"];
+    const flags = [
+      `stages.score=${mine}`,
+      `output=${output}`,
+      "compare=[sft-chosen]",
+      "align.objective.method=columns",
+    ];
     const { code, stderr } = await run(config, ...flags.flatMap((flag) => ["--set", flag]));
     expect([code, stderr]).toEqual([0, expect.stringContaining("score: ")]);
     expect(stderr).toContain("mine.arrow takes its place.");

@@ -102,7 +102,9 @@ describe("a comparison", () => {
     const lora = ["adapter.rank=4", "adapter.dropout=0.1", "history.source=ema", "compare=[]"];
     const straight = await run("lora", { set: lora });
     expect(straight.tensors).toBe(0);
-    expect(straight.notes).toContainEqual(expect.stringMatching(/^The adapter has \d+ numbers to train, [\d.]+ % of all/));
+    expect(straight.notes).toContainEqual(
+      expect.stringMatching(/^The adapter has \d+ numbers to train, [\d.]+ % of all/),
+    );
     const names = ["README.md", "adapter_config.json", "adapter_model.safetensors"];
     expect(readdirSync(join(straight.output, "adapter")).sort()).toEqual(names);
     expect(existsSync(join(straight.output, "checkpoints/step-12/model"))).toBe(false);
@@ -180,7 +182,9 @@ describe("a comparison", () => {
 
   test("started over the history losses of another run gives the same bytes", async () => {
     const cache = join(base, "shared");
-    await run("other", { set: [`data.cache=${cache}`, "training.steps=3", "training.seed=9", "training.batchSize=5", "compare=[]"] });
+    await run("other", {
+      set: [`data.cache=${cache}`, "training.steps=3", "training.seed=9", "training.batchSize=5", "compare=[]"],
+    });
     const { output } = await run("after", { set: [`data.cache=${cache}`] });
     expect(readdirSync(cache).filter((name) => name.startsWith("column-"))).toHaveLength(2);
     expect(results(output)["metrics.jsonl"]).toBe(results(whole.output)["metrics.jsonl"]);
