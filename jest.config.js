@@ -3,6 +3,7 @@ export default {
   roots: ["<rootDir>/test"],
   globalSetup: "<rootDir>/test/bundle-programs.mjs",
   testEnvironment: "<rootDir>/test/environment.cjs",
+  setupFilesAfterEnv: ["<rootDir>/test/setup.ts"],
   extensionsToTreatAsEsm: [".ts"],
   transform: {
     "^.+\\.ts$": [

@@ -1,4 +1,4 @@
-import { Ajv, type ErrorObject } from "ajv";
+import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
 import type { Catalogue, Entry, JsonSchema } from "../contract/index.ts";
 import { UserError } from "../system/errors.ts";
 import { isModulePath, type MethodChoice } from "./method-choice.ts";
@@ -58,7 +58,16 @@ export function optionsSchema(
   };
 }
 
-const quick = { code: { optimize: false }, validateSchema: false } as const; // for code that runs once
+const quick = { code: { optimize: false }, validateSchema: false } as const; // for code that runs a few times
+const validators = new WeakMap<Entry<unknown>, ValidateFunction>();
+
+/** Says whether a choice fits the entry; compiled when it is first asked for. */
+function validatorOf(entry: Entry<unknown>): ValidateFunction {
+  const validate =
+    validators.get(entry) ?? new Ajv({ ...quick, allErrors: true, strict: true }).compile(optionsSchema(entry));
+  validators.set(entry, validate);
+  return validate;
+}
 
 /**
  * Makes what a choice names.
@@ -73,10 +82,9 @@ const quick = { code: { optimize: false }, validateSchema: false } as const; // 
 export function createFrom<T>(catalogue: Catalogue<T>, choice: MethodChoice): T {
   const { method, ...options } = choice;
   const entry = entryNamed(catalogue, method);
-  const schema = optionsSchema(entry);
-  const validate = new Ajv({ ...quick, allErrors: true, strict: true }).compile(schema);
+  const validate = validatorOf(entry);
   if (validate(choice)) return entry.create(options);
-  const known = Object.keys(schema.properties ?? {}).filter((key) => key !== "method");
+  const known = Object.keys(optionsSchema(entry).properties ?? {}).filter((key) => key !== "method");
   const group = catalogue.key.replace(/\.method$/, "");
   throw new UserError(
     "invalid-option",

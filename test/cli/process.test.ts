@@ -1,13 +1,17 @@
-import { expect, test } from "@jest/globals";
+import { beforeAll, expect, test } from "@jest/globals";
 import { spawn, type ChildProcess } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { bundledProgram } from "../program.ts";
 import { root, referenceRows, temporaryFolder, tied } from "./run.ts";
 
 const folder = temporaryFolder();
+let program: string;
+beforeAll(async () => {
+  program = await bundledProgram({ file: "src/cli/main.ts" });
+});
 
 function start(...argv: string[]): { child: ChildProcess; ended: Promise<{ code: number | null; err: string }> } {
-  const child = spawn(process.execPath, ["--import", "tsx", join(root, "src/cli/main.ts"), ...argv], { cwd: root });
+  const child = spawn(process.execPath, [program, ...argv], { cwd: root });
   let err = "";
   child.stderr.on("data", (text) => (err += String(text)));
   const ended = new Promise<{ code: number | null; err: string }>((resolve) =>

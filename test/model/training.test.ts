@@ -1,10 +1,10 @@
 import { execFileSync } from "node:child_process";
-import { join } from "node:path";
 import { afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import * as tf from "@tensorflow/tfjs-core";
 import { initializeModel } from "../../src/model/initialize.ts";
 import { releaseCpuEngine, startCpuEngine } from "../../src/tensor/engines/cpu/index.ts";
 import { loadBlas } from "../../src/tensor/engines/cpu/matmul/blas.ts";
+import { bundledProgram } from "../program.ts";
 import {
   distance,
   enginesHere,
@@ -47,7 +47,7 @@ describe("long training on the cpu engine", () => {
     const peaks: number[] = [];
     // ragged batches, the same ten again and again
     const batchOf = (step: number) => randomBatch(step % 10, 2, 64, sharedWork.vocabularySize);
-    await train(decoder, 60, batchOf, () => {
+    await train(decoder, 40, batchOf, () => {
       held.push([tf.memory().numTensors, memory().bytesInUse]);
       peaks.push(memory().capacityBytes);
     });
@@ -59,15 +59,16 @@ describe("long training on the cpu engine", () => {
 
 describe("the same training in another process", () => {
   const providers = ["auto", "wasm", ...blasHere()];
+  let program: string;
   const digests = (...threads: string[]): string[] => {
-    const program = join(import.meta.dirname, "five-steps.ts");
-    const flags = ["--import", "tsx", program, providers.join(","), ...threads];
-    const printed = execFileSync(process.execPath, flags, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+    const args = [program, providers.join(","), ...threads];
+    const printed = execFileSync(process.execPath, args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
     return printed.trim().split("\n");
   };
 
   let [two, others]: [two: string[], others: string[]] = [[], []];
-  beforeAll(() => {
+  beforeAll(async () => {
+    program = await bundledProgram({ file: "test/model/five-steps.ts" });
     [two, others] = [digests("2"), digests("1", "3")];
   });
 

@@ -1,5 +1,6 @@
 import {
   appendFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -11,7 +12,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { UserError } from "../../src/system/errors.ts";
 import { loadModel } from "../../src/model/index.ts";
 import { full } from "../../src/selection/index.ts";
@@ -38,19 +39,27 @@ async function failure(work: Promise<unknown>): Promise<UserError> {
 
 describe("a saved checkpoint", () => {
   let opened: Opened;
-  beforeEach(async () => {
+  let saved: string;
+  let weights: Record<string, Buffer>;
+  beforeAll(async () => {
     opened = await open("ema");
     await trainTo(2, opened.state, options());
-    await saveCheckpoint(folder, opened.state, { identity });
+    saved = mkdtempSync(join(tmpdir(), "tokensift-checkpoint-"));
+    await saveCheckpoint(saved, opened.state, { identity });
+    weights = await weightsOf(opened.state.model);
   });
-  afterEach(() => opened.dispose());
+  beforeEach(() => cpSync(saved, folder, { recursive: true }));
+  afterAll(() => {
+    opened.dispose();
+    rmSync(saved, { recursive: true });
+  });
   const path = (...file: string[]): string => join(checkpointPath(folder, 2), ...file);
   const restore = (change: Partial<Identity> = {}, allowChanges = false): Promise<string[]> =>
     restoreCheckpoint(path(), opened.state, { identity: { ...identity, ...change } as Identity, allowChanges });
 
   test("holds the model in a layout that can be loaded", async () => {
     const model = await loadModel(path("model"));
-    expect(await weightsOf(model)).toEqual(await weightsOf(opened.state.model));
+    expect(await weightsOf(model)).toEqual(weights);
     model.dispose();
     expect(readdirSync(path()).sort()).toEqual([
       "fates.bin",

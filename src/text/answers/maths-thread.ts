@@ -12,6 +12,11 @@ export interface Comparison {
   readonly proportional: boolean;
 }
 
+/** Of the library as one file. */
+interface Library {
+  create(config: Maths.ConfigOptions): Maths.MathJsInstance;
+}
+
 /** `unknown`: an expression has no finite value, or cannot be read. */
 export type Equality = "equal" | "different" | "unknown";
 
@@ -23,7 +28,7 @@ export type Equality = "equal" | "different" | "unknown";
  * without variables and functions are compared as exact fractions, others by their complex values at 12 points that are
  * the same every time; points where a side has no finite value do not count.
  */
-export function threadMain({ create, all }: typeof Maths, port: MessagePort): void {
+export function threadMain({ create }: Library, port: MessagePort): void {
   const POINTS = 12;
   const LEAST_POINTS = 3;
   const RELATIVE_ERROR = 1e-9;
@@ -34,8 +39,8 @@ export function threadMain({ create, all }: typeof Maths, port: MessagePort): vo
     "sqrt abs floor ceil exp log log10 sin cos tan cot sec csc asin acos atan sinh cosh tanh".split(" "),
   );
   const constants = new Set(["pi", "e", "i"]);
-  const exact = create(all!, { number: "Fraction" });
-  const numeric = create(all!, { number: "number" });
+  const exact = create({ number: "Fraction" });
+  const numeric = create({ number: "number" });
 
   interface Complex {
     re: number;

@@ -149,7 +149,7 @@ describe("openArrow refuses", () => {
 test("a damaged byte anywhere gives rows or one UserError, never a crash or a hang", () => {
   for (const name of ["all-types.stream.arrow", "all-types.file.arrow", "dictionaries.arrow", "lz4.arrow"]) {
     const whole = readFileSync(fixture(name));
-    for (let at = 0; at < whole.length; at += 5) {
+    for (let at = 0; at < whole.length; at += 9) {
       const damaged = Buffer.from(whole);
       damaged[at] = at % 2 === 0 ? 0xff : 0x7f;
       const path = folder.write("damaged.arrow", damaged);

@@ -3,9 +3,11 @@
  * its last line. The specs are ES modules that Node cannot load and that import a build of their own of TensorFlow.js,
  * so this file is bundled with them (`specs.test.ts`), which gives both sides one build.
  *
- * Argument: who multiplies matrices, "onnxruntime" or "wasm".
+ * Arguments: who multiplies matrices, "onnxruntime" or "wasm"; and, to run no other specs, a file that lists the full
+ * names of some as JSON.
  */
 import * as tf from "@tensorflow/tfjs-core";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { BACKEND, CpuBackend } from "../../../src/tensor/engines/cpu/backend.ts";
 import { elementwise } from "../../../src/tensor/engines/cpu/fast/elementwise.ts";
@@ -23,6 +25,8 @@ export interface SpecReport {
   provider: string;
   passed: number;
   failed: { name: string; message: string }[];
+  /** Full names of the specs that had a matrix product computed. */
+  withProducts: string[];
   /** Specs that are switched off. */
   pending: string[];
   /** Kernels that no spec called. */
@@ -39,15 +43,17 @@ interface Spec {
 }
 interface Jasmine {
   getEnv(): {
-    configure(options: { random: boolean }): void;
-    addReporter(reporter: { specDone(spec: Spec): void }): void;
+    configure(options: { random: boolean; specFilter(spec: { getFullName(): string }): boolean }): void;
+    addReporter(reporter: { specStarted(): void; specDone(spec: Spec): void }): void;
     execute(): Promise<unknown>;
   };
 }
 
-const fastTables = [elementwise, products, layout, reductions] as Record<string, FastKernel>[];
+const productTable = products as Record<string, FastKernel>;
+const fastTables = [elementwise, productTable, layout, reductions] as Record<string, FastKernel>[];
 const called = new Set<string>();
 const computedFast = new Set<string>();
+let hasMultiplied = false;
 
 /** Registers the engine's kernels, each noting that it ran. */
 function registerNotedKernels(): void {
@@ -55,6 +61,7 @@ function registerNotedKernels(): void {
     for (const [name, fast] of Object.entries(table))
       table[name] = (call) => {
         const result = fast(call);
+        hasMultiplied ||= table === productTable;
         if (result !== undefined) computedFast.add(name);
         return result;
       };
@@ -81,12 +88,16 @@ await describeSpecs({ name: "cpu engine", backendName: BACKEND, isDataSync: true
 
 const report: SpecReport = {
   provider: machine.provider,
-  ...{ passed: 0, failed: [], pending: [], untested: [], untestedFast: [] },
+  ...{ passed: 0, failed: [], withProducts: [], pending: [], untested: [], untestedFast: [] },
 };
 const environment = jasmine.getEnv();
-environment.configure({ random: false });
+const chosen = process.argv[3] && new Set(JSON.parse(readFileSync(process.argv[3], "utf8")) as string[]);
+environment.configure({ random: false, specFilter: (spec) => !chosen || chosen.has(spec.getFullName()) });
 environment.addReporter({
+  specStarted: () => (hasMultiplied = false),
   specDone({ fullName, status, failedExpectations }) {
+    if (status === "excluded") return;
+    if (hasMultiplied) report.withProducts.push(fullName);
     const name = fullName.replace(" cpu engine {}", "");
     if (status === "passed") report.passed++;
     else if (status === "failed") report.failed.push({ name, message: failedExpectations[0]?.message ?? "" });

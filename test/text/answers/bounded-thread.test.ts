@@ -1,12 +1,11 @@
 import { execFile } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, describe, expect, test } from "@jest/globals";
 import { mathsThread } from "../../../src/text/answers/bounded-thread.ts";
 import { verifier } from "../../../src/text/index.ts";
+import { bundledProgram } from "../../program.ts";
 import { userError } from "../../user-error.ts";
 
-const root = fileURLToPath(new URL("../../..", import.meta.url));
 /** Twelve sums of fractions with 27,000 and 42,000 bits: seconds of work. */
 const slow = `(${Array.from({ length: 12 }, (_, i) => `1/3^{${17_000 + i}} + 1/7^{15000}`).join(", ")})`;
 const twelve = `(${Array.from({ length: 12 }, (_, i) => i).join(", ")})`;
@@ -87,14 +86,11 @@ test("closing ends a comparison under way", async () => {
 });
 
 test("a verifier that nobody closes judges on, and lets the process end", async () => {
-  const program = `
-    const { verifier } = await import("./src/text/answers/verifier.ts");
+  const text = `
+    import { verifier } from "./src/text/answers/verifier.ts";
     const { verdict } = await verifier().verify({ response: "\\\\boxed{\\\\sqrt{4}}", reference: "2" });
     console.log(verdict);`;
-  const args = ["--import", "tsx", "--input-type=module", "--eval", program];
-  const { stdout } = await promisify(execFile)(process.execPath, args, {
-    cwd: root,
-    timeout: 30_000,
-  });
+  const args = [await bundledProgram({ text })];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 30_000 });
   expect(stdout).toBe("correct\n");
 });

@@ -1,13 +1,18 @@
 import * as tf from "@tensorflow/tfjs-core";
 import * as ops from "../../../../src/tensor/ops/index.ts";
 
+const filled = new Map<string, Float32Array>();
+
+/** Always the same numbers. */
+function matrix(rows: number, columns: number): tf.Tensor2D {
+  const key = `${rows} x ${columns}`;
+  const values = filled.get(key) ?? Float32Array.from({ length: rows * columns }, (_, i) => Math.sin(i * 1.37 + rows));
+  filled.set(key, values);
+  return tf.tensor2d(values.slice(), [rows, columns]);
+}
+
 /** Results of every kind of threaded kernel, at sizes that are split into many tasks. */
 export function results(): Float32Array[] {
-  const matrix = (rows: number, columns: number): tf.Tensor2D => {
-    const values = new Float32Array(rows * columns);
-    for (let i = 0; i < values.length; i++) values[i] = Math.sin(i * 1.37 + rows);
-    return tf.tensor2d(values, [rows, columns]);
-  };
   const outputs = tf.tidy(() => {
     const [x, w, few] = [matrix(300, 190), matrix(270, 190), matrix(5, 190)];
     const dy = matrix(300, 270);
