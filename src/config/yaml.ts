@@ -1,4 +1,4 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
+import { isAlias, isMap, isScalar, isSeq, Lexer, LineCounter, parseDocument } from "yaml";
 import type { Alias, Document, Node, YAMLMap } from "yaml";
 import { UserError } from "../system/errors.ts";
 import type { KeyPath } from "./problem.ts";
@@ -16,6 +16,7 @@ export interface ParsedYaml {
 
 const largestText = 1 << 20;
 const deepestNesting = 32;
+const deepestBrackets = 500;
 const mostValues = 20_000;
 const forbiddenKeys = new Set(["__proto__", "constructor", "prototype"]);
 
@@ -54,7 +55,19 @@ export function parseYaml(text: string, name: string): ParsedYaml {
   return { value, locate };
 }
 
+/** Brackets that are open at once. */
+function deepestBracket(text: string): number {
+  let [open, deepest] = [0, 0];
+  for (const token of new Lexer().lex(text)) {
+    if (token === "[" || token === "{") deepest = Math.max(deepest, ++open);
+    else if (token === "]" || token === "}") open--;
+  }
+  return deepest;
+}
+
 function parsed(text: string, name: string, lineCounter: LineCounter): Document {
+  // the parser calls itself for every bracket, and may end the process where the stack does
+  if (deepestBracket(text) > deepestBrackets) throw new UserError("invalid-yaml", "nested too deeply", { where: name });
   try {
     return parseDocument(text, { lineCounter, uniqueKeys: false, version: "1.2", schema: "core", logLevel: "error" });
   } catch (cause) {

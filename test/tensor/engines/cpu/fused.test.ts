@@ -11,11 +11,9 @@ afterAll(() => tf.removeBackend(BACKEND));
 
 const random = stream(7, "fused kernels test");
 function numbers(shape: number[], size = 1): tf.Tensor {
-  const length = shape.reduce((a, b) => a * b, 1);
-  return tf.tensor(
-    Float32Array.from({ length }, () => (random.next() - 0.5) * 2 * size),
-    shape,
-  );
+  const values = new Float32Array(shape.reduce((a, b) => a * b, 1));
+  for (let i = 0; i < values.length; i++) values[i] = (random.next() - 0.5) * 2 * size;
+  return tf.tensor(values, shape);
 }
 const matrix = (rows: number, columns: number, size = 1): tf.Tensor2D => numbers([rows, columns], size) as tf.Tensor2D;
 const vector = (length: number): tf.Tensor1D => numbers([length]) as tf.Tensor1D;

@@ -83,7 +83,7 @@ const batch = {
   endOfTurn: new Uint8Array(rows * width),
 };
 
-/** Four steps of AdamW: the loss of each, the weights at the end, and where parameters, moments and gradients lie. */
+/** Three steps of AdamW: the loss of each, the weights at the end, and where parameters, moments and gradients lie. */
 async function train(matmul: MatmulChoice, threads: number, limits: ArenaLimits) {
   const engine = await startCpuEngine({ threads, matmul, limits });
   const model = await initializeModel(config, { seed: 3 });
@@ -93,7 +93,7 @@ async function train(matmul: MatmulChoice, threads: number, limits: ArenaLimits)
   const memory: { bytesInUse: number; capacityBytes: number }[] = [];
   const places: number[][] = [];
   const backend = tf.backend() as CpuBackend;
-  for (let step = 1; step <= 4; step++) {
+  for (let step = 1; step <= 3; step++) {
     const context = { step, samplesSeen: 0, uniform: () => 0 };
     const plan = planSignals(full(), []);
     const { loss } = await accumulateRule({ model, rule: full(), plan, batches: [batch], context, gradients });
@@ -101,7 +101,7 @@ async function train(matmul: MatmulChoice, threads: number, limits: ArenaLimits)
     await clippedUpdate(optimizer, gradients, { learningRate: 1e-3, clipNorm: 1, step });
     for (const { variable, name } of model.parameters) {
       const { m, v } = optimizer.moments().get(name)!;
-      if (variable.size < 10_000 || step < 4) continue;
+      if (variable.size < 10_000 || step < 3) continue;
       places.push([variable, m, v, gradients.get(variable)!].map((tensor) => memoryOf(backend.placeOf(tensor))));
     }
     gradients.clear();
@@ -121,13 +121,13 @@ describe("training in several memories", () => {
     expect(one.memories).toBe(1);
     expect(several.memories).toBeGreaterThan(1);
     expect(several.losses).toEqual(one.losses);
-    expect(several.losses[3]).toBeLessThan(several.losses[0]!);
+    expect(several.losses[2]).toBeLessThan(several.losses[0]!);
     expect(several.bits.map((bits, i) => bits === one.bits[i])).not.toContain(false);
     // AdamW has all it needs in one memory, but for gradients in the first, which activations share.
     for (const [parameter, m, v, gradient] of several.places) {
       expect([m, v]).toEqual([parameter, parameter]);
       if (parameter !== 0) expect(gradient).toBe(parameter);
     }
-    expect(several.memory[3]).toEqual(several.memory[2]);
+    expect(several.memory[2]).toEqual(several.memory[1]);
   });
 });
