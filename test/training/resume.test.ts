@@ -34,7 +34,7 @@ describe("a run continued from a checkpoint is the uninterrupted one, byte for b
   test.each(runs.map((each) => [each[0], each] as const))("%s", async (_, [, history, change, lora]) => {
     const given = options(change);
     const whole = await open(history, lora);
-    const records = await trainTo(8, whole.state, given);
+    const records = await trainTo(6, whole.state, given);
 
     const first = await open(history, lora);
     const before = await trainTo(3, first.state, given);
@@ -45,7 +45,7 @@ describe("a run continued from a checkpoint is the uninterrupted one, byte for b
     const second = await open(history, lora);
     expect(await restoreCheckpoint(checkpointPath(folder, 3), second.state, { identity })).toEqual([]);
     expect(await contents(second.state)).toEqual(stopped);
-    const after = await trainTo(8, second.state, given);
+    const after = await trainTo(6, second.state, given);
 
     expect([...before, ...after].map((each) => JSON.stringify(each))).toEqual(
       records.map((each) => JSON.stringify(each)),
