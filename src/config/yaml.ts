@@ -45,7 +45,9 @@ export function parseYaml(text: string, name: string): ParsedYaml {
       fix: "Mend the YAML here; indentation, quotes and brackets are the usual causes.",
     });
   const { value, targets } = toPlain(document, (node, what) => {
-    throw new UserError("invalid-yaml", what, { where: `${name}:${position(node?.range?.[0] ?? 0)}` });
+    throw new UserError("invalid-yaml", what, {
+      where: `${name}:${position(node?.range?.[0] ?? 0)}`,
+    });
   });
   const locate: ParsedYaml["locate"] = (path, at) => {
     const { offset, exact } = offsetOf(document, targets, path, at);
@@ -55,21 +57,32 @@ export function parseYaml(text: string, name: string): ParsedYaml {
   return { value, locate };
 }
 
-/** Brackets that are open at once. */
-function deepestBracket(text: string): number {
-  let [open, deepest] = [0, 0];
+/** Where more brackets are open than any configuration has. The parser calls itself for each, and may end the process. */
+function tooDeepBracket(text: string): number | undefined {
+  let [open, offset] = [0, 0];
   for (const token of new Lexer().lex(text)) {
-    if (token === "[" || token === "{") deepest = Math.max(deepest, ++open);
-    else if (token === "]" || token === "}") open--;
+    if ("[{".includes(token) && ++open > deepestBrackets) return offset;
+    if ("]}".includes(token)) open--;
+    if (!/^[\x02\x18\x1f]$/.test(token)) offset += token.length; // those are the lexer's own marks
   }
-  return deepest;
+  return undefined;
 }
 
 function parsed(text: string, name: string, lineCounter: LineCounter): Document {
-  // the parser calls itself for every bracket, and may end the process where the stack does
-  if (deepestBracket(text) > deepestBrackets) throw new UserError("invalid-yaml", "nested too deeply", { where: name });
+  const tooDeep = tooDeepBracket(text);
+  if (tooDeep !== undefined) {
+    const before = text.slice(0, tooDeep).split("\n");
+    const where = `${name}:${before.length}:${before.at(-1)!.length + 1}`;
+    throw new UserError("invalid-yaml", "nested too deeply", { where });
+  }
   try {
-    return parseDocument(text, { lineCounter, uniqueKeys: false, version: "1.2", schema: "core", logLevel: "error" });
+    return parseDocument(text, {
+      lineCounter,
+      uniqueKeys: false,
+      version: "1.2",
+      schema: "core",
+      logLevel: "error",
+    });
   } catch (cause) {
     throw new UserError("invalid-yaml", "could not be read as YAML (nested too deeply?)", { where: name, cause });
   }
@@ -153,7 +166,11 @@ export function parseSetting(text: string, path: KeyPath): Plain {
   const trimmed = text.trim();
   if (/^["'[{]/.test(trimmed)) return parseYaml(trimmed, keyName(path)).value;
   if (/^[-+.\d]|^(true|false|null|~)$/i.test(trimmed)) {
-    const document = parseDocument(trimmed, { version: "1.2", schema: "core", logLevel: "silent" });
+    const document = parseDocument(trimmed, {
+      version: "1.2",
+      schema: "core",
+      logLevel: "silent",
+    });
     const scalar = document.contents;
     const whole = document.errors.length === 0 && isScalar(scalar) && scalar.source === trimmed;
     if (whole && (typeof scalar.value === "number" || typeof scalar.value === "boolean" || scalar.value === null)) {

@@ -91,6 +91,8 @@ test("a verifier that nobody closes judges on, and lets the process end", async 
     const { verdict } = await verifier().verify({ response: "\\\\boxed{\\\\sqrt{4}}", reference: "2" });
     console.log(verdict);`;
   const args = [await bundledProgram({ text })];
-  const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 30_000 });
+  const { stdout } = await promisify(execFile)(process.execPath, args, {
+    timeout: 30_000,
+  });
   expect(stdout).toBe("correct\n");
 });
