@@ -45,9 +45,7 @@ export function parseYaml(text: string, name: string): ParsedYaml {
       fix: "Mend the YAML here; indentation, quotes and brackets are the usual causes.",
     });
   const { value, targets } = toPlain(document, (node, what) => {
-    throw new UserError("invalid-yaml", what, {
-      where: `${name}:${position(node?.range?.[0] ?? 0)}`,
-    });
+    throw new UserError("invalid-yaml", what, { where: `${name}:${position(node?.range?.[0] ?? 0)}` });
   });
   const locate: ParsedYaml["locate"] = (path, at) => {
     const { offset, exact } = offsetOf(document, targets, path, at);
@@ -76,13 +74,7 @@ function parsed(text: string, name: string, lineCounter: LineCounter): Document 
     throw new UserError("invalid-yaml", "nested too deeply", { where });
   }
   try {
-    return parseDocument(text, {
-      lineCounter,
-      uniqueKeys: false,
-      version: "1.2",
-      schema: "core",
-      logLevel: "error",
-    });
+    return parseDocument(text, { lineCounter, uniqueKeys: false, version: "1.2", schema: "core", logLevel: "error" });
   } catch (cause) {
     throw new UserError("invalid-yaml", "could not be read as YAML (nested too deeply?)", { where: name, cause });
   }
@@ -166,11 +158,7 @@ export function parseSetting(text: string, path: KeyPath): Plain {
   const trimmed = text.trim();
   if (/^["'[{]/.test(trimmed)) return parseYaml(trimmed, keyName(path)).value;
   if (/^[-+.\d]|^(true|false|null|~)$/i.test(trimmed)) {
-    const document = parseDocument(trimmed, {
-      version: "1.2",
-      schema: "core",
-      logLevel: "silent",
-    });
+    const document = parseDocument(trimmed, { version: "1.2", schema: "core", logLevel: "silent" });
     const scalar = document.contents;
     const whole = document.errors.length === 0 && isScalar(scalar) && scalar.source === trimmed;
     if (whole && (typeof scalar.value === "number" || typeof scalar.value === "boolean" || scalar.value === null)) {

@@ -5,41 +5,18 @@ import { userError } from "../user-error.ts";
 describe("YAML of a configuration", () => {
   test("becomes plain values, aliases copied", () => {
     const { value } = parseYaml("a: &x {n: 3e-4}\nb: [*x, true, ~, text]\n", "c.yaml");
-    expect(value).toEqual({
-      a: { n: 0.0003 },
-      b: [{ n: 0.0003 }, true, null, "text"],
-    });
+    expect(value).toEqual({ a: { n: 0.0003 }, b: [{ n: 0.0003 }, true, null, "text"] });
     const { a, b } = value as { a: object; b: object[] };
     expect(b[0]).not.toBe(a);
   });
 
   test("knows the line and column of keys and values, also through an alias", () => {
     const { locate } = parseYaml("a: &x\n  n: 1\nb: *x\nc: [5, 6]\n", "c.yaml");
-    expect(locate(["a", "n"], "key")).toEqual({
-      line: 2,
-      column: 3,
-      exact: true,
-    });
-    expect(locate(["a", "n"], "value")).toEqual({
-      line: 2,
-      column: 6,
-      exact: true,
-    });
-    expect(locate(["b", "n"], "value")).toEqual({
-      line: 2,
-      column: 6,
-      exact: true,
-    });
-    expect(locate(["c", 1], "value")).toEqual({
-      line: 4,
-      column: 8,
-      exact: true,
-    });
-    expect(locate(["a", "missing"], "value")).toEqual({
-      line: 2,
-      column: 3,
-      exact: false,
-    });
+    expect(locate(["a", "n"], "key")).toEqual({ line: 2, column: 3, exact: true });
+    expect(locate(["a", "n"], "value")).toEqual({ line: 2, column: 6, exact: true });
+    expect(locate(["b", "n"], "value")).toEqual({ line: 2, column: 6, exact: true });
+    expect(locate(["c", 1], "value")).toEqual({ line: 4, column: 8, exact: true });
+    expect(locate(["a", "missing"], "value")).toEqual({ line: 2, column: 3, exact: false });
   });
 
   const bomb = Array.from({ length: 30 }, (_, i) => `a${i + 1}: &a${i + 1} [${Array(10).fill(`*a${i}`).join()}]`);
