@@ -17,6 +17,8 @@ export interface ParsedYaml {
 const largestText = 1 << 20;
 const deepestNesting = 32;
 const deepestBrackets = 500;
+/** Tokens that stand for no text. */
+const lexerMarks = new Set(["\u0002", "\u0018", "\u001f"]);
 const mostValues = 20_000;
 const forbiddenKeys = new Set(["__proto__", "constructor", "prototype"]);
 
@@ -59,9 +61,9 @@ export function parseYaml(text: string, name: string): ParsedYaml {
 function tooDeepBracket(text: string): number | undefined {
   let [open, offset] = [0, 0];
   for (const token of new Lexer().lex(text)) {
-    if ("[{".includes(token) && ++open > deepestBrackets) return offset;
-    if ("]}".includes(token)) open--;
-    if (!/^[\x02\x18\x1f]$/.test(token)) offset += token.length; // those are the lexer's own marks
+    if ((token === "[" || token === "{") && ++open > deepestBrackets) return offset;
+    if (token === "]" || token === "}") open--;
+    if (!lexerMarks.has(token)) offset += token.length;
   }
   return undefined;
 }
