@@ -10,7 +10,7 @@ import { openLearner, type RunLearner } from "../../training/open-learner.ts";
 import { rowsOf } from "../../training/train.ts";
 import type { StepBatch, StepOutcome } from "../../training/step.ts";
 import { stoppable } from "../kit/reporter.ts";
-import { trainedModel, trainingSchedule, trainingSteps } from "../kit/training-settings.ts";
+import { learnerSettings, optimizerOptions, trainedModel } from "../kit/training-settings.ts";
 import { explosionWatch, together } from "../kit/watches.ts";
 import type { AttentionGateConfig } from "./config-schema.ts";
 import { finish } from "./finish.ts";
@@ -30,9 +30,8 @@ export async function openGateArm(options: GateArmOptions): Promise<GateArm> {
     if (model !== trunk) disposals.unshift(model.dispose);
     const gates = gated ? await newGates(model, options) : undefined;
     if (gates) disposals.unshift(gates.dispose);
-    const { beta1, beta2, epsilon, weightDecay, seed } = config.training;
     const state = newTrainingState(model, undefined, {
-      optimizer: { beta1, beta2, epsilon, weightDecay },
+      optimizer: optimizerOptions(config.training),
       ...(gates && { companions: [gatesCompanion(gates)], parameters: gates.parameters }),
     });
     disposals.unshift(state.optimizer.dispose);
@@ -42,7 +41,7 @@ export async function openGateArm(options: GateArmOptions): Promise<GateArm> {
     const learner = await openLearner(model, learnerOptions(work, state));
     return {
       ...{ name, learner, dispose },
-      objective: gateObjective(gates && loss, { ...work.gateOptions, seed }),
+      objective: gateObjective(gates && loss, { ...work.gateOptions, seed: config.training.seed }),
       batches: (step) => batchesOf(work, learner, step),
       record: (batches, outcome) => record(work, learner, batches, outcome),
       finish: () => finish(work, learner),
@@ -115,17 +114,10 @@ function lossOptions({ eviction }: AttentionGateConfig): Parameters<typeof evict
 }
 
 function learnerOptions(work: GateWork, state: TrainingState) {
-  const { config, inputs, reporter, run, resume, allowChanges, interrupted } = work;
-  const { training } = config;
-  const steps = trainingSteps(training, inputs.tokens.length);
-  const { clipNorm } = training;
+  const { reporter, interrupted } = work;
   return {
-    ...{ state, steps, run, resume, allowChanges, interrupted, clipNorm, reporter },
-    identity: inputs.identity,
-    saveEvery: training.saveEvery,
-    keepCheckpoints: training.keepCheckpoints,
-    evaluateEvery: training.evaluateEvery,
-    schedule: trainingSchedule(training, steps),
+    ...learnerSettings(work),
+    state,
     watch: together([explosionWatch("nll")]),
     async evaluate(repeatable: boolean) {
       const told = repeatable ? stoppable(reporter, interrupted) : reporter;

@@ -14,13 +14,14 @@ import type { RunLearner } from "../../training/open-learner.ts";
 import type { StepBatch, StepOutcome } from "../../training/step.ts";
 import type { TrainingState } from "../../training/state.ts";
 import { saveTrained } from "../kit/save-trained.ts";
+import { trainable } from "../kit/training-settings.ts";
 import { alignmentCard, alignmentSummary } from "./align-files.ts";
 import { chosenBatch, pairBatch } from "./batches.ts";
 import type { ScoredPair } from "./files.ts";
 import { oddEnds } from "./pairs.ts";
 import { decisive, microRows, openStageLearner, recordStep, stageWatch } from "./stage-training.ts";
 import { digestOf, type StageResult } from "./stages.ts";
-import { release, trainable, type CdpoWork } from "./work.ts";
+import { release, type CdpoWork } from "./work.ts";
 
 /** An opened alignment: one arm's model, what it learns by, and its pairs. */
 export interface Alignment {

@@ -10,10 +10,11 @@ import { isRunFolder, openRunFolder } from "../../training/run-folder.ts";
 import { optimizerStep } from "../../training/step.ts";
 import { cardText, shownPath } from "../kit/card.ts";
 import { responseBatch, type Judged } from "../kit/responses/index.ts";
+import { trainable } from "../kit/training-settings.ts";
 import { samplesOf } from "./pairs.ts";
 import { decisive, microRows, openStageLearner, recordStep } from "./stage-training.ts";
 import type { StageFile, StageResult } from "./stages.ts";
-import { release, trainable, type CdpoWork } from "./work.ts";
+import { release, type CdpoWork } from "./work.ts";
 
 type Text = Pick<Judged, "prompt" | "ids" | "finished">;
 type Which = "positive" | "negative";

@@ -1,11 +1,13 @@
 import { join } from "node:path";
+import { withAdapter } from "../../model/adapters/lora.ts";
+import { loadAdapter } from "../../model/adapters/peft.ts";
 import { type Model, loadModel } from "../../model/model.ts";
 import { stream } from "../../system/random.ts";
 import { verifier } from "../../text/index.ts";
 import { drawResponses, judgeResponses, readResponses, writeResponses, type Judged } from "../kit/responses/index.ts";
 import { stoppable } from "../kit/reporter.ts";
 import { hash, type StageResult } from "./stages.ts";
-import { withSavedAdapter, type CdpoWork } from "./work.ts";
+import type { CdpoWork } from "./work.ts";
 
 /** Judged answers to the held-out problems. */
 export interface Answers {
@@ -82,13 +84,19 @@ async function withModel(
   use: (model: Model) => Promise<void>,
 ): Promise<void> {
   if (folder === undefined) return use(await work.trunk.model());
-  if (work.config.align.adapter !== undefined)
-    return withSavedAdapter(await work.trunk.model(), join(folder, "adapter"), use);
-  work.trunk.release();
-  const model = await loadModel(join(folder, "model"));
+  const model = await alignedModel(work, folder);
   try {
     await use(model);
   } finally {
     model.dispose();
   }
+}
+
+async function alignedModel({ config, trunk }: CdpoWork, folder: string): Promise<Model> {
+  if (config.align.adapter !== undefined) {
+    const start = await trunk.model();
+    return withAdapter(start, await loadAdapter(join(folder, "adapter"), start));
+  }
+  trunk.release();
+  return loadModel(join(folder, "model"));
 }

@@ -51,10 +51,8 @@ export function sampleStage(work: CdpoWork): Promise<StageResult<Drawn[]>> {
       for (let from = 0; from < questions.length; from += atOnce) {
         const path = join(work.run.path, parts, `${from}-${atOnce}.arrow`);
         if (!existsSync(path)) {
-          const { topK, ...options } = sampling;
           const part = await drawResponses(await work.trunk.model(), questions.slice(from, from + atOnce), {
-            ...options,
-            ...(topK !== undefined && { topK }),
+            ...sampling,
             batchSize,
             seed: config.training.seed,
             onProgress: (done) => reporter.working("drawing responses", drawn.length + done, total),

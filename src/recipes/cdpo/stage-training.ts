@@ -6,7 +6,7 @@ import { newTrainingState } from "../../training/state.ts";
 import { openLearner, type RunLearner } from "../../training/open-learner.ts";
 import type { RunFolder } from "../../training/run-folder.ts";
 import type { StepOutcome } from "../../training/step.ts";
-import { trainingSchedule, trainingSteps } from "../kit/training-settings.ts";
+import { optimizerOptions, trainingSchedule, trainingSteps } from "../kit/training-settings.ts";
 import { finiteWatch, together } from "../kit/watches.ts";
 import type { StageTraining } from "./config-schema.ts";
 import type { CdpoWork } from "./work.ts";
@@ -34,17 +34,15 @@ export async function openStageLearner(work: CdpoWork, options: StageTrainingOpt
   const { inputs, interrupted, allowChanges } = work;
   const { name, run, model, training, lengths, reference, resume } = options;
   const { learningRate = training.learningRate } = options;
-  const { beta1, beta2, epsilon, weightDecay, clipNorm } = training;
+  const { clipNorm, saveEvery, keepCheckpoints } = training;
   const steps = trainingSteps(training, lengths.length);
-  const state = newTrainingState(model, undefined, { optimizer: { beta1, beta2, epsilon, weightDecay } });
+  const state = newTrainingState(model, undefined, { optimizer: optimizerOptions(training) });
   try {
     return await openLearner(model, {
-      ...{ name, run, state, steps, clipNorm, resume, allowChanges, interrupted },
+      ...{ name, run, state, steps, clipNorm, saveEvery, keepCheckpoints, resume, allowChanges, interrupted },
       reporter: work.reporterOf(name),
       identity: inputs.identity,
       watch: stageWatch(),
-      saveEvery: training.saveEvery,
-      keepCheckpoints: training.keepCheckpoints,
       pass: {
         ...(training.gradientCheckpointing && { gradientCheckpointing: true }),
         ...(reference && { forwardKl: { reference } }),

@@ -1,6 +1,5 @@
-import type { AdapterConfig, CdpoConfig } from "./config-schema.ts";
-import { createAdapter, isAdapted, withAdapter } from "../../model/adapters/lora.ts";
-import { loadAdapter } from "../../model/adapters/peft.ts";
+import type { CdpoConfig } from "./config-schema.ts";
+import { isAdapted } from "../../model/adapters/lora.ts";
 import type { Model } from "../../model/model.ts";
 import type { PreferenceObjective } from "../../preference/objective.ts";
 import type { RunFolder } from "../../training/run-folder.ts";
@@ -35,23 +34,6 @@ export interface CdpoWork {
   readonly interrupted: () => boolean;
   reporterOf(label: string): ArmReporter;
   readonly stage: RunStage;
-}
-
-/** The trunk under a saved adapter, for as long as `use` takes. */
-export async function withSavedAdapter<T>(trunk: Model, folder: string, use: (model: Model) => Promise<T>): Promise<T> {
-  const model = withAdapter(trunk, await loadAdapter(folder, trunk));
-  try {
-    return await use(model);
-  } finally {
-    model.dispose();
-  }
-}
-
-/** The model to train: the trunk itself, or a fresh adapter over it. */
-export async function trainable(trunk: Model, adapter: AdapterConfig | undefined, seed: number): Promise<Model> {
-  if (adapter === undefined) return trunk;
-  const { alpha, ...options } = adapter;
-  return withAdapter(trunk, await createAdapter(trunk, { ...options, ...(alpha !== undefined && { alpha }), seed }));
 }
 
 /** Frees an adapter; the trunk stays. */

@@ -12,7 +12,7 @@ import { rowsOf, ruleContext, stepRecord, tokensOf, type RuleOutcome, type StepR
 import type { ArmOpening } from "../kit/arms.ts";
 import { stoppable } from "../kit/reporter.ts";
 import { saveTrained } from "../kit/save-trained.ts";
-import { trainedModel, trainingSchedule, trainingSteps } from "../kit/training-settings.ts";
+import { learnerSettings, optimizerOptions, trainedModel } from "../kit/training-settings.ts";
 import { weighRows } from "../kit/token-rows.ts";
 import { modelCard } from "./card.ts";
 import type { FinetuneConfig } from "./config-schema.ts";
@@ -52,9 +52,9 @@ export async function openArm(options: ArmOpening<FinetuneConfig>): Promise<Fine
     if (isAdapted(model)) disposals.unshift(model.dispose);
     const opened = await openSources(rule, model, config, inputs, stoppable(reporter, options.interrupted));
     disposals.push(opened.dispose);
-    const { beta1, beta2, epsilon, weightDecay, seed, batchSize, microBatchSize } = config.training;
+    const { seed, batchSize, microBatchSize } = config.training;
     const state = newTrainingState(model, tokens, {
-      optimizer: { beta1, beta2, epsilon, weightDecay },
+      optimizer: optimizerOptions(config.training),
       sources: opened.sources,
     });
     disposals.push(state.optimizer.dispose);
@@ -82,18 +82,11 @@ export async function openArm(options: ArmOpening<FinetuneConfig>): Promise<Fine
 }
 
 function learnerOptions(opening: ArmOpening<FinetuneConfig>, state: TrainingState, rule: TokenRule) {
-  const { config, inputs, reporter, run, resume, allowChanges, interrupted } = opening;
-  const { training } = config;
-  const steps = trainingSteps(training, inputs.tokens.length);
-  const { clipNorm, gradientCheckpointing } = training;
+  const { config, reporter } = opening;
   return {
-    ...{ state, steps, run, resume, allowChanges, interrupted, clipNorm, reporter },
-    identity: inputs.identity,
-    saveEvery: training.saveEvery,
-    keepCheckpoints: training.keepCheckpoints,
-    evaluateEvery: training.evaluateEvery,
-    pass: { gradientCheckpointing },
-    schedule: trainingSchedule(training, steps),
+    ...learnerSettings(opening),
+    state,
+    pass: { gradientCheckpointing: config.training.gradientCheckpointing },
     watch: watchOf(state),
     evaluate(repeatable: boolean) {
       if (state.step === 0 && rule.name === "sstoken" && !rule.needs.includes("historyNll"))

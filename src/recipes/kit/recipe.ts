@@ -1,4 +1,3 @@
-import { relative } from "node:path";
 import { loadConfig, type ConfigDefinition } from "../../config/index.ts";
 import type { ReportOptions } from "../../report/page.ts";
 import { tellingFullDisk } from "../../system/disk-error.ts";
@@ -8,6 +7,7 @@ import { watchInterruption } from "../../system/interruption.ts";
 import { engineText, releaseEngine, useEngine, type EngineInfo } from "../../tensor/engine.ts";
 import { isRunFolder, type RunFolderMode } from "../../training/run-folder.ts";
 import { commandLine, exampleConfig } from "./called-as.ts";
+import { shownPath } from "./card.ts";
 import { parseRecipeArguments, type RecipeArguments } from "./command-line.ts";
 import { gatherInputs, type RunInputs, type StartConfig } from "./inputs.ts";
 import { memoryLines, requireMemory, type MemoryPlan } from "./memory.ts";
@@ -172,7 +172,7 @@ async function obey<Config extends RunConfig, Run>(
   );
   say(`\n${table}\n`);
   const page = (await recipe.report())(path, { command: work.command });
-  say(`The run is in ${shown(path)}, its report in ${shown(page)}\n`);
+  say(`The run is in ${shownPath(path)}, its report in ${shownPath(page)}\n`);
 }
 
 /**
@@ -221,10 +221,6 @@ export async function startEngine({ engine, threads, matmul }: RunConfig, report
 function modeOf({ resume, overwrite }: RecipeArguments, output: string): RunFolderMode {
   if (resume) return "resume";
   return overwrite && isRunFolder(output) ? "overwrite" : "new";
-}
-
-function shown(path: string): string {
-  return relative(process.cwd(), path) || ".";
 }
 
 function say(text: string): void {

@@ -4,7 +4,9 @@ import type { TrainingConfig } from "../../config/index.ts";
 import { createAdapter, trainableShare, withAdapter } from "../../model/adapters/lora.ts";
 import type { Decoder } from "../../model/decoder.ts";
 import type { Model } from "../../model/model.ts";
+import type { AdamWOptions } from "../../training/optimizer.ts";
 import { schedule, type Schedule } from "../../training/schedule.ts";
+import type { ArmOpening } from "./arms.ts";
 import type { Reporter } from "./reporter.ts";
 
 type Length = Pick<TrainingConfig, "steps" | "epochs" | "batchSize">;
@@ -25,15 +27,39 @@ export function trainingSchedule(training: Rates, totalSteps: number): Schedule 
   });
 }
 
-/** The model itself, or one with a fresh adapter over it, whose size is told. */
+/** The optimizer's part of a group of settings. */
+export function optimizerOptions({ beta1, beta2, epsilon, weightDecay }: Required<AdamWOptions>): AdamWOptions {
+  return { beta1, beta2, epsilon, weightDecay };
+}
+
+/** What an arm's learner takes from its opening, and from the `training` group of its configuration. */
+export function learnerSettings({ config, inputs, ...opening }: ArmOpening<{ training: TrainingConfig }>) {
+  const { run, reporter, resume, allowChanges, interrupted } = opening;
+  const { clipNorm, saveEvery, keepCheckpoints, evaluateEvery } = config.training;
+  const steps = trainingSteps(config.training, inputs.tokens.length);
+  return {
+    ...{ steps, run, reporter, resume, allowChanges, interrupted, identity: inputs.identity },
+    ...{ clipNorm, saveEvery, keepCheckpoints, evaluateEvery },
+    schedule: trainingSchedule(config.training, steps),
+  };
+}
+
+type AdapterConfig = Static<typeof adapterGroup>;
+
+/** The model itself, or one with a fresh adapter over it. */
+export async function trainable(trunk: Model, adapter: AdapterConfig | undefined, seed: number): Promise<Model> {
+  if (adapter === undefined) return trunk;
+  return withAdapter(trunk, await createAdapter(trunk, { ...adapter, seed }));
+}
+
+/** The same, with a word on the adapter's size. */
 export async function trainedModel(
   trunk: Model,
-  adapter: Static<typeof adapterGroup> | undefined,
+  adapter: AdapterConfig | undefined,
   { seed, reporter }: { seed: number; reporter: Reporter },
 ): Promise<Model> {
-  if (adapter === undefined) return trunk;
-  const model = withAdapter(trunk, await createAdapter(trunk, { ...adapter, seed }));
-  reporter.note(sizeNote("adapter", model));
+  const model = await trainable(trunk, adapter, seed);
+  if (model !== trunk) reporter.note(sizeNote("adapter", model));
   return model;
 }
 

@@ -12,13 +12,14 @@ import { openLearner, type RunLearner, type RunLearnerOptions } from "../../trai
 import { optimizerCompanion } from "../../training/optimizer-state.ts";
 import type { StepBatch } from "../../training/step.ts";
 import { stoppable } from "../kit/reporter.ts";
+import { optimizerOptions } from "../kit/training-settings.ts";
 import { questionsOf, type Verify } from "../kit/responses/index.ts";
 import { drawnLogProb, keptBatches, type Worth } from "./batches.ts";
 import type { OrealConfig } from "./config-schema.ts";
 import { evaluatePolicy } from "./evaluate.ts";
 import { writeResults } from "./finish.ts";
 import { fatesOf, metricsOf, type Iteration } from "./iteration.ts";
-import { optimizerOptions, paceOf } from "./learning.ts";
+import { paceOf } from "./learning.ts";
 import { openModels } from "./models.ts";
 import { settingsOf } from "./objective.ts";
 import { rolloutSource, type OrealOpening } from "./rollout-source.ts";

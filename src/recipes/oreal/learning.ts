@@ -1,10 +1,5 @@
 import { schedule, type Schedule } from "../../training/schedule.ts";
-import type { AdamWOptions } from "../../training/optimizer.ts";
 import type { OrealLearner } from "./config-schema.ts";
-
-export function optimizerOptions({ beta1, beta2, epsilon, weightDecay }: OrealLearner): AdamWOptions {
-  return { beta1, beta2, epsilon, weightDecay };
-}
 
 /** How fast a model learns, and when. */
 export interface Pace {

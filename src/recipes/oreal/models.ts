@@ -1,13 +1,13 @@
 import type { OrealConfig } from "./config-schema.ts";
 import { usesRewardModel } from "./config.ts";
-import { createAdapter, isAdapted, withAdapter } from "../../model/adapters/lora.ts";
+import { isAdapted } from "../../model/adapters/lora.ts";
 import type { Decoder } from "../../model/decoder.ts";
 import type { Model } from "../../model/model.ts";
 import { stream } from "../../system/random.ts";
 import { tokenRewardModel, type TokenRewardModel } from "../../reward/model/token-reward-model.ts";
 import type { RunInputs } from "../kit/inputs.ts";
 import type { Reporter } from "../kit/reporter.ts";
-import { sizeNote } from "../kit/training-settings.ts";
+import { sizeNote, trainable } from "../kit/training-settings.ts";
 
 /** The models of an arm. Adapters share one trunk, the model before training. */
 export interface OrealModels {
@@ -33,7 +33,7 @@ export async function openModels(
     return model;
   };
   const adapt = async (trunk: Model, adapter: NonNullable<typeof learner.adapter>, seed: number): Promise<Model> => {
-    const model = withAdapter(trunk, await createAdapter(trunk, { ...adapter, seed }));
+    const model = await trainable(trunk, adapter, seed);
     disposals.unshift(model.dispose);
     return model;
   };
