@@ -2,7 +2,6 @@ import { selectEntry } from "../../config/load-entry.ts";
 import type { MethodChoice } from "../../config/method-choice.ts";
 import { baselineNames } from "./config.ts";
 import type { AttentionGateConfig } from "./config-schema.ts";
-import type { AnswersOf } from "../../data/answers.ts";
 import type { TokenizedDataset } from "../../data/tokenized.ts";
 import { keepEverything, scoreEviction } from "../../eviction/cache/evictions.ts";
 import { promptAccount } from "../../eviction/cache/prompt-account.ts";
@@ -13,10 +12,13 @@ import type { ExemptionOptions } from "../../eviction/exemptions.ts";
 import type { Model } from "../../model/model.ts";
 import { verifier } from "../../text/index.ts";
 import type { RunInputs } from "../kit/inputs.ts";
-import { drawResponses, judgeResponses, questionsOf, type Question } from "../kit/responses/index.ts";
+import { drawResponses, judgeResponses, questionsOf, sampledAccuracy, type Question } from "../kit/responses/index.ts";
+import type { RecipeWork } from "../kit/recipe.ts";
+import { stoppable, type Reporter } from "../kit/reporter.ts";
+import type { ResultRow } from "../kit/results.ts";
 
 /** Answers to held-out prompts over one kind of cache. */
-export interface CacheResult {
+export interface CacheResult extends ResultRow {
   /** The model that answered. */
   readonly model: string;
   /** What chose the entries. */
@@ -36,19 +38,6 @@ export interface CacheResult {
   readonly keptKey?: number;
   readonly keptOthers?: number;
   readonly rowCorrect: readonly number[];
-}
-
-export interface AnswerOptions {
-  readonly model: Model;
-  readonly name: string;
-  readonly held: TokenizedDataset;
-  readonly answersOf: AnswersOf;
-  readonly exemptions: ExemptionOptions;
-  readonly rows: number | undefined;
-  readonly maxNewTokens: number;
-  readonly batchSize: number;
-  readonly seed: number;
-  readonly onProgress: (what: string, done: number, total: number) => void;
 }
 
 /**
@@ -74,40 +63,61 @@ export function openScores(baselines: readonly MethodChoice[]): Promise<Eviction
   return Promise.all(baselines.map((choice) => selectEntry(evictionScores, choice, process.cwd())));
 }
 
-/** Answers over one cache after the other, as the configuration says. */
-export async function answerOverEach(
-  evictions: readonly PrefillEviction[],
-  { config, inputs, model, name, working }: AnswerWork,
-): Promise<CacheResult[]> {
-  const { validation: held, answersOf } = inputs;
-  const { sinks, window, rows: kind } = config.gates;
-  if (held === undefined || kind === "text") return [];
-  const { rows, maxNewTokens, batchSize } = config.evaluation;
-  const { seed } = config.training;
-  const shared = { model, name, held, answersOf, exemptions: { sinks, window }, rows, maxNewTokens, batchSize, seed };
-  const results: CacheResult[] = [];
-  for (const eviction of evictions) results.push(await answerOver(eviction, { ...shared, onProgress: working }));
-  return results;
-}
-
+/** Who answers, and what. */
 export interface AnswerWork {
   readonly config: AttentionGateConfig;
   readonly inputs: Pick<RunInputs, "validation" | "answersOf">;
   readonly model: Model;
   readonly name: string;
-  readonly working: AnswerOptions["onProgress"];
+  readonly working: Reporter["working"];
+}
+
+/** Answers over one cache after the other, as the configuration says. */
+export async function answerOverEach(evictions: readonly PrefillEviction[], work: AnswerWork): Promise<CacheResult[]> {
+  const { config, inputs, model } = work;
+  const { validation: held, answersOf } = inputs;
+  if (held === undefined || config.gates.rows === "text") return [];
+  const questions = await questionsOf(held, model.tokenizer, answersOf, config.evaluation.rows);
+  const results: CacheResult[] = [];
+  for (const eviction of evictions) results.push(await answerOver(eviction, work, { held, questions }));
+  return results;
+}
+
+/** Answers of the model as it started, over all entries and over the baselines' caches. */
+export async function answerFrozen(
+  { config, reporterOf, interrupted }: RecipeWork<AttentionGateConfig>,
+  inputs: RunInputs,
+  budget: number,
+): Promise<CacheResult[]> {
+  const name = "model";
+  const { working } = stoppable(reporterOf(name), interrupted);
+  const model = await inputs.openModel();
+  try {
+    const evictions = await baselineEvictions(model, config, budget);
+    return await answerOverEach(evictions, { config, inputs, model, name, working });
+  } finally {
+    model.dispose();
+  }
+}
+
+interface HeldOut {
+  readonly held: TokenizedDataset;
+  readonly questions: readonly Question[];
 }
 
 /** Answers all questions greedily over a cache that evicts, and says what was kept. */
-export async function answerOver(eviction: PrefillEviction, options: AnswerOptions): Promise<CacheResult> {
-  const { model, name, held, answersOf, rows, maxNewTokens, batchSize, seed, onProgress } = options;
-  const questions = await questionsOf(held, model.tokenizer, answersOf, rows);
+async function answerOver(
+  eviction: PrefillEviction,
+  { config, model, name, working }: AnswerWork,
+  { held, questions }: HeldOut,
+): Promise<CacheResult> {
+  const { maxNewTokens, batchSize } = config.evaluation;
   const kept: (readonly Uint8Array[])[] = [];
   const pace = { seconds: 0, tokens: 0, before: { promptTokens: 0, newTokens: 0, seconds: 0 } };
   const { verify, close } = verifier();
   try {
     const drawn = await drawResponses(model, questions, {
-      ...{ samples: 1, temperature: 0, maxNewTokens, batchSize, seed },
+      ...{ samples: 1, temperature: 0, maxNewTokens, batchSize, seed: config.training.seed },
       cache: raggedCache(eviction, { onEvicted: (keep) => kept.push([...keep]) }),
       onProgress(done, total, now) {
         if (now.promptTokens === pace.before.promptTokens) {
@@ -115,19 +125,18 @@ export async function answerOver(eviction: PrefillEviction, options: AnswerOptio
           pace.tokens += now.newTokens - pace.before.newTokens;
         }
         pace.before = { ...now };
-        onProgress(`answering over ${eviction.name}`, done, total);
+        working(`answering over ${eviction.name}`, done, total);
       },
     });
     const judged = await judgeResponses(drawn, questions, { tokenizer: model.tokenizer, verify });
-    const rowCorrect = judged.map(({ verdict }) => Number(verdict === "correct"));
     return {
       model: name,
       cache: eviction.name,
       rows: questions.length,
-      accuracy: rowCorrect.reduce((a, b) => a + b, 0) / questions.length,
-      ...accountOf(kept, questions, options),
+      accuracy: sampledAccuracy(judged),
+      ...accountOf(kept, { held, questions }, model, config.gates),
       tokensPerSecond: pace.seconds > 0 ? pace.tokens / pace.seconds : 0,
-      rowCorrect,
+      rowCorrect: judged.map(({ verdict }) => Number(verdict === "correct")),
     };
   } finally {
     await close();
@@ -137,8 +146,9 @@ export async function answerOver(eviction: PrefillEviction, options: AnswerOptio
 /** What the caches kept of the prompts, given in the questions' order. */
 function accountOf(
   kept: readonly (readonly Uint8Array[])[],
-  questions: readonly Question[],
-  { model, held, exemptions }: AnswerOptions,
+  { held, questions }: HeldOut,
+  model: Model,
+  exemptions: ExemptionOptions,
 ): Pick<CacheResult, "evicted" | "kept" | "bytes" | "keptKey" | "keptOthers"> {
   const { keyValueHeads: heads } = model.config;
   const sum = { evictable: 0, evicted: 0, bytes: 0, full: 0, key: [0, 0], others: [0, 0] };

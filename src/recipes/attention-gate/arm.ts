@@ -1,13 +1,13 @@
 import { stepBatches } from "../../data/batches.ts";
 import { createGates, type GateNetwork } from "../../eviction/gates/network.ts";
 import { gatedPass } from "../../eviction/gates/gated-pass.ts";
-import { gateObjective, type GateAux } from "../../eviction/gates/gate-objective.ts";
+import { gateObjective, joinCounts, trainedTokens, type GateAux } from "../../eviction/gates/gate-objective.ts";
 import { gatesCompanion } from "../../eviction/gates/files.ts";
 import { evictionLoss } from "../../eviction/eviction-loss.ts";
 import type { Model } from "../../model/model.ts";
 import { newTrainingState, type TrainingState } from "../../training/state.ts";
 import { openLearner, type RunLearner } from "../../training/open-learner.ts";
-import { rowsOf } from "../../training/train.ts";
+import { rowsOf, tokensOf } from "../../training/train.ts";
 import type { StepBatch, StepOutcome } from "../../training/step.ts";
 import { stoppable } from "../kit/reporter.ts";
 import { learnerSettings, optimizerOptions, trainedModel } from "../kit/training-settings.ts";
@@ -15,7 +15,6 @@ import { explosionWatch, together } from "../kit/watches.ts";
 import type { AttentionGateConfig } from "./config-schema.ts";
 import { finish } from "./finish.ts";
 import { evaluateLosses } from "./losses.ts";
-import { stepNumbers } from "./step-numbers.ts";
 import { gatedShape, type GateArm, type GateArmOptions, type GateWork } from "./work.ts";
 
 /** Readies a run: model, gates, learner; continues a checkpoint or evaluates the start. */
@@ -69,19 +68,25 @@ function record(
   { gates, inputs }: GateWork,
   learner: RunLearner,
   batches: readonly StepBatch<GateAux>[],
-  outcome: StepOutcome,
+  { loss, parts, metrics, gradNorm, learningRate }: StepOutcome,
 ): Promise<void> {
-  const numbers = stepNumbers(batches, outcome, gates !== undefined);
-  const { tokens, trained } = numbers;
-  const metrics = () => ({
-    epoch: learner.state.samplesSeen / inputs.tokens.length,
-    ...numbers.metrics,
-    tokens,
-    trainedTokens: learner.state.trainedTokens,
-    samplesSeen: learner.state.samplesSeen,
+  const counts = joinCounts(metrics);
+  const mean = (key: string): number => metrics.reduce((sum, part) => sum + part[key]!, 0) / metrics.length;
+  const evicted = gates && {
+    evictionLoss: parts["eviction"] ?? 0,
+    ...{ target: mean("target"), keepShare: 1 - counts.evicted, keepProbability: mean("probability") },
+    ...counts,
+  };
+  const seen = batches.map(({ batch }) => batch);
+  const tokens = tokensOf(seen);
+  const { state } = learner;
+  const numbers = () => ({
+    epoch: state.samplesSeen / inputs.tokens.length,
+    ...{ loss, nll: parts["nll"] ?? 0, ...evicted, gradNorm, learningRate, tokens },
+    ...{ trainedTokens: state.trainedTokens, samplesSeen: state.samplesSeen },
   });
-  const rows = rowsOf(batches.map(({ batch }) => batch));
-  return learner.record(metrics, { rows, trained, tokens, keptShare: numbers.keptShare });
+  const trained = seen.reduce((sum, batch) => sum + trainedTokens(batch), 0);
+  return learner.record(numbers, { rows: rowsOf(seen), trained, tokens, keptShare: evicted?.keepShare ?? 1 });
 }
 
 async function newGates(model: Model, { config, reporter }: GateArmOptions): Promise<GateNetwork> {

@@ -5,12 +5,11 @@ import type { RunFolder } from "../../training/run-folder.ts";
 import { openArms, summaryOf, type ArmPlan, type ArmRun, type PlannedArm } from "../kit/arms.ts";
 import type { RunInputs } from "../kit/inputs.ts";
 import { defineRecipe, type RecipeWork } from "../kit/recipe.ts";
-import { openScores, type CacheResult } from "./answers.ts";
+import { answerFrozen, openScores, type CacheResult } from "./answers.ts";
 import { trainingSteps } from "../kit/training-settings.ts";
 import { openGateArm } from "./arm.ts";
 import type { AttentionGateConfig } from "./config-schema.ts";
 import { attentionGateDefinition, baselineNames } from "./config.ts";
-import { answerFrozen } from "./frozen.ts";
 import { gateMemory } from "./memory.ts";
 import { gateResults } from "./results.ts";
 import type { GateArm } from "./work.ts";
@@ -62,12 +61,11 @@ function armsOf(work: RecipeWork<AttentionGateConfig>): ArmPlan<AttentionGateCon
     rows(name, run) {
       const answers = answersOf(run);
       if (name === gatesName) budget = answers[0]?.kept ?? 1;
-      return answers.map((answer) => ({ ...answer }));
+      return answers;
     },
     async finish(rows, inputs) {
       if (config.compare.length > 0 || rows.length === 0) return rows;
-      const frozen = await answerFrozen(work, inputs, budget);
-      return [...rows, ...frozen.map((answer) => ({ ...answer }))];
+      return [...rows, ...(await answerFrozen(work, inputs, budget))];
     },
     facts: () => ({ budget }),
   };

@@ -2,25 +2,13 @@ import { pairedDifference } from "../../report/compare-arms.ts";
 import { type Difference, differencesTable, intervalSentence, oneSeed, points } from "../../report/differences.ts";
 import { formatNumber } from "../../report/format.ts";
 import { type Html, html } from "../../report/html.ts";
-import { isObject, type JsonObject, labelOf, numberOf, numbersOf, runObject } from "../../report/run-files.ts";
+import { isObject, labelOf, numberOf, numbersOf, runObject } from "../../report/run-files.ts";
 import { resultHtml } from "../kit/results.ts";
+import type { CacheResult } from "./answers.ts";
 import { gateResults } from "./results.ts";
 
 /** Answers to held-out prompts over one kind of cache. Numbers are NaN where the file has none. */
-export interface CacheAnswers {
-  readonly model: string;
-  readonly cache: string;
-  readonly rows: number;
-  readonly accuracy: number;
-  readonly evicted: number;
-  readonly kept: number;
-  readonly bytes: number;
-  readonly tokensPerSecond: number;
-  readonly keptKey: number;
-  readonly keptOthers: number;
-  /** In the prompts' order. */
-  readonly rowCorrect: readonly number[];
-}
+export type CacheAnswers = Required<CacheResult>;
 
 const mostCaches = 40;
 
@@ -52,7 +40,6 @@ export function resultsSection(caches: readonly CacheAnswers[]): Html {
       </p>
     </section>`;
   const hasKey = caches.some(({ keptKey }) => Number.isFinite(keptKey));
-  const table = resultHtml(gateResults, caches as readonly object[] as readonly JsonObject[]);
   return html`<section>
     <h2>Results</h2>
     <p>
@@ -62,7 +49,7 @@ export function resultsSection(caches: readonly CacheAnswers[]): Html {
       average. Tokens a second, prompts not counted, are those of this machine at the
       time.${hasKey ? " Key tokens stand in sentences that the data mark as those that matter; gates that know them keep more of them than of the others." : ""}
     </p>
-    ${table} ${differences(caches)}
+    ${resultHtml(gateResults, caches)} ${differences(caches)}
   </section>`;
 }
 

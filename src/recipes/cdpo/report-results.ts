@@ -5,18 +5,12 @@ import { comparedArms, type Run } from "../../report/read-run.ts";
 import { groupOf } from "../../report/header.ts";
 import { isObject, type JsonObject, labelOf, numberOf, numbersOf, textOf } from "../../report/run-files.ts";
 import { resultHtml } from "../kit/results.ts";
-import { cdpoResults } from "./results.ts";
+import { cdpoResults, type ModelRow } from "./results.ts";
 
 /** The answers of one model; numbers are NaN where the file has none. */
-export interface AnsweringModel {
-  readonly name: string;
-  readonly rows: number;
-  readonly greedy: number;
-  readonly sampled: number;
-  readonly rowIds: readonly number[];
-  readonly rowCorrect: readonly number[];
-  readonly rowPassRate: readonly number[];
-}
+export type AnsweringModel = Required<
+  Pick<ModelRow, "name" | "rows" | "greedy" | "sampled" | "rowIds" | "rowCorrect" | "rowPassRate">
+>;
 
 /** The rows of `results.json`, the starting model's first. */
 export function rowsOf(results: JsonObject): JsonObject[] {

@@ -87,18 +87,13 @@ function learnerOptions(opening: ArmOpening<FinetuneConfig>, state: TrainingStat
     ...learnerSettings(opening),
     state,
     pass: { gradientCheckpointing: config.training.gradientCheckpointing },
-    watch: watchOf(state),
+    watch: everyWatch(state.model.config.vocabularySize),
     evaluate(repeatable: boolean) {
       if (state.step === 0 && rule.name === "sstoken" && !rule.needs.includes("historyNll"))
         reporter.note("Without a history model ssToken chooses by attention on the prompt alone.");
       return evaluate(opening, state, repeatable);
     },
   };
-}
-
-function watchOf({ model }: TrainingState) {
-  const watch = everyWatch(model.config.vocabularySize);
-  return (record: Readonly<Record<string, unknown>>): string[] => watch(record as unknown as StepRecord);
 }
 
 async function evaluate(

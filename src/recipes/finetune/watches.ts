@@ -1,12 +1,10 @@
-import type { StepRecord } from "../../training/train.ts";
 import { divergenceWatch, explosionWatch, once, together, type Watch } from "../kit/watches.ts";
 import { partingWatch } from "./parting.ts";
 
 /** All that is watched for in a run. */
-export function everyWatch(vocabularySize: number): (step: StepRecord) => string[] {
-  const parting = partingWatch();
+export function everyWatch(vocabularySize: number): (record: Parameters<Watch>[0]) => string[] {
   return together([
-    (record) => parting(record as StepRecord),
+    partingWatch(),
     divergenceWatch(vocabularySize, "lossAllTokens"),
     explosionWatch("lossAllTokens"),
     idleWatch(),
