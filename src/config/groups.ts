@@ -201,3 +201,30 @@ export const verifierKeys = {
   percent: onOff("Accept a number for a hundred times it.", false),
   timeLimit: count("Longest comparison of two expressions, in milliseconds.", { default: 1000 }),
 };
+
+/** Answers to held-out problems, greedy and sampled. */
+export const answersGroup = (maxNewTokens: number, samples: string) =>
+  group(
+    {
+      rows: Type.Optional(count("Held-out problems to evaluate; default all.")),
+      samples: count(samples, { default: 1, minimum: 0 }),
+      temperature: Type.Number({
+        exclusiveMinimum: 0,
+        maximum: 100,
+        default: 1,
+        description: "Of the sampled answers; drawn from all tokens.",
+      }),
+      maxNewTokens: count("Longest answer in tokens.", { default: maxNewTokens }),
+      batchSize: count("Answers drawn at once.", { default: 64 }),
+    },
+    { default: {}, description: "What is measured on the held-out problems." },
+  );
+
+/** The name of an arm of a comparison. */
+export const armName = (otherwise: string) =>
+  Type.Optional(
+    Type.String({
+      pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+      description: `Its subfolder. Default: ${otherwise}.`,
+    }),
+  );

@@ -2,6 +2,8 @@ import { Type, type Static } from "@sinclair/typebox";
 import {
   adapterGroup,
   amount,
+  answersGroup,
+  armName,
   count,
   dataGroup,
   onOff,
@@ -17,13 +19,9 @@ import { existingPath, group, mainMethod, methodName, methodOptions } from "../.
 const stageTraining = (description: string) =>
   Type.Omit(trainingGroup, ["seed", "evaluateEvery"], { default: {}, additionalProperties: false, description });
 
-const armName = Type.Optional(
-  Type.String({ pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description: "Its subfolder. Default: the method." }),
-);
-
 const arm = group(
   {
-    name: armName,
+    name: armName("the method"),
     objective: methodOptions("form", "As in align."),
     learningRate: Type.Optional(amount("Instead of align.training.learningRate.", { maximum: 100 })),
   },
@@ -71,7 +69,7 @@ export const cdpoSchema = Type.Object(
     ),
     align: group(
       {
-        name: armName,
+        name: armName("the method"),
         objective: mainMethod("form", "What is learnt from the pairs: a preference form and its options."),
         adapter: Type.Optional(adapterGroup),
         training: stageTraining("How the model is aligned; rows are pairs."),
@@ -83,21 +81,7 @@ export const cdpoSchema = Type.Object(
       description:
         "Further objectives on the same pairs, into subfolders of the run; a form's name alone takes align's dpoBeta.",
     }),
-    evaluation: group(
-      {
-        rows: Type.Optional(count("Held-out problems to evaluate; default all.")),
-        samples: count("Sampled answers to each, beside the greedy one.", { default: 1, minimum: 0 }),
-        temperature: Type.Number({
-          exclusiveMinimum: 0,
-          maximum: 100,
-          default: 1,
-          description: "Of the sampled answers; drawn from all tokens.",
-        }),
-        maxNewTokens: count("Longest answer in tokens.", { default: 512 }),
-        batchSize: count("Answers drawn at once.", { default: 64 }),
-      },
-      { default: {}, description: "What is measured on the held-out problems." },
-    ),
+    evaluation: answersGroup(512, "Sampled answers to each, beside the greedy one."),
     stages: group(
       {
         sample: file("Arrow file of responses."),

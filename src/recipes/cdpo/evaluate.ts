@@ -2,20 +2,11 @@ import { join } from "node:path";
 import { withAdapter } from "../../model/adapters/lora.ts";
 import { loadAdapter } from "../../model/adapters/peft.ts";
 import { type Model, loadModel } from "../../model/model.ts";
-import { stream } from "../../system/random.ts";
 import { verifier } from "../../text/index.ts";
-import { drawResponses, judgeResponses, readResponses, writeResponses, type Judged } from "../kit/responses/index.ts";
+import { answerProblems, readResponses, writeResponses, type Answers } from "../kit/responses/index.ts";
 import { stoppable } from "../kit/reporter.ts";
 import { hash, type StageResult } from "./stages.ts";
 import type { CdpoWork } from "./work.ts";
-
-/** Judged answers to the held-out problems. */
-export interface Answers {
-  /** One to each problem, the most likely one. */
-  readonly greedy: readonly Judged[];
-  /** `evaluation.samples` to each. */
-  readonly sampled: readonly Judged[];
-}
 
 /**
  * Answers of an arm's model, or of the starting model, greedy and sampled. All models draw by the same random numbers.
@@ -51,21 +42,13 @@ export function evaluateStage(
     },
     async work() {
       const reporter = stoppable(work.reporterOf(`evaluate ${name}`), work.interrupted);
-      const total = held.length * (1 + samples);
-      const seed = stream(config.training.seed, "evaluation").below(2 ** 31);
       const { verify, close } = verifier({ ...rules, timeLimit });
-      const answers = async (model: Model, count: number, heat: number, before: number): Promise<Judged[]> => {
-        if (count === 0) return [];
-        const drawn = await drawResponses(model, held, {
-          ...{ samples: count, temperature: heat, maxNewTokens, batchSize, seed },
-          onProgress: (done) => reporter.working("answering held-out problems", before + done, total),
-        });
-        return judgeResponses(drawn, held, { tokenizer: model.tokenizer, verify });
-      };
       try {
         await withModel(work, aligned && (await aligned.load()), async (model) => {
-          const greedy = await answers(model, 1, 0, 0);
-          const sampled = await answers(model, samples, temperature, held.length);
+          const { greedy, sampled } = await answerProblems(model, held, {
+            ...{ samples, temperature, maxNewTokens, batchSize, seed: config.training.seed, verify },
+            onProgress: (done, total) => reporter.working("answering held-out problems", done, total),
+          });
           writeResponses(join(work.run.path, output), [
             ...greedy,
             ...sampled.map((answer) => ({ ...answer, sample: answer.sample + 1 })),

@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import { UserError } from "../../system/errors.ts";
 import { preferencePairs, type JudgedSample } from "../../preference/judged-samples.ts";
-import { usableRows, type GivenRow, type Judged } from "../kit/responses/index.ts";
+import type { GivenRow, Judged } from "../kit/responses/index.ts";
 import { readPairs, writePairs, type ResponsePair } from "./files.ts";
 import type { StageFile, StageResult } from "./stages.ts";
-import type { CdpoWork } from "./work.ts";
+import { rowsFile, type CdpoWork } from "./work.ts";
 
 /** Responses as the choice of pairs and contrast sets sees them. One that was cut off has no answer: it is left out. */
 export function samplesOf(judged: readonly Judged[]): JudgedSample[] {
@@ -23,13 +23,8 @@ function comparable(answer: string): string {
 }
 
 /** Where pairs lie. */
-export function pairFile({ config, needed, surroundings, vocabularySize }: CdpoWork): StageFile<ResponsePair[]> {
-  return {
-    name: "pairs",
-    replacement: config.stages.pairs,
-    needed: needed.pairs,
-    read: (path, note) => usableRows(path, readPairs(path, { vocabularySize }), { ...surroundings, ...pairRows, note }),
-  };
+export function pairFile(work: CdpoWork): StageFile<ResponsePair[]> {
+  return rowsFile(work, "pairs", readPairs, pairRows);
 }
 
 /** Pairs of a right and a wrong response to the same question. */

@@ -8,7 +8,6 @@ import {
   judgeResponses,
   readDrawn,
   readResponses,
-  usableRows,
   writeDrawn,
   writeResponses,
   type Drawn,
@@ -16,20 +15,14 @@ import {
 } from "../kit/responses/index.ts";
 import { stoppable } from "../kit/reporter.ts";
 import { hash, type StageFile, type StageResult } from "./stages.ts";
-import type { CdpoWork } from "./work.ts";
+import { rowsFile, type CdpoWork } from "./work.ts";
 
 /** Responses drawn between two files of a sampling that may be interrupted, in batches. */
 const batchesAPart = 16;
 
 /** Where responses lie. */
-export function drawnFile({ config, needed, surroundings, vocabularySize }: CdpoWork): StageFile<Drawn[]> {
-  return {
-    name: "sample",
-    replacement: config.stages.sample,
-    needed: needed.sample,
-    read: (path, note) =>
-      usableRows(path, readDrawn(path, { vocabularySize }), { ...surroundings, ...responseRows, note }),
-  };
+export function drawnFile(work: CdpoWork): StageFile<Drawn[]> {
+  return rowsFile(work, "sample", readDrawn, responseRows);
 }
 
 /** N responses of the starting model to every question. */
@@ -70,14 +63,8 @@ export function sampleStage(work: CdpoWork): Promise<StageResult<Drawn[]>> {
 const responseRows = { noun: "response", of: givenResponse };
 
 /** Where judged responses lie. */
-export function judgedFile({ config, needed, surroundings, vocabularySize }: CdpoWork): StageFile<Judged[]> {
-  return {
-    name: "judge",
-    replacement: config.stages.judge,
-    needed: needed.judge,
-    read: (path, note) =>
-      usableRows(path, readResponses(path, { vocabularySize }), { ...surroundings, ...responseRows, note }),
-  };
+export function judgedFile(work: CdpoWork): StageFile<Judged[]> {
+  return rowsFile(work, "judge", readResponses, responseRows);
 }
 
 /** Judges the responses by their final answers. */

@@ -4,11 +4,11 @@ import type { Model } from "../../model/model.ts";
 import type { PreferenceObjective } from "../../preference/objective.ts";
 import type { RunFolder } from "../../training/run-folder.ts";
 import type { RunInputs } from "../kit/inputs.ts";
-import type { Question, Surroundings } from "../kit/responses/index.ts";
+import { usableRows, type GivenRow, type Question, type Surroundings } from "../kit/responses/index.ts";
 import type { ArmReporter } from "../kit/reporter.ts";
 import type { Tokenizer } from "../../text/index.ts";
 import type { ReplaceableStage } from "./config.ts";
-import type { RunStage } from "./stages.ts";
+import type { RunStage, StageFile } from "./stages.ts";
 import type { Trunk } from "./trunk.ts";
 
 /** Everything that the stages of a run share. */
@@ -39,4 +39,19 @@ export interface CdpoWork {
 /** Frees an adapter; the trunk stays. */
 export function release(model: Model): void {
   if (isAdapted(model)) model.dispose();
+}
+
+/** Where the rows of a stage lie. */
+export function rowsFile<T>(
+  { config, needed, surroundings, vocabularySize }: CdpoWork,
+  name: "sample" | "judge" | "pairs",
+  readFile: (path: string, options: { vocabularySize: number }) => T[],
+  rows: { noun: string; of: (row: T) => GivenRow },
+): StageFile<T[]> {
+  return {
+    name,
+    replacement: config.stages[name],
+    needed: needed[name],
+    read: (path, note) => usableRows(path, readFile(path, { vocabularySize }), { ...surroundings, ...rows, note }),
+  };
 }

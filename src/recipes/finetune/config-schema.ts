@@ -3,6 +3,7 @@ import { Type } from "@sinclair/typebox";
 import {
   adapterGroup,
   amount,
+  armName,
   count,
   dataGroup,
   evaluationGroup,
@@ -48,9 +49,7 @@ const selfEvolving = group(
 
 const arm = group(
   {
-    name: Type.Optional(
-      Type.String({ pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description: "Its subfolder. Default: the method." }),
-    ),
+    name: armName("the method"),
     selection: methodOptions("rule", "The rule and its options."),
   },
   { description: "A rule with options of its own." },

@@ -2,18 +2,12 @@ import { armNameProblems } from "../../config/arm-names.ts";
 import { comparisonArm, hasOption, tryCreate } from "../../config/catalogue.ts";
 import type { ConfigDefinition } from "../../config/load.ts";
 import { methodLabel, type MethodChoice } from "../../config/method-choice.ts";
-import type { Methods } from "../../config/methods.ts";
 import type { KeyPath, Problem } from "../../config/problem.ts";
 import { renamedValues } from "../../config/renames.ts";
 import { readableNote } from "../../data/open-table.ts";
 import { fillShared, fillTraining, trainingContradictions } from "../../config/shared.ts";
 import { rules } from "../../selection/catalogue.ts";
 import { finetuneSchema, type FinetuneConfig } from "./config-schema.ts";
-
-/** The rules that a fine-tuning configuration names; the history is a group of its own. */
-export const finetuneMethods = (defaultMethod: string): Methods[] => [
-  { catalogue: rules, defaultMethod, elsewhere: ["history"] },
-];
 
 /**
  * How a fine-tuning configuration is read.
@@ -29,7 +23,7 @@ export function finetuneDefinition(defaults: { method: string }): ConfigDefiniti
       { keys: ["training.steps", "training.epochs"] },
       { keys: ["training.warmupSteps", "training.warmupRatio"] },
     ],
-    methods: finetuneMethods(defaults.method),
+    methods: [{ catalogue: rules, defaultMethod: defaults.method, elsewhere: ["history"] }],
     renames: renamedValues(["selection.divideBy", "compare[].selection.divideBy"], {
       sequenceBudget: "sequence-budget",
       microBatch: "micro-batch",

@@ -162,9 +162,10 @@ async function learnerOptions(
       if (held.length === 0) return undefined;
       const told = repeatable ? stoppable(reporter, interrupted) : reporter;
       const measure = () =>
-        evaluatePolicy(state.model, held, { ...config.evaluation, verify, seed }, (done, total) =>
-          told.working("evaluating", done, total),
-        );
+        evaluatePolicy(state.model, held, {
+          ...{ ...config.evaluation, verify, seed },
+          onProgress: (done, total) => told.working("evaluating", done, total),
+        });
       return { ...(state.step === 0 ? await inputs.evaluateStart(measure) : await measure()) };
     },
   };

@@ -1,7 +1,9 @@
-import { Type, type Static, type TSchema } from "@sinclair/typebox";
+import { Type, type Static } from "@sinclair/typebox";
 import {
   adapterGroup,
   amount,
+  answersGroup,
+  armName,
   count,
   dataGroup,
   runKeys,
@@ -96,23 +98,13 @@ const objectiveKeys = {
 };
 const objectiveOf = "What is made of right and wrong responses.";
 
-/** Settings of one optimizer, beside what it trains. */
-function learner<T extends Record<string, TSchema>>(keys: T, options: { description: string; default?: object }) {
+/** Settings of one optimizer. */
+function learner(options: { description: string; default?: object }) {
   const { learningRate, schedule, warmupSteps, minimumLearningRate } = trainingGroup.properties;
   const { weightDecay, beta1, beta2, epsilon, clipNorm } = trainingGroup.properties;
+  const rates = { learningRate, schedule, warmupSteps, minimumLearningRate };
   const optimizer = { weightDecay, beta1, beta2, epsilon, clipNorm };
-  return group(
-    {
-      adapter: Type.Optional(adapterGroup),
-      ...keys,
-      learningRate,
-      schedule,
-      warmupSteps,
-      minimumLearningRate,
-      ...optimizer,
-    },
-    options,
-  );
+  return group({ adapter: Type.Optional(adapterGroup), ...rates, ...optimizer }, options);
 }
 
 const stepKeys = {
@@ -126,9 +118,7 @@ const stepKeys = {
 
 const arm = group(
   {
-    name: Type.Optional(
-      Type.String({ pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description: "Its subfolder. Default: the preset." }),
-    ),
+    name: armName("the preset"),
     objective: Type.Optional(group(objectiveKeys, { description: objectiveOf })),
     iterations: Type.Optional(count("Instead of the run's.")),
     policySteps: Type.Optional(count("Instead of the run's.")),
@@ -184,26 +174,9 @@ export const orealSchema = Type.Object(
       },
       { default: {}, description: "The loop." },
     ),
-    policy: learner({}, { default: {}, description: "How the policy is trained." }),
-    rewardModel: Type.Optional(learner({}, { description: "How the token reward model is trained." })),
-    evaluation: group(
-      {
-        rows: Type.Optional(count("Held-out problems to evaluate; default all.")),
-        samples: count("Sampled answers to each, beside the greedy one; their mean is pass@1.", {
-          default: 1,
-          minimum: 0,
-        }),
-        temperature: Type.Number({
-          exclusiveMinimum: 0,
-          maximum: 100,
-          default: 1,
-          description: "Of the sampled answers; drawn from all tokens.",
-        }),
-        maxNewTokens: count("Longest answer in tokens.", { default: 256 }),
-        batchSize: count("Answers drawn at once.", { default: 64 }),
-      },
-      { default: {}, description: "What is measured on the held-out problems." },
-    ),
+    policy: learner({ default: {}, description: "How the policy is trained." }),
+    rewardModel: Type.Optional(learner({ description: "How the token reward model is trained." })),
+    evaluation: answersGroup(256, "Sampled answers to each, beside the greedy one; their mean is pass@1."),
     ...runKeys,
     compare: Type.Array(Type.Union([choice(orealPresets, { description: "A preset." }), arm]), {
       default: [],

@@ -1,3 +1,4 @@
+export { answerProblems, answerRates, mean, type AnswerOptions, type AnswerRates, type Answers } from "./answers.ts";
 export { responseBatch, splitResponses } from "./batch.ts";
 export { drawResponses, type Drawn, type DrawOptions } from "./draw.ts";
 export { checkQuestions, givenResponse, longestOf, usableRows } from "./given.ts";
