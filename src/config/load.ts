@@ -39,8 +39,6 @@ export interface ConfigDefinition<Config> {
 export interface LoadedConfig<Config> {
   /** All defaults filled in, all paths absolute. */
   readonly config: Config;
-  /** Absolute path of the file it came from. */
-  readonly source: string;
   /** The configuration as YAML; loading it gives the same again, from any folder. */
   readonly resolvedYaml: string;
 }
@@ -85,7 +83,7 @@ export function loadConfig<Config>(
   if (lines.length === 1) throw new UserError("invalid-config", lines[0]!);
   if (lines.length > 1)
     throw new UserError("invalid-config", [`${lines.length} problems in the configuration`, ...lines].join("\n  "));
-  return { config, source, resolvedYaml: stringify(inOrder(definition.schema, config)) };
+  return { config, resolvedYaml: stringify(inOrder(definition.schema, config)) };
 }
 
 /** The same value with its keys in the schema's order, others after them. */

@@ -1,4 +1,4 @@
-import { type CacheShape, checkShape, checkSize, wholeNumber } from "./shape.ts";
+import { type CacheShape, checkShape, checkSize } from "./shape.ts";
 
 /** Entries that could be evicted and how many were; `rate` is their quotient, 0 where there were none. */
 export interface EvictionCount {
@@ -55,48 +55,6 @@ export function realisedEviction(
     return { ...total(perHead), heads: perHead };
   });
   return { ...total(layers), layers, rateOfAll: real === 0 ? 0 : gone / real };
-}
-
-export interface CacheBytes {
-  /** Bytes of the kept keys and values and of the generated ones. */
-  readonly bytes: number;
-  /** Bytes of the same cache with nothing evicted. */
-  readonly full: number;
-  /** `bytes / full`. */
-  readonly share: number;
-}
-
-/**
- * Bytes of a cache that drops what is evicted: a key and a value of `headSize` numbers per kept entry. Positions cost
- * nothing, because cached keys are rotated already. Padding costs nothing: what a block of equal rows would waste is
- * not counted.
- *
- * @param keep per layer `[rows * width * heads]`, 1 = kept
- * @param options `headSize` numbers per key; `bytesPerNumber`: default 4 (float32); `generated`: tokens per row that
- *   were decoded after the prompt, all kept; default 0
- * @throws UserError for arrays or options that do not fit
- */
-export function cacheBytes(
-  keep: readonly Uint8Array[],
-  shape: CacheShape,
-  { headSize, bytesPerNumber = 4, generated = 0 }: { headSize: number; bytesPerNumber?: number; generated?: number },
-): CacheBytes {
-  check(keep, shape);
-  wholeNumber("headSize", headSize, 1);
-  wholeNumber("bytesPerNumber", bytesPerNumber, 1);
-  wholeNumber("generated", generated, 0);
-  const { rows, width, heads, lengths } = shape;
-  const entry = 2 * headSize * bytesPerNumber;
-  let [kept, full] = [0, 0];
-  for (const flags of keep) {
-    for (let row = 0; row < rows; row++) {
-      const length = lengths[row]! * heads;
-      full += length + generated * heads;
-      kept += generated * heads;
-      for (let i = row * width * heads; i < row * width * heads + length; i++) kept += flags[i] ? 1 : 0;
-    }
-  }
-  return { bytes: kept * entry, full: full * entry, share: full === 0 ? 1 : kept / full };
 }
 
 function check(keep: readonly Uint8Array[], shape: CacheShape): void {

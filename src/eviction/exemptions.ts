@@ -60,8 +60,3 @@ export function exemptTokens(
   }
   return { evictable, reach };
 }
-
-/** Whether a gate decides if the query sees the key (`key <= query`); otherwise the query always sees it. */
-export function isGated({ evictable, reach }: Exemptions, width: number, row: number, query: number, key: number) {
-  return evictable[row * width + key] === 1 && query - key >= reach[row]!;
-}

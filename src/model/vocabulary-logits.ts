@@ -13,7 +13,6 @@ export interface VocabularyLogits {
   readonly slots: Int32Array;
   /** Its id. */
   readonly targets: Int32Array;
-  readonly vocabularySize: number;
   /** The vocabulary from its first entry to its last in parts: of each model `[positions * size]`. May be asked for again. */
   parts(): AsyncGenerator<Float32Array[], void, undefined>;
   [Symbol.dispose](): void;
@@ -24,11 +23,7 @@ export interface VocabularyLogits {
  * Entry t of a part belongs to the distribution that token t was drawn from.
  * @throws RangeError for models of different vocabularies
  */
-export function vocabularyLogits(
-  models: readonly Decoder[],
-  batch: TokenBatch,
-  { limit = LOGITS_LIMIT }: { limit?: number } = {},
-): VocabularyLogits {
+export function vocabularyLogits(models: readonly Decoder[], batch: TokenBatch): VocabularyLogits {
   const packed = packTokens(batch);
   const { slots, targets, predictors } = askedTokens(packed, "response");
   const vocabularySize = models[0]!.outputEmbedding.shape[0];
@@ -40,11 +35,10 @@ export function vocabularyLogits(
     const { attend } = packedAttention(model, packed);
     return decode(model, { ids: packed.ids, positions: packed.positions, attend }, predictors);
   });
-  const size = Math.max(1, Math.floor(limit / Math.max(1, targets.length)));
+  const size = Math.max(1, Math.floor(LOGITS_LIMIT / Math.max(1, targets.length)));
   return {
     slots,
     targets,
-    vocabularySize,
     async *parts() {
       for (let from = 0; from < vocabularySize && !idle; from += size) {
         const count = Math.min(size, vocabularySize - from);

@@ -62,31 +62,3 @@ export function pairPlaces(
     return { chosen: chosenPlaces!, rejected: rejectedPlaces! };
   });
 }
-
-/** What makes a row a bad half of a pair. */
-export interface PairProblem {
-  /** Number of the pair. */
-  readonly pair: number;
-  readonly side: "chosen" | "rejected";
-  /**
-   * `empty`: no response token; `truncated`: the last response token does not end a turn; `doubleEnd`: two
-   * end-of-turn tokens stand next to each other.
-   */
-  readonly problem: "empty" | "truncated" | "doubleEnd";
-}
-
-/** What is wrong with the responses of a batch's pairs, in order; nothing is thrown. O(rows * width). */
-export function pairProblems(tokens: TokenLayout, { chosen, rejected }: Pairs): PairProblem[] {
-  const problems: PairProblem[] = [];
-  for (let pair = 0; pair < chosen.length; pair++) {
-    for (const side of ["chosen", "rejected"] as const) {
-      const places = responsePlaces(tokens, { chosen, rejected }[side][pair]!);
-      const ends = (i: number | undefined) => i !== undefined && tokens.endOfTurn[i] === 1;
-      if (places.length === 0) problems.push({ pair, side, problem: "empty" });
-      else if (!ends(places.at(-1))) problems.push({ pair, side, problem: "truncated" });
-      if (places.some((i, n) => ends(i) && places[n + 1] === i + 1 && ends(i + 1)))
-        problems.push({ pair, side, problem: "doubleEnd" });
-    }
-  }
-  return problems;
-}

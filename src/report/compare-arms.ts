@@ -3,7 +3,6 @@ import type { ArmRun, Evaluation, NoiseCounts } from "./read-run.ts";
 
 /** What an arm's held-out rows say before and after training. */
 export interface ArmResult {
-  readonly arm: ArmRun;
   /** The evaluation before the first step; undefined if there was none. */
   readonly before: Evaluation | undefined;
   /** The last evaluation after a step; undefined if there was none. */
@@ -12,7 +11,6 @@ export interface ArmResult {
 
 export function resultOf(arm: ArmRun): ArmResult {
   return {
-    arm,
     before: arm.evaluations.find(({ step }) => step === 0),
     after: arm.evaluations.findLast(({ step }) => step > 0),
   };

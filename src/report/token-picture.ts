@@ -32,7 +32,6 @@ export interface PicturedToken {
 /** A row of tokens with score and weight, ready to be drawn as HTML or in a terminal. */
 export interface TokenPicture {
   readonly rowId: number;
-  readonly scoreName: string;
   readonly tokens: readonly PicturedToken[];
   /** Response tokens of the whole row, also of a part that is not shown. */
   readonly response: number;
@@ -103,7 +102,6 @@ export function tokenPicture(
   const tokens = pieces.slice(first, first + mostTokens).map((piece, i) => token(piece, first + i));
   return {
     rowId: row.rowId,
-    scoreName: row.scoreName,
     tokens,
     response: count(() => true),
     kept: count((t) => Boolean(weights[t])),

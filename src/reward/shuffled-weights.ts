@@ -22,19 +22,3 @@ export function shuffledWeights(
   checkLength("weights", weights, tokens.rows * tokens.width);
   return shuffleRows(weights, tokens, (rowId) => stream(seed, "shuffledWeights", iteration, rowId));
 }
-
-/** What to report of token weights: all 0 means that the policy does not learn yet. Zeros without a response token. */
-export function weightSummary(
-  weights: Float32Array,
-  { response }: { readonly response: Uint8Array },
-): { tokens: number; mean: number; shareAboveZero: number } {
-  checkLength("weights", weights, response.length);
-  let [tokens, sum, above] = [0, 0, 0];
-  for (let i = 0; i < weights.length; i++) {
-    if (!response[i]) continue;
-    tokens++;
-    sum += weights[i]!;
-    if (weights[i]! > 0) above++;
-  }
-  return { tokens, mean: tokens ? sum / tokens : 0, shareAboveZero: tokens ? above / tokens : 0 };
-}

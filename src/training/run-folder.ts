@@ -22,7 +22,6 @@ export interface RunFolder {
   readonly model: string;
   /** The trained adapter, where there is one. */
   readonly adapter: string;
-  readonly report: string;
   /** One object per optimizer step, numbers that a rerun reproduces alone. */
   readonly metrics: RunLog;
   /** Clock, tokens per second, memory. */
@@ -118,7 +117,6 @@ function opened(path: string, lock: RunLock, previousConfig: string | undefined)
     checkpoints: join(path, "checkpoints"),
     model: join(path, "model"),
     adapter: join(path, "adapter"),
-    report: join(path, "report.html"),
     metrics: open("metrics.jsonl"),
     timing: open("timing.jsonl"),
     evaluation: open("evaluation.jsonl"),

@@ -1,7 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { keepBudget, realisedEviction } from "../../src/eviction/index.ts";
-import { cacheBytes } from "../../src/eviction/accounting.ts";
 import { budgetCount } from "../../src/ranking/index.ts";
 import { userError } from "../user-error.ts";
 import { fixture, shape, widen } from "./fixture.ts";
@@ -109,18 +108,9 @@ describe("the accounts of an eviction", () => {
     expect(realisedEviction([keep], at, new Uint8Array(6))).toMatchObject({ evictable: 0, rate: 0, rateOfAll: 0.4 });
   });
 
-  test("price the kept keys and values, and what was generated in full", () => {
-    // 6 of 10 entries, a key and a value of 8 float32 numbers each: 64 bytes an entry
-    expect(cacheBytes([keep], at, { headSize: 8 })).toEqual({ bytes: 384, full: 640, share: 0.6 });
-    // 5 generated tokens x 2 rows x 2 heads = 20 more on both sides; 2 bytes a number
-    const after = cacheBytes([keep], at, { headSize: 8, bytesPerNumber: 2, generated: 5 });
-    expect(after).toEqual({ bytes: 26 * 32, full: 30 * 32, share: 26 / 30 });
-  });
-
-  test("agree with each other and with the budget", () => {
+  test("agree with the budget", () => {
     const flags = keepBudget(ties, shape, { ratio: 0.5 });
     const { rateOfAll } = realisedEviction([flags], shape);
-    expect(cacheBytes([flags], shape, { headSize: 4 }).share).toBeCloseTo(1 - rateOfAll, 12);
     // ceil of half of 14, 9 and 6 is 7 + 5 + 3 of 29
     expect(1 - rateOfAll).toBeCloseTo(15 / 29, 12);
   });
@@ -132,6 +122,5 @@ describe("the accounts of an eviction", () => {
     expect(() => realisedEviction([keep], at, keep)).toThrow(
       userError("wrong-shape", "evictable has 12 entries instead of 6"),
     );
-    expect(() => cacheBytes([keep], at, { headSize: 0 })).toThrow(userError("invalid-option", "headSize"));
   });
 });

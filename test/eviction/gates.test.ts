@@ -1,10 +1,9 @@
 import { describe, expect, test } from "@jest/globals";
 import { decideGates, exemptTokens } from "../../src/eviction/index.ts";
 import type { GateOptions } from "../../src/eviction/gate-decision.ts";
-import { gatedWeights, gatedWeightsGradient } from "../../src/eviction/gated-attention.ts";
-import { isGated } from "../../src/eviction/exemptions.ts";
 import { userError } from "../user-error.ts";
 import { expectClose, fixture, shape, widen } from "./fixture.ts";
+import { gatedWeights, gatedWeightsGradient, isGated } from "./gated-weights.ts";
 
 const { rows, width, heads, headSize, lengths } = fixture;
 const response = Uint8Array.from(fixture.response);

@@ -13,7 +13,6 @@ import {
 } from "../../src/preference/index.ts";
 import { criticalTokens, temporalDecay } from "../../src/preference/weighting.ts";
 import { checkStartsAtReference } from "../../src/preference/reference.ts";
-import { pairProblems } from "../../src/preference/pairs.ts";
 import { logSigmoid } from "../../src/preference/log-sigmoid.ts";
 import { userError } from "../user-error.ts";
 import { makePairs } from "./batches.ts";
@@ -44,15 +43,6 @@ describe("tokens", () => {
     expect(criticalTokens({ endOfTurn: "one" })(side)[1]).toBe(1);
     expect(criticalTokens({ endOfTurn: "one" })(side)[0]).toBeCloseTo(1 - Math.exp(batch.logEstimate[9]!), 12);
     expect(criticalTokens({ endOfTurn: "one", threshold: 0.5 })(side)[1]).toBe(1);
-  });
-
-  test("an end written twice and a response cut before its end are found", () => {
-    const bad = makePairs(["PPree", "PPrre", "PPrre", "PPrrr", "PrePre", "PP"]);
-    expect(pairProblems(bad.tokens, alternatingPairs(3))).toEqual([
-      { pair: 0, side: "chosen", problem: "doubleEnd" },
-      { pair: 1, side: "rejected", problem: "truncated" },
-      { pair: 2, side: "rejected", problem: "empty" },
-    ]);
   });
 
   test("a pair with an empty response is refused by name", () => {

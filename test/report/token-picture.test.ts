@@ -1,6 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { parseHTML } from "linkedom";
-import { colorLevel, contrast, cubeIndex, luminance, ramps, rampStep } from "../../src/report/colors.ts";
+import { colorLevel, cubeIndex, ramps, rampStep } from "../../src/report/colors.ts";
+import { contrast, luminance } from "./contrast.ts";
 import { tokenPicture } from "../../src/report/token-picture.ts";
 import { tokenLegendHtml, tokenPictureHtml } from "../../src/report/token-picture-html.ts";
 import { tokenLegendText, tokenPictureText } from "../../src/report/token-picture-terminal.ts";

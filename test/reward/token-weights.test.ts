@@ -1,7 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { shuffledWeights, tokenWeights } from "../../src/reward/index.ts";
-import { weightSummary } from "../../src/reward/shuffled-weights.ts";
 import { userError } from "../user-error.ts";
 import { farthest, makeResponses, onResponses, responseOf } from "./responses.ts";
 
@@ -178,11 +177,4 @@ describe("shuffled weights", () => {
     // standard deviation of each count: sqrt(2000 x 1/4 x 3/4) = 19.4
     for (const count of counts) expect(Math.abs(count - 500)).toBeLessThan(100);
   });
-});
-
-test("the summary reports mean weight and share above 0 of response tokens", () => {
-  const tokens = makeResponses(["Prrrr"], { padding: 2 });
-  const weights = onResponses(tokens, [[0, 0.5, 1, 0]], NaN);
-  expect(weightSummary(weights, tokens)).toEqual({ tokens: 4, mean: 0.375, shareAboveZero: 0.5 });
-  expect(weightSummary(new Float32Array(2), makeResponses(["PP"]))).toEqual({ tokens: 0, mean: 0, shareAboveZero: 0 });
 });

@@ -10,7 +10,6 @@ import { DamagedArrow } from "./verify.ts";
 
 /** An open Arrow IPC stream or file. Holds one decoded record batch at a time. */
 export interface ArrowTable {
-  readonly path: string;
   readonly rows: number;
   /** Column names and a readable form of their types. */
   readonly columns: ReadonlyMap<string, string>;
@@ -90,7 +89,6 @@ function tableOf(path: string, file: ReopeningFile, framing: Framing): ArrowTabl
     }
   };
   return {
-    path,
     rows,
     columns: new Map(schema.fields.map((field) => [field.name, String(field.type)])),
     metadata: schema.metadata,

@@ -1,5 +1,5 @@
 import type { Decoder } from "../../model/decoder.ts";
-import { cacheBytes, realisedEviction } from "../accounting.ts";
+import { realisedEviction } from "../accounting.ts";
 import type { ExemptionOptions } from "../exemptions.ts";
 import { promptExemptions } from "../gates/layout.ts";
 
@@ -35,7 +35,8 @@ export function promptAccount(
   const shape = { rows: 1, width: length, heads: keyValueHeads, lengths: [length] };
   const { evictableTokens } = promptExemptions(length, options);
   const { evictable, evicted } = realisedEviction(keep, shape, evictableTokens);
-  const { bytes, full } = cacheBytes(keep, shape, { headSize });
-  const entry = 2 * headSize * 4;
-  return { entries: full / entry, kept: bytes / entry, evictable, evicted, bytes, full, evictableTokens };
+  const entries = keep.length * length * keyValueHeads;
+  const kept = keep.reduce((sum, flags) => flags.reduce((own, flag) => own + Number(flag !== 0), sum), 0);
+  const entry = 2 * headSize * 4; // a key and a value; positions cost nothing, as cached keys are rotated already
+  return { entries, kept, evictable, evicted, bytes: kept * entry, full: entries * entry, evictableTokens };
 }

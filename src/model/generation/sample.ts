@@ -11,17 +11,6 @@ export interface Sampling {
   topP?: number | undefined;
 }
 
-/**
- * Draws a token id from `logits [V]`; one number of the stream is used, none if the temperature is 0.
- * @throws UserError for logits that are not numbers
- */
-export function sampleToken(logits: Float32Array, sampling: Sampling, random: RandomStream): number {
-  const best = mostLikely(logits);
-  if (sampling.temperature === 0) return best;
-  const weights = logits.map((logit) => Math.exp((logit - logits[best]!) / sampling.temperature));
-  return drawToken(weights, sampling, random);
-}
-
 /** The id of the largest logit, the lower one of equals. */
 export function mostLikely(logits: Float32Array): number {
   let best = 0;

@@ -1,7 +1,15 @@
 import { describe, expect, test } from "@jest/globals";
-import { sampleToken, type Sampling } from "../../../src/model/generation/sample.ts";
-import { stream } from "../../../src/system/random.ts";
+import { drawToken, mostLikely, type Sampling } from "../../../src/model/generation/sample.ts";
+import { stream, type RandomStream } from "../../../src/system/random.ts";
 import { userError } from "../../user-error.ts";
+
+/** A token id by its logits; one number of the stream is used, none if the temperature is 0. */
+function sampleToken(logits: Float32Array, { temperature, ...from }: Sampling, random: RandomStream): number {
+  const best = mostLikely(logits);
+  if (temperature === 0) return best;
+  const weights = logits.map((logit) => Math.exp((logit - logits[best]!) / temperature));
+  return drawToken(weights, from, random);
+}
 
 /** Logits of known probabilities, the largest not first. */
 const probabilities = [0.1, 0.4, 0.05, 0.3, 0.15];

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { readRun } from "../../../src/report/index.ts";
+import { readRun } from "../../../src/report/read-run.ts";
 import { renderReport, writeReport } from "../../../src/recipes/finetune/report.ts";
 import { evil, expectEscaped, expectNested, expectSelfContained, flat, page } from "../../report/report-page.ts";
 import { config, emptyFolder, lines, tokenRow, writeArm, writeRun } from "../../report/run-fixture.ts";

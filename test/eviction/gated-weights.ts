@@ -7,8 +7,9 @@
  * would be NaN there, and a mask of -infinity has the gradient 0. Evicting a kept key alone moves the output
  * o = Σ w_k v_k by w_j / (1 - w_j) (o - v_j). Ours; for whole layers this is the definition a fused operation is held to.
  */
-import { UserError } from "../system/errors.ts";
-import { checkSize } from "./shape.ts";
+import type { Exemptions } from "../../src/eviction/exemptions.ts";
+import { UserError } from "../../src/system/errors.ts";
+import { checkSize } from "../../src/eviction/shape.ts";
 
 /**
  * The attention that is left, `[keys]`, summing to 1.
@@ -42,4 +43,9 @@ function rested(attention: ArrayLike<number>, gates: ArrayLike<number>): number 
   throw new UserError("nothing-to-divide-by", `The gates leave ${rest} of the query's attention.`, {
     fix: "Exempt the query's own key, and keep attention and gates at 0 or above.",
   });
+}
+
+/** Whether a gate decides if the query sees the key (`key <= query`); otherwise the query always sees it. */
+export function isGated({ evictable, reach }: Exemptions, width: number, row: number, query: number, key: number) {
+  return evictable[row * width + key] === 1 && query - key >= reach[row]!;
 }
