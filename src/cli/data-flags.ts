@@ -3,6 +3,7 @@ import { openDataset, type Dataset } from "../data/dataset.ts";
 import { readableData } from "../data/open-table.ts";
 import { UserError } from "../system/errors.ts";
 import { oneOf, requiredValue, wholeNumber } from "./values.ts";
+import { optional } from "../system/optional.ts";
 
 /** The flags of every command that reads data. */
 export const dataFlags = {
@@ -35,8 +36,7 @@ export async function openData(values: {
   return openDataset(path, {
     format: oneOf("format", values.format ?? "auto", ["auto", ...FORMAT_NAMES]),
     fields: Object.fromEntries((values.field ?? []).map(fieldOf)),
-    ...(values.split === undefined ? {} : { split: values.split }),
-    ...(limit === undefined ? {} : { limit }),
+    ...optional({ split: values.split, limit }),
   });
 }
 

@@ -12,6 +12,7 @@ import { engineFlags, withEngine } from "./engine.ts";
 import { gateFlags, gateRequest, openGates, type OpenGates } from "./open-gates.ts";
 import { adapterFlag, openModel } from "./open-model.ts";
 import { amount, requiredValue, wholeNumber } from "./values.ts";
+import { optional } from "../system/optional.ts";
 
 /** `tokensift generate`. */
 export const generateText = defineCommand({
@@ -40,14 +41,12 @@ export const generateText = defineCommand({
   run: async (values, { stdout, stderr }) => {
     const path = requiredValue("model", values.model, "a model folder or a GGUF file");
     const prompt = requiredValue("prompt", values.prompt, "the text to answer");
-    const topK = wholeNumber("top-k", values["top-k"]);
-    const topP = amount("top-p", values["top-p"]);
+    const [topK, topP] = [wholeNumber("top-k", values["top-k"]), amount("top-p", values["top-p"])];
     const options = {
       maxNewTokens: wholeNumber("max-tokens", values["max-tokens"]) ?? 128,
       temperature: amount("temperature", values.temperature) ?? 0,
       seed: wholeNumber("seed", values.seed, { minimum: 0 }) ?? 0,
-      ...(topK === undefined ? {} : { topK }),
-      ...(topP === undefined ? {} : { topP }),
+      ...optional({ topK, topP }),
     };
     const request = gateRequest(values);
     const say = (sentence: string): void => void stderr.write(`${terminalText(sentence)}\n`);

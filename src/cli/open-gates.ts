@@ -5,6 +5,7 @@ import type { GateUse } from "../eviction/gates/use.ts";
 import type { Model } from "../model/model.ts";
 import { UserError } from "../system/errors.ts";
 import { amount, requiredValue, wholeNumber } from "./values.ts";
+import { optional } from "../system/optional.ts";
 
 /** The flags of every command that evicts by trained gates. */
 export const gateFlags = {
@@ -44,11 +45,7 @@ export function gateRequest(values: GateValues): GateRequest | undefined {
   const threshold = amount("threshold", values.threshold);
   if (threshold !== undefined && threshold >= 1)
     throw new UserError("invalid-option", `--threshold is ${threshold}, but must be below 1`);
-  const changed = {
-    ...(sinks !== undefined && { sinks }),
-    ...(window !== undefined && { window }),
-    ...(threshold !== undefined && { threshold }),
-  };
+  const changed = optional({ sinks, window, threshold });
   const stray = Object.keys(changed)[0];
   if (values.gates !== undefined) return { folder: requiredValue("gates", values.gates, "a folder of gates"), changed };
   if (stray !== undefined)

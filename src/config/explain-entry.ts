@@ -1,5 +1,5 @@
 import type { Difference, Entry, JsonSchema } from "../contract/index.ts";
-import { valueAt } from "./resolved-options.ts";
+import { valueAt } from "./problem.ts";
 
 /** What `tokensift explain` says about an entry of a catalogue. */
 export interface Explanation {
@@ -41,7 +41,9 @@ function describeOption(name: string, schema: JsonSchema, presets: object): Expl
       describeOption(`${name}.${key}`, inner, presets),
     );
   }
-  const byPreset = Object.entries(presets).map(([preset, values]) => [preset, valueAt(values, name)] as const);
+  const byPreset = Object.entries(presets).map(
+    ([preset, values]) => [preset, valueAt(values, name.split("."))] as const,
+  );
   const known = byPreset.filter(([, value]) => value !== undefined);
   const stated = schema["default"] ?? known[0]?.[1] ?? "off";
   const differs = known.some(([, value]) => value !== stated);

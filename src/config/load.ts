@@ -5,7 +5,7 @@ import { UserError } from "../system/errors.ts";
 import { methodGroups, type Methods } from "./methods.ts";
 import { resolvePaths } from "./paths.ts";
 import type { KeyPath, Problem } from "./problem.ts";
-import { keyName } from "./problem.ts";
+import { keyName, valueAt } from "./problem.ts";
 import type { JsonSchema } from "../contract/index.ts";
 import { renamed, withRenamed, type Rename } from "./renames.ts";
 import type { Setting } from "./settings.ts";
@@ -134,13 +134,6 @@ function settleAlternatives(
       });
   }
   return problems;
-}
-
-function valueAt(root: unknown, path: KeyPath): unknown {
-  return path.reduce<unknown>(
-    (value, key) => (value as Record<string | number, unknown> | null | undefined)?.[key],
-    root,
-  );
 }
 
 function remove(raw: { [key: string]: Plain }, path: readonly string[]): void {

@@ -19,6 +19,14 @@ export function keyName(path: KeyPath): string {
   }, "");
 }
 
+/** What stands there; undefined where there is nothing. */
+export function valueAt(root: unknown, path: KeyPath): unknown {
+  return path.reduce<unknown>(
+    (value, key) => (value as Record<string | number, unknown> | null | undefined)?.[key],
+    root,
+  );
+}
+
 /** A value as a message shows it: short, on one line, text in quotes. */
 export function shown(value: unknown): string {
   if (value === undefined) return "nothing";

@@ -1,7 +1,7 @@
 import type { Catalogue, JsonSchema } from "../contract/index.ts";
 import { findEntry } from "./catalogue.ts";
 import type { MethodChoice } from "./method-choice.ts";
-import { shown } from "./problem.ts";
+import { shown, valueAt } from "./problem.ts";
 
 /**
  * The options that an entry is made with: those that are given, else the preset's, else the schema's defaults. One that
@@ -15,7 +15,7 @@ export function resolvedOptions(catalogue: Catalogue<unknown>, choice: MethodCho
   const preset = (given["preset"] as string | undefined) ?? "recommended";
   const values = [given, entry.presets?.[preset]];
   const resolved = optionNames(entry.options).flatMap(([name, schema]) => {
-    const value = values.map((source) => valueAt(source, name)).find((value) => value !== undefined);
+    const value = values.map((source) => valueAt(source, name.split("."))).find((value) => value !== undefined);
     const known = value ?? schema["default"];
     return known === undefined ? [] : [[name, known] as const];
   });
@@ -45,9 +45,4 @@ function optionNames(options: Readonly<Record<string, JsonSchema>>, prefix = "")
   return Object.entries(options).flatMap(([key, schema]): [string, JsonSchema][] =>
     schema.properties ? optionNames(schema.properties, `${prefix}${key}.`) : [[prefix + key, schema]],
   );
-}
-
-/** `valueAt({ warmup: { samples: 3 } }, "warmup.samples")` is 3. */
-export function valueAt(values: unknown, name: string): unknown {
-  return name.split(".").reduce((value, key) => (value as Record<string, unknown> | undefined)?.[key], values);
 }

@@ -2,6 +2,7 @@ import { readdirSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { parseYaml } from "../config/yaml.ts";
 import { UserError } from "../system/errors.ts";
+import { optional } from "../system/optional.ts";
 import { isRunFolder } from "../training/run-folder.ts";
 import {
   isObject,
@@ -147,12 +148,6 @@ export function readRun(folder: string, layout = finetuneLayout): Run {
     memoryMB: Math.max(...[main, ...arms].map(({ memoryMB }) => memoryMB)),
     tokens: readTokens(path),
   };
-}
-
-/** The fields that are there. */
-export function optional<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  const given = Object.entries(fields).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(given) as { [K in keyof T]?: Exclude<T[K], undefined> };
 }
 
 function holdsRun(path: string): boolean {

@@ -16,6 +16,7 @@ import type { AttentionGateConfig } from "./config-schema.ts";
 import { finish } from "./finish.ts";
 import { evaluateLosses } from "./losses.ts";
 import { gatedShape, type GateArm, type GateArmOptions, type GateWork } from "./work.ts";
+import { optional } from "../../system/optional.ts";
 
 /** Readies a run: model, gates, learner; continues a checkpoint or evaluates the start. */
 export async function openGateArm(options: GateArmOptions): Promise<GateArm> {
@@ -91,13 +92,7 @@ function record(
 
 async function newGates(model: Model, { config, reporter }: GateArmOptions): Promise<GateNetwork> {
   const { kind, scope, heads, headSize, inner, initialKeep, learningRate } = config.gates;
-  const given = {
-    ...{ kind, initialKeep, seed: config.training.seed },
-    ...(scope && { scope }),
-    ...(heads !== undefined && { heads }),
-    ...(headSize !== undefined && { headSize }),
-    ...(inner !== undefined && { inner }),
-  };
+  const given = { kind, initialKeep, seed: config.training.seed, ...optional({ scope, heads, headSize, inner }) };
   const scale = config.training.learningRate === 0 ? 0 : learningRate / config.training.learningRate;
   const gates = await createGates(model, given, scale);
   const size = gates.parameters.reduce((sum, { variable }) => sum + variable.size, 0);
@@ -107,11 +102,7 @@ async function newGates(model: Model, { config, reporter }: GateArmOptions): Pro
 
 function gateOptions({ gates }: AttentionGateConfig): GateWork["gateOptions"] {
   const { threshold, relaxation, floor, temperature } = gates;
-  return {
-    ...{ threshold, relaxation },
-    ...(floor !== undefined && { floor }),
-    ...(temperature !== undefined && { temperature }),
-  };
+  return { threshold, relaxation, ...optional({ floor, temperature }) };
 }
 
 function lossOptions({ eviction }: AttentionGateConfig): Parameters<typeof evictionLoss>[0] {

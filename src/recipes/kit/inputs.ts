@@ -21,6 +21,7 @@ import type { EngineInfo } from "../../tensor/engine.ts";
 import { loadTokenizer, type Tokenizer } from "../../text/index.ts";
 import type { Identity } from "../../training/checkpoint.ts";
 import type { Reporter } from "./reporter.ts";
+import { optional } from "../../system/optional.ts";
 
 /** What all arms of a comparison share. */
 export interface RunInputs {
@@ -99,15 +100,13 @@ async function tokenized(
   const dataset = await openDataset(path, {
     format: data.format,
     fields,
-    ...(split !== undefined && { split }),
-    ...(limit !== undefined && { limit }),
-    ...(data.tokenColumns !== undefined && { tokenColumns: data.tokenColumns }),
+    ...optional({ split, limit, tokenColumns: data.tokenColumns }),
   });
   try {
     const tokens = await tokenizeDataset(dataset, tokenizer, {
       maxTokens: data.maxTokens,
       truncate: data.truncate,
-      ...(data.cache !== undefined && { cacheFolder: data.cache }),
+      ...optional({ cacheFolder: data.cache }),
       onProgress: (done, total) => reporter.working("tokenizing", done, total),
       onNotice: reporter.note,
     });

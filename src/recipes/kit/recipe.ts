@@ -14,6 +14,7 @@ import { memoryLines, requireMemory, type MemoryPlan } from "./memory.ts";
 import { stoppable, type ArmReporter, type Reporter } from "./reporter.ts";
 import { type ResultColumn, type ResultRow, resultText } from "./results.ts";
 import { terminalReporter } from "./terminal-reporter.ts";
+import { optional } from "../../system/optional.ts";
 
 /** The keys that every recipe's configuration has. */
 export interface RunConfig {
@@ -211,8 +212,7 @@ async function inputsOf<Config extends RunConfig>(
 
 /** Starts the configured engine, and says which it is. */
 export async function startEngine({ engine, threads, matmul }: RunConfig, reporter: Reporter): Promise<EngineInfo> {
-  const options = { ...(threads !== undefined && { threads }), ...(matmul !== undefined && { matmul }) };
-  const info = await useEngine(engine, options);
+  const info = await useEngine(engine, optional({ threads, matmul }));
   reporter.note(`Engine: ${engineText(info)}`);
   if (info.warning !== undefined) reporter.note(info.warning);
   return info;

@@ -13,6 +13,7 @@ import type { KeyPath, Problem } from "../../config/problem.ts";
 import { type Rename, renamedValues } from "../../config/renames.ts";
 import { readableNote } from "../../data/open-table.ts";
 import { fillShared } from "../../config/shared.ts";
+import { optional } from "../../system/optional.ts";
 
 /** What each preset stands for; weights without a source of their own start from `learnedWeights`. */
 export interface OrealValues {
@@ -66,11 +67,8 @@ export function armConfig(config: OrealConfig, { objective, ...arm }: OrealArm):
 /** The run's own objective as an arm. */
 export function mainArm({ objective, training }: OrealConfig): OrealArm {
   const { iterations, policySteps, policyFreeze, rewardSteps } = training;
-  const learns = {
-    ...(policyFreeze !== undefined && { policyFreeze }),
-    ...(rewardSteps !== undefined && { rewardSteps }),
-  };
-  return { name: "oreal", objective, iterations, policySteps, ...(usesRewardModel(objective) && learns) };
+  const learns = usesRewardModel(objective) && optional({ policyFreeze, rewardSteps });
+  return { name: "oreal", objective, iterations, policySteps, ...learns };
 }
 
 /** Whether the objective needs a token reward model. */
@@ -102,9 +100,15 @@ function fillIn(config: OrealConfig, source: string, values: OrealValues): Probl
     const objective = objectives[index]!;
     if (!usesRewardModel(objective)) refuseUnused(own, ["policyFreeze", "rewardSteps"], ["compare", index], problems);
     const { iterations, policySteps } = { ...training, ...own };
-    const steps = { policyFreeze: training.policyFreeze!, rewardSteps: training.rewardSteps!, ...pick(own) };
+    const { policyFreeze = training.policyFreeze!, rewardSteps = training.rewardSteps! } = own;
     const name = own.name ?? objective.preset;
-    return { name, objective, iterations, policySteps, ...(usesRewardModel(objective) && steps) };
+    return {
+      name,
+      objective,
+      iterations,
+      policySteps,
+      ...(usesRewardModel(objective) && { policyFreeze, rewardSteps }),
+    };
   });
   if (learns) config.rewardModel ??= defaultLearner();
   else {
@@ -115,10 +119,6 @@ function fillIn(config: OrealConfig, source: string, values: OrealValues): Probl
   }
   for (const learner of [config.policy, config.rewardModel]) if (learner) learner.warmupSteps ??= 0;
   return problems;
-}
-
-function pick({ policyFreeze, rewardSteps }: Partial<GivenArm>) {
-  return { ...(policyFreeze !== undefined && { policyFreeze }), ...(rewardSteps !== undefined && { rewardSteps }) };
 }
 
 function refuseUnused(group: object, keys: readonly string[], path: KeyPath, problems: Problem[]): void {

@@ -4,6 +4,7 @@ import { outcomePresets, type OutcomeSettings } from "../../reward/outcome-prese
 import { tokenWeightPresets, type TokenWeightOptions } from "../../reward/token-weights.ts";
 import type { AdvantageOptions } from "../../reward/advantages.ts";
 import { resolvePolicy } from "../../reward/policy-options.ts";
+import { optional } from "../../system/optional.ts";
 
 const advantageOptions: Record<OrealObjective["advantage"], AdvantageOptions> = {
   "one-minus-p": { estimator: "one-minus-p" },
@@ -59,10 +60,5 @@ export function settingsOf(objective: OrealObjective, failed: "wrong" | "drop"):
 
 function weightOptions(weights: Exclude<OrealWeights, { source: "none" }>): TokenWeightOptions {
   const { of, scoreAt, threshold, topK } = weights;
-  return {
-    of,
-    scoreAt,
-    ...(threshold !== undefined && { threshold }),
-    ...(topK !== undefined && { topK: { ratio: topK } }),
-  };
+  return { of, scoreAt, ...optional({ threshold, topK: topK === undefined ? undefined : { ratio: topK } }) };
 }
