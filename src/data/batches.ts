@@ -149,7 +149,8 @@ function epochOrder(dataset: Orderable, seed: number, epoch: number): Uint32Arra
   return order;
 }
 
-function permutation(n: number, ...names: (string | number)[]): Uint32Array {
+/** The numbers below `n` in an order that the names decide. */
+export function permutation(n: number, ...names: (string | number)[]): Uint32Array {
   const random = stream(...names);
   const order = Uint32Array.from({ length: n }, (_, i) => i);
   for (let i = n - 1; i > 0; i--) {

@@ -1,4 +1,5 @@
 import { UserError } from "../system/errors.ts";
+import { refuse } from "../system/refuse-option.ts";
 
 /**
  * One layer's cache of a right-padded batch. Every per-entry array of this folder is row-major
@@ -38,11 +39,6 @@ export function checkShape({ rows, width, heads, lengths }: CacheShape): void {
 export function checkSize(name: string, values: ArrayLike<number>, size: number): void {
   if (values.length !== size)
     throw new UserError("wrong-shape", `${name} has ${values.length} entries instead of ${size}.`);
-}
-
-/** Throws a UserError that names the option at fault and what it accepts. */
-export function refuse(option: string, value: unknown, accepted: string): never {
-  throw new UserError("invalid-option", `${option} must be ${accepted}, not ${String(value)}.`);
 }
 
 export function wholeNumber(option: string, value: number, least: number): void {

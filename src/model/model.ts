@@ -6,6 +6,7 @@ import type { DecoderConfig } from "./config.ts";
 import { createDecoder, type Decoder } from "./decoder.ts";
 import { initializeModel } from "./initialize.ts";
 import { openWeights, saveModelFiles, type SavedType, type WeightSource } from "./weights/index.ts";
+import { tensorsOf } from "./saved-values.ts";
 
 /** A decoder with its tokenizer. */
 export interface Model extends Decoder {
@@ -122,10 +123,6 @@ export async function saveModel(
       where: folder,
       fix: "Save the adapter (saveAdapter), or merge it first (mergeAdapter) and save the model below it.",
     });
-  const tensors = model.parameters.map(({ name, variable }) => ({
-    name,
-    shape: variable.shape,
-    values: () => variable.data<"float32">(),
-  }));
+  const tensors = tensorsOf(model.parameters);
   await saveModelFiles(folder, { config: model.config, tensors, tokenizerFiles: model.tokenizer.files, card, dtype });
 }

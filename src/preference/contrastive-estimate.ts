@@ -8,7 +8,7 @@
  * Ours: vocabulary in chunks, the plausibility set of contrastive decoding, and no number ever leaves log space.
  */
 import { UserError } from "../system/errors.ts";
-import { refuse } from "./refuse.ts";
+import { refuse } from "../system/refuse-option.ts";
 
 export interface ContrastOptions {
   /** β of the estimate, 0 or more; 0 gives the positive model's own probability. Default 1. */

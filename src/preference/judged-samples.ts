@@ -4,7 +4,7 @@
  * from its own random stream, so that one question more never changes another's pair.
  */
 import { stream } from "../system/random.ts";
-import { refuse } from "./refuse.ts";
+import { refuse } from "../system/refuse-option.ts";
 
 /** One sampled solution. */
 export interface JudgedSample {

@@ -1,4 +1,4 @@
-import { refuse } from "./refuse.ts";
+import { refuse } from "../system/refuse-option.ts";
 import type { Weighting } from "./weighting.ts";
 
 /** The sides whose tokens are weighted; the other side's weights are 1. */

@@ -5,7 +5,7 @@ import type { TokenLayout } from "../contract/index.ts";
 import { UserError } from "../system/errors.ts";
 import { type Budget, resolveBudget, topMask } from "../ranking/index.ts";
 import type { BatchFact, PreferenceBatch } from "./batch.ts";
-import { refuse } from "./refuse.ts";
+import { refuse } from "../system/refuse-option.ts";
 
 /** One response of a pair, as a weighting sees it. */
 export interface PairSide {

@@ -9,8 +9,10 @@
  *
  * With rewards of -1 and 1 a wrong answer costs more under `rloo` the easier its question, under `one-minus-p` the harder.
  */
-import { UserError } from "../system/errors.ts";
 import { type Outcomes, groupsOf, rightResponses } from "./outcomes.ts";
+import { refusing } from "../system/refuse-option.ts";
+
+const refuse = refusing("advantages");
 
 /** How advantages are estimated: `estimator` names the form, the rest are its own options. */
 export type AdvantageOptions =
@@ -86,11 +88,4 @@ function divideByDeviation(
   const squares = members.reduce((sum, k) => sum + differences[k]! ** 2, 0);
   const deviation = Math.sqrt(squares / (std === "sample" ? members.length - 1 : members.length));
   for (const k of members) differences[k]! /= deviation + epsilon;
-}
-
-function refuse(option: string, value: unknown, wanted: string): never {
-  throw new UserError("invalid-option", `${option} is ${JSON.stringify(value)}.`, {
-    where: "advantages",
-    fix: `It must be ${wanted}.`,
-  });
 }

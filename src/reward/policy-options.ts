@@ -1,5 +1,7 @@
-import { UserError } from "../system/errors.ts";
 import type { KlForm } from "./kl.ts";
+import { refusing } from "../system/refuse-option.ts";
+
+const refuse = refusing("policy");
 
 /** Coefficients and denominators of the policy's loss. */
 export interface PolicyOptions {
@@ -58,11 +60,4 @@ export function resolvePolicy(options: PolicyOptions): PolicySettings {
     if (!(allowed as readonly string[]).includes(value)) refuse(option, value, allowed.join(" or "));
   }
   return settings;
-}
-
-function refuse(option: string, value: unknown, wanted: string): never {
-  throw new UserError("invalid-option", `${option} is ${JSON.stringify(value)}.`, {
-    where: "policy",
-    fix: `It must be ${wanted}.`,
-  });
 }

@@ -10,9 +10,11 @@
  * `topK` replaces the threshold: the largest int(T ratio) of q (of 1 - q) are stretched to [0, 1], all else is 0.
  * Ours: the earlier of equal tokens wins, and a response too short for one token gets 0 throughout.
  */
-import { UserError } from "../system/errors.ts";
 import { budgetCount } from "../ranking/index.ts";
 import { type ScoreAt, type ScoredTokens, checkLength, responsePlaces, scorePlaces, sigmoid } from "./scores.ts";
+import { refusing } from "../system/refuse-option.ts";
+
+const refuse = refusing("token weights");
 
 /** How a reward model's scores become token weights. */
 export interface TokenWeightOptions {
@@ -95,11 +97,4 @@ function resolveTokenWeights({ preset = "paper", ...options }: TokenWeightOption
   if (!(threshold >= 0 && threshold < 1)) refuse("threshold", threshold, "at least 0 and below 1");
   if (topK && !(topK.ratio > 0 && topK.ratio <= 1)) refuse("topK.ratio", topK.ratio, "above 0 and at most 1");
   return settings;
-}
-
-function refuse(option: string, value: unknown, wanted: string): never {
-  throw new UserError("invalid-option", `${option} is ${JSON.stringify(value)}.`, {
-    where: "token weights",
-    fix: `It must be ${wanted}.`,
-  });
 }

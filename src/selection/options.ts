@@ -1,5 +1,5 @@
 import type { Preset } from "../contract/index.ts";
-import { UserError } from "../system/errors.ts";
+import { refusing } from "../system/refuse-option.ts";
 
 /** The values of a rule's preset. Throws a UserError for a name that is none. */
 export function valuesOf<Presets extends Readonly<Record<Preset, object>>>(
@@ -13,9 +13,5 @@ export function valuesOf<Presets extends Readonly<Record<Preset, object>>>(
 
 /** Throws a UserError that names rule and option unless the value `fits`. */
 export function requireOption(rule: string, option: string, value: unknown, fits: boolean, wanted: string): void {
-  if (fits) return;
-  throw new UserError("invalid-option", `${option} is ${JSON.stringify(value)}.`, {
-    where: rule,
-    fix: `It must be ${wanted}.`,
-  });
+  if (!fits) refusing(rule)(option, value, wanted);
 }

@@ -1,6 +1,8 @@
 import type { JsonSchema, Preset } from "../contract/index.ts";
-import { UserError } from "../system/errors.ts";
 import { type ChooserOptions, chooserDefaults, chooserSchema } from "./chooser.ts";
+import { refusing } from "../system/refuse-option.ts";
+
+const refuse = refusing("sstoken");
 
 /** Options of `ssToken`, beside those of every rule that keeps a share. */
 export interface SsTokenOptions extends ChooserOptions {
@@ -99,11 +101,4 @@ export function resolveSsToken({ preset = "recommended", ...options }: SsTokenOp
   if (!history.source) refuse("history.source", history.source, "base, ema, none or a model's path");
   if (!(history.decay >= 0 && history.decay < 1)) refuse("history.decay", history.decay, "at least 0 and below 1");
   return settings;
-}
-
-function refuse(option: string, value: unknown, wanted: string): never {
-  throw new UserError("invalid-option", `${option} is ${JSON.stringify(value)}.`, {
-    where: "sstoken",
-    fix: `It must be ${wanted}.`,
-  });
 }

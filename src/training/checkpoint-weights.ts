@@ -1,12 +1,11 @@
 import { join } from "node:path";
-import * as tf from "@tensorflow/tfjs-core";
-import { UserError } from "../system/errors.ts";
 import { isAdapted } from "../model/adapters/lora.ts";
 import { openTensorFile } from "../model/weights/tensor-file.ts";
 import { openWeights } from "../model/weights/open.ts";
 import { saveAdapter } from "../model/adapters/peft.ts";
 import { saveModel } from "../model/model.ts";
 import type { TrainingState } from "./state.ts";
+import { assignSaved } from "../model/saved-values.ts";
 
 /** Writes what is trained: the model to `model/`, or the adapter over a frozen one to `adapter/`. */
 export async function saveWeights(folder: string, { model, step }: TrainingState): Promise<void> {
@@ -21,15 +20,8 @@ export async function restoreWeights(folder: string, { model }: TrainingState): 
     ? [model.adapter.parameters, await openTensorFile(join(folder, "adapter/adapter_model.safetensors"))]
     : [model.parameters, await openWeights(join(folder, "model"))];
   try {
-    for (const { name, variable } of parameters) assign(variable, await saved.read(name), name);
+    for (const { name, variable } of parameters) assignSaved(variable, await saved.read(name), name);
   } finally {
     await saved.close();
   }
-}
-
-/** Puts saved values into a variable. */
-export function assign(variable: tf.Variable, values: Float32Array | undefined, name: string): void {
-  if (values === undefined || values.length !== variable.size)
-    throw new UserError("damaged-checkpoint", `it has no usable ${name}`);
-  tf.tidy(() => variable.assign(tf.tensor(values, variable.shape)));
 }

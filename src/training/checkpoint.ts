@@ -7,7 +7,8 @@ import { remove, rename } from "../system/files-in-use.ts";
 import { makeFolder } from "../system/make-folder.ts";
 import { openTensorFile } from "../model/weights/tensor-file.ts";
 import { writeSafetensors, type TensorToSave } from "../model/weights/safetensors-write.ts";
-import { assign, restoreWeights, saveWeights } from "./checkpoint-weights.ts";
+import { assignSaved } from "../model/saved-values.ts";
+import { restoreWeights, saveWeights } from "./checkpoint-weights.ts";
 import { diskError } from "../system/disk-error.ts";
 import type { TrainingState } from "./state.ts";
 
@@ -231,8 +232,8 @@ async function restoreMoments(path: string, { optimizer }: TrainingState, update
   const saved = await openTensorFile(join(path, files.optimizer));
   try {
     for (const [name, { m, v }] of optimizer.moments()) {
-      assign(m, await saved.read(`m.${name}`), `m.${name}`);
-      assign(v, await saved.read(`v.${name}`), `v.${name}`);
+      assignSaved(m, await saved.read(`m.${name}`), `m.${name}`);
+      assignSaved(v, await saved.read(`v.${name}`), `v.${name}`);
     }
   } finally {
     await saved.close();

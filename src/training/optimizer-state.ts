@@ -1,5 +1,5 @@
 import type { SavedState, Stateful } from "../contract/index.ts";
-import { assign } from "./checkpoint-weights.ts";
+import { assignSaved } from "../model/saved-values.ts";
 import type { Optimizer } from "./optimizer.ts";
 
 /** A further optimizer as a companion of the checkpoint: its moments and its count of updates. */
@@ -18,10 +18,8 @@ export function optimizerCompanion(optimizer: Optimizer): Stateful {
       optimizer.updates = Number(state["updates"]);
       if (optimizer.updates === 0) return;
       for (const [name, moments] of optimizer.moments())
-        for (const which of ["m", "v"] as const) {
-          const values = state[`${which}.${name}`];
-          assign(moments[which], values instanceof Float32Array ? values : undefined, `${which}.${name}`);
-        }
+        for (const which of ["m", "v"] as const)
+          assignSaved(moments[which], state[`${which}.${name}`], `${which}.${name}`);
     },
   };
 }

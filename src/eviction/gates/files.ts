@@ -10,6 +10,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { resolveUse, type GateUse } from "./use.ts";
 import { gatesFrom, type GateNetwork } from "./network.ts";
 import { resolveGateNetwork, type GateNetworkOptions } from "./options.ts";
+import { tensorsOf } from "../../model/saved-values.ts";
 
 const files = { settings: "gates.json", values: "gates.safetensors", card: "README.md" } as const;
 const largestSettings = 1 << 16;
@@ -67,11 +68,7 @@ export async function saveGates(
     ...(modelBefore !== undefined && { modelBefore }),
     model,
   };
-  const tensors = parameters.map(({ name, variable }) => ({
-    name,
-    shape: variable.shape,
-    values: () => variable.data<"float32">(),
-  }));
+  const tensors = tensorsOf(parameters);
   await writeWholeFolder(folder, Object.values(files), async (temporary) => {
     await writeFile(join(temporary, files.settings), `${JSON.stringify(saved, null, 2)}\n`);
     await writeFile(join(temporary, files.card), card);
@@ -142,22 +139,4 @@ async function readSettings(path: string): Promise<Partial<SavedSettings> & Pick
   if (saved?.format !== "tokensift gates" || saved.version !== 1 || typeof settings !== "object" || settings === null)
     throw new UserError("unsupported-file", "this is not the settings file of gates of this version", { where: path });
   return { ...saved, settings };
-}
-
-/** The gates' values as a part of a checkpoint. */
-export function gatesCompanion({ parameters }: Pick<GateNetwork, "parameters">): Stateful {
-  return {
-    async save() {
-      const values = await Promise.all(parameters.map(({ variable }) => variable.data<"float32">()));
-      return Object.fromEntries(parameters.map(({ name }, i) => [name, Float32Array.from(values[i]!)]));
-    },
-    restore(state) {
-      for (const { name, variable } of parameters) {
-        const values = state[name];
-        if (!(values instanceof Float32Array) || values.length !== variable.size)
-          throw new UserError("damaged-checkpoint", `it has no usable ${name}`);
-        tf.tidy(() => variable.assign(tf.tensor(values, variable.shape)));
-      }
-    },
-  };
 }

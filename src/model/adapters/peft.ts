@@ -12,6 +12,7 @@ import { readSafetensorsHeader } from "../weights/safetensors.ts";
 import { writeWholeFolder } from "../weights/whole-folder.ts";
 import { adapterFrom, matrixName, type Adapted, type Adapter } from "./lora.ts";
 import { parsePeftConfig, peftConfigText, type PeftConfig } from "./peft-config.ts";
+import { tensorsOf } from "../saved-values.ts";
 
 const files = { config: "adapter_config.json", matrices: "adapter_model.safetensors", card: "README.md" } as const;
 
@@ -38,11 +39,7 @@ export async function saveAdapter(
   { card, baseModel, dtype = "F32" }: { card: string; baseModel?: string; dtype?: SavedType },
 ): Promise<void> {
   const text = peftConfigText(adapter.settings, { layers: config.layers, baseModel });
-  const tensors = adapter.parameters.map(({ name, variable }) => ({
-    name,
-    shape: variable.shape,
-    values: () => variable.data<"float32">(),
-  }));
+  const tensors = tensorsOf(adapter.parameters);
   await writeWholeFolder(folder, Object.values(files), async (temporary) => {
     await writeFile(join(temporary, files.config), text);
     await writeFile(join(temporary, files.card), card);

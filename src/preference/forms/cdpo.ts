@@ -10,7 +10,7 @@ import type { JsonSchema, Preset } from "../../contract/index.ts";
 import { type FormOptions, type PreferenceForm, meanOneSchema, presetSchema, sidesSchema, sumSchema } from "../form.ts";
 import type { WeightedDpo } from "../objective.ts";
 import type { Sides } from "../options.ts";
-import { refuse } from "../refuse.ts";
+import { refuse } from "../../system/refuse-option.ts";
 import { weightedDpo } from "../weighted-dpo.ts";
 import { type CriticalTokenOptions, criticalTokens } from "../weighting.ts";
 

@@ -2,7 +2,7 @@ import { stepBatches } from "../../data/batches.ts";
 import { createGates, type GateNetwork } from "../../eviction/gates/network.ts";
 import { gatedPass } from "../../eviction/gates/gated-pass.ts";
 import { gateObjective, joinCounts, trainedTokens, type GateAux } from "../../eviction/gates/gate-objective.ts";
-import { gatesCompanion } from "../../eviction/gates/files.ts";
+import { savedParameters } from "../../model/saved-values.ts";
 import { evictionLoss } from "../../eviction/eviction-loss.ts";
 import type { Model } from "../../model/model.ts";
 import { newTrainingState, type TrainingState } from "../../training/state.ts";
@@ -32,7 +32,7 @@ export async function openGateArm(options: GateArmOptions): Promise<GateArm> {
     if (gates) disposals.unshift(gates.dispose);
     const state = newTrainingState(model, undefined, {
       optimizer: optimizerOptions(config.training),
-      ...(gates && { companions: [gatesCompanion(gates)], parameters: gates.parameters }),
+      ...(gates && { companions: [savedParameters(gates.parameters)], parameters: gates.parameters }),
     });
     disposals.unshift(state.optimizer.dispose);
     const loss = evictionLoss(lossOptions(config));

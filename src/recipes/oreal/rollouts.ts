@@ -1,7 +1,7 @@
 import type { OrealConfig } from "./config-schema.ts";
 import type { Model } from "../../model/model.ts";
 import type { GenerationPace } from "../../model/generation/options.ts";
-import { stream } from "../../system/random.ts";
+import { permutation } from "../../data/batches.ts";
 import { drawResponses, judgeResponses, type Judged, type Question, type Verify } from "../kit/responses/index.ts";
 
 /** The responses of an iteration, judged: all samples of its first question, then those of its second, ... */
@@ -25,14 +25,9 @@ export function questionsOfIteration(
 ): Question[] {
   const count = Math.min(perStep, questions.length);
   const steps = Math.floor(questions.length / count);
-  const random = stream(seed, "questions", Math.floor(iteration / steps));
-  const order = [...questions.keys()];
-  for (let i = order.length - 1; i > 0; i--) {
-    const j = random.below(i + 1);
-    [order[i], order[j]] = [order[j]!, order[i]!];
-  }
+  const order = permutation(questions.length, seed, "questions", Math.floor(iteration / steps));
   const first = (iteration % steps) * count;
-  return order.slice(first, first + count).map((index) => questions[index]!);
+  return Array.from(order.subarray(first, first + count), (index) => questions[index]!);
 }
 
 export interface RolloutOptions {

@@ -7,7 +7,7 @@ import { existsSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs-core";
-import type { Forward, SavedState, Stateful, TokenBatch } from "../../contract/index.ts";
+import type { Forward, Stateful, TokenBatch } from "../../contract/index.ts";
 import { UserError } from "../../system/errors.ts";
 import { makeFolder } from "../../system/make-folder.ts";
 import { readJson } from "../../model/weights/read-json.ts";
@@ -21,6 +21,7 @@ import { scoredForward } from "../../model/scored-forward.ts";
 import { writeSafetensors } from "../../model/weights/safetensors-write.ts";
 import type { Decoder, Parameter } from "../../model/decoder.ts";
 import type { GradientStore } from "../../model/gradients.ts";
+import { savedParameters } from "../../model/saved-values.ts";
 
 /** A checkpoint holds the values of its `parameters`. */
 export interface TokenRewardModel<D extends Decoder = Decoder> extends Stateful {
@@ -72,19 +73,7 @@ export function tokenRewardModel<D extends Decoder>(decoder: D, head = createSco
     parameters,
     pass: (batch, gradients) => scoredForward(decoder, head, batch, { gradients }),
     startStep: (step) => adapter?.startStep(step),
-    async save() {
-      const state: SavedState = {};
-      for (const { name, variable } of parameters) state[name] = await variable.data<"float32">();
-      return state;
-    },
-    restore(state) {
-      for (const { name, variable } of parameters) {
-        const values = state[name];
-        if (!(values instanceof Float32Array) || values.length !== variable.size)
-          throw new UserError("damaged-checkpoint", `the saved reward model has no usable ${name}`);
-        tf.tidy(() => variable.assign(tf.tensor(values, variable.shape)));
-      }
-    },
+    ...savedParameters(parameters, "the saved reward model"),
     dispose() {
       head.dispose();
       decoder.dispose();

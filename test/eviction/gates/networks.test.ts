@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import * as tf from "@tensorflow/tfjs-core";
 import { createGates, loadGates, saveGates } from "../../../src/eviction/gates/index.ts";
-import { gatesCompanion } from "../../../src/eviction/gates/files.ts";
+import { savedParameters } from "../../../src/model/saved-values.ts";
 import { gatesFrom } from "../../../src/eviction/gates/network.ts";
 import type { DecoderConfig } from "../../../src/model/index.ts";
 import { releaseEngine, useEngine } from "../../../src/tensor/engine.ts";
@@ -145,10 +145,10 @@ describe("saved gates", () => {
 
   test("are restored from a checkpoint's part", async () => {
     const [saved, fresh] = [await createGates({ config }, { seed: 1 }), await createGates({ config }, { seed: 2 })];
-    const state = await gatesCompanion(saved).save();
-    gatesCompanion(fresh).restore(state);
+    const state = await savedParameters(saved.parameters).save();
+    savedParameters(fresh.parameters).restore(state);
     expect(await values(fresh)).toEqual(await values(saved));
-    expect(() => gatesCompanion(fresh).restore({})).toThrow(userError("damaged-checkpoint", "gates.0.query"));
+    expect(() => savedParameters(fresh.parameters).restore({})).toThrow(userError("damaged-checkpoint", "gates.0.query"));
     [saved, fresh].forEach((each) => each.dispose());
   });
 });

@@ -1,55 +1,42 @@
+import type * as tf from "@tensorflow/tfjs-core";
+import type { CpuBackend } from "../backend.ts";
 import { withAttentionScratch, workOf } from "./attention.ts";
 import type { FusedKernel } from "./kernel.ts";
 import { withHostArrays } from "./kernel.ts";
 
 export const gatedAttention: FusedKernel<"TokensiftGatedAttention"> = ({ q, k, v, gates }, attrs, backend) => {
-  const { starts, heads, keyValueHeads, evictable, reach } = attrs;
   const [N, width] = q.shape;
-  const d = width / heads;
-  const [output, logSumExp] = [backend.empty([N, width]), backend.empty([N, heads])];
-  const places = [q, k, v, gates, output, logSumExp].map((tensor) => backend.placeOf(tensor));
-  const tasks = (starts.length - 1) * heads;
-  withHostArrays(backend, [Int32Array.from(evictable), reach, starts], (...arrays) => {
-    const run = (scratch: number, floats: number): void =>
-      backend.machine.run(
-        "gatedAttention",
-        tasks,
-        workOf(starts, d),
-        ...places,
-        ...arrays,
-        heads,
-        keyValueHeads,
-        d,
-        scratch,
-        floats,
-      );
-    withAttentionScratch(backend, starts, d, run, "gatedScratch");
-  });
-  return [output, logSumExp];
+  const results = [backend.empty([N, width]), backend.empty([N, attrs.heads])];
+  run(backend, "gatedAttention", attrs.heads, [q, k, v, gates, ...results], attrs);
+  return results;
 };
 
 export const gatedAttentionGradient: FusedKernel<"TokensiftGatedAttentionGrad"> = (inputs, attrs, backend) => {
   const { q, k, v, gates, output, logSumExp, dy } = inputs;
-  const { starts, heads, keyValueHeads, evictable, reach } = attrs;
-  const d = q.shape[1] / heads;
-  const gradients = [q, k, v, gates].map((tensor) => backend.empty(tensor.shape));
-  const places = [q, k, v, gates, output, logSumExp, dy, ...gradients].map((tensor) => backend.placeOf(tensor));
-  const tasks = (starts.length - 1) * keyValueHeads;
-  withHostArrays(backend, [Int32Array.from(evictable), reach, starts], (...arrays) => {
-    const run = (scratch: number, floats: number): void =>
-      backend.machine.run(
-        "gatedAttentionGradient",
-        tasks,
-        workOf(starts, d),
-        ...places,
-        ...arrays,
-        heads,
-        keyValueHeads,
-        d,
-        scratch,
-        floats,
-      );
-    withAttentionScratch(backend, starts, d, run, "gatedScratch");
-  });
-  return gradients;
+  const results = [q, k, v, gates].map((tensor) => backend.empty(tensor.shape));
+  const tensors = [q, k, v, gates, output, logSumExp, dy, ...results];
+  run(backend, "gatedAttentionGradient", attrs.keyValueHeads, tensors, attrs);
+  return results;
 };
+
+/**
+ * Runs the kernel for every row and each of its heads.
+ * @param tensors what it reads and what it writes, q first
+ */
+function run(
+  backend: CpuBackend,
+  kernel: "gatedAttention" | "gatedAttentionGradient",
+  headsOfRow: number,
+  tensors: readonly tf.TensorInfo[],
+  { starts, heads, keyValueHeads, evictable, reach }: Parameters<typeof gatedAttention>[1],
+): void {
+  const d = tensors[0]!.shape[1]! / heads;
+  const places = tensors.map((tensor) => backend.placeOf(tensor));
+  const tasks = (starts.length - 1) * headsOfRow;
+  withHostArrays(backend, [Int32Array.from(evictable), reach, starts], (...arrays) => {
+    const values = [...places, ...arrays, heads, keyValueHeads, d];
+    const body = (scratch: number, floats: number): void =>
+      backend.machine.run(kernel, tasks, workOf(starts, d), ...values, scratch, floats);
+    withAttentionScratch(backend, starts, d, body, "gatedScratch");
+  });
+}

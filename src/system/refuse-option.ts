@@ -1,0 +1,16 @@
+import { UserError } from "./errors.ts";
+
+/** Throws a UserError that names the option at fault and what it accepts. */
+export function refuse(option: string, value: unknown, accepted: string): never {
+  throw new UserError("invalid-option", `${option} must be ${accepted}, not ${String(value)}.`);
+}
+
+/** Makes what throws a UserError that names whose option is at fault, the option and what it must be. */
+export function refusing(where: string): (option: string, value: unknown, wanted: string) => never {
+  return (option, value, wanted) => {
+    throw new UserError("invalid-option", `${option} is ${JSON.stringify(value)}.`, {
+      where,
+      fix: `It must be ${wanted}.`,
+    });
+  };
+}
