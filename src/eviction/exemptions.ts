@@ -1,4 +1,5 @@
-import { type CacheShape, checkShape, checkSize, wholeNumber } from "./shape.ts";
+import { type CacheShape, checkShape, checkSize } from "./shape.ts";
+import { wholeNumber } from "../system/refuse-option.ts";
 
 /** How many tokens at either end of a prompt are never evicted. */
 export interface ExemptionOptions {

@@ -9,8 +9,8 @@
  * https://arxiv.org/abs/1611.00712, flags p > τ: Attention-Gate, https://arxiv.org/abs/2410.12876. The rest is ours.
  */
 import { hashUniform } from "../system/random.ts";
-import { type GatedShape, checkEntries, checkShape, checkSize, oneOf } from "./shape.ts";
-import { refuse } from "../system/refuse-option.ts";
+import { type GatedShape, checkEntries, checkShape, checkSize } from "./shape.ts";
+import { oneOf, refuse } from "../system/refuse-option.ts";
 
 export type Relaxation = "straight-through" | "soft" | "gumbel";
 

@@ -1,7 +1,7 @@
 import { UserError } from "../system/errors.ts";
 import { type Rounding, budgetCount, resolveBudget, topMask } from "../ranking/index.ts";
-import { type CacheShape, checkEntries, checkShape, wholeNumber } from "./shape.ts";
-import { refuse } from "../system/refuse-option.ts";
+import { type CacheShape, checkEntries, checkShape } from "./shape.ts";
+import { refuse, wholeNumber } from "../system/refuse-option.ts";
 
 /** How many entries of a cache are kept, and which before any score. */
 export interface CacheBudget {

@@ -1,6 +1,5 @@
 import { UserError } from "../system/errors.ts";
-import { oneOf, wholeNumber } from "./shape.ts";
-import { refuse } from "../system/refuse-option.ts";
+import { oneOf, refuse, wholeNumber } from "../system/refuse-option.ts";
 
 /** `paper` as printed; `recommended` reaches its target and stops. No program was released. */
 export type EvictionPreset = "paper" | "recommended";

@@ -1,5 +1,5 @@
 import { UserError } from "../system/errors.ts";
-import { refuse } from "../system/refuse-option.ts";
+import { wholeNumber } from "../system/refuse-option.ts";
 
 /**
  * One layer's cache of a right-padded batch. Every per-entry array of this folder is row-major
@@ -39,14 +39,6 @@ export function checkShape({ rows, width, heads, lengths }: CacheShape): void {
 export function checkSize(name: string, values: ArrayLike<number>, size: number): void {
   if (values.length !== size)
     throw new UserError("wrong-shape", `${name} has ${values.length} entries instead of ${size}.`);
-}
-
-export function wholeNumber(option: string, value: number, least: number): void {
-  if (!(Number.isSafeInteger(value) && value >= least)) refuse(option, value, `a whole number, ${least} or more`);
-}
-
-export function oneOf(option: string, value: string, accepted: readonly string[]): void {
-  if (!accepted.includes(value)) refuse(option, value, `one of ${accepted.join(", ")}`);
 }
 
 /** Throws a UserError that names row, token and head of the first real entry that `accepts` refuses. */

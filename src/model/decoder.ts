@@ -81,7 +81,7 @@ export async function createDecoder(config: DecoderConfig, read: WeightReader): 
   const dispose = (): void => parameters.forEach(({ variable }) => variable.dispose());
   try {
     for (const [name, shape] of decoderTensors(config)) {
-      parameters.set(name, parameter(name, variableOf(await read(name, shape), shape)));
+      parameters.set(name, parameterOf(name, variableOf(await read(name, shape), shape)));
     }
   } catch (error) {
     dispose();
@@ -105,11 +105,13 @@ function variableOf(values: Float32Array, shape: readonly number[]): tf.Variable
   return tf.tidy(() => tf.variable(tf.tensor(values, [...shape], "float32")));
 }
 
-function parameter(name: string, variable: tf.Variable): Parameter {
+/** A tensor to train, under its name. */
+export function parameterOf(name: string, variable: tf.Variable, learningRateScale = 1): Parameter {
   return {
     name,
     variable,
     decay: !isGain(name) && !isBias(name),
+    learningRateScale,
     get trainable() {
       return variable.trainable;
     },

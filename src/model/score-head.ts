@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import type { Decoder, Parameter } from "./decoder.ts";
+import { parameterOf, type Decoder, type Parameter } from "./decoder.ts";
 
 /** A linear unit without bias that takes the place of the output projection: one score per token. */
 export interface ScoreHead {
@@ -20,13 +20,5 @@ export const scoreWeightName = "score.weight";
 export function createScoreHead({ config }: Pick<Decoder, "config">, values?: Float32Array): ScoreHead {
   const shape: [number, number] = [1, config.width];
   const weight = tf.tidy(() => tf.variable<tf.Rank.R2>(values ? tf.tensor2d(values, shape) : tf.zeros(shape)));
-  const parameter: Parameter = {
-    name: scoreWeightName,
-    variable: weight,
-    decay: true,
-    get trainable() {
-      return weight.trainable;
-    },
-  };
-  return { weight, parameter, dispose: () => weight.dispose() };
+  return { weight, parameter: parameterOf(scoreWeightName, weight), dispose: () => weight.dispose() };
 }

@@ -10,12 +10,9 @@
 import { UserError } from "../system/errors.ts";
 import { refuse } from "../system/refuse-option.ts";
 
-export interface ContrastOptions {
+export interface PlausibilityOptions {
   /** β of the estimate, 0 or more; 0 gives the positive model's own probability. Default 1. */
   readonly contrast?: number;
-}
-
-export interface PlausibilityOptions extends ContrastOptions {
   /** α in [0, 1]: tokens with `p_positive(v) < α max p_positive` leave the vocabulary (their s is 0). Default 0: off. */
   readonly plausibility?: number;
   /** Each position's highest positive logit `[positions]`, from a first pass over the vocabulary; `plausibility` needs it. */
@@ -55,9 +52,9 @@ export function contrastiveEstimator(
   targets: ArrayLike<number>,
   options: PlausibilityOptions = {},
 ): ContrastiveEstimator {
-  const { plausibility = 0, highestPositive } = options;
-  const contrast = checkedContrast(options);
+  const { contrast = 1, plausibility = 0, highestPositive } = options;
   const positions = targets.length;
+  if (!(contrast >= 0 && Number.isFinite(contrast))) refuse("contrast", contrast, "a number, 0 or more");
   if (!(plausibility >= 0 && plausibility <= 1)) refuse("plausibility", plausibility, "from 0 (off) to 1");
   if (plausibility > 0 && highestPositive?.length !== positions)
     refuse("highestPositive", highestPositive?.length, `${positions} logits when plausibility is on`);
@@ -113,9 +110,4 @@ export function contrastiveEstimator(
       });
     },
   };
-}
-
-function checkedContrast({ contrast = 1 }: ContrastOptions): number {
-  if (!(contrast >= 0 && Number.isFinite(contrast))) refuse("contrast", contrast, "a number, 0 or more");
-  return contrast;
 }

@@ -1,4 +1,4 @@
-import { refuse } from "../system/refuse-option.ts";
+import { oneOf, refuse } from "../system/refuse-option.ts";
 import type { Weighting } from "./weighting.ts";
 
 /** The sides whose tokens are weighted; the other side's weights are 1. */
@@ -77,8 +77,4 @@ export function resolveWeightedDpo({ tdpo, ...options }: WeightedDpoOptions): We
     if (reference === "none") refuse("reference", reference, "cached beside tdpo");
   }
   return settings;
-}
-
-function oneOf(option: string, value: unknown, accepted: readonly unknown[]): void {
-  if (!accepted.includes(value)) refuse(option, value, `one of ${accepted.join(", ")}`);
 }

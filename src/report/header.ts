@@ -101,15 +101,12 @@ function factsOf(run: Run): Fact[] {
     fresh!["layers"] === undefined
       ? undefined
       : `fresh weights, ${plain(fresh!["layers"])} layers of ${plain(fresh!["width"])}`;
-  const options = Object.entries(groupOf(config, "selection"))
-    .filter(([key, value]) => key !== "method" && ["number", "string", "boolean"].includes(typeof value))
-    .map(([key, value]) => `${key} ${String(value)}`);
   const steps = main.metrics.at(-1)?.step;
   const trained = main.metrics.at(-1)?.value("trainedTokens");
   const batch = plain(training!["batchSize"]);
   const [[, model], ...data] = startFacts(run) as [Fact, ...Fact[]];
   return [
-    ["Method", [main.method, ...options.slice(0, 6)].join(", ")],
+    ["Method", [main.method, ...optionsOf(groupOf(config, "selection"))].join(", ")],
     ["Model", model ?? freshModel],
     ...data,
     ["Seed", plain(training!["seed"])],
@@ -121,6 +118,14 @@ function factsOf(run: Run): Fact[] {
     ["Trained tokens", trained !== undefined && Number.isFinite(trained) ? formatNumber(trained) : undefined],
     ...endFacts(run),
   ];
+}
+
+/** The first options beside a group's method. */
+export function optionsOf(group: JsonObject): string[] {
+  return Object.entries(group)
+    .filter(([key, value]) => key !== "method" && ["number", "string", "boolean"].includes(typeof value))
+    .map(([key, value]) => `${key} ${String(value)}`)
+    .slice(0, 6);
 }
 
 /** The last parts of one path or several. */

@@ -1,6 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
 import {
-  alternatingPairs,
   columnDpo,
   confPo,
   criticalTokenDpo,

@@ -5,7 +5,6 @@ import {
   Float64,
   Int32,
   List,
-  Struct,
   Uint8,
   Utf8,
   makeData,
@@ -14,15 +13,7 @@ import {
 } from "apache-arrow";
 
 /** Types that `writeArrow` writes: all are plain (no dictionary), so that every Arrow reader takes them. */
-export type ColumnType =
-  | "utf8"
-  | "bool"
-  | "float64"
-  | "list<int32>"
-  | "list<uint8>"
-  | "list<float32>"
-  | "list<utf8>"
-  | "messages";
+export type ColumnType = "utf8" | "bool" | "float64" | "list<int32>" | "list<uint8>" | "list<float32>" | "list<utf8>";
 
 type Flat = Int32Array | Uint8Array | Float32Array;
 const encoder = new TextEncoder();
@@ -54,8 +45,6 @@ export function columnData(type: ColumnType, cells: readonly unknown[]): Data {
       return listData(cells as ArrayLike<number>[], new Float32(), (n) => new Float32Array(n));
     case "list<utf8>":
       return textListData(cells as (readonly string[])[]);
-    case "messages":
-      return messagesData(cells as (readonly { role: string; content: string }[])[]);
   }
 }
 
@@ -87,30 +76,21 @@ function listData(
     nullCount: 0,
     data,
   } as never) as unknown as Data;
-  const type = new List(new Field("item", itemType, true));
-  return makeData({ type, length: cells.length, valueOffsets, child: child as never, ...validity(cells) });
+  return listOf(cells, valueOffsets, itemType, child);
 }
 
 function textListData(cells: readonly (readonly string[] | null | undefined)[]): Data {
-  const child = textData(cells.flatMap((cell) => cell ?? []));
-  const type = new List(new Field("item", new Utf8(), true));
-  const valueOffsets = offsetsOf(cells);
-  return makeData({ type, length: cells.length, valueOffsets, child: child as never, ...validity(cells) });
+  return listOf(cells, offsetsOf(cells), new Utf8(), textData(cells.flatMap((cell) => cell ?? [])));
 }
 
-function messagesData(cells: readonly (readonly { role: string; content: string }[] | null | undefined)[]): Data {
-  const flat = cells.flatMap((cell) => cell ?? []);
-  const children = [textData(flat.map((m) => m.role)), textData(flat.map((m) => m.content))];
-  const struct = new Struct([new Field("role", new Utf8(), true), new Field("content", new Utf8(), true)]);
-  const child = makeData({ type: struct, length: flat.length, nullCount: 0, children } as never) as unknown as Data;
-  const type = new List(new Field("item", struct, true));
-  return makeData({
-    type,
-    length: cells.length,
-    valueOffsets: offsetsOf(cells),
-    child: child as never,
-    ...validity(cells),
-  });
+function listOf(
+  cells: readonly unknown[],
+  valueOffsets: Int32Array,
+  itemType: Int32 | Uint8 | Float32 | Utf8,
+  child: Data,
+): Data {
+  const type = new List(new Field("item", itemType, true));
+  return makeData({ type, length: cells.length, valueOffsets, child: child as never, ...validity(cells) });
 }
 
 function offsetsOf(cells: readonly (ArrayLike<unknown> | null | undefined)[]): Int32Array {

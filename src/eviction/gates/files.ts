@@ -1,12 +1,10 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Stateful } from "../../contract/index.ts";
 import { UserError } from "../../system/errors.ts";
 import { openTensorFile } from "../../model/weights/tensor-file.ts";
 import { writeSafetensors } from "../../model/weights/safetensors-write.ts";
 import type { Decoder } from "../../model/decoder.ts";
 import { writeWholeFolder } from "../../model/weights/whole-folder.ts";
-import * as tf from "@tensorflow/tfjs-core";
 import { resolveUse, type GateUse } from "./use.ts";
 import { gatesFrom, type GateNetwork } from "./network.ts";
 import { resolveGateNetwork, type GateNetworkOptions } from "./options.ts";

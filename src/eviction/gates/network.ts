@@ -11,7 +11,7 @@
  */
 import * as tf from "@tensorflow/tfjs-core";
 import { UserError } from "../../system/errors.ts";
-import type { Decoder, Parameter } from "../../model/decoder.ts";
+import { isBias, parameterOf, type Decoder, type Parameter } from "../../model/decoder.ts";
 import { normalValues, stream } from "../../system/random.ts";
 import { causalAttention, linear, prefixAttention } from "../../tensor/ops/index.ts";
 import { gateShapes, resolveGateNetwork, type GateNetworkOptions, type GateNetworkSettings } from "./options.ts";
@@ -141,20 +141,4 @@ function logits(
     return map(attended, "output");
   };
   return tf.add(mapped(), bias);
-}
-
-function isBias(name: string): boolean {
-  return name.endsWith(".bias");
-}
-
-function parameterOf(name: string, variable: tf.Variable, learningRateScale: number): Parameter {
-  return {
-    name,
-    variable,
-    decay: !isBias(name),
-    learningRateScale,
-    get trainable() {
-      return variable.trainable;
-    },
-  };
 }

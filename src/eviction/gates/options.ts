@@ -1,6 +1,5 @@
 import type { DecoderConfig } from "../../model/config.ts";
-import { oneOf, wholeNumber } from "../shape.ts";
-import { refuse } from "../../system/refuse-option.ts";
+import { oneOf, refuse, wholeNumber } from "../../system/refuse-option.ts";
 
 /** What a gate network is made of; one copy of it sits in front of every layer's attention. All defaults are ours. */
 export interface GateNetworkOptions {

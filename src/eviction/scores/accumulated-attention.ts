@@ -9,8 +9,7 @@
  * One option, four published methods: `h2o`, `observedMean`, `a2sf` and, pooled, `snapKv`.
  */
 import { type AttentionScore, checkMass, scoreHeads } from "../key-score.ts";
-import { oneOf, wholeNumber } from "../shape.ts";
-import { refuse } from "../../system/refuse-option.ts";
+import { oneOf, refuse, wholeNumber } from "../../system/refuse-option.ts";
 
 export interface AccumulatedAttentionOptions {
   /** Default `none`. */

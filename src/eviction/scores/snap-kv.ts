@@ -8,9 +8,8 @@
  */
 import type { Entry } from "../../contract/index.ts";
 import { type AttentionScore, checkMass, type EvictionScore, scoreHeads } from "../key-score.ts";
-import { wholeNumber } from "../shape.ts";
 import { accumulatedAttention } from "./accumulated-attention.ts";
-import { refuse } from "../../system/refuse-option.ts";
+import { refuse, wholeNumber } from "../../system/refuse-option.ts";
 
 export interface SnapKvOptions {
   /** W, at least 1; a shorter row is all window. Default 32 (ours: published programs differ). */

@@ -7,7 +7,7 @@
  */
 import type { Entry } from "../../contract/index.ts";
 import { type EvictionScore, type PositionScore, scoreHeads } from "../key-score.ts";
-import { wholeNumber } from "../shape.ts";
+import { wholeNumber } from "../../system/refuse-option.ts";
 
 export interface StreamingLlmOptions {
   /** First tokens that are kept. Default 4 (paper). */

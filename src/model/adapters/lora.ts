@@ -4,7 +4,7 @@ import { UserError } from "../../system/errors.ts";
 import { stream } from "../../system/random.ts";
 import { linear } from "../../tensor/ops/index.ts";
 import { differentiable } from "../../tensor/ops/fused.ts";
-import type { Decoder, Layer, Parameter, Projection } from "../decoder.ts";
+import { parameterOf, type Decoder, type Layer, type Parameter, type Projection } from "../decoder.ts";
 import { moduleName, projectionNames, type ProjectionName } from "../projections.ts";
 import { createDropout, type Dropout } from "./dropout.ts";
 import { loraSettings, scalingOf, type LoraOptions, type LoraSettings } from "./options.ts";
@@ -98,7 +98,10 @@ export async function adapterFrom(model: Decoder, options: LoraOptions, read: Ma
     throw error;
   }
   const dropout = createDropout(settings.dropout, settings.seed);
-  const parameters = changes.flatMap((change) => [parameter(change, "A"), parameter(change, "B")]);
+  const parameters = changes.flatMap((change) => [
+    parameterOf(matrixName(change, "A"), change.a),
+    parameterOf(matrixName(change, "B"), change.b),
+  ]);
   const fingerprint = hash.digest("hex");
   const startStep = (step: number): void => dropout.startStep(step);
   return { settings, changes, parameters, fingerprint, dropout, dispose, startStep };
@@ -107,18 +110,6 @@ export async function adapterFrom(model: Decoder, options: LoraOptions, read: Ma
 /** The name that PEFT saves a matrix by. */
 export function matrixName({ layer, projection }: Pick<LowRank, "layer" | "projection">, matrix: "A" | "B"): string {
   return `base_model.model.${moduleName(layer, projection)}.lora_${matrix}.weight`;
-}
-
-function parameter(change: LowRank, matrix: "A" | "B"): Parameter {
-  const variable = matrix === "A" ? change.a : change.b;
-  return {
-    name: matrixName(change, matrix),
-    variable,
-    decay: true,
-    get trainable() {
-      return variable.trainable;
-    },
-  };
 }
 
 /** What a model gains with an adapter. */

@@ -14,8 +14,6 @@ export interface ModelFiles {
   tensors: Iterable<TensorToSave>;
   /** Contents by file name, for example `tokenizer.json`. */
   tokenizerFiles: Record<string, string>;
-  /** Keys of `generation_config.json` beyond the special tokens. */
-  generationConfig?: Record<string, unknown>;
   /** Text of `README.md`. */
   card: string;
   /** Number format of the weights; anything but F32 rounds. */
@@ -46,7 +44,7 @@ function textFiles({ config, dtype = "F32", ...files }: ModelFiles, where: strin
   const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
   const texts = new Map([
     ["config.json", configText],
-    ["generation_config.json", json({ ...Object.fromEntries(specialTokens), ...files.generationConfig })],
+    ["generation_config.json", json(Object.fromEntries(specialTokens))],
     ["README.md", files.card],
   ]);
   for (const [name, text] of Object.entries(files.tokenizerFiles)) {

@@ -6,7 +6,17 @@ import { formatFixed, formatNumber, formatShare } from "../../report/format.ts";
 import { type Html, html } from "../../report/html.ts";
 import { pageOf, type ReportOptions, writePage } from "../../report/page.ts";
 import { comparedArms, readArm, readRun, type Run, type RunLayout } from "../../report/read-run.ts";
-import { endFacts, type Fact, groupOf, namesOf, plain, rateOf, startFacts, warningsOf } from "../../report/header.ts";
+import {
+  endFacts,
+  type Fact,
+  groupOf,
+  namesOf,
+  optionsOf,
+  plain,
+  rateOf,
+  startFacts,
+  warningsOf,
+} from "../../report/header.ts";
 import { picturesOf } from "../../report/tokens.ts";
 import { isObject, type JsonObject, numberOf, runObject, textOf } from "../../report/run-files.ts";
 import { seriesOf } from "../../report/series.ts";
@@ -64,14 +74,11 @@ function factsOf(run: Run, results: JsonObject): Fact[] {
   const { main, config } = run;
   const [align, sampling, contrast] = ["align", "sampling", "contrast"].map((key) => groupOf(config, key));
   const training = groupOf(align!, "training");
-  const options = Object.entries(groupOf(align!, "objective"))
-    .filter(([key, value]) => key !== "method" && ["number", "string", "boolean"].includes(typeof value))
-    .map(([key, value]) => `${key} ${String(value)}`);
   const steps = main.metrics.at(-1)?.step;
   const pairs = numberOf(results["pairs"]);
   return [
     ["Recipe", "cdpo"],
-    ["Objective", [methodsOf(run).get(main.name), ...options.slice(0, 6)].join(", ")],
+    ["Objective", [methodsOf(run).get(main.name), ...optionsOf(groupOf(align!, "objective"))].join(", ")],
     ...startFacts(run),
     ["Answers drawn", plain(sampling!["samples"]) && `${plain(sampling!["samples"])} to each question`],
     ["Contrast (beta)", plain(contrast!["contrast"])],

@@ -6,7 +6,6 @@
 import { existsSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import * as tf from "@tensorflow/tfjs-core";
 import type { Forward, Stateful, TokenBatch } from "../../contract/index.ts";
 import { UserError } from "../../system/errors.ts";
 import { makeFolder } from "../../system/make-folder.ts";

@@ -13,7 +13,6 @@ const COLUMNS = {
   marks: "list<uint8>",
   weights: "list<float32>",
   pieces: "list<utf8>",
-  messages: "messages",
 } as const;
 const ROWS = [
   {
@@ -24,7 +23,6 @@ const ROWS = [
     marks: Uint8Array.of(0, 1),
     weights: Float32Array.of(0.5),
     pieces: [" grün", "", "日本"],
-    messages: [{ role: "user", content: "hi" }],
   },
   {
     text: null,
@@ -34,7 +32,6 @@ const ROWS = [
     marks: null,
     weights: new Float32Array(),
     pieces: [],
-    messages: [],
   },
   {
     text: "",
@@ -44,7 +41,6 @@ const ROWS = [
     marks: Uint8Array.of(255),
     weights: null,
     pieces: null,
-    messages: null,
   },
 ];
 

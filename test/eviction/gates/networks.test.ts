@@ -148,7 +148,9 @@ describe("saved gates", () => {
     const state = await savedParameters(saved.parameters).save();
     savedParameters(fresh.parameters).restore(state);
     expect(await values(fresh)).toEqual(await values(saved));
-    expect(() => savedParameters(fresh.parameters).restore({})).toThrow(userError("damaged-checkpoint", "gates.0.query"));
+    expect(() => savedParameters(fresh.parameters).restore({})).toThrow(
+      userError("damaged-checkpoint", "gates.0.query"),
+    );
     [saved, fresh].forEach((each) => each.dispose());
   });
 });
