@@ -2,13 +2,15 @@ import type { TokenLayout } from "../contract/index.ts";
 import { UserError } from "../system/errors.ts";
 import { type Pairs, pairPlaces } from "./pairs.ts";
 
+/** The largest difference allowed at a token, nats. */
+const TOLERANCE = 1e-3;
+
 /**
  * Holds before the first update: the model still is its reference, so every log-ratio is 0, a margin is 0 and the
  * loss of a pair is log 2. Call it on the first batch; compared token by token, since sums may cancel.
  *
  * @param logProb of the model, `[rows * width]`, nats
  * @param reference cached log-probabilities, the same shape
- * @param tolerance largest difference allowed at a token, nats
  * @throws UserError naming the row and token that differ most
  */
 export function checkStartsAtReference(
@@ -16,9 +18,8 @@ export function checkStartsAtReference(
   reference: Float32Array,
   tokens: TokenLayout,
   pairs: Pairs,
-  tolerance = 1e-3,
 ): void {
-  let [worst, place] = [tolerance, -1];
+  let [worst, place] = [TOLERANCE, -1];
   for (const sides of pairPlaces(tokens, pairs)) {
     for (const i of [...sides.chosen, ...sides.rejected]) {
       const distance = Math.abs(logProb[i]! - reference[i]!);

@@ -21,10 +21,9 @@ export interface PlotOptions {
   readonly dots?: boolean;
   /** An area between two curves behind the others. */
   readonly band?: { readonly low: readonly Point[]; readonly high: readonly Point[] };
-  readonly width?: number;
-  readonly height?: number;
 }
 
+const [width, height] = [520, 250];
 export const margin = { top: 22, bottom: 34, left: 46 };
 const dashes = ["none", "6 3", "1.5 3", "8 3 1.5 3", "3 2", "12 4"];
 
@@ -41,7 +40,7 @@ export function armStroke(style: number): { color: string; dash: string; width: 
 export function curvesPlot(curves: readonly Curve[], options: PlotOptions): Html | undefined {
   const drawn = curves.filter(({ points }) => points.length > 0);
   if (drawn.length === 0) return undefined;
-  const { width = 520, height = 250, dots = false, share = false, band } = options;
+  const { dots = false, share = false, band } = options;
   const lines = drawn.map((curve) => ({
     ...curve,
     label: shortened(curve.label),

@@ -11,6 +11,7 @@ export interface Part {
   readonly points: readonly Point[];
 }
 
+const [width, height] = [520, 210];
 const mostBars = 120;
 
 /**
@@ -19,7 +20,7 @@ const mostBars = 120;
  */
 export function stackedPlot(
   parts: readonly Part[],
-  { description, x, width = 520, height = 210 }: { description: string; x: string; width?: number; height?: number },
+  { description, x }: { description: string; x: string },
 ): Html | undefined {
   const drawn = parts.filter(({ points }) => points.some(({ y }) => y > 0));
   if (drawn.length === 0) return undefined;
