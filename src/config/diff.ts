@@ -1,5 +1,6 @@
 import { keyName, shown } from "./problem.ts";
 import type { KeyPath } from "./problem.ts";
+import { isRecord } from "../system/is-record.ts";
 
 /** A key that two configurations give different values. `undefined`: it is not there. */
 export interface ConfigChange {
@@ -10,7 +11,7 @@ export interface ConfigChange {
 
 /** Every key whose value differs, lists compared as wholes. */
 export function diffConfigs(before: unknown, after: unknown, path: KeyPath = []): ConfigChange[] {
-  if (isGroup(before) && isGroup(after)) {
+  if (isRecord(before) && isRecord(after)) {
     const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
     return [...keys].flatMap((key) => diffConfigs(before[key], after[key], [...path, key]));
   }
@@ -52,10 +53,6 @@ function rateDependence(config: unknown): string | undefined {
     (config as { training?: { schedule?: unknown; warmupRatio?: unknown } }).training ?? {};
   if (schedule !== "constant") return `training.schedule ${shown(schedule)}`;
   return (warmupRatio ?? 0) === 0 ? undefined : `training.warmupRatio ${shown(warmupRatio)}`;
-}
-
-function isGroup(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function same(a: unknown, b: unknown): boolean {

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import type { Catalogue, JsonSchema } from "../contract/index.ts";
 import { UserError } from "../system/errors.ts";
+import { isRecord } from "../system/is-record.ts";
 import { explain, type Explanation } from "./explain-entry.ts";
 import { importModule, loadEntry, withArticle } from "./load-entry.ts";
 import { methodLabel } from "./method-choice.ts";
@@ -32,24 +33,20 @@ export async function explainModule(path: string, catalogues: readonly Catalogue
     summary: said("summary", `${withArticle(kind)} of your own: ${made ? `${own.create}(options)` : own.value}.`),
     formula: said("formula", "not said: the module exports no `formula`"),
     ...(paper !== undefined && { paper: String(paper) }),
-    options: made && isObject(options) ? withDescriptions(options) : {},
+    options: made && isRecord(options) ? withDescriptions(options as Record<string, JsonSchema>) : {},
     notes: [...(Array.isArray(notes) ? notes.map(String) : []), ...(await needsNote(path, catalogue))],
     create: () => undefined,
   });
-  if (!made || isObject(options)) return explanation;
+  if (!made || isRecord(options)) return explanation;
   const optionsUnsaid = `Its options are not said: export the JSON Schema of each that ${own.create} takes as \`options\`.`;
   return { ...explanation, optionsUnsaid };
-}
-
-function isObject(value: unknown): value is Record<string, JsonSchema> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** An option without a description has none in words either. */
 function withDescriptions(options: Readonly<Record<string, JsonSchema>>): Record<string, JsonSchema> {
   return Object.fromEntries(
     Object.entries(options)
-      .filter(([, schema]) => isObject(schema))
+      .filter(([, schema]) => isRecord(schema))
       .map(([name, schema]) => [name, { ...schema, description: schema.description ?? "" }]),
   );
 }

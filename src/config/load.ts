@@ -2,6 +2,7 @@ import { readFileSync, statSync } from "node:fs";
 import { dirname, relative, resolve } from "node:path";
 import { stringify } from "yaml";
 import { UserError } from "../system/errors.ts";
+import { isRecord } from "../system/is-record.ts";
 import { methodGroups, type Methods } from "./methods.ts";
 import { resolvePaths } from "./paths.ts";
 import type { KeyPath, Problem } from "./problem.ts";
@@ -88,11 +89,10 @@ export function loadConfig<Config>(
 
 /** The same value with its keys in the schema's order, others after them. */
 function inOrder(schema: JsonSchema | undefined, value: unknown): unknown {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  if (!isRecord(value)) return value;
   const keys = new Set([...Object.keys(schema?.properties ?? {}), ...Object.keys(value)]);
   const entries = [...keys].filter((key) => Object.hasOwn(value, key));
-  const inner = value as Record<string, unknown>;
-  return Object.fromEntries(entries.map((key) => [key, inOrder(schema?.properties?.[key], inner[key])]));
+  return Object.fromEntries(entries.map((key) => [key, inOrder(schema?.properties?.[key], value[key])]));
 }
 
 function readText(source: string, name: string, example: string | undefined): string {

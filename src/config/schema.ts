@@ -1,6 +1,7 @@
 import type { TSchema, TUnsafe } from "@sinclair/typebox";
 import { Type } from "@sinclair/typebox";
 import type { JsonSchema } from "../contract/index.ts";
+import { isRecord } from "../system/is-record.ts";
 
 /** One of a few words. */
 export function choice<const T extends string>(words: readonly T[], options: { description: string; default?: T }) {
@@ -97,7 +98,7 @@ export function fits(schema: JsonSchema, value: unknown): boolean {
   if (schema.enum !== undefined) return schema.enum.includes(value);
   if (schema.anyOf !== undefined) return schema.anyOf.some((branch) => fits(branch, value));
   if (schema.type === "array") return Array.isArray(value);
-  if (schema.type === "object") return typeof value === "object" && value !== null && !Array.isArray(value);
+  if (schema.type === "object") return isRecord(value);
   if (schema.type === "integer" || schema.type === "number") return typeof value === "number";
   return schema.type === undefined || typeof value === schema.type;
 }

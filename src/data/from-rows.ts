@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { UserError } from "../system/errors.ts";
+import { isRecord } from "../system/is-record.ts";
 import { datasetOf, type Dataset, type DatasetOptions } from "./dataset.ts";
 import { pick } from "./row-blocks.ts";
 import { joinTables } from "./join-tables.ts";
@@ -63,7 +64,7 @@ function shown(value: unknown): string {
 }
 
 function requireRow(row: unknown, where: string): void {
-  if (typeof row === "object" && row !== null && !Array.isArray(row) && !ArrayBuffer.isView(row)) return;
+  if (isRecord(row)) return;
   throw new UserError("invalid-row", "not an object with columns", {
     where,
     fix: 'Each row is an object such as { prompt: "...", response: "..." }.',

@@ -1,4 +1,5 @@
 import { UserError, type ErrorCode } from "../system/errors.ts";
+import { isRecord } from "../system/is-record.ts";
 
 /** Limits of a number read from a file. */
 interface Limits {
@@ -20,11 +21,6 @@ export interface Fields {
   text(key: string, fallback: string): string;
   /** A nested record, undefined if absent. */
   record(key: string): Fields | undefined;
-}
-
-/** Whether a value is a plain record (an object that is neither null nor a list). */
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value);
 }
 
 /**

@@ -3,7 +3,8 @@ import { resultOf } from "./compare-arms.ts";
 import { formatDuration, formatFixed, formatNumber, formatShare } from "./format.ts";
 import { type Html, html } from "./html.ts";
 import type { Run } from "./read-run.ts";
-import { isObject, type JsonObject, labelOf } from "./run-files.ts";
+import { type JsonObject, labelOf } from "./run-files.ts";
+import { isRecord } from "../system/is-record.ts";
 
 /** Of a fine-tuning run. */
 export function headOf(run: Run): Head {
@@ -138,7 +139,7 @@ export function namesOf(value: unknown): string | undefined {
 /** A group of a configuration; empty if it has none of that name. */
 export function groupOf(config: JsonObject, key: string): JsonObject {
   const group = config[key];
-  return isObject(group) ? group : {};
+  return isRecord(group) ? group : {};
 }
 
 /** What a reader must know before the numbers: warnings, arms that are missing, runs that were cut off. */

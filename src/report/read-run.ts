@@ -2,19 +2,10 @@ import { readdirSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { parseYaml } from "../config/yaml.ts";
 import { UserError } from "../system/errors.ts";
+import { isRecord } from "../system/is-record.ts";
 import { optional } from "../system/optional.ts";
 import { isRunFolder } from "../training/run-folder.ts";
-import {
-  isObject,
-  type JsonObject,
-  labelOf,
-  numberOf,
-  numbersOf,
-  runLines,
-  runObject,
-  runText,
-  textOf,
-} from "./run-files.ts";
+import { type JsonObject, labelOf, numberOf, numbersOf, runLines, runObject, runText, textOf } from "./run-files.ts";
 import type { ScoredRow } from "./token-picture.ts";
 
 /** One optimizer step's numbers by name; NaN where the log has none. */
@@ -88,7 +79,7 @@ export const finetuneLayout: RunLayout = {
 
 /** The entries of `compare`, each with the name of its arm. */
 export function comparedArms(config: JsonObject): { name: string; entry: JsonObject }[] {
-  const entries = (Array.isArray(config["compare"]) ? (config["compare"] as unknown[]) : []).filter(isObject);
+  const entries = (Array.isArray(config["compare"]) ? (config["compare"] as unknown[]) : []).filter(isRecord);
   return entries.map((entry) => ({ name: textOf(entry["name"]) ?? "", entry }));
 }
 
@@ -128,7 +119,7 @@ export function readRun(folder: string, layout = finetuneLayout): Run {
     });
   const configText = runText(path, "config.yaml");
   const value = configText === undefined ? {} : parseYaml(configText, join(path, "config.yaml")).value;
-  const config: JsonObject = isObject(value) ? value : {};
+  const config: JsonObject = isRecord(value) ? value : {};
   const [first, planned] = [layout.main(config), layout.others(config)];
   const found = readdirSync(path).filter((name) => name !== first.folder && holdsRun(join(path, name)));
   const place = (name: string) => {
@@ -164,7 +155,7 @@ function holdsRun(path: string): boolean {
 
 function methodOf(config: JsonObject): string | undefined {
   const selection = config["selection"];
-  return isObject(selection) ? textOf(selection["method"]) : undefined;
+  return isRecord(selection) ? textOf(selection["method"]) : undefined;
 }
 
 /** One arm's folder; whatever is missing in it stays empty. */
@@ -221,7 +212,7 @@ function readEvaluation(line: JsonObject): Evaluation {
 }
 
 function noiseOf(value: unknown): NoiseCounts | undefined {
-  if (!isObject(value)) return undefined;
+  if (!isRecord(value)) return undefined;
   const [tokens, dropped, noise, hits] = ["tokens", "dropped", "noise", "hits"].map((key) => numberOf(value[key]));
   const counts = { tokens: tokens!, dropped: dropped!, noise: noise!, hits: hits! };
   return Object.values(counts).every(Number.isFinite) && noise! > 0 ? counts : undefined;
@@ -244,7 +235,7 @@ export function readTokens(path: string): PicturedRows | undefined {
   if (file === undefined) return undefined;
   const rows = Array.isArray(file["rows"]) ? (file["rows"] as unknown[]) : [];
   const read = (row: unknown, index: number): ScoredRow => {
-    const lists = isObject(row) ? rowLists(row) : undefined;
+    const lists = isRecord(row) ? rowLists(row) : undefined;
     if (lists === undefined)
       throw new UserError("damaged-file", "pieces, response, weights and score must be lists of one length", {
         where: `${join(path, "tokens.json")}, row ${index}`,
@@ -252,7 +243,7 @@ export function readTokens(path: string): PicturedRows | undefined {
       });
     return lists;
   };
-  return { step: numberOf(file["step"]), rows: rows.map(read), facts: rows.filter(isObject) };
+  return { step: numberOf(file["step"]), rows: rows.map(read), facts: rows.filter(isRecord) };
 }
 
 function rowLists(row: JsonObject): ScoredRow | undefined {

@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../system/errors.ts";
+import { isRecord } from "../system/is-record.ts";
 import { terminalText } from "../system/visible-text.ts";
 
 /** A JSON object of a file that may have been changed by anything. */
@@ -29,7 +30,7 @@ export function runObject(folder: string, name: string): JsonObject | undefined 
   const text = runText(folder, name);
   if (text === undefined) return undefined;
   const value = parsed(text);
-  if (isObject(value)) return value;
+  if (isRecord(value)) return value;
   throw new UserError("damaged-file", "does not hold a JSON object", {
     where: join(folder, name),
     fix: "Delete the file to have the report made without it.",
@@ -42,7 +43,7 @@ export function runLines(folder: string, name: string): JsonObject[] {
   return lines.flatMap((line, index) => {
     if (line.trim() === "") return [];
     const value = parsed(line);
-    if (isObject(value) && isStep(value["step"])) return [value];
+    if (isRecord(value) && isStep(value["step"])) return [value];
     if (index === lines.length - 1 && value === undefined) return [];
     throw new UserError("damaged-log", "is not a line of a run's log", {
       where: `${join(folder, name)}:${index + 1}`,
@@ -61,10 +62,6 @@ function parsed(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** A finite number, or NaN for whatever is none (a log writes NaN and Infinity as null). */

@@ -1,5 +1,6 @@
 import { UserError } from "../system/errors.ts";
-import { isRecord, show, type TokenizerJson } from "./tokenizer-json.ts";
+import { isRecord } from "../system/is-record.ts";
+import { show, type TokenizerJson } from "./tokenizer-json.ts";
 
 const deepestStep = 16;
 

@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../system/errors.ts";
-import { isRecord } from "./tokenizer-json.ts";
+import { isRecord } from "../system/is-record.ts";
 import { createTokenizer, type Tokenizer } from "./tokenizer.ts";
 
 const largestFile = 128 * 2 ** 20; // bytes

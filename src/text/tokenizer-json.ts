@@ -1,4 +1,5 @@
 import { UserError, type ErrorCode } from "../system/errors.ts";
+import { isRecord } from "../system/is-record.ts";
 
 /** What of a `tokenizer.json` is looked at here; the rest goes to the library as it is. */
 export interface TokenizerJson {
@@ -85,10 +86,6 @@ function checkMerges(merges: unknown, refuse: Refuse): void {
 
 function isId(value: unknown): value is number {
   return typeof value === "number" && Number.isInteger(value) && value >= 0 && value < largestId;
-}
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** A value in a message, shortened. */

@@ -1,5 +1,6 @@
 import { fstatSync, readFileSync, readSync, statSync } from "node:fs";
 import { UserError } from "../../system/errors.ts";
+import { isRecord } from "../../system/is-record.ts";
 import { readHead } from "../files.ts";
 import { reopening } from "../reopening.ts";
 import { pick, rowBlock } from "../row-blocks.ts";
@@ -147,7 +148,7 @@ function parseJson(bytes: Uint8Array, where: string): unknown {
 }
 
 function asObject(value: unknown, where: string): RawRow {
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as RawRow;
+  if (isRecord(value)) return value;
   throw new UserError("invalid-row", "not a JSON object", {
     where,
     fix: 'Each row is an object such as {"prompt": "...", "response": "..."}.',

@@ -1,10 +1,11 @@
 import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { UserError } from "../../system/errors.ts";
+import { isRecord } from "../../system/is-record.ts";
 import type { DecoderConfig } from "../config.ts";
 import { parseDecoderConfig } from "../config-file.ts";
 import { parseSpecialTokens } from "../families/config-keys.ts";
-import { isRecord, readFields, show } from "../fields.ts";
+import { readFields, show } from "../fields.ts";
 import { checkTensors } from "./check-tensors.ts";
 import { readStored } from "./encoding.ts";
 import { openFile, type RandomAccessFile } from "./file.ts";

@@ -1,5 +1,6 @@
 import { UserError } from "../../system/errors.ts";
-import { isRecord, show } from "../fields.ts";
+import { isRecord } from "../../system/is-record.ts";
+import { show } from "../fields.ts";
 import { bfloat16, elementCount, float16, float32, type Encoding, type StoredTensor } from "./encoding.ts";
 import type { RandomAccessFile } from "./file.ts";
 import { duplicateKey } from "./json-keys.ts";

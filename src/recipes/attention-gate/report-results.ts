@@ -2,10 +2,11 @@ import { pairedDifference } from "../../report/compare-arms.ts";
 import { type Difference, differencesTable, intervalSentence, oneSeed, points } from "../../report/differences.ts";
 import { formatNumber } from "../../report/format.ts";
 import { type Html, html } from "../../report/html.ts";
-import { isObject, labelOf, numberOf, numbersOf, runObject } from "../../report/run-files.ts";
+import { labelOf, numberOf, numbersOf, runObject } from "../../report/run-files.ts";
 import { resultHtml } from "../kit/results.ts";
 import type { CacheResult } from "./answers.ts";
 import { gateResults } from "./results.ts";
+import { isRecord } from "../../system/is-record.ts";
 
 /** Answers to held-out prompts over one kind of cache. Numbers are NaN where the file has none. */
 export type CacheAnswers = Required<CacheResult>;
@@ -17,7 +18,7 @@ export function cachesOf(folder: string): CacheAnswers[] {
   const caches = runObject(folder, "results.json")?.["rows"];
   const numbers = ["rows", "accuracy", "evicted", "kept", "bytes", "tokensPerSecond", "keptKey", "keptOthers"] as const;
   return (Array.isArray(caches) ? (caches as unknown[]) : [])
-    .filter(isObject)
+    .filter(isRecord)
     .slice(0, mostCaches)
     .map((cache) => ({
       ...{ model: labelOf(cache["model"]) ?? "", cache: labelOf(cache["cache"]) ?? "" },

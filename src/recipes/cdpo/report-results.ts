@@ -3,9 +3,10 @@ import { type Difference, differencesTable, intervalSentence, oneSeed, points } 
 import { type Html, html } from "../../report/html.ts";
 import { comparedArms, type Run } from "../../report/read-run.ts";
 import { groupOf } from "../../report/header.ts";
-import { isObject, type JsonObject, labelOf, numberOf, numbersOf, textOf } from "../../report/run-files.ts";
+import { type JsonObject, labelOf, numberOf, numbersOf, textOf } from "../../report/run-files.ts";
 import { resultHtml } from "../kit/results.ts";
 import { cdpoResults, type ModelRow } from "./results.ts";
+import { isRecord } from "../../system/is-record.ts";
 
 /** The answers of one model; numbers are NaN where the file has none. */
 export type AnsweringModel = Required<
@@ -15,7 +16,7 @@ export type AnsweringModel = Required<
 /** The rows of `results.json`, the starting model's first. */
 export function rowsOf(results: JsonObject): JsonObject[] {
   const rows = results["rows"];
-  return (Array.isArray(rows) ? (rows as unknown[]) : []).filter(isObject);
+  return (Array.isArray(rows) ? (rows as unknown[]) : []).filter(isRecord);
 }
 
 /** The models of the rows. */

@@ -18,10 +18,11 @@ import {
   warningsOf,
 } from "../../report/header.ts";
 import { picturesOf } from "../../report/tokens.ts";
-import { isObject, type JsonObject, numberOf, runObject, textOf } from "../../report/run-files.ts";
+import { type JsonObject, numberOf, runObject, textOf } from "../../report/run-files.ts";
 import { seriesOf } from "../../report/series.ts";
 import { tableHtml } from "../../report/table.ts";
 import type { TokenWords } from "../../report/token-picture.ts";
+import { isRecord } from "../../system/is-record.ts";
 
 /** Every arm lies in a subfolder, the main one too. */
 const layout: RunLayout = {
@@ -139,7 +140,7 @@ function contrastSection(run: Run, results: JsonObject): Html | undefined {
   );
   const sides = (["rejected", "chosen"] as const).flatMap((side) => {
     const about = results[side];
-    if (!isObject(about)) return [];
+    if (!isRecord(about)) return [];
     const [mean, critical] = [numberOf(about["meanEstimate"]), numberOf(about["criticalShare"])];
     return [[side === "rejected" ? "wrong" : "right", formatFixed(mean, 3), formatShare(critical, 1)]];
   });

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { parse, stringify } from "yaml";
 import { resumeConflicts } from "../../config/index.ts";
 import { isDiskFull } from "../../system/disk-error.ts";
-import { isObject } from "../../report/run-files.ts";
 import { UserError } from "../../system/errors.ts";
+import { isRecord } from "../../system/is-record.ts";
 import { Interrupted } from "../../system/interrupted.ts";
 import { isRunFolder, openRunFolder, type RunFolder } from "../../training/run-folder.ts";
 import type { RunInputs } from "./inputs.ts";
@@ -163,7 +163,7 @@ function stepsDone(run: RunFolder): number {
 export function summaryOf(run: RunFolder): Readonly<Record<string, unknown>> {
   try {
     const value: unknown = JSON.parse(readFileSync(join(run.path, "summary.json"), "utf8"));
-    return isObject(value) ? value : {};
+    return isRecord(value) ? value : {};
   } catch {
     return {};
   }
