@@ -1,8 +1,10 @@
+import { firstValue, lastValue } from "./final-value.ts";
+import { valueOf } from "./forms.ts";
 import { isReadable, readAnswer } from "./read-answer.ts";
 
 /**
- * How an answer was found: the last `\boxed{}`; what stands behind the last `####`; an answer sentence ("the answer
- * is", "answer:"); the whole text; the last number.
+ * How an answer was found: the last `\boxed{}`; what stands behind the last `####`, or in the last `<answer>`; an
+ * answer sentence ("the answer is", "answer:"); the whole text; the last number or formula.
  */
 export type ExtractionRule = "boxed" | "marked" | "sentence" | "whole" | "lastNumber";
 
@@ -13,14 +15,9 @@ export interface ExtractedAnswer {
 }
 
 // "A:" counts at the start of the last line only: elsewhere it may be the first of several choices.
-const sentence = /\banswer(?:\s{1,4}(?:is|equals)\b|[ *]{0,6}[:=])|^[ \t]*A:(?=.*\s*(?![\s\S]))/gim;
+const sentence =
+  /\banswer(?:\s{1,4}(?:is|equals)\b|[ *]{0,6}[:=：])|答案(?:是|为|[ *]{0,6}[:：])|^[ \t]*A:(?=.*\s*(?![\s\S]))/gim;
 const mostSentences = 20;
-const number = String.raw`(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+`;
-const anyNumber = new RegExp(
-  String.raw`(?:(?<![\w)}])[-−])?(?:\\?[$€£])?(?:(?:${number})(?:[eE][-+]?\d+)?(?:\s?\/\s?\d+)?(?:\\?%)?|\\[dt]?frac\{-?\d+\}\{\d+\})`,
-  "g",
-);
-
 const words = /(?<![\\A-Za-z])(?!(?:sin|cos|tan|log|ln|exp|sqrt|pi)\b)[A-Za-z]{2,}/;
 
 /**
@@ -30,22 +27,44 @@ const words = /(?<![\\A-Za-z])(?!(?:sin|cos|tan|log|ln|exp|sqrt|pi)\b)[A-Za-z]{2
  * @returns undefined for a blank text
  */
 export function extractAnswer(response: string): ExtractedAnswer | undefined {
-  const boxed = lastBoxed(response);
-  if (boxed !== undefined) return { text: boxed, by: "boxed" };
-  const marked = lastMarked(response);
-  if (marked !== undefined) return { text: marked, by: "marked" };
-  const said = lastSentence(response);
+  const text = behindThinking(response);
+  const boxed = lastBoxed(text);
+  if (boxed !== undefined) return { text: withoutLeadingWords(boxed), by: "boxed" };
+  const marked = lastMarked(text);
+  if (marked !== undefined) return { text: withoutLeadingWords(marked), by: "marked" };
+  const said = lastSentence(text);
   if (said !== undefined) return { text: said, by: "sentence" };
-  const whole = response.trim();
+  const whole = text.trim();
   if (whole === "") return undefined;
   if (isAnswer(whole)) return { text: whole, by: "whole" };
-  const last = lastNumber(response);
+  const last = lastValue(text);
   return last === undefined ? { text: whole, by: "whole" } : { text: last, by: "lastNumber" };
+}
+
+/** What a model says behind its thinking, unless it says nothing there. */
+function behindThinking(response: string): string {
+  const [end] = [...response.matchAll(/<\/(?:think(?:ing)?|thought|reasoning)>/gi)].slice(-1);
+  const rest = end === undefined ? "" : response.slice(end.index + end[0].length);
+  return rest.trim() === "" ? response : rest;
+}
+
+/** "Answer: 5" and "The total is 5" are 5, if that is all. */
+function withoutLeadingWords(answer: string): string {
+  if (answer.length > 300 || isReadable(answer)) return answer;
+  const plain = answer.replace(/\\text(?:bf|it|rm)?\s?\{([^{}]*)\}/g, "$1");
+  const [, rest] =
+    /^\W{0,4}(?:the )?(?:final )?answer(?: is|\s?[:=])\s*(.+)$/is.exec(plain) ??
+    /^\W{0,4}[\p{L}\s'’,()-]*(?:\b(?:is|are|was|were|equals|be|of|to)\b|[:=：])\s*(.+)$/su.exec(plain) ??
+    /^(?:\p{L}{2,}\s)+([-+$\\(\d].*)$/su.exec(plain) ??
+    [];
+  const isAnswerWord = /^\W{0,4}(?:the )?(?:final )?answer/i.test(plain);
+  return rest !== undefined && (isAnswerWord || isReadable(rest)) ? rest.trim() : answer;
 }
 
 /** A text that is mathematics throughout, but no sum still to be done, and no words taken for variables. */
 function isAnswer(text: string): boolean {
-  const form = readAnswer(text);
+  const form = valueOf(readAnswer(text));
+  if (form.kind === "choice") return !text.includes("\n");
   if (form.kind !== "formula" && form.kind !== "equation") return form.kind !== "text";
   return !/^[\d.+\-*/()\s]*$/.test(form.text) && !words.test(text);
 }
@@ -53,7 +72,8 @@ function isAnswer(text: string): boolean {
 /** The answer in a reference: a solution that marks its answer, or the answer itself. */
 export function referenceAnswer(reference: string): string | undefined {
   const found = extractAnswer(reference);
-  const isShort = found?.by === "lastNumber" && reference.trim().split(/\s+/, 6).length < 6;
+  const isShort =
+    found?.by === "lastNumber" && reference.trim().split(/\s+/, 6).length < 6;
   return isShort ? reference.trim() : found?.text;
 }
 
@@ -77,8 +97,10 @@ export function lastBoxed(text: string): string | undefined {
   return first < 0 ? undefined : [...text.matchAll(/\\boxed +([^\s{}$]+)/g)].at(-1)?.[1];
 }
 
-/** The rest of the line behind the last `####`, or the next line. A heading with text below it marks no answer. */
+/** Contents of the last `<answer>`, or the rest of the line behind the last `####`, or the next line. A heading with text below it marks no answer. */
 function lastMarked(text: string): string | undefined {
+  const tagged = /<answer>((?:(?!<answer>)[\s\S]){1,2000}?)<\/answer>(?![\s\S]*<answer>)/i.exec(text)?.[1]?.trim();
+  if (tagged !== undefined && tagged !== "") return tagged;
   const at = text.lastIndexOf("####");
   if (at < 0) return undefined;
   const [line = "", ...below] = text
@@ -87,7 +109,7 @@ function lastMarked(text: string): string | undefined {
     .split("\n");
   const answer = line.trim();
   if (answer === "") return undefined;
-  const isHeading = below.some((other) => other.trim() !== "") && !isReadable(answer);
+  const isHeading = below.some((other) => other.trim() !== "") && !isReadable(withoutLeadingWords(answer));
   return isHeading ? undefined : answer;
 }
 
@@ -108,11 +130,9 @@ function answerOfSentence(rest: string): string | undefined {
   const whole = (/^.*?(?=[.;!?](?:["'*)\s]|$)|\n|$)/s.exec(rest)?.[0] ?? "").replace(/[*\s]+$/, "");
   if (whole === "") return undefined;
   if (isReadable(whole)) return whole;
-  const clause = whole.split(/,\s| because | since | so | as | which /, 1)[0]!.trim();
+  const cause = whole.split(/,? (?:because|since|so|as|which|for|when|where) /, 1)[0]!.trim();
+  if (isReadable(cause)) return cause;
+  const clause = cause.split(/,\s/, 1)[0]!.trim();
   if (isReadable(clause)) return clause;
-  return whole.match(anyNumber)?.[0] ?? whole;
-}
-
-function lastNumber(text: string): string | undefined {
-  return text.match(anyNumber)?.at(-1);
+  return firstValue(whole) ?? whole;
 }

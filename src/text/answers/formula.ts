@@ -64,7 +64,7 @@ function tokensOf(text: string): Token[] {
     }
     // Short runs are products of variables; long ones, and several side by side, are words.
     if (found.length > 3 || (lettersBefore > 0 && lettersBefore + found.length > 2)) throw new Unreadable();
-    for (const letter of found) tokens.push({ kind: "letters", text: letter });
+    for (const letter of found) tokens.push({ kind: constants.has(letter) ? "command" : "letters", text: letter });
     lettersBefore = found.length;
   }
   return tokens;
@@ -90,6 +90,12 @@ class Reader {
       const sign = this.skip("-") ? "-" : this.skip("+") ? "+" : "";
       text += `${sign === "" && text !== "" ? "+" : sign}${this.product()}`;
     } while (this.isSign("+", "-"));
+    const next = this.tokens[this.at];
+    if (next?.kind === "command" && (next.text === "over" || next.text === "choose")) {
+      this.at++;
+      const below = this.sum();
+      text = next.text === "over" ? `((${text})/(${below}))` : binomial(text, below);
+    }
     this.depth--;
     return text;
   }
@@ -113,7 +119,7 @@ class Reader {
     const next = this.tokens[this.at];
     if (!next || (next.kind === "number" && this.tokens[this.at - 1]?.kind === "number")) return false;
     if (next.kind === "sign") return "([{".includes(next.text);
-    return !["rfloor", "rceil", "rvert", "mid"].includes(next.text);
+    return !["rfloor", "rceil", "rvert", "mid", "over", "choose"].includes(next.text);
   }
 
   private power(): string {

@@ -25,11 +25,12 @@ export type Equality = "equal" | "different" | "unknown";
  * must not use anything from outside.
  *
  * Only node types, operators and functions on the lists below are evaluated, whatever the library can do. Expressions
- * without variables and functions are compared as exact fractions, others by their complex values at 12 points that are
- * the same every time; points where a side has no finite value do not count.
+ * without variables and functions are compared as exact fractions, others by their complex values at 24 points that are
+ * the same every time. Points where a side has no finite value do not count, nor where one is not real, if both often
+ * are: `sqrt(1/n)` is `1/sqrt(n)`.
  */
 export function threadMain({ create }: Library, port: MessagePort): void {
-  const POINTS = 12;
+  const POINTS = 24;
   const LEAST_POINTS = 3;
   const RELATIVE_ERROR = 1e-9;
   const ABSOLUTE_ERROR = 1e-14;
@@ -116,7 +117,7 @@ export function threadMain({ create }: Library, port: MessagePort): void {
     im: a.re * b.im + a.im * b.re,
   });
 
-  /** Values of both sides where both are finite. */
+  /** Values of both sides where both are finite: the real ones only, if there are enough of them. */
   function values(left: MathNode, right: MathNode, names: readonly string[]): [Complex, Complex][] {
     const codes = [left.compile(), right.compile()];
     let state = 0x9e3779b9;
@@ -127,12 +128,17 @@ export function threadMain({ create }: Library, port: MessagePort): void {
     const found: [Complex, Complex][] = [];
     for (let point = 0; point < (names.length === 0 ? 1 : POINTS); point++) {
       const scope = new Map<string, number>();
-      // Two thirds of the points are positive, so that roots and logarithms have many real values.
-      for (const name of names) scope.set(name, 0.3 + 2.4 * uniform() - (point % 3 === 2 ? 3 : 0));
+      // At half of the points all variables are positive, so that roots and logarithms have many real values.
+      for (const name of names) {
+        const size = 0.05 + (point % 4 < 2 ? 0.9 : 2.6) * uniform();
+        scope.set(name, point % 2 === 1 && uniform() < 0.6 ? -size : size);
+      }
       const [a, b] = codes.map((code) => complexOf(code.evaluate(scope)));
       if (isFinite(a!) && isFinite(b!)) found.push([a!, b!]);
     }
-    return found;
+    const isReal = (pair: readonly Complex[]): boolean => pair.every(({ im }) => im === 0);
+    const real = found.filter(isReal);
+    return names.length === 0 || real.length < LEAST_POINTS ? found : real;
   }
 
   function sameUpToFactor(found: readonly [Complex, Complex][]): boolean {

@@ -1,34 +1,30 @@
 const superscripts = "⁰¹²³⁴⁵⁶⁷⁸⁹";
 const symbols: Readonly<Record<string, string>> = {
-  ...{ "−": "-", "–": "-", "—": "-", "‐": "-", "×": "*", "·": "*", "⋅": "*", "÷": "/", "⁄": "/", "∕": "/" },
+  ...{ "−": "-", "–": "-", "—": "-", "‐": "-", "×": "*", "·": "*", "⋅": "*", "÷": "/", "⁄": "/", "∕": "/", "∶": ":" },
   ...{ "√": "\\sqrt ", π: "\\pi ", "∞": "\\infty ", "≤": "\\le ", "≥": "\\ge ", "≠": "\\ne ", "±": "\\pm " },
-  ...{ "∪": "\\cup ", "∈": "\\in ", "≈": "=", "∅": "\\emptyset ", "°": "^\\circ ", θ: "\\theta ", ⅈ: "i" },
+  ...{ "∪": "\\cup ", "∈": "\\in ", "≈": "\\approx ", "∅": "\\emptyset ", "°": "^\\circ ", θ: "\\theta ", ⅈ: "i" },
+  ...{ "∓": "\\mp ", "∖": "\\setminus ", "、": ", ", 或: " or ", 和: " and ", 与: " and ", 且: " and ", "。": "." },
 };
-const units = "degrees?|percent|feet|foot|inch(?:es)?|cm|mm|km|kg|mph|ft|lbs?|m|g|s|h|L|l|C|F|N|J|W|V|A|K";
-const functions =
-  "sin|cos|tan|cot|sec|csc|log|ln|exp|sqrt|pi|abs|or|and|union|arcsin|arccos|arctan|sinh|cosh|tanh|e|i|x|y|z";
-const unit = String.raw`(?!(?:${functions})\b)(?:[A-Za-z]{2,}|(?:${units}))\.?(?: ?\^ ?\{? ?-?\d ?\}?)?`;
-const unitTail = new RegExp(
-  String.raw`^([-+]?[\d.,/ ]*\d|[-+]?[^A-Za-z]*\\frac ?\{ ?\d+ ?\} ?\{ ?\d+ ?\})(?: ?-? ?)${unit}(?:[ /*'-]+${unit}){0,8}$`,
-);
+const currencies: Readonly<Record<string, string>> = { $: "dollars", "€": "euros", "£": "pounds sterling", "¥": "yen" };
 const angle = /(\d+(?:\.\d+)?) ?\^ ?(?:\\circ\b|\{ ?\\circ ?\})/g;
+const spaced = String.raw`(?:\\[,;: ]|~|[\u00a0\u2009\u202f])`;
 
 /**
- * An answer in one spelling: without mathematical marks around it, spaces and sizes of LaTeX, currency, percent,
- * degrees, units, and with `«` and `»` for the braces of a set.
+ * An answer in one spelling: without mathematical marks around it, spaces and sizes of LaTeX; with `«` and `»` for the
+ * braces of a set, and `"` around units and words.
  */
 export function plainText(answer: string): string {
-  let text = withoutWrapping(answer.trim());
+  let text = withoutWrapping(answer.trim()).replaceAll('"', " ");
+  text = text.replace(new RegExp(String.raw`(?<=\d)${spaced}(?=\d{3}(?!\d))`, "g"), "");
   text = text.replace(/[⁰¹²³⁴⁵⁶⁷⁸⁹]+/g, (run) => `^{${[...run].map((digit) => superscripts.indexOf(digit)).join("")}}`);
   text = text.replace(/[½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞]/g, (sign) => ` ${sign.normalize("NFKC")}`).normalize("NFKC");
   text = text.replace(/[^\n -~]/g, (sign) => symbols[sign] ?? sign);
-  text = unwrapText(withoutSpacing(text)).replace(/\s+/g, " ").trim();
-  text = text
-    .replace(/(?:\\?[$€£¥₹]|\bUS\$) ?(?=[\d.])/g, "")
-    .replace(/(\d) ?\\?[$€£¥₹%]/g, "$1")
+  text = withQuotedWords(withoutSpacing(text)).replace(/\s+/g, " ").trim();
+  text = withQuotedSigns(text.replace(/^-?\d{1,3}(?: \d{3})+(?:\.\d+)?$/, (number) => number.replaceAll(" ", "")))
+    .replace(/,? (and|or),? /g, " $1 ")
+    .replace(/ ?\\(?:lor|vee)(?![A-Za-z]) ?/g, " or ")
+    .replace(/ ?\\(?:land|wedge)(?![A-Za-z]) ?/g, " and ")
     .replace(/(\d) x (?=\d)/g, "$1 * ")
-    .replace(angle, /\\?(?:sin|cos|tan|cot|sec|csc)/.test(text) ? "($1\\pi/180)" : "$1")
-    .replace(/\^ ?(?:\\circ\b|\{ ?\\circ ?\})|\\degree\b/g, "")
     .replace(/\\([%$#&_])/g, "$1")
     .replace(/\\(?:lbrace\b|\{)/g, "«")
     .replace(/\\(?:rbrace\b|\})/g, "»")
@@ -36,14 +32,18 @@ export function plainText(answer: string): string {
     .replace(/\\frac ?(\d) ?(\d)/g, "\\frac{$1}{$2}")
     .replace(/\\frac ?(\{[^{}]*\}) ?(\w)/g, "\\frac$1{$2}")
     .replace(/\\frac ?(\w)(?=\{)/g, "\\frac{$1}")
-    .replace(/\\sqrt ?(\d)(?!\d)/g, "\\sqrt{$1}");
+    .replace(/\\sqrt ?(\d)(?!\d)/g, "\\sqrt{$1}")
+    .replace(/(\.\d+) ?(?:\\[lc]?dots|\.{3})$/, "$1\\ldots");
   text = text.replace(/^[\s,;:]+|[\s.,;:]+$/g, "");
-  return withoutUnits(text);
+  return text.replace(/^(?:(?:about|approximately|approx\.?|roughly|exactly|only)\b|\\approx(?![A-Za-z])|=) ?/i, "");
 }
 
-/** A number without the units or things behind it. */
-export function withoutUnits(text: string): string {
-  return text.trim().replace(unitTail, "$1").trim();
+/** Texts that differ in spaces only become one, and words that differ in case; `1 2` is not `12`. */
+export function spelled(text: string): string {
+  const plain = text.replaceAll('"', " ").replace(/\s+/g, " ").trim();
+  const close = plain.replace(/ (?![\p{L}\p{N}])|(?<![\p{L}\p{N}]) /gu, "");
+  const isWords = /^[\p{L}\p{M}\s.,'’()-]+$/u.test(close) && !/^\(?[K-Zk-z]\)?$/.test(close);
+  return isWords ? close.toLowerCase() : close;
 }
 
 function withoutWrapping(text: string): string {
@@ -66,12 +66,42 @@ function withoutSpacing(text: string): string {
     .replace(/(?<!\\)\\[,;: ]|\\q?quad(?![A-Za-z])|~/g, " ");
 }
 
-/** Contents of `\text{}` and the like; a last one behind a number stays a word and is dropped as a unit. */
-function unwrapText(text: string): string {
-  for (let rounds = 0; rounds < 4 && /\\(?:text|math|mbox|operatorname)/.test(text); rounds++)
-    text = text.replace(
-      /\\(?:text|textbf|textit|textrm|mathrm|mathbf|mathit|mbox|operatorname\*?) ?\{([^{}]*)\}/g,
-      " $1 ",
-    );
+/** Contents of `\text{}` and the like: words in quotation marks, all else as it is. */
+function withQuotedWords(text: string): string {
+  for (let rounds = 0; rounds < 4 && /\\(?:text|math|mbox|hbox|operatorname)/.test(text); rounds++)
+    text = text
+      .replace(/\\(?:math(?:rm|bf|it|sf)|operatorname\*?) ?\{([^{}]*)\}/g, " $1 ")
+      .replace(
+        /\\(?:text(?:bf|it|rm|sf|tt|normal|up)?|[mh]box) ?\{([^{}]*)\}/g,
+        (_, words: string, at: number, all: string) =>
+          quotedWords(words.trim(), /(?:[\w})\]]|\\pi) ?$/.test(all.slice(Math.max(0, at - 4), at))),
+      );
   return text;
+}
+
+function quotedWords(words: string, isBehindValue: boolean): string {
+  const joint = /^,?\s*(and|or)\s*,?$/i.exec(words);
+  if (joint) return ` ${joint[1]!.toLowerCase()} `;
+  const isWord = /^\p{L}[\p{L}\p{M}\s.'’\\/-]*$/u.test(words) && (words.length > 1 || isBehindValue);
+  return isWord ? ` "${words.replaceAll("\\", "")}" ` : ` ${words} `;
+}
+
+/** Currency, percent and degrees behind their number, as units. In a calculation they are left out. */
+function withQuotedSigns(text: string): string {
+  const isTrigonometric = /\\?(?:sin|cos|tan|cot|sec|csc)/.test(text);
+  return text
+    .replace(/(?:\\?([$€£¥])|\bUS\$) ?([\d.,]*\d)(?! ?")/g, (_, sign: string, number: string) => {
+      return `${number} "${currencies[sign] ?? "dollars"}"`;
+    })
+    .replace(/\\?[$€£¥₹] ?(?=[\d.])/g, "")
+    .replace(/(\d) ?\\?([$€£¥])/g, (_, digit: string, sign: string) => `${digit} "${currencies[sign]!}"`)
+    .replace(/(\d) ?(?:\\?%|\\?₹)/g, "$1")
+    .replace(/\^ ?(?:\\circ|\{ ?\\circ ?\}) ?(?:"?([CF])"?)(?![A-Za-z])/g, ' "°$1"')
+    .replace(angle, isTrigonometric ? "($1\\pi/180)" : '$1 "degrees"')
+    .replace(/\^ ?(?:\\circ\b|\{ ?\\circ ?\})|\\degree\b/g, "");
+}
+
+/** For a formula: the marks of `plainText` for units that stand in the midst of it. */
+export function withoutQuotedSigns(text: string): string {
+  return text.replace(/"(?:degrees|dollars|euros|pounds sterling|yen)"/g, "");
 }

@@ -8,19 +8,36 @@ export interface Rational {
 }
 
 const mostDigits = 1000;
+const bar = String.raw`\\(?:overline|overbar|bar|dot)`;
+/** A period under a bar, under a dot, in parentheses, from dot to dot, or written out and left open. */
+const repeating = new RegExp(
+  String.raw`^([-+]?)(\d*)\.(\d*?)(?:${bar} ?(?:\{ ?(\d+) ?\}|(\d))|\((\d+)\)|\\dot ?\{?(\d)\}?(\d*)\\dot ?\{?(\d)\}?|(?:(\d)\10{2,}|(\d{2,6})\11+)\\ldots)$`,
+);
 const integer = /^[-+]?\d{1,15}$/;
 const decimal = /^([-+]?)(\d*)(?:\.(\d*))?(?:(?:[eE]|(?:\*|\\times|\\cdot) ?10 ?\^ ?)\{?([-+]?\d{1,4})\}?)?$/;
 const fraction = /^([-+]?) ?(?:\\frac ?\{ ?([-+]?)(\d+) ?\} ?\{ ?(\d+) ?\}|(\d+) ?\/ ?(\d+))$/;
 const mixed = /^([-+]?)(\d+)(?: ?\\frac ?\{ ?(\d+) ?\} ?\{ ?(\d+) ?\}| (\d+) ?\/ ?(\d+))$/;
 const thousands = /^([-+]?\d{1,3})((?:,\d{3})+)((?:\.\d*)?)$/;
 
-/** Integers, decimals, thousands with commas, scientific notation, fractions and mixed numbers. */
+/** Integers, decimals, thousands with commas, scientific notation, fractions, mixed numbers and repeating decimals. */
 export function readNumber(text: string): Rational | undefined {
   if (integer.test(text)) return { kind: "number", top: BigInt(text.replace("+", "")), bottom: 1n, isDecimal: false };
   if (text.length > mostDigits) return undefined;
   const grouped = thousands.exec(text);
   if (grouped) return readDecimal(grouped[1]! + grouped[2]!.replaceAll(",", "") + grouped[3]!);
-  return readDecimal(text) ?? readFraction(text);
+  return readDecimal(text) ?? readFraction(text) ?? readRepeating(text);
+}
+
+/** `0.8\overline{3}` is (83 - 8) / 90. */
+function readRepeating(text: string): Rational | undefined {
+  const match = repeating.exec(text);
+  if (!match) return undefined;
+  const [, sign, whole = "", start = "", inBraces, underBar, inParentheses, first, between, last, digit, group] = match;
+  const dotted = first === undefined ? undefined : first + between! + last!;
+  const period = inBraces ?? underBar ?? inParentheses ?? dotted ?? digit ?? group!;
+  const before = `${whole}${start}`;
+  const bottom = (10n ** BigInt(period.length) - 1n) * 10n ** BigInt(start.length);
+  return ratio(BigInt(before + period) - BigInt(before === "" ? 0 : before), bottom, sign === "-");
 }
 
 function readDecimal(text: string): Rational | undefined {

@@ -4,7 +4,8 @@ import { compareForms } from "./compare-forms.ts";
 import { extractAnswer, lastBoxed, referenceAnswer, type ExtractionRule } from "./extract.ts";
 import { hendrycksForm } from "./hendrycks.ts";
 import type { Comparison, Equality } from "./maths-thread.ts";
-import { folded, readAnswer } from "./read-answer.ts";
+import { spelled } from "./plain-text.ts";
+import { readAnswer } from "./read-answer.ts";
 
 /** How strictly answers are compared, and within which limits. */
 export interface VerifierOptions {
@@ -77,7 +78,7 @@ export function verifier(options: VerifierOptions = {}): Verifier {
   const thread = mathsThread({ timeLimit, memoryLimit });
 
   async function compare(answer: string, wanted: string): Promise<Verification["verdict"]> {
-    if (folded(answer) === folded(wanted) && isSameCase(answer, wanted)) return "correct";
+    if (spelled(answer) === spelled(wanted)) return "correct";
     const [said, right] = [readAnswer(answer), readAnswer(wanted)];
     const asked = new Map<string, Comparison>();
     const first = compareForms(said, right, { tolerance, percent }, (comparison) => {
@@ -112,11 +113,6 @@ const verdictOf: Record<Equality, Verification["verdict"]> = {
   different: "wrong",
   unknown: "unparsable",
 };
-
-/** Case matters in formulas, not in words and letters of choices. */
-function isSameCase(a: string, b: string): boolean {
-  return /^[\p{L}\s.'-]+$/u.test(a) || a.replace(/\s+/g, "") === b.replace(/\s+/g, "");
-}
 
 function keyOf({ left, right, tolerance, proportional }: Comparison): string {
   return `${left}\n${right}\n${tolerance}\n${proportional}`;

@@ -1,0 +1,148 @@
+import { hasVariables, type Form, type List, type Name, type Read } from "./forms.ts";
+import { formula } from "./formula.ts";
+import { intervalOf } from "./real-sets.ts";
+import { split } from "./split.ts";
+
+const relation = String.raw`<=|>=|!=|[<>=]|\\(?:le|ge|leq|geq|leqslant|geqslant|lt|gt|ne|neq|approx)(?![A-Za-z])`;
+const variable = String.raw`(?:[A-Za-z]|\\(?:alpha|beta|gamma|delta|epsilon|theta|lambda|mu|phi|varphi|omega|rho|sigma|tau))`;
+const index = String.raw`(?: ?_ ?(?:\w|\{ ?\w+ ?\}))?`;
+const names = {
+  variable: new RegExp(String.raw`^${variable}${index}'{0,3}$`),
+  call: new RegExp(String.raw`^([A-Za-z]${index}'{0,3}(?: ?\^ ?\{? ?-1 ?\}?)?) ?\( ?([\w, ]+) ?\)$`),
+  points: /^[A-Z]{2,3}$/,
+  geometry: /^m? ?\\(?:angle|overline|triangle|widehat|measuredangle|vec|mathbf)(?![A-Za-z])[ {]*[\w ]+\}?$/,
+  words: /^"?[A-Za-z]['\w "]{1,60}$/,
+};
+
+/** `x = 5` is a named 5, `x < 5` and `x ∈ (0, 5)` are intervals, `2x + y = 3` is an equation. */
+export function readRelation(text: string, read: Read): Form | undefined {
+  if (split(text, /^(?:,| or | and |;)/).length > 1) return readSeveralNames(text, read);
+  const member = /^([A-Za-z]) ?\\in(?![A-Za-z])(.+)$/s.exec(text);
+  if (member) return named(nameOf(member[1]!), read(member[2]!));
+  const sides = split(text, new RegExp(`^(?:${relation})`)).map((side) => side.trim());
+  if (sides.length < 2) return undefined;
+  const signs = relationsOf(text, sides.length);
+  if (!signs) return undefined;
+  if (signs.every((sign) => sign === "=" || sign === "≈")) return readEquation(sides, signs.includes("≈"), read);
+  if (signs.length === 1 && signs[0] === "≠") return readExclusion(sides, read);
+  return readInequality(sides, signs, read);
+}
+
+function relationsOf(text: string, sides: number): string[] | undefined {
+  const outside: string[] = [];
+  split(text, new RegExp(`^(?:${relation})`)).reduce((start, side) => {
+    const sign = new RegExp(`^(?:${relation})`).exec(text.slice(start + side.length))?.[0];
+    if (sign !== undefined) outside.push(relationOf(sign));
+    return start + side.length + (sign?.length ?? 0);
+  }, 0);
+  return outside.length === sides - 1 ? outside : undefined;
+}
+
+function relationOf(sign: string): string {
+  if (/^(?:<=|\\leq?(?:slant)?)$/.test(sign)) return "≤";
+  if (/^(?:>=|\\geq?(?:slant)?)$/.test(sign)) return "≥";
+  if (/^(?:!=|\\neq?)$/.test(sign)) return "≠";
+  if (sign === "\\approx") return "≈";
+  return /^(?:<|\\lt)$/.test(sign) ? "<" : /^(?:>|\\gt)$/.test(sign) ? ">" : "=";
+}
+
+function nameOf(side: string): Name | undefined {
+  if (names.variable.test(side)) return { text: side.replace(/[ {}]/g, ""), isWord: false };
+  const [, called, argument = ""] = names.call.exec(side) ?? [];
+  if (called !== undefined) {
+    const name = called.replace(/[ {}]/g, "");
+    return { text: /^[a-z]$/.test(argument.trim()) ? name : `${name}(${argument.replaceAll(" ", "")})`, isWord: false };
+  }
+  if (names.points.test(side)) return { text: side, isWord: false };
+  if (!names.words.test(side) && !names.geometry.test(side)) return undefined;
+  return { text: side.replace(/[" ]+/g, " ").trim().toLowerCase(), isWord: true };
+}
+
+function named(name: Name | undefined, value: Form | undefined): Form | undefined {
+  return name && value ? { kind: "named", names: [name], value } : undefined;
+}
+
+function readEquation(sides: readonly string[], isRounded: boolean, read: Read): Form | undefined {
+  const tuple = sides.length === 2 ? readTupleOfNames(sides, read) : undefined;
+  if (tuple) return tuple;
+  const isTurned = names.variable.test(sides.at(-1)!) && !nameOf(sides[0]!);
+  const inOrder = isTurned ? [...sides].reverse() : sides;
+  const firstValue = inOrder.findIndex((side) => !nameOf(side));
+  const start = firstValue < 0 ? inOrder.length - 1 : firstValue;
+  const called = inOrder.slice(0, start).map((side) => nameOf(side)!);
+  const rest = inOrder.slice(start);
+  if (called.length === 0) {
+    const [first, second] = [formula(rest[0]!), formula(rest[1]!)];
+    if (first?.includes("v_") && rest.length === 2)
+      return second === undefined ? undefined : { kind: "equation", text: `(${first})-(${second})` };
+  }
+  const value = chainOf(rest, isRounded, read);
+  if (!value) return undefined;
+  return called.length === 0 ? value : { kind: "named", names: called, value };
+}
+
+/** The last side; the ones before it without variables have to be equal to it. */
+function chainOf(sides: readonly string[], isRounded: boolean, read: Read): Form | undefined {
+  const forms = sides.map(read);
+  const value = forms.at(-1);
+  if (!value || !forms.every((form) => form !== undefined)) return undefined;
+  const constant = forms.filter((form) => !hasVariables(form));
+  return isRounded || constant.length < 2 ? value : { kind: "chain", sides: constant, value };
+}
+
+/** `(x, y) = (1, 2)`. */
+function readTupleOfNames([left, right]: readonly string[], read: Read): Form | undefined {
+  const inside = /^\((.+)\)$/.exec(left!)?.[1]?.split(",");
+  const called = inside?.map((side) => nameOf(side.trim()));
+  if (!called || called.length < 2 || !called.every((name) => name && !name.isWord)) return undefined;
+  const values = read(right!);
+  const forms = values?.kind === "list" && !values.ordered ? values.items : values ? [values] : [];
+  const tuples = forms.map((form) => namedTuple(called as Name[], form));
+  if (tuples.length === 0 || !tuples.every((tuple) => tuple !== undefined)) return undefined;
+  return tuples.length === 1 ? tuples[0] : { kind: "list", ordered: false, brackets: "", items: tuples };
+}
+
+function namedTuple(called: readonly Name[], form: Form): List | undefined {
+  if (form.kind !== "list" || !form.ordered || form.items.length !== called.length) return undefined;
+  const items = form.items.map((value, i): Form => ({ kind: "named", names: [called[i]!], value }));
+  return { kind: "list", ordered: false, brackets: "", items };
+}
+
+/** `x, y = 1, 2`. */
+function readSeveralNames(text: string, read: Read): Form | undefined {
+  const [left, right, ...more] = split(text, /^=/);
+  if (right === undefined || more.length > 0) return undefined;
+  const called = left!.split(",").map((name) => nameOf(name.trim()));
+  const values = split(right, /^,/);
+  if (called.length < 2 || called.length !== values.length || !called.every((name) => name && !name.isWord))
+    return undefined;
+  const items = values.map((value, i) => named(called[i], read(value)));
+  return items.every((item) => item !== undefined) ? { kind: "list", ordered: false, brackets: "", items } : undefined;
+}
+
+function readExclusion([left, right]: readonly string[], read: Read): Form | undefined {
+  const name = nameOf(left!);
+  const point = read(right!);
+  if (!name || name.isWord || !point) return undefined;
+  return named(name, { kind: "reals", without: { kind: "list", ordered: false, brackets: "", items: [point] } });
+}
+
+function readInequality(given: readonly string[], written: readonly string[], read: Read): Form | undefined {
+  const isFalling = written[0] === ">" || written[0] === "≥";
+  const signs = isFalling ? [...written].reverse().map((sign) => turned[sign] ?? sign) : written;
+  const sides = isFalling ? [...given].reverse() : given;
+  if (sides.length > 3 || !signs.every((sign) => sign === "<" || sign === "≤")) return undefined;
+  const open = signs[0] === "≤" ? "[" : "(";
+  const close = signs.at(-1) === "≤" ? "]" : ")";
+  const [a, b, c] = sides as [string, string, string?];
+  if (c !== undefined) return named(variableOf(b), intervalOf(read(a), read(c), open + close));
+  const infinity = (isNegative: boolean): Form => ({ kind: "infinity", isNegative });
+  if (variableOf(a)) return named(nameOf(a), intervalOf(infinity(true), read(b), `(${close}`));
+  return named(variableOf(b), intervalOf(read(a), infinity(false), `${open})`));
+}
+
+const turned: Readonly<Record<string, string>> = { "<": ">", ">": "<", "≤": "≥", "≥": "≤" };
+
+function variableOf(side: string): Name | undefined {
+  return names.variable.test(side) ? nameOf(side) : undefined;
+}

@@ -1,0 +1,107 @@
+import type { Form, List, Read } from "./forms.ts";
+import { split } from "./split.ts";
+
+const infinite = (isNegative: boolean): Form => ({ kind: "infinity", isNegative });
+const set = (items: readonly Form[]): List => ({ kind: "list", ordered: false, brackets: "", items });
+
+/** The real numbers, and the real numbers without some points. */
+export function readReals(text: string, read: Read): Form | undefined {
+  const line = String.raw`(?:\\mathbb ?(?:\{ ?R ?\}|R)|\\R(?![A-Za-z])|ℝ|"?(?:all )?(?:the )?real numbers"?|"?all reals"?)`;
+  const match = new RegExp(String.raw`^${line}(?: ?(?:\\setminus|\\backslash|-|"?except(?: for)?"?) ?(.+))?$`, "i").exec(text);
+  if (!match) return undefined;
+  if (match[1] === undefined) return { kind: "reals", without: set([]) };
+  const without = read(match[1]);
+  if (!without || without.kind === "reals") return undefined;
+  if (without.kind === "list" && without.ordered) return undefined;
+  return { kind: "reals", without: without.kind === "list" ? without : set([without]) };
+}
+
+/** All real numbers for `(-∞, ∞)`. */
+export function intervalOf(low: Form | undefined, high: Form | undefined, brackets: string): Form | undefined {
+  if (!low || !high) return undefined;
+  const isLine = brackets === "()" && isSame(low, infinite(true)) && isSame(high, infinite(false));
+  return isLine ? { kind: "reals", without: set([]) } : { kind: "list", ordered: true, brackets, items: [low, high] };
+}
+
+/** One union in one way: intervals that touch are joined, and the line without points is told by its points. */
+export function unionOf(parts: readonly Form[]): Form {
+  let items = parts.map(asInterval);
+  if (!items.every((item) => item !== undefined)) return set(parts.flatMap(membersOf));
+  for (let i = 0; i < items.length; i++)
+    for (let j = 0; j < items.length; j++) {
+      const joined = i === j ? undefined : join(items[i]!, items[j]!);
+      if (!joined) continue;
+      items = [joined, ...items.filter((_, at) => at !== i && at !== j)];
+      [i, j] = [-1, items.length];
+    }
+  if (items.length === 1) return intervalOf(items[0]!.items[0], items[0]!.items[1], items[0]!.brackets)!;
+  return punctured(items as List[]) ?? set(items as List[]);
+}
+
+/** `x > 2 and x < 5`; undefined where one set does not cut the other into an interval. */
+export function intersectionOf(parts: readonly Form[]): Form | undefined {
+  if (parts.every((part) => part.kind === "reals"))
+    return { kind: "reals", without: set(parts.flatMap((part) => part.without.items)) };
+  const [a, b] = parts.map(asInterval);
+  if (parts.length !== 2 || !a || !b) return undefined;
+  const upward = [a, b].find(({ items }) => isSame(items[1]!, infinite(false)));
+  const downward = [a, b].find(({ items }) => isSame(items[0]!, infinite(true)));
+  if (!upward || !downward || upward === downward) return undefined;
+  const [low, high] = [upward.items[0]!, downward.items[1]!];
+  return (order(low, high) ?? -1) < 0
+    ? intervalOf(low, high, upward.brackets[0]! + downward.brackets[1]!)
+    : undefined;
+}
+
+function membersOf(item: Form): readonly Form[] {
+  return item.kind === "list" && !item.ordered ? item.items : [item];
+}
+
+function asInterval(form: Form): List | undefined {
+  const isInterval = form.kind === "list" && form.ordered && form.items.length === 2 && /^[[(][\])]$/.test(form.brackets);
+  return isInterval ? form : undefined;
+}
+
+/** The union of two intervals, where it is known to be one, and the first begins first. */
+function join(a: List, b: List): List | undefined {
+  const [[low, high], [start, end]] = [a.items, b.items] as unknown as [[Form, Form], [Form, Form]];
+  const isTouching = isSame(high, start) && (a.brackets[1] === "]" || b.brackets[0] === "[");
+  const isOverlapping = order(start, high) === -1 && order(low, start) === -1 && order(high, end) === -1;
+  if (!isTouching && !isOverlapping) return undefined;
+  return { ...a, brackets: a.brackets[0]! + b.brackets[1]!, items: [low, end] };
+}
+
+function punctured(items: readonly List[]): Form | undefined {
+  const points: Form[] = [];
+  let next = items.find((item) => isSame(item.items[0]!, infinite(true)));
+  while (next?.brackets === "()") {
+    const high: Form = next.items[1]!;
+    if (isSame(high, infinite(false)))
+      return points.length === items.length - 1 ? { kind: "reals", without: set(points) } : undefined;
+    if (points.length === items.length) return undefined;
+    points.push(high);
+    next = items.find((item) => isSame(item.items[0]!, high));
+  }
+  return undefined;
+}
+
+/** -1, 0 or 1; undefined if it takes more than a look. */
+function order(a: Form, b: Form): number | undefined {
+  if (a.kind === "infinity" || b.kind === "infinity") {
+    const rank = (form: Form): number => (form.kind !== "infinity" ? 0 : form.isNegative ? -1 : 1);
+    return Math.sign(rank(a) - rank(b));
+  }
+  if (a.kind !== "number" || b.kind !== "number") return undefined;
+  const difference = a.top * b.bottom - b.top * a.bottom;
+  return difference < 0n ? -1 : difference > 0n ? 1 : 0;
+}
+
+function isSame(a: Form, b: Form): boolean {
+  return a.kind === "formula" && b.kind === "formula" ? a.text === b.text : order(a, b) === 0;
+}
+
+/** `{x | x > 2}`: what stands behind the line. */
+export function conditionOf(set: string): string | undefined {
+  const [left, ...right] = split(set, /^(?:\||\\mid(?![A-Za-z])|:)/);
+  return right.length === 1 && /^ ?[a-z] ?(?:\\in.*)?$/.test(left!) ? right[0] : undefined;
+}
