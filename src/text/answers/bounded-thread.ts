@@ -15,7 +15,7 @@ export interface MathsThread {
   /**
    * @returns one entry per comparison, or "timeout" when the time or the memory limit was reached; the thread is then
    * ended and the next call starts another
-   * @throws UserError after `close`; Error when no thread can be started
+   * @throws UserError after `close`; ThreadNotStarted when no thread can be started
    */
   compare(comparisons: readonly Comparison[]): Promise<Equality[] | "timeout">;
   /** Ends the thread; calls under way are rejected. */
@@ -44,7 +44,9 @@ export function mathsThread({ timeLimit, memoryLimit }: ThreadLimits): MathsThre
     const { worker, ready } = (started ??= startThread(memoryLimit));
     worker.ref();
     try {
-      await ready;
+      await ready.catch((error: unknown) => {
+        throw new ThreadNotStarted("The thread that compares expressions does not start.", { cause: error });
+      });
       return await answerOf(worker, comparisons, timeLimit);
     } catch (error) {
       void end();
@@ -70,6 +72,9 @@ export function mathsThread({ timeLimit, memoryLimit }: ThreadLimits): MathsThre
 }
 
 class LimitReached extends Error {}
+
+/** No expression can be compared: no fault of any answer. */
+export class ThreadNotStarted extends Error {}
 
 function closedError(): UserError {
   return new UserError("closed", "The verifier is closed.", { fix: "Close it after the last verification." });

@@ -6,11 +6,10 @@ const monthName =
 const monthFirst = new RegExp(`^${monthName} (\\d{1,2})(?:st|nd|rd|th)?(?:,? (\\d{4}))?$`, "i");
 const dayFirst = new RegExp(`^(\\d{1,2})(?:st|nd|rd|th)? (?:of )?${monthName},?(?: (\\d{4}))?$`, "i");
 const clock = /^(\d{1,2})(?::(\d{2}))?(?::(\d{2}))? ?"? ?(?:([ap])\. ?m\.?|([ap])m)? ?"?$/i;
-const based = /^\(?([\dA-Fa-f]+)\)? ?(?:_ ?\{?|"?\bbase ?"?) ?"?(?:base )?(\d{1,2}|[a-z]+)"? ?\}?$/;
-const bases: Readonly<Record<string, number>> = {
-  ...{ two: 2, three: 3, four: 4, five: 5, six: 6, seven: 7, eight: 8, nine: 9, ten: 10, twelve: 12, sixteen: 16 },
-};
-const sets: Readonly<Record<string, string>> = { Z: "Z", N: "N", Q: "Q", C: "C" };
+const based = /^\(?([\dA-Fa-f]+)\)? ?(?:_ ?\{?|"?\bbase ?"?) ?"?(?:base"? )?\(?(\d{1,2}|[a-z]+)\)?"? ?\}?$/;
+const bases = new Map(
+  Object.entries({ two: 2, three: 3, four: 4, five: 5, six: 6, seven: 7, eight: 8, nine: 9, ten: 10, twelve: 12, sixteen: 16 }),
+);
 
 /** Times, dates, numbers with their base, and sets with a name: what looks like a number or a product, but is none. */
 export function readLabel(text: string): Form | undefined {
@@ -47,11 +46,12 @@ function timeOf(text: string): string | undefined {
 function numeralOf(text: string): string | undefined {
   const [, digits, base] = based.exec(text) ?? [];
   if (digits === undefined) return undefined;
-  const radix = bases[base!] ?? Number(base);
+  const radix = bases.get(base!) ?? Number(base);
   const isNumeral = radix >= 2 && radix <= 36 && [...digits].every((digit) => parseInt(digit, 36) < radix);
   return isNumeral ? `${digits.toUpperCase().replace(/^0+(?=.)/, "")}_${radix}` : undefined;
 }
 
 function setOf(text: string): string | undefined {
-  return sets[/^\\mathbb ?(?:\{ ?([ZNQC]) ?\}|([ZNQC]))$/.exec(text)?.slice(1).find(Boolean) ?? ""];
+  const [, inBraces, bare] = /^\\mathbb ?(?:\{ ?([ZNQC]) ?\}|([ZNQC]))$/.exec(text) ?? [];
+  return inBraces ?? bare;
 }

@@ -26,8 +26,8 @@ export type Equality = "equal" | "different" | "unknown";
  *
  * Only node types, operators and functions on the lists below are evaluated, whatever the library can do. Expressions
  * without variables and functions are compared as exact fractions, others by their complex values at 24 points that are
- * the same every time. Points where a side has no finite value do not count, nor where one is not real, if both often
- * are: `sqrt(1/n)` is `1/sqrt(n)`.
+ * the same every time. Points where a side has no finite value do not count; roots and logarithms of negative numbers
+ * have none, unless there would be too few points: `sqrt(1/n)` is `1/sqrt(n)`, and `sqrt(-4)` is `2i`.
  */
 export function threadMain({ create }: Library, port: MessagePort): void {
   const POINTS = 24;
@@ -41,7 +41,8 @@ export function threadMain({ create }: Library, port: MessagePort): void {
   );
   const constants = new Set(["pi", "e", "i"]);
   const exact = create({ number: "Fraction" });
-  const numeric = create({ number: "number" });
+  const real = create({ number: "number", predictable: true });
+  const complex = create({ number: "number" });
 
   interface Complex {
     re: number;
@@ -117,9 +118,9 @@ export function threadMain({ create }: Library, port: MessagePort): void {
     im: a.re * b.im + a.im * b.re,
   });
 
-  /** Values of both sides where both are finite: the real ones only, if there are enough of them. */
-  function values(left: MathNode, right: MathNode, names: readonly string[]): [Complex, Complex][] {
-    const codes = [left.compile(), right.compile()];
+  /** Values of both sides at the points where both are finite. */
+  function values(sides: readonly MathNode[], names: readonly string[]): [Complex, Complex][] {
+    const codes = sides.map((side) => side.compile());
     let state = 0x9e3779b9;
     const uniform = (): number => {
       state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
@@ -136,9 +137,7 @@ export function threadMain({ create }: Library, port: MessagePort): void {
       const [a, b] = codes.map((code) => complexOf(code.evaluate(scope)));
       if (isFinite(a!) && isFinite(b!)) found.push([a!, b!]);
     }
-    const isReal = (pair: readonly Complex[]): boolean => pair.every(({ im }) => im === 0);
-    const real = found.filter(isReal);
-    return names.length === 0 || real.length < LEAST_POINTS ? found : real;
+    return found;
   }
 
   function sameUpToFactor(found: readonly [Complex, Complex][]): boolean {
@@ -147,15 +146,17 @@ export function threadMain({ create }: Library, port: MessagePort): void {
   }
 
   function compare({ left, right, tolerance, proportional }: Comparison): Equality {
-    const nodes = [numeric.parse(left), numeric.parse(right)] as [MathNode, MathNode];
+    const nodes = [real.parse(left), real.parse(right)];
     const names = [...new Set(nodes.flatMap((node) => [...check(node)]))].filter((name) => !constants.has(name));
     if (!proportional && nodes.every((node) => exactBits(node) <= MOST_BITS)) {
       const [a, b] = [exactValue(left), exactValue(right)];
       if (a && b && exact.equal(a, b)) return "equal";
       if (a && b && tolerance === 0) return "different";
     }
-    const found = values(...nodes, names);
-    if (found.length < (names.length === 0 ? 1 : LEAST_POINTS)) return "unknown";
+    const least = names.length === 0 ? 1 : LEAST_POINTS;
+    let found = values(nodes, names);
+    if (found.length < least) found = values([complex.parse(left), complex.parse(right)], names);
+    if (found.length < least) return "unknown";
     const agree = proportional
       ? sameUpToFactor(found)
       : found.every(([a, b]) => near(a, b, tolerance || RELATIVE_ERROR));

@@ -60,7 +60,7 @@ function readConstant(text: string): Form | undefined {
 
 function readQuantity(text: string, read: (part: string) => Form | undefined): Form | undefined {
   const parts = valueAndUnit(text);
-  if (!parts || /(?:^|[ "])(?:and|or|is)(?:[ "]|$)/.test(parts.unit) || split(text, /^(?:,(?!\d{3}(?!\d))|;|[<>=]| or | and )/).length > 1)
+  if (!parts || /(?:^|[ "])(?:and|or|is)(?:[ "]|$)/.test(parts.unit) || split(text, /(?:,(?!\d{3}(?!\d))|;|[<>=]| or | and )/y).length > 1)
     return undefined;
   const value = read(parts.value);
   if (!value || ["choice", "label", "named", "chain", "reals"].includes(value.kind)) return undefined;
@@ -69,7 +69,7 @@ function readQuantity(text: string, read: (part: string) => Form | undefined): F
 
 /** `(B) 5`, `B. 5`; a letter by itself is a formula. */
 function readChoice(text: string, read: (part: string) => Form | undefined): Form | undefined {
-  const named = /^"?(?:option|choice)"? ?\(?([A-J])\)?$/i.exec(text);
+  const named = /^"?(?:option|choice)"? ?\(?([A-J])\)?"?$/i.exec(text);
   if (named) return read(named[1]!.toUpperCase());
   const [, inBrackets, before, rest] = /^(?:\(([A-J])\)|([A-J])[).:]) +(.+)$/.exec(text) ?? [];
   const letter = inBrackets ?? before;
@@ -79,7 +79,7 @@ function readChoice(text: string, read: (part: string) => Form | undefined): For
 
 /** `2:3`, `1 : 2 : 3`. */
 function readRatio(text: string, read: (part: string) => Form | undefined): Form | undefined {
-  const parts = split(text, /^(?: ?: ?| to )/);
+  const parts = split(text, / ?: ?/y);
   if (parts.length < 2 || parts.length > 10) return undefined;
   const forms = parts.map(read);
   if (!forms.every((form) => form?.kind === "number" || form?.kind === "formula")) return undefined;

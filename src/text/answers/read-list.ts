@@ -7,16 +7,16 @@ const closing: Readonly<Record<string, string>> = { "(": ")", "[": "]", "«": "�
 
 /** Sets, unions, lists without brackets, and `a ± b`. */
 export function readAlternatives(text: string, read: Read): Form | undefined {
-  const united = split(text, /^ ?\\cup(?![A-Za-z])/);
+  const united = split(text, / ?\\cup(?![A-Za-z])/y);
   if (united.length > 1) return asUnion(formsOf(united, read));
-  const parts = split(text, /^(?: or | and |;)/);
+  const parts = split(text, /(?: or | and |;)/y);
   if (parts.length > 1) {
     const forms = formsOf(parts, read);
     const common = forms && / and /.test(text) && !/ or /.test(text) ? intersection(forms) : undefined;
     return common ?? (forms && alternatives(forms));
   }
   const grouped = text.includes(", ") ? text.replace(/(?<![\d.,])\d{1,3}(?:,\d{3})+(?!,?\d)/g, ungroup) : text;
-  const listed = split(grouped, /^,/);
+  const listed = split(grouped, /,/y);
   if (listed.length > 1) return listOf(listed, "", false, read);
   return readEither(text, read);
 }
@@ -87,12 +87,12 @@ export function readBrackets(text: string, read: Read): Form | undefined {
   const [first, last] = [text[0]!, text.at(-1)!];
   const inside = text.slice(1, -1);
   if (first === "{" && last === "}" && isOneGroup(text)) {
-    const parts = split(inside, /^,/);
+    const parts = split(inside, /,/y);
     return parts.length > 1 ? listOf(parts, "", false, read) : read(inside);
   }
   if (!(first in closing) || !")]»".includes(last) || !isOneGroup(text)) return undefined;
   if (first === "«") return last === "»" ? readSet(inside, read) : undefined;
-  const parts = split(inside, /^,/);
+  const parts = split(inside, /,/y);
   if (parts.length === 2) return intervalOf(read(parts[0]!), read(parts[1]!), first + last);
   if (parts.length > 1) return listOf(parts, first + last, true, read);
   return closing[first] === last && first === "(" ? read(inside) : undefined;
@@ -101,7 +101,7 @@ export function readBrackets(text: string, read: Read): Form | undefined {
 function readSet(inside: string, read: Read): Form | undefined {
   const condition = conditionOf(inside);
   if (condition !== undefined) return read(condition);
-  const forms = formsOf(split(inside, /^,/), read);
+  const forms = formsOf(split(inside, /,/y), read);
   const [only] = forms ?? [];
   const isPair = forms?.length === 1 && only!.kind === "list" && !only!.ordered;
   return isPair ? only : forms && { kind: "list", ordered: false, brackets: "", items: forms };

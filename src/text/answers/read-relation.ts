@@ -1,9 +1,9 @@
 import { hasVariables, type Form, type List, type Name, type Read } from "./forms.ts";
 import { formula } from "./formula.ts";
 import { intervalOf } from "./real-sets.ts";
-import { split } from "./split.ts";
+import { split, splitWith } from "./split.ts";
 
-const relation = String.raw`<=|>=|!=|[<>=]|\\(?:le|ge|leq|geq|leqslant|geqslant|lt|gt|ne|neq|approx)(?![A-Za-z])`;
+const relation = /<=|>=|!=|[<>=]|\\(?:le|ge|leq|geq|leqslant|geqslant|lt|gt|ne|neq|approx)(?![A-Za-z])/y;
 const variable = String.raw`(?:[A-Za-z]|\\(?:alpha|beta|gamma|delta|epsilon|theta|lambda|mu|phi|varphi|omega|rho|sigma|tau))`;
 const index = String.raw`(?: ?_ ?(?:\w|\{ ?\w+ ?\}))?`;
 const names = {
@@ -16,26 +16,16 @@ const names = {
 
 /** `x = 5` is a named 5, `x < 5` and `x ∈ (0, 5)` are intervals, `2x + y = 3` is an equation. */
 export function readRelation(text: string, read: Read): Form | undefined {
-  if (split(text, /^(?:,| or | and |;)/).length > 1) return readSeveralNames(text, read);
+  if (split(text, /(?:,| or | and |;)/y).length > 1) return readSeveralNames(text, read);
   const member = /^([A-Za-z]) ?\\in(?![A-Za-z])(.+)$/s.exec(text);
   if (member) return named(nameOf(member[1]!), read(member[2]!));
-  const sides = split(text, new RegExp(`^(?:${relation})`)).map((side) => side.trim());
-  if (sides.length < 2) return undefined;
-  const signs = relationsOf(text, sides.length);
-  if (!signs) return undefined;
+  const { parts, separators } = splitWith(text, relation);
+  if (parts.length < 2) return undefined;
+  const sides = parts.map((side) => side.trim());
+  const signs = separators.map(relationOf);
   if (signs.every((sign) => sign === "=" || sign === "≈")) return readEquation(sides, signs.includes("≈"), read);
   if (signs.length === 1 && signs[0] === "≠") return readExclusion(sides, read);
   return readInequality(sides, signs, read);
-}
-
-function relationsOf(text: string, sides: number): string[] | undefined {
-  const outside: string[] = [];
-  split(text, new RegExp(`^(?:${relation})`)).reduce((start, side) => {
-    const sign = new RegExp(`^(?:${relation})`).exec(text.slice(start + side.length))?.[0];
-    if (sign !== undefined) outside.push(relationOf(sign));
-    return start + side.length + (sign?.length ?? 0);
-  }, 0);
-  return outside.length === sides - 1 ? outside : undefined;
 }
 
 function relationOf(sign: string): string {
@@ -73,7 +63,7 @@ function readEquation(sides: readonly string[], isRounded: boolean, read: Read):
   const rest = inOrder.slice(start);
   if (called.length === 0) {
     const [first, second] = [formula(rest[0]!), formula(rest[1]!)];
-    if (first?.includes("v_") && rest.length === 2)
+    if (rest.length === 2 && (first?.includes("v_") || second?.includes("v_")) && first !== undefined)
       return second === undefined ? undefined : { kind: "equation", text: `(${first})-(${second})` };
   }
   const value = chainOf(rest, isRounded, read);
@@ -110,10 +100,10 @@ function namedTuple(called: readonly Name[], form: Form): List | undefined {
 
 /** `x, y = 1, 2`. */
 function readSeveralNames(text: string, read: Read): Form | undefined {
-  const [left, right, ...more] = split(text, /^=/);
+  const [left, right, ...more] = split(text, /=/y);
   if (right === undefined || more.length > 0) return undefined;
   const called = left!.split(",").map((name) => nameOf(name.trim()));
-  const values = split(right, /^,/);
+  const values = split(right, /,/y);
   if (called.length < 2 || called.length !== values.length || !called.every((name) => name && !name.isWord))
     return undefined;
   const items = values.map((value, i) => named(called[i], read(value)));

@@ -102,6 +102,6 @@ function isSame(a: Form, b: Form): boolean {
 
 /** `{x | x > 2}`: what stands behind the line. */
 export function conditionOf(set: string): string | undefined {
-  const [left, ...right] = split(set, /^(?:\||\\mid(?![A-Za-z])|:)/);
+  const [left, ...right] = split(set, /(?:\||\\mid(?![A-Za-z])|:)/y);
   return right.length === 1 && /^ ?[a-z] ?(?:\\in.*)?$/.test(left!) ? right[0] : undefined;
 }

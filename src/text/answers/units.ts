@@ -35,8 +35,8 @@ const known = new Map(
     Object.entries(units).map(([name, factor]) => [name, { dimension, factor: readNumber(factor)! }] as const),
   ),
 );
-const irregular: Readonly<Record<string, string>> = { feet: "foot", inches: "inch", centuries: "century" };
-const speeds: Readonly<Record<string, string>> = { mph: "mile/h", kph: "km/h" };
+const irregular = new Map(Object.entries({ feet: "foot", inches: "inch", centuries: "century" }));
+const speeds = new Map(Object.entries({ mph: "mile/h", kph: "km/h" }));
 
 const single = "[mgshLl]";
 const kept =
@@ -66,7 +66,7 @@ export function valueAndUnit(text: string): { value: string; unit: string } | un
 
 /** @returns undefined for units that are not known */
 export function measureOf(unit: string): Measure | undefined {
-  const [above = "", below, ...rest] = (speeds[unit] ?? unit).split(/ ?\/ ?| per /);
+  const [above = "", below, ...rest] = (speeds.get(unit) ?? unit).split(/ ?\/ ?| per /);
   const top = simpleMeasure(above);
   if (below === undefined || !top) return top;
   const bottom = simpleMeasure(below);
@@ -78,7 +78,7 @@ export function measureOf(unit: string): Measure | undefined {
 function simpleMeasure(unit: string): Measure | undefined {
   const [, prefix, name = "", exponent] = /^(square |sq\.? |cubic )?(.+?)\.?(?: ?\^ ?\{? ?([23]) ?\}?)?$/.exec(unit) ?? [];
   const lower = name.toLowerCase();
-  const measure = [name, irregular[lower] ?? lower, lower.replace(/s$/, "")].map((spelling) => known.get(spelling));
+  const measure = [name, irregular.get(lower) ?? lower, lower.replace(/s$/, "")].map((spelling) => known.get(spelling));
   const found = measure.find((one) => one !== undefined);
   const size = prefix?.startsWith("sq") ? 2 : prefix ? 3 : Number(exponent ?? 1);
   if (!found || size === 1) return found;

@@ -1,5 +1,5 @@
 import { UserError } from "../../system/errors.ts";
-import { mathsThread } from "./bounded-thread.ts";
+import { mathsThread, ThreadNotStarted } from "./bounded-thread.ts";
 import { compareForms } from "./compare-forms.ts";
 import { extractAnswer, lastBoxed, referenceAnswer, type ExtractionRule } from "./extract.ts";
 import { hendrycksForm } from "./hendrycks.ts";
@@ -19,6 +19,11 @@ export interface VerifierOptions {
   timeLimit?: number;
   /** Largest heap of the thread that compares expressions, in MiB; default 128. */
   memoryLimit?: number;
+  /**
+   * Told of an answer on which the verifier itself failed, a bug: such an answer is `unparsable`. Default: a warning of
+   * the process, with the texts.
+   */
+  onFailure?: (input: VerifyInput, error: unknown) => void;
 }
 
 /** A response and what it is compared with. */
@@ -46,7 +51,11 @@ export interface Verification {
 
 /** Judges responses; made by `verifier`. */
 export interface Verifier {
-  /** @throws UserError after `close` */
+  /**
+   * A verdict for every text, whatever is in it.
+   *
+   * @throws UserError after `close`; Error when no thread can be started
+   */
   verify(input: VerifyInput): Promise<Verification>;
   /** Ends the thread, if one was started. */
   close(): Promise<void>;
@@ -68,6 +77,7 @@ export interface Verifier {
  */
 export function verifier(options: VerifierOptions = {}): Verifier {
   const { mode = "equivalent", tolerance = 0, percent = false, timeLimit = 1000, memoryLimit = 128 } = options;
+  const { onFailure = warnOfFailure } = options;
   requireInRange("tolerance", tolerance, tolerance >= 0 && tolerance < 1, "It must be at least 0 and below 1.");
   requireInRange("timeLimit", timeLimit, timeLimit > 0 && timeLimit < 2 ** 31, "It is a time in milliseconds.");
   requireInRange("memoryLimit", memoryLimit, memoryLimit >= 64 && memoryLimit <= 4096, "It must be 64 to 4096 MiB.");
@@ -92,17 +102,36 @@ export function verifier(options: VerifierOptions = {}): Verifier {
     return verdictOf[compareForms(said, right, { tolerance, percent }, (pair) => known.get(keyOf(pair)))];
   }
 
+  async function judge({ response, reference, finished = true }: VerifyInput): Promise<Verification> {
+    if (!finished) return { verdict: "wrong" };
+    if (mode === "hendrycks") return compareSpellings(response, reference);
+    const found = extractAnswer(response);
+    const wanted = referenceAnswer(reference);
+    if (found === undefined || wanted === undefined) return { verdict: "unparsable" };
+    return { verdict: await compare(found.text, wanted), extracted: found.text, by: found.by };
+  }
+
   return {
-    async verify({ response, reference, finished = true }) {
-      if (!finished) return { verdict: "wrong" };
-      if (mode === "hendrycks") return compareSpellings(response, reference);
-      const found = extractAnswer(response);
-      const wanted = referenceAnswer(reference);
-      if (found === undefined || wanted === undefined) return { verdict: "unparsable" };
-      return { verdict: await compare(found.text, wanted), extracted: found.text, by: found.by };
+    async verify(input) {
+      try {
+        return await judge(input);
+      } catch (error) {
+        if (error instanceof UserError || error instanceof ThreadNotStarted) throw error;
+        onFailure(input, error);
+        return { verdict: "unparsable" };
+      }
     },
     close: () => thread.close(),
   };
+}
+
+function warnOfFailure({ response, reference }: VerifyInput, error: unknown): void {
+  const quoted = (text: string): string => JSON.stringify(String(text).slice(0, 10_000));
+  process.emitWarning(
+    `The verifier failed on the response ${quoted(response)} with the reference ${quoted(reference)}, which counts as ` +
+      `unparsable. This is an error of the program: please report it with this text. ${(error as Error)?.stack ?? error}`,
+    "VerifierFailure",
+  );
 }
 
 /** Of expressions, in one verification; two sets of 50 elements need no more. */
