@@ -1,5 +1,7 @@
 const token =
-  /\s*(?:(?<number>(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?)|\\(?<command>[A-Za-z]+)|(?<letters>[A-Za-z]+)|(?<sign>\*\*|[-+*/^_()[\]{}|!]))/y;
+  /\s*(?:((?:\d+(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?)|\\([A-Za-z]+)|([A-Za-z]+)|(\*\*|[-+*/^_()[\]{}|!]))/y;
+/** In the order of the expression's groups. */
+const kinds = ["number", "command", "letters", "sign"] as const;
 
 /** Names as they are read, and as the maths library calls them. */
 const functions = new Map([
@@ -22,6 +24,8 @@ const largestFactorial = 200;
 const longExponent = /e[-+]?\d{4}/i;
 
 class Unreadable extends Error {}
+/** Made once: the place where a text stops being a formula is of no interest, and would take longer than the reading. */
+const unreadable = new Unreadable();
 
 interface Token {
   readonly kind: "number" | "command" | "letters" | "sign";
@@ -53,17 +57,18 @@ function tokensOf(text: string): Token[] {
   let lettersBefore = 0;
   token.lastIndex = 0;
   while (token.lastIndex < rest.length) {
-    const groups = token.exec(rest)?.groups;
-    if (!groups) throw new Unreadable();
-    const [kind, found] = Object.entries(groups).find(([, value]) => value !== undefined) as [Token["kind"], string];
-    if (kind === "number" && longExponent.test(found)) throw new Unreadable();
+    const match = token.exec(rest);
+    if (!match) throw unreadable;
+    const group = match.findIndex((value, i) => i > 0 && value !== undefined);
+    const [kind, found] = [kinds[group - 1]!, match[group]!];
+    if (kind === "number" && longExponent.test(found)) throw unreadable;
     if (kind !== "letters" || functions.has(found) || found === "sqrt" || constants.has(found)) {
       tokens.push({ kind: kind === "letters" ? "command" : kind, text: found });
       lettersBefore = 0;
       continue;
     }
     // Short runs are products of variables; long ones, and several side by side, are words.
-    if (found.length > 3 || (lettersBefore > 0 && lettersBefore + found.length > 2)) throw new Unreadable();
+    if (found.length > 3 || (lettersBefore > 0 && lettersBefore + found.length > 2)) throw unreadable;
     for (const letter of found) tokens.push({ kind: constants.has(letter) ? "command" : "letters", text: letter });
     lettersBefore = found.length;
   }
@@ -84,7 +89,7 @@ class Reader {
   }
 
   sum(): string {
-    if (++this.depth > deepest) throw new Unreadable();
+    if (++this.depth > deepest) throw unreadable;
     let text = "";
     do {
       const sign = this.skip("-") ? "-" : this.skip("+") ? "+" : "";
@@ -123,7 +128,7 @@ class Reader {
   }
 
   private power(): string {
-    if (++this.depth > deepest) throw new Unreadable();
+    if (++this.depth > deepest) throw unreadable;
     let base = this.atom();
     while (this.skip("!")) base = factorial(base);
     if (this.skip("^") || this.skip("**")) base = `(${base})^(${this.exponent()})`;
@@ -138,7 +143,7 @@ class Reader {
 
   private atom(): string {
     const next = this.tokens[this.at++];
-    if (!next) throw new Unreadable();
+    if (!next) throw unreadable;
     if (next.kind === "number") return this.mixed(next.text);
     if (next.kind === "letters") return this.variable(next.text);
     if (next.kind === "sign") return this.group(next.text);
@@ -162,14 +167,14 @@ class Reader {
     if (!this.skip("_")) return `v_${letter}`;
     const isGroup = this.skip("{");
     const index = this.tokens[this.at++];
-    if (!index || !/^[A-Za-z\d]+$/.test(index.text)) throw new Unreadable();
+    if (!index || !/^[A-Za-z\d]+$/.test(index.text)) throw unreadable;
     if (isGroup) this.expect("}");
     return `v_${letter}_${index.text}`;
   }
 
   private group(open: string): string {
     const close = { "(": ")", "[": "]", "{": "}", "|": "|" }[open];
-    if (close === undefined) throw new Unreadable();
+    if (close === undefined) throw unreadable;
     const inner = this.sum();
     this.expect(close);
     return open === "|" ? `abs(${inner})` : `(${inner})`;
@@ -196,7 +201,7 @@ class Reader {
       case "lvert":
         return `abs(${this.enclosed("rvert")})`;
       default:
-        throw new Unreadable();
+        throw unreadable;
     }
   }
 
@@ -210,7 +215,7 @@ class Reader {
   private call(name: string): string {
     const base = name === "log" && this.skip("_") ? this.argument() : undefined;
     const exponent = this.skip("^") ? this.exponent() : undefined;
-    if (exponent?.includes("-")) throw new Unreadable();
+    if (exponent?.includes("-")) throw unreadable;
     let argument = this.power();
     const isEnclosed = /^\(/.test(argument);
     while (!isEnclosed && this.startsFactor() && !functions.has(this.tokens[this.at]!.text))
@@ -220,7 +225,7 @@ class Reader {
   }
 
   private argument(): string {
-    if (++this.depth > deepest) throw new Unreadable();
+    if (++this.depth > deepest) throw unreadable;
     const argument = this.atom();
     this.depth--;
     return argument;
@@ -238,18 +243,18 @@ class Reader {
   }
 
   private expect(text: string): void {
-    if (this.tokens[this.at++]?.text !== text) throw new Unreadable();
+    if (this.tokens[this.at++]?.text !== text) throw unreadable;
   }
 }
 
 function factorial(base: string): string {
-  if (!/^\d+$/.test(base) || Number(base) > largestFactorial) throw new Unreadable();
+  if (!/^\d+$/.test(base) || Number(base) > largestFactorial) throw unreadable;
   return String(rangeProduct(1n, BigInt(base)));
 }
 
 function binomial(n: string, k: string): string {
   const [top, bottom] = [n, k].map((text) => text.replace(/^\((\d+)\)$/, "$1"));
-  if (!/^\d{1,3}$/.test(top!) || !/^\d{1,3}$/.test(bottom!)) throw new Unreadable();
+  if (!/^\d{1,3}$/.test(top!) || !/^\d{1,3}$/.test(bottom!)) throw unreadable;
   const [m, j] = [BigInt(top!), BigInt(bottom!)];
   return j > m ? "0" : String(rangeProduct(m - j + 1n, m) / rangeProduct(1n, j));
 }
