@@ -34,37 +34,41 @@ const onlyName = /^\\?[A-Za-z]+(?:_\{?\w+\}?)?(?:\([A-Za-z]\))?$/;
  *
  * @param text its last 20,000 characters are looked at
  */
-function valuesOf(text: string): { text: string; isName: boolean }[] {
-  const found: { text: string; isName: boolean }[] = [];
+function valuesOf(text: string): { text: string; isAside: boolean }[] {
+  const found: { text: string; isAside: boolean }[] = [];
   for (const { groups, 0: matched } of text.slice(-20_000).matchAll(token)) {
     const { run, display, bracketed, inline, dollars } = groups!;
     const formula = (display ?? bracketed ?? inline ?? dollars)?.trim();
-    if (formula !== undefined && formula !== "") found.push({ text: formula, isName: onlyName.test(formula) });
-    else if (run === undefined) found.push({ text: matched, isName: false });
+    if (formula !== undefined && formula !== "") found.push({ text: formula, isAside: onlyName.test(formula) });
+    else if (run === undefined) found.push({ text: matched, isAside: false });
     else found.push(...valuesOfRun(run.trim()));
   }
   return found;
 }
 
 /** Plain numbers one by one; a formula as a whole. */
-function valuesOfRun(run: string): { text: string; isName: boolean }[] {
+function valuesOfRun(run: string): { text: string; isAside: boolean }[] {
   const isCurrency = /^\\[$€£]/.test(run);
+  // "42!" is more often said loudly than meant as a factorial.
+  if (/^[\d.,]+!$/.test(run)) return [{ text: run.slice(0, -1), isAside: false }];
+  const isComparison = /[<>≤≥]/.test(run);
   const plain = run.replace(/\\?%/g, "").replace(/^[-−+]?\\?[$€£]/, "");
   if (!isCurrency && marks.test(plain) && /[\dA-Za-z√π∞½⅓⅔¼¾]/.test(plain) && !/^[A-Za-z]$/.test(plain)) {
     const text = run.replace(/[!'^_]$/, (mark) => (mark === "!" ? mark : ""));
-    return [{ text, isName: onlyName.test(text) }];
+    return [{ text, isAside: onlyName.test(text) }];
   }
-  return [...run.matchAll(anyNumber)].map(([text]) => ({ text, isName: false }));
+  if (isComparison) return [{ text: run, isAside: true }];
+  return [...run.matchAll(anyNumber)].map(([text]) => ({ text, isAside: false }));
 }
 
-/** The last value of a text; a variable by itself only if there is nothing else. */
+/** The last value of a text; a variable or a comparison by itself only if there is nothing else. */
 export function lastValue(text: string): string | undefined {
   const values = valuesOf(text);
-  return (values.findLast(({ isName }) => !isName) ?? values.at(-1))?.text;
+  return (values.findLast(({ isAside }) => !isAside) ?? values.at(-1))?.text;
 }
 
 /** The first value of a text. */
 export function firstValue(text: string): string | undefined {
   const values = valuesOf(text);
-  return (values.find(({ isName }) => !isName) ?? values[0])?.text;
+  return (values.find(({ isAside }) => !isAside) ?? values[0])?.text;
 }

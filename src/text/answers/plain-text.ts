@@ -71,6 +71,7 @@ function withQuotedWords(text: string): string {
   for (let rounds = 0; rounds < 4 && /\\(?:text|math|mbox|hbox|operatorname)/.test(text); rounds++)
     text = text
       .replace(/\\(?:math(?:rm|bf|it|sf)|operatorname\*?) ?\{([^{}]*)\}/g, " $1 ")
+      .replace(/\\math(?:rm|bf|it|sf) (?=[A-Za-z](?![A-Za-z]))/g, " ")
       .replace(
         /\\(?:text(?:bf|it|rm|sf|tt|normal|up)?|[mh]box) ?\{([^{}]*)\}/g,
         (_, words: string, at: number, all: string) =>
@@ -82,6 +83,8 @@ function withQuotedWords(text: string): string {
 function quotedWords(words: string, isBehindValue: boolean): string {
   const joint = /^,?\s*(and|or)\s*,?$/i.exec(words);
   if (joint) return ` ${joint[1]!.toLowerCase()} `;
+  if (isBehindValue && /^\([\p{L}\s-]{2,}\)$/u.test(words)) return ` "${words.slice(1, -1)}" `;
+  if (/^[A-Z](?:(?:, ?| ?,? and | or )[A-Z])+$/.test(words)) return ` ${words} `;
   const isWord = /^\p{L}[\p{L}\p{M}\s.'’\\/-]*$/u.test(words) && (words.length > 1 || isBehindValue);
   return isWord ? ` "${words.replaceAll("\\", "")}" ` : ` ${words} `;
 }

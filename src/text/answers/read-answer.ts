@@ -7,7 +7,7 @@ import { readAlternatives, readBrackets, readMatrix } from "./read-list.ts";
 import { readRelation } from "./read-relation.ts";
 import { readReals } from "./real-sets.ts";
 import { split } from "./split.ts";
-import { measureOf, valueAndUnit } from "./units.ts";
+import { measureOf, multipleAndUnit, valueAndUnit } from "./units.ts";
 
 /** Longer answers are compared as texts only. */
 export const longestAnswer = 1000;
@@ -64,7 +64,14 @@ function readQuantity(text: string, read: (part: string) => Form | undefined): F
     return undefined;
   const value = read(parts.value);
   if (!value || ["choice", "label", "named", "chain", "reals"].includes(value.kind)) return undefined;
-  return { kind: "quantity", value, unit: parts.unit, measure: measureOf(parts.unit) };
+  const multiple = value.kind === "number" ? multipleAndUnit(parts.unit) : undefined;
+  if (!multiple || value.kind !== "number") return quantity(value, parts.unit);
+  const product = { ...value, top: value.top * multiple.multiple };
+  return multiple.unit === "" ? product : quantity(product, multiple.unit);
+}
+
+function quantity(value: Form, unit: string): Form {
+  return { kind: "quantity", value, unit, measure: measureOf(unit) };
 }
 
 /** `(B) 5`, `B. 5`; a letter by itself is a formula. */

@@ -64,6 +64,17 @@ export function valueAndUnit(text: string): { value: string; unit: string } | un
   return undefined;
 }
 
+const multiples = new Map(
+  Object.entries({ dozen: 12n, hundred: 100n, thousand: 1000n, million: 10n ** 6n, billion: 10n ** 9n, trillion: 10n ** 12n }),
+);
+
+/** `million dollars` is a million times `dollars`. */
+export function multipleAndUnit(unit: string): { multiple: bigint; unit: string } | undefined {
+  const [, name = "", rest = ""] = /^([a-z]+)(?:$| (.*))/.exec(unit) ?? [];
+  const multiple = multiples.get(name);
+  return multiple === undefined ? undefined : { multiple, unit: rest };
+}
+
 /** @returns undefined for units that are not known */
 export function measureOf(unit: string): Measure | undefined {
   const [above = "", below, ...rest] = (speeds.get(unit) ?? unit).split(/ ?\/ ?| per /);
