@@ -24,16 +24,16 @@ for (let start = 0; start < total; start += atOnce) {
     return verdict;
   });
   for (const { verdict } of await Promise.all(judged)) verdicts.set(verdict, (verdicts.get(verdict) ?? 0) + 1);
-  if (start % 64_000 === 0) console.error(`${start} judged, ${failures.length} failures`);
+  if (start % 64_000 === 0) process.stderr.write(`${start} judged, ${failures.length} failures\n`);
 }
 await close();
-console.log({
+const report = {
   judged: total,
   verdicts: Object.fromEntries(verdicts),
   failures: failures.length,
   slowest,
   megabytes: Math.round(process.resourceUsage().maxRSS / 1024),
   cpuSeconds: Math.round(process.cpuUsage().user / 1e6),
-});
-for (const failure of failures.slice(0, 20)) console.log(failure);
+};
+process.stdout.write(`${JSON.stringify(report, null, 2)}\n${failures.slice(0, 20).join("\n")}`);
 process.exitCode = failures.length > 0 ? 1 : 0;

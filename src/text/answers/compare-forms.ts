@@ -31,9 +31,7 @@ export function compareForms(a: Form, b: Form, options: NumberComparison, oracle
     if (left.kind === "list" || right.kind === "list") return compareLists(left, right, compare);
     if (left.kind === "reals" || right.kind === "reals") return "different";
     if (left.kind === "infinity" || right.kind === "infinity")
-      return equality(
-        left.kind === "infinity" && right.kind === "infinity" && left.isNegative === right.isNegative,
-      );
+      return equality(left.kind === "infinity" && right.kind === "infinity" && left.isNegative === right.isNegative);
     if (left.kind === "equation" || right.kind === "equation")
       return left.kind === right.kind ? compareEquations(textOf(left), textOf(right), oracle) : "different";
     return compareExpressions(left, right, options, oracle);
@@ -55,7 +53,10 @@ function compareTexts(a: Form, b: Form): Equality {
 
 function wordsOf(text: string): string {
   if (!onlyWords.test(text)) return text;
-  return text.split(/ ?, ?(?:and |or )?| and | or /).toSorted().join(",");
+  return text
+    .split(/ ?, ?(?:and |or )?| and | or /)
+    .toSorted()
+    .join(",");
 }
 
 function compareChoices(a: Form, b: Form, compare: Compare): Equality {
@@ -129,7 +130,9 @@ function compareQuantities(a: Form, b: Form, compare: Compare): Equality {
   }
   if (measured?.dimension === "angle" || other?.dimension === "angle") return compareAngles(a, b, left, right, compare);
   const product = asProduct(a, b) ?? asProduct(b, a);
-  return product ? compare(a === product.of ? product.form : a, b === product.of ? product.form : b) : compare(left, right);
+  return product
+    ? compare(a === product.of ? product.form : a, b === product.of ? product.form : b)
+    : compare(left, right);
 }
 
 /** An angle without a unit is in radians if it tells pi, else in the unit of the other. */

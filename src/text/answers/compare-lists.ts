@@ -46,9 +46,12 @@ function namesOf(form: Form): string[] {
 /** Values in the order of a tuple: by the alphabet if they are named, as (x, y) is understood. */
 function asTuple({ items, ordered, brackets }: List, names: readonly string[]): readonly Form[] | undefined {
   if (names.length === 0) return ordered && brackets === "()" ? items : undefined;
-  const isOneEach = names.length === items.length && items.every((item) => item.kind === "named" && !item.names[0]!.isWord);
+  const isOneEach =
+    names.length === items.length && items.every((item) => item.kind === "named" && !item.names[0]!.isWord);
   if (!isOneEach) return undefined;
-  return items.toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1)).map((item) => (item.kind === "named" ? item.value : item));
+  return items
+    .toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1))
+    .map((item) => (item.kind === "named" ? item.value : item));
 }
 
 function nameOf(form: Form): string {

@@ -72,8 +72,7 @@ function isAnswer(text: string): boolean {
 /** The answer in a reference: a solution that marks its answer, or the answer itself. */
 export function referenceAnswer(reference: string): string | undefined {
   const found = extractAnswer(reference);
-  const isShort =
-    found?.by === "lastNumber" && reference.trim().split(/\s+/, 6).length < 6;
+  const isShort = found?.by === "lastNumber" && reference.trim().split(/\s+/, 6).length < 6;
   return isShort ? reference.trim() : found?.text;
 }
 

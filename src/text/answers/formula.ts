@@ -1,5 +1,4 @@
-const token =
-  /\s*(?:((?:\d+(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?)|\\([A-Za-z]+)|([A-Za-z]+)|(\*\*|[-+*/^_()[\]{}|!]))/y;
+const token = /\s*(?:((?:\d+(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?)|\\([A-Za-z]+)|([A-Za-z]+)|(\*\*|[-+*/^_()[\]{}|!]))/y;
 /** In the order of the expression's groups. */
 const kinds = ["number", "command", "letters", "sign"] as const;
 

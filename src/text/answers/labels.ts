@@ -8,7 +8,19 @@ const dayFirst = new RegExp(`^(\\d{1,2})(?:st|nd|rd|th)? (?:of )?${monthName},?(
 const clock = /^(\d{1,2})(?::(\d{2}))?(?::(\d{2}))? ?"? ?(?:([ap])\. ?m\.?|([ap])m)? ?"?$/i;
 const based = /^\(?([\dA-Fa-f]+)\)? ?(?:_ ?\{?|"?\bbase ?"?) ?"?(?:base"? )?\(?(\d{1,2}|[a-z]+)\)?"? ?\}?$/;
 const bases = new Map(
-  Object.entries({ two: 2, three: 3, four: 4, five: 5, six: 6, seven: 7, eight: 8, nine: 9, ten: 10, twelve: 12, sixteen: 16 }),
+  Object.entries({
+    two: 2,
+    three: 3,
+    four: 4,
+    five: 5,
+    six: 6,
+    seven: 7,
+    eight: 8,
+    nine: 9,
+    ten: 10,
+    twelve: 12,
+    sixteen: 16,
+  }),
 );
 
 /** Times, dates, numbers with their base, and sets with a name: what looks like a number or a product, but is none. */

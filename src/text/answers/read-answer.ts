@@ -60,7 +60,11 @@ function readConstant(text: string): Form | undefined {
 
 function readQuantity(text: string, read: (part: string) => Form | undefined): Form | undefined {
   const parts = valueAndUnit(text);
-  if (!parts || /(?:^|[ "])(?:and|or|is)(?:[ "]|$)/.test(parts.unit) || split(text, /(?:,(?!\d{3}(?!\d))|;|[<>=]| or | and )/y).length > 1)
+  if (
+    !parts ||
+    /(?:^|[ "])(?:and|or|is)(?:[ "]|$)/.test(parts.unit) ||
+    split(text, /(?:,(?!\d{3}(?!\d))|;|[<>=]| or | and )/y).length > 1
+  )
     return undefined;
   const value = read(parts.value);
   if (!value || ["choice", "label", "named", "chain", "reals"].includes(value.kind)) return undefined;

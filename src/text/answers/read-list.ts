@@ -109,7 +109,8 @@ function readSet(inside: string, read: Read): Form | undefined {
 
 export function readMatrix(text: string, read: Read): Form | undefined {
   const cases = /^\\begin ?\{(?:cases|aligned)\}(.*)\\end ?\{(?:cases|aligned)\}$/s.exec(text)?.[1];
-  if (cases !== undefined) return /\\begin/.test(cases) ? undefined : listOf(rowsOf(cases.replaceAll("&", "")), "", false, read);
+  if (cases !== undefined)
+    return /\\begin/.test(cases) ? undefined : listOf(rowsOf(cases.replaceAll("&", "")), "", false, read);
   const array = /^([[(]) ?\\begin ?\{array\} ?\{[lcr| ]*\}(.*)\\end ?\{array\} ?([\])])$/s.exec(text);
   const matrix = /^\\begin ?\{(?:[pbB]|small)?matrix\}(.*)\\end ?\{(?:[pbB]|small)?matrix\}$/s.exec(text);
   const inside = array && closing[array[1]!] === array[3] ? array[2]! : matrix?.[1];
@@ -122,7 +123,10 @@ export function readMatrix(text: string, read: Read): Form | undefined {
 }
 
 function rowsOf(inside: string): string[] {
-  return inside.replace(/[\\]{2}\s*$/, "").split("\\\\").map((row) => row.trim().replace(/,$/, ""));
+  return inside
+    .replace(/[\\]{2}\s*$/, "")
+    .split("\\\\")
+    .map((row) => row.trim().replace(/,$/, ""));
 }
 
 function listOf(parts: readonly string[], brackets: string, ordered: boolean, read: Read): List | undefined {

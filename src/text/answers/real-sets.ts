@@ -7,7 +7,10 @@ const set = (items: readonly Form[]): List => ({ kind: "list", ordered: false, b
 /** The real numbers, and the real numbers without some points. */
 export function readReals(text: string, read: Read): Form | undefined {
   const line = String.raw`(?:\\mathbb ?(?:\{ ?R ?\}|R)|\\R(?![A-Za-z])|ℝ|"?(?:all )?(?:the )?real numbers"?|"?all reals"?)`;
-  const match = new RegExp(String.raw`^${line}(?: ?(?:\\setminus|\\backslash|-|"?except(?: for)?"?) ?(.+))?$`, "i").exec(text);
+  const match = new RegExp(
+    String.raw`^${line}(?: ?(?:\\setminus|\\backslash|-|"?except(?: for)?"?) ?(.+))?$`,
+    "i",
+  ).exec(text);
   if (!match) return undefined;
   if (match[1] === undefined) return { kind: "reals", without: set([]) };
   const without = read(match[1]);
@@ -48,9 +51,7 @@ export function intersectionOf(parts: readonly Form[]): Form | undefined {
   const downward = [a, b].find(({ items }) => isSame(items[0]!, infinite(true)));
   if (!upward || !downward || upward === downward) return undefined;
   const [low, high] = [upward.items[0]!, downward.items[1]!];
-  return (order(low, high) ?? -1) < 0
-    ? intervalOf(low, high, upward.brackets[0]! + downward.brackets[1]!)
-    : undefined;
+  return (order(low, high) ?? -1) < 0 ? intervalOf(low, high, upward.brackets[0]! + downward.brackets[1]!) : undefined;
 }
 
 function membersOf(item: Form): readonly Form[] {
@@ -58,7 +59,8 @@ function membersOf(item: Form): readonly Form[] {
 }
 
 function asInterval(form: Form): List | undefined {
-  const isInterval = form.kind === "list" && form.ordered && form.items.length === 2 && /^[[(][\])]$/.test(form.brackets);
+  const isInterval =
+    form.kind === "list" && form.ordered && form.items.length === 2 && /^[[(][\])]$/.test(form.brackets);
   return isInterval ? form : undefined;
 }
 

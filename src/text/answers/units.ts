@@ -65,7 +65,14 @@ export function valueAndUnit(text: string): { value: string; unit: string } | un
 }
 
 const multiples = new Map(
-  Object.entries({ dozen: 12n, hundred: 100n, thousand: 1000n, million: 10n ** 6n, billion: 10n ** 9n, trillion: 10n ** 12n }),
+  Object.entries({
+    dozen: 12n,
+    hundred: 100n,
+    thousand: 1000n,
+    million: 10n ** 6n,
+    billion: 10n ** 9n,
+    trillion: 10n ** 12n,
+  }),
 );
 
 /** `million dollars` is a million times `dollars`. */
@@ -87,7 +94,8 @@ export function measureOf(unit: string): Measure | undefined {
 
 /** `square feet`, `cm^2`, `km`. */
 function simpleMeasure(unit: string): Measure | undefined {
-  const [, prefix, name = "", exponent] = /^(square |sq\.? |cubic )?(.+?)\.?(?: ?\^ ?\{? ?([23]) ?\}?)?$/.exec(unit) ?? [];
+  const [, prefix, name = "", exponent] =
+    /^(square |sq\.? |cubic )?(.+?)\.?(?: ?\^ ?\{? ?([23]) ?\}?)?$/.exec(unit) ?? [];
   const lower = name.toLowerCase();
   const measure = [name, irregular.get(lower) ?? lower, lower.replace(/s$/, "")].map((spelling) => known.get(spelling));
   const found = measure.find((one) => one !== undefined);

@@ -10,12 +10,19 @@ afterAll(close);
 
 /** A reference is taken to be true, so a false one is no test. */
 function ways(kind: string, [a, b]: [string, string]): [string, string][] {
-  return kind === "false chains" ? [[a, b]] : [[a, b], [b, a]]; // prettier-ignore
+  return kind === "false chains"
+    ? [[a, b]]
+    : [
+        [a, b],
+        [b, a],
+      ];
 }
 
 async function judgedOtherwise(kind: string, isEqual: boolean): Promise<string[]> {
   const other: string[] = [];
-  for (const [answer, reference] of (isEqual ? pairs.equal : pairs.different)[kind]!.flatMap((pair) => ways(kind, pair))) {
+  for (const [answer, reference] of (isEqual ? pairs.equal : pairs.different)[kind]!.flatMap((pair) =>
+    ways(kind, pair),
+  )) {
     const { verdict } = await verify({ response: `\\boxed{${answer}}`, reference: `\\boxed{${reference}}` });
     if ((verdict === "correct") !== isEqual) other.push(`${answer} against ${reference}: ${verdict}`);
   }

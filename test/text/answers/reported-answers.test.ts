@@ -12,7 +12,12 @@ test.each([
   ["last formula not taken", "Adding gives $\\sqrt{5}$.", "\\sqrt{5}", true],
   ["number torn out of a time", "So it burns from 1:00 PM to 5:00 PM.", "0", false],
   ["words before a marked answer", "#### The total is 5", "5", true],
-  ["box in the thinking taken before the answer behind it", "<think>maybe \\boxed{3}? no</think> The answer is 4.", "4", true],
+  [
+    "box in the thinking taken before the answer behind it",
+    "<think>maybe \\boxed{3}? no</think> The answer is 4.",
+    "4",
+    true,
+  ],
   ["also", "So the probability is $\\frac{3}{4}$.", "3/4", true],
   ["also", "Adding gives \\sqrt{5}.", "5", false],
   ["also", "Adding gives \\sqrt{5}.", "\\sqrt5", true],
@@ -96,7 +101,7 @@ test.each([
   ["also", "\\boxed{\\text{on}}", "no", false],
   ["also", "\\boxed{on}", "no", false],
   ["also", "\\boxed{\\text{ten}}", "net", false],
-]("the answer of a response without a box (%s): %j against %j", async (_, response, reference, isRight) => {
+])("the answer of a response without a box (%s): %j against %j", async (_, response, reference, isRight) => {
   const { verdict } = await verify({ response, reference });
   expect(verdict === "correct").toBe(isRight);
 });
@@ -107,7 +112,7 @@ test.each([
   ["one variable, two values stay a set", "So \\boxed{x=2 \\text{ or } x=1}.", "x=1,x=2", true],
   ["word read as a product of letters", "\\boxed{\\text{red}}", "der", false],
   ["false equation, right side taken", "\\boxed{2=3=4}", "4", false],
-]("a wrong answer is not judged right (%s): %j against %j", async (_, response, reference, isRight) => {
+])("a wrong answer is not judged right (%s): %j against %j", async (_, response, reference, isRight) => {
   const { verdict } = await verify({ response, reference });
   expect(verdict === "correct").toBe(isRight);
 });
@@ -118,11 +123,21 @@ test.each([
   ["case of a short word", "So we get \\boxed{\\text{Yes}}.", "yes", true],
   ["case of a short word", "So we get \\boxed{\\textbf{Odd}}.", "odd", true],
   ["unit behind what is no plain number", "So we get \\boxed{36\\pi}.", "36\\pi\\text{ square units}", true],
-  ["unit behind what is no plain number", "So we get \\boxed{\\frac{\\pi}{2}\\text{ radians}}.", "\\frac{\\pi}{2}", true],
+  [
+    "unit behind what is no plain number",
+    "So we get \\boxed{\\frac{\\pi}{2}\\text{ radians}}.",
+    "\\frac{\\pi}{2}",
+    true,
+  ],
   ["unit behind what is no plain number", "So we get \\boxed{3x \\text{ dollars}}.", "3x", true],
   ["number with its base", "So we get \\boxed{1010_2}.", "1010_{2}", true],
   ["explicit and implicit line", "So we get \\boxed{y=3x+13}.", "3x-y+13=0", true],
-  ["matrix as array", "So we get \\boxed{\\left[\\begin{array}{cc}1&2\\\\3&4\\end{array}\\right]}.", "\\begin{pmatrix}1&2\\\\3&4\\end{pmatrix}", true],
+  [
+    "matrix as array",
+    "So we get \\boxed{\\left[\\begin{array}{cc}1&2\\\\3&4\\end{array}\\right]}.",
+    "\\begin{pmatrix}1&2\\\\3&4\\end{pmatrix}",
+    true,
+  ],
   ["thin space between thousands", "So we get \\boxed{12\\,345}.", "12345", true],
   ["repeating decimal", "So we get \\boxed{0.\\overline{3}}.", "1/3", true],
   ["repeating decimal", "So we get \\boxed{0.\\overline{3}}.", "0.\\overline{6}", false],
@@ -133,16 +148,20 @@ test.each([
   ["Chinese unit", "So we get \\boxed{36\\text{元}}.", "36", true],
   ["Chinese or", "So we get \\boxed{1或2}.", "1,2", true],
   ["value on the left of the sign", "\\boxed{4 = x}", "4", true],
-]("a right answer is judged right (%s): %j against %j", async (_, response, reference, isRight) => {
+])("a right answer is judged right (%s): %j against %j", async (_, response, reference, isRight) => {
   const { verdict } = await verify({ response, reference });
   expect(verdict === "correct").toBe(isRight);
 });
 
 describe("comparisons that turn round", () => {
-  test.each(["\\boxed{x>2<4}", "The answer is 5 > 3 < 4.", "#### 1>2<3", "x>2<4", "#### 5 > 3 < 4", "\\boxed{a<b>c<d>e}"])(
-    "%j has a verdict",
-    async (response) => {
-      expect((await verify({ response, reference: "3" })).verdict).toMatch(/^(wrong|unparsable)$/);
-    },
-  );
+  test.each([
+    "\\boxed{x>2<4}",
+    "The answer is 5 > 3 < 4.",
+    "#### 1>2<3",
+    "x>2<4",
+    "#### 5 > 3 < 4",
+    "\\boxed{a<b>c<d>e}",
+  ])("%j has a verdict", async (response) => {
+    expect((await verify({ response, reference: "3" })).verdict).toMatch(/^(wrong|unparsable)$/);
+  });
 });
