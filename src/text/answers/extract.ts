@@ -54,7 +54,7 @@ function withoutLeadingWords(answer: string): string {
   const plain = answer.replace(/\\text(?:bf|it|rm)?\s?\{([^{}]*)\}/g, "$1");
   const [, rest] =
     /^\W{0,4}(?:the )?(?:final )?answer(?: is|\s?[:=])\s*(.+)$/is.exec(plain) ??
-    /^\W{0,4}[\p{L}\s'’,()-]*(?:\b(?:is|are|was|were|equals|be|of|to)\b|[:=：])\s*(.+)$/su.exec(plain) ??
+    /^\W{0,4}[\p{L}\s'’,()-]*(?:\b(?:is|are|was|were|equals|be|of|to)\b|[:=：是为])\s*(.+)$/su.exec(plain) ??
     /^(?:\p{L}{2,}\s)+([-+$\\(\d].*)$/su.exec(plain) ??
     [];
   const isAnswerWord = /^\W{0,4}(?:the )?(?:final )?answer/i.test(plain);

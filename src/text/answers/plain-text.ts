@@ -26,6 +26,7 @@ export function plainText(answer: string): string {
     .replace(/ ?\\(?:land|wedge)(?![A-Za-z]) ?/g, " and ")
     .replace(/(\d) x (?=\d)/g, "$1 * ")
     .replace(/\\([%$#&_])/g, "$1")
+    .replace(/ ?\\colon(?![A-Za-z]) ?/g, ":")
     .replace(/\\(?:lbrace\b|\{)/g, "«")
     .replace(/\\(?:rbrace\b|\})/g, "»")
     .replace(/\\[dtc]frac(?![A-Za-z])/g, "\\frac")

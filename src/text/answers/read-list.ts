@@ -111,9 +111,9 @@ export function readMatrix(text: string, read: Read): Form | undefined {
   const cases = /^\\begin ?\{(?:cases|aligned)\}(.*)\\end ?\{(?:cases|aligned)\}$/s.exec(text)?.[1];
   if (cases !== undefined)
     return /\\begin/.test(cases) ? undefined : listOf(rowsOf(cases.replaceAll("&", "")), "", false, read);
-  const array = /^([[(]) ?\\begin ?\{array\} ?\{[lcr| ]*\}(.*)\\end ?\{array\} ?([\])])$/s.exec(text);
+  const array = /^([[(]?) ?\\begin ?\{array\} ?\{[lcr| ]*\}(.*)\\end ?\{array\} ?([\])]?)$/s.exec(text);
   const matrix = /^\\begin ?\{(?:[pbB]|small)?matrix\}(.*)\\end ?\{(?:[pbB]|small)?matrix\}$/s.exec(text);
-  const inside = array && closing[array[1]!] === array[3] ? array[2]! : matrix?.[1];
+  const inside = array && (closing[array[1]!] ?? "") === array[3] ? array[2]! : matrix?.[1];
   if (inside === undefined || inside.includes("\\begin")) return undefined;
   const lists = rowsOf(inside).map((row) => listOf(row.split("&"), "()", true, read));
   if (!lists.every((row) => row !== undefined)) return undefined;
