@@ -105,7 +105,7 @@ async function writeFolder(folder: string, data: string, model: string, count: n
     if (rows.length === count) break;
     const [question, answer] = [messages?.[0], messages?.at(-1)];
     if (question !== undefined && answer !== undefined && question !== answer)
-      rows.push({ question: question.content, answer: answer.content });
+      rows.push({ question: question.content ?? "", answer: answer.content ?? "" });
   }
   await dataset.close();
   if (rows.length === 0) throw new UserError("no-rows", "there are no questions with answers", { where: data });

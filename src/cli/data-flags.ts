@@ -1,4 +1,5 @@
-import { FIELD_NAMES, FORMAT_NAMES, type FieldName } from "../data/formats.ts";
+import type { FieldName } from "../data/format.ts";
+import { FIELD_NAMES, FORMAT_NAMES } from "../data/formats.ts";
 import { openDataset, type Dataset } from "../data/dataset.ts";
 import { readableData } from "../data/open-table.ts";
 import { UserError } from "../system/errors.ts";

@@ -36,10 +36,13 @@ export const dataGroup = group(
   {
     train: files("Rows to train on: a data file or folder, or a list; `tokensift inspect --help` names the kinds."),
     validation: Type.Optional(files("Held-out rows, for the evaluation.")),
-    format: choice(["auto", "messages", "prompt-response", "question-answer", "instruction", "tokens", "text"], {
-      default: "auto",
-      description: "What a row holds; auto tells by its columns.",
-    }),
+    format: choice(
+      [
+        ...["auto", "messages", "prompt-response", "question-answer", "instruction", "preference", "verifiable"],
+        ...["tokens", "text"],
+      ] as const,
+      { default: "auto", description: "What a row holds; auto tells by its columns." },
+    ),
     fields: group(
       {
         messages: column("Column of the chat's messages."),
@@ -50,10 +53,21 @@ export const dataGroup = group(
         instruction: column("Column of the instruction."),
         input: column("Column of what the instruction is about."),
         output: column("Column of the output that the instruction asks for."),
+        system: column("Column of a system message, put before the conversation."),
+        history: column("Column of earlier turns: pairs of what was asked and answered, or messages."),
+        context: column("Column of what a question is about, put below it."),
+        tools: column("Column of descriptions of tools, for the chat template."),
+        documents: column("Column of documents, for the chat template."),
+        chosen: column("Column of the better answer of a pair, which trains."),
+        rejected: column("Column of the worse answer of a pair."),
+        rewardModel: column("Column with the answer to check against, as verl writes it (ground_truth)."),
         text: column("Column of plain text, all of which is trained."),
         ids: column("Column of token ids, for rows that are tokenized already."),
         labels: column("Column of labels, -100 where a token is not trained."),
-        responseMask: column("Column of marks, 1 where a token is trained."),
+        responseMask: column("Column of marks, 1 where a token is trained; other numbers are weights."),
+        assistantMask: column("Column of more such marks; both count."),
+        attentionMask: column("Column of marks, 0 where a token is padding."),
+        positionIds: column("Column of positions; where they begin again, another text begins."),
       },
       { default: {}, description: "Columns that have other names than usual." },
     ),

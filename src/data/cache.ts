@@ -13,7 +13,7 @@ import {
 } from "./tokenized.ts";
 
 /** Raised when the layout of cache files changes; older files are then made anew. */
-const CACHE_VERSION = "1";
+const CACHE_VERSION = "2";
 const PREFIX = "column:";
 
 /** Called with a sentence for the person at the keyboard, for example that a cache file was damaged. */
@@ -32,6 +32,7 @@ export function saveTokens(folder: string, tokens: TokenizedDataset, notice: Not
     ids: "list<int32>",
     response: "list<uint8>",
     endOfTurn: "list<uint8>",
+    ...(tokens.dataWeights && { dataWeights: "list<float32>" }),
     ...Object.fromEntries(names.map((name) => [PREFIX + name, "list<float32>" as const])),
   };
   const rows = (function* () {
@@ -63,11 +64,12 @@ export function loadTokens(folder: string, fingerprint: string, notice: Notice):
       ids: new Int32Array(metadata.tokens),
       response: new Uint8Array(metadata.tokens),
       endOfTurn: new Uint8Array(metadata.tokens),
+      ...(table.columns.has("dataWeights") && { dataWeights: new Float32Array(metadata.tokens) }),
       columns: Object.fromEntries(names.map((n) => [n.slice(PREFIX.length), new Float32Array(metadata.tokens)])),
       stats: metadata.stats,
       fingerprint,
     };
-    const wanted = ["rowId", "ids", "response", "endOfTurn", ...names];
+    const wanted = ["rowId", "ids", "response", "endOfTurn", ...(arrays.dataWeights ? ["dataWeights"] : []), ...names];
     for (let i = 0, at = 0; i < table.rows; i++) {
       const row = table.row(i, wanted);
       const length = (row.ids as Int32Array).length;
@@ -80,6 +82,7 @@ export function loadTokens(folder: string, fingerprint: string, notice: Notice):
       copy(arrays.ids, "ids");
       copy(arrays.response, "response");
       copy(arrays.endOfTurn, "endOfTurn");
+      if (arrays.dataWeights) copy(arrays.dataWeights, "dataWeights");
       for (const name of names) copy(arrays.columns[name.slice(PREFIX.length)]!, name);
       at += length;
       arrays.offsets[i + 1] = at;
@@ -155,9 +158,11 @@ function columnPath(folder: string, fingerprint: string): string {
   return join(folder, `column-${fingerprint.slice(0, 32)}.arrow`);
 }
 
-function tokensChecksum({ rowIds, offsets, ids, response, endOfTurn, columns }: TokenizedDataset): string {
+function tokensChecksum(tokens: TokenizedDataset): string {
+  const { rowIds, offsets, ids, response, endOfTurn, dataWeights, columns } = tokens;
   const named = Object.keys(columns).sort();
-  return checksum([rowIds, offsets, ids, response, endOfTurn, ...named.map((name) => columns[name]!)]);
+  const weights = dataWeights ? [dataWeights] : [];
+  return checksum([rowIds, offsets, ids, response, endOfTurn, ...weights, ...named.map((name) => columns[name]!)]);
 }
 
 function checkedMetadata(

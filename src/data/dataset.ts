@@ -2,7 +2,9 @@ import { createHash } from "node:crypto";
 import { UserError } from "../system/errors.ts";
 import { letEventsIn } from "../system/event-loop.ts";
 import { hashFiles } from "./files.ts";
-import { chooseFormat, numberList, WrongField, type Example, type FieldName, type FormatName } from "./formats.ts";
+import { numberList, WrongField } from "./fields.ts";
+import type { Example, FieldName, FormatName } from "./format.ts";
+import { chooseFormat } from "./formats.ts";
 import { joinTables } from "./join-tables.ts";
 import { unusedText } from "./lossy.ts";
 import { readerOf } from "./open-table.ts";
@@ -25,12 +27,12 @@ export interface DatasetOptions {
 }
 
 /** A row that can be trained. */
-export interface Row extends Example {
+export interface Row extends Omit<Example, "unused"> {
   /** Number of the row in the dataset, from 0, skipped rows included. */
   rowId: number;
   /** Lists of numbers that may describe tokens, as long as the file has them. */
   columns: Record<string, Float32Array>;
-  /** Other columns that hold text. */
+  /** Other columns that hold text, or lists and objects with text. */
   unused?: readonly string[];
 }
 
@@ -47,6 +49,8 @@ export interface Dataset {
   /** Rows in the files, trainable or not. */
   readonly length: number;
   readonly format: FormatName;
+  /** The format as a person calls it. */
+  readonly formatTitle: string;
   readonly columns: readonly string[];
   /** The files that are read; none where the rows are in memory. */
   readonly files: readonly string[];
@@ -129,8 +133,10 @@ export function datasetOf(
   const entryOf = (raw: RawRow, rowId: number): Row | SkippedRow => {
     try {
       const example = format.read(raw);
-      if (!("skipped" in example))
-        return { rowId, ...example, columns: tokenValues(raw, lists, tokenColumns), ...unusedText(raw, lists) };
+      if (!("skipped" in example)) {
+        const columns = tokenValues(raw, lists, tokenColumns, example.tokens?.kept);
+        return { rowId, ...example, columns, ...unusedText(raw, lists, example.unused) };
+      }
       if (invalid === "skip") return { rowId, ...example };
       throw new UserError("invalid-row", `the row has ${example.skipped}`, { where: where(rowId) });
     } catch (error) {
@@ -150,6 +156,7 @@ export function datasetOf(
     name,
     length,
     format: format.name,
+    formatTitle: format.title,
     columns,
     files,
     tokenColumns,
@@ -183,11 +190,13 @@ function tokenValues(
   raw: RawRow,
   columns: readonly string[],
   named: readonly string[] | undefined,
+  kept?: { from: number; to: number; of: number },
 ): Record<string, Float32Array> {
   const values: Record<string, Float32Array> = {};
   for (const column of columns) {
     const numbers = numberList(raw[column]);
-    if (numbers) values[column] = Float32Array.from(numbers);
+    if (numbers)
+      values[column] = Float32Array.from(numbers.length === kept?.of ? numbers.slice(kept.from, kept.to) : numbers);
     else if (named) throw new WrongField(`"${column}" is not a list of numbers without nulls`);
   }
   return values;

@@ -5,9 +5,17 @@ import type { TokenizedDataset } from "./tokenized.ts";
 export function unusedText(
   raw: Readonly<Record<string, unknown>>,
   columns: readonly string[],
+  others: readonly string[] = [],
 ): { unused?: readonly string[] } {
-  const unused = columns.filter((column) => typeof raw[column] === "string" && raw[column] !== "");
+  const unused = [...others, ...columns.filter((column) => holdsText(raw[column]))];
   return unused.length > 0 ? { unused } : {};
+}
+
+/** Whether a value is a text, or holds one at any depth. */
+function holdsText(value: unknown): boolean {
+  if (typeof value === "string") return value !== "";
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return false;
+  return Object.values(value).some(holdsText);
 }
 
 /** Sentences on what the text of a dataset lost on its way to tokens, with counts: words without a token, columns. */
@@ -25,6 +33,8 @@ export function lossNotes(
     );
   for (const [column, count] of Object.entries(tokens.stats.unused ?? {}))
     notes.push(`the column "${column}" holds text in ${count} of ${tokens.stats.rows} rows, which is not used`);
+  for (const [remark, count] of Object.entries(tokens.stats.remarks ?? {}))
+    notes.push(`${remark} (in ${count} of ${tokens.stats.rows} rows)`);
   return notes;
 }
 

@@ -1,6 +1,13 @@
 import { UserError } from "../system/errors.ts";
-import { tokenizeConversation, tokenizePromptResponse, type TokenizedRow, type Tokenizer } from "../text/index.ts";
+import {
+  templateReads,
+  tokenizeConversation,
+  tokenizePromptResponse,
+  type TokenizedRow,
+  type Tokenizer,
+} from "../text/index.ts";
 import type { Row } from "./dataset.ts";
+import type { GivenTokens } from "./token-format.ts";
 
 export interface RowTokenOptions {
   /** Longer rows are cut to this many tokens; a row whose whole response is cut away is skipped. Default: no limit. */
@@ -9,6 +16,8 @@ export interface RowTokenOptions {
   truncate?: "end" | "skip";
   /** A Jinja chat template to use instead of the tokenizer's own. */
   template?: string;
+  /** Which answers of a conversation train: all (default), or the last one alone. */
+  trainTurns?: "all" | "last";
   /** Between question and answer where there is no chat template. Default: a newline. */
   separator?: string;
 }
@@ -43,14 +52,13 @@ function named<T>(where: () => string, work: () => T): T {
 function cutRow(
   row: Row,
   tokenizer: Tokenizer,
-  { maxTokens, template, separator = "\n" }: RowTokenOptions,
+  options: RowTokenOptions,
   where: () => string,
 ): TokenizedRow | { skipped: string } {
+  const { maxTokens, template, separator = "\n" } = options;
   const limit = maxTokens === undefined ? {} : { maxTokens };
   if (row.tokens) return givenTokens(row.tokens, tokenizer, maxTokens, where);
-  if (row.messages && (template ?? tokenizer.chatTemplate) !== undefined) {
-    return tokenizeConversation(tokenizer, row.messages, template === undefined ? limit : { ...limit, template });
-  }
+  if (row.messages && (template ?? tokenizer.chatTemplate) !== undefined) return chatTokens(row, tokenizer, options);
   if (row.prompt === undefined || row.response === undefined) {
     throw new UserError(
       "missing-chat-template",
@@ -65,8 +73,39 @@ function cutRow(
   return tokenizePromptResponse(tokenizer, prompt, row.response, limit);
 }
 
+/** A system message from a column of its own is left out where the template refuses it. */
+function chatTokens(row: Row, tokenizer: Tokenizer, options: RowTokenOptions): TokenizedRow | { skipped: string } {
+  const { messages, messageWeights, systemColumn } = row;
+  try {
+    return templateTokens(row, tokenizer, options);
+  } catch (error) {
+    if (systemColumn === undefined || !(error instanceof UserError) || error.code !== "invalid-chat-template")
+      throw error;
+    const weights = messageWeights && { messageWeights: messageWeights.slice(1) };
+    const tokens = templateTokens({ ...row, messages: messages!.slice(1), ...weights }, tokenizer, options);
+    return "skipped" in tokens ? tokens : { ...tokens, unused: [systemColumn] };
+  }
+}
+
+function templateTokens(
+  { messages, messageWeights, tools, documents }: Row,
+  tokenizer: Tokenizer,
+  { maxTokens, template, trainTurns }: RowTokenOptions,
+): TokenizedRow | { skipped: string } {
+  const tokens = tokenizeConversation(tokenizer, messages!, {
+    ...{ maxTokens, template, trainTurns, tools, documents, weights: messageWeights },
+  });
+  const given = { tools, documents };
+  const idle = (["tools", "documents"] as const).filter(
+    (name) => given[name] !== undefined && !templateReads(tokenizer, name, template),
+  );
+  if ("skipped" in tokens || idle.length === 0) return tokens;
+  const remarks = idle.map((name) => `the chat template has no place for the row's ${name}, which are not used`);
+  return { ...tokens, remarks: [...(tokens.remarks ?? []), ...remarks] };
+}
+
 function givenTokens(
-  { ids, response }: { ids: Int32Array; response: Uint8Array },
+  { ids, response, dataWeights }: GivenTokens,
   tokenizer: Tokenizer,
   maxTokens: number | undefined,
   where: () => string,
@@ -89,5 +128,6 @@ function givenTokens(
   const endOfTurn = Uint8Array.from(kept, (mark, t) =>
     mark === 1 && response[t + 1] !== 1 && ends.has(ids[t]!) ? 1 : 0,
   );
-  return { ids: ids.slice(0, length), response: kept, endOfTurn, truncated: length < ids.length };
+  const weights = dataWeights && { dataWeights: dataWeights.slice(0, length) };
+  return { ids: ids.slice(0, length), response: kept, endOfTurn, ...weights, truncated: length < ids.length };
 }

@@ -12,6 +12,8 @@ export interface TokenizedStats {
   responseTokens: number;
   /** Rows with text that is not used, by column; absent where there is none. */
   unused?: Record<string, number>;
+  /** Rows by what is to be said of them, a sentence without its end; absent where there is nothing. */
+  remarks?: Record<string, number>;
 }
 
 /** One row's tokens as views on the dataset's memory. */
@@ -21,6 +23,8 @@ export interface TokenView {
   /** 1 = may be trained; the first token of a row never is, as nothing predicts it. */
   response: Uint8Array;
   endOfTurn: Uint8Array;
+  /** What the data's author lets each token count, 0 outside the response; absent where no row of the dataset says. */
+  dataWeights?: Float32Array;
   columns: Record<string, Float32Array>;
 }
 
@@ -28,11 +32,14 @@ export interface TokenView {
 export interface TokenizedDataset {
   /** Rows that can be trained. */
   readonly length: number;
+  /** Numbers of the rows in the data; of texts packed into one row, fractions behind it (see `packedRowId`). */
   readonly rowIds: Float64Array;
   readonly offsets: Float64Array;
   readonly ids: Int32Array;
   readonly response: Uint8Array;
   readonly endOfTurn: Uint8Array;
+  /** What the data's author lets each token count; absent where no row says: every response token then counts 1. */
+  readonly dataWeights?: Float32Array;
   /** Per-token columns, each as long as `ids`. */
   readonly columns: Readonly<Record<string, Float32Array>>;
   readonly stats: TokenizedStats;
@@ -46,7 +53,7 @@ export type TokenArrays = Omit<TokenizedDataset, "row" | "lengthOf" | "length">;
 
 /** Adds the accessors to a dataset's arrays. */
 export function tokenizedDataset(arrays: TokenArrays): TokenizedDataset {
-  const { offsets, rowIds, ids, response, endOfTurn, columns } = arrays;
+  const { offsets, rowIds, ids, response, endOfTurn, dataWeights, columns } = arrays;
   return {
     ...arrays,
     length: rowIds.length,
@@ -57,6 +64,7 @@ export function tokenizedDataset(arrays: TokenArrays): TokenizedDataset {
         ids: ids.subarray(from, to),
         response: response.subarray(from, to),
         endOfTurn: endOfTurn.subarray(from, to),
+        ...(dataWeights && { dataWeights: dataWeights.subarray(from, to) }),
         columns: Object.fromEntries(Object.entries(columns).map(([name, all]) => [name, all.subarray(from, to)])),
       };
     },

@@ -7,6 +7,7 @@ import { loadTokens, saveTokens, type Notice } from "./cache.ts";
 import type { Dataset, Row } from "./dataset.ts";
 import { lossNotes } from "./lossy.ts";
 import { tokensOfRow, type RowTokenOptions } from "./row-tokens.ts";
+import { unpacked } from "./unpacked.ts";
 import { growing, tokenizedDataset, type TokenizedDataset, type TokenizedStats } from "./tokenized.ts";
 
 /** What becomes of a row's text, and where its tokens are cached. */
@@ -20,7 +21,7 @@ export interface TokenizeOptions extends RowTokenOptions {
 }
 
 /** Raised when the same options would give other tokens. */
-const TOKENS_VERSION = 1;
+const TOKENS_VERSION = 2;
 const PROGRESS_EVERY = 500;
 
 /**
@@ -61,9 +62,11 @@ export async function tokenizeDataset(
 }
 
 function fingerprintOf(dataset: Dataset, tokenizer: Tokenizer, options: TokenizeOptions): string {
-  const { maxTokens, truncate, template, separator } = options;
+  const { maxTokens, truncate, template, separator, trainTurns } = options;
   const parts = [TOKENS_VERSION, dataset.fingerprint, tokenizer.fingerprint, tokenizer.chatTemplate];
-  const text = JSON.stringify([...parts, maxTokens, truncate, template, separator].map((part) => part ?? null));
+  const text = JSON.stringify(
+    [...parts, maxTokens, truncate, template, separator, trainTurns].map((part) => part ?? null),
+  );
   return createHash("sha256").update(text).digest("hex");
 }
 
@@ -82,9 +85,13 @@ async function tokenizeRows(
       await letEventsIn();
     }
     const where = (): string => dataset.where(rowId);
-    const tokens = "skipped" in row ? row : tokensOfRow(row, tokenizer, options, where);
-    if ("skipped" in tokens) collector.skip(tokens.skipped);
-    else collector.add(row as Row, tokens, () => uncut(row as Row, tokenizer, options, where), where);
+    if ("skipped" in row) collector.skip(row.skipped);
+    else
+      for (const part of unpacked(row)) {
+        const tokens = tokensOfRow(part, tokenizer, options, where);
+        if ("skipped" in tokens) collector.skip(tokens.skipped);
+        else collector.add(part, tokens, () => uncut(part, tokenizer, options, where), where);
+      }
   }
   onProgress?.(dataset.length, dataset.length);
   const tokens = collector.done(fingerprint);
@@ -105,20 +112,24 @@ function collectTokens(rows: number, columns: ReturnType<typeof collectColumns>)
   const ids = growing((n) => new Int32Array(n));
   const response = growing((n) => new Uint8Array(n));
   const endOfTurn = growing((n) => new Uint8Array(n));
+  let dataWeights: ReturnType<typeof growing<Float32Array>> | undefined;
   const rowIds = growing((n) => new Float64Array(n));
   const offsets = growing((n) => new Float64Array(n));
   const stats: TokenizedStats = { rows, skipped: {}, truncated: 0, tokens: 0, responseTokens: 0 };
   offsets.push([0]);
 
-  const skip = (reason: string): void => {
-    stats.skipped[reason] = (stats.skipped[reason] ?? 0) + 1;
-  };
+  const skip = (reason: string): void => count(stats.skipped, reason);
   const add = (row: Row, tokens: TokenizedRow, whole: () => Uint8Array, where: () => string): void => {
     const trained = tokens.response.slice();
     trained[0] = 0; // nothing precedes the first token
     if (!trained.includes(1)) return skip("no response");
     const full = tokens.truncated && Object.keys(row.columns).length > 0 ? whole() : tokens.response;
     columns.add(row.columns, full, tokens.ids.length, where);
+    if (tokens.dataWeights !== undefined && dataWeights === undefined) {
+      dataWeights = growing((n) => new Float32Array(n));
+      dataWeights.push(response.done()); // what came before counts 1
+    }
+    dataWeights?.push(Float32Array.from(trained, (mark, t) => mark * (tokens.dataWeights?.[t] ?? 1)));
     ids.push(tokens.ids);
     response.push(trained);
     endOfTurn.push(tokens.endOfTurn);
@@ -127,7 +138,9 @@ function collectTokens(rows: number, columns: ReturnType<typeof collectColumns>)
     stats.tokens = ids.length;
     stats.responseTokens += countOnes(trained);
     if (tokens.truncated) stats.truncated++;
-    for (const column of row.unused ?? []) (stats.unused ??= {})[column] = (stats.unused[column] ?? 0) + 1;
+    for (const column of [...(row.unused ?? []), ...(tokens.unused ?? [])]) count((stats.unused ??= {}), column);
+    for (const remark of new Set([...(row.remarks ?? []), ...(tokens.remarks ?? [])]))
+      count((stats.remarks ??= {}), remark);
   };
   const done = (fingerprint: string): TokenizedDataset =>
     tokenizedDataset({
@@ -136,11 +149,16 @@ function collectTokens(rows: number, columns: ReturnType<typeof collectColumns>)
       ids: ids.done(),
       response: response.done(),
       endOfTurn: endOfTurn.done(),
+      ...(dataWeights && { dataWeights: dataWeights.done() }),
       columns: columns.done(),
       stats,
       fingerprint,
     });
   return { skip, add, done };
+}
+
+function count(counts: Record<string, number>, name: string): void {
+  counts[name] = (counts[name] ?? 0) + 1;
 }
 
 function skippedRows({ rows, skipped }: TokenizedStats): string {

@@ -2,10 +2,12 @@ import { Template } from "@huggingface/jinja";
 import { UserError } from "../system/errors.ts";
 import { BoundedInterpreter, mostSteps } from "./bounded-interpreter.ts";
 
-/** One message of a conversation. */
+/** One message of a conversation, with whatever else a template may read of it: `tool_calls`, `reasoning_content`, … */
 export interface ChatMessage {
   role: string;
-  content: string;
+  /** Null where the message is something else than text, such as a call of a tool. */
+  content: string | null;
+  [key: string]: unknown;
 }
 
 export interface TemplateVariables {
@@ -13,6 +15,10 @@ export interface TemplateVariables {
   eosToken?: string | undefined;
   /** Whether to end with what comes before an answer. */
   addGenerationPrompt: boolean;
+  /** Descriptions of the tools that the model may call, as plain values. */
+  tools?: readonly unknown[] | undefined;
+  /** Texts that the model may consult, as plain values. */
+  documents?: readonly unknown[] | undefined;
 }
 
 /** Writes a conversation as text. */
@@ -35,14 +41,14 @@ const where = "chat template";
  */
 export function compileChatTemplate(text: string, limit = mostSteps): ChatTemplate {
   const parsed = parseTemplate(text);
-  return (messages, { bosToken = "", eosToken = "", addGenerationPrompt }) => {
+  return (messages, { bosToken = "", eosToken = "", addGenerationPrompt, tools, documents }) => {
     const variables = {
       messages: messages.map((message) => ({ ...message })),
       add_generation_prompt: addGenerationPrompt,
       bos_token: bosToken,
       eos_token: eosToken,
-      tools: null,
-      documents: null,
+      tools: tools ?? null,
+      documents: documents ?? null,
       raise_exception: (message: unknown): never => {
         throw new Error(String(message));
       },

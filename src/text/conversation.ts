@@ -1,114 +1,110 @@
 import { UserError } from "../system/errors.ts";
-import { compileChatTemplate, type ChatMessage, type ChatTemplate } from "./chat-template.ts";
-import { startsWith, tokenRow, type ResponseSpan, type TokenizedRow } from "./token-row.ts";
+import { answerSpan, markedSpans, type AnswerSpan, type WrittenConversation } from "./answer-spans.ts";
+import type { ChatMessage } from "./chat-template.ts";
+import { callText, isAnswer, isEmpty, templateMessages, unwrittenKeys, without } from "./message-keys.ts";
+import { templateWriter, type TemplateInputs } from "./template-writer.ts";
+import { tokenRow, type TokenizedRow } from "./token-row.ts";
 import type { Tokenizer } from "./tokenizer.ts";
+
+export interface ConversationOptions extends TemplateInputs {
+  /** Longer rows are cut at their end. */
+  maxTokens?: number | undefined;
+  /** Instead of the tokenizer's own. */
+  template?: string | undefined;
+  /** Which answers train: all (default), or the last one alone. */
+  trainTurns?: "all" | "last" | undefined;
+  /** What each message's answer counts, one number per message; 0: it does not train. Default: all count 1. */
+  weights?: readonly number[] | undefined;
+}
 
 /**
  * Tokens of a conversation through the chat template. Every assistant message is a response, with the token that ends
- * its turn; the white space behind that token and the header before the message are not. The bounds of a response are
- * those of the conversation rendered up to it, so the template must write a conversation's beginning the same way
- * whatever follows.
+ * its turn; the white space behind that token and the header before the message are not. Where the template marks
+ * answers by `{% generation %}`, exactly what it marks is the response.
  *
- * @param options `maxTokens`: longer rows are cut at their end; `template`: instead of the tokenizer's own
- * @throws UserError if there is no template, if it fails, or if a response does not begin or end between two tokens
+ * All that the template reads of a message is given to it; a message is skipped, with the key's name, if the template
+ * leaves out a part of an answer (calls of tools, thinking), and other keys that it leaves out are in `remarks`.
+ *
+ * @throws UserError if there is no template, if it fails, if it does not say where an answer is, or if a response does
+ *   not begin or end between two tokens
  */
 export function tokenizeConversation(
   tokenizer: Tokenizer,
-  messages: readonly ChatMessage[],
-  { maxTokens, template }: { maxTokens?: number; template?: string } = {},
+  given: readonly ChatMessage[],
+  { maxTokens, template, tools, documents, trainTurns = "all", weights }: ConversationOptions = {},
 ): TokenizedRow | { skipped: string } {
-  const render = rendererOf(tokenizer, template);
-  const text = render(messages, false);
-  const ids = tokenizer.encode(text);
-  const spans: ResponseSpan[] = [];
-  for (const [k, { role }] of messages.entries()) {
-    if (role !== "assistant") continue;
-    const before = k === 0 ? firstHeader(render, messages[0]!) : render(messages.slice(0, k), true);
-    const after = k === messages.length - 1 ? text : render(messages.slice(0, k + 1), false);
-    if (!text.startsWith(before) || !text.startsWith(after) || after.length < before.length) throw rewrites(k);
-    const start = boundary(tokenizer, ids, before);
-    const end = after === text ? ids.length : boundary(tokenizer, ids, after);
-    if (start === undefined || end === undefined) {
-      if (/^\s/.test(messages[k]!.content)) {
-        return { skipped: "the response begins with white space that shares a token with the chat template" };
-      }
-      throw sharesToken(k);
-    }
-    spans.push(responseSpan(tokenizer, ids, start, end));
-  }
-  return tokenRow(ids, spans, maxTokens);
+  const writer = templateWriter(tokenizer, template);
+  const messages = templateMessages(given, writer).map((message) => without(message, callText));
+  const inputs = { tools, documents };
+  const remarks = new Set<string>();
+  const { spoken, others } = unwrittenKeys(messages, writer, inputs);
+  if (spoken !== undefined) return { skipped: `the chat template does not write "${spoken}", a part of the answer` };
+  for (const key of others) remarks.add(`the chat template does not write "${key}" of messages`);
+  const text = writer.write(messages, false, inputs);
+  const conversation = { tokenizer, writer, messages, inputs, text, ids: tokenizer.encode(text) };
+  const spans = answersIn(conversation, { trainTurns, weights }, remarks);
+  if ("skipped" in spans) return spans;
+  for (const remark of lostRemarks(conversation)) remarks.add(remark);
+  const row = tokenRow(conversation.ids, spans, maxTokens);
+  return "skipped" in row || remarks.size === 0 ? row : { ...row, remarks: [...remarks] };
 }
 
 /** Tokens of a conversation up to where the model answers. */
 export function renderPrompt(
   tokenizer: Tokenizer,
   messages: readonly ChatMessage[],
-  { template }: { template?: string } = {},
+  { template, ...inputs }: { template?: string | undefined } & TemplateInputs = {},
 ): number[] {
-  return tokenizer.encode(rendererOf(tokenizer, template)(messages, true));
+  return tokenizer.encode(templateWriter(tokenizer, template).write(messages, true, inputs));
 }
 
-type Renderer = (messages: readonly ChatMessage[], addGenerationPrompt: boolean) => string;
-
-const compiled = new Map<string, ChatTemplate>();
-const mostCompiled = 16;
-
-function rendererOf(tokenizer: Tokenizer, template = tokenizer.chatTemplate): Renderer {
-  if (template === undefined) {
-    throw new UserError("missing-chat-template", "the tokenizer has no chat template", {
-      fix: "Use an instruction-tuned model, or give a chat template.",
-    });
-  }
-  const render = compiled.get(template) ?? compileChatTemplate(template);
-  if (!compiled.has(template)) {
-    if (compiled.size >= mostCompiled) compiled.clear();
-    compiled.set(template, render);
-  }
-  const { bosToken, eosToken } = tokenizer;
-  return (messages, addGenerationPrompt) => render(messages, { bosToken, eosToken, addGenerationPrompt });
+/** Whether the template has a use for a list of tools, or of documents. */
+export function templateReads(tokenizer: Tokenizer, name: "tools" | "documents", template?: string): boolean {
+  return templateWriter(tokenizer, template).reads(name);
 }
 
-/** What stands before the answer of a conversation that begins with one: all that another answer leaves as it is. */
-function firstHeader(render: Renderer, message: ChatMessage): string {
-  const other = message.content.trimStart().startsWith("x") ? "y" : "x";
-  const [one, two] = [message.content, other].map((content) => render([{ ...message, content }], false)) as [
-    string,
-    string,
-  ];
-  let length = 0;
-  while (length < one.length && one[length] === two[length]) length++;
-  return one.slice(0, length);
+function answersIn(
+  conversation: WrittenConversation,
+  { trainTurns, weights }: Pick<ConversationOptions, "trainTurns" | "weights">,
+  remarks: Set<string>,
+): (AnswerSpan & { weight?: number })[] | { skipped: string } {
+  const { messages } = conversation;
+  const answers = [...messages.keys()].filter((k) => isAnswer(messages[k]!));
+  const marked = markedSpans(conversation);
+  if (marked === "shares-white-space") return { skipped: sharedSpace };
+  let spans: AnswerSpan[] = marked ?? [];
+  if (marked === undefined)
+    for (const k of trainTurns === "last" ? answers.slice(-1) : answers) {
+      if (weights?.[k] === 0) continue;
+      const found = answerSpan(conversation, k);
+      if (found === "shares-white-space") return { skipped: sharedSpace };
+      if (found.remark !== undefined) remarks.add(found.remark);
+      spans.push(found.span);
+    }
+  if (trainTurns === "last") spans = spans.slice(-1);
+  if (weights === undefined) return spans;
+  const weighed = spans.map((span) => ({ ...span, weight: weightOf(span, weights) }));
+  if (answers.length > 0 && weighed.every(({ weight }) => weight === 0))
+    return { skipped: "every answer is marked as not to be trained" };
+  return weighed;
 }
 
-/** Number of tokens in a prefix of the text, or undefined if its end falls inside a token. */
-function boundary(tokenizer: Tokenizer, ids: readonly number[], prefix: string): number | undefined {
-  const prefixIds = tokenizer.encode(prefix);
-  return startsWith(ids, prefixIds) ? prefixIds.length : undefined;
-}
+const sharedSpace = "the response begins with white space that shares a token with the chat template";
 
-/** Leaves out the white space behind the last token that ends the turn, or behind everything if none does. */
-function responseSpan(tokenizer: Tokenizer, ids: readonly number[], start: number, end: number): ResponseSpan {
-  const ends = new Set([...(tokenizer.endOfText ?? []), ...tokenizer.specialIds]);
-  let last = end;
-  while (last > start && !ends.has(ids[last - 1]!) && tokenizer.piece(ids[last - 1]!).trim() === "") last--;
-  const endsTurn = last > start && ends.has(ids[last - 1]!);
-  return { start, end: last, endsTurn };
-}
-
-function rewrites(k: number): UserError {
-  return new UserError(
+function weightOf({ message }: AnswerSpan, weights: readonly number[]): number {
+  if (message !== undefined) return weights[message] ?? 1;
+  throw new UserError(
     "unsupported-chat-template",
-    `the chat template writes message ${k + 1} differently when others follow it`,
-    {
-      where: "chat template",
-      fix: "Which tokens are the answer is then unclear: give a template that only appends, or rows with one answer.",
-    },
+    "the chat template does not mark each answer once, so that no answer's weight can be told",
+    { where: "chat template", fix: "Leave the weights of messages out, or give a template that marks each answer." },
   );
 }
 
-function sharesToken(k: number): UserError {
-  return new UserError("unsupported-chat-template", `the answer in message ${k + 1} begins or ends inside a token`, {
-    where: "chat template",
-    fix: "Give a template with a special token or a line break around answers.",
-  });
+/** Names messages, and answers, that are not in the text as they stand in the data. */
+function* lostRemarks({ messages, text }: WrittenConversation): Generator<string> {
+  for (const { role, content } of messages) {
+    if (isEmpty(content) || text.includes(content!.trim())) continue;
+    if (role === "assistant") yield "the chat template leaves out a part of an answer's text (its thinking, as a rule)";
+    else yield `the chat template does not write a message of the role "${role}" as it stands`;
+  }
 }

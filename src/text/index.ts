@@ -1,6 +1,7 @@
-export { renderPrompt, tokenizeConversation } from "./conversation.ts";
+export { renderPrompt, templateReads, tokenizeConversation, type ConversationOptions } from "./conversation.ts";
 export { tokenizerFromGguf } from "./gguf-tokenizer.ts";
 export { loadTokenizer } from "./load-tokenizer.ts";
+export { callText, isAnswer, saysSomething } from "./message-keys.ts";
 export { tokenizePromptResponse } from "./prompt-response.ts";
 export type { ChatMessage } from "./chat-template.ts";
 export type { TokenizedRow } from "./token-row.ts";

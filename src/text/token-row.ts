@@ -5,8 +5,14 @@ export interface TokenizedRow {
   response: Uint8Array;
   /** 1 on the tokens that end a response. */
   endOfTurn: Uint8Array;
+  /** What the data's author lets each token count; absent where all of the response counts 1. */
+  dataWeights?: Float32Array;
   /** Whether the row was longer than it may be: its end is cut off. */
   truncated: boolean;
+  /** Columns of the row whose text is not used. */
+  unused?: readonly string[];
+  /** Sentences without an end on what of the row is not as its author may expect; the same for all rows of a kind. */
+  remarks?: readonly string[];
 }
 
 /** A response in a row: tokens from `start` to before `end`; `endsTurn` if the last of them ends the turn. */
@@ -14,6 +20,8 @@ export interface ResponseSpan {
   start: number;
   end: number;
   endsTurn: boolean;
+  /** What its tokens count. 0: they do not train. Default 1. */
+  weight?: number;
 }
 
 /** Marks the responses and cuts the row to `maxTokens`. */
@@ -25,8 +33,12 @@ export function tokenRow(
   const length = Math.min(ids.length, maxTokens);
   const response = new Uint8Array(ids.length);
   const endOfTurn = new Uint8Array(ids.length);
-  for (const { start, end, endsTurn } of spans) {
+  const isWeighed = spans.some(({ weight }) => weight !== undefined);
+  const dataWeights = isWeighed ? new Float32Array(ids.length) : undefined;
+  for (const { start, end, endsTurn, weight = 1 } of spans) {
+    if (weight === 0) continue;
     response.fill(1, start, end);
+    dataWeights?.fill(weight, start, end);
     if (endsTurn) endOfTurn[end - 1] = 1;
   }
   if (!response.includes(1)) return { skipped: "no response" };
@@ -36,6 +48,7 @@ export function tokenRow(
     ids: Int32Array.from(ids.slice(0, length)),
     response: kept,
     endOfTurn: endOfTurn.slice(0, length),
+    ...(dataWeights && { dataWeights: dataWeights.slice(0, length) }),
     truncated: length < ids.length,
   };
 }

@@ -95,7 +95,7 @@ describe("fromRows", () => {
     expect(() => fromRows([{ foo: 1 }], { name: "mine" })).toThrow(userError("unknown-format", /mine: .*foo/));
     for (const entry of [null, "text", [1], undefined])
       expect(() => fromRows([ROW, entry as never])).toThrow(userError("invalid-row", "rows in memory, row 1"));
-    await expect(tokenized(fromRows([ROW, { ...ROW, answer: 5 }]))).rejects.toThrow(
+    await expect(tokenized(fromRows([ROW, { ...ROW, answer: true }]))).rejects.toThrow(
       userError("invalid-row", 'rows in memory, row 1: "answer"'),
     );
     await expect(fromRows([ROW]).row(1)).rejects.toThrow(/has 1 rows, not a row 1/);

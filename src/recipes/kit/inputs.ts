@@ -3,7 +3,7 @@ import type { DataConfig, FreshConfig } from "../../config/index.ts";
 import { openDataset, type Dataset } from "../../data/dataset.ts";
 import { readAnswers, type AnswersOf } from "../../data/answers.ts";
 import { tokenizeDataset } from "../../data/tokens.ts";
-import type { FieldName } from "../../data/formats.ts";
+import type { FieldName } from "../../data/format.ts";
 import type { TokenizedDataset } from "../../data/tokenized.ts";
 import { UserError } from "../../system/errors.ts";
 import { packageVersion } from "../../system/package-root.ts";

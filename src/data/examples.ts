@@ -1,0 +1,47 @@
+import { saysSomething, isAnswer, type ChatMessage } from "../text/index.ts";
+import type { Example, Fields, Skipped } from "./format.ts";
+import type { Raw } from "./fields.ts";
+import type { Messages } from "./messages.ts";
+import { promptParts } from "./prompt-columns.ts";
+
+/** A prompt and its response as plain text. */
+export function pair(prompt: string, response: string | null): Example | Skipped {
+  if (response === null || response === "") return { skipped: "no response" };
+  return { prompt, response, answer: response };
+}
+
+/** A question and its answer: a conversation, and plain text where there is no chat template. */
+export function asked(raw: Raw, fields: Fields, question: string, response: string | null): Example | Skipped {
+  const example = pair(question, response);
+  if ("skipped" in example) return example;
+  const { before, unused, ...inputs } = promptParts(raw, fields, false);
+  const turns = [...before, { role: "user", content: question }, { role: "assistant", content: response! }];
+  const prompt = [...before.map(({ content }) => content), question].join("\n\n");
+  return { ...example, prompt, messages: turns, ...inputs, ...(unused.length > 0 && { unused }) };
+}
+
+/** A conversation with the columns beside it. */
+export function conversation(raw: Raw, fields: Fields, given: Messages | null): Example | Skipped {
+  const said = given?.messages.filter((message) => isAnswer(message) && saysSomething(message)) ?? [];
+  if (!given || said.length === 0) return { skipped: noAnswer(given?.messages ?? []) };
+  const { before, unused, ...inputs } = promptParts(raw, fields, given.messages[0]?.role === "system");
+  const { messages, messageWeights, remarks } = given;
+  const answer = said.at(-1)!.content;
+  return {
+    messages: [...before, ...messages],
+    ...(answer !== null && answer !== "" && { answer }),
+    ...(messageWeights && { messageWeights: [...before.map(() => 1), ...messageWeights] }),
+    ...inputs,
+    ...(unused.length > 0 && { unused }),
+    ...(remarks && { remarks }),
+  };
+}
+
+const templateRoles = new Set(["system", "developer", "user", "assistant", "tool"]);
+
+/** Names roles that nobody knows: one of them may be the assistant's. */
+function noAnswer(messages: readonly ChatMessage[]): string {
+  const roles = [...new Set(messages.map(({ role }) => role))];
+  const unknown = roles.some((role) => !templateRoles.has(role));
+  return unknown ? `no response: no message is the assistant's, the roles are ${roles.join(", ")}` : "no response";
+}

@@ -1,0 +1,80 @@
+/** A row as its table gives it. */
+export type Raw = Readonly<Record<string, unknown>>;
+
+/** Thrown for a field of a wrong type; the caller adds file and row. */
+export class WrongField extends Error {}
+
+/** Thrown for a row that is in order, but holds what cannot be read; the row is left out for this reason. */
+export class UnreadRow extends Error {}
+
+/** A text field; null where it is missing. */
+export function textOf(raw: Raw, column: string | undefined): string | null {
+  const value = column === undefined ? null : raw[column];
+  if (value === null || value === undefined) return null;
+  if (typeof value === "string") return value;
+  throw new WrongField(`"${column}" is ${kindOf(value)}, not text`);
+}
+
+/** The same where a number stands for its decimal text, as in `answer: 42`. */
+export function textOrNumberOf(raw: Raw, column: string | undefined): string | null {
+  const value = column === undefined ? null : raw[column];
+  return isNumber(value) ? String(value) : textOf(raw, column);
+}
+
+export function isNumber(value: unknown): value is number | bigint {
+  return typeof value === "bigint" || (typeof value === "number" && Number.isFinite(value));
+}
+
+/** The value as numbers, or undefined when it is no list of numbers. */
+export function numberList(value: unknown): number[] | undefined {
+  if (value instanceof BigInt64Array || value instanceof BigUint64Array) return Array.from(value, Number);
+  if (ArrayBuffer.isView(value) && !(value instanceof DataView))
+    return Array.from(value as unknown as ArrayLike<number>);
+  if (Array.isArray(value) && value.every((entry) => typeof entry === "number" || typeof entry === "boolean")) {
+    return value.map(Number);
+  }
+  return undefined;
+}
+
+export function integersOf(value: unknown, column: string): number[] | null {
+  const numbers = numberList(value);
+  if (value === null || value === undefined) return null;
+  if (numbers && numbers.every((n) => Number.isInteger(n) && Math.abs(n) <= 0x7fffffff)) return numbers;
+  throw new WrongField(`"${column}" is ${kindOf(value)}, not a list of 32-bit integers`);
+}
+
+/** A list; what is written as JSON text is read as such. Undefined where it is neither. */
+export function listOf(value: unknown): unknown[] | undefined {
+  const list = typeof value === "string" ? parsed(value) : value;
+  return Array.isArray(list) ? (list as unknown[]) : undefined;
+}
+
+/** A value of JSON text that holds a list or an object, or undefined. */
+export function parsed(text: string): unknown {
+  if (!/^\s*[[{]/.test(text)) return undefined;
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The value in lists, objects, texts and numbers alone, as a template can read it. */
+export function plainValue(value: unknown, column: string): unknown {
+  if (typeof value === "bigint") return Number(value);
+  if (typeof value === "symbol" || typeof value === "function")
+    throw new WrongField(`"${column}" is ${kindOf(value)}, not text`);
+  if (typeof value !== "object" || value === null) return value;
+  const numbers = ArrayBuffer.isView(value) ? numberList(value) : undefined;
+  if (numbers !== undefined) return numbers;
+  if (Array.isArray(value)) return value.map((entry: unknown) => plainValue(entry, column));
+  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, plainValue(entry, column)]));
+}
+
+export function kindOf(value: unknown): string {
+  if (value === null || value === undefined) return "missing";
+  if (Array.isArray(value) || ArrayBuffer.isView(value)) return "a list";
+  if (typeof value === "symbol") return "of a type that is not read";
+  if (typeof value === "string") return "text";
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
+}

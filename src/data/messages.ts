@@ -1,0 +1,124 @@
+import { callText, isAnswer, type ChatMessage } from "../text/index.ts";
+import { isNumber, kindOf, listOf, parsed, plainValue, UnreadRow, WrongField } from "./fields.ts";
+
+/** A conversation as a row has it. */
+export interface Messages {
+  messages: ChatMessage[];
+  /** What each message's answer counts; absent where the author marks none. */
+  messageWeights?: readonly number[];
+  /** What of the messages' marks has no effect. */
+  remarks?: readonly string[];
+}
+
+/** Other names of the roles that templates know, in lower case. */
+const roles: Readonly<Record<string, string>> = {
+  ...{ user: "user", human: "user", prompter: "user" },
+  ...{ assistant: "assistant", gpt: "assistant", chatgpt: "assistant", model: "assistant", bot: "assistant" },
+  ...{ ai: "assistant", system: "system", tool: "tool", observation: "tool", function: "tool" },
+  ...{ function_response: "tool", tool_response: "tool", function_result: "tool", tool_result: "tool" },
+};
+
+/** Roles of turns in which the model calls a tool. */
+const callRoles = new Set(["function_call", "tool_call", "tool_calls"]);
+
+/** Keys by which authors say what a message counts. */
+const markKeys = ["weight", "train", "training", "trainable", "loss_mask", "loss_weight", "loss"];
+
+/**
+ * Messages in OpenAI's form (`role`, `content`) or ShareGPT's (`from`, `value`), as a list, as JSON text, or as the
+ * object of lists that a Hugging Face sequence becomes. Roles go by any of their names in any case; keys beside role
+ * and content are kept, but for those that are null; content in parts of text is joined.
+ *
+ * @returns null where there are none
+ * @throws WrongField for what is no conversation; UnreadRow for parts of messages that are not text
+ */
+export function messagesOf(value: unknown, column: string): Messages | null {
+  if (value === null || value === undefined) return null;
+  const entries = listOf(value) ?? rowsOfColumns(typeof value === "string" ? parsed(value) : value);
+  if (entries === undefined) throw new WrongField(`"${column}" is ${kindOf(value)}, not a list of messages`);
+  const found = entries.map((entry, i) => messageOf(entry, `message ${i} of "${column}"`));
+  const messages = found.map(({ message }) => message);
+  const isMarked = found.some(({ message, weight }) => isAnswer(message) && weight !== undefined);
+  const idle = new Set(
+    found.flatMap(({ message, weight }) =>
+      isAnswer(message) || weight === undefined || weight === 0 ? [] : [message.role],
+    ),
+  );
+  return {
+    messages,
+    ...(isMarked && { messageWeights: found.map(({ weight }) => weight ?? 1) }),
+    ...(idle.size > 0 && {
+      remarks: [...idle].map((role) => `a message of the role "${role}" is marked to be trained, but only answers are`),
+    }),
+  };
+}
+
+/** Whether a value looks like a conversation rather than a text. */
+export function isConversation(value: unknown): boolean {
+  const first = listOf(value)?.[0];
+  return typeof first === "object" && first !== null && ("role" in first || "from" in first);
+}
+
+function messageOf(entry: unknown, where: string): { message: ChatMessage; weight: number | undefined } {
+  const { role, from, content, value, ...rest } = (entry ?? {}) as Record<string, unknown>;
+  const speaker = role ?? from;
+  if (typeof speaker !== "string") throw new WrongField(`${where} has no role`);
+  const { weight, others } = marksOf(rest, where);
+  const known = speaker.trim().toLowerCase();
+  const isCall = callRoles.has(known);
+  const said = contentOf(content ?? value, where);
+  const says = said ?? (Object.keys(others).length > 0 ? null : "");
+  const message: ChatMessage = {
+    role: isCall ? "assistant" : (roles[known] ?? speaker),
+    content: says,
+    ...(plainValue(others, where) as Record<string, unknown>),
+    ...(isCall && { [callText]: said }),
+  };
+  return { message, weight };
+}
+
+/** The author's marks taken out of a message's keys; keys without a value are left out. */
+function marksOf(
+  keys: Readonly<Record<string, unknown>>,
+  where: string,
+): { weight: number | undefined; others: Record<string, unknown> } {
+  let weight: number | undefined;
+  const others: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(keys)) {
+    if (value === null || value === undefined) continue;
+    if (!markKeys.includes(key)) others[key] = value;
+    else if (typeof value === "boolean" || isNumber(value)) weight = (weight ?? 1) * Number(value);
+    else throw new WrongField(`${where} has ${kindOf(value)} as "${key}", not a number or true or false`);
+  }
+  return { weight, others };
+}
+
+function contentOf(value: unknown, where: string): string | null {
+  if (value === null || value === undefined) return null;
+  if (typeof value === "string") return value;
+  if (isNumber(value)) return String(value);
+  if (Array.isArray(value)) return value.map((part) => partOf(part, where)).join("");
+  throw new WrongField(`${where} has ${kindOf(value)} as content, not text`);
+}
+
+function partOf(part: unknown, where: string): string {
+  if (typeof part === "string") return part;
+  const { type = "text", text, ...rest } = (part ?? {}) as Record<string, unknown>;
+  const others = Object.keys(rest).filter((key) => rest[key] !== null && rest[key] !== undefined);
+  if (typeof type !== "string") throw new WrongField(`${where} has a part of content without a type`);
+  if (type !== "text") throw new UnreadRow(`a part of a message is of the type "${type}", and only text is read`);
+  if (others.length > 0) throw new UnreadRow(`a part of a message has "${others[0]}", which is not read`);
+  if (typeof text === "string") return text;
+  throw new WrongField(`${where} has a part of content without text`);
+}
+
+/** Objects of an object of lists that are equally long. */
+function rowsOfColumns(value: unknown): unknown[] | undefined {
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return undefined;
+  const columns = Object.entries(value).filter(([, list]) => list !== null);
+  const length = Array.isArray(columns[0]?.[1]) ? columns[0][1].length : -1;
+  if (!columns.every(([, list]) => Array.isArray(list) && list.length === length)) return undefined;
+  return Array.from({ length: Math.max(0, length) }, (_, i) =>
+    Object.fromEntries(columns.map(([key, list]) => [key, (list as unknown[])[i]])),
+  );
+}

@@ -1,0 +1,126 @@
+import { integersOf, numberList, kindOf, WrongField, type Raw } from "./fields.ts";
+
+/** Columns of a row that is tokenized already. */
+export interface TokenColumns {
+  ids?: string | undefined;
+  labels?: string | undefined;
+  responseMask?: string | undefined;
+  assistantMask?: string | undefined;
+  attentionMask?: string | undefined;
+  positionIds?: string | undefined;
+}
+
+/** Tokens without padding. */
+export interface GivenTokens {
+  ids: Int32Array;
+  /** 1 = trained. */
+  response: Uint8Array;
+  /** What the author lets tokens count, where a mask says more than yes and no. */
+  dataWeights?: Float32Array;
+  /** Where each text of a packed row begins; absent where the row holds one. */
+  starts?: readonly number[];
+  /** Which entries of the row's lists are its tokens, where padding was left out. */
+  kept?: { from: number; to: number; of: number };
+}
+
+/**
+ * Tokens with labels or a mask. Padding goes by `attention_mask`, on either side. `position_ids` that begin again divide
+ * a row into the texts that were packed into it.
+ *
+ * @returns undefined where the row has no tokens or nothing that trains
+ * @throws WrongField for lists of different lengths, labels that are other tokens, holes in the mask or the positions
+ */
+export function readTokens(raw: Raw, columns: TokenColumns): GivenTokens | { skipped: string } {
+  const all = integersOf(raw[columns.ids!], columns.ids!);
+  if (all === null || all.length === 0) return { skipped: "no tokens" };
+  const list = (column: string | undefined): number[] | undefined => {
+    const values = column === undefined ? null : integersOf(raw[column], column);
+    if (values !== null && values.length !== all.length) throw lengthsDiffer(column!, values.length, columns, all);
+    return values ?? undefined;
+  };
+  const attention = list(columns.attentionMask);
+  const positions = list(columns.positionIds);
+  const { from, to } = attention === undefined ? { from: 0, to: all.length } : attended(attention, columns);
+  const ids = Int32Array.from(all.slice(from, to));
+  const weights = weightsOf(raw, columns, all);
+  if (weights === undefined) return { skipped: "no response" };
+  const counted = weights.slice(from, to);
+  const response = Uint8Array.from(counted, (weight) => Number(weight !== 0));
+  if (!response.includes(1)) return { skipped: "no response" };
+  const starts = startsOf(positions?.slice(from, to), attention?.slice(from, to), columns);
+  return {
+    ids,
+    response,
+    ...(counted.some((weight) => weight !== 0 && weight !== 1) && { dataWeights: Float32Array.from(counted) }),
+    ...(starts.length > 1 && { starts }),
+    ...(to - from < all.length && { kept: { from, to, of: all.length } }),
+  };
+}
+
+/** What each token counts: labels and masks multiplied. */
+function weightsOf(raw: Raw, columns: TokenColumns, ids: readonly number[]): number[] | undefined {
+  const { labels, responseMask, assistantMask } = columns;
+  let weights: number[] | undefined;
+  const multiply = (values: readonly number[]): void => {
+    weights = values.map((value, t) => value * (weights?.[t] ?? 1));
+  };
+  const marks = labels === undefined ? null : integersOf(raw[labels], labels);
+  if (marks !== null) {
+    if (marks.length !== ids.length) throw lengthsDiffer(labels!, marks.length, columns, ids);
+    const shifted = marks.findIndex((label, t) => label !== -100 && label !== ids[t]);
+    if (shifted >= 0) {
+      const found = `entry ${shifted} of "${labels}" is ${marks[shifted]}, the token is ${ids[shifted]}`;
+      throw new WrongField(`${found}: a label is -100 or its own token (labels are not shifted here)`);
+    }
+    multiply(marks.map((label) => Number(label !== -100)));
+  }
+  for (const column of [responseMask, assistantMask]) {
+    const value = column === undefined ? null : raw[column];
+    if (value === null || value === undefined) continue;
+    const mask = numberList(value);
+    if (mask === undefined || !mask.every((number) => Number.isFinite(number)))
+      throw new WrongField(`"${column}" is ${kindOf(value)}, not a list of numbers`);
+    if (mask.length !== ids.length) throw lengthsDiffer(column!, mask.length, columns, ids);
+    multiply(mask);
+  }
+  return weights;
+}
+
+/** The stretch of tokens that are not padding. */
+function attended(mask: readonly number[], { attentionMask }: TokenColumns): { from: number; to: number } {
+  const from = mask.findIndex((mark) => mark !== 0);
+  const to = mask.findLastIndex((mark) => mark !== 0) + 1;
+  const hole = mask.findIndex((mark, t) => mark === 0 && t > from && t < to);
+  if (from >= 0 && hole >= 0)
+    throw new WrongField(`"${attentionMask}" hides entry ${hole} between tokens: only padding at an end is read`);
+  return { from: Math.max(0, from), to };
+}
+
+/** Where texts begin: by positions that begin again, or by an attention mask that numbers them. */
+function startsOf(
+  positions: readonly number[] | undefined,
+  numbers: readonly number[] | undefined,
+  { positionIds }: TokenColumns,
+): number[] {
+  const starts = [0];
+  const length = positions?.length ?? numbers?.length ?? 0;
+  for (let t = 1; t < length; t++) {
+    const follows = positions === undefined || positions[t] === positions[t - 1]! + 1;
+    const restarts = positions !== undefined && (positions[t] === 0 || positions[t] === positions[0]);
+    if (!follows && !restarts)
+      throw new WrongField(
+        `entry ${t} of "${positionIds}" is ${positions[t]} after ${positions[t - 1]}: positions go up by 1 or begin again`,
+      );
+    if (!follows || numbers?.[t] !== numbers?.[t - 1]) starts.push(t);
+  }
+  return starts;
+}
+
+function lengthsDiffer(
+  column: string,
+  length: number,
+  { ids: name }: TokenColumns,
+  ids: readonly number[],
+): WrongField {
+  return new WrongField(`"${column}" has ${length} entries, "${name}" has ${ids.length}`);
+}

@@ -1,0 +1,167 @@
+import { UserError } from "../system/errors.ts";
+import type { ChatMessage } from "./chat-template.ts";
+import { isAnswer } from "./message-keys.ts";
+import { startsWith, type ResponseSpan } from "./token-row.ts";
+import type { TemplateInputs, TemplateWriter } from "./template-writer.ts";
+import type { Tokenizer } from "./tokenizer.ts";
+
+/** An answer, as tokens. */
+export interface AnswerSpan extends ResponseSpan {
+  /** Which message it is; absent where the template's own marks do not say. */
+  message?: number;
+}
+
+/** A conversation as one text, and how to write parts and variants of it. */
+export interface WrittenConversation {
+  tokenizer: Tokenizer;
+  writer: TemplateWriter;
+  messages: readonly ChatMessage[];
+  inputs: TemplateInputs;
+  text: string;
+  ids: readonly number[];
+}
+
+/** The answers that a template itself marks by `{% generation %}`, or undefined where it marks none. */
+export function markedSpans(conversation: WrittenConversation): AnswerSpan[] | "shares-white-space" | undefined {
+  const { writer, messages, inputs, text, ids, tokenizer } = conversation;
+  const written = writer.writeMarked?.(messages, inputs);
+  if (written === undefined || written.marked.length === 0 || written.text !== text) return undefined;
+  const answers = [...messages.keys()].filter((k) => isAnswer(messages[k]!));
+  const isOneEach = written.marked.length === answers.length;
+  const ends = endTokens(tokenizer);
+  const spans: AnswerSpan[] = [];
+  for (const [i, { start, end }] of written.marked.entries()) {
+    if (start === end) continue;
+    const [first, last] = [start, end].map((place) => boundary(tokenizer, ids, text.slice(0, place)));
+    const message = answers[i] ?? messages.length - 1;
+    if (first === undefined || last === undefined) {
+      if (opensWithSpace(messages[message]!)) return "shares-white-space";
+      throw sharesToken(message);
+    }
+    const endsTurn = last > first && ends.has(ids[last - 1]!);
+    spans.push({ start: first, end: last, endsTurn, ...(isOneEach && { message }) });
+  }
+  return spans;
+}
+
+/**
+ * Where one answer begins and ends. The bounds are those of the conversation written up to it, if the template writes a
+ * conversation's beginning the same way whatever follows. Where it does not (templates that leave the thinking out of
+ * finished answers, or whose opening of an answer is not in the finished text), the answer is what changes when its
+ * message is another, and the token that ends the turn.
+ *
+ * @param k which message
+ * @throws UserError if the message is not in the text, or begins or ends inside a token
+ */
+export function answerSpan(
+  conversation: WrittenConversation,
+  k: number,
+): { span: AnswerSpan; remark?: string } | "shares-white-space" {
+  const { writer, messages, inputs, text, ids, tokenizer } = conversation;
+  const opened = k === 0 ? undefined : writer.write(messages.slice(0, k), true, inputs);
+  const after = k === messages.length - 1 ? text : writer.write(messages.slice(0, k + 1), false, inputs);
+  const opensAlike = opened !== undefined && text.startsWith(opened);
+  const endsAlike = text.startsWith(after) && after.length >= (opened?.length ?? 0);
+  const changed = opensAlike && endsAlike ? undefined : changedPart(conversation, k);
+  const from = opensAlike ? opened.length : changed!.start;
+  const to = endsAlike ? after.length : Math.max(from, changed!.end);
+  const start = boundary(tokenizer, ids, text.slice(0, from));
+  const end = to === text.length ? ids.length : boundary(tokenizer, ids, text.slice(0, to));
+  if (start === undefined || end === undefined) {
+    if (opensWithSpace(messages[k]!)) return "shares-white-space";
+    throw sharesToken(k);
+  }
+  const span = { ...responseSpan(tokenizer, ids, start, endsAlike ? end : turnEnd(tokenizer, ids, end)), message: k };
+  if (opened !== undefined && !opensAlike) return { span, remark: openingRemark(opened, text, from) };
+  return endsAlike ? { span } : { span, remark: rewrittenRemark };
+}
+
+const rewrittenRemark =
+  "the chat template writes an earlier answer otherwise than the last one (without its thinking, as a rule); it trains " +
+  "as it is written there, trainTurns: last trains the last one alone";
+
+function openingRemark(opened: string, text: string, from: number): string {
+  const before = text.slice(0, from);
+  const extra = opened.startsWith(before) ? opened.slice(before.length) : opened.slice(-20);
+  return (
+    `the chat template opens an answer with ${JSON.stringify(extra)}, which the finished conversation lacks: what ` +
+    "follows the header there trains, and the model answers another opening than it was trained on"
+  );
+}
+
+/** What of the text is another when the message is: two others, as one may begin or end like the message itself. */
+function changedPart(
+  { writer, messages, inputs, text }: WrittenConversation,
+  k: number,
+): { start: number; end: number } {
+  let [start, end] = [text.length, 0];
+  for (const content of ["x", "y"]) {
+    const others = messages.map((message, i) => (i === k ? { role: message.role, content } : message));
+    const other = writer.write(others, false, inputs);
+    if (other === text && messages[k]!.content?.trim() !== content) throw rewrites(k);
+    start = Math.min(start, sharedLength(text, other));
+    end = Math.max(end, text.length - sharedLength(text, other, true));
+  }
+  if (end < start) throw rewrites(k);
+  return { start, end };
+}
+
+/** Whether an answer begins with white space of its own, be it behind its thinking. */
+function opensWithSpace({ content }: ChatMessage): boolean {
+  return /^\s|<\/think>\s/.test(content ?? "");
+}
+
+function sharedLength(one: string, two: string, fromEnd = false): number {
+  const most = Math.min(one.length, two.length);
+  let length = 0;
+  const at = (text: string): string => text[fromEnd ? text.length - 1 - length : length]!;
+  while (length < most && at(one) === at(two)) length++;
+  return length;
+}
+
+/** Number of tokens in a prefix of the text, or undefined if its end falls inside a token. */
+function boundary(tokenizer: Tokenizer, ids: readonly number[], prefix: string): number | undefined {
+  const prefixIds = tokenizer.encode(prefix);
+  return startsWith(ids, prefixIds) ? prefixIds.length : undefined;
+}
+
+/** Leaves out the white space behind the last token that ends the turn, or behind everything if none does. */
+function responseSpan(tokenizer: Tokenizer, ids: readonly number[], start: number, end: number): ResponseSpan {
+  const ends = endTokens(tokenizer);
+  let last = end;
+  while (last > start && !ends.has(ids[last - 1]!) && tokenizer.piece(ids[last - 1]!).trim() === "") last--;
+  const endsTurn = last > start && ends.has(ids[last - 1]!);
+  return { start, end: last, endsTurn };
+}
+
+/** Behind the token that ends the turn, if nothing but white space stands before it. */
+function turnEnd(tokenizer: Tokenizer, ids: readonly number[], end: number): number {
+  const ends = endTokens(tokenizer);
+  let next = end;
+  while (next < ids.length && !ends.has(ids[next]!) && tokenizer.piece(ids[next]!).trim() === "") next++;
+  return ends.has(ids[next]!) ? next + 1 : end;
+}
+
+function endTokens({ endOfText = [], specialIds }: Tokenizer): Set<number> {
+  return new Set([...endOfText, ...specialIds]);
+}
+
+function rewrites(k: number): UserError {
+  return new UserError(
+    "unsupported-chat-template",
+    `the chat template writes message ${k + 1} differently when others follow it`,
+    {
+      where: "chat template",
+      fix:
+        "Which tokens are the answer is then unclear: train the last turns alone (data.trainTurns: last), give a " +
+        "template that only appends, or rows with one answer.",
+    },
+  );
+}
+
+function sharesToken(k: number): UserError {
+  return new UserError("unsupported-chat-template", `the answer in message ${k + 1} begins or ends inside a token`, {
+    where: "chat template",
+    fix: "Give a template with a special token or a line break around answers.",
+  });
+}

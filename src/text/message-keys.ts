@@ -1,0 +1,115 @@
+import type { ChatMessage } from "./chat-template.ts";
+import type { TemplateInputs, TemplateWriter } from "./template-writer.ts";
+
+/** Whether the model says it: such messages train. */
+export function isAnswer({ role }: Pick<ChatMessage, "role">): boolean {
+  return role === "assistant";
+}
+
+/** Names under which data and templates know what a model thinks before it answers. */
+const thinkingKeys = ["reasoning_content", "reasoning", "thinking"];
+
+/** Keys that hold a part of what the model says: without them the model would be taught to say something else. */
+const spokenKeys = [...thinkingKeys, "tool_calls", "tool_plan"];
+
+/** Whether a message says something, be it text, thinking, or the call of a tool. */
+export function saysSomething(message: ChatMessage): boolean {
+  return ["content", "function_call", ...spokenKeys].some((key) => !isEmpty(message[key]));
+}
+
+/** Whether a value says nothing: it is missing, or an empty text, list or object. */
+export function isEmpty(value: unknown): boolean {
+  if (value === null || value === undefined || value === "") return true;
+  return typeof value === "object" && Object.keys(value).length === 0;
+}
+
+/**
+ * Messages under the names that the template reads: the thinking of an answer, and calls of tools in OpenAI's older
+ * form (`function_call`) or as ShareGPT's turn of that name (see `callText`).
+ */
+export function templateMessages(messages: readonly ChatMessage[], { reads }: TemplateWriter): ChatMessage[] {
+  return messages.map((message) => {
+    if (!isAnswer(message)) return message;
+    let named = message;
+    const given = thinkingKeys.find((key) => !isEmpty(named[key]));
+    const wanted = thinkingKeys.find((key) => reads(key));
+    if (given !== undefined && wanted !== undefined && !reads(given))
+      named = renamed(named, given, wanted, named[given]);
+    const call = named.function_call;
+    if (!isEmpty(call) && !reads("function_call") && isEmpty(named.tool_calls))
+      named = renamed(named, "function_call", "tool_calls", [{ type: "function", function: call }]);
+    const calls = callsOf(named[callText]);
+    if (calls !== undefined && reads("tool_calls")) return { role: named.role, content: null, tool_calls: calls };
+    return named;
+  });
+}
+
+/** Marks a message whose content is the call of a tool as JSON; the mark is not a key that a template could read. */
+export const callText = " call";
+
+/** `{ name, arguments }` or a list of such, as JSON. */
+function callsOf(text: unknown): unknown[] | undefined {
+  if (typeof text !== "string") return undefined;
+  try {
+    const value = JSON.parse(text) as unknown;
+    const calls = Array.isArray(value) ? (value as unknown[]) : [value];
+    const isCall = (call: unknown): boolean => typeof (call as { name?: unknown } | null)?.name === "string";
+    return calls.length > 0 && calls.every(isCall)
+      ? calls.map((call) => ({ type: "function", function: call }))
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function renamed(message: ChatMessage, from: string, to: string, value: unknown): ChatMessage {
+  return { ...without(message, from), [to]: value };
+}
+
+/** A message without one of its keys. */
+export function without(message: ChatMessage, key: string): ChatMessage {
+  return Object.fromEntries(Object.entries(message).filter(([name]) => name !== key)) as ChatMessage;
+}
+
+/** Keys of messages that the template does not write. */
+export interface UnwrittenKeys {
+  /** A part of an answer that is not written. */
+  spoken: string | undefined;
+  /** What else is not written. */
+  others: string[];
+}
+
+export function unwrittenKeys(
+  messages: readonly ChatMessage[],
+  writer: TemplateWriter,
+  inputs: TemplateInputs,
+): UnwrittenKeys {
+  const others = new Set<string>();
+  let spoken: string | undefined;
+  for (const message of messages)
+    for (const [key, value] of Object.entries(message)) {
+      if (key === "role" || key === "content" || key === callText || isEmpty(value) || writer.reads(key)) continue;
+      if (isAnswer(message) && (spokenKeys.includes(key) || key === "function_call")) spoken ??= key;
+      else others.add(key);
+    }
+  const written = (key: string): boolean => isWritten(key, messages, writer, inputs);
+  return {
+    spoken: spoken === undefined || written(spoken) ? undefined : spoken,
+    others: [...others].filter((key) => !written(key)),
+  };
+}
+
+/** Whether a key that the template does not name is written all the same, as in `{{ message | tojson }}`. */
+function isWritten(
+  key: string,
+  messages: readonly ChatMessage[],
+  { write }: TemplateWriter,
+  inputs: TemplateInputs,
+): boolean {
+  const others = messages.map((message) => without(message, key));
+  try {
+    return write(messages, false, inputs) !== write(others, false, inputs);
+  } catch {
+    return false; // it cannot write a message without text
+  }
+}

@@ -1,0 +1,107 @@
+import { Template } from "@huggingface/jinja";
+import { UserError } from "../system/errors.ts";
+import { compileChatTemplate, type ChatMessage, type ChatTemplate } from "./chat-template.ts";
+import type { Tokenizer } from "./tokenizer.ts";
+
+/** What a template is given besides the messages. */
+export interface TemplateInputs {
+  /** Descriptions of the tools that the model may call. */
+  tools?: readonly unknown[] | undefined;
+  documents?: readonly unknown[] | undefined;
+}
+
+/** A chat template in the hands of one tokenizer. */
+export interface TemplateWriter {
+  /** @param opensAnswer whether to end with what comes before an answer */
+  write(messages: readonly ChatMessage[], opensAnswer: boolean, inputs?: TemplateInputs): string;
+  /** The text with the bounds of what stands in `{% generation %}` tags; absent where the template has none. */
+  writeMarked?(messages: readonly ChatMessage[], inputs?: TemplateInputs): MarkedText;
+  /** Whether the template looks at a key of messages, or at a variable. */
+  reads(name: string): boolean;
+}
+
+export interface MarkedText {
+  text: string;
+  /** Places in the text, in rising order. */
+  marked: { start: number; end: number }[];
+}
+
+interface CompiledTemplate {
+  render: ChatTemplate;
+  renderMarked: ChatTemplate | undefined;
+  names: ReadonlySet<string>;
+}
+
+const compiled = new Map<string, CompiledTemplate>();
+const mostCompiled = 16;
+
+/** @throws UserError if neither the tokenizer nor `template` gives a template, or if it is none */
+export function templateWriter(tokenizer: Tokenizer, template = tokenizer.chatTemplate): TemplateWriter {
+  if (template === undefined) {
+    throw new UserError("missing-chat-template", "the tokenizer has no chat template", {
+      fix: "Use an instruction-tuned model, or give a chat template.",
+    });
+  }
+  const { render, renderMarked, names } = compile(template);
+  const { bosToken, eosToken } = tokenizer;
+  const with_ = (opensAnswer: boolean, inputs: TemplateInputs = {}) => ({
+    ...{ bosToken, eosToken, addGenerationPrompt: opensAnswer },
+    ...inputs,
+  });
+  return {
+    write: (messages, opensAnswer, inputs) => render(messages, with_(opensAnswer, inputs)),
+    ...(renderMarked && {
+      writeMarked: (messages: readonly ChatMessage[], inputs?: TemplateInputs) =>
+        withoutMarks(renderMarked(messages, with_(false, inputs))),
+    }),
+    reads: (name) => names.has(name),
+  };
+}
+
+function compile(template: string): CompiledTemplate {
+  const known = compiled.get(template);
+  if (known !== undefined) return known;
+  if (compiled.size >= mostCompiled) compiled.clear();
+  const render = compileChatTemplate(template);
+  const marked = template.replace(generationTag, (_, open: string, end: string | undefined, close: string) => {
+    const mark = end === undefined ? opening : closing;
+    return `${open} if true %}{{ '${mark}' }}{% endif ${close}`;
+  });
+  const made = {
+    render,
+    renderMarked: marked === template ? undefined : compileChatTemplate(marked),
+    names: namesIn(template),
+  };
+  compiled.set(template, made);
+  return made;
+}
+
+const generationTag = /(\{%[-+]?)\s*(end)?generation\s*([-+]?%\})/g;
+// characters for private use stand for the tags in what the template writes
+const opening = "\u{F0001}";
+const closing = "\u{F0002}";
+
+function withoutMarks(written: string): MarkedText {
+  const marked: MarkedText["marked"] = [];
+  let text = "";
+  for (const part of written.split(/([\u{F0001}\u{F0002}])/u)) {
+    if (part === opening) marked.push({ start: text.length, end: text.length });
+    else if (part === closing) marked.at(-1)!.end = text.length;
+    else text += part;
+  }
+  return { text, marked };
+}
+
+/** Every identifier and every text that the template's program holds. */
+function namesIn(template: string): Set<string> {
+  const names = new Set<string>();
+  const pending: unknown[] = [new Template(template.replaceAll(/\r\n?/g, "\n")).parsed];
+  while (pending.length > 0) {
+    const node = pending.pop();
+    if (typeof node !== "object" || node === null) continue;
+    const { type, value } = node as { type?: unknown; value?: unknown };
+    if ((type === "Identifier" || type === "StringLiteral") && typeof value === "string") names.add(value);
+    pending.push(...Object.values(node), ...(node instanceof Map ? [...node.keys(), ...node.values()] : []));
+  }
+  return names;
+}
