@@ -21,7 +21,8 @@ export const inspect = defineCommand({
   summary: "Shows how a data file is read, and one row as tokens with its mask.",
   details:
     "Of the model only the tokenizer is loaded. The table lists each token with its mask: 1 = trained, 0 = prompt;\n" +
-    '"end" marks the token that ends a turn. A per-token column named noise marks tokens in the picture.',
+    'weight = what the data let a token count, where they say; "end" marks the token that ends a turn. A per-token\n' +
+    "column named noise marks tokens in the picture.",
   flags: {
     ...dataFlags,
     model: {
@@ -71,7 +72,7 @@ function summaryText(dataset: Dataset, tokens: TokenizedDataset, model: string, 
   const columns = Object.keys(tokens.columns);
   return labelled([
     ["data", terminalText(dataset.files.join(", "))],
-    ["format", terminalText(`${dataset.format}, from the columns ${dataset.columns.join(", ")}`)],
+    ["format", terminalText(`${formatText(dataset)}, from the columns ${dataset.columns.join(", ")}`)],
     ["tokenizer", terminalText(model)],
     [
       "rows",
@@ -83,13 +84,18 @@ function summaryText(dataset: Dataset, tokens: TokenizedDataset, model: string, 
   ]);
 }
 
+/** As a configuration calls it, and as a person does where that is another word: "messages (chat)". */
+function formatText({ format, formatTitle }: Dataset): string {
+  return format === formatTitle ? format : `${format} (${formatTitle})`;
+}
+
 async function reasonFor(dataset: Dataset, rowId: number): Promise<string> {
   const row = await dataset.row(rowId);
   return "skipped" in row ? row.skipped : "nothing of its response is left to train within the limit of tokens";
 }
 
 function rowText(row: TokenView, tokenizer: Tokenizer, column: string | undefined, stdout: TextStream): string {
-  const { rowId, response, endOfTurn, columns } = row;
+  const { rowId, response, endOfTurn, columns, dataWeights } = row;
   const names = Object.keys(columns);
   if (column !== undefined && !names.includes(column))
     throw new UserError("unknown-column", `there is no per-token column ${JSON.stringify(column)}`, {
@@ -97,7 +103,7 @@ function rowText(row: TokenView, tokenizer: Tokenizer, column: string | undefine
     });
   const pieces = Array.from(row.ids, (id) => tokenizer.piece(id));
   const picture = tokenPicture({
-    ...{ rowId, pieces, response: Array.from(response), weights: Array.from(response) },
+    ...{ rowId, pieces, response: Array.from(response), weights: Array.from(dataWeights ?? response) },
     score: column === undefined ? pieces.map(() => null) : Array.from(columns[column]!),
     scoreName: column ?? "",
     ...(columns["noise"] === undefined ? {} : { noise: Array.from(columns["noise"]) }),
@@ -105,15 +111,17 @@ function rowText(row: TokenView, tokenizer: Tokenizer, column: string | undefine
   const colors = colorLevel(stdout);
   const options = { colors, ...(stdout.columns === undefined ? {} : { width: stdout.columns }) };
   const legend = tokenLegendText(column ?? "no score", column === undefined ? "none" : colors);
+  const weight = dataWeights === undefined ? [] : ["weight"];
   const table = aligned(
     [
-      ["t", "id", "mask", "end", "token", ...names],
+      ["t", "id", "mask", ...weight, "end", "token", ...names],
       ...pieces.map((piece, t) => [
-        ...[String(t), String(row.ids[t]), String(response[t]), endOfTurn[t] ? "end" : "", visibleString(piece, 40)],
+        ...[String(t), String(row.ids[t]), String(response[t]), ...weight.map(() => formatNumber(dataWeights![t]))],
+        ...[endOfTurn[t] ? "end" : "", visibleString(piece, 40)],
         ...names.map((name) => formatNumber(columns[name]![t])),
       ]),
     ],
-    new Set([0, 1, 2, ...names.map((_, i) => 5 + i)]),
+    new Set([0, 1, 2, ...weight.map(() => 3), ...names.map((_, i) => 5 + weight.length + i)]),
   );
   return `${legend}${tokenPictureText(picture, options)}\n${table}`;
 }

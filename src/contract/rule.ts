@@ -22,7 +22,7 @@ export type RankingScope = "response" | "step" | "dataset";
 
 /**
  * What the weighted loss is divided by, always over the whole optimizer step except `micro-batch`:
- * `kept` tokens with non-zero weight, all `response` tokens, the sum of `weights`, `sequence`: mean of per-row means
+ * `kept` tokens with non-zero weight, all `response` tokens, the sum of the absolute `weights`, `sequence`: mean of per-row means
  * over kept tokens, `sequence-budget`: the same with each row divided by ratio x its response length,
  * `micro-batch`: mean of per-micro-batch means over kept tokens.
  */

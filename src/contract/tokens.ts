@@ -22,6 +22,8 @@ export interface TokenLayout {
   readonly response: Uint8Array;
   /** 1 = the token that ends an assistant turn. */
   readonly endOfTurn: Uint8Array;
+  /** What the data's author lets each token count, multiplied with what a rule gives it. Absent: 1 for every token. */
+  readonly dataWeights?: Float32Array;
 }
 
 /**

@@ -115,6 +115,7 @@ export function makeBatch(dataset: TokenizedDataset, indices: readonly number[])
     ids: new Int32Array(rows * width),
     response: new Uint8Array(rows * width),
     endOfTurn: new Uint8Array(rows * width),
+    ...(dataset.dataWeights && { dataWeights: new Float32Array(rows * width) }),
     columns: Object.fromEntries(names.map((name) => [name, new Float32Array(rows * width)])),
   };
   indices.forEach((index, r) => {
@@ -124,6 +125,7 @@ export function makeBatch(dataset: TokenizedDataset, indices: readonly number[])
     batch.ids.set(row.ids, r * width);
     batch.response.set(row.response, r * width);
     batch.endOfTurn.set(row.endOfTurn, r * width);
+    if (row.dataWeights) batch.dataWeights?.set(row.dataWeights, r * width);
     for (const name of names) batch.columns[name]!.set(row.columns[name]!, r * width);
   });
   return batch;

@@ -40,7 +40,7 @@ export type StepTotals = Omit<BatchShare, "share"> & {
  *
  * | divisor | share of token i | mass |
  * |---|---|---|
- * | kept, response, weights | w | kept tokens, response tokens, sum of w |
+ * | kept, response, weights | w | kept tokens, response tokens, sum of abs(w) |
  * | sequence | w / kept tokens of its row | rows with a kept token |
  * | sequence-budget | w / (ratio x response tokens of its row) | rows with a response |
  * | micro-batch | w / kept tokens of its micro-batch | 1, or 0 without a kept token |
@@ -50,13 +50,14 @@ export type StepTotals = Omit<BatchShare, "share"> & {
 export function batchShare(batch: WeightedBatch, { divideBy, ratio }: Reducer): BatchShare {
   const { rows, width, response, weights } = batch;
   const share = Float32Array.from(weights);
-  let [mass, kept, eligible, weightSum] = [0, 0, 0, 0];
+  let [mass, kept, eligible, weightSum, absoluteSum] = [0, 0, 0, 0, 0];
   for (let b = 0; b < rows; b++) {
     let [rowKept, rowEligible] = [0, 0];
     for (let i = b * width; i < (b + 1) * width; i++) {
       if (response[i]) rowEligible++;
       if (weights[i] !== 0) rowKept++;
       weightSum += weights[i]!;
+      absoluteSum += Math.abs(weights[i]!);
     }
     kept += rowKept;
     eligible += rowEligible;
@@ -67,7 +68,7 @@ export function batchShare(batch: WeightedBatch, { divideBy, ratio }: Reducer): 
   }
   if (divideBy === "kept") mass = kept;
   if (divideBy === "response") mass = eligible;
-  if (divideBy === "weights") mass = weightSum;
+  if (divideBy === "weights") mass = absoluteSum;
   if (divideBy === "micro-batch" && kept > 0) {
     mass = 1;
     share.forEach((w, i) => (share[i] = w / kept));
@@ -86,25 +87,11 @@ function rowDivisor(divideBy: Divisor, ratio: number | undefined, kept: number, 
   return ratio * eligible;
 }
 
-/**
- * Adds up the micro-batches of one optimizer step.
- *
- * @throws UserError when `divideBy` is `weights` and the weights of the step sum to 0 or less
- */
-export function stepTotals(parts: readonly Omit<BatchShare, "share">[], { divideBy }: Reducer): StepTotals {
+/** Adds up the micro-batches of one optimizer step. */
+export function stepTotals(parts: readonly Omit<BatchShare, "share">[]): StepTotals {
   const total = (key: "mass" | "kept" | "eligible" | "weightSum") => parts.reduce((sum, part) => sum + part[key], 0);
-  const [mass, kept, weightSum] = [total("mass"), total("kept"), total("weightSum")];
-  if (divideBy === "weights" && kept > 0 && !(weightSum > 0)) {
-    throw new UserError(
-      "nothing-to-divide-by",
-      `The token weights of a step sum to ${weightSum}, which a loss cannot be divided by.`,
-      {
-        where: "divideBy weights",
-        fix: "Divide by response instead, which suits negative weights.",
-      },
-    );
-  }
-  return { mass, kept, eligible: total("eligible"), weightSum, empty: kept === 0 };
+  const kept = total("kept");
+  return { mass: total("mass"), kept, eligible: total("eligible"), weightSum: total("weightSum"), empty: kept === 0 };
 }
 
 /** The loss of one optimizer step and its gradient on every log-probability. */
@@ -125,7 +112,6 @@ export interface StepGradient extends StepTotals {
  * The gradient of a whole optimizer step's loss on every log-probability, given its micro-batches with their weights:
  * the loss is linear in them, so no loss need be known.
  *
- * @throws UserError when the reducer divides by the sum of the weights and that is 0 or less
  * @example
  * import { full } from "tokensift/selection";
  * import { stepGradient } from "tokensift/training";
@@ -139,14 +125,11 @@ export interface StepGradient extends StepTotals {
  * kept; //=> 3
  */
 export function stepGradient(batches: readonly WeightedBatch[], reducer: Reducer): StepGradient {
-  return gradientOf(
-    batches.map((batch) => batchShare(batch, reducer)),
-    reducer,
-  );
+  return gradientOf(batches.map((batch) => batchShare(batch, reducer)));
 }
 
-function gradientOf(parts: readonly BatchShare[], reducer: Reducer): StepGradient {
-  const totals = stepTotals(parts, reducer);
+function gradientOf(parts: readonly BatchShare[]): StepGradient {
+  const totals = stepTotals(parts);
   const dLogProb = parts.map(({ share }) => share.map((s) => (totals.empty || s === 0 ? 0 : -s / totals.mass)));
   return { ...totals, dLogProb };
 }
@@ -155,7 +138,6 @@ function gradientOf(parts: readonly BatchShare[], reducer: Reducer): StepGradien
  * The one reducer: loss and gradient of a whole optimizer step, given its micro-batches with their weights and
  * per-token losses. Losses are read only where they count, so those of padding may be anything.
  *
- * @throws UserError as `stepGradient`
  * @example
  * import { full } from "tokensift/selection";
  * import { stepLoss } from "tokensift/training";
@@ -168,7 +150,7 @@ function gradientOf(parts: readonly BatchShare[], reducer: Reducer): StepGradien
  */
 export function stepLoss(batches: readonly (WeightedBatch & { nll: Float32Array })[], reducer: Reducer): StepLoss {
   const parts = batches.map((batch) => batchShare(batch, reducer));
-  const gradient = gradientOf(parts, reducer);
+  const gradient = gradientOf(parts);
   let [sum, sumAll] = [0, 0];
   parts.forEach(({ share }, m) => {
     const { nll, response } = batches[m]!;

@@ -102,7 +102,7 @@ export async function weighBatches(
         aux: { weights: weights[m]! },
         ...(pass && { pass: () => pass }),
       })),
-      totals: stepTotals(shares, rule),
+      totals: stepTotals(shares),
       metrics,
     };
   } catch (error) {

@@ -106,7 +106,7 @@ export function readColumns(batch: TokenBatch, plan: SignalPlan): Tokens<Signal>
 
 function tokensWith(
   computed: Readonly<Partial<Record<Signal, Float32Array>>>,
-  { rows, width, rowIds, response, endOfTurn, columns }: TokenBatch,
+  { rows, width, rowIds, response, endOfTurn, dataWeights, columns }: TokenBatch,
   { needs }: SignalPlan,
 ): Tokens<Signal> {
   const valueOf = (signal: Signal): Float32Array => {
@@ -118,5 +118,5 @@ function tokensWith(
     });
   };
   const signals = Object.fromEntries(needs.map((signal) => [signal, valueOf(signal)])) as Tokens<Signal>["signals"];
-  return { rows, width, rowIds, response, endOfTurn, signals };
+  return { rows, width, rowIds, response, endOfTurn, ...(dataWeights && { dataWeights }), signals };
 }

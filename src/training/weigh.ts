@@ -5,7 +5,7 @@ import { checkedWeights } from "./checked-weights.ts";
 /**
  * The weights of an optimizer step's micro-batches, each `[rows * width]` of its own batch, and the rule's metrics over
  * all of them. The rule is asked once, and sees them as one batch, so that ranking, random draws and metrics do not
- * depend on how the rows were split.
+ * depend on how the rows were split. What the data's author lets a token count multiplies what the rule gives it.
  *
  * @throws UserError for unusable weights
  * @example
@@ -28,8 +28,9 @@ export function weighTogether<S extends Signal>(
   context: RuleContext,
 ): { weights: Float32Array[]; metrics: Record<string, number> } {
   const step = joinTokens(batches, rule.needs);
-  const weights = checkedWeights(rule, step, context);
-  const metrics = rule.metrics?.(step, weights, context) ?? {};
+  const given = checkedWeights(rule, step, context);
+  const metrics = rule.metrics?.(step, given, context) ?? {};
+  const weights = times(given, step.dataWeights);
   let row = 0;
   const parts = batches.map(({ rows, width }) => {
     const part = new Float32Array(rows * width);
@@ -39,6 +40,10 @@ export function weighTogether<S extends Signal>(
     return part;
   });
   return { weights: parts, metrics };
+}
+
+function times(weights: Float32Array, others: Float32Array | undefined): Float32Array {
+  return others === undefined ? weights : weights.map((weight, i) => (weight === 0 ? 0 : weight * others[i]!));
 }
 
 /** Throws a UserError for a rule that ranks over the whole dataset, which no training step sees. */
@@ -74,9 +79,11 @@ export function joinTokens<S extends Signal>(batches: readonly Tokens<S>[], need
       batches.map((batch) => batch.signals[name]),
     ),
   ];
+  const isWeighed = batches.some((batch) => batch.dataWeights !== undefined);
   return {
     rows,
     width,
+    ...(isWeighed && { dataWeights: place(new Float32Array(rows * width), batches.map(weightsOfData)) }),
     rowIds: Float64Array.from(batches.flatMap((batch) => [...batch.rowIds])),
     response: place(
       new Uint8Array(rows * width),
@@ -88,4 +95,8 @@ export function joinTokens<S extends Signal>(batches: readonly Tokens<S>[], need
     ),
     signals: Object.fromEntries(needs.map(signal)) as { [K in S]: Float32Array },
   };
+}
+
+function weightsOfData({ dataWeights, response }: Pick<Tokens, "dataWeights" | "response">): Float32Array {
+  return dataWeights ?? Float32Array.from(response);
 }

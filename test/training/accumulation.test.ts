@@ -196,13 +196,15 @@ describe("a step", () => {
     expect((await stepOf(make(), [withWeights([6])])).outcome).toMatchObject({ empty: true, loss: 0, eligible: 0 });
   });
 
-  test("with weights that sum to 0 or less is refused when divided by weights", async () => {
+  test("with negative weights is divided by their absolute sum", async () => {
     const negative: TokenRule = {
       ...full(),
       divideBy: "weights",
       weigh: ({ response }) => Float32Array.from(response, (r) => -r),
     };
-    await expect(stepOf(negative, halves)).rejects.toThrow(userError("nothing-to-divide-by", "-46"));
+    const { outcome } = await stepOf(negative, halves);
+    expect(outcome.weightSum).toBe(-46);
+    expect(outcome.loss).toBeCloseTo(-outcome.lossAllTokens, 5);
   });
 
   test("names row and token where a loss is not finite", async () => {

@@ -74,13 +74,11 @@ describe("stepLoss", () => {
     expect(stepLoss([], { divideBy: "kept" })).toMatchObject({ loss: 0, lossAllTokens: 0, empty: true });
   });
 
-  test("refuses to divide by weights that sum to nothing", () => {
+  test("divides by the sum of absolute weights, so that signed weights may sum to nothing", () => {
     const signed = batch([{ response: [1, 1], weights: [1, -1], nll: [1, 4] }]);
-    expect(() => stepLoss([signed], { divideBy: "weights" })).toThrow(
-      userError("nothing-to-divide-by", "divideBy weights"),
-    );
-    // One micro-batch may sum to nothing as long as the step does not.
-    expect(stepLoss([signed, batch([b])], { divideBy: "weights" }).loss).toBeCloseTo(1 - 4 + 8, 6);
+    // (1 - 4) / 2, and with the other micro-batch, one token of weight 1: (1 - 4 + 8) / 3
+    expect(stepLoss([signed], { divideBy: "weights" })).toMatchObject({ loss: -1.5, weightSum: 0 });
+    expect(stepLoss([signed, batch([b])], { divideBy: "weights" }).loss).toBeCloseTo(5 / 3, 6);
   });
 
   test("needs a ratio under sequence-budget", () => {
@@ -120,7 +118,7 @@ describe("a batch of 8 rows", () => {
   test("can be trained one micro-batch at a time, dividing by the mass at the end", () => {
     for (const divideBy of divisors) {
       const parts = split(2).map((part) => batchShare(part, { divideBy, ratio: 0.6 }));
-      const { mass } = stepTotals(parts, { divideBy });
+      const { mass } = stepTotals(parts);
       const streamed = flat(parts.map(({ share }) => share)).map((share) => -share / mass);
       flat(stepLoss(split(8), { divideBy, ratio: 0.6 }).dLogProb).forEach((value, i) =>
         expect(streamed[i]!).toBeCloseTo(value, 7),

@@ -31,7 +31,9 @@ export interface RowFacts {
   /** Of response tokens, and its sigmoid; 0 on others. */
   readonly rewardScore?: Float32Array;
   readonly outcomeProbability?: Float32Array;
-  /** 0 outside the response. */
+  /** What the data's author lets each token count, where a row of the data says so. */
+  readonly dataWeights?: Float32Array;
+  /** What the rule gives times that; 0 outside the response. */
   readonly weights: Float32Array;
 }
 
@@ -112,7 +114,7 @@ function* inOrder(
   const places = new Map(parts.flatMap((part, m) => part.map((index, b) => [index, [m, b] as const])));
   for (const index of rows) {
     const [m, b] = places.get(index)!;
-    const { rowId, ids, response } = tokens.row(index);
+    const { rowId, ids, response, dataWeights } = tokens.row(index);
     const { columns } = scored[m]!;
     const { width, signals } = scored[m]!.tokens;
     const cut = (values: Float32Array): Float32Array => values.subarray(b * width, b * width + ids.length);
@@ -127,6 +129,7 @@ function* inOrder(
       promptAttention: cut(signals.promptAttention),
       entropy: cut(signals.entropy),
       ...Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, cut(values)])),
+      ...(dataWeights && { dataWeights }),
       weights: cut(weights[m]!),
     };
   }

@@ -25,7 +25,8 @@ export const score = defineCommand({
   details: `
 One row per row that can be trained, in the data's order: rowId (its number in the data), ids, tokens, response (1 =
 may be trained), nll, historyNll, referenceNll (with such a model), promptAttention, entropy, gatedNll, keptHeadShare
-(with --gates), rewardScore, outcomeProbability (with --reward-model), weights. Entry t of each list describes token t:
+(with --gates), rewardScore, outcomeProbability (with --reward-model), dataWeights (where a row of the data says what
+its tokens count), weights (what the rule gives, times dataWeights). Entry t of each list describes token t:
 nll[t] is the loss, in nats, of predicting token t from those before it, and 0 for t = 0. promptAttention is measured
 on response tokens and 0 on others; weights are 0 outside the response.
 
@@ -118,7 +119,7 @@ To train on the weights: data.train: FILE, selection.method: dataset-weights, se
         const tokens = await tokenize(dataset, model, maxTokens, say);
         requireKnownIds(tokens, models.all);
         requireRoom(rule.scope, tokens);
-        const file = openRowFile(out, columnsOf(models));
+        const file = openRowFile(out, columnsOf(models, tokens));
         const { piece } = model.tokenizer;
         const options = { ...models, ...sizes, rule, tokens, piece, layer };
         await writeRows(file, { options, out, interruption, stderr });
@@ -162,8 +163,9 @@ function requireRoom(scope: string, tokens: TokenizedDataset): void {
   });
 }
 
-function columnsOf({ history, reference, measures }: ScoringModels): string[] {
+function columnsOf({ history, reference, measures }: ScoringModels, { dataWeights }: TokenizedDataset): string[] {
   const second = [...(history ? ["historyNll"] : []), ...(reference ? ["referenceNll"] : [])];
   const measured = measures.flatMap(({ columns }) => columns);
-  return ["nll", ...second, "promptAttention", "entropy", ...measured, "weights"];
+  const own = dataWeights === undefined ? [] : ["dataWeights"];
+  return ["nll", ...second, "promptAttention", "entropy", ...measured, ...own, "weights"];
 }
