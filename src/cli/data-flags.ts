@@ -2,7 +2,9 @@ import type { FieldName } from "../data/format.ts";
 import { FIELD_NAMES, FORMAT_NAMES } from "../data/formats.ts";
 import { openDataset, type Dataset } from "../data/dataset.ts";
 import { readableData } from "../data/open-table.ts";
+import type { TokenizeOptions } from "../data/tokens.ts";
 import { UserError } from "../system/errors.ts";
+import { templateOption } from "../text/index.ts";
 import { oneOf, requiredValue, wholeNumber } from "./values.ts";
 import { optional } from "../system/optional.ts";
 
@@ -20,9 +22,27 @@ export const dataFlags = {
     value: "PART=COLUMN",
     description: "A column that has another name than usual: prompt=my_question.",
   },
+  "train-turns": { type: "string", value: "WHICH", description: "Answers of a conversation that train: all, or last." },
+  "chat-template": {
+    type: "string",
+    value: "FILE",
+    description: "A chat template in place of the tokenizer's.",
+  },
   split: { type: "string", value: "NAME", description: "Split of a folder that has several." },
   rows: { type: "string", value: "N", description: "Read the first N rows only." },
 } as const;
+
+/** What the flags say of how rows become tokens. */
+export function tokenOptions(values: {
+  "train-turns"?: string;
+  "chat-template"?: string;
+}): Pick<TokenizeOptions, "trainTurns" | "template"> {
+  const turns = values["train-turns"];
+  return {
+    ...(turns !== undefined && { trainTurns: oneOf("train-turns", turns, ["all", "last"] as const) }),
+    ...templateOption(values["chat-template"]),
+  };
+}
 
 /** Opens the data that the flags name. Close it after use. */
 export async function openData(values: {

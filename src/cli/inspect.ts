@@ -10,7 +10,7 @@ import { terminalText, visibleString } from "../system/visible-text.ts";
 import type { Tokenizer } from "../text/index.ts";
 import { defineCommand } from "./command.ts";
 import type { TextStream } from "../system/streams.ts";
-import { dataFlags, openData } from "./data-flags.ts";
+import { dataFlags, openData, tokenOptions } from "./data-flags.ts";
 import { aligned, labelled } from "./layout.ts";
 import { openTokenizer } from "./open-tokenizer.ts";
 import { wholeNumber } from "./values.ts";
@@ -51,7 +51,7 @@ export const inspect = defineCommand({
       const { tokenizer, path } = await openTokenizer(values.model);
       const notes: string[] = [];
       const onNotice = (sentence: string): void => void notes.push(terminalText(sentence));
-      const tokens = await tokenizeDataset(dataset, tokenizer, { maxTokens, onNotice });
+      const tokens = await tokenizeDataset(dataset, tokenizer, { ...tokenOptions(values), maxTokens, onNotice });
       stdout.write(summaryText(dataset, tokens, path, notes));
       const index = wanted === undefined ? 0 : tokens.rowIds.indexOf(wanted);
       if (index < 0) stdout.write(`\nrow ${wanted} is left out: ${await reasonFor(dataset, wanted!)}\n`);

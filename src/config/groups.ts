@@ -78,6 +78,21 @@ export const dataGroup = group(
       default: "end",
       description: "A longer row loses its end (and is skipped if no response is left), or is skipped.",
     }),
+    trainTurns: choice(["all", "last"], {
+      default: "all",
+      description:
+        "Which answers of a conversation train; last suits templates that leave thinking out of earlier ones.",
+    }),
+    chatTemplate: Type.Optional(
+      Type.Union(
+        [
+          choice(["tokenizer"], { description: "The tokenizer's own." }),
+          Type.String({ pattern: "\\{[{%#]", description: "The template's text." }),
+          existingPath("A file with the template (.jinja)."),
+        ],
+        { description: "The chat template: tokenizer (default), a file, or its text." },
+      ),
+    ),
     shuffle: onOff("A new seeded order of the rows in each epoch; false keeps the file's order.", true),
     cache: Type.Optional(outputPath("Folder for tokenized data. Default: the user's cache folder.")),
     tokenColumns: Type.Optional(

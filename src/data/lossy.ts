@@ -18,13 +18,16 @@ function holdsText(value: unknown): boolean {
   return Object.values(value).some(holdsText);
 }
 
+type LossyTokens = Pick<TokenizedDataset, "ids" | "offsets" | "response" | "length" | "stats">;
+
 /** Sentences on what the text of a dataset lost on its way to tokens, with counts: words without a token, columns. */
 export function lossNotes(
-  tokens: Pick<TokenizedDataset, "ids" | "offsets" | "length" | "stats">,
-  { unknownId, piece }: Pick<Tokenizer, "unknownId" | "piece">,
+  tokens: LossyTokens,
+  tokenizer: Pick<Tokenizer, "unknownId" | "piece" | "endOfText">,
   { fromText }: { fromText: boolean },
 ): string[] {
   const notes: string[] = [];
+  const { unknownId, piece } = tokenizer;
   const { count, rows } = unknownTokens(tokens, fromText ? unknownId : undefined);
   if (count > 0)
     notes.push(
@@ -35,7 +38,26 @@ export function lossNotes(
     notes.push(`the column "${column}" holds text in ${count} of ${tokens.stats.rows} rows, which is not used`);
   for (const [remark, count] of Object.entries(tokens.stats.remarks ?? {}))
     notes.push(`${remark} (in ${count} of ${tokens.stats.rows} rows)`);
-  return notes;
+  const ends = endNote(tokens, tokenizer);
+  return ends === undefined ? notes : [...notes, ends];
+}
+
+/** Said where nothing in the data ends a response with a token that generation stops at. */
+function endNote(
+  { ids, response, length, offsets, stats }: LossyTokens,
+  { endOfText = [], piece }: Pick<Tokenizer, "piece" | "endOfText">,
+): string | undefined {
+  const lasts = new Set<number>();
+  for (let row = 0; row < length; row++)
+    for (let t = offsets[row]!; t < offsets[row + 1]!; t++) {
+      if (response[t] !== 1 || (t + 1 < offsets[row + 1]! && response[t + 1] === 1)) continue;
+      if (endOfText.includes(ids[t]!)) return undefined;
+      if (lasts.size < 3) lasts.add(ids[t]!);
+    }
+  if (lasts.size === 0 || stats.truncated === length) return undefined;
+  const shown = (all: Iterable<number>): string => [...all].map((id) => JSON.stringify(piece(id))).join(", ");
+  const stops = endOfText.length === 0 ? "which knows no such token" : `which stops at ${shown(endOfText)}`;
+  return `no answer ends with a token that ends generation, ${stops}; answers end with ${shown(lasts)}: the model will not learn to stop`;
 }
 
 function unknownTokens(

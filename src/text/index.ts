@@ -1,8 +1,9 @@
 export { renderPrompt, templateReads, tokenizeConversation, type ConversationOptions } from "./conversation.ts";
 export { tokenizerFromGguf } from "./gguf-tokenizer.ts";
+export { templateOption } from "./template-file.ts";
 export { loadTokenizer } from "./load-tokenizer.ts";
 export { callText, isAnswer, saysSomething } from "./message-keys.ts";
-export { tokenizePromptResponse } from "./prompt-response.ts";
+export { encodeText, tokenizePromptResponse } from "./prompt-response.ts";
 export type { ChatMessage } from "./chat-template.ts";
 export type { TokenizedRow } from "./token-row.ts";
 export type { Tokenizer } from "./tokenizer.ts";

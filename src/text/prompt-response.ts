@@ -3,7 +3,7 @@ import type { Tokenizer } from "./tokenizer.ts";
 
 /**
  * Tokens of a prompt and its response, joined as they are, with the beginning token if the tokenizer adds one and the
- * end-of-text token behind the response. Where the two would share a token, each is encoded on its own: the prompt then
+ * text does not bring it, and the end-of-text token behind the response. Where the two would share a token, each is encoded on its own: the prompt then
  * has the same tokens as when the model is asked to answer it.
  */
 export function tokenizePromptResponse(
@@ -13,16 +13,31 @@ export function tokenizePromptResponse(
   { maxTokens }: { maxTokens?: number } = {},
 ): TokenizedRow | { skipped: string } {
   if (response === "") return { skipped: "no response" };
-  const beginning = beginningIds(tokenizer);
   const promptIds = tokenizer.encode(prompt);
   const joined = tokenizer.encode(prompt + response);
   const whole = startsWith(joined, promptIds) ? joined : [...promptIds, ...tokenizer.encode(response)];
+  const beginning = missingBeginning(tokenizer, whole);
   const ids = [...beginning, ...whole];
   const ends = tokenizer.endOfText ?? [];
   const isEnded = whole.length > promptIds.length && ends.includes(whole.at(-1)!);
   if (!isEnded && ends[0] !== undefined) ids.push(ends[0]);
   const start = beginning.length + promptIds.length;
   return tokenRow(ids, [{ start, end: ids.length, endsTurn: ends.length > 0 }], maxTokens);
+}
+
+/** Ids of a text that the model is to continue, with the beginning token once, whoever wrote it. */
+export function encodeText(tokenizer: Tokenizer, text: string): number[] {
+  const bare = tokenizer.encode(text);
+  const dressed = tokenizer.encode(text, { addSpecialTokens: true });
+  const beginning = beginningIds(tokenizer);
+  const isTwice = missingBeginning(tokenizer, bare).length < beginning.length && startsWith(dressed, beginning);
+  return isTwice ? dressed.slice(beginning.length) : dressed;
+}
+
+/** The tokens that the tokenizer puts before a text, unless the text begins with them. */
+function missingBeginning(tokenizer: Tokenizer, ids: readonly number[]): number[] {
+  const beginning = beginningIds(tokenizer);
+  return startsWith(ids, beginning) ? [] : beginning;
 }
 
 /** The tokens that the tokenizer puts before a text. */

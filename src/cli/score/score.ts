@@ -1,4 +1,4 @@
-import { tokenizeDataset } from "../../data/tokens.ts";
+import { tokenizeDataset, type TokenizeOptions } from "../../data/tokens.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import type { TokenizedDataset } from "../../data/tokenized.ts";
 import { UserError } from "../../system/errors.ts";
@@ -7,7 +7,7 @@ import type { Model } from "../../model/model.ts";
 import { formatNumber } from "../../report/format.ts";
 import { terminalText } from "../../system/visible-text.ts";
 import { defineCommand } from "../command.ts";
-import { dataFlags, openData } from "../data-flags.ts";
+import { dataFlags, openData, tokenOptions } from "../data-flags.ts";
 import { engineFlags, withEngine } from "../engine.ts";
 import { gateFlags } from "../open-gates.ts";
 import { adapterFlag } from "../open-model.ts";
@@ -23,7 +23,8 @@ export const score = defineCommand({
   usage: "score --model DIR|FILE.gguf --data FILE --out FILE.jsonl|FILE.arrow [--selector METHOD [--set KEY=VALUE]...]",
   summary: "Writes what a model thinks of every token of a dataset, and the weights that a rule gives them.",
   details: `
-One row per row that can be trained, in the data's order: rowId (its number in the data), ids, tokens, response (1 =
+One row per row that can be trained, in the data's order: rowId (its number in the data; of texts packed into one
+row, a fraction more for each), ids, tokens, response (1 =
 may be trained), nll, historyNll, referenceNll (with such a model), promptAttention, entropy, gatedNll, keptHeadShare
 (with --gates), rewardScore, outcomeProbability (with --reward-model), dataWeights (where a row of the data says what
 its tokens count), weights (what the rule gives, times dataWeights). Entry t of each list describes token t:
@@ -116,7 +117,7 @@ To train on the weights: data.train: FILE, selection.method: dataset-weights, se
         const { model } = models;
         requireLayer(layer, model);
         const maxTokens = longestRow(wantedLength, models.all);
-        const tokens = await tokenize(dataset, model, maxTokens, say);
+        const tokens = await tokenize(dataset, model, { ...tokenOptions(values), maxTokens }, say);
         requireKnownIds(tokens, models.all);
         requireRoom(rule.scope, tokens);
         const file = openRowFile(out, columnsOf(models, tokens));
@@ -143,8 +144,14 @@ function longestRow(wanted: number | undefined, models: readonly Model[]): numbe
   throw new UserError("invalid-option", `--max-tokens is ${wanted}, but the model reads ${context} tokens at most`);
 }
 
-async function tokenize(dataset: Dataset, model: Model, maxTokens: number, say: (sentence: string) => void) {
-  const tokens = await tokenizeDataset(dataset, model.tokenizer, { maxTokens, onNotice: say });
+async function tokenize(
+  dataset: Dataset,
+  model: Model,
+  options: TokenizeOptions & { maxTokens: number },
+  say: (sentence: string) => void,
+) {
+  const { maxTokens } = options;
+  const tokens = await tokenizeDataset(dataset, model.tokenizer, { ...options, onNotice: say });
   const { truncated } = tokens.stats;
   if (truncated > 0) say(`${formatNumber(truncated)} rows are cut to ${formatNumber(maxTokens)} tokens`);
   return tokens;

@@ -18,7 +18,7 @@ import {
 import { parseDecoderConfig } from "../../model/config-file.ts";
 import type { DecoderConfig } from "../../model/config.ts";
 import type { EngineInfo } from "../../tensor/engine.ts";
-import { loadTokenizer, type Tokenizer } from "../../text/index.ts";
+import { loadTokenizer, templateOption, type Tokenizer } from "../../text/index.ts";
 import type { Identity } from "../../training/checkpoint.ts";
 import type { Reporter } from "./reporter.ts";
 import { optional } from "../../system/optional.ts";
@@ -108,6 +108,8 @@ async function tokenized(
     const tokens = await tokenizeDataset(dataset, tokenizer, {
       maxTokens: data.maxTokens,
       truncate: data.truncate,
+      trainTurns: data.trainTurns,
+      ...templateOption(data.chatTemplate),
       ...optional({ cacheFolder: data.cache }),
       onProgress: (done, total) => reporter.working("tokenizing", done, total),
       onNotice: reporter.note,

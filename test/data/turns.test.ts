@@ -1,0 +1,131 @@
+import { describe, expect, test } from "@jest/globals";
+import { join } from "node:path";
+import { fromRows, tokenizeDataset, type TokenizeOptions } from "../../src/data/index.ts";
+import { encodeText, loadTokenizer, type Tokenizer } from "../../src/text/index.ts";
+import { fixtures } from "../text/reference.ts";
+import { userError } from "../user-error.ts";
+
+const bpe = loadTokenizer(join(fixtures, "bpe"));
+const [beginId, endId] = [bpe.encode("<|endoftext|>")[0]!, bpe.encode("<|im_end|>")[0]!];
+
+async function tokenize(rows: readonly Record<string, unknown>[], options: TokenizeOptions = {}, by: Tokenizer = bpe) {
+  const notices: string[] = [];
+  const onNotice = (notice: string): void => void notices.push(notice.replace(/^rows in memory: /, ""));
+  const tokens = await tokenizeDataset(fromRows(rows), by, { onNotice, ...options });
+  const trained = Array.from({ length: tokens.length }, (_, i) => {
+    const { ids, response } = tokens.row(i);
+    return bpe.decode(ids.filter((_id, t) => response[t] === 1));
+  });
+  return { tokens, notices, trained };
+}
+
+const user = (content: string) => ({ role: "user", content });
+const assistant = (content: string) => ({ role: "assistant", content });
+const turns = [user("How many?"), assistant("12 books"), user("Sure?"), assistant("Yes.")];
+
+describe("the beginning token stands once, whoever wrote it:", () => {
+  /** Puts <|endoftext|> before a text when asked to. */
+  const beginning: Tokenizer = {
+    ...bpe,
+    encode: (text, options) => [...(options?.addSpecialTokens === true ? [beginId] : []), ...bpe.encode(text)],
+  };
+
+  test.each([
+    ["in a text", { text: "12 books" }, { text: "<|endoftext|>12 books" }],
+    ["in a prompt", { prompt: "How many? ", response: "12" }, { prompt: "<|endoftext|>How many? ", response: "12" }],
+  ])("%s", async (_, bare, dressed) => {
+    const [one, two] = [await tokenize([bare], {}, beginning), await tokenize([dressed], {}, beginning)];
+    expect([...two.tokens.ids]).toEqual([...one.tokens.ids]);
+    expect([...two.tokens.response]).toEqual([...one.tokens.response]);
+    expect([...one.tokens.ids].filter((id) => id === beginId)).toHaveLength(1);
+    expect(one.tokens.response[0]).toBe(0);
+  });
+
+  test("in a text to continue", () => {
+    expect(encodeText(beginning, "<|endoftext|>12 books")).toEqual(encodeText(beginning, "12 books"));
+    expect(encodeText(beginning, "12 books")).toEqual([beginId, ...bpe.encode("12 books")]);
+    expect(encodeText(bpe, "<|endoftext|>12 books")).toEqual([beginId, ...bpe.encode("12 books")]);
+  });
+});
+
+describe("nothing that teaches the model to stop is said once", () => {
+  const noEnd =
+    "{% for m in messages %}{{ m.role + ':' + m.content + '\n' }}{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}";
+  const row = { messages: turns };
+
+  test("where the template writes no end", async () => {
+    const { notices } = await tokenize([row, row], { template: noEnd });
+    expect(notices).toEqual([
+      expect.stringMatching(/^no answer ends with a token that ends generation.*"<\|im_end\|>"/),
+    ]);
+  });
+
+  test("where generation stops at another token than answers end with", async () => {
+    const { notices } = await tokenize([row], {}, { ...bpe, endOfText: [beginId] });
+    expect(notices).toEqual([expect.stringMatching(/stops at "<\|endoftext\|>"; answers end with "<\|im_end\|>"/)]);
+    const without = { ...bpe };
+    delete without.endOfText;
+    expect((await tokenize([row], {}, without)).notices).toEqual([expect.stringMatching(/knows no such token/)]);
+  });
+
+  test("and not where an answer ends, or every end was cut off", async () => {
+    expect((await tokenize([row])).notices).toEqual([]);
+    expect((await tokenize([row], {}, { ...bpe, endOfText: [beginId, endId] })).notices).toEqual([]);
+    const length = (await tokenize([{ messages: turns.slice(0, 2) }])).tokens.ids.length;
+    expect((await tokenize([{ messages: turns.slice(0, 2) }], { maxTokens: length - 2 })).notices).toEqual([]);
+  });
+});
+
+describe("of a conversation", () => {
+  test("all answers train, or the last", async () => {
+    expect((await tokenize([{ messages: turns }])).trained).toEqual(["12 books<|im_end|>Yes.<|im_end|>"]);
+    expect((await tokenize([{ messages: turns }], { trainTurns: "last" })).trained).toEqual(["Yes.<|im_end|>"]);
+  });
+
+  const header = "{{ '<|im_start|>' + m.role + '\n' }}";
+  const opening = "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
+  /** Thinks before the last answer alone. */
+  const thinking =
+    `{% for m in messages %}${header}{% if m.role == 'assistant' and loop.last %}{{ '<think>\n\n</think>\n\n' }}{% endif %}` +
+    `{{ m.content + '<|im_end|>\n' }}{% endfor %}${opening}`;
+
+  test("a template that writes earlier answers without their thinking: they train as written, which is said", async () => {
+    const { trained, notices } = await tokenize([{ messages: turns }], { template: thinking });
+    expect(trained).toEqual(["12 books<|im_end|><think>\n\n</think>\n\nYes.<|im_end|>"]);
+    expect(notices).toEqual([expect.stringMatching(/earlier answer otherwise.*trainTurns: last.* \(in 1 of 1 rows\)/)]);
+  });
+
+  test("and the last answer alone needs no word", async () => {
+    const { trained, notices } = await tokenize([{ messages: turns }], { template: thinking, trainTurns: "last" });
+    expect(trained).toEqual(["<think>\n\n</think>\n\nYes.<|im_end|>"]);
+    expect(notices).toEqual([]);
+  });
+
+  test("an opening that finished answers lack is said: what follows the header trains", async () => {
+    const template =
+      `{% for m in messages %}{{ '<|im_start|>' }}{{ m.content.split('</think>')[-1] + '<|im_end|>' }}{% endfor %}` +
+      `{% if add_generation_prompt %}{{ '<|im_start|><think>\n' }}{% endif %}`;
+    const messages = [
+      user("How many?"),
+      assistant("<think>\nhm\n</think>xylophones"),
+      user("Sure?"),
+      assistant("Yes."),
+    ];
+    const { trained, notices } = await tokenize([{ messages }], { template });
+    expect(trained).toEqual(["xylophones<|im_end|>Yes.<|im_end|>"]);
+    expect(notices).toEqual([
+      expect.stringMatching(/opens an answer with "<think>\\n", which the finished conversation lacks/),
+      expect.stringMatching(/leaves out a part of an answer's text/),
+    ]);
+  });
+
+  test("an answer that is nowhere in the text is refused, unless another alone trains", async () => {
+    const template = `{% for m in messages %}${header}{{ m.content if loop.last else 'gone' }}<|im_end|>\n{% endfor %}${opening}`;
+    await expect(tokenize([{ messages: turns }], { template })).rejects.toThrow(
+      userError("unsupported-chat-template", "trainTurns: last"),
+    );
+    expect((await tokenize([{ messages: turns }], { template, trainTurns: "last" })).trained).toEqual([
+      "Yes.<|im_end|>",
+    ]);
+  });
+});
