@@ -1,0 +1,136 @@
+import { describe, expect, test } from "@jest/globals";
+import { join } from "node:path";
+import { readAnswers } from "../../src/data/answers.ts";
+import { fromRows, tokenizeDataset } from "../../src/data/index.ts";
+import { loadTokenizer } from "../../src/text/index.ts";
+import { fixtures } from "../text/reference.ts";
+import { userError } from "../user-error.ts";
+
+const bpe = loadTokenizer(join(fixtures, "bpe"));
+
+async function read(row: Record<string, unknown>) {
+  const notices: string[] = [];
+  const dataset = fromRows([row]);
+  const tokens = await tokenizeDataset(dataset, bpe, { onNotice: (notice) => notices.push(notice) });
+  const { ids, response } = tokens.row(0);
+  const part = (mark: number): string => bpe.decode(ids.filter((_, t) => response[t] === mark));
+  const answers = await readAnswers(dataset, [0]);
+  return { format: dataset.format, ids: [...ids], trained: part(1), notices, answer: answers.get(0) };
+}
+
+const user = (content: string) => ({ role: "user", content });
+const assistant = (content: string) => ({ role: "assistant", content });
+const asked = [user("How many?"), assistant("Of what?"), user("Books.")];
+const whole = { messages: [...asked, assistant("12 books")] };
+const idsOf = async (messages: readonly unknown[]) => (await read({ messages })).ids;
+
+describe("of a prompt and a completion as messages", () => {
+  test.each([
+    ["both", asked, [assistant("12 books")]],
+    ["as JSON text", JSON.stringify(asked), JSON.stringify([assistant("12 books")])],
+    ["a completion as text", asked, "12 books"],
+    [
+      "ShareGPT's",
+      asked.map(({ role, content }) => ({ from: role, value: content })),
+      [{ from: "gpt", value: "12 books" }],
+    ],
+  ])("the completion alone trains: %s", async (_, prompt, completion) => {
+    const row = await read({ prompt, completion });
+    expect(row).toMatchObject({ format: "prompt-response", trained: "12 books<|im_end|>", answer: "12 books" });
+    expect(row.ids).toEqual((await read(whole)).ids);
+  });
+
+  test("every answer of a longer completion trains", async () => {
+    const completion = [assistant("12 books"), user("Sure?"), assistant("Yes.")];
+    expect((await read({ prompt: asked, completion })).trained).toBe("12 books<|im_end|>Yes.<|im_end|>");
+  });
+
+  test("a prompt as text is the user's", async () => {
+    const row = await read({ prompt: "How many?", completion: [assistant("12")] });
+    expect(row.ids).toEqual(await idsOf([user("How many?"), assistant("12")]));
+  });
+
+  test("two texts stay plain text", async () => {
+    const { ids, trained } = await read({ prompt: "How many? ", completion: "12 books" });
+    expect(bpe.decode(ids)).toBe("How many? 12 books<|im_end|>");
+    expect(trained).toBe("12 books<|im_end|>");
+  });
+});
+
+describe("a preference pair is known by its columns; the chosen answer trains, which is said:", () => {
+  const chosen = [...asked, assistant("12 books")];
+  const rejected = [...asked, assistant("None")];
+
+  test.each([
+    ["messages with the prompt in both", { chosen, rejected }],
+    ["messages with a prompt of their own", { prompt: asked, chosen: chosen.slice(3), rejected: rejected.slice(3) }],
+    ["messages that repeat the prompt", { prompt: asked, chosen, rejected, score_chosen: 9.5 }],
+    ["beside the conversation that was chosen", { prompt_id: "7", chosen, rejected, messages: chosen }],
+  ])("%s", async (_, row) => {
+    const { format, ids, trained, notices, answer } = await read(row);
+    expect({ format, trained, answer }).toEqual({
+      format: "preference",
+      trained: "12 books<|im_end|>",
+      answer: "12 books",
+    });
+    expect(ids).toEqual((await read(whole)).ids);
+    expect(notices).toContainEqual(expect.stringMatching(/chosen answer trains, and the rejected one is not used/));
+  });
+
+  test("messages whose prompt is text that they repeat", async () => {
+    const pair = (content: string) => [user("How many?"), assistant(content)];
+    const row = await read({ prompt: "How many?", chosen: pair("12"), rejected: pair("0") });
+    expect(row.ids).toEqual(await idsOf(pair("12")));
+  });
+
+  test("text with a prompt", async () => {
+    const row = await read({ prompt: "How many? ", chosen: "12 books", rejected: "None" });
+    expect(row).toMatchObject({ format: "preference", trained: "12 books<|im_end|>" });
+    expect(bpe.decode(row.ids)).toBe("How many? 12 books<|im_end|>");
+  });
+
+  test("text with the prompt in both", async () => {
+    const prompt = "\n\nHuman: How many?\n\nAssistant:";
+    const row = await read({ chosen: `${prompt} No 12 books`, rejected: `${prompt} None` });
+    expect(row.trained).toBe(" No 12 books<|im_end|>");
+    expect((await read({ chosen: "I have 12 books", rejected: "I have 13" })).trained).toBe(" 12 books<|im_end|>");
+  });
+});
+
+describe("questions with an answer to check", () => {
+  const prompt = [user("How many?")];
+
+  test.each([
+    [
+      "as verl writes them",
+      { reward_model: { style: "rule", ground_truth: "12" }, data_source: "x", ability: "math" },
+      "12",
+    ],
+    ["with a number", { reward_model: { ground_truth: 12, style: "rule" } }, "12"],
+    ["with a list of one", { reward_model: { ground_truth: ["12"], style: "rule" } }, "12"],
+    ["as JSON text", { reward_model: JSON.stringify({ ground_truth: "12" }) }, "12"],
+    ["with a column answer", { answer: 12 }, "12"],
+  ])("%s", async (_, columns, answer) => {
+    const row = await read({ prompt, ...columns });
+    expect(row).toMatchObject({ format: "verifiable", trained: `${answer}<|im_end|>`, answer });
+    expect(row.ids).toEqual(await idsOf([...prompt, assistant(answer)]));
+  });
+
+  test("whose answer is something else are refused by name", async () => {
+    await expect(read({ prompt, reward_model: { ground_truth: { target: [1] } } })).rejects.toThrow(
+      userError("invalid-row", '"reward_model.ground_truth"'),
+    );
+  });
+});
+
+describe("answers that are numbers", () => {
+  test.each([
+    [42, "42"],
+    [42.5, "42.5"],
+    [-3, "-3"],
+    [0, "0"],
+    [12n, "12"],
+  ])("are read: %p", async (answer, text) => {
+    expect(await read({ question: "6 * 7?", answer })).toMatchObject({ trained: `${text}<|im_end|>`, answer: text });
+  });
+});
