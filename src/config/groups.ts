@@ -61,6 +61,7 @@ export const dataGroup = group(
         chosen: column("Column of the better answer of a pair, which trains."),
         rejected: column("Column of the worse answer of a pair."),
         rewardModel: column("Column with the answer to check against, as verl writes it (ground_truth)."),
+        weights: column("Column with what each token counts, multiplied with what the rule gives it."),
         text: column("Column of plain text, all of which is trained."),
         ids: column("Column of token ids, for rows that are tokenized already."),
         labels: column("Column of labels, -100 where a token is not trained."),
@@ -83,6 +84,9 @@ export const dataGroup = group(
       description:
         "Which answers of a conversation train; last suits templates that leave thinking out of earlier ones.",
     }),
+    systemPrompt: Type.Optional(
+      Type.String({ minLength: 1, description: "A system message for conversations that have none." }),
+    ),
     chatTemplate: Type.Optional(
       Type.Union(
         [

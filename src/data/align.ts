@@ -63,13 +63,23 @@ export function collectColumns(named: readonly string[] | undefined, notice: Not
       }
       for (const [name, values] of collected) {
         const list = columns[name] ?? new Float32Array();
-        const aligned = alignColumn(list, response);
-        if (!aligned) throw misaligned(name, list.length, response, where());
-        values.push(aligned.subarray(0, length));
+        values.push(alignedColumn(name, list, response, where).subarray(0, length));
       }
     },
     done: () => Object.fromEntries([...collected].map(([name, values]) => [name, values.done()])),
   };
+}
+
+/** One number per token of a row that may have been cut after its list was made; 0 outside the response. */
+export function alignedColumn(
+  name: string,
+  values: Float32Array,
+  response: Uint8Array,
+  where: () => string,
+): Float32Array {
+  const aligned = alignColumn(values, response);
+  if (aligned === undefined) throw misaligned(name, values.length, response, where());
+  return aligned;
 }
 
 function misaligned(column: string, length: number, response: Uint8Array, where: string): UserError {

@@ -32,6 +32,8 @@ export interface Row extends Omit<Example, "unused"> {
   rowId: number;
   /** Lists of numbers that may describe tokens, as long as the file has them. */
   columns: Record<string, Float32Array>;
+  /** What the data let each token count, as long as the row or its response. */
+  weights?: Float32Array;
   /** Other columns that hold text, or lists and objects with text. */
   unused?: readonly string[];
 }
@@ -134,8 +136,11 @@ export function datasetOf(
     try {
       const example = format.read(raw);
       if (!("skipped" in example)) {
-        const columns = tokenValues(raw, lists, tokenColumns, example.tokens?.kept);
-        return { rowId, ...example, columns, ...unusedText(raw, lists, example.unused) };
+        const kept = example.tokens?.kept;
+        const columns = tokenValues(raw, lists, tokenColumns, kept);
+        const { weights } = format.fields;
+        const given = weights === undefined ? {} : { weights: tokenValues(raw, [weights], [weights], kept)[weights]! };
+        return { rowId, ...example, columns, ...given, ...unusedText(raw, lists, example.unused) };
       }
       if (invalid === "skip") return { rowId, ...example };
       throw new UserError("invalid-row", `the row has ${example.skipped}`, { where: where(rowId) });

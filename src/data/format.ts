@@ -52,6 +52,7 @@ export type FieldName =
   | "chosen"
   | "rejected"
   | "rewardModel"
+  | "weights"
   | "text"
   | "ids"
   | "labels"

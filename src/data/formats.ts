@@ -63,7 +63,12 @@ const FORMATS: readonly Format[] = [
 
 export const FORMAT_NAMES: readonly FormatName[] = [...new Set(FORMATS.map((format) => format.name))];
 
-export const FIELD_NAMES = [...new Set(FORMATS.flatMap(({ names }) => Object.keys(names)))] as readonly FieldName[];
+/** Fields that any format may have, where they are named. */
+const everywhere = ["weights"] as const satisfies readonly FieldName[];
+
+export const FIELD_NAMES = [
+  ...new Set([...FORMATS.flatMap(({ names }) => Object.keys(names)), ...everywhere]),
+] as readonly FieldName[];
 
 /** Chooses the format and its columns. */
 export function chooseFormat(
@@ -115,6 +120,7 @@ function fieldsOf(format: Format, columns: readonly string[], renamed: Fields): 
     const column = renamed[field] ?? names.find((name) => columns.includes(name));
     if (column !== undefined) fields[field] = column;
   }
+  for (const field of everywhere) if (renamed[field] !== undefined) fields[field] = renamed[field];
   return fields;
 }
 

@@ -18,6 +18,8 @@ export interface RowTokenOptions {
   template?: string;
   /** Which answers of a conversation train: all (default), or the last one alone. */
   trainTurns?: "all" | "last";
+  /** Text of a system message for conversations that have none. */
+  systemPrompt?: string | undefined;
   /** Between question and answer where there is no chat template. Default: a newline. */
   separator?: string;
 }
@@ -55,10 +57,11 @@ function cutRow(
   options: RowTokenOptions,
   where: () => string,
 ): TokenizedRow | { skipped: string } {
-  const { maxTokens, template, separator = "\n" } = options;
+  const { maxTokens, template, systemPrompt, separator = "\n" } = options;
   const limit = maxTokens === undefined ? {} : { maxTokens };
   if (row.tokens) return givenTokens(row.tokens, tokenizer, maxTokens, where);
-  if (row.messages && (template ?? tokenizer.chatTemplate) !== undefined) return chatTokens(row, tokenizer, options);
+  if (row.messages && (template ?? tokenizer.chatTemplate) !== undefined)
+    return chatTokens(opened(row, systemPrompt), tokenizer, options);
   if (row.prompt === undefined || row.response === undefined) {
     throw new UserError(
       "missing-chat-template",
@@ -71,6 +74,14 @@ function cutRow(
   }
   const prompt = row.messages ? row.prompt + separator : row.prompt;
   return tokenizePromptResponse(tokenizer, prompt, row.response, limit);
+}
+
+/** The row with a system message before its conversation, unless it has one. */
+function opened(row: Row, systemPrompt: string | undefined): Row {
+  const { messages = [], messageWeights } = row;
+  if (systemPrompt === undefined || messages[0]?.role === "system") return row;
+  const weights = messageWeights && { messageWeights: [1, ...messageWeights] };
+  return { ...row, messages: [{ role: "system", content: systemPrompt }, ...messages], ...weights };
 }
 
 /** A system message from a column of its own is left out where the template refuses it. */

@@ -8,6 +8,7 @@ import type { Dataset, Row } from "./dataset.ts";
 import { lossNotes } from "./lossy.ts";
 import { tokensOfRow, type RowTokenOptions } from "./row-tokens.ts";
 import { unpacked } from "./unpacked.ts";
+import { weighed } from "./weighed.ts";
 import { growing, tokenizedDataset, type TokenizedDataset, type TokenizedStats } from "./tokenized.ts";
 
 /** What becomes of a row's text, and where its tokens are cached. */
@@ -62,10 +63,10 @@ export async function tokenizeDataset(
 }
 
 function fingerprintOf(dataset: Dataset, tokenizer: Tokenizer, options: TokenizeOptions): string {
-  const { maxTokens, truncate, template, separator, trainTurns } = options;
+  const { maxTokens, truncate, template, separator, trainTurns, systemPrompt } = options;
   const parts = [TOKENS_VERSION, dataset.fingerprint, tokenizer.fingerprint, tokenizer.chatTemplate];
   const text = JSON.stringify(
-    [...parts, maxTokens, truncate, template, separator, trainTurns].map((part) => part ?? null),
+    [...parts, maxTokens, truncate, template, separator, trainTurns, systemPrompt].map((part) => part ?? null),
   );
   return createHash("sha256").update(text).digest("hex");
 }
@@ -90,7 +91,10 @@ async function tokenizeRows(
       for (const part of unpacked(row)) {
         const tokens = tokensOfRow(part, tokenizer, options, where);
         if ("skipped" in tokens) collector.skip(tokens.skipped);
-        else collector.add(part, tokens, () => uncut(part, tokenizer, options, where), where);
+        else {
+          const whole = (): Uint8Array => (tokens.truncated ? uncut(part, tokenizer, options, where) : tokens.response);
+          collector.add(part, weighed(part, tokens, whole, where), whole, where);
+        }
       }
   }
   onProgress?.(dataset.length, dataset.length);
@@ -123,7 +127,7 @@ function collectTokens(rows: number, columns: ReturnType<typeof collectColumns>)
     const trained = tokens.response.slice();
     trained[0] = 0; // nothing precedes the first token
     if (!trained.includes(1)) return skip("no response");
-    const full = tokens.truncated && Object.keys(row.columns).length > 0 ? whole() : tokens.response;
+    const full = Object.keys(row.columns).length > 0 ? whole() : tokens.response;
     columns.add(row.columns, full, tokens.ids.length, where);
     if (tokens.dataWeights !== undefined && dataWeights === undefined) {
       dataWeights = growing((n) => new Float32Array(n));

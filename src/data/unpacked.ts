@@ -25,7 +25,8 @@ export function unpacked(row: Row): Row[] {
     ]);
     const weights = dataWeights && { dataWeights: dataWeights.slice(from, to) };
     const tokens = { ids: ids.slice(from, to), response: response.slice(from, to), ...weights };
-    return { ...row, rowId: packedRowId(row.rowId, part), tokens, columns: Object.fromEntries(columns) };
+    const column = row.weights && { weights: alignColumn(row.weights, response)?.slice(from, to) ?? row.weights };
+    return { ...row, ...column, rowId: packedRowId(row.rowId, part), tokens, columns: Object.fromEntries(columns) };
   });
   return parts.filter(({ tokens }) => tokens!.response.includes(1));
 }

@@ -92,6 +92,33 @@ describe("an answer that its author marks", () => {
   });
 });
 
+describe("a column of weights", () => {
+  const question = { question: "How many?", answer: "12 books" };
+
+  test("that is named has a number for each response token, or for each token", async () => {
+    const { response } = (await tokenize([question])).tokens.row(0);
+    const places = [...response.keys()].filter((t) => response[t] === 1);
+    const values = places.map((_, i) => [0.5, 0, -1, 2][i % 4]!);
+    const noise = places.map((_, i) => i);
+    const perToken = Array.from(response, (_, t) => values[places.indexOf(t)] ?? 9);
+    for (const list of [values, perToken]) {
+      const dataset = fromRows([{ ...question, mine: list, noise }], { fields: { weights: "mine" } });
+      const row = (await tokenizeDataset(dataset, bpe)).row(0);
+      expect(places.map((t) => row.dataWeights![t])).toEqual(values);
+      expect(places.map((t) => row.response[t])).toEqual(values.map((value) => Number(value !== 0)));
+      expect(places.map((t) => row.columns.noise![t])).toEqual(noise);
+      expect(row.dataWeights!.filter((_, t) => response[t] === 0).every((value) => value === 0)).toBe(true);
+    }
+  });
+
+  test("of another length is an error that names it", async () => {
+    const dataset = fromRows([{ ...question, mine: [1] }], { fields: { weights: "mine" } });
+    await expect(tokenizeDataset(dataset, bpe)).rejects.toThrow(
+      userError("misaligned-column", '"weights" has 1 numbers'),
+    );
+  });
+});
+
 describe("the tokens that train", () => {
   const word = fc.constantFrom("books", "12", "é", "a b", "😀", "x\n\ny", "She has 3.");
   const turn = fc.record({

@@ -76,6 +76,24 @@ describe("nothing that teaches the model to stop is said once", () => {
   });
 });
 
+describe("a system prompt", () => {
+  test("stands before conversations that have no system message", async () => {
+    const system = { role: "system", content: "Be brief." };
+    const own = { role: "system", content: "Be long." };
+    const given = await tokenize([{ messages: turns }, { messages: [own, ...turns] }], { systemPrompt: "Be brief." });
+    const meant = await tokenize([{ messages: [system, ...turns] }, { messages: [own, ...turns] }]);
+    expect([...given.tokens.ids]).toEqual([...meant.tokens.ids]);
+    expect([...given.tokens.response]).toEqual([...meant.tokens.response]);
+  });
+
+  test("leaves plain text as it is", async () => {
+    const row = { prompt: "How many? ", response: "12" };
+    expect([...(await tokenize([row], { systemPrompt: "Be brief." })).tokens.ids]).toEqual([
+      ...(await tokenize([row])).tokens.ids,
+    ]);
+  });
+});
+
 describe("of a conversation", () => {
   test("all answers train, or the last", async () => {
     expect((await tokenize([{ messages: turns }])).trained).toEqual(["12 books<|im_end|>Yes.<|im_end|>"]);

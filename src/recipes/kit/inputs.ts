@@ -109,6 +109,7 @@ async function tokenized(
       maxTokens: data.maxTokens,
       truncate: data.truncate,
       trainTurns: data.trainTurns,
+      systemPrompt: data.systemPrompt,
       ...templateOption(data.chatTemplate),
       ...optional({ cacheFolder: data.cache }),
       onProgress: (done, total) => reporter.working("tokenizing", done, total),
