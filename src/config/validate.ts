@@ -84,7 +84,8 @@ function unknownKey(key: string, path: KeyPath, schema: JsonSchema, everyKey: re
   const isIt = (name: string): boolean => name.split(".").at(-1)?.toLowerCase() === key.toLowerCase();
   const below = keysOf(schema).find(isIt);
   if (below !== undefined) return `is not a known key; did you mean ${keyName([...path, ...below.split(".")])}?`;
-  const elsewhere = everyKey.find(isIt);
+  const depth = (name: string): number => name.split(".").length;
+  const [elsewhere] = everyKey.filter(isIt).toSorted((one, two) => depth(one) - depth(two));
   if (elsewhere !== undefined) return `is not a known key; did you mean ${elsewhere}?`;
   const where = path.length === 0 ? "the top level" : keyName(path);
   return `is not a known key; ${where} has ${here.join(", ")}`;
