@@ -10,6 +10,18 @@ export function pair(prompt: string, response: string | null): Example | Skipped
   return { prompt, response, answer: response };
 }
 
+/** The same, with the columns beside it that only a chat template could use. */
+export function plainPair(raw: Raw, fields: Fields, prompt: string, response: string | null): Example | Skipped {
+  const beside = [fields.system, fields.tools, fields.documents];
+  const unused = beside.filter((column) => column !== undefined && hasText(raw[column]));
+  const example = pair(prompt, response);
+  return unused.length === 0 || "skipped" in example ? example : { ...example, unused: unused as string[] };
+}
+
+export function hasText(value: unknown): boolean {
+  return typeof value === "string" ? value !== "" : Array.isArray(value) && value.length > 0;
+}
+
 /** A question and its answer: a conversation, and plain text where there is no chat template. */
 export function asked(raw: Raw, fields: Fields, question: string, response: string | null): Example | Skipped {
   const example = pair(question, response);

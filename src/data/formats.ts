@@ -1,6 +1,6 @@
 import { UserError } from "../system/errors.ts";
 import { chatFormats } from "./chat-formats.ts";
-import { pair } from "./examples.ts";
+import { pair, plainPair } from "./examples.ts";
 import { textOf, textOrNumberOf, UnreadRow, type Raw } from "./fields.ts";
 import type { Example, FieldName, Fields, Format, FormatName, Skipped } from "./format.ts";
 import { preferenceFormat } from "./preference-format.ts";
@@ -31,7 +31,7 @@ const FORMATS: readonly Format[] = [
     title: "prompt and response",
     names: {
       ...{ prompt: ["prompt"], response: ["response", "completion"], answer: ["answer"] },
-      ...{ tools: ["tools"], documents: ["documents"] },
+      ...{ system: ["system"], tools: ["tools"], documents: ["documents"] },
     },
     required: [["prompt"], ["response"]],
     read(raw, fields) {
@@ -127,13 +127,7 @@ function fieldsOf(format: Format, columns: readonly string[], renamed: Fields): 
 function plainExample(raw: Raw, fields: Fields): Example | Skipped {
   const prompt = textOf(raw, fields.prompt);
   if (prompt === null) return { skipped: "no prompt" };
-  const unused = [fields.tools, fields.documents].filter((column) => column !== undefined && hasText(raw[column]));
-  const example = pair(prompt, textOf(raw, fields.response));
-  return unused.length === 0 || "skipped" in example ? example : { ...example, unused: unused as string[] };
-}
-
-function hasText(value: unknown): boolean {
-  return typeof value === "string" ? value !== "" : Array.isArray(value) && value.length > 0;
+  return plainPair(raw, fields, prompt, textOf(raw, fields.response));
 }
 
 function tokensExample(raw: Raw, fields: Fields): Example | Skipped {

@@ -34,7 +34,7 @@ const markKeys = ["weight", "train", "training", "trainable", "loss_mask", "loss
  */
 export function messagesOf(value: unknown, column: string): Messages | null {
   if (value === null || value === undefined) return null;
-  const entries = listOf(value) ?? rowsOfColumns(typeof value === "string" ? parsed(value) : value);
+  const entries = isMessage(value) ? [value] : allMessages(value);
   if (entries === undefined) throw new WrongField(`"${column}" is ${kindOf(value)}, not a list of messages`);
   const found = entries.map((entry, i) => messageOf(entry, `message ${i} of "${column}"`));
   const messages = found.map(({ message }) => message);
@@ -53,10 +53,19 @@ export function messagesOf(value: unknown, column: string): Messages | null {
   };
 }
 
-/** Whether a value looks like a conversation rather than a text. */
+function allMessages(value: unknown): unknown[] | undefined {
+  return listOf(value) ?? rowsOfColumns(typeof value === "string" ? parsed(value) : value);
+}
+
+/** Whether a value looks like a conversation, or one message, rather than a text. */
 export function isConversation(value: unknown): boolean {
-  const first = listOf(value)?.[0];
-  return typeof first === "object" && first !== null && ("role" in first || "from" in first);
+  return isMessage(listOf(value)?.[0]) || isMessage(value);
+}
+
+function isMessage(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const { role, from } = value as { role?: unknown; from?: unknown };
+  return typeof role === "string" || typeof from === "string";
 }
 
 function messageOf(entry: unknown, where: string): { message: ChatMessage; weight: number | undefined } {

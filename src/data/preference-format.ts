@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { conversation, pair } from "./examples.ts";
+import { asked, conversation, hasText, plainPair } from "./examples.ts";
 import { textOf, type Raw } from "./fields.ts";
 import type { Example, Fields, Format, Skipped } from "./format.ts";
 import { isConversation, messagesOf, type Messages } from "./messages.ts";
@@ -10,7 +10,7 @@ export const preferenceFormat: Format = {
   name: "preference",
   title: "preference",
   names: {
-    ...{ chosen: ["chosen"], rejected: ["rejected"], prompt: ["prompt", "question"] },
+    ...{ chosen: ["chosen"], rejected: ["rejected"], prompt: ["prompt", "question", "conversations"] },
     ...{ system: ["system"], tools: ["tools"] },
   },
   required: [["chosen"], ["rejected"]],
@@ -42,9 +42,11 @@ function sharedMessages(one: Messages, two: Messages): number {
 function textPair(raw: Raw, fields: Fields): Example | Skipped {
   const chosen = textOf(raw, fields.chosen);
   const given = textOf(raw, fields.prompt);
-  if (given !== null || chosen === null) return pair(given ?? "", chosen);
+  if (given !== null && (fields.prompt === "question" || hasText(raw[fields.system ?? ""])))
+    return asked(raw, fields, given, chosen);
+  if (given !== null || chosen === null) return plainPair(raw, fields, given ?? "", chosen);
   const prompt = sharedPrompt(chosen, textOf(raw, fields.rejected) ?? "");
-  return pair(prompt, chosen.slice(prompt.length));
+  return plainPair(raw, fields, prompt, chosen.slice(prompt.length));
 }
 
 /** What two answers have in common at their beginning, up to the last opening of an answer or the last whole word. */

@@ -50,7 +50,7 @@ export const verifiableFormat: Format = {
     prompt: ["prompt"],
     rewardModel: ["reward_model"],
     answer: ["answer", "ground_truth", "solution"],
-    tools: ["tools"],
+    ...{ system: ["system"], tools: ["tools"] },
   },
   required: [["prompt"], ["rewardModel", "answer"]],
   read(raw, fields) {

@@ -50,6 +50,20 @@ describe("of a prompt and a completion as messages", () => {
     expect(row.ids).toEqual(await idsOf([user("How many?"), assistant("12")]));
   });
 
+  test("columns beside it are a part of the prompt", async () => {
+    const system = { role: "system", content: "Be brief." };
+    const row = await read({ system: "Be brief.", prompt: asked, completion: "12 books" });
+    expect(row.ids).toEqual(await idsOf([system, ...asked, assistant("12 books")]));
+  });
+
+  test("beside plain text columns for a template are named", async () => {
+    const { notices } = await read({ prompt: "How many? ", completion: "12", system: "Be brief.", tools: ["{}"] });
+    expect(notices).toEqual([
+      expect.stringMatching(/"system" holds text in 1 of 1 rows, which is not used/),
+      expect.stringMatching(/"tools" holds text in 1 of 1 rows, which is not used/),
+    ]);
+  });
+
   test("two texts stay plain text", async () => {
     const { ids, trained } = await read({ prompt: "How many? ", completion: "12 books" });
     expect(bpe.decode(ids)).toBe("How many? 12 books<|im_end|>");
@@ -65,6 +79,7 @@ describe("a preference pair is known by its columns; the chosen answer trains, w
     ["messages with the prompt in both", { chosen, rejected }],
     ["messages with a prompt of their own", { prompt: asked, chosen: chosen.slice(3), rejected: rejected.slice(3) }],
     ["messages that repeat the prompt", { prompt: asked, chosen, rejected, score_chosen: 9.5 }],
+    ["single messages behind a conversation", { conversations: asked, chosen: chosen[3], rejected: rejected[3] }],
     ["beside the conversation that was chosen", { prompt_id: "7", chosen, rejected, messages: chosen }],
   ])("%s", async (_, row) => {
     const { format, ids, trained, notices, answer } = await read(row);
@@ -87,6 +102,13 @@ describe("a preference pair is known by its columns; the chosen answer trains, w
     const row = await read({ prompt: "How many? ", chosen: "12 books", rejected: "None" });
     expect(row).toMatchObject({ format: "preference", trained: "12 books<|im_end|>" });
     expect(bpe.decode(row.ids)).toBe("How many? 12 books<|im_end|>");
+  });
+
+  test("a question with a system message", async () => {
+    const row = await read({ system: "Be brief.", question: "How many?", chosen: "12", rejected: "None" });
+    expect(row.ids).toEqual(
+      await idsOf([{ role: "system", content: "Be brief." }, user("How many?"), assistant("12")]),
+    );
   });
 
   test("text with the prompt in both", async () => {
