@@ -92,7 +92,7 @@ function textName(format: string | undefined): string {
   return isMethodFormat(format) ? `the name of a ${format} or the path of its file` : "text";
 }
 
-/** Whether a value is of the kind a schema describes; its finer limits are not checked. */
+/** Whether a value is of the kind a schema describes; of its finer limits a pattern alone is checked. */
 export function fits(schema: JsonSchema, value: unknown): boolean {
   if (schema.const !== undefined) return schema.const === value;
   if (schema.enum !== undefined) return schema.enum.includes(value);
@@ -100,5 +100,7 @@ export function fits(schema: JsonSchema, value: unknown): boolean {
   if (schema.type === "array") return Array.isArray(value);
   if (schema.type === "object") return isRecord(value);
   if (schema.type === "integer" || schema.type === "number") return typeof value === "number";
+  const { pattern } = schema;
+  if (typeof value === "string" && typeof pattern === "string" && !new RegExp(pattern).test(value)) return false;
   return schema.type === undefined || typeof value === schema.type;
 }

@@ -6,6 +6,7 @@ import { numberList, WrongField } from "./fields.ts";
 import type { Example, FieldName, FormatName } from "./format.ts";
 import { chooseFormat } from "./formats.ts";
 import { joinTables } from "./join-tables.ts";
+import { markKeys } from "./messages.ts";
 import { unusedText } from "./lossy.ts";
 import { readerOf } from "./open-table.ts";
 import type { RawRow, Table } from "./table.ts";
@@ -140,7 +141,12 @@ export function datasetOf(
         const columns = tokenValues(raw, lists, tokenColumns, kept);
         const { weights } = format.fields;
         const given = weights === undefined ? {} : { weights: tokenValues(raw, [weights], [weights], kept)[weights]! };
-        return { rowId, ...example, columns, ...given, ...unusedText(raw, lists, example.unused) };
+        const unread = lists.filter((column) => isRowMark(column, raw[column])).map(rowMarkRemark);
+        const remarks = [...(example.remarks ?? []), ...unread];
+        return {
+          ...{ rowId, ...example, columns, ...given, ...unusedText(raw, lists, example.unused) },
+          ...(remarks.length > 0 && { remarks }),
+        };
       }
       if (invalid === "skip") return { rowId, ...example };
       throw new UserError("invalid-row", `the row has ${example.skipped}`, { where: where(rowId) });
@@ -205,6 +211,15 @@ function tokenValues(
     else if (named) throw new WrongField(`"${column}" is not a list of numbers without nulls`);
   }
   return values;
+}
+
+/** Whether a column says what a whole row counts. */
+function isRowMark(column: string, value: unknown): boolean {
+  return markKeys.includes(column) && (typeof value === "number" || typeof value === "boolean");
+}
+
+function rowMarkRemark(column: string): string {
+  return `the column "${column}" is one value for a whole row, and weights stand on messages or on tokens: it is not used`;
 }
 
 function fingerprintOf(content: string, options: unknown): string {

@@ -22,7 +22,7 @@ const roles: Readonly<Record<string, string>> = {
 const callRoles = new Set(["function_call", "tool_call", "tool_calls"]);
 
 /** Keys by which authors say what a message counts. */
-const markKeys = ["weight", "train", "training", "trainable", "loss_mask", "loss_weight", "loss"];
+export const markKeys = ["weight", "train", "training", "trainable", "loss_mask", "loss_weight", "loss"];
 
 /**
  * Messages in OpenAI's form (`role`, `content`) or ShareGPT's (`from`, `value`), as a list, as JSON text, or as the

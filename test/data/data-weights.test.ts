@@ -70,6 +70,14 @@ describe("an answer that its author marks", () => {
     );
   });
 
+  test("by a column for the whole row is not read, which is said", async () => {
+    const { notices } = await tokenize([
+      { ...marked({}), weight: 0.5 },
+      { ...marked({}), weight: 1 },
+    ]);
+    expect(notices).toEqual([expect.stringMatching(/the column "weight" .* is not used \(in 2 of 2 rows\)$/)]);
+  });
+
   test("alone, so that nothing is left, leaves its row out for that reason", async () => {
     const none = { messages: [user("a"), assistant("wrong", { weight: 0 })] };
     const { tokens } = await tokenize([none, marked({})]);
@@ -148,6 +156,62 @@ describe("the tokens that train", () => {
         }
       }),
       { numRuns: 60 },
+    );
+  });
+});
+
+describe("the tokens that train, of any format, decode to what it lets train with its end tokens:", () => {
+  const said = fc.constantFrom("books", "12", "é", "a b", "😀", "x\n\ny", "She has 3.");
+  const history = fc.array(fc.tuple(said, said), { maxLength: 3 });
+  const end = "<|im_end|>";
+  const turns = (pairs: readonly [string, string][]) => pairs.flatMap(([one, two]) => [user(one), assistant(two)]);
+
+  test.each<[string, fc.Arbitrary<{ row: Keys; text: string }>]>([
+    [
+      "instruction with history",
+      fc.tuple(said, said, history, said).map(([instruction, output, pairs, system]) => ({
+        row: { instruction, input: "", output, history: pairs, system },
+        text: [...pairs.map(([, answer]) => answer), output].map((answer) => answer + end).join(""),
+      })),
+    ],
+    [
+      "question and answer",
+      fc.tuple(said, fc.oneof(said, fc.integer()), said).map(([question, answer, context]) => ({
+        row: { question, answer, context },
+        text: String(answer) + end,
+      })),
+    ],
+    [
+      "prompt and completion as messages",
+      fc.tuple(history, said, said, history).map(([pairs, asked, answered, more]) => ({
+        row: { prompt: [...turns(pairs), user(asked)], completion: [assistant(answered), ...turns(more)] },
+        text: [answered, ...more.map(([, answer]) => answer)].map((answer) => answer + end).join(""),
+      })),
+    ],
+    [
+      "prompt and response as text",
+      fc.tuple(said, said).map(([prompt, response]) => ({
+        row: { prompt: `${prompt}: `, response },
+        text: response + end,
+      })),
+    ],
+    [
+      "preference",
+      fc.tuple(history, said, said).map(([pairs, asked, answered]) => {
+        const before = [...turns(pairs), user(asked)];
+        const other = `${answered}, or not`;
+        return {
+          row: { chosen: [...before, assistant(answered)], rejected: [...before, assistant(other)] },
+          text: answered + end,
+        };
+      }),
+    ],
+  ])("%s", async (_, rows) => {
+    await fc.assert(
+      fc.asyncProperty(rows, async ({ row, text }) => {
+        expect(trained((await tokenize([row])).tokens.row(0))).toBe(text);
+      }),
+      { numRuns: 30 },
     );
   });
 });

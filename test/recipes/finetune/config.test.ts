@@ -39,6 +39,17 @@ describe("a fine-tuning configuration", () => {
     expect(load(minimal, ["output=out"]).config.output).toBe(join(folder, "here/out"));
   });
 
+  test("takes a chat template as a file of its own folder, as text, or the tokenizer's", () => {
+    writeFileSync(join(folder, "configs/chat.jinja"), "{{ messages }}");
+    const templateOf = (given: string) => load(`${minimal}  chatTemplate: ${given}\n`).config.data.chatTemplate;
+    expect(templateOf("chat.jinja")).toBe(join(folder, "configs/chat.jinja"));
+    expect(templateOf('"{{ messages }}"')).toBe("{{ messages }}");
+    expect(templateOf("tokenizer")).toBe("tokenizer");
+    expect(complaints(`${minimal}  chatTemplate: chat.jinjo\n`)).toMatch(
+      /data\.chatTemplate.*did you mean chat\.jinja/,
+    );
+  });
+
   test("yields to the command line, the last setting of a key winning", () => {
     const { config } = load(`${minimal}training: {seed: 1, learningRate: 1}\n`, ["training.seed=2", "training.seed=3"]);
     expect(config.training).toMatchObject({ seed: 3, learningRate: 1 });
