@@ -1,6 +1,7 @@
 import { saysSomething, isAnswer, type ChatMessage } from "../text/index.ts";
 import type { Example, Fields, Skipped } from "./format.ts";
 import type { Raw } from "./fields.ts";
+import { holdsText } from "./lossy.ts";
 import type { Messages } from "./messages.ts";
 import { promptParts } from "./prompt-columns.ts";
 
@@ -13,13 +14,9 @@ export function pair(prompt: string, response: string | null): Example | Skipped
 /** The same, with the columns beside it that only a chat template could use. */
 export function plainPair(raw: Raw, fields: Fields, prompt: string, response: string | null): Example | Skipped {
   const beside = [fields.system, fields.tools, fields.documents];
-  const unused = beside.filter((column) => column !== undefined && hasText(raw[column]));
+  const unused = beside.filter((column) => column !== undefined && holdsText(raw[column]));
   const example = pair(prompt, response);
   return unused.length === 0 || "skipped" in example ? example : { ...example, unused: unused as string[] };
-}
-
-export function hasText(value: unknown): boolean {
-  return typeof value === "string" ? value !== "" : Array.isArray(value) && value.length > 0;
 }
 
 /** A question and its answer: a conversation, and plain text where there is no chat template. */

@@ -12,7 +12,7 @@ export function unusedText(
 }
 
 /** Whether a value is a text, or holds one at any depth. */
-function holdsText(value: unknown): boolean {
+export function holdsText(value: unknown): boolean {
   if (typeof value === "string") return value !== "";
   if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return false;
   return Object.values(value).some(holdsText);

@@ -95,11 +95,16 @@ function marksOf(
   const others: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(keys)) {
     if (value === null || value === undefined) continue;
-    if (!markKeys.includes(key)) others[key] = value;
+    if (!markKeys.includes(key) || isMeasured(key, value)) others[key] = value;
     else if (typeof value === "boolean" || isNumber(value)) weight = (weight ?? 1) * Number(value);
     else throw new WrongField(`${where} has ${kindOf(value)} as "${key}", not a number or true or false`);
   }
   return { weight, others };
+}
+
+/** Whether it is a loss that somebody measured rather than a mark. */
+function isMeasured(key: string, value: unknown): boolean {
+  return key === "loss" && isNumber(value) && value !== 0 && value !== 1;
 }
 
 function contentOf(value: unknown, where: string): string | null {

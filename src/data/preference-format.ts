@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
-import { asked, conversation, hasText, plainPair } from "./examples.ts";
+import { asked, conversation, plainPair } from "./examples.ts";
 import { textOf, type Raw } from "./fields.ts";
 import type { Example, Fields, Format, Skipped } from "./format.ts";
+import { holdsText } from "./lossy.ts";
 import { isConversation, messagesOf, type Messages } from "./messages.ts";
 import { concatenated, messagesOrText, trainedFrom } from "./prompt-formats.ts";
 
@@ -42,7 +43,7 @@ function sharedMessages(one: Messages, two: Messages): number {
 function textPair(raw: Raw, fields: Fields): Example | Skipped {
   const chosen = textOf(raw, fields.chosen);
   const given = textOf(raw, fields.prompt);
-  if (given !== null && (fields.prompt === "question" || hasText(raw[fields.system ?? ""])))
+  if (given !== null && (fields.prompt === "question" || holdsText(raw[fields.system ?? ""])))
     return asked(raw, fields, given, chosen);
   if (given !== null || chosen === null) return plainPair(raw, fields, given ?? "", chosen);
   const prompt = sharedPrompt(chosen, textOf(raw, fields.rejected) ?? "");

@@ -46,7 +46,7 @@ describe("an answer that its author marks", () => {
     expect([...tokens.row(0).endOfTurn].filter((mark) => mark === 1)).toHaveLength(1);
   });
 
-  test.each([{ weight: 1 }, { train: true }, { weight: null }, {}])("%j trains", async (keys) => {
+  test.each([{ weight: 1 }, { train: true }, { weight: null }, { loss: 2.5 }, {}])("%j trains", async (keys) => {
     const { tokens } = await tokenize([marked(keys)]);
     expect(trained(tokens.row(0))).toBe("wrong<|im_end|>good<|im_end|>");
   });
