@@ -1,12 +1,14 @@
 import { gateEviction } from "../eviction/cache/evictions.ts";
 import { promptAccount, type PromptAccount } from "../eviction/cache/prompt-account.ts";
 import { raggedCache } from "../eviction/cache/ragged-cache.ts";
+import { requireKnownIds } from "../model/known-ids.ts";
 import { generate } from "../model/generation/generate.ts";
 import type { CacheMaker } from "../model/generation/key-value-cache.ts";
 import type { Model } from "../model/model.ts";
 import { formatNumber, formatShare } from "../report/format.ts";
 import { terminalText } from "../system/visible-text.ts";
-import { encodeText, renderPrompt, type Tokenizer } from "../text/index.ts";
+import { renderPrompt, type Tokenizer } from "../text/index.ts";
+import { encodeOpenText } from "../text/prompt-response.ts";
 import { defineCommand } from "./command.ts";
 import { engineFlags, withEngine } from "./engine.ts";
 import { gateFlags, gateRequest, openGates, type OpenGates } from "./open-gates.ts";
@@ -56,6 +58,7 @@ export const generateText = defineCommand({
       using gates = request && (await openGates(request, model));
       const { tokenizer } = model;
       const promptIds = promptTokens(tokenizer, prompt, values.raw ?? false);
+      requireKnownIds(promptIds, [model]);
       const start = performance.now();
       const stop = [...new Set([...model.config.endOfText, ...(tokenizer.endOfText ?? [])])];
       const evicting = gates && gatedCache(model, gates);
@@ -104,6 +107,6 @@ function accountText(
 
 function promptTokens(tokenizer: Tokenizer, prompt: string, raw: boolean): number[] {
   return raw || tokenizer.chatTemplate === undefined
-    ? encodeText(tokenizer, prompt)
+    ? encodeOpenText(tokenizer, prompt)
     : renderPrompt(tokenizer, [{ role: "user", content: prompt }]);
 }

@@ -1,6 +1,11 @@
-import { Template } from "@huggingface/jinja";
 import { UserError } from "../system/errors.ts";
-import { BoundedInterpreter, mostSteps } from "./bounded-interpreter.ts";
+import { createBudget, mostSteps } from "./jinja/budget.ts";
+import { strftime } from "./jinja/date.ts";
+import { toValue } from "./jinja/globals.ts";
+import { runJinja } from "./jinja/interpreter.ts";
+import { parseJinja, type Node } from "./jinja/parse.ts";
+import { text as written } from "./jinja/print.ts";
+import { callable, type Value } from "./jinja/values.ts";
 
 /** One message of a conversation, with whatever else a template may read of it: `tool_calls`, `reasoning_content`, … */
 export interface ChatMessage {
@@ -13,6 +18,8 @@ export interface ChatMessage {
 export interface TemplateVariables {
   bosToken?: string | undefined;
   eosToken?: string | undefined;
+  /** Other special tokens by their name in the configuration ("pad_token"). */
+  specialTokens?: Readonly<Record<string, string>> | undefined;
   /** Whether to end with what comes before an answer. */
   addGenerationPrompt: boolean;
   /** Descriptions of the tools that the model may call, as plain values. */
@@ -41,30 +48,36 @@ const where = "chat template";
  */
 export function compileChatTemplate(text: string, limit = mostSteps): ChatTemplate {
   const parsed = parseTemplate(text);
-  return (messages, { bosToken = "", eosToken = "", addGenerationPrompt, tools, documents }) => {
+  return (messages, { bosToken = "", eosToken = "", specialTokens = {}, addGenerationPrompt, tools, documents }) => {
     const variables = {
+      ...specialTokens,
       messages: messages.map((message) => ({ ...message })),
       add_generation_prompt: addGenerationPrompt,
       bos_token: bosToken,
       eos_token: eosToken,
       tools: tools ?? null,
       documents: documents ?? null,
-      raise_exception: (message: unknown): never => {
-        throw new Error(String(message));
-      },
-      strftime_now: (format: unknown): string => libraryDate.render({ format }),
     };
     try {
-      return String(new BoundedInterpreter(variables, text.length, limit).run(parsed).value);
+      const values = Object.entries(variables).map(([name, value]): [string, Value] => [name, toValue(value)]);
+      return runJinja(parsed, new Map([...functions, ...values]), createBudget(limit));
     } catch (cause) {
       throw failed(cause);
     }
   };
 }
 
-const libraryDate = new Template("{{ strftime_now(format) }}");
+const functions: readonly [string, Value][] = [
+  [
+    "raise_exception",
+    callable(({ positional }) => {
+      throw new Error(written(positional[0]));
+    }),
+  ],
+  ["strftime_now", callable(({ positional }) => strftime(new Date(), written(positional[0])))],
+];
 
-function parseTemplate(text: string): unknown {
+function parseTemplate(text: string): Node {
   if (text.length > longestTemplate) {
     throw new UserError("invalid-chat-template", `it has ${text.length} characters, more than ${longestTemplate}`, {
       where,
@@ -74,7 +87,7 @@ function parseTemplate(text: string): unknown {
     throw new UserError("invalid-chat-template", `it has more than ${longestGap} spaces in a row`, { where });
   }
   try {
-    return new Template(text.replaceAll(/\r\n?/g, "\n")).parsed;
+    return parseJinja(text.replaceAll(/\r\n?/g, "\n"));
   } catch (cause) {
     throw failed(cause);
   }

@@ -1,6 +1,6 @@
 import { UserError } from "../system/errors.ts";
 import { byteLevelBpe, sentencePieceBpe, textList, unsupported, where, type GgufMetadata } from "./gguf-models.ts";
-import { templateProcessing } from "./library-form.ts";
+import { templateProcessing } from "./steps/template-processing.ts";
 import { show } from "./tokenizer-json.ts";
 import { createTokenizer, type Tokenizer } from "./tokenizer.ts";
 
@@ -38,7 +38,7 @@ export function tokenizerFromGguf(metadata: GgufMetadata): Tokenizer {
     "tokenizer_config.json": `${JSON.stringify(config, null, 2)}\n`,
   };
   const endIds = [ids.eos, eot].filter((id) => id !== undefined);
-  return createTokenizer({ json, config, chatTemplate: config.chat_template, endIds, files }, where);
+  return createTokenizer({ json, isComplete: true, config, chatTemplate: config.chat_template, endIds, files }, where);
 }
 
 interface SpecialIds {

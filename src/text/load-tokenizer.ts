@@ -4,11 +4,19 @@ import { UserError } from "../system/errors.ts";
 import { isRecord } from "../system/is-record.ts";
 import { createTokenizer, type Tokenizer } from "./tokenizer.ts";
 
+const savedFiles = [
+  "tokenizer.json",
+  "tokenizer_config.json",
+  "special_tokens_map.json",
+  "added_tokens.json",
+  "chat_template.jinja",
+];
 const largestFile = 128 * 2 ** 20; // bytes
 
 /**
  * Reads the tokenizer of a model folder in Hugging Face layout: `tokenizer.json`, and if they are there
- * `tokenizer_config.json`, `chat_template.jinja`, `generation_config.json` and `config.json`.
+ * `tokenizer_config.json`, `special_tokens_map.json`, `added_tokens.json`, `chat_template.jinja`,
+ * `generation_config.json` and `config.json`.
  * @throws UserError naming the file that is missing, damaged or not supported
  */
 export function loadTokenizer(folder: string): Tokenizer {
@@ -20,7 +28,7 @@ export function loadTokenizer(folder: string): Tokenizer {
     if (isRecord(json)) return json;
     throw new UserError("invalid-tokenizer", "an object was expected", { where: join(folder, name) });
   };
-  for (const name of ["tokenizer.json", "tokenizer_config.json", "chat_template.jinja"]) {
+  for (const name of savedFiles) {
     const text = read(name);
     if (text !== undefined) files[name] = text;
   }
@@ -32,11 +40,14 @@ export function loadTokenizer(folder: string): Tokenizer {
     });
   }
   const config = readJson("tokenizer_config.json", files["tokenizer_config.json"] ?? "{}");
+  const specialTokensMap = readJson("special_tokens_map.json", files["special_tokens_map.json"] ?? "{}");
+  const addedTokens = readJson("added_tokens.json", files["added_tokens.json"] ?? "{}");
   const endIds = ["generation_config.json", "config.json"].flatMap((name) => idsOf(readJson(name).eos_token_id));
   const chatTemplate =
     files["chat_template.jinja"] ?? configuredTemplate(config.chat_template, join(folder, "tokenizer_config.json"));
   const path = join(folder, "tokenizer.json");
-  return createTokenizer({ json: parseJson(text, path), config, chatTemplate, endIds, files }, path);
+  const parts = { json: parseJson(text, path), config, specialTokensMap, addedTokens, chatTemplate, endIds, files };
+  return createTokenizer(parts, path);
 }
 
 function readText(path: string): string | undefined {

@@ -34,6 +34,12 @@ export function encodeText(tokenizer: Tokenizer, text: string): number[] {
   return isTwice ? dressed.slice(beginning.length) : dressed;
 }
 
+/** Tokens of a text that is to be continued: with the beginning token where the tokenizer adds one, and no end token. */
+export function encodeOpenText(tokenizer: Tokenizer, text: string): number[] {
+  const ids = tokenizer.encode(text);
+  return [...missingBeginning(tokenizer, ids), ...ids];
+}
+
 /** The tokens that the tokenizer puts before a text, unless the text begins with them. */
 function missingBeginning(tokenizer: Tokenizer, ids: readonly number[]): number[] {
   const beginning = beginningIds(tokenizer);

@@ -43,9 +43,9 @@ export function templateWriter(tokenizer: Tokenizer, template = tokenizer.chatTe
     });
   }
   const { render, renderMarked, names } = compile(template);
-  const { bosToken, eosToken } = tokenizer;
+  const { bosToken, eosToken, specialTokens } = tokenizer;
   const with_ = (opensAnswer: boolean, inputs: TemplateInputs = {}) => ({
-    ...{ bosToken, eosToken, addGenerationPrompt: opensAnswer },
+    ...{ bosToken, eosToken, specialTokens, addGenerationPrompt: opensAnswer },
     ...inputs,
   });
   return {

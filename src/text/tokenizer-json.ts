@@ -1,14 +1,19 @@
 import { UserError, type ErrorCode } from "../system/errors.ts";
 import { isRecord } from "../system/is-record.ts";
 
-/** What of a `tokenizer.json` is looked at here; the rest goes to the library as it is. */
+/** The parts of a `tokenizer.json`; its steps are looked at where they are made. */
 export interface TokenizerJson {
   added_tokens: AddedToken[];
   normalizer: unknown;
   pre_tokenizer: unknown;
   post_processor: unknown;
   decoder: unknown;
-  model: { vocab: Record<string, number> | [string, number][]; unk_token?: string | null };
+  model: {
+    type?: string;
+    vocab: Record<string, number> | [string, number][];
+    unk_token?: string | null;
+    [option: string]: unknown;
+  };
 }
 
 export interface AddedToken {
@@ -18,6 +23,7 @@ export interface AddedToken {
   normalized?: boolean;
   lstrip?: boolean;
   rstrip?: boolean;
+  single_word?: boolean;
 }
 
 const largestId = 2 ** 24;

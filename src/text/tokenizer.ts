@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
-import { Tokenizer as Library } from "@huggingface/tokenizers";
 import { UserError } from "../system/errors.ts";
-import { createEncoder } from "./encoder.ts";
-import { libraryForm, tokenText } from "./library-form.ts";
+import { settingsOf, tokenText, withConfiguredTokens, type TokenFiles } from "./configured-tokens.ts";
+import { createPipeline, type Pipeline } from "./pipeline.ts";
+import { withoutExtraSpaces } from "./steps/decoders.ts";
+import { isRecord } from "../system/is-record.ts";
 import { checkTokenizerJson, type TokenizerJson } from "./tokenizer-json.ts";
 
 /** Turns text into token ids and back. A plain object: copy it with changes to override a part. */
@@ -25,6 +26,8 @@ export interface Tokenizer {
   /** Text of the special tokens, for templates. */
   bosToken?: string;
   eosToken?: string;
+  /** Texts of all special tokens that have a name, by it ("pad_token"). */
+  specialTokens?: Readonly<Record<string, string>>;
   /** Id of the token that stands for text which no other token spells; absent where all text can be spelled. */
   unknownId?: number;
   /** Ids of the special tokens, in rising order. */
@@ -35,12 +38,15 @@ export interface Tokenizer {
   files: Record<string, string>;
 }
 
+/** Raised when the same files would give other ids, or templates other texts. */
+const computationVersion = 2;
+
 /** The parts a tokenizer is made of. */
-export interface TokenizerParts {
+export interface TokenizerParts extends TokenFiles {
   /** Contents of `tokenizer.json`. */
   json: unknown;
-  /** Contents of `tokenizer_config.json`. */
-  config: Readonly<Record<string, unknown>>;
+  /** Whether `json` has all tokens that the other files name, as what is made here has. */
+  isComplete?: boolean;
   chatTemplate: string | undefined;
   /** Ids that end a text or a turn, beside the end-of-text token of `config`. */
   endIds: readonly number[];
@@ -48,74 +54,89 @@ export interface TokenizerParts {
 }
 
 /** @throws UserError naming `where` if the parts make no tokenizer */
-export function createTokenizer(
-  { json, config, chatTemplate, endIds, files }: TokenizerParts,
-  where: string,
-): Tokenizer {
-  const description = checkTokenizerJson(json, where);
-  const bosToken = tokenText(config.bos_token);
-  const eosToken = tokenText(config.eos_token);
-  const library = openLibrary(description, config, where);
-  const encode = createEncoder(library, description);
+export function createTokenizer(parts: TokenizerParts, where: string): Tokenizer {
+  const { chatTemplate, endIds, files } = parts;
+  const checked = checkTokenizerJson(parts.json, where);
+  const { description, pipeline } = openPipeline(checked, parts, where);
+  const config = settingsOf(parts);
+  const named = namedTexts(config);
   const special = new Map(description.added_tokens.filter((t) => t.special === true).map((t) => [t.id, t.content]));
   const size = vocabularySize(description);
-  const eosId = eosToken === undefined ? undefined : library.token_to_id(eosToken);
+  const eosId = named.eos_token === undefined ? undefined : pipeline.idOf(named.eos_token);
   const ends = [...(eosId === undefined ? [] : [eosId]), ...endIds.filter((id) => id >= 0 && id < size)];
   const endOfText = [...new Set(ends)];
   const added = new Map(description.added_tokens.map((token) => [token.id, token.content]));
   const byteLevel = JSON.stringify(description.decoder ?? null).includes('"ByteLevel"');
-  const unknown = description.model.unk_token ?? tokenText(config.unk_token);
-  const unknownId = unknown === undefined || byteLevel ? undefined : library.token_to_id(unknown);
+  const unknown = description.model.unk_token ?? named.unk_token;
+  const unknownId = unknown === undefined || byteLevel ? undefined : pipeline.idOf(unknown);
   const decode: Tokenizer["decode"] = (ids, { skipSpecialTokens = false } = {}) => {
-    const known = Array.from(ids).filter((id) => library.id_to_token(id) !== undefined);
-    const kept = skipSpecialTokens ? known.filter((id) => !special.has(id)) : known;
-    return kept.length === 0 ? "" : library.decode(kept);
+    const kept = Array.from(ids).filter((id) => !skipSpecialTokens || !special.has(id));
+    const text = pipeline.decode(kept);
+    return config.clean_up_tokenization_spaces === true ? withoutExtraSpaces(text) : text;
   };
   return {
     encode: (text, { addSpecialTokens = false } = {}) => {
-      const ids = addSpecialTokens ? (library.encode(text).ids as (number | undefined)[]) : encode(text);
+      const ids = pipeline.encode(text);
       if (ids.includes(undefined)) throw unknownText(text, where);
-      return ids as number[];
+      return addSpecialTokens ? [...pipeline.surround(ids as number[])] : (ids as number[]);
     },
     decode,
     piece(id) {
-      const token = library.id_to_token(id) ?? "";
+      const token = pipeline.tokenOf(id) ?? "";
       if (added.has(id)) return token;
       return byteLevel ? decode([id]) : readable(token);
     },
     vocabularySize: size,
     ...(chatTemplate === undefined ? {} : { chatTemplate }),
     ...(endOfText.length === 0 ? {} : { endOfText }),
-    ...(bosToken === undefined ? {} : { bosToken }),
-    ...(eosToken === undefined ? {} : { eosToken }),
+    ...(named.bos_token === undefined ? {} : { bosToken: named.bos_token }),
+    ...(named.eos_token === undefined ? {} : { eosToken: named.eos_token }),
+    specialTokens: named,
     // some tokenizers name the end of a text as their unknown token: it is counted as the former
     ...(unknownId === undefined || endOfText.includes(unknownId) ? {} : { unknownId }),
     specialIds: [...special.keys()].sort((a, b) => a - b),
     fingerprint: createHash("sha256")
-      .update(JSON.stringify([description, config, endOfText]))
+      .update(JSON.stringify([computationVersion, description, config, endOfText]))
       .digest("hex"),
     files,
   };
 }
 
-function openLibrary(json: TokenizerJson, config: Readonly<Record<string, unknown>>, where: string): Library {
-  const form = libraryForm(json, config, where);
+function openPipeline(
+  json: TokenizerJson,
+  parts: TokenizerParts,
+  where: string,
+): { description: TokenizerJson; pipeline: Pipeline } {
   try {
-    const library = new Library(form, {
-      ...config,
-      unk_token: json.model.unk_token ?? tokenText(config.unk_token),
-      bos_token: tokenText(config.bos_token),
-      eos_token: tokenText(config.eos_token),
-      additional_special_tokens: [],
-      clean_up_tokenization_spaces: config.clean_up_tokenization_spaces === true,
-    });
-    const tried = (library.encode("a 1.").ids as (number | undefined)[]).filter((id) => id !== undefined);
-    if (tried.length > 0) library.decode(tried);
-    return library;
+    for (const step of [json.normalizer, json.pre_tokenizer, json.post_processor, json.decoder])
+      refuseDeep(step, where);
+    const description = parts.isComplete === true ? json : withConfiguredTokens(json, parts);
+    const pipeline = createPipeline(description, where);
+    pipeline.decode(pipeline.encode("a 1.").filter((id) => id !== undefined));
+    return { description, pipeline };
   } catch (cause) {
+    if (cause instanceof UserError) throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new UserError("invalid-tokenizer", `the tokenizer cannot be used: ${reason}`, { where, cause });
   }
+}
+
+const deepestStep = 16;
+
+function refuseDeep(step: unknown, where: string, depth = 0): void {
+  if (depth > deepestStep) {
+    throw new UserError("unsupported-tokenizer", "the steps of this tokenizer are nested too deeply", { where });
+  }
+  if (!isRecord(step)) return;
+  for (const value of Object.values(step)) {
+    if (Array.isArray(value)) for (const nested of value as unknown[]) refuseDeep(nested, where, depth + 1);
+  }
+}
+
+function namedTexts(config: Readonly<Record<string, unknown>>): Record<string, string> {
+  const names = Object.keys(config).filter((name) => name.endsWith("_token") && !name.startsWith("add_"));
+  const texts = names.map((name) => [name, tokenText(config[name])] as const);
+  return Object.fromEntries(texts.filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
 
 function vocabularySize({ model, added_tokens }: TokenizerJson): number {

@@ -72,6 +72,14 @@ describe("what cannot be used is refused with exit code 2 and one message:", () 
       /there is no model here[^]*hf download some-lab\/model-1B --local-dir models\/model-1B/,
     ));
 
+  test("a prompt with a token that the tokenizer has and the model has not", async () => {
+    const model = folder.copyModel("larger");
+    writeFileSync(join(model, "added_tokens.json"), JSON.stringify({ "<new>": 1_000 }));
+    const { code, out, err } = await generate("--model", model, "--prompt", "w1 <new>");
+    expect([code, out]).toEqual([2, ""]);
+    expect(err).toMatch(/larger: the tokenizer gives the id \d+, but the model has \d+ tokens/);
+  });
+
   test("an empty GGUF file", () => refused(folder.write("empty.gguf", ""), /empty\.gguf/));
 
   test("a GGUF file that claims 2^60 tensors", () => {

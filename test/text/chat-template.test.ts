@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { mostSteps } from "../../src/text/bounded-interpreter.ts";
+import { mostSteps } from "../../src/text/jinja/budget.ts";
 import { compileChatTemplate } from "../../src/text/chat-template.ts";
 import { userError } from "../user-error.ts";
 
@@ -20,7 +20,7 @@ describe("a chat template", () => {
   test("sees messages, special tokens and whether an answer is wanted", () => {
     const template =
       "{{ bos_token }}{{ eos_token }}|{{ messages[1].content }}|{{ add_generation_prompt }}|{{ tools is none }}";
-    expect(render(template, true)).toBe("<s>|hi|true|true");
+    expect(render(template, true)).toBe("<s>|hi|True|True");
   });
 
   test("drops line breaks and indentation of blocks, as Python's transformers do", () => {

@@ -1,7 +1,8 @@
 import { afterAll, describe, expect, test } from "@jest/globals";
 import { join } from "node:path";
 import { loadTokenizer, tokenizePromptResponse, type TokenizedRow } from "../../src/text/index.ts";
-import { fixtures, folders, root } from "./reference.ts";
+import { templateProcessing } from "../../src/text/steps/template-processing.ts";
+import { fixtures, folders, readBpe, root } from "./reference.ts";
 
 const temporary = folders();
 afterAll(temporary.remove);
@@ -38,8 +39,9 @@ describe("a prompt and its response", () => {
   });
 
   test("get the beginning token where the tokenizer adds one, and one end token where it adds that too", () => {
-    const config = { add_bos_token: true, add_eos_token: true, bos_token: "<|im_start|>", eos_token: "<|im_end|>" };
-    const tokenizer = loadTokenizer(temporary.with({ ...bpe.files, "tokenizer_config.json": JSON.stringify(config) }));
+    const post_processor = templateProcessing("<|im_start|>", "<|im_end|>");
+    const json = JSON.stringify({ ...readBpe(), post_processor });
+    const tokenizer = loadTokenizer(temporary.with({ ...bpe.files, "tokenizer.json": json }));
     const { ids, response } = row(tokenizePromptResponse(tokenizer, "a", " b"));
     expect([...ids]).toEqual([1, ...bpe.encode("a b"), 2]);
     expect(response.indexOf(1)).toBe(1 + bpe.encode("a").length);

@@ -2,6 +2,7 @@ import { afterAll, describe, expect, test } from "@jest/globals";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { loadTokenizer } from "../../src/text/index.ts";
+import { templateProcessing } from "../../src/text/steps/template-processing.ts";
 import { userError } from "../user-error.ts";
 import { fixtures, folders, readBpe, reference, root } from "./reference.ts";
 
@@ -62,13 +63,17 @@ describe("a word-level tokenizer", () => {
 describe("special tokens", () => {
   const beginning = { add_bos_token: true, add_eos_token: true, bos_token: "<|im_start|>", eos_token: "<|im_end|>" };
 
-  test("are added only on request, as tokenizer_config.json says", () => {
-    const folder = edited(() => undefined, { "tokenizer_config.json": JSON.stringify(beginning) });
+  test("are added only on request, and as tokenizer.json says: transformers 5 does not read the two keys of its configuration", () => {
+    const around = { ...templateProcessing("<|im_start|>", "<|im_end|>"), special_tokens: {} };
+    const folder = edited((json) => (json.post_processor = around), {
+      "tokenizer_config.json": JSON.stringify({ ...beginning, add_bos_token: false }),
+    });
     const tokenizer = loadTokenizer(folder);
     const ids = bpe.encode("Ada");
     expect(tokenizer.encode("Ada")).toEqual(ids);
     expect(tokenizer.encode("Ada", { addSpecialTokens: true })).toEqual([1, ...ids, 2]);
-    expect(bpe.encode("Ada", { addSpecialTokens: true })).toEqual(ids);
+    const without = loadTokenizer(edited(() => undefined, { "tokenizer_config.json": JSON.stringify(beginning) }));
+    expect(without.encode("Ada", { addSpecialTokens: true })).toEqual(ids);
   });
 
   test("that end a text are those of all configuration files", () => {

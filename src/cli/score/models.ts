@@ -1,4 +1,3 @@
-import type { TokenizedDataset } from "../../data/tokenized.ts";
 import { isAdapted } from "../../model/adapters/lora.ts";
 import { loadModel, type Model } from "../../model/model.ts";
 import type { ScoreAt } from "../../reward/scores.ts";
@@ -122,17 +121,5 @@ function requireSameTokenizer({ tokenizer }: Model, model: Model, where: string)
       where,
       fix: "Give a model of the same family, with the same tokenizer files.",
     },
-  );
-}
-
-/** @throws UserError if one of the models has no such token */
-export function requireKnownIds(tokens: TokenizedDataset, models: readonly Model[]): void {
-  const largest = tokens.ids.reduce((most, id) => Math.max(most, id), 0);
-  const small = models.find(({ config }) => largest >= config.vocabularySize);
-  if (small === undefined) return;
-  throw new UserError(
-    "tokenizer-mismatch",
-    `the tokenizer gives the id ${largest}, but the model has ${small.config.vocabularySize} tokens`,
-    { where: small.source, fix: "Its tokenizer belongs to another model." },
   );
 }

@@ -13,7 +13,8 @@ import { gateFlags } from "../open-gates.ts";
 import { adapterFlag } from "../open-model.ts";
 import { watchInterruption } from "../../system/interruption.ts";
 import { requiredValue, wholeNumber } from "../values.ts";
-import { loadModels, modelRequest, requireKnownIds, type ScoringModels } from "./models.ts";
+import { requireKnownIds } from "../../model/known-ids.ts";
+import { loadModels, modelRequest, type ScoringModels } from "./models.ts";
 import { chooseRule, requireWritable } from "./request.ts";
 import { openRowFile } from "./row-file.ts";
 import { writeRows } from "./write-rows.ts";
@@ -118,7 +119,7 @@ To train on the weights: data.train: FILE, selection.method: dataset-weights, se
         requireLayer(layer, model);
         const maxTokens = longestRow(wantedLength, models.all);
         const tokens = await tokenize(dataset, model, { ...tokenOptions(values), maxTokens }, say);
-        requireKnownIds(tokens, models.all);
+        requireKnownIds(tokens.ids, models.all);
         requireRoom(rule.scope, tokens);
         const file = openRowFile(out, columnsOf(models, tokens));
         const { piece } = model.tokenizer;

@@ -15,6 +15,7 @@ import {
   type Model,
   type ModelFacts,
 } from "../../model/model.ts";
+import { requireKnownIds } from "../../model/known-ids.ts";
 import { parseDecoderConfig } from "../../model/config-file.ts";
 import type { DecoderConfig } from "../../model/config.ts";
 import type { EngineInfo } from "../../tensor/engine.ts";
@@ -66,6 +67,9 @@ export async function gatherInputs(config: StartConfig, engine: EngineInfo, repo
     data.validation === undefined
       ? undefined
       : await tokenized(config, data.validation, data.validationSplit, data.validationLimit, tokenizer, reporter);
+  for (const ids of [train.tokens.ids, held?.tokens.ids ?? []]) {
+    requireKnownIds(ids, [{ source: config.model ?? "fresh", config: shape }]);
+  }
   let start: Promise<object> | undefined;
   return {
     engine,

@@ -1,0 +1,96 @@
+import { byteIds, type EncodeWord } from "./model.ts";
+
+export interface UnigramOptions {
+  vocab: readonly (readonly [string, number])[];
+  unk_id?: number | null;
+  byte_fallback?: boolean;
+}
+
+interface Node {
+  children: Map<string, Node>;
+  id: number;
+}
+
+const unknownPenalty = 10;
+
+/**
+ * Unigram: the cutting whose scores have the largest sum. Characters that no token begins with are unknown, those next
+ * to each other as one; with `byte_fallback` they become their bytes.
+ */
+export function unigram({ vocab, unk_id, byte_fallback }: UnigramOptions): EncodeWord {
+  const root: Node = { children: new Map(), id: -1 };
+  const ids = new Map<string, number>();
+  let lowest = Infinity;
+  for (const [id, [token, score]] of vocab.entries()) {
+    ids.set(token, id);
+    lowest = Math.min(lowest, score);
+    insert(root, token, id);
+  }
+  const unknownScore = lowest - unknownPenalty;
+  const unknown = unk_id ?? undefined;
+  return (word) => {
+    const characters = Array.from(word);
+    const parts = bestParts(characters, root, (id) => vocab[id]![1], unknownScore, unknown);
+    return parts.flatMap(({ start, end, id }): (number | undefined)[] => {
+      if (id !== undefined) return [id];
+      const text = characters.slice(start, end).join("");
+      const known = ids.get(text);
+      if (known !== undefined) return [known];
+      return (byte_fallback === true ? byteIds(text, ids) : undefined) ?? [unknown];
+    });
+  };
+}
+
+function insert(root: Node, token: string, id: number): void {
+  let node = root;
+  for (const character of token) {
+    let child = node.children.get(character);
+    if (child === undefined) node.children.set(character, (child = { children: new Map(), id: -1 }));
+    node = child;
+  }
+  node.id = id;
+}
+
+interface PartOfWord {
+  start: number;
+  end: number;
+  /** Undefined for characters that are unknown. */
+  id: number | undefined;
+}
+
+function bestParts(
+  characters: readonly string[],
+  root: Node,
+  scoreOf: (id: number) => number,
+  unknownScore: number,
+  unknown: number | undefined,
+): PartOfWord[] {
+  const count = characters.length;
+  const [best, from, tokenAt] = [new Float64Array(count + 1), new Int32Array(count + 1).fill(-1), new Int32Array(count + 1).fill(-1)];
+  const offer = (start: number, end: number, id: number, score: number): void => {
+    const total = best[start]! + score;
+    if (from[end]! >= 0 && total <= best[end]!) return;
+    [best[end], from[end], tokenAt[end]] = [total, start, id];
+  };
+  for (let start = 0; start < count; start++) {
+    let node: Node | undefined = root;
+    let isSingleKnown = false;
+    for (let end = start; end < count; end++) {
+      node = node.children.get(characters[end]!);
+      if (node === undefined) break;
+      if (node.id < 0) continue;
+      offer(start, end + 1, node.id, scoreOf(node.id));
+      if (end === start) isSingleKnown = true;
+    }
+    if (!isSingleKnown) offer(start, start + 1, -1, unknownScore);
+  }
+  const parts: PartOfWord[] = [];
+  for (let end = count; end > 0; end = from[end]!) {
+    const [start, id] = [from[end]!, tokenAt[end]!];
+    const isUnknown = id < 0 || id === unknown;
+    const following = parts.at(-1);
+    if (isUnknown && following !== undefined && following.id === undefined) following.start = start;
+    else parts.push({ start, end, id: isUnknown ? undefined : id });
+  }
+  return parts.reverse();
+}

@@ -1,0 +1,169 @@
+import { UserError } from "../../system/errors.ts";
+import { isRecord } from "../../system/is-record.ts";
+import { show } from "../tokenizer-json.ts";
+import { toBytesAsText } from "./byte-level.ts";
+import { escaped, matchesOf, patternOf, punctuation, whiteSpace, wordCharacter } from "./pattern.ts";
+
+/** A part of a text; `isFirst` if the text begins with it. */
+export interface Part {
+  text: string;
+  isFirst: boolean;
+}
+
+export type PreTokenizer = (part: Part) => Part[];
+type Options = Readonly<Record<string, unknown>>;
+type Create = (options: Options, where: string) => PreTokenizer;
+/** Where a text is cut: a match of a pattern, or what lies between two. */
+type Cut = [start: number, end: number, isMatch: boolean];
+
+const behaviors: Record<string, (cuts: readonly Cut[]) => (readonly [number, number])[]> = {
+  Removed: (cuts) => cuts.filter(([, , isMatch]) => !isMatch).map(([start, end]) => [start, end]),
+  Isolated: (cuts) => cuts.map(([start, end]) => [start, end]),
+  Contiguous: (cuts) => joinedWhere(cuts, (isMatch, wasMatch) => isMatch === wasMatch),
+  MergedWithPrevious: (cuts) => joinedWhere(cuts, (isMatch, wasMatch) => isMatch && !wasMatch),
+  MergedWithNext: (cuts) => joinedWhere(cuts, (isMatch, wasMatch) => wasMatch && !isMatch, true),
+};
+
+/** Joins a cut to the one before where `joins` says so; from the end, to the one behind. */
+function joinedWhere(
+  cuts: readonly Cut[],
+  joins: (isMatch: boolean, wasMatch: boolean) => boolean,
+  fromEnd = false,
+): (readonly [number, number])[] {
+  if (fromEnd) return joinedFromEnd(cuts);
+  const joined: [number, number][] = [];
+  let wasMatch = false;
+  for (const [start, end, isMatch] of cuts) {
+    if (joined.length > 0 && joins(isMatch, wasMatch)) joined.at(-1)![1] = end;
+    else joined.push([start, end]);
+    wasMatch = isMatch;
+  }
+  return joined;
+}
+
+function joinedFromEnd(cuts: readonly Cut[]): (readonly [number, number])[] {
+  const joined: [number, number][] = [];
+  let wasMatch = false;
+  for (const [start, end, isMatch] of cuts.toReversed()) {
+    if (joined.length > 0 && isMatch && !wasMatch) joined.at(-1)![0] = start;
+    else joined.push([start, end]);
+    wasMatch = isMatch;
+  }
+  return joined.toReversed();
+}
+
+/** Every pre-tokenizer that Python's `tokenizers` knows but UnicodeScripts, by type. */
+const preTokenizers: ReadonlyMap<unknown, Create> = new Map<unknown, Create>([
+  ["ByteLevel", byteLevel],
+  [
+    "Whitespace",
+    () => splitting(new RegExp(`[${wordCharacter}]+|[^${wordCharacter}${whiteSpace}]+`, "gu"), "Removed", true),
+  ],
+  ["WhitespaceSplit", () => splitting(oneOf(whiteSpace), "Removed")],
+  [
+    "BertPreTokenizer",
+    () => inOrder([splitting(oneOf(whiteSpace), "Removed"), splitting(oneOf(punctuation), "Isolated")]),
+  ],
+  [
+    "Digits",
+    ({ individual_digits }) => splitting(oneOf("\\p{N}"), individual_digits === true ? "Isolated" : "Contiguous"),
+  ],
+  ["Punctuation", ({ behavior = "Isolated" }) => splitting(oneOf(punctuation), behavior)],
+  ["CharDelimiterSplit", ({ delimiter }) => splitting(new RegExp(escaped(String(delimiter)), "gu"), "Removed")],
+  ["Split", ({ pattern, behavior, invert }, where) => splitting(patternOf(pattern, where), behavior, invert === true)],
+  ["Metaspace", metaspace],
+  ["FixedLength", fixedLength],
+  [
+    "Sequence",
+    ({ pretokenizers = [] }, where) =>
+      inOrder((pretokenizers as unknown[]).map((step) => createPreTokenizer(step, where))),
+  ],
+]);
+
+/** @throws Error for a step that is not known or has other options, UserError for one that is not supported */
+export function createPreTokenizer(step: unknown, where: string): PreTokenizer {
+  if (step === null || step === undefined) return (part) => [part];
+  const type = isRecord(step) ? step.type : step;
+  if (type === "UnicodeScripts")
+    throw new UserError("unsupported-tokenizer", "the pre-tokenizer UnicodeScripts is not supported", { where });
+  const create = isRecord(step) ? preTokenizers.get(type) : undefined;
+  if (create === undefined) throw new Error(`the pre-tokenizer ${show(type)} is not known`);
+  return create(step as Options, where);
+}
+
+const oneOf = (characters: string): RegExp => new RegExp(`[${characters}]`, "gu");
+
+function inOrder(steps: readonly PreTokenizer[]): PreTokenizer {
+  return (part) => steps.reduce((parts: Part[], step) => parts.flatMap(step), [part]);
+}
+
+function splitting(pattern: RegExp | undefined, behavior: unknown, invert = false): PreTokenizer {
+  // spelled as in Python's constructor or as in a saved file
+  const name = String(behavior).replace(/(?:^|_)([a-z])/g, (_, letter: string) => letter.toUpperCase());
+  const join = Object.hasOwn(behaviors, name) ? behaviors[name]! : undefined;
+  if (join === undefined) throw new Error(`the behavior ${show(behavior)} is not known`);
+  return ({ text, isFirst }) => {
+    const parts = join(cutsOf(text, pattern, invert)).filter(([start, end]) => start < end);
+    return parts.map(([start, end]) => ({ text: text.slice(start, end), isFirst: isFirst && start === 0 }));
+  };
+}
+
+function cutsOf(text: string, pattern: RegExp | undefined, invert: boolean): Cut[] {
+  const cuts: Cut[] = [];
+  let end = 0;
+  for (const [start, next] of matchesOf(text, pattern)) {
+    if (start > end) cuts.push([end, start, invert]);
+    end = next;
+    cuts.push([start, end, !invert]);
+  }
+  if (end < text.length) cuts.push([end, text.length, invert]);
+  return cuts;
+}
+
+const words = new RegExp(
+  `'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^${whiteSpace}\\p{L}\\p{N}]+|${whiteSpace}+(?!\\P{White_Space})|${whiteSpace}+`,
+  "gu",
+);
+
+function byteLevel({ add_prefix_space = true, use_regex = true }: Options): PreTokenizer {
+  const split = use_regex === false ? undefined : splitting(words, "Isolated");
+  return ({ text, isFirst }) => {
+    const part = { text: add_prefix_space === true && !text.startsWith(" ") ? ` ${text}` : text, isFirst };
+    return (split?.(part) ?? [part]).map(({ text: word, isFirst: first }) => ({
+      text: toBytesAsText(word),
+      isFirst: first,
+    }));
+  };
+}
+
+function metaspace({
+  replacement = "\u2581",
+  prepend_scheme,
+  add_prefix_space,
+  split: splits = true,
+}: Options): PreTokenizer {
+  const mark = String(replacement);
+  const scheme = prepend_scheme ?? (add_prefix_space === false ? "never" : "always");
+  if (!["always", "first", "never"].includes(scheme as string))
+    throw new Error(`the prepend_scheme ${show(scheme)} is not known`);
+  const split = splitting(new RegExp(escaped(mark), "gu"), "MergedWithNext");
+  return ({ text, isFirst }) => {
+    const marked = text.replaceAll(" ", () => mark);
+    const isPrepended = !marked.startsWith(mark) && (scheme === "always" || (scheme === "first" && isFirst));
+    const part = { text: isPrepended ? mark + marked : marked, isFirst };
+    return splits === false ? [part] : split(part);
+  };
+}
+
+function fixedLength({ length }: Options): PreTokenizer {
+  if (typeof length !== "number" || !Number.isInteger(length) || length < 1)
+    throw new Error(`the length ${show(length)} is no positive number`);
+  return ({ text, isFirst }) => {
+    const characters = Array.from(text);
+    const count = Math.ceil(characters.length / length);
+    return Array.from({ length: count }, (_, i) => ({
+      text: characters.slice(i * length, (i + 1) * length).join(""),
+      isFirst: isFirst && i === 0,
+    }));
+  };
+}

@@ -1,0 +1,64 @@
+import { afterAll, describe, expect, test } from "@jest/globals";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { loadConfig } from "../../../src/config/index.ts";
+import { finetuneRecipe } from "../../../src/recipes/index.ts";
+import { gatherInputs, type RunInputs } from "../../../src/recipes/kit/inputs.ts";
+import type { Reporter } from "../../../src/recipes/kit/reporter.ts";
+import { loadTokenizer } from "../../../src/text/index.ts";
+import { releaseEngine, useEngine } from "../../../src/tensor/engine.ts";
+import { userError } from "../../user-error.ts";
+
+const base = mkdtempSync(join(tmpdir(), "tokensift-inputs-"));
+afterAll(() => {
+  releaseEngine();
+  rmSync(base, { recursive: true });
+});
+
+const root = join(import.meta.dirname, "../../..");
+const reporter: Reporter = { note: () => undefined, working: () => undefined };
+
+/** A model whose tokenizer has two tokens more than its embedding has rows. */
+function largerTokenizer(): string {
+  const model = join(base, "model");
+  cpSync(join(root, "models/tiny"), model, { recursive: true });
+  writeFileSync(join(model, "added_tokens.json"), JSON.stringify({ "<think>": 249, "</think>": 250 }));
+  return model;
+}
+
+async function gather(model: string, rows: object[], validation: object[]): Promise<RunInputs> {
+  const write = (name: string, list: object[]): string => {
+    writeFileSync(join(base, name), list.map((row) => `${JSON.stringify(row)}\n`).join(""));
+    return name;
+  };
+  const data = `{ train: ${write("rows.jsonl", rows)}, validation: ${write("held.jsonl", validation)}, maxTokens: 64 }`;
+  const path = join(base, "run.yaml");
+  writeFileSync(
+    path,
+    `model: ${model}\noutput: ${join(base, "run")}\ndata: ${data}\ntraining: { steps: 1, batchSize: 1 }\n`,
+  );
+  const { config } = loadConfig(finetuneRecipe.config, path, {});
+  return gatherInputs(finetuneRecipe.start(config), await useEngine("cpu", { threads: 1 }), reporter);
+}
+
+describe("a tokenizer that is larger than the embedding", () => {
+  const model = largerTokenizer();
+  const plain = [{ question: "How many ropes ?", answer: "6" }];
+  const thinking = [{ question: "How many ropes ?", answer: "<think> 6 </think>" }];
+  const refusal = userError(
+    "tokenizer-mismatch",
+    /model: the tokenizer gives the id 250, but the model has 249 tokens/,
+  );
+
+  test("is no hindrance where no row uses its tokens", async () => {
+    expect(JSON.parse(readFileSync(join(model, "config.json"), "utf8"))).toMatchObject({ vocab_size: 249 });
+    expect(loadTokenizer(model).vocabularySize).toBe(251);
+    expect((await gather(model, plain, plain)).tokens.length).toBe(1);
+  });
+
+  test("is refused before the run starts where a row does, one to train on or a held-out one", async () => {
+    await expect(gather(model, thinking, plain)).rejects.toThrow(refusal);
+    await expect(gather(model, plain, thinking)).rejects.toThrow(refusal);
+  });
+});
