@@ -7,8 +7,7 @@ import type { CacheMaker } from "../model/generation/key-value-cache.ts";
 import type { Model } from "../model/model.ts";
 import { formatNumber, formatShare } from "../report/format.ts";
 import { terminalText } from "../system/visible-text.ts";
-import { renderPrompt, type Tokenizer } from "../text/index.ts";
-import { encodeOpenText } from "../text/prompt-response.ts";
+import { encodeText, renderPrompt, type Tokenizer } from "../text/index.ts";
 import { defineCommand } from "./command.ts";
 import { engineFlags, withEngine } from "./engine.ts";
 import { gateFlags, gateRequest, openGates, type OpenGates } from "./open-gates.ts";
@@ -107,6 +106,6 @@ function accountText(
 
 function promptTokens(tokenizer: Tokenizer, prompt: string, raw: boolean): number[] {
   return raw || tokenizer.chatTemplate === undefined
-    ? encodeOpenText(tokenizer, prompt)
+    ? encodeText(tokenizer, prompt)
     : renderPrompt(tokenizer, [{ role: "user", content: prompt }]);
 }

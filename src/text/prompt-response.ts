@@ -25,17 +25,8 @@ export function tokenizePromptResponse(
   return tokenRow(ids, [{ start, end: ids.length, endsTurn: ends.length > 0 }], maxTokens);
 }
 
-/** Ids of a text that the model is to continue, with the beginning token once, whoever wrote it. */
-export function encodeText(tokenizer: Tokenizer, text: string): number[] {
-  const bare = tokenizer.encode(text);
-  const dressed = tokenizer.encode(text, { addSpecialTokens: true });
-  const beginning = beginningIds(tokenizer);
-  const isTwice = missingBeginning(tokenizer, bare).length < beginning.length && startsWith(dressed, beginning);
-  return isTwice ? dressed.slice(beginning.length) : dressed;
-}
-
 /** Tokens of a text that is to be continued: with the beginning token where the tokenizer adds one, and no end token. */
-export function encodeOpenText(tokenizer: Tokenizer, text: string): number[] {
+export function encodeText(tokenizer: Tokenizer, text: string): number[] {
   const ids = tokenizer.encode(text);
   return [...missingBeginning(tokenizer, ids), ...ids];
 }

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from "@jest/globals";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { loadTokenizer } from "../../src/text/index.ts";
+import { encodeText, loadTokenizer, renderPrompt } from "../../src/text/index.ts";
 import { templateProcessing } from "../../src/text/steps/template-processing.ts";
 import { userError } from "../user-error.ts";
 import { fixtures, folders, readBpe, reference, root } from "./reference.ts";
@@ -74,6 +74,18 @@ describe("special tokens", () => {
     expect(tokenizer.encode("Ada", { addSpecialTokens: true })).toEqual([1, ...ids, 2]);
     const without = loadTokenizer(edited(() => undefined, { "tokenizer_config.json": JSON.stringify(beginning) }));
     expect(without.encode("Ada", { addSpecialTokens: true })).toEqual(ids);
+  });
+
+  test("that end a text are not put behind one that is to be continued, and templates know all by name", () => {
+    const config = JSON.stringify({ ...beginning, pad_token: "<|endoftext|>" });
+    const json = (json: ReturnType<typeof readBpe>): void => {
+      json.post_processor = templateProcessing("<|im_start|>", "<|im_end|>");
+    };
+    const tokenizer = loadTokenizer(edited(json, { "tokenizer_config.json": config }));
+    expect(encodeText(tokenizer, "Ada")).toEqual([1, ...bpe.encode("Ada")]);
+    const template = "{{ pad_token }}{{ messages[0].content }}";
+    const prompt = renderPrompt(tokenizer, [{ role: "user", content: "Ada" }], { template });
+    expect(prompt).toEqual([0, ...bpe.encode("Ada")]);
   });
 
   test("that end a text are those of all configuration files", () => {
