@@ -14,13 +14,7 @@ export function readableData(describe: (reader: Reader) => string = ({ name }) =
 
 /** What is read and what is not, in whole sentences: for whoever is about to fetch data. */
 export function readableNote(): string {
-  const unread = Object.entries(conversions).filter(
-    ([extension]) => !readers.some(({ extensions }) => extensions.includes(extension)),
-  );
-  const notes = unread.map(
-    ([extension, how]) => ` Files of ${extension}, as most on the hub are, are not read. ${how}`,
-  );
-  return `What is read: ${readableData(endings)}.${notes.join("")}`;
+  return `What is read: ${readableData(endings)}.`;
 }
 
 /**
@@ -71,12 +65,6 @@ function readerByExtension(name: string): Reader | undefined {
 const endings = ({ name, extensions }: Reader): string =>
   extensions.length === 0 ? name : `${name} (${extensions.join(", ")})`;
 
-/** How to turn files that are not read into such that are. */
-const conversions: Readonly<Record<string, string>> = {
-  ".parquet":
-    "Convert it once in Python: datasets.Dataset.from_parquet(path).save_to_disk(folder), then give the folder.",
-};
-
 function fileReader(path: string): Reader {
   const known = readerByExtension(path);
   if (known !== undefined) return known;
@@ -86,6 +74,6 @@ function fileReader(path: string): Reader {
   const extension = extname(path).toLowerCase();
   throw new UserError("wrong-file-kind", `files of this kind (${extension || "no extension"}) are not read`, {
     where: path,
-    fix: conversions[extension] ?? `Use ${readableData(endings)}.`,
+    fix: `Use ${readableData(endings)}.`,
   });
 }

@@ -1,5 +1,5 @@
 import { DataType, Precision, type Data, type Vector } from "apache-arrow";
-import { exactInteger } from "../exact-integer.ts";
+import { exactInteger, halfFloat } from "../numbers.ts";
 import { isSet, viewed } from "./validate.ts";
 import { DamagedArrow } from "./verify.ts";
 
@@ -95,13 +95,4 @@ function isNumeric(type: DataType): boolean {
 /** Half floats come as their bits. */
 function isHalf(type: DataType): boolean {
   return DataType.isFloat(type) && type.precision === Precision.HALF;
-}
-
-/** A half float: 1 bit of sign, 5 of exponent, 10 of fraction. */
-function halfFloat(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 31;
-  const fraction = bits & 0x3ff;
-  if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN;
-  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25));
 }

@@ -5,7 +5,7 @@ import { writeArrow } from "../../../src/data/arrow/write.ts";
 import { readableData, readableNote } from "../../../src/data/open-table.ts";
 import { readers } from "../../../src/data/readers/index.ts";
 import { UserError } from "../../../src/system/errors.ts";
-import { temporaryFolder } from "../folder.ts";
+import { FIXTURES, temporaryFolder } from "../folder.ts";
 import { openTable, rowsFrom, wholeTable } from "../whole-table.ts";
 import { userError } from "../../user-error.ts";
 
@@ -18,6 +18,11 @@ const samples: Readonly<Record<string, (name: string) => { path: string; files: 
   Arrow(name) {
     const path = folder.path(`${name}.arrow`);
     writeArrow(path, TYPES, ROWS, { batchRows: 3 });
+    return { path, files: [path] };
+  },
+  Parquet(name) {
+    const path = folder.path(`${name}.parquet`);
+    copyFileSync(join(FIXTURES, "parquet/rows.parquet"), path); // test/fixtures/data/parquet.py writes it
     return { path, files: [path] };
   },
   "JSON Lines"(name) {
@@ -160,7 +165,7 @@ describe.each(readers.map((reader) => ({ ...reader, sample: sampleOf(reader.name
 describe("a file of no reader", () => {
   test("is refused with all that is read", async () => {
     await expect(openTable(folder.write("table.xlsx", "PK.."))).rejects.toThrow(
-      userError("wrong-file-kind", /table\.xlsx: [^]*Arrow \(\.arrow, \.feather, \.ipc\), JSON Lines/),
+      userError("wrong-file-kind", /table\.xlsx: [^]*Arrow \(\.arrow, \.feather, \.ipc\), Parquet/),
     );
     for (const { name, extensions } of readers)
       await expect(openTable(folder.write("table", "PK.."))).rejects.toThrow(
@@ -169,21 +174,17 @@ describe("a file of no reader", () => {
   });
 });
 
-test("advice to fetch data from a hub says what is read, and of Parquet how to convert it while it is not", async () => {
+test("advice to fetch data from a hub says what is read", async () => {
   const note = readableNote();
   for (const { name, extensions } of readers) {
     expect(note).toContain(name);
     for (const extension of extensions) expect(note).toContain(extension);
   }
-  const unread = !readers.some(({ extensions }) => extensions.includes(".parquet"));
-  expect(note.includes("Files of .parquet, as most on the hub are, are not read. Convert it once in Python")).toBe(
-    unread,
-  );
   await expect(openTable("openai/gsm8k")).rejects.toThrow(userError("missing-file", note));
 });
 
 test("help names every reader once", () => {
   const names = readableData().split(/, (?:or )?/);
   expect(names).toEqual(readers.map(({ name }) => name));
-  expect(readableData()).toMatch(/^Arrow, JSON Lines, .*\bor a Hugging Face save_to_disk folder$/);
+  expect(readableData()).toMatch(/^Arrow, Parquet, JSON Lines, .*\bor a Hugging Face save_to_disk folder$/);
 });
