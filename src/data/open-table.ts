@@ -2,6 +2,7 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { extname, join } from "node:path";
 import { UserError } from "../system/errors.ts";
 import { downloadHint } from "../system/hub-id.ts";
+import { compressionOf, decompressed, withoutCompression, type Compression } from "./compressed.ts";
 import { readHead } from "./files.ts";
 import { readers } from "./readers/index.ts";
 import type { Reader, ReaderOptions } from "./readers/reader.ts";
@@ -14,7 +15,8 @@ export function readableData(describe: (reader: Reader) => string = ({ name }) =
 
 /** What is read and what is not, in whole sentences: for whoever is about to fetch data. */
 export function readableNote(): string {
-  return `What is read: ${readableData(endings)}.`;
+  const texts = readers.filter(({ isText }) => isText === true).map(({ name }) => name);
+  return `What is read: ${readableData(endings)}; ${texts.join(" and ")} also with .gz or .zst behind the ending.`;
 }
 
 /**
@@ -39,6 +41,18 @@ export function readerOf(path: string, { split }: ReaderOptions = {}): Reader {
   }
   if (stat.size === 0) throw new UserError("empty-file", "the file is empty", { where: path });
   return fileReader(path);
+}
+
+/** Reads a compressed file by way of a temporary one. */
+function ofCompressed(reader: Reader, compression: Compression): Reader {
+  return {
+    ...reader,
+    async open(path) {
+      const plain = await decompressed(path, compression);
+      if (statSync(plain).size === 0) throw new UserError("empty-file", "the file is empty", { where: path });
+      return { ...(await reader.open(plain, { name: path })), files: [path] };
+    },
+  };
 }
 
 function folderReader(path: string): Reader {
@@ -66,14 +80,16 @@ const endings = ({ name, extensions }: Reader): string =>
   extensions.length === 0 ? name : `${name} (${extensions.join(", ")})`;
 
 function fileReader(path: string): Reader {
-  const known = readerByExtension(path);
-  if (known !== undefined) return known;
+  const known = readerByExtension(withoutCompression(path));
+  const compression = known?.isText === true ? compressionOf(path, readHead(path)) : undefined;
+  if (known !== undefined && compression !== undefined) return ofCompressed(known, compression);
+  if (known !== undefined && withoutCompression(path) === path) return known;
   const head = readHead(path);
   const like = readers.find(({ magic }) => magic?.(head) ?? false);
   if (like !== undefined) return like;
   const extension = extname(path).toLowerCase();
   throw new UserError("wrong-file-kind", `files of this kind (${extension || "no extension"}) are not read`, {
     where: path,
-    fix: `Use ${readableData(endings)}.`,
+    fix: readableNote(),
   });
 }

@@ -20,16 +20,17 @@ const BLOCK_BYTES = 4 * 2 ** 20;
 export const csv: Reader = {
   name: "CSV",
   extensions: [".csv", ".tsv"],
-  async open(path) {
+  isText: true,
+  async open(path, { name = path } = {}) {
     const head = readHead(path, HEAD_BYTES);
     const start = head[0] === 0xef && head[1] === 0xbb && head[2] === 0xbf ? 3 : 0;
-    refuseUtf16(head, path);
-    const delimiter = delimiterOf(head.subarray(start), extname(path).toLowerCase(), path);
+    refuseUtf16(head, name);
+    const delimiter = delimiterOf(head.subarray(start), extname(path).toLowerCase(), name);
     const file = reopening(path);
-    const lineAt = (line: number): string => `${path}, line ${line}`;
+    const lineAt = (line: number): string => `${name}, line ${line}`;
     try {
       const records = findRecords(file.fd(), start, delimiter.charCodeAt(0), lineAt);
-      if (records.length === 0) throw new UserError("empty-file", "the file is empty", { where: path });
+      if (records.length === 0) throw new UserError("empty-file", "the file is empty", { where: name });
       const [header] = readRecords(file, records, 0, 1, delimiter, lineAt);
       return tableOf({ path, file, records, delimiter, columns: columnNames(header!, lineAt(records[2]!)), lineAt });
     } catch (error) {
