@@ -2,8 +2,7 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { extname, join } from "node:path";
 import { UserError } from "../system/errors.ts";
 import { downloadHint } from "../system/hub-id.ts";
-import { compressionOf, decompressed, withoutCompression, type Compression } from "./compressed.ts";
-import { readHead } from "./files.ts";
+import { fileReader, readerByExtension } from "./file-reader.ts";
 import { readers } from "./readers/index.ts";
 import type { Reader, ReaderOptions } from "./readers/reader.ts";
 
@@ -39,20 +38,13 @@ export function readerOf(path: string, { split }: ReaderOptions = {}): Reader {
       fix: `Leave out the split "${split}", or give the folder that save_to_disk wrote.`,
     });
   }
-  if (stat.size === 0) throw new UserError("empty-file", "the file is empty", { where: path });
-  return fileReader(path);
-}
-
-/** Reads a compressed file by way of a temporary one. */
-function ofCompressed(reader: Reader, compression: Compression): Reader {
-  return {
-    ...reader,
-    async open(path) {
-      const plain = await decompressed(path, compression);
-      if (statSync(plain).size === 0) throw new UserError("empty-file", "the file is empty", { where: path });
-      return { ...(await reader.open(plain, { name: path })), files: [path] };
-    },
-  };
+  const known = fileReader(path);
+  if (known !== undefined) return known;
+  const extension = extname(path).toLowerCase();
+  throw new UserError("wrong-file-kind", `files of this kind (${extension || "no extension"}) are not read`, {
+    where: path,
+    fix: readableNote(),
+  });
 }
 
 function folderReader(path: string): Reader {
@@ -71,25 +63,5 @@ function folderReader(path: string): Reader {
   );
 }
 
-function readerByExtension(name: string): Reader | undefined {
-  const extension = extname(name).toLowerCase();
-  return readers.find(({ extensions }) => extensions.includes(extension));
-}
-
 const endings = ({ name, extensions }: Reader): string =>
   extensions.length === 0 ? name : `${name} (${extensions.join(", ")})`;
-
-function fileReader(path: string): Reader {
-  const known = readerByExtension(withoutCompression(path));
-  const compression = known?.isText === true ? compressionOf(path, readHead(path)) : undefined;
-  if (known !== undefined && compression !== undefined) return ofCompressed(known, compression);
-  if (known !== undefined && withoutCompression(path) === path) return known;
-  const head = readHead(path);
-  const like = readers.find(({ magic }) => magic?.(head) ?? false);
-  if (like !== undefined) return like;
-  const extension = extname(path).toLowerCase();
-  throw new UserError("wrong-file-kind", `files of this kind (${extension || "no extension"}) are not read`, {
-    where: path,
-    fix: readableNote(),
-  });
-}

@@ -1,9 +1,7 @@
-import { arrow } from "./arrow.ts";
-import { csv } from "./csv.ts";
-import { jsonLines } from "./json-lines.ts";
-import { parquet } from "./parquet.ts";
+import { fileReaders } from "./files.ts";
+import { hubFolder } from "./hub-folder.ts";
 import type { Reader } from "./reader.ts";
 import { savedFolder } from "./saved-folder.ts";
 
 /** Everything that is read, in the order in which help and messages name it. */
-export const readers: readonly Reader[] = [arrow, parquet, jsonLines, csv, savedFolder];
+export const readers: readonly Reader[] = [...fileReaders, savedFolder, hubFolder];

@@ -45,6 +45,14 @@ const samples: Readonly<Record<string, (name: string) => { path: string; files: 
     writeFileSync(join(path, "state.json"), JSON.stringify(state));
     return { path, files: ["state.json", ...shards].map((file) => join(path, file)) };
   },
+  "a dataset folder of the Hugging Face hub"(name) {
+    const path = folder.path(name);
+    mkdirSync(join(path, "data"), { recursive: true });
+    const shards = [0, 1].map((shard) => join(path, `data/train-0000${shard}-of-00002.arrow`));
+    writeArrow(shards[0]!, TYPES, ROWS.slice(0, 4));
+    writeArrow(shards[1]!, TYPES, ROWS.slice(4));
+    return { path, files: shards };
+  },
 };
 
 function sampleOf(name: string): (file: string) => { path: string; files: string[] } {
@@ -194,5 +202,5 @@ test("advice to fetch data from a hub says what is read", async () => {
 test("help names every reader once", () => {
   const names = readableData().split(/, (?:or )?/);
   expect(names).toEqual(readers.map(({ name }) => name));
-  expect(readableData()).toMatch(/^Arrow, Parquet, JSON Lines, CSV, .*\bor a Hugging Face save_to_disk folder$/);
+  expect(readableData()).toMatch(/^Arrow, Parquet, JSON Lines, CSV, .*\bor a dataset folder of the Hugging Face hub$/);
 });
