@@ -1,5 +1,6 @@
 import { fstatSync, readSync } from "node:fs";
 import { UserError } from "../../system/errors.ts";
+import { limitRows } from "../row-limit.ts";
 import { growing } from "../tokenized.ts";
 
 /** Where the records of a CSV file are: start, end and line number of each, three numbers; the header is the first. */
@@ -30,6 +31,7 @@ export function findRecords(fd: number, start: number, delimiter: number, where:
       if (width === 0) width = fields;
       if (fields !== width) throw ragged(fields, width, where(recordLine));
       records.push([recordAt, end, recordLine]);
+      limitRows(records.length / 3, () => where(recordLine));
     }
     recordAt = end + 1;
     recordLine = line;

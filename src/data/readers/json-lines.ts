@@ -4,6 +4,7 @@ import { isRecord } from "../../system/is-record.ts";
 import { readHead } from "../files.ts";
 import { reopening } from "../reopening.ts";
 import { pick, rowBlock } from "../row-blocks.ts";
+import { limitRows } from "../row-limit.ts";
 import type { RawRow, Table } from "../table.ts";
 import { growing } from "../tokenized.ts";
 import type { Reader } from "./reader.ts";
@@ -108,6 +109,7 @@ function findLines(name: string, fd: number): Float64Array {
   const endLine = (end: number): void => {
     if (end - start > MAX_LINE_BYTES) throw lineTooLong(name, number);
     if (!blank) lines.push([start, end, number]);
+    limitRows(lines.length / 3, () => name);
     number++;
     start = end + 1;
     blank = true;
