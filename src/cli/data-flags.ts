@@ -28,7 +28,11 @@ export const dataFlags = {
     value: "FILE",
     description: "A chat template in place of the tokenizer's.",
   },
-  split: { type: "string", value: "NAME", description: "Split of a folder that has several." },
+  split: {
+    type: "string",
+    value: "NAME",
+    description: "Split of a folder that has several; CONFIGURATION/SPLIT if need be.",
+  },
   rows: { type: "string", value: "N", description: "Read the first N rows only." },
 } as const;
 

@@ -34,7 +34,9 @@ export const freshModel = group(
 const column = (description: string) => Type.Optional(Type.String({ minLength: 1, description }));
 export const dataGroup = group(
   {
-    train: files("Rows to train on: a data file or folder, or a list; `tokensift inspect --help` names the kinds."),
+    train: files(
+      "Rows to train on: a data file, folder or pattern, or a list; `tokensift inspect --help` names the kinds.",
+    ),
     validation: Type.Optional(files("Held-out rows, for the evaluation.")),
     format: choice(
       [
@@ -72,7 +74,12 @@ export const dataGroup = group(
       },
       { default: {}, description: "Columns that have other names than usual." },
     ),
-    split: Type.Optional(Type.String({ minLength: 1, description: "Split to train on, of a folder with several." })),
+    split: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description: "Split to train on, of a folder with several; CONFIGURATION/SPLIT if need be.",
+      }),
+    ),
     validationSplit: Type.Optional(Type.String({ minLength: 1, description: "Split of data.validation." })),
     maxTokens: count("Longest row in tokens.", { default: 1024, minimum: 2 }),
     truncate: choice(["end", "skip"], {

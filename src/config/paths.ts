@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename, dirname, resolve } from "node:path";
+import { isPattern, matchingFiles } from "../system/glob.ts";
 import { downloadHint } from "../system/hub-id.ts";
 import { nearest } from "./nearest.ts";
 import type { KeyPath, Problem } from "./problem.ts";
@@ -31,7 +32,8 @@ export function resolvePaths(
     if (typeof here === "string") {
       if (!isPath(form, here)) return here;
       const full = here.startsWith("~/") ? resolve(homedir(), here.slice(2)) : resolve(folderOf(path), here);
-      if (form.format !== "path" && !existsSync(full))
+      const isThere = form.format === "path" || existsSync(full) || (path[0] === "data" && fitsFiles(full));
+      if (!isThere)
         problems.push({ path, message: missing(here, full, alternatives, fetchHint(here, full, path, readable)) });
       return full;
     }
@@ -46,6 +48,11 @@ export function resolvePaths(
   };
   visit(schema, value, base, []);
   return problems;
+}
+
+/** Whether it is a pattern that files fit, as data may be named. */
+function fitsFiles(path: string): boolean {
+  return isPattern(path) && matchingFiles(path).length > 0;
 }
 
 function isPath(schema: JsonSchema, text: string): boolean {

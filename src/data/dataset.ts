@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { UserError } from "../system/errors.ts";
 import { letEventsIn } from "../system/event-loop.ts";
+import { dataPaths } from "./data-paths.ts";
 import { hashFiles } from "./files.ts";
 import { numberList, WrongField } from "./fields.ts";
 import type { Example, FieldName, FormatName } from "./format.ts";
@@ -15,7 +16,7 @@ import type { RawRow, Table } from "./table.ts";
 export interface DatasetOptions {
   /** How rows are read; `auto` (default) goes by the column names. */
   format?: FormatName | "auto";
-  /** Split of a Hugging Face `DatasetDict` folder. */
+  /** Split of a folder that has several; CONFIGURATION/SPLIT where it has several configurations too. */
   split?: string;
   /** Columns by part, where they do not have the usual names. */
   fields?: Partial<Record<FieldName, string>>;
@@ -76,10 +77,11 @@ export interface Dataset {
 }
 
 /**
- * Opens data files (Arrow IPC stream or file, JSON Lines, JSON array) or a Hugging Face `save_to_disk` folder. Rows are
- * read when asked for; one file is open at a time, and one of its record batches or a block of its lines in memory.
+ * Opens data files (Arrow, Parquet, JSON Lines, CSV, …) or folders (as Hugging Face `save_to_disk` or a clone from the
+ * hub leaves them). Rows are read when asked for; one file is open at a time, and one of its record batches or row groups
+ * or a block of its lines in memory.
  *
- * @param path a file, a folder, or a list of them, which are read one after the other
+ * @param path a file, a folder, a pattern such as `data/*.jsonl`, or a list of them, which are read one after the other
  * @throws UserError for a missing, empty, damaged or unfitting file
  * @example
  * import { openDataset } from "tokensift/data";
@@ -93,7 +95,7 @@ export interface Dataset {
  * await dataset.close();
  */
 export async function openDataset(path: string | readonly string[], options: DatasetOptions = {}): Promise<Dataset> {
-  const paths = typeof path === "string" ? [path] : path;
+  const paths = dataPaths(path);
   const { split } = options;
   const sources = paths.map((each) => ({ path: each, reader: readerOf(each, { split }) }));
   const tables: Table[] = [];

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { closeSync, openSync, readSync, statSync } from "node:fs";
+import { UserError } from "../system/errors.ts";
 
 /** The first bytes of a file, fewer where it has fewer. */
 export function readHead(path: string, bytes = 4096): Buffer {
@@ -10,6 +11,22 @@ export function readHead(path: string, bytes = 4096): Buffer {
   } finally {
     closeSync(fd);
   }
+}
+
+const POINTER = "version https://git-lfs.github.com/spec/";
+
+/**
+ * The first bytes of a data file.
+ *
+ * @throws UserError for a file that only says where Git LFS keeps the data
+ */
+export function refusePointer(path: string): Buffer {
+  const head = readHead(path);
+  if (!head.toString("latin1").startsWith(POINTER)) return head;
+  throw new UserError("unsupported-file", "this is a pointer of Git LFS: the data itself was not fetched", {
+    where: path,
+    fix: "Fetch it in its folder with `git lfs install` and `git lfs pull` (or `hf download`), then try again.",
+  });
 }
 
 /** SHA-256 over the sizes and contents of files, read in pieces. */

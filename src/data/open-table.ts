@@ -2,7 +2,7 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { extname, join } from "node:path";
 import { UserError } from "../system/errors.ts";
 import { downloadHint } from "../system/hub-id.ts";
-import { readHead } from "./files.ts";
+import { fileReader, readerByExtension } from "./file-reader.ts";
 import { readers } from "./readers/index.ts";
 import type { Reader, ReaderOptions } from "./readers/reader.ts";
 
@@ -14,13 +14,8 @@ export function readableData(describe: (reader: Reader) => string = ({ name }) =
 
 /** What is read and what is not, in whole sentences: for whoever is about to fetch data. */
 export function readableNote(): string {
-  const unread = Object.entries(conversions).filter(
-    ([extension]) => !readers.some(({ extensions }) => extensions.includes(extension)),
-  );
-  const notes = unread.map(
-    ([extension, how]) => ` Files of ${extension}, as most on the hub are, are not read. ${how}`,
-  );
-  return `What is read: ${readableData(endings)}.${notes.join("")}`;
+  const texts = readers.filter(({ isText }) => isText === true).map(({ name }) => name);
+  return `What is read: ${readableData(endings)}; ${texts.join(" and ")} also with .gz or .zst behind the ending.`;
 }
 
 /**
@@ -43,8 +38,13 @@ export function readerOf(path: string, { split }: ReaderOptions = {}): Reader {
       fix: `Leave out the split "${split}", or give the folder that save_to_disk wrote.`,
     });
   }
-  if (stat.size === 0) throw new UserError("empty-file", "the file is empty", { where: path });
-  return fileReader(path);
+  const known = fileReader(path);
+  if (known !== undefined) return known;
+  const extension = extname(path).toLowerCase();
+  throw new UserError("wrong-file-kind", `files of this kind (${extension || "no extension"}) are not read`, {
+    where: path,
+    fix: readableNote(),
+  });
 }
 
 function folderReader(path: string): Reader {
@@ -63,29 +63,5 @@ function folderReader(path: string): Reader {
   );
 }
 
-function readerByExtension(name: string): Reader | undefined {
-  const extension = extname(name).toLowerCase();
-  return readers.find(({ extensions }) => extensions.includes(extension));
-}
-
 const endings = ({ name, extensions }: Reader): string =>
   extensions.length === 0 ? name : `${name} (${extensions.join(", ")})`;
-
-/** How to turn files that are not read into such that are. */
-const conversions: Readonly<Record<string, string>> = {
-  ".parquet":
-    "Convert it once in Python: datasets.Dataset.from_parquet(path).save_to_disk(folder), then give the folder.",
-};
-
-function fileReader(path: string): Reader {
-  const known = readerByExtension(path);
-  if (known !== undefined) return known;
-  const head = readHead(path);
-  const like = readers.find(({ magic }) => magic?.(head) ?? false);
-  if (like !== undefined) return like;
-  const extension = extname(path).toLowerCase();
-  throw new UserError("wrong-file-kind", `files of this kind (${extension || "no extension"}) are not read`, {
-    where: path,
-    fix: conversions[extension] ?? `Use ${readableData(endings)}.`,
-  });
-}

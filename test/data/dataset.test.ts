@@ -38,6 +38,14 @@ describe("the format is found by the columns:", () => {
     expect(rows[0]).toEqual({ rowId: 0, messages: turns, answer: "hello", columns: {} });
   });
 
+  test("messages as a struct of lists, as datasets keeps a Sequence of structs", async () => {
+    const messages = { role: turns.map(({ role }) => role), content: turns.map(({ content }) => content) };
+    expect((await rowsOf([{ messages }])).rows[0]).toMatchObject({ messages: turns, answer: "hello" });
+    await expect(rowsOf([{ messages: { role: ["user"], content: [] } }])).rejects.toThrow(
+      userError("invalid-row", '"messages"'),
+    );
+  });
+
   test("ShareGPT conversations, with their speakers' names", async () => {
     const conversations = [
       { from: "system", value: "be brief" },

@@ -1,8 +1,9 @@
-import { DataType, type Data, type Vector } from "apache-arrow";
-import { isSet } from "./validate.ts";
+import { DataType, Precision, type Data, type Vector } from "apache-arrow";
+import { exactInteger, halfFloat } from "../numbers.ts";
+import { isSet, viewed } from "./validate.ts";
 import { DamagedArrow } from "./verify.ts";
 
-/** A list of numbers as it leaves a table; 64-bit integers become float64. */
+/** A list of numbers as it leaves a table; 64-bit integers become float64 where that holds them exactly. */
 export type NumberList =
   | Int8Array
   | Int16Array
@@ -20,20 +21,16 @@ export const UNREADABLE = Symbol("unreadable Arrow type");
 
 /**
  * Cell `i` of a validated column as a plain value: string, number, boolean, null, `NumberList` (a view where possible),
- * array, or object for structs.
+ * array, or object for structs. An integer that a number does not hold exactly is a bigint, also in lists.
  */
 export function cell(data: Data, i: number): unknown {
   const { type } = data;
   if (DataType.isNull(type)) return null;
   if (data.nullCount > 0 && !isSet(data.nullBitmap, i)) return null;
   if (DataType.isUtf8(type) || DataType.isLargeUtf8(type)) {
-    const [from, to] = range(data, i);
-    try {
-      return decoder.decode((data.values as Uint8Array).subarray(from, to));
-    } catch {
-      throw new DamagedArrow("a text is not valid UTF-8");
-    }
+    return textOf((data.values as Uint8Array).subarray(...range(data, i)));
   }
+  if (DataType.isUtf8View(type)) return textOf(viewed(data, i));
   if (DataType.isDictionary(type)) return dictionaryEntry(data.dictionary as Vector, Number(data.values[i]));
   if (DataType.isList(type) || DataType.isLargeList(type)) return list(data.children[0]!, ...range(data, i));
   if (DataType.isFixedSizeList(type)) {
@@ -43,8 +40,21 @@ export function cell(data: Data, i: number): unknown {
     return Object.fromEntries(type.children.map((field, c) => [field.name, cell(data.children[c]!, i)]));
   }
   if (DataType.isBool(type)) return isSet(data.values as Uint8Array, i);
-  if (isNumeric(type)) return Number(data.values[i]);
+  if (isHalf(type)) return halfFloat((data.values as Uint16Array)[i]!);
+  if (isNumeric(type)) return exact(data.values[i] as number | bigint);
   return UNREADABLE;
+}
+
+function textOf(bytes: Uint8Array): string {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    throw new DamagedArrow("a text is not valid UTF-8");
+  }
+}
+
+function exact(value: number | bigint): number | bigint {
+  return typeof value === "bigint" ? exactInteger(value) : value;
 }
 
 function range(data: Data, i: number): [number, number] {
@@ -62,14 +72,13 @@ function dictionaryEntry(dictionary: Vector, index: number): unknown {
 }
 
 function list(items: Data, from: number, to: number): unknown {
-  if (isNumeric(items.type) && !hasNull(items, from, to)) {
-    const values = items.values as NumberList | BigInt64Array | BigUint64Array;
-    if (values instanceof BigInt64Array || values instanceof BigUint64Array) {
-      return Float64Array.from({ length: to - from }, (_, k) => Number(values[from + k]));
-    }
-    return values.subarray(from, to);
-  }
-  return Array.from({ length: to - from }, (_, k) => cell(items, from + k));
+  if ((!isNumeric(items.type) && !isHalf(items.type)) || hasNull(items, from, to))
+    return Array.from({ length: to - from }, (_, k) => cell(items, from + k));
+  const values = (items.values as NumberList | BigInt64Array | BigUint64Array).subarray(from, to);
+  if (isHalf(items.type)) return Float32Array.from(values as Uint16Array, halfFloat);
+  if (!(values instanceof BigInt64Array || values instanceof BigUint64Array)) return values;
+  const numbers = Array.from<bigint, number | bigint>(values, exactInteger);
+  return numbers.every((value) => typeof value === "number") ? Float64Array.from(numbers) : numbers;
 }
 
 function hasNull(items: Data, from: number, to: number): boolean {
@@ -78,7 +87,12 @@ function hasNull(items: Data, from: number, to: number): boolean {
   return false;
 }
 
-/** Integers and 32- or 64-bit floats (half floats come as raw bits and are not read). */
+/** Integers and 32- or 64-bit floats. */
 function isNumeric(type: DataType): boolean {
-  return DataType.isInt(type) || (DataType.isFloat(type) && type.precision !== 0);
+  return DataType.isInt(type) || (DataType.isFloat(type) && !isHalf(type));
+}
+
+/** Half floats come as their bits. */
+function isHalf(type: DataType): boolean {
+  return DataType.isFloat(type) && type.precision === Precision.HALF;
 }

@@ -1,31 +1,40 @@
-import * as zlib from "node:zlib";
 import { CompressionType, compressionRegistry } from "apache-arrow";
-import { UserError } from "../../system/errors.ts";
+import { Decompress } from "fzstd";
 import { decompressLz4 } from "./lz4.ts";
+import { DamagedArrow } from "./verify.ts";
 
 /** Decompressed bytes of one record batch; more is refused. */
 const LIMIT = 2 ** 31;
 let remaining = 0;
 
-type ZstdDecompress = (bytes: Uint8Array, options: { maxOutputLength: number }) => Uint8Array;
-
-/** Makes compressed batches readable where Node has the codec; called before each compressed batch. */
+/** Makes compressed batches readable; called before each compressed batch. */
 export function prepareDecompression(): void {
   remaining = LIMIT;
   compressionRegistry.set(CompressionType.ZSTD, { decode: zstd });
   compressionRegistry.set(CompressionType.LZ4_FRAME, { decode: lz4 });
 }
 
+/** Piece by piece: what a frame claims of its size is not to be trusted. */
 function zstd(bytes: Uint8Array): Uint8Array {
-  const decompress = (zlib as { zstdDecompressSync?: ZstdDecompress }).zstdDecompressSync; // Node >= 22.15
-  if (!decompress) {
-    throw new UserError("unsupported-file", "the file is compressed with Zstandard, which needs Node 22.15 or newer", {
-      fix: 'Write it uncompressed: pyarrow.feather.write_feather(table, path, compression="uncompressed").',
-    });
+  const pieces: Uint8Array[] = [];
+  const stream = new Decompress((piece) => {
+    remaining -= piece.length;
+    if (remaining < 0) throw new DamagedArrow(`a compressed batch grows to more than ${LIMIT} bytes`);
+    pieces.push(piece.slice());
+  });
+  stream.push(bytes, true);
+  const [only] = pieces;
+  return pieces.length === 1 && only !== undefined ? only : concatenated(pieces);
+}
+
+function concatenated(pieces: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    all.set(piece, at);
+    at += piece.length;
   }
-  const output = decompress(bytes, { maxOutputLength: remaining });
-  remaining -= output.length;
-  return output;
+  return all;
 }
 
 function lz4(bytes: Uint8Array): Uint8Array {

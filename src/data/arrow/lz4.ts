@@ -24,6 +24,19 @@ export function decompressLz4(frame: Uint8Array, limit: number): Uint8Array {
   return output;
 }
 
+/**
+ * Decompresses one LZ4 block without a frame, as Parquet has them.
+ *
+ * @throws DamagedArrow for a block that is cut short, points before its start, or does not give `length` bytes
+ */
+export function decompressLz4Block(block: Uint8Array, length: number): Uint8Array {
+  const found = expandedLength(block);
+  if (found !== length) throw new DamagedArrow(`an LZ4 block gives ${found} bytes instead of ${length}`);
+  const output = new Uint8Array(length);
+  expandBlock(block, output, 0);
+  return output;
+}
+
 function splitFrame(frame: Uint8Array): { bytes: Uint8Array; stored: boolean }[] {
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
   const need = (at: number, bytes: number): void => {

@@ -63,6 +63,11 @@ function otherKind(fd: number): UserError | undefined {
 
 function tableOf(path: string, file: ReopeningFile, framing: Framing): ArrowTable {
   const schema = readSchema(file.fd(), framing);
+  const names = schema.fields.map((field) => field.name);
+  const twice = names.find((name, c) => names.indexOf(name) < c);
+  if (twice !== undefined) {
+    throw new UserError("unsupported-file", `two columns are named "${twice}"`, { fix: "Rename one of them." });
+  }
   const starts = [0];
   for (const batch of framing.batches) starts.push(starts.at(-1)! + batch.rows);
   const rows = starts.at(-1)!;

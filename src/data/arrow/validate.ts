@@ -4,10 +4,12 @@ import { DamagedArrow } from "./verify.ts";
 /** Checks that every offset, index and length inside a decoded column stays inside its buffers. */
 export function validateColumn(data: Data): void {
   const { type, length } = data;
+  if (DataType.isNull(type)) return; // it has neither values nor validity bits
   if (data.nullCount > 0 && (data.nullBitmap?.length ?? 0) < Math.ceil(length / 8)) {
     throw new DamagedArrow("a column has fewer validity bits than values");
   }
   if (DataType.isUtf8(type) || DataType.isLargeUtf8(type)) validateOffsets(data, data.values.length);
+  else if (DataType.isUtf8View(type)) validateViews(data);
   else if (DataType.isList(type) || DataType.isLargeList(type)) {
     const child = onlyChild(data);
     validateOffsets(data, child.length);
@@ -47,6 +49,40 @@ function validateOffsets(data: Data, limit: number): void {
     previous = next;
   }
   if (previous > limit) throw new DamagedArrow(`offsets reach ${previous}, but only ${limit} values are there`);
+}
+
+const VIEW_BYTES = 16;
+const INLINE_BYTES = 12;
+
+/** A view has its length in 4 bytes, then the text itself or 4 bytes of it, the number of a buffer and a place there. */
+function validateViews(data: Data): void {
+  const views = viewsOf(data);
+  if (views.byteLength < VIEW_BYTES * data.length) throw new DamagedArrow("a column has fewer views than values");
+  for (let i = 0; i < data.length; i++) {
+    if (data.nullCount > 0 && !isSet(data.nullBitmap, i)) continue;
+    const length = views.getInt32(VIEW_BYTES * i, true);
+    if (length < 0) throw new DamagedArrow(`row ${i} of the batch has a negative length`);
+    if (length <= INLINE_BYTES) continue;
+    const buffer = data.variadicBuffers[views.getInt32(VIEW_BYTES * i + 8, true)];
+    const from = views.getInt32(VIEW_BYTES * i + 12, true);
+    if (buffer === undefined || from < 0 || from + length > buffer.length)
+      throw new DamagedArrow(`row ${i} of the batch points outside its buffers`);
+  }
+}
+
+/** The bytes of value `i` of a validated column of views. */
+export function viewed(data: Data, i: number): Uint8Array {
+  const views = viewsOf(data);
+  const at = VIEW_BYTES * i;
+  const length = views.getInt32(at, true);
+  if (length <= INLINE_BYTES) return (data.values as Uint8Array).subarray(at + 4, at + 4 + length);
+  const from = views.getInt32(at + 12, true);
+  return data.variadicBuffers[views.getInt32(at + 8, true)]!.subarray(from, from + length);
+}
+
+function viewsOf(data: Data): DataView {
+  const { buffer, byteOffset, byteLength } = data.values as Uint8Array;
+  return new DataView(buffer, byteOffset, byteLength);
 }
 
 function validateIndices(data: Data): void {

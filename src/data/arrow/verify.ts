@@ -3,23 +3,30 @@
 // deep, and shared parts that would multiply the work.
 // Layouts: https://github.com/apache/arrow/tree/main/format (Message.fbs, Schema.fbs, File.fbs)
 
+import { UserError } from "../../system/errors.ts";
+
 const MAX_DEPTH = 24;
 /** Values of one column in one batch of a compressed file; uncompressed ones need at least a bit each. */
 const MAX_COMPRESSED_VALUES = 2 ** 27;
 const UNION_TYPE = 14;
 const TIMESTAMP_TYPE = 10;
+const UNREAD_TYPES: Readonly<Record<number, [name: string, cast: string]>> = {
+  22: ["run-end encoded", "pyarrow.compute.run_end_decode(table[NAME])"],
+  25: ["a list view", "table[NAME].cast(pyarrow.list_(value_type))"],
+  26: ["a large list view", "table[NAME].cast(pyarrow.list_(value_type))"],
+};
 
 /** Thrown with a reason when metadata cannot be right; callers add the file. */
 export class DamagedArrow extends Error {}
 
-interface Buffer {
+interface Metadata {
   view: DataView;
   /** Bytes that may still be visited: a sound message visits each byte about once. */
   budget: number;
 }
 
 interface Table {
-  buffer: Buffer;
+  buffer: Metadata;
   at: number;
   vtable: number;
   vtableSize: number;
@@ -99,6 +106,7 @@ function verifyField(field: Table, depth: number): void {
   vector(field, 0, 1);
   const type = child(field, 3);
   const typeKind = number(field, 2, 1);
+  refuseUnread(field, typeKind);
   if (!type) throw new DamagedArrow("a column has no type");
   if (typeKind === UNION_TYPE) vector(type, 1, 4);
   if (typeKind === TIMESTAMP_TYPE) vector(type, 1, 1);
@@ -106,6 +114,22 @@ function verifyField(field: Table, depth: number): void {
   if (dictionary) child(dictionary, 1);
   verifyMetadata(field, 6);
   for (const inner of tables(field, 5)) verifyField(inner, depth + 1);
+}
+
+/** The columns around one cannot be told apart without reading it. */
+function refuseUnread(field: Table, typeKind: number): void {
+  const [kind, cast] = UNREAD_TYPES[typeKind] ?? [];
+  if (kind === undefined || cast === undefined) return;
+  const name = textOf(field, 0);
+  throw new UserError("unsupported-file", `the column "${name}" is ${kind}, which is not read`, {
+    fix: `Write it as a plain column, in Python: ${cast.replace("NAME", JSON.stringify(name))}.`,
+  });
+}
+
+function textOf(t: Table, slot: number): string {
+  const { at, count } = vector(t, slot, 1);
+  const { buffer, byteOffset } = t.buffer.view;
+  return Buffer.from(buffer, byteOffset + at, count).toString("utf8");
 }
 
 function verifyBatch(batch: Table, bodyLength: number): { rows: number; compressed: boolean } {
@@ -132,7 +156,12 @@ function verifyBatch(batch: Table, bodyLength: number): { rows: number; compress
       throw new DamagedArrow(`a buffer at ${offset} of ${length} bytes leaves its batch of ${bodyLength} bytes`);
     }
   }
-  vector(batch, 4, 8);
+  const viewBuffers = vector(batch, 4, 8);
+  for (let i = 0, sum = 0; i < viewBuffers.count; i++) {
+    const count = toNumber(view.getBigInt64(viewBuffers.at + 8 * i, true));
+    sum += count;
+    if (count < 0 || sum > buffers.count) throw new DamagedArrow(`a column claims ${count} buffers`);
+  }
   return { rows, compressed };
 }
 
@@ -150,7 +179,7 @@ function root(bytes: Uint8Array): Table {
   return table(buffer, view.getUint32(0, true));
 }
 
-function table(buffer: Buffer, at: number): Table {
+function table(buffer: Metadata, at: number): Table {
   need(buffer, at, 4);
   const vtable = at - buffer.view.getInt32(at, true);
   need(buffer, vtable, 4);
@@ -210,11 +239,11 @@ function* tables(t: Table, slot: number): Generator<Table> {
   }
 }
 
-function need({ view }: Buffer, at: number, bytes: number): void {
+function need({ view }: Metadata, at: number, bytes: number): void {
   if (at < 0 || at + bytes > view.byteLength) throw new DamagedArrow("the metadata points outside itself");
 }
 
-function charge(buffer: Buffer, bytes: number): void {
+function charge(buffer: Metadata, bytes: number): void {
   buffer.budget -= bytes;
   if (buffer.budget < 0) throw new DamagedArrow("the metadata refers to the same parts again and again");
 }

@@ -1,7 +1,7 @@
-import { arrow } from "./arrow.ts";
-import { jsonLines } from "./json-lines.ts";
+import { fileReaders } from "./files.ts";
+import { hubFolder } from "./hub-folder.ts";
 import type { Reader } from "./reader.ts";
 import { savedFolder } from "./saved-folder.ts";
 
 /** Everything that is read, in the order in which help and messages name it. */
-export const readers: readonly Reader[] = [arrow, jsonLines, savedFolder];
+export const readers: readonly Reader[] = [...fileReaders, savedFolder, hubFolder];

@@ -4,6 +4,7 @@ import { isRecord } from "../../system/is-record.ts";
 import { readHead } from "../files.ts";
 import { reopening } from "../reopening.ts";
 import { pick, rowBlock } from "../row-blocks.ts";
+import { limitRows } from "../row-limit.ts";
 import type { RawRow, Table } from "../table.ts";
 import { growing } from "../tokenized.ts";
 import type { Reader } from "./reader.ts";
@@ -18,7 +19,9 @@ export const jsonLines: Reader = {
   name: "JSON Lines",
   extensions: [".jsonl", ".ndjson", ".json"],
   magic: (head) => /^[[{]/.test(firstCharacter(head)),
-  open: async (path) => (firstCharacter(readHead(path)) === "[" ? openJsonArray(path) : openJsonLines(path)),
+  isText: true,
+  open: async (path, { name = path } = {}) =>
+    firstCharacter(readHead(path)) === "[" ? openJsonArray(path, name) : openJsonLines(path, name),
 };
 
 /** The first character that is neither white space nor a byte-order mark. */
@@ -36,11 +39,11 @@ function firstCharacter(head: Uint8Array): string {
  *
  * @throws UserError naming file and line for a line that is not UTF-8, not a JSON object, or longer than 64 MB
  */
-function openJsonLines(path: string): Table {
+function openJsonLines(path: string, name: string): Table {
   const file = reopening(path);
   try {
-    const lines = findLines(path, file.fd());
-    const where = (index: number): string => `${path}, line ${lines[3 * index + 2] ?? "?"}`;
+    const lines = findLines(name, file.fd());
+    const where = (index: number): string => `${name}, line ${lines[3 * index + 2] ?? "?"}`;
     const parse = (index: number): RawRow => {
       const [start, end] = [lines[3 * index]!, lines[3 * index + 1]!];
       const bytes = Buffer.allocUnsafe(end - start);
@@ -56,17 +59,17 @@ function openJsonLines(path: string): Table {
 }
 
 /** Opens a `.json` file that holds one array of objects, read as a whole: at most 256 MB. */
-function openJsonArray(path: string): Table {
+function openJsonArray(path: string, name: string): Table {
   const { size } = statSync(path);
   if (size > MAX_ARRAY_FILE_BYTES) {
     throw new UserError("too-large", `a JSON array of ${size} bytes must be read as a whole; at most 256 MB are`, {
-      where: path,
+      where: name,
       fix: "Write it as JSON Lines: jq -c '.[]' data.json > data.jsonl.",
     });
   }
-  const rows = parseJson(readFileSync(path), path);
-  if (!Array.isArray(rows)) throw new UserError("invalid-row", "not an array of objects", { where: path });
-  const where = (index: number): string => `${path}, entry ${index}`;
+  const rows = parseJson(readFileSync(path), name);
+  if (!Array.isArray(rows)) throw new UserError("invalid-row", "not an array of objects", { where: name });
+  const where = (index: number): string => `${name}, entry ${index}`;
   return tableOf(
     path,
     rows.length,
@@ -96,7 +99,7 @@ function tableOf(
 }
 
 /** Start, end and line number of every line that is not blank, three numbers each. */
-function findLines(path: string, fd: number): Float64Array {
+function findLines(name: string, fd: number): Float64Array {
   const { size } = fstatSync(fd);
   const chunk = Buffer.allocUnsafe(Math.min(2 ** 20, size));
   const lines = growing((n) => new Float64Array(n));
@@ -104,8 +107,9 @@ function findLines(path: string, fd: number): Float64Array {
   let start = 0;
   let blank = true;
   const endLine = (end: number): void => {
-    if (end - start > MAX_LINE_BYTES) throw lineTooLong(path, number);
+    if (end - start > MAX_LINE_BYTES) throw lineTooLong(name, number);
     if (!blank) lines.push([start, end, number]);
+    limitRows(lines.length / 3, () => name);
     number++;
     start = end + 1;
     blank = true;
@@ -119,7 +123,7 @@ function findLines(path: string, fd: number): Float64Array {
       else if (byte > 0x20) blank = false;
     }
     at += count;
-    if (at - start > MAX_LINE_BYTES) throw lineTooLong(path, number);
+    if (at - start > MAX_LINE_BYTES) throw lineTooLong(name, number);
   }
   if (start < size) endLine(size);
   return lines.done();
@@ -129,8 +133,8 @@ function hasByteOrderMark(bytes: Buffer): boolean {
   return bytes.length >= 3 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
 }
 
-function lineTooLong(path: string, number: number): UserError {
-  return new UserError("too-large", "a line of more than 64 MB: not JSON Lines?", { where: `${path}, line ${number}` });
+function lineTooLong(name: string, number: number): UserError {
+  return new UserError("too-large", "a line of more than 64 MB: not JSON Lines?", { where: `${name}, line ${number}` });
 }
 
 function parseJson(bytes: Uint8Array, where: string): unknown {

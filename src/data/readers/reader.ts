@@ -14,6 +14,8 @@ export interface Reader {
   readonly extensions: readonly string[];
   /** Whether a file that has no known ending begins as files of this kind do; `head` is its first 4,096 bytes or fewer. */
   readonly magic?: (head: Uint8Array) => boolean;
+  /** Whether files of this kind are also read compressed, with `.gz` or `.zst` behind their ending. */
+  readonly isText?: boolean;
   /** If it reads folders: names of files of which each such folder has one. */
   readonly markers?: readonly string[];
   /** Checks the framing and counts the rows; holds no more of the file than it needs to find a row. */
@@ -23,4 +25,6 @@ export interface Reader {
 export interface ReaderOptions {
   /** Part of a folder that has several; given to readers of folders only. */
   readonly split?: string | undefined;
+  /** What messages call a file, where it is not its path; given to readers of text only. */
+  readonly name?: string | undefined;
 }

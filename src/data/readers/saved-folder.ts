@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { UserError } from "../../system/errors.ts";
+import { refusePointer } from "../files.ts";
 import { joinTables } from "../join-tables.ts";
 import type { Table } from "../table.ts";
 import { arrow } from "./arrow.ts";
@@ -17,6 +18,7 @@ export const savedFolder: Reader = {
   async open(path, { split } = {}) {
     const shards: Table[] = [];
     for (const file of shardsOf(splitFolder(path, split))) {
+      refusePointer(file);
       shards.push(await arrow.open(file));
       await shards.at(-1)!.close();
     }

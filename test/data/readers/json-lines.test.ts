@@ -58,10 +58,4 @@ describe("a file of another kind", () => {
     await expect(rowsOf("empty.jsonl", "")).rejects.toThrow(userError("empty-file", "empty.jsonl"));
     await expect(rowsOf("empty.arrow", "")).rejects.toThrow(userError("empty-file", "empty.arrow"));
   });
-
-  test("that is Parquet is refused with the way to convert it", async () => {
-    await expect(rowsOf("data.parquet", "PAR1....")).rejects.toThrow(
-      userError("wrong-file-kind", /data\.parquet[^]*from_parquet/),
-    );
-  });
 });

@@ -1,0 +1,97 @@
+import { isUtf8 } from "node:buffer";
+import { readSync } from "node:fs";
+import { extname } from "node:path";
+import { UserError } from "../../system/errors.ts";
+import { columnNames, delimiterOf, parseRecords } from "../csv/header.ts";
+import { findRecords, type Records } from "../csv/scan.ts";
+import { readHead } from "../files.ts";
+import { reopening, type ReopeningFile } from "../reopening.ts";
+import { pick } from "../row-blocks.ts";
+import type { RawRow, Table } from "../table.ts";
+import type { Reader } from "./reader.ts";
+
+const HEAD_BYTES = 2 ** 16;
+const BLOCK_BYTES = 4 * 2 ** 20;
+
+/**
+ * CSV with a header (RFC 4180), separated by commas, semicolons or tabs; every cell is text. Only the positions of the
+ * records are held in memory (one pass); rows are read and parsed when asked for.
+ */
+export const csv: Reader = {
+  name: "CSV",
+  extensions: [".csv", ".tsv"],
+  isText: true,
+  async open(path, { name = path } = {}) {
+    const head = readHead(path, HEAD_BYTES);
+    const start = head[0] === 0xef && head[1] === 0xbb && head[2] === 0xbf ? 3 : 0;
+    refuseUtf16(head, name);
+    const delimiter = delimiterOf(head.subarray(start), extname(path).toLowerCase(), name);
+    const file = reopening(path);
+    const lineAt = (line: number): string => `${name}, line ${line}`;
+    try {
+      const records = findRecords(file.fd(), start, delimiter.charCodeAt(0), lineAt);
+      if (records.length === 0) throw new UserError("empty-file", "the file is empty", { where: name });
+      const [header] = readRecords(file, records, 0, 1, delimiter, lineAt);
+      return tableOf({ path, file, records, delimiter, columns: columnNames(header!, lineAt(records[2]!)), lineAt });
+    } catch (error) {
+      file.release();
+      throw error;
+    }
+  },
+};
+
+interface OpenCsv {
+  path: string;
+  file: ReopeningFile;
+  records: Records;
+  delimiter: string;
+  columns: readonly string[];
+  lineAt: (line: number) => string;
+}
+
+function tableOf({ path, file, records, delimiter, columns, lineAt }: OpenCsv): Table {
+  return {
+    files: [path],
+    length: records.length / 3 - 1,
+    columns,
+    async rows(from, to, names) {
+      const first = from + 1; // the header is a record
+      let last = first + 1;
+      while (last <= to && records[3 * last + 1]! - records[3 * first]! <= BLOCK_BYTES) last++;
+      const found = readRecords(file, records, first, last, delimiter, lineAt);
+      const row = (fields: readonly string[]): RawRow =>
+        Object.fromEntries(columns.map((name, c) => [name, fields[c]]));
+      return found.map((fields) => pick(row(fields), names));
+    },
+    where: (index) => lineAt(records[3 * index + 5] ?? 0),
+    close: async () => file.release(),
+  };
+}
+
+/** Records `from` up to, but not including, `to`; only the first where a later one is not UTF-8. */
+function readRecords(
+  file: ReopeningFile,
+  records: Records,
+  from: number,
+  to: number,
+  delimiter: string,
+  lineAt: (line: number) => string,
+): string[][] {
+  const [start, end, line] = [records[3 * from]!, records[3 * to - 2]!, records[3 * from + 2]!];
+  const bytes = Buffer.allocUnsafe(end - start);
+  if (readSync(file.fd(), bytes, 0, bytes.length, start) < bytes.length)
+    throw new UserError("file-changed", "the file became shorter while it was read", { where: lineAt(line) });
+  if (!isUtf8(bytes)) {
+    if (to > from + 1) return readRecords(file, records, from, from + 1, delimiter, lineAt);
+    throw new UserError("invalid-text", "not valid UTF-8", { where: lineAt(line), fix: "Save the file as UTF-8." });
+  }
+  const found = parseRecords(bytes, delimiter);
+  if (found.length === to - from) return found;
+  throw new UserError("file-changed", "the file changed while it was read", { where: lineAt(line) });
+}
+
+function refuseUtf16(head: Uint8Array, where: string): void {
+  const mark = `${head[0]},${head[1]}`;
+  if (mark !== "255,254" && mark !== "254,255") return;
+  throw new UserError("invalid-text", "the file is UTF-16, not UTF-8", { where, fix: "Save it as CSV UTF-8." });
+}

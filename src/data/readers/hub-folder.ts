@@ -1,0 +1,92 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { UserError } from "../../system/errors.ts";
+import { fileReader } from "../file-reader.ts";
+import { joinTables } from "../join-tables.ts";
+import type { Table } from "../table.ts";
+import { configurations, type Configuration } from "../hub/configurations.ts";
+import { splitsByName, filesOf } from "../hub/splits.ts";
+import type { Reader } from "./reader.ts";
+
+const README = "README.md";
+
+/**
+ * A dataset of the Hugging Face hub as it is cloned: which files belong to which split is said at the head of README.md
+ * or else by their names. A split of one of several configurations is named CONFIGURATION/SPLIT.
+ */
+export const hubFolder: Reader = {
+  name: "a dataset folder of the Hugging Face hub",
+  extensions: [],
+  markers: [README, ".gitattributes", "data"],
+  async open(path, { split } = {}) {
+    const tables: Table[] = [];
+    for (const file of chosenFiles(path, split)) {
+      const reader = fileReader(file);
+      if (reader === undefined)
+        throw new UserError("wrong-file-kind", "files of this kind are not read", { where: file });
+      tables.push(await reader.open(file));
+      await tables.at(-1)!.close();
+    }
+    return joinTables(tables, path);
+  },
+};
+
+function chosenFiles(folder: string, wanted: string | undefined): string[] {
+  const readme = join(folder, README);
+  const named = existsSync(readme) ? configurations(readFileSync(readme, "utf8"), readme) : [];
+  if (named.length === 0) return chosenSplit(splitsByName(folder), wanted, folder);
+  const { configuration, split } = chosenConfiguration(named, wanted, readme);
+  const splits = new Map(configuration.splits.map(({ name, patterns }) => [name, filesOf(folder, patterns, readme)]));
+  return chosenSplit(splits.size > 0 ? splits : splitsByName(join(folder, configuration.folder)), split, readme);
+}
+
+function chosenConfiguration(
+  named: readonly Configuration[],
+  wanted: string | undefined,
+  where: string,
+): { configuration: Configuration; split: string | undefined } {
+  const [first, ...rest] = (wanted ?? "").split("/");
+  const byName = named.find(({ name }) => name === first);
+  if (byName !== undefined && (rest.length > 0 || named.length > 1))
+    return { configuration: byName, split: rest.length > 0 ? rest.join("/") : undefined };
+  const usual =
+    named.length === 1
+      ? named[0]
+      : (named.find(({ isDefault }) => isDefault) ?? named.find(({ name }) => name === "default"));
+  if (usual !== undefined) return { configuration: usual, split: wanted };
+  const choices = named.flatMap(({ name, splits }) =>
+    splits.length === 0 ? [name] : splits.map((split) => `${name}/${split.name}`),
+  );
+  throw new UserError("unknown-split", "the dataset has several configurations", {
+    where,
+    fix: `Choose a split of one of them: ${choices.join(", ")}.`,
+  });
+}
+
+/** The files of the split: the only one, or `train`, where none is named. */
+function chosenSplit(
+  splits: ReadonlyMap<string, readonly string[]>,
+  wanted: string | undefined,
+  where: string,
+): string[] {
+  const names = [...splits.keys()];
+  if (names.length === 0) {
+    throw new UserError("missing-file", "there is no data file in the folder", {
+      where,
+      fix: "Fetch the dataset again with its data files.",
+    });
+  }
+  const split = wanted ?? (names.length === 1 ? names[0]! : "train");
+  const files = splits.get(split);
+  if (files !== undefined && files.length > 0) return [...files];
+  const what =
+    files !== undefined
+      ? `no file of the split "${split}" is there`
+      : wanted === undefined
+        ? "the folder has several splits"
+        : `there is no split "${split}"`;
+  throw new UserError(files === undefined ? "unknown-split" : "missing-file", what, {
+    where,
+    fix: files === undefined ? `Choose one of: ${names.join(", ")}.` : "Fetch the dataset again with its data files.",
+  });
+}

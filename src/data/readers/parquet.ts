@@ -1,0 +1,136 @@
+import { fstatSync, readSync } from "node:fs";
+import { UserError } from "../../system/errors.ts";
+import { cellsOf, isReadable } from "../parquet/cells.ts";
+import { readColumn, type Budget, type Column } from "../parquet/column.ts";
+import { readFooter, type Footer, type RowGroup } from "../parquet/footer.ts";
+import { leavesOf, repeatedName, type Leaf, type Node } from "../parquet/schema.ts";
+import { DamagedParquet } from "../parquet/thrift.ts";
+import { reopening, type ReopeningFile } from "../reopening.ts";
+import { rowBlock } from "../row-blocks.ts";
+import type { Table } from "../table.ts";
+import type { Reader } from "./reader.ts";
+
+/** Decompressed bytes of the columns of one row group that are in use. */
+const MAX_GROUP_BYTES = 2 ** 31;
+/** Entries of those columns: a small file can claim any number of nulls. */
+const [LEAST_VALUES, VALUES_PER_BYTE, MAX_VALUES] = [2 ** 24, 1024, 2 ** 27];
+
+/** Parquet: a row group is decoded as a whole, column by column as they are asked for, and texts row by row. */
+export const parquet: Reader = {
+  name: "Parquet",
+  extensions: [".parquet", ".pq"],
+  magic: (head) => Buffer.from(head.buffer, head.byteOffset, head.byteLength).toString("latin1", 0, 4) === "PAR1",
+  async open(path) {
+    const file = reopening(path);
+    try {
+      return tableOf(path, file);
+    } catch (error) {
+      file.release();
+      throw damaged(path, error);
+    }
+  },
+};
+
+/** A row group with the columns that were decoded. */
+interface OpenGroup {
+  readonly index: number;
+  readonly budget: Budget;
+  readonly cells: Map<string, (row: number) => unknown>;
+}
+
+function tableOf(path: string, file: ReopeningFile): Table {
+  const footer = readFooter(fstatSync(file.fd()).size, (from, to) => bytesAt(file, from, to));
+  const twice = repeatedName(footer.nodes);
+  if (twice !== undefined)
+    throw new UserError("unsupported-file", `two columns are named "${twice}"`, { fix: "Rename one of them." });
+  const starts = [0];
+  for (const { rows } of footer.groups) starts.push(starts.at(-1)! + rows);
+  const length = starts.at(-1)!;
+  let open: OpenGroup | undefined;
+
+  const groupAt = (row: number, columns: readonly string[]): OpenGroup => {
+    const index = starts.findLastIndex((start, i) => start <= row && i < footer.groups.length);
+    const group = footer.groups[index]!;
+    if (open?.index !== index) open = { index, budget: budgetOf(group), cells: new Map() };
+    for (const node of footer.nodes) {
+      if (!columns.includes(node.name) || open.cells.has(node.name)) continue;
+      open.cells.set(node.name, cellsOf(node, decode(file, footer, group, node, open.budget)));
+    }
+    return open;
+  };
+  return {
+    files: [path],
+    length,
+    columns: footer.nodes.map(({ name }) => name),
+    async rows(from, to, columns) {
+      if (!(from >= 0 && from < length)) throw new RangeError(`${path} has ${length} rows, not a row ${from}`);
+      const rowAt = (row: number): Record<string, unknown> => {
+        try {
+          const { index, cells } = groupAt(row, columns);
+          const wanted = columns.filter((name) => cells.has(name));
+          return Object.fromEntries(wanted.map((name) => [name, cells.get(name)!(row - starts[index]!)]));
+        } catch (error) {
+          throw damaged(`${path}, row ${row}`, error);
+        }
+      };
+      const end = starts.find((start) => start > from)!; // a block ends with its row group
+      return rowBlock(from, Math.min(to, end), rowAt);
+    },
+    where: (index) => `${path}, row ${index}`,
+    async close() {
+      file.release();
+      open = undefined;
+    },
+  };
+}
+
+function budgetOf({ chunks }: RowGroup): Budget {
+  const bytes = chunks.reduce((sum, { start, end }) => sum + end - start, 0);
+  return { bytes: MAX_GROUP_BYTES, values: Math.min(MAX_VALUES, Math.max(LEAST_VALUES, VALUES_PER_BYTE * bytes)) };
+}
+
+function decode(
+  file: ReopeningFile,
+  { groups }: Footer,
+  group: RowGroup,
+  node: Node,
+  budget: Budget,
+): Map<Leaf, Column> {
+  const columns = new Map<Leaf, Column>();
+  if (!isReadable(node)) return columns;
+  for (const leaf of leavesOf(node)) {
+    const chunk = group.chunks[leaf.index]!;
+    const bytes = bytesAt(file, chunk.start, chunk.end);
+    try {
+      columns.set(leaf, readColumn(bytes, chunk, leaf, group.rows, budget));
+    } catch (error) {
+      const where = `row group ${groups.indexOf(group)}, column ${leaf.path.join(".")}`;
+      throw error instanceof UserError ? error : new DamagedParquet(`${where}: ${(error as Error).message}`);
+    }
+  }
+  return columns;
+}
+
+function bytesAt(file: ReopeningFile, from: number, to: number): Uint8Array {
+  if (to - from > MAX_GROUP_BYTES) {
+    throw new UserError("too-large", `a column of a row group has ${to - from} bytes; at most 2 GB are read at once`, {
+      fix: "Write the file with smaller row groups (pyarrow: row_group_size=10000).",
+    });
+  }
+  const bytes = new Uint8Array(to - from);
+  for (let done = 0; done < bytes.length;) {
+    const count = readSync(file.fd(), bytes, done, Math.min(bytes.length - done, 1 << 30), from + done);
+    if (count === 0) throw new DamagedParquet("the file became shorter while it was read");
+    done += count;
+  }
+  return bytes;
+}
+
+function damaged(where: string, error: unknown): unknown {
+  if (error instanceof UserError) return new UserError(error.code, error.message, { where, cause: error });
+  return new UserError("damaged-file", `not a readable Parquet file: ${(error as Error).message}`, {
+    where,
+    fix: "The file is damaged or was cut short: make or download it again.",
+    cause: error,
+  });
+}
