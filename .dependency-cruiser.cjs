@@ -16,7 +16,7 @@ const order = [
 /** Sources of what the package exports. */
 const published = Object.values(require("./package.json").exports)
   .filter((entry) => typeof entry === "object")
-  .map((entry) => entry.default.replace(/^[.]\/dist\/(.*)[.]js$/, "^$1[.]ts$"));
+  .map((entry) => entry.default.replace(/^[.]\/dist\/(.*)[.]js$/, "^src/$1[.]ts$"));
 
 const upward = order.flatMap((floor, level) =>
   floor.map((folder) => {

@@ -17,7 +17,7 @@ const blank = "//:blank";
 rmSync(join(root, "dist"), { recursive: true, force: true });
 const compiler = join(root, "node_modules/typescript-7/bin/tsc");
 execFileSync(process.execPath, [compiler, "-p", "tsconfig.build.json"], { cwd: root, stdio: "inherit" });
-mendDeclarations(join(root, "dist/src"), publishedDeclarations());
+mendDeclarations(join(root, "dist"), publishedDeclarations());
 mkdirSync(join(root, "dist/trainers"));
 for (const file of readdirSync(join(root, "trainers"))) await buildTrainer(join(root, "trainers", file), file);
 
@@ -41,7 +41,9 @@ async function buildTrainer(path: string, name: string): Promise<void> {
   });
   if (outputText.includes("__addDisposableResource"))
     throw new Error(`trainers/${name}: \`using\` becomes unreadable in JavaScript for Node 20; dispose in a finally`);
-  const code = outputText.replace(new RegExp(`^[ \t]*${blank}$`, "gm"), "");
+  const code = outputText
+    .replace(new RegExp(`^[ \t]*${blank}$`, "gm"), "")
+    .replace(/(?<=(?:from|import) ")\.\.\/src\//g, "../"); // src/ itself is compiled into dist/
   const output = join(root, "dist/trainers", name.replace(/\.ts$/, ".js"));
   const { code: formatted, errors } = await format(output, code, { printWidth });
   if (errors.length > 0) throw new Error(`trainers/${name}: ${errors[0]!.message}`);

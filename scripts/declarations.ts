@@ -4,7 +4,7 @@ import { dirname, join, relative } from "node:path";
 /**
  * Makes the declarations below `folder` ones that any project can check: those that no entry of the package leads to are
  * removed, TensorFlow.js' types are replaced by `tensor/published-tensors`, and what uses `Symbol.dispose` asks for it.
- * @param folder `dist/src`
+ * @param folder `dist`
  * @param entries files that the package exports, absolute
  */
 export function mendDeclarations(folder: string, entries: readonly string[]): void {

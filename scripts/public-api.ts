@@ -31,7 +31,7 @@ export function publicEntries(): Map<string, string> {
   return new Map(
     Object.entries(exports).flatMap(([path, target]) => {
       if (typeof target === "string") return [];
-      const source = target.default.replace(/^\.\/dist\//, "").replace(/\.js$/, ".ts");
+      const source = target.default.replace(/^\.\/dist\//, "src/").replace(/\.js$/, ".ts");
       return [[path.replace(/^\./, "tokensift"), join(root, source)] as const];
     }),
   );

@@ -2,6 +2,7 @@ import { extname, join } from "node:path";
 import { nearest } from "../config/index.ts";
 import { recipes } from "../recipes/list.ts";
 import { UserError } from "../system/errors.ts";
+import { packageRoot } from "../system/package-root.ts";
 
 /** The trainers of the package, by name, and what each does. */
 export const trainers: Readonly<Record<string, string>> = Object.fromEntries(
@@ -10,8 +11,8 @@ export const trainers: Readonly<Record<string, string>> = Object.fromEntries(
 
 /** The file of a trainer that this program can run: compiled where the program is, else TypeScript. */
 export function trainerFile(name: string): string {
-  // `trainers` lies beside `src`, in a checkout and in dist
-  return join(import.meta.dirname, "../../trainers", `${name}${extname(import.meta.filename)}`);
+  const ending = extname(import.meta.filename);
+  return join(packageRoot(), ending === ".ts" ? "trainers" : "dist/trainers", name + ending);
 }
 
 /** @throws UserError that names the nearest, where there is no such trainer */

@@ -72,7 +72,7 @@ function trainerCopy(text: string, name: string, command: string): string {
     head +
     text
       .replace(/^\/\/ .*\n/, "")
-      .replace(/(?<=(?:from|import) ")\.\.\/src\/(.+)\.[tj]s(?=")/g, (path, entry: string) => {
+      .replace(/(?<=(?:from|import) ")\.\.\/(?:src\/)?(.+)\.[tj]s(?=")/g, (path, entry: string) => {
         const published = names.get(entry);
         if (published === undefined)
           throw new Error(`trainers/${name} imports ${path}, which the package does not export`);
@@ -96,7 +96,7 @@ function entryNames(): Map<string, string> {
   };
   const names = new Map<string, string>();
   for (const [entry, target] of Object.entries(exports)) {
-    const path = typeof target === "string" ? undefined : /^\.\/dist\/src\/(.+)\.js$/.exec(target.default)?.[1];
+    const path = typeof target === "string" ? undefined : /^\.\/dist\/(.+)\.js$/.exec(target.default)?.[1];
     if (path !== undefined) names.set(path, join("tokensift", entry).replaceAll("\\", "/"));
   }
   return names;
