@@ -1,7 +1,7 @@
 import { DataType, Precision, type Data, type Vector } from "apache-arrow";
+import { DamagedFile } from "../damaged.ts";
 import { exactInteger, halfFloat } from "../numbers.ts";
 import { isSet, viewed } from "./validate.ts";
-import { DamagedArrow } from "./verify.ts";
 
 /** A list of numbers as it leaves a table; 64-bit integers become float64 where that holds them exactly. */
 export type NumberList =
@@ -49,7 +49,7 @@ function textOf(bytes: Uint8Array): string {
   try {
     return decoder.decode(bytes);
   } catch {
-    throw new DamagedArrow("a text is not valid UTF-8");
+    throw new DamagedFile("a text is not valid UTF-8");
   }
 }
 
@@ -68,7 +68,7 @@ function dictionaryEntry(dictionary: Vector, index: number): unknown {
     if (rest < chunk.length) return cell(chunk, rest);
     rest -= chunk.length;
   }
-  throw new DamagedArrow(`a dictionary has no entry ${index}`);
+  throw new DamagedFile(`a dictionary has no entry ${index}`);
 }
 
 function list(items: Data, from: number, to: number): unknown {

@@ -1,7 +1,7 @@
 import { CompressionType, compressionRegistry } from "apache-arrow";
 import { Decompress } from "fzstd";
+import { DamagedFile } from "../damaged.ts";
 import { decompressLz4 } from "./lz4.ts";
-import { DamagedArrow } from "./verify.ts";
 
 /** Decompressed bytes of one record batch; more is refused. */
 const LIMIT = 2 ** 31;
@@ -19,7 +19,7 @@ function zstd(bytes: Uint8Array): Uint8Array {
   const pieces: Uint8Array[] = [];
   const stream = new Decompress((piece) => {
     remaining -= piece.length;
-    if (remaining < 0) throw new DamagedArrow(`a compressed batch grows to more than ${LIMIT} bytes`);
+    if (remaining < 0) throw new DamagedFile(`a compressed batch grows to more than ${LIMIT} bytes`);
     pieces.push(piece.slice());
   });
   stream.push(bytes, true);

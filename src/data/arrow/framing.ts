@@ -1,5 +1,6 @@
 import { readSync } from "node:fs";
-import { DamagedArrow, readFooter, verifyMessage, type VerifiedMessage } from "./verify.ts";
+import { DamagedFile } from "../damaged.ts";
+import { readFooter, verifyMessage, type VerifiedMessage } from "./verify.ts";
 
 /** Where one message lies in a file. */
 export interface MessagePlace extends VerifiedMessage {
@@ -28,33 +29,33 @@ function frameStream(fd: number, size: number): Framing {
   let schema: Uint8Array | undefined;
   const framing: Omit<Framing, "schema"> = { dictionaries: [], batches: [] };
   for (let at = 0; ;) {
-    if (at >= size) throw new DamagedArrow("the stream has no end marker: the file is truncated");
+    if (at >= size) throw new DamagedFile("the stream has no end marker: the file is truncated");
     const message = messageAt(fd, at, size);
     if (message === "end") break;
     if (!schema) {
-      if (message.kind !== "schema") throw new DamagedArrow("the stream does not start with a schema");
+      if (message.kind !== "schema") throw new DamagedFile("the stream does not start with a schema");
       schema = bytesAt(fd, message.metadataAt, message.metadataLength);
     } else if (message.kind === "dictionary") framing.dictionaries.push(message);
     else if (message.kind === "batch") {
       framing.batches.push({ ...message, dictionariesBefore: framing.dictionaries.length });
-    } else throw new DamagedArrow("the stream has a second schema");
+    } else throw new DamagedFile("the stream has a second schema");
     at = message.bodyAt + message.bodyLength;
   }
-  if (!schema) throw new DamagedArrow("the stream has no schema");
+  if (!schema) throw new DamagedFile("the stream has no schema");
   return { schema, ...framing };
 }
 
 function frameFile(fd: number, size: number): Framing {
   const tail = size >= 24 ? bytesAt(fd, size - 10, 10) : undefined;
-  if (tail?.toString("latin1", 4) !== MAGIC) throw new DamagedArrow("the file has no footer: it is truncated");
+  if (tail?.toString("latin1", 4) !== MAGIC) throw new DamagedFile("the file has no footer: it is truncated");
   const footerLength = tail.readInt32LE(0);
   if (footerLength <= 0 || footerLength > size - 18) {
-    throw new DamagedArrow(`the footer claims ${footerLength} bytes in a file of ${size}`);
+    throw new DamagedFile(`the footer claims ${footerLength} bytes in a file of ${size}`);
   }
   const footer = readFooter(bytesAt(fd, size - 10 - footerLength, footerLength));
   const at = (position: number, kind: MessagePlace["kind"]): MessagePlace => {
     const message = messageAt(fd, position, size);
-    if (message === "end" || message.kind !== kind) throw new DamagedArrow(`no ${kind} message at byte ${position}`);
+    if (message === "end" || message.kind !== kind) throw new DamagedFile(`no ${kind} message at byte ${position}`);
     return message;
   };
   const dictionaries = footer.dictionaries.map((position) => at(position, "dictionary"));
@@ -67,22 +68,20 @@ function frameFile(fd: number, size: number): Framing {
 }
 
 function messageAt(fd: number, at: number, size: number): MessagePlace | "end" {
-  if (at < 0 || at + 4 > size) throw new DamagedArrow(`a message at byte ${at} lies beyond the end of the file`);
+  if (at < 0 || at + 4 > size) throw new DamagedFile(`a message at byte ${at} lies beyond the end of the file`);
   const prefix = bytesAt(fd, at, Math.min(8, size - at));
   const first = prefix.readUInt32LE(0);
-  if (first === CONTINUATION && prefix.length < 8) throw new DamagedArrow("the file is truncated");
+  if (first === CONTINUATION && prefix.length < 8) throw new DamagedFile("the file is truncated");
   const metadataLength = first === CONTINUATION ? prefix.readUInt32LE(4) : first; // streams before Arrow 0.15 have no marker
   if (metadataLength === 0) return "end";
   const metadataAt = at + (first === CONTINUATION ? 8 : 4);
   if (metadataAt + metadataLength > size) {
-    throw new DamagedArrow(
-      `a message at byte ${at} claims ${metadataLength} bytes of metadata: truncated or not Arrow`,
-    );
+    throw new DamagedFile(`a message at byte ${at} claims ${metadataLength} bytes of metadata: truncated or not Arrow`);
   }
   const message = verifyMessage(bytesAt(fd, metadataAt, metadataLength));
   const bodyAt = metadataAt + metadataLength;
   if (bodyAt + message.bodyLength > size) {
-    throw new DamagedArrow(
+    throw new DamagedFile(
       `the message at byte ${at} has ${message.bodyLength} bytes of data, the file only ${size - bodyAt}: truncated`,
     );
   }
@@ -100,7 +99,7 @@ export function bytesAt(fd: number, at: number, length: number): Buffer {
 export function readInto(fd: number, at: number, target: Uint8Array): void {
   for (let done = 0; done < target.length;) {
     const count = readSync(fd, target, done, Math.min(target.length - done, 1 << 30), at + done);
-    if (count === 0) throw new DamagedArrow("the file became shorter while it was read");
+    if (count === 0) throw new DamagedFile("the file became shorter while it was read");
     done += count;
   }
 }

@@ -1,12 +1,12 @@
 import { fstatSync, readdirSync, readSync } from "node:fs";
 import { RecordBatchReader, type Data, type RecordBatch, type Schema } from "apache-arrow";
 import { UserError } from "../../system/errors.ts";
+import { DamagedFile, damagedFile } from "../damaged.ts";
 import { reopening, type ReopeningFile } from "../reopening.ts";
 import { cell } from "./cells.ts";
 import { prepareDecompression } from "./compression.ts";
 import { frame, readInto, type Framing, type MessagePlace } from "./framing.ts";
 import { validateColumn } from "./validate.ts";
-import { DamagedArrow } from "./verify.ts";
 
 /** An open Arrow IPC stream or file. Holds one decoded record batch at a time. */
 export interface ArrowTable {
@@ -30,9 +30,9 @@ export function openArrow(path: string): ArrowTable {
   try {
     return tableOf(path, file, frame(file.fd(), sizeOf(path, file.fd())));
   } catch (error) {
-    const other = error instanceof DamagedArrow ? otherKind(file.fd()) : undefined;
+    const other = error instanceof DamagedFile ? otherKind(file.fd()) : undefined;
     file.release();
-    throw damaged(path, other ?? error);
+    throw damagedFile("Arrow", path, other ?? error);
   }
 }
 
@@ -90,7 +90,7 @@ function tableOf(path: string, file: ReopeningFile, framing: Framing): ArrowTabl
       }
       return values;
     } catch (error) {
-      throw damaged(`${path}, row ${index} (record batch ${batch})`, error);
+      throw damagedFile("Arrow", `${path}, row ${index} (record batch ${batch})`, error);
     }
   };
   return {
@@ -128,9 +128,9 @@ function readBatch(fd: number, framing: Framing, index: number): RecordBatch {
   if (place.compressed || dictionaries.some((d) => d.compressed)) prepareDecompression();
   const reader = RecordBatchReader.from(asStream(fd, framing.schema, [...dictionaries, place])).open();
   const { value: batch } = reader.next() as { value: RecordBatch | undefined };
-  if (batch?.numRows !== place.rows) throw new DamagedArrow("a record batch does not decode to its number of rows");
+  if (batch?.numRows !== place.rows) throw new DamagedFile("a record batch does not decode to its number of rows");
   for (const child of batch.data.children) {
-    if (child.length !== place.rows) throw new DamagedArrow("a column's length differs from its batch's");
+    if (child.length !== place.rows) throw new DamagedFile("a column's length differs from its batch's");
     validateColumn(child);
   }
   return batch;
@@ -176,14 +176,4 @@ function asStream(fd: number, schema: Uint8Array, messages: readonly MessagePlac
 
 function padded(length: number): number {
   return Math.ceil(length / 8) * 8;
-}
-
-function damaged(where: string, error: unknown): unknown {
-  if (error instanceof UserError) return new UserError(error.code, error.message, { where, cause: error });
-  const reason = error instanceof Error ? error.message : String(error);
-  return new UserError("damaged-file", `not a readable Arrow file: ${reason}`, {
-    where,
-    fix: "The file is damaged or was cut short: make or download it again.",
-    cause: error,
-  });
 }

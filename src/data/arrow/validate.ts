@@ -1,12 +1,12 @@
 import { DataType, type Data, type Vector } from "apache-arrow";
-import { DamagedArrow } from "./verify.ts";
+import { DamagedFile } from "../damaged.ts";
 
 /** Checks that every offset, index and length inside a decoded column stays inside its buffers. */
 export function validateColumn(data: Data): void {
   const { type, length } = data;
   if (DataType.isNull(type)) return; // it has neither values nor validity bits
   if (data.nullCount > 0 && (data.nullBitmap?.length ?? 0) < Math.ceil(length / 8)) {
-    throw new DamagedArrow("a column has fewer validity bits than values");
+    throw new DamagedFile("a column has fewer validity bits than values");
   }
   if (DataType.isUtf8(type) || DataType.isLargeUtf8(type)) validateOffsets(data, data.values.length);
   else if (DataType.isUtf8View(type)) validateViews(data);
@@ -16,39 +16,39 @@ export function validateColumn(data: Data): void {
     validateColumn(child);
   } else if (DataType.isFixedSizeList(type)) {
     const child = onlyChild(data);
-    if (type.listSize < 0 || child.length < length * type.listSize) throw new DamagedArrow("a list is too short");
+    if (type.listSize < 0 || child.length < length * type.listSize) throw new DamagedFile("a list is too short");
     validateColumn(child);
   } else if (DataType.isStruct(type)) {
     for (const child of data.children) {
-      if (child.length < length) throw new DamagedArrow("a struct's fields are shorter than the struct");
+      if (child.length < length) throw new DamagedFile("a struct's fields are shorter than the struct");
       validateColumn(child);
     }
   } else if (DataType.isDictionary(type)) validateIndices(data);
   else if (DataType.isBool(type)) {
-    if (data.values.length < Math.ceil(length / 8)) throw new DamagedArrow("a column has fewer bits than values");
+    if (data.values.length < Math.ceil(length / 8)) throw new DamagedFile("a column has fewer bits than values");
   } else if (DataType.isInt(type) || DataType.isFloat(type)) {
-    if (data.values.length < length) throw new DamagedArrow("a column has fewer numbers than values");
+    if (data.values.length < length) throw new DamagedFile("a column has fewer numbers than values");
   }
 }
 
 function onlyChild(data: Data): Data {
   const child = data.children[0];
-  if (!child) throw new DamagedArrow("a list has no items");
+  if (!child) throw new DamagedFile("a list has no items");
   return child;
 }
 
 function validateOffsets(data: Data, limit: number): void {
   if (data.length === 0) return;
   const offsets = data.valueOffsets as Int32Array | BigInt64Array;
-  if (offsets.length < data.length + 1) throw new DamagedArrow("a column has fewer offsets than values");
+  if (offsets.length < data.length + 1) throw new DamagedFile("a column has fewer offsets than values");
   let previous = Number(offsets[0]);
-  if (previous < 0) throw new DamagedArrow("a column starts at a negative offset");
+  if (previous < 0) throw new DamagedFile("a column starts at a negative offset");
   for (let i = 1; i <= data.length; i++) {
     const next = Number(offsets[i]);
-    if (next < previous) throw new DamagedArrow(`offsets run backwards at row ${i} of the batch`);
+    if (next < previous) throw new DamagedFile(`offsets run backwards at row ${i} of the batch`);
     previous = next;
   }
-  if (previous > limit) throw new DamagedArrow(`offsets reach ${previous}, but only ${limit} values are there`);
+  if (previous > limit) throw new DamagedFile(`offsets reach ${previous}, but only ${limit} values are there`);
 }
 
 const VIEW_BYTES = 16;
@@ -57,16 +57,16 @@ const INLINE_BYTES = 12;
 /** A view has its length in 4 bytes, then the text itself or 4 bytes of it, the number of a buffer and a place there. */
 function validateViews(data: Data): void {
   const views = viewsOf(data);
-  if (views.byteLength < VIEW_BYTES * data.length) throw new DamagedArrow("a column has fewer views than values");
+  if (views.byteLength < VIEW_BYTES * data.length) throw new DamagedFile("a column has fewer views than values");
   for (let i = 0; i < data.length; i++) {
     if (data.nullCount > 0 && !isSet(data.nullBitmap, i)) continue;
     const length = views.getInt32(VIEW_BYTES * i, true);
-    if (length < 0) throw new DamagedArrow(`row ${i} of the batch has a negative length`);
+    if (length < 0) throw new DamagedFile(`row ${i} of the batch has a negative length`);
     if (length <= INLINE_BYTES) continue;
     const buffer = data.variadicBuffers[views.getInt32(VIEW_BYTES * i + 8, true)];
     const from = views.getInt32(VIEW_BYTES * i + 12, true);
     if (buffer === undefined || from < 0 || from + length > buffer.length)
-      throw new DamagedArrow(`row ${i} of the batch points outside its buffers`);
+      throw new DamagedFile(`row ${i} of the batch points outside its buffers`);
   }
 }
 
@@ -87,15 +87,15 @@ function viewsOf(data: Data): DataView {
 
 function validateIndices(data: Data): void {
   const dictionary = data.dictionary as Vector | undefined;
-  if (!dictionary) throw new DamagedArrow("a column's dictionary is missing");
+  if (!dictionary) throw new DamagedFile("a column's dictionary is missing");
   for (const chunk of dictionary.data) validateColumn(chunk);
   const indices = data.values as ArrayLike<number | bigint>;
-  if (indices.length < data.length) throw new DamagedArrow("a column has fewer indices than values");
+  if (indices.length < data.length) throw new DamagedFile("a column has fewer indices than values");
   for (let i = 0; i < data.length; i++) {
     const index = Number(indices[i]);
     const isNull = data.nullCount > 0 && !isSet(data.nullBitmap, i);
     if (!isNull && !(index >= 0 && index < dictionary.length)) {
-      throw new DamagedArrow(`row ${i} of the batch refers to entry ${index} of a dictionary of ${dictionary.length}`);
+      throw new DamagedFile(`row ${i} of the batch refers to entry ${index} of a dictionary of ${dictionary.length}`);
     }
   }
 }

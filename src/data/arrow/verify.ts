@@ -4,6 +4,7 @@
 // Layouts: https://github.com/apache/arrow/tree/main/format (Message.fbs, Schema.fbs, File.fbs)
 
 import { UserError } from "../../system/errors.ts";
+import { DamagedFile } from "../damaged.ts";
 
 const MAX_DEPTH = 24;
 /** Values of one column in one batch of a compressed file; uncompressed ones need at least a bit each. */
@@ -15,9 +16,6 @@ const UNREAD_TYPES: Readonly<Record<number, [name: string, cast: string]>> = {
   25: ["a list view", "table[NAME].cast(pyarrow.list_(value_type))"],
   26: ["a large list view", "table[NAME].cast(pyarrow.list_(value_type))"],
 };
-
-/** Thrown with a reason when metadata cannot be right; callers add the file. */
-export class DamagedArrow extends Error {}
 
 interface Metadata {
   view: DataView;
@@ -47,23 +45,23 @@ export interface VerifiedMessage {
 export function verifyMessage(bytes: Uint8Array): VerifiedMessage {
   const message = root(bytes);
   const bodyLength = long(message, 3) ?? 0;
-  if (bodyLength < 0) throw new DamagedArrow("a message has a negative length");
+  if (bodyLength < 0) throw new DamagedFile("a message has a negative length");
   verifyMetadata(message, 4);
   const header = child(message, 2);
   const kind = number(message, 1, 1);
-  if (!header) throw new DamagedArrow("a message has no header");
+  if (!header) throw new DamagedFile("a message has no header");
   if (kind === 1) {
     verifySchema(header);
     return { kind: "schema", bodyLength, rows: 0, compressed: false };
   }
   if (kind === 2) {
     const data = child(header, 1);
-    if (!data) throw new DamagedArrow("a dictionary has no data");
+    if (!data) throw new DamagedFile("a dictionary has no data");
     const dictionary = { id: long(header, 0) ?? 0, isDelta: number(header, 2, 1) !== 0 };
     return { kind: "dictionary", bodyLength, ...verifyBatch(data, bodyLength), rows: 0, dictionary };
   }
   if (kind === 3) return { kind: "batch", bodyLength, ...verifyBatch(header, bodyLength) };
-  throw new DamagedArrow(`a message has an unknown kind (${kind})`);
+  throw new DamagedFile(`a message has an unknown kind (${kind})`);
 }
 
 /** What a file's footer says: byte positions of the messages, and the schema as the metadata of a message. */
@@ -74,7 +72,7 @@ export function readFooter(bytes: Uint8Array): { schema: Uint8Array; dictionarie
     return Array.from({ length: count }, (_, i) => toNumber(footer.buffer.view.getBigInt64(at + 24 * i, true)));
   };
   const schema = child(footer, 1);
-  if (!schema) throw new DamagedArrow("the footer has no schema");
+  if (!schema) throw new DamagedFile("the footer has no schema");
   return { schema: schemaMessage(bytes, schema.at), dictionaries: positions(2), batches: positions(3) };
 }
 
@@ -96,18 +94,18 @@ function schemaMessage(bytes: Uint8Array, schemaAt: number): Uint8Array {
 }
 
 function verifySchema(schema: Table): void {
-  if (number(schema, 0, 2) !== 0) throw new DamagedArrow("the file is big-endian, which is not supported");
+  if (number(schema, 0, 2) !== 0) throw new DamagedFile("the file is big-endian, which is not supported");
   verifyMetadata(schema, 2);
   for (const field of tables(schema, 1)) verifyField(field, 0);
 }
 
 function verifyField(field: Table, depth: number): void {
-  if (depth > MAX_DEPTH) throw new DamagedArrow(`a column is nested more than ${MAX_DEPTH} deep`);
+  if (depth > MAX_DEPTH) throw new DamagedFile(`a column is nested more than ${MAX_DEPTH} deep`);
   vector(field, 0, 1);
   const type = child(field, 3);
   const typeKind = number(field, 2, 1);
   refuseUnread(field, typeKind);
-  if (!type) throw new DamagedArrow("a column has no type");
+  if (!type) throw new DamagedFile("a column has no type");
   if (typeKind === UNION_TYPE) vector(type, 1, 4);
   if (typeKind === TIMESTAMP_TYPE) vector(type, 1, 1);
   const dictionary = child(field, 4);
@@ -138,14 +136,14 @@ function verifyBatch(batch: Table, bodyLength: number): { rows: number; compress
   const compressed = child(batch, 3) !== undefined;
   const limit = compressed ? MAX_COMPRESSED_VALUES : 8 * bodyLength;
   if (rows < 0 || rows > limit) {
-    throw new DamagedArrow(`a record batch claims ${rows} rows in ${bodyLength} bytes`);
+    throw new DamagedFile(`a record batch claims ${rows} rows in ${bodyLength} bytes`);
   }
   const nodes = vector(batch, 1, 16);
   for (let i = 0; i < nodes.count; i++) {
     const length = toNumber(view.getBigInt64(nodes.at + 16 * i, true));
     const nulls = toNumber(view.getBigInt64(nodes.at + 16 * i + 8, true));
     if (length < 0 || length > limit || nulls < 0 || nulls > length) {
-      throw new DamagedArrow(`a column claims ${length} values with ${nulls} nulls`);
+      throw new DamagedFile(`a column claims ${length} values with ${nulls} nulls`);
     }
   }
   const buffers = vector(batch, 2, 16);
@@ -153,14 +151,14 @@ function verifyBatch(batch: Table, bodyLength: number): { rows: number; compress
     const offset = toNumber(view.getBigInt64(buffers.at + 16 * i, true));
     const length = toNumber(view.getBigInt64(buffers.at + 16 * i + 8, true));
     if (offset < 0 || length < 0 || offset % 8 !== 0 || offset + length > bodyLength) {
-      throw new DamagedArrow(`a buffer at ${offset} of ${length} bytes leaves its batch of ${bodyLength} bytes`);
+      throw new DamagedFile(`a buffer at ${offset} of ${length} bytes leaves its batch of ${bodyLength} bytes`);
     }
   }
   const viewBuffers = vector(batch, 4, 8);
   for (let i = 0, sum = 0; i < viewBuffers.count; i++) {
     const count = toNumber(view.getBigInt64(viewBuffers.at + 8 * i, true));
     sum += count;
-    if (count < 0 || sum > buffers.count) throw new DamagedArrow(`a column claims ${count} buffers`);
+    if (count < 0 || sum > buffers.count) throw new DamagedFile(`a column claims ${count} buffers`);
   }
   return { rows, compressed };
 }
@@ -196,7 +194,7 @@ function field({ buffer, at, vtable, vtableSize, size }: Table, slot: number, by
   const entry = 4 + 2 * slot;
   const offset = entry + 2 <= vtableSize ? buffer.view.getUint16(vtable + entry, true) : 0;
   if (offset === 0) return undefined;
-  if (offset + bytes > size) throw new DamagedArrow("a metadata field leaves its table");
+  if (offset + bytes > size) throw new DamagedFile("a metadata field leaves its table");
   return at + offset;
 }
 
@@ -240,15 +238,15 @@ function* tables(t: Table, slot: number): Generator<Table> {
 }
 
 function need({ view }: Metadata, at: number, bytes: number): void {
-  if (at < 0 || at + bytes > view.byteLength) throw new DamagedArrow("the metadata points outside itself");
+  if (at < 0 || at + bytes > view.byteLength) throw new DamagedFile("the metadata points outside itself");
 }
 
 function charge(buffer: Metadata, bytes: number): void {
   buffer.budget -= bytes;
-  if (buffer.budget < 0) throw new DamagedArrow("the metadata refers to the same parts again and again");
+  if (buffer.budget < 0) throw new DamagedFile("the metadata refers to the same parts again and again");
 }
 
 function toNumber(value: bigint): number {
-  if (value > BigInt(Number.MAX_SAFE_INTEGER) || value < -1n) throw new DamagedArrow(`an absurd number (${value})`);
+  if (value > BigInt(Number.MAX_SAFE_INTEGER) || value < -1n) throw new DamagedFile(`an absurd number (${value})`);
   return Number(value);
 }

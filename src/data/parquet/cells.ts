@@ -1,8 +1,8 @@
+import { DamagedFile } from "../damaged.ts";
 import { UNREADABLE } from "../arrow/cells.ts";
 import { exactInteger, halfFloat } from "../numbers.ts";
 import type { Column } from "./column.ts";
 import { leavesOf, type Leaf, type LeafKind, type Node } from "./schema.ts";
-import { DamagedParquet } from "./thrift.ts";
 
 /** Where the reading of a row stands in one column. */
 interface Cursor {
@@ -27,7 +27,7 @@ export function cellsOf(node: Node, columns: ReadonlyMap<Leaf, Column>): (row: n
     const cursors = new Map(leaves.map((leaf) => [leaf, cursorAt(leaf, columns.get(leaf)!, row)]));
     const value = read(node, cursors);
     for (const { entry, end } of cursors.values())
-      if (entry !== end) throw new DamagedParquet(`the columns of "${node.name}" do not nest alike`);
+      if (entry !== end) throw new DamagedFile(`the columns of "${node.name}" do not nest alike`);
     return value;
   };
 }
@@ -75,7 +75,7 @@ function skip<T>(node: Node, cursors: ReadonlyMap<Leaf, Cursor>, value: T, whole
 
 /** Goes on by an entry; whether it is a value. */
 function pass(cursor: Cursor): boolean {
-  if (cursor.entry >= cursor.end) throw new DamagedParquet(`"${cursor.leaf.path.join(".")}" ends before its row does`);
+  if (cursor.entry >= cursor.end) throw new DamagedFile(`"${cursor.leaf.path.join(".")}" ends before its row does`);
   const isValue = definitionAt(cursor) === cursor.leaf.definition;
   cursor.entry++;
   if (isValue) cursor.value++;
@@ -114,6 +114,6 @@ function textOf(bytes: Uint8Array): string {
   try {
     return decoder.decode(bytes);
   } catch {
-    throw new DamagedParquet("a text is not valid UTF-8");
+    throw new DamagedFile("a text is not valid UTF-8");
   }
 }

@@ -1,8 +1,9 @@
+import { DamagedFile } from "../damaged.ts";
 import { decompressPage } from "./compression.ts";
 import { decodePlain, decodeRuns, decodeValues, prefixed } from "./encodings.ts";
 import type { Chunk } from "./footer.ts";
 import type { Leaf } from "./schema.ts";
-import { DamagedParquet, readThrift, structAt, wholeNumber, type ThriftStruct } from "./thrift.ts";
+import { readThrift, structAt, wholeNumber, type ThriftStruct } from "./thrift.ts";
 
 /** One column of one row group: an entry for each value, null and empty list, with what is needed to nest them. */
 export interface Column {
@@ -31,7 +32,7 @@ const [INDEX_PAGE, DICTIONARY_PAGE, DATA_PAGE_V2] = [1, 2, 3] as const;
  * Decodes a column of a row group.
  *
  * @param bytes of the whole chunk
- * @throws DamagedParquet where pages contradict each other or their headers
+ * @throws DamagedFile where pages contradict each other or their headers
  */
 export function readColumn(
   bytes: Uint8Array,
@@ -43,7 +44,7 @@ export function readColumn(
   const { definition: deepest, maxRepetition } = leaf;
   budget.values -= total;
   if (budget.values < 0)
-    throw new DamagedParquet(`${leaf.path.join(".")} claims ${total} values in ${bytes.length} bytes`);
+    throw new DamagedFile(`${leaf.path.join(".")} claims ${total} values in ${bytes.length} bytes`);
   const definition = deepest > 0 ? new Uint8Array(total) : undefined;
   const repetition = maxRepetition > 0 ? new Uint8Array(total) : undefined;
   const values: unknown[] = [];
@@ -82,16 +83,16 @@ function readPage(bytes: Uint8Array, at: number, codec: number, budget: Budget):
   const kind = wholeNumber(header, 1, "the kind of a page");
   const length = wholeNumber(header, 2, "the size of a page", 2 ** 31 - 1);
   const next = start + wholeNumber(header, 3, "the compressed size of a page", 2 ** 31 - 1);
-  if (next > bytes.length) throw new DamagedParquet("a page leaves its column");
-  if (kind > DATA_PAGE_V2) throw new DamagedParquet(`a page of unknown kind ${kind}`);
+  if (next > bytes.length) throw new DamagedFile("a page leaves its column");
+  if (kind > DATA_PAGE_V2) throw new DamagedFile(`a page of unknown kind ${kind}`);
   const stored = bytes.subarray(start, next);
   if (kind === INDEX_PAGE) return { kind, header, body: stored, next };
   budget.bytes -= length;
-  if (budget.bytes < 0) throw new DamagedParquet(`a page claims ${length} bytes, more than a row group may take`);
+  if (budget.bytes < 0) throw new DamagedFile(`a page claims ${length} bytes, more than a row group may take`);
   if (kind !== DATA_PAGE_V2) return { kind, header, body: decompressPage(codec, stored, length), next };
   const facts = factsOf(header, 8);
   const levels = levelBytes(facts);
-  if (levels > stored.length || levels > length) throw new DamagedParquet("a page is shorter than its levels");
+  if (levels > stored.length || levels > length) throw new DamagedFile("a page is shorter than its levels");
   const isCompressed = facts.fields.get(7) !== false && length > levels;
   const body = decompressPage(isCompressed ? codec : 0, stored.subarray(levels), length - levels);
   return { kind, header, body: Buffer.concat([stored.subarray(0, levels), body]), next };
@@ -99,7 +100,7 @@ function readPage(bytes: Uint8Array, at: number, codec: number, budget: Budget):
 
 function factsOf(header: ThriftStruct, field: number): ThriftStruct {
   const facts = structAt(header, field);
-  if (facts === undefined) throw new DamagedParquet("a page's header says nothing of its values");
+  if (facts === undefined) throw new DamagedFile("a page's header says nothing of its values");
   return facts;
 }
 
@@ -135,7 +136,7 @@ function levelsOf({ kind, header, body }: Page, leaf: Leaf, limit: number): Leve
     rest = rest.subarray(bytes.length + (length === undefined ? 4 : 0));
     if (deepest === 0) return undefined;
     const levels = decodeRuns(bytes, 32 - Math.clz32(deepest), count);
-    if (levels.some((level) => level > deepest)) throw new DamagedParquet(`a level beyond ${deepest}`);
+    if (levels.some((level) => level > deepest)) throw new DamagedFile(`a level beyond ${deepest}`);
     return levels;
   };
   const repetition = next(leaf.maxRepetition, isSecond ? wholeNumber(facts, 6, "the size of levels") : undefined);
@@ -157,14 +158,14 @@ function append(
   dictionary: ArrayLike<unknown> | undefined,
   isIndices: boolean,
 ): void {
-  if (stored.length < count) throw new DamagedParquet("a page has fewer values than its levels say");
-  if (isIndices && dictionary === undefined) throw new DamagedParquet("a dictionary is missing");
+  if (stored.length < count) throw new DamagedFile("a page has fewer values than its levels say");
+  if (isIndices && dictionary === undefined) throw new DamagedFile("a dictionary is missing");
   for (let i = 0; i < count; i++) {
     if (dictionary === undefined) values.push(stored[i]);
     else {
       const index = stored[i] as number;
       if (!(index >= 0 && index < dictionary.length))
-        throw new DamagedParquet(`a value refers to entry ${index} of a dictionary of ${dictionary.length}`);
+        throw new DamagedFile(`a value refers to entry ${index} of a dictionary of ${dictionary.length}`);
       values.push(dictionary[index]);
     }
   }
@@ -183,14 +184,14 @@ function placesOf(
   let present = 0;
   for (let i = 0; i < entries; i++) {
     if (!repetition || repetition[i] === 0) {
-      if (row >= rows) throw new DamagedParquet(`a column has more than ${rows} rows`);
+      if (row >= rows) throw new DamagedFile(`a column has more than ${rows} rows`);
       if (starts) starts[row] = i;
       if (before) before[row] = present;
       row++;
-    } else if (row === 0) throw new DamagedParquet("a column begins in the middle of a row");
+    } else if (row === 0) throw new DamagedFile("a column begins in the middle of a row");
     if (definition?.[i] === deepest) present++;
   }
-  if (row !== rows) throw new DamagedParquet(`a column has ${row} rows instead of ${rows}`);
+  if (row !== rows) throw new DamagedFile(`a column has ${row} rows instead of ${rows}`);
   if (starts) starts[rows] = entries;
   if (before) before[rows] = present;
   return { rows: starts, before };

@@ -2,8 +2,8 @@ import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import { decompress as unzstd } from "fzstd";
 import { compressors, decompressLz4 } from "hyparquet-compressors";
 import { UserError } from "../../system/errors.ts";
+import { DamagedFile } from "../damaged.ts";
 import { decompressLz4Block } from "../arrow/lz4.ts";
-import { DamagedParquet } from "./thrift.ts";
 
 type Decompress = (bytes: Uint8Array, length: number) => Uint8Array;
 
@@ -36,8 +36,8 @@ export function decompressPage(codec: number, bytes: Uint8Array, length: number)
   try {
     page = decompress(bytes, length);
   } catch (error) {
-    throw new DamagedParquet(`a page cannot be decompressed (${name}: ${(error as Error).message})`);
+    throw new DamagedFile(`a page cannot be decompressed (${name}: ${(error as Error).message})`);
   }
-  if (page.length !== length) throw new DamagedParquet(`a page has ${page.length} bytes instead of ${length}`);
+  if (page.length !== length) throw new DamagedFile(`a page has ${page.length} bytes instead of ${length}`);
   return page.byteLength === page.buffer.byteLength ? page : Uint8Array.prototype.slice.call(page);
 }

@@ -5,8 +5,8 @@ import { deltaBinaryUnpack } from "hyparquet/src/delta.js";
 import { byteStreamSplit, readRleBitPackedHybrid } from "hyparquet/src/encoding.js";
 import { readPlain } from "hyparquet/src/plain.js";
 import { UserError } from "../../system/errors.ts";
+import { DamagedFile } from "../damaged.ts";
 import type { Leaf } from "./schema.ts";
-import { DamagedParquet } from "./thrift.ts";
 
 const BYTES: Partial<Record<Leaf["type"], number>> = { INT32: 4, INT64: 8, INT96: 12, FLOAT: 4, DOUBLE: 8 };
 
@@ -37,7 +37,7 @@ export function decodeValues(
     case 2:
     case 8: {
       const width = page[0] ?? 99;
-      if (width > 32) throw new DamagedParquet(`indices of ${width} bits`);
+      if (width > 32) throw new DamagedFile(`indices of ${width} bits`);
       if (width === 0) return { values: new Int32Array(count), isIndices: true };
       return { values: decodeRuns(page.subarray(1), width, count), isIndices: true };
     }
@@ -60,7 +60,7 @@ export function decodeValues(
       return { values: decodeDeltaTexts(reader, count, limit), isIndices: false };
     case 9: {
       const width = BYTES[leaf.type] ?? leaf.typeLength ?? 0;
-      if (width * count !== page.length) throw new DamagedParquet("a page has fewer numbers than values");
+      if (width * count !== page.length) throw new DamagedFile("a page has fewer numbers than values");
       return { values: byteStreamSplit(reader, count, leaf.type, leaf.typeLength), isIndices: false };
     }
     default:
@@ -78,8 +78,7 @@ export function decodeValues(
 export function decodePlain(page: Uint8Array, leaf: Leaf, count: number): DecodedArray {
   const least =
     leaf.type === "BOOLEAN" ? 1 / 8 : leaf.type === "BYTE_ARRAY" ? 4 : (BYTES[leaf.type] ?? leaf.typeLength ?? 0);
-  if (least === 0 || count * least > page.length)
-    throw new DamagedParquet("a page has fewer bytes than its values need");
+  if (least === 0 || count * least > page.length) throw new DamagedFile("a page has fewer bytes than its values need");
   return readPlain(readerOf(page), leaf.type, count, leaf.typeLength);
 }
 
@@ -95,33 +94,32 @@ export function decodeRuns(bytes: Uint8Array, width: number, count: number): num
 export function prefixed(page: Uint8Array, at: number): Uint8Array {
   const view = new DataView(page.buffer, page.byteOffset, page.byteLength);
   const length = at + 4 <= page.length ? view.getUint32(at, true) : Infinity;
-  if (at + 4 + length > page.length) throw new DamagedParquet("a page is shorter than its parts");
+  if (at + 4 + length > page.length) throw new DamagedFile("a page is shorter than its parts");
   return page.subarray(at + 4, at + 4 + length);
 }
 
-/** @throws DamagedParquet for runs that do not give `count` values */
+/** @throws DamagedFile for runs that do not give `count` values */
 function checkRuns(bytes: Uint8Array, width: number, count: number): void {
   let at = 0;
   for (let seen = 0; seen < count;) {
     let header = 0;
     for (let shift = 0, byte = 0x80; byte >= 0x80; shift += 7) {
       byte = bytes[at++] ?? 256;
-      if (byte > 255 || shift > 28) throw new DamagedParquet("a page's runs are cut short");
+      if (byte > 255 || shift > 28) throw new DamagedFile("a page's runs are cut short");
       header += (byte & 0x7f) * 2 ** shift;
     }
     const run = Math.floor(header / 2);
     if (header % 2 === 0) {
       at += (width + 7) >> 3;
       seen += run;
-      if (seen > count) throw new DamagedParquet("a page's run has more values than the page");
+      if (seen > count) throw new DamagedFile("a page's run has more values than the page");
     } else {
       // the last run is padded to 8 values, and by some writers to 64 groups of 8
-      if (run > Math.ceil((count - seen) / 8) + 64)
-        throw new DamagedParquet("a page's run has more values than the page");
+      if (run > Math.ceil((count - seen) / 8) + 64) throw new DamagedFile("a page's run has more values than the page");
       at += run * width;
       seen += 8 * run;
     }
-    if (at > bytes.length && seen < count) throw new DamagedParquet("a page's runs are cut short");
+    if (at > bytes.length && seen < count) throw new DamagedFile("a page's runs are cut short");
   }
 }
 
@@ -133,7 +131,7 @@ function unpackDelta(reader: DataReader, numbers: Int32Array | BigInt64Array): v
   const varint = (): number => {
     let value = 0;
     for (let shift = 0, byte = 0x80; byte >= 0x80; shift += 7) {
-      if (at >= view.byteLength || shift > 28) throw new DamagedParquet("a page's differences are cut short");
+      if (at >= view.byteLength || shift > 28) throw new DamagedFile("a page's differences are cut short");
       byte = view.getUint8(at++);
       value += (byte & 0x7f) * 2 ** shift;
     }
@@ -143,7 +141,7 @@ function unpackDelta(reader: DataReader, numbers: Int32Array | BigInt64Array): v
   const isSound =
     block > 0 && block <= MAX_DELTA_BLOCK && parts > 0 && (block / parts) % 32 === 0 && total === numbers.length;
   if (!isSound)
-    throw new DamagedParquet(`a page of ${numbers.length} values claims ${total} differences in blocks of ${block}`);
+    throw new DamagedFile(`a page of ${numbers.length} values claims ${total} differences in blocks of ${block}`);
   deltaBinaryUnpack(reader, numbers.length, numbers);
 }
 
@@ -162,11 +160,10 @@ function decodeDeltaTexts(reader: DataReader, count: number, limit: number): Uin
   let left = limit;
   return Array.from(lengths, (length, i) => {
     const prefix = shared[i]!;
-    if (prefix < 0 || prefix > before.length)
-      throw new DamagedParquet("a text shares more than the text before it has");
+    if (prefix < 0 || prefix > before.length) throw new DamagedFile("a text shares more than the text before it has");
     const end = takeBytes(reader, length);
     left -= prefix;
-    if (left < 0) throw new DamagedParquet(`the texts of a page grow by more than ${limit} bytes`);
+    if (left < 0) throw new DamagedFile(`the texts of a page grow by more than ${limit} bytes`);
     const text = prefix === 0 ? end : Buffer.concat([before.subarray(0, prefix), end]);
     before = text as Uint8Array<ArrayBuffer>;
     return text;
@@ -175,7 +172,7 @@ function decodeDeltaTexts(reader: DataReader, count: number, limit: number): Uin
 
 function takeBytes(reader: DataReader, length: number): Uint8Array {
   const { view, offset } = reader;
-  if (length < 0 || offset + length > view.byteLength) throw new DamagedParquet("a text leaves its page");
+  if (length < 0 || offset + length > view.byteLength) throw new DamagedFile("a text leaves its page");
   reader.offset += length;
   return new Uint8Array(view.buffer, view.byteOffset + offset, length);
 }

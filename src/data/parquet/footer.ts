@@ -1,15 +1,7 @@
 import { UserError } from "../../system/errors.ts";
+import { DamagedFile } from "../damaged.ts";
 import { leavesOf, readSchema, type Leaf, type Node } from "./schema.ts";
-import {
-  DamagedParquet,
-  optionalNumber,
-  readThrift,
-  structAt,
-  structsAt,
-  textsAt,
-  wholeNumber,
-  type ThriftStruct,
-} from "./thrift.ts";
+import { optionalNumber, readThrift, structAt, structsAt, textsAt, wholeNumber, type ThriftStruct } from "./thrift.ts";
 
 /** Where one column of a row group lies in the file. */
 export interface Chunk {
@@ -46,23 +38,23 @@ export function readFooter(size: number, read: (from: number, to: number) => Uin
   const head = size < MAGIC.length ? MAGIC : Buffer.from(read(0, MAGIC.length)).toString("latin1");
   if (head !== MAGIC && head !== ENCRYPTED_MAGIC)
     throw new UserError("wrong-file-kind", "this is no Parquet file: it does not begin like one");
-  if (size < MAGIC.length + TAIL_BYTES) throw new DamagedParquet("the file is cut short");
+  if (size < MAGIC.length + TAIL_BYTES) throw new DamagedFile("the file is cut short");
   const tail = Buffer.from(read(size - TAIL_BYTES, size));
   const magic = tail.toString("latin1", 4);
   if (magic === ENCRYPTED_MAGIC)
     throw new UserError("unsupported-file", "the file is encrypted", { fix: "Write it without encryption." });
-  if (magic !== MAGIC) throw new DamagedParquet("it does not end as a Parquet file does: it is cut short");
+  if (magic !== MAGIC) throw new DamagedFile("it does not end as a Parquet file does: it is cut short");
   const length = tail.readUInt32LE(0);
   const start = size - TAIL_BYTES - length;
   if (start < MAGIC.length || length > MAX_FOOTER_BYTES)
-    throw new DamagedParquet(`the footer claims ${length} bytes in a file of ${size}`);
+    throw new DamagedFile(`the footer claims ${length} bytes in a file of ${size}`);
   const { value: footer } = readThrift(read(start, size - TAIL_BYTES), 0);
   const nodes = readSchema(structsAt(footer, 2, "the schema"));
   const leaves = nodes.flatMap(leavesOf);
   const groups = structsAt(footer, 4, "the row groups").map((group) => readGroup(group, leaves, start));
   const rows = wholeNumber(footer, 3, "the number of rows");
   const sum = groups.reduce((total, group) => total + group.rows, 0);
-  if (sum !== rows) throw new DamagedParquet(`the file claims ${rows} rows, its row groups ${sum}`);
+  if (sum !== rows) throw new DamagedFile(`the file claims ${rows} rows, its row groups ${sum}`);
   return { nodes, groups };
 }
 
@@ -75,7 +67,7 @@ function readGroup(group: ThriftStruct, leaves: readonly Leaf[], limit: number):
   }
   const columns = structsAt(group, 1, "the columns of a row group");
   if (columns.length !== leaves.length)
-    throw new DamagedParquet(`a row group has ${columns.length} columns, the schema ${leaves.length}`);
+    throw new DamagedFile(`a row group has ${columns.length} columns, the schema ${leaves.length}`);
   return { rows, chunks: leaves.map((leaf, i) => readChunk(columns[i]!, leaf, rows, limit)) };
 }
 
@@ -88,15 +80,15 @@ function readChunk(column: ThriftStruct, leaf: Leaf, rows: number, limit: number
     throw new UserError("unsupported-file", `the column ${name} is encrypted`, { fix: "Write it without encryption." });
   const path = textsAt(facts, 3, `the path of ${name}`);
   if (path.length !== leaf.path.length || path.some((part, i) => part !== leaf.path[i]))
-    throw new DamagedParquet(`${name} stands where the row group has ${path.join(".")}`);
+    throw new DamagedFile(`${name} stands where the row group has ${path.join(".")}`);
   const dataAt = wholeNumber(facts, 9, `the place of ${name}`);
   const dictionaryAt = optionalNumber(facts, 11, `the place of the dictionary of ${name}`) ?? 0;
   // some writers state the place of a dictionary that is not there as 0
   const start = dictionaryAt > 0 ? Math.min(dictionaryAt, dataAt) : dataAt;
   const end = start + wholeNumber(facts, 7, `the size of ${name}`);
-  if (start < MAGIC.length || end > limit) throw new DamagedParquet(`${name} leaves the file`);
+  if (start < MAGIC.length || end > limit) throw new DamagedFile(`${name} leaves the file`);
   const values = wholeNumber(facts, 5, `the number of values of ${name}`);
   if (values < rows || (leaf.maxRepetition === 0 && values !== rows))
-    throw new DamagedParquet(`${name} has ${values} values in ${rows} rows`);
+    throw new DamagedFile(`${name} has ${values} values in ${rows} rows`);
   return { start, end, codec: wholeNumber(facts, 4, `the compression of ${name}`), values };
 }

@@ -1,5 +1,6 @@
 import type { ParquetType } from "hyparquet";
-import { DamagedParquet, optionalNumber, structAt, textAt, wholeNumber, type ThriftStruct } from "./thrift.ts";
+import { DamagedFile } from "../damaged.ts";
+import { optionalNumber, structAt, textAt, wholeNumber, type ThriftStruct } from "./thrift.ts";
 
 /**
  * How bytes become plain values: `text`, numbers, booleans; `none` for what there is no plain value for: bytes, dates,
@@ -70,11 +71,11 @@ export function readSchema(elements: readonly ThriftStruct[]): Node[] {
   let columns = 0;
   const take = (): ThriftStruct => {
     const element = elements[next++];
-    if (element === undefined) throw new DamagedParquet("the schema is cut short");
+    if (element === undefined) throw new DamagedFile("the schema is cut short");
     return element;
   };
   const node = (above: number, aboveRepetition: number, path: readonly string[]): Node => {
-    if (path.length > MAX_DEPTH) throw new DamagedParquet(`a column is nested more than ${MAX_DEPTH} deep`);
+    if (path.length > MAX_DEPTH) throw new DamagedFile(`a column is nested more than ${MAX_DEPTH} deep`);
     const element = take();
     const name = textAt(element, 4, "the name of a column");
     const here = [...path, name];
@@ -102,7 +103,7 @@ export function readSchema(elements: readonly ThriftStruct[]): Node[] {
   };
   const count = childrenOf(take(), elements.length);
   const nodes = Array.from({ length: count }, () => node(0, 0, []));
-  if (next !== elements.length) throw new DamagedParquet("the schema has columns that belong nowhere");
+  if (next !== elements.length) throw new DamagedFile("the schema has columns that belong nowhere");
   return nodes;
 }
 

@@ -1,8 +1,6 @@
 // Parquet's metadata is in Thrift's compact protocol:
 // https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md
-
-/** Thrown with a reason when a file cannot be right; callers add the file. */
-export class DamagedParquet extends Error {}
+import { DamagedFile } from "../damaged.ts";
 
 export type ThriftValue = boolean | number | bigint | Uint8Array | readonly ThriftValue[] | ThriftStruct;
 
@@ -17,17 +15,17 @@ const MAX_VARINT_BYTES = 10;
 /**
  * Reads one struct; `next` is the position behind it.
  *
- * @throws DamagedParquet for what leaves the bytes, claims more entries than there are bytes, or nests too deep
+ * @throws DamagedFile for what leaves the bytes, claims more entries than there are bytes, or nests too deep
  */
 export function readThrift(bytes: Uint8Array, start: number): { value: ThriftStruct; next: number } {
   let at = start;
   const byte = (): number => {
     const value = bytes[at++];
-    if (value === undefined) throw new DamagedParquet("the metadata is cut short");
+    if (value === undefined) throw new DamagedFile("the metadata is cut short");
     return value;
   };
   const take = (count: number): Uint8Array => {
-    if (!(count >= 0 && at + count <= bytes.length)) throw new DamagedParquet("the metadata is cut short");
+    if (!(count >= 0 && at + count <= bytes.length)) throw new DamagedFile("the metadata is cut short");
     at += count;
     return bytes.subarray(at - count, at);
   };
@@ -38,7 +36,7 @@ export function readThrift(bytes: Uint8Array, start: number): { value: ThriftStr
       value |= BigInt(part & 0x7f) << BigInt(7 * i);
       if (part < 0x80) return BigInt.asUintN(64, value);
     }
-    throw new DamagedParquet("a number in the metadata has no end");
+    throw new DamagedFile("a number in the metadata has no end");
   };
   const signed = (): bigint => {
     const value = varint();
@@ -63,21 +61,21 @@ export function readThrift(bytes: Uint8Array, start: number): { value: ThriftStr
       case 12:
         return struct(depth + 1);
       default:
-        throw new DamagedParquet(`the metadata has a field of unknown type ${type}`);
+        throw new DamagedFile(`the metadata has a field of unknown type ${type}`);
     }
   };
   const list = (depth: number): ThriftValue[] => {
-    if (depth > MAX_DEPTH) throw new DamagedParquet("the metadata is nested too deep");
+    if (depth > MAX_DEPTH) throw new DamagedFile("the metadata is nested too deep");
     const head = byte();
     const count = head >> 4 === 15 ? Number(varint()) : head >> 4;
-    if (count > bytes.length - at) throw new DamagedParquet(`a list in the metadata claims ${count} entries`);
+    if (count > bytes.length - at) throw new DamagedFile(`a list in the metadata claims ${count} entries`);
     const type = head & 15;
     const values: ThriftValue[] = []; // grows by what is there, not by what is claimed
     for (let i = 0; i < count; i++) values.push(type <= 2 ? byte() === 1 : element(type, depth));
     return values;
   };
   const struct = (depth: number): ThriftStruct => {
-    if (depth > MAX_DEPTH) throw new DamagedParquet("the metadata is nested too deep");
+    if (depth > MAX_DEPTH) throw new DamagedFile("the metadata is nested too deep");
     const fields = new Map<number, ThriftValue>();
     for (let number = 0; ;) {
       const head = byte();
@@ -99,7 +97,7 @@ export function wholeNumber(
   limit = Number.MAX_SAFE_INTEGER,
 ): number {
   const value = optionalNumber(struct, field, what, limit);
-  if (value === undefined) throw new DamagedParquet(`the metadata lacks ${what}`);
+  if (value === undefined) throw new DamagedFile(`the metadata lacks ${what}`);
   return value;
 }
 
@@ -114,7 +112,7 @@ export function optionalNumber(
   const number = typeof value === "bigint" || typeof value === "number" ? Number(value) : NaN;
   if (number >= 0 && number <= limit) return number;
   const found = Number.isNaN(number) ? "something else" : String(number);
-  throw new DamagedParquet(`${what} is ${found}, not a number up to ${limit}`);
+  throw new DamagedFile(`${what} is ${found}, not a number up to ${limit}`);
 }
 
 export function structAt({ fields }: ThriftStruct, field: number): ThriftStruct | undefined {
@@ -124,10 +122,10 @@ export function structAt({ fields }: ThriftStruct, field: number): ThriftStruct 
 
 export function structsAt({ fields }: ThriftStruct, field: number, what: string): ThriftStruct[] {
   const value = fields.get(field);
-  if (!Array.isArray(value)) throw new DamagedParquet(`the metadata lacks ${what}`);
+  if (!Array.isArray(value)) throw new DamagedFile(`the metadata lacks ${what}`);
   return (value as ThriftValue[]).map((entry) => {
     if (typeof entry === "object" && "fields" in entry) return entry;
-    throw new DamagedParquet(`${what} in the metadata have entries of another kind`);
+    throw new DamagedFile(`${what} in the metadata have entries of another kind`);
   });
 }
 
@@ -137,11 +135,11 @@ export function textAt({ fields }: ThriftStruct, field: number, what: string): s
 
 export function textsAt({ fields }: ThriftStruct, field: number, what: string): string[] {
   const value = fields.get(field);
-  if (!Array.isArray(value)) throw new DamagedParquet(`the metadata lacks ${what}`);
+  if (!Array.isArray(value)) throw new DamagedFile(`the metadata lacks ${what}`);
   return (value as ThriftValue[]).map((entry) => textOf(entry, what));
 }
 
 function textOf(value: ThriftValue | undefined, what: string): string {
   if (value instanceof Uint8Array) return Buffer.from(value).toString("utf8");
-  throw new DamagedParquet(`the metadata lacks ${what}`);
+  throw new DamagedFile(`the metadata lacks ${what}`);
 }

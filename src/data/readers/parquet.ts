@@ -1,10 +1,10 @@
 import { fstatSync, readSync } from "node:fs";
 import { UserError } from "../../system/errors.ts";
+import { DamagedFile, damagedFile } from "../damaged.ts";
 import { cellsOf, isReadable } from "../parquet/cells.ts";
 import { readColumn, type Budget, type Column } from "../parquet/column.ts";
 import { readFooter, type Footer, type RowGroup } from "../parquet/footer.ts";
 import { leavesOf, repeatedName, type Leaf, type Node } from "../parquet/schema.ts";
-import { DamagedParquet } from "../parquet/thrift.ts";
 import { reopening, type ReopeningFile } from "../reopening.ts";
 import { rowBlock } from "../row-blocks.ts";
 import type { Table } from "../table.ts";
@@ -26,7 +26,7 @@ export const parquet: Reader = {
       return tableOf(path, file);
     } catch (error) {
       file.release();
-      throw damaged(path, error);
+      throw damagedFile("Parquet", path, error);
     }
   },
 };
@@ -70,7 +70,7 @@ function tableOf(path: string, file: ReopeningFile): Table {
           const wanted = columns.filter((name) => cells.has(name));
           return Object.fromEntries(wanted.map((name) => [name, cells.get(name)!(row - starts[index]!)]));
         } catch (error) {
-          throw damaged(`${path}, row ${row}`, error);
+          throw damagedFile("Parquet", `${path}, row ${row}`, error);
         }
       };
       const end = starts.find((start) => start > from)!; // a block ends with its row group
@@ -105,7 +105,7 @@ function decode(
       columns.set(leaf, readColumn(bytes, chunk, leaf, group.rows, budget));
     } catch (error) {
       const where = `row group ${groups.indexOf(group)}, column ${leaf.path.join(".")}`;
-      throw error instanceof UserError ? error : new DamagedParquet(`${where}: ${(error as Error).message}`);
+      throw error instanceof UserError ? error : new DamagedFile(`${where}: ${(error as Error).message}`);
     }
   }
   return columns;
@@ -120,17 +120,8 @@ function bytesAt(file: ReopeningFile, from: number, to: number): Uint8Array {
   const bytes = new Uint8Array(to - from);
   for (let done = 0; done < bytes.length;) {
     const count = readSync(file.fd(), bytes, done, Math.min(bytes.length - done, 1 << 30), from + done);
-    if (count === 0) throw new DamagedParquet("the file became shorter while it was read");
+    if (count === 0) throw new DamagedFile("the file became shorter while it was read");
     done += count;
   }
   return bytes;
-}
-
-function damaged(where: string, error: unknown): unknown {
-  if (error instanceof UserError) return new UserError(error.code, error.message, { where, cause: error });
-  return new UserError("damaged-file", `not a readable Parquet file: ${(error as Error).message}`, {
-    where,
-    fix: "The file is damaged or was cut short: make or download it again.",
-    cause: error,
-  });
 }
