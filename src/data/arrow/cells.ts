@@ -1,6 +1,7 @@
 import { DataType, Precision, type Data, type Vector } from "apache-arrow";
+import { halfFloat } from "../../system/half-float.ts";
+import { exactInteger, textCell, UNREADABLE } from "../cell-values.ts";
 import { DamagedFile } from "../damaged.ts";
-import { exactInteger, halfFloat } from "../numbers.ts";
 import { isSet, viewed } from "./validate.ts";
 
 /** A list of numbers as it leaves a table; 64-bit integers become float64 where that holds them exactly. */
@@ -14,11 +15,6 @@ export type NumberList =
   | Float32Array
   | Float64Array;
 
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-/** Values of a type that this library has no use for (dates, binary, ...). */
-export const UNREADABLE = Symbol("unreadable Arrow type");
-
 /**
  * Cell `i` of a validated column as a plain value: string, number, boolean, null, `NumberList` (a view where possible),
  * array, or object for structs. An integer that a number does not hold exactly is a bigint, also in lists.
@@ -28,9 +24,9 @@ export function cell(data: Data, i: number): unknown {
   if (DataType.isNull(type)) return null;
   if (data.nullCount > 0 && !isSet(data.nullBitmap, i)) return null;
   if (DataType.isUtf8(type) || DataType.isLargeUtf8(type)) {
-    return textOf((data.values as Uint8Array).subarray(...range(data, i)));
+    return textCell((data.values as Uint8Array).subarray(...range(data, i)));
   }
-  if (DataType.isUtf8View(type)) return textOf(viewed(data, i));
+  if (DataType.isUtf8View(type)) return textCell(viewed(data, i));
   if (DataType.isDictionary(type)) return dictionaryEntry(data.dictionary as Vector, Number(data.values[i]));
   if (DataType.isList(type) || DataType.isLargeList(type)) return list(data.children[0]!, ...range(data, i));
   if (DataType.isFixedSizeList(type)) {
@@ -43,14 +39,6 @@ export function cell(data: Data, i: number): unknown {
   if (isHalf(type)) return halfFloat((data.values as Uint16Array)[i]!);
   if (isNumeric(type)) return exact(data.values[i] as number | bigint);
   return UNREADABLE;
-}
-
-function textOf(bytes: Uint8Array): string {
-  try {
-    return decoder.decode(bytes);
-  } catch {
-    throw new DamagedFile("a text is not valid UTF-8");
-  }
 }
 
 function exact(value: number | bigint): number | bigint {

@@ -1,6 +1,6 @@
 import { DamagedFile } from "../damaged.ts";
-import { UNREADABLE } from "../arrow/cells.ts";
-import { exactInteger, halfFloat } from "../numbers.ts";
+import { halfFloat } from "../../system/half-float.ts";
+import { exactInteger, textCell, UNREADABLE } from "../cell-values.ts";
 import type { Column } from "./column.ts";
 import { leavesOf, type Leaf, type LeafKind, type Node } from "./schema.ts";
 
@@ -12,8 +12,6 @@ interface Cursor {
   readonly end: number;
   value: number;
 }
-
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Gives cells of a column of the table, as plain values: see `cell` of Arrow. */
 export function cellsOf(node: Node, columns: ReadonlyMap<Leaf, Column>): (row: number) => unknown {
@@ -94,7 +92,7 @@ function definitionAt({ column, leaf, entry, end }: Cursor): number {
 function plain(kind: LeafKind, stored: unknown): unknown {
   switch (kind) {
     case "text":
-      return textOf(stored as Uint8Array);
+      return textCell(stored as Uint8Array);
     case "int64":
       return exactInteger(stored as bigint);
     case "uint64":
@@ -107,13 +105,5 @@ function plain(kind: LeafKind, stored: unknown): unknown {
       return UNREADABLE;
     default:
       return stored;
-  }
-}
-
-function textOf(bytes: Uint8Array): string {
-  try {
-    return decoder.decode(bytes);
-  } catch {
-    throw new DamagedFile("a text is not valid UTF-8");
   }
 }

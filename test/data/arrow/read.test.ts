@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { UNREADABLE } from "../../../src/data/arrow/cells.ts";
+import { UNREADABLE } from "../../../src/data/cell-values.ts";
 import { openArrow } from "../../../src/data/arrow/read.ts";
 import { UserError } from "../../../src/system/errors.ts";
 import { FIXTURES, temporaryFolder } from "../folder.ts";
