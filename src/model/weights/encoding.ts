@@ -1,4 +1,5 @@
 import { UserError } from "../../system/errors.ts";
+import { halfFloat } from "../../system/half-float.ts";
 import type { RandomAccessFile } from "./file.ts";
 
 /**
@@ -93,13 +94,7 @@ let halves: Float32Array | undefined;
 
 /** The value of each of the 65,536 half-precision bit patterns (IEEE 754 binary16); built at first use. */
 export function halfTable(): Float32Array {
-  halves ??= Float32Array.from({ length: 65_536 }, (_, bits) => {
-    const sign = bits & 0x8000 ? -1 : 1;
-    const exponent = (bits >> 10) & 31;
-    const fraction = bits & 1023;
-    if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN;
-    return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1024 + fraction) * 2 ** (exponent - 25);
-  });
+  halves ??= Float32Array.from({ length: 65_536 }, (_, bits) => halfFloat(bits));
   return halves;
 }
 
