@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { closeSync, openSync, readSync, statSync } from "node:fs";
 import { UserError } from "../system/errors.ts";
+import { DamagedFile } from "./damaged.ts";
 
 /** The first bytes of a file, fewer where it has fewer. */
 export function readHead(path: string, bytes = 4096): Buffer {
@@ -27,6 +28,22 @@ export function refusePointer(path: string): Buffer {
     where: path,
     fix: "Fetch it in its folder with `git lfs install` and `git lfs pull` (or `hf download`), then try again.",
   });
+}
+
+/** Bytes that are asked for in one call: more than 2 GB the system refuses. */
+const MAX_CALL_BYTES = 2 ** 30;
+
+/**
+ * Fills `target` with the bytes from `at` on, which the caller has checked to lie inside a binary file.
+ *
+ * @throws DamagedFile where the file ends before
+ */
+export function readInto(fd: number, at: number, target: Uint8Array): void {
+  for (let done = 0; done < target.length;) {
+    const count = readSync(fd, target, done, Math.min(target.length - done, MAX_CALL_BYTES), at + done);
+    if (count === 0) throw new DamagedFile("the file became shorter while it was read");
+    done += count;
+  }
 }
 
 /** SHA-256 over the sizes and contents of files, read in pieces. */

@@ -1,5 +1,5 @@
-import { readSync } from "node:fs";
 import { DamagedFile } from "../damaged.ts";
+import { readInto } from "../files.ts";
 import { readFooter, verifyMessage, type VerifiedMessage } from "./verify.ts";
 
 /** Where one message lies in a file. */
@@ -89,17 +89,8 @@ function messageAt(fd: number, at: number, size: number): MessagePlace | "end" {
 }
 
 /** Reads exactly `length` bytes, which the caller has checked to lie inside the file. */
-export function bytesAt(fd: number, at: number, length: number): Buffer {
+function bytesAt(fd: number, at: number, length: number): Buffer {
   const bytes = Buffer.allocUnsafeSlow(length);
   readInto(fd, at, bytes);
   return bytes;
-}
-
-/** Fills `target` from the file. */
-export function readInto(fd: number, at: number, target: Uint8Array): void {
-  for (let done = 0; done < target.length;) {
-    const count = readSync(fd, target, done, Math.min(target.length - done, 1 << 30), at + done);
-    if (count === 0) throw new DamagedFile("the file became shorter while it was read");
-    done += count;
-  }
 }

@@ -2,10 +2,11 @@ import { fstatSync, readdirSync, readSync } from "node:fs";
 import { RecordBatchReader, type Data, type RecordBatch, type Schema } from "apache-arrow";
 import { UserError } from "../../system/errors.ts";
 import { DamagedFile, damagedFile } from "../damaged.ts";
+import { readInto } from "../files.ts";
 import { reopening, type ReopeningFile } from "../reopening.ts";
 import { cell } from "./cells.ts";
 import { prepareDecompression } from "./compression.ts";
-import { frame, readInto, type Framing, type MessagePlace } from "./framing.ts";
+import { frame, type Framing, type MessagePlace } from "./framing.ts";
 import { validateColumn } from "./validate.ts";
 
 /** An open Arrow IPC stream or file. Holds one decoded record batch at a time. */

@@ -1,12 +1,12 @@
 import { fstatSync, readSync } from "node:fs";
 import { UserError } from "../../system/errors.ts";
-import { limitRows } from "../row-limit.ts";
+import { limitRows } from "../text-file.ts";
 import { growing } from "../tokenized.ts";
 
 /** Where the records of a CSV file are: start, end and line number of each, three numbers; the header is the first. */
 export type Records = Float64Array;
 
-export const MAX_RECORD_BYTES = 64 * 2 ** 20;
+const MAX_RECORD_BYTES = 64 * 2 ** 20;
 const CHUNK_BYTES = 2 ** 20;
 const [QUOTE, CR, LF] = [0x22, 0x0d, 0x0a] as const;
 const [FIELD_START, PLAIN, QUOTED, AFTER_QUOTE] = [0, 1, 2, 3] as const;

@@ -1,5 +1,4 @@
 import { isUtf8 } from "node:buffer";
-import { readSync } from "node:fs";
 import { extname } from "node:path";
 import { UserError } from "../../system/errors.ts";
 import { columnNames, delimiterOf, parseRecords } from "../csv/header.ts";
@@ -8,6 +7,7 @@ import { readHead } from "../files.ts";
 import { reopening, type ReopeningFile } from "../reopening.ts";
 import { pick } from "../row-blocks.ts";
 import type { RawRow, Table } from "../table.ts";
+import { notUtf8, readPart, textStart } from "../text-file.ts";
 import type { Reader } from "./reader.ts";
 
 const HEAD_BYTES = 2 ** 16;
@@ -23,7 +23,7 @@ export const csv: Reader = {
   isText: true,
   async open(path, { name = path } = {}) {
     const head = readHead(path, HEAD_BYTES);
-    const start = head[0] === 0xef && head[1] === 0xbb && head[2] === 0xbf ? 3 : 0;
+    const start = textStart(head);
     refuseUtf16(head, name);
     const delimiter = delimiterOf(head.subarray(start), extname(path).toLowerCase(), name);
     const file = reopening(path);
@@ -78,12 +78,10 @@ function readRecords(
   lineAt: (line: number) => string,
 ): string[][] {
   const [start, end, line] = [records[3 * from]!, records[3 * to - 2]!, records[3 * from + 2]!];
-  const bytes = Buffer.allocUnsafe(end - start);
-  if (readSync(file.fd(), bytes, 0, bytes.length, start) < bytes.length)
-    throw new UserError("file-changed", "the file became shorter while it was read", { where: lineAt(line) });
+  const bytes = readPart(file.fd(), start, end, () => lineAt(line));
   if (!isUtf8(bytes)) {
     if (to > from + 1) return readRecords(file, records, from, from + 1, delimiter, lineAt);
-    throw new UserError("invalid-text", "not valid UTF-8", { where: lineAt(line), fix: "Save the file as UTF-8." });
+    throw notUtf8(lineAt(line));
   }
   const found = parseRecords(bytes, delimiter);
   if (found.length === to - from) return found;

@@ -4,8 +4,8 @@ import { isRecord } from "../../system/is-record.ts";
 import { readHead } from "../files.ts";
 import { reopening } from "../reopening.ts";
 import { pick, rowBlock } from "../row-blocks.ts";
-import { limitRows } from "../row-limit.ts";
 import type { RawRow, Table } from "../table.ts";
+import { limitRows, notUtf8, readPart, textStart } from "../text-file.ts";
 import { growing } from "../tokenized.ts";
 import type { Reader } from "./reader.ts";
 
@@ -45,10 +45,7 @@ function openJsonLines(path: string, name: string): Table {
     const lines = findLines(name, file.fd());
     const where = (index: number): string => `${name}, line ${lines[3 * index + 2] ?? "?"}`;
     const parse = (index: number): RawRow => {
-      const [start, end] = [lines[3 * index]!, lines[3 * index + 1]!];
-      const bytes = Buffer.allocUnsafe(end - start);
-      if (readSync(file.fd(), bytes, 0, bytes.length, start) < bytes.length)
-        throw new UserError("file-changed", "the file became shorter while it was read", { where: where(index) });
+      const bytes = readPart(file.fd(), lines[3 * index]!, lines[3 * index + 1]!, () => where(index));
       return asObject(parseJson(bytes, where(index)), where(index));
     };
     return tableOf(path, lines.length / 3, parse, where, file.release);
@@ -117,7 +114,7 @@ function findLines(name: string, fd: number): Float64Array {
   for (let at = 0; at < size;) {
     const count = readSync(fd, chunk, 0, chunk.length, at);
     if (count === 0) break;
-    for (let i = at === 0 && hasByteOrderMark(chunk) ? 3 : 0; i < count; i++) {
+    for (let i = at === 0 ? textStart(chunk) : 0; i < count; i++) {
       const byte = chunk[i]!;
       if (byte === 0x0a) endLine(at + i);
       else if (byte > 0x20) blank = false;
@@ -129,10 +126,6 @@ function findLines(name: string, fd: number): Float64Array {
   return lines.done();
 }
 
-function hasByteOrderMark(bytes: Buffer): boolean {
-  return bytes.length >= 3 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
-}
-
 function lineTooLong(name: string, number: number): UserError {
   return new UserError("too-large", "a line of more than 64 MB: not JSON Lines?", { where: `${name}, line ${number}` });
 }
@@ -142,7 +135,7 @@ function parseJson(bytes: Uint8Array, where: string): unknown {
   try {
     text = decoder.decode(bytes);
   } catch {
-    throw new UserError("invalid-text", "not valid UTF-8", { where, fix: "Save the file as UTF-8." });
+    throw notUtf8(where);
   }
   try {
     return JSON.parse(text) as unknown;

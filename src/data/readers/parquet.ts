@@ -1,6 +1,7 @@
-import { fstatSync, readSync } from "node:fs";
+import { fstatSync } from "node:fs";
 import { UserError } from "../../system/errors.ts";
 import { DamagedFile, damagedFile } from "../damaged.ts";
+import { readInto } from "../files.ts";
 import { cellsOf, isReadable } from "../parquet/cells.ts";
 import { readColumn, type Budget, type Column } from "../parquet/column.ts";
 import { readFooter, type Footer, type RowGroup } from "../parquet/footer.ts";
@@ -118,10 +119,6 @@ function bytesAt(file: ReopeningFile, from: number, to: number): Uint8Array {
     });
   }
   const bytes = new Uint8Array(to - from);
-  for (let done = 0; done < bytes.length;) {
-    const count = readSync(file.fd(), bytes, done, Math.min(bytes.length - done, 1 << 30), from + done);
-    if (count === 0) throw new DamagedFile("the file became shorter while it was read");
-    done += count;
-  }
+  readInto(file.fd(), from, bytes);
   return bytes;
 }
