@@ -1,3 +1,4 @@
+import { partOf, startsOf } from "./parts.ts";
 import type { Table } from "./table.ts";
 
 /**
@@ -6,14 +7,13 @@ import type { Table } from "./table.ts";
  * @param name what a message calls the whole
  */
 export function joinTables(tables: readonly Table[], name: string): Table {
-  const starts = [0];
-  for (const table of tables) starts.push(starts.at(-1)! + table.length);
+  const starts = startsOf(tables.map((table) => table.length));
   const length = starts.at(-1)!;
   const inTurn = queue();
   let inUse: Table | undefined;
   const locate = (index: number): { table: Table; start: number } => {
     if (!(index >= 0 && index < length)) throw new RangeError(`${name} has ${length} rows, not a row ${index}`);
-    const t = starts.findLastIndex((start, i) => start <= index && i < tables.length);
+    const t = partOf(starts, index);
     return { table: tables[t]!, start: starts[t]! };
   };
   return {

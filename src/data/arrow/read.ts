@@ -3,6 +3,7 @@ import { RecordBatchReader, type Data, type RecordBatch, type Schema } from "apa
 import { UserError } from "../../system/errors.ts";
 import { DamagedFile, damagedFile } from "../damaged.ts";
 import { readInto } from "../files.ts";
+import { partOf, startsOf } from "../parts.ts";
 import { reopening, type ReopeningFile } from "../reopening.ts";
 import { cell } from "./cells.ts";
 import { prepareDecompression } from "./compression.ts";
@@ -69,8 +70,7 @@ function tableOf(path: string, file: ReopeningFile, framing: Framing): ArrowTabl
   if (twice !== undefined) {
     throw new UserError("unsupported-file", `two columns are named "${twice}"`, { fix: "Rename one of them." });
   }
-  const starts = [0];
-  for (const batch of framing.batches) starts.push(starts.at(-1)! + batch.rows);
+  const starts = startsOf(framing.batches.map((batch) => batch.rows));
   const rows = starts.at(-1)!;
   const nothing = { index: -1, columns: new Map<string, Data>() };
   let current = nothing;
@@ -81,7 +81,7 @@ function tableOf(path: string, file: ReopeningFile, framing: Framing): ArrowTabl
   };
   const row = (index: number, names: readonly string[]): Record<string, unknown> => {
     if (!(index >= 0 && index < rows)) throw new RangeError(`${path} has ${rows} rows, not a row ${index}`);
-    const batch = batchOf(starts, index);
+    const batch = partOf(starts, index);
     try {
       if (current.index !== batch) load(batch);
       const values: Record<string, unknown> = {};
@@ -104,18 +104,6 @@ function tableOf(path: string, file: ReopeningFile, framing: Framing): ArrowTabl
       current = nothing;
     },
   };
-}
-
-/** The last batch that starts at or before the row; empty batches are passed over. */
-function batchOf(starts: readonly number[], row: number): number {
-  let low = 0;
-  let high = starts.length - 1;
-  while (high - low > 1) {
-    const middle = (low + high) >> 1;
-    if (starts[middle]! <= row) low = middle;
-    else high = middle;
-  }
-  return low;
 }
 
 function readSchema(fd: number, framing: Framing): Schema {

@@ -6,6 +6,7 @@ import { cellsOf, isReadable } from "../parquet/cells.ts";
 import { readColumn, type Budget, type Column } from "../parquet/column.ts";
 import { readFooter, type Footer, type RowGroup } from "../parquet/footer.ts";
 import { leavesOf, repeatedName, type Leaf, type Node } from "../parquet/schema.ts";
+import { partOf, startsOf } from "../parts.ts";
 import { reopening, type ReopeningFile } from "../reopening.ts";
 import { rowBlock } from "../row-blocks.ts";
 import type { Table } from "../table.ts";
@@ -44,20 +45,26 @@ function tableOf(path: string, file: ReopeningFile): Table {
   const twice = repeatedName(footer.nodes);
   if (twice !== undefined)
     throw new UserError("unsupported-file", `two columns are named "${twice}"`, { fix: "Rename one of them." });
-  const starts = [0];
-  for (const { rows } of footer.groups) starts.push(starts.at(-1)! + rows);
+  const starts = startsOf(footer.groups.map(({ rows }) => rows));
   const length = starts.at(-1)!;
   let open: OpenGroup | undefined;
 
-  const groupAt = (row: number, columns: readonly string[]): OpenGroup => {
-    const index = starts.findLastIndex((start, i) => start <= row && i < footer.groups.length);
+  const cellsIn = (index: number, columns: readonly string[]): OpenGroup["cells"] => {
     const group = footer.groups[index]!;
     if (open?.index !== index) open = { index, budget: budgetOf(group), cells: new Map() };
+    const { budget, cells } = open;
     for (const node of footer.nodes) {
-      if (!columns.includes(node.name) || open.cells.has(node.name)) continue;
-      open.cells.set(node.name, cellsOf(node, decode(file, footer, group, node, open.budget)));
+      if (!columns.includes(node.name) || cells.has(node.name)) continue;
+      cells.set(node.name, cellsOf(node, decode(file, footer, group, node, budget)));
     }
-    return open;
+    return cells;
+  };
+  const at = <T>(row: number, work: () => T): T => {
+    try {
+      return work();
+    } catch (error) {
+      throw damagedFile("Parquet", `${path}, row ${row}`, error);
+    }
   };
   return {
     files: [path],
@@ -65,17 +72,13 @@ function tableOf(path: string, file: ReopeningFile): Table {
     columns: footer.nodes.map(({ name }) => name),
     async rows(from, to, columns) {
       if (!(from >= 0 && from < length)) throw new RangeError(`${path} has ${length} rows, not a row ${from}`);
-      const rowAt = (row: number): Record<string, unknown> => {
-        try {
-          const { index, cells } = groupAt(row, columns);
-          const wanted = columns.filter((name) => cells.has(name));
-          return Object.fromEntries(wanted.map((name) => [name, cells.get(name)!(row - starts[index]!)]));
-        } catch (error) {
-          throw damagedFile("Parquet", `${path}, row ${row}`, error);
-        }
-      };
-      const end = starts.find((start) => start > from)!; // a block ends with its row group
-      return rowBlock(from, Math.min(to, end), rowAt);
+      const index = partOf(starts, from);
+      const cells = at(from, () => cellsIn(index, columns));
+      const wanted = columns.filter((name) => cells.has(name));
+      const rowAt = (row: number): Record<string, unknown> =>
+        Object.fromEntries(wanted.map((name) => [name, cells.get(name)!(row - starts[index]!)]));
+      const end = starts[index + 1]!; // a block ends with its row group
+      return rowBlock(from, Math.min(to, end), (row) => at(row, () => rowAt(row)));
     },
     where: (index) => `${path}, row ${index}`,
     async close() {
