@@ -1,6 +1,7 @@
 import { fstatSync, readdirSync, readSync } from "node:fs";
 import { RecordBatchReader, type Data, type RecordBatch, type Schema } from "apache-arrow";
 import { UserError } from "../../system/errors.ts";
+import { namedTwice, repeatedName } from "../column-names.ts";
 import { DamagedFile, damagedFile } from "../damaged.ts";
 import { readInto } from "../files.ts";
 import { partOf, startsOf } from "../parts.ts";
@@ -66,10 +67,8 @@ function otherKind(fd: number): UserError | undefined {
 function tableOf(path: string, file: ReopeningFile, framing: Framing): ArrowTable {
   const schema = readSchema(file.fd(), framing);
   const names = schema.fields.map((field) => field.name);
-  const twice = names.find((name, c) => names.indexOf(name) < c);
-  if (twice !== undefined) {
-    throw new UserError("unsupported-file", `two columns are named "${twice}"`, { fix: "Rename one of them." });
-  }
+  const twice = repeatedName(names);
+  if (twice !== undefined) throw namedTwice(twice);
   const starts = startsOf(framing.batches.map((batch) => batch.rows));
   const rows = starts.at(-1)!;
   const nothing = { index: -1, columns: new Map<string, Data>() };

@@ -1,5 +1,6 @@
 import { parse } from "csv-parse/sync";
 import { UserError } from "../../system/errors.ts";
+import { namedTwice, repeatedName } from "../column-names.ts";
 
 const NAMES: Readonly<Record<string, string>> = { ",": "commas", ";": "semicolons", "\t": "tabs" };
 
@@ -32,10 +33,8 @@ function unquoted(text: string): string {
 export function columnNames(fields: readonly string[], where: string): string[] {
   // the index that pandas writes has no name; pandas gives it this one
   const names = fields.map((name, i) => (name === "" && i === 0 ? "Unnamed: 0" : name));
-  const twice = names.find((name, i) => names.indexOf(name) < i);
-  if (twice !== undefined && twice !== "") {
-    throw new UserError("unsupported-file", `two columns are named "${twice}"`, { where, fix: "Rename one of them." });
-  }
+  const twice = repeatedName(names);
+  if (twice !== undefined && twice !== "") throw namedTwice(twice, { where });
   const blank = names.indexOf("");
   const number = names.find((name) => name.trim() !== "" && Number.isFinite(Number(name)));
   if (blank < 0 && number === undefined) return names;

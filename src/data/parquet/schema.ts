@@ -1,4 +1,5 @@
 import type { ParquetType } from "hyparquet";
+import { repeatedName } from "../column-names.ts";
 import { DamagedFile } from "../damaged.ts";
 import { optionalNumber, structAt, textAt, wholeNumber, type ThriftStruct } from "./thrift.ts";
 
@@ -98,7 +99,7 @@ export function readSchema(elements: readonly ThriftStruct[]): Node[] {
       return { ...base, form: "list", item, entryDefinition: definition + 1, entryRepetition: repetition + 1 };
     }
     const children = Array.from({ length: count }, () => node(definition, repetition, here));
-    const isStruct = !isList && !isAnnotated(element) && repeatedName(children) === undefined;
+    const isStruct = !isList && !isAnnotated(element) && repeatedName(children.map(({ name }) => name)) === undefined;
     return { ...base, form: isStruct ? "struct" : "unreadable", children };
   };
   const count = childrenOf(take(), elements.length);
@@ -177,10 +178,4 @@ function integerKind(
   if (logical !== undefined) return "none";
   if (converted === undefined || (converted >= 15 && converted <= 18)) return signed;
   return converted >= 11 && converted <= 14 ? unsigned : "none";
-}
-
-/** Names of the columns that occur twice. */
-export function repeatedName(nodes: readonly { readonly name: string }[]): string | undefined {
-  const names = nodes.map(({ name }) => name);
-  return names.find((name, i) => names.indexOf(name) < i);
 }

@@ -1,11 +1,12 @@
 import { fstatSync } from "node:fs";
 import { UserError } from "../../system/errors.ts";
+import { namedTwice, repeatedName } from "../column-names.ts";
 import { DamagedFile, damagedFile } from "../damaged.ts";
 import { readInto } from "../files.ts";
 import { cellsOf, isReadable } from "../parquet/cells.ts";
 import { readColumn, type Budget, type Column } from "../parquet/column.ts";
 import { readFooter, type Footer, type RowGroup } from "../parquet/footer.ts";
-import { leavesOf, repeatedName, type Leaf, type Node } from "../parquet/schema.ts";
+import { leavesOf, type Leaf, type Node } from "../parquet/schema.ts";
 import { partOf, startsOf } from "../parts.ts";
 import { reopening, type ReopeningFile } from "../reopening.ts";
 import { rowBlock } from "../row-blocks.ts";
@@ -42,9 +43,9 @@ interface OpenGroup {
 
 function tableOf(path: string, file: ReopeningFile): Table {
   const footer = readFooter(fstatSync(file.fd()).size, (from, to) => bytesAt(file, from, to));
-  const twice = repeatedName(footer.nodes);
-  if (twice !== undefined)
-    throw new UserError("unsupported-file", `two columns are named "${twice}"`, { fix: "Rename one of them." });
+  const names = footer.nodes.map(({ name }) => name);
+  const twice = repeatedName(names);
+  if (twice !== undefined) throw namedTwice(twice);
   const starts = startsOf(footer.groups.map(({ rows }) => rows));
   const length = starts.at(-1)!;
   let open: OpenGroup | undefined;
@@ -69,7 +70,7 @@ function tableOf(path: string, file: ReopeningFile): Table {
   return {
     files: [path],
     length,
-    columns: footer.nodes.map(({ name }) => name),
+    columns: names,
     async rows(from, to, columns) {
       if (!(from >= 0 && from < length)) throw new RangeError(`${path} has ${length} rows, not a row ${from}`);
       const index = partOf(starts, from);

@@ -1,0 +1,10 @@
+import { UserError } from "../system/errors.ts";
+
+/** The first name that occurs twice. */
+export function repeatedName(names: readonly string[]): string | undefined {
+  return names.find((name, i) => names.indexOf(name) < i);
+}
+
+export function namedTwice(name: string, at: { where?: string } = {}): UserError {
+  return new UserError("unsupported-file", `two columns are named "${name}"`, { ...at, fix: "Rename one of them." });
+}
