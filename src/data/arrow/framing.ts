@@ -19,10 +19,19 @@ export interface Framing {
 const MAGIC = "ARROW1";
 const CONTINUATION = 0xffffffff;
 
+/** Whether bytes begin as an Arrow file or stream does; streams before Arrow 0.15 have no such mark. */
+export function beginsLikeArrow(head: Uint8Array): boolean {
+  const bytes = Buffer.from(head.buffer, head.byteOffset, head.byteLength);
+  return isArrowFile(bytes) || (bytes.length >= 4 && bytes.readUInt32LE(0) === CONTINUATION);
+}
+
+function isArrowFile(head: Buffer): boolean {
+  return head.toString("latin1", 0, MAGIC.length) === MAGIC;
+}
+
 /** Finds every message of an Arrow IPC stream or file; only lengths and metadata are read, never a body. */
 export function frame(fd: number, size: number): Framing {
-  const head = size >= 8 ? bytesAt(fd, 0, 8).toString("latin1", 0, 6) : "";
-  return head === MAGIC ? frameFile(fd, size) : frameStream(fd, size);
+  return size >= 8 && isArrowFile(bytesAt(fd, 0, 8)) ? frameFile(fd, size) : frameStream(fd, size);
 }
 
 function frameStream(fd: number, size: number): Framing {

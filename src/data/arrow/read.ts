@@ -1,14 +1,14 @@
-import { fstatSync, readdirSync, readSync } from "node:fs";
+import { fstatSync, readdirSync } from "node:fs";
 import { RecordBatchReader, type Data, type RecordBatch, type Schema } from "apache-arrow";
 import { UserError } from "../../system/errors.ts";
 import { namedTwice, repeatedName } from "../column-names.ts";
 import { DamagedFile, damagedFile } from "../damaged.ts";
-import { readInto } from "../files.ts";
+import { readHead, readInto } from "../files.ts";
 import { partOf, startsOf } from "../parts.ts";
 import { reopening, type ReopeningFile } from "../reopening.ts";
 import { cell } from "./cells.ts";
 import { prepareDecompression } from "./compression.ts";
-import { frame, type Framing, type MessagePlace } from "./framing.ts";
+import { beginsLikeArrow, frame, type Framing, type MessagePlace } from "./framing.ts";
 import { validateColumn } from "./validate.ts";
 
 /** An open Arrow IPC stream or file. Holds one decoded record batch at a time. */
@@ -33,8 +33,8 @@ export function openArrow(path: string): ArrowTable {
   try {
     return tableOf(path, file, frame(file.fd(), sizeOf(path, file.fd())));
   } catch (error) {
-    const other = error instanceof DamagedFile ? otherKind(file.fd()) : undefined;
     file.release();
+    const other = error instanceof DamagedFile ? otherKind(path) : undefined;
     throw damagedFile("Arrow", path, other ?? error);
   }
 }
@@ -54,11 +54,10 @@ function sizeOf(path: string, fd: number): number {
 }
 
 /** What is said of a file that does not begin like an Arrow file at all. */
-function otherKind(fd: number): UserError | undefined {
-  const head = Buffer.alloc(8);
-  readSync(fd, head, 0, 8, 0);
+function otherKind(path: string): UserError | undefined {
+  const head = readHead(path, 8);
+  if (beginsLikeArrow(head)) return undefined;
   const text = head.toString("latin1");
-  if (text.startsWith("ARROW1") || head.readUInt32LE(0) === 0xffffffff) return undefined;
   const kind = text.startsWith("PAR1") ? "Parquet" : /^(\xef\xbb\xbf)?\s*[[{]/.test(text) ? "JSON" : undefined;
   const what = kind === undefined ? "this is no Arrow file" : `this is a ${kind} file, not an Arrow file`;
   return new UserError("wrong-file-kind", what, { fix: arrowWanted });

@@ -1,3 +1,4 @@
+import { beginsLikeArrow } from "../arrow/framing.ts";
 import { openArrow } from "../arrow/read.ts";
 import { rowBlock } from "../row-blocks.ts";
 import type { Reader } from "./reader.ts";
@@ -6,10 +7,7 @@ import type { Reader } from "./reader.ts";
 export const arrow: Reader = {
   name: "Arrow",
   extensions: [".arrow", ".feather", ".ipc"],
-  magic(head) {
-    const bytes = Buffer.from(head.buffer, head.byteOffset, head.byteLength);
-    return bytes.toString("latin1", 0, 6) === "ARROW1" || (bytes.length >= 4 && bytes.readUInt32LE(0) === 0xffffffff);
-  },
+  magic: beginsLikeArrow,
   async open(path) {
     const table = openArrow(path);
     return {
