@@ -1,14 +1,4 @@
-import {
-  createReadStream,
-  mkdtempSync,
-  openSync,
-  closeSync,
-  readSync,
-  rmSync,
-  statSync,
-  statfsSync,
-  writeSync,
-} from "node:fs";
+import { createReadStream, mkdtempSync, openSync, closeSync, readSync, rmSync, statSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { Writable } from "node:stream";
@@ -17,6 +7,7 @@ import { createGunzip } from "node:zlib";
 import { Decompress } from "fzstd";
 import { letEventsIn } from "../system/event-loop.ts";
 import { UserError } from "../system/errors.ts";
+import { writeFully } from "./atomic.ts";
 
 /** A compression of whole files. */
 export type Compression = "gzip" | "Zstandard";
@@ -86,7 +77,7 @@ function limitedFile(target: string, path: string): { write(bytes: Uint8Array): 
     write(bytes) {
       written += bytes.length;
       if (written > limit) throw tooLarge(path, limit);
-      for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at);
+      writeFully(fd, bytes);
     },
     close: () => closeSync(fd),
   };
