@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../../system/errors.ts";
+import { chooseSplit } from "../choose-split.ts";
 import { fileReader } from "../file-reader.ts";
 import { joinTables } from "../join-tables.ts";
 import type { Table } from "../table.ts";
@@ -31,13 +32,13 @@ export const hubFolder: Reader = {
   },
 };
 
-function chosenFiles(folder: string, wanted: string | undefined): string[] {
+function chosenFiles(folder: string, wanted: string | undefined): readonly string[] {
   const readme = join(folder, README);
   const named = existsSync(readme) ? configurations(readFileSync(readme, "utf8"), readme) : [];
-  if (named.length === 0) return chosenSplit(splitsByName(folder), wanted, folder);
+  if (named.length === 0) return filesOfSplit(splitsByName(folder), wanted, folder);
   const { configuration, split } = chosenConfiguration(named, wanted, readme);
   const splits = new Map(configuration.splits.map(({ name, patterns }) => [name, filesOf(folder, patterns, readme)]));
-  return chosenSplit(splits.size > 0 ? splits : splitsByName(join(folder, configuration.folder)), split, readme);
+  return filesOfSplit(splits.size > 0 ? splits : splitsByName(join(folder, configuration.folder)), split, readme);
 }
 
 function chosenConfiguration(
@@ -63,30 +64,15 @@ function chosenConfiguration(
   });
 }
 
-/** The files of the split: the only one, or `train`, where none is named. */
-function chosenSplit(
+function filesOfSplit(
   splits: ReadonlyMap<string, readonly string[]>,
   wanted: string | undefined,
   where: string,
-): string[] {
-  const names = [...splits.keys()];
-  if (names.length === 0) {
-    throw new UserError("missing-file", "there is no data file in the folder", {
-      where,
-      fix: "Fetch the dataset again with its data files.",
-    });
-  }
-  const split = wanted ?? (names.length === 1 ? names[0]! : "train");
-  const files = splits.get(split);
-  if (files !== undefined && files.length > 0) return [...files];
-  const what =
-    files !== undefined
-      ? `no file of the split "${split}" is there`
-      : wanted === undefined
-        ? "the folder has several splits"
-        : `there is no split "${split}"`;
-  throw new UserError(files === undefined ? "unknown-split" : "missing-file", what, {
-    where,
-    fix: files === undefined ? `Choose one of: ${names.join(", ")}.` : "Fetch the dataset again with its data files.",
-  });
+): readonly string[] {
+  const fix = "Fetch the dataset again with its data files.";
+  if (splits.size === 0) throw new UserError("missing-file", "there is no data file in the folder", { where, fix });
+  const split = chooseSplit([...splits.keys()], wanted, where);
+  const files = splits.get(split)!;
+  if (files.length > 0) return files;
+  throw new UserError("missing-file", `no file of the split "${split}" is there`, { where, fix });
 }

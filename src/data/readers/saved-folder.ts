@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { UserError } from "../../system/errors.ts";
+import { chooseSplit } from "../choose-split.ts";
 import { refusePointer } from "../files.ts";
 import { joinTables } from "../join-tables.ts";
 import type { Table } from "../table.ts";
@@ -26,7 +27,6 @@ export const savedFolder: Reader = {
   },
 };
 
-/** The folder of the split: the only one, or `train`, where none is named. */
 function splitFolder(folder: string, wanted: string | undefined): string {
   const file = join(folder, DICTIONARY);
   if (!existsSync(file)) return folder;
@@ -34,16 +34,7 @@ function splitFolder(folder: string, wanted: string | undefined): string {
   if (!Array.isArray(splits) || splits.length === 0)
     throw new UserError("damaged-file", "lists no splits", { where: file });
   const names = splits.map((name) => plainName(name, file));
-  const split = wanted ?? (names.length === 1 ? names[0] : names.includes("train") ? "train" : undefined);
-  if (split !== undefined && names.includes(split)) return join(folder, split);
-  throw new UserError(
-    "unknown-split",
-    split === undefined ? "the folder has several splits" : `there is no split "${split}"`,
-    {
-      where: file,
-      fix: `Choose one of: ${names.join(", ")}.`,
-    },
-  );
+  return join(folder, chooseSplit(names, wanted, file));
 }
 
 function shardsOf(folder: string): string[] {
