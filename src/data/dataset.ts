@@ -6,7 +6,7 @@ import { hashFiles } from "./files.ts";
 import { numberList, WrongField } from "./fields.ts";
 import type { Example, FieldName, FormatName } from "./format.ts";
 import { chooseFormat } from "./formats.ts";
-import { joinTables } from "./join-tables.ts";
+import { openJoined } from "./join-tables.ts";
 import { markKeys } from "./messages.ts";
 import { unusedText } from "./lossy.ts";
 import { readerOf } from "./open-table.ts";
@@ -96,15 +96,11 @@ export interface Dataset {
  */
 export async function openDataset(path: string | readonly string[], options: DatasetOptions = {}): Promise<Dataset> {
   const paths = dataPaths(path);
+  const name = paths.join(", ");
   const { split } = options;
   const sources = paths.map((each) => ({ path: each, reader: readerOf(each, { split }) }));
-  const tables: Table[] = [];
-  for (const { path: each, reader } of sources) {
-    tables.push(await reader.open(each, { split }));
-    await tables.at(-1)!.close();
-  }
-  const joined = joinTables(tables, paths.join(", "));
-  return datasetOf(joined, { name: paths.join(", "), contentHash: () => hashFiles(joined.files) }, options);
+  const joined = await openJoined(sources, (source) => source.reader.open(source.path, { split }), name);
+  return datasetOf(joined, { name, contentHash: () => hashFiles(joined.files) }, options);
 }
 
 /** Rows that are read from the file at once, unless they are large. */

@@ -35,6 +35,25 @@ export function joinTables(tables: readonly Table[], name: string): Table {
   };
 }
 
+/**
+ * Opens several sources one after the other as one table; each lets go of its file before the next is opened.
+ *
+ * @param name what a message calls the whole
+ */
+export async function openJoined<T>(
+  sources: readonly T[],
+  open: (source: T) => Promise<Table>,
+  name: string,
+): Promise<Table> {
+  const tables: Table[] = [];
+  for (const source of sources) {
+    const table = await open(source);
+    await table.close();
+    tables.push(table);
+  }
+  return joinTables(tables, name);
+}
+
 /** Runs one piece of work after the other, whether or not the one before it failed. */
 function queue(): <T>(work: () => Promise<T>) => Promise<T> {
   let last: Promise<unknown> = Promise.resolve();

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { UserError } from "../../system/errors.ts";
 import { chooseSplit } from "../choose-split.ts";
 import { fileReader } from "../file-reader.ts";
-import { joinTables } from "../join-tables.ts";
+import { openJoined } from "../join-tables.ts";
 import type { Table } from "../table.ts";
 import { configurations, type Configuration } from "../hub/configurations.ts";
 import { splitsByName, filesOf } from "../hub/splits.ts";
@@ -20,15 +20,12 @@ export const hubFolder: Reader = {
   extensions: [],
   markers: [README, ".gitattributes", "data"],
   async open(path, { split } = {}) {
-    const tables: Table[] = [];
-    for (const file of chosenFiles(path, split)) {
+    const openFile = async (file: string): Promise<Table> => {
       const reader = fileReader(file);
-      if (reader === undefined)
-        throw new UserError("wrong-file-kind", "files of this kind are not read", { where: file });
-      tables.push(await reader.open(file));
-      await tables.at(-1)!.close();
-    }
-    return joinTables(tables, path);
+      if (reader !== undefined) return reader.open(file);
+      throw new UserError("wrong-file-kind", "files of this kind are not read", { where: file });
+    };
+    return openJoined(chosenFiles(path, split), openFile, path);
   },
 };
 

@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import { UserError } from "../../system/errors.ts";
 import { chooseSplit } from "../choose-split.ts";
 import { refusePointer } from "../files.ts";
-import { joinTables } from "../join-tables.ts";
+import { openJoined } from "../join-tables.ts";
 import type { Table } from "../table.ts";
 import { arrow } from "./arrow.ts";
 import type { Reader } from "./reader.ts";
@@ -17,13 +17,11 @@ export const savedFolder: Reader = {
   extensions: [],
   markers: [STATE, DICTIONARY],
   async open(path, { split } = {}) {
-    const shards: Table[] = [];
-    for (const file of shardsOf(splitFolder(path, split))) {
+    const openShard = async (file: string): Promise<Table> => {
       refusePointer(file);
-      shards.push(await arrow.open(file));
-      await shards.at(-1)!.close();
-    }
-    return joinTables(shards, path);
+      return arrow.open(file);
+    };
+    return openJoined(shardsOf(splitFolder(path, split)), openShard, path);
   },
 };
 
