@@ -7,17 +7,22 @@ export class WrongField extends Error {}
 /** Thrown for a row that is in order, but holds what cannot be read; the row is left out for this reason. */
 export class UnreadRow extends Error {}
 
+/** What a row has in a column; undefined for null, and without a column. */
+export function valueIn(raw: Raw, column: string | undefined): unknown {
+  return column === undefined ? undefined : (raw[column] ?? undefined);
+}
+
 /** A text field; null where it is missing. */
 export function textOf(raw: Raw, column: string | undefined): string | null {
-  const value = column === undefined ? null : raw[column];
-  if (value === null || value === undefined) return null;
+  const value = valueIn(raw, column);
+  if (value === undefined) return null;
   if (typeof value === "string") return value;
   throw new WrongField(`"${column}" is ${kindOf(value)}, not text`);
 }
 
 /** The same where a number stands for its decimal text, as in `answer: 42`. */
 export function textOrNumberOf(raw: Raw, column: string | undefined): string | null {
-  const value = column === undefined ? null : raw[column];
+  const value = valueIn(raw, column);
   return isNumber(value) ? String(value) : textOf(raw, column);
 }
 
@@ -45,12 +50,16 @@ export function integersOf(value: unknown, column: string): number[] | null {
 
 /** A list; what is written as JSON text is read as such. Undefined where it is neither. */
 export function listOf(value: unknown): unknown[] | undefined {
-  const list = typeof value === "string" ? parsed(value) : value;
+  const list = fromJsonText(value);
   return Array.isArray(list) ? (list as unknown[]) : undefined;
 }
 
-/** A value of JSON text that holds a list or an object, or undefined. */
-export function parsed(text: string): unknown {
+/** A value as it is, or the list or object that it holds as JSON text; undefined for any other text. */
+export function fromJsonText(value: unknown): unknown {
+  return typeof value === "string" ? parsed(value) : value;
+}
+
+function parsed(text: string): unknown {
   if (!/^\s*[[{]/.test(text)) return undefined;
   try {
     return JSON.parse(text) as unknown;

@@ -1,5 +1,5 @@
 import { callText, isAnswer, type ChatMessage } from "../text/index.ts";
-import { isNumber, kindOf, listOf, parsed, plainValue, UnreadRow, WrongField } from "./fields.ts";
+import { fromJsonText, isNumber, kindOf, listOf, plainValue, UnreadRow, WrongField } from "./fields.ts";
 
 /** A conversation as a row has it. */
 export interface Messages {
@@ -34,7 +34,7 @@ export const markKeys = ["weight", "train", "training", "trainable", "loss_mask"
  */
 export function messagesOf(value: unknown, column: string): Messages | null {
   if (value === null || value === undefined) return null;
-  const entries = isMessage(value) ? [value] : allMessages(value);
+  const entries = isMessage(value) ? [value] : allMessages(fromJsonText(value));
   if (entries === undefined) throw new WrongField(`"${column}" is ${kindOf(value)}, not a list of messages`);
   const found = entries.map((entry, i) => messageOf(entry, `message ${i} of "${column}"`));
   const messages = found.map(({ message }) => message);
@@ -54,7 +54,7 @@ export function messagesOf(value: unknown, column: string): Messages | null {
 }
 
 function allMessages(value: unknown): unknown[] | undefined {
-  return listOf(value) ?? rowsOfColumns(typeof value === "string" ? parsed(value) : value);
+  return Array.isArray(value) ? (value as unknown[]) : rowsOfColumns(value);
 }
 
 /** Whether a value looks like a conversation, or one message, rather than a text. */

@@ -1,5 +1,5 @@
 import type { ChatMessage } from "../text/index.ts";
-import { listOf, parsed, plainValue, WrongField, type Raw } from "./fields.ts";
+import { fromJsonText, listOf, plainValue, valueIn, WrongField, type Raw } from "./fields.ts";
 import { isConversation, messagesOf } from "./messages.ts";
 
 /** Columns of a row that belong to the prompt, by what they are. */
@@ -45,16 +45,16 @@ export function promptParts(raw: Raw, columns: PromptColumns, opensWithSystem: b
 }
 
 function systemOf(raw: Raw, column: string | undefined): string | undefined {
-  const value = column === undefined ? undefined : raw[column];
-  if (value === null || value === undefined || value === "") return undefined;
+  const value = valueIn(raw, column);
+  if (value === undefined || value === "") return undefined;
   if (typeof value === "string") return value;
   throw new WrongField(`"${column}" is not text`);
 }
 
 /** Earlier turns: pairs of what was asked and answered (Alpaca), or messages; as a list or JSON text. */
 function historyOf(raw: Raw, column: string | undefined): ChatMessage[] {
-  const value = column === undefined ? undefined : raw[column];
-  if (value === null || value === undefined || value === "") return [];
+  const value = valueIn(raw, column);
+  if (value === undefined || value === "") return [];
   if (isConversation(value)) return messagesOf(value, column!)!.messages;
   const turns = listOf(value);
   return (turns ?? [undefined]).flatMap((turn) => {
@@ -70,19 +70,19 @@ function historyOf(raw: Raw, column: string | undefined): ChatMessage[] {
 
 /** Values of a list, each as it is or as JSON text, or of one JSON text for all; undefined where there are none. */
 function valuesOf(raw: Raw, column: string | undefined): unknown[] | undefined {
-  const value = column === undefined ? undefined : raw[column];
-  if (value === null || value === undefined || (typeof value === "string" && value.trim() === "")) return undefined;
-  const whole = typeof value === "string" ? parsed(value) : value;
+  const value = valueIn(raw, column);
+  if (value === undefined || (typeof value === "string" && value.trim() === "")) return undefined;
+  const whole = fromJsonText(value);
   const list = Array.isArray(whole) ? (whole as unknown[]) : [whole];
   if (whole === undefined) throw new WrongField(`"${column}" is neither a list nor JSON text of one`);
-  const values = list.map((each) => plainValue((typeof each === "string" && parsed(each)) || each, column!));
+  const values = list.map((each) => plainValue(fromJsonText(each) ?? each, column!));
   return values.length > 0 ? values : undefined;
 }
 
 /** Text that a question is about: one text, or several. */
 export function contextOf(raw: Raw, column: string | undefined): string | undefined {
-  const value = column === undefined ? undefined : raw[column];
-  if (value === null || value === undefined) return undefined;
+  const value = valueIn(raw, column);
+  if (value === undefined) return undefined;
   const texts = Array.isArray(value) ? (value as unknown[]) : [value];
   if (!texts.every((text) => typeof text === "string")) throw new WrongField(`"${column}" is not text`);
   const filled = texts.filter((text) => text !== "");

@@ -1,6 +1,6 @@
 import type { ChatMessage } from "../text/index.ts";
 import { conversation } from "./examples.ts";
-import { isNumber, parsed, textOf, textOrNumberOf, WrongField, type Raw } from "./fields.ts";
+import { fromJsonText, isNumber, textOf, textOrNumberOf, valueIn, WrongField, type Raw } from "./fields.ts";
 import type { Example, Fields, Format, Skipped } from "./format.ts";
 import { isConversation, messagesOf, type Messages } from "./messages.ts";
 
@@ -72,9 +72,9 @@ export const verifiableFormat: Format = {
 
 /** `reward_model.ground_truth`: text, a number, or a list of one. */
 function groundTruth(raw: Raw, column: string | undefined): string | null {
-  const value = column === undefined ? null : raw[column];
-  if (value === null || value === undefined) return null;
-  const model = typeof value === "string" ? parsed(value) : value;
+  const value = valueIn(raw, column);
+  if (value === undefined) return null;
+  const model = fromJsonText(value);
   const truth =
     typeof model === "object" && model !== null ? (model as { ground_truth?: unknown }).ground_truth : value;
   const [only, ...more] = Array.isArray(truth) ? (truth as unknown[]) : [truth];

@@ -27,22 +27,23 @@ export interface GivenTokens {
  * Tokens with labels or a mask. Padding goes by `attention_mask`, on either side. `position_ids` that begin again divide
  * a row into the texts that were packed into it.
  *
- * @returns undefined where the row has no tokens or nothing that trains
+ * @returns why the row is left out, where it has no tokens or nothing that trains
  * @throws WrongField for lists of different lengths, labels that are other tokens, holes in the mask or the positions
  */
 export function readTokens(raw: Raw, columns: TokenColumns): GivenTokens | { skipped: string } {
   const all = integersOf(raw[columns.ids!], columns.ids!);
   if (all === null || all.length === 0) return { skipped: "no tokens" };
-  const list = (column: string | undefined): number[] | undefined => {
-    const values = column === undefined ? null : integersOf(raw[column], column);
-    if (values !== null && values.length !== all.length) throw lengthsDiffer(column!, values.length, columns, all);
+  const list: ListOf = (column, read = integersOf) => {
+    const values = column === undefined ? null : read(raw[column], column);
+    if (values !== null && values.length !== all.length)
+      throw new WrongField(`"${column}" has ${values.length} entries, "${columns.ids}" has ${all.length}`);
     return values ?? undefined;
   };
   const attention = list(columns.attentionMask);
   const positions = list(columns.positionIds);
   const { from, to } = attention === undefined ? { from: 0, to: all.length } : attended(attention, columns);
   const ids = Int32Array.from(all.slice(from, to));
-  const weights = weightsOf(raw, columns, all);
+  const weights = weightsOf(list, columns, all);
   if (weights === undefined) return { skipped: "no response" };
   const counted = weights.slice(from, to);
   const response = Uint8Array.from(counted, (weight) => Number(weight !== 0));
@@ -57,16 +58,24 @@ export function readTokens(raw: Raw, columns: TokenColumns): GivenTokens | { ski
   };
 }
 
+/** A column's list, which is as long as the tokens; undefined where the row has none. */
+type ListOf = (
+  column: string | undefined,
+  read?: (value: unknown, column: string) => number[] | null,
+) => number[] | undefined;
+
 /** What each token counts: labels and masks multiplied. */
-function weightsOf(raw: Raw, columns: TokenColumns, ids: readonly number[]): number[] | undefined {
-  const { labels, responseMask, assistantMask } = columns;
+function weightsOf(
+  list: ListOf,
+  { labels, responseMask, assistantMask }: TokenColumns,
+  ids: readonly number[],
+): number[] | undefined {
   let weights: number[] | undefined;
   const multiply = (values: readonly number[]): void => {
     weights = values.map((value, t) => value * (weights?.[t] ?? 1));
   };
-  const marks = labels === undefined ? null : integersOf(raw[labels], labels);
-  if (marks !== null) {
-    if (marks.length !== ids.length) throw lengthsDiffer(labels!, marks.length, columns, ids);
+  const marks = list(labels);
+  if (marks !== undefined) {
     const shifted = marks.findIndex((label, t) => label !== -100 && label !== ids[t]);
     if (shifted >= 0) {
       const found = `entry ${shifted} of "${labels}" is ${marks[shifted]}, the token is ${ids[shifted]}`;
@@ -75,15 +84,17 @@ function weightsOf(raw: Raw, columns: TokenColumns, ids: readonly number[]): num
     multiply(marks.map((label) => Number(label !== -100)));
   }
   for (const column of [responseMask, assistantMask]) {
-    const value = column === undefined ? null : raw[column];
-    if (value === null || value === undefined) continue;
-    const mask = numberList(value);
-    if (mask === undefined || !mask.every((number) => Number.isFinite(number)))
-      throw new WrongField(`"${column}" is ${kindOf(value)}, not a list of numbers`);
-    if (mask.length !== ids.length) throw lengthsDiffer(column!, mask.length, columns, ids);
-    multiply(mask);
+    const mask = list(column, finiteNumbersOf);
+    if (mask !== undefined) multiply(mask);
   }
   return weights;
+}
+
+function finiteNumbersOf(value: unknown, column: string): number[] | null {
+  if (value === null || value === undefined) return null;
+  const numbers = numberList(value);
+  if (numbers?.every((number) => Number.isFinite(number)) === true) return numbers;
+  throw new WrongField(`"${column}" is ${kindOf(value)}, not a list of numbers`);
 }
 
 /** The stretch of tokens that are not padding. */
@@ -114,13 +125,4 @@ function startsOf(
     if (!follows || numbers?.[t] !== numbers?.[t - 1]) starts.push(t);
   }
   return starts;
-}
-
-function lengthsDiffer(
-  column: string,
-  length: number,
-  { ids: name }: TokenColumns,
-  ids: readonly number[],
-): WrongField {
-  return new WrongField(`"${column}" has ${length} entries, "${name}" has ${ids.length}`);
 }
