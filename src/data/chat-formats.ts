@@ -10,15 +10,17 @@ const besideConversation = {
   documents: ["documents"],
 } as const;
 
+/** Rows that are conversations. */
+export const messagesFormat: Format = {
+  name: "messages",
+  title: "chat",
+  names: { messages: ["messages", "conversations", "conversation"], ...besideConversation },
+  required: [["messages"]],
+  read: (raw, fields) => conversation(raw, fields, messagesOf(raw[fields.messages!], fields.messages!)),
+};
+
 /** Rows that become conversations. */
-export const chatFormats: readonly Format[] = [
-  {
-    name: "messages",
-    title: "chat",
-    names: { messages: ["messages", "conversations", "conversation"], ...besideConversation },
-    required: [["messages"]],
-    read: (raw, fields) => conversation(raw, fields, messagesOf(raw[fields.messages!], fields.messages!)),
-  },
+export const questionFormats: readonly Format[] = [
   {
     name: "question-answer",
     title: "question and answer",

@@ -1,5 +1,5 @@
 import { UserError } from "../system/errors.ts";
-import { chatFormats } from "./chat-formats.ts";
+import { messagesFormat, questionFormats } from "./chat-formats.ts";
 import { pair, plainPair } from "./examples.ts";
 import { textOf, textOrNumberOf, UnreadRow, type Raw } from "./fields.ts";
 import type { Example, FieldName, Fields, Format, FormatName, Skipped } from "./format.ts";
@@ -11,7 +11,7 @@ import { readTokens } from "./token-format.ts";
 /** In the order in which `auto` tries them. */
 const FORMATS: readonly Format[] = [
   preferenceFormat,
-  ...chatFormats.filter(({ name }) => name === "messages"),
+  messagesFormat,
   {
     name: "tokens",
     title: "tokens",
@@ -43,7 +43,7 @@ const FORMATS: readonly Format[] = [
     },
   },
   verifiableFormat,
-  ...chatFormats.filter(({ name }) => name !== "messages"),
+  ...questionFormats,
   {
     name: "text",
     title: "text",
