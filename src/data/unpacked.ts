@@ -16,17 +16,24 @@ export function packedRowId(rowId: number, part: number): number {
 export function unpacked(row: Row): Row[] {
   if (row.tokens?.starts === undefined) return [row];
   const { ids, response, dataWeights, starts } = row.tokens;
-  const { length } = ids;
+  const columns = Object.entries(row.columns).map(([name, values]) => [name, divisible(values, response)] as const);
+  const weights = row.weights && divisible(row.weights, response);
   const parts = starts.map((from, part): Row => {
-    const to = starts[part + 1] ?? length;
-    const columns = Object.entries(row.columns).map(([name, values]) => [
-      name,
-      alignColumn(values, response)?.slice(from, to) ?? values,
-    ]);
-    const weights = dataWeights && { dataWeights: dataWeights.slice(from, to) };
-    const tokens = { ids: ids.slice(from, to), response: response.slice(from, to), ...weights };
-    const column = row.weights && { weights: alignColumn(row.weights, response)?.slice(from, to) ?? row.weights };
-    return { ...row, ...column, rowId: packedRowId(row.rowId, part), tokens, columns: Object.fromEntries(columns) };
+    const to = starts[part + 1] ?? ids.length;
+    const given = dataWeights && { dataWeights: dataWeights.slice(from, to) };
+    return {
+      ...row,
+      ...(weights && { weights: weights(from, to) }),
+      rowId: packedRowId(row.rowId, part),
+      tokens: { ids: ids.slice(from, to), response: response.slice(from, to), ...given },
+      columns: Object.fromEntries(columns.map(([name, values]) => [name, values(from, to)])),
+    };
   });
   return parts.filter(({ tokens }) => tokens!.response.includes(1));
+}
+
+/** Gives the stretch of a per-token list that belongs to a text; all of a list that does not fit the row's tokens. */
+function divisible(values: Float32Array, response: Uint8Array): (from: number, to: number) => Float32Array {
+  const aligned = alignColumn(values, response);
+  return (from, to) => aligned?.slice(from, to) ?? values;
 }
