@@ -92,7 +92,9 @@ async function tokenizeRows(
         const tokens = tokensOfRow(part, tokenizer, options, where);
         if ("skipped" in tokens) collector.skip(tokens.skipped);
         else {
-          const whole = (): Uint8Array => (tokens.truncated ? uncut(part, tokenizer, options, where) : tokens.response);
+          let full: Uint8Array | undefined;
+          const whole = (): Uint8Array =>
+            (full ??= tokens.truncated ? uncut(part, tokenizer, options, where) : tokens.response);
           collector.add(part, weighed(part, tokens, whole, where), whole, where);
         }
       }
