@@ -1,4 +1,3 @@
-import type { ChatMessage } from "../text/index.ts";
 import { conversation } from "./examples.ts";
 import { fromJsonText, isNumber, textOf, textOrNumberOf, valueIn, WrongField, type Raw } from "./fields.ts";
 import type { Example, Fields, Format, Skipped } from "./format.ts";
@@ -28,7 +27,12 @@ export function completionExample(raw: Raw, fields: Fields): Example | Skipped {
   const completion = messagesOrText(raw, fields.response!, "assistant");
   if (prompt === null) return { skipped: "no prompt" };
   if (completion === null) return { skipped: "no response" };
-  return conversation(raw, fields, trainedFrom(concatenated(prompt, completion), prompt.messages.length));
+  return replied(raw, fields, prompt, completion);
+}
+
+/** A conversation whose last part alone trains. */
+function replied(raw: Raw, fields: Fields, prompt: Messages, reply: Messages): Example | Skipped {
+  return conversation(raw, fields, trainedFrom(concatenated(prompt, reply), prompt.messages.length));
 }
 
 export function concatenated(first: Messages, second: Messages): Messages {
@@ -58,12 +62,7 @@ export const verifiableFormat: Format = {
     if (prompt === null) return { skipped: "no prompt" };
     const answer = groundTruth(raw, fields.rewardModel) ?? textOrNumberOf(raw, fields.answer);
     if (answer === null || answer === "") return { skipped: "no answer" };
-    const reply: ChatMessage = { role: "assistant", content: answer };
-    const example = conversation(
-      raw,
-      fields,
-      trainedFrom(concatenated(prompt, { messages: [reply] }), prompt.messages.length),
-    );
+    const example = replied(raw, fields, prompt, { messages: [{ role: "assistant", content: answer }] });
     if ("skipped" in example) return example;
     const text = prompt.messages.map(({ content }) => content ?? "").join("\n\n");
     return { ...example, prompt: text, response: answer, answer };
