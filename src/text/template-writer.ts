@@ -1,6 +1,6 @@
-import { Template } from "@huggingface/jinja";
 import { UserError } from "../system/errors.ts";
-import { compileChatTemplate, type ChatMessage, type ChatTemplate } from "./chat-template.ts";
+import { compileChatTemplate, parseChatTemplate, type ChatMessage, type ChatTemplate } from "./chat-template.ts";
+import { namesIn } from "./jinja/tree.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 /** What a template is given besides the messages. */
@@ -62,15 +62,15 @@ function compile(template: string): CompiledTemplate {
   const known = compiled.get(template);
   if (known !== undefined) return known;
   if (compiled.size >= mostCompiled) compiled.clear();
-  const render = compileChatTemplate(template);
+  const program = parseChatTemplate(template);
   const marked = template.replace(generationTag, (_, open: string, end: string | undefined, close: string) => {
     const mark = end === undefined ? opening : closing;
     return `${open} if true %}{{ '${mark}' }}{% endif ${close}`;
   });
   const made = {
-    render,
+    render: compileChatTemplate(program),
     renderMarked: marked === template ? undefined : compileChatTemplate(marked),
-    names: namesIn(template),
+    names: namesIn(program),
   };
   compiled.set(template, made);
   return made;
@@ -90,18 +90,4 @@ function withoutMarks(written: string): MarkedText {
     else text += part;
   }
   return { text, marked };
-}
-
-/** Every identifier and every text that the template's program holds. */
-function namesIn(template: string): Set<string> {
-  const names = new Set<string>();
-  const pending: unknown[] = [new Template(template.replaceAll(/\r\n?/g, "\n")).parsed];
-  while (pending.length > 0) {
-    const node = pending.pop();
-    if (typeof node !== "object" || node === null) continue;
-    const { type, value } = node as { type?: unknown; value?: unknown };
-    if ((type === "Identifier" || type === "StringLiteral") && typeof value === "string") names.add(value);
-    pending.push(...Object.values(node), ...(node instanceof Map ? [...node.keys(), ...node.values()] : []));
-  }
-  return names;
 }

@@ -4,9 +4,9 @@ import type { Budget } from "./budget.ts";
 import { applyFilter } from "./filters.ts";
 import { keyOf } from "./globals.ts";
 import { operate } from "./operators.ts";
-import type { Node } from "./parse.ts";
 import { text } from "./print.ts";
 import { runTest } from "./tests.ts";
+import type { Node } from "./tree.ts";
 import {
   float,
   integer,

@@ -3,8 +3,8 @@ import type { Budget } from "./budget.ts";
 import { createEvaluator, type Scope } from "./expressions.ts";
 import { attributeName, globals, loopAttributes } from "./globals.ts";
 import { checkSize } from "./limits.ts";
-import type { Node } from "./parse.ts";
 import { text } from "./print.ts";
+import type { Node } from "./tree.ts";
 import { callable, isAttributes, iterate, truth, tuple, type Value } from "./values.ts";
 
 class LoopControl extends Error {
