@@ -4,7 +4,7 @@ import { createEvaluator, type Scope } from "./expressions.ts";
 import { attributeName, globals, loopAttributes } from "./globals.ts";
 import { checkSize } from "./limits.ts";
 import { text } from "./print.ts";
-import type { Node } from "./tree.ts";
+import { identifiersIn, type Node } from "./tree.ts";
 import { callable, isAttributes, iterate, truth, tuple, type Value } from "./values.ts";
 
 class LoopControl extends Error {
@@ -26,6 +26,8 @@ const inner = (outer: Scope | undefined): Scope => ({ variables: new Map(), oute
 export function runJinja(program: Node, variables: ReadonlyMap<string, Value>, budget: Budget): string {
   let written: string[] = [];
   let length = 0;
+  /** Names of the variables in the bodies of macros that were looked through. */
+  const variablesOf = new Map<unknown, ReadonlySet<string>>();
   const { evaluate, evaluateArguments, filter, printed } = createEvaluator(budget);
 
   const write = (part: string): void => {
@@ -139,7 +141,13 @@ export function runJinja(program: Node, variables: ReadonlyMap<string, Value>, b
       name: (node.type === "Identifier" ? node.value : (node.key as Node).value) as string,
       otherwise: node.type === "Identifier" ? undefined : (node.value as Node),
     }));
+    budget.spend(declared.length);
+    const uses = (name: string): boolean => {
+      if (!variablesOf.has(body)) variablesOf.set(body, identifiersIn(body));
+      return variablesOf.get(body)!.has(name);
+    };
     return callable(({ positional, named }) => {
+      budget.spend(declared.length);
       const own = inner(scope);
       const others = new Map(named);
       own.variables.set("caller", others.get("caller"));
@@ -152,9 +160,9 @@ export function runJinja(program: Node, variables: ReadonlyMap<string, Value>, b
         own.variables.set(name, isGiven || otherwise === undefined ? value : evaluate(otherwise, own));
       });
       const extra = positional.slice(declared.length);
-      if (extra.length > 0 && !uses(body, "varargs"))
+      if (extra.length > 0 && !uses("varargs"))
         throw new Error(`a macro takes not more than ${declared.length} arguments`);
-      if (others.size > 0 && !uses(body, "kwargs"))
+      if (others.size > 0 && !uses("kwargs"))
         throw new Error(`a macro takes no keyword argument '${[...others.keys()][0]}'`);
       own.variables.set("varargs", tuple(extra));
       own.variables.set("kwargs", others);
@@ -167,13 +175,4 @@ export function runJinja(program: Node, variables: ReadonlyMap<string, Value>, b
     outer: { variables: new Map([...globals, ...variables]), outer: undefined },
   };
   return captured(() => runBlock(program.body, top));
-}
-
-/** Whether a part of the tree names a variable. */
-function uses(nodes: unknown, name: string): boolean {
-  if (Array.isArray(nodes)) return nodes.some((node) => uses(node, name));
-  if (nodes instanceof Map) return [...nodes].some((pair) => uses(pair, name));
-  if (typeof nodes !== "object" || nodes === null) return false;
-  const node = nodes as Node;
-  return (node.type === "Identifier" && node.value === name) || Object.values(node).some((part) => uses(part, name));
 }

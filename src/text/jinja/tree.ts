@@ -4,16 +4,25 @@ export interface Node {
   readonly [key: string]: unknown;
 }
 
+/** Every identifier that a part of the tree holds. */
+export function identifiersIn(part: unknown): Set<string> {
+  return valuesIn(part, ["Identifier"]);
+}
+
 /** Every identifier and every text that a part of the tree holds. */
 export function namesIn(part: unknown): Set<string> {
-  const names = new Set<string>();
+  return valuesIn(part, ["Identifier", "StringLiteral"]);
+}
+
+function valuesIn(part: unknown, types: readonly string[]): Set<string> {
+  const values = new Set<string>();
   const pending: unknown[] = [part];
   while (pending.length > 0) {
     const at = pending.pop();
     if (typeof at !== "object" || at === null) continue;
     const { type, value } = at as Node;
-    if ((type === "Identifier" || type === "StringLiteral") && typeof value === "string") names.add(value);
+    if (types.includes(type) && typeof value === "string") values.add(value);
     for (const inner of at instanceof Map ? [...at.keys(), ...at.values()] : Object.values(at)) pending.push(inner);
   }
-  return names;
+  return values;
 }
