@@ -8,8 +8,6 @@ import { wordLevel, wordPiece } from "./words.ts";
 export interface Model {
   encodeWord: EncodeWord;
   ids: ReadonlyMap<string, number>;
-  /** How many tokens the model itself has. */
-  size: number;
 }
 
 /** @throws UserError for an option that makes ids differ from call to call, Error for parts that do not fit */
@@ -22,12 +20,12 @@ export function createModel({ model }: TokenizerJson, where: string): Model {
       fix: 'Set "dropout" to null in tokenizer.json.',
     });
   }
-  return { encodeWord: encoderOf(model, ids), ids, size: ids.size };
+  return { encodeWord: encoderOf(model, ids), ids };
 }
 
 function encoderOf(model: TokenizerJson["model"], ids: ReadonlyMap<string, number>): EncodeWord {
   const type = model.type ?? guessedType(model);
-  if (type === "Unigram") return unigram(model as unknown as UnigramOptions);
+  if (type === "Unigram") return unigram(model as unknown as UnigramOptions, ids);
   if (type === "BPE") return bpe(model as unknown as BpeOptions, ids);
   return type === "WordPiece" ? wordPiece(model, ids) : wordLevel(model, ids);
 }

@@ -19,16 +19,14 @@ const behaviors: Record<string, (cuts: readonly Cut[]) => (readonly [number, num
   Isolated: (cuts) => cuts.map(([start, end]) => [start, end]),
   Contiguous: (cuts) => joinedWhere(cuts, (isMatch, wasMatch) => isMatch === wasMatch),
   MergedWithPrevious: (cuts) => joinedWhere(cuts, (isMatch, wasMatch) => isMatch && !wasMatch),
-  MergedWithNext: (cuts) => joinedWhere(cuts, (isMatch, wasMatch) => wasMatch && !isMatch, true),
+  MergedWithNext: joinedFromEnd,
 };
 
-/** Joins a cut to the one before where `joins` says so; from the end, to the one behind. */
+/** Joins a cut to the one before where `joins` says so. */
 function joinedWhere(
   cuts: readonly Cut[],
   joins: (isMatch: boolean, wasMatch: boolean) => boolean,
-  fromEnd = false,
 ): (readonly [number, number])[] {
-  if (fromEnd) return joinedFromEnd(cuts);
   const joined: [number, number][] = [];
   let wasMatch = false;
   for (const [start, end, isMatch] of cuts) {
@@ -39,6 +37,7 @@ function joinedWhere(
   return joined;
 }
 
+/** Joins each match to what lies behind it. */
 function joinedFromEnd(cuts: readonly Cut[]): (readonly [number, number])[] {
   const joined: [number, number][] = [];
   let wasMatch = false;
