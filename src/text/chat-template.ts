@@ -53,7 +53,7 @@ export function compileChatTemplate(template: string | Node, limit = mostSteps):
   return (messages, { bosToken = "", eosToken = "", specialTokens = {}, addGenerationPrompt, tools, documents }) => {
     const variables = {
       ...specialTokens,
-      messages: messages.map((message) => ({ ...message })),
+      messages,
       add_generation_prompt: addGenerationPrompt,
       bos_token: bosToken,
       eos_token: eosToken,

@@ -84,7 +84,7 @@ const otherFilters: readonly [string, Filter][] = [
   ["round", round],
 ];
 
-export const filters: ReadonlyMap<string, Filter> = new Map([...textFilters, ...listFilters, ...otherFilters]);
+const filters: ReadonlyMap<string, Filter> = new Map([...textFilters, ...listFilters, ...otherFilters]);
 
 function isMember(value: Value, name: Value): boolean {
   return (
