@@ -15,10 +15,14 @@ export function createModel({ model }: TokenizerJson, where: string): Model {
   const { vocab } = model;
   const ids = new Map(Array.isArray(vocab) ? vocab.map(([token], id) => [token, id] as const) : Object.entries(vocab));
   if (typeof model.dropout === "number" && model.dropout > 0) {
-    throw new UserError("unsupported-tokenizer", "the tokenizer drops merges at random (dropout), which is not supported", {
-      where,
-      fix: 'Set "dropout" to null in tokenizer.json.',
-    });
+    throw new UserError(
+      "unsupported-tokenizer",
+      "the tokenizer drops merges at random (dropout), which is not supported",
+      {
+        where,
+        fix: 'Set "dropout" to null in tokenizer.json.',
+      },
+    );
   }
   return { encodeWord: encoderOf(model, ids), ids };
 }

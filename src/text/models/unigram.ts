@@ -67,7 +67,11 @@ function bestParts(
   unknown: number | undefined,
 ): PartOfWord[] {
   const count = characters.length;
-  const [best, from, tokenAt] = [new Float64Array(count + 1), new Int32Array(count + 1).fill(-1), new Int32Array(count + 1).fill(-1)];
+  const [best, from, tokenAt] = [
+    new Float64Array(count + 1),
+    new Int32Array(count + 1).fill(-1),
+    new Int32Array(count + 1).fill(-1),
+  ];
   const offer = (start: number, end: number, id: number, score: number): void => {
     const total = best[start]! + score;
     if (from[end]! >= 0 && total <= best[end]!) return;
