@@ -1,5 +1,11 @@
 import { UserError } from "../system/errors.ts";
-import { compileChatTemplate, parseChatTemplate, type ChatMessage, type ChatTemplate } from "./chat-template.ts";
+import {
+  compileChatTemplate,
+  parseChatTemplate,
+  type ChatMessage,
+  type ChatTemplate,
+  type TemplateVariables,
+} from "./chat-template.ts";
 import { namesIn } from "./jinja/tree.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
@@ -44,15 +50,18 @@ export function templateWriter(tokenizer: Tokenizer, template = tokenizer.chatTe
   }
   const { render, renderMarked, names } = compile(template);
   const { bosToken, eosToken, specialTokens } = tokenizer;
-  const with_ = (opensAnswer: boolean, inputs: TemplateInputs = {}) => ({
-    ...{ bosToken, eosToken, specialTokens, addGenerationPrompt: opensAnswer },
+  const variables = (opensAnswer: boolean, inputs: TemplateInputs = {}): TemplateVariables => ({
+    bosToken,
+    eosToken,
+    specialTokens,
+    addGenerationPrompt: opensAnswer,
     ...inputs,
   });
   return {
-    write: (messages, opensAnswer, inputs) => render(messages, with_(opensAnswer, inputs)),
+    write: (messages, opensAnswer, inputs) => render(messages, variables(opensAnswer, inputs)),
     ...(renderMarked && {
       writeMarked: (messages: readonly ChatMessage[], inputs?: TemplateInputs) =>
-        withoutMarks(renderMarked(messages, with_(false, inputs))),
+        withoutMarks(renderMarked(messages, variables(false, inputs))),
     }),
     reads: (name) => names.has(name),
   };
