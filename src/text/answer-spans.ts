@@ -1,6 +1,6 @@
 import { UserError } from "../system/errors.ts";
 import type { ChatMessage } from "./chat-template.ts";
-import { isAnswer } from "./message-keys.ts";
+import { answersAmong } from "./message-keys.ts";
 import { startsWith, type ResponseSpan } from "./token-row.ts";
 import type { TemplateInputs, TemplateWriter } from "./template-writer.ts";
 import type { Tokenizer } from "./tokenizer.ts";
@@ -19,16 +19,17 @@ export interface WrittenConversation {
   inputs: TemplateInputs;
   text: string;
   ids: readonly number[];
+  /** Ids that end a turn. */
+  ends: ReadonlySet<number>;
 }
 
 /** The answers that a template itself marks by `{% generation %}`, or undefined where it marks none. */
 export function markedSpans(conversation: WrittenConversation): AnswerSpan[] | "shares-white-space" | undefined {
-  const { writer, messages, inputs, text, ids, tokenizer } = conversation;
+  const { writer, messages, inputs, text, ids, ends, tokenizer } = conversation;
   const written = writer.writeMarked?.(messages, inputs);
   if (written === undefined || written.marked.length === 0 || written.text !== text) return undefined;
-  const answers = [...messages.keys()].filter((k) => isAnswer(messages[k]!));
+  const answers = answersAmong(messages);
   const isOneEach = written.marked.length === answers.length;
-  const ends = endTokens(tokenizer);
   const spans: AnswerSpan[] = [];
   for (const [i, { start, end }] of written.marked.entries()) {
     if (start === end) continue;
@@ -71,7 +72,7 @@ export function answerSpan(
     if (opensWithSpace(messages[k]!)) return "shares-white-space";
     throw sharesToken(k);
   }
-  const span = { ...responseSpan(tokenizer, ids, start, endsAlike ? end : turnEnd(tokenizer, ids, end)), message: k };
+  const span = { ...responseSpan(conversation, start, endsAlike ? end : turnEnd(conversation, end)), message: k };
   if (opened !== undefined && !opensAlike) return { span, remark: openingRemark(opened, text, from) };
   return endsAlike ? { span } : { span, remark: rewrittenRemark };
 }
@@ -126,8 +127,7 @@ function boundary(tokenizer: Tokenizer, ids: readonly number[], prefix: string):
 }
 
 /** Leaves out the white space behind the last token that ends the turn, or behind everything if none does. */
-function responseSpan(tokenizer: Tokenizer, ids: readonly number[], start: number, end: number): ResponseSpan {
-  const ends = endTokens(tokenizer);
+function responseSpan({ tokenizer, ids, ends }: WrittenConversation, start: number, end: number): ResponseSpan {
   let last = end;
   while (last > start && !ends.has(ids[last - 1]!) && tokenizer.piece(ids[last - 1]!).trim() === "") last--;
   const endsTurn = last > start && ends.has(ids[last - 1]!);
@@ -135,15 +135,10 @@ function responseSpan(tokenizer: Tokenizer, ids: readonly number[], start: numbe
 }
 
 /** Behind the token that ends the turn, if nothing but white space stands before it. */
-function turnEnd(tokenizer: Tokenizer, ids: readonly number[], end: number): number {
-  const ends = endTokens(tokenizer);
+function turnEnd({ tokenizer, ids, ends }: WrittenConversation, end: number): number {
   let next = end;
   while (next < ids.length && !ends.has(ids[next]!) && tokenizer.piece(ids[next]!).trim() === "") next++;
   return ends.has(ids[next]!) ? next + 1 : end;
-}
-
-function endTokens({ endOfText = [], specialIds }: Tokenizer): Set<number> {
-  return new Set([...endOfText, ...specialIds]);
 }
 
 function rewrites(k: number): UserError {

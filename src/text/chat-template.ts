@@ -3,8 +3,9 @@ import { createBudget, mostSteps } from "./jinja/budget.ts";
 import { strftime } from "./jinja/date.ts";
 import { toValue } from "./jinja/globals.ts";
 import { runJinja } from "./jinja/interpreter.ts";
-import { parseJinja, type Node } from "./jinja/parse.ts";
+import { parseJinja } from "./jinja/parse.ts";
 import { text as written } from "./jinja/print.ts";
+import type { Node } from "./jinja/tree.ts";
 import { callable, type Value } from "./jinja/values.ts";
 
 /** One message of a conversation, with whatever else a template may read of it: `tool_calls`, `reasoning_content`, … */
@@ -36,22 +37,23 @@ const longestGap = 1_000; // white space characters in a row
 const where = "chat template";
 
 /**
- * Parses a Jinja chat template. Templates come with models and are not trusted: they run without access to anything but
+ * A Jinja chat template, ready to write conversations. Templates come with models and are not trusted: they run without access to anything but
  * the messages, within limits of time and memory.
  *
  * As in transformers, `{% generation %}` tags are understood, and `raise_exception` and `strftime_now` can be called
  * (a template that prints the date gives other tokens every day). As in Jinja, a line of the template may end as on
  * Windows.
  *
+ * @param template its text, or its program
  * @param limit of steps that writing one conversation may take
  * @throws UserError if the text is no template; the result throws one if it fails for a conversation
  */
-export function compileChatTemplate(text: string, limit = mostSteps): ChatTemplate {
-  const parsed = parseTemplate(text);
+export function compileChatTemplate(template: string | Node, limit = mostSteps): ChatTemplate {
+  const program = typeof template === "string" ? parseChatTemplate(template) : template;
   return (messages, { bosToken = "", eosToken = "", specialTokens = {}, addGenerationPrompt, tools, documents }) => {
     const variables = {
       ...specialTokens,
-      messages: messages.map((message) => ({ ...message })),
+      messages,
       add_generation_prompt: addGenerationPrompt,
       bos_token: bosToken,
       eos_token: eosToken,
@@ -60,7 +62,7 @@ export function compileChatTemplate(text: string, limit = mostSteps): ChatTempla
     };
     try {
       const values = Object.entries(variables).map(([name, value]): [string, Value] => [name, toValue(value)]);
-      return runJinja(parsed, new Map([...functions, ...values]), createBudget(limit));
+      return runJinja(program, new Map([...functions, ...values]), createBudget(limit));
     } catch (cause) {
       throw failed(cause);
     }
@@ -77,7 +79,11 @@ const functions: readonly [string, Value][] = [
   ["strftime_now", callable(({ positional }) => strftime(new Date(), written(positional[0])))],
 ];
 
-function parseTemplate(text: string): Node {
+/**
+ * The program of a chat template.
+ * @throws UserError if the text is none
+ */
+export function parseChatTemplate(text: string): Node {
   if (text.length > longestTemplate) {
     throw new UserError("invalid-chat-template", `it has ${text.length} characters, more than ${longestTemplate}`, {
       where,

@@ -1,7 +1,7 @@
 import { UserError } from "../system/errors.ts";
 import { answerSpan, markedSpans, type AnswerSpan, type WrittenConversation } from "./answer-spans.ts";
 import type { ChatMessage } from "./chat-template.ts";
-import { callText, isAnswer, isEmpty, templateMessages, unwrittenKeys, without } from "./message-keys.ts";
+import { answersAmong, callText, isAnswer, isEmpty, templateMessages, unwrittenKeys, without } from "./message-keys.ts";
 import { templateWriter, type TemplateInputs } from "./template-writer.ts";
 import { tokenRow, type TokenizedRow } from "./token-row.ts";
 import type { Tokenizer } from "./tokenizer.ts";
@@ -37,11 +37,14 @@ export function tokenizeConversation(
   const messages = templateMessages(given, writer).map((message) => without(message, callText));
   const inputs = { tools, documents };
   const remarks = new Set<string>();
-  const { spoken, others } = unwrittenKeys(messages, writer, inputs);
+  let text: string | undefined;
+  const whole = (): string => (text ??= writer.write(messages, false, inputs));
+  const { spoken, others } = unwrittenKeys(messages, writer, inputs, whole);
   if (spoken !== undefined) return { skipped: `the chat template does not write "${spoken}", a part of the answer` };
   for (const key of others) remarks.add(`the chat template does not write "${key}" of messages`);
-  const text = writer.write(messages, false, inputs);
-  const conversation = { tokenizer, writer, messages, inputs, text, ids: tokenizer.encode(text) };
+  const ids = tokenizer.encode(whole());
+  const ends = new Set([...(tokenizer.endOfText ?? []), ...tokenizer.specialIds]);
+  const conversation = { tokenizer, writer, messages, inputs, text: whole(), ids, ends };
   const spans = answersIn(conversation, { trainTurns, weights }, remarks);
   if ("skipped" in spans) return spans;
   for (const remark of lostRemarks(conversation)) remarks.add(remark);
@@ -69,7 +72,7 @@ function answersIn(
   remarks: Set<string>,
 ): (AnswerSpan & { weight?: number })[] | { skipped: string } {
   const { messages } = conversation;
-  const answers = [...messages.keys()].filter((k) => isAnswer(messages[k]!));
+  const answers = answersAmong(messages);
   const marked = markedSpans(conversation);
   if (marked === "shares-white-space") return { skipped: sharedSpace };
   let spans: AnswerSpan[] = marked ?? [];
@@ -104,7 +107,7 @@ function weightOf({ message }: AnswerSpan, weights: readonly number[]): number {
 function* lostRemarks({ messages, text }: WrittenConversation): Generator<string> {
   for (const { role, content } of messages) {
     if (isEmpty(content) || text.includes(content!.trim())) continue;
-    if (role === "assistant") yield "the chat template leaves out a part of an answer's text (its thinking, as a rule)";
+    if (isAnswer({ role })) yield "the chat template leaves out a part of an answer's text (its thinking, as a rule)";
     else yield `the chat template does not write a message of the role "${role}" as it stands`;
   }
 }

@@ -6,6 +6,11 @@ export function isAnswer({ role }: Pick<ChatMessage, "role">): boolean {
   return role === "assistant";
 }
 
+/** Which messages are answers. */
+export function answersAmong(messages: readonly ChatMessage[]): number[] {
+  return [...messages.keys()].filter((k) => isAnswer(messages[k]!));
+}
+
 /** Names under which data and templates know what a model thinks before it answers. */
 const thinkingKeys = ["reasoning_content", "reasoning", "thinking"];
 
@@ -79,10 +84,12 @@ export interface UnwrittenKeys {
   others: string[];
 }
 
+/** @param whole writes all of the messages */
 export function unwrittenKeys(
   messages: readonly ChatMessage[],
   writer: TemplateWriter,
   inputs: TemplateInputs,
+  whole: () => string,
 ): UnwrittenKeys {
   const others = new Set<string>();
   let spoken: string | undefined;
@@ -92,24 +99,17 @@ export function unwrittenKeys(
       if (isAnswer(message) && (spokenKeys.includes(key) || key === "function_call")) spoken ??= key;
       else others.add(key);
     }
-  const written = (key: string): boolean => isWritten(key, messages, writer, inputs);
+  // a template may write a key that it does not name, as in `{{ message | tojson }}`
+  const written = (key: string): boolean => {
+    const bare = messages.map((message) => without(message, key));
+    try {
+      return whole() !== writer.write(bare, false, inputs);
+    } catch {
+      return false; // it cannot write a message without text
+    }
+  };
   return {
     spoken: spoken === undefined || written(spoken) ? undefined : spoken,
     others: [...others].filter((key) => !written(key)),
   };
-}
-
-/** Whether a key that the template does not name is written all the same, as in `{{ message | tojson }}`. */
-function isWritten(
-  key: string,
-  messages: readonly ChatMessage[],
-  { write }: TemplateWriter,
-  inputs: TemplateInputs,
-): boolean {
-  const others = messages.map((message) => without(message, key));
-  try {
-    return write(messages, false, inputs) !== write(others, false, inputs);
-  } catch {
-    return false; // it cannot write a message without text
-  }
 }

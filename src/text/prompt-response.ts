@@ -3,8 +3,8 @@ import type { Tokenizer } from "./tokenizer.ts";
 
 /**
  * Tokens of a prompt and its response, joined as they are, with the beginning token if the tokenizer adds one and the
- * text does not bring it, and the end-of-text token behind the response. Where the two would share a token, each is encoded on its own: the prompt then
- * has the same tokens as when the model is asked to answer it.
+ * text does not bring it, and the end-of-text token behind the response. Where the two would share a token, each is
+ * encoded on its own: the prompt then has the same tokens as when the model is asked to answer it.
  */
 export function tokenizePromptResponse(
   tokenizer: Tokenizer,
@@ -38,7 +38,7 @@ function missingBeginning(tokenizer: Tokenizer, ids: readonly number[]): number[
 }
 
 /** The tokens that the tokenizer puts before a text. */
-export function beginningIds(tokenizer: Tokenizer): number[] {
+function beginningIds(tokenizer: Tokenizer): number[] {
   const bare = tokenizer.encode("a");
   const dressed = tokenizer.encode("a", { addSpecialTokens: true });
   for (let start = 0; start + bare.length <= dressed.length; start++) {

@@ -1,6 +1,12 @@
-import { Template } from "@huggingface/jinja";
 import { UserError } from "../system/errors.ts";
-import { compileChatTemplate, type ChatMessage, type ChatTemplate } from "./chat-template.ts";
+import {
+  compileChatTemplate,
+  parseChatTemplate,
+  type ChatMessage,
+  type ChatTemplate,
+  type TemplateVariables,
+} from "./chat-template.ts";
+import { namesIn } from "./jinja/tree.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 /** What a template is given besides the messages. */
@@ -44,15 +50,18 @@ export function templateWriter(tokenizer: Tokenizer, template = tokenizer.chatTe
   }
   const { render, renderMarked, names } = compile(template);
   const { bosToken, eosToken, specialTokens } = tokenizer;
-  const with_ = (opensAnswer: boolean, inputs: TemplateInputs = {}) => ({
-    ...{ bosToken, eosToken, specialTokens, addGenerationPrompt: opensAnswer },
+  const variables = (opensAnswer: boolean, inputs: TemplateInputs = {}): TemplateVariables => ({
+    bosToken,
+    eosToken,
+    specialTokens,
+    addGenerationPrompt: opensAnswer,
     ...inputs,
   });
   return {
-    write: (messages, opensAnswer, inputs) => render(messages, with_(opensAnswer, inputs)),
+    write: (messages, opensAnswer, inputs) => render(messages, variables(opensAnswer, inputs)),
     ...(renderMarked && {
       writeMarked: (messages: readonly ChatMessage[], inputs?: TemplateInputs) =>
-        withoutMarks(renderMarked(messages, with_(false, inputs))),
+        withoutMarks(renderMarked(messages, variables(false, inputs))),
     }),
     reads: (name) => names.has(name),
   };
@@ -62,15 +71,15 @@ function compile(template: string): CompiledTemplate {
   const known = compiled.get(template);
   if (known !== undefined) return known;
   if (compiled.size >= mostCompiled) compiled.clear();
-  const render = compileChatTemplate(template);
+  const program = parseChatTemplate(template);
   const marked = template.replace(generationTag, (_, open: string, end: string | undefined, close: string) => {
     const mark = end === undefined ? opening : closing;
     return `${open} if true %}{{ '${mark}' }}{% endif ${close}`;
   });
   const made = {
-    render,
+    render: compileChatTemplate(program),
     renderMarked: marked === template ? undefined : compileChatTemplate(marked),
-    names: namesIn(template),
+    names: namesIn(program),
   };
   compiled.set(template, made);
   return made;
@@ -90,18 +99,4 @@ function withoutMarks(written: string): MarkedText {
     else text += part;
   }
   return { text, marked };
-}
-
-/** Every identifier and every text that the template's program holds. */
-function namesIn(template: string): Set<string> {
-  const names = new Set<string>();
-  const pending: unknown[] = [new Template(template.replaceAll(/\r\n?/g, "\n")).parsed];
-  while (pending.length > 0) {
-    const node = pending.pop();
-    if (typeof node !== "object" || node === null) continue;
-    const { type, value } = node as { type?: unknown; value?: unknown };
-    if ((type === "Identifier" || type === "StringLiteral") && typeof value === "string") names.add(value);
-    pending.push(...Object.values(node), ...(node instanceof Map ? [...node.keys(), ...node.values()] : []));
-  }
-  return names;
 }

@@ -71,6 +71,7 @@ describe("a chat template", () => {
 });
 
 describe("a template that was made to hang or to fill the memory is stopped", () => {
+  const names = (count: number): string => Array.from({ length: count }, (_, i) => `a${i.toString(36)}`).join(", ");
   const doubling = (step: string): string =>
     `{% set ns = namespace(s='x', l=[1]) %}{% for i in range(100) %}${step}{% endfor %}{{ ns.s }}{{ ns.l | tojson }}`;
   const big = "{% set ns = namespace(s='x ') %}{% for i in range(20) %}{% set ns.s = ns.s + ns.s %}{% endfor %}";
@@ -116,6 +117,18 @@ describe("a template that was made to hang or to fill the memory is stopped", ()
     [
       "defining a long macro",
       `{% for i in range(99999) %}{% macro f() %}${"{{ x }}".repeat(20_000)}{% endmacro %}{% endfor %}`,
+    ],
+    [
+      "calling a long macro that lists its arguments at its end",
+      `{% macro f() %}{% if false %}${"{{ x }}".repeat(20_000)}{{ varargs }}{% endif %}{% endmacro %}{% for i in range(99999) %}{{ f(1) }}{% endfor %}`,
+    ],
+    [
+      "defining a macro with many parameters",
+      `{% for i in range(99999) %}{% macro f(${names(30_000)}) %}{% endmacro %}{% endfor %}`,
+    ],
+    [
+      "calling a macro with many parameters",
+      `{% macro f(${names(30_000)}) %}{% endmacro %}{% for i in range(99999) %}{{ f() }}{% endfor %}`,
     ],
     ["deep parentheses", `{{ ${"(".repeat(50_000)}1${")".repeat(50_000)} }}`],
     ["a long template", "x".repeat(300_000)],

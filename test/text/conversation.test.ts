@@ -129,6 +129,14 @@ describe("templates", () => {
     expect(tokenizeConversation(bpe, messages)).toEqual({ skipped: expect.stringMatching(/begins with white space/) });
   });
 
+  test("may be written with all that Python's Jinja knows", () => {
+    const template = `{% for m in messages %}{% if loop.index is not divisibleby 2 or m.role is eq('assistant') %}${header}{{ m.content }}<|im_end|>\n{% endif %}{% endfor %}${start}`;
+    const plain = `{% for m in messages %}${header}{{ m.content }}<|im_end|>\n{% endfor %}${start}`;
+    expect(tokenize(template)).toEqual(tokenize(plain));
+    const { ids } = row(tokenize(`{% raw %}{%{% endraw %}${plain}`));
+    expect(bpe.decode(ids)).toMatch(/^\{%<\|im_start\|>user/);
+  });
+
   test("are needed", () => {
     const without = { ...bpe };
     delete without.chatTemplate;

@@ -1,4 +1,4 @@
-import { isCallable, isFloat, numberOf, typeName, type Arguments, type Value } from "./values.ts";
+import { isCallable, numberOf, typeName, type Arguments, type Value } from "./values.ts";
 
 /**
  * Values of the parameters of a function of Python, `undefined` for those that the call does not give.
@@ -31,9 +31,6 @@ export function numberArgument(value: Value): number {
   if (number === undefined) throw new Error(`a number was expected, not ${typeName(value)}`);
   return number;
 }
-
-export const isNumber = (value: Value): boolean =>
-  typeof value === "number" || isFloat(value) || typeof value === "boolean";
 
 export function call(value: Value, args: Arguments): Value {
   if (isCallable(value)) return value.call(args);

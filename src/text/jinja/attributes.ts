@@ -45,46 +45,32 @@ const listMethods = new Map<string, Method<readonly Value[]>>([
 ]);
 
 /** What changes a value: Jinja's sandbox for chat templates forbids it. */
-const forbidden = new Set([
-  "append",
-  "extend",
-  "insert",
-  "remove",
-  "pop",
-  "clear",
-  "sort",
-  "reverse",
-  "update",
-  "setdefault",
-  "popitem",
-]);
+const changesList = new Set(["append", "extend", "insert", "remove", "pop", "clear", "sort", "reverse"]);
+const changesDict = new Set(["pop", "clear", "update", "setdefault", "popitem"]);
 
 /** What `value.name` gives: a method first, then an item of that name. */
 export function attribute(value: Value, name: string): Value {
   if (isAttributes(value)) return value.entries.get(name);
-  return method(value, name) ?? (isDict(value) ? value.get(name) : undefined);
-}
-
-function method(value: Value, name: string): Value {
   if (value === undefined) throw new Error(`'${name}' is asked of something that is undefined`);
-  const bound = <Self>(methods: ReadonlyMap<string, Method<Self>>, self: Self): Value => {
-    const known = methods.get(name);
-    return known === undefined ? undefined : callable((args) => known(self, args));
-  };
-  if (typeof value === "string") return bound(textMethods, value);
-  const isMutable = isDict(value) || isList(value);
-  if (
-    isMutable &&
-    forbidden.has(name) &&
-    !(isDict(value) && ["append", "extend", "insert", "remove", "sort", "reverse"].includes(name))
-  ) {
+  if ((isDict(value) && changesDict.has(name)) || (isList(value) && changesList.has(name))) {
     return callable(() => {
       throw new Error(`.${name}() changes a ${typeName(value)}, which templates may not`);
     });
   }
-  if (isDict(value)) return bound(dictMethods, value);
-  if (isList(value)) return bound(listMethods, value);
-  return isSequence(value) && value.kind === "tuple" ? bound(listMethods, value.items) : undefined;
+  if (typeof value === "string") return bound(textMethods, name, value);
+  if (isDict(value)) return dictMethod(value, name) ?? value.get(name);
+  if (isList(value)) return bound(listMethods, name, value);
+  return isSequence(value) && value.kind === "tuple" ? bound(listMethods, name, value.items) : undefined;
+}
+
+/** A method of a dict, but for those that change it. */
+export function dictMethod(dict: Dict, name: string): Value {
+  return bound(dictMethods, name, dict);
+}
+
+function bound<Self>(methods: ReadonlyMap<string, Method<Self>>, name: string, self: Self): Value {
+  const known = methods.get(name);
+  return known === undefined ? undefined : callable((args) => known(self, args));
 }
 
 /** What `value[key]` gives: an item first, then an attribute of that name. */

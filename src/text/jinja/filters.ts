@@ -1,5 +1,5 @@
 import { bind, integerArgument, numberArgument, textArgument } from "./arguments.ts";
-import { attribute, item } from "./attributes.ts";
+import { attribute, dictMethod } from "./attributes.ts";
 import { checkSize } from "./limits.ts";
 import { fixed, percentFormat } from "./format.ts";
 import { json, text } from "./print.ts";
@@ -61,10 +61,10 @@ const otherFilters: readonly [string, Filter][] = [
   ["abs", (value) => (isFloat(value) ? float(Math.abs(value.value)) : Math.abs(numberArgument(value)))],
   [
     "attr",
-    (value, args) =>
-      isDict(value) && isMember(value, args.positional[0])
-        ? undefined
-        : attribute(value, textArgument(args.positional[0])),
+    (value, args) => {
+      const name = textArgument(args.positional[0]);
+      return isDict(value) ? dictMethod(value, name) : attribute(value, name);
+    },
   ],
   ["count", (value) => lengthOf(value)],
   ["d", otherwise],
@@ -84,15 +84,7 @@ const otherFilters: readonly [string, Filter][] = [
   ["round", round],
 ];
 
-export const filters: ReadonlyMap<string, Filter> = new Map([...textFilters, ...listFilters, ...otherFilters]);
-
-function isMember(value: Value, name: Value): boolean {
-  return (
-    isDict(value) &&
-    item(value, name) === value.get(name) &&
-    !["get", "items", "keys", "values", "copy"].includes(text(name))
-  );
-}
+const filters: ReadonlyMap<string, Filter> = new Map([...textFilters, ...listFilters, ...otherFilters]);
 
 export function applyFilter(name: string, value: Value, args: Arguments): Value {
   const filter = filters.get(name);

@@ -1,7 +1,16 @@
 import { checkSize } from "./limits.ts";
 import { floatText, representation, text } from "./print.ts";
-import { float, isDict, isFloat, isSequence, numberOf, typeName, type Arguments, type Value } from "./values.ts";
-import { integer } from "./values.ts";
+import {
+  float,
+  integer,
+  isDict,
+  isFloat,
+  isSequence,
+  numberOf,
+  typeName,
+  type Arguments,
+  type Value,
+} from "./values.ts";
 
 /** Python's `"…" % values`. */
 export function percentFormat(template: string, values: Value): string {

@@ -1,11 +1,6 @@
 import { parse, tokenize } from "@huggingface/jinja";
 import { isComparison } from "./operators.ts";
-
-/** A node of the library's syntax tree; its own declarations do not resolve outside a bundler. */
-export interface Node {
-  readonly type: string;
-  readonly [key: string]: unknown;
-}
+import type { Node } from "./tree.ts";
 
 interface Token {
   value: string;

@@ -29,7 +29,7 @@ const notBefore: Test = (value, other) => compare(value, other) >= 0;
 const differs: Test = (value, other) => !equal(value, other);
 
 /** Jinja's tests (`value is name(…)`). */
-export const tests: ReadonlyMap<string, Test> = new Map<string, Test>([
+const tests: ReadonlyMap<string, Test> = new Map<string, Test>([
   ["boolean", (value) => typeof value === "boolean"],
   ["callable", (value) => value === undefined || isCallable(value)],
   ["defined", (value) => value !== undefined],

@@ -26,7 +26,8 @@ export function bpe(options: BpeOptions, ids: ReadonlyMap<string, number>): Enco
   const prefix = options.continuing_subword_prefix ?? "";
   const suffix = options.end_of_word_suffix ?? "";
   const merges = mergesOf(options.merges, prefix, ids);
-  const unknown = options.unk_token === null || options.unk_token === undefined ? undefined : ids.get(options.unk_token);
+  const unknown =
+    options.unk_token === null || options.unk_token === undefined ? undefined : ids.get(options.unk_token);
   const symbols = (word: string): number[] => {
     const found: number[] = [];
     const characters = Array.from(word);
@@ -52,7 +53,11 @@ function mergesOf(list: BpeOptions["merges"], prefix: string, ids: ReadonlyMap<s
   const merges = new Map<number, Merge>();
   for (const [rank, merge] of list.entries()) {
     const [left, right] = (typeof merge === "string" ? merge.split(" ", 2) : merge) as [string, string];
-    const [first, second, id] = [ids.get(left), ids.get(right), ids.get(left + right.slice(right.startsWith(prefix) ? prefix.length : 0))];
+    const [first, second, id] = [
+      ids.get(left),
+      ids.get(right),
+      ids.get(left + right.slice(right.startsWith(prefix) ? prefix.length : 0)),
+    ];
     if (first === undefined || second === undefined || id === undefined) {
       throw new Error(`the merge ${JSON.stringify([left, right])} names a token that is not in the vocabulary`);
     }

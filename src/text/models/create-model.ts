@@ -8,8 +8,6 @@ import { wordLevel, wordPiece } from "./words.ts";
 export interface Model {
   encodeWord: EncodeWord;
   ids: ReadonlyMap<string, number>;
-  /** How many tokens the model itself has. */
-  size: number;
 }
 
 /** @throws UserError for an option that makes ids differ from call to call, Error for parts that do not fit */
@@ -17,17 +15,21 @@ export function createModel({ model }: TokenizerJson, where: string): Model {
   const { vocab } = model;
   const ids = new Map(Array.isArray(vocab) ? vocab.map(([token], id) => [token, id] as const) : Object.entries(vocab));
   if (typeof model.dropout === "number" && model.dropout > 0) {
-    throw new UserError("unsupported-tokenizer", "the tokenizer drops merges at random (dropout), which is not supported", {
-      where,
-      fix: 'Set "dropout" to null in tokenizer.json.',
-    });
+    throw new UserError(
+      "unsupported-tokenizer",
+      "the tokenizer drops merges at random (dropout), which is not supported",
+      {
+        where,
+        fix: 'Set "dropout" to null in tokenizer.json.',
+      },
+    );
   }
-  return { encodeWord: encoderOf(model, ids), ids, size: ids.size };
+  return { encodeWord: encoderOf(model, ids), ids };
 }
 
 function encoderOf(model: TokenizerJson["model"], ids: ReadonlyMap<string, number>): EncodeWord {
   const type = model.type ?? guessedType(model);
-  if (type === "Unigram") return unigram(model as unknown as UnigramOptions);
+  if (type === "Unigram") return unigram(model as unknown as UnigramOptions, ids);
   if (type === "BPE") return bpe(model as unknown as BpeOptions, ids);
   return type === "WordPiece" ? wordPiece(model, ids) : wordLevel(model, ids);
 }

@@ -17,12 +17,13 @@ const unknownPenalty = 10;
  * Unigram: the cutting whose scores have the largest sum. Characters that no token begins with are unknown, those next
  * to each other as one; with `byte_fallback` they become their bytes.
  */
-export function unigram({ vocab, unk_id, byte_fallback }: UnigramOptions): EncodeWord {
+export function unigram(
+  { vocab, unk_id, byte_fallback }: UnigramOptions,
+  ids: ReadonlyMap<string, number>,
+): EncodeWord {
   const root: Node = { children: new Map(), id: -1 };
-  const ids = new Map<string, number>();
   let lowest = Infinity;
   for (const [id, [token, score]] of vocab.entries()) {
-    ids.set(token, id);
     lowest = Math.min(lowest, score);
     insert(root, token, id);
   }
@@ -66,7 +67,11 @@ function bestParts(
   unknown: number | undefined,
 ): PartOfWord[] {
   const count = characters.length;
-  const [best, from, tokenAt] = [new Float64Array(count + 1), new Int32Array(count + 1).fill(-1), new Int32Array(count + 1).fill(-1)];
+  const [best, from, tokenAt] = [
+    new Float64Array(count + 1),
+    new Int32Array(count + 1).fill(-1),
+    new Int32Array(count + 1).fill(-1),
+  ];
   const offer = (start: number, end: number, id: number, score: number): void => {
     const total = best[start]! + score;
     if (from[end]! >= 0 && total <= best[end]!) return;

@@ -8,13 +8,17 @@ export interface WordPieceOptions {
 
 /** WordPiece: of every rest of a word the longest token; a word with a rest that has none is unknown. */
 export function wordPiece(options: WordPieceOptions, ids: ReadonlyMap<string, number>): EncodeWord {
-  const { unk_token = "[UNK]", continuing_subword_prefix: prefix = "##", max_input_chars_per_word: most = 100 } = options;
+  const {
+    unk_token = "[UNK]",
+    continuing_subword_prefix: prefix = "##",
+    max_input_chars_per_word: most = 100,
+  } = options;
   const unknown = [ids.get(unk_token ?? "[UNK]")];
   return (word) => {
     const characters = Array.from(word);
     if (characters.length > most) return unknown;
     const found: number[] = [];
-    for (let start = 0; start < characters.length; ) {
+    for (let start = 0; start < characters.length;) {
       let end = characters.length;
       let id: number | undefined;
       for (; end > start; end--) {

@@ -1,7 +1,6 @@
-/** The character that stands for each byte in a byte-level vocabulary, as GPT-2 chose them. */
-const characters = Array.from({ length: 256 }, (_, byte) => byte);
 let next = 256;
-const ofByte = characters.map((byte) => {
+/** The character that stands for each byte in a byte-level vocabulary, as GPT-2 chose them. */
+const ofByte = Array.from({ length: 256 }, (_, byte) => {
   const isShown = (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
   return String.fromCharCode(isShown ? byte : next++);
 });

@@ -1,15 +1,12 @@
-import { isRecord } from "../../system/is-record.ts";
-import { show } from "../tokenizer-json.ts";
 import { bytesOf } from "./byte-level.ts";
 import { patternOf, replaceMatches } from "./pattern.ts";
+import { createStep, inOrder, type Create, type Options } from "./step.ts";
 
 /** Turns tokens into pieces of text, which joined are the text. */
 export type Decoder = (tokens: readonly string[]) => readonly string[];
-type Options = Readonly<Record<string, unknown>>;
-type Create = (options: Options, where: string) => Decoder;
 
 /** Every decoder that Python's `tokenizers` knows, by type. */
-const decoders: ReadonlyMap<unknown, Create> = new Map<unknown, Create>([
+const decoders: ReadonlyMap<unknown, Create<Decoder, string>> = new Map<unknown, Create<Decoder, string>>([
   ["ByteLevel", () => byteLevel],
   ["ByteFallback", () => byteFallback],
   ["Fuse", () => (tokens) => [tokens.join("")]],
@@ -24,20 +21,16 @@ const decoders: ReadonlyMap<unknown, Create> = new Map<unknown, Create>([
   ["CTC", ctc],
   ["Replace", replace],
   ["Strip", strip],
-  ["Sequence", sequence],
+  [
+    "Sequence",
+    ({ decoders: list = [] }, where) => inOrder((list as unknown[]).map((step) => createDecoder(step, where))),
+  ],
 ]);
 
 /** @throws Error for a step that is not known or has other options, UserError for a pattern that is not supported */
 export function createDecoder(step: unknown, where: string): Decoder {
   if (step === null || step === undefined) return (tokens) => [tokens.join(" ")];
-  const create = isRecord(step) ? decoders.get(step.type) : undefined;
-  if (create === undefined) throw new Error(`the decoder ${show(isRecord(step) ? step.type : step)} is not known`);
-  return create(step as Options, where);
-}
-
-function sequence({ decoders: list = [] }: Options, where: string): Decoder {
-  const steps = (list as unknown[]).map((step) => createDecoder(step, where));
-  return (tokens) => steps.reduce((pieces, step) => step(pieces), tokens);
+  return createStep(step, decoders, "decoder", where);
 }
 
 const byteLevel: Decoder = (tokens) => [utf8(tokens.flatMap((token) => [...bytesOf(token)]))];

@@ -1,12 +1,8 @@
-import { isRecord } from "../../system/is-record.ts";
-import { show } from "../tokenizer-json.ts";
 import { toBytesAsText } from "./byte-level.ts";
 import type { Normalizer } from "./normalizer.ts";
 import { patternOf, replaceMatches, whiteSpace } from "./pattern.ts";
 import { precompiled } from "./precompiled.ts";
-
-type Options = Readonly<Record<string, unknown>>;
-type Create = (options: Options, where: string) => Normalizer;
+import { createStep, inOrder, type Create, type Options } from "./step.ts";
 
 const each =
   (change: (character: string) => string): Normalizer =>
@@ -21,7 +17,7 @@ const lowercase = each((character) => character.toLowerCase());
 const withoutMarks: Normalizer = (text) => text.replace(/\p{M}/gu, "");
 
 /** Every normalizer that Python's `tokenizers` knows, by type. */
-const normalizers: ReadonlyMap<unknown, Create> = new Map<unknown, Create>([
+const normalizers: ReadonlyMap<unknown, Create<Normalizer, string>> = new Map<unknown, Create<Normalizer, string>>([
   ["NFC", () => (text) => text.normalize("NFC")],
   ["NFD", () => (text) => text.normalize("NFD")],
   ["NFKC", () => (text) => text.normalize("NFKC")],
@@ -40,20 +36,16 @@ const normalizers: ReadonlyMap<unknown, Create> = new Map<unknown, Create>([
   ["Nmt", () => nmt],
   ["Precompiled", ({ precompiled_charsmap }) => precompiled(precompiled_charsmap)],
   ["BertNormalizer", bert],
-  ["Sequence", sequence],
+  [
+    "Sequence",
+    ({ normalizers: list = [] }, where) => inOrder((list as unknown[]).map((step) => createNormalizer(step, where))),
+  ],
 ]);
 
 /** @throws Error for a step that is not known or has other options, UserError for a pattern that is not supported */
 export function createNormalizer(step: unknown, where: string): Normalizer {
   if (step === null || step === undefined) return (text) => text;
-  const create = isRecord(step) ? normalizers.get(step.type) : undefined;
-  if (create === undefined) throw new Error(`the normalizer ${show(isRecord(step) ? step.type : step)} is not known`);
-  return create(step as Options, where);
-}
-
-function sequence({ normalizers: list = [] }: Options, where: string): Normalizer {
-  const steps = (list as unknown[]).map((step) => createNormalizer(step, where));
-  return (text) => steps.reduce((normalized, step) => step(normalized), text);
+  return createStep(step, normalizers, "normalizer", where);
 }
 
 function strip({ strip_left, strip_right }: Options): Normalizer {

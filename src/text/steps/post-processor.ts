@@ -1,23 +1,35 @@
 import { isRecord } from "../../system/is-record.ts";
 import { show } from "../tokenizer-json.ts";
+import { createStep, inOrder, type Create, type Options } from "./step.ts";
 
 /** Puts the special tokens around the ids of a text. */
 export type PostProcessor = (ids: readonly number[]) => readonly number[];
-type Options = Readonly<Record<string, unknown>>;
+type IdOf = (token: string) => number | undefined;
+
+/** Every post-processor that Python's `tokenizers` knows, by type. */
+const postProcessors: ReadonlyMap<unknown, Create<PostProcessor, IdOf>> = new Map<unknown, Create<PostProcessor, IdOf>>(
+  [
+    ["ByteLevel", () => (ids) => ids],
+    ["TemplateProcessing", template],
+    ["BertProcessing", betweenTwo],
+    ["RobertaProcessing", betweenTwo],
+    [
+      "Sequence",
+      ({ processors }, idOf) =>
+        inOrder(((processors ?? []) as unknown[]).map((step) => createPostProcessor(step, idOf))),
+    ],
+  ],
+);
 
 /** @throws Error for a step that is not known, or that names a token without an id */
-export function createPostProcessor(step: unknown, idOf: (token: string) => number | undefined): PostProcessor {
+export function createPostProcessor(step: unknown, idOf: IdOf): PostProcessor {
   if (step === null || step === undefined) return (ids) => ids;
-  if (!isRecord(step)) throw new Error(`the post-processor ${show(step)} is not known`);
-  if (step.type === "ByteLevel") return (ids) => ids;
-  if (step.type === "TemplateProcessing") return template(step, idOf);
-  if (step.type === "BertProcessing" || step.type === "RobertaProcessing") {
-    const [before, after] = [idOfPair(step.cls), idOfPair(step.sep)];
-    return (ids) => [before, ...ids, after];
-  }
-  if (step.type !== "Sequence") throw new Error(`the post-processor ${show(step.type)} is not known`);
-  const steps = ((step.processors ?? []) as unknown[]).map((each) => createPostProcessor(each, idOf));
-  return (ids) => steps.reduce((processed, each) => each(processed), ids);
+  return createStep(step, postProcessors, "post-processor", idOf);
+}
+
+function betweenTwo({ cls, sep }: Options): PostProcessor {
+  const [before, after] = [idOfPair(cls), idOfPair(sep)];
+  return (ids) => [before, ...ids, after];
 }
 
 function idOfPair(pair: unknown): number {
@@ -26,7 +38,7 @@ function idOfPair(pair: unknown): number {
   throw new Error(`the post-processor names ${show(pair)} where a token and its id were expected`);
 }
 
-function template({ single, special_tokens }: Options, idOf: (token: string) => number | undefined): PostProcessor {
+function template({ single, special_tokens }: Options, idOf: IdOf): PostProcessor {
   const parts = (Array.isArray(single) ? (single as unknown[]) : []).map((part) => {
     const token: unknown = isRecord(part) && isRecord(part.SpecialToken) ? part.SpecialToken.id : undefined;
     return typeof token === "string" ? idsOf(token, special_tokens, idOf) : undefined;
@@ -34,7 +46,7 @@ function template({ single, special_tokens }: Options, idOf: (token: string) => 
   return (ids) => parts.flatMap((part) => part ?? [...ids]);
 }
 
-function idsOf(token: string, special: unknown, idOf: (token: string) => number | undefined): number[] {
+function idsOf(token: string, special: unknown, idOf: IdOf): number[] {
   const described: unknown = isRecord(special) ? special[token] : undefined;
   const ids: unknown = isRecord(described) ? described.ids : undefined;
   if (Array.isArray(ids)) return ids as number[];

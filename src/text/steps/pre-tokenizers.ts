@@ -1,8 +1,8 @@
 import { UserError } from "../../system/errors.ts";
-import { isRecord } from "../../system/is-record.ts";
 import { show } from "../tokenizer-json.ts";
 import { toBytesAsText } from "./byte-level.ts";
 import { escaped, matchesOf, patternOf, punctuation, whiteSpace, wordCharacter } from "./pattern.ts";
+import { createStep, type Create, type Options } from "./step.ts";
 
 /** A part of a text; `isFirst` if the text begins with it. */
 export interface Part {
@@ -11,8 +11,6 @@ export interface Part {
 }
 
 export type PreTokenizer = (part: Part) => Part[];
-type Options = Readonly<Record<string, unknown>>;
-type Create = (options: Options, where: string) => PreTokenizer;
 /** Where a text is cut: a match of a pattern, or what lies between two. */
 type Cut = [start: number, end: number, isMatch: boolean];
 
@@ -21,16 +19,14 @@ const behaviors: Record<string, (cuts: readonly Cut[]) => (readonly [number, num
   Isolated: (cuts) => cuts.map(([start, end]) => [start, end]),
   Contiguous: (cuts) => joinedWhere(cuts, (isMatch, wasMatch) => isMatch === wasMatch),
   MergedWithPrevious: (cuts) => joinedWhere(cuts, (isMatch, wasMatch) => isMatch && !wasMatch),
-  MergedWithNext: (cuts) => joinedWhere(cuts, (isMatch, wasMatch) => wasMatch && !isMatch, true),
+  MergedWithNext: joinedFromEnd,
 };
 
-/** Joins a cut to the one before where `joins` says so; from the end, to the one behind. */
+/** Joins a cut to the one before where `joins` says so. */
 function joinedWhere(
   cuts: readonly Cut[],
   joins: (isMatch: boolean, wasMatch: boolean) => boolean,
-  fromEnd = false,
 ): (readonly [number, number])[] {
-  if (fromEnd) return joinedFromEnd(cuts);
   const joined: [number, number][] = [];
   let wasMatch = false;
   for (const [start, end, isMatch] of cuts) {
@@ -41,6 +37,7 @@ function joinedWhere(
   return joined;
 }
 
+/** Joins each match to what lies behind it. */
 function joinedFromEnd(cuts: readonly Cut[]): (readonly [number, number])[] {
   const joined: [number, number][] = [];
   let wasMatch = false;
@@ -52,8 +49,11 @@ function joinedFromEnd(cuts: readonly Cut[]): (readonly [number, number])[] {
   return joined.toReversed();
 }
 
-/** Every pre-tokenizer that Python's `tokenizers` knows but UnicodeScripts, by type. */
-const preTokenizers: ReadonlyMap<unknown, Create> = new Map<unknown, Create>([
+/** Every pre-tokenizer that Python's `tokenizers` knows, by type. */
+const preTokenizers: ReadonlyMap<unknown, Create<PreTokenizer, string>> = new Map<
+  unknown,
+  Create<PreTokenizer, string>
+>([
   ["ByteLevel", byteLevel],
   [
     "Whitespace",
@@ -62,7 +62,7 @@ const preTokenizers: ReadonlyMap<unknown, Create> = new Map<unknown, Create>([
   ["WhitespaceSplit", () => splitting(oneOf(whiteSpace), "Removed")],
   [
     "BertPreTokenizer",
-    () => inOrder([splitting(oneOf(whiteSpace), "Removed"), splitting(oneOf(punctuation), "Isolated")]),
+    () => partingInOrder([splitting(oneOf(whiteSpace), "Removed"), splitting(oneOf(punctuation), "Isolated")]),
   ],
   [
     "Digits",
@@ -76,24 +76,25 @@ const preTokenizers: ReadonlyMap<unknown, Create> = new Map<unknown, Create>([
   [
     "Sequence",
     ({ pretokenizers = [] }, where) =>
-      inOrder((pretokenizers as unknown[]).map((step) => createPreTokenizer(step, where))),
+      partingInOrder((pretokenizers as unknown[]).map((step) => createPreTokenizer(step, where))),
+  ],
+  [
+    "UnicodeScripts",
+    (_, where) => {
+      throw new UserError("unsupported-tokenizer", "the pre-tokenizer UnicodeScripts is not supported", { where });
+    },
   ],
 ]);
 
 /** @throws Error for a step that is not known or has other options, UserError for one that is not supported */
 export function createPreTokenizer(step: unknown, where: string): PreTokenizer {
   if (step === null || step === undefined) return (part) => [part];
-  const type = isRecord(step) ? step.type : step;
-  if (type === "UnicodeScripts")
-    throw new UserError("unsupported-tokenizer", "the pre-tokenizer UnicodeScripts is not supported", { where });
-  const create = isRecord(step) ? preTokenizers.get(type) : undefined;
-  if (create === undefined) throw new Error(`the pre-tokenizer ${show(type)} is not known`);
-  return create(step as Options, where);
+  return createStep(step, preTokenizers, "pre-tokenizer", where);
 }
 
 const oneOf = (characters: string): RegExp => new RegExp(`[${characters}]`, "gu");
 
-function inOrder(steps: readonly PreTokenizer[]): PreTokenizer {
+function partingInOrder(steps: readonly PreTokenizer[]): PreTokenizer {
   return (part) => steps.reduce((parts: Part[], step) => parts.flatMap(step), [part]);
 }
 
