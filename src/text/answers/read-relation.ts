@@ -1,4 +1,4 @@
-import { hasVariables, type Form, type List, type Name, type Read } from "./forms.ts";
+import { hasVariables, infinite, membersOf, set, type Form, type List, type Name, type Read } from "./forms.ts";
 import { formula } from "./formula.ts";
 import { intervalOf } from "./real-sets.ts";
 import { split, splitWith } from "./split.ts";
@@ -86,16 +86,14 @@ function readTupleOfNames([left, right]: readonly string[], read: Read): Form | 
   const called = inside?.map((side) => nameOf(side.trim()));
   if (!called || called.length < 2 || !called.every((name) => name && !name.isWord)) return undefined;
   const values = read(right!);
-  const forms = values?.kind === "list" && !values.ordered ? values.items : values ? [values] : [];
-  const tuples = forms.map((form) => namedTuple(called as Name[], form));
+  const tuples = (values ? membersOf(values) : []).map((form) => namedTuple(called as Name[], form));
   if (tuples.length === 0 || !tuples.every((tuple) => tuple !== undefined)) return undefined;
-  return tuples.length === 1 ? tuples[0] : { kind: "list", ordered: false, brackets: "", items: tuples };
+  return tuples.length === 1 ? tuples[0] : set(tuples);
 }
 
 function namedTuple(called: readonly Name[], form: Form): List | undefined {
   if (form.kind !== "list" || !form.ordered || form.items.length !== called.length) return undefined;
-  const items = form.items.map((value, i): Form => ({ kind: "named", names: [called[i]!], value }));
-  return { kind: "list", ordered: false, brackets: "", items };
+  return set(form.items.map((value, i): Form => ({ kind: "named", names: [called[i]!], value })));
 }
 
 /** `x, y = 1, 2`. */
@@ -107,14 +105,14 @@ function readSeveralNames(text: string, read: Read): Form | undefined {
   if (called.length < 2 || called.length !== values.length || !called.every((name) => name && !name.isWord))
     return undefined;
   const items = values.map((value, i) => named(called[i], read(value)));
-  return items.every((item) => item !== undefined) ? { kind: "list", ordered: false, brackets: "", items } : undefined;
+  return items.every((item) => item !== undefined) ? set(items) : undefined;
 }
 
 function readExclusion([left, right]: readonly string[], read: Read): Form | undefined {
   const name = nameOf(left!);
   const point = read(right!);
   if (!name || name.isWord || !point) return undefined;
-  return named(name, { kind: "reals", without: { kind: "list", ordered: false, brackets: "", items: [point] } });
+  return named(name, { kind: "reals", without: set([point]) });
 }
 
 function readInequality(given: readonly string[], written: readonly string[], read: Read): Form | undefined {
@@ -126,9 +124,8 @@ function readInequality(given: readonly string[], written: readonly string[], re
   const close = signs.at(-1) === "≤" ? "]" : ")";
   const [a, b, c] = sides as [string, string, string?];
   if (c !== undefined) return named(variableOf(b), intervalOf(read(a), read(c), open + close));
-  const infinity = (isNegative: boolean): Form => ({ kind: "infinity", isNegative });
-  if (variableOf(a)) return named(nameOf(a), intervalOf(infinity(true), read(b), `(${close}`));
-  return named(variableOf(b), intervalOf(read(a), infinity(false), `${open})`));
+  if (variableOf(a)) return named(nameOf(a), intervalOf(infinite(true), read(b), `(${close}`));
+  return named(variableOf(b), intervalOf(read(a), infinite(false), `${open})`));
 }
 
 const turned: Readonly<Record<string, string>> = { "<": ">", ">": "<", "≤": "≥", "≥": "≤" };

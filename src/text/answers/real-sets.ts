@@ -1,8 +1,5 @@
-import type { Form, List, Read } from "./forms.ts";
+import { infinite, membersOf, set, tuple, type Form, type List, type Read } from "./forms.ts";
 import { split } from "./split.ts";
-
-const infinite = (isNegative: boolean): Form => ({ kind: "infinity", isNegative });
-const set = (items: readonly Form[]): List => ({ kind: "list", ordered: false, brackets: "", items });
 
 /** The real numbers, and the real numbers without some points. */
 export function readReals(text: string, read: Read): Form | undefined {
@@ -16,14 +13,14 @@ export function readReals(text: string, read: Read): Form | undefined {
   const without = read(match[1]);
   if (!without || without.kind === "reals") return undefined;
   if (without.kind === "list" && without.ordered) return undefined;
-  return { kind: "reals", without: without.kind === "list" ? without : set([without]) };
+  return { kind: "reals", without: set(membersOf(without)) };
 }
 
 /** All real numbers for `(-∞, ∞)`. */
 export function intervalOf(low: Form | undefined, high: Form | undefined, brackets: string): Form | undefined {
   if (!low || !high) return undefined;
   const isLine = brackets === "()" && isSame(low, infinite(true)) && isSame(high, infinite(false));
-  return isLine ? { kind: "reals", without: set([]) } : { kind: "list", ordered: true, brackets, items: [low, high] };
+  return isLine ? { kind: "reals", without: set([]) } : tuple([low, high], brackets);
 }
 
 /** One union in one way: intervals that touch are joined, and the line without points is told by its points. */
@@ -54,10 +51,6 @@ export function intersectionOf(parts: readonly Form[]): Form | undefined {
   return (order(low, high) ?? -1) < 0 ? intervalOf(low, high, upward.brackets[0]! + downward.brackets[1]!) : undefined;
 }
 
-function membersOf(item: Form): readonly Form[] {
-  return item.kind === "list" && !item.ordered ? item.items : [item];
-}
-
 function asInterval(form: Form): List | undefined {
   const isInterval =
     form.kind === "list" && form.ordered && form.items.length === 2 && /^[[(][\])]$/.test(form.brackets);
@@ -70,7 +63,7 @@ function join(a: List, b: List): List | undefined {
   const isTouching = isSame(high, start) && (a.brackets[1] === "]" || b.brackets[0] === "[");
   const isOverlapping = order(start, high) === -1 && order(low, start) === -1 && order(high, end) === -1;
   if (!isTouching && !isOverlapping) return undefined;
-  return { ...a, brackets: a.brackets[0]! + b.brackets[1]!, items: [low, end] };
+  return tuple([low, end], a.brackets[0]! + b.brackets[1]!);
 }
 
 function punctured(items: readonly List[]): Form | undefined {
