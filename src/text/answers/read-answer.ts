@@ -100,7 +100,7 @@ function readRatio(text: string, read: Read): Form | undefined {
 
 function readFormula(text: string): Form | undefined {
   if (isWord(text)) return undefined;
-  const read = formula(text) ?? formula(withoutQuotedSigns(text));
+  const read = formula(withoutQuotedSigns(text));
   return read === undefined ? undefined : (readNumber(read) ?? { kind: "formula", text: read });
 }
 

@@ -1,13 +1,12 @@
 import { infinite, membersOf, set, tuple, type Form, type List, type Read } from "./forms.ts";
 import { split } from "./split.ts";
 
+const line = String.raw`(?:\\mathbb ?(?:\{ ?R ?\}|R)|\\R(?![A-Za-z])|ℝ|"?(?:all )?(?:the )?real numbers"?|"?all reals"?)`;
+const reals = new RegExp(String.raw`^${line}(?: ?(?:\\setminus|\\backslash|-|"?except(?: for)?"?) ?(.+))?$`, "i");
+
 /** The real numbers, and the real numbers without some points. */
 export function readReals(text: string, read: Read): Form | undefined {
-  const line = String.raw`(?:\\mathbb ?(?:\{ ?R ?\}|R)|\\R(?![A-Za-z])|ℝ|"?(?:all )?(?:the )?real numbers"?|"?all reals"?)`;
-  const match = new RegExp(
-    String.raw`^${line}(?: ?(?:\\setminus|\\backslash|-|"?except(?: for)?"?) ?(.+))?$`,
-    "i",
-  ).exec(text);
+  const match = reals.exec(text);
   if (!match) return undefined;
   if (match[1] === undefined) return { kind: "reals", without: set([]) };
   const without = read(match[1]);
