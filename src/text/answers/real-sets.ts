@@ -24,17 +24,22 @@ export function intervalOf(low: Form | undefined, high: Form | undefined, bracke
 
 /** One union in one way: intervals that touch are joined, and the line without points is told by its points. */
 export function unionOf(parts: readonly Form[]): Form {
-  let items = parts.map(asInterval);
-  if (!items.every((item) => item !== undefined)) return set(parts.flatMap(membersOf));
-  for (let i = 0; i < items.length; i++)
-    for (let j = 0; j < items.length; j++) {
-      const joined = i === j ? undefined : join(items[i]!, items[j]!);
-      if (!joined) continue;
-      items = [joined, ...items.filter((_, at) => at !== i && at !== j)];
-      [i, j] = [-1, items.length];
+  const intervals = parts.map(asInterval);
+  if (!intervals.every((interval) => interval !== undefined)) return set(parts.flatMap(membersOf));
+  const joined = allJoined(intervals);
+  const [only] = joined;
+  if (joined.length === 1) return intervalOf(only!.items[0], only!.items[1], only!.brackets)!;
+  return punctured(joined) ?? set(joined);
+}
+
+/** Until no two of them can be joined. */
+function allJoined(intervals: readonly List[]): readonly List[] {
+  for (const [i, a] of intervals.entries())
+    for (const [j, b] of intervals.entries()) {
+      const joined = i === j ? undefined : join(a, b);
+      if (joined) return allJoined([joined, ...intervals.filter((_, at) => at !== i && at !== j)]);
     }
-  if (items.length === 1) return intervalOf(items[0]!.items[0], items[0]!.items[1], items[0]!.brackets)!;
-  return punctured(items as List[]) ?? set(items as List[]);
+  return intervals;
 }
 
 /** `x > 2 and x < 5`; undefined where one set does not cut the other into an interval. */
