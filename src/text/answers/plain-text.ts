@@ -6,6 +6,7 @@ const symbols: Readonly<Record<string, string>> = {
   ...{ "∓": "\\mp ", "∖": "\\setminus ", "、": ", ", 或: " or ", 和: " and ", 与: " and ", 且: " and ", "。": "." },
 };
 const currencies: Readonly<Record<string, string>> = { $: "dollars", "€": "euros", "£": "pounds sterling", "¥": "yen" };
+const quotedSigns = new RegExp(`"(?:degrees|${Object.values(currencies).join("|")})"`, "g");
 const angle = /(\d+(?:\.\d+)?) ?\^ ?(?:\\circ\b|\{ ?\\circ ?\})/g;
 const spaceOfThousands = /(?<=\d)(?:\\[,;: ]|~|[\u00a0\u2009\u202f])(?=\d{3}(?!\d))/g;
 
@@ -107,5 +108,5 @@ function withQuotedSigns(text: string): string {
 
 /** For a formula: the marks of `plainText` for units that stand in the midst of it. */
 export function withoutQuotedSigns(text: string): string {
-  return text.replace(/"(?:degrees|dollars|euros|pounds sterling|yen)"/g, "");
+  return text.replace(quotedSigns, "");
 }

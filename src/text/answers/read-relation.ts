@@ -36,8 +36,13 @@ function relationOf(sign: string): string {
   return /^(?:<|\\lt)$/.test(sign) ? "<" : /^(?:>|\\gt)$/.test(sign) ? ">" : "=";
 }
 
+function variableOf(side: string): Name | undefined {
+  return names.variable.test(side) ? { text: side.replace(/[ {}]/g, ""), isWord: false } : undefined;
+}
+
 function nameOf(side: string): Name | undefined {
-  if (names.variable.test(side)) return { text: side.replace(/[ {}]/g, ""), isWord: false };
+  const letter = variableOf(side);
+  if (letter) return letter;
   const [, called, argument = ""] = names.call.exec(side) ?? [];
   if (called !== undefined) {
     const name = called.replace(/[ {}]/g, "");
@@ -56,7 +61,7 @@ function readEquation(sides: readonly string[], isRounded: boolean, read: Read):
   const tuple = sides.length === 2 ? readTupleOfNames(sides, read) : undefined;
   if (tuple) return tuple;
   const isTurned = names.variable.test(sides.at(-1)!) && !nameOf(sides[0]!);
-  const inOrder = isTurned ? [...sides].reverse() : sides;
+  const inOrder = isTurned ? sides.toReversed() : sides;
   const firstValue = inOrder.findIndex((side) => !nameOf(side));
   const start = firstValue < 0 ? inOrder.length - 1 : firstValue;
   const called = inOrder.slice(0, start).map((side) => nameOf(side)!);
@@ -117,19 +122,16 @@ function readExclusion([left, right]: readonly string[], read: Read): Form | und
 
 function readInequality(given: readonly string[], written: readonly string[], read: Read): Form | undefined {
   const isFalling = written[0] === ">" || written[0] === "≥";
-  const signs = isFalling ? [...written].reverse().map((sign) => turned[sign] ?? sign) : written;
-  const sides = isFalling ? [...given].reverse() : given;
+  const signs = isFalling ? written.toReversed().map((sign) => turned[sign] ?? sign) : written;
+  const sides = isFalling ? given.toReversed() : given;
   if (sides.length > 3 || !signs.every((sign) => sign === "<" || sign === "≤")) return undefined;
   const open = signs[0] === "≤" ? "[" : "(";
   const close = signs.at(-1) === "≤" ? "]" : ")";
   const [a, b, c] = sides as [string, string, string?];
   if (c !== undefined) return named(variableOf(b), intervalOf(read(a), read(c), open + close));
-  if (variableOf(a)) return named(nameOf(a), intervalOf(infinite(true), read(b), `(${close}`));
+  const first = variableOf(a);
+  if (first) return named(first, intervalOf(infinite(true), read(b), `(${close}`));
   return named(variableOf(b), intervalOf(read(a), infinite(false), `${open})`));
 }
 
 const turned: Readonly<Record<string, string>> = { "<": ">", ">": "<", "≤": "≥", "≥": "≤" };
-
-function variableOf(side: string): Name | undefined {
-  return names.variable.test(side) ? nameOf(side) : undefined;
-}
