@@ -10,7 +10,7 @@ import { split } from "./split.ts";
 import { measureOf, multipleAndUnit, valueAndUnit } from "./units.ts";
 
 /** Longer answers are compared as texts only. */
-export const longestAnswer = 1000;
+const longestAnswer = 1000;
 const deepest = 6;
 /** Parts that one answer may be read as, in all its readings: each part may be looked at in several ways. */
 const mostReadings = 2000;
