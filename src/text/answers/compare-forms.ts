@@ -1,15 +1,13 @@
 import { all, compareLists, type Compare } from "./compare-lists.ts";
 import { formula } from "./formula.ts";
-import { valueOf, type Form, type Formula, type Name, type Named, type Quantity, type Ratio } from "./forms.ts";
+import { valueOf, type Form, type Formula, type Name, type Named, type Ratio } from "./forms.ts";
 import type { Comparison, Equality } from "./maths-thread.ts";
-import { sameNumber, type NumberComparison, type Rational } from "./rational.ts";
-import { quotient, type Measure } from "./units.ts";
+import { product, quotient, rounding, sameNumber, type NumberComparison, type Rational } from "./rational.ts";
+import type { Measure } from "./units.ts";
 
 /** Answers a comparison that needs the maths library; undefined = not known yet. */
 export type Oracle = (comparison: Comparison) => Equality | undefined;
 
-/** A decimal agrees with an expression when it is as near as this, relatively. */
-const rounding = 1e-9;
 const onlyWords = /^[\p{L}\p{M} ,'’.()-]+$/u;
 
 /**
@@ -24,7 +22,7 @@ export function compareForms(a: Form, b: Form, options: NumberComparison, oracle
     if (left.kind === "chain") return all([isTrue(left.sides, oracle), compare(left.value, right, isStrict)]);
     if (left.kind === "quantity" || right.kind === "quantity") return compareQuantities(left, right, compare);
     if (left.kind === "label" || right.kind === "label")
-      return equality(left.kind === right.kind && (left as { text: string }).text === (right as { text: string }).text);
+      return equality(left.kind === "label" && right.kind === "label" && left.text === right.text);
     if (left.kind === "ratio" || right.kind === "ratio") return compareRatios(left, right, compare);
     if (left.kind === "number" && right.kind === "number") return equality(sameNumber(left, right, options));
     if (left.kind === "reals" && right.kind === "reals") return compare(left.without, right.without);
@@ -37,6 +35,11 @@ export function compareForms(a: Form, b: Form, options: NumberComparison, oracle
     return compareExpressions(left, right, options, oracle);
   };
   return compare(a, b);
+}
+
+/** The form inside one of this kind; any other as it is. */
+function inside(form: Form, kind: "choice" | "named" | "quantity"): Form {
+  return form.kind === kind ? form.value : form;
 }
 
 function equality(same: boolean): Equality {
@@ -62,7 +65,7 @@ function wordsOf(text: string): string {
 function compareChoices(a: Form, b: Form, compare: Compare): Equality {
   const letters = [a, b].map((form) => (form.kind === "choice" ? form.letter : /^v_([A-J])$/.exec(textOf(form))?.[1]));
   if (letters.every((letter) => letter !== undefined)) return equality(letters[0] === letters[1]);
-  return compare(a.kind === "choice" ? a.value : a, b.kind === "choice" ? b.value : b);
+  return compare(inside(a, "choice"), inside(b, "choice"));
 }
 
 function compareNamed(a: Form, b: Form, isStrict: boolean, compare: Compare, oracle: Oracle): Equality {
@@ -71,7 +74,7 @@ function compareNamed(a: Form, b: Form, isStrict: boolean, compare: Compare, ora
     return compareEquations(left, right, oracle);
   const isOther = a.kind === "named" && b.kind === "named" && !shareName(a, b);
   if (isOther && (isStrict || !(isWordy(a) || isWordy(b)))) return "different";
-  return compare(a.kind === "named" ? a.value : a, b.kind === "named" ? b.value : b, isStrict);
+  return compare(inside(a, "named"), inside(b, "named"), isStrict);
 }
 
 function isWordy(form: Named): boolean {
@@ -105,22 +108,21 @@ function isTrue(sides: readonly Form[], oracle: Oracle): Equality {
     values.slice(1).map((right, i) => {
       const left = values[i]!;
       const isReadable = [left, right].every(({ kind }) => kind === "number" || kind === "formula");
-      if (!isReadable) return compareForms(left, right, { tolerance: 0, percent: false }, oracle);
-      const digits = [left, right].map((side) => (side.kind === "number" && side.isDecimal ? side : undefined));
-      const tolerance = Math.max(...digits.map((side) => (side ? halfUnit(side) : 0)));
+      const tolerance = isReadable ? Math.max(halfUnit(left), halfUnit(right)) : 0;
       return compareForms(left, right, { tolerance, percent: false }, oracle);
     }),
   );
 }
 
-/** Half a unit of the last decimal place, relatively. */
-function halfUnit({ top, bottom }: Rational): number {
-  return top === 0n || bottom === 1n ? 0 : Math.min(0.5, 0.500001 / Math.abs(Number(top)));
+/** Half a unit of the last decimal place, relatively; 0 for all but decimals. */
+function halfUnit(form: Form): number {
+  const isRounded = form.kind === "number" && form.isDecimal && form.top !== 0n && form.bottom !== 1n;
+  return isRounded ? Math.min(0.5, 0.500001 / Math.abs(Number(form.top))) : 0;
 }
 
 /** Known units are converted; a side without one, or with a word for one, is compared by its number. */
 function compareQuantities(a: Form, b: Form, compare: Compare): Equality {
-  const [left, right] = [a, b].map((form) => (form.kind === "quantity" ? form.value : form)) as [Form, Form];
+  const [left, right] = [inside(a, "quantity"), inside(b, "quantity")];
   const [measured, other] = [a, b].map((form) => (form.kind === "quantity" ? form.measure : undefined));
   if (measured && other) {
     if (measured.dimension !== other.dimension) return "different";
@@ -129,10 +131,7 @@ function compareQuantities(a: Form, b: Form, compare: Compare): Equality {
     return isSameUnit ? compare(left, right) : compare(scaled(left, measured), scaled(right, other));
   }
   if (measured?.dimension === "angle" || other?.dimension === "angle") return compareAngles(a, b, left, right, compare);
-  const product = asProduct(a, b) ?? asProduct(b, a);
-  return product
-    ? compare(a === product.of ? product.form : a, b === product.of ? product.form : b)
-    : compare(left, right);
+  return compare(asProduct(a, b) ?? left, asProduct(b, a) ?? right);
 }
 
 /** An angle without a unit is in radians if it tells pi, else in the unit of the other. */
@@ -151,21 +150,16 @@ function inDegrees(form: Form): Form | undefined {
 }
 
 function scaled(value: Form, { factor }: Measure): Form {
-  if (value.kind === "number") {
-    const product = quotient(value, { ...factor, top: factor.bottom, bottom: factor.top });
-    return { ...product, isDecimal: value.isDecimal };
-  }
+  if (value.kind === "number") return product(value, factor);
   const text = expressionOf(value);
   return text === undefined ? value : { kind: "formula", text: `(${text})*(${factor.top})/(${factor.bottom})` };
 }
 
 /** `5 m` beside a formula such as `5m`: the letter may be a variable in both. */
-function asProduct(quantity: Form, other: Form): { of: Quantity; form: Form } | undefined {
+function asProduct(quantity: Form, other: Form): Form | undefined {
   if (quantity.kind !== "quantity" || quantity.unit.length !== 1 || !textOf(other).includes("v_")) return undefined;
   const text = expressionOf(quantity.value);
-  return text === undefined
-    ? undefined
-    : { of: quantity, form: { kind: "formula", text: `(${text})*v_${quantity.unit}` } };
+  return text === undefined ? undefined : { kind: "formula", text: `(${text})*v_${quantity.unit}` };
 }
 
 function compareRatios(a: Form, b: Form, compare: Compare): Equality {

@@ -1,4 +1,4 @@
-import type { Form, List } from "./forms.ts";
+import { membersOf, type Form, type List } from "./forms.ts";
 import type { Equality } from "./maths-thread.ts";
 
 /** Compares parts; `isStrict`: another name is another value even if the name is a word. */
@@ -18,11 +18,11 @@ export function compareLists(a: Form, b: Form, compare: Compare): Equality {
 
 /** A set of one element, which duplicates may have filled, is its element: `{3}` is 3. */
 function compareWithOne(a: Form, b: Form, compare: Compare): Equality {
-  const items = [a, b].map((form) => (form.kind === "list" && !form.ordered ? form.items : [form]));
+  const [items, others] = [membersOf(a), membersOf(b)];
   const isSet = [a, b].every((form) => form.kind !== "list" || (!form.ordered && form.items.length > 0));
   if (!isSet || namesOf(a).length > 1 || namesOf(b).length > 1) return "different";
-  if (items.flat().some(({ kind }) => kind === "list")) return "different";
-  return all(items[0]!.flatMap((item) => items[1]!.map((other) => compare(item, other))));
+  if ([...items, ...others].some(({ kind }) => kind === "list")) return "different";
+  return all(items.flatMap((item) => others.map((other) => compare(item, other))));
 }
 
 function compareInOrder(a: readonly Form[], b: readonly Form[], compare: Compare): Equality {

@@ -96,6 +96,25 @@ export interface Unread {
 /** Reads a part of an answer; undefined = not understood, or nested too deeply. */
 export type Read = (text: string) => Form | undefined;
 
+/** A set, or a union. */
+export function set(items: readonly Form[]): List {
+  return { kind: "list", ordered: false, brackets: "", items };
+}
+
+/** A tuple, an interval, a row of a matrix. */
+export function tuple(items: readonly Form[], brackets: string): List {
+  return { kind: "list", ordered: true, brackets, items };
+}
+
+export function infinite(isNegative: boolean): Infinite {
+  return { kind: "infinity", isNegative };
+}
+
+/** What is in a set; anything else is by itself. */
+export function membersOf(form: Form): readonly Form[] {
+  return form.kind === "list" && !form.ordered ? form.items : [form];
+}
+
 /** A value without its name, its unit and the calculation before it. */
 export function valueOf(form: Form): Form {
   let value = form;

@@ -27,7 +27,7 @@ class Unreadable extends Error {}
 const unreadable = new Unreadable();
 
 interface Token {
-  readonly kind: "number" | "command" | "letters" | "sign";
+  readonly kind: (typeof kinds)[number];
   readonly text: string;
 }
 

@@ -6,8 +6,9 @@ const symbols: Readonly<Record<string, string>> = {
   ...{ "∓": "\\mp ", "∖": "\\setminus ", "、": ", ", 或: " or ", 和: " and ", 与: " and ", 且: " and ", "。": "." },
 };
 const currencies: Readonly<Record<string, string>> = { $: "dollars", "€": "euros", "£": "pounds sterling", "¥": "yen" };
+const quotedSigns = new RegExp(`"(?:degrees|${Object.values(currencies).join("|")})"`, "g");
 const angle = /(\d+(?:\.\d+)?) ?\^ ?(?:\\circ\b|\{ ?\\circ ?\})/g;
-const spaced = String.raw`(?:\\[,;: ]|~|[\u00a0\u2009\u202f])`;
+const spaceOfThousands = /(?<=\d)(?:\\[,;: ]|~|[\u00a0\u2009\u202f])(?=\d{3}(?!\d))/g;
 
 /**
  * An answer in one spelling: without mathematical marks around it, spaces and sizes of LaTeX; with `«` and `»` for the
@@ -15,7 +16,7 @@ const spaced = String.raw`(?:\\[,;: ]|~|[\u00a0\u2009\u202f])`;
  */
 export function plainText(answer: string): string {
   let text = withoutWrapping(answer.trim()).replaceAll('"', " ");
-  text = text.replace(new RegExp(String.raw`(?<=\d)${spaced}(?=\d{3}(?!\d))`, "g"), "");
+  text = text.replace(spaceOfThousands, "");
   text = text.replace(/[⁰¹²³⁴⁵⁶⁷⁸⁹]+/g, (run) => `^{${[...run].map((digit) => superscripts.indexOf(digit)).join("")}}`);
   text = text.replace(/[½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞]/g, (sign) => ` ${sign.normalize("NFKC")}`).normalize("NFKC");
   text = text.replace(/[^\n -~]/g, (sign) => symbols[sign] ?? sign);
@@ -107,5 +108,5 @@ function withQuotedSigns(text: string): string {
 
 /** For a formula: the marks of `plainText` for units that stand in the midst of it. */
 export function withoutQuotedSigns(text: string): string {
-  return text.replace(/"(?:degrees|dollars|euros|pounds sterling|yen)"/g, "");
+  return text.replace(quotedSigns, "");
 }

@@ -72,6 +72,17 @@ function ratio(top: bigint, bottom: bigint, isNegative: boolean): Rational | und
   return { kind: "number", top: isNegative ? -top : top, bottom, isDecimal: false };
 }
 
+/** A decimal where `a` is one. */
+export function product(a: Rational, b: Rational): Rational {
+  return { ...a, top: a.top * b.top, bottom: a.bottom * b.bottom };
+}
+
+/** A decimal where `a` is one; `b` is not 0. */
+export function quotient(a: Rational, b: Rational): Rational {
+  const [top, bottom] = [a.top * b.bottom, a.bottom * b.top];
+  return { ...a, top: bottom < 0n ? -top : top, bottom: bottom < 0n ? -bottom : bottom };
+}
+
 /** What counts as the same number. */
 export interface NumberComparison {
   /** Largest relative difference where one of the two is a decimal. */
@@ -80,8 +91,8 @@ export interface NumberComparison {
   percent: boolean;
 }
 
-/** A decimal agrees with a fraction that has no end as a decimal when its error is this small, relatively. */
-const rounding = 1e-9;
+/** A decimal agrees with an expression, or a fraction that has no end as a decimal, when its error is this small, relatively. */
+export const rounding = 1e-9;
 
 export function sameNumber(a: Rational, b: Rational, { tolerance, percent }: NumberComparison): boolean {
   const [left, right] = [a.top * b.bottom, b.top * a.bottom];

@@ -1,4 +1,4 @@
-import type { Form } from "./forms.ts";
+import { infinite, set, type Form, type Read } from "./forms.ts";
 import { formula } from "./formula.ts";
 import { readLabel } from "./labels.ts";
 import { plainText, spelled, withoutQuotedSigns } from "./plain-text.ts";
@@ -10,7 +10,7 @@ import { split } from "./split.ts";
 import { measureOf, multipleAndUnit, valueAndUnit } from "./units.ts";
 
 /** Longer answers are compared as texts only. */
-export const longestAnswer = 1000;
+const longestAnswer = 1000;
 const deepest = 6;
 /** Parts that one answer may be read as, in all its readings: each part may be looked at in several ways. */
 const mostReadings = 2000;
@@ -35,7 +35,7 @@ export function readAnswer(answer: string): Form {
   return readAt(text, 0) ?? { kind: "text", text: spelled(text) };
 }
 
-function readForm(text: string, read: (part: string) => Form | undefined): Form | undefined {
+function readForm(text: string, read: Read): Form | undefined {
   if (text === "" || /^nan$/i.test(text)) return undefined;
   const simple = readNumber(text) ?? readConstant(text) ?? readLabel(text) ?? readReals(text, read);
   if (simple) return simple;
@@ -52,13 +52,13 @@ function readForm(text: string, read: (part: string) => Form | undefined): Form 
 }
 
 function readConstant(text: string): Form | undefined {
-  const infinite = /^([-+]?) ?(?:\\infty|infinity|inf)$/i.exec(text);
-  if (infinite) return { kind: "infinity", isNegative: infinite[1] === "-" };
+  const infinity = /^([-+]?) ?(?:\\infty|infinity|inf)$/i.exec(text);
+  if (infinity) return infinite(infinity[1] === "-");
   const isEmpty = /^(?:\\emptyset|\\varnothing|« ?»|"?(?:the )?empty set"?|"?no solutions?"?|无解)$/i.test(text);
-  return isEmpty ? { kind: "list", ordered: false, brackets: "", items: [] } : undefined;
+  return isEmpty ? set([]) : undefined;
 }
 
-function readQuantity(text: string, read: (part: string) => Form | undefined): Form | undefined {
+function readQuantity(text: string, read: Read): Form | undefined {
   const parts = valueAndUnit(text);
   if (
     !parts ||
@@ -79,7 +79,7 @@ function quantity(value: Form, unit: string): Form {
 }
 
 /** `(B) 5`, `B. 5`; a letter by itself is a formula. */
-function readChoice(text: string, read: (part: string) => Form | undefined): Form | undefined {
+function readChoice(text: string, read: Read): Form | undefined {
   const named = /^"?(?:option|choice)"? ?\(?([A-J])\)?"?$/i.exec(text);
   if (named) return read(named[1]!.toUpperCase());
   const [, inBrackets, before, rest] = /^(?:\(([A-J])\)|([A-J])[).:]) +(.+)$/.exec(text) ?? [];
@@ -89,7 +89,7 @@ function readChoice(text: string, read: (part: string) => Form | undefined): For
 }
 
 /** `2:3`, `1 : 2 : 3`. */
-function readRatio(text: string, read: (part: string) => Form | undefined): Form | undefined {
+function readRatio(text: string, read: Read): Form | undefined {
   const parts = split(text, / ?: ?/y);
   if (parts.length < 2 || parts.length > 10) return undefined;
   const forms = parts.map(read);
@@ -100,7 +100,7 @@ function readRatio(text: string, read: (part: string) => Form | undefined): Form
 
 function readFormula(text: string): Form | undefined {
   if (isWord(text)) return undefined;
-  const read = formula(text) ?? formula(withoutQuotedSigns(text));
+  const read = formula(withoutQuotedSigns(text));
   return read === undefined ? undefined : (readNumber(read) ?? { kind: "formula", text: read });
 }
 

@@ -1,4 +1,4 @@
-import type { Form, List, Read } from "./forms.ts";
+import { membersOf, set, tuple, type Form, type List, type Read } from "./forms.ts";
 import { conditionOf, intersectionOf, intervalOf, unionOf } from "./real-sets.ts";
 import { isOneGroup, split } from "./split.ts";
 
@@ -8,7 +8,10 @@ const closing: Readonly<Record<string, string>> = { "(": ")", "[": "]", "«": "�
 /** Sets, unions, lists without brackets, and `a ± b`. */
 export function readAlternatives(text: string, read: Read): Form | undefined {
   const united = split(text, / ?\\cup(?![A-Za-z])/y);
-  if (united.length > 1) return asUnion(formsOf(united, read));
+  if (united.length > 1) {
+    const forms = formsOf(united, read);
+    return forms && unionOf(forms);
+  }
   const parts = split(text, /(?: or | and |;)/y);
   if (parts.length > 1) {
     const forms = formsOf(parts, read);
@@ -17,7 +20,7 @@ export function readAlternatives(text: string, read: Read): Form | undefined {
   }
   const grouped = text.includes(", ") ? text.replace(/(?<![\d.,])\d{1,3}(?:,\d{3})+(?!,?\d)/g, ungroup) : text;
   const listed = split(grouped, /,/y);
-  if (listed.length > 1) return listOf(listed, "", false, read);
+  if (listed.length > 1) return listOf(listed, read);
   return readEither(text, read);
 }
 
@@ -26,7 +29,7 @@ function readEither(text: string, read: Read): Form | undefined {
   if (text.split(/\\pm(?![A-Za-z])/).length !== 2) return undefined;
   const with_ = (first: string, second: string): string =>
     text.replace(/\\pm(?![A-Za-z])/, first).replace(/\\mp(?![A-Za-z])/g, second);
-  return listOf([with_("+", "-"), with_("-", "+")], "", false, read);
+  return listOf([with_("+", "-"), with_("-", "+")], read);
 }
 
 function ungroup(number: string): string {
@@ -52,10 +55,6 @@ function bare(forms: readonly Form[]): { forms: Form[]; rename: (form: Form) => 
   };
 }
 
-function asUnion(forms: readonly Form[] | undefined): Form | undefined {
-  return forms && unionOf(forms);
-}
-
 function intersection(forms: readonly Form[]): Form | undefined {
   const { forms: values, rename } = bare(forms);
   const common = intersectionOf(values);
@@ -67,7 +66,7 @@ function alternatives(forms: readonly Form[]): Form {
   if (values.every((value) => value.kind === "list" && value.ordered && value.items.some(isInfinite)))
     return rename(unionOf(values));
   const isUnion = forms.every((form) => form.kind === "list");
-  return list(isUnion ? forms : forms.flatMap((form) => (form.kind === "list" && !form.ordered ? form.items : [form])));
+  return list(isUnion ? forms : forms.flatMap(membersOf));
 }
 
 function isInfinite(form: Form): boolean {
@@ -78,8 +77,7 @@ function isInfinite(form: Form): boolean {
 function list(items: readonly Form[]): List {
   const [first, ...rest] = items;
   const isShared = first?.kind === "named" && rest.every(({ kind }) => kind === "number" || kind === "formula");
-  const shared = isShared ? [first, ...rest.map((value): Form => ({ ...first, value }))] : items;
-  return { kind: "list", ordered: false, brackets: "", items: shared };
+  return set(isShared ? [first, ...rest.map((value): Form => ({ ...first, value }))] : items);
 }
 
 export function readBrackets(text: string, read: Read): Form | undefined {
@@ -88,13 +86,13 @@ export function readBrackets(text: string, read: Read): Form | undefined {
   const inside = text.slice(1, -1);
   if (first === "{" && last === "}" && isOneGroup(text)) {
     const parts = split(inside, /,/y);
-    return parts.length > 1 ? listOf(parts, "", false, read) : read(inside);
+    return parts.length > 1 ? listOf(parts, read) : read(inside);
   }
   if (!(first in closing) || !")]»".includes(last) || !isOneGroup(text)) return undefined;
   if (first === "«") return last === "»" ? readSet(inside, read) : undefined;
   const parts = split(inside, /,/y);
   if (parts.length === 2) return intervalOf(read(parts[0]!), read(parts[1]!), first + last);
-  if (parts.length > 1) return listOf(parts, first + last, true, read);
+  if (parts.length > 1) return tupleOf(parts, first + last, read);
   return closing[first] === last && first === "(" ? read(inside) : undefined;
 }
 
@@ -104,22 +102,21 @@ function readSet(inside: string, read: Read): Form | undefined {
   const forms = formsOf(split(inside, /,/y), read);
   const [only] = forms ?? [];
   const isPair = forms?.length === 1 && only!.kind === "list" && !only!.ordered;
-  return isPair ? only : forms && { kind: "list", ordered: false, brackets: "", items: forms };
+  return isPair ? only : forms && set(forms);
 }
 
 export function readMatrix(text: string, read: Read): Form | undefined {
   const cases = /^\\begin ?\{(?:cases|aligned)\}(.*)\\end ?\{(?:cases|aligned)\}$/s.exec(text)?.[1];
-  if (cases !== undefined)
-    return /\\begin/.test(cases) ? undefined : listOf(rowsOf(cases.replaceAll("&", "")), "", false, read);
+  if (cases !== undefined) return /\\begin/.test(cases) ? undefined : listOf(rowsOf(cases.replaceAll("&", "")), read);
   const array = /^([[(]?) ?\\begin ?\{array\} ?\{[lcr| ]*\}(.*)\\end ?\{array\} ?([\])]?)$/s.exec(text);
   const matrix = /^\\begin ?\{(?:[pbB]|small)?matrix\}(.*)\\end ?\{(?:[pbB]|small)?matrix\}$/s.exec(text);
   const inside = array && (closing[array[1]!] ?? "") === array[3] ? array[2]! : matrix?.[1];
   if (inside === undefined || inside.includes("\\begin")) return undefined;
-  const lists = rowsOf(inside).map((row) => listOf(row.split("&"), "()", true, read));
+  const lists = rowsOf(inside).map((row) => tupleOf(row.split("&"), "()", read));
   if (!lists.every((row) => row !== undefined)) return undefined;
   const column = lists.map(({ items }) => (items.length === 1 ? items[0]! : undefined));
   const items = column.every((item) => item !== undefined) ? column : lists;
-  return { kind: "list", ordered: true, brackets: "()", items };
+  return tuple(items, "()");
 }
 
 function rowsOf(inside: string): string[] {
@@ -129,8 +126,12 @@ function rowsOf(inside: string): string[] {
     .map((row) => row.trim().replace(/,$/, ""));
 }
 
-function listOf(parts: readonly string[], brackets: string, ordered: boolean, read: Read): List | undefined {
+function listOf(parts: readonly string[], read: Read): List | undefined {
   const items = formsOf(parts, read);
-  if (!items) return undefined;
-  return ordered ? { kind: "list", ordered, brackets, items } : list(items);
+  return items && list(items);
+}
+
+function tupleOf(parts: readonly string[], brackets: string, read: Read): List | undefined {
+  const items = formsOf(parts, read);
+  return items && tuple(items, brackets);
 }

@@ -1,4 +1,4 @@
-import { hasVariables, type Form, type List, type Name, type Read } from "./forms.ts";
+import { hasVariables, infinite, membersOf, set, type Form, type List, type Name, type Read } from "./forms.ts";
 import { formula } from "./formula.ts";
 import { intervalOf } from "./real-sets.ts";
 import { split, splitWith } from "./split.ts";
@@ -36,8 +36,13 @@ function relationOf(sign: string): string {
   return /^(?:<|\\lt)$/.test(sign) ? "<" : /^(?:>|\\gt)$/.test(sign) ? ">" : "=";
 }
 
+function variableOf(side: string): Name | undefined {
+  return names.variable.test(side) ? { text: side.replace(/[ {}]/g, ""), isWord: false } : undefined;
+}
+
 function nameOf(side: string): Name | undefined {
-  if (names.variable.test(side)) return { text: side.replace(/[ {}]/g, ""), isWord: false };
+  const letter = variableOf(side);
+  if (letter) return letter;
   const [, called, argument = ""] = names.call.exec(side) ?? [];
   if (called !== undefined) {
     const name = called.replace(/[ {}]/g, "");
@@ -56,7 +61,7 @@ function readEquation(sides: readonly string[], isRounded: boolean, read: Read):
   const tuple = sides.length === 2 ? readTupleOfNames(sides, read) : undefined;
   if (tuple) return tuple;
   const isTurned = names.variable.test(sides.at(-1)!) && !nameOf(sides[0]!);
-  const inOrder = isTurned ? [...sides].reverse() : sides;
+  const inOrder = isTurned ? sides.toReversed() : sides;
   const firstValue = inOrder.findIndex((side) => !nameOf(side));
   const start = firstValue < 0 ? inOrder.length - 1 : firstValue;
   const called = inOrder.slice(0, start).map((side) => nameOf(side)!);
@@ -86,16 +91,14 @@ function readTupleOfNames([left, right]: readonly string[], read: Read): Form | 
   const called = inside?.map((side) => nameOf(side.trim()));
   if (!called || called.length < 2 || !called.every((name) => name && !name.isWord)) return undefined;
   const values = read(right!);
-  const forms = values?.kind === "list" && !values.ordered ? values.items : values ? [values] : [];
-  const tuples = forms.map((form) => namedTuple(called as Name[], form));
+  const tuples = (values ? membersOf(values) : []).map((form) => namedTuple(called as Name[], form));
   if (tuples.length === 0 || !tuples.every((tuple) => tuple !== undefined)) return undefined;
-  return tuples.length === 1 ? tuples[0] : { kind: "list", ordered: false, brackets: "", items: tuples };
+  return tuples.length === 1 ? tuples[0] : set(tuples);
 }
 
 function namedTuple(called: readonly Name[], form: Form): List | undefined {
   if (form.kind !== "list" || !form.ordered || form.items.length !== called.length) return undefined;
-  const items = form.items.map((value, i): Form => ({ kind: "named", names: [called[i]!], value }));
-  return { kind: "list", ordered: false, brackets: "", items };
+  return set(form.items.map((value, i): Form => ({ kind: "named", names: [called[i]!], value })));
 }
 
 /** `x, y = 1, 2`. */
@@ -107,32 +110,28 @@ function readSeveralNames(text: string, read: Read): Form | undefined {
   if (called.length < 2 || called.length !== values.length || !called.every((name) => name && !name.isWord))
     return undefined;
   const items = values.map((value, i) => named(called[i], read(value)));
-  return items.every((item) => item !== undefined) ? { kind: "list", ordered: false, brackets: "", items } : undefined;
+  return items.every((item) => item !== undefined) ? set(items) : undefined;
 }
 
 function readExclusion([left, right]: readonly string[], read: Read): Form | undefined {
   const name = nameOf(left!);
   const point = read(right!);
   if (!name || name.isWord || !point) return undefined;
-  return named(name, { kind: "reals", without: { kind: "list", ordered: false, brackets: "", items: [point] } });
+  return named(name, { kind: "reals", without: set([point]) });
 }
 
 function readInequality(given: readonly string[], written: readonly string[], read: Read): Form | undefined {
   const isFalling = written[0] === ">" || written[0] === "≥";
-  const signs = isFalling ? [...written].reverse().map((sign) => turned[sign] ?? sign) : written;
-  const sides = isFalling ? [...given].reverse() : given;
+  const signs = isFalling ? written.toReversed().map((sign) => turned[sign] ?? sign) : written;
+  const sides = isFalling ? given.toReversed() : given;
   if (sides.length > 3 || !signs.every((sign) => sign === "<" || sign === "≤")) return undefined;
   const open = signs[0] === "≤" ? "[" : "(";
   const close = signs.at(-1) === "≤" ? "]" : ")";
   const [a, b, c] = sides as [string, string, string?];
   if (c !== undefined) return named(variableOf(b), intervalOf(read(a), read(c), open + close));
-  const infinity = (isNegative: boolean): Form => ({ kind: "infinity", isNegative });
-  if (variableOf(a)) return named(nameOf(a), intervalOf(infinity(true), read(b), `(${close}`));
-  return named(variableOf(b), intervalOf(read(a), infinity(false), `${open})`));
+  const first = variableOf(a);
+  if (first) return named(first, intervalOf(infinite(true), read(b), `(${close}`));
+  return named(variableOf(b), intervalOf(read(a), infinite(false), `${open})`));
 }
 
 const turned: Readonly<Record<string, string>> = { "<": ">", ">": "<", "≤": "≥", "≥": "≤" };
-
-function variableOf(side: string): Name | undefined {
-  return names.variable.test(side) ? nameOf(side) : undefined;
-}

@@ -1,44 +1,45 @@
-import type { Form, List, Read } from "./forms.ts";
+import { infinite, membersOf, set, tuple, type Form, type List, type Read } from "./forms.ts";
 import { split } from "./split.ts";
 
-const infinite = (isNegative: boolean): Form => ({ kind: "infinity", isNegative });
-const set = (items: readonly Form[]): List => ({ kind: "list", ordered: false, brackets: "", items });
+const line = String.raw`(?:\\mathbb ?(?:\{ ?R ?\}|R)|\\R(?![A-Za-z])|ℝ|"?(?:all )?(?:the )?real numbers"?|"?all reals"?)`;
+const reals = new RegExp(String.raw`^${line}(?: ?(?:\\setminus|\\backslash|-|"?except(?: for)?"?) ?(.+))?$`, "i");
 
 /** The real numbers, and the real numbers without some points. */
 export function readReals(text: string, read: Read): Form | undefined {
-  const line = String.raw`(?:\\mathbb ?(?:\{ ?R ?\}|R)|\\R(?![A-Za-z])|ℝ|"?(?:all )?(?:the )?real numbers"?|"?all reals"?)`;
-  const match = new RegExp(
-    String.raw`^${line}(?: ?(?:\\setminus|\\backslash|-|"?except(?: for)?"?) ?(.+))?$`,
-    "i",
-  ).exec(text);
+  const match = reals.exec(text);
   if (!match) return undefined;
   if (match[1] === undefined) return { kind: "reals", without: set([]) };
   const without = read(match[1]);
   if (!without || without.kind === "reals") return undefined;
   if (without.kind === "list" && without.ordered) return undefined;
-  return { kind: "reals", without: without.kind === "list" ? without : set([without]) };
+  return { kind: "reals", without: set(membersOf(without)) };
 }
 
 /** All real numbers for `(-∞, ∞)`. */
 export function intervalOf(low: Form | undefined, high: Form | undefined, brackets: string): Form | undefined {
   if (!low || !high) return undefined;
   const isLine = brackets === "()" && isSame(low, infinite(true)) && isSame(high, infinite(false));
-  return isLine ? { kind: "reals", without: set([]) } : { kind: "list", ordered: true, brackets, items: [low, high] };
+  return isLine ? { kind: "reals", without: set([]) } : tuple([low, high], brackets);
 }
 
 /** One union in one way: intervals that touch are joined, and the line without points is told by its points. */
 export function unionOf(parts: readonly Form[]): Form {
-  let items = parts.map(asInterval);
-  if (!items.every((item) => item !== undefined)) return set(parts.flatMap(membersOf));
-  for (let i = 0; i < items.length; i++)
-    for (let j = 0; j < items.length; j++) {
-      const joined = i === j ? undefined : join(items[i]!, items[j]!);
-      if (!joined) continue;
-      items = [joined, ...items.filter((_, at) => at !== i && at !== j)];
-      [i, j] = [-1, items.length];
+  const intervals = parts.map(asInterval);
+  if (!intervals.every((interval) => interval !== undefined)) return set(parts.flatMap(membersOf));
+  const joined = allJoined(intervals);
+  const [only] = joined;
+  if (joined.length === 1) return intervalOf(only!.items[0], only!.items[1], only!.brackets)!;
+  return punctured(joined) ?? set(joined);
+}
+
+/** Until no two of them can be joined. */
+function allJoined(intervals: readonly List[]): readonly List[] {
+  for (const [i, a] of intervals.entries())
+    for (const [j, b] of intervals.entries()) {
+      const joined = i === j ? undefined : join(a, b);
+      if (joined) return allJoined([joined, ...intervals.filter((_, at) => at !== i && at !== j)]);
     }
-  if (items.length === 1) return intervalOf(items[0]!.items[0], items[0]!.items[1], items[0]!.brackets)!;
-  return punctured(items as List[]) ?? set(items as List[]);
+  return intervals;
 }
 
 /** `x > 2 and x < 5`; undefined where one set does not cut the other into an interval. */
@@ -54,10 +55,6 @@ export function intersectionOf(parts: readonly Form[]): Form | undefined {
   return (order(low, high) ?? -1) < 0 ? intervalOf(low, high, upward.brackets[0]! + downward.brackets[1]!) : undefined;
 }
 
-function membersOf(item: Form): readonly Form[] {
-  return item.kind === "list" && !item.ordered ? item.items : [item];
-}
-
 function asInterval(form: Form): List | undefined {
   const isInterval =
     form.kind === "list" && form.ordered && form.items.length === 2 && /^[[(][\])]$/.test(form.brackets);
@@ -70,7 +67,7 @@ function join(a: List, b: List): List | undefined {
   const isTouching = isSame(high, start) && (a.brackets[1] === "]" || b.brackets[0] === "[");
   const isOverlapping = order(start, high) === -1 && order(low, start) === -1 && order(high, end) === -1;
   if (!isTouching && !isOverlapping) return undefined;
-  return { ...a, brackets: a.brackets[0]! + b.brackets[1]!, items: [low, end] };
+  return tuple([low, end], a.brackets[0]! + b.brackets[1]!);
 }
 
 function punctured(items: readonly List[]): Form | undefined {

@@ -12,8 +12,7 @@ export function splitWith(text: string, separator: RegExp): { parts: string[]; s
   const [parts, separators]: [string[], string[]] = [[], []];
   let [depth, start] = [0, 0];
   for (let i = 0; i < text.length; i++) {
-    if ("([{«".includes(text[i]!)) depth++;
-    else if (")]}»".includes(text[i]!)) depth--;
+    depth += deeper(text[i]!);
     if (depth !== 0) continue;
     separator.lastIndex = i;
     if (!separator.test(text)) continue;
@@ -25,12 +24,19 @@ export function splitWith(text: string, separator: RegExp): { parts: string[]; s
   return { parts: [...parts, text.slice(start)], separators };
 }
 
+/** 1 for a bracket that opens, -1 for one that closes. */
+function deeper(character: string): number {
+  if ("([{«".includes(character)) return 1;
+  return ")]}»".includes(character) ? -1 : 0;
+}
+
 /** The first bracket closes at the end. */
 export function isOneGroup(text: string): boolean {
   let depth = 0;
   for (let i = 0; i < text.length; i++) {
-    if ("([{«".includes(text[i]!)) depth++;
-    else if (")]}»".includes(text[i]!) && --depth === 0) return i === text.length - 1;
+    const change = deeper(text[i]!);
+    depth += change;
+    if (change < 0 && depth === 0) return i === text.length - 1;
   }
   return false;
 }

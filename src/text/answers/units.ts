@@ -1,4 +1,4 @@
-import { readNumber, type Rational } from "./rational.ts";
+import { quotient, readNumber, type Rational } from "./rational.ts";
 
 /** A known unit: how many of the dimension's own unit it is. */
 export interface Measure {
@@ -97,16 +97,10 @@ function simpleMeasure(unit: string): Measure | undefined {
   const [, prefix, name = "", exponent] =
     /^(square |sq\.? |cubic )?(.+?)\.?(?: ?\^ ?\{? ?([23]) ?\}?)?$/.exec(unit) ?? [];
   const lower = name.toLowerCase();
-  const measure = [name, irregular.get(lower) ?? lower, lower.replace(/s$/, "")].map((spelling) => known.get(spelling));
-  const found = measure.find((one) => one !== undefined);
+  const found = known.get(name) ?? known.get(irregular.get(lower) ?? lower) ?? known.get(lower.replace(/s$/, ""));
   const size = prefix?.startsWith("sq") ? 2 : prefix ? 3 : Number(exponent ?? 1);
   if (!found || size === 1) return found;
   const { top, bottom } = found.factor;
   const factor = { ...found.factor, top: top ** BigInt(size), bottom: bottom ** BigInt(size) };
   return { dimension: `${found.dimension}^${size}`, factor };
-}
-
-export function quotient(a: Rational, b: Rational): Rational {
-  const [top, bottom] = [a.top * b.bottom, a.bottom * b.top];
-  return { ...a, top: bottom < 0n ? -top : top, bottom: bottom < 0n ? -bottom : bottom };
 }
