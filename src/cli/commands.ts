@@ -1,4 +1,4 @@
-import { nearest } from "../config/index.ts";
+import { nearest } from "../config/nearest.ts";
 import { UserError } from "../system/errors.ts";
 import { aligned } from "./layout.ts";
 import type { Command } from "./command.ts";

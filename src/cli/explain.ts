@@ -2,7 +2,7 @@ import { namesOf } from "../config/catalogue.ts";
 import { explain, type Explanation } from "../config/explain-entry.ts";
 import { explainModule } from "../config/explain-module.ts";
 import { isModulePath } from "../config/method-choice.ts";
-import { nearest } from "../config/index.ts";
+import { nearest } from "../config/nearest.ts";
 import type { Catalogue } from "../contract/index.ts";
 import { evictionScores } from "../eviction/catalogue.ts";
 import { preferenceForms } from "../preference/catalogue.ts";

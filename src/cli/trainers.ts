@@ -1,5 +1,5 @@
 import { extname, join } from "node:path";
-import { nearest } from "../config/index.ts";
+import { nearest } from "../config/nearest.ts";
 import { recipes } from "../recipes/list.ts";
 import { UserError } from "../system/errors.ts";
 import { packageRoot } from "../system/package-root.ts";

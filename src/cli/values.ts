@@ -1,4 +1,4 @@
-import { nearest } from "../config/index.ts";
+import { nearest } from "../config/nearest.ts";
 import { UserError } from "../system/errors.ts";
 
 const largest = 2 ** 31 - 1;
