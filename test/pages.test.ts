@@ -32,8 +32,6 @@ const pages = readPages();
 const examples = examplesOf(pages);
 const commands = [...new Set(pages.flatMap(commandsOf))];
 const readme = pages[0]!.markdown;
-const definitionOf = (recipe: string) =>
-  recipes.find(({ name }) => name === recipe)!.config as unknown as ConfigDefinition<unknown>;
 const running = examples.filter(({ output }) => output !== undefined);
 const cheap = commands.flatMap((command) => {
   const words = wordsOf(command.replace(/^npm run -s tokensift -- /, "npx tokensift "));
@@ -105,16 +103,22 @@ describe("examples of the pages", () => {
   });
 });
 
+async function definitionOf(recipe: string): Promise<ConfigDefinition<unknown>> {
+  const { config } = await recipes.find(({ name }) => name === recipe)!.load();
+  return config as unknown as ConfigDefinition<unknown>;
+}
+
 describe("commands of the pages", () => {
   const trainings = commands.flatMap((command) => {
     const training = trainingOf(command);
     return training === undefined ? [] : [{ command, ...training }];
   });
 
-  test.each(trainings)("$command: its configuration is valid", ({ recipe, argv }) => {
+  test.each(trainings)("$command: its configuration is valid", async ({ recipe, argv }) => {
     const words = parseRecipeArguments(argv, { name: recipe, summary: "", example: "" });
     if ("help" in words) throw new Error("a page need not show a help text");
-    expect(() => loadConfig(definitionOf(recipe), words.config, { set: words.set, folder })).not.toThrow();
+    const definition = await definitionOf(recipe);
+    expect(() => loadConfig(definition, words.config, { set: words.set, folder })).not.toThrow();
   });
 
   test("name every configuration that a page writes", () => {

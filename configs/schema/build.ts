@@ -6,7 +6,8 @@ import { writeFileSync } from "node:fs";
 import { editorSchema } from "../../src/config/editor-schema.ts";
 import { recipes } from "../../src/recipes/list.ts";
 
-for (const { name, config } of recipes) {
+for (const { name, load } of recipes) {
+  const { config } = await load();
   const text = JSON.stringify(editorSchema(config.schema, config.methods), null, 2);
   writeFileSync(new URL(`${name}.schema.json`, import.meta.url), `${text}\n`);
 }

@@ -1,7 +1,16 @@
-import { attentionGateRecipe } from "./attention-gate/recipe.ts";
-import { cdpoRecipe } from "./cdpo/recipe.ts";
-import { finetuneRecipe, ssTokenRecipe } from "./finetune/recipe.ts";
-import { orealRecipe } from "./oreal/recipe.ts";
+import { attentionGate } from "./attention-gate/about.ts";
+import { cdpo } from "./cdpo/about.ts";
+import { finetune, ssToken } from "./finetune/about.ts";
+import { oreal } from "./oreal/about.ts";
 
-/** Every recipe, in the order in which help and pages name them: what knows all of them takes them from here. */
-export const recipes = [ssTokenRecipe, finetuneRecipe, cdpoRecipe, orealRecipe, attentionGateRecipe] as const;
+/**
+ * Every recipe, in the order in which help and pages name them: what knows all of them takes them from here. Each is
+ * loaded when it is wanted, so that a list does not wait for the engine.
+ */
+export const recipes = [
+  { ...ssToken, load: async () => (await import("./finetune/recipe.ts")).ssTokenRecipe },
+  { ...finetune, load: async () => (await import("./finetune/recipe.ts")).finetuneRecipe },
+  { ...cdpo, load: async () => (await import("./cdpo/recipe.ts")).cdpoRecipe },
+  { ...oreal, load: async () => (await import("./oreal/recipe.ts")).orealRecipe },
+  { ...attentionGate, load: async () => (await import("./attention-gate/recipe.ts")).attentionGateRecipe },
+] as const;

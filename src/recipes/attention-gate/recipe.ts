@@ -5,6 +5,7 @@ import type { RunFolder } from "../../training/run-folder.ts";
 import { openArms, summaryOf, type ArmPlan, type ArmRun, type PlannedArm } from "../kit/arms.ts";
 import type { RunInputs } from "../kit/inputs.ts";
 import { defineRecipe, type RecipeWork } from "../kit/recipe.ts";
+import { attentionGate } from "./about.ts";
 import { answerFrozen, openScores, type CacheResult } from "./answers.ts";
 import { trainingSteps } from "../kit/training-settings.ts";
 import { openGateArm } from "./arm.ts";
@@ -30,9 +31,7 @@ const gatesName = "gates";
  * attentionGateRecipe.example; //=> "configs/attention-gate/quickstart.yaml"
  */
 export const attentionGateRecipe = defineRecipe<AttentionGateConfig, GateRun>({
-  name: "attention-gate",
-  summary: "Trains gates that evict tokens from the key-value cache, beside published evictions of equal budget.",
-  example: "configs/attention-gate/quickstart.yaml",
+  ...attentionGate,
   config: attentionGateDefinition(),
   start: (config) => config,
   async check({ eviction, evaluation }) {

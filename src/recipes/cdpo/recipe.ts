@@ -2,6 +2,7 @@ import { optionLines } from "../../config/resolved-options.ts";
 import { preferenceForms } from "../../preference/catalogue.ts";
 import type { RunInputs } from "../kit/inputs.ts";
 import { defineRecipe } from "../kit/recipe.ts";
+import { cdpo } from "./about.ts";
 import { armsOf, cdpoDefinition } from "./config.ts";
 import type { CdpoConfig } from "./config-schema.ts";
 import { cdpoMemory } from "./memory.ts";
@@ -19,9 +20,7 @@ import { openCdpo, type CdpoRun } from "./run.ts";
  * cdpoRecipe.example; //=> "configs/cdpo/quickstart.yaml"
  */
 export const cdpoRecipe = defineRecipe<CdpoConfig, CdpoRun>({
-  name: "cdpo",
-  summary: "Aligns a model with pairs of its own answers, wrong tokens weighted by contrastive estimation: cDPO.",
-  example: "configs/cdpo/quickstart.yaml",
+  ...cdpo,
   config: cdpoDefinition(),
   start: (config) => config,
   async check(config) {

@@ -5,6 +5,7 @@ import { readArm } from "../../report/read-run.ts";
 import { openArms, type ArmRun, type PlannedArm } from "../kit/arms.ts";
 import type { RunInputs } from "../kit/inputs.ts";
 import { defineRecipe, type Recipe } from "../kit/recipe.ts";
+import { finetune, ssToken } from "./about.ts";
 import { openArm, type FinetuneArm } from "./arm.ts";
 import type { FinetuneConfig } from "./config-schema.ts";
 import { finetuneDefinition } from "./config.ts";
@@ -16,12 +17,10 @@ import { ruleOf } from "./rules.ts";
 /** A run of fine-tuning: the configured rule, then each rule of `compare`, with the same model, data and seed. */
 export type FinetuneRun = ArmRun<FinetuneArm>;
 
-type Named = Pick<Recipe<FinetuneConfig, FinetuneRun>, "name" | "summary" | "example">;
-
 /** Fine-tuning whose configuration may leave out the rule: it is `method` then. */
-function finetuning(named: Named, method: string): Recipe<FinetuneConfig, FinetuneRun> {
+function finetuning(about: typeof ssToken, method: string): Recipe<FinetuneConfig, FinetuneRun> {
   return defineRecipe({
-    ...named,
+    ...about,
     config: finetuneDefinition({ method }),
     start: (config) => config,
     async check(config) {
@@ -52,14 +51,7 @@ function finetuning(named: Named, method: string): Recipe<FinetuneConfig, Finetu
  * // runs with `runRecipe`; trainers/finetune.ts is the whole of it
  * finetuneRecipe.example; //=> "configs/finetune/pretrain-tiny.yaml"
  */
-export const finetuneRecipe = finetuning(
-  {
-    name: "finetune",
-    summary: "Fine-tunes a model on its responses, or trains one from fresh weights.",
-    example: "configs/finetune/pretrain-tiny.yaml",
-  },
-  "full",
-);
+export const finetuneRecipe = finetuning(finetune, "full");
 
 /**
  * Fine-tuning whose own rule is ssToken (https://arxiv.org/abs/2510.18250).
@@ -70,14 +62,7 @@ export const finetuneRecipe = finetuning(
  * // runs with `runRecipe`; trainers/sstoken.ts is the whole of it
  * ssTokenRecipe.example; //=> "configs/sstoken/quickstart.yaml"
  */
-export const ssTokenRecipe = finetuning(
-  {
-    name: "sstoken",
-    summary: "Fine-tunes a model on the response tokens that ssToken selects, beside other rules for comparison.",
-    example: "configs/sstoken/quickstart.yaml",
-  },
-  "sstoken",
-);
+export const ssTokenRecipe = finetuning(ssToken, "sstoken");
 
 function planned(name: string, config: FinetuneConfig): PlannedArm<FinetuneConfig> {
   return { name, config, steps: ({ tokens }) => trainingSteps(config.training, tokens.length) };

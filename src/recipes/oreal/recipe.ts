@@ -3,6 +3,7 @@ import { readArm } from "../../report/read-run.ts";
 import { openArms, type ArmRun, type PlannedArm } from "../kit/arms.ts";
 import type { RunInputs } from "../kit/inputs.ts";
 import { defineRecipe } from "../kit/recipe.ts";
+import { oreal } from "./about.ts";
 import { openArm, type OrealArm } from "./arm.ts";
 import { armConfig, mainArm, orealDefinition } from "./config.ts";
 import type { OrealArm as ArmChoice, OrealConfig } from "./config-schema.ts";
@@ -24,9 +25,7 @@ export type OrealRun = ArmRun<OrealArm>;
  * orealRecipe.example; //=> "configs/oreal/quickstart.yaml"
  */
 export const orealRecipe = defineRecipe<OrealConfig, OrealRun>({
-  name: "oreal",
-  summary: "Trains a model on its own answers by outcome rewards: OREAL, beside other objectives for comparison.",
-  example: "configs/oreal/quickstart.yaml",
+  ...oreal,
   config: orealDefinition(orealValues),
   start: (config) => config,
   plan,
