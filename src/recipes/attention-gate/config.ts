@@ -5,14 +5,12 @@ import { evictionScores } from "../../eviction/catalogue.ts";
 import type { ConfigDefinition } from "../../config/load.ts";
 import type { KeyPath, Problem } from "../../config/problem.ts";
 import { renamedValues } from "../../config/renames.ts";
-import { readableNote } from "../../data/open-table.ts";
 import { fillShared, fillTraining, trainingContradictions } from "../../config/shared.ts";
 
 /** How an Attention-Gate configuration is read. */
 export function attentionGateDefinition(): ConfigDefinition<AttentionGateConfig> {
   return {
     schema: attentionGateSchema,
-    readable: readableNote(),
     alternatives: [
       { keys: ["training.steps", "training.epochs"] },
       { keys: ["training.warmupSteps", "training.warmupRatio"] },

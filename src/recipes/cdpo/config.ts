@@ -4,7 +4,6 @@ import { type CdpoArm, type CdpoConfig, cdpoSchema } from "./config-schema.ts";
 import type { ConfigDefinition } from "../../config/load.ts";
 import { methodLabel, type MethodChoice } from "../../config/method-choice.ts";
 import type { KeyPath, Problem } from "../../config/problem.ts";
-import { readableNote } from "../../data/open-table.ts";
 import { fillShared, fillTraining, trainingContradictions } from "../../config/shared.ts";
 import { preferenceForms } from "../../preference/catalogue.ts";
 
@@ -12,7 +11,6 @@ import { preferenceForms } from "../../preference/catalogue.ts";
 export function cdpoDefinition(): ConfigDefinition<CdpoConfig> {
   return {
     schema: cdpoSchema,
-    readable: readableNote(),
     alternatives: ["contrast", "align"].flatMap((stage) => [
       { keys: [`${stage}.training.steps`, `${stage}.training.epochs`] },
       { keys: [`${stage}.training.warmupSteps`, `${stage}.training.warmupRatio`] },

@@ -4,7 +4,6 @@ import type { ConfigDefinition } from "../../config/load.ts";
 import { methodLabel, type MethodChoice } from "../../config/method-choice.ts";
 import type { KeyPath, Problem } from "../../config/problem.ts";
 import { renamedValues } from "../../config/renames.ts";
-import { readableNote } from "../../data/open-table.ts";
 import { fillShared, fillTraining, trainingContradictions } from "../../config/shared.ts";
 import { rules } from "../../selection/catalogue.ts";
 import { finetuneSchema, type FinetuneConfig } from "./config-schema.ts";
@@ -16,7 +15,6 @@ import { finetuneSchema, type FinetuneConfig } from "./config-schema.ts";
 export function finetuneDefinition(defaults: { method: string }): ConfigDefinition<FinetuneConfig> {
   return {
     schema: finetuneSchema,
-    readable: readableNote(),
     alternatives: [
       { keys: ["model", "fresh"], required: true },
       { keys: ["reference", "selfEvolving"] },

@@ -1,4 +1,5 @@
 import { loadConfig, type ConfigDefinition } from "../../config/index.ts";
+import { readableNote } from "../../data/open-table.ts";
 import type { ReportOptions } from "../../report/page.ts";
 import { tellingFullDisk } from "../../system/disk-error.ts";
 import { exitCodeOf } from "../../system/exit-code.ts";
@@ -84,9 +85,9 @@ export interface RecipeWork<Config extends RunConfig> {
   readonly command: string;
 }
 
-/** A recipe as it stands; for its types. */
+/** A recipe, which says of data that are not there what files of them are read. */
 export function defineRecipe<Config extends RunConfig, Run>(recipe: Recipe<Config, Run>): Recipe<Config, Run> {
-  return recipe;
+  return { ...recipe, config: { ...recipe.config, readable: readableNote() } };
 }
 
 /**

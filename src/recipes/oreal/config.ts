@@ -11,7 +11,6 @@ import type {
 import { orealSchema } from "./config-schema.ts";
 import type { KeyPath, Problem } from "../../config/problem.ts";
 import { type Rename, renamedValues } from "../../config/renames.ts";
-import { readableNote } from "../../data/open-table.ts";
 import { fillShared } from "../../config/shared.ts";
 import { optional } from "../../system/optional.ts";
 
@@ -31,7 +30,6 @@ type GivenArm = { objective?: GivenObjective } & Partial<Omit<OrealArm, "objecti
 export function orealDefinition(values: OrealValues): ConfigDefinition<OrealConfig> {
   return {
     schema: orealSchema,
-    readable: readableNote(),
     alternatives: [],
     renames: [{ key: "rollout", now: "sampling" }, ...["objective", "compare[].objective"].flatMap(renamesOfObjective)],
     finish(config, source) {

@@ -3,13 +3,14 @@ import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { loadConfig } from "../../../src/config/index.ts";
 import { readableNote } from "../../../src/data/open-table.ts";
-import { finetuneDefinition } from "../../../src/recipes/finetune/config.ts";
 import { parseSelection } from "../../../src/recipes/finetune/parse-selection.ts";
+import { finetuneDefinition } from "../../../src/recipes/finetune/config.ts";
+import { ssTokenRecipe } from "../../../src/recipes/finetune/recipe.ts";
 import { editorSchema } from "../../../src/config/editor-schema.ts";
 import { configFolder, reader } from "../../config/folder.ts";
 import { userError } from "../../user-error.ts";
 
-const definition = finetuneDefinition({ method: "sstoken" });
+const definition = ssTokenRecipe.config;
 const folder = configFolder("model/config.json", "train.arrow", "held.arrow", "here/other.arrow", "configs/none");
 const { load, complaints } = reader(definition, folder, { file: "configs/run.yaml", current: "here" });
 
