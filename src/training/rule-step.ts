@@ -95,14 +95,14 @@ export async function weighBatches(
   try {
     const seen = scored.map(({ tokens }) => tokens);
     const { weights, metrics } = weighTogether(rule, seen, context);
-    const shares = batches.map((batch, m) => batchShare({ ...batch, weights: weights[m]! }, rule));
+    const weighed = scored.map(({ batch, pass }, m) => {
+      const own = weights[m]!;
+      const aux = { weights: own, ...batchShare({ ...batch, weights: own }, rule) };
+      return { batch, aux, ...(pass && { pass: () => pass }) };
+    });
     return {
-      batches: scored.map(({ batch, pass }, m) => ({
-        batch,
-        aux: { weights: weights[m]! },
-        ...(pass && { pass: () => pass }),
-      })),
-      totals: stepTotals(shares),
+      batches: weighed,
+      totals: stepTotals(weighed.map(({ aux }) => aux)),
       metrics,
     };
   } catch (error) {
@@ -152,7 +152,7 @@ export async function ruleStep(
 ): Promise<RuleStepOutcome> {
   learner.startStep(step);
   const weighed = await weighBatches(learner, batches, asked);
-  const outcome = await optimizerStep(learner, step, weighed.batches, ruleObjective(asked.rule));
+  const outcome = await optimizerStep(learner, step, weighed.batches, ruleObjective);
   return {
     ...outcome,
     ...weighed.totals,

@@ -20,7 +20,7 @@ export async function accumulateRule(options: {
     rewind: () => undefined,
   };
   const weighed = await weighBatches(learner, batches, options);
-  const outcome = await accumulate(learner, weighed.batches, ruleObjective(rule));
+  const outcome = await accumulate(learner, weighed.batches, ruleObjective);
   return {
     ...outcome,
     ...weighed.totals,
