@@ -23,6 +23,7 @@ function finetuning(about: typeof ssToken, method: string): Recipe<FinetuneConfi
     ...about,
     config: finetuneDefinition({ method }),
     start: (config) => config,
+    usesDataWeights: true,
     async check(config) {
       for (const { selection } of [config, ...config.compare]) await ruleOf(selection, config);
     },

@@ -61,8 +61,6 @@ export async function gatherInputs(config: StartConfig, engine: EngineInfo, repo
   if (data.maxTokens > maxPositions)
     reporter.note(`The model states a context of ${maxPositions} tokens; data.maxTokens is ${data.maxTokens}.`);
   const train = await tokenized(config, data.train, data.split, data.limit, tokenizer, reporter);
-  if (train.tokens.dataWeights !== undefined && !("selection" in config))
-    reporter.note("Weights that the data give to tokens are not used here: every answer that trains counts 1.");
   const held =
     data.validation === undefined
       ? undefined

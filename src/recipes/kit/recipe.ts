@@ -37,6 +37,8 @@ export interface Recipe<Config extends RunConfig, Run> {
   readonly config: ConfigDefinition<Config>;
   /** What of it says where the run starts: model, data, seed. */
   start(config: Config): StartConfig;
+  /** Whether weights that the data give to tokens count; where they do not, a run says so. */
+  readonly usesDataWeights?: true;
   /** Makes what can be made without data: what cannot be fails here, not after hours. */
   check?(config: Config): Promise<void> | void;
   /** What would be done, for `--dry-run`. */
@@ -203,12 +205,15 @@ export async function perform<Config extends RunConfig, Run>(
 }
 
 async function inputsOf<Config extends RunConfig>(
-  recipe: Pick<Recipe<Config, unknown>, "check" | "start">,
+  recipe: Pick<Recipe<Config, unknown>, "check" | "start" | "usesDataWeights">,
   config: Config,
   reporter: ArmReporter,
 ): Promise<RunInputs> {
   await recipe.check?.(config);
-  return gatherInputs(recipe.start(config), await startEngine(config, reporter), reporter);
+  const inputs = await gatherInputs(recipe.start(config), await startEngine(config, reporter), reporter);
+  if (inputs.tokens.dataWeights !== undefined && !recipe.usesDataWeights)
+    reporter.note("Weights that the data give to tokens are not used here: every answer that trains counts 1.");
+  return inputs;
 }
 
 /** Starts the configured engine, and says which it is. */
