@@ -1,4 +1,5 @@
-import { schedule, type Schedule } from "../../training/schedule.ts";
+import type { Schedule } from "../../training/schedule.ts";
+import { trainingSchedule } from "../kit/training-settings.ts";
 import type { OrealLearner } from "./config-schema.ts";
 
 /** How fast a model learns, and when. */
@@ -12,14 +13,13 @@ export interface Pace {
 
 /** @param turns optimizer steps in each iteration, and iterations in which the model rests at first */
 export function paceOf(
-  { learningRate, schedule: kind, warmupSteps = 0, minimumLearningRate, clipNorm }: OrealLearner,
+  learner: OrealLearner,
   iterations: number,
   { steps, rests }: { steps: number; rests: number },
 ): Pace {
-  const totalSteps = (iterations - rests) * steps;
   return {
-    clipNorm,
-    schedule: schedule({ kind, learningRate, totalSteps, warmupSteps, minimumLearningRate }),
+    clipNorm: learner.clipNorm,
+    schedule: trainingSchedule(learner, (iterations - rests) * steps),
     stepsOf(iteration, batches) {
       if (iteration < rests || batches.length === 0) return [];
       return Array.from({ length: steps }, (_, s) => (iteration - rests) * steps + s);
