@@ -14,7 +14,7 @@ export async function accumulateRule(options: {
   context: RuleContext;
   gradients: GradientStore;
 }) {
-  const { model, rule, batches, gradients } = options;
+  const { model, batches, gradients } = options;
   const learner: Pick<Learner, "forward" | "rewind"> = {
     forward: (batch, pass) => forward(model, batch, { ...pass, gradients }),
     rewind: () => undefined,
