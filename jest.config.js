@@ -1,19 +1,15 @@
-/** @type {import("jest").Config} */
-export default {
-  roots: ["<rootDir>/test"],
-  globalSetup: "<rootDir>/test/bundle-programs.mjs",
-  testEnvironment: "<rootDir>/test/environment.cjs",
-  setupFilesAfterEnv: ["<rootDir>/test/setup.ts"],
-  extensionsToTreatAsEsm: [".ts"],
-  transform: {
-    "^.+\\.ts$": [
-      "@swc/jest",
-      {
-        jsc: { parser: { syntax: "typescript", explicitResourceManagement: true }, target: "es2022" },
-        module: { type: "es6" },
-      },
-    ],
-  },
-  testTimeout: 60_000,
-  maxWorkers: 2,
-};
+import { bundlePrograms, bundleTests } from "./test/bundles.mjs";
+
+/** @returns {Promise<import("jest").Config>} */
+export default async function config() {
+  const [tests] = await Promise.all([bundleTests(), bundlePrograms()]);
+  return {
+    roots: [tests],
+    testEnvironment: "<rootDir>/test/environment.cjs",
+    setupFilesAfterEnv: [`${tests}/setup.js`],
+    testSequencer: "<rootDir>/test/sequencer.cjs",
+    transform: {},
+    testTimeout: 60_000,
+    maxWorkers: 2,
+  };
+}

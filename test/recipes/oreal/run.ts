@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { jest } from "@jest/globals";
 import { loadConfig } from "../../../src/config/index.ts";
 import { openArrow } from "../../../src/data/arrow/read.ts";
 import { gatherInputs, type RunInputs } from "../../../src/recipes/kit/inputs.ts";
@@ -9,6 +8,7 @@ import { perform } from "../../../src/recipes/kit/recipe.ts";
 import { orealRecipe, type OrealRun } from "../../../src/recipes/oreal/recipe.ts";
 import { useEngine } from "../../../src/tensor/engine.ts";
 import type { RunFolderMode } from "../../../src/training/run-folder.ts";
+import { loop } from "../../../trainers/oreal.ts?loop";
 import { tensorCount } from "../../training/reference.ts";
 
 export interface Options {
@@ -19,17 +19,6 @@ export interface Options {
   interrupted?: () => boolean;
 }
 
-type Trainer = (run: OrealRun) => Promise<void>;
-
-/** What `trainers/oreal.ts` hands to the command line. */
-const trainer = new Promise<Trainer>((found) => {
-  jest.unstable_mockModule("../../../src/recipes/index.ts", () => ({
-    orealRecipe,
-    runRecipe: (_: typeof orealRecipe, body: Trainer) => found(body),
-  }));
-});
-await import("../../../trainers/oreal.ts");
-
 /** The run of `trainers/oreal.ts`, in this process. Gives what was said, and the tensors that are left. */
 export async function runHere(
   path: string,
@@ -38,9 +27,8 @@ export async function runHere(
   const { config, resolvedYaml } = loadConfig(orealRecipe.config, path, { set });
   const notes: string[] = [];
   const reporter: ArmReporter = { note: (text) => notes.push(text), working: () => undefined, step: () => undefined };
-  const train = await trainer;
   const watched = async ({ arms }: OrealRun): Promise<void> =>
-    train({
+    loop({
       async *arms() {
         for await (const arm of arms())
           yield {
