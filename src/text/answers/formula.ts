@@ -1,3 +1,5 @@
+import { greekLetters } from "./greek.ts";
+
 const token = /\s*(?:((?:\d+(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?)|\\([A-Za-z]+)|([A-Za-z]+)|(\*\*|[-+*/^_()[\]{}|!]))/y;
 /** In the order of the expression's groups. */
 const kinds = ["number", "command", "letters", "sign"] as const;
@@ -11,11 +13,7 @@ const functions = new Map([
   ...[["arcsin", "asin"] as const, ["arccos", "acos"] as const, ["arctan", "atan"] as const],
   ...[["asin", "asin"] as const, ["acos", "acos"] as const, ["atan", "atan"] as const],
 ]);
-const greek = new Set(
-  "alpha beta gamma delta epsilon varepsilon zeta eta theta kappa lambda mu nu xi rho sigma tau phi varphi chi psi omega".split(
-    " ",
-  ),
-);
+const greek = new Set(greekLetters);
 const constants = new Set(["pi", "e", "i"]);
 const products = new Set(["cdot", "times", "ast"]);
 const deepest = 40;

@@ -1,10 +1,11 @@
 import { hasVariables, infinite, membersOf, set, type Form, type List, type Name, type Read } from "./forms.ts";
 import { formula } from "./formula.ts";
+import { greekLetters } from "./greek.ts";
 import { intervalOf } from "./real-sets.ts";
 import { split, splitWith } from "./split.ts";
 
 const relation = /<=|>=|!=|[<>=]|\\(?:le|ge|leq|geq|leqslant|geqslant|lt|gt|ne|neq|approx)(?![A-Za-z])/y;
-const variable = String.raw`(?:[A-Za-z]|\\(?:alpha|beta|gamma|delta|epsilon|theta|lambda|mu|phi|varphi|omega|rho|sigma|tau))`;
+const variable = String.raw`(?:[A-Za-z]|\\(?:${greekLetters.join("|")}))`;
 const index = String.raw`(?: ?_ ?(?:\w|\{ ?\w+ ?\}))?`;
 const names = {
   variable: new RegExp(String.raw`^${variable}${index}'{0,3}$`),
