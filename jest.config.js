@@ -8,7 +8,8 @@ export default async function config() {
     testEnvironment: "<rootDir>/test/environment.cjs",
     setupFilesAfterEnv: [`${tests}/setup.js`],
     testSequencer: "<rootDir>/test/sequencer.cjs",
-    transform: {},
+    extensionsToTreatAsEsm: [".ts"],
+    transform: { "\\.ts$": "<rootDir>/test/types-off.cjs" },
     testTimeout: 60_000,
     maxWorkers: 2,
   };
