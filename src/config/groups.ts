@@ -64,6 +64,7 @@ export const dataGroup = group(
         rejected: column("Column of the worse answer of a pair."),
         rewardModel: column("Column with the answer to check against, as verl writes it (ground_truth)."),
         weights: column("Column with what each token counts, multiplied with what the rule gives it."),
+        spans: column("Column with spans of the response and what each counts: { start, end, weight } in characters."),
         text: column("Column of plain text, all of which is trained."),
         ids: column("Column of token ids, for rows that are tokenized already."),
         labels: column("Column of labels, -100 where a token is not trained."),
@@ -91,6 +92,11 @@ export const dataGroup = group(
       description:
         "Which answers of a conversation train; last suits templates that leave thinking out of earlier ones.",
     }),
+    promptWeight: amount(
+      "What each token of a prompt counts beside the answers, whatever the rule keeps of these; 0: prompts do not train.",
+      { default: 0 },
+    ),
+    systemWeight: Type.Optional(amount("The same for the system's message. Default: promptWeight.")),
     systemPrompt: Type.Optional(
       Type.String({ minLength: 1, description: "A system message for conversations that have none." }),
     ),

@@ -22,7 +22,10 @@ export interface TokenLayout {
   readonly response: Uint8Array;
   /** 1 = the token that ends an assistant turn. */
   readonly endOfTurn: Uint8Array;
-  /** What the data's author lets each token count, multiplied with what a rule gives it. Absent: 1 for every token. */
+  /**
+   * What the data's author lets each token count, multiplied with what a rule gives it. Where `response` is 0 it is 0,
+   * but on prompts that train: they have this weight whatever the rule. Absent: 1 for every response token.
+   */
   readonly dataWeights?: Float32Array;
 }
 

@@ -1,4 +1,4 @@
-import type { ChatMessage } from "../text/index.ts";
+import type { AnswerWeight, CharacterSpan, ChatMessage } from "../text/index.ts";
 import type { Raw } from "./fields.ts";
 import type { GivenTokens } from "./token-format.ts";
 
@@ -6,7 +6,7 @@ import type { GivenTokens } from "./token-format.ts";
 export interface Example {
   messages?: ChatMessage[];
   /** What each message's answer counts; absent where all count 1. */
-  messageWeights?: readonly number[];
+  messageWeights?: readonly AnswerWeight[];
   /** The column that the first message is from, which a template without a place for it leaves out. */
   systemColumn?: string;
   /** Descriptions of tools, for the chat template. */
@@ -14,6 +14,10 @@ export interface Example {
   documents?: readonly unknown[];
   prompt?: string;
   response?: string;
+  /** What the response's column has before the response, which is a part of the prompt. Default: nothing. */
+  responseBegins?: string;
+  /** What characters of the response count. */
+  spans?: readonly CharacterSpan[];
   /** Reference answer for exact match. */
   answer?: string;
   /** A row that is already tokenized; `response` marks the tokens to train. */
@@ -53,6 +57,7 @@ export type FieldName =
   | "rejected"
   | "rewardModel"
   | "weights"
+  | "spans"
   | "text"
   | "ids"
   | "labels"

@@ -6,6 +6,7 @@ import type { Example, FieldName, Fields, Format, FormatName, Skipped } from "./
 import { preferenceFormat } from "./preference-format.ts";
 import { isConversation } from "./messages.ts";
 import { completionExample, verifiableFormat } from "./prompt-formats.ts";
+import { spannedExample } from "./spans.ts";
 import { readTokens } from "./token-format.ts";
 
 /** In the order in which `auto` tries them. */
@@ -64,7 +65,10 @@ const FORMATS: readonly Format[] = [
 export const FORMAT_NAMES: readonly FormatName[] = [...new Set(FORMATS.map((format) => format.name))];
 
 /** Fields that any format may have, where they are named. */
-const everywhere = ["weights"] as const satisfies readonly FieldName[];
+const everywhere = ["weights", "spans"] as const satisfies readonly FieldName[];
+
+/** Where spans stand unless a column is named. */
+const spansColumn = "spans";
 
 export const FIELD_NAMES = [
   ...new Set([...FORMATS.flatMap(({ names }) => Object.keys(names)), ...everywhere]),
@@ -90,7 +94,8 @@ export function chooseFormat(
     const fields = fieldsOf(format, columns, renamed);
     if (format.required.every((alternatives) => alternatives.some((field) => fields[field] !== undefined))) {
       const { name, title } = format;
-      return { name, title, fields, read: (raw) => readOrSkip(format, raw, fields) };
+      const isNamed = renamed.spans !== undefined;
+      return { name, title, fields, read: (raw) => readOrSkip(format, raw, fields, isNamed) };
     }
   }
   throw new UserError(
@@ -105,9 +110,10 @@ export function chooseFormat(
   );
 }
 
-function readOrSkip(format: Format, raw: Raw, fields: Fields): Example | Skipped {
+function readOrSkip(format: Format, raw: Raw, fields: Fields, spansAreNamed: boolean): Example | Skipped {
   try {
-    return format.read(raw, fields);
+    const example = format.read(raw, fields);
+    return "skipped" in example ? example : spannedExample(raw, fields, spansAreNamed, example);
   } catch (error) {
     if (error instanceof UnreadRow) return { skipped: error.message };
     throw error;
@@ -121,6 +127,7 @@ function fieldsOf(format: Format, columns: readonly string[], renamed: Fields): 
     if (column !== undefined) fields[field] = column;
   }
   for (const field of everywhere) if (renamed[field] !== undefined) fields[field] = renamed[field];
+  if (columns.includes(spansColumn)) fields.spans ??= spansColumn;
   return fields;
 }
 

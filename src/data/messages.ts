@@ -1,11 +1,13 @@
-import { callText, isAnswer, type ChatMessage } from "../text/index.ts";
+import { callText, isAnswer, type AnswerWeight, type CharacterSpan, type ChatMessage } from "../text/index.ts";
+import { listOfEntries } from "./entries.ts";
 import { fromJsonText, isNumber, kindOf, listOf, plainValue, UnreadRow, WrongField } from "./fields.ts";
+import { looksLikeSpans, spansOf, withSpans } from "./spans.ts";
 
 /** A conversation as a row has it. */
 export interface Messages {
   messages: ChatMessage[];
   /** What each message's answer counts; absent where the author marks none. */
-  messageWeights?: readonly number[];
+  messageWeights?: readonly AnswerWeight[];
   /** What of the messages' marks has no effect. */
   remarks?: readonly string[];
 }
@@ -24,6 +26,9 @@ const callRoles = new Set(["function_call", "tool_call", "tool_calls"]);
 /** Keys by which authors say what a message counts. */
 export const markKeys = ["weight", "train", "training", "trainable", "loss_mask", "loss_weight", "loss"];
 
+/** Keys under which a message may have spans of its content, `{ start, end, weight }`. */
+const spanKeys = ["spans", "weights"];
+
 /**
  * Messages in OpenAI's form (`role`, `content`) or ShareGPT's (`from`, `value`), as a list, as JSON text, or as the
  * object of lists that a Hugging Face sequence becomes. Roles go by any of their names in any case; keys beside role
@@ -34,7 +39,7 @@ export const markKeys = ["weight", "train", "training", "trainable", "loss_mask"
  */
 export function messagesOf(value: unknown, column: string): Messages | null {
   if (value === null || value === undefined) return null;
-  const entries = isMessage(value) ? [value] : allMessages(fromJsonText(value));
+  const entries = isMessage(value) ? [value] : listOfEntries(fromJsonText(value));
   if (entries === undefined) throw new WrongField(`"${column}" is ${kindOf(value)}, not a list of messages`);
   const found = entries.map((entry, i) => messageOf(entry, `message ${i} of "${column}"`));
   const messages = found.map(({ message }) => message);
@@ -53,10 +58,6 @@ export function messagesOf(value: unknown, column: string): Messages | null {
   };
 }
 
-function allMessages(value: unknown): unknown[] | undefined {
-  return Array.isArray(value) ? (value as unknown[]) : rowsOfColumns(value);
-}
-
 /** Whether a value looks like a conversation, or one message, rather than a text. */
 export function isConversation(value: unknown): boolean {
   return isMessage(listOf(value)?.[0]) || isMessage(value);
@@ -68,11 +69,11 @@ function isMessage(value: unknown): boolean {
   return typeof role === "string" || typeof from === "string";
 }
 
-function messageOf(entry: unknown, where: string): { message: ChatMessage; weight: number | undefined } {
+function messageOf(entry: unknown, where: string): { message: ChatMessage; weight: AnswerWeight | undefined } {
   const { role, from, content, value, ...rest } = (entry ?? {}) as Record<string, unknown>;
   const speaker = role ?? from;
   if (typeof speaker !== "string") throw new WrongField(`${where} has no role`);
-  const { weight, others } = marksOf(rest, where);
+  const { weight, spans, others } = marksOf(rest, where);
   const known = speaker.trim().toLowerCase();
   const isCall = callRoles.has(known);
   const said = contentOf(content ?? value, where);
@@ -83,23 +84,36 @@ function messageOf(entry: unknown, where: string): { message: ChatMessage; weigh
     ...(plainValue(others, where) as Record<string, unknown>),
     ...(isCall && { [callText]: said }),
   };
-  return { message, weight };
+  return { message, weight: withSpans(weight, spansOfContent(spans, said, where)) };
+}
+
+function spansOfContent(
+  [list, more]: readonly [string, unknown][],
+  content: string | null,
+  where: string,
+): CharacterSpan[] | undefined {
+  if (list === undefined) return undefined;
+  const [key, value] = list;
+  if (more !== undefined) throw new WrongField(`${where} has spans both as "${key}" and as "${more[0]}"`);
+  return spansOf(value, content ?? "", `"${key}" of ${where}`);
 }
 
 /** The author's marks taken out of a message's keys; keys without a value are left out. */
 function marksOf(
   keys: Readonly<Record<string, unknown>>,
   where: string,
-): { weight: number | undefined; others: Record<string, unknown> } {
+): { weight: number | undefined; spans: [string, unknown][]; others: Record<string, unknown> } {
   let weight: number | undefined;
+  const spans: [string, unknown][] = [];
   const others: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(keys)) {
     if (value === null || value === undefined) continue;
-    if (!markKeys.includes(key) || isMeasured(key, value)) others[key] = value;
+    if (spanKeys.includes(key) && looksLikeSpans(value)) spans.push([key, value]);
+    else if (!markKeys.includes(key) || isMeasured(key, value)) others[key] = value;
     else if (typeof value === "boolean" || isNumber(value)) weight = (weight ?? 1) * Number(value);
     else throw new WrongField(`${where} has ${kindOf(value)} as "${key}", not a number or true or false`);
   }
-  return { weight, others };
+  return { weight, spans, others };
 }
 
 /** Whether it is a loss that somebody measured rather than a mark. */
@@ -124,15 +138,4 @@ function partOf(part: unknown, where: string): string {
   if (others.length > 0) throw new UnreadRow(`a part of a message has "${others[0]}", which is not read`);
   if (typeof text === "string") return text;
   throw new WrongField(`${where} has a part of content without text`);
-}
-
-/** Objects of an object of lists that are equally long. */
-function rowsOfColumns(value: unknown): unknown[] | undefined {
-  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return undefined;
-  const columns = Object.entries(value).filter(([, list]) => list !== null);
-  const length = Array.isArray(columns[0]?.[1]) ? columns[0][1].length : -1;
-  if (!columns.every(([, list]) => Array.isArray(list) && list.length === length)) return undefined;
-  return Array.from({ length: Math.max(0, length) }, (_, i) =>
-    Object.fromEntries(columns.map(([key, list]) => [key, (list as unknown[])[i]])),
-  );
 }

@@ -47,7 +47,8 @@ function textPair(raw: Raw, fields: Fields): Example | Skipped {
     return asked(raw, fields, given, chosen);
   if (given !== null || chosen === null) return plainPair(raw, fields, given ?? "", chosen);
   const prompt = sharedPrompt(chosen, textOf(raw, fields.rejected) ?? "");
-  return plainPair(raw, fields, prompt, chosen.slice(prompt.length));
+  const example = plainPair(raw, fields, prompt, chosen.slice(prompt.length));
+  return "skipped" in example ? example : { ...example, responseBegins: prompt };
 }
 
 /** What two answers have in common at their beginning, up to the last opening of an answer or the last whole word. */

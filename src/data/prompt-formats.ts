@@ -1,3 +1,4 @@
+import type { AnswerWeight } from "../text/index.ts";
 import { conversation } from "./examples.ts";
 import { fromJsonText, isNumber, textOf, textOrNumberOf, valueIn, WrongField, type Raw } from "./fields.ts";
 import type { Example, Fields, Format, Skipped } from "./format.ts";
@@ -36,7 +37,7 @@ function replied(raw: Raw, fields: Fields, prompt: Messages, reply: Messages): E
 }
 
 export function concatenated(first: Messages, second: Messages): Messages {
-  const weights = (part: Messages): readonly number[] => part.messageWeights ?? part.messages.map(() => 1);
+  const weights = (part: Messages): readonly AnswerWeight[] => part.messageWeights ?? part.messages.map(() => 1);
   const isWeighed = first.messageWeights !== undefined || second.messageWeights !== undefined;
   const remarks = [...(first.remarks ?? []), ...(second.remarks ?? [])];
   return {

@@ -1,8 +1,10 @@
 import { UserError } from "../system/errors.ts";
+import { refuse } from "../system/refuse-option.ts";
 import {
   templateReads,
   tokenizeConversation,
   tokenizePromptResponse,
+  type PromptWeight,
   type TokenizedRow,
   type Tokenizer,
 } from "../text/index.ts";
@@ -18,6 +20,13 @@ export interface RowTokenOptions {
   template?: string;
   /** Which answers of a conversation train: all (default), or the last one alone. */
   trainTurns?: "all" | "last";
+  /**
+   * What each token of a prompt counts, beside the responses: all that stands outside of answers, up to the last one
+   * that trains. Rules do not rank these tokens. Default 0: prompts do not train.
+   */
+  promptWeight?: number | undefined;
+  /** The same for the system's message at the beginning of a conversation. Default: as `promptWeight`. */
+  systemWeight?: number | undefined;
   /** Text of a system message for conversations that have none. */
   systemPrompt?: string | undefined;
   /** Between question and answer where there is no chat template. Default: a newline. */
@@ -41,6 +50,15 @@ export function tokensOfRow(
   return whole ? tokens : { skipped: "longer than maxTokens" };
 }
 
+/** What prompts count; no key where they do not train. */
+function promptWeightOf({ promptWeight: prompt = 0, systemWeight: system = prompt }: RowTokenOptions): {
+  promptWeight?: PromptWeight;
+} {
+  for (const [name, weight] of Object.entries({ promptWeight: prompt, systemWeight: system }))
+    if (!(weight >= 0 && weight < Infinity)) refuse(name, weight, "a finite number, 0 or more");
+  return prompt === 0 && system === 0 ? {} : { promptWeight: { prompt, system } };
+}
+
 /** Adds file and row to what is said of a text. */
 function named<T>(where: () => string, work: () => T): T {
   try {
@@ -58,8 +76,7 @@ function cutRow(
   where: () => string,
 ): TokenizedRow | { skipped: string } {
   const { maxTokens, template, systemPrompt, separator = "\n" } = options;
-  const limit = maxTokens === undefined ? {} : { maxTokens };
-  if (row.tokens) return givenTokens(row.tokens, tokenizer, maxTokens, where);
+  if (row.tokens) return givenTokens(row.tokens, tokenizer, options, where);
   if (row.messages && (template ?? tokenizer.chatTemplate) !== undefined)
     return chatTokens(opened(row, systemPrompt), tokenizer, options);
   if (row.prompt === undefined || row.response === undefined) {
@@ -73,7 +90,8 @@ function cutRow(
     );
   }
   const prompt = row.messages ? row.prompt + separator : row.prompt;
-  return tokenizePromptResponse(tokenizer, prompt, row.response, limit);
+  const { spans } = row;
+  return tokenizePromptResponse(tokenizer, prompt, row.response, { maxTokens, spans, ...promptWeightOf(options) });
 }
 
 /** The row with a system message before its conversation, unless it has one. */
@@ -101,10 +119,12 @@ function chatTokens(row: Row, tokenizer: Tokenizer, options: RowTokenOptions): T
 function templateTokens(
   { messages, messageWeights, tools, documents }: Row,
   tokenizer: Tokenizer,
-  { maxTokens, template, trainTurns }: RowTokenOptions,
+  options: RowTokenOptions,
 ): TokenizedRow | { skipped: string } {
+  const { maxTokens, template, trainTurns } = options;
   const tokens = tokenizeConversation(tokenizer, messages!, {
     ...{ maxTokens, template, trainTurns, tools, documents, weights: messageWeights },
+    ...promptWeightOf(options),
   });
   const given = { tools, documents };
   const idle = (["tools", "documents"] as const).filter(
@@ -118,7 +138,7 @@ function templateTokens(
 function givenTokens(
   { ids, response, dataWeights }: GivenTokens,
   tokenizer: Tokenizer,
-  maxTokens: number | undefined,
+  options: RowTokenOptions,
   where: () => string,
 ): TokenizedRow | { skipped: string } {
   const stray = ids.find((id) => id < 0 || id >= tokenizer.vocabularySize);
@@ -132,13 +152,24 @@ function givenTokens(
       },
     );
   }
-  const length = Math.min(ids.length, maxTokens ?? ids.length);
+  const length = Math.min(ids.length, options.maxTokens ?? ids.length);
   const kept = response.slice(0, length);
   if (!kept.includes(1)) return { skipped: "the response lies beyond maxTokens" };
   const ends = new Set(tokenizer.endOfText ?? []);
   const endOfTurn = Uint8Array.from(kept, (mark, t) =>
     mark === 1 && response[t + 1] !== 1 && ends.has(ids[t]!) ? 1 : 0,
   );
-  const weights = dataWeights && { dataWeights: dataWeights.slice(0, length) };
-  return { ids: ids.slice(0, length), response: kept, endOfTurn, ...weights, truncated: length < ids.length };
+  const { prompt = 0 } = promptWeightOf(options).promptWeight ?? {};
+  const weights = prompt === 0 ? dataWeights : givenWeights(response, dataWeights, prompt);
+  const weighed = weights && { dataWeights: weights.slice(0, length) };
+  return { ids: ids.slice(0, length), response: kept, endOfTurn, ...weighed, truncated: length < ids.length };
+}
+
+/** What a row's tokens count where those before its last response token train too, but for the first. */
+function givenWeights(response: Uint8Array, dataWeights: Float32Array | undefined, prompt: number): Float32Array {
+  const last = response.lastIndexOf(1);
+  return Float32Array.from(response, (mark, t) => {
+    if (mark === 1) return dataWeights?.[t] ?? 1;
+    return t > 0 && t < last ? prompt : 0;
+  });
 }

@@ -23,7 +23,10 @@ export interface TokenView {
   /** 1 = may be trained; the first token of a row never is, as nothing predicts it. */
   response: Uint8Array;
   endOfTurn: Uint8Array;
-  /** What the data's author lets each token count, 0 outside the response; absent where no row of the dataset says. */
+  /**
+   * What the data's author lets each token count; absent where no row of the dataset says. Outside the response it is 0,
+   * but for prompts that train.
+   */
   dataWeights?: Float32Array;
   columns: Record<string, Float32Array>;
 }
@@ -38,7 +41,10 @@ export interface TokenizedDataset {
   readonly ids: Int32Array;
   readonly response: Uint8Array;
   readonly endOfTurn: Uint8Array;
-  /** What the data's author lets each token count; absent where no row says: every response token then counts 1. */
+  /**
+   * What the data's author lets each token count, on prompts what `promptWeight` gives them; absent where no row says:
+   * every response token then counts 1, and no other.
+   */
   readonly dataWeights?: Float32Array;
   /** Per-token columns, each as long as `ids`. */
   readonly columns: Readonly<Record<string, Float32Array>>;

@@ -22,7 +22,7 @@ export interface TokenizeOptions extends RowTokenOptions {
 }
 
 /** Raised when the same options would give other tokens. */
-const TOKENS_VERSION = 2;
+const TOKENS_VERSION = 3;
 const PROGRESS_EVERY = 500;
 
 /**
@@ -64,10 +64,12 @@ export async function tokenizeDataset(
 
 function fingerprintOf(dataset: Dataset, tokenizer: Tokenizer, options: TokenizeOptions): string {
   const { maxTokens, truncate, template, separator, trainTurns, systemPrompt } = options;
+  const { promptWeight = 0, systemWeight = promptWeight } = options;
   const parts = [TOKENS_VERSION, dataset.fingerprint, tokenizer.fingerprint, tokenizer.chatTemplate];
-  const text = JSON.stringify(
-    [...parts, maxTokens, truncate, template, separator, trainTurns, systemPrompt].map((part) => part ?? null),
-  );
+  const text = JSON.stringify([
+    ...[...parts, maxTokens, truncate, template, separator, trainTurns, systemPrompt].map((part) => part ?? null),
+    ...(promptWeight === 0 && systemWeight === 0 ? [] : [promptWeight, systemWeight]),
+  ]);
   return createHash("sha256").update(text).digest("hex");
 }
 
@@ -128,14 +130,18 @@ function collectTokens(rows: number, columns: ReturnType<typeof collectColumns>)
   const add = (row: Row, tokens: TokenizedRow, whole: () => Uint8Array, where: () => string): void => {
     const trained = tokens.response.slice();
     trained[0] = 0; // nothing precedes the first token
+    const weights = tokens.dataWeights?.map((weight, t) => (t === 0 ? 0 : weight));
+    if (weights) requireFiniteWeights(weights, where);
+    // numbers too small for float32 are 0
+    if (weights) trained.forEach((mark, t) => (trained[t] = weights[t] === 0 ? 0 : mark));
     if (!trained.includes(1)) return skip("no response");
     const full = Object.keys(row.columns).length > 0 ? whole() : tokens.response;
     columns.add(row.columns, full, tokens.ids.length, where);
-    if (tokens.dataWeights !== undefined && dataWeights === undefined) {
+    if (weights !== undefined && dataWeights === undefined) {
       dataWeights = growing((n) => new Float32Array(n));
       dataWeights.push(response.done()); // what came before counts 1
     }
-    dataWeights?.push(Float32Array.from(trained, (mark, t) => mark * (tokens.dataWeights?.[t] ?? 1)));
+    dataWeights?.push(weights ?? trained);
     ids.push(tokens.ids);
     response.push(trained);
     endOfTurn.push(tokens.endOfTurn);
@@ -161,6 +167,15 @@ function collectTokens(rows: number, columns: ReturnType<typeof collectColumns>)
       fingerprint,
     });
   return { skip, add, done };
+}
+
+function requireFiniteWeights(weights: Float32Array, where: () => string): void {
+  const bad = weights.findIndex((weight) => !Number.isFinite(weight));
+  if (bad < 0) return;
+  throw new UserError("invalid-weight", `the data give token ${bad} the weight ${weights[bad]}`, {
+    where: where(),
+    fix: "Weights are finite numbers that 32 bits hold.",
+  });
 }
 
 function count(counts: Record<string, number>, name: string): void {

@@ -19,7 +19,10 @@ export interface ForwardOptions {
   promptAttention?: { layer: number };
   /** `KL(reference ‖ model)` at every asked token; the reference has the same vocabulary. Its gradient can be given back. */
   forwardKl?: { reference: Decoder };
-  /** Which tokens are predicted: those of the response (default), or all but the first of a row. */
+  /**
+   * Which tokens are predicted: those of the response, and of the prompt where it trains (default), or all but the first
+   * of a row.
+   */
   positions?: "response" | "all";
   /** Keep only the blocks' inputs, and compute the blocks again in the backward pass: less memory, a third more work. */
   gradientCheckpointing?: boolean;

@@ -11,6 +11,8 @@ export interface PackedTokens {
   slots: Int32Array;
   /** 1 on tokens that are not response tokens. */
   promptKeys: Uint8Array;
+  /** 1 on response tokens, and on those of prompts that train. */
+  trained: Uint8Array;
 }
 
 /** The tokens whose log-probability is wanted, `[R]` each. */
@@ -24,7 +26,7 @@ export interface AskedTokens {
 }
 
 /** Takes the real tokens out of a right-padded batch. */
-export function packTokens({ rows, width, ids, lengths, response }: TokenBatch): PackedTokens {
+export function packTokens({ rows, width, ids, lengths, response, dataWeights }: TokenBatch): PackedTokens {
   const starts = new Int32Array(rows + 1);
   for (let row = 0; row < rows; row++) starts[row + 1] = starts[row]! + lengths[row]!;
   const total = starts[rows]!;
@@ -42,15 +44,13 @@ export function packTokens({ rows, width, ids, lengths, response }: TokenBatch):
     starts,
     slots,
     promptKeys: Uint8Array.from(slots, (slot) => 1 - response[slot]!),
+    trained: Uint8Array.from(slots, (slot) => Number(response[slot] === 1 || (dataWeights?.[slot] ?? 0) !== 0)),
   };
 }
 
-/** Response tokens, or all, except the first of a row, which nothing predicts. */
-export function askedTokens(
-  { ids, positions, slots, promptKeys }: PackedTokens,
-  which: "response" | "all",
-): AskedTokens {
-  const wanted = (token: number): boolean => positions[token]! > 0 && (which === "all" || promptKeys[token] === 0);
+/** Response tokens and those of prompts that train, or all, except the first of a row, which nothing predicts. */
+export function askedTokens({ ids, positions, slots, trained }: PackedTokens, which: "response" | "all"): AskedTokens {
+  const wanted = (token: number): boolean => positions[token]! > 0 && (which === "all" || trained[token] === 1);
   const tokens = Int32Array.from(ids.keys()).filter(wanted);
   return {
     slots: tokens.map((token) => slots[token]!),

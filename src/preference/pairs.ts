@@ -25,11 +25,11 @@ export function alternatingPairs(count: number): Pairs {
 
 /**
  * Where the row's predicted response tokens lie, as indices into `[rows * width]`, in order. The first token of a row
- * has nothing before it that could predict it.
+ * has nothing before it that could predict it; those to which the data give no weight are left out.
  */
-export function responsePlaces({ width, response }: TokenLayout, row: number): Int32Array {
+export function responsePlaces({ width, response, dataWeights }: TokenLayout, row: number): Int32Array {
   const places: number[] = [];
-  for (let i = row * width + 1; i < (row + 1) * width; i++) if (response[i]) places.push(i);
+  for (let i = row * width + 1; i < (row + 1) * width; i++) if (response[i] && dataWeights?.[i] !== 0) places.push(i);
   return Int32Array.from(places);
 }
 

@@ -5,8 +5,10 @@ import type { PairSide } from "./weighting.ts";
 /** One response of a pair, ready for the loss. Arrays have one entry per response token. */
 export interface Side {
   readonly places: Int32Array;
-  /** Detached, finite. */
+  /** Detached, finite; those of the data are factors of them. */
   readonly weights: Float64Array;
+  /** What the data let each token count. */
+  readonly dataWeights: Float64Array;
   /** Weight times log-ratio, 0 where the weight is 0. */
   readonly terms: Float64Array;
   /** What the sum of `terms` is divided by. */
@@ -39,6 +41,8 @@ export function weighedSide(
     if (!Number.isFinite(w)) throw new UserError("invalid-weight", `The weight is ${w}.`, { where: nameOf(t) });
   });
   if (settings.meanOne && weighted) toMeanOne(weights, nameOf(0));
+  const dataWeights = Float64Array.from(places, (i) => tokens.dataWeights?.[i] ?? 1);
+  weights.forEach((w, t) => (weights[t] = w === 0 ? 0 : w * dataWeights[t]!));
 
   const ratios = Float64Array.from(places, (i) => {
     return settings.reference === "none" ? logProb[i]! : logProb[i]! - batch.reference![i]!;
@@ -64,6 +68,7 @@ export function weighedSide(
   return {
     places,
     weights,
+    dataWeights,
     terms,
     divisor: divisorOf(weights, settings, nameOf(0)),
     logRatio: total(ratios.filter(Number.isFinite)),

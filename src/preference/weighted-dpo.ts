@@ -4,7 +4,8 @@
  *     loss = -log σ( β (Σ_t a_t ρ_t^chosen / A - Σ_t b_t ρ_t^rejected / B - δ) - margin ),   ρ_t = log π(y_t) - log π_ref(y_t)
  *
  * with detached weights a, b and normalisers A, B; δ is TDPO's divergence. The position form takes the sigmoid of
- * every position instead (see `aggregation`). Ours: masks select, so that a weight of 0 silences even an infinite
+ * every position instead (see `aggregation`). Weights that the data give to tokens are factors of every term of theirs:
+ * of a and b, in which A and B count them under the normalizer `weights`, of δ and of the chosen response's own loss. Ours: masks select, so that a weight of 0 silences even an infinite
  * log-probability; every mass adds up over micro-batches.
  */
 import type { TokenLayout } from "../contract/index.ts";
@@ -105,7 +106,7 @@ function addSequence(
   { dpoBeta, margin, tdpo }: WeightedDpoSettings,
 ): number {
   const scale = tdpo?.version === 2 ? tdpo.alpha : 1;
-  const kl = tdpo ? scale * (sumAt(forwardKl!, rejected.places) - sumAt(forwardKl!, chosen.places)) : 0;
+  const kl = tdpo ? scale * (sumAt(forwardKl!, rejected) - sumAt(forwardKl!, chosen)) : 0;
   const inside = dpoBeta * (weightedSum(chosen) - weightedSum(rejected) - kl);
   term.sum -= logSigmoid(inside - margin);
   term.mass += 1;
@@ -118,8 +119,8 @@ function addSequence(
     side.places.forEach((i, t) => (term.dLogProb[i]! += (sign * slope * side.weights[t]!) / side.divisor));
   }
   if (tdpo) {
-    for (const i of rejected.places) term.dForwardKl![i]! -= slope * scale;
-    if (tdpo.version === 1) for (const i of chosen.places) term.dForwardKl![i]! += slope;
+    rejected.places.forEach((i, t) => (term.dForwardKl![i]! -= slope * scale * rejected.dataWeights[t]!));
+    if (tdpo.version === 1) chosen.places.forEach((i, t) => (term.dForwardKl![i]! += slope * chosen.dataWeights[t]!));
   }
   return inside;
 }
@@ -149,14 +150,16 @@ function addPositions(
   return margins;
 }
 
-function addNll(term: Term, { places }: Side, logProb: Float32Array, weight: number): void {
+function addNll(term: Term, side: Side, logProb: Float32Array, weight: number): void {
+  const { places, dataWeights } = side;
   term.mass += 1;
-  term.sum -= (weight * sumAt(logProb, places)) / places.length;
-  for (const i of places) term.dLogProb[i]! -= weight / places.length;
+  term.sum -= (weight * sumAt(logProb, side)) / places.length;
+  places.forEach((i, t) => (term.dLogProb[i]! -= (weight * dataWeights[t]!) / places.length));
 }
 
 const weightedSum = ({ terms, divisor }: Side) => terms.reduce((sum, x) => sum + x, 0) / divisor;
-const sumAt = (values: Float32Array, places: Int32Array) => places.reduce((sum, i) => sum + values[i]!, 0);
+const sumAt = (values: Float32Array, { places, dataWeights }: Pick<Side, "places" | "dataWeights">) =>
+  places.reduce((sum, i, t) => sum + dataWeights[t]! * values[i]!, 0);
 
 function metricsOf(
   pairs: readonly { chosen: Side; rejected: Side }[],

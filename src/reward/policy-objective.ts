@@ -5,6 +5,7 @@
  *     negative  -c- / N-  sum over wrong responses  A(y) sum_t w_t p_t / sg(p_t)      policy gradient
  *     kl        beta / N  sum over both             sum_t kl_t
  *
+ * A weight that the data give to a token is a factor of w, and like it at least 0; the KL term does not know it.
  * REINFORCE, RLOO and GRPO are settings of it: no cloning, w = 1, one denominator for right and wrong responses.
  * Cloning and policy gradient have the same gradient at equal a(y) and differ in the reported value.
  */
@@ -66,8 +67,9 @@ function massesOf(
   for (let b = 0; b < tokens.rows; b++) {
     const places = responsePlaces(tokens, b);
     const count = normalizer === "responses" ? Number(places.length > 0) : places.length;
-    const weighed = weights && normalizer === "weights";
-    bySign[right[b] ? "positive" : "negative"] += weighed ? places.reduce((sum, i) => sum + weights[i]!, 0) : count;
+    const weighed = (weights ?? tokens.dataWeights) && normalizer === "weights";
+    const sum = (): number => places.reduce((total, i) => total + weightOf(tokens, weights, i), 0);
+    bySign[right[b] ? "positive" : "negative"] += weighed ? sum() : count;
     bySign.kl += count;
   }
   if (denominators === "by-sign") return bySign;
@@ -94,7 +96,7 @@ function evaluate(logProb: Float32Array, tokens: TokenLayout, aux: PolicyAux, se
     for (const i of places) {
       const token = i - b * tokens.width;
       const own = finite("log-probability", logProb[i]!, tokens, b, token);
-      const weight = aux.weights ? weightAt(aux.weights[i]!, tokens, b, token) : 1;
+      const weight = weightAt(weightOf(tokens, aux.weights, i), tokens, b, token);
       metrics.weightSum += weight;
       if (weight > 0) {
         metrics.weightsAboveZero++;
@@ -110,6 +112,10 @@ function evaluate(logProb: Float32Array, tokens: TokenLayout, aux: PolicyAux, se
     }
   }
   return { terms: klCoefficient === 0 ? terms : { ...terms, kl }, metrics };
+}
+
+function weightOf({ dataWeights }: ScoredTokens, weights: Float32Array | undefined, i: number): number {
+  return (weights?.[i] ?? 1) * (dataWeights?.[i] ?? 1);
 }
 
 function finite(name: string, value: number, tokens: ScoredTokens, row: number, token?: number): number {

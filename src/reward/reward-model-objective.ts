@@ -22,7 +22,8 @@ export interface OutcomeAux {
  * side of one half), `probability`.
  *
  * @param options `scoreAt`: must match the one of the token weights. Default `token`
- * @throws UserError, when evaluated, for an outcome outside [0, 1] or a score that is not finite
+ * @throws UserError, when evaluated, for an outcome outside [0, 1], a score that is not finite, or data that give a token
+ *   another weight than 0 or 1
  * @see https://arxiv.org/abs/2502.06781
  * @example
  * import { rewardModelObjective } from "tokensift/reward";
@@ -51,6 +52,16 @@ function answered(tokens: ScoredTokens): number {
   return rows;
 }
 
+/** A response's score is the mean of its tokens': weights of single tokens have no part in it. */
+function refuseDataWeights({ dataWeights, rowIds, width }: ScoredTokens, row: number, places: readonly number[]): void {
+  const place = places.find((i) => (dataWeights?.[i] ?? 1) !== 1);
+  if (place === undefined) return;
+  throw new UserError("invalid-weight", `The data give the token the weight ${dataWeights![place]}.`, {
+    where: `row ${rowIds[row]}, token ${place - row * width}`,
+    fix: "A reward model learns from whole responses: the weight of a token is 1, or 0 to leave it out.",
+  });
+}
+
 function evaluate(scores: Float32Array, tokens: ScoredTokens, right: ArrayLike<number>, scoreAt: ScoreAt) {
   checkLength("scores", scores, tokens.rows * tokens.width);
   checkLength("right", right, tokens.rows);
@@ -65,7 +76,9 @@ function evaluate(scores: Float32Array, tokens: ScoredTokens, right: ArrayLike<n
         fix: "It must be from 0 (wrong) to 1 (right); rightResponses turns rewards of -1 and 1 into such outcomes.",
       });
     }
-    const sources = scorePlaces(scores, tokens, b, responsePlaces(tokens, b), scoreAt);
+    const places = responsePlaces(tokens, b);
+    refuseDataWeights(tokens, b, places);
+    const sources = scorePlaces(scores, tokens, b, places, scoreAt);
     if (sources.length === 0) continue;
     const mean = sources.reduce((total, i) => total + scores[i]!, 0) / sources.length;
     const probability = sigmoid(mean);

@@ -7,6 +7,8 @@ export interface ScoredTokens {
   readonly rowIds: Float64Array;
   /** 1 = token of the response. */
   readonly response: Uint8Array;
+  /** What the data let each token count; absent = 1. */
+  readonly dataWeights?: Float32Array;
 }
 
 /**
@@ -15,10 +17,10 @@ export interface ScoredTokens {
  */
 export type ScoreAt = "token" | "before";
 
-/** Where the row's response tokens lie in `[rows * width]`, in order. */
-export function responsePlaces({ width, response }: ScoredTokens, row: number): number[] {
+/** Where the row's response tokens lie in `[rows * width]`, in order, without those to which the data give no weight. */
+export function responsePlaces({ width, response, dataWeights }: ScoredTokens, row: number): number[] {
   const places: number[] = [];
-  for (let i = row * width; i < (row + 1) * width; i++) if (response[i]) places.push(i);
+  for (let i = row * width; i < (row + 1) * width; i++) if (response[i] && dataWeights?.[i] !== 0) places.push(i);
   return places;
 }
 

@@ -9,6 +9,8 @@ import type { Tokenizer } from "./tokenizer.ts";
 export interface AnswerSpan extends ResponseSpan {
   /** Which message it is; absent where the template's own marks do not say. */
   message?: number;
+  /** Where its first token begins in the text, in UTF-16 units. */
+  place: number;
 }
 
 /** A conversation as one text, and how to write parts and variants of it. */
@@ -40,7 +42,7 @@ export function markedSpans(conversation: WrittenConversation): AnswerSpan[] | "
       throw sharesToken(message);
     }
     const endsTurn = last > first && ends.has(ids[last - 1]!);
-    spans.push({ start: first, end: last, endsTurn, ...(isOneEach && { message }) });
+    spans.push({ start: first, end: last, endsTurn, place: start, ...(isOneEach && { message }) });
   }
   return spans;
 }
@@ -72,7 +74,8 @@ export function answerSpan(
     if (opensWithSpace(messages[k]!)) return "shares-white-space";
     throw sharesToken(k);
   }
-  const span = { ...responseSpan(conversation, start, endsAlike ? end : turnEnd(conversation, end)), message: k };
+  const found = responseSpan(conversation, start, endsAlike ? end : turnEnd(conversation, end));
+  const span = { ...found, message: k, place: from };
   if (opened !== undefined && !opensAlike) return { span, remark: openingRemark(opened, text, from) };
   return endsAlike ? { span } : { span, remark: rewrittenRemark };
 }
@@ -121,7 +124,7 @@ function sharedLength(one: string, two: string, fromEnd = false): number {
 }
 
 /** Number of tokens in a prefix of the text, or undefined if its end falls inside a token. */
-function boundary(tokenizer: Tokenizer, ids: readonly number[], prefix: string): number | undefined {
+export function boundary(tokenizer: Tokenizer, ids: readonly number[], prefix: string): number | undefined {
   const prefixIds = tokenizer.encode(prefix);
   return startsWith(ids, prefixIds) ? prefixIds.length : undefined;
 }

@@ -1,9 +1,11 @@
 import { UserError } from "../system/errors.ts";
-import { answerSpan, markedSpans, type AnswerSpan, type WrittenConversation } from "./answer-spans.ts";
+import { answerSpan, boundary, markedSpans, type AnswerSpan, type WrittenConversation } from "./answer-spans.ts";
+import { weightsOfSpans, type AnswerWeight, type CharacterSpan } from "./character-spans.ts";
 import type { ChatMessage } from "./chat-template.ts";
+import { contentPlaces } from "./content-places.ts";
 import { answersAmong, callText, isAnswer, isEmpty, templateMessages, unwrittenKeys, without } from "./message-keys.ts";
 import { templateWriter, type TemplateInputs } from "./template-writer.ts";
-import { tokenRow, type TokenizedRow } from "./token-row.ts";
+import { tokenRow, type PromptWeight, type TokenizedRow } from "./token-row.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 export interface ConversationOptions extends TemplateInputs {
@@ -13,8 +15,13 @@ export interface ConversationOptions extends TemplateInputs {
   template?: string | undefined;
   /** Which answers train: all (default), or the last one alone. */
   trainTurns?: "all" | "last" | undefined;
-  /** What each message's answer counts, one number per message; 0: it does not train. Default: all count 1. */
-  weights?: readonly number[] | undefined;
+  /**
+   * What each message's answer counts, one entry per message; 0: it does not train. Default: all count 1. Spans are of
+   * the message's content, and are found where the template writes it.
+   */
+  weights?: readonly AnswerWeight[] | undefined;
+  /** What stands outside of answers trains with this weight, up to the last one that trains. Default: it does not. */
+  promptWeight?: PromptWeight | undefined;
 }
 
 /**
@@ -31,8 +38,9 @@ export interface ConversationOptions extends TemplateInputs {
 export function tokenizeConversation(
   tokenizer: Tokenizer,
   given: readonly ChatMessage[],
-  { maxTokens, template, tools, documents, trainTurns = "all", weights }: ConversationOptions = {},
+  options: ConversationOptions = {},
 ): TokenizedRow | { skipped: string } {
+  const { maxTokens, template, tools, documents, promptWeight } = options;
   const writer = templateWriter(tokenizer, template);
   const messages = templateMessages(given, writer).map((message) => without(message, callText));
   const inputs = { tools, documents };
@@ -45,10 +53,11 @@ export function tokenizeConversation(
   const ids = tokenizer.encode(whole());
   const ends = new Set([...(tokenizer.endOfText ?? []), ...tokenizer.specialIds]);
   const conversation = { tokenizer, writer, messages, inputs, text: whole(), ids, ends };
-  const spans = answersIn(conversation, { trainTurns, weights }, remarks);
+  const spans = answersIn(conversation, options, remarks);
   if ("skipped" in spans) return spans;
   for (const remark of lostRemarks(conversation)) remarks.add(remark);
-  const row = tokenRow(conversation.ids, spans, maxTokens);
+  const systemTokens = promptWeight && systemEnd(conversation, promptWeight);
+  const row = tokenRow(conversation.ids, spans, { maxTokens, promptWeight, systemTokens });
   return "skipped" in row || remarks.size === 0 ? row : { ...row, remarks: [...remarks] };
 }
 
@@ -68,39 +77,106 @@ export function templateReads(tokenizer: Tokenizer, name: "tools" | "documents",
 
 function answersIn(
   conversation: WrittenConversation,
-  { trainTurns, weights }: Pick<ConversationOptions, "trainTurns" | "weights">,
+  { trainTurns = "all", weights, promptWeight }: ConversationOptions,
   remarks: Set<string>,
-): (AnswerSpan & { weight?: number })[] | { skipped: string } {
+): AnswerSpan[] | { skipped: string } {
   const { messages } = conversation;
   const answers = answersAmong(messages);
+  const trained = trainTurns === "last" ? answers.slice(-1) : answers.filter((k) => weights?.[k] !== 0);
+  // where prompts train too, answers that do not must be told from them
+  const wanted = promptWeight ? answers : trained;
   const marked = markedSpans(conversation);
   if (marked === "shares-white-space") return { skipped: sharedSpace };
   let spans: AnswerSpan[] = marked ?? [];
   if (marked === undefined)
-    for (const k of trainTurns === "last" ? answers.slice(-1) : answers) {
-      if (weights?.[k] === 0) continue;
+    for (const k of wanted) {
+      if (!promptWeight && weights?.[k] === 0) continue;
       const found = answerSpan(conversation, k);
       if (found === "shares-white-space") return { skipped: sharedSpace };
-      if (found.remark !== undefined) remarks.add(found.remark);
+      if (found.remark !== undefined && trained.includes(k)) remarks.add(found.remark);
       spans.push(found.span);
     }
-  if (trainTurns === "last") spans = spans.slice(-1);
+  if (trainTurns === "last")
+    spans = promptWeight ? spans.map((span, i) => (i < spans.length - 1 ? idle(span) : span)) : spans.slice(-1);
   if (weights === undefined) return spans;
-  const weighed = spans.map((span) => ({ ...span, weight: weightOf(span, weights) }));
+  const weighed = spans.map((span) => weighedSpan(conversation, span, weights));
   if (answers.length > 0 && weighed.every(({ weight }) => weight === 0))
     return { skipped: "every answer is marked as not to be trained" };
   return weighed;
 }
 
+const idle = (span: AnswerSpan): AnswerSpan => ({ ...span, weight: 0 });
+
 const sharedSpace = "the response begins with white space that shares a token with the chat template";
 
-function weightOf({ message }: AnswerSpan, weights: readonly number[]): number {
-  if (message !== undefined) return weights[message] ?? 1;
+/** An answer with what its message counts, and what spans of it do. */
+function weighedSpan(
+  conversation: WrittenConversation,
+  span: AnswerSpan,
+  weights: readonly AnswerWeight[],
+): AnswerSpan {
+  const { message, weight: own = 1 } = span;
+  if (message === undefined)
+    throw new UserError(
+      "unsupported-chat-template",
+      "the chat template does not mark each answer once, so that no answer's weight can be told",
+      { where: "chat template", fix: "Leave the weights of messages out, or give a template that marks each answer." },
+    );
+  const given = weights[message] ?? 1;
+  const { weight, spans } = typeof given === "number" ? { weight: given, spans: [] } : given;
+  if (own * weight === 0 || spans.length === 0) return { ...span, weight: own * weight };
+  return { ...span, weight: own * weight, tokenWeights: tokenWeightsOf(conversation, span, message, spans) };
+}
+
+/** What each of an answer's tokens counts by spans of its message's content. */
+function tokenWeightsOf(
+  conversation: WrittenConversation,
+  { start, end, place }: AnswerSpan,
+  message: number,
+  spans: readonly CharacterSpan[],
+): Float64Array {
+  const { tokenizer, text, ids } = conversation;
+  const placeOf = contentPlaces(
+    conversation,
+    message,
+    new Set(spans.flatMap(({ start: from, end: to }) => [from, to])),
+  );
+  const characterAt = (offset: number): number =>
+    placeOf.get(offset)! < place ? 0 : [...text.slice(place, placeOf.get(offset))].length;
+  return weightsOfSpans(
+    {
+      tokenizer,
+      text: text.slice(place),
+      ids: ids.slice(start, end),
+      encodePrefix: (length) => tokenizer.encode(text.slice(0, place + length)).slice(start),
+    },
+    spans.map((each) => ({ ...each, start: characterAt(each.start), end: characterAt(each.end) })),
+  );
+}
+
+/** Tokens up to the first message that is not the system's; all prompts count alike where there is none. */
+function systemEnd(
+  { tokenizer, writer, messages, inputs, text, ids }: WrittenConversation,
+  { prompt, system }: PromptWeight,
+): number {
+  const count = messages.findIndex(({ role }) => role !== "system" && role !== "developer");
+  if (count <= 0 || prompt === system) return 0;
+  const written = writtenAlone(() => writer.write(messages.slice(0, count), false, inputs));
+  const end = written !== undefined && text.startsWith(written) ? boundary(tokenizer, ids, written) : undefined;
+  if (end !== undefined) return end;
   throw new UserError(
     "unsupported-chat-template",
-    "the chat template does not mark each answer once, so that no answer's weight can be told",
-    { where: "chat template", fix: "Leave the weights of messages out, or give a template that marks each answer." },
+    "the chat template does not write the system's message apart from what follows it",
+    { where: "chat template", fix: "Give data.promptWeight without data.systemWeight, or another template." },
   );
+}
+
+function writtenAlone(write: () => string): string | undefined {
+  try {
+    return write();
+  } catch {
+    return undefined; // some templates insist on a user's message
+  }
 }
 
 /** Names messages, and answers, that are not in the text as they stand in the data. */

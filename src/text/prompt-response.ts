@@ -1,5 +1,15 @@
-import { startsWith, tokenRow, type TokenizedRow } from "./token-row.ts";
+import { weightsOfSpans, type CharacterSpan } from "./character-spans.ts";
+import { startsWith, tokenRow, type PromptWeight, type TokenizedRow } from "./token-row.ts";
 import type { Tokenizer } from "./tokenizer.ts";
+
+export interface PromptResponseOptions {
+  /** Longer rows are cut at their end. */
+  maxTokens?: number | undefined;
+  /** What characters of the response count; the others, and the end token, count 1. */
+  spans?: readonly CharacterSpan[] | undefined;
+  /** The prompt trains with this weight. Default: it does not. */
+  promptWeight?: PromptWeight | undefined;
+}
 
 /**
  * Tokens of a prompt and its response, joined as they are, with the beginning token if the tokenizer adds one and the
@@ -10,19 +20,26 @@ export function tokenizePromptResponse(
   tokenizer: Tokenizer,
   prompt: string,
   response: string,
-  { maxTokens }: { maxTokens?: number } = {},
+  { spans, ...options }: PromptResponseOptions = {},
 ): TokenizedRow | { skipped: string } {
   if (response === "") return { skipped: "no response" };
   const promptIds = tokenizer.encode(prompt);
   const joined = tokenizer.encode(prompt + response);
-  const whole = startsWith(joined, promptIds) ? joined : [...promptIds, ...tokenizer.encode(response)];
+  const isJoined = startsWith(joined, promptIds);
+  const whole = isJoined ? joined : [...promptIds, ...tokenizer.encode(response)];
   const beginning = missingBeginning(tokenizer, whole);
   const ids = [...beginning, ...whole];
   const ends = tokenizer.endOfText ?? [];
   const isEnded = whole.length > promptIds.length && ends.includes(whole.at(-1)!);
   if (!isEnded && ends[0] !== undefined) ids.push(ends[0]);
   const start = beginning.length + promptIds.length;
-  return tokenRow(ids, [{ start, end: ids.length, endsTurn: ends.length > 0 }], maxTokens);
+  const encodePrefix = (length: number): readonly number[] => {
+    const begun = response.slice(0, length);
+    return isJoined ? tokenizer.encode(prompt + begun).slice(promptIds.length) : tokenizer.encode(begun);
+  };
+  const stretch = { tokenizer, text: response, ids: ids.slice(start), encodePrefix };
+  const tokenWeights = spans === undefined ? {} : { tokenWeights: weightsOfSpans(stretch, spans) };
+  return tokenRow(ids, [{ start, end: ids.length, endsTurn: ends.length > 0, ...tokenWeights }], options);
 }
 
 /** Tokens of a text that is to be continued: with the beginning token where the tokenizer adds one, and no end token. */

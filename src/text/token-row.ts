@@ -5,7 +5,10 @@ export interface TokenizedRow {
   response: Uint8Array;
   /** 1 on the tokens that end a response. */
   endOfTurn: Uint8Array;
-  /** What the data's author lets each token count; absent where all of the response counts 1. */
+  /**
+   * What the data's author lets each token count; absent where all of the response counts 1 and nothing else does. On
+   * the prompt it is what `promptWeight` gives, else 0.
+   */
   dataWeights?: Float32Array;
   /** Whether the row was longer than it may be: its end is cut off. */
   truncated: boolean;
@@ -22,24 +25,46 @@ export interface ResponseSpan {
   endsTurn: boolean;
   /** What its tokens count. 0: they do not train. Default 1. */
   weight?: number;
+  /** What each of its tokens counts, times `weight`. Default: 1 each. */
+  tokenWeights?: Float64Array;
+}
+
+/** What tokens of prompts count, which are what stands outside of responses and has one that trains behind it. */
+export interface PromptWeight {
+  /** Of prompts' tokens. */
+  prompt: number;
+  /** Of the tokens of the system's message, at the row's beginning. */
+  system: number;
+}
+
+export interface TokenRowOptions {
+  /** Longer rows are cut at their end. */
+  maxTokens?: number | undefined;
+  /** Default: prompts do not train. */
+  promptWeight?: PromptWeight | undefined;
+  /** Tokens of the system's message, with what stands before it. */
+  systemTokens?: number | undefined;
 }
 
 /** Marks the responses and cuts the row to `maxTokens`. */
 export function tokenRow(
   ids: readonly number[],
   spans: readonly ResponseSpan[],
-  maxTokens = Number.POSITIVE_INFINITY,
+  { maxTokens = Number.POSITIVE_INFINITY, promptWeight, systemTokens }: TokenRowOptions = {},
 ): TokenizedRow | { skipped: string } {
   const length = Math.min(ids.length, maxTokens);
   const response = new Uint8Array(ids.length);
   const endOfTurn = new Uint8Array(ids.length);
-  const isWeighed = spans.some(({ weight }) => weight !== undefined);
-  const dataWeights = isWeighed ? new Float32Array(ids.length) : undefined;
-  for (const { start, end, endsTurn, weight = 1 } of spans) {
-    if (weight === 0) continue;
-    response.fill(1, start, end);
-    dataWeights?.fill(weight, start, end);
-    if (endsTurn) endOfTurn[end - 1] = 1;
+  const isWeighed = spans.some(({ weight, tokenWeights }) => weight !== undefined || tokenWeights !== undefined);
+  const dataWeights =
+    isWeighed || promptWeight ? weightsAround(ids.length, spans, promptWeight, systemTokens) : undefined;
+  for (const { start, end, endsTurn, weight = 1, tokenWeights } of spans) {
+    for (let t = start; t < end; t++) {
+      const own = weight * (tokenWeights?.[t - start] ?? 1);
+      if (dataWeights) dataWeights[t] = own;
+      response[t] = Number(own !== 0);
+    }
+    if (endsTurn) endOfTurn[end - 1] = response[end - 1]!;
   }
   if (!response.includes(1)) return { skipped: "no response" };
   const kept = response.slice(0, length);
@@ -51,6 +76,20 @@ export function tokenRow(
     ...(dataWeights && { dataWeights: dataWeights.slice(0, length) }),
     truncated: length < ids.length,
   };
+}
+
+/** What tokens outside of responses count: those of prompts, but for the first of the row, which nothing predicts. */
+function weightsAround(
+  length: number,
+  spans: readonly ResponseSpan[],
+  promptWeight: PromptWeight | undefined,
+  systemTokens = 0,
+): Float32Array {
+  const weights = new Float32Array(length);
+  if (promptWeight === undefined) return weights;
+  const end = spans.reduce((last, { start, weight }) => (weight === 0 ? last : Math.max(last, start)), 0);
+  for (let t = 1; t < end; t++) weights[t] = t < systemTokens ? promptWeight.system : promptWeight.prompt;
+  return weights;
 }
 
 export function startsWith(whole: readonly number[], prefix: readonly number[]): boolean {

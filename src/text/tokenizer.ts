@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { UserError } from "../system/errors.ts";
 import { settingsOf, tokenText, withConfiguredTokens, type TokenFiles } from "./configured-tokens.ts";
 import { createPipeline, type Pipeline } from "./pipeline.ts";
+import { bytesOf } from "./steps/byte-level.ts";
 import { withoutExtraSpaces } from "./steps/decoders.ts";
 import { isRecord } from "../system/is-record.ts";
 import { checkTokenizerJson, type TokenizerJson } from "./tokenizer-json.ts";
@@ -17,6 +18,8 @@ export interface Tokenizer {
   decode(ids: ArrayLike<number>, options?: { skipSpecialTokens?: boolean }): string;
   /** Readable text of one token, with its leading space; bytes that are no whole character show as U+FFFD. */
   piece(id: number): string;
+  /** What the token stands for in a text, in UTF-8: perhaps a part of a character. None for ids that are not in the vocabulary. */
+  bytes(id: number): Uint8Array;
   /** One more than the largest id. */
   vocabularySize: number;
   /** A Jinja template that writes a conversation as text. */
@@ -86,6 +89,11 @@ export function createTokenizer(parts: TokenizerParts, where: string): Tokenizer
       if (added.has(id)) return token;
       return byteLevel ? decode([id]) : readable(token);
     },
+    bytes(id) {
+      const token = pipeline.tokenOf(id) ?? "";
+      if (added.has(id)) return utf8.encode(token);
+      return byteLevel ? Uint8Array.from(bytesOf(token)) : spelledBytes(token, description.model);
+    },
     vocabularySize: size,
     ...(chatTemplate === undefined ? {} : { chatTemplate }),
     ...(endOfText.length === 0 ? {} : { endOfText }),
@@ -147,10 +155,32 @@ function vocabularySize({ model, added_tokens }: TokenizerJson): number {
   return largest + 1;
 }
 
+const utf8 = new TextEncoder();
+
 function readable(token: string): string {
-  const byte = /^<0x([0-9A-F]{2})>$/.exec(token)?.[1];
-  if (byte === undefined) return token.replaceAll("\u2581", " ");
-  return new TextDecoder().decode(Uint8Array.of(Number.parseInt(byte, 16)));
+  const byte = byteOfToken(token);
+  return byte === undefined ? token.replaceAll("\u2581", " ") : new TextDecoder().decode(Uint8Array.of(byte));
+}
+
+/** The byte that a token such as `<0x0A>` stands for. */
+function byteOfToken(token: string): number | undefined {
+  const digits = /^<0x([0-9A-F]{2})>$/.exec(token)?.[1];
+  return digits === undefined ? undefined : Number.parseInt(digits, 16);
+}
+
+/** A token's bytes without what marks the inside or the end of a word. */
+function spelledBytes(token: string, model: TokenizerJson["model"]): Uint8Array {
+  const byte = byteOfToken(token);
+  if (byte !== undefined) return Uint8Array.of(byte);
+  const inside = affix(model.continuing_subword_prefix ?? (model.type === "WordPiece" ? "##" : ""));
+  const end = affix(model.end_of_word_suffix);
+  const begun = inside !== "" && token.startsWith(inside) ? token.slice(inside.length) : token;
+  const text = end !== "" && begun.endsWith(end) ? begun.slice(0, -end.length) : begun;
+  return utf8.encode(text.replaceAll("\u2581", " "));
+}
+
+function affix(value: unknown): string {
+  return typeof value === "string" ? value : "";
 }
 
 function unknownText(text: string, where: string): UserError {

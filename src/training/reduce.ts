@@ -6,7 +6,7 @@ export interface WeightedBatch {
   readonly rows: number;
   readonly width: number;
   readonly response: Uint8Array;
-  /** 0 = not trained; may be negative. Must be 0 where `response` is 0. */
+  /** 0 = not trained; may be negative. Where `response` is 0 it is that of a prompt which trains, or else 0. */
   readonly weights: Float32Array;
 }
 
@@ -22,8 +22,10 @@ export interface BatchShare {
   /** `[rows * width]`. */
   readonly share: Float32Array;
   readonly mass: number;
-  /** Tokens whose weight is not 0. */
+  /** Tokens whose weight is not 0, those of prompts among them. */
   readonly kept: number;
+  /** Response tokens whose weight is not 0. */
+  readonly keptResponse: number;
   /** Response tokens. */
   readonly eligible: number;
   readonly weightSum: number;
@@ -50,12 +52,13 @@ export type StepTotals = Omit<BatchShare, "share"> & {
 export function batchShare(batch: WeightedBatch, { divideBy, ratio }: Reducer): BatchShare {
   const { rows, width, response, weights } = batch;
   const share = Float32Array.from(weights);
-  let [mass, kept, eligible, weightSum, absoluteSum] = [0, 0, 0, 0, 0];
+  let [mass, kept, keptResponse, eligible, weightSum, absoluteSum] = [0, 0, 0, 0, 0, 0];
   for (let b = 0; b < rows; b++) {
     let [rowKept, rowEligible] = [0, 0];
     for (let i = b * width; i < (b + 1) * width; i++) {
       if (response[i]) rowEligible++;
       if (weights[i] !== 0) rowKept++;
+      if (weights[i] !== 0 && response[i]) keptResponse++;
       weightSum += weights[i]!;
       absoluteSum += Math.abs(weights[i]!);
     }
@@ -73,7 +76,7 @@ export function batchShare(batch: WeightedBatch, { divideBy, ratio }: Reducer): 
     mass = 1;
     share.forEach((w, i) => (share[i] = w / kept));
   }
-  return { share, mass, kept, eligible, weightSum };
+  return { share, mass, kept, keptResponse, eligible, weightSum };
 }
 
 /** What a row's weights are divided by before rows are added; 0 = the row has no part in the loss. */
@@ -89,9 +92,10 @@ function rowDivisor(divideBy: Divisor, ratio: number | undefined, kept: number, 
 
 /** Adds up the micro-batches of one optimizer step. */
 export function stepTotals(parts: readonly Omit<BatchShare, "share">[]): StepTotals {
-  const total = (key: "mass" | "kept" | "eligible" | "weightSum") => parts.reduce((sum, part) => sum + part[key], 0);
-  const kept = total("kept");
-  return { mass: total("mass"), kept, eligible: total("eligible"), weightSum: total("weightSum"), empty: kept === 0 };
+  const total = (key: keyof Omit<BatchShare, "share">) => parts.reduce((sum, part) => sum + part[key], 0);
+  const [kept, keptResponse] = [total("kept"), total("keptResponse")];
+  const sums = { mass: total("mass"), eligible: total("eligible"), weightSum: total("weightSum") };
+  return { ...sums, kept, keptResponse, empty: kept === 0 };
 }
 
 /** The loss of one optimizer step and its gradient on every log-probability. */

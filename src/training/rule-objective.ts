@@ -23,9 +23,8 @@ export const ruleObjective: Objective<"logProb", RuleAux> = {
     requireFinite(logProb, tokens);
     let [sum, lossSum] = [0, 0];
     for (let i = 0; i < share.length; i++) {
-      if (!tokens.response[i]) continue;
       if (share[i] !== 0) sum -= share[i]! * logProb[i]!;
-      lossSum -= logProb[i]!;
+      if (tokens.response[i]) lossSum -= logProb[i]!;
     }
     const dLogProb = share.map((value) => (value === 0 ? 0 : -value));
     return { terms: { weighted: { sum, mass, dLogProb } }, metrics: { lossSum } };

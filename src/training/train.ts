@@ -50,8 +50,11 @@ export interface StepNumbers {
   /** Tokens of the step, prompts included. */
   tokens: number;
   responseTokens: number;
+  /** Response tokens whose weight is not 0. */
   keptTokens: number;
-  /** Kept tokens of the run so far. */
+  /** Tokens of prompts that train; absent where none does. */
+  promptTokens?: number;
+  /** Kept tokens of the run so far, those of prompts among them. */
   trainedTokens: number;
   /** Rows of the run so far. */
   samplesSeen: number;
@@ -125,19 +128,20 @@ export function stepRecord(
   outcome: RuleOutcome,
   rows: number,
 ): StepNumbers {
-  const { eligible, kept } = outcome;
+  const { eligible, kept, keptResponse } = outcome;
   return {
     step: state.step,
     epoch: state.samplesSeen / rows,
     loss: outcome.loss,
     lossAllTokens: outcome.lossAllTokens,
-    keptShare: eligible > 0 ? kept / eligible : 0,
+    keptShare: eligible > 0 ? keptResponse / eligible : 0,
     weightSum: outcome.weightSum,
     gradNorm: outcome.gradNorm,
     learningRate: outcome.learningRate,
     tokens: tokensOf(batches),
     responseTokens: eligible,
-    keptTokens: kept,
+    keptTokens: keptResponse,
+    ...(kept > keptResponse && { promptTokens: kept - keptResponse }),
     trainedTokens: state.trainedTokens,
     samplesSeen: state.samplesSeen,
     ...outcome.ruleMetrics,

@@ -5,7 +5,8 @@ import { checkedWeights } from "./checked-weights.ts";
 /**
  * The weights of an optimizer step's micro-batches, each `[rows * width]` of its own batch, and the rule's metrics over
  * all of them. The rule is asked once, and sees them as one batch, so that ranking, random draws and metrics do not
- * depend on how the rows were split. What the data's author lets a token count multiplies what the rule gives it.
+ * depend on how the rows were split. What the data's author lets a token count multiplies what the rule gives it; tokens
+ * of prompts that train are not for the rule to rank, and have the weight that the data give them.
  *
  * @throws UserError for unusable weights
  * @example
@@ -30,7 +31,7 @@ export function weighTogether<S extends Signal>(
   const step = joinTokens(batches, rule.needs);
   const given = checkedWeights(rule, step, context);
   const metrics = rule.metrics?.(step, given, context) ?? {};
-  const weights = times(given, step.dataWeights);
+  const weights = weighedByData(given, step);
   let row = 0;
   const parts = batches.map(({ rows, width }) => {
     const part = new Float32Array(rows * width);
@@ -42,8 +43,12 @@ export function weighTogether<S extends Signal>(
   return { weights: parts, metrics };
 }
 
-function times(weights: Float32Array, others: Float32Array | undefined): Float32Array {
-  return others === undefined ? weights : weights.map((weight, i) => (weight === 0 ? 0 : weight * others[i]!));
+function weighedByData(weights: Float32Array, { response, dataWeights, width }: Tokens): Float32Array {
+  if (dataWeights === undefined) return weights;
+  return weights.map((weight, i) => {
+    if (response[i] === 0) return i % width === 0 ? 0 : dataWeights[i]!;
+    return weight === 0 ? 0 : weight * dataWeights[i]!;
+  });
 }
 
 /** Throws a UserError for a rule that ranks over the whole dataset, which no training step sees. */

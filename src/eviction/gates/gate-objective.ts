@@ -2,11 +2,13 @@
  * Attention-Gate in training (https://arxiv.org/abs/2410.12876): the loss of the tokens to be learnt under gated
  * attention, and the eviction loss that presses on the gates.
  *
- *     loss = -1/N sum log p(i)  +  alpha f(share kept - beta)
+ *     loss = -1/N sum w(i) log p(i)  +  alpha f(share kept - beta)
  *
+ * with the weights that the data give to tokens, 1 as a rule, of which N are not 0.
  * The gradient on the gates' decisions goes to their probabilities by the relaxation that was chosen.
  */
 import type { Objective, TokenLayout } from "../../contract/index.ts";
+import { lossWeights } from "../../data/loss-weights.ts";
 import { UserError } from "../../system/errors.ts";
 import { realisedEviction } from "../accounting.ts";
 import type { EvictionLoss } from "../eviction-loss.ts";
@@ -83,27 +85,29 @@ export function gateObjective(
   };
 }
 
-/** Sum over response tokens of their loss. */
-function nllTerm(logProb: Float32Array, { response, rowIds, width }: TokenLayout) {
+/** Sum of the losses, weighed by the data. */
+function nllTerm(logProb: Float32Array, tokens: TokenLayout) {
+  const { rowIds, width } = tokens;
+  const weights = lossWeights(tokens);
   const dLogProb = new Float32Array(logProb.length);
   let [sum, mass] = [0, 0];
   for (let i = 0; i < logProb.length; i++) {
-    if (!response[i] || i % width === 0) continue;
+    if (weights[i] === 0) continue;
     if (!Number.isFinite(logProb[i]))
       throw new UserError("not-finite", `The loss is ${-logProb[i]!}.`, {
         where: `row ${rowIds[Math.floor(i / width)]}, token ${i % width}`,
         fix: "The weights have left the range of numbers: lower training.learningRate or gates.learningRate.",
       });
-    sum -= logProb[i]!;
+    sum -= weights[i]! * logProb[i]!;
     mass++;
-    dLogProb[i] = -1;
+    dLogProb[i] = -weights[i]!;
   }
   return { sum, mass, dLogProb };
 }
 
-/** Response tokens that something predicts. */
-export function trainedTokens({ response, width }: TokenLayout): number {
-  return response.reduce((sum, mark, i) => sum + (i % width === 0 ? 0 : mark), 0);
+/** Tokens that something predicts and that have a weight. */
+export function trainedTokens(tokens: TokenLayout): number {
+  return lossWeights(tokens).reduce((count, weight) => count + Number(weight !== 0), 0);
 }
 
 function rowsWithEvictable({ rows, width, evictable }: GatedShape): number {

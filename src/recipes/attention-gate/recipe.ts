@@ -34,6 +34,7 @@ export const attentionGateRecipe = defineRecipe<AttentionGateConfig, GateRun>({
   ...attentionGate,
   config: attentionGateDefinition(),
   start: (config) => config,
+  usesDataWeights: true,
   async check({ eviction, evaluation }) {
     evictionLoss(JSON.parse(JSON.stringify(eviction)) as object);
     await openScores(evaluation.baselines);

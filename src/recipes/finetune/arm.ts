@@ -69,8 +69,8 @@ export async function openArm(options: ArmOpening<FinetuneConfig>): Promise<Fine
       record(batches: readonly TokenBatch[], outcome: RuleOutcome) {
         const fate = fates.record(batches, outcome.weights);
         const metrics = () => ({ ...stepRecord(state, batches, outcome, tokens.length), ...fate });
-        const { kept, eligible } = outcome;
-        const keptShare = eligible > 0 ? kept / eligible : 0;
+        const { kept, keptResponse, eligible } = outcome;
+        const keptShare = eligible > 0 ? keptResponse / eligible : 0;
         return learner.record(metrics, { rows: rowsOf(batches), trained: kept, tokens: tokensOf(batches), keptShare });
       },
     };

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { DataConfig, FreshConfig } from "../../config/index.ts";
 import { openDataset, type Dataset } from "../../data/dataset.ts";
 import { readAnswers, type AnswersOf } from "../../data/answers.ts";
-import { tokenizeDataset } from "../../data/tokens.ts";
+import { tokenizeDataset, type TokenizeOptions } from "../../data/tokens.ts";
 import type { FieldName } from "../../data/format.ts";
 import type { TokenizedDataset } from "../../data/tokenized.ts";
 import { UserError } from "../../system/errors.ts";
@@ -60,7 +60,11 @@ export async function gatherInputs(config: StartConfig, engine: EngineInfo, repo
   const { data } = config;
   if (data.maxTokens > maxPositions)
     reporter.note(`The model states a context of ${maxPositions} tokens; data.maxTokens is ${data.maxTokens}.`);
-  const train = await tokenized(config, data.train, data.split, data.limit, tokenizer, reporter);
+  const { promptWeight, systemWeight } = data;
+  const train = await tokenized(config, data.train, data.split, data.limit, tokenizer, reporter, {
+    promptWeight,
+    systemWeight,
+  });
   const held =
     data.validation === undefined
       ? undefined
@@ -99,6 +103,7 @@ async function tokenized(
   limit: number | undefined,
   tokenizer: Tokenizer,
   reporter: Reporter,
+  prompts: Pick<TokenizeOptions, "promptWeight" | "systemWeight"> = {}, // of held-out rows the answers alone are measured
 ): Promise<{ dataset: Dataset; tokens: TokenizedDataset }> {
   const fields = data.fields as Partial<Record<FieldName, string>>;
   const dataset = await openDataset(path, {
@@ -112,6 +117,7 @@ async function tokenized(
       truncate: data.truncate,
       trainTurns: data.trainTurns,
       systemPrompt: data.systemPrompt,
+      ...prompts,
       ...templateOption(data.chatTemplate),
       ...optional({ cacheFolder: data.cache }),
       onProgress: (done, total) => reporter.working("tokenizing", done, total),

@@ -1,5 +1,5 @@
 import { rowsOfStep, splitMicroBatches } from "../../data/batches.ts";
-import type { TokenizedDataset } from "../../data/tokenized.ts";
+import type { TokenizedDataset, TokenView } from "../../data/tokenized.ts";
 import type { TrainingMemory, TrainingMemoryOptions } from "../../model/memory.ts";
 import { UserError } from "../../system/errors.ts";
 import { memoryOfProcess } from "../../system/process-memory.ts";
@@ -34,11 +34,16 @@ export function largestMicroBatch(
     for (const part of splitMicroBatches(tokens, rows, microBatchSize)) {
       const count = part.reduce((sum, row) => sum + tokens.lengthOf(row), 0);
       if (count <= largest.tokens) continue;
-      const responseTokens = part.reduce((sum, row) => sum + tokens.row(row).response.reduce((a, b) => a + b, 0), 0);
+      const responseTokens = part.reduce((sum, row) => sum + predictedTokens(tokens.row(row)), 0);
       largest = { tokens: count, responseTokens };
     }
   }
   return largest;
+}
+
+/** Tokens that train: those of responses, and of prompts that have a weight. */
+function predictedTokens({ response, dataWeights }: TokenView): number {
+  return response.reduce((sum, mark, t) => sum + Number(mark === 1 || (dataWeights?.[t] ?? 0) !== 0), 0);
 }
 
 /** The part of a configuration that decides which rows are computed at once. */

@@ -1,7 +1,9 @@
 import { loadConfig, type ConfigDefinition } from "../../config/index.ts";
 import { readableNote } from "../../data/open-table.ts";
+import type { TokenizedDataset } from "../../data/tokenized.ts";
 import type { ReportOptions } from "../../report/page.ts";
 import { tellingFullDisk } from "../../system/disk-error.ts";
+import { UserError } from "../../system/errors.ts";
 import { exitCodeOf } from "../../system/exit-code.ts";
 import { Interrupted } from "../../system/interrupted.ts";
 import { watchInterruption } from "../../system/interruption.ts";
@@ -37,7 +39,10 @@ export interface Recipe<Config extends RunConfig, Run> {
   readonly config: ConfigDefinition<Config>;
   /** What of it says where the run starts: model, data, seed. */
   start(config: Config): StartConfig;
-  /** Whether weights that the data give to tokens count; where they do not, a run says so. */
+  /**
+   * Whether weights that the data give to tokens count, and prompts may train. Where they do not, data with other weights
+   * than 0 and 1 are refused.
+   */
   readonly usesDataWeights?: true;
   /** Makes what can be made without data: what cannot be fails here, not after hours. */
   check?(config: Config): Promise<void> | void;
@@ -210,10 +215,32 @@ async function inputsOf<Config extends RunConfig>(
   reporter: ArmReporter,
 ): Promise<RunInputs> {
   await recipe.check?.(config);
-  const inputs = await gatherInputs(recipe.start(config), await startEngine(config, reporter), reporter);
-  if (inputs.tokens.dataWeights !== undefined && !recipe.usesDataWeights)
-    reporter.note("Weights that the data give to tokens are not used here: every answer that trains counts 1.");
+  const start = recipe.start(config);
+  if (!recipe.usesDataWeights) refusePromptWeights(start.data);
+  const inputs = await gatherInputs(start, await startEngine(config, reporter), reporter);
+  if (!recipe.usesDataWeights) refuseWeights(inputs.tokens);
   return inputs;
+}
+
+const answersOfItsOwn = "this recipe trains on answers that the model itself gives, not on those of the data";
+
+function refusePromptWeights({ promptWeight, systemWeight = promptWeight }: StartConfig["data"]): void {
+  if (promptWeight === 0 && systemWeight === 0) return;
+  throw new UserError("invalid-option", `prompts do not train: ${answersOfItsOwn}`, {
+    where: promptWeight === 0 ? "data.systemWeight" : "data.promptWeight",
+    fix: "Leave it out, or train with finetune.",
+  });
+}
+
+/** Weights of 0 and 1 say which answers a row has. */
+function refuseWeights({ dataWeights = new Float32Array(), rowIds, offsets }: TokenizedDataset): void {
+  const place = dataWeights.findIndex((weight) => weight !== 0 && weight !== 1);
+  if (place < 0) return;
+  const row = rowIds[offsets.findLastIndex((offset) => offset <= place)];
+  throw new UserError("invalid-weight", `the data give an answer's tokens the weight ${dataWeights[place]}`, {
+    where: `row ${row}`,
+    fix: `Leave out weights other than 0 and 1, or train with finetune: ${answersOfItsOwn}.`,
+  });
 }
 
 /** Starts the configured engine, and says which it is. */
