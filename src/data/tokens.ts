@@ -130,7 +130,7 @@ function collectTokens(rows: number, columns: ReturnType<typeof collectColumns>)
   const add = (row: Row, tokens: TokenizedRow, whole: () => Uint8Array, where: () => string): void => {
     const trained = tokens.response.slice();
     trained[0] = 0; // nothing precedes the first token
-    const weights = tokens.dataWeights?.map((weight, t) => (t === 0 ? 0 : weight));
+    const weights = tokens.dataWeights?.map((weight, t) => (t === 0 || weight === 0 ? 0 : weight));
     if (weights) requireFiniteWeights(weights, where);
     // numbers too small for float32 are 0
     if (weights) trained.forEach((mark, t) => (trained[t] = weights[t] === 0 ? 0 : mark));
