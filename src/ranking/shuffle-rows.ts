@@ -7,6 +7,8 @@ export interface ShuffledTokens {
   readonly rowIds: Float64Array;
   /** 1 = token of the response. */
   readonly response: Uint8Array;
+  /** What the data let each token count: those of weight 0 are not of the response. */
+  readonly dataWeights?: Float32Array;
 }
 
 /**
@@ -18,13 +20,13 @@ export interface ShuffledTokens {
  */
 export function shuffleRows(
   values: Float32Array,
-  { rows, width, rowIds, response }: ShuffledTokens,
+  { rows, width, rowIds, response, dataWeights }: ShuffledTokens,
   randomOf: (rowId: number) => RandomStream,
 ): Float32Array {
   const result = new Float32Array(values.length);
   for (let b = 0; b < rows; b++) {
     const places: number[] = [];
-    for (let i = b * width; i < (b + 1) * width; i++) if (response[i]) places.push(i);
+    for (let i = b * width; i < (b + 1) * width; i++) if (response[i] && dataWeights?.[i] !== 0) places.push(i);
     const order = places.map((place) => values[place]!);
     const random = randomOf(rowIds[b]!);
     for (let k = order.length - 1; k > 0; k--) {
