@@ -5,7 +5,7 @@ import { readableData } from "../data/open-table.ts";
 import type { TokenizeOptions } from "../data/tokens.ts";
 import { UserError } from "../system/errors.ts";
 import { templateOption } from "../text/index.ts";
-import { oneOf, requiredValue, wholeNumber } from "./values.ts";
+import { amount, oneOf, requiredValue, wholeNumber } from "./values.ts";
 import { optional } from "../system/optional.ts";
 
 /** The flags of every command that reads data. */
@@ -28,6 +28,16 @@ export const dataFlags = {
     value: "FILE",
     description: "A chat template in place of the tokenizer's.",
   },
+  "prompt-weight": {
+    type: "string",
+    value: "X",
+    description: "What each token of a prompt counts beside the answers. Default 0: prompts do not train.",
+  },
+  "system-weight": {
+    type: "string",
+    value: "X",
+    description: "The same for the system's message. Default: as --prompt-weight.",
+  },
   split: {
     type: "string",
     value: "NAME",
@@ -40,11 +50,16 @@ export const dataFlags = {
 export function tokenOptions(values: {
   "train-turns"?: string;
   "chat-template"?: string;
-}): Pick<TokenizeOptions, "trainTurns" | "template"> {
+  "prompt-weight"?: string;
+  "system-weight"?: string;
+}): Pick<TokenizeOptions, "trainTurns" | "template" | "promptWeight" | "systemWeight"> {
   const turns = values["train-turns"];
+  const promptWeight = amount("prompt-weight", values["prompt-weight"]);
+  const systemWeight = amount("system-weight", values["system-weight"]);
   return {
     ...(turns !== undefined && { trainTurns: oneOf("train-turns", turns, ["all", "last"] as const) }),
     ...templateOption(values["chat-template"]),
+    ...optional({ promptWeight, systemWeight }),
   };
 }
 

@@ -49,7 +49,8 @@ export function planSignals(
 }
 
 /**
- * Losses of a pass's response tokens in nats, `[rows * width]`, 0 on others.
+ * Losses of the tokens that a pass predicts, in nats, `[rows * width]`, 0 on others: on all but the response, and prompts
+ * that train.
  * @throws UserError where one is not finite, naming row and token
  * @example
  * import { releaseEngine, useEngine } from "tokensift";
@@ -71,7 +72,7 @@ export async function readLosses(pass: Forward, batch: TokenBatch): Promise<Floa
 
 function lossesOf(logProb: Float32Array, batch: TokenBatch): Float32Array {
   requireFinite(logProb, batch);
-  return logProb.map((value, i) => (value === 0 || batch.response[i] === 0 ? 0 : -value));
+  return logProb.map((value) => (value === 0 ? 0 : -value));
 }
 
 /** Whether the model in training, or another one, must be run for the signals. */
@@ -94,15 +95,9 @@ export async function readSignals(pass: Forward, batch: TokenBatch, plan: Signal
   const names = ["logProb", ...(Object.keys(plan.pass) as (keyof SignalPlan["pass"])[])] as const;
   const read = await pass.read(names);
   const nll = lossesOf(read.logProb, batch);
-  const seen = Object.entries(read).map(([name, values]) => [name, onResponse(values, batch)] as const);
-  const signals: Partial<Record<Signal, Float32Array>> = { ...Object.fromEntries(seen), nll };
+  const signals: Partial<Record<Signal, Float32Array>> = { ...read, nll };
   for (const source of plan.sources) Object.assign(signals, await source.compute(batch));
   return { tokens: tokensWith(signals, batch, plan), nll };
-}
-
-/** Rules see no numbers of prompts, be it that these train. */
-function onResponse(values: Float32Array, { response, dataWeights }: TokenBatch): Float32Array {
-  return dataWeights === undefined ? values : values.map((value, i) => (response[i] === 0 ? 0 : value));
 }
 
 /** What a rule sees of a batch that needs nothing but its columns, see `readsModel`. */

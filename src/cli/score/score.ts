@@ -27,10 +27,10 @@ export const score = defineCommand({
 One row per row that can be trained, in the data's order: rowId (its number in the data; of texts packed into one
 row, a fraction more for each), ids, tokens, response (1 =
 may be trained), nll, historyNll, referenceNll (with such a model), promptAttention, entropy, gatedNll, keptHeadShare
-(with --gates), rewardScore, outcomeProbability (with --reward-model), dataWeights (where a row of the data says what
-its tokens count), weights (what the rule gives, times dataWeights). Entry t of each list describes token t:
+(with --gates), rewardScore, outcomeProbability (with --reward-model), dataWeights (where the data say what tokens
+count, or prompts train), weights (what the rule gives, times dataWeights). Entry t of each list describes token t:
 nll[t] is the loss, in nats, of predicting token t from those before it, and 0 for t = 0. promptAttention is measured
-on response tokens and 0 on others; weights are 0 outside the response.
+on response tokens and 0 on others; weights are 0 outside the response, but for what --prompt-weight gives prompts.
 
 With --adapter everything is the adapted model's, but for historyNll, referenceNll and the reward model's columns.
 

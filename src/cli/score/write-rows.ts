@@ -24,7 +24,7 @@ export async function writeRows(
     for await (const row of scoreRows({ ...options, onRows })) {
       file.add(row);
       gated.add(row);
-      kept += row.weights.reduce((count, weight) => count + Number(weight !== 0), 0);
+      kept += row.weights.reduce((count, weight, t) => count + Number(weight !== 0 && row.response[t] === 1), 0);
     }
     file.finish();
   } finally {
