@@ -23,23 +23,28 @@ export function plainPair(raw: Raw, fields: Fields, prompt: string, response: st
 export function asked(raw: Raw, fields: Fields, question: string, response: string | null): Example | Skipped {
   const example = pair(question, response);
   if ("skipped" in example) return example;
-  const { before, unused, ...inputs } = promptParts(raw, fields, false);
+  const { before, beforeWeights, unused, ...inputs } = promptParts(raw, fields, false);
   const turns = [...before, { role: "user", content: question }, { role: "assistant", content: response! }];
   const prompt = [...before.map(({ content }) => content), question].join("\n\n");
-  return { ...example, prompt, messages: turns, ...inputs, ...(unused.length > 0 && { unused }) };
+  const weights = beforeWeights && { messageWeights: [...beforeWeights, 1, 1] };
+  return { ...example, prompt, messages: turns, ...weights, ...inputs, ...(unused.length > 0 && { unused }) };
 }
 
 /** A conversation with the columns beside it. */
 export function conversation(raw: Raw, fields: Fields, given: Messages | null): Example | Skipped {
   const said = given?.messages.filter((message) => isAnswer(message) && saysSomething(message)) ?? [];
   if (!given || said.length === 0) return { skipped: noAnswer(given?.messages ?? []) };
-  const { before, unused, ...inputs } = promptParts(raw, fields, given.messages[0]?.role === "system");
+  const { before, beforeWeights, unused, ...inputs } = promptParts(raw, fields, given.messages[0]?.role === "system");
   const { messages, messageWeights, remarks } = given;
+  const isWeighed = beforeWeights !== undefined || messageWeights !== undefined;
+  const ones = (of: readonly ChatMessage[]): readonly number[] => of.map(() => 1);
   const answer = said.at(-1)!.content;
   return {
     messages: [...before, ...messages],
     ...(answer !== null && answer !== "" && { answer }),
-    ...(messageWeights && { messageWeights: [...before.map(() => 1), ...messageWeights] }),
+    ...(isWeighed && {
+      messageWeights: [...(beforeWeights ?? ones(before)), ...(messageWeights ?? ones(messages))],
+    }),
     ...inputs,
     ...(unused.length > 0 && { unused }),
     ...(remarks && { remarks }),

@@ -1,7 +1,7 @@
 import { callText, isAnswer, type AnswerWeight, type CharacterSpan, type ChatMessage } from "../text/index.ts";
 import { listOfEntries } from "./entries.ts";
 import { fromJsonText, isNumber, kindOf, listOf, plainValue, UnreadRow, WrongField } from "./fields.ts";
-import { looksLikeSpans, spansOf, withSpans } from "./spans.ts";
+import { detailsOf, looksLikeSpans, spansOf, withSpans } from "./spans.ts";
 
 /** A conversation as a row has it. */
 export interface Messages {
@@ -28,6 +28,9 @@ export const markKeys = ["weight", "train", "training", "trainable", "loss_mask"
 
 /** Keys under which a message may have spans of its content, `{ start, end, weight }`. */
 const spanKeys = ["spans", "weights"];
+
+/** The key of Axolotl's spans. */
+const detailKey = "train_detail";
 
 /**
  * Messages in OpenAI's form (`role`, `content`) or ShareGPT's (`from`, `value`), as a list, as JSON text, or as the
@@ -95,7 +98,7 @@ function spansOfContent(
   if (list === undefined) return undefined;
   const [key, value] = list;
   if (more !== undefined) throw new WrongField(`${where} has spans both as "${key}" and as "${more[0]}"`);
-  return spansOf(value, content ?? "", `"${key}" of ${where}`);
+  return (key === detailKey ? detailsOf : spansOf)(value, content ?? "", `"${key}" of ${where}`);
 }
 
 /** The author's marks taken out of a message's keys; keys without a value are left out. */
@@ -108,7 +111,7 @@ function marksOf(
   const others: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(keys)) {
     if (value === null || value === undefined) continue;
-    if (spanKeys.includes(key) && looksLikeSpans(value)) spans.push([key, value]);
+    if (key === detailKey || (spanKeys.includes(key) && looksLikeSpans(value))) spans.push([key, value]);
     else if (!markKeys.includes(key) || isMeasured(key, value)) others[key] = value;
     else if (typeof value === "boolean" || isNumber(value)) weight = (weight ?? 1) * Number(value);
     else throw new WrongField(`${where} has ${kindOf(value)} as "${key}", not a number or true or false`);

@@ -1,6 +1,6 @@
-import type { ChatMessage } from "../text/index.ts";
+import type { AnswerWeight, ChatMessage } from "../text/index.ts";
 import { fromJsonText, listOf, plainValue, valueIn, WrongField, type Raw } from "./fields.ts";
-import { isConversation, messagesOf } from "./messages.ts";
+import { isConversation, messagesOf, type Messages } from "./messages.ts";
 
 /** Columns of a row that belong to the prompt, by what they are. */
 export interface PromptColumns {
@@ -14,6 +14,8 @@ export interface PromptColumns {
 export interface PromptParts {
   /** Turns that stand before the conversation. */
   before: ChatMessage[];
+  /** What answers among them count; absent where their author marks none. */
+  beforeWeights?: readonly AnswerWeight[];
   /** Where the first of them is from, if it is the system's. */
   systemColumn?: string;
   tools?: readonly unknown[];
@@ -35,8 +37,10 @@ export function promptParts(raw: Raw, columns: PromptColumns, opensWithSystem: b
   const documents = valuesOf(raw, columns.documents);
   const isIdle = system !== undefined && opensWithSystem;
   const opens = system !== undefined && !isIdle;
+  const { messageWeights: weights } = history;
   return {
-    before: [...(opens ? [{ role: "system", content: system }] : []), ...history],
+    before: [...(opens ? [{ role: "system", content: system }] : []), ...history.messages],
+    ...(weights && { beforeWeights: [...(opens ? [1] : []), ...weights] }),
     ...(opens && { systemColumn: columns.system! }),
     ...(tools && { tools }),
     ...(documents && { documents }),
@@ -52,12 +56,12 @@ function systemOf(raw: Raw, column: string | undefined): string | undefined {
 }
 
 /** Earlier turns: pairs of what was asked and answered (Alpaca), or messages; as a list or JSON text. */
-function historyOf(raw: Raw, column: string | undefined): ChatMessage[] {
+function historyOf(raw: Raw, column: string | undefined): Messages {
   const value = valueIn(raw, column);
-  if (value === undefined || value === "") return [];
-  if (isConversation(value)) return messagesOf(value, column!)!.messages;
+  if (value === undefined || value === "") return { messages: [] };
+  if (isConversation(value)) return messagesOf(value, column!)!;
   const turns = listOf(value);
-  return (turns ?? [undefined]).flatMap((turn) => {
+  const messages = (turns ?? [undefined]).flatMap((turn) => {
     const [asked, answered, ...more] = Array.isArray(turn) ? (turn as unknown[]) : [];
     if (typeof asked !== "string" || typeof answered !== "string" || more.length > 0)
       throw new WrongField(`"${column}" is not a list of pairs of texts, asked and answered`);
@@ -66,6 +70,7 @@ function historyOf(raw: Raw, column: string | undefined): ChatMessage[] {
       { role: "assistant", content: answered },
     ];
   });
+  return { messages };
 }
 
 /** Values of a list, each as it is or as JSON text, or of one JSON text for all; undefined where there are none. */

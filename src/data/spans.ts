@@ -43,6 +43,26 @@ function offsetOf(value: unknown, name: string, where: string): number {
   throw new WrongField(`${where} has ${isNumber(value) ? value : kindOf(value)} as "${name}", not a whole number`);
 }
 
+/**
+ * Spans as Axolotl writes them, `{ begin_offset, end_offset, train }` with the last character at `end_offset`: what none of
+ * them lets train has the weight 0.
+ *
+ * @throws WrongField as `spansOf` does
+ */
+export function detailsOf(value: unknown, text: string, where: string): CharacterSpan[] | undefined {
+  const entries = listOfEntries(fromJsonText(value));
+  const read = entries?.map((entry) => {
+    const { begin_offset, end_offset, train } = (entry ?? {}) as Record<string, unknown>;
+    return { start: begin_offset, end: isNumber(end_offset) ? Number(end_offset) + 1 : end_offset, weight: train };
+  });
+  const spans = spansOf(read ?? value, text, where)?.sort((a, b) => a.start - b.start);
+  if (spans === undefined) return undefined;
+  const ends = [0, ...spans.map(({ end }) => end)];
+  const starts = [...spans.map(({ start }) => start), [...text].length];
+  const gaps = ends.map((start, i) => ({ start, end: starts[i]!, weight: 0 })).filter(({ start, end }) => start < end);
+  return [...spans, ...gaps];
+}
+
 /** Whether a value is meant as spans with weights, and not as marks of another kind (entities, for example). */
 export function looksLikeSpans(value: unknown): boolean {
   const read = fromJsonText(value);

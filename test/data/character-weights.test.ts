@@ -66,6 +66,15 @@ describe("a span of an answer", () => {
     }
   });
 
+  test("is read as Axolotl writes it: the end is the last character, and what no span lets train does not", async () => {
+    const detail = (begin_offset: number, end_offset: number, train: boolean) => ({ begin_offset, end_offset, train });
+    const keys = { train_detail: [detail(0, 2, false), detail(7, 9, true)] };
+    const { row } = await tokenize([{ messages: [user("a"), assistant(answer, keys)] }]);
+    expect(textsByWeight(row)).toEqual({ 1: ` 12${end}` });
+    const wrong = { messages: [user("a"), assistant(answer, { train_detail: [detail(10, 16, true)] })] };
+    await expect(tokenize([wrong])).rejects.toThrow(userError("invalid-row", "train_detail"));
+  });
+
   test("is multiplied with the message's weight", async () => {
     const keys = { weight: -0.5, spans: [span(8, 10, 3)] };
     const { row } = await tokenize([{ messages: [user("a"), assistant(answer, keys)] }]);
@@ -88,6 +97,17 @@ describe("a span of an answer", () => {
     expect(textsByWeight(row)).toEqual({ 1: `She has books${end}`, 3: " 12" });
     const renamed = { ...rows[kind], mine: [span(8, 10, 3)] };
     expect(textsByWeight((await tokenize([renamed], { fields: { spans: "mine" } })).row)[3]).toBe(" 12");
+  });
+
+  test("of an earlier answer in a history counts as the message's weight does", async () => {
+    const history = [
+      user("a"),
+      assistant(answer, { spans: [span(8, 10, 3)] }),
+      user("b"),
+      assistant("no", { weight: 0 }),
+    ];
+    const { row } = await tokenize([{ question: "Q", answer: "12", history }]);
+    expect(textsByWeight(row)).toEqual({ 1: `She has books${end}12${end}`, 3: " 12" });
   });
 
   test("of plain text, of a number and of words", async () => {
