@@ -44,8 +44,8 @@ function offsetOf(value: unknown, name: string, where: string): number {
 }
 
 /**
- * Spans as Axolotl writes them, `{ begin_offset, end_offset, train }` with the last character at `end_offset`: what none of
- * them lets train has the weight 0.
+ * Spans as Axolotl writes them, `{ begin_offset, end_offset, train }` with the last character at `end_offset`: what none
+ * of them lets train has the weight 0.
  *
  * @throws WrongField as `spansOf` does
  */

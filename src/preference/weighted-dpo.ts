@@ -5,7 +5,8 @@
  *
  * with detached weights a, b and normalisers A, B; δ is TDPO's divergence. The position form takes the sigmoid of
  * every position instead (see `aggregation`). Weights that the data give to tokens are factors of every term of theirs:
- * of a and b, in which A and B count them under the normalizer `weights`, of δ and of the chosen response's own loss. Ours: masks select, so that a weight of 0 silences even an infinite
+ * of a and b (and so of their sums A and B under the normalizer `weights`), of δ and of the chosen response's own loss.
+ * Ours: masks select, so that a weight of 0 silences even an infinite
  * log-probability; every mass adds up over micro-batches.
  */
 import type { TokenLayout } from "../contract/index.ts";

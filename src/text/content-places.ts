@@ -2,15 +2,15 @@ import { UserError } from "../system/errors.ts";
 import type { WrittenConversation } from "./answer-spans.ts";
 
 /**
- * Where a template writes places of a message's content. The template writes the conversation once more with a mark at
- * each place, so that content may be trimmed, escaped or put between other texts; what the template trims away has the place
- * of what is left beside it.
+ * Where a template writes places of a message's content. It writes the conversation once more with a mark at each
+ * place, so that content may be trimmed, escaped or put between other texts; what is trimmed away has the place of what
+ * is left beside it.
  *
  * @param k which message
  * @param offsets counted in Unicode code points, up to the content's length
  * @returns places in the conversation's text by offset, in UTF-16 units
- * @throws UserError if the template leaves out the part of the content with a place, writes it twice, or writes another text
- *   where there is a mark in it
+ * @throws UserError if the template leaves out the part of the content with a place, writes it twice, or writes another
+ *   text where there is a mark in it
  */
 export function contentPlaces(
   conversation: Pick<WrittenConversation, "writer" | "messages" | "inputs" | "text">,

@@ -130,7 +130,7 @@ function encodedFrom(
   for (let character = first + 1; character <= last; character++) {
     const encoded = encodePrefix(firstUnit[character]!);
     const tokens = encoded.length - t;
-    if (tokens > mostTokens && found.size > 0) break;
+    if (tokens > Math.min(...found.keys()) + 1) break; // more text has other tokens
     if (tokens > 0 && tokens <= mostTokens && encoded.every((id, i) => id === ids[i]))
       found.set(tokens, firstByte[character]!);
   }

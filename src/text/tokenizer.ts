@@ -18,7 +18,7 @@ export interface Tokenizer {
   decode(ids: ArrayLike<number>, options?: { skipSpecialTokens?: boolean }): string;
   /** Readable text of one token, with its leading space; bytes that are no whole character show as U+FFFD. */
   piece(id: number): string;
-  /** What the token stands for in a text, in UTF-8: perhaps a part of a character. None for ids that are not in the vocabulary. */
+  /** What the token stands for in a text, in UTF-8: perhaps a part of a character. None for ids without a token. */
   bytes(id: number): Uint8Array;
   /** One more than the largest id. */
   vocabularySize: number;

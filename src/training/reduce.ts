@@ -6,6 +6,8 @@ export interface WeightedBatch {
   readonly rows: number;
   readonly width: number;
   readonly response: Uint8Array;
+  /** What the data let each token count: response tokens of weight 0 are not counted. Absent: 1 each. */
+  readonly dataWeights?: Float32Array;
   /** 0 = not trained; may be negative. Where `response` is 0 it is that of a prompt which trains, or else 0. */
   readonly weights: Float32Array;
 }
@@ -50,15 +52,16 @@ export type StepTotals = Omit<BatchShare, "share"> & {
  * All but `micro-batch` give one loss however the step is split into micro-batches.
  */
 export function batchShare(batch: WeightedBatch, { divideBy, ratio }: Reducer): BatchShare {
-  const { rows, width, response, weights } = batch;
+  const { rows, width, weights } = batch;
   const share = Float32Array.from(weights);
   let [mass, kept, keptResponse, eligible, weightSum, absoluteSum] = [0, 0, 0, 0, 0, 0];
   for (let b = 0; b < rows; b++) {
     let [rowKept, rowEligible] = [0, 0];
     for (let i = b * width; i < (b + 1) * width; i++) {
-      if (response[i]) rowEligible++;
+      const isResponse = isCounted(batch, i);
+      if (isResponse) rowEligible++;
       if (weights[i] !== 0) rowKept++;
-      if (weights[i] !== 0 && response[i]) keptResponse++;
+      if (weights[i] !== 0 && isResponse) keptResponse++;
       weightSum += weights[i]!;
       absoluteSum += Math.abs(weights[i]!);
     }
@@ -77,6 +80,14 @@ export function batchShare(batch: WeightedBatch, { divideBy, ratio }: Reducer): 
     share.forEach((w, i) => (share[i] = w / kept));
   }
   return { share, mass, kept, keptResponse, eligible, weightSum };
+}
+
+/** Whether a token is of a response, and has a weight from the data. */
+export function isCounted(
+  { response, dataWeights }: Pick<WeightedBatch, "response" | "dataWeights">,
+  i: number,
+): boolean {
+  return response[i] === 1 && dataWeights?.[i] !== 0;
 }
 
 /** What a row's weights are divided by before rows are added; 0 = the row has no part in the loss. */
@@ -157,10 +168,10 @@ export function stepLoss(batches: readonly (WeightedBatch & { nll: Float32Array 
   const gradient = gradientOf(parts);
   let [sum, sumAll] = [0, 0];
   parts.forEach(({ share }, m) => {
-    const { nll, response } = batches[m]!;
+    const { nll } = batches[m]!;
     for (let i = 0; i < share.length; i++) {
       if (share[i] !== 0) sum += share[i]! * nll[i]!;
-      if (response[i]) sumAll += nll[i]!;
+      if (isCounted(batches[m]!, i)) sumAll += nll[i]!;
     }
   });
   return {

@@ -1,6 +1,6 @@
 import type { Objective } from "../contract/index.ts";
 import { requireFinite } from "./finite-losses.ts";
-import type { BatchShare } from "./reduce.ts";
+import { isCounted, type BatchShare } from "./reduce.ts";
 
 /** What a rule made of a micro-batch. */
 export interface RuleAux extends BatchShare {
@@ -24,7 +24,7 @@ export const ruleObjective: Objective<"logProb", RuleAux> = {
     let [sum, lossSum] = [0, 0];
     for (let i = 0; i < share.length; i++) {
       if (share[i] !== 0) sum -= share[i]! * logProb[i]!;
-      if (tokens.response[i]) lossSum -= logProb[i]!;
+      if (isCounted(tokens, i)) lossSum -= logProb[i]!;
     }
     const dLogProb = share.map((value) => (value === 0 ? 0 : -value));
     return { terms: { weighted: { sum, mass, dLogProb } }, metrics: { lossSum } };

@@ -28,7 +28,7 @@ export function weighTogether<S extends Signal>(
   batches: readonly Tokens<S>[],
   context: RuleContext,
 ): { weights: Float32Array[]; metrics: Record<string, number> } {
-  const step = joinTokens(batches, rule.needs);
+  const step = counted(joinTokens(batches, rule.needs));
   const given = checkedWeights(rule, step, context);
   const metrics = rule.metrics?.(step, given, context) ?? {};
   const weights = weighedByData(given, step);
@@ -41,6 +41,13 @@ export function weighTogether<S extends Signal>(
     return part;
   });
   return { weights: parts, metrics };
+}
+
+/** Tokens to which the data give no weight are not of the response: no rule ranks or counts them. */
+function counted<T extends Tokens>(tokens: T): T {
+  const { response, dataWeights } = tokens;
+  if (!dataWeights?.some((weight, i) => weight === 0 && response[i] === 1)) return tokens;
+  return { ...tokens, response: response.map((mark, i) => (dataWeights[i] === 0 ? 0 : mark)) };
 }
 
 function weighedByData(weights: Float32Array, { response, dataWeights, width }: Tokens): Float32Array {

@@ -14,7 +14,7 @@ describe("data weights, and prompts that train, by hand", () => {
   // row A: a prompt of two tokens, the second of which counts 0.5; responses of losses 1, 2, 4 that count 1, -1, 3
   const a = { response: [0, 0, 1, 1, 1], dataWeights: [0, 0.5, 1, -1, 3], nll: [0, 8, 1, 2, 4] };
   // row B: one prompt token; of the response one token counts nothing, which is not one of the response then
-  const b = { response: [0, 1, 0, 1, 0], dataWeights: [0, 2, 0, 1, 0], nll: [0, 3, 9, 5, 0] };
+  const b = { response: [0, 1, 1, 1, 0], dataWeights: [0, 2, 0, 1, 0], nll: [0, 3, 9, 5, 0] };
   const batch = (rows: (typeof a)[], firstRow = 0) => ({
     ...{ rows: rows.length, width: 5, rowIds: Float64Array.from(rows, (_, i) => firstRow + i) },
     endOfTurn: new Uint8Array(5 * rows.length),

@@ -36,6 +36,16 @@ describe("what the data let tokens count", () => {
     expect(facts!.weights[kept[0]!]).toBe(row.loss_mask[kept[0]!]);
   });
 
+  test("is what --prompt-weight gives prompts, which no rule ranks; their losses stay as they are", async () => {
+    const options = ["--selector", "loss-top", "--set", "ratio=0.3"];
+    const [plain] = await scored([row], ...options);
+    const [facts] = await scored([row], ...options, "--prompt-weight", "0.25");
+    const prompts = [0, 0.25, 0, 0.25, 0, 0];
+    expect(facts!.dataWeights).toEqual(row.loss_mask.map((weight, t) => weight + prompts[t]!));
+    expect(facts!.weights).toEqual(plain!.weights.map((weight, t) => weight + prompts[t]!));
+    expect([facts!.response, facts!.nll]).toEqual([plain!.response, plain!.nll]);
+  });
+
   test("is written to Arrow, too, and not at all where no row says anything", async () => {
     const [data, out] = [folder.writeRows("rows.jsonl", [row] as never), folder.path("scored.arrow")];
     const { code } = await tokensift(
