@@ -9,6 +9,7 @@ import { chooseFormat } from "./formats.ts";
 import { openJoined } from "./join-tables.ts";
 import { markKeys } from "./messages.ts";
 import { unusedText } from "./lossy.ts";
+import { looksLikeSpans } from "./spans.ts";
 import { readerOf } from "./open-table.ts";
 import type { RawRow, Table } from "./table.ts";
 
@@ -138,7 +139,10 @@ export function datasetOf(
         const kept = example.tokens?.kept;
         const columns = tokenValues(raw, lists, tokenColumns, kept);
         const { weights } = format.fields;
-        const given = weights === undefined ? {} : { weights: tokenValues(raw, [weights], [weights], kept)[weights]! };
+        const given =
+          weights === undefined || looksLikeSpans(raw[weights])
+            ? {}
+            : { weights: tokenValues(raw, [weights], [weights], kept)[weights]! };
         const unread = lists.filter((column) => isRowMark(column, raw[column])).map(rowMarkRemark);
         const remarks = [...(example.remarks ?? []), ...unread];
         return {

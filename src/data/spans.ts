@@ -80,21 +80,26 @@ export function withSpans(
 }
 
 /**
- * A row with the spans of its response: those of the column that `data.fields.spans` names, or of a column `spans`
- * whose entries have weights. What the row's prompt has of the column is left out of them.
+ * A row with the spans of its response: those of the column that `data.fields.spans` names, or of a column `spans` or of
+ * weights whose entries have weights. What the row's prompt has of the response's column is left out of them.
  *
  * @throws WrongField for spans where the row has no response as one text
  */
-export function spannedExample(raw: Raw, { spans: column }: Fields, isNamed: boolean, example: Example): Example {
-  const value = valueIn(raw, column);
-  if (value === undefined) return example;
-  if (!isNamed && !looksLikeSpans(value))
-    return holdsText(value) ? { ...example, unused: [...(example.unused ?? []), column!] } : example;
+export function spannedExample(raw: Raw, fields: Fields, isNamed: boolean, example: Example): Example {
+  const columns = [...new Set([fields.spans, fields.weights, "weights"])].filter((name) => name !== undefined);
+  const [column, more] = columns.filter(
+    (name) => looksLikeSpans(raw[name]) || (isNamed && name === fields.spans && valueIn(raw, name) !== undefined),
+  );
+  if (column === undefined) {
+    const isIdle = fields.spans !== undefined && holdsText(raw[fields.spans]);
+    return isIdle ? { ...example, unused: [...(example.unused ?? []), fields.spans!] } : example;
+  }
+  if (more !== undefined) throw new WrongField(`"${column}" and "${more}" both have spans`);
   const { messages, messageWeights, response, responseBegins = "", tokens } = example;
   if (tokens !== undefined)
     throw new WrongField(`"${column}" counts characters, and a row of tokens has none: give a number for each token`);
   if (response === undefined) throw new WrongField(`"${column}" is of the row, and its spans stand on its messages`);
-  const spans = spansOf(value, responseBegins + response, `"${column}"`);
+  const spans = spansOf(raw[column], responseBegins + response, `"${column}"`);
   if (spans === undefined) return example;
   const shift = [...responseBegins].length;
   const own = spans

@@ -96,7 +96,12 @@ describe("a span of an answer", () => {
     const { row } = await tokenize([{ ...rows[kind], spans: [span(8, 10, 3)] }]);
     expect(textsByWeight(row)).toEqual({ 1: `She has books${end}`, 3: " 12" });
     const renamed = { ...rows[kind], mine: [span(8, 10, 3)] };
-    expect(textsByWeight((await tokenize([renamed], { fields: { spans: "mine" } })).row)[3]).toBe(" 12");
+    for (const fields of [{ spans: "mine" }, { weights: "mine" }])
+      expect(textsByWeight((await tokenize([renamed], { fields })).row)[3]).toBe(" 12");
+    const named = await tokenize([{ ...rows[kind], weights: [span(8, 10, 3)] }]);
+    expect(textsByWeight(named.row)[3]).toBe(" 12");
+    const twice = { ...rows[kind], spans: [span(8, 10, 3)], weights: [span(8, 10, 3)] };
+    await expect(tokenize([twice])).rejects.toThrow(userError("invalid-row", '"weights"'));
   });
 
   test("of an earlier answer in a history counts as the message's weight does", async () => {
