@@ -28,7 +28,7 @@ export interface WrittenConversation {
 /** The answers that a template itself marks by `{% generation %}`, or undefined where it marks none. */
 export function markedSpans(conversation: WrittenConversation): AnswerSpan[] | "shares-white-space" | undefined {
   const { writer, messages, inputs, text, ids, ends, tokenizer } = conversation;
-  const written = writer.writeMarked?.(messages, inputs);
+  const written = writer.writeMarked?.(messages, inputs, text);
   if (written === undefined || written.marked.length === 0 || written.text !== text) return undefined;
   const answers = answersAmong(messages);
   const isOneEach = written.marked.length === answers.length;

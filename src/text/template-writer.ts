@@ -20,8 +20,11 @@ export interface TemplateInputs {
 export interface TemplateWriter {
   /** @param opensAnswer whether to end with what comes before an answer */
   write(messages: readonly ChatMessage[], opensAnswer: boolean, inputs?: TemplateInputs): string;
-  /** The text with the bounds of what stands in `{% generation %}` tags; absent where the template has none. */
-  writeMarked?(messages: readonly ChatMessage[], inputs?: TemplateInputs): MarkedText;
+  /**
+   * The text with the bounds of what stands in `{% generation %}` tags; absent where the template has none.
+   * @param text what `write` gives for the same
+   */
+  writeMarked?(messages: readonly ChatMessage[], inputs: TemplateInputs, text: string): MarkedText;
   /** Whether the template looks at a key of messages, or at a variable. */
   reads(name: string): boolean;
 }
@@ -34,7 +37,8 @@ export interface MarkedText {
 
 interface CompiledTemplate {
   render: ChatTemplate;
-  renderMarked: ChatTemplate | undefined;
+  /** Writes signs in place of the tags; absent where there are none. */
+  renderMarked: ((signs: Signs) => ChatTemplate) | undefined;
   names: ReadonlySet<string>;
 }
 
@@ -60,8 +64,10 @@ export function templateWriter(tokenizer: Tokenizer, template = tokenizer.chatTe
   return {
     write: (messages, opensAnswer, inputs) => render(messages, variables(opensAnswer, inputs)),
     ...(renderMarked && {
-      writeMarked: (messages: readonly ChatMessage[], inputs?: TemplateInputs) =>
-        withoutMarks(renderMarked(messages, variables(false, inputs))),
+      writeMarked: (messages: readonly ChatMessage[], inputs: TemplateInputs, text: string) => {
+        const signs = signsOutside(text);
+        return withoutMarks(renderMarked(signs)(messages, variables(false, inputs)), signs);
+      },
     }),
     reads: (name) => names.has(name),
   };
@@ -72,13 +78,9 @@ function compile(template: string): CompiledTemplate {
   if (known !== undefined) return known;
   if (compiled.size >= mostCompiled) compiled.clear();
   const program = parseChatTemplate(template);
-  const marked = template.replace(generationTag, (_, open: string, end: string | undefined, close: string) => {
-    const mark = end === undefined ? opening : closing;
-    return `${open} if true %}{{ '${mark}' }}{% endif ${close}`;
-  });
   const made = {
     render: compileChatTemplate(program),
-    renderMarked: marked === template ? undefined : compileChatTemplate(marked),
+    renderMarked: template.search(generationTag) < 0 ? undefined : markedTemplate(template),
     names: namesIn(program),
   };
   compiled.set(template, made);
@@ -86,14 +88,42 @@ function compile(template: string): CompiledTemplate {
 }
 
 const generationTag = /(\{%[-+]?)\s*(end)?generation\s*([-+]?%\})/g;
-// characters for private use stand for the tags in what the template writes
-const opening = "\u{F0001}";
-const closing = "\u{F0002}";
 
-function withoutMarks(written: string): MarkedText {
+function markedTemplate(template: string): (signs: Signs) => ChatTemplate {
+  const made = new Map<string, ChatTemplate>();
+  return ({ opening, closing }) => {
+    const known = made.get(opening + closing);
+    if (known !== undefined) return known;
+    const marked = template.replace(generationTag, (_, open: string, end: string | undefined, close: string) => {
+      return `${open} if true %}{{ '${end === undefined ? opening : closing}' }}{% endif ${close}`;
+    });
+    const render = compileChatTemplate(marked);
+    if (made.size >= mostCompiled) made.clear();
+    made.set(opening + closing, render);
+    return render;
+  };
+}
+
+/** Characters for private use that stand for the tags in what the template writes. */
+interface Signs {
+  opening: string;
+  closing: string;
+}
+
+/** Two that the text does not have. */
+function signsOutside(text: string): Signs {
+  const free: string[] = [];
+  for (let code = 0xf0001; free.length < 2; code++) {
+    const sign = String.fromCodePoint(code);
+    if (!text.includes(sign)) free.push(sign);
+  }
+  return { opening: free[0]!, closing: free[1]! };
+}
+
+function withoutMarks(written: string, { opening, closing }: Signs): MarkedText {
   const marked: MarkedText["marked"] = [];
   let text = "";
-  for (const part of written.split(/([\u{F0001}\u{F0002}])/u)) {
+  for (const part of written.split(new RegExp(`([${opening}${closing}])`, "u"))) {
     if (part === opening) marked.push({ start: text.length, end: text.length });
     else if (part === closing) marked.at(-1)!.end = text.length;
     else text += part;

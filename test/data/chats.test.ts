@@ -45,6 +45,13 @@ describe("a row gets the ids and marks that Python's transformers gives what its
   });
 });
 
+test("a row may hold any characters, those for private use among them, under a template that marks answers", async () => {
+  const [asked, answered] = ["\u{F0002} a \u{F0001}", "b \u{F0001}\u{F0002}"];
+  const messages = [user(asked), assistant(answered)];
+  const { tokens } = await tokenize([{ messages }], { template: tagged("thinking") });
+  expect(trained(tokens.row(0))).toBe(`<think>\n\n</think>\n\n${answered}<|im_end|>`);
+});
+
 const user = (content: string) => ({ role: "user", content });
 const assistant = (content: string | null, keys: object = {}) => ({ role: "assistant", content, ...keys });
 const chat = [user("How many books?"), assistant("12 books")];
