@@ -128,8 +128,8 @@ function collectTokens(rows: number, columns: ReturnType<typeof collectColumns>)
 
   const skip = (reason: string): void => count(stats.skipped, reason);
   const add = (row: Row, tokens: TokenizedRow, whole: () => Uint8Array, where: () => string): void => {
-    const trained = tokens.response.slice();
-    trained[0] = 0; // nothing precedes the first token
+    const [trained, ends] = [tokens.response.slice(), tokens.endOfTurn.slice()];
+    trained[0] = ends[0] = 0; // nothing precedes the first token
     const weights = tokens.dataWeights?.map((weight, t) => (t === 0 || weight === 0 ? 0 : weight));
     if (weights) requireFiniteWeights(weights, where);
     // numbers too small for float32 are 0
@@ -144,7 +144,7 @@ function collectTokens(rows: number, columns: ReturnType<typeof collectColumns>)
     dataWeights?.push(weights ?? trained);
     ids.push(tokens.ids);
     response.push(trained);
-    endOfTurn.push(tokens.endOfTurn);
+    endOfTurn.push(ends);
     rowIds.push([row.rowId]);
     offsets.push([ids.length]);
     stats.tokens = ids.length;

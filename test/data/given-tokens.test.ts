@@ -110,6 +110,14 @@ describe("rows into which several texts were packed", () => {
   });
 });
 
+test("the first token does not train, and ends no response, whatever marks it", async () => {
+  const [row] = await rowsOf([{ input_ids: [2, 20, 2], labels: [2, -100, 2] }]);
+  expect([row!.response, row!.endOfTurn]).toEqual([
+    [0, 0, 1],
+    [0, 0, 1],
+  ]);
+});
+
 describe("several marks of what trains", () => {
   test("all count", async () => {
     const row = { input_ids: ids, labels, completion_mask: [0, 0, 0, 1, 1], assistant_masks: [0, 0, 1, 1, 0] };
