@@ -1,6 +1,6 @@
 import { callText, isAnswer, type AnswerWeight, type CharacterSpan, type ChatMessage } from "../text/index.ts";
 import { listOfEntries } from "./entries.ts";
-import { fromJsonText, isNumber, kindOf, listOf, plainValue, UnreadRow, WrongField } from "./fields.ts";
+import { fromJsonText, isNumber, kindOf, plainValue, UnreadRow, WrongField } from "./fields.ts";
 import { detailsOf, looksLikeSpans, spansOf, withSpans } from "./spans.ts";
 
 /** A conversation as a row has it. */
@@ -63,7 +63,7 @@ export function messagesOf(value: unknown, column: string): Messages | null {
 
 /** Whether a value looks like a conversation, or one message, rather than a text. */
 export function isConversation(value: unknown): boolean {
-  return isMessage(listOf(value)?.[0]) || isMessage(value);
+  return isMessage(value) || isMessage(listOfEntries(fromJsonText(value))?.[0]);
 }
 
 function isMessage(value: unknown): boolean {
