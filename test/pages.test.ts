@@ -49,6 +49,9 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "tokensift-pages-"));
   writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
   for (const name of ["models", "datasets"]) symlinkSync(resolve(name), join(folder, name));
+  for (const name of readdirSync("test/fixtures/sets"))
+    // which configurations of docs/data-and-models.md name
+    symlinkSync(resolve("test/fixtures/sets", name), join(folder, name));
   cpSync("configs", join(folder, "configs"), { recursive: true });
   // what the quickstart of Attention-Gate leaves, for the configuration that goes on from it
   const control = join(folder, "runs/attention-gate-quickstart/control");

@@ -58,6 +58,7 @@ export const dataGroup = group(
         system: column("Column of a system message, put before the conversation."),
         history: column("Column of earlier turns: pairs of what was asked and answered, or messages."),
         context: column("Column of what a question is about, put below it."),
+        body: column("Column of the sentences that stand before a question."),
         tools: column("Column of descriptions of tools, for the chat template."),
         documents: column("Column of documents, for the chat template."),
         chosen: column("Column of the better answer of a pair, which trains."),

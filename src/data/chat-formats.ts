@@ -25,14 +25,16 @@ export const questionFormats: readonly Format[] = [
     name: "question-answer",
     title: "question and answer",
     names: {
-      ...{ question: ["question"], answer: ["answer"], context: ["context"], history: ["history"] },
+      ...{ question: ["question", "Question"], answer: ["answer", "Answer", "final_ans"] },
+      ...{ context: ["context"], body: ["Body"], history: ["history"] },
       ...besideConversation,
     },
     required: [["question"], ["answer"]],
     read(raw, fields) {
-      const question = textOrNumberOf(raw, fields.question);
-      if (question === null) return { skipped: "no question" };
-      return asked(raw, fields, joined(question, contextOf(raw, fields.context)), textOrNumberOf(raw, fields.answer));
+      const sentence = textOrNumberOf(raw, fields.question);
+      if (sentence === null) return { skipped: "no question" };
+      const question = joined(afterBody(textOf(raw, fields.body), sentence), contextOf(raw, fields.context));
+      return asked(raw, fields, question, textOrNumberOf(raw, fields.answer));
     },
   },
   {
@@ -51,6 +53,11 @@ export const questionFormats: readonly Format[] = [
     },
   },
 ];
+
+/** The last sentence of a problem behind the others, where they have a column of their own (SVAMP). */
+function afterBody(body: string | null, question: string): string {
+  return body ? `${body} ${question}` : question;
+}
 
 /** What is asked, and below it what it is about. */
 function joined(question: string, about: string | undefined): string {

@@ -51,6 +51,7 @@ export type FieldName =
   | "system"
   | "history"
   | "context"
+  | "body"
   | "tools"
   | "documents"
   | "chosen"

@@ -21,6 +21,11 @@ async function read(row: Record<string, unknown>) {
 const user = (content: string) => ({ role: "user", content });
 const assistant = (content: string) => ({ role: "assistant", content });
 const asked = [user("How many?"), assistant("Of what?"), user("Books.")];
+/** As a Hugging Face sequence of structs is kept. */
+const columnsOf = (messages: readonly { role: string; content: string }[]) => ({
+  role: messages.map(({ role }) => role),
+  content: messages.map(({ content }) => content),
+});
 const whole = { messages: [...asked, assistant("12 books")] };
 const idsOf = async (messages: readonly unknown[]) => (await read({ messages })).ids;
 
@@ -29,6 +34,7 @@ describe("of a prompt and a completion as messages", () => {
     ["both", asked, [assistant("12 books")]],
     ["as JSON text", JSON.stringify(asked), JSON.stringify([assistant("12 books")])],
     ["a completion as text", asked, "12 books"],
+    ["as objects of lists", columnsOf(asked), columnsOf([assistant("12 books")])],
     [
       "ShareGPT's",
       asked.map(({ role, content }) => ({ from: role, value: content })),
@@ -142,6 +148,16 @@ describe("questions with an answer to check", () => {
     await expect(read({ prompt, reward_model: { ground_truth: { target: [1] } } })).rejects.toThrow(
       userError("invalid-row", '"reward_model.ground_truth"'),
     );
+  });
+});
+
+describe("a question whose other sentences stand in a column Body", () => {
+  test.each([
+    ["is behind them, as SVAMP has it", { ID: "1", Body: "Ada has 2 books.", Question: "How many?", Answer: 2 }, {}],
+    ["as fields name it", { story: "Ada has 2 books.", question: "How many?", answer: "2" }, { body: "story" }],
+  ])("%s", async (_, row, fields: { body?: string }) => {
+    const tokens = await tokenizeDataset(fromRows([row], { fields }), bpe);
+    expect([...tokens.row(0).ids]).toEqual(await idsOf([user("Ada has 2 books. How many?"), assistant("2")]));
   });
 });
 
