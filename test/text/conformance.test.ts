@@ -1,43 +1,11 @@
 import { afterAll, describe, expect, test } from "@jest/globals";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { gunzipSync } from "node:zlib";
-import { loadTokenizer } from "../../src/text/index.ts";
-import { createTokenizer, type Tokenizer } from "../../src/text/tokenizer.ts";
+import { loadTokenizer, type Tokenizer } from "../../src/text/index.ts";
 import { userError } from "../user-error.ts";
-import { fixtures, folders } from "./reference.ts";
+import { encoded, inFolder, open, refused, table } from "./conformance.ts";
+import { folders } from "./reference.ts";
 
 const temporary = folders();
 afterAll(temporary.remove);
-
-/** Made by test/fixtures/text/make_tokenizers.py. */
-const table = JSON.parse(gunzipSync(readFileSync(join(fixtures, "tokenizers.json.gz"))).toString()) as {
-  texts: string[];
-  /** Per text the ids, those with special tokens if they are others, and the decoded text; null for an error. */
-  tokenizers: Record<string, { json: unknown; results: ([number[], number[] | null, string] | null)[] }>;
-  /** Per text the ids, those with special tokens, and the text decoded without special tokens. */
-  folders: Record<string, { files: Record<string, unknown>; results: [string, number[], number[], string][] }>;
-};
-
-/** What Python has and this library refuses, by the name of the tokenizer. */
-const refused = ["UnicodeScripts"];
-
-const open = (name: string): Tokenizer =>
-  createTokenizer(
-    { json: table.tokenizers[name]!.json, config: {}, chatTemplate: undefined, endIds: [], files: {} },
-    name,
-  );
-
-function encoded(tokenizer: Tokenizer, text: string): [number[], number[] | null, string] | null {
-  try {
-    const ids = tokenizer.encode(text);
-    const around = tokenizer.encode(text, { addSpecialTokens: true });
-    return [ids, JSON.stringify(around) === JSON.stringify(ids) ? null : around, tokenizer.decode(ids)];
-  } catch (error) {
-    expect(error).toEqual(userError("unencodable-text"));
-    return null;
-  }
-}
 
 describe("a tokenizer gives the ids and texts that Python's tokenizers give", () => {
   const names = Object.keys(table.tokenizers);
@@ -63,13 +31,7 @@ describe("a folder's other files name tokens as transformers reads them", () => 
     const { files, results } = table.folders[name]!;
     const texts = Object.entries(files).map(([file, content]) => [file, JSON.stringify(content)] as const);
     const tokenizer = loadTokenizer(temporary.with(Object.fromEntries(texts)));
-    const ours = results.map(([text, , around]) => [
-      text,
-      tokenizer.encode(text),
-      tokenizer.encode(text, { addSpecialTokens: true }),
-      tokenizer.decode(around, { skipSpecialTokens: true }),
-    ]);
-    expect(ours).toEqual(results);
+    expect(inFolder(tokenizer, name)).toEqual(results);
   });
 });
 
