@@ -1,16 +1,16 @@
-import type { FieldName } from "../data/format.ts";
+import type { FieldName, Fields } from "../data/format.ts";
 import { FIELD_NAMES, FORMAT_NAMES } from "../data/formats.ts";
-import { openDataset, type Dataset } from "../data/dataset.ts";
+import { openDataset, type Dataset, type DatasetOptions } from "../data/dataset.ts";
 import { readableData } from "../data/open-table.ts";
 import type { TokenizeOptions } from "../data/tokens.ts";
 import { UserError } from "../system/errors.ts";
+import type { OptionNames } from "../system/option-names.ts";
 import { templateOption } from "../text/index.ts";
 import { amount, oneOf, requiredValue, wholeNumber } from "./values.ts";
 import { optional } from "../system/optional.ts";
 
-/** The flags of every command that reads data. */
-export const dataFlags = {
-  data: { type: "string", value: "FILE", description: `${readableData()}.` },
+/** Flags that say how rows are read and become tokens. */
+export const rowFlags = {
   format: {
     type: "string",
     value: "NAME",
@@ -21,6 +21,12 @@ export const dataFlags = {
     multiple: true,
     value: "PART=COLUMN",
     description: "A column that has another name than usual: prompt=my_question.",
+  },
+  "token-column": {
+    type: "string",
+    multiple: true,
+    value: "NAME",
+    description: "A column with a number per token. Default: every one whose lists fit; none: no column.",
   },
   "train-turns": { type: "string", value: "WHICH", description: "Answers of a conversation that train: all, or last." },
   "chat-template": {
@@ -46,38 +52,82 @@ export const dataFlags = {
   rows: { type: "string", value: "N", description: "Read the first N rows only." },
 } as const;
 
+/** The flags of every command that reads one data set. */
+export const dataFlags = {
+  data: { type: "string", value: "PATH", description: `${readableData()}; or a pattern of such.` },
+  ...rowFlags,
+} as const;
+
+/** For messages: options as flags. The data may stand without a flag. */
+export function flagNames({ data = "--data " }: { data?: string } = {}): OptionNames {
+  return (option, value) => {
+    if (option === "data") return `${data}${(value as string | undefined) ?? ""}`.trimEnd();
+    const flag = `--${flags[option]}`;
+    if (value === undefined) return flag;
+    if (typeof value === "string") return `${flag} ${value}`;
+    return Object.entries(value)
+      .map(([part, column]) => `${flag} ${part}=${column}`)
+      .join(" ");
+  };
+}
+
+const flags = {
+  split: "split",
+  fields: "field",
+  tokenColumns: "token-column",
+  maxTokens: "max-tokens",
+  trainTurns: "train-turns",
+  chatTemplate: "chat-template",
+} as const;
+
 /** What the flags say of how rows become tokens. */
 export function tokenOptions(values: {
   "train-turns"?: string;
   "chat-template"?: string;
   "prompt-weight"?: string;
   "system-weight"?: string;
-}): Pick<TokenizeOptions, "trainTurns" | "template" | "promptWeight" | "systemWeight"> {
+}): Pick<TokenizeOptions, "trainTurns" | "template" | "promptWeight" | "systemWeight" | "names"> {
   const turns = values["train-turns"];
+  const names = flagNames();
   const promptWeight = amount("prompt-weight", values["prompt-weight"]);
   const systemWeight = amount("system-weight", values["system-weight"]);
   return {
     ...(turns !== undefined && { trainTurns: oneOf("train-turns", turns, ["all", "last"] as const) }),
-    ...templateOption(values["chat-template"]),
+    ...templateOption(values["chat-template"], names),
     ...optional({ promptWeight, systemWeight }),
+    names,
   };
 }
 
-/** Opens the data that the flags name. Close it after use. */
-export async function openData(values: {
-  data?: string;
+/** What the flags say of how a data set is read. */
+export function datasetOptions(values: {
   format?: string;
   field?: string[];
   split?: string;
   rows?: string;
-}): Promise<Dataset> {
-  const path = requiredValue("data", values.data, "a data file");
+  "token-column"?: string[];
+}): DatasetOptions {
   const limit = wholeNumber("rows", values.rows);
-  return openDataset(path, {
+  const tokenColumns = values["token-column"]?.filter((name) => name !== "none");
+  return {
     format: oneOf("format", values.format ?? "auto", ["auto", ...FORMAT_NAMES]),
     fields: Object.fromEntries((values.field ?? []).map(fieldOf)),
-    ...optional({ split: values.split, limit }),
-  });
+    names: flagNames(),
+    ...optional({ split: values.split, limit, tokenColumns }),
+  };
+}
+
+/**
+ * Opens the data that the flags name. Close it after use.
+ * @param fields columns by part, before those that the flags name
+ */
+export async function openData(
+  values: { data?: string } & Parameters<typeof datasetOptions>[0],
+  fields: Fields = {},
+): Promise<Dataset> {
+  const path = requiredValue("data", values.data, "a data file");
+  const options = datasetOptions(values);
+  return openDataset(path, { ...options, fields: { ...options.fields, ...fields } });
 }
 
 function fieldOf(text: string): [FieldName, string] {

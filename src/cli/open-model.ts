@@ -6,6 +6,7 @@ import { openWeights } from "../model/weights/open.ts";
 import { withAdapter, type Adapter } from "../model/adapters/lora.ts";
 import { UserError } from "../system/errors.ts";
 import { visibleString } from "../system/visible-text.ts";
+import { withFlag } from "./with-flag.ts";
 
 /** The flag of every command that runs a model which an adapter may change. */
 export const adapterFlag = {
@@ -32,10 +33,10 @@ export async function openModel(
   { adapter: folder, say }: { adapter?: string | undefined; say: (sentence: string) => void },
 ): Promise<OpenModel> {
   requireModel(path, folder);
-  const trunk = await loadModel(path);
+  const trunk = await withFlag("model", path, loadModel);
   if (folder === undefined) return { model: trunk, trunk, [Symbol.dispose]: trunk.dispose };
   try {
-    const adapter = await loadAdapter(folder, trunk);
+    const adapter = await withFlag("adapter", folder, (from) => loadAdapter(from, trunk));
     await tellBase(adapter, trunk, { where: folder, say });
     const model = withAdapter(trunk, adapter);
     const dispose = (): void => [model, trunk].forEach((part) => part.dispose());

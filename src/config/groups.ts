@@ -71,6 +71,7 @@ export const dataGroup = group(
         labels: column("Column of labels, -100 where a token is not trained."),
         responseMask: column("Column of marks, 1 where a token is trained; other numbers are weights."),
         assistantMask: column("Column of more such marks; both count."),
+        endOfTurn: column("Column of marks, 1 where a token ends a response. Default: the tokens that end generation."),
         attentionMask: column("Column of marks, 0 where a token is padding."),
         positionIds: column("Column of positions; where they begin again, another text begins."),
       },

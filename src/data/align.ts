@@ -1,4 +1,5 @@
 import { UserError } from "../system/errors.ts";
+import { propertyNames, type OptionNames } from "../system/option-names.ts";
 import { growing } from "./tokenized.ts";
 import type { Notice } from "./cache.ts";
 
@@ -34,25 +35,60 @@ export interface ColumnCollector {
   done(): Record<string, Float32Array>;
 }
 
+/** Keeps the columns of all rows, end to end. */
+export function collectColumns(aligner: ColumnAligner): ColumnCollector {
+  const collected = new Map<string, ReturnType<typeof growing<Float32Array>>>();
+  return {
+    add(columns, response, length, where) {
+      for (const [name, values] of Object.entries(aligner.align(columns, response, length, where))) {
+        if (!collected.has(name))
+          collected.set(
+            name,
+            growing((n) => new Float32Array(n)),
+          );
+        collected.get(name)!.push(values);
+      }
+    },
+    done: () => Object.fromEntries([...collected].map(([name, values]) => [name, values.done()])),
+  };
+}
+
+/** Lays the per-token columns of a dataset over its tokens, row by row. */
+export interface ColumnAligner {
+  /**
+   * See `ColumnCollector.add`.
+   * @returns one number per token that is kept, of the same columns for each row
+   */
+  align(
+    columns: Readonly<Record<string, Float32Array>>,
+    response: Uint8Array,
+    length: number,
+    where: () => string,
+  ): Record<string, Float32Array>;
+}
+
 /**
  * Without `named`, the lists that fit the first row are taken as per-token columns and the others left out with a
  * notice, as is a list that the first row lacks; from then on (and for every named column) a list that does not fit its row is an error.
+ *
+ * @param names how messages call the option that names columns
  */
-export function collectColumns(named: readonly string[] | undefined, notice: Notice): ColumnCollector {
-  const collected = new Map(named?.map((name) => [name, growing((n) => new Float32Array(n))]));
+export function alignColumns(
+  named: readonly string[] | undefined,
+  notice: Notice,
+  names: OptionNames = propertyNames,
+): ColumnAligner {
+  const taken = new Set(named);
   const known = new Set(named);
   let first = named === undefined;
+  const advice = `; or name the wanted columns: ${names("tokenColumns")} (${names("tokenColumns", "none")} takes none)`;
   return {
-    add(columns, response, length, where) {
+    align(columns, response, length, where) {
       if (first) {
         first = false;
         for (const [name, values] of Object.entries(columns)) {
           known.add(name);
-          if (alignColumn(values, response))
-            collected.set(
-              name,
-              growing((n) => new Float32Array(n)),
-            );
+          if (alignColumn(values, response)) taken.add(name);
           else notice(`the column "${name}" is left out: its lists do not have one number per token`);
         }
       }
@@ -61,33 +97,34 @@ export function collectColumns(named: readonly string[] | undefined, notice: Not
         known.add(name);
         notice(`the column "${name}" is left out: ${where()} has it, but the first row has not`);
       }
-      for (const [name, values] of collected) {
-        const list = columns[name] ?? new Float32Array();
-        values.push(alignedColumn(name, list, response, where).subarray(0, length));
-      }
+      const list = (name: string): Float32Array => columns[name] ?? new Float32Array();
+      return Object.fromEntries(
+        [...taken].map((name) => {
+          const aligned = alignedColumn(name, list(name), response, where, advice);
+          return [name, aligned.subarray(0, length)];
+        }),
+      );
     },
-    done: () => Object.fromEntries([...collected].map(([name, values]) => [name, values.done()])),
   };
 }
 
-/** One number per token of a row that may have been cut after its list was made; 0 outside the response. */
+/**
+ * One number per token of a row that may have been cut after its list was made; 0 outside the response.
+ *
+ * @param advice what else could be done about a list of another length, behind a comma or a semicolon
+ */
 export function alignedColumn(
   name: string,
   values: Float32Array,
   response: Uint8Array,
   where: () => string,
+  advice = "",
 ): Float32Array {
   const aligned = alignColumn(values, response);
-  if (aligned === undefined) throw misaligned(name, values.length, response, where());
-  return aligned;
-}
-
-function misaligned(column: string, length: number, response: Uint8Array, where: string): UserError {
+  if (aligned !== undefined) return aligned;
   const counts = `${response.length} tokens, ${countOnes(response)} of them in the response`;
-  return new UserError("misaligned-column", `the column "${column}" has ${length} numbers, but the row has ${counts}`, {
-    where,
-    fix:
-      "Give one number per token, or per response token with its end token, as this model's tokenizer counts them; " +
-      "or name the wanted columns in tokenColumns ([] for none).",
-  });
+  const fix =
+    "Give one number per token, or per response token with its end token, as this model's tokenizer counts them";
+  const what = `the column "${name}" has ${values.length} numbers, but the row has ${counts}`;
+  throw new UserError("misaligned-column", what, { where: where(), fix: `${fix}${advice}.` });
 }

@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
 import { UserError } from "../system/errors.ts";
+import { propertyNames, type OptionNames } from "../system/option-names.ts";
 import { letEventsIn } from "../system/event-loop.ts";
 import { dataPaths } from "./data-paths.ts";
 import { hashFiles } from "./files.ts";
 import { numberList, WrongField } from "./fields.ts";
-import type { Example, FieldName, FormatName } from "./format.ts";
+import type { Example, FieldName, Fields, FormatName } from "./format.ts";
 import { chooseFormat } from "./formats.ts";
 import { openJoined } from "./join-tables.ts";
 import { markKeys } from "./messages.ts";
@@ -27,6 +28,8 @@ export interface DatasetOptions {
   invalid?: "skip" | "error";
   /** Only the first so many rows. */
   limit?: number;
+  /** How messages call these options, and the data. Default: as they are called here. */
+  names?: OptionNames;
 }
 
 /** A row that can be trained. */
@@ -57,6 +60,8 @@ export interface Dataset {
   /** The format as a person calls it. */
   readonly formatTitle: string;
   readonly columns: readonly string[];
+  /** Which column plays which part. */
+  readonly fields: Fields;
   /** The files that are read; none where the rows are in memory. */
   readonly files: readonly string[];
   readonly tokenColumns: readonly string[] | undefined;
@@ -96,12 +101,32 @@ export interface Dataset {
  * await dataset.close();
  */
 export async function openDataset(path: string | readonly string[], options: DatasetOptions = {}): Promise<Dataset> {
-  const paths = dataPaths(path);
-  const name = paths.join(", ");
-  const { split } = options;
-  const sources = paths.map((each) => ({ path: each, reader: readerOf(each, { split }) }));
-  const joined = await openJoined(sources, (source) => source.reader.open(source.path, { split }), name);
-  return datasetOf(joined, { name, contentHash: () => hashFiles(joined.files) }, options);
+  const { name, table } = await openTable(path, options);
+  return datasetOf(table, { name, contentHash: () => hashFiles(table.files) }, options);
+}
+
+/** Opens data files or folders as one table of rows as they stand there; see `openDataset`. */
+export async function openTable(
+  path: string | readonly string[],
+  { split, names }: Pick<DatasetOptions, "split" | "names">,
+): Promise<{ name: string; table: Table }> {
+  try {
+    const paths = dataPaths(path);
+    const name = paths.join(", ");
+    const sources = paths.map((each) => ({ path: each, reader: readerOf(each, { split }) }));
+    return { name, table: await openJoined(sources, (source) => source.reader.open(source.path, { split }), name) };
+  } catch (error) {
+    if (names === undefined || !(error instanceof UserError)) throw error;
+    throw withOption(error, split, names);
+  }
+}
+
+/** The error with the option that named what it is about. */
+function withOption({ code, message, cause }: UserError, split: string | undefined, names: OptionNames): UserError {
+  if (code !== "unknown-split") return new UserError(code, names("data", message), { cause });
+  return split === undefined
+    ? new UserError(code, names("data", message), { fix: `Name it with ${names("split")}.`, cause })
+    : new UserError(code, message, { where: names("split", split), cause });
 }
 
 /** Rows that are read from the file at once, unless they are large. */
@@ -117,19 +142,23 @@ export function datasetOf(
   { name, contentHash }: { name: string; contentHash: (columns: readonly string[]) => string },
   options: DatasetOptions,
 ): Dataset {
-  const { format: wanted = "auto", fields: renamed = {}, tokenColumns, invalid = "skip" } = options;
+  const { format: wanted = "auto", fields: renamed = {}, tokenColumns, invalid = "skip", names } = options;
   const { columns, files, where } = table;
-  if (table.length === 0) throw new UserError("no-rows", "the dataset has no rows", { where: name });
+  if (table.length === 0) throw new UserError("no-rows", names?.("data", noRows(name)) ?? noRows(name));
   const length = Math.min(table.length, options.limit ?? Infinity);
-  const format = chooseFormat(wanted, columns, renamed, name);
+  const format = chooseFormat(wanted, columns, renamed, name, names);
   const used = Object.values(format.fields);
   const lists = tokenColumns ?? columns.filter((column) => !used.includes(column) && !NOT_PER_TOKEN.has(column));
   const unknown = lists.find((column) => !columns.includes(column));
   if (unknown !== undefined) {
-    throw new UserError("unknown-column", `there is no column "${unknown}" (for tokenColumns)`, {
-      where: name,
-      fix: `Its columns: ${columns.join(", ")}.`,
-    });
+    throw new UserError(
+      "unknown-column",
+      `there is no column "${unknown}" (${(names ?? propertyNames)("tokenColumns", unknown)})`,
+      {
+        where: name,
+        fix: `Its columns: ${columns.join(", ")}.`,
+      },
+    );
   }
 
   const entryOf = (raw: RawRow, rowId: number): Row | SkippedRow => {
@@ -171,6 +200,7 @@ export function datasetOf(
     format: format.name,
     formatTitle: format.title,
     columns,
+    fields: format.fields,
     files,
     tokenColumns,
     get fingerprint() {
@@ -195,6 +225,8 @@ export function datasetOf(
     close: table.close,
   };
 }
+
+const noRows = (name: string): string => `${name}: the dataset has no rows`;
 
 /** Lists that tokenized datasets usually carry and that say nothing about single tokens' worth. */
 const NOT_PER_TOKEN = new Set(["input_ids", "labels", "attention_mask", "token_type_ids", "position_ids", "length"]);

@@ -64,6 +64,7 @@ export type FieldName =
   | "labels"
   | "responseMask"
   | "assistantMask"
+  | "endOfTurn"
   | "attentionMask"
   | "positionIds";
 

@@ -1,4 +1,6 @@
+import { nearest } from "../config/nearest.ts";
 import { UserError } from "../system/errors.ts";
+import { propertyNames, type OptionNames } from "../system/option-names.ts";
 import { messagesFormat, questionFormats } from "./chat-formats.ts";
 import { pair, plainPair } from "./examples.ts";
 import { textOf, textOrNumberOf, UnreadRow, type Raw } from "./fields.ts";
@@ -21,6 +23,7 @@ const FORMATS: readonly Format[] = [
       labels: ["labels"],
       responseMask: ["response_mask", "completion_mask", "loss_mask"],
       assistantMask: ["assistant_masks", "assistant_mask"],
+      endOfTurn: ["end_of_turn"],
       attentionMask: ["attention_mask"],
       positionIds: ["position_ids"],
     },
@@ -74,19 +77,30 @@ export const FIELD_NAMES = [
   ...new Set([...FORMATS.flatMap(({ names }) => Object.keys(names)), ...everywhere]),
 ] as readonly FieldName[];
 
-/** Chooses the format and its columns. */
+/**
+ * Chooses the format and its columns.
+ *
+ * @param names how messages call the options
+ */
 export function chooseFormat(
   wanted: FormatName | "auto",
   columns: readonly string[],
   renamed: Fields,
   where: string,
+  names: OptionNames = propertyNames,
 ): { name: FormatName; title: string; fields: Fields; read(raw: Raw): Example | Skipped } {
   for (const [field, column] of Object.entries(renamed)) {
     if (!columns.includes(column)) {
-      throw new UserError("unknown-column", `there is no column "${column}" (for ${field})`, {
-        where,
-        fix: `Its columns: ${columns.join(", ")}.`,
-      });
+      const near = nearest(column, columns);
+      const hint = near === undefined ? "" : `Did you mean ${near}? `;
+      throw new UserError(
+        "unknown-column",
+        `there is no column "${column}" (${names("fields", { [field]: column })})`,
+        {
+          where,
+          fix: `${hint}Its columns: ${columns.join(", ")}.`,
+        },
+      );
     }
   }
   for (const format of FORMATS) {
@@ -105,7 +119,7 @@ export function chooseFormat(
       : `the columns ${columns.join(", ") || "(none)"} do not fit the format ${wanted}`,
     {
       where,
-      fix: "Name the columns, for example fields: { prompt: my_question, response: my_answer }; formats: messages, prompt and response, question and answer, instruction/input/output, chosen and rejected, text, input_ids with labels.",
+      fix: `Name the columns, for example ${names("fields", { prompt: "my_question", response: "my_answer" })}; formats: messages, prompt and response, question and answer, instruction/input/output, chosen and rejected, text, input_ids with labels.`,
     },
   );
 }

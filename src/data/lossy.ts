@@ -1,5 +1,6 @@
-import type { Tokenizer } from "../text/index.ts";
-import type { TokenizedDataset } from "./tokenized.ts";
+import { propertyNames, type OptionNames } from "../system/option-names.ts";
+import { rewrittenRemark, type Tokenizer } from "../text/index.ts";
+import type { TokenizedStats } from "./tokenized.ts";
 
 /** Names the columns of a row that hold text which nothing reads; without any, no key. */
 export function unusedText(
@@ -18,57 +19,93 @@ export function holdsText(value: unknown): boolean {
   return Object.values(value).some(holdsText);
 }
 
-type LossyTokens = Pick<TokenizedDataset, "ids" | "offsets" | "response" | "length" | "stats">;
+/** Counts what the text of a dataset lost on its way to tokens, row by row, and puts it into sentences. */
+export interface LossCounter {
+  add(row: { readonly ids: Int32Array; readonly response: Uint8Array }): void;
+  /** Sentences with counts: words without a token, columns that are not used, what a person should know of the rows. */
+  notes(stats: TokenizedStats): string[];
+}
 
-/** Sentences on what the text of a dataset lost on its way to tokens, with counts: words without a token, columns. */
-export function lossNotes(
-  tokens: LossyTokens,
+/**
+ * @param fromText whether the rows were texts, so that unknown tokens stand for something
+ * @param names how sentences call the options of who reads the data
+ */
+export function countLosses(
   tokenizer: Pick<Tokenizer, "unknownId" | "piece" | "endOfText">,
-  { fromText }: { fromText: boolean },
-): string[] {
-  const notes: string[] = [];
-  const { unknownId, piece } = tokenizer;
-  const { count, rows } = unknownTokens(tokens, fromText ? unknownId : undefined);
-  if (count > 0)
-    notes.push(
-      `${count} of ${tokens.ids.length} tokens, in ${rows} of ${tokens.length} rows, are ${piece(unknownId!).trim()}: ` +
-        "the tokenizer cannot spell the text",
-    );
-  for (const [column, count] of Object.entries(tokens.stats.unused ?? {}))
-    notes.push(`the column "${column}" holds text in ${count} of ${tokens.stats.rows} rows, which is not used`);
-  for (const [remark, count] of Object.entries(tokens.stats.remarks ?? {}))
-    notes.push(`${remark} (in ${count} of ${tokens.stats.rows} rows)`);
-  const ends = endNote(tokens, tokenizer);
-  return ends === undefined ? notes : [...notes, ends];
+  { fromText, names = propertyNames }: { fromText: boolean; names?: OptionNames },
+): LossCounter {
+  const unknown = unknownTokens(tokenizer, fromText ? tokenizer.unknownId : undefined);
+  const ends = turnEnds(tokenizer);
+  let rows = 0;
+  return {
+    add(row) {
+      rows++;
+      unknown.add(row);
+      ends.add(row);
+    },
+    notes: (stats) => [
+      ...unknown.notes(rows),
+      ...Object.entries(stats.unused ?? {}).map(
+        ([column, count]) => `the column "${column}" holds text in ${count} of ${stats.rows} rows, which is not used`,
+      ),
+      ...Object.entries(stats.remarks ?? {}).map(
+        ([remark, count]) => `${remark}${adviceOn(remark, names)} (in ${count} of ${stats.rows} rows)`,
+      ),
+      ...(stats.truncated === rows ? [] : ends.notes()),
+    ],
+  };
 }
 
-/** Said where nothing in the data ends a response with a token that generation stops at. */
-function endNote(
-  { ids, response, length, offsets, stats }: LossyTokens,
-  { endOfText = [], piece }: Pick<Tokenizer, "piece" | "endOfText">,
-): string | undefined {
+/** What can be done about a remark on rows; remarks are kept with the tokens, whoever reads them next. */
+function adviceOn(remark: string, names: OptionNames): string {
+  return remark === rewrittenRemark ? `; ${names("trainTurns", "last")} trains the last one alone` : "";
+}
+
+/** Counts unknown tokens, which stand where text is lost: in prompts, and in responses, where they train. */
+function unknownTokens({ piece }: Pick<Tokenizer, "piece">, unknownId: number | undefined) {
+  let [tokens, inPrompts, inResponses, rows] = [0, 0, 0, 0];
+  return {
+    add({ ids, response }: Parameters<LossCounter["add"]>[0]): void {
+      tokens += ids.length;
+      const before = inPrompts + inResponses;
+      for (let t = 0; t < ids.length && unknownId !== undefined; t++) {
+        if (ids[t] !== unknownId) continue;
+        if (response[t] === 1) inResponses++;
+        else inPrompts++;
+      }
+      rows += Number(inPrompts + inResponses > before);
+    },
+    notes(all: number): string[] {
+      const count = inPrompts + inResponses;
+      if (count === 0) return [];
+      const where = inResponses === 0 ? "" : `, ${inResponses} of them in responses, which train`;
+      const name = piece(unknownId!).trim();
+      return [
+        `${count} of ${tokens} tokens, in ${rows} of ${all} rows, are ${name}${where}: the tokenizer cannot spell the text`,
+      ];
+    },
+  };
+}
+
+/** Says so where nothing in the data ends a response with a token that generation stops at. */
+function turnEnds({ endOfText = [], piece }: Pick<Tokenizer, "piece" | "endOfText">) {
   const lasts = new Set<number>();
-  for (let row = 0; row < length; row++)
-    for (let t = offsets[row]!; t < offsets[row + 1]!; t++) {
-      if (response[t] !== 1 || (t + 1 < offsets[row + 1]! && response[t + 1] === 1)) continue;
-      if (endOfText.includes(ids[t]!)) return undefined;
-      if (lasts.size < 3) lasts.add(ids[t]!);
-    }
-  if (lasts.size === 0 || stats.truncated === length) return undefined;
-  const shown = (all: Iterable<number>): string => [...all].map((id) => JSON.stringify(piece(id))).join(", ");
-  const stops = endOfText.length === 0 ? "which knows no such token" : `which stops at ${shown(endOfText)}`;
-  return `no answer ends with a token that ends generation, ${stops}; answers end with ${shown(lasts)}: the model will not learn to stop`;
-}
-
-function unknownTokens(
-  { ids, offsets, length }: Pick<TokenizedDataset, "ids" | "offsets" | "length">,
-  unknownId: number | undefined,
-): { count: number; rows: number } {
-  let [count, rows] = [0, 0];
-  for (let row = 0; row < length && unknownId !== undefined; row++) {
-    const before = count;
-    for (let t = offsets[row]!; t < offsets[row + 1]!; t++) count += Number(ids[t] === unknownId);
-    rows += Number(count > before);
-  }
-  return { count, rows };
+  let isTaught = false;
+  return {
+    add({ ids, response }: Parameters<LossCounter["add"]>[0]): void {
+      for (let t = 0; t < ids.length && !isTaught; t++) {
+        if (response[t] !== 1 || response[t + 1] === 1) continue;
+        isTaught = endOfText.includes(ids[t]!);
+        if (lasts.size < 3) lasts.add(ids[t]!);
+      }
+    },
+    notes(): string[] {
+      if (isTaught || lasts.size === 0) return [];
+      const shown = (all: Iterable<number>): string => [...all].map((id) => JSON.stringify(piece(id))).join(", ");
+      const stops = endOfText.length === 0 ? "which knows no such token" : `which stops at ${shown(endOfText)}`;
+      return [
+        `no answer ends with a token that ends generation, ${stops}; answers end with ${shown(lasts)}: the model will not learn to stop`,
+      ];
+    },
+  };
 }

@@ -42,7 +42,8 @@ const detailKey = "train_detail";
  */
 export function messagesOf(value: unknown, column: string): Messages | null {
   if (value === null || value === undefined) return null;
-  const entries = isMessage(value) ? [value] : listOfEntries(fromJsonText(value));
+  const given = fromJsonText(value);
+  const entries = isMessage(given) ? [given] : listOfEntries(given);
   if (entries === undefined) throw new WrongField(`"${column}" is ${kindOf(value)}, not a list of messages`);
   const found = entries.map((entry, i) => messageOf(entry, `message ${i} of "${column}"`));
   const messages = found.map(({ message }) => message);
@@ -63,7 +64,8 @@ export function messagesOf(value: unknown, column: string): Messages | null {
 
 /** Whether a value looks like a conversation, or one message, rather than a text. */
 export function isConversation(value: unknown): boolean {
-  return isMessage(value) || isMessage(listOfEntries(fromJsonText(value))?.[0]);
+  const given = fromJsonText(value);
+  return isMessage(given) || isMessage(listOfEntries(given)?.[0]);
 }
 
 function isMessage(value: unknown): boolean {

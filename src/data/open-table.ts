@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
-import { extname, join } from "node:path";
+import { basename, dirname, extname, join } from "node:path";
+import { nearest } from "../config/nearest.ts";
 import { UserError } from "../system/errors.ts";
 import { downloadHint } from "../system/hub-id.ts";
 import { fileReader, readerByExtension } from "./file-reader.ts";
@@ -27,7 +28,9 @@ export function readableNote(): string {
 export function readerOf(path: string, { split }: ReaderOptions = {}): Reader {
   if (!existsSync(path)) {
     const hint = downloadHint(path, "data");
-    const fix = hint === undefined ? {} : { fix: `${hint} ${readableNote()}` };
+    const near = neighbour(path);
+    const meant = near === undefined ? {} : { fix: `Did you mean ${near}?` };
+    const fix = hint === undefined ? meant : { fix: `${hint} ${readableNote()}` };
     throw new UserError("missing-file", "no such file or folder", { where: path, ...fix });
   }
   const stat = statSync(path);
@@ -45,6 +48,14 @@ export function readerOf(path: string, { split }: ReaderOptions = {}): Reader {
     where: path,
     fix: readableNote(),
   });
+}
+
+/** What of the same folder has the nearest name. */
+function neighbour(path: string): string | undefined {
+  const folder = dirname(path);
+  if (!existsSync(folder) || !statSync(folder).isDirectory()) return undefined;
+  const near = nearest(basename(path), readdirSync(folder));
+  return near === undefined ? undefined : join(folder, near);
 }
 
 function folderReader(path: string): Reader {

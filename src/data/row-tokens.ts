@@ -1,6 +1,8 @@
 import { UserError } from "../system/errors.ts";
+import { propertyNames, type OptionNames } from "../system/option-names.ts";
 import { refuse } from "../system/refuse-option.ts";
 import {
+  beyondLimit,
   templateReads,
   tokenizeConversation,
   tokenizePromptResponse,
@@ -31,7 +33,14 @@ export interface RowTokenOptions {
   systemPrompt?: string | undefined;
   /** Between question and answer where there is no chat template. Default: a newline. */
   separator?: string;
+  /** How messages call these options. Default: as they are called here. */
+  names?: OptionNames;
 }
+
+const tooLong = "longer than the limit of tokens";
+
+/** Why rows are left out that a larger limit of tokens would let in. */
+export const lengthReasons: readonly string[] = [tooLong, beyondLimit];
 
 /**
  * One row's tokens. Conversations go through the chat template, and so do questions with answers when there is one;
@@ -47,7 +56,7 @@ export function tokensOfRow(
 ): TokenizedRow | { skipped: string } {
   const tokens = named(where, () => cutRow(row, tokenizer, options, where));
   const whole = "skipped" in tokens || !tokens.truncated || options.truncate !== "skip";
-  return whole ? tokens : { skipped: "longer than maxTokens" };
+  return whole ? tokens : { skipped: tooLong };
 }
 
 /** What prompts count; no key where they do not train. */
@@ -75,7 +84,7 @@ function cutRow(
   options: RowTokenOptions,
   where: () => string,
 ): TokenizedRow | { skipped: string } {
-  const { maxTokens, template, systemPrompt, separator = "\n" } = options;
+  const { maxTokens, template, systemPrompt, separator = "\n", names = propertyNames } = options;
   if (row.tokens) return givenTokens(row.tokens, tokenizer, options, where);
   if (row.messages && (template ?? tokenizer.chatTemplate) !== undefined)
     return chatTokens(opened(row, systemPrompt), tokenizer, options);
@@ -85,7 +94,7 @@ function cutRow(
       "the tokenizer has no chat template, so conversations cannot be tokenized",
       {
         where: where(),
-        fix: "Use an instruction-tuned model, give a chat template, or give prompt and response columns.",
+        fix: `Use an instruction-tuned model, give a chat template (${names("chatTemplate")}), or give prompt and response columns.`,
       },
     );
   }
@@ -121,9 +130,9 @@ function templateTokens(
   tokenizer: Tokenizer,
   options: RowTokenOptions,
 ): TokenizedRow | { skipped: string } {
-  const { maxTokens, template, trainTurns } = options;
+  const { maxTokens, template, trainTurns, names } = options;
   const tokens = tokenizeConversation(tokenizer, messages!, {
-    ...{ maxTokens, template, trainTurns, tools, documents, weights: messageWeights },
+    ...{ maxTokens, template, trainTurns, tools, documents, weights: messageWeights, names },
     ...promptWeightOf(options),
   });
   const given = { tools, documents };
@@ -136,7 +145,7 @@ function templateTokens(
 }
 
 function givenTokens(
-  { ids, response, dataWeights }: GivenTokens,
+  { ids, response, dataWeights, endOfTurn: given }: GivenTokens,
   tokenizer: Tokenizer,
   options: RowTokenOptions,
   where: () => string,
@@ -154,11 +163,11 @@ function givenTokens(
   }
   const length = Math.min(ids.length, options.maxTokens ?? ids.length);
   const kept = response.slice(0, length);
-  if (!kept.includes(1)) return { skipped: "the response lies beyond maxTokens" };
+  if (!kept.includes(1)) return { skipped: beyondLimit };
   const ends = new Set(tokenizer.endOfText ?? []);
-  const endOfTurn = Uint8Array.from(kept, (mark, t) =>
-    mark === 1 && response[t + 1] !== 1 && ends.has(ids[t]!) ? 1 : 0,
-  );
+  const endOfTurn =
+    given?.slice(0, length) ??
+    Uint8Array.from(kept, (mark, t) => (mark === 1 && response[t + 1] !== 1 && ends.has(ids[t]!) ? 1 : 0));
   const { prompt = 0 } = promptWeightOf(options).promptWeight ?? {};
   const weights = prompt === 0 ? dataWeights : givenWeights(response, dataWeights, prompt);
   const weighed = weights && { dataWeights: weights.slice(0, length) };

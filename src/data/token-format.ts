@@ -6,6 +6,7 @@ export interface TokenColumns {
   labels?: string | undefined;
   responseMask?: string | undefined;
   assistantMask?: string | undefined;
+  endOfTurn?: string | undefined;
   attentionMask?: string | undefined;
   positionIds?: string | undefined;
 }
@@ -17,6 +18,8 @@ export interface GivenTokens {
   response: Uint8Array;
   /** What the author lets tokens count, where a mask says more than yes and no. */
   dataWeights?: Float32Array;
+  /** 1 on tokens that end a response; absent where the row does not say. */
+  endOfTurn?: Uint8Array;
   /** Where each text of a packed row begins; absent where the row holds one. */
   starts?: readonly number[];
   /** Which entries of the row's lists are its tokens, where padding was left out. */
@@ -43,6 +46,7 @@ export function readTokens(raw: Raw, columns: TokenColumns): GivenTokens | { ski
   const positions = list(columns.positionIds);
   const { from, to } = attention === undefined ? { from: 0, to: all.length } : attended(attention, columns);
   const ids = Int32Array.from(all.slice(from, to));
+  const ends = list(columns.endOfTurn)?.slice(from, to);
   const weights = weightsOf(list, columns, all);
   if (weights === undefined) return { skipped: "no response" };
   const counted = weights.slice(from, to);
@@ -53,6 +57,7 @@ export function readTokens(raw: Raw, columns: TokenColumns): GivenTokens | { ski
     ids,
     response,
     ...(counted.some((weight) => weight !== 0 && weight !== 1) && { dataWeights: Float32Array.from(counted) }),
+    ...(ends && { endOfTurn: Uint8Array.from(ends, (end, t) => Number(end !== 0 && response[t] === 1)) }),
     ...(starts.length > 1 && { starts }),
     ...(to - from < all.length && { kept: { from, to, of: all.length } }),
   };

@@ -1,29 +1,31 @@
 import { createHash } from "node:crypto";
 import { UserError } from "../system/errors.ts";
-import { letEventsIn } from "../system/event-loop.ts";
+import { propertyNames, type OptionNames } from "../system/option-names.ts";
 import type { TokenizedRow, Tokenizer } from "../text/index.ts";
-import { collectColumns, countOnes } from "./align.ts";
+import { alignColumns, collectColumns, type ColumnAligner } from "./align.ts";
 import { loadTokens, saveTokens, type Notice } from "./cache.ts";
 import type { Dataset, Row } from "./dataset.ts";
-import { lossNotes } from "./lossy.ts";
-import { tokensOfRow, type RowTokenOptions } from "./row-tokens.ts";
-import { unpacked } from "./unpacked.ts";
-import { weighed } from "./weighed.ts";
+import { countLosses } from "./lossy.ts";
+import { countRows } from "./row-stats.ts";
+import { lengthReasons } from "./row-tokens.ts";
+import { tokenizeEachRow, type EachRowOptions } from "./tokenize-rows.ts";
 import { growing, tokenizedDataset, type TokenizedDataset, type TokenizedStats } from "./tokenized.ts";
 
 /** What becomes of a row's text, and where its tokens are cached. */
-export interface TokenizeOptions extends RowTokenOptions {
+export interface TokenizeOptions extends EachRowOptions {
   /** Folder for the token cache; without it nothing is kept. */
   cacheFolder?: string;
-  /** Called now and then with the rows done. */
-  onProgress?: (done: number, total: number) => void;
   /** Called with sentences worth telling: skipped rows, columns that were left out, an unusable cache. */
   onNotice?: Notice;
+  /**
+   * Called with each row that is not used: with the reason, or with the error that would end the reading at this row,
+   * which then goes on without it. Not called for tokens from the cache.
+   */
+  onLeftOut?: (rowId: number, reason: string | UserError) => void;
 }
 
 /** Raised when the same options would give other tokens. */
 const TOKENS_VERSION = 3;
-const PROGRESS_EVERY = 500;
 
 /**
  * Tokenizes every row once, or takes the tokens from the cache (see `tokensOfRow` for what a row becomes).
@@ -50,15 +52,16 @@ export async function tokenizeDataset(
   tokenizer: Tokenizer,
   options: TokenizeOptions = {},
 ): Promise<TokenizedDataset> {
-  const { cacheFolder, onNotice = () => undefined } = options;
+  const { cacheFolder, onNotice = () => undefined, names = propertyNames } = options;
   const fingerprint = fingerprintOf(dataset, tokenizer, options);
   const cached = cacheFolder === undefined ? undefined : loadTokens(cacheFolder, fingerprint, onNotice);
   const tokens = cached ?? (await tokenizeRows(dataset, tokenizer, options, fingerprint));
   if (!cached && cacheFolder !== undefined) saveTokens(cacheFolder, tokens, onNotice);
-  const skipped = skippedRows(tokens.stats);
+  const skipped = skippedRows(tokens.stats, names);
   if (skipped !== "") onNotice(`${dataset.name}: ${skipped}`);
-  const notes = lossNotes(tokens, tokenizer, { fromText: dataset.format !== "tokens" });
-  for (const note of notes) onNotice(`${dataset.name}: ${note}`);
+  const losses = countLosses(tokenizer, { fromText: dataset.format !== "tokens", names });
+  for (let i = 0; i < tokens.length; i++) losses.add(tokens.row(i));
+  for (const note of losses.notes(tokens.stats)) onNotice(`${dataset.name}: ${note}`);
   return tokens;
 }
 
@@ -79,80 +82,56 @@ async function tokenizeRows(
   options: TokenizeOptions,
   fingerprint: string,
 ): Promise<TokenizedDataset> {
-  const { onProgress, onNotice = () => undefined } = options;
-  const collector = collectTokens(dataset.length, collectColumns(dataset.tokenColumns, onNotice));
-  for await (const row of dataset.entries()) {
-    const { rowId } = row;
-    if (rowId % PROGRESS_EVERY === 0) {
-      onProgress?.(rowId, dataset.length);
-      await letEventsIn();
-    }
-    const where = (): string => dataset.where(rowId);
-    if ("skipped" in row) collector.skip(row.skipped);
-    else
-      for (const part of unpacked(row)) {
-        const tokens = tokensOfRow(part, tokenizer, options, where);
-        if ("skipped" in tokens) collector.skip(tokens.skipped);
-        else {
-          let full: Uint8Array | undefined;
-          const whole = (): Uint8Array =>
-            (full ??= tokens.truncated ? uncut(part, tokenizer, options, where) : tokens.response);
-          collector.add(part, weighed(part, tokens, whole, where), whole, where);
-        }
-      }
-  }
-  onProgress?.(dataset.length, dataset.length);
+  const { onNotice = () => undefined, onLeftOut, names = propertyNames } = options;
+  const collector = collectTokens(dataset.length, alignColumns(dataset.tokenColumns, onNotice, names));
+  await tokenizeEachRow(dataset, tokenizer, options, {
+    add: collector.add,
+    skip(rowId, reason) {
+      collector.skip(reason);
+      onLeftOut?.(rowId, reason);
+    },
+    ...(onLeftOut && { refuse: onLeftOut }),
+  });
   const tokens = collector.done(fingerprint);
   if (tokens.length > 0) return tokens;
-  throw new UserError("no-usable-rows", `no row can be trained: ${skippedRows(tokens.stats)}`, {
+  throw noUsableRows(dataset, tokens.stats, names);
+}
+
+/** What is said of data of which no row trains. */
+export function noUsableRows(dataset: Dataset, stats: TokenizedStats, names: OptionNames): UserError {
+  const reasons = skippedRows(stats, names);
+  return new UserError("no-usable-rows", `no row can be trained${reasons === "" ? "" : `: ${reasons}`}`, {
     where: dataset.name,
-    fix: `It was read as ${dataset.format} from the columns ${dataset.columns.join(", ")}; name others with fields, or raise maxTokens.`,
+    fix: `It was read as ${dataset.format} from the columns ${dataset.columns.join(", ")}; name others with ${names("fields")}, or raise ${names("maxTokens")}.`,
   });
 }
 
-/** The response marks of a row as they were before it was cut. */
-function uncut(row: Row, tokenizer: Tokenizer, options: TokenizeOptions, where: () => string): Uint8Array {
-  const tokens = tokensOfRow(row, tokenizer, { ...options, maxTokens: undefined }, where);
-  return "skipped" in tokens ? new Uint8Array() : tokens.response;
-}
-
-function collectTokens(rows: number, columns: ReturnType<typeof collectColumns>) {
+function collectTokens(rows: number, aligner: ColumnAligner) {
+  const columns = collectColumns(aligner);
   const ids = growing((n) => new Int32Array(n));
   const response = growing((n) => new Uint8Array(n));
   const endOfTurn = growing((n) => new Uint8Array(n));
   let dataWeights: ReturnType<typeof growing<Float32Array>> | undefined;
   const rowIds = growing((n) => new Float64Array(n));
   const offsets = growing((n) => new Float64Array(n));
-  const stats: TokenizedStats = { rows, skipped: {}, truncated: 0, tokens: 0, responseTokens: 0 };
+  const counter = countRows(rows);
   offsets.push([0]);
 
-  const skip = (reason: string): void => count(stats.skipped, reason);
   const add = (row: Row, tokens: TokenizedRow, whole: () => Uint8Array, where: () => string): void => {
-    const [trained, ends] = [tokens.response.slice(), tokens.endOfTurn.slice()];
-    trained[0] = ends[0] = 0; // nothing precedes the first token
-    const weights = tokens.dataWeights?.map((weight, t) => (t === 0 || weight === 0 ? 0 : weight));
-    if (weights) requireFiniteWeights(weights, where);
-    // numbers too small for float32 are 0
-    if (weights) trained.forEach((mark, t) => (trained[t] = weights[t] === 0 ? 0 : mark));
-    if (!trained.includes(1)) return skip("no response");
+    const trained = tokens.response;
     const full = Object.keys(row.columns).length > 0 ? whole() : tokens.response;
     columns.add(row.columns, full, tokens.ids.length, where);
-    if (weights !== undefined && dataWeights === undefined) {
+    if (tokens.dataWeights !== undefined && dataWeights === undefined) {
       dataWeights = growing((n) => new Float32Array(n));
       dataWeights.push(response.done()); // what came before counts 1
     }
-    dataWeights?.push(weights ?? trained);
+    dataWeights?.push(tokens.dataWeights ?? trained);
     ids.push(tokens.ids);
     response.push(trained);
-    endOfTurn.push(ends);
+    endOfTurn.push(tokens.endOfTurn);
     rowIds.push([row.rowId]);
     offsets.push([ids.length]);
-    stats.tokens = ids.length;
-    stats.responseTokens += countOnes(trained);
-    if (tokens.truncated) stats.truncated++;
-    for (const column of [...(row.unused ?? []), ...(tokens.unused ?? [])]) count((stats.unused ??= {}), column);
-    for (const remark of new Set([...(row.remarks ?? []), ...(tokens.remarks ?? [])]))
-      count((stats.remarks ??= {}), remark);
+    counter.add(row, tokens);
   };
   const done = (fingerprint: string): TokenizedDataset =>
     tokenizedDataset({
@@ -163,26 +142,17 @@ function collectTokens(rows: number, columns: ReturnType<typeof collectColumns>)
       endOfTurn: endOfTurn.done(),
       ...(dataWeights && { dataWeights: dataWeights.done() }),
       columns: columns.done(),
-      stats,
+      stats: counter.stats,
       fingerprint,
     });
-  return { skip, add, done };
+  return { skip: counter.skip, add, done };
 }
 
-function requireFiniteWeights(weights: Float32Array, where: () => string): void {
-  const bad = weights.findIndex((weight) => !Number.isFinite(weight));
-  if (bad < 0) return;
-  throw new UserError("invalid-weight", `the data give token ${bad} the weight ${weights[bad]}`, {
-    where: where(),
-    fix: "Weights are finite numbers that 32 bits hold.",
-  });
-}
-
-function count(counts: Record<string, number>, name: string): void {
-  counts[name] = (counts[name] ?? 0) + 1;
-}
-
-function skippedRows({ rows, skipped }: TokenizedStats): string {
-  const reasons = Object.entries(skipped).map(([reason, count]) => `${count} of ${rows} rows are left out (${reason})`);
-  return reasons.join(", ");
+/** How many rows are left out and why, with the option that would let them in. */
+export function skippedRows({ rows, skipped }: TokenizedStats, names: OptionNames): string {
+  const because = (reason: string): string =>
+    lengthReasons.includes(reason) ? `${reason}, ${names("maxTokens")}` : reason;
+  return Object.entries(skipped)
+    .map(([reason, count]) => `${count} of ${rows} rows are left out (${because(reason)})`)
+    .join(", ");
 }

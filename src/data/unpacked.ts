@@ -15,17 +15,18 @@ export function packedRowId(rowId: number, part: number): number {
  */
 export function unpacked(row: Row): Row[] {
   if (row.tokens?.starts === undefined) return [row];
-  const { ids, response, dataWeights, starts } = row.tokens;
+  const { ids, response, dataWeights, endOfTurn, starts } = row.tokens;
   const columns = Object.entries(row.columns).map(([name, values]) => [name, divisible(values, response)] as const);
   const weights = row.weights && divisible(row.weights, response);
   const parts = starts.map((from, part): Row => {
     const to = starts[part + 1] ?? ids.length;
     const given = dataWeights && { dataWeights: dataWeights.slice(from, to) };
+    const ends = endOfTurn && { endOfTurn: endOfTurn.slice(from, to) };
     return {
       ...row,
       ...(weights && { weights: weights(from, to) }),
       rowId: packedRowId(row.rowId, part),
-      tokens: { ids: ids.slice(from, to), response: response.slice(from, to), ...given },
+      tokens: { ids: ids.slice(from, to), response: response.slice(from, to), ...given, ...ends },
       columns: Object.fromEntries(columns.map(([name, values]) => [name, values(from, to)])),
     };
   });

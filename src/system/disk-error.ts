@@ -15,6 +15,7 @@ const reasons: Readonly<Record<string, string>> = {
   ELOOP: "its links lead in a circle",
   EMFILE: "too many files are open",
   EIO: "the disk reports an error",
+  EFBIG: "the file would be larger than the system lets it be",
 };
 
 /** What to do where there may be no run yet. */

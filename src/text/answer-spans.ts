@@ -1,4 +1,5 @@
 import { UserError } from "../system/errors.ts";
+import { propertyNames, type OptionNames } from "../system/option-names.ts";
 import type { ChatMessage } from "./chat-template.ts";
 import { answersAmong } from "./message-keys.ts";
 import { startsWith, type ResponseSpan } from "./token-row.ts";
@@ -23,6 +24,7 @@ export interface WrittenConversation {
   ids: readonly number[];
   /** Ids that end a turn. */
   ends: ReadonlySet<number>;
+  names: OptionNames | undefined;
 }
 
 /** The answers that a template itself marks by `{% generation %}`, or undefined where it marks none. */
@@ -80,9 +82,10 @@ export function answerSpan(
   return endsAlike ? { span } : { span, remark: rewrittenRemark };
 }
 
-const rewrittenRemark =
+/** What is said of a row with an earlier answer that the template writes otherwise than the last one. */
+export const rewrittenRemark =
   "the chat template writes an earlier answer otherwise than the last one (without its thinking, as a rule); it trains " +
-  "as it is written there, trainTurns: last trains the last one alone";
+  "as it is written there";
 
 function openingRemark(opened: string, text: string, from: number): string {
   const before = text.slice(0, from);
@@ -95,18 +98,18 @@ function openingRemark(opened: string, text: string, from: number): string {
 
 /** What of the text is another when the message is: two others, as one may begin or end like the message itself. */
 function changedPart(
-  { writer, messages, inputs, text }: WrittenConversation,
+  { writer, messages, inputs, text, names = propertyNames }: WrittenConversation,
   k: number,
 ): { start: number; end: number } {
   let [start, end] = [text.length, 0];
   for (const content of ["x", "y"]) {
     const others = messages.map((message, i) => (i === k ? { role: message.role, content } : message));
     const other = writer.write(others, false, inputs);
-    if (other === text && messages[k]!.content?.trim() !== content) throw rewrites(k);
+    if (other === text && messages[k]!.content?.trim() !== content) throw rewrites(k, names);
     start = Math.min(start, sharedLength(text, other));
     end = Math.max(end, text.length - sharedLength(text, other, true));
   }
-  if (end < start) throw rewrites(k);
+  if (end < start) throw rewrites(k, names);
   return { start, end };
 }
 
@@ -144,15 +147,15 @@ function turnEnd({ tokenizer, ids, ends }: WrittenConversation, end: number): nu
   return ends.has(ids[next]!) ? next + 1 : end;
 }
 
-function rewrites(k: number): UserError {
+function rewrites(k: number, names: OptionNames): UserError {
   return new UserError(
     "unsupported-chat-template",
     `the chat template writes message ${k + 1} differently when others follow it`,
     {
       where: "chat template",
       fix:
-        "Which tokens are the answer is then unclear: train the last turns alone (data.trainTurns: last), give a " +
-        "template that only appends, or rows with one answer.",
+        `Which tokens are the answer is then unclear: train the last turns alone (${names("trainTurns", "last")}), give a ` +
+        `template that only appends (${names("chatTemplate")}), or rows with one answer.`,
     },
   );
 }

@@ -1,3 +1,4 @@
+import type { OptionNames } from "../system/option-names.ts";
 import { answerSpan, markedSpans, type AnswerSpan, type WrittenConversation } from "./answer-spans.ts";
 import { systemEnd, weighedSpan } from "./answer-weights.ts";
 import type { AnswerWeight } from "./character-spans.ts";
@@ -21,6 +22,8 @@ export interface ConversationOptions extends TemplateInputs {
   weights?: readonly AnswerWeight[] | undefined;
   /** What stands outside of answers trains with this weight, up to the last one that trains. Default: it does not. */
   promptWeight?: PromptWeight | undefined;
+  /** How messages call the options of who reads the data. */
+  names?: OptionNames | undefined;
 }
 
 /**
@@ -39,7 +42,7 @@ export function tokenizeConversation(
   given: readonly ChatMessage[],
   options: ConversationOptions = {},
 ): TokenizedRow | { skipped: string } {
-  const { maxTokens, template, tools, documents, promptWeight } = options;
+  const { maxTokens, template, tools, documents, promptWeight, names } = options;
   const writer = templateWriter(tokenizer, template);
   const messages = templateMessages(given, writer).map((message) => without(message, callText));
   const inputs = { tools, documents };
@@ -51,7 +54,7 @@ export function tokenizeConversation(
   for (const key of others) remarks.add(`the chat template does not write "${key}" of messages`);
   const ids = tokenizer.encode(whole());
   const ends = new Set([...(tokenizer.endOfText ?? []), ...tokenizer.specialIds]);
-  const conversation = { tokenizer, writer, messages, inputs, text: whole(), ids, ends };
+  const conversation = { tokenizer, writer, messages, inputs, text: whole(), ids, ends, names };
   const spans = answersIn(conversation, options, remarks);
   if ("skipped" in spans) return spans;
   for (const remark of lostRemarks(conversation)) remarks.add(remark);

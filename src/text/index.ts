@@ -1,3 +1,4 @@
+export { rewrittenRemark } from "./answer-spans.ts";
 export { renderPrompt, templateReads, tokenizeConversation, type ConversationOptions } from "./conversation.ts";
 export { tokenizerFromGguf } from "./gguf-tokenizer.ts";
 export { templateOption } from "./template-file.ts";
@@ -6,7 +7,7 @@ export { callText, isAnswer, saysSomething } from "./message-keys.ts";
 export { encodeText, tokenizePromptResponse } from "./prompt-response.ts";
 export type { ChatMessage } from "./chat-template.ts";
 export type { AnswerWeight, CharacterSpan } from "./character-spans.ts";
-export type { PromptWeight, TokenizedRow } from "./token-row.ts";
+export { beyondLimit, type PromptWeight, type TokenizedRow } from "./token-row.ts";
 export type { Tokenizer } from "./tokenizer.ts";
 export { verifier } from "./answers/verifier.ts";
 export type { Verification, Verifier, VerifierOptions } from "./answers/verifier.ts";

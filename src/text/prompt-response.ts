@@ -25,8 +25,9 @@ export function tokenizePromptResponse(
   if (response === "") return { skipped: "no response" };
   const promptIds = tokenizer.encode(prompt);
   const joined = tokenizer.encode(prompt + response);
-  const isJoined = startsWith(joined, promptIds);
-  const whole = isJoined ? joined : [...promptIds, ...tokenizer.encode(response)];
+  const apart = (): number[] => [...promptIds, ...tokenizer.encode(response)];
+  const isJoined = startsWith(joined, promptIds) && !sharesUnknown(tokenizer, promptIds, joined, apart);
+  const whole = isJoined ? joined : apart();
   const beginning = missingBeginning(tokenizer, whole);
   const ids = [...beginning, ...whole];
   const ends = tokenizer.endOfText ?? [];
@@ -40,6 +41,16 @@ export function tokenizePromptResponse(
   const stretch = { tokenizer, text: response, ids: ids.slice(start), encodePrefix };
   const tokenWeights = spans === undefined ? {} : { tokenWeights: weightsOfSpans(stretch, spans) };
   return tokenRow(ids, [{ start, end: ids.length, endsTurn: ends.length > 0, ...tokenWeights }], options);
+}
+
+/** Whether the unknown token that ends the prompt stands for a part of the response as well, which would be lost in it. */
+function sharesUnknown(
+  { unknownId }: Tokenizer,
+  prompt: readonly number[],
+  joined: readonly number[],
+  apart: () => readonly number[],
+): boolean {
+  return unknownId !== undefined && prompt.at(-1) === unknownId && apart().length !== joined.length;
 }
 
 /** Tokens of a text that is to be continued: with the beginning token where the tokenizer adds one, and no end token. */

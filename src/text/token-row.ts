@@ -46,6 +46,9 @@ export interface TokenRowOptions {
   systemTokens?: number | undefined;
 }
 
+/** Why a row is left out whose response is cut away as a whole. */
+export const beyondLimit = "the response lies beyond the limit of tokens";
+
 /** Marks the responses and cuts the row to `maxTokens`. */
 export function tokenRow(
   ids: readonly number[],
@@ -68,7 +71,7 @@ export function tokenRow(
   }
   if (!response.includes(1)) return { skipped: "no response" };
   const kept = response.slice(0, length);
-  if (!kept.includes(1)) return { skipped: "the response lies beyond maxTokens" };
+  if (!kept.includes(1)) return { skipped: beyondLimit };
   return {
     ids: Int32Array.from(ids.slice(0, length)),
     response: kept,

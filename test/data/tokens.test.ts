@@ -105,7 +105,9 @@ describe("what text loses on its way to tokens", () => {
     const { notices } = await tokenize([ROW, zebra, { ...ROW, system: "" }, { ...ROW, system: "Be kind ." }]);
     // the second row has "zebras" twice, as the only words that are not in the vocabulary; each row has 11 tokens but it
     expect(notices).toEqual([
-      expect.stringMatching(/: 2 of 45 tokens, in 1 of 4 rows, are <unk>: the tokenizer cannot spell the text$/),
+      expect.stringMatching(
+        /: 2 of 45 tokens, in 1 of 4 rows, are <unk>, 1 of them in responses, which train: the tokenizer cannot spell the text$/,
+      ),
       expect.stringMatching(/: the column "system" holds text in 2 of 4 rows, which is not used$/),
     ]);
   });

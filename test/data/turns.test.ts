@@ -110,7 +110,9 @@ describe("of a conversation", () => {
   test("a template that writes earlier answers without their thinking: they train as written, which is said", async () => {
     const { trained, notices } = await tokenize([{ messages: turns }], { template: thinking });
     expect(trained).toEqual(["12 books<|im_end|><think>\n\n</think>\n\nYes.<|im_end|>"]);
-    expect(notices).toEqual([expect.stringMatching(/earlier answer otherwise.*trainTurns: last.* \(in 1 of 1 rows\)/)]);
+    expect(notices).toEqual([
+      expect.stringMatching(/earlier answer otherwise.*trainTurns: "last".* \(in 1 of 1 rows\)/),
+    ]);
   });
 
   test("and the last answer alone needs no word", async () => {
@@ -140,7 +142,7 @@ describe("of a conversation", () => {
   test("an answer that is nowhere in the text is refused, unless another alone trains", async () => {
     const template = `{% for m in messages %}${header}{{ m.content if loop.last else 'gone' }}<|im_end|>\n{% endfor %}${opening}`;
     await expect(tokenize([{ messages: turns }], { template })).rejects.toThrow(
-      userError("unsupported-chat-template", "trainTurns: last"),
+      userError("unsupported-chat-template", 'trainTurns: "last"'),
     );
     expect((await tokenize([{ messages: turns }], { template, trainTurns: "last" })).trained).toEqual([
       "Yes.<|im_end|>",

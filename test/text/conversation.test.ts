@@ -66,7 +66,7 @@ describe("a conversation", () => {
       truncated: true,
     });
     expect(tokenizeConversation(bpe, single, { maxTokens: start })).toEqual({
-      skipped: "the response lies beyond maxTokens",
+      skipped: "the response lies beyond the limit of tokens",
     });
     expect(row(tokenizeConversation(bpe, single, { maxTokens: whole.ids.length })).truncated).toBe(false);
   });

@@ -32,6 +32,18 @@ describe("a prompt and its response", () => {
     expect(response.indexOf(1)).toBe(prompt.length);
   });
 
+  test("are encoded apart where one unknown token would stand for both: the response is not lost in the prompt", () => {
+    const unknown = tiny.unknownId!;
+    expect(tiny.encode("xyzzyfoo")).toEqual([unknown]);
+    for (const answer of ["foo", "2"]) {
+      const { ids, response } = row(tokenizePromptResponse(tiny, "xyzzy", answer));
+      expect([...ids]).toEqual([unknown, ...tiny.encode(answer), tiny.endOfText![0]]);
+      expect([...response]).toEqual([0, 1, 1]);
+    }
+    // apart only there: of words that stand apart, each has its own token in any case
+    expect([...row(tokenizePromptResponse(tiny, "xyzzy", " foo")).ids]).toHaveLength(3);
+  });
+
   test("do not get a second end token", () => {
     const { ids, endOfTurn } = row(tokenizePromptResponse(bpe, "a", " b<|im_end|>"));
     expect([...ids]).toEqual([...bpe.encode("a b"), 2]);
@@ -60,7 +72,7 @@ describe("a prompt and its response", () => {
     expect([...cut.ids]).toEqual(tiny.encode("Ada has 2"));
     expect([[...cut.response], [...cut.endOfTurn], cut.truncated]).toEqual([[0, 0, 1], [0, 0, 0], true]);
     expect(tokenizePromptResponse(tiny, "Ada has", "2", { maxTokens: 2 })).toEqual({
-      skipped: "the response lies beyond maxTokens",
+      skipped: "the response lies beyond the limit of tokens",
     });
   });
 

@@ -6,6 +6,7 @@ import { UserError } from "../../system/errors.ts";
 import { gateRequest, openGates, type GateRequest } from "../open-gates.ts";
 import { openModel, tellBase } from "../open-model.ts";
 import { oneOf } from "../values.ts";
+import { withFlag } from "../with-flag.ts";
 import { gateMeasure, rewardMeasure, type TokenMeasure } from "./measures.ts";
 
 /** Flags that name what is loaded. */
@@ -66,7 +67,7 @@ export async function loadModels(request: ModelRequest, say: (sentence: string) 
     const other = async (flag: "history-model" | "reference-model" | "reward-base"): Promise<Model | undefined> => {
       const from = paths[flag];
       if (from === undefined) return undefined;
-      const loaded = await loadModel(from);
+      const loaded = await withFlag(flag, from, loadModel);
       disposals.unshift(loaded.dispose);
       return use(loaded, flag);
     };

@@ -1,9 +1,8 @@
 import { createHash } from "node:crypto";
 import type { DataConfig, FreshConfig } from "../../config/index.ts";
-import { openDataset, type Dataset } from "../../data/dataset.ts";
+import type { Dataset } from "../../data/dataset.ts";
 import { readAnswers, type AnswersOf } from "../../data/answers.ts";
-import { tokenizeDataset, type TokenizeOptions } from "../../data/tokens.ts";
-import type { FieldName } from "../../data/format.ts";
+import { tokenizeDataset } from "../../data/tokens.ts";
 import type { TokenizedDataset } from "../../data/tokenized.ts";
 import { UserError } from "../../system/errors.ts";
 import { packageVersion } from "../../system/package-root.ts";
@@ -19,8 +18,9 @@ import { requireKnownIds } from "../../model/known-ids.ts";
 import { parseDecoderConfig } from "../../model/config-file.ts";
 import type { DecoderConfig } from "../../model/config.ts";
 import type { EngineInfo } from "../../tensor/engine.ts";
-import { loadTokenizer, templateOption, type Tokenizer } from "../../text/index.ts";
+import { loadTokenizer, type Tokenizer } from "../../text/index.ts";
 import type { Identity } from "../../training/checkpoint.ts";
+import { configuredTokens, openConfigured, type DataRole } from "./configured-data.ts";
 import type { Reporter } from "./reporter.ts";
 import { optional } from "../../system/optional.ts";
 
@@ -60,15 +60,8 @@ export async function gatherInputs(config: StartConfig, engine: EngineInfo, repo
   const { data } = config;
   if (data.maxTokens > maxPositions)
     reporter.note(`The model states a context of ${maxPositions} tokens; data.maxTokens is ${data.maxTokens}.`);
-  const { promptWeight, systemWeight } = data;
-  const train = await tokenized(config, data.train, data.split, data.limit, tokenizer, reporter, {
-    promptWeight,
-    systemWeight,
-  });
-  const held =
-    data.validation === undefined
-      ? undefined
-      : await tokenized(config, data.validation, data.validationSplit, data.validationLimit, tokenizer, reporter);
+  const train = await tokenized(config, "train", tokenizer, reporter);
+  const held = data.validation === undefined ? undefined : await tokenized(config, "validation", tokenizer, reporter);
   for (const ids of [train.tokens.ids, held?.tokens.ids ?? []]) {
     requireKnownIds(ids, [{ source: config.model ?? "fresh", config: shape }]);
   }
@@ -98,27 +91,14 @@ export async function gatherInputs(config: StartConfig, engine: EngineInfo, repo
 
 async function tokenized(
   { data }: StartConfig,
-  path: string | string[],
-  split: string | undefined,
-  limit: number | undefined,
+  role: DataRole,
   tokenizer: Tokenizer,
   reporter: Reporter,
-  prompts: Pick<TokenizeOptions, "promptWeight" | "systemWeight"> = {}, // of held-out rows the answers alone are measured
 ): Promise<{ dataset: Dataset; tokens: TokenizedDataset }> {
-  const fields = data.fields as Partial<Record<FieldName, string>>;
-  const dataset = await openDataset(path, {
-    format: data.format,
-    fields,
-    ...optional({ split, limit, tokenColumns: data.tokenColumns }),
-  });
+  const dataset = await openConfigured(data, role);
   try {
     const tokens = await tokenizeDataset(dataset, tokenizer, {
-      maxTokens: data.maxTokens,
-      truncate: data.truncate,
-      trainTurns: data.trainTurns,
-      systemPrompt: data.systemPrompt,
-      ...prompts,
-      ...templateOption(data.chatTemplate),
+      ...configuredTokens(data, role),
       ...optional({ cacheFolder: data.cache }),
       onProgress: (done, total) => reporter.working("tokenizing", done, total),
       onNotice: reporter.note,

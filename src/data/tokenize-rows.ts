@@ -1,0 +1,120 @@
+import { UserError } from "../system/errors.ts";
+import { letEventsIn } from "../system/event-loop.ts";
+import type { TokenizedRow, Tokenizer } from "../text/index.ts";
+import type { Dataset, Row, SkippedRow } from "./dataset.ts";
+import { tokensOfRow, type RowTokenOptions } from "./row-tokens.ts";
+import { unpacked } from "./unpacked.ts";
+import { weighed } from "./weighed.ts";
+
+/** What becomes of rows on their way to tokens. */
+export interface RowSink {
+  /** @param whole the response marks of the row before it was cut */
+  add(row: Row, tokens: TokenizedRow, whole: () => Uint8Array, where: () => string): void | Promise<void>;
+  /** A row, or a text of a packed row, that gives nothing to train, and why. */
+  skip(rowId: number, reason: string): void;
+  /** A row that ends the reading, with what it ends with; if this is given, the reading goes on without the row. */
+  refuse?(rowId: number, error: UserError): void;
+}
+
+export interface EachRowOptions extends RowTokenOptions {
+  /** Called now and then with the rows done. */
+  onProgress?: (done: number, total: number) => void;
+}
+
+const PROGRESS_EVERY = 500;
+
+/** Tokenizes the rows of a dataset one after the other; one block of them is held in memory. */
+export async function tokenizeEachRow(
+  dataset: Dataset,
+  tokenizer: Tokenizer,
+  options: EachRowOptions,
+  sink: RowSink,
+): Promise<void> {
+  const { onProgress } = options;
+  const { refuse } = sink;
+  const rows = refuse === undefined ? dataset.entries() : readableRows(dataset, refuse);
+  for await (const row of rows) {
+    const { rowId } = row;
+    if (rowId % PROGRESS_EVERY === 0) {
+      onProgress?.(rowId, dataset.length);
+      await letEventsIn();
+    }
+    if ("skipped" in row) {
+      sink.skip(rowId, row.skipped);
+      continue;
+    }
+    try {
+      for (const part of unpacked(row)) await tokenizePart(part, tokenizer, options, sink, () => dataset.where(rowId));
+    } catch (error) {
+      if (refuse === undefined || !(error instanceof UserError)) throw error;
+      refuse(rowId, error);
+    }
+  }
+  onProgress?.(dataset.length, dataset.length);
+}
+
+async function tokenizePart(
+  part: Row,
+  tokenizer: Tokenizer,
+  options: EachRowOptions,
+  sink: RowSink,
+  where: () => string,
+): Promise<void> {
+  const tokens = tokensOfRow(part, tokenizer, options, where);
+  if ("skipped" in tokens) {
+    sink.skip(part.rowId, tokens.skipped);
+    return;
+  }
+  let full: Uint8Array | undefined;
+  const whole = (): Uint8Array =>
+    (full ??= tokens.truncated ? uncut(part, tokenizer, options, where) : tokens.response);
+  const row = weighed(part, tokens, whole, where);
+  const [trained, endOfTurn] = [row.response.slice(), row.endOfTurn.slice()];
+  trained[0] = endOfTurn[0] = 0; // nothing precedes the first token
+  const weights = row.dataWeights?.map((weight, t) => (t === 0 || weight === 0 ? 0 : weight));
+  if (weights) requireFiniteWeights(weights, where);
+  // numbers too small for float32 are 0
+  if (weights) trained.forEach((mark, t) => (trained[t] = weights[t] === 0 ? 0 : mark));
+  if (!trained.includes(1)) sink.skip(part.rowId, "no response");
+  else
+    await sink.add(
+      part,
+      { ...row, response: trained, endOfTurn, ...(weights && { dataWeights: weights }) },
+      whole,
+      where,
+    );
+}
+
+function requireFiniteWeights(weights: Float32Array, where: () => string): void {
+  const bad = weights.findIndex((weight) => !Number.isFinite(weight));
+  if (bad < 0) return;
+  throw new UserError("invalid-weight", `the data give token ${bad} the weight ${weights[bad]}`, {
+    where: where(),
+    fix: "Weights are finite numbers that 32 bits hold.",
+  });
+}
+
+/** The response marks of a row as they were before it was cut. */
+function uncut(row: Row, tokenizer: Tokenizer, options: RowTokenOptions, where: () => string): Uint8Array {
+  const tokens = tokensOfRow(row, tokenizer, { ...options, maxTokens: undefined }, where);
+  return "skipped" in tokens ? new Uint8Array() : tokens.response;
+}
+
+/** The rows that can be read; the reading begins again behind each that cannot. */
+export async function* readableRows(
+  dataset: Dataset,
+  refuse: (rowId: number, error: UserError) => void,
+): AsyncGenerator<Row | SkippedRow> {
+  for (let next = 0; next < dataset.length;) {
+    try {
+      for await (const row of dataset.entries(next)) {
+        yield row;
+        next = row.rowId + 1;
+      }
+      return;
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      refuse(next++, error);
+    }
+  }
+}

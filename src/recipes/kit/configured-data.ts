@@ -1,0 +1,38 @@
+import type { DataConfig } from "../../config/index.ts";
+import { openDataset, type Dataset } from "../../data/dataset.ts";
+import type { FieldName } from "../../data/format.ts";
+import type { TokenizeOptions } from "../../data/tokens.ts";
+import { keyNames } from "../../system/option-names.ts";
+import { optional } from "../../system/optional.ts";
+import { templateOption } from "../../text/index.ts";
+
+/** One of the data sets of a configuration. */
+export type DataRole = "train" | "validation";
+
+/** Opens a data set as a configuration says. Close it after use. */
+export function openConfigured(data: DataConfig, role: DataRole): Promise<Dataset> {
+  const isTrain = role === "train";
+  const split = isTrain ? data.split : data.validationSplit;
+  const limit = isTrain ? data.limit : data.validationLimit;
+  return openDataset(isTrain ? data.train : data.validation!, {
+    format: data.format,
+    fields: data.fields as Partial<Record<FieldName, string>>,
+    names: keyNames(role),
+    ...optional({ split, limit, tokenColumns: data.tokenColumns }),
+  });
+}
+
+/** What a configuration says of how rows become tokens. */
+export function configuredTokens(data: DataConfig, role: DataRole): TokenizeOptions {
+  const names = keyNames(role);
+  return {
+    maxTokens: data.maxTokens,
+    truncate: data.truncate,
+    trainTurns: data.trainTurns,
+    systemPrompt: data.systemPrompt,
+    // of held-out rows the answers alone are measured
+    ...(role === "train" && optional({ promptWeight: data.promptWeight, systemWeight: data.systemWeight })),
+    ...templateOption(data.chatTemplate, names),
+    names,
+  };
+}
