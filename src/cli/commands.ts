@@ -30,7 +30,7 @@ const commands: Readonly<Record<string, Entry>> = {
   },
   inspect: {
     summary: "Show how a data file is read: format, tokens, and which of them are trained.",
-    load: async () => (await import("./inspect.ts")).inspect,
+    load: async () => (await import("./inspect/inspect.ts")).inspect,
   },
   explain: {
     summary: "Explain a rule, a preference form or an eviction score: formula, paper, options.",

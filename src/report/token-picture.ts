@@ -24,6 +24,8 @@ export interface PicturedToken {
   /** Place of its score among the response's, 0 lowest to 1 highest; undefined without a score. */
   readonly place: number | undefined;
   readonly noise: boolean;
+  /** What it counts; undefined on tokens that do not train. */
+  readonly weight?: number | undefined;
   readonly endsLine: boolean;
   /** Its numbers in words; empty for prompt tokens. */
   readonly title: string;
@@ -94,6 +96,7 @@ export function tokenPicture(
       state,
       place: places[t],
       noise: isNoise,
+      weight: state === "kept" ? weights[t] : undefined,
       endsLine: piece.includes("\n"),
       title: state === "prompt" ? "" : titleOf(row, t, { state, isNoise, rank, scored, words }),
     };
