@@ -32,6 +32,10 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: "Show how a data file is read: format, tokens, and which of them are trained.",
     load: async () => (await import("./inspect/inspect.ts")).inspect,
   },
+  data: {
+    summary: "Write data, rows or their tokens, as one file of Arrow or JSON Lines.",
+    load: async () => (await import("./data/data.ts")).data,
+  },
   explain: {
     summary: "Explain a rule, a preference form or an eviction score: formula, paper, options.",
     load: async () => (await import("./explain.ts")).explainMethod,

@@ -27,6 +27,19 @@ export function joinTables(tables: readonly Table[], name: string): Table {
         inUse = table;
         return table.rows(from - start, Math.min(to - start, table.length), columns);
       }),
+    columnsIn: (from, to) =>
+      inTurn(async () => {
+        const found = new Set<string>();
+        for (let at = from; at < to;) {
+          const { table, start } = locate(at);
+          if (table !== inUse) await inUse?.close();
+          inUse = table;
+          const end = Math.min(to - start, table.length);
+          for (const column of (await table.columnsIn?.(at - start, end)) ?? table.columns) found.add(column);
+          at = start + end;
+        }
+        return [...found];
+      }),
     where(index) {
       const { table, start } = locate(index);
       return table.where(index - start);

@@ -14,6 +14,11 @@ export interface Table {
    * comes when that row's turn has come. Only one call at a time.
    */
   rows(from: number, to: number, columns: readonly string[]): Promise<RawRow[]>;
+  /**
+   * Columns of the rows `from` up to, but not including, `to`: given by files without a schema, whose later rows may have
+   * columns that `columns` does not name.
+   */
+  columnsIn?(from: number, to: number): Promise<readonly string[]>;
   /** File and row (or line) for messages. */
   where(index: number): string;
   /** Lets go of the file and of what is held of it; reading another row takes it up again. */

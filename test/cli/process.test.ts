@@ -45,8 +45,29 @@ test("Ctrl-C in the middle leaves no file, whole or half", async () => {
   expect(readdirSync(folder.path("stopped"))).toEqual([]);
 });
 
-test("a reader that stops reading is no error", async () => {
-  const { child, ended } = start("explain", "sstoken");
+test("Ctrl-C in the middle of a conversion leaves the file that was there, and no other", async () => {
+  const rows = Array.from({ length: 30_000 }, () => ({ prompt: "w1 w2 w3 ", response: "w4" }));
+  const data = folder.writeRows("long.jsonl", rows);
+  mkdirSync(folder.path("kept"));
+  const out = folder.write("kept/out.jsonl", "mine");
+  const { child, ended } = start("data", "convert", data, "--model", tied, "--out", out, "--overwrite");
+  const watch = setInterval(() => {
+    if (readdirSync(folder.path("kept")).length === 1) return;
+    clearInterval(watch); // a second signal would end the process at once
+    child.kill("SIGINT");
+  }, 5);
+  const { code, err } = await ended;
+  clearInterval(watch);
+  expect([code, err]).toEqual([130, expect.stringContaining("stopped by SIGINT: no file was written")]);
+  expect(readdirSync(folder.path("kept"))).toEqual(["out.jsonl"]);
+  expect(readFileSync(out, "utf8")).toBe("mine");
+});
+
+test.each([
+  ["explain", "sstoken"],
+  ["inspect", "--data", "datasets/word-problems/validation.arrow"],
+])("a reader that stops reading is no error: %s", async (...argv) => {
+  const { child, ended } = start(...argv);
   child.stdout!.destroy();
   expect(await ended).toEqual({ code: 0, err: "" });
 });

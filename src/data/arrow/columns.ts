@@ -4,6 +4,7 @@ import {
   Float32,
   Float64,
   Int32,
+  Int64,
   List,
   Uint8,
   Utf8,
@@ -13,9 +14,18 @@ import {
 } from "apache-arrow";
 
 /** Types that `writeArrow` writes: all are plain (no dictionary), so that every Arrow reader takes them. */
-export type ColumnType = "utf8" | "bool" | "float64" | "list<int32>" | "list<uint8>" | "list<float32>" | "list<utf8>";
+export type ColumnType =
+  | "utf8"
+  | "bool"
+  | "int64"
+  | "float64"
+  | "list<int32>"
+  | "list<uint8>"
+  | "list<float32>"
+  | "list<float64>"
+  | "list<utf8>";
 
-type Flat = Int32Array | Uint8Array | Float32Array;
+type Flat = Int32Array | Uint8Array | Float32Array | Float64Array;
 const encoder = new TextEncoder();
 
 /** One column of a record batch. `undefined` and `null` cells become Arrow nulls. */
@@ -28,6 +38,13 @@ export function columnData(type: ColumnType, cells: readonly unknown[]): Data {
         type: new Bool(),
         length: cells.length,
         data: bits(cells, (cell) => cell === true),
+        ...validity(cells),
+      });
+    case "int64":
+      return makeData({
+        type: new Int64(),
+        length: cells.length,
+        data: BigInt64Array.from(cells, (cell) => BigInt((cell ?? 0) as number | bigint)),
         ...validity(cells),
       });
     case "float64":
@@ -43,6 +60,8 @@ export function columnData(type: ColumnType, cells: readonly unknown[]): Data {
       return listData(cells as ArrayLike<number>[], new Uint8(), (n) => new Uint8Array(n));
     case "list<float32>":
       return listData(cells as ArrayLike<number>[], new Float32(), (n) => new Float32Array(n));
+    case "list<float64>":
+      return listData(cells as ArrayLike<number>[], new Float64(), (n) => new Float64Array(n));
     case "list<utf8>":
       return textListData(cells as (readonly string[])[]);
   }
@@ -62,7 +81,7 @@ function textData(cells: readonly (string | null | undefined)[]): Data<Utf8> {
 
 function listData(
   cells: readonly (ArrayLike<number> | null | undefined)[],
-  itemType: Int32 | Uint8 | Float32,
+  itemType: Int32 | Uint8 | Float32 | Float64,
   allocate: (n: number) => Flat,
 ): Data {
   const valueOffsets = offsetsOf(cells);
@@ -86,7 +105,7 @@ function textListData(cells: readonly (readonly string[] | null | undefined)[]):
 function listOf(
   cells: readonly unknown[],
   valueOffsets: Int32Array,
-  itemType: Int32 | Uint8 | Float32 | Utf8,
+  itemType: Int32 | Uint8 | Float32 | Float64 | Utf8,
   child: Data,
 ): Data {
   const type = new List(new Field("item", itemType, true));

@@ -90,6 +90,11 @@ function tableOf(
     length,
     columns: [...columns],
     rows: async (from, to, names) => rowBlock(from, to, (index) => pick(parse(index), names)),
+    async columnsIn(from, to) {
+      const found = new Set<string>();
+      for (let index = from; index < to; index++) for (const key of Object.keys(parse(index))) found.add(key);
+      return [...found];
+    },
     where,
     close: async () => close(),
   };
