@@ -21,7 +21,10 @@ type ConvertFlags = Parameters<typeof datasetOptions>[0] &
   Parameters<typeof tokenOptions>[0] & { out?: string; overwrite?: boolean; model?: string; "max-tokens"?: string };
 
 /** Flags that change tokens alone. */
-const ofTokens = ["format", "field", "token-column", "train-turns", "chat-template", "max-tokens"] as const;
+const ofTokens = [
+  ...(["format", "field", "token-column", "train-turns", "chat-template", "max-tokens"] as const),
+  ...(["prompt-weight", "system-weight"] as const),
+];
 
 /** Writes the data of the paths as one file; whatever goes wrong, no part of a file stays. */
 export async function convert(
