@@ -186,7 +186,7 @@ describe("a span of an answer", () => {
     const { tokens } = await tokenize([{ messages: masked }, { messages: [user("a"), assistant("b")] }], {
       maxTokens: whole.ids.length - 2,
     });
-    expect(tokens.stats.skipped).toEqual({ "the response lies beyond maxTokens": 1 });
+    expect(tokens.stats.skipped).toEqual({ "the response lies beyond the limit of tokens": 1 });
   });
 });
 
