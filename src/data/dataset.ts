@@ -1,16 +1,13 @@
 import { createHash } from "node:crypto";
 import { UserError } from "../system/errors.ts";
 import { letEventsIn } from "../system/event-loop.ts";
-import { dataPaths } from "./data-paths.ts";
-import { hashFiles } from "./files.ts";
 import { numberList, WrongField } from "./fields.ts";
 import type { Example, FieldName, FormatName } from "./format.ts";
 import { chooseFormat } from "./formats.ts";
-import { openJoined } from "./join-tables.ts";
 import { markKeys } from "./messages.ts";
 import { unusedText } from "./lossy.ts";
 import { looksLikeSpans } from "./spans.ts";
-import { readerOf } from "./open-table.ts";
+import type { DatasetPart } from "./sampling.ts";
 import type { RawRow, Table } from "./table.ts";
 
 /** How a data file's columns are read. */
@@ -53,13 +50,16 @@ export interface Dataset {
   readonly name: string;
   /** Rows in the files, trainable or not. */
   readonly length: number;
-  readonly format: FormatName;
+  /** How rows are read; `mixed` where its data sets have several formats. */
+  readonly format: FormatName | "mixed";
   /** The format as a person calls it. */
   readonly formatTitle: string;
   readonly columns: readonly string[];
   /** The files that are read; none where the rows are in memory. */
   readonly files: readonly string[];
   readonly tokenColumns: readonly string[] | undefined;
+  /** The data sets of a list of which one or more have settings of their own. */
+  readonly parts?: readonly DatasetPart[];
   /** SHA-256 of the contents and of the options that change what is read. */
   readonly fingerprint: string;
   /**
@@ -75,33 +75,6 @@ export interface Dataset {
   where(rowId: number): string;
   /** Lets go of the open file after the reading that is under way; reading on takes it up again. */
   close(): Promise<void>;
-}
-
-/**
- * Opens data files (Arrow, Parquet, JSON Lines, CSV, …) or folders (as Hugging Face `save_to_disk` or a clone from the
- * hub leaves them). Rows are read when asked for; one file is open at a time, and one of its record batches or row groups
- * or a block of its lines in memory.
- *
- * @param path a file, a folder, a pattern such as `data/*.jsonl`, or a list of them, which are read one after the other
- * @throws UserError for a missing, empty, damaged or unfitting file
- * @example
- * import { openDataset } from "tokensift/data";
- *
- * const dataset = await openDataset("datasets/word-problems/validation.arrow");
- * dataset.format; //=> "question-answer"
- * dataset.length; //=> 400
- * const lengths: number[] = [];
- * for await (const { answer } of dataset.rows()) lengths.push(answer!.length);
- * lengths.length; //=> 400
- * await dataset.close();
- */
-export async function openDataset(path: string | readonly string[], options: DatasetOptions = {}): Promise<Dataset> {
-  const paths = dataPaths(path);
-  const name = paths.join(", ");
-  const { split } = options;
-  const sources = paths.map((each) => ({ path: each, reader: readerOf(each, { split }) }));
-  const joined = await openJoined(sources, (source) => source.reader.open(source.path, { split }), name);
-  return datasetOf(joined, { name, contentHash: () => hashFiles(joined.files) }, options);
 }
 
 /** Rows that are read from the file at once, unless they are large. */

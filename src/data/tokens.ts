@@ -7,6 +7,7 @@ import { loadTokens, saveTokens, type Notice } from "./cache.ts";
 import type { Dataset, Row } from "./dataset.ts";
 import { lossNotes } from "./lossy.ts";
 import { tokensOfRow, type RowTokenOptions } from "./row-tokens.ts";
+import { samplingOf } from "./sampling.ts";
 import { unpacked } from "./unpacked.ts";
 import { weighed } from "./weighed.ts";
 import { growing, tokenizedDataset, type TokenizedDataset, type TokenizedStats } from "./tokenized.ts";
@@ -59,7 +60,8 @@ export async function tokenizeDataset(
   if (skipped !== "") onNotice(`${dataset.name}: ${skipped}`);
   const notes = lossNotes(tokens, tokenizer, { fromText: dataset.format !== "tokens" });
   for (const note of notes) onNotice(`${dataset.name}: ${note}`);
-  return tokens;
+  const sampling = samplingOf(dataset.parts ?? [], tokens);
+  return sampling === undefined ? tokens : { ...tokens, sampling };
 }
 
 function fingerprintOf(dataset: Dataset, tokenizer: Tokenizer, options: TokenizeOptions): string {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { decompressed } from "../../src/data/compressed.ts";
-import { openDataset } from "../../src/data/dataset.ts";
+import { openDataset } from "../../src/data/open-dataset.ts";
 import { UserError } from "../../src/system/errors.ts";
 import { FIXTURES, temporaryFolder } from "./folder.ts";
 import { wholeTable } from "./whole-table.ts";

@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 import type { DataConfig, FreshConfig } from "../../config/index.ts";
-import { openDataset, type Dataset } from "../../data/dataset.ts";
+import type { Dataset } from "../../data/dataset.ts";
+import { openDataset } from "../../data/open-dataset.ts";
+import type { DataItem } from "../../data/mixture.ts";
 import { readAnswers, type AnswersOf } from "../../data/answers.ts";
 import { tokenizeDataset, type TokenizeOptions } from "../../data/tokens.ts";
 import type { FieldName } from "../../data/format.ts";
@@ -92,13 +94,14 @@ export async function gatherInputs(config: StartConfig, engine: EngineInfo, repo
       ...engine.versions,
       model: fingerprint,
       data: train.tokens.fingerprint,
+      ...(train.tokens.sampling && { weights: train.tokens.sampling.weights.join(", ") }),
     },
   };
 }
 
 async function tokenized(
   { data }: StartConfig,
-  path: string | string[],
+  path: DataConfig["train"],
   split: string | undefined,
   limit: number | undefined,
   tokenizer: Tokenizer,
@@ -106,7 +109,7 @@ async function tokenized(
   prompts: Pick<TokenizeOptions, "promptWeight" | "systemWeight"> = {}, // of held-out rows the answers alone are measured
 ): Promise<{ dataset: Dataset; tokens: TokenizedDataset }> {
   const fields = data.fields as Partial<Record<FieldName, string>>;
-  const dataset = await openDataset(path, {
+  const dataset = await openDataset(path as string | DataItem | (string | DataItem)[], {
     format: data.format,
     fields,
     ...optional({ split, limit, tokenColumns: data.tokenColumns }),

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { mkdirSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { openDataset } from "../../../src/data/dataset.ts";
+import { openDataset } from "../../../src/data/open-dataset.ts";
 import { temporaryFolder } from "../folder.ts";
 import { userError } from "../../user-error.ts";
 
