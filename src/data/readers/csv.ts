@@ -1,6 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { extname } from "node:path";
 import { UserError } from "../../system/errors.ts";
+import { withoutCompression } from "../compressed.ts";
 import { columnNames, delimiterOf, parseRecords } from "../csv/header.ts";
 import { findRecords, type Records } from "../csv/scan.ts";
 import { readHead } from "../files.ts";
@@ -25,7 +26,7 @@ export const csv: Reader = {
     const head = readHead(path, HEAD_BYTES);
     const start = textStart(head);
     refuseUtf16(head, name);
-    const delimiter = delimiterOf(head.subarray(start), extname(path).toLowerCase(), name);
+    const delimiter = delimiterOf(head.subarray(start), extname(withoutCompression(name)).toLowerCase(), name);
     const file = reopening(path);
     const lineAt = (line: number): string => `${name}, line ${line}`;
     try {
