@@ -1,6 +1,7 @@
 import { fstatSync, readFileSync, readSync, statSync } from "node:fs";
 import { UserError } from "../../system/errors.ts";
 import { isRecord } from "../../system/is-record.ts";
+import { parseExactJson } from "../../system/exact-json.ts";
 import { readHead } from "../files.ts";
 import { collectPlaces, type Places } from "../places.ts";
 import { reopening } from "../reopening.ts";
@@ -139,7 +140,7 @@ function parseJson(bytes: Uint8Array, where: string): unknown {
     throw notUtf8(where);
   }
   try {
-    return JSON.parse(text) as unknown;
+    return parseExactJson(text);
   } catch (error) {
     throw new UserError("invalid-json", `not valid JSON (${(error as Error).message})`, { where, cause: error });
   }
