@@ -23,7 +23,8 @@ def step(request):
     path = os.path.join(folder, request["file"])
     cache = tempfile.mkdtemp(dir=folder)
     kind = KINDS[path.rsplit(".", 1)[1]]
-    rows = datasets.load_dataset(kind, data_files=path, cache_dir=cache, split="train")
+    split = "train" if request.get("rows") is None else f"train[:{request['rows']}]"
+    rows = datasets.load_dataset(kind, data_files=path, cache_dir=cache, split=split)
     if request["task"] == "read":
         return {"rows": len(rows), "characters": sum(len(row["text"]) for row in rows)}
     encoded = rows.map(
