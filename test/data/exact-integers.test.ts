@@ -8,6 +8,11 @@ import { temporaryFolder } from "./folder.ts";
 const folder = temporaryFolder();
 const BIG = "12345678901234567891"; // beyond 2^53, and 12345678901234567000 as a number
 
+/** As `JSON.parse` gives it. */
+function rounded(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value, (_key, each: unknown) => (typeof each === "bigint" ? Number(each) : each)));
+}
+
 describe("parseExactJson", () => {
   test("gives integers beyond 2^53 as bigints, and all else as JSON.parse does", () => {
     const text = `{"a":${BIG},"b":[-${BIG}, 9007199254740991,9007199254740992],"c":"x: ${BIG}, \\" ${BIG} \\\\","d":1e300,"e":0.${BIG}}`;
@@ -22,13 +27,13 @@ describe("parseExactJson", () => {
     expect(() => parseExactJson(`{"a":${BIG}`)).toThrow(SyntaxError);
   });
 
-  test("gives any JSON as JSON.parse does, where it has no such integer", () => {
+  test("gives any JSON as JSON.parse does, but for such integers", () => {
     fc.assert(
       fc.property(fc.json(), fc.boolean(), (json, isLong) => {
         // a text with long digits takes the longer way
         const text = isLong ? `[${JSON.stringify(`: ${BIG} ,"\\`)},${BIG},${json}]` : json;
         const value = parseExactJson(text);
-        expect(isLong ? (value as unknown[])[2] : value).toEqual(JSON.parse(json));
+        expect(rounded(isLong ? (value as unknown[])[2] : value)).toEqual(JSON.parse(json));
       }),
     );
   });
