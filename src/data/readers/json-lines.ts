@@ -116,10 +116,13 @@ function findLines(name: string, fd: number): Places {
   for (let at = 0; at < size;) {
     const count = readSync(fd, chunk, 0, chunk.length, at);
     if (count === 0) break;
-    for (let i = at === 0 ? textStart(chunk) : 0; i < count; i++) {
-      const byte = chunk[i]!;
-      if (byte === 0x0a) endLine(at + i);
-      else if (byte > 0x20) blank = false;
+    const bytes = chunk.subarray(0, count);
+    for (let i = at === 0 ? textStart(chunk) : 0; i < count;) {
+      const newline = bytes.indexOf(0x0a, i);
+      const end = newline < 0 ? count : newline;
+      for (let k = i; blank && k < end; k++) blank = bytes[k]! <= 0x20;
+      if (newline >= 0) endLine(at + end);
+      i = end + 1;
     }
     at += count;
     if (at - start > MAX_LINE_BYTES) throw lineTooLong(name, number);
