@@ -6,6 +6,7 @@ export const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
   sstoken: async () => (await import("./sstoken.ts")).ssToken,
   selection: async () => (await import("./selection.ts")).selection,
   generate: async () => (await import("./generate.ts")).generate,
+  memory: async () => (await import("./memory.ts")).memory,
   loader: async () => (await import("./loader.ts")).loader,
   ops: async () => (await import("./ops.ts")).ops,
 };

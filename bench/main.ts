@@ -1,4 +1,4 @@
-// npm run bench -- step | sstoken | selection | generate | loader | ops [flags]
+// npm run bench -- step | sstoken | selection | generate | memory | loader | ops [flags]
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { nearest } from "../src/config/nearest.ts";
@@ -20,7 +20,7 @@ const commonFlags = {
   python: {
     type: "string",
     value: "PATH",
-    description: "A Python with torch, or none. Default: TOKENSIFT_PYTHON, python3.",
+    description: "A Python with torch (memory: with datasets), or none. Default: TOKENSIFT_PYTHON, python3.",
   },
   json: { type: "string", value: "FILE", description: "Also writes machine, load and figures as JSON." },
   record: { type: "boolean", description: "Also puts the run into bench/RESULTS.md, in place of the same command's." },
@@ -48,7 +48,7 @@ async function run([name, ...rest]: readonly string[]): Promise<void> {
     );
 
   const machine = describeMachine();
-  const python = findPython(values.python);
+  const python = findPython(values.python, benchmark.python);
   const rounds = wholeNumber("rounds", values.rounds, { minimum: 1 }) ?? (values.quick === true ? 2 : benchmark.rounds);
   const say = (text: string): void => void process.stderr.write(`${text}\n`);
   const loadBefore = loadNow();

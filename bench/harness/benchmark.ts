@@ -8,7 +8,7 @@ import type { Table } from "./table.ts";
 export interface Bench {
   /** Sizes that finish in seconds and say nothing about speed. */
   readonly quick: boolean;
-  /** A Python with torch, where there is one. */
+  /** A Python with torch, or what the benchmark needs in its place, where there is one. */
   readonly python: string | undefined;
   readonly cores: number;
   /** Prints a line about what is being done. */
@@ -23,6 +23,8 @@ export interface Benchmark {
   readonly flags: Readonly<Record<string, Flag>>;
   /** Rounds of each side unless told. */
   readonly rounds: number;
+  /** What a Python must have to be compared with. Default: torch. */
+  readonly python?: "datasets";
   /** Runs everything and returns the tables; sides run in processes of their own. */
   measure(flags: Readonly<Record<string, string | boolean | undefined>>, bench: Bench): Promise<Table[]>;
   /** Our side, in its own process: set up and warm. */

@@ -2,17 +2,18 @@ import { spawnSync } from "node:child_process";
 
 const INSTALL = "pip install torch transformers tokenizers datasets";
 
-/** A Python that has torch, or why there is none to compare with. */
-export type Python = { path: string; torch: string } | { path: undefined; reason: string };
+/** A Python to compare with, or why there is none. */
+export type Python = { path: string } | { path: undefined; reason: string };
+
+const NAMES = { torch: "PyTorch", datasets: "Python" };
 
 /** Tries the flag's value, else `TOKENSIFT_PYTHON`, else `python3`; "none" is never tried. */
-export function findPython(flag: string | undefined): Python {
+export function findPython(flag: string | undefined, needed: "torch" | "datasets" = "torch"): Python {
   const path = flag ?? process.env["TOKENSIFT_PYTHON"] ?? "python3";
-  if (path === "none") return { path: undefined, reason: "Without PyTorch, as asked for." };
-  const { status, stdout } = spawnSync(path, ["-c", "import torch; print(torch.__version__)"], { encoding: "utf8" });
-  if (status === 0) return { path, torch: stdout.trim() };
+  if (path === "none") return { path: undefined, reason: `Without ${NAMES[needed]}, as asked for.` };
+  if (spawnSync(path, ["-c", `import ${needed}`]).status === 0) return { path };
   return {
     path: undefined,
-    reason: `Without PyTorch: ${path} has no torch. To compare, name a Python by --python PATH after ${INSTALL}`,
+    reason: `Without ${NAMES[needed]}: ${path} has no ${needed}. To compare, name a Python by --python PATH after ${INSTALL}`,
   };
 }

@@ -1,6 +1,7 @@
 import type { FieldName, Fields } from "../data/format.ts";
 import { FIELD_NAMES, FORMAT_NAMES } from "../data/formats.ts";
-import { openDataset, type Dataset, type DatasetOptions } from "../data/dataset.ts";
+import type { Dataset, DatasetOptions } from "../data/dataset.ts";
+import { openDataset } from "../data/open-dataset.ts";
 import { readableData } from "../data/open-table.ts";
 import type { TokenizeOptions } from "../data/tokens.ts";
 import { UserError } from "../system/errors.ts";

@@ -1,18 +1,9 @@
 import { Type } from "@sinclair/typebox";
+import { columnNames, files, formatNames, trainingItem, validationItem } from "./data-files.ts";
 import { choice, existingPath, group, largestInteger, outputPath } from "./schema.ts";
+import { amount, count, onOff } from "./values.ts";
 
-export const count = (description: string, options: { default?: number; minimum?: number; maximum?: number } = {}) =>
-  Type.Integer({ minimum: 1, maximum: largestInteger, ...options, description });
-export const amount = (
-  description: string,
-  options: { default?: number; maximum?: number; exclusiveMaximum?: number } = {},
-) => Type.Number({ minimum: 0, ...options, description });
-export const onOff = (description: string, value: boolean) => Type.Boolean({ default: value, description });
-const files = (description: string) =>
-  Type.Union([existingPath("One file or folder."), Type.Array(existingPath("A file or folder."), { minItems: 1 })], {
-    description,
-  });
-
+export { amount, count, onOff };
 /** More threads than this are refused: each takes memory, and no machine has use for them. */
 export const mostThreads = 512;
 
@@ -31,52 +22,15 @@ export const freshModel = group(
   { description: "Train a model with fresh weights of this shape, instead of `model`." },
 );
 
-const column = (description: string) => Type.Optional(Type.String({ minLength: 1, description }));
 export const dataGroup = group(
   {
     train: files(
+      trainingItem,
       "Rows to train on: a data file, folder or pattern, or a list; `tokensift inspect --help` names the kinds.",
     ),
-    validation: Type.Optional(files("Held-out rows, for the evaluation.")),
-    format: choice(
-      [
-        ...["auto", "messages", "prompt-response", "question-answer", "instruction", "preference", "verifiable"],
-        ...["tokens", "text"],
-      ] as const,
-      { default: "auto", description: "What a row holds; auto tells by its columns." },
-    ),
-    fields: group(
-      {
-        messages: column("Column of the chat's messages."),
-        prompt: column("Column of the prompt, joined with the response as plain text."),
-        response: column("Column of the response to a prompt."),
-        question: column("Column of the question, put through the chat template."),
-        answer: column("Column of the answer to a question; beside a prompt, the reference for exact match."),
-        instruction: column("Column of the instruction."),
-        input: column("Column of what the instruction is about."),
-        output: column("Column of the output that the instruction asks for."),
-        system: column("Column of a system message, put before the conversation."),
-        history: column("Column of earlier turns: pairs of what was asked and answered, or messages."),
-        context: column("Column of what a question is about, put below it."),
-        body: column("Column of the sentences that stand before a question."),
-        tools: column("Column of descriptions of tools, for the chat template."),
-        documents: column("Column of documents, for the chat template."),
-        chosen: column("Column of the better answer of a pair, which trains."),
-        rejected: column("Column of the worse answer of a pair."),
-        rewardModel: column("Column with the answer to check against, as verl writes it (ground_truth)."),
-        weights: column("Column with what each token counts, multiplied with what the rule gives it."),
-        spans: column("Column with spans of the response and what each counts: { start, end, weight } in characters."),
-        text: column("Column of plain text, all of which is trained."),
-        ids: column("Column of token ids, for rows that are tokenized already."),
-        labels: column("Column of labels, -100 where a token is not trained."),
-        responseMask: column("Column of marks, 1 where a token is trained; other numbers are weights."),
-        assistantMask: column("Column of more such marks; both count."),
-        endOfTurn: column("Column of marks, 1 where a token ends a response. Default: the tokens that end generation."),
-        attentionMask: column("Column of marks, 0 where a token is padding."),
-        positionIds: column("Column of positions; where they begin again, another text begins."),
-      },
-      { default: {}, description: "Columns that have other names than usual." },
-    ),
+    validation: Type.Optional(files(validationItem, "Held-out rows, for the evaluation.")),
+    format: choice(formatNames, { default: "auto", description: "What a row holds; auto tells by its columns." }),
+    fields: group(columnNames, { default: {}, description: "Columns that have other names than usual." }),
     split: Type.Optional(
       Type.String({
         minLength: 1,

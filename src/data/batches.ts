@@ -1,11 +1,12 @@
 import type { TokenBatch } from "../contract/index.ts";
 import { stream } from "../system/random.ts";
+import { mixedOrder } from "./sampling.ts";
 import type { TokenizedDataset } from "./tokenized.ts";
 
 /** In which order rows are trained. */
 export interface OrderOptions {
   seed: number;
-  /** False keeps the file's order in every epoch. Default true. */
+  /** False keeps the file's order in every epoch, and spreads the data sets of a mixture evenly. Default true. */
   shuffle?: boolean;
   /** Rows per optimizer step. */
   batchSize: number;
@@ -17,13 +18,15 @@ export interface OrderOptions {
 }
 
 /** What an order needs to know of a dataset. */
-export type Orderable = Pick<TokenizedDataset, "length" | "lengthOf">;
+export type Orderable = Pick<TokenizedDataset, "length" | "lengthOf" | "sampling">;
 
 /**
  * Rows (indices into the dataset) of an optimizer step, counted from 0. A pure function of its arguments, so
  * that a resumed run needs the step number alone, and independent of the micro-batch size.
  *
- * Epochs follow each other without a gap: where the dataset ends inside a step, the step goes on with the next epoch.
+ * Epochs follow each other without a gap: where the dataset ends inside a step, the step goes on with the next epoch. An
+ * epoch has as many rows as the dataset: each once, or where the dataset is a mixture with weights, as many of each data
+ * set as its weight says (see `DataItem`).
  *
  * @example
  * import { rowsOfStep } from "tokensift/data";
@@ -135,17 +138,22 @@ export function makeBatch(dataset: TokenizedDataset, indices: readonly number[])
 function rowAt(dataset: Orderable, { seed, shuffle = true }: OrderOptions, position: number): number {
   const epoch = Math.floor(position / dataset.length);
   const within = position - epoch * dataset.length;
-  return shuffle ? epochOrder(dataset, seed, epoch)[within]! : within;
+  if (!shuffle && dataset.sampling === undefined) return within;
+  return epochOrder(dataset, { seed, shuffle, epoch })[within]!;
 }
 
 /** The last orders asked for, so that a step does not shuffle the whole dataset. */
 const orders = new WeakMap<Orderable, Map<string, Uint32Array>>();
 
-function epochOrder(dataset: Orderable, seed: number, epoch: number): Uint32Array {
+function epochOrder(dataset: Orderable, options: { seed: number; shuffle: boolean; epoch: number }): Uint32Array {
+  const { length, sampling } = dataset;
+  const { seed, shuffle, epoch } = options;
   const known = orders.get(dataset) ?? new Map<string, Uint32Array>();
   orders.set(dataset, known);
-  const key = `${seed}/${epoch}`;
-  const order = known.get(key) ?? permutation(dataset.length, seed, "order", epoch);
+  const key = `${seed}/${epoch}/${shuffle}`;
+  const made = () =>
+    sampling ? mixedOrder(sampling, options, permutation) : permutation(length, seed, "order", epoch);
+  const order = known.get(key) ?? made();
   if (known.size >= 4 && !known.has(key)) known.delete(known.keys().next().value!);
   known.set(key, order);
   return order;

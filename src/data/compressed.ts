@@ -1,13 +1,14 @@
-import { createReadStream, mkdtempSync, openSync, closeSync, readSync, rmSync, statSync, statfsSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import { closeSync, createReadStream, existsSync, openSync, readSync, rmSync, statSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
-import { Decompress } from "fzstd";
 import { letEventsIn } from "../system/event-loop.ts";
 import { UserError } from "../system/errors.ts";
 import { writeFully } from "./atomic.ts";
+import { unzstd } from "./zstandard/frames.ts";
 
 /** A compression of whole files. */
 export type Compression = "gzip" | "Zstandard";
@@ -30,16 +31,38 @@ export function compressionOf(path: string, head: Uint8Array): Compression | und
   return start === "28b52ffd" ? "Zstandard" : undefined;
 }
 
-/** Files that were decompressed by this process, by what they were made of; they are removed when it ends. */
+/** Files that were decompressed by this process, by what they were made of. */
 const done = new Map<string, string>();
-let folder: string | undefined;
 
-function temporaryFolder(): string {
-  if (folder !== undefined) return folder;
-  const made = mkdtempSync(join(tmpdir(), "tokensift-decompressed-"));
-  process.once("exit", () => rmSync(made, { recursive: true, force: true }));
-  folder = made;
-  return made;
+interface TemporaryFile {
+  readonly fd: number;
+  /** Opens it, also a second time. */
+  readonly path: string;
+  remove(): void;
+}
+
+/**
+ * Makes a file for as long as the process lives. Where the system lets a file without a name be opened again, it has none:
+ * so nothing stays of it, however the process ends.
+ */
+function temporaryFile(): TemporaryFile {
+  const name = join(tmpdir(), `tokensift-decompressed-${process.pid}-${randomUUID()}`);
+  const fd = openSync(name, "wx+", 0o600);
+  const unnamed = `/proc/self/fd/${fd}`;
+  const discard = (): void => rmSync(name, { force: true });
+  if (existsSync(unnamed)) {
+    discard();
+    return { fd, path: unnamed, remove: () => closeSync(fd) };
+  }
+  process.once("exit", discard);
+  return {
+    fd,
+    path: name,
+    remove() {
+      closeSync(fd);
+      discard();
+    },
+  };
 }
 
 /**
@@ -53,33 +76,27 @@ export async function decompressed(path: string, compression: Compression): Prom
   const key = `${path}\n${size}\n${mtimeMs}`;
   const known = done.get(key);
   if (known !== undefined) return known;
-  const target = join(temporaryFolder(), `${done.size}-${basename(withoutCompression(path))}`);
-  const output = limitedFile(target, path);
+  const target = temporaryFile();
+  const write = limitedWriter(target.fd, path);
   try {
-    if (compression === "gzip") await gunzip(path, size, output.write);
-    else await unzstd(path, output.write);
+    if (compression === "gzip") await gunzip(path, size, write);
+    else await unzstdFile(path, write);
   } catch (error) {
-    output.close();
-    rmSync(target, { force: true });
+    target.remove();
     throw error instanceof UserError ? error : damaged(path, compression, (error as Error).message);
   }
-  output.close();
-  done.set(key, target);
-  return target;
+  done.set(key, target.path);
+  return target.path;
 }
 
-function limitedFile(target: string, path: string): { write(bytes: Uint8Array): void; close(): void } {
-  const { bavail, bsize } = statfsSync(temporaryFolder());
+function limitedWriter(fd: number, path: string): (bytes: Uint8Array) => void {
+  const { bavail, bsize } = statfsSync(tmpdir());
   const limit = DISK_SHARE * bavail * bsize;
-  const fd = openSync(target, "wx", 0o600);
   let written = 0;
-  return {
-    write(bytes) {
-      written += bytes.length;
-      if (written > limit) throw tooLarge(path, limit);
-      writeFully(fd, bytes);
-    },
-    close: () => closeSync(fd),
+  return (bytes) => {
+    written += bytes.length;
+    if (written > limit) throw tooLarge(path, limit);
+    writeFully(fd, bytes);
   };
 }
 
@@ -115,18 +132,18 @@ function isZero(path: string, from: number, to: number): boolean {
   }
 }
 
-async function unzstd(path: string, write: (bytes: Uint8Array) => void): Promise<void> {
-  let ended = false;
-  const stream = new Decompress((bytes, isLast) => {
-    ended = isLast === true;
-    write(bytes);
-  });
-  for await (const chunk of createReadStream(path, { highWaterMark: CHUNK_BYTES })) {
-    stream.push(chunk as Uint8Array);
-    await letEventsIn();
+async function unzstdFile(path: string, write: (bytes: Uint8Array) => void): Promise<void> {
+  const stream = unzstd(write);
+  try {
+    for await (const chunk of createReadStream(path, { highWaterMark: CHUNK_BYTES })) {
+      stream.push(chunk as Uint8Array);
+      await letEventsIn();
+    }
+    stream.end();
+  } catch (error) {
+    if (!(error instanceof UserError) || error.message.startsWith(path)) throw error;
+    throw new UserError(error.code, error.message, { where: path, cause: error });
   }
-  stream.push(new Uint8Array(), true);
-  if (!ended) throw new Error("unexpected EOF");
 }
 
 function tooLarge(path: string, limit: number): UserError {

@@ -7,9 +7,8 @@ import { isPattern, matchingFiles } from "../system/glob.ts";
  *
  * @throws UserError for a pattern that no file fits
  */
-export function dataPaths(path: string | readonly string[]): string[] {
-  const given = typeof path === "string" ? [path] : path;
-  return given.flatMap((each) => {
+export function dataPaths(paths: readonly string[]): string[] {
+  return paths.flatMap((each) => {
     if (!isPattern(each) || existsSync(each)) return [each];
     const files = matchingFiles(each);
     if (files.length > 0) return files;

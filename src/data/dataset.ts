@@ -2,16 +2,13 @@ import { createHash } from "node:crypto";
 import { UserError } from "../system/errors.ts";
 import { propertyNames, type OptionNames } from "../system/option-names.ts";
 import { letEventsIn } from "../system/event-loop.ts";
-import { dataPaths } from "./data-paths.ts";
-import { hashFiles } from "./files.ts";
 import { numberList, WrongField } from "./fields.ts";
 import type { Example, FieldName, Fields, FormatName } from "./format.ts";
 import { chooseFormat } from "./formats.ts";
-import { openJoined } from "./join-tables.ts";
 import { markKeys } from "./messages.ts";
 import { unusedText } from "./lossy.ts";
 import { looksLikeSpans } from "./spans.ts";
-import { readerOf } from "./open-table.ts";
+import type { DatasetPart } from "./sampling.ts";
 import type { RawRow, Table } from "./table.ts";
 
 /** How a data file's columns are read. */
@@ -56,7 +53,8 @@ export interface Dataset {
   readonly name: string;
   /** Rows in the files, trainable or not. */
   readonly length: number;
-  readonly format: FormatName;
+  /** How rows are read; `mixed` where its data sets have several formats. */
+  readonly format: FormatName | "mixed";
   /** The format as a person calls it. */
   readonly formatTitle: string;
   readonly columns: readonly string[];
@@ -65,6 +63,8 @@ export interface Dataset {
   /** The files that are read; none where the rows are in memory. */
   readonly files: readonly string[];
   readonly tokenColumns: readonly string[] | undefined;
+  /** The data sets of a list of which one or more have settings of their own. */
+  readonly parts?: readonly DatasetPart[];
   /** SHA-256 of the contents and of the options that change what is read. */
   readonly fingerprint: string;
   /**
@@ -80,53 +80,6 @@ export interface Dataset {
   where(rowId: number): string;
   /** Lets go of the open file after the reading that is under way; reading on takes it up again. */
   close(): Promise<void>;
-}
-
-/**
- * Opens data files (Arrow, Parquet, JSON Lines, CSV, …) or folders (as Hugging Face `save_to_disk` or a clone from the
- * hub leaves them). Rows are read when asked for; one file is open at a time, and one of its record batches or row groups
- * or a block of its lines in memory.
- *
- * @param path a file, a folder, a pattern such as `data/*.jsonl`, or a list of them, which are read one after the other
- * @throws UserError for a missing, empty, damaged or unfitting file
- * @example
- * import { openDataset } from "tokensift/data";
- *
- * const dataset = await openDataset("datasets/word-problems/validation.arrow");
- * dataset.format; //=> "question-answer"
- * dataset.length; //=> 400
- * const lengths: number[] = [];
- * for await (const { answer } of dataset.rows()) lengths.push(answer!.length);
- * lengths.length; //=> 400
- * await dataset.close();
- */
-export async function openDataset(path: string | readonly string[], options: DatasetOptions = {}): Promise<Dataset> {
-  const { name, table } = await openTable(path, options);
-  return datasetOf(table, { name, contentHash: () => hashFiles(table.files) }, options);
-}
-
-/** Opens data files or folders as one table of rows as they stand there; see `openDataset`. */
-export async function openTable(
-  path: string | readonly string[],
-  { split, names }: Pick<DatasetOptions, "split" | "names">,
-): Promise<{ name: string; table: Table }> {
-  try {
-    const paths = dataPaths(path);
-    const name = paths.join(", ");
-    const sources = paths.map((each) => ({ path: each, reader: readerOf(each, { split }) }));
-    return { name, table: await openJoined(sources, (source) => source.reader.open(source.path, { split }), name) };
-  } catch (error) {
-    if (names === undefined || !(error instanceof UserError)) throw error;
-    throw withOption(error, split, names);
-  }
-}
-
-/** The error with the option that named what it is about. */
-function withOption({ code, message, cause }: UserError, split: string | undefined, names: OptionNames): UserError {
-  if (code !== "unknown-split") return new UserError(code, names("data", message), { cause });
-  return split === undefined
-    ? new UserError(code, names("data", message), { fix: `Name it with ${names("split")}.`, cause })
-    : new UserError(code, message, { where: names("split", split), cause });
 }
 
 /** Rows that are read from the file at once, unless they are large. */

@@ -1,3 +1,5 @@
+import { parseExactJson } from "../system/exact-json.ts";
+
 /** A row as its table gives it. */
 export type Raw = Readonly<Record<string, unknown>>;
 
@@ -62,15 +64,20 @@ export function fromJsonText(value: unknown): unknown {
 function parsed(text: string): unknown {
   if (!/^\s*[[{]/.test(text)) return undefined;
   try {
-    return JSON.parse(text) as unknown;
+    return parseExactJson(text);
   } catch {
     return undefined;
   }
 }
 
-/** The value in lists, objects, texts and numbers alone, as a template can read it. */
+/**
+ * The value in lists, objects, texts and numbers alone, as a template can read it.
+ *
+ * @throws UnreadRow for an integer that a number does not hold
+ */
 export function plainValue(value: unknown, column: string): unknown {
-  if (typeof value === "bigint") return Number(value);
+  if (typeof value === "bigint")
+    throw new UnreadRow("an integer beyond 2^53 in it, which a chat template cannot be given exactly");
   if (typeof value === "symbol" || typeof value === "function")
     throw new WrongField(`"${column}" is ${kindOf(value)}, not text`);
   if (typeof value !== "object" || value === null) return value;

@@ -1,5 +1,7 @@
-export { openDataset, type Dataset, type DatasetOptions, type Row } from "./dataset.ts";
+export type { Dataset, DatasetOptions, Row } from "./dataset.ts";
+export { openDataset } from "./open-dataset.ts";
 export { fromRows } from "./from-rows.ts";
+export type { DataItem } from "./mixture.ts";
 export { tokenizeDataset, type TokenizeOptions } from "./tokens.ts";
 export type { TokenizedDataset } from "./tokenized.ts";
 export { makeBatch, rowsOfStep, stepBatches, type OrderOptions } from "./batches.ts";

@@ -1,8 +1,8 @@
 import { readSync } from "node:fs";
 import { UserError } from "../system/errors.ts";
 
-/** Rows of one text file: 24 bytes of memory hold the place of each, and a small compressed file may have any number. */
-const MAX_ROWS = 2 ** 25;
+/** Rows of one text file: some 4 bytes of memory hold the place of each, and a small compressed file may have any number. */
+const MAX_ROWS = 2 ** 27;
 
 /** @throws UserError for more rows than their places can be held of */
 export function limitRows(rows: number, where: () => string): void {

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { Sampling } from "./sampling.ts";
 
 /** What happened to a dataset's rows on their way to tokens. */
 export interface TokenizedStats {
@@ -49,6 +50,8 @@ export interface TokenizedDataset {
   /** Per-token columns, each as long as `ids`. */
   readonly columns: Readonly<Record<string, Float32Array>>;
   readonly stats: TokenizedStats;
+  /** How often rows are drawn in training; absent where each comes as often as any other. */
+  readonly sampling?: Sampling;
   /** SHA-256 of everything that decides these arrays: contents, tokenizer, template, options. */
   readonly fingerprint: string;
   row(index: number): TokenView;

@@ -8,6 +8,7 @@ import type { Dataset, Row } from "./dataset.ts";
 import { countLosses } from "./lossy.ts";
 import { countRows } from "./row-stats.ts";
 import { lengthReasons } from "./row-tokens.ts";
+import { samplingOf } from "./sampling.ts";
 import { tokenizeEachRow, type EachRowOptions } from "./tokenize-rows.ts";
 import { growing, tokenizedDataset, type TokenizedDataset, type TokenizedStats } from "./tokenized.ts";
 
@@ -62,7 +63,8 @@ export async function tokenizeDataset(
   const losses = countLosses(tokenizer, { fromText: dataset.format !== "tokens", names });
   for (let i = 0; i < tokens.length; i++) losses.add(tokens.row(i));
   for (const note of losses.notes(tokens.stats)) onNotice(`${dataset.name}: ${note}`);
-  return tokens;
+  const sampling = samplingOf(dataset.parts ?? [], tokens);
+  return sampling === undefined ? tokens : { ...tokens, sampling };
 }
 
 function fingerprintOf(dataset: Dataset, tokenizer: Tokenizer, options: TokenizeOptions): string {

@@ -1,3 +1,4 @@
+import { parseExactJson } from "../system/exact-json.ts";
 import type { ChatMessage } from "./chat-template.ts";
 import type { TemplateInputs, TemplateWriter } from "./template-writer.ts";
 
@@ -56,7 +57,7 @@ export const callText = " call";
 function callsOf(text: unknown): unknown[] | undefined {
   if (typeof text !== "string") return undefined;
   try {
-    const value = JSON.parse(text) as unknown;
+    const value = parseExactJson(text);
     const calls = Array.isArray(value) ? (value as unknown[]) : [value];
     const isCall = (call: unknown): boolean => typeof (call as { name?: unknown } | null)?.name === "string";
     return calls.length > 0 && calls.every(isCall)

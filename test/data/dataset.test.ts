@@ -2,7 +2,8 @@ import { describe, expect, test } from "@jest/globals";
 import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeArrow } from "../../src/data/arrow/write.ts";
-import { openDataset, type Dataset, type DatasetOptions, type Row, type SkippedRow } from "../../src/data/dataset.ts";
+import type { Dataset, DatasetOptions, Row, SkippedRow } from "../../src/data/dataset.ts";
+import { openDataset } from "../../src/data/open-dataset.ts";
 import { userError } from "../user-error.ts";
 import { FIXTURES, temporaryFolder } from "./folder.ts";
 

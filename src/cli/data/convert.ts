@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { openDataset, openTable } from "../../data/dataset.ts";
+import { openDataset, openTable } from "../../data/open-dataset.ts";
 import { createProgress } from "../../report/progress.ts";
 import { diskError } from "../../system/disk-error.ts";
 import { UserError } from "../../system/errors.ts";

@@ -1,7 +1,9 @@
 import { DataType, Precision, type Data, type Vector } from "apache-arrow";
+import { UserError } from "../../system/errors.ts";
 import { halfFloat } from "../../system/half-float.ts";
 import { exactInteger, textCell, UNREADABLE } from "../cell-values.ts";
 import { DamagedFile } from "../damaged.ts";
+import { sizesOf } from "./list-views.ts";
 import { isSet, viewed } from "./validate.ts";
 
 /** A list of numbers as it leaves a table; 64-bit integers become float64 where that holds them exactly. */
@@ -45,8 +47,24 @@ function exact(value: number | bigint): number | bigint {
   return typeof value === "bigint" ? exactInteger(value) : value;
 }
 
+/** Values that list views may hold in a row: nested in each other, a few may name any number of the same. */
+const MOST_VIEWED = 2 ** 22;
+let viewedItems = 0;
+
+/** Called before the cells of a row are read. */
+export function startRow(): void {
+  viewedItems = 0;
+}
+
 function range(data: Data, i: number): [number, number] {
   const offsets = data.valueOffsets as Int32Array | BigInt64Array;
+  const sizes = sizesOf(data);
+  if (sizes !== undefined) {
+    viewedItems += Number(sizes[i]);
+    if (viewedItems > MOST_VIEWED)
+      throw new UserError("too-large", `list views of a row hold more than ${MOST_VIEWED} values`);
+    return [Number(offsets[i]), Number(offsets[i]) + Number(sizes[i])];
+  }
   return [Number(offsets[i]), Number(offsets[i + 1])];
 }
 

@@ -1,6 +1,6 @@
 import { CompressionType, compressionRegistry } from "apache-arrow";
-import { Decompress } from "fzstd";
 import { DamagedFile } from "../damaged.ts";
+import { unzstd } from "../zstandard/frames.ts";
 import { decompressLz4 } from "./lz4.ts";
 
 /** Decompressed bytes of one record batch; more is refused. */
@@ -17,12 +17,13 @@ export function prepareDecompression(): void {
 /** Piece by piece: what a frame claims of its size is not to be trusted. */
 function zstd(bytes: Uint8Array): Uint8Array {
   const pieces: Uint8Array[] = [];
-  const stream = new Decompress((piece) => {
+  const stream = unzstd((piece) => {
     remaining -= piece.length;
     if (remaining < 0) throw new DamagedFile(`a compressed batch grows to more than ${LIMIT} bytes`);
     pieces.push(piece.slice());
   });
-  stream.push(bytes, true);
+  stream.push(bytes);
+  stream.end();
   const [only] = pieces;
   return pieces.length === 1 && only !== undefined ? only : concatenated(pieces);
 }

@@ -6,8 +6,9 @@ import { DamagedFile, damagedFile } from "../damaged.ts";
 import { readHead, readInto } from "../files.ts";
 import { partOf, startsOf } from "../parts.ts";
 import { reopening, type ReopeningFile } from "../reopening.ts";
-import { cell } from "./cells.ts";
+import { cell, startRow } from "./cells.ts";
 import { prepareDecompression } from "./compression.ts";
+import { giveSizes, listViewsOf, takeSizes, type ListViews, type Sizes } from "./list-views.ts";
 import { beginsLikeArrow, frame, type Framing, type MessagePlace } from "./framing.ts";
 import { validateColumn } from "./validate.ts";
 
@@ -63,7 +64,9 @@ function otherKind(path: string): UserError | undefined {
   return new UserError("wrong-file-kind", what, { fix: arrowWanted });
 }
 
-function tableOf(path: string, file: ReopeningFile, framing: Framing): ArrowTable {
+function tableOf(path: string, file: ReopeningFile, { schema: message, ...places }: Framing): ArrowTable {
+  const views = listViewsOf(message);
+  const framing = { ...places, schema: views?.schema ?? message };
   const schema = readSchema(file.fd(), framing);
   const names = schema.fields.map((field) => field.name);
   const twice = repeatedName(names);
@@ -74,7 +77,7 @@ function tableOf(path: string, file: ReopeningFile, framing: Framing): ArrowTabl
   let current = nothing;
 
   const load = (index: number): void => {
-    const batch = readBatch(file.fd(), framing, index);
+    const batch = readBatch(file.fd(), framing, index, views);
     current = { index, columns: new Map(schema.fields.map((field, c) => [field.name, batch.data.children[c]!])) };
   };
   const row = (index: number, names: readonly string[]): Record<string, unknown> => {
@@ -83,6 +86,7 @@ function tableOf(path: string, file: ReopeningFile, framing: Framing): ArrowTabl
     try {
       if (current.index !== batch) load(batch);
       const values: Record<string, unknown> = {};
+      startRow();
       for (const name of names) {
         const column = current.columns.get(name);
         if (column) values[name] = cell(column, index - starts[batch]!);
@@ -109,13 +113,18 @@ function readSchema(fd: number, framing: Framing): Schema {
   return reader.schema;
 }
 
-function readBatch(fd: number, framing: Framing, index: number): RecordBatch {
+function readBatch(fd: number, framing: Framing, index: number, views: ListViews | undefined): RecordBatch {
   const place = framing.batches[index]!;
   const dictionaries = inForce(framing.dictionaries.slice(0, place.dictionariesBefore));
   if (place.compressed || dictionaries.some((d) => d.compressed)) prepareDecompression();
-  const reader = RecordBatchReader.from(asStream(fd, framing.schema, [...dictionaries, place])).open();
+  let sizes: Sizes[] = [];
+  const takeOut = (message: MessagePlace, metadata: Uint8Array, body: Uint8Array): void => {
+    if (views !== undefined && message === place) sizes = takeSizes(metadata, body, views);
+  };
+  const reader = RecordBatchReader.from(asStream(fd, framing.schema, [...dictionaries, place], takeOut)).open();
   const { value: batch } = reader.next() as { value: RecordBatch | undefined };
   if (batch?.numRows !== place.rows) throw new DamagedFile("a record batch does not decode to its number of rows");
+  if (views !== undefined) giveSizes(batch.data.children, views, sizes);
   for (const child of batch.data.children) {
     if (child.length !== place.rows) throw new DamagedFile("a column's length differs from its batch's");
     validateColumn(child);
@@ -132,8 +141,17 @@ function inForce(dictionaries: readonly MessagePlace[]): MessagePlace[] {
   return dictionaries.filter(({ dictionary }, i) => i >= (lastWhole.get(dictionary?.id ?? -1) ?? 0));
 }
 
-/** Copies messages into one small stream, every body at a multiple of 8 bytes as typed-array views need. */
-function asStream(fd: number, schema: Uint8Array, messages: readonly MessagePlace[]): Uint8Array {
+/**
+ * Copies messages into one small stream, every body at a multiple of 8 bytes as typed-array views need.
+ *
+ * @param change may change the copy of a message's metadata
+ */
+function asStream(
+  fd: number,
+  schema: Uint8Array,
+  messages: readonly MessagePlace[],
+  change?: (message: MessagePlace, metadata: Uint8Array, body: Uint8Array) => void,
+): Uint8Array {
   const sizes = messages.map((m) => 8 + padded(m.metadataLength) + padded(m.bodyLength));
   const total = sizes.reduce((sum, size) => sum + size, 8 + padded(schema.length) + 8);
   if (total > 0x7fffffff) {
@@ -152,9 +170,12 @@ function asStream(fd: number, schema: Uint8Array, messages: readonly MessagePlac
   let at = 8 + padded(schema.length);
   messages.forEach((message, m) => {
     const metadataAt = prefix(at, message.metadataLength);
-    readInto(fd, message.metadataAt, bytes.subarray(metadataAt, metadataAt + message.metadataLength));
+    const metadata = bytes.subarray(metadataAt, metadataAt + message.metadataLength);
+    readInto(fd, message.metadataAt, metadata);
     const bodyAt = metadataAt + padded(message.metadataLength);
-    readInto(fd, message.bodyAt, bytes.subarray(bodyAt, bodyAt + message.bodyLength));
+    const body = bytes.subarray(bodyAt, bodyAt + message.bodyLength);
+    readInto(fd, message.bodyAt, body);
+    change?.(message, metadata, body);
     at += sizes[m]!;
   });
   prefix(at, 0);

@@ -1,5 +1,6 @@
 import { DataType, type Data, type Vector } from "apache-arrow";
 import { DamagedFile } from "../damaged.ts";
+import { sizesOf, type Sizes } from "./list-views.ts";
 
 /** Checks that every offset, index and length inside a decoded column stays inside its buffers. */
 export function validateColumn(data: Data): void {
@@ -12,7 +13,9 @@ export function validateColumn(data: Data): void {
   else if (DataType.isUtf8View(type)) validateViews(data);
   else if (DataType.isList(type) || DataType.isLargeList(type)) {
     const child = onlyChild(data);
-    validateOffsets(data, child.length);
+    const sizes = sizesOf(data);
+    if (sizes === undefined) validateOffsets(data, child.length);
+    else validateRanges(data, sizes, child.length);
     validateColumn(child);
   } else if (DataType.isFixedSizeList(type)) {
     const child = onlyChild(data);
@@ -49,6 +52,19 @@ function validateOffsets(data: Data, limit: number): void {
     previous = next;
   }
   if (previous > limit) throw new DamagedFile(`offsets reach ${previous}, but only ${limit} values are there`);
+}
+
+/** Lists of a list view may come in any order, and overlap. */
+function validateRanges(data: Data, sizes: Sizes, limit: number): void {
+  const offsets = data.valueOffsets as Int32Array | BigInt64Array | undefined;
+  if ((offsets?.length ?? 0) < data.length || sizes.length < data.length)
+    throw new DamagedFile("a column has fewer offsets or sizes than values");
+  for (let i = 0; i < data.length; i++) {
+    if (data.nullCount > 0 && !isSet(data.nullBitmap, i)) continue;
+    const [from, size] = [Number(offsets![i]), Number(sizes[i])];
+    if (from < 0 || size < 0 || from + size > limit)
+      throw new DamagedFile(`the list in row ${i} of the batch leaves the ${limit} values that are there`);
+  }
 }
 
 const VIEW_BYTES = 16;

@@ -5,6 +5,7 @@
 
 import { UserError } from "../../system/errors.ts";
 import { DamagedFile } from "../damaged.ts";
+import { child, long, number, root, tables, toNumber, vector, type Table } from "./flatbuffer.ts";
 
 const MAX_DEPTH = 24;
 /** Values of one column in one batch of a compressed file; uncompressed ones need at least a bit each. */
@@ -13,23 +14,12 @@ const UNION_TYPE = 14;
 const TIMESTAMP_TYPE = 10;
 const UNREAD_TYPES: Readonly<Record<number, [name: string, cast: string]>> = {
   22: ["run-end encoded", "pyarrow.compute.run_end_decode(table[NAME])"],
-  25: ["a list view", "table[NAME].cast(pyarrow.list_(value_type))"],
-  26: ["a large list view", "table[NAME].cast(pyarrow.list_(value_type))"],
 };
-
-interface Metadata {
-  view: DataView;
-  /** Bytes that may still be visited: a sound message visits each byte about once. */
-  budget: number;
-}
-
-interface Table {
-  buffer: Metadata;
-  at: number;
-  vtable: number;
-  vtableSize: number;
-  size: number;
-}
+/** List views are read, but not as the entries of a dictionary. */
+const UNREAD_ENTRIES: typeof UNREAD_TYPES = {
+  25: ["a dictionary of list views", "table[NAME].dictionary_decode()"],
+  26: ["a dictionary of large list views", "table[NAME].dictionary_decode()"],
+};
 
 export interface VerifiedMessage {
   kind: "schema" | "dictionary" | "batch";
@@ -99,24 +89,25 @@ function verifySchema(schema: Table): void {
   for (const field of tables(schema, 1)) verifyField(field, 0);
 }
 
-function verifyField(field: Table, depth: number): void {
+function verifyField(field: Table, depth: number, isEntry = false): void {
   if (depth > MAX_DEPTH) throw new DamagedFile(`a column is nested more than ${MAX_DEPTH} deep`);
   vector(field, 0, 1);
   const type = child(field, 3);
   const typeKind = number(field, 2, 1);
-  refuseUnread(field, typeKind);
+  const dictionary = child(field, 4);
+  const isCoded = isEntry || dictionary !== undefined;
+  refuseUnread(field, isCoded ? { ...UNREAD_TYPES, ...UNREAD_ENTRIES }[typeKind] : UNREAD_TYPES[typeKind]);
   if (!type) throw new DamagedFile("a column has no type");
   if (typeKind === UNION_TYPE) vector(type, 1, 4);
   if (typeKind === TIMESTAMP_TYPE) vector(type, 1, 1);
-  const dictionary = child(field, 4);
   if (dictionary) child(dictionary, 1);
   verifyMetadata(field, 6);
-  for (const inner of tables(field, 5)) verifyField(inner, depth + 1);
+  for (const inner of tables(field, 5)) verifyField(inner, depth + 1, isCoded);
 }
 
 /** The columns around one cannot be told apart without reading it. */
-function refuseUnread(field: Table, typeKind: number): void {
-  const [kind, cast] = UNREAD_TYPES[typeKind] ?? [];
+function refuseUnread(field: Table, unread: (typeof UNREAD_TYPES)[number] | undefined): void {
+  const [kind, cast] = unread ?? [];
   if (kind === undefined || cast === undefined) return;
   const name = textOf(field, 0);
   throw new UserError("unsupported-file", `the column "${name}" is ${kind}, which is not read`, {
@@ -168,85 +159,4 @@ function verifyMetadata(table: Table, slot: number): void {
     vector(pair, 0, 1);
     vector(pair, 1, 1);
   }
-}
-
-function root(bytes: Uint8Array): Table {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const buffer = { view, budget: 4 * bytes.byteLength + 4096 };
-  need(buffer, 0, 4);
-  return table(buffer, view.getUint32(0, true));
-}
-
-function table(buffer: Metadata, at: number): Table {
-  need(buffer, at, 4);
-  const vtable = at - buffer.view.getInt32(at, true);
-  need(buffer, vtable, 4);
-  const vtableSize = buffer.view.getUint16(vtable, true);
-  const size = buffer.view.getUint16(vtable + 2, true);
-  need(buffer, vtable, Math.max(4, vtableSize));
-  need(buffer, at, Math.max(4, size));
-  charge(buffer, 4 + size);
-  return { buffer, at, vtable, vtableSize, size };
-}
-
-/** Position of a field of `bytes` bytes, or undefined when the table leaves it out. */
-function field({ buffer, at, vtable, vtableSize, size }: Table, slot: number, bytes: number): number | undefined {
-  const entry = 4 + 2 * slot;
-  const offset = entry + 2 <= vtableSize ? buffer.view.getUint16(vtable + entry, true) : 0;
-  if (offset === 0) return undefined;
-  if (offset + bytes > size) throw new DamagedFile("a metadata field leaves its table");
-  return at + offset;
-}
-
-function number(t: Table, slot: number, bytes: 1 | 2): number {
-  const at = field(t, slot, bytes);
-  if (at === undefined) return 0;
-  return bytes === 1 ? t.buffer.view.getUint8(at) : t.buffer.view.getInt16(at, true);
-}
-
-function long(t: Table, slot: number): number | undefined {
-  const at = field(t, slot, 8);
-  return at === undefined ? undefined : toNumber(t.buffer.view.getBigInt64(at, true));
-}
-
-function reference(t: Table, slot: number): number | undefined {
-  const at = field(t, slot, 4);
-  return at === undefined ? undefined : at + t.buffer.view.getUint32(at, true);
-}
-
-function child(t: Table, slot: number): Table | undefined {
-  const at = reference(t, slot);
-  return at === undefined ? undefined : table(t.buffer, at);
-}
-
-function vector(t: Table, slot: number, itemBytes: number): { at: number; count: number } {
-  const at = reference(t, slot);
-  if (at === undefined) return { at: 0, count: 0 };
-  need(t.buffer, at, 4);
-  const count = t.buffer.view.getUint32(at, true);
-  need(t.buffer, at + 4, count * itemBytes);
-  charge(t.buffer, 4 + count * itemBytes);
-  return { at: at + 4, count };
-}
-
-function* tables(t: Table, slot: number): Generator<Table> {
-  const { at, count } = vector(t, slot, 4);
-  for (let i = 0; i < count; i++) {
-    const entry = at + 4 * i;
-    yield table(t.buffer, entry + t.buffer.view.getUint32(entry, true));
-  }
-}
-
-function need({ view }: Metadata, at: number, bytes: number): void {
-  if (at < 0 || at + bytes > view.byteLength) throw new DamagedFile("the metadata points outside itself");
-}
-
-function charge(buffer: Metadata, bytes: number): void {
-  buffer.budget -= bytes;
-  if (buffer.budget < 0) throw new DamagedFile("the metadata refers to the same parts again and again");
-}
-
-function toNumber(value: bigint): number {
-  if (value > BigInt(Number.MAX_SAFE_INTEGER) || value < -1n) throw new DamagedFile(`an absurd number (${value})`);
-  return Number(value);
 }

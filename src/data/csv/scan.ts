@@ -1,10 +1,7 @@
 import { fstatSync, readSync } from "node:fs";
 import { UserError } from "../../system/errors.ts";
 import { limitRows } from "../text-file.ts";
-import { growing } from "../tokenized.ts";
-
-/** Where the records of a CSV file are: start, end and line number of each, three numbers; the header is the first. */
-export type Records = Float64Array;
+import { collectPlaces, type Places } from "../places.ts";
 
 const MAX_RECORD_BYTES = 64 * 2 ** 20;
 const CHUNK_BYTES = 2 ** 20;
@@ -12,7 +9,7 @@ const [QUOTE, CR, LF] = [0x22, 0x0d, 0x0a] as const;
 const [FIELD_START, PLAIN, QUOTED, AFTER_QUOTE] = [0, 1, 2, 3] as const;
 
 /**
- * Finds the records of a CSV file as RFC 4180 has them: a field that begins with a quote goes on to the next single
+ * Finds the records of a CSV file, the header being the first, as RFC 4180 has them: a field that begins with a quote goes on to the next single
  * quote, over ends of lines. Lines end with CRLF, LF or CR; blank ones are passed over.
  *
  * @param start after a byte-order mark
@@ -20,18 +17,18 @@ const [FIELD_START, PLAIN, QUOTED, AFTER_QUOTE] = [0, 1, 2, 3] as const;
  * @throws UserError naming the line of a record with more or fewer fields than the header, of a quote that is out of
  *   place or never closed, and of a record beyond 64 MB
  */
-export function findRecords(fd: number, start: number, delimiter: number, where: (line: number) => string): Records {
+export function findRecords(fd: number, start: number, delimiter: number, where: (line: number) => string): Places {
   const { size } = fstatSync(fd);
   const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, Math.max(1, size)));
-  const records = growing((n) => new Float64Array(n));
+  const records = collectPlaces();
   let state: number = FIELD_START;
   let [fields, width, line, recordLine, recordAt, lastWasCr] = [1, 0, 1, 1, start, false];
   const endRecord = (end: number): void => {
     if (end > recordAt) {
       if (width === 0) width = fields;
       if (fields !== width) throw ragged(fields, width, where(recordLine));
-      records.push([recordAt, end, recordLine]);
-      limitRows(records.length / 3, () => where(recordLine));
+      records.add(recordAt, end, recordLine);
+      limitRows(records.length, () => where(recordLine));
     }
     recordAt = end + 1;
     recordLine = line;

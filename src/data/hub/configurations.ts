@@ -1,5 +1,6 @@
 import { parseYaml, type Plain } from "../../config/yaml.ts";
 import { UserError } from "../../system/errors.ts";
+import { repeatedName } from "../column-names.ts";
 
 /** A part of a dataset that README.md names, with the files of its splits as patterns. */
 export interface Configuration {
@@ -48,13 +49,16 @@ function splitsOf(files: Plain | undefined, folder: string, where: string): Conf
   const list = Array.isArray(files) ? files : [files];
   if (list.every((entry) => typeof entry === "string"))
     return [{ name: "train", patterns: list.map((pattern) => inFolder(folder, pattern, where)) }];
-  return list.map((entry) => {
+  const splits = list.map((entry) => {
     const { split = "train", path } = (entry ?? {}) as { split?: Plain; path?: Plain };
     const patterns = Array.isArray(path) ? path : [path];
     if (typeof split !== "string" || !patterns.every((pattern) => typeof pattern === "string"))
       throw wrong("data_files has an entry without split and path", where);
     return { name: split, patterns: patterns.map((pattern) => inFolder(folder, pattern, where)) };
   });
+  const twice = repeatedName(splits.map(({ name }) => name));
+  if (twice === undefined) return splits;
+  throw wrong(`data_files names the split ${JSON.stringify(twice)} twice`, where);
 }
 
 function inFolder(folder: string, pattern: string, where: string): string {

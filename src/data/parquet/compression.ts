@@ -1,9 +1,10 @@
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
-import { decompress as unzstd } from "fzstd";
+import { decompress as fastUnzstd } from "fzstd";
 import { compressors, decompressLz4 } from "hyparquet-compressors";
 import { UserError } from "../../system/errors.ts";
 import { DamagedFile } from "../damaged.ts";
 import { decompressLz4Block } from "../arrow/lz4.ts";
+import { unzstd } from "../zstandard/frames.ts";
 
 type Decompress = (bytes: Uint8Array, length: number) => Uint8Array;
 
@@ -15,9 +16,24 @@ const codecs: readonly [name: string, decompress: Decompress | undefined][] = [
   ["LZO", undefined],
   ["Brotli", (bytes, length) => brotliDecompressSync(bytes, { maxOutputLength: length + 1 })],
   ["LZ4 of Hadoop", decompressLz4],
-  ["Zstandard", (bytes, length) => unzstd(bytes, new Uint8Array(length))],
+  ["Zstandard", zstandard],
   ["LZ4", decompressLz4Block], // that of hyparquet refuses blocks that end without a literal
 ];
+
+/** Few writers add a checksum, and what has none is decompressed at once. */
+function zstandard(bytes: Uint8Array, length: number): Uint8Array {
+  const page = new Uint8Array(length);
+  const hasChecksum = ((bytes[4] ?? 0) & 4) !== 0;
+  if (!hasChecksum) return fastUnzstd(bytes, page);
+  let at = 0;
+  const stream = unzstd((piece) => {
+    page.set(piece, at); // throws where it does not fit
+    at += piece.length;
+  });
+  stream.push(bytes);
+  stream.end();
+  return page.subarray(0, at);
+}
 
 /**
  * Decompresses a page in memory of its own: decoders look behind the bytes that they are given.

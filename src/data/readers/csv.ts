@@ -1,9 +1,11 @@
 import { isUtf8 } from "node:buffer";
 import { extname } from "node:path";
 import { UserError } from "../../system/errors.ts";
+import { withoutCompression } from "../compressed.ts";
 import { columnNames, delimiterOf, parseRecords } from "../csv/header.ts";
-import { findRecords, type Records } from "../csv/scan.ts";
+import { findRecords } from "../csv/scan.ts";
 import { readHead } from "../files.ts";
+import type { Places } from "../places.ts";
 import { reopening, type ReopeningFile } from "../reopening.ts";
 import { pick } from "../row-blocks.ts";
 import type { RawRow, Table } from "../table.ts";
@@ -25,14 +27,21 @@ export const csv: Reader = {
     const head = readHead(path, HEAD_BYTES);
     const start = textStart(head);
     refuseUtf16(head, name);
-    const delimiter = delimiterOf(head.subarray(start), extname(path).toLowerCase(), name);
+    const delimiter = delimiterOf(head.subarray(start), extname(withoutCompression(name)).toLowerCase(), name);
     const file = reopening(path);
     const lineAt = (line: number): string => `${name}, line ${line}`;
     try {
       const records = findRecords(file.fd(), start, delimiter.charCodeAt(0), lineAt);
       if (records.length === 0) throw new UserError("empty-file", "the file is empty", { where: name });
       const [header] = readRecords(file, records, 0, 1, delimiter, lineAt);
-      return tableOf({ path, file, records, delimiter, columns: columnNames(header!, lineAt(records[2]!)), lineAt });
+      return tableOf({
+        path,
+        file,
+        records,
+        delimiter,
+        columns: columnNames(header!, lineAt(records.at(0)!.line)),
+        lineAt,
+      });
     } catch (error) {
       file.release();
       throw error;
@@ -43,7 +52,7 @@ export const csv: Reader = {
 interface OpenCsv {
   path: string;
   file: ReopeningFile;
-  records: Records;
+  records: Places;
   delimiter: string;
   columns: readonly string[];
   lineAt: (line: number) => string;
@@ -52,18 +61,19 @@ interface OpenCsv {
 function tableOf({ path, file, records, delimiter, columns, lineAt }: OpenCsv): Table {
   return {
     files: [path],
-    length: records.length / 3 - 1,
+    length: records.length - 1,
     columns,
     async rows(from, to, names) {
       const first = from + 1; // the header is a record
       let last = first + 1;
-      while (last <= to && records[3 * last + 1]! - records[3 * first]! <= BLOCK_BYTES) last++;
+      const { start } = records.at(first)!;
+      while (last <= to && records.at(last)!.end - start <= BLOCK_BYTES) last++;
       const found = readRecords(file, records, first, last, delimiter, lineAt);
       const row = (fields: readonly string[]): RawRow =>
         Object.fromEntries(columns.map((name, c) => [name, fields[c]]));
       return found.map((fields) => pick(row(fields), names));
     },
-    where: (index) => lineAt(records[3 * index + 5] ?? 0),
+    where: (index) => lineAt(records.at(index + 1)?.line ?? 0),
     close: async () => file.release(),
   };
 }
@@ -71,13 +81,14 @@ function tableOf({ path, file, records, delimiter, columns, lineAt }: OpenCsv): 
 /** Records `from` up to, but not including, `to`; only the first where a later one is not UTF-8. */
 function readRecords(
   file: ReopeningFile,
-  records: Records,
+  records: Places,
   from: number,
   to: number,
   delimiter: string,
   lineAt: (line: number) => string,
 ): string[][] {
-  const [start, end, line] = [records[3 * from]!, records[3 * to - 2]!, records[3 * from + 2]!];
+  const { start, line } = records.at(from)!;
+  const { end } = records.at(to - 1)!;
   const bytes = readPart(file.fd(), start, end, () => lineAt(line));
   if (!isUtf8(bytes)) {
     if (to > from + 1) return readRecords(file, records, from, from + 1, delimiter, lineAt);

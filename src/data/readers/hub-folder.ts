@@ -29,13 +29,36 @@ export const hubFolder: Reader = {
   },
 };
 
-function chosenFiles(folder: string, wanted: string | undefined): readonly string[] {
+/**
+ * The files of a split, in the order in which they are read; those of other splits need not be there.
+ *
+ * @param wanted SPLIT or CONFIGURATION/SPLIT, or CONFIGURATION alone; default: the usual one
+ */
+export function chosenFiles(folder: string, wanted?: string): readonly string[] {
   const readme = join(folder, README);
   const named = existsSync(readme) ? configurations(readFileSync(readme, "utf8"), readme) : [];
-  if (named.length === 0) return filesOfSplit(splitsByName(folder), wanted, folder);
+  if (named.length === 0) return filesByName(folder, wanted, folder);
   const { configuration, split } = chosenConfiguration(named, wanted, readme);
-  const splits = new Map(configuration.splits.map(({ name, patterns }) => [name, filesOf(folder, patterns, readme)]));
-  return filesOfSplit(splits.size > 0 ? splits : splitsByName(join(folder, configuration.folder)), split, readme);
+  const { splits } = configuration;
+  if (splits.length === 0) return filesByName(join(folder, configuration.folder), split, readme);
+  const names = splits.map(({ name }) => name);
+  const chosen = splits[names.indexOf(chooseSplit(names, split, readme))]!;
+  return present(filesOf(folder, chosen.patterns, readme), chosen.name, readme);
+}
+
+function filesByName(folder: string, wanted: string | undefined, where: string): readonly string[] {
+  const splits = splitsByName(folder);
+  if (splits.size === 0)
+    throw new UserError("missing-file", "there is no data file in the folder", { where, fix: FETCH });
+  const split = chooseSplit([...splits.keys()], wanted, where);
+  return present(splits.get(split)!, split, where);
+}
+
+const FETCH = "Fetch the dataset again with its data files.";
+
+function present(files: readonly string[], split: string, where: string): readonly string[] {
+  if (files.length > 0) return files;
+  throw new UserError("missing-file", `no file of the split "${split}" is there`, { where, fix: FETCH });
 }
 
 function chosenConfiguration(
@@ -47,11 +70,8 @@ function chosenConfiguration(
   const byName = named.find(({ name }) => name === first);
   if (byName !== undefined && (rest.length > 0 || named.length > 1))
     return { configuration: byName, split: rest.length > 0 ? rest.join("/") : undefined };
-  const usual =
-    named.length === 1
-      ? named[0]
-      : (named.find(({ isDefault }) => isDefault) ?? named.find(({ name }) => name === "default"));
-  if (usual !== undefined) return { configuration: usual, split: wanted };
+  const usual = named.length === 1 ? named : named.filter(({ name, isDefault }) => isDefault || name === "default");
+  if (usual.length === 1) return { configuration: usual[0]!, split: wanted };
   const choices = named.flatMap(({ name, splits }) =>
     splits.length === 0 ? [name] : splits.map((split) => `${name}/${split.name}`),
   );
@@ -59,17 +79,4 @@ function chosenConfiguration(
     where,
     fix: `Choose a split of one of them: ${choices.join(", ")}.`,
   });
-}
-
-function filesOfSplit(
-  splits: ReadonlyMap<string, readonly string[]>,
-  wanted: string | undefined,
-  where: string,
-): readonly string[] {
-  const fix = "Fetch the dataset again with its data files.";
-  if (splits.size === 0) throw new UserError("missing-file", "there is no data file in the folder", { where, fix });
-  const split = chooseSplit([...splits.keys()], wanted, where);
-  const files = splits.get(split)!;
-  if (files.length > 0) return files;
-  throw new UserError("missing-file", `no file of the split "${split}" is there`, { where, fix });
 }

@@ -1,12 +1,13 @@
 import { fstatSync, readFileSync, readSync, statSync } from "node:fs";
 import { UserError } from "../../system/errors.ts";
 import { isRecord } from "../../system/is-record.ts";
+import { parseExactJson } from "../../system/exact-json.ts";
 import { readHead } from "../files.ts";
+import { collectPlaces, type Places } from "../places.ts";
 import { reopening } from "../reopening.ts";
 import { pick, rowBlock } from "../row-blocks.ts";
 import type { RawRow, Table } from "../table.ts";
 import { limitRows, notUtf8, readPart, textStart } from "../text-file.ts";
-import { growing } from "../tokenized.ts";
 import type { Reader } from "./reader.ts";
 
 const MAX_LINE_BYTES = 64 * 2 ** 20;
@@ -43,12 +44,13 @@ function openJsonLines(path: string, name: string): Table {
   const file = reopening(path);
   try {
     const lines = findLines(name, file.fd());
-    const where = (index: number): string => `${name}, line ${lines[3 * index + 2] ?? "?"}`;
+    const where = (index: number): string => `${name}, line ${lines.at(index)?.line ?? "?"}`;
     const parse = (index: number): RawRow => {
-      const bytes = readPart(file.fd(), lines[3 * index]!, lines[3 * index + 1]!, () => where(index));
+      const { start, end } = lines.at(index)!;
+      const bytes = readPart(file.fd(), start, end, () => where(index));
       return asObject(parseJson(bytes, where(index)), where(index));
     };
-    return tableOf(path, lines.length / 3, parse, where, file.release);
+    return tableOf(path, lines.length, parse, where, file.release);
   } catch (error) {
     file.release();
     throw error;
@@ -100,18 +102,18 @@ function tableOf(
   };
 }
 
-/** Start, end and line number of every line that is not blank, three numbers each. */
-function findLines(name: string, fd: number): Float64Array {
+/** The places of the lines that are not blank. */
+function findLines(name: string, fd: number): Places {
   const { size } = fstatSync(fd);
   const chunk = Buffer.allocUnsafe(Math.min(2 ** 20, size));
-  const lines = growing((n) => new Float64Array(n));
+  const lines = collectPlaces();
   let number = 1;
   let start = 0;
   let blank = true;
   const endLine = (end: number): void => {
     if (end - start > MAX_LINE_BYTES) throw lineTooLong(name, number);
-    if (!blank) lines.push([start, end, number]);
-    limitRows(lines.length / 3, () => name);
+    if (!blank) lines.add(start, end, number);
+    limitRows(lines.length, () => name);
     number++;
     start = end + 1;
     blank = true;
@@ -119,10 +121,13 @@ function findLines(name: string, fd: number): Float64Array {
   for (let at = 0; at < size;) {
     const count = readSync(fd, chunk, 0, chunk.length, at);
     if (count === 0) break;
-    for (let i = at === 0 ? textStart(chunk) : 0; i < count; i++) {
-      const byte = chunk[i]!;
-      if (byte === 0x0a) endLine(at + i);
-      else if (byte > 0x20) blank = false;
+    const bytes = chunk.subarray(0, count);
+    for (let i = at === 0 ? textStart(chunk) : 0; i < count;) {
+      const newline = bytes.indexOf(0x0a, i);
+      const end = newline < 0 ? count : newline;
+      for (let k = i; blank && k < end; k++) blank = bytes[k]! <= 0x20;
+      if (newline >= 0) endLine(at + end);
+      i = end + 1;
     }
     at += count;
     if (at - start > MAX_LINE_BYTES) throw lineTooLong(name, number);
@@ -143,7 +148,7 @@ function parseJson(bytes: Uint8Array, where: string): unknown {
     throw notUtf8(where);
   }
   try {
-    return JSON.parse(text) as unknown;
+    return parseExactJson(text);
   } catch (error) {
     throw new UserError("invalid-json", `not valid JSON (${(error as Error).message})`, { where, cause: error });
   }

@@ -7,6 +7,7 @@ import type { RunInputs } from "../kit/inputs.ts";
 import { defineRecipe, type RecipeWork } from "../kit/recipe.ts";
 import { attentionGate } from "./about.ts";
 import { answerFrozen, openScores, type CacheResult } from "./answers.ts";
+import { mixtureLines } from "../kit/mixture-lines.ts";
 import { trainingSteps } from "../kit/training-settings.ts";
 import { openGateArm } from "./arm.ts";
 import type { AttentionGateConfig } from "./config-schema.ts";
@@ -35,6 +36,7 @@ export const attentionGateRecipe = defineRecipe<AttentionGateConfig, GateRun>({
   config: attentionGateDefinition(),
   start: (config) => config,
   usesDataWeights: true,
+  drawsByWeight: true,
   async check({ eviction, evaluation }) {
     evictionLoss(JSON.parse(JSON.stringify(eviction)) as object);
     await openScores(evaluation.baselines);
@@ -82,6 +84,7 @@ function plan(config: AttentionGateConfig, { tokens, validation }: RunInputs): s
   const answers = gates.rows === "prompts" && validation !== undefined;
   return [
     `Training rows: ${tokens.length}, held-out rows: ${validation?.length ?? "none"}`,
+    ...mixtureLines(tokens),
     `Steps: ${trainingSteps(config.training, tokens.length)} of ${training.batchSize} rows`,
     `Runs: ${[gatesName, ...compare].join(", ")}`,
     `Answers: ${answers ? `over the gates' cache, all entries, ${names.join(", ")}` : "none"}`,

@@ -11,6 +11,7 @@ import type { FinetuneConfig } from "./config-schema.ts";
 import { finetuneDefinition } from "./config.ts";
 import { finetuneMemory } from "./memory.ts";
 import { finetuneResults, resultRow } from "./results.ts";
+import { mixtureLines } from "../kit/mixture-lines.ts";
 import { trainingSteps } from "../kit/training-settings.ts";
 import { ruleOf } from "./rules.ts";
 
@@ -24,6 +25,7 @@ function finetuning(about: typeof ssToken, method: string): Recipe<FinetuneConfi
     config: finetuneDefinition({ method }),
     start: (config) => config,
     usesDataWeights: true,
+    drawsByWeight: true,
     async check(config) {
       for (const { selection } of [config, ...config.compare]) await ruleOf(selection, config);
     },
@@ -83,6 +85,7 @@ function plan(config: FinetuneConfig, { tokens, validation }: RunInputs): string
   return [
     `Training rows: ${tokens.length} of ${stats.rows}, ${stats.tokens} tokens, ${share} % of them response`,
     `Held-out rows: ${held}`,
+    ...mixtureLines(tokens),
     `Steps: ${steps} of ${batchSize} rows, ${epochs} epochs`,
     `Runs: ${arms.map(({ name }) => name).join(", ")}`,
     ...optionLines(rules, arms, ["history"]),

@@ -1,4 +1,5 @@
 import { relative } from "node:path";
+import type { DataConfig } from "../../config/index.ts";
 
 /** A card for the model's page on a hub: a title, facts as a list, the command. */
 export function cardText(title: string, facts: readonly string[], command: string): string {
@@ -24,6 +25,14 @@ export function shownPath(path: string): string {
   return relative(process.cwd(), path) || ".";
 }
 
-export function shownFiles(files: string | readonly string[]): string {
-  return [files].flat().map(shownPath).join(", ");
+/** Data as a configuration names them: a path, or with `{ path, weight, … }` what holds for it. */
+export function shownFiles(files: DataConfig["train"]): string {
+  return [files]
+    .flat()
+    .map((item) => {
+      if (typeof item === "string") return shownPath(item);
+      const { path, ...settings } = item;
+      return Object.keys(settings).length === 0 ? shownPath(path) : `${shownPath(path)} ${JSON.stringify(settings)}`;
+    })
+    .join(", ");
 }

@@ -1,6 +1,8 @@
 import type { DataConfig } from "../../config/index.ts";
-import { openDataset, type Dataset } from "../../data/dataset.ts";
+import type { Dataset } from "../../data/dataset.ts";
 import type { FieldName } from "../../data/format.ts";
+import type { DataItem } from "../../data/mixture.ts";
+import { openDataset } from "../../data/open-dataset.ts";
 import type { TokenizeOptions } from "../../data/tokens.ts";
 import { keyNames } from "../../system/option-names.ts";
 import { optional } from "../../system/optional.ts";
@@ -14,7 +16,8 @@ export function openConfigured(data: DataConfig, role: DataRole): Promise<Datase
   const isTrain = role === "train";
   const split = isTrain ? data.split : data.validationSplit;
   const limit = isTrain ? data.limit : data.validationLimit;
-  return openDataset(isTrain ? data.train : data.validation!, {
+  const sets = (isTrain ? data.train : data.validation!) as string | DataItem | (string | DataItem)[];
+  return openDataset(sets, {
     format: data.format,
     fields: data.fields as Partial<Record<FieldName, string>>,
     names: keyNames(role),

@@ -85,6 +85,7 @@ export async function gatherInputs(config: StartConfig, engine: EngineInfo, repo
       ...engine.versions,
       model: fingerprint,
       data: train.tokens.fingerprint,
+      ...(train.tokens.sampling && { weights: train.tokens.sampling.weights.join(", ") }),
     },
   };
 }

@@ -44,6 +44,8 @@ export interface Recipe<Config extends RunConfig, Run> {
    * than 0 and 1 are refused.
    */
   readonly usesDataWeights?: true;
+  /** Whether the rows are drawn as the weights of a mixture of data say; where they are not, such weights are refused. */
+  readonly drawsByWeight?: true;
   /** Makes what can be made without data: what cannot be fails here, not after hours. */
   check?(config: Config): Promise<void> | void;
   /** What would be done, for `--dry-run`. */
@@ -210,12 +212,13 @@ export async function perform<Config extends RunConfig, Run>(
 }
 
 async function inputsOf<Config extends RunConfig>(
-  recipe: Pick<Recipe<Config, unknown>, "check" | "start" | "usesDataWeights">,
+  recipe: Pick<Recipe<Config, unknown>, "check" | "start" | "usesDataWeights" | "drawsByWeight">,
   config: Config,
   reporter: ArmReporter,
 ): Promise<RunInputs> {
   await recipe.check?.(config);
   const start = recipe.start(config);
+  if (!recipe.drawsByWeight) refuseMixture(start.data);
   if (!recipe.usesDataWeights) refusePromptWeights(start.data);
   const inputs = await gatherInputs(start, await startEngine(config, reporter), reporter);
   if (!recipe.usesDataWeights) refuseWeights(inputs.tokens);
@@ -240,6 +243,15 @@ function refuseWeights({ dataWeights = new Float32Array(), rowIds, offsets }: To
   throw new UserError("invalid-weight", `the data give an answer's tokens the weight ${dataWeights[place]}`, {
     where: `row ${row}`,
     fix: `Leave out weights other than 0 and 1, or train with finetune: ${answersOfItsOwn}.`,
+  });
+}
+
+function refuseMixture({ train }: StartConfig["data"]): void {
+  const index = [train].flat().findIndex((item) => typeof item === "object" && item.weight !== undefined);
+  if (index < 0) return;
+  throw new UserError("unused-option", "this recipe asks each question as often as any other, whatever its weight", {
+    where: Array.isArray(train) ? `data.train[${index}].weight` : "data.train.weight",
+    fix: "Leave the weight out; limit takes fewer rows of a data set.",
   });
 }
 

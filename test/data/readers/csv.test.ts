@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { openDataset } from "../../../src/data/dataset.ts";
+import { openDataset } from "../../../src/data/open-dataset.ts";
 import { csv } from "../../../src/data/readers/csv.ts";
 import { temporaryFolder } from "../folder.ts";
 import { rowsFrom, wholeTable } from "../whole-table.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { mkdirSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { openDataset } from "../../../src/data/dataset.ts";
+import { openDataset } from "../../../src/data/open-dataset.ts";
 import { temporaryFolder } from "../folder.ts";
 import { userError } from "../../user-error.ts";
 
@@ -73,6 +73,23 @@ describe("the head of README.md", () => {
     const folder = repository("configs:\n- config_name: default\n  data_dir: more", files);
     expect(await texts(folder)).toEqual(["more/train.jsonl"]);
     expect(await texts(folder, "test")).toEqual(["more/test.jsonl"]);
+  });
+
+  test("needs the files of the chosen split alone, be the others missing or pointers", async () => {
+    const folder = repository(TWO, FILES.slice(0, 2));
+    expect(await texts(folder, "main/train")).toHaveLength(2);
+    await expect(texts(folder, "main/test")).rejects.toThrow(userError("missing-file", "main/test-1.jsonl"));
+    await expect(texts(folder, "socratic/train")).rejects.toThrow(userError("missing-file", '"train"'));
+    const pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 12345\n";
+    temporary.write(join(folder.slice(temporary.path("").length), "main/test-1.jsonl"), pointer);
+    expect(await texts(folder, "main/train")).toHaveLength(2);
+  });
+
+  test("names data beside other files, by a pattern", async () => {
+    const files = ["data/a.jsonl", "data/notes.html", "data/LICENSE"];
+    expect(await texts(repository('configs:\n- config_name: default\n  data_files: "data/*"', files))).toEqual([
+      "data/a.jsonl",
+    ]);
   });
 
   test.each([

@@ -2,7 +2,7 @@ import { describe, expect, test } from "@jest/globals";
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { UNREADABLE } from "../../../src/data/cell-values.ts";
-import { openDataset } from "../../../src/data/dataset.ts";
+import { openDataset } from "../../../src/data/open-dataset.ts";
 import { parquet } from "../../../src/data/readers/parquet.ts";
 import { UserError } from "../../../src/system/errors.ts";
 import { FIXTURES, temporaryFolder } from "../folder.ts";
