@@ -81,6 +81,19 @@ export const dataGroup = group(
   { default: {}, description: "The rows." },
 );
 
+/** The rows of recipes that train on them as they are, one by one or packed. */
+export const packableDataGroup = group(
+  {
+    ...dataGroup.properties,
+    packing: onOff(
+      "Join rows to packed rows of at most maxTokens tokens, which training.batchSize and microBatchSize then count. No " +
+        "token attends another row.",
+      false,
+    ),
+  },
+  { default: {}, description: "The rows." },
+);
+
 export const adapterGroup = group(
   {
     rank: count("Rank of each change.", { default: 16 }),

@@ -1,24 +1,24 @@
 import type { TokenBatch } from "../contract/index.ts";
-import { stream } from "../system/random.ts";
-import { mixedOrder } from "./sampling.ts";
+import { permutation, rowAt, type EpochOrderOptions, type Orderable } from "./epoch-order.ts";
+import { packedRows } from "./packed-rows.ts";
 import type { TokenizedDataset } from "./tokenized.ts";
 
 /** In which order rows are trained. */
-export interface OrderOptions {
-  seed: number;
-  /** False keeps the file's order in every epoch, and spreads the data sets of a mixture evenly. Default true. */
-  shuffle?: boolean;
-  /** Rows per optimizer step. */
+export interface OrderOptions extends EpochOrderOptions {
+  /** Rows per optimizer step; packed rows, where `packing` is given. */
   batchSize: number;
   /**
+   * Most tokens of a packed row: rows that fit together count as one in `batchSize`. They stay rows of their own: no
+   * token attends another row. Without `shuffle`, rows are joined in the file's order.
+   */
+  packing?: number | undefined;
+  /**
    * Rows of similar length come together: the rows of this many steps in a row are sorted by length before they are
-   * dealt out, and the steps are shuffled again. 1 (default) leaves the order alone. Needs `shuffle`.
+   * dealt out, and the steps are shuffled again. 1 (default) leaves the order alone. Needs `shuffle`; not together with
+   * `packing`.
    */
   bucket?: number;
 }
-
-/** What an order needs to know of a dataset. */
-export type Orderable = Pick<TokenizedDataset, "length" | "lengthOf" | "sampling">;
 
 /**
  * Rows (indices into the dataset) of an optimizer step, counted from 0. A pure function of its arguments, so
@@ -28,6 +28,7 @@ export type Orderable = Pick<TokenizedDataset, "length" | "lengthOf" | "sampling
  * epoch has as many rows as the dataset: each once, or where the dataset is a mixture with weights, as many of each data
  * set as its weight says (see `DataItem`).
  *
+ * @throws RangeError for a dataset without rows, `packing` together with `bucket`, and a row longer than `packing`
  * @example
  * import { rowsOfStep } from "tokensift/data";
  *
@@ -35,10 +36,13 @@ export type Orderable = Pick<TokenizedDataset, "length" | "lengthOf" | "sampling
  * const dataset = { length: 5, lengthOf: (index: number) => index + 3 };
  * rowsOfStep(dataset, { seed: 42, batchSize: 2 }, 0); //=> [3, 1]
  * rowsOfStep(dataset, { seed: 42, batchSize: 2, shuffle: false }, 2); //=> [4, 0]
+ * // packed rows of at most 10 tokens: 7 + 3, 6 + 4, 5
+ * rowsOfStep(dataset, { seed: 42, batchSize: 2, packing: 10 }, 0); //=> [4, 0, 2]
  */
 export function rowsOfStep(dataset: Orderable, options: OrderOptions, step: number): number[] {
-  const { seed, shuffle = true, batchSize, bucket = 1 } = options;
+  const { seed, shuffle = true, batchSize, bucket = 1, packing } = options;
   if (dataset.length === 0) throw new RangeError("a dataset without rows has no order");
+  if (packing !== undefined) return packedRowsOfStep(dataset, { ...options, packing }, step).flat();
   if (!shuffle || bucket <= 1) {
     return Array.from({ length: batchSize }, (_, i) => rowAt(dataset, options, step * batchSize + i));
   }
@@ -48,6 +52,16 @@ export function rowsOfStep(dataset: Orderable, options: OrderOptions, step: numb
   rows.sort((a, b) => dataset.lengthOf(a) - dataset.lengthOf(b));
   const turn = permutation(bucket, seed, "bucket", window)[step % bucket]!;
   return rows.slice(turn * batchSize, (turn + 1) * batchSize);
+}
+
+function packedRowsOfStep(
+  dataset: Orderable,
+  options: OrderOptions & { packing: number },
+  step: number,
+): number[][] {
+  const { batchSize, bucket = 1 } = options;
+  if (bucket > 1) throw new RangeError("bucket sorts rows by length, which packed rows have no use for: leave it out");
+  return packedRows(dataset, options, step * batchSize, batchSize);
 }
 
 /** Divides a step's rows into micro-batches of similar length, shortest first, so that little is padding. */
@@ -63,7 +77,8 @@ export function splitMicroBatches(
 
 /**
  * The micro-batches of an optimizer step, counted from 0: the step's rows, those of similar length together.
- * @param options.microBatchSize rows of a micro-batch; default all of the step's
+ * @param options.microBatchSize rows of a micro-batch, packed ones where `packing` is given; default all of the step's
+ * @throws RangeError as `rowsOfStep`
  * @example
  * import { releaseEngine, useEngine } from "tokensift";
  * import { openDataset, stepBatches, tokenizeDataset } from "tokensift/data";
@@ -74,15 +89,35 @@ export function splitMicroBatches(
  * const tokens = await tokenizeDataset(await openDataset("datasets/word-problems/validation.arrow"), tokenizer);
  * const batches = stepBatches(tokens, { seed: 42, batchSize: 16, microBatchSize: 8 }, 0);
  * batches.map(({ rows }) => rows); //=> [8, 8]
+ *
+ * // two micro-batches of two packed rows, each of at most 256 tokens
+ * const packed = stepBatches(tokens, { seed: 42, packing: 256, batchSize: 4, microBatchSize: 2 }, 0);
+ * packed.map(({ rows }) => rows); //=> [16, 16]
+ * packed.map(({ lengths }) => lengths.reduce((a, b) => a + b)); //=> [512, 512]
  * releaseEngine();
  */
 export function stepBatches(
   dataset: TokenizedDataset,
-  { microBatchSize, ...order }: OrderOptions & { microBatchSize?: number | undefined },
+  options: MicroBatchOptions,
   step: number,
 ): TokenBatch[] {
-  const rows = rowsOfStep(dataset, order, step);
-  return splitMicroBatches(dataset, rows, microBatchSize ?? order.batchSize).map((part) => makeBatch(dataset, part));
+  return microBatchesOfStep(dataset, options, step).map((part) => makeBatch(dataset, part));
+}
+
+/** In which order rows are trained, and how many of them are computed at once. */
+export type MicroBatchOptions = OrderOptions & { microBatchSize?: number | undefined };
+
+/** The rows of each of a step's micro-batches. */
+export function microBatchesOfStep(
+  dataset: Orderable,
+  { microBatchSize, ...order }: MicroBatchOptions,
+  step: number,
+): number[][] {
+  const { batchSize, packing } = order;
+  const size = microBatchSize ?? batchSize;
+  if (packing === undefined) return splitMicroBatches(dataset, rowsOfStep(dataset, order, step), size);
+  const packed = packedRowsOfStep(dataset, { ...order, packing }, step);
+  return Array.from({ length: Math.ceil(packed.length / size) }, (_, i) => packed.slice(i * size, (i + 1) * size).flat());
 }
 
 /**
@@ -132,40 +167,4 @@ export function makeBatch(dataset: TokenizedDataset, indices: readonly number[])
     for (const name of names) batch.columns[name]!.set(row.columns[name]!, r * width);
   });
   return batch;
-}
-
-/** The row at a position of the endless order. */
-function rowAt(dataset: Orderable, { seed, shuffle = true }: OrderOptions, position: number): number {
-  const epoch = Math.floor(position / dataset.length);
-  const within = position - epoch * dataset.length;
-  if (!shuffle && dataset.sampling === undefined) return within;
-  return epochOrder(dataset, { seed, shuffle, epoch })[within]!;
-}
-
-/** The last orders asked for, so that a step does not shuffle the whole dataset. */
-const orders = new WeakMap<Orderable, Map<string, Uint32Array>>();
-
-function epochOrder(dataset: Orderable, options: { seed: number; shuffle: boolean; epoch: number }): Uint32Array {
-  const { length, sampling } = dataset;
-  const { seed, shuffle, epoch } = options;
-  const known = orders.get(dataset) ?? new Map<string, Uint32Array>();
-  orders.set(dataset, known);
-  const key = `${seed}/${epoch}/${shuffle}`;
-  const made = () =>
-    sampling ? mixedOrder(sampling, options, permutation) : permutation(length, seed, "order", epoch);
-  const order = known.get(key) ?? made();
-  if (known.size >= 4 && !known.has(key)) known.delete(known.keys().next().value!);
-  known.set(key, order);
-  return order;
-}
-
-/** The numbers below `n` in an order that the names decide. */
-export function permutation(n: number, ...names: (string | number)[]): Uint32Array {
-  const random = stream(...names);
-  const order = Uint32Array.from({ length: n }, (_, i) => i);
-  for (let i = n - 1; i > 0; i--) {
-    const j = random.below(i + 1);
-    [order[i], order[j]] = [order[j]!, order[i]!];
-  }
-  return order;
 }

@@ -104,7 +104,7 @@ function factsOf(run: Run): Fact[] {
       : `fresh weights, ${plain(fresh!["layers"])} layers of ${plain(fresh!["width"])}`;
   const steps = main.metrics.at(-1)?.step;
   const trained = main.metrics.at(-1)?.value("trainedTokens");
-  const batch = plain(training!["batchSize"]);
+  const batch = batchOf(config);
   const [[, model], ...data] = startFacts(run) as [Fact, ...Fact[]];
   return [
     ["Method", [main.method, ...optionsOf(groupOf(config, "selection"))].join(", ")],
@@ -119,6 +119,12 @@ function factsOf(run: Run): Fact[] {
     ["Trained tokens", trained !== undefined && Number.isFinite(trained) ? formatNumber(trained) : undefined],
     ...endFacts(run),
   ];
+}
+
+/** Rows of a step, of a run's configuration: `16`, `4 packed rows`. */
+export function batchOf(config: JsonObject): string | undefined {
+  const batch = plain(groupOf(config, "training")["batchSize"]);
+  return batch !== undefined && groupOf(config, "data")["packing"] === true ? `${batch} packed rows` : batch;
 }
 
 /** The first options beside a group's method. */

@@ -122,8 +122,9 @@ export interface ColumnOptions {
   key: string;
   /** Opens the model; called only if a row is missing. */
   model: () => Promise<{ model: Decoder; release: () => void }>;
-  /** Rows computed at once. */
+  /** Rows computed at once; with `packing`, as many as packed rows of so many tokens would hold. */
   batchSize: number;
+  packing?: number | undefined;
   onProgress?: (done: number, total: number) => void;
   onNotice?: Notice;
 }
@@ -133,7 +134,7 @@ export interface ColumnOptions {
  * from the cache where it has them, computed and kept there otherwise.
  */
 export async function lossColumn(tokens: TokenizedDataset, options: ColumnOptions): Promise<Float32Array> {
-  const { cacheFolder, key, batchSize, onProgress, onNotice } = options;
+  const { cacheFolder, key, onProgress, onNotice } = options;
   const known = cacheFolder === undefined ? undefined : loadColumn(cacheFolder, key, tokens, onNotice);
   const losses = known ?? new Float32Array(tokens.ids.length).fill(NaN);
   const missing = [...new Set(options.rows)].filter((row) => Number.isNaN(losses[tokens.offsets[row]!]));
@@ -143,7 +144,7 @@ export async function lossColumn(tokens: TokenizedDataset, options: ColumnOption
     let done = 0;
     while (done < missing.length) {
       onProgress?.(done, missing.length);
-      const indices = missing.slice(done, done + batchSize);
+      const indices = missing.slice(done, done + rowsAtOnce(tokens, missing, done, options));
       const batch = makeBatch(tokens, indices);
       const values = await scoreLosses(model, batch);
       indices.forEach((index, row) => {
@@ -159,4 +160,17 @@ export async function lossColumn(tokens: TokenizedDataset, options: ColumnOption
   }
   if (cacheFolder !== undefined) saveColumn(cacheFolder, key, tokens, losses, onNotice);
   return losses;
+}
+
+/** How many rows are computed together, from the given place in the list on. */
+function rowsAtOnce(
+  tokens: Pick<TokenizedDataset, "lengthOf">,
+  rows: readonly number[],
+  from: number,
+  { batchSize, packing }: Pick<ColumnOptions, "batchSize" | "packing">,
+): number {
+  if (packing === undefined) return batchSize;
+  let [count, space] = [0, batchSize * packing];
+  while (from + count < rows.length && (space -= tokens.lengthOf(rows[from + count]!)) >= 0) count++;
+  return Math.max(1, count);
 }

@@ -10,7 +10,7 @@ import { openLearner, type RunLearner } from "../../training/open-learner.ts";
 import { rowsOf, tokensOf } from "../../training/train.ts";
 import type { StepBatch, StepOutcome } from "../../training/step.ts";
 import { stoppable } from "../kit/reporter.ts";
-import { learnerSettings, optimizerOptions, trainedModel } from "../kit/training-settings.ts";
+import { learnerSettings, optimizerOptions, orderOf, trainedModel } from "../kit/training-settings.ts";
 import { explosionWatch, together } from "../kit/watches.ts";
 import type { AttentionGateConfig } from "./config-schema.ts";
 import { finish } from "./finish.ts";
@@ -54,11 +54,9 @@ export async function openGateArm(options: GateArmOptions): Promise<GateArm> {
 
 function batchesOf(work: GateWork, learner: RunLearner, step: number): StepBatch<GateAux>[] {
   const { model, gates, gateOptions, config, inputs } = work;
-  const { seed, batchSize, microBatchSize } = config.training;
   const { sinks, window, rows } = config.gates;
-  const options = { ...gateOptions, sinks, window, rows, noise: { seed, step } };
-  const order = { seed, batchSize, microBatchSize, shuffle: config.data.shuffle };
-  return stepBatches(inputs.tokens, order, step).map((batch) => ({
+  const options = { ...gateOptions, sinks, window, rows, noise: { seed: config.training.seed, step } };
+  return stepBatches(inputs.tokens, orderOf(config), step).map((batch) => ({
     batch,
     aux: { shape: gatedShape(work, batch), step },
     pass: () => learner.forward(batch, gates && { attention: gatedPass(model, gates, options) }),

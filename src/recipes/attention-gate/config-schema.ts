@@ -3,8 +3,8 @@ import {
   adapterGroup,
   amount,
   count,
-  dataGroup,
   evaluationGroup,
+  packableDataGroup,
   runKeys,
   trainingGroup,
 } from "../../config/groups.ts";
@@ -107,7 +107,7 @@ export const attentionGateSchema = Type.Object(
       description: "finetune: the model (its adapter, if there is one) and the gates; pretrain: the gates alone.",
     }),
     model: existingPath("The model to start from: a Hugging Face folder or a GGUF file."),
-    data: dataGroup,
+    data: packableDataGroup,
     gates: gatesGroup,
     eviction: evictionGroup,
     adapter: Type.Optional(adapterGroup),

@@ -8,6 +8,7 @@ import { checkpointSteps } from "../../training/checkpoint.ts";
 import type { RunLearner } from "../../training/open-learner.ts";
 import { cardText, shownFiles, shownPath } from "../kit/card.ts";
 import { saveTrained } from "../kit/save-trained.ts";
+import { countedRows } from "../kit/training-settings.ts";
 import { stoppable } from "../kit/reporter.ts";
 import { answerOverEach, baselineEvictions, type CacheResult } from "./answers.ts";
 import { pictureGates } from "./pictures.ts";
@@ -51,7 +52,7 @@ async function saveAll({ run, config, model, gates, command, name }: GateWork, {
     `Data: ${shownFiles(config.data.train)}`,
     `Arm: ${name}`,
     `Eviction loss: ${JSON.stringify(config.eviction)}`,
-    `${state.step} steps of ${config.training.batchSize} rows, seed ${config.training.seed}`,
+    `${state.step} steps of ${countedRows(config.training.batchSize, config.data)}, seed ${config.training.seed}`,
   ];
   if (gates)
     await saveGates(gates, model, join(run.path, "gates"), {

@@ -1,7 +1,7 @@
 import { estimateTrainingMemory } from "../../model/memory.ts";
 import type { RunInputs } from "../kit/inputs.ts";
 import { largestMicroBatch, oneRowAtOnce, plainAdapter, type MemoryPlan } from "../kit/memory.ts";
-import { trainingSteps } from "../kit/training-settings.ts";
+import { stepsOver } from "../kit/training-settings.ts";
 import type { AttentionGateConfig } from "./config-schema.ts";
 
 /** Where the gates alone are trained: as much as the smallest adapter. */
@@ -15,7 +15,7 @@ export function gateMemory({ shape, tokens }: Pick<RunInputs, "shape" | "tokens"
       const { batchSize, microBatchSize = batchSize } = config.training;
       const adapter = config.mode === "pretrain" ? gatesAlone : config.adapter;
       return estimateTrainingMemory(shape, {
-        ...largestMicroBatch(tokens, config, trainingSteps(config.training, tokens.length)),
+        ...largestMicroBatch(tokens, config, stepsOver(config, tokens)),
         accumulates: microBatchSize < batchSize,
         ...(adapter && { adapter }),
       });

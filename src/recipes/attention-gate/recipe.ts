@@ -8,7 +8,7 @@ import { defineRecipe, type RecipeWork } from "../kit/recipe.ts";
 import { attentionGate } from "./about.ts";
 import { answerFrozen, openScores, type CacheResult } from "./answers.ts";
 import { mixtureLines } from "../kit/mixture-lines.ts";
-import { trainingSteps } from "../kit/training-settings.ts";
+import { countedRows, stepsOver } from "../kit/training-settings.ts";
 import { openGateArm } from "./arm.ts";
 import type { AttentionGateConfig } from "./config-schema.ts";
 import { attentionGateDefinition, baselineNames } from "./config.ts";
@@ -53,7 +53,7 @@ function armsOf(work: RecipeWork<AttentionGateConfig>): ArmPlan<AttentionGateCon
   const planned = (name: string): PlannedArm<AttentionGateConfig> => ({
     name,
     config,
-    steps: ({ tokens }) => trainingSteps(config.training, tokens.length),
+    steps: ({ tokens }) => stepsOver(config, tokens),
   });
   let budget = 1;
   return {
@@ -85,7 +85,7 @@ function plan(config: AttentionGateConfig, { tokens, validation }: RunInputs): s
   return [
     `Training rows: ${tokens.length}, held-out rows: ${validation?.length ?? "none"}`,
     ...mixtureLines(tokens),
-    `Steps: ${trainingSteps(config.training, tokens.length)} of ${training.batchSize} rows`,
+    `Steps: ${stepsOver(config, tokens)} of ${countedRows(training.batchSize, config.data)}`,
     `Runs: ${[gatesName, ...compare].join(", ")}`,
     `Answers: ${answers ? `over the gates' cache, all entries, ${names.join(", ")}` : "none"}`,
     ...(answers ? optionLines(evictionScores, named) : []),

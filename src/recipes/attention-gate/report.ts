@@ -4,7 +4,7 @@ import { headsSection, lossSection, keptSection } from "./report-curves.ts";
 import { tokensSection } from "./report-tokens.ts";
 import { pageOf, type ReportOptions, writePage } from "../../report/page.ts";
 import { readRun, type Run, type RunLayout } from "../../report/read-run.ts";
-import { endFacts, type Fact, groupOf, namesOf, plain, rateOf, startFacts, warningsOf } from "../../report/header.ts";
+import { batchOf, endFacts, type Fact, groupOf, namesOf, plain, rateOf, startFacts, warningsOf } from "../../report/header.ts";
 
 /** The gates are the main arm; the model trained without them is the control. */
 const layout: RunLayout = {
@@ -52,7 +52,7 @@ function factsOf(run: Run): Fact[] {
   const { main, config } = run;
   const [gates, eviction, training] = ["gates", "eviction", "training"].map((key) => groupOf(config, key));
   const steps = main.metrics.at(-1)?.step;
-  const batch = plain(training!["batchSize"]);
+  const batch = batchOf(config);
   const exempt = [plain(gates!["sinks"]), plain(gates!["window"])];
   const target = eviction!["target"];
   return [

@@ -12,7 +12,7 @@ import { rowsOf, ruleContext, stepRecord, tokensOf, type RuleOutcome, type StepR
 import type { ArmOpening } from "../kit/arms.ts";
 import { stoppable } from "../kit/reporter.ts";
 import { saveTrained } from "../kit/save-trained.ts";
-import { learnerSettings, optimizerOptions, trainedModel } from "../kit/training-settings.ts";
+import { learnerSettings, optimizerOptions, orderOf, trainedModel } from "../kit/training-settings.ts";
 import { weighRows } from "../kit/token-rows.ts";
 import { modelCard } from "./card.ts";
 import type { FinetuneConfig } from "./config-schema.ts";
@@ -52,7 +52,6 @@ export async function openArm(options: ArmOpening<FinetuneConfig>): Promise<Fine
     if (isAdapted(model)) disposals.unshift(model.dispose);
     const opened = await openSources(rule, model, config, inputs, stoppable(reporter, options.interrupted));
     disposals.push(opened.dispose);
-    const { seed, batchSize, microBatchSize } = config.training;
     const state = newTrainingState(model, tokens, {
       optimizer: optimizerOptions(config.training),
       sources: opened.sources,
@@ -60,12 +59,12 @@ export async function openArm(options: ArmOpening<FinetuneConfig>): Promise<Fine
     disposals.push(state.optimizer.dispose);
     const learner = await openLearner(model, learnerOptions(options, state, rule));
     const fates = fateLog(state, tokens);
-    const order = { seed, batchSize, microBatchSize, shuffle: config.data.shuffle };
+    const order = orderOf(config);
     const arm = {
       ...{ name: options.name, rule, learner, dispose },
       signals: planSignals(rule, state.sources, attentionLayerOf(rule)),
       batches: (step: number) => stepBatches(tokens, order, step),
-      context: () => ruleContext(state, seed),
+      context: () => ruleContext(state, config.training.seed),
       record(batches: readonly TokenBatch[], outcome: RuleOutcome) {
         const fate = fates.record(batches, outcome.weights);
         const metrics = () => ({ ...stepRecord(state, batches, outcome, tokens.length), ...fate });
@@ -137,8 +136,8 @@ async function writeTokens(
   { config, inputs, run }: ArmOpening<FinetuneConfig>,
   { rule, learner: { state } }: Trained,
 ): Promise<void> {
-  const { seed, batchSize } = config.training;
-  const order = rowsOfStep(inputs.tokens, { seed, batchSize, shuffle: config.data.shuffle }, 0);
+  const { seed } = config.training;
+  const order = rowsOfStep(inputs.tokens, orderOf(config), 0);
   const rows = [...new Set(order)].slice(0, picturedRows);
   const weighed = await weighRows(state.model, inputs.tokens, rows, {
     ...{ rule, seed, sources: state.sources, promptAttentionLayer: attentionLayerOf(rule) },

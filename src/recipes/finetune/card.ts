@@ -1,5 +1,6 @@
 import type { Model } from "../../model/model.ts";
 import { cardText, shownFiles, shownPath } from "../kit/card.ts";
+import { countedRows } from "../kit/training-settings.ts";
 import type { FinetuneConfig } from "./config-schema.ts";
 
 /** Text of a trained model's `README.md`: what it is, from which model and data, and by which command it was made. */
@@ -13,7 +14,7 @@ export function modelCard(config: FinetuneConfig, model: Model, steps: number, c
       `Data: ${shownFiles(data.train)}`,
       `Tokens trained: ${options.join(", ")}`,
       ...(config.adapter === undefined ? [] : [`LoRA adapter: ${JSON.stringify(config.adapter)}`]),
-      `${steps} steps of ${training.batchSize} rows, learning rate ${training.learningRate}, seed ${training.seed}`,
+      `${steps} steps of ${countedRows(training.batchSize, data)}, learning rate ${training.learningRate}, seed ${training.seed}`,
     ],
     command,
   );

@@ -5,9 +5,9 @@ import {
   amount,
   armName,
   count,
-  dataGroup,
   evaluationGroup,
   freshModel,
+  packableDataGroup,
   runKeys,
   trainingGroup,
 } from "../../config/groups.ts";
@@ -60,7 +60,7 @@ export const finetuneSchema = Type.Object(
   {
     model: Type.Optional(existingPath("The model to start from: a Hugging Face folder or a GGUF file.")),
     fresh: Type.Optional(freshModel),
-    data: dataGroup,
+    data: packableDataGroup,
     selection: mainMethod("rule", "Which tokens train: the rule and its options."),
     history,
     adapter: Type.Optional(adapterGroup),

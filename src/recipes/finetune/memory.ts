@@ -2,7 +2,7 @@ import { estimateTrainingMemory } from "../../model/memory.ts";
 import type { RunInputs } from "../kit/inputs.ts";
 import { activationsTwice, largestMicroBatch, oneRowAtOnce, plainAdapter, type MemoryPlan } from "../kit/memory.ts";
 import type { FinetuneConfig } from "./config-schema.ts";
-import { trainingSteps } from "../kit/training-settings.ts";
+import { stepsOver } from "../kit/training-settings.ts";
 
 /** The memory of a fine-tuning run, from its largest micro-batch. */
 export function finetuneMemory({ shape, tokens }: Pick<RunInputs, "shape" | "tokens">): MemoryPlan<FinetuneConfig> {
@@ -11,7 +11,7 @@ export function finetuneMemory({ shape, tokens }: Pick<RunInputs, "shape" | "tok
     estimate(config) {
       const { batchSize, microBatchSize = batchSize, gradientCheckpointing } = config.training;
       return estimateTrainingMemory(shape, {
-        ...largestMicroBatch(tokens, config, trainingSteps(config.training, tokens.length)),
+        ...largestMicroBatch(tokens, config, stepsOver(config, tokens)),
         gradientCheckpointing,
         accumulates: microBatchSize < batchSize,
         copies: Number(config.history.source === "ema") + Number(config.selfEvolving !== undefined),

@@ -12,7 +12,7 @@ import { finetuneDefinition } from "./config.ts";
 import { finetuneMemory } from "./memory.ts";
 import { finetuneResults, resultRow } from "./results.ts";
 import { mixtureLines } from "../kit/mixture-lines.ts";
-import { trainingSteps } from "../kit/training-settings.ts";
+import { countedRows, rowsDealt, stepsOver } from "../kit/training-settings.ts";
 import { ruleOf } from "./rules.ts";
 
 /** A run of fine-tuning: the configured rule, then each rule of `compare`, with the same model, data and seed. */
@@ -68,15 +68,15 @@ export const finetuneRecipe = finetuning(finetune, "full");
 export const ssTokenRecipe = finetuning(ssToken, "sstoken");
 
 function planned(name: string, config: FinetuneConfig): PlannedArm<FinetuneConfig> {
-  return { name, config, steps: ({ tokens }) => trainingSteps(config.training, tokens.length) };
+  return { name, config, steps: ({ tokens }) => stepsOver(config, tokens) };
 }
 
 function plan(config: FinetuneConfig, { tokens, validation }: RunInputs): string[] {
   const { stats } = tokens;
   const { batchSize } = config.training;
-  const steps = trainingSteps(config.training, tokens.length);
+  const steps = stepsOver(config, tokens);
   const share = ((100 * stats.responseTokens) / stats.tokens).toFixed(1);
-  const epochs = ((steps * batchSize) / tokens.length).toPrecision(3);
+  const epochs = ((steps * batchSize) / rowsDealt(config, tokens, 1)).toPrecision(3);
   const held = validation === undefined ? "none" : `${validation.length} rows, ${validation.stats.tokens} tokens`;
   const arms = [
     { name: methodLabel(config.selection.method), choice: config.selection },
@@ -86,7 +86,7 @@ function plan(config: FinetuneConfig, { tokens, validation }: RunInputs): string
     `Training rows: ${tokens.length} of ${stats.rows}, ${stats.tokens} tokens, ${share} % of them response`,
     `Held-out rows: ${held}`,
     ...mixtureLines(tokens),
-    `Steps: ${steps} of ${batchSize} rows, ${epochs} epochs`,
+    `Steps: ${steps} of ${countedRows(batchSize, config.data)}, ${epochs} epochs`,
     `Runs: ${arms.map(({ name }) => name).join(", ")}`,
     ...optionLines(rules, arms, ["history"]),
   ];

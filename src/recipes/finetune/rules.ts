@@ -17,7 +17,7 @@ import { movingAverageSource, snapshotSource } from "../../training/earlier-stat
 import { engineKey, type RunInputs } from "../kit/inputs.ts";
 import { requireStepwise } from "../../training/weigh.ts";
 import type { Reporter } from "../kit/reporter.ts";
-import { trainingSteps } from "../kit/training-settings.ts";
+import { orderOf, stepsOver } from "../kit/training-settings.ts";
 
 /** The rule of an arm, with the configuration's history where the rule has that option. */
 export async function ruleOf(selection: MethodChoice, { history }: FinetuneConfig): Promise<TokenRule> {
@@ -35,7 +35,7 @@ export function ruleOfRun(rule: TokenRule, config: FinetuneConfig, tokens: Token
 }
 
 function stepsOfPart({ parts }: { parts: number }, config: FinetuneConfig, tokens: TokenizedDataset): number {
-  return Math.ceil(trainingSteps(config.training, tokens.length) / parts);
+  return Math.ceil(stepsOver(config, tokens) / parts);
 }
 
 /** The layer whose attention on the prompt the rule reads. */
@@ -98,15 +98,14 @@ async function fixedLosses(
     });
   }
   const rows = rowsOfRun(config, tokens);
-  const batchSize = config.training.microBatchSize ?? config.training.batchSize;
+  const { batchSize, microBatchSize = batchSize, packing } = orderOf(config);
+  const atOnce = packing === undefined ? `${microBatchSize}` : `${microBatchSize} x ${packing}`;
   try {
     return await lossColumn(tokens, {
       rows,
       // The last bit of a loss may depend on the rows beside it: only a run that scores the same batches may share it.
-      key: ["losses", (other ?? trunk ?? base).fingerprint, engineKey(engine), batchSize, rowsKey(rows, tokens)].join(
-        " ",
-      ),
-      batchSize,
+      key: ["losses", (other ?? trunk ?? base).fingerprint, engineKey(engine), atOnce, rowsKey(rows, tokens)].join(" "),
+      ...{ batchSize: microBatchSize, packing },
       ...(config.data.cache !== undefined && { cacheFolder: config.data.cache }),
       async model() {
         const open = other ?? trunk;
@@ -132,9 +131,10 @@ function rowsKey(rows: readonly number[], tokens: TokenizedDataset): string {
  * first; all of them in that of the data, so that any run may share their losses.
  */
 function rowsOfRun(config: FinetuneConfig, tokens: TokenizedDataset): number[] {
-  const { seed, batchSize } = config.training;
+  const order = orderOf(config);
+  const steps = stepsOver(config, tokens);
   const rows = new Set<number>();
-  for (let step = 0; step < trainingSteps(config.training, tokens.length) && rows.size < tokens.length; step++)
-    for (const row of rowsOfStep(tokens, { seed, batchSize, shuffle: config.data.shuffle }, step)) rows.add(row);
+  for (let step = 0; step < steps && rows.size < tokens.length; step++)
+    for (const row of rowsOfStep(tokens, order, step)) rows.add(row);
   return rows.size === tokens.length ? [...rows].sort((a, b) => a - b) : [...rows];
 }

@@ -22,6 +22,7 @@ import { loadTokenizer, type Tokenizer } from "../../text/index.ts";
 import type { Identity } from "../../training/checkpoint.ts";
 import { configuredTokens, openConfigured, type DataRole } from "./configured-data.ts";
 import type { Reporter } from "./reporter.ts";
+import { packingNote } from "./training-settings.ts";
 import { optional } from "../../system/optional.ts";
 
 /** What all arms of a comparison share. */
@@ -48,7 +49,8 @@ export interface StartConfig {
   model?: string | undefined;
   /** Shape of a model with fresh weights, in place of `model`. */
   fresh?: FreshConfig | undefined;
-  data: DataConfig;
+  /** Of recipes that pack rows, whether they are packed. */
+  data: DataConfig & { packing?: boolean };
   training: { seed: number };
 }
 
@@ -61,6 +63,7 @@ export async function gatherInputs(config: StartConfig, engine: EngineInfo, repo
   if (data.maxTokens > maxPositions)
     reporter.note(`The model states a context of ${maxPositions} tokens; data.maxTokens is ${data.maxTokens}.`);
   const train = await tokenized(config, "train", tokenizer, reporter);
+  if (data.packing === true) reporter.note(packingNote(data, config.training.seed, train.tokens));
   const held = data.validation === undefined ? undefined : await tokenized(config, "validation", tokenizer, reporter);
   for (const ids of [train.tokens.ids, held?.tokens.ids ?? []]) {
     requireKnownIds(ids, [{ source: config.model ?? "fresh", config: shape }]);

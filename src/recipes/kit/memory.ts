@@ -1,9 +1,10 @@
-import { rowsOfStep, splitMicroBatches } from "../../data/batches.ts";
+import { microBatchesOfStep } from "../../data/batches.ts";
 import type { TokenizedDataset, TokenView } from "../../data/tokenized.ts";
 import type { TrainingMemory, TrainingMemoryOptions } from "../../model/memory.ts";
 import { UserError } from "../../system/errors.ts";
 import { memoryOfProcess } from "../../system/process-memory.ts";
 import type { EngineInfo } from "../../tensor/engine.ts";
+import { orderOf, type TrainingOverRows } from "./training-settings.ts";
 
 /** What a run of a configuration holds at once, on the cpu engine. */
 export interface MemoryPlan<Config> {
@@ -24,14 +25,13 @@ const stepsLookedAt = 2000;
 /** The largest micro-batch of the first two thousand steps. */
 export function largestMicroBatch(
   tokens: TokenizedDataset,
-  { training, data }: TrainingOverRows,
+  config: TrainingOverRows,
   steps: number,
 ): Pick<TrainingMemoryOptions, "tokens" | "responseTokens"> {
-  const { batchSize, microBatchSize = batchSize, seed } = training;
+  const order = orderOf(config);
   let largest = { tokens: 0, responseTokens: 0 };
   for (let step = 0; step < Math.min(steps, stepsLookedAt); step++) {
-    const rows = rowsOfStep(tokens, { seed, batchSize, shuffle: data.shuffle }, step);
-    for (const part of splitMicroBatches(tokens, rows, microBatchSize)) {
+    for (const part of microBatchesOfStep(tokens, order, step)) {
       const count = part.reduce((sum, row) => sum + tokens.lengthOf(row), 0);
       if (count <= largest.tokens) continue;
       const responseTokens = part.reduce((sum, row) => sum + predictedTokens(tokens.row(row)), 0);
@@ -46,24 +46,13 @@ function predictedTokens({ response, dataWeights }: TokenView): number {
   return response.reduce((sum, mark, t) => sum + Number(mark === 1 || (dataWeights?.[t] ?? 0) !== 0), 0);
 }
 
-/** The part of a configuration that decides which rows are computed at once. */
-export interface TrainingOverRows {
-  training: {
-    batchSize: number;
-    microBatchSize?: number | undefined;
-    gradientCheckpointing: boolean;
-    seed: number;
-  };
-  data: { shuffle: boolean };
-}
-
 /** Tokens of an average prompt, for runs whose responses are still to be drawn. */
 export function meanPrompt({ stats, length }: TokenizedDataset): number {
   return Math.ceil((stats.tokens - stats.responseTokens) / length);
 }
 
-/** Rows computed one at a time. */
-export function oneRowAtOnce<Config extends TrainingOverRows>(config: Config): Saving<Config>[] {
+/** Rows, or packed rows, computed one at a time. */
+export function oneRowAtOnce<Config extends Pick<TrainingOverRows, "training">>(config: Config): Saving<Config>[] {
   const { training } = config;
   if ((training.microBatchSize ?? training.batchSize) === 1) return [];
   return [
@@ -72,7 +61,7 @@ export function oneRowAtOnce<Config extends TrainingOverRows>(config: Config): S
 }
 
 /** Activations computed a second time in the backward pass. */
-export function activationsTwice<Config extends TrainingOverRows>(config: Config): Saving<Config>[] {
+export function activationsTwice<Config extends { training: { gradientCheckpointing: boolean } }>(config: Config): Saving<Config>[] {
   const { training } = config;
   if (training.gradientCheckpointing) return [];
   const changed = { ...config, training: { ...training, gradientCheckpointing: true } };

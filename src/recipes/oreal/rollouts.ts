@@ -1,7 +1,7 @@
 import type { OrealConfig } from "./config-schema.ts";
 import type { Model } from "../../model/model.ts";
 import type { GenerationPace } from "../../model/generation/options.ts";
-import { permutation } from "../../data/batches.ts";
+import { permutation } from "../../data/epoch-order.ts";
 import { drawResponses, judgeResponses, type Judged, type Question, type Verify } from "../kit/responses/index.ts";
 
 /** The responses of an iteration, judged: all samples of its first question, then those of its second, ... */
