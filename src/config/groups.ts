@@ -81,10 +81,22 @@ export const dataGroup = group(
   { default: {}, description: "The rows." },
 );
 
-/** The rows of recipes that train on them as they are, one by one or packed. */
+/** The rows of recipes that train on them as they are: plain text may be divided, and rows packed. */
 export const packableDataGroup = group(
   {
     ...dataGroup.properties,
+    truncate: choice(["end", "skip", "chunk"], {
+      default: "end",
+      description:
+        "A longer row loses its end (and is skipped if no response is left), is skipped, or (plain text) is divided into " +
+        "chunks, each a row.",
+    }),
+    overlap: Type.Optional(
+      count(
+        "Of truncate: chunk, how many tokens of the chunk before it a chunk begins with; they do not train again. " +
+          "Default: an eighth of maxTokens.",
+      ),
+    ),
     packing: onOff(
       "Join rows to packed rows of at most maxTokens tokens, which training.batchSize and microBatchSize then count. No " +
         "token attends another row.",

@@ -1,11 +1,12 @@
 import { homedir } from "node:os";
 import { basename, extname, join, resolve } from "node:path";
 import type { Static } from "@sinclair/typebox";
-import type { dataGroup, freshModel, trainingGroup } from "./groups.ts";
+import type { dataGroup, freshModel, packableDataGroup, trainingGroup } from "./groups.ts";
 import type { KeyPath, Problem } from "./problem.ts";
 
 /** Groups as a configuration holds them. */
 export type DataConfig = Static<typeof dataGroup>;
+export type PackableDataConfig = Static<typeof packableDataGroup>;
 export type FreshConfig = Static<typeof freshModel>;
 export type TrainingConfig = Static<typeof trainingGroup>;
 
@@ -13,7 +14,10 @@ export type TrainingConfig = Static<typeof trainingGroup>;
 type AnyTraining = Omit<TrainingConfig, "seed" | "evaluateEvery">;
 
 /** Fills in what every recipe leaves open: the cache and the run folder. In place. */
-export function fillShared(config: { data: DataConfig; output?: string | undefined }, source: string): void {
+export function fillShared(
+  config: { data: Pick<DataConfig, "cache">; output?: string | undefined },
+  source: string,
+): void {
   config.data.cache ??= join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "tokensift");
   config.output ??= resolve("runs", basename(source, extname(source)));
 }
@@ -23,6 +27,15 @@ export function fillTraining(training: AnyTraining): void {
   if (training.steps === undefined) training.epochs ??= 1;
   if (training.warmupSteps === undefined) training.warmupRatio ??= 0.03;
   training.microBatchSize ??= training.batchSize;
+}
+
+/** Keys of one data group that contradict each other. */
+export function dataContradictions({ truncate, overlap, maxTokens }: PackableDataConfig): Problem[] {
+  if (overlap === undefined) return [];
+  const path = ["data", "overlap"];
+  if (truncate !== "chunk")
+    return [{ path, message: `is not used: data.truncate is ${truncate}, not chunk`, atKey: true }];
+  return overlap < maxTokens ? [] : [{ path, message: `must be less than data.maxTokens (${maxTokens})` }];
 }
 
 /** Keys of one training group that contradict each other. */

@@ -29,9 +29,14 @@ export interface ColumnCollector {
   /**
    * @param columns the row's lists
    * @param response the response marks of the whole row, before it was cut
-   * @param length tokens of the row that are kept, counted from its start
+   * @param cut takes what is kept out of a list of the whole row's tokens
    */
-  add(columns: Readonly<Record<string, Float32Array>>, response: Uint8Array, length: number, where: () => string): void;
+  add(
+    columns: Readonly<Record<string, Float32Array>>,
+    response: Uint8Array,
+    cut: (values: Float32Array) => Float32Array,
+    where: () => string,
+  ): void;
   done(): Record<string, Float32Array>;
 }
 
@@ -39,8 +44,8 @@ export interface ColumnCollector {
 export function collectColumns(aligner: ColumnAligner): ColumnCollector {
   const collected = new Map<string, ReturnType<typeof growing<Float32Array>>>();
   return {
-    add(columns, response, length, where) {
-      for (const [name, values] of Object.entries(aligner.align(columns, response, length, where))) {
+    add(columns, response, cut, where) {
+      for (const [name, values] of Object.entries(aligner.align(columns, response, cut, where))) {
         if (!collected.has(name))
           collected.set(
             name,
@@ -62,7 +67,7 @@ export interface ColumnAligner {
   align(
     columns: Readonly<Record<string, Float32Array>>,
     response: Uint8Array,
-    length: number,
+    cut: (values: Float32Array) => Float32Array,
     where: () => string,
   ): Record<string, Float32Array>;
 }
@@ -83,7 +88,7 @@ export function alignColumns(
   let first = named === undefined;
   const advice = `; or name the wanted columns: ${names("tokenColumns")} (${names("tokenColumns", "none")} takes none)`;
   return {
-    align(columns, response, length, where) {
+    align(columns, response, cut, where) {
       if (first) {
         first = false;
         for (const [name, values] of Object.entries(columns)) {
@@ -99,10 +104,7 @@ export function alignColumns(
       }
       const list = (name: string): Float32Array => columns[name] ?? new Float32Array();
       return Object.fromEntries(
-        [...taken].map((name) => {
-          const aligned = alignedColumn(name, list(name), response, where, advice);
-          return [name, aligned.subarray(0, length)];
-        }),
+        [...taken].map((name) => [name, cut(alignedColumn(name, list(name), response, where, advice))]),
       );
     },
   };

@@ -54,11 +54,7 @@ export function rowsOfStep(dataset: Orderable, options: OrderOptions, step: numb
   return rows.slice(turn * batchSize, (turn + 1) * batchSize);
 }
 
-function packedRowsOfStep(
-  dataset: Orderable,
-  options: OrderOptions & { packing: number },
-  step: number,
-): number[][] {
+function packedRowsOfStep(dataset: Orderable, options: OrderOptions & { packing: number }, step: number): number[][] {
   const { batchSize, bucket = 1 } = options;
   if (bucket > 1) throw new RangeError("bucket sorts rows by length, which packed rows have no use for: leave it out");
   return packedRows(dataset, options, step * batchSize, batchSize);
@@ -96,11 +92,7 @@ export function splitMicroBatches(
  * packed.map(({ lengths }) => lengths.reduce((a, b) => a + b)); //=> [512, 512]
  * releaseEngine();
  */
-export function stepBatches(
-  dataset: TokenizedDataset,
-  options: MicroBatchOptions,
-  step: number,
-): TokenBatch[] {
+export function stepBatches(dataset: TokenizedDataset, options: MicroBatchOptions, step: number): TokenBatch[] {
   return microBatchesOfStep(dataset, options, step).map((part) => makeBatch(dataset, part));
 }
 
@@ -117,7 +109,9 @@ export function microBatchesOfStep(
   const size = microBatchSize ?? batchSize;
   if (packing === undefined) return splitMicroBatches(dataset, rowsOfStep(dataset, order, step), size);
   const packed = packedRowsOfStep(dataset, { ...order, packing }, step);
-  return Array.from({ length: Math.ceil(packed.length / size) }, (_, i) => packed.slice(i * size, (i + 1) * size).flat());
+  return Array.from({ length: Math.ceil(packed.length / size) }, (_, i) =>
+    packed.slice(i * size, (i + 1) * size).flat(),
+  );
 }
 
 /**

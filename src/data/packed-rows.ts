@@ -82,7 +82,10 @@ function packedEpoch(dataset: Orderable, options: PackingOptions, epoch: number)
     ? bestFit(dataset, shuffledOrder(dataset.length, seed, epoch), packing)
     : inOrder(dataset, packing);
   const order = shuffle ? permutation(fitted.length, seed, "packing", epoch) : fitted.keys();
-  const packed = flat(Array.from(order, (place) => fitted[place]!), dataset.length);
+  const packed = flat(
+    Array.from(order, (place) => fitted[place]!),
+    dataset.length,
+  );
   if (epochs.size >= 2) epochs.delete(epochs.keys().next().value!);
   epochs.set(number, packed);
   return packed;

@@ -8,6 +8,8 @@ export interface RowCounter {
   readonly stats: TokenizedStats;
   skip(reason: string): void;
   add(row: Row, tokens: TokenizedRow): void;
+  /** A row became so many chunks. */
+  divided(chunks: number): void;
 }
 
 /** @param rows rows in the files */
@@ -23,6 +25,10 @@ export function countRows(rows: number): RowCounter {
       for (const column of [...(row.unused ?? []), ...(tokens.unused ?? [])]) count((stats.unused ??= {}), column);
       for (const remark of new Set([...(row.remarks ?? []), ...(tokens.remarks ?? [])]))
         count((stats.remarks ??= {}), remark);
+    },
+    divided(chunks) {
+      const before = stats.divided ?? { rows: 0, chunks: 0 };
+      stats.divided = { rows: before.rows + 1, chunks: before.chunks + chunks };
     },
   };
 }

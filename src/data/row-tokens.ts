@@ -16,8 +16,13 @@ import type { GivenTokens } from "./token-format.ts";
 export interface RowTokenOptions {
   /** Longer rows are cut to this many tokens; a row whose whole response is cut away is skipped. Default: no limit. */
   maxTokens?: number | undefined;
-  /** What happens to a longer row: it loses its end (default), or is skipped. */
-  truncate?: "end" | "skip";
+  /** What happens to a longer row: it loses its end (default), is skipped, or (plain text) divided into chunks. */
+  truncate?: "end" | "skip" | "chunk";
+  /**
+   * With `truncate: "chunk"`, how many tokens of the chunk before it a chunk begins with; they do not train again.
+   * At least 1, so that each token has one before it. Default: an eighth of `maxTokens`.
+   */
+  overlap?: number | undefined;
   /** A Jinja chat template to use instead of the tokenizer's own. */
   template?: string;
   /** Which answers of a conversation train: all (default), or the last one alone. */

@@ -1,15 +1,28 @@
 import { UserError } from "../system/errors.ts";
 import { letEventsIn } from "../system/event-loop.ts";
 import type { TokenizedRow, Tokenizer } from "../text/index.ts";
+import { divideBy, undivided, type Divide, type Piece } from "./chunks.ts";
 import type { Dataset, Row, SkippedRow } from "./dataset.ts";
 import { tokensOfRow, type RowTokenOptions } from "./row-tokens.ts";
-import { unpacked } from "./unpacked.ts";
+import { packedRowId, unpacked } from "./unpacked.ts";
 import { weighed } from "./weighed.ts";
 
 /** What becomes of rows on their way to tokens. */
 export interface RowSink {
-  /** @param whole the response marks of the row before it was cut */
-  add(row: Row, tokens: TokenizedRow, whole: () => Uint8Array, where: () => string): void | Promise<void>;
+  /**
+   * @param row of a chunk, with the chunk's number
+   * @param whole the response marks of the row before it was cut or divided
+   * @param cut takes the tokens' part out of a list of the whole row's tokens
+   */
+  add(
+    row: Row,
+    tokens: TokenizedRow,
+    whole: () => Uint8Array,
+    where: () => string,
+    cut: Piece["cut"],
+  ): void | Promise<void>;
+  /** A row became so many chunks. */
+  divided?(chunks: number): void;
   /** A row, or a text of a packed row, that gives nothing to train, and why. */
   skip(rowId: number, reason: string): void;
   /** A row that ends the reading, with what it ends with; if this is given, the reading goes on without the row. */
@@ -32,6 +45,7 @@ export async function tokenizeEachRow(
 ): Promise<void> {
   const { onProgress } = options;
   const { refuse } = sink;
+  const divide = options.truncate === "chunk" ? divideBy(options, dataset, tokenizer) : undefined;
   const rows = refuse === undefined ? dataset.entries() : readableRows(dataset, refuse);
   for await (const row of rows) {
     const { rowId } = row;
@@ -44,7 +58,10 @@ export async function tokenizeEachRow(
       continue;
     }
     try {
-      for (const part of unpacked(row)) await tokenizePart(part, tokenizer, options, sink, () => dataset.where(rowId));
+      let number = 0;
+      const nextId = divide && (() => packedRowId(rowId, number++));
+      for (const part of unpacked(row))
+        await tokenizePart(part, tokenizer, { ...options, divide, nextId }, sink, () => dataset.where(rowId));
     } catch (error) {
       if (refuse === undefined || !(error instanceof UserError)) throw error;
       refuse(rowId, error);
@@ -56,11 +73,11 @@ export async function tokenizeEachRow(
 async function tokenizePart(
   part: Row,
   tokenizer: Tokenizer,
-  options: EachRowOptions,
+  { divide, nextId, ...options }: EachRowOptions & { divide?: Divide | undefined; nextId?: (() => number) | undefined },
   sink: RowSink,
   where: () => string,
 ): Promise<void> {
-  const tokens = tokensOfRow(part, tokenizer, options, where);
+  const tokens = tokensOfRow(part, tokenizer, divide ? { ...options, maxTokens: undefined } : options, where);
   if ("skipped" in tokens) {
     sink.skip(part.rowId, tokens.skipped);
     return;
@@ -68,21 +85,26 @@ async function tokenizePart(
   let full: Uint8Array | undefined;
   const whole = (): Uint8Array =>
     (full ??= tokens.truncated ? uncut(part, tokenizer, options, where) : tokens.response);
-  const row = weighed(part, tokens, whole, where);
+  const pieces = (divide ?? undivided)(weighed(part, tokens, whole, where), where);
+  const trained = pieces
+    .map((piece) => ({ ...piece, tokens: trainedOf(piece.tokens, where), rowId: nextId?.() ?? part.rowId }))
+    .filter((piece) => piece.tokens.response.includes(1));
+  if (trained.length === 0) sink.skip(part.rowId, "no response");
+  const { unused: _unused, remarks: _remarks, ...bare } = part; // told with the first piece
+  for (const [index, piece] of trained.entries())
+    await sink.add({ ...(index === 0 ? part : bare), rowId: piece.rowId }, piece.tokens, whole, where, piece.cut);
+  if (pieces.length > 1) sink.divided?.(trained.length);
+}
+
+/** What of a row trains: never its first token, which nothing precedes. */
+function trainedOf(row: TokenizedRow, where: () => string): TokenizedRow {
   const [trained, endOfTurn] = [row.response.slice(), row.endOfTurn.slice()];
-  trained[0] = endOfTurn[0] = 0; // nothing precedes the first token
+  trained[0] = endOfTurn[0] = 0;
   const weights = row.dataWeights?.map((weight, t) => (t === 0 || weight === 0 ? 0 : weight));
   if (weights) requireFiniteWeights(weights, where);
   // numbers too small for float32 are 0
   if (weights) trained.forEach((mark, t) => (trained[t] = weights[t] === 0 ? 0 : mark));
-  if (!trained.includes(1)) sink.skip(part.rowId, "no response");
-  else
-    await sink.add(
-      part,
-      { ...row, response: trained, endOfTurn, ...(weights && { dataWeights: weights }) },
-      whole,
-      where,
-    );
+  return { ...row, response: trained, endOfTurn, ...(weights && { dataWeights: weights }) };
 }
 
 function requireFiniteWeights(weights: Float32Array, where: () => string): void {

@@ -9,6 +9,8 @@ export interface TokenizedStats {
   skipped: Record<string, number>;
   /** Rows that were cut to the token limit. */
   truncated: number;
+  /** Rows that were divided into chunks, and the chunks; absent where there are none. */
+  divided?: { rows: number; chunks: number };
   tokens: number;
   responseTokens: number;
   /** Rows with text that is not used, by column; absent where there is none. */
@@ -36,7 +38,7 @@ export interface TokenView {
 export interface TokenizedDataset {
   /** Rows that can be trained. */
   readonly length: number;
-  /** Numbers of the rows in the data; of texts packed into one row, fractions behind it (see `packedRowId`). */
+  /** Numbers of the rows in the data; of texts packed into one row and of chunks, fractions behind it (see `packedRowId`). */
   readonly rowIds: Float64Array;
   readonly offsets: Float64Array;
   readonly ids: Int32Array;

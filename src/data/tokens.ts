@@ -1,15 +1,15 @@
 import { createHash } from "node:crypto";
 import { UserError } from "../system/errors.ts";
 import { propertyNames, type OptionNames } from "../system/option-names.ts";
-import type { TokenizedRow, Tokenizer } from "../text/index.ts";
+import type { Tokenizer } from "../text/index.ts";
 import { alignColumns, collectColumns, type ColumnAligner } from "./align.ts";
 import { loadTokens, saveTokens, type Notice } from "./cache.ts";
-import type { Dataset, Row } from "./dataset.ts";
+import type { Dataset } from "./dataset.ts";
 import { countLosses } from "./lossy.ts";
 import { countRows } from "./row-stats.ts";
 import { lengthReasons } from "./row-tokens.ts";
 import { samplingOf } from "./sampling.ts";
-import { tokenizeEachRow, type EachRowOptions } from "./tokenize-rows.ts";
+import { tokenizeEachRow, type EachRowOptions, type RowSink } from "./tokenize-rows.ts";
 import { growing, tokenizedDataset, type TokenizedDataset, type TokenizedStats } from "./tokenized.ts";
 
 /** What becomes of a row's text, and where its tokens are cached. */
@@ -60,6 +60,12 @@ export async function tokenizeDataset(
   if (!cached && cacheFolder !== undefined) saveTokens(cacheFolder, tokens, onNotice);
   const skipped = skippedRows(tokens.stats, names);
   if (skipped !== "") onNotice(`${dataset.name}: ${skipped}`);
+  const { divided } = tokens.stats;
+  if (divided !== undefined) {
+    const { rows, chunks } = divided;
+    const into = `${chunks} chunks of at most ${options.maxTokens} tokens`;
+    onNotice(`${dataset.name}: ${rows} of ${tokens.stats.rows} rows are divided into ${into}`);
+  }
   const losses = countLosses(tokenizer, { fromText: dataset.format !== "tokens", names });
   for (let i = 0; i < tokens.length; i++) losses.add(tokens.row(i));
   for (const note of losses.notes(tokens.stats)) onNotice(`${dataset.name}: ${note}`);
@@ -68,12 +74,13 @@ export async function tokenizeDataset(
 }
 
 function fingerprintOf(dataset: Dataset, tokenizer: Tokenizer, options: TokenizeOptions): string {
-  const { maxTokens, truncate, template, separator, trainTurns, systemPrompt } = options;
+  const { maxTokens, truncate, overlap, template, separator, trainTurns, systemPrompt } = options;
   const { promptWeight = 0, systemWeight = promptWeight } = options;
   const parts = [TOKENS_VERSION, dataset.fingerprint, tokenizer.fingerprint, tokenizer.chatTemplate];
   const text = JSON.stringify([
     ...[...parts, maxTokens, truncate, template, separator, trainTurns, systemPrompt].map((part) => part ?? null),
     ...(promptWeight === 0 && systemWeight === 0 ? [] : [promptWeight, systemWeight]),
+    ...(truncate === "chunk" ? [{ overlap }] : []),
   ]);
   return createHash("sha256").update(text).digest("hex");
 }
@@ -88,6 +95,7 @@ async function tokenizeRows(
   const collector = collectTokens(dataset.length, alignColumns(dataset.tokenColumns, onNotice, names));
   await tokenizeEachRow(dataset, tokenizer, options, {
     add: collector.add,
+    divided: collector.divided,
     skip(rowId, reason) {
       collector.skip(reason);
       onLeftOut?.(rowId, reason);
@@ -119,10 +127,10 @@ function collectTokens(rows: number, aligner: ColumnAligner) {
   const counter = countRows(rows);
   offsets.push([0]);
 
-  const add = (row: Row, tokens: TokenizedRow, whole: () => Uint8Array, where: () => string): void => {
+  const add: RowSink["add"] = (row, tokens, whole, where, cut): void => {
     const trained = tokens.response;
     const full = Object.keys(row.columns).length > 0 ? whole() : tokens.response;
-    columns.add(row.columns, full, tokens.ids.length, where);
+    columns.add(row.columns, full, cut, where);
     if (tokens.dataWeights !== undefined && dataWeights === undefined) {
       dataWeights = growing((n) => new Float32Array(n));
       dataWeights.push(response.done()); // what came before counts 1
@@ -147,7 +155,7 @@ function collectTokens(rows: number, aligner: ColumnAligner) {
       stats: counter.stats,
       fingerprint,
     });
-  return { skip: counter.skip, add, done };
+  return { skip: counter.skip, divided: counter.divided, add, done };
 }
 
 /** How many rows are left out and why, with the option that would let them in. */

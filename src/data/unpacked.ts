@@ -1,10 +1,10 @@
 import { alignColumn } from "./align.ts";
 import type { Row } from "./dataset.ts";
 
-/** More texts than a packed row holds. */
-const mostParts = 2 ** 16;
+/** More texts than a packed row holds, or chunks than a text is divided into. */
+export const mostParts = 2 ** 16;
 
-/** The number of a text of a packed row: `3`, `3 + 1 / 65536`, … are the texts of row 3. */
+/** The number of a text of a packed row, or of a chunk of a row: `3`, `3 + 1 / 65536`, … are the parts of row 3. */
 export function packedRowId(rowId: number, part: number): number {
   return rowId + part / mostParts;
 }

@@ -4,7 +4,7 @@ export { tokenizerFromGguf } from "./gguf-tokenizer.ts";
 export { templateOption } from "./template-file.ts";
 export { loadTokenizer } from "./load-tokenizer.ts";
 export { callText, isAnswer, saysSomething } from "./message-keys.ts";
-export { encodeText, tokenizePromptResponse } from "./prompt-response.ts";
+export { beginningIds, encodeText, tokenizePromptResponse } from "./prompt-response.ts";
 export type { ChatMessage } from "./chat-template.ts";
 export type { AnswerWeight, CharacterSpan } from "./character-spans.ts";
 export { beyondLimit, type PromptWeight, type TokenizedRow } from "./token-row.ts";

@@ -66,7 +66,7 @@ function missingBeginning(tokenizer: Tokenizer, ids: readonly number[]): number[
 }
 
 /** The tokens that the tokenizer puts before a text. */
-function beginningIds(tokenizer: Tokenizer): number[] {
+export function beginningIds(tokenizer: Tokenizer): number[] {
   const bare = tokenizer.encode("a");
   const dressed = tokenizer.encode("a", { addSpecialTokens: true });
   for (let start = 0; start + bare.length <= dressed.length; start++) {

@@ -4,7 +4,7 @@ import type { Dataset, Row } from "../../data/dataset.ts";
 import { chooseFormat } from "../../data/formats.ts";
 import { countLosses } from "../../data/lossy.ts";
 import { countRows } from "../../data/row-stats.ts";
-import { tokenizeEachRow } from "../../data/tokenize-rows.ts";
+import { tokenizeEachRow, type RowSink } from "../../data/tokenize-rows.ts";
 import { noUsableRows, skippedRows, type TokenizeOptions } from "../../data/tokens.ts";
 import { formatNumber, formatShare } from "../../report/format.ts";
 import { UserError } from "../../system/errors.ts";
@@ -41,8 +41,8 @@ export async function writeTokenRows(
   const losses = countLosses(tokenizer, { fromText: dataset.format !== "tokens", names });
   let file: RowsFile | undefined;
   let rows = 0;
-  const add = async (row: Row, tokens: TokenizedRow, whole: () => Uint8Array, where: () => string): Promise<void> => {
-    const columns = aligner.align(row.columns, whole(), tokens.ids.length, where);
+  const add: RowSink["add"] = async (row, tokens, whole, where, cut) => {
+    const columns = aligner.align(row.columns, whole(), cut, where);
     file ??= openRowsFile(out, typesWith(Object.keys(columns)), jsonOf);
     file.add({ ...written(row, tokens), ...columns });
     counter.add(row, tokens);
@@ -50,7 +50,12 @@ export async function writeTokenRows(
     if (++rows % checkEvery === 0) await working.rows(Math.floor(row.rowId), dataset.length);
   };
   try {
-    await tokenizeEachRow(dataset, tokenizer, options, { add, skip: (_rowId, reason) => counter.skip(reason) });
+    const { divided } = counter;
+    await tokenizeEachRow(dataset, tokenizer, options, {
+      add,
+      divided,
+      skip: (_rowId, reason) => counter.skip(reason),
+    });
     await working.rows(dataset.length, dataset.length);
     if (file === undefined) throw noUsableRows(dataset, counter.stats, names);
     (file as RowsFile).finish();

@@ -3,7 +3,7 @@ import type { ConfigDefinition } from "../../config/load.ts";
 import { loadConfig } from "../../config/load.ts";
 import { dataGroup, freshModel } from "../../config/groups.ts";
 import { existingPath } from "../../config/schema.ts";
-import type { DataConfig, FreshConfig } from "../../config/shared.ts";
+import type { FreshConfig, PackableDataConfig } from "../../config/shared.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import type { Fields } from "../../data/format.ts";
 import { readableNote } from "../../data/open-table.ts";
@@ -71,7 +71,7 @@ export async function openSource(values: SourceFlags): Promise<DataSource> {
 interface InspectedConfig {
   model?: string | undefined;
   fresh?: FreshConfig | undefined;
-  data: DataConfig;
+  data: Omit<PackableDataConfig, "packing">;
 }
 
 /** What every recipe's configuration says of its model and its data; its other keys are not looked at. */

@@ -137,7 +137,7 @@ export async function longestRow(
     await tokenizeEachRow(
       dataset,
       tokenizer,
-      { ...options, maxTokens: undefined },
+      { ...options, maxTokens: undefined, truncate: "end" },
       {
         add: ({ rowId }, { ids }) => add(rowId, ids.length),
         skip: () => undefined,

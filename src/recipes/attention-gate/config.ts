@@ -5,7 +5,7 @@ import { evictionScores } from "../../eviction/catalogue.ts";
 import type { ConfigDefinition } from "../../config/load.ts";
 import type { KeyPath, Problem } from "../../config/problem.ts";
 import { renamedValues } from "../../config/renames.ts";
-import { fillShared, fillTraining, trainingContradictions } from "../../config/shared.ts";
+import { dataContradictions, fillShared, fillTraining, trainingContradictions } from "../../config/shared.ts";
 
 /** How an Attention-Gate configuration is read. */
 export function attentionGateDefinition(): ConfigDefinition<AttentionGateConfig> {
@@ -80,7 +80,7 @@ function unusedKeys({ mode, gates, adapter, training, compare }: AttentionGateCo
 }
 
 function contradictions({ gates, eviction, training, data }: AttentionGateConfig): Problem[] {
-  const problems = trainingContradictions(training, ["training"]);
+  const problems = [...trainingContradictions(training, ["training"]), ...dataContradictions(data)];
   const refuse = (path: KeyPath, message: string) => problems.push({ path, message });
   if (gates.scope === "global" && gates.rows === "text")
     refuse(["gates", "scope"], "cannot be global for plain text (gates.rows is text): gates would see what comes next");

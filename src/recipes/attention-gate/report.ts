@@ -4,7 +4,17 @@ import { headsSection, lossSection, keptSection } from "./report-curves.ts";
 import { tokensSection } from "./report-tokens.ts";
 import { pageOf, type ReportOptions, writePage } from "../../report/page.ts";
 import { readRun, type Run, type RunLayout } from "../../report/read-run.ts";
-import { batchOf, endFacts, type Fact, groupOf, namesOf, plain, rateOf, startFacts, warningsOf } from "../../report/header.ts";
+import {
+  batchOf,
+  endFacts,
+  type Fact,
+  groupOf,
+  namesOf,
+  plain,
+  rateOf,
+  startFacts,
+  warningsOf,
+} from "../../report/header.ts";
 
 /** The gates are the main arm; the model trained without them is the control. */
 const layout: RunLayout = {

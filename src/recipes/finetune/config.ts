@@ -4,7 +4,7 @@ import type { ConfigDefinition } from "../../config/load.ts";
 import { methodLabel, type MethodChoice } from "../../config/method-choice.ts";
 import type { KeyPath, Problem } from "../../config/problem.ts";
 import { renamedValues } from "../../config/renames.ts";
-import { fillShared, fillTraining, trainingContradictions } from "../../config/shared.ts";
+import { dataContradictions, fillShared, fillTraining, trainingContradictions } from "../../config/shared.ts";
 import { rules } from "../../selection/catalogue.ts";
 import { finetuneSchema, type FinetuneConfig } from "./config-schema.ts";
 
@@ -52,7 +52,7 @@ function contradictions({ fresh, data, training, evaluation, compare }: Finetune
     refuse(["fresh", "heads"], `must divide the width (${fresh.width}) into heads of even size, got ${fresh.heads}`);
   if (fresh?.keyValueHeads !== undefined && fresh.heads % fresh.keyValueHeads !== 0)
     refuse(["fresh", "keyValueHeads"], `must divide the ${fresh.heads} heads, got ${fresh.keyValueHeads}`);
-  problems.push(...trainingContradictions(training, ["training"]));
+  problems.push(...trainingContradictions(training, ["training"]), ...dataContradictions(data));
   if (data.validation === undefined && evaluation.generate)
     refuse(["evaluation", "generate"], "needs held-out rows: give data.validation");
   problems.push(...armNameProblems(compare.map(({ name }, index) => ({ name, path: ["compare", index] }))));

@@ -1,4 +1,4 @@
-import type { DataConfig } from "../../config/index.ts";
+import type { PackableDataConfig } from "../../config/index.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import type { FieldName } from "../../data/format.ts";
 import type { DataItem } from "../../data/mixture.ts";
@@ -7,6 +7,9 @@ import type { TokenizeOptions } from "../../data/tokens.ts";
 import { keyNames } from "../../system/option-names.ts";
 import { optional } from "../../system/optional.ts";
 import { templateOption } from "../../text/index.ts";
+
+/** A group `data`: of recipes that neither pack nor divide rows, without the keys for that. */
+type DataConfig = Omit<PackableDataConfig, "packing">;
 
 /** One of the data sets of a configuration. */
 export type DataRole = "train" | "validation";
@@ -31,6 +34,7 @@ export function configuredTokens(data: DataConfig, role: DataRole): TokenizeOpti
   return {
     maxTokens: data.maxTokens,
     truncate: data.truncate,
+    overlap: data.overlap,
     trainTurns: data.trainTurns,
     systemPrompt: data.systemPrompt,
     // of held-out rows the answers alone are measured

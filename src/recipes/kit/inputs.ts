@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { DataConfig, FreshConfig } from "../../config/index.ts";
+import type { FreshConfig, PackableDataConfig } from "../../config/index.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import { readAnswers, type AnswersOf } from "../../data/answers.ts";
 import { tokenizeDataset } from "../../data/tokens.ts";
@@ -49,8 +49,8 @@ export interface StartConfig {
   model?: string | undefined;
   /** Shape of a model with fresh weights, in place of `model`. */
   fresh?: FreshConfig | undefined;
-  /** Of recipes that pack rows, whether they are packed. */
-  data: DataConfig & { packing?: boolean };
+  /** Of recipes that do not pack rows, without `packing`. */
+  data: Omit<PackableDataConfig, "packing"> & { packing?: boolean };
   training: { seed: number };
 }
 

@@ -61,7 +61,9 @@ export function oneRowAtOnce<Config extends Pick<TrainingOverRows, "training">>(
 }
 
 /** Activations computed a second time in the backward pass. */
-export function activationsTwice<Config extends { training: { gradientCheckpointing: boolean } }>(config: Config): Saving<Config>[] {
+export function activationsTwice<Config extends { training: { gradientCheckpointing: boolean } }>(
+  config: Config,
+): Saving<Config>[] {
   const { training } = config;
   if (training.gradientCheckpointing) return [];
   const changed = { ...config, training: { ...training, gradientCheckpointing: true } };
