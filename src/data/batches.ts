@@ -36,8 +36,8 @@ export interface OrderOptions extends EpochOrderOptions {
  * const dataset = { length: 5, lengthOf: (index: number) => index + 3 };
  * rowsOfStep(dataset, { seed: 42, batchSize: 2 }, 0); //=> [3, 1]
  * rowsOfStep(dataset, { seed: 42, batchSize: 2, shuffle: false }, 2); //=> [4, 0]
- * // packed rows of at most 10 tokens: 7 + 3, 6 + 4, 5
- * rowsOfStep(dataset, { seed: 42, batchSize: 2, packing: 10 }, 0); //=> [4, 0, 2]
+ * // two packed rows of at most 10 tokens, of 6 + 4 and of 5
+ * rowsOfStep(dataset, { seed: 42, batchSize: 2, packing: 10 }, 0); //=> [3, 1, 2]
  */
 export function rowsOfStep(dataset: Orderable, options: OrderOptions, step: number): number[] {
   const { seed, shuffle = true, batchSize, bucket = 1, packing } = options;
@@ -88,8 +88,8 @@ export function splitMicroBatches(
  *
  * // two micro-batches of two packed rows, each of at most 256 tokens
  * const packed = stepBatches(tokens, { seed: 42, packing: 256, batchSize: 4, microBatchSize: 2 }, 0);
- * packed.map(({ rows }) => rows); //=> [16, 16]
- * packed.map(({ lengths }) => lengths.reduce((a, b) => a + b)); //=> [512, 512]
+ * packed.map(({ rows }) => rows); //=> [7, 8]
+ * packed.map(({ lengths }) => lengths.reduce((a, b) => a + b)); //=> [512, 508]
  * releaseEngine();
  */
 export function stepBatches(dataset: TokenizedDataset, options: MicroBatchOptions, step: number): TokenBatch[] {

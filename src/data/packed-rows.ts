@@ -1,3 +1,4 @@
+import { openRows } from "./open-rows.ts";
 import { permutation, shuffledOrder, type EpochOrderOptions, type Orderable } from "./epoch-order.ts";
 
 /** Which rows are packed together. */
@@ -22,7 +23,7 @@ interface Packings {
 
 /** Rows that are fitted together at once: at least so many, and at least as many as fill so many packed rows. */
 const windowRows = 1024;
-const windowBudgets = 64;
+const windowBudgets = 256;
 
 /**
  * The packed rows at `count` positions of the endless order, from `from` on: each a list of rows (indices into the
@@ -78,14 +79,11 @@ function packedEpoch(dataset: Orderable, options: PackingOptions, epoch: number)
   const known = epochs.get(number);
   if (known !== undefined) return known;
   requireFitting(dataset, packing);
-  const fitted = shuffle
-    ? bestFit(dataset, shuffledOrder(dataset.length, seed, epoch), packing)
+  const packed = shuffle
+    ? shuffledRows(dataset, shuffledOrder(dataset.length, seed, epoch), packing, (count) =>
+        permutation(count, seed, "packing", epoch),
+      )
     : inOrder(dataset, packing);
-  const order = shuffle ? permutation(fitted.length, seed, "packing", epoch) : fitted.keys();
-  const packed = flat(
-    Array.from(order, (place) => fitted[place]!),
-    dataset.length,
-  );
   if (epochs.size >= 2) epochs.delete(epochs.keys().next().value!);
   epochs.set(number, packed);
   return packed;
@@ -114,66 +112,74 @@ function requireFitting(dataset: Orderable, packing: number): void {
 }
 
 /** Rows in the file's order, joined for as long as they fit. */
-function inOrder(dataset: Orderable, packing: number): number[][] {
-  const packed: number[][] = [];
+function inOrder(dataset: Orderable, packing: number): PackedEpoch {
+  const starts: number[] = [];
   let space = 0;
-  for (let row = 0; row < dataset.length; row++) {
+  const rows = Uint32Array.from({ length: dataset.length }, (_, row) => row);
+  for (const row of rows) {
     const length = dataset.lengthOf(row);
-    if (length > space || packed.length === 0) {
-      packed.push([]);
+    if (length > space || starts.length === 0) {
+      starts.push(row);
       space = packing;
     }
-    packed.at(-1)!.push(row);
     space -= length;
   }
-  return packed;
+  return { rows, starts: Uint32Array.from([...starts, dataset.length]) };
 }
 
-function bestFit(dataset: Orderable, order: Uint32Array, packing: number): number[][] {
-  const packed: number[][] = [];
-  let [from, tokens] = [0, 0];
+/** Rows fitted together window by window; `shuffled` says in which order the packed rows come. */
+function shuffledRows(
+  dataset: Orderable,
+  order: Uint32Array,
+  packing: number,
+  shuffled: (count: number) => Uint32Array,
+): PackedEpoch {
+  const packedOf = new Uint32Array(order.length); // the packed row of the row at each place of the order
+  const sizes: number[] = [];
+  let [from, tokens, windowStart] = [0, 0, 0];
   order.forEach((row, place) => {
     tokens += dataset.lengthOf(row);
     const isFull = place + 1 - from >= windowRows && tokens >= windowBudgets * packing;
     if (!isFull && place + 1 < order.length) return;
-    for (const rows of fitWindow(dataset, [...order.subarray(from, place + 1)], packing)) packed.push(rows);
-    [from, tokens] = [place + 1, 0];
+    const lengths = Uint32Array.from(order.subarray(from, place + 1), (each) => dataset.lengthOf(each));
+    bestFit(lengths, packing).forEach((packed, i) => {
+      packedOf[from + i] = windowStart + packed;
+      sizes[windowStart + packed] = (sizes[windowStart + packed] ?? 0) + 1;
+    });
+    [from, tokens, windowStart] = [place + 1, 0, sizes.length];
   });
-  return packed;
+  return gathered(order, packedOf, sizes, shuffled(sizes.length));
 }
 
-/** Best fit, longest first: each row joins those that leave it the least space. */
-function fitWindow(dataset: Orderable, rows: readonly number[], packing: number): number[][] {
-  const packed: number[][] = [];
-  const open: { rows: number[]; space: number }[] = []; // least space first
-  for (const row of rows.toSorted((a, b) => dataset.lengthOf(b) - dataset.lengthOf(a))) {
-    const length = dataset.lengthOf(row);
-    const [fitting] = open.splice(firstWithSpace(open, length), 1);
-    const joined = fitting ?? { rows: [], space: packing };
-    if (fitting === undefined) packed.push(joined.rows);
-    joined.rows.push(row);
-    joined.space -= length;
-    if (joined.space > 0) open.splice(firstWithSpace(open, joined.space), 0, joined);
+/** Which of new packed rows each row joins. Best fit, longest first: those that it leaves the least space. */
+function bestFit(lengths: Uint32Array, packing: number): Uint32Array {
+  const packedOf = new Uint32Array(lengths.length);
+  const open = openRows(lengths.length, packing);
+  const spaces: number[] = [];
+  for (const key of Float64Array.from(lengths, (length, i) => (packing - length) * lengths.length + i).sort()) {
+    const i = key % lengths.length;
+    const packed = open.takeFor(lengths[i]!) ?? spaces.push(packing) - 1;
+    spaces[packed]! -= lengths[i]!;
+    if (spaces[packed]! > 0) open.put(packed, spaces[packed]!);
+    packedOf[i] = packed;
   }
-  return packed;
+  return packedOf;
 }
 
-function firstWithSpace(open: readonly { space: number }[], length: number): number {
-  let [from, to] = [0, open.length];
-  while (from < to) {
-    const middle = (from + to) >> 1;
-    if (open[middle]!.space < length) from = middle + 1;
-    else to = middle;
-  }
-  return from;
-}
-
-function flat(packed: readonly (readonly number[])[], length: number): PackedEpoch {
-  const rows = new Uint32Array(length);
-  const starts = new Uint32Array(packed.length + 1);
-  packed.forEach((group, k) => {
-    rows.set(group, starts[k]);
-    starts[k + 1] = starts[k]! + group.length;
+/** The rows of each packed row side by side, the packed rows in a new order. */
+function gathered(
+  order: Uint32Array,
+  packedOf: Uint32Array,
+  sizes: readonly number[],
+  shuffled: Uint32Array,
+): PackedEpoch {
+  const starts = new Uint32Array(sizes.length + 1);
+  const next = new Uint32Array(sizes.length); // where the next row of each packed row goes
+  shuffled.forEach((packed, k) => {
+    next[packed] = starts[k]!;
+    starts[k + 1] = starts[k]! + sizes[packed]!;
   });
+  const rows = new Uint32Array(order.length);
+  packedOf.forEach((packed, place) => (rows[next[packed]!++] = order[place]!));
   return { rows, starts };
 }
