@@ -15,7 +15,7 @@ export interface TrainOptions {
   rule: TokenRule;
   /** The run's last optimizer step; the generator ends after it. */
   steps: number;
-  /** Rows of one optimizer step. */
+  /** Rows of one optimizer step; packed rows, where `packing` is given. */
   batchSize: number;
   /** Rows computed at once; smaller needs less memory and changes nothing else. Default: `batchSize`. */
   microBatchSize?: number;
@@ -27,6 +27,8 @@ export interface TrainOptions {
   seed: number;
   /** A new seeded order of the rows in each epoch. Default true. */
   shuffle?: boolean;
+  /** Most tokens of a packed row: rows that fit together count as one. No token attends another row. */
+  packing?: number;
   /** For rules that read attention on the prompt; counted from the end where negative. Default -1. */
   promptAttentionLayer?: number;
 }

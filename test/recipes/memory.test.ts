@@ -44,6 +44,18 @@ describe("the memory of a fine-tuning run", () => {
     );
   });
 
+  test("counts the tokens of packed rows", () => {
+    // two rows of 100 to one of 300: packed rows of 300 and 300 tokens, and as a step takes four, of the next epoch too
+    const data = { train: join(root, "datasets/word-problems/validation.arrow"), packing: true, maxTokens: 300 };
+    const of = (microBatchSize: number) =>
+      finetuneMemory(inputs).estimate(read(definition, { data, training: { ...training, microBatchSize } }));
+    const packed = (rows: number, accumulates: boolean) =>
+      estimateTrainingMemory(shape, { tokens: 300 * rows, responseTokens: 300 * rows - 4, accumulates });
+    expect(of(2)).toEqual(packed(2, true)); // 300 + 3 x 100: the first token of four rows is no response
+    expect(of(1).peak).toBeLessThan(of(2).peak);
+    expect(of(2).peak).toBeLessThan(of(4).peak);
+  });
+
   test("falls with each saving, as with the setting that is named", () => {
     const { estimate, savings } = finetuneMemory(inputs);
     const config = read(definition, { training });

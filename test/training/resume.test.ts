@@ -24,6 +24,8 @@ describe("a run continued from a checkpoint is the uninterrupted one, byte for b
     ["in the file's order", "column", { shuffle: false }],
     ["an epoch in two steps", "column", { batchSize: 5 }],
     ["several epochs in a step", "column", { batchSize: 23, microBatchSize: 8 }],
+    ["packed rows", "column", { packing: 24, batchSize: 3, microBatchSize: 2 }],
+    ["packed rows in the file's order", "ema", { packing: 24, batchSize: 2, microBatchSize: 1, shuffle: false }],
     ["rho1 over the step", "live", { rule: rho1(), microBatchSize: 2 }],
     ["random", "none", { rule: random() }],
     ["full", "none", { rule: full() }],

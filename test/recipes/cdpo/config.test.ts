@@ -119,6 +119,11 @@ describe("a cDPO configuration", () => {
     expect(complaints(minimal + text)).toMatch(message);
   });
 
+  test("has no packed rows and no chunks: its rows are pairs", () => {
+    expect(complaints(minimal, ["data.packing=true"])).toMatch(/data\.packing is not a known key/);
+    expect(complaints(minimal, ["data.truncate=chunk"])).toMatch(/data\.truncate must be one of end, skip/);
+  });
+
   test("needs held-out rows", () => {
     expect(complaints("model: model\ndata: {train: train.jsonl}\n")).toMatch(/data.validation is missing/);
   });

@@ -165,6 +165,15 @@ compare: [randm, {name: a/b, selection: {method: dft, ratoi: 3}}, 7]
     expect(complaints(`${minimal}${line}\n`)).toMatch(message);
   });
 
+  test.each([
+    ["overlap: 8", /4:3: data\.overlap is not used: data\.truncate is end, not chunk/],
+    ["truncate: chunk\n  maxTokens: 8\n  overlap: 8", /data\.overlap must be less than data\.maxTokens \(8\)/],
+    ["truncate: chunk\n  overlap: 0", /data\.overlap must be a whole number, at least 1/],
+    ["packing: 512", /data\.packing must be true or false, got 512/],
+  ])("with data of %s is refused", (lines, message) => {
+    expect(complaints(`${minimal}  ${lines}\n`)).toMatch(message);
+  });
+
   test("that names a model or data by their ids on a hub gives the commands that fetch them", () => {
     const text = "model: HuggingFaceTB/SmolLM2-135M\ndata: {train: openai/gsm8k}\n";
     expect(complaints(text)).toMatch(/`hf download HuggingFaceTB\/SmolLM2-135M --local-dir models\/SmolLM2-135M`/);

@@ -1,8 +1,8 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { linesOf, results, runRecipe, startFromSource, startRecipe, writeRecipe } from "../small-run.ts";
+import { linesOf, results, runRecipe, startFromSource, startRecipe, whenEntries, writeRecipe } from "../small-run.ts";
 import { copyOfWhole } from "../whole-run.ts";
 
 let base: string;
@@ -28,6 +28,29 @@ describe("the ssToken recipe", () => {
     expect(readdirSync(join(whole, "checkpoints")).sort()).toEqual(["step-12", "step-9"]);
     expect(Object.values(results(whole)).every((content) => content !== undefined)).toBe(true);
   });
+
+  test("of packed rows, killed in the middle, goes on to the same bytes; it says how full they are", async () => {
+    const packed = ["data.packing=true", "compare=[]", "training.batchSize=2", "training.microBatchSize=1"];
+    const flags = [...packed, "training.steps=6", "training.saveEvery=2"].flatMap((setting) => ["--set", setting]);
+    const configs = ["packed", "killed"].map((name) => writeRecipe(join(base, name)));
+    const { code, stderr } = await runRecipe(configs[0]!, ...flags);
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/64 rows are packed into \d+ of at most 160 tokens, which are 9\d\.\d % full\./);
+    const killed = startRecipe(configs[1]!, ...flags);
+    expect(await whenEntries(killed, join(base, "killed/out/metrics.jsonl"), 3)).toBe(true);
+    killed.child.kill("SIGKILL");
+    expect((await killed.ended).signal).toBe("SIGKILL");
+    expect((await runRecipe(configs[1]!, "--resume", ...flags)).stderr).toMatch(/continuing after step [24]\./i);
+    const [whole, resumed] = ["packed", "killed"].map((name) => results(join(base, name, "out")));
+    expect(resumed).toEqual(whole);
+    const [first] = readFileSync(join(base, "packed/out/metrics.jsonl"), "utf8").split("\n");
+    const { tokens, samplesSeen, epoch } = JSON.parse(first!) as Record<string, number>;
+    expect(tokens).toBeLessThanOrEqual(2 * 160);
+    expect(samplesSeen).toBeGreaterThan(2);
+    expect(epoch).toBe(samplesSeen! / 64);
+    const dry = await runRecipe(configs[0]!, ...flags, "--dry-run");
+    expect(dry.stdout).toMatch(/^Steps: 6 of 2 packed rows of at most 160 tokens, 0\.\d+ epochs$/m);
+  }, 120_000);
 
   test("interrupted before its first step, stops there and goes on to the same bytes", async () => {
     const config = writeRecipe(join(base, "early"));

@@ -84,6 +84,10 @@ describe("an OREAL configuration", () => {
     }
   });
 
+  test("has no packed rows: its responses are drawn", () => {
+    expect(complaints(minimal, ["data.packing=true"])).toMatch(/data\.packing is not a known key/);
+  });
+
   test.each([
     ["objective: {klCoefficient: 0, kl: squared}", /objective\.kl is not used: klCoefficient is 0/],
     ["objective: {weights: {threshold: 0.4}}", /objective\.weights\.threshold is not used: weights\.source is none/],
