@@ -8,7 +8,7 @@ import { checkpointSteps } from "../../training/checkpoint.ts";
 import type { RunLearner } from "../../training/open-learner.ts";
 import { cardText, shownFiles, shownPath } from "../kit/card.ts";
 import { saveTrained } from "../kit/save-trained.ts";
-import { countedRows } from "../kit/training-settings.ts";
+import { countedRows } from "../kit/row-order.ts";
 import { stoppable } from "../kit/reporter.ts";
 import { answerOverEach, baselineEvictions, type CacheResult } from "./answers.ts";
 import { pictureGates } from "./pictures.ts";

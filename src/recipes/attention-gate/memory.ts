@@ -1,7 +1,7 @@
 import { estimateTrainingMemory } from "../../model/memory.ts";
 import type { RunInputs } from "../kit/inputs.ts";
 import { largestMicroBatch, oneRowAtOnce, plainAdapter, type MemoryPlan } from "../kit/memory.ts";
-import { stepsOver } from "../kit/training-settings.ts";
+import { stepsOver } from "../kit/row-order.ts";
 import type { AttentionGateConfig } from "./config-schema.ts";
 
 /** Where the gates alone are trained: as much as the smallest adapter. */

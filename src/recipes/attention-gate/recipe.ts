@@ -8,7 +8,7 @@ import { defineRecipe, type RecipeWork } from "../kit/recipe.ts";
 import { attentionGate } from "./about.ts";
 import { answerFrozen, openScores, type CacheResult } from "./answers.ts";
 import { mixtureLines } from "../kit/mixture-lines.ts";
-import { countedRows, stepsOver } from "../kit/training-settings.ts";
+import { countedRows, stepsOver } from "../kit/row-order.ts";
 import { openGateArm } from "./arm.ts";
 import type { AttentionGateConfig } from "./config-schema.ts";
 import { attentionGateDefinition, baselineNames } from "./config.ts";

@@ -12,7 +12,8 @@ import { rowsOf, ruleContext, stepRecord, tokensOf, type RuleOutcome, type StepR
 import type { ArmOpening } from "../kit/arms.ts";
 import { stoppable } from "../kit/reporter.ts";
 import { saveTrained } from "../kit/save-trained.ts";
-import { learnerSettings, optimizerOptions, orderOf, trainedModel } from "../kit/training-settings.ts";
+import { orderOf } from "../kit/row-order.ts";
+import { learnerSettings, optimizerOptions, trainedModel } from "../kit/training-settings.ts";
 import { weighRows } from "../kit/token-rows.ts";
 import { modelCard } from "./card.ts";
 import type { FinetuneConfig } from "./config-schema.ts";

@@ -1,6 +1,6 @@
 import type { Model } from "../../model/model.ts";
 import { cardText, shownFiles, shownPath } from "../kit/card.ts";
-import { countedRows } from "../kit/training-settings.ts";
+import { countedRows } from "../kit/row-order.ts";
 import type { FinetuneConfig } from "./config-schema.ts";
 
 /** Text of a trained model's `README.md`: what it is, from which model and data, and by which command it was made. */

@@ -2,7 +2,7 @@ import { estimateTrainingMemory } from "../../model/memory.ts";
 import type { RunInputs } from "../kit/inputs.ts";
 import { activationsTwice, largestMicroBatch, oneRowAtOnce, plainAdapter, type MemoryPlan } from "../kit/memory.ts";
 import type { FinetuneConfig } from "./config-schema.ts";
-import { stepsOver } from "../kit/training-settings.ts";
+import { stepsOver } from "../kit/row-order.ts";
 
 /** The memory of a fine-tuning run, from its largest micro-batch. */
 export function finetuneMemory({ shape, tokens }: Pick<RunInputs, "shape" | "tokens">): MemoryPlan<FinetuneConfig> {

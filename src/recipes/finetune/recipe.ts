@@ -12,7 +12,7 @@ import { finetuneDefinition } from "./config.ts";
 import { finetuneMemory } from "./memory.ts";
 import { finetuneResults, resultRow } from "./results.ts";
 import { mixtureLines } from "../kit/mixture-lines.ts";
-import { countedRows, rowsDealt, stepsOver } from "../kit/training-settings.ts";
+import { countedRows, rowsDealt, stepsOver } from "../kit/row-order.ts";
 import { ruleOf } from "./rules.ts";
 
 /** A run of fine-tuning: the configured rule, then each rule of `compare`, with the same model, data and seed. */
@@ -83,7 +83,7 @@ function plan(config: FinetuneConfig, { tokens, validation }: RunInputs): string
     ...config.compare.map(({ name, selection }) => ({ name, choice: selection })),
   ];
   return [
-    `Training rows: ${tokens.length} of ${stats.rows}, ${stats.tokens} tokens, ${share} % of them response`,
+    `Training rows: ${tokens.length} ${tokens.length > stats.rows ? "from" : "of"} ${stats.rows}, ${stats.tokens} tokens, ${share} % of them response`,
     `Held-out rows: ${held}`,
     ...mixtureLines(tokens),
     `Steps: ${steps} of ${countedRows(batchSize, config.data)}, ${epochs} epochs`,

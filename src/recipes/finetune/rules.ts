@@ -17,7 +17,7 @@ import { movingAverageSource, snapshotSource } from "../../training/earlier-stat
 import { engineKey, type RunInputs } from "../kit/inputs.ts";
 import { requireStepwise } from "../../training/weigh.ts";
 import type { Reporter } from "../kit/reporter.ts";
-import { orderOf, stepsOver } from "../kit/training-settings.ts";
+import { orderOf, stepsOver } from "../kit/row-order.ts";
 
 /** The rule of an arm, with the configuration's history where the rule has that option. */
 export async function ruleOf(selection: MethodChoice, { history }: FinetuneConfig): Promise<TokenRule> {

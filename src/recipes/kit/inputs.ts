@@ -22,7 +22,7 @@ import { loadTokenizer, type Tokenizer } from "../../text/index.ts";
 import type { Identity } from "../../training/checkpoint.ts";
 import { configuredTokens, openConfigured, type DataRole } from "./configured-data.ts";
 import type { Reporter } from "./reporter.ts";
-import { packingNote } from "./training-settings.ts";
+import { packingNote } from "./row-order.ts";
 import { optional } from "../../system/optional.ts";
 
 /** What all arms of a comparison share. */

@@ -4,7 +4,7 @@ import type { TrainingMemory, TrainingMemoryOptions } from "../../model/memory.t
 import { UserError } from "../../system/errors.ts";
 import { memoryOfProcess } from "../../system/process-memory.ts";
 import type { EngineInfo } from "../../tensor/engine.ts";
-import { orderOf, type TrainingOverRows } from "./training-settings.ts";
+import { orderOf, type TrainingOverRows } from "./row-order.ts";
 
 /** What a run of a configuration holds at once, on the cpu engine. */
 export interface MemoryPlan<Config> {

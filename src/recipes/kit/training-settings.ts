@@ -1,10 +1,6 @@
 import type { Static } from "@sinclair/typebox";
 import type { adapterGroup } from "../../config/groups.ts";
 import type { TrainingConfig } from "../../config/index.ts";
-import type { MicroBatchOptions } from "../../data/batches.ts";
-import type { Orderable } from "../../data/epoch-order.ts";
-import type { TokenizedDataset } from "../../data/tokenized.ts";
-import { packedLength } from "../../data/packed-rows.ts";
 import { createAdapter, trainableShare, withAdapter } from "../../model/adapters/lora.ts";
 import type { Decoder } from "../../model/decoder.ts";
 import type { Model } from "../../model/model.ts";
@@ -12,47 +8,7 @@ import type { AdamWOptions } from "../../training/optimizer.ts";
 import { schedule, type Schedule } from "../../training/schedule.ts";
 import type { ArmOpening } from "./arms.ts";
 import type { Reporter } from "./reporter.ts";
-
-type Length = Pick<TrainingConfig, "steps" | "epochs" | "batchSize">;
-
-/** Optimizer steps that a `training` group stands for over so many rows. */
-export function trainingSteps({ steps, epochs, batchSize }: Length, rows: number): number {
-  return steps ?? stepsFor(epochs! * rows, batchSize);
-}
-
-function stepsFor(rows: number, batchSize: number): number {
-  return Math.max(1, Math.ceil(rows / batchSize));
-}
-
-/** The part of a configuration that decides which rows are computed when, and at once. */
-export interface TrainingOverRows {
-  training: Length & { microBatchSize?: number | undefined; seed: number };
-  data: { shuffle: boolean; packing?: boolean; maxTokens: number };
-}
-
-/** The order in which a configuration's rows are trained. */
-export function orderOf({ training, data }: TrainingOverRows): MicroBatchOptions {
-  const { seed, batchSize, microBatchSize } = training;
-  const { shuffle, packing, maxTokens } = data;
-  return { seed, batchSize, microBatchSize, shuffle, ...(packing === true && { packing: maxTokens }) };
-}
-
-/** Optimizer steps of a configuration over a dataset, whose packed rows are counted where rows are packed. */
-export function stepsOver(config: TrainingOverRows, tokens: Orderable): number {
-  const { steps, epochs, batchSize } = config.training;
-  return steps ?? stepsFor(rowsDealt(config, tokens, epochs!), batchSize);
-}
-
-/** What an optimizer step takes its rows from, in so many epochs: rows, or packed rows. */
-export function rowsDealt(config: TrainingOverRows, tokens: Orderable, epochs: number): number {
-  const { packing, ...order } = orderOf(config);
-  return packing === undefined ? epochs * tokens.length : packedLength(tokens, { ...order, packing }, epochs);
-}
-
-/** How a configuration's rows are counted in its texts: `16 rows`, `4 packed rows of at most 1024 tokens`. */
-export function countedRows(count: number, { packing = false, maxTokens }: TrainingOverRows["data"]): string {
-  return packing ? `${count} packed rows of at most ${maxTokens} tokens` : `${count} rows`;
-}
+import { stepsOver, type TrainingOverRows } from "./row-order.ts";
 
 type Rates = Pick<TrainingConfig, "schedule" | "learningRate" | "minimumLearningRate" | "warmupSteps" | "warmupRatio">;
 
@@ -108,12 +64,3 @@ export function sizeNote(name: string, model: Pick<Decoder, "parameters">): stri
   const { trainable, total, share } = trainableShare(model);
   return `The ${name} has ${trainable} numbers to train, ${(100 * share).toPrecision(3)} % of all ${total}.`;
 }
-
-/** How well the first epoch's rows are packed, in a sentence. */
-export function packingNote(data: TrainingOverRows["data"], seed: number, tokens: Packable): string {
-  const packed = packedLength(tokens, { seed, shuffle: data.shuffle, packing: data.maxTokens }, 1);
-  const share = tokens.stats.tokens / (packed * data.maxTokens);
-  return `${tokens.length} rows are packed into ${packed} of at most ${data.maxTokens} tokens, which are ${(100 * share).toFixed(1)} % full.`;
-}
-
-type Packable = Orderable & Pick<TokenizedDataset, "stats">;

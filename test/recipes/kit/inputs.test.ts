@@ -27,12 +27,12 @@ function largerTokenizer(): string {
   return model;
 }
 
-async function gather(model: string, rows: object[], validation: object[]): Promise<RunInputs> {
+async function gather(model: string, rows: object[], validation: object[], more = ""): Promise<RunInputs> {
   const write = (name: string, list: object[]): string => {
     writeFileSync(join(base, name), list.map((row) => `${JSON.stringify(row)}\n`).join(""));
     return name;
   };
-  const data = `{ train: ${write("rows.jsonl", rows)}, validation: ${write("held.jsonl", validation)}, maxTokens: 64 }`;
+  const data = `{ train: ${write("rows.jsonl", rows)}, validation: ${write("held.jsonl", validation)}, maxTokens: 64${more} }`;
   const path = join(base, "run.yaml");
   writeFileSync(
     path,
@@ -61,4 +61,15 @@ describe("a tokenizer that is larger than the embedding", () => {
     await expect(gather(model, thinking, plain)).rejects.toThrow(refusal);
     await expect(gather(model, plain, thinking)).rejects.toThrow(refusal);
   });
+});
+
+test("plain text is divided as the configuration says, held-out text too", async () => {
+  const text = "Sami has 6 bags with 6 ropes in each bag . ".repeat(12).trim(); // 11 tokens each time, and the end token
+  const rows = [{ text }];
+  const model = join(root, "models/tiny");
+  const { tokens, validation } = await gather(model, rows, rows, ", truncate: chunk, overlap: 4");
+  for (const divided of [tokens, validation!]) {
+    expect(Array.from({ length: divided.length }, (_, row) => divided.lengthOf(row))).toEqual([64, 64, 13]);
+    expect(divided.stats.responseTokens).toBe(12 * 11);
+  }
 });

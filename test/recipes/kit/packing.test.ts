@@ -1,7 +1,7 @@
 import { expect, test } from "@jest/globals";
 import { packedLength } from "../../../src/data/packed-rows.ts";
 import { rowsOfStep } from "../../../src/data/batches.ts";
-import { countedRows, orderOf, packingNote, stepsOver } from "../../../src/recipes/kit/training-settings.ts";
+import { countedRows, orderOf, packingNote, stepsOver } from "../../../src/recipes/kit/row-order.ts";
 import { countingDataset } from "../../data/tokens-fixture.ts";
 
 // 7 + 3, 6 + 4, 5 in packed rows of 10, in every epoch
