@@ -8,6 +8,7 @@ import { packTokens } from "../../src/model/packing.ts";
 import { createFrom, rules, type SsTokenRule } from "../../src/selection/index.ts";
 import { stream } from "../../src/system/random.ts";
 import { liveSource, planSignals } from "../../src/training/index.ts";
+import { lossColumn } from "../../src/training/sources.ts";
 import { context } from "../selection/tokens.ts";
 import { accumulateRule } from "./accumulate-rule.ts";
 import { datasetOf, gradientsOf, openModel, relativeDistance } from "./reference.ts";
@@ -133,4 +134,24 @@ describe("a packed micro-batch", () => {
       }
     }
   });
+});
+
+test("losses of an earlier model are computed on as many tokens at once as packed rows hold", async () => {
+  const tokens = randomRows(1);
+  const rows = Array.from({ length: tokens.length }, (_, row) => row);
+  const begun: number[] = [];
+  const of = (options: { batchSize: number; packing?: number }) =>
+    lossColumn(tokens, {
+      ...options,
+      rows,
+      key: "losses",
+      model: () => Promise.resolve({ model, release: () => undefined }),
+      onProgress: (done) => begun.push(done),
+    });
+  const packed = await of({ batchSize: 2, packing: mostTokens });
+  const sizes = begun.slice(1).map((done, i) => tokens.offsets[done]! - tokens.offsets[begun[i]!]!);
+  expect(begun.at(-1)).toBe(tokens.length);
+  expect(sizes.every((size) => size <= 2 * mostTokens)).toBe(true);
+  expect(Math.min(...sizes.slice(0, -1))).toBeGreaterThan(mostTokens); // no row has so many
+  (await of({ batchSize: 1 })).forEach((loss, t) => expect(packed[t]).toBeCloseTo(loss, 5));
 });
