@@ -25,7 +25,7 @@ afterAll(() => models.forEach((each) => each.dispose()));
 
 const mostTokens = 40;
 
-/** Twelve rows of one to three turns, with weights of the data (some negative) and a column of weights. */
+/** Twelve rows of one to three turns, with weights of the data (some negative, some of prompts) and a column of weights. */
 function randomRows(seed: number): TokenizedDataset {
   const random = stream(seed, "packed rows");
   const roles = Array.from({ length: 12 }, () =>
@@ -38,7 +38,10 @@ function randomRows(seed: number): TokenizedDataset {
   const length = roles.join("").length;
   const weights = Float32Array.from({ length }, () => (random.below(9) - 2) / 4);
   const plain = datasetOf({ ids, roles }, { token_weights: weights });
-  const dataWeights = Float32Array.from(plain.response, (mark) => mark * [0.5, 1, 2, -1][random.below(4)]!);
+  const firsts = new Set(plain.offsets);
+  const dataWeights = Float32Array.from(plain.response, (mark, t) =>
+    firsts.has(t) ? 0 : mark === 1 ? [0.5, 1, 2, -1][random.below(4)]! : [0, 0.25][random.below(2)]!,
+  );
   return tokenizedDataset({ ...plain, dataWeights });
 }
 
