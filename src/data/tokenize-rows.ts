@@ -90,9 +90,11 @@ async function tokenizePart(
     .map((piece) => ({ ...piece, tokens: trainedOf(piece.tokens, where), rowId: nextId?.() ?? part.rowId }))
     .filter((piece) => piece.tokens.response.includes(1));
   if (trained.length === 0) sink.skip(part.rowId, "no response");
-  const { unused: _unused, remarks: _remarks, ...bare } = part; // told with the first piece
+  const later: Row = { ...part };
+  delete later.unused; // told with the first piece
+  delete later.remarks;
   for (const [index, piece] of trained.entries())
-    await sink.add({ ...(index === 0 ? part : bare), rowId: piece.rowId }, piece.tokens, whole, where, piece.cut);
+    await sink.add({ ...(index === 0 ? part : later), rowId: piece.rowId }, piece.tokens, whole, where, piece.cut);
   if (pieces.length > 1) sink.divided?.(trained.length);
 }
 
