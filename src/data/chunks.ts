@@ -1,6 +1,6 @@
 import { UserError } from "../system/errors.ts";
 import { beginningIds, type TokenizedRow, type Tokenizer } from "../text/index.ts";
-import type { FormatName } from "./format.ts";
+import type { Dataset } from "./dataset.ts";
 import type { RowTokenOptions } from "./row-tokens.ts";
 import { mostParts } from "./unpacked.ts";
 
@@ -19,8 +19,8 @@ export function undivided(tokens: TokenizedRow): readonly Piece[] {
   return [{ tokens, cut: (values) => values.subarray(0, tokens.ids.length) }];
 }
 
-/** Rows of plain text are divided, and rows of tokens that train like it. */
-const divisible: readonly FormatName[] = ["text", "tokens"];
+/** Rows of plain text are divided, and rows of tokens that train like it; of a mixture, each row is asked. */
+const divisible: readonly Dataset["format"][] = ["text", "tokens", "mixed"];
 
 /**
  * Makes what divides rows into chunks of at most `maxTokens` tokens. Each chunk but the first begins, behind the
@@ -31,7 +31,7 @@ const divisible: readonly FormatName[] = ["text", "tokens"];
  */
 export function divideBy(
   { maxTokens, overlap = Math.max(1, Math.floor((maxTokens ?? 0) / 8)) }: RowTokenOptions,
-  { name, format, formatTitle }: { name: string; format: FormatName; formatTitle: string },
+  { name, format, formatTitle }: Pick<Dataset, "name" | "format" | "formatTitle">,
   tokenizer: Tokenizer,
 ): Divide {
   if (!divisible.includes(format))
@@ -45,7 +45,7 @@ export function divideBy(
   requireRoom(maxTokens, overlap, beginning.length);
   return (tokens, where) => {
     if (tokens.ids.length <= maxTokens) return undivided(tokens);
-    requireText(tokens, format, where);
+    if (format !== "text") requireText(tokens, beginning.length, where);
     const repeated = beginning.every((id, t) => tokens.ids[t] === id) ? beginning.length : 0;
     const chunks = chunksOf(tokens.ids.length, { maxTokens, overlap, repeated });
     if (chunks.length > mostParts)
@@ -78,9 +78,9 @@ function requireRoom(maxTokens: number, overlap: number, beginning: number): voi
   );
 }
 
-/** Refuses rows of tokens that begin with a prompt, which later chunks would lack. */
-function requireText({ response, ids }: TokenizedRow, format: FormatName, where: () => string): void {
-  if (format === "text" || response[0] === 1 || response[1] === 1) return;
+/** Refuses rows that begin with a prompt, which later chunks would lack. */
+function requireText({ response, ids }: TokenizedRow, beginning: number, where: () => string): void {
+  if (response.subarray(0, Math.max(2, beginning + 1)).includes(1)) return;
   throw new UserError(
     "invalid-row",
     `the row has ${ids.length} tokens and begins with a prompt: truncate: chunk divides rows that train from their start`,

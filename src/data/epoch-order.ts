@@ -53,11 +53,6 @@ export function epochOrder(dataset: Orderable, options: Epoch): Uint32Array {
   return permutation(length, options.seed, "order", options.epoch);
 }
 
-/** The order of an epoch's rows. */
-export function shuffledOrder(rows: number, seed: number, epoch: number): Uint32Array {
-  return permutation(rows, seed, "order", epoch);
-}
-
 /** The numbers below `n` in an order that the names decide. */
 export function permutation(n: number, ...names: (string | number)[]): Uint32Array {
   const random = stream(...names);

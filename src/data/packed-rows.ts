@@ -1,5 +1,5 @@
 import { openRows } from "./open-rows.ts";
-import { permutation, shuffledOrder, type EpochOrderOptions, type Orderable } from "./epoch-order.ts";
+import { epochOrder, isPlain, permutation, type EpochOrderOptions, type Orderable } from "./epoch-order.ts";
 
 /** Which rows are packed together. */
 export interface PackingOptions extends EpochOrderOptions {
@@ -27,7 +27,7 @@ const windowBudgets = 256;
 
 /**
  * The packed rows at `count` positions of the endless order, from `from` on: each a list of rows (indices into the
- * dataset) whose lengths sum to at most `packing`. Every epoch has each row once. Its rows, in their shuffled order, are
+ * dataset) whose lengths sum to at most `packing`. Every epoch has each row once, or as often as a mixture's weights say. Its rows, in their shuffled order, are
  * fitted together window by window (best fit, longest first), and the packed rows are shuffled again; without `shuffle`
  * rows that follow each other are joined for as long as they fit. A pure function of the lengths and its arguments.
  *
@@ -75,15 +75,14 @@ function firstOf(dataset: Orderable, options: PackingOptions, epoch: number): nu
 function packedEpoch(dataset: Orderable, options: PackingOptions, epoch: number): PackedEpoch {
   const { shuffle = true, seed, packing } = options;
   const { epochs } = packingsOf(dataset, options);
-  const number = shuffle ? epoch : 0; // every epoch is the first where the order stays
+  const number = isPlain(dataset, shuffle) ? 0 : epoch; // every epoch is the first where the order stays
   const known = epochs.get(number);
   if (known !== undefined) return known;
   requireFitting(dataset, packing);
+  const order = epochOrder(dataset, { seed, shuffle, epoch });
   const packed = shuffle
-    ? shuffledRows(dataset, shuffledOrder(dataset.length, seed, epoch), packing, (count) =>
-        permutation(count, seed, "packing", epoch),
-      )
-    : inOrder(dataset, packing);
+    ? shuffledRows(dataset, order, packing, (count) => permutation(count, seed, "packing", epoch))
+    : inOrder(dataset, order, packing);
   if (epochs.size >= 2) epochs.delete(epochs.keys().next().value!);
   epochs.set(number, packed);
   return packed;
@@ -111,20 +110,19 @@ function requireFitting(dataset: Orderable, packing: number): void {
       );
 }
 
-/** Rows in the file's order, joined for as long as they fit. */
-function inOrder(dataset: Orderable, packing: number): PackedEpoch {
+/** Rows in their order, joined for as long as they fit. */
+function inOrder(dataset: Orderable, rows: Uint32Array, packing: number): PackedEpoch {
   const starts: number[] = [];
   let space = 0;
-  const rows = Uint32Array.from({ length: dataset.length }, (_, row) => row);
-  for (const row of rows) {
+  rows.forEach((row, place) => {
     const length = dataset.lengthOf(row);
-    if (length > space || starts.length === 0) {
-      starts.push(row);
+    if (length > space || place === 0) {
+      starts.push(place);
       space = packing;
     }
     space -= length;
-  }
-  return { rows, starts: Uint32Array.from([...starts, dataset.length]) };
+  });
+  return { rows, starts: Uint32Array.from([...starts, rows.length]) };
 }
 
 /** Rows fitted together window by window; `shuffled` says in which order the packed rows come. */

@@ -118,4 +118,19 @@ describe("packed rows", () => {
     for (const size of [0, 1.5, NaN])
       expect(() => rowsOfStep(dataset, { ...order, packing: size }, 0)).toThrow(/positive whole number/);
   });
+
+  test("of a mixture hold each data set as often as its weight says", () => {
+    // of the 12 rows of an epoch, 3 of 4 are of the first set, which has two rows
+    const sampling = { names: ["a", "b"], starts: [0, 2, 12], weights: [3, 1] };
+    for (const shuffle of [true, false]) {
+      const dataset = { ...ofLengths([6, 5, 2, 3, 4, 5, 2, 3, 4, 5, 2, 3]), sampling };
+      const options = { seed: 1, shuffle, packing: 10 };
+      const epoch = packedLength(dataset, options, 1);
+      const rows = range(epoch).flatMap((step) => rowsOfStep(dataset, { ...options, batchSize: 1 }, step));
+      const whole = rowsOfStep(dataset, { seed: 1, shuffle, batchSize: 12 }, 0);
+      expect(sorted(rows)).toEqual(sorted(whole));
+      expect(rows.filter((row) => row < 2)).toHaveLength(9);
+      if (!shuffle) expect(rows).toEqual(whole);
+    }
+  });
 });

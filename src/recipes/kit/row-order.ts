@@ -1,8 +1,7 @@
 import type { TrainingConfig } from "../../config/index.ts";
 import type { MicroBatchOptions } from "../../data/batches.ts";
 import type { Orderable } from "../../data/epoch-order.ts";
-import { packedLength } from "../../data/packed-rows.ts";
-import type { TokenizedDataset } from "../../data/tokenized.ts";
+import { packedLength, packedRows } from "../../data/packed-rows.ts";
 
 type Length = Pick<TrainingConfig, "steps" | "epochs" | "batchSize">;
 
@@ -46,10 +45,10 @@ export function countedRows(count: number, { packing = false, maxTokens }: Train
 }
 
 /** How well the first epoch's rows are packed, in a sentence. */
-export function packingNote(data: TrainingOverRows["data"], seed: number, tokens: Packable): string {
-  const packed = packedLength(tokens, { seed, shuffle: data.shuffle, packing: data.maxTokens }, 1);
-  const share = tokens.stats.tokens / (packed * data.maxTokens);
-  return `${tokens.length} rows are packed into ${packed} of at most ${data.maxTokens} tokens, which are ${(100 * share).toFixed(1)} % full.`;
+export function packingNote({ shuffle, maxTokens }: TrainingOverRows["data"], seed: number, tokens: Orderable): string {
+  const options = { seed, shuffle, packing: maxTokens };
+  const packed = packedRows(tokens, options, 0, packedLength(tokens, options, 1));
+  const filled = packed.flat().reduce((sum, row) => sum + tokens.lengthOf(row), 0);
+  const share = ((100 * filled) / (packed.length * maxTokens)).toFixed(1);
+  return `${tokens.length} rows are packed into ${packed.length} of at most ${maxTokens} tokens, which are ${share} % full.`;
 }
-
-type Packable = Orderable & Pick<TokenizedDataset, "stats">;
