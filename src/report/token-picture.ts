@@ -24,7 +24,7 @@ export interface PicturedToken {
   /** Place of its score among the response's, 0 lowest to 1 highest; undefined without a score. */
   readonly place: number | undefined;
   readonly noise: boolean;
-  /** What it counts; undefined on tokens that do not train. */
+  /** What it counts; undefined on tokens that do not train, but for the prompt's where some of them do. */
   readonly weight?: number | undefined;
   readonly endsLine: boolean;
   /** Its numbers in words; empty for prompt tokens. */
@@ -86,6 +86,7 @@ export function tokenPicture(
   const places = range ? values.map((value) => placeIn(range, value)) : placesOf(values);
   const count = (test: (t: number) => boolean) => inResponse.filter((is, t) => is && test(t)).length;
   const scored = values.filter((value) => value !== undefined).length;
+  const promptTrains = pieces.some((_, t) => !inResponse[t] && Boolean(weights[t]));
 
   const token = (piece: string, t: number): PicturedToken => {
     const state = !inResponse[t] ? "prompt" : weights[t] ? "kept" : "dropped";
@@ -96,7 +97,7 @@ export function tokenPicture(
       state,
       place: places[t],
       noise: isNoise,
-      weight: state === "kept" ? weights[t] : undefined,
+      weight: state === "kept" || (state === "prompt" && promptTrains) ? weights[t] : undefined,
       endsLine: piece.includes("\n"),
       title: state === "prompt" ? "" : titleOf(row, t, { state, isNoise, rank, scored, words }),
     };

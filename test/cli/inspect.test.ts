@@ -139,6 +139,11 @@ describe("inspect", () => {
     expect(table(out).map((cells) => cells[3])).toEqual(["weight", "0", "1", "0.500", "0.500", "−1"]);
   });
 
+  test("says what tokens of a prompt count where they train", async () => {
+    const { out } = await tokensift("inspect", "--data", data, "--model", tied, "--prompt-weight", "0.1", "--row", "2");
+    expect(out).toContain("\n×0 ‹w1 ×0.1 w2 w3 w4 w5 w6› ×1 w8 w7\n");
+  });
+
   test("colours prompt and trained tokens where it may", async () => {
     const argv = ["inspect", "--data", data, "--model", tied];
     const colored = await tokensift(...argv, "--color", "always");
