@@ -1,4 +1,4 @@
-import { saysSomething, isAnswer, type ChatMessage } from "../text/index.ts";
+import { isAnswer, isSystem, saysSomething, type ChatMessage } from "../text/index.ts";
 import type { Example, Fields, Skipped } from "./format.ts";
 import type { Raw } from "./fields.ts";
 import { holdsText } from "./lossy.ts";
@@ -34,7 +34,11 @@ export function asked(raw: Raw, fields: Fields, question: string, response: stri
 export function conversation(raw: Raw, fields: Fields, given: Messages | null): Example | Skipped {
   const said = given?.messages.filter((message) => isAnswer(message) && saysSomething(message)) ?? [];
   if (!given || said.length === 0) return { skipped: noAnswer(given?.messages ?? []) };
-  const { before, beforeWeights, unused, ...inputs } = promptParts(raw, fields, given.messages[0]?.role === "system");
+  const { before, beforeWeights, unused, ...inputs } = promptParts(
+    raw,
+    fields,
+    given.messages.slice(0, 1).some(isSystem),
+  );
   const { messages, messageWeights, remarks } = given;
   const isWeighed = beforeWeights !== undefined || messageWeights !== undefined;
   const ones = (of: readonly ChatMessage[]): readonly number[] => of.map(() => 1);

@@ -44,7 +44,12 @@ export function messagesOf(value: unknown, column: string): Messages | null {
   if (value === null || value === undefined) return null;
   const given = fromJsonText(value);
   const entries = isMessage(given) ? [given] : listOfEntries(given);
-  if (entries === undefined) throw new WrongField(`"${column}" is ${kindOf(value)}, not a list of messages`);
+  if (entries === undefined) {
+    const found = `"${column}" is ${kindOf(value)}, not a list of messages`;
+    throw new WrongField(
+      isPythonText(value) ? `${found}: Python's str() wrote it, and json.dumps writes what is read` : found,
+    );
+  }
   const found = entries.map((entry, i) => messageOf(entry, `message ${i} of "${column}"`));
   const messages = found.map(({ message }) => message);
   const isMarked = found.some(({ message, weight }) => isAnswer(message) && weight !== undefined);
@@ -60,6 +65,11 @@ export function messagesOf(value: unknown, column: string): Messages | null {
       remarks: [...idle].map((role) => `a message of the role "${role}" is marked to be trained, but only answers are`),
     }),
   };
+}
+
+/** Whether it is what pandas makes of a list of dictionaries in a CSV file. */
+function isPythonText(value: unknown): boolean {
+  return typeof value === "string" && /^\s*\[\s*\{\s*'/.test(value);
 }
 
 /** Whether a value looks like a conversation, or one message, rather than a text. */

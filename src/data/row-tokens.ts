@@ -3,6 +3,7 @@ import { propertyNames, type OptionNames } from "../system/option-names.ts";
 import { refuse } from "../system/refuse-option.ts";
 import {
   beyondLimit,
+  isSystem,
   templateReads,
   tokenizeConversation,
   tokenizePromptResponse,
@@ -111,7 +112,7 @@ function cutRow(
 /** The row with a system message before its conversation, unless it has one. */
 function opened(row: Row, systemPrompt: string | undefined): Row {
   const { messages = [], messageWeights } = row;
-  if (systemPrompt === undefined || messages[0]?.role === "system") return row;
+  if (systemPrompt === undefined || messages.slice(0, 1).some(isSystem)) return row;
   const weights = messageWeights && { messageWeights: [1, ...messageWeights] };
   return { ...row, messages: [{ role: "system", content: systemPrompt }, ...messages], ...weights };
 }

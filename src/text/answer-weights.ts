@@ -2,6 +2,7 @@ import { UserError } from "../system/errors.ts";
 import { boundary, type AnswerSpan, type WrittenConversation } from "./answer-spans.ts";
 import { weightsOfSpans, type AnswerWeight, type CharacterSpan } from "./character-spans.ts";
 import { contentPlaces } from "./content-places.ts";
+import { isSystem } from "./message-keys.ts";
 import type { PromptWeight } from "./token-row.ts";
 
 /**
@@ -62,7 +63,7 @@ export function systemEnd(
   { tokenizer, writer, messages, inputs, text, ids }: WrittenConversation,
   { prompt, system }: PromptWeight,
 ): number {
-  const count = messages.findIndex(({ role }) => role !== "system" && role !== "developer");
+  const count = messages.findIndex((message) => !isSystem(message));
   if (count <= 0 || prompt === system) return 0;
   const written = writtenAlone(() => writer.write(messages.slice(0, count), false, inputs));
   const end = written !== undefined && text.startsWith(written) ? boundary(tokenizer, ids, written) : undefined;

@@ -3,7 +3,16 @@ import { answerSpan, markedSpans, type AnswerSpan, type WrittenConversation } fr
 import { systemEnd, weighedSpan } from "./answer-weights.ts";
 import type { AnswerWeight } from "./character-spans.ts";
 import type { ChatMessage } from "./chat-template.ts";
-import { answersAmong, callText, isAnswer, isEmpty, templateMessages, unwrittenKeys, without } from "./message-keys.ts";
+import {
+  answersAmong,
+  callText,
+  isAnswer,
+  isEmpty,
+  templateMessages,
+  unwrittenKeys,
+  without,
+  withoutDevelopers,
+} from "./message-keys.ts";
 import { templateWriter, type TemplateInputs } from "./template-writer.ts";
 import { tokenRow, type PromptWeight, type TokenizedRow } from "./token-row.ts";
 import type { Tokenizer } from "./tokenizer.ts";
@@ -44,8 +53,9 @@ export function tokenizeConversation(
 ): TokenizedRow | { skipped: string } {
   const { maxTokens, template, tools, documents, promptWeight, names } = options;
   const writer = templateWriter(tokenizer, template);
-  const messages = templateMessages(given, writer).map((message) => without(message, callText));
   const inputs = { tools, documents };
+  const known = withoutDevelopers(given, writer, inputs);
+  const messages = templateMessages(known, writer).map((message) => without(message, callText));
   const remarks = new Set<string>();
   let text: string | undefined;
   const whole = (): string => (text ??= writer.write(messages, false, inputs));

@@ -3,7 +3,7 @@ export { renderPrompt, templateReads, tokenizeConversation, type ConversationOpt
 export { tokenizerFromGguf } from "./gguf-tokenizer.ts";
 export { templateOption } from "./template-file.ts";
 export { loadTokenizer } from "./load-tokenizer.ts";
-export { callText, isAnswer, saysSomething } from "./message-keys.ts";
+export { callText, isAnswer, isSystem, saysSomething } from "./message-keys.ts";
 export { beginningIds, encodeText, tokenizePromptResponse } from "./prompt-response.ts";
 export type { ChatMessage } from "./chat-template.ts";
 export type { AnswerWeight, CharacterSpan } from "./character-spans.ts";

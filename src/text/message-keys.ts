@@ -7,6 +7,11 @@ export function isAnswer({ role }: Pick<ChatMessage, "role">): boolean {
   return role === "assistant";
 }
 
+/** Whether it is the system's, under either of its names. */
+export function isSystem({ role }: Pick<ChatMessage, "role">): boolean {
+  return role === "system" || role === "developer";
+}
+
 /** Which messages are answers. */
 export function answersAmong(messages: readonly ChatMessage[]): number[] {
   return [...messages.keys()].filter((k) => isAnswer(messages[k]!));
@@ -48,6 +53,26 @@ export function templateMessages(messages: readonly ChatMessage[], { reads }: Te
     if (calls !== undefined && reads("tool_calls")) return { role: named.role, content: null, tool_calls: calls };
     return named;
   });
+}
+
+/**
+ * Messages of the role `developer`, which is OpenAI's newer name of the system's, as the system's where the template
+ * does not write them.
+ */
+export function withoutDevelopers(
+  messages: readonly ChatMessage[],
+  { reads, write }: TemplateWriter,
+  inputs: TemplateInputs,
+): readonly ChatMessage[] {
+  const told = messages.filter(({ role, content }) => role === "developer" && !isEmpty(content));
+  if (told.length === 0 || reads("developer")) return messages;
+  try {
+    const text = write(messages, false, inputs);
+    if (told.every(({ content }) => text.includes(content!.trim()))) return messages;
+  } catch {
+    // a template that refuses the role may know the other
+  }
+  return messages.map((message) => (message.role === "developer" ? { ...message, role: "system" } : message));
 }
 
 /** Marks a message whose content is the call of a tool as JSON; the mark is not a key that a template could read. */

@@ -56,6 +56,41 @@ const user = (content: string) => ({ role: "user", content });
 const assistant = (content: string | null, keys: object = {}) => ({ role: "assistant", content, ...keys });
 const chat = [user("How many books?"), assistant("12 books")];
 
+test("a list that Python's str() wrote, as in a CSV file of pandas, is refused with what to write instead", async () => {
+  const messages = "[{'role': 'user', 'content': 'Hm?'}, {'role': 'assistant', 'content': '12'}]";
+  await expect(tokenize([{ messages }])).rejects.toThrow(userError("invalid-row", /json\.dumps writes what is read/));
+});
+
+describe("a developer's message", () => {
+  const developer = { role: "developer", content: "Be brief." };
+  const system = { role: "system", content: "Be brief." };
+  const known = (roles: string): string =>
+    `{% for m in messages %}{% if m.role in ${roles} %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endif %}{% endfor %}`;
+
+  test.each([
+    ["is the system's where the template leaves it out", known("['system', 'user', 'assistant']"), "system"],
+    [
+      "is the system's where the template refuses it",
+      `{% for m in messages %}{% if m.role not in ['system', 'user', 'assistant'] %}{{ raise_exception(m.role) }}{% endif %}{% endfor %}${known("['system', 'user', 'assistant']")}`,
+      "system",
+    ],
+    ["keeps its name where the template knows it", known("['developer', 'user', 'assistant']"), "developer"],
+    ["keeps its name where the template writes any", known("m.role"), "developer"],
+  ])("%s", async (_, template, role) => {
+    const { tokens, notices } = await tokenize([{ messages: [developer, ...chat] }], { template });
+    expect(bpe.decode(tokens.row(0).ids)).toContain(`<|im_start|>${role}\nBe brief.<|im_end|>\n<|im_start|>user`);
+    expect(notices).toEqual([]);
+  });
+
+  test("takes the place of data.systemPrompt, and of a system column", async () => {
+    const template = known("['system', 'user', 'assistant']");
+    const row = { messages: [developer, ...chat], system: "Be long." };
+    const { tokens } = await tokenize([row], { template, systemPrompt: "Be loud." });
+    const same = await tokenize([{ messages: [system, ...chat] }], { template });
+    expect([...tokens.row(0).ids]).toEqual([...same.tokens.row(0).ids]);
+  });
+});
+
 describe("what the template does not read", () => {
   const call = { type: "function", function: { name: "weather", arguments: {} } };
 
