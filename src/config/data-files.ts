@@ -38,6 +38,8 @@ export const columnNames = {
   endOfTurn: column("Column of marks, 1 where a token ends a response. Default: the tokens that end generation."),
   attentionMask: column("Column of marks, 0 where a token is padding."),
   positionIds: column("Column of positions; where they begin again, another text begins."),
+  textLengths: column("Column of the lengths of the texts that are packed into a row of tokens."),
+  label: column("Column of true and false beside a prompt and a response; where it is false the row is left out."),
 };
 
 /** A data set of a list, with what holds for it alone. */

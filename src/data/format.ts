@@ -66,7 +66,9 @@ export type FieldName =
   | "assistantMask"
   | "endOfTurn"
   | "attentionMask"
-  | "positionIds";
+  | "positionIds"
+  | "textLengths"
+  | "label";
 
 /** A row that cannot be trained, and why. */
 export interface Skipped {

@@ -3,13 +3,20 @@ import { UserError } from "../system/errors.ts";
 import { propertyNames, type OptionNames } from "../system/option-names.ts";
 import { messagesFormat, questionFormats } from "./chat-formats.ts";
 import { pair, plainPair } from "./examples.ts";
-import { textOf, textOrNumberOf, UnreadRow, type Raw } from "./fields.ts";
+import { textOf, textOrNumberOf, UnreadRow, valueIn, type Raw } from "./fields.ts";
 import type { Example, FieldName, Fields, Format, FormatName, Skipped } from "./format.ts";
 import { preferenceFormat } from "./preference-format.ts";
 import { isConversation } from "./messages.ts";
 import { completionExample, verifiableFormat } from "./prompt-formats.ts";
 import { spannedExample } from "./spans.ts";
 import { readTokens } from "./token-format.ts";
+
+/** Columns of padding, and of texts that are packed into a row. */
+const packedColumns = {
+  attentionMask: ["attention_mask"],
+  positionIds: ["position_ids"],
+  textLengths: ["seq_lengths"],
+} as const;
 
 /** In the order in which `auto` tries them. */
 const FORMATS: readonly Format[] = [
@@ -24,8 +31,7 @@ const FORMATS: readonly Format[] = [
       responseMask: ["response_mask", "completion_mask", "loss_mask"],
       assistantMask: ["assistant_masks", "assistant_mask"],
       endOfTurn: ["end_of_turn"],
-      attentionMask: ["attention_mask"],
-      positionIds: ["position_ids"],
+      ...packedColumns,
     },
     required: [["ids"], ["labels", "responseMask", "assistantMask"]],
     read: tokensExample,
@@ -34,16 +40,18 @@ const FORMATS: readonly Format[] = [
     name: "prompt-response",
     title: "prompt and response",
     names: {
-      ...{ prompt: ["prompt"], response: ["response", "completion"], answer: ["answer"] },
+      ...{ prompt: ["prompt"], response: ["response", "completion"], answer: ["answer"], label: ["label"] },
       ...{ system: ["system"], tools: ["tools"], documents: ["documents"] },
     },
     required: [["prompt"], ["response"]],
     read(raw, fields) {
+      if (isUnwanted(raw, fields.label)) return { skipped: "its label is false: the response is not wanted" };
       const [asked, replied] = [raw[fields.prompt!], raw[fields.response!]];
       const isChat = isConversation(asked) || isConversation(replied);
       const example = isChat ? completionExample(raw, fields) : plainExample(raw, fields);
+      if ("skipped" in example) return example;
       const answer = textOrNumberOf(raw, fields.answer);
-      return answer === null || "skipped" in example ? example : { ...example, answer };
+      return { ...example, ...(answer !== null && { answer }), ...labelUnused(raw, fields.label, example) };
     },
   },
   verifiableFormat,
@@ -56,11 +64,19 @@ const FORMATS: readonly Format[] = [
     read: (raw, fields) => pair("", textOf(raw, fields.text)),
   },
   {
-    // What `tokensift score` writes. Last, as `response` is text in most data.
+    // What `tokensift score` writes. Late, as `response` is text in most data.
     name: "tokens",
     title: "tokens",
     names: { ids: ["ids"], responseMask: ["response"] },
     required: [["ids"], ["responseMask"]],
+    read: tokensExample,
+  },
+  {
+    // What a tokenizer makes of plain text.
+    name: "tokens",
+    title: "tokens, all of which train",
+    names: { ids: ["input_ids"], ...packedColumns },
+    required: [["ids"]],
     read: tokensExample,
   },
 ];
@@ -119,7 +135,7 @@ export function chooseFormat(
       : `the columns ${columns.join(", ") || "(none)"} do not fit the format ${wanted}`,
     {
       where,
-      fix: `Name the columns, for example ${names("fields", { prompt: "my_question", response: "my_answer" })}; formats: messages, prompt and response, question and answer, instruction/input/output, chosen and rejected, text, input_ids with labels.`,
+      fix: `Name the columns, for example ${names("fields", { prompt: "my_question", response: "my_answer" })}; formats: messages, prompt and response, question and answer, instruction/input/output, chosen and rejected, text, input_ids.`,
     },
   );
 }
@@ -149,6 +165,19 @@ function plainExample(raw: Raw, fields: Fields): Example | Skipped {
   const prompt = textOf(raw, fields.prompt);
   if (prompt === null) return { skipped: "no prompt" };
   return plainPair(raw, fields, prompt, textOf(raw, fields.response));
+}
+
+/** Whether the author of unpaired preferences (TRL's `label`) marks a response as one to keep away from. */
+function isUnwanted(raw: Raw, column: string | undefined): boolean {
+  const label = valueIn(raw, column);
+  return label === false || (typeof label === "string" && label.trim().toLowerCase() === "false");
+}
+
+/** Other labels say nothing that is read here. */
+function labelUnused(raw: Raw, column: string | undefined, { unused = [] }: Example): { unused?: readonly string[] } {
+  const label = valueIn(raw, column);
+  const isKnown = typeof label !== "string" || /^\s*(true|)\s*$/i.test(label);
+  return isKnown ? {} : { unused: [...unused, column!] };
 }
 
 function tokensExample(raw: Raw, fields: Fields): Example | Skipped {

@@ -1,4 +1,4 @@
-import { integersOf, numberList, kindOf, WrongField, type Raw } from "./fields.ts";
+import { integersOf, numberList, kindOf, valueIn, WrongField, type Raw } from "./fields.ts";
 
 /** Columns of a row that is tokenized already. */
 export interface TokenColumns {
@@ -9,6 +9,7 @@ export interface TokenColumns {
   endOfTurn?: string | undefined;
   attentionMask?: string | undefined;
   positionIds?: string | undefined;
+  textLengths?: string | undefined;
 }
 
 /** Tokens without padding. */
@@ -27,11 +28,12 @@ export interface GivenTokens {
 }
 
 /**
- * Tokens with labels or a mask. Padding goes by `attention_mask`, on either side. `position_ids` that begin again divide
- * a row into the texts that were packed into it.
+ * Tokens with labels or a mask; without a column of these all train. Padding goes by `attention_mask`, on either side.
+ * `position_ids` that begin again, or `seq_lengths`, divide a row into the texts that were packed into it.
  *
  * @returns why the row is left out, where it has no tokens or nothing that trains
- * @throws WrongField for lists of different lengths, labels that are other tokens, holes in the mask or the positions
+ * @throws WrongField for lists of different lengths, labels that are other tokens, holes in the mask or the positions,
+ *   lengths that do not add up
  */
 export function readTokens(raw: Raw, columns: TokenColumns): GivenTokens | { skipped: string } {
   const all = integersOf(raw[columns.ids!], columns.ids!);
@@ -47,18 +49,25 @@ export function readTokens(raw: Raw, columns: TokenColumns): GivenTokens | { ski
   const { from, to } = attention === undefined ? { from: 0, to: all.length } : attended(attention, columns);
   const ids = Int32Array.from(all.slice(from, to));
   const ends = list(columns.endOfTurn)?.slice(from, to);
-  const weights = weightsOf(list, columns, all);
+  const isPlain = [columns.labels, columns.responseMask, columns.assistantMask].every((column) => column === undefined);
+  const weights = isPlain ? all.map(() => 1) : weightsOf(list, columns, all);
   if (weights === undefined) return { skipped: "no response" };
   const counted = weights.slice(from, to);
   const response = Uint8Array.from(counted, (weight) => Number(weight !== 0));
   if (!response.includes(1)) return { skipped: "no response" };
-  const starts = startsOf(positions?.slice(from, to), attention?.slice(from, to), columns);
+  const lengths = integersOf(valueIn(raw, columns.textLengths), columns.textLengths!) ?? undefined;
+  const starts = [
+    ...startsOf(positions?.slice(from, to), attention?.slice(from, to), columns),
+    ...startsByLength(lengths, all.length, columns).flatMap((start) =>
+      start > from && start < to ? [start - from] : [],
+    ),
+  ];
   return {
     ids,
     response,
     ...(counted.some((weight) => weight !== 0 && weight !== 1) && { dataWeights: Float32Array.from(counted) }),
     ...(ends && { endOfTurn: Uint8Array.from(ends, (end, t) => Number(end !== 0 && response[t] === 1)) }),
-    ...(starts.length > 1 && { starts }),
+    ...(starts.length > 1 && { starts: [...new Set(starts)].toSorted((a, b) => a - b) }),
     ...(to - from < all.length && { kept: { from, to, of: all.length } }),
   };
 }
@@ -129,5 +138,22 @@ function startsOf(
       );
     if (!follows || numbers?.[t] !== numbers?.[t - 1]) starts.push(t);
   }
+  return starts;
+}
+
+/** Where texts begin that have these lengths. */
+function startsByLength(
+  lengths: readonly number[] | undefined,
+  tokens: number,
+  { ids, textLengths }: TokenColumns,
+): number[] {
+  let end = 0;
+  const starts: number[] = [];
+  for (const length of lengths ?? []) {
+    if (length > 0) starts.push(end);
+    end += Math.max(0, length);
+  }
+  if (lengths !== undefined && end !== tokens)
+    throw new WrongField(`the lengths in "${textLengths}" add up to ${end}, and "${ids}" has ${tokens} entries`);
   return starts;
 }

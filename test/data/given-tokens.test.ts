@@ -87,6 +87,7 @@ describe("rows into which several texts were packed", () => {
     ["positions that begin again elsewhere", { position_ids: [2, 3, 4, 5, 6, 2, 3, 4, 5] }],
     ["a mask that numbers them", { attention_mask: [1, 1, 1, 1, 1, 2, 2, 2, 2] }],
     ["both", { position_ids: [0, 1, 2, 3, 4, 0, 1, 2, 3], attention_mask: [1, 1, 1, 1, 1, 2, 2, 2, 2] }],
+    ["lengths", { seq_lengths: [5, 4] }],
   ])("are those texts, told by %s", async (_, columns) => {
     expect(await rowsOf([{ ...packed, ...columns }])).toEqual(await rowsOf(apart));
   });
@@ -106,6 +107,21 @@ describe("rows into which several texts were packed", () => {
     const leaping = { input_ids: ids, labels, position_ids: [0, 1, 5, 6, 7] };
     await expect(tokenize([leaping])).rejects.toThrow(
       userError("invalid-row", 'entry 2 of "position_ids" is 5 after 1'),
+    );
+  });
+});
+
+describe("rows of tokens alone", () => {
+  test("train on all of them, without padding, as plain text does", async () => {
+    const row = { input_ids: [...ids, ...padding], attention_mask: [...mask, ...zeros] };
+    expect(await rowsOf([row])).toEqual(await rowsOf([{ input_ids: ids, labels: ids }]));
+  });
+
+  test("are divided by lengths, which must add up", async () => {
+    const rows = await rowsOf([{ input_ids: ids, seq_lengths: [2, 0, 3] }]);
+    expect(rows.map((row) => row.ids)).toEqual([ids.slice(0, 2), ids.slice(2)]);
+    await expect(tokenize([{ input_ids: ids, seq_lengths: [2, 2] }])).rejects.toThrow(
+      userError("invalid-row", 'the lengths in "seq_lengths" add up to 4, and "input_ids" has 5 entries'),
     );
   });
 });

@@ -46,6 +46,27 @@ describe("of a prompt and a completion as messages", () => {
     expect(row.ids).toEqual((await read(whole)).ids);
   });
 
+  test.each([
+    ["text", (text: string) => text, [false, true]],
+    ["messages", (text: string) => [assistant(text)], [false, true]],
+    ["text of a CSV file", (text: string) => text, ["False", "True"]],
+  ])("of unpaired preferences only what is wanted trains: %s", async (_, written, [no, yes]) => {
+    const rows = [
+      { prompt: "How many? ", completion: written("11"), label: no },
+      { prompt: "How many? ", completion: written("12"), label: yes },
+    ];
+    const notices: string[] = [];
+    const tokens = await tokenizeDataset(fromRows(rows), bpe, { onNotice: (notice) => notices.push(notice) });
+    expect([...tokens.rowIds]).toEqual([1]);
+    expect(notices).toEqual([expect.stringMatching(/1 of 2 rows are left out \(its label is false/)]);
+  });
+
+  test("labels of another kind are named, and the row trains", async () => {
+    const row = await read({ prompt: "How many? ", completion: "12", label: "maths" });
+    expect(row).toMatchObject({ trained: "12<|im_end|>" });
+    expect(row.notices).toEqual([expect.stringMatching(/the column "label" holds text/)]);
+  });
+
   test("every answer of a longer completion trains", async () => {
     const completion = [assistant("12 books"), user("Sure?"), assistant("Yes.")];
     expect((await read({ prompt: asked, completion })).trained).toBe("12 books<|im_end|>Yes.<|im_end|>");
