@@ -179,6 +179,18 @@ describe("inspect", () => {
       expect(await tokensift("inspect", ...flags)).toMatchObject({ code: 2, err: expect.stringMatching(message) });
   });
 
+  test("--config knows the keys of recipes that divide and pack rows", async () => {
+    folder.writeRows("long.jsonl", [{ text: "w1 w2 w3 w4 w5 w6 w8" }]);
+    const config = folder.write(
+      "chunks.yaml",
+      `model: ${tied}\ndata: { train: long.jsonl, maxTokens: 4, truncate: chunk, overlap: 1, packing: true }\n`,
+    );
+    const { code, out } = await tokensift("inspect", "--config", config);
+    expect([code, out]).toEqual([0, expect.stringMatching(/rows +1 read, 3 to train on/)]);
+    const { err } = await tokensift("inspect", "--config", config, "--set", "data.overlap=4");
+    expect(err).toMatch(/data\.overlap must be less than data\.maxTokens \(4\)/);
+  });
+
   test("text that the tokenizer has no token for is named where it would train", async () => {
     const lost = folder.writeRows("lost.jsonl", [{ prompt: "xyzzy", response: "foo" }]);
     const { out } = await tokensift("inspect", "--data", lost);

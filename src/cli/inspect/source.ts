@@ -1,9 +1,9 @@
 import { Type } from "@sinclair/typebox";
 import type { ConfigDefinition } from "../../config/load.ts";
 import { loadConfig } from "../../config/load.ts";
-import { dataGroup, freshModel } from "../../config/groups.ts";
+import { freshModel, packableDataGroup } from "../../config/groups.ts";
 import { existingPath } from "../../config/schema.ts";
-import type { FreshConfig, PackableDataConfig } from "../../config/shared.ts";
+import { dataContradictions, type FreshConfig, type PackableDataConfig } from "../../config/shared.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import type { Fields } from "../../data/format.ts";
 import { readableNote } from "../../data/open-table.ts";
@@ -71,18 +71,18 @@ export async function openSource(values: SourceFlags): Promise<DataSource> {
 interface InspectedConfig {
   model?: string | undefined;
   fresh?: FreshConfig | undefined;
-  data: Omit<PackableDataConfig, "packing">;
+  data: PackableDataConfig;
 }
 
 /** What every recipe's configuration says of its model and its data; its other keys are not looked at. */
 const definition: ConfigDefinition<InspectedConfig> = {
   schema: Type.Object(
-    { model: Type.Optional(existingPath("The model.")), fresh: Type.Optional(freshModel), data: dataGroup },
+    { model: Type.Optional(existingPath("The model.")), fresh: Type.Optional(freshModel), data: packableDataGroup },
     { additionalProperties: true },
   ),
   alternatives: [{ keys: ["model", "fresh"], required: true }],
   readable: readableNote(),
-  finish: () => [],
+  finish: ({ data }) => dataContradictions(data),
 };
 
 async function fromConfig(file: string, values: SourceFlags): Promise<DataSource> {
