@@ -187,6 +187,7 @@ describe("inspect", () => {
     );
     const { code, out } = await tokensift("inspect", "--config", config);
     expect([code, out]).toEqual([0, expect.stringMatching(/rows +1 read, 3 to train on/)]);
+    expect(out).toContain("\n3 rows of tokens are made of this row; the first of them:\n");
     const { err } = await tokensift("inspect", "--config", config, "--set", "data.overlap=4");
     expect(err).toMatch(/data\.overlap must be less than data\.maxTokens \(4\)/);
   });

@@ -140,7 +140,8 @@ async function rowOrReason(
   const row = tokens.row(index);
   const text = rowText(row, tokenizer, picture);
   const texts = tokens.rowIds.filter((rowId) => Math.floor(rowId) === Math.floor(row.rowId)).length;
-  const packed = texts > 1 ? `${texts} texts are packed into this row; the first of them:\n\n` : "";
+  const parts = source.options.truncate === "chunk" ? "rows of tokens are made of" : "texts are packed into";
+  const packed = texts > 1 ? `${texts} ${parts} this row; the first of them:\n\n` : "";
   const rejected = await rejectedText(source, tokenizer, Math.floor(row.rowId), picture);
   return `${packed}${text}${rejected === undefined ? "" : `\n${rejected}`}`;
 }
