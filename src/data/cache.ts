@@ -4,8 +4,7 @@ import { join } from "node:path";
 import { openArrow, type ArrowTable } from "./arrow/read.ts";
 import { writeArrow } from "./arrow/write.ts";
 import type { ColumnType } from "./arrow/columns.ts";
-import type { Spill } from "./collect-tokens.ts";
-import { openTokenFile, writeTokenFile } from "./token-file.ts";
+import { openTokenFile, writeTokenFile, type TokenFileWriter } from "./token-file.ts";
 import { arrayStore, arraysOf, checksum, tokenizedDataset, type TokenizedDataset } from "./tokenized.ts";
 
 /** Raised when the layout of kept columns changes; older files are then made anew. */
@@ -20,9 +19,9 @@ export function tokenCachePath(folder: string, fingerprint: string): string {
 }
 
 /** Starts a file of the cache; a folder that cannot be written is told, not an error. */
-export function startTokens(folder: string, fingerprint: string, notice: Notice): Spill | undefined {
+export function startTokens(folder: string, fingerprint: string, notice: Notice): TokenFileWriter | undefined {
   const path = tokenCachePath(folder, fingerprint);
-  return tellFailure(path, notice, () => ({ path, writer: writeTokenFile(path) }));
+  return tellFailure(path, notice, () => writeTokenFile(path));
 }
 
 /** Writes tokens to the cache; a folder that cannot be written is told, not an error. */
@@ -31,12 +30,12 @@ export function saveTokens(folder: string, tokens: TokenizedDataset, notice: Not
   if (file === undefined) return;
   tellFailure(file.path, notice, () => {
     try {
-      for (let i = 0; i < tokens.length; i++) file.writer.add(tokens.row(i));
+      for (let i = 0; i < tokens.length; i++) file.add(tokens.row(i));
     } catch (error) {
-      file.writer.abandon();
+      file.abandon();
       throw error;
     }
-    file.writer.commit(tokens.rowIds, tokens.offsets, tokens);
+    file.commit(tokens.rowIds, tokens.offsets, tokens);
   });
 }
 

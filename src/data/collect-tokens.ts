@@ -1,20 +1,15 @@
+import { writing } from "../system/disk-error.ts";
 import type { ColumnAligner } from "./align.ts";
 import { countRows } from "./row-stats.ts";
 import { openTokenFile, type TokenFileWriter } from "./token-file.ts";
 import type { RowSink } from "./tokenize-rows.ts";
 import { arrayStore, growing, tokenizedDataset, type TokenizedDataset, type TokenView } from "./tokenized.ts";
 
-/** A token file in the making, and the path that it will have. */
-export interface Spill {
-  readonly path: string;
-  readonly writer: TokenFileWriter;
-}
-
 export interface CollectOptions {
   /** Bytes of tokens that are held in memory; what is more goes into a file, if there is one. */
   memory: number;
   /** Opens the file; undefined where none can be written. Called once. */
-  spill?: (() => Spill | undefined) | undefined;
+  spill?: (() => TokenFileWriter | undefined) | undefined;
 }
 
 export interface TokenCollector extends Required<Pick<RowSink, "divided">> {
@@ -42,7 +37,7 @@ export function collectTokens(
   const offsets = growing((n) => new Float64Array(n));
   const counter = countRows(rows);
   let held: ReturnType<typeof holdParts> | undefined = holdParts();
-  let spill: Spill | undefined;
+  let spill: TokenFileWriter | undefined;
   let asked = open === undefined;
   let largestId = 0;
   offsets.push([0]);
@@ -51,8 +46,11 @@ export function collectTokens(
     asked = true;
     spill = open?.();
     if (spill === undefined || held === undefined) return;
+    const file = spill;
     const tokens = arrayStore({ ...places(), ...held.done() });
-    for (let row = 0; row < rowIds.length; row++) spill.writer.add(tokens.read(row));
+    toDisk(file, () => {
+      for (let row = 0; row < rowIds.length; row++) file.add(tokens.read(row));
+    });
     held = undefined;
   };
   return {
@@ -66,7 +64,9 @@ export function collectTokens(
       const full = Object.keys(row.columns).length > 0 ? whole() : response;
       const columns = aligner.align(row.columns, full, cut, where);
       if (!asked && held !== undefined && held.bytes > memory) spillOver();
-      (held ?? spill!.writer).add({ ids, response, endOfTurn, ...(dataWeights && { dataWeights }), columns });
+      const part = { ids, response, endOfTurn, ...(dataWeights && { dataWeights }), columns };
+      if (held !== undefined) held.add(part);
+      else toDisk(spill!, (file) => file.add(part));
       for (const id of ids) largestId = Math.max(largestId, id);
       rowIds.push([row.rowId]);
       counter.add(row, tokens);
@@ -75,11 +75,16 @@ export function collectTokens(
     done(fingerprint) {
       const facts = { ...places(), fingerprint, largestId, stats: counter.stats };
       if (held !== undefined) return tokenizedDataset({ ...facts, store: arrayStore({ ...facts, ...held.done() }) });
-      spill!.writer.commit(facts.rowIds, facts.offsets, { fingerprint, largestId, stats: counter.stats });
+      toDisk(spill!, (file) => file.commit(facts.rowIds, facts.offsets, facts));
       return openTokenFile(spill!.path, fingerprint).tokens;
     },
-    abandon: () => spill?.writer.abandon(),
+    abandon: () => spill?.abandon(),
   };
+}
+
+/** Writes to the file, which by then holds rows that are nowhere else. */
+function toDisk(file: TokenFileWriter, write: (file: TokenFileWriter) => void): void {
+  writing(file.path, () => write(file), "start again", "Name another folder for the token cache.");
 }
 
 /** Rows end to end in arrays that grow. */

@@ -38,6 +38,8 @@ interface Trailer extends TokenFileFacts, Layout {
 }
 
 export interface TokenFileWriter {
+  /** The name that the file will have. */
+  readonly path: string;
   add(row: Omit<TokenView, "rowId">): void;
   /** Gives the file its name. */
   commit(rowIds: Float64Array, offsets: Float64Array, facts: TokenFileFacts): void;
@@ -64,6 +66,7 @@ export function writeTokenFile(path: string): TokenFileWriter {
     pendingBytes += array.byteLength;
   };
   return {
+    path,
     add({ ids, response, endOfTurn, dataWeights, columns }) {
       columnNames ??= Object.keys(columns);
       if (dataWeights !== undefined) weightsFrom = Math.min(weightsFrom, rows);
@@ -81,7 +84,8 @@ export function writeTokenFile(path: string): TokenFileWriter {
         push(offsets);
         flush();
         const layout: Layout = { columnNames: columnNames ?? [], weightsFrom: Math.min(weightsFrom, rows) };
-        const said = { ...facts, ...layout, version: VERSION, rows };
+        const { fingerprint, stats, largestId } = facts;
+        const said = { fingerprint, stats, largestId, ...layout, version: VERSION, rows };
         const trailer: Trailer = { ...said, checksum: hash.update(JSON.stringify(said)).digest("hex") };
         const text = Buffer.from(JSON.stringify(trailer));
         writeFully(file.fd, Buffer.concat([text, bytesOf(Uint32Array.of(text.length))]));

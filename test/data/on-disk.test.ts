@@ -5,6 +5,7 @@ import { fromRows, makeBatch, tokenizeDataset, type TokenizeOptions } from "../.
 import { loadTokenizer } from "../../src/text/index.ts";
 import { stream } from "../../src/system/random.ts";
 import { userError } from "../user-error.ts";
+import { canMount, mountDisk } from "../recipes/small-disk.ts";
 import { flat } from "./flat-tokens.ts";
 import { temporaryFolder } from "./folder.ts";
 
@@ -53,6 +54,18 @@ describe("tokens of more bytes than are held in memory", () => {
     const tokens = await tokenizeDataset(fromRows(rows), tokenizer, options);
     expect(flat(tokens).ids).toEqual(flat(await tokenizeDataset(fromRows(rows), tokenizer)).ids);
     expect(notices.filter((notice) => notice.includes("nothing was cached"))).toHaveLength(1);
+  });
+
+  const onSmallDisk = canMount() ? test : test.skip;
+  onSmallDisk("fill the disk up with one message, and leave nothing", async () => {
+    const disk = mountDisk(folder.path("disk"), 8);
+    try {
+      const run = tokenizeDataset(fromRows(randomRows(9, 60)), tokenizer, { cacheFolder: disk.path, memory });
+      await expect(run).rejects.toThrow(userError("disk-full", "tokens-"));
+      expect(readdirSync(disk.path)).toEqual([]);
+    } finally {
+      disk.unmount();
+    }
   });
 
   test("leave no file behind where a row ends the reading", async () => {
