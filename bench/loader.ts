@@ -73,7 +73,7 @@ export const loader: Benchmark = {
     const load = async (file: LoaderRequest["file"], cacheFolder: string): Promise<number> => {
       const dataset = await openDataset(join(folder, file));
       try {
-        return (await tokenizeDataset(dataset, tokenizer, { cacheFolder })).ids.length;
+        return (await tokenizeDataset(dataset, tokenizer, { cacheFolder })).stats.tokens;
       } finally {
         await dataset.close();
       }

@@ -84,8 +84,8 @@ export const memory: Benchmark = {
             return { rows: dataset.length, characters };
           }
           const cacheFolder = mkdtempSync(join(folder, "ours-"));
-          const { ids } = await tokenizeDataset(dataset, tokenizer, { cacheFolder });
-          return { rows: dataset.length, tokens: ids.length };
+          const { stats } = await tokenizeDataset(dataset, tokenizer, { cacheFolder });
+          return { rows: dataset.length, tokens: stats.tokens };
         } finally {
           await dataset.close();
         }

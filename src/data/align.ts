@@ -1,6 +1,5 @@
 import { UserError } from "../system/errors.ts";
 import { propertyNames, type OptionNames } from "../system/option-names.ts";
-import { growing } from "./tokenized.ts";
 import type { Notice } from "./cache.ts";
 
 /**
@@ -24,44 +23,12 @@ export function countOnes(marks: Uint8Array): number {
   return marks.reduce((sum, mark) => sum + mark, 0);
 }
 
-/** Collects the per-token columns of a dataset, row by row. */
-export interface ColumnCollector {
+/** Lays the per-token columns of a dataset over its tokens, row by row. */
+export interface ColumnAligner {
   /**
    * @param columns the row's lists
    * @param response the response marks of the whole row, before it was cut
    * @param cut takes what is kept out of a list of the whole row's tokens
-   */
-  add(
-    columns: Readonly<Record<string, Float32Array>>,
-    response: Uint8Array,
-    cut: (values: Float32Array) => Float32Array,
-    where: () => string,
-  ): void;
-  done(): Record<string, Float32Array>;
-}
-
-/** Keeps the columns of all rows, end to end. */
-export function collectColumns(aligner: ColumnAligner): ColumnCollector {
-  const collected = new Map<string, ReturnType<typeof growing<Float32Array>>>();
-  return {
-    add(columns, response, cut, where) {
-      for (const [name, values] of Object.entries(aligner.align(columns, response, cut, where))) {
-        if (!collected.has(name))
-          collected.set(
-            name,
-            growing((n) => new Float32Array(n)),
-          );
-        collected.get(name)!.push(values);
-      }
-    },
-    done: () => Object.fromEntries([...collected].map(([name, values]) => [name, values.done()])),
-  };
-}
-
-/** Lays the per-token columns of a dataset over its tokens, row by row. */
-export interface ColumnAligner {
-  /**
-   * See `ColumnCollector.add`.
    * @returns one number per token that is kept, of the same columns for each row
    */
   align(

@@ -138,7 +138,7 @@ export function microBatchesOfStep(
 export function makeBatch(dataset: TokenizedDataset, indices: readonly number[]): TokenBatch {
   const rows = indices.length;
   const width = indices.reduce((widest, index) => Math.max(widest, dataset.lengthOf(index)), 0);
-  const names = Object.keys(dataset.columns);
+  const names = dataset.columnNames;
   const batch = {
     rows,
     width,
@@ -147,7 +147,7 @@ export function makeBatch(dataset: TokenizedDataset, indices: readonly number[])
     ids: new Int32Array(rows * width),
     response: new Uint8Array(rows * width),
     endOfTurn: new Uint8Array(rows * width),
-    ...(dataset.dataWeights && { dataWeights: new Float32Array(rows * width) }),
+    ...(dataset.weighed && { dataWeights: new Float32Array(rows * width) }),
     columns: Object.fromEntries(names.map((name) => [name, new Float32Array(rows * width)])),
   };
   indices.forEach((index, r) => {

@@ -4,101 +4,67 @@ import { join } from "node:path";
 import { openArrow, type ArrowTable } from "./arrow/read.ts";
 import { writeArrow } from "./arrow/write.ts";
 import type { ColumnType } from "./arrow/columns.ts";
-import {
-  checksum,
-  tokenizedDataset,
-  type TokenArrays,
-  type TokenizedDataset,
-  type TokenizedStats,
-} from "./tokenized.ts";
+import { openTokenFile, writeTokenFile, type TokenFileWriter } from "./token-file.ts";
+import { arrayStore, arraysOf, checksum, tokenizedDataset, type TokenizedDataset } from "./tokenized.ts";
 
-/** Raised when the layout of cache files changes; older files are then made anew. */
+/** Raised when the layout of kept columns changes; older files are then made anew. */
 const CACHE_VERSION = "2";
-const PREFIX = "column:";
 
 /** Called with a sentence for the person at the keyboard, for example that a cache file was damaged. */
 export type Notice = (sentence: string) => void;
 
 /** Where the tokens of a fingerprint are kept. */
 export function tokenCachePath(folder: string, fingerprint: string): string {
-  return join(folder, `tokens-${fingerprint.slice(0, 32)}.arrow`);
+  return join(folder, `tokens-${fingerprint.slice(0, 32)}.bin`);
+}
+
+/** Starts a file of the cache; a folder that cannot be written is told, not an error. */
+export function startTokens(folder: string, fingerprint: string, notice: Notice): TokenFileWriter | undefined {
+  const path = tokenCachePath(folder, fingerprint);
+  return tellFailure(path, notice, () => writeTokenFile(path));
 }
 
 /** Writes tokens to the cache; a folder that cannot be written is told, not an error. */
 export function saveTokens(folder: string, tokens: TokenizedDataset, notice: Notice): void {
-  const names = Object.keys(tokens.columns);
-  const columns: Record<string, ColumnType> = {
-    rowId: "float64",
-    ids: "list<int32>",
-    response: "list<uint8>",
-    endOfTurn: "list<uint8>",
-    ...(tokens.dataWeights && { dataWeights: "list<float32>" }),
-    ...Object.fromEntries(names.map((name) => [PREFIX + name, "list<float32>" as const])),
-  };
-  const rows = (function* () {
-    for (let i = 0; i < tokens.length; i++) {
-      const { columns: values, ...row } = tokens.row(i);
-      yield { ...row, ...Object.fromEntries(names.map((name) => [PREFIX + name, values[name]])) };
+  const file = startTokens(folder, tokens.fingerprint, notice);
+  if (file === undefined) return;
+  tellFailure(file.path, notice, () => {
+    try {
+      for (let i = 0; i < tokens.length; i++) file.add(tokens.row(i));
+    } catch (error) {
+      file.abandon();
+      throw error;
     }
-  })();
-  const metadata = {
-    version: CACHE_VERSION,
-    fingerprint: tokens.fingerprint,
-    rows: String(tokens.length),
-    tokens: String(tokens.ids.length),
-    stats: JSON.stringify(tokens.stats),
-    checksum: tokensChecksum(tokens),
-  };
-  writeOrTell(tokenCachePath(folder, tokens.fingerprint), columns, rows, metadata, notice);
+    file.commit(tokens.rowIds, tokens.offsets, tokens);
+  });
 }
 
-/** Reads tokens from the cache and checks every length and a checksum; undefined when absent or damaged. */
-export function loadTokens(folder: string, fingerprint: string, notice: Notice): TokenizedDataset | undefined {
+/**
+ * Takes tokens from the cache and checks them; undefined when absent or damaged.
+ * @param memory bytes of tokens that are held in memory; rows of larger files are read as they are asked for
+ */
+export function loadTokens(
+  folder: string,
+  fingerprint: string,
+  notice: Notice,
+  memory = Infinity,
+): TokenizedDataset | undefined {
   const path = tokenCachePath(folder, fingerprint);
-  return readOrTell(path, notice, (table) => {
-    const metadata = checkedMetadata(table, fingerprint, path);
-    const names = [...table.columns.keys()].filter((name) => name.startsWith(PREFIX));
-    const arrays: TokenArrays = {
-      rowIds: new Float64Array(table.rows),
-      offsets: new Float64Array(table.rows + 1),
-      ids: new Int32Array(metadata.tokens),
-      response: new Uint8Array(metadata.tokens),
-      endOfTurn: new Uint8Array(metadata.tokens),
-      ...(table.columns.has("dataWeights") && { dataWeights: new Float32Array(metadata.tokens) }),
-      columns: Object.fromEntries(names.map((n) => [n.slice(PREFIX.length), new Float32Array(metadata.tokens)])),
-      stats: metadata.stats,
-      fingerprint,
-    };
-    const wanted = ["rowId", "ids", "response", "endOfTurn", ...(arrays.dataWeights ? ["dataWeights"] : []), ...names];
-    for (let i = 0, at = 0; i < table.rows; i++) {
-      const row = table.row(i, wanted);
-      const length = (row.ids as Int32Array).length;
-      const copy = (target: Int32Array | Uint8Array | Float32Array, name: string): void => {
-        const values = row[name] as ArrayLike<number>;
-        if (values.length !== length) throw new Error(`row ${i} has lists of different lengths`);
-        target.set(values, at);
-      };
-      arrays.rowIds[i] = row.rowId as number;
-      copy(arrays.ids, "ids");
-      copy(arrays.response, "response");
-      copy(arrays.endOfTurn, "endOfTurn");
-      if (arrays.dataWeights) copy(arrays.dataWeights, "dataWeights");
-      for (const name of names) copy(arrays.columns[name.slice(PREFIX.length)]!, name);
-      at += length;
-      arrays.offsets[i + 1] = at;
-    }
-    const tokens = tokenizedDataset(arrays);
-    if (arrays.offsets[table.rows] !== metadata.tokens) throw new Error("the token count differs");
-    if (tokensChecksum(tokens) !== metadata.checksum) throw new Error("the checksum differs");
-    return tokens;
-  });
+  if (!existsSync(path)) return undefined;
+  try {
+    const { tokens, bytes } = openTokenFile(path, fingerprint);
+    return bytes > memory ? tokens : tokenizedDataset({ ...tokens, store: arrayStore(arraysOf(tokens)) });
+  } catch (error) {
+    notice(`the cache file ${path} is not usable (${firstLine(error)}); it is made anew`);
+    return undefined;
+  }
 }
 
 /**
  * Keeps one float per token beside the token cache, for example the losses under a history model.
  *
  * @param key everything that decides the numbers besides the tokens, for example the scoring model's fingerprint
- * @param values one per token, in the order of `tokens.ids`
+ * @param values one per token, in the order of the rows
  */
 export function saveColumn(
   folder: string,
@@ -107,9 +73,8 @@ export function saveColumn(
   values: Float32Array,
   notice: Notice = () => undefined,
 ): void {
-  if (values.length !== tokens.ids.length) {
-    throw new RangeError(`a column of ${values.length} values for ${tokens.ids.length} tokens`);
-  }
+  const count = tokens.offsets.at(-1)!;
+  if (values.length !== count) throw new RangeError(`a column of ${values.length} values for ${count} tokens`);
   const rows = (function* () {
     for (let i = 0; i < tokens.length; i++) {
       yield { rowId: tokens.rowIds[i], values: values.subarray(tokens.offsets[i], tokens.offsets[i + 1]) };
@@ -137,7 +102,8 @@ export function loadColumn(
   const path = columnPath(folder, fingerprint);
   return readOrTell(path, notice, (table) => {
     const metadata = checkedMetadata(table, fingerprint, path);
-    if (table.rows !== tokens.length || metadata.tokens !== tokens.ids.length) throw new Error("the row count differs");
+    if (table.rows !== tokens.length || metadata.tokens !== tokens.offsets.at(-1)!)
+      throw new Error("the row count differs");
     const values = new Float32Array(metadata.tokens);
     for (let i = 0; i < table.rows; i++) {
       const row = table.row(i, ["rowId", "values"]);
@@ -158,18 +124,7 @@ function columnPath(folder: string, fingerprint: string): string {
   return join(folder, `column-${fingerprint.slice(0, 32)}.arrow`);
 }
 
-function tokensChecksum(tokens: TokenizedDataset): string {
-  const { rowIds, offsets, ids, response, endOfTurn, dataWeights, columns } = tokens;
-  const named = Object.keys(columns).sort();
-  const weights = dataWeights ? [dataWeights] : [];
-  return checksum([rowIds, offsets, ids, response, endOfTurn, ...weights, ...named.map((name) => columns[name]!)]);
-}
-
-function checkedMetadata(
-  table: ArrowTable,
-  fingerprint: string,
-  path: string,
-): { tokens: number; checksum: string; stats: TokenizedStats } {
+function checkedMetadata(table: ArrowTable, fingerprint: string, path: string): { tokens: number; checksum: string } {
   const { metadata } = table;
   if (metadata.get("version") !== CACHE_VERSION) throw new Error("it was written by another version");
   if (metadata.get("fingerprint") !== fingerprint) throw new Error("it belongs to other data");
@@ -177,8 +132,7 @@ function checkedMetadata(
   const tokens = Number(metadata.get("tokens"));
   if (!Number.isInteger(tokens) || tokens < 0 || 4 * tokens > statSync(path).size)
     throw new Error("an absurd token count");
-  const stats = JSON.parse(metadata.get("stats") ?? "{}") as TokenizedStats;
-  return { tokens, checksum: metadata.get("checksum") ?? "", stats };
+  return { tokens, checksum: metadata.get("checksum") ?? "" };
 }
 
 function readOrTell<T>(path: string, notice: Notice, read: (table: ArrowTable) => T): T | undefined {
@@ -202,10 +156,15 @@ function writeOrTell(
   metadata: Record<string, string>,
   notice: Notice,
 ): void {
+  tellFailure(path, notice, () => writeArrow(path, columns, rows, { format: "file", metadata }));
+}
+
+function tellFailure<T>(path: string, notice: Notice, write: () => T): T | undefined {
   try {
-    writeArrow(path, columns, rows, { format: "file", metadata });
+    return write();
   } catch (error) {
     notice(`nothing was cached in ${path} (${firstLine(error)})`);
+    return undefined;
   }
 }
 

@@ -19,7 +19,7 @@ export interface TokenizedStats {
   remarks?: Record<string, number>;
 }
 
-/** One row's tokens as views on the dataset's memory. */
+/** One row's tokens; not to be written to, as they may be the dataset's own memory. */
 export interface TokenView {
   rowId: number;
   ids: Int32Array;
@@ -34,44 +34,65 @@ export interface TokenView {
   columns: Record<string, Float32Array>;
 }
 
-/** All rows of a dataset as tokens, end to end in flat arrays: row `i` has the entries `offsets[i]` to `offsets[i + 1]`. */
+/** All rows of a dataset as tokens, in memory or read from the token cache as they are asked for. */
 export interface TokenizedDataset {
   /** Rows that can be trained. */
   readonly length: number;
   /** Numbers of the rows in the data; of texts packed into one row and of chunks, fractions behind it (see `packedRowId`). */
   readonly rowIds: Float64Array;
+  /** Where each row's tokens begin if all rows stand end to end, and where the last one's end: `length + 1` numbers. */
   readonly offsets: Float64Array;
-  readonly ids: Int32Array;
-  readonly response: Uint8Array;
-  readonly endOfTurn: Uint8Array;
-  /**
-   * What the data's author lets each token count, on prompts what `promptWeight` gives them; absent where no row says:
-   * every response token then counts 1, and no other.
-   */
-  readonly dataWeights?: Float32Array;
-  /** Per-token columns, each as long as `ids`. */
-  readonly columns: Readonly<Record<string, Float32Array>>;
+  /** Names of the per-token columns. */
+  readonly columnNames: readonly string[];
+  /** Whether the data's author gives some token a weight: without it, every response token counts 1, and no other. */
+  readonly weighed: boolean;
+  readonly largestId: number;
   readonly stats: TokenizedStats;
   /** How often rows are drawn in training; absent where each comes as often as any other. */
   readonly sampling?: Sampling;
-  /** SHA-256 of everything that decides these arrays: contents, tokenizer, template, options. */
+  /** SHA-256 of everything that decides the tokens: contents, tokenizer, template, options. */
   readonly fingerprint: string;
   row(index: number): TokenView;
   lengthOf(index: number): number;
 }
 
-export type TokenArrays = Omit<TokenizedDataset, "row" | "lengthOf" | "length">;
+/** Where rows are kept. */
+export interface TokenStore extends Pick<TokenizedDataset, "columnNames" | "weighed"> {
+  read(index: number): Omit<TokenView, "rowId">;
+}
 
-/** Adds the accessors to a dataset's arrays. */
-export function tokenizedDataset(arrays: TokenArrays): TokenizedDataset {
-  const { offsets, rowIds, ids, response, endOfTurn, dataWeights, columns } = arrays;
+/** A dataset of rows that a store keeps. */
+export function tokenizedDataset({
+  store,
+  ...facts
+}: Pick<TokenizedDataset, "rowIds" | "offsets" | "stats" | "fingerprint" | "largestId"> & {
+  store: TokenStore;
+}): TokenizedDataset {
+  const { rowIds, offsets } = facts;
   return {
-    ...arrays,
+    ...facts,
+    columnNames: store.columnNames,
+    weighed: store.weighed,
     length: rowIds.length,
-    row(index) {
+    row: (index) => ({ rowId: rowIds[index]!, ...store.read(index) }),
+    lengthOf: (index) => offsets[index + 1]! - offsets[index]!,
+  };
+}
+
+/** Rows end to end in flat arrays: row `i` has the entries `offsets[i]` to `offsets[i + 1]`. */
+export interface TokenArrays extends Omit<TokenView, "rowId"> {
+  readonly rowIds: Float64Array;
+  readonly offsets: Float64Array;
+}
+
+/** Keeps rows in memory. */
+export function arrayStore({ offsets, ids, response, endOfTurn, dataWeights, columns }: TokenArrays): TokenStore {
+  return {
+    columnNames: Object.keys(columns),
+    weighed: dataWeights !== undefined,
+    read(index) {
       const [from, to] = [offsets[index]!, offsets[index + 1]!];
       return {
-        rowId: rowIds[index]!,
         ids: ids.subarray(from, to),
         response: response.subarray(from, to),
         endOfTurn: endOfTurn.subarray(from, to),
@@ -79,8 +100,29 @@ export function tokenizedDataset(arrays: TokenArrays): TokenizedDataset {
         columns: Object.fromEntries(Object.entries(columns).map(([name, all]) => [name, all.subarray(from, to)])),
       };
     },
-    lengthOf: (index) => offsets[index + 1]! - offsets[index]!,
   };
+}
+
+/** All rows of a dataset, end to end. */
+export function arraysOf(tokens: TokenizedDataset): TokenArrays {
+  const { rowIds, offsets, columnNames, weighed } = tokens;
+  const count = offsets.at(-1)!;
+  const arrays: TokenArrays = {
+    ...{ rowIds, offsets },
+    ids: new Int32Array(count),
+    response: new Uint8Array(count),
+    endOfTurn: new Uint8Array(count),
+    ...(weighed && { dataWeights: new Float32Array(count) }),
+    columns: Object.fromEntries(columnNames.map((name) => [name, new Float32Array(count)])),
+  };
+  for (let i = 0; i < tokens.length; i++) {
+    const row = tokens.row(i);
+    const at = offsets[i]!;
+    for (const part of ["ids", "response", "endOfTurn"] as const) arrays[part].set(row[part], at);
+    if (row.dataWeights) arrays.dataWeights?.set(row.dataWeights, at);
+    for (const name of columnNames) arrays.columns[name]!.set(row.columns[name]!, at);
+  }
+  return arrays;
 }
 
 /** SHA-256 of the arrays' contents, to find a cache file that was damaged. */

@@ -2,20 +2,25 @@ import { createHash } from "node:crypto";
 import { UserError } from "../system/errors.ts";
 import { propertyNames, type OptionNames } from "../system/option-names.ts";
 import type { Tokenizer } from "../text/index.ts";
-import { alignColumns, collectColumns, type ColumnAligner } from "./align.ts";
-import { loadTokens, saveTokens, type Notice } from "./cache.ts";
+import { alignColumns } from "./align.ts";
+import { loadTokens, saveTokens, startTokens, type Notice } from "./cache.ts";
+import { collectTokens } from "./collect-tokens.ts";
 import type { Dataset } from "./dataset.ts";
 import { countLosses } from "./lossy.ts";
-import { countRows } from "./row-stats.ts";
 import { lengthReasons } from "./row-tokens.ts";
 import { samplingOf } from "./sampling.ts";
-import { tokenizeEachRow, type EachRowOptions, type RowSink } from "./tokenize-rows.ts";
-import { growing, tokenizedDataset, type TokenizedDataset, type TokenizedStats } from "./tokenized.ts";
+import { tokenizeEachRow, type EachRowOptions } from "./tokenize-rows.ts";
+import type { TokenizedDataset, TokenizedStats } from "./tokenized.ts";
 
 /** What becomes of a row's text, and where its tokens are cached. */
 export interface TokenizeOptions extends EachRowOptions {
-  /** Folder for the token cache; without it nothing is kept. */
+  /** Folder for the token cache; without it nothing is kept, and all tokens are held in memory. */
   cacheFolder?: string;
+  /**
+   * Bytes of tokens that are held in memory, default 64 MiB: of a larger dataset the rows are read from the token cache
+   * as they are asked for. 6 bytes a token, and 4 more for weights of the data and for each per-token column.
+   */
+  memory?: number;
   /** Called with sentences worth telling: skipped rows, columns that were left out, an unusable cache. */
   onNotice?: Notice;
   /**
@@ -24,6 +29,8 @@ export interface TokenizeOptions extends EachRowOptions {
    */
   onLeftOut?: (rowId: number, reason: string | UserError) => void;
 }
+
+const MEMORY = 1 << 26;
 
 /** Raised when the same options would give other tokens. */
 const TOKENS_VERSION = 3;
@@ -53,11 +60,10 @@ export async function tokenizeDataset(
   tokenizer: Tokenizer,
   options: TokenizeOptions = {},
 ): Promise<TokenizedDataset> {
-  const { cacheFolder, onNotice = () => undefined, names = propertyNames } = options;
+  const { cacheFolder, memory = MEMORY, onNotice = () => undefined, names = propertyNames } = options;
   const fingerprint = fingerprintOf(dataset, tokenizer, options);
-  const cached = cacheFolder === undefined ? undefined : loadTokens(cacheFolder, fingerprint, onNotice);
-  const tokens = cached ?? (await tokenizeRows(dataset, tokenizer, options, fingerprint));
-  if (!cached && cacheFolder !== undefined) saveTokens(cacheFolder, tokens, onNotice);
+  const cached = cacheFolder === undefined ? undefined : loadTokens(cacheFolder, fingerprint, onNotice, memory);
+  const tokens = cached ?? (await tokenizeRows(dataset, tokenizer, { ...options, memory }, fingerprint));
   const skipped = skippedRows(tokens.stats, names);
   if (skipped !== "") onNotice(`${dataset.name}: ${skipped}`);
   const { divided } = tokens.stats;
@@ -88,23 +94,31 @@ function fingerprintOf(dataset: Dataset, tokenizer: Tokenizer, options: Tokenize
 async function tokenizeRows(
   dataset: Dataset,
   tokenizer: Tokenizer,
-  options: TokenizeOptions,
+  options: TokenizeOptions & { memory: number },
   fingerprint: string,
 ): Promise<TokenizedDataset> {
-  const { onNotice = () => undefined, onLeftOut, names = propertyNames } = options;
-  const collector = collectTokens(dataset.length, alignColumns(dataset.tokenColumns, onNotice, names));
-  await tokenizeEachRow(dataset, tokenizer, options, {
-    add: collector.add,
-    divided: collector.divided,
-    skip(rowId, reason) {
-      collector.skip(reason);
-      onLeftOut?.(rowId, reason);
-    },
-    ...(onLeftOut && { refuse: onLeftOut }),
-  });
+  const { cacheFolder, memory, onNotice = () => undefined, onLeftOut, names = propertyNames } = options;
+  const aligner = alignColumns(dataset.tokenColumns, onNotice, names);
+  const spill = cacheFolder === undefined ? undefined : () => startTokens(cacheFolder, fingerprint, onNotice);
+  const collector = collectTokens(dataset.length, aligner, { memory, spill });
+  try {
+    await tokenizeEachRow(dataset, tokenizer, options, {
+      add: collector.add,
+      divided: collector.divided,
+      skip(rowId, reason) {
+        collector.skip(reason);
+        onLeftOut?.(rowId, reason);
+      },
+      ...(onLeftOut && { refuse: onLeftOut }),
+    });
+  } catch (error) {
+    collector.abandon();
+    throw error;
+  }
   const tokens = collector.done(fingerprint);
-  if (tokens.length > 0) return tokens;
-  throw noUsableRows(dataset, tokens.stats, names);
+  if (tokens.length === 0) throw noUsableRows(dataset, tokens.stats, names);
+  if (cacheFolder !== undefined && !collector.askedForFile) saveTokens(cacheFolder, tokens, onNotice);
+  return tokens;
 }
 
 /** What is said of data of which no row trains. */
@@ -114,48 +128,6 @@ export function noUsableRows(dataset: Dataset, stats: TokenizedStats, names: Opt
     where: dataset.name,
     fix: `It was read as ${dataset.format} from the columns ${dataset.columns.join(", ")}; name others with ${names("fields")}, or raise ${names("maxTokens")}.`,
   });
-}
-
-function collectTokens(rows: number, aligner: ColumnAligner) {
-  const columns = collectColumns(aligner);
-  const ids = growing((n) => new Int32Array(n));
-  const response = growing((n) => new Uint8Array(n));
-  const endOfTurn = growing((n) => new Uint8Array(n));
-  let dataWeights: ReturnType<typeof growing<Float32Array>> | undefined;
-  const rowIds = growing((n) => new Float64Array(n));
-  const offsets = growing((n) => new Float64Array(n));
-  const counter = countRows(rows);
-  offsets.push([0]);
-
-  const add: RowSink["add"] = (row, tokens, whole, where, cut): void => {
-    const trained = tokens.response;
-    const full = Object.keys(row.columns).length > 0 ? whole() : tokens.response;
-    columns.add(row.columns, full, cut, where);
-    if (tokens.dataWeights !== undefined && dataWeights === undefined) {
-      dataWeights = growing((n) => new Float32Array(n));
-      dataWeights.push(response.done()); // what came before counts 1
-    }
-    dataWeights?.push(tokens.dataWeights ?? trained);
-    ids.push(tokens.ids);
-    response.push(trained);
-    endOfTurn.push(tokens.endOfTurn);
-    rowIds.push([row.rowId]);
-    offsets.push([ids.length]);
-    counter.add(row, tokens);
-  };
-  const done = (fingerprint: string): TokenizedDataset =>
-    tokenizedDataset({
-      rowIds: rowIds.done(),
-      offsets: offsets.done(),
-      ids: ids.done(),
-      response: response.done(),
-      endOfTurn: endOfTurn.done(),
-      ...(dataWeights && { dataWeights: dataWeights.done() }),
-      columns: columns.done(),
-      stats: counter.stats,
-      fingerprint,
-    });
-  return { skip: counter.skip, divided: counter.divided, add, done };
 }
 
 /** How many rows are left out and why, with the option that would let them in. */

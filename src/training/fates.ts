@@ -47,7 +47,7 @@ export function fateLog(state: TrainingState, tokens: TokenizedDataset): FateLog
         });
       });
       const neverKeptShare = counts.seen > 0 ? counts.dropped / counts.seen : 0;
-      return { neverKeptShare, ...(tokens.columns["noise"] !== undefined && { noiseTokens, noiseDropped }) };
+      return { neverKeptShare, ...(tokens.columnNames.includes("noise") && { noiseTokens, noiseDropped }) };
     },
   };
 }

@@ -62,7 +62,7 @@ export function liveSource(
 }
 
 /**
- * Losses that were computed before, one per token in the order of `tokens.ids`.
+ * Losses that were computed before, one per token in the order of the rows.
  *
  * @example
  * import { releaseEngine, useEngine } from "tokensift";
@@ -130,13 +130,13 @@ export interface ColumnOptions {
 }
 
 /**
- * The losses of a fixed model on the response tokens of a dataset, one per token in the order of `tokens.ids`:
+ * The losses of a fixed model on the response tokens of a dataset, one per token in the order of the rows:
  * from the cache where it has them, computed and kept there otherwise.
  */
 export async function lossColumn(tokens: TokenizedDataset, options: ColumnOptions): Promise<Float32Array> {
   const { cacheFolder, key, onProgress, onNotice } = options;
   const known = cacheFolder === undefined ? undefined : loadColumn(cacheFolder, key, tokens, onNotice);
-  const losses = known ?? new Float32Array(tokens.ids.length).fill(NaN);
+  const losses = known ?? new Float32Array(tokens.offsets.at(-1)!).fill(NaN);
   const missing = [...new Set(options.rows)].filter((row) => Number.isNaN(losses[tokens.offsets[row]!]));
   if (missing.length === 0) return losses;
   const { model, release } = await options.model();

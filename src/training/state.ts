@@ -62,7 +62,7 @@ export function newTrainingState(
     step: 0,
     samplesSeen: 0,
     trainedTokens: 0,
-    fates: new Uint8Array(tokens?.ids.length ?? 0),
+    fates: new Uint8Array(tokens?.offsets.at(-1) ?? 0),
   };
 }
 

@@ -8,6 +8,7 @@ import { weighTogether } from "../../src/training/index.ts";
 import { fixtures } from "../text/reference.ts";
 import { userError } from "../user-error.ts";
 import { temporaryFolder } from "./folder.ts";
+import { flat } from "./flat-tokens.ts";
 
 const bpe = loadTokenizer(join(fixtures, "bpe"));
 const folder = temporaryFolder();
@@ -18,7 +19,8 @@ const assistant = (content: string, keys: Keys = {}) => ({ role: "assistant", co
 
 async function tokenize(rows: readonly Keys[], options: TokenizeOptions = {}) {
   const notices: string[] = [];
-  const tokens = await tokenizeDataset(fromRows(rows), bpe, { onNotice: (notice) => notices.push(notice), ...options });
+  const onNotice = (notice: string) => notices.push(notice);
+  const tokens = flat(await tokenizeDataset(fromRows(rows), bpe, { onNotice, ...options }));
   return { tokens, notices };
 }
 

@@ -1,19 +1,21 @@
 import { describe, expect, test } from "@jest/globals";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { fromRows, openDataset, tokenizeDataset, type Dataset, type TokenizedDataset } from "../../src/data/index.ts";
+import { fromRows, openDataset, tokenizeDataset, type Dataset } from "../../src/data/index.ts";
 import { loadTokenizer } from "../../src/text/index.ts";
 import { userError } from "../user-error.ts";
 import { temporaryFolder } from "./folder.ts";
+import { flat, type FlatTokens } from "./flat-tokens.ts";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const folder = temporaryFolder();
 const tokenizer = loadTokenizer(join(root, "models/tiny"));
 const ROW = { question: "Ada has 2 books .", answer: "#### 2" };
 
-async function tokenized(dataset: Dataset): Promise<{ tokens: TokenizedDataset; notices: string[] }> {
+async function tokenized(dataset: Dataset): Promise<{ tokens: FlatTokens; notices: string[] }> {
   const notices: string[] = [];
-  const tokens = await tokenizeDataset(dataset, tokenizer, { onNotice: (sentence) => notices.push(sentence) });
+  const onNotice = (sentence: string) => notices.push(sentence);
+  const tokens = flat(await tokenizeDataset(dataset, tokenizer, { onNotice }));
   await dataset.close();
   return { tokens, notices };
 }

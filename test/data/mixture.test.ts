@@ -146,7 +146,7 @@ describe("a list of data sets", () => {
     const notes: string[] = [];
     const dataset = await openDataset([{ path: marked }, plain]);
     const tokens = await tokenizeDataset(dataset, tokenizer, { onNotice: (note) => notes.push(note) });
-    expect([tokens.length, Object.keys(tokens.columns)]).toEqual([2, []]);
+    expect([tokens.length, tokens.columnNames]).toEqual([2, []]);
     expect(notes.filter((note) => note.includes('"noise"'))).toHaveLength(1);
   });
 

@@ -4,6 +4,7 @@ import { fromRows, tokenizeDataset, type TokenizeOptions } from "../../src/data/
 import { encodeText, loadTokenizer, type Tokenizer } from "../../src/text/index.ts";
 import { fixtures } from "../text/reference.ts";
 import { userError } from "../user-error.ts";
+import { flat } from "./flat-tokens.ts";
 
 const bpe = loadTokenizer(join(fixtures, "bpe"));
 const [beginId, endId] = [bpe.encode("<|endoftext|>")[0]!, bpe.encode("<|im_end|>")[0]!];
@@ -11,7 +12,7 @@ const [beginId, endId] = [bpe.encode("<|endoftext|>")[0]!, bpe.encode("<|im_end|
 async function tokenize(rows: readonly Record<string, unknown>[], options: TokenizeOptions = {}, by: Tokenizer = bpe) {
   const notices: string[] = [];
   const onNotice = (notice: string): void => void notices.push(notice.replace(/^rows in memory: /, ""));
-  const tokens = await tokenizeDataset(fromRows(rows), by, { onNotice, ...options });
+  const tokens = flat(await tokenizeDataset(fromRows(rows), by, { onNotice, ...options }));
   const trained = Array.from({ length: tokens.length }, (_, i) => {
     const { ids, response } = tokens.row(i);
     return bpe.decode(ids.filter((_id, t) => response[t] === 1));

@@ -2,13 +2,13 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { namesOf } from "../../src/config/catalogue.ts";
 import type { SignalSource, TokenBatch, TokenRule } from "../../src/contract/index.ts";
 import { makeBatch, stepBatches, type TokenizedDataset } from "../../src/data/index.ts";
-import { tokenizedDataset } from "../../src/data/tokenized.ts";
 import { forward, gradientStore, type Model } from "../../src/model/index.ts";
 import { packTokens } from "../../src/model/packing.ts";
 import { createFrom, rules, type SsTokenRule } from "../../src/selection/index.ts";
 import { stream } from "../../src/system/random.ts";
 import { liveSource, planSignals } from "../../src/training/index.ts";
 import { lossColumn } from "../../src/training/sources.ts";
+import { flatDataset } from "../data/flat-tokens.ts";
 import { context } from "../selection/tokens.ts";
 import { accumulateRule } from "./accumulate-rule.ts";
 import { datasetOf, gradientsOf, openModel, relativeDistance } from "./reference.ts";
@@ -42,7 +42,7 @@ function randomRows(seed: number): TokenizedDataset {
   const dataWeights = Float32Array.from(plain.response, (mark, t) =>
     firsts.has(t) ? 0 : mark === 1 ? [0.5, 1, 2, -1][random.below(4)]! : [0, 0.25][random.below(2)]!,
   );
-  return tokenizedDataset({ ...plain, dataWeights });
+  return flatDataset({ ...plain, dataWeights });
 }
 
 async function stepOf(rule: TokenRule, batches: readonly TokenBatch[]) {

@@ -3,9 +3,9 @@ import * as tf from "@tensorflow/tfjs-core";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TokenBatch } from "../../src/contract/index.ts";
-import { tokenizedDataset, type TokenizedDataset } from "../../src/data/tokenized.ts";
 import { loadModel, type Decoder, type GradientStore, type Model } from "../../src/model/index.ts";
 import { releaseEngine, useEngine, type EngineInfo } from "../../src/tensor/engine.ts";
+import { flatDataset, type FlatTokens } from "../data/flat-tokens.ts";
 
 export type Case = "tied" | "untied";
 
@@ -72,10 +72,10 @@ export function batchOf({ ids, roles }: Rows, chosen: readonly number[], width =
 }
 
 /** The rows as a tokenized dataset; `columns` flat, in the order of the tokens. */
-export function datasetOf({ ids, roles }: Rows, columns: Record<string, Float32Array> = {}): TokenizedDataset {
+export function datasetOf({ ids, roles }: Rows, columns: Record<string, Float32Array> = {}): FlatTokens {
   const offsets = ids.reduce((ends, row) => [...ends, ends.at(-1)! + row.length], [0]);
   const flatRoles = [...roles.join("")];
-  return tokenizedDataset({
+  return flatDataset({
     rowIds: Float64Array.from(ids.keys()),
     offsets: Float64Array.from(offsets),
     ids: Int32Array.from(ids.flat()),

@@ -54,7 +54,7 @@ function columnLines(
 ): (readonly [label: string, line: string])[] {
   const parts = Object.entries(fields);
   const used = parts.map(([part, column]) => (part === column ? column : `${column} as ${part}`)).join(", ");
-  const perToken = Object.keys(tokens?.columns ?? {});
+  const perToken = tokens?.columnNames ?? [];
   const lines = [used, ...(perToken.length === 0 ? [] : [`per token: ${perToken.join(", ")}`])];
   const unread = tokens?.stats.unused ?? {};
   const taken = new Set([...parts.map(([, column]) => column), ...perToken]);

@@ -119,7 +119,7 @@ To train on the weights: data.train: FILE, selection.method: dataset-weights, se
         requireLayer(layer, model);
         const maxTokens = longestRow(wantedLength, models.all);
         const tokens = await tokenize(dataset, model, { ...tokenOptions(values), maxTokens }, say);
-        requireKnownIds(tokens.ids, models.all);
+        requireKnownIds([tokens.largestId], models.all);
         requireRoom(rule.scope, tokens);
         const file = openRowFile(out, columnsOf(models, tokens));
         const { piece } = model.tokenizer;
@@ -171,9 +171,9 @@ function requireRoom(scope: string, tokens: TokenizedDataset): void {
   });
 }
 
-function columnsOf({ history, reference, measures }: ScoringModels, { dataWeights }: TokenizedDataset): string[] {
+function columnsOf({ history, reference, measures }: ScoringModels, { weighed }: TokenizedDataset): string[] {
   const second = [...(history ? ["historyNll"] : []), ...(reference ? ["referenceNll"] : [])];
   const measured = measures.flatMap(({ columns }) => columns);
-  const own = dataWeights === undefined ? [] : ["dataWeights"];
+  const own = !weighed ? [] : ["dataWeights"];
   return ["nll", ...second, "promptAttention", "entropy", ...measured, ...own, "weights"];
 }

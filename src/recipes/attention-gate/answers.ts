@@ -152,17 +152,18 @@ function accountOf(
 ): Pick<CacheResult, "evicted" | "kept" | "bytes" | "keptKey" | "keptOthers"> {
   const { keyValueHeads: heads } = model.config;
   const sum = { evictable: 0, evicted: 0, bytes: 0, full: 0, key: [0, 0], others: [0, 0] };
-  const marks = held.columns["key"];
+  const hasMarks = held.columnNames.includes("key");
   kept.forEach((keep, index) => {
     const account = promptAccount(keep, questions[index]!.prompt.length, model, exemptions);
     const { evictableTokens } = account;
     for (const part of ["evictable", "evicted", "bytes", "full"] as const) sum[part] += account[part];
-    if (marks === undefined) return;
+    if (!hasMarks) return;
+    const marks = held.row(index).columns["key"]!;
     for (const layer of keep)
       layer.forEach((flag, i) => {
         const token = Math.floor(i / heads);
         if (!evictableTokens[token]) return;
-        const counts = marks[held.offsets[index]! + token] ? sum.key : sum.others;
+        const counts = marks[token] ? sum.key : sum.others;
         counts[0]! += flag;
         counts[1]! += 1;
       });
@@ -172,6 +173,6 @@ function accountOf(
     evicted: share([sum.evicted, Math.max(1, sum.evictable)]),
     kept: share([sum.bytes, sum.full]),
     bytes: sum.bytes / questions.length,
-    ...(marks && { keptKey: share(sum.key), keptOthers: share(sum.others) }),
+    ...(hasMarks && { keptKey: share(sum.key), keptOthers: share(sum.others) }),
   };
 }

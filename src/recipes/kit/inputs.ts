@@ -65,8 +65,8 @@ export async function gatherInputs(config: StartConfig, engine: EngineInfo, repo
   const train = await tokenized(config, "train", tokenizer, reporter);
   if (data.packing === true) reporter.note(packingNote(data, config.training.seed, train.tokens));
   const held = data.validation === undefined ? undefined : await tokenized(config, "validation", tokenizer, reporter);
-  for (const ids of [train.tokens.ids, held?.tokens.ids ?? []]) {
-    requireKnownIds(ids, [{ source: config.model ?? "fresh", config: shape }]);
+  for (const { largestId } of held ? [train.tokens, held.tokens] : [train.tokens]) {
+    requireKnownIds([largestId], [{ source: config.model ?? "fresh", config: shape }]);
   }
   let start: Promise<object> | undefined;
   return {

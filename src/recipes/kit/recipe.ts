@@ -236,14 +236,16 @@ function refusePromptWeights({ promptWeight, systemWeight = promptWeight }: Star
 }
 
 /** Weights of 0 and 1 say which answers a row has. */
-function refuseWeights({ dataWeights = new Float32Array(), rowIds, offsets }: TokenizedDataset): void {
-  const place = dataWeights.findIndex((weight) => weight !== 0 && weight !== 1);
-  if (place < 0) return;
-  const row = rowIds[offsets.findLastIndex((offset) => offset <= place)];
-  throw new UserError("invalid-weight", `the data give an answer's tokens the weight ${dataWeights[place]}`, {
-    where: `row ${row}`,
-    fix: `Leave out weights other than 0 and 1, or train with finetune: ${answersOfItsOwn}.`,
-  });
+function refuseWeights(tokens: TokenizedDataset): void {
+  for (let i = 0; tokens.weighed && i < tokens.length; i++) {
+    const { rowId, dataWeights } = tokens.row(i);
+    const other = dataWeights?.find((weight) => weight !== 0 && weight !== 1);
+    if (other === undefined) continue;
+    throw new UserError("invalid-weight", `the data give an answer's tokens the weight ${other}`, {
+      where: `row ${rowId}`,
+      fix: `Leave out weights other than 0 and 1, or train with finetune: ${answersOfItsOwn}.`,
+    });
+  }
 }
 
 function refuseMixture({ train }: StartConfig["data"]): void {

@@ -9,6 +9,7 @@ import { datasetWeights } from "../../../src/selection/index.ts";
 import { releaseEngine, useEngine } from "../../../src/tensor/engine.ts";
 import { newTrainingState, train } from "../../../src/training/index.ts";
 import { fixtures, reference, referenceRows, temporaryFolder, tied, tokensift } from "../run.ts";
+import { flat } from "../../data/flat-tokens.ts";
 
 const folder = temporaryFolder();
 const data = folder.writeRows("data.jsonl", referenceRows);
@@ -214,7 +215,7 @@ describe.each(["jsonl", "arrow"])("training on the weights of a .%s file", (kind
     const model = await loadModel(tied);
     const tokens = await tokenizeDataset(dataset, model.tokenizer);
     expect(dataset.format).toBe("tokens");
-    expect(tokens.columns["weights"]!.reduce((sum, weight) => sum + weight, 0)).toBe(8); // 4 + 2 + 1 + 1
+    expect(flat(tokens).columns["weights"]!.reduce((sum, weight) => sum + weight, 0)).toBe(8); // 4 + 2 + 1 + 1
     const state = newTrainingState(model, tokens);
     const rule = datasetWeights({ column: "weights" });
     const options = { tokens, rule, steps: 1, batchSize: 4, schedule: () => 1e-4, seed: 1 };

@@ -1,0 +1,207 @@
+import { createHash } from "node:crypto";
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { openAtomicFile, writeFully } from "./atomic.ts";
+import {
+  tokenizedDataset,
+  type TokenizedDataset,
+  type TokenizedStats,
+  type TokenStore,
+  type TokenView,
+} from "./tokenized.ts";
+
+/**
+ * A file of tokens: the rows one after the other, each as int32 ids, float32 weights of the data (from the first row on
+ * that has some), the float32 columns, and a byte each for response and end of turn; then float64 row numbers and
+ * offsets, a JSON text, and the length of that text as a uint32. Numbers are little-endian.
+ */
+const VERSION = 3;
+const BLOCK = 1 << 20;
+
+/** What stands behind the rows. */
+export interface TokenFileFacts {
+  readonly fingerprint: string;
+  readonly stats: TokenizedStats;
+  readonly largestId: number;
+}
+
+interface Layout {
+  readonly columnNames: readonly string[];
+  /** The first row with weights of the data; the number of rows where none has. */
+  readonly weightsFrom: number;
+}
+
+interface Trailer extends TokenFileFacts, Layout {
+  readonly version: number;
+  readonly rows: number;
+  /** SHA-256 of all that stands before the JSON text, and of the text without this. */
+  readonly checksum: string;
+}
+
+export interface TokenFileWriter {
+  /** The name that the file will have. */
+  readonly path: string;
+  add(row: Omit<TokenView, "rowId">): void;
+  /** Gives the file its name. */
+  commit(rowIds: Float64Array, offsets: Float64Array, facts: TokenFileFacts): void;
+  abandon(): void;
+}
+
+/** Starts a file of tokens, which has no name before it is whole. */
+export function writeTokenFile(path: string): TokenFileWriter {
+  const file = openAtomicFile(path);
+  const hash = createHash("sha256");
+  let pending: Uint8Array[] = [];
+  let pendingBytes = 0;
+  let rows = 0;
+  let columnNames: string[] | undefined;
+  let weightsFrom = Infinity;
+  const flush = (): void => {
+    const bytes = Buffer.concat(pending);
+    [pending, pendingBytes] = [[], 0];
+    hash.update(bytes);
+    writeFully(file.fd, bytes);
+  };
+  const push = (array: Int32Array | Float32Array | Float64Array | Uint8Array): void => {
+    pending.push(bytesOf(array));
+    pendingBytes += array.byteLength;
+  };
+  return {
+    path,
+    add({ ids, response, endOfTurn, dataWeights, columns }) {
+      columnNames ??= Object.keys(columns);
+      if (dataWeights !== undefined) weightsFrom = Math.min(weightsFrom, rows);
+      push(ids);
+      if (rows >= weightsFrom) push(dataWeights ?? Float32Array.from(response));
+      for (const name of columnNames) push(columns[name]!);
+      push(response);
+      push(endOfTurn);
+      rows++;
+      if (pendingBytes >= BLOCK) flush();
+    },
+    commit(rowIds, offsets, facts) {
+      try {
+        push(rowIds);
+        push(offsets);
+        flush();
+        const layout: Layout = { columnNames: columnNames ?? [], weightsFrom: Math.min(weightsFrom, rows) };
+        const { fingerprint, stats, largestId } = facts;
+        const said = { fingerprint, stats, largestId, ...layout, version: VERSION, rows };
+        const trailer: Trailer = { ...said, checksum: hash.update(JSON.stringify(said)).digest("hex") };
+        const text = Buffer.from(JSON.stringify(trailer));
+        writeFully(file.fd, Buffer.concat([text, bytesOf(Uint32Array.of(text.length))]));
+      } catch (error) {
+        file.abandon();
+        throw error;
+      }
+      file.commit();
+    },
+    abandon: () => file.abandon(),
+  };
+}
+
+/**
+ * Opens a file of tokens, whose rows are then read as they are asked for. It is closed when nothing holds its rows.
+ *
+ * @param fingerprint of the tokens that are wanted
+ * @returns the rows, and how many bytes they have
+ * @throws Error saying what is wrong with it
+ */
+export function openTokenFile(path: string, fingerprint: string): { tokens: TokenizedDataset; bytes: number } {
+  const fd = openSync(path, "r");
+  try {
+    const { size } = fstatSync(fd);
+    const { trailer, end } = readTrailer(fd, size, fingerprint);
+    const { rows, columnNames, weightsFrom, stats, largestId } = trailer;
+    const tail = 8 * (2 * rows + 1);
+    if (end < tail) throw new Error("its end is missing");
+    if (checksumOf(fd, end, trailer) !== trailer.checksum) throw new Error("the checksum differs");
+    const numbers = read(fd, end - tail, tail);
+    const rowIds = new Float64Array(numbers.buffer, 0, rows);
+    const offsets = new Float64Array(numbers.buffer, 8 * rows, rows + 1);
+    const layout = { columnNames, weightsFrom };
+    if (placeOf(rows, offsets, layout) !== end - tail) throw new Error("the token count differs");
+    const store = rowsOf(fd, offsets, layout);
+    return { tokens: tokenizedDataset({ rowIds, offsets, stats, largestId, fingerprint, store }), bytes: end - tail };
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+function readTrailer(fd: number, size: number, fingerprint: string): { trailer: Trailer; end: number } {
+  const length = size < 4 ? Infinity : new Uint32Array(read(fd, size - 4, 4).buffer)[0]!;
+  const end = size - 4 - length;
+  if (end < 0) throw new Error("its end is missing");
+  const trailer = JSON.parse(Buffer.from(read(fd, end, length)).toString()) as Partial<Trailer>;
+  if (trailer.version !== VERSION) throw new Error("it was written by another version");
+  if (trailer.fingerprint !== fingerprint) throw new Error("it belongs to other data");
+  return { trailer: trailer as Trailer, end };
+}
+
+function checksumOf(fd: number, end: number, { checksum: _, ...said }: Trailer): string {
+  const hash = createHash("sha256");
+  for (let at = 0; at < end; at += BLOCK) hash.update(read(fd, at, Math.min(BLOCK, end - at)));
+  return hash.update(JSON.stringify(said)).digest("hex");
+}
+
+const files = new FinalizationRegistry<number>(closeSync);
+
+function rowsOf(fd: number, offsets: Float64Array, layout: Layout): TokenStore {
+  const { columnNames, weightsFrom } = layout;
+  const rows = offsets.length - 1;
+  /** Rows that are read one after the other come in blocks. */
+  let block = { from: 0, bytes: new Uint8Array() };
+  let next = 0;
+  const bytesAt = (from: number, length: number): Uint8Array => {
+    const isNext = from === next;
+    next = from + length;
+    const within = from - block.from;
+    if (within >= 0 && within + length <= block.bytes.length) return block.bytes.slice(within, within + length);
+    if (!isNext || length >= BLOCK) return read(fd, from, length);
+    block = { from, bytes: read(fd, from, Math.min(BLOCK, placeOf(rows, offsets, layout) - from)) };
+    return block.bytes.slice(0, length);
+  };
+  const store: TokenStore = {
+    columnNames,
+    weighed: weightsFrom < rows,
+    read(index) {
+      const length = offsets[index + 1]! - offsets[index]!;
+      const from = placeOf(index, offsets, layout);
+      const { buffer } = bytesAt(from, placeOf(index + 1, offsets, layout) - from);
+      const floats = (place: number): Float32Array => new Float32Array(buffer, 4 * length * place, length);
+      const hasWeights = index >= weightsFrom;
+      const firstColumn = hasWeights ? 2 : 1;
+      const marks = 4 * length * (firstColumn + columnNames.length);
+      const response = new Uint8Array(buffer, marks, length);
+      return {
+        ids: new Int32Array(buffer, 0, length),
+        response,
+        endOfTurn: new Uint8Array(buffer, marks + length, length),
+        ...(weightsFrom < rows && { dataWeights: hasWeights ? floats(1) : Float32Array.from(response) }),
+        columns: Object.fromEntries(columnNames.map((name, i) => [name, floats(firstColumn + i)])),
+      };
+    },
+  };
+  files.register(store, fd);
+  return store;
+}
+
+/** Where a row begins. */
+function placeOf(row: number, offsets: Float64Array, { columnNames, weightsFrom }: Layout): number {
+  const weighed = row > weightsFrom ? offsets[row]! - offsets[weightsFrom]! : 0;
+  return offsets[row]! * (6 + 4 * columnNames.length) + 4 * weighed;
+}
+
+function read(fd: number, from: number, length: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(length);
+  for (let at = 0; at < length;) {
+    const count = readSync(fd, bytes, at, length - at, from + at);
+    if (count === 0) throw new Error("its end is missing");
+    at += count;
+  }
+  return bytes;
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
