@@ -14,7 +14,8 @@ export function withOneBeginning(tokenizer: Tokenizer, row: TokenizedRow): Token
   while (row.ids[repeated] === beginning && row.ids[repeated + 1] === beginning) repeated++;
   const { dataWeights, remarks = [], ...rest } = row;
   const ids = row.ids.slice(repeated);
-  const counts = (value: number, t: number): number => (t > 0 && ids[t] === beginning ? 0 : value);
+  // the row's first token keeps what it counts, which nothing predicts
+  const counts = (value: number, t: number): number => (ids[t] === beginning && (t > 0 || repeated > 0) ? 0 : value);
   const response = row.response.slice(repeated).map(counts);
   if (!response.includes(1)) return { skipped: "no response" };
   const isInside = ids.includes(beginning, 1);

@@ -94,12 +94,12 @@ export function unwrittenKeys(
 ): UnwrittenKeys {
   const others = new Set<string>();
   const spoken = new Set<string>();
-  const last = messages.findLast(isAnswer);
+  const last = messages.at(-1);
   for (const message of messages)
     for (const [key, value] of Object.entries(message)) {
       if (key === "role" || key === "content" || key === callText || isEmpty(value)) continue;
       const isSpoken = isAnswer(message) && (spokenKeys.includes(key) || key === "function_call");
-      // templates may leave the thinking out of all answers but the last
+      // templates may leave the thinking out of all answers but one that nothing follows
       if (isSpoken && (message === last || !writer.reads(key))) spoken.add(key);
       else others.add(key);
     }
