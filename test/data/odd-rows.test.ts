@@ -80,7 +80,7 @@ describe("of a conversation", () => {
     for (let i = 0; i < 1000; i++) deep = [deep];
     const messages = [user, { role: "assistant", content: "no", deep }];
     await expect(read({ messages })).rejects.toThrow(userError("no-usable-rows", "more than 200 deep"));
-    expect((await read({ text: "a b", deep })).trained).toContain("a b");
+    expect((await read({ text: "a b", deep })).trained).toBe(" b<|im_end|>");
   });
 });
 
