@@ -6,6 +6,7 @@ import { contextOf } from "./prompt-columns.ts";
 
 const besideConversation = {
   system: ["system", "system_prompt"],
+  history: ["history"],
   tools: ["tools"],
   documents: ["documents"],
 } as const;
@@ -26,7 +27,7 @@ export const questionFormats: readonly Format[] = [
     title: "question and answer",
     names: {
       ...{ question: ["question", "Question"], answer: ["answer", "Answer", "final_ans"] },
-      ...{ context: ["context"], body: ["Body"], history: ["history"] },
+      ...{ context: ["context"], body: ["Body"] },
       ...besideConversation,
     },
     required: [["question"], ["answer"]],
@@ -42,7 +43,7 @@ export const questionFormats: readonly Format[] = [
     title: "instruction",
     names: {
       ...{ instruction: ["instruction"], input: ["input", "context"], output: ["output", "response"] },
-      ...{ history: ["history"], ...besideConversation },
+      ...besideConversation,
     },
     required: [["instruction"], ["output"]],
     read(raw, fields) {

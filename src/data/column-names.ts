@@ -2,7 +2,8 @@ import { UserError } from "../system/errors.ts";
 
 /** The first name that occurs twice. */
 export function repeatedName(names: readonly string[]): string | undefined {
-  return names.find((name, i) => names.indexOf(name) < i);
+  const known = new Set<string>();
+  return names.find((name) => known.size === known.add(name).size);
 }
 
 export function namedTwice(name: string, at: { where?: string } = {}): UserError {

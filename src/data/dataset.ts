@@ -102,7 +102,7 @@ export function datasetOf(
   const format = chooseFormat(wanted, columns, renamed, name, names);
   const used = Object.values(format.fields);
   const lists = tokenColumns ?? columns.filter((column) => !used.includes(column) && !NOT_PER_TOKEN.has(column));
-  const unknown = lists.find((column) => !columns.includes(column));
+  const unknown = tokenColumns?.find((column) => !columns.includes(column));
   if (unknown !== undefined) {
     throw new UserError(
       "unknown-column",
@@ -114,12 +114,14 @@ export function datasetOf(
     );
   }
 
+  const known = new Set(columns);
   const entryOf = (raw: RawRow, rowId: number): Row | SkippedRow => {
     try {
       const example = format.read(raw);
       if (!("skipped" in example)) {
         const kept = example.tokens?.kept;
         const columns = tokenValues(raw, lists, tokenColumns, kept);
+        const late = Object.keys(raw).filter((column) => !known.has(column));
         const { weights } = format.fields;
         const given =
           weights === undefined || looksLikeSpans(raw[weights])
@@ -128,7 +130,7 @@ export function datasetOf(
         const unread = lists.filter((column) => isRowMark(column, raw[column])).map(rowMarkRemark);
         const remarks = [...(example.remarks ?? []), ...unread];
         return {
-          ...{ rowId, ...example, columns, ...given, ...unusedText(raw, lists, example.unused) },
+          ...{ rowId, ...example, columns, ...given, ...unusedText(raw, [...lists, ...late], example.unused) },
           ...(remarks.length > 0 && { remarks }),
         };
       }

@@ -13,7 +13,7 @@ export function pair(prompt: string, response: string | null): Example | Skipped
 
 /** The same, with the columns beside it that only a chat template could use. */
 export function plainPair(raw: Raw, fields: Fields, prompt: string, response: string | null): Example | Skipped {
-  const beside = [fields.system, fields.tools, fields.documents];
+  const beside = [fields.system, fields.history, fields.tools, fields.documents];
   const unused = beside.filter((column) => column !== undefined && holdsText(raw[column]));
   const example = pair(prompt, response);
   return unused.length === 0 || "skipped" in example ? example : { ...example, unused: unused as string[] };
@@ -43,6 +43,8 @@ export function conversation(raw: Raw, fields: Fields, given: Messages | null): 
   const isWeighed = beforeWeights !== undefined || messageWeights !== undefined;
   const ones = (of: readonly ChatMessage[]): readonly number[] => of.map(() => 1);
   const answer = said.at(-1)!.content;
+  const strange = [...new Set(messages.map(({ role }) => role))].filter((role) => !templateRoles.has(role));
+  const allRemarks = [...(remarks ?? []), ...strange.map(strangeRemark)];
   return {
     messages: [...before, ...messages],
     ...(answer !== null && answer !== "" && { answer }),
@@ -51,11 +53,15 @@ export function conversation(raw: Raw, fields: Fields, given: Messages | null): 
     }),
     ...inputs,
     ...(unused.length > 0 && { unused }),
-    ...(remarks && { remarks }),
+    ...(allRemarks.length > 0 && { remarks: allRemarks }),
   };
 }
 
-const templateRoles = new Set(["system", "developer", "user", "assistant", "tool"]);
+const templateRoles = new Set(["system", "developer", "user", "assistant", "tool", "ipython"]);
+
+function strangeRemark(role: string): string {
+  return `nobody is known by the role "${role}": its messages are given to the chat template as they are, and do not train`;
+}
 
 /** Names roles that nobody knows: one of them may be the assistant's. */
 function noAnswer(messages: readonly ChatMessage[]): string {

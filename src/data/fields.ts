@@ -73,9 +73,10 @@ function parsed(text: string): unknown {
 /**
  * The value in lists, objects, texts and numbers alone, as a template can read it.
  *
- * @throws UnreadRow for an integer that a number does not hold
+ * @throws UnreadRow for an integer that a number does not hold, and for values in more than `deepest` lists or objects
  */
-export function plainValue(value: unknown, column: string): unknown {
+export function plainValue(value: unknown, column: string, depth = 0): unknown {
+  if (depth > deepest) throw new UnreadRow(`${column} nests lists or objects more than ${deepest} deep`);
   if (typeof value === "bigint")
     throw new UnreadRow("an integer beyond 2^53 in it, which a chat template cannot be given exactly");
   if (typeof value === "symbol" || typeof value === "function")
@@ -83,9 +84,12 @@ export function plainValue(value: unknown, column: string): unknown {
   if (typeof value !== "object" || value === null) return value;
   const numbers = ArrayBuffer.isView(value) ? numberList(value) : undefined;
   if (numbers !== undefined) return numbers;
-  if (Array.isArray(value)) return value.map((entry: unknown) => plainValue(entry, column));
-  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, plainValue(entry, column)]));
+  if (Array.isArray(value)) return value.map((entry: unknown) => plainValue(entry, column, depth + 1));
+  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, plainValue(entry, column, depth + 1)]));
 }
+
+/** More than any description of a tool nests, and less than the stack of a template's filter holds. */
+const deepest = 200;
 
 export function kindOf(value: unknown): string {
   if (value === null || value === undefined) return "missing";

@@ -63,6 +63,8 @@ export type FieldName =
   | "ids"
   | "labels"
   | "responseMask"
+  | "completionMask"
+  | "lossMask"
   | "assistantMask"
   | "endOfTurn"
   | "attentionMask"

@@ -28,12 +28,14 @@ const FORMATS: readonly Format[] = [
     names: {
       ids: ["input_ids"],
       labels: ["labels"],
-      responseMask: ["response_mask", "completion_mask", "loss_mask"],
+      responseMask: ["response_mask"],
+      completionMask: ["completion_mask"],
+      lossMask: ["loss_mask"],
       assistantMask: ["assistant_masks", "assistant_mask"],
       endOfTurn: ["end_of_turn"],
       ...packedColumns,
     },
-    required: [["ids"], ["labels", "responseMask", "assistantMask"]],
+    required: [["ids"], ["labels", "responseMask", "completionMask", "lossMask", "assistantMask"]],
     read: tokensExample,
   },
   {
@@ -41,7 +43,7 @@ const FORMATS: readonly Format[] = [
     title: "prompt and response",
     names: {
       ...{ prompt: ["prompt"], response: ["response", "completion"], answer: ["answer"], label: ["label"] },
-      ...{ system: ["system"], tools: ["tools"], documents: ["documents"] },
+      ...{ system: ["system"], history: ["history"], tools: ["tools"], documents: ["documents"] },
     },
     required: [["prompt"], ["response"]],
     read(raw, fields) {

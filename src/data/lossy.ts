@@ -14,9 +14,14 @@ export function unusedText(
 
 /** Whether a value is a text, or holds one at any depth. */
 export function holdsText(value: unknown): boolean {
-  if (typeof value === "string") return value !== "";
-  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return false;
-  return Object.values(value).some(holdsText);
+  const parts = [value]; // no recursion: what JSON nests may be deeper than the stack
+  while (parts.length > 0) {
+    const part = parts.pop();
+    if (typeof part === "string" && part !== "") return true;
+    if (typeof part === "object" && part !== null && !ArrayBuffer.isView(part))
+      for (const inner of Object.values(part)) parts.push(inner);
+  }
+  return false;
 }
 
 /** Counts what the text of a dataset lost on its way to tokens, row by row, and puts it into sentences. */

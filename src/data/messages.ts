@@ -16,7 +16,9 @@ export interface Messages {
 const roles: Readonly<Record<string, string>> = {
   ...{ user: "user", human: "user", prompter: "user" },
   ...{ assistant: "assistant", gpt: "assistant", chatgpt: "assistant", model: "assistant", bot: "assistant" },
-  ...{ ai: "assistant", system: "system", tool: "tool", observation: "tool", function: "tool" },
+  ...{ ai: "assistant", bing: "assistant", bard: "assistant", claude: "assistant", chatbot: "assistant" },
+  ...{ system: "system", developer: "developer", ipython: "ipython" },
+  ...{ tool: "tool", tools: "tool", observation: "tool", function: "tool" },
   ...{ function_response: "tool", tool_response: "tool", function_result: "tool", tool_result: "tool" },
 };
 
@@ -89,17 +91,39 @@ function messageOf(entry: unknown, where: string): { message: ChatMessage; weigh
   const speaker = role ?? from;
   if (typeof speaker !== "string") throw new WrongField(`${where} has no role`);
   const { weight, spans, others } = marksOf(rest, where);
-  const known = speaker.trim().toLowerCase();
+  const known = speaker
+    .trim()
+    .toLowerCase()
+    .replace(/[\s-]+/g, "_");
   const isCall = callRoles.has(known);
-  const said = contentOf(content ?? value, where);
+  const said = contentOf(content ?? (isCall ? asJsonText(value) : value), where);
   const says = said ?? (Object.keys(others).length > 0 ? null : "");
   const message: ChatMessage = {
     role: isCall ? "assistant" : (roles[known] ?? speaker),
     content: says,
-    ...(plainValue(others, where) as Record<string, unknown>),
+    ...(plainValue(withCalls(others), where) as Record<string, unknown>),
     ...(isCall && { [callText]: said }),
   };
   return { message, weight: withSpans(weight, spansOfContent(spans, said, where)) };
+}
+
+/** The call of a tool as text, where a turn has it as an object or a list of such. */
+function asJsonText(value: unknown): unknown {
+  return typeof value === "object" && value !== null ? JSON.stringify(value) : value;
+}
+
+/** Calls of tools as a list in OpenAI's form, where they are JSON text, or a name and arguments alone. */
+function withCalls(keys: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  if (keys.tool_calls === undefined) return keys;
+  const calls = listOfEntries(fromJsonText(keys.tool_calls));
+  return calls === undefined ? keys : { ...keys, tool_calls: calls.map(callOf) };
+}
+
+function callOf(given: unknown): unknown {
+  const call = fromJsonText(given) ?? given;
+  if (typeof call !== "object" || call === null || "function" in call || !("name" in call)) return call;
+  const { name, arguments: values, ...others } = call as Record<string, unknown>;
+  return { type: "function", ...others, function: { name, ...(values !== undefined && { arguments: values }) } };
 }
 
 function spansOfContent(

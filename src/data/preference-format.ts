@@ -12,7 +12,7 @@ export const preferenceFormat: Format = {
   title: "preference",
   names: {
     ...{ chosen: ["chosen"], rejected: ["rejected"], prompt: ["prompt", "question", "conversations"] },
-    ...{ system: ["system"], tools: ["tools"] },
+    ...{ system: ["system"], history: ["history"], tools: ["tools"] },
   },
   required: [["chosen"], ["rejected"]],
   read(raw, fields) {
@@ -43,10 +43,16 @@ function sharedMessages(one: Messages, two: Messages): number {
 function textPair(raw: Raw, fields: Fields): Example | Skipped {
   const chosen = textOf(raw, fields.chosen);
   const given = textOf(raw, fields.prompt);
-  if (given !== null && (fields.prompt === "question" || holdsText(raw[fields.system ?? ""])))
+  if (
+    given !== null &&
+    (fields.prompt === "question" || [fields.system, fields.history].some((column) => holdsText(raw[column ?? ""])))
+  )
     return asked(raw, fields, given, chosen);
-  if (given !== null || chosen === null) return plainPair(raw, fields, given ?? "", chosen);
-  const prompt = sharedPrompt(chosen, textOf(raw, fields.rejected) ?? "");
+  const rejected = textOf(raw, fields.rejected) ?? "";
+  const repeats =
+    given !== null && /\S\s+\S/.test(given) && [chosen, rejected].every((text) => text?.startsWith(given));
+  if ((given !== null && !repeats) || chosen === null) return plainPair(raw, fields, given ?? "", chosen);
+  const prompt = given ?? sharedPrompt(chosen, rejected);
   const example = plainPair(raw, fields, prompt, chosen.slice(prompt.length));
   return "skipped" in example ? example : { ...example, responseBegins: prompt };
 }

@@ -35,7 +35,7 @@ export function promptParts(raw: Raw, columns: PromptColumns, opensWithSystem: b
   const history = historyOf(raw, columns.history);
   const tools = valuesOf(raw, columns.tools);
   const documents = valuesOf(raw, columns.documents);
-  const isIdle = system !== undefined && opensWithSystem;
+  const isIdle = system !== undefined && (opensWithSystem || history.messages[0]?.role === "system");
   const opens = system !== undefined && !isIdle;
   const { messageWeights: weights } = history;
   return {

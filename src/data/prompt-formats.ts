@@ -55,7 +55,7 @@ export const verifiableFormat: Format = {
     prompt: ["prompt"],
     rewardModel: ["reward_model"],
     answer: ["answer", "ground_truth", "solution"],
-    ...{ system: ["system"], tools: ["tools"] },
+    ...{ system: ["system"], history: ["history"], tools: ["tools"] },
   },
   required: [["prompt"], ["rewardModel", "answer"]],
   read(raw, fields) {

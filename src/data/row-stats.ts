@@ -34,5 +34,6 @@ export function countRows(rows: number): RowCounter {
 }
 
 function count(counts: Record<string, number>, name: string): void {
-  counts[name] = (counts[name] ?? 0) + 1;
+  const known = Object.hasOwn(counts, name) ? counts[name]! : 0; // a column may be named "constructor"
+  Object.defineProperty(counts, name, { value: known + 1, enumerable: true, configurable: true, writable: true });
 }

@@ -10,6 +10,7 @@ import {
   type PromptWeight,
   type TokenizedRow,
   type Tokenizer,
+  withOneBeginning,
 } from "../text/index.ts";
 import type { Row } from "./dataset.ts";
 import type { GivenTokens } from "./token-format.ts";
@@ -60,7 +61,10 @@ export function tokensOfRow(
   options: RowTokenOptions,
   where: () => string,
 ): TokenizedRow | { skipped: string } {
-  const tokens = named(where, () => cutRow(row, tokenizer, options, where));
+  const tokens = named(where, () => {
+    const cut = cutRow(row, tokenizer, options, where);
+    return row.tokens || "skipped" in cut ? cut : withOneBeginning(tokenizer, cut);
+  });
   const whole = "skipped" in tokens || !tokens.truncated || options.truncate !== "skip";
   return whole ? tokens : { skipped: tooLong };
 }

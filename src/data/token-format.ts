@@ -5,6 +5,8 @@ export interface TokenColumns {
   ids?: string | undefined;
   labels?: string | undefined;
   responseMask?: string | undefined;
+  completionMask?: string | undefined;
+  lossMask?: string | undefined;
   assistantMask?: string | undefined;
   endOfTurn?: string | undefined;
   attentionMask?: string | undefined;
@@ -81,7 +83,7 @@ type ListOf = (
 /** What each token counts: labels and masks multiplied. */
 function weightsOf(
   list: ListOf,
-  { labels, responseMask, assistantMask }: TokenColumns,
+  { labels, responseMask, completionMask, lossMask, assistantMask }: TokenColumns,
   ids: readonly number[],
 ): number[] | undefined {
   let weights: number[] | undefined;
@@ -97,7 +99,7 @@ function weightsOf(
     }
     multiply(marks.map((label) => Number(label !== -100)));
   }
-  for (const column of [responseMask, assistantMask]) {
+  for (const column of [responseMask, completionMask, lossMask, assistantMask]) {
     const mask = list(column, finiteNumbersOf);
     if (mask !== undefined) multiply(mask);
   }
@@ -113,6 +115,11 @@ function finiteNumbersOf(value: unknown, column: string): number[] | null {
 
 /** The stretch of tokens that are not padding. */
 function attended(mask: readonly number[], { attentionMask }: TokenColumns): { from: number; to: number } {
+  const negative = mask.find((mark) => mark < 0);
+  if (negative !== undefined)
+    throw new WrongField(
+      `"${attentionMask}" has ${negative}: a mask is 1 where a token is and 0 on padding, not a number to be added to scores`,
+    );
   const from = mask.findIndex((mark) => mark !== 0);
   const to = mask.findLastIndex((mark) => mark !== 0) + 1;
   const hole = mask.findIndex((mark, t) => mark === 0 && t > from && t < to);

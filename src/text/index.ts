@@ -1,3 +1,4 @@
+export { withOneBeginning } from "./beginning.ts";
 export { rewrittenRemark } from "./answer-spans.ts";
 export { renderPrompt, templateReads, tokenizeConversation, type ConversationOptions } from "./conversation.ts";
 export { tokenizerFromGguf } from "./gguf-tokenizer.ts";

@@ -118,24 +118,27 @@ export function unwrittenKeys(
   whole: () => string,
 ): UnwrittenKeys {
   const others = new Set<string>();
-  let spoken: string | undefined;
+  const spoken = new Set<string>();
+  const last = messages.at(-1);
   for (const message of messages)
     for (const [key, value] of Object.entries(message)) {
-      if (key === "role" || key === "content" || key === callText || isEmpty(value) || writer.reads(key)) continue;
-      if (isAnswer(message) && (spokenKeys.includes(key) || key === "function_call")) spoken ??= key;
+      if (key === "role" || key === "content" || key === callText || isEmpty(value)) continue;
+      const isSpoken = isAnswer(message) && (spokenKeys.includes(key) || key === "function_call");
+      // templates may leave the thinking out of all answers but one that nothing follows
+      if (isSpoken && (message === last || !writer.reads(key))) spoken.add(key);
       else others.add(key);
     }
-  // a template may write a key that it does not name, as in `{{ message | tojson }}`
+  // a template may write a key that it does not name, as in `{{ message | tojson }}`, and what it names may be a variable
   const written = (key: string): boolean => {
     const bare = messages.map((message) => without(message, key));
     try {
       return whole() !== writer.write(bare, false, inputs);
     } catch {
-      return false; // it cannot write a message without text
+      return writer.reads(key); // it cannot write a message without text
     }
   };
   return {
-    spoken: spoken === undefined || written(spoken) ? undefined : spoken,
+    spoken: [...spoken].find((key) => !written(key)),
     others: [...others].filter((key) => !written(key)),
   };
 }

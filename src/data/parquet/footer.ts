@@ -51,15 +51,16 @@ export function readFooter(size: number, read: (from: number, to: number) => Uin
   const { value: footer } = readThrift(read(start, size - TAIL_BYTES), 0);
   const nodes = readSchema(structsAt(footer, 2, "the schema"));
   const leaves = nodes.flatMap(leavesOf);
-  const groups = structsAt(footer, 4, "the row groups").map((group) => readGroup(group, leaves, start));
+  const groups = structsAt(footer, 4, "the row groups").flatMap((group) => readGroup(group, leaves, start));
   const rows = wholeNumber(footer, 3, "the number of rows");
   const sum = groups.reduce((total, group) => total + group.rows, 0);
   if (sum !== rows) throw new DamagedFile(`the file claims ${rows} rows, its row groups ${sum}`);
   return { nodes, groups };
 }
 
-function readGroup(group: ThriftStruct, leaves: readonly Leaf[], limit: number): RowGroup {
+function readGroup(group: ThriftStruct, leaves: readonly Leaf[], limit: number): RowGroup[] {
   const rows = wholeNumber(group, 3, "the number of rows of a row group");
+  if (rows === 0) return []; // pyarrow says of its columns that they lie at the file's beginning
   if (rows > MAX_GROUP_ROWS) {
     throw new UserError("too-large", `a row group claims ${rows} rows; at most ${MAX_GROUP_ROWS} are read at once`, {
       fix: "Write the file with smaller row groups (pyarrow: row_group_size=10000).",
@@ -68,7 +69,7 @@ function readGroup(group: ThriftStruct, leaves: readonly Leaf[], limit: number):
   const columns = structsAt(group, 1, "the columns of a row group");
   if (columns.length !== leaves.length)
     throw new DamagedFile(`a row group has ${columns.length} columns, the schema ${leaves.length}`);
-  return { rows, chunks: leaves.map((leaf, i) => readChunk(columns[i]!, leaf, rows, limit)) };
+  return [{ rows, chunks: leaves.map((leaf, i) => readChunk(columns[i]!, leaf, rows, limit)) }];
 }
 
 function readChunk(column: ThriftStruct, leaf: Leaf, rows: number, limit: number): Chunk {

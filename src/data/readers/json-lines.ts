@@ -12,7 +12,9 @@ import type { Reader } from "./reader.ts";
 
 const MAX_LINE_BYTES = 64 * 2 ** 20;
 const MAX_ARRAY_FILE_BYTES = 256 * 2 ** 20;
+/** Rows that are looked at for the names of columns: so many at the beginning, and more that are spread over the rest. */
 const COLUMN_SAMPLE = 100;
+const SPREAD_SAMPLE = 400;
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
 /** JSON Lines, and a `.json` file that holds one array of objects. */
@@ -86,12 +88,26 @@ function tableOf(
   close: () => void,
 ): Table {
   const columns = new Set<string>();
-  for (let i = 0; i < Math.min(length, COLUMN_SAMPLE); i++) for (const key of Object.keys(parse(i))) columns.add(key);
+  const addKeys = (index: number): void => {
+    for (const key of Object.keys(parse(index))) columns.add(key);
+  };
+  const step = Math.max(1, Math.ceil((length - COLUMN_SAMPLE) / SPREAD_SAMPLE));
+  for (let i = 0; i < Math.min(length, COLUMN_SAMPLE); i++) addKeys(i);
+  try {
+    for (let i = COLUMN_SAMPLE; i < length; i += step) addKeys(i);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error; // a damaged row is for who reads it
+  }
+  /** Also what stands under names that are not among the columns, so that it can be named. */
+  const chosen = (row: RawRow, names: readonly string[]): RawRow => {
+    const late = Object.keys(row).filter((key) => !columns.has(key));
+    return pick(row, late.length === 0 ? names : [...names, ...late]);
+  };
   return {
     files: [path],
     length,
     columns: [...columns],
-    rows: async (from, to, names) => rowBlock(from, to, (index) => pick(parse(index), names)),
+    rows: async (from, to, names) => rowBlock(from, to, (index) => chosen(parse(index), names)),
     async columnsIn(from, to) {
       const found = new Set<string>();
       for (let index = from; index < to; index++) for (const key of Object.keys(parse(index))) found.add(key);
