@@ -41,6 +41,8 @@ export const columnNames = {
   attentionMask: column("Column of marks, 0 where a token is padding."),
   positionIds: column("Column of positions; where they begin again, another text begins."),
   textLengths: column("Column of the lengths of the texts that are packed into a row of tokens."),
+  textEnds: column("Column of where these texts end: 0, the first length, the sum of two, …"),
+  textNumbers: column("Column of numbers, one a token; where they change, another text begins."),
   label: column("Column of true and false beside a prompt and a response; where it is false the row is left out."),
 };
 

@@ -70,6 +70,8 @@ export type FieldName =
   | "attentionMask"
   | "positionIds"
   | "textLengths"
+  | "textEnds"
+  | "textNumbers"
   | "label";
 
 /** A row that cannot be trained, and why. */

@@ -16,6 +16,8 @@ const packedColumns = {
   attentionMask: ["attention_mask"],
   positionIds: ["position_ids"],
   textLengths: ["seq_lengths"],
+  textEnds: ["cu_seqlens"],
+  textNumbers: ["segment_ids", "sequence_ids"],
 } as const;
 
 /** In the order in which `auto` tries them. */

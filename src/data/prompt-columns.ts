@@ -44,8 +44,15 @@ export function promptParts(raw: Raw, columns: PromptColumns, opensWithSystem: b
     ...(opens && { systemColumn: columns.system! }),
     ...(tools && { tools }),
     ...(documents && { documents }),
-    unused: isIdle ? [columns.system!] : [],
+    unused: [...(isIdle ? [columns.system!] : []), ...unreadVariables(raw)],
   };
+}
+
+/** Variables of the template that a row sets for itself are not read. */
+function unreadVariables(raw: Raw): string[] {
+  const column = "chat_template_kwargs";
+  const value = valueIn(raw, column);
+  return value !== undefined && value !== "" && Object.keys(value as object).length > 0 ? [column] : [];
 }
 
 function systemOf(raw: Raw, column: string | undefined): string | undefined {

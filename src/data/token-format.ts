@@ -12,6 +12,8 @@ export interface TokenColumns {
   attentionMask?: string | undefined;
   positionIds?: string | undefined;
   textLengths?: string | undefined;
+  textEnds?: string | undefined;
+  textNumbers?: string | undefined;
 }
 
 /** Tokens without padding. */
@@ -51,18 +53,24 @@ export function readTokens(raw: Raw, columns: TokenColumns): GivenTokens | { ski
   const { from, to } = attention === undefined ? { from: 0, to: all.length } : attended(attention, columns);
   const ids = Int32Array.from(all.slice(from, to));
   const ends = list(columns.endOfTurn)?.slice(from, to);
-  const isPlain = [columns.labels, columns.responseMask, columns.assistantMask].every((column) => column === undefined);
+  const isPlain = [columns.labels, ...masksOf(columns)].every((column) => column === undefined);
   const weights = isPlain ? all.map(() => 1) : weightsOf(list, columns, all);
   if (weights === undefined) return { skipped: "no response" };
   const counted = weights.slice(from, to);
   const response = Uint8Array.from(counted, (weight) => Number(weight !== 0));
   if (!response.includes(1)) return { skipped: "no response" };
-  const lengths = integersOf(valueIn(raw, columns.textLengths), columns.textLengths!) ?? undefined;
+  const told = [
+    ...startsByLength(
+      integersOf(valueIn(raw, columns.textLengths), columns.textLengths!) ?? undefined,
+      all.length,
+      columns,
+    ),
+    ...startsByEnds(integersOf(valueIn(raw, columns.textEnds), columns.textEnds!) ?? undefined, all.length, columns),
+    ...changesOf(list(columns.textNumbers)),
+  ];
   const starts = [
     ...startsOf(positions?.slice(from, to), attention?.slice(from, to), columns),
-    ...startsByLength(lengths, all.length, columns).flatMap((start) =>
-      start > from && start < to ? [start - from] : [],
-    ),
+    ...told.flatMap((start) => (start > from && start < to ? [start - from] : [])),
   ];
   return {
     ids,
@@ -81,15 +89,12 @@ type ListOf = (
 ) => number[] | undefined;
 
 /** What each token counts: labels and masks multiplied. */
-function weightsOf(
-  list: ListOf,
-  { labels, responseMask, completionMask, lossMask, assistantMask }: TokenColumns,
-  ids: readonly number[],
-): number[] | undefined {
+function weightsOf(list: ListOf, columns: TokenColumns, ids: readonly number[]): number[] | undefined {
   let weights: number[] | undefined;
   const multiply = (values: readonly number[]): void => {
     weights = values.map((value, t) => value * (weights?.[t] ?? 1));
   };
+  const { labels } = columns;
   const marks = list(labels);
   if (marks !== undefined) {
     const shifted = marks.findIndex((label, t) => label !== -100 && label !== ids[t]);
@@ -99,11 +104,16 @@ function weightsOf(
     }
     multiply(marks.map((label) => Number(label !== -100)));
   }
-  for (const column of [responseMask, completionMask, lossMask, assistantMask]) {
+  for (const column of masksOf(columns)) {
     const mask = list(column, finiteNumbersOf);
     if (mask !== undefined) multiply(mask);
   }
   return weights;
+}
+
+function masksOf(columns: TokenColumns): (string | undefined)[] {
+  const { responseMask, completionMask, lossMask, assistantMask } = columns;
+  return [responseMask, completionMask, lossMask, assistantMask];
 }
 
 function finiteNumbersOf(value: unknown, column: string): number[] | null {
@@ -163,4 +173,18 @@ function startsByLength(
   if (lengths !== undefined && end !== tokens)
     throw new WrongField(`the lengths in "${textLengths}" add up to ${end}, and "${ids}" has ${tokens} entries`);
   return starts;
+}
+
+/** Where texts begin of which the row says where each ends: 0, 3, 7 for texts of 3 and 4 tokens. */
+function startsByEnds(ends: readonly number[] | undefined, tokens: number, { ids, textEnds }: TokenColumns): number[] {
+  if (ends === undefined) return [];
+  const grows = ends.every((end, i) => (i === 0 ? end === 0 : end >= ends[i - 1]!));
+  if (!grows || ends.at(-1) !== tokens)
+    throw new WrongField(`"${textEnds}" does not go up from 0 to the ${tokens} entries of "${ids}"`);
+  return ends.slice(0, -1);
+}
+
+/** Where a list has another number than just before. */
+function changesOf(numbers: readonly number[] = []): number[] {
+  return numbers.flatMap((number, t) => (t > 0 && number !== numbers[t - 1] ? [t] : []));
 }

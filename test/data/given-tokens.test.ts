@@ -88,6 +88,9 @@ describe("rows into which several texts were packed", () => {
     ["a mask that numbers them", { attention_mask: [1, 1, 1, 1, 1, 2, 2, 2, 2] }],
     ["both", { position_ids: [0, 1, 2, 3, 4, 0, 1, 2, 3], attention_mask: [1, 1, 1, 1, 1, 2, 2, 2, 2] }],
     ["lengths", { seq_lengths: [5, 4] }],
+    ["ends", { cu_seqlens: [0, 5, 9] }],
+    ["numbers of segments", { segment_ids: [1, 1, 1, 1, 1, 2, 2, 2, 2] }],
+    ["numbers of sequences", { sequence_ids: [0, 0, 0, 0, 0, 1, 1, 1, 1] }],
   ])("are those texts, told by %s", async (_, columns) => {
     expect(await rowsOf([{ ...packed, ...columns }])).toEqual(await rowsOf(apart));
   });
@@ -123,6 +126,14 @@ describe("rows of tokens alone", () => {
     await expect(tokenize([{ input_ids: ids, seq_lengths: [2, 2] }])).rejects.toThrow(
       userError("invalid-row", 'the lengths in "seq_lengths" add up to 4, and "input_ids" has 5 entries'),
     );
+    for (const cu_seqlens of [
+      [0, 2],
+      [2, 5],
+      [0, 4, 2, 5],
+    ])
+      await expect(tokenize([{ input_ids: ids, cu_seqlens }])).rejects.toThrow(
+        userError("invalid-row", '"cu_seqlens" does not go up from 0 to the 5 entries of "input_ids"'),
+      );
   });
 });
 

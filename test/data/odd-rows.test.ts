@@ -140,3 +140,11 @@ test("a Parquet file without rows is sound", async () => {
   expect([table.length, table.columns]).toEqual([0, ["prompt"]]);
   await table.close();
 });
+
+test("variables of the template that a row sets for itself are named, as they are not read", async () => {
+  const messages = [user, { role: "assistant", content: "yes" }];
+  const { notices } = await read({ messages, chat_template_kwargs: { enable_thinking: false } });
+  expect(notices).toMatch(/"chat_template_kwargs"/);
+  for (const none of [{}, null, ""])
+    expect((await read({ messages, chat_template_kwargs: none })).notices).not.toMatch(/chat_template_kwargs/);
+});
