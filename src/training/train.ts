@@ -54,12 +54,11 @@ export interface StepNumbers {
   responseTokens: number;
   /** Response tokens whose weight is not 0. */
   keptTokens: number;
-  /** Tokens of prompts that train; absent where none does. */
-  promptTokens?: number;
   /** Kept tokens of the run so far, those of prompts among them. */
   trainedTokens: number;
   /** Rows of the run so far. */
   samplesSeen: number;
+  /** `promptTokens`, tokens of prompts that train, where some do; the rule's own metrics. */
   [metric: string]: number;
 }
 

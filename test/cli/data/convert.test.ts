@@ -106,15 +106,20 @@ describe("what is converted gives the same training rows:", () => {
         ...(kind === "parts" && { position_ids: ids.map((_, t) => (t < 2 ? t : t - 2)) }),
       })),
     );
-  const kinds: readonly [string, fc.Arbitrary<object>][] = [
+  const asked = { role: "user", content: "a" };
+  const answered = { role: "assistant", content: "b" };
+  /** Kinds of rows, and a row of each that trains in any case. */
+  const kinds: readonly [string, fc.Arbitrary<object>, object][] = [
     [
       "prompts and responses, some of them empty",
       fc.record({ prompt: words, response: fc.oneof(said, fc.constant("")) }),
+      { prompt: "a", response: "b" },
     ],
-    ["conversations with weights", message],
+    ["conversations with weights", message, { messages: [asked, answered] }],
     [
       "prompts and completions as messages",
       message.map(({ messages: [one, two] }) => ({ prompt: one, completion: [two] })),
+      { prompt: asked, completion: [answered] },
     ],
     [
       "questions with numbers",
@@ -122,37 +127,43 @@ describe("what is converted gives the same training rows:", () => {
         question: said,
         answer: fc.oneof(fc.integer(), fc.double({ noNaN: true, noDefaultInfinity: true }), said),
       }),
+      { question: "a", answer: 1 },
     ],
-    ["instructions", fc.record({ instruction: said, input: fc.oneof(words, fc.constant(null)), output: said })],
-    ["preferences", fc.record({ prompt: said, chosen: said, rejected: said })],
+    [
+      "instructions",
+      fc.record({ instruction: said, input: fc.oneof(words, fc.constant(null)), output: said }),
+      { instruction: "a", input: null, output: "b" },
+    ],
+    [
+      "preferences",
+      fc.record({ prompt: said, chosen: said, rejected: said }),
+      { prompt: "a", chosen: "b", rejected: "c" },
+    ],
     [
       "preferences as messages",
       fc.record({ a: message, b: message }).map(({ a, b }) => ({ chosen: a.messages, rejected: b.messages })),
+      { chosen: [asked, answered], rejected: [asked, { ...answered, content: "c" }] },
     ],
     [
       "checked questions",
       fc.record({ prompt: said, reward_model: fc.record({ style: fc.constant("rule"), ground_truth: fc.integer() }) }),
+      { prompt: "a", reward_model: { style: "rule", ground_truth: 1 } },
     ],
-    ["text", fc.record({ text: said })],
-    ["tokens", tokenRow],
+    ["text", fc.record({ text: said }), { text: "a b" }],
+    ["tokens", tokenRow, { input_ids: [3, 4], response_mask: [0, 1] }],
   ];
 
-  test.each(kinds)("random rows: %s", async (_name, row) => {
+  test.each(kinds)("random rows: %s", async (_name, row, sound) => {
     const rows = fc.array(row, { minLength: 1, maxLength: 6 });
     await fc.assert(
       fc.asyncProperty(rows, async (some) => {
-        const data = folder.writeRows(`random-${made++}.jsonl`, [...some, ...fallback(some)]);
+        const data = folder.writeRows(`random-${made++}.jsonl`, [...some, sound]);
         const options = { template: chats.templates["tools"]! };
         await expectSame([data], options, { tokens: ["--chat-template", templates["tools"]!] });
       }),
       { numRuns: 6 },
     );
   });
-
-  /** A row that trains in any case. */
-  function fallback([first]: readonly object[]): object[] {
-    return first !== undefined && "response" in first ? [{ prompt: "a", response: "b" }] : [];
-  }
 
   test("rows with per-token columns, a column of weights, and a limit of tokens", async () => {
     const length = bpe.encode("How many? 12 books").length + 1;
