@@ -35,6 +35,11 @@ export function readerOf(path: string, { split }: ReaderOptions = {}): Reader {
   }
   const stat = statSync(path);
   if (stat.isDirectory()) return folderReader(path);
+  if (!stat.isFile())
+    throw new UserError("not-a-file", "it is a pipe or a device, and data are read more than once", {
+      where: path,
+      fix: "Write its rows to a file first.",
+    });
   if (split !== undefined) {
     throw new UserError("unknown-split", "a split is a part of a folder, but this is a file", {
       where: path,

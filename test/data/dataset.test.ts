@@ -213,6 +213,7 @@ describe("a folder that save_to_disk wrote", () => {
 
 describe("openDataset", () => {
   test("names a missing path, and a folder that holds something else", async () => {
+    await expect(openDataset("/dev/null")).rejects.toThrow(userError("not-a-file", "/dev/null"));
     await expect(openDataset(folder.path("nowhere"))).rejects.toThrow(userError("missing-file", /nowhere: [^\n]*$/));
     await expect(openDataset("openai/gsm8k")).rejects.toThrow(
       userError("missing-file", /hf download openai\/gsm8k --repo-type/),
