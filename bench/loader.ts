@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { wholeNumber } from "../src/cli/values.ts";
@@ -14,6 +14,7 @@ import type { Contender } from "./harness/serve.ts";
 import type { SideOptions } from "./harness/side.ts";
 import { speedColumns, speedRows } from "./harness/speed.ts";
 import type { Cell } from "./harness/table.ts";
+import { writeTokenizer } from "./tokenizer-folder.ts";
 
 interface LoaderSettings {
   /** Holds rows.jsonl, rows.arrow, and the tokenizer's files in `tokenizer/`. */
@@ -112,9 +113,7 @@ async function writeFolder(folder: string, data: string, model: string, count: n
   for (let i = 0; rows.length < count; i++) rows.push(rows[i]!);
   writeFileSync(join(folder, "rows.jsonl"), rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
   writeArrow(join(folder, "rows.arrow"), { question: "utf8", answer: "utf8" }, rows);
-  const { tokenizer } = await readModelFacts(model);
-  mkdirSync(join(folder, "tokenizer"));
-  for (const [name, text] of Object.entries(tokenizer.files)) writeFileSync(join(folder, "tokenizer", name), text);
+  await writeTokenizer(folder, model);
 }
 
 function sidesOf(settings: LoaderSettings, { python }: Bench): SideOptions[] {

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { wholeNumber } from "../src/cli/values.ts";
@@ -13,6 +13,7 @@ import type { Measured } from "./harness/compare.ts";
 import type { Contender } from "./harness/serve.ts";
 import type { SideOptions } from "./harness/side.ts";
 import type { Cell, Table } from "./harness/table.ts";
+import { writeTokenizer } from "./tokenizer-folder.ts";
 
 interface MemorySettings {
   /** Holds the files of rows, and the tokenizer's in `tokenizer/`. */
@@ -171,12 +172,6 @@ function writeRows(
   const program = join(root, "bench/peers/write_rows.py");
   const { status, stderr } = spawnSync(python!, [program, join(folder, file), String(rows), String(bytes)]);
   if (status !== 0) throw new UserError("process-ended", String(stderr).trim().split("\n").at(-1)!, { where: file });
-}
-
-async function writeTokenizer(folder: string, model: string): Promise<void> {
-  const { tokenizer } = await readModelFacts(model);
-  mkdirSync(join(folder, "tokenizer"));
-  for (const [name, text] of Object.entries(tokenizer.files)) writeFileSync(join(folder, "tokenizer", name), text);
 }
 
 const ours = (settings: MemorySettings): SideOptions => ({

@@ -98,3 +98,15 @@ export function kindOf(value: unknown): string {
   if (typeof value === "string") return "text";
   return typeof value === "object" ? "an object" : `a ${typeof value}`;
 }
+
+/** Whether a value, or one that it holds at any depth, is wanted. No recursion: JSON may be nested deeper than the stack. */
+export function holds(value: unknown, isWanted: (part: unknown) => boolean): boolean {
+  const parts = [value];
+  while (parts.length > 0) {
+    const part = parts.pop();
+    if (isWanted(part)) return true;
+    if (typeof part === "object" && part !== null && !ArrayBuffer.isView(part))
+      for (const inner of Object.values(part)) parts.push(inner);
+  }
+  return false;
+}

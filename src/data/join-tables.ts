@@ -1,4 +1,4 @@
-import { partOf, startsOf } from "./parts.ts";
+import { oneInUse, partOf, startsOf } from "./parts.ts";
 import type { Table } from "./table.ts";
 
 /**
@@ -10,7 +10,7 @@ export function joinTables(tables: readonly Table[], name: string): Table {
   const starts = startsOf(tables.map((table) => table.length));
   const length = starts.at(-1)!;
   const inTurn = queue();
-  let inUse: Table | undefined;
+  const inUse = oneInUse<Table>();
   const locate = (index: number): { table: Table; start: number } => {
     if (!(index >= 0 && index < length)) throw new RangeError(`${name} has ${length} rows, not a row ${index}`);
     const t = partOf(starts, index);
@@ -23,8 +23,7 @@ export function joinTables(tables: readonly Table[], name: string): Table {
     rows: (from, to, columns) =>
       inTurn(async () => {
         const { table, start } = locate(from);
-        if (table !== inUse) await inUse?.close();
-        inUse = table;
+        await inUse.use(table);
         return table.rows(from - start, Math.min(to - start, table.length), columns);
       }),
     columnsIn: (from, to) =>
@@ -32,8 +31,7 @@ export function joinTables(tables: readonly Table[], name: string): Table {
         const found = new Set<string>();
         for (let at = from; at < to;) {
           const { table, start } = locate(at);
-          if (table !== inUse) await inUse?.close();
-          inUse = table;
+          await inUse.use(table);
           const end = Math.min(to - start, table.length);
           for (const column of (await table.columnsIn?.(at - start, end)) ?? table.columns) found.add(column);
           at = start + end;
@@ -44,7 +42,7 @@ export function joinTables(tables: readonly Table[], name: string): Table {
       const { table, start } = locate(index);
       return table.where(index - start);
     },
-    close: () => inTurn(async () => inUse?.close()),
+    close: () => inTurn(inUse.close),
   };
 }
 

@@ -1,5 +1,6 @@
 import { propertyNames, type OptionNames } from "../system/option-names.ts";
 import { rewrittenRemark, type Tokenizer } from "../text/index.ts";
+import { holds } from "./fields.ts";
 import type { TokenizedStats } from "./tokenized.ts";
 
 /** Names the columns of a row that hold text which nothing reads; without any, no key. */
@@ -14,14 +15,7 @@ export function unusedText(
 
 /** Whether a value is a text, or holds one at any depth. */
 export function holdsText(value: unknown): boolean {
-  const parts = [value]; // no recursion: what JSON nests may be deeper than the stack
-  while (parts.length > 0) {
-    const part = parts.pop();
-    if (typeof part === "string" && part !== "") return true;
-    if (typeof part === "object" && part !== null && !ArrayBuffer.isView(part))
-      for (const inner of Object.values(part)) parts.push(inner);
-  }
-  return false;
+  return holds(value, (part) => typeof part === "string" && part !== "");
 }
 
 /** Counts what the text of a dataset lost on its way to tokens, row by row, and puts it into sentences. */

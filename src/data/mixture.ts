@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { UserError } from "../system/errors.ts";
 import type { Dataset, DatasetOptions, Row, SkippedRow } from "./dataset.ts";
 import type { Fields } from "./format.ts";
-import { partOf, startsOf } from "./parts.ts";
+import { oneInUse, partOf, startsOf } from "./parts.ts";
 
 /** A data set of a list, with what holds for it alone. */
 export interface DataItem extends Pick<DatasetOptions, "format" | "fields" | "split" | "limit"> {
@@ -54,12 +54,7 @@ export function joinDatasets(
   const isEverywhere = (column: string): boolean => datasets.every(({ columns }) => columns.includes(column));
   const numbered = (entry: Row | SkippedRow, rowId: number): Row | SkippedRow =>
     "skipped" in entry ? { ...entry, rowId } : withColumns({ ...entry, rowId }, isEverywhere);
-  let inUse: Dataset | undefined;
-  const use = async (dataset: Dataset): Promise<Dataset> => {
-    if (inUse !== dataset) await inUse?.close();
-    inUse = dataset;
-    return dataset;
-  };
+  const inUse = oneInUse<Dataset>();
   const locate = (rowId: number): { dataset: Dataset; start: number; end: number } => {
     if (!(rowId >= 0 && rowId < length)) throw new RangeError(`the data have ${length} rows, not a row ${rowId}`);
     const part = partOf(starts, rowId);
@@ -68,7 +63,7 @@ export function joinDatasets(
   const entries: Dataset["entries"] = async function* (from = 0, to = length) {
     for (let at = from; at < to;) {
       const { dataset, start, end } = locate(at);
-      await use(dataset);
+      await inUse.use(dataset);
       const last = Math.min(to, end);
       for await (const entry of dataset.entries(at - start, last - start)) yield numbered(entry, entry.rowId + start);
       at = last;
@@ -99,14 +94,14 @@ export function joinDatasets(
     },
     async row(rowId) {
       const { dataset, start } = locate(rowId);
-      await use(dataset);
+      await inUse.use(dataset);
       return numbered(await dataset.row(rowId - start), rowId);
     },
     where(rowId) {
       const { dataset, start } = locate(Math.floor(rowId));
       return dataset.where(rowId - start);
     },
-    close: async () => inUse?.close(),
+    close: inUse.close,
   };
 }
 

@@ -16,3 +16,18 @@ export function partOf(starts: readonly number[], row: number): number {
   }
   return low;
 }
+
+/** Of several that are read by turns, lets go of the one before when another is used. */
+export function oneInUse<T extends { close(): Promise<void> }>(): {
+  use(next: T): Promise<void>;
+  close(): Promise<void>;
+} {
+  let last: T | undefined;
+  return {
+    async use(next) {
+      if (next !== last) await last?.close();
+      last = next;
+    },
+    close: async () => last?.close(),
+  };
+}

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, fstatSync, openSync } from "node:fs";
 import { openAtomicFile, writeFully } from "./atomic.ts";
+import { readInto } from "./files.ts";
 import {
   tokenizedDataset,
   type TokenizedDataset,
@@ -194,11 +195,7 @@ function placeOf(row: number, offsets: Float64Array, { columnNames, weightsFrom 
 
 function read(fd: number, from: number, length: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(length);
-  for (let at = 0; at < length;) {
-    const count = readSync(fd, bytes, at, length - at, from + at);
-    if (count === 0) throw new Error("its end is missing");
-    at += count;
-  }
+  readInto(fd, from, bytes);
   return bytes;
 }
 

@@ -1,5 +1,6 @@
 import { UserError } from "../system/errors.ts";
 import type { WrittenConversation } from "./answer-spans.ts";
+import { unusedSigns } from "./unused-signs.ts";
 
 /**
  * Where a template writes places of a message's content. It writes the conversation once more with a mark at each
@@ -21,7 +22,7 @@ export function contentPlaces(
   const { content } = messages[k]!;
   if (content === null) throw unwritten(k, "does not write its content as text");
   const characters = [...content];
-  const mark = unusedMark(text + content);
+  const mark = unusedSigns(text + content, 1)[0]!;
   const marked = (places: readonly number[]): number[] | undefined => {
     const parts = places.map((place, i) => characters.slice(places[i - 1] ?? 0, place).join(""));
     const rest = characters.slice(places.at(-1)).join("");
@@ -53,13 +54,6 @@ function* besideSpace(characters: readonly string[], offset: number): Generator<
   yield offset;
   for (let place = offset; isSpace(place); place++) yield place + 1;
   for (let place = offset; isSpace(place - 1); place--) yield place - 1;
-}
-
-/** A character for private use that a text does not have. */
-function unusedMark(text: string): string {
-  let code = 0xf0003;
-  while (text.includes(String.fromCodePoint(code))) code++;
-  return String.fromCodePoint(code);
 }
 
 function unwritten(k: number, what: string): UserError {

@@ -8,6 +8,7 @@ import {
 } from "./chat-template.ts";
 import { namesIn } from "./jinja/tree.ts";
 import type { Tokenizer } from "./tokenizer.ts";
+import { unusedSigns } from "./unused-signs.ts";
 
 /** What a template is given besides the messages. */
 export interface TemplateInputs {
@@ -65,7 +66,8 @@ export function templateWriter(tokenizer: Tokenizer, template = tokenizer.chatTe
     write: (messages, opensAnswer, inputs) => render(messages, variables(opensAnswer, inputs)),
     ...(renderMarked && {
       writeMarked: (messages: readonly ChatMessage[], inputs: TemplateInputs, text: string) => {
-        const signs = signsOutside(text);
+        const [opening, closing] = unusedSigns(text, 2);
+        const signs = { opening: opening!, closing: closing! };
         return withoutMarks(renderMarked(signs)(messages, variables(false, inputs)), signs);
       },
     }),
@@ -108,16 +110,6 @@ function markedTemplate(template: string): (signs: Signs) => ChatTemplate {
 interface Signs {
   opening: string;
   closing: string;
-}
-
-/** Two that the text does not have. */
-function signsOutside(text: string): Signs {
-  const free: string[] = [];
-  for (let code = 0xf0001; free.length < 2; code++) {
-    const sign = String.fromCodePoint(code);
-    if (!text.includes(sign)) free.push(sign);
-  }
-  return { opening: free[0]!, closing: free[1]! };
 }
 
 function withoutMarks(written: string, { opening, closing }: Signs): MarkedText {

@@ -1,5 +1,6 @@
 import type { ColumnType } from "../../data/arrow/columns.ts";
-import { isNumber, numberList } from "../../data/fields.ts";
+import { exactInteger } from "../../data/cell-values.ts";
+import { holds, numberList } from "../../data/fields.ts";
 import { UserError } from "../../system/errors.ts";
 
 /** What the cells of a column hold; null where all that were seen are empty. */
@@ -15,14 +16,7 @@ export function kindOfCell(value: unknown): CellKind {
   if (typeof value === "boolean") return "truth";
   if (typeof value === "bigint") return BigInt.asIntN(64, value) === value ? "integer" : "mixed";
   if (typeof value === "number") return Number.isSafeInteger(value) && !Object.is(value, -0) ? "integer" : "number";
-  return listKind(value) ?? (holdsUnread(value) ? "unread" : "objects");
-}
-
-function holdsUnread(value: unknown): boolean {
-  if (typeof value === "symbol") return true;
-  return (
-    typeof value === "object" && value !== null && !ArrayBuffer.isView(value) && Object.values(value).some(holdsUnread)
-  );
+  return listKind(value) ?? (holds(value, (part) => typeof part === "symbol") ? "unread" : "objects");
 }
 
 function listKind(value: unknown): ListKind | undefined {
@@ -84,7 +78,7 @@ export function cellOfKind(value: unknown, kind: CellKind, where: () => string):
 export function jsonText(value: unknown, where: () => string): string {
   if (typeof value === "bigint") return String(value);
   return JSON.stringify(value, (_key, entry: unknown) => {
-    if (typeof entry === "bigint") return isNumber(entry) && exact(entry) ? Number(entry) : String(entry);
+    if (typeof entry === "bigint") return jsonInteger(entry);
     if (typeof entry === "number" && !Number.isFinite(entry))
       throw new UserError("not-finite", `it holds ${entry}, which JSON cannot say`, {
         where: where(),
@@ -94,6 +88,8 @@ export function jsonText(value: unknown, where: () => string): string {
   });
 }
 
-function exact(value: bigint): boolean {
-  return Number.isSafeInteger(Number(value));
+/** A whole number; as text where JSON's readers would round it. */
+export function jsonInteger(value: bigint): number | string {
+  const exact = exactInteger(value);
+  return typeof exact === "bigint" ? String(exact) : exact;
 }

@@ -2,9 +2,8 @@ import type { ColumnType } from "../../data/arrow/columns.ts";
 import type { RawRow, Table } from "../../data/table.ts";
 import { formatNumber } from "../../report/format.ts";
 import { UserError } from "../../system/errors.ts";
-import { rowFileKind } from "../score/row-file.ts";
-import { cellOfKind, joinedKind, jsonText, kindOfCell, typeOfKind, type CellKind } from "./cell-types.ts";
-import { openRowsFile } from "./rows-file.ts";
+import { cellOfKind, joinedKind, jsonInteger, jsonText, kindOfCell, typeOfKind, type CellKind } from "./cell-types.ts";
+import { openRowsFile, rowFileKind } from "../rows-file.ts";
 import type { Working } from "./working.ts";
 
 const blockRows = 256;
@@ -61,13 +60,7 @@ export async function writeRawRows(table: Table, { out, name, limit, working }: 
 
 function jsonLine(row: RawRow, where: (column: string) => () => string): string {
   const cells = Object.entries(row).filter(([, value]) => value !== undefined);
-  return `{${cells.map(([name, value]) => `${JSON.stringify(name)}:${jsonCell(value, where(name))}`).join(",")}}`;
-}
-
-/** A whole number that JSON's readers would round is written as text. */
-function jsonCell(value: unknown, where: () => string): string {
-  if (typeof value === "bigint" && !Number.isSafeInteger(Number(value))) return JSON.stringify(String(value));
-  return jsonText(value, where);
+  return `{${cells.map(([name, value]) => `${JSON.stringify(name)}:${jsonText(typeof value === "bigint" ? jsonInteger(value) : value, where(name))}`).join(",")}}`;
 }
 
 async function columnKinds(

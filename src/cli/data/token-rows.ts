@@ -11,7 +11,7 @@ import { UserError } from "../../system/errors.ts";
 import { propertyNames } from "../../system/option-names.ts";
 import type { TokenizedRow, Tokenizer } from "../../text/index.ts";
 import { shortestDecimal } from "../score/row-file.ts";
-import { openRowsFile, type RowsFile } from "./rows-file.ts";
+import { openRowsFile, type RowsFile } from "../rows-file.ts";
 import type { Working } from "./working.ts";
 
 /** Columns of every row of tokens, as the format `tokens` reads them. */

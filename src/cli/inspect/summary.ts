@@ -87,13 +87,18 @@ function leftOutLines(dataset: Dataset, { first, refused, refusals }: LeftOut): 
   const skipped =
     first === undefined
       ? []
-      : [["left out", `first row ${place(first.rowId)} (${dataset.where(Math.floor(first.rowId))}): ${first.reason}`]];
+      : [
+          [
+            "left out",
+            `first row ${place(first.rowId)} (${dataset.where(Math.floor(first.rowId))}): ${first.reason}`,
+          ] as const,
+        ];
   const ending = refused.map(({ rowId, error }) => {
     const count = refusals.get(error.code)!;
     const rows = count === 1 ? `row ${place(rowId)}` : `${formatNumber(count)} rows, first row ${place(rowId)}`;
-    return ["refused", `${rows}: ${error.message}`];
+    return ["refused", `${rows}: ${error.message}`] as const;
   });
-  return [...skipped, ...ending] as unknown as (readonly [string, string])[];
+  return [...skipped, ...ending];
 }
 
 function place(rowId: number): string {

@@ -8,7 +8,7 @@ import type { TokenRule } from "../../contract/index.ts";
 import { UserError } from "../../system/errors.ts";
 import { full } from "../../selection/full.ts";
 import { rules } from "../../selection/catalogue.ts";
-import { rowFileKind } from "./row-file.ts";
+import { rowFileKind } from "../rows-file.ts";
 
 /** The rule that the flags name, and what to say about it. */
 export interface ChosenRule {

@@ -1,7 +1,8 @@
-import { openArrowFile } from "../../data/arrow/write.ts";
-import type { ColumnType } from "../../data/arrow/columns.ts";
-import { openAtomicFile, writeFully } from "../../data/atomic.ts";
-import { rowFileKind } from "../score/row-file.ts";
+import { extname } from "node:path";
+import { openArrowFile } from "../data/arrow/write.ts";
+import type { ColumnType } from "../data/arrow/columns.ts";
+import { openAtomicFile, writeFully } from "../data/atomic.ts";
+import { UserError } from "../system/errors.ts";
 
 /** Rows on their way to a file, which gets its name when it is complete. */
 export interface RowsFile {
@@ -9,6 +10,26 @@ export interface RowsFile {
   finish(): void;
   /** Leaves nothing behind; does nothing after `finish`. */
   abandon(): void;
+}
+
+export type RowFileKind = "jsonl" | "arrow";
+
+/**
+ * What the file's extension stands for.
+ * @throws UserError for another one
+ */
+export function rowFileKind(path: string): RowFileKind {
+  const extension = extname(path).toLowerCase();
+  if (extension === ".jsonl") return "jsonl";
+  if (extension === ".arrow") return "arrow";
+  throw new UserError(
+    "wrong-file-kind",
+    `files of the kind ${extension === "" ? "without extension" : extension} are not written`,
+    {
+      where: path,
+      fix: "Name a .jsonl or .arrow file.",
+    },
+  );
 }
 
 /** Few, as a batch is held in memory. */
