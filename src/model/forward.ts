@@ -2,9 +2,11 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Forward, TokenBatch } from "../contract/index.ts";
 import { forwardKl, targetLogProbs, type OutputHead } from "../tensor/ops/index.ts";
 import { recordTape, type OutputGradient, type Tape } from "../tensor/tape.ts";
-import { decode, type AttentionHook, type Decoder } from "./decoder.ts";
+import { decode, type Decoder } from "./decoder.ts";
+import type { AttentionHook } from "./layer.ts";
 import type { GradientStore } from "./gradients.ts";
 import { headBackward, type HeadKnowledge } from "./head-backward.ts";
+import { outputHead } from "./output.ts";
 import { askedTokens, packTokens, type AskedTokens, type PackedTokens } from "./packing.ts";
 import { packedAttention } from "./packed-attention.ts";
 import { readableSignals, type PendingSignal } from "./signals.ts";
@@ -81,8 +83,8 @@ export function forward(model: Decoder, batch: TokenBatch, options: ForwardOptio
   const idle = asked.targets.length === 0;
   const tape = idle ? undefined : options.gradients === null ? scoringTape(build) : recordTape(build);
   const wanted = { ...options, keepLogits: training };
-  const facts = tape && targetLogProbs(tape.result.hidden, model.outputEmbedding, asked.targets, wanted);
-  const own = tape && { hidden: tape.result.hidden, outputEmbedding: model.outputEmbedding };
+  const own = tape && outputHead(model, tape.result.hidden);
+  const facts = own && targetLogProbs(own.hidden, own.outputEmbedding, asked.targets, { ...own, ...wanted });
   const reference = own && options.forwardKl && headOf(options.forwardKl.reference, packed, asked);
   const divergence = own && reference && forwardKl(own, reference);
   if (options.gradients === null) reference?.hidden.dispose();
@@ -122,7 +124,7 @@ function scoringTape(build: () => Recorded): Tape<Recorded> {
 function headOf(reference: Decoder, packed: PackedTokens, asked: AskedTokens): OutputHead {
   const { attend } = packedAttention(reference, packed);
   const hidden = decode(reference, { ids: packed.ids, positions: packed.positions, attend }, asked.predictors);
-  return { hidden, outputEmbedding: reference.outputEmbedding };
+  return outputHead(reference, hidden);
 }
 
 /**
@@ -154,7 +156,7 @@ function secondPhase(
     if (tape !== undefined) {
       const { hidden, gates } = tape.result;
       const outputs: OutputGradient[] = dGates === undefined ? [] : gateGradients(dGates, packed, gates);
-      const dHidden = headBackward(hidden, model.outputEmbedding, asked.targets, given, known, gradients);
+      const dHidden = headBackward(model, hidden, asked.targets, given, known, gradients);
       known.logits?.dispose();
       if (dHidden !== undefined) outputs.unshift([hidden, dHidden]);
       if (outputs.length > 0) tape.backward(outputs, gradients.add);

@@ -1,6 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { forwardKlGradient, targetLogProbsGradient, type OutputHead } from "../tensor/ops/index.ts";
+import type { Decoder } from "./decoder.ts";
 import type { GradientStore } from "./gradients.ts";
+import { outputHead } from "./output.ts";
 
 /** Gradients on what the output projection gave, `[R]` each. Absent = 0. */
 export interface HeadGradients {
@@ -20,19 +22,23 @@ export interface HeadKnowledge {
  * @returns the gradient on `hidden [R, D]`; undefined where every gradient is 0
  */
 export function headBackward(
+  model: Pick<Decoder, "config" | "outputEmbedding">,
   hidden: tf.Tensor2D,
-  output: tf.Variable<tf.Rank.R2>,
   targets: Int32Array,
   { dLogProb, dForwardKl }: HeadGradients,
   { reference, logits }: HeadKnowledge,
   gradients: GradientStore,
 ): tf.Tensor2D | undefined {
+  const output = model.outputEmbedding;
+  const own = outputHead(model, hidden);
   const needEmbedding = output.trainable;
   const parts: { dHidden: tf.Tensor2D; dOutputEmbedding?: tf.Tensor2D }[] = [];
   const some = (values: Float32Array | undefined) => values?.some((value) => value !== 0) === true;
-  if (some(dLogProb)) parts.push(targetLogProbsGradient(hidden, output, targets, dLogProb!, { needEmbedding, logits }));
+  if (some(dLogProb)) {
+    const options = { ...own, needEmbedding, logits };
+    parts.push(targetLogProbsGradient(hidden, output, targets, dLogProb!, options));
+  }
   if (some(dForwardKl) && reference !== undefined) {
-    const own = { hidden, outputEmbedding: output };
     parts.push(forwardKlGradient(own, reference, dForwardKl!, { needEmbedding }));
   }
   for (const { dOutputEmbedding } of parts) if (dOutputEmbedding !== undefined) gradients.add(output, dOutputEmbedding);

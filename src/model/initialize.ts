@@ -1,16 +1,17 @@
 import { normalValues, stream } from "../system/random.ts";
 import type { DecoderConfig } from "./config.ts";
-import { createDecoder, isBias, isGain, type Decoder } from "./decoder.ts";
+import { isBias } from "./families/index.ts";
+import { createDecoder, type Decoder } from "./decoder.ts";
 
 /**
- * A decoder with fresh weights, as transformers initializes a Llama: matrices from N(0, initializerRange), gains 1,
- * biases 0. Each tensor draws from a stream of its own, named by the seed and the tensor.
+ * A decoder with fresh weights, as transformers initializes a Llama: matrices from N(0, initializerRange), norms that
+ * multiply by 1, biases 0. Each tensor draws from a stream of its own, named by the seed and the tensor.
  */
 export function initializeModel(config: DecoderConfig, { seed }: { seed: number }): Promise<Decoder> {
   return createDecoder(config, (name, shape) => {
     const size = shape.reduce((a, b) => a * b, 1);
-    if (isGain(name)) return new Float32Array(size).fill(1);
     if (isBias(name)) return new Float32Array(size);
+    if (shape.length === 1) return new Float32Array(size).fill(1 - (config.gainOffset ?? 0));
     return normalValues(size, config.initializerRange, stream(seed, "initialize", name));
   });
 }

@@ -1,7 +1,7 @@
 import type { DecoderConfig } from "./config.ts";
 import { loraSettings, type LoraOptions } from "./adapters/options.ts";
 import { decoderTensors } from "./families/index.ts";
-import { moduleName, projectionNames, type ProjectionName } from "./projections.ts";
+import { projectionsOf, projectionSize, type ProjectionName } from "./projections.ts";
 
 /** What a training run holds at once. */
 export interface TrainingMemoryOptions {
@@ -81,7 +81,7 @@ function keptOfToken(config: DecoderConfig, adapter: LoraOptions | undefined): {
   const ofAttention = width + 1 + 2 * queries + heads + 2 * keyValueHeads * headSize;
   const ofFeedForward = width + 1 + 2 * feedForwardWidth;
   const settings = adapter === undefined ? undefined : loraSettings(adapter, config);
-  const adapted = settings?.projections ?? projectionNames;
+  const adapted = settings?.projections ?? projectionsOf(config);
   const dropped = (settings?.dropout ?? 0) > 0;
   const reads = (...names: ProjectionName[]): boolean => !dropped && names.some((name) => adapted.includes(name));
   const inputs =
@@ -99,9 +99,8 @@ function keptOfToken(config: DecoderConfig, adapter: LoraOptions | undefined): {
 
 function adapterSize(config: DecoderConfig, adapter: LoraOptions): number {
   const { rank, projections, layers } = loraSettings(adapter, config);
-  const shapes = decoderTensors({ ...config, layers: 1 });
   const sides = projections.map((name) => {
-    const [outputs, inputs] = shapes.get(`${moduleName(0, name)}.weight`) as [number, number];
+    const [outputs, inputs] = projectionSize(config, name);
     return outputs + inputs;
   });
   return layers.length * rank * sides.reduce((sum, side) => sum + side, 0);

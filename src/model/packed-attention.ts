@@ -1,6 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { causalAttention } from "../tensor/ops/index.ts";
-import type { AttentionHook, Decoder } from "./decoder.ts";
+import { attentionOf } from "./attention.ts";
+import type { Decoder } from "./decoder.ts";
+import type { AttentionHook } from "./layer.ts";
 import type { PackedTokens } from "./packing.ts";
 
 /** Causal attention within each packed row; in one layer it also takes down the attention on prompt tokens. */
@@ -9,7 +11,7 @@ export function packedAttention(
   { starts, promptKeys }: PackedTokens,
   measured?: number,
 ): { attend: AttentionHook; promptMass: () => tf.Tensor1D | undefined } {
-  const { heads, keyValueHeads, layers } = config;
+  const { layers } = config;
   if (measured !== undefined && !(Number.isInteger(measured) && measured >= -layers && measured < layers))
     throw new RangeError(
       `layer ${measured} does not exist: the model has layers 0 to ${layers - 1}, or -${layers} to -1`,
@@ -19,7 +21,7 @@ export function packedAttention(
   return {
     attend(layer, q, k, v) {
       const keys = layer === measuredLayer ? promptKeys : undefined;
-      const result = causalAttention(q, k, v, { starts, heads, keyValueHeads, promptKeys: keys });
+      const result = causalAttention(q, k, v, { ...attentionOf(config, layer), starts, promptKeys: keys });
       if (result.promptMass !== undefined) promptMass ??= tf.keep(result.promptMass); // a layer may be run twice
       return result.output;
     },

@@ -1,18 +1,57 @@
-/** The linear maps of a layer, in their order in it. */
-export const projectionNames = ["q", "k", "v", "o", "gate", "up", "down"] as const;
+import type { DecoderConfig } from "./config.ts";
+
+/** The linear maps that a layer may have, in their order in it. `qkv` and `gateUp` are several in one matrix. */
+export const projectionNames = ["q", "k", "v", "qkv", "o", "gate", "up", "gateUp", "down"] as const;
 export type ProjectionName = (typeof projectionNames)[number];
 
-const moduleNames: Record<ProjectionName, string> = {
-  q: "self_attn.q_proj",
-  k: "self_attn.k_proj",
-  v: "self_attn.v_proj",
-  o: "self_attn.o_proj",
-  gate: "mlp.gate_proj",
-  up: "mlp.up_proj",
-  down: "mlp.down_proj",
-};
+/** All that a layer may be made of, in its order in it: linear maps and norms. */
+export const layerParts = [
+  "beforeAttention",
+  ...(["q", "k", "v", "qkv"] as const),
+  ...(["query", "key"] as const),
+  "o",
+  "afterAttention",
+  "beforeFeedForward",
+  ...(["gate", "up", "gateUp", "down"] as const),
+  "afterFeedForward",
+] as const;
 
-/** A projection's name within a Hugging Face checkpoint. */
-export function moduleName(layer: number, projection: ProjectionName): string {
-  return `model.layers.${layer}.${moduleNames[projection]}`;
+/** The norms that a layer may have. */
+export type NormName = Exclude<(typeof layerParts)[number], ProjectionName>;
+
+/** The linear maps of each layer of a model, in their order in it. */
+export function projectionsOf({ joined = [], gated }: Pick<DecoderConfig, "joined" | "gated">): ProjectionName[] {
+  const attention: ProjectionName[] = joined.includes("qkv") ? ["qkv"] : ["q", "k", "v"];
+  const opened: ProjectionName[] = joined.includes("gateUp") ? ["gateUp"] : ["gate", "up"];
+  return [...attention, "o", ...(gated === false ? (["up"] as const) : opened), "down"];
+}
+
+/** Numbers that go into and come out of a projection of a model. */
+export function projectionSize(config: DecoderConfig, name: ProjectionName): [outputs: number, inputs: number] {
+  const { width, feedForwardWidth } = config;
+  const queries = config.heads * config.headSize;
+  const keys = config.keyValueHeads * config.headSize;
+  const sizes: Record<ProjectionName, [number, number]> = {
+    q: [queries, width],
+    k: [keys, width],
+    v: [keys, width],
+    qkv: [queries + 2 * keys, width],
+    o: [width, queries],
+    gate: [feedForwardWidth, width],
+    up: [feedForwardWidth, width],
+    gateUp: [2 * feedForwardWidth, width],
+    down: [width, feedForwardWidth],
+  };
+  return sizes[name];
+}
+
+/** Norms of each layer of a model, with the number of their gains. */
+export function normsOf(config: DecoderConfig): Map<NormName, number> {
+  const { width, headSize, normPlacement, queryKeyNorm } = config;
+  const norms = new Map<NormName, number>();
+  if (normPlacement !== "after") norms.set("beforeAttention", width).set("beforeFeedForward", width);
+  if (normPlacement !== undefined) norms.set("afterAttention", width).set("afterFeedForward", width);
+  if (queryKeyNorm === "head") norms.set("query", headSize).set("key", headSize);
+  if (queryKeyNorm === "whole") norms.set("query", config.heads * headSize).set("key", config.keyValueHeads * headSize);
+  return norms;
 }

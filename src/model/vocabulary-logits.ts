@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { TokenBatch } from "../contract/index.ts";
 import { decode, type Decoder } from "./decoder.ts";
+import { outputLogits } from "./output.ts";
 import { packedAttention } from "./packed-attention.ts";
 import { askedTokens, packTokens } from "./packing.ts";
 
@@ -42,12 +43,7 @@ export function vocabularyLogits(models: readonly Decoder[], batch: TokenBatch):
     async *parts() {
       for (let from = 0; from < vocabularySize && !idle; from += size) {
         const count = Math.min(size, vocabularySize - from);
-        const logits = models.map(({ outputEmbedding }, m) =>
-          tf.tidy(() => {
-            const entries = tf.slice(outputEmbedding, [from, 0], [count, outputEmbedding.shape[1]]);
-            return tf.matMul(heads[m]!, entries, false, true);
-          }),
-        );
+        const logits = models.map((model, m) => outputLogits(model, heads[m]!, { from, count }));
         try {
           yield await Promise.all(logits.map((part) => part.data<"float32">()));
         } finally {

@@ -54,12 +54,12 @@ describe("parseDecoderConfig", () => {
   });
 
   test("reads the oldest spelling of linear scaling", () => {
-    expect(parse({ rope_scaling: { type: "linear", factor: 2 } }).rope.scaling).toEqual({ type: "linear", factor: 2 });
+    expect(parse({ rope_scaling: { type: "linear", factor: 2 } }).rope!.scaling).toEqual({ type: "linear", factor: 2 });
   });
 
   test("accepts both dialects in one file only where they agree", () => {
     const parameters = { rope_type: "default", rope_theta: 2e4 };
-    expect(parse({ rope_theta: 2e4, rope_parameters: parameters }).rope.theta).toBe(2e4);
+    expect(parse({ rope_theta: 2e4, rope_parameters: parameters }).rope!.theta).toBe(2e4);
     expect(() => parse({ rope_theta: 1e4, rope_parameters: parameters })).toThrow(
       userError("invalid-model-config", /rope_parameters.*rope_theta/),
     );
@@ -185,13 +185,13 @@ describe("rotary frequencies", () => {
   ) as RopeCase[];
 
   test.each(cases)("are to the bit those of transformers: $name", ({ headSize, parameters, frequencies }) => {
-    const { rope } = parse({ rope_parameters: parameters });
+    const rope = parse({ rope_parameters: parameters }).rope!;
     expect([...inverseFrequencies({ headSize, rope })]).toEqual(frequencies);
   });
 
   test.each(cases)("turn by the angles of transformers, thousands of positions on: $name", (reference) => {
     const { headSize, parameters, positions } = reference;
-    const { rope } = parse({ rope_parameters: parameters });
+    const rope = parse({ rope_parameters: parameters }).rope!;
     const angles = rotaryAngles(Int32Array.from(positions), { headSize, rope });
     for (const name of ["cos", "sin"] as const)
       reference[name].flat().forEach((theirs, i) => expect(Math.abs(angles[name][i]! - theirs)).toBeLessThan(1.2e-7));

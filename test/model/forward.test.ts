@@ -179,7 +179,11 @@ describe("a forward pass", () => {
 
   test("gives a frozen parameter no gradient and leaves the others as they were", async () => {
     const decoder = await openDecoder("tied");
-    const frozen = [decoder.embedding, decoder.layers[1]!.q.weight, decoder.layers[0]!.attentionGain];
+    const frozen = [
+      decoder.embedding,
+      decoder.layers[1]!.projections.q!.weight,
+      decoder.layers[0]!.norms.beforeAttention!.gain,
+    ];
     for (const variable of frozen) variable.trainable = false;
     const gradients = gradientStore();
     using pass = forward(decoder, batch, { gradients });

@@ -84,7 +84,7 @@ describe("a model folder", () => {
 
   test("has another fingerprint after its weights have changed", async () => {
     const model = await loadModel(fixture("tied"));
-    const gain = model.layers[0]!.attentionGain;
+    const gain = model.layers[0]!.norms.beforeAttention!.gain;
     tf.tidy(() => gain.assign(tf.mul(gain, 2)));
     await saveModel(model, join(folder, "changed"), { card: "" });
     const changed = await loadModel(join(folder, "changed"));

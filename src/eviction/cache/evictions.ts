@@ -1,3 +1,4 @@
+import { attentionOf } from "../../model/attention.ts";
 import type { Decoder } from "../../model/decoder.ts";
 import { attentionSums, causalAttention, gatedAttention } from "../../tensor/ops/index.ts";
 import type { ExemptionOptions } from "../exemptions.ts";
@@ -15,13 +16,13 @@ type Shaped = Pick<Decoder, "config">;
 /**
  * Keeps everything.
  */
-export function keepEverything({ config: { heads, keyValueHeads } }: Shaped): PrefillEviction {
+export function keepEverything({ config }: Shaped): PrefillEviction {
   return {
     name: "full",
-    attend: (_, { q, k, v }) => ({
-      output: causalAttention(q, k, v, { starts: Int32Array.of(0, q.shape[0]), heads, keyValueHeads }).output,
+    attend: (layer, { q, k, v }) => ({
+      output: causalAttention(q, k, v, { ...attentionOf(config, layer), starts: Int32Array.of(0, q.shape[0]) }).output,
     }),
-    decide: (_, length) => new Uint8Array(length * keyValueHeads).fill(1),
+    decide: (_, length) => new Uint8Array(length * config.keyValueHeads).fill(1),
   };
 }
 
@@ -46,7 +47,7 @@ export function keepEverything({ config: { heads, keyValueHeads } }: Shaped): Pr
  * releaseEngine(); // fresh gates keep everything
  */
 export function gateEviction(
-  { config: { heads, keyValueHeads } }: Shaped,
+  { config }: Shaped,
   gates: GateNetwork,
   options: ExemptionOptions & { readonly threshold?: number } = {},
 ): PrefillEviction {
@@ -57,11 +58,11 @@ export function gateEviction(
       const exemptions = promptExemptions(q.shape[0], options);
       const facts = gates.probabilities(layer, input, exemptions);
       const value = relaxGates(facts, { threshold });
-      return { output: gatedAttention(q, k, v, value, { ...exemptions, heads, keyValueHeads }), facts };
+      return { output: gatedAttention(q, k, v, value, { ...exemptions, ...attentionOf(config, layer) }), facts };
     },
     decide(_, length, facts) {
       const { evictableTokens: evictable } = promptExemptions(length, options);
-      return decideGates(facts, { ...oneRow(length, keyValueHeads), evictable }, { threshold }).keep;
+      return decideGates(facts, { ...oneRow(length, config.keyValueHeads), evictable }, { threshold }).keep;
     },
   };
 }
@@ -83,24 +84,20 @@ export function gateEviction(
  * answer!.ids.length <= 3; //=> true
  * releaseEngine();
  */
-export function scoreEviction(
-  { config: { heads, keyValueHeads } }: Shaped,
-  score: EvictionScore,
-  budget: CacheBudget,
-): PrefillEviction {
+export function scoreEviction({ config }: Shaped, score: EvictionScore, budget: CacheBudget): PrefillEviction {
   return {
     name: score.name,
-    attend(_, { q, k, v }) {
+    attend(layer, { q, k, v }) {
       const length = q.shape[0];
-      const attributes = { starts: Int32Array.of(0, length), heads, keyValueHeads };
-      const { output } = causalAttention(q, k, v, attributes);
+      const facts = attentionOf(config, layer);
+      const { output } = causalAttention(q, k, v, { ...facts, starts: Int32Array.of(0, length) });
       if (score.reads === "positions") return { output };
       if (score.reads === "keys") return { output, facts: k };
       const weights = Float32Array.from({ length }, (_, query) => score.queryWeight(query, length));
-      return { output, facts: attentionSums(q, k, { weights, heads, keyValueHeads }) };
+      return { output, facts: attentionSums(q, k, { ...facts, weights }) };
     },
     decide(_, length, facts) {
-      const shape = oneRow(length, keyValueHeads);
+      const shape = oneRow(length, config.keyValueHeads);
       return keepBudget(scored(score, shape, facts), shape, budget);
     },
   };

@@ -1,4 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
+import type { AttentionFacts } from "../../model/attention.ts";
+import type { LayerTokens } from "../../model/generation/key-value-cache.ts";
 import { raggedAttention, writeCache } from "../../tensor/ops/index.ts";
 
 /** Entries that a text's key head has in the pool: `length` from `first` on, with room for more up to `room`. */
@@ -6,6 +8,8 @@ interface Run {
   first: number;
   length: number;
   room: number;
+  /** Places of the entries in the text, rising. */
+  positions: number[];
 }
 
 /** One layer's keys and values, every key head of every text with as many entries as it keeps. */
@@ -16,8 +20,11 @@ export interface EntryPool {
    * @param keep `[T * keyValueHeads]`, 1 = stored
    */
   add(text: number, k: tf.Tensor2D, v: tf.Tensor2D, keep: Uint8Array): void;
-  /** Adds one entry per head to each text, and attends to all they have. `q [texts.length, heads * headSize]`. */
-  extend(texts: Int32Array, q: tf.Tensor2D, k: tf.Tensor2D, v: tf.Tensor2D, heads: number): tf.Tensor2D;
+  /**
+   * Adds one entry per head to each text, and attends to those of them that lie in the layer's window.
+   * `q [texts.length, heads * headSize]`.
+   */
+  extend(texts: Int32Array, tokens: Pick<LayerTokens, "q" | "k" | "v">, attention: AttentionFacts): tf.Tensor2D;
   copy(from: number, to: number): void;
   drop(text: number): void;
   /** Entries of each head of a text. */
@@ -36,6 +43,8 @@ const ROOM = 32;
  */
 export function entryPool(keyValueHeads: number, headSize: number): EntryPool {
   const runs = new Map<number, Run[]>();
+  /** Tokens that each text has had. */
+  const ages = new Map<number, number>();
   let held: { keys: tf.Variable<tf.Rank.R3>; values: tf.Variable<tf.Rank.R3> } | undefined;
 
   const size = (): number => held?.keys.shape[1] ?? 0;
@@ -76,15 +85,20 @@ export function entryPool(keyValueHeads: number, headSize: number): EntryPool {
       const before = size();
       const own = Array.from({ length: keyValueHeads }, (_, head) => {
         const kept: number[] = [];
-        for (let i = head; i < keep.length; i += keyValueHeads) if (keep[i]) kept.push(before + i);
-        const run = { first: 0, length: kept.length, room: kept.length };
-        sources.set(run, Int32Array.from(kept));
+        for (let i = head; i < keep.length; i += keyValueHeads) if (keep[i]) kept.push(i);
+        const positions = kept.map((entry) => (entry - head) / keyValueHeads);
+        const run = { first: 0, length: kept.length, room: kept.length, positions };
+        sources.set(
+          run,
+          Int32Array.from(kept, (entry) => before + entry),
+        );
         return run;
       });
       runs.set(text, own);
+      ages.set(text, k.shape[0]);
       layOut(sources, { k, v });
     },
-    extend(texts, q, k, v, heads) {
+    extend(texts, { q, k, v }, { window, ...facts }) {
       const own = Array.from(texts, (text) => runs.get(text)!).flat();
       if (own.some(({ length, room }) => length === room)) {
         for (const run of own) if (run.length === run.room) run.room += ROOM;
@@ -95,16 +109,24 @@ export function entryPool(keyValueHeads: number, headSize: number): EntryPool {
       const row = new Int32Array(own.length);
       writeCache(keys, tf.reshape(k, [own.length, headSize]), places, row);
       writeCache(values, tf.reshape(v, [own.length, headSize]), places, row);
-      for (const run of own) run.length++;
+      for (const text of texts) {
+        const age = ages.get(text)!;
+        for (const run of runs.get(text)!) {
+          run.length++;
+          run.positions.push(age);
+        }
+        ages.set(text, age + 1);
+      }
       const flat = (pool: tf.Tensor3D): tf.Tensor2D => tf.reshape(pool, [size(), headSize]);
-      const firsts = Int32Array.from(own, ({ first }) => first);
-      const lengths = Int32Array.from(own, ({ length }) => length);
-      return raggedAttention(q, flat(keys), flat(values), { firsts, lengths, heads, keyValueHeads });
+      const unseen = Int32Array.from(own, (run) => (window === undefined ? 0 : entriesBefore(run, window)));
+      const firsts = Int32Array.from(own, ({ first }, i) => first + unseen[i]!);
+      const lengths = Int32Array.from(own, ({ length }, i) => length - unseen[i]!);
+      return raggedAttention(q, flat(keys), flat(values), { ...facts, firsts, lengths });
     },
     copy(from, to) {
       const sources = new Map<Run, Int32Array>();
       const own = runs.get(from)!.map((run) => {
-        const copied = { ...run };
+        const copied = { ...run, positions: [...run.positions] };
         sources.set(
           copied,
           Int32Array.from({ length: run.length }, (_, i) => run.first + i),
@@ -112,9 +134,11 @@ export function entryPool(keyValueHeads: number, headSize: number): EntryPool {
         return copied;
       });
       runs.set(to, own);
+      ages.set(to, ages.get(from)!);
       layOut(sources);
     },
     drop(text) {
+      ages.delete(text);
       runs.delete(text); // its entries go when the pool is next laid out
       if (runs.size === 0) dispose();
     },
@@ -122,7 +146,14 @@ export function entryPool(keyValueHeads: number, headSize: number): EntryPool {
     bytes: () => 2 * size() * headSize * 4,
     dispose() {
       runs.clear();
+      ages.clear();
       dispose();
     },
   };
+}
+
+/** Entries too old for the window of the newest one. */
+function entriesBefore({ positions }: Run, window: number): number {
+  const oldest = positions.at(-1)! - window + 1;
+  return positions.findIndex((position) => position >= oldest);
 }

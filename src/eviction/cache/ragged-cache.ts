@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { CacheMaker, KeyValueCache, LayerTokens } from "../../model/generation/key-value-cache.ts";
+import { attentionOf } from "../../model/attention.ts";
 import type { DecoderConfig } from "../../model/config.ts";
 import { entryPool, type EntryPool } from "./pool.ts";
 
@@ -69,10 +70,11 @@ interface Pending {
 }
 
 function openRaggedCache(
-  { heads, keyValueHeads, headSize }: DecoderConfig,
+  config: DecoderConfig,
   eviction: PrefillEviction,
   onEvicted: RaggedCacheOptions["onEvicted"],
 ): RaggedCache {
+  const { keyValueHeads, headSize } = config;
   const pools: EntryPool[] = [];
   const pending = new Map<number, Pending[]>();
   const bytes = (): number => pools.reduce((sum, pool) => sum + pool.bytes(), 0);
@@ -108,7 +110,7 @@ function openRaggedCache(
         tf.dispose(layers as unknown as tf.TensorContainer);
       }
     },
-    extend: (layer, rows, { q, k, v }) => pools[layer]!.extend(rows, q, k, v, heads),
+    extend: (layer, rows, { q, k, v }) => pools[layer]!.extend(rows, { q, k, v }, attentionOf(config, layer)),
     length: (layer, row) => Math.max(0, ...(pools[layer]?.lengths(row) ?? [])),
     lengths: (layer, row) => pools[layer]?.lengths(row) ?? [],
     copyRow: (from, to) => pools.forEach((pool) => pool.copy(from, to)),

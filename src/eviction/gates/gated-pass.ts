@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { attentionOf } from "../../model/attention.ts";
 import type { AttentionVariant } from "../../model/forward.ts";
 import type { Decoder } from "../../model/decoder.ts";
 import { gatedAttention } from "../../tensor/ops/index.ts";
@@ -37,7 +38,7 @@ export interface GatedPassOptions extends ExemptionOptions, GateOptions {
  * releaseEngine();
  */
 export function gatedPass(
-  { config: { heads, keyValueHeads } }: Pick<Decoder, "config">,
+  { config }: Pick<Decoder, "config">,
   gates: GateNetwork,
   options: GatedPassOptions = {},
 ): AttentionVariant {
@@ -52,9 +53,11 @@ export function gatedPass(
         probabilities.push(probability);
         const source = { rowIds: batch.rowIds, starts: packed.starts };
         const noise =
-          options.relaxation === "gumbel" ? gateNoise(source, keyValueHeads, { ...options.noise, layer }) : undefined;
+          options.relaxation === "gumbel"
+            ? gateNoise(source, config.keyValueHeads, { ...options.noise, layer })
+            : undefined;
         const value = relaxGates(probability, options, noise);
-        return gatedAttention(q, k, v, value, { ...layout, heads, keyValueHeads });
+        return gatedAttention(q, k, v, value, { ...layout, ...attentionOf(config, layer) });
       },
     };
   };

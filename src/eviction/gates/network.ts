@@ -11,7 +11,8 @@
  */
 import * as tf from "@tensorflow/tfjs-core";
 import { UserError } from "../../system/errors.ts";
-import { isBias, parameterOf, type Decoder, type Parameter } from "../../model/decoder.ts";
+import { parameterOf, type Decoder, type Parameter } from "../../model/decoder.ts";
+import { isBias } from "../../model/families/index.ts";
 import { normalValues, stream } from "../../system/random.ts";
 import { causalAttention, linear, prefixAttention } from "../../tensor/ops/index.ts";
 import { gateShapes, resolveGateNetwork, type GateNetworkOptions, type GateNetworkSettings } from "./options.ts";

@@ -3,9 +3,12 @@ import * as tf from "@tensorflow/tfjs-core";
 import { UserError } from "../../system/errors.ts";
 import { stream } from "../../system/random.ts";
 import { linear } from "../../tensor/ops/index.ts";
-import { differentiable } from "../../tensor/ops/fused.ts";
-import { parameterOf, type Decoder, type Layer, type Parameter, type Projection } from "../decoder.ts";
-import { moduleName, projectionNames, type ProjectionName } from "../projections.ts";
+import { times } from "../arithmetic.ts";
+import type { DecoderConfig } from "../config.ts";
+import { parameterOf, type Decoder, type Parameter } from "../decoder.ts";
+import type { Layer, Projection } from "../layer.ts";
+import { moduleName } from "../families/index.ts";
+import type { ProjectionName } from "../projections.ts";
 import { createDropout, type Dropout } from "./dropout.ts";
 import { loraSettings, scalingOf, type LoraOptions, type LoraSettings } from "./options.ts";
 
@@ -67,7 +70,7 @@ export function createAdapter(model: Decoder, options: LoraOptions): Promise<Ada
   return adapterFrom(model, options, (matrix, [rows, columns], { layer, projection }) => {
     const values = new Float32Array(rows * columns);
     if (matrix === "B") return values;
-    const random = stream(options.seed ?? 0, "adapter", moduleName(layer, projection));
+    const random = stream(options.seed ?? 0, "adapter", moduleName(model.config, layer, projection));
     return values.map(() => (2 * random.next() - 1) / Math.sqrt(columns));
   });
 }
@@ -82,7 +85,7 @@ export async function adapterFrom(model: Decoder, options: LoraOptions, read: Ma
   try {
     for (const layer of settings.layers)
       for (const projection of settings.projections) {
-        const [outputs, inputs] = model.layers[layer]![projection].weight.shape;
+        const [outputs, inputs] = model.layers[layer]!.projections[projection]!.weight.shape;
         const load = async (matrix: "A" | "B", shape: [number, number]): Promise<tf.Variable<tf.Rank.R2>> => {
           const values = await read(matrix, shape, { layer, projection });
           hash.update(values);
@@ -99,8 +102,8 @@ export async function adapterFrom(model: Decoder, options: LoraOptions, read: Ma
   }
   const dropout = createDropout(settings.dropout, settings.seed);
   const parameters = changes.flatMap((change) => [
-    parameterOf(matrixName(change, "A"), change.a),
-    parameterOf(matrixName(change, "B"), change.b),
+    parameterOf(matrixName(model.config, change, "A"), change.a),
+    parameterOf(matrixName(model.config, change, "B"), change.b),
   ]);
   const fingerprint = hash.digest("hex");
   const startStep = (step: number): void => dropout.startStep(step);
@@ -108,8 +111,12 @@ export async function adapterFrom(model: Decoder, options: LoraOptions, read: Ma
 }
 
 /** The name that PEFT saves a matrix by. */
-export function matrixName({ layer, projection }: Pick<LowRank, "layer" | "projection">, matrix: "A" | "B"): string {
-  return `base_model.model.${moduleName(layer, projection)}.lora_${matrix}.weight`;
+export function matrixName(
+  config: Pick<DecoderConfig, "family">,
+  { layer, projection }: Pick<LowRank, "layer" | "projection">,
+  matrix: "A" | "B",
+): string {
+  return `base_model.model.${moduleName(config, layer, projection)}.lora_${matrix}.weight`;
 }
 
 /** What a model gains with an adapter. */
@@ -150,17 +157,21 @@ export function withAdapter<D extends Decoder>(model: D, adapter: Adapter): D & 
   for (const { variable } of model.parameters) variable.trainable = false;
   const scaling = scalingOf(adapter.settings);
   const adapted = (layer: Layer, change: LowRank): Projection => ({
-    ...layer[change.projection],
+    ...layer.projections[change.projection]!,
     adaptedBy: [change.a, change.b],
     adapt: (x, training) => {
       const seen = training ? adapter.dropout.apply(x, change.layer, change.projection) : x;
-      return linear(scaled(linear(seen, change.a), scaling), change.b);
+      return linear(times(linear(seen, change.a), scaling), change.b);
     },
   });
   const layers = model.layers.map((layer, index): Layer => {
     const changed = adapter.changes.filter((change) => change.layer === index);
     const projections = Object.fromEntries(changed.map((change) => [change.projection, adapted(layer, change)]));
-    return { ...layer, ...projections, markDropout: () => adapter.dropout.mark(index) };
+    return {
+      ...layer,
+      projections: { ...layer.projections, ...projections },
+      markDropout: () => adapter.dropout.mark(index),
+    };
   });
   const parameters = [...model.parameters, ...adapter.parameters];
   return {
@@ -190,29 +201,21 @@ export function isAdapted<D extends Decoder>(model: D): model is D & Adapted<D> 
 
 /** Whether the model's layers are changed by an adapter. */
 export function hasAdapter({ layers }: Decoder): boolean {
-  return layers.some((layer) => projectionNames.some((name) => layer[name].adapt !== undefined));
+  return layers.some(({ projections }) => Object.values(projections).some(({ adapt }) => adapt !== undefined));
 }
 
 function requireFit(model: Decoder, layer: number, projection: ProjectionName, shape: [number, number]): void {
-  const own = model.layers[layer]?.[projection];
+  const own = model.layers[layer]?.projections[projection];
   if (own?.weight.shape.join() === shape.join()) return;
   const has = own === undefined ? "does not exist" : `is [${own.weight.shape.join(", ")}]`;
   throw new UserError(
     "model-mismatch",
     `the adapter changes a weight [${shape.join(", ")}], which ${has} in this model`,
     {
-      where: moduleName(layer, projection),
+      where: moduleName(model.config, layer, projection),
       fix: "Use the adapter with the model that it was trained on.",
     },
   );
-}
-
-function scaled(x: tf.Tensor2D, factor: number): tf.Tensor2D {
-  return differentiable<tf.Tensor2D>({
-    inputs: [x],
-    forward: () => tf.mul(x, factor),
-    gradient: (dy) => [tf.mul(dy, factor)],
-  });
 }
 
 /** How many of the numbers of a model are trained. */

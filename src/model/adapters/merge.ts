@@ -2,7 +2,10 @@ import * as tf from "@tensorflow/tfjs-core";
 import { UserError } from "../../system/errors.ts";
 import { stream } from "../../system/random.ts";
 import { causalAttention } from "../../tensor/ops/index.ts";
+import { attentionOf } from "../attention.ts";
 import { decode, type Decoder } from "../decoder.ts";
+import type { AttentionHook } from "../layer.ts";
+import { outputLogits } from "../output.ts";
 import type { Adapted, LowRank } from "./lora.ts";
 import { scalingOf } from "./options.ts";
 
@@ -62,7 +65,7 @@ export async function mergeAdapter(
 }
 
 function addTo(trunk: Decoder, { layer, projection, a, b }: LowRank, scaling: number) {
-  const { weight } = trunk.layers[layer]![projection];
+  const { weight } = trunk.layers[layer]!.projections[projection]!;
   const before = tf.keep(tf.clone(weight)); // shares the numbers, which an assignment does not write over
   tf.tidy(() => weight.assign(tf.add(weight, tf.mul(tf.matMul(b, a), scaling))));
   return { restore: () => weight.assign(before), forget: () => before.dispose() };
@@ -76,13 +79,12 @@ function randomText({ config }: Decoder): number[] {
 
 /** Of every token, `[ids.length * vocabulary]`. */
 async function logitsOf(model: Decoder, ids: Int32Array): Promise<Float32Array> {
-  const { heads, keyValueHeads } = model.config;
   const starts = Int32Array.of(0, ids.length);
   const positions = Int32Array.from(ids.keys());
   const logits = tf.tidy(() => {
-    const attend = (_: number, q: tf.Tensor2D, k: tf.Tensor2D, v: tf.Tensor2D): tf.Tensor2D =>
-      causalAttention(q, k, v, { starts, heads, keyValueHeads }).output;
-    return tf.matMul(decode(model, { ids, positions, attend }, positions), model.outputEmbedding, false, true);
+    const attend: AttentionHook = (layer, q, k, v) =>
+      causalAttention(q, k, v, { ...attentionOf(model.config, layer), starts }).output;
+    return outputLogits(model, decode(model, { ids, positions, attend }, positions));
   });
   const values = await logits.data<"float32">();
   logits.dispose();

@@ -1,7 +1,7 @@
 import { UserError } from "../../system/errors.ts";
 import type { DecoderConfig } from "../config.ts";
 import { show } from "../fields.ts";
-import { projectionNames, type ProjectionName } from "../projections.ts";
+import { projectionsOf, type ProjectionName } from "../projections.ts";
 
 /** What a low-rank adapter is made of. */
 export interface LoraOptions {
@@ -13,7 +13,7 @@ export interface LoraOptions {
   rsLora?: boolean;
   /** Share of a projection's inputs, from 0 to below 1, that the adapter does not see in a training pass. Default 0. */
   dropout?: number;
-  /** Default: all seven. */
+  /** Default: all that the model has. */
   projections?: readonly ProjectionName[];
   /** Numbers of the layers changed, from 0. Default: all. */
   layers?: readonly number[];
@@ -21,7 +21,7 @@ export interface LoraOptions {
   seed?: number;
 }
 
-/** All options given: projections in the order of `projectionNames`, layers rising. */
+/** All options given: projections in their order in a layer, layers rising. */
 export type LoraSettings = Readonly<Required<LoraOptions>>;
 
 /** By what the product of the two small matrices is multiplied. */
@@ -33,7 +33,7 @@ export function scalingOf({ alpha, rank, rsLora }: Pick<LoraSettings, "alpha" | 
 export function loraSettings(options: LoraOptions, config: DecoderConfig): LoraSettings {
   const { rank, rsLora = false, dropout = 0, seed = 0 } = options;
   const alpha = options.alpha ?? 2 * rank;
-  const projections = options.projections ?? projectionNames;
+  const projections = options.projections ?? projectionsOf(config);
   const layers = options.layers ?? [...Array(config.layers).keys()];
   const check = (fits: boolean, key: string, rule: string, found: unknown): void => {
     if (!fits)
@@ -43,8 +43,8 @@ export function loraSettings(options: LoraOptions, config: DecoderConfig): LoraS
   check(Number.isFinite(alpha) && alpha > 0, "alpha", "a number above 0", alpha);
   check(dropout >= 0 && dropout < 1, "dropout", "a number from 0 to below 1", dropout);
   check(projections.length > 0, "projections", "at least one", "none");
-  for (const name of projections)
-    check(projectionNames.includes(name), "projections", `from ${projectionNames.join(", ")}`, name);
+  const known = projectionsOf(config);
+  for (const name of projections) check(known.includes(name), "projections", `from ${known.join(", ")}`, name);
   check(layers.length > 0, "layers", "at least one", "none");
   for (const layer of layers) {
     const exists = Number.isSafeInteger(layer) && layer >= 0 && layer < config.layers;
@@ -56,7 +56,7 @@ export function loraSettings(options: LoraOptions, config: DecoderConfig): LoraS
     rsLora,
     dropout,
     seed,
-    projections: projectionNames.filter((name) => projections.includes(name)),
+    projections: known.filter((name) => projections.includes(name)),
     layers: [...new Set(layers)].sort((a, b) => a - b),
   };
 }

@@ -3,7 +3,9 @@ import { join } from "node:path";
 import { UserError } from "../../system/errors.ts";
 import type { Decoder } from "../decoder.ts";
 import { show } from "../fields.ts";
-import { moduleName, projectionNames, type ProjectionName } from "../projections.ts";
+import type { DecoderConfig } from "../config.ts";
+import { moduleName } from "../families/index.ts";
+import { projectionsOf, type ProjectionName } from "../projections.ts";
 import { readStored, type StoredTensor } from "../weights/encoding.ts";
 import { openFile } from "../weights/file.ts";
 import { writeSafetensors, type SavedType } from "../weights/index.ts";
@@ -75,9 +77,9 @@ export async function loadAdapter(
   const file = await openFile(join(folder, files.matrices));
   try {
     const tensors = await readSafetensorsHeader(file);
-    const changed = changedPlaces(tensors.keys(), targets, file.path);
+    const changed = changedPlaces(tensors.keys(), targets, model.config, file.path);
     const adapter = await adapterFrom(model, { ...config, ...changed, seed }, (matrix, shape, place) => {
-      const name = matrixName(place, matrix);
+      const name = matrixName(model.config, place, matrix);
       return readStored(file, requireShaped(name, tensors.get(name), shape, file.path));
     });
     return { ...adapter, ...(baseModel !== undefined && { baseModel }) };
@@ -114,35 +116,45 @@ async function requireAdapterFiles(folder: string): Promise<void> {
   });
 }
 
-const matrixPattern =
-  /^base_model\.model\.(model\.layers\.(0|[1-9]\d{0,3})\.(?:self_attn|mlp)\.([a-z]+)_proj)\.lora_[AB]\.weight$/;
+const matrixPattern = /^base_model\.model\.(.{1,200})\.lora_[AB]\.weight$/;
 
 /** Layers and projections that have matrices. Whether all of them have both is seen when they are read. */
 function changedPlaces(
   names: Iterable<string>,
   targets: PeftConfig["targets"],
+  config: DecoderConfig,
   where: string,
 ): { layers: number[]; projections: ProjectionName[] } {
   const layers = new Set<number>();
   const projections = new Set<ProjectionName>();
+  const places = placesOf(config);
   for (const name of names) {
-    const [, module, layer, short] = matrixPattern.exec(name) ?? [];
-    const projection = projectionNames.find((known) => known === short);
-    if (projection === undefined || moduleName(Number(layer), projection) !== module)
+    const module = matrixPattern.exec(name)?.[1] ?? "";
+    const place = places.get(module);
+    if (place === undefined)
       throw new UserError("unsupported-adapter", `${show(name)} has no place in a LoRA adapter of this architecture`, {
         where,
-        fix: `Supported are the projections ${projectionNames.join(", ")} of a layer.`,
+        fix: `Supported are the projections ${projectionsOf(config).join(", ")} of a layer.`,
       });
     if (!targets(module))
       throw new UserError("invalid-adapter", `${files.config} does not name ${module} among its target_modules`, {
         where,
         fix: "The two files belong to different adapters.",
       });
-    layers.add(Number(layer));
-    projections.add(projection);
+    layers.add(place.layer);
+    projections.add(place.projection);
   }
   if (layers.size === 0) throw new UserError("invalid-adapter", "there are no matrices in this file", { where });
   return { layers: [...layers], projections: [...projections] };
+}
+
+/** Where an adapter may stand, by the module's name. */
+function placesOf(config: DecoderConfig): Map<string, { layer: number; projection: ProjectionName }> {
+  const places = new Map<string, { layer: number; projection: ProjectionName }>();
+  for (let layer = 0; layer < config.layers; layer++)
+    for (const projection of projectionsOf(config))
+      places.set(moduleName(config, layer, projection), { layer, projection });
+  return places;
 }
 
 function requireShaped(

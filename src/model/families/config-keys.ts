@@ -105,7 +105,7 @@ export function writeSharedKeys(config: SharedFacts, own: Record<string, unknown
     max_position_embeddings: config.maxPositions,
     initializer_range: config.initializerRange,
     rms_norm_eps: config.epsilon,
-    ...writeRope(config.rope),
+    ...(config.rope !== undefined && writeRope(config.rope)),
     tie_word_embeddings: config.tiedOutput,
     ...own,
     bos_token_id: config.beginOfText ?? null,

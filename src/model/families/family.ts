@@ -1,5 +1,6 @@
 import type { DecoderConfig } from "../config.ts";
 import type { Fields } from "../fields.ts";
+import type { Layout } from "./layout.ts";
 
 /** One family of decoders: how its files say what a `DecoderConfig` says. What it computes follows from that alone. */
 export interface Family {
@@ -23,8 +24,8 @@ export interface Family {
    * @throws UserError for a configuration that no model of the family has
    */
   write(config: DecoderConfig): Record<string, unknown>;
-  /** Names (those of Hugging Face) and row-major shapes of all tensors, in their order in the model. */
-  tensors(config: DecoderConfig): Map<string, number[]>;
+  /** What its files call the tensors. */
+  readonly layout: Layout;
   /** How GGUF files hold the family, if they have a name for it. */
   readonly gguf?: GgufFamily;
 }

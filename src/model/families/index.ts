@@ -1,9 +1,12 @@
 import { UserError } from "../../system/errors.ts";
 import type { DecoderConfig } from "../config.ts";
 import { show } from "../fields.ts";
+import type { ProjectionName } from "../projections.ts";
 import type { Family, GgufFamily } from "./family.ts";
+import { partName } from "./layout.ts";
 import { llama } from "./llama.ts";
 import { mistral } from "./mistral.ts";
+import { tensorsOf } from "./tensors.ts";
 
 export type { Family, GgufFamily, GgufTensorFacts } from "./family.ts";
 
@@ -51,5 +54,14 @@ function supported(known: { name: string; models: string; without?: string | und
 
 /** Names (those of Hugging Face) and row-major shapes of all tensors of a decoder, in their order in the model. */
 export function decoderTensors(config: DecoderConfig): Map<string, number[]> {
-  return familyOf(config).tensors(config);
+  return tensorsOf(config, familyOf(config).layout);
+}
+
+export function isBias(name: string): boolean {
+  return name.endsWith(".bias");
+}
+
+/** A projection's name within a Hugging Face checkpoint. */
+export function moduleName(config: Pick<DecoderConfig, "family">, layer: number, projection: ProjectionName): string {
+  return partName(familyOf(config).layout, layer, projection);
 }

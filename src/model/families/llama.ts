@@ -5,7 +5,7 @@ import { parseSharedKeys, writeSharedKeys } from "./config-keys.ts";
 import type { Family } from "./family.ts";
 import { parseGgufKeys } from "./gguf-keys.ts";
 import { huggingFaceName, inHuggingFaceOrder } from "./gguf-tensors.ts";
-import { layerTensors } from "./layer-tensors.ts";
+import { usualLayout } from "./layout.ts";
 
 const ofAttention = ["q", "k", "v", "o"] as const;
 const ofFeedForward = ["gate", "up", "down"] as const;
@@ -27,7 +27,7 @@ export const llama: Family = {
       mlp_bias: areBiased(config, ofFeedForward),
       pretraining_tp: 1,
     }),
-  tensors: layerTensors,
+  layout: usualLayout,
   gguf: {
     architecture: "llama",
     models: "SmolLM2, TinyLlama, Llama 2 and 3, Mistral",

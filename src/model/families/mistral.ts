@@ -2,7 +2,7 @@ import { UserError } from "../../system/errors.ts";
 import type { Fields } from "../fields.ts";
 import { parseSharedKeys, writeSharedKeys } from "./config-keys.ts";
 import type { Family } from "./family.ts";
-import { layerTensors } from "./layer-tensors.ts";
+import { usualLayout } from "./layout.ts";
 
 /** Mistral 7B (arXiv 2310.06825) and its like: a Llama without biases, whose window must reach over the whole text. */
 export const mistral: Family = {
@@ -31,7 +31,7 @@ export const mistral: Family = {
     }
     return writeSharedKeys(config, { attention_dropout: 0, sliding_window: config.window ?? null });
   },
-  tensors: layerTensors,
+  layout: usualLayout,
   // GGUF files have no name for it: they say llama.
 };
 

@@ -1,6 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { BACKEND, inRowBlocks, ROW_BLOCK } from "../../tensor/engines/cpu/index.ts";
-import { decode, type AttentionHook, type Decoder } from "../decoder.ts";
+import { decode, type Decoder } from "../decoder.ts";
+import type { AttentionHook } from "../layer.ts";
+import { outputLogits } from "../output.ts";
 import type { KeyValueCache, LayerTokens } from "./key-value-cache.ts";
 
 /** A text from its first token on. */
@@ -67,7 +69,7 @@ export function continuation<T>(
     const logits = inRowBlocks(() =>
       tf.tidy(() => {
         const input = { ids: filled(ids), positions: filled(positions), attend: hook };
-        const all = tf.matMul<tf.Tensor2D>(decode(model, input, filled(wanted)), model.outputEmbedding, false, true);
+        const all = outputLogits(model, decode(model, input, filled(wanted)));
         const own = wanted.length === all.shape[0] ? all : tf.slice(all, [0, 0], [wanted.length, vocabulary]);
         return barrier === undefined ? own : tf.add<tf.Tensor2D>(own, barrier());
       }),

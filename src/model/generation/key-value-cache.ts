@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { cachedAttention, causalAttention, writeCache } from "../../tensor/ops/index.ts";
+import { attentionOf } from "../attention.ts";
 import type { DecoderConfig } from "../config.ts";
 
 /** What a layer made of its tokens, as an `AttentionHook` is given it. */
@@ -54,7 +55,8 @@ interface LayerCache {
 }
 
 /** A cache of one block of memory per layer, written in place; when a row is full, all rows get room for twice as much. */
-export function contiguousCache({ heads, keyValueHeads, headSize }: DecoderConfig, rows: number): KeyValueCache {
+export function contiguousCache(config: DecoderConfig, rows: number): KeyValueCache {
+  const { keyValueHeads, headSize } = config;
   const layers: LayerCache[] = [];
 
   /** The layer's cache, with room for so many tokens a row. */
@@ -78,7 +80,7 @@ export function contiguousCache({ heads, keyValueHeads, headSize }: DecoderConfi
       const cache = layerWithRoom(layer, Math.max(...lengths));
       write(cache, texts, k, v);
       texts.rows.forEach((row, i) => (cache.lengths[row] = lengths[i]!));
-      return causalAttention(q, k, v, { starts: texts.starts, heads, keyValueHeads }).output;
+      return causalAttention(q, k, v, { ...attentionOf(config, layer), starts: texts.starts }).output;
     },
     extend(layer, active, { q, k, v }) {
       const longest = active.reduce((most, row) => Math.max(most, layers[layer]!.lengths[row]! + 1), 0);
@@ -88,7 +90,9 @@ export function contiguousCache({ heads, keyValueHeads, headSize }: DecoderConfi
       writeCache(cache.values, v, positions, active);
       active.forEach((row) => cache.lengths[row]!++);
       const lengths = positions.map((position) => position + 1);
-      return cachedAttention(q, cache.keys, cache.values, { rows: active, lengths, heads, keyValueHeads });
+      const { window, ...facts } = attentionOf(config, layer);
+      const firsts = window === undefined ? {} : { firsts: lengths.map((length) => Math.max(0, length - window)) };
+      return cachedAttention(q, cache.keys, cache.values, { ...facts, ...firsts, rows: active, lengths });
     },
     length: (layer, row) => layers[layer]?.lengths[row] ?? 0,
     copyRow(from, to) {

@@ -1,6 +1,6 @@
 import { UserError } from "../../system/errors.ts";
 import type { DecoderConfig } from "../config.ts";
-import { familyOf } from "../families/index.ts";
+import { decoderTensors, familyOf } from "../families/index.ts";
 
 /**
  * Compares the tensors found with those that the configuration asks for.
@@ -12,7 +12,7 @@ export function checkTensors(
   where: string,
 ): void {
   const family = familyOf(config);
-  const expected = family.tensors(config);
+  const expected = decoderTensors(config);
   const missing = [...expected.keys()].filter((name) => !found.has(name));
   if (missing.length > 0) {
     const unprefixed = found.has("embed_tokens.weight");

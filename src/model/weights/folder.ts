@@ -5,11 +5,13 @@ import { isRecord } from "../../system/is-record.ts";
 import type { DecoderConfig } from "../config.ts";
 import { parseDecoderConfig } from "../config-file.ts";
 import { parseSpecialTokens } from "../families/config-keys.ts";
+import { familyOf } from "../families/index.ts";
 import { readFields, show } from "../fields.ts";
 import { checkTensors } from "./check-tensors.ts";
-import { readStored } from "./encoding.ts";
+import { readStored, type StoredTensor } from "./encoding.ts";
 import { openFile, type RandomAccessFile } from "./file.ts";
 import { fingerprint, type LocatedTensor } from "./fingerprint.ts";
+import { turnedValues, turnedWeights } from "./orientation.ts";
 import { readJson } from "./read-json.ts";
 import { readSafetensorsHeader } from "./safetensors.ts";
 import type { WeightSource } from "./source.ts";
@@ -32,8 +34,12 @@ export async function openFolder(folder: string): Promise<WeightSource> {
     const tensors = entries.has("model.safetensors")
       ? await openShards(folder, ["model.safetensors"], files)
       : await openIndexed(folder, files);
+    renameTensors(config, tensors, folder);
     await dropRedundant(config, tensors, folder);
-    checkTensors(config, new Map([...tensors].map(([name, { tensor }]) => [name, tensor.shape])), folder);
+    const turned = turnedWeights(config);
+    const shapeOf = (name: string, { shape }: StoredTensor): number[] =>
+      turned.has(name) ? shape.toReversed() : [...shape];
+    checkTensors(config, new Map([...tensors].map(([name, { tensor }]) => [name, shapeOf(name, tensor)])), folder);
     const locate = (name: string): LocatedTensor => {
       const located = tensors.get(name);
       if (located === undefined)
@@ -44,8 +50,12 @@ export async function openFolder(folder: string): Promise<WeightSource> {
       config,
       format: "safetensors",
       names: () => [...tensors.keys()],
-      shape: (name) => [...locate(name).tensor.shape],
-      read: (name) => readStored(locate(name).file, locate(name).tensor),
+      shape: (name) => shapeOf(name, locate(name).tensor),
+      async read(name) {
+        const { file, tensor } = locate(name);
+        const values = await readStored(file, tensor);
+        return turned.has(name) ? turnedValues(values, tensor.shape) : values;
+      },
       fingerprint: await fingerprint(config, tensors),
       close,
     };
@@ -171,6 +181,23 @@ async function openIndexed(folder: string, files: RandomAccessFile[]): Promise<M
   return tensors;
 }
 
+/** Gives tensors of older files the names that they have today. */
+function renameTensors(config: DecoderConfig, tensors: Map<string, LocatedTensor>, folder: string): void {
+  const { renamed } = familyOf(config).layout;
+  if (renamed === undefined) return;
+  for (const [name, located] of [...tensors]) {
+    const today = renamed(name);
+    if (today === name) continue;
+    tensors.delete(name);
+    if (today === undefined) continue;
+    if (tensors.has(today))
+      throw new UserError("repeated-tensor", `two tensors stand for ${show(today)}, one of them ${show(name)}`, {
+        where: folder,
+      });
+    tensors.set(today, located);
+  }
+}
+
 /** Forgets tensors that carry nothing of their own: saved rotation frequencies, and a copy of a tied embedding. */
 async function dropRedundant(
   config: DecoderConfig,
@@ -178,19 +205,20 @@ async function dropRedundant(
   folder: string,
 ): Promise<void> {
   for (const name of tensors.keys()) if (name.endsWith(".rotary_emb.inv_freq")) tensors.delete(name);
-  const head = tensors.get("lm_head.weight");
-  const embedding = tensors.get("model.embed_tokens.weight");
+  const { layout } = familyOf(config);
+  const [headName, embeddingName] = [`${layout.head}.weight`, `${layout.embedding}.weight`];
+  const [head, embedding] = [tensors.get(headName), tensors.get(embeddingName)];
   if (!config.tiedOutput || head === undefined || embedding === undefined) return;
   const [a, b] = [await readStored(head.file, head.tensor), await readStored(embedding.file, embedding.tensor)];
   if (a.length !== b.length || a.some((value, i) => value !== b[i])) {
     throw new UserError(
       "invalid-model-config",
-      "config.json ties the output to the embedding, but lm_head.weight differs from it",
+      `config.json ties the output to the embedding, but ${headName} differs from it`,
       {
         where: folder,
-        fix: "Set tie_word_embeddings to false in config.json to use lm_head.weight.",
+        fix: `Set tie_word_embeddings to false in config.json to use ${headName}.`,
       },
     );
   }
-  tensors.delete("lm_head.weight");
+  tensors.delete(headName);
 }

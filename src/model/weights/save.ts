@@ -4,6 +4,7 @@ import { UserError } from "../../system/errors.ts";
 import type { DecoderConfig } from "../config.ts";
 import { decoderConfigText } from "../config-file.ts";
 import { checkTensors } from "./check-tensors.ts";
+import { turnedTensors } from "./orientation.ts";
 import { writeSafetensors, type SavedType, type TensorToSave } from "./safetensors-write.ts";
 import { writeWholeFolder } from "./whole-folder.ts";
 
@@ -33,7 +34,8 @@ export async function saveModelFiles(folder: string, files: ModelFiles): Promise
   const texts = textFiles(files, folder);
   await writeWholeFolder(folder, [...texts.keys(), "model.safetensors"], async (temporary) => {
     for (const [name, text] of texts) await writeFile(join(temporary, name), text);
-    await writeSafetensors(join(temporary, "model.safetensors"), tensors, { type: files.dtype ?? "F32" });
+    const stored = turnedTensors(files.config, tensors);
+    await writeSafetensors(join(temporary, "model.safetensors"), stored, { type: files.dtype ?? "F32" });
   });
 }
 

@@ -18,7 +18,8 @@ import {
   type EvictionScore,
 } from "../../../src/eviction/index.ts";
 import { generate, loadModel, type Model } from "../../../src/model/index.ts";
-import { decode, type AttentionHook } from "../../../src/model/decoder.ts";
+import { decode } from "../../../src/model/decoder.ts";
+import type { AttentionHook } from "../../../src/model/layer.ts";
 import { continuation } from "../../../src/model/generation/continuation.ts";
 import { valuesByRow } from "../../../src/model/generation/draws.ts";
 import { normalValues, stream } from "../../../src/system/random.ts";

@@ -104,7 +104,9 @@ describe("a model with an adapter", () => {
 
   test("computes no gradient of frozen weights", async () => {
     const { base, model, dispose } = await adapted();
-    const weights = new Set(base.layers.flatMap(({ q, k, gate, down }) => [q, k, gate, down].map(shapeOf)));
+    const weights = new Set(
+      base.layers.flatMap(({ projections: { q, k, gate, down } }) => [q!, k!, gate!, down!].map(shapeOf)),
+    );
     const backward = (): string[] => {
       const gradients = gradientStore();
       using pass = forward(model, batch, { gradients });
@@ -115,8 +117,8 @@ describe("a model with an adapter", () => {
       return found.filter((shape) => weights.has(shape));
     };
     expect(backward()).toEqual([]);
-    base.layers[1]!.gate.weight.trainable = true; // shows that the count would see one
-    expect(backward()).toEqual([shapeOf(base.layers[1]!.gate)]);
+    base.layers[1]!.projections.gate!.weight.trainable = true; // shows that the count would see one
+    expect(backward()).toEqual([shapeOf(base.layers[1]!.projections.gate!)]);
     dispose();
   });
 

@@ -92,10 +92,10 @@ describe("decoderConfigFromGguf", () => {
 
   test("reads linear scaling in both spellings", () => {
     const scaling = { type: "linear", factor: 4 };
-    expect(parse({ "llama.rope.scaling.type": "linear", "llama.rope.scaling.factor": 4 }).rope.scaling).toEqual(
+    expect(parse({ "llama.rope.scaling.type": "linear", "llama.rope.scaling.factor": 4 }).rope!.scaling).toEqual(
       scaling,
     );
-    expect(parse({ "llama.rope.scale_linear": 4 }).rope.scaling).toEqual(scaling);
+    expect(parse({ "llama.rope.scale_linear": 4 }).rope!.scaling).toEqual(scaling);
   });
 
   test.each<[ErrorCode, string, object]>([

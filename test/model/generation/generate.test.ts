@@ -212,7 +212,7 @@ describe("generation", () => {
     const before = tf.memory().numTensors;
     await generate(decoder, prompts, { maxNewTokens: 20, temperature: 1 });
     expect(tf.memory().numTensors).toBe(before);
-    decoder.finalGain.assign(tf.tidy(() => tf.fill([16], NaN)));
+    decoder.finalNorm.gain.assign(tf.tidy(() => tf.fill([16], NaN)));
     await expect(generate(decoder, prompts, { maxNewTokens: 3 })).rejects.toThrow(userError("not-finite", "token 0"));
     expect(tf.memory().numTensors).toBe(before + 1); // the NaNs that were assigned above
     decoder.dispose();
