@@ -94,6 +94,43 @@ function largerCases(): Record<string, Arguments> {
     },
     "causalAttention, ragged": attention("ragged", [0, 140, 141, 163], 4, 2, 7, true),
     "causalAttention, one long row": attention("long", [0, 261], 1, 1, 16, false),
+    "causalAttention, a window within a block": {
+      ...attention("ragged", [0, 140, 141, 163], 4, 2, 7, true),
+      window: 9,
+    },
+    "causalAttention, a window across blocks": { ...attention("long", [0, 400, 403], 1, 1, 16, true), window: 150 },
+    "causalAttention, scale, soft cap and window": {
+      ...attention("long", [0, 261, 300], 6, 2, 8, true),
+      ...{ scale: 0.5, softCap: 3, window: 131 },
+    },
+    "causalAttention, soft cap in small rows": { ...attention("small", [0, 5, 9, 10], 2, 1, 7, true), softCap: 2 },
+    "gatedAttention, a window across blocks": { ...gated("gated", [0, 300, 311], 2, 1, 9), window: 135 },
+    "gatedAttention, scale, soft cap and window": {
+      ...gated("gated", [0, 141, 152], 4, 2, 5),
+      ...{ scale: 0.7, softCap: 2, window: 20 },
+    },
+    "attentionSums, scale, soft cap and window": {
+      q: random("sums q", 150, 4 * 6),
+      k: random("sums k", 150, 2 * 6),
+      weights: [...normal("sums weights", 150)].map(Math.abs),
+      ...{ heads: 4, keyValueHeads: 2, scale: 0.5, softCap: 2, window: 40 },
+    },
+    "raggedAttention, scale and soft cap": {
+      q: random("q", 3, 6 * 9),
+      keys: random("ragged keys", 120, 9),
+      values: random("ragged values", 120, 9),
+      firsts: [0, 33, 40, 41, 60, 90],
+      lengths: [33, 7, 1, 19, 30, 30],
+      ...{ heads: 6, keyValueHeads: 2, scale: 0.6, softCap: 1.5 },
+    },
+    "cachedAttention, from a later entry on, capped": {
+      q: random("q", 5, 6 * 12),
+      keys: random("keys", 5, 70, 2 * 12),
+      values: random("values", 5, 70, 2 * 12),
+      lengths: [70, 1, 33, 64, 2],
+      firsts: [3, 0, 32, 7, 0],
+      ...{ heads: 6, keyValueHeads: 2, scale: 0.4, softCap: 1.5 },
+    },
     cachedAttention: {
       q: random("q", 5, 6 * 9),
       keys: random("keys", 5, 70, 2 * 9),
@@ -170,6 +207,17 @@ function attention(name: string, starts: number[], heads: number, shared: number
     keyValueHeads: shared,
   };
   return prompt ? { ...given, promptKeys: [...integers(name, tokens, 2)] } : given;
+}
+
+function gated(name: string, starts: number[], heads: number, shared: number, width: number) {
+  const tokens = starts.at(-1)!;
+  const gates = random(`${name} gates`, tokens, shared);
+  return {
+    ...attention(name, starts, heads, shared, width, false),
+    gates: { ...gates, values: Float32Array.from(gates.values, (value) => Math.min(1, Math.max(0, value))) },
+    evictable: [...integers(name, tokens, 5)].map((value) => Number(value > 0)),
+    reach: starts.slice(1).map((_, row) => row + 1),
+  };
 }
 
 async function onPlainCpu(body: () => Promise<Numbers>): Promise<Numbers> {

@@ -40,17 +40,38 @@ export const runners: Record<string, Runner> = {
     differentiated(given, ["q", "k", "v"], ({ q, k, v }) => ({
       ...ops.causalAttention(q as tf.Tensor2D, k as tf.Tensor2D, v as tf.Tensor2D, {
         starts: indices(given.starts),
-        heads: given.heads as number,
-        keyValueHeads: given.keyValueHeads as number,
+        ...factsOf(given),
         promptKeys: given.promptKeys === undefined ? undefined : Uint8Array.from(given.promptKeys as number[]),
       }),
     })),
 
+  gatedAttention: (given) =>
+    differentiated(given, ["q", "k", "v", "gates"], ({ q, k, v, gates }) => ({
+      output: ops.gatedAttention(q as tf.Tensor2D, k as tf.Tensor2D, v as tf.Tensor2D, gates as tf.Tensor2D, {
+        starts: indices(given.starts),
+        reach: indices(given.reach),
+        evictable: Uint8Array.from(given.evictable as number[]),
+        ...factsOf(given),
+      }),
+    })),
+
+  attentionSums: (given) =>
+    withTensors(given, ["q", "k"], async ({ q, k }) => {
+      const options = { weights: Float32Array.from(given.weights as number[]), ...factsOf(given) };
+      return freed({ output: ops.attentionSums(q as tf.Tensor2D, k as tf.Tensor2D, options) });
+    }),
+
+  raggedAttention: (given) =>
+    withTensors(given, ["q", "keys", "values"], async ({ q, keys, values }) => {
+      const options = { firsts: indices(given.firsts), lengths: indices(given.lengths), ...factsOf(given) };
+      const cache = [keys as tf.Tensor2D, values as tf.Tensor2D] as const;
+      return freed({ output: ops.raggedAttention(q as tf.Tensor2D, ...cache, options) });
+    }),
+
   cachedAttention: (given) =>
     withTensors(given, ["q", "keys", "values"], async ({ q, keys, values }) => {
-      const lengths = indices(given.lengths);
-      const [heads, keyValueHeads] = [given.heads as number, given.keyValueHeads as number];
-      const options = { lengths, heads, keyValueHeads, ...rowsOf(given) };
+      const firsts = given.firsts === undefined ? undefined : indices(given.firsts);
+      const options = { lengths: indices(given.lengths), firsts, ...factsOf(given), ...rowsOf(given) };
       const cache = [keys as tf.Tensor3D, values as tf.Tensor3D] as const;
       return freed({ output: ops.cachedAttention(q as tf.Tensor2D, ...cache, options) });
     }),
@@ -125,6 +146,11 @@ function variable(packed: unknown): tf.Variable {
 
 function zeros(packed: unknown): tf.Variable {
   return tf.tidy(() => tf.variable(tf.zeros((packed as PackedTensor).shape)));
+}
+
+/** How a case's attention reads heads and scores. */
+function factsOf({ heads, keyValueHeads, scale, softCap, window }: Arguments): ops.AttentionFacts {
+  return { heads, keyValueHeads, scale, softCap, window } as ops.AttentionFacts;
 }
 
 /** Rows of a cache, where the case names them. */

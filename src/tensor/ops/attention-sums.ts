@@ -1,13 +1,12 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { headWidth, requireLength, requireShape } from "./checks.ts";
-import { HIDDEN } from "./plain-attention.ts";
+import { headWidth, requireFacts, requireLength, requireShape } from "./checks.ts";
+import type { AttentionFacts } from "./kernels.ts";
+import { HIDDEN, scoresOf, windowOf } from "./scores.ts";
 
-/** Weight of each query's attention, and how numbers fall into heads. */
-export interface AttentionSumsOptions {
+/** Weight of each query's attention, and how it sees the keys. */
+export interface AttentionSumsOptions extends AttentionFacts {
   /** `[T]`; a query of weight 0 is not run. */
   weights: Float32Array;
-  heads: number;
-  keyValueHeads: number;
 }
 
 /** Queries whose attention is held at a time. */
@@ -18,16 +17,15 @@ const BLOCK = 128;
  * heads that share the key (no gradient). `q [T, heads * d]`, `k [T, keyValueHeads * d]` -> `[T, keyValueHeads]`. Never
  * more than a few queries' attention is held.
  */
-export function attentionSums(
-  q: tf.Tensor2D,
-  k: tf.Tensor2D,
-  { weights, heads, keyValueHeads }: AttentionSumsOptions,
-): tf.Tensor2D {
+export function attentionSums(q: tf.Tensor2D, k: tf.Tensor2D, options: AttentionSumsOptions): tf.Tensor2D {
+  const { weights, heads, keyValueHeads } = options;
   const [T, width] = q.shape;
   const d = headWidth(width, heads, keyValueHeads);
   const share = heads / keyValueHeads;
   requireShape("k", k, [T, keyValueHeads * d]);
   requireLength("weights", weights, T);
+  requireFacts(options);
+  const window = windowOf(options, T);
   return tf.tidy(() => {
     const K = tf.transpose(tf.reshape(k, [T, keyValueHeads, d]), [1, 0, 2]);
     let sums: tf.Tensor3D = tf.zeros([keyValueHeads, 1, T]);
@@ -36,10 +34,14 @@ export function attentionSums(
       const own = weights.subarray(first, first + count);
       if (own.every((weight) => weight === 0)) continue;
       const hidden = new Float32Array(share * count * T);
-      for (let n = 0; n < share * count; n++) hidden.fill(HIDDEN, n * T + first + (n % count) + 1, (n + 1) * T);
+      for (let n = 0; n < share * count; n++) {
+        const end = first + (n % count) + 1;
+        hidden.fill(HIDDEN, n * T, n * T + Math.max(0, end - window));
+        hidden.fill(HIDDEN, n * T + end, (n + 1) * T);
+      }
       const block = tf.reshape(tf.slice(q, [first, 0], [count, width]), [count, heads, d]);
       const Q: tf.Tensor3D = tf.reshape(tf.transpose(block, [1, 0, 2]), [keyValueHeads, share * count, d]);
-      const scores = tf.mul(tf.matMul(Q, K, false, true), 1 / Math.sqrt(d));
+      const scores = scoresOf(tf.matMul(Q, K, false, true), d, options);
       const attention: tf.Tensor3D = tf.softmax(
         tf.add<tf.Tensor3D>(scores, tf.tensor3d(hidden, [1, share * count, T])),
       );

@@ -1,16 +1,17 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { headWidth, requireIndices, requireShape } from "./checks.ts";
+import { headWidth, requireFacts, requireIndices, requireShape } from "./checks.ts";
 import { runFused } from "./fused.ts";
-import { HIDDEN } from "./plain-attention.ts";
+import type { ScoreFacts } from "./kernels.ts";
+import { HIDDEN, scoresOf } from "./scores.ts";
 
-/** Which part of a cache a query sees, and how its numbers fall into heads. */
-export interface CachedAttentionOptions {
+/** Which part of a cache a query sees, and how. */
+export interface CachedAttentionOptions extends ScoreFacts {
   /** Row of the cache that each query reads, `[R]`. Default: 0, 1, ... */
   rows?: Int32Array;
   /** Entries filled of that row, `[R]`. */
   lengths: Int32Array;
-  heads: number;
-  keyValueHeads: number;
+  /** The first of them that the query sees, `[R]`. Default: 0. */
+  firsts?: Int32Array | undefined;
 }
 
 /**
@@ -21,16 +22,23 @@ export function cachedAttention(
   q: tf.Tensor2D,
   keys: tf.Tensor3D,
   values: tf.Tensor3D,
-  { rows = firstRows(q.shape[0]), lengths, heads, keyValueHeads }: CachedAttentionOptions,
+  options: CachedAttentionOptions,
 ): tf.Tensor2D {
+  const { heads, keyValueHeads, lengths, scale, softCap } = options;
   const [queries, width] = q.shape;
   const [cached, capacity] = keys.shape;
   const d = headWidth(width, heads, keyValueHeads);
+  const { rows = firstRows(queries), firsts = new Int32Array(queries) } = options;
   requireShape("keys", keys, [cached, capacity, keyValueHeads * d]);
   requireShape("values", values, [cached, capacity, keyValueHeads * d]);
   requireIndices("rows", rows, queries, 0, cached);
   requireIndices("lengths", lengths, queries, 1, capacity + 1);
-  const fused = runFused("TokensiftCachedAttention", { q, keys, values }, { rows, lengths, heads, keyValueHeads });
+  requireIndices("firsts", firsts, queries, 0, capacity);
+  const seen = firsts.map((first, query) => lengths[query]! - first);
+  requireIndices("the number of entries seen", seen, queries, 1, capacity + 1);
+  requireFacts(options);
+  const attributes = { rows, firsts, lengths, heads, keyValueHeads, scale, softCap };
+  const fused = runFused("TokensiftCachedAttention", { q, keys, values }, attributes);
   if (fused !== undefined) return fused[0];
 
   const used = lengths.reduce((a, b) => Math.max(a, b));
@@ -41,11 +49,14 @@ export function cachedAttention(
     return tf.reshape(byHead, [queries * keyValueHeads, used, d]);
   };
   const hidden = new Float32Array(queries * used);
-  lengths.forEach((length, query) => hidden.fill(HIDDEN, query * used + length, (query + 1) * used));
+  lengths.forEach((length, query) => {
+    hidden.fill(HIDDEN, query * used, query * used + firsts[query]!);
+    hidden.fill(HIDDEN, query * used + length, (query + 1) * used);
+  });
   return tf.tidy(() => {
     const Q = tf.reshape(q, [queries * keyValueHeads, heads / keyValueHeads, d]);
     const products = tf.reshape(tf.matMul(Q, split(keys), false, true), [queries, heads, used]);
-    const scores = tf.add(tf.mul(products, 1 / Math.sqrt(d)), tf.tensor3d(hidden, [queries, 1, used]));
+    const scores = tf.add(scoresOf(products, d, options), tf.tensor3d(hidden, [queries, 1, used]));
     const weights = tf.reshape(tf.softmax(scores), [queries * keyValueHeads, heads / keyValueHeads, used]);
     return tf.reshape(tf.matMul(weights, split(values)), [queries, width]);
   });

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { headWidth, requireLength, requireShape, requireStarts } from "./checks.ts";
+import { headWidth, requireFacts, requireLength, requireShape, requireStarts } from "./checks.ts";
 import { differentiable, runFused } from "./fused.ts";
 import type { AttentionAttributes } from "./kernels.ts";
 import { plainAttention, plainAttentionGradient } from "./plain-attention.ts";
@@ -12,8 +12,9 @@ export interface CausalAttentionOptions extends AttentionAttributes {
 
 /**
  * Causal attention within each row of a packed batch: `q [N, heads * d]`, `k` and `v [N, keyValueHeads * d]` ->
- * `output [N, heads * d]`. Query head `h` reads key head `floor(h * keyValueHeads / heads)`; scores are scaled by
- * `1 / sqrt(d)`.
+ * `output [N, heads * d]`. Query head `h` reads key head `floor(h * keyValueHeads / heads)`. A query's product with a key
+ * is scaled by `scale` (default `1 / sqrt(d)`) and then capped to `softCap * tanh(score / softCap)` where that is given;
+ * with a `window` token `i` sees its own and the `window - 1` keys before it alone (all of its row by default).
  *
  * `promptMass [N]` is the mean over heads of the softmax weight that token `i` puts on earlier (or its own) keys with
  * `promptKeys = 1`, the softmax running over all keys it sees. No gradient flows through it.
@@ -22,10 +23,11 @@ export function causalAttention(
   q: tf.Tensor2D,
   k: tf.Tensor2D,
   v: tf.Tensor2D,
-  { promptKeys, starts, heads, keyValueHeads }: CausalAttentionOptions,
+  options: CausalAttentionOptions,
 ): { output: tf.Tensor2D; promptMass?: tf.Tensor1D } {
-  checkArguments(q, k, v, { promptKeys, starts, heads, keyValueHeads });
-  const attributes = { starts, heads, keyValueHeads };
+  checkArguments(q, k, v, options);
+  const { promptKeys, starts, heads, keyValueHeads, scale, softCap, window } = options;
+  const attributes = { starts, heads, keyValueHeads, scale, softCap, window };
   const asked = promptKeys === undefined ? attributes : { ...attributes, promptKeys };
   let mass: tf.Tensor1D | undefined;
   const output = differentiable<tf.Tensor2D>({
@@ -62,5 +64,6 @@ function checkArguments(q: tf.Tensor2D, k: tf.Tensor2D, v: tf.Tensor2D, options:
   requireShape("k", k, [tokens, keyWidth]);
   requireShape("v", v, [tokens, keyWidth]);
   requireStarts(options.starts, tokens);
+  requireFacts(options);
   if (options.promptKeys !== undefined) requireLength("promptKeys", options.promptKeys, tokens);
 }

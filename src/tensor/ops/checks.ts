@@ -1,4 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
+import type { AttentionFacts } from "./kernels.ts";
 
 /**
  * Kernels read memory without bounds checks, so every operation checks its arguments first.
@@ -36,4 +37,22 @@ export function headWidth(width: number, heads: number, keyValueHeads = heads): 
   if (!(heads >= 1) || width % heads !== 0 || !(keyValueHeads >= 1) || heads % keyValueHeads !== 0)
     throw new RangeError(`width ${width} does not split into ${heads} heads on ${keyValueHeads} key and value heads`);
   return width / heads;
+}
+
+/**
+ * Refuses facts about attention with which scores would not be finite, or a query would not see its own key.
+ * @throws RangeError for a scale or soft cap that is not above 0, or a window below 1
+ */
+export function requireFacts({ scale, softCap, window }: Partial<AttentionFacts>): void {
+  if (scale !== undefined && !(scale > 0 && Number.isFinite(scale)))
+    throw new RangeError(`scale is ${scale}, expected above 0`);
+  requireSoftCap(softCap);
+  if (window !== undefined && !(window >= 1 && Number.isInteger(window)))
+    throw new RangeError(`window is ${window}, expected a whole number of at least 1`);
+}
+
+/** @throws RangeError for a cap that is not above 0 */
+export function requireSoftCap(softCap: number | undefined): void {
+  if (softCap !== undefined && !(softCap > 0 && Number.isFinite(softCap)))
+    throw new RangeError(`softCap is ${softCap}, expected above 0`);
 }

@@ -13,7 +13,7 @@ export function runFused<K extends KernelName>(
   attrs: FusedKernels[K]["attrs"],
 ): FusedKernels[K]["outputs"] | undefined {
   if (plainOnly || tf.getKernel(name, tf.getBackend()) === undefined) return undefined;
-  const outputs: tf.Tensor | tf.Tensor[] = tf.engine().runKernel(name, { ...inputs }, { ...attrs });
+  const outputs: tf.Tensor | tf.Tensor[] = tf.engine().runKernel(name, { ...inputs }, { ...attrs } as tf.NamedAttrMap);
   return (Array.isArray(outputs) ? outputs : [outputs]) as FusedKernels[K]["outputs"];
 }
 

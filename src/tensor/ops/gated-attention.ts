@@ -1,9 +1,11 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { headWidth, requireIndices, requireLength, requireShape, requireStarts } from "./checks.ts";
+import { headWidth, requireFacts, requireIndices, requireLength, requireShape, requireStarts } from "./checks.ts";
 import { differentiable, runFused } from "./fused.ts";
 import type { GatedAttentionAttributes } from "./kernels.ts";
 import { groupRows, padRows, type RowGroup } from "./packing.ts";
-import { HIDDEN, MAP_LIMIT, mergeHeads, shareKeys, splitHeads } from "./plain-attention.ts";
+import { MAP_LIMIT, mergeHeads, shareKeys, splitHeads } from "./plain-attention.ts";
+import { HIDDEN, markUnseen, scaleOf, scoresOf, windowOf } from "./scores.ts";
+import { softCapSlope } from "./soft-cap.ts";
 
 /** Layout of the packed batch, and for which queries a key's gate counts. */
 export type GatedAttentionOptions = GatedAttentionAttributes;
@@ -17,7 +19,7 @@ const LARGEST_EXPONENT = 60;
  *     o_i = Σ_j e^{s_ij} g_ij v_j / Σ_j e^{s_ij} g_ij       g_ij = the key's gate where it counts, else 1
  *
  * `q [N, heads * d]`, `k` and `v [N, keyValueHeads * d]`, `gates [N, keyValueHeads]` from 0 to 1 -> `[N, heads * d]`;
- * heads are shared as in `causalAttention`. Every query sees its own key. The gradient `∂o_i/∂g_j = e^{s_ij} (v_j -
+ * heads are shared, and scores scaled, capped and hidden by a window, as in `causalAttention`. Every query sees its own key. The gradient `∂o_i/∂g_j = e^{s_ij} (v_j -
  * o_i) / Z_i` does not vanish at 0, so that a gate that hides its key can open again.
  */
 export function gatedAttention(
@@ -29,8 +31,8 @@ export function gatedAttention(
 ): tf.Tensor2D {
   checkArguments(q, k, v, gates, options);
   const groups = groupRows(options.starts, options.heads, MAP_LIMIT);
-  const { starts, heads, keyValueHeads, evictable, reach } = options;
-  const attributes = { starts, heads, keyValueHeads, evictable, reach };
+  const { starts, heads, keyValueHeads, evictable, reach, scale, softCap, window } = options;
+  const attributes = { starts, heads, keyValueHeads, evictable, reach, scale, softCap, window };
   return differentiable<tf.Tensor2D>({
     inputs: [q, k, v, gates],
     forward: (save) => {
@@ -99,21 +101,23 @@ function layouts(groups: readonly RowGroup[], options: GatedAttentionOptions): L
 
 /**
  * `weights [rows * keyValueHeads, share * width, width]`, the query heads of one key head one below the other, and the
- * same before the gates: `ungated = e^s / Σ e^s g`, which is larger than 1 where much was evicted.
+ * same before the gates: `ungated = e^s / Σ e^s g`, which is larger than 1 where much was evicted; where scores are capped
+ * also the cap's slope at each.
  */
 function gatedWeights(
   q: tf.Tensor2D,
   k: tf.Tensor2D,
   gates: tf.Tensor2D,
   layout: Layout,
-): { weights: tf.Tensor3D; ungated: tf.Tensor3D } {
+): { weights: tf.Tensor3D; ungated: tf.Tensor3D; slope?: tf.Tensor3D } {
   const { group, share, gated, heads, keyValueHeads } = layout;
   const [rows, width] = [group.lengths.length, group.width];
   const Q = layout.queried(q);
   const products = tf.matMul(shareKeys(Q, share), layout.keyed(k), false, true);
-  const scores: tf.Tensor4D = tf.reshape(products, [rows * keyValueHeads, share, width, width]);
-  const seen = tf.tensor2d(causal(width), [width, width], "bool");
-  const scaled = tf.where(seen, tf.mul(scores, 1 / Math.sqrt(Q.shape[2])), HIDDEN);
+  const raw: tf.Tensor4D = tf.reshape(products, [rows * keyValueHeads, share, width, width]);
+  const scores = scoresOf(raw, Q.shape[2], layout);
+  const unseen = markUnseen(new Uint8Array(width * width), width, windowOf(layout, width), 1);
+  const scaled = tf.where(tf.tensor2d(unseen, [width, width], "bool"), HIDDEN, scores);
   const perKey: tf.Tensor4D = tf.reshape(tf.transpose(padRows(gates, group), [0, 2, 1]), [
     rows,
     keyValueHeads,
@@ -126,7 +130,10 @@ function gatedWeights(
   const passed = tf.mul(raised, g);
   const total = tf.sum(passed, 3, true);
   const shape: [number, number, number] = [(rows * heads) / share, share * width, width];
-  return { weights: tf.reshape(tf.div(passed, total), shape), ungated: tf.reshape(tf.div(raised, total), shape) };
+  const weights: tf.Tensor3D = tf.reshape(tf.div(passed, total), shape);
+  const ungated: tf.Tensor3D = tf.reshape(tf.div(raised, total), shape);
+  if (layout.softCap === undefined) return { weights, ungated };
+  return { weights, ungated, slope: tf.reshape(softCapSlope(scores, layout.softCap), shape) };
 }
 
 /** Gradients on q, k, v and the gates; the weights are computed again. */
@@ -141,13 +148,14 @@ function gradients(
 ): [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D, tf.Tensor2D] {
   const { group, share, heads, keyValueHeads, gated } = layout;
   const [rows, width] = [group.lengths.length, group.width];
-  const { weights, ungated } = gatedWeights(q, k, gates, layout);
+  const { weights, ungated, slope } = gatedWeights(q, k, gates, layout);
   const Q = layout.queried(q);
   const dO = layout.queried(dy);
   const dOShared = shareKeys(dO, share);
   const delta = shareKeys(tf.sum(tf.mul(dO, layout.queried(output)), 2, true) as tf.Tensor3D, share);
   const towards = tf.sub(tf.matMul(dOShared, layout.keyed(v), false, true), delta); // dO_i · (v_j - o_i)
-  const dS = tf.mul(tf.mul(weights, towards), 1 / Math.sqrt(Q.shape[2]));
+  const onScores = tf.mul(tf.mul(weights, towards), scaleOf(layout, Q.shape[2]));
+  const dS = slope === undefined ? onScores : tf.mul(onScores, slope);
   const onGates = tf.reshape(tf.mul(ungated, towards), [rows, keyValueHeads * share, width, width]);
   const counted = tf.reshape(tf.where(gated, onGates, 0), [rows * keyValueHeads, share * width, width]);
   return [
@@ -158,20 +166,14 @@ function gradients(
   ];
 }
 
-/** 1 where key (column) is not behind the query (row). */
-function causal(width: number): Uint8Array {
-  const seen = new Uint8Array(width * width);
-  for (let query = 0; query < width; query++) seen.fill(1, query * width, query * width + query + 1);
-  return seen;
-}
-
 function checkArguments(
   q: tf.Tensor2D,
   k: tf.Tensor2D,
   v: tf.Tensor2D,
   gates: tf.Tensor2D,
-  { starts, heads, keyValueHeads, evictable, reach }: GatedAttentionOptions,
+  options: GatedAttentionOptions,
 ): void {
+  const { starts, heads, keyValueHeads, evictable, reach } = options;
   const [tokens, width] = q.shape;
   const keyWidth = headWidth(width, heads, keyValueHeads) * keyValueHeads;
   requireShape("k", k, [tokens, keyWidth]);
@@ -180,4 +182,5 @@ function checkArguments(
   requireStarts(starts, tokens);
   requireLength("evictable", evictable, tokens);
   requireIndices("reach", reach, starts.length - 1, 1, Infinity);
+  requireFacts(options);
 }

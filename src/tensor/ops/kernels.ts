@@ -10,6 +10,12 @@ import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Variable } from "@te
  * H = heads, G = key and value heads (H is a multiple of G; query head h reads key head floor(h * G / H)), d = head width.
  */
 export interface FusedKernels extends DefinitionParts {
+  /** `output = cap * tanh(x / cap)`. */
+  TokensiftSoftCap: {
+    inputs: { x: Tensor };
+    attrs: { cap: number };
+    outputs: [output: Tensor];
+  };
   /** `output[i] = table[ids[i]]`. */
   TokensiftEmbed: {
     inputs: { table: Tensor2D /* [V, D] */ };
@@ -57,8 +63,8 @@ export interface FusedKernels extends DefinitionParts {
   };
   /**
    * Attention within each row of the packed batch, row `r` being the tokens `starts[r] .. starts[r + 1] - 1`; a token
-   * sees itself and the earlier tokens of its row; scores are scaled by `1 / sqrt(d)`.
-   * `logSumExp` is that of the scaled scores. `promptMass` is returned only where `promptKeys` is given: the mean over
+   * sees itself and the earlier tokens of its row, or of its window; scores are what `AttentionFacts` says.
+   * `logSumExp` is that of the scores. `promptMass` is returned only where `promptKeys` is given: the mean over
    * heads of the softmax weights on keys `j` with `promptKeys[j] = 1`.
    */
   TokensiftCausalAttention: {
@@ -74,8 +80,8 @@ export interface FusedKernels extends DefinitionParts {
   };
   /**
    * Causal attention with gated weights: `output = Σ_j e^{s_ij} g_ij v_j / Σ_j e^{s_ij} g_ij`, `g_ij` being the key's gate
-   * where `evictable[j] = 1` and `i - j >= reach[row]`, else 1. `logSumExp` is that of the scaled scores + log g, over the
-   * keys with g > 0.
+   * where `evictable[j] = 1` and `i - j >= reach[row]`, else 1. `logSumExp` is that of the scores + log g, over the keys
+   * with g > 0.
    */
   TokensiftGatedAttention: {
     inputs: { q: Tensor2D /* [N, H * d] */; k: Tensor2D /* [N, G * d] */; v: Tensor2D; gates: Tensor2D /* [N, G] */ };
@@ -96,7 +102,7 @@ export interface FusedKernels extends DefinitionParts {
     attrs: GatedAttentionAttributes;
     outputs: [dq: Tensor2D, dk: Tensor2D, dv: Tensor2D, dgates: Tensor2D];
   };
-  /** Attention of query `r` over the first `lengths[r]` entries of row `rows[r]` of a cache of S rows. */
+  /** Attention of query `r` over the entries `firsts[r] .. lengths[r] - 1` of row `rows[r]` of a cache of S rows. */
   TokensiftCachedAttention: {
     inputs: { q: Tensor2D /* [R, H * d] */; keys: Tensor3D /* [S, capacity, G * d] */; values: Tensor3D };
     attrs: CachedAttentionAttributes;
@@ -161,10 +167,10 @@ export interface FusedKernels extends DefinitionParts {
 
 /** Parts of plain definitions. Only an engine that lacks a kernel for the whole operation has use for them. */
 export interface DefinitionParts {
-  /** `weights[b, i, j] = softmax over j <= i of scale * scores[b, i, j]`, and 0 where j > i. */
+  /** `weights[b, i, j] = softmax over i - window < j <= i of scale * scores[b, i, j]`, and 0 for other j. */
   TokensiftCausalSoftmax: {
     inputs: { scores: Tensor3D /* [B, n, n] */ };
-    attrs: { scale: number };
+    attrs: { scale: number; window: number };
     outputs: [weights: Tensor3D /* [B, n, n] */];
   };
   /** Gradient on the unscaled scores, `delta` being each row's sum of `weights * dWeights`. */
@@ -192,12 +198,26 @@ export type KernelName = keyof FusedKernels;
 /** Tensors by name and number: `weight0`, `weight1`, ... */
 export type NumberedTensors<Name extends string> = Record<`${Name}${number}`, Tensor2D>;
 
-/** How the packed tokens fall into rows, and how a token's numbers fall into heads. */
-export interface AttentionAttributes {
-  /** Cumulative row lengths, `[rows + 1]`, from 0 to N. */
-  starts: Int32Array;
+/** How a token's numbers fall into heads, and what becomes of a query's product with a key before the softmax. */
+export interface ScoreFacts {
   heads: number;
   keyValueHeads: number;
+  /** Factor on the product, above 0. Default: `1 / sqrt(d)`. */
+  scale?: number | undefined;
+  /** A scaled score `s` becomes `softCap * tanh(s / softCap)`. Default: it stays as it is. */
+  softCap?: number | undefined;
+}
+
+/** The same where a query may see the last of the keys before it alone. */
+export interface AttentionFacts extends ScoreFacts {
+  /** Query `i` sees keys `j` with `i - window < j <= i`, at least its own. Default: all that are not behind it. */
+  window?: number | undefined;
+}
+
+/** How the packed tokens fall into rows, and how they see one another. */
+export interface AttentionAttributes extends AttentionFacts {
+  /** Cumulative row lengths, `[rows + 1]`, from 0 to N. */
+  starts: Int32Array;
 }
 
 /** For which queries a key's gate counts. */
@@ -209,23 +229,21 @@ export interface GatedAttentionAttributes extends AttentionAttributes {
 }
 
 /** Which part of a cache each query sees. */
-export interface CachedAttentionAttributes {
+export interface CachedAttentionAttributes extends ScoreFacts {
   /** `[R]`, 0 .. S - 1. */
   rows: Int32Array;
+  /** `[R]`, 0 .. `lengths[r] - 1`. */
+  firsts: Int32Array;
   /** `[R]`, 1 .. capacity. */
   lengths: Int32Array;
-  heads: number;
-  keyValueHeads: number;
 }
 
 /** Which entries of a cache each query and key head sees. */
-export interface RaggedAttentionAttributes {
+export interface RaggedAttentionAttributes extends ScoreFacts {
   /** `[R * keyValueHeads]`, 0 .. E - 1. */
   firsts: Int32Array;
   /** `[R * keyValueHeads]`, at least 1. */
   lengths: Int32Array;
-  heads: number;
-  keyValueHeads: number;
 }
 
 /** Settings of one AdamW step of one parameter. */

@@ -1,11 +1,11 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { runFused } from "./fused.ts";
-import type { AttentionAttributes } from "./kernels.ts";
+import type { AttentionAttributes, AttentionFacts } from "./kernels.ts";
 import { groupRows, padRows, unpadRows } from "./packing.ts";
 import type { RowGroup } from "./packing.ts";
+import { HIDDEN, markUnseen, scaleOf, scoresOf, windowOf } from "./scores.ts";
+import { softCapSlope } from "./soft-cap.ts";
 
-/** Added to the score of a key that may not be seen: its softmax weight is then exactly 0. */
-export const HIDDEN = -1e30;
 /** Elements of one group's attention maps: 64 MB in float32. A single row may exceed it. */
 export const MAP_LIMIT = 2 ** 24;
 
@@ -20,7 +20,8 @@ export function plainAttention(
   const outputs: tf.Tensor2D[] = [];
   const masses: tf.Tensor2D[] = [];
   for (const group of groupRows(starts, heads, MAP_LIMIT)) {
-    const weights = softmaxWeights(splitHeads(q, group, heads), splitHeads(k, group, keyValueHeads), group.width);
+    const [Q, K] = [splitHeads(q, group, heads), splitHeads(k, group, keyValueHeads)];
+    const { weights } = softmaxWeights(Q, K, group.width, attributes);
     const mixed: tf.Tensor3D = tf.matMul(
       shareKeys(weights, heads / keyValueHeads),
       splitHeads(v, group, keyValueHeads),
@@ -39,19 +40,22 @@ export function plainAttentionGradient(
   v: tf.Tensor2D,
   output: tf.Tensor2D,
   dy: tf.Tensor2D,
-  { starts, heads, keyValueHeads }: AttentionAttributes,
+  facts: AttentionAttributes,
 ): [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D] {
+  const { starts, heads, keyValueHeads } = facts;
   const share = heads / keyValueHeads;
   const parts = groupRows(starts, heads, MAP_LIMIT).map((group) => {
     const [Q, O, dO] = [splitHeads(q, group, heads), splitHeads(output, group, heads), splitHeads(dy, group, heads)];
     const [K, V] = [splitHeads(k, group, keyValueHeads), splitHeads(v, group, keyValueHeads)];
-    const P = shareKeys(softmaxWeights(Q, K, group.width), share);
+    const { weights, slope } = softmaxWeights(Q, K, group.width, facts);
+    const P = shareKeys(weights, share);
     const dOShared = shareKeys(dO, share);
     const dP: tf.Tensor3D = tf.matMul(dOShared, V, false, true);
     const delta = shareKeys(tf.sum(tf.mul(dO, O), 2, true), share);
-    const scale = 1 / Math.sqrt(Q.shape[2]);
+    const scale = scaleOf(facts, Q.shape[2]);
     const fused = runFused("TokensiftCausalSoftmaxGrad", { weights: P, dWeights: dP, delta }, { scale });
-    const dS: tf.Tensor3D = fused?.[0] ?? tf.mul(tf.mul(P, tf.sub(dP, delta)), scale);
+    const towards: tf.Tensor3D = fused?.[0] ?? tf.mul(tf.mul(P, tf.sub(dP, delta)), scale);
+    const dS = slope === undefined ? towards : tf.mul(towards, shareKeys(slope, share));
     return [
       mergeHeads(tf.matMul(dS, K), group, heads),
       mergeHeads(tf.matMul(dS, shareKeys(Q, share), true, false), group, keyValueHeads),
@@ -62,15 +66,31 @@ export function plainAttentionGradient(
   return joined as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D];
 }
 
-/** `Q [rows * heads, width, d]`, `K [rows * keyValueHeads, width, d]` -> weights `[rows * heads, width, width]`. */
-function softmaxWeights(Q: tf.Tensor3D, K: tf.Tensor3D, width: number): tf.Tensor3D {
+/**
+ * `Q [rows * heads, width, d]`, `K [rows * keyValueHeads, width, d]` -> weights `[rows * heads, width, width]`, and where
+ * scores are capped also the cap's slope at each.
+ */
+function softmaxWeights(
+  Q: tf.Tensor3D,
+  K: tf.Tensor3D,
+  width: number,
+  facts: AttentionFacts,
+): { weights: tf.Tensor3D; slope?: tf.Tensor3D } {
   const products = tf.matMul(shareKeys(Q, Q.shape[0] / K.shape[0]), K, false, true);
-  const scores: tf.Tensor3D = tf.reshape(products, [Q.shape[0], width, width]);
-  const scale = 1 / Math.sqrt(Q.shape[2]);
-  const fused = runFused("TokensiftCausalSoftmax", { scores }, { scale });
+  const raw: tf.Tensor3D = tf.reshape(products, [Q.shape[0], width, width]);
+  const d = Q.shape[2];
+  if (facts.softCap === undefined) return { weights: causalSoftmax(raw, scaleOf(facts, d), facts) };
+  const capped = scoresOf(raw, d, facts);
+  return { weights: causalSoftmax(capped, 1, facts), slope: softCapSlope(capped, facts.softCap) };
+}
+
+/** Softmax of `scale * scores`, each query's over the keys that it sees. */
+function causalSoftmax(scores: tf.Tensor3D, scale: number, facts: AttentionFacts): tf.Tensor3D {
+  const width = scores.shape[2];
+  const window = windowOf(facts, width);
+  const fused = runFused("TokensiftCausalSoftmax", { scores }, { scale, window });
   if (fused !== undefined) return fused[0];
-  const hidden = new Float32Array(width * width);
-  for (let query = 0; query < width; query++) hidden.fill(HIDDEN, query * width + query + 1, (query + 1) * width);
+  const hidden = markUnseen(new Float32Array(width * width), width, window, HIDDEN);
   return tf.softmax(tf.add<tf.Tensor3D>(tf.mul(scores, scale), tf.tensor3d(hidden, [1, width, width])));
 }
 

@@ -2,7 +2,8 @@ import * as tf from "@tensorflow/tfjs-core";
 import { headWidth, requireIndices, requireShape, requireStarts } from "./checks.ts";
 import { differentiable } from "./fused.ts";
 import { groupRows, type RowGroup } from "./packing.ts";
-import { HIDDEN, MAP_LIMIT, mergeHeads, splitHeads } from "./plain-attention.ts";
+import { MAP_LIMIT, mergeHeads, splitHeads } from "./plain-attention.ts";
+import { HIDDEN } from "./scores.ts";
 
 /** Layout of the packed batch, and what each token sees of its row. */
 export interface PrefixAttentionOptions {

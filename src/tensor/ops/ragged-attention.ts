@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { headWidth, requireIndices, requireShape } from "./checks.ts";
+import { headWidth, requireFacts, requireIndices, requireShape } from "./checks.ts";
 import { runFused } from "./fused.ts";
 import type { RaggedAttentionAttributes } from "./kernels.ts";
-import { HIDDEN } from "./plain-attention.ts";
+import { HIDDEN, scoresOf } from "./scores.ts";
 
 /**
  * Attention of one new token per query over a cache in which every key head of every text has entries of its own, in
@@ -12,8 +12,9 @@ export function raggedAttention(
   q: tf.Tensor2D,
   keys: tf.Tensor2D,
   values: tf.Tensor2D,
-  { firsts, lengths, heads, keyValueHeads }: RaggedAttentionAttributes,
+  facts: RaggedAttentionAttributes,
 ): tf.Tensor2D {
+  const { firsts, lengths, heads, keyValueHeads, scale, softCap } = facts;
   const [queries, width] = q.shape;
   const entries = keys.shape[0];
   const d = headWidth(width, heads, keyValueHeads);
@@ -29,7 +30,9 @@ export function raggedAttention(
     1,
     entries + 1,
   );
-  const fused = runFused("TokensiftRaggedAttention", { q, keys, values }, { firsts, lengths, heads, keyValueHeads });
+  requireFacts(facts);
+  const attributes = { firsts, lengths, heads, keyValueHeads, scale, softCap };
+  const fused = runFused("TokensiftRaggedAttention", { q, keys, values }, attributes);
   if (fused !== undefined) return fused[0];
 
   const longest = lengths.reduce((most, length) => Math.max(most, length), 0);
@@ -43,8 +46,8 @@ export function raggedAttention(
     const places = tf.tensor1d(index, "int32");
     const split = (cache: tf.Tensor2D): tf.Tensor3D => tf.reshape(tf.gather(cache, places), [runs, longest, d]);
     const Q = tf.reshape(q, [runs, heads / keyValueHeads, d]);
-    const products = tf.mul(tf.matMul(Q, split(keys), false, true), 1 / Math.sqrt(d));
-    const weights: tf.Tensor3D = tf.softmax(tf.add<tf.Tensor3D>(products, tf.tensor3d(hidden, [runs, 1, longest])));
+    const scores = scoresOf(tf.matMul(Q, split(keys), false, true), d, facts);
+    const weights: tf.Tensor3D = tf.softmax(tf.add<tf.Tensor3D>(scores, tf.tensor3d(hidden, [runs, 1, longest])));
     return tf.reshape(tf.matMul(weights, split(values)), [queries, width]);
   });
 }

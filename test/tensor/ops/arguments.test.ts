@@ -38,10 +38,24 @@ describe("kernels read memory unchecked, so operations refuse", () => {
     expect(() => attend([0, 3], 2, 1, Uint8Array.of(1))).toThrow("promptKeys has 1 entries, expected 3");
   });
 
+  test("facts about scores with which they would not be finite, and windows without a query's own key", () => {
+    const attend = (facts: object) =>
+      ops.causalAttention(ones(3, 4), ones(3, 2), ones(3, 2), {
+        ...{ starts: Int32Array.of(0, 3), heads: 2, keyValueHeads: 1 },
+        ...facts,
+      });
+    expect(() => attend({ scale: 0 })).toThrow("scale is 0, expected above 0");
+    expect(() => attend({ softCap: -1 })).toThrow("softCap is -1, expected above 0");
+    expect(() => attend({ window: 0 })).toThrow("window is 0, expected a whole number of at least 1");
+    expect(() => attend({ window: 1.5 })).toThrow("window is 1.5");
+    expect(() => ops.softCap(ones(1, 1), 0)).toThrow("softCap is 0");
+  });
+
   test("cache positions outside the cache, and empty caches", () => {
     const cache = tf.ones([2, 4, 2]) as tf.Tensor3D;
-    const attend = (lengths: number[], rows = [0, 1]) =>
+    const attend = (lengths: number[], rows = [0, 1], firsts = [0, 0]) =>
       ops.cachedAttention(ones(2, 4), cache, cache, {
+        firsts: Int32Array.from(firsts),
         rows: Int32Array.from(rows),
         lengths: Int32Array.from(lengths),
         heads: 2,
@@ -50,6 +64,7 @@ describe("kernels read memory unchecked, so operations refuse", () => {
     expect(() => attend([4, 5])).toThrow("lengths[1] is 5, outside [1, 5)");
     expect(() => attend([0, 1])).toThrow("lengths[0] is 0");
     expect(() => attend([1, 1], [0, 2])).toThrow("rows[1] is 2, outside [0, 2)");
+    expect(() => attend([2, 1], [0, 1], [2, 0])).toThrow("the number of entries seen[0] is 0");
     const variable = tf.variable(cache);
     expect(() => ops.writeCache(variable, ones(2, 2), Int32Array.of(0, 4))).toThrow("positions[1] is 4");
     expect(() => ops.writeCache(variable, ones(1, 2), Int32Array.of(0), Int32Array.of(2))).toThrow("rows[0] is 2");

@@ -1,25 +1,37 @@
+import type { AttentionAttributes, AttentionFacts, ScoreFacts } from "../../../ops/index.ts";
 import type { CpuBackend } from "../backend.ts";
 import type { FusedKernel } from "./kernel.ts";
 import { withHostArrays, writable } from "./kernel.ts";
 
+/** Factor on products and cap (0: none), as kernels take them. */
+export function factsOf({ scale, softCap = 0 }: ScoreFacts, headWidth: number): [factor: number, cap: number] {
+  // Rounded as the kernels compute, so that the default and the same scale given have the same bits.
+  return [scale ?? Math.fround(1 / Math.fround(Math.sqrt(headWidth))), softCap];
+}
+
+/** Keys that a query sees, as kernels take them: where there is no window, more than any row has. */
+export function windowOf({ window = Infinity }: AttentionFacts): number {
+  return Math.min(window, 2 ** 31 - 1);
+}
+
 /** Lends every thread its scratch space for attention, as large as a kernel says: address, and floats a thread. */
 export function withAttentionScratch<T>(
   { machine }: CpuBackend,
-  starts: Int32Array,
+  { starts, softCap }: AttentionAttributes,
   headWidth: number,
   body: (scratch: number, floats: number) => T,
   kernel = "attentionScratch",
 ): T {
   const longest = starts.reduce((most, start, row) => Math.max(most, row === 0 ? 0 : start - starts[row - 1]!), 0);
-  const floats = Math.ceil(machine.call(kernel, longest, headWidth) / 16) * 16;
+  const floats = Math.ceil(machine.call(kernel, longest, headWidth, softCap === undefined ? 0 : 1) / 16) * 16;
   return machine.withScratch(machine.threads * floats * 4, (scratch) => body(scratch, floats));
 }
 
 /** Work of one row and head on average, in floats touched at the pace of simpler kernels. */
-export function workOf(starts: Int32Array, headWidth: number): number {
+export function workOf({ starts, window = Infinity }: AttentionAttributes, headWidth: number): number {
   const rows = starts.length - 1;
   const length = starts[rows]! / rows;
-  return (length * length * headWidth) / 8;
+  return (length * Math.min(length, window) * headWidth) / 8;
 }
 
 export const causalAttention: FusedKernel<"TokensiftCausalAttention"> = ({ q, k, v }, attrs, backend) => {
@@ -29,14 +41,15 @@ export const causalAttention: FusedKernel<"TokensiftCausalAttention"> = ({ q, k,
   const { machine } = backend;
   const [output, logSumExp] = [backend.empty([N, width]), backend.empty([N, heads])];
   const places = [q, k, v, output, logSumExp].map((tensor) => backend.placeOf(tensor));
-  const sizes = [N, heads, keyValueHeads, width / heads];
+  const d = width / heads;
+  const sizes = [N, heads, keyValueHeads, d, ...factsOf(attrs, d), windowOf(attrs)];
   const attend = (keysAt: number, massAt: number): void =>
     withHostArrays(backend, [starts], (startsAt) => {
-      withAttentionScratch(backend, starts, width / heads, (scratch, floats) => {
+      withAttentionScratch(backend, attrs, d, (scratch, floats) => {
         machine.run(
           "attention",
           rows * heads,
-          workOf(starts, width / heads),
+          workOf(attrs, d),
           ...places,
           keysAt,
           massAt,
@@ -68,13 +81,13 @@ export const causalAttentionGradient: FusedKernel<"TokensiftCausalAttentionGrad"
   const places = [q, k, v, output, logSumExp, dy, ...gradients].map((tensor) => backend.placeOf(tensor));
   const headWidth = q.shape[1] / heads;
   const tasks = (starts.length - 1) * keyValueHeads;
-  const sizes = [heads, keyValueHeads, headWidth];
+  const sizes = [heads, keyValueHeads, headWidth, ...factsOf(attrs, headWidth), windowOf(attrs)];
   withHostArrays(backend, [starts], (startsAt) => {
-    withAttentionScratch(backend, starts, headWidth, (scratch, floats) => {
+    withAttentionScratch(backend, attrs, headWidth, (scratch, floats) => {
       backend.machine.run(
         "attentionGradient",
         tasks,
-        workOf(starts, headWidth),
+        workOf(attrs, headWidth),
         ...places,
         startsAt,
         ...sizes,
@@ -87,14 +100,15 @@ export const causalAttentionGradient: FusedKernel<"TokensiftCausalAttentionGrad"
 };
 
 export const cachedAttention: FusedKernel<"TokensiftCachedAttention"> = ({ q, keys, values }, attrs, backend) => {
-  const { rows, lengths, heads, keyValueHeads } = attrs;
+  const { rows, firsts, lengths, heads, keyValueHeads } = attrs;
   const { machine } = backend;
   const capacity = keys.shape[1];
   const output = backend.empty(q.shape);
   const places = [q, keys, values, output].map((tensor) => backend.placeOf(tensor));
   const weight = (2 * capacity * q.shape[1]) / keyValueHeads;
-  const sizes = [capacity, heads, keyValueHeads, q.shape[1] / heads];
-  withHostArrays(backend, [rows, lengths], (...arrays) => {
+  const d = q.shape[1] / heads;
+  const sizes = [capacity, heads, keyValueHeads, d, ...factsOf(attrs, d)];
+  withHostArrays(backend, [rows, firsts, lengths], (...arrays) => {
     machine.withScratch(machine.threads * heads * capacity * 4, (scratch) => {
       machine.run("cachedAttention", rows.length * keyValueHeads, weight, ...places, ...arrays, ...sizes, scratch);
     });
@@ -109,7 +123,8 @@ export const raggedAttention: FusedKernel<"TokensiftRaggedAttention"> = ({ q, ke
   const output = backend.empty(q.shape);
   const places = [q, keys, values, output].map((tensor) => backend.placeOf(tensor));
   const weight = (2 * longest * q.shape[1]) / keyValueHeads;
-  const sizes = [longest, heads, keyValueHeads, q.shape[1] / heads];
+  const d = q.shape[1] / heads;
+  const sizes = [longest, heads, keyValueHeads, d, ...factsOf(attrs, d)];
   withHostArrays(backend, [firsts, lengths], (...arrays) => {
     machine.withScratch((machine.threads * heads * longest * 4) / keyValueHeads, (scratch) => {
       machine.run("raggedAttention", lengths.length, weight, ...places, ...arrays, ...sizes, scratch);

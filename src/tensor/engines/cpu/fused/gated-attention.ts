@@ -1,6 +1,6 @@
 import type * as tf from "@tensorflow/tfjs-core";
 import type { CpuBackend } from "../backend.ts";
-import { withAttentionScratch, workOf } from "./attention.ts";
+import { factsOf, windowOf, withAttentionScratch, workOf } from "./attention.ts";
 import type { FusedKernel } from "./kernel.ts";
 import { withHostArrays } from "./kernel.ts";
 
@@ -28,15 +28,16 @@ function run(
   kernel: "gatedAttention" | "gatedAttentionGradient",
   headsOfRow: number,
   tensors: readonly tf.TensorInfo[],
-  { starts, heads, keyValueHeads, evictable, reach }: Parameters<typeof gatedAttention>[1],
+  attrs: Parameters<typeof gatedAttention>[1],
 ): void {
+  const { starts, heads, keyValueHeads, evictable, reach } = attrs;
   const d = tensors[0]!.shape[1]! / heads;
   const places = tensors.map((tensor) => backend.placeOf(tensor));
   const tasks = (starts.length - 1) * headsOfRow;
   withHostArrays(backend, [Int32Array.from(evictable), reach, starts], (...arrays) => {
-    const values = [...places, ...arrays, heads, keyValueHeads, d];
+    const values = [...places, ...arrays, heads, keyValueHeads, d, ...factsOf(attrs, d)];
     const body = (scratch: number, floats: number): void =>
-      backend.machine.run(kernel, tasks, workOf(starts, d), ...values, scratch, floats);
-    withAttentionScratch(backend, starts, d, body, "gatedScratch");
+      backend.machine.run(kernel, tasks, workOf(attrs, d), ...values, windowOf(attrs), scratch, floats);
+    withAttentionScratch(backend, attrs, d, body, "gatedScratch");
   });
 }

@@ -6,6 +6,7 @@ import { linear, linearGradient } from "./linear.ts";
 import { targetLogProbs, targetLogProbsGradient } from "./log-probs.ts";
 import { adamw, sumOfSquares } from "./optimizer.ts";
 import * as rows from "./rows.ts";
+import { softCap } from "./soft-cap.ts";
 
 /** The cpu engine's form of every whole operation. */
 export const fusedKernels: { [K in Exclude<KernelName, keyof DefinitionParts>]: FusedKernel<K> } = {
@@ -25,6 +26,7 @@ export const fusedKernels: { [K in Exclude<KernelName, keyof DefinitionParts>]: 
   TokensiftCacheWrite: cacheWrite,
   TokensiftSwiglu: rows.swiglu,
   TokensiftSwigluGrad: rows.swigluGradient,
+  TokensiftSoftCap: softCap,
   TokensiftTargetLogProbs: targetLogProbs,
   TokensiftTargetLogProbsGrad: targetLogProbsGradient,
   TokensiftAdamW: adamw,

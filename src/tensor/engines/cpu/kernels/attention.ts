@@ -1,17 +1,26 @@
 // Causal attention on packed rows, one (row, head) at a time: query blocks against the keys up to the block's end, so
-// that masked blocks are never computed and no more than one block of scores exists per thread.
+// that masked blocks are never computed and no more than one block of scores exists per thread. A query sees its own key
+// and the `window - 1` before it; a block begins with the first key that its first query sees.
 import { weights, weightsAgain } from "./attention-weights";
 import { product } from "./product";
 import { scale } from "./reduce";
+import { multiply, softCapHere, softCapSlopes } from "./soft-cap";
 import { get, loadPart, madd, put, splat, storePart, sumLanes } from "./simd";
 import { rank } from "./thread";
 
 /** Queries in a block. */
 export const BLOCK: i32 = 128;
 
-/** Scratch one thread needs for rows of up to `T` tokens and heads of `d`, in floats. */
-export function attentionScratch(T: i32, d: i32): i32 {
-  return 4 * T * d + 3 * BLOCK * d + 2 * BLOCK * T + BLOCK;
+/** Scratch one thread needs for rows of up to `T` tokens and heads of `d`, in floats; more where scores are `capped`. */
+export function attentionScratch(T: i32, d: i32, capped: i32): i32 {
+  return 4 * T * d + 3 * BLOCK * d + (2 + capped) * BLOCK * T + BLOCK;
+}
+
+/** The first key that query `query` of a row sees. */
+// @ts-ignore: decorator
+@inline
+export function firstSeen(query: i32, window: i32): i32 {
+  return max(0, query + 1 - window);
 }
 
 /** `count` rows of `d` floats out of a matrix with rows of `width` floats. */
@@ -42,7 +51,8 @@ export function dot(p: usize, q: usize, n: i32): f32 {
 
 /**
  * Tasks `row * heads + head`. q [N, heads d], k and v [N, keyHeads d] -> output [N, heads d], logSumExp [N, heads];
- * where `promptKeys` (floats 0 and 1, [N]) is not 0 also mass [heads, N], the weight on prompt keys.
+ * where `promptKeys` (floats 0 and 1, [N]) is not 0 also mass [heads, N], the weight on prompt keys. Products of queries
+ * and keys are multiplied by `factor` and, unless it is 0, capped by `cap`.
  */
 export function attention(
   q: usize,
@@ -57,12 +67,14 @@ export function attention(
   heads: i32,
   keyHeads: i32,
   d: i32,
+  factor: f32,
+  cap: f32,
+  window: i32,
   scratch: usize,
   scratchFloats: i32,
   from: i32,
   to: i32,
 ): void {
-  const factor: f32 = 1 / sqrt<f32>(<f32>d);
   const width = heads * d;
   const keyWidth = keyHeads * d;
   for (let task = from; task < to; task++) {
@@ -81,20 +93,23 @@ export function attention(
     pack(v + keysAt, keyWidth, d, T, V);
     for (let q0 = 0; q0 < T; q0 += BLOCK) {
       const queries = min(BLOCK, T - q0);
-      const keys = q0 + queries;
+      const low = firstSeen(q0, window);
+      const keys = q0 + queries - low;
+      const side = <usize>low * d * 4;
       const at = (<usize>(first + q0) * width + head * d) * 4;
       packScaled(q + at, width, d, queries, factor, Q);
-      product(0, 1, queries, keys, d, Q, K, 0, S);
+      product(0, 1, queries, keys, d, Q, K + side, 0, S);
+      if (cap > 0) softCapHere(S, queries * keys, cap);
       const statistics = logSumExp + (<usize>(first + q0) * heads + head) * 4;
-      weights(S, queries, keys, inverses, statistics, <usize>heads * 4);
+      weights(S, queries, keys, window, inverses, statistics, <usize>heads * 4);
       if (promptKeys) {
         for (let i = 0; i < queries; i++) {
-          const prompt = dot(S + <usize>i * keys * 4, promptKeys + <usize>first * 4, keys);
+          const prompt = dot(S + <usize>i * keys * 4, promptKeys + <usize>(first + low) * 4, keys);
           const place = mass + (<usize>head * N + first + q0 + i) * 4;
           store<f32>(place, prompt * load<f32>(inverses + <usize>i * 4));
         }
       }
-      product(0, 0, queries, d, keys, S, V, 0, O);
+      product(0, 0, queries, d, keys, S, V + side, 0, O);
       for (let i = 0; i < queries; i++) scale(O + <usize>i * d * 4, d, load<f32>(inverses + <usize>i * 4));
       unpack(O, d, queries, output + at, width);
     }
@@ -115,7 +130,8 @@ export function scoreGradient(P: usize, dP: usize, n: i32, delta: f32): void {
 
 /**
  * Tasks `row * keyHeads + key head`, each with all query heads that read the key head, so that dk and dv have one
- * writer. The last query block goes first: it sees every key, writes all of dk and dv, and the others add to it.
+ * writer. The last query block goes first: unless there is a window it sees every key, writes all of dk and dv, and the
+ * others add to it.
  */
 export function attentionGradient(
   q: usize,
@@ -131,12 +147,14 @@ export function attentionGradient(
   heads: i32,
   keyHeads: i32,
   d: i32,
+  factor: f32,
+  cap: f32,
+  window: i32,
   scratch: usize,
   scratchFloats: i32,
   from: i32,
   to: i32,
 ): void {
-  const factor: f32 = 1 / sqrt<f32>(<f32>d);
   const width = heads * d;
   const keyWidth = keyHeads * d;
   const share = heads / keyHeads;
@@ -157,28 +175,40 @@ export function attentionGradient(
     const dQ = dO + <usize>BLOCK * d * 4;
     const P = dQ + <usize>BLOCK * d * 4;
     const dP = P + <usize>BLOCK * T * 4;
+    const slopes = dP + <usize>BLOCK * T * 4;
     pack(k + keysAt, keyWidth, d, T, K);
     pack(v + keysAt, keyWidth, d, T, V);
     let kept: f32 = 0;
+    if (window < T) {
+      memory.fill(dK, 0, 2 * side);
+      kept = 1;
+    }
     for (let head = keyHead * share; head < (keyHead + 1) * share; head++) {
       for (let q0 = ((T - 1) / BLOCK) * BLOCK; q0 >= 0; q0 -= BLOCK) {
         const queries = min(BLOCK, T - q0);
-        const keys = q0 + queries;
+        const low = firstSeen(q0, window);
+        const keys = q0 + queries - low;
+        const skip = <usize>low * d * 4;
         const at = (<usize>(first + q0) * width + head * d) * 4;
         packScaled(q + at, width, d, queries, factor, Q);
         pack(dy + at, width, d, queries, dO);
-        product(0, 1, queries, keys, d, Q, K, 0, P);
+        product(0, 1, queries, keys, d, Q, K + skip, 0, P);
+        if (cap > 0) {
+          softCapHere(P, queries * keys, cap);
+          softCapSlopes(P, slopes, queries * keys, cap);
+        }
         const statistics = logSumExp + (<usize>(first + q0) * heads + head) * 4;
-        weightsAgain(P, queries, keys, statistics, <usize>heads * 4);
-        product(1, 0, keys, d, queries, P, dO, kept, dV);
-        product(0, 1, queries, keys, d, dO, V, 0, dP);
+        weightsAgain(P, queries, keys, window, statistics, <usize>heads * 4);
+        product(1, 0, keys, d, queries, P, dO, kept, dV + skip);
+        product(0, 1, queries, keys, d, dO, V + skip, 0, dP);
         for (let i = 0; i < queries; i++) {
           const delta = dot(dO + <usize>i * d * 4, output + at + <usize>i * width * 4, d);
           scoreGradient(P + <usize>i * keys * 4, dP + <usize>i * keys * 4, keys, delta);
         }
-        product(0, 0, queries, d, keys, dP, K, 0, dQ);
+        if (cap > 0) multiply(dP, slopes, queries * keys);
+        product(0, 0, queries, d, keys, dP, K + skip, 0, dQ);
         scale(dQ, queries * d, factor);
-        product(1, 0, keys, d, queries, dP, Q, kept, dK);
+        product(1, 0, keys, d, queries, dP, Q, kept, dK + skip);
         unpack(dQ, d, queries, dq + at, width);
         kept = 1;
       }

@@ -2,6 +2,7 @@
 import { dot } from "./attention";
 import { exponentials, maxOf, scale } from "./reduce";
 import { get, loadPart, madd, put, splat, storePart } from "./simd";
+import { softCapHere } from "./soft-cap";
 import { rank } from "./thread";
 
 /** Entries whose values are mixed at a time: those of all heads stay in the first-level cache. */
@@ -20,6 +21,8 @@ function attendCache(
   keyHeads: i32,
   share: i32,
   d: i32,
+  factor: f32,
+  cap: f32,
   scores: usize,
   output: usize,
 ): void {
@@ -43,10 +46,13 @@ function attendCache(
       store<f32>(scores + <usize>head * row + <usize>j * 4, dot(q + <usize>head * bytes, at, d));
     }
   }
-  const factor: f32 = 1 / sqrt<f32>(<f32>d);
   for (let head = 0; head < heads; head++) {
     const p = scores + <usize>head * row;
-    const sum = exponentials(p, length, factor, maxOf(p, length));
+    if (cap > 0) {
+      scale(p, length, factor);
+      softCapHere(p, length, cap);
+    }
+    const sum = exponentials(p, length, cap > 0 ? 1 : factor, maxOf(p, length));
     scale(p, length, <f32>(1 / sum));
   }
   memory.fill(output, 0, <usize>heads * bytes);
@@ -157,7 +163,7 @@ function mix(weights: usize, values: usize, pitch: usize, out: usize, n: i32, co
 }
 
 /**
- * Query `row` over the first `lengths[row]` entries of row `rows[row]` of the cache [capacity, keyHeads d].
+ * Query `row` over the entries `firsts[row] .. lengths[row] - 1` of row `rows[row]` of the cache [capacity, keyHeads d].
  * Tasks `row * keyHeads + key head`; scratch holds `heads * capacity` floats per thread.
  */
 export function cachedAttention(
@@ -166,11 +172,14 @@ export function cachedAttention(
   values: usize,
   output: usize,
   rows: usize,
+  firsts: usize,
   lengths: usize,
   capacity: i32,
   heads: i32,
   keyHeads: i32,
   d: i32,
+  factor: f32,
+  cap: f32,
   scratch: usize,
   from: i32,
   to: i32,
@@ -182,10 +191,13 @@ export function cachedAttention(
     const row = task / keyHeads;
     const keyHead = task % keyHeads;
     const together = min(keyHeads - keyHead, to - task);
-    const length = load<i32>(lengths + <usize>row * 4);
-    const at = <usize>load<i32>(rows + <usize>row * 4) * capacity * pitch + <usize>keyHead * d * 4;
+    const first = load<i32>(firsts + <usize>row * 4);
+    const length = load<i32>(lengths + <usize>row * 4) - first;
+    const entry = <usize>load<i32>(rows + <usize>row * 4) * capacity + first;
+    const at = entry * pitch + <usize>keyHead * d * 4;
     const place = (<usize>row * heads + keyHead * share) * d * 4;
-    attendCache(q + place, keys + at, values + at, pitch, length, together, share, d, scores, output + place);
+    const out = output + place;
+    attendCache(q + place, keys + at, values + at, pitch, length, together, share, d, factor, cap, scores, out);
     task += together;
   }
 }
@@ -205,6 +217,8 @@ export function raggedAttention(
   heads: i32,
   keyHeads: i32,
   d: i32,
+  factor: f32,
+  cap: f32,
   scratch: usize,
   from: i32,
   to: i32,
@@ -216,6 +230,7 @@ export function raggedAttention(
     const length = load<i32>(lengths + <usize>task * 4);
     const at = <usize>load<i32>(firsts + <usize>task * 4) * pitch;
     const place = <usize>task * share * d * 4;
-    attendCache(q + place, keys + at, values + at, pitch, length, 1, share, d, scores, output + place);
+    const out = output + place;
+    attendCache(q + place, keys + at, values + at, pitch, length, 1, share, d, factor, cap, scores, out);
   }
 }

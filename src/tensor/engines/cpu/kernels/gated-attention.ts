@@ -1,8 +1,9 @@
 // Attention whose weights are multiplied by gates and renormalised, one (row, head) at a time as in attention.ts.
-import { BLOCK, dot, pack, packScaled, scoreGradient, unpack } from "./attention";
+import { BLOCK, dot, firstSeen, pack, packScaled, scoreGradient, unpack } from "./attention";
 import { product } from "./product";
 import { exponentials, maxOf, scale, sumOf } from "./reduce";
 import { exp, get, log1, madd, put, splat } from "./simd";
+import { multiply, softCapHere, softCapSlopes } from "./soft-cap";
 import { rank } from "./thread";
 
 /** Larger exponents are cut off: of evicted keys that score far above all that were kept. */
@@ -11,8 +12,8 @@ const LARGEST_EXPONENT: f32 = 60;
 const GONE: f32 = -1e30;
 
 /** Scratch one thread needs for rows of up to `T` tokens and heads of `d`, in floats; a few more than T for whole vectors. */
-export function gatedScratch(T: i32, d: i32): i32 {
-  return 4 * T * d + 3 * BLOCK * d + 2 * BLOCK * T + BLOCK + 2 * (T + 8);
+export function gatedScratch(T: i32, d: i32, capped: i32): i32 {
+  return 4 * T * d + 3 * BLOCK * d + (2 + capped) * BLOCK * T + BLOCK + 2 * (T + 8);
 }
 
 /** The gates of one key head as the row's keys have them: 1 on tokens that are not evictable. */
@@ -24,16 +25,9 @@ function gatesOf(gates: usize, evictable: usize, first: i32, T: i32, keyHeads: i
   }
 }
 
-/** `p <- p * factors` for `n` floats. */
-function multiply(p: usize, factors: usize, n: i32): void {
-  const whole = <usize>(n & ~3) * 4;
-  for (let j: usize = 0; j < whole; j += 16) put(p + j, f32x4.mul(get(p + j), get(factors + j)));
-  for (let j: usize = whole; j < <usize>n * 4; j += 4) store<f32>(p + j, load<f32>(p + j) * load<f32>(factors + j));
-}
-
 /**
  * Tasks `row * heads + head`. q [N, heads d], k and v [N, keyHeads d], gates [N, keyHeads], evictable [N] and reach [rows]
- * as whole numbers -> output [N, heads d], logSumExp [N, heads] of scaled score + log gate.
+ * as whole numbers -> output [N, heads d], logSumExp [N, heads] of score + log gate; factor, cap and window as there.
  */
 export function gatedAttention(
   q: usize,
@@ -48,12 +42,14 @@ export function gatedAttention(
   heads: i32,
   keyHeads: i32,
   d: i32,
+  factor: f32,
+  cap: f32,
+  window: i32,
   scratch: usize,
   scratchFloats: i32,
   from: i32,
   to: i32,
 ): void {
-  const factor: f32 = 1 / sqrt<f32>(<f32>d);
   const width = heads * d;
   const keyWidth = keyHeads * d;
   for (let task = from; task < to; task++) {
@@ -76,34 +72,42 @@ export function gatedAttention(
     gatesOf(gates, evictable, first, T, keyHeads, keyHead, G);
     for (let q0 = 0; q0 < T; q0 += BLOCK) {
       const queries = min(BLOCK, T - q0);
-      const keys = q0 + queries;
+      const low = firstSeen(q0, window);
+      const keys = q0 + queries - low;
+      const skip = <usize>low * d * 4;
       const at = (<usize>(first + q0) * width + head * d) * 4;
       packScaled(q + at, width, d, queries, factor, Q);
-      product(0, 1, queries, keys, d, Q, K, 0, S);
+      product(0, 1, queries, keys, d, Q, K + skip, 0, S);
+      if (cap > 0) softCapHere(S, queries * keys, cap);
       for (let i = 0; i < queries; i++) {
-        const p = S + <usize>i * keys * 4;
-        const seen = q0 + i + 1;
+        const begin = firstSeen(q0 + i, window);
+        const unseen = begin - low;
+        const row = S + <usize>i * keys * 4;
+        const p = row + <usize>unseen * 4;
+        const own = G + <usize>begin * 4;
+        const seen = q0 + i + 1 - begin;
         const gated = max(0, seen - behind);
         for (let j = 0; j < gated; j++)
-          if (load<f32>(G + <usize>j * 4) <= 0) store<f32>(p + <usize>j * 4, GONE);
+          if (load<f32>(own + <usize>j * 4) <= 0) store<f32>(p + <usize>j * 4, GONE);
         const largest = maxOf(p, seen);
         exponentials(p, seen, 1, largest);
-        multiply(p, G, gated);
+        multiply(p, own, gated);
         const sum = sumOf(p, seen);
         store<f32>(inverses + <usize>i * 4, <f32>(1 / sum));
-        memory.fill(p + <usize>seen * 4, 0, <usize>(keys - seen) * 4);
+        memory.fill(row, 0, <usize>unseen * 4);
+        memory.fill(p + <usize>seen * 4, 0, <usize>(keys - unseen - seen) * 4);
         const token = <usize>(first + q0 + i);
         store<f32>(logSumExp + (token * heads + head) * 4, largest + log1(<f32>sum));
       }
-      product(0, 0, queries, d, keys, S, V, 0, O);
+      product(0, 0, queries, d, keys, S, V + skip, 0, O);
       for (let i = 0; i < queries; i++) scale(O + <usize>i * d * 4, d, load<f32>(inverses + <usize>i * 4));
       unpack(O, d, queries, output + at, width);
     }
   }
 }
 
-/** `p <- e^(p - logSumExp)`, the weights before the gates; 0 for keys not seen. */
-function ungated(p: usize, seen: i32, keys: i32, logSumExp: f32): void {
+/** `p <- e^(p - logSumExp)` for `seen` floats, the weights before the gates. */
+function ungated(p: usize, seen: i32, logSumExp: f32): void {
   const shift = splat(logSumExp);
   const top = splat(LARGEST_EXPONENT);
   for (let j = 0; j < seen; j += 4) {
@@ -116,7 +120,6 @@ function ungated(p: usize, seen: i32, keys: i32, logSumExp: f32): void {
         store<f32>(one, f32x4.extract_lane(exp(splat(x)), 0));
       }
   }
-  memory.fill(p + <usize>seen * 4, 0, <usize>(keys - seen) * 4);
 }
 
 /** `out += A (dP - delta)` for `n` floats: what a query's weights say of the gates. */
@@ -148,12 +151,14 @@ export function gatedAttentionGradient(
   heads: i32,
   keyHeads: i32,
   d: i32,
+  factor: f32,
+  cap: f32,
+  window: i32,
   scratch: usize,
   scratchFloats: i32,
   from: i32,
   to: i32,
 ): void {
-  const factor: f32 = 1 / sqrt<f32>(<f32>d);
   const width = heads * d;
   const keyWidth = keyHeads * d;
   const share = heads / keyHeads;
@@ -177,34 +182,51 @@ export function gatedAttentionGradient(
     const dP = P + <usize>BLOCK * T * 4;
     const G = dP + <usize>BLOCK * T * 4;
     const dG = G + <usize>T * 4;
+    const slopes = dG + <usize>T * 4;
     pack(k + keysAt, keyWidth, d, T, K);
     pack(v + keysAt, keyWidth, d, T, V);
     gatesOf(gates, evictable, first, T, keyHeads, keyHead, G);
     memory.fill(dG, 0, <usize>T * 4);
     let kept: f32 = 0;
+    if (window < T) {
+      memory.fill(dK, 0, 2 * side);
+      kept = 1;
+    }
     for (let head = keyHead * share; head < (keyHead + 1) * share; head++) {
       for (let q0 = ((T - 1) / BLOCK) * BLOCK; q0 >= 0; q0 -= BLOCK) {
         const queries = min(BLOCK, T - q0);
-        const keys = q0 + queries;
+        const low = firstSeen(q0, window);
+        const keys = q0 + queries - low;
+        const skip = <usize>low * d * 4;
         const at = (<usize>(first + q0) * width + head * d) * 4;
         packScaled(q + at, width, d, queries, factor, Q);
         pack(dy + at, width, d, queries, dO);
-        product(0, 1, queries, keys, d, Q, K, 0, P);
-        product(0, 1, queries, keys, d, dO, V, 0, dP);
-        for (let i = 0; i < queries; i++) {
-          const seen = q0 + i + 1;
-          const gated = max(0, seen - behind);
-          const place = <usize>i * keys * 4;
-          ungated(P + place, seen, keys, load<f32>(logSumExp + (<usize>(first + q0 + i) * heads + head) * 4));
-          const delta = dot(dO + <usize>i * d * 4, output + at + <usize>i * width * 4, d);
-          addGateGradient(P + place, dP + place, dG, gated, delta);
-          multiply(P + place, G, gated);
-          scoreGradient(P + place, dP + place, keys, delta);
+        product(0, 1, queries, keys, d, Q, K + skip, 0, P);
+        product(0, 1, queries, keys, d, dO, V + skip, 0, dP);
+        if (cap > 0) {
+          softCapHere(P, queries * keys, cap);
+          softCapSlopes(P, slopes, queries * keys, cap);
         }
-        product(1, 0, keys, d, queries, P, dO, kept, dV);
-        product(0, 0, queries, d, keys, dP, K, 0, dQ);
+        for (let i = 0; i < queries; i++) {
+          const begin = firstSeen(q0 + i, window);
+          const unseen = begin - low;
+          const seen = q0 + i + 1 - begin;
+          const gated = max(0, seen - behind);
+          const row = <usize>i * keys * 4;
+          const place = row + <usize>unseen * 4;
+          memory.fill(P + row, 0, <usize>unseen * 4);
+          memory.fill(P + place + <usize>seen * 4, 0, <usize>(keys - unseen - seen) * 4);
+          ungated(P + place, seen, load<f32>(logSumExp + (<usize>(first + q0 + i) * heads + head) * 4));
+          const delta = dot(dO + <usize>i * d * 4, output + at + <usize>i * width * 4, d);
+          addGateGradient(P + place, dP + place, dG + <usize>begin * 4, gated, delta);
+          multiply(P + place, G + <usize>begin * 4, gated);
+          scoreGradient(P + row, dP + row, keys, delta);
+        }
+        if (cap > 0) multiply(dP, slopes, queries * keys);
+        product(1, 0, keys, d, queries, P, dO, kept, dV + skip);
+        product(0, 0, queries, d, keys, dP, K + skip, 0, dQ);
         scale(dQ, queries * d, factor);
-        product(1, 0, keys, d, queries, dP, Q, kept, dK);
+        product(1, 0, keys, d, queries, dP, Q, kept, dK + skip);
         unpack(dQ, d, queries, dq + at, width);
         kept = 1;
       }

@@ -10,4 +10,5 @@ export { adamw } from "./optimizer";
 export { productScratchBytes, setProductScratch } from "./packed-product";
 export { product, productBlocks, productRow, productTasks } from "./product";
 export { argMaxRows, maxRows, softmaxRows, squareSums, sumColumns, sumRows } from "./reduce";
+export { softCap } from "./soft-cap";
 export { setRank } from "./thread";

@@ -13,21 +13,23 @@ const partsOfSoftmax = (entry: string): string => `
   for (var i = start + lane; i < end; i += LANES) { sum += exp(${entry} - largest); }
   let total = sumOfLanes(sum);`;
 
-export const causalSoftmax: ShaderKernel<"TokensiftCausalSoftmax"> = ({ scores }, { scale }, backend) => {
+export const causalSoftmax: ShaderKernel<"TokensiftCausalSoftmax"> = ({ scores }, { scale, window }, backend) => {
   const [batch, width] = scores.shape;
   const weights = runByRows(backend, {
     name: "causal softmax",
     inputs: { scores },
     floats: { scale },
-    integers: { width },
+    integers: { width, window },
     shape: scores.shape,
     rows: batch * width,
     body: `
-      let start = row * uniforms.width;
-      let end = start + row % uniforms.width + 1;
+      let first = row * uniforms.width;
+      let end = first + row % uniforms.width + 1;
+      let start = max(first, end - uniforms.window);
       ${partsOfSoftmax("uniforms.scale * scores[i]")}
-      for (var i = start + lane; i < start + uniforms.width; i += LANES) {
-        result[i] = select(0.0, exp(min(uniforms.scale * scores[i] - largest, 0.0)) / total, i < end);
+      for (var i = first + lane; i < first + uniforms.width; i += LANES) {
+        let weight = exp(min(uniforms.scale * scores[i] - largest, 0.0)) / total;
+        result[i] = select(0.0, weight, i >= start && i < end);
       }`,
   });
   return [weights];
