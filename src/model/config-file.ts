@@ -51,7 +51,10 @@ export function writeDecoderConfig(config: DecoderConfig, dtype = "float32"): Re
 
 /** `writeDecoderConfig` as text: real numbers keep a decimal point (`1.0`), which transformers 5 insists on. */
 export function decoderConfigText(config: DecoderConfig, dtype?: string): string {
-  const real = "attention_dropout|factor|high_freq_factor|initializer_range|low_freq_factor|rms_norm_eps|rope_theta";
+  const real = [
+    "attention_dropout|attention_factor|beta_fast|beta_slow|factor|high_freq_factor|initializer_range|low_freq_factor",
+    "partial_rotary_factor|rms_norm_eps|rope_local_base_freq|rope_theta",
+  ].join("|");
   const text = JSON.stringify(writeDecoderConfig(config, dtype), null, 2);
   return `${text.replaceAll(new RegExp(`("(?:${real})": \\d+)(?=,?\n)`, "g"), "$1.0")}\n`;
 }

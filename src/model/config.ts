@@ -1,7 +1,7 @@
 import type { ProjectionName } from "./projections.ts";
-import type { Rope } from "./rope.ts";
+import type { Rope } from "./rope/index.ts";
 
-export type { Rope, RopeScaling } from "./rope.ts";
+export type { Rope, RopeScaling } from "./rope/index.ts";
 
 /** Facts about a decoder, whatever file they were read from: its sizes and constants. */
 export interface DecoderConfig {

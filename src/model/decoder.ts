@@ -5,7 +5,7 @@ import { recomputed } from "../tensor/recompute.ts";
 import type { DecoderConfig } from "./config.ts";
 import { decoderTensors } from "./families/index.ts";
 import { moduleName, projectionNames, type ProjectionName } from "./projections.ts";
-import { rotaryAngles } from "./rope.ts";
+import { rotaryAngles } from "./rope/index.ts";
 
 /** One trained tensor of a model. */
 export interface Parameter {
@@ -151,6 +151,8 @@ function layerOf(index: number, named: <R extends tf.Rank>(name: string) => tf.V
 export interface DecoderInput {
   ids: Int32Array;
   positions: Int32Array;
+  /** Tokens of each token's text so far. Absent: the texts are packed, and each begins at position 0. */
+  lengths?: Int32Array;
   attend: AttentionHook;
   /** A backward pass may follow: adapters apply their dropout. Default false. */
   training?: boolean;
@@ -163,10 +165,10 @@ export interface DecoderInput {
  * `[rows.length, width]`, ready for the output projection.
  */
 export function decode(decoder: Decoder, input: DecoderInput, rows: Int32Array): tf.Tensor2D {
-  const { ids, positions, attend, training = false, recompute = false } = input;
+  const { ids, attend, training = false, recompute = false } = input;
   const run = recompute && training ? recomputedBlock : block;
   return tf.tidy(() => {
-    const context = { config: decoder.config, attend, training, ...angleTensors(positions, decoder.config) };
+    const context = { config: decoder.config, attend, training, ...angleTensors(input, decoder.config) };
     let x = embed(decoder.embedding, ids);
     decoder.layers.forEach((layer, index) => {
       const before = x;
@@ -182,7 +184,7 @@ interface BlockContext {
   config: DecoderConfig;
   attend: AttentionHook;
   training: boolean;
-  /** Of each token's rotation angles, `[N, headSize / 2]`. */
+  /** Of each token's rotation angles, `[N, turned pairs of a head]`. */
   cos: tf.Tensor2D;
   sin: tf.Tensor2D;
   /** The tokens whose output is wanted. Without: all. */
@@ -268,8 +270,11 @@ function projectAll(x: tf.Tensor2D, projections: readonly Projection[], training
   });
 }
 
-function angleTensors(positions: Int32Array, config: DecoderConfig): { cos: tf.Tensor2D; sin: tf.Tensor2D } {
-  const { cos, sin } = rotaryAngles(positions, config);
-  const shape: [number, number] = [positions.length, config.headSize / 2];
+function angleTensors(
+  { positions, lengths }: DecoderInput,
+  config: DecoderConfig,
+): { cos: tf.Tensor2D; sin: tf.Tensor2D } {
+  const { cos, sin, pairs } = rotaryAngles(positions, config, lengths);
+  const shape: [number, number] = [positions.length, pairs];
   return { cos: tf.tensor2d(cos, shape), sin: tf.tensor2d(sin, shape) };
 }

@@ -1,7 +1,7 @@
 import { UserError } from "../../system/errors.ts";
 import type { DecoderConfig } from "../config.ts";
 import { show, type Fields } from "../fields.ts";
-import { parseRope, writeRope } from "../rope.ts";
+import { parseRope, writeRope } from "../rope/index.ts";
 import type { SharedFacts } from "./family.ts";
 
 /** What transformers assumes in a family where `config.json` is silent. */
@@ -19,6 +19,7 @@ export function parseSharedKeys(fields: Fields, where: string, defaults: KeyDefa
   const width = fields.integer("hidden_size", { min: 1, max: 2 ** 20 });
   const heads = fields.integer("num_attention_heads", { min: 1, max: 2 ** 16 });
   const maxPositions = fields.integer("max_position_embeddings", { min: 1, fallback: defaults.maxPositions });
+  const headSize = fields.integer("head_dim", { min: 2, max: 2 ** 16, fallback: width / heads });
   refuseUnsupported(fields, where);
   return {
     vocabularySize: fields.integer("vocab_size", { min: 1, max: 2 ** 26 }),
@@ -30,11 +31,11 @@ export function parseSharedKeys(fields: Fields, where: string, defaults: KeyDefa
       max: 2 ** 16,
       fallback: defaults.keyValueHeads ?? heads,
     }),
-    headSize: fields.integer("head_dim", { min: 2, max: 2 ** 16, fallback: width / heads }),
+    headSize,
     feedForwardWidth: fields.integer("intermediate_size", { min: 1, max: 2 ** 24 }),
     maxPositions,
     epsilon: fields.number("rms_norm_eps", { min: 0, max: 1, fallback: 1e-6 }),
-    rope: parseRope(fields, where, maxPositions),
+    rope: parseRope(fields, where, { headSize, maxPositions }),
     tiedOutput: fields.boolean("tie_word_embeddings", false),
     initializerRange: fields.number("initializer_range", { min: 0, max: 1e3, fallback: 0.02 }),
     ...parseSpecialTokens(fields, where),
@@ -105,7 +106,7 @@ export function writeSharedKeys(config: SharedFacts, own: Record<string, unknown
     max_position_embeddings: config.maxPositions,
     initializer_range: config.initializerRange,
     rms_norm_eps: config.epsilon,
-    ...writeRope(config.rope),
+    ...writeRope(config.rope, config),
     tie_word_embeddings: config.tiedOutput,
     ...own,
     bos_token_id: config.beginOfText ?? null,
