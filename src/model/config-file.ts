@@ -30,7 +30,7 @@ export function decoderConfigFromGguf(
 
 /** Relations between sizes that every dialect must keep. */
 function checked(config: DecoderConfig, where: string): DecoderConfig {
-  const { heads, keyValueHeads, headSize } = config;
+  const { width, heads, keyValueHeads, headSize } = config;
   if (heads % keyValueHeads !== 0) {
     throw new UserError(
       "invalid-model-config",
@@ -38,7 +38,9 @@ function checked(config: DecoderConfig, where: string): DecoderConfig {
       { where },
     );
   }
-  if (headSize % 2 !== 0)
+  if (!Number.isInteger(headSize))
+    throw new UserError("invalid-model-config", `a width of ${width} does not split into ${heads} heads`, { where });
+  if (headSize % 2 !== 0 && config.rope !== undefined)
     throw new UserError("invalid-model-config", `the head size ${headSize} must be even to be rotated`, { where });
   return config;
 }
@@ -51,7 +53,11 @@ export function writeDecoderConfig(config: DecoderConfig, dtype = "float32"): Re
 
 /** `writeDecoderConfig` as text: real numbers keep a decimal point (`1.0`), which transformers 5 insists on. */
 export function decoderConfigText(config: DecoderConfig, dtype?: string): string {
-  const real = "attention_dropout|factor|high_freq_factor|initializer_range|low_freq_factor|rms_norm_eps|rope_theta";
+  const real = [
+    "attention_dropout|attention_factor|attn_logit_softcapping|beta_fast|beta_slow|factor|final_logit_softcapping",
+    "high_freq_factor|initializer_range|layer_norm_epsilon|low_freq_factor|partial_rotary_factor|rms_norm_eps",
+    "rope_local_base_freq|rope_theta",
+  ].join("|");
   const text = JSON.stringify(writeDecoderConfig(config, dtype), null, 2);
   return `${text.replaceAll(new RegExp(`("(?:${real})": \\d+)(?=,?\n)`, "g"), "$1.0")}\n`;
 }

@@ -1,7 +1,7 @@
 import type { ProjectionName } from "./projections.ts";
-import type { Rope } from "./rope.ts";
+import type { Rope } from "./rope/index.ts";
 
-export type { Rope, RopeScaling } from "./rope.ts";
+export type { Rope, RopeScaling } from "./rope/index.ts";
 
 /** What a feed-forward part does to its inner values. `gelu-tanh` is the approximation of arXiv 1606.08415. */
 export type Activation = "silu" | "gelu" | "gelu-tanh";

@@ -112,6 +112,8 @@ function normOf(name: string, named: Named): Norm {
 export interface DecoderInput {
   ids: Int32Array;
   positions: Int32Array;
+  /** Tokens of each token's text so far. Absent: the texts are packed, and each begins at position 0. */
+  lengths?: Int32Array;
   attend: AttentionHook;
   /** A backward pass may follow: adapters apply their dropout. Default false. */
   training?: boolean;
@@ -125,10 +127,10 @@ export interface DecoderInput {
  */
 export function decode(decoder: Decoder, input: DecoderInput, rows: Int32Array): tf.Tensor2D {
   const { config } = decoder;
-  const { ids, positions, attend, training = false, recompute = false } = input;
+  const { ids, positions, lengths, attend, training = false, recompute = false } = input;
   const run = recompute && training ? recomputedBlock : block;
   return tf.tidy(() => {
-    const anglesOf = layerAngles(positions, config);
+    const anglesOf = layerAngles(config, positions, lengths);
     let x = embeddings(decoder, ids, positions);
     decoder.layers.forEach((layer, index) => {
       const before = x;

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
 import { decoderConfigText, parseDecoderConfig, writeDecoderConfig } from "../../src/model/config-file.ts";
 import type { ErrorCode } from "../../src/system/errors.ts";
-import { inverseFrequencies, rotaryAngles } from "../../src/model/rope.ts";
+import { inverseFrequencies, rotaryAngles } from "../../src/model/rope/index.ts";
 import { userError } from "../user-error.ts";
 
 /** The least that a config.json must say. */

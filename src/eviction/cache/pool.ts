@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import type { AttentionFacts } from "../../model/attention.ts";
+import type { LayerAttention } from "../../model/attention.ts";
 import type { LayerTokens } from "../../model/generation/key-value-cache.ts";
 import { raggedAttention, writeCache } from "../../tensor/ops/index.ts";
 
@@ -24,7 +24,7 @@ export interface EntryPool {
    * Adds one entry per head to each text, and attends to those of them that lie in the layer's window.
    * `q [texts.length, heads * headSize]`.
    */
-  extend(texts: Int32Array, tokens: Pick<LayerTokens, "q" | "k" | "v">, attention: AttentionFacts): tf.Tensor2D;
+  extend(texts: Int32Array, tokens: Pick<LayerTokens, "q" | "k" | "v">, attention: LayerAttention): tf.Tensor2D;
   copy(from: number, to: number): void;
   drop(text: number): void;
   /** Entries of each head of a text. */

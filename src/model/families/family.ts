@@ -53,7 +53,9 @@ export interface GgufTensorFacts {
   shapes: ReadonlyMap<string, readonly number[]>;
   /** `rope_freqs.weight`: by how much each pair's frequency is divided (Llama 3.1 and later). */
   ropeFactors?: Float32Array;
+  /** `rope_factors_short.weight` and `rope_factors_long.weight`: the same in short and in long texts (Phi-3, Phi-4). */
+  longRopeFactors?: { short: Float32Array; long: Float32Array };
 }
 
 /** What files say in the same keys whatever the family. */
-export type SharedFacts = Omit<DecoderConfig, "family" | "biases" | "window">;
+export type SharedFacts = Omit<DecoderConfig, "family" | "biases" | "window" | "windowLayers">;

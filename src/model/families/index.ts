@@ -3,15 +3,23 @@ import type { DecoderConfig } from "../config.ts";
 import { show } from "../fields.ts";
 import type { ProjectionName } from "../projections.ts";
 import type { Family, GgufFamily } from "./family.ts";
+import { gemma2 } from "./gemma2.ts";
+import { gemma3 } from "./gemma3.ts";
+import { gpt2 } from "./gpt2.ts";
 import { partName } from "./layout.ts";
 import { llama } from "./llama.ts";
 import { mistral } from "./mistral.ts";
+import { olmo2 } from "./olmo2.ts";
+import { phi3 } from "./phi3.ts";
+import { qwen2 } from "./qwen2.ts";
+import { qwen3 } from "./qwen3.ts";
+import { smollm3 } from "./smollm3.ts";
 import { tensorsOf } from "./tensors.ts";
 
 export type { Family, GgufFamily, GgufTensorFacts } from "./family.ts";
 
 /** Every family that can be read, trained and written. */
-export const families: readonly Family[] = [llama, mistral];
+export const families: readonly Family[] = [llama, mistral, qwen2, qwen3, smollm3, gemma2, gemma3, phi3, gpt2, olmo2];
 
 /** @throws UserError naming the families that there are */
 export function familyOf({ family }: Pick<DecoderConfig, "family">): Family {

@@ -1,25 +1,26 @@
-import { UserError } from "../../system/errors.ts";
-import type { DecoderConfig } from "../config.ts";
 import type { ProjectionName } from "../projections.ts";
+import { areBiased, ofAttention, ofFeedForward } from "./biases.ts";
 import { parseSharedKeys, writeSharedKeys } from "./config-keys.ts";
 import type { Family } from "./family.ts";
 import { parseGgufKeys } from "./gguf-keys.ts";
 import { huggingFaceName, inHuggingFaceOrder } from "./gguf-tensors.ts";
 import { usualLayout } from "./layout.ts";
-
-const ofAttention = ["q", "k", "v", "o"] as const;
-const ofFeedForward = ["gate", "up", "down"] as const;
+import { refuseWindows } from "./windows.ts";
 
 /** Llama 1 to 3 (arXiv 2302.13971) and the many models of its shape. */
 export const llama: Family = {
   modelType: "llama",
   architectures: ["LlamaForCausalLM"],
   models: "SmolLM2, TinyLlama, Llama 2 and 3",
-  parse: (fields, where) => ({
-    family: "llama",
-    ...parseSharedKeys(fields, where, { maxPositions: 2048 }),
-    biases: biases(fields.boolean("attention_bias", false), fields.boolean("mlp_bias", false)),
-  }),
+  parse(fields, where) {
+    const facts = parseSharedKeys(fields, where, { maxPositions: 2048 });
+    refuseWindows(fields, where, facts.layers);
+    return {
+      family: "llama",
+      ...facts,
+      biases: biases(fields.boolean("attention_bias", false), fields.boolean("mlp_bias", false)),
+    };
+  },
   write: (config) =>
     writeSharedKeys(config, {
       attention_bias: areBiased(config, ofAttention),
@@ -46,13 +47,4 @@ export const llama: Family = {
 
 function biases(attention: boolean, feedForward: boolean): ProjectionName[] {
   return [...(attention ? ofAttention : []), ...(feedForward ? ofFeedForward : [])];
-}
-
-function areBiased(config: DecoderConfig, projections: readonly ProjectionName[]): boolean {
-  const biased = projections.filter((name) => config.biases.includes(name));
-  if (biased.length === 0 || biased.length === projections.length) return biased.length > 0;
-  throw new UserError("unsupported-model", `a llama has biases in all of ${projections.join(", ")} or in none`, {
-    where: "configuration of the model",
-    fix: `Here only ${biased.join(", ")} have one: name the family that the model belongs to.`,
-  });
 }

@@ -1,15 +1,16 @@
 import { UserError } from "../../system/errors.ts";
+import type { DecoderConfig } from "../config.ts";
 import type { Fields } from "../fields.ts";
 import { parseSharedKeys, writeSharedKeys } from "./config-keys.ts";
-import type { Family } from "./family.ts";
+import type { Family, SharedFacts } from "./family.ts";
 import { usualLayout } from "./layout.ts";
+import { listedWindows, numbersFrom, parseWindow } from "./windows.ts";
 
-/** Mistral 7B (arXiv 2310.06825) and its like: a Llama without biases, whose window must reach over the whole text. */
+/** Mistral 7B (arXiv 2310.06825) and its like: a Llama without biases, with a window in every layer. */
 export const mistral: Family = {
   modelType: "mistral",
   architectures: ["MistralForCausalLM"],
-  models: "Mistral 7B from version 0.2 on, Mistral Nemo",
-  without: "a sliding window in force",
+  models: "Mistral 7B, Mistral Nemo",
   parse(fields, where) {
     for (const key of ["attention_bias", "mlp_bias"]) {
       if (fields.boolean(key, false)) {
@@ -20,7 +21,8 @@ export const mistral: Family = {
       }
     }
     const facts = parseSharedKeys(fields, where, { maxPositions: 131_072, keyValueHeads: 8 });
-    return { family: "mistral", ...facts, biases: [], ...parseWindow(fields, where, facts.maxPositions) };
+    refuseLayerTypes(fields, where, facts.layers);
+    return { family: "mistral", ...facts, biases: [], ...windows(fields, facts) };
   },
   write(config) {
     if (config.biases.length > 0) {
@@ -35,17 +37,22 @@ export const mistral: Family = {
   // GGUF files have no name for it: they say llama.
 };
 
-function parseWindow(fields: Fields, where: string, maxPositions: number): { window?: number } {
-  const isNone = fields.has("sliding_window") && fields.raw("sliding_window") === undefined;
-  if (isNone) return {};
-  const window = fields.integer("sliding_window", { fallback: 4096 }); // what transformers assumes for an absent key
-  if (window >= maxPositions) return { window };
-  throw new UserError(
-    "unsupported-model",
-    `the sliding window of ${window} tokens is in force (max_position_embeddings is ${maxPositions})`,
-    {
-      where,
-      fix: `Set max_position_embeddings to ${window} if your rows are no longer than that: the result is then the same.`,
-    },
-  );
+/** A window as wide as the longest text is known, and not in force. */
+function windows(
+  fields: Fields,
+  { layers, maxPositions }: SharedFacts,
+): Pick<DecoderConfig, "window" | "windowLayers"> {
+  const window = parseWindow(fields, 4096);
+  if (window === undefined) return {};
+  return window < maxPositions ? { window, windowLayers: numbersFrom(0, layers) } : { window };
+}
+
+/** transformers reads no `layer_types` in a mistral: such files belong to another family. */
+function refuseLayerTypes(fields: Fields, where: string, layers: number): void {
+  const listed = listedWindows(fields, where, layers);
+  if (listed === undefined || listed.length === layers || listed.length === 0) return;
+  throw new UserError("unsupported-model", "layer_types that differ are not supported in a mistral", {
+    where,
+    fix: "All layers of a mistral have the window: remove layer_types if that is what the model was trained with.",
+  });
 }

@@ -41,6 +41,8 @@ export interface Continuation<T> {
 interface Pass {
   ids: readonly number[];
   positions: readonly number[];
+  /** Tokens of each token's text, with those of this pass. */
+  lengths: readonly number[];
   wanted: readonly number[];
   attend: (layer: number, tokens: LayerTokens) => tf.Tensor2D;
 }
@@ -61,14 +63,14 @@ export function continuation<T>(
 
   /** What is read behind the wanted tokens; `barrier [wanted, V]` is added to the logits. */
   const run = async (pass: Pass, asOneRow: boolean, barrier?: () => tf.Tensor2D): Promise<T[]> => {
-    const { ids, positions, wanted, attend } = pass;
+    const { ids, positions, lengths, wanted, attend } = pass;
     const filled = (numbers: readonly number[]): Int32Array =>
       isExact && !asOneRow ? filledUp(numbers) : Int32Array.from(numbers);
     const hook: AttentionHook = (layer, q, k, v, input) =>
       withFirst(ids.length, { q, k, v, input }, (real) => attend(layer, real));
     const logits = inRowBlocks(() =>
       tf.tidy(() => {
-        const input = { ids: filled(ids), positions: filled(positions), attend: hook };
+        const input = { ids: filled(ids), positions: filled(positions), lengths: filled(lengths), attend: hook };
         const all = outputLogits(model, decode(model, input, filled(wanted)));
         const own = wanted.length === all.shape[0] ? all : tf.slice(all, [0, 0], [wanted.length, vocabulary]);
         return barrier === undefined ? own : tf.add<tf.Tensor2D>(own, barrier());
@@ -86,6 +88,7 @@ export function continuation<T>(
     const pass: Pass = {
       ids: tokens.map(({ id }) => id),
       positions: tokens.map(({ position }) => position),
+      lengths: tokens.map(({ position }) => position + 1),
       wanted: [...tokens.keys()],
       attend: (layer, real) => cache.extend(layer, places, real),
     };
@@ -100,6 +103,7 @@ export function continuation<T>(
       const pass: Pass = {
         ids: texts.flatMap(({ ids }) => ids),
         positions: texts.flatMap(({ ids }) => [...ids.keys()]),
+        lengths: texts.flatMap(({ ids }) => ids.map(() => ids.length)),
         wanted: texts.map((_, i) => starts[i + 1]! - 1),
         attend: (layer, real) => cache.start(layer, { rows, starts }, real),
       };

@@ -1,6 +1,6 @@
 import { UserError } from "../../system/errors.ts";
 import { decoderConfigFromGguf } from "../config-file.ts";
-import { ggufFamilyNamed } from "../families/index.ts";
+import { ggufFamilyNamed, type GgufTensorFacts } from "../families/index.ts";
 import { show } from "../fields.ts";
 import { checkTensors } from "./check-tensors.ts";
 import { readStored, type StoredTensor } from "./encoding.ts";
@@ -9,7 +9,12 @@ import { fingerprint } from "./fingerprint.ts";
 import { readGgufHeader, type GgufHeader } from "./gguf.ts";
 import type { WeightSource } from "./source.ts";
 
-const frequencyFactors = "rope_freqs.weight";
+/** Tensors that are no weights: they say how heads rotate. */
+const rotation = {
+  all: "rope_freqs.weight",
+  short: "rope_factors_short.weight",
+  long: "rope_factors_long.weight",
+};
 
 /** Opens a GGUF file; quantized tensors are decoded as they are read. */
 export async function openGguf(path: string): Promise<WeightSource> {
@@ -31,7 +36,7 @@ async function readGguf(file: RandomAccessFile): Promise<WeightSource> {
   for (const [ggufName, tensor] of stored) {
     const name = huggingFaceName(ggufName);
     if (tensors.has(name)) throw new UserError("repeated-tensor", `two tensors stand for ${name}`, { where });
-    if (name !== frequencyFactors) tensors.set(name, tensor);
+    if (!Object.values(rotation).includes(name)) tensors.set(name, tensor);
   }
   const shapes = new Map([...tensors].map(([name, { shape }]) => [name, shape]));
   const config = decoderConfigFromGguf(metadata, { shapes, ...(await readFactors(file, stored)) }, where);
@@ -65,7 +70,15 @@ function refuseSplit(metadata: GgufHeader["metadata"], where: string): void {
 async function readFactors(
   file: RandomAccessFile,
   stored: GgufHeader["tensors"],
-): Promise<{ ropeFactors?: Float32Array }> {
-  const tensor = stored.get(frequencyFactors);
-  return tensor === undefined ? {} : { ropeFactors: await readStored(file, tensor) };
+): Promise<Pick<GgufTensorFacts, "ropeFactors" | "longRopeFactors">> {
+  const read = async (name: string): Promise<Float32Array | undefined> => {
+    const tensor = stored.get(name);
+    return tensor === undefined ? undefined : readStored(file, tensor);
+  };
+  const [ropeFactors, short, long] = [await read(rotation.all), await read(rotation.short), await read(rotation.long)];
+  if ((short === undefined) !== (long === undefined)) {
+    const missing = short === undefined ? rotation.short : rotation.long;
+    throw new UserError("missing-tensor", `there is no tensor ${missing}, but its like`, { where: file.path });
+  }
+  return { ...(ropeFactors && { ropeFactors }), ...(short && long && { longRopeFactors: { short, long } }) };
 }

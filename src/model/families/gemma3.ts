@@ -1,0 +1,36 @@
+import type { Fields } from "../fields.ts";
+import { parseLayerRopes, writeLayerRopes } from "../rope/index.ts";
+import { writeSharedKeys } from "./config-keys.ts";
+import type { Family } from "./family.ts";
+import { gemma2, gemmaWindows, parseGemmaKeys, writeGemmaKeys } from "./gemma2.ts";
+import { listedWindows, numbersFrom } from "./windows.ts";
+
+/** The text models of Gemma 3 (arXiv 2503.19786): five layers with a window and a base of their own to each without. */
+export const gemma3: Family = {
+  modelType: "gemma3_text",
+  architectures: ["Gemma3ForCausalLM"],
+  models: "Gemma 3 of 270M and 1B, text parts of the others",
+  parse(fields, where) {
+    const ropes = (headSize: number, maxPositions: number) =>
+      parseLayerRopes(fields, where, { headSize, maxPositions, theta: 1e6, localTheta: 1e4 });
+    const facts = parseGemmaKeys(fields, where, { maxPositions: 131_072, caps: {}, ropes });
+    const windowLayers = listedWindows(fields, where, facts.layers) ?? allButEvery(patternOf(fields), facts.layers);
+    return { family: "gemma3_text", ...facts, queryKeyNorm: "head", ...gemmaWindows(fields, where, windowLayers) };
+  },
+  write(config) {
+    const { rope, localRope = rope } = config;
+    if (rope === undefined || localRope === undefined) throw new Error("a gemma3_text rotates its heads");
+    return writeSharedKeys(config, { ...writeGemmaKeys(config), ...writeLayerRopes(rope, localRope, config) });
+  },
+  layout: gemma2.layout,
+};
+
+/** Each so manieth layer has no window. */
+function patternOf(fields: Fields): number {
+  const key = fields.has("sliding_window_pattern") ? "sliding_window_pattern" : "_sliding_window_pattern";
+  return fields.integer(key, { min: 1, fallback: 6 });
+}
+
+function allButEvery(pattern: number, layers: number): number[] {
+  return numbersFrom(0, layers).filter((layer) => (layer + 1) % pattern !== 0);
+}

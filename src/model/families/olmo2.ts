@@ -1,0 +1,36 @@
+import { areBiased, ofAttention } from "./biases.ts";
+import { parseSharedKeys, writeSharedKeys } from "./config-keys.ts";
+import type { Family } from "./family.ts";
+import { usualLayout } from "./layout.ts";
+import { refuseWindows } from "./windows.ts";
+
+/** OLMo 2 (arXiv 2501.00656): norms behind attention and feed-forward part, and over all queries and all keys. */
+export const olmo2: Family = {
+  modelType: "olmo2",
+  architectures: ["Olmo2ForCausalLM"],
+  models: "OLMo 2",
+  parse(fields, where) {
+    const facts = parseSharedKeys(fields, where, {
+      maxPositions: 2048,
+      epsilon: 1e-5,
+      specialTokens: { eos_token_id: 50_279, pad_token_id: 1 },
+    });
+    refuseWindows(fields, where, facts.layers);
+    return {
+      family: "olmo2",
+      ...facts,
+      normPlacement: "after",
+      queryKeyNorm: "whole",
+      biases: fields.boolean("attention_bias", false) ? ofAttention : [],
+    };
+  },
+  write: (config) => writeSharedKeys(config, { attention_bias: areBiased(config, ofAttention), attention_dropout: 0 }),
+  layout: {
+    ...usualLayout,
+    parts: {
+      ...usualLayout.parts,
+      afterAttention: "post_attention_layernorm",
+      afterFeedForward: "post_feedforward_layernorm",
+    },
+  },
+};
