@@ -80,26 +80,25 @@ describe("parseDecoderConfig", () => {
     expect(parse({ head_dim: 16, num_key_value_heads: 2 })).toMatchObject({ headSize: 16, keyValueHeads: 2 });
   });
 
-  test("accepts a Mistral whose window is never in force", () => {
+  test("gives every layer of a Mistral its window, unless texts are never longer", () => {
     const mistral = { model_type: "mistral", max_position_embeddings: 4096, num_key_value_heads: 2 };
-    expect(parse({ ...mistral, sliding_window: null }).maxPositions).toBe(4096);
-    expect(parse({ ...mistral, sliding_window: 4096 }).maxPositions).toBe(4096);
-    expect(() => parse({ ...mistral, sliding_window: 1024 })).toThrow(userError("unsupported-model", /window .*1024/));
-    expect(() => parse({ ...mistral, max_position_embeddings: 32_768 })).toThrow(
-      userError("unsupported-model", /window .*4096 .*32768/),
-    );
+    expect(parse({ ...mistral, sliding_window: null })).not.toHaveProperty("window");
+    expect(parse({ ...mistral, sliding_window: 4096 })).not.toHaveProperty("windowLayers");
+    const windowed = parse({ ...mistral, sliding_window: 1024 });
+    expect(windowed).toMatchObject({ window: 1024, windowLayers: [...Array(windowed.layers).keys()] });
   });
 
   test.each<[ErrorCode, string, object]>([
-    ["unsupported-model", '"gemma2"', { model_type: "gemma2" }],
+    ["unsupported-model", '"gpt_neox"', { model_type: "gpt_neox" }],
     ["unsupported-model", "model type undefined", { model_type: undefined }],
-    ["unsupported-model", "activation", { hidden_act: "gelu" }],
+    ["unsupported-model", "activation", { hidden_act: "quick_gelu" }],
     ["unsupported-model", "quantization_config", { quantization_config: { bits: 4 } }],
     ["unsupported-model", "pretraining_tp", { pretraining_tp: 2 }],
     ["unsupported-model", "attention_dropout", { attention_dropout: 0.1 }],
     ["unsupported-model", "layer_types", { layer_types: ["full_attention", "sliding_attention"] }],
-    ["unsupported-model", '"yarn"', { rope_scaling: { rope_type: "yarn", factor: 4 } }],
-    ["unsupported-model", '"dynamic"', { rope_parameters: { rope_type: "dynamic", factor: 4 } }],
+    ["unsupported-model", '"mrope"', { rope_scaling: { rope_type: "mrope", factor: 4 } }],
+    ["unsupported-model", '"proportional"', { rope_parameters: { rope_type: "proportional", factor: 4 } }],
+    ["invalid-model-config", "layer_types", { layer_types: ["full_attention"] }],
     ["unsupported-model", "per layer type", { rope_parameters: { full_attention: { rope_type: "default" } } }],
     ["unsupported-model", "partial_rotary_factor", { partial_rotary_factor: 0.5 }],
     ["unsupported-model", "partial_rotary_factor", { rope_parameters: { partial_rotary_factor: 0.5 } }],

@@ -19,6 +19,12 @@ export const phi3: Family = {
       specialTokens: { bos_token_id: 1, eos_token_id: 32_000, pad_token_id: 32_000 },
     });
     refuseWindows(fields, where, facts.layers);
+    const scaling = facts.rope?.scaling?.type;
+    if (scaling !== undefined && scaling !== "longrope") {
+      throw new UserError("unsupported-model", `the rotary scaling ${scaling} is not that of a phi3, only longrope`, {
+        where,
+      });
+    }
     for (const key of ["resid_pdrop", "embd_pdrop"]) {
       if (fields.number(key, { fallback: 0 }) === 0) continue;
       throw new UserError("unsupported-model", `${key} is not supported`, {

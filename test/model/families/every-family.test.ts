@@ -1,7 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "@jest/globals";
 import { decoderConfigFromGguf, decoderConfigText, parseDecoderConfig } from "../../../src/model/config-file.ts";
-import { decoderTensors, families } from "../../../src/model/families/index.ts";
+import { decoderTensors, families, moduleName } from "../../../src/model/families/index.ts";
+import { projectionsOf, projectionSize } from "../../../src/model/projections.ts";
 import { openWeights, saveModelFiles } from "../../../src/model/weights/index.ts";
 import { temporaryFolder } from "../weights/files.ts";
 import { userError } from "../../user-error.ts";
@@ -26,6 +27,26 @@ const sizes = {
   eos_token_id: [2, 3],
   pad_token_id: 0,
 };
+/** The same in the keys of a GPT-2. */
+const gpt2Sizes = {
+  vocab_size: 11,
+  n_embd: 12,
+  n_inner: 10,
+  n_layer: 2,
+  n_head: 4,
+  n_positions: 64,
+  layer_norm_epsilon: 1e-5,
+  initializer_range: 0.05,
+  bos_token_id: 1,
+  eos_token_id: [2, 3],
+  pad_token_id: 0,
+};
+/** The activation, under each key that a family may have for it. */
+const activation = (name: string): object => ({
+  hidden_act: name,
+  hidden_activation: name,
+  activation_function: name,
+});
 const inGguf = {
   embedding_length: 12,
   feed_forward_length: 10,
@@ -39,8 +60,15 @@ const inGguf = {
   "rope.freq_base": 2e4,
 };
 
+/** Keys of a family's `config.json`. */
+function keysOf(modelType: string): object {
+  const own = modelType === "gpt2" ? gpt2Sizes : modelType === "phi3" ? { ...sizes, rope_scaling: null } : sizes;
+  return { ...own, tie_word_embeddings: false, model_type: modelType };
+}
+
 describe.each(families.map((family) => [family.modelType, family] as const))("the family %s", (modelType, family) => {
-  const config = parseDecoderConfig({ ...sizes, model_type: modelType }, "config.json");
+  const config = parseDecoderConfig(keysOf(modelType), "config.json");
+  const learned = modelType === "gpt2";
 
   test("reads the sizes and constants of its config.json", () => {
     expect(config).toMatchObject({
@@ -50,16 +78,17 @@ describe.each(families.map((family) => [family.modelType, family] as const))("th
       feedForwardWidth: 10,
       layers: 2,
       heads: 4,
-      keyValueHeads: 2,
-      headSize: 6,
+      keyValueHeads: learned ? 4 : 2,
+      headSize: learned ? 3 : 6,
       maxPositions: 64,
       epsilon: 1e-5,
-      rope: { theta: 2e4, scaling: { type: "linear", factor: 2 } },
       initializerRange: 0.05,
       beginOfText: 1,
       endOfText: [2, 3],
       padToken: 0,
     });
+    const scaling = modelType === "phi3" ? {} : { scaling: { type: "linear", factor: 2 } };
+    expect(config.rope).toEqual(learned ? undefined : { theta: 2e4, ...scaling });
   });
 
   test("reads back what it wrote, and writes it again to the letter", () => {
@@ -73,14 +102,17 @@ describe.each(families.map((family) => [family.modelType, family] as const))("th
     });
   });
 
-  test("has the tensors that every decoder has, with other shapes for other sizes", () => {
+  test("has the tensors that every decoder has, with shapes for its sizes", () => {
     const tensors = decoderTensors(config);
-    expect(tensors.get("model.embed_tokens.weight")).toEqual([11, 12]);
-    expect(tensors.get("model.layers.1.self_attn.q_proj.weight")).toEqual([24, 12]);
-    expect(tensors.get("model.layers.1.self_attn.k_proj.weight")).toEqual([12, 12]);
-    expect(tensors.get("model.layers.1.mlp.down_proj.weight")).toEqual([12, 10]);
-    expect(tensors.get("lm_head.weight")).toEqual([11, 12]);
-    expect(decoderTensors({ ...config, tiedOutput: true }).has("lm_head.weight")).toBe(false);
+    const { layout } = family;
+    expect(tensors.get(`${layout.embedding}.weight`)).toEqual([11, 12]);
+    for (const name of projectionsOf(config)) {
+      const [outputs, inputs] = tensors.get(`${moduleName(config, 1, name)}.weight`)!;
+      expect([outputs, inputs]).toEqual(projectionSize(config, name));
+      expect(inputs).toBe(name === "o" ? config.heads * config.headSize : name === "down" ? 10 : 12);
+    }
+    expect(tensors.get(`${layout.head}.weight`)).toEqual([11, 12]);
+    expect(decoderTensors({ ...config, tiedOutput: true }).has(`${layout.head}.weight`)).toBe(false);
   });
 
   test("a folder of it is written back as the same family and reads back equal", async () => {
@@ -120,7 +152,7 @@ describe.each(families.map((family) => [family.modelType, family] as const))("th
   });
 
   test("an activation that is not its own is refused, naming the file", () => {
-    const json = { ...sizes, model_type: modelType, hidden_act: "relu" };
+    const json = { ...keysOf(modelType), ...activation("relu") };
     expect(() => parseDecoderConfig(json, "config.json")).toThrow(
       userError("unsupported-model", /config\.json: .*"relu"/),
     );
