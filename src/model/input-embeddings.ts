@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { embed } from "../tensor/ops/index.ts";
+import { UserError } from "../system/errors.ts";
 import { sum, times } from "./arithmetic.ts";
 import type { DecoderConfig } from "./config.ts";
 
@@ -10,7 +11,19 @@ interface InputEmbeddings {
   positionEmbedding?: tf.Tensor2D;
 }
 
-/** What enters the first block, `[N, width]`: embeddings of the tokens, scaled or with those of positions where the model has it. */
+function requireKnown(positions: Int32Array, known: number): void {
+  const longest = positions.reduce((most, position) => Math.max(most, position + 1), 0);
+  if (longest <= known) return;
+  throw new UserError("too-long", `a text has ${longest} tokens, and the model has embeddings of ${known} positions`, {
+    fix: `Cut texts to ${known} tokens (data.maxTokens).`,
+  });
+}
+
+/**
+ * What enters the first block, `[N, width]`: embeddings of the tokens, scaled or with those of positions where the model
+ * has it.
+ * @throws UserError for a text with more tokens than the model has positions
+ */
 export function embeddings(
   { config, embedding, positionEmbedding }: InputEmbeddings,
   ids: Int32Array,
@@ -19,6 +32,8 @@ export function embeddings(
   return tf.tidy(() => {
     const tokens = embed(embedding, ids);
     const scaled = config.embeddingScale === undefined ? tokens : times(tokens, config.embeddingScale);
-    return positionEmbedding === undefined ? scaled : sum(scaled, embed(positionEmbedding, positions));
+    if (positionEmbedding === undefined) return scaled;
+    requireKnown(positions, positionEmbedding.shape[0]);
+    return sum(scaled, embed(positionEmbedding, positions));
   });
 }

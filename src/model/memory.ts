@@ -77,20 +77,24 @@ function keptOfToken(config: DecoderConfig, adapter: LoraOptions | undefined): {
   const queries = heads * headSize;
   const inputOf = (name: ProjectionName): number =>
     name === "o" ? queries : name === "down" ? feedForwardWidth : width;
-  // of attention: the norm's input and scale, queries, output and its log-sums, keys and values
-  const ofAttention = width + 1 + 2 * queries + heads + 2 * keyValueHeads * headSize;
-  const ofFeedForward = width + 1 + 2 * feedForwardWidth;
+  const keys = keyValueHeads * headSize;
+  // of a norm: its input and its scale
+  const norms = (config.normPlacement === "around" ? 2 : 1) * (width + 1);
+  const ofQueriesAndKeys = config.queryKeyNorm === undefined ? 0 : queries + keys + heads + keyValueHeads;
+  // of attention: queries, output and its log-sums, keys and values
+  const ofAttention = norms + ofQueriesAndKeys + 2 * queries + heads + 2 * keys;
+  const ofFeedForward = norms + (config.gated === false ? 1 : 2) * feedForwardWidth;
   const settings = adapter === undefined ? undefined : loraSettings(adapter, config);
   const adapted = settings?.projections ?? projectionsOf(config);
   const dropped = (settings?.dropout ?? 0) > 0;
   const reads = (...names: ProjectionName[]): boolean => !dropped && names.some((name) => adapted.includes(name));
   const inputs =
-    Number(reads("q", "k", "v")) * width +
-    Number(reads("gate", "up")) * width +
+    Number(reads("q", "k", "v", "qkv")) * width +
+    Number(reads("gate", "up", "gateUp")) * width +
     Number(reads("down")) * feedForwardWidth;
   const masked = dropped ? adapted.reduce((sum, name) => sum + 2 * inputOf(name), 0) : 0;
   const lowRank = settings === undefined ? 0 : adapted.length * settings.rank;
-  const trainsAttention = (["q", "k", "v", "o"] as const).some((name) => adapted.includes(name));
+  const trainsAttention = (["q", "k", "v", "qkv", "o"] as const).some((name) => adapted.includes(name));
   return {
     byBlock: ofAttention + ofFeedForward + inputs + masked + lowRank,
     notByFirst: settings === undefined ? 0 : trainsAttention ? width : ofAttention + width,

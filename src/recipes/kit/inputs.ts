@@ -60,6 +60,11 @@ export async function gatherInputs(config: StartConfig, engine: EngineInfo, repo
   const { tokenizer, fingerprint, config: shape } = await startingFacts(config);
   const { maxPositions } = shape;
   const { data } = config;
+  if (data.maxTokens > maxPositions && shape.rope === undefined)
+    throw new UserError("too-long", `the model has embeddings of ${maxPositions} positions`, {
+      where: `data.maxTokens: ${data.maxTokens}`,
+      fix: `Set data.maxTokens to ${maxPositions} at most.`,
+    });
   if (data.maxTokens > maxPositions)
     reporter.note(`The model states a context of ${maxPositions} tokens; data.maxTokens is ${data.maxTokens}.`);
   const train = await tokenized(config, "train", tokenizer, reporter);
