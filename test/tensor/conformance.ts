@@ -92,6 +92,36 @@ function largerCases(): Record<string, Arguments> {
       heads: 7,
       dy: random("rotary dy", 61, 70),
     },
+    "rotary, part of each head": {
+      x: random("x", 61, 7 * 12),
+      cos: random("cos", 61, 5),
+      sin: random("sin", 61, 5),
+      heads: 7,
+      dy: random("rotary dy", 61, 84),
+    },
+    layerNorm: {
+      x: random("x", 130, 97),
+      gain: random("gain", 97),
+      bias: random("bias", 97),
+      epsilon: 1e-5,
+      dy: random("norm dy", 130, 97),
+    },
+    splitColumns: { x: random("x", 70, 65), widths: [32, 1, 20, 12], dy: random("split dy", 70, 65) },
+    softCap: { x: random("x", 67, 129), cap: 0.7, dy: random("cap dy", 67, 129) },
+    ...Object.fromEntries(
+      ["silu", "gelu", "gelu-tanh"].flatMap((activation) => [
+        [`activate, ${activation}`, { x: random("gate", 67, 129), activation, dy: random("activation dy", 67, 129) }],
+        [
+          `gatedUnit, ${activation}`,
+          {
+            gate: random("gate", 67, 129),
+            up: random("up", 67, 129),
+            activation,
+            dy: random("activation dy", 67, 129),
+          },
+        ],
+      ]),
+    ),
     "causalAttention, ragged": attention("ragged", [0, 140, 141, 163], 4, 2, 7, true),
     "causalAttention, one long row": attention("long", [0, 261], 1, 1, 16, false),
     "causalAttention, a window within a block": {
@@ -166,6 +196,13 @@ function largerCases(): Record<string, Arguments> {
       outputEmbedding: random("embedding", 1031, 33),
       targets: integers("targets", 90, 1031),
       dLogProb: [...normal("dLogProb", 90)].map((value, row) => (row % 3 === 1 ? 0 : value)),
+    },
+    "targetLogProbs, soft cap": {
+      hidden: random("hidden", 90, 33),
+      outputEmbedding: random("embedding", 5003, 33),
+      targets: integers("targets", 90, 5003),
+      dLogProb: [...normal("dLogProb", 90)].map((value, row) => (row % 3 === 1 ? 0 : value)),
+      softCap: 4,
     },
     adamw: {
       parameter: random("parameter", 41, 53),

@@ -29,6 +29,34 @@ export const runners: Record<string, Runner> = {
       output: ops.rmsNorm(x as tf.Tensor2D, gain as tf.Tensor1D, given.epsilon as number),
     })),
 
+  layerNorm: (given) =>
+    differentiated(given, ["x", "gain", "bias"], ({ x, gain, bias }) => ({
+      output: ops.layerNorm(x as tf.Tensor2D, gain as tf.Tensor1D, bias as tf.Tensor1D, given.epsilon as number),
+    })),
+
+  softCap: (given) => differentiated(given, ["x"], ({ x }) => ({ output: ops.softCap(x!, given.cap as number) })),
+
+  activate: (given) =>
+    differentiated(given, ["x"], ({ x }) => ({
+      output: ops.activate(x as tf.Tensor2D, given.activation as ops.Activation),
+    })),
+
+  gatedUnit: (given) =>
+    differentiated(given, ["gate", "up"], ({ gate, up }) => ({
+      output: ops.gatedUnit(gate as tf.Tensor2D, up as tf.Tensor2D, given.activation as ops.Activation),
+    })),
+
+  splitColumns: (given) =>
+    differentiated(given, ["x"], ({ x }) => {
+      const parts = ops.splitColumns(x as tf.Tensor2D, given.widths as number[]);
+      return {
+        output: tf.concat(
+          parts.map((part, i) => tf.mul(part, i + 1)),
+          1,
+        ),
+      };
+    }),
+
   rotary: (given) =>
     withTensors(given, ["cos", "sin"], ({ cos, sin }) =>
       differentiated(given, ["x"], ({ x }) => ({
@@ -85,9 +113,10 @@ export const runners: Record<string, Runner> = {
     withTensors(given, ["hidden", "outputEmbedding"], async (tensors) => {
       const [hidden, embedding] = [tensors.hidden as tf.Tensor2D, tensors.outputEmbedding as tf.Tensor2D];
       const targets = indices(given.targets);
-      const facts = ops.targetLogProbs(hidden, embedding, targets, { entropy: true, entropyTop20: true });
+      const softCap = given.softCap as number | undefined;
+      const facts = ops.targetLogProbs(hidden, embedding, targets, { entropy: true, entropyTop20: true, softCap });
       const dLogProb = Float32Array.from(given.dLogProb as number[]);
-      const both = ops.targetLogProbsGradient(hidden, embedding, targets, dLogProb, { needEmbedding: true });
+      const both = ops.targetLogProbsGradient(hidden, embedding, targets, dLogProb, { needEmbedding: true, softCap });
       const gradients = { dhidden: both.dHidden, doutputEmbedding: both.dOutputEmbedding! };
       return freed({ ...facts, ...gradients });
     }),
@@ -97,8 +126,10 @@ export const runners: Record<string, Runner> = {
       given,
       ["hidden", "outputEmbedding", "referenceHidden", "referenceEmbedding"],
       async ({ hidden, outputEmbedding, referenceHidden, referenceEmbedding }) => {
-        const model = { hidden, outputEmbedding } as ops.OutputHead;
-        const reference = { hidden: referenceHidden, outputEmbedding: referenceEmbedding } as ops.OutputHead;
+        const { softCap, referenceCap } = given;
+        const model = { hidden, outputEmbedding, softCap } as ops.OutputHead;
+        const other = { hidden: referenceHidden, outputEmbedding: referenceEmbedding, softCap: referenceCap };
+        const reference = other as ops.OutputHead;
         const kl = ops.forwardKl(model, reference);
         const dKl = Float32Array.from(given.dKl as number[]);
         const both = ops.forwardKlGradient(model, reference, dKl, { needEmbedding: true });

@@ -1,12 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { requireShape } from "./checks.ts";
-import { headGradient, logitsOf, rowChunks } from "./logits.ts";
-
-/** A hidden state `[R, D]` with the embedding `[V, D]` that makes logits of it. */
-export interface OutputHead {
-  readonly hidden: tf.Tensor2D;
-  readonly outputEmbedding: tf.Tensor2D;
-}
+import { headGradient, logitsOf, rowChunks, type OutputHead } from "./logits.ts";
+import { softCap } from "./soft-cap.ts";
 
 /**
  * `KL(reference ‖ model)` of each row over the vocabulary, `[R]`, nats. Works through a few rows at a time, so the
@@ -19,8 +14,8 @@ export function forwardKl(model: OutputHead, reference: OutputHead): tf.Tensor1D
   return tf.tidy(() => {
     const parts = rowChunks(model.hidden.shape[0], model.outputEmbedding.shape[0]).map(([from, to]) =>
       tf.tidy(() => {
-        const own = logSoftmax(logitsOf(model.hidden, model.outputEmbedding, from, to));
-        const other = logSoftmax(logitsOf(reference.hidden, reference.outputEmbedding, from, to));
+        const own = logSoftmax(logitsOf(model, from, to));
+        const other = logSoftmax(logitsOf(reference, from, to));
         return tf.sum(tf.mul(tf.exp(other), tf.sub(other, own)), 1) as tf.Tensor1D;
       }),
     );
@@ -30,7 +25,7 @@ export function forwardKl(model: OutputHead, reference: OutputHead): tf.Tensor1D
 
 /**
  * Gradients of `sum(dKl * forwardKl)` on the model: `dHidden [R, D]` and, where asked for, `dOutputEmbedding [V, D]`.
- * On the logits it is `dKl * (softmax(model) - softmax(reference))`. Rows with `dKl = 0` get 0 and cost nothing.
+ * On the model's logits, those after its cap, it is `dKl * (softmax(model) - softmax(reference))`. Rows with `dKl = 0` get 0 and cost nothing.
  */
 export function forwardKlGradient(
   model: OutputHead,
@@ -42,14 +37,14 @@ export function forwardKlGradient(
   if (dKl.length !== model.hidden.shape[0]) throw new RangeError("dKl must have one entry per row");
   const live = Int32Array.from(dKl.keys()).filter((row) => dKl[row] !== 0);
   const [dHidden, dOutputEmbedding] = tf.tidy(() =>
-    headGradient(model.hidden, model.outputEmbedding, live, needEmbedding, (h, own) => {
+    headGradient(model, live, needEmbedding, (logits, own) => {
       const other: tf.Tensor2D = tf.gather(reference.hidden, tf.tensor1d(own, "int32"));
       const scale = tf.tensor2d(
         Float32Array.from(own, (row) => dKl[row]!),
         [own.length, 1],
       );
-      const p = tf.softmax(tf.matMul(h, model.outputEmbedding, false, true));
-      const q = tf.softmax(tf.matMul(other, reference.outputEmbedding, false, true));
+      const products = tf.matMul<tf.Tensor2D>(other, reference.outputEmbedding, false, true);
+      const [p, q] = [tf.softmax(logits), tf.softmax(softCap(products, reference.softCap))];
       return tf.mul(tf.sub(p, q), scale);
     }),
   );

@@ -52,6 +52,27 @@ export interface FusedKernels extends DefinitionParts {
     attrs: Record<string, never>;
     outputs: [dx: Tensor2D /* [N, D] */, dGain: Tensor1D /* [D] */];
   };
+  /** `rstd = 1 / sqrt(mean((x - mean)^2) + epsilon)` of each row, `output = (x - mean) * rstd * gain + bias`. */
+  TokensiftLayerNorm: {
+    inputs: { x: Tensor2D /* [N, D] */; gain: Tensor1D /* [D] */; bias: Tensor1D /* [D] */ };
+    attrs: { epsilon: number };
+    outputs: [output: Tensor2D /* [N, D] */, mean: Tensor1D /* [N] */, rstd: Tensor1D /* [N] */];
+  };
+  /**
+   * With `g = dy * gain`, `n = (x - mean) * rstd`: `dx = rstd * (g - mean(g) - n * mean(g * n))`, `dGain = sum over rows
+   * of dy * n`, `dBias = sum over rows of dy`.
+   */
+  TokensiftLayerNormGrad: {
+    inputs: { x: Tensor2D; gain: Tensor1D; mean: Tensor1D /* [N] */; rstd: Tensor1D /* [N] */; dy: Tensor2D };
+    attrs: Record<string, never>;
+    outputs: [dx: Tensor2D /* [N, D] */, dGain: Tensor1D /* [D] */, dBias: Tensor1D /* [D] */];
+  };
+  /** `TokensiftRotary` of the first `2r` dimensions of each head, dimension `j` with `j + r`; the others stay. */
+  TokensiftPartialRotary: {
+    inputs: { x: Tensor2D /* [N, H * d] */; cos: Tensor2D /* [N, r] */; sin: Tensor2D /* [N, r] */ };
+    attrs: { heads: number; sign: 1 | -1 };
+    outputs: [output: Tensor2D /* [N, H * d] */];
+  };
   /**
    * Rotates dimension `j` of each head with dimension `j + d/2` by the angle of column `j`:
    * `(a, b) -> (a cos - sign b sin, b cos + sign a sin)`. `sign` is 1 forward, -1 for the gradient.
@@ -132,23 +153,48 @@ export interface FusedKernels extends DefinitionParts {
     attrs: Record<string, never>;
     outputs: [dGate: Tensor2D /* [N, F] */, dUp: Tensor2D /* [N, F] */];
   };
+  /** `output = act(gate) * up`, the activation being other than silu. */
+  TokensiftGatedUnit: {
+    inputs: { gate: Tensor2D /* [N, F] */; up: Tensor2D /* [N, F] */ };
+    attrs: { activation: Exclude<Activation, "silu"> };
+    outputs: [output: Tensor2D /* [N, F] */];
+  };
+  /** `dGate = dy * up * act'(gate)`, `dUp = dy * act(gate)`. */
+  TokensiftGatedUnitGrad: {
+    inputs: { gate: Tensor2D; up: Tensor2D; dy: Tensor2D /* [N, F] */ };
+    attrs: { activation: Exclude<Activation, "silu"> };
+    outputs: [dGate: Tensor2D /* [N, F] */, dUp: Tensor2D /* [N, F] */];
+  };
+  /** `output = act(x)`. */
+  TokensiftActivate: {
+    inputs: { x: Tensor2D /* [N, F] */ };
+    attrs: { activation: Activation };
+    outputs: [output: Tensor2D /* [N, F] */];
+  };
+  /** `dx = dy * act'(x)`. */
+  TokensiftActivateGrad: {
+    inputs: { x: Tensor2D; dy: Tensor2D /* [N, F] */ };
+    attrs: { activation: Activation };
+    outputs: [dx: Tensor2D /* [N, F] */];
+  };
   /**
    * `logProb[r] = log softmax(hidden[r] outputEmbedding^T)[targets[r]]`, never more than a few rows of logits at a time.
    * Then, where asked for and in this order: the entropy of that softmax, and the entropy of the softmax over the 20
-   * largest logits alone (fewer where V < 20).
+   * largest logits alone (fewer where V < 20). Logits are capped where `softCap` is given, the kept ones too.
    */
   TokensiftTargetLogProbs: {
     inputs: { hidden: Tensor2D /* [R, D] */; outputEmbedding: Tensor2D /* [V, D] */ };
-    attrs: { targets: Int32Array /* [R] */; entropy: boolean; entropyTop20: boolean; keepLogits: boolean };
+    attrs: { targets: Int32Array /* [R] */ } & Record<"entropy" | "entropyTop20" | "keepLogits", boolean> & Capped;
     outputs: Tensor[] /* logProb [R], entropy [R]?, entropyTop20 [R]?, where keepLogits: logits [K, V]? */;
   };
   /**
    * With `dLogits = dLogProb * (onehot(target) - softmax)`: `dHidden = dLogits outputEmbedding`,
-   * `dOutputEmbedding = dLogits^T hidden`. Rows with `dLogProb = 0` get 0 and are not computed.
+   * `dOutputEmbedding = dLogits^T hidden`; `dLogits` is multiplied by the cap's slope where `softCap` is given. Rows with
+   * `dLogProb = 0` get 0 and are not computed.
    */
   TokensiftTargetLogProbsGrad: {
     inputs: { hidden: Tensor2D /* [R, D] */; outputEmbedding: Tensor2D /* [V, D] */; logits?: Tensor2D /* [K, V] */ };
-    attrs: { targets: Int32Array /* [R] */; dLogProb: Float32Array /* [R] */; needEmbedding: boolean };
+    attrs: { targets: Int32Array /* [R] */; dLogProb: Float32Array /* [R] */; needEmbedding: boolean } & Capped;
     outputs: [dHidden: Tensor2D /* [R, D] */, dOutputEmbedding?: Tensor2D /* [V, D], where needEmbedding */];
   };
   /** One AdamW step in place on `parameter`, `m` and `v`; the formula is in `adamw.ts`. */
@@ -194,6 +240,14 @@ export interface DefinitionParts {
 }
 
 export type KernelName = keyof FusedKernels;
+
+/** Where it is given, numbers `x` become `softCap * tanh(x / softCap)`. */
+interface Capped {
+  softCap?: number | undefined;
+}
+
+/** What makes the inner values of a feed-forward part: `x sigmoid(x)`, `x Φ(x)`, or the latter's approximation by tanh. */
+export type Activation = "silu" | "gelu" | "gelu-tanh";
 
 /** Tensors by name and number: `weight0`, `weight1`, ... */
 export type NumberedTensors<Name extends string> = Record<`${Name}${number}`, Tensor2D>;

@@ -1,4 +1,14 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { softCap as capped, softCapSlope } from "./soft-cap.ts";
+
+/** A hidden state `[R, D]` with what makes logits of it. */
+export interface OutputHead {
+  readonly hidden: tf.Tensor2D;
+  /** `[V, D]` */
+  readonly outputEmbedding: tf.Tensor2D;
+  /** Logits become `softCap * tanh(logit / softCap)`. Default: they stay as they are. */
+  readonly softCap?: number | undefined;
+}
 
 /** Logits held at a time: 32 MB in float32. */
 const LOGITS_LIMIT = 2 ** 23;
@@ -9,22 +19,22 @@ export function rowChunks(rows: number, vocabulary: number): [from: number, to: 
   return Array.from({ length: Math.ceil(rows / size) }, (_, i) => [i * size, Math.min(rows, (i + 1) * size)]);
 }
 
-/** `hidden[from..to) outputEmbedding^T`. */
-export function logitsOf(hidden: tf.Tensor2D, outputEmbedding: tf.Tensor2D, from: number, to: number): tf.Tensor2D {
-  return tf.matMul(tf.slice(hidden, [from, 0], [to - from, hidden.shape[1]]), outputEmbedding, false, true);
+/** Logits `[to - from, V]` of some of the rows: `hidden[from..to) outputEmbedding^T`, capped where the head says so. */
+export function logitsOf({ hidden, outputEmbedding, softCap }: OutputHead, from: number, to: number): tf.Tensor2D {
+  const own = tf.slice(hidden, [from, 0], [to - from, hidden.shape[1]]);
+  return capped(tf.matMul<tf.Tensor2D>(own, outputEmbedding, false, true), softCap);
 }
 
 /**
  * Sums a gradient on logits into `dHidden [R, D]` and, where asked for, `dOutputEmbedding [V, D]`, a few rows at a time.
  * Rows that are not `live` get 0 and are not computed. Call it within `tf.tidy`.
- * @param dLogitsOf gradient `[own.length, V]` on the logits of the rows numbered by `own`, whose hidden states are `h`
+ * @param dLogitsOf gradient `[own.length, V]` on the logits of the rows numbered by `own`
  */
 export function headGradient(
-  hidden: tf.Tensor2D,
-  outputEmbedding: tf.Tensor2D,
+  { hidden, outputEmbedding, softCap }: OutputHead,
   live: Int32Array,
   needEmbedding: boolean,
-  dLogitsOf: (h: tf.Tensor2D, own: Int32Array) => tf.Tensor2D,
+  dLogitsOf: (logits: tf.Tensor2D, own: Int32Array) => tf.Tensor2D,
 ): [dHidden: tf.Tensor2D, dOutputEmbedding?: tf.Tensor2D] {
   const [rows, width] = hidden.shape;
   const slots = new Int32Array(rows).fill(live.length);
@@ -35,7 +45,9 @@ export function headGradient(
     const own = live.subarray(from, to);
     const [dRows, sum] = tf.tidy(() => {
       const h: tf.Tensor2D = tf.gather(hidden, tf.tensor1d(own, "int32"));
-      const dLogits = dLogitsOf(h, own);
+      const logits = capped(tf.matMul<tf.Tensor2D>(h, outputEmbedding, false, true), softCap);
+      const dCapped = dLogitsOf(logits, own);
+      const dLogits = softCap === undefined ? dCapped : tf.mul(dCapped, softCapSlope(logits, softCap));
       const next = dEmbedding === undefined ? undefined : tf.add(dEmbedding, tf.matMul(dLogits, h, true, false));
       return [tf.matMul(dLogits, outputEmbedding), next] as [tf.Tensor2D, tf.Tensor2D?];
     });

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { requireIndices, requireShape } from "./checks.ts";
+import { requireIndices, requireShape, requireSoftCap } from "./checks.ts";
 import { runFused } from "./fused.ts";
-import { headGradient, logitsOf, rowChunks } from "./logits.ts";
+import { headGradient, logitsOf, rowChunks, type OutputHead } from "./logits.ts";
 
 const TOP = 20;
 
@@ -21,6 +21,8 @@ export interface TargetLogProbsOptions {
   entropyTop20?: boolean;
   /** A gradient will follow: logits of the first rows, up to 64 MiB of them, may be kept for it. Default false. */
   keepLogits?: boolean;
+  /** Logits become `softCap * tanh(logit / softCap)`, and everything is of what they became. Default: they stay. */
+  softCap?: number | undefined;
 }
 
 /**
@@ -34,15 +36,17 @@ export function targetLogProbs(
   hidden: tf.Tensor2D,
   outputEmbedding: tf.Tensor2D,
   targets: Int32Array,
-  { entropy = false, entropyTop20 = false, keepLogits = false }: TargetLogProbsOptions = {},
+  { entropy = false, entropyTop20 = false, keepLogits = false, softCap }: TargetLogProbsOptions = {},
 ): TargetLogProbs {
-  checkArguments(hidden, outputEmbedding, targets);
+  checkArguments({ hidden, outputEmbedding, softCap }, targets);
   const asked = { entropy, entropyTop20 };
   const outputs =
-    runFused("TokensiftTargetLogProbs", { hidden, outputEmbedding }, { targets, ...asked, keepLogits }) ??
+    runFused("TokensiftTargetLogProbs", { hidden, outputEmbedding }, { targets, ...asked, keepLogits, softCap }) ??
     tf.tidy(() => {
       const parts = rowChunks(hidden.shape[0], outputEmbedding.shape[0]).map(([from, to]) =>
-        tf.tidy(() => factsOfRows(logitsOf(hidden, outputEmbedding, from, to), targets.subarray(from, to), asked)),
+        tf.tidy(() =>
+          factsOfRows(logitsOf({ hidden, outputEmbedding, softCap }, from, to), targets.subarray(from, to), asked),
+        ),
       );
       return parts[0]!.map((_, fact) => tf.concat(parts.map((part) => part[fact]!)));
     });
@@ -60,35 +64,35 @@ export function targetLogProbs(
  * Gradients of `sum(dLogProb * logProb)`: `dHidden [R, D]` and, where asked for, `dOutputEmbedding [V, D]`.
  * Rows with `dLogProb = 0` get 0 and cost nothing.
  * @param options.logits those that `targetLogProbs` kept of the same rows; their values are used up
+ * @param options.softCap as in `targetLogProbs`
  */
 export function targetLogProbsGradient(
   hidden: tf.Tensor2D,
   outputEmbedding: tf.Tensor2D,
   targets: Int32Array,
   dLogProb: Float32Array,
-  { needEmbedding, logits }: { needEmbedding: boolean; logits?: tf.Tensor2D | undefined },
+  options: { needEmbedding: boolean; logits?: tf.Tensor2D | undefined; softCap?: number | undefined },
 ): { dHidden: tf.Tensor2D; dOutputEmbedding?: tf.Tensor2D } {
-  checkArguments(hidden, outputEmbedding, targets);
+  const { needEmbedding, logits, softCap } = options;
+  const head = { hidden, outputEmbedding, softCap };
+  checkArguments(head, targets);
   if (dLogProb.length !== targets.length) throw new RangeError("dLogProb must have one entry per target");
-  const attributes = { targets, dLogProb, needEmbedding };
+  const attributes = { targets, dLogProb, needEmbedding, softCap };
   const [dHidden, dOutputEmbedding] =
     runFused(
       "TokensiftTargetLogProbsGrad",
       { hidden, outputEmbedding, ...(logits !== undefined && { logits }) },
       attributes,
-    ) ?? tf.tidy(() => plainGradient(hidden, outputEmbedding, attributes));
+    ) ?? tf.tidy(() => plainGradient(head, attributes));
   return dOutputEmbedding === undefined ? { dHidden } : { dHidden, dOutputEmbedding };
 }
 
 function plainGradient(
-  hidden: tf.Tensor2D,
-  outputEmbedding: tf.Tensor2D,
+  head: OutputHead,
   { targets, dLogProb, needEmbedding }: { targets: Int32Array; dLogProb: Float32Array; needEmbedding: boolean },
 ): [dHidden: tf.Tensor2D, dOutputEmbedding?: tf.Tensor2D] {
   const live = Int32Array.from(targets.keys()).filter((row) => dLogProb[row] !== 0);
-  return headGradient(hidden, outputEmbedding, live, needEmbedding, (h, own) =>
-    logitGradient(tf.matMul(h, outputEmbedding, false, true), own, targets, dLogProb),
-  );
+  return headGradient(head, live, needEmbedding, (logits, own) => logitGradient(logits, own, targets, dLogProb));
 }
 
 /** `dLogProb * (onehot(target) - softmax(logits))` for the rows named by `own`. */
@@ -134,8 +138,9 @@ function entropyOf(z: tf.Tensor2D): tf.Tensor1D {
   return tf.sub(tf.log(sum), tf.div(tf.sum(tf.mul(weights, z), 1), sum));
 }
 
-function checkArguments(hidden: tf.Tensor2D, outputEmbedding: tf.Tensor2D, targets: Int32Array): void {
+function checkArguments({ hidden, outputEmbedding, softCap }: OutputHead, targets: Int32Array): void {
   if (targets.length === 0) throw new RangeError("targetLogProbs needs at least one row");
   requireShape("outputEmbedding", outputEmbedding, [outputEmbedding.shape[0], hidden.shape[1]]);
   requireIndices("targets", targets, hidden.shape[0], 0, outputEmbedding.shape[0]);
+  requireSoftCap(softCap);
 }

@@ -19,6 +19,12 @@ describe("kernels read memory unchecked, so operations refuse", () => {
     expect(() => ops.rmsNorm(ones(2, 3), tf.ones([2]), 1e-5)).toThrow("gain");
     expect(() => ops.rotary(ones(2, 8), ones(2, 4), ones(2, 4), 2)).toThrow("cos has shape [2, 4], expected [2, 2]");
     expect(() => ops.rotary(ones(2, 6), ones(2, 1), ones(2, 1), 2)).toThrow("expected [2, 1.5]"); // heads of odd width
+    expect(() => ops.rotary(ones(2, 16), ones(2, 3), ones(2, 2), 2)).toThrow("sin has shape [2, 2], expected [2, 3]");
+    expect(() => ops.rotary(ones(2, 16), ones(2, 0), ones(2, 0), 2)).toThrow("cos has shape [2, 0], expected [2, 1]");
+    expect(() => ops.layerNorm(ones(2, 3), tf.ones([3]), tf.ones([2]), 1e-5)).toThrow("bias");
+    expect(() => ops.gatedUnit(ones(2, 3), ones(3, 2), "gelu")).toThrow("up");
+    expect(() => ops.splitColumns(ones(2, 5), [2, 2])).toThrow("x has 5 columns, which do not split into 2, 2");
+    expect(() => ops.splitColumns(ones(2, 5), [5, 0])).toThrow("do not split into 5, 0");
     expect(() => ops.swiglu(ones(2, 3), ones(3, 2))).toThrow("up");
   });
 
@@ -49,6 +55,11 @@ describe("kernels read memory unchecked, so operations refuse", () => {
     expect(() => attend({ window: 0 })).toThrow("window is 0, expected a whole number of at least 1");
     expect(() => attend({ window: 1.5 })).toThrow("window is 1.5");
     expect(() => ops.softCap(ones(1, 1), 0)).toThrow("softCap is 0");
+    expect(() => ops.targetLogProbs(ones(1, 2), ones(3, 2), Int32Array.of(0), { softCap: -3 })).toThrow(
+      "softCap is -3",
+    );
+    const head = { hidden: ones(1, 2), outputEmbedding: ones(3, 2) };
+    expect(() => ops.forwardKl(head, { ...head, softCap: 0 })).toThrow("softCap is 0");
   });
 
   test("cache positions outside the cache, and empty caches", () => {

@@ -157,6 +157,43 @@ describe("causal attention agrees with the plain definition", () => {
     });
   });
 
+  test.each([2, 7, 128, 129, 200, 1000])(
+    "with scale, soft cap and a window of %d, rows shorter and longer",
+    (window) => {
+      const starts = Int32Array.of(0, 1, 8, 8, 136, 265, 465);
+      const options = { starts, heads: 4, keyValueHeads: 2, scale: 0.4, softCap: 2, window };
+      const qkv = [matrix(465, 24, 3), matrix(465, 12, 3), matrix(465, 12)];
+      const attend = (q: tf.Tensor, k: tf.Tensor, v: tf.Tensor): tf.Tensor =>
+        ops.causalAttention(q as tf.Tensor2D, k as tf.Tensor2D, v as tf.Tensor2D, options).output;
+      agrees(valueAndGradients(qkv, attend as (...inputs: tf.Tensor[]) => tf.Tensor));
+      const promptKeys = Uint8Array.from({ length: 465 }, (_, i) => (i % 3 === 0 ? 1 : 0));
+      agrees(() => {
+        const [q, k, v] = qkv as tf.Tensor2D[];
+        const { output, promptMass } = ops.causalAttention(q!, k!, v!, { ...options, promptKeys });
+        return [output, promptMass!];
+      });
+      const more = { ...options, evictable: promptKeys, reach: Int32Array.of(1, 2, 1, 1, 3, 1) };
+      const gates = tf.tidy(() => tf.relu(matrix(465, 2)));
+      agrees(
+        valueAndGradients([...qkv, gates], (q, k, v, g) =>
+          ops.gatedAttention(q as tf.Tensor2D, k as tf.Tensor2D, v as tf.Tensor2D, g as tf.Tensor2D, more),
+        ),
+      );
+    },
+  );
+
+  test("facts that say what is so without them change no bit", () => {
+    const starts = Int32Array.of(0, 150, 160);
+    const [q, k, v] = [matrix(160, 64), matrix(160, 32), matrix(160, 32)];
+    const heads = { starts, heads: 4, keyValueHeads: 2 };
+    const output = (facts: object): Float32Array =>
+      ops
+        .causalAttention(q, k, v, { ...heads, ...facts })
+        .output.dataSync<"float32">()
+        .slice();
+    expect(output({ scale: 1 / 4, window: 150 })).toEqual(output({}));
+  });
+
   test.each([
     { T: 20, size: 1 },
     { T: 150, size: 1 },
@@ -241,18 +278,21 @@ describe("log-probabilities agree with the plain definition", () => {
   test.each([
     { kept: 7, live: [0, 1, 2, 3, 4, 5, 6] },
     { kept: 4, live: [0, 1, 2, 3, 4, 5, 6] },
+    { kept: 4, live: [0, 1, 2, 3, 4, 5, 6], softCap: 0.5 },
     { kept: 4, live: [1, 3, 4, 6] },
+    { kept: 4, live: [1, 3, 4, 6], softCap: 0.5 },
     { kept: 7, live: [2, 5] },
     { kept: 4, live: [5] },
     { kept: 4, live: [] },
-  ])("logits of the first $kept rows may be kept for the gradient of rows $live", ({ kept, live }) => {
+  ])("logits of the first $kept rows may be kept for the gradient of rows $live", ({ kept, live, softCap }) => {
     const [hidden, table, targets] = [matrix(7, 6), matrix(90, 6), integers(7, 90)];
     const dLogProb = Float32Array.from({ length: 7 }, (_, row) => (live.includes(row) ? row - 2.5 : 0));
-    const again = ops.targetLogProbsGradient(hidden, table, targets, dLogProb, { needEmbedding: true });
-    const all = ops.targetLogProbs(hidden, table, targets, { keepLogits: true, entropy: true });
+    const asked = { needEmbedding: true, softCap };
+    const again = ops.targetLogProbsGradient(hidden, table, targets, dLogProb, asked);
+    const all = ops.targetLogProbs(hidden, table, targets, { keepLogits: true, entropy: true, softCap });
     expect(all.logits!.shape).toEqual([7, 90]);
     const logits = tf.slice(all.logits!, [0, 0], [kept, 90]);
-    const reused = ops.targetLogProbsGradient(hidden, table, targets, dLogProb, { needEmbedding: true, logits });
+    const reused = ops.targetLogProbsGradient(hidden, table, targets, dLogProb, { ...asked, logits });
     for (const name of ["dHidden", "dOutputEmbedding"] as const) {
       const [expected, actual] = [again[name]!.dataSync(), reused[name]!.dataSync()];
       actual.forEach((value, i) => expect(Math.abs(value - expected[i]!)).toBeLessThan(1e-5));

@@ -5,7 +5,7 @@ import { withHostArrays, writable } from "./kernel.ts";
 
 /** Factor on products and cap (0: none), as kernels take them. */
 export function factsOf({ scale, softCap = 0 }: ScoreFacts, headWidth: number): [factor: number, cap: number] {
-  // Rounded as the kernels compute, so that the default and the same scale given have the same bits.
+  // The default is rounded twice, as it always was: its bits are those of every result.
   return [scale ?? Math.fround(1 / Math.fround(Math.sqrt(headWidth))), softCap];
 }
 

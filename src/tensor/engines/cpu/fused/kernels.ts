@@ -1,4 +1,5 @@
 import type { DefinitionParts, KernelName } from "../../../ops/index.ts";
+import { activate, activateGradient, gatedUnit, gatedUnitGradient } from "./activation.ts";
 import { cachedAttention, cacheWrite, causalAttention, causalAttentionGradient, raggedAttention } from "./attention.ts";
 import { gatedAttention, gatedAttentionGradient } from "./gated-attention.ts";
 import type { FusedKernel } from "./kernel.ts";
@@ -16,7 +17,10 @@ export const fusedKernels: { [K in Exclude<KernelName, keyof DefinitionParts>]: 
   TokensiftLinearGrad: linearGradient,
   TokensiftRmsNorm: rows.rmsNorm,
   TokensiftRmsNormGrad: rows.rmsNormGradient,
+  TokensiftLayerNorm: rows.layerNorm,
+  TokensiftLayerNormGrad: rows.layerNormGradient,
   TokensiftRotary: rows.rotary,
+  TokensiftPartialRotary: rows.rotary,
   TokensiftCausalAttention: causalAttention,
   TokensiftCausalAttentionGrad: causalAttentionGradient,
   TokensiftGatedAttention: gatedAttention,
@@ -26,6 +30,10 @@ export const fusedKernels: { [K in Exclude<KernelName, keyof DefinitionParts>]: 
   TokensiftCacheWrite: cacheWrite,
   TokensiftSwiglu: rows.swiglu,
   TokensiftSwigluGrad: rows.swigluGradient,
+  TokensiftGatedUnit: gatedUnit,
+  TokensiftGatedUnitGrad: gatedUnitGradient,
+  TokensiftActivate: activate,
+  TokensiftActivateGrad: activateGradient,
   TokensiftSoftCap: softCap,
   TokensiftTargetLogProbs: targetLogProbs,
   TokensiftTargetLogProbsGrad: targetLogProbsGradient,

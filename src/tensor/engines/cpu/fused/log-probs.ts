@@ -1,4 +1,4 @@
-import { zeros } from "../fast/kernel.ts";
+import { linesOf, zeros } from "../fast/kernel.ts";
 import type { Machine } from "../machine.ts";
 import { multiply } from "../product.ts";
 import type { FusedKernel } from "./kernel.ts";
@@ -16,8 +16,15 @@ function rowsAtOnce(rows: number, vocabulary: number, limit: number): number {
   return Math.min(rows, Math.max(1, Math.floor(limit / vocabulary)));
 }
 
-function logitsOf(machine: Machine, M: number, N: number, K: number, hidden: number, table: number, c: number): void {
-  multiply(machine, { transA: false, transB: true, M, N, K, a: hidden, b: table, c });
+/** Logits `[M, N]` at `c`, capped where `softCap` is given. */
+function logitsOf(
+  machine: Machine,
+  [M, N, K]: readonly [rows: number, vocabulary: number, width: number],
+  [a, b, c]: readonly [hidden: number, table: number, logits: number],
+  softCap: number | undefined,
+): void {
+  multiply(machine, { transA: false, transB: true, M, N, K, a, b, c });
+  if (softCap !== undefined) machine.run("softCap", linesOf(M * N), 160, c, c, softCap);
 }
 
 export const targetLogProbs: FusedKernel<"TokensiftTargetLogProbs"> = (inputs, attrs, backend) => {
@@ -36,7 +43,8 @@ export const targetLogProbs: FusedKernel<"TokensiftTargetLogProbs"> = (inputs, a
       const read = (from: number, count: number, logits: number): void => {
         const at = (tensor: { place: number } | undefined): number =>
           tensor === undefined ? 0 : tensor.place + from * 4;
-        logitsOf(machine, count, vocabulary, width, h + from * width * 4, table, logits);
+        const operands = [h + from * width * 4, table, logits] as const;
+        logitsOf(machine, [count, vocabulary, width], operands, attrs.softCap);
         const places = [targets + from * 4, vocabulary, at(logProb), at(entropy), at(entropyTop), top];
         machine.run("targetLogProbs", count, 4 * vocabulary, logits, ...places);
       };
@@ -53,7 +61,7 @@ export const targetLogProbs: FusedKernel<"TokensiftTargetLogProbs"> = (inputs, a
 
 export const targetLogProbsGradient: FusedKernel<"TokensiftTargetLogProbsGrad"> = (inputs, attrs, backend) => {
   const { hidden, outputEmbedding, logits: kept } = inputs;
-  const { targets, dLogProb, needEmbedding } = attrs;
+  const { targets, dLogProb, needEmbedding, softCap } = attrs;
   const width = hidden.shape[1];
   const vocabulary = outputEmbedding.shape[0];
   const { machine } = backend;
@@ -80,7 +88,10 @@ export const targetLogProbsGradient: FusedKernel<"TokensiftTargetLogProbsGrad"> 
       const back = (from: number, count: number, logits: number): void => {
         const skip = from * width * 4;
         const places = [targetsAt + from * 4, gradientAt + from * 4, vocabulary];
-        machine.run("logitGradient", count, 6 * vocabulary, logits, ...places);
+        const gradient = (slopes: number): void =>
+          machine.run("logitGradient", count, 6 * vocabulary, logits, ...places, softCap ?? 0, slopes);
+        if (softCap === undefined) gradient(0);
+        else machine.withScratch(machine.threads * vocabulary * 4, gradient);
         const dHiddenForm = { transA: false, transB: false, M: count, N: width, K: vocabulary };
         multiply(machine, { ...dHiddenForm, a: logits, b: table, c: dRows + skip });
         if (dEmbedding === undefined) return;
@@ -95,7 +106,7 @@ export const targetLogProbsGradient: FusedKernel<"TokensiftTargetLogProbsGrad"> 
           count = Math.min(size, (isKept ? keptLive : live.length) - from);
           const own = rowsAt + from * 4;
           if (isKept) machine.run("gatherRows", count, 2 * vocabulary, backend.placeOf(kept!), own, logits, vocabulary);
-          else logitsOf(machine, count, vocabulary, width, rows + from * width * 4, table, logits);
+          else logitsOf(machine, [count, vocabulary, width], [rows + from * width * 4, table, logits], softCap);
           back(from, count, logits);
         }
       });

@@ -45,10 +45,41 @@ export const rmsNormGradient: FusedKernel<"TokensiftRmsNormGrad"> = ({ x, gain, 
   return [dx, dGain];
 };
 
-export const rotary: FusedKernel<"TokensiftRotary"> = ({ x, cos, sin }, { heads, sign }, backend) => {
+export const layerNorm: FusedKernel<"TokensiftLayerNorm"> = ({ x, gain, bias }, { epsilon }, backend) => {
+  const [rows, width] = x.shape;
+  const results = [backend.empty(x.shape), backend.empty([rows]), backend.empty([rows])];
+  const places = [x, gain, bias, ...results].map((tensor) => backend.placeOf(tensor));
+  backend.machine.run("layerNorm", rows, 4 * width, ...places, width, epsilon);
+  return results;
+};
+
+export const layerNormGradient: FusedKernel<"TokensiftLayerNormGrad"> = (inputs, _attrs, backend) => {
+  const { x, gain, mean, rstd, dy } = inputs;
+  const [rows, width] = x.shape;
+  const [dx, dGain, dBias] = [backend.empty(x.shape), backend.empty([width]), backend.empty([width])];
+  const given = [x, gain, mean, rstd, dy].map((tensor) => backend.placeOf(tensor));
+  const blocks = Math.ceil(rows / GAIN_BLOCK);
+  const bytes = blocks * width * 4;
+  const { machine } = backend;
+  machine.withScratch(bytes, (gains) =>
+    machine.withScratch(bytes, (biases) => {
+      const places = [...given, dx.place, gains, biases];
+      machine.run("layerNormGradient", blocks, 6 * GAIN_BLOCK * width, ...places, width, rows, GAIN_BLOCK);
+      machine.run("sumColumns", width, blocks, gains, dGain.place, blocks, width, 1);
+      machine.run("sumColumns", width, blocks, biases, dBias.place, blocks, width, 1);
+    }),
+  );
+  return [dx, dGain, dBias];
+};
+
+export const rotary: FusedKernel<"TokensiftRotary" | "TokensiftPartialRotary"> = (
+  { x, cos, sin },
+  { heads, sign },
+  backend,
+) => {
   const out = backend.empty(x.shape);
   const places = [backend.placeOf(x), backend.placeOf(cos), backend.placeOf(sin), out.place];
-  backend.machine.run("rotary", x.shape[0], 3 * x.shape[1], ...places, heads, cos.shape[1], sign);
+  backend.machine.run("rotary", x.shape[0], 3 * x.shape[1], ...places, heads, x.shape[1] / heads, cos.shape[1], sign);
   return [out];
 };
 

@@ -1,7 +1,9 @@
+export { activate, activateGradient, gatedUnit, gatedUnitGradient } from "./activation";
 export { attention, attentionGradient, attentionScratch, meanOverHeads } from "./attention";
 export { cachedAttention, raggedAttention } from "./cached-attention";
 export { binaryRows, binarySame, swiglu, swigluGradient, unary } from "./elementwise";
 export { gatedAttention, gatedAttentionGradient, gatedScratch } from "./gated-attention";
+export { layerNorm, layerNormGradient } from "./layer-norm";
 export { addRows, copyRows, gatherRows, scatterRows, transpose, transposeMatrix } from "./layout";
 export { isProductByLibrary, setAddress, useLibrary } from "./library";
 export { logitGradient, targetLogProbs } from "./log-probs";

@@ -2,6 +2,8 @@
 import { isSoftmaxByLibrary, softmaxByLibrary } from "./library";
 import { exponentials, maxOf, scale } from "./reduce";
 import { exp, exp1, get, loadPart, madd, selectPart, splat, sumLanes } from "./simd";
+import { multiply, softCapSlopes } from "./soft-cap";
+import { rank } from "./thread";
 
 const TOP: i32 = 20;
 const BLOCK: i32 = 1024;
@@ -97,10 +99,24 @@ function insert(list: usize, kept: i32, value: f32): void {
   store<f32>(list + <usize>(i - 1) * 4, value);
 }
 
-/** In place: `logits[r] <- dLogProb[r] * (onehot(targets[r]) - softmax(logits[r]))`. */
-export function logitGradient(logits: usize, targets: usize, dLogProb: usize, V: i32, from: i32, to: i32): void {
+/**
+ * In place: `logits[r] <- dLogProb[r] * (onehot(targets[r]) - softmax(logits[r]))`; times the slope of the cap where the
+ * logits were capped (`cap` is not 0), for which `slopes` has room for `V` floats per thread.
+ */
+export function logitGradient(
+  logits: usize,
+  targets: usize,
+  dLogProb: usize,
+  V: i32,
+  cap: f32,
+  slopes: usize,
+  from: i32,
+  to: i32,
+): void {
+  const own = slopes + <usize>rank * V * 4;
   for (let r = from; r < to; r++) {
     const p = logits + <usize>r * V * 4;
+    if (cap > 0) softCapSlopes(p, own, V, cap);
     const d = load<f32>(dLogProb + <usize>r * 4);
     if (isSoftmaxByLibrary(V)) {
       softmaxByLibrary(1, V, p);
@@ -111,5 +127,6 @@ export function logitGradient(logits: usize, targets: usize, dLogProb: usize, V:
     }
     const at = p + <usize>load<i32>(targets + <usize>r * 4) * 4;
     store<f32>(at, load<f32>(at) + d);
+    if (cap > 0) multiply(p, own, V);
   }
 }

@@ -83,8 +83,22 @@ function rmsNormGradientRow(x: usize, gain: usize, rstd: f32, dy: usize, dx: usi
   }
 }
 
-/** Rotates columns j and j + half of every head by the angle of column j: `(a, b) -> (a c - b s, b c + a s)`. */
-export function rotary(x: usize, cos: usize, sin: usize, y: usize, heads: i32, half: i32, sign: f32, from: i32, to: i32): void {
+/**
+ * Rotates columns j and j + half of every head of `d` by the angle of column j: `(a, b) -> (a c - b s, b c + a s)`.
+ * Columns from 2 half on stay.
+ */
+export function rotary(
+  x: usize,
+  cos: usize,
+  sin: usize,
+  y: usize,
+  heads: i32,
+  d: i32,
+  half: i32,
+  sign: f32,
+  from: i32,
+  to: i32,
+): void {
   const side = <usize>half * 4;
   const whole = <usize>(half & ~3) * 4;
   const rest = <usize>(half & 3);
@@ -93,7 +107,7 @@ export function rotary(x: usize, cos: usize, sin: usize, y: usize, heads: i32, h
     const pc = cos + <usize>r * side;
     const ps = sin + <usize>r * side;
     for (let h = 0; h < heads; h++) {
-      const at = (<usize>r * heads + h) * 2 * side;
+      const at = (<usize>r * heads + h) * d * 4;
       const p = x + at;
       const q = y + at;
       for (let j: usize = 0; j < whole; j += 16) {
@@ -112,6 +126,7 @@ export function rotary(x: usize, cos: usize, sin: usize, y: usize, heads: i32, h
         storePart(q + whole, f32x4.sub(f32x4.mul(a, c), f32x4.mul(b, s)), rest);
         storePart(q + side + whole, madd(b, c, f32x4.mul(a, s)), rest);
       }
+      if (2 * half < d) memory.copy(q + 2 * side, p + 2 * side, <usize>d * 4 - 2 * side);
     }
   }
 }
