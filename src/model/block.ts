@@ -1,10 +1,9 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { embed, linears, rmsNorm, rotary } from "../tensor/ops/index.ts";
+import { activate, embed, gatedUnit, layerNorm, linears, rmsNorm, rotary, splitColumns } from "../tensor/ops/index.ts";
 import { recomputed } from "../tensor/recompute.ts";
 import { plus, sum } from "./arithmetic.ts";
 import type { DecoderConfig } from "./config.ts";
 import type { AttentionHook, Layer, Norm, Projection } from "./layer.ts";
-import { activate, gatedUnit, layerNorm, splitColumns } from "./interim.ts";
 import type { Angles } from "./layer-angles.ts";
 import { projectionSize } from "./projections.ts";
 

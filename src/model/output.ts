@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import type { OutputHead } from "../tensor/ops/index.ts";
+import { softCap, type OutputHead } from "../tensor/ops/index.ts";
 import type { Decoder } from "./decoder.ts";
 
 type Head = Pick<Decoder, "config" | "outputEmbedding">;
@@ -18,7 +18,6 @@ export function outputLogits(
   return tf.tidy(() => {
     const isAll = count === outputEmbedding.shape[0];
     const entries = isAll ? outputEmbedding : tf.slice(outputEmbedding, [from, 0], [count, outputEmbedding.shape[1]]);
-    const logits = tf.matMul<tf.Tensor2D>(hidden, entries, false, true);
-    return outputCap === undefined ? logits : tf.mul(tf.tanh(tf.div(logits, outputCap)), outputCap);
+    return softCap(tf.matMul<tf.Tensor2D>(hidden, entries, false, true), outputCap);
   });
 }
