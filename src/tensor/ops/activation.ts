@@ -1,10 +1,10 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { requireShape } from "./checks.ts";
 import { differentiable, runFused } from "./fused.ts";
-import type { Activation } from "./kernels.ts";
+import type { Activation } from "./attributes.ts";
 import { swiglu } from "./swiglu.ts";
 
-export type { Activation } from "./kernels.ts";
+export type { Activation } from "./attributes.ts";
 
 /** `√(2 / π)` and the cube's factor of the approximation by tanh. */
 const [TANH_SCALE, CUBE] = [Math.sqrt(2 / Math.PI), 0.044715];

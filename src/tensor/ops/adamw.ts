@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { requireShape } from "./checks.ts";
 import { runFused } from "./fused.ts";
-import type { AdamWSettings } from "./kernels.ts";
+import type { AdamWSettings } from "./attributes.ts";
 
 /**
  * One AdamW step, in place on the parameter and its two moments (all of one shape); `gradient` is left as it is.

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { headWidth, requireFacts, requireLength, requireShape } from "./checks.ts";
-import type { AttentionFacts } from "./kernels.ts";
+import type { AttentionFacts } from "./attributes.ts";
 import { HIDDEN, scoresOf, windowOf } from "./scores.ts";
 
 /** Weight of each query's attention, and how it sees the keys. */

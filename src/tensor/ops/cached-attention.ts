@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { headWidth, requireFacts, requireIndices, requireShape } from "./checks.ts";
 import { runFused } from "./fused.ts";
-import type { ScoreFacts } from "./kernels.ts";
+import type { ScoreFacts } from "./attributes.ts";
 import { HIDDEN, scoresOf } from "./scores.ts";
 
 /** Which part of a cache a query sees, and how. */

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { headWidth, requireFacts, requireLength, requireShape, requireStarts } from "./checks.ts";
 import { differentiable, runFused } from "./fused.ts";
-import type { AttentionAttributes } from "./kernels.ts";
+import type { AttentionAttributes } from "./attributes.ts";
 import { plainAttention, plainAttentionGradient } from "./plain-attention.ts";
 
 /** Layout of the packed batch, and which keys to sum the attention over. */

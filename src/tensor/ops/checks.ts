@@ -1,5 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
-import type { AttentionFacts } from "./kernels.ts";
+import type { AttentionFacts } from "./attributes.ts";
 
 /**
  * Kernels read memory without bounds checks, so every operation checks its arguments first.

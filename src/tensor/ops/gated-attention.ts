@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { headWidth, requireFacts, requireIndices, requireLength, requireShape, requireStarts } from "./checks.ts";
 import { differentiable, runFused } from "./fused.ts";
-import type { GatedAttentionAttributes } from "./kernels.ts";
+import type { GatedAttentionAttributes } from "./attributes.ts";
 import { groupRows, padRows, type RowGroup } from "./packing.ts";
 import { MAP_LIMIT, mergeHeads, shareKeys, splitHeads } from "./plain-attention.ts";
 import { HIDDEN, markUnseen, scaleOf, scoresOf, windowOf } from "./scores.ts";

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { runFused } from "./fused.ts";
-import type { AttentionAttributes, AttentionFacts } from "./kernels.ts";
+import type { AttentionAttributes, AttentionFacts } from "./attributes.ts";
 import { groupRows, padRows, unpadRows } from "./packing.ts";
 import type { RowGroup } from "./packing.ts";
 import { HIDDEN, markUnseen, scaleOf, scoresOf, windowOf } from "./scores.ts";

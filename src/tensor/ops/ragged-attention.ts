@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { headWidth, requireFacts, requireIndices, requireShape } from "./checks.ts";
 import { runFused } from "./fused.ts";
-import type { RaggedAttentionAttributes } from "./kernels.ts";
+import type { RaggedAttentionAttributes } from "./attributes.ts";
 import { HIDDEN, scoresOf } from "./scores.ts";
 
 /**

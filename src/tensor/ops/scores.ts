@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import type { AttentionFacts, ScoreFacts } from "./kernels.ts";
+import type { AttentionFacts, ScoreFacts } from "./attributes.ts";
 import { softCap } from "./soft-cap.ts";
 
 /** Added to the score of a key that may not be seen: its softmax weight is then exactly 0. */
