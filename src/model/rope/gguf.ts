@@ -53,7 +53,7 @@ export function ropeFromGguf(header: Header, facts: GgufRopeFacts): Rope {
   }
   if (type === "none") return oldFactor === 1 ? rope : { ...rope, scaling: { type: "linear", factor: oldFactor } };
   if (type === "linear") return factor === 1 ? rope : { ...rope, scaling: { type, factor } };
-  if (type === "yarn") return { ...rope, scaling: yarn(header, { factor, theta, maxPositions: facts.maxPositions }) };
+  if (type === "yarn") return { ...rope, scaling: yarn(header, { theta, maxPositions: facts.maxPositions }) };
   if (type === "longrope")
     refuse("the tensors rope_factors_short.weight and rope_factors_long.weight are missing", where);
   return refuse(
@@ -91,7 +91,7 @@ function rotatedFromGguf({ fields, where, key }: Header, { headSize, rotatesPart
 /** YaRN as llama.cpp computes it, which is how transformers computes it, too. */
 function yarn(
   { fields, where, key }: Header,
-  { factor, theta, maxPositions }: { factor: number; theta: number; maxPositions: number },
+  { theta, maxPositions }: { theta: number; maxPositions: number },
 ): YarnScaling {
   const scaling = (name: string): string => key(`rope.scaling.${name}`);
   if (theta <= 1) refuse(`yarn with the base ${theta}, not above 1, is not supported`, where);
@@ -108,6 +108,7 @@ function yarn(
     const what = `${scaling("yarn_beta_fast")} is ${betaFast}, less than the slow one, which is ${betaSlow}`;
     throw new UserError("invalid-model-config", what, { where });
   }
+  const factor = fields.number(scaling("factor"), factorLimits);
   const logMultiplier = fields.number(scaling("yarn_log_multiplier"), { min: 0, max: 1e3, fallback: 0 });
   const derived = yarnAttentionFactor(factor, 1, logMultiplier);
   return {

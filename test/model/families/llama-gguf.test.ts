@@ -105,7 +105,7 @@ describe("decoderConfigFromGguf", () => {
     ["unsupported-model", "another size than keys", { "llama.attention.value_length": 4 }],
     ["unsupported-model", "sliding window of 32", { "llama.attention.sliding_window": 32 }],
     ["unsupported-model", "not causal", { "llama.attention.causal": false }],
-    ["unsupported-model", '"yarn"', { "llama.rope.scaling.type": "yarn" }],
+    ["unsupported-model", '"other"', { "llama.rope.scaling.type": "other" }],
     ["invalid-model-config", "llama.attention.head_count_kv", { "llama.attention.head_count_kv": [4, 2] }],
     ["invalid-model-config", "llama.block_count", { "llama.block_count": undefined }],
     ["invalid-model-config", "eos_token_id", { "tokenizer.ggml.eos_token_id": "</s>" }],

@@ -15,7 +15,8 @@ export const dynamic: RopeKind<DynamicScaling> = {
     const { factor, originalMaxPositions: original } = scaling;
     if (text <= original) return plainFrequencies({ theta, rotated });
     const stretched = fround(fround(fround(factor) * text) / original);
-    const growth = fround(fround(stretched - fround(factor - 1)) ** (rotated / (rotated - 2))); // PyTorch keeps the exponent in double precision
+    const exponent = rotated / (rotated - 2); // in double precision, as PyTorch keeps it
+    const growth = fround(fround(stretched - fround(factor - 1)) ** exponent);
     return plainFrequencies({ theta: fround(theta) * growth, rotated });
   },
   standardLength: ({ originalMaxPositions }, text) => Math.max(text, originalMaxPositions),
