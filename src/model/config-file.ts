@@ -49,9 +49,27 @@ export function writeDecoderConfig(config: DecoderConfig, dtype = "float32"): Re
   return { architectures, model_type: modelType, ...write(config), dtype, torch_dtype: dtype };
 }
 
-/** `writeDecoderConfig` as text: real numbers keep a decimal point (`1.0`), which transformers 5 insists on. */
+/** `writeDecoderConfig` as text. */
 export function decoderConfigText(config: DecoderConfig, dtype?: string): string {
-  const real = "attention_dropout|factor|high_freq_factor|initializer_range|low_freq_factor|rms_norm_eps|rope_theta";
-  const text = JSON.stringify(writeDecoderConfig(config, dtype), null, 2);
-  return `${text.replaceAll(new RegExp(`("(?:${real})": \\d+)(?=,?\n)`, "g"), "$1.0")}\n`;
+  return configText(writeDecoderConfig(config, dtype));
+}
+
+const realKeys = [
+  "attention_dropout",
+  "factor",
+  "high_freq_factor",
+  "initializer_range",
+  "low_freq_factor",
+  "rms_norm_eps",
+  "rope_theta",
+];
+
+/**
+ * A configuration as text: real numbers keep a decimal point (`1.0`), which transformers 5 insists on.
+ * @param moreRealKeys keys of others
+ */
+export function configText(json: Record<string, unknown>, moreRealKeys: Iterable<string> = []): string {
+  const keys = new Set([...realKeys, ...moreRealKeys].map((key) => JSON.stringify(key)));
+  const text = JSON.stringify(json, null, 2);
+  return `${text.replaceAll(/("(?:[^"\\]|\\.)*"): -?\d+(?=,?\n)/g, (pair, key) => (keys.has(key as string) ? `${pair}.0` : pair))}\n`;
 }
