@@ -16,7 +16,7 @@ export interface TensorToSave {
 }
 
 /**
- * Writes a safetensors file, tensors in the order of their names. The data goes to a temporary file beside `path` that
+ * Writes a safetensors file, tensors in the order of their names, wide number formats first. The data goes to a temporary file beside `path` that
  * takes its place when complete, so a failure leaves what was there before.
  * @param options.type number format of the tensors that do not name theirs (default float32; others round)
  * @throws UserError if two tensors share a name, if values do not fill their shape, or do not fit the format
@@ -27,7 +27,7 @@ export async function writeSafetensors(
   options: { type?: SavedType; metadata?: Record<string, string> } = {},
 ): Promise<void> {
   const { type: usual = "float32", metadata = { format: "pt" } } = options;
-  const sorted = [...tensors].map((tensor) => ({ type: usual, ...tensor })).sort((a, b) => (a.name < b.name ? -1 : 1));
+  const sorted = [...tensors].map((tensor) => ({ type: usual, ...tensor })).sort(inFileOrder);
   const header = describe(sorted, metadata, path);
   const temporary = `${path}.${process.pid}.partial`;
   const handle = await open(temporary, "w");
@@ -45,6 +45,12 @@ export async function writeSafetensors(
 }
 
 type TypedTensor = Required<TensorToSave>;
+
+/** That of the reference implementation, in which each number lies at a multiple of its size. */
+function inFileOrder(one: TypedTensor, other: TypedTensor): number {
+  const order: readonly SavedType[] = ["float32", "bfloat16", "float16"];
+  return order.indexOf(one.type) - order.indexOf(other.type) || (one.name < other.name ? -1 : 1);
+}
 
 /** The length prefix and the JSON header, padded with blanks so that the data starts at a multiple of 8. */
 function describe(tensors: TypedTensor[], metadata: Record<string, string>, where: string): Uint8Array {
