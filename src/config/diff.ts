@@ -22,6 +22,7 @@ export function diffConfigs(before: unknown, after: unknown, path: KeyPath = [])
 const free = [
   "output",
   "compare",
+  "save",
   "data.cache",
   "training.saveEvery",
   "training.keepCheckpoints",

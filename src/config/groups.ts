@@ -187,7 +187,24 @@ export const evaluationGroup = group(
   { default: {}, description: "What is measured on the held-out rows." },
 );
 
-/** What every recipe says of its engine and its place. */
+const saveGroup = group(
+  {
+    dtype: choice(["as-read", "float32", "bfloat16", "float16"], {
+      default: "as-read",
+      description:
+        "Number format of the weights, trained as float32. as-read: of each tensor that in which it came; float32 for " +
+        "quantized and fresh ones.",
+    }),
+    shardSize: Type.String({
+      pattern: "^[1-9][0-9]{0,14} ?[KMGT]B$",
+      default: "50GB",
+      description: "Largest file of weights; a larger model is divided, with an index.",
+    }),
+  },
+  { default: {}, description: "How the trained model is written." },
+);
+
+/** What every recipe says of its engine, its model's files and its place. */
 export const runKeys = {
   engine: choice(["auto", "cpu", "webgpu", "tensorflow"], { default: "auto", description: "What computes." }),
   threads: Type.Optional(count("Threads of the cpu engine. Default: the machine's cores.", { maximum: mostThreads })),
@@ -196,6 +213,7 @@ export const runKeys = {
       description: "What multiplies matrices in the cpu engine; blas is a library of the machine. Default: auto.",
     }),
   ),
+  save: saveGroup,
   output: Type.Optional(outputPath("The run folder. Default: runs/<configuration's name> in the current folder.")),
 };
 

@@ -51,13 +51,35 @@ export function writeDecoderConfig(config: DecoderConfig, dtype = "float32"): Re
   return { architectures, model_type: modelType, ...write(config), dtype, torch_dtype: dtype };
 }
 
-/** `writeDecoderConfig` as text: real numbers keep a decimal point (`1.0`), which transformers 5 insists on. */
+/** `writeDecoderConfig` as text. */
 export function decoderConfigText(config: DecoderConfig, dtype?: string): string {
-  const real = [
-    "attention_dropout|attention_factor|attn_logit_softcapping|beta_fast|beta_slow|factor|final_logit_softcapping",
-    "high_freq_factor|initializer_range|layer_norm_epsilon|low_freq_factor|partial_rotary_factor|rms_norm_eps",
-    "rope_local_base_freq|rope_theta",
-  ].join("|");
-  const text = JSON.stringify(writeDecoderConfig(config, dtype), null, 2);
-  return `${text.replaceAll(new RegExp(`("(?:${real})": \\d+)(?=,?\n)`, "g"), "$1.0")}\n`;
+  return configText(writeDecoderConfig(config, dtype));
+}
+
+const realKeys = [
+  "attention_dropout",
+  "attention_factor",
+  "attn_logit_softcapping",
+  "beta_fast",
+  "beta_slow",
+  "factor",
+  "final_logit_softcapping",
+  "high_freq_factor",
+  "initializer_range",
+  "layer_norm_epsilon",
+  "low_freq_factor",
+  "partial_rotary_factor",
+  "rms_norm_eps",
+  "rope_local_base_freq",
+  "rope_theta",
+];
+
+/**
+ * A configuration as text: real numbers keep a decimal point (`1.0`), which transformers 5 insists on.
+ * @param moreRealKeys keys of others
+ */
+export function configText(json: Record<string, unknown>, moreRealKeys: Iterable<string> = []): string {
+  const keys = new Set([...realKeys, ...moreRealKeys].map((key) => JSON.stringify(key)));
+  const text = JSON.stringify(json, null, 2);
+  return `${text.replaceAll(/("(?:[^"\\]|\\.)*"): -?\d+(?=,?\n)/g, (pair, key) => (keys.has(key as string) ? `${pair}.0` : pair))}\n`;
 }

@@ -10,4 +10,5 @@ export type { CacheMaker } from "./generation/key-value-cache.ts";
 export type { GenerateOptions } from "./generation/options.ts";
 export type { Generated } from "./generation/rows.ts";
 export { gradientStore, type GradientStore } from "./gradients.ts";
-export { createModel, loadModel, readModelFacts, saveModel, type Model, type ModelFacts } from "./model.ts";
+export { createModel, loadModel, readModelFacts, saveModel } from "./model.ts";
+export type { Model, ModelFacts, SaveOptions } from "./model.ts";

@@ -5,7 +5,7 @@ import { hasAdapter } from "./adapters/lora.ts";
 import type { DecoderConfig } from "./config.ts";
 import { createDecoder, type Decoder } from "./decoder.ts";
 import { initializeModel } from "./initialize.ts";
-import { openWeights, saveModelFiles, type SavedType, type WeightSource } from "./weights/index.ts";
+import { openWeights, saveModelFiles, type Origin, type WeightSource, type WeightsFormat } from "./weights/index.ts";
 import { tensorsOf } from "./saved-values.ts";
 
 /** A decoder with its tokenizer. */
@@ -15,6 +15,8 @@ export interface Model extends Decoder {
   readonly source: string;
   /** Names the weights and configuration as they were when loaded (training does not change it). */
   readonly fingerprint: string;
+  /** How its files came, which are written back so; a model with fresh weights has none. */
+  readonly origin?: Origin;
 }
 
 /**
@@ -36,7 +38,7 @@ export async function loadModel(path: string): Promise<Model> {
   try {
     const tokenizer = tokenizerOf(path, weights);
     const decoder = await createDecoder(weights.config, weights.read);
-    return { ...decoder, tokenizer, source: path, fingerprint: weights.fingerprint };
+    return { ...decoder, tokenizer, source: path, fingerprint: weights.fingerprint, origin: weights.origin };
   } finally {
     await weights.close();
   }
@@ -97,12 +99,21 @@ export function freshModelFacts(config: DecoderConfig, tokenizer: Tokenizer, { s
   return { config, tokenizer, fingerprint: createHash("sha256").update(identity).digest("hex") };
 }
 
+/** How a model is saved. */
+export interface SaveOptions extends WeightsFormat {
+  /** Text of its `README.md`. */
+  card: string;
+}
+
 /**
  * Writes the model in Hugging Face layout; an earlier model in the folder is replaced only when the new one is
- * complete.
- * @param card text of its `README.md`: what it is, from which model and by which command it was made
- * @param dtype number format of the weights (default float32; others round)
- * @throws UserError if the folder holds other files or cannot be written, or if the model has an adapter
+ * complete. What its author wrote is written back as it came: tokenizer files and `generation_config.json` to the byte, and
+ * the keys of `config.json` that this library has no use for.
+ * @param options.card text of its `README.md`: what it is, from which model and by which command it was made
+ * @param options.dtype number format of the weights; default that in which each tensor came, see `SaveOptions`
+ * @param options.shardSize largest file of weights, "5GB" or bytes; default "50GB"
+ * @throws UserError if the folder holds other files or cannot be written, if the model has an adapter, or if a number is
+ * too large for float16
  * @example
  * import { releaseEngine, useEngine } from "tokensift";
  * import { loadModel, saveModel } from "tokensift/model";
@@ -110,19 +121,18 @@ export function freshModelFacts(config: DecoderConfig, tokenizer: Tokenizer, { s
  * await useEngine("cpu");
  * const model = await loadModel("models/tiny");
  * await saveModel(model, "saved-model", { card: "models/tiny, as it was." });
- * (await loadModel("saved-model")).config.layers === model.config.layers; //=> true
+ * (await loadModel("saved-model")).fingerprint === model.fingerprint; //=> true
+ *
+ * await saveModel(model, "half-model", { card: "models/tiny, rounded.", dtype: "bfloat16", shardSize: "500KB" });
  * releaseEngine();
  */
-export async function saveModel(
-  model: Model,
-  folder: string,
-  { card, dtype = "F32" }: { card: string; dtype?: SavedType },
-): Promise<void> {
+export async function saveModel(model: Model, folder: string, options: SaveOptions): Promise<void> {
   if (hasAdapter(model))
     throw new UserError("adapted-model", "a model with an adapter cannot be saved in one piece", {
       where: folder,
       fix: "Save the adapter (saveAdapter), or merge it first (mergeAdapter) and save the model below it.",
     });
-  const tensors = tensorsOf(model.parameters);
-  await saveModelFiles(folder, { config: model.config, tensors, tokenizerFiles: model.tokenizer.files, card, dtype });
+  const { config, origin, parameters, tokenizer } = model;
+  const tensors = tensorsOf(parameters);
+  await saveModelFiles(folder, { ...options, config, tensors, tokenizerFiles: tokenizer.files, origin });
 }

@@ -4,6 +4,8 @@ import { templateProcessing } from "./steps/template-processing.ts";
 import { show } from "./tokenizer-json.ts";
 import { createTokenizer, type Tokenizer } from "./tokenizer.ts";
 
+const utf8 = new TextEncoder();
+
 /** Token types of GGUF that are never put together from characters. */
 const kinds = { unknown: 2, control: 3, userDefined: 4 };
 
@@ -34,8 +36,8 @@ export function tokenizerFromGguf(metadata: GgufMetadata): Tokenizer {
     post_processor: postProcessor(config, tokens, ids),
   };
   const files = {
-    "tokenizer.json": JSON.stringify(json),
-    "tokenizer_config.json": `${JSON.stringify(config, null, 2)}\n`,
+    "tokenizer.json": utf8.encode(JSON.stringify(json)),
+    "tokenizer_config.json": utf8.encode(`${JSON.stringify(config, null, 2)}\n`),
   };
   const endIds = [ids.eos, eot].filter((id) => id !== undefined);
   return createTokenizer({ json, isComplete: true, config, chatTemplate: config.chat_template, endIds, files }, where);

@@ -10,5 +10,6 @@ export type { ChatMessage } from "./chat-template.ts";
 export type { AnswerWeight, CharacterSpan } from "./character-spans.ts";
 export { beyondLimit, type PromptWeight, type TokenizedRow } from "./token-row.ts";
 export type { Tokenizer } from "./tokenizer.ts";
+export { isTokenizerFile } from "./tokenizer-files.ts";
 export { verifier } from "./answers/verifier.ts";
 export type { Verification, Verifier, VerifierOptions } from "./answers/verifier.ts";

@@ -1,73 +1,47 @@
-import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../system/errors.ts";
 import { isRecord } from "../system/is-record.ts";
+import { readSmallFile, readTokenizerFiles } from "./tokenizer-files.ts";
 import { createTokenizer, type Tokenizer } from "./tokenizer.ts";
-
-const savedFiles = [
-  "tokenizer.json",
-  "tokenizer_config.json",
-  "special_tokens_map.json",
-  "added_tokens.json",
-  "chat_template.jinja",
-];
-const largestFile = 128 * 2 ** 20; // bytes
 
 /**
  * Reads the tokenizer of a model folder in Hugging Face layout: `tokenizer.json`, and if they are there
  * `tokenizer_config.json`, `special_tokens_map.json`, `added_tokens.json`, `chat_template.jinja`,
- * `generation_config.json` and `config.json`.
+ * `generation_config.json` and `config.json`. Files that other programs read beside them (`merges.txt`, `tokenizer.model`, ...)
+ * are kept, to be saved again.
  * @throws UserError naming the file that is missing, damaged or not supported
  */
 export function loadTokenizer(folder: string): Tokenizer {
-  const files: Record<string, string> = {};
-  const read = (name: string): string | undefined => readText(join(folder, name));
-  const readJson = (name: string, text = read(name)): Record<string, unknown> => {
-    if (text === undefined) return {};
-    const json = parseJson(text, join(folder, name));
+  const files = readTokenizerFiles(folder);
+  const read = (name: string): string | undefined => text(files[name] ?? readSmallFile(join(folder, name)));
+  const readJson = (name: string): Record<string, unknown> => {
+    const content = read(name);
+    if (content === undefined) return {};
+    const json = parseJson(content, join(folder, name));
     if (isRecord(json)) return json;
     throw new UserError("invalid-tokenizer", "an object was expected", { where: join(folder, name) });
   };
-  for (const name of savedFiles) {
-    const text = read(name);
-    if (text !== undefined) files[name] = text;
-  }
-  const text = files["tokenizer.json"];
-  if (text === undefined) {
+  const main = read("tokenizer.json");
+  if (main === undefined) {
     throw new UserError("missing-tokenizer", "there is no tokenizer.json here", {
       where: folder,
       fix: "Save the tokenizer with the model (transformers: tokenizer.save_pretrained).",
     });
   }
-  const config = readJson("tokenizer_config.json", files["tokenizer_config.json"] ?? "{}");
-  const specialTokensMap = readJson("special_tokens_map.json", files["special_tokens_map.json"] ?? "{}");
-  const addedTokens = readJson("added_tokens.json", files["added_tokens.json"] ?? "{}");
+  const config = readJson("tokenizer_config.json");
+  const specialTokensMap = readJson("special_tokens_map.json");
+  const addedTokens = readJson("added_tokens.json");
   const endIds = ["generation_config.json", "config.json"].flatMap((name) => idsOf(readJson(name).eos_token_id));
   const chatTemplate =
-    files["chat_template.jinja"] ?? configuredTemplate(config.chat_template, join(folder, "tokenizer_config.json"));
+    read("chat_template.jinja") ?? configuredTemplate(config.chat_template, join(folder, "tokenizer_config.json"));
   const path = join(folder, "tokenizer.json");
-  const parts = { json: parseJson(text, path), config, specialTokensMap, addedTokens, chatTemplate, endIds, files };
+  const parts = { json: parseJson(main, path), config, specialTokensMap, addedTokens, chatTemplate, endIds, files };
   return createTokenizer(parts, path);
 }
 
-function readText(path: string): string | undefined {
-  const entry = statSync(path, { throwIfNoEntry: false });
-  if (entry === undefined) return undefined;
-  if (!entry.isFile()) throw new UserError("not-a-file", "this is no file", { where: path });
-  if (entry.size > largestFile) {
-    throw new UserError("too-large", `this file has ${entry.size} bytes, more than the ${largestFile} that are read`, {
-      where: path,
-    });
-  }
-  try {
-    return new TextDecoder().decode(readFileSync(path)); // drops a byte-order mark
-  } catch (cause) {
-    throw new UserError("unreadable", "this file cannot be read", {
-      where: path,
-      fix: "Check its permissions.",
-      cause,
-    });
-  }
+/** The text of a file; a byte-order mark before it is dropped. */
+function text(bytes: Uint8Array | undefined): string | undefined {
+  return bytes === undefined ? undefined : new TextDecoder().decode(bytes);
 }
 
 function parseJson(text: string, where: string): unknown {

@@ -37,8 +37,8 @@ export interface Tokenizer {
   specialIds: readonly number[];
   /** SHA-256 of everything that decides the ids of a text. */
   fingerprint: string;
-  /** Contents by file name of what `loadTokenizer` and Python's transformers read. */
-  files: Record<string, string>;
+  /** The files that `loadTokenizer` and other programs read, to the byte, by their path below the model's folder. */
+  files: Readonly<Record<string, Uint8Array>>;
 }
 
 /** Raised when the same files would give other ids, or templates other texts. */
@@ -53,7 +53,7 @@ export interface TokenizerParts extends TokenFiles {
   chatTemplate: string | undefined;
   /** Ids that end a text or a turn, beside the end-of-text token of `config`. */
   endIds: readonly number[];
-  files: Record<string, string>;
+  files: Readonly<Record<string, Uint8Array>>;
 }
 
 /** @throws UserError naming `where` if the parts make no tokenizer */

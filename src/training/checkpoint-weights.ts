@@ -7,11 +7,11 @@ import { saveModel } from "../model/model.ts";
 import type { TrainingState } from "./state.ts";
 import { assignSaved } from "../model/saved-values.ts";
 
-/** Writes what is trained: the model to `model/`, or the adapter over a frozen one to `adapter/`. */
+/** Writes what is trained, unrounded: the model to `model/`, or the adapter over a frozen one to `adapter/`. */
 export async function saveWeights(folder: string, { model, step }: TrainingState): Promise<void> {
   const card = `# Checkpoint after ${step} optimizer steps\n\nTrained from ${model.source} with tokensift.\n`;
   if (isAdapted(model)) await saveAdapter(model, join(folder, "adapter"), { card, baseModel: model.source });
-  else await saveModel(model, join(folder, "model"), { card });
+  else await saveModel(model, join(folder, "model"), { card, dtype: "float32" });
 }
 
 /** @throws UserError for a tensor that is missing or of another size */

@@ -23,7 +23,7 @@ describe("resuming under another configuration", () => {
     expect(
       resumeConflicts(
         run({}, { data: { cache: "/b" } }),
-        run(changed, { output: "/b", compare: ["full"], data: { cache: "/c" } }),
+        run(changed, { output: "/b", compare: ["full"], data: { cache: "/c" }, save: { dtype: "float32" } }),
       ),
     ).toEqual([]);
   });

@@ -50,10 +50,13 @@ export function folders() {
   const parent = mkdtempSync(join(tmpdir(), "text-"));
   let count = 0;
   return {
-    with(files: Record<string, string>): string {
+    with(files: Readonly<Record<string, string | Uint8Array>>): string {
       const folder = join(parent, String(count++));
       mkdirSync(folder);
-      for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+      for (const [name, content] of Object.entries(files)) {
+        mkdirSync(dirname(join(folder, name)), { recursive: true });
+        writeFileSync(join(folder, name), content);
+      }
       return folder;
     },
     remove: () => rmSync(parent, { recursive: true }),

@@ -11,7 +11,10 @@ afterAll(temporary.remove);
 
 const bpe = loadTokenizer(join(fixtures, "bpe"));
 const tiny = loadTokenizer(join(root, "models/tiny"));
-const edited = (edit: (json: ReturnType<typeof readBpe>) => void, others: Record<string, string> = {}): string => {
+const edited = (
+  edit: (json: ReturnType<typeof readBpe>) => void,
+  others: Record<string, string | Uint8Array> = {},
+): string => {
   const json = readBpe();
   edit(json);
   return temporary.with({ "tokenizer.json": JSON.stringify(json), ...others });
@@ -128,8 +131,8 @@ describe("chat templates are found", () => {
   test("in tokenizer_config.json", () => {
     expect(bpe.chatTemplate).toContain("<|im_start|>assistant");
     expect(bpe.files).toEqual({
-      "tokenizer.json": readFileSync(join(fixtures, "bpe/tokenizer.json"), "utf8"),
-      "tokenizer_config.json": plain,
+      "tokenizer.json": readFileSync(join(fixtures, "bpe/tokenizer.json")),
+      "tokenizer_config.json": Buffer.from(plain),
     });
   });
 
@@ -137,7 +140,7 @@ describe("chat templates are found", () => {
     const folder = edited(() => undefined, { "tokenizer_config.json": plain, "chat_template.jinja": "own" });
     const tokenizer = loadTokenizer(folder);
     expect(tokenizer.chatTemplate).toBe("own");
-    expect(tokenizer.files["chat_template.jinja"]).toBe("own");
+    expect(tokenizer.files["chat_template.jinja"]).toEqual(Buffer.from("own"));
   });
 
   test("among named ones, where the default counts", () => {
@@ -162,14 +165,33 @@ describe("chat templates are found", () => {
 });
 
 describe("a byte-order mark", () => {
-  test("before any file of the tokenizer changes nothing", () => {
-    const marked = Object.fromEntries(Object.entries(bpe.files).map(([name, text]) => [name, `\uFEFF${text}`]));
+  test("before any file of the tokenizer changes nothing, and stays there", () => {
+    const mark = Buffer.from("\uFEFF");
+    const marked = Object.fromEntries(
+      Object.entries(bpe.files).map(([name, bytes]) => [name, Buffer.concat([mark, bytes])]),
+    );
     const plain = temporary.with({ ...bpe.files, "config.json": '{"eos_token_id": 7}' });
     const tokenizer = loadTokenizer(temporary.with({ ...marked, "config.json": '\uFEFF{"eos_token_id": 7}' }));
-    expect(tokenizer.files).toEqual(bpe.files);
+    expect(tokenizer.files).toEqual(marked);
     expect(tokenizer.fingerprint).toBe(loadTokenizer(plain).fingerprint);
     expect(tokenizer.endOfText).toEqual(loadTokenizer(plain).endOfText);
     expect(tokenizer.endOfText).toContain(7);
+  });
+});
+
+describe("files of the tokenizer that this library does not read", () => {
+  test("are kept to the byte, and others are not the tokenizer's", () => {
+    const others = {
+      "tokenizer.model": Uint8Array.of(0x0a, 0xff, 0xfe, 0, 0xc0),
+      "vocab.json": '{"a": 0}',
+      "merges.txt": "#version: 0.2\r\na b\r\n",
+      "additional_chat_templates/rag.jinja": "{{ documents }}",
+    };
+    const strangers = { "model.safetensors": "", "notes.txt": "", "additional_chat_templates/notes.txt": "" };
+    const { files, fingerprint } = loadTokenizer(temporary.with({ ...bpe.files, ...others, ...strangers }));
+    const bytes = Object.entries(others).map(([name, content]) => [name, Buffer.from(content)]);
+    expect(files).toEqual({ ...bpe.files, ...Object.fromEntries(bytes) });
+    expect(fingerprint).toBe(bpe.fingerprint);
   });
 });
 

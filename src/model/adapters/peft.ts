@@ -38,7 +38,7 @@ const files = { config: "adapter_config.json", matrices: "adapter_model.safetens
 export async function saveAdapter(
   { adapter, config }: Decoder & Adapted,
   folder: string,
-  { card, baseModel, dtype = "F32" }: { card: string; baseModel?: string; dtype?: SavedType },
+  { card, baseModel, dtype = "float32" }: { card: string; baseModel?: string; dtype?: SavedType },
 ): Promise<void> {
   const text = peftConfigText(adapter.settings, { layers: config.layers, baseModel });
   const tensors = tensorsOf(adapter.parameters);

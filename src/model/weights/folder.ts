@@ -12,7 +12,8 @@ import { readStored, type StoredTensor } from "./encoding.ts";
 import { openFile, type RandomAccessFile } from "./file.ts";
 import { fingerprint, type LocatedTensor } from "./fingerprint.ts";
 import { turnedValues, turnedWeights } from "./orientation.ts";
-import { readJson } from "./read-json.ts";
+import { savedTypesOf, type Origin } from "./origin.ts";
+import { parseJson, readJson, readJsonBytes } from "./read-json.ts";
 import { readSafetensorsHeader } from "./safetensors.ts";
 import type { WeightSource } from "./source.ts";
 
@@ -25,7 +26,8 @@ const mostShards = 10_000;
 export async function openFolder(folder: string): Promise<WeightSource> {
   const entries = new Set(await readdir(folder).catch(unreadable(folder)));
   await requireModelFiles(folder, entries);
-  const config = await readConfig(folder, entries);
+  const said = await readConfig(folder, entries);
+  const { config } = said;
   const files: RandomAccessFile[] = [];
   const close = async (): Promise<void> => {
     await Promise.all(files.map((file) => file.close()));
@@ -57,6 +59,7 @@ export async function openFolder(folder: string): Promise<WeightSource> {
         return turned.has(name) ? turnedValues(values, tensor.shape) : values;
       },
       fingerprint: await fingerprint(config, tensors),
+      origin: { types: savedTypesOf([...tensors].map(([name, { tensor }]) => [name, tensor.encoding])), ...said },
       close,
     };
   } catch (error) {
@@ -114,15 +117,19 @@ const isFile = (path: string): Promise<boolean> =>
     () => false,
   );
 
-async function readConfig(folder: string, entries: ReadonlySet<string>): Promise<DecoderConfig> {
+async function readConfig(folder: string, entries: ReadonlySet<string>): Promise<Omit<Origin, "types">> {
   const path = join(folder, "config.json");
-  const config = parseDecoderConfig(await readJson(path), path);
-  if (!entries.has("generation_config.json")) return config;
+  const bytes = await readJsonBytes(path);
+  const config = parseDecoderConfig(parseJson(bytes, path), path);
+  const configText = new TextDecoder().decode(bytes);
+  if (!entries.has("generation_config.json")) return { config, configText };
   // What ends generation is said by generation_config.json where there is one (chat models often only there).
   const generationPath = join(folder, "generation_config.json");
-  const generation = readFields(await readJson(generationPath), generationPath);
-  if (generation.raw("eos_token_id") === undefined) return config;
-  return { ...config, endOfText: parseSpecialTokens(generation, generationPath).endOfText };
+  const generationConfig = await readJsonBytes(generationPath);
+  const generation = readFields(parseJson(generationConfig, generationPath), generationPath);
+  const isSilent = generation.raw("eos_token_id") === undefined;
+  const ends = isSilent ? {} : { endOfText: parseSpecialTokens(generation, generationPath).endOfText };
+  return { config: { ...config, ...ends }, configText, generationConfig };
 }
 
 /** Opens files of one folder and locates their tensors; `files` receives what was opened, also on failure. */

@@ -7,6 +7,7 @@ import { readStored, type StoredTensor } from "./encoding.ts";
 import { openFile, type RandomAccessFile } from "./file.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { readGgufHeader, type GgufHeader } from "./gguf.ts";
+import { savedTypesOf } from "./origin.ts";
 import type { WeightSource } from "./source.ts";
 
 /** Tensors that are no weights: they say how heads rotate. */
@@ -54,6 +55,7 @@ async function readGguf(file: RandomAccessFile): Promise<WeightSource> {
     read: async (name) => inHuggingFaceOrder(name, await readStored(file, locate(name)), config),
     metadata,
     fingerprint: await fingerprint(config, new Map([...tensors].map(([name, tensor]) => [name, { tensor, file }]))),
+    origin: { types: savedTypesOf([...tensors].map(([name, { encoding }]) => [name, encoding])), config },
     close: () => file.close(),
   };
 }

@@ -6,19 +6,25 @@ const largestJson = 64 * 2 ** 20; // bytes
 
 /** @throws UserError if there is no such file, or it is too large or not JSON */
 export async function readJson(path: string): Promise<unknown> {
+  return parseJson(await readJsonBytes(path), path);
+}
+
+/** @throws UserError if there is no such file, or it is too large */
+export async function readJsonBytes(path: string): Promise<Uint8Array> {
   const file = await openFile(path);
   try {
     if (file.size > largestJson)
       throw new UserError("too-large", `${file.size} bytes of JSON are too many`, { where: path });
     const bytes = new Uint8Array(file.size);
     await file.read(0, bytes);
-    return parseJson(bytes, path);
+    return bytes;
   } finally {
     await file.close();
   }
 }
 
-function parseJson(bytes: Uint8Array, where: string): unknown {
+/** @throws UserError if this is not JSON */
+export function parseJson(bytes: Uint8Array, where: string): unknown {
   try {
     return JSON.parse(new TextDecoder().decode(bytes));
   } catch (error) {

@@ -2,35 +2,38 @@ import { open, rm, type FileHandle } from "node:fs/promises";
 import { UserError } from "../../system/errors.ts";
 import { rename } from "../../system/files-in-use.ts";
 import { elementCount, toBfloat16, toFloat16 } from "./encoding.ts";
+import { bytesOf, headerNames, type SavedType } from "./saved-type.ts";
+
+export type { SavedType } from "./saved-type.ts";
 
 /** A tensor to save; `values` may be a function, called when the tensor's turn comes, so that one at a time is held. */
 export interface TensorToSave {
   name: string;
   shape: readonly number[];
   values: Float32Array | (() => Float32Array | Promise<Float32Array>);
+  /** Its number format; default: float32. */
+  type?: SavedType;
 }
 
-/** Number formats that can be written; anything but F32 rounds. */
-export type SavedType = "F32" | "F16" | "BF16";
-
 /**
- * Writes a safetensors file, tensors in the order of their names. The data goes to a temporary file beside `path` that
+ * Writes a safetensors file, tensors in the order of their names, wide number formats first. The data goes to a temporary file beside `path` that
  * takes its place when complete, so a failure leaves what was there before.
- * @throws UserError if two tensors share a name, if values do not fill their shape, or do not fit the type
+ * @param options.type number format of the tensors that do not name theirs (default float32; others round)
+ * @throws UserError if two tensors share a name, if values do not fill their shape, or do not fit the format
  */
 export async function writeSafetensors(
   path: string,
   tensors: Iterable<TensorToSave>,
   options: { type?: SavedType; metadata?: Record<string, string> } = {},
 ): Promise<void> {
-  const { type = "F32", metadata = { format: "pt" } } = options;
-  const sorted = [...tensors].sort((a, b) => (a.name < b.name ? -1 : 1));
-  const header = describe(sorted, type, metadata, path);
+  const { type: usual = "float32", metadata = { format: "pt" } } = options;
+  const sorted = [...tensors].map((tensor) => ({ type: usual, ...tensor })).sort(inFileOrder);
+  const header = describe(sorted, metadata, path);
   const temporary = `${path}.${process.pid}.partial`;
   const handle = await open(temporary, "w");
   try {
     await writeAll(handle, header);
-    for (const tensor of sorted) await writeAll(handle, await encoded(tensor, type, path));
+    for (const tensor of sorted) await writeAll(handle, await encoded(tensor, path));
     await handle.sync();
     await handle.close();
     rename(temporary, path);
@@ -41,21 +44,24 @@ export async function writeSafetensors(
   }
 }
 
+type TypedTensor = Required<TensorToSave>;
+
+/** That of the reference implementation, in which each number lies at a multiple of its size. */
+function inFileOrder(one: TypedTensor, other: TypedTensor): number {
+  const order: readonly SavedType[] = ["float32", "bfloat16", "float16"];
+  return order.indexOf(one.type) - order.indexOf(other.type) || (one.name < other.name ? -1 : 1);
+}
+
 /** The length prefix and the JSON header, padded with blanks so that the data starts at a multiple of 8. */
-function describe(
-  tensors: TensorToSave[],
-  type: SavedType,
-  metadata: Record<string, string>,
-  where: string,
-): Uint8Array {
+function describe(tensors: TypedTensor[], metadata: Record<string, string>, where: string): Uint8Array {
   const entries: [string, unknown][] = [["__metadata__", metadata]];
   let offset = 0;
-  for (const [i, { name, shape }] of tensors.entries()) {
+  for (const [i, { name, shape, type }] of tensors.entries()) {
     if (name === tensors[i - 1]?.name || name === "__metadata__") {
       throw new UserError("repeated-tensor", `two tensors would be saved as ${name}`, { where });
     }
-    const end = offset + (elementCount(shape) ?? NaN) * (type === "F32" ? 4 : 2);
-    entries.push([name, { dtype: type, shape, data_offsets: [offset, end] }]);
+    const end = offset + (elementCount(shape) ?? NaN) * bytesOf(type);
+    entries.push([name, { dtype: headerNames[type], shape, data_offsets: [offset, end] }]);
     offset = end;
   }
   const members = entries.map(([name, entry]) => `${JSON.stringify(name)}:${JSON.stringify(entry)}`);
@@ -67,25 +73,25 @@ function describe(
   return header;
 }
 
-async function encoded({ name, shape, values }: TensorToSave, type: SavedType, where: string): Promise<Uint8Array> {
+async function encoded({ name, shape, values, type }: TypedTensor, where: string): Promise<Uint8Array> {
   const numbers = typeof values === "function" ? await values() : values;
   if (numbers.length !== elementCount(shape)) {
     throw new UserError("wrong-shape", `${name} has ${numbers.length} values for the shape [${shape.join(", ")}]`, {
       where,
     });
   }
-  if (type === "F32") return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
-  const bits = type === "F16" ? toFloat16(numbers) : toBfloat16(numbers);
-  if (type === "F16") requireFinite(name, numbers, bits, where);
+  if (type === "float32") return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
+  const bits = type === "float16" ? toFloat16(numbers) : toBfloat16(numbers);
+  if (type === "float16") requireFinite(name, numbers, bits, where);
   return new Uint8Array(bits.buffer);
 }
 
 function requireFinite(name: string, numbers: Float32Array, bits: Uint16Array, where: string): void {
   const overflow = bits.findIndex((pattern, i) => (pattern & 0x7fff) === 0x7c00 && Number.isFinite(numbers[i]));
   if (overflow < 0) return;
-  throw new UserError("out-of-range", `${name} holds ${numbers[overflow]}, too large for F16`, {
+  throw new UserError("out-of-range", `${name} holds ${numbers[overflow]}, too large for float16`, {
     where,
-    fix: "Save as F32 or BF16.",
+    fix: "Save as float32 or bfloat16 (save.dtype in a configuration).",
   });
 }
 

@@ -1,59 +1,86 @@
-import { writeFile } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { mkdir, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { UserError } from "../../system/errors.ts";
+import { isTokenizerFile } from "../../text/tokenizer-files.ts";
 import type { DecoderConfig } from "../config.ts";
-import { decoderConfigText } from "../config-file.ts";
+import { carriedConfigText, carriedGenerationConfig } from "./carried-files.ts";
 import { checkTensors } from "./check-tensors.ts";
 import { turnedTensors } from "./orientation.ts";
-import { writeSafetensors, type SavedType, type TensorToSave } from "./safetensors-write.ts";
+import type { Origin } from "./origin.ts";
+import { writeSafetensors, type TensorToSave } from "./safetensors-write.ts";
+import { commonType, type SavedType } from "./saved-type.ts";
+import { indexFile, indexText, isWeightFile, shardBytes, shardsOf, usualShardSize } from "./shards.ts";
 import { writeWholeFolder } from "./whole-folder.ts";
 
+/** In which numbers weights are written, and in how many files. */
+export interface WeightsFormat {
+  /**
+   * Number format of the weights: `as-read` (default) is that in which each tensor came, and float32 for those that came
+   * quantized or did not come from files. `bfloat16` and `float16` round to the nearest, ties to even.
+   */
+  dtype?: "as-read" | SavedType;
+  /** Largest file of weights: "5GB" (units of 1,000) or bytes. Default "50GB", as in transformers 5. */
+  shardSize?: string | number;
+}
+
 /** What a model folder is made of. */
-export interface ModelFiles {
+export interface ModelFiles extends WeightsFormat {
   config: DecoderConfig;
   /** All tensors of the decoder under their Hugging Face names. */
   tensors: Iterable<TensorToSave>;
-  /** Contents by file name, for example `tokenizer.json`. */
-  tokenizerFiles: Record<string, string>;
+  /** Contents by path below the folder, for example `tokenizer.json`. */
+  tokenizerFiles: Readonly<Record<string, Uint8Array>>;
   /** Text of `README.md`. */
   card: string;
-  /** Number format of the weights; anything but F32 rounds. */
-  dtype?: SavedType;
+  /** How the model came, if it came from files. */
+  origin?: Origin | undefined;
 }
 
-const typeNames: Record<SavedType, string> = { F32: "float32", F16: "float16", BF16: "bfloat16" };
+/** The format in which a tensor is written. */
+export function typeToSave(
+  name: string,
+  { dtype = "as-read", origin }: Pick<ModelFiles, "dtype" | "origin">,
+): SavedType {
+  return dtype === "as-read" ? (origin?.types.get(name) ?? "float32") : dtype;
+}
 
 /**
  * Writes a model folder in Hugging Face layout. It is built beside `folder` and takes its place when complete: a failure
- * leaves nothing new, and what was there stays. A folder is only replaced if it holds nothing but files of these names.
- * @throws UserError if tensors do not match the configuration or the folder holds other files
+ * leaves nothing new, and what was there stays. A folder is only replaced if it holds nothing but files of a model.
+ * @throws UserError if tensors do not match the configuration, a number is too large for its format, or the folder holds
+ * other files
  */
 export async function saveModelFiles(folder: string, files: ModelFiles): Promise<void> {
-  const tensors = [...files.tensors];
+  const tensors = [...files.tensors].map((tensor) => ({ ...tensor, type: typeToSave(tensor.name, files) }));
   checkTensors(files.config, new Map(tensors.map(({ name, shape }) => [name, shape])), folder);
-  const texts = textFiles(files, folder);
-  await writeWholeFolder(folder, [...texts.keys(), "model.safetensors"], async (temporary) => {
-    for (const [name, text] of texts) await writeFile(join(temporary, name), text);
-    const stored = turnedTensors(files.config, tensors);
-    await writeSafetensors(join(temporary, "model.safetensors"), stored, { type: files.dtype ?? "F32" });
+  const stored = turnedTensors(files.config, tensors);
+  const shards = shardsOf(stored, shardBytes(files.shardSize ?? usualShardSize));
+  const others = otherFiles(files, commonType(tensors.map(({ type }) => type)), folder);
+  if (shards.length > 1) others.set(indexFile, indexText(shards));
+  const isOurs = (path: string): boolean => others.has(path) || isWeightFile(path) || isTokenizerFile(path);
+  await writeWholeFolder(folder, isOurs, async (temporary) => {
+    for (const [name, content] of others) {
+      await mkdir(dirname(join(temporary, name)), { recursive: true });
+      await writeFile(join(temporary, name), content);
+    }
+    for (const { file, tensors } of shards) await writeSafetensors(join(temporary, file), tensors);
   });
 }
 
-function textFiles({ config, dtype = "F32", ...files }: ModelFiles, where: string): Map<string, string> {
-  const configText = decoderConfigText(config, typeNames[dtype]);
-  const { bos_token_id, eos_token_id, pad_token_id } = JSON.parse(configText) as Record<string, unknown>;
-  const specialTokens = Object.entries({ bos_token_id, eos_token_id, pad_token_id }).filter(([, id]) => id !== null);
-  const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
-  const texts = new Map([
+/** Everything but the weights. */
+function otherFiles(files: ModelFiles, type: SavedType, where: string): Map<string, string | Uint8Array> {
+  const { config, origin } = files;
+  const configText = carriedConfigText(config, type, origin);
+  const contents = new Map<string, string | Uint8Array>([
     ["config.json", configText],
-    ["generation_config.json", json(Object.fromEntries(specialTokens))],
+    ["generation_config.json", carriedGenerationConfig(config, configText, origin)],
     ["README.md", files.card],
   ]);
-  for (const [name, text] of Object.entries(files.tokenizerFiles)) {
-    if (name !== basename(name) || name.startsWith(".") || texts.has(name) || name === "model.safetensors") {
-      throw new UserError("invalid-file-name", `a tokenizer file cannot be called ${JSON.stringify(name)}`, { where });
-    }
-    texts.set(name, text);
+  for (const [path, content] of Object.entries(files.tokenizerFiles)) {
+    const isPlain = path === basename(path) && !path.startsWith(".");
+    if (contents.has(path) || isWeightFile(path) || !(isPlain || isTokenizerFile(path)))
+      throw new UserError("invalid-file-name", `a tokenizer file cannot be called ${JSON.stringify(path)}`, { where });
+    contents.set(path, content);
   }
-  return texts;
+  return contents;
 }

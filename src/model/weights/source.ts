@@ -1,4 +1,5 @@
 import type { DecoderConfig } from "../config.ts";
+import type { Origin } from "./origin.ts";
 
 /** The weights of a decoder in a file or folder; tensors are read one at a time, nothing is kept. */
 export interface WeightSource {
@@ -18,5 +19,7 @@ export interface WeightSource {
    * Not a defence against forgery, and a change confined to bytes between the stretches goes unseen.
    */
   fingerprint: string;
+  /** What is written back with the model as it came. */
+  origin: Origin;
   close(): Promise<void>;
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { readdir, rmdir } from "node:fs/promises";
+import { lstat, readdir, rmdir } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { UserError } from "../../system/errors.ts";
 import { remove, rename } from "../../system/files-in-use.ts";
@@ -8,16 +8,17 @@ import { makeFolder } from "../../system/make-folder.ts";
 /**
  * Writes a folder as a whole. It is built beside `folder` and takes its place when complete: a failure leaves nothing
  * new, and what was there stays. A folder is only replaced if it holds nothing but files of these names.
+ * @param names paths below the folder (with `/`), or what tells them
  * @param write fills the temporary folder that it is given
  * @throws UserError if the folder holds other files or none can be made here
  */
 export async function writeWholeFolder(
   folder: string,
-  names: readonly string[],
+  names: readonly string[] | ((path: string) => boolean),
   write: (temporary: string) => Promise<void>,
 ): Promise<void> {
   const target = resolve(folder);
-  await requireReplaceable(target, new Set(names));
+  await requireReplaceable(target, typeof names === "function" ? names : (path) => names.includes(path));
   const temporary = sibling(target);
   try {
     makeFolder(temporary);
@@ -36,9 +37,8 @@ export async function writeWholeFolder(
   }
 }
 
-async function requireReplaceable(target: string, names: ReadonlySet<string>): Promise<void> {
-  const present = await entriesOf(target);
-  const foreign = present.filter((name) => !names.has(name));
+async function requireReplaceable(target: string, isOurs: (path: string) => boolean): Promise<void> {
+  const foreign = (await filesBelow(target)).filter((path) => !isOurs(path));
   if (foreign.length === 0) return;
   throw new UserError(
     "foreign-files",
@@ -48,6 +48,17 @@ async function requireReplaceable(target: string, names: ReadonlySet<string>): P
       fix: "Name a new folder, or empty this one.",
     },
   );
+}
+
+/** Paths of the files of a folder and of its subfolders; an empty one of these stands for itself. */
+async function filesBelow(folder: string): Promise<string[]> {
+  const entries = await entriesOf(folder);
+  const paths = entries.map(async (entry) => {
+    if (!(await lstat(join(folder, entry))).isDirectory()) return [entry];
+    const inner = await filesBelow(join(folder, entry));
+    return inner.length === 0 ? [`${entry}/`] : inner.map((path) => `${entry}/${path}`);
+  });
+  return (await Promise.all(paths)).flat();
 }
 
 async function entriesOf(folder: string): Promise<string[]> {

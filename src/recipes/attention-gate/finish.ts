@@ -63,5 +63,5 @@ async function saveAll({ run, config, model, gates, command, name }: GateWork, {
       }),
     });
   if (config.mode === "pretrain") return; // the model is the one it started from
-  await saveTrained(run, model, cardText("A model trained with tokensift", facts, command));
+  await saveTrained(run, model, { title: "A model trained with tokensift", facts, command }, config.save);
 }

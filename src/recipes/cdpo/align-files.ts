@@ -1,20 +1,21 @@
 import { findEntry } from "../../config/catalogue.ts";
 import { preferenceForms } from "../../preference/catalogue.ts";
 import { engineText } from "../../tensor/engine.ts";
-import { cardText, shownFiles, shownPath } from "../kit/card.ts";
+import { shownFiles, shownPath } from "../kit/card.ts";
+import type { TrainedCard } from "../kit/save-trained.ts";
 import type { CdpoArm } from "./config-schema.ts";
 import type { CdpoWork } from "./work.ts";
 
-/** Text of an aligned model's `README.md`. */
+/** What an aligned model's `README.md` says. */
 export function alignmentCard(
   { config, command }: CdpoWork,
   { objective, learningRate }: CdpoArm,
   steps: number,
-): string {
+): TrainedCard {
   const paper = findEntry(preferenceForms, objective.method)?.paper;
-  return cardText(
-    "A model aligned with tokensift",
-    [
+  return {
+    title: "A model aligned with tokensift",
+    facts: [
       `Start: ${shownPath(config.model)}`,
       `Questions: ${shownFiles(config.data.train)}`,
       `Objective: ${JSON.stringify(objective)}${paper === undefined ? "" : ` (${paper})`}`,
@@ -22,7 +23,7 @@ export function alignmentCard(
       `${steps} steps of ${config.align.training.batchSize} pairs, learning rate ${learningRate}, seed ${config.training.seed}`,
     ],
     command,
-  );
+  };
 }
 
 /** What an alignment leaves beside the model. */

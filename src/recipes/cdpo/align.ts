@@ -50,6 +50,7 @@ export async function alignStage(
 ): Promise<StageResult<string>> {
   const { config, inputs } = work;
   const { adapter, training } = config.align;
+  const { dtype } = config.save;
   const { name, objective, learningRate } = arm;
   const { shuffle } = config.data;
   const aligned = await work.stage({
@@ -60,6 +61,7 @@ export async function alignStage(
       ...{ objective, adapter: adapter ?? null, shuffle, seed: config.training.seed },
       ...(isModulePath(objective.method) && { module: digestOf(objective.method) }),
       training: { ...decisive(training), learningRate },
+      ...(dtype !== "as-read" && { dtype }),
     },
     output: join(name, adapter === undefined ? "model" : "adapter"),
     leftovers: [name],
@@ -106,7 +108,7 @@ async function alignArm(
     const alignment = await openAlignment(work, arm, { run, model, reference, pairs, resume, disposals });
     await train(alignment);
     const { warnings } = await alignment.learner.finish();
-    await saveTrained(run, model, alignmentCard(work, arm, alignment.learner.state.step));
+    await saveTrained(run, model, alignmentCard(work, arm, alignment.learner.state.step), work.config.save);
     writeSummary(work, arm, run, { pairs, warnings });
   } finally {
     disposals.forEach((free) => free());

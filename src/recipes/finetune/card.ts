@@ -1,15 +1,16 @@
 import type { Model } from "../../model/model.ts";
-import { cardText, shownFiles, shownPath } from "../kit/card.ts";
+import { shownFiles, shownPath } from "../kit/card.ts";
 import { countedRows } from "../kit/row-order.ts";
+import type { TrainedCard } from "../kit/save-trained.ts";
 import type { FinetuneConfig } from "./config-schema.ts";
 
-/** Text of a trained model's `README.md`: what it is, from which model and data, and by which command it was made. */
-export function modelCard(config: FinetuneConfig, model: Model, steps: number, command: string): string {
+/** What a trained model's `README.md` says: what it is, from which model and data, and by which command it was made. */
+export function modelCard(config: FinetuneConfig, model: Model, steps: number, command: string): TrainedCard {
   const { selection, training, data } = config;
   const options = Object.entries(selection).map(([key, value]) => `${key}: ${JSON.stringify(value)}`);
-  return cardText(
-    "A model fine-tuned with tokensift",
-    [
+  return {
+    title: "A model fine-tuned with tokensift",
+    facts: [
       `Start: ${config.model === undefined ? model.source : shownPath(config.model)}`,
       `Data: ${shownFiles(data.train)}`,
       `Tokens trained: ${options.join(", ")}`,
@@ -17,5 +18,5 @@ export function modelCard(config: FinetuneConfig, model: Model, steps: number, c
       `${steps} steps of ${countedRows(training.batchSize, data)}, learning rate ${training.learningRate}, seed ${training.seed}`,
     ],
     command,
-  );
+  };
 }

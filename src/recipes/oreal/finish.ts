@@ -31,7 +31,7 @@ export async function writeResults(arm: Finished): Promise<void> {
 
 /** Writes the reward model first: saving an adapted policy merges it into the trunk below both. */
 async function saveModels({ opening: { run, config, command }, models, state }: Finished): Promise<void> {
-  const { objective, training, data } = config;
+  const { objective, training, data, save } = config;
   const facts = [
     "Trained by outcome rewards (OREAL, arXiv 2502.06781)",
     `Start: ${shownPath(config.model)}`,
@@ -43,9 +43,10 @@ async function saveModels({ opening: { run, config, command }, models, state }: 
     const card = cardText("A token reward model trained with tokensift", facts, command);
     const { weights } = objective;
     const scoreAt = weights.source === "none" ? undefined : weights.scoreAt;
-    await saveTokenRewardModel(models.reward, join(run.path, "reward-model"), { card, ...(scoreAt && { scoreAt }) });
+    const options = { ...save, card, ...(scoreAt && { scoreAt }) };
+    await saveTokenRewardModel(models.reward, join(run.path, "reward-model"), options);
   }
-  await saveTrained(run, models.policy, cardText("A model trained with tokensift", facts, command));
+  await saveTrained(run, models.policy, { title: "A model trained with tokensift", facts, command }, save);
 }
 
 function summaryOf({ opening, state, seconds, warnings }: Finished): object {

@@ -14,7 +14,7 @@ import type { ScoreAt } from "../scores.ts";
 import { createScoreHead, scoreWeightName, type ScoreHead } from "../../model/score-head.ts";
 import { isAdapted, withAdapter } from "../../model/adapters/lora.ts";
 import { loadAdapter, saveAdapter } from "../../model/adapters/peft.ts";
-import { loadModel, saveModel, type Model } from "../../model/model.ts";
+import { loadModel, saveModel, type Model, type SaveOptions } from "../../model/model.ts";
 import { openTensorFile } from "../../model/weights/tensor-file.ts";
 import { scoredForward } from "../../model/scored-forward.ts";
 import { writeSafetensors } from "../../model/weights/safetensors-write.ts";
@@ -85,6 +85,7 @@ export function tokenRewardModel<D extends Decoder>(decoder: D, head = createSco
  * where `scoreAt` is given also `reward-model.json`.
  * @param card text of the `README.md` beside the weights
  * @param scoreAt where the scores were read in training, for whoever loads the model
+ * @param options.dtype number format of a whole model, and `options.shardSize` of its files, as in `saveModel`
  * @throws UserError if a folder holds other files or cannot be written
  * @example
  * import { releaseEngine, useEngine } from "tokensift";
@@ -101,7 +102,7 @@ export function tokenRewardModel<D extends Decoder>(decoder: D, head = createSco
 export async function saveTokenRewardModel(
   { decoder, head }: TokenRewardModel<Model>,
   folder: string,
-  { card, scoreAt }: { card: string; scoreAt?: ScoreAt },
+  { card, scoreAt, ...format }: SaveOptions & { scoreAt?: ScoreAt },
 ): Promise<void> {
   makeFolder(folder);
   const settings = { format: "tokensift token reward model", version: 1, scoreAt };
@@ -109,7 +110,7 @@ export async function saveTokenRewardModel(
   else await writeFile(join(folder, settingsFile), `${JSON.stringify(settings, null, 2)}\n`);
   if (isAdapted(decoder))
     await saveAdapter(decoder, join(folder, folders.adapter), { card, baseModel: decoder.source });
-  else await saveModel(decoder, join(folder, folders.model), { card });
+  else await saveModel(decoder, join(folder, folders.model), { card, ...format });
   const { shape } = head.weight;
   const values = () => head.weight.data<"float32">();
   await writeSafetensors(join(folder, headFile), [{ name: scoreWeightName, shape, values }]);

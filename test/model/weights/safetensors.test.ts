@@ -160,15 +160,15 @@ describe("writing safetensors", () => {
     expect(bytes).toHaveLength(8 + length + 16);
   });
 
-  test("16-bit types round, and a number too large for F16 is refused", async () => {
+  test("16-bit types round, and a number too large for float16 is refused", async () => {
     const path = inFolder("half.safetensors");
     const tensor = { name: "a", shape: [2], values: Float32Array.of(257, -Infinity) };
-    await writeSafetensors(path, [tensor], { type: "BF16" });
+    await writeSafetensors(path, [tensor], { type: "bfloat16" });
     expect((await readAll(path)).get("a")).toEqual(Float32Array.of(256, -Infinity));
-    await writeSafetensors(path, [tensor], { type: "F16" });
+    await writeSafetensors(path, [tensor], { type: "float16" });
     expect((await readAll(path)).get("a")).toEqual(Float32Array.of(257, -Infinity));
     const large = { ...tensor, values: Float32Array.of(0, 70_000) };
-    await expect(writeSafetensors(path, [large], { type: "F16" })).rejects.toThrow(
+    await expect(writeSafetensors(path, [large], { type: "float16" })).rejects.toThrow(
       userError("out-of-range", "a holds 70000"),
     );
   });

@@ -34,7 +34,7 @@ function model(first: number): ModelFiles {
     const count = shape.reduce((product, size) => product * size, 1);
     return { name, shape, values: Float32Array.from({ length: count }, (_, j) => first + i + j) };
   });
-  return { config, tensors, tokenizerFiles: { "tokenizer.json": "{}" }, card: "# A model\n" };
+  return { config, tensors, tokenizerFiles: { "tokenizer.json": Buffer.from("{}") }, card: "# A model\n" };
 }
 
 describe("saving a model folder", () => {
@@ -63,7 +63,7 @@ describe("saving a model folder", () => {
   });
 
   test("says which number format it wrote", async () => {
-    await saveModelFiles(inFolder("brain"), { ...model(0), dtype: "BF16" });
+    await saveModelFiles(inFolder("brain"), { ...model(0), dtype: "bfloat16" });
     expect(JSON.parse(await readFile(inFolder("brain/config.json"), "utf8"))).toMatchObject({ dtype: "bfloat16" });
     expect((await stat(inFolder("brain/model.safetensors"))).size).toBeLessThan(1500);
   });
@@ -108,8 +108,16 @@ describe("saving a model folder", () => {
     await expect(saveModelFiles(inFolder("x"), { ...model(0), tensors })).rejects.toThrow(
       userError("missing-tensor", /1 of 11 .*: model\.embed_tokens\.weight/),
     );
-    for (const name of ["../x", "a/b", ".", "..", "config.json", "model.safetensors"]) {
-      const saving = saveModelFiles(inFolder("x"), { ...model(0), tokenizerFiles: { [name]: "" } });
+    for (const name of [
+      "../x",
+      "a/b",
+      ".",
+      "..",
+      "config.json",
+      "model.safetensors",
+      "additional_chat_templates/../x.jinja",
+    ]) {
+      const saving = saveModelFiles(inFolder("x"), { ...model(0), tokenizerFiles: { [name]: new Uint8Array(0) } });
       await expect(saving).rejects.toThrow(userError("invalid-file-name", `"${name}"`));
     }
     await expect(stat(inFolder("x"))).rejects.toThrow("ENOENT");
