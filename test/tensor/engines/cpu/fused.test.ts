@@ -157,30 +157,27 @@ describe("causal attention agrees with the plain definition", () => {
     });
   });
 
-  test.each([2, 7, 128, 129, 200, 1000])(
-    "with scale, soft cap and a window of %d, rows shorter and longer",
-    (window) => {
-      const starts = Int32Array.of(0, 1, 8, 8, 136, 265, 465);
-      const options = { starts, heads: 4, keyValueHeads: 2, scale: 0.4, softCap: 2, window };
-      const qkv = [matrix(465, 24, 3), matrix(465, 12, 3), matrix(465, 12)];
-      const attend = (q: tf.Tensor, k: tf.Tensor, v: tf.Tensor): tf.Tensor =>
-        ops.causalAttention(q as tf.Tensor2D, k as tf.Tensor2D, v as tf.Tensor2D, options).output;
-      agrees(valueAndGradients(qkv, attend as (...inputs: tf.Tensor[]) => tf.Tensor));
-      const promptKeys = Uint8Array.from({ length: 465 }, (_, i) => (i % 3 === 0 ? 1 : 0));
-      agrees(() => {
-        const [q, k, v] = qkv as tf.Tensor2D[];
-        const { output, promptMass } = ops.causalAttention(q!, k!, v!, { ...options, promptKeys });
-        return [output, promptMass!];
-      });
-      const more = { ...options, evictable: promptKeys, reach: Int32Array.of(1, 2, 1, 1, 3, 1) };
-      const gates = tf.tidy(() => tf.relu(matrix(465, 2)));
-      agrees(
-        valueAndGradients([...qkv, gates], (q, k, v, g) =>
-          ops.gatedAttention(q as tf.Tensor2D, k as tf.Tensor2D, v as tf.Tensor2D, g as tf.Tensor2D, more),
-        ),
-      );
-    },
-  );
+  test.each([7, 129, 1000])("with scale, soft cap and a window of %d, rows shorter and longer", (window) => {
+    const starts = Int32Array.of(0, 1, 8, 8, 136, 297);
+    const options = { starts, heads: 2, keyValueHeads: 1, scale: 0.4, softCap: 2, window };
+    const qkv = [matrix(297, 12, 3), matrix(297, 6, 3), matrix(297, 6)];
+    const attend = (q: tf.Tensor, k: tf.Tensor, v: tf.Tensor): tf.Tensor =>
+      ops.causalAttention(q as tf.Tensor2D, k as tf.Tensor2D, v as tf.Tensor2D, options).output;
+    agrees(valueAndGradients(qkv, attend as (...inputs: tf.Tensor[]) => tf.Tensor));
+    const promptKeys = Uint8Array.from({ length: 297 }, (_, i) => (i % 3 === 0 ? 1 : 0));
+    agrees(() => {
+      const [q, k, v] = qkv as tf.Tensor2D[];
+      const { output, promptMass } = ops.causalAttention(q!, k!, v!, { ...options, promptKeys });
+      return [output, promptMass!];
+    });
+    const more = { ...options, evictable: promptKeys, reach: Int32Array.of(1, 2, 1, 1, 3) };
+    const gates = tf.tidy(() => tf.relu(matrix(297, 1)));
+    agrees(
+      valueAndGradients([...qkv, gates], (q, k, v, g) =>
+        ops.gatedAttention(q as tf.Tensor2D, k as tf.Tensor2D, v as tf.Tensor2D, g as tf.Tensor2D, more),
+      ),
+    );
+  });
 
   test("facts that say what is so without them change no bit", () => {
     const starts = Int32Array.of(0, 150, 160);
