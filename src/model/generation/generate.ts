@@ -1,4 +1,5 @@
 import { letEventsIn } from "../../system/event-loop.ts";
+import type { DecoderConfig } from "../config.ts";
 import type { Decoder } from "../decoder.ts";
 import { continuation } from "./continuation.ts";
 import { drawsBy, type Draw } from "./draws.ts";
@@ -99,6 +100,22 @@ async function continueRows(
     if (!row.isLast) cache.copyRow(place, row.place);
   };
 
+  /** Runs one more token of each row; a row whose rotation changes with its length is computed anew where it does. */
+  const extend = async (live: readonly Row[]): Promise<Draw[]> => {
+    const tokens = live.map(newest(prompts));
+    const turns = tokens.map(({ position }) => options.cache === undefined && position === turningPoint(model.config));
+    const grown = await texts.extend(tokens.filter((_, i) => !turns[i]));
+    const draws: Draw[] = [];
+    for (const [i, { ids, place, prompt }] of live.entries()) {
+      if (turns[i]) {
+        cache.dropRow(place);
+        const whole = [...prompts[prompt]!, ...ids];
+        draws.push(...(await texts.start([{ ids: whole, place, forbidden: [] }])));
+      } else draws.push(grown.shift()!);
+    }
+    return draws;
+  };
+
   const leave = (place: number): void => {
     cache.dropRow(place);
     free.push(place);
@@ -124,7 +141,7 @@ async function continueRows(
         await letEventsIn();
       }
       if (live.length === 0) break;
-      const draws = await texts.extend(live.map(newest(prompts)));
+      const draws = await extend(live);
       live = live.filter((row, i) => {
         const goesOn = add(row, draws[i]!);
         if (!goesOn) leave(row.place);
@@ -136,6 +153,11 @@ async function continueRows(
   } finally {
     cache.dispose();
   }
+}
+
+/** The position from which on a LongRoPE model turns all tokens of a text by other angles, as transformers does. */
+function turningPoint({ rope }: DecoderConfig): number | undefined {
+  return rope?.scaling?.type === "longrope" ? rope.scaling.originalMaxPositions : undefined;
 }
 
 /** A row's newest token. */
