@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
-import { resumeConflicts } from "../../config/index.ts";
+import { diffConfigs, resumeConflicts } from "../../config/index.ts";
 import { isDiskFull } from "../../system/disk-error.ts";
 import { UserError } from "../../system/errors.ts";
 import { isRecord } from "../../system/is-record.ts";
@@ -124,11 +124,17 @@ async function openIncomplete<Config extends RunConfig, Arm>(
   const reporter = work.reporterOf(name);
   const resume = run.previousConfig !== undefined;
   if (resume && stepsDone(run) >= steps(inputs)) {
-    reporter.note(`${name} is complete.`);
+    reporter.note(`${name} is complete${savedOtherwise(run, config) ? "; its model stays as it was saved" : ""}.`);
     return undefined;
   }
   if (interrupted()) throw new Interrupted(`Stopped before ${name}.`);
   return plan.open({ name, config, run, inputs, reporter, resume, allowChanges, interrupted, command });
+}
+
+/** Whether the configuration says since a run was complete that its model is written in another way. */
+function savedOtherwise(run: RunFolder, { save }: RunConfig): boolean {
+  const before: unknown = parse(run.previousConfig ?? "");
+  return isRecord(before) && before["save"] !== undefined && diffConfigs(before["save"], save).length > 0;
 }
 
 /** Throws a UserError for an arm that the trainer has left before its end. */

@@ -25,6 +25,8 @@ export interface RunConfig {
   threads?: number | undefined;
   matmul?: "auto" | "onnxruntime" | "blas" | "wasm" | undefined;
   output: string;
+  /** How the trained model is written. */
+  save: object;
 }
 
 /** A recipe: what its configuration says, what a trainer gets of it, and what its results are. */
