@@ -5,8 +5,19 @@ import { areBiased, ofAttention } from "./biases.ts";
 import { activationName } from "./activations.ts";
 import { parseSharedKeys, writeSharedKeys, type KeyDefaults } from "./config-keys.ts";
 import type { Family } from "./family.ts";
+import { gemmaInGguf } from "./gemma-gguf.ts";
 import { usualLayout } from "./layout.ts";
 import { layerTypes, listedWindows, numbersFrom, parseWindow, windowFacts } from "./windows.ts";
+
+const layout = {
+  ...usualLayout,
+  parts: {
+    ...usualLayout.parts,
+    afterAttention: "post_attention_layernorm",
+    beforeFeedForward: "pre_feedforward_layernorm",
+    afterFeedForward: "post_feedforward_layernorm",
+  },
+};
 
 /** Gemma 2 (arXiv 2408.00118): norms around each part, capped scores and logits, a window in every other layer. */
 export const gemma2: Family = {
@@ -20,15 +31,16 @@ export const gemma2: Family = {
     return { family: "gemma2", ...facts, ...gemmaWindows(fields, where, windowLayers) };
   },
   write: (config) => writeSharedKeys(config, writeGemmaKeys(config)),
-  layout: {
-    ...usualLayout,
-    parts: {
-      ...usualLayout.parts,
-      afterAttention: "post_attention_layernorm",
-      beforeFeedForward: "pre_feedforward_layernorm",
-      afterFeedForward: "post_feedforward_layernorm",
-    },
-  },
+  layout,
+  gguf: gemmaInGguf({
+    family: "gemma2",
+    architecture: "gemma2",
+    models: "Gemma 2",
+    layout,
+    caps: { attention: 50, output: 30 },
+    largestLayers: 46,
+    pattern: 2,
+  }),
 };
 
 /** What Gemma 2 and 3 have in common. */

@@ -2,6 +2,7 @@ import type { Fields } from "../fields.ts";
 import { parseLayerRopes, writeLayerRopes } from "../rope/index.ts";
 import { writeSharedKeys } from "./config-keys.ts";
 import type { Family } from "./family.ts";
+import { gemmaInGguf } from "./gemma-gguf.ts";
 import { gemma2, gemmaWindows, parseGemmaKeys, writeGemmaKeys } from "./gemma2.ts";
 import { listedWindows, numbersFrom } from "./windows.ts";
 
@@ -23,6 +24,16 @@ export const gemma3: Family = {
     return writeSharedKeys(config, { ...writeGemmaKeys(config), ...writeLayerRopes(rope, localRope, config) });
   },
   layout: gemma2.layout,
+  gguf: gemmaInGguf({
+    family: "gemma3_text",
+    architecture: "gemma3",
+    models: "Gemma 3",
+    layout: gemma2.layout,
+    caps: {},
+    largestLayers: 62,
+    pattern: 6,
+    own: { queryKeyNorm: "head", localTheta: 1e4 },
+  }),
 };
 
 /** Each so manieth layer has no window. */

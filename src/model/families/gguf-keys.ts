@@ -1,12 +1,13 @@
 import { UserError } from "../../system/errors.ts";
 import type { DecoderConfig } from "../config.ts";
 import { readFields, type Fields } from "../fields.ts";
-import { ropeFromGguf } from "../rope/index.ts";
+import { layerRopesFromGguf, ropeFromGguf } from "../rope/index.ts";
 import { parseSpecialTokens } from "./config-keys.ts";
 import type { GgufTensorFacts, SharedFacts } from "./family.ts";
+import { usualLayout, type Layout } from "./layout.ts";
 
 /** The key-values of one header. */
-interface Header {
+export interface GgufHeader {
   fields: Fields;
   /** The file, for messages. */
   where: string;
@@ -14,60 +15,97 @@ interface Header {
   key(name: string): string;
 }
 
+/** How the files of a family differ from a Llama's. */
+export interface GgufDialect {
+  /** The model's own names of the tensors. Default: `usualLayout`. */
+  layout?: Layout;
+  /** Positions are learned, and norms are layer norms. */
+  learnedPositions?: true;
+  /** Heads may turn in a part of them. */
+  rotatesParts?: true;
+  /** Layers with a window turn by another base; this one where the file is silent. */
+  localTheta?: number;
+  /** Reads `attention.sliding_window`. Default: a window in force is refused. */
+  windows?: (header: GgufHeader, layers: number) => Pick<DecoderConfig, "window" | "windowLayers">;
+}
+
+/** Names of keys begin with that of the architecture (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md). */
+export function ggufHeader(architecture: string, fields: Fields, where: string): GgufHeader {
+  return { fields, where, key: (name) => `${architecture}.${name}` };
+}
+
 /**
- * Reads the key-values of a GGUF header that the families share; they begin with the name of the architecture
- * (keys: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md).
+ * Reads the key-values of a GGUF header that the families share.
  * @throws UserError for settings that this decoder would compute differently
  */
 export function parseGgufKeys(
-  architecture: string,
-  fields: Fields,
+  header: GgufHeader,
   { shapes, ...ropeTensors }: GgufTensorFacts,
-  where: string,
-): SharedFacts {
-  const header: Header = { fields, where, key: (name) => `${architecture}.${name}` };
+  dialect: GgufDialect = {},
+): SharedFacts & Pick<DecoderConfig, "window" | "windowLayers"> {
+  const { fields, key } = header;
+  const { layout = usualLayout, learnedPositions, rotatesParts = false, localTheta, windows = refuseWindow } = dialect;
   const size = (name: string, max: number, fallback?: number): number =>
-    fields.integer(header.key(name), { min: 1, max, ...(fallback === undefined ? {} : { fallback }) });
+    fields.integer(key(name), { min: 1, max, ...(fallback === undefined ? {} : { fallback }) });
   const width = size("embedding_length", 2 ** 20);
   const heads = size("attention.head_count", 2 ** 16);
   const headSize = size("attention.key_length", 2 ** 16, width / heads);
   const maxPositions = size("context_length", 2 ** 31 - 1);
-  refuseUnsupported(header, headSize, maxPositions);
-  const embedding = shapes.get("model.embed_tokens.weight");
+  const layers = size("block_count", 4096);
+  refuseUnsupported(header, headSize);
+  const epsilon = `attention.${learnedPositions ? "layer_norm_epsilon" : "layer_norm_rms_epsilon"}`;
+  const ropeFacts = { headSize, maxPositions, rotatesParts, ...ropeTensors };
   return {
-    vocabularySize: embedding?.[0] ?? size("vocab_size", 2 ** 26),
+    vocabularySize: shapes.get(`${layout.embedding}.weight`)?.[0] ?? size("vocab_size", 2 ** 26),
     width,
-    layers: size("block_count", 4096),
+    layers,
     heads,
     keyValueHeads: size("attention.head_count_kv", 2 ** 16, heads),
     headSize,
     feedForwardWidth: size("feed_forward_length", 2 ** 24),
     maxPositions,
-    epsilon: fields.number(header.key("attention.layer_norm_rms_epsilon"), { min: 0, max: 1 }),
-    rope: ropeFromGguf(header, { headSize, maxPositions, ...ropeTensors }),
-    tiedOutput: !shapes.has("lm_head.weight"),
+    epsilon: fields.number(key(epsilon), { min: 0, max: 1 }),
+    ...(learnedPositions
+      ? {}
+      : localTheta === undefined
+        ? { rope: ropeFromGguf(header, ropeFacts) }
+        : layerRopesFromGguf(header, { ...ropeFacts, localTheta })),
+    ...windows(header, layers),
+    tiedOutput: !shapes.has(`${layout.head}.weight`),
     initializerRange: 0.02,
     ...specialTokens(header),
   };
 }
 
-function refuseUnsupported({ fields, where, key }: Header, headSize: number, maxPositions: number): void {
+/** The layers that a window is in: those of `layersOf`; undefined: the file says that there is none. */
+export function windowFromGguf(
+  { fields, key }: GgufHeader,
+  { assumed, layersOf }: { assumed?: number; layersOf: () => number[] },
+): Pick<DecoderConfig, "window" | "windowLayers"> {
+  const window = fields.integer(key("attention.sliding_window"), { fallback: assumed ?? 0 });
+  return window === 0 ? {} : { window, windowLayers: layersOf() };
+}
+
+/** A window in a family that has none may not be in force. */
+function refuseWindow({ fields, where, key }: GgufHeader): Record<string, never> {
+  const window = fields.integer(key("attention.sliding_window"), { fallback: 0 });
+  if (window === 0 || window >= fields.integer(key("context_length"))) return {};
+  throw new UserError("unsupported-model", `a sliding window of ${window} tokens is not supported`, { where });
+}
+
+function refuseUnsupported({ fields, where, key }: GgufHeader, headSize: number): void {
   const sizeOr = (name: string, fallback: number): number => fields.integer(key(name), { fallback });
   if (sizeOr("expert_count", 0) > 0)
     throw new UserError("unsupported-model", "mixtures of experts are not supported", { where });
   if (sizeOr("attention.value_length", headSize) !== headSize) {
     throw new UserError("unsupported-model", "values of another size than keys are not supported", { where });
   }
-  const window = sizeOr("attention.sliding_window", maxPositions);
-  if (window > 0 && window < maxPositions) {
-    throw new UserError("unsupported-model", `a sliding window of ${window} tokens is not supported`, { where });
-  }
   if (!fields.boolean(key("attention.causal"), true)) {
     throw new UserError("unsupported-model", "attention that is not causal is not supported", { where });
   }
 }
 
-function specialTokens({ fields, where }: Header): Pick<DecoderConfig, "beginOfText" | "endOfText" | "padToken"> {
+function specialTokens({ fields, where }: GgufHeader): Pick<DecoderConfig, "beginOfText" | "endOfText" | "padToken"> {
   const id = (name: string): unknown => fields.raw(`tokenizer.ggml.${name}_token_id`);
   const ends = [...new Set([id("eos"), id("eot")])].filter((end) => end !== undefined);
   const named = { bos_token_id: id("bos"), eos_token_id: ends, pad_token_id: id("padding") };

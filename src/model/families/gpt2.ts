@@ -4,8 +4,33 @@ import type { Fields } from "../fields.ts";
 import { activationName, parseActivation } from "./activations.ts";
 import { parseSpecialTokens, writeSpecialTokens } from "./config-keys.ts";
 import type { Family } from "./family.ts";
+import { ggufHeader, parseGgufKeys } from "./gguf-keys.ts";
+import { hubNames } from "./gguf-tensors.ts";
+import { asStored } from "./gguf-values.ts";
+import type { Layout } from "./layout.ts";
 
 const biases = ["qkv", "o", "up", "down"] as const;
+
+const layout: Layout = {
+  embedding: "transformer.wte",
+  positions: "transformer.wpe",
+  layer: "transformer.h.%.",
+  parts: {
+    beforeAttention: "ln_1",
+    qkv: "attn.c_attn",
+    o: "attn.c_proj",
+    beforeFeedForward: "ln_2",
+    up: "mlp.c_fc",
+    down: "mlp.c_proj",
+  },
+  finalNorm: "transformer.ln_f",
+  head: "lm_head",
+  transposed: true,
+  renamed(name) {
+    if (/\.attn\.(masked_)?bias$/.test(name)) return undefined; // the causal mask
+    return /^(wte|wpe|ln_f|h\.\d+)\./.test(name) ? `transformer.${name}` : name;
+  },
+};
 
 /** GPT-2: learned positions, layer norm, biases everywhere, no gate. It is trained without its dropout. */
 export const gpt2: Family = {
@@ -53,25 +78,21 @@ export const gpt2: Family = {
     tie_word_embeddings: config.tiedOutput,
     ...writeSpecialTokens(config),
   }),
-  layout: {
-    embedding: "transformer.wte",
-    positions: "transformer.wpe",
-    layer: "transformer.h.%.",
-    parts: {
-      beforeAttention: "ln_1",
-      qkv: "attn.c_attn",
-      o: "attn.c_proj",
-      beforeFeedForward: "ln_2",
-      up: "mlp.c_fc",
-      down: "mlp.c_proj",
-    },
-    finalNorm: "transformer.ln_f",
-    head: "lm_head",
-    transposed: true,
-    renamed(name) {
-      if (/\.attn\.(masked_)?bias$/.test(name)) return undefined; // the causal mask
-      return /^(wte|wpe|ln_f|h\.\d+)\./.test(name) ? `transformer.${name}` : name;
-    },
+  layout,
+  gguf: {
+    architecture: "gpt2",
+    models: "GPT-2, DistilGPT-2",
+    huggingFaceName: hubNames(layout),
+    inHuggingFaceOrder: asStored,
+    parse: (fields, facts, where) => ({
+      family: "gpt2",
+      ...parseGgufKeys(ggufHeader("gpt2", fields, where), facts, { layout, learnedPositions: true }),
+      norm: "layer",
+      activation: "gelu-tanh",
+      gated: false,
+      joined: ["qkv"],
+      biases,
+    }),
   },
 };
 

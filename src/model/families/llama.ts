@@ -2,8 +2,8 @@ import type { ProjectionName } from "../projections.ts";
 import { areBiased, ofAttention, ofFeedForward } from "./biases.ts";
 import { parseSharedKeys, writeSharedKeys } from "./config-keys.ts";
 import type { Family } from "./family.ts";
-import { parseGgufKeys } from "./gguf-keys.ts";
-import { huggingFaceName, inHuggingFaceOrder } from "./gguf-tensors.ts";
+import { ggufHeader, parseGgufKeys } from "./gguf-keys.ts";
+import { hubNames, inHuggingFaceOrder } from "./gguf-tensors.ts";
 import { usualLayout } from "./layout.ts";
 import { refuseWindows } from "./windows.ts";
 
@@ -32,11 +32,11 @@ export const llama: Family = {
   gguf: {
     architecture: "llama",
     models: "SmolLM2, TinyLlama, Llama 2 and 3, Mistral",
-    huggingFaceName,
+    huggingFaceName: hubNames(usualLayout),
     inHuggingFaceOrder,
     parse: (fields, facts, where) => ({
       family: "llama",
-      ...parseGgufKeys("llama", fields, facts, where),
+      ...parseGgufKeys(ggufHeader("llama", fields, where), facts),
       biases: biases(
         facts.shapes.has("model.layers.0.self_attn.q_proj.bias"),
         facts.shapes.has("model.layers.0.mlp.up_proj.bias"),

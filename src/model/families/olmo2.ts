@@ -1,8 +1,22 @@
 import { areBiased, ofAttention } from "./biases.ts";
 import { parseSharedKeys, writeSharedKeys } from "./config-keys.ts";
 import type { Family } from "./family.ts";
+import { ggufHeader, parseGgufKeys } from "./gguf-keys.ts";
+import { hubNames } from "./gguf-tensors.ts";
+import { asStored } from "./gguf-values.ts";
 import { usualLayout } from "./layout.ts";
 import { refuseWindows } from "./windows.ts";
+
+const { q, k, v, query, key, o, gate, up, down } = usualLayout.parts;
+const layout = {
+  ...usualLayout,
+  parts: {
+    ...{ q, k, v, query, key, o },
+    afterAttention: "post_attention_layernorm",
+    ...{ gate, up, down },
+    afterFeedForward: "post_feedforward_layernorm",
+  },
+};
 
 /** OLMo 2 (arXiv 2501.00656): norms behind attention and feed-forward part, and over all queries and all keys. */
 export const olmo2: Family = {
@@ -25,12 +39,18 @@ export const olmo2: Family = {
     };
   },
   write: (config) => writeSharedKeys(config, { attention_bias: areBiased(config, ofAttention), attention_dropout: 0 }),
-  layout: {
-    ...usualLayout,
-    parts: {
-      ...usualLayout.parts,
-      afterAttention: "post_attention_layernorm",
-      afterFeedForward: "post_feedforward_layernorm",
-    },
+  layout,
+  gguf: {
+    architecture: "olmo2",
+    models: "OLMo 2",
+    huggingFaceName: hubNames(layout),
+    inHuggingFaceOrder: asStored,
+    parse: (fields, facts, where) => ({
+      family: "olmo2",
+      ...parseGgufKeys(ggufHeader("olmo2", fields, where), facts),
+      normPlacement: "after",
+      queryKeyNorm: "whole",
+      biases: [],
+    }),
   },
 };

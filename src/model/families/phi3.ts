@@ -1,10 +1,25 @@
 import { UserError } from "../../system/errors.ts";
 import { parseSharedKeys, writeSharedKeys } from "./config-keys.ts";
 import type { Family } from "./family.ts";
+import { ggufHeader, parseGgufKeys, windowFromGguf } from "./gguf-keys.ts";
+import { hubNames } from "./gguf-tensors.ts";
+import { asStored } from "./gguf-values.ts";
 import { usualLayout } from "./layout.ts";
 import { numbersFrom, parseWindow, refuseWindows } from "./windows.ts";
 
 const { beforeAttention, o, beforeFeedForward, down } = usualLayout.parts;
+
+const layout = {
+  ...usualLayout,
+  parts: {
+    beforeAttention,
+    qkv: "self_attn.qkv_proj",
+    o,
+    beforeFeedForward,
+    gateUp: "mlp.gate_up_proj",
+    down,
+  },
+};
 
 /** Phi-3 and Phi-4 (arXiv 2404.14219): queries, keys and values in one matrix, gate and values in another. */
 export const phi3: Family = {
@@ -48,15 +63,20 @@ export const phi3: Family = {
       embd_pdrop: 0,
       sliding_window: config.window ?? null,
     }),
-  layout: {
-    ...usualLayout,
-    parts: {
-      beforeAttention,
-      qkv: "self_attn.qkv_proj",
-      o,
-      beforeFeedForward,
-      gateUp: "mlp.gate_up_proj",
-      down,
-    },
+  layout,
+  gguf: {
+    architecture: "phi3",
+    models: "Phi-3 mini and medium, Phi-3.5 mini, Phi-4, Phi-4 mini",
+    huggingFaceName: hubNames(layout),
+    inHuggingFaceOrder: asStored,
+    parse: (fields, facts, where) => ({
+      family: "phi3",
+      ...parseGgufKeys(ggufHeader("phi3", fields, where), facts, {
+        rotatesParts: true,
+        windows: (header, layers) => windowFromGguf(header, { layersOf: () => numbersFrom(0, layers) }),
+      }),
+      joined: ["qkv", "gateUp"],
+      biases: [],
+    }),
   },
 };

@@ -1,6 +1,9 @@
 import type { DecoderConfig } from "../config.ts";
 import { parseSharedKeys, writeSharedKeys } from "./config-keys.ts";
 import type { Family } from "./family.ts";
+import { ggufHeader, parseGgufKeys } from "./gguf-keys.ts";
+import { hubNames } from "./gguf-tensors.ts";
+import { asStored } from "./gguf-values.ts";
 import { usualLayout } from "./layout.ts";
 import { layerTypes, numbersFrom, parseOptionalWindows } from "./windows.ts";
 
@@ -18,6 +21,17 @@ export const qwen2: Family = {
   },
   write: (config) => writeSharedKeys(config, { attention_dropout: 0, ...writeOptionalWindows(config) }),
   layout: usualLayout,
+  gguf: {
+    architecture: "qwen2",
+    models: "Qwen2, Qwen2.5",
+    huggingFaceName: hubNames(usualLayout),
+    inHuggingFaceOrder: asStored,
+    parse: (fields, facts, where) => ({
+      family: "qwen2",
+      ...parseGgufKeys(ggufHeader("qwen2", fields, where), facts),
+      biases: ["q", "k", "v"],
+    }),
+  },
 };
 
 /** The windows of Qwen2 and Qwen3, as transformers 5 and 4 read them. */

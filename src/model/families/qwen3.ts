@@ -1,6 +1,9 @@
 import { areBiased, ofAttention } from "./biases.ts";
 import { parseSharedKeys, writeSharedKeys } from "./config-keys.ts";
 import type { Family } from "./family.ts";
+import { ggufHeader, parseGgufKeys } from "./gguf-keys.ts";
+import { hubNames } from "./gguf-tensors.ts";
+import { asStored } from "./gguf-values.ts";
 import { usualLayout } from "./layout.ts";
 import { writeOptionalWindows } from "./qwen2.ts";
 import { numbersFrom, parseOptionalWindows } from "./windows.ts";
@@ -29,4 +32,16 @@ export const qwen3: Family = {
       ...writeOptionalWindows(config),
     }),
   layout: usualLayout,
+  gguf: {
+    architecture: "qwen3",
+    models: "Qwen3 but for mixtures of experts",
+    huggingFaceName: hubNames(usualLayout),
+    inHuggingFaceOrder: asStored,
+    parse: (fields, facts, where) => ({
+      family: "qwen3",
+      ...parseGgufKeys(ggufHeader("qwen3", fields, where), facts),
+      queryKeyNorm: "head",
+      biases: facts.shapes.has("model.layers.0.self_attn.q_proj.bias") ? ofAttention : [],
+    }),
+  },
 };

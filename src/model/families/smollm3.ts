@@ -3,6 +3,8 @@ import type { Fields } from "../fields.ts";
 import { areBiased, ofAttention, ofFeedForward } from "./biases.ts";
 import { parseSharedKeys, writeSharedKeys } from "./config-keys.ts";
 import type { Family } from "./family.ts";
+import { ggufHeader, parseGgufKeys } from "./gguf-keys.ts";
+import { hubNames, inHuggingFaceOrder } from "./gguf-tensors.ts";
 import { usualLayout } from "./layout.ts";
 import { layerTypes, numbersFrom, parseOptionalWindows } from "./windows.ts";
 
@@ -45,6 +47,17 @@ export const smollm3: Family = {
     });
   },
   layout: usualLayout,
+  gguf: {
+    architecture: "smollm3",
+    models: "SmolLM3",
+    huggingFaceName: hubNames(usualLayout),
+    inHuggingFaceOrder,
+    parse(fields, facts, where) {
+      const shared = parseGgufKeys(ggufHeader("smollm3", fields, where), facts);
+      const unrotatedLayers = everyManieth(4, shared.layers); // no key says so
+      return { family: "smollm3", ...shared, ...(unrotatedLayers.length > 0 && { unrotatedLayers }), biases: [] };
+    },
+  },
 };
 
 /** `no_rope_layers` has 1 for every layer that rotates. */
@@ -52,7 +65,7 @@ function parseUnrotated(fields: Fields, where: string, layers: number): number[]
   const rotates = fields.raw("no_rope_layers");
   if (rotates === undefined) {
     const interval = fields.integer("no_rope_layer_interval", { min: 1, fallback: 4 });
-    return numbersFrom(0, layers).filter((layer) => (layer + 1) % interval === 0);
+    return everyManieth(interval, layers);
   }
   if (!Array.isArray(rotates) || rotates.length < layers || rotates.some((one) => one !== 0 && one !== 1)) {
     throw new UserError(
@@ -62,4 +75,8 @@ function parseUnrotated(fields: Fields, where: string, layers: number): number[]
     );
   }
   return numbersFrom(0, layers).filter((layer) => rotates[layer] === 0);
+}
+
+function everyManieth(interval: number, layers: number): number[] {
+  return numbersFrom(0, layers).filter((layer) => (layer + 1) % interval === 0);
 }

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "@jest/globals";
 import { decoderConfigFromGguf, decoderConfigText, parseDecoderConfig } from "../../../src/model/config-file.ts";
 import { decoderTensors, families, moduleName } from "../../../src/model/families/index.ts";
+import { partName } from "../../../src/model/families/layout.ts";
 import { projectionsOf, projectionSize } from "../../../src/model/projections.ts";
 import { openWeights, saveModelFiles } from "../../../src/model/weights/index.ts";
 import { temporaryFolder } from "../weights/files.ts";
@@ -159,40 +160,54 @@ describe.each(families.map((family) => [family.modelType, family] as const))("th
   });
 });
 
-const inGgufFiles = families.flatMap(({ modelType, gguf }) => (gguf === undefined ? [] : [[modelType, gguf] as const]));
+const inGgufFiles = families.flatMap((family) =>
+  family.gguf ? [[family.modelType, family, family.gguf] as const] : [],
+);
 
-describe.each(inGgufFiles)("a GGUF file of the family %s", (modelType, { architecture, huggingFaceName }) => {
-  const entries = Object.entries(inGguf).map(([key, value]) => [`${architecture}.${key}`, value]);
-  const metadata = {
-    "general.architecture": architecture,
-    ...Object.fromEntries(entries),
-  } as Record<string, unknown>;
+/** What the header has under other keys, or not at all. */
+function headerOf(modelType: string): Record<string, unknown> {
+  if (modelType !== "gpt2") return inGguf;
+  const { embedding_length, feed_forward_length, block_count, context_length } = inGguf;
+  const sizes = { embedding_length, feed_forward_length, block_count, context_length, "attention.head_count": 4 };
+  return { ...sizes, "attention.layer_norm_epsilon": 1e-5 };
+}
 
-  test("says the same as a config.json, which reads back equal", () => {
-    const parsed = parseDecoderConfig({ ...sizes, model_type: modelType, rope_scaling: null }, "config.json");
-    const config = decoderConfigFromGguf(metadata, { shapes: decoderTensors(parsed) }, "m.gguf");
-    const unsaid = {
-      initializerRange: 0.02,
-      beginOfText: undefined,
-      endOfText: [],
-      padToken: undefined,
-    };
-    expect(config).toEqual({ ...parsed, ...unsaid });
-    expect(parseDecoderConfig(JSON.parse(decoderConfigText(config)), "config.json")).toEqual(config);
-  });
+describe.each(inGgufFiles)(
+  "a GGUF file of the family %s",
+  (modelType, { layout }, { architecture, huggingFaceName }) => {
+    const entries = Object.entries(headerOf(modelType)).map(([key, value]) => [`${architecture}.${key}`, value]);
+    const metadata = {
+      "general.architecture": architecture,
+      ...Object.fromEntries(entries),
+    } as Record<string, unknown>;
 
-  test("names a missing key as the file would", () => {
-    const less = { ...metadata, [`${architecture}.block_count`]: undefined };
-    const shapes = new Map([["model.embed_tokens.weight", [11, 12]]]);
-    const parse = (): unknown => decoderConfigFromGguf(less, { shapes }, "m.gguf");
-    expect(parse).toThrow(userError("invalid-model-config", `m.gguf: the key ${architecture}.block_count`));
-  });
+    test("says the same as a config.json, which reads back equal", () => {
+      const own = { rope_scaling: null, query_pre_attn_scalar: 6 }; // scores are scaled by the size of a head
+      const parsed = parseDecoderConfig({ ...keysOf(modelType), ...own }, "config.json");
+      const config = decoderConfigFromGguf(metadata, { shapes: decoderTensors(parsed) }, "m.gguf");
+      const unsaid = {
+        initializerRange: 0.02,
+        beginOfText: undefined,
+        endOfText: [],
+        padToken: undefined,
+      };
+      expect(config).toEqual({ ...parsed, ...unsaid });
+      expect(parseDecoderConfig(JSON.parse(decoderConfigText(config)), "config.json")).toEqual(config);
+    });
 
-  test("names its tensors in its own way", () => {
-    expect(huggingFaceName("token_embd.weight")).toBe("model.embed_tokens.weight");
-    expect(huggingFaceName("blk.1.attn_q.weight")).toBe("model.layers.1.self_attn.q_proj.weight");
-  });
-});
+    test("names a missing key as the file would", () => {
+      const less = { ...metadata, [`${architecture}.block_count`]: undefined };
+      const shapes = new Map([[`${layout.embedding}.weight`, [11, 12]]]);
+      const parse = (): unknown => decoderConfigFromGguf(less, { shapes }, "m.gguf");
+      expect(parse).toThrow(userError("invalid-model-config", `m.gguf: the key ${architecture}.block_count`));
+    });
+
+    test("names its tensors in its own way", () => {
+      expect(huggingFaceName("token_embd.weight")).toBe(`${layout.embedding}.weight`);
+      expect(huggingFaceName("blk.1.ffn_down.weight")).toBe(`${partName(layout, 1, "down")}.weight`);
+    });
+  },
+);
 
 describe("a family that is not in the list", () => {
   test.each<[string, () => unknown]>([
@@ -217,7 +232,7 @@ describe("a family that is not in the list", () => {
     const read = (): unknown =>
       decoderConfigFromGguf({ "general.architecture": "strange" }, { shapes: new Map() }, "m.gguf");
     expect(read).toThrow(userError("unsupported-model", /m\.gguf: .*"strange"/));
-    for (const [, { architecture, models }] of inGgufFiles)
+    for (const [, , { architecture, models }] of inGgufFiles)
       expect(read).toThrow(userError("unsupported-model", `${architecture} (${models}, ...)`));
   });
 });
