@@ -1,28 +1,58 @@
 import type { DecoderConfig } from "../config.ts";
+import { layerParts } from "../projections.ts";
+import type { Layout } from "./layout.ts";
 
-const fixed: Record<string, string> = {
-  "token_embd.weight": "model.embed_tokens.weight",
-  "output_norm.weight": "model.norm.weight",
-  "output.weight": "lm_head.weight",
-};
-const perLayer: Record<string, string> = {
-  attn_norm: "input_layernorm",
-  attn_q: "self_attn.q_proj",
-  attn_k: "self_attn.k_proj",
-  attn_v: "self_attn.v_proj",
-  attn_output: "self_attn.o_proj",
-  ffn_norm: "post_attention_layernorm",
-  ffn_gate: "mlp.gate_proj",
-  ffn_up: "mlp.up_proj",
-  ffn_down: "mlp.down_proj",
+/** What GGUF files call the tensors. */
+export const ggufLayout: Layout = {
+  embedding: "token_embd",
+  positions: "position_embd",
+  layer: "blk.%.",
+  parts: {
+    beforeAttention: "attn_norm",
+    q: "attn_q",
+    k: "attn_k",
+    v: "attn_v",
+    qkv: "attn_qkv",
+    query: "attn_q_norm",
+    key: "attn_k_norm",
+    o: "attn_output",
+    afterAttention: "post_attention_norm",
+    beforeFeedForward: "ffn_norm",
+    gate: "ffn_gate",
+    up: "ffn_up",
+    gateUp: "ffn_up",
+    down: "ffn_down",
+    afterFeedForward: "post_ffw_norm",
+  },
+  finalNorm: "output_norm",
+  head: "output",
 };
 
-/** The Hugging Face name of a GGUF tensor (`blk.0.attn_q.weight`), or the name itself if it has another. */
-export function huggingFaceName(name: string): string {
-  if (Object.hasOwn(fixed, name)) return fixed[name]!;
-  const [, layer, part, kind] = /^blk\.(\d{1,4})\.(\w+)\.(weight|bias)$/.exec(name) ?? [];
-  if (part === undefined || !Object.hasOwn(perLayer, part)) return name;
-  return `model.layers.${Number(layer)}.${perLayer[part]}.${kind}`;
+/**
+ * The Hugging Face name of a GGUF tensor (`blk.0.attn_q.weight`) in a family with this layout, or the name itself if it
+ * has no such tensor.
+ */
+export function hubNames(layout: Layout, own: Layout = ggufLayout): (name: string) => string {
+  const whole = (["embedding", "positions", "finalNorm", "head"] as const).flatMap((part) => {
+    const names = [own[part], layout[part]];
+    return names.includes(undefined) ? [] : [names as [string, string]];
+  });
+  const parts = layerParts.flatMap((part): [string, string][] => {
+    const [from, to] = [own.parts[part], layout.parts[part]];
+    return from === undefined || to === undefined ? [] : [[from, to]];
+  });
+  const [wholeNames, partNames] = [new Map(whole), new Map(parts)];
+  const [before, behind] = own.layer.split("%") as [string, string];
+  return (name) => {
+    const [, stem = "", kind] = /^(.*)\.(weight|bias)$/.exec(name) ?? [];
+    const known = wholeNames.get(stem);
+    if (known !== undefined) return `${known}.${kind}`;
+    const [, layer, rest = ""] = stem.startsWith(before)
+      ? (/^(\d{1,4})(.*)$/.exec(stem.slice(before.length)) ?? [])
+      : [];
+    const part = rest.startsWith(behind) ? partNames.get(rest.slice(behind.length)) : undefined;
+    return part === undefined ? name : `${layout.layer.replace("%", String(Number(layer)))}${part}.${kind}`;
+  };
 }
 
 /**
@@ -39,6 +69,25 @@ export function undoRotationOrder(values: Float32Array, heads: number, headSize:
     ordered.set(values.subarray(from * columns, (from + 1) * columns), row * columns);
   }
   return ordered;
+}
+
+/** The other way round: rows of a head from halves to pairs. */
+export function rotationOrder(values: Float32Array, heads: number, headSize: number): Float32Array {
+  const columns = values.length / (heads * headSize);
+  const ordered = new Float32Array(values.length);
+  for (let row = 0; row < heads * headSize; row++) {
+    const inHead = row % headSize;
+    const from = row - inHead + (inHead >> 1) + (inHead % 2) * (headSize / 2);
+    ordered.set(values.subarray(from * columns, (from + 1) * columns), row * columns);
+  }
+  return ordered;
+}
+
+/** A tensor's values with the rows of q and k in the order of GGUF. */
+export function inGgufOrder(name: string, values: Float32Array, config: DecoderConfig): Float32Array {
+  if (name.includes(".self_attn.q_proj.")) return rotationOrder(values, config.heads, config.headSize);
+  if (name.includes(".self_attn.k_proj.")) return rotationOrder(values, config.keyValueHeads, config.headSize);
+  return values;
 }
 
 /** A tensor's values with the rows of q and k in the order of Hugging Face. */

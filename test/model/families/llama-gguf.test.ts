@@ -1,7 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
 import type { ErrorCode } from "../../../src/system/errors.ts";
 import { decoderConfigFromGguf } from "../../../src/model/config-file.ts";
-import { huggingFaceName, undoRotationOrder } from "../../../src/model/families/gguf-tensors.ts";
+import { hubNames, rotationOrder, undoRotationOrder } from "../../../src/model/families/gguf-tensors.ts";
+import { usualLayout } from "../../../src/model/families/layout.ts";
 import { openWeights } from "../../../src/model/weights/index.ts";
 import { fixture, fixtureJson, floatsOf } from "../weights/files.ts";
 import { userError } from "../../user-error.ts";
@@ -57,18 +58,34 @@ test("rows of a head come back from pairs to halves", () => {
   expect([...undoRotationOrder(stored, 2, 6)]).toEqual([0, 1, 2, 3, 4, 5, 10, 11, 12, 13, 14, 15]);
 });
 
+test("rows go to pairs and come back, of any number of heads and columns", () => {
+  for (const [heads, headSize, columns] of [
+    [1, 2, 3],
+    [3, 6, 1],
+    [2, 8, 5],
+  ] as const) {
+    const values = Float32Array.from({ length: heads * headSize * columns }, (_, i) => i);
+    const stored = rotationOrder(values, heads, headSize);
+    expect([...stored.subarray(columns, 2 * columns)]).toEqual([
+      ...values.subarray((headSize / 2) * columns).subarray(0, columns),
+    ]);
+    expect(undoRotationOrder(stored, heads, headSize)).toEqual(values);
+  }
+});
+
 test("rows move whole", () => {
   const stored = Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8); // one head of size 4, rows of 2
   expect([...undoRotationOrder(stored, 1, 4)]).toEqual([1, 2, 5, 6, 3, 4, 7, 8]);
 });
 
 test("names map to those of Hugging Face, and strangers stay", () => {
-  expect(huggingFaceName("blk.12.ffn_gate.weight")).toBe("model.layers.12.mlp.gate_proj.weight");
-  expect(huggingFaceName("blk.0.attn_norm.weight")).toBe("model.layers.0.input_layernorm.weight");
-  expect(huggingFaceName("blk.3.attn_q.bias")).toBe("model.layers.3.self_attn.q_proj.bias");
-  expect(huggingFaceName("output.weight")).toBe("lm_head.weight");
-  for (const strange of ["blk.0.attn_q_norm.weight", "blk.0.toString.weight", "toString", "blk.x.attn_q.weight"]) {
-    expect(huggingFaceName(strange)).toBe(strange);
+  const nameOf = hubNames(usualLayout);
+  expect(nameOf("blk.12.ffn_gate.weight")).toBe("model.layers.12.mlp.gate_proj.weight");
+  expect(nameOf("blk.0.attn_norm.weight")).toBe("model.layers.0.input_layernorm.weight");
+  expect(nameOf("blk.3.attn_q.bias")).toBe("model.layers.3.self_attn.q_proj.bias");
+  expect(nameOf("output.weight")).toBe("lm_head.weight");
+  for (const strange of ["blk.0.ffn_gate_inp.weight", "blk.0.toString.weight", "toString", "blk.x.attn_q.weight"]) {
+    expect(nameOf(strange)).toBe(strange);
   }
 });
 
