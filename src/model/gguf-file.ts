@@ -61,6 +61,11 @@ export function ggufOfModel(
   return { entries, tensors: [...more, ...tensors] };
 }
 
+/** What llama.cpp computes otherwise in a model of this configuration, as sentences. */
+export function ggufNotes(config: DecoderConfig): readonly string[] {
+  return ggufWritingOf(config).notes?.(config) ?? [];
+}
+
 /** @throws UserError where llama.cpp does not compute the family */
 export function ggufWritingOf(config: DecoderConfig): GgufWriting {
   const { ggufWriting, modelType } = familyOf(config);

@@ -34,7 +34,10 @@ export function inGguf(): InGguf[] {
   const made = Object.entries(table.tokenizers)
     .filter(([name]) => name !== "UnicodeScripts")
     .map(([name, { json }]) => {
-      const files = { "tokenizer.json": Buffer.from(JSON.stringify(json)), "tokenizer_config.json": Buffer.from(JSON.stringify(config)) };
+      const files = {
+        "tokenizer.json": Buffer.from(JSON.stringify(json)),
+        "tokenizer_config.json": Buffer.from(JSON.stringify(config)),
+      };
       const tokenizer = createTokenizer({ json, config, chatTemplate: undefined, endIds: [], files }, name);
       return { name, tokenizer, vocabulary: vocabularyOf(tokenizer) };
     });

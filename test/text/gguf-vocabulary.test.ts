@@ -23,7 +23,10 @@ function bpe(change: (json: BpeJson) => void, config: Record<string, unknown> = 
   const json = readBpe();
   change(json);
   const settings = { eos_token: "<|im_end|>", ...config };
-  const files = { "tokenizer.json": Buffer.from(JSON.stringify(json)), "tokenizer_config.json": Buffer.from(JSON.stringify(settings)) };
+  const files = {
+    "tokenizer.json": Buffer.from(JSON.stringify(json)),
+    "tokenizer_config.json": Buffer.from(JSON.stringify(settings)),
+  };
   const endIds = (config["end_ids"] as number[] | undefined) ?? [];
   return createTokenizer({ json, config: settings, chatTemplate: "{{ x }}", endIds, files }, "bpe");
 }

@@ -1,7 +1,7 @@
 import { basename, extname, resolve } from "node:path";
 import { openStoredAdapter, mergedWeights, type StoredAdapter } from "../../model/adapters/stored-adapter.ts";
 import { ggufOfAdapter } from "../../model/gguf-adapter.ts";
-import { ggufOfModel, type GgufOptions } from "../../model/gguf-file.ts";
+import { ggufNotes, ggufOfModel, type GgufOptions } from "../../model/gguf-file.ts";
 import { tokenizerOf } from "../../model/model.ts";
 import type { GgufContents } from "../../model/weights/gguf-write.ts";
 import { openWeights, type WeightSource } from "../../model/weights/index.ts";
@@ -92,7 +92,11 @@ function wholeModel(
   const weights = adapter === undefined ? source : mergedWeights(source, adapter);
   const ends = (tokenizer.endOfText ?? []).map((id) => tokenizer.piece(id));
   const texts = new Map([[modelfilePath(out), modelfile(out, ends)]]);
-  return { contents: ggufOfModel(weights, vocabulary, options), texts, notes: vocabulary.notes };
+  return {
+    contents: ggufOfModel(weights, vocabulary, options),
+    texts,
+    notes: [...vocabulary.notes, ...ggufNotes(source.config)],
+  };
 }
 
 function requireOutput(

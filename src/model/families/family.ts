@@ -66,6 +66,8 @@ export interface GgufWriting {
    * weight's are those of an adapter's matrix B. Default: as they are.
    */
   ggufValues?(name: string, values: Float32Array, config: DecoderConfig): Float32Array;
+  /** What llama.cpp computes otherwise all the same, as sentences. */
+  notes?(config: DecoderConfig): readonly string[];
   /** Tensors of the file that no tensor of the model stands for; they stay in single precision. */
   moreTensors?(config: DecoderConfig): readonly { name: string; values: Float32Array }[];
 }

@@ -5,6 +5,8 @@ import { areBiased, ofAttention } from "./biases.ts";
 import { activationName } from "./activations.ts";
 import { parseSharedKeys, writeSharedKeys, type KeyDefaults } from "./config-keys.ts";
 import type { Family } from "./family.ts";
+import { gemmaWriting } from "./gemma-gguf-writing.ts";
+import { refuseInGguf } from "./gguf-write-keys.ts";
 import { usualLayout } from "./layout.ts";
 import { layerTypes, listedWindows, numbersFrom, parseWindow, windowFacts } from "./windows.ts";
 
@@ -29,6 +31,18 @@ export const gemma2: Family = {
       afterFeedForward: "post_feedforward_layernorm",
     },
   },
+  ggufWriting: gemmaWriting("gemma2", {
+    largestLayers: 46,
+    own(config) {
+      const others = numbersFrom(0, config.layers).filter((layer) => layer % 2 === 0);
+      if (config.windowLayers?.join() !== others.join())
+        refuseInGguf("other windows than in every other layer", config);
+      if (config.attentionCap === undefined || config.outputCap === undefined)
+        refuseInGguf("scores without caps", config);
+      if (!config.tiedOutput) refuseInGguf("an output that is not tied", config);
+      return {};
+    },
+  }),
 };
 
 /** What Gemma 2 and 3 have in common. */

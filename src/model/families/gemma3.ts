@@ -2,6 +2,8 @@ import type { Fields } from "../fields.ts";
 import { parseLayerRopes, writeLayerRopes } from "../rope/index.ts";
 import { writeSharedKeys } from "./config-keys.ts";
 import type { Family } from "./family.ts";
+import { gemmaWriting } from "./gemma-gguf-writing.ts";
+import { refuseInGguf } from "./gguf-write-keys.ts";
 import { gemma2, gemmaWindows, parseGemmaKeys, writeGemmaKeys } from "./gemma2.ts";
 import { listedWindows, numbersFrom } from "./windows.ts";
 
@@ -23,6 +25,18 @@ export const gemma3: Family = {
     return writeSharedKeys(config, { ...writeGemmaKeys(config), ...writeLayerRopes(rope, localRope, config) });
   },
   layout: gemma2.layout,
+  ggufWriting: gemmaWriting("gemma3", {
+    largestLayers: 62,
+    own(config) {
+      const { layers, rope, localRope = rope, windowLayers = [], attentionCap, outputCap } = config;
+      if (attentionCap !== undefined || outputCap !== undefined) refuseInGguf("caps", config);
+      if (localRope?.scaling !== undefined) refuseInGguf("a scaled rotation in layers with a window", config);
+      return {
+        "attention.sliding_window_pattern": numbersFrom(0, layers).map((layer) => windowLayers.includes(layer)),
+        ...(localRope !== undefined && { "rope.freq_base_swa": { float: localRope.theta } }),
+      };
+    },
+  }),
 };
 
 /** Each so manieth layer has no window. */

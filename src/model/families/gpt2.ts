@@ -4,6 +4,7 @@ import type { Fields } from "../fields.ts";
 import { activationName, parseActivation } from "./activations.ts";
 import { parseSpecialTokens, writeSpecialTokens } from "./config-keys.ts";
 import type { Family } from "./family.ts";
+import { ggufWriting, refuseInGguf } from "./gguf-write-keys.ts";
 
 const biases = ["qkv", "o", "up", "down"] as const;
 
@@ -73,6 +74,14 @@ export const gpt2: Family = {
       return /^(wte|wpe|ln_f|h\.\d+)\./.test(name) ? `transformer.${name}` : name;
     },
   },
+  ggufWriting: ggufWriting("gpt2", {
+    biases,
+    own(config) {
+      if (config.activation !== "gelu-tanh") refuseInGguf("another activation than gelu_new", config);
+      if (config.attentionScale !== undefined) refuseInGguf("scores that are not scaled", config);
+      return {};
+    },
+  }),
 };
 
 function refuseUnsupported(fields: Fields, where: string): void {

@@ -1,24 +1,18 @@
 import type { ProjectionName } from "../projections.ts";
 import { areBiased, ofAttention, ofFeedForward } from "./biases.ts";
 import { parseSharedKeys, writeSharedKeys } from "./config-keys.ts";
-import type { Family, GgufWriting } from "./family.ts";
+import type { Family } from "./family.ts";
 import { parseGgufKeys } from "./gguf-keys.ts";
 import { hubNames, inGgufOrder, inHuggingFaceOrder } from "./gguf-tensors.ts";
-import { rotationFactors, writeGgufKeys } from "./gguf-write-keys.ts";
+import { ggufWriting } from "./gguf-write-keys.ts";
 import { usualLayout } from "./layout.ts";
 import { refuseWindows } from "./windows.ts";
 
 /** Of all families that GGUF files call `llama`. */
-export const llamaInGguf: GgufWriting = {
-  architecture: "llama",
-  entries({ window = Infinity, windowLayers = [], ...config }) {
-    // llama.cpp has no window here: texts that fit into it are computed the same
-    const longest = windowLayers.length > 0 ? Math.min(window, config.maxPositions) : config.maxPositions;
-    return writeGgufKeys("llama", { ...config, maxPositions: longest });
-  },
+export const llamaInGguf = ggufWriting("llama", {
+  biases: [...ofAttention, ...ofFeedForward],
   ggufValues: inGgufOrder,
-  moreTensors: rotationFactors,
-};
+});
 
 /** Llama 1 to 3 (arXiv 2302.13971) and the many models of its shape. */
 export const llama: Family = {

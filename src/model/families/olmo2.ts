@@ -1,6 +1,7 @@
 import { areBiased, ofAttention } from "./biases.ts";
 import { parseSharedKeys, writeSharedKeys } from "./config-keys.ts";
 import type { Family } from "./family.ts";
+import { ggufWriting, refuseInGguf } from "./gguf-write-keys.ts";
 import { usualLayout } from "./layout.ts";
 import { refuseWindows } from "./windows.ts";
 
@@ -33,4 +34,10 @@ export const olmo2: Family = {
       afterFeedForward: "post_feedforward_layernorm",
     },
   },
+  ggufWriting: ggufWriting("olmo2", {
+    own(config) {
+      if (config.tiedOutput) refuseInGguf("a tied output", config);
+      return {};
+    },
+  }),
 };

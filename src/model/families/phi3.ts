@@ -1,6 +1,7 @@
 import { UserError } from "../../system/errors.ts";
 import { parseSharedKeys, writeSharedKeys } from "./config-keys.ts";
 import type { Family } from "./family.ts";
+import { ggufWriting } from "./gguf-write-keys.ts";
 import { usualLayout } from "./layout.ts";
 import { numbersFrom, parseWindow, refuseWindows } from "./windows.ts";
 
@@ -59,4 +60,7 @@ export const phi3: Family = {
       down,
     },
   },
+  ggufWriting: ggufWriting("phi3", {
+    own: ({ window }): Record<string, number> => (window === undefined ? {} : { "attention.sliding_window": window }),
+  }),
 };

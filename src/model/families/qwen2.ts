@@ -1,6 +1,7 @@
 import type { DecoderConfig } from "../config.ts";
 import { parseSharedKeys, writeSharedKeys } from "./config-keys.ts";
 import type { Family } from "./family.ts";
+import { ggufWriting } from "./gguf-write-keys.ts";
 import { usualLayout } from "./layout.ts";
 import { layerTypes, numbersFrom, parseOptionalWindows } from "./windows.ts";
 
@@ -18,6 +19,7 @@ export const qwen2: Family = {
   },
   write: (config) => writeSharedKeys(config, { attention_dropout: 0, ...writeOptionalWindows(config) }),
   layout: usualLayout,
+  ggufWriting: ggufWriting("qwen2", { biases: ["q", "k", "v"] }),
 };
 
 /** The windows of Qwen2 and Qwen3, as transformers 5 and 4 read them. */

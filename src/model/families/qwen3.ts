@@ -1,6 +1,7 @@
 import { areBiased, ofAttention } from "./biases.ts";
 import { parseSharedKeys, writeSharedKeys } from "./config-keys.ts";
 import type { Family } from "./family.ts";
+import { ggufWriting } from "./gguf-write-keys.ts";
 import { usualLayout } from "./layout.ts";
 import { writeOptionalWindows } from "./qwen2.ts";
 import { numbersFrom, parseOptionalWindows } from "./windows.ts";
@@ -29,4 +30,5 @@ export const qwen3: Family = {
       ...writeOptionalWindows(config),
     }),
   layout: usualLayout,
+  ggufWriting: ggufWriting("qwen3"),
 };

@@ -3,6 +3,8 @@ import type { Fields } from "../fields.ts";
 import { areBiased, ofAttention, ofFeedForward } from "./biases.ts";
 import { parseSharedKeys, writeSharedKeys } from "./config-keys.ts";
 import type { Family } from "./family.ts";
+import { inGgufOrder } from "./gguf-tensors.ts";
+import { ggufWriting, refuseInGguf } from "./gguf-write-keys.ts";
 import { usualLayout } from "./layout.ts";
 import { layerTypes, numbersFrom, parseOptionalWindows } from "./windows.ts";
 
@@ -45,6 +47,15 @@ export const smollm3: Family = {
     });
   },
   layout: usualLayout,
+  ggufWriting: ggufWriting("smollm3", {
+    ggufValues: inGgufOrder,
+    own(config) {
+      const fourth = numbersFrom(0, config.layers).filter((layer) => (layer + 1) % 4 === 0);
+      if (fourth.join() !== (config.unrotatedLayers ?? []).join())
+        refuseInGguf("other layers without rotation than every fourth", config);
+      return {};
+    },
+  }),
 };
 
 /** `no_rope_layers` has 1 for every layer that rotates. */

@@ -25,7 +25,8 @@ export function ropeToGguf({ headSize, rope }: { headSize: number; rope: Rope })
   const factors = (name: string, values: Iterable<number>) => ({ name, values: Float32Array.from(values) });
   if (scaling === undefined) return { keys: base, tensors: [] };
   const original = { "rope.scaling.original_context_length": 0 };
-  if ("originalMaxPositions" in scaling) original["rope.scaling.original_context_length"] = scaling.originalMaxPositions;
+  if ("originalMaxPositions" in scaling)
+    original["rope.scaling.original_context_length"] = scaling.originalMaxPositions;
   switch (scaling.type) {
     case "linear":
       return {
