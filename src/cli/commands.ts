@@ -40,6 +40,10 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: "Explain a rule, a preference form or an eviction score: formula, paper, options.",
     load: async () => (await import("./explain.ts")).explainMethod,
   },
+  export: {
+    summary: "Write a model, or an adapter, as one GGUF file for llama.cpp and Ollama.",
+    load: async () => (await import("./export/export.ts")).exportModel,
+  },
   score: {
     summary: "Write losses, attention, entropies and weights of every token to a file.",
     load: async () => (await import("./score/score.ts")).score,

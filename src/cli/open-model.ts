@@ -50,7 +50,7 @@ export async function openModel(
 /** Says so if an adapter names another model than the one that it lies over. */
 export async function tellBase(
   { baseModel }: Pick<Adapter, "baseModel">,
-  model: Model,
+  model: Pick<Model, "source" | "fingerprint">,
   { where, say }: { where: string; say: (sentence: string) => void },
 ): Promise<void> {
   if (baseModel === undefined || !(await isOther(baseModel, model))) return;
@@ -58,7 +58,7 @@ export async function tellBase(
 }
 
 /** Two paths are of one model if its weights are the same; where that cannot be seen, if they end in the same name. */
-async function isOther(base: string, { source, fingerprint }: Model): Promise<boolean> {
+async function isOther(base: string, { source, fingerprint }: Pick<Model, "source" | "fingerprint">): Promise<boolean> {
   if (resolve(base) === resolve(source)) return false;
   const known = existsSync(base) ? await fingerprintOf(base).catch(() => undefined) : undefined;
   return known === undefined ? basename(base) !== basename(resolve(source)) : known !== fingerprint;
@@ -71,7 +71,7 @@ async function fingerprintOf(path: string): Promise<string> {
 }
 
 /** A folder that is an adapter alone is told how to be used. */
-function requireModel(path: string, adapter: string | undefined): void {
+export function requireModel(path: string, adapter: string | undefined): void {
   const holds = (file: string): boolean => existsSync(join(path, file));
   if (!holds("adapter_config.json") || holds("config.json")) return;
   const fix =

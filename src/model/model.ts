@@ -67,7 +67,8 @@ export async function readModelFacts(path: string): Promise<ModelFacts> {
   }
 }
 
-function tokenizerOf(path: string, { metadata }: WeightSource): Tokenizer {
+/** The tokenizer of opened weights. */
+export function tokenizerOf(path: string, { metadata }: WeightSource): Tokenizer {
   return metadata === undefined ? loadTokenizer(path) : tokenizerFromGguf(metadata);
 }
 

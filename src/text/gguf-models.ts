@@ -66,11 +66,15 @@ export function sentencePieceBpe(metadata: GgufMetadata, tokens: readonly string
 
 const longestMerged = 64; // characters; longer tokens are not put together from others
 
-function mergesByScore(tokens: readonly string[], scores: readonly number[]): string[] {
+/**
+ * The pairs of tokens that make a token, as `tokenizers` writes them, those of the highest score first.
+ * @param longest characters of a token that is looked at
+ */
+export function mergesByScore(tokens: readonly string[], scores: readonly number[], longest = longestMerged): string[] {
   const ids = new Map(tokens.map((token, id) => [token, id]));
   const merges: { pair: string; score: number; left: number; right: number }[] = [];
   for (const [id, token] of tokens.entries()) {
-    if (token.length > longestMerged) continue;
+    if (token.length > longest) continue;
     for (let at = 1; at < token.length; at++) {
       const [left, right] = [token.slice(0, at), token.slice(at)];
       if (!ids.has(left) || !ids.has(right)) continue;

@@ -25,7 +25,7 @@ export function tokenizerFromGguf(metadata: GgufMetadata): Tokenizer {
   const model = typeof name === "string" ? models.get(name) : undefined;
   if (model === undefined) throw unsupported(`the tokenizer model ${show(name)}`, [...models.keys()].join(", "));
   const tokens = textList(metadata, "tokenizer.ggml.tokens");
-  const { eot, ...ids } = readSpecialIds(metadata, tokens.length);
+  const { eot, eom, ...ids } = readSpecialIds(metadata, tokens.length);
   const config = configOf(metadata, tokens, ids, model.addsBeginning);
   const json = {
     version: "1.0",
@@ -39,7 +39,7 @@ export function tokenizerFromGguf(metadata: GgufMetadata): Tokenizer {
     "tokenizer.json": utf8.encode(JSON.stringify(json)),
     "tokenizer_config.json": utf8.encode(`${JSON.stringify(config, null, 2)}\n`),
   };
-  const endIds = [ids.eos, eot].filter((id) => id !== undefined);
+  const endIds = [ids.eos, eot, eom].filter((id) => id !== undefined);
   return createTokenizer({ json, isComplete: true, config, chatTemplate: config.chat_template, endIds, files }, where);
 }
 
@@ -50,7 +50,10 @@ interface SpecialIds {
   pad: number | undefined;
 }
 
-function readSpecialIds(metadata: GgufMetadata, count: number): SpecialIds & { eot: number | undefined } {
+function readSpecialIds(
+  metadata: GgufMetadata,
+  count: number,
+): SpecialIds & { eot: number | undefined; eom: number | undefined } {
   const id = (name: string): number | undefined => {
     const key = `tokenizer.ggml.${name}_token_id`;
     const value = metadata[key];
@@ -60,7 +63,8 @@ function readSpecialIds(metadata: GgufMetadata, count: number): SpecialIds & { e
       where,
     });
   };
-  return { bos: id("bos"), eos: id("eos"), eot: id("eot"), unk: id("unknown"), pad: id("padding") };
+  const ends = { eos: id("eos"), eot: id("eot"), eom: id("eom") };
+  return { ...ends, bos: id("bos"), unk: id("unknown"), pad: id("padding") };
 }
 
 function addedTokens(metadata: GgufMetadata, tokens: readonly string[]): object[] {

@@ -19,6 +19,7 @@ const gpt2: SplittingRule = { patterns: [], gpt2: true, wholeWords: false };
 const singleDigits: SplittingRule = { patterns: ["\\p{N}"], gpt2: true, wholeWords: false };
 const qwen2: SplittingRule = { patterns: [cl100k("\\p{N}")], gpt2: false, wholeWords: false };
 const llama3: SplittingRule = { patterns: [cl100k("\\p{N}{1,3}")], gpt2: false, wholeWords: true };
+const tripleDigits: SplittingRule = { ...llama3, wholeWords: false };
 
 const gpt2Pattern = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)";
 const unnamed: SplittingRule = {
@@ -35,4 +36,5 @@ export const splittingRules: ReadonlyMap<string, SplittingRule> = new Map([
   ),
   ...["qwen2", "deepseek-r1-qwen", "stablelm2"].map((name) => [name, qwen2] as const),
   ...["llama-bpe", "llama3", "llama-v3", "falcon3"].map((name) => [name, llama3] as const),
+  ...["dbrx", "smaug-bpe"].map((name) => [name, tripleDigits] as const),
 ]);

@@ -1,5 +1,4 @@
-import { accessSync, constants, existsSync, statSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { resolve } from "node:path";
 import { parseSelection } from "../../recipes/finetune/parse-selection.ts";
 import { hasOption } from "../../config/catalogue.ts";
 import { selectEntry } from "../../config/load-entry.ts";
@@ -9,6 +8,7 @@ import { UserError } from "../../system/errors.ts";
 import { full } from "../../selection/full.ts";
 import { rules } from "../../selection/catalogue.ts";
 import { rowFileKind } from "../rows-file.ts";
+import { requireWritableFile } from "../writable-file.ts";
 
 /** The rule that the flags name, and what to say about it. */
 export interface ChosenRule {
@@ -62,24 +62,5 @@ export function requireWritable(path: string, { overwrite, data }: { overwrite: 
       where: path,
       fix: "Give --out another name.",
     });
-  const entry = statSync(path, { throwIfNoEntry: false });
-  if (entry?.isDirectory())
-    throw new UserError("not-a-file", "this is a folder", { where: path, fix: "Give --out a file's name." });
-  if (entry !== undefined && !overwrite)
-    throw new UserError("file-exists", "the file exists", {
-      where: path,
-      fix: "Give --overwrite to replace it, or another name.",
-    });
-  let folder = dirname(resolve(path));
-  while (!existsSync(folder)) folder = dirname(folder);
-  try {
-    accessSync(folder, constants.W_OK);
-  } catch (cause) {
-    throw new UserError("not-writable", "nothing can be written in this folder", {
-      where: folder,
-      fix: "Name another one.",
-      cause,
-    });
-  }
-  if (!statSync(folder).isDirectory()) throw new UserError("not-a-folder", "this is no folder", { where: folder });
+  requireWritableFile(path, { overwrite });
 }

@@ -16,7 +16,11 @@ import { adapterFrom, matrixName, type Adapted, type Adapter } from "./lora.ts";
 import { parsePeftConfig, peftConfigText, type PeftConfig } from "./peft-config.ts";
 import { tensorsOf } from "../saved-values.ts";
 
-const files = { config: "adapter_config.json", matrices: "adapter_model.safetensors", card: "README.md" } as const;
+export const files = {
+  config: "adapter_config.json",
+  matrices: "adapter_model.safetensors",
+  card: "README.md",
+} as const;
 
 /**
  * Writes the adapter of a model as a PEFT folder; an earlier one is replaced only when the new one is complete.
@@ -90,7 +94,7 @@ export async function loadAdapter(
 
 const adapterWanted = "Name the folder of an adapter saved by PEFT or saveAdapter.";
 
-async function requireAdapterFiles(folder: string): Promise<void> {
+export async function requireAdapterFiles(folder: string): Promise<void> {
   const entries = await readdir(folder).catch((cause: unknown) => {
     if ((cause as NodeJS.ErrnoException).code === "ENOTDIR")
       throw new UserError("not-a-folder", "this is a file, not the folder of an adapter", {

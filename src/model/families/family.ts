@@ -1,5 +1,6 @@
 import type { DecoderConfig } from "../config.ts";
 import type { Fields } from "../fields.ts";
+import type { GgufEntries } from "../gguf-entries.ts";
 import type { Layout } from "./layout.ts";
 
 /** One family of decoders: how its files say what a `DecoderConfig` says. What it computes follows from that alone. */
@@ -28,6 +29,8 @@ export interface Family {
   readonly layout: Layout;
   /** How GGUF files hold the family, if they have a name for it. */
   readonly gguf?: GgufFamily;
+  /** How it is written to GGUF files, if llama.cpp computes it. */
+  readonly ggufWriting?: GgufWriting;
 }
 
 /** A family as GGUF files hold it. */
@@ -45,6 +48,28 @@ export interface GgufFamily {
   parse(fields: Fields, facts: GgufTensorFacts, where: string): DecoderConfig;
   /** A tensor's values with its rows in the order of Hugging Face. `name` is the Hugging Face name. */
   inHuggingFaceOrder(name: string, values: Float32Array, config: DecoderConfig): Float32Array;
+}
+
+/** How a family is written to GGUF files, so that llama.cpp computes what this decoder does. */
+export interface GgufWriting {
+  /** Their `general.architecture`. */
+  readonly architecture: string;
+  /**
+   * What the header says of the configuration, the keys of the architecture under their full names.
+   * @throws UserError for what llama.cpp would compute differently
+   */
+  entries(config: DecoderConfig): GgufEntries;
+  /** What the files call the tensors. Default: `ggufLayout`. */
+  readonly layout?: Layout;
+  /**
+   * A tensor's values as the file holds them, row-major. `name` is the Hugging Face name. Rows of another length than the
+   * weight's are those of an adapter's matrix B. Default: as they are.
+   */
+  ggufValues?(name: string, values: Float32Array, config: DecoderConfig): Float32Array;
+  /** What llama.cpp computes otherwise all the same, as sentences. */
+  notes?(config: DecoderConfig): readonly string[];
+  /** Tensors of the file that no tensor of the model stands for; they stay in single precision. */
+  moreTensors?(config: DecoderConfig): readonly { name: string; values: Float32Array }[];
 }
 
 /** What the tensors of a GGUF file say about its configuration. */

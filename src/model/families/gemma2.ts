@@ -1,11 +1,13 @@
 import { UserError } from "../../system/errors.ts";
 import type { DecoderConfig } from "../config.ts";
 import type { Fields } from "../fields.ts";
-import { areBiased, ofAttention } from "./biases.ts";
 import { activationName } from "./activations.ts";
+import { areBiased, ofAttention } from "./biases.ts";
 import { parseSharedKeys, writeSharedKeys, type KeyDefaults } from "./config-keys.ts";
 import type { Family } from "./family.ts";
+import { gemmaWriting } from "./gemma-gguf-writing.ts";
 import { gemmaInGguf } from "./gemma-gguf.ts";
+import { refuseInGguf } from "./gguf-write-keys.ts";
 import { usualLayout } from "./layout.ts";
 import { layerTypes, listedWindows, numbersFrom, parseWindow, windowFacts } from "./windows.ts";
 
@@ -40,6 +42,18 @@ export const gemma2: Family = {
     caps: { attention: 50, output: 30 },
     largestLayers: 46,
     pattern: 2,
+  }),
+  ggufWriting: gemmaWriting("gemma2", {
+    largestLayers: 46,
+    own(config) {
+      const others = numbersFrom(0, config.layers).filter((layer) => layer % 2 === 0);
+      if (config.windowLayers?.join() !== others.join())
+        refuseInGguf("other windows than in every other layer", config);
+      if (config.attentionCap === undefined || config.outputCap === undefined)
+        refuseInGguf("scores without caps", config);
+      if (!config.tiedOutput) refuseInGguf("an output that is not tied", config);
+      return {};
+    },
   }),
 };
 

@@ -2,8 +2,10 @@ import type { Fields } from "../fields.ts";
 import { parseLayerRopes, writeLayerRopes } from "../rope/index.ts";
 import { writeSharedKeys } from "./config-keys.ts";
 import type { Family } from "./family.ts";
+import { gemmaWriting } from "./gemma-gguf-writing.ts";
 import { gemmaInGguf } from "./gemma-gguf.ts";
 import { gemma2, gemmaWindows, parseGemmaKeys, writeGemmaKeys } from "./gemma2.ts";
+import { refuseInGguf } from "./gguf-write-keys.ts";
 import { listedWindows, numbersFrom } from "./windows.ts";
 
 /** The text models of Gemma 3 (arXiv 2503.19786): five layers with a window and a base of their own to each without. */
@@ -33,6 +35,18 @@ export const gemma3: Family = {
     largestLayers: 62,
     pattern: 6,
     own: { queryKeyNorm: "head", localTheta: 1e4 },
+  }),
+  ggufWriting: gemmaWriting("gemma3", {
+    largestLayers: 62,
+    own(config) {
+      const { layers, rope, localRope = rope, windowLayers = [], attentionCap, outputCap } = config;
+      if (attentionCap !== undefined || outputCap !== undefined) refuseInGguf("caps", config);
+      if (localRope?.scaling !== undefined) refuseInGguf("a scaled rotation in layers with a window", config);
+      return {
+        "attention.sliding_window_pattern": numbersFrom(0, layers).map((layer) => windowLayers.includes(layer)),
+        ...(localRope !== undefined && { "rope.freq_base_swa": { float: localRope.theta } }),
+      };
+    },
   }),
 };
 

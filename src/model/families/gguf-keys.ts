@@ -107,7 +107,7 @@ function refuseUnsupported({ fields, where, key }: GgufHeader, headSize: number)
 
 function specialTokens({ fields, where }: GgufHeader): Pick<DecoderConfig, "beginOfText" | "endOfText" | "padToken"> {
   const id = (name: string): unknown => fields.raw(`tokenizer.ggml.${name}_token_id`);
-  const ends = [...new Set([id("eos"), id("eot")])].filter((end) => end !== undefined);
+  const ends = [...new Set([id("eos"), id("eot"), id("eom")])].filter((end) => end !== undefined);
   const named = { bos_token_id: id("bos"), eos_token_id: ends, pad_token_id: id("padding") };
   return parseSpecialTokens(readFields(named, where), where);
 }

@@ -7,6 +7,7 @@ import type { Family } from "./family.ts";
 import { ggufHeader, parseGgufKeys } from "./gguf-keys.ts";
 import { hubNames } from "./gguf-tensors.ts";
 import { asStored } from "./gguf-values.ts";
+import { ggufWriting, refuseInGguf } from "./gguf-write-keys.ts";
 import type { Layout } from "./layout.ts";
 
 const biases = ["qkv", "o", "up", "down"] as const;
@@ -94,6 +95,14 @@ export const gpt2: Family = {
       biases,
     }),
   },
+  ggufWriting: ggufWriting("gpt2", {
+    biases,
+    own(config) {
+      if (config.activation !== "gelu-tanh") refuseInGguf("another activation than gelu_new", config);
+      if (config.attentionScale !== undefined) refuseInGguf("scores that are not scaled", config);
+      return {};
+    },
+  }),
 };
 
 function refuseUnsupported(fields: Fields, where: string): void {

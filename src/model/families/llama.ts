@@ -3,9 +3,16 @@ import { areBiased, ofAttention, ofFeedForward } from "./biases.ts";
 import { parseSharedKeys, writeSharedKeys } from "./config-keys.ts";
 import type { Family } from "./family.ts";
 import { ggufHeader, parseGgufKeys } from "./gguf-keys.ts";
-import { hubNames, inHuggingFaceOrder } from "./gguf-tensors.ts";
+import { hubNames, inHuggingFaceOrder, inGgufOrder } from "./gguf-tensors.ts";
+import { ggufWriting } from "./gguf-write-keys.ts";
 import { usualLayout } from "./layout.ts";
 import { refuseWindows } from "./windows.ts";
+
+/** Of all families that GGUF files call `llama`. */
+export const llamaInGguf = ggufWriting("llama", {
+  biases: [...ofAttention, ...ofFeedForward],
+  ggufValues: inGgufOrder,
+});
 
 /** Llama 1 to 3 (arXiv 2302.13971) and the many models of its shape. */
 export const llama: Family = {
@@ -43,6 +50,7 @@ export const llama: Family = {
       ),
     }),
   },
+  ggufWriting: llamaInGguf,
 };
 
 function biases(attention: boolean, feedForward: boolean): ProjectionName[] {

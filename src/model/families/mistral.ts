@@ -4,6 +4,7 @@ import type { Fields } from "../fields.ts";
 import { parseSharedKeys, writeSharedKeys } from "./config-keys.ts";
 import type { Family, SharedFacts } from "./family.ts";
 import { usualLayout } from "./layout.ts";
+import { llamaInGguf } from "./llama.ts";
 import { listedWindows, numbersFrom, parseWindow } from "./windows.ts";
 
 /** Mistral 7B (arXiv 2310.06825) and its like: a Llama without biases, with a window in every layer. */
@@ -34,7 +35,7 @@ export const mistral: Family = {
     return writeSharedKeys(config, { attention_dropout: 0, sliding_window: config.window ?? null });
   },
   layout: usualLayout,
-  // GGUF files have no name for it: they say llama.
+  ggufWriting: llamaInGguf, // GGUF files have no name of their own for it
 };
 
 /** A window as wide as the longest text is known, and not in force. */

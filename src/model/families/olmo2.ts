@@ -4,6 +4,7 @@ import type { Family } from "./family.ts";
 import { ggufHeader, parseGgufKeys } from "./gguf-keys.ts";
 import { hubNames } from "./gguf-tensors.ts";
 import { asStored } from "./gguf-values.ts";
+import { ggufWriting, refuseInGguf } from "./gguf-write-keys.ts";
 import { usualLayout } from "./layout.ts";
 import { refuseWindows } from "./windows.ts";
 
@@ -53,4 +54,10 @@ export const olmo2: Family = {
       biases: [],
     }),
   },
+  ggufWriting: ggufWriting("olmo2", {
+    own(config) {
+      if (config.tiedOutput) refuseInGguf("a tied output", config);
+      return {};
+    },
+  }),
 };

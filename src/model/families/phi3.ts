@@ -4,6 +4,7 @@ import type { Family } from "./family.ts";
 import { ggufHeader, parseGgufKeys, windowFromGguf } from "./gguf-keys.ts";
 import { hubNames } from "./gguf-tensors.ts";
 import { asStored } from "./gguf-values.ts";
+import { ggufWriting } from "./gguf-write-keys.ts";
 import { usualLayout } from "./layout.ts";
 import { numbersFrom, parseWindow, refuseWindows } from "./windows.ts";
 
@@ -79,4 +80,7 @@ export const phi3: Family = {
       biases: [],
     }),
   },
+  ggufWriting: ggufWriting("phi3", {
+    own: ({ window }): Record<string, number> => (window === undefined ? {} : { "attention.sliding_window": window }),
+  }),
 };

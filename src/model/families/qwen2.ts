@@ -4,6 +4,7 @@ import type { Family } from "./family.ts";
 import { ggufHeader, parseGgufKeys } from "./gguf-keys.ts";
 import { hubNames } from "./gguf-tensors.ts";
 import { asStored } from "./gguf-values.ts";
+import { ggufWriting } from "./gguf-write-keys.ts";
 import { usualLayout } from "./layout.ts";
 import { layerTypes, numbersFrom, parseOptionalWindows } from "./windows.ts";
 
@@ -32,6 +33,7 @@ export const qwen2: Family = {
       biases: ["q", "k", "v"],
     }),
   },
+  ggufWriting: ggufWriting("qwen2", { biases: ["q", "k", "v"] }),
 };
 
 /** The windows of Qwen2 and Qwen3, as transformers 5 and 4 read them. */

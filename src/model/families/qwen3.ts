@@ -4,6 +4,7 @@ import type { Family } from "./family.ts";
 import { ggufHeader, parseGgufKeys } from "./gguf-keys.ts";
 import { hubNames } from "./gguf-tensors.ts";
 import { asStored } from "./gguf-values.ts";
+import { ggufWriting } from "./gguf-write-keys.ts";
 import { usualLayout } from "./layout.ts";
 import { writeOptionalWindows } from "./qwen2.ts";
 import { numbersFrom, parseOptionalWindows } from "./windows.ts";
@@ -44,4 +45,5 @@ export const qwen3: Family = {
       biases: facts.shapes.has("model.layers.0.self_attn.q_proj.bias") ? ofAttention : [],
     }),
   },
+  ggufWriting: ggufWriting("qwen3"),
 };

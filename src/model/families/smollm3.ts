@@ -4,7 +4,8 @@ import { areBiased, ofAttention, ofFeedForward } from "./biases.ts";
 import { parseSharedKeys, writeSharedKeys } from "./config-keys.ts";
 import type { Family } from "./family.ts";
 import { ggufHeader, parseGgufKeys } from "./gguf-keys.ts";
-import { hubNames, inHuggingFaceOrder } from "./gguf-tensors.ts";
+import { hubNames, inHuggingFaceOrder, inGgufOrder } from "./gguf-tensors.ts";
+import { ggufWriting, refuseInGguf } from "./gguf-write-keys.ts";
 import { usualLayout } from "./layout.ts";
 import { layerTypes, numbersFrom, parseOptionalWindows } from "./windows.ts";
 
@@ -58,6 +59,15 @@ export const smollm3: Family = {
       return { family: "smollm3", ...shared, ...(unrotatedLayers.length > 0 && { unrotatedLayers }), biases: [] };
     },
   },
+  ggufWriting: ggufWriting("smollm3", {
+    ggufValues: inGgufOrder,
+    own(config) {
+      const fourth = numbersFrom(0, config.layers).filter((layer) => (layer + 1) % 4 === 0);
+      if (fourth.join() !== (config.unrotatedLayers ?? []).join())
+        refuseInGguf("other layers without rotation than every fourth", config);
+      return {};
+    },
+  }),
 };
 
 /** `no_rope_layers` has 1 for every layer that rotates. */

@@ -3,3 +3,4 @@ export { ropeFromGguf, layerRopesFromGguf, type GgufRopeFacts } from "./gguf.ts"
 export { parseLayerRopes, parseRope, type RopeDialect } from "./read.ts";
 export { rotatedSize, type Rope, type RopeScaling } from "./rope.ts";
 export { writeLayerRopes, writeRope } from "./write.ts";
+export { ropeToGguf } from "./write-gguf.ts";

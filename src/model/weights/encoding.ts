@@ -107,21 +107,25 @@ export function toBfloat16(values: Float32Array): Uint16Array {
   });
 }
 
+const halfOfDenormals = 0.5; // single precision numbers from 0.5 on are multiples of 2^-24, the smallest half
+
 /** Rounds to half-precision bit patterns, ties to even; magnitudes from 65,520 on become infinite. */
 export function toFloat16(values: Float32Array): Uint16Array {
-  return Uint16Array.from(values, (value) => {
-    const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
-    const size = Math.abs(value);
-    if (Number.isNaN(size)) return 0x7e00;
-    if (size >= 65_520) return sign | 0x7c00;
-    const exponent = Math.max(-14, Math.floor(Math.log2(size))); // below 2^-14 half precision is subnormal
-    const units = roundToEven(size * 2 ** (10 - exponent)); // 1024 and more: with the leading bit
-    return sign | (((exponent + 14) << 10) + units);
-  });
-}
-
-function roundToEven(value: number): number {
-  const floor = Math.floor(value);
-  const rest = value - floor;
-  return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor;
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const number = new Float32Array(1);
+  const pattern = new Uint32Array(number.buffer);
+  const halves = new Uint16Array(values.length);
+  for (let i = 0; i < halves.length; i++) {
+    const word = bits[i]!;
+    const size = word & 0x7fffffff;
+    const sign = (word >>> 16) & 0x8000;
+    if (size >= 0x47800000) halves[i] = size > 0x7f800000 ? 0x7e00 : sign | 0x7c00;
+    else if (size >= 0x38800000) halves[i] = sign | ((size - 0x38000000 + 0xfff + ((size >>> 13) & 1)) >>> 13);
+    else {
+      pattern[0] = size;
+      number[0] = number[0]! + halfOfDenormals; // the addition rounds
+      halves[i] = sign | (pattern[0]! - 0x3f000000);
+    }
+  }
+  return halves;
 }

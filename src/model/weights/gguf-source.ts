@@ -32,6 +32,7 @@ async function readGguf(file: RandomAccessFile): Promise<WeightSource> {
   const where = file.path;
   const { metadata, tensors: stored } = readGgufHeader(file);
   refuseSplit(metadata, where);
+  refuseAdapter(metadata, where);
   const { huggingFaceName, inHuggingFaceOrder } = ggufFamilyNamed(metadata["general.architecture"], where);
   const tensors = new Map<string, StoredTensor>();
   for (const [ggufName, tensor] of stored) {
@@ -66,6 +67,14 @@ function refuseSplit(metadata: GgufHeader["metadata"], where: string): void {
   throw new UserError("unsupported-model", `this is one of ${show(parts)} parts of a model`, {
     where,
     fix: "Join the parts first: llama-gguf-split --merge.",
+  });
+}
+
+function refuseAdapter(metadata: GgufHeader["metadata"], where: string): void {
+  if (metadata["general.type"] !== "adapter") return;
+  throw new UserError("missing-model", "this file holds only an adapter", {
+    where,
+    fix: "Name the model below it. Adapters are read from PEFT folders; GGUF files of them are for llama.cpp.",
   });
 }
 
