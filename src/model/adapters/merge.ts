@@ -6,6 +6,7 @@ import { attentionOf } from "../attention.ts";
 import { decode, parameterOf, type Decoder } from "../decoder.ts";
 import type { AttentionHook } from "../layer.ts";
 import { outputLogits } from "../output.ts";
+import type { Origin } from "../weights/origin.ts";
 import { rowNorms } from "./dora.ts";
 import type { Adapter, LowRank } from "./lora.ts";
 import { embeddingModule, headModule } from "./modules.ts";
@@ -102,11 +103,15 @@ function untied<D extends Decoder>(trunk: D): { merged: D; head: tf.Variable<tf.
     head.dispose();
     trunk.dispose();
   };
+  const [embedding, headName] = [embeddingModule(trunk.config), headModule(trunk.config)];
+  const { origin } = trunk as { origin?: Origin };
+  const type = origin?.types.get(`${embedding}.weight`);
   const merged = {
     ...trunk,
+    ...(type && { origin: { ...origin, types: new Map([...origin!.types, [`${headName}.weight`, type]]) } }),
     config: { ...trunk.config, tiedOutput: false },
     outputEmbedding: head,
-    parameters: [...trunk.parameters, parameterOf(`${headModule(trunk.config)}.weight`, head)],
+    parameters: [...trunk.parameters, parameterOf(`${headName}.weight`, head)],
     dispose,
   };
   return { merged, head };
