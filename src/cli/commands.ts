@@ -28,6 +28,10 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: "Answer a prompt.",
     load: async () => (await import("./generate.ts")).generateText,
   },
+  merge: {
+    summary: "Write a model with an adapter merged into its weights.",
+    load: async () => (await import("./merge.ts")).merge,
+  },
   inspect: {
     summary: "Show how a data file is read: format, tokens, and which of them are trained.",
     load: async () => (await import("./inspect/inspect.ts")).inspect,

@@ -106,31 +106,6 @@ export const packableDataGroup = group(
   { default: {}, description: "The rows." },
 );
 
-export const adapterGroup = group(
-  {
-    rank: count("Rank of each change.", { default: 16 }),
-    alpha: Type.Optional(
-      Type.Number({
-        exclusiveMinimum: 0,
-        maximum: 1e6,
-        description: "The change is scaled by alpha / rank. Default: twice the rank.",
-      }),
-    ),
-    rsLora: onOff("Scale by alpha / sqrt(rank) instead.", false),
-    dropout: amount("Share of its inputs that the adapter does not see in training.", {
-      default: 0,
-      exclusiveMaximum: 1,
-    }),
-    projections: Type.Array(choice(["q", "k", "v", "o", "gate", "up", "down"], { description: "A projection." }), {
-      default: ["q", "k", "v", "o", "gate", "up", "down"],
-      minItems: 1,
-      uniqueItems: true,
-      description: "The projections that are changed.",
-    }),
-  },
-  { description: "Train a LoRA adapter (arXiv 2106.09685) over frozen weights, instead of all weights." },
-);
-
 export const trainingGroup = group(
   {
     steps: Type.Optional(count("Optimizer steps; instead of epochs.")),

@@ -145,7 +145,7 @@ function projectAll(x: tf.Tensor2D, projections: readonly Projection[], { traini
     return linears(x, weights).map((product, i) => {
       const { bias, adapt } = projections[i]!;
       const y: tf.Tensor2D = bias === undefined ? product : tf.add(product, bias);
-      return adapt === undefined ? y : sum(y, adapt(x, training));
+      return adapt === undefined ? y : sum(y, adapt(x, training, y));
     });
   });
 }

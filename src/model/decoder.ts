@@ -31,6 +31,10 @@ export interface Decoder {
   readonly finalNorm: Norm;
   /** `[vocabulary, width]`; the embedding itself where the output is tied. */
   readonly outputEmbedding: tf.Variable<tf.Rank.R2>;
+  /** What an adapter adds to the embeddings `x [N, width]` of the tokens `ids`. */
+  readonly adaptEmbedding?: (x: tf.Tensor2D, ids: Int32Array) => tf.Tensor2D;
+  /** Hidden states `[N, width]` as `outputEmbedding` reads them where an adapter has made it wider. */
+  readonly adaptOutput?: (hidden: tf.Tensor2D, training: boolean) => tf.Tensor2D;
   /** Every weight once. */
   readonly parameters: readonly Parameter[];
   /** Frees all weights. */
@@ -119,6 +123,8 @@ export interface DecoderInput {
   training?: boolean;
   /** Keep nothing of a block but its input, and compute it again in the backward pass. Default false. */
   recompute?: boolean;
+  /** The hidden states are for another head than the model's own output projection. Default false. */
+  headless?: boolean;
 }
 
 /**
@@ -127,7 +133,7 @@ export interface DecoderInput {
  */
 export function decode(decoder: Decoder, input: DecoderInput, rows: Int32Array): tf.Tensor2D {
   const { config } = decoder;
-  const { ids, positions, lengths, attend, training = false, recompute = false } = input;
+  const { ids, positions, lengths, attend, training = false, recompute = false, headless = false } = input;
   const run = recompute && training ? recomputedBlock : block;
   return tf.tidy(() => {
     const anglesOf = layerAngles(config, positions, lengths);
@@ -147,6 +153,7 @@ export function decode(decoder: Decoder, input: DecoderInput, rows: Int32Array):
       x = run(layer, before, context);
       before.dispose();
     });
-    return normalise(x, decoder.finalNorm, config);
+    const hidden = normalise(x, decoder.finalNorm, config);
+    return decoder.adaptOutput === undefined || headless ? hidden : decoder.adaptOutput(hidden, training);
   });
 }

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { sumOfSquares } from "../tensor/ops/index.ts";
+import { spreadOf } from "./derived-gradients.ts";
 
 /** Gradients by variable, added up over the micro-batches of an optimizer step. */
 export interface GradientStore {
@@ -36,6 +37,13 @@ export function gradientStore(): GradientStore {
   const sums = new Map<tf.Variable, tf.Tensor>();
   return {
     add(variable, gradient) {
+      const spread = spreadOf(variable);
+      if (spread !== undefined) {
+        const parts = tf.tidy(() => spread(gradient).map(([part, own]) => [part, tf.keep(own)] as const));
+        gradient.dispose();
+        for (const [part, own] of parts) this.add(part, own);
+        return;
+      }
       const before = sums.get(variable);
       if (before === undefined) {
         sums.set(variable, tf.keep(gradient));

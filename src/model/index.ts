@@ -1,4 +1,5 @@
-export { createAdapter, withAdapter, type Adapted, type Adapter } from "./adapters/lora.ts";
+export { createAdapter, type Adapter } from "./adapters/lora.ts";
+export { withAdapter, type Adapted } from "./adapters/with-adapter.ts";
 export type { LoraOptions } from "./adapters/options.ts";
 export { loadAdapter, saveAdapter } from "./adapters/peft.ts";
 export { mergeAdapter } from "./adapters/merge.ts";

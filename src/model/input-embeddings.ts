@@ -9,6 +9,7 @@ interface InputEmbeddings {
   config: Pick<DecoderConfig, "embeddingScale">;
   embedding: tf.Tensor2D;
   positionEmbedding?: tf.Tensor2D;
+  adaptEmbedding?: (x: tf.Tensor2D, ids: Int32Array) => tf.Tensor2D;
 }
 
 function requireKnown(positions: Int32Array, known: number): void {
@@ -25,12 +26,13 @@ function requireKnown(positions: Int32Array, known: number): void {
  * @throws UserError for a text with more tokens than the model has positions
  */
 export function embeddings(
-  { config, embedding, positionEmbedding }: InputEmbeddings,
+  { config, embedding, positionEmbedding, adaptEmbedding }: InputEmbeddings,
   ids: Int32Array,
   positions: Int32Array,
 ): tf.Tensor2D {
   return tf.tidy(() => {
-    const tokens = embed(embedding, ids);
+    const own = embed(embedding, ids);
+    const tokens = adaptEmbedding === undefined ? own : sum(own, adaptEmbedding(own, ids));
     const scaled = config.embeddingScale === undefined ? tokens : times(tokens, config.embeddingScale);
     if (positionEmbedding === undefined) return scaled;
     requireKnown(positions, positionEmbedding.shape[0]);

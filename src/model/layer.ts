@@ -5,9 +5,9 @@ import type { NormName, ProjectionName } from "./projections.ts";
 export interface Projection {
   weight: tf.Variable<tf.Rank.R2>;
   bias?: tf.Variable<tf.Rank.R1>;
-  /** What an adapter adds to the output, `[N, outputs]`, for the input `x [N, inputs]`. */
-  adapt?: (x: tf.Tensor2D, training: boolean) => tf.Tensor2D;
-  /** The adapter's matrices in it. */
+  /** What an adapter adds to the output `y [N, outputs]` for the input `x [N, inputs]`. */
+  adapt?: (x: tf.Tensor2D, training: boolean, y: tf.Tensor2D) => tf.Tensor2D;
+  /** The adapter's tensors in it. */
   adaptedBy?: readonly tf.Variable[];
 }
 

@@ -1,7 +1,9 @@
 import type { DecoderConfig } from "./config.ts";
-import { loraSettings, type LoraOptions } from "./adapters/options.ts";
+import { embeddingModule, headModule } from "./adapters/modules.ts";
+import { loraSettings, targetsOf, type LoraOptions } from "./adapters/options.ts";
+import { savedTensors } from "./adapters/targets.ts";
 import { decoderTensors } from "./families/index.ts";
-import { projectionsOf, projectionSize, type ProjectionName } from "./projections.ts";
+import { projectionsOf, type ProjectionName } from "./projections.ts";
 
 /** What a training run holds at once. */
 export interface TrainingMemoryOptions {
@@ -45,23 +47,25 @@ const slack = 1.05;
  */
 export function estimateTrainingMemory(config: DecoderConfig, options: TrainingMemoryOptions): TrainingMemory {
   const { tokens, responseTokens, accumulates = false, copies = 0 } = options;
-  const total = sizeOf(decoderTensors(config));
-  const trained = options.adapter === undefined ? total : adapterSize(config, options.adapter);
+  const total = sizeOf(decoderTensors(config).values());
+  const adapter = options.adapter === undefined ? undefined : adapterSize(config, options.adapter);
+  const trained = adapter?.trained ?? total;
   const { width, layers, headSize, vocabularySize } = config;
-  const { byBlock, notByFirst } = keptOfToken(config, options.adapter);
-  const reached = layers - (options.adapter?.layers === undefined ? 0 : Math.min(...options.adapter.layers));
+  const { byBlock, notByFirst } = keptOfToken(config, adapter);
+  const reached = layers - (adapter?.firstLayer ?? 0);
   const blocks = options.gradientCheckpointing === true ? reached * width + byBlock : reached * byBlock - notByFirst;
   const allLogits = responseTokens * vocabularySize;
   const kept = Math.min(keptLogits / float, allLogits);
   const activations = tokens * (blocks + headSize) + 2 * responseTokens * width + kept;
   const logits = Math.min(logitsLimit / float, allLogits);
-  const outputGradient = options.adapter === undefined ? vocabularySize * width : 0;
+  const outputGradient = adapter?.outputGradient ?? vocabularySize * width;
   const waiting = accumulates ? trained : 0;
   const atTurn = activations + logits + outputGradient + waiting;
   // A tied embedding's gradients, of the output and of the input, wait for their sum.
-  const tiedGradients = options.adapter === undefined && config.tiedOutput ? 2 * vocabularySize * width : 0;
+  const tiedGradients = adapter === undefined && config.tiedOutput ? 2 * vocabularySize * width : 0;
   const atEnd = trained + waiting + tiedGradients + activations / layers;
-  const constant = total + (2 + copies) * trained + (options.adapter === undefined ? 0 : trained);
+  const beside = adapter === undefined ? 0 : trained + adapter.wideOutput;
+  const constant = total + (2 + copies) * trained + beside;
   return {
     weights: float * total,
     moments: 2 * float * trained,
@@ -72,7 +76,10 @@ export function estimateTrainingMemory(config: DecoderConfig, options: TrainingM
 }
 
 /** Numbers that a block keeps of each token for its gradient; fewer by the first one with something to train. */
-function keptOfToken(config: DecoderConfig, adapter: LoraOptions | undefined): { byBlock: number; notByFirst: number } {
+function keptOfToken(
+  config: DecoderConfig,
+  adapter: AdapterSize | undefined,
+): { byBlock: number; notByFirst: number } {
   const { width, feedForwardWidth, heads, keyValueHeads, headSize } = config;
   const queries = heads * headSize;
   const inputOf = (name: ProjectionName): number =>
@@ -84,32 +91,70 @@ function keptOfToken(config: DecoderConfig, adapter: LoraOptions | undefined): {
   // of attention: queries, output and its log-sums, keys and values
   const ofAttention = norms + ofQueriesAndKeys + 2 * queries + heads + 2 * keys;
   const ofFeedForward = norms + (config.gated === false ? 1 : 2) * feedForwardWidth;
-  const settings = adapter === undefined ? undefined : loraSettings(adapter, config);
-  const adapted = settings?.projections ?? projectionsOf(config);
-  const dropped = (settings?.dropout ?? 0) > 0;
+  const adapted = adapter?.projections ?? projectionsOf(config);
+  const dropped = adapter?.drops ?? false;
   const reads = (...names: ProjectionName[]): boolean => !dropped && names.some((name) => adapted.includes(name));
   const inputs =
     Number(reads("q", "k", "v", "qkv")) * width +
     Number(reads("gate", "up", "gateUp")) * width +
     Number(reads("down")) * feedForwardWidth;
   const masked = dropped ? adapted.reduce((sum, name) => sum + 2 * inputOf(name), 0) : 0;
-  const lowRank = settings === undefined ? 0 : adapted.length * settings.rank;
   const trainsAttention = (["q", "k", "v", "qkv", "o"] as const).some((name) => adapted.includes(name));
+  const isReached = adapter === undefined || adapter.reachesEmbedding;
   return {
-    byBlock: ofAttention + ofFeedForward + inputs + masked + lowRank,
-    notByFirst: settings === undefined ? 0 : trainsAttention ? width : ofAttention + width,
+    byBlock: ofAttention + ofFeedForward + inputs + masked + (adapter?.keptByBlock ?? 0),
+    notByFirst: isReached ? 0 : trainsAttention ? width : ofAttention + width,
   };
 }
 
-function adapterSize(config: DecoderConfig, adapter: LoraOptions): number {
-  const { rank, projections, layers } = loraSettings(adapter, config);
-  const sides = projections.map((name) => {
-    const [outputs, inputs] = projectionSize(config, name);
-    return outputs + inputs;
-  });
-  return layers.length * rank * sides.reduce((sum, side) => sum + side, 0);
+/** What an adapter adds, in numbers. */
+interface AdapterSize {
+  trained: number;
+  /** The first layer with something to train. */
+  firstLayer: number;
+  /** The gradient goes on below the first layer. */
+  reachesEmbedding: boolean;
+  projections: readonly ProjectionName[];
+  drops: boolean;
+  /** Of each token in the block that keeps the most. */
+  keptByBlock: number;
+  /** The output projection with the change in it. */
+  wideOutput: number;
+  outputGradient: number;
 }
 
-function sizeOf(tensors: ReadonlyMap<string, readonly number[]>): number {
-  return [...tensors.values()].reduce((sum, shape) => sum + shape.reduce((product, size) => product * size, 1), 0);
+function adapterSize(config: DecoderConfig, options: LoraOptions): AdapterSize {
+  const settings = loraSettings(options, config);
+  const targets = targetsOf(settings, config);
+  const { dora = false, dropout } = settings;
+  const copies = savedTensors(config, settings.modulesToSave ?? []);
+  const ofTargets = targets.map(({ rank, inputs, outputs }) => rank * (inputs + outputs) + Number(dora) * outputs);
+  const layersOf = new Map<number, number>();
+  const projections = new Set<ProjectionName>();
+  for (const { place, rank, outputs } of targets) {
+    if (place.kind !== "projection") continue;
+    projections.add(place.projection);
+    layersOf.set(place.layer, (layersOf.get(place.layer) ?? 0) + rank + Number(dora) * outputs);
+  }
+  const copiedLayers = copies.flatMap(({ name }) => /\.(\d+)\./.exec(name)?.[1] ?? []).map(Number);
+  const reachesEmbedding =
+    targets.some(({ place }) => place.kind === "embedding") ||
+    copies.some(({ name }) => name === `${embeddingModule(config)}.weight`);
+  const onHead = targets.find(({ place }) => place.kind === "head");
+  const wideOutput = onHead === undefined ? 0 : onHead.outputs * (onHead.inputs + onHead.rank);
+  const copiesHead = copies.some(({ name }) => name === `${headModule(config)}.weight`);
+  return {
+    trained: [...ofTargets, sizeOf(copies.map(({ shape }) => shape))].reduce((sum, size) => sum + size, 0),
+    firstLayer: reachesEmbedding ? 0 : Math.min(...layersOf.keys(), ...copiedLayers, config.layers - 1),
+    reachesEmbedding,
+    projections: copiedLayers.length > 0 ? projectionsOf(config) : [...projections],
+    drops: dropout > 0,
+    keptByBlock: Math.max(0, ...layersOf.values()),
+    wideOutput,
+    outputGradient: copiesHead ? config.vocabularySize * config.width : wideOutput,
+  };
+}
+
+function sizeOf(shapes: Iterable<readonly number[]>): number {
+  return [...shapes].reduce((sum, shape) => sum + shape.reduce((product, size) => product * size, 1), 0);
 }

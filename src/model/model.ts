@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { UserError } from "../system/errors.ts";
 import { loadTokenizer, tokenizerFromGguf, type Tokenizer } from "../text/index.ts";
-import { hasAdapter } from "./adapters/lora.ts";
+import { hasAdapter } from "./adapters/with-adapter.ts";
 import type { DecoderConfig } from "./config.ts";
 import { createDecoder, type Decoder } from "./decoder.ts";
 import { initializeModel } from "./initialize.ts";

@@ -24,7 +24,7 @@ export function scoredForward(
 ): Forward {
   const packed = packTokens(batch);
   const { attend } = packedAttention(model, packed);
-  const input = { ids: packed.ids, positions: packed.positions, attend, training: gradients !== null };
+  const input = { ids: packed.ids, positions: packed.positions, attend, training: gradients !== null, headless: true };
   const build = (): tf.Tensor2D => tf.tidy(() => linear(decode(model, input, everyToken(packed)), weight));
   const tape = gradients === null ? undefined : recordTape(build);
   const scores = tape?.result ?? build();

@@ -1,7 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { SavedState, SignalSource } from "../contract/index.ts";
 import { UserError } from "../system/errors.ts";
-import { createAdapter, isAdapted, withAdapter } from "../model/adapters/lora.ts";
+import { createAdapter } from "../model/adapters/lora.ts";
+import { isAdapted, withAdapter } from "../model/adapters/with-adapter.ts";
 import { createDecoder, type Decoder } from "../model/decoder.ts";
 import { scoreLosses } from "./sources.ts";
 

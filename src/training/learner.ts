@@ -1,7 +1,7 @@
 import type { Forward, TokenBatch } from "../contract/index.ts";
 import { forward, type ForwardOptions } from "../model/forward.ts";
 import { gradientStore, type GradientStore } from "../model/gradients.ts";
-import { isAdapted } from "../model/adapters/lora.ts";
+import { isAdapted } from "../model/adapters/with-adapter.ts";
 import type { Decoder } from "../model/decoder.ts";
 import type { Optimizer } from "./optimizer.ts";
 import type { Schedule } from "./schedule.ts";

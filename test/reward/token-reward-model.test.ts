@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import * as tf from "@tensorflow/tfjs-core";
 import { createAdapter, withAdapter, type Model } from "../../src/model/index.ts";
-import { isAdapted } from "../../src/model/adapters/lora.ts";
+import { isAdapted } from "../../src/model/adapters/with-adapter.ts";
 import {
   loadTokenRewardModel,
   saveTokenRewardModel,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { gradientStore, type Decoder } from "../../src/model/index.ts";
-import { isAdapted } from "../../src/model/adapters/lora.ts";
+import { isAdapted } from "../../src/model/adapters/with-adapter.ts";
 import type { Parameter } from "../../src/model/decoder.ts";
 import { createScoreHead } from "../../src/model/score-head.ts";
 import {

@@ -1,4 +1,4 @@
-import { isAdapted } from "../../model/adapters/lora.ts";
+import { isAdapted } from "../../model/adapters/with-adapter.ts";
 import { loadModel, type Model } from "../../model/model.ts";
 import type { ScoreAt } from "../../reward/scores.ts";
 import { loadTokenRewardModel, type TokenRewardModel } from "../../reward/model/token-reward-model.ts";

@@ -3,18 +3,26 @@ import { UserError } from "../../system/errors.ts";
 import { stream } from "../../system/random.ts";
 import { causalAttention } from "../../tensor/ops/index.ts";
 import { attentionOf } from "../attention.ts";
-import { decode, type Decoder } from "../decoder.ts";
+import { decode, parameterOf, type Decoder } from "../decoder.ts";
 import type { AttentionHook } from "../layer.ts";
 import { outputLogits } from "../output.ts";
-import type { Adapted, LowRank } from "./lora.ts";
-import { scalingOf } from "./options.ts";
+import type { Origin } from "../weights/origin.ts";
+import { rowNorms } from "./dora.ts";
+import type { Adapter, LowRank } from "./lora.ts";
+import { embeddingModule, headModule } from "./modules.ts";
+import type { Adapted } from "./with-adapter.ts";
 
 /** What the check of a merge found. */
-export interface MergeCheck {
+export interface MergeCheck<D extends Decoder = Decoder> {
   /** Between the logits before and after, over every token of the text. */
   largestDifference: number;
   /** Largest absolute value of a logit before. */
   largestLogit: number;
+  /**
+   * The model with the adapter in its weights: the one below the adapter, or where the adapter changes an embedding that
+   * is also the output projection, or that projection, one on the same weights whose two are apart.
+   */
+  model: D;
 }
 
 /**
@@ -31,25 +39,24 @@ export interface MergeCheck {
  * await useEngine("cpu");
  * const trunk = await loadModel("models/tiny");
  * const model = withAdapter(trunk, await createAdapter(trunk, { rank: 4 }));
- * const { largestDifference } = await mergeAdapter(model); // of the logits before and after
+ * const { largestDifference, model: merged } = await mergeAdapter(model); // of the logits before and after
  * largestDifference < 1e-3; //=> true
- * await saveModel(trunk, "merged-model", { card: "models/tiny with its adapter merged." });
+ * await saveModel(merged, "merged-model", { card: "models/tiny with its adapter merged." });
  * releaseEngine();
  */
-export async function mergeAdapter(
-  model: Decoder & Adapted,
+export async function mergeAdapter<D extends Decoder>(
+  model: Decoder & Adapted<D>,
   { text, tolerance = 1e-4 }: { text?: readonly number[]; tolerance?: number } = {},
-): Promise<MergeCheck> {
+): Promise<MergeCheck<D>> {
   const { trunk, adapter } = model;
   const ids = Int32Array.from(text ?? randomText(model));
   const before = await logitsOf(model, ids);
-  const scaling = scalingOf(adapter.settings);
-  const undo = adapter.changes.map((change) => addTo(trunk, change, scaling));
+  const { merged, undo } = addTo(trunk, adapter);
   let kept = false;
   try {
-    const check = compare(before, await logitsOf(trunk, ids));
+    const check = compare(before, await logitsOf(merged, ids));
     kept = check.largestDifference <= tolerance * check.largestLogit; // false for NaN
-    if (kept) return check;
+    if (kept) return { ...check, model: merged };
     throw new UserError(
       "unmergeable-adapter",
       `after merging, logits differ by ${check.largestDifference} (the largest is ${check.largestLogit})`,
@@ -60,15 +67,64 @@ export async function mergeAdapter(
       if (!kept) restore();
       forget();
     }
-    if (kept) adapter.dispose();
+    if (kept) model.dispose();
   }
 }
 
-function addTo(trunk: Decoder, { layer, projection, a, b }: LowRank, scaling: number) {
-  const { weight } = trunk.layers[layer]!.projections[projection]!;
-  const before = tf.keep(tf.clone(weight)); // shares the numbers, which an assignment does not write over
-  tf.tidy(() => weight.assign(tf.add(weight, tf.mul(tf.matMul(b, a), scaling))));
-  return { restore: () => weight.assign(before), forget: () => before.dispose() };
+interface Undo {
+  restore(): void;
+  forget(): void;
+}
+
+function addTo<D extends Decoder>(trunk: D, { changes, copies }: Adapter): { merged: D; undo: Undo[] } {
+  const names = [...changes.map(({ module }) => `${module}.weight`), ...copies.map(({ name }) => name)];
+  const onEmbeddings = names.some((name) => [embeddingModule(trunk.config), headModule(trunk.config)].some((module) => name === `${module}.weight`));
+  const isTied = trunk.outputEmbedding === trunk.embedding;
+  const { merged, head } = isTied && onEmbeddings ? untied(trunk) : { merged: trunk, head: undefined };
+  const weights = new Map<string, tf.Variable>(merged.parameters.map(({ name, variable }) => [name, variable]));
+  const undo: Undo[] = [];
+  const assign = (name: string, values: (weight: tf.Variable) => tf.Tensor): void => {
+    const weight = weights.get(name)!;
+    const before = tf.keep(tf.clone(weight)); // shares the numbers, which an assignment does not write over
+    tf.tidy(() => weight.assign(values(weight)));
+    undo.push({ restore: () => weight.assign(before), forget: () => before.dispose() });
+  };
+  for (const change of changes)
+    assign(`${change.module}.weight`, (weight) => changed(weight as tf.Variable<tf.Rank.R2>, change));
+  for (const { name, variable } of copies) assign(name, () => tf.clone(variable));
+  if (head !== undefined) undo.unshift({ restore: () => head.dispose(), forget: () => undefined });
+  return { merged, undo: undo.toReversed() };
+}
+
+/** The same model with a copy of the embedding as its output projection. */
+function untied<D extends Decoder>(trunk: D): { merged: D; head: tf.Variable<tf.Rank.R2> } {
+  const head = tf.tidy(() => tf.variable<tf.Rank.R2>(tf.mul(trunk.embedding, 1), false));
+  const dispose = (): void => {
+    head.dispose();
+    trunk.dispose();
+  };
+  const [embedding, headName] = [embeddingModule(trunk.config), headModule(trunk.config)];
+  const { origin } = trunk as { origin?: Origin };
+  const type = origin?.types.get(`${embedding}.weight`);
+  const merged = {
+    ...trunk,
+    ...(type && { origin: { ...origin, types: new Map([...origin!.types, [`${headName}.weight`, type]]) } }),
+    config: { ...trunk.config, tiedOutput: false },
+    outputEmbedding: head,
+    parameters: [...trunk.parameters, parameterOf(`${headName}.weight`, head)],
+    dispose,
+  };
+  return { merged, head };
+}
+
+function changed(weight: tf.Variable<tf.Rank.R2>, { a, b, scaling, magnitude, place }: LowRank): tf.Tensor2D {
+  const isEmbedding = place.kind === "embedding";
+  const product = tf.mul(isEmbedding ? tf.matMul(a, b, true, true) : tf.matMul(b, a), scaling);
+  const sum = tf.add<tf.Tensor2D>(weight, product);
+  if (magnitude === undefined) return sum;
+  using lengths = rowNorms({ weight, isEmbedding, a, b, scaling });
+  const factors = tf.div(magnitude, lengths.norms());
+  return tf.mul(sum, isEmbedding ? factors : tf.reshape(factors, [-1, 1]));
 }
 
 function randomText({ config }: Decoder): number[] {
@@ -91,7 +147,7 @@ async function logitsOf(model: Decoder, ids: Int32Array): Promise<Float32Array> 
   return values;
 }
 
-function compare(before: Float32Array, after: Float32Array): MergeCheck {
+function compare(before: Float32Array, after: Float32Array): Pick<MergeCheck, "largestDifference" | "largestLogit"> {
   let [largestDifference, largestLogit] = [0, 0];
   before.forEach((value, i) => {
     largestDifference = Math.max(largestDifference, Math.abs(value - after[i]!)); // NaN stays NaN

@@ -1,20 +1,23 @@
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "../../system/errors.ts";
+import { downloadHint } from "../../system/hub-id.ts";
 import type { Decoder } from "../decoder.ts";
-import { show } from "../fields.ts";
 import type { DecoderConfig } from "../config.ts";
-import { moduleName } from "../families/index.ts";
-import { projectionsOf, type ProjectionName } from "../projections.ts";
-import { readStored, type StoredTensor } from "../weights/encoding.ts";
+import { assignSaved, tensorsOf } from "../saved-values.ts";
+import { readStored } from "../weights/encoding.ts";
 import { openFile } from "../weights/file.ts";
 import { writeSafetensors, type SavedType } from "../weights/index.ts";
 import { readJson } from "../weights/read-json.ts";
 import { readSafetensorsHeader } from "../weights/safetensors.ts";
 import { writeWholeFolder } from "../weights/whole-folder.ts";
-import { adapterFrom, matrixName, type Adapted, type Adapter } from "./lora.ts";
-import { parsePeftConfig, peftConfigText, type PeftConfig } from "./peft-config.ts";
-import { tensorsOf } from "../saved-values.ts";
+import { turnedTensors, turnedValues, turnedWeights } from "../weights/orientation.ts";
+import type { TensorToSave } from "../weights/safetensors-write.ts";
+import { openTensorFile } from "../weights/tensor-file.ts";
+import { adapterFrom, modulePrefix, type Adapter } from "./lora.ts";
+import { parsePeftConfig, peftConfigText } from "./peft-config.ts";
+import { optionsOf, requireShaped } from "./peft-tensors.ts";
+import type { Adapted } from "./with-adapter.ts";
 
 export const files = {
   config: "adapter_config.json",
@@ -25,7 +28,8 @@ export const files = {
 /**
  * Writes the adapter of a model as a PEFT folder; an earlier one is replaced only when the new one is complete.
  * @param card text of its `README.md`: what it is, for which model and by which command it was made
- * @param baseModel what PEFT shall load below it; without, whoever loads the adapter must know
+ * @param baseModel what PEFT shall load below it, a name on a hub. Default: the adapter's; where it has none, whoever loads
+ *     the adapter must say
  * @param dtype number format of the matrices (default float32; others round)
  * @throws UserError if the folder holds other files or cannot be written
  * @example
@@ -42,10 +46,14 @@ export const files = {
 export async function saveAdapter(
   { adapter, config }: Decoder & Adapted,
   folder: string,
-  { card, baseModel, dtype = "float32" }: { card: string; baseModel?: string; dtype?: SavedType },
+  {
+    card,
+    baseModel = portableBase(adapter),
+    dtype = "float32",
+  }: { card: string; baseModel?: string | undefined; dtype?: SavedType },
 ): Promise<void> {
-  const text = peftConfigText(adapter.settings, { layers: config.layers, baseModel });
-  const tensors = tensorsOf(adapter.parameters);
+  const text = peftConfigText(adapter.settings, { config, baseModel });
+  const tensors = asInFile(config, tensorsOf(adapter.parameters));
   await writeWholeFolder(folder, Object.values(files), async (temporary) => {
     await writeFile(join(temporary, files.config), text);
     await writeFile(join(temporary, files.card), card);
@@ -56,6 +64,7 @@ export async function saveAdapter(
 /**
  * Loads a LoRA adapter from a PEFT folder, for a model of the shape that it was trained on (which is only looked at).
  * @param seed names the random stream of its dropout, if it is trained on
+ * @param dropout if it is trained on with another one than it says
  * @throws UserError if the folder holds no such adapter, or one that this library would compute differently
  * @example
  * import { releaseEngine, useEngine } from "tokensift";
@@ -73,23 +82,56 @@ export async function saveAdapter(
 export async function loadAdapter(
   folder: string,
   model: Decoder,
-  { seed = 0 }: { seed?: number } = {},
+  { seed = 0, dropout }: { seed?: number; dropout?: number | undefined } = {},
 ): Promise<Adapter> {
   await requireAdapterFiles(folder);
   const configPath = join(folder, files.config);
-  const { targets, baseModel, ...config } = parsePeftConfig(await readJson(configPath), configPath);
+  const config = parsePeftConfig(await readJson(configPath), configPath);
   const file = await openFile(join(folder, files.matrices));
   try {
     const tensors = await readSafetensorsHeader(file);
-    const changed = changedPlaces(tensors.keys(), targets, model.config, file.path);
-    const adapter = await adapterFrom(model, { ...config, ...changed, seed }, (matrix, shape, place) => {
-      const name = matrixName(model.config, place, matrix);
-      return readStored(file, requireShaped(name, tensors.get(name), shape, file.path));
+    const options = await optionsOf({ config, configPath, tensors, file }, model);
+    const settings = { ...options, seed, ...(dropout !== undefined && { dropout }) };
+    const turned = turnedWeights(model.config);
+    const adapter = await adapterFrom(model, settings, async ({ name, shape }) => {
+      const isTurned = turned.has(name.slice(modulePrefix.length));
+      const stored = requireShaped(name, tensors.get(name), isTurned ? shape.toReversed() : shape, file.path);
+      const values = await readStored(file, stored);
+      return isTurned ? turnedValues(values, stored.shape) : values;
     });
-    return { ...adapter, ...(baseModel !== undefined && { baseModel }) };
+    return { ...adapter, ...(config.baseModel !== undefined && { baseModel: config.baseModel }) };
   } finally {
     await file.close();
   }
+}
+
+/** The tensors as PEFT's file holds them: weights that the family holds the other way round are turned. */
+function asInFile(config: DecoderConfig, tensors: readonly TensorToSave[]): TensorToSave[] {
+  const own = tensors.map((tensor) => ({ ...tensor, name: tensor.name.slice(modulePrefix.length) }));
+  return turnedTensors(config, own).map((tensor) => ({ ...tensor, name: modulePrefix + tensor.name }));
+}
+
+/**
+ * Puts the values that `saveAdapter` wrote back into the adapter of a model.
+ * @throws UserError for a tensor that is missing or of another size
+ */
+export async function restoreAdapter(folder: string, { adapter, config }: Decoder & Adapted): Promise<void> {
+  const saved = await openTensorFile(join(folder, files.matrices));
+  const turned = turnedWeights(config);
+  try {
+    for (const { name, variable } of adapter.parameters) {
+      const values = await saved.read(name);
+      const isTurned = turned.has(name.slice(modulePrefix.length)) && values?.length === variable.size;
+      assignSaved(variable, isTurned ? turnedValues(values!, variable.shape.toReversed()) : values, name);
+    }
+  } finally {
+    await saved.close();
+  }
+}
+
+/** The base model that an adapter names, if that is a name on a hub: a path of this machine is none elsewhere. */
+export function portableBase({ baseModel }: Pick<Adapter, "baseModel">): string | undefined {
+  return baseModel !== undefined && downloadHint(baseModel, "model") !== undefined ? baseModel : undefined;
 }
 
 const adapterWanted = "Name the folder of an adapter saved by PEFT or saveAdapter.";
@@ -118,67 +160,4 @@ export async function requireAdapterFiles(folder: string): Promise<void> {
       ? "The matrices are pickled, which cannot be read safely: load and save the adapter with a newer PEFT."
       : adapterWanted,
   });
-}
-
-const matrixPattern = /^base_model\.model\.(.{1,200})\.lora_[AB]\.weight$/;
-
-/** Layers and projections that have matrices. Whether all of them have both is seen when they are read. */
-function changedPlaces(
-  names: Iterable<string>,
-  targets: PeftConfig["targets"],
-  config: DecoderConfig,
-  where: string,
-): { layers: number[]; projections: ProjectionName[] } {
-  const layers = new Set<number>();
-  const projections = new Set<ProjectionName>();
-  const places = placesOf(config);
-  for (const name of names) {
-    const module = matrixPattern.exec(name)?.[1] ?? "";
-    const place = places.get(module);
-    if (place === undefined)
-      throw new UserError("unsupported-adapter", `${show(name)} has no place in a LoRA adapter of this architecture`, {
-        where,
-        fix: `Supported are the projections ${projectionsOf(config).join(", ")} of a layer.`,
-      });
-    if (!targets(module))
-      throw new UserError("invalid-adapter", `${files.config} does not name ${module} among its target_modules`, {
-        where,
-        fix: "The two files belong to different adapters.",
-      });
-    layers.add(place.layer);
-    projections.add(place.projection);
-  }
-  if (layers.size === 0) throw new UserError("invalid-adapter", "there are no matrices in this file", { where });
-  return { layers: [...layers], projections: [...projections] };
-}
-
-/** Where an adapter may stand, by the module's name. */
-function placesOf(config: DecoderConfig): Map<string, { layer: number; projection: ProjectionName }> {
-  const places = new Map<string, { layer: number; projection: ProjectionName }>();
-  for (let layer = 0; layer < config.layers; layer++)
-    for (const projection of projectionsOf(config))
-      places.set(moduleName(config, layer, projection), { layer, projection });
-  return places;
-}
-
-function requireShaped(
-  name: string,
-  tensor: StoredTensor | undefined,
-  shape: readonly [number, number],
-  where: string,
-): StoredTensor {
-  if (tensor === undefined)
-    throw new UserError("missing-tensor", `${name} is missing`, {
-      where,
-      fix: "Adapters must change the same projections in each layer that they change.",
-    });
-  if (tensor.shape.join() === shape.join()) return tensor;
-  throw new UserError(
-    "wrong-shape",
-    `${name} has the shape [${tensor.shape.join(", ")}], expected [${shape.join(", ")}]`,
-    {
-      where,
-      fix: "The adapter belongs to another model, or its configuration to another adapter.",
-    },
-  );
 }

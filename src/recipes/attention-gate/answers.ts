@@ -11,6 +11,7 @@ import type { EvictionScore } from "../../eviction/key-score.ts";
 import type { ExemptionOptions } from "../../eviction/exemptions.ts";
 import type { Model } from "../../model/model.ts";
 import { verifier } from "../../text/index.ts";
+import { startOf } from "../kit/adapter.ts";
 import type { RunInputs } from "../kit/inputs.ts";
 import { drawResponses, judgeResponses, questionsOf, sampledAccuracy, type Question } from "../kit/responses/index.ts";
 import type { RecipeWork } from "../kit/recipe.ts";
@@ -91,12 +92,17 @@ export async function answerFrozen(
 ): Promise<CacheResult[]> {
   const name = "model";
   const { working } = stoppable(reporterOf(name), interrupted);
-  const model = await inputs.openModel();
+  const trunk = await inputs.openModel();
   try {
-    const evictions = await baselineEvictions(model, config, budget);
-    return await answerOverEach(evictions, { config, inputs, model, name, working });
+    const { model, release } = await startOf(trunk, config.adapter);
+    try {
+      const evictions = await baselineEvictions(model, config, budget);
+      return await answerOverEach(evictions, { config, inputs, model, name, working });
+    } finally {
+      release();
+    }
   } finally {
-    model.dispose();
+    trunk.dispose();
   }
 }
 

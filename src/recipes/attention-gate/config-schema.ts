@@ -1,6 +1,5 @@
 import { Type, type Static } from "@sinclair/typebox";
 import {
-  adapterGroup,
   amount,
   count,
   evaluationGroup,
@@ -8,6 +7,7 @@ import {
   runKeys,
   trainingGroup,
 } from "../../config/groups.ts";
+import { adapterGroup } from "../../config/adapter-group.ts";
 import { namesOf } from "../../config/catalogue.ts";
 import type { MethodChoice } from "../../config/method-choice.ts";
 import { choice, existingPath, group, methodName, methodOptions } from "../../config/schema.ts";

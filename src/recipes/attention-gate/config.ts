@@ -1,3 +1,4 @@
+import { adapterContradictions, fillAdapter } from "../../config/adapter-group.ts";
 import { attentionGateSchema, type AttentionGateConfig } from "./config-schema.ts";
 import { comparisonArm, tryCreate } from "../../config/catalogue.ts";
 import { methodLabel, type MethodChoice } from "../../config/method-choice.ts";
@@ -24,6 +25,7 @@ export function attentionGateDefinition(): ConfigDefinition<AttentionGateConfig>
       const unused = unusedKeys(config);
       fillShared(config, source);
       fillTraining(config.training);
+      fillAdapter(config.adapter);
       config.gates.learningRate ??= config.training.learningRate;
       config.gates.rows ??= config.mode === "pretrain" ? "text" : "prompts";
       config.compare = config.mode === "finetune" ? ((config.compare as "control"[] | undefined) ?? ["control"]) : [];
@@ -79,9 +81,10 @@ function unusedKeys({ mode, gates, adapter, training, compare }: AttentionGateCo
   return problems;
 }
 
-function contradictions({ gates, eviction, training, data }: AttentionGateConfig): Problem[] {
+function contradictions({ gates, eviction, training, adapter, data }: AttentionGateConfig): Problem[] {
   const problems = [...trainingContradictions(training, ["training"]), ...dataContradictions(data)];
   const refuse = (path: KeyPath, message: string) => problems.push({ path, message });
+  problems.push(...adapterContradictions(adapter, ["adapter"]));
   if (gates.scope === "global" && gates.rows === "text")
     refuse(["gates", "scope"], "cannot be global for plain text (gates.rows is text): gates would see what comes next");
   if (training.learningRate === 0 && gates.learningRate > 0)

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { gateEviction, keepEverything } from "../../eviction/cache/evictions.ts";
 import { saveGates } from "../../eviction/gates/files.ts";
-import { isAdapted } from "../../model/adapters/lora.ts";
+import { isAdapted } from "../../model/adapters/with-adapter.ts";
 import type { Model } from "../../model/model.ts";
 import { engineText } from "../../tensor/engine.ts";
 import { checkpointSteps } from "../../training/checkpoint.ts";
@@ -56,7 +56,7 @@ async function saveAll({ run, config, model, gates, command, name }: GateWork, {
   ];
   if (gates)
     await saveGates(gates, model, join(run.path, "gates"), {
-      card: cardText("Gates that evict from a key-value cache, trained with tokensift", facts, command),
+      card: cardText({ title: "Gates that evict from a key-value cache, trained with tokensift", facts, command }),
       use: { sinks, window, threshold, rows },
       ...(config.mode === "finetune" && {
         modelBefore: (isAdapted(model) ? (model.trunk as Model) : model).fingerprint,

@@ -2,10 +2,11 @@ import { estimateTrainingMemory } from "../../model/memory.ts";
 import type { RunInputs } from "../kit/inputs.ts";
 import { largestMicroBatch, oneRowAtOnce, plainAdapter, type MemoryPlan } from "../kit/memory.ts";
 import { stepsOver } from "../kit/row-order.ts";
+import { adapterOptions } from "../kit/adapter.ts";
 import type { AttentionGateConfig } from "./config-schema.ts";
 
 /** Where the gates alone are trained: as much as the smallest adapter. */
-const gatesAlone = { rank: 1 };
+const gatesAlone = { adapter: { rank: 1 } };
 
 /** The memory of a run of Attention-Gate: that of fine-tuning, without what the gates themselves hold. */
 export function gateMemory({ shape, tokens }: Pick<RunInputs, "shape" | "tokens">): MemoryPlan<AttentionGateConfig> {
@@ -13,11 +14,11 @@ export function gateMemory({ shape, tokens }: Pick<RunInputs, "shape" | "tokens"
     bound: "at least",
     estimate(config) {
       const { batchSize, microBatchSize = batchSize } = config.training;
-      const adapter = config.mode === "pretrain" ? gatesAlone : config.adapter;
+      const adapter = config.mode === "pretrain" ? gatesAlone : adapterOptions(shape, config.adapter);
       return estimateTrainingMemory(shape, {
         ...largestMicroBatch(tokens, config, stepsOver(config, tokens)),
         accumulates: microBatchSize < batchSize,
-        ...(adapter && { adapter }),
+        ...adapter,
       });
     },
     savings: (config) => [

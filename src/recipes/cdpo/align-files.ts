@@ -1,8 +1,7 @@
 import { findEntry } from "../../config/catalogue.ts";
 import { preferenceForms } from "../../preference/catalogue.ts";
 import { engineText } from "../../tensor/engine.ts";
-import { shownFiles, shownPath } from "../kit/card.ts";
-import type { TrainedCard } from "../kit/save-trained.ts";
+import { shownFiles, shownPath, type Card } from "../kit/card.ts";
 import type { CdpoArm } from "./config-schema.ts";
 import type { CdpoWork } from "./work.ts";
 
@@ -11,7 +10,7 @@ export function alignmentCard(
   { config, command }: CdpoWork,
   { objective, learningRate }: CdpoArm,
   steps: number,
-): TrainedCard {
+): Card {
   const paper = findEntry(preferenceForms, objective.method)?.paper;
   return {
     title: "A model aligned with tokensift",

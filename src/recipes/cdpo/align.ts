@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { CdpoArm } from "./config-schema.ts";
 import { isModulePath } from "../../config/method-choice.ts";
 import { UserError } from "../../system/errors.ts";
-import { isAdapted, trainableShare } from "../../model/adapters/lora.ts";
+import { isAdapted, trainableShare } from "../../model/adapters/with-adapter.ts";
 import type { Decoder } from "../../model/decoder.ts";
 import type { Model } from "../../model/model.ts";
 import { checkStartsAtReference } from "../../preference/reference.ts";
@@ -14,13 +14,13 @@ import type { RunLearner } from "../../training/open-learner.ts";
 import type { StepBatch, StepOutcome } from "../../training/step.ts";
 import type { TrainingState } from "../../training/state.ts";
 import { saveTrained } from "../kit/save-trained.ts";
-import { trainable } from "../kit/training-settings.ts";
+import { startOf, trainable } from "../kit/adapter.ts";
 import { alignmentCard, alignmentSummary } from "./align-files.ts";
 import { chosenBatch, pairBatch } from "./batches.ts";
 import type { ScoredPair } from "./files.ts";
 import { oddEnds } from "./pairs.ts";
 import { decisive, microRows, openStageLearner, recordStep, stageWatch } from "./stage-training.ts";
-import { digestOf, type StageResult } from "./stages.ts";
+import { digestOf, digestOfStart, type StageResult } from "./stages.ts";
 import { release, type CdpoWork } from "./work.ts";
 
 /** An opened alignment: one arm's model, what it learns by, and its pairs. */
@@ -58,6 +58,7 @@ export async function alignStage(
     needs: [scored],
     inputs: {
       model: inputs.identity["model"],
+      ...digestOfStart(adapter),
       ...{ objective, adapter: adapter ?? null, shuffle, seed: config.training.seed },
       ...(isModulePath(objective.method) && { module: digestOf(objective.method) }),
       training: { ...decisive(training), learningRate },
@@ -129,7 +130,10 @@ async function openModels(
   const model = await trainable(await open(), config.align.adapter, config.training.seed);
   disposals.unshift(() => release(model));
   if (!objective.reads.includes("forwardKl")) return { model, reference: undefined };
-  return { model, reference: isAdapted(model) ? model.trunk : await open() };
+  if (!isAdapted(model)) return { model, reference: await open() };
+  const start = await startOf(model.trunk as Model, config.align.adapter);
+  disposals.unshift(start.release);
+  return { model, reference: start.model };
 }
 
 function noteOf(work: CdpoWork, name: string, model: Model, pairs: readonly ScoredPair[]): void {

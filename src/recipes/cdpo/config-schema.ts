@@ -1,6 +1,5 @@
 import { Type, type Static } from "@sinclair/typebox";
 import {
-  adapterGroup,
   amount,
   answersGroup,
   armName,
@@ -12,6 +11,7 @@ import {
   trainingGroup,
   verifierKeys,
 } from "../../config/groups.ts";
+import { adapterGroup } from "../../config/adapter-group.ts";
 import type { MethodChoice } from "../../config/method-choice.ts";
 import { existingPath, group, mainMethod, methodName, methodOptions } from "../../config/schema.ts";
 

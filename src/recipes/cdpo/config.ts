@@ -1,3 +1,4 @@
+import { adapterContradictions, fillAdapter } from "../../config/adapter-group.ts";
 import { armNameProblems } from "../../config/arm-names.ts";
 import { comparisonArm, tryCreate } from "../../config/catalogue.ts";
 import { type CdpoArm, type CdpoConfig, cdpoSchema } from "./config-schema.ts";
@@ -44,13 +45,8 @@ export function mainCdpoArm({ align }: CdpoConfig): CdpoArm {
 function fillIn(config: CdpoConfig, source: string): void {
   fillShared(config, source);
   for (const { training } of [config.contrast, config.align]) fillTraining(training);
-  config.contrast.adapter ??= {
-    rank: 8,
-    alpha: 16,
-    rsLora: false,
-    dropout: 0.1,
-    projections: ["gate", "up", "down"],
-  };
+  config.contrast.adapter ??= { rank: 8, alpha: 16, dropout: 0.1, projections: ["gate", "up", "down"] };
+  for (const { adapter } of [config.contrast, config.align]) fillAdapter(adapter);
   const { objective: main, training } = config.align;
   const given = config.compare as (string | { name?: string; objective: MethodChoice; learningRate?: number })[];
   config.compare = given.map((arm): CdpoArm => {
@@ -73,6 +69,8 @@ function contradictions(config: CdpoConfig): Problem[] {
   const refuse = (path: KeyPath, message: string, atKey = false) => problems.push({ path, message, atKey });
   problems.push(...trainingContradictions(contrast.training, ["contrast", "training"]));
   problems.push(...trainingContradictions(align.training, ["align", "training"]));
+  problems.push(...adapterContradictions(contrast.adapter, ["contrast", "adapter"]));
+  problems.push(...adapterContradictions(align.adapter, ["align", "adapter"]));
   if (data.validation === undefined)
     refuse(["data", "validation"], "is missing: the models are compared on held-out rows");
   const arms = armsOf(config);

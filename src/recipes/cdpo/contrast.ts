@@ -1,19 +1,19 @@
 import { join } from "node:path";
 import type { TokenBatch } from "../../contract/index.ts";
 import { UserError } from "../../system/errors.ts";
-import { isAdapted, type Adapted } from "../../model/adapters/lora.ts";
-import { loadAdapter, saveAdapter } from "../../model/adapters/peft.ts";
+import { isAdapted, type Adapted } from "../../model/adapters/with-adapter.ts";
+import { loadAdapter, portableBase, saveAdapter } from "../../model/adapters/peft.ts";
 import type { Model } from "../../model/model.ts";
 import { contrastSets } from "../../preference/judged-samples.ts";
 import { responseNll } from "../../preference/response-nll.ts";
 import { isRunFolder, openRunFolder } from "../../training/run-folder.ts";
 import { optimizerStep } from "../../training/step.ts";
-import { cardText, shownPath } from "../kit/card.ts";
+import { adapterCardText, shownPath } from "../kit/card.ts";
 import { responseBatch, type Judged } from "../kit/responses/index.ts";
-import { trainable } from "../kit/training-settings.ts";
+import { trainable } from "../kit/adapter.ts";
 import { samplesOf } from "./pairs.ts";
 import { decisive, microRows, openStageLearner, recordStep } from "./stage-training.ts";
-import type { StageFile, StageResult } from "./stages.ts";
+import { digestOfStart, type StageFile, type StageResult } from "./stages.ts";
 import { release, type CdpoWork } from "./work.ts";
 
 type Text = Pick<Judged, "prompt" | "ids" | "finished">;
@@ -58,6 +58,7 @@ function contrastStage(work: CdpoWork, judged: StageResult<Judged[]>, which: Whi
       model: inputs.identity["model"],
       ...choice,
       adapter,
+      ...digestOfStart(adapter),
       training: decisive(training),
       seed: config.training.seed,
     },
@@ -104,8 +105,10 @@ async function fineTune(
     }
     if (!isAdapted(model)) throw new Error("the contrasted models are adapters");
     const facts = [`Start: ${shownPath(config.model)}`, `${texts.length} responses, seed ${config.training.seed}`];
-    const card = cardText(`The model ${name} of a cDPO run`, facts, command);
-    await saveAdapter(model as Model & Adapted<Model>, run.adapter, { card, baseModel: model.source });
+    const card = { title: `The model ${name} of a cDPO run`, facts, command };
+    await saveAdapter(model as Model & Adapted<Model>, run.adapter, {
+      card: adapterCardText(card, portableBase(model.adapter)),
+    });
   } finally {
     disposals.forEach((free) => free());
   }

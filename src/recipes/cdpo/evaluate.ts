@@ -1,11 +1,11 @@
 import { join } from "node:path";
-import { withAdapter } from "../../model/adapters/lora.ts";
+import { withAdapter } from "../../model/adapters/with-adapter.ts";
 import { loadAdapter } from "../../model/adapters/peft.ts";
 import { type Model, loadModel } from "../../model/model.ts";
 import { verifier } from "../../text/index.ts";
 import { answerProblems, readResponses, writeResponses, type Answers } from "../kit/responses/index.ts";
 import { stoppable } from "../kit/reporter.ts";
-import { hash, type StageResult } from "./stages.ts";
+import { digestOfStart, hash, type StageResult } from "./stages.ts";
 import type { CdpoWork } from "./work.ts";
 
 /**
@@ -27,6 +27,7 @@ export function evaluateStage(
     needs: aligned ? [aligned] : [],
     inputs: {
       model: inputs.identity["model"],
+      ...(aligned === undefined && digestOfStart(config.align.adapter)),
       problems: hash(JSON.stringify(problems)),
       sampling: { samples, temperature, maxNewTokens },
       rules,
@@ -66,7 +67,7 @@ async function withModel(
   folder: string | undefined,
   use: (model: Model) => Promise<void>,
 ): Promise<void> {
-  if (folder === undefined) return use(await work.trunk.model());
+  if (folder === undefined) return use(await work.trunk.start());
   const model = await alignedModel(work, folder);
   try {
     await use(model);

@@ -1,6 +1,7 @@
 import { estimateTrainingMemory } from "../../model/memory.ts";
 import type { RunInputs } from "../kit/inputs.ts";
 import { meanPrompt, plainAdapter, type MemoryPlan } from "../kit/memory.ts";
+import { adapterOptions } from "../kit/adapter.ts";
 import type { AdapterConfig, CdpoConfig, StageTraining } from "./config-schema.ts";
 
 /** The memory of a cDPO run: of its two trainings the larger one, on responses that are as short as can be. */
@@ -11,7 +12,7 @@ export function cdpoMemory({ shape, tokens }: Pick<RunInputs, "shape" | "tokens"
       tokens: rows * (prompt + 1),
       responseTokens: rows,
       gradientCheckpointing: training.gradientCheckpointing,
-      ...(adapter && { adapter }),
+      ...adapterOptions(shape, adapter),
     });
   return {
     bound: "at least",

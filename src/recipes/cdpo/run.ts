@@ -7,6 +7,7 @@ import { readModelFacts } from "../../model/model.ts";
 import { isDiskFull } from "../../system/disk-error.ts";
 import { isRunFolder, openRunFolder, type RunFolder } from "../../training/run-folder.ts";
 import { questionsOf, type Answers, type Drawn, type Judged } from "../kit/responses/index.ts";
+import { startOf } from "../kit/adapter.ts";
 import type { OpenRun, RecipeWork } from "../kit/recipe.ts";
 import { Interrupted } from "../../system/interrupted.ts";
 import { alignStage, type Train } from "./align.ts";
@@ -100,7 +101,7 @@ async function workOf(opening: RecipeWork<CdpoConfig>, run: RunFolder): Promise<
     ...{ config, run, objectives, estimated, inputs, allowChanges, command, interrupted, reporterOf, questions },
     tokenizer,
     needed: neededStages(config.stages, estimated),
-    trunk: holdTrunk(inputs.openModel),
+    trunk: holdTrunk(inputs.openModel, (trunk) => startOf(trunk, config.align.adapter)),
     surroundings: { questions, maxPositions: shape.maxPositions },
     held: await questionsOf(validation, tokenizer, answersOf, config.evaluation.rows),
     vocabularySize: shape.vocabularySize,

@@ -14,7 +14,7 @@ import {
   type Judged,
 } from "../kit/responses/index.ts";
 import { stoppable } from "../kit/reporter.ts";
-import { hash, type StageFile, type StageResult } from "./stages.ts";
+import { digestOfStart, hash, type StageFile, type StageResult } from "./stages.ts";
 import { rowsFile, type CdpoWork } from "./work.ts";
 
 /** Responses drawn between two files of a sampling that may be interrupted, in batches. */
@@ -33,7 +33,13 @@ export function sampleStage(work: CdpoWork): Promise<StageResult<Drawn[]>> {
   const output = "stages/sample.arrow";
   return work.stage({
     ...drawnFile(work),
-    inputs: { model: inputs.identity["model"], data: inputs.identity["data"], sampling, seed: config.training.seed },
+    inputs: {
+      model: inputs.identity["model"],
+      ...digestOfStart(config.align.adapter),
+      data: inputs.identity["data"],
+      sampling,
+      seed: config.training.seed,
+    },
     output,
     leftovers: [parts],
     async work() {
@@ -44,7 +50,7 @@ export function sampleStage(work: CdpoWork): Promise<StageResult<Drawn[]>> {
       for (let from = 0; from < questions.length; from += atOnce) {
         const path = join(work.run.path, parts, `${from}-${atOnce}.arrow`);
         if (!existsSync(path)) {
-          const part = await drawResponses(await work.trunk.model(), questions.slice(from, from + atOnce), {
+          const part = await drawResponses(await work.trunk.start(), questions.slice(from, from + atOnce), {
             ...sampling,
             batchSize,
             seed: config.training.seed,

@@ -3,7 +3,7 @@ import { UserError } from "../../system/errors.ts";
 import { letEventsIn } from "../../system/event-loop.ts";
 import { forward } from "../../model/forward.ts";
 import { loadAdapter } from "../../model/adapters/peft.ts";
-import { withAdapter } from "../../model/adapters/lora.ts";
+import { withAdapter } from "../../model/adapters/with-adapter.ts";
 import type { Model } from "../../model/model.ts";
 import { responseBatch, splitResponses, usableRows } from "../kit/responses/index.ts";
 import { stoppable } from "../kit/reporter.ts";
@@ -18,7 +18,7 @@ import {
   type TokenFacts,
 } from "./files.ts";
 import { pairRows } from "./pairs.ts";
-import type { StageFile, StageResult } from "./stages.ts";
+import { digestOfStart, type StageFile, type StageResult } from "./stages.ts";
 import type { CdpoWork } from "./work.ts";
 
 /** Where scored pairs lie. */
@@ -36,8 +36,8 @@ export function scoredFile(work: CdpoWork): StageFile<ScoredPair[]> {
 }
 
 /**
- * Of every token of the pairs its log-probability under the reference, which is the starting model without any adapter,
- * and, where an objective reads it, the contrastive estimate.
+ * Of every token of the pairs its log-probability under the reference, which is the starting model: without any adapter,
+ * or with the one that the alignment starts from; and, where an objective reads it, the contrastive estimate.
  */
 export function scoreStage(
   work: CdpoWork,
@@ -50,7 +50,11 @@ export function scoreStage(
   return work.stage({
     ...scoredFile(work),
     needs: estimated ? [pairs, models.positive, models.negative] : [pairs],
-    inputs: { model: inputs.identity["model"], ...(estimated && { contrast, plausibility }) },
+    inputs: {
+      model: inputs.identity["model"],
+      ...digestOfStart(config.align.adapter),
+      ...(estimated && { contrast, plausibility }),
+    },
     output,
     async work() {
       const listed = await pairs.load();
@@ -61,7 +65,7 @@ export function scoreStage(
       try {
         for (const folder of both) adapters.push(withAdapter(trunk, await loadAdapter(folder, trunk)));
         const [positive, negative] = adapters;
-        const facts = await factsOf(work, trunk, texts, positive && negative && { positive, negative });
+        const facts = await factsOf(work, await work.trunk.start(), texts, positive && negative && { positive, negative });
         const scored = listed.map((pair, k) => ({
           ...pair,
           facts: { chosen: facts[2 * k]!, rejected: facts[2 * k + 1]! },

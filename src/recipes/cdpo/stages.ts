@@ -179,5 +179,10 @@ export function digestOf(path: string): string {
   );
 }
 
+/** Names the saved adapter that a training starts from, if it starts from one. */
+export function digestOfStart(adapter: { from?: string | undefined } | undefined): { start?: string } {
+  return adapter?.from === undefined ? {} : { start: digestOf(adapter.from) };
+}
+
 /** Names a content. */
 export const hash = (content: string | Uint8Array): string => createHash("sha256").update(content).digest("hex");

@@ -1,5 +1,5 @@
 import type { CdpoConfig } from "./config-schema.ts";
-import { isAdapted } from "../../model/adapters/lora.ts";
+import { isAdapted } from "../../model/adapters/with-adapter.ts";
 import type { Model } from "../../model/model.ts";
 import type { PreferenceObjective } from "../../preference/objective.ts";
 import type { RunFolder } from "../../training/run-folder.ts";

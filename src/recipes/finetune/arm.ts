@@ -2,7 +2,7 @@ import { rowsOfStep, stepBatches } from "../../data/batches.ts";
 import type { RuleContext, TokenBatch, TokenRule } from "../../contract/index.ts";
 import { combineGrades, type NoiseGrade } from "../../evaluation/precision-recall.ts";
 import { evaluateModel, type Evaluation } from "../../evaluation/evaluate-model.ts";
-import { isAdapted } from "../../model/adapters/lora.ts";
+import { isAdapted } from "../../model/adapters/with-adapter.ts";
 import { engineText } from "../../tensor/engine.ts";
 import { fateLog } from "../../training/fates.ts";
 import { newTrainingState, type TrainingState } from "../../training/state.ts";

@@ -1,11 +1,10 @@
 import type { Model } from "../../model/model.ts";
-import { shownFiles, shownPath } from "../kit/card.ts";
+import { shownFiles, shownPath, type Card } from "../kit/card.ts";
 import { countedRows } from "../kit/row-order.ts";
-import type { TrainedCard } from "../kit/save-trained.ts";
 import type { FinetuneConfig } from "./config-schema.ts";
 
 /** What a trained model's `README.md` says: what it is, from which model and data, and by which command it was made. */
-export function modelCard(config: FinetuneConfig, model: Model, steps: number, command: string): TrainedCard {
+export function modelCard(config: FinetuneConfig, model: Model, steps: number, command: string): Card {
   const { selection, training, data } = config;
   const options = Object.entries(selection).map(([key, value]) => `${key}: ${JSON.stringify(value)}`);
   return {

@@ -1,7 +1,6 @@
 import type { Static } from "@sinclair/typebox";
 import { Type } from "@sinclair/typebox";
 import {
-  adapterGroup,
   amount,
   armName,
   count,
@@ -11,6 +10,7 @@ import {
   runKeys,
   trainingGroup,
 } from "../../config/groups.ts";
+import { adapterGroup } from "../../config/adapter-group.ts";
 import type { MethodChoice } from "../../config/method-choice.ts";
 import { choice, existingPath, group, mainMethod, methodName, methodOptions } from "../../config/schema.ts";
 

@@ -1,3 +1,4 @@
+import { adapterContradictions, fillAdapter } from "../../config/adapter-group.ts";
 import { armNameProblems } from "../../config/arm-names.ts";
 import { comparisonArm, hasOption, tryCreate } from "../../config/catalogue.ts";
 import type { ConfigDefinition } from "../../config/load.ts";
@@ -37,6 +38,7 @@ export function finetuneDefinition(defaults: { method: string }): ConfigDefiniti
 function fillIn(config: FinetuneConfig, source: string): void {
   fillShared(config, source);
   fillTraining(config.training);
+  fillAdapter(config.adapter);
   const arms = config.compare as (string | { name?: string; selection: MethodChoice })[];
   config.compare = arms.map((arm) => {
     const selection = typeof arm === "string" ? comparisonArm(rules, config.selection, arm) : arm.selection;
@@ -45,7 +47,7 @@ function fillIn(config: FinetuneConfig, source: string): void {
   });
 }
 
-function contradictions({ fresh, data, training, evaluation, compare }: FinetuneConfig): Problem[] {
+function contradictions({ fresh, data, training, adapter, evaluation, compare }: FinetuneConfig): Problem[] {
   const problems: Problem[] = [];
   const refuse = (path: KeyPath, message: string) => problems.push({ path, message });
   if (fresh !== undefined && fresh.width % (2 * fresh.heads) !== 0)
@@ -53,6 +55,7 @@ function contradictions({ fresh, data, training, evaluation, compare }: Finetune
   if (fresh?.keyValueHeads !== undefined && fresh.heads % fresh.keyValueHeads !== 0)
     refuse(["fresh", "keyValueHeads"], `must divide the ${fresh.heads} heads, got ${fresh.keyValueHeads}`);
   problems.push(...trainingContradictions(training, ["training"]), ...dataContradictions(data));
+  problems.push(...adapterContradictions(adapter, ["adapter"]));
   if (data.validation === undefined && evaluation.generate)
     refuse(["evaluation", "generate"], "needs held-out rows: give data.validation");
   problems.push(...armNameProblems(compare.map(({ name }, index) => ({ name, path: ["compare", index] }))));

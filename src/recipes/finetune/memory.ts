@@ -1,6 +1,7 @@
 import { estimateTrainingMemory } from "../../model/memory.ts";
 import type { RunInputs } from "../kit/inputs.ts";
 import { activationsTwice, largestMicroBatch, oneRowAtOnce, plainAdapter, type MemoryPlan } from "../kit/memory.ts";
+import { adapterOptions } from "../kit/adapter.ts";
 import type { FinetuneConfig } from "./config-schema.ts";
 import { stepsOver } from "../kit/row-order.ts";
 
@@ -15,7 +16,7 @@ export function finetuneMemory({ shape, tokens }: Pick<RunInputs, "shape" | "tok
         gradientCheckpointing,
         accumulates: microBatchSize < batchSize,
         copies: Number(config.history.source === "ema") + Number(config.selfEvolving !== undefined),
-        ...(config.adapter !== undefined && { adapter: config.adapter }),
+        ...adapterOptions(shape, config.adapter),
       });
     },
     savings: (config) => [

@@ -7,7 +7,7 @@ import type { SignalSource, TokenRule } from "../../contract/index.ts";
 import { rowsOfStep } from "../../data/batches.ts";
 import type { TokenizedDataset } from "../../data/tokenized.ts";
 import { UserError } from "../../system/errors.ts";
-import { isAdapted } from "../../model/adapters/lora.ts";
+import { isAdapted } from "../../model/adapters/with-adapter.ts";
 import { loadModel, type Model } from "../../model/model.ts";
 import { afterWarmup } from "../../selection/after-warmup.ts";
 import { rules } from "../../selection/catalogue.ts";
@@ -15,6 +15,7 @@ import type { SsTokenRule } from "../../selection/sstoken.ts";
 import { columnSource, lossColumn } from "../../training/sources.ts";
 import { movingAverageSource, snapshotSource } from "../../training/earlier-state.ts";
 import { engineKey, type RunInputs } from "../kit/inputs.ts";
+import { startOf } from "../kit/adapter.ts";
 import { requireStepwise } from "../../training/weigh.ts";
 import type { Reporter } from "../kit/reporter.ts";
 import { orderOf, stepsOver } from "../kit/row-order.ts";
@@ -88,7 +89,7 @@ async function fixedLosses(
   { tokens, engine, openModel }: RunInputs,
   reporter: Reporter,
 ): Promise<Float32Array> {
-  const trunk = isAdapted(base) ? (base.trunk as Model) : undefined; // still the starting model
+  const start = isAdapted(base) ? await startOf(base.trunk as Model, config.adapter) : undefined;
   const other = path === undefined ? undefined : await loadModel(path);
   if (other !== undefined && other.tokenizer.fingerprint !== base.tokenizer.fingerprint) {
     other.dispose();
@@ -104,11 +105,11 @@ async function fixedLosses(
     return await lossColumn(tokens, {
       rows,
       // The last bit of a loss may depend on the rows beside it: only a run that scores the same batches may share it.
-      key: ["losses", (other ?? trunk ?? base).fingerprint, engineKey(engine), atOnce, rowsKey(rows, tokens)].join(" "),
+      key: ["losses", (other ?? start?.model ?? base).fingerprint, engineKey(engine), atOnce, rowsKey(rows, tokens)].join(" "),
       ...{ batchSize: microBatchSize, packing },
       ...(config.data.cache !== undefined && { cacheFolder: config.data.cache }),
       async model() {
-        const open = other ?? trunk;
+        const open = other ?? start?.model;
         if (open !== undefined) return { model: open, release: () => undefined };
         const model = await openModel();
         return { model, release: model.dispose };
@@ -118,6 +119,7 @@ async function fixedLosses(
     });
   } finally {
     other?.dispose();
+    start?.release();
   }
 }
 

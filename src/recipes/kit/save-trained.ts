@@ -1,17 +1,10 @@
-import { isAdapted } from "../../model/adapters/lora.ts";
 import { mergeAdapter } from "../../model/adapters/merge.ts";
-import { saveAdapter } from "../../model/adapters/peft.ts";
+import { portableBase, saveAdapter } from "../../model/adapters/peft.ts";
+import { isAdapted, type Adapted } from "../../model/adapters/with-adapter.ts";
 import { saveModel, type Model } from "../../model/model.ts";
 import { typeToSave, type WeightsFormat } from "../../model/weights/save.ts";
 import type { RunFolder } from "../../training/run-folder.ts";
-import { cardText } from "./card.ts";
-
-/** What the card of a trained model says. */
-export interface TrainedCard {
-  readonly title: string;
-  readonly facts: readonly string[];
-  readonly command: string;
-}
+import { adapterCardText, cardText, type Card } from "./card.ts";
 
 /**
  * Writes the trained model to the run folder; of one with an adapter also that alone, unrounded. The adapter is then
@@ -20,15 +13,17 @@ export interface TrainedCard {
 export async function saveTrained(
   run: RunFolder,
   model: Model,
-  { title, facts, command }: TrainedCard,
+  card: Card,
   save: Required<WeightsFormat>,
 ): Promise<void> {
-  const trunk = isAdapted(model) ? (model.trunk as Model) : model;
-  if (isAdapted(model)) {
-    await saveAdapter(model, run.adapter, { card: cardText(title, facts, command), baseModel: model.source });
-    await mergeAdapter(model);
-  }
-  await saveModel(trunk, run.model, { ...save, card: cardText(title, [...facts, weightsFact(trunk, save)], command) });
+  const merged = isAdapted(model) ? await saveAdapterAndMerge(run, model, card) : model;
+  const facts = [...card.facts, weightsFact(merged, save)];
+  await saveModel(merged, run.model, { ...save, card: cardText({ ...card, facts }) });
+}
+
+async function saveAdapterAndMerge(run: RunFolder, model: Model & Adapted, card: Card): Promise<Model> {
+  await saveAdapter(model, run.adapter, { card: adapterCardText(card, portableBase(model.adapter)) });
+  return (await mergeAdapter(model)).model as Model;
 }
 
 /** In which numbers the weights are, and whether these are those that were trained. */

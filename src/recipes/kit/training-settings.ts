@@ -1,11 +1,11 @@
-import type { Static } from "@sinclair/typebox";
-import type { adapterGroup } from "../../config/groups.ts";
+import type { AdapterConfig } from "../../config/adapter-group.ts";
 import type { TrainingConfig } from "../../config/index.ts";
-import { createAdapter, trainableShare, withAdapter } from "../../model/adapters/lora.ts";
+import { trainableShare } from "../../model/adapters/with-adapter.ts";
 import type { Decoder } from "../../model/decoder.ts";
 import type { Model } from "../../model/model.ts";
 import type { AdamWOptions } from "../../training/optimizer.ts";
 import { schedule, type Schedule } from "../../training/schedule.ts";
+import { trainable } from "./adapter.ts";
 import type { ArmOpening } from "./arms.ts";
 import type { Reporter } from "./reporter.ts";
 import { stepsOver, type TrainingOverRows } from "./row-order.ts";
@@ -40,15 +40,7 @@ export function learnerSettings({ config, inputs, ...opening }: ArmOpening<Train
   };
 }
 
-type AdapterConfig = Static<typeof adapterGroup>;
-
-/** The model itself, or one with a fresh adapter over it. */
-export async function trainable(trunk: Model, adapter: AdapterConfig | undefined, seed: number): Promise<Model> {
-  if (adapter === undefined) return trunk;
-  return withAdapter(trunk, await createAdapter(trunk, { ...adapter, seed }));
-}
-
-/** The same, with a word on the adapter's size. */
+/** The model itself, or one with the configuration's adapter over it, with a word on the adapter's size. */
 export async function trainedModel(
   trunk: Model,
   adapter: AdapterConfig | undefined,

@@ -1,6 +1,5 @@
 import { Type, type Static } from "@sinclair/typebox";
 import {
-  adapterGroup,
   amount,
   answersGroup,
   armName,
@@ -11,6 +10,7 @@ import {
   trainingGroup,
   verifierKeys,
 } from "../../config/groups.ts";
+import { adapterGroup } from "../../config/adapter-group.ts";
 import { choice, existingPath, group } from "../../config/schema.ts";
 
 /** Objectives by name: OREAL's three forms and its baselines. */

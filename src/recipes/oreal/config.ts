@@ -1,3 +1,4 @@
+import { adapterContradictions, fillAdapter } from "../../config/adapter-group.ts";
 import { armNameProblems } from "../../config/arm-names.ts";
 import type { ConfigDefinition } from "../../config/load.ts";
 import type {
@@ -115,7 +116,11 @@ function fillIn(config: OrealConfig, source: string, values: OrealValues): Probl
     delete training.rewardSteps;
     delete config.rewardModel;
   }
-  for (const learner of [config.policy, config.rewardModel]) if (learner) learner.warmupSteps ??= 0;
+  for (const learner of [config.policy, config.rewardModel]) {
+    if (learner === undefined) continue;
+    learner.warmupSteps ??= 0;
+    fillAdapter(learner.adapter);
+  }
   return problems;
 }
 
@@ -178,6 +183,8 @@ function contradictions(config: OrealConfig): Problem[] {
   const { training, policy, rewardModel, compare } = config;
   const problems: Problem[] = [];
   const refuse = (path: KeyPath, message: string) => problems.push({ path, message });
+  for (const [name, learner] of Object.entries({ policy, rewardModel }))
+    problems.push(...adapterContradictions(learner?.adapter, [name, "adapter"]));
   for (const [name, learner] of Object.entries({ policy, rewardModel }))
     if (learner !== undefined && learner.minimumLearningRate > learner.learningRate)
       refuse([name, "minimumLearningRate"], `must be at most ${name}.learningRate (${learner.learningRate})`);

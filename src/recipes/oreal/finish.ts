@@ -1,9 +1,11 @@
 import { join } from "node:path";
+import { portableBase } from "../../model/adapters/peft.ts";
+import { isAdapted } from "../../model/adapters/with-adapter.ts";
 import { saveTokenRewardModel } from "../../reward/model/token-reward-model.ts";
 import { engineText } from "../../tensor/engine.ts";
 import type { TrainingState } from "../../training/state.ts";
 import type { ArmOpening } from "../kit/arms.ts";
-import { cardText, shownFiles, shownPath } from "../kit/card.ts";
+import { adapterCardText, cardText, shownFiles, shownPath } from "../kit/card.ts";
 import { saveTrained } from "../kit/save-trained.ts";
 import type { OrealConfig } from "./config-schema.ts";
 import type { OrealModels } from "./models.ts";
@@ -40,7 +42,9 @@ async function saveModels({ opening: { run, config, command }, models, state }: 
     `${state.step} iterations, seed ${training.seed}`,
   ];
   if (models.reward) {
-    const card = cardText("A token reward model trained with tokensift", facts, command);
+    const about = { title: "A token reward model trained with tokensift", facts, command };
+    const { decoder } = models.reward;
+    const card = isAdapted(decoder) ? adapterCardText(about, portableBase(decoder.adapter)) : cardText(about);
     const { weights } = objective;
     const scoreAt = weights.source === "none" ? undefined : weights.scoreAt;
     const options = { ...save, card, ...(scoreAt && { scoreAt }) };

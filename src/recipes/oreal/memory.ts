@@ -2,6 +2,7 @@ import { estimateTrainingMemory, type TrainingMemory } from "../../model/memory.
 import type { RunInputs } from "../kit/inputs.ts";
 import { meanPrompt, plainAdapter, type MemoryPlan, type Saving } from "../kit/memory.ts";
 import { usesRewardModel } from "./config.ts";
+import { adapterOptions } from "../kit/adapter.ts";
 import type { OrealConfig } from "./config-schema.ts";
 
 /** The memory of an OREAL run: its policy in training on one short response, and the models beside it. */
@@ -9,11 +10,10 @@ export function orealMemory({ shape, tokens }: Pick<RunInputs, "shape" | "tokens
   return {
     bound: "at least",
     estimate(config) {
-      const { adapter } = config.policy;
       const policy = estimateTrainingMemory(shape, {
         tokens: meanPrompt(tokens) + 1,
         responseTokens: 1,
-        ...(adapter && { adapter }),
+        ...adapterOptions(shape, config.policy.adapter),
       });
       return withModelsBeside(policy, config);
     },

@@ -1,13 +1,14 @@
 import type { OrealConfig } from "./config-schema.ts";
 import { usesRewardModel } from "./config.ts";
-import { isAdapted } from "../../model/adapters/lora.ts";
+import { isAdapted } from "../../model/adapters/with-adapter.ts";
 import type { Decoder } from "../../model/decoder.ts";
 import type { Model } from "../../model/model.ts";
 import { stream } from "../../system/random.ts";
 import { tokenRewardModel, type TokenRewardModel } from "../../reward/model/token-reward-model.ts";
 import type { RunInputs } from "../kit/inputs.ts";
 import type { Reporter } from "../kit/reporter.ts";
-import { sizeNote, trainable } from "../kit/training-settings.ts";
+import { startOf, trainable } from "../kit/adapter.ts";
+import { sizeNote } from "../kit/training-settings.ts";
 
 /** The models of an arm. Adapters share one trunk, the model before training. */
 export interface OrealModels {
@@ -41,10 +42,15 @@ export async function openModels(
     const start = await open();
     const policy = learner.adapter ? await adapt(start, learner.adapter, training.seed) : start;
     let frozen = isAdapted(policy) ? start : undefined;
-    const initialModel = async (): Promise<Model> => {
+    const frozenTrunk = async (): Promise<Model> => {
       frozen ??= await open();
       for (const { variable } of frozen.parameters) variable.trainable = false;
       return frozen;
+    };
+    const initialModel = async (): Promise<Model> => {
+      const { model, release } = await startOf(await frozenTrunk(), learner.adapter);
+      disposals.unshift(release);
+      return model;
     };
     const toInitial = objective.klCoefficient > 0 && objective.reference === "initial";
     const initial = toInitial ? await initialModel() : undefined;
@@ -52,10 +58,15 @@ export async function openModels(
     if (usesRewardModel(objective)) {
       const adapter = rewardModel?.adapter;
       const seed = stream(training.seed, "reward model").below(2 ** 31);
-      reward = tokenRewardModel(adapter ? await adapt(await initialModel(), adapter, seed) : await open());
+      reward = tokenRewardModel(adapter ? await adapt(await frozenTrunk(), adapter, seed) : await open());
       disposals.unshift(reward.head.dispose);
     }
     reporter.note(sizeNote("policy", policy));
+    if (reward && learner.adapter?.from !== undefined && rewardModel?.adapter?.from === undefined)
+      reporter.note(
+        "The policy starts from policy.adapter.from and the reward model from the model below: rewardModel.adapter.from " +
+          "would let both start from the same.",
+      );
     if (reward)
       reporter.note(sizeNote("reward model", { parameters: [...reward.decoder.parameters, reward.head.parameter] }));
     return { policy, reward, initial, dispose: () => disposals.splice(0).forEach((free) => free()) };

@@ -12,7 +12,7 @@ import { makeFolder } from "../../system/make-folder.ts";
 import { readJson } from "../../model/weights/read-json.ts";
 import type { ScoreAt } from "../scores.ts";
 import { createScoreHead, scoreWeightName, type ScoreHead } from "../../model/score-head.ts";
-import { isAdapted, withAdapter } from "../../model/adapters/lora.ts";
+import { isAdapted, withAdapter } from "../../model/adapters/with-adapter.ts";
 import { loadAdapter, saveAdapter } from "../../model/adapters/peft.ts";
 import { loadModel, saveModel, type Model, type SaveOptions } from "../../model/model.ts";
 import { openTensorFile } from "../../model/weights/tensor-file.ts";
@@ -108,8 +108,7 @@ export async function saveTokenRewardModel(
   const settings = { format: "tokensift token reward model", version: 1, scoreAt };
   if (scoreAt === undefined) await rm(join(folder, settingsFile), { force: true });
   else await writeFile(join(folder, settingsFile), `${JSON.stringify(settings, null, 2)}\n`);
-  if (isAdapted(decoder))
-    await saveAdapter(decoder, join(folder, folders.adapter), { card, baseModel: decoder.source });
+  if (isAdapted(decoder)) await saveAdapter(decoder, join(folder, folders.adapter), { card });
   else await saveModel(decoder, join(folder, folders.model), { card, ...format });
   const { shape } = head.weight;
   const values = () => head.weight.data<"float32">();

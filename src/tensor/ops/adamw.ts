@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { requireShape } from "./checks.ts";
+import { noteWrite } from "../written.ts";
 import { runFused } from "./fused.ts";
 import type { AdamWSettings } from "./attributes.ts";
 
@@ -18,7 +19,7 @@ export function adamwUpdate(
   settings: AdamWSettings,
 ): void {
   for (const [name, tensor] of Object.entries({ gradient, m, v })) requireShape(name, tensor, parameter.shape);
-  if (runFused("TokensiftAdamW", { parameter, gradient, m, v }, settings) !== undefined) return;
+  if (runFused("TokensiftAdamW", { parameter, gradient, m, v }, settings) !== undefined) return noteWrite(parameter);
   const { learningRate, beta1, beta2, epsilon, weightDecay, step, gradientScale } = settings;
   tf.tidy(() => {
     const g = tf.mul(gradient, gradientScale);

@@ -7,6 +7,7 @@ export type { CachedAttentionOptions } from "./cached-attention.ts";
 export { causalAttention } from "./causal-attention.ts";
 export type { CausalAttentionOptions } from "./causal-attention.ts";
 export { embed } from "./embed.ts";
+export { embedColumns } from "./embed-columns.ts";
 export { forwardKl, forwardKlGradient } from "./forward-kl.ts";
 export { withPlainDefinitions } from "./fused.ts";
 export { gatedAttention, type GatedAttentionOptions } from "./gated-attention.ts";

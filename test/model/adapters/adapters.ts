@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "@jest/globals";
@@ -7,14 +7,24 @@ import { forward, gradientStore, type Adapter, type Decoder } from "../../../src
 import { stream } from "../../../src/system/random.ts";
 import { fixture, readReference, referenceBatch, type Case } from "../reference.ts";
 
-/** An adapter that PEFT made on the model of that name; made by `test/fixtures/adapters/make.py`. */
-export function adapterFixture(name: Case, ...file: string[]): string {
-  return join(fixture(name), "../../adapters", name, ...file);
+/** An adapter that PEFT made; made by `test/fixtures/adapters/make.py`. */
+export function adapterFixture(name: string, ...file: string[]): string {
+  return join(fixture("tied"), "../../adapters", name, ...file);
 }
 
-export function peftLogits(name: Case): number[][] {
-  const text = readFileSync(adapterFixture(name, "reference.json"), "utf8");
-  return (JSON.parse(text) as { logits: number[][] }).logits;
+/** Of every adapter that PEFT made, its name. */
+export function adapterFixtures(): string[] {
+  const entries = readdirSync(adapterFixture("."), { withFileTypes: true });
+  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+}
+
+/** The model below such an adapter, and the logits of its first text. */
+export function peftReference(name: string): { model: Case; logits: number[][] } {
+  return JSON.parse(readFileSync(adapterFixture(name, "reference.json"), "utf8")) as { model: Case; logits: number[][] };
+}
+
+export function peftLogits(name: string): number[][] {
+  return peftReference(name).logits;
 }
 
 /** The text whose logits the references hold. */
@@ -25,8 +35,8 @@ export function firstText(name: Case): number[] {
 
 /** Fills every B, which is 0 in a fresh adapter, with random numbers. */
 export function fillB({ changes }: Adapter, seed: number): void {
-  for (const { layer, projection, b } of changes) {
-    const random = stream(seed, layer, projection);
+  for (const { module, b } of changes) {
+    const random = stream(seed, module);
     const values = Float32Array.from({ length: b.size }, () => random.next() - 0.5);
     tf.tidy(() => b.assign(tf.tensor2d(values, b.shape)));
   }

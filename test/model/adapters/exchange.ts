@@ -31,13 +31,11 @@ const adapter =
 const model = withAdapter(base, adapter);
 if (action === "write") {
   const random = stream("exchange");
-  for (const { b } of adapter.changes)
-    b.assign(
-      tf.tensor2d(
-        Float32Array.from({ length: b.size }, () => random.next() - 0.5),
-        b.shape,
-      ),
-    );
+  for (const { variable } of adapter.parameters) {
+    const before = await variable.data<"float32">();
+    const values = before.map((value) => value * (0.8 + 0.4 * random.next()) + (value === 0 ? random.next() - 0.5 : 0));
+    variable.assign(tf.tensor(values, variable.shape));
+  }
   await saveAdapter(model, adapterFolder, { card: "# For a check\n" });
 }
 const ids = Int32Array.from(JSON.parse(idsText) as number[]);
@@ -49,5 +47,5 @@ const hidden = decode(
   { ids, positions, attend: (_, q, k, v) => causalAttention(q, k, v, { starts, heads, keyValueHeads }).output },
   positions,
 );
-const logits = tf.matMul<tf.Tensor2D>(hidden, base.outputEmbedding, false, true);
+const logits = tf.matMul<tf.Tensor2D>(hidden, model.outputEmbedding, false, true);
 process.stdout.write(`${JSON.stringify(await logits.array())}\n`);

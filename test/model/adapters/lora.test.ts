@@ -9,7 +9,7 @@ import {
   withAdapter,
   type LoraOptions,
 } from "../../../src/model/index.ts";
-import { trainableShare } from "../../../src/model/adapters/lora.ts";
+import { trainableShare } from "../../../src/model/adapters/with-adapter.ts";
 import { adamW } from "../../../src/training/index.ts";
 import {
   distance,
@@ -21,32 +21,41 @@ import {
   referenceBatch,
 } from "../reference.ts";
 import { userError } from "../../user-error.ts";
-import { adapterFixture, fillB, firstText, peftLogits, weightedLoss } from "./adapters.ts";
+import { adapterFixture, adapterFixtures, fillB, firstText, peftLogits, peftReference, weightedLoss } from "./adapters.ts";
 
-const cases = ["tied", "untied"] as const;
-const everyCase = (await enginesHere()).flatMap((engine) => cases.map((name) => ({ engine, name })));
+const everyCase = (await enginesHere()).flatMap((engine) => adapterFixtures().map((name) => ({ engine, name })));
 
-describe.each(everyCase)("PEFT's adapter of the $name model on the $engine engine", ({ engine, name }) => {
+/** Largest ratio of a difference's length to that of what it differs from. */
+function relativeDistance(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  const length = (values: readonly number[]): number => Math.hypot(...values);
+  return length(Array.from(expected, (value, i) => value - actual[i]!)) / length(Array.from(expected));
+}
+
+describe.each(everyCase)("PEFT's adapter $name on the $engine engine", ({ engine, name }) => {
+  const below = peftReference(name).model;
+
   test("gives PEFT's logits", async () => {
-    const base = await openDecoder(name, engine);
+    const base = await openDecoder(below, engine);
     const model = withAdapter(base, await loadAdapter(adapterFixture(name), base));
     const expected = peftLogits(name).flat();
-    const actual = (await logitsOf(model, firstText(name))).flat();
+    const actual = (await logitsOf(model, firstText(below))).flat();
     expect(distance(actual, expected) / Math.max(...expected.map(Math.abs))).toBeLessThan(1e-5);
-    expect(distance(expected, readReference(name).logits.flat())).toBeGreaterThan(0.1); // the adapter matters
+    expect(distance(expected, readReference(below).logits.flat())).toBeGreaterThan(0.1); // the adapter matters
     model.dispose();
     base.dispose();
   });
 
-  test("gets PyTorch's gradients on A and B, and the model none", async () => {
-    const base = await openDecoder(name, engine);
+  test("gets PyTorch's gradients on all that is trained, and the model none", async () => {
+    const base = await openDecoder(below, engine);
     const model = withAdapter(base, await loadAdapter(adapterFixture(name), base));
-    const { gradients } = await weightedLoss(model, name, { withGradients: true });
+    const { gradients } = await weightedLoss(model, below, { withGradients: true });
     const expected = await readTensors(adapterFixture(name, "gradients.safetensors"));
     expect([...gradients.keys()].sort()).toEqual([...expected.keys()].sort());
     const largest = Math.max(...[...expected.values()].map((values) => Math.max(...values.map(Math.abs))));
-    for (const [parameter, values] of expected)
+    for (const [parameter, values] of expected) {
       expect(distance(gradients.get(parameter)!, values) / largest).toBeLessThan(1e-5);
+      expect(relativeDistance(gradients.get(parameter)!, values)).toBeLessThan(1e-5);
+    }
     model.dispose();
     base.dispose();
   });

@@ -10,25 +10,46 @@ import {
 } from "../../../src/model/index.ts";
 import { distance, fixture, logitsOf, openDecoder } from "../reference.ts";
 import { userError } from "../../user-error.ts";
-import { adapterFixture, fillB, firstText, peftLogits, scratchFolder } from "./adapters.ts";
+import { adapterFixture, adapterFixtures, fillB, firstText, peftLogits, peftReference, scratchFolder } from "./adapters.ts";
 
 const scratch = scratchFolder();
 
 describe("a merged adapter", () => {
-  test.each(["tied", "untied"] as const)(
-    "gives the logits of the %s model with the adapter, and PEFT's",
+  test.each(adapterFixtures())(
+    "gives the logits of the model with the adapter %s, and PEFT's",
     async (name) => {
-      const base = await openDecoder(name);
+      const held = tf.memory().numTensors;
+      const below = peftReference(name).model;
+      const base = await openDecoder(below);
       const model = withAdapter(base, await loadAdapter(adapterFixture(name), base));
-      const text = firstText(name);
+      const text = firstText(below);
       const before = (await logitsOf(model, text)).flat();
       const check = await mergeAdapter(model, { text });
-      const after = (await logitsOf(base, text)).flat();
+      const after = (await logitsOf(check.model, text)).flat();
       expect(distance(after, before) / check.largestLogit).toBeLessThan(1e-5);
       expect(distance(after, peftLogits(name).flat()) / check.largestLogit).toBeLessThan(1e-5);
       expect(check.largestDifference).toBe(distance(after, before));
       expect(check.largestLogit).toBe(Math.max(...before.map(Math.abs)));
-      base.dispose();
+      check.model.dispose();
+      expect(tf.memory().numTensors).toBe(held);
+    },
+  );
+
+  test.each(["tied-embedding", "tied-embeddings", "saved"])(
+    "of %s is saved with an output projection of its own, in the format of the embedding",
+    async (name) => {
+      const base = await loadModel(fixture("tied"));
+      const model = withAdapter(base, await loadAdapter(adapterFixture(name), base));
+      const { model: merged } = await mergeAdapter(model);
+      expect(merged.config.tiedOutput).toBe(false);
+      expect(merged.origin!.types.get("lm_head.weight")).toBe(base.origin!.types.get("model.embed_tokens.weight"));
+      await saveModel(merged, scratch(name), { card: "" });
+      const saved = await loadModel(scratch(name));
+      const text = firstText("tied");
+      expect(saved.config.tiedOutput).toBe(false);
+      expect(await logitsOf(saved, text)).toEqual(await logitsOf(merged, text));
+      saved.dispose();
+      merged.dispose();
     },
   );
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { createAdapter, loadAdapter, saveAdapter, withAdapter, type Decoder } from "../../../src/model/index.ts";
 import { logitsOf, openDecoder, readTensors } from "../reference.ts";
 import { userError } from "../../user-error.ts";
-import { adapterFixture, fillB, firstText, scratchFolder } from "./adapters.ts";
+import { adapterFixture, adapterFixtures, fillB, firstText, peftReference, scratchFolder } from "./adapters.ts";
 
 const scratch = scratchFolder();
 
@@ -43,16 +43,24 @@ describe("an adapter folder", () => {
     base.dispose();
   });
 
-  test.each(["tied", "untied"] as const)("holds what PEFT wrote for the %s model", async (name) => {
-    const base = await openDecoder(name);
+  test.each(adapterFixtures())("holds what PEFT wrote of %s", async (name) => {
+    const below = peftReference(name).model;
+    const base = await openDecoder(below);
     const model = withAdapter(base, await loadAdapter(adapterFixture(name), base));
-    await saveAdapter(model, scratch(name), { card: "", baseModel: name });
+    await saveAdapter(model, scratch(name), { card: "", baseModel: below });
     const file = "adapter_model.safetensors";
-    expect(await readTensors(join(scratch(name), file))).toEqual(await readTensors(adapterFixture(name, file)));
+    const written = await readTensors(adapterFixture(name, file));
+    for (const key of [...written.keys()]) if (key.includes(".base_layer.")) written.delete(key); // the model's own
+    expect(await readTensors(join(scratch(name), file))).toEqual(written);
     const theirs = configOf(adapterFixture(name));
     const { target_modules, ...ours } = configOf(scratch(name));
-    expect([...(target_modules as string[])].sort()).toEqual(theirs["target_modules"]);
-    expect(theirs).toMatchObject(ours);
+    if (["tied", "untied", "dora"].includes(name))
+      expect([...(target_modules as string[])].sort()).toEqual(theirs["target_modules"]);
+    const { exclude_modules: _, ...rest } = theirs; // the modules are named
+    expect({ ...rest, exclude_modules: null }).toMatchObject(ours);
+    const again = await loadAdapter(scratch(name), base);
+    expect(again.settings).toEqual(model.adapter.settings);
+    again.dispose();
     model.dispose();
     base.dispose();
   });
@@ -99,9 +107,25 @@ describe("a folder that is not an adapter of the model", () => {
 
   test.each<[string, unknown, unknown]>([
     ["peft_type", "IA3", userError("unsupported-adapter", '"IA3"')],
-    ["use_dora", true, userError("unsupported-adapter", "use_dora")],
-    ["rank_pattern", { q_proj: 2 }, userError("unsupported-adapter", "rank_pattern")],
-    ["modules_to_save", ["lm_head"], userError("unsupported-adapter", "modules_to_save")],
+    ["use_dora", true, userError("missing-tensor", "lora_magnitude_vector")],
+    ["rank_pattern", { q_proj: 2 }, userError("wrong-shape", /q_proj\.lora_A\.weight.*\[3, 16\].*\[2, 16\]/)],
+    ["rank_pattern", { "(.*)+x": 2 }, userError("invalid-adapter", "(.*)+x")],
+    ["rank_pattern", { q_proj: 0 }, userError("invalid-adapter", /rank_pattern.*q_proj/)],
+    ["modules_to_save", ["lm_head"], userError("missing-tensor", "base_model.model.lm_head.weight")],
+    ["modules_to_save", ["pooler"], userError("unsupported-adapter", "pooler")],
+    ["exclude_modules", ["q_proj"], userError("invalid-adapter", /q_proj .*target_modules/)],
+    ["layers_to_transform", [0], userError("invalid-adapter", /layers\.1\..*target_modules/)],
+    ["layers_to_transform", "first", userError("invalid-adapter", "layers_to_transform")],
+    ["target_modules", "model\\.layers\\.0\\..*", userError("invalid-adapter", /layers\.1\..*target_modules/)],
+    ["target_modules", "(?i)Q_PROJ", userError("invalid-adapter", "(?i)Q_PROJ")],
+    ["lora_bias", true, userError("unsupported-adapter", "lora_bias")],
+    ["layer_replication", [[0, 1]], userError("unsupported-adapter", "layer_replication")],
+    ["target_parameters", ["weight"], userError("unsupported-adapter", "target_parameters")],
+    ["trainable_token_indices", [1], userError("unsupported-adapter", "trainable_token_indices")],
+    ["alora_invocation_tokens", [1], userError("unsupported-adapter", "alora_invocation_tokens")],
+    ["megatron_config", { a: 1 }, userError("unsupported-adapter", "megatron_config")],
+    ["key_of_next_year", 1, userError("unsupported-adapter", "key_of_next_year")],
+    ["init_lora_weights", "mica", userError("unsupported-adapter", '"mica"')],
     ["bias", "all", userError("unsupported-adapter", 'bias is "all"')],
     ["init_lora_weights", "pissa", userError("unsupported-adapter", 'init_lora_weights is "pissa"')],
     ["r", 4, userError("wrong-shape", /q_proj\.lora_A\.weight.*\[3, 16\].*\[4, 16\]/)],
@@ -115,6 +139,24 @@ describe("a folder that is not an adapter of the model", () => {
       copyWith((config) => (config[key] = value)),
       refusal,
     );
+  });
+
+  test("is refused where its embeddings are not the model's", async () => {
+    const other = await openDecoder("tied");
+    await expect(loadAdapter(adapterFixture("embeddings"), other)).rejects.toThrow(userError("model-mismatch"));
+    tf.tidy(() => other.embedding.assign(tf.mul(other.embedding, 1.1)));
+    await expect(loadAdapter(adapterFixture("tied-embeddings"), other)).rejects.toThrow(
+      userError("model-mismatch", "embed_tokens.base_layer.weight"),
+    );
+    other.dispose();
+  });
+
+  test("is refused where a change is to be tied, and the model's embeddings are", async () => {
+    const folder = scratch("tying");
+    cpSync(adapterFixture("tied-embedding"), folder, { recursive: true });
+    const config = { ...configOf(folder), ensure_weight_tying: true };
+    writeFileSync(join(folder, "adapter_config.json"), JSON.stringify(config));
+    await expectRefusal(folder, userError("unsupported-adapter", "ensure_weight_tying"));
   });
 
   test("is accepted with a pattern for its modules and settings left out", async () => {

@@ -36,7 +36,7 @@ describe("twenty steps of adapter and gates", () => {
     const trunk = await loadModel(join(fixtures, "training/tied"));
     let n = 0;
     const options = { rank: 2, alpha: 6, projections: ["q", "v"] as const };
-    const adapter = await adapterFrom(trunk, options, (_, shape) => first(n++, 0.3, shape));
+    const adapter = await adapterFrom(trunk, options, ({ shape }) => first(n++, 0.3, shape));
     n = 50;
     const shape = { heads: 2, headSize: 3 };
     const gates = await gatesFrom(trunk, shape, (_, size) => first(n++, 0.8, size), 3);

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { loadModel } from "../../../src/model/index.ts";
-import { isAdapted } from "../../../src/model/adapters/lora.ts";
+import { isAdapted } from "../../../src/model/adapters/with-adapter.ts";
 import { loadTokenRewardModel } from "../../../src/reward/model/index.ts";
 import { releaseEngine } from "../../../src/tensor/engine.ts";
 import { readTensors } from "../../model/reference.ts";

@@ -1,0 +1,90 @@
+import type { ErrorCode } from "../../system/errors.ts";
+import type { DecoderConfig } from "../config.ts";
+import { weightModules, type Place, type WeightModule } from "./modules.ts";
+import { pythonPattern } from "./python-pattern.ts";
+
+/** Which modules PEFT changes, in its own terms. */
+export interface TargetSpec {
+  /** `all-linear`, a pattern that fits whole names, or names and their last parts. */
+  targetModules: string | readonly string[];
+  excludeModules?: string | readonly string[] | undefined;
+  layers?: readonly number[] | undefined;
+  /** Names of the lists that hold the layers. Default: any. */
+  layersPattern?: readonly string[] | undefined;
+  modulesToSave?: readonly string[] | undefined;
+}
+
+/** For messages about patterns. */
+interface Told {
+  where: string;
+  code: ErrorCode;
+}
+
+/** Whether PEFT 0.21 (`check_target_module_exists`) would change the module. */
+export function targeting(spec: TargetSpec, { where, code }: Told): (module: WeightModule) => boolean {
+  const { targetModules, excludeModules, layers = [], layersPattern = [], modulesToSave = [] } = spec;
+  const names = (list: string | readonly string[], key: string): ((name: string) => boolean) => {
+    if (typeof list !== "string") return (name) => list.some((end) => name === end || name.endsWith(`.${end}`));
+    const pattern = pythonPattern(list, `${where}: ${key}`, code);
+    return (name) => pattern.test(name);
+  };
+  const isAllLinear = typeof targetModules === "string" && targetModules.toLowerCase() === "all-linear";
+  const isNamed = isAllLinear ? () => false : names(targetModules, "targetModules");
+  const isExcluded = excludeModules === undefined ? () => false : names(excludeModules, "excludeModules");
+  const inLayer = (name: string): boolean => {
+    if (layers.length === 0 || typeof targetModules === "string" || targetModules.includes(name)) return true;
+    const lists = layersPattern.length === 0 ? ["[^.]*"] : layersPattern;
+    const index = lists.map((list) => new RegExp(`^(?:.*?\\.)?${list}\\.(\\d+)\\.`).exec(name)?.[1]).find(Boolean);
+    return index !== undefined && layers.includes(Number(index));
+  };
+  const isSaved = (name: string): boolean => modulesToSave.some((saved) => `.${name}.`.includes(`.${saved}.`));
+  return ({ name, place }) =>
+    !isExcluded(name) &&
+    !isSaved(name) &&
+    (isAllLinear ? place?.kind === "projection" : isNamed(name) && inLayer(name));
+}
+
+/** The value that a pattern gives a module, or `otherwise`: the first whose key is the end of its name. */
+export function patternValue(
+  pattern: Readonly<Record<string, number>> | undefined,
+  module: string,
+  otherwise: number,
+  told: Told,
+): number {
+  const key = Object.keys(pattern ?? {}).find((key) => fitsKey(key, module, told));
+  return key === undefined ? otherwise : pattern![key]!;
+}
+
+/** Whether the key of a `rank_pattern` is the end of the module's name, or a pattern of such an end. */
+export function fitsKey(key: string, module: string, { where, code }: Told): boolean {
+  return pythonPattern(`(.*\\.)?(${key})`, where, code).test(module);
+}
+
+/** A part of the model that is trained as a whole, beside the changes. */
+export interface SavedTensor {
+  /** Its name in the model. */
+  readonly name: string;
+  readonly shape: readonly number[];
+}
+
+/** The weights of all modules whose name ends with one of these, as PEFT finds them (`modules_to_save`). */
+export function savedTensors(config: DecoderConfig, modulesToSave: readonly string[]): SavedTensor[] {
+  return weightModules(config).flatMap(({ name, tensors }) => {
+    const parts = name.split(".");
+    const isSaved = parts.some((_, i) => modulesToSave.some((end) => parts.slice(0, i + 1).join(".").endsWith(end)));
+    return isSaved ? [...tensors].map(([tensor, shape]) => ({ name: tensor, shape })) : [];
+  });
+}
+
+/** A low-rank change that an adapter makes. */
+export interface Target {
+  /** The module's name. */
+  readonly module: string;
+  readonly place: Place;
+  readonly rank: number;
+  /** By what the product of the two matrices is multiplied. */
+  readonly scaling: number;
+  /** Numbers that go in, of an embedding the vocabulary. */
+  readonly inputs: number;
+  readonly outputs: number;
+}
