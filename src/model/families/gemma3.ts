@@ -1,3 +1,4 @@
+import type { DecoderConfig } from "../config.ts";
 import type { Fields } from "../fields.ts";
 import { parseLayerRopes, writeLayerRopes } from "../rope/index.ts";
 import { writeSharedKeys } from "./config-keys.ts";
@@ -23,7 +24,8 @@ export const gemma3: Family = {
   write(config) {
     const { rope, localRope = rope } = config;
     if (rope === undefined || localRope === undefined) throw new Error("a gemma3_text rotates its heads");
-    return writeSharedKeys(config, { ...writeGemmaKeys(config), ...writeLayerRopes(rope, localRope, config) });
+    const own = { ...writeGemmaKeys(config), ...writePattern(config), ...writeLayerRopes(rope, localRope, config) };
+    return writeSharedKeys(config, own);
   },
   layout: gemma2.layout,
   gguf: gemmaInGguf({
@@ -54,6 +56,13 @@ export const gemma3: Family = {
 function patternOf(fields: Fields): number {
   const key = fields.has("sliding_window_pattern") ? "sliding_window_pattern" : "_sliding_window_pattern";
   return fields.integer(key, { min: 1, fallback: 6 });
+}
+
+/** How transformers 4 is told of the layers with a window, where they have a pattern. */
+function writePattern({ layers, windowLayers = [] }: DecoderConfig): { sliding_window_pattern?: number } {
+  const wanted = windowLayers.join();
+  const pattern = [6, ...numbersFrom(1, layers + 2)].find((each) => allButEvery(each, layers).join() === wanted);
+  return pattern === undefined ? {} : { sliding_window_pattern: pattern };
 }
 
 function allButEvery(pattern: number, layers: number): number[] {

@@ -26,7 +26,7 @@ describe.each(named)("the model %s, token by token", (_, fixture) => {
   test("gives every token the probability that transformers gives it in the whole text", async () => {
     for (const row of texts) {
       const { ids } = expected.rows[row]!;
-      const begun = Math.floor(ids.length / 3);
+      const begun = ids.length - 8;
       const logits = await continued(model, ids.slice(0, begun), ids.slice(begun));
       for (let t = begun; t < ids.length; t++)
         expect(Math.abs(nllOf(logits[t - begun]!, ids[t]!) - expected.nll[row]![t]!)).toBeLessThan(1e-4);
@@ -36,7 +36,7 @@ describe.each(named)("the model %s, token by token", (_, fixture) => {
 
   test("goes on alike over a ragged cache that keeps everything", async () => {
     const prompts = expected.greedy.map(({ prompt }) => prompt);
-    const options = { maxNewTokens: 40, stop: [] };
+    const options = { maxNewTokens: 10, stop: [] };
     const ragged = await generate(model, prompts, { ...options, cache: raggedCache(keepEverything(model)) });
     expect(ragged).toEqual(await generate(model, prompts, options));
   });
@@ -46,9 +46,9 @@ describe.each(named)("the model %s, token by token", (_, fixture) => {
     async (kind) => {
       const score = kind === "keys" ? keyDiff() : snapKv({ window: 4 });
       const eviction = scoreEviction(model, score, { ratio: 0.5, sinks: 1, recent: 2 });
-      for (const row of texts) {
+      for (const row of texts.slice(0, 2)) {
         const { ids } = expected.rows[row]!;
-        const begun = ids.length - 6;
+        const begun = ids.length - 4;
         let keep: readonly Uint8Array[] = [];
         const cache = raggedCache(eviction, {
           onEvicted: (flags) => (keep = flags.map((own) => Uint8Array.from(own))),
