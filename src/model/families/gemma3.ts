@@ -52,10 +52,9 @@ export const gemma3: Family = {
   }),
 };
 
-/** Each so manieth layer has no window. */
+/** Each so manieth layer has no window. (transformers also writes `_sliding_window_pattern`, and never reads it.) */
 function patternOf(fields: Fields): number {
-  const key = fields.has("sliding_window_pattern") ? "sliding_window_pattern" : "_sliding_window_pattern";
-  return fields.integer(key, { min: 1, fallback: 6 });
+  return fields.integer("sliding_window_pattern", { min: 1, fallback: 6 });
 }
 
 /** How transformers 4 is told of the layers with a window, where they have a pattern. */

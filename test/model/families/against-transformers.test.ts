@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { parseDecoderConfig } from "../../../src/model/config-file.ts";
@@ -7,23 +7,12 @@ import { turnedValues, turnedWeights } from "../../../src/model/weights/orientat
 import { forward, generate, gradientStore, loadModel, type Model } from "../../../src/model/index.ts";
 import { releaseEngine, useEngine } from "../../../src/tensor/engine.ts";
 import { distance, readTensors } from "../reference.ts";
-import { batchOfRows, fixtures, logitsBehind, named, padded } from "./fixtures.ts";
+import { batchOfRows, errorsOf, fixtures, logitsBehind, named, padded } from "./fixtures.ts";
 
 beforeAll(() => useEngine("cpu", { threads: 1 }));
 afterAll(releaseEngine);
 
-/** Largest errors of each fixture, for the table of families. With FAMILY_ERRORS they are written to that file. */
-const errors: Record<string, Record<string, number>> = {};
-afterAll(() => {
-  const path = process.env["FAMILY_ERRORS"];
-  if (path !== undefined) writeFileSync(path, `${JSON.stringify(errors, null, 2)}\n`);
-});
-
-function expectNear(name: string, what: string, error: number, limit: number): void {
-  const own = (errors[name] ??= {});
-  own[what] = Math.max(own[what] ?? 0, error);
-  if (!(error <= limit)) throw new Error(`${name}: ${what} is off by ${error}, which is more than ${limit}`);
-}
+const expectNear = errorsOf("transformers");
 
 test.each(families.map(({ modelType }) => [modelType]))("the family %s has fixtures, tied and untied", (modelType) => {
   const own = fixtures.filter(({ family }) => family === modelType);

@@ -26,7 +26,7 @@ describe.each(named)("the model %s, token by token", (_, fixture) => {
   test("gives every token the probability that transformers gives it in the whole text", async () => {
     for (const row of texts) {
       const { ids } = expected.rows[row]!;
-      const begun = ids.length - 8;
+      const begun = ids.length - 5;
       const logits = await continued(model, ids.slice(0, begun), ids.slice(begun));
       for (let t = begun; t < ids.length; t++)
         expect(Math.abs(nllOf(logits[t - begun]!, ids[t]!) - expected.nll[row]![t]!)).toBeLessThan(1e-4);
@@ -46,7 +46,7 @@ describe.each(named)("the model %s, token by token", (_, fixture) => {
     async (kind) => {
       const score = kind === "keys" ? keyDiff() : snapKv({ window: 4 });
       const eviction = scoreEviction(model, score, { ratio: 0.5, sinks: 1, recent: 2 });
-      for (const row of texts.slice(0, 2)) {
+      for (const row of texts.slice(0, 1)) {
         const { ids } = expected.rows[row]!;
         const begun = ids.length - 4;
         let keep: readonly Uint8Array[] = [];

@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { afterAll } from "@jest/globals";
 import { families } from "../../../src/model/families/index.ts";
 import type { Decoder } from "../../../src/model/index.ts";
 import { continuation, type Continuation } from "../../../src/model/generation/continuation.ts";
@@ -88,4 +89,23 @@ export function logitsBehind(
 export function nllOf(logits: Float32Array, id: number): number {
   const largest = logits.reduce((a, b) => Math.max(a, b));
   return largest + Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - largest), 0)) - logits[id]!;
+}
+
+/**
+ * Takes down the largest errors of each fixture, and throws at one above the limit. Where FAMILY_ERRORS names a folder,
+ * they are written into it: the table of families in docs/data-and-models.md is made of them.
+ */
+export function errorsOf(file: string): (name: string, what: string, error: number, limit: number) => void {
+  const worst: Record<string, Record<string, number>> = {};
+  afterAll(() => {
+    const folder = process.env["FAMILY_ERRORS"];
+    if (folder === undefined) return;
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, `${file}.json`), `${JSON.stringify(worst, null, 2)}\n`);
+  });
+  return (name, what, error, limit) => {
+    const own = (worst[name] ??= {});
+    own[what] = Math.max(own[what] ?? 0, error);
+    if (!(error <= limit)) throw new Error(`${name}: ${what} is off by ${error}, which is more than ${limit}`);
+  };
 }

@@ -8,11 +8,12 @@ import { forward } from "../../../src/model/index.ts";
 import { openWeights } from "../../../src/model/weights/index.ts";
 import { releaseEngine, useEngine } from "../../../src/tensor/engine.ts";
 import { distance } from "../reference.ts";
-import { batchOfRows, fixtures, padded } from "./fixtures.ts";
+import { batchOfRows, errorsOf, fixtures, padded } from "./fixtures.ts";
 
 beforeAll(() => useEngine("cpu", { threads: 1 }));
 afterAll(releaseEngine);
 
+const expectNear = errorsOf("gguf");
 const inGguf = fixtures.filter(({ folder }) => existsSync(join(folder, "model.gguf")));
 
 test("every family but Mistral, which is a Llama there, has a GGUF file", () => {
@@ -21,7 +22,7 @@ test("every family but Mistral, which is a Llama there, has a GGUF file", () => 
 });
 
 // llama.cpp computes the same of these files; test/fixtures/model/families/make_gguf.py wrote them
-describe.each(inGguf.map((fixture) => [fixture.name, fixture] as const))("the GGUF file of %s", (_, fixture) => {
+describe.each(inGguf.map((fixture) => [fixture.name, fixture] as const))("the GGUF file of %s", (name, fixture) => {
   const { folder, family, expected } = fixture;
 
   test("says what config.json says, but for what it has no keys for", async () => {
