@@ -19,10 +19,12 @@ const kinds = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, by
 
 /**
  * Describes a tokenizer so that llama.cpp cuts texts as it does.
- * @param size ids of the model, at least as many as the tokenizer's: the rest is filled with tokens that no text has
+ * @param model `vocabularySize`: its ids, at least as many as the tokenizer's: the rest is filled with tokens that no text
+ *   has; the other ids where the tokenizer names none
  * @throws UserError naming what GGUF files have no name for
  */
-export function ggufVocabulary(tokenizer: Tokenizer, size: number): GgufVocabulary {
+export function ggufVocabulary(tokenizer: Tokenizer, model: ModelIds): GgufVocabulary {
+  const size = model.vocabularySize;
   const json = describedBy(tokenizer);
   if (tokenizer.vocabularySize > size) {
     throw new UserError("unsupported-tokenizer", `it has ${tokenizer.vocabularySize} tokens, and the model ${size}`, {
@@ -34,7 +36,7 @@ export function ggufVocabulary(tokenizer: Tokenizer, size: number): GgufVocabula
   const { entries, notes, scores } = isByteLevel ? byteLevelEntries(json) : sentencePieceEntries(json, refuse);
   const { tokens, types } = tokensOf(json, size, isByteLevel);
   const around = surroundings(tokenizer);
-  const [special, unnamed] = [specialIds(tokenizer, around.before), endsBeyond(tokenizer)];
+  const [special, unnamed] = [specialIds(tokenizer, model, around.before), endsBeyond(tokenizer)];
   return {
     entries: {
       ...entries,
@@ -53,6 +55,13 @@ export function ggufVocabulary(tokenizer: Tokenizer, size: number): GgufVocabula
 }
 
 const where = "tokenizer of the model";
+
+/** What a model's configuration says of ids. */
+interface ModelIds {
+  vocabularySize: number;
+  beginOfText?: number;
+  padToken?: number;
+}
 
 const refuse: Refuse = (what) => {
   throw new UserError("unsupported-tokenizer", `GGUF files have no name for ${what}`, {
@@ -159,7 +168,11 @@ function surroundings(tokenizer: Tokenizer): { before: number | undefined; after
 
 const endNames = ["eos", "eot", "eom"];
 
-function specialIds(tokenizer: Tokenizer, before: number | undefined): Record<string, number> {
+function specialIds(
+  tokenizer: Tokenizer,
+  { beginOfText, padToken }: ModelIds,
+  before: number | undefined,
+): Record<string, number> {
   const { specialTokens = {}, endOfText = [] } = tokenizer;
   if (endOfText.length === 0) {
     throw new UserError("unsupported-tokenizer", "it names no token that ends a text", {
@@ -173,10 +186,10 @@ function specialIds(tokenizer: Tokenizer, before: number | undefined): Record<st
     return ids.length === 1 ? ids[0] : undefined;
   };
   const named: [string, number | undefined][] = [
-    ["bos", before ?? idOf("bos")],
+    ["bos", before ?? idOf("bos") ?? beginOfText],
     ...endNames.map((name, i): [string, number | undefined] => [name, endOfText[i]]),
     ["unknown", idOf("unk")],
-    ["padding", idOf("pad")],
+    ["padding", idOf("pad") ?? padToken],
   ];
   return Object.fromEntries(
     named.flatMap(([name, id]) => (id === undefined ? [] : [[`tokenizer.ggml.${name}_token_id`, id]])),

@@ -40,6 +40,7 @@ const config = parseDecoderConfig(
       original_max_position_embeddings: 64,
     },
     attention_bias: true,
+    bos_token_id: 1,
     eos_token_id: bpe.endOfText![0],
   },
   "config.json",

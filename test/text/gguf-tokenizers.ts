@@ -46,7 +46,7 @@ export function inGguf(): InGguf[] {
 
 function vocabularyOf(tokenizer: Tokenizer): GgufVocabulary | UserError {
   try {
-    return ggufVocabulary(tokenizer, tokenizer.vocabularySize);
+    return ggufVocabulary(tokenizer, tokenizer);
   } catch (error) {
     if (error instanceof UserError) return error;
     throw error;

@@ -88,7 +88,7 @@ function wholeModel(
 ): Export {
   const { path, adapter, options, out } = about;
   const tokenizer = tokenizerOf(path, source);
-  const vocabulary = ggufVocabulary(tokenizer, source.config.vocabularySize);
+  const vocabulary = ggufVocabulary(tokenizer, source.config);
   const weights = adapter === undefined ? source : mergedWeights(source, adapter);
   const ends = (tokenizer.endOfText ?? []).map((id) => tokenizer.piece(id));
   const texts = new Map([[modelfilePath(out), modelfile(out, ends)]]);
