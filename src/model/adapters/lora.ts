@@ -183,9 +183,7 @@ export function tensorsOfTarget(target: Target, dora: boolean): Extract<AdapterT
   return [
     { part: "A", target, name: named(ofMatrix("A")), shape: [rank, inputs] },
     { part: "B", target, name: named(ofMatrix("B")), shape: [outputs, rank] },
-    ...(dora
-      ? [{ part: "magnitude" as const, target, name: named("lora_magnitude_vector"), shape: [outputs] }]
-      : []),
+    ...(dora ? [{ part: "magnitude" as const, target, name: named("lora_magnitude_vector"), shape: [outputs] }] : []),
   ];
 }
 

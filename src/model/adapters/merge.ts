@@ -78,7 +78,9 @@ interface Undo {
 
 function addTo<D extends Decoder>(trunk: D, { changes, copies }: Adapter): { merged: D; undo: Undo[] } {
   const names = [...changes.map(({ module }) => `${module}.weight`), ...copies.map(({ name }) => name)];
-  const onEmbeddings = names.some((name) => [embeddingModule(trunk.config), headModule(trunk.config)].some((module) => name === `${module}.weight`));
+  const onEmbeddings = names.some((name) =>
+    [embeddingModule(trunk.config), headModule(trunk.config)].some((module) => name === `${module}.weight`),
+  );
   const isTied = trunk.outputEmbedding === trunk.embedding;
   const { merged, head } = isTied && onEmbeddings ? untied(trunk) : { merged: trunk, head: undefined };
   const weights = new Map<string, tf.Variable>(merged.parameters.map(({ name, variable }) => [name, variable]));

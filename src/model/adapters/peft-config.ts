@@ -7,11 +7,17 @@ import { moduleEnd } from "./modules.ts";
 import type { LoraSettings } from "./options.ts";
 import type { TargetSpec } from "./targets.ts";
 
+/** Of `adapter_config.json` what an adapter's settings say as well. */
+type SaidOfSettings = Required<
+  Pick<
+    LoraSettings,
+    "rank" | "alpha" | "rsLora" | "dropout" | "dora" | "rankPattern" | "alphaPattern" | "modulesToSave"
+  >
+>;
+
 /** What `adapter_config.json` says about the tensors beside it. */
-export interface PeftConfig extends Required<Pick<LoraSettings, "rank" | "alpha" | "rsLora" | "dropout" | "dora">> {
-  readonly rankPattern: Readonly<Record<string, number>>;
-  readonly alphaPattern: Readonly<Record<string, number>>;
-  readonly modulesToSave: readonly string[];
+export interface PeftConfig {
+  readonly settings: SaidOfSettings;
   /** Which modules are changed. Absent: those that the tensors name. */
   readonly targets: TargetSpec | undefined;
   /** Whether a tied output projection goes along with the embedding. */
@@ -89,14 +95,16 @@ export function parsePeftConfig(json: unknown, where: string): PeftConfig {
     );
   const modulesToSave = namesIn(fields, "modules_to_save", where) ?? [];
   return {
-    rank: fields.integer("r", { min: 1, max: 4096 }),
-    alpha: fields.number("lora_alpha", { min: Number.MIN_VALUE }),
-    rsLora: fields.boolean("use_rslora", false),
-    dora: fields.boolean("use_dora", false),
-    dropout: fields.number("lora_dropout", { min: 0, max: 1 - Number.EPSILON, fallback: 0 }),
-    rankPattern: patternOf(fields, "rank_pattern", (own, key) => own.integer(key, { min: 1, max: 4096 })),
-    alphaPattern: patternOf(fields, "alpha_pattern", (own, key) => own.number(key, { min: Number.MIN_VALUE })),
-    modulesToSave,
+    settings: {
+      rank: fields.integer("r", { min: 1, max: 4096 }),
+      alpha: fields.number("lora_alpha", { min: Number.MIN_VALUE }),
+      rsLora: fields.boolean("use_rslora", false),
+      dora: fields.boolean("use_dora", false),
+      dropout: fields.number("lora_dropout", { min: 0, max: 1 - Number.EPSILON, fallback: 0 }),
+      rankPattern: patternOf(fields, "rank_pattern", (own, key) => own.integer(key, { min: 1, max: 4096 })),
+      alphaPattern: patternOf(fields, "alpha_pattern", (own, key) => own.number(key, { min: Number.MIN_VALUE })),
+      modulesToSave,
+    },
     targets: targetsIn(fields, modulesToSave, where),
     ensuresTying: fields.boolean("ensure_weight_tying", false),
     baseModel: baseOf(fields),

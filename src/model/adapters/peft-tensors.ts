@@ -29,7 +29,8 @@ export async function optionsOf(files: AdapterFiles, model: Decoder): Promise<Lo
   const { config, configPath, file } = files;
   const modules = weightModules(model.config);
   const told = { where: configPath, code: "invalid-adapter" } as const;
-  const { targets, ensuresTying, baseModel: _, modulesToSave, ...settings } = config;
+  const { targets, ensuresTying, settings } = config;
+  const { modulesToSave } = settings;
   const found = await placeTensors(files, model, modules);
   const isTarget = targets === undefined ? ({ name }: WeightModule) => found.has(name) : targeting(targets, told);
   const named = modules.filter(isTarget);
@@ -39,16 +40,17 @@ export async function optionsOf(files: AdapterFiles, model: Decoder): Promise<Lo
         where: file.path,
         fix: "The two files belong to different adapters.",
       });
-  if (found.size === 0) throw new UserError("invalid-adapter", "there are no matrices in this file", { where: file.path });
+  if (found.size === 0)
+    throw new UserError("invalid-adapter", "there are no matrices in this file", { where: file.path });
   for (const { name, place } of named) if (place === undefined) throw noPlace(name, configPath);
-  for (const saved of modulesToSave) if (savedTensors(model.config, [saved]).length === 0) throw noPlace(saved, configPath);
+  for (const saved of modulesToSave)
+    if (savedTensors(model.config, [saved]).length === 0) throw noPlace(saved, configPath);
   if (ensuresTying) requireNothingTied(model, [...named.map(({ name }) => name), ...modulesToSave], configPath);
   const targetModules = named.map(({ name }) => name);
   return {
     ...settings,
-    modulesToSave,
-    rankPattern: fittingKeys(config.rankPattern, targetModules, told),
-    alphaPattern: fittingKeys(config.alphaPattern, targetModules, told),
+    rankPattern: fittingKeys(settings.rankPattern, targetModules, told),
+    alphaPattern: fittingKeys(settings.alphaPattern, targetModules, told),
     targetModules,
   };
 }
@@ -58,9 +60,10 @@ export async function optionsOf(files: AdapterFiles, model: Decoder): Promise<Lo
  * @throws UserError for modules that the model does not have
  */
 export function savedOptions(config: PeftConfig, shape: DecoderConfig, where: string): LoraOptions {
-  const { targets, ensuresTying: _, baseModel: __, ...settings } = config;
+  const { targets, settings } = config;
   const told = { where, code: "invalid-adapter" } as const;
-  const isTarget = targets === undefined ? ({ place }: WeightModule) => place?.kind === "projection" : targeting(targets, told);
+  const isTarget =
+    targets === undefined ? ({ place }: WeightModule) => place?.kind === "projection" : targeting(targets, told);
   const targetModules = weightModules(shape)
     .filter(isTarget)
     .map(({ name }) => name);
@@ -88,7 +91,7 @@ async function placeTensors(
   modules: readonly WeightModule[],
 ): Promise<Set<string>> {
   const found = new Set<string>();
-  const copied = new Set(savedTensors(model.config, config.modulesToSave).map(({ name }) => name));
+  const copied = new Set(savedTensors(model.config, config.settings.modulesToSave).map(({ name }) => name));
   for (const [name, tensor] of tensors) {
     const own = name.startsWith(modulePrefix) ? name.slice(modulePrefix.length) : "";
     const module = matrixName.exec(own)?.[1];
@@ -118,7 +121,9 @@ async function requireBaseWeight(
     throw differs(`[${tensor.shape.join(", ")}], and the model's is [${variable.shape.join(", ")}]`);
   const [theirs, ours] = [await readStored(file, tensor), await variable.data<"float32">()];
   const step = roundingOf(tensor);
-  const first = theirs.findIndex((value, i) => !(Math.abs(value - ours[i]!) <= step * Math.abs(ours[i]!) + step * 1e-3));
+  const first = theirs.findIndex(
+    (value, i) => !(Math.abs(value - ours[i]!) <= step * Math.abs(ours[i]!) + step * 1e-3),
+  );
   if (first >= 0) throw differs(`${theirs[first]} at ${first}, and the model's is ${ours[first]}`);
 }
 
@@ -137,7 +142,9 @@ function noPlace(name: string, where: string): UserError {
 
 function requireNothingTied(model: Decoder, modules: readonly string[], where: string): void {
   const { config } = model;
-  const isTied = config.tiedOutput && [embeddingModule(config), headModule(config)].some((name) => modules.some((end) => name.endsWith(end)));
+  const isTied =
+    config.tiedOutput &&
+    [embeddingModule(config), headModule(config)].some((name) => modules.some((end) => name.endsWith(end)));
   if (!isTied) return;
   throw new UserError(
     "unsupported-adapter",

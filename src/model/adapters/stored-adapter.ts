@@ -10,7 +10,8 @@ import { readSafetensorsHeader } from "../weights/safetensors.ts";
 import type { WeightSource } from "../weights/source.ts";
 import { scalingOf } from "./options.ts";
 import { files, requireAdapterFiles } from "./peft.ts";
-import { parsePeftConfig } from "./peft-config.ts";
+import { parsePeftConfig, type PeftConfig } from "./peft-config.ts";
+import { patternValue } from "./targets.ts";
 
 /** What an adapter does to one weight: it acts as `weight + scaling * b a`. */
 export interface StoredChange {
@@ -40,7 +41,9 @@ const matrixPattern = /^base_model\.model\.(.+)\.lora_([AB])\.weight$/;
 export async function openStoredAdapter(folder: string, config: DecoderConfig): Promise<StoredAdapter> {
   await requireAdapterFiles(folder);
   const configPath = join(folder, files.config);
-  const { baseModel, ...settings } = parsePeftConfig(await readJson(configPath), configPath);
+  const { baseModel, settings } = parsePeftConfig(await readJson(configPath), configPath);
+  requireSums(settings, configPath);
+  const told = { where: configPath, code: "invalid-adapter" } as const;
   const file = await openFile(join(folder, files.matrices));
   try {
     const tensors = await readSafetensorsHeader(file);
@@ -55,9 +58,10 @@ export async function openStoredAdapter(folder: string, config: DecoderConfig): 
         const tensor = requireShaped(own, tensors.get(own), wanted, file.path);
         return () => readStored(file, tensor);
       };
-      const { rank } = settings;
+      const rank = patternValue(settings.rankPattern, module, settings.rank, told);
+      const alpha = patternValue(settings.alphaPattern, module, settings.alpha, told);
       const [a, b] = [matrix("A", [rank, shape[1]!]), matrix("B", [shape[0]!, rank])];
-      changes.set(`${module}.weight`, { rank, scaling: scalingOf(settings), a, b });
+      changes.set(`${module}.weight`, { rank, scaling: scalingOf({ ...settings, rank, alpha }), a, b });
     }
     if (changes.size === 0) throw new UserError("invalid-adapter", "there are no matrices", { where: file.path });
     return { changes, ...(baseModel !== undefined && { baseModel }), close: () => file.close() };
@@ -67,10 +71,20 @@ export async function openStoredAdapter(folder: string, config: DecoderConfig): 
   }
 }
 
+/** @throws UserError for an adapter that does more than add a product to some weights */
+function requireSums({ dora, modulesToSave }: PeftConfig["settings"], where: string): void {
+  const key = dora ? "use_dora" : modulesToSave.length > 0 ? "modules_to_save" : undefined;
+  if (key === undefined) return;
+  throw new UserError("unsupported-adapter", `${key} is set, which is not supported here`, {
+    where,
+    fix: "Merge the adapter first (tokensift merge), and use the merged model.",
+  });
+}
+
 function noPlace(name: string, where: string): UserError {
   return new UserError("unsupported-adapter", `${show(name)} has no place in a LoRA adapter of this model`, {
     where,
-    fix: "Use the adapter with the model that it was trained on.",
+    fix: "Use the adapter with the model that it was trained on. One that changes embeddings is merged first (tokensift merge).",
   });
 }
 

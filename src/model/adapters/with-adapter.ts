@@ -187,7 +187,9 @@ export function isAdapted<D extends Decoder>(model: D): model is D & Adapted<D> 
 
 /** Whether the model is changed by an adapter. */
 export function hasAdapter(model: Decoder): boolean {
-  return isAdapted(model) || model.layers.some(({ projections }) => Object.values(projections).some(({ adapt }) => adapt));
+  return (
+    isAdapted(model) || model.layers.some(({ projections }) => Object.values(projections).some(({ adapt }) => adapt))
+  );
 }
 
 /** @throws UserError if the adapter was made for another model, or cannot be trained as its settings say */

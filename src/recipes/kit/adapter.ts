@@ -17,13 +17,10 @@ export async function trainable(trunk: Model, config: AdapterConfig | undefined,
   return config === undefined ? trunk : withAdapter(trunk, await openAdapter(trunk, config, seed));
 }
 
-async function openAdapter(
-  trunk: Model,
-  { from, baseModel, ...options }: AdapterConfig,
-  seed: number,
-): Promise<Adapter> {
-  if (from === undefined) return createAdapter(trunk, { ...loraOptions(options), seed, baseModel });
-  const adapter = await loadAdapter(from, trunk, { seed, dropout: options.dropout });
+async function openAdapter(trunk: Model, config: AdapterConfig, seed: number): Promise<Adapter> {
+  const { from, baseModel, dropout } = config;
+  if (from === undefined) return createAdapter(trunk, { ...loraOptions(config), seed, baseModel });
+  const adapter = await loadAdapter(from, trunk, { seed, dropout });
   return baseModel === undefined ? adapter : { ...adapter, baseModel };
 }
 
@@ -41,13 +38,10 @@ export async function startOf(
 }
 
 /** What an adapter of a configuration is made of, for an estimate: of one to start from, what its folder says. */
-export function adapterOptions(
-  shape: DecoderConfig,
-  config: AdapterConfig | undefined,
-): { adapter?: LoraOptions } {
+export function adapterOptions(shape: DecoderConfig, config: AdapterConfig | undefined): { adapter?: LoraOptions } {
   if (config === undefined) return {};
-  const { from, baseModel: _, ...options } = config;
-  if (from === undefined) return { adapter: loraOptions(options) };
+  const { from, dropout } = config;
+  if (from === undefined) return { adapter: loraOptions(config) };
   const path = join(from, "adapter_config.json");
   if (!existsSync(path))
     throw new UserError("not-an-adapter", "there is no adapter_config.json in this folder", {
@@ -55,9 +49,12 @@ export function adapterOptions(
       fix: "Name the folder of an adapter saved by a run (adapter/) or by PEFT.",
     });
   const saved = savedOptions(parsePeftConfig(JSON.parse(readFileSync(path, "utf8")), path), shape, path);
-  return { adapter: { ...saved, ...optional({ dropout: options.dropout }) } };
+  return { adapter: { ...saved, ...optional({ dropout }) } };
 }
 
-function loraOptions({ rank = 16, ...options }: Omit<AdapterConfig, "from" | "baseModel">): LoraOptions {
-  return { rank, ...optional(options) };
+function loraOptions(config: AdapterConfig): LoraOptions {
+  const { rank = 16, alpha, rsLora, dora, dropout, projections, layers } = config;
+  const { targetModules, excludeModules, rankPattern, alphaPattern, modulesToSave } = config;
+  const modules = { projections, layers, targetModules, excludeModules, modulesToSave };
+  return { rank, ...optional({ alpha, rsLora, dora, dropout, rankPattern, alphaPattern, ...modules }) };
 }

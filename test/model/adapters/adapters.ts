@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "@jest/globals";
@@ -14,13 +14,15 @@ export function adapterFixture(name: string, ...file: string[]): string {
 
 /** Of every adapter that PEFT made, its name. */
 export function adapterFixtures(): string[] {
-  const entries = readdirSync(adapterFixture("."), { withFileTypes: true });
-  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  return readdirSync(adapterFixture(".")).filter((name) => existsSync(adapterFixture(name, "adapter_config.json")));
 }
 
 /** The model below such an adapter, and the logits of its first text. */
 export function peftReference(name: string): { model: Case; logits: number[][] } {
-  return JSON.parse(readFileSync(adapterFixture(name, "reference.json"), "utf8")) as { model: Case; logits: number[][] };
+  return JSON.parse(readFileSync(adapterFixture(name, "reference.json"), "utf8")) as {
+    model: Case;
+    logits: number[][];
+  };
 }
 
 export function peftLogits(name: string): number[][] {

@@ -21,7 +21,15 @@ import {
   referenceBatch,
 } from "../reference.ts";
 import { userError } from "../../user-error.ts";
-import { adapterFixture, adapterFixtures, fillB, firstText, peftLogits, peftReference, weightedLoss } from "./adapters.ts";
+import {
+  adapterFixture,
+  adapterFixtures,
+  fillB,
+  firstText,
+  peftLogits,
+  peftReference,
+  weightedLoss,
+} from "./adapters.ts";
 
 const everyCase = (await enginesHere()).flatMap((engine) => adapterFixtures().map((name) => ({ engine, name })));
 

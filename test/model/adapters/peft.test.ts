@@ -56,8 +56,7 @@ describe("an adapter folder", () => {
     const { target_modules, ...ours } = configOf(scratch(name));
     if (["tied", "untied", "dora"].includes(name))
       expect([...(target_modules as string[])].sort()).toEqual(theirs["target_modules"]);
-    const { exclude_modules: _, ...rest } = theirs; // the modules are named
-    expect({ ...rest, exclude_modules: null }).toMatchObject(ours);
+    expect({ ...theirs, exclude_modules: null }).toMatchObject(ours); // the modules are named
     const again = await loadAdapter(scratch(name), base);
     expect(again.settings).toEqual(model.adapter.settings);
     again.dispose();
@@ -146,7 +145,7 @@ describe("a folder that is not an adapter of the model", () => {
     await expect(loadAdapter(adapterFixture("embeddings"), other)).rejects.toThrow(userError("model-mismatch"));
     tf.tidy(() => other.embedding.assign(tf.mul(other.embedding, 1.1)));
     await expect(loadAdapter(adapterFixture("tied-embeddings"), other)).rejects.toThrow(
-      userError("model-mismatch", "embed_tokens.base_layer.weight"),
+      userError("model-mismatch", "base_layer.weight"),
     );
     other.dispose();
   });
