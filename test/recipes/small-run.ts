@@ -6,6 +6,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 const root = resolve(import.meta.dirname, "../..");
 
+/** A model of width 32 that gives right and wrong answers to the problems of the small runs. */
+export const smallSolver = join(root, "test/fixtures/small-solver");
+
 export interface Ended {
   code: number | null;
   signal: NodeJS.Signals | null;

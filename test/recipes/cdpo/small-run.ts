@@ -1,16 +1,16 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { writeConfig } from "../small-run.ts";
+import { smallSolver, writeConfig } from "../small-run.ts";
 
 const root = resolve(import.meta.dirname, "../../..");
 const data = join(root, "datasets/word-problems");
 
-/** A few steps of every stage on the shipped model, in `folder`. Answers are drawn in two parts, of 16 questions and one. */
+/** A few steps of every stage, in `folder`. Answers are drawn in two parts, of 16 questions and one. */
 export function writeCdpo(folder: string, changes: object = {}): string {
   const adapter = { rank: 2 };
   return writeConfig(folder, {
-    model: join(root, "models/tiny"),
+    model: smallSolver,
     data: {
       train: join(data, "clean-reference.arrow"),
       limit: 17,

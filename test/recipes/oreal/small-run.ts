@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { writeConfig } from "../small-run.ts";
+import { smallSolver, writeConfig } from "../small-run.ts";
 
 const root = resolve(import.meta.dirname, "../../..");
 
@@ -9,7 +9,7 @@ const root = resolve(import.meta.dirname, "../../..");
 export function writeOreal(folder: string, changes: Record<string, object> = {}): string {
   const data = join(root, "datasets/word-problems");
   return writeConfig(folder, {
-    model: join(root, "models/tiny"),
+    model: smallSolver,
     data: {
       train: join(data, "clean-reference.arrow"),
       limit: 24,
