@@ -36,7 +36,7 @@ describe.each(named)("the model %s, written back", (name, { folder }) => {
     for (const [tensor, values] of before!) expect(after!.get(tensor)).toEqual(values);
     const { model_type, architectures } = await readJson(folder, "config.json");
     expect(await readJson(written, "config.json")).toMatchObject({ model_type, architectures });
-    await writeFile(join(written, "config-alone.json"), decoderConfigText(model.config));
+    await writeFile(`${written}.json`, decoderConfigText(model.config));
     model.dispose();
     again.dispose();
   });
