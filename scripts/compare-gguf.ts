@@ -1,9 +1,9 @@
-// npx tsx scripts/compare-gguf.ts MODEL [PYTHON]
+// npx tsx scripts/compare-gguf.ts MODEL [PYTHON [FORMATS]]
 //
 // Compares what `tokensift export` writes of a model with what llama.cpp makes of it: greedy ids, losses, tokens of some 200
 // texts, an adapter alone against one that is merged; and what this library reads back. Then tokens again, for every
 // tokenizer of test/fixtures/text that GGUF files have a name for. PYTHON has xllamacpp and gguf
-// (pip install xllamacpp gguf numpy). Ends with 1 if anything differs by more than is allowed.
+// (pip install xllamacpp gguf numpy); FORMATS are f16,bf16,q8_0,q4_0. Ends with 1 if anything differs by more than is allowed.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -33,8 +33,8 @@ import { UserError } from "../src/system/errors.ts";
 import { renderPrompt, type Tokenizer } from "../src/text/index.ts";
 import { table } from "../test/text/conformance.ts";
 
-const [source, python = "python3"] = process.argv.slice(2);
-if (source === undefined) throw new Error("Name a model: npx tsx scripts/compare-gguf.ts MODEL [PYTHON]");
+const [source, python = "python3", named = "f16,bf16,q8_0,q4_0"] = process.argv.slice(2);
+if (source === undefined) throw new Error("Name a model: npx tsx scripts/compare-gguf.ts MODEL [PYTHON [FORMATS]]");
 const folder = mkdtempSync(join(tmpdir(), "tokensift-gguf-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 
@@ -119,9 +119,16 @@ function textsFor(model: Model): string[] {
     text,
     special(i) + text,
     text + special(i + 1),
-    `${text.slice(0, text.length >> 1)}${special(i)}${special(i + 2)} ${text.slice(text.length >> 1)}`,
-    text.split("").join(" "),
+    `${halves(text)[0]}${special(i)}${special(i + 2)} ${halves(text)[1]}`,
+    Array.from(text).join(" "),
   ]);
+}
+
+/** Cut between two characters. */
+function halves(text: string): [string, string] {
+  const characters = Array.from(text);
+  const middle = characters.length >> 1;
+  return [characters.slice(0, middle).join(""), characters.slice(middle).join("")];
 }
 
 function compareTokens(
@@ -140,37 +147,35 @@ function compareTokens(
   );
 }
 
+console.log("\ntokenizers of test/fixtures/text in llama.cpp");
+const tiny: { name: string; tokenizer: Tokenizer; path: string }[] = [];
+for (const { name, tokenizer: own, vocabulary } of inGguf()) {
+  if (vocabulary instanceof UserError) continue;
+  const path = await tinyGguf(join(folder, `tokenizer-${tiny.length}.gguf`), vocabulary);
+  tiny.push({ name, tokenizer: own, path });
+}
+for (const [i, answer] of inLlama(tiny.map(({ path }) => ({ gguf: path, texts: table.texts }))).entries()) {
+  const { name, tokenizer: own } = tiny[i]!;
+  compareTokens(
+    name,
+    table.texts,
+    table.texts.map((text) => own.encode(text).join(" ")),
+    answer.tokens.map((ids) => ids.join(" ")),
+  );
+}
+
 await useEngine("cpu");
 const model = await loadModel(source);
 const { tokenizer } = model;
 const prompts = questions.map((content) => renderPrompt(tokenizer, [{ role: "user", content }]));
-const greedy: number[][] = [];
-for (const prompt of prompts) greedy.push((await generate(model, [prompt], { maxNewTokens: 32, stop: [] }))[0]!.ids);
+const greedy = (await generate(model, prompts, { maxNewTokens: 32, stop: [] })).map(({ ids }) => ids);
 const rows = prompts.map((prompt, i) => [...prompt, ...greedy[i]!]);
 const losses = await lossesOf(model, rows);
 const texts = textsFor(model);
 
-const types = ["f16", "bf16", "q8_0", "q4_0"] as const;
+const types = named.split(",") as GgufType[];
 const files = new Map<GgufType, string>();
 for (const type of types) files.set(type, await written(type, "--gguf", type));
-
-console.log(`\nread back by this library (${source})`);
-for (const type of types) {
-  const [original, read] = [await openWeights(source), await openWeights(files.get(type)!)];
-  const names = ggufNames(read.config, ggufWritingOf(read.config));
-  let different = 0;
-  for (const name of read.names()) {
-    const wanted = typeOf(names.get(name)!, read.shape(name), { type, tiedOutput: read.config.tiedOutput });
-    const { encode, code } = ggufEncoders[wanted];
-    const values = await original.read(name);
-    const rounded = new Float32Array(values.length);
-    ggufEncodings.get(code)!.decode(encode(values, name).slice(), rounded);
-    const back = await read.read(name);
-    if (!rounded.every((value, i) => Object.is(value, back[i]) || value === back[i])) different++;
-  }
-  report(type, different === 0, `${read.names().length} tensors, ${different} differ from the quantized values`);
-  await Promise.all([original.close(), read.close()]);
-}
 
 console.log("\nin llama.cpp");
 const answers = inLlama(types.map((type) => ({ gguf: files.get(type)!, rows, ...(type === "f16" && { texts }) })));
@@ -245,20 +250,22 @@ report(
   `a token at most ${furthest(overBase!, inMerged!).toExponential(1)}`,
 );
 
-console.log("\ntokenizers of test/fixtures/text in llama.cpp");
-const tiny: { name: string; tokenizer: Tokenizer; path: string }[] = [];
-for (const { name, tokenizer: own, vocabulary } of inGguf()) {
-  if (vocabulary instanceof UserError) continue;
-  const path = await tinyGguf(join(folder, `tokenizer-${tiny.length}.gguf`), vocabulary);
-  tiny.push({ name, tokenizer: own, path });
+console.log(`\nread back by this library (${source})`);
+for (const type of types) {
+  const [original, read] = [await openWeights(source), await openWeights(files.get(type)!)];
+  const names = ggufNames(read.config, ggufWritingOf(read.config));
+  let different = 0;
+  for (const name of read.names()) {
+    const wanted = typeOf(names.get(name)!, read.shape(name), { type, tiedOutput: read.config.tiedOutput });
+    const { encode, code } = ggufEncoders[wanted];
+    const values = await original.read(name);
+    const rounded = new Float32Array(values.length);
+    ggufEncodings.get(code)!.decode(encode(values, name).slice(), rounded);
+    const back = await read.read(name);
+    if (!rounded.every((value, i) => Object.is(value, back[i]) || value === back[i])) different++;
+  }
+  report(type, different === 0, `${read.names().length} tensors, ${different} differ from the quantized values`);
+  await Promise.all([original.close(), read.close()]);
 }
-for (const [i, answer] of inLlama(tiny.map(({ path }) => ({ gguf: path, texts: table.texts }))).entries()) {
-  const { name, tokenizer: own } = tiny[i]!;
-  compareTokens(
-    name,
-    table.texts,
-    table.texts.map((text) => own.encode(text).join(" ")),
-    answer.tokens.map((ids) => ids.join(" ")),
-  );
-}
+
 process.exitCode = failed ? 1 : 0;

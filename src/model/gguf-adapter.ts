@@ -1,3 +1,4 @@
+import { UserError } from "../system/errors.ts";
 import type { StoredAdapter } from "./adapters/stored-adapter.ts";
 import type { DecoderConfig } from "./config.ts";
 import { decoderTensors } from "./families/index.ts";
@@ -8,12 +9,15 @@ import type { GgufContents, GgufTensor } from "./weights/gguf-write.ts";
  * An adapter alone as a GGUF file, which llama.cpp lays over the model's own: for each changed weight `NAME.lora_a`
  * `[rank, inputs]` and `NAME.lora_b` `[outputs, rank]`, of which it adds `alpha / rank * b a`. Where the adapter scales one
  * weight otherwise than the others, B is multiplied by what is left.
+ * @throws UserError for an adapter that does more than that
  */
 export function ggufOfAdapter(
-  { changes }: Pick<StoredAdapter, "changes">,
+  adapter: Pick<StoredAdapter, "changes" | "copies">,
   config: DecoderConfig,
   { type, name }: GgufOptions,
 ): GgufContents {
+  requireLowRank(adapter, config);
+  const { changes } = adapter;
   const writing = ggufWritingOf(config);
   const names = ggufNames(config, writing);
   const first = [...changes.values()][0]!;
@@ -45,4 +49,21 @@ export function ggufOfAdapter(
     "general.quantization_version": 2,
   };
   return { entries, tensors };
+}
+
+function requireLowRank(
+  { changes, copies }: Pick<StoredAdapter, "changes" | "copies">,
+  { tiedOutput }: DecoderConfig,
+): void {
+  const refuse = (what: string): never => {
+    throw new UserError("unsupported-adapter", `llama.cpp does not lay ${what} over a model`, {
+      where: "adapter",
+      fix: "Write the model with the adapter added: leave out --adapter-only.",
+    });
+  };
+  for (const name of copies.keys()) refuse(`weights that were trained as a whole (${name})`);
+  for (const [name, { place, magnitude }] of changes) {
+    if (magnitude !== undefined) refuse("DoRA");
+    if (place.kind === "embedding" || (place.kind === "head" && tiedOutput)) refuse(`a change of ${name}`);
+  }
 }

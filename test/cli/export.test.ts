@@ -76,6 +76,7 @@ beforeAll(async () => {
     lora_alpha: 16,
     use_rslora: true,
     target_modules: ["q_proj", "down_proj"],
+    layers_to_transform: [1],
   };
   folder.write("an-adapter/adapter_config.json", JSON.stringify(settings));
   const named = changed.flatMap((module) =>

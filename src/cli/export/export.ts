@@ -1,5 +1,6 @@
 import { basename, extname, resolve } from "node:path";
-import { openStoredAdapter, mergedWeights, type StoredAdapter } from "../../model/adapters/stored-adapter.ts";
+import { mergedWeights } from "../../model/adapters/merged-weights.ts";
+import { openStoredAdapter, type StoredAdapter } from "../../model/adapters/stored-adapter.ts";
 import { ggufOfAdapter } from "../../model/gguf-adapter.ts";
 import { ggufNotes, ggufOfModel, type GgufOptions } from "../../model/gguf-file.ts";
 import { tokenizerOf } from "../../model/model.ts";
@@ -56,7 +57,7 @@ export const exportModel = defineCommand({
     let adapter: StoredAdapter | undefined;
     try {
       if (values.adapter !== undefined) {
-        adapter = await withFlag("adapter", values.adapter, (from) => openStoredAdapter(from, source.config));
+        adapter = await withFlag("adapter", values.adapter, (from) => openStoredAdapter(from, source));
         await tellBase(adapter, { source: path, fingerprint: source.fingerprint }, { where: values.adapter, say });
       }
       const { contents, texts, notes } =
