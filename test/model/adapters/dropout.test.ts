@@ -1,13 +1,13 @@
 import { describe, expect, test } from "@jest/globals";
 import * as tf from "@tensorflow/tfjs-core";
 import { createDropout } from "../../../src/model/adapters/dropout.ts";
-import { createAdapter, forward, withAdapter } from "../../../src/model/index.ts";
+import { createAdapter, forward, withAdapter, type LoraOptions } from "../../../src/model/index.ts";
 import { distance, openDecoder, readReference, referenceBatch } from "../reference.ts";
 import { fillB, weightedLoss } from "./adapters.ts";
 
-async function adapted(dropout: number) {
+async function adapted(dropout: number, options: Partial<LoraOptions> = {}) {
   const base = await openDecoder("tied");
-  const adapter = await createAdapter(base, { rank: 2, seed: 5, dropout });
+  const adapter = await createAdapter(base, { rank: 2, seed: 5, dropout, ...options });
   fillB(adapter, 1);
   const model = withAdapter(base, adapter);
   return { adapter, model, dispose: () => (model.dispose(), base.dispose()) };
@@ -60,22 +60,25 @@ describe("dropout of an adapter", () => {
     dispose();
   });
 
-  test("does not depend on the division into micro-batches", async () => {
-    const { adapter, model, dispose } = await adapted(0.4);
-    adapter.startStep(2);
-    const whole = await weightedLoss(model, "tied", { withGradients: true });
-    adapter.startStep(2);
-    const parts = [
-      await weightedLoss(model, "tied", { withGradients: true, rows: [0] }),
-      await weightedLoss(model, "tied", { withGradients: true, rows: [1, 2, 3] }),
-    ];
-    expect(parts[0]!.loss + parts[1]!.loss).toBeCloseTo(whole.loss, 4);
-    for (const [name, expected] of whole.gradients) {
-      const sum = expected.map((_, i) => parts[0]!.gradients.get(name)![i]! + parts[1]!.gradients.get(name)![i]!);
-      expect(distance(sum, expected)).toBeLessThan(1e-4);
-    }
-    dispose();
-  });
+  test.each<Partial<LoraOptions>>([{}, { dora: true }, { targetModules: ["embed_tokens", "lm_head", "q_proj"] }])(
+    "does not depend on the division into micro-batches: %j",
+    async (options) => {
+      const { adapter, model, dispose } = await adapted(0.4, options);
+      adapter.startStep(2);
+      const whole = await weightedLoss(model, "tied", { withGradients: true });
+      adapter.startStep(2);
+      const parts = [
+        await weightedLoss(model, "tied", { withGradients: true, rows: [0] }),
+        await weightedLoss(model, "tied", { withGradients: true, rows: [1, 2, 3] }),
+      ];
+      expect(parts[0]!.loss + parts[1]!.loss).toBeCloseTo(whole.loss, 4);
+      for (const [name, expected] of whole.gradients) {
+        const sum = expected.map((_, i) => parts[0]!.gradients.get(name)![i]! + parts[1]!.gradients.get(name)![i]!);
+        expect(distance(sum, expected)).toBeLessThan(1e-4);
+      }
+      dispose();
+    },
+  );
 
   test("is off where nothing is trained, and uses up no numbers there", async () => {
     const [dropping, plain] = [await adapted(0.4), await adapted(0)];

@@ -69,9 +69,11 @@ describe.each(everyCase)("PEFT's adapter $name on the $engine engine", ({ engine
   });
 });
 
+const embeddings = ["embed_tokens", "lm_head", "q_proj"];
+
 /** The model of the fixture "tied" with an adapter whose B are not 0. */
-async function adapted(options: Partial<LoraOptions> = {}) {
-  const base = await openDecoder("tied");
+async function adapted(options: Partial<LoraOptions> = {}, engine: "plain" | "cpu" = "plain") {
+  const base = await openDecoder("tied", engine);
   const adapter = await createAdapter(base, { rank: 2, seed: 5, ...options });
   fillB(adapter, 1);
   const model = withAdapter(base, adapter);
@@ -139,14 +141,19 @@ describe("a model with an adapter", () => {
     dispose();
   });
 
-  test("has gradients that agree with finite differences, dropout included", async () => {
-    const { adapter, model, dispose } = await adapted({ dropout: 0.3, rsLora: true });
+  test.each<[string, Partial<LoraOptions>, string[]]>([
+    ["of projections", { rsLora: true }, ["lora_A", "lora_B"]],
+    ["of embeddings", { targetModules: embeddings }, ["lora_embedding_A", "lm_head.lora_A", "lm_head.lora_B"]],
+    ["of magnitudes", { dora: true }, ["lora_magnitude_vector"]], // of A and B none would: the norm is a constant to them
+    ["of whole modules", { modulesToSave: ["lm_head", "norm"] }, ["lm_head.weight", "norm.weight"]],
+  ])("has gradients %s that agree with finite differences, dropout included", async (_, options, parts) => {
+    const { adapter, model, dispose } = await adapted({ dropout: 0.3, ...options });
     const at = async (withGradients = false) => {
       adapter.startStep(3);
       return weightedLoss(model, "tied", { withGradients });
     };
     const { gradients } = await at(true);
-    for (const which of ["lora_A", "lora_B"]) {
+    for (const which of parts) {
       const moved = adapter.parameters.filter(({ name }) => name.includes(which));
       let squares = 0;
       for (const { name } of moved) gradients.get(name)!.forEach((value) => (squares += value * value));
@@ -229,6 +236,42 @@ describe("a model with an adapter", () => {
     const last = (await logitsOf(model, text)).at(-1)!;
     expect(row!.ids).toEqual([last.indexOf(Math.max(...last))]);
     dispose();
+  });
+
+  test.each<Partial<LoraOptions>>([{ targetModules: embeddings }, { targetModules: embeddings, dora: true }])(
+    "computes with the values that it has after an update in place: %j",
+    async (options) => {
+      const { adapter, model, base, dispose } = await adapted(options, "cpu"); // which updates in place
+      const optimizer = adamW(model.parameters);
+      const gradients = gradientStore();
+      {
+        using pass = forward(model, batch, { gradients });
+        pass.backward({ logProb: Float32Array.from(batch.response, (trained) => -trained) });
+      }
+      const before = await logitsOf(model, text);
+      optimizer.update(gradients, { learningRate: 0.1, gradientScale: 1 });
+      gradients.clear();
+      const after = await logitsOf(model, text);
+      expect(distance(after.flat(), before.flat())).toBeGreaterThan(1e-2);
+      // another model over the same values, which has computed nothing before
+      const fresh = await createAdapter(base, adapter.settings);
+      adapter.parameters.forEach(({ variable }, i) => {
+        tf.tidy(() => fresh.parameters[i]!.variable.assign(tf.mul(variable, 1)));
+      });
+      const same = withAdapter(base, fresh);
+      expect(await logitsOf(same, text)).toEqual(after);
+      same.dispose();
+      optimizer.dispose();
+      dispose();
+    },
+  );
+
+  test("refuses a magnitude of the output projection together with dropout", async () => {
+    const base = await openDecoder("untied");
+    const adapter = await createAdapter(base, { rank: 1, dora: true, dropout: 0.1, targetModules: ["lm_head"] });
+    expect(() => withAdapter(base, adapter)).toThrow(userError("unsupported-adapter", "lm_head"));
+    adapter.dispose();
+    base.dispose();
   });
 
   test("leaves no tensor behind", async () => {
