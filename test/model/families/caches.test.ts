@@ -9,12 +9,12 @@ import { generate, loadModel, type CacheMaker, type DecoderConfig, type Model } 
 import { outputLogits } from "../../../src/model/output.ts";
 import { releaseEngine, useEngine } from "../../../src/tensor/engine.ts";
 import { distance } from "../reference.ts";
-import { logitsBehind, named, nllOf, type FamilyFixture } from "./fixtures.ts";
+import { attending, type FamilyFixture, logitsBehind, nllOf } from "./fixtures.ts";
 
 beforeAll(() => useEngine("cpu", { threads: 1 }));
 afterAll(releaseEngine);
 
-describe.each(named)("the model %s, token by token", (_, fixture) => {
+describe.each(attending)("the model %s, token by token", (_, fixture) => {
   const { folder, expected } = fixture;
   const texts = steadyTexts(fixture);
   let model: Model;

@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { decoderConfigFromGguf, decoderConfigText, parseDecoderConfig } from "../../../src/model/config-file.ts";
 import { decoderTensors, families, moduleName } from "../../../src/model/families/index.ts";
@@ -9,6 +10,11 @@ import { temporaryFolder } from "../weights/files.ts";
 import { userError } from "../../user-error.ts";
 
 const inFolder = temporaryFolder();
+
+/** Sizes, and every key that transformers has of a model with these; test/fixtures/model/families/make_defaults.py. */
+const defaults = JSON.parse(
+  await readFile(join(import.meta.dirname, "../../fixtures/model/families/defaults.json"), "utf8"),
+) as Record<string, { given: object; assumed: object }>;
 
 /** Keys of a `config.json` that every family reads; sizes differ from each other and from what is assumed. */
 const sizes = {
@@ -90,6 +96,16 @@ describe.each(families.map((family) => [family.modelType, family] as const))("th
     });
     const scaling = modelType === "phi3" ? {} : { scaling: { type: "linear", factor: 2 } };
     expect(config.rope).toEqual(learned ? undefined : { theta: 2e4, ...scaling });
+  });
+
+  test("assumes what transformers assumes where its config.json is silent", () => {
+    const { given, assumed } = defaults[modelType]!;
+    // without names for them, the Llamas and Mistrals that are read here have no special tokens
+    const tokens = ["llama", "mistral"].includes(modelType)
+      ? { bos_token_id: null, eos_token_id: null, pad_token_id: null }
+      : {};
+    const silent = parseDecoderConfig({ ...given, model_type: modelType }, "config.json");
+    expect(silent).toEqual(parseDecoderConfig({ ...assumed, ...tokens }, "config.json"));
   });
 
   test("reads back what it wrote, and writes it again to the letter", () => {

@@ -60,6 +60,9 @@ export const fixtures: FamilyFixture[] = readdirSync(root, { withFileTypes: true
 /** For `describe.each`. */
 export const named = fixtures.map((fixture) => [fixture.name, fixture] as const);
 
+/** Those that attend each in its own way: the others differ from a Llama in angles that no text's length changes. */
+export const attending = named.filter(([name]) => !/^llama-(linear|yarn|llama3)/.test(name));
+
 /** The fixture's rows, or some of them, right-padded. */
 export function batchOfRows({ expected: { rows } }: FamilyFixture, some = [...rows.keys()]): TokenBatch {
   const own = some.map((row) => rows[row]!);

@@ -6,14 +6,14 @@ import { normalValues, stream } from "../../../src/system/random.ts";
 import { releaseEngine, useEngine } from "../../../src/tensor/engine.ts";
 import * as tf from "@tensorflow/tfjs-core";
 import { distance } from "../reference.ts";
-import { batchOfRows, named, padded } from "./fixtures.ts";
+import { attending, batchOfRows, padded } from "./fixtures.ts";
 
 beforeAll(() => useEngine("cpu", { threads: 1 }));
 afterAll(releaseEngine);
 
 const exempt = { sinks: 1, window: 2 };
 
-describe.each(named)("the model %s under gates", (_, fixture) => {
+describe.each(attending)("the model %s under gates", (_, fixture) => {
   const { folder, expected } = fixture;
   const batch = batchOfRows(fixture);
   const onResponse = batch.response.map((mark, slot) => (slot % batch.width > 0 ? mark : 0));
