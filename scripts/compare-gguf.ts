@@ -59,10 +59,12 @@ function inLlama(requests: readonly Request[]): Answer[] {
   return JSON.parse(readFileSync(answered, "utf8")) as Answer[];
 }
 
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
+
 let failed = false;
 function report(what: string, fits: boolean, figures: string): void {
   failed ||= !fits;
-  console.log(`${fits ? "ok  " : "FAIL"} ${what}: ${figures}`);
+  say(`${fits ? "ok  " : "FAIL"} ${what}: ${figures}`);
 }
 
 async function written(name: string, ...flags: string[]): Promise<string> {
@@ -148,7 +150,7 @@ function compareTokens(
   );
 }
 
-console.log("\ntokenizers of test/fixtures/text in llama.cpp");
+say("\ntokenizers of test/fixtures/text in llama.cpp");
 const tiny: { name: string; tokenizer: Tokenizer; path: string; notes: readonly string[] }[] = [];
 for (const { name, tokenizer: own, vocabulary } of inGguf()) {
   if (vocabulary instanceof UserError) continue;
@@ -179,7 +181,7 @@ const types = named.split(",") as GgufType[];
 const files = new Map<GgufType, string>();
 for (const type of types) files.set(type, await written(type, "--gguf", type));
 
-console.log("\nin llama.cpp");
+say("\nin llama.cpp");
 const answers = inLlama(types.map((type) => ({ gguf: files.get(type)!, rows, ...(type === "f16" && { texts }) })));
 for (const [i, type] of types.entries()) {
   const answer = answers[i]!;
@@ -221,7 +223,7 @@ for (const [i, type] of types.entries()) {
   );
 }
 
-console.log("\nan adapter in llama.cpp");
+say("\nan adapter in llama.cpp");
 const adapter = await createAdapter(model, { rank: 8 });
 const random = stream("compare-gguf");
 for (const { b } of adapter.changes)
@@ -252,7 +254,7 @@ report(
   `a token at most ${furthest(overBase!, inMerged!).toExponential(1)}`,
 );
 
-console.log(`\nread back by this library (${source})`);
+say(`\nread back by this library (${source})`);
 for (const type of types) {
   const [original, read] = [await openWeights(source), await openWeights(files.get(type)!)];
   const names = ggufNames(read.config, ggufWritingOf(read.config));
