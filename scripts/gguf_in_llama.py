@@ -66,7 +66,7 @@ log_type = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p
 
 @log_type
 def log(level, message, _):
-    if level >= 3 and message:  # warnings and errors
+    if level == 4 and message:  # errors
         sys.stderr.write(message.decode(errors="replace"))
 
 

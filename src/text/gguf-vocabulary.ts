@@ -50,7 +50,7 @@ export function ggufVocabulary(tokenizer: Tokenizer, model: ModelIds): GgufVocab
       "tokenizer.ggml.add_eos_token": around.after,
       ...(tokenizer.chatTemplate !== undefined && { "tokenizer.chat_template": tokenizer.chatTemplate }),
     },
-    notes: [...notes, ...strippingNotes(json), ...unnamed],
+    notes: [...notes, ...addedNotes(json), ...unnamed],
   };
 }
 
@@ -203,10 +203,19 @@ function endsBeyond(tokenizer: Tokenizer): string[] {
     : [`GGUF files name ${endNames.length} tokens that end a text; left out: ${more.join(", ")}.`];
 }
 
-function strippingNotes({ added_tokens }: TokenizerJson): string[] {
+/** Options of added tokens that llama.cpp does not know. */
+function addedNotes({ added_tokens }: TokenizerJson): string[] {
+  const shown = (tokens: readonly AddedToken[]): string =>
+    tokens
+      .slice(0, 3)
+      .map(({ content }) => content)
+      .join(", ") + (tokens.length > 3 ? ", ..." : "");
   const greedy = added_tokens.filter(({ lstrip, rstrip }) => lstrip === true || rstrip === true);
-  if (greedy.length === 0) return [];
-  const names = greedy.slice(0, 3).map(({ content }) => content);
-  const shown = names.join(", ") + (greedy.length > 3 ? ", ..." : "");
-  return [`llama.cpp may leave the white space beside ${shown} in the text, which this tokenizer takes away.`];
+  const words = added_tokens.filter(({ single_word }) => single_word === true);
+  return [
+    ...(greedy.length === 0
+      ? []
+      : [`llama.cpp may leave the white space beside ${shown(greedy)} in the text, which this tokenizer takes away.`]),
+    ...(words.length === 0 ? [] : [`llama.cpp also takes ${shown(words)} where a part of a word is spelled so.`]),
+  ];
 }

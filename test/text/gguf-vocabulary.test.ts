@@ -136,13 +136,14 @@ describe("tokenizers that GGUF files have a name for", () => {
     const tokenizer = bpe(
       (json) => {
         json["normalizer"] = { type: "NFC" };
-        json.added_tokens.push({ id: 6000, content: "<greedy>", special: true, rstrip: true });
+        json.added_tokens.push({ id: 6000, content: "<greedy>", special: true, rstrip: true, single_word: true });
       },
       { end_ids: [0, 1, 2, 3] },
     );
     const { notes } = ggufVocabulary(tokenizer, tokenizer);
-    expect(notes).toHaveLength(3);
-    for (const part of ["NFC", "<greedy>", "left out"]) expect(notes.join("\n")).toContain(part);
+    expect(notes).toHaveLength(4);
+    for (const part of ["NFC", "beside <greedy>", "takes <greedy>", "left out"])
+      expect(notes.join("\n")).toContain(part);
   });
 });
 
