@@ -7,6 +7,7 @@ import { createAdapter, loadModel, saveAdapter, withAdapter } from "../../../src
 import { stream } from "../../../src/system/random.ts";
 import { releaseEngine, useEngine } from "../../../src/tensor/engine.ts";
 import { runInProcess } from "./in-process.ts";
+import { smallSolver } from "../small-run.ts";
 import { writeCdpo } from "./small-run.ts";
 
 let base: string;
@@ -15,7 +16,7 @@ beforeAll(async () => {
   base = mkdtempSync(join(tmpdir(), "tokensift-cdpo-from-"));
   adapter = join(base, "adapter");
   await useEngine("cpu", { threads: 1 });
-  const trunk = await loadModel("models/tiny");
+  const trunk = await loadModel(smallSolver);
   const fresh = await createAdapter(trunk, { rank: 2 });
   for (const { module, b } of fresh.changes) {
     const random = stream("start", module);
