@@ -1,3 +1,4 @@
+import type * as tf from "@tensorflow/tfjs-core";
 import { mergeAdapter } from "../model/adapters/merge.ts";
 import { isAdapted } from "../model/adapters/with-adapter.ts";
 import { saveModel, type Model } from "../model/model.ts";
@@ -41,19 +42,26 @@ export const merge = defineCommand({
     await withEngine(values, stderr, async () => {
       using opened = await openModel(path, { adapter, say });
       const { model } = opened;
-      if (!isAdapted(model)) throw new UserError("missing-option", "there is no adapter", { fix: "Give --adapter DIR." });
+      if (!isAdapted(model))
+        throw new UserError("missing-option", "there is no adapter", { fix: "Give --adapter DIR." });
       const { model: base, largestDifference, largestLogit } = await mergeAdapter(model);
       const merged = base as Model;
       try {
         const facts = [`Model: ${shownPath(path)}`, `Adapter merged into it: ${shownPath(adapter)}`];
         const command = `tokensift merge --model ${shownPath(path)} --adapter ${shownPath(adapter)} --out ${shownPath(out)}`;
-        const card = { title: "A model with its adapter merged", facts: [...facts, weightsFact(merged, { dtype })], command };
+        const card = {
+          title: "A model with its adapter merged",
+          facts: [...facts, weightsFact(merged, { dtype })],
+          command,
+        };
         await saveModel(merged, out, { card: cardText(card), dtype });
       } finally {
-        if (merged !== opened.trunk) merged.outputEmbedding.dispose();
+        if (merged !== opened.trunk) (merged.outputEmbedding as tf.Variable).dispose();
       }
       const share = formatNumber(largestDifference / largestLogit, 2);
-      stdout.write(`${shownPath(out)}: merged; before rounding the logits of a text moved by ${share} of the largest\n`);
+      stdout.write(
+        `${shownPath(out)}: merged; before rounding the logits of a text moved by ${share} of the largest\n`,
+      );
     });
   },
 });

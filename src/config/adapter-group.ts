@@ -40,7 +40,9 @@ export const adapterGroup = group(
       }),
     ),
     rsLora: adapterOnOff("Scale by alpha / sqrt(rank) instead. Default: false."),
-    dora: adapterOnOff("Train the lengths of the changed weights' rows apart (DoRA, arXiv 2402.09353). Default: false."),
+    dora: adapterOnOff(
+      "Train the lengths of the changed weights' rows apart (DoRA, arXiv 2402.09353). Default: false.",
+    ),
     dropout: Type.Optional(
       amount("Share of its inputs that the adapter does not see in training. Default: 0, or that of adapter.from.", {
         exclusiveMaximum: 1,

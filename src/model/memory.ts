@@ -76,10 +76,7 @@ export function estimateTrainingMemory(config: DecoderConfig, options: TrainingM
 }
 
 /** Numbers that a block keeps of each token for its gradient; fewer by the first one with something to train. */
-function keptOfToken(
-  config: DecoderConfig,
-  adapter: AdapterSize | undefined,
-): { byBlock: number; notByFirst: number } {
+function keptOfToken(config: DecoderConfig, adapter: AdapterSize | undefined): { byBlock: number; notByFirst: number } {
   const { width, feedForwardWidth, heads, keyValueHeads, headSize } = config;
   const queries = heads * headSize;
   const inputOf = (name: ProjectionName): number =>

@@ -70,9 +70,6 @@ function beside(x: tf.Tensor2D, y: tf.Tensor2D, first: () => void): tf.Tensor2D 
       first(); // here, where nothing of it is recorded
       return tf.concat([x, y], 1);
     },
-    gradient: (dy) => [
-      tf.slice(dy, [0, 0], [rows, width]),
-      tf.slice(dy, [0, width], [rows, dy.shape[1] - width]),
-    ],
+    gradient: (dy) => [tf.slice(dy, [0, 0], [rows, width]), tf.slice(dy, [0, width], [rows, dy.shape[1] - width])],
   });
 }

@@ -42,7 +42,14 @@ export interface LoraOptions {
 }
 
 type Always = "rank" | "alpha" | "rsLora" | "dropout" | "seed";
-type WhereGiven = "projections" | "layers" | "targetModules" | "dora" | "rankPattern" | "alphaPattern" | "modulesToSave";
+type WhereGiven =
+  | "projections"
+  | "layers"
+  | "targetModules"
+  | "dora"
+  | "rankPattern"
+  | "alphaPattern"
+  | "modulesToSave";
 
 /**
  * The options with what follows from them; as options they give the same again. Either `projections`, in their order in a
@@ -143,10 +150,7 @@ function targetedModules(
   return found;
 }
 
-function checkPlaces(
-  { targetModules, projections, layers }: LoraOptions,
-  config: DecoderConfig,
-): void {
+function checkPlaces({ targetModules, projections, layers }: LoraOptions, config: DecoderConfig): void {
   if (targetModules !== undefined) {
     check(projections === undefined, "projections", "left out beside targetModules", projections);
     if (typeof targetModules === "string" && targetModules !== "all-linear")

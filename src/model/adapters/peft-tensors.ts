@@ -1,5 +1,6 @@
 import { UserError } from "../../system/errors.ts";
 import type { DecoderConfig } from "../config.ts";
+import { isStored, widenedValues } from "../../tensor/stored-weight.ts";
 import type { Decoder } from "../decoder.ts";
 import { show } from "../fields.ts";
 import { readStored, type StoredTensor } from "../weights/encoding.ts";
@@ -39,9 +40,11 @@ export async function optionsOf(files: AdapterFiles, model: Decoder): Promise<Lo
         where: file.path,
         fix: "The two files belong to different adapters.",
       });
-  if (found.size === 0) throw new UserError("invalid-adapter", "there are no matrices in this file", { where: file.path });
+  if (found.size === 0)
+    throw new UserError("invalid-adapter", "there are no matrices in this file", { where: file.path });
   for (const { name, place } of named) if (place === undefined) throw noPlace(name, configPath);
-  for (const saved of modulesToSave) if (savedTensors(model.config, [saved]).length === 0) throw noPlace(saved, configPath);
+  for (const saved of modulesToSave)
+    if (savedTensors(model.config, [saved]).length === 0) throw noPlace(saved, configPath);
   if (ensuresTying) requireNothingTied(model, [...named.map(({ name }) => name), ...modulesToSave], configPath);
   const targetModules = named.map(({ name }) => name);
   return {
@@ -60,7 +63,8 @@ export async function optionsOf(files: AdapterFiles, model: Decoder): Promise<Lo
 export function savedOptions(config: PeftConfig, shape: DecoderConfig, where: string): LoraOptions {
   const { targets, ensuresTying: _, baseModel: __, ...settings } = config;
   const told = { where, code: "invalid-adapter" } as const;
-  const isTarget = targets === undefined ? ({ place }: WeightModule) => place?.kind === "projection" : targeting(targets, told);
+  const isTarget =
+    targets === undefined ? ({ place }: WeightModule) => place?.kind === "projection" : targeting(targets, told);
   const targetModules = weightModules(shape)
     .filter(isTarget)
     .map(({ name }) => name);
@@ -116,9 +120,14 @@ async function requireBaseWeight(
     });
   if (tensor.shape.join() !== variable.shape.join())
     throw differs(`[${tensor.shape.join(", ")}], and the model's is [${variable.shape.join(", ")}]`);
-  const [theirs, ours] = [await readStored(file, tensor), await variable.data<"float32">()];
+  const [theirs, ours] = [
+    await readStored(file, tensor),
+    isStored(variable) ? widenedValues(variable) : await variable.data<"float32">(),
+  ];
   const step = roundingOf(tensor);
-  const first = theirs.findIndex((value, i) => !(Math.abs(value - ours[i]!) <= step * Math.abs(ours[i]!) + step * 1e-3));
+  const first = theirs.findIndex(
+    (value, i) => !(Math.abs(value - ours[i]!) <= step * Math.abs(ours[i]!) + step * 1e-3),
+  );
   if (first >= 0) throw differs(`${theirs[first]} at ${first}, and the model's is ${ours[first]}`);
 }
 
@@ -137,7 +146,9 @@ function noPlace(name: string, where: string): UserError {
 
 function requireNothingTied(model: Decoder, modules: readonly string[], where: string): void {
   const { config } = model;
-  const isTied = config.tiedOutput && [embeddingModule(config), headModule(config)].some((name) => modules.some((end) => name.endsWith(end)));
+  const isTied =
+    config.tiedOutput &&
+    [embeddingModule(config), headModule(config)].some((name) => modules.some((end) => name.endsWith(end)));
   if (!isTied) return;
   throw new UserError(
     "unsupported-adapter",

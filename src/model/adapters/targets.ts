@@ -71,7 +71,14 @@ export interface SavedTensor {
 export function savedTensors(config: DecoderConfig, modulesToSave: readonly string[]): SavedTensor[] {
   return weightModules(config).flatMap(({ name, tensors }) => {
     const parts = name.split(".");
-    const isSaved = parts.some((_, i) => modulesToSave.some((end) => parts.slice(0, i + 1).join(".").endsWith(end)));
+    const isSaved = parts.some((_, i) =>
+      modulesToSave.some((end) =>
+        parts
+          .slice(0, i + 1)
+          .join(".")
+          .endsWith(end),
+      ),
+    );
     return isSaved ? [...tensors].map(([tensor, shape]) => ({ name: tensor, shape })) : [];
   });
 }

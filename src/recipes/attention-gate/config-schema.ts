@@ -1,12 +1,5 @@
 import { Type, type Static } from "@sinclair/typebox";
-import {
-  amount,
-  count,
-  evaluationGroup,
-  packableDataGroup,
-  runKeys,
-  trainingGroup,
-} from "../../config/groups.ts";
+import { amount, count, evaluationGroup, packableDataGroup, runKeys, trainingGroup } from "../../config/groups.ts";
 import { adapterGroup } from "../../config/adapter-group.ts";
 import { namesOf } from "../../config/catalogue.ts";
 import type { MethodChoice } from "../../config/method-choice.ts";

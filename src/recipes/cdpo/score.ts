@@ -65,7 +65,12 @@ export function scoreStage(
       try {
         for (const folder of both) adapters.push(withAdapter(trunk, await loadAdapter(folder, trunk)));
         const [positive, negative] = adapters;
-        const facts = await factsOf(work, await work.trunk.start(), texts, positive && negative && { positive, negative });
+        const facts = await factsOf(
+          work,
+          await work.trunk.start(),
+          texts,
+          positive && negative && { positive, negative },
+        );
         const scored = listed.map((pair, k) => ({
           ...pair,
           facts: { chosen: facts[2 * k]!, rejected: facts[2 * k + 1]! },

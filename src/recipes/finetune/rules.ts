@@ -105,7 +105,13 @@ async function fixedLosses(
     return await lossColumn(tokens, {
       rows,
       // The last bit of a loss may depend on the rows beside it: only a run that scores the same batches may share it.
-      key: ["losses", (other ?? start?.model ?? base).fingerprint, engineKey(engine), atOnce, rowsKey(rows, tokens)].join(" "),
+      key: [
+        "losses",
+        (other ?? start?.model ?? base).fingerprint,
+        engineKey(engine),
+        atOnce,
+        rowsKey(rows, tokens),
+      ].join(" "),
       ...{ batchSize: microBatchSize, packing },
       ...(config.data.cache !== undefined && { cacheFolder: config.data.cache }),
       async model() {

@@ -41,10 +41,7 @@ export async function startOf(
 }
 
 /** What an adapter of a configuration is made of, for an estimate: of one to start from, what its folder says. */
-export function adapterOptions(
-  shape: DecoderConfig,
-  config: AdapterConfig | undefined,
-): { adapter?: LoraOptions } {
+export function adapterOptions(shape: DecoderConfig, config: AdapterConfig | undefined): { adapter?: LoraOptions } {
   if (config === undefined) return {};
   const { from, baseModel: _, ...options } = config;
   if (from === undefined) return { adapter: loraOptions(options) };

@@ -20,7 +20,10 @@ export function adapterFixtures(): string[] {
 
 /** The model below such an adapter, and the logits of its first text. */
 export function peftReference(name: string): { model: Case; logits: number[][] } {
-  return JSON.parse(readFileSync(adapterFixture(name, "reference.json"), "utf8")) as { model: Case; logits: number[][] };
+  return JSON.parse(readFileSync(adapterFixture(name, "reference.json"), "utf8")) as {
+    model: Case;
+    logits: number[][];
+  };
 }
 
 export function peftLogits(name: string): number[][] {

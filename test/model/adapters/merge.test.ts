@@ -10,30 +10,35 @@ import {
 } from "../../../src/model/index.ts";
 import { distance, fixture, logitsOf, openDecoder } from "../reference.ts";
 import { userError } from "../../user-error.ts";
-import { adapterFixture, adapterFixtures, fillB, firstText, peftLogits, peftReference, scratchFolder } from "./adapters.ts";
+import {
+  adapterFixture,
+  adapterFixtures,
+  fillB,
+  firstText,
+  peftLogits,
+  peftReference,
+  scratchFolder,
+} from "./adapters.ts";
 
 const scratch = scratchFolder();
 
 describe("a merged adapter", () => {
-  test.each(adapterFixtures())(
-    "gives the logits of the model with the adapter %s, and PEFT's",
-    async (name) => {
-      const held = tf.memory().numTensors;
-      const below = peftReference(name).model;
-      const base = await openDecoder(below);
-      const model = withAdapter(base, await loadAdapter(adapterFixture(name), base));
-      const text = firstText(below);
-      const before = (await logitsOf(model, text)).flat();
-      const check = await mergeAdapter(model, { text });
-      const after = (await logitsOf(check.model, text)).flat();
-      expect(distance(after, before) / check.largestLogit).toBeLessThan(1e-5);
-      expect(distance(after, peftLogits(name).flat()) / check.largestLogit).toBeLessThan(1e-5);
-      expect(check.largestDifference).toBe(distance(after, before));
-      expect(check.largestLogit).toBe(Math.max(...before.map(Math.abs)));
-      check.model.dispose();
-      expect(tf.memory().numTensors).toBe(held);
-    },
-  );
+  test.each(adapterFixtures())("gives the logits of the model with the adapter %s, and PEFT's", async (name) => {
+    const held = tf.memory().numTensors;
+    const below = peftReference(name).model;
+    const base = await openDecoder(below);
+    const model = withAdapter(base, await loadAdapter(adapterFixture(name), base));
+    const text = firstText(below);
+    const before = (await logitsOf(model, text)).flat();
+    const check = await mergeAdapter(model, { text });
+    const after = (await logitsOf(check.model, text)).flat();
+    expect(distance(after, before) / check.largestLogit).toBeLessThan(1e-5);
+    expect(distance(after, peftLogits(name).flat()) / check.largestLogit).toBeLessThan(1e-5);
+    expect(check.largestDifference).toBe(distance(after, before));
+    expect(check.largestLogit).toBe(Math.max(...before.map(Math.abs)));
+    check.model.dispose();
+    expect(tf.memory().numTensors).toBe(held);
+  });
 
   test.each(["tied-embedding", "tied-embeddings", "saved"])(
     "of %s is saved with an output projection of its own, in the format of the embedding",
