@@ -13,18 +13,21 @@ const merge = (adapter: string, ...argv: string[]) =>
   tokensift("merge", "--engine", "cpu", "--threads", "1", "--model", tied, "--adapter", adapter, ...argv);
 
 describe("tokensift merge", () => {
-  test.each(["tied", "saved", "tied-embeddings"])("writes a model that computes as with the adapter %s", async (name) => {
-    const out = folder.path(name);
-    const { code, out: said } = await merge(adapterFixture(name), "--out", out);
-    expect(code).toBe(0);
-    expect(said).toContain("merged");
-    const merged = await loadModel(out);
-    const expected = peftLogits(name).flat();
-    const logits = (await logitsOf(merged, firstText("tied"))).flat();
-    expect(distance(logits, expected) / Math.max(...expected.map(Math.abs))).toBeLessThan(1e-5);
-    merged.dispose();
-    expect(readFileSync(join(out, "README.md"), "utf8")).toContain("tokensift merge");
-  });
+  test.each(["tied", "saved", "tied-embeddings"])(
+    "writes a model that computes as with the adapter %s",
+    async (name) => {
+      const out = folder.path(name);
+      const { code, out: said } = await merge(adapterFixture(name), "--out", out);
+      expect(code).toBe(0);
+      expect(said).toContain("merged");
+      const merged = await loadModel(out);
+      const expected = peftLogits(name).flat();
+      const logits = (await logitsOf(merged, firstText("tied"))).flat();
+      expect(distance(logits, expected) / Math.max(...expected.map(Math.abs))).toBeLessThan(1e-5);
+      merged.dispose();
+      expect(readFileSync(join(out, "README.md"), "utf8")).toContain("tokensift merge");
+    },
+  );
 
   test("writes another format, rounded once", async () => {
     const out = folder.path("rounded");

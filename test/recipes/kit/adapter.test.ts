@@ -105,7 +105,11 @@ describe("keys of an adapter", () => {
   const load = (adapter: object) =>
     loadConfig(
       finetuneRecipe.config,
-      writeConfig(folder, { model: fixture("tied"), data: { train: adapterFixture("tied", "reference.json") }, adapter }),
+      writeConfig(folder, {
+        model: fixture("tied"),
+        data: { train: adapterFixture("tied", "reference.json") },
+        adapter,
+      }),
     ).config.adapter;
 
   test("have the rank alone filled in, and none beside a saved one", () => {
