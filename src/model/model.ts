@@ -6,7 +6,8 @@ import type { DecoderConfig } from "./config.ts";
 import { createDecoder, type Decoder } from "./decoder.ts";
 import { initializeModel } from "./initialize.ts";
 import { openWeights, saveModelFiles, type Origin, type WeightSource, type WeightsFormat } from "./weights/index.ts";
-import { tensorsOf } from "./saved-values.ts";
+import { readsStoredWeights, rowBytesOf } from "../tensor/stored-weight.ts";
+import { storedTensorsOf, tensorsOf } from "./saved-values.ts";
 
 /** A decoder with its tokenizer. */
 export interface Model extends Decoder {
@@ -19,8 +20,22 @@ export interface Model extends Decoder {
   readonly origin?: Origin;
 }
 
+/** Where a model's matrices are kept. */
+export interface LoadOptions {
+  /**
+   * `float32` (default): in the engine's memory, to be trained. `as-stored`: those of 16 or fewer bits stay in their
+   * files, which the cpu engine reads and widens while it computes. The model is then frozen; an adapter over it can be
+   * trained. Its numbers and gradients are the same, its memory is that of the files' pages. Nothing may write to the
+   * files meanwhile. Other engines keep `float32` in any case.
+   */
+  weights?: "float32" | "as-stored";
+  /** Names of weights that come into memory in any case. Default: none. */
+  inMemory?: ReadonlySet<string>;
+}
+
 /**
  * Loads a model onto the current engine: a folder in Hugging Face layout or a `.gguf` file. Dispose of it after use.
+ * @param options.weights `as-stored` keeps matrices of 16 or fewer bits in their files, frozen; see `LoadOptions`
  * @throws UserError if the path, configuration, weights or tokenizer are not those of a supported model
  * @example
  * import { releaseEngine, useEngine } from "tokensift";
@@ -33,19 +48,36 @@ export interface Model extends Decoder {
  * model.dispose();
  * releaseEngine();
  */
-export async function loadModel(path: string): Promise<Model> {
+export async function loadModel(path: string, options: LoadOptions = {}): Promise<Model> {
+  const { weights: form = "float32", inMemory } = options;
   const weights = await openWeights(path);
+  let inUse = false;
   try {
     const tokenizer = tokenizerOf(path, weights);
-    const decoder = await createDecoder(weights.config, weights.read);
-    return { ...decoder, tokenizer, source: path, fingerprint: weights.fingerprint, origin: weights.origin };
+    const staysInFile = form === "as-stored" && readsStoredWeights();
+    const decoder = await createDecoder(
+      weights.config,
+      (name) => (staysInFile && !inMemory?.has(name) ? weights.stored(name) : undefined) ?? weights.read(name),
+    );
+    if (form === "as-stored") for (const { variable } of decoder.parameters) variable.trainable = false;
+    inUse = decoder.stored !== undefined;
+    const dispose = (): void => {
+      decoder.dispose();
+      if (inUse) void weights.close();
+      inUse = false;
+    };
+    const { fingerprint, origin } = weights;
+    return { ...decoder, tokenizer, source: path, fingerprint, origin, dispose };
   } finally {
-    await weights.close();
+    if (!inUse) await weights.close();
   }
 }
 
 /** What is known of a model without reading its weights. */
-export type ModelFacts = Pick<Model, "config" | "tokenizer" | "fingerprint">;
+export interface ModelFacts extends Pick<Model, "config" | "tokenizer" | "fingerprint"> {
+  /** Bytes of each weight that can stay in its file, by its name; see `LoadOptions`. */
+  readonly storedBytes?: ReadonlyMap<string, number>;
+}
 
 /**
  * What is known of a model without loading its weights: configuration, tokenizer, fingerprint. No engine is needed.
@@ -61,13 +93,23 @@ export type ModelFacts = Pick<Model, "config" | "tokenizer" | "fingerprint">;
 export async function readModelFacts(path: string): Promise<ModelFacts> {
   const weights = await openWeights(path);
   try {
-    return { config: weights.config, tokenizer: tokenizerOf(path, weights), fingerprint: weights.fingerprint };
+    const { config, fingerprint } = weights;
+    return { config, tokenizer: tokenizerOf(path, weights), fingerprint, storedBytes: storedBytesOf(weights) };
   } finally {
     await weights.close();
   }
 }
 
 /** The tokenizer of opened weights. */
+function storedBytesOf(weights: WeightSource): Map<string, number> {
+  const found = new Map<string, number>();
+  for (const name of weights.names()) {
+    const weight = weights.stored(name);
+    if (weight !== undefined) found.set(name, weight.shape[0] * rowBytesOf(weight));
+  }
+  return found;
+}
+
 export function tokenizerOf(path: string, { metadata }: WeightSource): Tokenizer {
   return metadata === undefined ? loadTokenizer(path) : tokenizerFromGguf(metadata);
 }
@@ -133,7 +175,7 @@ export async function saveModel(model: Model, folder: string, options: SaveOptio
       where: folder,
       fix: "Save the adapter (saveAdapter), or merge it first (mergeAdapter) and save the model below it.",
     });
-  const { config, origin, parameters, tokenizer } = model;
-  const tensors = tensorsOf(parameters);
+  const { config, origin, parameters, stored = [], tokenizer } = model;
+  const tensors = [...tensorsOf(parameters), ...storedTensorsOf(stored)];
   await saveModelFiles(folder, { ...options, config, tensors, tokenizerFiles: tokenizer.files, origin });
 }
