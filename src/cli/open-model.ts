@@ -52,14 +52,18 @@ export async function openModel(
   }
 }
 
-/** Says so if an adapter names another model than the one that it lies over. */
+/** Says so if an adapter was trained over another model than the one that it lies over, by what its files say. */
 export async function tellBase(
-  { baseModel }: Pick<Adapter, "baseModel">,
+  { baseModel, baseFingerprint }: Pick<Adapter, "baseModel" | "baseFingerprint">,
   model: Pick<Model, "source" | "fingerprint">,
   { where, say }: { where: string; say: (sentence: string) => void },
 ): Promise<void> {
-  if (baseModel === undefined || !(await isOther(baseModel, model))) return;
-  say(`${where}: the adapter was trained over ${visibleString(baseModel)}, and is used over ${model.source}`);
+  if (baseFingerprint === model.fingerprint) return;
+  if (baseModel === undefined) {
+    if (baseFingerprint !== undefined) say(`${where}: the adapter was trained over another model than ${model.source}`);
+  } else if (baseFingerprint !== undefined || (await isOther(baseModel, model))) {
+    say(`${where}: the adapter was trained over ${visibleString(baseModel)}, and is used over ${model.source}`);
+  }
 }
 
 /** Two paths are of one model if its weights are the same; where that cannot be seen, if they end in the same name. */

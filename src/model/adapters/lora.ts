@@ -41,6 +41,8 @@ export interface Adapter {
   readonly fingerprint: string;
   /** The model below it, for whoever loads it elsewhere: a name on a hub, or what the adapter's file says. */
   readonly baseModel?: string;
+  /** The fingerprint of the model that it was trained over, if its file says it. */
+  readonly baseFingerprint?: string;
   /**
    * Says which optimizer step the next training passes belong to. With dropout it must be called before each step;
    * a run that is continued at step n then drops what an uninterrupted one does.

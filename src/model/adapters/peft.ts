@@ -9,13 +9,13 @@ import { readStored } from "../weights/encoding.ts";
 import { openFile } from "../weights/file.ts";
 import { writeSafetensors, type SavedType } from "../weights/index.ts";
 import { readJson } from "../weights/read-json.ts";
-import { readSafetensorsHeader } from "../weights/safetensors.ts";
+import { readSafetensors } from "../weights/safetensors.ts";
 import { writeWholeFolder } from "../weights/whole-folder.ts";
 import { turnedTensors, turnedValues, turnedWeights } from "../weights/orientation.ts";
 import type { TensorToSave } from "../weights/safetensors-write.ts";
 import { openTensorFile } from "../weights/tensor-file.ts";
 import { adapterFrom, modulePrefix, type Adapter } from "./lora.ts";
-import { parsePeftConfig, peftConfigText } from "./peft-config.ts";
+import { parsePeftConfig, peftConfigText, type PeftConfig } from "./peft-config.ts";
 import { optionsOf, requireShaped } from "./peft-tensors.ts";
 import type { Adapted } from "./with-adapter.ts";
 
@@ -24,6 +24,9 @@ export const files = {
   matrices: "adapter_model.safetensors",
   card: "README.md",
 } as const;
+
+/** In the metadata of the matrices: the fingerprint of the model below them. */
+export const baseKey = "base_fingerprint";
 
 /**
  * Writes the adapter of a model as a PEFT folder; an earlier one is replaced only when the new one is complete.
@@ -44,7 +47,7 @@ export const files = {
  * releaseEngine();
  */
 export async function saveAdapter(
-  { adapter, config }: Decoder & Adapted,
+  { adapter, config, trunk }: Decoder & Adapted<Decoder & { fingerprint?: string }>,
   folder: string,
   {
     card,
@@ -57,7 +60,8 @@ export async function saveAdapter(
   await writeWholeFolder(folder, Object.values(files), async (temporary) => {
     await writeFile(join(temporary, files.config), text);
     await writeFile(join(temporary, files.card), card);
-    await writeSafetensors(join(temporary, files.matrices), tensors, { type: dtype });
+    const metadata = { format: "pt", ...(trunk.fingerprint !== undefined && { [baseKey]: trunk.fingerprint }) };
+    await writeSafetensors(join(temporary, files.matrices), tensors, { type: dtype, metadata });
   });
 }
 
@@ -89,7 +93,7 @@ export async function loadAdapter(
   const config = parsePeftConfig(await readJson(configPath), configPath);
   const file = await openFile(join(folder, files.matrices));
   try {
-    const tensors = await readSafetensorsHeader(file);
+    const { tensors, metadata } = await readSafetensors(file);
     const options = await optionsOf({ config, configPath, tensors, file }, model);
     const settings = { ...options, seed, ...(dropout !== undefined && { dropout }) };
     const turned = turnedWeights(model.config);
@@ -99,10 +103,19 @@ export async function loadAdapter(
       const values = await readStored(file, stored);
       return isTurned ? turnedValues(values, stored.shape) : values;
     });
-    return { ...adapter, ...(config.baseModel !== undefined && { baseModel: config.baseModel }) };
+    return { ...adapter, ...baseOf(config, metadata) };
   } finally {
     await file.close();
   }
+}
+
+/** What an adapter's files say of the model below it. */
+export function baseOf(
+  { baseModel }: Pick<PeftConfig, "baseModel">,
+  metadata: ReadonlyMap<string, string>,
+): Pick<Adapter, "baseModel" | "baseFingerprint"> {
+  const baseFingerprint = metadata.get(baseKey);
+  return { ...(baseModel !== undefined && { baseModel }), ...(baseFingerprint !== undefined && { baseFingerprint }) };
 }
 
 /** The tensors as PEFT's file holds them: weights that the family holds the other way round are turned. */

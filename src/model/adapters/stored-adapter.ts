@@ -5,12 +5,12 @@ import { readStored } from "../weights/encoding.ts";
 import { openFile } from "../weights/file.ts";
 import { turnedValues, turnedWeights } from "../weights/orientation.ts";
 import { readJson } from "../weights/read-json.ts";
-import { readSafetensorsHeader } from "../weights/safetensors.ts";
+import { readSafetensors } from "../weights/safetensors.ts";
 import type { WeightSource } from "../weights/source.ts";
 import { modulePrefix, tensorOfCopy, tensorsOfTarget } from "./lora.ts";
 import { embeddingModule, headModule } from "./modules.ts";
 import { loraSettings, targetsOf } from "./options.ts";
-import { files, requireAdapterFiles } from "./peft.ts";
+import { baseOf, files, requireAdapterFiles } from "./peft.ts";
 import { parsePeftConfig } from "./peft-config.ts";
 import { requireShaped, savedOptions } from "./peft-tensors.ts";
 import { savedTensors, type Target } from "./targets.ts";
@@ -35,6 +35,8 @@ export interface StoredAdapter {
   readonly copies: ReadonlyMap<string, Read>;
   /** The model that it was trained over: a path, or a name on a hub. */
   readonly baseModel?: string;
+  /** The fingerprint of that model, if the adapter's file says it. */
+  readonly baseFingerprint?: string;
   close(): Promise<void>;
 }
 
@@ -54,7 +56,7 @@ export async function openStoredAdapter(
   const turned = turnedWeights(config);
   const file = await openFile(join(folder, files.matrices));
   try {
-    const tensors = await readSafetensorsHeader(file);
+    const { tensors, metadata } = await readSafetensors(file);
     const used = new Set<string>();
     const reader = ({ name, shape }: { name: string; shape: readonly number[] }): Read => {
       const isTurned = turned.has(name.slice(modulePrefix.length));
@@ -74,11 +76,10 @@ export async function openStoredAdapter(
     const copies = copied.map((copy): [string, Read] => [copy.name, reader(tensorOfCopy(copy))]);
     for (const [name, tensor] of tensors)
       if (!used.has(name)) await requireSame(name, () => readStored(file, tensor), { model, where: file.path });
-    const { baseModel } = peft;
     return {
       changes: new Map(changes),
       copies: new Map(copies),
-      ...(baseModel !== undefined && { baseModel }),
+      ...baseOf(peft, metadata),
       close: () => file.close(),
     };
   } catch (error) {

@@ -15,6 +15,13 @@ const largestHeader = 100_000_000; // bytes; the limit of the reference implemen
  * @throws UserError unless every tensor lies inside the file, no two share bytes and no byte is left over
  */
 export async function readSafetensorsHeader(file: RandomAccessFile): Promise<Map<string, StoredTensor>> {
+  return (await readSafetensors(file)).tensors;
+}
+
+/** The same with the texts that the file says beside them. */
+export async function readSafetensors(
+  file: RandomAccessFile,
+): Promise<{ tensors: Map<string, StoredTensor>; metadata: ReadonlyMap<string, string> }> {
   const where = file.path;
   const broken = (what: string): UserError =>
     new UserError("damaged-file", what, {
@@ -36,7 +43,11 @@ export async function readSafetensorsHeader(file: RandomAccessFile): Promise<Map
     if (name !== "__metadata__") tensors.set(name, storedTensor(name, entry, 8 + length, file.size, broken));
   }
   requireFullCover([...tensors.values()], 8 + length, file.size, broken);
-  return tensors;
+  const said = header["__metadata__"];
+  const texts = Object.entries(isRecord(said) ? said : {}).filter((entry): entry is [string, string] => {
+    return typeof entry[1] === "string";
+  });
+  return { tensors, metadata: new Map(texts) };
 }
 
 type Broken = (what: string) => UserError;
