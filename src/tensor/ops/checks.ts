@@ -5,7 +5,7 @@ import type { AttentionFacts } from "./attributes.ts";
  * Kernels read memory without bounds checks, so every operation checks its arguments first.
  * @throws RangeError when the shape differs
  */
-export function requireShape(name: string, tensor: Tensor, shape: readonly number[]): void {
+export function requireShape(name: string, tensor: Pick<Tensor, "shape">, shape: readonly number[]): void {
   if (tensor.shape.length === shape.length && shape.every((size, axis) => tensor.shape[axis] === size)) return;
   throw new RangeError(`${name} has shape [${tensor.shape.join(", ")}], expected [${shape.join(", ")}]`);
 }

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { requireShape } from "./checks.ts";
-import { headGradient, logitsOf, rowChunks, type OutputHead } from "./logits.ts";
+import { headGradient, logitsOf, rowChunks, timesTable, type OutputHead } from "./logits.ts";
 import { softCap } from "./soft-cap.ts";
 
 /**
@@ -43,7 +43,7 @@ export function forwardKlGradient(
         Float32Array.from(own, (row) => dKl[row]!),
         [own.length, 1],
       );
-      const products = tf.matMul<tf.Tensor2D>(other, reference.outputEmbedding, false, true);
+      const products = timesTable(other, reference.outputEmbedding);
       const [p, q] = [tf.softmax(logits), tf.softmax(softCap(products, reference.softCap))];
       return tf.mul(tf.sub(p, q), scale);
     }),

@@ -9,6 +9,8 @@ import type {
   RaggedAttentionAttributes,
 } from "./attributes.ts";
 
+import type { StoredWeight } from "../stored-weight.ts";
+
 /**
  * Every fused kernel an engine may register with `tf.registerKernel` under its backend's name. None is required: an
  * operation whose kernel is missing runs its plain definition instead, and both must agree (`test/tensor/conformance.ts`).
@@ -48,6 +50,24 @@ export interface FusedKernels extends DefinitionParts {
     inputs: { x?: Tensor2D /* where any is trained */ } & NumberedTensors<"weight"> & NumberedTensors<"dy">;
     attrs: { trained: boolean[] };
     outputs: Tensor2D[] /* dx, then each dWeight [O, I] */;
+  };
+  /** `TokensiftEmbed` of a table that stays in its file. */
+  TokensiftStoredEmbed: {
+    inputs: Record<string, never>;
+    attrs: { table: StoredWeight /* [V, D] */; ids: Int32Array /* [N] */ };
+    outputs: [output: Tensor2D /* [N, D] */];
+  };
+  /** `TokensiftLinear` with weights that stay in their file. */
+  TokensiftStoredLinear: {
+    inputs: { x: Tensor2D /* [N, I] */ };
+    attrs: { weights: readonly StoredWeight[] /* each [O, I] */ };
+    outputs: Tensor2D[] /* [N, O] for each weight */;
+  };
+  /** `dx = sum over i of dy[i] weight[i]`. */
+  TokensiftStoredLinearGrad: {
+    inputs: NumberedTensors<"dy">;
+    attrs: { weights: readonly StoredWeight[] };
+    outputs: [dx: Tensor2D /* [N, I] */];
   };
   /** `rstd = 1 / sqrt(mean(x^2) + epsilon)` of each row, `output = x * rstd * gain`. */
   TokensiftRmsNorm: {
@@ -192,8 +212,9 @@ export interface FusedKernels extends DefinitionParts {
    * largest logits alone (fewer where V < 20). Logits are capped where `softCap` is given, the kept ones too.
    */
   TokensiftTargetLogProbs: {
-    inputs: { hidden: Tensor2D /* [R, D] */; outputEmbedding: Tensor2D /* [V, D] */ };
-    attrs: { targets: Int32Array /* [R] */ } & Record<"entropy" | "entropyTop20" | "keepLogits", boolean> & Capped;
+    inputs: { hidden: Tensor2D /* [R, D] */; outputEmbedding?: Tensor2D /* [V, D]; without: attrs.stored */ };
+    attrs: { targets: Int32Array /* [R] */; stored?: StoredWeight /* [V, D] */ } & Capped &
+      Record<"entropy" | "entropyTop20" | "keepLogits", boolean>;
     outputs: Tensor[] /* logProb [R], entropy [R]?, entropyTop20 [R]?, where keepLogits: logits [K, V]? */;
   };
   /**
@@ -202,8 +223,17 @@ export interface FusedKernels extends DefinitionParts {
    * `dLogProb = 0` get 0 and are not computed.
    */
   TokensiftTargetLogProbsGrad: {
-    inputs: { hidden: Tensor2D /* [R, D] */; outputEmbedding: Tensor2D /* [V, D] */; logits?: Tensor2D /* [K, V] */ };
-    attrs: { targets: Int32Array /* [R] */; dLogProb: Float32Array /* [R] */; needEmbedding: boolean } & Capped;
+    inputs: {
+      hidden: Tensor2D /* [R, D] */;
+      outputEmbedding?: Tensor2D /* [V, D]; without: attrs.stored, which gets no gradient */;
+      logits?: Tensor2D /* [K, V] */;
+    };
+    attrs: {
+      targets: Int32Array /* [R] */;
+      stored?: StoredWeight /* [V, D] */;
+      dLogProb: Float32Array /* [R] */;
+      needEmbedding: boolean;
+    } & Capped;
     outputs: [dHidden: Tensor2D /* [R, D] */, dOutputEmbedding?: Tensor2D /* [V, D], where needEmbedding */];
   };
   /** One AdamW step in place on `parameter`, `m` and `v`; the formula is in `adamw.ts`. */

@@ -1,11 +1,13 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { isStored, type Weight } from "../stored-weight.ts";
+import { linear, storedLinearsGradient } from "./linear.ts";
 import { softCap as capped, softCapSlope } from "./soft-cap.ts";
 
 /** A hidden state `[R, D]` with what makes logits of it. */
 export interface OutputHead {
   readonly hidden: tf.Tensor2D;
   /** `[V, D]` */
-  readonly outputEmbedding: tf.Tensor2D;
+  readonly outputEmbedding: Weight;
   /** Logits become `softCap * tanh(logit / softCap)`. Default: they stay as they are. */
   readonly softCap?: number | undefined;
 }
@@ -22,7 +24,12 @@ export function rowChunks(rows: number, vocabulary: number): [from: number, to: 
 /** Logits `[to - from, V]` of some of the rows: `hidden[from..to) outputEmbedding^T`, capped where the head says so. */
 export function logitsOf({ hidden, outputEmbedding, softCap }: OutputHead, from: number, to: number): tf.Tensor2D {
   const own = tf.slice(hidden, [from, 0], [to - from, hidden.shape[1]]);
-  return capped(tf.matMul<tf.Tensor2D>(own, outputEmbedding, false, true), softCap);
+  return capped(timesTable(own, outputEmbedding), softCap);
+}
+
+/** `h outputEmbedding^T`. */
+export function timesTable(h: tf.Tensor2D, outputEmbedding: Weight): tf.Tensor2D {
+  return isStored(outputEmbedding) ? linear(h, outputEmbedding) : tf.matMul(h, outputEmbedding, false, true);
 }
 
 /**
@@ -40,16 +47,19 @@ export function headGradient(
   const slots = new Int32Array(rows).fill(live.length);
   live.forEach((row, slot) => (slots[row] = slot));
   const dLive: tf.Tensor2D[] = [];
-  let dEmbedding = needEmbedding ? tf.zerosLike(outputEmbedding) : undefined;
+  let dEmbedding = needEmbedding ? tf.zeros<tf.Rank.R2>(outputEmbedding.shape) : undefined;
   for (const [from, to] of rowChunks(live.length, outputEmbedding.shape[0])) {
     const own = live.subarray(from, to);
     const [dRows, sum] = tf.tidy(() => {
       const h: tf.Tensor2D = tf.gather(hidden, tf.tensor1d(own, "int32"));
-      const logits = capped(tf.matMul<tf.Tensor2D>(h, outputEmbedding, false, true), softCap);
+      const logits = capped(timesTable(h, outputEmbedding), softCap);
       const dCapped = dLogitsOf(logits, own);
       const dLogits = softCap === undefined ? dCapped : tf.mul(dCapped, softCapSlope(logits, softCap));
       const next = dEmbedding === undefined ? undefined : tf.add(dEmbedding, tf.matMul(dLogits, h, true, false));
-      return [tf.matMul(dLogits, outputEmbedding), next] as [tf.Tensor2D, tf.Tensor2D?];
+      const dRows = isStored(outputEmbedding)
+        ? storedLinearsGradient([dLogits], [outputEmbedding])
+        : tf.matMul(dLogits, outputEmbedding);
+      return [dRows, next] as [tf.Tensor2D, tf.Tensor2D?];
     });
     dLive.push(dRows);
     dEmbedding?.dispose();

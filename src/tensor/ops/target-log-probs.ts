@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { isStored, type StoredWeight, type Weight } from "../stored-weight.ts";
 import { requireIndices, requireShape, requireSoftCap } from "./checks.ts";
 import { runFused } from "./fused.ts";
 import { headGradient, logitsOf, rowChunks, type OutputHead } from "./logits.ts";
@@ -34,14 +35,18 @@ export interface TargetLogProbsOptions {
  */
 export function targetLogProbs(
   hidden: tf.Tensor2D,
-  outputEmbedding: tf.Tensor2D,
+  outputEmbedding: Weight,
   targets: Int32Array,
   { entropy = false, entropyTop20 = false, keepLogits = false, softCap }: TargetLogProbsOptions = {},
 ): TargetLogProbs {
   checkArguments({ hidden, outputEmbedding, softCap }, targets);
   const asked = { entropy, entropyTop20 };
   const outputs =
-    runFused("TokensiftTargetLogProbs", { hidden, outputEmbedding }, { targets, ...asked, keepLogits, softCap }) ??
+    runFused(
+      "TokensiftTargetLogProbs",
+      { hidden, ...inMemory(outputEmbedding) },
+      { ...inFile(outputEmbedding), targets, ...asked, keepLogits, softCap },
+    ) ??
     tf.tidy(() => {
       const parts = rowChunks(hidden.shape[0], outputEmbedding.shape[0]).map(([from, to]) =>
         tf.tidy(() =>
@@ -68,7 +73,7 @@ export function targetLogProbs(
  */
 export function targetLogProbsGradient(
   hidden: tf.Tensor2D,
-  outputEmbedding: tf.Tensor2D,
+  outputEmbedding: Weight,
   targets: Int32Array,
   dLogProb: Float32Array,
   options: { needEmbedding: boolean; logits?: tf.Tensor2D | undefined; softCap?: number | undefined },
@@ -77,14 +82,24 @@ export function targetLogProbsGradient(
   const head = { hidden, outputEmbedding, softCap };
   checkArguments(head, targets);
   if (dLogProb.length !== targets.length) throw new RangeError("dLogProb must have one entry per target");
+  if (needEmbedding && isStored(outputEmbedding))
+    throw new RangeError("an outputEmbedding that stays in its file has no gradient");
   const attributes = { targets, dLogProb, needEmbedding, softCap };
   const [dHidden, dOutputEmbedding] =
     runFused(
       "TokensiftTargetLogProbsGrad",
-      { hidden, outputEmbedding, ...(logits !== undefined && { logits }) },
-      attributes,
+      { hidden, ...inMemory(outputEmbedding), ...(logits !== undefined && { logits }) },
+      { ...inFile(outputEmbedding), ...attributes },
     ) ?? tf.tidy(() => plainGradient(head, attributes));
   return dOutputEmbedding === undefined ? { dHidden } : { dHidden, dOutputEmbedding };
+}
+
+function inMemory(outputEmbedding: Weight): { outputEmbedding?: tf.Tensor2D } {
+  return isStored(outputEmbedding) ? {} : { outputEmbedding };
+}
+
+function inFile(outputEmbedding: Weight): { stored?: StoredWeight } {
+  return isStored(outputEmbedding) ? { stored: outputEmbedding } : {};
 }
 
 function plainGradient(

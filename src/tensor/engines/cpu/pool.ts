@@ -1,7 +1,7 @@
 import { Worker } from "node:worker_threads";
 import type { Arena } from "./arena.ts";
 import type { WorkerBinding } from "./matmul/provider.ts";
-import type { Home, Kernel } from "./wasm.ts";
+import { fileReads, type Home, type Kernel } from "./wasm.ts";
 import type { ControlPlaces, WorkerData } from "./worker.ts";
 import { workerMain } from "./worker.ts";
 
@@ -122,7 +122,7 @@ function startWorker({ library, ...data }: Omit<WorkerData, "library"> & { libra
     const { parentPort, receiveMessageOnPort, workerData } = require("node:worker_threads");
     const bind = ${library === undefined ? "undefined" : library.bind.toString()};
     const receive = () => receiveMessageOnPort(parentPort).message;
-    (${workerMain.toString()})(workerData, require, bind, receive, () => parentPort.postMessage("ready"));`;
+    (${workerMain.toString()})(workerData, require, bind, receive, () => parentPort.postMessage("ready"), ${fileReads.toString()});`;
   const worker = new Worker(source, { eval: true, execArgv: [], workerData: { ...data, library: sent } });
   const ready = new Promise<void>((resolve) => {
     worker.once("message", () => {

@@ -5,11 +5,11 @@ import { runTasks } from "./product-tasks.ts";
 import { COLUMNS, columnsOfTask, hasRowBlocks, multiplyInRowBlocks } from "./row-blocks.ts";
 
 /** Rows of C in a strip: what one task computes. The strips depend on the shapes alone, never on the threads. */
-const STRIP = 128;
+export const STRIP = 128;
 /** Products of fewer multiplications are not split. */
-const WORTH_SPLITTING = 2 ** 21;
+export const WORTH_SPLITTING = 2 ** 21;
 /** With so few rows of A the time goes into reading B, and smaller products are worth splitting. */
-const FEW_ROWS = 16;
+export const FEW_ROWS = 16;
 
 /** `C = op(A) op(B)`, or `C += ...`, on all threads. The same bits for any number of them. */
 export function multiply(machine: Machine, product: Operands): void {
@@ -78,7 +78,8 @@ function turnedPlan(machine: Machine, { M, N, K, a, b, c }: Operands, lend: Lend
   return { tasks: strips([product], height), finish: () => transposeMatrix(machine, turned, c, N, M) };
 }
 
-function strips(products: readonly Operands[], height: number): Task[] {
+/** A sum of products as tasks of `height` rows of C. */
+export function strips(products: readonly Operands[], height: number): Task[] {
   const { M, N, c } = products[0]!;
   return Array.from({ length: Math.ceil(M / height) }, (_, strip) => {
     const row = strip * height;

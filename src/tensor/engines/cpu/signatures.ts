@@ -48,4 +48,6 @@ export const signatures: Record<string, Signature> = {
   squareSums: { values: "r.w" },
   sumColumns: { values: "rw..." },
   sumRows: { values: "rw.." },
+  gatherStored: { values: "....rw.s." },
+  widenRows: { values: "........ws." },
 };

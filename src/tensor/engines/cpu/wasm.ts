@@ -1,3 +1,4 @@
+import { readSync } from "node:fs";
 import type { Arena } from "./arena.ts";
 import { offsetOf } from "./arena.ts";
 import { KERNELS } from "./kernels.wasm.ts";
@@ -8,6 +9,21 @@ export type Kernel = (...values: number[]) => number;
 
 export function compileKernels(): WebAssembly.Module {
   return new WebAssembly.Module(Buffer.from(KERNELS, "base64"));
+}
+
+/** Fills bytes of a memory from an open file, by its descriptor. */
+export type ReadFile = (file: number, position: number, bytes: number, to: number) => void;
+
+/** The text of this function is sent to worker threads: it must not use anything from outside. */
+export function fileReads(memory: WebAssembly.Memory, read: typeof readSync): ReadFile {
+  return (file, position, bytes, to) => {
+    for (let done = 0; done < bytes;) {
+      const target = new Uint8Array(memory.buffer, to + done, bytes - done);
+      const length = read(file, target, 0, bytes - done, position + done);
+      if (length === 0) throw new Error("A file ended early that weights are read from");
+      done += length;
+    }
+  };
 }
 
 /** A memory, and what the kernels in it have to know. */
@@ -35,7 +51,9 @@ export function instantiateKernels(
   };
   const object = arena.memories[memory]!;
   const { product = none, softmax = none } = library?.calls ?? {};
-  const instance = new WebAssembly.Instance(module, { env: { memory: object, product, softmax } });
+  const instance = new WebAssembly.Instance(module, {
+    env: { memory: object, product, softmax, readFile: fileReads(object, readSync) },
+  });
   const kernels = instance.exports as Record<string, Kernel>;
   const bytes = threads * kernels["productScratchBytes"]!();
   const scratch = arena.allocateIn(memory, bytes) ?? arena.refuse(bytes);

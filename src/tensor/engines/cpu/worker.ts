@@ -1,5 +1,5 @@
 import type { LibraryCalls, WorkerBinding } from "./matmul/provider.ts";
-import type { Home } from "./wasm.ts";
+import type { fileReads, Home } from "./wasm.ts";
 
 /** Int32 places in the control block that the pool and its workers share. */
 export interface ControlPlaces {
@@ -49,17 +49,21 @@ export function workerMain(
   bind: ((koffi: never, handles: never) => LibraryCalls) | undefined,
   receive: () => Home,
   ready: () => void,
+  readsInto: typeof fileReads,
 ): void {
   const POLLS_BEFORE_SLEEP = 20_000;
   const { places } = data;
   const { buffer } = data.first.memory;
   const none = (): void => undefined;
+  const { readSync } = load("node:fs") as typeof import("node:fs");
   const library = bind && data.library && bind(load(data.library.koffi), data.library.handles as never);
   const { product = none, softmax = none } = library ?? {};
   /** The kernels by number, for each memory. */
   const instances: ((...values: number[]) => number)[][] = [];
   const add = ({ memory, address, productScratch }: Home): void => {
-    const instance = new WebAssembly.Instance(data.module, { env: { memory, product, softmax } });
+    const instance = new WebAssembly.Instance(data.module, {
+      env: { memory, product, softmax, readFile: readsInto(memory, readSync) },
+    });
     const kernels = instance.exports as Record<string, (...values: number[]) => number>;
     kernels["setRank"]!(data.rank);
     kernels["setAddress"]!(address);

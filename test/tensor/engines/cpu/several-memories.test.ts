@@ -52,7 +52,7 @@ describe("kernels whose operands lie in different memories", () => {
     const others = Object.keys(kernels).filter((name) => typeof kernels[name] === "function" && !(name in signatures));
     expect(others.sort()).toEqual([
       ...["attentionScratch", "gatedScratch", "isProductByLibrary", "product", "productBlocks", "productScratchBytes"],
-      ...["productTasks", "setAddress", "setProductScratch", "setRank", "useLibrary"],
+      ...["productTasks", "setAddress", "setProductScratch", "setRank", "storedProducts", "useLibrary"],
     ]);
   });
 

@@ -3,7 +3,7 @@ import { activate, activateGradient, gatedUnit, gatedUnitGradient } from "./acti
 import { cachedAttention, cacheWrite, causalAttention, causalAttentionGradient, raggedAttention } from "./attention.ts";
 import { gatedAttention, gatedAttentionGradient } from "./gated-attention.ts";
 import type { FusedKernel } from "./kernel.ts";
-import { linear, linearGradient } from "./linear.ts";
+import { linear, linearGradient, storedLinear, storedLinearGradient } from "./linear.ts";
 import { targetLogProbs, targetLogProbsGradient } from "./log-probs.ts";
 import { adamw, sumOfSquares } from "./optimizer.ts";
 import * as rows from "./rows.ts";
@@ -13,6 +13,9 @@ import { softCap } from "./soft-cap.ts";
 export const fusedKernels: { [K in Exclude<KernelName, keyof DefinitionParts>]: FusedKernel<K> } = {
   TokensiftEmbed: rows.embed,
   TokensiftEmbedGrad: rows.embedGradient,
+  TokensiftStoredEmbed: rows.storedEmbed,
+  TokensiftStoredLinear: storedLinear,
+  TokensiftStoredLinearGrad: storedLinearGradient,
   TokensiftLinear: linear,
   TokensiftLinearGrad: linearGradient,
   TokensiftRmsNorm: rows.rmsNorm,

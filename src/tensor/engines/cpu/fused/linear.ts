@@ -1,6 +1,7 @@
 import type * as tf from "@tensorflow/tfjs-core";
 import type { NumberedTensors } from "../../../ops/kernels.ts";
 import { multiplyAll } from "../product.ts";
+import { multiplyBackByStored, multiplyByStored } from "../stored.ts";
 import type { FusedKernel } from "./kernel.ts";
 
 export const linear: FusedKernel<"TokensiftLinear"> = ({ x, ...rest }, _attrs, backend) => {
@@ -35,6 +36,22 @@ export const linearGradient: FusedKernel<"TokensiftLinearGrad"> = ({ x, ...rest 
   });
   multiplyAll(backend.machine, [toInput, ...live.map(({ product }) => [product])]);
   return [dx, ...live.map(({ gradient }) => gradient)];
+};
+
+export const storedLinear: FusedKernel<"TokensiftStoredLinear"> = ({ x }, { weights }, backend) => {
+  const outputs = weights.map(({ shape }) => backend.empty([x.shape[0], shape[0]]));
+  const products = weights.map((weight, i) => ({ weight, c: outputs[i]!.place }));
+  multiplyByStored(backend.machine, { x: backend.placeOf(x), M: x.shape[0] }, products);
+  return outputs;
+};
+
+export const storedLinearGradient: FusedKernel<"TokensiftStoredLinearGrad"> = (inputs, { weights }, backend) => {
+  const dys = inOrder("dy", inputs);
+  const M = dys[0]!.shape[0];
+  const dx = backend.empty([M, weights[0]!.shape[1]]);
+  const products = weights.map((weight, i) => ({ weight, dy: backend.placeOf(dys[i]!) }));
+  multiplyBackByStored(backend.machine, { dx: dx.place, M }, products);
+  return [dx];
 };
 
 /** `name0`, `name1`, ... as a list. */

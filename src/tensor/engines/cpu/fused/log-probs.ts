@@ -1,6 +1,10 @@
+import type * as tf from "@tensorflow/tfjs-core";
+import type { StoredWeight } from "../../../stored-weight.ts";
+import type { CpuBackend } from "../backend.ts";
 import { linesOf, zeros } from "../fast/kernel.ts";
 import type { Machine } from "../machine.ts";
 import { multiply } from "../product.ts";
+import { multiplyBackByStored, multiplyByStored } from "../stored.ts";
 import type { FusedKernel } from "./kernel.ts";
 import { withHostArrays } from "./kernel.ts";
 
@@ -16,26 +20,40 @@ function rowsAtOnce(rows: number, vocabulary: number, limit: number): number {
   return Math.min(rows, Math.max(1, Math.floor(limit / vocabulary)));
 }
 
+/** An output embedding: where its tensor lies, or the matrix in its file. */
+type Table = number | StoredWeight;
+
+function tableOf(backend: CpuBackend, tensor: tf.Tensor2D | undefined, stored: StoredWeight | undefined): Table {
+  return stored ?? backend.placeOf(tensor!);
+}
+
 /** Logits `[M, N]` at `c`, capped where `softCap` is given. */
 function logitsOf(
   machine: Machine,
   [M, N, K]: readonly [rows: number, vocabulary: number, width: number],
-  [a, b, c]: readonly [hidden: number, table: number, logits: number],
+  [a, b, c]: readonly [hidden: number, table: Table, logits: number],
   softCap: number | undefined,
 ): void {
-  multiply(machine, { transA: false, transB: true, M, N, K, a, b, c });
+  if (typeof b === "number") multiply(machine, { transA: false, transB: true, M, N, K, a, b, c });
+  else multiplyByStored(machine, { x: a, M }, [{ weight: b, c }]);
   if (softCap !== undefined) machine.run("softCap", linesOf(M * N), 160, c, c, softCap);
+}
+
+/** From a gradient on logits `[M, K]` to one on hidden states `[M, N]`. */
+function toHidden(machine: Machine, M: number, N: number, K: number, logits: number, table: Table, c: number): void {
+  if (typeof table === "number") multiply(machine, { transA: false, transB: false, M, N, K, a: logits, b: table, c });
+  else multiplyBackByStored(machine, { dx: c, M }, [{ weight: table, dy: logits }]);
 }
 
 export const targetLogProbs: FusedKernel<"TokensiftTargetLogProbs"> = (inputs, attrs, backend) => {
   const { hidden, outputEmbedding } = inputs;
   const [rows, width] = hidden.shape;
-  const vocabulary = outputEmbedding.shape[0];
+  const vocabulary = (attrs.stored ?? outputEmbedding!).shape[0];
   const { machine } = backend;
   const logProb = backend.empty([rows]);
   const entropy = attrs.entropy ? backend.empty([rows]) : undefined;
   const entropyTop = attrs.entropyTop20 ? backend.empty([rows]) : undefined;
-  const [h, table] = [backend.placeOf(hidden), backend.placeOf(outputEmbedding)];
+  const [h, table] = [backend.placeOf(hidden), tableOf(backend, outputEmbedding, attrs.stored)];
   const kept = attrs.keepLogits ? backend.empty([rowsAtOnce(rows, vocabulary, KEPT_LIMIT), vocabulary]) : undefined;
   const keptRows = kept?.shape[0] ?? 0;
   withHostArrays(backend, [attrs.targets], (targets) => {
@@ -63,16 +81,17 @@ export const targetLogProbsGradient: FusedKernel<"TokensiftTargetLogProbsGrad"> 
   const { hidden, outputEmbedding, logits: kept } = inputs;
   const { targets, dLogProb, needEmbedding, softCap } = attrs;
   const width = hidden.shape[1];
-  const vocabulary = outputEmbedding.shape[0];
+  const tableShape = (attrs.stored ?? outputEmbedding!).shape;
+  const vocabulary = tableShape[0];
   const { machine } = backend;
   const live = Int32Array.from(targets.keys()).filter((row) => dLogProb[row] !== 0);
   const dHidden = zeros(backend, hidden.shape);
-  const [h, table] = [backend.placeOf(hidden), backend.placeOf(outputEmbedding)];
+  const [h, table] = [backend.placeOf(hidden), tableOf(backend, outputEmbedding, attrs.stored)];
   const dEmbedding = !needEmbedding
     ? undefined
     : live.length === 0
-      ? zeros(backend, outputEmbedding.shape)
-      : backend.empty(outputEmbedding.shape, "float32", table);
+      ? zeros(backend, tableShape)
+      : backend.empty(tableShape, "float32", backend.placeOf(outputEmbedding!));
   const ownTargets = live.map((row) => targets[row]!);
   const ownGradient = Float32Array.from(live, (row) => dLogProb[row]!);
   const bytes = live.length * width * 4;
@@ -92,8 +111,7 @@ export const targetLogProbsGradient: FusedKernel<"TokensiftTargetLogProbsGrad"> 
           machine.run("logitGradient", count, 6 * vocabulary, logits, ...places, softCap ?? 0, slopes);
         if (softCap === undefined) gradient(0);
         else machine.withScratch(machine.threads * vocabulary * 4, gradient);
-        const dHiddenForm = { transA: false, transB: false, M: count, N: width, K: vocabulary };
-        multiply(machine, { ...dHiddenForm, a: logits, b: table, c: dRows + skip });
+        toHidden(machine, count, width, vocabulary, logits, table, dRows + skip);
         if (dEmbedding === undefined) return;
         const dTableForm = { transA: true, transB: false, M: vocabulary, N: width, K: count, accumulate: from > 0 };
         multiply(machine, { ...dTableForm, a: logits, b: rows + skip, c: dEmbedding.place });

@@ -1,4 +1,5 @@
 import { linesOf, product, zeros } from "../fast/kernel.ts";
+import { gatherStored } from "../stored.ts";
 import type { FusedKernel } from "./kernel.ts";
 import { withHostArrays } from "./kernel.ts";
 
@@ -8,6 +9,12 @@ export const embed: FusedKernel<"TokensiftEmbed"> = ({ table }, { ids }, backend
   withHostArrays(backend, [ids], (at) => {
     backend.machine.run("gatherRows", ids.length, 2 * width, backend.placeOf(table), at, out.place, width);
   });
+  return [out];
+};
+
+export const storedEmbed: FusedKernel<"TokensiftStoredEmbed"> = (_inputs, { table, ids }, backend) => {
+  const out = backend.empty([ids.length, table.shape[1]]);
+  withHostArrays(backend, [ids], (at) => gatherStored(backend.machine, table, at, ids.length, out.place));
   return [out];
 };
 

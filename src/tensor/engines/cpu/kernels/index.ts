@@ -13,4 +13,5 @@ export { productScratchBytes, setProductScratch } from "./packed-product";
 export { product, productBlocks, productRow, productTasks } from "./product";
 export { argMaxRows, maxRows, softmaxRows, squareSums, sumColumns, sumRows } from "./reduce";
 export { softCap } from "./soft-cap";
+export { gatherStored, storedProducts, widenRows } from "./stored";
 export { setRank } from "./thread";

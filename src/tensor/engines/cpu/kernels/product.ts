@@ -82,7 +82,7 @@ export function productBlocks(
 }
 
 /** A dense block [width, height] -> [height, width] within rows of `N` floats. */
-function turnBack(block: usize, width: i32, height: i32, c: usize, N: i32): void {
+export function turnBack(block: usize, width: i32, height: i32, c: usize, N: i32): void {
   const pitch = <usize>height * 4;
   const stride = <usize>N * 4;
   let i = 0;
