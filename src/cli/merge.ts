@@ -1,3 +1,4 @@
+import type * as tf from "@tensorflow/tfjs-core";
 import { mergeAdapter } from "../model/adapters/merge.ts";
 import { isAdapted } from "../model/adapters/with-adapter.ts";
 import { saveModel, type Model } from "../model/model.ts";
@@ -55,7 +56,7 @@ export const merge = defineCommand({
         };
         await saveModel(merged, out, { card: cardText(card), dtype });
       } finally {
-        if (merged !== opened.trunk) merged.outputEmbedding.dispose();
+        if (merged !== opened.trunk) (merged.outputEmbedding as tf.Variable).dispose();
       }
       const share = formatNumber(largestDifference / largestLogit, 2);
       stdout.write(

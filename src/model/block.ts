@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { activate, embed, gatedUnit, layerNorm, linears, rmsNorm, rotary, splitColumns } from "../tensor/ops/index.ts";
 import { recomputed } from "../tensor/recompute.ts";
+import { isStored } from "../tensor/stored-weight.ts";
 import { plus, sum } from "./arithmetic.ts";
 import type { DecoderConfig } from "./config.ts";
 import type { AttentionHook, Layer, Norm, Projection } from "./layer.ts";
@@ -54,7 +55,7 @@ export function recomputedBlock(layer: Layer, x: tf.Tensor2D, context: BlockCont
 function variablesOf({ norms, projections }: Layer): tf.Variable[] {
   const ofNorms = Object.values(norms).flatMap(({ gain, bias }) => [gain, ...(bias ? [bias] : [])]);
   const ofProjections = Object.values(projections).flatMap(({ weight, bias, adaptedBy = [] }) => [
-    weight,
+    ...(isStored(weight) ? [] : [weight]),
     ...(bias ? [bias] : []),
     ...adaptedBy,
   ]);

@@ -5,7 +5,8 @@ import { decoderTensors, familyOf } from "./families/index.ts";
 import { partName } from "./families/layout.ts";
 import { embeddings } from "./input-embeddings.ts";
 import { normsOf, projectionsOf } from "./projections.ts";
-import type { AttentionHook, Layer, Norm } from "./layer.ts";
+import type { StoredWeight } from "../tensor/stored-weight.ts";
+import type { AttentionHook, Layer, ModelWeight, Norm } from "./layer.ts";
 import { layerAngles } from "./layer-angles.ts";
 
 /** One trained tensor of a model. */
@@ -21,44 +22,62 @@ export interface Parameter {
   readonly learningRateScale?: number;
 }
 
+/** A frozen matrix of a model that stays in its file. */
+export interface StoredParameter {
+  /** Its name in a Hugging Face checkpoint. */
+  readonly name: string;
+  readonly weight: StoredWeight;
+}
+
 /** The weights of a decoder on the current engine. */
 export interface Decoder {
   readonly config: DecoderConfig;
-  readonly embedding: tf.Variable<tf.Rank.R2>;
+  readonly embedding: ModelWeight;
   /** `[maxPositions, width]`, of models that do not rotate. */
   readonly positionEmbedding?: tf.Variable<tf.Rank.R2>;
   readonly layers: readonly Layer[];
   readonly finalNorm: Norm;
   /** `[vocabulary, width]`; the embedding itself where the output is tied. */
-  readonly outputEmbedding: tf.Variable<tf.Rank.R2>;
+  readonly outputEmbedding: ModelWeight;
   /** What an adapter adds to the embeddings `x [N, width]` of the tokens `ids`. */
   readonly adaptEmbedding?: (x: tf.Tensor2D, ids: Int32Array) => tf.Tensor2D;
   /** Hidden states `[N, width]` as `outputEmbedding` reads them where an adapter has made it wider. */
   readonly adaptOutput?: (hidden: tf.Tensor2D, training: boolean) => tf.Tensor2D;
-  /** Every weight once. */
+  /** Every weight in the engine's memory once. */
   readonly parameters: readonly Parameter[];
+  /** Every weight that stays in its file once. */
+  readonly stored?: readonly StoredParameter[];
   /** Frees all weights. */
   dispose(): void;
 }
 
-/** Gives the values of one parameter, row-major, as many as `shape` says. */
-export type WeightReader = (name: string, shape: readonly number[]) => Float32Array | Promise<Float32Array>;
+/** Gives the values of one parameter, row-major, as many as `shape` says, or the matrix that stays in its file. */
+export type WeightReader = (
+  name: string,
+  shape: readonly number[],
+) => Float32Array | StoredWeight | Promise<Float32Array>;
 
-/** Puts weights onto the current engine. If reading fails, what was loaded is freed again. */
+/**
+ * Puts weights onto the current engine, but for those that stay in their files, where they are frozen. If reading fails,
+ * what was loaded is freed again.
+ */
 export async function createDecoder(config: DecoderConfig, read: WeightReader): Promise<Decoder> {
   const parameters = new Map<string, Parameter>();
+  const stored = new Map<string, StoredParameter>();
   const dispose = (): void => parameters.forEach(({ variable }) => variable.dispose());
   try {
     for (const [name, shape] of decoderTensors(config)) {
-      parameters.set(name, parameterOf(name, variableOf(await read(name, shape), shape)));
+      const found = await read(name, shape);
+      if (found instanceof Float32Array) parameters.set(name, parameterOf(name, variableOf(found, shape)));
+      else stored.set(name, { name, weight: found });
     }
   } catch (error) {
     dispose();
     throw error;
   }
-  const named: Named = (name) => parameters.get(name)?.variable;
+  const named: Named = (name) => parameters.get(name)?.variable ?? stored.get(name)?.weight;
   const { layout } = familyOf(config);
-  const embedding = named(`${layout.embedding}.weight`) as tf.Variable<tf.Rank.R2>;
+  const embedding = named(`${layout.embedding}.weight`) as ModelWeight;
   const positions = named(`${layout.positions}.weight`) as tf.Variable<tf.Rank.R2> | undefined;
   return {
     config,
@@ -66,13 +85,14 @@ export async function createDecoder(config: DecoderConfig, read: WeightReader): 
     ...(positions !== undefined && { positionEmbedding: positions }),
     layers: Array.from({ length: config.layers }, (_, layer) => layerOf(config, layer, named)),
     finalNorm: normOf(layout.finalNorm, named),
-    outputEmbedding: (named(`${layout.head}.weight`) as tf.Variable<tf.Rank.R2> | undefined) ?? embedding,
+    outputEmbedding: (named(`${layout.head}.weight`) as ModelWeight | undefined) ?? embedding,
     parameters: [...parameters.values()],
+    ...(stored.size > 0 && { stored: [...stored.values()] }),
     dispose,
   };
 }
 
-type Named = (name: string) => tf.Variable | undefined;
+type Named = (name: string) => tf.Variable | StoredWeight | undefined;
 
 /** A function of its own, so that nothing that lives on holds on to the values read. */
 function variableOf(values: Float32Array, shape: readonly number[]): tf.Variable {
@@ -96,7 +116,7 @@ function layerOf(config: DecoderConfig, index: number, named: Named): Layer {
   const { layout } = familyOf(config);
   const projections = projectionsOf(config).map((part) => {
     const name = partName(layout, index, part);
-    const weight = named(`${name}.weight`) as tf.Variable<tf.Rank.R2>;
+    const weight = named(`${name}.weight`) as ModelWeight;
     const bias = named(`${name}.bias`) as tf.Variable<tf.Rank.R1> | undefined;
     return [part, bias === undefined ? { weight } : { weight, bias }] as const;
   });

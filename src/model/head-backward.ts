@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { forwardKlGradient, targetLogProbsGradient, type OutputHead } from "../tensor/ops/index.ts";
 import type { Decoder } from "./decoder.ts";
+import { isStored } from "../tensor/stored-weight.ts";
 import type { GradientStore } from "./gradients.ts";
 import { outputHead } from "./output.ts";
 
@@ -31,7 +32,7 @@ export function headBackward(
 ): tf.Tensor2D | undefined {
   const output = model.outputEmbedding;
   const own = outputHead(model, hidden);
-  const needEmbedding = output.trainable;
+  const needEmbedding = !isStored(output) && output.trainable;
   const parts: { dHidden: tf.Tensor2D; dOutputEmbedding?: tf.Tensor2D }[] = [];
   const some = (values: Float32Array | undefined) => values?.some((value) => value !== 0) === true;
   if (some(dLogProb)) {
@@ -41,7 +42,9 @@ export function headBackward(
   if (some(dForwardKl) && reference !== undefined) {
     parts.push(forwardKlGradient(own, reference, dForwardKl!, { needEmbedding }));
   }
-  for (const { dOutputEmbedding } of parts) if (dOutputEmbedding !== undefined) gradients.add(output, dOutputEmbedding);
+  if (!isStored(output))
+    for (const { dOutputEmbedding } of parts)
+      if (dOutputEmbedding !== undefined) gradients.add(output, dOutputEmbedding);
   const [first, second] = parts;
   if (first === undefined || second === undefined) return first?.dHidden;
   const sum: tf.Tensor2D = tf.add(first.dHidden, second.dHidden);

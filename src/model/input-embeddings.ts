@@ -1,13 +1,14 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { embed } from "../tensor/ops/index.ts";
 import { UserError } from "../system/errors.ts";
+import type { Weight } from "../tensor/stored-weight.ts";
 import { sum, times } from "./arithmetic.ts";
 import type { DecoderConfig } from "./config.ts";
 
 /** What a model has of them. */
 interface InputEmbeddings {
   config: Pick<DecoderConfig, "embeddingScale">;
-  embedding: tf.Tensor2D;
+  embedding: Weight;
   positionEmbedding?: tf.Tensor2D;
   adaptEmbedding?: (x: tf.Tensor2D, ids: Int32Array) => tf.Tensor2D;
 }

@@ -1,9 +1,13 @@
 import type * as tf from "@tensorflow/tfjs-core";
+import type { StoredWeight } from "../tensor/stored-weight.ts";
 import type { NormName, ProjectionName } from "./projections.ts";
+
+/** A matrix of a model: in the engine's memory, or frozen in its file. */
+export type ModelWeight = tf.Variable<tf.Rank.R2> | StoredWeight;
 
 /** A linear map `x weight^T + bias`, `weight [outputs, inputs]`. */
 export interface Projection {
-  weight: tf.Variable<tf.Rank.R2>;
+  weight: ModelWeight;
   bias?: tf.Variable<tf.Rank.R1>;
   /** What an adapter adds to the output `y [N, outputs]` for the input `x [N, inputs]`. */
   adapt?: (x: tf.Tensor2D, training: boolean, y: tf.Tensor2D) => tf.Tensor2D;

@@ -6,7 +6,8 @@ import type { DecoderConfig } from "./config.ts";
 import { createDecoder, type Decoder } from "./decoder.ts";
 import { initializeModel } from "./initialize.ts";
 import { openWeights, saveModelFiles, type Origin, type WeightSource, type WeightsFormat } from "./weights/index.ts";
-import { tensorsOf } from "./saved-values.ts";
+import { readsStoredWeights } from "../tensor/stored-weight.ts";
+import { storedTensorsOf, tensorsOf } from "./saved-values.ts";
 
 /** A decoder with its tokenizer. */
 export interface Model extends Decoder {
@@ -19,8 +20,22 @@ export interface Model extends Decoder {
   readonly origin?: Origin;
 }
 
+/** Where a model's matrices are kept. */
+export interface LoadOptions {
+  /**
+   * `float32` (default): in the engine's memory, to be trained. `as-stored`: those of 16 or fewer bits stay in their
+   * files, which the cpu engine reads and widens while it computes. The model is then frozen; an adapter over it can be
+   * trained. Its numbers and gradients are the same, its memory is that of the files' pages. Nothing may write to the
+   * files meanwhile. Other engines keep `float32` in any case.
+   */
+  weights?: "float32" | "as-stored";
+  /** Names of weights that come into memory in any case. Default: none. */
+  inMemory?: ReadonlySet<string>;
+}
+
 /**
  * Loads a model onto the current engine: a folder in Hugging Face layout or a `.gguf` file. Dispose of it after use.
+ * @param options.weights `as-stored` keeps matrices of 16 or fewer bits in their files, frozen; see `LoadOptions`
  * @throws UserError if the path, configuration, weights or tokenizer are not those of a supported model
  * @example
  * import { releaseEngine, useEngine } from "tokensift";
@@ -33,14 +48,28 @@ export interface Model extends Decoder {
  * model.dispose();
  * releaseEngine();
  */
-export async function loadModel(path: string): Promise<Model> {
+export async function loadModel(path: string, options: LoadOptions = {}): Promise<Model> {
+  const { weights: form = "float32", inMemory } = options;
   const weights = await openWeights(path);
+  let inUse = false;
   try {
     const tokenizer = tokenizerOf(path, weights);
-    const decoder = await createDecoder(weights.config, weights.read);
-    return { ...decoder, tokenizer, source: path, fingerprint: weights.fingerprint, origin: weights.origin };
+    const staysInFile = form === "as-stored" && readsStoredWeights();
+    const decoder = await createDecoder(
+      weights.config,
+      (name) => (staysInFile && !inMemory?.has(name) ? weights.stored(name) : undefined) ?? weights.read(name),
+    );
+    if (form === "as-stored") for (const { variable } of decoder.parameters) variable.trainable = false;
+    inUse = decoder.stored !== undefined;
+    const dispose = (): void => {
+      decoder.dispose();
+      if (inUse) void weights.close();
+      inUse = false;
+    };
+    const { fingerprint, origin } = weights;
+    return { ...decoder, tokenizer, source: path, fingerprint, origin, dispose };
   } finally {
-    await weights.close();
+    if (!inUse) await weights.close();
   }
 }
 
@@ -133,7 +162,7 @@ export async function saveModel(model: Model, folder: string, options: SaveOptio
       where: folder,
       fix: "Save the adapter (saveAdapter), or merge it first (mergeAdapter) and save the model below it.",
     });
-  const { config, origin, parameters, tokenizer } = model;
-  const tensors = tensorsOf(parameters);
+  const { config, origin, parameters, stored = [], tokenizer } = model;
+  const tensors = [...tensorsOf(parameters), ...storedTensorsOf(stored)];
   await saveModelFiles(folder, { ...options, config, tensors, tokenizerFiles: tokenizer.files, origin });
 }

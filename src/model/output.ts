@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { softCap, type OutputHead } from "../tensor/ops/index.ts";
+import { linear, softCap, type OutputHead } from "../tensor/ops/index.ts";
+import { isStored, rowsOfStored, type Weight } from "../tensor/stored-weight.ts";
 import type { Decoder } from "./decoder.ts";
 
 type Head = Pick<Decoder, "config" | "outputEmbedding">;
@@ -16,8 +17,11 @@ export function outputLogits(
   { from, count }: { from: number; count: number } = { from: 0, count: outputEmbedding.shape[0] },
 ): tf.Tensor2D {
   return tf.tidy(() => {
-    const isAll = count === outputEmbedding.shape[0];
-    const entries = isAll ? outputEmbedding : tf.slice(outputEmbedding, [from, 0], [count, outputEmbedding.shape[1]]);
-    return softCap(tf.matMul<tf.Tensor2D>(hidden, entries, false, true), outputCap);
+    return softCap(linear(hidden, entriesOf(outputEmbedding, from, count)), outputCap);
   });
+}
+
+function entriesOf(table: Weight, from: number, count: number): Weight {
+  if (count === table.shape[0]) return table;
+  return isStored(table) ? rowsOfStored(table, from, count) : tf.slice(table, [from, 0], [count, table.shape[1]]);
 }

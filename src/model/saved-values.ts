@@ -1,7 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { SavedState, Stateful } from "../contract/index.ts";
 import { UserError } from "../system/errors.ts";
-import type { Parameter } from "./decoder.ts";
+import { widenedValues } from "../tensor/stored-weight.ts";
+import type { Parameter, StoredParameter } from "./decoder.ts";
 import type { TensorToSave } from "./weights/safetensors-write.ts";
 
 type Named = Pick<Parameter, "name" | "variable">;
@@ -13,6 +14,11 @@ export function tensorsOf(parameters: readonly Named[]): TensorToSave[] {
     shape: variable.shape,
     values: () => variable.data<"float32">(),
   }));
+}
+
+/** Weights that stay in their files as tensors of another file. */
+export function storedTensorsOf(stored: readonly StoredParameter[]): TensorToSave[] {
+  return stored.map(({ name, weight }) => ({ name, shape: weight.shape, values: () => widenedValues(weight) }));
 }
 
 /**

@@ -11,6 +11,13 @@ export interface StoredEncoding {
   decode(source: Uint8Array, target: Float32Array): void;
 }
 
+/** A file that holds weights, open as long as they are used. */
+export interface StoredFile {
+  readonly descriptor: number;
+  /** @throws UserError where the file was written to since it was opened */
+  requireUnchanged(): void;
+}
+
 /**
  * A frozen matrix that stays in its file as the file holds it. Operations read the rows they need and widen them to
  * float32 beside the product, forward and backward from the same bytes, so values and gradients are those of the widened
@@ -21,8 +28,7 @@ export interface StoredWeight {
   /** `[outputs, inputs]`; a row is a whole number of blocks. */
   readonly shape: [rows: number, columns: number];
   readonly encoding: StoredEncoding;
-  /** Descriptor of the file, open for reading as long as the weight is used. */
-  readonly file: number;
+  readonly file: StoredFile;
   /** Of the first row, in bytes from the start of the file. */
   readonly offset: number;
   /**
@@ -48,19 +54,29 @@ export function rowsOfStored(weight: StoredWeight, from: number, count: number):
   return { ...weight, shape: [count, weight.shape[1]], offset: weight.offset + from * rowBytesOf(weight) };
 }
 
-/** The matrix as float32: what every operation computes with. */
+/** Whether the engine in use reads weights where they are; on another one they are better widened once. */
+export function readsStoredWeights(): boolean {
+  return tf.getKernel("TokensiftStoredLinear", tf.getBackend()) !== undefined;
+}
+
+/** The matrix as a tensor: what every operation computes with. */
 export function widened(weight: StoredWeight): tf.Tensor2D {
+  return tf.tensor2d(widenedValues(weight), weight.shape);
+}
+
+/** The matrix as float32, row-major. */
+export function widenedValues(weight: StoredWeight): Float32Array {
   const { shape, encoding, file, offset, head } = weight;
   const [rows, columns] = shape;
   const rowBytes = rowBytesOf(weight);
   const values = new Float32Array(rows * columns);
   const source = new Uint8Array(rowBytes);
   for (let row = 0; row < rows; row++) {
-    readWhole(file, offset + row * rowBytes, source);
+    readWhole(file.descriptor, offset + row * rowBytes, source);
     const target = targetRow(row, head) * columns;
     encoding.decode(source, values.subarray(target, target + columns));
   }
-  return tf.tensor2d(values, shape);
+  return values;
 }
 
 /** The row of the matrix that a row of the file is. */

@@ -99,5 +99,6 @@ async function copyOf(model: Decoder): Promise<Decoder> {
     return withAdapter(model.trunk, copy);
   }
   const variables = new Map(model.parameters.map(({ name, variable }) => [name, variable]));
-  return createDecoder(model.config, (name) => variables.get(name)!.data<"float32">());
+  const stored = new Map(model.stored?.map(({ name, weight }) => [name, weight]));
+  return createDecoder(model.config, (name) => stored.get(name) ?? variables.get(name)!.data<"float32">());
 }

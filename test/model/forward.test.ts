@@ -180,8 +180,8 @@ describe("a forward pass", () => {
   test("gives a frozen parameter no gradient and leaves the others as they were", async () => {
     const decoder = await openDecoder("tied");
     const frozen = [
-      decoder.embedding,
-      decoder.layers[1]!.projections.q!.weight,
+      decoder.embedding as tf.Variable,
+      decoder.layers[1]!.projections.q!.weight as tf.Variable,
       decoder.layers[0]!.norms.beforeAttention!.gain,
     ];
     for (const variable of frozen) variable.trainable = false;

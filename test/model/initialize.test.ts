@@ -24,7 +24,7 @@ describe("fresh weights", () => {
       if (name.endsWith("norm.weight")) expect(values.every((value) => value === 1)).toBe(true);
       if (name.endsWith(".bias")) expect(values.every((value) => value === 0)).toBe(true);
     }
-    const embedding = await decoder.embedding.data<"float32">();
+    const embedding = await (decoder.embedding as tf.Variable).data<"float32">();
     const moment = (power: number): number =>
       embedding.reduce((sum, value) => sum + (value / 0.1) ** power, 0) / embedding.length;
     // 6,400 values; standard errors of the moments of N(0, 1): sqrt(1 / n), sqrt(2 / n), sqrt(96 / n)

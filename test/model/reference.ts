@@ -84,7 +84,12 @@ export async function logitsOf(decoder: Decoder, ids: readonly number[]): Promis
       positions: places,
       attend: (_, q, k, v) => causalAttention(q, k, v, { starts, heads, keyValueHeads }).output,
     };
-    return tf.matMul<tf.Tensor2D>(decode(decoder, input, places), decoder.outputEmbedding, false, true);
+    return tf.matMul<tf.Tensor2D>(
+      decode(decoder, input, places),
+      decoder.outputEmbedding as tf.Variable<tf.Rank.R2>,
+      false,
+      true,
+    );
   });
   const rows = await logits.array();
   logits.dispose();

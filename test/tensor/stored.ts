@@ -48,7 +48,8 @@ export function storedWeights(): {
       writeFileSync(path, Buffer.concat([Buffer.alloc(offset), content]));
       const file = openSync(path, "r");
       files.push(file);
-      return { kind: "stored", shape, encoding, file, offset, head };
+      const unchanging = { descriptor: file, requireUnchanged: () => undefined };
+      return { kind: "stored", shape, encoding, file: unchanging, offset, head };
     },
     dispose() {
       files.forEach((file) => closeSync(file));

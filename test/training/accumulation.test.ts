@@ -208,7 +208,7 @@ describe("a step", () => {
   });
 
   test("names row and token where a loss is not finite", async () => {
-    const embedding = model.embedding;
+    const embedding = model.embedding as tf.Variable<tf.Rank.R2>;
     const before = embedding.clone();
     embedding.assign(tf.mul(before, Infinity));
     await expect(stepOf(full(), halves)).rejects.toThrow(userError("not-finite", /row 0, token \d/));

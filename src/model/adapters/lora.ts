@@ -7,6 +7,7 @@ import { rowNorms } from "./dora.ts";
 import { hubIdOf } from "./hub-base.ts";
 import type { Place } from "./modules.ts";
 import { loraSettings, targetsOf, type LoraOptions, type LoraSettings } from "./options.ts";
+import { requireInMemory } from "./weights-in-memory.ts";
 import { savedTensors, type SavedTensor, type Target } from "./targets.ts";
 
 /** The two small matrices that change one weight: it acts as `weight + scaling * b a`. */
@@ -129,12 +130,15 @@ function valuesOf(tensor: tf.Tensor): Promise<Float32Array> {
 
 /** A weight of the model; that of its output projection also where it is tied. */
 function weightNamed(model: Decoder, name: string): tf.Variable {
-  return model.parameters.find((parameter) => parameter.name === name)?.variable ?? model.outputEmbedding;
+  return (
+    model.parameters.find((parameter) => parameter.name === name)?.variable ?? (model.outputEmbedding as tf.Variable)
+  );
 }
 
 /** An adapter with given values. If reading fails, what was loaded is freed again. */
 export async function adapterFrom(model: Decoder, options: LoraOptions, read: AdapterReader): Promise<Adapter> {
   const settings = loraSettings(options, model.config);
+  requireInMemory(model, settings);
   const hash = createHash("sha256").update(JSON.stringify(settings));
   const parameters: Parameter[] = [];
   const dispose = (): void => parameters.splice(0).forEach(({ variable }) => variable.dispose());

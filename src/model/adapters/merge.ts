@@ -49,6 +49,10 @@ export async function mergeAdapter<D extends Decoder>(
   { text, tolerance = 1e-4 }: { text?: readonly number[]; tolerance?: number } = {},
 ): Promise<MergeCheck<D>> {
   const { trunk, adapter } = model;
+  if (trunk.stored !== undefined)
+    throw new UserError("adapted-model", "the weights below this adapter are frozen in their files", {
+      fix: "Load the model with its weights as float32 to merge into it, or write the merged model at once (saveMerged).",
+    });
   const ids = Int32Array.from(text ?? randomText(model));
   const before = await logitsOf(model, ids);
   const { merged, undo } = addTo(trunk, adapter);
@@ -100,7 +104,7 @@ function addTo<D extends Decoder>(trunk: D, { changes, copies }: Adapter): { mer
 
 /** The same model with a copy of the embedding as its output projection. */
 function untied<D extends Decoder>(trunk: D): { merged: D; head: tf.Variable<tf.Rank.R2> } {
-  const head = tf.tidy(() => tf.variable<tf.Rank.R2>(tf.mul(trunk.embedding, 1), false));
+  const head = tf.tidy(() => tf.variable<tf.Rank.R2>(tf.mul(trunk.embedding as tf.Variable<tf.Rank.R2>, 1), false));
   const dispose = (): void => {
     head.dispose();
     trunk.dispose();
@@ -119,12 +123,13 @@ function untied<D extends Decoder>(trunk: D): { merged: D; head: tf.Variable<tf.
   return { merged, head };
 }
 
-function changed(weight: tf.Variable<tf.Rank.R2>, { a, b, scaling, magnitude, place }: LowRank): tf.Tensor2D {
+/** The weight with an adapter's change in it. */
+export function changed(weight: tf.Tensor2D, { a, b, scaling, magnitude, place }: LowRank): tf.Tensor2D {
   const isEmbedding = place.kind === "embedding";
   const product = tf.mul(isEmbedding ? tf.matMul(a, b, true, true) : tf.matMul(b, a), scaling);
   const sum = tf.add<tf.Tensor2D>(weight, product);
   if (magnitude === undefined) return sum;
-  using lengths = rowNorms({ weight, isEmbedding, a, b, scaling });
+  using lengths = rowNorms({ weight: weight as tf.Variable<tf.Rank.R2>, isEmbedding, a, b, scaling });
   const factors = tf.div(magnitude, lengths.norms());
   return tf.mul(sum, isEmbedding ? factors : tf.reshape(factors, [-1, 1]));
 }

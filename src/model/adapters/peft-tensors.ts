@@ -1,5 +1,6 @@
 import { UserError } from "../../system/errors.ts";
 import type { DecoderConfig } from "../config.ts";
+import { isStored, widenedValues } from "../../tensor/stored-weight.ts";
 import type { Decoder } from "../decoder.ts";
 import { show } from "../fields.ts";
 import { readStored, type StoredTensor } from "../weights/encoding.ts";
@@ -119,7 +120,10 @@ async function requireBaseWeight(
     });
   if (tensor.shape.join() !== variable.shape.join())
     throw differs(`[${tensor.shape.join(", ")}], and the model's is [${variable.shape.join(", ")}]`);
-  const [theirs, ours] = [await readStored(file, tensor), await variable.data<"float32">()];
+  const [theirs, ours] = [
+    await readStored(file, tensor),
+    isStored(variable) ? widenedValues(variable) : await variable.data<"float32">(),
+  ];
   const step = roundingOf(tensor);
   const first = theirs.findIndex(
     (value, i) => !(Math.abs(value - ours[i]!) <= step * Math.abs(ours[i]!) + step * 1e-3),

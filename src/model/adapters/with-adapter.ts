@@ -6,12 +6,13 @@ import { embedColumns, linear } from "../../tensor/ops/index.ts";
 import { differentiable } from "../../tensor/ops/fused.ts";
 import { times } from "../arithmetic.ts";
 import type { Decoder } from "../decoder.ts";
-import type { Layer, Projection } from "../layer.ts";
+import type { Layer, ModelWeight, Projection } from "../layer.ts";
 import type { ProjectionName } from "../projections.ts";
 import { directed, rowNorms, type RowNorms } from "./dora.ts";
 import { adaptHead, type AdaptedHead } from "./head.ts";
 import type { Adapter, LowRank } from "./lora.ts";
 import { embeddingModule, headModule, weightModules } from "./modules.ts";
+import { requireInMemory } from "./weights-in-memory.ts";
 
 /** What a model gains with an adapter. */
 export interface Adapted<D extends Decoder = Decoder> {
@@ -48,13 +49,14 @@ export function withAdapter<D extends Decoder>(model: D, adapter: Adapter): D & 
   if (hasAdapter(model))
     throw new UserError("adapted-model", "the model has an adapter already", { fix: "Give the model below it." });
   requireFit(model, adapter);
+  requireInMemory(model, adapter.settings);
   for (const { variable } of model.parameters) variable.trainable = false;
   const held: Disposable[] = [];
   const { others, embedding, outputEmbedding } = withCopies(model, adapter);
   const layers = others.layers.map((layer, index) => adaptedLayer(layer, index, adapter, held));
   const onEmbedding = adapter.changes.find(({ place }) => place.kind === "embedding");
   const onHead = adapter.changes.find(({ place }) => place.kind === "head");
-  const head = onHead && adaptHead(outputEmbedding, onHead);
+  const head = onHead && adaptHead(outputEmbedding as tf.Variable<tf.Rank.R2>, onHead);
   if (head !== undefined) held.push(head);
   const dispose = (): void => {
     held.splice(0).forEach((each) => each[Symbol.dispose]());
@@ -64,7 +66,7 @@ export function withAdapter<D extends Decoder>(model: D, adapter: Adapter): D & 
     ...model,
     ...others,
     ...{ layers, embedding, outputEmbedding },
-    ...(onEmbedding && { adaptEmbedding: embeddingAdapted(embedding, onEmbedding, held) }),
+    ...(onEmbedding && { adaptEmbedding: embeddingAdapted(embedding as tf.Variable<tf.Rank.R2>, onEmbedding, held) }),
     ...(head && { outputEmbedding: head.outputEmbedding, adaptOutput: outputAdapted(head, adapter, layers.length) }),
     parameters: [...model.parameters, ...adapter.parameters],
     ...fingerprintOf(model, adapter),
@@ -79,7 +81,7 @@ function withCopies(model: Decoder, { copies }: Adapter) {
     const own = model.parameters.find((parameter) => parameter.name === name)?.variable;
     if (own !== undefined) copyOf.set(own, variable);
   }
-  const named = (module: string, otherwise: tf.Variable<tf.Rank.R2>): tf.Variable<tf.Rank.R2> => {
+  const named = (module: string, otherwise: ModelWeight): ModelWeight => {
     const copy = copies.find(({ name }) => name === `${module}.weight`);
     return (copy?.variable as tf.Variable<tf.Rank.R2> | undefined) ?? otherwise;
   };
@@ -128,7 +130,8 @@ function adaptedProjection(own: Projection, change: LowRank, { adapter, drop, he
   const low = (x: tf.Tensor2D): tf.Tensor2D => linear(times(linear(x, a), scaling), b);
   if (magnitude === undefined)
     return { ...own, adaptedBy: [a, b], adapt: (x, training) => low(training ? drop(x) : x) };
-  const norms = rowNorms({ weight: own.weight, isEmbedding: false, a, b, scaling });
+  const weight = own.weight as tf.Variable<tf.Rank.R2>; // see weights-in-memory.ts
+  const norms = rowNorms({ weight, isEmbedding: false, a, b, scaling });
   held.push(norms);
   const drops = adapter.settings.dropout > 0;
   return {
@@ -137,7 +140,7 @@ function adaptedProjection(own: Projection, change: LowRank, { adapter, drop, he
     adapt(x, training, y) {
       if (!training || !drops) return directed(without(y, own.bias), low(x), magnitude, norms);
       const seen = drop(x);
-      return directed(linear(seen, own.weight), low(seen), magnitude, norms);
+      return directed(linear(seen, weight), low(seen), magnitude, norms);
     },
   };
 }
@@ -226,8 +229,9 @@ export interface TrainableShare {
 }
 
 /** How many of the numbers of a model are trained. */
-export function trainableShare({ parameters }: Pick<Decoder, "parameters">): TrainableShare {
-  let [trainable, total] = [0, 0];
+export function trainableShare({ parameters, stored = [] }: Pick<Decoder, "parameters" | "stored">): TrainableShare {
+  let trainable = 0;
+  let total = stored.reduce((sum, { weight: { shape } }) => sum + shape[0] * shape[1], 0);
   for (const parameter of parameters) {
     total += parameter.variable.size;
     if (parameter.trainable) trainable += parameter.variable.size;

@@ -48,6 +48,8 @@ export interface GgufFamily {
   parse(fields: Fields, facts: GgufTensorFacts, where: string): DecoderConfig;
   /** A tensor's values with its rows in the order of Hugging Face. `name` is the Hugging Face name. */
   inHuggingFaceOrder(name: string, values: Float32Array, config: DecoderConfig): Float32Array;
+  /** Rows of a head of a tensor whose rows that order changes; 0 of the others. Absent: it changes none. */
+  pairedHead?(name: string, config: DecoderConfig): number;
 }
 
 /** How a family is written to GGUF files, so that llama.cpp computes what this decoder does. */

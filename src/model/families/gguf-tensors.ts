@@ -96,3 +96,8 @@ export function inHuggingFaceOrder(name: string, values: Float32Array, config: D
   if (name.includes(".self_attn.k_proj.")) return undoRotationOrder(values, config.keyValueHeads, config.headSize);
   return values;
 }
+
+/** Rows of a head in a tensor of q or k, 0 for others. */
+export function pairedHead(name: string, config: DecoderConfig): number {
+  return /\.self_attn\.[qk]_proj\./.test(name) ? config.headSize : 0;
+}

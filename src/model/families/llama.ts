@@ -3,7 +3,7 @@ import { areBiased, ofAttention, ofFeedForward } from "./biases.ts";
 import { parseSharedKeys, writeSharedKeys } from "./config-keys.ts";
 import type { Family } from "./family.ts";
 import { ggufHeader, parseGgufKeys } from "./gguf-keys.ts";
-import { hubNames, inHuggingFaceOrder, inGgufOrder } from "./gguf-tensors.ts";
+import { hubNames, inHuggingFaceOrder, inGgufOrder, pairedHead } from "./gguf-tensors.ts";
 import { ggufWriting } from "./gguf-write-keys.ts";
 import { usualLayout } from "./layout.ts";
 import { refuseWindows } from "./windows.ts";
@@ -41,6 +41,7 @@ export const llama: Family = {
     models: "SmolLM2, TinyLlama, Llama 2 and 3, Mistral",
     huggingFaceName: hubNames(usualLayout),
     inHuggingFaceOrder,
+    pairedHead,
     parse: (fields, facts, where) => ({
       family: "llama",
       ...parseGgufKeys(ggufHeader("llama", fields, where), facts),

@@ -4,7 +4,7 @@ import { areBiased, ofAttention, ofFeedForward } from "./biases.ts";
 import { parseSharedKeys, writeSharedKeys } from "./config-keys.ts";
 import type { Family } from "./family.ts";
 import { ggufHeader, parseGgufKeys } from "./gguf-keys.ts";
-import { hubNames, inHuggingFaceOrder, inGgufOrder } from "./gguf-tensors.ts";
+import { hubNames, inHuggingFaceOrder, inGgufOrder, pairedHead } from "./gguf-tensors.ts";
 import { ggufWriting, refuseInGguf } from "./gguf-write-keys.ts";
 import { usualLayout } from "./layout.ts";
 import { layerTypes, numbersFrom, parseOptionalWindows } from "./windows.ts";
@@ -53,6 +53,7 @@ export const smollm3: Family = {
     models: "SmolLM3",
     huggingFaceName: hubNames(usualLayout),
     inHuggingFaceOrder,
+    pairedHead,
     parse(fields, facts, where) {
       const shared = parseGgufKeys(ggufHeader("smollm3", fields, where), facts);
       const unrotatedLayers = everyManieth(4, shared.layers); // no key says so

@@ -1,5 +1,6 @@
 import { UserError } from "../../system/errors.ts";
 import { halfFloat } from "../../system/half-float.ts";
+import type { StoredWeight } from "../../tensor/stored-weight.ts";
 import type { RandomAccessFile } from "./file.ts";
 
 /**
@@ -20,6 +21,16 @@ export interface StoredTensor {
   encoding: Encoding;
   offset: number;
   bytes: number;
+}
+
+/**
+ * A matrix that stays in its file; undefined for what is no matrix, or float32.
+ * @param head rows of a head where the file holds pairs that rotate together side by side, see `StoredWeight`
+ */
+export function storedWeight(file: RandomAccessFile, tensor: StoredTensor, head = 0): StoredWeight | undefined {
+  const { shape, encoding, offset } = tensor;
+  if (shape.length !== 2 || encoding === float32) return undefined;
+  return { kind: "stored", shape: shape as [number, number], encoding, file, offset, head };
 }
 
 const chunkBytes = 4 * 2 ** 20;

@@ -1,9 +1,10 @@
 import { open, stat, type FileHandle } from "node:fs/promises";
-import { readSync } from "node:fs";
+import { fstatSync, readSync } from "node:fs";
 import { UserError } from "../../system/errors.ts";
+import type { StoredFile } from "../../tensor/stored-weight.ts";
 
 /** A regular file read at chosen places. Reads past its end are UserErrors, never short results. */
-export interface RandomAccessFile {
+export interface RandomAccessFile extends StoredFile {
   path: string;
   size: number;
   /** Fills `target` with the bytes from `offset` on. */
@@ -28,8 +29,17 @@ export async function openFile(path: string): Promise<RandomAccessFile> {
       cause,
     });
   });
-  const { size } = await handle.stat();
-  return { path, size, ...readers(handle, path, size), close: () => handle.close() };
+  const { size, mtimeMs } = await handle.stat();
+  const requireUnchanged = (): void => {
+    const now = fstatSync(handle.fd);
+    if (now.size === size && now.mtimeMs === mtimeMs) return;
+    throw new UserError("file-changed", "this file was written to while its weights were in use", {
+      where: path,
+      fix: "Start again from the file as it is now, or from a copy that nothing writes to.",
+    });
+  };
+  const descriptor = handle.fd;
+  return { path, size, descriptor, requireUnchanged, ...readers(handle, path, size), close: () => handle.close() };
 }
 
 function readers(handle: FileHandle, path: string, size: number): Pick<RandomAccessFile, "read" | "readNow"> {

@@ -8,7 +8,7 @@ import { parseSpecialTokens } from "../families/config-keys.ts";
 import { familyOf } from "../families/index.ts";
 import { readFields, show } from "../fields.ts";
 import { checkTensors } from "./check-tensors.ts";
-import { readStored, type StoredTensor } from "./encoding.ts";
+import { readStored, storedWeight, type StoredTensor } from "./encoding.ts";
 import { openFile, type RandomAccessFile } from "./file.ts";
 import { fingerprint, type LocatedTensor } from "./fingerprint.ts";
 import { turnedValues, turnedWeights } from "./orientation.ts";
@@ -57,6 +57,10 @@ export async function openFolder(folder: string): Promise<WeightSource> {
         const { file, tensor } = locate(name);
         const values = await readStored(file, tensor);
         return turned.has(name) ? turnedValues(values, tensor.shape) : values;
+      },
+      stored(name) {
+        const { file, tensor } = locate(name);
+        return turned.has(name) ? undefined : storedWeight(file, tensor);
       },
       fingerprint: await fingerprint(config, tensors),
       origin: { types: savedTypesOf([...tensors].map(([name, { tensor }]) => [name, tensor.encoding])), ...said },

@@ -3,7 +3,7 @@ import { decoderConfigFromGguf } from "../config-file.ts";
 import { ggufFamilyNamed, type GgufTensorFacts } from "../families/index.ts";
 import { show } from "../fields.ts";
 import { checkTensors } from "./check-tensors.ts";
-import { readStored, type StoredTensor } from "./encoding.ts";
+import { readStored, storedWeight, type StoredTensor } from "./encoding.ts";
 import { openFile, type RandomAccessFile } from "./file.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { readGgufHeader, type GgufHeader } from "./gguf.ts";
@@ -33,7 +33,8 @@ async function readGguf(file: RandomAccessFile): Promise<WeightSource> {
   const { metadata, tensors: stored } = readGgufHeader(file);
   refuseSplit(metadata, where);
   refuseAdapter(metadata, where);
-  const { huggingFaceName, inHuggingFaceOrder } = ggufFamilyNamed(metadata["general.architecture"], where);
+  const family = ggufFamilyNamed(metadata["general.architecture"], where);
+  const { huggingFaceName, inHuggingFaceOrder } = family;
   const tensors = new Map<string, StoredTensor>();
   for (const [ggufName, tensor] of stored) {
     const name = huggingFaceName(ggufName);
@@ -54,6 +55,7 @@ async function readGguf(file: RandomAccessFile): Promise<WeightSource> {
     names: () => [...tensors.keys()],
     shape: (name) => [...locate(name).shape],
     read: async (name) => inHuggingFaceOrder(name, await readStored(file, locate(name)), config),
+    stored: (name) => storedWeight(file, locate(name), family.pairedHead?.(name, config)),
     metadata,
     fingerprint: await fingerprint(config, new Map([...tensors].map(([name, tensor]) => [name, { tensor, file }]))),
     origin: { types: savedTypesOf([...tensors].map(([name, { encoding }]) => [name, encoding])), config },

@@ -1,3 +1,4 @@
+import type { StoredWeight } from "../../tensor/stored-weight.ts";
 import type { DecoderConfig } from "../config.ts";
 import type { Origin } from "./origin.ts";
 
@@ -11,6 +12,11 @@ export interface WeightSource {
   shape(name: string): number[];
   /** Values as float32, row-major, q and k in the row order of Hugging Face. */
   read(name: string): Promise<Float32Array>;
+  /**
+   * The matrix as it stays in its file, which must be open as long as it is used; undefined for what is float32 there,
+   * is no matrix, or lies there the other way round.
+   */
+  stored(name: string): StoredWeight | undefined;
   /** Key-values of a GGUF file, tokenizer included. */
   metadata?: Record<string, unknown>;
   /**

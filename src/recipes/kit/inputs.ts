@@ -13,6 +13,7 @@ import {
   readModelFacts,
   type Model,
   type ModelFacts,
+  type LoadOptions,
 } from "../../model/model.ts";
 import { requireKnownIds } from "../../model/known-ids.ts";
 import { parseDecoderConfig } from "../../model/config-file.ts";
@@ -37,7 +38,7 @@ export interface RunInputs {
   /** Reads reference answers of rows to train on. */
   readonly trainingAnswersOf: AnswersOf;
   /** The starting model, anew for every arm. Dispose of it after use. */
-  openModel(): Promise<Model>;
+  openModel(options?: LoadOptions): Promise<Model>;
   /** The starting model's evaluation, which is every arm's; measured once. */
   evaluateStart<E extends object>(measure: () => Promise<E>): Promise<E>;
   /** What a continued run must share with the one before. */
@@ -56,7 +57,7 @@ export interface StartConfig {
 
 /** Learns of the model's tokenizer, and tokenizes the data. */
 export async function gatherInputs(config: StartConfig, engine: EngineInfo, reporter: Reporter): Promise<RunInputs> {
-  const openModel = (): Promise<Model> => startingModel(config);
+  const openModel = (options?: LoadOptions): Promise<Model> => startingModel(config, options);
   const { tokenizer, fingerprint, config: shape } = await startingFacts(config);
   const { maxPositions } = shape;
   const { data } = config;
@@ -125,8 +126,8 @@ async function startingFacts({ model, fresh, training }: StartConfig): Promise<M
   return freshModelFacts(config, tokenizer, training);
 }
 
-async function startingModel({ model, fresh, training }: StartConfig): Promise<Model> {
-  if (model !== undefined) return loadModel(model);
+async function startingModel({ model, fresh, training }: StartConfig, options?: LoadOptions): Promise<Model> {
+  if (model !== undefined) return loadModel(model, options);
   const { config, tokenizer } = freshModel(fresh);
   return createModel(config, tokenizer, training);
 }

@@ -1,4 +1,5 @@
 import { mergeAdapter } from "../../model/adapters/merge.ts";
+import { saveMerged } from "../../model/adapters/save-merged.ts";
 import { portableBase, saveAdapter } from "../../model/adapters/peft.ts";
 import { isAdapted, type Adapted } from "../../model/adapters/with-adapter.ts";
 import { saveModel, type Model } from "../../model/model.ts";
@@ -16,19 +17,26 @@ export async function saveTrained(
   card: Card,
   save: Required<WeightsFormat>,
 ): Promise<void> {
-  const merged = isAdapted(model) ? await saveAdapterAndMerge(run, model, card) : model;
+  if (isAdapted(model)) {
+    await saveAdapter(model, run.adapter, { card: adapterCardText(card, portableBase(model.adapter)) });
+    const trunk = model.trunk as Model;
+    if (trunk.stored !== undefined) {
+      const facts = [...card.facts, weightsFact(trunk, save)];
+      await saveMerged(model as Model & Adapted<Model>, run.model, { ...save, card: cardText({ ...card, facts }) });
+      return;
+    }
+  }
+  const merged = isAdapted(model) ? ((await mergeAdapter(model)).model as Model) : model;
   const facts = [...card.facts, weightsFact(merged, save)];
   await saveModel(merged, run.model, { ...save, card: cardText({ ...card, facts }) });
 }
 
-async function saveAdapterAndMerge(run: RunFolder, model: Model & Adapted, card: Card): Promise<Model> {
-  await saveAdapter(model, run.adapter, { card: adapterCardText(card, portableBase(model.adapter)) });
-  return (await mergeAdapter(model)).model as Model;
-}
-
 /** In which numbers the weights are, and whether these are those that were trained. */
-export function weightsFact({ parameters, origin }: Pick<Model, "parameters" | "origin">, save: WeightsFormat): string {
-  const types = new Set(parameters.map(({ name }) => typeToSave(name, { ...save, origin })));
+export function weightsFact(
+  { parameters, stored = [], origin }: Pick<Model, "parameters" | "stored" | "origin">,
+  save: WeightsFormat,
+): string {
+  const types = new Set([...parameters, ...stored].map(({ name }) => typeToSave(name, { ...save, origin })));
   if (types.size === 1 && types.has("float32")) return "Weights: float32, as they were trained";
   const why = save.dtype === "as-read" ? " as the model came" : "";
   return (

@@ -52,7 +52,7 @@ export async function trainedModel(
 }
 
 /** How much of a model is trained, in a sentence. */
-export function sizeNote(name: string, model: Pick<Decoder, "parameters">): string {
+export function sizeNote(name: string, model: Pick<Decoder, "parameters" | "stored">): string {
   const { trainable, total, share } = trainableShare(model);
   return `The ${name} has ${trainable} numbers to train, ${(100 * share).toPrecision(3)} % of all ${total}.`;
 }

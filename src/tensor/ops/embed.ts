@@ -27,6 +27,7 @@ export function embed(table: Weight, ids: Int32Array): tf.Tensor2D {
 }
 
 function storedRows(table: StoredWeight, ids: Int32Array): tf.Tensor2D {
+  table.file.requireUnchanged(); // once in each pass: every other weight lies beside it
   const fused = runFused("TokensiftStoredEmbed", {}, { table, ids });
   if (fused !== undefined) return fused[0];
   return tf.tidy(() => tf.concat([...ids].map((id) => widened(rowsOfStored(table, id, 1)))));

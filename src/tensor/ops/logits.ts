@@ -54,9 +54,9 @@ export function headGradient(
       const h: tf.Tensor2D = tf.gather(hidden, tf.tensor1d(own, "int32"));
       const logits = capped(timesTable(h, outputEmbedding), softCap);
       const dCapped = dLogitsOf(logits, own);
-      const dLogits = softCap === undefined ? dCapped : tf.mul(dCapped, softCapSlope(logits, softCap));
+      const dLogits = softCap === undefined ? dCapped : tf.mul<tf.Tensor2D>(dCapped, softCapSlope(logits, softCap));
       const next = dEmbedding === undefined ? undefined : tf.add(dEmbedding, tf.matMul(dLogits, h, true, false));
-      const dRows = isStored(outputEmbedding)
+      const dRows: tf.Tensor2D = isStored(outputEmbedding)
         ? storedLinearsGradient([dLogits], [outputEmbedding])
         : tf.matMul(dLogits, outputEmbedding);
       return [dRows, next] as [tf.Tensor2D, tf.Tensor2D?];

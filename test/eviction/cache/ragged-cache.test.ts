@@ -89,7 +89,12 @@ function masked(keep: readonly Uint8Array[], promptLength: number, hidesInPrompt
 async function maskedLogits(ids: number[], places: readonly number[], attend: AttentionHook): Promise<Float32Array[]> {
   const input = { ids: Int32Array.from(ids), positions: Int32Array.from(ids.keys()), attend };
   const logits = tf.tidy(() =>
-    tf.matMul(decode(model, input, Int32Array.from(places)), model.outputEmbedding, false, true),
+    tf.matMul(
+      decode(model, input, Int32Array.from(places)),
+      model.outputEmbedding as tf.Variable<tf.Rank.R2>,
+      false,
+      true,
+    ),
   );
   const values = await logits.data<"float32">();
   logits.dispose();

@@ -47,5 +47,5 @@ const hidden = decode(
   { ids, positions, attend: (_, q, k, v) => causalAttention(q, k, v, { starts, heads, keyValueHeads }).output },
   positions,
 );
-const logits = tf.matMul<tf.Tensor2D>(hidden, model.outputEmbedding, false, true);
+const logits = tf.matMul<tf.Tensor2D>(hidden, model.outputEmbedding as tf.Variable<tf.Rank.R2>, false, true);
 process.stdout.write(`${JSON.stringify(await logits.array())}\n`);

@@ -70,7 +70,7 @@ export function multiplyByStored(
         const rowBytes = rowBytesOf(weight);
         const at = offsetOf(settled!.placeOf(c)) + from * 4;
         const numbers = [
-          ...[weight.file, weight.offset + from * rowBytes, rowBytes, typeOf(weight), weight.head],
+          ...[weight.file.descriptor, weight.offset + from * rowBytes, rowBytes, typeOf(weight), weight.head],
           ...[
             rows,
             at,
@@ -206,7 +206,7 @@ function widenRows(machine: Machine, weight: StoredWeight, out: number): void {
   const group = Math.max(1, Math.floor(STAGING / rowBytes / unit)) * unit;
   const staging = roundUp(Math.max(STAGING, rowBytes));
   machine.withScratch(machine.threads * staging, (scratch) => {
-    const stored = [weight.file, weight.offset, rowBytes, typeOf(weight), weight.head];
+    const stored = [weight.file.descriptor, weight.offset, rowBytes, typeOf(weight), weight.head];
     const places = [out, scratch, staging];
     machine.run("widenRows", Math.ceil(rows / group), group * columns, ...stored, rows, columns, group, ...places);
   });
@@ -218,7 +218,7 @@ export function gatherStored(machine: Machine, weight: StoredWeight, ids: number
   const rowBytes = rowBytesOf(weight);
   const staging = roundUp(rowBytes);
   machine.withScratch(machine.threads * staging, (scratch) => {
-    const stored = [weight.file, weight.offset, rowBytes, typeOf(weight)];
+    const stored = [weight.file.descriptor, weight.offset, rowBytes, typeOf(weight)];
     machine.run("gatherStored", count, 8 * columns, ...stored, ids, out, columns, scratch, staging);
   });
 }
