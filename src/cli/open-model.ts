@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { loadAdapter } from "../model/adapters/peft.ts";
-import { loadModel, type Model } from "../model/model.ts";
+import { loadModel, type LoadOptions, type Model } from "../model/model.ts";
 import { openWeights } from "../model/weights/open.ts";
 import { type Adapter } from "../model/adapters/lora.ts";
 import { withAdapter } from "../model/adapters/with-adapter.ts";
@@ -31,10 +31,14 @@ export interface OpenModel extends Disposable {
  */
 export async function openModel(
   path: string,
-  { adapter: folder, say }: { adapter?: string | undefined; say: (sentence: string) => void },
+  {
+    adapter: folder,
+    say,
+    ...loading
+  }: { adapter?: string | undefined; say: (sentence: string) => void } & Pick<LoadOptions, "weights">,
 ): Promise<OpenModel> {
   requireModel(path, folder);
-  const trunk = await withFlag("model", path, loadModel);
+  const trunk = await withFlag("model", path, (from) => loadModel(from, loading));
   if (folder === undefined) return { model: trunk, trunk, [Symbol.dispose]: trunk.dispose };
   try {
     const adapter = await withFlag("adapter", folder, (from) => loadAdapter(from, trunk));

@@ -75,6 +75,13 @@ export const adapterGroup = group(
       Type.Number({ exclusiveMinimum: 0, maximum: 1e6, description: "An alpha." }) as ReturnType<typeof amount>,
       "Other alphas, in the same way.",
     ),
+    trunk: Type.Optional(
+      choice(["as-stored", "float32"], {
+        description:
+          "Where the frozen weights are: as-stored (default) leaves those of 16 or fewer bits in their files, which the cpu " +
+          "engine reads and widens as it computes, with the same numbers; float32 widens them all into memory at the start.",
+      }),
+    ),
     modulesToSave: Type.Optional(
       names("Ends of the names of modules that are trained as a whole: [embed_tokens, lm_head]."),
     ),

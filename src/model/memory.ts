@@ -13,6 +13,8 @@ export interface TrainingMemoryOptions {
   responseTokens: number;
   /** Trained instead of the weights. */
   adapter?: LoraOptions;
+  /** Bytes of the weights that stay in their files, by their names. Default: none, all are in memory as float32. */
+  stored?: ReadonlyMap<string, number>;
   gradientCheckpointing?: boolean;
   /** Whether a step has several micro-batches, so that gradients wait while the next one runs. */
   accumulates?: boolean;
@@ -22,13 +24,16 @@ export interface TrainingMemoryOptions {
 
 /** Bytes. */
 export interface TrainingMemory {
+  /** Those in the process's memory. */
   weights: number;
+  /** Weights in their files: pages that the system keeps for all processes that read them, and can let go of. */
+  files: number;
   /** Two numbers per trained one. */
   moments: number;
   gradients: number;
   /** What the backward pass of a micro-batch needs. */
   activations: number;
-  /** The largest sum of all at one time, and the program itself. */
+  /** The largest sum of all at one time, files counted, and the program itself. */
   peak: number;
 }
 
@@ -47,7 +52,12 @@ const slack = 1.05;
  */
 export function estimateTrainingMemory(config: DecoderConfig, options: TrainingMemoryOptions): TrainingMemory {
   const { tokens, responseTokens, accumulates = false, copies = 0 } = options;
-  const total = sizeOf(decoderTensors(config).values());
+  const tensors = decoderTensors(config);
+  const total = sizeOf(tensors.values());
+  const { stored } = options;
+  const inFiles = [...tensors.keys()].filter((name) => stored?.has(name));
+  const inMemory = total - sizeOf(inFiles.map((name) => tensors.get(name)!));
+  const files = inFiles.reduce((sum, name) => sum + stored!.get(name)!, 0);
   const adapter = options.adapter === undefined ? undefined : adapterSize(config, options.adapter);
   const trained = adapter?.trained ?? total;
   const { width, layers, headSize, vocabularySize } = config;
@@ -65,13 +75,14 @@ export function estimateTrainingMemory(config: DecoderConfig, options: TrainingM
   const tiedGradients = adapter === undefined && config.tiedOutput ? 2 * vocabularySize * width : 0;
   const atEnd = trained + waiting + tiedGradients + activations / layers;
   const beside = adapter === undefined ? 0 : trained + adapter.wideOutput;
-  const constant = total + (2 + copies) * trained + beside;
+  const constant = inMemory + (2 + copies) * trained + beside;
   return {
-    weights: float * total,
+    weights: float * inMemory,
+    files,
     moments: 2 * float * trained,
     gradients: float * trained,
     activations: float * activations,
-    peak: program + slack * float * (constant + Math.max(atTurn, atEnd)),
+    peak: program + files + slack * float * (constant + Math.max(atTurn, atEnd)),
   };
 }
 

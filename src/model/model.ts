@@ -6,7 +6,7 @@ import type { DecoderConfig } from "./config.ts";
 import { createDecoder, type Decoder } from "./decoder.ts";
 import { initializeModel } from "./initialize.ts";
 import { openWeights, saveModelFiles, type Origin, type WeightSource, type WeightsFormat } from "./weights/index.ts";
-import { readsStoredWeights } from "../tensor/stored-weight.ts";
+import { readsStoredWeights, rowBytesOf } from "../tensor/stored-weight.ts";
 import { storedTensorsOf, tensorsOf } from "./saved-values.ts";
 
 /** A decoder with its tokenizer. */
@@ -74,7 +74,10 @@ export async function loadModel(path: string, options: LoadOptions = {}): Promis
 }
 
 /** What is known of a model without reading its weights. */
-export type ModelFacts = Pick<Model, "config" | "tokenizer" | "fingerprint">;
+export interface ModelFacts extends Pick<Model, "config" | "tokenizer" | "fingerprint"> {
+  /** Bytes of each weight that can stay in its file, by its name; see `LoadOptions`. */
+  readonly storedBytes?: ReadonlyMap<string, number>;
+}
 
 /**
  * What is known of a model without loading its weights: configuration, tokenizer, fingerprint. No engine is needed.
@@ -90,13 +93,23 @@ export type ModelFacts = Pick<Model, "config" | "tokenizer" | "fingerprint">;
 export async function readModelFacts(path: string): Promise<ModelFacts> {
   const weights = await openWeights(path);
   try {
-    return { config: weights.config, tokenizer: tokenizerOf(path, weights), fingerprint: weights.fingerprint };
+    const { config, fingerprint } = weights;
+    return { config, tokenizer: tokenizerOf(path, weights), fingerprint, storedBytes: storedBytesOf(weights) };
   } finally {
     await weights.close();
   }
 }
 
 /** The tokenizer of opened weights. */
+function storedBytesOf(weights: WeightSource): Map<string, number> {
+  const found = new Map<string, number>();
+  for (const name of weights.names()) {
+    const weight = weights.stored(name);
+    if (weight !== undefined) found.set(name, weight.shape[0] * rowBytesOf(weight));
+  }
+  return found;
+}
+
 export function tokenizerOf(path: string, { metadata }: WeightSource): Tokenizer {
   return metadata === undefined ? loadTokenizer(path) : tokenizerFromGguf(metadata);
 }

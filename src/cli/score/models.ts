@@ -49,6 +49,9 @@ export interface ScoringModels extends Disposable {
   readonly all: readonly Model[];
 }
 
+/** Nothing here is trained, and its weights may stay in their files. */
+const frozen = { weights: "as-stored" } as const;
+
 /** Loads everything; what goes wrong frees what was loaded. */
 export async function loadModels(request: ModelRequest, say: (sentence: string) => void): Promise<ScoringModels> {
   const { paths } = request;
@@ -56,7 +59,7 @@ export async function loadModels(request: ModelRequest, say: (sentence: string) 
   const disposals: (() => void)[] = [];
   const dispose = (): void => disposals.splice(0).forEach((free) => free());
   try {
-    const opened = await openModel(request.model, { adapter: paths.adapter, say });
+    const opened = await openModel(request.model, { adapter: paths.adapter, say, ...(!paths.adapter && frozen) });
     disposals.unshift(() => opened[Symbol.dispose]());
     const { model } = opened;
     const use = (loaded: Model, flag: keyof NamedPaths): Model => {
@@ -67,7 +70,7 @@ export async function loadModels(request: ModelRequest, say: (sentence: string) 
     const other = async (flag: "history-model" | "reference-model" | "reward-base"): Promise<Model | undefined> => {
       const from = paths[flag];
       if (from === undefined) return undefined;
-      const loaded = await withFlag(flag, from, loadModel);
+      const loaded = await withFlag(flag, from, (path) => loadModel(path, frozen));
       disposals.unshift(loaded.dispose);
       return use(loaded, flag);
     };

@@ -12,6 +12,7 @@ import type { StepBatch, StepOutcome } from "../../training/step.ts";
 import { stoppable } from "../kit/reporter.ts";
 import { orderOf } from "../kit/row-order.ts";
 import { learnerSettings, optimizerOptions, trainedModel } from "../kit/training-settings.ts";
+import { trunkLoading } from "../kit/adapter.ts";
 import { explosionWatch, together } from "../kit/watches.ts";
 import type { AttentionGateConfig } from "./config-schema.ts";
 import { finish } from "./finish.ts";
@@ -22,7 +23,7 @@ import { optional } from "../../system/optional.ts";
 /** Readies a run: model, gates, learner; continues a checkpoint or evaluates the start. */
 export async function openGateArm(options: GateArmOptions): Promise<GateArm> {
   const { config, inputs, reporter, gated, name } = options;
-  const trunk = await inputs.openModel();
+  const trunk = await inputs.openModel(trunkLoading(inputs.shape, [config.adapter]));
   const disposals = [trunk.dispose];
   const dispose = (): void => disposals.splice(0).forEach((free) => free());
   try {

@@ -1,15 +1,15 @@
 import { estimateTrainingMemory } from "../../model/memory.ts";
-import type { RunInputs } from "../kit/inputs.ts";
-import { largestMicroBatch, oneRowAtOnce, plainAdapter, type MemoryPlan } from "../kit/memory.ts";
+import { largestMicroBatch, oneRowAtOnce, plainAdapter, type MemoryInputs, type MemoryPlan } from "../kit/memory.ts";
 import { stepsOver } from "../kit/row-order.ts";
-import { adapterOptions } from "../kit/adapter.ts";
+import { adapterOptions, storedUnder } from "../kit/adapter.ts";
 import type { AttentionGateConfig } from "./config-schema.ts";
 
 /** Where the gates alone are trained: as much as the smallest adapter. */
 const gatesAlone = { adapter: { rank: 1 } };
 
 /** The memory of a run of Attention-Gate: that of fine-tuning, without what the gates themselves hold. */
-export function gateMemory({ shape, tokens }: Pick<RunInputs, "shape" | "tokens">): MemoryPlan<AttentionGateConfig> {
+export function gateMemory(inputs: MemoryInputs): MemoryPlan<AttentionGateConfig> {
+  const { shape, tokens } = inputs;
   return {
     bound: "at least",
     estimate(config) {
@@ -19,6 +19,7 @@ export function gateMemory({ shape, tokens }: Pick<RunInputs, "shape" | "tokens"
         ...largestMicroBatch(tokens, config, stepsOver(config, tokens)),
         accumulates: microBatchSize < batchSize,
         ...adapter,
+        ...storedUnder(inputs, [config.adapter]),
       });
     },
     savings: (config) => [

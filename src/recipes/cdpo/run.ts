@@ -7,7 +7,8 @@ import { readModelFacts } from "../../model/model.ts";
 import { isDiskFull } from "../../system/disk-error.ts";
 import { isRunFolder, openRunFolder, type RunFolder } from "../../training/run-folder.ts";
 import { questionsOf, type Answers, type Drawn, type Judged } from "../kit/responses/index.ts";
-import { startOf } from "../kit/adapter.ts";
+import type { Model } from "../../model/model.ts";
+import { startOf, trunkLoading } from "../kit/adapter.ts";
 import type { OpenRun, RecipeWork } from "../kit/recipe.ts";
 import { Interrupted } from "../../system/interrupted.ts";
 import { alignStage, type Train } from "./align.ts";
@@ -97,11 +98,14 @@ async function workOf(opening: RecipeWork<CdpoConfig>, run: RunFolder): Promise<
   const estimated = [...objectives.values()].some(({ needs }) => needs.includes("logEstimate"));
   const { tokenizer, config: shape } = await readModelFacts(config.model);
   const questions = await questionsOf(tokens, tokenizer, trainingAnswersOf);
+  // without an adapter the alignment trains the very model that the other stages have over their adapters
+  const loading = config.align.adapter && trunkLoading(shape, [config.contrast.adapter, config.align.adapter]);
+  const openTrunk = (): Promise<Model> => inputs.openModel(loading);
   return {
     ...{ config, run, objectives, estimated, inputs, allowChanges, command, interrupted, reporterOf, questions },
     tokenizer,
     needed: neededStages(config.stages, estimated),
-    trunk: holdTrunk(inputs.openModel, (trunk) => startOf(trunk, config.align.adapter)),
+    trunk: holdTrunk(openTrunk, (trunk) => startOf(trunk, config.align.adapter)),
     surroundings: { questions, maxPositions: shape.maxPositions },
     held: await questionsOf(validation, tokenizer, answersOf, config.evaluation.rows),
     vocabularySize: shape.vocabularySize,

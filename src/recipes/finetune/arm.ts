@@ -13,6 +13,7 @@ import type { ArmOpening } from "../kit/arms.ts";
 import { stoppable } from "../kit/reporter.ts";
 import { saveTrained } from "../kit/save-trained.ts";
 import { orderOf } from "../kit/row-order.ts";
+import { trunkLoading } from "../kit/adapter.ts";
 import { learnerSettings, optimizerOptions, trainedModel } from "../kit/training-settings.ts";
 import { weighRows } from "../kit/token-rows.ts";
 import { modelCard } from "./card.ts";
@@ -45,7 +46,7 @@ export async function openArm(options: ArmOpening<FinetuneConfig>): Promise<Fine
   const { config, inputs, reporter } = options;
   const { tokens } = inputs;
   const rule = ruleOfRun(await ruleOf(config.selection, config), config, tokens);
-  const trunk = await inputs.openModel();
+  const trunk = await inputs.openModel(trunkLoading(inputs.shape, [config.adapter]));
   const disposals = [trunk.dispose];
   const dispose = (): void => disposals.splice(0).forEach((free) => free());
   try {

@@ -1,12 +1,19 @@
 import { estimateTrainingMemory } from "../../model/memory.ts";
-import type { RunInputs } from "../kit/inputs.ts";
-import { activationsTwice, largestMicroBatch, oneRowAtOnce, plainAdapter, type MemoryPlan } from "../kit/memory.ts";
-import { adapterOptions } from "../kit/adapter.ts";
+import {
+  activationsTwice,
+  largestMicroBatch,
+  oneRowAtOnce,
+  plainAdapter,
+  type MemoryInputs,
+  type MemoryPlan,
+} from "../kit/memory.ts";
+import { adapterOptions, storedUnder } from "../kit/adapter.ts";
 import type { FinetuneConfig } from "./config-schema.ts";
 import { stepsOver } from "../kit/row-order.ts";
 
 /** The memory of a fine-tuning run, from its largest micro-batch. */
-export function finetuneMemory({ shape, tokens }: Pick<RunInputs, "shape" | "tokens">): MemoryPlan<FinetuneConfig> {
+export function finetuneMemory(inputs: MemoryInputs): MemoryPlan<FinetuneConfig> {
+  const { shape, tokens } = inputs;
   return {
     bound: "about",
     estimate(config) {
@@ -17,6 +24,7 @@ export function finetuneMemory({ shape, tokens }: Pick<RunInputs, "shape" | "tok
         accumulates: microBatchSize < batchSize,
         copies: Number(config.history.source === "ema") + Number(config.selfEvolving !== undefined),
         ...adapterOptions(shape, config.adapter),
+        ...storedUnder(inputs, [config.adapter]),
       });
     },
     savings: (config) => [

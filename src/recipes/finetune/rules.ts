@@ -90,7 +90,7 @@ async function fixedLosses(
   reporter: Reporter,
 ): Promise<Float32Array> {
   const start = isAdapted(base) ? await startOf(base.trunk as Model, config.adapter) : undefined;
-  const other = path === undefined ? undefined : await loadModel(path);
+  const other = path === undefined ? undefined : await loadModel(path, { weights: "as-stored" });
   if (other !== undefined && other.tokenizer.fingerprint !== base.tokenizer.fingerprint) {
     other.dispose();
     throw new UserError("tokenizer-mismatch", "this model splits text into other tokens than the model in training", {

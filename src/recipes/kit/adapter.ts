@@ -2,13 +2,14 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { AdapterConfig } from "../../config/adapter-group.ts";
 import { createAdapter, type Adapter } from "../../model/adapters/lora.ts";
-import type { LoraOptions } from "../../model/adapters/options.ts";
+import { loraSettings, type LoraOptions } from "../../model/adapters/options.ts";
+import { weightsInMemory } from "../../model/adapters/weights-in-memory.ts";
 import { loadAdapter } from "../../model/adapters/peft.ts";
 import { parsePeftConfig } from "../../model/adapters/peft-config.ts";
 import { savedOptions } from "../../model/adapters/peft-tensors.ts";
 import { withAdapter } from "../../model/adapters/with-adapter.ts";
 import type { DecoderConfig } from "../../model/config.ts";
-import type { Model } from "../../model/model.ts";
+import type { LoadOptions, Model } from "../../model/model.ts";
 import { UserError } from "../../system/errors.ts";
 import { optional } from "../../system/optional.ts";
 
@@ -50,6 +51,30 @@ export function adapterOptions(shape: DecoderConfig, config: AdapterConfig | und
     });
   const saved = savedOptions(parsePeftConfig(JSON.parse(readFileSync(path, "utf8")), path), shape, path);
   return { adapter: { ...saved, ...optional({ dropout }) } };
+}
+
+/**
+ * How a trunk under these adapters is loaded: with its weights in their files, but for those that an adapter needs in
+ * memory, unless one says otherwise.
+ */
+export function trunkLoading(shape: DecoderConfig, configs: readonly (AdapterConfig | undefined)[]): LoadOptions {
+  const adapters = configs.filter((config) => config !== undefined);
+  if (adapters.length === 0 || adapters.some(({ trunk }) => trunk === "float32")) return {};
+  const inMemory = adapters.flatMap((config) => {
+    const { adapter } = adapterOptions(shape, config);
+    return [...weightsInMemory(shape, loraSettings(adapter!, shape))];
+  });
+  return { weights: "as-stored", inMemory: new Set(inMemory) };
+}
+
+/** Of the weights that can stay in their files those that do under these adapters, for an estimate. */
+export function storedUnder(
+  { shape, storedBytes = new Map() }: { shape: DecoderConfig; storedBytes?: ReadonlyMap<string, number> },
+  configs: readonly (AdapterConfig | undefined)[],
+): { stored?: ReadonlyMap<string, number> } {
+  const { weights, inMemory } = trunkLoading(shape, configs);
+  if (weights !== "as-stored") return {};
+  return { stored: new Map([...storedBytes].filter(([name]) => !inMemory?.has(name))) };
 }
 
 function loraOptions(config: AdapterConfig): LoraOptions {

@@ -33,6 +33,8 @@ export interface RunInputs {
   readonly validation: TokenizedDataset | undefined;
   /** Shape of the starting model. */
   readonly shape: DecoderConfig;
+  /** Bytes of each of its weights that can stay in its file. */
+  readonly storedBytes?: ReadonlyMap<string, number>;
   /** Reads reference answers of held-out rows. */
   readonly answersOf: AnswersOf;
   /** Reads reference answers of rows to train on. */
@@ -58,7 +60,7 @@ export interface StartConfig {
 /** Learns of the model's tokenizer, and tokenizes the data. */
 export async function gatherInputs(config: StartConfig, engine: EngineInfo, reporter: Reporter): Promise<RunInputs> {
   const openModel = (options?: LoadOptions): Promise<Model> => startingModel(config, options);
-  const { tokenizer, fingerprint, config: shape } = await startingFacts(config);
+  const { tokenizer, fingerprint, config: shape, storedBytes } = await startingFacts(config);
   const { maxPositions } = shape;
   const { data } = config;
   if (data.maxTokens > maxPositions && shape.rope === undefined)
@@ -78,6 +80,7 @@ export async function gatherInputs(config: StartConfig, engine: EngineInfo, repo
   return {
     engine,
     shape,
+    ...optional({ storedBytes }),
     tokens: train.tokens,
     validation: held?.tokens,
     answersOf: async (rowIds) => (held === undefined ? new Map() : readAnswers(held.dataset, rowIds)),

@@ -4,7 +4,11 @@ import type { TrainingMemory, TrainingMemoryOptions } from "../../model/memory.t
 import { UserError } from "../../system/errors.ts";
 import { memoryOfProcess } from "../../system/process-memory.ts";
 import type { EngineInfo } from "../../tensor/engine.ts";
+import type { RunInputs } from "./inputs.ts";
 import { orderOf, type TrainingOverRows } from "./row-order.ts";
+
+/** What an estimate is made from. */
+export type MemoryInputs = Pick<RunInputs, "shape" | "storedBytes" | "tokens">;
 
 /** What a run of a configuration holds at once, on the cpu engine. */
 export interface MemoryPlan<Config> {
@@ -114,8 +118,8 @@ export function requireMemory<Config>(
   );
 }
 
-function partsOf({ weights, moments, gradients, activations }: TrainingMemory): string {
-  const parts = { weights, moments, gradients, activations };
+function partsOf({ weights, files, moments, gradients, activations }: TrainingMemory): string {
+  const parts = { weights, ...(files > 0 && { "weights in their files": files }), moments, gradients, activations };
   return Object.entries(parts)
     .map(([name, bytes]) => `${name} ${gigabytes(bytes)}`)
     .join(", ");

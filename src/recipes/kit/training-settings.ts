@@ -4,6 +4,7 @@ import { trainableShare } from "../../model/adapters/with-adapter.ts";
 import type { Decoder } from "../../model/decoder.ts";
 import type { Model } from "../../model/model.ts";
 import type { AdamWOptions } from "../../training/optimizer.ts";
+import { readsStoredWeights, rowBytesOf } from "../../tensor/stored-weight.ts";
 import { schedule, type Schedule } from "../../training/schedule.ts";
 import { trainable } from "./adapter.ts";
 import type { ArmOpening } from "./arms.ts";
@@ -48,7 +49,18 @@ export async function trainedModel(
 ): Promise<Model> {
   const model = await trainable(trunk, adapter, seed);
   if (model !== trunk) reporter.note(sizeNote("adapter", model));
+  if (model !== trunk && adapter?.trunk !== "float32") for (const note of trunkNotes(trunk)) reporter.note(note);
   return model;
+}
+
+/** Where the frozen weights are, where that is not as ever. */
+function trunkNotes({ stored = [], origin }: Model): string[] {
+  const bytes = stored.reduce((sum, { weight }) => sum + weight.shape[0] * rowBytesOf(weight), 0);
+  if (bytes > 0)
+    return [`${(bytes / 1e9).toFixed(2)} GB of frozen weights stay in their files, which must not change meanwhile.`];
+  const isNarrow = origin !== undefined && [...origin.types.values()].some((type) => type !== "float32");
+  if (!isNarrow || readsStoredWeights()) return [];
+  return ["This engine keeps the frozen weights as float32; the cpu engine would read them in their files."];
 }
 
 /** How much of a model is trained, in a sentence. */

@@ -1,12 +1,12 @@
 import { estimateTrainingMemory, type TrainingMemory } from "../../model/memory.ts";
-import type { RunInputs } from "../kit/inputs.ts";
-import { meanPrompt, plainAdapter, type MemoryPlan, type Saving } from "../kit/memory.ts";
+import { meanPrompt, plainAdapter, type MemoryInputs, type MemoryPlan, type Saving } from "../kit/memory.ts";
 import { usesRewardModel } from "./config.ts";
-import { adapterOptions } from "../kit/adapter.ts";
+import { adapterOptions, storedUnder } from "../kit/adapter.ts";
 import type { OrealConfig } from "./config-schema.ts";
 
 /** The memory of an OREAL run: its policy in training on one short response, and the models beside it. */
-export function orealMemory({ shape, tokens }: Pick<RunInputs, "shape" | "tokens">): MemoryPlan<OrealConfig> {
+export function orealMemory(inputs: MemoryInputs): MemoryPlan<OrealConfig> {
+  const { shape, tokens } = inputs;
   return {
     bound: "at least",
     estimate(config) {
@@ -14,6 +14,7 @@ export function orealMemory({ shape, tokens }: Pick<RunInputs, "shape" | "tokens
         tokens: meanPrompt(tokens) + 1,
         responseTokens: 1,
         ...adapterOptions(shape, config.policy.adapter),
+        ...(config.policy.adapter && storedUnder(inputs, adaptersOf(config))),
       });
       return withModelsBeside(policy, config);
     },
@@ -33,6 +34,11 @@ export function orealMemory({ shape, tokens }: Pick<RunInputs, "shape" | "tokens
       return options;
     },
   };
+}
+
+/** Of the models over one trunk. */
+function adaptersOf({ policy, rewardModel, objective }: OrealConfig) {
+  return usesRewardModel(objective) ? [policy.adapter, rewardModel?.adapter] : [policy.adapter];
 }
 
 /** A reward model that trains whole weights has its own, with moments; a frozen copy is one more (see `openModels`). */

@@ -2,12 +2,12 @@ import type { OrealConfig } from "./config-schema.ts";
 import { usesRewardModel } from "./config.ts";
 import { isAdapted } from "../../model/adapters/with-adapter.ts";
 import type { Decoder } from "../../model/decoder.ts";
-import type { Model } from "../../model/model.ts";
+import type { LoadOptions, Model } from "../../model/model.ts";
 import { stream } from "../../system/random.ts";
 import { tokenRewardModel, type TokenRewardModel } from "../../reward/model/token-reward-model.ts";
 import type { RunInputs } from "../kit/inputs.ts";
 import type { Reporter } from "../kit/reporter.ts";
-import { startOf, trainable } from "../kit/adapter.ts";
+import { startOf, trainable, trunkLoading } from "../kit/adapter.ts";
 import { sizeNote } from "../kit/training-settings.ts";
 
 /** The models of an arm. Adapters share one trunk, the model before training. */
@@ -23,13 +23,13 @@ export interface OrealModels {
 /** Opens as many copies of the starting model as the arm needs: one for each part that trains whole weights, and one. */
 export async function openModels(
   config: OrealConfig,
-  { openModel }: RunInputs,
+  { openModel, shape }: RunInputs,
   reporter: Reporter,
 ): Promise<OrealModels> {
   const { policy: learner, rewardModel, training, objective } = config;
   const disposals: (() => void)[] = [];
-  const open = async (): Promise<Model> => {
-    const model = await openModel();
+  const open = async (options?: LoadOptions): Promise<Model> => {
+    const model = await openModel(options);
     disposals.unshift(model.dispose);
     return model;
   };
@@ -39,11 +39,14 @@ export async function openModels(
     return model;
   };
   try {
-    const start = await open();
+    const over = usesRewardModel(objective) ? [learner.adapter, rewardModel?.adapter] : [learner.adapter];
+    const start = await open(learner.adapter && trunkLoading(shape, over));
     const policy = learner.adapter ? await adapt(start, learner.adapter, training.seed) : start;
     let frozen = isAdapted(policy) ? start : undefined;
     const frozenTrunk = async (): Promise<Model> => {
-      frozen ??= await open();
+      frozen ??= await open(
+        rewardModel?.adapter ? trunkLoading(shape, [rewardModel.adapter]) : { weights: "as-stored" },
+      );
       for (const { variable } of frozen.parameters) variable.trainable = false;
       return frozen;
     };

@@ -8,7 +8,14 @@ interface Config {
 /** 1 GB for each row computed at once, and 2 GB of weights. */
 const plan: MemoryPlan<Config> = {
   bound: "about",
-  estimate: ({ rows }) => ({ weights: 2e9, moments: 0, gradients: 0, activations: rows * 1e9, peak: 2e9 + rows * 1e9 }),
+  estimate: ({ rows }) => ({
+    weights: 2e9,
+    files: 0,
+    moments: 0,
+    gradients: 0,
+    activations: rows * 1e9,
+    peak: 2e9 + rows * 1e9,
+  }),
   savings: ({ rows }) => [
     { settings: `rows=${rows / 2}`, config: { rows: rows / 2 } },
     { settings: "rows=1", config: { rows: 1 } },
