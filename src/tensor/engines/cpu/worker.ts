@@ -1,3 +1,4 @@
+import type * as fileSystem from "node:fs";
 import type { LibraryCalls, WorkerBinding } from "./matmul/provider.ts";
 import type { fileReads, Home } from "./wasm.ts";
 
@@ -20,6 +21,8 @@ export interface ControlPlaces {
   /** Length in bytes of the message of a task that failed, 0 while none has. */
   failure: number;
 }
+
+type Files = Pick<typeof fileSystem, "readSync">;
 
 /** What a worker thread is started with. */
 export interface WorkerData {
@@ -55,7 +58,7 @@ export function workerMain(
   const { places } = data;
   const { buffer } = data.first.memory;
   const none = (): void => undefined;
-  const { readSync } = load("node:fs") as typeof import("node:fs");
+  const { readSync } = load("node:fs") as Files;
   const library = bind && data.library && bind(load(data.library.koffi), data.library.handles as never);
   const { product = none, softmax = none } = library ?? {};
   /** The kernels by number, for each memory. */
