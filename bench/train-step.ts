@@ -59,7 +59,10 @@ export async function contendStep(settings: StepSettings): Promise<Contender> {
   };
 }
 
-function randomBatch({ rows, width, promptTokens }: StepSettings, vocabulary: number): TokenBatch {
+export function randomBatch(
+  { rows, width, promptTokens }: Pick<StepSettings, "rows" | "width" | "promptTokens">,
+  vocabulary: number,
+): TokenBatch {
   const draw = stream("bench", vocabulary, rows, width);
   const slots = Array.from({ length: rows * width }, (_, i) => i % width);
   return {

@@ -1,3 +1,4 @@
+import type { NeededPackage } from "./python.ts";
 import type { Flag } from "../../src/config/flags.ts";
 import type { Measured } from "./compare.ts";
 import type { Contender } from "./serve.ts";
@@ -24,7 +25,7 @@ export interface Benchmark {
   /** Rounds of each side unless told. */
   readonly rounds: number;
   /** What a Python must have to be compared with. Default: torch. */
-  readonly python?: "datasets";
+  readonly python?: NeededPackage;
   /** Runs everything and returns the tables; sides run in processes of their own. */
   measure(flags: Readonly<Record<string, string | boolean | undefined>>, bench: Bench): Promise<Table[]>;
   /** Our side, in its own process: set up and warm. */
