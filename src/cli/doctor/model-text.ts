@@ -31,7 +31,7 @@ function modelLines(model: ModelDescription): [string, string][] {
     ["model", visibleString(path)],
     ["family", `${family}: ${models}, and others of that shape`],
     ["size", `${formatNumber(parameters)} parameters; ${count(layers, "layer")} of width ${formatNumber(width)}`],
-    ["", `${count(heads, "head")} of ${headSize}${pairs}; ${formatNumber(feedForwardWidth)} wide in between`],
+    ["", `${count(heads, "head")} of ${headSize}${pairs}; a feed-forward width of ${formatNumber(feedForwardWidth)}`],
     ["context", [`${formatNumber(model.context)} tokens`, ...positionLines(model)].join("; ")],
     ["vocabulary", `${formatNumber(vocabularySize)} tokens; ${output}`],
     ["weights", `${sizeText(weights.bytes)} as ${weights.files}: ${formats}`],

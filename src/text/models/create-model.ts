@@ -36,7 +36,7 @@ function encoderOf(model: TokenizerJson["model"], ids: ReadonlyMap<string, numbe
 
 /** Old files name no type. */
 export function modelTypeOf(model: TokenizerJson["model"]): string {
-  if (model.type !== undefined && model.type !== null) return model.type;
+  if (model.type !== undefined) return model.type;
   if (Array.isArray(model.vocab)) return "Unigram";
   if (Array.isArray(model.merges)) return "BPE";
   return "continuing_subword_prefix" in model ? "WordPiece" : "WordLevel";
