@@ -84,7 +84,7 @@ describe("what a model is", () => {
     const [from, path] = [folder.path("zeros"), folder.path("zeros.gguf")];
     await saveModelFiles(from, { config, tensors, tokenizerFiles: bpe.files, card: "Zeros." });
     expect((await tokensift("export", "--model", from, "--gguf", "q8_0", "--out", path)).code).toBe(0);
-    const { model } = await findings(path);
+    const { model, training } = await findings(path);
     expect(model.weights).toMatchObject({
       files: "gguf",
       // 4 x 7 projections and the embedding; the norms
@@ -94,6 +94,10 @@ describe("what a model is", () => {
       ],
     });
     expect(model.weights.bytes).toBeLessThan(statSync(path).size);
+    const forms = [...new Set(training.ways.map(({ weights }) => weights))];
+    expect(forms).toEqual(["float32", "as-stored", "bf16", "q4_0"]);
+    const asStored = training.ways.find(({ weights }) => weights === "as-stored")!;
+    expect(asStored.memory.files).toBe(model.weights.formats[0]!.bytes);
     expect(model.tokenizer).toMatchObject({ kind: "BPE", tokens: bpe.vocabularySize });
   });
 });
@@ -103,29 +107,49 @@ describe("what training it here takes", () => {
     const { training } = await findings(tiny);
     const { config } = await readModelFacts(tiny);
     expect(training).toMatchObject({ tokens: 256, memory: memoryOfProcess() });
-    expect(training.ways.map(({ trains, gradientCheckpointing }) => [trains, gradientCheckpointing])).toEqual([
-      ["all weights", false],
-      ["all weights", true],
-      ["LoRA", false],
-      ["LoRA", true],
-    ]);
-    for (const { trains, gradientCheckpointing, memory, fits } of training.ways) {
+    // a file of float32 stays in memory: it has no form of its own
+    const forms = ["all weights float32", "LoRA float32", "LoRA bf16", "LoRA q8_0", "LoRA q4_0"];
+    expect(
+      training.ways.map(({ trains, weights, gradientCheckpointing }) => [
+        `${trains} ${weights}`,
+        gradientCheckpointing,
+      ]),
+    ).toEqual(
+      forms.flatMap((form) => [
+        [form, false],
+        [form, true],
+      ]),
+    );
+    for (const { trains, weights, gradientCheckpointing, memory, fits } of training.ways) {
+      expect(fits).toBe(memory.peak <= memoryOfProcess());
+      if (weights !== "float32") continue;
       const adapter = trains === "LoRA" ? { adapter: { rank: 16 } } : {};
       const row = { tokens: 256, responseTokens: 256, gradientCheckpointing, ...adapter };
       expect(memory).toEqual(estimateTrainingMemory(config, row));
-      expect(fits).toBe(memory.peak <= memoryOfProcess());
     }
+  });
+
+  test("under an adapter matrices stay in files, in the formats that export writes", async () => {
+    const { ways } = (await findings(tiny)).training;
+    const files = new Map(ways.map(({ weights, memory }) => [weights, memory.files]));
+    const [embedding, matrices] = [249 * 128, 770_304 - 9 * 128];
+    expect(files.get("float32")).toBe(0);
+    expect(files.get("bf16")).toBe(2 * matrices);
+    expect(files.get("q8_0")).toBe((matrices / 32) * 34);
+    // the embedding is the output projection, which q4_0 keeps finer
+    expect(files.get("q4_0")).toBe(((matrices - embedding) / 32) * 18 + (embedding / 32) * 34);
+    for (const { weights, memory } of ways)
+      expect(memory.weights).toBe(4 * (weights === "float32" ? 770_304 : 9 * 128));
   });
 
   test("tokens a second from the measured rate: 6, 4 or 2 operations a number, 2 more with checkpointing", async () => {
     const { training, gigaflops } = await findings(tiny);
     // all but the norms: the embedding is the output projection, which multiplies
     expect(training.multiplied).toBe(770_304 - 9 * 128);
-    const operations = [6, 8, 4, 6];
-    training.ways.forEach(({ tokensPerSecond }, i) => {
-      const expected = (gigaflops! * 1e9) / (operations[i]! * training.multiplied);
-      expect(tokensPerSecond! / expected).toBeCloseTo(1, 2);
-    });
+    for (const { trains, gradientCheckpointing, tokensPerSecond } of training.ways) {
+      const operations = (trains === "LoRA" ? 4 : 6) + (gradientCheckpointing ? 2 : 0);
+      expect((tokensPerSecond! * operations * training.multiplied) / (gigaflops! * 1e9)).toBeCloseTo(1, 2);
+    }
     expect(training.scoringTokensPerSecond! / training.ways[0]!.tokensPerSecond!).toBeCloseTo(3, 1);
   });
 
@@ -143,7 +167,15 @@ test("as text: one screen, with the engine and why it is taken; nothing is writt
   expect([code, err]).toEqual([0, ""]);
   expect(out.split("\n").length).toBeLessThan(40);
   expect(Math.max(...out.split("\n").map((line) => line.length))).toBeLessThanOrEqual(100);
-  for (const word of ["family", "parameters", "context", "tokenizer", "ends a turn", "LoRA of rank 16", "estimate"])
+  for (const word of [
+    "family",
+    "parameters",
+    "context",
+    "tokenizer",
+    "ends a turn",
+    "LoRA 16 over float32",
+    "estimate",
+  ])
     expect(out).toContain(word);
   expect(out).toMatch(/engine .*(the first with a GPU|tensorflow (has no GPU|does not run))/);
   expect(readdirSync(copy)).toEqual(before);

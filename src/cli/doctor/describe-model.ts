@@ -1,6 +1,6 @@
 import type { DecoderConfig } from "../../model/config.ts";
 import { decoderTensors, familyOf } from "../../model/families/index.ts";
-import { tokenizerOf } from "../../model/model.ts";
+import { storedBytesOf, tokenizerOf } from "../../model/model.ts";
 import type { Rope } from "../../model/rope/index.ts";
 import { openWeights } from "../../model/weights/open.ts";
 import type { WeightSource } from "../../model/weights/source.ts";
@@ -65,6 +65,8 @@ interface ScalingFacts {
 export interface Described {
   model: ModelDescription;
   config: DecoderConfig;
+  /** Bytes of each weight that can stay in its file under an adapter, by its name. */
+  storedBytes: ReadonlyMap<string, number>;
 }
 
 /**
@@ -74,7 +76,7 @@ export interface Described {
 export async function describeModel(path: string): Promise<Described> {
   const weights = await openWeights(path);
   try {
-    return { model: described(path, weights), config: weights.config };
+    return { model: described(path, weights), config: weights.config, storedBytes: storedBytesOf(weights) };
   } finally {
     await weights.close();
   }

@@ -28,9 +28,10 @@ export const doctor = defineCommand({
       stdout.write(json ? `${JSON.stringify(findings, null, 2)}\n` : findingsText(findings));
       return;
     }
-    const { model, config } = await withFlag("model", path, describeModel);
+    const described = await withFlag("model", path, describeModel);
     const speed = await tryEngine();
-    const findings = { model, training: trainingHere(config, speed), engines: await listEngines(), ...speed };
+    const training = trainingHere(described, speed);
+    const findings = { model: described.model, training, engines: await listEngines(), ...speed };
     stdout.write(json ? `${JSON.stringify(findings, null, 2)}\n` : modelFindingsText(findings));
   },
 });

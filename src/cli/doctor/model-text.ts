@@ -15,8 +15,8 @@ export interface ModelFindings extends Speed {
 
 /** One screen for people. */
 export function modelFindingsText({ model, training, engines, ...speed }: ModelFindings): string {
-  const here = labelled([...roomLines(training, speed), ["engine", engineSentence(speed, engines)]]);
-  return [labelled(modelLines(model)), `Training here\n\n${trainingTable(training)}`, here].join("\n");
+  const here = labelled([...estimateLines(training, speed), ["engine", engineSentence(speed, engines)]]);
+  return [labelled(modelLines(model)), `Training here\n\n${trainingTable(training, model)}`, here].join("\n");
 }
 
 function modelLines(model: ModelDescription): [string, string][] {
@@ -58,38 +58,46 @@ function positionLines({ layers, rotation, window, unrotatedLayers }: ModelDescr
   return lines;
 }
 
-/** A row for each kind of training, with its gradients and with activations computed twice side by side. */
-function trainingTable({ tokens, ways, scoringTokensPerSecond }: TrainingHere): string {
+/** A row for each kind of training, without and with activations computed twice side by side. */
+function trainingTable({ ways, scoringTokensPerSecond }: TrainingHere, { weights }: ModelDescription): string {
   const head = ["", "memory", "", "tokens/s", "checkpointing", "", "tokens/s"];
+  const text = (way: TrainingWay): string => wayText(way, weights.formats[0]!.format);
   const plain = ways.filter(({ gradientCheckpointing }) => !gradientCheckpointing);
   const rows = plain.map((way) => {
-    const twice = ways.find((other) => other.gradientCheckpointing && wayText(other) === wayText(way))!;
-    return [wayText(way), ...cells(way), ...cells(twice)];
+    const twice = ways.find((other) => other.gradientCheckpointing && text(other) === text(way))!;
+    return [text(way), ...cells(way), ...cells(twice)];
   });
   const scoring = ["losses alone", "", "", pace(scoringTokensPerSecond), "", "", ""];
   const right = new Set([1, 3, 4, 6]);
-  const note = `A row of ${formatNumber(tokens)} tokens, all of which train. Checkpointing: training.gradientCheckpointing.`;
-  return `${aligned([head, ...rows, scoring], right)}\n${note}\n`;
+  return `${aligned([head, ...rows, scoring], right)}\n`;
 }
 
-function wayText({ trains, rank, weights }: TrainingWay): string {
-  return trains === "LoRA" ? `LoRA of rank ${rank} over ${weights}` : `all weights, ${weights}`;
+function wayText({ trains, rank, weights }: TrainingWay, format: string): string {
+  if (trains === "all weights") return `all weights, ${weights}`;
+  return `LoRA ${rank} over ${weights === "as-stored" ? `these files (${format})` : weights}`;
 }
 
 function cells({ memory, fits, tokensPerSecond }: TrainingWay): string[] {
   return [sizeText(memory.peak), fits ? "fits" : "too much", pace(tokensPerSecond)];
 }
 
-function roomLines({ memory, multiplied }: TrainingHere, { gigaflops }: Speed): [string, string][] {
-  const speed =
-    gigaflops === undefined
-      ? "unknown, as no engine runs"
-      : `an estimate: the ${formatNumber(gigaflops, 3)} GFLOP/s measured here in products of matrices, by 6 (all weights), ` +
-        `4 (LoRA) or 2 (losses) operations for each of ${formatNumber(multiplied)} numbers that multiply a token, and 2 more ` +
-        "with checkpointing; attention is not counted";
+function estimateLines({ tokens, memory, multiplied }: TrainingHere, { gigaflops }: Speed): [string, string][] {
+  const rate = gigaflops === undefined ? "unknown, as no engine runs" : `${formatNumber(gigaflops, 3)} GFLOP/s here`;
   return [
-    ["memory", `an estimate for the cpu engine, the program included; this process can have ${sizeText(memory)}`],
-    ["tokens/s", speed],
+    [
+      "estimated",
+      `for a row of ${formatNumber(tokens)} tokens that all train; checkpointing: training.gradientCheckpointing`,
+    ],
+    [
+      "weights",
+      "under LoRA they stay in their files, or are float32 (adapter.trunk); tokensift export writes bf16, q8_0, q4_0",
+    ],
+    ["memory", `of the cpu engine, the program and pages of files counted; this process can have ${sizeText(memory)}`],
+    [
+      "tokens/s",
+      `from above, by products of matrices alone: ${rate}, 6 (all weights), 4 (LoRA) or 2 (losses) operations for each of ` +
+        `${formatNumber(multiplied)} numbers and token, 2 more with checkpointing`,
+    ],
   ];
 }
 

@@ -3,7 +3,9 @@ import { decoderTensors, familyOf } from "../../model/families/index.ts";
 import { estimateTrainingMemory, type TrainingMemory } from "../../model/memory.ts";
 import { memoryOfProcess } from "../../system/process-memory.ts";
 import { optional } from "../../system/optional.ts";
+import type { Described } from "./describe-model.ts";
 import type { Speed } from "./speed.ts";
+import { trunksOf, type TrunkForm } from "./trunks.ts";
 
 /** What training a model on this machine takes, by estimates. */
 export interface TrainingHere {
@@ -22,8 +24,8 @@ export interface TrainingHere {
 export interface TrainingWay {
   trains: "all weights" | "LoRA";
   rank?: number;
-  /** How the weights lie in memory. */
-  weights: "float32";
+  /** How the weights are held, those under an adapter perhaps in their files. */
+  weights: TrunkForm;
   gradientCheckpointing: boolean;
   /** Bytes, on the cpu engine. */
   memory: TrainingMemory;
@@ -38,30 +40,34 @@ const rank = 16;
 const operations = { forward: 2, inputGradient: 2, weightGradient: 2 };
 
 /** Estimates every way to train, for one row of 1,024 tokens, or of the model's context where that is shorter. */
-export function trainingHere(config: DecoderConfig, { gigaflops }: Pick<Speed, "gigaflops">): TrainingHere {
+export function trainingHere(described: Described, { gigaflops }: Pick<Speed, "gigaflops">): TrainingHere {
+  const { config } = described;
   const tokens = Math.min(rowTokens, config.maxPositions);
   const room = memoryOfProcess();
   const multiplied = multipliedNumbers(config);
   const paceOf = (perNumber: number): number | undefined =>
     gigaflops === undefined ? undefined : Number(((gigaflops * 1e9) / (perNumber * multiplied)).toPrecision(3));
-  const { forward, inputGradient, weightGradient } = operations;
-  const ways = (["all weights", "LoRA"] as const).flatMap((trains) =>
+  const wayOf = (kind: Pick<TrainingWay, "trains" | "weights">, stored: ReadonlyMap<string, number>) =>
     [false, true].map((gradientCheckpointing): TrainingWay => {
-      const adapter = trains === "LoRA" ? { rank } : undefined;
-      const memory = estimateTrainingMemory(config, {
-        ...{ tokens, responseTokens: tokens, gradientCheckpointing },
-        ...optional({ adapter }),
-      });
-      const perNumber =
-        forward + inputGradient + (trains === "LoRA" ? 0 : weightGradient) + (gradientCheckpointing ? forward : 0);
-      return {
-        ...{ trains, ...optional(adapter ?? {}), weights: "float32", gradientCheckpointing, memory },
-        fits: memory.peak <= room,
-        ...optional({ tokensPerSecond: paceOf(perNumber) }),
-      };
-    }),
-  );
-  return { tokens, memory: room, multiplied, ways, ...optional({ scoringTokensPerSecond: paceOf(forward) }) };
+      const adapter = kind.trains === "LoRA" ? { rank } : undefined;
+      const row = { tokens, responseTokens: tokens, gradientCheckpointing };
+      const memory = estimateTrainingMemory(config, { ...row, ...optional({ adapter }), stored });
+      const tokensPerSecond = paceOf(operationsOf(kind.trains, gradientCheckpointing));
+      const fits = memory.peak <= room;
+      return { ...kind, ...adapter, gradientCheckpointing, memory, fits, ...optional({ tokensPerSecond }) };
+    });
+  const ways = [
+    ...wayOf({ trains: "all weights", weights: "float32" }, new Map()),
+    ...trunksOf(described).flatMap(({ form, stored }) => wayOf({ trains: "LoRA", weights: form }, stored)),
+  ];
+  const scoring = paceOf(operations.forward);
+  return { tokens, memory: room, multiplied, ways, ...optional({ scoringTokensPerSecond: scoring }) };
+}
+
+function operationsOf(trains: TrainingWay["trains"], gradientCheckpointing: boolean): number {
+  const { forward, inputGradient, weightGradient } = operations;
+  const gradients = inputGradient + (trains === "LoRA" ? 0 : weightGradient);
+  return forward + gradients + (gradientCheckpointing ? forward : 0);
 }
 
 function multipliedNumbers(config: DecoderConfig): number {
