@@ -69,7 +69,7 @@ function trainingTable({ ways, scoringTokensPerSecond }: TrainingHere, { weights
   });
   const scoring = ["losses alone", "", "", pace(scoringTokensPerSecond), "", "", ""];
   const right = new Set([1, 3, 4, 6]);
-  return `${aligned([head, ...rows, scoring], right)}\n`;
+  return `${aligned([head, ...rows, scoring], right)}`;
 }
 
 function wayText({ trains, rank, weights }: TrainingWay, format: string): string {
