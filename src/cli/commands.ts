@@ -22,7 +22,7 @@ const commands: Readonly<Record<string, Entry>> = {
   },
   doctor: {
     summary: "Show what this machine can run: engines, versions, memory.",
-    load: async () => (await import("./doctor.ts")).doctor,
+    load: async () => (await import("./doctor/doctor.ts")).doctor,
   },
   generate: {
     summary: "Answer a prompt.",

@@ -100,8 +100,8 @@ export async function readModelFacts(path: string): Promise<ModelFacts> {
   }
 }
 
-/** The tokenizer of opened weights. */
-function storedBytesOf(weights: WeightSource): Map<string, number> {
+/** Bytes of each weight that can stay in its file, by its name. */
+export function storedBytesOf(weights: WeightSource): Map<string, number> {
   const found = new Map<string, number>();
   for (const name of weights.names()) {
     const weight = weights.stored(name);
@@ -110,6 +110,7 @@ function storedBytesOf(weights: WeightSource): Map<string, number> {
   return found;
 }
 
+/** The tokenizer of opened weights. */
 export function tokenizerOf(path: string, { metadata }: WeightSource): Tokenizer {
   return metadata === undefined ? loadTokenizer(path) : tokenizerFromGguf(metadata);
 }

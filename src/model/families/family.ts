@@ -13,6 +13,8 @@ export interface Family {
   readonly models: string;
   /** What some of its models have and this decoder has not, for messages: "without ...". */
   readonly without?: string;
+  /** What its authors trained it with and a training here leaves out, for messages: "its dropout (...)". */
+  readonly trainedWithout?: string;
   /**
    * Reads the keys of a `config.json`. What is left out takes the value that transformers gives it.
    * @param where the file, for messages

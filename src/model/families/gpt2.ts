@@ -38,6 +38,7 @@ export const gpt2: Family = {
   modelType: "gpt2",
   architectures: ["GPT2LMHeadModel"],
   models: "GPT-2, DistilGPT-2",
+  trainedWithout: "its dropout (embd_pdrop, attn_pdrop, resid_pdrop)",
   parse(fields, where) {
     refuseUnsupported(fields, where);
     const width = fields.integer("n_embd", { min: 1, max: 2 ** 20 });

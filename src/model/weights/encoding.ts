@@ -33,6 +33,11 @@ export function storedWeight(file: RandomAccessFile, tensor: StoredTensor, head 
   return { kind: "stored", shape: shape as [number, number], encoding, file, offset, head };
 }
 
+/** What a file says of a tensor's numbers. */
+export function heldAs({ encoding, bytes }: StoredTensor): { format: string; bytes: number } {
+  return { format: encoding.name, bytes };
+}
+
 const chunkBytes = 4 * 2 ** 20;
 const mostValues = 2 ** 31; // 8 GiB as float32
 

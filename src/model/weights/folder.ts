@@ -8,7 +8,7 @@ import { parseSpecialTokens } from "../families/config-keys.ts";
 import { familyOf } from "../families/index.ts";
 import { readFields, show } from "../fields.ts";
 import { checkTensors } from "./check-tensors.ts";
-import { readStored, storedWeight, type StoredTensor } from "./encoding.ts";
+import { heldAs, readStored, storedWeight, type StoredTensor } from "./encoding.ts";
 import { openFile, type RandomAccessFile } from "./file.ts";
 import { fingerprint, type LocatedTensor } from "./fingerprint.ts";
 import { turnedValues, turnedWeights } from "./orientation.ts";
@@ -62,6 +62,7 @@ export async function openFolder(folder: string): Promise<WeightSource> {
         const { file, tensor } = locate(name);
         return turned.has(name) ? undefined : storedWeight(file, tensor);
       },
+      held: (name) => heldAs(locate(name).tensor),
       fingerprint: await fingerprint(config, tensors),
       origin: { types: savedTypesOf([...tensors].map(([name, { tensor }]) => [name, tensor.encoding])), ...said },
       close,

@@ -3,7 +3,7 @@ import { decoderConfigFromGguf } from "../config-file.ts";
 import { ggufFamilyNamed, type GgufTensorFacts } from "../families/index.ts";
 import { show } from "../fields.ts";
 import { checkTensors } from "./check-tensors.ts";
-import { readStored, storedWeight, type StoredTensor } from "./encoding.ts";
+import { heldAs, readStored, storedWeight, type StoredTensor } from "./encoding.ts";
 import { openFile, type RandomAccessFile } from "./file.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { readGgufHeader, type GgufHeader } from "./gguf.ts";
@@ -56,6 +56,7 @@ async function readGguf(file: RandomAccessFile): Promise<WeightSource> {
     shape: (name) => [...locate(name).shape],
     read: async (name) => inHuggingFaceOrder(name, await readStored(file, locate(name)), config),
     stored: (name) => storedWeight(file, locate(name), family.pairedHead?.(name, config)),
+    held: (name) => heldAs(locate(name)),
     metadata,
     fingerprint: await fingerprint(config, new Map([...tensors].map(([name, tensor]) => [name, { tensor, file }]))),
     origin: { types: savedTypesOf([...tensors].map(([name, { encoding }]) => [name, encoding])), config },

@@ -17,6 +17,8 @@ export interface WeightSource {
    * is no matrix, or lies there the other way round.
    */
   stored(name: string): StoredWeight | undefined;
+  /** How the tensor lies in its file: the number format as the file calls it ("BF16", "Q4_K"), and its bytes. */
+  held(name: string): { format: string; bytes: number };
   /** Key-values of a GGUF file, tokenizer included. */
   metadata?: Record<string, unknown>;
   /**

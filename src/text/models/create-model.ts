@@ -28,14 +28,15 @@ export function createModel({ model }: TokenizerJson, where: string): Model {
 }
 
 function encoderOf(model: TokenizerJson["model"], ids: ReadonlyMap<string, number>): EncodeWord {
-  const type = model.type ?? guessedType(model);
+  const type = modelTypeOf(model);
   if (type === "Unigram") return unigram(model as unknown as UnigramOptions, ids);
   if (type === "BPE") return bpe(model as unknown as BpeOptions, ids);
   return type === "WordPiece" ? wordPiece(model, ids) : wordLevel(model, ids);
 }
 
 /** Old files name no type. */
-function guessedType(model: TokenizerJson["model"]): string {
+export function modelTypeOf(model: TokenizerJson["model"]): string {
+  if (model.type !== undefined) return model.type;
   if (Array.isArray(model.vocab)) return "Unigram";
   if (Array.isArray(model.merges)) return "BPE";
   return "continuing_subword_prefix" in model ? "WordPiece" : "WordLevel";
