@@ -64,14 +64,28 @@ export function parseSharedKeys(fields: Fields, where: string, defaults: KeyDefa
   };
 }
 
+/**
+ * Refuses what transformers would honour in every family and this decoder would not.
+ * @throws UserError naming the setting
+ */
+export function refuseInAnyFamily(fields: Fields, where: string): void {
+  if (fields.raw("quantization_config") !== undefined) {
+    throw new UserError("unsupported-model", "weights quantized by quantization_config are not supported", {
+      where,
+      fix: "Use the unquantized model or a .gguf file.",
+    });
+  }
+  if (fields.has("is_causal") && fields.raw("is_causal") !== true) {
+    throw new UserError("unsupported-model", "attention in both directions (is_causal) is not supported", { where });
+  }
+}
+
 /** Refuses every setting that transformers would honour and this decoder would not. */
 function refuseUnsupported(fields: Fields, where: string): void {
-  const refuse = (what: string, fix?: string): never => {
-    throw new UserError("unsupported-model", what, fix === undefined ? { where } : { where, fix });
+  const refuse = (what: string, fix: string): never => {
+    throw new UserError("unsupported-model", what, { where, fix });
   };
-  if (fields.raw("quantization_config") !== undefined) {
-    refuse("weights quantized by quantization_config are not supported", "Use the unquantized model or a .gguf file.");
-  }
+  refuseInAnyFamily(fields, where);
   if (fields.number("pretraining_tp", { fallback: 1 }) !== 1) {
     refuse("pretraining_tp other than 1 sums in another order", "Set pretraining_tp to 1 if that is acceptable.");
   }

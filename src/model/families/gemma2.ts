@@ -107,7 +107,11 @@ export function gemmaWindows(
   windowLayers: number[],
 ): Pick<DecoderConfig, "window" | "windowLayers"> {
   const window = parseWindow(fields, 4096);
-  return window === undefined ? {} : windowFacts(window, windowLayers, where);
+  if (window !== undefined) return { window, ...windowFacts(window, windowLayers, where) };
+  throw new UserError("invalid-model-config", "sliding_window is null, but layers of a Gemma have one", {
+    where,
+    fix: "Give its width; without a window in any layer say so in layer_types.",
+  });
 }
 
 export function writeGemmaKeys(config: DecoderConfig): Record<string, unknown> {

@@ -1,4 +1,5 @@
 import type { DecoderConfig } from "../config.ts";
+import { UserError } from "../../system/errors.ts";
 import type { Fields } from "../fields.ts";
 import { parseLayerRopes, writeLayerRopes } from "../rope/index.ts";
 import { writeSharedKeys } from "./config-keys.ts";
@@ -18,6 +19,16 @@ export const gemma3: Family = {
     const ropes = (headSize: number, maxPositions: number) =>
       parseLayerRopes(fields, where, { headSize, maxPositions, theta: 1e6, localTheta: 1e4 });
     const facts = parseGemmaKeys(fields, where, { maxPositions: 131_072, caps: {}, ropes });
+    if (facts.attentionCap !== undefined) {
+      throw new UserError(
+        "unsupported-model",
+        "attn_logit_softcapping is set, which transformers does not compute in a gemma3_text",
+        {
+          where,
+          fix: "Set attn_logit_softcapping to null.",
+        },
+      );
+    }
     const windowLayers = listedWindows(fields, where, facts.layers) ?? allButEvery(patternOf(fields), facts.layers);
     return { family: "gemma3_text", ...facts, queryKeyNorm: "head", ...gemmaWindows(fields, where, windowLayers) };
   },

@@ -1,8 +1,8 @@
 import { UserError } from "../../system/errors.ts";
 import type { DecoderConfig } from "../config.ts";
-import type { Fields } from "../fields.ts";
+import { show, type Fields } from "../fields.ts";
 import { activationName, parseActivation } from "./activations.ts";
-import { parseSpecialTokens, writeSpecialTokens } from "./config-keys.ts";
+import { parseSpecialTokens, refuseInAnyFamily, writeSpecialTokens } from "./config-keys.ts";
 import type { Family } from "./family.ts";
 import { ggufHeader, parseGgufKeys } from "./gguf-keys.ts";
 import { hubNames } from "./gguf-tensors.ts";
@@ -41,18 +41,19 @@ export const gpt2: Family = {
   trainedWithout: "its dropout (embd_pdrop, attn_pdrop, resid_pdrop)",
   parse(fields, where) {
     refuseUnsupported(fields, where);
-    const width = fields.integer("n_embd", { min: 1, max: 2 ** 20 });
-    const heads = fields.integer("n_head", { min: 1, max: 2 ** 16 });
+    const key = (own: keyof typeof aliases): string => keyOf(fields, where, own);
+    const width = fields.integer(key("n_embd"), { min: 1, max: 2 ** 20 });
+    const heads = fields.integer(key("n_head"), { min: 1, max: 2 ** 16 });
     return {
       family: "gpt2",
       vocabularySize: fields.integer("vocab_size", { min: 1, max: 2 ** 26 }),
       width,
-      layers: fields.integer("n_layer", { min: 1, max: 4096 }),
+      layers: fields.integer(key("n_layer"), { min: 1, max: 4096 }),
       heads,
       keyValueHeads: heads,
       headSize: width / heads,
       feedForwardWidth: fields.integer("n_inner", { min: 1, max: 2 ** 24, fallback: 4 * width }),
-      maxPositions: fields.integer("n_positions", { min: 1, max: 2 ** 24, fallback: 1024 }),
+      maxPositions: fields.integer(key("n_positions"), { min: 1, max: 2 ** 24, fallback: 1024 }),
       epsilon: fields.number("layer_norm_epsilon", { min: 0, max: 1, fallback: 1e-5 }),
       norm: "layer",
       ...parseActivation(fields, where, { key: "activation_function", assumed: "gelu_new" }),
@@ -110,12 +111,30 @@ function refuseUnsupported(fields: Fields, where: string): void {
   for (const key of ["scale_attn_by_inverse_layer_idx", "add_cross_attention"]) {
     if (fields.boolean(key, false)) throw new UserError("unsupported-model", `${key} is not supported`, { where });
   }
-  if (fields.raw("quantization_config") !== undefined) {
-    throw new UserError("unsupported-model", "weights quantized by quantization_config are not supported", {
-      where,
-      fix: "Use the unquantized model or a .gguf file.",
-    });
-  }
+  refuseInAnyFamily(fields, where);
+}
+
+/** The keys that other families have for its sizes; transformers reads them, too, and before its own. */
+const aliases = {
+  n_embd: "hidden_size",
+  n_head: "num_attention_heads",
+  n_layer: "num_hidden_layers",
+  n_positions: "max_position_embeddings",
+};
+
+/**
+ * The key under which the file has a size.
+ * @throws UserError where it has two sizes under two keys
+ */
+function keyOf(fields: Fields, where: string, own: keyof typeof aliases): string {
+  const alias = aliases[own];
+  const [value, other] = [fields.raw(own), fields.raw(alias)];
+  if (value === undefined && other !== undefined) return alias;
+  if (other === undefined || other === value) return own;
+  throw new UserError("invalid-model-config", `${own} is ${show(value)}, but ${alias} is ${show(other)}`, {
+    where,
+    fix: `Remove ${alias}, if ${own} is what the model was trained with.`,
+  });
 }
 
 function scalesByWidth({ attentionScale }: DecoderConfig): boolean {

@@ -22,8 +22,7 @@ export const mistral: Family = {
       }
     }
     const facts = parseSharedKeys(fields, where, { maxPositions: 131_072, keyValueHeads: 8 });
-    refuseLayerTypes(fields, where, facts.layers);
-    return { family: "mistral", ...facts, biases: [], ...windows(fields, facts) };
+    return { family: "mistral", ...facts, biases: [], ...windows(fields, where, facts) };
   },
   write(config) {
     if (config.biases.length > 0) {
@@ -41,17 +40,19 @@ export const mistral: Family = {
 /** A window as wide as the longest text is known, and not in force. */
 function windows(
   fields: Fields,
+  where: string,
   { layers, maxPositions }: SharedFacts,
 ): Pick<DecoderConfig, "window" | "windowLayers"> {
   const window = parseWindow(fields, 4096);
-  if (window === undefined) return {};
+  if (window === undefined || !isWindowed(fields, where, layers)) return {};
   return window < maxPositions ? { window, windowLayers: numbersFrom(0, layers) } : { window };
 }
 
-/** transformers reads no `layer_types` in a mistral: such files belong to another family. */
-function refuseLayerTypes(fields: Fields, where: string, layers: number): void {
+/** A file with `layer_types` is a ministral for transformers; what all layers alike have, a mistral can say, too. */
+function isWindowed(fields: Fields, where: string, layers: number): boolean {
   const listed = listedWindows(fields, where, layers);
-  if (listed === undefined || listed.length === layers || listed.length === 0) return;
+  if (listed === undefined || listed.length === layers) return true;
+  if (listed.length === 0) return false;
   throw new UserError("unsupported-model", "layer_types that differ are not supported in a mistral", {
     where,
     fix: "All layers of a mistral have the window: remove layer_types if that is what the model was trained with.",

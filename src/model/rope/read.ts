@@ -69,13 +69,24 @@ export function parseLayerRopes(
       fix: "This family has rotary parameters per layer type: transformers reads nothing beside them.",
     });
   }
+  const older = fields.record("rope_scaling");
+  if (older !== undefined && older.raw("rope_type") === undefined && older.raw("type") !== undefined) {
+    throw new UserError(
+      "invalid-model-config",
+      "this family's rope_scaling says rope_type; transformers reads no type",
+      {
+        where: `${where}, rope_scaling`,
+        fix: "Name the key rope_type if the model was trained with it.",
+      },
+    );
+  }
   const places = (type: string): Keys["where"] => ({
     older: `${where}, rope_scaling`,
     newer: `${where}, rope_parameters, ${type}`,
   });
   const full: Keys = {
     theta: "rope_theta",
-    older: fields.record("rope_scaling"),
+    older,
     newer: newer?.record("full_attention"),
     where: places("full_attention"),
     perLayerType: true,
@@ -105,7 +116,8 @@ function readRope(fields: Fields, where: string, keys: Keys, dialect: RopeDialec
   const fromOlder = read(keys.older, keys.where.older);
   const fromNewer = read(keys.newer, keys.where.newer);
   if (keys.newer === undefined) return fromOlder;
-  const thetasDiffer = fields.raw(keys.theta) !== undefined && fromOlder.theta !== fromNewer.theta;
+  const saysOlder = fields.raw(keys.theta) !== undefined || keys.older !== undefined;
+  const thetasDiffer = saysOlder && fromOlder.theta !== fromNewer.theta;
   const sharesDiffer =
     fields.raw("partial_rotary_factor") !== undefined && fromOlder.rotatedShare !== fromNewer.rotatedShare;
   const scalingsDiffer =

@@ -110,7 +110,7 @@ describe("the rotary part of a GGUF header", () => {
       {},
       { longRopeFactors: { ...longRopeFactors, short: four(1, NaN, 1, 1) } },
     ],
-  ])("is refused, naming file and reason: %s: %s", (code, reason, keys, facts) => {
+  ])("is refused, naming file and reason: %s: %s", (code, reason, keys, facts = {}) => {
     expect(() => read(keys, facts)).toThrow(userError(code, reason));
     expect(() => read(keys, facts)).toThrow(userError(code, "m.gguf"));
   });
