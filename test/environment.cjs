@@ -1,4 +1,4 @@
-const vm = require("node:vm");
+const { runInContext } = require("node:vm");
 const { TestEnvironment } = require("jest-environment-node");
 
 const binary = [
@@ -7,37 +7,6 @@ const binary = [
   ...["Atomics", "WebAssembly"],
 ];
 const oftenUsed = ["Array", "JSON", "Map", "Math", "Number", "Object", "Set", "String", "Symbol"];
-
-/** What V8 has made of the code that this process has compiled, by file; null where it may not be used. */
-const compiled = new Map();
-
-/** Files that do not change while tests run: the bundles, and Jest's own. */
-const fixed = /[/\\](\.cache[/\\]tests-\d+|node_modules)[/\\]/;
-
-/** Code that Node 20 takes from here has lost its way to import more later. */
-const mayImport = /\bimport\s*\(/;
-
-/** Jest compiles every module, and itself, anew for every suite, which takes a small suite longer than its tests. */
-class CompiledOnce extends vm.SourceTextModule {
-  constructor(code, options) {
-    const { identifier } = options;
-    super(code, { ...options, cachedData: compiled.get(identifier) ?? undefined });
-    if (compiled.has(identifier) || !fixed.test(identifier)) return;
-    compiled.set(identifier, mayImport.test(code) ? null : this.createCachedData());
-  }
-}
-vm.SourceTextModule = CompiledOnce;
-
-const { compileFunction } = vm;
-vm.compileFunction = (code, parameters, options) => {
-  const name = `${parameters} ${options?.filename}`;
-  const known = compiled.get(name);
-  const lasts = known === undefined && fixed.test(name);
-  const produceCachedData = lasts && !mayImport.test(code);
-  const made = compileFunction(code, parameters, { ...options, cachedData: known ?? undefined, produceCachedData });
-  if (lasts) compiled.set(name, made.cachedData ?? null);
-  return made;
-};
 
 /**
  * Jest gives tests a global object of another realm, in which `new Float32Array() instanceof Float32Array` of a
@@ -51,6 +20,6 @@ module.exports = class extends TestEnvironment {
     await super.setup();
     for (const name of binary) this.global[name] = globalThis[name];
     const variables = [...binary, ...oftenUsed].map((name) => `${name} = globalThis.${name}`);
-    vm.runInContext(`const ${variables.join(", ")};`, this.context);
+    runInContext(`const ${variables.join(", ")};`, this.context);
   }
 };
