@@ -80,6 +80,15 @@ const realKeys = [
  */
 export function configText(json: Record<string, unknown>, moreRealKeys: Iterable<string> = []): string {
   const keys = new Set([...realKeys, ...moreRealKeys].map((key) => JSON.stringify(key)));
-  const text = JSON.stringify(json, null, 2);
-  return `${text.replaceAll(/("(?:[^"\\]|\\.)*"): -?\d+(?=,?\n)/g, (pair, key) => (keys.has(key as string) ? `${pair}.0` : pair))}\n`;
+  const lines = JSON.stringify(json, null, 2).split("\n");
+  return `${lines.map((line) => withPoint(line, keys)).join("\n")}\n`;
+}
+
+/** A line with a whole number behind one of these keys gets a decimal point. */
+function withPoint(line: string, keys: ReadonlySet<string>): string {
+  const end = line.lastIndexOf(": ");
+  const number = line.slice(end + 2);
+  if (end < 0 || number.length > 32 || !/^-?\d+,?$/.test(number) || !keys.has(line.slice(0, end).trimStart()))
+    return line;
+  return number.endsWith(",") ? `${line.slice(0, -1)}.0,` : `${line}.0`;
 }

@@ -18,8 +18,8 @@ type SaidOfSettings = Required<
 /** What `adapter_config.json` says about the tensors beside it. */
 export interface PeftConfig {
   readonly settings: SaidOfSettings;
-  /** Which modules are changed. Absent: those that the tensors name. */
-  readonly targets: TargetSpec | undefined;
+  /** Which modules are changed. */
+  readonly targets: TargetSpec;
   /** Whether a tied output projection goes along with the embedding. */
   readonly ensuresTying: boolean;
   /** The model below it: a path, or a name on a hub. */
@@ -132,15 +132,24 @@ function patternOf(
   return Object.fromEntries(Object.keys(raw).map((name) => [name, value(own, name)]));
 }
 
-function targetsIn(fields: Fields, modulesToSave: readonly string[], where: string): TargetSpec | undefined {
+function targetsIn(fields: Fields, modulesToSave: readonly string[], where: string): TargetSpec {
   const targetModules = textOrNames(fields, "target_modules", where);
-  if (targetModules === undefined) return undefined;
+  if (targetModules === undefined)
+    throw new UserError(
+      "unsupported-adapter",
+      "target_modules is not set: PEFT would take what is usual for the family",
+      {
+        where,
+        fix: "Name the modules in it, as the tensors of the adapter do, for example q_proj and v_proj.",
+      },
+    );
+  const layersPattern = textOrNames(fields, "layers_pattern", where) ?? [];
   return {
     targetModules,
     modulesToSave,
     excludeModules: textOrNames(fields, "exclude_modules", where),
     layers: layersIn(fields, where),
-    layersPattern: [textOrNames(fields, "layers_pattern", where) ?? []].flat(),
+    layersPattern: layersPattern === "" ? [] : [layersPattern].flat(),
   };
 }
 

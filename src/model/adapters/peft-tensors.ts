@@ -33,7 +33,7 @@ export async function optionsOf(files: AdapterFiles, model: Decoder): Promise<Lo
   const { targets, ensuresTying, settings } = config;
   const { modulesToSave } = settings;
   const found = await placeTensors(files, model, modules);
-  const isTarget = targets === undefined ? ({ name }: WeightModule) => found.has(name) : targeting(targets, told);
+  const isTarget = targeting(targets, told);
   const named = modules.filter(isTarget);
   for (const name of found)
     if (!named.some((module) => module.name === name))
@@ -63,8 +63,7 @@ export async function optionsOf(files: AdapterFiles, model: Decoder): Promise<Lo
 export function savedOptions(config: PeftConfig, shape: DecoderConfig, where: string): LoraOptions {
   const { targets, settings } = config;
   const told = { where, code: "invalid-adapter" } as const;
-  const isTarget =
-    targets === undefined ? ({ place }: WeightModule) => place?.kind === "projection" : targeting(targets, told);
+  const isTarget = targeting(targets, told);
   const targetModules = weightModules(shape)
     .filter(isTarget)
     .map(({ name }) => name);

@@ -1,15 +1,21 @@
 import { UserError, type ErrorCode } from "../../system/errors.ts";
 import { show } from "../fields.ts";
+import { patternNode } from "./pattern-node.ts";
 
-/** Repetitions without a bound that a pattern may have: more could take for ever on a name that nearly fits. */
-const mostRepetitions = 6;
+/** Steps that one name may cost; ordinary patterns need some hundreds. */
+const mostSteps = 500_000;
 
 /**
- * A pattern of PEFT's, which Python reads, as a JavaScript one that fits whole names alone.
+ * Whether a pattern of PEFT's, as Python reads it, fits a whole name. All ways through the name are followed at once, so
+ * the time grows with the lengths of both, and is bounded.
  * @param where the file and key, for messages
- * @throws UserError for what the two languages read differently, or what could take for ever
+ * @throws UserError for what is not supported of Python's patterns; when used, for what takes too many steps
  */
-export function pythonPattern(source: string, where: string, code: ErrorCode = "invalid-adapter"): RegExp {
+export function pythonPattern(
+  source: string,
+  where: string,
+  code: ErrorCode = "invalid-adapter",
+): { test(name: string): boolean } {
   const refuse = (why: string): never => {
     throw new UserError(code, `${show(source)} is not a pattern that can be used: ${why}`, {
       where,
@@ -17,13 +23,15 @@ export function pythonPattern(source: string, where: string, code: ErrorCode = "
     });
   };
   if (source.length > 2000) refuse("it is too long");
-  const plain = source.replaceAll(/\\./gs, "").replaceAll(/\[[^\]]*\]/g, "x");
-  if (/\\[AZz]/.test(source)) refuse("\\A and \\Z are not known here");
-  if ([...plain.matchAll(/[*+]|\{\d*,\}/g)].length > mostRepetitions) refuse("it repeats too much");
-  if (/\([^()]*(?:[*+]|\{\d*,\})[^()]*\)(?:[*+]|\{)/.test(plain)) refuse("it repeats a repetition");
-  try {
-    return new RegExp(`^(?:${source.replaceAll("(?P<", "(?<")})$`);
-  } catch {
-    return refuse("it cannot be read");
-  }
+  const node = patternNode(source, refuse);
+  return {
+    test(text) {
+      let left = mostSteps;
+      const spend = (steps: number): void => {
+        left -= steps;
+        if (left < 0) refuse("it takes too long");
+      };
+      return node.ends(new Set([0]), { text, spend }).has(text.length);
+    },
+  };
 }

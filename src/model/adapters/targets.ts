@@ -1,5 +1,6 @@
-import type { ErrorCode } from "../../system/errors.ts";
+import { UserError, type ErrorCode } from "../../system/errors.ts";
 import type { DecoderConfig } from "../config.ts";
+import { show } from "../fields.ts";
 import { weightModules, type Place, type WeightModule } from "./modules.ts";
 import { pythonPattern } from "./python-pattern.ts";
 
@@ -28,6 +29,7 @@ export function targeting(spec: TargetSpec, { where, code }: Told): (module: Wei
     const pattern = pythonPattern(list, `${where}: ${key}`, code);
     return (name) => pattern.test(name);
   };
+  for (const list of layersPattern) requirePlainName(list, { where, code });
   const isAllLinear = typeof targetModules === "string" && targetModules.toLowerCase() === "all-linear";
   const isNamed = isAllLinear ? () => false : names(targetModules, "targetModules");
   const isExcluded = excludeModules === undefined ? () => false : names(excludeModules, "excludeModules");
@@ -42,6 +44,15 @@ export function targeting(spec: TargetSpec, { where, code }: Told): (module: Wei
     !isExcluded(name) &&
     !isSaved(name) &&
     (isAllLinear ? place?.kind === "projection" : isNamed(name) && inLayer(name));
+}
+
+/** PEFT takes a pattern as well, into one of its own in which parts of it would mean something else. */
+function requirePlainName(list: string, { where, code }: Told): void {
+  if (/^\w{1,200}(?:\.\w{1,200}){0,20}$/.test(list)) return;
+  throw new UserError(code, `layers_pattern has ${show(list)}, which is not a plain name`, {
+    where,
+    fix: "Give the name of the list that holds the layers, such as layers or h, or several in a list.",
+  });
 }
 
 /** The value that a pattern gives a module, or `otherwise`: the first whose key is the end of its name. */

@@ -1,6 +1,7 @@
 import { isRecord } from "../../system/is-record.ts";
 import type { DecoderConfig } from "../config.ts";
 import { configText, writeDecoderConfig } from "../config-file.ts";
+import { jsonKeys } from "./json-keys.ts";
 import type { Origin } from "./origin.ts";
 
 /**
@@ -60,6 +61,5 @@ function recordOf(text: string): Record<string, unknown> {
 
 /** Keys whose values a JSON text writes as real numbers: `30.0` is no longer one once it was read. */
 function realKeysOf(text: string): string[] {
-  const numbers = text.matchAll(/"((?:[^"\\]|\\.)*)"\s*:\s*(-?\d[\d.eE+-]*)/g);
-  return [...numbers].flatMap(([, key, number]) => (/[.eE]/.test(number!) ? [JSON.parse(`"${key}"`) as string] : []));
+  return [...jsonKeys(text)].flatMap(({ key, isReal }) => (isReal ? [key] : []));
 }

@@ -1,19 +1,65 @@
+/** A key of a JSON text. */
+export interface JsonKey {
+  readonly key: string;
+  /** Objects and lists around it; 1 in the outermost object. */
+  readonly depth: number;
+  /** Whether its value is a number written with a fraction or an exponent (`30.0`). */
+  readonly isReal: boolean;
+}
+
 /**
- * The first key that the outermost object of a JSON text has twice, if any (`JSON.parse` keeps the last silently).
- * The text must already have parsed as a JSON object. One pass, no nesting limit.
+ * The keys of a JSON text in their order. One pass without a limit on nesting or lengths.
+ * @param json must already have parsed as JSON
+ * @example [...jsonKeys('{"a": {"b": 1.0}}')] // a at depth 1, b at depth 2, which is real
  */
-export function duplicateKey(json: string): string | undefined {
-  const seen = new Set<string>();
-  const tokens = /"(?:[^"\\]|\\.)*"|[{}[\]]/gs;
+export function* jsonKeys(json: string): Generator<JsonKey, void> {
   let depth = 0;
-  for (const { 0: token, index } of json.matchAll(tokens)) {
-    if (token === "{" || token === "[") depth++;
-    else if (token === "}" || token === "]") depth--;
-    else if (depth === 1 && /^\s*:/.test(json.slice(index + token.length, index + token.length + 64))) {
-      const key = JSON.parse(token) as string;
-      if (seen.has(key)) return key;
-      seen.add(key);
+  for (let at = 0; at < json.length; at++) {
+    const sign = json[at]!;
+    if (sign === "{" || sign === "[") depth++;
+    else if (sign === "}" || sign === "]") depth--;
+    else if (sign === '"') {
+      const end = textEnd(json, at);
+      const next = afterBlanks(json, end);
+      if (json[next] === ":") {
+        yield {
+          key: JSON.parse(json.slice(at, end)) as string,
+          depth,
+          isReal: isRealAt(json, afterBlanks(json, next + 1)),
+        };
+      }
+      at = next - 1;
     }
   }
+}
+
+/** The first key that the outermost object of a JSON text has twice, if any (`JSON.parse` keeps the last silently). */
+export function duplicateKey(json: string): string | undefined {
+  const seen = new Set<string>();
+  for (const { key, depth } of jsonKeys(json)) {
+    if (depth !== 1) continue;
+    if (seen.has(key)) return key;
+    seen.add(key);
+  }
   return undefined;
+}
+
+/** Behind the text that begins at a quote. */
+function textEnd(json: string, start: number): number {
+  let at = start + 1;
+  while (at < json.length && json[at] !== '"') at += json[at] === "\\" ? 2 : 1;
+  return at + 1;
+}
+
+function afterBlanks(json: string, start: number): number {
+  let at = start;
+  while (at < json.length && " \t\n\r".includes(json[at]!)) at++;
+  return at;
+}
+
+function isRealAt(json: string, start: number): boolean {
+  if (!"-0123456789".includes(json[start] ?? "x")) return false;
+  for (let at = start; at < json.length && "-+0123456789.eE".includes(json[at]!); at++)
+    if (".eE".includes(json[at]!)) return true;
+  return false;
 }

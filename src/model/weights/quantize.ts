@@ -23,7 +23,7 @@ const { fround } = Math;
 export const ggufEncoders: Readonly<Record<GgufType, GgufEncoder>> = {
   f32: { code: 0, blockValues: 1, blockBytes: 4, encode: checked(bytesOf) },
   f16: { code: 1, blockValues: 1, blockBytes: 2, encode: checked((values, name) => bytesOf(halves(values, name))) },
-  bf16: { code: 30, blockValues: 1, blockBytes: 2, encode: checked((values) => bytesOf(toBfloat16(values))) },
+  bf16: { code: 30, blockValues: 1, blockBytes: 2, encode: checked((values, name) => bytesOf(brains(values, name))) },
   q8_0: { code: 8, blockValues: 32, blockBytes: 34, encode: checked(eightBits) },
   q4_0: { code: 2, blockValues: 32, blockBytes: 18, encode: checked(fourBits) },
 };
@@ -49,6 +49,13 @@ function halves(values: Float32Array, name: string): Uint16Array {
   const over = rounded.findIndex((half) => (half & 0x7fff) === 0x7c00);
   if (over >= 0) throw tooLarge(name, values[over]!);
   return rounded;
+}
+
+function brains(values: Float32Array, name: string): Uint16Array {
+  const rounded = toBfloat16(values);
+  const over = rounded.findIndex((bits) => (bits & 0x7fff) === 0x7f80);
+  if (over < 0) return rounded;
+  throw new UserError("out-of-range", `${name} holds ${values[over]}, too large for bf16`, { fix: "Write f32." });
 }
 
 function tooLarge(name: string, value: number): UserError {

@@ -82,16 +82,23 @@ async function encoded({ name, shape, values, type }: TypedTensor, where: string
   }
   if (type === "float32") return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
   const bits = type === "float16" ? toFloat16(numbers) : toBfloat16(numbers);
-  if (type === "float16") requireFinite(name, numbers, bits, where);
+  requireFinite({ name, type }, numbers, bits, where);
   return new Uint8Array(bits.buffer);
 }
 
-function requireFinite(name: string, numbers: Float32Array, bits: Uint16Array, where: string): void {
-  const overflow = bits.findIndex((pattern, i) => (pattern & 0x7fff) === 0x7c00 && Number.isFinite(numbers[i]));
+/** Also bfloat16 rounds the largest numbers, from about 3.396e38, to infinity. */
+function requireFinite(
+  { name, type }: Pick<TypedTensor, "name" | "type">,
+  numbers: Float32Array,
+  bits: Uint16Array,
+  where: string,
+): void {
+  const infinite = type === "float16" ? 0x7c00 : 0x7f80;
+  const overflow = bits.findIndex((pattern, i) => (pattern & 0x7fff) === infinite && Number.isFinite(numbers[i]));
   if (overflow < 0) return;
-  throw new UserError("out-of-range", `${name} holds ${numbers[overflow]}, too large for float16`, {
+  throw new UserError("out-of-range", `${name} holds ${numbers[overflow]}, too large for ${type}`, {
     where,
-    fix: "Save as float32 or bfloat16 (save.dtype in a configuration).",
+    fix: `Save as float32${type === "float16" ? " or bfloat16" : ""} (save.dtype in a configuration).`,
   });
 }
 

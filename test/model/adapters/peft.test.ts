@@ -132,6 +132,11 @@ describe("a folder that is not an adapter of the model", () => {
     ["lora_alpha", null, userError("invalid-adapter", "lora_alpha")],
     ["lora_dropout", 1, userError("invalid-adapter", "lora_dropout")],
     ["target_modules", ["q_proj"], userError("invalid-adapter", /mlp\.down_proj .*target_modules/)],
+    ["target_modules", "(q{,1}|k)_proj", userError("invalid-adapter", "(q{,1}|k)_proj")],
+    ["target_modules", null, userError("unsupported-adapter", "target_modules")],
+    ["layers_pattern", "(", userError("invalid-adapter", /layers_pattern.*"\("/)],
+    ["layers_pattern", "(.|.)*x", userError("invalid-adapter", /layers_pattern/)],
+    ["layers_pattern", ["layers", "h|layers"], userError("invalid-adapter", /layers_pattern.*h\|layers/)],
     ["target_modules", 3, userError("invalid-adapter", /adapter_config\.json: target_modules/)],
   ])("is refused with %s = %p", async (key, value, refusal) => {
     await expectRefusal(

@@ -22,6 +22,12 @@ const tensor = (name: string, shape: number[], type: GgufTensor["type"] = "f32",
 });
 
 describe("writing GGUF files", () => {
+  test("a number that bf16 would round to infinity is refused", async () => {
+    const huge = { ...tensor("huge", [1], "bf16"), values: () => Float32Array.of(-3.4e38) };
+    await expect(written({}, [huge])).rejects.toThrow(userError("out-of-range", "huge"));
+    await written({}, [{ ...huge, values: () => Float32Array.of(3.389e38) }]);
+  });
+
   test("values of every kind are read as they were, and tensors row-major", async () => {
     const bytes = await written(
       {

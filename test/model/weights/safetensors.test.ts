@@ -122,6 +122,16 @@ describe("reading safetensors", () => {
 });
 
 describe("writing safetensors", () => {
+  test("a finite number that bfloat16 would round to infinity is refused, infinity itself is kept", async () => {
+    const path = inFolder("huge.safetensors");
+    const write = (value: number) =>
+      writeSafetensors(path, [{ name: "huge", shape: [1], values: Float32Array.of(value), type: "bfloat16" }]);
+    await expect(write(3.4e38)).rejects.toThrow(userError("out-of-range", "huge"));
+    await write(3.389e38);
+    await write(Infinity);
+    expect((await readAll(path)).get("huge")).toEqual(Float32Array.of(Infinity));
+  });
+
   const tensorsOf = fc.dictionary(
     fc.string({ minLength: 1, unit: "grapheme" }).filter((name) => name !== "__metadata__"),
     fc.float32Array({ maxLength: 20 }),

@@ -1,0 +1,46 @@
+import { describe, expect, test } from "@jest/globals";
+import fc from "fast-check";
+import { configText } from "../../../src/model/config-file.ts";
+import { duplicateKey, jsonKeys } from "../../../src/model/weights/json-keys.ts";
+
+/** Keys of a value with their depths, in their order. */
+function keysIn(value: unknown, depth = 0): [string, number][] {
+  if (typeof value !== "object" || value === null) return [];
+  if (Array.isArray(value)) return value.flatMap((item) => keysIn(item, depth + 1));
+  return Object.entries(value).flatMap(([key, item]) => [
+    [key, depth + 1] as [string, number],
+    ...keysIn(item, depth + 1),
+  ]);
+}
+
+describe("keys of a JSON text", () => {
+  test("are those of JSON.parse", () => {
+    fc.assert(
+      fc.property(fc.json(), fc.constantFrom(0, 2), (text, indent) => {
+        const value: unknown = JSON.parse(text);
+        const found = [...jsonKeys(JSON.stringify(value, null, indent))].map(({ key, depth }) => [key, depth]);
+        expect(found).toEqual(keysIn(value));
+      }),
+    );
+  });
+
+  test("are told from texts, and real numbers from whole ones", () => {
+    const text = '{"a": ["x", ": 1.5", "\\": 2.5"], "r" : -3.0, "e":1e5, "w": 30, "\\u0074": true, "o": {"n": 0.5}}';
+    const real = [...jsonKeys(text)].flatMap(({ key, isReal }) => (isReal ? [key] : []));
+    expect(real).toEqual(["r", "e", "n"]);
+    expect(duplicateKey(text)).toBeUndefined();
+    expect(duplicateKey('{"t": {"t": 1}, "\\u0074": 2}')).toBe("t");
+  });
+
+  test("are found behind large texts, many quotes and deep lists", () => {
+    for (const value of ["x".repeat(20_000_000), '"'.repeat(60_000), '\\"'.repeat(60_000)]) {
+      const text = JSON.stringify({ value, real: 1 });
+      expect([...jsonKeys(text)].map(({ key }) => key)).toEqual(["value", "real"]);
+      expect(configText({ value, real: 1 }, ["real"])).toBe(
+        `${JSON.stringify({ value, real: 1 }, null, 2).slice(0, -2)}.0\n}\n`,
+      );
+    }
+    const deep = `{"a": ${"[".repeat(100_000)}${"]".repeat(100_000)}, "a": 1}`;
+    expect(duplicateKey(deep)).toBe("a");
+  });
+});
