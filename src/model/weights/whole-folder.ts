@@ -76,7 +76,7 @@ function notWritable(where: string, cause: unknown): UserError {
 }
 
 function linkedFolder(path: string): string {
-  if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() !== true) return path;
+  if (!isLink(path)) return path;
   try {
     return realpathSync(path);
   } catch (cause) {
@@ -85,6 +85,14 @@ function linkedFolder(path: string): string {
       fix: "Remove the link, or name a folder.",
       cause,
     });
+  }
+}
+
+function isLink(path: string): boolean {
+  try {
+    return lstatSync(path).isSymbolicLink();
+  } catch {
+    return false; // not there, or it is said when the folder is read
   }
 }
 
