@@ -5,7 +5,7 @@ import { requireKnownIds } from "../model/known-ids.ts";
 import { generate } from "../model/generation/generate.ts";
 import type { CacheMaker } from "../model/generation/key-value-cache.ts";
 import type { Model } from "../model/model.ts";
-import { formatNumber, formatShare } from "../report/format.ts";
+import { terminalNumber, formatShare } from "../report/format.ts";
 import { terminalText } from "../system/visible-text.ts";
 import { encodeText, renderPrompt, type Tokenizer } from "../text/index.ts";
 import { defineCommand } from "./command.ts";
@@ -68,7 +68,7 @@ export const generateText = defineCommand({
       const text = tokenizer.decode(ids, { skipSpecialTokens: true });
       const shown = stdout.isTTY ? terminalText(text) : text;
       stdout.write(`${values.ids ? JSON.stringify(ids) : shown}\n`);
-      const pace = `${formatNumber(ids.length / seconds, 3)} tokens/s`;
+      const pace = `${terminalNumber(ids.length / seconds, 3)} tokens/s`;
       const end = finished ? "" : "; cut off by --max-tokens or the model's context";
       stderr.write(`${promptIds.length} prompt tokens, ${ids.length} new ones, ${pace}${end}\n`);
       const account = evicting?.account();
@@ -96,7 +96,7 @@ function accountText(
   const [parts, size] = [
     [kept, entries],
     [bytes, full],
-  ].map((pair) => pair.map((value) => formatNumber(value)).join(" of "));
+  ].map((pair) => pair.map((value) => terminalNumber(value)).join(" of "));
   const sentence = `the gates keep ${parts} entries of the prompt (${formatShare(kept / entries, 1)}), ${size} bytes`;
   const exempt = `the first ${sinks} tokens and the last ${window} always stay`;
   const all = evictable === 0 ? `; ${exempt}, and the prompt has no others` : "";

@@ -2,10 +2,13 @@ import type * as tf from "@tensorflow/tfjs-core";
 import { mergeAdapter } from "../model/adapters/merge.ts";
 import { isAdapted } from "../model/adapters/with-adapter.ts";
 import { saveModel, type Model } from "../model/model.ts";
+import { requireModelFolder } from "../model/weights/save.ts";
 import { cardText, shownPath } from "../recipes/kit/card.ts";
-import { weightsFact } from "../recipes/kit/save-trained.ts";
-import { formatNumber } from "../report/format.ts";
+import { mergedWeightsFact } from "../recipes/kit/save-trained.ts";
+import { terminalNumber } from "../report/format.ts";
+import { diskError } from "../system/disk-error.ts";
 import { UserError } from "../system/errors.ts";
+import { watchInterruption } from "../system/interruption.ts";
 import { terminalText } from "../system/visible-text.ts";
 import { defineCommand } from "./command.ts";
 import { engineFlags, withEngine } from "./engine.ts";
@@ -39,8 +42,12 @@ export const merge = defineCommand({
     const out = requiredValue("out", values.out, "a folder for the merged model");
     const dtype = oneOf("dtype", values.dtype ?? "as-read", formats);
     const say = (sentence: string): void => void stderr.write(`${terminalText(sentence)}\n`);
+    await requireModelFolder(out);
+    using interruption = watchInterruption();
+    const check = (): Promise<void> => interruption.check();
     await withEngine(values, stderr, async () => {
       using opened = await openModel(path, { adapter, say });
+      await check();
       const { model } = opened;
       if (!isAdapted(model))
         throw new UserError("missing-option", "there is no adapter", { fix: "Give --adapter DIR." });
@@ -51,14 +58,16 @@ export const merge = defineCommand({
         const command = `tokensift merge --model ${shownPath(path)} --adapter ${shownPath(adapter)} --out ${shownPath(out)}`;
         const card = {
           title: "A model with its adapter merged",
-          facts: [...facts, weightsFact(merged, { dtype })],
+          facts: [...facts, mergedWeightsFact(merged, { dtype })],
           command,
         };
-        await saveModel(merged, out, { card: cardText(card), dtype });
+        await saveModel(merged, out, { card: cardText(card), dtype, check });
+      } catch (error) {
+        throw diskError(error, out, "merge again", "Name another folder with --out.");
       } finally {
         if (merged !== opened.trunk) (merged.outputEmbedding as tf.Variable).dispose();
       }
-      const share = formatNumber(largestDifference / largestLogit, 2);
+      const share = terminalNumber(largestDifference / largestLogit, 2);
       stdout.write(
         `${shownPath(out)}: merged; before rounding the logits of a text moved by ${share} of the largest\n`,
       );

@@ -147,6 +147,8 @@ export function freshModelFacts(config: DecoderConfig, tokenizer: Tokenizer, { s
 export interface SaveOptions extends WeightsFormat {
   /** Text of its `README.md`. */
   card: string;
+  /** Called before each tensor is written; may throw to end the writing, which then leaves nothing. */
+  check?: () => void | Promise<void>;
 }
 
 /**
@@ -156,6 +158,7 @@ export interface SaveOptions extends WeightsFormat {
  * @param options.card text of its `README.md`: what it is, from which model and by which command it was made
  * @param options.dtype number format of the weights; default that in which each tensor came, see `SaveOptions`
  * @param options.shardSize largest file of weights, "5GB" or bytes; default "50GB"
+ * @param options.check called before each tensor is written; what it throws ends the writing, which then leaves nothing
  * @throws UserError if the folder holds other files or cannot be written, if the model has an adapter, or if a number is
  * too large for float16
  * @example

@@ -15,6 +15,11 @@ export function formatNumber(value: number | null | undefined, digits = 4): stri
   return sign + (size >= 1000 ? grouped(text) : text);
 }
 
+/** The same in ASCII's minus sign, for a terminal, where numbers are searched for and copied. */
+export function terminalNumber(value: number | null | undefined, digits?: number): string {
+  return formatNumber(value, digits).replaceAll(minus, "-");
+}
+
 function grouped(text: string): string {
   const [whole, rest] = text.split(".");
   const groups = whole!.replace(/\B(?=(\d{3})+$)/g, ",");

@@ -1,4 +1,4 @@
-import { formatDuration, formatNumber, formatShare } from "./format.ts";
+import { formatDuration, terminalNumber, formatShare } from "./format.ts";
 import { displayWidth } from "../system/visible-text.ts";
 
 /** What a progress line tells. */
@@ -48,9 +48,9 @@ export function progressBar(share: number, width: number): string {
 /** "loss 1.234", "kept 60 %" (shares are named kept or ...Share), "812 tokens/s" (units are named as such). */
 export function fieldText(name: string, value: number | string): string {
   const share = /^kept$|share$/i.test(name);
-  const text = typeof value === "string" ? value : share ? formatShare(value) : formatNumber(value, 4);
+  const text = typeof value === "string" ? value : share ? formatShare(value) : terminalNumber(value, 4);
   if (name.includes("/"))
-    return `${typeof value === "number" && value >= 100 ? formatNumber(Math.round(value)) : text} ${name}`;
+    return `${typeof value === "number" && value >= 100 ? terminalNumber(Math.round(value)) : text} ${name}`;
   return `${name} ${text}`;
 }
 

@@ -136,7 +136,7 @@ describe("inspect", () => {
     ]);
     const { out } = await tokensift("inspect", "--data", marked, "--model", tied);
     expect(out).toContain("\n‹w1› w2 ×0.5 w3 w4 ×-1 w5\n");
-    expect(table(out).map((cells) => cells[3])).toEqual(["weight", "0", "1", "0.500", "0.500", "−1"]);
+    expect(table(out).map((cells) => cells[3])).toEqual(["weight", "0", "1", "0.500", "0.500", "-1"]);
   });
 
   test("says what tokens of a prompt count where they train", async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { loadModel } from "../../src/model/index.ts";
 import { openFile } from "../../src/model/weights/file.ts";
@@ -52,5 +52,48 @@ describe("tokensift merge", () => {
     const { code, err } = await tokensift("merge", "--model", tied, "--out", out);
     expect([code, err]).toEqual([2, expect.stringContaining("--adapter")]);
     expect(existsSync(out)).toBe(false);
+  });
+
+  test("says in plain ASCII how far the logits moved, and in its card which rounding moves what", async () => {
+    const out = folder.path("told");
+    const { out: said } = await merge(adapterFixture("tied"), "--out", out, "--dtype", "bfloat16");
+    expect(said).toMatch(/ moved by [\d.]+(e-\d+)? of the largest/);
+    const card = readFileSync(join(out, "README.md"), "utf8");
+    expect(card).toMatch(/bfloat16.*rounded.*-log p.*0\.01.*`--dtype float32`/);
+    expect(card).not.toMatch(/the run|save\.dtype/);
+  });
+
+  test("writes to what a link names, and refuses a link to nothing", async () => {
+    const [model, link, dangling] = ["linked", "link", "dangling"].map((name) => folder.path(name)) as [
+      string,
+      string,
+      string,
+    ];
+    mkdirSync(model);
+    symlinkSync(model, link);
+    symlinkSync(folder.path("gone"), dangling);
+    const argv = ["--out", link];
+    expect((await merge(adapterFixture("tied"), ...argv)).code).toBe(0); // it names an empty folder
+    expect((await merge(adapterFixture("tied"), ...argv)).code).toBe(0); // and now a model
+    expect(lstatSync(link).isSymbolicLink()).toBe(true);
+    expect(readdirSync(model)).toContain("model.safetensors");
+    const { code, err } = await merge(adapterFixture("tied"), "--out", dangling);
+    expect([code, err]).toEqual([2, expect.stringMatching(/dangling: .*link to nothing/)]);
+  });
+
+  test("looks at the folder before it loads anything", async () => {
+    const file = folder.write("file", "mine");
+    mkdirSync(folder.path("full"));
+    folder.write("full/thesis.txt", "years of work");
+    for (const [out, message] of [
+      [file, /file: /],
+      [join(file, "below"), /below: /],
+      [folder.path("full"), /thesis\.txt/],
+      ["/", /files that are not part of the model/],
+    ] as const) {
+      const { code, err } = await merge(folder.path("no-such-adapter"), "--out", out);
+      expect([code, err]).toEqual([2, expect.stringMatching(message)]);
+      expect(err).not.toMatch(/engine:|no-such-adapter/);
+    }
   });
 });

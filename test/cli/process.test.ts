@@ -1,6 +1,7 @@
 import { beforeAll, expect, test } from "@jest/globals";
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { adapterFixture } from "../model/adapters/adapters.ts";
 import { bundledProgram } from "../program.ts";
 import { root, referenceRows, temporaryFolder, tied } from "./run.ts";
 
@@ -70,4 +71,33 @@ test.each([
   const { child, ended } = start(...argv);
   child.stdout!.destroy();
   expect(await ended).toEqual({ code: 0, err: "" });
+});
+
+test.each([
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+] as const)("a merge that %s stops says so and leaves no folder", async (signal, code) => {
+  const place = folder.path(`merged-${signal}`);
+  mkdirSync(place);
+  const argv = ["--engine", "cpu", "--threads", "1", "--model", tied, "--adapter", adapterFixture("tied")];
+  const { child, ended } = start("merge", ...argv, "--out", `${place}/out`);
+  let asked = false;
+  child.stderr!.on("data", (text) => {
+    if (!asked && String(text).includes("engine:")) asked = child.kill(signal);
+  });
+  expect(await ended).toMatchObject({
+    code,
+    err: expect.stringContaining(`stopped by ${signal}: no file was written`),
+  });
+  expect(readdirSync(place)).toEqual([]);
+});
+
+test("a merge that the system refuses to write says which folder and what to do, and leaves none", async () => {
+  const place = folder.path("too-large");
+  mkdirSync(place);
+  const argv = ["merge", "--engine", "cpu", "--threads", "1", "--model", tied, "--adapter", adapterFixture("tied")];
+  const limited = ["-c", 'ulimit -f 4; exec "$0" "$@"', process.execPath, program, ...argv, "--out", `${place}/out`];
+  const { status, stderr } = spawnSync("bash", limited, { cwd: root, encoding: "utf8" });
+  expect([status, stderr]).toEqual([2, expect.stringMatching(/out: cannot be written: .*EFBIG[^]*--out/)]);
+  expect(readdirSync(place)).toEqual([]);
 });

@@ -1,5 +1,12 @@
 import { describe, expect, test } from "@jest/globals";
-import { formatDifference, formatDuration, formatFixed, formatNumber, formatShare } from "../../src/report/format.ts";
+import {
+  formatDifference,
+  formatDuration,
+  formatFixed,
+  formatNumber,
+  formatShare,
+  terminalNumber,
+} from "../../src/report/format.ts";
 
 describe("formatNumber", () => {
   test.each([
@@ -19,6 +26,10 @@ describe("formatNumber", () => {
     [null, "–"],
     [undefined, "–"],
   ])("%p is %s", (value, text) => expect(formatNumber(value)).toBe(text));
+});
+
+test("a terminal's numbers have the minus sign of ASCII, in front and in exponents", () => {
+  expect([-1234, -1.82e-6, 0.5].map((x) => terminalNumber(x))).toEqual(["-1,234", "-1.82e-6", "0.500"]);
 });
 
 test("fixed places round, group thousands and show what is not finite", () => {

@@ -1,6 +1,6 @@
 import type { ColumnType } from "../../data/arrow/columns.ts";
 import type { RawRow, Table } from "../../data/table.ts";
-import { formatNumber } from "../../report/format.ts";
+import { terminalNumber } from "../../report/format.ts";
 import { UserError } from "../../system/errors.ts";
 import { cellOfKind, joinedKind, jsonInteger, jsonText, kindOfCell, typeOfKind, type CellKind } from "./cell-types.ts";
 import { openRowsFile, rowFileKind } from "../rows-file.ts";
@@ -46,7 +46,7 @@ export async function writeRawRows(table: Table, { out, name, limit, working }: 
   }
   for (const [column, count] of unread)
     working.say(
-      `${name}: the column "${column}" is left out: in ${formatNumber(count)} of ${formatNumber(length)} rows it is of a type that is not read, such as a date or bytes`,
+      `${name}: the column "${column}" is left out: in ${terminalNumber(count)} of ${terminalNumber(length)} rows it is of a type that is not read, such as a date or bytes`,
     );
   const asText = isArrow ? [...kinds].filter(([, kind]) => kind === "objects" || kind === "mixed") : [];
   for (const [column, kind] of asText)
@@ -55,7 +55,7 @@ export async function writeRawRows(table: Table, { out, name, limit, working }: 
         ? `${name}: the column "${column}" holds objects, or lists of them: it is written as JSON text`
         : `${name}: the column "${column}" holds text beside other values: all of it is written as text`,
     );
-  return `${formatNumber(done)} rows with the columns ${[...kinds.keys()].join(", ")}`;
+  return `${terminalNumber(done)} rows with the columns ${[...kinds.keys()].join(", ")}`;
 }
 
 function jsonLine(row: RawRow, where: (column: string) => () => string): string {

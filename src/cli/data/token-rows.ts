@@ -6,7 +6,7 @@ import { countLosses } from "../../data/lossy.ts";
 import { countRows } from "../../data/row-stats.ts";
 import { tokenizeEachRow, type RowSink } from "../../data/tokenize-rows.ts";
 import { noUsableRows, skippedRows, type TokenizeOptions } from "../../data/tokens.ts";
-import { formatNumber, formatShare } from "../../report/format.ts";
+import { terminalNumber, formatShare } from "../../report/format.ts";
 import { UserError } from "../../system/errors.ts";
 import { propertyNames } from "../../system/option-names.ts";
 import type { TokenizedRow, Tokenizer } from "../../text/index.ts";
@@ -66,10 +66,10 @@ export async function writeTokenRows(
   const skipped = skippedRows(stats, names);
   if (skipped !== "") say(skipped);
   if (stats.truncated > 0)
-    say(`${formatNumber(stats.truncated)} rows are cut (${names("maxTokens", String(options.maxTokens))})`);
+    say(`${terminalNumber(stats.truncated)} rows are cut (${names("maxTokens", String(options.maxTokens))})`);
   for (const note of losses.notes(stats)) say(note);
   const share = `${formatShare(stats.responseTokens / stats.tokens, 1)} of them train`;
-  return `${formatNumber(rows)} rows of tokens, ${formatNumber(stats.tokens)} tokens, ${share}`;
+  return `${terminalNumber(rows)} rows of tokens, ${terminalNumber(stats.tokens)} tokens, ${share}`;
 }
 
 function written({ rowId }: Row, { ids, response, endOfTurn, dataWeights }: TokenizedRow): Record<string, unknown> {

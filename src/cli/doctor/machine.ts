@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { availableParallelism, platform, release } from "node:os";
 import { join } from "node:path";
 import { memoryOfProcess } from "../../system/process-memory.ts";
-import { formatNumber } from "../../report/format.ts";
+import { terminalNumber } from "../../report/format.ts";
 import { engineText, listEngines, type EngineListing } from "../../tensor/engine.ts";
 import { processorName } from "../../tensor/engines/processor.ts";
 import { labelled } from "../layout.ts";
@@ -59,7 +59,7 @@ export function findingsText(findings: Findings): string {
   const speed = [
     [gigaflops, "GFLOP/s in matrix products (512 x 512)"] as const,
     [gigabytesPerSecond, "GB/s of memory (sums of 32 MB vectors)"] as const,
-  ].flatMap(([value, what]) => (value === undefined ? [] : [["", `${formatNumber(value, 3)} ${what}`] as const]));
+  ].flatMap(([value, what]) => (value === undefined ? [] : [["", `${terminalNumber(value, 3)} ${what}`] as const]));
   const machine = labelled([
     ["Node", node],
     ["system", system],

@@ -1,4 +1,4 @@
-import { formatNumber } from "../../report/format.ts";
+import { terminalNumber } from "../../report/format.ts";
 import { visibleString } from "../../system/visible-text.ts";
 import { engineText, type EngineListing } from "../../tensor/engine.ts";
 import { aligned, labelled } from "../layout.ts";
@@ -30,30 +30,30 @@ function modelLines(model: ModelDescription): [string, string][] {
   return [
     ["model", visibleString(path)],
     ["family", `${family}: ${models}, and others of that shape`],
-    ["size", `${formatNumber(parameters)} parameters; ${count(layers, "layer")} of width ${formatNumber(width)}`],
-    ["", `${count(heads, "head")} of ${headSize}${pairs}; a feed-forward width of ${formatNumber(feedForwardWidth)}`],
-    ["context", [`${formatNumber(model.context)} tokens`, ...positionLines(model)].join("; ")],
-    ["vocabulary", `${formatNumber(vocabularySize)} tokens; ${output}`],
+    ["size", `${terminalNumber(parameters)} parameters; ${count(layers, "layer")} of width ${terminalNumber(width)}`],
+    ["", `${count(heads, "head")} of ${headSize}${pairs}; a feed-forward width of ${terminalNumber(feedForwardWidth)}`],
+    ["context", [`${terminalNumber(model.context)} tokens`, ...positionLines(model)].join("; ")],
+    ["vocabulary", `${terminalNumber(vocabularySize)} tokens; ${output}`],
     ["weights", `${sizeText(weights.bytes)} as ${weights.files}: ${formats}`],
-    ["tokenizer", `${tokenizer.kind} of ${formatNumber(tokenizer.tokens)} tokens, ${template}`],
+    ["tokenizer", `${tokenizer.kind} of ${terminalNumber(tokenizer.tokens)} tokens, ${template}`],
     ["ends a turn", ends === "" ? "no token is known to: answers go on to their limit" : ends],
     ["left out", trainedWithout === undefined ? "nothing" : `a training here leaves out ${trainedWithout}`],
   ];
 }
 
 function positionLines({ layers, rotation, window, unrotatedLayers }: ModelDescription): string[] {
-  const base = (value: number): string => `base ${formatNumber(value)}`;
+  const base = (value: number): string => `base ${terminalNumber(value)}`;
   const lines = [rotation === undefined ? "learned positions" : `rotation with ${base(rotation.base)}`];
   if (rotation?.rotatedShare !== undefined) lines.push(`of the first ${rotation.rotatedShare} of each head`);
   if (rotation?.scaling !== undefined) {
     const { scaling, factor, originalContext } = rotation;
-    const from = originalContext === undefined ? "" : ` from ${formatNumber(originalContext)} tokens`;
+    const from = originalContext === undefined ? "" : ` from ${terminalNumber(originalContext)} tokens`;
     lines.push(`stretched by ${scaling}${factor === undefined ? "" : ` x ${factor}`}${from}`);
   }
   if (unrotatedLayers !== undefined) lines.push(`${unrotatedLayers} of ${layers} layers rotate nothing`);
   if (window !== undefined) {
     const own = window.rotation === undefined ? "" : `, rotated with ${base(window.rotation.base)}`;
-    lines.push(`a window of ${formatNumber(window.tokens)} tokens in ${window.layers} of ${layers} layers${own}`);
+    lines.push(`a window of ${terminalNumber(window.tokens)} tokens in ${window.layers} of ${layers} layers${own}`);
   }
   return lines;
 }
@@ -82,11 +82,11 @@ function cells({ memory, fits, tokensPerSecond }: TrainingWay): string[] {
 }
 
 function estimateLines({ tokens, memory, multiplied }: TrainingHere, { gigaflops }: Speed): [string, string][] {
-  const rate = gigaflops === undefined ? "unknown, as no engine runs" : `${formatNumber(gigaflops, 3)} GFLOP/s here`;
+  const rate = gigaflops === undefined ? "unknown, as no engine runs" : `${terminalNumber(gigaflops, 3)} GFLOP/s here`;
   return [
     [
       "estimated",
-      `for a row of ${formatNumber(tokens)} tokens that all train; checkpointing: training.gradientCheckpointing`,
+      `for a row of ${terminalNumber(tokens)} tokens that all train; checkpointing: training.gradientCheckpointing`,
     ],
     [
       "weights",
@@ -96,7 +96,7 @@ function estimateLines({ tokens, memory, multiplied }: TrainingHere, { gigaflops
     [
       "tokens/s",
       `from above, by products of matrices alone: ${rate}, 6 (all weights), 4 (LoRA) or 2 (losses) operations for each of ` +
-        `${formatNumber(multiplied)} numbers and token, 2 more with checkpointing`,
+        `${terminalNumber(multiplied)} numbers and token, 2 more with checkpointing`,
     ],
   ];
 }
@@ -114,11 +114,11 @@ function engineSentence({ engine }: Speed, engines: readonly EngineListing[]): s
 }
 
 function count(number: number, noun: string): string {
-  return `${formatNumber(number)} ${noun}${number === 1 ? "" : "s"}`;
+  return `${terminalNumber(number)} ${noun}${number === 1 ? "" : "s"}`;
 }
 
 function pace(tokensPerSecond: number | undefined): string {
-  return formatNumber(tokensPerSecond === undefined ? undefined : Number(tokensPerSecond.toPrecision(2)), 2);
+  return terminalNumber(tokensPerSecond === undefined ? undefined : Number(tokensPerSecond.toPrecision(2)), 2);
 }
 
 function sizeText(bytes: number): string {
@@ -128,5 +128,5 @@ function sizeText(bytes: number): string {
       [1e6, "MB"],
     ] as const
   ).find(([unit]) => bytes >= unit) ?? [1e3, "kB"];
-  return `${formatNumber(bytes / unit, 3)} ${name}`;
+  return `${terminalNumber(bytes / unit, 3)} ${name}`;
 }

@@ -7,7 +7,7 @@ import { tokenizerOf } from "../../model/model.ts";
 import type { GgufContents } from "../../model/weights/gguf-write.ts";
 import { openWeights, type WeightSource } from "../../model/weights/index.ts";
 import { ggufTypes } from "../../model/weights/quantize.ts";
-import { formatNumber } from "../../report/format.ts";
+import { terminalNumber } from "../../report/format.ts";
 import { diskError } from "../../system/disk-error.ts";
 import { UserError } from "../../system/errors.ts";
 import { watchInterruption } from "../../system/interruption.ts";
@@ -115,7 +115,7 @@ function requireOutput(
 }
 
 function account(out: string, { bytes }: Written, { tensors }: GgufContents, others: readonly string[]): string {
-  const size = `${out}: ${formatNumber(tensors.length)} tensors, ${formatNumber(bytes / 1e6)} MB`;
+  const size = `${out}: ${terminalNumber(tensors.length)} tensors, ${terminalNumber(bytes / 1e6)} MB`;
   const [first] = others;
   return first === undefined ? size : `${size}\n${first}: for Ollama (ollama create NAME -f ${first})`;
 }

@@ -1,6 +1,6 @@
 import type { TokenView } from "../../data/tokenized.ts";
 import type { ColorLevel } from "../../report/colors.ts";
-import { formatNumber } from "../../report/format.ts";
+import { terminalNumber } from "../../report/format.ts";
 import { tokenLegendText, tokenPictureText } from "../../report/token-picture-terminal.ts";
 import { tokenPicture } from "../../report/token-picture.ts";
 import { UserError } from "../../system/errors.ts";
@@ -57,9 +57,9 @@ function tableText({ ids, response, endOfTurn, columns, dataWeights }: TokenView
     [
       ["t", "id", "mask", ...weight, "end", "token", ...names],
       ...Array.from(ids, (id, t) => [
-        ...[String(t), String(id), String(response[t]), ...weight.map(() => formatNumber(dataWeights![t]))],
+        ...[String(t), String(id), String(response[t]), ...weight.map(() => terminalNumber(dataWeights![t]))],
         ...[endOfTurn[t] ? "end" : "", visibleString(tokenizer.piece(id), 40)],
-        ...names.map((name) => formatNumber(columns[name]![t])),
+        ...names.map((name) => terminalNumber(columns[name]![t])),
       ]),
     ],
     new Set([0, 1, 2, ...weight.map(() => 3), ...names.map((_, i) => 5 + weight.length + i)]),

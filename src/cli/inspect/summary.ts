@@ -3,7 +3,7 @@ import { lengthReasons } from "../../data/row-tokens.ts";
 import { tokenizeEachRow } from "../../data/tokenize-rows.ts";
 import type { TokenizedDataset } from "../../data/tokenized.ts";
 import type { TokenizeOptions } from "../../data/tokens.ts";
-import { formatNumber, formatShare } from "../../report/format.ts";
+import { terminalNumber, formatShare } from "../../report/format.ts";
 import { terminalText } from "../../system/visible-text.ts";
 import { labelled } from "../layout.ts";
 import type { LeftOut } from "./left-out.ts";
@@ -60,7 +60,7 @@ function columnLines(
   const taken = new Set([...parts.map(([, column]) => column), ...perToken]);
   const idle = [...columns.filter((column) => !taken.has(column)), ...Object.keys(unread).filter((c) => taken.has(c))];
   const named = idle.map((column) =>
-    unread[column] === undefined ? column : `${column} (text in ${formatNumber(unread[column])} rows)`,
+    unread[column] === undefined ? column : `${column} (text in ${terminalNumber(unread[column])} rows)`,
   );
   return [
     ["columns", lines.join("; ")],
@@ -69,16 +69,16 @@ function columnLines(
 }
 
 function rowsText({ length }: Dataset, tokens: TokenizedDataset | undefined, leftOut: LeftOut): string {
-  const left = [...leftOut.reasons].map(([reason, count]) => `${formatNumber(count)} left out (${reason})`);
+  const left = [...leftOut.reasons].map(([reason, count]) => `${terminalNumber(count)} left out (${reason})`);
   const refused = sum(leftOut.refusals);
   const trains = tokens?.length ?? length - sum(leftOut.reasons) - refused;
   const cut = tokens?.stats.truncated ?? 0;
   return [
-    `${formatNumber(length)} read`,
-    `${formatNumber(trains)} to train on`,
+    `${terminalNumber(length)} read`,
+    `${terminalNumber(trains)} to train on`,
     ...left,
-    ...(refused > 0 ? [`${formatNumber(refused)} that would end a run`] : []),
-    ...(cut > 0 ? [`${formatNumber(cut)} cut`] : []),
+    ...(refused > 0 ? [`${terminalNumber(refused)} that would end a run`] : []),
+    ...(cut > 0 ? [`${terminalNumber(cut)} cut`] : []),
   ].join(", ");
 }
 
@@ -95,7 +95,7 @@ function leftOutLines(dataset: Dataset, { first, refused, refusals }: LeftOut): 
         ];
   const ending = refused.map(({ rowId, error }) => {
     const count = refusals.get(error.code)!;
-    const rows = count === 1 ? `row ${place(rowId)}` : `${formatNumber(count)} rows, first row ${place(rowId)}`;
+    const rows = count === 1 ? `row ${place(rowId)}` : `${terminalNumber(count)} rows, first row ${place(rowId)}`;
     return ["refused", `${rows}: ${error.message}`] as const;
   });
   return [...skipped, ...ending];
@@ -109,19 +109,19 @@ function tokensText(tokens: TokenizedDataset): string {
   const { stats, length } = tokens;
   const lengths = Array.from({ length }, (_, i) => tokens.lengthOf(i)).sort((a, b) => a - b);
   const perRow = `${lengths[0]!} to ${lengths.at(-1)!} a row, median ${lengths[Math.floor((length - 1) / 2)]!}`;
-  const share = `${formatNumber(stats.responseTokens)} (${formatShare(stats.responseTokens / stats.tokens, 1)}) in responses`;
-  return `${formatNumber(stats.tokens)}, ${share}; ${perRow}`;
+  const share = `${terminalNumber(stats.responseTokens)} (${formatShare(stats.responseTokens / stats.tokens, 1)}) in responses`;
+  return `${terminalNumber(stats.tokens)}, ${share}; ${perRow}`;
 }
 
 function longestText({ rowId, tokens }: LongestRow, { stats }: TokenizedDataset, options: TokenizeOptions): string {
   const { maxTokens, names } = options;
-  const row = `row ${place(rowId)} with ${formatNumber(tokens)} tokens`;
+  const row = `row ${place(rowId)} with ${terminalNumber(tokens)} tokens`;
   if (maxTokens === undefined) return row;
   const skipped = lengthReasons.reduce((total, reason) => total + (stats.skipped[reason] ?? 0), 0);
   const limit = names!("maxTokens", String(maxTokens));
   const touched = stats.truncated + skipped;
-  const lost = skipped > 0 ? `, ${formatNumber(skipped)} of them so that they are left out` : "";
-  return `${row}; ${limit} cuts ${formatNumber(touched)} of ${formatNumber(stats.rows)} rows (${formatShare(touched / stats.rows, 1)})${lost}`;
+  const lost = skipped > 0 ? `, ${terminalNumber(skipped)} of them so that they are left out` : "";
+  return `${row}; ${limit} cuts ${terminalNumber(touched)} of ${terminalNumber(stats.rows)} rows (${formatShare(touched / stats.rows, 1)})${lost}`;
 }
 
 /** Looks for the longest row; of rows that were cut, before they were. */

@@ -4,7 +4,7 @@ import type { TokenizedDataset } from "../../data/tokenized.ts";
 import { UserError } from "../../system/errors.ts";
 import { attentionLayerOf } from "../../recipes/finetune/rules.ts";
 import type { Model } from "../../model/model.ts";
-import { formatNumber } from "../../report/format.ts";
+import { terminalNumber } from "../../report/format.ts";
 import { terminalText } from "../../system/visible-text.ts";
 import { defineCommand } from "../command.ts";
 import { dataFlags, openData, tokenOptions } from "../data-flags.ts";
@@ -154,7 +154,7 @@ async function tokenize(
   const { maxTokens } = options;
   const tokens = await tokenizeDataset(dataset, model.tokenizer, { ...options, onNotice: say });
   const { truncated } = tokens.stats;
-  if (truncated > 0) say(`${formatNumber(truncated)} rows are cut to ${formatNumber(maxTokens)} tokens`);
+  if (truncated > 0) say(`${terminalNumber(truncated)} rows are cut to ${terminalNumber(maxTokens)} tokens`);
   return tokens;
 }
 

@@ -1,4 +1,4 @@
-import { formatDuration, formatNumber, formatShare } from "../../report/format.ts";
+import { formatDuration, terminalNumber, formatShare } from "../../report/format.ts";
 import { createProgress } from "../../report/progress.ts";
 import type { Interruption } from "../../system/interruption.ts";
 import type { TextStream } from "../../system/streams.ts";
@@ -34,8 +34,8 @@ export async function writeRows(
   const seconds = (performance.now() - start) / 1000;
   const { tokens: all, responseTokens } = tokens.stats;
   const share = `${formatShare(kept / responseTokens, 1)} of the response tokens have a weight`;
-  const pace = `${formatDuration(seconds)}, ${formatNumber(Math.round(all / seconds))} tokens/s`;
-  stderr.write(`${out}: ${formatNumber(tokens.length)} rows, ${formatNumber(all)} tokens, ${share}; ${pace}\n`);
+  const pace = `${formatDuration(seconds)}, ${terminalNumber(Math.round(all / seconds))} tokens/s`;
+  stderr.write(`${out}: ${terminalNumber(tokens.length)} rows, ${terminalNumber(all)} tokens, ${share}; ${pace}\n`);
   const gates = gated.text();
   if (gates !== undefined) stderr.write(`${gates}\n`);
 }
@@ -58,7 +58,7 @@ function gateTotals(): { add(row: RowFacts): void; text(): string | undefined } 
     text() {
       const { tokens, predicted, kept, gated, full } = sums;
       if (tokens === 0) return undefined;
-      const [under, without] = [gated, full].map((sum) => formatNumber(predicted === 0 ? NaN : sum / predicted));
+      const [under, without] = [gated, full].map((sum) => terminalNumber(predicted === 0 ? NaN : sum / predicted));
       const share = `the gates keep ${formatShare(kept / tokens, 1)} of all entries`;
       return `${share}; mean loss of response tokens ${under}, with nothing evicted ${without}`;
     },

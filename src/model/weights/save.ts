@@ -10,7 +10,7 @@ import type { Origin } from "./origin.ts";
 import { writeSafetensors, type TensorToSave } from "./safetensors-write.ts";
 import { commonType, type SavedType } from "./saved-type.ts";
 import { indexFile, indexText, isWeightFile, shardBytes, shardsOf, usualShardSize } from "./shards.ts";
-import { writeWholeFolder } from "./whole-folder.ts";
+import { requireReplaceable, writeWholeFolder } from "./whole-folder.ts";
 
 /** In which numbers weights are written, and in how many files. */
 export interface WeightsFormat {
@@ -34,6 +34,8 @@ export interface ModelFiles extends WeightsFormat {
   card: string;
   /** How the model came, if it came from files. */
   origin?: Origin | undefined;
+  /** Called before each tensor is written; may throw to end the writing. */
+  check?: () => void | Promise<void>;
 }
 
 /** The format in which a tensor is written. */
@@ -57,14 +59,43 @@ export async function saveModelFiles(folder: string, files: ModelFiles): Promise
   const shards = shardsOf(stored, shardBytes(files.shardSize ?? usualShardSize));
   const others = otherFiles(files, commonType(tensors.map(({ type }) => type)), folder);
   if (shards.length > 1) others.set(indexFile, indexText(shards));
-  const isOurs = (path: string): boolean => others.has(path) || isWeightFile(path) || isTokenizerFile(path);
-  await writeWholeFolder(folder, isOurs, async (temporary) => {
-    for (const [name, content] of others) {
-      await mkdir(dirname(join(temporary, name)), { recursive: true });
-      await writeFile(join(temporary, name), content);
-    }
-    for (const { file, tensors } of shards) await writeSafetensors(join(temporary, file), tensors);
-  });
+  await writeWholeFolder(
+    folder,
+    (path) => others.has(path) || isOfModel(path),
+    async (temporary) => {
+      for (const [name, content] of others) {
+        await mkdir(dirname(join(temporary, name)), { recursive: true });
+        await writeFile(join(temporary, name), content);
+      }
+      for (const { file, tensors } of shards)
+        await writeSafetensors(join(temporary, file), checking(tensors, files.check));
+    },
+  );
+}
+
+/**
+ * Checks that a model can be saved in a folder, before it is made. Writes nothing.
+ * @throws UserError as `saveModelFiles`
+ */
+export async function requireModelFolder(folder: string): Promise<void> {
+  await requireReplaceable(folder, isOfModel);
+}
+
+function isOfModel(path: string): boolean {
+  return (
+    ["config.json", "generation_config.json", "README.md"].includes(path) || isWeightFile(path) || isTokenizerFile(path)
+  );
+}
+
+function checking(tensors: readonly TensorToSave[], check: ModelFiles["check"]): readonly TensorToSave[] {
+  if (check === undefined) return tensors;
+  return tensors.map((tensor) => ({
+    ...tensor,
+    values: async () => {
+      await check();
+      return typeof tensor.values === "function" ? tensor.values() : tensor.values;
+    },
+  }));
 }
 
 /** Everything but the weights. */

@@ -1,68 +1,117 @@
 import { randomUUID } from "node:crypto";
-import { lstat, readdir, rmdir } from "node:fs/promises";
+import { accessSync, constants, existsSync, lstatSync, realpathSync, type Dirent } from "node:fs";
+import { readdir, rmdir } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { UserError } from "../../system/errors.ts";
 import { remove, rename } from "../../system/files-in-use.ts";
 import { makeFolder } from "../../system/make-folder.ts";
 
+/** Tells the files that a folder may hold and still be replaced, by their paths below it (with `/`). */
+export type IsOurs = (path: string) => boolean;
+
 /**
  * Writes a folder as a whole. It is built beside `folder` and takes its place when complete: a failure leaves nothing
- * new, and what was there stays. A folder is only replaced if it holds nothing but files of these names.
+ * new, and what was there stays; so does the end of the process, other than by SIGKILL. A folder is only replaced if it
+ * holds nothing but files of these names. A symbolic link stays, and what it names is replaced.
  * @param names paths below the folder (with `/`), or what tells them
  * @param write fills the temporary folder that it is given
  * @throws UserError if the folder holds other files or none can be made here
  */
 export async function writeWholeFolder(
   folder: string,
-  names: readonly string[] | ((path: string) => boolean),
+  names: readonly string[] | IsOurs,
   write: (temporary: string) => Promise<void>,
 ): Promise<void> {
-  const target = resolve(folder);
-  await requireReplaceable(target, typeof names === "function" ? names : (path) => names.includes(path));
+  const target = await requireReplaceable(folder, typeof names === "function" ? names : (path) => names.includes(path));
   const temporary = sibling(target);
+  const discard = (): void => remove(temporary);
+  process.once("exit", discard);
   try {
-    makeFolder(temporary);
-  } catch (cause) {
-    throw new UserError("not-writable", "no folder can be made here", {
-      where: dirname(target),
-      fix: "Check its permissions.",
-      cause,
-    });
-  }
-  try {
+    makeTemporary(temporary);
     await write(temporary);
     await replaceFolder(target, temporary);
   } finally {
-    remove(temporary);
+    try {
+      discard();
+    } finally {
+      process.off("exit", discard);
+    }
   }
 }
 
-async function requireReplaceable(target: string, isOurs: (path: string) => boolean): Promise<void> {
-  const foreign = (await filesBelow(target)).filter((path) => !isOurs(path));
-  if (foreign.length === 0) return;
-  throw new UserError(
-    "foreign-files",
-    `this folder holds files that are not part of the model: ${foreign.slice(0, 5).join(", ")}`,
-    {
-      where: target,
-      fix: "Name a new folder, or empty this one.",
-    },
-  );
+function makeTemporary(temporary: string): void {
+  try {
+    makeFolder(temporary);
+  } catch (cause) {
+    throw notWritable(dirname(temporary), cause);
+  }
 }
 
-/** Paths of the files of a folder and of its subfolders; an empty one of these stands for itself. */
-async function filesBelow(folder: string): Promise<string[]> {
+/**
+ * Checks that `writeWholeFolder` may write a folder, without writing anything.
+ * @returns the folder that is written: where `folder` is a symbolic link, what it names
+ * @throws UserError if it is a file, a link to nothing, holds other files, or none can be made here
+ */
+export async function requireReplaceable(folder: string, isOurs: IsOurs): Promise<string> {
+  const target = linkedFolder(resolve(folder));
+  const foreign = await foreignFiles(target, isOurs);
+  if (foreign.length > 0)
+    throw new UserError(
+      "foreign-files",
+      `this folder holds files that are not part of the model: ${foreign.slice(0, 5).join(", ")}`,
+      { where: target, fix: "Name a new folder, or empty this one." },
+    );
+  let above = dirname(target);
+  while (!existsSync(above)) above = dirname(above);
+  try {
+    accessSync(above, constants.W_OK);
+  } catch (cause) {
+    throw notWritable(above, cause);
+  }
+  return target;
+}
+
+function notWritable(where: string, cause: unknown): UserError {
+  return new UserError("not-writable", "no folder can be made here", { where, fix: "Check its permissions.", cause });
+}
+
+function linkedFolder(path: string): string {
+  if (!isLink(path)) return path;
+  try {
+    return realpathSync(path);
+  } catch (cause) {
+    throw new UserError("not-a-folder", "this is a symbolic link to nothing", {
+      where: path,
+      fix: "Remove the link, or name a folder.",
+      cause,
+    });
+  }
+}
+
+function isLink(path: string): boolean {
+  try {
+    return lstatSync(path).isSymbolicLink();
+  } catch {
+    return false; // not there, or it is said when the folder is read
+  }
+}
+
+/** Foreign files that lie in the folder itself; where there are none, the first one that lies deeper. */
+async function foreignFiles(folder: string, isOurs: IsOurs, prefix = ""): Promise<string[]> {
   const entries = await entriesOf(folder);
-  const paths = entries.map(async (entry) => {
-    if (!(await lstat(join(folder, entry))).isDirectory()) return [entry];
-    const inner = await filesBelow(join(folder, entry));
-    return inner.length === 0 ? [`${entry}/`] : inner.map((path) => `${entry}/${path}`);
-  });
-  return (await Promise.all(paths)).flat();
+  const names = entries.filter((entry) => !entry.isDirectory()).map(({ name }) => prefix + name);
+  const foreign = names.filter((path) => !isOurs(path));
+  if (foreign.length > 0) return foreign;
+  if (entries.length === 0 && prefix !== "") return [prefix].filter((path) => !isOurs(path));
+  for (const { name } of entries.filter((entry) => entry.isDirectory())) {
+    const below = await foreignFiles(join(folder, name), isOurs, `${prefix}${name}/`);
+    if (below.length > 0) return below.slice(0, 1);
+  }
+  return [];
 }
 
-async function entriesOf(folder: string): Promise<string[]> {
-  return readdir(folder).catch((error: unknown) => {
+async function entriesOf(folder: string): Promise<Dirent[]> {
+  return readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
     throw new UserError("not-writable", "the model cannot be saved here", {
       where: folder,

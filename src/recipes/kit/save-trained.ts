@@ -31,17 +31,37 @@ export async function saveTrained(
   await saveModel(merged, run.model, { ...save, card: cardText({ ...card, facts }) });
 }
 
+type Weights = Pick<Model, "parameters" | "stored" | "origin">;
+
 /** In which numbers the weights are, and whether these are those that were trained. */
-export function weightsFact(
-  { parameters, stored = [], origin }: Pick<Model, "parameters" | "stored" | "origin">,
-  save: WeightsFormat,
-): string {
-  const types = new Set([...parameters, ...stored].map(({ name }) => typeToSave(name, { ...save, origin })));
-  if (types.size === 1 && types.has("float32")) return "Weights: float32, as they were trained";
-  const why = save.dtype === "as-read" ? " as the model came" : "";
+export function weightsFact(model: Weights, save: WeightsFormat): string {
+  const types = typesOf(model, save);
+  if (types === "float32") return "Weights: float32, as they were trained";
   return (
-    `Weights: ${[...types].sort().join(" and ")}${why}. They were trained as float32 and rounded to the nearest when they were ` +
-    "saved: what the run measured before that can differ from what this folder gives, in the last digits that it shows. " +
+    `Weights: ${types}${asItCame(save)}. They were trained as float32 and rounded to the nearest when they were ` +
+    `saved: what the run measured before that can differ from what this folder gives. ${rounding} ` +
     "`save.dtype: float32` keeps them as they were trained."
   );
+}
+
+/** The same of a model into which an adapter was merged, without a run. */
+export function mergedWeightsFact(model: Weights, save: WeightsFormat): string {
+  const types = typesOf(model, save);
+  if (types === "float32") return "Weights: float32, as they were summed";
+  return (
+    `Weights: ${types}${asItCame(save)}. Weights and adapter were summed in float32 and rounded once to the nearest, so ` +
+    `this folder can give other numbers than the model with its adapter beside it. ${rounding} ` +
+    "`--dtype float32` keeps the sums."
+  );
+}
+
+const rounding = "Rounding to bfloat16 moves -log p of a token by up to about 0.01.";
+
+function typesOf({ parameters, stored = [], origin }: Weights, save: WeightsFormat): string {
+  const types = new Set([...parameters, ...stored].map(({ name }) => typeToSave(name, { ...save, origin })));
+  return [...types].sort().join(" and ");
+}
+
+function asItCame({ dtype }: WeightsFormat): string {
+  return dtype === "as-read" ? " as the model came" : "";
 }

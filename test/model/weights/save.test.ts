@@ -1,9 +1,11 @@
+import { spawnSync } from "node:child_process";
 import { mkdir, readFile, readdir, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { decoderTensors } from "../../../src/model/families/index.ts";
 import { openWeights, saveModelFiles, type ModelFiles } from "../../../src/model/weights/index.ts";
 import type { DecoderConfig } from "../../../src/model/config.ts";
+import { bundledProgram } from "../../program.ts";
 import { userError } from "../../user-error.ts";
 import { temporaryFolder } from "./files.ts";
 
@@ -101,6 +103,31 @@ describe("saving a model folder", () => {
     await expect(saveModelFiles(folder, { ...model(7), tensors: [failing, ...rest] })).rejects.toThrow("engine lost");
     expect(await readFile(`${folder}/model.safetensors`)).toEqual(before);
     expect(await readdir(dirname(folder))).toEqual(["model"]);
+  });
+
+  test("the end of the process in the middle leaves no folder", async () => {
+    const place = inFolder("ended");
+    await mkdir(place);
+    const program = await bundledProgram({
+      text: `import { writeWholeFolder } from "./src/model/weights/whole-folder.ts";
+        import { writeFileSync } from "node:fs";
+        await writeWholeFolder(process.argv[2], ["a"], async (folder) => {
+          writeFileSync(folder + "/a", "half");
+          process.exit(7);
+        });`,
+    });
+    expect(spawnSync(process.execPath, [program, `${place}/out`]).status).toBe(7);
+    expect(await readdir(place)).toEqual([]);
+  });
+
+  test("what is thrown between two tensors ends the writing and leaves nothing", async () => {
+    let calls = 0;
+    const check = (): void => {
+      if (++calls === 3) throw new Error("asked to stop");
+    };
+    const folder = inFolder("checked/model");
+    await expect(saveModelFiles(folder, { ...model(0), check })).rejects.toThrow("asked to stop");
+    expect(await readdir(dirname(folder))).toEqual([]);
   });
 
   test("refuses a model that is not whole, and file names that lead elsewhere", async () => {
