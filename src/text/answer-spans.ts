@@ -27,12 +27,23 @@ export interface WrittenConversation {
   names: OptionNames | undefined;
 }
 
-/** The answers that a template itself marks by `{% generation %}`, or undefined where it marks none. */
-export function markedSpans(conversation: WrittenConversation): AnswerSpan[] | "shares-white-space" | undefined {
+/**
+ * The answers that a template itself marks by `{% generation %}`; undefined where it marks none.
+ * @param onUnused called with what to say where the template has marks that this conversation cannot use
+ */
+export function markedSpans(
+  conversation: WrittenConversation,
+  onUnused: (remark: string) => void,
+): AnswerSpan[] | "shares-white-space" | undefined {
   const { writer, messages, inputs, text, ids, ends, tokenizer } = conversation;
   const written = writer.writeMarked?.(messages, inputs, text);
-  if (written === undefined || written.marked.length === 0 || written.text !== text) return undefined;
+  if (written === undefined) return undefined;
   const answers = answersAmong(messages);
+  const isLost = written.text !== text;
+  if (isLost || written.marked.length === 0) {
+    if (answers.length > 0) onUnused(isLost ? lostMarksRemark : noMarksRemark);
+    return undefined;
+  }
   const isOneEach = written.marked.length === answers.length;
   const spans: AnswerSpan[] = [];
   for (const [i, { start, end }] of written.marked.entries()) {
@@ -48,6 +59,14 @@ export function markedSpans(conversation: WrittenConversation): AnswerSpan[] | "
   }
   return spans;
 }
+
+const instead = "answers are found by what the template writes for each message instead";
+/** What is said of a row whose text would be another with signs at the marks: a filter saw them, for example. */
+export const lostMarksRemark =
+  "the chat template changes what its {% generation %} blocks hold after they are written, so that their bounds cannot " +
+  `be told; ${instead}`;
+/** What is said of a row with answers of which the template marks none. */
+export const noMarksRemark = `the chat template has {% generation %} blocks, but writes no answer in one; ${instead}`;
 
 /**
  * Where one answer begins and ends. The bounds are those of the conversation written up to it, if the template writes a

@@ -1,9 +1,10 @@
 import { UserError } from "../system/errors.ts";
+import { call } from "./jinja/arguments.ts";
 import { createBudget, mostSteps } from "./jinja/budget.ts";
 import { strftime } from "./jinja/date.ts";
 import { toValue } from "./jinja/globals.ts";
 import { runJinja } from "./jinja/interpreter.ts";
-import { parseJinja } from "./jinja/parse.ts";
+import { generationFunction, parseJinja } from "./jinja/parse.ts";
 import { text as written } from "./jinja/print.ts";
 import type { Node } from "./jinja/tree.ts";
 import { callable, type Value } from "./jinja/values.ts";
@@ -27,6 +28,14 @@ export interface TemplateVariables {
   tools?: readonly unknown[] | undefined;
   /** Texts that the model may consult, as plain values. */
   documents?: readonly unknown[] | undefined;
+  /** What to write before and behind each `{% generation %}` block. Default: nothing. */
+  signs?: Signs | undefined;
+}
+
+/** Characters that stand for the tags of `{% generation %}` blocks in what a template writes. */
+export interface Signs {
+  opening: string;
+  closing: string;
 }
 
 /** Writes a conversation as text. */
@@ -40,7 +49,7 @@ const where = "chat template";
  * A Jinja chat template, ready to write conversations. Templates come with models and are not trusted: they run without access to anything but
  * the messages, within limits of time and memory.
  *
- * As in transformers, `{% generation %}` tags are understood, and `raise_exception` and `strftime_now` can be called
+ * As in transformers, `{% generation %}` blocks are understood, and `raise_exception` and `strftime_now` can be called
  * (a template that prints the date gives other tokens every day). As in Jinja, a line of the template may end as on
  * Windows.
  *
@@ -50,7 +59,8 @@ const where = "chat template";
  */
 export function compileChatTemplate(template: string | Node, limit = mostSteps): ChatTemplate {
   const program = typeof template === "string" ? parseChatTemplate(template) : template;
-  return (messages, { bosToken = "", eosToken = "", specialTokens = {}, addGenerationPrompt, tools, documents }) => {
+  return (messages, given) => {
+    const { bosToken = "", eosToken = "", specialTokens = {}, addGenerationPrompt, tools, documents, signs } = given;
     const variables = {
       ...specialTokens,
       messages,
@@ -62,7 +72,7 @@ export function compileChatTemplate(template: string | Node, limit = mostSteps):
     };
     try {
       const values = Object.entries(variables).map(([name, value]): [string, Value] => [name, toValue(value)]);
-      return runJinja(program, new Map([...functions, ...values]), createBudget(limit));
+      return runJinja(program, new Map([...functions, marking(signs), ...values]), createBudget(limit));
     } catch (cause) {
       throw failed(cause);
     }
@@ -78,6 +88,12 @@ const functions: readonly [string, Value][] = [
   ],
   ["strftime_now", callable(({ positional }) => strftime(new Date(), written(positional[0])))],
 ];
+
+/** The function of `{% generation %}` blocks. */
+function marking({ opening, closing }: Signs = { opening: "", closing: "" }): [string, Value] {
+  const none = { positional: [], named: new Map<string, Value>() };
+  return [generationFunction, callable(({ named }) => opening + written(call(named.get("caller"), none)) + closing)];
+}
 
 /**
  * The program of a chat template.

@@ -97,7 +97,7 @@ function answersIn(
   const trained = trainTurns === "last" ? answers.slice(-1) : answers.filter((k) => weights?.[k] !== 0);
   // where prompts train too, answers that do not must be told from them
   const wanted = promptWeight ? answers : trained;
-  const marked = markedSpans(conversation);
+  const marked = markedSpans(conversation, (remark) => remarks.add(remark));
   if (marked === "shares-white-space") return { skipped: sharedSpace };
   let spans: AnswerSpan[] = marked ?? [];
   if (marked === undefined)

@@ -4,9 +4,11 @@ import {
   parseChatTemplate,
   type ChatMessage,
   type ChatTemplate,
+  type Signs,
   type TemplateVariables,
 } from "./chat-template.ts";
-import { namesIn } from "./jinja/tree.ts";
+import { generationFunction } from "./jinja/parse.ts";
+import { identifiersIn, namesIn } from "./jinja/tree.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { unusedSigns } from "./unused-signs.ts";
 
@@ -22,7 +24,7 @@ export interface TemplateWriter {
   /** @param opensAnswer whether to end with what comes before an answer */
   write(messages: readonly ChatMessage[], opensAnswer: boolean, inputs?: TemplateInputs): string;
   /**
-   * The text with the bounds of what stands in `{% generation %}` tags; absent where the template has none.
+   * The text with the bounds of what stands in `{% generation %}` blocks; absent where the template has none.
    * @param text what `write` gives for the same
    */
   writeMarked?(messages: readonly ChatMessage[], inputs: TemplateInputs, text: string): MarkedText;
@@ -38,8 +40,8 @@ export interface MarkedText {
 
 interface CompiledTemplate {
   render: ChatTemplate;
-  /** Writes signs in place of the tags; absent where there are none. */
-  renderMarked: ((signs: Signs) => ChatTemplate) | undefined;
+  /** Whether it has `{% generation %}` blocks. */
+  marks: boolean;
   names: ReadonlySet<string>;
 }
 
@@ -53,7 +55,7 @@ export function templateWriter(tokenizer: Tokenizer, template = tokenizer.chatTe
       fix: "Use an instruction-tuned model, or give a chat template.",
     });
   }
-  const { render, renderMarked, names } = compile(template);
+  const { render, marks, names } = compile(template);
   const { bosToken, eosToken, specialTokens } = tokenizer;
   const variables = (opensAnswer: boolean, inputs: TemplateInputs = {}): TemplateVariables => ({
     bosToken,
@@ -64,11 +66,11 @@ export function templateWriter(tokenizer: Tokenizer, template = tokenizer.chatTe
   });
   return {
     write: (messages, opensAnswer, inputs) => render(messages, variables(opensAnswer, inputs)),
-    ...(renderMarked && {
+    ...(marks && {
       writeMarked: (messages: readonly ChatMessage[], inputs: TemplateInputs, text: string) => {
         const [opening, closing] = unusedSigns(text, 2);
         const signs = { opening: opening!, closing: closing! };
-        return withoutMarks(renderMarked(signs)(messages, variables(false, inputs)), signs);
+        return withoutMarks(render(messages, { ...variables(false, inputs), signs }), signs);
       },
     }),
     reads: (name) => names.has(name),
@@ -82,34 +84,11 @@ function compile(template: string): CompiledTemplate {
   const program = parseChatTemplate(template);
   const made = {
     render: compileChatTemplate(program),
-    renderMarked: template.search(generationTag) < 0 ? undefined : markedTemplate(template),
+    marks: identifiersIn(program).has(generationFunction),
     names: namesIn(program),
   };
   compiled.set(template, made);
   return made;
-}
-
-const generationTag = /(\{%[-+]?)\s*(end)?generation\s*([-+]?%\})/g;
-
-function markedTemplate(template: string): (signs: Signs) => ChatTemplate {
-  const made = new Map<string, ChatTemplate>();
-  return ({ opening, closing }) => {
-    const known = made.get(opening + closing);
-    if (known !== undefined) return known;
-    const marked = template.replace(generationTag, (_, open: string, end: string | undefined, close: string) => {
-      return `${open} if true %}{{ '${end === undefined ? opening : closing}' }}{% endif ${close}`;
-    });
-    const render = compileChatTemplate(marked);
-    if (made.size >= mostCompiled) made.clear();
-    made.set(opening + closing, render);
-    return render;
-  };
-}
-
-/** Characters for private use that stand for the tags in what the template writes. */
-interface Signs {
-  opening: string;
-  closing: string;
 }
 
 function withoutMarks(written: string, { opening, closing }: Signs): MarkedText {

@@ -9,11 +9,14 @@ interface Token {
 
 /**
  * The syntax tree of a template, with the library's parser and what it does not know: `{% raw %}`, tests with
- * arguments (which become filters named "is NAME"). Comparisons in a chain, which it reads otherwise than Python, are
+ * arguments (which become filters named "is NAME"), `{% generation %}` (which becomes a call block). Comparisons in a chain, which it reads otherwise than Python, are
  * refused.
  */
 export function parseJinja(template: string): Node {
-  const tokens = tokenize(withoutRaw(template), { lstrip_blocks: true, trim_blocks: true }) as unknown as Token[];
+  const tokens = tokenize(withCallBlocks(withoutRaw(template)), {
+    lstrip_blocks: true,
+    trim_blocks: true,
+  }) as unknown as Token[];
   refuseChains(tokens);
   return parse(testsAsFilters(withExponents(tokens)) as Parameters<typeof parse>[0]) as unknown as Node;
 }
@@ -36,6 +39,21 @@ function withoutRaw(template: string): string {
       const before = begin.endsWith("+") || !isWholeMargin ? margin : "";
       return `${before}${opening} ${literal} ${last === "-" ? "-}}" : "}}"}${last === "+" ? line : ""}`;
     },
+  );
+}
+
+/** What the blocks `{% generation %}` … `{% endgeneration %}` call, with what they hold as `caller`. */
+export const generationFunction = "_generation";
+
+/**
+ * The tags that mark answers as call blocks, which is what transformers makes of them: a block with variables of its own
+ * whose tags strip white space as any others do. The library's parser would drop the tags.
+ */
+function withCallBlocks(template: string): string {
+  return template.replace(
+    /(\{%[-+]?)\s*(end)?generation\s*([-+]?%\})/g,
+    (_, open: string, end: string | undefined, close: string) =>
+      `${open} ${end === undefined ? `call ${generationFunction}()` : "endcall"} ${close}`,
   );
 }
 
