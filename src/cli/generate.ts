@@ -7,8 +7,9 @@ import type { CacheMaker } from "../model/generation/key-value-cache.ts";
 import type { Model } from "../model/model.ts";
 import { terminalNumber, formatShare } from "../report/format.ts";
 import { terminalText } from "../system/visible-text.ts";
-import { encodeText, renderPrompt, type Tokenizer } from "../text/index.ts";
+import { encodeText, renderPrompt, templateOption, type Tokenizer } from "../text/index.ts";
 import { defineCommand } from "./command.ts";
+import { flagNames } from "./data-flags.ts";
 import { engineFlags, withEngine } from "./engine.ts";
 import { gateFlags, gateRequest, openGates, type OpenGates } from "./open-gates.ts";
 import { adapterFlag, openModel } from "./open-model.ts";
@@ -35,6 +36,11 @@ export const generateText = defineCommand({
     "top-k": { type: "string", value: "K", description: "Draw from the K most likely tokens." },
     "top-p": { type: "string", value: "P", description: "Draw from the most likely tokens that together reach P." },
     seed: { type: "string", value: "N", description: "Seed of the draws. Default 0." },
+    "chat-template": {
+      type: "string",
+      value: "FILE",
+      description: "A chat template in place of the tokenizer's.",
+    },
     raw: { type: "boolean", description: "Do not use the chat template." },
     ids: { type: "boolean", description: "Print the ids of the new tokens as JSON instead of text." },
     ...engineFlags,
@@ -49,6 +55,7 @@ export const generateText = defineCommand({
       seed: wholeNumber("seed", values.seed, { minimum: 0 }) ?? 0,
       ...optional({ topK, topP }),
     };
+    const chosen = templateOption(values["chat-template"], flagNames());
     const request = gateRequest(values);
     const say = (sentence: string): void => void stderr.write(`${terminalText(sentence)}\n`);
     await withEngine(values, stderr, async () => {
@@ -56,7 +63,7 @@ export const generateText = defineCommand({
       const { model } = opened;
       using gates = request && (await openGates(request, model));
       const { tokenizer } = model;
-      const promptIds = promptTokens(tokenizer, prompt, values.raw ?? false);
+      const promptIds = values.raw ? encodeText(tokenizer, prompt) : promptTokens(tokenizer, prompt, chosen);
       requireKnownIds(promptIds, [model]);
       const start = performance.now();
       const stop = [...new Set([...model.config.endOfText, ...(tokenizer.endOfText ?? [])])];
@@ -104,8 +111,8 @@ function accountText(
   return `${sentence}${all}${text}`;
 }
 
-function promptTokens(tokenizer: Tokenizer, prompt: string, raw: boolean): number[] {
-  return raw || tokenizer.chatTemplate === undefined
+function promptTokens(tokenizer: Tokenizer, prompt: string, chosen: { template?: string }): number[] {
+  return (chosen.template ?? tokenizer.chatTemplate) === undefined
     ? encodeText(tokenizer, prompt)
-    : renderPrompt(tokenizer, [{ role: "user", content: prompt }]);
+    : renderPrompt(tokenizer, [{ role: "user", content: prompt }], chosen);
 }

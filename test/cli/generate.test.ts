@@ -34,6 +34,18 @@ describe("generate", () => {
     expect(templated).not.toBe(await ids("--prompt", "w20", "--raw"));
   });
 
+  test("takes a chat template in place of the model's, or of none", async () => {
+    const path = folder.write(
+      "other.jinja",
+      "w2 {{ messages[0].content }}{% if add_generation_prompt %} w34{% endif %}",
+    );
+    const ids = async (...argv: string[]) =>
+      (await generate("--model", tied, "--ids", "--max-tokens", "5", ...argv)).out;
+    const templated = await ids("--prompt", "w20", "--chat-template", path);
+    expect(templated).toBe(await ids("--prompt", "w2 w20 w34", "--raw"));
+    expect(templated).not.toBe(await ids("--prompt", "w20", "--raw"));
+  });
+
   test("draws by seed", async () => {
     const draw = async (seed: string) =>
       (
