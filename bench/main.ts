@@ -1,4 +1,4 @@
-// npm run bench -- step | lora | trunk | sstoken | selection | generate | memory | loader | ops [flags]
+// npm run bench -- step | lora | trunk | stored | sstoken | selection | generate | memory | loader | ops [flags]
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { nearest } from "../src/config/nearest.ts";

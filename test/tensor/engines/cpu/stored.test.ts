@@ -1,10 +1,15 @@
 import "@tensorflow/tfjs-layers";
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { afterAll, afterEach, describe, expect, test } from "@jest/globals";
 import * as tf from "@tensorflow/tfjs-core";
 import { inRowBlocks, releaseCpuEngine, startCpuEngine } from "../../../../src/tensor/engines/cpu/index.ts";
 import type { CpuBackend } from "../../../../src/tensor/engines/cpu/backend.ts";
 import * as ops from "../../../../src/tensor/ops/index.ts";
 import { type StoredWeight, widened } from "../../../../src/tensor/stored-weight.ts";
+import { openFile } from "../../../../src/model/weights/file.ts";
+import { userError } from "../../../user-error.ts";
 import { normal } from "../../compare.ts";
 import { encodings, storedBytes, storedWeights } from "../../stored.ts";
 
@@ -81,22 +86,21 @@ describe("weights that stay in their file", () => {
 
   test.each(["onnxruntime", "wasm"] as const)("give the bits of the widened matrix, with %s", async (matmul) => {
     await startCpuEngine({ threads: 2, matmul });
-    for (const name of names) for (const rows of [1, 40, 129]) hasBitsOfWidened(rows, [files.make(name, [320, 256])]);
+    for (const name of names) for (const rows of [40, 129]) hasBitsOfWidened(rows, [files.make(name, [320, 256])]);
     // sizes at which products are cut, turned, and added up in other lengths
-    const shapes: [number, number][] = [[64, 64], [48, 700], [97, 96], [513, 64], [2100, 1032]]; // prettier-ignore
-    for (const shape of shapes)
-      for (const rows of [2, 16, 17, 65, 129, 258]) hasBitsOfWidened(rows, [files.make("BF16", shape)]);
+    const shapes: [number, number][] = [[64, 64], [48, 700], [513, 96], [2100, 1032]]; // prettier-ignore
+    for (const shape of shapes) for (const rows of [1, 2, 17, 129]) hasBitsOfWidened(rows, [files.make("BF16", shape)]);
   });
 
   test("of several, the gradients are added up as those of tensors are", async () => {
     await startCpuEngine({ threads: 2 });
     const weights = [files.make("BF16", [576, 576]), files.make("Q8_0", [192, 576]), files.make("F16", [192, 576])];
-    for (const rows of [20, 513]) hasBitsOfWidened(rows, weights);
+    for (const rows of [20, 257]) hasBitsOfWidened(rows, weights);
   });
 
   test("whose rows are in pairs that rotate have them in the order of heads", async () => {
     await startCpuEngine({ threads: 2 });
-    for (const head of [2, 64, 80, 96]) {
+    for (const head of [2, 64, 80]) {
       const weight = files.make("Q4_0", [12 * head, 128], { head });
       const plain = widened({ ...weight, head: 0 });
       // row 2 i + j of a head in the file is row j head / 2 + i
@@ -109,7 +113,7 @@ describe("weights that stay in their file", () => {
       for (const rows of [1, 9, 129]) hasBitsOfWidened(rows, [weight]);
       tf.dispose([plain, ordered]);
     }
-    hasBitsOfWidened(130, [files.make("BF16", [40 * 96, 1024], { head: 96 })]);
+    hasBitsOfWidened(130, [files.make("BF16", [30 * 96, 1024], { head: 96 })]);
   });
 
   test("beside tensors keep their place", async () => {
@@ -135,7 +139,7 @@ describe("weights that stay in their file", () => {
     await startCpuEngine({ threads: 2 });
     const weight = files.make("Q8_0", [9000, 96]);
     const held = widened(weight);
-    const [hidden, rows] = [matrix("hidden", 1000, 96), 1000];
+    const [hidden, rows] = [matrix("hidden", 300, 96), 300];
     const targets = Int32Array.from({ length: rows }, (_, i) => (i * 7919) % 9000);
     const dLogProb = Float32Array.from({ length: rows }, (_, i) => (i % 3 === 0 ? 0 : 1 / (i + 1)));
     const results = [weight, held].map((table) => {
@@ -164,6 +168,25 @@ describe("weights that stay in their file", () => {
     let count = 0;
     arena.allocate = (bytes) => arena.allocateIn(count++ % 3, bytes) ?? arena.refuse(bytes);
     expect(run()).toEqual(expected);
+  });
+
+  test("whose file ends early are a message, whichever thread reads", async () => {
+    await startCpuEngine({ threads: 2 });
+    const weight = files.make("BF16", [2000, 512]);
+    const path = join(mkdtempSync(join(tmpdir(), "stored-")), "cut.bin");
+    writeFileSync(path, Buffer.alloc(2000 * 512 * 2));
+    const file = await openFile(path);
+    truncateSync(path, 2000 * 512 - 3);
+    const cut = { ...weight, file, offset: 0 };
+    const x = matrix("x", 200, 512);
+    const error = userError("file-changed", "cut.bin");
+    expect(() => ops.linear(x, cut)).toThrow(error);
+    expect(() => ops.linear(tf.slice(x, [0, 0], [1, 512]), cut)).toThrow(error);
+    expect(() => ops.embed(cut, Int32Array.of(1999))).toThrow(error);
+    await file.close();
+    rmSync(dirname(path), { recursive: true });
+    // and the engine goes on
+    hasBitsOfWidened(40, [weight]);
   });
 
   test("have a plain definition on any engine", async () => {
