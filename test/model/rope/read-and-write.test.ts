@@ -137,7 +137,7 @@ describe("refused, naming file, record and key", () => {
     ["invalid-model-config", "entry 2 of long_factor", { rope_scaling: { ...longrope, long_factor: [1, 2, "3", 4] } }],
     ["invalid-model-config", "entry 0 of short_factor", { rope_scaling: { ...longrope, short_factor: [0, 1, 1, 1] } }],
     ["invalid-model-config", "attention_factor", { rope_scaling: { ...longrope, attention_factor: "1" } }],
-  ])("%s: %s", (code, reason, keys, dialect) => {
+  ])("%s: %s", (code, reason, keys, dialect = {}) => {
     expect(() => read(keys, dialect)).toThrow(userError(code, reason));
     expect(() => read(keys, dialect)).toThrow(userError(code, "config.json"));
   });
@@ -153,7 +153,10 @@ describe("refused, naming file, record and key", () => {
     [
       "invalid-model-config",
       "rope_parameters and rope_theta/rope_scaling",
-      { rope_scaling: { type: "linear", factor: 8 }, rope_parameters: { full_attention: { rope_type: "default" } } },
+      {
+        rope_scaling: { rope_type: "linear", factor: 8 },
+        rope_parameters: { full_attention: { rope_type: "default" } },
+      },
     ],
     ["invalid-model-config", "truncate", { rope_parameters: { full_attention: { ...yarn, truncate: false } } }],
   ])("per layer type: %s: %s", (code, reason, keys) => {
