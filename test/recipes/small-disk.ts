@@ -23,7 +23,7 @@ export function mountDisk(path: string, kilobytes: number): SmallDisk {
       return (bsize * (blocks - bfree)) / 1024;
     },
     resize: (size) => void execFileSync("mount", ["-o", `remount,size=${size}k`, path]),
-    unmount: () => void execFileSync("umount", [path]),
+    unmount: () => void execFileSync("umount", ["--lazy", path]), // a process of a failed test may still hold it
   };
 }
 

@@ -111,7 +111,9 @@ export async function whenGone(started: Started, path: string): Promise<void> {
 }
 
 function entriesOf(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ? readdirSync(path).length : linesOf(path);
+  const found = statSync(path, { throwIfNoEntry: false }); // asked once: the process may make it meanwhile
+  if (found === undefined) return 0;
+  return found.isDirectory() ? readdirSync(path).length : linesOf(path);
 }
 
 const digest = (content: Uint8Array): string => createHash("sha256").update(content).digest("hex");
