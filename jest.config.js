@@ -3,7 +3,8 @@ import { bundlePrograms, bundleTests } from "./test/bundles.mjs";
 
 /** @returns {Promise<import("jest").Config>} */
 export default async function config() {
-  const [tests] = await Promise.all([bundleTests(), bundlePrograms()]);
+  const whole = process.argv.slice(2).every((argument) => argument.startsWith("-")); // no path, no name of a test
+  const [tests] = await Promise.all([bundleTests(whole), bundlePrograms()]);
   await stop(); // its process would hold a gigabyte
   return {
     roots: [tests],

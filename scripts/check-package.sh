@@ -21,7 +21,7 @@ echo "installed: $size MB"
 [ "$size" -lt 150 ]
 
 cp -r "$root/models" "$root/datasets" .
-node "$root/node_modules/tsx/dist/cli.mjs" "$root/scripts/page-examples.ts" "$work" --commands
+node "$root/node_modules/tsx/dist/cli.mjs" "$root/scripts/page-examples.ts" "$work"
 
 # a project's own types: without those of Node for the library alone, by the older compiler, and all declarations checked
 node -e '

@@ -1,10 +1,9 @@
-// npx tsx scripts/page-examples.ts FOLDER [--commands]
+// npx tsx scripts/page-examples.ts FOLDER
 //
-// Writes the examples of README.md and docs/ into the folder and runs those that state what they print, with whatever
-// `tokensift` is installed there; with --commands also the lines that start with `npx tokensift`, but for trainings.
+// Writes the examples of README.md and docs/ into the folder and runs, with the `tokensift` that is installed there, those
+// that state what they print, and the lines that start with `npx tokensift`, but for trainings.
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 
@@ -84,37 +83,55 @@ export function writeExamples(folder: string, examples: readonly Example[]): voi
   for (const { name, content } of examples) writeFileSync(join(folder, name), content);
 }
 
-/**
- * Runs a TypeScript file in a folder.
- * @param args the file and what follows it, behind any flags of tsx
- * @returns what it prints, errors included
- */
-export function runTypeScript(folder: string, args: readonly string[]): string {
-  const tsx = createRequire(import.meta.url).resolve("tsx/cli");
-  const { stdout, stderr } = spawnSync(process.execPath, [tsx, ...args], { cwd: folder, encoding: "utf8" });
-  return stdout + stderr;
+/** What an example or a command did. */
+export interface PageResult {
+  /** An example's file, or a command's words. */
+  readonly name: string;
+  readonly code: number;
+  readonly printed: string;
 }
 
-function main(folder: string, commands: boolean): void {
+/**
+ * Runs examples and commands in a folder, in order, in one process.
+ * @param from the module that runs a command line, and flags of tsx
+ */
+export function runPages(
+  folder: string,
+  wanted: { examples: readonly string[]; commands: readonly (readonly string[])[] },
+  { commandLine, tsx = [] }: { commandLine: string; tsx?: readonly string[] },
+): PageResult[] {
+  const program = [
+    join(root, "node_modules/tsx/dist/cli.mjs"),
+    ...tsx,
+    join(root, "scripts/run-pages.ts"),
+    commandLine,
+  ];
+  const { stdout, stderr } = spawnSync(process.execPath, program, {
+    ...{ cwd: folder, input: JSON.stringify(wanted), encoding: "utf8", maxBuffer: 2 ** 26 },
+  });
+  if (!stdout.startsWith("[")) throw new Error(`${stdout}${stderr}`);
+  return JSON.parse(stdout) as PageResult[];
+}
+
+function main(folder: string): void {
   const pages = readPages();
   const examples = examplesOf(pages);
   writeExamples(folder, examples);
-  for (const { page, name, output } of examples) {
-    if (output === undefined) continue;
-    const printed = runTypeScript(folder, [name]);
-    if (printed !== output) throw new Error(`${page}: ${name} prints\n${printed}instead of\n${output}`);
-    process.stdout.write(`${page}: ${name} prints what it says\n`);
-  }
-  if (!commands) return;
-  for (const command of new Set(pages.flatMap(commandsOf))) {
-    if (!command.startsWith("npx tokensift ") || !isCheap(command)) continue;
-    const { status, stderr } = spawnSync("bash", ["-c", command], { cwd: folder, encoding: "utf8" });
-    if (status !== 0) throw new Error(`${command} ends with ${status}\n${stderr}`);
-    process.stdout.write(`${command}\n`);
+  const lines = [...new Set(pages.flatMap(commandsOf))];
+  const commands = lines.filter((line) => line.startsWith("npx tokensift ") && isCheap(line));
+  const running = examples.filter(({ output }) => output !== undefined);
+  const results = runPages(
+    folder,
+    { examples: running.map(({ name }) => name), commands: commands.map((line) => wordsOf(line).slice(2)) },
+    { commandLine: join(folder, "node_modules/tokensift/dist/cli/commands.js") },
+  );
+  for (const { name, code, printed } of results) {
+    const output = running.find((example) => example.name === name)?.output ?? printed;
+    if (code !== 0 || printed !== output)
+      throw new Error(`${name} ends with ${code} and prints\n${printed}\nnot\n${output}`);
+    process.stdout.write(`${name}: as the pages say\n`);
   }
 }
 
-if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(resolve(process.argv[1])).href) {
-  const [folder = ".", flag] = process.argv.slice(2);
-  main(folder, flag === "--commands");
-}
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(resolve(process.argv[1])).href)
+  main(resolve(process.argv[2] ?? "."));

@@ -1,8 +1,8 @@
 import { readFile, rm } from "node:fs/promises";
-import { rmSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { build } from "esbuild";
+import { build, transform } from "esbuild";
 
 const root = resolve(import.meta.dirname, "..");
 
@@ -37,9 +37,14 @@ const registers = {
 const whereTheSourceIs = {
   name: "where the source is",
   setup(builder) {
-    builder.onLoad({ filter: /\.ts$/ }, async ({ path }) => {
+    builder.onLoad({ filter: /\.ts$/ }, async ({ path, pluginData }) => {
       if (path.includes("/node_modules/")) return undefined;
-      return { contents: atItsPlace(await readFile(path, "utf8"), path), loader: "ts", resolveDir: dirname(path) };
+      return {
+        contents: atItsPlace(await readFile(path, "utf8"), path),
+        loader: "ts",
+        resolveDir: dirname(path),
+        pluginData,
+      };
     });
   },
 };
@@ -69,17 +74,73 @@ const loops = {
 };
 
 /**
+ * `group:FOLDER` is the suites of a folder as one: each in a `describe` of its own, with its own copies of what stands in
+ * `test/`, which may set up and clean up. What they test, and packages, they share.
+ */
+function grouped(groups) {
+  const ofTests = join(root, "test/");
+  return {
+    name: "suites of a folder",
+    setup(builder) {
+      builder.onResolve({ filter: /^group:/ }, ({ path }) => ({ path, namespace: "group" }));
+      builder.onLoad({ filter: /.*/, namespace: "group" }, ({ path }) => {
+        const named = groups.get(path).map((suite) => [JSON.stringify(suite), JSON.stringify(join(root, suite))]);
+        const described = named.map(([name, file]) => `describe(${name}, () => void require(${file}));`);
+        return { contents: `import { describe } from "@jest/globals";\n${described.join("\n")}`, resolveDir: root };
+      });
+      builder.onResolve({ filter: /^[./].*\.ts$/ }, ({ path, importer, namespace, resolveDir, pluginData }) => {
+        const found = resolve(resolveDir, path);
+        if (!found.startsWith(ofTests)) return undefined;
+        const suite = namespace === "group" ? found : pluginData;
+        return suite === undefined ? undefined : { path: found, suffix: `?${suite}`, pluginData: suite };
+      });
+    },
+  };
+}
+
+/** `group:FOLDER` to the suites of that folder; those that await something before they describe tests are in none. */
+async function groupsOf(suites) {
+  const groups = new Map();
+  for (const suite of suites) {
+    if (await awaitsFirst(suite)) continue;
+    const [, first = ".", second] = dirname(suite).split("/");
+    const group = `group:${first === "recipes" && second !== undefined ? join(first, second) : first}`;
+    groups.set(group, [...(groups.get(group) ?? []), suite]);
+  }
+  return groups;
+}
+
+/** Whether a module awaits something as it is imported, which no module in CommonJS may. */
+async function awaitsFirst(path) {
+  const source = await readFile(join(root, path), "utf8");
+  return transform(source, { loader: "ts", format: "cjs", logLevel: "silent" }).then(
+    () => false,
+    () => true,
+  );
+}
+
+/**
  * Bundles the tests, with the packages that they import. Jest loads a module in some milliseconds, and several hundred of
  * them for each suite: most suites spent more time on that than on what they test.
  *
+ * @param whole whether all suites will run: those of a folder are then one, which share what is imported, and compiled, once
  * @returns the folder that mirrors `test/`
  */
-export async function bundleTests() {
+export async function bundleTests(whole) {
   const folder = await emptyFolder("tests");
+  const suites = readdirSync(join(root, "test"), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".test.ts"))
+    .map((name) => `test/${name.replaceAll("\\", "/")}`);
+  const groups = whole ? await groupsOf(suites) : new Map();
+  const inGroups = new Set([...groups.values()].flat());
+  const alone = suites.filter((suite) => !inGroups.has(suite));
   await bundle({
-    entryPoints: ["test/**/*.test.ts", "test/setup.ts"],
+    entryPoints: [
+      ...[...alone, "test/setup.ts"].map((path) => ({ in: path, out: path.replace(/\.ts$/, "") })),
+      ...[...groups.keys()].map((name) => ({ in: name, out: `test/${name.slice(6)}/every.test` })),
+    ],
     outdir: folder,
-    plugins: [registers, loops, whereTheSourceIs],
+    plugins: [registers, loops, whereTheSourceIs, grouped(groups)],
     sourcemap: "linked",
     sourcesContent: false,
   });

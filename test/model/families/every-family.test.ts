@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
@@ -13,7 +14,7 @@ const inFolder = temporaryFolder();
 
 /** Sizes, and every key that transformers has of a model with these; test/fixtures/model/families/make_defaults.py. */
 const defaults = JSON.parse(
-  await readFile(join(import.meta.dirname, "../../fixtures/model/families/defaults.json"), "utf8"),
+  readFileSync(join(import.meta.dirname, "../../fixtures/model/families/defaults.json"), "utf8"),
 ) as Record<string, { given: object; assumed: object }>;
 
 /** Keys of a `config.json` that every family reads; sizes differ from each other and from what is assumed. */

@@ -1,10 +1,10 @@
 // Runs examples and commands of the pages in the current folder, all in one process: standard input is JSON,
-// `{ "examples": ["loop.ts"], "commands": [["explain", "sstoken"]] }`. What comes out is a JSON list of
-// `{ "name", "code", "printed" }`; a command's name is its words.
+// `{ "examples": ["loop.ts"], "commands": [["explain", "sstoken"]] }`; the argument is the module that runs a command line.
+// What comes out is a JSON list of `{ "name", "code", "printed" }`; a command's name is its words.
 import { readFileSync, writeSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { runCommandLine } from "../src/cli/commands.ts";
+import type { runCommandLine } from "../src/cli/commands.ts";
 
 interface Wanted {
   readonly examples: readonly string[];
@@ -34,5 +34,8 @@ for (const example of examples)
     await import(pathToFileURL(resolve(example)).href);
     return 0;
   });
-for (const words of commands) await perform(words.join(" "), () => runCommandLine(words, process));
+const { runCommandLine: run } = (await import(pathToFileURL(resolve(process.argv[2]!)).href)) as {
+  runCommandLine: typeof runCommandLine;
+};
+for (const words of commands) await perform(words.join(" "), () => run(words, process));
 writeSync(1, JSON.stringify(results));
