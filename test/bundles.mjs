@@ -88,7 +88,7 @@ function grouped(groups) {
         const described = named.map(([name, file]) => `describe(${name}, () => void require(${file}));`);
         return { contents: `import { describe } from "@jest/globals";\n${described.join("\n")}`, resolveDir: root };
       });
-      builder.onResolve({ filter: /^[./].*\.ts$/ }, ({ path, importer, namespace, resolveDir, pluginData }) => {
+      builder.onResolve({ filter: /^[./].*\.ts$/ }, ({ path, namespace, resolveDir, pluginData }) => {
         const found = resolve(resolveDir, path);
         if (!found.startsWith(ofTests)) return undefined;
         const suite = namespace === "group" ? found : pluginData;
