@@ -49,9 +49,9 @@ function recipeTable(): string {
 /** What files are read: data by their endings, models by their family. */
 function readTable(): string {
   const data = readers.map(({ name, extensions, markers = [] }) => ["data", name, listed([...extensions, ...markers])]);
-  const models = families.map(({ modelType, models, without }) => [
+  const models = families.map(({ modelType, models }) => [
     "model",
-    `\`${modelType}\`: ${models}, …${without === undefined ? "" : `; without ${without}`}`,
+    `\`${modelType}\`: ${models}, …`,
     listed([`model_type: ${modelType}`]),
   ]);
   return markdownTable([["what", "read", "told by"], ...data, ...models]);

@@ -11,7 +11,8 @@ import { readFields } from "./fields.ts";
  */
 export function parseDecoderConfig(json: unknown, where: string): DecoderConfig {
   const fields = readFields(json, where);
-  return checked(familyNamed(fields.raw("model_type"), where).parse(fields, where), where);
+  const { modelType, parse } = familyNamed(fields.raw("model_type"), where);
+  return checked({ family: modelType, ...parse(fields, where) }, where);
 }
 
 /**
@@ -25,7 +26,9 @@ export function decoderConfigFromGguf(
   where: string,
 ): DecoderConfig {
   const fields = readFields(metadata, where);
-  return checked(ggufFamilyNamed(fields.raw("general.architecture"), where).parse(fields, facts, where), where);
+  const { modelType, gguf } = ggufFamilyNamed(fields.raw("general.architecture"), where);
+  const header = { fields, where, key: (name: string) => `${gguf.architecture}.${name}` };
+  return checked({ family: modelType, ...gguf.parse(header, facts) }, where);
 }
 
 /** Relations between sizes that every dialect must keep. */

@@ -73,15 +73,14 @@ export function widenedValues(weight: StoredWeight): Float32Array {
   const source = new Uint8Array(rowBytes);
   for (let row = 0; row < rows; row++) {
     readWhole(file.descriptor, offset + row * rowBytes, source);
-    const target = targetRow(row, head) * columns;
+    const target = (head === 0 ? row : rowOfPaired(row, head)) * columns;
     encoding.decode(source, values.subarray(target, target + columns));
   }
   return values;
 }
 
-/** The row of the matrix that a row of the file is. */
-function targetRow(row: number, head: number): number {
-  if (head === 0) return row;
+/** Where a head's rotated pairs lie side by side, the row that a row is where they are in halves. */
+export function rowOfPaired(row: number, head: number): number {
   const inHead = row % head;
   return row - inHead + (inHead % 2) * (head / 2) + Math.floor(inHead / 2);
 }

@@ -188,7 +188,9 @@ describe("tokensift export", () => {
     const values = async (name: string): Promise<Float32Array> => readStored(file, tensors.get(name)!);
     const q = "model.layers.1.self_attn.q_proj";
     expect(await values("blk.1.attn_q.weight.lora_a")).toEqual(matrices.get(`${q}.A`)!.values);
-    expect(await values("blk.1.attn_q.weight.lora_b")).toEqual(rotationOrder(matrices.get(`${q}.B`)!.values, 4, 8));
+    expect(await values("blk.1.attn_q.weight.lora_b")).toEqual(
+      rotationOrder(matrices.get(`${q}.B`)!.values, "pairs", { heads: 4, headSize: 8 }),
+    );
     const down = "model.layers.1.mlp.down_proj";
     expect(tensors.get("blk.1.ffn_down.weight.lora_a")!.shape).toEqual([4, 64]);
     expect(await values("blk.1.ffn_down.weight.lora_b")).toEqual(matrices.get(`${down}.B`)!.values);

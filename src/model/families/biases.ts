@@ -1,9 +1,23 @@
 import { UserError } from "../../system/errors.ts";
 import type { DecoderConfig } from "../config.ts";
+import type { Fields } from "../fields.ts";
 import type { ProjectionName } from "../projections.ts";
 
 export const ofAttention = ["q", "k", "v", "o"] as const;
 export const ofFeedForward = ["gate", "up", "down"] as const;
+
+/** Of the parts that have biases. */
+export function biasesOf({ attention, feedForward }: { attention: boolean; feedForward: boolean }): ProjectionName[] {
+  return [...(attention ? ofAttention : []), ...(feedForward ? ofFeedForward : [])];
+}
+
+/** As `config.json` says in the families of Llama's keys. */
+export function parseBiases(fields: Fields): ProjectionName[] {
+  return biasesOf({
+    attention: fields.boolean("attention_bias", false),
+    feedForward: fields.boolean("mlp_bias", false),
+  });
+}
 
 /**
  * Whether the model has biases in these projections.

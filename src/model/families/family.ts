@@ -1,6 +1,7 @@
 import type { DecoderConfig } from "../config.ts";
 import type { Fields } from "../fields.ts";
 import type { GgufEntries } from "../gguf-entries.ts";
+import type { GgufHeader } from "../rope/index.ts";
 import type { Layout } from "./layout.ts";
 
 /** One family of decoders: how its files say what a `DecoderConfig` says. What it computes follows from that alone. */
@@ -11,8 +12,6 @@ export interface Family {
   readonly architectures: readonly [string, ...string[]];
   /** Models of it that people know by name, for messages. */
   readonly models: string;
-  /** What some of its models have and this decoder has not, for messages: "without ...". */
-  readonly without?: string;
   /** What its authors trained it with and a training here leaves out, for messages: "its dropout (...)". */
   readonly trainedWithout?: string;
   /**
@@ -20,7 +19,7 @@ export interface Family {
    * @param where the file, for messages
    * @throws UserError for anything that this decoder would compute differently
    */
-  parse(fields: Fields, where: string): DecoderConfig;
+  parse(fields: Fields, where: string): FamilyFacts;
   /**
    * The keys of a `config.json` that transformers 5 and 4 both read, but for `model_type`, `architectures` and the
    * number format.
@@ -39,17 +38,15 @@ export interface Family {
 export interface GgufFamily {
   /** The `general.architecture` of its files. */
   readonly architecture: string;
-  /** Models that such files hold, for messages. */
-  readonly models: string;
-  /** The Hugging Face name of a tensor, or the name itself if it is none of the family. */
-  huggingFaceName(name: string): string;
+  /** Models that such files hold, for messages. Default: the family's. */
+  readonly models?: string;
   /**
    * Reads the key-values of the header.
    * @throws UserError for settings that this decoder would compute differently
    */
-  parse(fields: Fields, facts: GgufTensorFacts, where: string): DecoderConfig;
-  /** A tensor's values with its rows in the order of Hugging Face. `name` is the Hugging Face name. */
-  inHuggingFaceOrder(name: string, values: Float32Array, config: DecoderConfig): Float32Array;
+  parse(header: GgufHeader, facts: GgufTensorFacts): FamilyFacts;
+  /** A tensor's values as Hugging Face has them, whose name for it is `name`. Default: as they are. */
+  huggingFaceValues?(name: string, values: Float32Array, config: DecoderConfig): Float32Array;
   /** Rows of a head of a tensor whose rows that order changes; 0 of the others. Absent: it changes none. */
   pairedHead?(name: string, config: DecoderConfig): number;
 }
@@ -86,5 +83,8 @@ export interface GgufTensorFacts {
   longRopeFactors?: { short: Float32Array; long: Float32Array };
 }
 
+/** What files say of a model of a known family. */
+export type FamilyFacts = Omit<DecoderConfig, "family">;
+
 /** What files say in the same keys whatever the family. */
-export type SharedFacts = Omit<DecoderConfig, "family" | "biases" | "window" | "windowLayers">;
+export type SharedFacts = Omit<FamilyFacts, "biases" | "window" | "windowLayers">;

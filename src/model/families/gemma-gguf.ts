@@ -1,18 +1,18 @@
 import type { DecoderConfig } from "../config.ts";
 import type { Fields } from "../fields.ts";
-import type { GgufFamily, GgufTensorFacts } from "./family.ts";
-import { ggufHeader, parseGgufKeys, windowFromGguf, type GgufHeader } from "./gguf-keys.ts";
-import { hubNames } from "./gguf-tensors.ts";
-import { gainsLessOne } from "./gguf-values.ts";
-import type { Layout } from "./layout.ts";
-import { numbersFrom } from "./windows.ts";
+import type { GgufHeader } from "../rope/index.ts";
+import type { FamilyFacts, GgufFamily, GgufTensorFacts } from "./family.ts";
+import { parseGgufKeys, windowFromGguf } from "./gguf-keys.ts";
+import { allButEvery, numbersFrom } from "./windows.ts";
+
+/** What every Gemma has that no file says. */
+export const gemmaFacts = { gainOffset: 1, normPlacement: "around" } as const;
+
+/** The factor on the embeddings. */
+export const embeddingScaleOf = (width: number): number => Math.fround(Math.sqrt(width));
 
 /** How a Gemma's GGUF files differ from those of another. */
 interface GemmaFiles {
-  family: string;
-  architecture: string;
-  models: string;
-  layout: Layout;
   caps: { attention?: number; output?: number };
   /** Layers of the model of 27B, whose scale of scores no key says. */
   largestLayers: number;
@@ -22,22 +22,19 @@ interface GemmaFiles {
   own?: Pick<DecoderConfig, "queryKeyNorm"> & { localTheta: number };
 }
 
-/** GGUF files of Gemma 2 and 3. */
-export function gemmaInGguf({ family, architecture, models, layout, ...files }: GemmaFiles): GgufFamily {
+/** GGUF files of Gemma 2 and 3; in them gains have grown by one, as the norm multiplies by them. */
+export function gemmaInGguf(files: GemmaFiles): Pick<GgufFamily, "huggingFaceValues" | "parse"> {
   return {
-    architecture,
-    models,
-    huggingFaceName: hubNames(layout),
-    inHuggingFaceOrder: gainsLessOne,
-    parse: (fields, facts, where) => ({ family, ...parse(ggufHeader(architecture, fields, where), facts, files) }),
+    huggingFaceValues: (name, values) => (name.endsWith("norm.weight") ? values.map((gain) => gain - 1) : values),
+    parse: (header, facts) => parse(header, facts, files),
   };
 }
 
 function parse(
   header: GgufHeader,
   facts: GgufTensorFacts,
-  { caps, largestLayers, pattern, own }: Omit<GemmaFiles, "family" | "architecture" | "models" | "layout">,
-): Omit<DecoderConfig, "family"> {
+  { caps, largestLayers, pattern, own }: GemmaFiles,
+): FamilyFacts {
   const shared = parseGgufKeys(header, facts, {
     windows: (header, layers) =>
       windowFromGguf(header, { assumed: 4096, layersOf: () => windowLayersOf(header, layers, pattern) }),
@@ -49,13 +46,12 @@ function parse(
   return {
     ...shared,
     activation: "gelu-tanh",
-    gainOffset: 1,
-    normPlacement: "around",
+    ...gemmaFacts,
     ...(own?.queryKeyNorm && { queryKeyNorm: own.queryKeyNorm }),
     ...(layers === largestLayers && { attentionScale: (width / heads) ** -0.5 }),
     ...(attentionCap !== undefined && { attentionCap }),
     ...(outputCap !== undefined && { outputCap }),
-    embeddingScale: Math.fround(Math.sqrt(width)),
+    embeddingScale: embeddingScaleOf(width),
     biases: [],
   };
 }
@@ -70,8 +66,7 @@ function windowLayersOf({ fields, key }: GgufHeader, layers: number, assumed: nu
   const name = key("attention.sliding_window_pattern");
   const listed = listedLayers(fields, name, layers);
   if (listed !== undefined) return numbersFrom(0, layers).filter((layer) => listed[layer]);
-  const pattern = fields.integer(name, { min: 1, fallback: assumed });
-  return numbersFrom(0, layers).filter((layer) => (layer + 1) % pattern !== 0);
+  return allButEvery(fields.integer(name, { min: 1, fallback: assumed }), layers);
 }
 
 function listedLayers(fields: Fields, name: string, layers: number): readonly boolean[] | undefined {

@@ -4,12 +4,12 @@ import type { Fields } from "../fields.ts";
 import { activationName } from "./activations.ts";
 import { areBiased, ofAttention } from "./biases.ts";
 import { parseSharedKeys, writeSharedKeys, type KeyDefaults } from "./config-keys.ts";
-import type { Family } from "./family.ts";
+import type { Family, FamilyFacts } from "./family.ts";
 import { gemmaWriting } from "./gemma-gguf-writing.ts";
-import { gemmaInGguf } from "./gemma-gguf.ts";
+import { embeddingScaleOf, gemmaFacts, gemmaInGguf } from "./gemma-gguf.ts";
 import { refuseInGguf } from "./gguf-write-keys.ts";
 import { usualLayout } from "./layout.ts";
-import { layerTypes, listedWindows, numbersFrom, parseWindow, windowFacts } from "./windows.ts";
+import { allButEvery, layerTypes, listedWindows, parseWindow, windowFacts, type WindowFacts } from "./windows.ts";
 
 const layout = {
   ...usualLayout,
@@ -28,26 +28,19 @@ export const gemma2: Family = {
   models: "Gemma 2",
   parse(fields, where) {
     const facts = parseGemmaKeys(fields, where, { maxPositions: 8192, caps: { attention: 50, output: 30 } });
-    const alternate = numbersFrom(0, facts.layers).filter((layer) => layer % 2 === 0);
-    const windowLayers = listedWindows(fields, where, facts.layers) ?? alternate;
-    return { family: "gemma2", ...facts, ...gemmaWindows(fields, where, windowLayers) };
+    const windowLayers = listedWindows(fields, where, facts.layers) ?? allButEvery(2, facts.layers);
+    return { ...facts, ...gemmaWindows(fields, where, windowLayers) };
   },
   write: (config) => writeSharedKeys(config, writeGemmaKeys(config)),
   layout,
-  gguf: gemmaInGguf({
-    family: "gemma2",
+  gguf: {
     architecture: "gemma2",
-    models: "Gemma 2",
-    layout,
-    caps: { attention: 50, output: 30 },
-    largestLayers: 46,
-    pattern: 2,
-  }),
+    ...gemmaInGguf({ caps: { attention: 50, output: 30 }, largestLayers: 46, pattern: 2 }),
+  },
   ggufWriting: gemmaWriting("gemma2", {
     largestLayers: 46,
     own(config) {
-      const others = numbersFrom(0, config.layers).filter((layer) => layer % 2 === 0);
-      if (config.windowLayers?.join() !== others.join())
+      if (config.windowLayers?.join() !== allButEvery(2, config.layers).join())
         refuseInGguf("other windows than in every other layer", config);
       if (config.attentionCap === undefined || config.outputCap === undefined)
         refuseInGguf("scores without caps", config);
@@ -62,7 +55,7 @@ export function parseGemmaKeys(
   fields: Fields,
   where: string,
   defaults: KeyDefaults & { caps: { attention?: number; output?: number } },
-): Omit<DecoderConfig, "family"> {
+): FamilyFacts {
   if (fields.boolean("use_bidirectional_attention", false)) {
     throw new UserError(
       "unsupported-model",
@@ -85,12 +78,11 @@ export function parseGemmaKeys(
   const outputCap = parseCap(fields, "final_logit_softcapping", defaults.caps.output);
   return {
     ...facts,
-    gainOffset: 1,
-    normPlacement: "around",
+    ...gemmaFacts,
     ...(scalar !== facts.headSize && { attentionScale: scalar ** -0.5 }),
     ...(attentionCap !== undefined && { attentionCap }),
     ...(outputCap !== undefined && { outputCap }),
-    embeddingScale: Math.fround(Math.sqrt(facts.width)),
+    embeddingScale: embeddingScaleOf(facts.width),
     biases: fields.boolean("attention_bias", false) ? ofAttention : [],
   };
 }
@@ -101,11 +93,7 @@ function parseCap(fields: Fields, key: string, assumed: number | undefined): num
   return fields.number(key, { min: 1e-6, max: 1e9 });
 }
 
-export function gemmaWindows(
-  fields: Fields,
-  where: string,
-  windowLayers: number[],
-): Pick<DecoderConfig, "window" | "windowLayers"> {
+export function gemmaWindows(fields: Fields, where: string, windowLayers: number[]): WindowFacts {
   const window = parseWindow(fields, 4096);
   if (window !== undefined) return { window, ...windowFacts(window, windowLayers, where) };
   throw new UserError("invalid-model-config", "sliding_window is null, but layers of a Gemma have one", {

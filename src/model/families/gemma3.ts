@@ -8,7 +8,7 @@ import { gemmaWriting } from "./gemma-gguf-writing.ts";
 import { gemmaInGguf } from "./gemma-gguf.ts";
 import { gemma2, gemmaWindows, parseGemmaKeys, writeGemmaKeys } from "./gemma2.ts";
 import { refuseInGguf } from "./gguf-write-keys.ts";
-import { listedWindows, numbersFrom } from "./windows.ts";
+import { allButEvery, listedWindows, numbersFrom } from "./windows.ts";
 
 /** The text models of Gemma 3 (arXiv 2503.19786): five layers with a window and a base of their own to each without. */
 export const gemma3: Family = {
@@ -30,7 +30,7 @@ export const gemma3: Family = {
       );
     }
     const windowLayers = listedWindows(fields, where, facts.layers) ?? allButEvery(patternOf(fields), facts.layers);
-    return { family: "gemma3_text", ...facts, queryKeyNorm: "head", ...gemmaWindows(fields, where, windowLayers) };
+    return { ...facts, queryKeyNorm: "head", ...gemmaWindows(fields, where, windowLayers) };
   },
   write(config) {
     const { rope, localRope = rope } = config;
@@ -39,16 +39,16 @@ export const gemma3: Family = {
     return writeSharedKeys(config, own);
   },
   layout: gemma2.layout,
-  gguf: gemmaInGguf({
-    family: "gemma3_text",
+  gguf: {
     architecture: "gemma3",
     models: "Gemma 3",
-    layout: gemma2.layout,
-    caps: {},
-    largestLayers: 62,
-    pattern: 6,
-    own: { queryKeyNorm: "head", localTheta: 1e4 },
-  }),
+    ...gemmaInGguf({
+      caps: {},
+      largestLayers: 62,
+      pattern: 6,
+      own: { queryKeyNorm: "head", localTheta: 1e4 },
+    }),
+  },
   ggufWriting: gemmaWriting("gemma3", {
     largestLayers: 62,
     own(config) {
@@ -73,8 +73,4 @@ function writePattern({ layers, windowLayers = [] }: DecoderConfig): { sliding_w
   const wanted = windowLayers.join();
   const pattern = [6, ...numbersFrom(1, layers + 2)].find((each) => allButEvery(each, layers).join() === wanted);
   return pattern === undefined ? {} : { sliding_window_pattern: pattern };
-}
-
-function allButEvery(pattern: number, layers: number): number[] {
-  return numbersFrom(0, layers).filter((layer) => (layer + 1) % pattern !== 0);
 }

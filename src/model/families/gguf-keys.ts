@@ -1,19 +1,11 @@
 import { UserError } from "../../system/errors.ts";
 import type { DecoderConfig } from "../config.ts";
-import { readFields, type Fields } from "../fields.ts";
-import { layerRopesFromGguf, ropeFromGguf } from "../rope/index.ts";
+import { readFields } from "../fields.ts";
+import { layerRopesFromGguf, ropeFromGguf, type GgufHeader } from "../rope/index.ts";
 import { parseSpecialTokens } from "./config-keys.ts";
 import type { GgufTensorFacts, SharedFacts } from "./family.ts";
 import { usualLayout, type Layout } from "./layout.ts";
-
-/** The key-values of one header. */
-export interface GgufHeader {
-  fields: Fields;
-  /** The file, for messages. */
-  where: string;
-  /** The architecture's own name of a key. */
-  key(name: string): string;
-}
+import type { WindowFacts } from "./windows.ts";
 
 /** How the files of a family differ from a Llama's. */
 export interface GgufDialect {
@@ -26,12 +18,7 @@ export interface GgufDialect {
   /** Layers with a window turn by another base; this one where the file is silent. */
   localTheta?: number;
   /** Reads `attention.sliding_window`. Default: a window in force is refused. */
-  windows?: (header: GgufHeader, layers: number) => Pick<DecoderConfig, "window" | "windowLayers">;
-}
-
-/** Names of keys begin with that of the architecture (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md). */
-export function ggufHeader(architecture: string, fields: Fields, where: string): GgufHeader {
-  return { fields, where, key: (name) => `${architecture}.${name}` };
+  windows?: (header: GgufHeader, layers: number) => WindowFacts;
 }
 
 /**
@@ -42,7 +29,7 @@ export function parseGgufKeys(
   header: GgufHeader,
   { shapes, ...ropeTensors }: GgufTensorFacts,
   dialect: GgufDialect = {},
-): SharedFacts & Pick<DecoderConfig, "window" | "windowLayers"> {
+): SharedFacts & WindowFacts {
   const { fields, key } = header;
   const { layout = usualLayout, learnedPositions, rotatesParts = false, localTheta, windows = refuseWindow } = dialect;
   const size = (name: string, max: number, fallback?: number): number =>
@@ -81,7 +68,7 @@ export function parseGgufKeys(
 export function windowFromGguf(
   { fields, key }: GgufHeader,
   { assumed, layersOf }: { assumed?: number; layersOf: () => number[] },
-): Pick<DecoderConfig, "window" | "windowLayers"> {
+): WindowFacts {
   const window = fields.integer(key("attention.sliding_window"), { fallback: assumed ?? 0 });
   return window === 0 ? {} : { window, windowLayers: layersOf() };
 }

@@ -1,5 +1,7 @@
+import { rowOfPaired } from "../../tensor/stored-weight.ts";
 import type { DecoderConfig } from "../config.ts";
 import { layerParts } from "../projections.ts";
+import type { GgufFamily } from "./family.ts";
 import type { Layout } from "./layout.ts";
 
 /** What GGUF files call the tensors. */
@@ -57,47 +59,42 @@ export function hubNames(layout: Layout, own: Layout = ggufLayout): (name: strin
 
 /**
  * GGUF files of Llamas hold the rows of q and k in another order, which pairs neighbours for rotation: row `2 i + j` of
- * a head there is row `j headSize / 2 + i` here. Gives back the order of Hugging Face.
+ * a head there is row `j headSize / 2 + i` here.
  * @param values `[heads * headSize, columns]`, row-major (columns 1 for a bias)
+ * @param to the order that is wanted: `pairs` as in those files, `halves` as Hugging Face has them
  */
-export function undoRotationOrder(values: Float32Array, heads: number, headSize: number): Float32Array {
+export function rotationOrder(
+  values: Float32Array,
+  to: "pairs" | "halves",
+  { heads, headSize }: { heads: number; headSize: number },
+): Float32Array {
   const columns = values.length / (heads * headSize);
   const ordered = new Float32Array(values.length);
   for (let row = 0; row < heads * headSize; row++) {
-    const inHead = row % headSize;
-    const from = row - inHead + 2 * (inHead % (headSize / 2)) + (inHead < headSize / 2 ? 0 : 1);
-    ordered.set(values.subarray(from * columns, (from + 1) * columns), row * columns);
+    const own = rowOfPaired(row, headSize);
+    const [from, target] = to === "pairs" ? [own, row] : [row, own];
+    ordered.set(values.subarray(from * columns, (from + 1) * columns), target * columns);
   }
   return ordered;
 }
 
-/** The other way round: rows of a head from halves to pairs. */
-export function rotationOrder(values: Float32Array, heads: number, headSize: number): Float32Array {
-  const columns = values.length / (heads * headSize);
-  const ordered = new Float32Array(values.length);
-  for (let row = 0; row < heads * headSize; row++) {
-    const inHead = row % headSize;
-    const from = row - inHead + (inHead >> 1) + (inHead % 2) * (headSize / 2);
-    ordered.set(values.subarray(from * columns, (from + 1) * columns), row * columns);
-  }
-  return ordered;
+function reordering(to: "pairs" | "halves") {
+  return (name: string, values: Float32Array, config: DecoderConfig): Float32Array => {
+    const headSize = pairedHead(name, config);
+    if (headSize === 0) return values;
+    return rotationOrder(values, to, {
+      heads: name.includes(".q_proj.") ? config.heads : config.keyValueHeads,
+      headSize,
+    });
+  };
+}
+
+function pairedHead(name: string, { headSize }: DecoderConfig): number {
+  return /\.self_attn\.[qk]_proj\./.test(name) ? headSize : 0;
 }
 
 /** A tensor's values with the rows of q and k in the order of GGUF. */
-export function inGgufOrder(name: string, values: Float32Array, config: DecoderConfig): Float32Array {
-  if (name.includes(".self_attn.q_proj.")) return rotationOrder(values, config.heads, config.headSize);
-  if (name.includes(".self_attn.k_proj.")) return rotationOrder(values, config.keyValueHeads, config.headSize);
-  return values;
-}
+export const inGgufOrder = reordering("pairs");
 
-/** A tensor's values with the rows of q and k in the order of Hugging Face. */
-export function inHuggingFaceOrder(name: string, values: Float32Array, config: DecoderConfig): Float32Array {
-  if (name.includes(".self_attn.q_proj.")) return undoRotationOrder(values, config.heads, config.headSize);
-  if (name.includes(".self_attn.k_proj.")) return undoRotationOrder(values, config.keyValueHeads, config.headSize);
-  return values;
-}
-
-/** Rows of a head in a tensor of q or k, 0 for others. */
-export function pairedHead(name: string, config: DecoderConfig): number {
-  return /\.self_attn\.[qk]_proj\./.test(name) ? config.headSize : 0;
-}
+/** How files with that order are read. */
+export const rotatedPairs = { huggingFaceValues: reordering("halves"), pairedHead } satisfies Partial<GgufFamily>;

@@ -1,8 +1,7 @@
-import { UserError } from "../../system/errors.ts";
 import type { DecoderConfig } from "../config.ts";
 import type { GgufEntries, GgufValue } from "../gguf-entries.ts";
 import type { ProjectionName } from "../projections.ts";
-import { ropeToGguf } from "../rope/index.ts";
+import { refuseForLlamaCpp, ropeToGguf } from "../rope/index.ts";
 import type { GgufWriting } from "./family.ts";
 
 /** How the files of a family differ from a Llama's. */
@@ -34,10 +33,7 @@ export function ggufWriting(architecture: string, dialect: GgufDialect = {}): Gg
 
 /** For what llama.cpp computes otherwise. */
 export function refuseInGguf(what: string, { family }: Pick<DecoderConfig, "family">): never {
-  throw new UserError("unsupported-model", `llama.cpp does not compute ${what} in the family ${family}`, {
-    where: "configuration of the model",
-    fix: "Use the model in Hugging Face layout.",
-  });
+  refuseForLlamaCpp(`${what} in the family ${family}`);
 }
 
 /** The longest text in which a window hides nothing. */

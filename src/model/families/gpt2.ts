@@ -4,9 +4,7 @@ import { show, type Fields } from "../fields.ts";
 import { activationName, parseActivation } from "./activations.ts";
 import { parseSpecialTokens, refuseInAnyFamily, writeSpecialTokens } from "./config-keys.ts";
 import type { Family } from "./family.ts";
-import { ggufHeader, parseGgufKeys } from "./gguf-keys.ts";
-import { hubNames } from "./gguf-tensors.ts";
-import { asStored } from "./gguf-values.ts";
+import { parseGgufKeys } from "./gguf-keys.ts";
 import { ggufWriting, refuseInGguf } from "./gguf-write-keys.ts";
 import type { Layout } from "./layout.ts";
 
@@ -45,7 +43,6 @@ export const gpt2: Family = {
     const width = fields.integer(key("n_embd"), { min: 1, max: 2 ** 20 });
     const heads = fields.integer(key("n_head"), { min: 1, max: 2 ** 16 });
     return {
-      family: "gpt2",
       vocabularySize: fields.integer("vocab_size", { min: 1, max: 2 ** 26 }),
       width,
       layers: fields.integer(key("n_layer"), { min: 1, max: 4096 }),
@@ -84,12 +81,8 @@ export const gpt2: Family = {
   layout,
   gguf: {
     architecture: "gpt2",
-    models: "GPT-2, DistilGPT-2",
-    huggingFaceName: hubNames(layout),
-    inHuggingFaceOrder: asStored,
-    parse: (fields, facts, where) => ({
-      family: "gpt2",
-      ...parseGgufKeys(ggufHeader("gpt2", fields, where), facts, { layout, learnedPositions: true }),
+    parse: (header, facts) => ({
+      ...parseGgufKeys(header, facts, { layout, learnedPositions: true }),
       norm: "layer",
       activation: "gelu-tanh",
       gated: false,

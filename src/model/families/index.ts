@@ -35,29 +35,28 @@ export function familyNamed(modelType: unknown, where: string): Family {
   if (family !== undefined) return family;
   throw new UserError("unsupported-model", `the model type ${show(modelType)} is not supported`, {
     where,
-    fix: supported(families.map(({ modelType, models, without }) => ({ name: modelType, models, without }))),
+    fix: supported(families.map(({ modelType, models }) => ({ name: modelType, models }))),
   });
 }
+
+type FamilyInGguf = Family & { readonly gguf: GgufFamily };
 
 /**
  * The family whose `general.architecture` this is.
  * @throws UserError naming those that there are
  */
-export function ggufFamilyNamed(architecture: unknown, where: string): GgufFamily {
-  const known = families.flatMap(({ gguf }) => gguf ?? []);
-  const family = known.find((gguf) => gguf.architecture === architecture);
+export function ggufFamilyNamed(architecture: unknown, where: string): FamilyInGguf {
+  const known = families.filter((family): family is FamilyInGguf => family.gguf !== undefined);
+  const family = known.find(({ gguf }) => gguf.architecture === architecture);
   if (family !== undefined) return family;
   throw new UserError("unsupported-model", `the architecture ${show(architecture)} is not supported`, {
     where,
-    fix: supported(known.map(({ architecture, models }) => ({ name: architecture, models }))),
+    fix: supported(known.map(({ gguf, models }) => ({ name: gguf.architecture, models, ...gguf }))),
   });
 }
 
-function supported(known: { name: string; models: string; without?: string | undefined }[]): string {
-  const each = known.map(({ name, models, without }) => {
-    return `${name} (${models}, ...${without === undefined ? "" : `; without ${without}`})`;
-  });
-  return `Supported: ${each.join(", ")}.`;
+function supported(known: { name: string; models: string }[]): string {
+  return `Supported: ${known.map(({ name, models }) => `${name} (${models}, ...)`).join(", ")}.`;
 }
 
 /** Names (those of Hugging Face) and row-major shapes of all tensors of a decoder, in their order in the model. */

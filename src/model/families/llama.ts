@@ -1,9 +1,8 @@
-import type { ProjectionName } from "../projections.ts";
-import { areBiased, ofAttention, ofFeedForward } from "./biases.ts";
+import { areBiased, biasesOf, ofAttention, ofFeedForward, parseBiases } from "./biases.ts";
 import { parseSharedKeys, writeSharedKeys } from "./config-keys.ts";
 import type { Family } from "./family.ts";
-import { ggufHeader, parseGgufKeys } from "./gguf-keys.ts";
-import { hubNames, inHuggingFaceOrder, inGgufOrder, pairedHead } from "./gguf-tensors.ts";
+import { parseGgufKeys } from "./gguf-keys.ts";
+import { inGgufOrder, rotatedPairs } from "./gguf-tensors.ts";
 import { ggufWriting } from "./gguf-write-keys.ts";
 import { usualLayout } from "./layout.ts";
 import { refuseWindows } from "./windows.ts";
@@ -22,11 +21,7 @@ export const llama: Family = {
   parse(fields, where) {
     const facts = parseSharedKeys(fields, where, { maxPositions: 2048 });
     refuseWindows(fields, where, facts.layers);
-    return {
-      family: "llama",
-      ...facts,
-      biases: biases(fields.boolean("attention_bias", false), fields.boolean("mlp_bias", false)),
-    };
+    return { ...facts, biases: parseBiases(fields) };
   },
   write: (config) =>
     writeSharedKeys(config, {
@@ -39,21 +34,14 @@ export const llama: Family = {
   gguf: {
     architecture: "llama",
     models: "SmolLM2, TinyLlama, Llama 2 and 3, Mistral",
-    huggingFaceName: hubNames(usualLayout),
-    inHuggingFaceOrder,
-    pairedHead,
-    parse: (fields, facts, where) => ({
-      family: "llama",
-      ...parseGgufKeys(ggufHeader("llama", fields, where), facts),
-      biases: biases(
-        facts.shapes.has("model.layers.0.self_attn.q_proj.bias"),
-        facts.shapes.has("model.layers.0.mlp.up_proj.bias"),
-      ),
+    ...rotatedPairs,
+    parse: (header, facts) => ({
+      ...parseGgufKeys(header, facts),
+      biases: biasesOf({
+        attention: facts.shapes.has("model.layers.0.self_attn.q_proj.bias"),
+        feedForward: facts.shapes.has("model.layers.0.mlp.up_proj.bias"),
+      }),
     }),
   },
   ggufWriting: llamaInGguf,
 };
-
-function biases(attention: boolean, feedForward: boolean): ProjectionName[] {
-  return [...(attention ? ofAttention : []), ...(feedForward ? ofFeedForward : [])];
-}

@@ -1,11 +1,10 @@
 import { UserError } from "../../system/errors.ts";
-import type { DecoderConfig } from "../config.ts";
 import type { Fields } from "../fields.ts";
 import { parseSharedKeys, writeSharedKeys } from "./config-keys.ts";
 import type { Family, SharedFacts } from "./family.ts";
 import { usualLayout } from "./layout.ts";
 import { llamaInGguf } from "./llama.ts";
-import { listedWindows, numbersFrom, parseWindow } from "./windows.ts";
+import { listedWindows, numbersFrom, parseWindow, type WindowFacts } from "./windows.ts";
 
 /** Mistral 7B (arXiv 2310.06825) and its like: a Llama without biases, with a window in every layer. */
 export const mistral: Family = {
@@ -22,7 +21,7 @@ export const mistral: Family = {
       }
     }
     const facts = parseSharedKeys(fields, where, { maxPositions: 131_072, keyValueHeads: 8 });
-    return { family: "mistral", ...facts, biases: [], ...windows(fields, where, facts) };
+    return { ...facts, biases: [], ...windows(fields, where, facts) };
   },
   write(config) {
     if (config.biases.length > 0) {
@@ -38,11 +37,7 @@ export const mistral: Family = {
 };
 
 /** A window as wide as the longest text is known, and not in force. */
-function windows(
-  fields: Fields,
-  where: string,
-  { layers, maxPositions }: SharedFacts,
-): Pick<DecoderConfig, "window" | "windowLayers"> {
+function windows(fields: Fields, where: string, { layers, maxPositions }: SharedFacts): WindowFacts {
   const window = parseWindow(fields, 4096);
   if (window === undefined || !isWindowed(fields, where, layers)) return {};
   return window < maxPositions ? { window, windowLayers: numbersFrom(0, layers) } : { window };

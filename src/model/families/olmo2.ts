@@ -1,9 +1,7 @@
 import { areBiased, ofAttention } from "./biases.ts";
 import { parseSharedKeys, writeSharedKeys } from "./config-keys.ts";
 import type { Family } from "./family.ts";
-import { ggufHeader, parseGgufKeys } from "./gguf-keys.ts";
-import { hubNames } from "./gguf-tensors.ts";
-import { asStored } from "./gguf-values.ts";
+import { parseGgufKeys } from "./gguf-keys.ts";
 import { ggufWriting, refuseInGguf } from "./gguf-write-keys.ts";
 import { usualLayout } from "./layout.ts";
 import { refuseWindows } from "./windows.ts";
@@ -32,7 +30,6 @@ export const olmo2: Family = {
     });
     refuseWindows(fields, where, facts.layers);
     return {
-      family: "olmo2",
       ...facts,
       normPlacement: "after",
       queryKeyNorm: "whole",
@@ -43,12 +40,8 @@ export const olmo2: Family = {
   layout,
   gguf: {
     architecture: "olmo2",
-    models: "OLMo 2",
-    huggingFaceName: hubNames(layout),
-    inHuggingFaceOrder: asStored,
-    parse: (fields, facts, where) => ({
-      family: "olmo2",
-      ...parseGgufKeys(ggufHeader("olmo2", fields, where), facts),
+    parse: (header, facts) => ({
+      ...parseGgufKeys(header, facts),
       normPlacement: "after",
       queryKeyNorm: "whole",
       biases: [],

@@ -1,9 +1,7 @@
 import { UserError } from "../../system/errors.ts";
 import { parseSharedKeys, writeSharedKeys } from "./config-keys.ts";
 import type { Family } from "./family.ts";
-import { ggufHeader, parseGgufKeys, windowFromGguf } from "./gguf-keys.ts";
-import { hubNames } from "./gguf-tensors.ts";
-import { asStored } from "./gguf-values.ts";
+import { parseGgufKeys, windowFromGguf } from "./gguf-keys.ts";
 import { ggufWriting } from "./gguf-write-keys.ts";
 import { usualLayout } from "./layout.ts";
 import { numbersFrom, parseWindow, refuseWindows } from "./windows.ts";
@@ -50,7 +48,6 @@ export const phi3: Family = {
     }
     const window = parseWindow(fields);
     return {
-      family: "phi3",
       ...facts,
       joined: ["qkv", "gateUp"],
       biases: [],
@@ -67,12 +64,8 @@ export const phi3: Family = {
   layout,
   gguf: {
     architecture: "phi3",
-    models: "Phi-3 mini and medium, Phi-3.5 mini, Phi-4, Phi-4 mini",
-    huggingFaceName: hubNames(layout),
-    inHuggingFaceOrder: asStored,
-    parse: (fields, facts, where) => ({
-      family: "phi3",
-      ...parseGgufKeys(ggufHeader("phi3", fields, where), facts, {
+    parse: (header, facts) => ({
+      ...parseGgufKeys(header, facts, {
         rotatesParts: true,
         windows: (header, layers) => windowFromGguf(header, { layersOf: () => numbersFrom(0, layers) }),
       }),

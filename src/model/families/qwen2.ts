@@ -1,12 +1,11 @@
 import type { DecoderConfig } from "../config.ts";
+import type { Fields } from "../fields.ts";
 import { parseSharedKeys, writeSharedKeys } from "./config-keys.ts";
 import type { Family } from "./family.ts";
-import { ggufHeader, parseGgufKeys } from "./gguf-keys.ts";
-import { hubNames } from "./gguf-tensors.ts";
-import { asStored } from "./gguf-values.ts";
+import { parseGgufKeys } from "./gguf-keys.ts";
 import { ggufWriting } from "./gguf-write-keys.ts";
 import { usualLayout } from "./layout.ts";
-import { layerTypes, numbersFrom, parseOptionalWindows } from "./windows.ts";
+import { layerTypes, numbersFrom, parseOptionalWindows, type WindowFacts } from "./windows.ts";
 
 /** Qwen2 and Qwen2.5 (arXiv 2407.10671): a Llama with biases in queries, keys and values. */
 export const qwen2: Family = {
@@ -15,29 +14,25 @@ export const qwen2: Family = {
   models: "Qwen2, Qwen2.5",
   parse(fields, where) {
     const facts = parseSharedKeys(fields, where, { maxPositions: 32_768, keyValueHeads: 32 });
-    const { layers } = facts;
-    const layersOf = (): number[] => numbersFrom(fields.integer("max_window_layers", { fallback: 28 }), layers);
-    const windows = parseOptionalWindows(fields, where, layers, { assumed: 4096, layersOf });
-    return { family: "qwen2", ...facts, biases: ["q", "k", "v"], ...windows };
+    return { ...facts, biases: ["q", "k", "v"], ...parseQwenWindows(fields, where, facts.layers) };
   },
-  write: (config) => writeSharedKeys(config, { attention_dropout: 0, ...writeOptionalWindows(config) }),
+  write: (config) => writeSharedKeys(config, { attention_dropout: 0, ...writeQwenWindows(config) }),
   layout: usualLayout,
   gguf: {
     architecture: "qwen2",
-    models: "Qwen2, Qwen2.5",
-    huggingFaceName: hubNames(usualLayout),
-    inHuggingFaceOrder: asStored,
-    parse: (fields, facts, where) => ({
-      family: "qwen2",
-      ...parseGgufKeys(ggufHeader("qwen2", fields, where), facts),
-      biases: ["q", "k", "v"],
-    }),
+    parse: (header, facts) => ({ ...parseGgufKeys(header, facts), biases: ["q", "k", "v"] }),
   },
   ggufWriting: ggufWriting("qwen2", { biases: ["q", "k", "v"] }),
 };
 
-/** The windows of Qwen2 and Qwen3, as transformers 5 and 4 read them. */
-export function writeOptionalWindows(config: DecoderConfig): Record<string, unknown> {
+/** The windows of Qwen2 and Qwen3: where they are in use, in all layers but the first so many. */
+export function parseQwenWindows(fields: Fields, where: string, layers: number): WindowFacts {
+  const layersOf = (): number[] => numbersFrom(fields.integer("max_window_layers", { fallback: 28 }), layers);
+  return parseOptionalWindows(fields, where, layers, { assumed: 4096, layersOf });
+}
+
+/** The same as transformers 5 and 4 read them. */
+export function writeQwenWindows(config: DecoderConfig): Record<string, unknown> {
   const { layers, window, windowLayers = [] } = config;
   return {
     use_sliding_window: windowLayers.length > 0,

@@ -1,13 +1,13 @@
 import { UserError } from "../../system/errors.ts";
 import type { Fields } from "../fields.ts";
-import { areBiased, ofAttention, ofFeedForward } from "./biases.ts";
+import { areBiased, ofAttention, ofFeedForward, parseBiases } from "./biases.ts";
 import { parseSharedKeys, writeSharedKeys } from "./config-keys.ts";
 import type { Family } from "./family.ts";
-import { ggufHeader, parseGgufKeys } from "./gguf-keys.ts";
-import { hubNames, inHuggingFaceOrder, inGgufOrder, pairedHead } from "./gguf-tensors.ts";
+import { parseGgufKeys } from "./gguf-keys.ts";
+import { inGgufOrder, rotatedPairs } from "./gguf-tensors.ts";
 import { ggufWriting, refuseInGguf } from "./gguf-write-keys.ts";
 import { usualLayout } from "./layout.ts";
-import { layerTypes, numbersFrom, parseOptionalWindows } from "./windows.ts";
+import { everyManieth, layerTypes, numbersFrom, parseOptionalWindows } from "./windows.ts";
 
 /** SmolLM3: a Llama in which every fourth layer rotates nothing (arXiv 2501.18795). */
 export const smollm3: Family = {
@@ -25,13 +25,9 @@ export const smollm3: Family = {
     const unrotatedLayers = parseUnrotated(fields, where, facts.layers);
     const layersOf = (): number[] => unrotatedLayers;
     return {
-      family: "smollm3",
       ...facts,
       ...(unrotatedLayers.length > 0 && { unrotatedLayers }),
-      biases: [
-        ...(fields.boolean("attention_bias", false) ? ofAttention : []),
-        ...(fields.boolean("mlp_bias", false) ? ofFeedForward : []),
-      ],
+      biases: parseBiases(fields),
       ...parseOptionalWindows(fields, where, facts.layers, { layersOf }),
     };
   },
@@ -50,21 +46,17 @@ export const smollm3: Family = {
   layout: usualLayout,
   gguf: {
     architecture: "smollm3",
-    models: "SmolLM3",
-    huggingFaceName: hubNames(usualLayout),
-    inHuggingFaceOrder,
-    pairedHead,
-    parse(fields, facts, where) {
-      const shared = parseGgufKeys(ggufHeader("smollm3", fields, where), facts);
+    ...rotatedPairs,
+    parse(header, facts) {
+      const shared = parseGgufKeys(header, facts);
       const unrotatedLayers = everyManieth(4, shared.layers); // no key says so
-      return { family: "smollm3", ...shared, ...(unrotatedLayers.length > 0 && { unrotatedLayers }), biases: [] };
+      return { ...shared, ...(unrotatedLayers.length > 0 && { unrotatedLayers }), biases: [] };
     },
   },
   ggufWriting: ggufWriting("smollm3", {
     ggufValues: inGgufOrder,
     own(config) {
-      const fourth = numbersFrom(0, config.layers).filter((layer) => (layer + 1) % 4 === 0);
-      if (fourth.join() !== (config.unrotatedLayers ?? []).join())
+      if (everyManieth(4, config.layers).join() !== (config.unrotatedLayers ?? []).join())
         refuseInGguf("other layers without rotation than every fourth", config);
       return {};
     },
@@ -86,8 +78,4 @@ function parseUnrotated(fields: Fields, where: string, layers: number): number[]
     );
   }
   return numbersFrom(0, layers).filter((layer) => rotates[layer] === 0);
-}
-
-function everyManieth(interval: number, layers: number): number[] {
-  return numbersFrom(0, layers).filter((layer) => (layer + 1) % interval === 0);
 }

@@ -2,7 +2,8 @@ import { UserError } from "../../system/errors.ts";
 import type { DecoderConfig } from "../config.ts";
 import { show, type Fields } from "../fields.ts";
 
-type WindowFacts = Pick<DecoderConfig, "window" | "windowLayers">;
+/** A window and the layers that have it. */
+export type WindowFacts = Pick<DecoderConfig, "window" | "windowLayers">;
 
 /**
  * The layers that `layer_types` gives a window, undefined where the file has no such key.
@@ -85,4 +86,14 @@ export function layerTypes({ layers, windowLayers = [] }: Pick<DecoderConfig, "l
 /** Numbers from `first` up to `end`, without it. */
 export function numbersFrom(first: number, end: number): number[] {
   return Array.from({ length: Math.max(0, end - first) }, (_, i) => first + i);
+}
+
+/** Each so manieth of the layers. */
+export function everyManieth(interval: number, layers: number): number[] {
+  return numbersFrom(0, layers).filter((layer) => (layer + 1) % interval === 0);
+}
+
+/** The others. */
+export function allButEvery(interval: number, layers: number): number[] {
+  return numbersFrom(0, layers).filter((layer) => (layer + 1) % interval !== 0);
 }

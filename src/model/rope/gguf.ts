@@ -5,12 +5,12 @@ import { llama3Frequency } from "./kinds/llama3.ts";
 import { yarnAttentionFactor } from "./kinds/yarn.ts";
 import { rotatedShareOf, type Llama3Scaling, type LongRopeScaling, type Rope, type YarnScaling } from "./rope.ts";
 
-/** The key-values of a GGUF header. */
-interface Header {
+/** The key-values of a GGUF header (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md). */
+export interface GgufHeader {
   fields: Fields;
   /** The file, for messages. */
   where: string;
-  /** The architecture's own name of a key. */
+  /** The name of a key with that of the architecture before it. */
   key(name: string): string;
 }
 
@@ -27,10 +27,10 @@ export interface GgufRopeFacts {
 }
 
 /**
- * Reads the rotary part of a GGUF header (keys: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md).
+ * Reads the rotary part of a GGUF header.
  * @throws UserError for scalings that this decoder does not compute, and for values out of range
  */
-export function ropeFromGguf(header: Header, facts: GgufRopeFacts): Rope {
+export function ropeFromGguf(header: GgufHeader, facts: GgufRopeFacts): Rope {
   const { fields, where, key } = header;
   const theta = fields.number(key("rope.freq_base"), { min: 1e-6, max: 1e12, fallback: 10_000 });
   const rotated = rotatedFromGguf(header, facts);
@@ -65,7 +65,7 @@ export function ropeFromGguf(header: Header, facts: GgufRopeFacts): Rope {
 
 /** The same where layers with a window turn by another base (Gemma 3), without scaling. `localTheta` is its default. */
 export function layerRopesFromGguf(
-  header: Header,
+  header: GgufHeader,
   { localTheta, ...facts }: GgufRopeFacts & { localTheta: number },
 ): { rope: Rope; localRope: Rope } {
   const key = header.key("rope.freq_base_swa");
@@ -77,7 +77,10 @@ function refuse(what: string, where: string, fix?: string): never {
   throw new UserError("unsupported-model", what, fix === undefined ? { where } : { where, fix });
 }
 
-function rotatedFromGguf({ fields, where, key }: Header, { headSize, rotatesParts = false }: GgufRopeFacts): number {
+function rotatedFromGguf(
+  { fields, where, key }: GgufHeader,
+  { headSize, rotatesParts = false }: GgufRopeFacts,
+): number {
   const rotated = fields.integer(key("rope.dimension_count"), { max: 2 ** 16, fallback: headSize });
   if (rotated !== headSize && !rotatesParts) {
     refuse(`rotating only a part of each head (${rotated} of ${headSize}) is not supported`, where);
@@ -90,7 +93,7 @@ function rotatedFromGguf({ fields, where, key }: Header, { headSize, rotatesPart
 
 /** YaRN as llama.cpp computes it, which is how transformers computes it, too. */
 function yarn(
-  { fields, where, key }: Header,
+  { fields, where, key }: GgufHeader,
   { theta, maxPositions }: { theta: number; maxPositions: number },
 ): YarnScaling {
   const scaling = (name: string): string => key(`rope.scaling.${name}`);
@@ -122,7 +125,7 @@ function yarn(
 }
 
 function longRope(
-  { fields, where, key }: Header,
+  { fields, where, key }: GgufHeader,
   { short, long }: { short: Float32Array; long: Float32Array },
   { rotated, maxPositions }: { rotated: number; maxPositions: number },
 ): LongRopeScaling {

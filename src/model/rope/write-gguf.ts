@@ -53,13 +53,14 @@ export function ropeToGguf({ headSize, rope }: { headSize: number; rope: Rope })
         ],
       };
     case "dynamic":
-      return refuse("the rotary scaling dynamic");
+      return refuseForLlamaCpp("the rotary scaling dynamic");
   }
 }
 
 function yarnKeys({ factor, betaFast, betaSlow, attentionFactor, truncate }: YarnScaling): Record<string, GgufValue> {
-  if (truncate === false) refuse("yarn with truncate: false");
-  if (Math.abs(attentionFactor / yarnAttentionFactor(factor) - 1) > 1e-6) refuse("yarn with another attention_factor");
+  if (truncate === false) refuseForLlamaCpp("yarn with truncate: false");
+  if (Math.abs(attentionFactor / yarnAttentionFactor(factor) - 1) > 1e-6)
+    refuseForLlamaCpp("yarn with another attention_factor");
   return {
     "rope.scaling.type": "yarn",
     "rope.scaling.factor": { float: factor },
@@ -68,7 +69,8 @@ function yarnKeys({ factor, betaFast, betaSlow, attentionFactor, truncate }: Yar
   };
 }
 
-function refuse(what: string): never {
+/** For what llama.cpp computes otherwise. */
+export function refuseForLlamaCpp(what: string): never {
   throw new UserError("unsupported-model", `llama.cpp does not compute ${what}`, {
     where: "configuration of the model",
     fix: "Use the model in Hugging Face layout.",

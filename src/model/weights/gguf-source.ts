@@ -1,6 +1,7 @@
 import { UserError } from "../../system/errors.ts";
 import { decoderConfigFromGguf } from "../config-file.ts";
 import { ggufFamilyNamed, type GgufTensorFacts } from "../families/index.ts";
+import { hubNames } from "../families/gguf-tensors.ts";
 import { show } from "../fields.ts";
 import { checkTensors } from "./check-tensors.ts";
 import { heldAs, readStored, storedWeight, type StoredTensor } from "./encoding.ts";
@@ -33,8 +34,8 @@ async function readGguf(file: RandomAccessFile): Promise<WeightSource> {
   const { metadata, tensors: stored } = readGgufHeader(file);
   refuseSplit(metadata, where);
   refuseAdapter(metadata, where);
-  const family = ggufFamilyNamed(metadata["general.architecture"], where);
-  const { huggingFaceName, inHuggingFaceOrder } = family;
+  const { gguf, layout } = ggufFamilyNamed(metadata["general.architecture"], where);
+  const huggingFaceName = hubNames(layout);
   const tensors = new Map<string, StoredTensor>();
   for (const [ggufName, tensor] of stored) {
     const name = huggingFaceName(ggufName);
@@ -54,8 +55,11 @@ async function readGguf(file: RandomAccessFile): Promise<WeightSource> {
     format: "gguf",
     names: () => [...tensors.keys()],
     shape: (name) => [...locate(name).shape],
-    read: async (name) => inHuggingFaceOrder(name, await readStored(file, locate(name)), config),
-    stored: (name) => storedWeight(file, locate(name), family.pairedHead?.(name, config)),
+    async read(name) {
+      const values = await readStored(file, locate(name));
+      return gguf.huggingFaceValues?.(name, values, config) ?? values;
+    },
+    stored: (name) => storedWeight(file, locate(name), gguf.pairedHead?.(name, config)),
     held: (name) => heldAs(locate(name)),
     metadata,
     fingerprint: await fingerprint(config, new Map([...tensors].map(([name, tensor]) => [name, { tensor, file }]))),

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import type { ErrorCode } from "../../../src/system/errors.ts";
 import { decoderConfigFromGguf } from "../../../src/model/config-file.ts";
-import { hubNames, rotationOrder, undoRotationOrder } from "../../../src/model/families/gguf-tensors.ts";
+import { hubNames, rotationOrder } from "../../../src/model/families/gguf-tensors.ts";
 import { usualLayout } from "../../../src/model/families/layout.ts";
 import { openWeights } from "../../../src/model/weights/index.ts";
 import { fixture, fixtureJson, floatsOf } from "../weights/files.ts";
@@ -55,7 +55,9 @@ describe("a GGUF file written by llama.cpp's package", () => {
 test("rows of a head come back from pairs to halves", () => {
   // Two heads of size 6, one column. A head's rows 0 1 2 | 3 4 5 are stored interleaved: 0 3 1 4 2 5.
   const stored = Float32Array.of(0, 3, 1, 4, 2, 5, 10, 13, 11, 14, 12, 15);
-  expect([...undoRotationOrder(stored, 2, 6)]).toEqual([0, 1, 2, 3, 4, 5, 10, 11, 12, 13, 14, 15]);
+  expect([...rotationOrder(stored, "halves", { heads: 2, headSize: 6 })]).toEqual([
+    0, 1, 2, 3, 4, 5, 10, 11, 12, 13, 14, 15,
+  ]);
 });
 
 test("rows go to pairs and come back, of any number of heads and columns", () => {
@@ -65,17 +67,17 @@ test("rows go to pairs and come back, of any number of heads and columns", () =>
     [2, 8, 5],
   ] as const) {
     const values = Float32Array.from({ length: heads * headSize * columns }, (_, i) => i);
-    const stored = rotationOrder(values, heads, headSize);
+    const stored = rotationOrder(values, "pairs", { heads, headSize });
     expect([...stored.subarray(columns, 2 * columns)]).toEqual([
       ...values.subarray((headSize / 2) * columns).subarray(0, columns),
     ]);
-    expect(undoRotationOrder(stored, heads, headSize)).toEqual(values);
+    expect(rotationOrder(stored, "halves", { heads, headSize })).toEqual(values);
   }
 });
 
 test("rows move whole", () => {
   const stored = Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8); // one head of size 4, rows of 2
-  expect([...undoRotationOrder(stored, 1, 4)]).toEqual([1, 2, 5, 6, 3, 4, 7, 8]);
+  expect([...rotationOrder(stored, "halves", { heads: 1, headSize: 4 })]).toEqual([1, 2, 5, 6, 3, 4, 7, 8]);
 });
 
 test("names map to those of Hugging Face, and strangers stay", () => {
