@@ -38,9 +38,14 @@ export async function modelOf(
   }
   const name = oneOf("size", (flags["size"] as string | undefined) ?? "small", ["small", "smollm2"]);
   const size = sizes[quick ? "quick" : name];
+  return { config: writeDecoderConfig(llamaOf({ ...size, ...(vocabulary !== undefined && { vocabulary }) })) };
+}
+
+/** A Llama of these sizes, on texts of up to 8,192 tokens. */
+export function llamaOf(size: (typeof sizes)["small"]): DecoderConfig {
   const config = {
     model_type: "llama",
-    vocab_size: vocabulary ?? size.vocabulary,
+    vocab_size: size.vocabulary,
     hidden_size: size.width,
     intermediate_size: size.feedForward,
     num_hidden_layers: size.layers,
@@ -49,7 +54,7 @@ export async function modelOf(
     max_position_embeddings: 8192,
     tie_word_embeddings: true,
   };
-  return { config: writeDecoderConfig(parseDecoderConfig(config, "bench")) };
+  return parseDecoderConfig(config, "bench");
 }
 
 export function decoderConfig({ config }: ModelSettings): DecoderConfig {

@@ -6,9 +6,9 @@ import type { Flag } from "../src/config/flags.ts";
 import { createAdapter, forward, gradientStore, withAdapter } from "../src/model/index.ts";
 import { createDecoder } from "../src/model/decoder.ts";
 import { estimateTrainingMemory } from "../src/model/memory.ts";
+import { storedBytesOf } from "../src/model/model.ts";
 import { openWeights } from "../src/model/weights/index.ts";
 import { UserError } from "../src/system/errors.ts";
-import { rowBytesOf } from "../src/tensor/stored-weight.ts";
 import { useEngine } from "../src/tensor/engine.ts";
 import { adamW } from "../src/training/index.ts";
 import type { Benchmark } from "./harness/benchmark.ts";
@@ -92,12 +92,8 @@ export const trunk: Benchmark = {
 async function contendTrunk({ path, tokens, rank, threads }: TrunkSettings): Promise<Contender> {
   await useEngine("cpu", { threads });
   const weights = await openWeights(path);
-  const stored = new Map<string, number>();
-  const below = await createDecoder(weights.config, (name) => {
-    const weight = weights.stored(name);
-    if (weight !== undefined) stored.set(name, weight.shape[0] * rowBytesOf(weight));
-    return weight ?? weights.read(name);
-  });
+  const stored = storedBytesOf(weights);
+  const below = await createDecoder(weights.config, (name) => weights.stored(name) ?? weights.read(name));
   const model = withAdapter(below, await createAdapter(below, { rank }));
   const optimizer = adamW(model.parameters);
   const batch = randomBatch({ rows: 1, width: tokens, promptTokens: 1 }, weights.config.vocabularySize);

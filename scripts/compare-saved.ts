@@ -7,6 +7,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { savedFormats } from "../src/config/groups.ts";
 import { loadModel, saveModel } from "../src/model/index.ts";
 import { useEngine } from "../src/tensor/engine.ts";
 
@@ -17,7 +18,7 @@ try {
   const model = await loadModel(source);
   const shardSize = "500KB";
   const card = "Saved to be compared.";
-  for (const dtype of ["as-read", "float32", "bfloat16", "float16"] as const) {
+  for (const dtype of savedFormats) {
     await saveModel(model, join(folder, dtype), { card, dtype });
     await saveModel(model, join(folder, `${dtype} in shards`), { card, dtype, shardSize });
   }

@@ -1,4 +1,5 @@
 import type * as tf from "@tensorflow/tfjs-core";
+import { savedFormats } from "../config/groups.ts";
 import { mergeAdapter } from "../model/adapters/merge.ts";
 import { isAdapted } from "../model/adapters/with-adapter.ts";
 import { saveModel, type Model } from "../model/model.ts";
@@ -14,8 +15,6 @@ import { defineCommand } from "./command.ts";
 import { engineFlags, withEngine } from "./engine.ts";
 import { adapterFlag, openModel } from "./open-model.ts";
 import { oneOf, requiredValue } from "./values.ts";
-
-const formats = ["as-read", "float32", "bfloat16", "float16"] as const;
 
 /** `tokensift merge`. */
 export const merge = defineCommand({
@@ -40,7 +39,7 @@ export const merge = defineCommand({
     const path = requiredValue("model", values.model, "a model folder or a GGUF file");
     const adapter = requiredValue("adapter", values.adapter, "the folder of an adapter");
     const out = requiredValue("out", values.out, "a folder for the merged model");
-    const dtype = oneOf("dtype", values.dtype ?? "as-read", formats);
+    const dtype = oneOf("dtype", values.dtype ?? "as-read", savedFormats);
     const say = (sentence: string): void => void stderr.write(`${terminalText(sentence)}\n`);
     await requireModelFolder(out);
     using interruption = watchInterruption();

@@ -162,9 +162,12 @@ export const evaluationGroup = group(
   { default: {}, description: "What is measured on the held-out rows." },
 );
 
+/** Number formats in which weights are written; `as-read`: of each tensor that in which it came. */
+export const savedFormats = ["as-read", "float32", "bfloat16", "float16"] as const;
+
 const saveGroup = group(
   {
-    dtype: choice(["as-read", "float32", "bfloat16", "float16"], {
+    dtype: choice(savedFormats, {
       default: "as-read",
       description:
         "Number format of the weights, trained as float32. as-read: of each tensor that in which it came; float32 for " +

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { closeSync, fstatSync, openSync } from "node:fs";
+import { bytesOf } from "../system/bytes-of.ts";
 import { openAtomicFile, writeFully } from "./atomic.ts";
 import { readInto } from "./files.ts";
 import {
@@ -197,8 +198,4 @@ function read(fd: number, from: number, length: number): Uint8Array<ArrayBuffer>
   const bytes = new Uint8Array(length);
   readInto(fd, from, bytes);
   return bytes;
-}
-
-function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
-  return new Uint8Array(buffer, byteOffset, byteLength);
 }

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { bytesOf } from "../system/bytes-of.ts";
 import type { Sampling } from "./sampling.ts";
 
 /** What happened to a dataset's rows on their way to tokens. */
@@ -130,7 +131,7 @@ export function checksum(arrays: readonly (Int32Array | Uint8Array | Float32Arra
   const hash = createHash("sha256");
   for (const array of arrays) {
     hash.update(`${array.length}\n`);
-    hash.update(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
+    hash.update(bytesOf(array));
   }
   return hash.digest("hex");
 }

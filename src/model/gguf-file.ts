@@ -1,4 +1,5 @@
 import { UserError } from "../system/errors.ts";
+import { totalSize } from "../tensor/shape.ts";
 import type { GgufVocabulary } from "../text/gguf-vocabulary.ts";
 import type { DecoderConfig } from "./config.ts";
 import { decoderTensors, familyOf } from "./families/index.ts";
@@ -6,8 +7,7 @@ import type { GgufWriting } from "./families/family.ts";
 import { ggufLayout } from "./families/gguf-tensors.ts";
 import { tensorsOf } from "./families/tensors.ts";
 import type { GgufEntries } from "./gguf-entries.ts";
-import { elementCount } from "./weights/encoding.ts";
-import type { GgufContents, GgufTensor } from "./weights/gguf-write.ts";
+import { ggufTensorBytes, type GgufContents, type GgufTensor } from "./weights/gguf-write.ts";
 import { ggufEncoders, type GgufType } from "./weights/quantize.ts";
 import type { WeightSource } from "./weights/source.ts";
 
@@ -47,12 +47,11 @@ export function ggufOfModel(
       values: async () => valuesOf(writing, hubName, await source.read(hubName), config),
     };
   });
-  const numbers = [...shapes.values()].reduce((sum, shape) => sum + (elementCount(shape) ?? 0), 0);
   const entries: GgufEntries = {
     "general.architecture": writing.architecture,
     "general.type": "model",
     "general.name": name,
-    "general.size_label": sizeLabel(numbers),
+    "general.size_label": sizeLabel(totalSize(shapes.values())),
     "general.file_type": fileTypes[type],
     "general.quantization_version": 2,
     ...writing.entries(config),
@@ -116,8 +115,5 @@ function sizeLabel(numbers: number): string {
 
 /** What `ggufOfModel` gives in bytes, but for the header. */
 export function ggufBytes({ tensors }: GgufContents): number {
-  return tensors.reduce((sum, { shape, type }) => {
-    const { blockValues, blockBytes } = ggufEncoders[type];
-    return sum + ((elementCount(shape) ?? 0) / blockValues) * blockBytes;
-  }, 0);
+  return tensors.reduce((sum, tensor) => sum + ggufTensorBytes(tensor), 0);
 }

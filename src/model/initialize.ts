@@ -1,4 +1,5 @@
 import { normalValues, stream } from "../system/random.ts";
+import { sizeOf } from "../tensor/shape.ts";
 import type { DecoderConfig } from "./config.ts";
 import { isBias } from "./families/index.ts";
 import { createDecoder, type Decoder } from "./decoder.ts";
@@ -9,7 +10,7 @@ import { createDecoder, type Decoder } from "./decoder.ts";
  */
 export function initializeModel(config: DecoderConfig, { seed }: { seed: number }): Promise<Decoder> {
   return createDecoder(config, (name, shape) => {
-    const size = shape.reduce((a, b) => a * b, 1);
+    const size = sizeOf(shape);
     if (isBias(name)) return new Float32Array(size);
     if (shape.length === 1) return new Float32Array(size).fill(1 - (config.gainOffset ?? 0));
     return normalValues(size, config.initializerRange, stream(seed, "initialize", name));

@@ -1,3 +1,4 @@
+import { totalSize } from "../tensor/shape.ts";
 import type { DecoderConfig } from "./config.ts";
 import { embeddingModule, headModule } from "./adapters/modules.ts";
 import { loraSettings, targetsOf, type LoraOptions } from "./adapters/options.ts";
@@ -53,10 +54,10 @@ const slack = 1.05;
 export function estimateTrainingMemory(config: DecoderConfig, options: TrainingMemoryOptions): TrainingMemory {
   const { tokens, responseTokens, accumulates = false, copies = 0 } = options;
   const tensors = decoderTensors(config);
-  const total = sizeOf(tensors.values());
+  const total = totalSize(tensors.values());
   const { stored } = options;
   const inFiles = [...tensors.keys()].filter((name) => stored?.has(name));
-  const inMemory = total - sizeOf(inFiles.map((name) => tensors.get(name)!));
+  const inMemory = total - totalSize(inFiles.map((name) => tensors.get(name)!));
   const files = inFiles.reduce((sum, name) => sum + stored!.get(name)!, 0);
   const adapter = options.adapter === undefined ? undefined : adapterSize(config, options.adapter);
   const trained = adapter?.trained ?? total;
@@ -152,7 +153,7 @@ function adapterSize(config: DecoderConfig, options: LoraOptions): AdapterSize {
   const wideOutput = onHead === undefined ? 0 : onHead.outputs * (onHead.inputs + onHead.rank);
   const copiesHead = copies.some(({ name }) => name === `${headModule(config)}.weight`);
   return {
-    trained: [...ofTargets, sizeOf(copies.map(({ shape }) => shape))].reduce((sum, size) => sum + size, 0),
+    trained: [...ofTargets, totalSize(copies.map(({ shape }) => shape))].reduce((sum, size) => sum + size, 0),
     firstLayer: reachesEmbedding ? 0 : Math.min(...layersOf.keys(), ...copiedLayers, config.layers - 1),
     reachesEmbedding,
     projections: copiedLayers.length > 0 ? projectionsOf(config) : [...projections],
@@ -161,8 +162,4 @@ function adapterSize(config: DecoderConfig, options: LoraOptions): AdapterSize {
     wideOutput,
     outputGradient: copiesHead ? config.vocabularySize * config.width : wideOutput,
   };
-}
-
-function sizeOf(shapes: Iterable<readonly number[]>): number {
-  return [...shapes].reduce((sum, shape) => sum + shape.reduce((product, size) => product * size, 1), 0);
 }

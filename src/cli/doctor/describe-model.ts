@@ -4,6 +4,7 @@ import { storedBytesOf, tokenizerOf } from "../../model/model.ts";
 import type { Rope } from "../../model/rope/index.ts";
 import { openWeights } from "../../model/weights/open.ts";
 import type { WeightSource } from "../../model/weights/source.ts";
+import { totalSize } from "../../tensor/shape.ts";
 import { optional } from "../../system/optional.ts";
 import { modelTypeOf } from "../../text/models/create-model.ts";
 import type { TokenizerJson } from "../../text/tokenizer-json.ts";
@@ -86,13 +87,12 @@ function described(path: string, weights: WeightSource): ModelDescription {
   const { config } = weights;
   const { layers, width, heads, keyValueHeads, headSize, feedForwardWidth, vocabularySize, tiedOutput } = config;
   const { modelType, models, trainedWithout } = familyOf(config);
-  const shapes = [...decoderTensors(config).values()];
   return {
     path,
     family: modelType,
     models,
     ...optional({ trainedWithout }),
-    parameters: shapes.reduce((sum, shape) => sum + shape.reduce((product, size) => product * size, 1), 0),
+    parameters: totalSize(decoderTensors(config).values()),
     ...{ layers, width, heads, keyValueHeads, headSize, feedForwardWidth, vocabularySize, tiedOutput },
     context: config.maxPositions,
     ...positionsOf(config),

@@ -1,7 +1,7 @@
 import type { DecoderConfig } from "../../model/config.ts";
 import { decoderTensors, familyOf } from "../../model/families/index.ts";
 import { ggufNames, typeOf } from "../../model/gguf-file.ts";
-import { ggufEncoders } from "../../model/weights/quantize.ts";
+import { ggufTensorBytes } from "../../model/weights/gguf-write.ts";
 import type { Described } from "./describe-model.ts";
 
 /** Formats of `tokensift export` in which weights can stay in their file. */
@@ -41,9 +41,7 @@ function exportedBytes(
   const names = ggufNames(config, ggufWriting);
   const bytes = [...decoderTensors(config)].flatMap(([name, shape]): [string, number][] => {
     const format = typeOf(names.get(name)!, shape, { type, tiedOutput: config.tiedOutput });
-    if (format === "f32") return []; // widened into memory
-    const { blockValues, blockBytes } = ggufEncoders[format];
-    return [[name, (shape.reduce((product, size) => product * size, 1) / blockValues) * blockBytes]];
+    return format === "f32" ? [] : [[name, ggufTensorBytes({ shape, type: format })]]; // f32 is widened into memory
   });
   return new Map(bytes);
 }

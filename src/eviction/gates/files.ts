@@ -1,6 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "../../system/errors.ts";
+import { sizeOf } from "../../tensor/shape.ts";
 import { openTensorFile } from "../../model/weights/tensor-file.ts";
 import { writeSafetensors } from "../../model/weights/safetensors-write.ts";
 import type { Decoder } from "../../model/decoder.ts";
@@ -111,7 +112,7 @@ export async function loadGates(folder: string, model: Pick<Decoder, "config">):
   try {
     const gates = await gatesFrom(model, known, async (name, shape) => {
       const values = await file.read(name);
-      if (values?.length === shape.reduce((a, b) => a * b, 1)) return values;
+      if (values?.length === sizeOf(shape)) return values;
       throw new UserError("damaged-file", `it has no usable ${name}`, {
         where: join(folder, files.values),
         fix: "The file is damaged, or belongs to other gates.",

@@ -10,6 +10,7 @@
  * `b` starts at logit(initialKeep).
  */
 import * as tf from "@tensorflow/tfjs-core";
+import { sizeOf } from "../../tensor/shape.ts";
 import { UserError } from "../../system/errors.ts";
 import { parameterOf, type Decoder, type Parameter } from "../../model/decoder.ts";
 import { isBias } from "../../model/families/index.ts";
@@ -69,7 +70,7 @@ export function createGates(
     model,
     options,
     (name, shape) => {
-      const size = shape.reduce((a, b) => a * b, 1);
+      const size = sizeOf(shape);
       if (isBias(name)) return new Float32Array(size).fill(bias);
       return normalValues(size, model.config.initializerRange, stream(seed, "gates", name));
     },

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import * as tf from "@tensorflow/tfjs-core";
 import { normalValues, stream } from "../../system/random.ts";
+import { sizeOf } from "../../tensor/shape.ts";
 import { parameterOf, type Decoder, type Parameter } from "../decoder.ts";
 import { createDropout, type Dropout } from "./dropout.ts";
 import { rowNorms } from "./dora.ts";
@@ -103,7 +104,7 @@ function firstValues(
 ): Float32Array | Promise<Float32Array> {
   if (part === "magnitude") return lengthsOf(model, target);
   const isEmbedding = target.place.kind === "embedding";
-  const size = shape.reduce((product, side) => product * side, 1);
+  const size = sizeOf(shape);
   if (part === (isEmbedding ? "A" : "B")) return new Float32Array(size);
   const random = stream(seed, "adapter", target.module);
   if (isEmbedding) return normalValues(size, 1, random);

@@ -1,4 +1,5 @@
-import { bfloat16, float16, float32, halfTable, type Encoding } from "./encoding.ts";
+import type { StoredEncoding } from "../../tensor/stored-weight.ts";
+import { bfloat16, float16, float32, halfTable } from "./encoding.ts";
 
 /*
  * The block formats of GGUF, decoded to float32 exactly as the reference does
@@ -13,14 +14,14 @@ function eachBlock(
   blockBytes: number,
   blockValues: number,
   decode: (source: Uint8Array, target: Float32Array, at: number, to: number) => void,
-): Encoding["decode"] {
+): StoredEncoding["decode"] {
   return (source, target) => {
     for (let at = 0, to = 0; to < target.length; at += blockBytes, to += blockValues) decode(source, target, at, to);
   };
 }
 
 /** Q8_0: scale, 32 signed bytes. */
-const q8_0: Encoding = {
+const q8_0: StoredEncoding = {
   name: "Q8_0",
   blockValues: 32,
   blockBytes: 34,
@@ -34,7 +35,7 @@ const q8_0: Encoding = {
  * Q4_0, Q4_1, Q5_0, Q5_1: scale, then the minimum (`_1`), then the fifth bits of 32 numbers (`5`), then 16 bytes whose
  * low halves are the first 16 numbers and whose high halves are the last 16. Without a minimum, numbers are centred.
  */
-function smallBlock(bits: 4 | 5, hasMinimum: boolean): Encoding {
+function smallBlock(bits: 4 | 5, hasMinimum: boolean): StoredEncoding {
   const fifthBits = hasMinimum ? 4 : 2;
   const low = bits === 5 ? fifthBits + 4 : fifthBits;
   const blockBytes = low + 16;
@@ -59,7 +60,7 @@ function smallBlock(bits: 4 | 5, hasMinimum: boolean): Encoding {
  * Q4_K and Q5_K: scale, scale of the minima, 12 bytes with eight 6-bit scales and eight 6-bit minima, the fifth bits of
  * 256 numbers (`5`), then 128 bytes: each run of 32 bytes holds 32 numbers in its low and the next 32 in its high halves.
  */
-function largeBlock(bits: 4 | 5): Encoding {
+function largeBlock(bits: 4 | 5): StoredEncoding {
   const fifthBits = 16;
   const low = bits === 5 ? 48 : 16;
   const blockBytes = low + 128;
@@ -95,7 +96,7 @@ function groupMinimum(source: Uint8Array, at: number, group: number): number {
 }
 
 /** Q6_K: 128 bytes of low four bits, 64 bytes of high two bits, sixteen signed scales, scale. */
-const q6_K: Encoding = {
+const q6_K: StoredEncoding = {
   name: "Q6_K",
   blockValues: 256,
   blockBytes: 210,
@@ -113,7 +114,7 @@ const q6_K: Encoding = {
 };
 
 /** Encodings by their number in GGUF tensor descriptions. */
-export const ggufEncodings: ReadonlyMap<number, Encoding> = new Map([
+export const ggufEncodings: ReadonlyMap<number, StoredEncoding> = new Map([
   [0, float32],
   [1, float16],
   [2, smallBlock(4, false)],

@@ -1,24 +1,13 @@
 import { UserError } from "../../system/errors.ts";
 import { halfFloat } from "../../system/half-float.ts";
-import type { StoredWeight } from "../../tensor/stored-weight.ts";
+import type { StoredEncoding, StoredWeight } from "../../tensor/stored-weight.ts";
 import type { RandomAccessFile } from "./file.ts";
-
-/**
- * How numbers lie in a file: blocks of `blockBytes` bytes that each hold `blockValues` numbers.
- * `decode` reads whole blocks; `source` starts at a multiple of 4 in its buffer.
- */
-export interface Encoding {
-  name: string;
-  blockValues: number;
-  blockBytes: number;
-  decode(source: Uint8Array, target: Float32Array): void;
-}
 
 /** Where one tensor lies: `offset` in bytes from the start of the file. */
 export interface StoredTensor {
   name: string;
   shape: number[];
-  encoding: Encoding;
+  encoding: StoredEncoding;
   offset: number;
   bytes: number;
 }
@@ -75,7 +64,7 @@ export function elementCount(shape: unknown): number | undefined {
   return count;
 }
 
-export const float32: Encoding = {
+export const float32: StoredEncoding = {
   name: "F32",
   blockValues: 1,
   blockBytes: 4,
@@ -84,7 +73,7 @@ export const float32: Encoding = {
   },
 };
 
-export const float16: Encoding = {
+export const float16: StoredEncoding = {
   name: "F16",
   blockValues: 1,
   blockBytes: 2,
@@ -95,7 +84,7 @@ export const float16: Encoding = {
   },
 };
 
-export const bfloat16: Encoding = {
+export const bfloat16: StoredEncoding = {
   name: "BF16",
   blockValues: 1,
   blockBytes: 2,
@@ -144,4 +133,18 @@ export function toFloat16(values: Float32Array): Uint16Array {
     }
   }
   return halves;
+}
+
+/**
+ * Rounds to the bit patterns of a format, ties to even.
+ * @returns tooLarge the first number that becomes infinite; in bfloat16, too, the largest do, from about 3.396e38
+ */
+export function roundedTo(
+  format: "float16" | "bfloat16",
+  values: Float32Array,
+): { bits: Uint16Array; tooLarge: number | undefined } {
+  const bits = format === "float16" ? toFloat16(values) : toBfloat16(values);
+  const infinite = format === "float16" ? 0x7c00 : 0x7f80;
+  const over = bits.findIndex((pattern, i) => (pattern & 0x7fff) === infinite && Number.isFinite(values[i]));
+  return { bits, tooLarge: values[over] };
 }

@@ -1,6 +1,7 @@
+import { bytesOf } from "../../system/bytes-of.ts";
 import { UserError } from "../../system/errors.ts";
+import { sizeOf } from "../../tensor/shape.ts";
 import type { GgufEntries, GgufValue } from "../gguf-entries.ts";
-import { elementCount } from "./encoding.ts";
 import { ggufEncoders, type GgufType } from "./quantize.ts";
 
 /** A tensor to write: `values` is called when its turn comes, so that one at a time is held. */
@@ -36,19 +37,20 @@ export async function writeGguf(
   for (const tensor of tensors) {
     const values = await tensor.values();
     const { blockValues, encode } = ggufEncoders[tensor.type];
-    if (values.length !== elementCount(tensor.shape) || (tensor.shape.at(-1) ?? 1) % blockValues !== 0) {
+    if (values.length !== sizeOf(tensor.shape) || (tensor.shape.at(-1) ?? 1) % blockValues !== 0) {
       const shape = tensor.shape.join(", ");
       throw new UserError("wrong-shape", `${tensor.name} has ${values.length} values for [${shape}] as ${tensor.type}`);
     }
     for (let from = 0; from < values.length; from += chunkValues)
       await write(encode(values.subarray(from, from + chunkValues), tensor.name));
-    await write(padding(sizeOf(tensor)));
+    await write(padding(ggufTensorBytes(tensor)));
   }
 }
 
-function sizeOf({ shape, type }: GgufTensor): number {
+/** Bytes of a tensor in the file. */
+export function ggufTensorBytes({ shape, type }: Pick<GgufTensor, "shape" | "type">): number {
   const { blockValues, blockBytes } = ggufEncoders[type];
-  return ((elementCount(shape) ?? NaN) / blockValues) * blockBytes;
+  return (sizeOf(shape) / blockValues) * blockBytes;
 }
 
 /** Up to the next multiple of the alignment. */
@@ -76,7 +78,7 @@ function describe(entries: GgufEntries, tensors: readonly GgufTensor[]): Uint8Ar
     for (const size of tensor.shape.toReversed()) writer.u64(size);
     writer.u32(ggufEncoders[tensor.type].code);
     writer.u64(offset);
-    const size = sizeOf(tensor);
+    const size = ggufTensorBytes(tensor);
     offset += size + padding(size).length;
   }
   return writer.finish();
@@ -97,7 +99,7 @@ function writeValue(writer: HeaderWriter, value: GgufValue): void {
     writer.u32(value);
   } else if ("float" in value) {
     writer.u32(codes.f32);
-    writer.bytes(littleEndian(Float32Array.of(value.float)));
+    writer.bytes(bytesOf(Float32Array.of(value.float)));
   } else writeList(writer, value);
 }
 
@@ -112,7 +114,7 @@ function writeList(
   };
   if (list instanceof Int32Array || list instanceof Uint32Array || list instanceof Float32Array) {
     head(list instanceof Float32Array ? codes.f32 : list instanceof Int32Array ? codes.i32 : codes.u32);
-    writer.bytes(littleEndian(list));
+    writer.bytes(bytesOf(list));
   } else if (typeof list[0] === "boolean") {
     head(codes.bool);
     writer.bytes(Uint8Array.from(list as readonly boolean[], Number));
@@ -120,11 +122,6 @@ function writeList(
     head(codes.text);
     for (const text of list as readonly string[]) writer.text(text);
   }
-}
-
-/** The machine's own order: tensor data are written as they lie in memory, too. */
-function littleEndian(values: Int32Array | Uint32Array | Float32Array): Uint8Array {
-  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }
 
 type HeaderWriter = ReturnType<typeof headerWriter>;

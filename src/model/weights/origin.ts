@@ -1,5 +1,5 @@
 import type { DecoderConfig } from "../config.ts";
-import type { Encoding } from "./encoding.ts";
+import type { StoredEncoding } from "../../tensor/stored-weight.ts";
 import { savedTypeOf, type SavedType } from "./saved-type.ts";
 
 /** How a model came: what is written back with it as its author wrote it. */
@@ -15,7 +15,7 @@ export interface Origin {
 }
 
 /** The formats of tensors by name. */
-export function savedTypesOf(tensors: Iterable<readonly [string, Encoding]>): Map<string, SavedType> {
+export function savedTypesOf(tensors: Iterable<readonly [string, StoredEncoding]>): Map<string, SavedType> {
   const types = new Map<string, SavedType>();
   for (const [name, encoding] of tensors) {
     const type = savedTypeOf(encoding);

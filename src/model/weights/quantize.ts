@@ -1,5 +1,6 @@
+import { bytesOf } from "../../system/bytes-of.ts";
 import { UserError } from "../../system/errors.ts";
-import { toBfloat16, toFloat16 } from "./encoding.ts";
+import { roundedTo } from "./encoding.ts";
 
 /** Number formats in which tensors are written to GGUF files. */
 export type GgufType = "f32" | "f16" | "bf16" | "q8_0" | "q4_0";
@@ -22,18 +23,24 @@ const { fround } = Math;
 /** Formats by name. */
 export const ggufEncoders: Readonly<Record<GgufType, GgufEncoder>> = {
   f32: { code: 0, blockValues: 1, blockBytes: 4, encode: checked(bytesOf) },
-  f16: { code: 1, blockValues: 1, blockBytes: 2, encode: checked((values, name) => bytesOf(halves(values, name))) },
-  bf16: { code: 30, blockValues: 1, blockBytes: 2, encode: checked((values, name) => bytesOf(brains(values, name))) },
+  f16: {
+    code: 1,
+    blockValues: 1,
+    blockBytes: 2,
+    encode: checked((values, name) => bytesOf(narrowed(values, name, "float16"))),
+  },
+  bf16: {
+    code: 30,
+    blockValues: 1,
+    blockBytes: 2,
+    encode: checked((values, name) => bytesOf(narrowed(values, name, "bfloat16"))),
+  },
   q8_0: { code: 8, blockValues: 32, blockBytes: 34, encode: checked(eightBits) },
   q4_0: { code: 2, blockValues: 32, blockBytes: 18, encode: checked(fourBits) },
 };
 
 /** All formats, from the largest. */
 export const ggufTypes = Object.keys(ggufEncoders) as GgufType[];
-
-function bytesOf(values: Float32Array | Uint16Array): Uint8Array {
-  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-}
 
 function checked(encode: GgufEncoder["encode"]): GgufEncoder["encode"] {
   return (values, name) => {
@@ -44,24 +51,11 @@ function checked(encode: GgufEncoder["encode"]): GgufEncoder["encode"] {
   };
 }
 
-function halves(values: Float32Array, name: string): Uint16Array {
-  const rounded = toFloat16(values);
-  const over = rounded.findIndex((half) => (half & 0x7fff) === 0x7c00);
-  if (over >= 0) throw tooLarge(name, values[over]!);
-  return rounded;
-}
-
-function brains(values: Float32Array, name: string): Uint16Array {
-  const rounded = toBfloat16(values);
-  const over = rounded.findIndex((bits) => (bits & 0x7fff) === 0x7f80);
-  if (over < 0) return rounded;
-  throw new UserError("out-of-range", `${name} holds ${values[over]}, too large for bf16`, { fix: "Write f32." });
-}
-
-function tooLarge(name: string, value: number): UserError {
-  return new UserError("out-of-range", `${name} holds ${value}, too large for half precision`, {
-    fix: "Write bf16 or f32.",
-  });
+function narrowed(values: Float32Array, name: string, format: "float16" | "bfloat16"): Uint16Array {
+  const { bits, tooLarge } = roundedTo(format, values);
+  if (tooLarge === undefined) return bits;
+  const [what, fix] = format === "float16" ? ["half precision", "Write bf16 or f32."] : ["bf16", "Write f32."];
+  throw new UserError("out-of-range", `${name} holds ${tooLarge}, too large for ${what}`, { fix });
 }
 
 /** Per block of 32: the largest magnitude / 127 in half precision, then 32 signed bytes. Halves round away from 0. */
@@ -116,7 +110,7 @@ function inverseOf(scale: number): number {
 
 /** Puts each block's scale before its numbers. */
 function withScales(bytes: Uint8Array, scales: Float32Array, blockBytes: number, name: string): Uint8Array {
-  const rounded = halves(scales, name);
+  const rounded = narrowed(scales, name, "float16");
   for (let block = 0; block < rounded.length; block++) {
     bytes[block * blockBytes] = rounded[block]! & 255;
     bytes[block * blockBytes + 1] = rounded[block]! >> 8;

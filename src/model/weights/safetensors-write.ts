@@ -1,8 +1,9 @@
 import { open, rm, type FileHandle } from "node:fs/promises";
+import { bytesOf } from "../../system/bytes-of.ts";
 import { UserError } from "../../system/errors.ts";
 import { rename } from "../../system/files-in-use.ts";
-import { elementCount, toBfloat16, toFloat16 } from "./encoding.ts";
-import { bytesOf, headerNames, type SavedType } from "./saved-type.ts";
+import { elementCount, roundedTo } from "./encoding.ts";
+import { headerNames, valueBytes, type SavedType } from "./saved-type.ts";
 
 export type { SavedType } from "./saved-type.ts";
 
@@ -60,7 +61,7 @@ function describe(tensors: TypedTensor[], metadata: Record<string, string>, wher
     if (name === tensors[i - 1]?.name || name === "__metadata__") {
       throw new UserError("repeated-tensor", `two tensors would be saved as ${name}`, { where });
     }
-    const end = offset + (elementCount(shape) ?? NaN) * bytesOf(type);
+    const end = offset + (elementCount(shape) ?? NaN) * valueBytes(type);
     entries.push([name, { dtype: headerNames[type], shape, data_offsets: [offset, end] }]);
     offset = end;
   }
@@ -80,23 +81,10 @@ async function encoded({ name, shape, values, type }: TypedTensor, where: string
       where,
     });
   }
-  if (type === "float32") return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
-  const bits = type === "float16" ? toFloat16(numbers) : toBfloat16(numbers);
-  requireFinite({ name, type }, numbers, bits, where);
-  return new Uint8Array(bits.buffer);
-}
-
-/** Also bfloat16 rounds the largest numbers, from about 3.396e38, to infinity. */
-function requireFinite(
-  { name, type }: Pick<TypedTensor, "name" | "type">,
-  numbers: Float32Array,
-  bits: Uint16Array,
-  where: string,
-): void {
-  const infinite = type === "float16" ? 0x7c00 : 0x7f80;
-  const overflow = bits.findIndex((pattern, i) => (pattern & 0x7fff) === infinite && Number.isFinite(numbers[i]));
-  if (overflow < 0) return;
-  throw new UserError("out-of-range", `${name} holds ${numbers[overflow]}, too large for ${type}`, {
+  if (type === "float32") return bytesOf(numbers);
+  const { bits, tooLarge } = roundedTo(type, numbers);
+  if (tooLarge === undefined) return bytesOf(bits);
+  throw new UserError("out-of-range", `${name} holds ${tooLarge}, too large for ${type}`, {
     where,
     fix: `Save as float32${type === "float16" ? " or bfloat16" : ""} (save.dtype in a configuration).`,
   });

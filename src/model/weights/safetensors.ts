@@ -1,11 +1,14 @@
 import { UserError } from "../../system/errors.ts";
 import { isRecord } from "../../system/is-record.ts";
 import { show } from "../fields.ts";
-import { bfloat16, elementCount, float16, float32, type Encoding, type StoredTensor } from "./encoding.ts";
+import type { StoredEncoding } from "../../tensor/stored-weight.ts";
+import { bfloat16, elementCount, float16, float32, type StoredTensor } from "./encoding.ts";
 import type { RandomAccessFile } from "./file.ts";
 import { duplicateKey } from "./json-keys.ts";
 
-const encodings = new Map<unknown, Encoding>([float32, float16, bfloat16].map((encoding) => [encoding.name, encoding]));
+const encodings = new Map<unknown, StoredEncoding>(
+  [float32, float16, bfloat16].map((encoding) => [encoding.name, encoding]),
+);
 const largestHeader = 100_000_000; // bytes; the limit of the reference implementation
 
 /**

@@ -1,6 +1,6 @@
 import { UserError } from "../../system/errors.ts";
-import { elementCount } from "./encoding.ts";
-import { bytesOf } from "./saved-type.ts";
+import { sizeOf } from "../../tensor/shape.ts";
+import { valueBytes } from "./saved-type.ts";
 import type { TensorToSave } from "./safetensors-write.ts";
 
 /** A file of weights, and what is in it. */
@@ -72,12 +72,12 @@ export function indexText(shards: readonly Shard[]): string {
     all.reduce((total, { tensor }) => total + of(tensor), 0);
   const places = all.map(({ file, tensor }) => [tensor.name, file] as const);
   const index = {
-    metadata: { total_parameters: sum(({ shape }) => elementCount(shape) ?? 0), total_size: sum(tensorBytes) },
+    metadata: { total_parameters: sum(({ shape }) => sizeOf(shape)), total_size: sum(tensorBytes) },
     weight_map: Object.fromEntries(places.toSorted(([one], [other]) => (one < other ? -1 : 1))),
   };
   return `${JSON.stringify(index, null, 2)}\n`;
 }
 
 function tensorBytes({ shape, type = "float32" }: TensorToSave): number {
-  return (elementCount(shape) ?? 0) * bytesOf(type);
+  return sizeOf(shape) * valueBytes(type);
 }

@@ -1,7 +1,8 @@
 import type { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import type * as tf from "@tensorflow/tfjs-core";
+import { sizeOf } from "../../../shape.ts";
 import { assign, type ShaderKernel } from "./kernel.ts";
-import { runByElements, runByRows, sizeOf } from "./program.ts";
+import { runByElements, runByRows } from "./program.ts";
 
 export const adamw: ShaderKernel<"TokensiftAdamW"> = ({ parameter, gradient, m, v }, settings, backend) => {
   const { learningRate, beta1, beta2, epsilon, weightDecay, step, gradientScale } = settings;

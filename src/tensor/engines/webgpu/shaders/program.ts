@@ -1,5 +1,6 @@
 import type { WebGPUBackend, WebGPUProgram } from "@tensorflow/tfjs-backend-webgpu";
 import type * as tf from "@tensorflow/tfjs-core";
+import { sizeOf } from "../../../shape.ts";
 
 /** Lanes of a workgroup. */
 const LANES = 64;
@@ -113,8 +114,4 @@ function run(backend: WebGPUBackend, { name, inputs, floats, integers, shape }: 
     uniforms: numbers.map(({ key, wgsl }) => `${key} : ${wgsl},`).join(" "),
   };
   return backend.runWebGPUProgram(program, Object.values(inputs), "float32", numbers);
-}
-
-export function sizeOf(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, 1);
 }
