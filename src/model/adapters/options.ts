@@ -3,7 +3,7 @@ import type { DecoderConfig } from "../config.ts";
 import { show } from "../fields.ts";
 import { projectionsOf, type ProjectionName } from "../projections.ts";
 import { moduleEnd, weightModules, type WeightModule } from "./modules.ts";
-import { fitsKey, patternValue, savedTensors, targeting, type Target } from "./targets.ts";
+import { fittingKey, patternValues, savedTensors, targeting, type Target } from "./targets.ts";
 
 /** What a low-rank adapter is made of. */
 export interface LoraOptions {
@@ -59,7 +59,7 @@ type WhereGiven =
 export type LoraSettings = Readonly<Required<Pick<LoraOptions, Always>> & Pick<LoraOptions, WhereGiven>>;
 
 /** By what the product of the two small matrices is multiplied. */
-export function scalingOf({ alpha, rank, rsLora }: Pick<LoraSettings, "alpha" | "rank" | "rsLora">): number {
+function scalingOf({ alpha, rank, rsLora }: Pick<LoraSettings, "alpha" | "rank" | "rsLora">): number {
   return alpha / (rsLora ? Math.sqrt(rank) : rank);
 }
 
@@ -120,12 +120,7 @@ function named(group: string, pattern: Readonly<Record<string, number>> = {}): (
 function checkPatterns({ rankPattern, alphaPattern }: LoraOptions, modules: readonly string[]): void {
   for (const [group, pattern] of Object.entries({ rankPattern, alphaPattern }))
     for (const key of Object.keys(pattern ?? {}))
-      check(
-        modules.some((module) => fitsKey(key, module, told)),
-        group,
-        "of modules that the adapter changes",
-        key,
-      );
+      check(modules.some(fittingKey(key, told)), group, "of modules that the adapter changes", key);
 }
 
 function hasKeys(pattern: object | undefined): boolean {
@@ -180,11 +175,12 @@ export function targetsOf(settings: LoraSettings, config: DecoderConfig): Target
     targetModules === undefined
       ? place?.kind === "projection" && projections!.includes(place.projection) && layers!.includes(place.layer)
       : targetModules.includes(name);
+  const [rankOf, alphaOf] = [patternValues(rankPattern, rank, told), patternValues(alphaPattern, alpha, told)];
   return weightModules(config)
     .filter(isTarget)
     .map(({ name, place, tensors }) => {
-      const own = patternValue(rankPattern, name, rank, told);
-      const scaling = scalingOf({ rank: own, alpha: patternValue(alphaPattern, name, alpha, told), rsLora });
+      const own = rankOf(name);
+      const scaling = scalingOf({ rank: own, alpha: alphaOf(name), rsLora });
       const [rows, columns] = tensors.get(`${name}.weight`) as [number, number];
       const [outputs, inputs] = place!.kind === "embedding" ? [columns, rows] : [rows, columns];
       return { module: name, place: place!, rank: own, scaling, inputs, outputs };

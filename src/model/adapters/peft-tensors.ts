@@ -5,17 +5,19 @@ import type { Decoder } from "../decoder.ts";
 import { show } from "../fields.ts";
 import { readStored, type StoredTensor } from "../weights/encoding.ts";
 import type { RandomAccessFile } from "../weights/file.ts";
+import { turnedValues, turnedWeights } from "../weights/orientation.ts";
 import { embeddingModule, headModule, weightModules, type WeightModule } from "./modules.ts";
-import { modulePrefix } from "./lora.ts";
+import { modulePrefix, type AdapterTensor } from "./lora.ts";
 import type { LoraOptions } from "./options.ts";
 import type { PeftConfig } from "./peft-config.ts";
-import { fitsKey, savedTensors, targeting } from "./targets.ts";
+import { fittingKey, savedTensors, targeting } from "./targets.ts";
 
 /** The two files of an adapter. */
 export interface AdapterFiles {
   readonly config: PeftConfig;
   readonly configPath: string;
   readonly tensors: ReadonlyMap<string, StoredTensor>;
+  readonly metadata: ReadonlyMap<string, string>;
   readonly file: RandomAccessFile;
 }
 
@@ -29,59 +31,44 @@ const matrixName = /^(.{1,200})\.(?:lora_[AB]\.weight|lora_embedding_[AB]|lora_m
 export async function optionsOf(files: AdapterFiles, model: Decoder): Promise<LoraOptions> {
   const { config, configPath, file } = files;
   const modules = weightModules(model.config);
-  const told = { where: configPath, code: "invalid-adapter" } as const;
-  const { targets, ensuresTying, settings } = config;
-  const { modulesToSave } = settings;
+  const { modulesToSave } = config.settings;
   const found = await placeTensors(files, model, modules);
-  const isTarget = targeting(targets, told);
-  const named = modules.filter(isTarget);
+  const options = savedOptions(config, model.config, configPath);
+  const { targetModules } = options;
   for (const name of found)
-    if (!named.some((module) => module.name === name))
+    if (!targetModules.includes(name))
       throw new UserError("invalid-adapter", `${configPath} does not name ${name} among its target_modules`, {
         where: file.path,
         fix: "The two files belong to different adapters.",
       });
   if (found.size === 0)
     throw new UserError("invalid-adapter", "there are no matrices in this file", { where: file.path });
-  for (const { name, place } of named) if (place === undefined) throw noPlace(name, configPath);
+  for (const { name, place } of modules)
+    if (place === undefined && targetModules.includes(name)) throw noPlace(name, configPath);
   for (const saved of modulesToSave)
     if (savedTensors(model.config, [saved]).length === 0) throw noPlace(saved, configPath);
-  if (ensuresTying) requireNothingTied(model, [...named.map(({ name }) => name), ...modulesToSave], configPath);
-  const targetModules = named.map(({ name }) => name);
-  return {
-    ...settings,
-    rankPattern: fittingKeys(settings.rankPattern, targetModules, told),
-    alphaPattern: fittingKeys(settings.alphaPattern, targetModules, told),
-    targetModules,
-  };
+  if (config.ensuresTying) requireNothingTied(model, [...targetModules, ...modulesToSave], configPath);
+  return options;
 }
 
 /**
  * What the configuration alone says of an adapter over a model of that shape, for an estimate.
  * @throws UserError for modules that the model does not have
  */
-export function savedOptions(config: PeftConfig, shape: DecoderConfig, where: string): LoraOptions {
-  const { targets, settings } = config;
+export function savedOptions(
+  { targets, settings }: PeftConfig,
+  shape: DecoderConfig,
+  where: string,
+): LoraOptions & { targetModules: readonly string[] } {
   const told = { where, code: "invalid-adapter" } as const;
-  const isTarget = targeting(targets, told);
   const targetModules = weightModules(shape)
-    .filter(isTarget)
+    .filter(targeting(targets, told))
     .map(({ name }) => name);
+  // PEFT passes over keys that fit no module
   const ofTargets = (pattern: Readonly<Record<string, number>>): Record<string, number> =>
-    fittingKeys(pattern, targetModules, told);
+    Object.fromEntries(Object.entries(pattern).filter(([key]) => targetModules.some(fittingKey(key, told))));
   const { rankPattern, alphaPattern } = settings;
   return { ...settings, targetModules, rankPattern: ofTargets(rankPattern), alphaPattern: ofTargets(alphaPattern) };
-}
-
-/** The entries of a pattern that are of some module; PEFT passes over others. */
-function fittingKeys(
-  pattern: Readonly<Record<string, number>>,
-  modules: readonly string[],
-  told: Parameters<typeof fitsKey>[2],
-): Record<string, number> {
-  return Object.fromEntries(
-    Object.entries(pattern).filter(([key]) => modules.some((name) => fitsKey(key, name, told))),
-  );
 }
 
 /** The modules that have matrices. Every other tensor is one trained as a whole, or one that the model has as well. */
@@ -156,8 +143,26 @@ function requireNothingTied(model: Decoder, modules: readonly string[], where: s
   );
 }
 
-/** @throws UserError for a tensor that is missing or has another shape */
-export function requireShaped(
+/**
+ * Finds tensors of an adapter's file, to be read row-major as the model has them.
+ * @throws UserError for a tensor that is missing or has another shape
+ */
+export function tensorReader(
+  { tensors, file }: Pick<AdapterFiles, "tensors" | "file">,
+  config: DecoderConfig,
+): (tensor: Pick<AdapterTensor, "name" | "shape">) => () => Promise<Float32Array> {
+  const turned = turnedWeights(config);
+  return ({ name, shape }) => {
+    const isTurned = turned.has(name.slice(modulePrefix.length));
+    const stored = requireShaped(name, tensors.get(name), isTurned ? shape.toReversed() : shape, file.path);
+    return async () => {
+      const values = await readStored(file, stored);
+      return isTurned ? turnedValues(values, stored.shape) : values;
+    };
+  };
+}
+
+function requireShaped(
   name: string,
   tensor: StoredTensor | undefined,
   shape: readonly number[],

@@ -1,12 +1,12 @@
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "../../system/errors.ts";
+import { optional } from "../../system/optional.ts";
 import { downloadHint } from "../../system/hub-id.ts";
 import type { Decoder } from "../decoder.ts";
 import type { DecoderConfig } from "../config.ts";
 import { assignSaved, tensorsOf } from "../saved-values.ts";
-import { readStored } from "../weights/encoding.ts";
-import { openFile } from "../weights/file.ts";
+import { keepOpen } from "../weights/file.ts";
 import { writeSafetensors, type SavedType } from "../weights/index.ts";
 import { readJson } from "../weights/read-json.ts";
 import { readSafetensors } from "../weights/safetensors.ts";
@@ -15,8 +15,8 @@ import { turnedTensors, turnedValues, turnedWeights } from "../weights/orientati
 import type { TensorToSave } from "../weights/safetensors-write.ts";
 import { openTensorFile } from "../weights/tensor-file.ts";
 import { adapterFrom, modulePrefix, type Adapter } from "./lora.ts";
-import { parsePeftConfig, peftConfigText, type PeftConfig } from "./peft-config.ts";
-import { optionsOf, requireShaped } from "./peft-tensors.ts";
+import { parsePeftConfig, peftConfigText } from "./peft-config.ts";
+import { optionsOf, tensorReader, type AdapterFiles } from "./peft-tensors.ts";
 import type { Adapted } from "./with-adapter.ts";
 
 export const files = {
@@ -26,7 +26,7 @@ export const files = {
 } as const;
 
 /** In the metadata of the matrices: the fingerprint of the model below them. */
-export const baseKey = "base_fingerprint";
+const baseKey = "base_fingerprint";
 
 /**
  * Writes the adapter of a model as a PEFT folder; an earlier one is replaced only when the new one is complete.
@@ -88,34 +88,32 @@ export async function loadAdapter(
   model: Decoder,
   { seed = 0, dropout }: { seed?: number; dropout?: number | undefined } = {},
 ): Promise<Adapter> {
+  return openAdapterFiles(folder, async (opened) => {
+    const options = await optionsOf(opened, model);
+    const settings = { ...options, seed, ...(dropout !== undefined && { dropout }) };
+    const readerOf = tensorReader(opened, model.config);
+    const adapter = await adapterFrom(model, settings, (tensor) => readerOf(tensor)());
+    await opened.file.close();
+    return { ...adapter, ...baseOf(opened) };
+  });
+}
+
+/** What `use` makes of an adapter's files, and closes in the end. Where `use` throws, they are closed. */
+export async function openAdapterFiles<T>(folder: string, use: (opened: AdapterFiles) => Promise<T>): Promise<T> {
   await requireAdapterFiles(folder);
   const configPath = join(folder, files.config);
   const config = parsePeftConfig(await readJson(configPath), configPath);
-  const file = await openFile(join(folder, files.matrices));
-  try {
-    const { tensors, metadata } = await readSafetensors(file);
-    const options = await optionsOf({ config, configPath, tensors, file }, model);
-    const settings = { ...options, seed, ...(dropout !== undefined && { dropout }) };
-    const turned = turnedWeights(model.config);
-    const adapter = await adapterFrom(model, settings, async ({ name, shape }) => {
-      const isTurned = turned.has(name.slice(modulePrefix.length));
-      const stored = requireShaped(name, tensors.get(name), isTurned ? shape.toReversed() : shape, file.path);
-      const values = await readStored(file, stored);
-      return isTurned ? turnedValues(values, stored.shape) : values;
-    });
-    return { ...adapter, ...baseOf(config, metadata) };
-  } finally {
-    await file.close();
-  }
+  return keepOpen(join(folder, files.matrices), async (file) =>
+    use({ config, configPath, file, ...(await readSafetensors(file)) }),
+  );
 }
 
 /** What an adapter's files say of the model below it. */
-export function baseOf(
-  { baseModel }: Pick<PeftConfig, "baseModel">,
-  metadata: ReadonlyMap<string, string>,
-): Pick<Adapter, "baseModel" | "baseFingerprint"> {
-  const baseFingerprint = metadata.get(baseKey);
-  return { ...(baseModel !== undefined && { baseModel }), ...(baseFingerprint !== undefined && { baseFingerprint }) };
+export function baseOf({
+  config,
+  metadata,
+}: Pick<AdapterFiles, "config" | "metadata">): Pick<Adapter, "baseModel" | "baseFingerprint"> {
+  return optional({ baseModel: config.baseModel, baseFingerprint: metadata.get(baseKey) });
 }
 
 /** The tensors as PEFT's file holds them: weights that the family holds the other way round are turned. */
@@ -149,7 +147,7 @@ export function portableBase({ baseModel }: Pick<Adapter, "baseModel">): string 
 
 const adapterWanted = "Name the folder of an adapter saved by PEFT or saveAdapter.";
 
-export async function requireAdapterFiles(folder: string): Promise<void> {
+async function requireAdapterFiles(folder: string): Promise<void> {
   const entries = await readdir(folder).catch((cause: unknown) => {
     if ((cause as NodeJS.ErrnoException).code === "ENOTDIR")
       throw new UserError("not-a-folder", "this is a file, not the folder of an adapter", {

@@ -1,18 +1,12 @@
-import { join } from "node:path";
 import { UserError } from "../../system/errors.ts";
 import { show } from "../fields.ts";
 import { readStored } from "../weights/encoding.ts";
-import { openFile } from "../weights/file.ts";
-import { turnedValues, turnedWeights } from "../weights/orientation.ts";
-import { readJson } from "../weights/read-json.ts";
-import { readSafetensors } from "../weights/safetensors.ts";
 import type { WeightSource } from "../weights/source.ts";
-import { modulePrefix, tensorOfCopy, tensorsOfTarget } from "./lora.ts";
+import { modulePrefix, tensorOfCopy, tensorsOfTarget, type AdapterTensor } from "./lora.ts";
 import { embeddingModule, headModule } from "./modules.ts";
 import { loraSettings, targetsOf } from "./options.ts";
-import { baseOf, files, requireAdapterFiles } from "./peft.ts";
-import { parsePeftConfig } from "./peft-config.ts";
-import { requireShaped, savedOptions } from "./peft-tensors.ts";
+import { baseOf, openAdapterFiles } from "./peft.ts";
+import { savedOptions, tensorReader } from "./peft-tensors.ts";
 import { savedTensors, type Target } from "./targets.ts";
 
 type Read = () => Promise<Float32Array>;
@@ -48,24 +42,16 @@ export async function openStoredAdapter(
   folder: string,
   model: Pick<WeightSource, "config" | "read">,
 ): Promise<StoredAdapter> {
-  await requireAdapterFiles(folder);
-  const configPath = join(folder, files.config);
-  const peft = parsePeftConfig(await readJson(configPath), configPath);
   const { config } = model;
-  const settings = loraSettings(savedOptions(peft, config, configPath), config);
-  const turned = turnedWeights(config);
-  const file = await openFile(join(folder, files.matrices));
-  try {
-    const { tensors, metadata } = await readSafetensors(file);
+  return openAdapterFiles(folder, async (opened) => {
+    const { config: peft, configPath, file, tensors } = opened;
+    const settings = loraSettings(savedOptions(peft, config, configPath), config);
+    const readerOf = tensorReader(opened, config);
     const used = new Set<string>();
-    const reader = ({ name, shape }: { name: string; shape: readonly number[] }): Read => {
-      const isTurned = turned.has(name.slice(modulePrefix.length));
-      const stored = requireShaped(name, tensors.get(name), isTurned ? shape.toReversed() : shape, file.path);
-      used.add(name);
-      return async () => {
-        const values = await readStored(file, stored);
-        return isTurned ? turnedValues(values, stored.shape) : values;
-      };
+    const reader = (tensor: AdapterTensor): Read => {
+      const read = readerOf(tensor);
+      used.add(tensor.name);
+      return read;
     };
     const changes = targetsOf(settings, config).map((target): [string, StoredChange] => {
       const [a, b, magnitude] = tensorsOfTarget(target, settings.dora === true).map(reader);
@@ -76,16 +62,8 @@ export async function openStoredAdapter(
     const copies = copied.map((copy): [string, Read] => [copy.name, reader(tensorOfCopy(copy))]);
     for (const [name, tensor] of tensors)
       if (!used.has(name)) await requireSame(name, () => readStored(file, tensor), { model, where: file.path });
-    return {
-      changes: new Map(changes),
-      copies: new Map(copies),
-      ...baseOf(peft, metadata),
-      close: () => file.close(),
-    };
-  } catch (error) {
-    await file.close();
-    throw error;
-  }
+    return { changes: new Map(changes), copies: new Map(copies), ...baseOf(opened), close: () => file.close() };
+  });
 }
 
 /** PEFT may save an embedding of the model below as well, which must be the model's. */

@@ -16,7 +16,7 @@ export interface TargetSpec {
 }
 
 /** For messages about patterns. */
-interface Told {
+export interface Told {
   where: string;
   code: ErrorCode;
 }
@@ -55,20 +55,20 @@ function requirePlainName(list: string, { where, code }: Told): void {
   });
 }
 
-/** The value that a pattern gives a module, or `otherwise`: the first whose key is the end of its name. */
-export function patternValue(
-  pattern: Readonly<Record<string, number>> | undefined,
-  module: string,
+/** What a pattern gives modules, or `otherwise`: the first value whose key is the end of the module's name. */
+export function patternValues(
+  pattern: Readonly<Record<string, number>> = {},
   otherwise: number,
   told: Told,
-): number {
-  const key = Object.keys(pattern ?? {}).find((key) => fitsKey(key, module, told));
-  return key === undefined ? otherwise : pattern![key]!;
+): (module: string) => number {
+  const entries = Object.entries(pattern).map(([key, value]) => ({ fits: fittingKey(key, told), value }));
+  return (module) => entries.find(({ fits }) => fits(module))?.value ?? otherwise;
 }
 
-/** Whether the key of a `rank_pattern` is the end of the module's name, or a pattern of such an end. */
-export function fitsKey(key: string, module: string, { where, code }: Told): boolean {
-  return pythonPattern(`(.*\\.)?(${key})`, where, code).test(module);
+/** Whether the key of a `rank_pattern` is the end of a module's name, or a pattern of such an end. */
+export function fittingKey(key: string, { where, code }: Told): (module: string) => boolean {
+  const pattern = pythonPattern(`(.*\\.)?(${key})`, where, code);
+  return (module) => pattern.test(module);
 }
 
 /** A part of the model that is trained as a whole, beside the changes. */

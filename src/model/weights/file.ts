@@ -42,6 +42,17 @@ export async function openFile(path: string): Promise<RandomAccessFile> {
   return { path, size, descriptor, requireUnchanged, ...readers(handle, path, size), close: () => handle.close() };
 }
 
+/** What `use` makes of an open file, and closes in the end. Where `use` throws, the file is closed. */
+export async function keepOpen<T>(path: string, use: (file: RandomAccessFile) => Promise<T>): Promise<T> {
+  const file = await openFile(path);
+  try {
+    return await use(file);
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
 function readers(handle: FileHandle, path: string, size: number): Pick<RandomAccessFile, "read" | "readNow"> {
   const truncated = (): UserError =>
     new UserError("damaged-file", "the file ends too early", {

@@ -5,7 +5,7 @@ import { hubNames } from "../families/gguf-tensors.ts";
 import { show } from "../fields.ts";
 import { checkTensors } from "./check-tensors.ts";
 import { heldAs, readStored, storedWeight, type StoredTensor } from "./encoding.ts";
-import { openFile, type RandomAccessFile } from "./file.ts";
+import { keepOpen, type RandomAccessFile } from "./file.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { readGgufHeader, type GgufHeader } from "./gguf.ts";
 import { savedTypesOf } from "./origin.ts";
@@ -19,14 +19,8 @@ const rotation = {
 };
 
 /** Opens a GGUF file; quantized tensors are decoded as they are read. */
-export async function openGguf(path: string): Promise<WeightSource> {
-  const file = await openFile(path);
-  try {
-    return await readGguf(file);
-  } catch (error) {
-    await file.close();
-    throw error;
-  }
+export function openGguf(path: string): Promise<WeightSource> {
+  return keepOpen(path, readGguf);
 }
 
 async function readGguf(file: RandomAccessFile): Promise<WeightSource> {

@@ -1,5 +1,5 @@
 import { readStored } from "./encoding.ts";
-import { openFile } from "./file.ts";
+import { keepOpen } from "./file.ts";
 import { readSafetensorsHeader } from "./safetensors.ts";
 
 /** The tensors of one safetensors file, read one at a time. Close it after use. */
@@ -11,9 +11,8 @@ export interface TensorFile {
 }
 
 /** @throws UserError if the file is not there or not in safetensors format */
-export async function openTensorFile(path: string): Promise<TensorFile> {
-  const file = await openFile(path);
-  try {
+export function openTensorFile(path: string): Promise<TensorFile> {
+  return keepOpen(path, async (file) => {
     const tensors = await readSafetensorsHeader(file);
     return {
       names: () => [...tensors.keys()],
@@ -23,8 +22,5 @@ export async function openTensorFile(path: string): Promise<TensorFile> {
       },
       close: () => file.close(),
     };
-  } catch (error) {
-    await file.close();
-    throw error;
-  }
+  });
 }
