@@ -5,16 +5,15 @@ import { createAdapter, loadModel, withAdapter, type LoadOptions } from "../src/
 import { full } from "../src/selection/index.ts";
 import type { TokenRule } from "../src/contract/index.ts";
 import { UserError } from "../src/system/errors.ts";
-import { hashUniform } from "../src/system/random.ts";
 import { engineText, useEngine } from "../src/tensor/engine.ts";
-import { adamW, createLearner, planSignals, ruleStep } from "../src/training/index.ts";
+import { adamW, createLearner } from "../src/training/index.ts";
 import type { Bench, Benchmark } from "./harness/benchmark.ts";
 import { measurePeak } from "./harness/peak.ts";
 import type { Contender } from "./harness/serve.ts";
 import type { SideOptions } from "./harness/side.ts";
 import { speedColumns, speedRows } from "./harness/speed.ts";
 import { threadCounts } from "./step.ts";
-import { randomBatch } from "./train-step.ts";
+import { randomBatch, stepper } from "./train-step.ts";
 
 const flags = {
   model: { type: "string", value: "DIR", description: "A model folder, best in bfloat16. Required." },
@@ -101,18 +100,12 @@ async function contendLora(settings: LoraSettings): Promise<Contender> {
   const model = withAdapter(trunk, await createAdapter(trunk, { rank }));
   const rule = full() as TokenRule;
   const batch = randomBatch({ ...settings, promptTokens: 1 }, model.config.vocabularySize);
-  const plan = planSignals(rule, []);
   const learner = createLearner(model, {
     optimizer: adamW(model.parameters),
     schedule: () => 1e-5,
     pass: { gradientCheckpointing: checkpointing },
   });
-  let done = 0;
-  const step = async (): Promise<void> => {
-    const uniform = (rowId: number, token: number): number => hashUniform(1, rowId, token);
-    const context = { step: done, samplesSeen: done * settings.rows, uniform };
-    await ruleStep(learner, done++, [batch], { rule, plan, context });
-  };
+  const step = stepper(learner, batch, rule);
   await step();
   return { about: `tokensift on ${engineText(engine)}`, peakGflops, round: async () => (await step(), {}) };
 }

@@ -3,7 +3,7 @@ import type { SignalSource, TokenBatch, TokenRule } from "../src/contract/index.
 import { hashUniform, stream } from "../src/system/random.ts";
 import { full, random, ssToken } from "../src/selection/index.ts";
 import { engineText, useEngine, type EngineOptions } from "../src/tensor/engine.ts";
-import { adamW, createLearner, planSignals, ruleStep } from "../src/training/index.ts";
+import { adamW, createLearner, planSignals, ruleStep, type Learner } from "../src/training/index.ts";
 import type { Contender } from "./harness/serve.ts";
 import { measurePeak } from "./harness/peak.ts";
 import { recordKernelTimes } from "./harness/kernel-times.ts";
@@ -38,14 +38,8 @@ export async function contendStep(settings: StepSettings): Promise<Contender> {
   const model = await makeModel(settings);
   const rule = rules[arm]();
   const batch = randomBatch(settings, model.config.vocabularySize);
-  const plan = planSignals(rule, [knownHistory(batch)]);
   const learner = createLearner(model, { optimizer: adamW(model.parameters), schedule: () => 1e-5 });
-  let done = 0;
-  const step = async (): Promise<void> => {
-    const uniform = (rowId: number, token: number): number => hashUniform(1, rowId, token);
-    const context = { step: done, samplesSeen: done * settings.rows, uniform };
-    await ruleStep(learner, done++, [batch], { rule, plan, context });
-  };
+  const step = stepper(learner, batch, rule, [knownHistory(batch)]);
   const times = settings.profile === true ? recordKernelTimes(tf.getBackend()) : undefined;
   for (let i = 0; i < 2; i++) await step();
   return {
@@ -56,6 +50,22 @@ export async function contendStep(settings: StepSettings): Promise<Contender> {
       await step();
       return times === undefined ? {} : { kernels: Object.fromEntries(times) };
     },
+  };
+}
+
+/** Runs one step after the other on one batch. */
+export function stepper(
+  learner: Learner,
+  batch: TokenBatch,
+  rule: TokenRule,
+  sources: readonly SignalSource[] = [],
+): () => Promise<void> {
+  const plan = planSignals(rule, sources);
+  let done = 0;
+  return async () => {
+    const uniform = (rowId: number, token: number): number => hashUniform(1, rowId, token);
+    const context = { step: done, samplesSeen: done * batch.rows, uniform };
+    await ruleStep(learner, done++, [batch], { rule, plan, context });
   };
 }
 

@@ -1,4 +1,4 @@
-import { mostThreads } from "../config/index.ts";
+import { engineNames, mostThreads } from "../config/groups.ts";
 import { engineText, releaseEngine, useEngine, type EngineInfo } from "../tensor/engine.ts";
 import type { TextStream } from "../system/streams.ts";
 import { oneOf, wholeNumber } from "./values.ts";
@@ -15,7 +15,7 @@ export async function withEngine<T>(
   stderr: TextStream,
   work: (engine: EngineInfo) => Promise<T>,
 ): Promise<T> {
-  const choice = oneOf("engine", values.engine ?? "auto", ["auto", "cpu", "webgpu", "tensorflow"]);
+  const choice = oneOf("engine", values.engine ?? "auto", engineNames);
   const threads = wholeNumber("threads", values.threads, { maximum: mostThreads });
   try {
     const engine = await useEngine(choice, threads === undefined ? {} : { threads });

@@ -9,7 +9,7 @@ import { terminalNumber, formatShare } from "../report/format.ts";
 import { terminalText } from "../system/visible-text.ts";
 import { encodeText, renderPrompt, templateOption, type Tokenizer } from "../text/index.ts";
 import { defineCommand } from "./command.ts";
-import { flagNames } from "./data-flags.ts";
+import { flagNames, rowFlags } from "./data-flags.ts";
 import { engineFlags, withEngine } from "./engine.ts";
 import { gateFlags, gateRequest, openGates, type OpenGates } from "./open-gates.ts";
 import { adapterFlag, openModel } from "./open-model.ts";
@@ -36,11 +36,7 @@ export const generateText = defineCommand({
     "top-k": { type: "string", value: "K", description: "Draw from the K most likely tokens." },
     "top-p": { type: "string", value: "P", description: "Draw from the most likely tokens that together reach P." },
     seed: { type: "string", value: "N", description: "Seed of the draws. Default 0." },
-    "chat-template": {
-      type: "string",
-      value: "FILE",
-      description: "A chat template in place of the tokenizer's.",
-    },
+    "chat-template": rowFlags["chat-template"],
     raw: { type: "boolean", description: "Do not use the chat template." },
     ids: { type: "boolean", description: "Print the ids of the new tokens as JSON instead of text." },
     ...engineFlags,

@@ -18,7 +18,8 @@ const namesOrPattern = (description: string) =>
 const pattern = <T extends ReturnType<typeof count> | ReturnType<typeof amount>>(value: T, description: string) =>
   Type.Optional(Type.Record(Type.String({ minLength: 1 }), value, { description }));
 
-export const projectionChoices = ["q", "k", "v", "qkv", "o", "gate", "up", "gateUp", "down"] as const;
+/** The linear maps that a layer may have, in their order in it. `qkv` and `gateUp` are several in one matrix. */
+export const projectionNames = ["q", "k", "v", "qkv", "o", "gate", "up", "gateUp", "down"] as const;
 
 export const adapterGroup = group(
   {
@@ -49,7 +50,7 @@ export const adapterGroup = group(
       }),
     ),
     projections: Type.Optional(
-      Type.Array(choice(projectionChoices, { description: "A projection." }), {
+      Type.Array(choice(projectionNames, { description: "A projection." }), {
         minItems: 1,
         uniqueItems: true,
         description: "The projections that are changed. Default: all that the model has.",

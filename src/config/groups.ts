@@ -182,9 +182,11 @@ const saveGroup = group(
   { default: {}, description: "How the trained model is written." },
 );
 
+export const engineNames = ["auto", "cpu", "webgpu", "tensorflow"] as const;
+
 /** What every recipe says of its engine, its model's files and its place. */
 export const runKeys = {
-  engine: choice(["auto", "cpu", "webgpu", "tensorflow"], { default: "auto", description: "What computes." }),
+  engine: choice(engineNames, { default: "auto", description: "What computes." }),
   threads: Type.Optional(count("Threads of the cpu engine. Default: the machine's cores.", { maximum: mostThreads })),
   matmul: Type.Optional(
     choice(["auto", "onnxruntime", "blas", "wasm"], {

@@ -1,7 +1,7 @@
+import type { projectionNames } from "../config/adapter-group.ts";
 import type { DecoderConfig } from "./config.ts";
 
 /** The linear maps that a layer may have, in their order in it. `qkv` and `gateUp` are several in one matrix. */
-export const projectionNames = ["q", "k", "v", "qkv", "o", "gate", "up", "gateUp", "down"] as const;
 export type ProjectionName = (typeof projectionNames)[number];
 
 /** All that a layer may be made of, in its order in it: linear maps and norms. */

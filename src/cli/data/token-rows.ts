@@ -10,7 +10,7 @@ import { terminalNumber, formatShare } from "../../report/format.ts";
 import { UserError } from "../../system/errors.ts";
 import { propertyNames } from "../../system/option-names.ts";
 import type { TokenizedRow, Tokenizer } from "../../text/index.ts";
-import { shortestDecimal } from "../score/row-file.ts";
+import { jsonOf, shortestDecimal } from "../score/row-file.ts";
 import { openRowsFile, type RowsFile } from "../rows-file.ts";
 import type { Working } from "./working.ts";
 
@@ -43,7 +43,7 @@ export async function writeTokenRows(
   let rows = 0;
   const add: RowSink["add"] = async (row, tokens, whole, where, cut) => {
     const columns = aligner.align(row.columns, whole(), cut, where);
-    file ??= openRowsFile(out, typesWith(Object.keys(columns)), jsonOf);
+    file ??= openRowsFile(out, typesWith(Object.keys(columns)), (row) => jsonOf(row, decimal));
     file.add({ ...written(row, tokens), ...columns });
     counter.add(row, tokens);
     losses.add(tokens);
@@ -98,13 +98,6 @@ function typesWith(columns: readonly string[]): Record<string, ColumnType> {
 function taken(column: string): UserError {
   return new UserError("conflicting-options", `the per-token column "${column}" would be read as something else`, {
     fix: "Name those that are to be written with --token-column (none for none).",
-  });
-}
-
-function jsonOf(row: Readonly<Record<string, unknown>>): string {
-  return JSON.stringify(row, (key, value: unknown) => {
-    if (value instanceof Float32Array) return Array.from(value, (number) => decimal(number, key));
-    return value instanceof Int32Array || value instanceof Uint8Array ? Array.from(value) : value;
   });
 }
 

@@ -16,13 +16,17 @@ export function openRowFile(path: string, columns: readonly string[]): RowFile {
     response: "list<uint8>",
     ...Object.fromEntries(columns.map((name) => [name, "list<float32>" as const])),
   };
-  const file = openRowsFile(path, types, jsonOf);
+  const file = openRowsFile(path, types, (row) => jsonOf(row));
   return { ...file, add: (row) => file.add({ ...row }) };
 }
 
-function jsonOf(row: Readonly<Record<string, unknown>>): string {
-  return JSON.stringify(row, (_key, value: unknown) => {
-    if (value instanceof Float32Array) return Array.from(value, shortestDecimal);
+/** @param decimal gives a number of a list of floats, by its value and the list's name */
+export function jsonOf(
+  row: Readonly<Record<string, unknown>>,
+  decimal: (value: number, column: string) => number = shortestDecimal,
+): string {
+  return JSON.stringify(row, (key, value: unknown) => {
+    if (value instanceof Float32Array) return Array.from(value, (number) => decimal(number, key));
     return value instanceof Int32Array || value instanceof Uint8Array ? Array.from(value) : value;
   });
 }

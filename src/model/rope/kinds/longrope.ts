@@ -50,7 +50,7 @@ export function leastLongRope(
 }
 
 /** The attention factor of a file that names none. */
-export function longRopeAttentionFactor(factor: number, original: number): number {
+function longRopeAttentionFactor(factor: number, original: number): number {
   return factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(Math.max(original, 2)));
 }
 
