@@ -25,10 +25,7 @@ export function rowFileKind(path: string): RowFileKind {
   throw new UserError(
     "wrong-file-kind",
     `files of the kind ${extension === "" ? "without extension" : extension} are not written`,
-    {
-      where: path,
-      fix: "Name a .jsonl or .arrow file.",
-    },
+    { where: path, fix: "Name a .jsonl or .arrow file." },
   );
 }
 

@@ -40,9 +40,7 @@ export async function convert(
     throw new UserError(
       "unused-option",
       `--${idle} changes tokens, and without --model rows are written as they stand`,
-      {
-        fix: "Give --model as well, or leave it out.",
-      },
+      { fix: "Give --model as well, or leave it out." },
     );
   using interruption = watchInterruption();
   const say = (sentence: string): void => void stderr.write(`${terminalText(sentence)}\n`);

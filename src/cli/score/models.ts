@@ -121,9 +121,6 @@ function requireSameTokenizer({ tokenizer }: Model, model: Model, where: string)
   throw new UserError(
     "tokenizer-mismatch",
     `its tokenizer is not that of ${model.source}, so their losses cannot be compared`,
-    {
-      where,
-      fix: "Give a model of the same family, with the same tokenizer files.",
-    },
+    { where, fix: "Give a model of the same family, with the same tokenizer files." },
   );
 }

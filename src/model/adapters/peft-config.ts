@@ -138,10 +138,7 @@ function targetsIn(fields: Fields, modulesToSave: readonly string[], where: stri
     throw new UserError(
       "unsupported-adapter",
       "target_modules is not set: PEFT would take what is usual for the family",
-      {
-        where,
-        fix: "Name the modules in it, as the tensors of the adapter do, for example q_proj and v_proj.",
-      },
+      { where, fix: "Name the modules in it, as the tensors of the adapter do, for example q_proj and v_proj." },
     );
   const layersPattern = textOrNames(fields, "layers_pattern", where) ?? [];
   return {

@@ -177,9 +177,6 @@ function requireShaped(
   throw new UserError(
     "wrong-shape",
     `${name} has the shape [${tensor.shape.join(", ")}], expected [${shape.join(", ")}]`,
-    {
-      where,
-      fix: "The adapter belongs to another model, or its configuration to another adapter.",
-    },
+    { where, fix: "The adapter belongs to another model, or its configuration to another adapter." },
   );
 }

@@ -60,9 +60,7 @@ export function parseGemmaKeys(
     throw new UserError(
       "unsupported-model",
       "use_bidirectional_attention is not supported: a decoder reads backwards only",
-      {
-        where,
-      },
+      { where },
     );
   }
   const facts = parseSharedKeys(fields, where, {

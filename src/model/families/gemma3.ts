@@ -23,10 +23,7 @@ export const gemma3: Family = {
       throw new UserError(
         "unsupported-model",
         "attn_logit_softcapping is set, which transformers does not compute in a gemma3_text",
-        {
-          where,
-          fix: "Set attn_logit_softcapping to null.",
-        },
+        { where, fix: "Set attn_logit_softcapping to null." },
       );
     }
     const windowLayers = listedWindows(fields, where, facts.layers) ?? allButEvery(patternOf(fields), facts.layers);

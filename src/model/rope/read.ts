@@ -74,10 +74,7 @@ export function parseLayerRopes(
     throw new UserError(
       "invalid-model-config",
       "this family's rope_scaling says rope_type; transformers reads no type",
-      {
-        where: `${where}, rope_scaling`,
-        fix: "Name the key rope_type if the model was trained with it.",
-      },
+      { where: `${where}, rope_scaling`, fix: "Name the key rope_type if the model was trained with it." },
     );
   }
   const places = (type: string): Keys["where"] => ({

@@ -32,10 +32,7 @@ export function checkTensors(
     throw new UserError(
       "unknown-tensor",
       `${unknown.length} tensors have no place in this architecture: ${firstFew(unknown)}`,
-      {
-        where,
-        fix: `Ignoring them would change the model's results; choose a plain ${family.modelType} model.`,
-      },
+      { where, fix: `Ignoring them would change the model's results; choose a plain ${family.modelType} model.` },
     );
   }
   for (const [name, shape] of expected) {

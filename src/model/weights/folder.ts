@@ -171,10 +171,7 @@ async function openIndexed(folder: string, files: RandomAccessFile[]): Promise<M
       throw new UserError(
         "invalid-file-name",
         `${show(name)} is said to be in ${show(shard)}, which is not a plain .safetensors file name`,
-        {
-          where,
-          fix: "Shards must lie in the folder itself.",
-        },
+        { where, fix: "Shards must lie in the folder itself." },
       );
     }
     shards.add(shard);
@@ -226,10 +223,7 @@ async function dropRedundant(
     throw new UserError(
       "invalid-model-config",
       `config.json ties the output to the embedding, but ${headName} differs from it`,
-      {
-        where: folder,
-        fix: `Set tie_word_embeddings to false in config.json to use ${headName}.`,
-      },
+      { where: folder, fix: `Set tie_word_embeddings to false in config.json to use ${headName}.` },
     );
   }
   tensors.delete(headName);

@@ -35,10 +35,7 @@ export function readGgufHeader(file: RandomAccessFile): GgufHeader {
     throw new UserError(
       "unsupported-file",
       `GGUF version ${show(version)} is not supported, only 2 and 3 in little-endian order`,
-      {
-        where: file.path,
-        fix: "Convert the model again with a recent llama.cpp.",
-      },
+      { where: file.path, fix: "Convert the model again with a recent llama.cpp." },
     );
   }
   const tensorCount = cursor.count("tensors", { most: mostTensors, bytesEach: 8 + 4 + 4 + 8 });
