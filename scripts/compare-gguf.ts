@@ -25,7 +25,7 @@ import {
 import { openWeights } from "../src/model/weights/index.ts";
 import { ggufEncodings } from "../src/model/weights/dequantize.ts";
 import { ggufEncoders, type GgufType } from "../src/model/weights/quantize.ts";
-import { ggufNames, ggufWritingOf, typeOf } from "../src/model/gguf-file.ts";
+import { ggufNames, typeOf } from "../src/model/gguf-file.ts";
 import { inGguf, tinyGguf } from "../test/text/gguf-tokenizers.ts";
 import { stream } from "../src/system/random.ts";
 import { useEngine } from "../src/tensor/engine.ts";
@@ -257,7 +257,7 @@ report(
 say(`\nread back by this library (${source})`);
 for (const type of types) {
   const [original, read] = [await openWeights(source), await openWeights(files.get(type)!)];
-  const names = ggufNames(read.config, ggufWritingOf(read.config));
+  const names = ggufNames(read.config);
   let different = 0;
   for (const name of read.names()) {
     const wanted = typeOf(names.get(name)!, read.shape(name), { type, tiedOutput: read.config.tiedOutput });

@@ -19,7 +19,7 @@ export function ggufOfAdapter(
   requireLowRank(adapter, config);
   const { changes } = adapter;
   const writing = ggufWritingOf(config);
-  const names = ggufNames(config, writing);
+  const names = ggufNames(config);
   const first = [...changes.values()][0]!;
   const alpha = Math.fround(first.scaling * first.rank);
   const tensors = [...decoderTensors(config)].flatMap(([hubName, [outputs, inputs]]): GgufTensor[] => {

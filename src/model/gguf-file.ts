@@ -37,7 +37,7 @@ export function ggufOfModel(
     return { name: own, shape: [values.length], type: "f32", values: () => values };
   });
   const shapes = decoderTensors(config);
-  const names = ggufNames(config, writing);
+  const names = ggufNames(config);
   const tensors = [...shapes].map(([hubName, shape]): GgufTensor => {
     const own = names.get(hubName)!;
     return {
@@ -75,8 +75,8 @@ export function ggufWritingOf(config: DecoderConfig): GgufWriting {
 }
 
 /** The names of all tensors in GGUF files, by those of Hugging Face. */
-export function ggufNames(config: DecoderConfig, { layout = ggufLayout }: GgufWriting): Map<string, string> {
-  const own = [...tensorsOf(config, layout).keys()]; // in the same order
+export function ggufNames(config: DecoderConfig): Map<string, string> {
+  const own = [...tensorsOf(config, ggufLayout).keys()]; // in the same order
   return new Map([...decoderTensors(config).keys()].map((name, i) => [name, own[i]!]));
 }
 

@@ -36,9 +36,8 @@ function exportedBytes(
   config: DecoderConfig,
   type: (typeof exported)[number],
 ): ReadonlyMap<string, number> | undefined {
-  const { ggufWriting } = familyOf(config);
-  if (ggufWriting === undefined) return undefined;
-  const names = ggufNames(config, ggufWriting);
+  if (familyOf(config).ggufWriting === undefined) return undefined;
+  const names = ggufNames(config);
   const bytes = [...decoderTensors(config)].flatMap(([name, shape]): [string, number][] => {
     const format = typeOf(names.get(name)!, shape, { type, tiedOutput: config.tiedOutput });
     return format === "f32" ? [] : [[name, ggufTensorBytes({ shape, type: format })]]; // f32 is widened into memory

@@ -60,8 +60,6 @@ export interface GgufWriting {
    * @throws UserError for what llama.cpp would compute differently
    */
   entries(config: DecoderConfig): GgufEntries;
-  /** What the files call the tensors. Default: `ggufLayout`. */
-  readonly layout?: Layout;
   /**
    * A tensor's values as the file holds them, row-major. `name` is the Hugging Face name. Rows of another length than the
    * weight's are those of an adapter's matrix B. Default: as they are.

@@ -34,25 +34,22 @@ export const ggufLayout: Layout = {
  * The Hugging Face name of a GGUF tensor (`blk.0.attn_q.weight`) in a family with this layout, or the name itself if it
  * has no such tensor.
  */
-export function hubNames(layout: Layout, own: Layout = ggufLayout): (name: string) => string {
+export function hubNames(layout: Layout): (name: string) => string {
   const whole = (["embedding", "positions", "finalNorm", "head"] as const).flatMap((part) => {
-    const names = [own[part], layout[part]];
+    const names = [ggufLayout[part], layout[part]];
     return names.includes(undefined) ? [] : [names as [string, string]];
   });
   const parts = layerParts.flatMap((part): [string, string][] => {
-    const [from, to] = [own.parts[part], layout.parts[part]];
+    const [from, to] = [ggufLayout.parts[part], layout.parts[part]];
     return from === undefined || to === undefined ? [] : [[from, to]];
   });
   const [wholeNames, partNames] = [new Map(whole), new Map(parts)];
-  const [before, behind] = own.layer.split("%") as [string, string];
   return (name) => {
     const [, stem = "", kind] = /^(.*)\.(weight|bias)$/.exec(name) ?? [];
     const known = wholeNames.get(stem);
     if (known !== undefined) return `${known}.${kind}`;
-    const [, layer, rest = ""] = stem.startsWith(before)
-      ? (/^(\d{1,4})(.*)$/.exec(stem.slice(before.length)) ?? [])
-      : [];
-    const part = rest.startsWith(behind) ? partNames.get(rest.slice(behind.length)) : undefined;
+    const [, layer, rest = ""] = /^blk\.(\d{1,4})\.(.*)$/.exec(stem) ?? [];
+    const part = partNames.get(rest);
     return part === undefined ? name : `${layout.layer.replace("%", String(Number(layer)))}${part}.${kind}`;
   };
 }
