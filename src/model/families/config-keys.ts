@@ -1,4 +1,5 @@
 import { UserError } from "../../system/errors.ts";
+import { optional } from "../../system/optional.ts";
 import type { DecoderConfig } from "../config.ts";
 import type { Fields } from "../fields.ts";
 import { parseRope, writeRope, type RopeDialect } from "../rope/index.ts";
@@ -103,24 +104,20 @@ export function parseSpecialTokens(
   where: string,
   assumed: SpecialTokenKeys = {},
 ): Pick<DecoderConfig, "beginOfText" | "endOfText" | "padToken"> {
-  const optional = (key: keyof SpecialTokenKeys): number | undefined => {
+  const idOf = (key: keyof SpecialTokenKeys): number | undefined => {
     const id = fields.raw(key);
     if (!fields.has(key)) return assumed[key];
     return id === undefined || id === -1 ? undefined : fields.integer(key); // -1 is an old spelling of "none"
   };
   const listed = fields.raw("eos_token_id");
-  const ends: unknown[] = Array.isArray(listed) ? listed : [optional("eos_token_id")].filter((id) => id !== undefined);
+  const ends: unknown[] = Array.isArray(listed) ? listed : [idOf("eos_token_id")].filter((id) => id !== undefined);
   const valid = ends.every((id) => typeof id === "number" && Number.isSafeInteger(id) && id >= 0);
   if (!valid || ends.length > 1000) {
     throw new UserError("invalid-model-config", "eos_token_id must be a token id or a list of token ids", { where });
   }
-  const beginOfText = optional("bos_token_id");
-  const padToken = optional("pad_token_id");
-  return {
-    ...(beginOfText === undefined ? {} : { beginOfText }),
-    endOfText: ends as number[],
-    ...(padToken === undefined ? {} : { padToken }),
-  };
+  const beginOfText = idOf("bos_token_id");
+  const padToken = idOf("pad_token_id");
+  return { ...optional({ beginOfText }), endOfText: ends as number[], ...optional({ padToken }) };
 }
 
 /**

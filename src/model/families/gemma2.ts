@@ -1,4 +1,5 @@
 import { UserError } from "../../system/errors.ts";
+import { optional } from "../../system/optional.ts";
 import type { DecoderConfig } from "../config.ts";
 import type { Fields } from "../fields.ts";
 import { activationName } from "./activations.ts";
@@ -72,14 +73,14 @@ export function parseGemmaKeys(
     ...defaults,
   });
   const scalar = fields.number("query_pre_attn_scalar", { min: 1e-6, max: 1e9, fallback: 256 });
-  const attentionCap = parseCap(fields, "attn_logit_softcapping", defaults.caps.attention);
-  const outputCap = parseCap(fields, "final_logit_softcapping", defaults.caps.output);
   return {
     ...facts,
     ...gemmaFacts,
     ...(scalar !== facts.headSize && { attentionScale: scalar ** -0.5 }),
-    ...(attentionCap !== undefined && { attentionCap }),
-    ...(outputCap !== undefined && { outputCap }),
+    ...optional({
+      attentionCap: parseCap(fields, "attn_logit_softcapping", defaults.caps.attention),
+      outputCap: parseCap(fields, "final_logit_softcapping", defaults.caps.output),
+    }),
     embeddingScale: embeddingScaleOf(facts.width),
     biases: fields.boolean("attention_bias", false) ? ofAttention : [],
   };

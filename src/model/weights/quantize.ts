@@ -1,5 +1,6 @@
 import { bytesOf } from "../../system/bytes-of.ts";
 import { UserError } from "../../system/errors.ts";
+import { ggufEncodings } from "./dequantize.ts";
 import { roundedTo } from "./encoding.ts";
 
 /** Number formats in which tensors are written to GGUF files. */
@@ -22,32 +23,26 @@ const { fround } = Math;
 
 /** Formats by name. */
 export const ggufEncoders: Readonly<Record<GgufType, GgufEncoder>> = {
-  f32: { code: 0, blockValues: 1, blockBytes: 4, encode: checked(bytesOf) },
-  f16: {
-    code: 1,
-    blockValues: 1,
-    blockBytes: 2,
-    encode: checked((values, name) => bytesOf(narrowed(values, name, "float16"))),
-  },
-  bf16: {
-    code: 30,
-    blockValues: 1,
-    blockBytes: 2,
-    encode: checked((values, name) => bytesOf(narrowed(values, name, "bfloat16"))),
-  },
-  q8_0: { code: 8, blockValues: 32, blockBytes: 34, encode: checked(eightBits) },
-  q4_0: { code: 2, blockValues: 32, blockBytes: 18, encode: checked(fourBits) },
+  f32: encoder(0, bytesOf),
+  f16: encoder(1, (values, name) => bytesOf(narrowed(values, name, "float16"))),
+  bf16: encoder(30, (values, name) => bytesOf(narrowed(values, name, "bfloat16"))),
+  q8_0: encoder(8, eightBits),
+  q4_0: encoder(2, fourBits),
 };
 
 /** All formats, from the largest. */
 export const ggufTypes = Object.keys(ggufEncoders) as GgufType[];
 
-function checked(encode: GgufEncoder["encode"]): GgufEncoder["encode"] {
-  return (values, name) => {
-    for (let i = 0; i < values.length; i++)
-      if (!Number.isFinite(values[i]))
-        throw new UserError("not-finite", `${name} holds ${values[i]}`, { fix: "The model is damaged." });
-    return encode(values, name);
+function encoder(code: number, encode: GgufEncoder["encode"]): GgufEncoder {
+  const { blockValues, blockBytes } = ggufEncodings.get(code)!;
+  return {
+    ...{ code, blockValues, blockBytes },
+    encode(values, name) {
+      for (let i = 0; i < values.length; i++)
+        if (!Number.isFinite(values[i]))
+          throw new UserError("not-finite", `${name} holds ${values[i]}`, { fix: "The model is damaged." });
+      return encode(values, name);
+    },
   };
 }
 
