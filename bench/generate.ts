@@ -1,13 +1,12 @@
-import { wholeNumber } from "../src/cli/values.ts";
 import type { Flag } from "../src/config/flags.ts";
 import { stream } from "../src/system/random.ts";
-import type { Bench, Benchmark } from "./harness/benchmark.ts";
+import { engineFlags, matmulOf, numberOf, threadCounts } from "./flags.ts";
+import type { Benchmark } from "./harness/benchmark.ts";
 import type { Contender } from "./harness/serve.ts";
-import type { SideOptions } from "./harness/side.ts";
+import { bothSides } from "./harness/side.ts";
 import { speedColumns, speedRows } from "./harness/speed.ts";
 import type { Cell } from "./harness/table.ts";
 import { makeModel, modelFlags, modelOf, type ModelSettings } from "./models.ts";
-import { matmulOf, threadCounts } from "./step.ts";
 
 interface GenerateSettings extends ModelSettings {
   promptTokens: number;
@@ -21,8 +20,7 @@ const flags = {
   batch: { type: "string", value: "N", description: "Rows at a time. Default: 1, then 16." },
   prompt: { type: "string", value: "N", description: "Tokens of each prompt. Default 64." },
   new: { type: "string", value: "N", description: "New tokens of each row. Default 64." },
-  threads: { type: "string", value: "N", description: "Threads of each side. Default: 1, then all cores." },
-  matmul: { type: "string", value: "NAME", description: "Our products by auto (default), onnxruntime, blas or wasm." },
+  ...engineFlags,
 } as const satisfies Record<string, Flag>;
 
 /** Greedy continuations with a key-value cache, no row ending early. Computing the prompts is part of the time. */
@@ -32,17 +30,17 @@ export const generate: Benchmark = {
   rounds: 5,
   async measure(values, bench) {
     const { quick } = bench;
-    const number = (name: string) => wholeNumber(name, values[name] as string | undefined);
     const model = await modelOf(values, quick);
-    const batches = number("batch") === undefined ? (quick ? [2] : [1, 16]) : [number("batch")!];
-    const promptTokens = number("prompt") ?? (quick ? 4 : 64);
-    const newTokens = number("new") ?? (quick ? 4 : 64);
+    const batch = numberOf(values, "batch");
+    const batches = batch === undefined ? (quick ? [2] : [1, 16]) : [batch];
+    const promptTokens = numberOf(values, "prompt") ?? (quick ? 4 : 64);
+    const newTokens = numberOf(values, "new") ?? (quick ? 4 : 64);
     const rows: Cell[][] = [];
     for (const threads of threadCounts(values, bench)) {
       bench.say(`${promptTokens} + ${newTokens} tokens, ${threads} threads`);
       const settings: GenerateSettings = { ...model, promptTokens, newTokens, threads, matmul: matmulOf(values) };
       const results = await bench.compare(
-        sidesOf(settings, bench),
+        bothSides("generate", settings, { ...bench, called: "transformers" }),
         batches.map((batch) => ({ batch })),
       );
       results.forEach((measured, i) => {
@@ -77,9 +75,3 @@ export const generate: Benchmark = {
     return { about: `tokensift on ${engineText(engine)}`, round };
   },
 };
-
-function sidesOf(settings: GenerateSettings, { python }: Bench): SideOptions[] {
-  const ours = { name: "tokensift", program: "ours", benchmark: "generate", settings };
-  if (python === undefined) return [ours];
-  return [ours, { name: "transformers", program: python, benchmark: "generate", settings, baseline: true }];
-}

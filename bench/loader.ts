@@ -1,17 +1,17 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { wholeNumber } from "../src/cli/values.ts";
 import type { Flag } from "../src/config/flags.ts";
 import { UserError } from "../src/system/errors.ts";
 import { packageRoot } from "../src/system/package-root.ts";
 import { openDataset, tokenizeDataset } from "../src/data/index.ts";
 import { writeArrow } from "../src/data/arrow/write.ts";
 import { readModelFacts } from "../src/model/index.ts";
-import type { Bench, Benchmark } from "./harness/benchmark.ts";
+import { numberOf } from "./flags.ts";
+import type { Benchmark } from "./harness/benchmark.ts";
 import type { Measured } from "./harness/compare.ts";
 import type { Contender } from "./harness/serve.ts";
-import type { SideOptions } from "./harness/side.ts";
+import { bothSides } from "./harness/side.ts";
 import { speedColumns, speedRows } from "./harness/speed.ts";
 import type { Cell } from "./harness/table.ts";
 import { writeTokenizer } from "./tokenizer-folder.ts";
@@ -48,14 +48,16 @@ export const loader: Benchmark = {
   async measure(values, bench) {
     const folder = mkdtempSync(join(tmpdir(), "tokensift-bench-"));
     try {
-      const count = wholeNumber("rows", values["rows"] as string | undefined) ?? (bench.quick ? 100 : 10_000);
+      const count = numberOf(values, "rows") ?? (bench.quick ? 100 : 10_000);
       const model = (values["model"] as string | undefined) ?? join(root, "models/tiny");
       const data = (values["data"] as string | undefined) ?? join(root, "datasets/word-problems/pretrain.arrow");
       await writeFolder(folder, data, model, count);
       const requests: LoaderRequest[] = (["rows.jsonl", "rows.arrow"] as const).flatMap((file) =>
         [false, true].map((cached) => ({ file, cached })),
       );
-      const results = await bench.compare(sidesOf({ folder, model, threads: 1 }, bench), requests);
+      const settings: LoaderSettings = { folder, model, threads: 1 };
+      const sides = bothSides("loader", settings, { ...bench, called: "Python" });
+      const results = await bench.compare(sides, requests);
       const rows = results.flatMap((measured, i) => rowsOf(requests[i]!, measured, count));
       const columns = [
         { name: "file", format: "text" },
@@ -114,10 +116,4 @@ async function writeFolder(folder: string, data: string, model: string, count: n
   writeFileSync(join(folder, "rows.jsonl"), rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
   writeArrow(join(folder, "rows.arrow"), { question: "utf8", answer: "utf8" }, rows);
   await writeTokenizer(folder, model);
-}
-
-function sidesOf(settings: LoaderSettings, { python }: Bench): SideOptions[] {
-  const ours = { name: "tokensift", program: "ours", benchmark: "loader", settings };
-  if (python === undefined) return [ours];
-  return [ours, { name: "Python", program: python, benchmark: "loader", settings, baseline: true }];
 }

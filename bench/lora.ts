@@ -1,5 +1,4 @@
 import { basename } from "node:path";
-import { wholeNumber } from "../src/cli/values.ts";
 import type { Flag } from "../src/config/flags.ts";
 import { createAdapter, loadModel, withAdapter, type LoadOptions } from "../src/model/index.ts";
 import { full } from "../src/selection/index.ts";
@@ -7,12 +6,12 @@ import type { TokenRule } from "../src/contract/index.ts";
 import { UserError } from "../src/system/errors.ts";
 import { engineText, useEngine } from "../src/tensor/engine.ts";
 import { adamW, createLearner } from "../src/training/index.ts";
+import { engineFlags, listOf, numberOf, threadCounts } from "./flags.ts";
 import type { Bench, Benchmark } from "./harness/benchmark.ts";
 import { measurePeak } from "./harness/peak.ts";
 import type { Contender } from "./harness/serve.ts";
 import type { SideOptions } from "./harness/side.ts";
 import { speedColumns, speedRows } from "./harness/speed.ts";
-import { threadCounts } from "./step.ts";
 import { randomBatch, stepper } from "./train-step.ts";
 
 const flags = {
@@ -21,7 +20,7 @@ const flags = {
   rows: { type: "string", value: "N", description: "Rows of a step. Default 2." },
   width: { type: "string", value: "N", description: "Tokens of a row. Default 256." },
   rank: { type: "string", value: "N", description: "Rank of the adapter, on all projections. Default 16." },
-  threads: { type: "string", value: "N", description: "Threads of each side. Default: 1, then all cores." },
+  threads: engineFlags.threads,
   autocast: {
     type: "boolean",
     description: "Also PEFT under bf16 autocast: minutes a step without bf16 instructions.",
@@ -47,10 +46,9 @@ export const lora: Benchmark = {
   async measure(values, bench) {
     const model = values["model"] as string | undefined;
     if (model === undefined) throw new UserError("missing-option", "there is no model", { fix: "Give --model DIR." });
-    const number = (name: "rows" | "width" | "rank", usual: number): number =>
-      wholeNumber(name, values[name] as string | undefined) ?? usual;
+    const number = (name: "rows" | "width" | "rank", usual: number): number => numberOf(values, name) ?? usual;
     const sizes = { rows: number("rows", 2), width: number("width", 256), rank: number("rank", 16) };
-    const files = ((values["gguf"] as string | undefined) ?? "").split(",").filter((path) => path !== "");
+    const files = listOf(values, "gguf");
     const rows = [];
     for (const threads of threadCounts(values, bench)) {
       bench.say(`${sizes.rows} x ${sizes.width} tokens, threads: ${threads}`);

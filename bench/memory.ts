@@ -2,16 +2,16 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { wholeNumber } from "../src/cli/values.ts";
 import type { Flag } from "../src/config/flags.ts";
 import { openDataset, tokenizeDataset } from "../src/data/index.ts";
 import { readModelFacts } from "../src/model/index.ts";
 import { UserError } from "../src/system/errors.ts";
 import { packageRoot } from "../src/system/package-root.ts";
+import { listOf, numberOf } from "./flags.ts";
 import type { Bench, Benchmark } from "./harness/benchmark.ts";
 import type { Measured } from "./harness/compare.ts";
 import type { Contender } from "./harness/serve.ts";
-import type { SideOptions } from "./harness/side.ts";
+import { bothSides } from "./harness/side.ts";
 import type { Cell, Table } from "./harness/table.ts";
 import { writeTokenizer } from "./tokenizer-folder.ts";
 
@@ -61,10 +61,10 @@ export const memory: Benchmark = {
       const model = join(root, "models/tiny");
       await writeTokenizer(folder, model);
       const settings = { folder, model, threads: 1 };
-      const rows = wholeNumber("rows", values["rows"] as string | undefined) ?? (bench.quick ? 2000 : 1_000_000);
-      const tokenized = wholeNumber("tokenized", values["tokenized"] as string | undefined) ?? rows;
+      const rows = numberOf(values, "rows") ?? (bench.quick ? 2000 : 1_000_000);
+      const tokenized = numberOf(values, "tokenized") ?? rows;
       const tables = [await againstDatasets(rows, Math.min(rows, tokenized), settings, bench)];
-      const sizes = ((values["gigabytes"] as string | undefined) ?? "").split(",").filter((text) => text !== "");
+      const sizes = listOf(values, "gigabytes");
       for (const size of sizes) if (!(Number(size) > 0)) throw new UserError("invalid-option", `--gigabytes ${size}`);
       if (sizes.length > 0) tables.push(await overSizes(sizes.map(Number), settings, bench));
       return tables;
@@ -102,6 +102,7 @@ async function againstDatasets(
   bench: Bench,
 ): Promise<Table> {
   const cells: Cell[][] = [];
+  const sides = bothSides("memory", settings, { ...bench, called: "Python" });
   for (const kind of ["jsonl", "parquet", "arrow"]) {
     const file = `rows.${kind}`;
     writeRows(settings.folder, bench, { file, rows, bytes: 200 });
@@ -109,7 +110,7 @@ async function againstDatasets(
       bench.say(`${file}: ${task}`);
       const done = task === "read" ? rows : tokenized;
       const request: MemoryRequest = { file, task, ...(done < rows && { rows: done }) };
-      const [measured] = await bench.compare(sidesOf(settings, bench), [request]); // processes of their own
+      const [measured] = await bench.compare(sides, [request]); // processes of their own
       for (const side of measured!) cells.push([kind, task, side.name, done, ...figuresOf(side, done)]);
     }
     rmSync(join(settings.folder, file));
@@ -135,7 +136,7 @@ async function overSizes(sizes: readonly number[], settings: MemorySettings, ben
       for (const task of ["read", "tokens"] as const) {
         bench.say(`${file} of ${size} GB: ${task}`);
         const request: MemoryRequest = { file, task, ...(task === "tokens" && { rows: LARGE_TOKENIZED }) };
-        const [measured] = await bench.compare([ours(settings)], [request]);
+        const [measured] = await bench.compare(bothSides("memory", settings, { python: undefined }), [request]);
         const done = request.rows ?? rows;
         for (const side of measured!)
           cells.push([kind, `${(bytes / 1e9).toFixed(1)} GB`, task, done, ...figuresOf(side, done)]);
@@ -172,12 +173,4 @@ function writeRows(
   const program = join(root, "bench/peers/write_rows.py");
   const { status, stderr } = spawnSync(python!, [program, join(folder, file), String(rows), String(bytes)]);
   if (status !== 0) throw new UserError("process-ended", String(stderr).trim().split("\n").at(-1)!, { where: file });
-}
-
-const ours = (settings: MemorySettings): SideOptions => ({
-  ...{ name: "tokensift", program: "ours", benchmark: "memory", settings },
-});
-
-function sidesOf(settings: MemorySettings, { python }: Bench): SideOptions[] {
-  return [ours(settings), { name: "Python", program: python!, benchmark: "memory", settings, baseline: true }];
 }

@@ -1,11 +1,11 @@
 import type { Flag } from "../src/config/flags.ts";
 import { UserError } from "../src/system/errors.ts";
 import type { EngineOptions } from "../src/tensor/engine.ts";
+import { engineFlags, matmulOf, threadCounts } from "./flags.ts";
 import type { Bench, Benchmark } from "./harness/benchmark.ts";
-import type { SideOptions } from "./harness/side.ts";
+import { bothSides } from "./harness/side.ts";
 import { speedColumns, speedRows } from "./harness/speed.ts";
 import type { Table } from "./harness/table.ts";
-import { matmulOf, threadCounts } from "./step.ts";
 
 export interface OpsSettings {
   rows: number;
@@ -50,8 +50,7 @@ function operationWork(name: string, settings: OpsSettings): OperationWork {
 
 const flags = {
   only: { type: "string", value: "NAME", description: "This operation alone." },
-  threads: { type: "string", value: "N", description: "Threads of each side. Default: 1, then all cores." },
-  matmul: { type: "string", value: "NAME", description: "Our products by auto (default), onnxruntime, blas or wasm." },
+  ...engineFlags,
 } as const satisfies Record<string, Flag>;
 
 /** Every operation of the decoder, forward and backward, on the shapes of the 13.8 M model. */
@@ -70,7 +69,7 @@ export const ops: Benchmark = {
     for (const threads of threadCounts(values, bench)) {
       const settings: OpsSettings = { ...shapes(bench), threads, matmul: matmulOf(values) };
       const results = await bench.compare(
-        sidesOf(settings, bench),
+        bothSides("ops", settings, bench),
         names.map((operation) => ({ operation })),
       );
       const rows = results.flatMap((measured, i) => {
@@ -105,10 +104,4 @@ function shapes({ quick }: Bench): Omit<OpsSettings, "threads" | "matmul"> {
         longWidth: 2048,
         seconds: 0.2,
       };
-}
-
-function sidesOf(settings: OpsSettings, { python }: Bench): SideOptions[] {
-  const ours = { name: "tokensift", program: "ours", benchmark: "ops", settings };
-  if (python === undefined) return [ours];
-  return [ours, { name: "PyTorch", program: python, benchmark: "ops", settings, baseline: true }];
 }

@@ -1,12 +1,12 @@
-import { wholeNumber } from "../src/cli/values.ts";
 import type { Flag } from "../src/config/flags.ts";
 import type { Signal, Tokens } from "../src/contract/index.ts";
 import { hashUniform } from "../src/system/random.ts";
 import { namesOf } from "../src/config/catalogue.ts";
 import { createFrom, rules } from "../src/selection/index.ts";
+import { numberOf } from "./flags.ts";
 import type { Benchmark } from "./harness/benchmark.ts";
 import { timePerCall, type Contender } from "./harness/serve.ts";
-import type { SideOptions } from "./harness/side.ts";
+import { bothSides } from "./harness/side.ts";
 import { speedColumns, speedRows } from "./harness/speed.ts";
 
 interface SelectionSettings {
@@ -28,15 +28,12 @@ export const selection: Benchmark = {
   flags,
   rounds: 5,
   async measure(values, { quick, python, compare }) {
-    const rows = wholeNumber("rows", values["rows"] as string | undefined) ?? (quick ? 2 : 16);
-    const width = wholeNumber("width", values["width"] as string | undefined, { minimum: 4 }) ?? (quick ? 16 : 1024);
+    const rows = numberOf(values, "rows") ?? (quick ? 2 : 16);
+    const width = numberOf(values, "width", { minimum: 4 }) ?? (quick ? 16 : 1024);
     const settings: SelectionSettings = { rows, width, threads: 1, seconds: quick ? 0.001 : 0.1 };
-    const sides: SideOptions[] = [{ name: "tokensift", program: "ours", benchmark: "selection", settings }];
-    if (python !== undefined)
-      sides.push({ name: "PyTorch", program: python, benchmark: "selection", settings, baseline: true });
     const names = namesOf(rules);
     const results = await compare(
-      sides,
+      bothSides("selection", settings, { python }),
       names.map((rule) => ({ rule })),
     );
     return [

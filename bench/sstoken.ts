@@ -1,11 +1,10 @@
-import { wholeNumber } from "../src/cli/values.ts";
 import type { Flag } from "../src/config/flags.ts";
+import { engineFlags, matmulOf, numberOf } from "./flags.ts";
 import type { Bench, Benchmark } from "./harness/benchmark.ts";
 import type { SideOptions } from "./harness/side.ts";
 import { speedColumns, speedRows } from "./harness/speed.ts";
 import type { Cell } from "./harness/table.ts";
 import { modelFlags, modelOf } from "./models.ts";
-import { matmulOf } from "./step.ts";
 import type { StepSettings } from "./train-step.ts";
 
 const flags = {
@@ -16,7 +15,7 @@ const flags = {
     description: "Tokens of a row. Default: 256, 1,024 and 2,048, one after the other.",
   },
   threads: { type: "string", value: "N", description: "Threads of each side. Default: all cores." },
-  matmul: { type: "string", value: "NAME", description: "Our products by auto (default), onnxruntime, blas or wasm." },
+  matmul: engineFlags.matmul,
 } as const satisfies Record<string, Flag>;
 
 /** Share of a row that is the prompt. */
@@ -32,8 +31,8 @@ export const ssToken: Benchmark = {
   rounds: 5,
   async measure(values, bench) {
     const model = await modelOf(values, bench.quick);
-    const asked = wholeNumber("width", values["width"] as string | undefined, { minimum: 4 });
-    const threads = wholeNumber("threads", values["threads"] as string | undefined) ?? (bench.quick ? 1 : bench.cores);
+    const asked = numberOf(values, "width", { minimum: 4 });
+    const threads = numberOf(values, "threads") ?? (bench.quick ? 1 : bench.cores);
     const matmul = matmulOf(values);
     const widths = asked !== undefined ? [asked] : bench.quick ? [16] : [256, 1024, 2048];
     const rows: Cell[][] = [];

@@ -1,8 +1,8 @@
-import { oneOf, wholeNumber } from "../src/cli/values.ts";
 import type { Flag } from "../src/config/flags.ts";
+import { engineFlags, matmulOf, numberOf, threadCounts } from "./flags.ts";
 import type { Bench, Benchmark } from "./harness/benchmark.ts";
 import type { Measured } from "./harness/compare.ts";
-import type { SideOptions } from "./harness/side.ts";
+import { bothSides } from "./harness/side.ts";
 import { speedColumns, speedRows } from "./harness/speed.ts";
 import { median } from "./harness/statistics.ts";
 import type { Cell, Table } from "./harness/table.ts";
@@ -13,8 +13,7 @@ const flags = {
   ...modelFlags,
   rows: { type: "string", value: "N", description: "Rows of a step. Default 4." },
   width: { type: "string", value: "N", description: "Tokens of a row. Default 256." },
-  threads: { type: "string", value: "N", description: "Threads of each side. Default: 1, then all cores." },
-  matmul: { type: "string", value: "NAME", description: "Our products by auto (default), onnxruntime, blas or wasm." },
+  ...engineFlags,
   scaling: { type: "boolean", description: "Widths from 128 to 2,048 and vocabularies from 8,192 to 49,152 instead." },
   profile: { type: "boolean", description: "Also shows where our step spends its time." },
 } as const satisfies Record<string, Flag>;
@@ -39,7 +38,7 @@ export const step: Benchmark = {
     for (const each of cases) {
       bench.say(`${each.rows} x ${each.width} tokens, vocabulary ${vocabularyOf(each)}, threads: ${each.threads}`);
       const settings: StepSettings = { ...each.model, ...each, arm: "full", promptTokens: 1, matmul };
-      const [measured] = await bench.compare(sidesOf(settings, bench));
+      const [measured] = await bench.compare(bothSides("step", settings, bench));
       results.push({ each, measured: measured! });
     }
     const rows = results.flatMap(({ each, measured }) => {
@@ -62,23 +61,6 @@ export const step: Benchmark = {
   contend: async (settings: StepSettings) => (await import("./train-step.ts")).contendStep(settings),
 };
 
-function sidesOf(settings: StepSettings, { python }: Bench): SideOptions[] {
-  const ours = { name: "tokensift", program: "ours", benchmark: "step", settings };
-  if (python === undefined) return [ours];
-  return [ours, { name: "PyTorch", program: python, benchmark: "step", settings, baseline: true }];
-}
-
-export function matmulOf(values: Readonly<Record<string, string | boolean | undefined>>) {
-  return oneOf("matmul", (values["matmul"] as string | undefined) ?? "auto", ["auto", "onnxruntime", "blas", "wasm"]);
-}
-
-/** The flag's threads, else one and then all. */
-export function threadCounts(values: Readonly<Record<string, string | boolean | undefined>>, bench: Bench): number[] {
-  const asked = wholeNumber("threads", values["threads"] as string | undefined);
-  if (asked !== undefined) return [asked];
-  return bench.quick || bench.cores === 1 ? [1] : [1, bench.cores];
-}
-
 function vocabularyOf({ model }: Case): number {
   return model.config["vocab_size"] as number;
 }
@@ -87,8 +69,8 @@ type Values = Parameters<Benchmark["measure"]>[0];
 
 async function plainCases(values: Values, bench: Bench): Promise<Case[]> {
   const model = await modelOf(values, bench.quick);
-  const rows = wholeNumber("rows", values["rows"] as string | undefined) ?? (bench.quick ? 2 : 4);
-  const width = wholeNumber("width", values["width"] as string | undefined, { minimum: 2 }) ?? (bench.quick ? 16 : 256);
+  const rows = numberOf(values, "rows") ?? (bench.quick ? 2 : 4);
+  const width = numberOf(values, "width", { minimum: 2 }) ?? (bench.quick ? 16 : 256);
   return threadCounts(values, bench).map((threads) => ({ model, rows, width, threads }));
 }
 

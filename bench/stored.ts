@@ -2,7 +2,6 @@ import * as tf from "@tensorflow/tfjs-core";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { wholeNumber } from "../src/cli/values.ts";
 import type { Flag } from "../src/config/flags.ts";
 import { ggufEncodings } from "../src/model/weights/dequantize.ts";
 import { openFile } from "../src/model/weights/file.ts";
@@ -11,6 +10,7 @@ import { normalValues, stream } from "../src/system/random.ts";
 import { useEngine, engineText } from "../src/tensor/engine.ts";
 import { linears, storedLinearsGradient } from "../src/tensor/ops/linear.ts";
 import type { Weight } from "../src/tensor/stored-weight.ts";
+import { numberOf } from "./flags.ts";
 import type { Benchmark } from "./harness/benchmark.ts";
 import { timePerCall, type Contender } from "./harness/serve.ts";
 import { median } from "./harness/statistics.ts";
@@ -43,7 +43,7 @@ export const stored: Benchmark = {
   flags,
   rounds: 7,
   async measure(values, bench) {
-    const threads = wholeNumber("threads", values["threads"] as string | undefined) ?? 1;
+    const threads = numberOf(values, "threads") ?? 1;
     const counts = ((values["rows"] as string | undefined) ?? (bench.quick ? "2" : "1,16,128,512"))
       .split(",")
       .map(Number);

@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { wholeNumber } from "../src/cli/values.ts";
 import type { Flag } from "../src/config/flags.ts";
 import { createAdapter, forward, gradientStore, withAdapter } from "../src/model/index.ts";
 import { createDecoder } from "../src/model/decoder.ts";
@@ -11,6 +10,7 @@ import { openWeights } from "../src/model/weights/index.ts";
 import { UserError } from "../src/system/errors.ts";
 import { useEngine } from "../src/tensor/engine.ts";
 import { adamW } from "../src/training/index.ts";
+import { numberOf } from "./flags.ts";
 import type { Benchmark } from "./harness/benchmark.ts";
 import type { Contender } from "./harness/serve.ts";
 import type { Cell } from "./harness/table.ts";
@@ -51,8 +51,7 @@ export const trunk: Benchmark = {
     };
     const shapes = list<ShapeName>("shapes", bench.quick ? ["quick"] : shapeNames.filter((name) => name !== "quick"));
     const types = list("types", ["bf16", "q4_0"] as const);
-    const number = (name: "tokens" | "rank" | "threads", usual: number): number =>
-      wholeNumber(name, values[name] as string | undefined) ?? usual;
+    const number = (name: "tokens" | "rank" | "threads", usual: number): number => numberOf(values, name) ?? usual;
     const sizes = { tokens: number("tokens", bench.quick ? 32 : 1024), rank: number("rank", 16) };
     const threads = number("threads", bench.cores);
     const rows: Cell[][] = [];

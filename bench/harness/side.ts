@@ -19,6 +19,16 @@ export interface SideOptions {
   baseline?: boolean;
 }
 
+/** Our side, and where there is a Python its, with which ours is compared. */
+export function bothSides(
+  benchmark: string,
+  settings: object,
+  { python, called = "PyTorch" }: { python: string | undefined; called?: string },
+): SideOptions[] {
+  const ours = { name: "tokensift", program: "ours", benchmark, settings };
+  return python === undefined ? [ours] : [ours, { name: called, program: python, benchmark, settings, baseline: true }];
+}
+
 /** What a process says when it is ready. */
 export interface Ready {
   /** Software and versions. */
