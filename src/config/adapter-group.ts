@@ -1,5 +1,6 @@
 import { Type, type Static } from "@sinclair/typebox";
 import type { KeyPath, Problem } from "./problem.ts";
+import { projectionNames } from "./projection-names.ts";
 import { choice, existingPath, group } from "./schema.ts";
 import { amount, count } from "./values.ts";
 
@@ -17,9 +18,6 @@ const namesOrPattern = (description: string) =>
 
 const pattern = <T extends ReturnType<typeof count> | ReturnType<typeof amount>>(value: T, description: string) =>
   Type.Optional(Type.Record(Type.String({ minLength: 1 }), value, { description }));
-
-/** The linear maps that a layer may have, in their order in it. `qkv` and `gateUp` are several in one matrix. */
-export const projectionNames = ["q", "k", "v", "qkv", "o", "gate", "up", "gateUp", "down"] as const;
 
 export const adapterGroup = group(
   {

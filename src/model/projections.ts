@@ -1,7 +1,7 @@
-import type { projectionNames } from "../config/adapter-group.ts";
+import type { projectionNames } from "../config/projection-names.ts";
 import type { DecoderConfig } from "./config.ts";
 
-/** The linear maps that a layer may have, in their order in it. `qkv` and `gateUp` are several in one matrix. */
+/** A linear map that a layer may have. */
 export type ProjectionName = (typeof projectionNames)[number];
 
 /** All that a layer may be made of, in its order in it: linear maps and norms. */

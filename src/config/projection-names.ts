@@ -1,0 +1,2 @@
+/** The linear maps that a layer may have, in their order in it. `qkv` and `gateUp` are several in one matrix. */
+export const projectionNames = ["q", "k", "v", "qkv", "o", "gate", "up", "gateUp", "down"] as const;
