@@ -56,7 +56,7 @@ function atItsPlace(source, path) {
     .replaceAll("import.meta.url", JSON.stringify(pathToFileURL(path).href));
 }
 
-/** `trainers/NAME.ts?loop` is the loop that the trainer hands to the command line, as a function. */
+/** `trainers/NAME.ts?loop` is the recipe and the loop that the trainer hands to the command line, and runs nothing. */
 const loops = {
   name: "a trainer's loop",
   setup(builder) {
@@ -65,10 +65,11 @@ const loops = {
       namespace: "loop",
     }));
     builder.onLoad({ filter: /.*/, namespace: "loop" }, async ({ path }) => {
-      const [before, after, ...more] = (await readFile(path, "utf8")).split(/^await runRecipe\(\w+, /m);
+      const [before, recipe, after, ...more] = (await readFile(path, "utf8")).split(/^await runRecipe\((\w+), /m);
       if (after === undefined || more.length > 0)
         throw new Error(`${path} has not one runRecipe at the start of a line`);
-      return { contents: `${before}export const loop = (${after}`, loader: "ts", resolveDir: dirname(path) };
+      const contents = `${before}export { ${recipe} as recipe };\nexport const loop = (${after}`;
+      return { contents, loader: "ts", resolveDir: dirname(path) };
     });
   },
 };

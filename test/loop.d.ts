@@ -11,3 +11,9 @@ declare module "*/finetune.ts?loop" {
   /** What `trainers/finetune.ts` does in a run. */
   export const loop: (run: FinetuneRun) => Promise<void>;
 }
+
+declare module "*?loop" {
+  /** The recipe of a trainer, and what it does in a run. */
+  export const recipe: unknown;
+  export const loop: unknown;
+}

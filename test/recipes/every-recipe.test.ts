@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { expectSelfContained, page } from "../report/report-page.ts";
 import { recipeCases } from "./every-recipe.ts";
 import { canMount, diskFull, leftovers, mountDisk, type SmallDisk } from "./small-disk.ts";
+import { runHere } from "./run-here.ts";
 import { linesOf, startTrainer, whenEntries, whenGone } from "./small-run.ts";
 import { wholeRun, type WholeRun } from "./whole-run.ts";
 
@@ -18,7 +19,7 @@ function snapshot(folder: string): string[] {
 }
 
 describe.each(recipeCases)("the recipe $name", ({ name, write, results, rows, plan, disturbances, goesOn }) => {
-  const run = (config: string, ...flags: string[]) => startTrainer(name, config, ...flags).ended;
+  const run = (config: string, ...flags: string[]) => runHere(name, config, ...flags);
   let base: string;
   let disk: SmallDisk | undefined;
   let whole: WholeRun;

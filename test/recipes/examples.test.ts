@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { describe, expect, test } from "@jest/globals";
-import { startTrainer } from "./small-run.ts";
+import { runHere } from "./run-here.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 
@@ -9,7 +9,7 @@ describe("a recipe without its configuration", () => {
   test.each(readdirSync(join(root, "trainers")).map((file) => basename(file, ".ts")))(
     "%s names one of its own that ships",
     async (name) => {
-      const { code, stderr } = await startTrainer(name, "absent.yaml").ended;
+      const { code, stderr } = await runHere(name, "absent.yaml");
       expect(code).toBe(2);
       const [, example] = /^.*absent\.yaml: there is no such file\n.* --config (\S+)\n$/.exec(stderr) ?? [];
       expect(example).toMatch(new RegExp(`^configs/${name}/`));

@@ -5,10 +5,11 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { readModelFacts } from "../../../src/model/model.ts";
 import { page } from "../../report/report-page.ts";
 import { writeGates } from "./small-run.ts";
-import { linesOf, startTrainer } from "../small-run.ts";
+import { runHere } from "../run-here.ts";
+import { linesOf } from "../small-run.ts";
 import { copyOfWhole, wholeRun } from "../whole-run.ts";
 
-const run = (config: string, ...flags: string[]) => startTrainer("attention-gate", config, ...flags).ended;
+const run = (config: string, ...flags: string[]) => runHere("attention-gate", config, ...flags);
 
 const gatesIn = (output: string) =>
   JSON.parse(readFileSync(join(output, "gates/gates.json"), "utf8")) as { use: unknown; modelBefore?: string };

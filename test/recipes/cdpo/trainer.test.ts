@@ -7,10 +7,11 @@ import { readScored, writeScored } from "../../../src/recipes/cdpo/files.ts";
 import { page } from "../../report/report-page.ts";
 import { runInProcess } from "./in-process.ts";
 import { cdpoResults as results, writeCdpo } from "./small-run.ts";
-import { linesOf, startTrainer, type Ended } from "../small-run.ts";
+import { runHere } from "../run-here.ts";
+import { linesOf, type Ended } from "../small-run.ts";
 import { copyOfWhole } from "../whole-run.ts";
 
-const run = (config: string, ...flags: string[]): Promise<Ended> => startTrainer("cdpo", config, ...flags).ended;
+const run = (config: string, ...flags: string[]): Promise<Ended> => runHere("cdpo", config, ...flags);
 
 /** When every stage's result was written. */
 function times(output: string): Record<string, number> {

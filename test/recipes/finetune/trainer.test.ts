@@ -2,9 +2,11 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, w
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { linesOf, results, runRecipe, startFromSource, startRecipe, whenEntries, writeRecipe } from "../small-run.ts";
+import { runHere } from "../run-here.ts";
+import { linesOf, results, startRecipe, whenEntries, writeRecipe } from "../small-run.ts";
 import { copyOfWhole } from "../whole-run.ts";
 
+const runRecipe = (config: string, ...flags: string[]) => runHere("sstoken", config, ...flags);
 let base: string;
 let whole: string;
 let wholeConfig: string;
@@ -69,10 +71,10 @@ describe("the ssToken recipe", () => {
       if (!file.startsWith("random/")) expect([file, content]).toEqual([file, results(whole)[file]]);
   }, 120_000);
 
-  test("resumed from its source when complete, writes the report anew and nothing else", async () => {
+  test("resumed when complete, writes the report anew and nothing else", async () => {
     const before = results(whole);
     rmSync(join(whole, "report.html"));
-    const { code, stderr } = await startFromSource("sstoken", wholeConfig, "--resume").ended;
+    const { code, stderr } = await runRecipe(wholeConfig, "--resume");
     expect(code).toBe(0);
     expect(stderr).toMatch(/sstoken is complete[^]*random is complete/);
     expect(existsSync(join(whole, "report.html"))).toBe(true);
@@ -108,7 +110,7 @@ describe("the ssToken recipe", () => {
     const config = writeRecipe(join(base, "second"));
     const rule = join(base, "rule.js");
     writeFileSync(rule, "throw null;");
-    const { code, stderr } = await runRecipe(config, "--set", `compare=[${JSON.stringify(rule)}]`);
+    const { code, stderr } = await startRecipe(config, "--set", `compare=[${JSON.stringify(rule)}]`).ended; // Jest reads null
     expect(code).toBe(2);
     expect(stderr).toMatch(/^sstoken: .*rule\.js: The module cannot be loaded: null\n$/);
     expect(existsSync(join(base, "second/out"))).toBe(false);

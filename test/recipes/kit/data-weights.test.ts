@@ -2,7 +2,7 @@ import { afterAll, expect, test } from "@jest/globals";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { startTrainer } from "../small-run.ts";
+import { runHere } from "../run-here.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tokensift-data-weights-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -36,6 +36,6 @@ test.each([
     ...(name === "finetune" || name === "attention-gate" ? ["training: { steps: 1, batchSize: 1 }"] : []),
   ];
   writeFileSync(config, lines.join("\n"));
-  const { code, stderr, stdout } = await startTrainer(name, config, "--dry-run").ended;
+  const { code, stderr, stdout } = await runHere(name, config, "--dry-run");
   expect({ code, text: stderr + stdout }).toEqual({ code: expected, text: expect.stringContaining(said) });
 });

@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import { loadConfig } from "../../../src/config/index.ts";
 import { finetuneRecipe } from "../../../src/recipes/finetune/recipe.ts";
 import { userError } from "../../user-error.ts";
-import { startTrainer } from "../small-run.ts";
+import { runHere } from "../run-here.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tokensift-mixture-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -66,11 +66,11 @@ describe("a configuration names data sets with settings of their own", () => {
 });
 
 test("a dry run says how often the rows of each data set come", async () => {
-  const { code, stdout, stderr } = await startTrainer(
+  const { code, stdout, stderr } = await runHere(
     "finetune",
     config("[{ path: few.jsonl, weight: 3 }, many.jsonl]"),
     "--dry-run",
-  ).ended;
+  );
   expect([code, stderr]).toEqual([0, expect.anything()]);
   // 12 rows, 3 : 1
   expect(stdout).toMatch(/9 of an epoch's 12 rows from .*few\.jsonl \(2 rows, each 4\.50 times an epoch\)/);
@@ -79,7 +79,6 @@ test("a dry run says how often the rows of each data set come", async () => {
 
 test("a recipe that asks every question alike refuses weights by their key", async () => {
   const lines = [`model: ${resolve("models/tiny")}`, "data: { train: [few.jsonl, { path: many.jsonl, weight: 2 }] }"];
-  const { code, stderr } = await startTrainer("oreal", write("oreal.yaml", [...lines, "engine: cpu"]), "--dry-run")
-    .ended;
+  const { code, stderr } = await runHere("oreal", write("oreal.yaml", [...lines, "engine: cpu"]), "--dry-run");
   expect([code, stderr]).toEqual([2, expect.stringContaining("data.train[1].weight")]);
 });

@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { writeOreal } from "./small-run.ts";
 import { page } from "../../report/report-page.ts";
-import { startTrainer } from "../small-run.ts";
+import { runHere } from "../run-here.ts";
 import { wholeRun } from "../whole-run.ts";
 
-const run = (config: string, ...flags: string[]) => startTrainer("oreal", config, ...flags).ended;
+const run = (config: string, ...flags: string[]) => runHere("oreal", config, ...flags);
 
 let base: string;
 let whole: string;

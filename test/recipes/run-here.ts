@@ -1,0 +1,51 @@
+import { jest } from "@jest/globals";
+import { join, resolve } from "node:path";
+import { runRecipe } from "../../src/recipes/index.ts";
+import type { Ended } from "./small-run.ts";
+
+const trainers = {
+  sstoken: () => import("../../trainers/sstoken.ts?loop"),
+  finetune: () => import("../../trainers/finetune.ts?loop"),
+  cdpo: () => import("../../trainers/cdpo.ts?loop"),
+  oreal: () => import("../../trainers/oreal.ts?loop"),
+  "attention-gate": () => import("../../trainers/attention-gate.ts?loop"),
+};
+
+interface Trainer {
+  readonly recipe: Parameters<typeof runRecipe>[0];
+  readonly loop: Parameters<typeof runRecipe>[1];
+}
+
+const root = resolve(import.meta.dirname, "../..");
+
+/** What a trainer does for a command line, in this process: its start is most of what a short run costs. */
+export async function runHere(name: string, config: string, ...flags: string[]): Promise<Ended> {
+  const { recipe, loop } = (await trainers[name as keyof typeof trainers]()) as unknown as Trainer;
+  const { argv, exitCode } = process;
+  const [stdout, stderr] = [written(process.stdout), written(process.stderr)];
+  process.argv = [argv[0]!, join(root, `trainers/${name}.ts`), "--config", config, ...flags];
+  process.exitCode = undefined;
+  try {
+    await runRecipe(recipe, loop);
+    return { code: Number(process.exitCode ?? 0), signal: null, stdout: stdout.end(), stderr: stderr.end() };
+  } finally {
+    process.argv = argv;
+    process.exitCode = exitCode;
+    for (const stream of [stdout, stderr]) stream.end();
+  }
+}
+
+/** Keeps what is written, until the end. */
+function written(stream: NodeJS.WriteStream): { end: () => string } {
+  let text = "";
+  const spy = jest.spyOn(stream, "write").mockImplementation((part) => {
+    text += String(part);
+    return true;
+  });
+  return {
+    end() {
+      spy.mockRestore();
+      return text;
+    },
+  };
+}
