@@ -3,7 +3,7 @@ import { isRecord } from "../../system/is-record.ts";
 import { show } from "../fields.ts";
 import { bfloat16, elementCount, float16, float32, type Encoding, type StoredTensor } from "./encoding.ts";
 import type { RandomAccessFile } from "./file.ts";
-import { duplicateKey } from "./json-keys.ts";
+import { duplicateKey } from "../../system/json-keys.ts";
 
 const encodings = new Map<unknown, Encoding>([float32, float16, bfloat16].map((encoding) => [encoding.name, encoding]));
 const largestHeader = 100_000_000; // bytes; the limit of the reference implementation
