@@ -3,6 +3,7 @@ import { propertyNames, type OptionNames } from "../system/option-names.ts";
 import type { ChatMessage } from "./chat-template.ts";
 import { answersAmong } from "./message-keys.ts";
 import { startsWith, type ResponseSpan } from "./token-row.ts";
+import { closingRemark, lostMarksRemark, noMarksRemark, openingRemark, rewrittenRemark } from "./template-remarks.ts";
 import type { TemplateInputs, TemplateWriter } from "./template-writer.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
@@ -60,14 +61,6 @@ export function markedSpans(
   return spans;
 }
 
-const instead = "answers are found by what the template writes for each message instead";
-/** What is said of a row whose text would be another with signs at the marks: a filter saw them, for example. */
-export const lostMarksRemark =
-  "the chat template changes what its {% generation %} blocks hold after they are written, so that their bounds cannot " +
-  `be told; ${instead}`;
-/** What is said of a row with answers of which the template marks none. */
-export const noMarksRemark = `the chat template has {% generation %} blocks, but writes no answer in one; ${instead}`;
-
 /**
  * Where one answer begins and ends. The bounds are those of the conversation written up to it, if the template writes a
  * conversation's beginning the same way whatever follows. Where it does not (templates that leave the thinking out of
@@ -97,22 +90,11 @@ export function answerSpan(
   }
   const found = responseSpan(conversation, start, endsAlike ? end : turnEnd(conversation, end));
   const span = { ...found, message: k, place: from };
-  if (opened !== undefined && !opensAlike) return { span, remark: openingRemark(opened, text, from) };
-  return endsAlike ? { span } : { span, remark: rewrittenRemark };
-}
-
-/** What is said of a row with an earlier answer that the template writes otherwise than the last one. */
-export const rewrittenRemark =
-  "the chat template writes an earlier answer otherwise than the last one (without its thinking, as a rule); it trains " +
-  "as it is written there";
-
-function openingRemark(opened: string, text: string, from: number): string {
-  const before = text.slice(0, from);
-  const extra = opened.startsWith(before) ? opened.slice(before.length) : opened.slice(-20);
-  return (
-    `the chat template opens an answer with ${JSON.stringify(extra)}, which the finished conversation lacks: what ` +
-    "follows the header there trains, and the model answers another opening than it was trained on"
-  );
+  if (opened !== undefined && !opensAlike)
+    return { span, remark: openingRemark(conversation, k, { openedIds: tokenizer.encode(opened), start }) };
+  if (endsAlike) return { span };
+  const isSame = to <= sharedLength(text, after);
+  return { span, remark: isSame ? closingRemark(conversation, tokenizer.encode(after)) : rewrittenRemark };
 }
 
 /** What of the text is another when the message is: two others, as one may begin or end like the message itself. */

@@ -10,8 +10,8 @@ import type { Tokenizer } from "./tokenizer.ts";
  */
 export function withChatTemplate(tokenizer: Tokenizer, template: string): Tokenizer {
   if (template === tokenizer.chatTemplate) return tokenizer;
-  const files: Record<string, Uint8Array> = { ...tokenizer.files };
-  for (const path of templateFiles.takenUnasked) delete files[path];
+  const kept = Object.entries(tokenizer.files).filter(([path]) => !templateFiles.takenUnasked.includes(path));
+  const files = Object.fromEntries(kept);
   for (const path of ["tokenizer_config.json", templateFiles.ofProcessor]) {
     const bytes = files[path];
     if (bytes === undefined) continue;

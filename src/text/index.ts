@@ -1,5 +1,5 @@
 export { withOneBeginning } from "./beginning.ts";
-export { rewrittenRemark } from "./answer-spans.ts";
+export { rewrittenRemark } from "./template-remarks.ts";
 export { renderPrompt, templateReads, tokenizeConversation, type ConversationOptions } from "./conversation.ts";
 export { tokenizerFromGguf } from "./gguf-tokenizer.ts";
 export { withChatTemplate } from "./given-template.ts";

@@ -58,7 +58,8 @@ describe("a tokenizer with another chat template", () => {
 
   test("has it in the file alone where tokenizer_config.json had none", () => {
     const files = { "tokenizer.json": bpe.files["tokenizer.json"]!, "tokenizer_config.json": bytes("{}") };
-    const { chatTemplate: _, ...bare } = { ...bpe, files };
+    const bare = { ...bpe, files };
+    delete bare.chatTemplate;
     const changed = withChatTemplate(bare, given);
     expect(changed.chatTemplate).toBe(given);
     expect(changed.files).toEqual({ ...files, "chat_template.jinja": bytes(given) });
