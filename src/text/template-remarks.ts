@@ -9,6 +9,10 @@ export const lostMarksRemark =
 /** What is said of a row with answers of which the template marks none. */
 export const noMarksRemark = `the chat template has {% generation %} blocks, but writes no answer in one; ${instead}`;
 
+/** What is said of a row with a token of which a part stands in a block. */
+export const sharedTokenRemark =
+  "a {% generation %} block of the chat template begins or ends inside a token, which trains as a whole (as in transformers)";
+
 /** What is said of a row with an earlier answer that the template writes otherwise than the last one. */
 export const rewrittenRemark =
   "the chat template writes an earlier answer otherwise than the last one (without its thinking, as a rule); it trains " +
