@@ -1,4 +1,5 @@
-import type { WrittenConversation } from "./answer-spans.ts";
+import type { ChatMessage } from "./chat-template.ts";
+import type { TemplateInputs, TemplateWriter } from "./template-writer.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 const instead = "answers are found by what the template writes for each message instead";
@@ -18,7 +19,14 @@ export const rewrittenRemark =
   "the chat template writes an earlier answer otherwise than the last one (without its thinking, as a rule); it trains " +
   "as it is written there";
 
-type Written = Pick<WrittenConversation, "tokenizer" | "writer" | "messages" | "inputs" | "ids">;
+/** A conversation as tokens, and how to write its beginnings. */
+interface Written {
+  tokenizer: Tokenizer;
+  writer: TemplateWriter;
+  messages: readonly ChatMessage[];
+  inputs: TemplateInputs;
+  ids: readonly number[];
+}
 
 /**
  * What is said where the finished conversation does not begin with what opens an answer. Both are quoted in whole tokens:
