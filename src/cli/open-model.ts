@@ -1,12 +1,13 @@
 import { existsSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import { loadAdapter } from "../model/adapters/peft.ts";
+import { adapterTemplate, files, loadAdapter } from "../model/adapters/peft.ts";
 import { loadModel, type LoadOptions, type Model } from "../model/model.ts";
 import { openWeights } from "../model/weights/open.ts";
 import { type Adapter } from "../model/adapters/lora.ts";
 import { withAdapter } from "../model/adapters/with-adapter.ts";
 import { UserError } from "../system/errors.ts";
 import { visibleString } from "../system/visible-text.ts";
+import { withChatTemplate, type Tokenizer } from "../text/index.ts";
 import { withFlag } from "./with-flag.ts";
 
 /** The flag of every command that runs a model which an adapter may change. */
@@ -38,7 +39,9 @@ export async function openModel(
   }: { adapter?: string | undefined; say: (sentence: string) => void } & Pick<LoadOptions, "weights">,
 ): Promise<OpenModel> {
   requireModel(path, folder);
-  const trunk = await withFlag("model", path, (from) => loadModel(from, loading));
+  const loaded = await withFlag("model", path, (from) => loadModel(from, loading));
+  const trunk =
+    folder === undefined ? loaded : { ...loaded, tokenizer: adapterTokenizer(loaded.tokenizer, folder, say) };
   if (folder === undefined) return { model: trunk, trunk, [Symbol.dispose]: trunk.dispose };
   try {
     const adapter = await withFlag("adapter", folder, (from) => loadAdapter(from, trunk));
@@ -50,6 +53,16 @@ export async function openModel(
     trunk.dispose();
     throw error;
   }
+}
+
+/** The tokenizer with the chat template that lies beside an adapter, which was trained with it; says so if it is another. */
+export function adapterTokenizer(tokenizer: Tokenizer, folder: string, say: (sentence: string) => void): Tokenizer {
+  const template = adapterTemplate(folder);
+  if (template === undefined || template === tokenizer.chatTemplate) return tokenizer;
+  say(
+    `${join(folder, files.template)}: used in place of the model's chat template, as the adapter was trained with it`,
+  );
+  return withChatTemplate(tokenizer, template);
 }
 
 /** Says so if an adapter was trained over another model than the one that it lies over, by what its files say. */

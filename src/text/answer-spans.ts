@@ -2,7 +2,16 @@ import { UserError } from "../system/errors.ts";
 import { propertyNames, type OptionNames } from "../system/option-names.ts";
 import type { ChatMessage } from "./chat-template.ts";
 import { answersAmong } from "./message-keys.ts";
+import { tokenRanges } from "./token-ranges.ts";
 import { startsWith, type ResponseSpan } from "./token-row.ts";
+import {
+  closingRemark,
+  lostMarksRemark,
+  noMarksRemark,
+  openingRemark,
+  rewrittenRemark,
+  sharedTokenRemark,
+} from "./template-remarks.ts";
 import type { TemplateInputs, TemplateWriter } from "./template-writer.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
@@ -28,45 +37,65 @@ export interface WrittenConversation {
 }
 
 /**
- * The answers that a template itself marks by `{% generation %}`; undefined where it marks none.
- * @param onUnused called with what to say where the template has marks that this conversation cannot use
+ * The answers that a template itself marks by `{% generation %}`; undefined where it marks none. Where a mark falls inside a
+ * token, the whole token is of the answer, as in transformers 5.23 (`return_assistant_tokens_mask` takes the tokens of a
+ * block's first and last character, and all between them). What transformers does where a tokenizer leaves white space out
+ * of its offsets, and a block begins with such, is not imitated: it then marks neither that block nor any later one.
+ * @param onRemark called with what to say of marks that cannot be used, or lie inside a token
+ * @throws UserError if a mark falls inside a token and the tokenizer does not say where its tokens stand
  */
 export function markedSpans(
   conversation: WrittenConversation,
-  onUnused: (remark: string) => void,
-): AnswerSpan[] | "shares-white-space" | undefined {
+  onRemark: (remark: string) => void,
+): AnswerSpan[] | undefined {
   const { writer, messages, inputs, text, ids, ends, tokenizer } = conversation;
   const written = writer.writeMarked?.(messages, inputs, text);
   if (written === undefined) return undefined;
   const answers = answersAmong(messages);
   const isLost = written.text !== text;
   if (isLost || written.marked.length === 0) {
-    if (answers.length > 0) onUnused(isLost ? lostMarksRemark : noMarksRemark);
+    if (answers.length > 0) onRemark(isLost ? lostMarksRemark : noMarksRemark);
     return undefined;
   }
   const isOneEach = written.marked.length === answers.length;
   const spans: AnswerSpan[] = [];
   for (const [i, { start, end }] of written.marked.entries()) {
     if (start === end) continue;
-    const [first, last] = [start, end].map((place) => boundary(tokenizer, ids, text.slice(0, place)));
     const message = answers[i] ?? messages.length - 1;
-    if (first === undefined || last === undefined) {
-      if (opensWithSpace(messages[message]!)) return "shares-white-space";
-      throw sharesToken(message);
-    }
-    const endsTurn = last > first && ends.has(ids[last - 1]!);
-    spans.push({ start: first, end: last, endsTurn, place: start, ...(isOneEach && { message }) });
+    const [first, last] = [start, end].map((place) => boundary(tokenizer, ids, text.slice(0, place)));
+    const found =
+      first === undefined || last === undefined
+        ? coveringTokens(conversation, { start, end })
+        : { first, last, place: start, isWhole: true };
+    if (found === undefined) throw sharesToken(message);
+    if (!found.isWhole) onRemark(sharedTokenRemark);
+    const from = Math.max(found.first, spans.at(-1)?.end ?? 0); // two blocks may share a token
+    if (from >= found.last) continue;
+    const endsTurn = ends.has(ids[found.last - 1]!);
+    spans.push({ start: from, end: found.last, endsTurn, place: found.place, ...(isOneEach && { message }) });
   }
   return spans;
 }
 
-const instead = "answers are found by what the template writes for each message instead";
-/** What is said of a row whose text would be another with signs at the marks: a filter saw them, for example. */
-export const lostMarksRemark =
-  "the chat template changes what its {% generation %} blocks hold after they are written, so that their bounds cannot " +
-  `be told; ${instead}`;
-/** What is said of a row with answers of which the template marks none. */
-export const noMarksRemark = `the chat template has {% generation %} blocks, but writes no answer in one; ${instead}`;
+/**
+ * The tokens that spell a part of the text between two places, and where the first of them begins; undefined where the
+ * tokenizer does not tell.
+ */
+function coveringTokens(
+  { tokenizer, text, ids }: WrittenConversation,
+  { start, end }: { start: number; end: number },
+): { first: number; last: number; place: number; isWhole: boolean } | undefined {
+  const encodePrefix = (length: number): readonly number[] => tokenizer.encode(text.slice(0, length));
+  const ranges = tokenRanges({ tokenizer, text, ids, encodePrefix });
+  if (ranges === undefined) return undefined;
+  const characters = [...text];
+  const [from, to] = [start, end].map((place) => [...text.slice(0, place)].length) as [number, number];
+  const first = ranges.findIndex((range) => range.to > from);
+  const last = ranges.findLastIndex((range) => range.from < to && range.to > range.from) + 1;
+  if (first < 0 || first >= last) return undefined;
+  const isWhole = ranges[first]!.from >= from && ranges[last - 1]!.to <= to;
+  return { first, last, place: characters.slice(0, ranges[first]!.from).join("").length, isWhole };
+}
 
 /**
  * Where one answer begins and ends. The bounds are those of the conversation written up to it, if the template writes a
@@ -97,22 +126,11 @@ export function answerSpan(
   }
   const found = responseSpan(conversation, start, endsAlike ? end : turnEnd(conversation, end));
   const span = { ...found, message: k, place: from };
-  if (opened !== undefined && !opensAlike) return { span, remark: openingRemark(opened, text, from) };
-  return endsAlike ? { span } : { span, remark: rewrittenRemark };
-}
-
-/** What is said of a row with an earlier answer that the template writes otherwise than the last one. */
-export const rewrittenRemark =
-  "the chat template writes an earlier answer otherwise than the last one (without its thinking, as a rule); it trains " +
-  "as it is written there";
-
-function openingRemark(opened: string, text: string, from: number): string {
-  const before = text.slice(0, from);
-  const extra = opened.startsWith(before) ? opened.slice(before.length) : opened.slice(-20);
-  return (
-    `the chat template opens an answer with ${JSON.stringify(extra)}, which the finished conversation lacks: what ` +
-    "follows the header there trains, and the model answers another opening than it was trained on"
-  );
+  if (opened !== undefined && !opensAlike)
+    return { span, remark: openingRemark(conversation, k, { openedIds: tokenizer.encode(opened), start }) };
+  if (endsAlike) return { span };
+  const isSame = to <= sharedLength(text, after);
+  return { span, remark: isSame ? closingRemark(conversation, tokenizer.encode(after)) : rewrittenRemark };
 }
 
 /** What of the text is another when the message is: two others, as one may begin or end like the message itself. */

@@ -98,7 +98,6 @@ function answersIn(
   // where prompts train too, answers that do not must be told from them
   const wanted = promptWeight ? answers : trained;
   const marked = markedSpans(conversation, (remark) => remarks.add(remark));
-  if (marked === "shares-white-space") return { skipped: sharedSpace };
   let spans: AnswerSpan[] = marked ?? [];
   if (marked === undefined)
     for (const k of wanted) {

@@ -17,6 +17,11 @@ export function splittingName({ pre_tokenizer, model }: TokenizerJson): string |
   return [...splittingRules].find(([, rule]) => same(rule))?.[0];
 }
 
+/** Whether words end before a capital letter behind small ones, as Mistral's tekken has it. */
+export function cutsAsTekken({ pre_tokenizer }: TokenizerJson): boolean {
+  return splittingOf(pre_tokenizer)?.patterns.some((pattern) => pattern.includes("\\p{Lu}\\p{Lt}")) ?? false;
+}
+
 /** Undefined for steps that no rule has. */
 function splittingOf(step: unknown): Splitting | undefined {
   const steps = flattened(step);

@@ -3,7 +3,7 @@ import { isRecord } from "../system/is-record.ts";
 import { withConfiguredTokens } from "./configured-tokens.ts";
 import type { Refuse, VocabularyEntries } from "./gguf-entries.ts";
 import { sentencePieceEntries } from "./gguf-sentencepiece.ts";
-import { splittingName } from "./gguf-splitting.ts";
+import { cutsAsTekken, splittingName } from "./gguf-splitting.ts";
 import { checkTokenizerJson, type AddedToken, type TokenizerJson } from "./tokenizer-json.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
@@ -70,6 +70,19 @@ const refuse: Refuse = (what) => {
   });
 };
 
+/**
+ * Seen with xllamacpp 2026.10: "t5" cuts known text of a made-up Unigram tokenizer as `tokenizers` does, but gives the unknown
+ * token for what those with `byte_fallback` spell by bytes, line breaks among it.
+ */
+const unigram =
+  'a tokenizer of the type Unigram: of llama.cpp\'s own, "llama" merges by scores, which cuts other tokens, and "t5", which ' +
+  "spells nothing by bytes, is not written";
+
+/** Seen with xllamacpp 2026.10: it parts "ÉCOLE" behind its first letter. */
+const tekken =
+  'how tekken cuts words (Mistral Nemo): what llama.cpp calls "tekken" takes every letter beyond ASCII for a capital and a ' +
+  "small one at once, and parts words at combining marks";
+
 function describedBy({ files }: Tokenizer): TokenizerJson {
   const parsed = (name: string): Record<string, unknown> => {
     const bytes = files[name];
@@ -77,6 +90,7 @@ function describedBy({ files }: Tokenizer): TokenizerJson {
     return isRecord(value) ? value : {};
   };
   const json = checkTokenizerJson(parsed("tokenizer.json"), where);
+  if (json.model.type === "Unigram") refuse(unigram);
   if (json.model.type !== "BPE") refuse(`a tokenizer of the type ${String(json.model.type)}`);
   return withConfiguredTokens(json, {
     config: parsed("tokenizer_config.json"),
@@ -92,6 +106,7 @@ function byteLevelEntries(json: TokenizerJson): {
 } {
   const { model, normalizer } = json;
   const pre = splittingName(json);
+  if (pre === undefined && cutsAsTekken(json)) refuse(tekken);
   if (pre === undefined)
     refuse(`a byte-level tokenizer that cuts words as this one does (pre_tokenizer, ignore_merges of tokenizer.json)`);
   for (const affix of ["continuing_subword_prefix", "end_of_word_suffix"] as const)

@@ -1,7 +1,8 @@
 export { withOneBeginning } from "./beginning.ts";
-export { rewrittenRemark } from "./answer-spans.ts";
+export { rewrittenRemark } from "./template-remarks.ts";
 export { renderPrompt, templateReads, tokenizeConversation, type ConversationOptions } from "./conversation.ts";
 export { tokenizerFromGguf } from "./gguf-tokenizer.ts";
+export { withChatTemplate } from "./given-template.ts";
 export { templateOption } from "./template-file.ts";
 export { loadTokenizer } from "./load-tokenizer.ts";
 export { callText, isAnswer, isSystem, saysSomething } from "./message-keys.ts";

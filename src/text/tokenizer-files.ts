@@ -21,6 +21,14 @@ const names = [
 /** Where transformers keeps the templates that have a name. */
 const templateFolder = "additional_chat_templates";
 
+/** Files that hold chat templates and nothing else. */
+export const templateFiles = {
+  own: "chat_template.jinja",
+  ofProcessor: "chat_template.json",
+  /** Those that transformers takes in place of the first without being asked to. */
+  takenUnasked: ["default", "tool_use"].map((name) => `${templateFolder}/${name}.jinja`),
+} as const;
+
 const namedTemplate = /^additional_chat_templates\/[^/\\]+\.jinja$/;
 
 /** Whether a path below a model folder is that of a tokenizer's file. */

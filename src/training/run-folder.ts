@@ -174,7 +174,9 @@ function removeRun(path: string): void {
 function removeLeftovers(path: string): void {
   const checkpoints = join(path, "checkpoints");
   const inner = entriesOf(checkpoints).filter((name) => name.startsWith(".building-"));
-  const own = entriesOf(path).filter((name) => /^\.model-[0-9a-f]{8}$|\.\d+-[0-9a-f]{8}\.tmp$/.test(name));
+  const own = entriesOf(path).filter((name) =>
+    /^\.(?:model|adapter|gates)-[0-9a-f-]*[0-9a-f]{8}(?:\.new|\.old)?$|\.\d+-[0-9a-f]{8}\.tmp$/.test(name),
+  );
   for (const leftover of [...inner.map((name) => join(checkpoints, name)), ...own.map((name) => join(path, name))])
     remove(leftover);
 }

@@ -3,17 +3,14 @@ import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:
 import { hostname } from "node:os";
 import { UserError } from "../system/errors.ts";
 import { againOrOn, writing } from "../system/disk-error.ts";
+import { hasEnded, type ProcessIdentity, thisProcess } from "../system/process-identity.ts";
 
 /** Keeps other processes out of a folder until it is released, or until this process is gone. */
 export interface RunLock {
   release(): void;
 }
 
-interface Holder {
-  readonly host: string;
-  readonly pid: number;
-  /** Tells the process from a later one with the same number; empty where the system does not say. */
-  readonly birth: string;
+interface Holder extends ProcessIdentity {
   /** Tells two locks of one process apart. */
   readonly id: string;
 }
@@ -29,7 +26,7 @@ const patience = 5_000;
  * @throws UserError if another process holds it
  */
 export function lockRun(path: string): RunLock {
-  const mine = { host: hostname(), pid: process.pid, birth: birthOf(process.pid), id: randomUUID() };
+  const mine = { ...thisProcess(), id: randomUUID() };
   for (let attempt = 0; attempt < 3; attempt++) {
     if (writing(path, () => created(path, mine), againOrOn)) return held(path, mine);
     const text = readIfThere(path);
@@ -77,26 +74,10 @@ function setAside(path: string, expected: string): void {
   }
 }
 
-function isAlive({ host, pid, birth, id }: Holder): boolean {
-  if (host !== hostname()) return true;
-  if (pid === process.pid) return own.has(id); // in a container the next process often has the number of the last
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
-  }
-  return birth === birthOf(pid);
-}
-
-/** Boot and clock tick at which a process began, on Linux; a number alone is soon given to another process. */
-function birthOf(pid: number): string {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
-    return `${boot} ${stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? ""}`;
-  } catch {
-    return "";
-  }
+function isAlive({ id, ...holder }: Holder): boolean {
+  // in a container the next process often has the number of the last
+  if (holder.host === hostname() && holder.pid === process.pid) return own.has(id);
+  return !hasEnded(holder);
 }
 
 function parseHolder(text: string): Holder | undefined {

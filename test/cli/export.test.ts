@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from "@jest/globals";
-import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { parseDecoderConfig } from "../../src/model/config-file.ts";
 import { decoderTensors } from "../../src/model/families/index.ts";
@@ -197,6 +197,34 @@ describe("tokensift export", () => {
     await file.close();
     const again = await tokensift("export", "--model", out, "--gguf", "f16", "--out", folder.path("again.gguf"));
     expect([again.code, again.err]).toEqual([2, expect.stringContaining("only an adapter")]);
+  });
+
+  test("says where there is no chat template, and what to do", async () => {
+    const own = loadTokenizer(folder.copyModel("untold", model)).files;
+    const files = Object.fromEntries(Object.entries(own).filter(([name]) => name !== "chat_template.jinja"));
+    const bare = JSON.parse(new TextDecoder().decode(files["tokenizer_config.json"])) as Record<string, unknown>;
+    delete bare["chat_template"];
+    rmSync(folder.path("untold/chat_template.jinja"), { force: true });
+    folder.write("untold/tokenizer_config.json", JSON.stringify(bare));
+    const argv = ["--gguf", "f16", "--overwrite", "--out", folder.path("untold.gguf")];
+    const silent = await fromModel(...argv);
+    const said = await tokensift("export", "--model", folder.path("untold"), ...argv);
+    expect([silent.code, said.code]).toEqual([0, 0]);
+    expect(silent.err).not.toContain("chat template");
+    expect(said.err).toMatch(/^The model has no chat template, .*chat_template\.jinja and export again\.$/m);
+  });
+
+  test("an adapter's own chat template goes into the file; of an adapter alone it is said that it cannot", async () => {
+    const trained = folder.copyModel("trained-adapter", adapter);
+    folder.write("trained-adapter/chat_template.jinja", "{{ given }}");
+    const out = folder.path("templated.gguf");
+    const whole = await fromModel("--adapter", trained, "--gguf", "f16", "--out", out);
+    expect([whole.code, whole.err]).toEqual([0, expect.stringContaining("as the adapter was trained with it")]);
+    const read = await openWeights(out);
+    expect(read.metadata!["tokenizer.chat_template"]).toBe("{{ given }}");
+    await read.close();
+    const alone = await fromModel("--adapter", trained, "--adapter-only", "--gguf", "f16", "--overwrite", "--out", out);
+    expect([alone.code, alone.err]).toEqual([0, expect.stringContaining("--chat-template-file")]);
   });
 
   test("a GGUF file that is read is written again", async () => {

@@ -29,6 +29,14 @@ describe("tokensift merge", () => {
     },
   );
 
+  test("carries the chat template that lies beside the adapter", async () => {
+    const trained = folder.copyModel("trained", adapterFixture("tied"));
+    folder.write("trained/chat_template.jinja", "{{ given }}");
+    const { code, err } = await merge(trained, "--out", folder.path("templated"));
+    expect([code, err]).toEqual([0, expect.stringContaining("chat_template.jinja: used in place of the model's")]);
+    expect(readFileSync(folder.path("templated/chat_template.jinja"), "utf8")).toBe("{{ given }}");
+  });
+
   test("writes another format, rounded once", async () => {
     const out = folder.path("rounded");
     expect((await merge(adapterFixture("tied"), "--out", out, "--dtype", "bfloat16")).code).toBe(0);

@@ -140,6 +140,40 @@ describe("of a conversation", () => {
     ]);
   });
 
+  test("an opening that finished answers have otherwise is quoted in whole tokens, beside what they have", async () => {
+    // as SmolLM3's: of the two line breaks, which are one token, the finished text has the first
+    const thoughtless = "{{ '<think>\n\n</think>\n' }}";
+    const template =
+      `{% for m in messages %}${header}{% if m.role == 'assistant' %}${thoughtless}{% endif %}` +
+      `{{ m.content + '<|im_end|>\n' }}{% endfor %}${opening}{% if add_generation_prompt %}${thoughtless}{{ '\n' }}{% endif %}`;
+    const { trained, notices } = await tokenize([{ messages: turns }], { template });
+    expect(trained).toEqual(["12 books<|im_end|>Yes.<|im_end|>"]);
+    expect(notices).toEqual([
+      expect.stringMatching(/opens an answer with "\\n\\n", where the finished conversation has "\\n":/),
+    ]);
+  });
+
+  test("an end that stands behind the last message alone is named as such, and is no thinking", async () => {
+    // Phi-3's template, with another tokenizer's special tokens
+    const template =
+      "{% for m in messages %}{{'<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n'}}{% endfor %}" +
+      "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% else %}{{ eos_token }}{% endif %}";
+    const ending = { ...bpe, eosToken: "<|endoftext|>", endOfText: [endId, beginId] };
+    const { trained, notices } = await tokenize([{ messages: turns }], { template }, ending);
+    expect(trained).toEqual(["12 books<|im_end|>Yes.<|im_end|>\n<|endoftext|>"]);
+    expect(notices).toEqual([
+      'the chat template writes "<|endoftext|>" behind the last message alone: an earlier answer trains without it (in 1 of 1 rows)',
+    ]);
+    expect((await tokenize([{ messages: turns.slice(0, 2) }], { template }, ending)).notices).toEqual([]);
+  });
+
+  test("a beginning that depends on what follows is named, not the opening, which is as it was", async () => {
+    const template = `{% if messages | length > 2 %}long{% endif %}{% for m in messages %}${header}{{ m.content + '<|im_end|>\n' }}{% endfor %}${opening}`;
+    const { trained, notices } = await tokenize([{ messages: turns }], { template });
+    expect(trained).toEqual(["12 books<|im_end|>Yes.<|im_end|>"]);
+    expect(notices).toEqual([expect.stringMatching(/writes what stands before an answer otherwise once more follows/)]);
+  });
+
   test("an answer that is nowhere in the text is refused, unless another alone trains", async () => {
     const template = `{% for m in messages %}${header}{{ m.content if loop.last else 'gone' }}<|im_end|>\n{% endfor %}${opening}`;
     await expect(tokenize([{ messages: turns }], { template })).rejects.toThrow(

@@ -2,7 +2,7 @@ import { describe, expect, test } from "@jest/globals";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { compileChatTemplate } from "../../src/text/chat-template.ts";
-import { loadTokenizer, tokenizeConversation, type ChatMessage } from "../../src/text/index.ts";
+import { loadTokenizer, tokenizeConversation, type ChatMessage, type TokenizedRow } from "../../src/text/index.ts";
 import { userError } from "../user-error.ts";
 import { fixtures } from "./reference.ts";
 
@@ -35,7 +35,9 @@ describe("a template with {% generation %} blocks writes and marks what it does 
       const row = tokenize(messages, template);
       expect([...row.ids]).toEqual(ids);
       expect([...row.response]).toEqual(mask);
-      expect(row.remarks?.filter((remark) => remark.includes("generation"))).toEqual(row.remarks && []);
+      const ofMarks = (row.remarks ?? []).filter((remark) => remark.includes("generation"));
+      const isInside = name === "inside" || (name === "inside, touching" && text.includes("answer: 12"));
+      expect(ofMarks).toEqual(isInside ? [expect.stringContaining("begins or ends inside a token")] : []);
     }
   });
 });
@@ -71,6 +73,16 @@ describe("marks that cannot be used are named, and answers found without them:",
     const row = tokenizeConversation(bpe, chat.slice(0, 1), { template: templates["indented"]! });
     expect("remarks" in row).toBe(false);
   });
+});
+
+test("weights of characters are told where the first token of a block begins before it", () => {
+  const spans = [{ start: 0, end: 2, weight: 0.5 }];
+  const { ids, response, dataWeights } = tokenizeConversation(bpe, chat, {
+    template: templates["inside"]!,
+    weights: [1, { weight: 2, spans }],
+  }) as TokenizedRow;
+  const counted = [...ids].flatMap((id, t) => (response[t] === 1 ? [[bpe.piece(id), dataWeights![t]]] : []));
+  expect(counted).toEqual([[" 12", 1], [" books", 2], [".", 2], ["\n\n", 2]]); // prettier-ignore
 });
 
 test("a block that is not closed is an error, as in transformers", () => {

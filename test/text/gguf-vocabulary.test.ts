@@ -151,7 +151,7 @@ describe("what GGUF files have no name for is refused by name", () => {
   test.each([
     ["word level", "WordLevel"],
     ["bert, cased", "WordPiece"],
-    ["unigram", "Unigram"],
+    ["unigram", "Unigram: of llama.cpp"],
     ["BPE, unknown characters", "byte_fallback"],
     ["byte-level, prefix space", "pre_tokenizer"],
     ["byte-level, no regex", "pre_tokenizer"],
@@ -163,6 +163,16 @@ describe("what GGUF files have no name for is refused by name", () => {
 
   test.each<[string, (json: BpeJson) => void, RegExp]>([
     ["a normalizer", (json) => (json["normalizer"] = { type: "Lowercase" }), /normalizer/],
+    [
+      "tekken's words",
+      (json) => {
+        const Regex = "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+|\\s+";
+        const split = { type: "Split", pattern: { Regex }, behavior: "Isolated", invert: false };
+        const bytes = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: false };
+        json["pre_tokenizer"] = { type: "Sequence", pretokenizers: [split, bytes] };
+      },
+      /tekken cuts words \(Mistral Nemo\).*beyond ASCII/,
+    ],
     ["an affix", (json) => (json.model["end_of_word_suffix"] = "</w>"), /end_of_word_suffix/],
     ["a text around", (json) => (json.post_processor = around("<|im_start|>", "<|im_start|>")), /post_processor/],
     ["an end that is none", (json) => (json.post_processor = around("$A", "<|im_start|>")), /post_processor/],

@@ -1,5 +1,7 @@
-import { basename, extname, resolve } from "node:path";
+import { existsSync } from "node:fs";
+import { basename, extname, join, resolve } from "node:path";
 import { mergedWeights } from "../../model/adapters/merged-weights.ts";
+import { files as adapterFiles } from "../../model/adapters/peft.ts";
 import { openStoredAdapter, type StoredAdapter } from "../../model/adapters/stored-adapter.ts";
 import { ggufOfAdapter } from "../../model/gguf-adapter.ts";
 import { ggufNotes, ggufOfModel, type GgufOptions } from "../../model/gguf-file.ts";
@@ -13,8 +15,9 @@ import { UserError } from "../../system/errors.ts";
 import { watchInterruption } from "../../system/interruption.ts";
 import { terminalText } from "../../system/visible-text.ts";
 import { ggufVocabulary } from "../../text/gguf-vocabulary.ts";
+import type { Tokenizer } from "../../text/index.ts";
 import { defineCommand } from "../command.ts";
-import { adapterFlag, requireModel, tellBase } from "../open-model.ts";
+import { adapterFlag, adapterTokenizer, requireModel, tellBase } from "../open-model.ts";
 import { oneOf, requiredValue } from "../values.ts";
 import { withFlag } from "../with-flag.ts";
 import { requireWritableFile } from "../writable-file.ts";
@@ -60,10 +63,14 @@ export const exportModel = defineCommand({
         adapter = await withFlag("adapter", values.adapter, (from) => openStoredAdapter(from, source));
         await tellBase(adapter, { source: path, fingerprint: source.fingerprint }, { where: values.adapter, say });
       }
+      const tokenizer = (): Tokenizer => {
+        const own = tokenizerOf(path, source);
+        return values.adapter === undefined ? own : adapterTokenizer(own, values.adapter, say);
+      };
       const { contents, texts, notes } =
         adapter !== undefined && alone
-          ? { contents: ggufOfAdapter(adapter, source.config, options), texts: new Map<string, string>(), notes: [] }
-          : wholeModel(source, { path, adapter, options, out });
+          ? adapterAlone(adapter, source, { folder: values.adapter!, options })
+          : wholeModel(source, { tokenizer: tokenizer(), adapter, options, out });
       for (const note of notes) say(note);
       const written = await writeFiles(out, contents, { texts, stderr, check: () => interruption.check() });
       say(account(out, written, contents, [...texts.keys()]));
@@ -83,12 +90,24 @@ interface Export {
   notes: readonly string[];
 }
 
+function adapterAlone(
+  adapter: StoredAdapter,
+  { config }: WeightSource,
+  { folder, options }: { folder: string; options: GgufOptions },
+): Export {
+  const template = join(folder, adapterFiles.template);
+  const note =
+    `${template}: a GGUF adapter has no place for a chat template, and this one was trained with another than its model ` +
+    `may have: give llama.cpp --jinja --chat-template-file ${template}`;
+  const notes = existsSync(template) ? [note] : [];
+  return { contents: ggufOfAdapter(adapter, config, options), texts: new Map(), notes };
+}
+
 function wholeModel(
   source: WeightSource,
-  about: { path: string; adapter: StoredAdapter | undefined; options: GgufOptions; out: string },
+  about: { tokenizer: Tokenizer; adapter: StoredAdapter | undefined; options: GgufOptions; out: string },
 ): Export {
-  const { path, adapter, options, out } = about;
-  const tokenizer = tokenizerOf(path, source);
+  const { tokenizer, adapter, options, out } = about;
   const vocabulary = ggufVocabulary(tokenizer, source.config);
   const weights = adapter === undefined ? source : mergedWeights(source, adapter);
   const ends = (tokenizer.endOfText ?? []).map((id) => tokenizer.piece(id));
@@ -96,9 +115,17 @@ function wholeModel(
   return {
     contents: ggufOfModel(weights, vocabulary, options),
     texts,
-    notes: [...vocabulary.notes, ...ggufNotes(source.config)],
+    notes: [...templateNotes(tokenizer), ...vocabulary.notes, ...ggufNotes(source.config)],
   };
 }
+
+function templateNotes({ chatTemplate }: Tokenizer): string[] {
+  return chatTemplate === undefined ? [noTemplate] : [];
+}
+
+const noTemplate =
+  "The model has no chat template, so the file has none: llama.cpp then writes conversations as ChatML, and Ollama joins " +
+  "them bare. If the model was trained on a template, put that into its folder as chat_template.jinja and export again.";
 
 function requireOutput(
   out: string,

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { UserError } from "../../system/errors.ts";
 import { optional } from "../../system/optional.ts";
 import { downloadHint } from "../../system/hub-id.ts";
+import { readSmallFile } from "../../text/tokenizer-files.ts";
 import type { Decoder } from "../decoder.ts";
 import type { DecoderConfig } from "../config.ts";
 import { assignSaved, tensorsOf } from "../saved-values.ts";
@@ -23,6 +24,7 @@ export const files = {
   config: "adapter_config.json",
   matrices: "adapter_model.safetensors",
   card: "README.md",
+  template: "chat_template.jinja",
 } as const;
 
 /** In the metadata of the matrices: the fingerprint of the model below them. */
@@ -34,6 +36,7 @@ const baseKey = "base_fingerprint";
  * @param baseModel what PEFT shall load below it, a name on a hub. Default: the adapter's; where it has none, whoever loads
  *     the adapter must say
  * @param dtype number format of the matrices (default float32; others round)
+ * @param chatTemplate written as `chat_template.jinja`, where it was trained with another one than the model below has
  * @throws UserError if the folder holds other files or cannot be written
  * @example
  * import { releaseEngine, useEngine } from "tokensift";
@@ -53,13 +56,15 @@ export async function saveAdapter(
     card,
     baseModel = portableBase(adapter),
     dtype = "float32",
-  }: { card: string; baseModel?: string | undefined; dtype?: SavedType },
+    chatTemplate,
+  }: { card: string; baseModel?: string | undefined; dtype?: SavedType; chatTemplate?: string | undefined },
 ): Promise<void> {
   const text = peftConfigText(adapter.settings, { config, baseModel });
   const tensors = asInFile(config, tensorsOf(adapter.parameters));
   await writeWholeFolder(folder, Object.values(files), async (temporary) => {
     await writeFile(join(temporary, files.config), text);
     await writeFile(join(temporary, files.card), card);
+    if (chatTemplate !== undefined) await writeFile(join(temporary, files.template), chatTemplate);
     const metadata = { format: "pt", ...(trunk.fingerprint !== undefined && { [baseKey]: trunk.fingerprint }) };
     await writeSafetensors(join(temporary, files.matrices), tensors, { type: dtype, metadata });
   });
@@ -106,6 +111,12 @@ export async function openAdapterFiles<T>(folder: string, use: (opened: AdapterF
   return keepOpen(join(folder, files.matrices), async (file) =>
     use({ config, configPath, file, ...(await readSafetensors(file)) }),
   );
+}
+
+/** The chat template beside an adapter, if there is one. */
+export function adapterTemplate(folder: string): string | undefined {
+  const bytes = readSmallFile(join(folder, files.template));
+  return bytes === undefined ? undefined : new TextDecoder().decode(bytes);
 }
 
 /** What an adapter's files say of the model below it. */

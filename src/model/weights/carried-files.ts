@@ -1,7 +1,7 @@
 import { isRecord } from "../../system/is-record.ts";
 import type { DecoderConfig } from "../config.ts";
 import { configText, writeDecoderConfig } from "../config-file.ts";
-import { jsonKeys } from "./json-keys.ts";
+import { jsonKeys } from "../../system/json-keys.ts";
 import type { Origin } from "./origin.ts";
 
 /**

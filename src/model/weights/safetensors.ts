@@ -4,7 +4,7 @@ import { show } from "../fields.ts";
 import type { StoredEncoding } from "../../tensor/stored-weight.ts";
 import { bfloat16, elementCount, float16, float32, type StoredTensor } from "./encoding.ts";
 import type { RandomAccessFile } from "./file.ts";
-import { duplicateKey } from "./json-keys.ts";
+import { duplicateKey } from "../../system/json-keys.ts";
 
 const encodings = new Map<unknown, StoredEncoding>(
   [float32, float16, bfloat16].map((encoding) => [encoding.name, encoding]),

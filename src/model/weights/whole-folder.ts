@@ -1,18 +1,18 @@
-import { randomUUID } from "node:crypto";
 import { accessSync, constants, existsSync, lstatSync, realpathSync, type Dirent } from "node:fs";
 import { readdir, rmdir } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { UserError } from "../../system/errors.ts";
 import { remove, rename } from "../../system/files-in-use.ts";
 import { makeFolder } from "../../system/make-folder.ts";
+import { clearLeftovers, sibling } from "./leftovers.ts";
 
 /** Tells the files that a folder may hold and still be replaced, by their paths below it (with `/`). */
 export type IsOurs = (path: string) => boolean;
 
 /**
  * Writes a folder as a whole. It is built beside `folder` and takes its place when complete: a failure leaves nothing
- * new, and what was there stays; so does the end of the process, other than by SIGKILL. A folder is only replaced if it
- * holds nothing but files of these names. A symbolic link stays, and what it names is replaced.
+ * new, and what was there stays; so does the end of the process, other than by SIGKILL, after which the next call for the
+ * folder clears up. A folder is only replaced if it holds nothing but files of these names. A symbolic link stays, and what it names is replaced.
  * @param names paths below the folder (with `/`), or what tells them
  * @param write fills the temporary folder that it is given
  * @throws UserError if the folder holds other files or none can be made here
@@ -23,7 +23,8 @@ export async function writeWholeFolder(
   write: (temporary: string) => Promise<void>,
 ): Promise<void> {
   const target = await requireReplaceable(folder, typeof names === "function" ? names : (path) => names.includes(path));
-  const temporary = sibling(target);
+  clearLeftovers(target);
+  const temporary = sibling(target, "new");
   const discard = (): void => remove(temporary);
   process.once("exit", discard);
   try {
@@ -121,17 +122,12 @@ async function entriesOf(folder: string): Promise<Dirent[]> {
   });
 }
 
-/** A fresh hidden name beside a folder, on the same disk, so that renaming is one step. */
-function sibling(folder: string): string {
-  return join(dirname(folder), `.${basename(folder)}-${randomUUID().slice(0, 8)}`);
-}
-
 /** Puts `fresh` in the place of `target`, which is put back if that fails. */
 async function replaceFolder(target: string, fresh: string): Promise<void> {
   await rmdir(target).catch(() => undefined); // an empty folder just goes
   const replaces = (await entriesOf(target)).length > 0;
   if (!replaces) return rename(fresh, target);
-  const old = sibling(target);
+  const old = sibling(target, "old");
   rename(target, old);
   try {
     rename(fresh, target);

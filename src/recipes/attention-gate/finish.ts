@@ -45,7 +45,10 @@ async function answerAll(work: GateWork, { state }: RunLearner): Promise<CacheRe
 }
 
 /** Writes the gates first: saving an adapted model merges it. */
-async function saveAll({ run, config, model, gates, command, name }: GateWork, { state }: RunLearner): Promise<void> {
+async function saveAll(
+  { run, config, model, gates, command, name, inputs }: GateWork,
+  { state }: RunLearner,
+): Promise<void> {
   const { sinks, window, threshold, rows } = config.gates;
   const facts = [
     `Start: ${shownPath(config.model)}`,
@@ -54,14 +57,27 @@ async function saveAll({ run, config, model, gates, command, name }: GateWork, {
     `Eviction loss: ${JSON.stringify(config.eviction)}`,
     `${state.step} steps of ${countedRows(config.training.batchSize, config.data)}, seed ${config.training.seed}`,
   ];
+  const { chatTemplate } = inputs;
   if (gates)
     await saveGates(gates, model, join(run.path, "gates"), {
-      card: cardText({ title: "Gates that evict from a key-value cache, trained with tokensift", facts, command }),
+      card: cardText({
+        title: "Gates that evict from a key-value cache, trained with tokensift",
+        facts: [...facts, ...templateFacts(chatTemplate)],
+        command,
+      }),
       use: { sinks, window, threshold, rows },
       ...(config.mode === "finetune" && {
         modelBefore: (isAdapted(model) ? (model.trunk as Model) : model).fingerprint,
       }),
     });
   if (config.mode === "pretrain") return; // the model is the one it started from
-  await saveTrained(run, model, { title: "A model trained with tokensift", facts, command }, config.save);
+  const card = { title: "A model trained with tokensift", facts, command, chatTemplate };
+  await saveTrained(run, model, card, config.save);
+}
+
+/** Gates lie over a model that may be the starting one, with its own template. */
+function templateFacts(given: string | undefined): string[] {
+  return given === undefined
+    ? []
+    : ["Chat template: the run was given another one (`data.chatTemplate`) than the start's"];
 }

@@ -13,7 +13,7 @@ import { openGateArm } from "./arm.ts";
 import type { AttentionGateConfig } from "./config-schema.ts";
 import { attentionGateDefinition, baselineNames } from "./config.ts";
 import { gateMemory } from "./memory.ts";
-import { gateResults } from "./results.ts";
+import { baselineNotes, gateResults } from "./results.ts";
 import type { GateArm } from "./work.ts";
 
 /** A run of Attention-Gate: the model with gates, then its control without. */
@@ -70,6 +70,7 @@ function armsOf(work: RecipeWork<AttentionGateConfig>): ArmPlan<AttentionGateCon
       return [...rows, ...(await answerFrozen(work, inputs, budget))];
     },
     facts: () => ({ budget }),
+    notes: (rows) => baselineNotes(rows, config.evaluation.baselines),
   };
 }
 

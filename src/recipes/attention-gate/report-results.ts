@@ -30,8 +30,21 @@ export function cachesOf(folder: string): CacheAnswers[] {
     }));
 }
 
-/** What every cache keeps and how the answers over it are; the gates' own against each other one. */
-export function resultsSection(caches: readonly CacheAnswers[]): Html {
+const mostNotes = 4;
+const longestNote = 1000; // characters
+
+/** The sentences of `results.json` that stand below the table. */
+export function notesOf(folder: string): string[] {
+  const notes = runObject(folder, "results.json")?.["notes"];
+  const texts = (Array.isArray(notes) ? (notes as unknown[]) : []).map((note) => labelOf(note, longestNote));
+  return texts.filter((text) => text !== undefined).slice(0, mostNotes);
+}
+
+/**
+ * What every cache keeps and how the answers over it are; the gates' own against each other one.
+ * @param notes sentences below the table
+ */
+export function resultsSection(caches: readonly CacheAnswers[], notes: readonly string[]): Html {
   if (caches.length === 0)
     return html`<section>
       <h2>Results</h2>
@@ -50,7 +63,7 @@ export function resultsSection(caches: readonly CacheAnswers[]): Html {
       average. Tokens a second, prompts not counted, are those of this machine at the
       time.${hasKey ? " Key tokens stand in sentences that the data mark as those that matter; gates that know them keep more of them than of the others." : ""}
     </p>
-    ${resultHtml(gateResults, caches)} ${differences(caches)}
+    ${resultHtml(gateResults, caches)} ${notes.map((note) => html`<p>${note}</p>`)} ${differences(caches)}
   </section>`;
 }
 

@@ -1,5 +1,5 @@
 import { formatNumber, formatShare } from "../../report/format.ts";
-import { cachesOf, type CacheAnswers, resultsSection } from "./report-results.ts";
+import { cachesOf, type CacheAnswers, notesOf, resultsSection } from "./report-results.ts";
 import { headsSection, lossSection, keptSection } from "./report-curves.ts";
 import { tokensSection } from "./report-tokens.ts";
 import { pageOf, type ReportOptions, writePage } from "../../report/page.ts";
@@ -38,7 +38,10 @@ export function renderGateReport(folder: string, { command }: ReportOptions = {}
   return pageOf({
     ...{ run, title, finding: findingOf(run, caches), facts: factsOf(run), command },
     warnings: warningsOf(run),
-    sections: [resultsSection(caches), ...[lossSection(run), keptSection(run), headsSection(run), tokensSection(run)]],
+    sections: [
+      resultsSection(caches, notesOf(run.path)),
+      ...[lossSection(run), keptSection(run), headsSection(run), tokensSection(run)],
+    ],
     files:
       "config.yaml, results.json, tokens.json, and of each arm metrics.jsonl, evaluation.jsonl, timing.jsonl, summary.json",
   });

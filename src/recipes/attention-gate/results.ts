@@ -1,4 +1,6 @@
-import { barColumn, countColumn, shareColumn, textColumn } from "../kit/results.ts";
+import type { MethodChoice } from "../../config/method-choice.ts";
+import { barColumn, countColumn, type ResultRow, shareColumn, textColumn } from "../kit/results.ts";
+import { baselineNames } from "./config.ts";
 
 /** What every cache keeps of a prompt, and how the answers over it are. */
 export const gateResults = [
@@ -13,3 +15,14 @@ export const gateResults = [
   shareColumn("keptKey", { head: "key kept" }),
   shareColumn("keptOthers", { head: "others kept" }),
 ];
+
+/** Why the baselines of a run have no rows, where gates that evict nothing leave them nothing to drop; none otherwise. */
+export function baselineNotes(rows: readonly ResultRow[], baselines: readonly MethodChoice[]): string[] {
+  const own = rows.find(({ cache }) => cache === "gates");
+  if (own === undefined || Number(own["kept"]) < 1 || baselines.length === 0) return [];
+  return [
+    `The gates evicted nothing, so ${baselineNames(baselines).join(", ")} could not be compared: a baseline keeps as many ` +
+      "entries as the gates, which were all. Gates evict after more steps or with a smaller eviction.target, and only from " +
+      "prompts of more than gates.sinks + gates.window tokens.",
+  ];
+}

@@ -7,7 +7,7 @@ import type { CdpoWork } from "./work.ts";
 
 /** What an aligned model's `README.md` says. */
 export function alignmentCard(
-  { config, command }: CdpoWork,
+  { config, command, inputs: { chatTemplate } }: CdpoWork,
   { objective, learningRate }: CdpoArm,
   steps: number,
 ): Card {
@@ -22,6 +22,7 @@ export function alignmentCard(
       `${steps} steps of ${config.align.training.batchSize} pairs, learning rate ${learningRate}, seed ${config.training.seed}`,
     ],
     command,
+    chatTemplate,
   };
 }
 

@@ -86,6 +86,7 @@ async function fineTune(
   { name, folder, texts, resume }: { name: string; folder: string; texts: readonly Text[]; resume: boolean },
 ): Promise<void> {
   const { config, command } = work;
+  const { chatTemplate } = work.inputs;
   const { adapter, training } = config.contrast;
   const path = join(work.run.path, folder);
   work.reporterOf(name).note(`${name}: ${texts.length} responses.`);
@@ -105,9 +106,10 @@ async function fineTune(
     }
     if (!isAdapted(model)) throw new Error("the contrasted models are adapters");
     const facts = [`Start: ${shownPath(config.model)}`, `${texts.length} responses, seed ${config.training.seed}`];
-    const card = { title: `The model ${name} of a cDPO run`, facts, command };
+    const card = { title: `The model ${name} of a cDPO run`, facts, command, chatTemplate };
     await saveAdapter(model as Model & Adapted<Model>, run.adapter, {
       card: adapterCardText(card, portableBase(model.adapter)),
+      chatTemplate,
     });
   } finally {
     disposals.forEach((free) => free());

@@ -123,7 +123,8 @@ async function finish(opening: ArmOpening<FinetuneConfig>, arm: Trained): Promis
   const { state } = arm.learner;
   const { seconds, warnings } = await arm.learner.finish();
   await writeTokens(opening, arm);
-  await saveTrained(run, state.model, modelCard(config, state.model, state.step, command), config.save);
+  const about = { steps: state.step, command, chatTemplate: inputs.chatTemplate };
+  await saveTrained(run, state.model, modelCard(config, state.model, about), config.save);
   const summary = {
     ...{ method: arm.rule.name, name, engine: engineText(inputs.engine) },
     ...{ steps: state.step, trainedTokens: state.trainedTokens, seconds, warnings },

@@ -48,6 +48,8 @@ export interface ArmPlan<Config, Arm> {
   finish?(rows: readonly ResultRow[], inputs: RunInputs): Promise<readonly ResultRow[]>;
   /** What else `results.json` holds. */
   facts?(rows: readonly ResultRow[]): Readonly<Record<string, unknown>>;
+  /** What a reader of the table must know of it, as sentences. */
+  notes?(rows: readonly ResultRow[]): readonly string[];
 }
 
 /** What a trainer does with a comparison. */
@@ -102,7 +104,7 @@ export function openArms<Config extends RunConfig, Arm extends { dispose(): void
           fix: "Go through all of `run.arms()`; --resume runs what is left.",
         });
       rows = (await plan.finish?.(rows, await work.inputs())) ?? rows;
-      return { rows, ...(plan.facts && { facts: plan.facts(rows) }) };
+      return { rows, ...(plan.facts && { facts: plan.facts(rows) }), ...(plan.notes && { notes: plan.notes(rows) }) };
     },
     writeFile: main.writeFile,
     fail: (error) => undoFruitless(current, error),

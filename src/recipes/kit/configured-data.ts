@@ -6,7 +6,7 @@ import { openDataset } from "../../data/open-dataset.ts";
 import type { TokenizeOptions } from "../../data/tokens.ts";
 import { keyNames } from "../../system/option-names.ts";
 import { optional } from "../../system/optional.ts";
-import { templateOption } from "../../text/index.ts";
+import { templateOption, type Tokenizer } from "../../text/index.ts";
 
 /** A group `data`: of recipes that neither pack nor divide rows, without the keys for that. */
 type DataConfig = Omit<PackableDataConfig, "packing">;
@@ -42,4 +42,10 @@ export function configuredTokens(data: DataConfig, role: DataRole): TokenizeOpti
     ...templateOption(data.chatTemplate, names),
     names,
   };
+}
+
+/** The chat template that a configuration gives, unless it is the tokenizer's own. */
+export function givenTemplate({ chatTemplate }: DataConfig, tokenizer: Tokenizer): string | undefined {
+  const { template } = templateOption(chatTemplate, keyNames("train"));
+  return template === tokenizer.chatTemplate ? undefined : template;
 }

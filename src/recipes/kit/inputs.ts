@@ -19,9 +19,9 @@ import { requireKnownIds } from "../../model/known-ids.ts";
 import { parseDecoderConfig } from "../../model/config-file.ts";
 import type { DecoderConfig } from "../../model/config.ts";
 import type { EngineInfo } from "../../tensor/engine.ts";
-import { loadTokenizer, type Tokenizer } from "../../text/index.ts";
+import { loadTokenizer, withChatTemplate, type Tokenizer } from "../../text/index.ts";
 import type { Identity } from "../../training/checkpoint.ts";
-import { configuredTokens, openConfigured, type DataRole } from "./configured-data.ts";
+import { configuredTokens, givenTemplate, openConfigured, type DataRole } from "./configured-data.ts";
 import type { Reporter } from "./reporter.ts";
 import { packingNote } from "./row-order.ts";
 import { optional } from "../../system/optional.ts";
@@ -39,7 +39,9 @@ export interface RunInputs {
   readonly answersOf: AnswersOf;
   /** Reads reference answers of rows to train on. */
   readonly trainingAnswersOf: AnswersOf;
-  /** The starting model, anew for every arm. Dispose of it after use. */
+  /** The chat template that the configuration gives, where the starting model has another one, or none. */
+  readonly chatTemplate?: string;
+  /** The starting model with the template of the run, anew for every arm. Dispose of it after use. */
   openModel(options?: LoadOptions): Promise<Model>;
   /** The starting model's evaluation, which is every arm's; measured once. */
   evaluateStart<E extends object>(measure: () => Promise<E>): Promise<E>;
@@ -59,8 +61,14 @@ export interface StartConfig {
 
 /** Learns of the model's tokenizer, and tokenizes the data. */
 export async function gatherInputs(config: StartConfig, engine: EngineInfo, reporter: Reporter): Promise<RunInputs> {
-  const openModel = (options?: LoadOptions): Promise<Model> => startingModel(config, options);
   const { tokenizer, fingerprint, config: shape, storedBytes } = await startingFacts(config);
+  const chatTemplate = givenTemplate(config.data, tokenizer);
+  const openModel = async (options?: LoadOptions): Promise<Model> => {
+    const model = await startingModel(config, options);
+    return chatTemplate === undefined
+      ? model
+      : { ...model, tokenizer: withChatTemplate(model.tokenizer, chatTemplate) };
+  };
   const { maxPositions } = shape;
   const { data } = config;
   if (data.maxTokens > maxPositions && shape.rope === undefined)
@@ -80,7 +88,7 @@ export async function gatherInputs(config: StartConfig, engine: EngineInfo, repo
   return {
     engine,
     shape,
-    ...optional({ storedBytes }),
+    ...optional({ storedBytes, chatTemplate }),
     tokens: train.tokens,
     validation: held?.tokens,
     answersOf: async (rowIds) => (held === undefined ? new Map() : readAnswers(held.dataset, rowIds)),

@@ -69,9 +69,13 @@ export interface OpenRun<Run> {
   readonly path: string;
   /**
    * After the trainer's function.
-   * @returns the rows of the results, and what else `results.json` holds
+   * @returns the rows of the results, what else `results.json` holds, and sentences that stand below the table
    */
-  finish(): Promise<{ rows: readonly ResultRow[]; facts?: Readonly<Record<string, unknown>> }>;
+  finish(): Promise<{
+    rows: readonly ResultRow[];
+    facts?: Readonly<Record<string, unknown>>;
+    notes?: readonly string[];
+  }>;
   /** Writes a file of the run folder. */
   writeFile(name: string, content: string): void;
   /** Called in place of `finish` with what went wrong: a run without any result is taken back. */
@@ -200,9 +204,10 @@ export async function perform<Config extends RunConfig, Run>(
   const opened = await recipe.open(work);
   try {
     await body(opened.run);
-    const { rows, facts } = await opened.finish();
-    const table = resultText(recipe.results, rows);
-    opened.writeFile("results.json", `${JSON.stringify({ rows, ...facts }, null, 2)}\n`);
+    const { rows, facts, notes = [] } = await opened.finish();
+    const table = resultText(recipe.results, rows, notes);
+    const results = { rows, ...facts, ...(notes.length > 0 && { notes }) };
+    opened.writeFile("results.json", `${JSON.stringify(results, null, 2)}\n`);
     opened.writeFile("table.txt", table);
     return { path: opened.path, table };
   } catch (error) {

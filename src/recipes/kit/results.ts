@@ -53,8 +53,15 @@ export function usedColumns(columns: readonly ResultColumn[], rows: readonly Res
 
 const groupOf = ({ group, key }: ResultColumn): string => group ?? key;
 
-/** The table in plain text: names on the left, numbers on the right. */
-export function resultText(columns: readonly ResultColumn[], rows: readonly ResultRow[]): string {
+/**
+ * The table in plain text: names on the left, numbers on the right.
+ * @param notes sentences below it
+ */
+export function resultText(
+  columns: readonly ResultColumn[],
+  rows: readonly ResultRow[],
+  notes: readonly string[] = [],
+): string {
   const used = usedColumns(columns, rows).filter(({ head }) => head !== false);
   const lines = [
     used.map(({ head }) => String(head)),
@@ -63,7 +70,7 @@ export function resultText(columns: readonly ResultColumn[], rows: readonly Resu
   const widths = used.map((_, c) => Math.max(...lines.map((line) => line[c]!.length)));
   const line = (cells: readonly string[]): string =>
     cells.map((cell, c) => (used[c]!.kind === "text" ? cell.padEnd(widths[c]!) : cell.padStart(widths[c]!))).join("  ");
-  return `${lines.map((cells) => line(cells).trimEnd()).join("\n")}\n`;
+  return [...lines.map((cells) => line(cells).trimEnd()), ...notes].map((each) => `${each}\n`).join("");
 }
 
 /** The table of the page. The first column names its rows. */

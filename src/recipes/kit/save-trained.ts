@@ -10,6 +10,7 @@ import { adapterCardText, cardText, type Card } from "./card.ts";
 /**
  * Writes the trained model to the run folder; of one with an adapter also that alone, unrounded. The adapter is then
  * merged, for good: neither `model` nor another model over its trunk is to be used any more.
+ * @param card its chat template goes beside the adapter; that beside the model is the model's tokenizer's
  */
 export async function saveTrained(
   run: RunFolder,
@@ -18,7 +19,8 @@ export async function saveTrained(
   save: Required<WeightsFormat>,
 ): Promise<void> {
   if (isAdapted(model)) {
-    await saveAdapter(model, run.adapter, { card: adapterCardText(card, portableBase(model.adapter)) });
+    const { chatTemplate } = card;
+    await saveAdapter(model, run.adapter, { card: adapterCardText(card, portableBase(model.adapter)), chatTemplate });
     const trunk = model.trunk as Model;
     if (trunk.stored !== undefined) {
       const facts = [...card.facts, weightsFact(trunk, save)];

@@ -32,8 +32,9 @@ export async function writeResults(arm: Finished): Promise<void> {
 }
 
 /** Writes the reward model first: saving an adapted policy merges it into the trunk below both. */
-async function saveModels({ opening: { run, config, command }, models, state }: Finished): Promise<void> {
+async function saveModels({ opening: { run, config, command, inputs }, models, state }: Finished): Promise<void> {
   const { objective, training, data, save } = config;
+  const { chatTemplate } = inputs;
   const facts = [
     "Trained by outcome rewards (OREAL, arXiv 2502.06781)",
     `Start: ${shownPath(config.model)}`,
@@ -42,15 +43,16 @@ async function saveModels({ opening: { run, config, command }, models, state }: 
     `${state.step} iterations, seed ${training.seed}`,
   ];
   if (models.reward) {
-    const about = { title: "A token reward model trained with tokensift", facts, command };
+    const about = { title: "A token reward model trained with tokensift", facts, command, chatTemplate };
     const { decoder } = models.reward;
     const card = isAdapted(decoder) ? adapterCardText(about, portableBase(decoder.adapter)) : cardText(about);
     const { weights } = objective;
     const scoreAt = weights.source === "none" ? undefined : weights.scoreAt;
-    const options = { ...save, card, ...(scoreAt && { scoreAt }) };
+    const options = { ...save, card, chatTemplate, ...(scoreAt && { scoreAt }) };
     await saveTokenRewardModel(models.reward, join(run.path, "reward-model"), options);
   }
-  await saveTrained(run, models.policy, { title: "A model trained with tokensift", facts, command }, save);
+  const card = { title: "A model trained with tokensift", facts, command, chatTemplate };
+  await saveTrained(run, models.policy, card, save);
 }
 
 function summaryOf({ opening, state, seconds, warnings }: Finished): object {

@@ -85,6 +85,7 @@ export function tokenRewardModel<D extends Decoder>(decoder: D, head = createSco
  * where `scoreAt` is given also `reward-model.json`.
  * @param card text of the `README.md` beside the weights
  * @param scoreAt where the scores were read in training, for whoever loads the model
+ * @param chatTemplate of an adapter that was trained with another one than the model below has, as in `saveAdapter`
  * @param options.dtype number format of a whole model, and `options.shardSize` of its files, as in `saveModel`
  * @throws UserError if a folder holds other files or cannot be written
  * @example
@@ -102,13 +103,13 @@ export function tokenRewardModel<D extends Decoder>(decoder: D, head = createSco
 export async function saveTokenRewardModel(
   { decoder, head }: TokenRewardModel<Model>,
   folder: string,
-  { card, scoreAt, ...format }: SaveOptions & { scoreAt?: ScoreAt },
+  { card, scoreAt, chatTemplate, ...format }: SaveOptions & { scoreAt?: ScoreAt; chatTemplate?: string | undefined },
 ): Promise<void> {
   makeFolder(folder);
   const settings = { format: "tokensift token reward model", version: 1, scoreAt };
   if (scoreAt === undefined) await rm(join(folder, settingsFile), { force: true });
   else await writeFile(join(folder, settingsFile), `${JSON.stringify(settings, null, 2)}\n`);
-  if (isAdapted(decoder)) await saveAdapter(decoder, join(folder, folders.adapter), { card });
+  if (isAdapted(decoder)) await saveAdapter(decoder, join(folder, folders.adapter), { card, chatTemplate });
   else await saveModel(decoder, join(folder, folders.model), { card, ...format });
   const { shape } = head.weight;
   const values = () => head.weight.data<"float32">();

@@ -1,9 +1,13 @@
 import { spawnSync } from "node:child_process";
+import { renameSync } from "node:fs";
 import { mkdir, readFile, readdir, stat, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import { hostname } from "node:os";
+import { basename, dirname } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { decoderTensors } from "../../../src/model/families/index.ts";
 import { openWeights, saveModelFiles, type ModelFiles } from "../../../src/model/weights/index.ts";
+import { sibling } from "../../../src/model/weights/leftovers.ts";
+import type { ProcessIdentity } from "../../../src/system/process-identity.ts";
 import type { DecoderConfig } from "../../../src/model/config.ts";
 import { bundledProgram } from "../../program.ts";
 import { userError } from "../../user-error.ts";
@@ -105,7 +109,7 @@ describe("saving a model folder", () => {
     expect(await readdir(dirname(folder))).toEqual(["model"]);
   });
 
-  test("the end of the process in the middle leaves no folder", async () => {
+  test("the end of the process in the middle leaves no folder, or where it is killed one that the next write clears", async () => {
     const place = inFolder("ended");
     await mkdir(place);
     const program = await bundledProgram({
@@ -113,11 +117,46 @@ describe("saving a model folder", () => {
         import { writeFileSync } from "node:fs";
         await writeWholeFolder(process.argv[2], ["a"], async (folder) => {
           writeFileSync(folder + "/a", "half");
-          process.exit(7);
+          if (process.argv[3] === "exit") process.exit(7);
+          process.kill(process.pid, "SIGKILL");
         });`,
     });
-    expect(spawnSync(process.execPath, [program, `${place}/out`]).status).toBe(7);
+    const end = (how: string) => spawnSync(process.execPath, [program, `${place}/out`, how]);
+    expect(end("exit").status).toBe(7);
     expect(await readdir(place)).toEqual([]);
+    expect(end("kill").signal).toBe("SIGKILL");
+    expect(await readdir(place)).toEqual([expect.stringMatching(/^\.out-.*\.new$/)]);
+    await saveModelFiles(`${place}/out`, model(0));
+    expect(await readdir(place)).toEqual(["out"]);
+  });
+
+  test("what others left beside a folder goes or stays by who left it", async () => {
+    const folder = inFolder("beside/model");
+    const gone: ProcessIdentity = { host: hostname(), pid: 2 ** 30, birth: "" };
+    const [left, old, otherHost, running] = [
+      sibling(folder, "new", gone),
+      sibling(folder, "old", { ...gone, pid: process.pid, birth: "an earlier process" }),
+      sibling(folder, "new", { ...gone, host: "elsewhere" }),
+      sibling(folder, "new"),
+    ];
+    const mine = `${dirname(folder)}/.model-of-mine`;
+    for (const path of [left, old, otherHost, running, mine]) await mkdir(path, { recursive: true });
+    await saveModelFiles(folder, model(0));
+    const kept = [otherHost, running, mine, folder].map((path) => basename(path));
+    expect((await readdir(dirname(folder))).sort()).toEqual(kept.sort());
+  });
+
+  test("a process that was killed between the two renamings has its model put back", async () => {
+    const folder = inFolder("between/model");
+    await saveModelFiles(folder, model(0));
+    const before = await readFile(`${folder}/model.safetensors`);
+    renameSync(folder, sibling(folder, "old", { host: hostname(), pid: 2 ** 30, birth: "" }));
+    const check = (): void => {
+      throw new Error("stopped");
+    };
+    await expect(saveModelFiles(folder, { ...model(7), check })).rejects.toThrow("stopped");
+    expect(await readFile(`${folder}/model.safetensors`)).toEqual(before);
+    expect(await readdir(dirname(folder))).toEqual(["model"]);
   });
 
   test("what is thrown between two tensors ends the writing and leaves nothing", async () => {

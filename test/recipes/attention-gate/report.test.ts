@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from "@jest/globals";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { renderGateReport, writeGateReport } from "../../../src/recipes/attention-gate/report.ts";
+import { baselineNotes } from "../../../src/recipes/attention-gate/results.ts";
 import { gateCaches, picturedRow, writeGateRun } from "../report-fixtures.ts";
 import { evil, expectEscaped, expectNested, expectSelfContained, flat, page } from "../../report/report-page.ts";
 
@@ -97,6 +98,14 @@ describe("a report of an Attention-Gate run", () => {
     ]);
   });
 
+  test("says below the table why baselines are missing, where the run said so", () => {
+    folder = writeGateRun();
+    const [note] = baselineNotes([{ ...gateCaches[0], kept: 1, evicted: 0 }], [{ method: "h2o" }]);
+    expect(flat(page(renderGateReport(folder)).section("Results")!.textContent)).not.toContain("evicted nothing");
+    writeFileSync(join(folder, "results.json"), JSON.stringify({ rows: gateCaches.slice(0, 3), notes: [note] }));
+    expect(flat(page(renderGateReport(folder)).section("Results")!.textContent)).toContain(note);
+  });
+
   test("shows hostile text as text, and stays small", () => {
     folder = writeGateRun();
     const n = 5000;
@@ -105,7 +114,7 @@ describe("a report of an Attention-Gate run", () => {
     const rows = many({ ...row, scoreName: evil, heads: 2, keptHeads: many(many(1)).slice(0, 40) }).slice(0, 6);
     writeFileSync(join(folder, "tokens.json"), JSON.stringify({ rows }));
     const caches = many({ ...gateCaches[0], model: evil, cache: evil }).slice(0, 1000);
-    writeFileSync(join(folder, "results.json"), JSON.stringify({ rows: caches }));
+    writeFileSync(join(folder, "results.json"), JSON.stringify({ rows: caches, notes: many(evil) }));
     writeFileSync(
       join(folder, "evaluation.jsonl"),
       `${JSON.stringify({ step: 4, loss: evil, evictedByHead: many(many(evil).slice(0, 100)).slice(0, 200) })}\n`,

@@ -73,3 +73,27 @@ test("plain text is divided as the configuration says, held-out text too", async
     expect(divided.stats.responseTokens).toBe(12 * 11);
   }
 });
+
+describe("the chat template of a run", () => {
+  const rows = [{ question: "How many ropes ?", answer: "6" }];
+  const model = join(root, "models/tiny");
+  const given = "{% for m in messages %}{{ m.content }}\n{% endfor %}";
+
+  test("is that of every model the run opens, and of what is saved of it", async () => {
+    const inputs = await gather(model, rows, rows, `, chatTemplate: ${JSON.stringify(given)}`);
+    expect(inputs.chatTemplate).toBe(given);
+    const opened = await inputs.openModel();
+    const { chatTemplate, files } = opened.tokenizer;
+    opened.dispose();
+    expect([chatTemplate, new TextDecoder().decode(files["chat_template.jinja"])]).toEqual([given, given]);
+  });
+
+  test("is the model's own where none is given, whose files stay", async () => {
+    const inputs = await gather(model, rows, rows);
+    expect("chatTemplate" in inputs).toBe(false);
+    const opened = await inputs.openModel();
+    const { files } = opened.tokenizer;
+    opened.dispose();
+    expect(files).toEqual(loadTokenizer(model).files);
+  });
+});

@@ -1,10 +1,11 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import * as tf from "@tensorflow/tfjs-core";
 import { createAdapter, loadModel, saveModel, withAdapter, type Model } from "../../../src/model/index.ts";
 import { openWeights, type WeightsFormat } from "../../../src/model/weights/index.ts";
+import type { Card } from "../../../src/recipes/kit/card.ts";
 import { saveTrained } from "../../../src/recipes/kit/save-trained.ts";
 import { saveWeights } from "../../../src/training/checkpoint-weights.ts";
 import { openRunFolder } from "../../../src/training/run-folder.ts";
@@ -14,7 +15,7 @@ import { fixture } from "../../model/reference.ts";
 const folder = mkdtempSync(join(tmpdir(), "save-trained-"));
 const source = join(folder, "bfloat16");
 const norm = "model.norm.weight";
-const card = { title: "A model", facts: ["Start: here"], command: "tokensift train" };
+const card: Card = { title: "A model", facts: ["Start: here"], command: "tokensift train" };
 
 beforeAll(async () => {
   const model = await loadModel(fixture("tied"));
@@ -39,9 +40,9 @@ async function read(path: string): Promise<{ first: number; types: string[] }> {
   return { first, types: [...new Set(weights.origin.types.values())] };
 }
 
-async function savedRun(name: string, save: Required<WeightsFormat>, model: Model) {
+async function savedRun(name: string, save: Required<WeightsFormat>, model: Model, about: Card = card) {
   using run = openRunFolder(join(folder, name), "new");
-  await saveTrained(run, model, card, save);
+  await saveTrained(run, model, about, save);
   const text = (path: string): string => readFileSync(join(path, "README.md"), "utf8");
   return { run, ...(await read(run.model)), text };
 }
@@ -78,6 +79,30 @@ describe("a model that came as bfloat16 and was trained", () => {
     expect(text(run.model)).toContain("rounded");
     expect(text(run.adapter)).toContain("- Start: here\n");
     expect(text(run.adapter)).not.toContain("rounded");
+    trunk.dispose();
+  });
+});
+
+describe("a chat template that the run was given", () => {
+  const save = { dtype: "as-read", shardSize: "50GB" } as const;
+
+  test("lies beside the adapter, and both cards name it", async () => {
+    const trunk = await trained();
+    const model = withAdapter(trunk, await createAdapter(trunk, { rank: 2 }));
+    const { run, text } = await savedRun("template", save, model, { ...card, chatTemplate: "{{ given }}" });
+    expect(readFileSync(join(run.adapter, "chat_template.jinja"), "utf8")).toBe("{{ given }}");
+    expect(text(run.adapter)).toContain('tokenizer.chat_template = open("THIS_FOLDER/chat_template.jinja"');
+    for (const path of [run.adapter, run.model])
+      expect(text(path)).toMatch(/^- Chat template: .*`data\.chatTemplate`/m);
+    trunk.dispose();
+  });
+
+  test("is not spoken of where there is none, nor written", async () => {
+    const trunk = await trained();
+    const model = withAdapter(trunk, await createAdapter(trunk, { rank: 2 }));
+    const { run, text } = await savedRun("no-template", save, model);
+    expect(existsSync(join(run.adapter, "chat_template.jinja"))).toBe(false);
+    for (const path of [run.adapter, run.model]) expect(text(path)).not.toMatch(/template/i);
     trunk.dispose();
   });
 });

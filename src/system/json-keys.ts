@@ -5,6 +5,8 @@ export interface JsonKey {
   readonly depth: number;
   /** Whether its value is a number written with a fraction or an exponent (`30.0`). */
   readonly isReal: boolean;
+  /** Where its value begins. */
+  readonly valueAt: number;
 }
 
 /**
@@ -22,11 +24,8 @@ export function* jsonKeys(json: string): Generator<JsonKey, void> {
       const end = textEnd(json, at);
       const next = afterBlanks(json, end);
       if (json[next] === ":") {
-        yield {
-          key: JSON.parse(json.slice(at, end)) as string,
-          depth,
-          isReal: isRealAt(json, afterBlanks(json, next + 1)),
-        };
+        const valueAt = afterBlanks(json, next + 1);
+        yield { key: JSON.parse(json.slice(at, end)) as string, depth, isReal: isRealAt(json, valueAt), valueAt };
       }
       at = next - 1;
     }
@@ -42,6 +41,29 @@ export function duplicateKey(json: string): string | undefined {
     seen.add(key);
   }
   return undefined;
+}
+
+/**
+ * A JSON text with another value under a key of its outermost object; everything else stays to the letter, such as
+ * integers that a number does not hold. Without the key it stays as it is.
+ * @param json must already have parsed as JSON
+ */
+export function withJsonValue(json: string, key: string, value: unknown): string {
+  const [last] = [...jsonKeys(json)].filter((each) => each.depth === 1 && each.key === key).slice(-1);
+  if (last === undefined) return json;
+  return json.slice(0, last.valueAt) + JSON.stringify(value) + json.slice(valueEnd(json, last.valueAt));
+}
+
+function valueEnd(json: string, start: number): number {
+  let depth = 0;
+  for (let at = start; at < json.length;) {
+    const sign = json[at]!;
+    if (sign === "{" || sign === "[") depth++;
+    else if (sign === "}" || sign === "]") depth--;
+    at = sign === '"' ? textEnd(json, at) : at + 1;
+    if (depth === 0 && ",}] \t\n\r".includes(json[at] ?? ",")) return at;
+  }
+  return json.length;
 }
 
 /** Behind the text that begins at a quote. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { configText } from "../../../src/model/config-file.ts";
-import { duplicateKey, jsonKeys } from "../../../src/model/weights/json-keys.ts";
+import { configText } from "../../src/model/config-file.ts";
+import { duplicateKey, jsonKeys, withJsonValue } from "../../src/system/json-keys.ts";
 
 /** Keys of a value with their depths, in their order. */
 function keysIn(value: unknown, depth = 0): [string, number][] {
@@ -42,5 +42,34 @@ describe("keys of a JSON text", () => {
     }
     const deep = `{"a": ${"[".repeat(100_000)}${"]".repeat(100_000)}, "a": 1}`;
     expect(duplicateKey(deep)).toBe("a");
+  });
+});
+
+describe("another value under a key", () => {
+  test("is the only change, whatever the value was", () => {
+    fc.assert(
+      fc.property(
+        fc.dictionary(fc.string(), fc.jsonValue()),
+        fc.jsonValue(),
+        fc.constantFrom(0, 2),
+        (rest, old, indent) => {
+          const text = JSON.stringify({ a: 1, key: old, ...rest }, null, indent);
+          const expected = { ...(JSON.parse(text) as object), key: "new" };
+          expect(JSON.parse(withJsonValue(text, "key", "new"))).toEqual(expected);
+        },
+      ),
+    );
+    const text = '{"long": 1000000000000000019884624838656 , "key" : ["]", {"key": 1.0}]\n}';
+    expect(withJsonValue(text, "key", "{{ a }}")).toBe(
+      '{"long": 1000000000000000019884624838656 , "key" : "{{ a }}"\n}',
+    );
+  });
+
+  test("of two keys of the same name is that of the last, which counts", () => {
+    expect(withJsonValue('{"key":1,"key":2}', "key", 3)).toBe('{"key":1,"key":3}');
+  });
+
+  test("changes nothing where the key is not, or lies deeper", () => {
+    expect(withJsonValue('{"o":{"key":1}}', "key", 2)).toBe('{"o":{"key":1}}');
   });
 });
