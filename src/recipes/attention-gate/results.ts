@@ -1,10 +1,13 @@
-import { barColumn, countColumn, shareColumn, textColumn } from "../kit/results.ts";
+import { barColumn, countColumn, errorColumn, probabilityColumn, shareColumn, textColumn } from "../kit/results.ts";
 
 /** What every cache keeps of a prompt, and how the answers over it are. */
 export const gateResults = [
   textColumn("model"),
   textColumn("cache"),
   shareColumn("accuracy", { page: "Right answers" }),
+  shareColumn("passAt1", { head: "sampled" }),
+  errorColumn("passAt1Error", { group: "passAt1" }),
+  probabilityColumn(),
   shareColumn("kept"),
   shareColumn("evicted"),
   countColumn("bytes"),

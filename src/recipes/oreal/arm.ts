@@ -159,10 +159,10 @@ async function learnerOptions(
     reporter,
     watch: warningWatch(),
     async evaluate(repeatable) {
-      if (held.length === 0) return undefined;
+      if (validation === undefined || held.length === 0) return undefined;
       const told = repeatable ? stoppable(reporter, interrupted) : reporter;
       const measure = () =>
-        evaluatePolicy(state.model, held, {
+        evaluatePolicy(state.model, held, validation, {
           ...{ ...config.evaluation, verify, seed },
           onProgress: (done, total) => told.working("evaluating", done, total),
         });

@@ -6,6 +6,7 @@ import { engineText } from "../../tensor/engine.ts";
 import type { TrainingState } from "../../training/state.ts";
 import type { ArmOpening } from "../kit/arms.ts";
 import { adapterCardText, cardText, shownFiles, shownPath } from "../kit/card.ts";
+import { writeLastProblems } from "../kit/problems.ts";
 import { saveTrained } from "../kit/save-trained.ts";
 import type { OrealConfig } from "./config-schema.ts";
 import type { OrealModels } from "./models.ts";
@@ -26,6 +27,7 @@ export async function writeResults(arm: Finished): Promise<void> {
   const { opening, models, state } = arm;
   const { tokenizer, config } = models.policy;
   const { run } = opening;
+  writeLastProblems(run);
   const rows = pictureResponses(run.path, state.step - 1, { tokenizer, vocabularySize: config.vocabularySize });
   run.writeFile("tokens.json", `${JSON.stringify({ method: "oreal", step: state.step, rows })}\n`);
   run.writeFile("summary.json", `${JSON.stringify(summaryOf(arm), null, 2)}\n`);

@@ -1,14 +1,18 @@
 import { resultOf } from "../../report/compare-arms.ts";
 import { groupOf } from "../../report/header.ts";
-import type { ArmRun } from "../../report/read-run.ts";
+import type { ArmRun, Evaluation } from "../../report/read-run.ts";
 import { type JsonObject, textOf } from "../../report/run-files.ts";
-import { countColumn, type ResultRow, secondsColumn, shareColumn, textColumn } from "../kit/results.ts";
+import { countColumn, errorColumn, lossColumn, probabilityColumn, type ResultRow } from "../kit/results.ts";
+import { secondsColumn, shareColumn, textColumn } from "../kit/results.ts";
 
 /** Shares of right answers to held-out problems: those of the starting model in the first row, then every arm's. */
 export const orealResults = [
   textColumn("name", { head: "arm" }),
   shareColumn("exactMatch", { head: "greedy" }),
   shareColumn("passAt1", { head: "sampled" }),
+  errorColumn("passAt1Error", { group: "passAt1" }),
+  probabilityColumn(),
+  lossColumn("loss", { head: false, page: "Held-out loss" }),
   countColumn("steps", { head: "iterations" }),
   countColumn("responses", { page: "Answers" }),
   secondsColumn("seconds", { page: "Time" }),
@@ -18,7 +22,7 @@ export const orealResults = [
 /** The model that every arm starts from, as the main arm has measured it. */
 export function startRow(main: ArmRun): ResultRow {
   const { before } = resultOf(main);
-  return { name: "(start)", exactMatch: before?.exactMatch, passAt1: before?.value("passAt1"), steps: 0, responses: 0 };
+  return { name: "(start)", ...measured(before), steps: 0, responses: 0 };
 }
 
 /** @param objective as the arm's configuration has it */
@@ -26,12 +30,19 @@ export function resultRow(arm: ArmRun, objective: JsonObject): ResultRow {
   const { after } = resultOf(arm);
   return {
     name: arm.name,
-    exactMatch: after?.exactMatch,
-    passAt1: after?.value("passAt1"),
+    ...measured(after),
     steps: arm.metrics.at(-1)?.step ?? 0,
     responses: arm.metrics.reduce((sum, { value }) => sum + (value("responses") || 0), 0),
     seconds: arm.seconds,
     objective: objectiveText(objective),
+  };
+}
+
+function measured(evaluation: Evaluation | undefined): ResultRow {
+  const { exactMatch, loss, value } = evaluation ?? {};
+  return {
+    ...{ exactMatch, passAt1: value?.("passAt1"), passAt1Error: value?.("passAt1Error") },
+    ...{ referenceProbability: value?.("referenceProbability"), loss },
   };
 }
 
