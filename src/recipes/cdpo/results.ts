@@ -33,8 +33,9 @@ export interface ModelRow extends ResultRow, RowNumbers {
 }
 
 /** What an arm learns from; controls say what they control for. */
-export function learntBy({ objective: { method } }: CdpoArm): string {
-  return findEntry(preferenceForms, method)?.learns ?? methodLabel(method);
+export function learntBy({ objective: { method, ...options } }: CdpoArm): string {
+  const learns = findEntry(preferenceForms, method)?.learns ?? methodLabel(method);
+  return "equal" in options && options["equal"] === "push" ? `${learns}, at equal push` : learns;
 }
 
 /** @param about.learnt what the model has learnt, in a few words */

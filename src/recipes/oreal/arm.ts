@@ -63,6 +63,8 @@ export interface RewardLearner {
   readonly weights: TokenWeightOptions;
   /** The control: the same weights, shuffled within each response. */
   readonly shuffled: boolean;
+  /** Of the control: scaled to push as hard as before, instead of having the same sum. */
+  readonly equalPush: boolean;
   /** Numbers of its optimizer steps in an iteration; none without a batch. */
   steps(iteration: number, batches: readonly unknown[]): number[];
 }
@@ -137,6 +139,7 @@ function openReward(
     learner: createLearner(model, { optimizer, ...pace }),
     weights,
     shuffled: objective.weights.source === "shuffled",
+    equalPush: objective.weights.source === "shuffled" && objective.weights.equal === "push",
     steps: stepsOf,
   };
 }

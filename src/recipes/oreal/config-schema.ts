@@ -23,7 +23,14 @@ const weightsGroup = group(
       choice(["none", "learned", "shuffled"], {
         description:
           "none: every token counts 1; learned: by a token reward model; shuffled: the learned weights, shuffled " +
-          "within each response (the control of equal mass).",
+          "within each response (the control).",
+      }),
+    ),
+    equal: Type.Optional(
+      choice(["mass", "push"], {
+        description:
+          "Of shuffled weights, what of a response stays equal: their sum (default), or that of weight times one minus " +
+          "the token's probability under the policy (ours).",
       }),
     ),
     of: Type.Optional(
@@ -201,6 +208,8 @@ export type OrealWeights =
   | { source: "none" }
   | {
       source: "learned" | "shuffled";
+      /** Of shuffled ones alone. */
+      equal?: "mass" | "push";
       of: "score" | "running-mean";
       scoreAt: "token" | "before";
       /** One of the two. */

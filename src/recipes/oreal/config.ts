@@ -145,6 +145,8 @@ function filled(
   const weights = filledWeights(own ?? {}, base.weights, learnedWeights, (key, message) =>
     refuse(["weights", key], message),
   );
+  if (weights.source === "shuffled" && weights.equal === "push" && others.normalizer === "weights")
+    refuse(["normalizer"], "cannot be weights where weights.equal is push: it would divide by the scale");
   if (others.klCoefficient > 0) return { ...others, kl, reference, weights };
   for (const key of ["kl", "reference"] as const)
     if (given[key] !== undefined) refuse([key], "is not used: klCoefficient is 0");
@@ -166,9 +168,18 @@ function filledWeights(
     refuse("threshold", "cannot be given together with topK; keep one");
   const start = (base.source === "none" ? learned : base) as Extract<OrealWeights, { of: unknown }>;
   const { of, scoreAt } = { ...start, ...options };
+  if (source === "learned" && options.equal !== undefined)
+    refuse("equal", "is not used: weights.source is learned, and only shuffled ones have something to keep equal");
+  const equal = options.equal ?? start.equal ?? "mass";
   const topK = options.topK ?? (options.threshold === undefined ? start.topK : undefined);
   const threshold = options.threshold ?? start.threshold ?? 0.5;
-  return { source, of, scoreAt, ...(topK === undefined ? { threshold } : { topK }) };
+  return {
+    source,
+    ...(source === "shuffled" && { equal }),
+    of,
+    scoreAt,
+    ...(topK === undefined ? { threshold } : { topK }),
+  };
 }
 
 function defaultLearner(): OrealLearner {

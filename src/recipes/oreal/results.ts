@@ -59,5 +59,6 @@ function objectiveText(objective: JsonObject): string {
   };
   const preset = textOf(objective["preset"]);
   const source = weightSource(objective);
-  return [preset, source && weights[source]].filter((part) => part !== undefined).join(", ");
+  const equal = textOf(groupOf(objective, "weights")["equal"]) === "push" ? "at equal push" : undefined;
+  return [preset, source && weights[source], equal].filter((part) => part !== undefined).join(", ");
 }
