@@ -4,6 +4,7 @@ import { passAtK } from "../../src/evaluation/pass-at-k.ts";
 import { pairedBootstrap } from "../../src/evaluation/paired-bootstrap.ts";
 import { lossSum, meanLoss, perplexity, referenceProbability, rowLosses } from "../../src/evaluation/perplexity.ts";
 import { combineGrades, precisionRecall } from "../../src/evaluation/precision-recall.ts";
+import { standardError } from "../../src/evaluation/standard-error.ts";
 import { userError } from "../user-error.ts";
 
 describe("perplexity", () => {
@@ -46,6 +47,12 @@ describe("referenceProbability", () => {
     ).toBe(0.5);
     expect(referenceProbability([])).toBeNaN();
   });
+});
+
+test("the standard error of a mean is that of its numbers, and is none of one", () => {
+  // mean 1/4; squares 9/16 and 3 of 1/16 are 3/4; sqrt(3/4 / (4 x 3)) = 1/4
+  expect(standardError([1, 0, 0, 0])).toBe(0.25);
+  expect(standardError([1])).toBeNaN();
 });
 
 describe("pairedBootstrap", () => {

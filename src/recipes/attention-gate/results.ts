@@ -6,7 +6,7 @@ export const gateResults = [
   textColumn("cache"),
   shareColumn("accuracy", { page: "Right answers" }),
   shareColumn("passAt1", { head: "sampled" }),
-  errorColumn("passAt1Error", { group: "passAt1" }),
+  errorColumn("passAt1Error"),
   probabilityColumn(),
   shareColumn("kept"),
   shareColumn("evicted"),

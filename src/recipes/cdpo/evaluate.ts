@@ -1,10 +1,8 @@
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { withAdapter } from "../../model/adapters/with-adapter.ts";
 import { loadAdapter } from "../../model/adapters/peft.ts";
 import { type Model, loadModel } from "../../model/model.ts";
 import { verifier } from "../../text/index.ts";
-import { heldOutLosses, type HeldOutLosses } from "../kit/held-out-losses.ts";
 import { answerProblems, readResponses, writeResponses, type Answers } from "../kit/responses/index.ts";
 import { stoppable } from "../kit/reporter.ts";
 import { digestOfStart, hash, type StageResult } from "./stages.ts";
@@ -64,38 +62,8 @@ export function evaluateStage(
   });
 }
 
-/** What the same model gives the reference responses of the held-out problems. */
-export function lossStage(
-  work: CdpoWork,
-  name: string,
-  aligned: StageResult<string> | undefined,
-): Promise<StageResult<HeldOutLosses>> {
-  const { config, inputs, held } = work;
-  const { batchSize } = config.evaluation;
-  const tokens = inputs.validation!; // without them no run is opened
-  const output = join("stages", `losses.${name}.result.json`);
-  return work.stage({
-    name: `losses.${name}`,
-    needs: aligned ? [aligned] : [],
-    inputs: {
-      model: inputs.identity["model"],
-      ...(aligned === undefined && digestOfStart(config.align.adapter)),
-      ...{ data: tokens.fingerprint, rows: held.length },
-    },
-    output,
-    read: (path) => JSON.parse(readFileSync(path, "utf8")) as HeldOutLosses,
-    async work() {
-      const reporter = stoppable(work.reporterOf(`evaluate ${name}`), work.interrupted);
-      const onProgress = (done: number, total: number) => reporter.working("held-out losses", done, total);
-      await withModel(work, aligned && (await aligned.load()), async (model) => {
-        const losses = await heldOutLosses(model, tokens, { rows: held.length, batchSize, onProgress });
-        work.run.writeFile(output, `${JSON.stringify(losses)}\n`);
-      });
-    },
-  });
-}
-
-async function withModel(
+/** Does something with an aligned model, or without a folder with the starting one. */
+export async function withModel(
   work: CdpoWork,
   folder: string | undefined,
   use: (model: Model) => Promise<void>,

@@ -12,7 +12,7 @@ export const cdpoResults = [
   textColumn("name", { head: "model" }),
   shareColumn("greedy"),
   shareColumn("sampled"),
-  errorColumn("sampledError", { group: "sampled" }),
+  errorColumn("sampledError"),
   probabilityColumn(),
   lossColumn("loss", { head: false, page: "Held-out loss" }),
   countColumn("rows", { head: false, page: "Problems", from: true }),

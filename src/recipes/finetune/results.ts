@@ -34,7 +34,7 @@ export const finetuneResults = [
   shareColumn("exactMatch", { head: "exact match after", page: "after" }),
   shareColumn("passAt1Before", { head: false, page: "Sampled, before", from: true, group: "passAt1" }),
   shareColumn("passAt1", { head: "sampled", page: "after" }),
-  errorColumn("passAt1Error", { group: "passAt1" }),
+  errorColumn("passAt1Error"),
   secondsColumn("seconds", { page: false }),
 ];
 

@@ -10,7 +10,7 @@ export const orealResults = [
   textColumn("name", { head: "arm" }),
   shareColumn("exactMatch", { head: "greedy" }),
   shareColumn("passAt1", { head: "sampled" }),
-  errorColumn("passAt1Error", { group: "passAt1" }),
+  errorColumn("passAt1Error"),
   probabilityColumn(),
   lossColumn("loss", { head: false, page: "Held-out loss" }),
   countColumn("steps", { head: "iterations" }),
