@@ -218,7 +218,28 @@ function contradictions(config: OrealConfig): Problem[] {
         ["compare", index],
         `keeps the policy frozen for all of its ${arm.iterations} iterations: lower policyFreeze`,
       );
+  if (training.stopAtKl !== undefined) problems.push(...withoutKl(config));
   const arms = compare.map(({ name }, index) => ({ name, path: ["compare", index] }));
   problems.push(...armNameProblems(arms, [mainArm(config).name]));
   return problems;
+}
+
+/** Arms that cannot tell how far they are from the model before training. */
+function withoutKl(config: OrealConfig): Problem[] {
+  const path = ["training", "stopAtKl"];
+  const arms = [mainArm(config), ...config.compare].filter(({ objective }) => !readsInitial(objective));
+  return [
+    ...arms.map(({ name }) => ({
+      path,
+      message: `needs the KL to the initial model, which ${name} does not compute: give its objective a klCoefficient above 0 and reference: initial`,
+    })),
+    ...(config.sampling.replay === undefined
+      ? []
+      : [{ path, message: "cannot be told from replayed responses, which another policy has drawn" }]),
+  ];
+}
+
+/** Whether the log-probabilities of the model before training are computed. */
+export function readsInitial({ klCoefficient, reference }: OrealObjective): boolean {
+  return klCoefficient > 0 && reference === "initial";
 }

@@ -19,6 +19,8 @@ export interface Finished {
   readonly state: TrainingState;
   readonly seconds: number;
   readonly warnings: readonly string[];
+  /** Whether it was far enough from the model before training before its last iteration. */
+  readonly endedEarly: boolean;
 }
 
 /** Writes the models, responses under their token weights, and the summary. */
@@ -55,7 +57,7 @@ async function saveModels({ opening: { run, config, command }, models, state }: 
   await saveTrained(run, models.policy, { title: "A model trained with tokensift", facts, command }, save);
 }
 
-function summaryOf({ opening, state, seconds, warnings }: Finished): object {
+function summaryOf({ opening, state, seconds, warnings, endedEarly }: Finished): object {
   const { name, run, inputs, config } = opening;
   const evaluations = run.evaluation.records();
   const scores = (evaluation: Record<string, unknown> | undefined) =>
@@ -67,6 +69,7 @@ function summaryOf({ opening, state, seconds, warnings }: Finished): object {
     preset: config.objective.preset,
     engine: engineText(inputs.engine),
     steps: state.step,
+    ...(endedEarly && { endedEarly }),
     responses: drawn,
     trainedTokens: state.trainedTokens,
     seconds,

@@ -13,6 +13,7 @@ export const orealResults = [
   errorColumn("passAt1Error"),
   probabilityColumn(),
   lossColumn("loss", { head: false, page: "Held-out loss" }),
+  lossColumn("klToInitial", { head: false, page: "KL to the start" }),
   countColumn("steps", { head: "iterations" }),
   countColumn("responses", { page: "Answers" }),
   secondsColumn("seconds", { page: "Time" }),
@@ -31,6 +32,7 @@ export function resultRow(arm: ArmRun, objective: JsonObject): ResultRow {
   return {
     name: arm.name,
     ...measured(after),
+    klToInitial: arm.metrics.at(-1)?.value("klToInitial"),
     steps: arm.metrics.at(-1)?.step ?? 0,
     responses: arm.metrics.reduce((sum, { value }) => sum + (value("responses") || 0), 0),
     seconds: arm.seconds,

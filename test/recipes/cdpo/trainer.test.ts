@@ -143,7 +143,7 @@ describe("the cDPO recipe", () => {
     const flags = [
       `stages.score=${mine}`,
       `output=${output}`,
-      "compare=[sft-chosen]",
+      "compare=[sft-chosen,sft-reference]",
       "align.objective.method=columns",
     ];
     const { code, stderr } = await run(config, ...flags.flatMap((flag) => ["--set", flag]));
@@ -152,7 +152,11 @@ describe("the cDPO recipe", () => {
     const left = `1 of ${weighted.length + 1} pairs are left out (longer than the model's context of 256 tokens)`;
     expect(stderr.split(left)).toHaveLength(2); // told once
     expect(stderr).toContain(`${weighted.length} pairs.`);
-    const arms = ["columns", "sft-chosen"].flatMap((arm) => [`align.${arm}`, `evaluate.${arm}`, `losses.${arm}`]);
+    const arms = ["columns", "sft-chosen", "sft-reference"].flatMap((arm) => [
+      `align.${arm}`,
+      `evaluate.${arm}`,
+      `losses.${arm}`,
+    ]);
     expect(Object.keys(times(output)).sort()).toEqual(["evaluate.base", "losses.base", ...arms].sort());
   }, 120_000);
 
