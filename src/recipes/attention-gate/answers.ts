@@ -170,8 +170,10 @@ async function sampleOver(
   questions: readonly Question[],
   verify: Verify,
 ): Promise<SampledRates | undefined> {
+  const { samples, temperature, maxNewTokens, batchSize } = config.evaluation;
   const sampled = await sampleAnswers(model, questions, {
-    ...{ ...config.evaluation, seed: config.training.seed, verify, cache: raggedCache(eviction) },
+    ...{ samples, temperature, maxNewTokens, batchSize, verify },
+    ...{ seed: config.training.seed, cache: raggedCache(eviction) },
     onProgress: (done, total) => working(`sampling answers over ${eviction.name}`, done, total),
   });
   return sampledRates(

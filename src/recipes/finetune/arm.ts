@@ -1,10 +1,7 @@
 import { rowsOfStep, stepBatches } from "../../data/batches.ts";
 import type { RuleContext, TokenBatch, TokenRule } from "../../contract/index.ts";
 import { combineGrades, type NoiseGrade } from "../../evaluation/precision-recall.ts";
-import { evaluateModel, type Evaluation } from "../../evaluation/evaluate-model.ts";
 import { isAdapted } from "../../model/adapters/with-adapter.ts";
-import type { Model } from "../../model/model.ts";
-import { verifier } from "../../text/index.ts";
 import { engineText } from "../../tensor/engine.ts";
 import { fateLog } from "../../training/fates.ts";
 import { newTrainingState, type TrainingState } from "../../training/state.ts";
@@ -13,9 +10,7 @@ import { planSignals, type SignalPlan } from "../../training/signals.ts";
 import { rowsOf, ruleContext, stepRecord, tokensOf, type RuleOutcome, type StepRecord } from "../../training/train.ts";
 import type { ArmOpening } from "../kit/arms.ts";
 import { writeLastProblems } from "../kit/problems.ts";
-import type { RunInputs } from "../kit/inputs.ts";
-import { stoppable, type Reporter } from "../kit/reporter.ts";
-import { questionsOf, sampleAnswers, sampledRates, type SampledRates } from "../kit/responses/index.ts";
+import { stoppable } from "../kit/reporter.ts";
 import { saveTrained } from "../kit/save-trained.ts";
 import { orderOf } from "../kit/row-order.ts";
 import { trunkLoading } from "../kit/adapter.ts";
@@ -23,6 +18,7 @@ import { learnerSettings, optimizerOptions, trainedModel } from "../kit/training
 import { weighRows } from "../kit/token-rows.ts";
 import { modelCard } from "./card.ts";
 import type { FinetuneConfig } from "./config-schema.ts";
+import { evaluate } from "./evaluate.ts";
 import { attentionLayerOf, openSources, ruleOf, ruleOfRun } from "./rules.ts";
 import { everyWatch } from "./watches.ts";
 
@@ -100,50 +96,6 @@ function learnerOptions(opening: ArmOpening<FinetuneConfig>, state: TrainingStat
       return evaluate(opening, state, repeatable);
     },
   };
-}
-
-async function evaluate(
-  { config, inputs, reporter, interrupted }: ArmOpening<FinetuneConfig>,
-  { model, step }: TrainingState,
-  repeatable: boolean,
-): Promise<Readonly<Record<string, unknown>> | undefined> {
-  const { validation, answersOf } = inputs;
-  if (validation === undefined) return undefined;
-  const told = repeatable ? stoppable(reporter, interrupted) : reporter;
-  const { batchSize, rows, generate, maxNewTokens } = config.evaluation;
-  const measure = async (): Promise<Evaluation & Partial<SampledRates>> => {
-    const found = await evaluateModel(model, validation, {
-      batchSize,
-      ...(rows !== undefined && { rows }),
-      ...(generate && { exactMatch: { maxNewTokens, answersOf } }),
-      onProgress: (done, total) => told.working("evaluating", done, total),
-    });
-    return { ...found, ...(await evaluateSampled(model, config, inputs, told)) };
-  };
-  return { ...(step === 0 ? await inputs.evaluateStart(measure) : await measure()) };
-}
-
-/** Sampled answers to the same rows, where some are asked for. */
-async function evaluateSampled(
-  model: Model,
-  { evaluation, training: { seed } }: FinetuneConfig,
-  { validation, answersOf }: RunInputs,
-  { working }: Pick<Reporter, "working">,
-): Promise<SampledRates | undefined> {
-  const { samples, rows } = evaluation;
-  if (samples === 0 || validation === undefined) return undefined;
-  const problems = await questionsOf(validation, model.tokenizer, answersOf, rows);
-  const onProgress = (done: number, total: number): void => working("sampling answers", done, total);
-  const { verify, close } = verifier();
-  try {
-    const sampled = await sampleAnswers(model, problems, { ...evaluation, seed, verify, onProgress });
-    return sampledRates(
-      sampled,
-      problems.map(({ rowId }) => rowId),
-    );
-  } finally {
-    await close();
-  }
 }
 
 type Trained = Pick<FinetuneArm, "rule" | "learner">;
