@@ -28,7 +28,7 @@ describe("the OREAL recipe", () => {
     const results = JSON.parse(readFileSync(join(whole, "results.json"), "utf8")) as {
       rows: { name: string; responses: number; exactMatch: number }[];
     };
-    expect(cells("Results").map((row) => [row[0], row[1], row[7]])).toEqual(
+    expect(cells("Results").map((row) => [row[0], row[1], row[8]])).toEqual(
       results.rows.map(({ name, exactMatch, responses }) => [
         name,
         `${(100 * exactMatch).toFixed(1)} %`,
