@@ -90,7 +90,7 @@ describe.each(catalogues.flatMap((catalogue) => catalogue.entries.map((entry) =>
       expect(Object.keys(entry.options)).toEqual(expect.arrayContaining(Object.keys(base.options)));
       const main = { method: name };
       complete.compile(optionsSchema(entry))(main); // with its own options, too
-      const taken = Object.keys(main).filter((key) => key === "method" || key in base.options);
+      const taken = Object.keys(main).filter((key) => ["method", "preset"].includes(key) || key in base.options);
       expect(Object.keys(comparisonArm(catalogue, main, base.name))).toEqual(taken);
       expect(() => createFrom(catalogue, comparisonArm(catalogue, main, base.name))).not.toThrow();
     });
