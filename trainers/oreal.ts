@@ -50,7 +50,9 @@ await runRecipe(orealRecipe, async (run) => {
         if (reward) {
           const { score } = await readNumbers(reward.learner, batch, ["score"]);
           weights = tokenWeights(score, batch, aux.right, reward.weights);
-          if (reward.shuffled) weights = shuffledWeights(weights, batch, { seed, iteration }); // the control
+          // The control: shuffled within each answer, with the same sum of w_t or (equalPush) of w_t (1 - p_t).
+          const pushUnder = reward.equalPush ? now : undefined;
+          if (reward.shuffled) weights = shuffledWeights(weights, batch, { seed, iteration, pushUnder });
         }
         batches.push({ batch, aux: { ...aux, weights, referenceLogProb }, logProb, entropy });
       }

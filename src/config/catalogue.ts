@@ -113,17 +113,20 @@ export function tryCreate<T>(
 
 /**
  * The choice that an arm of a comparison stands for which is given by its method alone: under the options that it takes
- * from the main one, so that the arms of a table differ in the method alone. A variant of the main one takes them all.
+ * from the main one, so that the arms of a table differ in the method alone. A variant of the main one takes all that it
+ * has, too.
  */
 export function comparisonArm(catalogue: Catalogue<unknown>, main: MethodChoice, method: string): MethodChoice {
   if (isModulePath(method)) return { method };
-  const { takes = [], variantOf } = entryNamed(catalogue, method);
+  const { takes = [], variantOf, options } = entryNamed(catalogue, method);
   const own = findEntry(catalogue, main.method);
   const preset = (main["preset"] as string | undefined) ?? "recommended";
   const values: Record<string, unknown> = { ...own?.presets?.[preset], ...main };
   const related = own !== undefined && (variantOf ?? method) === (own.variantOf ?? own.name);
   const taken = takes.filter((key) => key in values).map((key) => [key, values[key]] as const);
-  return { ...(related && main), ...Object.fromEntries(taken), method };
+  const fits = (key: string): boolean => ["method", "preset"].includes(key) || Object.hasOwn(options, key);
+  const shared = related ? Object.entries(main).filter(([key]) => fits(key)) : [];
+  return { ...Object.fromEntries([...shared, ...taken]), method };
 }
 
 function sentence(

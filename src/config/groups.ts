@@ -152,10 +152,22 @@ export const trainingGroup = group(
   { default: {}, description: "The optimizer and its schedule." },
 );
 
+/** How answers to held-out problems are sampled, beside the greedy ones. */
+const sampledKeys = (samples: string, each: number) => ({
+  samples: count(samples, { default: each, minimum: 0 }),
+  temperature: Type.Number({
+    exclusiveMinimum: 0,
+    maximum: 100,
+    default: 1,
+    description: "Of the sampled answers; drawn from all tokens.",
+  }),
+});
+
 export const evaluationGroup = group(
   {
     rows: Type.Optional(count("Held-out rows to evaluate; default all.")),
     generate: onOff("Generate answers and count exact matches with the reference answers.", false),
+    ...sampledKeys("Sampled answers to each, beside the greedy one; their mean is pass@1. 0 draws none.", 0),
     maxNewTokens: count("Longest generated answer in tokens.", { default: 256 }),
     batchSize: count("Rows evaluated at once.", { default: 16 }),
   },
@@ -232,13 +244,7 @@ export const answersGroup = (maxNewTokens: number, samples: string) =>
   group(
     {
       rows: Type.Optional(count("Held-out problems to evaluate; default all.")),
-      samples: count(samples, { default: 1, minimum: 0 }),
-      temperature: Type.Number({
-        exclusiveMinimum: 0,
-        maximum: 100,
-        default: 1,
-        description: "Of the sampled answers; drawn from all tokens.",
-      }),
+      ...sampledKeys(samples, 1),
       maxNewTokens: count("Longest answer in tokens.", { default: maxNewTokens }),
       batchSize: count("Answers drawn at once.", { default: 64 }),
     },

@@ -54,7 +54,7 @@ export interface Entry<T, Options extends object = object> {
   readonly notes?: readonly string[];
   /** Options that an arm given by this name alone takes from the main arm, where that has them. */
   readonly takes?: readonly string[];
-  /** The entry that this one is a variant of, a control for example: an arm given by its name takes all its options. */
+  /** The entry that this one is a variant of, a control for example: an arm given by its name takes its options. */
   readonly variantOf?: string;
   /** Makes it of options that fit `options` (and a `preset`, where there are presets). */
   create(options: Options): T;

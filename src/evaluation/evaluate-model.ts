@@ -8,7 +8,7 @@ import { forward } from "../model/forward.ts";
 import { generate } from "../model/generation/generate.ts";
 import type { Model } from "../model/model.ts";
 import { verifier } from "../text/index.ts";
-import { meanLoss, perplexity, rowLosses, type LossSum } from "./perplexity.ts";
+import { meanLoss, perplexity, referenceProbability, rowLosses, type LossSum } from "./perplexity.ts";
 
 /** What is measured, on how many rows. */
 export interface EvaluateOptions {
@@ -30,6 +30,11 @@ export interface Evaluation {
   /** Mean over all response tokens, in nats. */
   readonly loss: number;
   readonly perplexity: number;
+  /**
+   * Mean over rows of the probability of the row's own response, every token of it that trains (the end of the turn, too):
+   * the share of answers drawn at temperature 1 that are exactly the reference. Of a row with several turns all of them.
+   */
+  readonly referenceProbability: number;
   readonly tokens: number;
   readonly rows: number;
   /** Share of rows whose generated final answer is the reference's. */
@@ -42,7 +47,7 @@ export interface Evaluation {
 }
 
 /**
- * Loss of the response tokens and, if asked for, exact match of generated answers.
+ * Loss of the response tokens, probability of the whole responses and, if asked for, exact match of generated answers.
  * @throws UserError, before anything is computed, for a row that no answer can be generated to
  * @example
  * import { releaseEngine, useEngine } from "tokensift";
@@ -86,6 +91,7 @@ export async function evaluateModel(
   return {
     loss: meanLoss(losses),
     perplexity: perplexity(losses),
+    referenceProbability: referenceProbability(losses),
     tokens: losses.reduce((sum, row) => sum + row.tokens, 0),
     rows: indices.length,
     ...(correct && { exactMatch: correct.reduce((a, b) => a + b, 0) / indices.length }),

@@ -36,3 +36,14 @@ export function meanLoss(sums: readonly LossSum[]): number {
 export function perplexity(sums: readonly LossSum[]): number {
   return Math.exp(meanLoss(sums));
 }
+
+/**
+ * Mean over rows of the probability of a row's whole response given what stands before it, `exp(-sum)`: the share of
+ * answers drawn at temperature 1 that are the reference token for token. Summed in float64 from losses of float32, so
+ * that a response of any length keeps six digits; one beyond 745 nats counts 0. NaN without any row.
+ *
+ * @param rows the loss of each row, over every response token that trains: those that end a turn are among them
+ */
+export function referenceProbability(rows: readonly LossSum[]): number {
+  return rows.reduce((total, { sum }) => total + Math.exp(-sum), 0) / rows.length;
+}

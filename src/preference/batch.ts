@@ -36,4 +36,7 @@ export interface PreferenceMetrics extends Record<string, number> {
   /** Mean weight over the response tokens of each side. */
   chosenWeight: number;
   rejectedWeight: number;
+  /** Mean over pairs of how hard a side's weights push, `Σ w (1 - p)`, divided by what its sum is divided by. */
+  chosenPush: number;
+  rejectedPush: number;
 }

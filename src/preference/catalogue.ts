@@ -8,6 +8,7 @@ import { dpoForm } from "./forms/dpo.ts";
 import { ldDpoForm } from "./forms/ld-dpo.ts";
 import { rpoForm } from "./forms/rpo.ts";
 import { sftChosenForm } from "./forms/sft-chosen.ts";
+import { sftReferenceForm } from "./forms/sft-reference.ts";
 import { tdpoForm } from "./forms/tdpo.ts";
 import { temporalDecayForm } from "./forms/temporal-decay.ts";
 import type { PreferenceObjective } from "./objective.ts";
@@ -38,6 +39,7 @@ export const preferenceForms: Catalogue<PreferenceObjective, PreferenceForm> = {
     confPoForm,
     columnForm,
     sftChosenForm,
+    sftReferenceForm,
   ],
   own: ownForm,
 };

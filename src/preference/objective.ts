@@ -8,8 +8,11 @@ export type PreferenceSignals = Pick<ForwardSignals, "logProb"> & Partial<Pick<F
 export interface PreferenceObjective extends Objective<"logProb" | "forwardKl", PreferenceBatch> {
   /** What of the batch must be there besides its pairs. */
   readonly needs: readonly BatchFact[];
-  /** `pairs`: both responses of every pair; `chosen`: chosen responses alone, in a batch without pairs. */
-  readonly rows: "pairs" | "chosen";
+  /**
+   * `pairs`: both responses of every pair; `chosen`: chosen responses alone, in a batch without pairs; `reference`: so the
+   * data's own responses to the questions of the pairs.
+   */
+  readonly rows: "pairs" | "chosen" | "reference";
   /** The loss of a model that still is its reference; absent where that is not known beforehand. */
   readonly startLoss?: number | undefined;
   evaluate(signals: PreferenceSignals, tokens: TokenLayout, batch: PreferenceBatch): Evaluated;

@@ -1,7 +1,9 @@
 import type { OwnModule } from "../contract/index.ts";
 import type { BatchFact } from "./batch.ts";
+import type { PreferenceObjective } from "./objective.ts";
 
 const signals: readonly unknown[] = ["logProb", "forwardKl"];
+const rowKinds: readonly unknown[] = ["pairs", "chosen", "reference"] satisfies PreferenceObjective["rows"][];
 const facts: readonly unknown[] = ["reference", "logEstimate", "weights"] satisfies BatchFact[];
 
 const listOf = (value: unknown, accepted: readonly unknown[]): boolean =>
@@ -16,7 +18,7 @@ export const ownForm: OwnModule = {
     const wrong: string[] = [];
     if (!listOf(reads, signals)) wrong.push(`reads must be a list of ${signals.join(", ")}`);
     if (!listOf(needs, facts)) wrong.push(`needs must be a list of ${facts.join(", ")}`);
-    if (rows !== "pairs" && rows !== "chosen") wrong.push("rows must be pairs or chosen");
+    if (!rowKinds.includes(rows)) wrong.push(`rows must be one of ${rowKinds.join(", ")}`);
     if (startLoss !== undefined && typeof startLoss !== "number") wrong.push("startLoss must be a number");
     if (typeof masses !== "function") wrong.push("masses must be a function (tokens, batch) => numbers by term");
     if (typeof evaluate !== "function") wrong.push("evaluate must be a function (signals, tokens, batch)");

@@ -1,4 +1,5 @@
 import { UserError } from "../system/errors.ts";
+import { pushOf } from "../ranking/index.ts";
 import type { WeightedDpoSettings } from "./options.ts";
 import type { PairSide } from "./weighting.ts";
 
@@ -15,6 +16,8 @@ export interface Side {
   readonly divisor: number;
   /** Sum of the unweighted log-ratios, of those that are finite. */
   readonly logRatio: number;
+  /** Sum of weight times one minus the token's probability, divided as the sum of `terms` is. */
+  readonly push: number;
 }
 
 /** Throws a UserError for a number that is not finite where it counts, or weights that cannot be normalised. */
@@ -65,13 +68,12 @@ export function weighedSide(
         throw new UserError("not-finite", `forwardKl is ${forwardKl![i]}.`, { where: nameOf(t) });
     });
   }
+  const divisor = divisorOf(weights, settings, nameOf(0));
+  const own = Float64Array.from(places, (i) => logProb[i]!);
   return {
-    places,
-    weights,
-    dataWeights,
-    terms,
-    divisor: divisorOf(weights, settings, nameOf(0)),
+    ...{ places, weights, dataWeights, terms, divisor },
     logRatio: total(ratios.filter(Number.isFinite)),
+    push: pushOf(weights, own) / divisor,
   };
 }
 

@@ -179,6 +179,8 @@ function metricsOf(
     weightedMargin: mean(margins),
     chosenWeight: mean(pairs.flatMap(({ chosen }) => [...chosen.weights])),
     rejectedWeight: mean(pairs.flatMap(({ rejected }) => [...rejected.weights])),
+    chosenPush: mean(pairs.map(({ chosen }) => chosen.push)),
+    rejectedPush: mean(pairs.map(({ rejected }) => rejected.push)),
   };
 }
 

@@ -22,8 +22,12 @@ export interface ArmDifference {
   readonly rows: number;
   /** Of the rows' mean losses, in nats. */
   readonly loss: PairedComparison | undefined;
+  /** Of the probability of the reference response. */
+  readonly probability: PairedComparison | undefined;
   /** Of exact match, as a share of rows. */
   readonly exactMatch: PairedComparison | undefined;
+  /** Of the share of sampled answers that are right. */
+  readonly sampled: PairedComparison | undefined;
 }
 
 /** At the last step after the first that both arms evaluated; undefined if there is none with rows in common. */
@@ -32,9 +36,15 @@ export function differenceOf(main: ArmRun, other: ArmRun): ArmDifference | undef
   const ours = main.evaluations.findLast(({ step }) => step > 0 && theirs.has(step));
   if (ours === undefined) return undefined;
   const other_ = theirs.get(ours.step)!;
-  const [loss, exactMatch] = [differenceIn("rowLosses", ours, other_), differenceIn("rowCorrect", ours, other_)];
+  const of = (key: "rowLosses" | "rowProbability" | "rowCorrect" | "rowPassRate") => differenceIn(key, ours, other_);
+  const [loss, probability] = [of("rowLosses"), of("rowProbability")];
+  const [exactMatch, sampled] = [of("rowCorrect"), of("rowPassRate")];
   const rows = Math.max(loss?.rows ?? 0, exactMatch?.rows ?? 0);
-  return rows === 0 ? undefined : { step: ours.step, rows, loss: loss?.result, exactMatch: exactMatch?.result };
+  if (rows === 0) return undefined;
+  return {
+    ...{ step: ours.step, rows, loss: loss?.result, probability: probability?.result },
+    ...{ exactMatch: exactMatch?.result, sampled: sampled?.result },
+  };
 }
 
 /** One number for each held-out row. */

@@ -5,7 +5,17 @@ import { UserError } from "../system/errors.ts";
 import { isRecord } from "../system/is-record.ts";
 import { optional } from "../system/optional.ts";
 import { isRunFolder } from "../training/run-folder.ts";
-import { type JsonObject, labelOf, numberOf, numbersOf, runLines, runObject, runText, textOf } from "./run-files.ts";
+import {
+  type JsonObject,
+  labelOf,
+  numberOf,
+  numbersOf,
+  rowProbabilitiesOf,
+  runLines,
+  runObject,
+  runText,
+  textOf,
+} from "./run-files.ts";
 import type { ScoredRow } from "./token-picture.ts";
 
 /** One optimizer step's numbers by name; NaN where the log has none. */
@@ -26,6 +36,8 @@ export interface Evaluation {
   readonly rowCorrect: readonly number[];
   /** Share of each row's sampled answers that are right. */
   readonly rowPassRate: readonly number[];
+  /** Probability of each row's whole reference response. */
+  readonly rowProbability: readonly number[];
   /** Any of its numbers by name; NaN where the log has none. */
   readonly value: (name: string) => number;
 }
@@ -207,6 +219,7 @@ function readEvaluation(line: JsonObject): Evaluation {
     rowLosses: numbersOf(line["rowLosses"]) ?? [],
     rowCorrect: numbersOf(line["rowCorrect"]) ?? [],
     rowPassRate: numbersOf(line["rowPassRate"]) ?? [],
+    rowProbability: rowProbabilitiesOf(line),
     value: valueIn(line),
   };
 }

@@ -74,6 +74,13 @@ export function numbersOf(value: unknown): number[] | undefined {
   return Array.isArray(value) ? value.map(numberOf) : undefined;
 }
 
+/** Of each row the probability of its reference response, where an evaluation says that it was measured; else none. */
+export function rowProbabilitiesOf(evaluation: JsonObject): number[] {
+  if (!Number.isFinite(numberOf(evaluation["referenceProbability"]))) return [];
+  const [losses, tokens] = ["rowLosses", "rowTokens"].map((key) => numbersOf(evaluation[key]) ?? []);
+  return losses!.map((loss, i) => Math.exp(-loss * (tokens![i] ?? NaN)));
+}
+
 /** Text, or undefined. */
 export function textOf(value: unknown): string | undefined {
   return typeof value === "string" ? value : undefined;

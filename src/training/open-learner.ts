@@ -42,6 +42,8 @@ export interface RunLearnerOptions extends Omit<LearnerOptions, "optimizer"> {
   evaluate?(repeatable: boolean): Promise<Readonly<Record<string, unknown>> | undefined>;
   /** Looks at every record; what it says is noted, and kept as a warning of the run. */
   watch?(record: Readonly<Record<string, unknown>>): readonly string[];
+  /** Whether the training ends with the step of this record, before its last one. */
+  enough?(record: Readonly<Record<string, unknown>>): boolean;
   reporter: LearnerReporter;
   /** Whether the person has asked to stop after the step under way. */
   interrupted(): boolean;
@@ -66,8 +68,11 @@ export interface RunLearner extends Learner {
   record(metrics: Metrics | (() => Metrics), about: StepFacts): Promise<void>;
   /** Saves a checkpoint, and ends with `Interrupted`. */
   stop(): Promise<never>;
-  /** Evaluates the last state unless that was done. Returns seconds of all steps, and the run's warnings. */
-  finish(): Promise<{ seconds: number; warnings: readonly string[] }>;
+  /**
+   * Evaluates the last state unless that was done. Returns seconds of all steps, the run's warnings, and whether it had
+   * enough before its last step.
+   */
+  finish(): Promise<{ seconds: number; warnings: readonly string[]; endedEarly: boolean }>;
   /** Frees the optimizer. */
   dispose(): void;
 }
@@ -100,6 +105,7 @@ export async function openLearner(
   const of = options.name === undefined ? "" : ` of ${options.name}`;
   const continued = await restored(options);
   const warnings = run.metrics.records().flatMap((record) => options.watch?.(record) ?? []);
+  let enough = run.metrics.records().some((record) => options.enough?.(record) === true);
   let seconds = run.timing.records().reduce((sum, { seconds }) => sum + Number(seconds), 0);
 
   const evaluate = async (): Promise<void> => {
@@ -121,7 +127,7 @@ export async function openLearner(
     state,
     total: steps,
     *steps() {
-      while (state.step < steps) {
+      while (state.step < steps && !enough) {
         const step = state.step;
         yield step;
         if (state.step === step)
@@ -150,7 +156,8 @@ export async function openLearner(
       warnings.push(...news);
       news.forEach(reporter.note);
       reporter.step({ step: state.step, loss: metrics.loss, keptShare }, steps, Object.values(pace)[0] ?? 0);
-      const last = state.step === steps;
+      enough ||= options.enough?.(record) === true;
+      const last = state.step === steps || enough;
       const due = (every: number): boolean => every > 0 && state.step % every === 0;
       if (due(evaluateEvery) && !last) await evaluate();
       if (due(options.saveEvery) || (options.saveEvery > 0 && last) || interrupted()) await save();
@@ -164,7 +171,7 @@ export async function openLearner(
     async finish() {
       const evaluated = run.evaluation.records().some(({ step }) => step === state.step); // by a process that ended after it
       if (!evaluated) await evaluate();
-      return { seconds, warnings };
+      return { seconds, warnings, endedEarly: enough && state.step < steps };
     },
     dispose: state.optimizer.dispose,
   };

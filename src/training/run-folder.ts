@@ -53,6 +53,7 @@ const ownFiles = [
   "metrics.jsonl",
   "timing.jsonl",
   "evaluation.jsonl",
+  "problems.jsonl",
   "report.html",
   "results.json",
   "summary.json",

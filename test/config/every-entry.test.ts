@@ -85,8 +85,14 @@ describe.each(catalogues.flatMap((catalogue) => catalogue.entries.map((entry) =>
 
     test("takes from a main arm options that it has", () => {
       for (const option of entry.takes ?? []) expect(Object.keys(entry.options)).toContain(option);
-      if (entry.variantOf !== undefined)
-        expect(Object.keys(entryNamed(catalogue, entry.variantOf).options)).toEqual(Object.keys(entry.options));
+      if (entry.variantOf === undefined) return;
+      const base = entryNamed(catalogue, entry.variantOf);
+      expect(Object.keys(entry.options)).toEqual(expect.arrayContaining(Object.keys(base.options)));
+      const main = { method: name };
+      complete.compile(optionsSchema(entry))(main); // with its own options, too
+      const taken = Object.keys(main).filter((key) => ["method", "preset"].includes(key) || key in base.options);
+      expect(Object.keys(comparisonArm(catalogue, main, base.name))).toEqual(taken);
+      expect(() => createFrom(catalogue, comparisonArm(catalogue, main, base.name))).not.toThrow();
     });
   },
 );

@@ -2,8 +2,9 @@ import { describe, expect, test } from "@jest/globals";
 import { hashUniform } from "../../src/system/random.ts";
 import { passAtK } from "../../src/evaluation/pass-at-k.ts";
 import { pairedBootstrap } from "../../src/evaluation/paired-bootstrap.ts";
-import { lossSum, meanLoss, perplexity, rowLosses } from "../../src/evaluation/perplexity.ts";
+import { lossSum, meanLoss, perplexity, referenceProbability, rowLosses } from "../../src/evaluation/perplexity.ts";
 import { combineGrades, precisionRecall } from "../../src/evaluation/precision-recall.ts";
+import { standardError } from "../../src/evaluation/standard-error.ts";
 import { userError } from "../user-error.ts";
 
 describe("perplexity", () => {
@@ -27,6 +28,31 @@ describe("perplexity", () => {
     expect(perplexity([])).toBeNaN();
     expect(meanLoss([{ sum: 0, tokens: 0 }])).toBeNaN();
   });
+});
+
+describe("referenceProbability", () => {
+  test("is the mean over rows of the probability of the whole response, however long", () => {
+    // tokens of probability 1/2 and 1/4, and one of 1/4: (1/8 + 1/4) / 2
+    const nll = Float32Array.of(9, Math.LN2, 2 * Math.LN2, 2 * Math.LN2, NaN, NaN);
+    const rows = rowLosses(nll, { rows: 2, width: 3, response: Uint8Array.of(0, 1, 1, 1, 0, 0) });
+    expect(referenceProbability(rows)).toBeCloseTo(3 / 16, 7);
+  });
+
+  test("of a response that no float64 can hold is 0, and of no rows no number", () => {
+    expect(
+      referenceProbability([
+        { sum: 800, tokens: 1000 },
+        { sum: 0, tokens: 1 },
+      ]),
+    ).toBe(0.5);
+    expect(referenceProbability([])).toBeNaN();
+  });
+});
+
+test("the standard error of a mean is that of its numbers, and is none of one", () => {
+  // mean 1/4; squares 9/16 and 3 of 1/16 are 3/4; sqrt(3/4 / (4 x 3)) = 1/4
+  expect(standardError([1, 0, 0, 0])).toBe(0.25);
+  expect(standardError([1])).toBeNaN();
 });
 
 describe("pairedBootstrap", () => {

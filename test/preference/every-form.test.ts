@@ -5,6 +5,7 @@ import { createFrom, entryNamed, namesOf, optionsSchema } from "../../src/config
 import type { MethodChoice } from "../../src/config/method-choice.ts";
 import { preferenceForms, type PreferenceObjective } from "../../src/preference/index.ts";
 import type { PreferenceTerm } from "../../src/preference/batch.ts";
+import { userError } from "../user-error.ts";
 import { type Made, makePairs, onePair } from "./batches.ts";
 
 const layout = ["PPrrrre", "PPrre", "PPPe", "PPPrrrrre", "PrrePPrre", "PrrePrrrre"];
@@ -150,4 +151,53 @@ test("cdpo-shuffled keeps the mass of each response's weights, and draws other p
   expect(after.terms["preference"]!.dLogProb).not.toEqual(before.terms["preference"]!.dLogProb);
   const other = run(shuffled!, { ...made, batch: { ...made.batch, seed: 2 } });
   expect(other.terms["preference"]!.dLogProb).not.toEqual(after.terms["preference"]!.dLogProb);
+});
+
+describe("cdpo-shuffled at equal push", () => {
+  const made = makePairs(layout);
+  const pushOf = (choice: MethodChoice) => run(createFrom(preferenceForms, choice), made).metrics;
+
+  test("scales swapped weights by hand", () => {
+    // s .9 and .1, so weights .1 and .9 before and .9 and .1 after the swap; p 1/2 and 3/4
+    // push before .1/2 + .9/4 = .275, after .9/2 + .1/4 = .475: both times .275/.475
+    const { tokens, batch, logProb } = onePair(makePairs(["Pre", "Pre"]), 0, 3);
+    logProb.set([0, -1, -1, 0, Math.log(0.5), Math.log(0.75)]);
+    batch.logEstimate.set([0, 0, 0, 0, Math.log(0.9), Math.log(0.1)]);
+    const seeds = [...Array(8).keys()].map((seed) => ({
+      tokens,
+      logProb,
+      batch: { ...batch, reference: logProb, seed },
+    }));
+    const mass = createFrom(preferenceForms, { method: "cdpo-shuffled" });
+    const push = createFrom(preferenceForms, { method: "cdpo-shuffled", equal: "push" });
+    const of = (objective: PreferenceObjective, given: (typeof seeds)[number]) =>
+      objective.evaluate({ logProb }, tokens, given.batch);
+    const swapped = seeds.find((given) => of(mass, given).metrics["rejectedPush"]! > 0.4)!;
+    expect(of(mass, swapped).metrics["rejectedPush"]).toBeCloseTo(0.475, 6);
+    const { metrics, terms } = of(push, swapped);
+    expect(metrics["rejectedPush"]).toBeCloseTo(0.275, 6);
+    expect(metrics["rejectedWeight"]).toBeCloseTo(0.5 * (0.275 / 0.475), 6);
+    // at the reference the slope of the loss in a weighted log-ratio is beta / 2, beta 1 under the preset
+    const [first, second] = [0.9, 0.1].map((weight) => (0.5 * weight * 0.275) / 0.475);
+    expect(terms["preference"]!.dLogProb![4]).toBeCloseTo(first!, 6);
+    expect(terms["preference"]!.dLogProb![5]).toBeCloseTo(second!, 6);
+  });
+
+  test.each([{}, { sides: "both" }, { keep: { ratio: 0.5 } }, { endOfTurn: "one" }, { normalizer: "count" }])(
+    "has the push of cdpo's own weights on both sides, with %j",
+    (options) => {
+      const own = pushOf({ method: "cdpo", ...options });
+      const { chosenPush, rejectedPush } = pushOf({ method: "cdpo-shuffled", equal: "push", ...options });
+      expect(chosenPush).toBeCloseTo(own["chosenPush"]!, 6);
+      expect(rejectedPush).toBeCloseTo(own["rejectedPush"]!, 6);
+      expect(pushOf({ method: "cdpo-shuffled", ...options })["rejectedPush"]).not.toBeCloseTo(own["rejectedPush"]!, 3);
+    },
+  );
+
+  test("refuses what sets another scale", () => {
+    for (const options of [{ meanOne: true }, { normalizer: "weights" }])
+      expect(() => createFrom(preferenceForms, { method: "cdpo-shuffled", equal: "push", ...options })).toThrow(
+        userError("invalid-option", Object.keys(options)[0]!),
+      );
+  });
 });

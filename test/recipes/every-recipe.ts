@@ -18,6 +18,8 @@ export interface RecipeCase {
   results(output: string): Record<string, string | undefined>;
   /** The first column of its results. */
   readonly rows: readonly string[];
+  /** By the folder of an arm, the first cells of the results' rows that its held-out problems stand behind, in order. */
+  readonly problems: Readonly<Record<string, readonly (readonly string[])[]>>;
   /** What `--dry-run` says of the small configuration. */
   readonly plan: readonly RegExp[];
   /** Signals sent to one process after the other, each as soon as a log has so many lines, or a folder so many files. */
@@ -44,6 +46,7 @@ export const recipeCases: readonly RecipeCase[] = [
     write: (folder, output = join(folder, "out")) => writeRecipe(folder, { output }),
     results,
     rows: ["sstoken", "random"],
+    problems: { "": [["sstoken"]], random: [["random"]] },
     plan: [
       /^Steps: 12 of 8 rows/m,
       /^ {2}sstoken: preset recommended, ratio .*, gamma 0\.5, /m, // which the file leaves out
@@ -60,6 +63,7 @@ export const recipeCases: readonly RecipeCase[] = [
     write: (folder, output = join(folder, "out")) => writeCdpo(folder, { output }),
     results: cdpoResults,
     rows: ["base", "cdpo", "tdpo"],
+    problems: { "": [["base"]], cdpo: [["cdpo"]], tdpo: [["tdpo"]] },
     plan: [/^Arms: cdpo, tdpo$/m, /^ {2}tdpo: .*dpoBeta /m],
     disturbances: [
       { signal: "SIGKILL", at: "stages/sample.parts", entries: 1 },
@@ -74,6 +78,7 @@ export const recipeCases: readonly RecipeCase[] = [
     write: (folder, output = join(folder, "out")) => writeOreal(folder, { top: { output } }),
     results: (output) => ofArms(["", "rloo"], (arm) => orealResults(join(output, arm))),
     rows: ["(start)", "oreal", "rloo"],
+    problems: { "": [["oreal"]], rloo: [["rloo"]] },
     plan: [
       /^Questions: 24, held-out problems: 2/m,
       /^Each iteration: 5 questions x 4 responses of at most 20 tokens$/m,
@@ -90,6 +95,10 @@ export const recipeCases: readonly RecipeCase[] = [
     write: (folder, output = join(folder, "out")) => writeGates(folder, { output }),
     results: gateResults,
     rows: ["gates", "gates", "control", "control", "control"],
+    problems: {
+      "": ["gates", "full"].map((cache) => ["gates", cache]),
+      control: ["full", "h2o", "key-diff"].map((cache) => ["control", cache]),
+    },
     plan: [/^Runs: gates, control$/m, /^ {2}h2o: /m],
     disturbances: [
       { signal: "SIGKILL", at: "metrics.jsonl", entries: 2 },

@@ -55,6 +55,7 @@ export function writeRecipe(
     },
     selection: { method: "sstoken", ratio: 0.6 },
     training: { steps: 12, batchSize: 8, microBatchSize: 4, learningRate: 1e-3, saveEvery: 3, evaluateEvery: 4 },
+    evaluation: { generate: true, samples: 2, maxNewTokens: 8 },
     compare: ["random"],
     output,
   });
@@ -120,7 +121,14 @@ const digest = (content: Uint8Array): string => createHash("sha256").update(cont
 
 /** What a run must leave to the byte, of both arms, by file; of large files the digest. Undefined = missing. */
 export function results(output: string): Record<string, string | undefined> {
-  const files = ["metrics.jsonl", "evaluation.jsonl", "tokens.json", "model/config.json", "model/model.safetensors"];
+  const files = [
+    "metrics.jsonl",
+    "evaluation.jsonl",
+    "problems.jsonl",
+    "tokens.json",
+    "model/config.json",
+    "model/model.safetensors",
+  ];
   const read = (path: string): string | undefined => {
     if (!existsSync(path)) return undefined;
     return path.endsWith(".jsonl") ? readFileSync(path, "utf8") : digest(readFileSync(path));

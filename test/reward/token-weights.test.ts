@@ -168,6 +168,34 @@ describe("shuffled weights", () => {
     expect(responseOf(alone, single, 0)).toEqual(responseOf(tokens, batch, 1));
   });
 
+  test("keep the push of each response instead, where they are told the policy's probabilities", () => {
+    const pushUnder = weights.map((_, i) => -((i * 7) % 11) / 4);
+    const dataWeights = tokens.response.map((mark, i) => (mark ? 1 + (i % 2) : 0));
+    const weighed = { ...tokens, dataWeights: Float32Array.from(dataWeights) };
+    const push = (values: Float32Array, row: number) =>
+      responseOf(tokens, values.map((w, i) => w * dataWeights[i]! * (1 - Math.exp(pushUnder[i]!))), row) // prettier-ignore
+        .reduce((sum, x) => sum + x, 0);
+    const mass = shuffledWeights(weights, weighed, { seed: 3, iteration: 0 });
+    const equal = shuffledWeights(weights, weighed, { seed: 3, iteration: 0, pushUnder });
+    for (const row of [0, 1]) {
+      expect(push(equal, row)).toBeCloseTo(push(weights, row), 5);
+      expect(push(mass, row)).not.toBeCloseTo(push(weights, row), 2);
+      const factor = push(equal, row) / push(mass, row);
+      expect(
+        farthest(
+          responseOf(tokens, equal, row),
+          responseOf(tokens, mass, row).map((w) => w * factor),
+        ),
+      ).toBeLessThan(1e-6);
+    }
+  });
+
+  test("stay as they are where they push nothing", () => {
+    const certain = new Float32Array(weights.length); // log p = 0
+    const plain = shuffledWeights(weights, tokens, { seed: 3, iteration: 0 });
+    expect(shuffledWeights(weights, tokens, { seed: 3, iteration: 0, pushUnder: certain })).toEqual(plain);
+  });
+
   test("reach every place equally often", () => {
     const row = makeResponses(["Prrrr"]);
     const one = onResponses(row, [[1, 0, 0, 0]]);

@@ -12,7 +12,7 @@ import type { WeightedDpo } from "../objective.ts";
 import type { Sides } from "../options.ts";
 import { refuse } from "../../system/refuse-option.ts";
 import { weightedDpo } from "../weighted-dpo.ts";
-import { type CriticalTokenOptions, criticalTokens } from "../weighting.ts";
+import { type CriticalTokenOptions, criticalTokens, type Weighting } from "../weighting.ts";
 
 /** Options of `criticalTokenDpo`, beside those of every form of the family. */
 export interface CriticalTokenDpoOptions extends FormOptions, Omit<CriticalTokenOptions, "direction"> {
@@ -49,7 +49,15 @@ export const criticalTokenPresets = {
  * const { metrics } = criticalTokenDpo({ dpoBeta: 1 }).evaluate({ logProb }, tokens, batch);
  * metrics.weightedMargin; //=> -0.2
  */
-export function criticalTokenDpo({ preset = "recommended", ...options }: CriticalTokenDpoOptions = {}): WeightedDpo {
+export function criticalTokenDpo(options: CriticalTokenDpoOptions = {}): WeightedDpo {
+  return changedCriticalTokenDpo(options, (by) => by);
+}
+
+/** The same with every weighting changed: for controls. */
+export function changedCriticalTokenDpo(
+  { preset = "recommended", ...options }: CriticalTokenDpoOptions,
+  changed: (by: Weighting) => Weighting,
+): WeightedDpo {
   if (!Object.hasOwn(criticalTokenPresets, preset))
     refuse("preset", preset, `one of ${Object.keys(criticalTokenPresets).join(", ")}`);
   const values: CriticalTokenDpoOptions = { ...criticalTokenPresets[preset] };
@@ -59,8 +67,8 @@ export function criticalTokenDpo({ preset = "recommended", ...options }: Critica
     ...(keep && { keep }),
     ...(endOfTurn && { endOfTurn }),
   };
-  const onRejected = { by: criticalTokens({ ...critical, direction: "low" }), sides: "rejected" } as const;
-  const onChosen = { by: criticalTokens({ ...critical, direction: "high" }), sides: "chosen" } as const;
+  const onRejected = { by: changed(criticalTokens({ ...critical, direction: "low" })), sides: "rejected" } as const;
+  const onChosen = { by: changed(criticalTokens({ ...critical, direction: "high" })), sides: "chosen" } as const;
   if (sides !== "chosen" && sides !== "rejected" && sides !== "both")
     refuse("sides", sides, "chosen, rejected or both");
   const weights = [...(sides === "chosen" ? [] : [onRejected]), ...(sides === "rejected" ? [] : [onChosen])];

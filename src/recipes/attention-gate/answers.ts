@@ -13,13 +13,23 @@ import type { Model } from "../../model/model.ts";
 import { verifier } from "../../text/index.ts";
 import { startOf } from "../kit/adapter.ts";
 import type { RunInputs } from "../kit/inputs.ts";
-import { drawResponses, judgeResponses, questionsOf, sampledAccuracy, type Question } from "../kit/responses/index.ts";
+import {
+  drawResponses,
+  judgeResponses,
+  questionsOf,
+  sampleAnswers,
+  sampledAccuracy,
+  sampledRates,
+  type Question,
+  type SampledRates,
+  type Verify,
+} from "../kit/responses/index.ts";
 import type { RecipeWork } from "../kit/recipe.ts";
 import { stoppable, type Reporter } from "../kit/reporter.ts";
 import type { ResultRow } from "../kit/results.ts";
 
 /** Answers to held-out prompts over one kind of cache. */
-export interface CacheResult extends ResultRow {
+export interface CacheResult extends ResultRow, Partial<SampledRates> {
   /** The model that answered. */
   readonly model: string;
   /** What chose the entries. */
@@ -27,6 +37,8 @@ export interface CacheResult extends ResultRow {
   readonly rows: number;
   /** Share of greedy answers that are right. */
   readonly accuracy: number;
+  /** Mean over rows of the probability of the whole response over this cache, where it was computed. */
+  readonly referenceProbability?: number;
   /** Share of the prompts' entries that may be evicted and were; exempt tokens and padding do not count. */
   readonly evicted: number;
   /** Share of all of the prompts' entries that are kept. */
@@ -114,9 +126,10 @@ interface HeldOut {
 /** Answers all questions greedily over a cache that evicts, and says what was kept. */
 async function answerOver(
   eviction: PrefillEviction,
-  { config, model, name, working }: AnswerWork,
+  work: AnswerWork,
   { held, questions }: HeldOut,
 ): Promise<CacheResult> {
+  const { config, model, name, working } = work;
   const { maxNewTokens, batchSize } = config.evaluation;
   const kept: (readonly Uint8Array[])[] = [];
   const pace = { seconds: 0, tokens: 0, before: { promptTokens: 0, newTokens: 0, seconds: 0 } };
@@ -143,10 +156,30 @@ async function answerOver(
       ...accountOf(kept, { held, questions }, model, config.gates),
       tokensPerSecond: pace.seconds > 0 ? pace.tokens / pace.seconds : 0,
       rowCorrect: judged.map(({ verdict }) => Number(verdict === "correct")),
+      ...(await sampleOver(eviction, work, questions, verify)),
     };
   } finally {
     await close();
   }
+}
+
+/** What sampled answers over the same cache come to, where some are asked for. */
+async function sampleOver(
+  eviction: PrefillEviction,
+  { config, model, working }: AnswerWork,
+  questions: readonly Question[],
+  verify: Verify,
+): Promise<SampledRates | undefined> {
+  const { samples, temperature, maxNewTokens, batchSize } = config.evaluation;
+  const sampled = await sampleAnswers(model, questions, {
+    ...{ samples, temperature, maxNewTokens, batchSize, verify },
+    ...{ seed: config.training.seed, cache: raggedCache(eviction) },
+    onProgress: (done, total) => working(`sampling answers over ${eviction.name}`, done, total),
+  });
+  return sampledRates(
+    sampled,
+    questions.map(({ rowId }) => rowId),
+  );
 }
 
 /** What the caches kept of the prompts, given in the questions' order. */

@@ -108,6 +108,8 @@ export const attentionGateSchema = Type.Object(
     evaluation: group(
       {
         rows: evaluationGroup.properties.rows,
+        samples: evaluationGroup.properties.samples,
+        temperature: evaluationGroup.properties.temperature,
         maxNewTokens: evaluationGroup.properties.maxNewTokens,
         batchSize: evaluationGroup.properties.batchSize,
         baselines: Type.Array(baseline, {

@@ -7,10 +7,13 @@ import { engineText } from "../../tensor/engine.ts";
 import { checkpointSteps } from "../../training/checkpoint.ts";
 import type { RunLearner } from "../../training/open-learner.ts";
 import { cardText, shownFiles, shownPath } from "../kit/card.ts";
+import { problemsOf, writeProblems, type MeasuredRows } from "../kit/problems.ts";
 import { saveTrained } from "../kit/save-trained.ts";
 import { countedRows } from "../kit/row-order.ts";
 import { stoppable } from "../kit/reporter.ts";
 import { answerOverEach, baselineEvictions, type CacheResult } from "./answers.ts";
+import type { GateLosses } from "./losses.ts";
+import { optional } from "../../system/optional.ts";
 import { pictureGates } from "./pictures.ts";
 import type { GateWork } from "./work.ts";
 
@@ -19,7 +22,17 @@ export async function finish(work: GateWork, learner: RunLearner): Promise<void>
   const { run, gates, name, inputs } = work;
   const { state } = learner;
   const { seconds, warnings } = await learner.finish();
-  const answers = await answerAll(work, learner);
+  const losses = lossesOf(run.evaluation.records().at(-1), gates !== undefined);
+  const answers = (await answerAll(work, learner)).map((answer, place) => ({
+    ...answer,
+    ...optional({ referenceProbability: losses[place]?.referenceProbability }),
+  }));
+  const { rowIds } = losses[0] ?? {};
+  if (rowIds && answers.length > 0)
+    writeProblems(
+      run,
+      answers.flatMap((answer, c) => problemsOf({ ...losses[c], ...answer, rowIds }, answer.cache)),
+    );
   if (gates) {
     const pictures = { method: "attention-gate", step: state.step, rows: await pictureGates(work) };
     run.writeFile("tokens.json", `${JSON.stringify(pictures)}\n`);
@@ -30,6 +43,19 @@ export async function finish(work: GateWork, learner: RunLearner): Promise<void>
     ...{ steps: state.step, trainedTokens: state.trainedTokens, seconds, warnings, answers },
   };
   run.writeFile("summary.json", `${JSON.stringify(summary, null, 2)}\n`);
+}
+
+interface CacheLosses extends MeasuredRows {
+  readonly referenceProbability: number;
+}
+
+/** The losses of the arm's last evaluation over the first caches that it answers over; none of the baselines'. */
+function lossesOf(evaluation: object | undefined, gated: boolean): CacheLosses[] {
+  if (evaluation === undefined) return [];
+  const full = evaluation as unknown as GateLosses;
+  const { hardReferenceProbability, rowHardLosses } = full;
+  const hard = { ...full, referenceProbability: hardReferenceProbability!, rowLosses: rowHardLosses! };
+  return gated ? [hard, full] : [full];
 }
 
 /** Answers over the caches that this arm stands for: the gates', or those of the baselines; and over all entries. */

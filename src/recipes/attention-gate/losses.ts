@@ -1,3 +1,4 @@
+import { meanLoss, referenceProbability, rowLosses, type LossSum } from "../../evaluation/perplexity.ts";
 import { letEventsIn } from "../../system/event-loop.ts";
 import { makeBatch, splitMicroBatches } from "../../data/batches.ts";
 import { evictionCounts, joinCounts } from "../../eviction/gates/gate-objective.ts";
@@ -11,14 +12,22 @@ export interface GateLosses {
   readonly rows: number;
   /** With nothing evicted. */
   readonly loss: number;
+  /** Mean over rows of the probability of the whole response, with nothing evicted. */
+  readonly referenceProbability: number;
   /** Under the gates' decisions, as at inference. */
   readonly hardLoss?: number;
+  readonly hardReferenceProbability?: number;
   /** Under the gates' probabilities. */
   readonly softLoss?: number;
   readonly softHardGap?: number;
   /** Share of the evictable entries that the gates evict, over all, and of each layer and head. */
   readonly evicted?: number;
   readonly evictedByHead?: readonly (readonly number[])[];
+  /** One entry per row: its number in the data, its losses per token, its response tokens. */
+  readonly rowIds: readonly number[];
+  readonly rowLosses: readonly number[];
+  readonly rowHardLosses?: readonly number[];
+  readonly rowTokens: readonly number[];
 }
 
 /** Losses on the held-out rows with full, hard and soft attention. */
@@ -30,9 +39,9 @@ export async function evaluateLosses(
   const { validation } = inputs;
   if (validation === undefined) return undefined;
   const indices = Array.from({ length: Math.min(validation.length, config.evaluation.rows ?? Infinity) }, (_, i) => i);
-  const sums = { full: 0, "straight-through": 0, soft: 0 };
+  const sums: Record<"full" | "straight-through" | "soft", LossSum[]> = { full: [], "straight-through": [], soft: [] };
   const counts: Record<string, number>[] = [];
-  let [tokens, done] = [0, 0];
+  let done = 0;
   for (const part of splitMicroBatches(validation, indices, config.evaluation.batchSize)) {
     const batch = makeBatch(validation, part);
     const run = async (kind: keyof typeof sums): Promise<Float32Array[]> => {
@@ -41,7 +50,8 @@ export async function evaluateLosses(
       const attention = kind === "full" ? undefined : gatedPass(model, gates!, options);
       using pass = forward(model, batch, { gradients: null, ...(attention && { attention }) });
       const { logProb } = await pass.read(["logProb"]);
-      logProb.forEach((value, i) => (sums[kind] -= batch.response[i] ? value : 0));
+      const nll = logProb.map((value) => -value);
+      rowLosses(nll, batch).forEach((sum, row) => (sums[kind][part[row]!] = sum));
       return attention ? [...(await pass.read(["gates"])).gates] : [];
     };
     await run("full");
@@ -56,13 +66,24 @@ export async function evaluateLosses(
         ),
       );
     }
-    tokens += batch.response.reduce((sum, mark, i) => sum + (i % batch.width === 0 ? 0 : mark), 0);
     onProgress((done += part.length), indices.length);
     await letEventsIn();
   }
-  const loss = sums.full / tokens;
-  if (gates === undefined) return { rows: indices.length, loss };
-  const [hardLoss, softLoss] = [sums["straight-through"] / tokens, sums.soft / tokens];
+  const { full, soft, "straight-through": hard } = sums;
+  const [loss, softLoss, hardLoss] = [full, soft, hard].map(meanLoss) as [number, number, number];
+  const perToken = (rows: readonly LossSum[]): number[] => rows.map(({ sum, tokens }) => sum / tokens);
+  const ofRows = { rowIds: indices.map((index) => validation.rowIds[index]!), rowLosses: perToken(full) };
+  return {
+    ...{ rows: indices.length, loss, referenceProbability: referenceProbability(full) },
+    ...(gates && { hardLoss, hardReferenceProbability: referenceProbability(hard) }),
+    ...(gates && { softLoss, softHardGap: hardLoss - softLoss, ...evictedShares(counts) }),
+    ...ofRows,
+    ...(gates && { rowHardLosses: perToken(hard) }),
+    rowTokens: full.map(({ tokens }) => tokens),
+  };
+}
+
+function evictedShares(counts: readonly Record<string, number>[]): Pick<GateLosses, "evicted" | "evictedByHead"> {
   const { evicted, evictedByHead } = joinCounts(counts);
-  return { rows: indices.length, loss, hardLoss, softLoss, softHardGap: hardLoss - softLoss, evicted, evictedByHead };
+  return { evicted, evictedByHead };
 }

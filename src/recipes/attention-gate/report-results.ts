@@ -16,7 +16,10 @@ const mostCaches = 40;
 /** The caches of `results.json`; none without the file. */
 export function cachesOf(folder: string): CacheAnswers[] {
   const caches = runObject(folder, "results.json")?.["rows"];
-  const numbers = ["rows", "accuracy", "evicted", "kept", "bytes", "tokensPerSecond", "keptKey", "keptOthers"] as const;
+  const numbers = [
+    ...(["rows", "accuracy", "referenceProbability", "samples", "passAt1", "passAt1Error"] as const),
+    ...(["evicted", "kept", "bytes", "tokensPerSecond", "keptKey", "keptOthers"] as const),
+  ];
   return (Array.isArray(caches) ? (caches as unknown[]) : [])
     .filter(isRecord)
     .slice(0, mostCaches)
@@ -27,6 +30,7 @@ export function cachesOf(folder: string): CacheAnswers[] {
         number
       >),
       rowCorrect: numbersOf(cache["rowCorrect"]) ?? [],
+      rowPassRate: numbersOf(cache["rowPassRate"]) ?? [],
     }));
 }
 
@@ -70,17 +74,29 @@ export function resultsSection(caches: readonly CacheAnswers[], notes: readonly 
 function differences(caches: readonly CacheAnswers[]): Html | undefined {
   const [own, ...others] = caches;
   if (own?.cache !== "gates" || others.length === 0) return undefined;
-  const numbered = ({ rowCorrect }: CacheAnswers) => ({ rowIds: [...rowCorrect.keys()], values: rowCorrect });
+  const hasSampled = caches.some(({ passAt1 }) => Number.isFinite(passAt1));
+  const compared = (key: "rowCorrect" | "rowPassRate", other: CacheAnswers) =>
+    pairedDifference(numbered(own[key]), numbered(other[key]));
   const rows = others.map((other): Difference => {
     const name = html`gates − ${other.cache} <small>${other.model}</small>`;
-    const found = pairedDifference(numbered(own), numbered(other));
+    const found = compared("rowCorrect", other);
     if (found === undefined) return { name, absent: "the answers to single prompts are not known" };
-    return { name, cells: [found.result], rows: found.rows };
+    const sampled = hasSampled ? [compared("rowPassRate", other)?.result] : [];
+    return { name, cells: [found.result, ...sampled], rows: found.rows };
   });
   return html`<h3>The gates' cache minus each other one</h3>
     <p>
       On the same prompts, in points of a hundred; above 0 speaks for the gates. ${intervalSentence}. What is behind a
       cache's name is the model that answers: the gates' own, or one trained the same without gates.
     </p>
-    ${differencesTable([{ head: "Right answers, points", text: points }], rows)} ${oneSeed}`;
+    ${differencesTable(
+      [
+        { head: "Right answers, points", text: points },
+        ...(hasSampled ? [{ head: "Sampled, points", text: points }] : []),
+      ],
+      rows,
+    )}
+    ${oneSeed}`;
 }
+
+const numbered = (values: readonly number[]) => ({ rowIds: [...values.keys()], values });

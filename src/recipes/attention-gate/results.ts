@@ -1,5 +1,13 @@
 import type { MethodChoice } from "../../config/method-choice.ts";
-import { barColumn, countColumn, type ResultRow, shareColumn, textColumn } from "../kit/results.ts";
+import {
+  barColumn,
+  countColumn,
+  errorColumn,
+  probabilityColumn,
+  type ResultRow,
+  shareColumn,
+  textColumn,
+} from "../kit/results.ts";
 import { baselineNames } from "./config.ts";
 
 /** What every cache keeps of a prompt, and how the answers over it are. */
@@ -7,6 +15,9 @@ export const gateResults = [
   textColumn("model"),
   textColumn("cache"),
   shareColumn("accuracy", { page: "Right answers" }),
+  shareColumn("passAt1", { head: "sampled" }),
+  errorColumn("passAt1Error"),
+  probabilityColumn(),
   shareColumn("kept"),
   shareColumn("evicted"),
   countColumn("bytes"),

@@ -16,7 +16,7 @@ import type { TrainingState } from "../../training/state.ts";
 import { saveTrained } from "../kit/save-trained.ts";
 import { startOf, trainable } from "../kit/adapter.ts";
 import { alignmentCard, alignmentSummary } from "./align-files.ts";
-import { chosenBatch, pairBatch } from "./batches.ts";
+import { chosenBatch, pairBatch, referenceBatch, type PairBatch } from "./batches.ts";
 import type { ScoredPair } from "./files.ts";
 import { oddEnds } from "./pairs.ts";
 import { decisive, microRows, openStageLearner, recordStep, stageWatch } from "./stage-training.ts";
@@ -62,6 +62,7 @@ export async function alignStage(
       ...{ objective, adapter: adapter ?? null, shuffle, seed: config.training.seed },
       ...(isModulePath(objective.method) && { module: digestOf(objective.method) }),
       training: { ...decisive(training), learningRate },
+      ...(work.objectives.get(name)!.rows === "reference" && { data: inputs.tokens.fingerprint }),
       ...(dtype !== "as-read" && { dtype }),
     },
     output: join(name, adapter === undefined ? "model" : "adapter"),
@@ -165,13 +166,16 @@ async function openAlignment(
   const learner = await openStageLearner(work, { name, training, learningRate, lengths, ...opened });
   disposals.unshift(learner.dispose);
   const rowsOf = microRows(config, training, lengths);
-  const batchOf = given.rows === "pairs" ? pairBatch : chosenBatch;
+  const batchOf = (rows: readonly number[]): PairBatch => {
+    if (given.rows === "reference") return referenceBatch(work.inputs.tokens, pairs, rows);
+    return given.rows === "pairs" ? pairBatch(pairs, rows) : chosenBatch(pairs, rows);
+  };
   return {
     ...{ name, learner },
     objective: startingAtReference(given, learner.state),
     batches: (step) =>
       rowsOf(step).map((rows) => {
-        const batch = { ...batchOf(pairs, rows), seed: config.training.seed };
+        const batch = { ...batchOf(rows), seed: config.training.seed };
         return { batch, aux: batch };
       }),
     record(batches, outcome) {

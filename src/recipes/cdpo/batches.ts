@@ -1,4 +1,6 @@
 import type { TokenBatch } from "../../contract/index.ts";
+import { makeBatch } from "../../data/batches.ts";
+import type { TokenizedDataset } from "../../data/tokenized.ts";
 import { alternatingPairs } from "../../preference/pairs.ts";
 import type { PreferenceBatch } from "../../preference/batch.ts";
 import { responseBatch } from "../kit/responses/index.ts";
@@ -15,6 +17,16 @@ export function pairBatch(pairs: readonly ScoredPair[], rows: readonly number[])
 /** The chosen responses alone, as a batch without pairs. */
 export function chosenBatch(pairs: readonly ScoredPair[], rows: readonly number[]): PairBatch {
   return batchOfSides(pairs, rows, ["chosen"], 0);
+}
+
+/** The data's own responses to the questions of some pairs, as a batch without pairs. */
+export function referenceBatch(
+  data: TokenizedDataset,
+  pairs: readonly ScoredPair[],
+  rows: readonly number[],
+): PairBatch {
+  const indices = rows.map((row) => data.rowIds.indexOf(pairs[row]!.question));
+  return { ...makeBatch(data, indices), pairs: alternatingPairs(0) };
 }
 
 function batchOfSides(

@@ -62,7 +62,8 @@ export function evaluateStage(
   });
 }
 
-async function withModel(
+/** Does something with an aligned model, or without a folder with the starting one. */
+export async function withModel(
   work: CdpoWork,
   folder: string | undefined,
   use: (model: Model) => Promise<void>,

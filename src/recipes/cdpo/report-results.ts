@@ -3,7 +3,7 @@ import { type Difference, differencesTable, intervalSentence, oneSeed, points } 
 import { type Html, html } from "../../report/html.ts";
 import { comparedArms, type Run } from "../../report/read-run.ts";
 import { groupOf } from "../../report/header.ts";
-import { type JsonObject, labelOf, numberOf, numbersOf, textOf } from "../../report/run-files.ts";
+import { type JsonObject, labelOf, numberOf, numbersOf, rowProbabilitiesOf, textOf } from "../../report/run-files.ts";
 import { resultHtml } from "../kit/results.ts";
 import { cdpoResults, type ModelRow } from "./results.ts";
 import { isRecord } from "../../system/is-record.ts";
@@ -11,7 +11,10 @@ import { isRecord } from "../../system/is-record.ts";
 /** The answers of one model; numbers are NaN where the file has none. */
 export type AnsweringModel = Required<
   Pick<ModelRow, "name" | "rows" | "greedy" | "sampled" | "rowIds" | "rowCorrect" | "rowPassRate">
->;
+> & {
+  /** Probability of each problem's whole reference response. */
+  readonly rowProbability: readonly number[];
+};
 
 /** The rows of `results.json`, the starting model's first. */
 export function rowsOf(results: JsonObject): JsonObject[] {
@@ -25,7 +28,7 @@ export function modelsOf(rows: readonly JsonObject[]): AnsweringModel[] {
     name: labelOf(row["name"]) ?? "",
     ...{ rows: numberOf(row["rows"]), greedy: numberOf(row["greedy"]), sampled: numberOf(row["sampled"]) },
     ...{ rowIds: numbersOf(row["rowIds"]) ?? [], rowCorrect: numbersOf(row["rowCorrect"]) ?? [] },
-    rowPassRate: numbersOf(row["rowPassRate"]) ?? [],
+    ...{ rowPassRate: numbersOf(row["rowPassRate"]) ?? [], rowProbability: rowProbabilitiesOf(row) },
   }));
 }
 
@@ -42,7 +45,8 @@ export function resultsSection(run: Run, rows: readonly JsonObject[]): Html {
     <h2>Results</h2>
     <p>
       Share of right answers to held-out problems: of each problem's likeliest answer (greedy), and of answers drawn at
-      random (sampled). All models draw by the same random numbers.
+      random (sampled). All models draw by the same random numbers. The probability of the reference is that of the
+      whole response that the data give, as a mean over problems.
     </p>
     ${resultHtml(cdpoResults, rows)} ${main && differences(main, models)}
   </section>`;
@@ -56,13 +60,20 @@ export function methodsOf({ config, main }: Run): Map<string, string | undefined
 }
 
 function differences(main: AnsweringModel, models: readonly AnsweringModel[]): Html | undefined {
-  const hasSampled = models.some(({ sampled }) => Number.isFinite(sampled));
+  const shares = (["rowPassRate", "rowProbability"] as const).filter((key) =>
+    models.some((model) => model[key].length > 0),
+  );
+  const heads = { rowPassRate: "Sampled, points", rowProbability: "Reference, points" };
   const others = models.filter(({ name }) => name !== main.name);
   const rows = others.map((other): Difference => {
     const name = html`${main.name} − ${other.name}`;
-    const [greedy, sampled] = [differenceIn("rowCorrect", main, other), differenceIn("rowPassRate", main, other)];
+    const greedy = differenceIn("rowCorrect", main, other);
     if (!greedy) return { name, absent: "the answers to single problems are not known" };
-    return { name, cells: [greedy.result, ...(hasSampled ? [sampled?.result] : [])], rows: greedy.rows };
+    return {
+      name,
+      cells: [greedy.result, ...shares.map((key) => differenceIn(key, main, other)?.result)],
+      rows: greedy.rows,
+    };
   });
   if (rows.length === 0) return undefined;
   return html`<h3>${main.name} minus each other model</h3>
@@ -72,7 +83,7 @@ function differences(main: AnsweringModel, models: readonly AnsweringModel[]): H
       right answers.
     </p>
     ${differencesTable(
-      [{ head: "Greedy, points", text: points }, ...(hasSampled ? [{ head: "Sampled, points", text: points }] : [])],
+      [{ head: "Greedy, points", text: points }, ...shares.map((key) => ({ head: heads[key], text: points }))],
       rows,
     )}
     ${oneSeed}`;

@@ -9,6 +9,8 @@ import { isRunFolder, openRunFolder, type RunFolder } from "../../training/run-f
 import { questionsOf, type Answers, type Drawn, type Judged } from "../kit/responses/index.ts";
 import type { Model } from "../../model/model.ts";
 import { startOf, trunkLoading } from "../kit/adapter.ts";
+import type { HeldOutLosses } from "../kit/held-out-losses.ts";
+import { problemsOf, writeProblems } from "../kit/problems.ts";
 import type { OpenRun, RecipeWork } from "../kit/recipe.ts";
 import { Interrupted } from "../../system/interrupted.ts";
 import { alignStage, type Train } from "./align.ts";
@@ -16,6 +18,7 @@ import { armsOf, neededStages } from "./config.ts";
 import { adapterFile, contrastStages, type ContrastModels } from "./contrast.ts";
 import { evaluateStage } from "./evaluate.ts";
 import type { ResponsePair, ScoredPair } from "./files.ts";
+import { lossStage } from "./losses.ts";
 import { objectivesOf } from "./objectives.ts";
 import { pairFile, pairStage } from "./pairs.ts";
 import { picturePairs } from "./pictures.ts";
@@ -41,7 +44,10 @@ export interface CdpoRun {
   score(pairs: StageResult<ResponsePair[]>, models: ContrastModels): Promise<StageResult<ScoredPair[]>>;
   /** @param train takes an opened alignment through its steps; the model is saved after it */
   align(arm: CdpoArm, scored: StageResult<ScoredPair[]>, train: Train): Promise<StageResult<string>>;
-  /** Answers of an aligned model to the held-out problems: a row of the results. Without one, of the starting model. */
+  /**
+   * Answers of an aligned model to the held-out problems, and its losses on their reference responses: a row of the
+   * results. Without one, of the starting model.
+   */
   evaluate(name: string, aligned?: StageResult<string>): Promise<StageResult<Answers>>;
 }
 
@@ -124,7 +130,7 @@ function filesOf(work: CdpoWork) {
 
 function stagesOf(work: CdpoWork): Pick<OpenRun<CdpoRun>, "run" | "finish"> {
   const arms = armsOf(work.config);
-  const answers: StageResult<Answers>[] = [];
+  const measured: MeasuredModel[] = [];
   let scored: StageResult<ScoredPair[]> | undefined;
   const run: CdpoRun = {
     arms,
@@ -135,24 +141,33 @@ function stagesOf(work: CdpoWork): Pick<OpenRun<CdpoRun>, "run" | "finish"> {
     score: async (pairs, models) => (scored = await scoreStage(work, pairs, models)),
     align: (arm, scored, train) => alignStage(work, arm, scored, train),
     async evaluate(name, aligned) {
-      const result = await evaluateStage(work, name, aligned);
-      answers.push(result);
-      return result;
+      const answers = await evaluateStage(work, name, aligned);
+      measured.push({ name, answers, losses: await lossStage(work, name, aligned) });
+      return answers;
     },
   };
-  return { run, finish: () => finish(work, answers, scored) };
+  return { run, finish: () => finish(work, measured, scored) };
+}
+
+/** A model that has been evaluated. */
+interface MeasuredModel {
+  readonly name: string;
+  readonly answers: StageResult<Answers>;
+  readonly losses: StageResult<HeldOutLosses>;
 }
 
 async function finish(
   work: CdpoWork,
-  answers: readonly StageResult<Answers>[],
+  measured: readonly MeasuredModel[],
   scored: StageResult<ScoredPair[]> | undefined,
 ): Promise<{ rows: readonly ModelRow[]; facts: Readonly<Record<string, unknown>> }> {
   const rows: ModelRow[] = [];
-  for (const result of answers) {
-    const name = result.name.slice("evaluate.".length);
+  for (const { name, answers, losses } of measured) {
     const arm = armsOf(work.config).find((arm) => arm.name === name);
-    rows.push(modelRow(name, arm === undefined ? "nothing: the starting model" : learntBy(arm), await result.load()));
+    const learnt = arm === undefined ? "nothing: the starting model" : learntBy(arm);
+    const row = modelRow({ name, learnt }, await answers.load(), await losses.load());
+    writeProblems(work.run, problemsOf(row), arm?.name);
+    rows.push(row);
   }
   const pairs = (await scored?.load()) ?? [];
   const pictured = picturePairs(pairs, work.tokenizer);

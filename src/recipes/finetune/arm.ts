@@ -1,7 +1,6 @@
 import { rowsOfStep, stepBatches } from "../../data/batches.ts";
 import type { RuleContext, TokenBatch, TokenRule } from "../../contract/index.ts";
 import { combineGrades, type NoiseGrade } from "../../evaluation/precision-recall.ts";
-import { evaluateModel, type Evaluation } from "../../evaluation/evaluate-model.ts";
 import { isAdapted } from "../../model/adapters/with-adapter.ts";
 import { engineText } from "../../tensor/engine.ts";
 import { fateLog } from "../../training/fates.ts";
@@ -10,6 +9,7 @@ import { openLearner, type RunLearner } from "../../training/open-learner.ts";
 import { planSignals, type SignalPlan } from "../../training/signals.ts";
 import { rowsOf, ruleContext, stepRecord, tokensOf, type RuleOutcome, type StepRecord } from "../../training/train.ts";
 import type { ArmOpening } from "../kit/arms.ts";
+import { writeLastProblems } from "../kit/problems.ts";
 import { stoppable } from "../kit/reporter.ts";
 import { saveTrained } from "../kit/save-trained.ts";
 import { orderOf } from "../kit/row-order.ts";
@@ -18,6 +18,7 @@ import { learnerSettings, optimizerOptions, trainedModel } from "../kit/training
 import { weighRows } from "../kit/token-rows.ts";
 import { modelCard } from "./card.ts";
 import type { FinetuneConfig } from "./config-schema.ts";
+import { evaluate } from "./evaluate.ts";
 import { attentionLayerOf, openSources, ruleOf, ruleOfRun } from "./rules.ts";
 import { everyWatch } from "./watches.ts";
 
@@ -97,31 +98,13 @@ function learnerOptions(opening: ArmOpening<FinetuneConfig>, state: TrainingStat
   };
 }
 
-async function evaluate(
-  { config, inputs, reporter, interrupted }: ArmOpening<FinetuneConfig>,
-  { model, step }: TrainingState,
-  repeatable: boolean,
-): Promise<Readonly<Record<string, unknown>> | undefined> {
-  const { validation, answersOf } = inputs;
-  if (validation === undefined) return undefined;
-  const told = repeatable ? stoppable(reporter, interrupted) : reporter;
-  const { batchSize, rows, generate, maxNewTokens } = config.evaluation;
-  const measure = (): Promise<Evaluation> =>
-    evaluateModel(model, validation, {
-      batchSize,
-      ...(rows !== undefined && { rows }),
-      ...(generate && { exactMatch: { maxNewTokens, answersOf } }),
-      onProgress: (done, total) => told.working("evaluating", done, total),
-    });
-  return { ...(step === 0 ? await inputs.evaluateStart(measure) : await measure()) };
-}
-
 type Trained = Pick<FinetuneArm, "rule" | "learner">;
 
 async function finish(opening: ArmOpening<FinetuneConfig>, arm: Trained): Promise<void> {
   const { config, run, command, name, inputs } = opening;
   const { state } = arm.learner;
   const { seconds, warnings } = await arm.learner.finish();
+  writeLastProblems(run);
   await writeTokens(opening, arm);
   const about = { steps: state.step, command, chatTemplate: inputs.chatTemplate };
   await saveTrained(run, state.model, modelCard(config, state.model, about), config.save);

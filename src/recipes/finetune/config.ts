@@ -58,6 +58,8 @@ function contradictions({ fresh, data, training, adapter, evaluation, compare }:
   problems.push(...adapterContradictions(adapter, ["adapter"]));
   if (data.validation === undefined && evaluation.generate)
     refuse(["evaluation", "generate"], "needs held-out rows: give data.validation");
+  if (evaluation.samples > 0 && !evaluation.generate)
+    refuse(["evaluation", "samples"], "stand beside greedy answers: set evaluation.generate to true, or this to 0");
   problems.push(...armNameProblems(compare.map(({ name }, index) => ({ name, path: ["compare", index] }))));
   return problems;
 }

@@ -23,7 +23,9 @@ export function resultsSection({ main, arms }: Run): Html {
     <p>
       Measured on ${rows > 0 ? html`${formatNumber(rows)} held-out rows` : "held-out rows"}, before the first step and
       after the last. Loss is the mean over response tokens in nats and perplexity its exponential, lower is better;
-      exact match is the share of rows whose generated answer is right.
+      exact match is the share of rows whose generated answer is right, sampled that of answers drawn at random. The
+      probability of the reference is that of the whole response, the end of the turn included, as a mean over rows: the
+      share of answers drawn at temperature 1 that would be exactly it.
     </p>
     ${resultHtml(finetuneResults, [main, ...arms].map(resultRow))}
     ${arms.length > 0 ? differences(main, arms) : html`<p>There is no arm to compare with: name some under <code>compare</code> to see what the rule itself changes.</p>`}
@@ -37,24 +39,28 @@ export function armName({ name, method }: ArmRun): Html {
 
 function differences(main: ArmRun, arms: readonly ArmRun[]): Html {
   const compared = arms.map((arm) => ({ arm, difference: differenceOf(main, arm) }));
-  const generated = compared.some(({ difference }) => difference?.exactMatch);
+  const has = (key: "probability" | "exactMatch" | "sampled") => compared.some(({ difference }) => difference?.[key]);
+  const heads = { probability: "Reference, points", exactMatch: "Exact match, points", sampled: "Sampled, points" };
+  const shares = (["probability", "exactMatch", "sampled"] as const).filter(has);
+  const generated = has("exactMatch");
   const lastStep = resultOf(main).after?.step;
   const columns = [
     { head: "Loss per row", text: (value: number) => formatDifference(value, 4) },
-    ...(generated ? [{ head: "Exact match, points", text: points }] : []),
+    ...shares.map((key) => ({ head: heads[key], text: points })),
   ];
   const rows = compared.map(({ arm, difference }): Difference => {
     const name = html`${main.name} − ${armName(arm)}`;
     if (difference === undefined) return { name, absent: "no step at which both evaluated the same rows" };
-    const { loss, exactMatch, rows, step } = difference;
+    const { loss, rows, step } = difference;
     const note = step === lastStep ? undefined : `at step ${step}`;
-    return { name, cells: [loss, ...(generated ? [exactMatch] : [])], rows, note };
+    return { name, cells: [loss, ...shares.map((key) => difference[key])], rows, note };
   });
   return html`<h3>${main.name} minus each other arm</h3>
     <p>
       Both models on the same held-out rows. A loss below 0 speaks for
-      ${main.name}${generated ? ", as does an exact match above 0" : ""}. ${intervalSentence}; the mean here counts
-      every row the same, so it may part a little from the losses above, which count every token the same.
+      ${main.name}${generated ? ", as does an exact match above 0" : ""}${has("probability") ? ", as does a probability of the reference above 0" : ""}.
+      ${intervalSentence}; the mean here counts every row the same, so it may part a little from the losses above, which
+      count every token the same.
     </p>
     ${differencesTable(columns, rows)} ${oneSeed}`;
 }

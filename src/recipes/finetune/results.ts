@@ -2,8 +2,10 @@ import { resultOf } from "../../report/compare-arms.ts";
 import type { ArmRun } from "../../report/read-run.ts";
 import {
   countColumn,
+  errorColumn,
   lossColumn,
   numberColumn,
+  probabilityColumn,
   type ResultRow,
   secondsColumn,
   shareColumn,
@@ -18,6 +20,11 @@ export const finetuneResults = [
   lossColumn("loss", { head: "loss after", page: "after", group: "loss" }),
   numberColumn("perplexityBefore", { head: false, page: "Perplexity, before", from: true, group: "loss" }),
   numberColumn("perplexity", { head: false, page: "after", group: "loss" }),
+  probabilityColumn("referenceProbabilityBefore", {
+    ...{ head: false, page: "Probability of the reference, before", from: true },
+    group: "referenceProbability",
+  }),
+  probabilityColumn("referenceProbability", { page: "after" }),
   shareColumn("exactMatchBefore", {
     head: "exact match before",
     page: "Exact match, before",
@@ -25,6 +32,9 @@ export const finetuneResults = [
     group: "exactMatch",
   }),
   shareColumn("exactMatch", { head: "exact match after", page: "after" }),
+  shareColumn("passAt1Before", { head: false, page: "Sampled, before", from: true, group: "passAt1" }),
+  shareColumn("passAt1", { head: "sampled", page: "after" }),
+  errorColumn("passAt1Error"),
   secondsColumn("seconds", { page: false }),
 ];
 
@@ -39,8 +49,13 @@ export function resultRow(arm: ArmRun): ResultRow {
     loss: after?.loss,
     perplexityBefore: before?.perplexity,
     perplexity: after?.perplexity,
+    referenceProbabilityBefore: before?.value("referenceProbability"),
+    referenceProbability: after?.value("referenceProbability"),
     exactMatchBefore: before?.exactMatch,
     exactMatch: after?.exactMatch,
+    passAt1Before: before?.value("passAt1"),
+    passAt1: after?.value("passAt1"),
+    passAt1Error: after?.value("passAt1Error"),
     seconds: arm.seconds,
   };
 }

@@ -162,9 +162,13 @@ function undoFruitless(run: RunFolder, error: unknown): void {
   if (!resumable && run.previousConfig === undefined && run.metrics.records().length === 0) run.discard();
 }
 
-/** Steps of a run that has come to its end; 0 for one that has not, or whose summary cannot be read. */
+/**
+ * Steps of a run that has come to its end, all there may be of one that ended early; 0 for one that has not come to its
+ * end, or whose summary cannot be read.
+ */
 function stepsDone(run: RunFolder): number {
-  return Number(summaryOf(run)["steps"] ?? 0) || 0;
+  const { steps, endedEarly } = summaryOf(run);
+  return endedEarly === true ? Infinity : Number(steps ?? 0) || 0;
 }
 
 /** What a complete arm has written of itself; nothing where that is missing or damaged. */

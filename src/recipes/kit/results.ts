@@ -35,6 +35,12 @@ export const textColumn = columnOf("text");
 export const countColumn = columnOf("count");
 /** A share from 0 to 1: three decimals in the terminal, per cent on the page. */
 export const shareColumn = columnOf("share");
+/** The standard error of the column before it. */
+export const errorColumn = (key: string): ResultColumn =>
+  columnOf("share")(key, { head: "±", page: "± standard error", from: true });
+/** Mean probability of the held-out rows' reference responses. */
+export const probabilityColumn = (key = "referenceProbability", options: ColumnOptions = {}): ResultColumn =>
+  columnOf("share")(key, { head: "p(reference)", page: "Probability of the reference", ...options });
 /** Nats, four decimals. */
 export const lossColumn = columnOf("loss");
 /** A share as a line within a frame; on the page alone. */

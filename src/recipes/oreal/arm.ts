@@ -16,6 +16,8 @@ import { optimizerOptions } from "../kit/training-settings.ts";
 import { questionsOf, type Verify } from "../kit/responses/index.ts";
 import { drawnLogProb, keptBatches, type Worth } from "./batches.ts";
 import type { OrealConfig } from "./config-schema.ts";
+import { readsInitial } from "./config.ts";
+import { klToReference, type ComparedBatch } from "./distance.ts";
 import { evaluatePolicy } from "./evaluate.ts";
 import { writeResults } from "./finish.ts";
 import { fatesOf, metricsOf, type Iteration } from "./iteration.ts";
@@ -47,8 +49,11 @@ export interface OrealArm {
   batches(rollouts: Rollouts, worth: Worth): StepBatch<PolicyAux>[];
   /** Log-probabilities `[rows * width]` under the policy that drew the responses, where a replayed run has stored them. */
   drawnLogProb(rollouts: Rollouts, batch: TokenBatch): Float32Array | undefined;
-  /** Numbers of the policy's optimizer steps in an iteration; none while it is frozen, or without a batch. */
-  policySteps(iteration: number, batches: readonly unknown[]): number[];
+  /**
+   * Numbers of the policy's optimizer steps in an iteration; none while it is frozen, without a batch, or once it is as far
+   * from the model before training as `training.stopAtKl` says.
+   */
+  policySteps(iteration: number, batches: readonly ComparedBatch[]): number[];
   /** Writes the iteration to the run folder; evaluates and saves a checkpoint when they are due. */
   record(iteration: Iteration): Promise<void>;
   /** Evaluates, and writes the models and the summary. */
@@ -63,6 +68,8 @@ export interface RewardLearner {
   readonly weights: TokenWeightOptions;
   /** The control: the same weights, shuffled within each response. */
   readonly shuffled: boolean;
+  /** Of the control: scaled to push as hard as before, instead of having the same sum. */
+  readonly equalPush: boolean;
   /** Numbers of its optimizer steps in an iteration; none without a batch. */
   steps(iteration: number, batches: readonly unknown[]): number[];
 }
@@ -92,6 +99,7 @@ export async function openArm(opening: OrealOpening): Promise<OrealArm> {
     });
     const draw = await rolloutSource(models.policy, opening, verify);
     const policy = await openLearner(models.policy, { ...pace, ...(await learnerOptions(opening, state, verify)) });
+    const { stopAtKl: farthest = Infinity } = training;
     const toOld = settings.reference === "old" && objective.klCoefficient > 0;
     return {
       ...{ name, settings, policy, reward, dispose },
@@ -101,10 +109,10 @@ export async function openArm(opening: OrealOpening): Promise<OrealArm> {
       sample: (iteration) => stoppedSafely(policy, () => draw(iteration)),
       batches: (rollouts, worth) => keptBatches(rollouts, worth, training.microBatchSize),
       drawnLogProb,
-      policySteps: pace.stepsOf,
+      policySteps: (iteration, batches) => (klToReference(batches) >= farthest ? [] : pace.stepsOf(iteration, batches)),
       record(iteration) {
         const { rollouts, moved } = iteration;
-        const metrics = metricsOf(iteration, reward !== undefined);
+        const metrics = metricsOf(iteration, { learns: reward !== undefined, toInitial: readsInitial(objective) });
         writeTrajectories(run.path, rollouts, fatesOf(iteration));
         return policy.record(metrics, {
           rows: metrics.responses,
@@ -137,6 +145,7 @@ function openReward(
     learner: createLearner(model, { optimizer, ...pace }),
     weights,
     shuffled: objective.weights.source === "shuffled",
+    equalPush: objective.weights.source === "shuffled" && objective.weights.equal === "push",
     steps: stepsOf,
   };
 }
@@ -147,7 +156,7 @@ async function learnerOptions(
   verify: Verify,
 ): Promise<Omit<RunLearnerOptions, "schedule">> {
   const { config, inputs, reporter, run, resume, allowChanges, interrupted } = opening;
-  const { iterations, saveEvery, keepCheckpoints, evaluateEvery, seed } = config.training;
+  const { iterations, saveEvery, keepCheckpoints, evaluateEvery, seed, stopAtKl } = config.training;
   const { validation, identity } = inputs;
   const held = validation
     ? await questionsOf(validation, state.model.tokenizer, inputs.answersOf, config.evaluation.rows)
@@ -158,11 +167,12 @@ async function learnerOptions(
     unit: "iteration",
     reporter,
     watch: warningWatch(),
+    enough: ({ klToInitial }) => stopAtKl !== undefined && Number(klToInitial) >= stopAtKl,
     async evaluate(repeatable) {
-      if (held.length === 0) return undefined;
+      if (validation === undefined || held.length === 0) return undefined;
       const told = repeatable ? stoppable(reporter, interrupted) : reporter;
       const measure = () =>
-        evaluatePolicy(state.model, held, {
+        evaluatePolicy(state.model, held, validation, {
           ...{ ...config.evaluation, verify, seed },
           onProgress: (done, total) => told.working("evaluating", done, total),
         });

@@ -23,7 +23,14 @@ const weightsGroup = group(
       choice(["none", "learned", "shuffled"], {
         description:
           "none: every token counts 1; learned: by a token reward model; shuffled: the learned weights, shuffled " +
-          "within each response (the control of equal mass).",
+          "within each response (the control).",
+      }),
+    ),
+    equal: Type.Optional(
+      choice(["mass", "push"], {
+        description:
+          "Of shuffled weights, what of a response stays equal: their sum (default), or that of weight times one minus " +
+          "the token's probability under the policy (ours).",
       }),
     ),
     of: Type.Optional(
@@ -160,6 +167,15 @@ export const orealSchema = Type.Object(
         iterations: count("Rounds of drawing and learning.", { default: 20 }),
         ...stepKeys,
         policySteps: count("Optimizer steps of the policy in an iteration, all on the same responses.", { default: 1 }),
+        stopAtKl: Type.Optional(
+          Type.Number({
+            exclusiveMinimum: 0,
+            maximum: 1e6,
+            description:
+              "Ends an arm before an update once its policy is so far from the model before training (nats per token), " +
+              "so that arms can be compared at equal distance. Needs klCoefficient and reference: initial.",
+          }),
+        ),
         microBatchSize: count("Responses computed at once; changes memory, not results.", { default: 32 }),
         seed: trainingGroup.properties.seed,
         saveEvery: count("Iterations between checkpoints, the last included; 0 saves none but the final model.", {
@@ -201,6 +217,8 @@ export type OrealWeights =
   | { source: "none" }
   | {
       source: "learned" | "shuffled";
+      /** Of shuffled ones alone. */
+      equal?: "mass" | "push";
       of: "score" | "running-mean";
       scoreAt: "token" | "before";
       /** One of the two. */

@@ -145,6 +145,8 @@ function filled(
   const weights = filledWeights(own ?? {}, base.weights, learnedWeights, (key, message) =>
     refuse(["weights", key], message),
   );
+  if (weights.source === "shuffled" && weights.equal === "push" && others.normalizer === "weights")
+    refuse(["normalizer"], "cannot be weights where weights.equal is push: it would divide by the scale");
   if (others.klCoefficient > 0) return { ...others, kl, reference, weights };
   for (const key of ["kl", "reference"] as const)
     if (given[key] !== undefined) refuse([key], "is not used: klCoefficient is 0");
@@ -166,9 +168,18 @@ function filledWeights(
     refuse("threshold", "cannot be given together with topK; keep one");
   const start = (base.source === "none" ? learned : base) as Extract<OrealWeights, { of: unknown }>;
   const { of, scoreAt } = { ...start, ...options };
+  if (source === "learned" && options.equal !== undefined)
+    refuse("equal", "is not used: weights.source is learned, and only shuffled ones have something to keep equal");
+  const equal = options.equal ?? start.equal ?? "mass";
   const topK = options.topK ?? (options.threshold === undefined ? start.topK : undefined);
   const threshold = options.threshold ?? start.threshold ?? 0.5;
-  return { source, of, scoreAt, ...(topK === undefined ? { threshold } : { topK }) };
+  return {
+    source,
+    ...(source === "shuffled" && { equal }),
+    of,
+    scoreAt,
+    ...(topK === undefined ? { threshold } : { topK }),
+  };
 }
 
 function defaultLearner(): OrealLearner {
@@ -207,7 +218,28 @@ function contradictions(config: OrealConfig): Problem[] {
         ["compare", index],
         `keeps the policy frozen for all of its ${arm.iterations} iterations: lower policyFreeze`,
       );
+  if (training.stopAtKl !== undefined) problems.push(...withoutKl(config));
   const arms = compare.map(({ name }, index) => ({ name, path: ["compare", index] }));
   problems.push(...armNameProblems(arms, [mainArm(config).name]));
   return problems;
+}
+
+/** Arms that cannot tell how far they are from the model before training. */
+function withoutKl(config: OrealConfig): Problem[] {
+  const path = ["training", "stopAtKl"];
+  const arms = [mainArm(config), ...config.compare].filter(({ objective }) => !readsInitial(objective));
+  return [
+    ...arms.map(({ name }) => ({
+      path,
+      message: `needs the KL to the initial model, which ${name} does not compute: give its objective a klCoefficient above 0 and reference: initial`,
+    })),
+    ...(config.sampling.replay === undefined
+      ? []
+      : [{ path, message: "cannot be told from replayed responses, which another policy has drawn" }]),
+  ];
+}
+
+/** Whether the log-probabilities of the model before training are computed. */
+export function readsInitial({ klCoefficient, reference }: OrealObjective): boolean {
+  return klCoefficient > 0 && reference === "initial";
 }

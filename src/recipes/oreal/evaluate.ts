@@ -1,4 +1,6 @@
+import type { TokenizedDataset } from "../../data/tokenized.ts";
 import type { Model } from "../../model/model.ts";
+import { heldOutLosses, type HeldOutLosses } from "../kit/held-out-losses.ts";
 import {
   answerProblems,
   answerRates,
@@ -8,20 +10,23 @@ import {
   type Question,
 } from "../kit/responses/index.ts";
 
-export interface AnswerEvaluation extends AnswerRates {
+export interface AnswerEvaluation extends AnswerRates, Omit<HeldOutLosses, "rowIds"> {
   /** Share of problems whose most likely answer is right. */
   readonly exactMatch: number;
-  /** Share of sampled answers that are right. Absent where none are drawn. */
-  readonly passAt1?: number;
 }
 
-/** Greedy exact match and sampled pass@1 on held-out problems. */
+/**
+ * Greedy exact match, sampled pass@1 and the probability of the reference responses on held-out problems.
+ * @param held the rows that the questions stand for, in their order; there may be more
+ */
 export async function evaluatePolicy(
   model: Model,
   questions: readonly Question[],
+  held: TokenizedDataset,
   options: AnswerOptions,
 ): Promise<AnswerEvaluation> {
+  const { batchSize, onProgress } = options;
+  const losses = await heldOutLosses(model, held, { rows: questions.length, batchSize, onProgress });
   const { rows, ...rates } = answerRates(await answerProblems(model, questions, options));
-  const { rowCorrect, rowPassRate } = rates;
-  return { rows, exactMatch: mean(rowCorrect), ...(rowPassRate && { passAt1: mean(rowPassRate) }), ...rates };
+  return { rows, exactMatch: mean(rates.rowCorrect), ...losses, ...rates };
 }

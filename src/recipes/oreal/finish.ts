@@ -6,6 +6,7 @@ import { engineText } from "../../tensor/engine.ts";
 import type { TrainingState } from "../../training/state.ts";
 import type { ArmOpening } from "../kit/arms.ts";
 import { adapterCardText, cardText, shownFiles, shownPath } from "../kit/card.ts";
+import { writeLastProblems } from "../kit/problems.ts";
 import { saveTrained } from "../kit/save-trained.ts";
 import type { OrealConfig } from "./config-schema.ts";
 import type { OrealModels } from "./models.ts";
@@ -18,6 +19,8 @@ export interface Finished {
   readonly state: TrainingState;
   readonly seconds: number;
   readonly warnings: readonly string[];
+  /** Whether it was far enough from the model before training before its last iteration. */
+  readonly endedEarly: boolean;
 }
 
 /** Writes the models, responses under their token weights, and the summary. */
@@ -26,6 +29,7 @@ export async function writeResults(arm: Finished): Promise<void> {
   const { opening, models, state } = arm;
   const { tokenizer, config } = models.policy;
   const { run } = opening;
+  writeLastProblems(run);
   const rows = pictureResponses(run.path, state.step - 1, { tokenizer, vocabularySize: config.vocabularySize });
   run.writeFile("tokens.json", `${JSON.stringify({ method: "oreal", step: state.step, rows })}\n`);
   run.writeFile("summary.json", `${JSON.stringify(summaryOf(arm), null, 2)}\n`);
@@ -55,7 +59,7 @@ async function saveModels({ opening: { run, config, command, inputs }, models, s
   await saveTrained(run, models.policy, card, save);
 }
 
-function summaryOf({ opening, state, seconds, warnings }: Finished): object {
+function summaryOf({ opening, state, seconds, warnings, endedEarly }: Finished): object {
   const { name, run, inputs, config } = opening;
   const evaluations = run.evaluation.records();
   const scores = (evaluation: Record<string, unknown> | undefined) =>
@@ -67,6 +71,7 @@ function summaryOf({ opening, state, seconds, warnings }: Finished): object {
     preset: config.objective.preset,
     engine: engineText(inputs.engine),
     steps: state.step,
+    ...(endedEarly && { endedEarly }),
     responses: drawn,
     trainedTokens: state.trainedTokens,
     seconds,

@@ -4,6 +4,7 @@ import type { PolicyAux } from "../../reward/policy-objective.ts";
 import { sumByName } from "../../training/objective-loss.ts";
 import type { StepBatch, StepOutcome } from "../../training/step.ts";
 import { endOf } from "./batches.ts";
+import { klToReference } from "./distance.ts";
 import type { Rollouts } from "./rollouts.ts";
 import type { Fate } from "./trajectories.ts";
 
@@ -33,8 +34,9 @@ export interface Iteration {
 /**
  * Numbers that a rerun reproduces. Of several optimizer steps: the first one's numbers, and the KL of the last.
  * @param learns whether there is a reward model
+ * @param toInitial whether the reference is the model before training
  */
-export function metricsOf(iteration: Iteration, learns: boolean) {
+export function metricsOf(iteration: Iteration, { learns, toInitial }: { learns: boolean; toInitial: boolean }) {
   const { taught, moved } = iteration;
   const [first] = moved;
   const [lesson] = taught;
@@ -48,6 +50,7 @@ export function metricsOf(iteration: Iteration, learns: boolean) {
     lossPositive: first?.parts["positive"] ?? 0,
     lossNegative: first?.parts["negative"] ?? 0,
     lossKl: first?.parts["kl"] ?? 0,
+    ...(toInitial && { klToInitial: klToReference(iteration.batches) }),
     kl: per(last["klSum"], (last["positiveTokens"] ?? 0) + (last["negativeTokens"] ?? 0)),
     gradNorm: first?.gradNorm ?? 0,
     learningRate: first?.learningRate ?? 0,

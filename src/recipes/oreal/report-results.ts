@@ -26,7 +26,8 @@ export function resultsSection({ main, arms }: Run, objectives: ReadonlyMap<stri
     <p>
       Share of right answers to ${rows > 0 ? formatNumber(rows) : "the"} held-out problems before the first iteration
       (start) and after each arm's last: of each problem's likeliest answer (greedy), and of answers drawn at random
-      (sampled).
+      (sampled). The probability of the reference is that of the whole response that the data give, as a mean over
+      problems.
     </p>
     ${resultHtml(orealResults, table)} ${differences(all, objectives)}
   </section>`;
@@ -37,6 +38,7 @@ function differences(all: readonly ArmRun[], objectives: ReadonlyMap<string, Jso
   if (others.length === 0) return html`<p>There is no arm to compare with: name some under <code>compare</code>.</p>`;
   const of = (source: string) => all.find(({ name }) => weightSource(objectives.get(name)) === source);
   const [learned, shuffled] = [of("learned"), of("shuffled")];
+  const hasProbability = all.some((arm) => (resultOf(arm).after?.rowProbability.length ?? 0) > 0);
   const pairs = others.map((other) => [main, other] as const);
   if (learned && shuffled && learned !== main) pairs.push([learned, shuffled]);
   return html`<h3>${main.name} minus each other arm</h3>
@@ -49,18 +51,21 @@ function differences(all: readonly ArmRun[], objectives: ReadonlyMap<string, Jso
       [
         { head: "Greedy, points", text: points },
         { head: "Sampled, points", text: points },
+        ...(hasProbability ? [{ head: "Reference, points", text: points }] : []),
       ],
-      pairs.map(([one, other]) => differenceRow(one, other)),
+      pairs.map(([one, other]) => differenceRow(one, other, hasProbability)),
     )}
     ${oneSeed}`;
 }
 
-function differenceRow(one: ArmRun, other: ArmRun): Difference {
+function differenceRow(one: ArmRun, other: ArmRun, hasProbability: boolean): Difference {
   const name = html`${one.name} − ${other.name}`;
   const [ours, theirs] = [one, other].map((arm) => resultOf(arm).after);
-  const pair = (key: "rowCorrect" | "rowPassRate") => ours && theirs && differenceIn(key, ours, theirs);
+  const pair = (key: "rowCorrect" | "rowPassRate" | "rowProbability") =>
+    ours && theirs && differenceIn(key, ours, theirs);
   const [greedy, sampled] = [pair("rowCorrect"), pair("rowPassRate")];
   const rows = Math.max(greedy?.rows ?? 0, sampled?.rows ?? 0);
   if (rows === 0) return { name, absent: "not both have answered held-out problems" };
-  return { name, cells: [greedy?.result, sampled?.result], rows };
+  const probability = hasProbability ? [pair("rowProbability")?.result] : [];
+  return { name, cells: [greedy?.result, sampled?.result, ...probability], rows };
 }

@@ -1,14 +1,19 @@
 import { resultOf } from "../../report/compare-arms.ts";
 import { groupOf } from "../../report/header.ts";
-import type { ArmRun } from "../../report/read-run.ts";
+import type { ArmRun, Evaluation } from "../../report/read-run.ts";
 import { type JsonObject, textOf } from "../../report/run-files.ts";
-import { countColumn, type ResultRow, secondsColumn, shareColumn, textColumn } from "../kit/results.ts";
+import { countColumn, errorColumn, lossColumn, probabilityColumn, type ResultRow } from "../kit/results.ts";
+import { secondsColumn, shareColumn, textColumn } from "../kit/results.ts";
 
 /** Shares of right answers to held-out problems: those of the starting model in the first row, then every arm's. */
 export const orealResults = [
   textColumn("name", { head: "arm" }),
   shareColumn("exactMatch", { head: "greedy" }),
   shareColumn("passAt1", { head: "sampled" }),
+  errorColumn("passAt1Error"),
+  probabilityColumn(),
+  lossColumn("loss", { head: false, page: "Held-out loss" }),
+  lossColumn("klToInitial", { head: false, page: "KL to the start" }),
   countColumn("steps", { head: "iterations" }),
   countColumn("responses", { page: "Answers" }),
   secondsColumn("seconds", { page: "Time" }),
@@ -18,7 +23,7 @@ export const orealResults = [
 /** The model that every arm starts from, as the main arm has measured it. */
 export function startRow(main: ArmRun): ResultRow {
   const { before } = resultOf(main);
-  return { name: "(start)", exactMatch: before?.exactMatch, passAt1: before?.value("passAt1"), steps: 0, responses: 0 };
+  return { name: "(start)", ...measured(before), steps: 0, responses: 0 };
 }
 
 /** @param objective as the arm's configuration has it */
@@ -26,12 +31,20 @@ export function resultRow(arm: ArmRun, objective: JsonObject): ResultRow {
   const { after } = resultOf(arm);
   return {
     name: arm.name,
-    exactMatch: after?.exactMatch,
-    passAt1: after?.value("passAt1"),
+    ...measured(after),
+    klToInitial: arm.metrics.at(-1)?.value("klToInitial"),
     steps: arm.metrics.at(-1)?.step ?? 0,
     responses: arm.metrics.reduce((sum, { value }) => sum + (value("responses") || 0), 0),
     seconds: arm.seconds,
     objective: objectiveText(objective),
+  };
+}
+
+function measured(evaluation: Evaluation | undefined): ResultRow {
+  const { exactMatch, loss, value } = evaluation ?? {};
+  return {
+    ...{ exactMatch, passAt1: value?.("passAt1"), passAt1Error: value?.("passAt1Error") },
+    ...{ referenceProbability: value?.("referenceProbability"), loss },
   };
 }
 
@@ -48,5 +61,6 @@ function objectiveText(objective: JsonObject): string {
   };
   const preset = textOf(objective["preset"]);
   const source = weightSource(objective);
-  return [preset, source && weights[source]].filter((part) => part !== undefined).join(", ");
+  const equal = textOf(groupOf(objective, "weights")["equal"]) === "push" ? "at equal push" : undefined;
+  return [preset, source && weights[source], equal].filter((part) => part !== undefined).join(", ");
 }

@@ -22,7 +22,7 @@ export function writeGates(folder: string, changes: object = {}): string {
     eviction: { target: 0.3 },
     adapter: { rank: 2, dropout: 0.1 },
     training: { steps: 4, batchSize: 2, microBatchSize: 1, learningRate: 1e-3, saveEvery: 2, evaluateEvery: 2 },
-    evaluation: { maxNewTokens: 4, baselines: ["h2o", "key-diff"] },
+    evaluation: { samples: 2, maxNewTokens: 4, baselines: ["h2o", "key-diff"] },
     ...changes,
   });
 }
@@ -35,7 +35,7 @@ export function gateResults(output: string): Record<string, string> {
       const path = join(output, arm, file);
       if (existsSync(path)) found[join(arm, file)] = createHash("sha256").update(readFileSync(path)).digest("hex");
     };
-    for (const file of ["metrics.jsonl", "evaluation.jsonl"])
+    for (const file of ["metrics.jsonl", "evaluation.jsonl", "problems.jsonl"])
       found[join(arm, file)] = readFileSync(join(output, arm, file), "utf8");
     for (const file of ["gates/gates.safetensors", "adapter/adapter_model.safetensors", "model/model.safetensors"])
       digest(file);

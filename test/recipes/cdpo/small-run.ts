@@ -37,7 +37,9 @@ export function cdpoResults(output: string): Record<string, string> {
   const kept = names.filter(
     (name) =>
       statSync(join(output, name)).isFile() &&
-      /(metrics\.jsonl|\.safetensors|\.arrow|results\.json|table\.txt|summary\.json|stages\/[^/]*\.json)$/.test(name) &&
+      /((metrics|problems)\.jsonl|\.safetensors|\.arrow|results\.json|table\.txt|summary\.json|stages\/[^/]*\.json)$/.test(
+        name,
+      ) &&
       !name.includes("checkpoints"),
   );
   return Object.fromEntries(

@@ -21,8 +21,8 @@ function times(output: string): Record<string, number> {
 
 const stages = [
   ...["sample", "judge", "contrast-models.positive", "contrast-models.negative", "pairs", "score"],
-  ...["cdpo", "tdpo"].flatMap((arm) => [`align.${arm}`, `evaluate.${arm}`]),
-  "evaluate.base",
+  ...["cdpo", "tdpo"].flatMap((arm) => [`align.${arm}`, `evaluate.${arm}`, `losses.${arm}`]),
+  ...["evaluate.base", "losses.base"],
 ];
 
 let base: string;
@@ -109,7 +109,7 @@ describe("the cDPO recipe", () => {
     expect(changed.stderr).toContain("score: contrast was 1 and is now 0.5, made anew.");
     const after = times(whole);
     const anew = Object.keys(after).filter((stage) => after[stage] !== before[stage]);
-    const follows = stages.filter((stage) => /^(score|align|evaluate)/.test(stage) && stage !== "evaluate.base");
+    const follows = stages.filter((stage) => /^(score|align|evaluate|losses)/.test(stage) && !stage.endsWith(".base"));
     expect(anew.sort()).toEqual(follows.sort());
   }, 120_000);
 
@@ -144,7 +144,7 @@ describe("the cDPO recipe", () => {
     const flags = [
       `stages.score=${mine}`,
       `output=${output}`,
-      "compare=[sft-chosen]",
+      "compare=[sft-chosen,sft-reference]",
       "align.objective.method=columns",
     ];
     const { code, stderr } = await run(config, ...flags.flatMap((flag) => ["--set", flag]));
@@ -153,8 +153,12 @@ describe("the cDPO recipe", () => {
     const left = `1 of ${weighted.length + 1} pairs are left out (longer than the model's context of 256 tokens)`;
     expect(stderr.split(left)).toHaveLength(2); // told once
     expect(stderr).toContain(`${weighted.length} pairs.`);
-    const arms = ["columns", "sft-chosen"].flatMap((arm) => [`align.${arm}`, `evaluate.${arm}`]);
-    expect(Object.keys(times(output)).sort()).toEqual(["evaluate.base", ...arms].sort());
+    const arms = ["columns", "sft-chosen", "sft-reference"].flatMap((arm) => [
+      `align.${arm}`,
+      `evaluate.${arm}`,
+      `losses.${arm}`,
+    ]);
+    expect(Object.keys(times(output)).sort()).toEqual(["evaluate.base", "losses.base", ...arms].sort());
   }, 120_000);
 
   test("refuses a reference that is not the starting model's, before it trains", async () => {

@@ -131,6 +131,7 @@ compare: [randm, {name: a/b, selection: {method: dft, ratoi: 3}}, 7]
     ["training: {learningRate: 1e-5, minimumLearningRate: 1}", /must be at most training\.learningRate/],
     ["training: {steps: 2, warmupSteps: 3}", /must be at most training\.steps \(2\)/],
     ["evaluation: {generate: true}", /needs held-out rows: give data\.validation/],
+    ["evaluation: {samples: 2}", /evaluation\.samples stand beside greedy answers: set evaluation\.generate to true/],
     ["selfEvolving: {}\nreference: .", /selfEvolving cannot be given together with reference/],
     ["selection: {method: rho1}", /reference is missing; rho1 compares with a reference model/],
     ["compare: [full, iw-sft, rho1]", /^[^]*reference is missing; iw-sft compares with a reference model[^]*$/],

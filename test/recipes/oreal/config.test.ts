@@ -84,6 +84,15 @@ describe("an OREAL configuration", () => {
     }
   });
 
+  test("keeps the mass of shuffled weights unless told to keep their push, and learned ones have nothing to keep", () => {
+    const arms = "compare: [{name: mass}, {name: push, objective: {weights: {equal: push}}}]\n";
+    const { config } = load(`${minimal}objective: {weights: {source: shuffled}}\n${arms}`);
+    const kept = [config, ...config.compare].map(({ objective: { weights } }) => "equal" in weights && weights.equal);
+    expect(kept).toEqual(["mass", "mass", "push"]);
+    const learned = load(`${minimal}objective: {weights: {source: learned}}\n`).config;
+    expect(learned.objective.weights).not.toHaveProperty("equal");
+  });
+
   test("has no packed rows: its responses are drawn", () => {
     expect(complaints(minimal, ["data.packing=true"])).toMatch(/data\.packing is not a known key/);
   });
@@ -107,6 +116,18 @@ describe("an OREAL configuration", () => {
     ["policy: {learningRate: 1e-5, minimumLearningRate: 1e-4}", /must be at most policy\.learningRate \(0\.00001\)/],
     ["objective: {advantage: rlo}", /did you mean rloo\?/],
     ["objective: {presets: paper}", /did you mean objective\.preset\?/],
+    ["objective: {weights: {source: learned, equal: push}}", /weights\.equal is not used: weights\.source is learned/],
+    ["objective: {weights: {equal: push}}", /weights\.equal is not used: weights\.source is none/],
+    [
+      "objective: {normalizer: weights, weights: {source: shuffled, equal: push}}",
+      /objective\.normalizer cannot be weights where weights\.equal is push/,
+    ],
+    [
+      "training: {stopAtKl: 0.1}\ncompare: [rloo, {name: free, objective: {klCoefficient: 0}}]",
+      /stopAtKl needs the KL to the initial model, which free does not compute: give/,
+    ],
+    ["objective: {preset: paper}\ntraining: {stopAtKl: 0.1}", /the initial model, which oreal does not compute/],
+    ["training: {stopAtKl: 0.1}\nsampling: {replay: model}", /stopAtKl cannot be told from replayed responses/],
     ["sampling: {replay: nowhere}", /sampling.replay .*nowhere/],
   ])("refuses %s", (text, message) => {
     expect(complaints(`${minimal}${text}\n`)).toMatch(message);

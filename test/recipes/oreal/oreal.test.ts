@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
@@ -207,4 +207,22 @@ describe("a run of OREAL", () => {
     const run = runHere(writeOreal(join(base, "damaged")), { set: [`sampling.replay=${copy}`, "compare=[]"] });
     await expect(run).rejects.toThrow(userError("wrong-file-kind", "iteration-2.arrow"));
   });
+});
+
+test("an arm ends before an update once its policy is as far from its start as stopAtKl says, and is complete", async () => {
+  const training = { iterations: 6, stopAtKl: 1e-9, saveEvery: 0, evaluateEvery: 0 };
+  const objective = { weights: { source: "none" } };
+  const path = writeOreal(join(base, "near"), { training, objective, top: { compare: [] } });
+  const { output } = await runHere(path);
+  const metrics = metricsOf(output);
+  expect(metrics.map(({ klToInitial }) => klToInitial! >= 1e-9)).toEqual([...metrics.slice(1).map(() => false), true]);
+  expect(metrics[0]!["klToInitial"]).toBe(0); // the policy still is its start
+  expect(metrics.length).toBeLessThan(6);
+  const [before, last] = metrics.slice(-2);
+  expect([before!["gradNorm"]! > 0, last!["gradNorm"]]).toEqual([true, 0]);
+  const summary = JSON.parse(readFileSync(join(output, "summary.json"), "utf8")) as Record<string, unknown>;
+  expect(summary).toMatchObject({ steps: metrics.length, endedEarly: true });
+  const again = await runHere(path, { mode: "resume" });
+  expect(again.notes).toContain("oreal is complete.");
+  expect(metricsOf(output)).toEqual(metrics);
 });

@@ -38,7 +38,7 @@ export function writeOreal(folder: string, changes: Record<string, object> = {})
 }
 
 const digest = (content: Uint8Array): string => createHash("sha256").update(content).digest("hex");
-const logs = ["metrics.jsonl", "evaluation.jsonl"];
+const logs = ["metrics.jsonl", "evaluation.jsonl", "problems.jsonl"];
 
 /** What an arm must leave to the byte (its summary but for the time), by file; of binary files the digest. */
 export function orealResults(folder: string): Record<string, string> {
