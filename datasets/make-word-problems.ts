@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { arrowBytes } from "../src/data/arrow/write.ts";
 import { stream, type RandomStream } from "../src/system/random.ts";
+import { addForMultiply } from "./generator/habit.ts";
 import { corruptResults, insertJunk, isNoise, type NoisySolution } from "./generator/noise.ts";
 import { makeProblem, solutionTokens, type Problem } from "./generator/problems.ts";
 import { tokenizerFiles } from "./generator/tokenizer.ts";
@@ -25,6 +26,8 @@ const FILES: {
   { name: "train-junk", rows: 1200, noise: insertJunk },
   { name: "pretrain", rows: 12000 },
   { name: "pretrain-noisy", rows: 6000, noise: corruptResults, unlabelled: true },
+  { name: "test", rows: 800 },
+  { name: "pretrain-habit", rows: 3200, noise: addForMultiply, unlabelled: true },
 ];
 
 /** Every file of the corpus and its tokenizer, by path relative to the repository. */

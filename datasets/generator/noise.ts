@@ -3,7 +3,15 @@ import { calculate, pick, solutionTokens, type Problem, type Step } from "./prob
 import { FILLER, JUNK, LARGEST, TAIL } from "./words.ts";
 
 /** What a token of a noisy solution is. */
-export const KIND = { clean: 0, wrongResult: 1, carriedOn: 2, junkWord: 3, filler: 4, tail: 5 } as const;
+export const KIND = {
+  clean: 0,
+  wrongResult: 1,
+  carriedOn: 2,
+  junkWord: 3,
+  filler: 4,
+  tail: 5,
+  wrongOperator: 6,
+} as const;
 
 /**
  * Whether nothing that stands before a token speaks for it. A number that follows from an earlier mistake is right given

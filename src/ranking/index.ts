@@ -1,4 +1,4 @@
-export { type Budget, type Rounding, budgetCount, resolveBudget } from "./budget.ts";
+export { type Budget, type Order, type Rounding, budgetCount, resolveBudget } from "./budget.ts";
 export { type RankedTokens, topMask } from "./top-mask.ts";
 export { type ChoosingRule, keepTop } from "./keep-top.ts";
 export { pushFactor, pushOf } from "./push.ts";

@@ -3,7 +3,7 @@ import { UserError } from "../system/errors.ts";
 import { type Budget, resolveBudget } from "./budget.ts";
 import { topMask } from "./top-mask.ts";
 
-/** A rule that trains the highest-scored tokens; its score stays readable, to colour tokens by or to evict by. */
+/** A rule that trains the highest-scored tokens, or the lowest-scored ones; its score stays readable, to colour tokens by or to evict by. */
 export interface ChoosingRule<S extends Signal = Signal> extends TokenRule<S> {
   readonly score: TokenScore<S>;
   readonly budget: Required<Budget>;

@@ -14,11 +14,11 @@ export interface RankedTokens {
 }
 
 /**
- * Marks the tokens with the highest scores: 1 = keep, `[rows * width]`, 0 wherever `response` is 0.
+ * Marks the tokens with the highest scores, or the lowest where the budget's `order` says so: 1 = keep, `[rows * width]`, 0 wherever `response` is 0.
  * Of equal scores the earlier token wins. Exactly the budget is kept, unless `minPerRow` and `keepEndOfTurn`
  * reserve more than that. O(n log n).
  *
- * @param scores `[rows * width]`, large = keep; read only where `response` is 1
+ * @param scores `[rows * width]`, large = keep under `order: highest`; read only where `response` is 1
  * @throws UserError for a score that is not finite (naming row and token), or an impossible budget
  * @example
  * import { topMask } from "tokensift/selection";
@@ -29,22 +29,23 @@ export interface RankedTokens {
  * topMask(scores, tokens, { ratio: 0.4, scope: "step" }); //=> [0, 0, 0, 1, 1, 0]
  */
 export function topMask(scores: Float32Array | Float64Array, tokens: RankedTokens, budget: Budget): Uint8Array {
-  const { ratio, scope, rounding, minPerRow, keepEndOfTurn } = resolveBudget(budget);
+  const { ratio, scope, rounding, order, minPerRow, keepEndOfTurn } = resolveBudget(budget);
   checkSizes(scores, tokens, keepEndOfTurn);
   const rows = Array.from({ length: tokens.rows }, (_, row) => finitePlaces(scores, tokens, row));
+  const ranked = order === "lowest" ? scores.map((score) => -score) : scores;
   const mask = new Uint8Array(scores.length);
   if (keepEndOfTurn) {
     for (const places of rows) for (const i of places) if (tokens.endOfTurn![i]) mask[i] = 1;
   }
   if (scope === "response") {
     for (const places of rows) {
-      fill(mask, scores, places, Math.max(minPerRow, budgetCount(places.length, ratio, rounding)));
+      fill(mask, ranked, places, Math.max(minPerRow, budgetCount(places.length, ratio, rounding)));
     }
     return mask;
   }
-  if (minPerRow > 0) for (const places of rows) fill(mask, scores, places, minPerRow);
+  if (minPerRow > 0) for (const places of rows) fill(mask, ranked, places, minPerRow);
   const all = concatenate(rows);
-  fill(mask, scores, all, budgetCount(all.length, ratio, rounding));
+  fill(mask, ranked, all, budgetCount(all.length, ratio, rounding));
   return mask;
 }
 

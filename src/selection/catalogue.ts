@@ -11,6 +11,7 @@ import { ownRule } from "./own-rule.ts";
 import { profitEntry } from "./profit.ts";
 import { randomEntry } from "./random.ts";
 import { rho1Entry } from "./rho1.ts";
+import { smallLossEntry } from "./small-loss.ts";
 import { ssTokenEntry } from "./sstoken.ts";
 import { tokenCleaningEntry } from "./token-cleaning.ts";
 
@@ -36,6 +37,7 @@ export const rules: Catalogue<TokenRule> = {
     tokenCleaningEntry,
     highEntropyEntry,
     profitEntry,
+    smallLossEntry,
     dftEntry,
     focalEntry,
     eaftEntry,

@@ -9,6 +9,7 @@ export { rho1 } from "./rho1.ts";
 export { tokenCleaning } from "./token-cleaning.ts";
 export { highEntropy } from "./high-entropy.ts";
 export { profit } from "./profit.ts";
+export { smallLoss } from "./small-loss.ts";
 export { dft } from "./dft.ts";
 export { focal } from "./focal.ts";
 export { eaft } from "./eaft.ts";

@@ -13,13 +13,21 @@ export interface SsTokenOptions extends ChooserOptions {
   /** Layer whose attention is read, counted from the end where negative. Default -1. For the caller to honour. */
   readonly layer?: number;
   /** gamma is 0 until so many dataset rows have been trained. Default 0; `released`: 10,000. */
-  readonly warmup?: { readonly samples: number };
+  readonly warmup?: Warmup;
   /** A response whose raw range of REL is below this is ranked by attention alone. `recommended`: 1e-4, else 0. */
   readonly minimumRange?: number;
   /** Also keep tokens whose REL is below minus this number: those the model has been losing. Default: off. */
   readonly keepBelow?: number;
   /** The earlier state of the model; `none` = attention alone. Default `base`. */
   readonly history?: History;
+}
+
+/** The time in which the model has hardly moved away from its history, so that REL means nothing. */
+export interface Warmup {
+  /** Dataset rows that it lasts. */
+  readonly samples: number;
+  /** The share that attention alone ranks (default), or all response tokens. The second is ours. */
+  readonly trains?: "by-attention" | "all";
 }
 
 /** Where `historyNll` comes from. For the caller to honour, but for `none`. */
@@ -31,8 +39,8 @@ export interface History {
 }
 
 /** All options but `keepBelow`, which stays absent when off. */
-export type SsTokenSettings = Required<Omit<SsTokenOptions, "preset" | "keepBelow" | "history">> &
-  Pick<SsTokenOptions, "keepBelow"> & { readonly history: Required<History> };
+export type SsTokenSettings = Required<Omit<SsTokenOptions, "preset" | "keepBelow" | "history" | "warmup">> &
+  Pick<SsTokenOptions, "keepBelow"> & { readonly history: Required<History>; readonly warmup: Required<Warmup> };
 
 const shared = { ...chooserDefaults, gamma: 0.5, layer: -1, warmup: { samples: 0 }, minimumRange: 0 } as const;
 
@@ -48,6 +56,7 @@ export const ssTokenSchema = {
   ...chooserSchema,
   ratio: { ...chooserSchema.ratio, default: 0.6 },
   rounding: { ...chooserSchema.rounding, default: "ceil" },
+  order: { ...chooserSchema.order, default: "highest" },
   gamma: { type: "number", minimum: 0, maximum: 1, default: 0.5, description: "Weight of REL against the attention." },
   layer: {
     type: "integer",
@@ -58,6 +67,11 @@ export const ssTokenSchema = {
     type: "object",
     properties: {
       samples: { type: "integer", minimum: 0, description: "Rows trained before gamma applies." },
+      trains: {
+        enum: ["by-attention", "all"],
+        default: "by-attention",
+        description: "Until then: the share that attention alone ranks, or all response tokens. The second is ours.",
+      },
     },
     required: ["samples"],
     additionalProperties: false,
@@ -91,11 +105,14 @@ export const ssTokenSchema = {
 export function resolveSsToken({ preset = "recommended", ...options }: SsTokenOptions): SsTokenSettings {
   if (!Object.hasOwn(ssTokenPresets, preset)) refuse("preset", preset, Object.keys(ssTokenPresets).join(", "));
   const history = { source: "base", decay: 0.99, ...options.history } as const;
-  const settings = { ...ssTokenPresets[preset], ...options, history };
-  const { gamma, layer, warmup, minimumRange, keepBelow } = settings;
+  const given = { ...ssTokenPresets[preset], ...options, history };
+  const warmup = { trains: "by-attention", ...given.warmup } as const;
+  const settings = { ...given, warmup };
+  const { gamma, layer, minimumRange, keepBelow } = settings;
   if (!(gamma >= 0 && gamma <= 1)) refuse("gamma", gamma, "a number from 0 (attention alone) to 1 (REL alone)");
   if (!Number.isInteger(layer)) refuse("layer", layer, "a whole number: 0 is the first layer, -1 the last");
   if (!(warmup.samples >= 0)) refuse("warmup.samples", warmup.samples, "a number of dataset rows, 0 or more");
+  if (!["by-attention", "all"].includes(warmup.trains)) refuse("warmup.trains", warmup.trains, "by-attention or all");
   if (!(minimumRange >= 0)) refuse("minimumRange", minimumRange, "0 or more");
   if (keepBelow !== undefined && !(keepBelow >= 0)) refuse("keepBelow", keepBelow, "0 or more");
   if (!history.source) refuse("history.source", history.source, "base, ema, none or a model's path");

@@ -6,7 +6,9 @@
  *     keep the top rho of each response
  *
  * `Attn(i)` is the share of attention that the position holding token `i` gives to prompt tokens, mean over the
- * heads of one layer. Without a history the score is `Attn` alone. Ours: `minimumRange`, `keepBelow`.
+ * heads of one layer. Without a history the score is `Attn` alone. Ours: `order`, `minimumRange`, `keepBelow`,
+ * `warmup.trains: all`. Where noise is new to the model REL is highest on it (see the notes): `order: lowest` keeps the
+ * tokens on which the model has changed least.
  */
 import type { Entry, RuleContext, TokenRule, Tokens } from "../contract/index.ts";
 import { type ChoosingRule, keepTop } from "../ranking/index.ts";
@@ -29,7 +31,7 @@ export interface SsTokenRule extends ChoosingRule<SsTokenSignal> {
 }
 
 /**
- * Weight 1 on the share of each response with the highest score, 0 elsewhere, `[rows * width]`.
+ * Weight 1 on the share of each response with the highest score (under `order: lowest` the lowest), 0 elsewhere, `[rows * width]`.
  * Losses are in nats, attention is a share of 1.
  *
  * @throws UserError for an impossible option; when weighing, for a signal that is not finite (naming row and token)
@@ -50,9 +52,10 @@ export interface SsTokenRule extends ChoosingRule<SsTokenSignal> {
  */
 export function ssToken(options: SsTokenOptions = {}): SsTokenRule {
   const settings = resolveSsToken(options);
-  const { gamma, ratio, rounding, keepEndOfTurn, divideBy, keepBelow } = settings;
+  const { gamma, ratio, rounding, order, keepEndOfTurn, divideBy, keepBelow, warmup } = settings;
   const withHistory = settings.history.source !== "none" && (gamma > 0 || keepBelow !== undefined);
-  const attends = !withHistory || gamma < 1 || settings.warmup.samples > 0 || settings.minimumRange > 0;
+  const trainsAll = withHistory && warmup.trains === "all";
+  const attends = !withHistory || gamma < 1 || (warmup.samples > 0 && !trainsAll) || settings.minimumRange > 0;
   const chooser = keepTop<SsTokenSignal>(
     {
       name: "sstoken",
@@ -65,13 +68,14 @@ export function ssToken(options: SsTokenOptions = {}): SsTokenRule {
         return combine(tokens, rel, settings);
       },
     },
-    { ratio, rounding, keepEndOfTurn, scope: "response" },
+    { ratio, rounding, order, keepEndOfTurn, scope: "response" },
     { divideBy },
   );
   return {
     ...chooser,
     settings,
     weigh(tokens, context) {
+      if (trainsAll && warmingUp(settings, context)) return Float32Array.from(tokens.response);
       const weights = chooser.weigh(tokens, context);
       if (keepBelow !== undefined && withHistory) relOf(tokens).forEach((x, i) => x < -keepBelow && (weights[i] = 1));
       return weights;
@@ -120,7 +124,8 @@ function relMetrics(tokens: Tokens<SsTokenSignal>, settings: SsTokenSettings, co
   const rel = relOf(tokens);
   const ranges = Array.from({ length: tokens.rows }, (_, b) => rangeOf(rel, tokens, b)).filter((r) => r.min <= r.max);
   const mean = (values: number[]) => (values.length ? values.reduce((sum, x) => sum + x, 0) / values.length : 0);
-  const byAttention = warmingUp(settings, context) || settings.gamma === 0;
+  const { warmup, gamma } = settings;
+  const byAttention = (warmup.trains === "by-attention" && warmingUp(settings, context)) || gamma === 0;
   return {
     relRange: mean(ranges.map((r) => r.max - r.min)),
     relMin: ranges.length ? Math.min(...ranges.map((r) => r.min)) : 0,

@@ -8,6 +8,7 @@ test.each(["recommended", "paper", "released"] as const)("are what ssToken takes
   expect(resolvedOptions(rules, { method: "sstoken", preset, gamma: 0.25 })).toEqual({
     ...{ preset, ...settings },
     "warmup.samples": warmup.samples,
+    "warmup.trains": warmup.trains,
     "history.source": history.source,
     "history.decay": history.decay,
   });

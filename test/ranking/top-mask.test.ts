@@ -31,6 +31,12 @@ describe("topMask", () => {
     expect(keep([0.1, 0.9, -3, 0.5], { ratio: 0.5 })).toBe("0101");
   });
 
+  test("keeps the lowest scores when told to, the earlier of equal ones", () => {
+    expect(keep([0.1, 0.9, -3, 0.5], { ratio: 0.5, order: "lowest" })).toBe("1010");
+    expect(keep([1, 0, 1, 1], { ratio: 0.75, order: "lowest" })).toBe("1110");
+    expect(keep([0, -0, -0], { ratio: 0.3, order: "lowest" })).toBe("100");
+  });
+
   test("prefers the earlier of equal scores, and takes -0 for 0", () => {
     expect(keep([1, 2, 1, 1], { ratio: 0.75 })).toBe("1110");
     expect(keep([-0, 0, 0], { ratio: 0.3 })).toBe("100");
@@ -65,9 +71,11 @@ describe("topMask", () => {
   test("names the dataset row and the token of a score that is not finite", () => {
     const tokens = { rows: 2, width: 2, response: all(4), rowIds: Float64Array.of(40, 41) };
     for (const bad of [NaN, Infinity, -Infinity]) {
-      expect(() => topMask(Float32Array.of(1, 2, 3, bad), tokens, { ratio: 0.5 })).toThrow(
-        userError("not-finite", `row 41, token 1: The score is ${bad}`),
-      );
+      for (const order of ["highest", "lowest"] as const) {
+        expect(() => topMask(Float32Array.of(1, 2, 3, bad), tokens, { ratio: 0.5, order })).toThrow(
+          userError("not-finite", `row 41, token 1: The score is ${bad}`),
+        );
+      }
     }
   });
 
@@ -91,6 +99,7 @@ describe("topMask", () => {
     [{ ratio: 0.5, scope: "step", minPerRow: 1.5 }, "minPerRow"],
     [{ ratio: 0.5, scope: "batch" }, "scope"],
     [{ ratio: 0.5, rounding: "up" }, "rounding"],
+    [{ ratio: 0.5, order: "least" }, "order"],
   ])("refuses the budget %j", (budget, option) => {
     expect(() => resolveBudget(budget as Budget)).toThrow(userError("invalid-option", option));
   });

@@ -94,6 +94,13 @@ describe("high-entropy", () => {
     expect([...highEntropy({ cut: "count" }).weigh(equal, context())]).toEqual([1, 0, 0, 0, 0]);
   });
 
+  test("keeps what does not exceed the quantile from below, turned round", () => {
+    // sorted 1 2 3 4 5 6; the quantile of 0.2 has rank 1, so it is 2
+    expect([...highEntropy({ order: "lowest" }).weigh(rows, context())]).toEqual([0, 1, 0, 0, 0, 1, 0, 0]);
+    const counted = highEntropy({ order: "lowest", cut: "count", ratio: 0.35 }); // 2.1 counts three
+    expect([...counted.weigh(rows, context())]).toEqual([0, 1, 0, 0, 0, 1, 1, 0]);
+  });
+
   test("is not misled by float64", () => {
     // 1 - 0.7 is 0.30000000000000004; x 10 the rank is 3 and a bit, whose quantile the token of rank 3 would miss
     const eleven = tokensOf([Array.from({ length: 11 }, () => 1)], { entropy: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10] });
@@ -113,5 +120,7 @@ describe("high-entropy", () => {
   test("refuses other shares and cuts", () => {
     expect(() => highEntropy({ ratio: 0 })).toThrow(userError("invalid-option", "high-entropy: ratio"));
     expect(() => highEntropy({ cut: "half" as "count" })).toThrow(userError("invalid-option", "high-entropy: cut"));
+    const order = "least" as "lowest";
+    expect(() => highEntropy({ order })).toThrow(userError("invalid-option", "high-entropy: order"));
   });
 });

@@ -126,6 +126,15 @@ describe.each(choosers)("%s", (method) => {
     expect([...weights]).toEqual([0, 0, 1, 0]);
   });
 
+  test("turned round, drops what it keeps of the other tokens", () => {
+    if (!hasOption(rules, method, "order")) return;
+    // PPrr with scores apart: half of two tokens is one, and the other one is kept when turned round
+    const row = oneRow(tokens, 4, 4);
+    const kept = (order: "highest" | "lowest") =>
+      [...createFrom(rules, { method, ratio: 0.5, keepEndOfTurn: false, order }).weigh(row, context())].join("");
+    expect([kept("highest"), kept("lowest")].sort()).toEqual(["0001", "0010"]);
+  });
+
   test.each([{ ratio: 0 }, { ratio: 1.5 }, { ratio: "much" }, { rounding: "up" }, { divideBy: "all" }])(
     "refuses %j",
     (options) => {

@@ -31,6 +31,12 @@ describe("explain", () => {
     for (const { source } of differences) expect(source).not.toBe("");
   });
 
+  test("warns of ssToken that it keeps noise which is new to the model, and says what to do instead", () => {
+    const { notes } = explain(ssToken);
+    expect(notes[0]).toMatch(/^Warning: where the noise is new [^]*\.06 to \.22 [^]*\.08 to \.20/);
+    expect(notes.join(" ")).toMatch(/order: lowest[^]*small-loss[^]*ratio fits/);
+  });
+
   test("has no differences and notes of a rule that states none", () => {
     expect(explain(entryNamed(rules, "dft"))).toMatchObject({ presets: [], differences: [], notes: [] });
   });

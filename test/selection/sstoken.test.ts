@@ -78,6 +78,21 @@ describe("ssToken", () => {
     expect(scores({ warmup: { samples: 100 } }, 100)).toEqual(scores({ gamma: 0.5 }));
   });
 
+  test("trains every response token in the warm-up when told to, and needs no attention for that", () => {
+    const warmup = { samples: 100, trains: "all" } as const;
+    expect(kept({ warmup }, row, 99)).toEqual([0, 1, 1, 1, 1, 0]);
+    expect(kept({ warmup }, row, 100)).toEqual([0, 1, 0, 0, 1, 0]);
+    expect(ssToken({ preset: "paper", gamma: 1, warmup }).needs).toEqual(["nll", "historyNll"]);
+    const rule = ssToken({ preset: "paper", warmup });
+    expect(rule.metrics!(row, new Float32Array(6), context({ samplesSeen: 0 }))).toMatchObject({ attentionOnly: 0 });
+  });
+
+  test("keeps the tokens on which the model has changed least, turned round", () => {
+    // minmax of REL: 1, 0.625, 0, 0.5
+    expect(kept({ gamma: 1, order: "lowest" })).toEqual([0, 0, 0, 1, 1, 0]);
+    expect(kept({ gamma: 1, order: "lowest", ratio: 0.75 })).toEqual([0, 0, 1, 1, 1, 0]);
+  });
+
   test("uses attention alone for a response whose REL hardly differs", () => {
     expect(scores({ minimumRange: 4.01 })).toEqual(scores({ gamma: 0 }));
     expect(scores({ minimumRange: 3.99 })).toEqual(scores({ gamma: 0.5 }));
@@ -141,6 +156,8 @@ describe("ssToken", () => {
     [{ gamma: 1.1 }, "gamma is 1.1"],
     [{ layer: 0.5 }, "layer is 0.5"],
     [{ warmup: { samples: -1 } }, "warmup.samples is -1"],
+    [{ warmup: { samples: 1, trains: "none" } }, "warmup.trains"],
+    [{ order: "least" }, "order"],
     [{ minimumRange: -1 }, "minimumRange"],
     [{ keepBelow: -1 }, "keepBelow"],
     [{ history: { source: "" } }, "history.source"],

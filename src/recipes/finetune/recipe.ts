@@ -10,7 +10,7 @@ import { openArm, type FinetuneArm } from "./arm.ts";
 import type { FinetuneConfig } from "./config-schema.ts";
 import { finetuneDefinition } from "./config.ts";
 import { finetuneMemory } from "./memory.ts";
-import { finetuneResults, resultRow } from "./results.ts";
+import { finetuneResults, heldOutRows, isControl, resultRow } from "./results.ts";
 import { mixtureLines } from "../kit/mixture-lines.ts";
 import { countedRows, rowsDealt, stepsOver } from "../kit/row-order.ts";
 import { ruleOf } from "./rules.ts";
@@ -39,6 +39,7 @@ function finetuning(about: typeof ssToken, method: string): Recipe<FinetuneConfi
         ),
         open: openArm,
         rows: (name, run) => [resultRow(readArm(run.path, { name }))],
+        heldOut: (name, run) => heldOutRows(readArm(run.path, { name })),
       }),
     results: finetuneResults,
     report: async () => (await import("./report.ts")).writeReport,
@@ -68,7 +69,8 @@ export const finetuneRecipe = finetuning(finetune, "full");
 export const ssTokenRecipe = finetuning(ssToken, "sstoken");
 
 function planned(name: string, config: FinetuneConfig): PlannedArm<FinetuneConfig> {
-  return { name, config, steps: ({ tokens }) => stepsOver(config, tokens) };
+  const control = isControl(config.selection.method);
+  return { name, config, control, steps: ({ tokens }) => stepsOver(config, tokens) };
 }
 
 function plan(config: FinetuneConfig, { tokens, validation }: RunInputs): string[] {

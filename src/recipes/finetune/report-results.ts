@@ -3,8 +3,9 @@ import { type Difference, differencesTable, intervalSentence, oneSeed, points } 
 import { formatDifference, formatNumber, formatShare } from "../../report/format.ts";
 import { type Html, html } from "../../report/html.ts";
 import type { ArmRun, Run } from "../../report/read-run.ts";
+import { controlsAmong, findingOf } from "../kit/finding.ts";
 import { resultHtml } from "../kit/results.ts";
-import { finetuneResults, resultRow } from "./results.ts";
+import { finetuneResults, heldOutRows, isControl, resultRow } from "./results.ts";
 
 /** The section on held-out rows: before and after for every arm, and the main arm against each other one. */
 export function resultsSection({ main, arms }: Run): Html {
@@ -27,9 +28,18 @@ export function resultsSection({ main, arms }: Run): Html {
       probability of the reference is that of the whole response, the end of the turn included, as a mean over rows: the
       share of answers drawn at temperature 1 that would be exactly it.
     </p>
-    ${resultHtml(finetuneResults, [main, ...arms].map(resultRow))}
+    ${finding(main, arms)} ${resultHtml(finetuneResults, [main, ...arms].map(resultRow))}
     ${arms.length > 0 ? differences(main, arms) : html`<p>There is no arm to compare with: name some under <code>compare</code> to see what the rule itself changes.</p>`}
   </section>`;
+}
+
+/** The same sentence as the terminal's last one. */
+function finding(main: ArmRun, arms: readonly ArmRun[]): Html | undefined {
+  const ours = heldOutRows(main);
+  const against = controlsAmong(arms, ({ method }) => isControl(method));
+  const controls = against.flatMap((arm) => heldOutRows(arm) ?? []);
+  const sentence = ours && findingOf(finetuneResults, { main: ours, controls });
+  return sentence === undefined ? undefined : html`<p>${sentence}</p>`;
 }
 
 /** An arm's name, with its method where that says more. */

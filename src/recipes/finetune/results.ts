@@ -1,5 +1,6 @@
 import { resultOf } from "../../report/compare-arms.ts";
 import type { ArmRun } from "../../report/read-run.ts";
+import type { ArmRows } from "../kit/finding.ts";
 import {
   countColumn,
   errorColumn,
@@ -17,7 +18,7 @@ export const finetuneResults = [
   textColumn("name", { head: "arm" }),
   countColumn("steps"),
   lossColumn("lossBefore", { head: "loss before", page: "Held-out loss, before", from: true, group: "loss" }),
-  lossColumn("loss", { head: "loss after", page: "after", group: "loss" }),
+  lossColumn("loss", { head: "loss after", page: "after", group: "loss", compared: "loss" }),
   numberColumn("perplexityBefore", { head: false, page: "Perplexity, before", from: true, group: "loss" }),
   numberColumn("perplexity", { head: false, page: "after", group: "loss" }),
   probabilityColumn("referenceProbabilityBefore", {
@@ -31,7 +32,7 @@ export const finetuneResults = [
     from: true,
     group: "exactMatch",
   }),
-  shareColumn("exactMatch", { head: "exact match after", page: "after" }),
+  shareColumn("exactMatch", { head: "exact match after", page: "after", compared: "share of right answers" }),
   shareColumn("passAt1Before", { head: false, page: "Sampled, before", from: true, group: "passAt1" }),
   shareColumn("passAt1", { head: "sampled", page: "after" }),
   errorColumn("passAt1Error"),
@@ -58,4 +59,15 @@ export function resultRow(arm: ArmRun): ResultRow {
     passAt1Error: after?.value("passAt1Error"),
     seconds: arm.seconds,
   };
+}
+
+/** Whether an arm says what training itself does, or a choice of as many tokens at random: what a rule must beat. */
+export const isControl = (method: string | undefined): boolean => method === "full" || method === "random";
+
+/** Held-out rows of an arm after its last step; undefined where it was not evaluated. */
+export function heldOutRows(arm: ArmRun): ArmRows | undefined {
+  const { after } = resultOf(arm);
+  return (
+    after && { name: arm.name, rowIds: after.rowIds, values: { loss: after.rowLosses, exactMatch: after.rowCorrect } }
+  );
 }

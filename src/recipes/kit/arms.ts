@@ -7,6 +7,7 @@ import { UserError } from "../../system/errors.ts";
 import { isRecord } from "../../system/is-record.ts";
 import { Interrupted } from "../../system/interrupted.ts";
 import { isRunFolder, openRunFolder, type RunFolder } from "../../training/run-folder.ts";
+import { type ArmRows, type ComparedArms, controlsAmong } from "./finding.ts";
 import type { RunInputs } from "./inputs.ts";
 import type { OpenRun, RecipeWork, RunConfig } from "./recipe.ts";
 import type { ArmReporter } from "./reporter.ts";
@@ -17,6 +18,8 @@ export interface PlannedArm<Config> {
   name: string;
   /** Its own configuration. */
   config: Config;
+  /** Whether the finding compares the main arm with it. Where no arm is one, with all. */
+  control?: boolean;
   /** Steps after which it is complete. */
   steps(inputs: RunInputs): number;
 }
@@ -44,6 +47,8 @@ export interface ArmPlan<Config, Arm> {
   open(opening: ArmOpening<Config>): Promise<Arm>;
   /** The rows of the results that an arm stands for, when it is complete; be it from an earlier process. */
   rows(name: string, run: RunFolder): readonly ResultRow[];
+  /** The held-out rows of a complete arm, for the finding; undefined where it has none. */
+  heldOut?(name: string, run: RunFolder): ArmRows | undefined;
   /** Called when all arms are complete. */
   finish?(rows: readonly ResultRow[], inputs: RunInputs): Promise<readonly ResultRow[]>;
   /** What else `results.json` holds. */
@@ -69,6 +74,7 @@ export function openArms<Config extends RunConfig, Arm extends { dispose(): void
   const main = openRunFolder(work.config.output, work.mode);
   let current = main;
   let rows: readonly ResultRow[] = [];
+  const heldOut = new Map<PlannedArm<Config>, ArmRows | undefined>();
   const undone = new Set([plan.main, ...plan.others].map(({ name }) => name));
   const folderOf = ({ name }: PlannedArm<Config>): RunFolder => {
     const path = join(work.config.output, name);
@@ -91,6 +97,7 @@ export function openArms<Config extends RunConfig, Arm extends { dispose(): void
       requireComplete(current, planned, await work.inputs());
       undone.delete(planned.name);
       rows = [...rows, ...plan.rows(planned.name, current)];
+      heldOut.set(planned, plan.heldOut?.(planned.name, current));
       if (!isMain) current.close();
     }
   }
@@ -104,7 +111,12 @@ export function openArms<Config extends RunConfig, Arm extends { dispose(): void
           fix: "Go through all of `run.arms()`; --resume runs what is left.",
         });
       rows = (await plan.finish?.(rows, await work.inputs())) ?? rows;
-      return { rows, ...(plan.facts && { facts: plan.facts(rows) }), ...(plan.notes && { notes: plan.notes(rows) }) };
+      return {
+        rows,
+        compared: comparedArms(plan, heldOut),
+        ...(plan.facts && { facts: plan.facts(rows) }),
+        ...(plan.notes && { notes: plan.notes(rows) }),
+      };
     },
     writeFile: main.writeFile,
     fail: (error) => undoFruitless(current, error),
@@ -113,6 +125,15 @@ export function openArms<Config extends RunConfig, Arm extends { dispose(): void
       main.close();
     },
   };
+}
+
+function comparedArms<Config>(
+  { main, others }: Pick<ArmPlan<Config, unknown>, "main" | "others">,
+  heldOut: ReadonlyMap<PlannedArm<Config>, ArmRows | undefined>,
+): ComparedArms | undefined {
+  const ours = heldOut.get(main);
+  const against = controlsAmong(others, ({ control }) => control === true);
+  return ours && { main: ours, controls: against.flatMap((arm) => heldOut.get(arm) ?? []) };
 }
 
 async function openIncomplete<Config extends RunConfig, Arm>(

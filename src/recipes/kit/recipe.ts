@@ -12,6 +12,7 @@ import { isRunFolder, type RunFolderMode } from "../../training/run-folder.ts";
 import { commandLine, exampleConfig } from "./called-as.ts";
 import { shownPath } from "./card.ts";
 import { parseRecipeArguments, type RecipeArguments } from "./command-line.ts";
+import { type ComparedArms, findingOf } from "./finding.ts";
 import { gatherInputs, type RunInputs, type StartConfig } from "./inputs.ts";
 import { memoryLines, requireMemory, type MemoryPlan } from "./memory.ts";
 import { stoppable, type ArmReporter, type Reporter } from "./reporter.ts";
@@ -56,7 +57,7 @@ export interface Recipe<Config extends RunConfig, Run> {
   memory?(inputs: RunInputs): MemoryPlan<Config>;
   /** Opens the run folder. Nothing is computed yet. */
   open(work: RecipeWork<Config>): Promise<OpenRun<Run>> | OpenRun<Run>;
-  /** The columns of the terminal's table, of `results.json` and of the page's table. */
+  /** The columns of the terminal's table, of `results.json` and of the page's table; and what the finding compares. */
   readonly results: readonly ResultColumn[];
   /** The writer of the page; asked for at the end, as its drawing library is as large as all else. */
   report(): Promise<(folder: string, options: ReportOptions) => string>;
@@ -69,12 +70,14 @@ export interface OpenRun<Run> {
   readonly path: string;
   /**
    * After the trainer's function.
-   * @returns the rows of the results, what else `results.json` holds, and sentences that stand below the table
+   * @returns the rows of the results, what else `results.json` holds, sentences that stand below the table, and the arms
+   * that the run's finding is about
    */
   finish(): Promise<{
     rows: readonly ResultRow[];
     facts?: Readonly<Record<string, unknown>>;
     notes?: readonly string[];
+    compared?: ComparedArms | undefined;
   }>;
   /** Writes a file of the run folder. */
   writeFile(name: string, content: string): void;
@@ -184,32 +187,38 @@ async function obey<Config extends RunConfig, Run>(
     reporterOf: terminalReporter,
     command: commandLine(argv),
   };
-  const { path, table } = await tellingFullDisk(config.output, () => perform(recipe, body, work)).catch(
+  const { path, table, finding } = await tellingFullDisk(config.output, () => perform(recipe, body, work)).catch(
     interruption.rethrow,
   );
   say(`\n${table}\n`);
   const page = (await recipe.report())(path, { command: work.command });
   say(`The run is in ${shownPath(path)}, its report in ${shownPath(page)}\n`);
+  if (finding !== undefined) say(`\n${finding}\n`);
 }
 
 /**
  * Opens a run, does the work and writes its results, without a command line around it: nothing is printed.
- * @returns the run's folder and the table of its results
+ * @returns the run's folder, the table of its results, and what it found in one sentence
  */
 export async function perform<Config extends RunConfig, Run>(
   recipe: Pick<Recipe<Config, Run>, "open" | "results">,
   body: (run: Run) => Promise<void>,
   work: RecipeWork<Config>,
-): Promise<{ path: string; table: string }> {
+): Promise<{ path: string; table: string; finding: string | undefined }> {
   const opened = await recipe.open(work);
   try {
     await body(opened.run);
-    const { rows, facts, notes = [] } = await opened.finish();
+    const { rows, facts, notes = [], compared } = await opened.finish();
     const table = resultText(recipe.results, rows, notes);
-    const results = { rows, ...facts, ...(notes.length > 0 && { notes }) };
+    const finding = compared && findingOf(recipe.results, compared)?.replaceAll("−", "-"); // plain, to be copied
+    const results = {
+      ...{ rows, ...facts },
+      ...(notes.length > 0 && { notes }),
+      ...(finding !== undefined && { finding }),
+    };
     opened.writeFile("results.json", `${JSON.stringify(results, null, 2)}\n`);
     opened.writeFile("table.txt", table);
-    return { path: opened.path, table };
+    return { path: opened.path, table, finding };
   } catch (error) {
     opened.fail(error);
     throw error;

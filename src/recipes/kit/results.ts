@@ -18,12 +18,14 @@ export interface ResultColumn {
   readonly wrap?: true;
   /** Columns of one group are left out together, where no row has a value in any of them. Default: `key`. */
   readonly group?: string;
+  /** What the column is called where the run says in a sentence how the main arm compares in it with its controls. */
+  readonly compared?: string;
 }
 
 /** A row of `results.json`: the columns' values by key, and whatever else a report reads of it. */
 export type ResultRow = Readonly<Record<string, unknown>>;
 
-type ColumnOptions = Partial<Pick<ResultColumn, "head" | "page" | "from" | "wrap" | "group">>;
+type ColumnOptions = Partial<Pick<ResultColumn, "head" | "page" | "from" | "wrap" | "group" | "compared">>;
 
 const columnOf =
   (kind: ResultColumn["kind"]) =>

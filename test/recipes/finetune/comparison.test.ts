@@ -90,6 +90,11 @@ test("a trainer that leaves an arm before its end is told", async () => {
 });
 
 describe("a comparison", () => {
+  test("says in one sentence how the main arm compares with its controls", () => {
+    const { finding } = readJson(whole.output, "results.json");
+    expect(finding).toMatch(/held-out rows sstoken has .* loss .*\brandom \(.*one seed/);
+  });
+
   test("frees all tensors, also of arms that end in an error", async () => {
     expect(whole.tensors).toBe(0);
     expect((await run("ema", { set: ["history.source=ema"] })).tensors).toBe(0);
