@@ -25,7 +25,7 @@ export const finetuneResults = [
     ...{ head: false, page: "Probability of the reference, before", from: true },
     group: "referenceProbability",
   }),
-  probabilityColumn("referenceProbability", { page: "after" }),
+  probabilityColumn("referenceProbability", { page: "after", compared: "probability of the reference" }),
   shareColumn("exactMatchBefore", {
     head: "exact match before",
     page: "Exact match, before",
@@ -67,7 +67,8 @@ export const isControl = (method: string | undefined): boolean => method === "fu
 /** Held-out rows of an arm after its last step; undefined where it was not evaluated. */
 export function heldOutRows(arm: ArmRun): ArmRows | undefined {
   const { after } = resultOf(arm);
-  return (
-    after && { name: arm.name, rowIds: after.rowIds, values: { loss: after.rowLosses, exactMatch: after.rowCorrect } }
-  );
+  if (after === undefined) return undefined;
+  const { rowIds, rowLosses, rowProbability, rowCorrect } = after;
+  const values = { loss: rowLosses, referenceProbability: rowProbability, exactMatch: rowCorrect };
+  return { name: arm.name, rowIds, values };
 }

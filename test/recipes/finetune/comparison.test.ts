@@ -92,7 +92,9 @@ test("a trainer that leaves an arm before its end is told", async () => {
 describe("a comparison", () => {
   test("says in one sentence how the main arm compares with its controls", () => {
     const { finding } = readJson(whole.output, "results.json");
-    expect(finding).toMatch(/held-out rows sstoken has .* loss .*\brandom \(.*one seed/);
+    expect(finding).toMatch(
+      /held-out rows sstoken has .* loss .*\brandom \(.* probability of the reference .*one seed/,
+    );
   });
 
   test("frees all tensors, also of arms that end in an error", async () => {
