@@ -1,6 +1,5 @@
 import { resultOf } from "../../report/compare-arms.ts";
 import type { ArmRun } from "../../report/read-run.ts";
-import type { ArmRows } from "../kit/finding.ts";
 import {
   countColumn,
   errorColumn,
@@ -25,16 +24,16 @@ export const finetuneResults = [
     ...{ head: false, page: "Probability of the reference, before", from: true },
     group: "referenceProbability",
   }),
-  probabilityColumn("referenceProbability", { page: "after" }),
+  probabilityColumn("referenceProbability", { page: "after", compared: "probability of the reference" }),
   shareColumn("exactMatchBefore", {
     head: "exact match before",
     page: "Exact match, before",
     from: true,
     group: "exactMatch",
   }),
-  shareColumn("exactMatch", { head: "exact match after", page: "after", compared: "share of right answers" }),
+  shareColumn("exactMatch", { head: "exact match after", page: "after", compared: "share of right greedy answers" }),
   shareColumn("passAt1Before", { head: false, page: "Sampled, before", from: true, group: "passAt1" }),
-  shareColumn("passAt1", { head: "sampled", page: "after" }),
+  shareColumn("passAt1", { head: "sampled", page: "after", compared: "share of right sampled answers" }),
   errorColumn("passAt1Error"),
   secondsColumn("seconds", { page: false }),
 ];
@@ -63,11 +62,3 @@ export function resultRow(arm: ArmRun): ResultRow {
 
 /** Whether an arm says what training itself does, or a choice of as many tokens at random: what a rule must beat. */
 export const isControl = (method: string | undefined): boolean => method === "full" || method === "random";
-
-/** Held-out rows of an arm after its last step; undefined where it was not evaluated. */
-export function heldOutRows(arm: ArmRun): ArmRows | undefined {
-  const { after } = resultOf(arm);
-  return (
-    after && { name: arm.name, rowIds: after.rowIds, values: { loss: after.rowLosses, exactMatch: after.rowCorrect } }
-  );
-}
