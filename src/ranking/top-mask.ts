@@ -14,7 +14,8 @@ export interface RankedTokens {
 }
 
 /**
- * Marks the tokens with the highest scores, or the lowest where the budget's `order` says so: 1 = keep, `[rows * width]`, 0 wherever `response` is 0.
+ * Marks the tokens with the highest scores, or the lowest where the budget's `order` says so: 1 = keep,
+ * `[rows * width]`, 0 wherever `response` is 0.
  * Of equal scores the earlier token wins. Exactly the budget is kept, unless `minPerRow` and `keepEndOfTurn`
  * reserve more than that. O(n log n).
  *

@@ -64,7 +64,8 @@ export function ssToken(options: SsTokenOptions = {}): SsTokenRule {
         ...(attends ? (["promptAttention"] as const) : []),
       ],
       score(tokens, context) {
-        const rel = withHistory && !warmingUp(settings, context) ? relOf(tokens) : undefined;
+        const byAttention = !withHistory || (!trainsAll && warmingUp(settings, context));
+        const rel = byAttention ? undefined : relOf(tokens);
         return combine(tokens, rel, settings);
       },
     },

@@ -6,7 +6,7 @@ import { expectSelfContained, page } from "../report/report-page.ts";
 import { recipeCases } from "./every-recipe.ts";
 import { canMount, diskFull, leftovers, mountDisk, type SmallDisk } from "./small-disk.ts";
 import { runHere } from "./run-here.ts";
-import { linesOf, startTrainer, whenEntries, whenGone } from "./small-run.ts";
+import { changedAt, linesOf, startTrainer, whenEntries, whenGone } from "./small-run.ts";
 import { wholeRun, type WholeRun } from "./whole-run.ts";
 
 const mounts = canMount();
@@ -103,8 +103,9 @@ describe.each(recipeCases)(
       let flag = "--overwrite";
       let saved: RegExp | undefined;
       for (const { signal, at, entries } of disturbances) {
+        const before = changedAt(join(output, at));
         const started = startTrainer(name, config, flag);
-        if (flag === "--overwrite") await whenGone(started, join(output, at));
+        if (flag === "--overwrite") await whenGone(started, join(output, at), before);
         expect(await whenEntries(started, join(output, at), entries)).toBe(true);
         started.child.kill(signal);
         const ended = await started.ended;

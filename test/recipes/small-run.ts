@@ -106,9 +106,15 @@ export async function whenEntries(started: Started, path: string, count: number)
   return true;
 }
 
-/** Waits until a file of an earlier run is deleted, or the process has ended. */
-export async function whenGone(started: Started, path: string): Promise<void> {
-  while (existsSync(path) && started.child.exitCode === null) await sleep(1);
+/** Waits until a file of an earlier run, with that time of its last change, is deleted, or the process has ended. */
+export async function whenGone(started: Started, path: string, changed: number | undefined): Promise<void> {
+  const isThere = (): boolean => changed !== undefined && changedAt(path) === changed; // the process may soon write its own
+  while (isThere() && started.child.exitCode === null) await sleep(1);
+}
+
+/** When a file was last changed, in milliseconds; undefined where there is none. */
+export function changedAt(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs;
 }
 
 function entriesOf(path: string): number {

@@ -83,6 +83,7 @@ describe("ssToken", () => {
     expect(kept({ warmup }, row, 99)).toEqual([0, 1, 1, 1, 1, 0]);
     expect(kept({ warmup }, row, 100)).toEqual([0, 1, 0, 0, 1, 0]);
     expect(ssToken({ preset: "paper", gamma: 1, warmup }).needs).toEqual(["nll", "historyNll"]);
+    expect(scores({ gamma: 1, warmup }, 99)).toEqual(scores({ gamma: 1 })); // no attention was asked for
     const rule = ssToken({ preset: "paper", warmup });
     expect(rule.metrics!(row, new Float32Array(6), context({ samplesSeen: 0 }))).toMatchObject({ attentionOnly: 0 });
   });

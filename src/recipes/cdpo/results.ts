@@ -1,6 +1,7 @@
 import { findEntry } from "../../config/catalogue.ts";
 import { methodLabel } from "../../config/method-choice.ts";
 import { preferenceForms } from "../../preference/catalogue.ts";
+import type { ComparedArms } from "../kit/finding.ts";
 import type { HeldOutLosses } from "../kit/held-out-losses.ts";
 import { answerRates, sampledAccuracy, type AnswerRates, type Answers } from "../kit/responses/index.ts";
 import { countColumn, errorColumn, probabilityColumn, type ResultRow } from "../kit/results.ts";
@@ -10,8 +11,8 @@ import type { CdpoArm } from "./config-schema.ts";
 /** The starting model, then every arm. */
 export const cdpoResults = [
   textColumn("name", { head: "model" }),
-  shareColumn("greedy"),
-  shareColumn("sampled"),
+  shareColumn("greedy", { compared: "share of right greedy answers" }),
+  shareColumn("sampled", { compared: "share of right sampled answers" }),
   errorColumn("sampledError"),
   probabilityColumn(),
   lossColumn("loss", { head: false, page: "Held-out loss" }),
@@ -52,4 +53,19 @@ export function modelRow(
     ...(passAt1Error !== undefined && { sampledError: passAt1Error }),
     ...{ ...losses, ...rates },
   };
+}
+
+/** The main alignment and the others, of the rows of all models; the starting model is none of them. */
+export function comparedModels(
+  rows: readonly ModelRow[],
+  [main, ...others]: readonly CdpoArm[],
+): ComparedArms | undefined {
+  const rowsOf = (arm: CdpoArm | undefined) =>
+    rows
+      .filter(({ name }) => name === arm?.name)
+      .map(({ name, rowIds, rowCorrect, rowPassRate = [] }) => {
+        return { name, rowIds, values: { greedy: rowCorrect, sampled: rowPassRate } };
+      });
+  const [ours] = rowsOf(main);
+  return ours && { main: ours, controls: others.flatMap(rowsOf) };
 }

@@ -22,7 +22,7 @@ import { lossStage } from "./losses.ts";
 import { objectivesOf } from "./objectives.ts";
 import { pairFile, pairStage } from "./pairs.ts";
 import { picturePairs } from "./pictures.ts";
-import { learntBy, modelRow, type ModelRow } from "./results.ts";
+import { comparedModels, learntBy, modelRow, type ModelRow } from "./results.ts";
 import { drawnFile, judgedFile, judgeStage, sampleStage } from "./sample.ts";
 import { readoutOf } from "./readout.ts";
 import { scoredFile, scoreStage } from "./score.ts";
@@ -160,7 +160,7 @@ async function finish(
   work: CdpoWork,
   measured: readonly MeasuredModel[],
   scored: StageResult<ScoredPair[]> | undefined,
-): Promise<{ rows: readonly ModelRow[]; facts: Readonly<Record<string, unknown>> }> {
+): ReturnType<OpenRun<CdpoRun>["finish"]> {
   const rows: ModelRow[] = [];
   for (const { name, answers, losses } of measured) {
     const arm = armsOf(work.config).find((arm) => arm.name === name);
@@ -172,5 +172,5 @@ async function finish(
   const pairs = (await scored?.load()) ?? [];
   const pictured = picturePairs(pairs, work.tokenizer);
   work.run.writeFile("tokens.json", `${JSON.stringify({ method: "cdpo", rows: pictured })}\n`);
-  return { rows, facts: { ...readoutOf(pairs) } };
+  return { rows, facts: { ...readoutOf(pairs) }, compared: comparedModels(rows, armsOf(work.config)) };
 }

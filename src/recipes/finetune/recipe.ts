@@ -3,6 +3,7 @@ import { rules } from "../../selection/catalogue.ts";
 import { methodLabel } from "../../config/method-choice.ts";
 import { readArm } from "../../report/read-run.ts";
 import { openArms, type ArmRun, type PlannedArm } from "../kit/arms.ts";
+import { evaluatedRows } from "../kit/finding.ts";
 import type { RunInputs } from "../kit/inputs.ts";
 import { defineRecipe, type Recipe } from "../kit/recipe.ts";
 import { finetune, ssToken } from "./about.ts";
@@ -10,7 +11,7 @@ import { openArm, type FinetuneArm } from "./arm.ts";
 import type { FinetuneConfig } from "./config-schema.ts";
 import { finetuneDefinition } from "./config.ts";
 import { finetuneMemory } from "./memory.ts";
-import { finetuneResults, heldOutRows, isControl, resultRow } from "./results.ts";
+import { finetuneResults, isControl, resultRow } from "./results.ts";
 import { mixtureLines } from "../kit/mixture-lines.ts";
 import { countedRows, rowsDealt, stepsOver } from "../kit/row-order.ts";
 import { ruleOf } from "./rules.ts";
@@ -39,7 +40,7 @@ function finetuning(about: typeof ssToken, method: string): Recipe<FinetuneConfi
         ),
         open: openArm,
         rows: (name, run) => [resultRow(readArm(run.path, { name }))],
-        heldOut: (name, run) => heldOutRows(readArm(run.path, { name })),
+        heldOut: (name, run) => evaluatedRows(readArm(run.path, { name })),
       }),
     results: finetuneResults,
     report: async () => (await import("./report.ts")).writeReport,

@@ -3,9 +3,9 @@ import { type Difference, differencesTable, intervalSentence, oneSeed, points } 
 import { formatDifference, formatNumber, formatShare } from "../../report/format.ts";
 import { type Html, html } from "../../report/html.ts";
 import type { ArmRun, Run } from "../../report/read-run.ts";
-import { controlsAmong, findingOf } from "../kit/finding.ts";
+import { controlsAmong, evaluatedRows, findingOf } from "../kit/finding.ts";
 import { resultHtml } from "../kit/results.ts";
-import { finetuneResults, heldOutRows, isControl, resultRow } from "./results.ts";
+import { finetuneResults, isControl, resultRow } from "./results.ts";
 
 /** The section on held-out rows: before and after for every arm, and the main arm against each other one. */
 export function resultsSection({ main, arms }: Run): Html {
@@ -35,9 +35,9 @@ export function resultsSection({ main, arms }: Run): Html {
 
 /** The same sentence as the terminal's last one. */
 function finding(main: ArmRun, arms: readonly ArmRun[]): Html | undefined {
-  const ours = heldOutRows(main);
+  const ours = evaluatedRows(main);
   const against = controlsAmong(arms, ({ method }) => isControl(method));
-  const controls = against.flatMap((arm) => heldOutRows(arm) ?? []);
+  const controls = against.flatMap((arm) => evaluatedRows(arm) ?? []);
   const sentence = ours && findingOf(finetuneResults, { main: ours, controls });
   return sentence === undefined ? undefined : html`<p>${sentence}</p>`;
 }

@@ -1,6 +1,5 @@
 import { resultOf } from "../../report/compare-arms.ts";
 import type { ArmRun } from "../../report/read-run.ts";
-import type { ArmRows } from "../kit/finding.ts";
 import {
   countColumn,
   errorColumn,
@@ -32,9 +31,9 @@ export const finetuneResults = [
     from: true,
     group: "exactMatch",
   }),
-  shareColumn("exactMatch", { head: "exact match after", page: "after", compared: "share of right answers" }),
+  shareColumn("exactMatch", { head: "exact match after", page: "after", compared: "share of right greedy answers" }),
   shareColumn("passAt1Before", { head: false, page: "Sampled, before", from: true, group: "passAt1" }),
-  shareColumn("passAt1", { head: "sampled", page: "after" }),
+  shareColumn("passAt1", { head: "sampled", page: "after", compared: "share of right sampled answers" }),
   errorColumn("passAt1Error"),
   secondsColumn("seconds", { page: false }),
 ];
@@ -63,12 +62,3 @@ export function resultRow(arm: ArmRun): ResultRow {
 
 /** Whether an arm says what training itself does, or a choice of as many tokens at random: what a rule must beat. */
 export const isControl = (method: string | undefined): boolean => method === "full" || method === "random";
-
-/** Held-out rows of an arm after its last step; undefined where it was not evaluated. */
-export function heldOutRows(arm: ArmRun): ArmRows | undefined {
-  const { after } = resultOf(arm);
-  if (after === undefined) return undefined;
-  const { rowIds, rowLosses, rowProbability, rowCorrect } = after;
-  const values = { loss: rowLosses, referenceProbability: rowProbability, exactMatch: rowCorrect };
-  return { name: arm.name, rowIds, values };
-}

@@ -1,6 +1,7 @@
 import type { PairedComparison } from "../../evaluation/paired-bootstrap.ts";
-import { pairedDifference } from "../../report/compare-arms.ts";
+import { pairedDifference, resultOf } from "../../report/compare-arms.ts";
 import { formatDifference, formatNumber } from "../../report/format.ts";
+import type { ArmRun } from "../../report/read-run.ts";
 import type { ResultColumn } from "./results.ts";
 
 /** The held-out rows of an arm after its last step. */
@@ -16,6 +17,17 @@ export interface ArmRows {
 export interface ComparedArms {
   readonly main: ArmRows;
   readonly controls: readonly ArmRows[];
+}
+
+/** Those of an arm that has an evaluation log; undefined where nothing was evaluated after the first step. */
+export function evaluatedRows(arm: ArmRun): ArmRows | undefined {
+  const { after } = resultOf(arm);
+  if (after === undefined) return undefined;
+  const { rowIds, rowLosses: loss, rowProbability: referenceProbability, rowCorrect: exactMatch } = after;
+  return {
+    ...{ name: arm.name, rowIds },
+    values: { loss, referenceProbability, exactMatch, passAt1: after.rowPassRate },
+  };
 }
 
 /** The arms to compare with: those that are controls, or all where none is. */

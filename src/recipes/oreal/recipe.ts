@@ -1,6 +1,7 @@
 import { outcomeNotes } from "../../reward/outcome-presets.ts";
 import { readArm } from "../../report/read-run.ts";
 import { openArms, type ArmRun, type PlannedArm } from "../kit/arms.ts";
+import { evaluatedRows } from "../kit/finding.ts";
 import type { RunInputs } from "../kit/inputs.ts";
 import { defineRecipe } from "../kit/recipe.ts";
 import { oreal } from "./about.ts";
@@ -51,6 +52,7 @@ export const orealRecipe = defineRecipe<OrealConfig, OrealRun>({
         const objective = { ...choices.find((choice) => choice.name === name)?.objective };
         return [...(name === main.name ? [startRow(arm)] : []), resultRow(arm, objective)];
       },
+      heldOut: (name, run) => evaluatedRows(readArm(run.path, { name })),
     });
   },
   results: orealResults,

@@ -8,8 +8,8 @@ import { secondsColumn, shareColumn, textColumn } from "../kit/results.ts";
 /** Shares of right answers to held-out problems: those of the starting model in the first row, then every arm's. */
 export const orealResults = [
   textColumn("name", { head: "arm" }),
-  shareColumn("exactMatch", { head: "greedy" }),
-  shareColumn("passAt1", { head: "sampled" }),
+  shareColumn("exactMatch", { head: "greedy", compared: "share of right greedy answers" }),
+  shareColumn("passAt1", { head: "sampled", compared: "share of right sampled answers" }),
   errorColumn("passAt1Error"),
   probabilityColumn(),
   lossColumn("loss", { head: false, page: "Held-out loss" }),

@@ -47,9 +47,14 @@ describe("the cDPO recipe", () => {
   test("ends with a report of the same numbers, and critical tokens in colour", () => {
     const markup = readFileSync(join(whole, "report.html"), "utf8");
     const { cells, section } = page(markup);
-    const { rows: models } = JSON.parse(readFileSync(join(whole, "results.json"), "utf8")) as {
+    const { rows: models, finding } = JSON.parse(readFileSync(join(whole, "results.json"), "utf8")) as {
       rows: { name: string; greedy: number; rowCorrect: number[] }[];
+      finding: string;
     };
+    expect(finding).toMatch(
+      /rows cdpo has .* greedy answers (than|from) tdpo \(.* sampled answers (than|from) tdpo \(/,
+    );
+    expect(finding).not.toContain("base");
     expect(cells("Results").map((row) => row.slice(0, 2))).toEqual(
       models.map(({ name, greedy }) => [name, `${(100 * greedy).toFixed(1)} %`]),
     );

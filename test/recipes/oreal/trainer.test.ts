@@ -27,7 +27,9 @@ describe("the OREAL recipe", () => {
     const { cells, section } = page(markup);
     const results = JSON.parse(readFileSync(join(whole, "results.json"), "utf8")) as {
       rows: { name: string; responses: number; exactMatch: number }[];
+      finding: string;
     };
+    expect(results.finding).toMatch(/held-out rows \S+ has .* greedy answers (than|from) \S+ \(/);
     expect(cells("Results").map((row) => [row[0], row[1], row[8]])).toEqual(
       results.rows.map(({ name, exactMatch, responses }) => [
         name,
