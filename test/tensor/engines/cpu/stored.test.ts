@@ -40,13 +40,19 @@ function forwardAndBack(x: tf.Tensor2D, weights: readonly (tf.Tensor2D | StoredW
   });
 }
 
-/** Asks for the same bits, forward and backward, of weights in their file and of the same widened beforehand. */
-function hasBitsOfWidened(rows: number, weights: readonly StoredWeight[]): void {
-  const x = matrix("x", rows, weights[0]!.shape[1]);
+/**
+ * Asks for the same bits, forward and backward, of weights in their file and of the same widened beforehand.
+ * @param counts rows of the input
+ */
+function hasBitsOfWidened(counts: readonly number[], weights: readonly StoredWeight[]): void {
   const held = weights.map(widened);
-  const [inFile, inMemory] = [forwardAndBack(x, weights), forwardAndBack(x, held)];
-  inFile.forEach((found, i) => expect([i, Buffer.compare(found, inMemory[i]!)]).toEqual([i, 0]));
-  tf.dispose([x, held]);
+  for (const rows of counts) {
+    const x = matrix("x", rows, weights[0]!.shape[1]);
+    const [inFile, inMemory] = [forwardAndBack(x, weights), forwardAndBack(x, held)];
+    inFile.forEach((found, i) => expect([rows, i, Buffer.compare(found, inMemory[i]!)]).toEqual([rows, i, 0]));
+    x.dispose();
+  }
+  tf.dispose(held);
 }
 
 const names = [...encodings.keys()];
@@ -86,16 +92,16 @@ describe("weights that stay in their file", () => {
 
   test.each(["onnxruntime", "wasm"] as const)("give the bits of the widened matrix, with %s", async (matmul) => {
     await startCpuEngine({ threads: 2, matmul });
-    for (const name of names) for (const rows of [40, 129]) hasBitsOfWidened(rows, [files.make(name, [320, 256])]);
+    for (const name of names) hasBitsOfWidened([40, 129], [files.make(name, [320, 256])]);
     // sizes at which products are cut, turned, and added up in other lengths
     const shapes: [number, number][] = [[64, 64], [48, 700], [513, 96], [2100, 1032]]; // prettier-ignore
-    for (const shape of shapes) for (const rows of [1, 2, 17, 129]) hasBitsOfWidened(rows, [files.make("BF16", shape)]);
+    for (const shape of shapes) hasBitsOfWidened([1, 2, 17, 129], [files.make("BF16", shape)]);
   });
 
   test("of several, the gradients are added up as those of tensors are", async () => {
     await startCpuEngine({ threads: 2 });
     const weights = [files.make("BF16", [576, 576]), files.make("Q8_0", [192, 576]), files.make("F16", [192, 576])];
-    for (const rows of [20, 257]) hasBitsOfWidened(rows, weights);
+    hasBitsOfWidened([20, 257], weights);
   });
 
   test("whose rows are in pairs that rotate have them in the order of heads", async () => {
@@ -110,10 +116,10 @@ describe("weights that stay in their file", () => {
       });
       const ordered = tf.gather(plain, order);
       expect(Buffer.compare(bits(widened(weight)), bits(ordered))).toBe(0);
-      for (const rows of [1, 9, 129]) hasBitsOfWidened(rows, [weight]);
+      hasBitsOfWidened([1, 9, 129], [weight]);
       tf.dispose([plain, ordered]);
     }
-    hasBitsOfWidened(130, [files.make("BF16", [30 * 96, 1024], { head: 96 })]);
+    hasBitsOfWidened([130], [files.make("BF16", [30 * 96, 1024], { head: 96 })]);
   });
 
   test("beside tensors keep their place", async () => {
@@ -186,7 +192,7 @@ describe("weights that stay in their file", () => {
     await file.close();
     rmSync(dirname(path), { recursive: true });
     // and the engine goes on
-    hasBitsOfWidened(40, [weight]);
+    hasBitsOfWidened([40], [weight]);
   });
 
   test("have a plain definition on any engine", async () => {
