@@ -121,7 +121,10 @@ describe("commands of the pages", () => {
 
   test("name every configuration that a page writes", () => {
     const started = trainings.map(({ command }) => command).join("\n");
-    for (const { name, language } of examples) if (language === "yaml") expect(started).toContain(` --config ${name}`);
+    const grids = commands.filter((command) => command.startsWith("npx tokensift reproduce ")).join("\n");
+    for (const { name, language, content } of examples)
+      if (language === "yaml" && /^axes:/m.test(content)) expect(grids).toContain(` reproduce ${name}`);
+      else if (language === "yaml" && !/^base: (.*)$/m.test(content)) expect(started).toContain(` --config ${name}`);
   });
 
   test.each(cheap)("$command: runs", ({ words }) => {
@@ -157,7 +160,9 @@ describe("commands of the pages", () => {
 describe("a configuration that ships", () => {
   test.each(shipped)("%s opens with the line that runs it", (name) => {
     const [first] = readFileSync(join("configs", name), "utf8").split("\n");
-    expect(first!.replace("npm ci && ", "")).toMatch(`# npx tsx trainers/${dirname(name)}.ts --config configs/${name}`);
+    const grid = /^axes:/m.test(readFileSync(join("configs", name), "utf8"));
+    const runs = grid ? `reproduce.ts configs/${name}` : `${dirname(name)}.ts --config configs/${name}`;
+    expect(first!.replace("npm ci && ", "")).toMatch(`# npx tsx trainers/${runs}`);
   });
 
   const complete = shipped.filter((name) => !/\/(paper|smollm2)-/.test(name)); // which name models that do not ship

@@ -10,7 +10,12 @@ export const normalQuantile = 1.959963984540054;
  */
 export function studentQuantile(freedom: number): number {
   const z = normalQuantile;
-  return (
-    few[freedom - 1] ?? z + (z ** 3 + z) / (4 * freedom) + (5 * z ** 5 + 16 * z ** 3 + 3 * z) / (96 * freedom ** 2)
-  );
+  const found = few[freedom - 1];
+  if (found !== undefined) return found;
+  const terms = [
+    (z ** 3 + z) / 4,
+    (5 * z ** 5 + 16 * z ** 3 + 3 * z) / 96,
+    (3 * z ** 7 + 19 * z ** 5 + 17 * z ** 3 - 15 * z) / 384,
+  ];
+  return terms.reduce((sum, term, power) => sum + term / freedom ** (power + 1), z);
 }

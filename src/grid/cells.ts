@@ -143,12 +143,13 @@ function configOf(grid: Grid, arm: Arm, last: Settings, base?: RunConfig): Loade
  * options that it takes from the base, as an arm of a comparison is.
  */
 function withMethods({ recipe }: Grid, settings: Settings, base: RunConfig): Settings {
-  const entries = Object.entries(settings).map(([key, value]) => {
+  const entries = Object.entries(settings).flatMap(([key, value]) => {
     const methods = recipe.config.methods?.find(({ catalogue }) => catalogue.key === key);
-    if (methods === undefined || typeof value !== "string") return [key, value] as const;
+    if (methods === undefined || typeof value !== "string") return [[key, value] as const];
     const group = key.split(".").slice(0, -1);
     const main = valueAt(base, group) as MethodChoice;
-    return [keyName(group), comparisonArm(methods.catalogue, main, value)] as const;
+    if (main.method === value) return [];
+    return [[keyName(group), comparisonArm(methods.catalogue, main, value)] as const];
   });
   return Object.fromEntries(entries);
 }

@@ -35,7 +35,12 @@ const flags = {
   axis: { type: "string", multiple: true, value: "NAME", description: "Only this axis." },
   jobs: { type: "string", value: "N", description: "Cells at once; the cores are divided among them. Default 1." },
   list: { type: "boolean", description: "List the cells, what each changes and how far it is, and stop." },
-  cell: { type: "string", value: "N", description: "Run this one cell here, and nothing else." },
+  cell: {
+    type: "string",
+    value: "N",
+    description: "Run this one cell here, and nothing else. Also from SLURM_ARRAY_TASK_ID or JOB_COMPLETION_INDEX.",
+  },
+  cells: { type: "string", value: "N,N,..", description: "Which cell each number of JOB_COMPLETION_INDEX stands for." },
   collect: { type: "boolean", description: "Write the tables of what has been run, and stop." },
   set: { type: "string", multiple: true, value: "KEY=VALUE", description: "Change a key in every cell." },
   output: { type: "string", value: "FOLDER", description: "In place of the grid's own output." },
@@ -90,7 +95,7 @@ export function parseGridArguments(
   return {
     ...{ file, where, rest, set: values.set ?? [], axes: values.axis ?? [], output: values.output },
     ...{ list: values.list ?? false, collect: values.collect ?? false },
-    cell: whole("cell", values.cell ?? (given.length === 0 ? cellOf(environment) : undefined), 0),
+    cell: whole("cell", values.cell ?? (given.length === 0 ? cellOf(environment, values.cells) : undefined), 0),
     ...{ jobs: whole("jobs", values.jobs, 1), cpus: whole("cpus", values.cpus, 1) },
     threads: whole("threads", values.threads ?? environment["SLURM_CPUS_PER_TASK"], 1, mostThreads),
     ...{ retries: whole("retries", values.retries, 0) ?? 2, image: values.image, claim: values.claim },
@@ -105,9 +110,16 @@ export function threadsOf(jobs: number): number {
   return Math.max(1, Math.floor(availableParallelism() / jobs));
 }
 
-/** The cell that an array of Slurm or an indexed job of Kubernetes asks this process for. */
-function cellOf(environment: Readonly<Record<string, string | undefined>>): string | undefined {
-  return environment["SLURM_ARRAY_TASK_ID"] ?? environment["JOB_COMPLETION_INDEX"];
+/** The cell that an array of Slurm or an indexed job of Kubernetes asks this process for; the latter counts its own pods. */
+function cellOf(
+  environment: Readonly<Record<string, string | undefined>>,
+  cells: string | undefined,
+): string | undefined {
+  const { SLURM_ARRAY_TASK_ID: task, JOB_COMPLETION_INDEX: index } = environment;
+  if (task !== undefined || index === undefined || cells === undefined) return task ?? index;
+  const listed = cells.split(",")[Number(index)];
+  if (listed !== undefined) return listed;
+  throw new UserError("out-of-range", `--cells has no entry for JOB_COMPLETION_INDEX ${index}`);
 }
 
 function placeOf(name: string): Place {

@@ -41,6 +41,8 @@ const axis = Type.Object(
   },
 );
 
+export type AxisConfig = Static<typeof axis> & Readonly<Record<string, unknown>>;
+
 const expectation = group(
   {
     cell: Type.String({ pattern: "^[^/]+/[^/]+$", description: "AXIS/NAME of the cell that should win." }),
@@ -92,7 +94,7 @@ export const gridSchema = Type.Object(
         "Columns of results.json (exactMatch; accuracy@h2o for the row h2o), noise.recall, noise.precision, train.KEY and " +
         "last.KEY: the mean over steps, or the last, of a key of metrics.jsonl. The first is plotted first.",
     }),
-    axes: Type.Unsafe<Record<string, Static<typeof axis>>>({
+    axes: Type.Unsafe<Record<string, AxisConfig>>({
       type: "object",
       additionalProperties: axis,
       description: "By name, what varies.",
@@ -114,7 +116,6 @@ export const gridSchema = Type.Object(
 );
 
 type Parsed = Static<typeof gridSchema>;
-export type AxisConfig = Parsed["axes"][string];
 export type Expectation = Parsed["expect"][number];
 
 /** A checked grid file. */

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { relative } from "node:path";
+import { relative, resolve } from "node:path";
 import { UserError } from "../system/errors.ts";
 import { exitCodeOf } from "../system/exit-code.ts";
 import { calledAs } from "../recipes/kit/called-as.ts";
@@ -8,9 +8,14 @@ import { type Cell, type Cells, cellsOf } from "./cells.ts";
 import { collect } from "./collect/collect.ts";
 import { type GridArguments, parseGridArguments, threadsOf } from "./command-line.ts";
 import { cellsIn, listText } from "./list.ts";
-import { orNearest, readGrid } from "./read-grid.ts";
+import { type Grid, orNearest, readGrid } from "./read-grid.ts";
 import { runCell } from "./run-cell.ts";
 import { type Ended, runLocal } from "./run-local.ts";
+import { kubernetesManifest } from "./where/kubernetes.ts";
+import type { Submission } from "./where/place.ts";
+import { runOnRay } from "./where/ray.ts";
+import { rayClient } from "./where/ray-client.ts";
+import { submitToSlurm } from "./where/slurm.ts";
 
 /** Where a grid's command line runs. */
 export interface GridProgram {
@@ -41,13 +46,13 @@ export async function runGrid(argv: readonly string[], { program }: GridProgram)
       process.stdout.write(args.help);
       return 0;
     }
-    return await obey(args, argv, program);
+    return await obey(args, program);
   } catch (error) {
     return exitCodeOf(error, "reproduce", process.stderr);
   }
 }
 
-async function obey(args: GridArguments, argv: readonly string[], program: string): Promise<number> {
+async function obey(args: GridArguments, program: string): Promise<number> {
   const cells = cellsOf(await readGrid(args.file, args));
   refuseUnknownAxes(cells, args.axes);
   const chosen = cellsIn(cells, args.axes);
@@ -60,36 +65,58 @@ async function obey(args: GridArguments, argv: readonly string[], program: strin
     return runCell(cells, args.cell, { program, threads: args.threads });
   }
   if (args.collect) return collectAndSay(cells, args);
-  const code = await runMissing(cells, chosen, { args, argv, program });
-  return code === 0 ? collectAndSay(cells, args) : code;
+  const code = await runMissing(cells, chosen, { args, program });
+  return code === 0 ? collectAndSay(cells, args) : (code ?? 0);
 }
 
 interface Started {
   readonly args: GridArguments;
-  readonly argv: readonly string[];
   readonly program: string;
 }
 
-async function runMissing({ grid }: Cells, chosen: readonly Cell[], started: Started): Promise<number> {
+/** Runs what is not complete. Gives the gravest exit code; undefined where a scheduler has it now. */
+async function runMissing({ grid }: Cells, chosen: readonly Cell[], started: Started): Promise<number | undefined> {
   for (const cell of chosen) refuseChanged(grid, cell);
   const missing = chosen.filter((cell) => stateOf(cell) !== "complete");
   const say = (sentence: string): void => void process.stdout.write(`${sentence}\n`);
+  const { args } = started;
+  if (args.where === "kubernetes") {
+    process.stdout.write(kubernetesManifest(submissionOf(grid, missing, started, say), args));
+    return undefined;
+  }
   say(`${chosen.length} cells, ${chosen.length - missing.length} of them complete, in ${shown(grid.config.output)}`);
-  const { jobs = 1, threads = threadsOf(jobs) } = started.args;
-  const command = (cell: Cell): string[] => [
-    process.execPath,
-    ...process.execArgv,
-    ...cellCommand(started, cell, threads),
-  ];
-  const ended = await runLocal({ cells: missing, jobs, command, say });
-  return codeOf(ended, missing.length);
+  if (missing.length === 0) return 0;
+  if (args.where === "slurm") {
+    const job = submitToSlurm(submissionOf(grid, missing, started, say), args.rest);
+    say(`Submitted as job ${job}; --list shows how far it is, --collect writes the tables.`);
+    return undefined;
+  }
+  if (args.where === "ray") {
+    const client = rayClient(process.env["RAY_ADDRESS"] ?? "http://127.0.0.1:8265");
+    return codeOf(await runOnRay(submissionOf(grid, missing, started, say), client), missing.length);
+  }
+  const { jobs = 1, threads = threadsOf(jobs) } = args;
+  const command = ({ index }: Cell): string[] => cellCommand(started, [`--cell=${index}`, `--threads=${threads}`]);
+  return codeOf(await runLocal({ cells: missing, jobs, command, say }), missing.length);
 }
 
-/** The file and the arguments that run one cell. */
-function cellCommand({ args, program }: Started, { index }: Cell, threads: number): string[] {
+function submissionOf(
+  { config }: Grid,
+  cells: readonly Cell[],
+  started: Started,
+  say: (sentence: string) => void,
+): Submission {
+  const { cpus = 1, jobs, retries } = started.args;
+  const command = (index?: number): string[] =>
+    cellCommand(started, [...(index === undefined ? [] : [`--cell=${index}`]), `--threads=${cpus}`]);
+  return { output: config.output, folder: process.cwd(), cells, command, cpus, jobs, retries, say };
+}
+
+/** Program, file and arguments that run one cell. */
+function cellCommand({ args, program }: Started, more: readonly string[]): string[] {
   const set = args.set.flatMap((text) => ["--set", text]);
-  const output = args.output === undefined ? [] : ["--output", args.output];
-  return [program, args.file, ...set, ...output, "--cell", String(index), "--threads", String(threads)];
+  const output = args.output === undefined ? [] : ["--output", resolve(args.output)];
+  return [process.execPath, ...process.execArgv, program, resolve(args.file), ...set, ...output, ...more];
 }
 
 /** The gravest of the cells' exit codes: 2 before 1, since the person can do something. */

@@ -5,16 +5,11 @@ import { terminalText } from "../../system/visible-text.ts";
 import { writing } from "../../system/disk-error.ts";
 import { UserError } from "../../system/errors.ts";
 import type { Cells } from "../cells.ts";
-import { type Comparison, compareAxis } from "./compare.ts";
+import { type AxisResult, compareAxis } from "./compare.ts";
 import { type Expected, expectedOf, fidelityMarkdown, refuseTuned } from "./expectations.ts";
 import { pairedMarkdown } from "./paired.ts";
-import { type AxisOutcomes, readCells } from "./read-cells.ts";
+import { readCells } from "./read-cells.ts";
 import { csvOf, markdownOf, texOf } from "./tables.ts";
-
-/** An axis with what was found. */
-export interface AxisResult extends AxisOutcomes {
-  readonly comparisons: readonly Comparison[];
-}
 
 /**
  * Reads the run folders of complete cells and writes the tables and the page; nothing is run.

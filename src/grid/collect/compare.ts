@@ -34,6 +34,11 @@ export interface Comparison {
   readonly verdict: Verdict;
 }
 
+/** An axis with what was found. */
+export interface AxisResult extends AxisOutcomes {
+  readonly comparisons: readonly Comparison[];
+}
+
 /** Seeds below which nothing is called a difference. */
 export const fewestSeeds = 3;
 const level = 0.05;

@@ -27,7 +27,7 @@ export interface AxisOutcomes {
 }
 
 /**
- * Reads the run folders of the complete cells, axis by axis; axes without any are left out.
+ * Reads the run folders of the complete cells, axis by axis; axes of which none was run are left out.
  * @throws UserError for a metric that no run has
  */
 export function readCells(cells: Cells, axes: readonly string[]): AxisOutcomes[] {
@@ -46,10 +46,16 @@ export function readCells(cells: Cells, axes: readonly string[]): AxisOutcomes[]
         const complete = cells.of(arm).filter((cell) => stateOf(cell) === "complete");
         return { arm, outcomes: complete.map(outcomeOf), missing: cells.of(arm).length - complete.length };
       });
-    return rows.some(({ outcomes }) => outcomes.length > 0) ? [{ axis, arms: rows }] : [];
+    return wasRun(axis, rows) ? [{ axis, arms: rows }] : [];
   });
   refuseUnknown(config.metrics, [...read.values()], cells);
   return found;
+}
+
+/** Whether any cell of the axis's own is complete: not only controls, or the base, which other axes have too. */
+function wasRun(axis: string, rows: readonly ArmOutcomes[]): boolean {
+  const own = rows.filter(({ arm }) => !arm.control).flatMap(({ outcomes }) => outcomes);
+  return own.some(({ cell }) => cell.arm.axis === axis) || rows.every(({ outcomes }) => outcomes.length > 0);
 }
 
 /** A metric is known if any run has it: of one that drops nothing there is no precision. */

@@ -8,7 +8,7 @@ import { tokenPictureStyle } from "../../report/token-picture-html.ts";
 import { picturesOf, type RowToDraw } from "../../report/tokens.ts";
 import { UserError } from "../../system/errors.ts";
 import type { Cells } from "../cells.ts";
-import type { AxisResult } from "./collect.ts";
+import type { AxisResult } from "./compare.ts";
 import type { Expected } from "./expectations.ts";
 import { comparisonHeads, comparisonTexts, explanation } from "./paired.ts";
 import { axisPlot } from "./plot.ts";

@@ -13,7 +13,8 @@ export function spreadOf(values: readonly number[]): Spread {
   const n = values.length;
   const mean = values.reduce((sum, value) => sum + value, 0) / n;
   const sd = n < 2 ? NaN : Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (n - 1));
-  return { n, mean, sd };
+  const alike = values.every((value) => value === values[0]); // whose mean rounds otherwise than they
+  return alike && n > 0 ? { n, mean: values[0]!, sd: n < 2 ? NaN : 0 } : { n, mean, sd };
 }
 
 /** A metric of a row over its seeds. */
@@ -68,7 +69,7 @@ export function markdownTable(heads: readonly string[], rows: readonly (readonly
 
 /** Text that stands for itself in a cell of Markdown. */
 export function markdownText(text: string): string {
-  return text.replace(/[\\`*_[\]<>|]/g, "\\$&").replace(/\s+/g, " ");
+  return text.replace(/[\\`*_[\]|]|<(?=[A-Za-z!/?])/g, "\\$&").replace(/\s+/g, " ");
 }
 
 /** `table.md`. */
@@ -83,7 +84,7 @@ export function markdownOf(axes: readonly AxisOutcomes[], metrics: readonly stri
   return `# ${markdownText(title)}\n\n${lead}\n${parts.join("")}`;
 }
 
-/** `table.csv`: a line for each row of each axis, full precision. */
+/** `table.csv`: a line for each row of each axis, twelve digits. */
 export function csvOf(axes: readonly AxisOutcomes[], metrics: readonly string[]): string {
   const heads = [
     "axis",
@@ -101,7 +102,7 @@ export function csvOf(axes: readonly AxisOutcomes[], metrics: readonly string[])
         axis,
         row.arm.name,
         String(row.outcomes.length),
-        ...numbers.map((x) => (Number.isFinite(x) ? String(x) : "")),
+        ...numbers.map((x) => (Number.isFinite(x) ? String(Number(x.toPrecision(12))) : "")),
       ];
     }),
   );
