@@ -1,6 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { editorSchema } from "../../src/config/editor-schema.ts";
+import { gridSchema } from "../../src/grid/grid-schema.ts";
 import { cellConfig, cellsOf } from "../../src/grid/cells.ts";
 import { changesOf, refuseChanged, stateOf } from "../../src/grid/cell-state.ts";
 import { cellsIn, listText } from "../../src/grid/list.ts";
@@ -178,3 +180,8 @@ test.each(["sstoken", "cdpo", "oreal", "attention-gate"])(
     expect(cellConfig(cells.grid, last).config).toMatchObject({ training: { seed: last.seed }, output: last.folder });
   },
 );
+
+test("configs/schema/grid.schema.json is what npm run build:schema writes", () => {
+  const committed: unknown = JSON.parse(readFileSync("configs/schema/grid.schema.json", "utf8"));
+  expect(committed).toEqual(editorSchema(gridSchema));
+});
