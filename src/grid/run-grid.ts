@@ -87,9 +87,13 @@ async function runMissing({ grid }: Cells, chosen: readonly Cell[], started: Sta
   say(`${chosen.length} cells, ${chosen.length - missing.length} of them complete, in ${shown(grid.config.output)}`);
   if (missing.length === 0) return 0;
   if (args.where === "slurm") {
-    const job = submitToSlurm(submissionOf(grid, missing, started, say), args.rest);
+    const { job, code } = submitToSlurm(submissionOf(grid, missing, started, say), args.rest);
     say(`Submitted as job ${job}; --list shows how far it is, --collect writes the tables.`);
-    return undefined;
+    if (code === 0) return undefined;
+    throw new UserError("cells-failed", `a cell ended with ${code}`, {
+      where: `job ${job}`,
+      fix: `What cells print is in ${shown(grid.config.output)}/cells/N.log; the same command submits what is left.`,
+    });
   }
   if (args.where === "ray") {
     const client = rayClient(process.env["RAY_ADDRESS"] ?? "http://127.0.0.1:8265");

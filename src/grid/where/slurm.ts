@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeAtomically } from "../../data/atomic.ts";
 import { writing } from "../../system/disk-error.ts";
+import { makeFolder } from "../../system/make-folder.ts";
 import { UserError } from "../../system/errors.ts";
 import { rangesText, shellLine } from "./indices.ts";
 import type { Submission } from "./place.ts";
@@ -39,10 +40,11 @@ const quoted = (path: string): string => (/[\s"\\]/.test(path) ? `"${path.replac
 
 /**
  * Writes the script into the grid's output and submits it.
- * @returns the job's number
+ * @returns the job's number; with `--wait` among the flags also the highest exit code of its cells, else 0
  * @throws UserError where there is no sbatch, or it refuses
  */
-export function submitToSlurm(submission: Submission, flags: readonly string[]): string {
+export function submitToSlurm(submission: Submission, flags: readonly string[]): { job: string; code: number } {
+  makeFolder(join(submission.output, "cells")); // which Slurm would not make for its logs
   const path = join(submission.output, "cells.sbatch");
   writing(path, () => writeAtomically(path, (file) => writeFileSync(file, slurmScript(submission))));
   const { status, stdout, stderr, error } = spawnSync("sbatch", ["--parsable", ...flags, path], { encoding: "utf8" });
@@ -52,6 +54,8 @@ export function submitToSlurm(submission: Submission, flags: readonly string[]):
       ...{ where, cause: error },
       fix: `Submit the script on a machine of the cluster: sbatch ${path}`,
     });
-  if (status !== 0) throw new UserError("command-failed", stderr.trim() || `it ended with ${status}`, { where });
-  return stdout.trim().split(";")[0]!;
+  const [job] = stdout.trim().split(";");
+  if (job === undefined || job === "")
+    throw new UserError("command-failed", stderr.trim() || `it ended with ${status}`, { where });
+  return { job, code: status ?? 1 };
 }
