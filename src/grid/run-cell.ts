@@ -4,6 +4,7 @@ import { pathToFileURL } from "node:url";
 import { writeAtomically } from "../data/atomic.ts";
 import { writing } from "../system/disk-error.ts";
 import { UserError } from "../system/errors.ts";
+import { exitCodeOfSignal } from "../system/interrupted.ts";
 import { watchInterruption } from "../system/interruption.ts";
 import { makeBefore } from "./before.ts";
 import { configIn, refuseChanged, stateOf } from "./cell-state.ts";
@@ -34,7 +35,8 @@ export async function runCell(cells: Cells, index: number, { program, threads }:
   using interruption = watchInterruption();
   await makeBefore(grid.config, interruption);
   await interruption.check();
-  interruption[Symbol.dispose](); // the trainer watches from here on
+  interruption[Symbol.dispose]();
+  endUntilWatched(); // the trainer watches as soon as it runs
   const file = writeConfig(cells, cell, threads);
   shareStages(cells, cell);
   const trainer = join(dirname(program), grid.recipe.name + extname(program));
@@ -42,6 +44,21 @@ export async function runCell(cells: Cells, index: number, { program, threads }:
   process.argv = [process.argv[0]!, trainer, "--config", file, ...resume];
   await import(pathToFileURL(trainer).href);
   return Number(process.exitCode ?? 0);
+}
+
+/**
+ * Ends this process by a SIGUSR1 until something else listens for it: nothing is begun yet. Node by itself would open its
+ * debugger and go on.
+ */
+export function endUntilWatched(): void {
+  const end = (): void => process.exit(exitCodeOfSignal("SIGUSR1"));
+  const release = (event: string | symbol): void => {
+    if (event !== "SIGUSR1") return;
+    process.off("newListener", release);
+    process.off("SIGUSR1", end);
+  };
+  process.on("SIGUSR1", end);
+  process.on("newListener", release);
 }
 
 /** @throws UserError for a number that no cell has */

@@ -9,7 +9,7 @@ import { collect } from "./collect/collect.ts";
 import { type GridArguments, parseGridArguments, threadsOf } from "./command-line.ts";
 import { cellsIn, listText } from "./list.ts";
 import { type Grid, orNearest, readGrid } from "./read-grid.ts";
-import { runCell } from "./run-cell.ts";
+import { endUntilWatched, runCell } from "./run-cell.ts";
 import { type Ended, runLocal } from "./run-local.ts";
 import { kubernetesManifest } from "./where/kubernetes.ts";
 import type { Submission } from "./where/place.ts";
@@ -53,6 +53,7 @@ export async function runGrid(argv: readonly string[], { program }: GridProgram)
 }
 
 async function obey(args: GridArguments, program: string): Promise<number> {
+  if (args.cell !== undefined) endUntilWatched();
   const cells = cellsOf(await readGrid(args.file, args));
   refuseUnknownAxes(cells, args.axes);
   const chosen = cellsIn(cells, args.axes);

@@ -1,8 +1,10 @@
-import { describe, expect, test } from "@jest/globals";
+import { describe, expect, jest, test } from "@jest/globals";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Cell } from "../../src/grid/cells.ts";
+import { endUntilWatched } from "../../src/grid/run-cell.ts";
 import { logOf, runLocal } from "../../src/grid/run-local.ts";
+import { watchInterruption } from "../../src/system/interruption.ts";
 import { temporaryFolder } from "../data/folder.ts";
 
 const folder = temporaryFolder();
@@ -64,4 +66,21 @@ describe("cells on this machine", () => {
     await stopped;
     expect(existsSync(ready(cells[2]!))).toBe(false); // not begun
   });
+});
+
+test("a cell that has begun nothing yet ends by SIGUSR1, until its trainer listens", () => {
+  const ended = jest.spyOn(process, "exit").mockImplementation((code) => {
+    throw new Error(`exit ${code}`);
+  });
+  const before = process.listenerCount("newListener");
+  endUntilWatched();
+  expect(() => process.emit("SIGUSR1", "SIGUSR1")).toThrow(process.platform === "linux" ? "exit 138" : "exit");
+  {
+    using interruption = watchInterruption();
+    process.emit("SIGUSR1", "SIGUSR1");
+    expect(interruption.asked()).toBe(true);
+  }
+  expect(ended).toHaveBeenCalledTimes(1);
+  expect(process.listenerCount("newListener")).toBe(before);
+  ended.mockRestore();
 });
