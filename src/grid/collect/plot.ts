@@ -101,8 +101,9 @@ function zeroLine(x: number, bottom: number): Html {
 }
 
 function axisLine({ at, from, low, high }: Scale, bottom: number, label: string): Content {
-  const ticks = [0.1, 0.5, 0.9].map((share) => low + share * (high - low));
+  const places = Math.max(0, Math.ceil(-Math.log10(high - low)) + 1);
+  const ticks = [0.1, 0.5, 0.9].map((share) => Number((low + share * (high - low)).toFixed(Math.min(20, places))));
   return html`<text x="${from}" y="12" fill="currentColor">${label}</text>
     <line x1="${from}" x2="${from + panel}" y1="${bottom}" y2="${bottom}" stroke="currentColor" stroke-opacity="0.4" />
-    ${ticks.map((tick) => html`<text x="${at(tick)}" y="${bottom + 16}" text-anchor="middle" fill="currentColor">${shortNumber(Number(tick.toPrecision(3)))}</text>`)}`;
+    ${ticks.map((tick) => html`<text x="${at(tick)}" y="${bottom + 16}" text-anchor="middle" fill="currentColor">${shortNumber(tick)}</text>`)}`;
 }
