@@ -1,6 +1,5 @@
 import { readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { parse } from "yaml";
 import { comparisonArm } from "../config/catalogue.ts";
 import { type LoadedConfig, loadConfig } from "../config/load.ts";
 import type { MethodChoice } from "../config/method-choice.ts";
@@ -72,7 +71,7 @@ export function cellsOf(grid: Grid): Cells {
         return cell;
       }),
     );
-  const baseText = withoutOutput(base.resolvedYaml);
+  const baseText = withoutOutput(base.config);
   return {
     ...{ grid, cells },
     of: (arm) => cellsOfArm.get(standsFor.get(arm)!)!,
@@ -157,8 +156,7 @@ function withMethods({ recipe }: Grid, settings: Settings, base: RunConfig): Set
 /** What tells two rows apart: their configuration under one seed, wherever it goes. */
 function canonical(grid: Grid, arm: Arm, base: RunConfig, wrong: string[]): string | undefined {
   try {
-    const { resolvedYaml } = configOf(grid, arm, seedOf(grid.config.seeds[0]!), base);
-    return withoutOutput(resolvedYaml);
+    return withoutOutput(configOf(grid, arm, seedOf(grid.config.seeds[0]!), base).config);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     wrong.push(`${arm.axis}/${arm.name}: ${error.message.replaceAll("--set ", "").replaceAll("\n", "\n    ")}`);
@@ -166,8 +164,8 @@ function canonical(grid: Grid, arm: Arm, base: RunConfig, wrong: string[]): stri
   }
 }
 
-function withoutOutput(yaml: string): string {
-  return JSON.stringify(inOrder({ ...(parse(yaml) as object), output: undefined }));
+function withoutOutput(config: RunConfig): string {
+  return JSON.stringify(inOrder({ ...config, output: undefined }));
 }
 
 /** The same value with the keys of every group in one order. */
