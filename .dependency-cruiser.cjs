@@ -10,6 +10,7 @@ const order = [
   ["evaluation", "training"],
   ["report"],
   ["recipes"],
+  ["grid"],
   ["cli"],
 ];
 

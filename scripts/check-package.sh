@@ -53,3 +53,15 @@ npx tokensift recipe cp sstoken own.ts
 node "$root/node_modules/tsx/dist/cli.mjs" own.ts --config own.yaml --set output=runs/ts
 for copy in js ts; do cmp runs/command/model/model.safetensors "runs/$copy/model/model.safetensors"; done
 echo "training: the command and copies of its trainer leave the same model"
+
+cat >own-grid.yaml <<'YAML'
+recipe: sstoken
+base: own.yaml
+seeds: [1]
+metrics: [train.keptShare]
+axes: { ratio: { selection.ratio: [0.5, 1] } }
+output: runs/grid
+YAML
+npx tokensift reproduce own-grid.yaml --jobs 2
+grep -q "^| ratio-1 | 1 | 1.0000 |" runs/grid/table.md
+echo "grids: the command runs cells and collects them"

@@ -73,9 +73,9 @@ export function wordsOf(command: string): string[] {
   return [...command.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map(([, a, b, c]) => a ?? b ?? c!);
 }
 
-/** Whether a command of `tokensift` ends within seconds: all but a training. */
+/** Whether a command of `tokensift` ends within seconds: all but trainings. */
 export function isCheap(command: string): boolean {
-  return !/^npx tokensift train /.test(command) || / (--dry-run|--help)\b/.test(command);
+  return !/^npx tokensift (train|reproduce) /.test(command) || / --(dry-run|help|list)\b/.test(command);
 }
 
 /** Writes the examples into a folder. */

@@ -78,7 +78,9 @@ function trainingOf(command: string): { recipe: string; argv: string[] } | undef
   const words = wordsOf(command.replace(/^npm ci && /, ""));
   if (words[1] === "tokensift" && words[2] === "train") return { recipe: words[3]!, argv: words.slice(4) };
   const recipe = /^trainers\/(.+)\.ts$/.exec(words[2] ?? "")?.[1];
-  return words[1] === "tsx" && recipe !== undefined ? { recipe, argv: words.slice(3) } : undefined;
+  return words[1] === "tsx" && recipe !== undefined && recipe !== "reproduce"
+    ? { recipe, argv: words.slice(3) }
+    : undefined;
 }
 
 describe("examples of the pages", () => {
@@ -121,7 +123,10 @@ describe("commands of the pages", () => {
 
   test("name every configuration that a page writes", () => {
     const started = trainings.map(({ command }) => command).join("\n");
-    for (const { name, language } of examples) if (language === "yaml") expect(started).toContain(` --config ${name}`);
+    const grids = commands.filter((command) => command.startsWith("npx tokensift reproduce ")).join("\n");
+    for (const { name, language, content } of examples.filter(({ language }) => language === "yaml"))
+      if (/^axes:/m.test(content)) expect(grids).toContain(` reproduce ${name}`);
+      else expect([language, started]).toEqual(["yaml", expect.stringContaining(` --config ${name}`)]);
   });
 
   test.each(cheap)("$command: runs", ({ words }) => {
@@ -154,13 +159,17 @@ describe("commands of the pages", () => {
   });
 });
 
+const isGrid = (name: string): boolean => /^axes:/m.test(readFileSync(join("configs", name), "utf8"));
+
 describe("a configuration that ships", () => {
   test.each(shipped)("%s opens with the line that runs it", (name) => {
     const [first] = readFileSync(join("configs", name), "utf8").split("\n");
-    expect(first!.replace("npm ci && ", "")).toMatch(`# npx tsx trainers/${dirname(name)}.ts --config configs/${name}`);
+    const runs = isGrid(name) ? `reproduce.ts configs/${name}` : `${dirname(name)}.ts --config configs/${name}`;
+    expect(first!.replace("npm ci && ", "")).toMatch(`# npx tsx trainers/${runs}`);
   });
 
-  const complete = shipped.filter((name) => !/\/(paper|smollm2)-/.test(name)); // which name models that do not ship
+  // others name models that do not ship; of grids test/grid looks at every cell
+  const complete = shipped.filter((name) => !/\/(paper|smollm2)-/.test(name) && !isGrid(name));
   test.each(complete)("%s is valid", async (name) => {
     const definition = await definitionOf(dirname(name));
     expect(() => loadConfig(definition, join("configs", name), { set: [], folder })).not.toThrow();

@@ -16,6 +16,10 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: "Train with a recipe; without a name, list the recipes.",
     load: async () => (await import("./train.ts")).train,
   },
+  reproduce: {
+    summary: "Run a grid of configurations and seeds, and compare them.",
+    load: async () => (await import("./reproduce.ts")).reproduce,
+  },
   recipe: {
     summary: "Copy a recipe's trainer into a file of yours, to edit and run.",
     load: async () => (await import("./recipe/recipe.ts")).recipe,

@@ -9,7 +9,7 @@ import type { KeyPath, Problem } from "./problem.ts";
 import { keyName, valueAt } from "./problem.ts";
 import type { JsonSchema } from "../contract/index.ts";
 import { renamed, withRenamed, type Rename } from "./renames.ts";
-import type { Setting } from "./settings.ts";
+import type { Setting, SettingText } from "./settings.ts";
 import { applySettings, settingInside, settingOf } from "./settings.ts";
 import { keysOf, validate } from "./validate.ts";
 import type { ParsedYaml, Plain } from "./yaml.ts";
@@ -50,12 +50,13 @@ const largestFile = 1 << 20;
  * Reads a configuration: command line before file before defaults.
  * @param options.set `key=value` texts of `--set`; their paths are relative to `options.folder` (the current one)
  * @param options.example a file to suggest where there is none
+ * @param options.made absolute paths of files that count as there, as something will have made them by then
  * @throws UserError with every problem at once, each with its line, key, what is expected and what was found
  */
 export function loadConfig<Config>(
   definition: ConfigDefinition<Config>,
   file: string,
-  options: { set?: readonly string[]; folder?: string; example?: string } = {},
+  options: { set?: readonly SettingText[]; folder?: string; example?: string; made?: readonly string[] } = {},
 ): LoadedConfig<Config> {
   const folder = options.folder ?? process.cwd();
   const source = resolve(folder, file);
@@ -70,11 +71,14 @@ export function loadConfig<Config>(
   const old = renamed(raw, definition.renames ?? []);
   const problems = settleAlternatives(raw, definition.alternatives, settings);
   const everyKey = keysOf(definition.schema);
-  const folderOf = (path: KeyPath) => (settingOf(settings, path) === undefined ? dirname(source) : folder);
+  const folderOf = (path: KeyPath) => {
+    const setting = settingOf(settings, path);
+    return setting === undefined ? dirname(source) : (setting.folder ?? folder);
+  };
   problems.push(...validate("completing", definition.schema, raw, [], everyKey));
   const chosen = methodGroups(definition.methods ?? [], definition.schema, raw);
   problems.push(...chosen.problems);
-  problems.push(...resolvePaths(definition.schema, raw, [], folderOf, definition.readable));
+  problems.push(...resolvePaths(definition.schema, raw, [], { ...definition, ...options, folderOf }));
   for (const { path, schema } of chosen.groups)
     problems.push(...validate("checking", schema, valueAt(raw, path), path, everyKey));
   const config = raw as Config;

@@ -91,5 +91,13 @@ export function methodSchema(
 ): JsonSchema | undefined {
   if (isModulePath(method)) return { type: "object" };
   const entry = findEntry(catalogue, method);
-  return entry && optionsSchema(entry, elsewhere);
+  if (entry === undefined) return undefined;
+  const known = schemas.get(entry) ?? new Map<string, JsonSchema>();
+  schemas.set(entry, known);
+  const schema = known.get(String(elsewhere)) ?? optionsSchema(entry, elsewhere);
+  known.set(String(elsewhere), schema);
+  return schema;
 }
+
+/** Schemas given out before, by entry and by the options that are elsewhere: one that is the same is compiled once. */
+const schemas = new WeakMap<object, Map<string, JsonSchema>>();

@@ -9,18 +9,25 @@ import type { JsonSchema } from "../contract/index.ts";
 import { isModulePath } from "./method-choice.ts";
 import { fits, isMethodFormat } from "./schema.ts";
 
+/** What paths are looked for with. */
+export interface PathOptions {
+  /** The folder that a relative path at this key starts from. */
+  readonly folderOf: (path: KeyPath) => string;
+  /** What files of data are read, for advice to fetch some. */
+  readonly readable?: string;
+  /** Absolute paths that count as there. */
+  readonly made?: readonly string[];
+}
+
 /**
  * Makes the paths of a valid configuration absolute (in place).
- * @param folderOf the folder that a relative path at this key starts from
- * @param readable what files of data are read, for advice to fetch some
  * @returns what should be there and is not
  */
 export function resolvePaths(
   schema: JsonSchema,
   value: unknown,
   base: KeyPath,
-  folderOf: (path: KeyPath) => string,
-  readable?: string,
+  { folderOf, readable, made = [] }: PathOptions,
 ): Problem[] {
   const problems: Problem[] = [];
   const visit = (form: JsonSchema, here: unknown, path: KeyPath, alternatives: readonly unknown[]): unknown => {
@@ -32,7 +39,8 @@ export function resolvePaths(
     if (typeof here === "string") {
       if (!isPath(form, here)) return here;
       const full = here.startsWith("~/") ? resolve(homedir(), here.slice(2)) : resolve(folderOf(path), here);
-      const isThere = form.format === "path" || existsSync(full) || (path[0] === "data" && fitsFiles(full));
+      const isThere =
+        form.format === "path" || made.includes(full) || existsSync(full) || (path[0] === "data" && fitsFiles(full));
       if (!isThere)
         problems.push({ path, message: missing(here, full, alternatives, fetchHint(here, full, path, readable)) });
       return full;

@@ -8,7 +8,12 @@ import { isForbiddenKey, parseSetting } from "./yaml.ts";
 export interface Setting {
   readonly path: KeyPath;
   readonly text: string;
+  /** What relative paths in it start from; undefined = the current folder, or what `loadConfig` was given for it. */
+  readonly folder?: string;
 }
+
+/** A `key=value` text, with the folder that relative paths in it start from where that is not the current one. */
+export type SettingText = string | { readonly text: string; readonly folder: string };
 
 /** A `--set` text that is not a setting, and why. */
 export interface UnreadableSetting {
@@ -20,14 +25,15 @@ export interface UnreadableSetting {
  * Puts `--set a.b=value` texts into a configuration (in place), the last one of a key winning.
  * @returns the settings, and those that could not be read
  */
-export function applySettings(value: { [key: string]: Plain }, texts: readonly string[]) {
+export function applySettings(value: { [key: string]: Plain }, texts: readonly SettingText[]) {
   const settings: Setting[] = [];
   const unreadable: UnreadableSetting[] = [];
-  for (const text of texts) {
+  for (const given of texts) {
+    const { text, ...from } = typeof given === "string" ? { text: given } : given;
     try {
-      const { keys, given } = split(text);
-      const path = put(value, keys, parseSetting(given, keys));
-      settings.push({ path, text });
+      const { keys, value: written } = split(text);
+      const path = put(value, keys, parseSetting(written, keys));
+      settings.push({ path, text, ...from });
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       unreadable.push({ text, message: error.message.split("\n", 1)[0]! });
@@ -36,12 +42,12 @@ export function applySettings(value: { [key: string]: Plain }, texts: readonly s
   return { settings, unreadable };
 }
 
-function split(text: string): { keys: string[]; given: string } {
+function split(text: string): { keys: string[]; value: string } {
   const equals = text.indexOf("=");
   const keys = text.slice(0, equals).trim().split(".");
   if (equals < 1 || keys.some((key) => key === "" || isForbiddenKey(key)))
     throw new UserError("malformed-option", "is not of the form key=value, as in --set training.steps=100");
-  return { keys, given: text.slice(equals + 1) };
+  return { keys, value: text.slice(equals + 1) };
 }
 
 function put(root: { [key: string]: Plain }, keys: readonly string[], given: Plain): KeyPath {

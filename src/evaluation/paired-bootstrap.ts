@@ -1,5 +1,6 @@
 import { UserError } from "../system/errors.ts";
 import { stream } from "../system/random.ts";
+import { quantile } from "./quantile.ts";
 
 /** How far two models differ on the same held-out rows. */
 export interface PairedComparison {
@@ -72,11 +73,4 @@ function pairs(a: readonly number[], b: readonly number[]): Float64Array {
       where: `row ${bad}`,
     });
   return differences;
-}
-
-function quantile(ascending: Float64Array, share: number): number {
-  const place = share * (ascending.length - 1);
-  const below = Math.floor(place);
-  const above = Math.min(below + 1, ascending.length - 1);
-  return ascending[below]! + (place - below) * (ascending[above]! - ascending[below]!);
 }

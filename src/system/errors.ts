@@ -102,6 +102,12 @@ export type ErrorCode =
   | "damaged-log"
   | "rule-not-stepwise" // a rule that ranks over the dataset has no weights for one step
 
+  // Grids
+  | "unknown-metric" // no run of the grid has it
+  | "command-failed" // of `before`, or of a scheduler
+  | "cells-failed" // some cells of a grid ended with an error
+  | "chosen-on" // a claim would be tested on what its settings were chosen on
+
   // The machine
   | "too-little-memory"
   | "engine-unavailable" // or a library of it

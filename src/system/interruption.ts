@@ -17,12 +17,12 @@ export interface Interruption extends Disposable {
  * Until it is disposed of, the first signal is kept for `asked` and `check`; a second one ends the process at once.
  * @param onFirst says what will happen
  */
-export function watchInterruption(onFirst: () => void = () => undefined): Interruption {
+export function watchInterruption(onFirst: (signal: StopSignal) => void = () => undefined): Interruption {
   let noticed: StopSignal | undefined;
   const notice = (signal: NodeJS.Signals): void => {
     if (noticed !== undefined) process.exit(exitCodeOfSignal(signal as StopSignal));
     noticed = signal as StopSignal;
-    onFirst();
+    onFirst(noticed);
   };
   const signals: readonly StopSignal[] = ["SIGINT", "SIGTERM", "SIGUSR1"];
   for (const signal of signals) process.on(signal, notice);

@@ -25,6 +25,7 @@ function written(stream: NodeJS.WriteStream): () => string {
 describe("tokensift train", () => {
   test("lists the files of trainers/", async () => {
     const files = readdirSync(join(root, "trainers")).map((name) => name.replace(/\.ts$/, ""));
+    files.splice(files.indexOf("reproduce"), 1); // runs the others: `tokensift reproduce`
     expect(Object.keys(trainers).sort()).toEqual(files.sort());
     const { code, out } = await tokensift("train");
     expect(code).toBe(0);

@@ -7,7 +7,7 @@ const folder = temporaryFolder();
 
 test("a configuration may name data by a pattern, if a file fits it", () => {
   folder.write("a-1.jsonl", "{}");
-  const check = (train: string) => resolvePaths(dataGroup, { train }, ["data"], () => folder.path("."));
+  const check = (train: string) => resolvePaths(dataGroup, { train }, ["data"], { folderOf: () => folder.path(".") });
   expect(check("a-*.jsonl")).toEqual([]);
   expect(check("b-*.jsonl")).toMatchObject([{ path: ["data", "train"] }]);
 });

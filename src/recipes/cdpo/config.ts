@@ -61,7 +61,7 @@ function fillIn(config: CdpoConfig, source: string): void {
 }
 
 /** A row of the table is the starting model's. */
-const startName = "base";
+export const startName = "base";
 
 function contradictions(config: CdpoConfig): Problem[] {
   const { data, align, contrast, stages } = config;

@@ -3,11 +3,12 @@ import { preferenceForms } from "../../preference/catalogue.ts";
 import type { RunInputs } from "../kit/inputs.ts";
 import { defineRecipe } from "../kit/recipe.ts";
 import { cdpo } from "./about.ts";
-import { armsOf, cdpoDefinition } from "./config.ts";
+import { armsOf, cdpoDefinition, startName } from "./config.ts";
 import type { CdpoConfig } from "./config-schema.ts";
 import { cdpoMemory } from "./memory.ts";
 import { objectivesOf } from "./objectives.ts";
 import { cdpoResults } from "./results.ts";
+import { cdpoStages } from "./share-stages.ts";
 import { openCdpo, type CdpoRun } from "./run.ts";
 
 /**
@@ -30,6 +31,8 @@ export const cdpoRecipe = defineRecipe<CdpoConfig, CdpoRun>({
   memory: cdpoMemory,
   open: openCdpo,
   results: cdpoResults,
+  startRow: startName,
+  stages: cdpoStages,
   report: async () => (await import("./report.ts")).writeCdpoReport,
 });
 

@@ -138,6 +138,11 @@ export function hasStages(run: RunFolder): boolean {
   return manifests.some((name) => readManifest(join(folder, name))?.digest !== undefined);
 }
 
+/** Whether a stage of the run in this folder has come to its end. */
+export function finishedStage(run: string, name: string): boolean {
+  return readManifest(join(run, "stages", `${name}.json`))?.digest !== undefined;
+}
+
 const digest = /^[0-9a-f]{64}$/;
 
 function reasonOf(before: Manifest, inputs: Record<string, unknown>, same: boolean): string {

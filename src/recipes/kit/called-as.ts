@@ -9,6 +9,7 @@ import { packageRoot } from "../../system/package-root.ts";
  */
 export function calledAs(program: string = process.argv[1] ?? ""): string {
   const compiled = relative(join(packageRoot(), "dist/trainers"), program);
+  if (compiled === "reproduce.js") return "npx tokensift reproduce";
   if (compiled === basename(program)) return `npx tokensift train ${compiled.replace(/\.js$/, "")}`;
   const file = shellWord(relative(process.cwd(), program).replaceAll("\\", "/"));
   return /\.[cm]?ts$/.test(program) ? `npx tsx ${file}` : `node ${file}`;

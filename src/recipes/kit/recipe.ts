@@ -59,8 +59,24 @@ export interface Recipe<Config extends RunConfig, Run> {
   open(work: RecipeWork<Config>): Promise<OpenRun<Run>> | OpenRun<Run>;
   /** The columns of the terminal's table, of `results.json` and of the page's table; and what the finding compares. */
   readonly results: readonly ResultColumn[];
+  /** The name of the row of the results that stands for the model before training, where there is such a row. */
+  readonly startRow?: string;
+  /** Of a recipe that works in stages: how a run gets those that another has finished. */
+  readonly stages?: StageSharing;
   /** The writer of the page; asked for at the end, as its drawing library is as large as all else. */
   report(): Promise<(folder: string, options: ReportOptions) => string>;
+}
+
+/** Stages whose results are kept while nothing that decides them has changed, so that runs can share them. */
+export interface StageSharing {
+  /** Those that a grid can name, in their order. */
+  readonly names: readonly string[];
+  /**
+   * Copies finished stages of one run folder into another that has none of the name. The run makes anew what does not
+   * fit its configuration, so a copy never decides a result.
+   * @param names of stages; "all" = everything but the evaluation, trained models included
+   */
+  copy(from: string, to: string, names: readonly string[] | "all"): void;
 }
 
 /** A run of a recipe, from its opened folder to its results. */

@@ -10,7 +10,7 @@ import { armConfig, mainArm, orealDefinition } from "./config.ts";
 import type { OrealArm as ArmChoice, OrealConfig } from "./config-schema.ts";
 import { orealMemory } from "./memory.ts";
 import { orealValues, settingsOf } from "./objective.ts";
-import { orealResults, resultRow, startRow } from "./results.ts";
+import { orealResults, resultRow, startName, startRow } from "./results.ts";
 import { replayedRun } from "./trajectories.ts";
 
 /** A run of OREAL: the configured objective, then each of `compare`, with the same model, questions and seed. */
@@ -56,6 +56,7 @@ export const orealRecipe = defineRecipe<OrealConfig, OrealRun>({
     });
   },
   results: orealResults,
+  startRow: startName,
   report: async () => (await import("./report.ts")).writeOrealReport,
 });
 

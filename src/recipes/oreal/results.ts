@@ -20,10 +20,13 @@ export const orealResults = [
   textColumn("objective", { head: false, page: "Objective", wrap: true }),
 ];
 
+/** The name of the row of the model that every arm starts from. */
+export const startName = "(start)";
+
 /** The model that every arm starts from, as the main arm has measured it. */
 export function startRow(main: ArmRun): ResultRow {
   const { before } = resultOf(main);
-  return { name: "(start)", ...measured(before), steps: 0, responses: 0 };
+  return { name: startName, ...measured(before), steps: 0, responses: 0 };
 }
 
 /** @param objective as the arm's configuration has it */

@@ -1,0 +1,58 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse } from "yaml";
+import { resumeConflicts } from "../config/diff.ts";
+import { isRecord } from "../system/is-record.ts";
+import { UserError } from "../system/errors.ts";
+import { isRunFolder } from "../training/run-folder.ts";
+import { type Cell, cellConfig } from "./cells.ts";
+import type { Grid } from "./read-grid.ts";
+
+/** How far a cell is: `resumable` has a run folder without results. */
+export type CellState = "missing" | "resumable" | "complete";
+
+/** How far the run of a cell has come, whatever its configuration. */
+export function stateOf({ folder }: Pick<Cell, "folder">): CellState {
+  if (!isRunFolder(folder)) return "missing";
+  return resultsIn(folder) === undefined ? "resumable" : "complete";
+}
+
+/** The rows that a run has come to; undefined where it has not, or its file is damaged. */
+export function resultsIn(folder: string): readonly Readonly<Record<string, unknown>>[] | undefined {
+  try {
+    const { rows } = JSON.parse(readFileSync(join(folder, "results.json"), "utf8")) as { rows?: unknown };
+    return Array.isArray(rows) && rows.length > 0 && rows.every(isRecord) ? rows : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The configuration that a run was started with; undefined where there is none yet. */
+export function configIn(folder: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = parse(readFileSync(join(folder, "config.yaml"), "utf8"));
+    return isRecord(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What a cell's run was started with that the grid says otherwise by now: sentences. */
+export function changesOf(grid: Grid, cell: Cell): string[] {
+  const before = configIn(cell.folder);
+  if (before === undefined) return [];
+  const now: unknown = parse(cellConfig(grid, cell).resolvedYaml);
+  return resumeConflicts(withoutThreads(before), withoutThreads(now));
+}
+
+const withoutThreads = (config: unknown): object => ({ ...(config as object), threads: undefined });
+
+/** @throws UserError for a cell whose run was started with other settings than it has by now */
+export function refuseChanged(grid: Grid, cell: Cell): void {
+  const changes = changesOf(grid, cell);
+  if (changes.length === 0) return;
+  throw new UserError("run-changed", `the cell was run with other settings:\n  ${changes.join("\n  ")}`, {
+    where: cell.folder,
+    fix: "Delete the folder to run it anew, or name another output: --output FOLDER",
+  });
+}

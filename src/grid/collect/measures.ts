@@ -1,0 +1,130 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { type JsonObject, numberOf, numbersOf, runLines, runObject, textOf } from "../../report/run-files.ts";
+import { isRecord } from "../../system/is-record.ts";
+import { resultsIn } from "../cell-state.ts";
+
+/** Numbers of single held-out problems. */
+export interface ProblemNumbers {
+  readonly rowIds: readonly number[];
+  readonly values: readonly number[];
+  /** What each counts in a mean; absent where all count the same. */
+  readonly weights?: readonly number[];
+  /** Each value is 0 or 1. */
+  readonly binary: boolean;
+}
+
+/** A number that a run came to, with those of single problems where the run recorded them. */
+export interface Measure {
+  readonly value: number;
+  readonly problems?: ProblemNumbers;
+}
+
+/** Every number of a run, by the name that a grid gives it. */
+export type Measures = ReadonlyMap<string, Measure>;
+
+/** What every table says of a cell beside its metrics. */
+export interface Cost {
+  readonly trainedTokens: number;
+  readonly keptShare: number;
+  readonly seconds: number;
+  readonly memoryMB: number;
+}
+
+/**
+ * Reads what a complete run has measured: columns of `results.json` by their keys (of another row as `KEY@ROW`),
+ * `evaluation.KEY` of the last evaluation, `noise.recall` and `noise.precision`, `train.KEY` and `last.KEY` of the log.
+ * @param startRow the name of the row of the model before training
+ * @throws UserError for a log that is damaged
+ */
+export function measuresOf(folder: string, startRow?: string): { measures: Measures; cost: Cost } {
+  const rows = resultsIn(folder) ?? [];
+  const main = rows.find(({ name }) => startRow === undefined || name !== startRow);
+  const own = join(folder, textOf(main?.["name"]) ?? "");
+  const arm = existsSync(join(own, "metrics.jsonl")) ? own : folder; // cDPO trains every arm in a folder of its own
+  const evaluation = existsSync(join(arm, "evaluation.jsonl")) ? runLines(arm, "evaluation.jsonl").at(-1) : undefined;
+  const steps = runLines(arm, "metrics.jsonl");
+  const summary = runObject(arm, "summary.json") ?? {};
+  const found = new Map<string, Measure>();
+  const add = (name: string, measure: Measure): void => {
+    if (Number.isFinite(measure.value) && !found.has(name)) found.set(name, measure);
+  };
+  for (const row of main === undefined ? rows : [main, ...rows]) {
+    const lists = row === main ? { ...evaluation, ...row } : row;
+    const labels = row === main ? [""] : labelsOf(row);
+    for (const key of numericKeys(row))
+      for (const label of labels) add(key + label, measureOf(key, numberOf(row[key]), lists));
+  }
+  for (const key of numericKeys(evaluation ?? {}))
+    add(`evaluation.${key}`, measureOf(key, numberOf(evaluation![key]), evaluation!));
+  addNoise(summary["noise"], add);
+  for (const key of new Set(steps.flatMap(numericKeys))) {
+    const values = steps.map((step) => numberOf(step[key])).filter(Number.isFinite);
+    add(`train.${key}`, { value: mean(values) });
+    add(`last.${key}`, { value: values.at(-1) ?? NaN });
+  }
+  return { measures: found, cost: costOf(arm, { main, summary, steps }) };
+}
+
+function labelsOf(row: JsonObject): string[] {
+  const [name, model, cache] = ["name", "model", "cache"].map((key) => textOf(row[key]));
+  const labels = [name, cache, model !== undefined && cache !== undefined ? `${model}/${cache}` : undefined];
+  return labels.flatMap((label) => (label === undefined ? [] : [`@${label}`]));
+}
+
+function numericKeys(row: JsonObject): string[] {
+  return Object.keys(row).filter((key) => typeof row[key] === "number" && key !== "step");
+}
+
+/** Lists of single problems that stand behind a number, by its key. */
+function measureOf(key: string, value: number, row: JsonObject): Measure {
+  const problems = problemsOf(key, row);
+  return { value, ...(problems && { problems }) };
+}
+
+const rightAnswers = ["exactMatch", "greedy", "accuracy"];
+const sampledAnswers = ["passAt1", "sampled"];
+
+function problemsOf(key: string, row: JsonObject): ProblemNumbers | undefined {
+  const list = (name: string) => numbersOf(row[name]);
+  const numbered = (values: readonly number[] | undefined, more: Omit<ProblemNumbers, "rowIds" | "values">) => {
+    if (values === undefined || values.length === 0) return undefined;
+    const rowIds = list("rowIds");
+    return { rowIds: rowIds?.length === values.length ? rowIds : values.map((_, i) => i), values, ...more };
+  };
+  if (rightAnswers.includes(key)) return numbered(list("rowCorrect"), { binary: true });
+  if (sampledAnswers.includes(key)) return numbered(list("rowPassRate"), { binary: false });
+  const [losses, tokens] = [list("rowLosses"), list("rowTokens")];
+  if (losses === undefined || tokens?.length !== losses.length) return undefined;
+  if (key === "loss") return numbered(losses, { weights: tokens, binary: false });
+  if (key !== "referenceProbability") return undefined;
+  return numbered(
+    losses.map((loss, i) => Math.exp(-loss * tokens[i]!)),
+    { binary: false },
+  );
+}
+
+function addNoise(noise: unknown, add: (name: string, measure: Measure) => void): void {
+  if (!isRecord(noise)) return;
+  const [dropped, wrong, hits] = ["dropped", "noise", "hits"].map((key) => numberOf(noise[key]));
+  add("noise.recall", { value: hits! / wrong! });
+  add("noise.precision", { value: hits! / dropped! });
+}
+
+function costOf(
+  folder: string,
+  { main, summary, steps }: { main: JsonObject | undefined; summary: JsonObject; steps: readonly JsonObject[] },
+): Cost {
+  const timing = runLines(folder, "timing.jsonl");
+  const timed = timing.map((line) => numberOf(line["seconds"]) || 0).reduce((sum, value) => sum + value, 0);
+  const told = [summary["seconds"], main?.["seconds"]].map(numberOf).find(Number.isFinite);
+  const trained = [summary["trainedTokens"], steps.at(-1)?.["trainedTokens"]].map(numberOf).find(Number.isFinite);
+  return {
+    trainedTokens: trained ?? NaN,
+    keptShare: mean(steps.map((step) => numberOf(step["keptShare"])).filter(Number.isFinite)),
+    seconds: told ?? (timing.length > 0 ? timed : NaN),
+    memoryMB: Math.max(...timing.map((line) => numberOf(line["memoryMB"]) || 0), 0) || NaN,
+  };
+}
+
+const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;

@@ -1,0 +1,198 @@
+import { beforeAll, describe, expect, test } from "@jest/globals";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { measuresOf } from "../../src/grid/collect/measures.ts";
+import { verdictOf } from "../../src/grid/collect/compare.ts";
+import { collect } from "../../src/grid/collect/collect.ts";
+import { markdownTable, spreadOf, spreadText } from "../../src/grid/collect/tables.ts";
+import type { Cells } from "../../src/grid/cells.ts";
+import { temporaryFolder } from "../data/folder.ts";
+import { userError } from "../user-error.ts";
+import { openGrid, writeGrid, writeRun } from "./small-grid.ts";
+
+const folder = temporaryFolder();
+let made = 0;
+const place = (): string => folder.path(`grid-${made++}`);
+
+describe("what a run has measured", () => {
+  test("has single problems where it recorded them", () => {
+    const run = place();
+    const lists = { rowLosses: [1, 3], rowTokens: [1, 3], rowCorrect: [1, 0] };
+    writeRun(run, { loss: 2.5, exactMatch: 0.5, ...lists, noise: { tokens: 100, dropped: 40, noise: 20, hits: 10 } });
+    const { measures, cost } = measuresOf(run);
+    expect(measures.get("loss")).toEqual({
+      value: 2.5,
+      problems: { rowIds: [0, 1], values: [1, 3], weights: [1, 3], binary: false },
+    });
+    expect(measures.get("exactMatch")?.problems).toEqual({ rowIds: [0, 1], values: [1, 0], binary: true });
+    expect(measures.get("evaluation.loss")?.value).toBe(2.5);
+    expect([measures.get("noise.recall"), measures.get("noise.precision")]).toEqual([{ value: 0.5 }, { value: 0.25 }]);
+    expect([measures.get("train.keptShare"), measures.get("last.keptShare")]).toEqual([{ value: 0.5 }, { value: 0.5 }]);
+    expect(cost).toEqual({ trainedTokens: 40, keptShare: 0.5, seconds: 3, memoryMB: 100 });
+  });
+
+  test("is that of the row after training, and of others by their names", () => {
+    const run = place();
+    writeRun(run, { loss: 1 });
+    const rows = [
+      { name: "(start)", greedy: 0.1 },
+      { name: "cdpo", greedy: 0.4, rowCorrect: [1, 0], rowIds: [7, 9] },
+      { model: "control", cache: "h2o", greedy: 0.2 },
+    ];
+    writeFileSync(join(run, "results.json"), JSON.stringify({ rows }));
+    const { measures } = measuresOf(run, "(start)");
+    expect(measures.get("greedy")).toEqual({ value: 0.4, problems: { rowIds: [7, 9], values: [1, 0], binary: true } });
+    expect(measures.get("greedy@(start)")).toEqual({ value: 0.1 });
+    expect([measures.get("greedy@h2o"), measures.get("greedy@control/h2o")]).toEqual([{ value: 0.2 }, { value: 0.2 }]);
+  });
+});
+
+describe("a verdict", () => {
+  const clear = { metric: "exactMatch", seeds: 5, corrected: 0.01 };
+  const interval = (low: number, high: number) => ({ difference: (low + high) / 2, low, high, p: 0.01 });
+
+  test.each([
+    [{ interval: interval(0.1, 0.3) }, "better"],
+    [{ interval: interval(-0.3, -0.1) }, "worse"],
+    [{ interval: interval(0.1, 0.3), metric: "loss" }, "worse"],
+    [{ interval: interval(-0.3, -0.1), metric: "evaluation.loss" }, "better"],
+    [{ interval: interval(0.1, 0.3), metric: "train.keptShare" }, "higher"],
+    [{ interval: interval(-0.1, 0.3) }, "no difference shown"],
+    [{ interval: interval(0, 0.3) }, "no difference shown"],
+    [{ interval: interval(0.1, 0.3), corrected: 0.06 }, "no difference shown"],
+    [{ interval: interval(0.1, 0.3), seeds: 2 }, "no difference shown"],
+  ])("of %j is %s", (change, verdict) => {
+    expect(verdictOf({ ...clear, ...change })).toBe(verdict);
+  });
+});
+
+describe("a table", () => {
+  test("has means and sample standard deviations", () => {
+    // mean 2, variance ((-1)^2 + 0 + 1) / 2
+    expect(spreadOf([1, 2, 3])).toEqual({ n: 3, mean: 2, sd: 1 });
+    expect(spreadText(spreadOf([0.25]))).toBe("0.2500");
+    expect(spreadText(spreadOf([]))).toBe("–");
+  });
+
+  test("shows text that means something in Markdown as it is", () => {
+    expect(markdownTable(["a|b"], [["<i>*x* < 1\n"]])).toBe("| a\\|b |\n|---|\n| \\<i>\\*x\\* < 1  |\n");
+  });
+});
+
+describe("the tables of a grid", () => {
+  let cells: Cells;
+  let text: string;
+  let met: boolean;
+  const read = (name: string): string => readFileSync(join(cells.grid.config.output, name), "utf8");
+
+  beforeAll(async () => {
+    cells = await openGrid(place(), {
+      metrics: ["loss", "exactMatch"],
+      axes: { gamma: { "selection.gamma": [0, 0.25, 1] }, later: { "selection.ratio": [0.7] } },
+      controls: [{ name: "all<b>", selection: { method: "full" } }],
+      expect: [
+        {
+          cell: "gamma/gamma-1",
+          over: "gamma/gamma-0.25",
+          metric: "exactMatch",
+          paper: "| two points",
+          deviations: "tiny",
+        },
+        { cell: "gamma/gamma-0", over: "gamma/gamma-0.25", metric: "loss" },
+        { cell: "later/ratio-0.7", over: "gamma/gamma-0", metric: "loss" },
+      ],
+    });
+    const [zero, base, one, all] = cells.grid.arms;
+    // gamma 1 is right where gamma 0.25 is and on 6 of 20 problems more, in every seed; losses hardly differ
+    const right = (count: number) => Array.from({ length: 20 }, (_, i) => Number(i < count));
+    const losses = (shift: number) => Array.from({ length: 20 }, (_, i) => 1 + shift * (-1) ** i);
+    for (const [arm, count, shift] of [
+      [zero!, 10, 0.3],
+      [base!, 10, 0],
+      [one!, 16, 0.1],
+    ] as const)
+      for (const [s, cell] of cells.of(arm).entries())
+        writeRun(cell.folder, {
+          ...{ loss: 1 + 0.001 * s, exactMatch: count / 20 },
+          ...{ rowCorrect: right(count), rowLosses: losses(shift), rowTokens: new Array<number>(20).fill(2) },
+        });
+    writeRun(cells.of(all!)[0]!.folder, { loss: 2 });
+    ({ text, met } = await collect(cells));
+  });
+
+  test("name every row of an axis in the grid's order, and leave out axes that were not run", () => {
+    expect(read("table.md").split("\n").slice(4, 11)).toEqual([
+      "## gamma",
+      "",
+      "| cell | n | loss | exactMatch | trained tokens | kept | time | memory |",
+      "|---|--:|--:|--:|--:|--:|--:|--:|",
+      "| gamma-0 | 3 | 1.0010 ± 0.0010 | 0.5000 ± 0.0000 | 40 | 50 % | 3.0 s | 100 MB |",
+      "| gamma-0.25 | 3 | 1.0010 ± 0.0010 | 0.5000 ± 0.0000 | 40 | 50 % | 3.0 s | 100 MB |",
+      "| gamma-1 | 3 | 1.0010 ± 0.0010 | 0.8000 ± 0.0000 | 40 | 50 % | 3.0 s | 100 MB |",
+    ]);
+    expect(read("table.md")).toContain("| all\\<b> | 1 | 2.0000 | – |");
+    expect(read("table.md")).not.toContain("later");
+  });
+
+  test("are there for other programs, too", () => {
+    expect(read("table.csv").split("\n")[3]).toBe("gamma,gamma-1,3,1.001,0.001,0.8,0,40");
+    expect(read("table.tex")).toContain("gamma-0.25 & 3 & 1.0010 $\\pm$ 0.0010 & 0.5000 $\\pm$ 0.0000 & 40 & 50 \\%");
+  });
+
+  test("compare with the row that is the base, seed by seed and problem by problem", () => {
+    const line = read("paired.md")
+      .split("\n")
+      .find((each) => each.startsWith("| gamma-1 | gamma-0.25 | exactMatch"))!;
+    const cellsOfLine = line.split("|").map((cell) => cell.trim());
+    expect(cellsOfLine[4]).toBe("+0.3000");
+    expect(cellsOfLine[7]).toBe("0.250 (0.250)"); // all three seeds agree, which is the least that three can show
+    expect(cellsOfLine[8]).toBe("18 : 0, p < 0.001");
+    expect(cellsOfLine.slice(9, 12)).toEqual(["3", "2", "better"]);
+  });
+
+  test("say which expectations are met; what was not run speaks neither for nor against", () => {
+    expect(text).toContain("gamma/gamma-1 better than gamma/gamma-0.25 by exactMatch: yes");
+    expect(text).toContain("gamma/gamma-0 better than gamma/gamma-0.25 by loss: inconclusive");
+    expect(text).toContain("later/ratio-0.7 better than gamma/gamma-0 by loss: not run");
+    expect(met).toBe(false);
+    expect(read("fidelity.md")).toMatch(
+      /^\| \\\| two points \| gamma\/gamma-1 better .* \| \+0\.3000 .*, 3 seeds: better \| yes \| tiny \|$/m,
+    );
+  });
+
+  test("are a page that asks for nothing else and escapes what it shows", () => {
+    const page = read("report.html");
+    expect(page).toContain("default-src 'none'");
+    expect(page).not.toMatch(/<script|src="|href="(?!data:)|all<b>/);
+    expect(page.match(/<svg\b/g)).toHaveLength(2); // two metrics of one axis
+    expect(page).toContain("all&lt;b&gt;");
+  });
+
+  test("need a cell that is complete", async () => {
+    await expect(collect(await openGrid(place()))).rejects.toThrow(userError("no-rows", "out"));
+  });
+
+  test("of a metric that no run has name the nearest that one has", async () => {
+    const other = await openGrid(place(), { metrics: ["loss", "exactMach"] });
+    writeRun(other.cells[0]!.folder, { loss: 1, exactMatch: 0.5 });
+    await expect(collect(other)).rejects.toThrow(userError("unknown-metric", "did you mean exactMatch?"));
+  });
+
+  test("test no claim on what a grid beside it has chosen settings by", async () => {
+    const here = place();
+    const validation = join(process.cwd(), "datasets/word-problems/validation.arrow");
+    const keys = {
+      set: { "data.validation": validation },
+      expect: [{ cell: "gamma/gamma-0", over: "gamma/gamma-0.25", metric: "loss" }],
+    };
+    const claiming = await openGrid(here, keys);
+    writeRun(claiming.cells[0]!.folder, { loss: 1 });
+    await expect(collect(claiming)).resolves.toMatchObject({ met: true });
+    const tuning = readFileSync(writeGrid(here, { set: keys.set, tune: true }), "utf8");
+    writeGrid(here, keys);
+    writeFileSync(join(here, "tune.yaml"), tuning);
+    await expect(collect(claiming)).rejects.toThrow(userError("chosen-on", /validation\.arrow, by tune\.yaml/));
+    writeFileSync(join(here, "tune.yaml"), tuning.replace("validation.arrow", "train-noisy.arrow"));
+    await expect(collect(claiming)).resolves.toMatchObject({ met: true });
+  });
+});
