@@ -25,7 +25,7 @@ describe("without Python", () => {
   test.each([
     ["step", ["--profile", "--scaling"], ["batch", "vocabulary", "threads", "tokens/s", "GFLOP/s", "of peak"], 2],
     ["sstoken", [], ["batch", "threads", "tokens/s"], 3],
-    ["selection", [], ["rule", "tokens/s"], 13],
+    ["selection", [], ["rule", "tokens/s"], 14],
     ["generate", [], ["batch", "threads", "new tokens/s"], 1],
     ["loader", [], ["file", "cache", "rows/s", "tokens/s"], 4],
     ["ops", [], ["operation", "calls/s", "GFLOP/s", "of peak", "GB/s"], 10],
