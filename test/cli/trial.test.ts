@@ -21,7 +21,7 @@ function trial(...argv: string[]) {
 describe("trial", () => {
   test("judges planted errors under every rule, and says so first", async () => {
     const out = folder.path("trial.json");
-    const short = ["--steps", "2", "--batch-size", "4", "--out", out];
+    const short = ["--steps", "2", "--batch-size", "4", "--share", "1", "--out", out];
     const { code, out: text, err } = await trial(...short);
     expect([code, code === 0 ? "" : err]).toEqual([0, ""]);
     expect(text).toMatch(/^This trial judges errors that it has planted itself, not those of your own data\.\n/);
