@@ -1,4 +1,5 @@
-import type { Dataset } from "../data/dataset.ts";
+import type { Dataset, Row } from "../data/dataset.ts";
+import { tokensOfRow } from "../data/row-tokens.ts";
 import type { TokenizedDataset } from "../data/tokenized.ts";
 import type { TokenizeOptions } from "../data/tokens.ts";
 import { UserError } from "../system/errors.ts";
@@ -46,7 +47,9 @@ export async function prepareRows(
   options: PrepareOptions,
 ): Promise<PreparedRows> {
   const { errors, heldOutData, tokenizing } = options;
-  const { trained: rows, heldOut: held } = await drawnRows(dataset, options);
+  const fits = (of: Dataset) => (row: Row) =>
+    !("skipped" in tokensOfRow(row, tokenizer, tokenizing, () => of.where(row.rowId)));
+  const { trained: rows, heldOut: held } = await drawnRows(dataset, options, fits(dataset));
   requireEnough(rows.length, "to train", dataset);
   const trained = await markedTokens(rows, dataset, tokenizer, tokenizing);
   const wrong = countMarks(trained);
@@ -54,7 +57,7 @@ export async function prepareRows(
   const heldOutRows =
     heldOutData === undefined
       ? held.map(({ row }) => row)
-      : await drawRows(heldOutData, options.heldOut, shuffled(heldOutData.length, options.seed));
+      : await drawRows(heldOutData, options.heldOut, shuffled(heldOutData.length, options.seed), fits(heldOutData));
   requireEnough(heldOutRows.length, "held out", heldOutData ?? dataset);
   const heldOut = await plainTokens(heldOutRows, heldOutData ?? dataset, tokenizer, tokenizing);
   return { trained, heldOut, wrong };
@@ -63,10 +66,11 @@ export async function prepareRows(
 async function drawnRows(
   dataset: Dataset,
   { errors, rows: count, heldOut: most, seed, heldOutData }: PrepareOptions,
+  fits: (row: Row) => boolean,
 ): Promise<{ trained: LabelledRow[]; heldOut: LabelledRow[] }> {
   const order = shuffled(dataset.length, seed);
   if ("kinds" in errors) {
-    const rows = await drawRows(dataset, count, order);
+    const rows = await drawRows(dataset, count, order, fits);
     requireText(
       rows.every((row) => answerOf(row) === undefined),
       dataset,
@@ -78,7 +82,7 @@ async function drawnRows(
   }
   const judged = new Set(errors.rowIds);
   const judgedFirst = order.toSorted((a, b) => Number(judged.has(b)) - Number(judged.has(a)));
-  const rows = (await drawRows(dataset, count, judgedFirst)).map(errors.label);
+  const rows = (await drawRows(dataset, count, judgedFirst, fits)).map(errors.label);
   const right = rows.filter(isFoundRight).length;
   const held = heldOutData ? 0 : Math.min(most, Math.floor(rows.length / 4), Math.floor(right / 2));
   return partRows(rows, { count: held, seed, mayBeHeld: isFoundRight });

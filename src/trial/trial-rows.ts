@@ -1,13 +1,22 @@
 import type { Dataset, Row } from "../data/dataset.ts";
 import { stream } from "../system/random.ts";
 
-/** Draws rows that can be trained, in the order of the data. */
-export async function drawRows(dataset: Dataset, count: number, order: readonly number[]): Promise<Row[]> {
+/**
+ * Draws rows that can be trained, and gives them in the order of the data.
+ * @param order numbers of rows, those first that are to be drawn first
+ * @param fits says which rows may be drawn
+ */
+export async function drawRows(
+  dataset: Dataset,
+  count: number,
+  order: readonly number[],
+  fits: (row: Row) => boolean = () => true,
+): Promise<Row[]> {
   const rows: Row[] = [];
   for (const rowId of order) {
     if (rows.length === count) break;
     const row = await dataset.row(rowId);
-    if (!("skipped" in row)) rows.push(row);
+    if (!("skipped" in row) && fits(row)) rows.push(row);
   }
   return rows.sort((a, b) => a.rowId - b.rowId);
 }
