@@ -2,7 +2,8 @@ import { writeAtomically, writeFully } from "../data/atomic.ts";
 import { readModelFacts } from "../model/model.ts";
 import { formatShare, terminalNumber } from "../report/format.ts";
 import { createProgress } from "../report/progress.ts";
-import { watchInterruption } from "../system/interruption.ts";
+import { Interrupted } from "../system/interrupted.ts";
+import { watchInterruption, type Interruption } from "../system/interruption.ts";
 import type { TextStream } from "../system/streams.ts";
 import { terminalText } from "../system/visible-text.ts";
 import { trialArms } from "../trial/arms.ts";
@@ -104,7 +105,7 @@ do. Rows that are not judged train as they are. Held out are rows with nothing w
       const share = `${formatShare(wrong.wrong / wrong.tokens, 1)} of their ${terminalNumber(wrong.tokens)} answer tokens`;
       const counts = `${trained.tokens.length} rows to train; ${trained.marks.size} of them are judged, and ${share} are wrong`;
       stdout.write(`${counts}.\n${describe(plan, ratio)}\n\n`);
-      const runs = await watchedTrial(plan, interruption.check, stderr);
+      const runs = await watchedTrial(plan, interruption, stderr);
       const summary = summaryOf(arms, runs);
       stdout.write(aligned(trialTable(summary), new Set([4, 5, 6])));
       stdout.write(`\n${verdictLines(summary).join("\n")}\n`);
@@ -128,7 +129,7 @@ function describe({ heldOut, settings, seeds }: TrialPlan, ratio: number): strin
 }
 
 /** Runs a trial with a progress line. */
-async function watchedTrial(plan: TrialPlan, check: () => Promise<void>, stderr: TextStream): Promise<TrialRuns> {
+async function watchedTrial(plan: TrialPlan, interruption: Interruption, stderr: TextStream): Promise<TrialRuns> {
   const { arms, seeds, settings } = plan;
   const total = arms.length * seeds.length * settings.steps;
   const progress = createProgress({ stream: stderr, total, label: "trial", everySteps: settings.steps });
@@ -138,9 +139,14 @@ async function watchedTrial(plan: TrialPlan, check: () => Promise<void>, stderr:
       onArm: (arm, seed) => (name = seeds.length === 1 ? arm : `${arm}, seed ${seed}`),
       async onStep(isStep) {
         if (isStep) progress.update({ step: ++step, fields: { rule: name } });
-        await check();
+        await interruption.check();
+      },
+      onWork() {
+        if (interruption.asked()) throw new Interrupted("stopped: no file was written");
       },
     });
+  } catch (error) {
+    return interruption.rethrow(error);
   } finally {
     progress.done();
   }

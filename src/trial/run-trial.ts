@@ -25,11 +25,13 @@ export interface TrialPlan {
   readonly seeds: readonly number[];
 }
 
-/** Called as the work goes on; both throw to stop it. */
+/** Called as the work goes on; all but the first may throw to stop it. */
 export interface TrialWatch {
   onArm(name: string, seed: number): void;
   /** @param isStep whether an optimizer step is done, or another piece of work */
   onStep(isStep: boolean): Promise<void>;
+  /** Called while losses are computed. */
+  onWork(): void;
 }
 
 /** What came of a trial, without its intervals. */
@@ -44,17 +46,17 @@ export interface TrialRuns {
 }
 
 /** Trains a model under each rule with each seed, every time from its start. Nothing is written. */
-export async function runTrial(plan: TrialPlan, { onArm, onStep }: TrialWatch): Promise<TrialRuns> {
+export async function runTrial(plan: TrialPlan, { onArm, onStep, onWork }: TrialWatch): Promise<TrialRuns> {
   const { trained, heldOut, settings, arms, seeds } = plan;
   using models = await openModels(plan);
   const { startLoss, losses, seconds } = await models.start(async (model) => {
-    const { rowLosses } = await evaluateModel(model, heldOut, { batchSize: evaluatedAtOnce });
+    const { rowLosses } = await evaluateModel(model, heldOut, { batchSize: evaluatedAtOnce, onProgress: onWork });
     await onStep(false);
     const begin = performance.now();
     const column = await lossColumn(trained.tokens, {
       rows: Array.from({ length: trained.tokens.length }, (_, i) => i),
       key: "losses of the starting model",
-      batchSize: evaluatedAtOnce,
+      ...{ batchSize: evaluatedAtOnce, onProgress: onWork },
       model: async () => ({ model, release: () => undefined }),
     });
     return { startLoss: meanOf(rowLosses), losses: column, seconds: (performance.now() - begin) / 1000 };
@@ -65,7 +67,7 @@ export async function runTrial(plan: TrialPlan, { onArm, onStep }: TrialWatch): 
     for (const arm of arms) {
       onArm(arm.name, seed);
       const run = await models.trained(seed, (model) =>
-        trainArm(arm, model, seed, { trained, heldOut, settings, history, onStep: () => onStep(true) }),
+        trainArm(arm, model, seed, { trained, heldOut, settings, history, onStep: () => onStep(true), onWork }),
       );
       runs.get(arm.name)!.push(run);
       await onStep(false);

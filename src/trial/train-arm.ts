@@ -20,6 +20,8 @@ export interface ArmTraining {
   readonly history: SignalSource;
   /** Called after each step; throws to stop. */
   onStep(): Promise<void>;
+  /** Called while held-out rows are measured; throws to stop. */
+  onWork(): void;
 }
 
 /** What one training came to. */
@@ -36,7 +38,7 @@ export const evaluatedAtOnce = 8;
 
 /** Trains the model under one rule and measures it on the held-out rows. */
 export async function trainArm(arm: TrialArm, model: Model, seed: number, training: ArmTraining): Promise<ArmRun> {
-  const { trained, heldOut, settings, history, onStep } = training;
+  const { trained, heldOut, settings, history, onStep, onWork } = training;
   const { steps, batchSize, learningRate } = settings;
   const { rule, rows } = watched(arm.rule, trained.marks, warmupRows(settings));
   const state = newTrainingState(model, trained.tokens, { sources: [history] });
@@ -47,7 +49,7 @@ export async function trainArm(arm: TrialArm, model: Model, seed: number, traini
     while ((await records.next()).done !== true) await onStep();
     const seconds = (performance.now() - start) / 1000;
     const { rowIds, rowLosses, referenceProbability } = await evaluateModel(model, heldOut, {
-      batchSize: evaluatedAtOnce,
+      ...{ batchSize: evaluatedAtOnce, onProgress: onWork },
     });
     return { seed, watched: rows, heldOut: { rowIds, rowLosses, referenceProbability }, seconds };
   } finally {
