@@ -40,14 +40,17 @@ function differenceText({ difference, low, high }: Pick<PooledDifference, "diffe
 }
 
 /** What a trial found, a sentence to a line; the last one recommends a rule, or none. */
-export function verdictLines({ arms, effects, recommended }: TrialSummary): string[] {
+export function verdictLines({ arms, effects, recommended, startLoss }: TrialSummary): string[] {
   const armOf = (name: string): ArmSummary => arms.find((arm) => arm.name === name)!;
-  const lines = effects.flatMap(({ name, effect }) => {
+  const fullLoss = armOf("full").loss;
+  const worse = `Training on everything makes the model worse: held-out loss ${formatFixed(startLoss, 4)} before, ${formatFixed(fullLoss, 4)} after.`;
+  const ofRules = effects.flatMap(({ name, effect }) => {
     const { againstFull } = armOf(name);
     if (effect === "unclear" || name === recommended) return [];
     const [verb, order] = effect === "helps" ? ["helps, too", "less"] : ["does harm", "more"];
     return [`${name} ${verb}: ${differenceText(againstFull!)} nats, ${order} loss than full.`];
   });
+  const lines = [...(fullLoss > startLoss ? [worse] : []), ...ofRules];
   if (recommended === undefined) return [...lines, "No rule helps here."].map(plain);
   const { againstFull, againstRandom, lossOfSeeds, ratio } = armOf(recommended);
   const seeds = lossOfSeeds.length;
