@@ -18,7 +18,7 @@ export interface TrialSettings {
 /** Models with fewer weights train all of them. */
 const largestWhole = 20e6;
 
-/** What fits a model: on two cores a trial of SmolLM2-135M takes under ten minutes, one of the tiny models two. */
+/** What fits a model: meant for under ten minutes on two cores, up to some 150 million weights. */
 export function settingsFor(config: DecoderConfig): TrialSettings {
   return totalSize(decoderTensors(config).values()) < largestWhole
     ? { steps: 100, batchSize: 16, learningRate: 1e-4, adapter: false, rows: 800, heldOut: 200 }
