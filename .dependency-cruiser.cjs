@@ -10,7 +10,7 @@ const order = [
   ["evaluation", "training"],
   ["report"],
   ["recipes"],
-  ["grid"],
+  ["grid", "trial"],
   ["cli"],
 ];
 

@@ -10,8 +10,8 @@ import { templateOption } from "../text/index.ts";
 import { amount, oneOf, requiredValue, wholeNumber } from "./values.ts";
 import { optional } from "../system/optional.ts";
 
-/** Flags that say how rows are read and become tokens. */
-export const rowFlags = {
+/** Flags that say how rows are read and become tokens, of commands that choose the rows themselves. */
+export const readingFlags = {
   format: {
     type: "string",
     value: "NAME",
@@ -22,12 +22,6 @@ export const rowFlags = {
     multiple: true,
     value: "PART=COLUMN",
     description: "A column that has another name than usual: prompt=my_question.",
-  },
-  "token-column": {
-    type: "string",
-    multiple: true,
-    value: "NAME",
-    description: "A column with a number per token. Default: every one whose lists fit; none: no column.",
   },
   "train-turns": { type: "string", value: "WHICH", description: "Answers of a conversation that train: all, or last." },
   "chat-template": {
@@ -50,14 +44,31 @@ export const rowFlags = {
     value: "NAME",
     description: "Split of a folder that has several; CONFIGURATION/SPLIT if need be.",
   },
+} as const;
+
+const { format, field, ...turnFlags } = readingFlags;
+
+/** The same with those that choose rows and columns. */
+export const rowFlags = {
+  format,
+  field,
+  "token-column": {
+    type: "string",
+    multiple: true,
+    value: "NAME",
+    description: "A column with a number per token. Default: every one whose lists fit; none: no column.",
+  },
+  ...turnFlags,
   rows: { type: "string", value: "N", description: "Read the first N rows only." },
 } as const;
 
-/** The flags of every command that reads one data set. */
-export const dataFlags = {
+/** The flag that names data. */
+export const dataFlag = {
   data: { type: "string", value: "PATH", description: `${readableData()}; or a pattern of such.` },
-  ...rowFlags,
 } as const;
+
+/** The flags of every command that reads one data set. */
+export const dataFlags = { ...dataFlag, ...rowFlags } as const;
 
 /** For messages: options as flags. The data may stand without a flag. */
 export function flagNames({ data = "--data " }: { data?: string } = {}): OptionNames {

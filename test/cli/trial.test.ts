@@ -1,0 +1,59 @@
+import { describe, expect, test } from "@jest/globals";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { root, temporaryFolder, tokensift } from "./run.ts";
+
+const folder = temporaryFolder();
+const data = folder.writeRows(
+  "rows.jsonl",
+  Array.from({ length: 40 }, (_, i) => {
+    const [a, b] = [1 + (i % 7), 2 + (i % 5)];
+    const question = `Sami has ${a} bags with ${b} ropes in each bag . How many ropes does Sami have now ?`;
+    return { question, answer: `${a} x ${b} = ${a * b} ropes . #### ${a * b}`, wrong: i % 3 === 0 };
+  }),
+);
+
+function trial(...argv: string[]) {
+  const fixed = ["--model", join(root, "models/tiny"), "--engine", "cpu", "--threads", "1", "--data", data];
+  return tokensift("trial", ...fixed, ...argv);
+}
+
+describe("trial", () => {
+  test("judges planted errors under every rule, and says so first", async () => {
+    const out = folder.path("trial.json");
+    const short = ["--steps", "2", "--batch-size", "4", "--share", "1", "--out", out];
+    const { code, out: text, err } = await trial(...short);
+    expect([code, code === 0 ? "" : err]).toEqual([0, ""]);
+    expect(text).toMatch(/^This trial judges errors that it has planted itself, not those of your own data\.\n/);
+    const written = JSON.parse(readFileSync(out, "utf8")) as {
+      about: { wrong: { wrong: number } };
+      arms: { name: string; loss: number; detection: { recall: { value: number } } }[];
+      effects: { name: string }[];
+    };
+    expect(written.about.wrong.wrong).toBeGreaterThan(0);
+    const names = ["full", "random", "sstoken", "sstoken, order: lowest", "small-loss", "oracle"];
+    expect(written.arms.map(({ name }) => name)).toEqual(names);
+    for (const name of names) expect(text).toContain(name);
+    expect(written.effects.map(({ name }) => name)).toEqual(names.slice(2, 5));
+    const recallOf = (arm: number): number => written.arms[arm]!.detection.recall.value;
+    expect([recallOf(0), recallOf(5)]).toEqual([0, 1]);
+    expect(text).toMatch(/(Recommended: .*|No rule helps here\.)\n$/);
+    expect((await trial(...short)).code).toBe(2); // the file exists
+    expect(readdirSync(dirname(out)).filter((name) => name.endsWith(".tmp"))).toEqual([]);
+  });
+
+  const refused: [string, string[], string][] = [
+    ["an unknown kind, with the nearest name", ["--kinds", "numbres"], "Did you mean numbers?"],
+    ["an unknown column, with the nearest name", ["--labels", "wrnog"], "Did you mean wrong?"],
+    ["kinds beside labels", ["--labels", "wrong", "--kinds", "cut"], "--kinds"],
+    ["a share above 1", ["--share", "2"], "--share"],
+    ["labels that cannot be read", ["--labels", "answer"], "line 1"],
+    ["too few rows", ["--rows", "4"], "--rows"],
+  ];
+  test.each(refused)("refuses %s, before anything is trained", async (_name, argv, said) => {
+    const { code, out, err } = await trial(...argv, "--out", folder.path("never.json"));
+    expect([code, out]).toEqual([2, ""]);
+    expect(err).toContain(said);
+    expect(existsSync(folder.path("never.json"))).toBe(false);
+  });
+});

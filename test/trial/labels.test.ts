@@ -1,0 +1,92 @@
+import { describe, expect, test } from "@jest/globals";
+import { fromRows } from "../../src/data/from-rows.ts";
+import { isFoundRight, labelledRow, plantedRow } from "../../src/trial/labels.ts";
+import { plantRows } from "../../src/trial/plant-rows.ts";
+import { markedTokens } from "../../src/trial/trial-tokens.ts";
+import { drawRows, partRows, shuffled } from "../../src/trial/trial-rows.ts";
+import { kindsNamed } from "../../src/trial/kinds/catalogue.ts";
+import { loadTokenizer } from "../../src/text/index.ts";
+import { root } from "../cli/run.ts";
+import { join } from "node:path";
+
+const tokenizer = loadTokenizer(join(root, "models/tiny"));
+const question = "Sami has 6 bags with 6 ropes in each bag . How many ropes does Sami have now ?";
+const answer = "6 x 6 = 36 ropes . #### 36";
+const dataset = fromRows(Array.from({ length: 6 }, () => ({ question, answer })));
+const row = await dataset.row(0);
+if ("skipped" in row) throw new Error(row.skipped);
+
+/** The texts of the tokens that a label marks. */
+async function marked(value: unknown): Promise<string[] | undefined> {
+  const { tokens, marks } = await markedTokens([labelledRow(row as never, value, "wrong")], dataset, tokenizer, {});
+  const { ids } = tokens.row(0);
+  const wrong = marks.get(0);
+  return wrong && Array.from(ids, (id) => tokenizer.decode([id]).trim()).filter((_, t) => wrong[t] === 1);
+}
+
+describe("labels", () => {
+  test("mark characters, which become the tokens that spell them", async () => {
+    const start = answer.indexOf("36");
+    expect(await marked([{ start, end: start + 2 }])).toEqual(["36"]);
+    expect(await marked(JSON.stringify([{ start: 0, end: answer.indexOf("=") }]))).toEqual(["6", "x", "6"]);
+  });
+
+  test("mark a number for each token of the answer", async () => {
+    // 6 x 6 = 36 ropes . #### 36 and the end
+    expect(await marked([0, 0, 0, 0, 1, 0, 0, 0, 0, 0])).toEqual(["36"]);
+  });
+
+  test("mark the whole answer, or nothing of it", async () => {
+    expect((await marked(true))!.length).toBe(10);
+    expect(await marked("0")).toEqual([]);
+    expect(await marked(null)).toBeUndefined();
+  });
+
+  test("refuse anything else", () => {
+    expect(() => labelledRow(row as never, "perhaps", "wrong")).toThrow(/"wrong" is neither/);
+    expect(() => labelledRow(row as never, [{ start: 0, end: 999 }], "wrong")).toThrow(/characters 0 to/);
+  });
+
+  test("let rows be held out of which nothing is wrong", () => {
+    const held = [true, false, null, [0, 0], [0, 1], []].map((value) =>
+      isFoundRight(labelledRow(row as never, value, "wrong")),
+    );
+    expect(held).toEqual([false, true, false, true, false, true]);
+  });
+});
+
+describe("planted rows", () => {
+  const rows = async () => drawRows(dataset, 6, shuffled(6, 1));
+
+  test("have their errors marked, in the text and as the end", async () => {
+    const options = { share: 1, seed: 1 };
+    const numbers = plantRows(await rows(), { ...options, kinds: kindsNamed("numbers") }).map(plantedRow);
+    const planted = await markedTokens(numbers, dataset, tokenizer, {});
+    expect(planted.marksEnds).toBe(false);
+    for (const wrong of planted.marks.values()) expect(wrong.reduce((sum, mark) => sum + mark, 0)).toBe(4);
+    const cut = plantRows(await rows(), { ...options, kinds: kindsNamed("cut") }).map(plantedRow);
+    const ended = await markedTokens(cut, dataset, tokenizer, {});
+    expect(ended.marksEnds).toBe(true);
+    for (let i = 0; i < ended.tokens.length; i++) {
+      const { rowId, endOfTurn, columns } = ended.tokens.row(i);
+      expect(ended.marks.get(rowId)).toEqual(endOfTurn);
+      expect(columns["right"]).toEqual(Float32Array.from(endOfTurn, (mark) => 1 - mark));
+    }
+  });
+
+  test("are the same for the same seed, and leave the rows as they were", async () => {
+    const before = JSON.stringify(await rows());
+    const plant = async (seed: number) =>
+      JSON.stringify(plantRows(await rows(), { kinds: kindsNamed("numbers,repeated"), share: 0.5, seed }));
+    expect(await plant(1)).toBe(await plant(1));
+    expect(await plant(1)).not.toBe(await plant(2));
+    expect(JSON.stringify(await rows())).toBe(before);
+  });
+
+  test("part into those held out and those to train", () => {
+    const { trained, heldOut } = partRows([0, 1, 2, 3, 4, 5], { count: 2, seed: 1, mayBeHeld: (n) => n % 2 === 0 });
+    expect(heldOut).toHaveLength(2);
+    expect(heldOut.every((n) => n % 2 === 0)).toBe(true);
+    expect([...trained, ...heldOut].toSorted()).toEqual([0, 1, 2, 3, 4, 5]);
+  });
+});
