@@ -63,7 +63,7 @@ export function examplesOf(pages: readonly Page[]): Example[] {
 export function commandsOf(page: Page): string[] {
   return blocksOf(page)
     .filter(({ language }) => language === "sh")
-    .flatMap(({ content }) => content.split("\n"))
+    .flatMap(({ content }) => content.replaceAll(/\\\n */g, "").split("\n"))
     .map((line) => line.replace(/(^| )#.*$/, "").trim())
     .filter((line) => line !== "");
 }
@@ -75,7 +75,7 @@ export function wordsOf(command: string): string[] {
 
 /** Whether a command of `tokensift` ends within seconds: all but trainings. */
 export function isCheap(command: string): boolean {
-  return !/^npx tokensift (train|reproduce) /.test(command) || / --(dry-run|help|list)\b/.test(command);
+  return !/^npx tokensift (train|trial|reproduce) /.test(command) || / --(dry-run|help|list)\b/.test(command);
 }
 
 /** Writes the examples into a folder. */
