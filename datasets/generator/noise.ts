@@ -49,12 +49,24 @@ export function corruptResults(random: RandomStream, { steps, things }: Problem)
     noisy.push({ left, operator: step.operator, right: step.right, result });
   });
 
-  const tokens = solutionTokens(noisy, things);
-  const clean = solutionTokens(steps, things);
+  return mistaken(noisy, { steps, things }, { mistakes, place: 4, kind: KIND.wrongResult });
+}
+
+/**
+ * A solution with mistakes as tokens. In the steps `mistakes` the token at `place` of a step's seven is of the kind, where
+ * it differs from the right solution's; every other token that differs is `carriedOn`.
+ */
+export function mistaken(
+  written: readonly Step[],
+  { steps, things }: Pick<Problem, "steps" | "things">,
+  { mistakes, place, kind }: { mistakes: ReadonlySet<number>; place: number; kind: number },
+): NoisySolution {
+  const tokens = solutionTokens(written, things);
+  const right = solutionTokens(steps, things);
   const kinds = tokens.map((token, t) => {
-    if (token === clean[t]) return KIND.clean;
-    const isResult = t % 7 === 4 && t < 7 * steps.length;
-    return isResult && mistakes.has(Math.floor(t / 7)) ? KIND.wrongResult : KIND.carriedOn;
+    if (token === right[t]) return KIND.clean;
+    const isPlace = t % 7 === place && t < 7 * steps.length;
+    return isPlace && mistakes.has(Math.floor(t / 7)) ? kind : KIND.carriedOn;
   });
   return { tokens, kinds };
 }
@@ -63,13 +75,19 @@ export function corruptResults(random: RandomStream, { steps, things }: Problem)
 function wrongResults(calculated: number, truth: number, later: readonly Step[]): number[] {
   return Array.from({ length: LARGEST + 1 }, (_, n) => n).filter((n) => {
     if (n === calculated || n === truth) return false;
-    let value = n;
-    return later.every((step) => {
-      value = calculate(value, step.operator, step.right);
-      return value >= 0 && value <= LARGEST && value !== step.result;
-    });
+    const results = resultsAfter(n, later);
+    return results.every(isInRange) && results.every((value, i) => value !== later[i]!.result);
   });
 }
+
+/** What later steps make of a result. */
+export function resultsAfter(result: number, later: readonly Step[]): number[] {
+  let value = result;
+  return later.map(({ operator, right }) => (value = calculate(value, operator, right)));
+}
+
+/** Whether a problem may have the number. */
+export const isInRange = (value: number): boolean => value >= 0 && value <= LARGEST;
 
 /** Inserts junk words, filler sentences and a tail until a third of the tokens is noise. */
 export function insertJunk(random: RandomStream, { steps, things }: Problem): NoisySolution {

@@ -47,16 +47,21 @@ export function pairedBootstrap(
     for (let i = 0; i < rows; i++) sum += differences[draw.below(rows)]!;
     means[r] = sum / rows;
   }
-  means.sort();
+  const { low, high, p } = intervalOfDraws(means);
   const differing = differences.filter((d) => d !== 0).length;
-  const share = (count: number) => (count + 1) / (resamples + 1);
+  const difference = differences.reduce((sum, d) => sum + d, 0) / rows;
+  return { difference, low, high, p: Math.min(1, Math.max(p, 2 ** (1 - differing))) };
+}
+
+/**
+ * The percentile interval of drawn differences, which are sorted for it, and twice the smaller share of them on either
+ * side of 0, ties counting for both and one draw added; at most 1.
+ */
+export function intervalOfDraws(means: Float64Array): Omit<PairedComparison, "difference"> {
+  means.sort();
+  const share = (count: number) => (count + 1) / (means.length + 1);
   const oneSided = Math.min(share(means.filter((m) => m <= 0).length), share(means.filter((m) => m >= 0).length));
-  return {
-    difference: differences.reduce((sum, d) => sum + d, 0) / rows,
-    low: quantile(means, 0.025),
-    high: quantile(means, 0.975),
-    p: Math.min(1, Math.max(2 * oneSided, 2 ** (1 - differing))),
-  };
+  return { low: quantile(means, 0.025), high: quantile(means, 0.975), p: Math.min(1, 2 * oneSided) };
 }
 
 function pairs(a: readonly number[], b: readonly number[]): Float64Array {

@@ -1,7 +1,6 @@
 import { UserError } from "../system/errors.ts";
 import { stream } from "../system/random.ts";
-import type { PairedComparison } from "./paired-bootstrap.ts";
-import { quantile } from "./quantile.ts";
+import { intervalOfDraws, type PairedComparison } from "./paired-bootstrap.ts";
 import { normalQuantile, studentQuantile } from "./student-quantile.ts";
 
 /**
@@ -60,10 +59,7 @@ export function seedBootstrap(
     }
     means[r] = drawn / (seeds * mass) + (widening - 1) * (bySeeds / seeds - difference);
   }
-  means.sort();
-  const share = (count: number): number => (count + 1) / (resamples + 1);
-  const oneSided = Math.min(share(means.filter((m) => m <= 0).length), share(means.filter((m) => m >= 0).length));
-  return { difference, low: quantile(means, 0.025), high: quantile(means, 0.975), p: Math.min(1, 2 * oneSided) };
+  return { difference, ...intervalOfDraws(means) };
 }
 
 function dot(a: readonly number[], b: ArrayLike<number>): number {

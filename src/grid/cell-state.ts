@@ -5,8 +5,7 @@ import { resumeConflicts } from "../config/diff.ts";
 import { isRecord } from "../system/is-record.ts";
 import { UserError } from "../system/errors.ts";
 import { isRunFolder } from "../training/run-folder.ts";
-import { type Cell, cellConfig } from "./cells.ts";
-import type { Grid } from "./read-grid.ts";
+import { type Cell, cellConfig, type Start } from "./cells.ts";
 
 /** How far a cell is: `resumable` has a run folder without results. */
 export type CellState = "missing" | "resumable" | "complete";
@@ -38,18 +37,18 @@ export function configIn(folder: string): Readonly<Record<string, unknown>> | un
 }
 
 /** What a cell's run was started with that the grid says otherwise by now: sentences. */
-export function changesOf(grid: Grid, cell: Cell): string[] {
+export function changesOf(start: Start, cell: Cell): string[] {
   const before = configIn(cell.folder);
   if (before === undefined) return [];
-  const now: unknown = parse(cellConfig(grid, cell).resolvedYaml);
+  const now: unknown = parse(cellConfig(start, cell).resolvedYaml);
   return resumeConflicts(withoutThreads(before), withoutThreads(now));
 }
 
 const withoutThreads = (config: unknown): object => ({ ...(config as object), threads: undefined });
 
 /** @throws UserError for a cell whose run was started with other settings than it has by now */
-export function refuseChanged(grid: Grid, cell: Cell): void {
-  const changes = changesOf(grid, cell);
+export function refuseChanged(start: Start, cell: Cell): void {
+  const changes = changesOf(start, cell);
   if (changes.length === 0) return;
   throw new UserError("run-changed", `the cell was run with other settings:\n  ${changes.join("\n  ")}`, {
     where: cell.folder,

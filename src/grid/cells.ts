@@ -28,6 +28,8 @@ export interface Cell {
 export interface Cells {
   readonly grid: Grid;
   readonly cells: readonly Cell[];
+  /** What every row starts from, under the first seed. */
+  readonly base: RunConfig;
   /** The cells that a row of an axis stands for, one for each seed. Rows that configure the same share theirs. */
   of(arm: Arm): readonly Cell[];
   /** Whether a row is the base as it is. */
@@ -40,7 +42,7 @@ export interface Cells {
  */
 export function cellsOf(grid: Grid): Cells {
   const { config, arms } = grid;
-  const base = loadConfig(grid.recipe.config, config.base, {
+  const { config: base } = loadConfig(grid.recipe.config, config.base, {
     set: shared(grid, seedOf(config.seeds[0]!)),
     ...paths(grid),
   });
@@ -48,7 +50,7 @@ export function cellsOf(grid: Grid): Cells {
   const standsFor = new Map<Arm, Arm>();
   const wrong: string[] = [];
   for (const arm of arms) {
-    const text = canonical(grid, arm, base.config, wrong);
+    const text = canonical({ grid, base }, arm, wrong);
     if (text === undefined) continue;
     if (!seen.has(text)) seen.set(text, arm);
     standsFor.set(arm, seen.get(text)!);
@@ -71,9 +73,9 @@ export function cellsOf(grid: Grid): Cells {
         return cell;
       }),
     );
-  const baseText = withoutOutput(base.config);
+  const baseText = withoutOutput(base);
   return {
-    ...{ grid, cells },
+    ...{ grid, cells, base },
     of: (arm) => cellsOfArm.get(standsFor.get(arm)!)!,
     isBase: (arm) => seen.get(baseText) === standsFor.get(arm),
   };
@@ -99,9 +101,12 @@ function entriesOf(path: string): string[] {
 }
 
 /** The configuration of a cell. */
-export function cellConfig(grid: Grid, { arm, seed, folder }: Cell, extra: Settings = {}): LoadedConfig<RunConfig> {
-  return configOf(grid, arm, { ...seedOf(seed), output: folder, ...extra });
+export function cellConfig(start: Start, { arm, seed, folder }: Cell, extra: Settings = {}): LoadedConfig<RunConfig> {
+  return configOf(start, arm, { ...seedOf(seed), output: folder, ...extra });
 }
+
+/** What rows change. */
+export type Start = Pick<Cells, "grid" | "base">;
 
 const seedOf = (seed: number): Settings => ({ "training.seed": seed });
 
@@ -126,10 +131,8 @@ const paths = ({ config }: Grid): { made: string[] } => ({
   made: config.before.map(({ makes }) => join(beforeFolder(config.output), makes)),
 });
 
-function configOf(grid: Grid, arm: Arm, last: Settings, base?: RunConfig): LoadedConfig<RunConfig> {
-  const start =
-    base ?? loadConfig(grid.recipe.config, grid.config.base, { set: shared(grid, last), ...paths(grid) }).config;
-  const own = settingTexts(withMethods(grid, arm.settings, start)).map((text) => inPlace(grid, text));
+function configOf({ grid, base }: Start, arm: Arm, last: Settings): LoadedConfig<RunConfig> {
+  const own = settingTexts(withMethods(grid, arm.settings, base)).map((text) => inPlace(grid, text));
   const after = settingTexts(last);
   return loadConfig(grid.recipe.config, grid.config.base, {
     set: [...shared(grid, {}), ...own, ...after],
@@ -154,9 +157,9 @@ function withMethods({ recipe }: Grid, settings: Settings, base: RunConfig): Set
 }
 
 /** What tells two rows apart: their configuration under one seed, wherever it goes. */
-function canonical(grid: Grid, arm: Arm, base: RunConfig, wrong: string[]): string | undefined {
+function canonical(start: Start, arm: Arm, wrong: string[]): string | undefined {
   try {
-    return withoutOutput(configOf(grid, arm, seedOf(grid.config.seeds[0]!), base).config);
+    return withoutOutput(configOf(start, arm, seedOf(start.grid.config.seeds[0]!)).config);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     wrong.push(`${arm.axis}/${arm.name}: ${error.message.replaceAll("--set ", "").replaceAll("\n", "\n    ")}`);

@@ -27,7 +27,7 @@ export interface CellOptions {
 export async function runCell(cells: Cells, index: number, { program, threads }: CellOptions): Promise<number> {
   const { grid } = cells;
   const cell = cellNamed(cells, index);
-  refuseChanged(grid, cell);
+  refuseChanged(cells, cell);
   if (stateOf(cell) === "complete") {
     process.stdout.write(`${cell.name} is complete.\n`);
     return 0;
@@ -72,12 +72,12 @@ export function cellNamed({ cells }: Pick<Cells, "cells">, index: number): Cell 
 }
 
 /** Writes the cell's configuration beside its folder, so that a person can start it by hand, too. */
-function writeConfig({ grid }: Cells, cell: Cell, threads: number | undefined): string {
+function writeConfig(cells: Cells, cell: Cell, threads: number | undefined): string {
   const before = configIn(cell.folder)?.["threads"]; // other threads round otherwise: a run is continued with its own
   const kept = typeof before === "number" ? before : threads;
-  const plain = cellConfig(grid, cell);
+  const plain = cellConfig(cells, cell);
   const own = plain.config.threads !== undefined || kept === undefined;
-  const { resolvedYaml } = own ? plain : cellConfig(grid, cell, { threads: kept });
+  const { resolvedYaml } = own ? plain : cellConfig(cells, cell, { threads: kept });
   const path = `${cell.folder}.yaml`;
   writing(path, () => writeAtomically(path, (file) => writeFileSync(file, resolvedYaml)));
   return path;

@@ -1,5 +1,4 @@
-import { existsSync } from "node:fs";
-import { relative, resolve } from "node:path";
+import { resolve } from "node:path";
 import { UserError } from "../system/errors.ts";
 import { exitCodeOf } from "../system/exit-code.ts";
 import { calledAs } from "../recipes/kit/called-as.ts";
@@ -9,6 +8,7 @@ import { collect } from "./collect/collect.ts";
 import { type GridArguments, parseGridArguments, threadsOf } from "./command-line.ts";
 import { cellsIn, listText } from "./list.ts";
 import { type Grid, orNearest, readGrid } from "./read-grid.ts";
+import { shownPath } from "./shown-path.ts";
 import { endUntilWatched, runCell } from "./run-cell.ts";
 import { type Ended, runLocal } from "./run-local.ts";
 import { kubernetesManifest } from "./where/kubernetes.ts";
@@ -76,8 +76,9 @@ interface Started {
 }
 
 /** Runs what is not complete. Gives the gravest exit code; undefined where a scheduler has it now. */
-async function runMissing({ grid }: Cells, chosen: readonly Cell[], started: Started): Promise<number | undefined> {
-  for (const cell of chosen) refuseChanged(grid, cell);
+async function runMissing(cells: Cells, chosen: readonly Cell[], started: Started): Promise<number | undefined> {
+  const { grid } = cells;
+  for (const cell of chosen) refuseChanged(cells, cell);
   const missing = chosen.filter((cell) => stateOf(cell) !== "complete");
   const say = (sentence: string): void => void process.stdout.write(`${sentence}\n`);
   const { args } = started;
@@ -85,7 +86,9 @@ async function runMissing({ grid }: Cells, chosen: readonly Cell[], started: Sta
     process.stdout.write(kubernetesManifest(submissionOf(grid, missing, started, say), args));
     return undefined;
   }
-  say(`${chosen.length} cells, ${chosen.length - missing.length} of them complete, in ${shown(grid.config.output)}`);
+  say(
+    `${chosen.length} cells, ${chosen.length - missing.length} of them complete, in ${shownPath(grid.config.output)}`,
+  );
   if (missing.length === 0) return 0;
   if (args.where === "slurm") {
     const { job, code } = submitToSlurm(submissionOf(grid, missing, started, say), args.rest);
@@ -93,7 +96,7 @@ async function runMissing({ grid }: Cells, chosen: readonly Cell[], started: Sta
     if (code === 0) return undefined;
     throw new UserError("cells-failed", `a cell ended with ${code}`, {
       where: `job ${job}`,
-      fix: `What cells print is in ${shown(grid.config.output)}/cells/N.log; the same command submits what is left.`,
+      fix: `What cells print is in ${shownPath(grid.config.output)}/cells/N.log; the same command submits what is left.`,
     });
   }
   if (args.where === "ray") {
@@ -130,7 +133,7 @@ function codeOf(ended: readonly Ended[], wanted: number): number {
   if (failed.length === 0) return 0;
   const left = wanted - ended.length;
   const rest = left > 0 ? ` ${left} were not begun, as none had come to its end.` : "";
-  const names = failed.map(({ cell, code, log }) => `  ${cell.name}: ${code}, ${shown(log)}`).join("\n");
+  const names = failed.map(({ cell, code, log }) => `  ${cell.name}: ${code}, ${shownPath(log)}`).join("\n");
   process.stderr.write(`reproduce: ${failed.length} of ${wanted} cells failed.${rest}\n${names}\n`);
   return failed.some(({ code }) => code === 2) ? 2 : 1;
 }
@@ -153,9 +156,4 @@ function endWithoutParent(): void {
   if (process.channel === undefined) return;
   process.on("disconnect", () => process.kill(process.pid, "SIGTERM"));
   process.channel.unref();
-}
-
-function shown(path: string): string {
-  const fromHere = relative(process.cwd(), path);
-  return fromHere !== "" && !fromHere.startsWith("..") && existsSync(path) ? fromHere : path;
 }

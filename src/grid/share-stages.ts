@@ -6,14 +6,15 @@ import { type Cell, cellConfig, type Cells } from "./cells.ts";
  * Copies into a cell's run folder the stages that another cell of its seed has finished. What does not fit the cell's
  * configuration is made anew by its run, so sharing changes time alone.
  */
-export function shareStages({ cells, grid }: Cells, cell: Cell): void {
+export function shareStages(all: Cells, cell: Cell): void {
+  const { cells, grid } = all;
   const { stages } = grid.recipe;
   if (stages === undefined) return;
   const begun = cells.filter((other) => other !== cell && other.seed === cell.seed && stateOf(other) !== "missing");
   if (grid.config.axes[cell.arm.axis]?.evaluateOnly === true) {
-    const { config } = cellConfig(grid, cell);
+    const { config } = cellConfig(all, cell);
     const alike = begun.filter((other) =>
-      diffConfigs(config, cellConfig(grid, other).config).every(({ key }) => /^(evaluation\.|output$)/.test(key)),
+      diffConfigs(config, cellConfig(all, other).config).every(({ key }) => /^(evaluation\.|output$)/.test(key)),
     );
     for (const other of alike) stages.copy(other.folder, cell.folder, "all");
   }

@@ -2,12 +2,11 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeAtomically } from "../data/atomic.ts";
 import { writing } from "../system/disk-error.ts";
-import { type Html, html, trusted } from "./html.ts";
+import { documentOf } from "./document.ts";
+import { type Html, html } from "./html.ts";
 import type { Run } from "./read-run.ts";
-import { headerHtml, type Head } from "./header.ts";
-import { reportStyle } from "./style.ts";
+import type { Head } from "./header.ts";
 import { labelOf } from "./run-files.ts";
-import { tokenPictureStyle } from "./token-picture-html.ts";
 import { terminalText } from "../system/visible-text.ts";
 
 /** What every recipe's report is given beside the run's folder. */
@@ -25,30 +24,11 @@ export interface Page extends Head, ReportOptions {
   readonly files: string;
 }
 
-/** One HTML page that asks for no other file and runs nothing. */
+/** A run's page. */
 export function pageOf({ run, title, finding, facts, command, warnings, sections, files }: Page): string {
-  return html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta name="color-scheme" content="light dark" />
-        <meta
-          http-equiv="Content-Security-Policy"
-          content="default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-        />
-        <link rel="icon" href="data:," />
-        <title>${title}</title>
-        <style>
-          ${trusted(reportStyle)}${trusted(tokenPictureStyle)}
-        </style>
-      </head>
-      <body>
-        ${headerHtml({ title, finding, facts }, command)} ${warnings}
-        <main>${[...sections, configSection(run)].map((section) => html`${section} `)}</main>
-        <footer>Written by tokensift from the files of the run's folder: ${files}.</footer>
-      </body>
-    </html> `.markup;
+  const main = [...sections, configSection(run)].map((section) => html`${section} `);
+  const footer = `Written by tokensift from the files of the run's folder: ${files}.`;
+  return documentOf({ title, finding, facts }, { command, warnings, main, footer });
 }
 
 /** Writes a page as a run folder's `report.html` and gives its path. */

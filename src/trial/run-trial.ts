@@ -1,4 +1,5 @@
 import { estimateTrainingMemory } from "../model/memory.ts";
+import { mean } from "../evaluation/mean.ts";
 import { evaluateModel } from "../evaluation/evaluate-model.ts";
 import { loadModel, type Model, type ModelFacts } from "../model/model.ts";
 import { adapterOptions, startOf, storedUnder, trainable, trunkLoading } from "../recipes/kit/adapter.ts";
@@ -59,7 +60,7 @@ export async function runTrial(plan: TrialPlan, { onArm, onStep, onWork }: Trial
       ...{ batchSize: evaluatedAtOnce, onProgress: onWork },
       model: async () => ({ model, release: () => undefined }),
     });
-    return { startLoss: meanOf(rowLosses), losses: column, seconds: (performance.now() - begin) / 1000 };
+    return { startLoss: mean(rowLosses), losses: column, seconds: (performance.now() - begin) / 1000 };
   });
   const history = columnSource("historyNll", trained.tokens, losses);
   const runs = new Map<string, ArmRun[]>(arms.map(({ name }) => [name, []]));
@@ -74,10 +75,6 @@ export async function runTrial(plan: TrialPlan, { onArm, onStep, onWork }: Trial
     }
   return { startLoss, historyRows: trained.tokens.length, historySeconds: seconds, runs };
 }
-
-/** The mean of numbers, of which there is at least one. */
-export const meanOf = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / values.length;
 
 interface Models extends Disposable {
   /** Does something with the model before training. */

@@ -1,8 +1,9 @@
+import { mean } from "../evaluation/mean.ts";
 import type { PairedComparison } from "../evaluation/paired-bootstrap.ts";
 import { pairedDifference } from "../report/compare-arms.ts";
 import type { TrialArm } from "./arms.ts";
 import { detectionOf, type Detection } from "./detection.ts";
-import { meanOf, type TrialRuns } from "./run-trial.ts";
+import type { TrialRuns } from "./run-trial.ts";
 import type { ArmRun } from "./train-arm.ts";
 import { verdictOf, type Verdict } from "./verdict.ts";
 import { pooledRows } from "./watch.ts";
@@ -46,13 +47,13 @@ export function summaryOf(arms: readonly TrialArm[], { startLoss, historyRows, r
     const against = (control: string) => differenceOf(own, runsOf(control));
     return {
       ...{ name, part, ratio: rule.ratio ?? 1 },
-      loss: meanOf(own.map(lossOf)),
+      loss: mean(own.map(lossOf)),
       lossOfSeeds: own.map(lossOf),
-      probability: meanOf(own.map(({ heldOut }) => heldOut.referenceProbability)),
+      probability: mean(own.map(({ heldOut }) => heldOut.referenceProbability)),
       ...(name !== "full" && { againstFull: against("full") }),
       ...(name !== "random" && { againstRandom: against("random") }),
       detection: detectionOf(pooledRows(own.map(({ watched }) => watched))),
-      seconds: meanOf(own.map(({ seconds }) => seconds)),
+      seconds: mean(own.map(({ seconds }) => seconds)),
       extraRows: rule.needs.includes("historyNll") ? historyRows : 0,
     };
   });
@@ -62,7 +63,7 @@ export function summaryOf(arms: readonly TrialArm[], { startLoss, historyRows, r
   return { startLoss, arms: summaries, ...verdictOf(candidates) };
 }
 
-const lossOf = ({ heldOut }: ArmRun): number => meanOf(heldOut.rowLosses);
+const lossOf = ({ heldOut }: ArmRun): number => mean(heldOut.rowLosses);
 
 /** Row by row: each row's losses are means over the seeds. */
 function differenceOf(ours: readonly ArmRun[], theirs: readonly ArmRun[]): PooledDifference {
@@ -73,5 +74,5 @@ function differenceOf(ours: readonly ArmRun[], theirs: readonly ArmRun[]): Poole
 
 function rowsOf(runs: readonly ArmRun[]): { rowIds: readonly number[]; values: readonly number[] } {
   const { rowIds } = runs[0]!.heldOut;
-  return { rowIds, values: rowIds.map((_, row) => meanOf(runs.map(({ heldOut }) => heldOut.rowLosses[row]!))) };
+  return { rowIds, values: rowIds.map((_, row) => mean(runs.map(({ heldOut }) => heldOut.rowLosses[row]!))) };
 }

@@ -1,5 +1,5 @@
 import type { Dataset, Row } from "../data/dataset.ts";
-import { stream } from "../system/random.ts";
+import { permutation } from "../data/epoch-order.ts";
 
 /**
  * Draws rows that can be trained, and gives them in the order of the data.
@@ -23,13 +23,7 @@ export async function drawRows(
 
 /** The numbers from 0 to before `length` in a random order, the same for the same seed. */
 export function shuffled(length: number, seed: number): number[] {
-  const random = stream(seed, "trial rows");
-  const order = Array.from({ length }, (_, i) => i);
-  for (let i = length - 1; i > 0; i--) {
-    const other = random.below(i + 1);
-    [order[i], order[other]] = [order[other]!, order[i]!];
-  }
-  return order;
+  return [...permutation(length, seed, "trial rows")];
 }
 
 /** Parts rows: of those that may be held out so many are, drawn by the seed; the others train. */

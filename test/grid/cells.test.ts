@@ -64,7 +64,7 @@ describe("the cells of a grid", () => {
 
   test("have base, row and seed as their configuration, without arms to compare", async () => {
     const cells = await openGrid(place(), { set: { "training.steps": 7, compare: ["full"] } });
-    const { config } = cellConfig(cells.grid, cells.cells[1]!);
+    const { config } = cellConfig(cells, cells.cells[1]!);
     expect(config).toMatchObject({
       selection: { method: "sstoken", gamma: 0, ratio: 0.6 },
       training: { seed: 2, steps: 7 },
@@ -72,7 +72,7 @@ describe("the cells of a grid", () => {
       output: cells.cells[1]!.folder,
     });
     const alone = await openGrid(place());
-    expect(cellConfig(alone.grid, alone.cells[0]!).config).toMatchObject({ compare: [] });
+    expect(cellConfig(alone, alone.cells[0]!).config).toMatchObject({ compare: [] });
   });
 
   test("that configure the same are one cell, of whichever axis comes first", async () => {
@@ -93,7 +93,7 @@ describe("the cells of a grid", () => {
   });
 
   test("of a method by its name alone take from the base what an arm of a comparison would", async () => {
-    const { grid, cells } = await openGrid(place(), {
+    const { grid, base, cells } = await openGrid(place(), {
       seeds: [1],
       axes: { ratio: { "selection.ratio": [0.4], cross: { "selection.method": ["sstoken", "random", "full"] } } },
     }).catch(async (error: unknown) => {
@@ -104,7 +104,7 @@ describe("the cells of a grid", () => {
       });
     });
     const selections = cells.map(
-      (cell) => (cellConfig(grid, cell).config as unknown as { selection: object }).selection,
+      (cell) => (cellConfig({ grid, base }, cell).config as unknown as { selection: object }).selection,
     );
     expect(selections).toEqual([
       { method: "sstoken", gamma: 0.25, ratio: 0.4 },
@@ -115,11 +115,11 @@ describe("the cells of a grid", () => {
 
   test("may read what `before` has not made yet", async () => {
     const here = place();
-    const { grid, cells } = await openGrid(here, {
+    const { grid, base, cells } = await openGrid(here, {
       before: [{ run: ["true"], makes: "scored.arrow" }],
       axes: { data: { "data.train": ["{before}/scored.arrow"] } },
     });
-    expect(cellConfig(grid, cells[0]!).config).toMatchObject({
+    expect(cellConfig({ grid, base }, cells[0]!).config).toMatchObject({
       data: { train: join(here, "out/before/scored.arrow") },
     });
   });
@@ -127,7 +127,7 @@ describe("the cells of a grid", () => {
   test("take what the command line says, its paths from the current folder", async () => {
     const file = writeGrid(place());
     const cells = cellsOf(await readGrid(file, { set: ["model=models/tiny", "selection.gamma=1"] }));
-    const { config } = cellConfig(cells.grid, cells.cells[0]!);
+    const { config } = cellConfig(cells, cells.cells[0]!);
     expect(config).toMatchObject({ model: resolve("models/tiny"), selection: { gamma: 0 } }); // the axis has the last word
   });
 });
@@ -155,13 +155,18 @@ describe("a cell", () => {
   });
 
   test("that was run with other settings is refused with them; other threads are none", async () => {
-    const { grid, cells } = await openGrid(place());
+    const { grid, base, cells } = await openGrid(place());
     const cell = cells[0]!;
     writeRun(cell.folder, { loss: 1 });
-    writeFileSync(join(cell.folder, "config.yaml"), cellConfig(grid, cell, { threads: 1 }).resolvedYaml);
-    expect(changesOf(grid, cell)).toEqual([]);
-    writeFileSync(join(cell.folder, "config.yaml"), cellConfig(grid, cell, { "selection.ratio": 0.5 }).resolvedYaml);
-    expect(() => refuseChanged(grid, cell)).toThrow(userError("run-changed", "selection.ratio was 0.5 and is now 0.6"));
+    writeFileSync(join(cell.folder, "config.yaml"), cellConfig({ grid, base }, cell, { threads: 1 }).resolvedYaml);
+    expect(changesOf({ grid, base }, cell)).toEqual([]);
+    writeFileSync(
+      join(cell.folder, "config.yaml"),
+      cellConfig({ grid, base }, cell, { "selection.ratio": 0.5 }).resolvedYaml,
+    );
+    expect(() => refuseChanged({ grid, base }, cell)).toThrow(
+      userError("run-changed", "selection.ratio was 0.5 and is now 0.6"),
+    );
     expect(existsSync(cell.folder)).toBe(true);
   });
 });
@@ -177,7 +182,7 @@ test.each(["sstoken", "cdpo", "oreal", "attention-gate"])(
     const keys = readFileSync(`configs/schema/${name}.schema.json`, "utf8");
     expect(keys).toContain('"seed"');
     const last = cells.cells.at(-1)!;
-    expect(cellConfig(cells.grid, last).config).toMatchObject({ training: { seed: last.seed }, output: last.folder });
+    expect(cellConfig(cells, last).config).toMatchObject({ training: { seed: last.seed }, output: last.folder });
   },
 );
 

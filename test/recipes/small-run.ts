@@ -74,7 +74,7 @@ export function startTrainer(name: string, config: string, ...flags: string[]): 
 }
 
 /** Starts a file of `trainers/` as a user does. */
-export function startFromSource(name: string, config: string, ...flags: string[]): Started {
+function startFromSource(name: string, config: string, ...flags: string[]): Started {
   return start(["--import", "tsx", join(root, `trainers/${name}.ts`), "--config", config, ...flags]);
 }
 

@@ -1,10 +1,11 @@
 import { writeFileSync } from "node:fs";
-import { basename, join, relative } from "node:path";
+import { basename, join } from "node:path";
 import { writeAtomically } from "../../data/atomic.ts";
 import { terminalText } from "../../system/visible-text.ts";
 import { writing } from "../../system/disk-error.ts";
 import { UserError } from "../../system/errors.ts";
 import type { Cells } from "../cells.ts";
+import { shownPath } from "../shown-path.ts";
 import { type AxisResult, compareAxis } from "./compare.ts";
 import { type Expected, expectedOf, fidelityMarkdown, refuseTuned } from "./expectations.ts";
 import { pairedMarkdown } from "./paired.ts";
@@ -60,8 +61,6 @@ function summaryText(output: string, results: readonly AxisResult[], expected: r
     ({ expectation: { cell, over, metric, verdict }, reproduced }) =>
       `Expected: ${cell} ${verdict} than ${over} by ${metric}: ${reproduced}`,
   );
-  const folder = relative(process.cwd(), output);
-  const place = folder === "" || folder.startsWith("..") ? output : folder;
-  const end = `Tables are in ${place}: table.md, paired.md, fidelity.md, report.html`;
+  const end = `Tables are in ${shownPath(output)}: table.md, paired.md, fidelity.md, report.html`;
   return [...shown, ...claims, end].map((line) => `${terminalText(line)}\n`).join("");
 }

@@ -1,6 +1,15 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { type JsonObject, numberOf, numbersOf, runLines, runObject, textOf } from "../../report/run-files.ts";
+import { mean } from "../../evaluation/mean.ts";
+import {
+  type JsonObject,
+  numberOf,
+  numbersOf,
+  rowProbabilitiesOf,
+  runLines,
+  runObject,
+  textOf,
+} from "../../report/run-files.ts";
 import { isRecord } from "../../system/is-record.ts";
 import { resultsIn } from "../cell-state.ts";
 
@@ -97,11 +106,7 @@ function problemsOf(key: string, row: JsonObject): ProblemNumbers | undefined {
   const [losses, tokens] = [list("rowLosses"), list("rowTokens")];
   if (losses === undefined || tokens?.length !== losses.length) return undefined;
   if (key === "loss") return numbered(losses, { weights: tokens, binary: false });
-  if (key !== "referenceProbability") return undefined;
-  return numbered(
-    losses.map((loss, i) => Math.exp(-loss * tokens[i]!)),
-    { binary: false },
-  );
+  return key === "referenceProbability" ? numbered(rowProbabilitiesOf(row), { binary: false }) : undefined;
 }
 
 function addNoise(noise: unknown, add: (name: string, measure: Measure) => void): void {
@@ -126,5 +131,3 @@ function costOf(
     memoryMB: Math.max(...timing.map((line) => numberOf(line["memoryMB"]) || 0), 0) || NaN,
   };
 }
-
-const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;

@@ -1,10 +1,8 @@
 import { basename } from "node:path";
 import { readTokens } from "../../report/read-run.ts";
-import { type Html, html, trusted } from "../../report/html.ts";
-import { headerHtml } from "../../report/header.ts";
-import { reportStyle } from "../../report/style.ts";
+import { documentOf } from "../../report/document.ts";
+import { type Html, html } from "../../report/html.ts";
 import { tableHtml } from "../../report/table.ts";
-import { tokenPictureStyle } from "../../report/token-picture-html.ts";
 import { picturesOf, type RowToDraw } from "../../report/tokens.ts";
 import { UserError } from "../../system/errors.ts";
 import type { Cells } from "../cells.ts";
@@ -27,30 +25,12 @@ export function reportOf(cells: Cells, axes: readonly AxisResult[], expected: re
     ["Complete cells", `${complete} of ${cells.cells.length}`],
   ] as const;
   const finding = findingOf(axes, expected);
-  return html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta name="color-scheme" content="light dark" />
-        <meta
-          http-equiv="Content-Security-Policy"
-          content="default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-        />
-        <link rel="icon" href="data:," />
-        <title>${title}</title>
-        <style>
-          ${trusted(reportStyle)}${trusted(tokenPictureStyle)}
-        </style>
-      </head>
-      <body>
-        ${headerHtml({ title, finding, facts }, undefined)}
-        <main>
-          ${expectedSection(expected)} ${axes.map((axis) => axisSection(axis, config.metrics))} ${readingSection()}
-        </main>
-        <footer>Written by tokensift from the run folders of the cells.</footer>
-      </body>
-    </html> `.markup;
+  const axisSections = axes.map((axis) => axisSection(axis, config.metrics));
+  const main = html`${expectedSection(expected)} ${axisSections} ${readingSection()}`;
+  return documentOf(
+    { title, finding, facts },
+    { main, footer: "Written by tokensift from the run folders of the cells." },
+  );
 }
 
 function findingOf(axes: readonly AxisResult[], expected: readonly Expected[]): string {

@@ -1,9 +1,7 @@
 import { loadConfig, type ConfigDefinition } from "../../config/index.ts";
 import { readableNote } from "../../data/open-table.ts";
-import type { TokenizedDataset } from "../../data/tokenized.ts";
 import type { ReportOptions } from "../../report/page.ts";
 import { tellingFullDisk } from "../../system/disk-error.ts";
-import { UserError } from "../../system/errors.ts";
 import { exitCodeOf } from "../../system/exit-code.ts";
 import { Interrupted } from "../../system/interrupted.ts";
 import { watchInterruption } from "../../system/interruption.ts";
@@ -15,6 +13,7 @@ import { parseRecipeArguments, type RecipeArguments } from "./command-line.ts";
 import { type ComparedArms, findingOf } from "./finding.ts";
 import { gatherInputs, type RunInputs, type StartConfig } from "./inputs.ts";
 import { memoryLines, requireMemory, type MemoryPlan } from "./memory.ts";
+import { refuseMixture, refusePromptWeights, refuseWeights } from "./refuse-weights.ts";
 import { stoppable, type ArmReporter, type Reporter } from "./reporter.ts";
 import { type ResultColumn, type ResultRow, resultText } from "./results.ts";
 import { terminalReporter } from "./terminal-reporter.ts";
@@ -255,38 +254,6 @@ async function inputsOf<Config extends RunConfig>(
   const inputs = await gatherInputs(start, await startEngine(config, reporter), reporter);
   if (!recipe.usesDataWeights) refuseWeights(inputs.tokens);
   return inputs;
-}
-
-const answersOfItsOwn = "this recipe trains on answers that the model itself gives, not on those of the data";
-
-function refusePromptWeights({ promptWeight, systemWeight = promptWeight }: StartConfig["data"]): void {
-  if (promptWeight === 0 && systemWeight === 0) return;
-  throw new UserError("invalid-option", `prompts do not train: ${answersOfItsOwn}`, {
-    where: promptWeight === 0 ? "data.systemWeight" : "data.promptWeight",
-    fix: "Leave it out, or train with finetune.",
-  });
-}
-
-/** Weights of 0 and 1 say which answers a row has. */
-function refuseWeights(tokens: TokenizedDataset): void {
-  for (let i = 0; tokens.weighed && i < tokens.length; i++) {
-    const { rowId, dataWeights } = tokens.row(i);
-    const other = dataWeights?.find((weight) => weight !== 0 && weight !== 1);
-    if (other === undefined) continue;
-    throw new UserError("invalid-weight", `the data give an answer's tokens the weight ${other}`, {
-      where: `row ${rowId}`,
-      fix: `Leave out weights other than 0 and 1, or train with finetune: ${answersOfItsOwn}.`,
-    });
-  }
-}
-
-function refuseMixture({ train }: StartConfig["data"]): void {
-  const index = [train].flat().findIndex((item) => typeof item === "object" && item.weight !== undefined);
-  if (index < 0) return;
-  throw new UserError("unused-option", "this recipe asks each question as often as any other, whatever its weight", {
-    where: Array.isArray(train) ? `data.train[${index}].weight` : "data.train.weight",
-    fix: "Leave the weight out; limit takes fewer rows of a data set.",
-  });
 }
 
 /** Starts the configured engine, and says which it is. */

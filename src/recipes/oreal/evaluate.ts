@@ -1,10 +1,10 @@
+import { mean } from "../../evaluation/mean.ts";
 import type { TokenizedDataset } from "../../data/tokenized.ts";
 import type { Model } from "../../model/model.ts";
 import { heldOutLosses, type HeldOutLosses } from "../kit/held-out-losses.ts";
 import {
   answerProblems,
   answerRates,
-  mean,
   type AnswerOptions,
   type AnswerRates,
   type Question,

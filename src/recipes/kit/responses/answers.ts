@@ -1,4 +1,5 @@
 import type { Model } from "../../../model/model.ts";
+import { mean } from "../../../evaluation/mean.ts";
 import { standardError } from "../../../evaluation/standard-error.ts";
 import { stream } from "../../../system/random.ts";
 import { drawResponses, type DrawOptions } from "./draw.ts";
@@ -90,8 +91,4 @@ export function sampledRates(sampled: readonly Judged[], rowIds: readonly number
     ...(Number.isFinite(passAt1Error) && { passAt1Error }),
     rowPassRate,
   };
-}
-
-export function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

@@ -1,4 +1,4 @@
-export { answerProblems, answerRates, mean, sampleAnswers, sampledRates } from "./answers.ts";
+export { answerProblems, answerRates, sampleAnswers, sampledRates } from "./answers.ts";
 export { type AnswerOptions, type AnswerRates, type Answers, type SampledRates } from "./answers.ts";
 export { responseBatch, splitResponses } from "./batch.ts";
 export { drawResponses, type Drawn, type DrawOptions } from "./draw.ts";
