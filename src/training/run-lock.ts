@@ -3,7 +3,7 @@ import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:
 import { hostname } from "node:os";
 import { UserError } from "../system/errors.ts";
 import { againOrOn, writing } from "../system/disk-error.ts";
-import { hasEnded, type ProcessIdentity, thisProcess } from "../system/process-identity.ts";
+import { lifeOf, type ProcessIdentity, type ProcessLife, thisProcess } from "../system/process-identity.ts";
 
 /** Keeps other processes out of a folder until it is released, or until this process is gone. */
 export interface RunLock {
@@ -20,9 +20,11 @@ const own = new Set<string>();
 
 /** How long a lock may be half-written before it counts as left behind, in milliseconds. */
 const patience = 5_000;
+/** How long the system may take to end a process that was killed, and between two looks at it, in milliseconds. */
+const [dyingPatience, pause] = [5_000, 20];
 
 /**
- * Takes the lock at `path`, also from a process of this machine that has ended without releasing it.
+ * Takes the lock at `path`, also from a process of this machine that has ended without releasing it, or is about to.
  * @throws UserError if another process holds it
  */
 export function lockRun(path: string): RunLock {
@@ -32,7 +34,7 @@ export function lockRun(path: string): RunLock {
     const text = readIfThere(path);
     if (text === undefined) continue;
     const holder = parseHolder(text);
-    if (holder === undefined ? !isOlderThan(path, patience) : isAlive(holder)) throw inUse(path, holder);
+    if (holder === undefined ? !isOlderThan(path, patience) : !endsSoon(holder)) throw inUse(path, holder);
     setAside(path, text);
   }
   throw inUse(path, undefined);
@@ -74,10 +76,20 @@ function setAside(path: string, expected: string): void {
   }
 }
 
-function isAlive({ id, ...holder }: Holder): boolean {
+/** Whether the holder is gone, be it after a wait for one that was killed and is still being cleared up. */
+function endsSoon(holder: Holder): boolean {
+  for (const start = performance.now(); ;) {
+    const life = lifeOfHolder(holder);
+    if (life === "ended") return true;
+    if (life === "running" || performance.now() - start > dyingPatience) return false;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pause);
+  }
+}
+
+function lifeOfHolder({ id, ...holder }: Holder): ProcessLife {
   // in a container the next process often has the number of the last
-  if (holder.host === hostname() && holder.pid === process.pid) return own.has(id);
-  return !hasEnded(holder);
+  if (holder.host === hostname() && holder.pid === process.pid) return own.has(id) ? "running" : "ended";
+  return lifeOf(holder);
 }
 
 function parseHolder(text: string): Holder | undefined {
