@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import { randomUUID } from "node:crypto";
 import { rename } from "../system/files-in-use.ts";
 import { makeFolder } from "../system/make-folder.ts";
+import { syncFolder } from "../system/sync-folder.ts";
 
 /** Writes all of the bytes at the file's place, in as many calls as the system wants. */
 export function writeFully(fd: number, bytes: Uint8Array): void {
@@ -13,7 +14,7 @@ export function writeFully(fd: number, bytes: Uint8Array): void {
 export interface AtomicFile {
   /** Of the temporary file beside it. */
   readonly fd: number;
-  /** Flushes to disk and renames. If that fails, the temporary file is removed. */
+  /** Flushes to disk and renames, and flushes the name. If that fails, the temporary file is removed. */
   commit(): void;
   /** Removes the temporary file; does nothing after `commit`. */
   abandon(): void;
@@ -53,6 +54,7 @@ export function openAtomicFile(path: string): AtomicFile {
         close();
         rename(temporary, path);
         finish();
+        syncFolder(dirname(path));
       } catch (error) {
         abandon();
         throw error;

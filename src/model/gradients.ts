@@ -10,6 +10,8 @@ export interface GradientStore {
   get(variable: tf.Variable): tf.Tensor | undefined;
   /** Square root of the sum of squares over all gradients. One await. */
   globalNorm(): Promise<number>;
+  /** The variable whose gradient is not finite, of several the first to which one came; undefined where all are. */
+  firstNotFinite(): Promise<tf.Variable | undefined>;
   /** Frees all gradients; the store can be filled again. */
   clear(): void;
 }
@@ -60,6 +62,15 @@ export function gradientStore(): GradientStore {
       const values = await squares.data<"float32">();
       squares.dispose();
       return Math.sqrt(values.reduce((a, b) => a + b, 0));
+    },
+    async firstNotFinite() {
+      for (const [variable, gradient] of sums) {
+        const square = tf.tidy(() => sumOfSquares(gradient));
+        const [value] = await square.data<"float32">();
+        square.dispose();
+        if (!Number.isFinite(value)) return variable;
+      }
+      return undefined;
     },
     clear() {
       sums.forEach((gradient) => gradient.dispose());

@@ -149,6 +149,8 @@ export interface SaveOptions extends WeightsFormat {
   card: string;
   /** Called before each tensor is written; may throw to end the writing, which then leaves nothing. */
   check?: () => void | Promise<void>;
+  /** Told of each file of weights, by its name in the folder, how many bytes were written and their sha-256. */
+  onDigest?: (file: string, digest: { readonly bytes: number; readonly sha256: string }) => void;
 }
 
 /**

@@ -6,6 +6,7 @@ import { downloadHint } from "../../system/hub-id.ts";
 import { readSmallFile } from "../../text/tokenizer-files.ts";
 import type { Decoder } from "../decoder.ts";
 import type { DecoderConfig } from "../config.ts";
+import type { ModelFiles } from "../weights/save.ts";
 import { assignSaved, tensorsOf } from "../saved-values.ts";
 import { keepOpen } from "../weights/file.ts";
 import { writeSafetensors, type SavedType } from "../weights/index.ts";
@@ -36,6 +37,7 @@ const baseKey = "base_fingerprint";
  * @param baseModel what PEFT shall load below it, a name on a hub. Default: the adapter's; where it has none, whoever loads
  *     the adapter must say
  * @param dtype number format of the matrices (default float32; others round)
+ * @param onDigest told how many bytes of matrices were written, and their sha-256
  * @param chatTemplate written as `chat_template.jinja`, where it was trained with another one than the model below has
  * @throws UserError if the folder holds other files or cannot be written
  * @example
@@ -57,7 +59,14 @@ export async function saveAdapter(
     baseModel = portableBase(adapter),
     dtype = "float32",
     chatTemplate,
-  }: { card: string; baseModel?: string | undefined; dtype?: SavedType; chatTemplate?: string | undefined },
+    onDigest,
+  }: {
+    card: string;
+    baseModel?: string | undefined;
+    dtype?: SavedType;
+    chatTemplate?: string | undefined;
+    onDigest?: ModelFiles["onDigest"];
+  },
 ): Promise<void> {
   const text = peftConfigText(adapter.settings, { config, baseModel });
   const tensors = asInFile(config, tensorsOf(adapter.parameters));
@@ -66,7 +75,10 @@ export async function saveAdapter(
     await writeFile(join(temporary, files.card), card);
     if (chatTemplate !== undefined) await writeFile(join(temporary, files.template), chatTemplate);
     const metadata = { format: "pt", ...(trunk.fingerprint !== undefined && { [baseKey]: trunk.fingerprint }) };
-    await writeSafetensors(join(temporary, files.matrices), tensors, { type: dtype, metadata });
+    await writeSafetensors(join(temporary, files.matrices), tensors, {
+      ...{ type: dtype, metadata },
+      onDigest: onDigest && ((digest) => onDigest(files.matrices, digest)),
+    });
   });
 }
 

@@ -1,7 +1,11 @@
+import { createHash } from "node:crypto";
 import { open, rm, type FileHandle } from "node:fs/promises";
+import { dirname } from "node:path";
 import { bytesOf } from "../../system/bytes-of.ts";
 import { UserError } from "../../system/errors.ts";
+import type { FileDigest } from "../../system/file-digest.ts";
 import { rename } from "../../system/files-in-use.ts";
+import { syncFolder } from "../../system/sync-folder.ts";
 import { elementCount, roundedTo } from "./encoding.ts";
 import { headerNames, valueBytes, type SavedType } from "./saved-type.ts";
 
@@ -20,24 +24,38 @@ export interface TensorToSave {
  * Writes a safetensors file, tensors in the order of their names, wide number formats first. The data goes to a temporary file beside `path` that
  * takes its place when complete, so a failure leaves what was there before.
  * @param options.type number format of the tensors that do not name theirs (default float32; others round)
+ * @param options.onDigest told what was written, taken from memory on the way: what a disk makes of it is not in it
  * @throws UserError if two tensors share a name, if values do not fill their shape, or do not fit the format
  */
 export async function writeSafetensors(
   path: string,
   tensors: Iterable<TensorToSave>,
-  options: { type?: SavedType; metadata?: Record<string, string> } = {},
+  options: {
+    type?: SavedType;
+    metadata?: Record<string, string>;
+    onDigest?: ((digest: FileDigest) => void) | undefined;
+  } = {},
 ): Promise<void> {
-  const { type: usual = "float32", metadata = { format: "pt" } } = options;
+  const { type: usual = "float32", metadata = { format: "pt" }, onDigest } = options;
   const sorted = [...tensors].map((tensor) => ({ type: usual, ...tensor })).sort(inFileOrder);
   const header = describe(sorted, metadata, path);
   const temporary = `${path}.${process.pid}.partial`;
   const handle = await open(temporary, "w");
+  const digest = onDigest && createHash("sha256");
+  let bytes = 0;
+  const write = async (part: Uint8Array): Promise<void> => {
+    const [written] = await Promise.allSettled([writeAll(handle, part), digest?.update(part)]); // both at once
+    if (written.status === "rejected") throw written.reason;
+    bytes += part.length;
+  };
   try {
-    await writeAll(handle, header);
-    for (const tensor of sorted) await writeAll(handle, await encoded(tensor, path));
+    await write(header);
+    for (const tensor of sorted) await write(await encoded(tensor, path));
     await handle.sync();
     await handle.close();
     rename(temporary, path);
+    syncFolder(dirname(path));
+    if (digest) onDigest?.({ bytes, sha256: digest.digest("hex") });
   } catch (error) {
     await handle.close().catch(() => undefined); // closed twice where the rename failed
     await rm(temporary, { force: true });

@@ -9,7 +9,7 @@ import { turnedTensors } from "./orientation.ts";
 import type { Origin } from "./origin.ts";
 import { writeSafetensors, type TensorToSave } from "./safetensors-write.ts";
 import { commonType, type SavedType } from "./saved-type.ts";
-import { indexFile, indexText, isWeightFile, shardBytes, shardsOf, usualShardSize } from "./shards.ts";
+import { indexFile, indexText, isWeightFile, sizeInBytes, shardsOf, usualShardSize } from "./shards.ts";
 import { requireReplaceable, writeWholeFolder } from "./whole-folder.ts";
 
 /** In which numbers weights are written, and in how many files. */
@@ -36,6 +36,8 @@ export interface ModelFiles extends WeightsFormat {
   origin?: Origin | undefined;
   /** Called before each tensor is written; may throw to end the writing. */
   check?: () => void | Promise<void>;
+  /** Told of each file of weights, by its name in the folder, what was written. */
+  onDigest?: (file: string, digest: { readonly bytes: number; readonly sha256: string }) => void;
 }
 
 /** The format in which a tensor is written. */
@@ -56,7 +58,7 @@ export async function saveModelFiles(folder: string, files: ModelFiles): Promise
   const tensors = [...files.tensors].map((tensor) => ({ ...tensor, type: typeToSave(tensor.name, files) }));
   checkTensors(files.config, new Map(tensors.map(({ name, shape }) => [name, shape])), folder);
   const stored = turnedTensors(files.config, tensors);
-  const shards = shardsOf(stored, shardBytes(files.shardSize ?? usualShardSize));
+  const shards = shardsOf(stored, sizeInBytes(files.shardSize ?? usualShardSize));
   const others = otherFiles(files, commonType(tensors.map(({ type }) => type)), folder);
   if (shards.length > 1) others.set(indexFile, indexText(shards));
   await writeWholeFolder(
@@ -68,7 +70,9 @@ export async function saveModelFiles(folder: string, files: ModelFiles): Promise
         await writeFile(join(temporary, name), content);
       }
       for (const { file, tensors } of shards)
-        await writeSafetensors(join(temporary, file), checking(tensors, files.check));
+        await writeSafetensors(join(temporary, file), checking(tensors, files.check), {
+          onDigest: files.onDigest && ((digest) => files.onDigest?.(file, digest)),
+        });
     },
   );
 }

@@ -25,11 +25,11 @@ const units = { KB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12 };
  * Bytes of a size as transformers writes it: "500MB", with units of 1,000; a number is bytes.
  * @throws UserError for anything else
  */
-export function shardBytes(size: number | string): number {
+export function sizeInBytes(size: number | string, option = "shardSize"): number {
   const [, digits, unit] = /^([1-9]\d{0,14}) ?([KMGT]B)$/.exec(String(size)) ?? [];
   const bytes = unit === undefined ? Number(size) : Number(digits) * units[unit as keyof typeof units];
   if (Number.isFinite(bytes) && bytes >= 1) return bytes;
-  throw new UserError("invalid-option", `shardSize must be a size like 5GB, not ${JSON.stringify(size)}`, {
+  throw new UserError("invalid-option", `${option} must be a size like 5GB, not ${JSON.stringify(size)}`, {
     fix: "Give a whole number and KB, MB, GB or TB.",
   });
 }

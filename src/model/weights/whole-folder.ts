@@ -4,6 +4,7 @@ import { dirname, join, resolve } from "node:path";
 import { UserError } from "../../system/errors.ts";
 import { remove, rename } from "../../system/files-in-use.ts";
 import { makeFolder } from "../../system/make-folder.ts";
+import { syncFolder, syncTree } from "../../system/sync-folder.ts";
 import { clearLeftovers, sibling } from "./leftovers.ts";
 
 /** Tells the files that a folder may hold and still be replaced, by their paths below it (with `/`). */
@@ -30,7 +31,9 @@ export async function writeWholeFolder(
   try {
     makeTemporary(temporary);
     await write(temporary);
+    syncTree(temporary);
     await replaceFolder(target, temporary);
+    syncFolder(dirname(target));
   } finally {
     try {
       discard();
