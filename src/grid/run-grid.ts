@@ -1,5 +1,6 @@
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { UserError } from "../system/errors.ts";
+import { lastingStreams, terminalFile } from "../system/lasting-streams.ts";
 import { exitCodeOf } from "../system/exit-code.ts";
 import { calledAs } from "../recipes/kit/called-as.ts";
 import { refuseChanged, stateOf } from "./cell-state.ts";
@@ -103,9 +104,12 @@ async function runMissing(cells: Cells, chosen: readonly Cell[], started: Starte
     const client = rayClient(process.env["RAY_ADDRESS"] ?? "http://127.0.0.1:8265");
     return codeOf(await runOnRay(submissionOf(grid, missing, started, say), client), missing.length);
   }
+  using terminal = lastingStreams(); // cells end with this process, which a closed pipe or terminal must not end
+  terminal.keepIn(join(grid.config.output, terminalFile));
+  const tell = (sentence: string): void => void terminal.stdout.write(`${sentence}\n`);
   const { jobs = 1, threads = threadsOf(jobs) } = args;
   const command = ({ index }: Cell): string[] => cellCommand(started, [`--cell=${index}`, `--threads=${threads}`]);
-  return codeOf(await runLocal({ cells: missing, jobs, command, say }), missing.length);
+  return codeOf(await runLocal({ cells: missing, jobs, command, say: tell }), missing.length);
 }
 
 function submissionOf(
