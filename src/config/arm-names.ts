@@ -4,6 +4,7 @@ import type { KeyPath, Problem } from "./problem.ts";
 export const runSubfolders: readonly string[] = [
   "adapter",
   "checkpoints",
+  "divergence",
   "gates",
   "model",
   "reward-model",

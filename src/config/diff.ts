@@ -26,7 +26,11 @@ const free = [
   "data.cache",
   "training.saveEvery",
   "training.keepCheckpoints",
+  "training.keepBest",
+  "training.bestMetric",
+  "training.checkpointBudget",
   "training.evaluateEvery",
+  "training.onDivergence",
 ];
 
 /**

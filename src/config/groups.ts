@@ -1,5 +1,6 @@
 import { Type } from "@sinclair/typebox";
 import { columnNames, files, formatNames, trainingItem, validationItem } from "./data-files.ts";
+import { savingKeys, sizePattern } from "./saving-keys.ts";
 import { choice, existingPath, group, largestInteger, outputPath } from "./schema.ts";
 import { amount, count, onOff } from "./values.ts";
 
@@ -139,15 +140,7 @@ export const trainingGroup = group(
       default: 42,
       description: "Seed of every random stream.",
     }),
-    saveEvery: count("Steps between checkpoints, the last step included; 0 saves none but the final model.", {
-      default: 0,
-      minimum: 0,
-    }),
-    keepCheckpoints: count("Checkpoints to keep; older ones are deleted.", { default: 2 }),
-    evaluateEvery: count("Steps between evaluations; 0 evaluates at the start and the end.", {
-      default: 0,
-      minimum: 0,
-    }),
+    ...savingKeys("Steps", "loss"),
   },
   { default: {}, description: "The optimizer and its schedule." },
 );
@@ -186,7 +179,7 @@ const saveGroup = group(
         "quantized and fresh ones.",
     }),
     shardSize: Type.String({
-      pattern: "^[1-9][0-9]{0,14} ?[KMGT]B$",
+      pattern: sizePattern,
       default: "50GB",
       description: "Largest file of weights; a larger model is divided, with an index.",
     }),

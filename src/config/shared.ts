@@ -11,7 +11,7 @@ export type FreshConfig = Static<typeof freshModel>;
 export type TrainingConfig = Static<typeof trainingGroup>;
 
 /** A training group without the keys that some recipes have elsewhere. */
-type AnyTraining = Omit<TrainingConfig, "seed" | "evaluateEvery">;
+type AnyTraining = Omit<TrainingConfig, "seed" | "evaluateEvery" | "keepBest" | "bestMetric">;
 
 /** Fills in what every recipe leaves open: the cache and the run folder. In place. */
 export function fillShared(

@@ -18,6 +18,15 @@ const reasons: Readonly<Record<string, string>> = {
   EFBIG: "the file would be larger than the system lets it be",
 };
 
+/** Refusals of the disk itself, which a run that is continued later outlives, and what mends each. */
+const mendable: Readonly<Record<string, string>> = {
+  ENOSPC: "Free some space",
+  EDQUOT: "Free some space",
+  EFBIG: "Raise the limit on the size of files (ulimit -f), or set a smaller save.shardSize",
+  EROFS: "Make it writable again (a failing disk turns read-only by itself)",
+  EIO: "Have the disk looked at, or move the run's folder to another one",
+};
+
 /** What to do where there may be no run yet. */
 export const againOrOn = "start again, or continue with --resume what had begun";
 
@@ -42,20 +51,21 @@ export function writing<T>(path: string, work: () => T, afterwards?: string, els
 }
 
 /**
- * Runs what writes below `folder`: wherever in it the disk is full, that is one message.
+ * Runs what writes below `folder`: wherever in it the disk refuses (it is full, read-only, fails, or takes no larger
+ * file), that is one message.
  * @throws UserError that names the file, or else the folder; any other error as it is
  */
-export async function tellingFullDisk<T>(folder: string, work: () => Promise<T>): Promise<T> {
+export async function tellingDiskErrors<T>(folder: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    throw isDiskFull(error) ? diskError(error, folder) : error;
+    throw isDiskError(error) ? diskError(error, folder) : error;
   }
 }
 
 /**
  * A failed write as a UserError, if the system's error code is one a person can do something about. A UserError stays as
- * it is, unless it hides that the disk is full.
+ * it is, unless it hides that the disk refuses.
  */
 export function diskError(
   error: unknown,
@@ -66,9 +76,10 @@ export function diskError(
   const told = error instanceof UserError;
   const code = codeOf(told ? error.cause : error);
   const reason = code === undefined ? undefined : reasons[code];
-  const full = isFull(code);
-  if (reason === undefined || (told && (!full || error.message.includes(reason)))) return error;
-  const fix = full ? `Free some space, then ${afterwards}.` : elsewhere;
+  const mend = code !== undefined && isDiskError(error) ? mendable[code] : undefined;
+  if (reason === undefined || (told && (mend === undefined || error.message.includes(reason)))) return error;
+  const full = code === "ENOSPC" || code === "EDQUOT";
+  const fix = mend === undefined ? elsewhere : `${mend}, then ${afterwards}.`;
   return new UserError(full ? "disk-full" : "not-writable", `cannot be written: ${reason} (${code})`, {
     where: path,
     fix,
@@ -76,13 +87,11 @@ export function diskError(
   });
 }
 
-/** Whether a full disk is what an error comes from. */
-export function isDiskFull(error: unknown): boolean {
-  return isFull(codeOf(error)) || (error instanceof Error && isDiskFull(error.cause));
-}
-
-function isFull(code: string | undefined): boolean {
-  return code === "ENOSPC" || code === "EDQUOT";
+/** Whether the disk is what an error comes from: a run that it ends can be continued when that is mended. */
+export function isDiskError(error: unknown): boolean {
+  const { code = "", syscall } = (error ?? {}) as NodeJS.ErrnoException;
+  if (Object.hasOwn(mendable, code)) return syscall !== "read"; // of a file that is read: not where a run is written
+  return error instanceof Error && isDiskError(error.cause);
 }
 
 function codeOf(error: unknown): string | undefined {

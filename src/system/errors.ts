@@ -97,6 +97,7 @@ export type ErrorCode =
   | "run-exists"
   | "run-unfinished" // a trainer left an arm, or a step, before its end
   | "run-in-use" // by another process
+  | "diverged" // the training, which was to stop then
   | "run-changed" // it was started with other settings, data or programs
   | "damaged-checkpoint"
   | "damaged-log"

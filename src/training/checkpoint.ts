@@ -1,55 +1,38 @@
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { SavedState } from "../contract/index.ts";
 import { writeAtomically } from "../data/atomic.ts";
 import { UserError } from "../system/errors.ts";
+import { digestOfBytes, type FileDigest } from "../system/file-digest.ts";
 import { remove, rename } from "../system/files-in-use.ts";
 import { makeFolder } from "../system/make-folder.ts";
+import { syncFolder, syncTree } from "../system/sync-folder.ts";
 import { openTensorFile } from "../model/weights/tensor-file.ts";
 import { writeSafetensors, type TensorToSave } from "../model/weights/safetensors-write.ts";
 import { assignSaved } from "../model/saved-values.ts";
+import {
+  type CheckedCheckpoint,
+  checkCheckpoint,
+  checkpointPath,
+  clearPassing,
+  damaged,
+  files,
+  passing,
+  removeAside,
+  type Saved,
+} from "./checkpoint-files.ts";
 import { restoreWeights, saveWeights } from "./checkpoint-weights.ts";
 import { diskError } from "../system/disk-error.ts";
+import { type Digests, type Identity, writeManifest } from "./manifest.ts";
+import { pruneCheckpoints } from "./retention.ts";
 import type { TrainingState } from "./state.ts";
-
-/** What a continued run must share with the one that saved, by name: engine, provider, threads, versions, data. */
-export type Identity = Readonly<Record<string, string | number>>;
-
-interface Saved {
-  format: "tokensift checkpoint";
-  version: 1;
-  step: number;
-  samplesSeen: number;
-  trainedTokens: number;
-  updates: number;
-  identity: Identity;
-  /** Of each signal source and companion, what is not a list of numbers. */
-  sources: Record<string, string | number | boolean>[];
-}
-
-const files = { state: "training.json", optimizer: "optimizer.safetensors", sources: "sources.safetensors" } as const;
-const fatesFile = "fates.bin";
-
-/** Where a checkpoint of a step lies. */
-export function checkpointPath(folder: string, step: number): string {
-  return join(folder, `step-${step}`);
-}
-
-/** Steps that have a complete checkpoint, in rising order. */
-export function checkpointSteps(folder: string): number[] {
-  if (!existsSync(folder)) return [];
-  const steps = readdirSync(folder).flatMap((name) => {
-    const step = /^step-(\d{1,15})$/.exec(name)?.[1];
-    return step !== undefined && existsSync(join(folder, name, files.state)) ? [Number(step)] : [];
-  });
-  return steps.sort((a, b) => a - b);
-}
 
 /**
  * Writes `folder/step-N/`: the model in Hugging Face layout (`model/`) or its adapter in PEFT's (`adapter/`), the
- * optimizer's moments, the sources' states,
- * the counters. It is built under another name and renamed when complete, so a killed process leaves none half-written.
+ * optimizer's moments, the sources' states, the counters, and a manifest with the sha-256 of every file. It is built under
+ * another name and renamed when complete, so a killed process leaves none half-written.
  * @param keep so many of the newest checkpoints stay
+ * @param records digests of files beside the checkpoint that go with it, for the manifest
  * @throws UserError where the disk refuses
  * @example
  * import { releaseEngine, useEngine } from "tokensift";
@@ -73,37 +56,61 @@ export function checkpointSteps(folder: string): number[] {
 export async function saveCheckpoint(
   folder: string,
   state: TrainingState,
-  { identity, keep = Infinity }: { identity: Identity; keep?: number },
+  { identity, keep = Infinity, records = {} }: { identity: Identity; keep?: number; records?: Digests },
 ): Promise<void> {
   const target = checkpointPath(folder, state.step);
-  const building = join(folder, `.building-${state.step}`);
+  const building = passing.building(folder, state.step);
   try {
-    removeLeftovers(folder);
+    clearPassing(folder);
     makeFolder(building);
-    await saveWeights(building, state);
-    await writeSafetensors(join(building, files.optimizer), momentTensors(state));
-    const sources = await Promise.all([...state.sources, ...state.companions].map((part) => part.save()));
-    await writeSafetensors(join(building, files.sources), sourceTensors(sources));
-    writeAtomically(join(building, fatesFile), (file) => writeFileSync(file, state.fates));
-    const saved: Saved = {
-      format: "tokensift checkpoint",
-      version: 1,
-      step: state.step,
-      samplesSeen: state.samplesSeen,
-      trainedTokens: state.trainedTokens,
-      updates: state.optimizer.updates,
-      identity,
-      sources: sources.map(plainPart),
-    };
-    const text = `${JSON.stringify(saved, null, 2)}\n`;
-    writeAtomically(join(building, files.state), (file) => writeFileSync(file, text));
-    remove(target);
-    rename(building, target);
+    const digests = await writeFiles(building, state, identity);
+    await writeManifest(building, { step: state.step, identity, records }, digests);
+    syncTree(building);
+    takePlace(folder, state.step);
   } catch (error) {
     removeIfPossible(building);
     throw diskError(error, target);
   }
-  for (const step of checkpointSteps(folder).slice(0, -keep)) remove(checkpointPath(folder, step));
+  removeAside(folder, state.step);
+  pruneCheckpoints(folder, { last: keep });
+}
+
+/** Everything but the manifest. Returns what was written, where it was measured on the way. */
+async function writeFiles(folder: string, state: TrainingState, identity: Identity): Promise<Digests> {
+  const digests: Record<string, FileDigest> = await saveWeights(folder, state);
+  const writeTensors = (name: string, tensors: readonly TensorToSave[]): Promise<void> =>
+    writeSafetensors(join(folder, name), tensors, { onDigest: (digest) => (digests[name] = digest) });
+  const write = (name: string, content: Uint8Array | string): void => {
+    digests[name] = digestOfBytes(content);
+    writeAtomically(join(folder, name), (file) => writeFileSync(file, content));
+  };
+  await writeTensors(files.optimizer, momentTensors(state));
+  const sources = await Promise.all([...state.sources, ...state.companions].map((part) => part.save()));
+  await writeTensors(files.sources, sourceTensors(sources));
+  write(files.fates, state.fates);
+  const saved: Saved = {
+    format: "tokensift checkpoint",
+    version: 2,
+    step: state.step,
+    samplesSeen: state.samplesSeen,
+    trainedTokens: state.trainedTokens,
+    updates: state.optimizer.updates,
+    skipped: state.optimizer.skipped ?? 0,
+    learningRateScale: state.optimizer.learningRateScale ?? 1,
+    identity,
+    sources: sources.map(plainPart),
+  };
+  write(files.state, `${JSON.stringify(saved, null, 2)}\n`);
+  return digests;
+}
+
+/** Gives a checkpoint that was built its name. Whenever the process ends, one of this step is there, the old or the new. */
+function takePlace(folder: string, step: number): void {
+  const [target, replaced] = [checkpointPath(folder, step), passing.replaced(folder, step)];
+  if (existsSync(target)) rename(target, replaced);
+  rename(passing.building(folder, step), target);
+  syncFolder(folder);
+  remove(replaced);
 }
 
 /**
@@ -132,7 +139,15 @@ export async function restoreCheckpoint(
   state: TrainingState,
   { identity, allowChanges = false }: { identity: Identity; allowChanges?: boolean },
 ): Promise<string[]> {
-  const saved = readSaved(path);
+  return restoreChecked(await checkCheckpoint(path), state, { identity, allowChanges });
+}
+
+/** The same of a checkpoint whose files were looked at. */
+export async function restoreChecked(
+  { path, saved, manifest }: CheckedCheckpoint,
+  state: TrainingState,
+  { identity, allowChanges = false }: { identity: Identity; allowChanges?: boolean },
+): Promise<string[]> {
   const differences = [...new Set([...Object.keys(saved.identity), ...Object.keys(identity)])]
     .filter((name) => saved.identity[name] !== identity[name])
     .map((name) => `${name} was ${saved.identity[name] ?? "absent"} and is now ${identity[name] ?? "absent"}`);
@@ -147,12 +162,14 @@ export async function restoreCheckpoint(
     await restoreSources(path, state, saved);
     state.fates.set(readFates(path, state.fates.length));
   } catch (error) {
-    throw damagedBy(error, path);
+    throw manifest === undefined ? damagedBy(error, path) : unfit(error, path);
   }
   state.step = saved.step;
   state.samplesSeen = saved.samplesSeen;
   state.trainedTokens = saved.trainedTokens;
   state.optimizer.updates = saved.updates;
+  state.optimizer.skipped = saved.skipped ?? 0;
+  state.optimizer.learningRateScale = saved.learningRateScale ?? 1;
   return differences;
 }
 
@@ -163,11 +180,6 @@ function removeIfPossible(path: string): void {
   } catch {
     // the next save tries again
   }
-}
-
-function removeLeftovers(folder: string): void {
-  if (!existsSync(folder)) return;
-  for (const name of readdirSync(folder)) if (name.startsWith(".building-")) remove(join(folder, name));
 }
 
 function momentTensors({ optimizer }: TrainingState): TensorToSave[] {
@@ -192,27 +204,6 @@ function plainPart(state: SavedState): Record<string, string | number | boolean>
   );
 }
 
-function readSaved(path: string): Saved {
-  const file = join(path, files.state);
-  let saved: Partial<Saved>;
-  try {
-    if (statSync(file).size > 1 << 24) throw new Error("too large");
-    saved = (JSON.parse(readFileSync(file, "utf8")) ?? {}) as Partial<Saved>;
-  } catch (cause) {
-    throw damaged(path, `${files.state} cannot be read`, cause);
-  }
-  const counts = [saved.step, saved.samplesSeen, saved.trainedTokens, saved.updates];
-  const whole = counts.every((count) => Number.isSafeInteger(count) && count! >= 0);
-  if (saved.format !== "tokensift checkpoint" || saved.version !== 1 || !whole || !Array.isArray(saved.sources))
-    throw damaged(path, `${files.state} is not that of a checkpoint of this version`);
-  return { ...(saved as Saved), identity: saved.identity ?? {} };
-}
-
-function damaged(path: string, what: string, cause?: unknown): UserError {
-  const fix = "Delete this checkpoint's folder; --resume then takes the one before it.";
-  return new UserError("damaged-checkpoint", `the checkpoint is damaged: ${what}`, { where: path, fix, cause });
-}
-
 /** What the reading of a file found, as damage of the checkpoint; an error of our own as it is. */
 function damagedBy(error: unknown, path: string): unknown {
   const isOfSystem = (error as NodeJS.ErrnoException | undefined)?.code !== undefined;
@@ -220,10 +211,19 @@ function damagedBy(error: unknown, path: string): unknown {
   return damaged(path, (error as Error).message.split("\n")[0]!, error);
 }
 
+/** What does not fit the run in a checkpoint that is as it was saved; an error of our own as it is. */
+function unfit(error: unknown, path: string): unknown {
+  if (!(error instanceof UserError)) return error;
+  const what = `the checkpoint is not one of this model and these settings: ${error.message.split("\n")[0]!}`;
+  const fix = "Continue with those that the run was started with, or start again with --overwrite.";
+  return new UserError("damaged-checkpoint", what, { where: path, fix, cause: error });
+}
+
 function readFates(path: string, length: number): Uint8Array {
-  const file = join(path, fatesFile);
+  const file = join(path, files.fates);
   const { size } = statSync(file);
-  if (size !== length) throw new UserError("damaged-checkpoint", `${fatesFile} has ${size} bytes instead of ${length}`);
+  if (size !== length)
+    throw new UserError("damaged-checkpoint", `${files.fates} has ${size} bytes instead of ${length}`);
   return readFileSync(file);
 }
 

@@ -5,7 +5,7 @@ import { isAdapted } from "../model/adapters/with-adapter.ts";
 import type { Decoder } from "../model/decoder.ts";
 import type { Optimizer } from "./optimizer.ts";
 import type { Schedule } from "./schedule.ts";
-import { clippedUpdate } from "./update.ts";
+import { clippedUpdate, type NotFiniteGradient } from "./update.ts";
 
 /** What a pass computes beside log-probabilities, and how. */
 export type PassOptions = Omit<ForwardOptions, "gradients">;
@@ -27,6 +27,8 @@ export interface LearnerOptions {
   clipNorm?: number;
   /** Of every pass, as far as a pass does not say otherwise. */
   pass?: PassOptions;
+  /** Told of a gradient that is not finite, in place of an error; its update is left out, and the schedule does not count it. */
+  onNotFinite?: ((found: NotFiniteGradient) => Promise<void>) | undefined;
 }
 
 /** A model in training with its optimizer and schedule. */
@@ -43,7 +45,8 @@ export interface Learner {
   /**
    * Clips the summed gradient, updates the parameters at the schedule's rate, and forgets the gradient.
    * @returns the gradient's norm before clipping, and the rate
-   * @throws UserError for a gradient that is not finite; nothing is updated then
+   * @throws UserError for a gradient that is not finite; nothing is updated then. Where `onNotFinite` is given, the update
+   * is left out instead, and the norm is not finite.
    */
   update(): Promise<StepUpdate>;
   /** Forgets the gradient of a step that is not to update anything. */
@@ -79,10 +82,14 @@ export interface StepUpdate {
  * releaseEngine();
  */
 export function createLearner(trainee: Decoder | Trainee, options: LearnerOptions): Learner {
-  const { optimizer, schedule, clipNorm = 1 } = options;
+  const { optimizer, schedule, clipNorm = 1, onNotFinite } = options;
   const { pass, startStep } = "pass" in trainee ? trainee : decoderTrainee(trainee);
   const gradients = gradientStore();
   let current = 0;
+  const rate = (): number => {
+    const { skipped = 0, learningRateScale = 1 } = optimizer;
+    return learningRateScale * schedule(current - skipped);
+  };
   return {
     optimizer,
     startStep(step) {
@@ -94,9 +101,10 @@ export function createLearner(trainee: Decoder | Trainee, options: LearnerOption
     forward: (batch, own) => pass(batch, gradients, { ...options.pass, ...own }),
     read: (batch, own) => pass(batch, null, { ...options.pass, gradientCheckpointing: false, ...own }),
     async update() {
-      const learningRate = schedule(current);
+      const learningRate = rate();
       try {
-        const gradNorm = await clippedUpdate(optimizer, gradients, { learningRate, clipNorm, step: current + 1 });
+        const step = current + 1;
+        const gradNorm = await clippedUpdate(optimizer, gradients, { learningRate, clipNorm, step, onNotFinite });
         return { gradNorm, learningRate };
       } finally {
         gradients.clear();
@@ -104,7 +112,7 @@ export function createLearner(trainee: Decoder | Trainee, options: LearnerOption
     },
     skip() {
       gradients.clear();
-      return { gradNorm: 0, learningRate: schedule(current) };
+      return { gradNorm: 0, learningRate: rate() };
     },
   };
 }

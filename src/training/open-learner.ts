@@ -1,57 +1,18 @@
 import { UserError } from "../system/errors.ts";
 import { letEventsIn } from "../system/event-loop.ts";
 import { Interrupted } from "../system/interrupted.ts";
-import { checkpointPath, checkpointSteps, restoreCheckpoint, saveCheckpoint, type Identity } from "./checkpoint.ts";
-import { createLearner, type Learner, type LearnerOptions } from "./learner.ts";
-import type { RunFolder } from "./run-folder.ts";
+import { checkpointSteps } from "./checkpoint-files.ts";
+import { saveCheckpoint } from "./checkpoint.ts";
+import { continueRun } from "./continue-run.ts";
+import { type DivergenceGuard, divergenceGuard } from "./divergence-guard.ts";
+import { divergenceNotes, saying } from "./divergence.ts";
+import { createLearner, type Learner } from "./learner.ts";
+import { pruneCheckpoints } from "./retention.ts";
+import type { RunLearnerOptions } from "./run-learner-options.ts";
 import { advance, type TrainingState } from "./state.ts";
-
-/** Told to the person at the keyboard. */
-export interface LearnerReporter {
-  /** A sentence worth keeping. */
-  note(sentence: string): void;
-  /** A finished step out of `total`. */
-  step(record: { step: number; loss: number; keptShare: number }, total: number, tokensPerSecond: number): void;
-}
 
 /** What the numbers of a step stand in. */
 export type Metrics = Readonly<Record<string, unknown>> & { readonly loss: number };
-
-/** What a training in a run folder is made of. */
-export interface RunLearnerOptions extends Omit<LearnerOptions, "optimizer"> {
-  /** Fresh; a checkpoint is put into it. */
-  state: TrainingState;
-  /** The run's last step. */
-  steps: number;
-  /** What a step is called. Default `step`. */
-  unit?: "step" | "iteration";
-  /** In messages, of a training within another run. */
-  name?: string;
-  run: RunFolder;
-  /** What a continued run must share with the one that saved. */
-  identity: Identity;
-  /** Steps between checkpoints, the last one included; 0 saves none but on request. */
-  saveEvery: number;
-  keepCheckpoints: number;
-  /** Steps between evaluations; 0: at the start and the end alone. Default 0. */
-  evaluateEvery?: number;
-  /**
-   * Measures the model as it is, for the evaluation log; undefined writes nothing.
-   * @param repeatable whether it may end with `Interrupted`, as it can be done again from a checkpoint
-   */
-  evaluate?(repeatable: boolean): Promise<Readonly<Record<string, unknown>> | undefined>;
-  /** Looks at every record; what it says is noted, and kept as a warning of the run. */
-  watch?(record: Readonly<Record<string, unknown>>): readonly string[];
-  /** Whether the training ends with the step of this record, before its last one. */
-  enough?(record: Readonly<Record<string, unknown>>): boolean;
-  reporter: LearnerReporter;
-  /** Whether the person has asked to stop after the step under way. */
-  interrupted(): boolean;
-  /** Continue from the run folder's newest checkpoint, if it has one. */
-  resume: boolean;
-  /** Continue under another identity, no longer bit for bit. */
-  allowChanges: boolean;
-}
 
 /** A learner that writes its run folder. */
 export interface RunLearner extends Learner {
@@ -68,6 +29,8 @@ export interface RunLearner extends Learner {
   record(metrics: Metrics | (() => Metrics), about: StepFacts): Promise<void>;
   /** Saves a checkpoint, and ends with `Interrupted`. */
   stop(): Promise<never>;
+  /** For work of a step beside this learner's own: what to do about numbers that are not finite. */
+  readonly guard: Pick<DivergenceGuard, "gradient" | "broken">;
   /**
    * Evaluates the last state unless that was done. Returns seconds of all steps, the run's warnings, and whether it had
    * enough before its last step.
@@ -103,9 +66,10 @@ export async function openLearner(
 ): Promise<RunLearner> {
   const { state, steps, run, identity, reporter, interrupted, unit = "step", evaluateEvery = 0 } = options;
   const of = options.name === undefined ? "" : ` of ${options.name}`;
-  const continued = await restored(options);
-  const warnings = run.metrics.records().flatMap((record) => options.watch?.(record) ?? []);
-  let enough = run.metrics.records().some((record) => options.enough?.(record) === true);
+  const continued = await continueRun(options);
+  const earlier = run.metrics.records();
+  const warnings = earlier.flatMap((record) => options.watch?.(record) ?? []).map(saying);
+  let enough = earlier.some((record) => options.enough?.(record) === true);
   let seconds = run.timing.records().reduce((sum, { seconds }) => sum + Number(seconds), 0);
 
   const evaluate = async (): Promise<void> => {
@@ -115,16 +79,28 @@ export async function openLearner(
   };
   const save = async (): Promise<void> => {
     run.sync();
-    await saveCheckpoint(run.checkpoints, state, { identity, keep: options.keepCheckpoints });
+    await saveCheckpoint(run.checkpoints, state, { identity, records: run.records.digests() });
+    const { keepCheckpoints: last, keepBest: best = 0, checkpointBudget: budget = Infinity } = options;
+    pruneCheckpoints(run.checkpoints, { last, best, budget }, best > 0 ? scoresOf(options) : undefined);
   };
   const stopped = (): Interrupted =>
     new Interrupted(`Stopped after ${unit} ${state.step} of ${steps}${of}; the state is saved.`);
 
   if (!continued) await evaluate();
+  if (!continued && options.onDivergence === "rollback") await save(); // to go back to, before there is another
+  const guard = divergenceGuard(options, save, skippedLately(earlier));
+  const learner = createLearner(trainee, { ...options, optimizer: state.optimizer, onNotFinite: guard.gradient });
   let before = performance.now();
   return {
-    ...createLearner(trainee, { ...options, optimizer: state.optimizer }),
-    state,
+    ...learner,
+    ...{ state, guard },
+    startStep(step) {
+      guard.startStep();
+      learner.startStep(step);
+    },
+    forward: (batch, own) => guard.watched(learner.forward(batch, own), batch),
+    update: () => guard.update(learner),
+    read: (batch, own) => guard.watched(learner.read(batch, own), batch),
     total: steps,
     *steps() {
       while (state.step < steps && !enough) {
@@ -138,9 +114,10 @@ export async function openLearner(
     },
     async record(given, { rows, trained, tokens, timing, keptShare = 1 }) {
       await letEventsIn();
-      await advance(state, { rows, trained });
+      const skippedUpdates = guard.endStep();
+      await advance(state, { rows, trained: skippedUpdates > 0 ? 0 : trained });
       const metrics = typeof given === "function" ? given() : given;
-      const record = { step: state.step, ...metrics };
+      const record = { step: state.step, ...metrics, ...(skippedUpdates > 0 && { skippedUpdates }) };
       const spent = (performance.now() - before) / 1000;
       const pace = { ...(tokens !== undefined && { tokensPerSecond: tokens / spent }), ...timing };
       seconds += spent;
@@ -153,8 +130,9 @@ export async function openLearner(
         time: new Date().toISOString(),
       });
       const news = options.watch?.(record) ?? [];
-      warnings.push(...news);
-      news.forEach(reporter.note);
+      for (const warning of news) if (typeof warning !== "string") await guard.recorded(warning);
+      warnings.push(...news.map(saying));
+      for (const warning of news) reporter.note(saying(warning));
       reporter.step({ step: state.step, loss: metrics.loss, keptShare }, steps, Object.values(pace)[0] ?? 0);
       enough ||= options.enough?.(record) === true;
       const last = state.step === steps || enough;
@@ -171,28 +149,22 @@ export async function openLearner(
     async finish() {
       const evaluated = run.evaluation.records().some(({ step }) => step === state.step); // by a process that ended after it
       if (!evaluated) await evaluate();
-      return { seconds, warnings, endedEarly: enough && state.step < steps };
+      return { seconds, warnings: [...divergenceNotes(run), ...warnings], endedEarly: enough && state.step < steps };
     },
     dispose: state.optimizer.dispose,
   };
 }
 
-/** Whether a checkpoint was put into the state; the logs are cut to it. */
-async function restored(options: RunLearnerOptions): Promise<boolean> {
-  const { state, run, identity, resume, allowChanges, reporter, unit = "step" } = options;
-  const prefix = options.name === undefined ? "" : `${options.name}: `;
-  const note = (sentence: string): void =>
-    reporter.note(`${prefix}${prefix === "" ? sentence : sentence[0]!.toLowerCase() + sentence.slice(1)}`);
-  const step = resume ? checkpointSteps(run.checkpoints).at(-1) : undefined;
-  if (step === undefined) {
-    if (resume && prefix === "") note(`There is no checkpoint yet: starting from ${unit} 1.`);
-    run.continueFrom(-1);
-    return false;
-  }
-  const path = checkpointPath(run.checkpoints, step);
-  for (const difference of await restoreCheckpoint(path, state, { identity, allowChanges }))
-    reporter.note(`Continued although ${difference}.`);
-  run.continueFrom(step);
-  note(`Continuing after ${unit} ${step}.`);
-  return true;
+/** How good the model of a step was found to be, larger is better. */
+function scoresOf({ run, bestMetric = "loss" }: RunLearnerOptions): (step: number) => number | undefined {
+  const sign = bestMetric === "loss" ? -1 : 1;
+  const found = run.evaluation.records().map((record) => [record["step"], record[bestMetric]] as const);
+  const scores = new Map(found.flatMap(([step, value]) => (typeof value === "number" ? [[step, sign * value]] : [])));
+  return (step) => scores.get(step);
+}
+
+/** Updates left out in the last steps, one after the other. */
+function skippedLately(records: readonly Readonly<Record<string, unknown>>[]): number {
+  const last = records.findLastIndex(({ skippedUpdates }) => skippedUpdates === undefined);
+  return records.slice(last + 1).reduce((sum, { skippedUpdates }) => sum + Number(skippedUpdates), 0);
 }

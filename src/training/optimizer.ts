@@ -25,6 +25,12 @@ export interface Moments {
 export interface Optimizer {
   /** Updates done so far, of all parameters together. */
   updates: number;
+  /** Updates left out so far, as their gradient was not finite: the schedule does not count them. Default 0. */
+  skipped?: number;
+  /** What the schedule's learning rates are multiplied with. Default 1. */
+  learningRateScale?: number;
+  /** What it updates. */
+  readonly parameters?: readonly Parameter[];
   /** One update with the summed gradients times `gradientScale`. Parameters without a gradient stay as they are. */
   update(gradients: GradientStore, settings: { learningRate: number; gradientScale: number }): void;
   /** By parameter name, in the parameters' order; made when first asked for, as zeros. */
@@ -74,6 +80,9 @@ export function adamW(parameters: readonly Parameter[], options: AdamWOptions = 
   };
   return {
     updates: 0,
+    skipped: 0,
+    learningRateScale: 1,
+    parameters,
     update(gradients, { learningRate, gradientScale }) {
       this.updates++;
       for (const parameter of parameters) {

@@ -7,7 +7,9 @@ import { remove } from "../system/files-in-use.ts";
 import { makeFolder } from "../system/make-folder.ts";
 import { againOrOn, writing } from "../system/disk-error.ts";
 import { lockRun, type RunLock } from "./run-lock.ts";
+import { clearRunLeftovers } from "./run-leftovers.ts";
 import { openRunLog, type RunLog } from "./run-log.ts";
+import { openRunRecords, type RunRecords } from "./run-records.ts";
 
 /**
  * The folder of one run, a public contract: `config.yaml` (resolved), `metrics.jsonl`, `timing.jsonl`,
@@ -27,6 +29,8 @@ export interface RunFolder {
   /** Clock, tokens per second, memory. */
   readonly timing: RunLog;
   readonly evaluation: RunLog;
+  /** The files that tell of the run's steps, for checkpoints to go with. */
+  readonly records: RunRecords;
   /** Drops what the logs say of steps after the checkpoint's. */
   continueFrom(step: number): void;
   /** Writes `config.yaml`. */
@@ -58,6 +62,7 @@ const ownFiles = [
   "results.json",
   "summary.json",
   "table.txt",
+  "terminal.log",
   "tokens.json",
 ];
 
@@ -85,7 +90,7 @@ export function openRunFolder(path: string, mode: RunFolderMode): RunFolder {
     // Looked at again: another process may have made or finished a run before the lock was ours.
     refuseForeign(path);
     if (mode === "new" && isRunFolder(path)) throw holdsRun(path);
-    if (mode !== "new") writing(path, () => removeLeftovers(path));
+    writing(path, () => clearRunLeftovers(path));
     if (mode === "overwrite") writing(path, () => removeRun(path));
     const previousConfig = mode === "resume" ? readConfig(path) : undefined;
     if (mode !== "resume")
@@ -121,6 +126,7 @@ function opened(path: string, lock: RunLock, previousConfig: string | undefined)
     metrics: open("metrics.jsonl"),
     timing: open("timing.jsonl"),
     evaluation: open("evaluation.jsonl"),
+    records: openRunRecords(path),
     continueFrom: (step) => logs.forEach((log) => log.truncate(step)),
     writeConfig: (yaml) => writeFile("config.yaml", yaml),
     writeFile,
@@ -167,19 +173,8 @@ function removeRun(path: string): void {
     const isArm = statSync(inner, { throwIfNoEntry: false })?.isDirectory() === true && isRunFolder(inner);
     if (isArm) lockRun(join(inner, lockName)).release();
     if (isArm || runSubfolders.includes(name)) remove(inner);
-    else if (ownFiles.includes(name) || name.endsWith(".tmp")) rmSync(inner, { force: true });
+    else if (ownFiles.includes(name)) rmSync(inner, { force: true });
   }
-}
-
-/** Deletes what a killed process was writing: temporary files, and folders that had not got their names. */
-function removeLeftovers(path: string): void {
-  const checkpoints = join(path, "checkpoints");
-  const inner = entriesOf(checkpoints).filter((name) => name.startsWith(".building-"));
-  const own = entriesOf(path).filter((name) =>
-    /^\.(?:model|adapter|gates)-[0-9a-f-]*[0-9a-f]{8}(?:\.new|\.old)?$|\.\d+-[0-9a-f]{8}\.tmp$/.test(name),
-  );
-  for (const leftover of [...inner.map((name) => join(checkpoints, name)), ...own.map((name) => join(path, name))])
-    remove(leftover);
 }
 
 function readConfig(path: string): string | undefined {

@@ -2,6 +2,7 @@ import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync } from "nod
 import { writeFully } from "../data/atomic.ts";
 import { UserError } from "../system/errors.ts";
 import { writing } from "../system/disk-error.ts";
+import { stepOfLine } from "./run-records.ts";
 
 /** A file of one JSON object per line. Every line is with the system (a killed process loses none) when `append` returns. */
 export interface RunLog {
@@ -50,7 +51,7 @@ function keptBytes(content: Buffer, step: number, path: string): { bytes: number
   for (let line = 1; start < content.length; line++) {
     const end = content.indexOf(newline, start);
     const last = end === -1;
-    const lineStep = stepOf(content.toString("utf8", start, last ? content.length : end));
+    const lineStep = stepOfLine(content.toString("utf8", start, last ? content.length : end));
     if (lineStep === undefined && !last)
       throw new UserError("damaged-log", "is not a line of a run's log", {
         where: `${path}:${line}`,
@@ -61,13 +62,4 @@ function keptBytes(content: Buffer, step: number, path: string): { bytes: number
     start = end + 1;
   }
   return { bytes: content.length, torn: false };
-}
-
-function stepOf(line: string): number | undefined {
-  try {
-    const step = (JSON.parse(line) as { step?: unknown } | null)?.step;
-    return typeof step === "number" ? step : undefined;
-  } catch {
-    return undefined;
-  }
 }

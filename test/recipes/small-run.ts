@@ -68,14 +68,14 @@ export function startRecipe(config: string, ...flags: string[]): Started {
 
 /** Starts a file of `trainers/` as a process of its own: the one that Jest bundled, where it did. */
 export function startTrainer(name: string, config: string, ...flags: string[]): Started {
-  const bundles = process.env["TOKENSIFT_PROGRAMS"];
-  if (bundles === undefined) return startFromSource(name, config, ...flags);
-  return start([join(bundles, "trainers", `${name}.js`), "--config", config, ...flags]);
+  return start([...programOf(name), "--config", config, ...flags]);
 }
 
-/** Starts a file of `trainers/` as a user does. */
-function startFromSource(name: string, config: string, ...flags: string[]): Started {
-  return start(["--import", "tsx", join(root, `trainers/${name}.ts`), "--config", config, ...flags]);
+/** What Node is given to start a file of `trainers/`: the one that Jest bundled, where it did; else the source, as a user does. */
+export function programOf(name: string): string[] {
+  const bundles = process.env["TOKENSIFT_PROGRAMS"];
+  if (bundles === undefined) return ["--import", "tsx", join(root, `trainers/${name}.ts`)];
+  return [join(bundles, "trainers", `${name}.js`)];
 }
 
 function start(program: readonly string[]): Started {

@@ -6,18 +6,28 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
+  statSync,
   truncateSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { stream } from "../../src/system/random.ts";
 import { UserError } from "../../src/system/errors.ts";
 import { loadModel } from "../../src/model/index.ts";
 import { full } from "../../src/selection/index.ts";
 import { newTrainingState, restoreCheckpoint, saveCheckpoint, train } from "../../src/training/index.ts";
-import { checkpointPath, checkpointSteps, type Identity } from "../../src/training/checkpoint.ts";
+import {
+  checkpointPath,
+  checkpointSteps,
+  clearPassing,
+  newestSound,
+  setAside,
+} from "../../src/training/checkpoint-files.ts";
+import type { Identity } from "../../src/training/manifest.ts";
 import { userError } from "../user-error.ts";
 import { openModel, weightsOf } from "./reference.ts";
 import { identity, open, options, tokens, trainTo, type Opened } from "./saved-state.ts";
@@ -63,6 +73,7 @@ describe("a saved checkpoint", () => {
     model.dispose();
     expect(readdirSync(path()).sort()).toEqual([
       "fates.bin",
+      "manifest.json",
       "model",
       "optimizer.safetensors",
       "sources.safetensors",
@@ -88,6 +99,7 @@ describe("a saved checkpoint", () => {
   });
 
   describe.each([
+    "manifest.json",
     "training.json",
     "fates.bin",
     "optimizer.safetensors",
@@ -108,13 +120,68 @@ describe("a saved checkpoint", () => {
       ["with more at its end", () => appendFileSync(path(file), "more")],
     ];
 
-    test.each(damages)("%s is refused in one message that says what to do", async (what, damage) => {
+    test.each(damages)("%s is refused in one message that says what to do", async (_, damage) => {
       damage();
-      if (what === "of other bytes" && file === "fates.bin") return; // any bytes of that length are fates
       const error = await failure(restore());
-      for (const named of [folder, "Delete this checkpoint's folder"])
+      for (const named of [folder, file, "Delete this checkpoint's folder"])
         expect(error).toEqual(userError("damaged-checkpoint", named));
     });
+  });
+
+  test("in which any bit has changed is refused, with the name of the file", async () => {
+    const names = readdirSync(path(), { recursive: true }) as string[];
+    const files = names.filter((name) => statSync(path(name)).isFile()).sort();
+    const random = stream(1, "bits");
+    for (const file of files)
+      for (let k = 0; k < 4; k++) {
+        const content = readFileSync(path(file));
+        const changed = Buffer.from(content);
+        changed[random.below(content.length)]! ^= 1 << random.below(8);
+        writeFileSync(path(file), changed);
+        expect(await failure(restore())).toEqual(userError("damaged-checkpoint", file));
+        writeFileSync(path(file), content);
+      }
+    expect(await restore()).toEqual([]);
+  });
+
+  describe("of an earlier version, without a manifest,", () => {
+    const rewrite = (change: object): void => {
+      rmSync(path("manifest.json"));
+      const saved = JSON.parse(readFileSync(path("training.json"), "utf8")) as object;
+      writeFileSync(path("training.json"), JSON.stringify({ ...saved, version: 1, ...change }));
+    };
+
+    test("is read, and found", async () => {
+      rewrite({ skipped: undefined, learningRateScale: undefined });
+      expect(await restore()).toEqual([]);
+      expect(await newestSound(folder)).toMatchObject({ step: 2, manifest: undefined, damaged: [] });
+    });
+
+    test.each([
+      ["step", -1],
+      ["step", 1.5],
+      ["samplesSeen", null],
+      ["trainedTokens", "5"],
+      ["updates", 1e300],
+      ["version", 2], // of this version, which lost it
+      ["version", 3],
+      ["sources", {}],
+      ["sources", []],
+      ["sources", [null, null]],
+      ["identity", 3],
+    ])("whose %s is %j is refused", async (key, value) => {
+      rewrite({ [key]: value });
+      await expect(restore()).rejects.toThrow(userError(["damaged-checkpoint", "run-changed"], path()));
+    });
+
+    test.each(["null", "[]", "{}", '{"__proto__":{"step":1}}'])(
+      "whose training.json is %s is refused",
+      async (text) => {
+        rmSync(path("manifest.json"));
+        writeFileSync(path("training.json"), text);
+        await expect(restore()).rejects.toThrow(userError("damaged-checkpoint", "Delete this checkpoint"));
+      },
+    );
   });
 
   test.each([
@@ -158,6 +225,57 @@ describe("a saved checkpoint", () => {
   });
 });
 
+describe("the newest sound checkpoint", () => {
+  let opened: Opened;
+  const flip = (step: number, file: string): void => {
+    const at = join(checkpointPath(folder, step), file);
+    const content = readFileSync(at);
+    content[content.length >> 1]! ^= 1;
+    writeFileSync(at, content);
+  };
+  beforeAll(async () => {
+    opened = await open();
+  });
+  beforeEach(async () => {
+    for (const step of [1, 2, 3]) {
+      opened.state.step = step;
+      await saveCheckpoint(folder, opened.state, { identity });
+    }
+  });
+  afterAll(() => opened.dispose());
+
+  test("is taken, and what is wrong with those after it is told with the file", async () => {
+    expect(await newestSound(folder)).toMatchObject({ step: 3, damaged: [] });
+    flip(3, "model/model.safetensors");
+    flip(2, "fates.bin");
+    const found = await newestSound(folder);
+    expect(found?.step).toBe(1);
+    expect(found?.damaged).toEqual([
+      { step: 3, error: userError("damaged-checkpoint", /step-3: .*model\/model\.safetensors/) },
+      { step: 2, error: userError("damaged-checkpoint", /step-2: .*fates\.bin/) },
+    ]);
+    expect(readdirSync(folder).sort()).toEqual(["step-1", "step-2", "step-3"]); // looking changes nothing
+  });
+
+  test("is none where all are damaged: each is named", async () => {
+    for (const step of [1, 2, 3]) flip(step, "optimizer.safetensors");
+    await expect(newestSound(folder)).rejects.toThrow(
+      userError("damaged-checkpoint", /step-3.*[^]*step-1.*[^]*--overwrite/),
+    );
+    expect(await newestSound(join(folder, "nothing"))).toBeUndefined();
+  });
+
+  test("is all that counts once the damaged ones are set aside, and these go when their steps are made again", async () => {
+    flip(3, "training.json");
+    setAside(folder, (await newestSound(folder))!.damaged);
+    expect(checkpointSteps(folder)).toEqual([1, 2]);
+    expect(readdirSync(folder).sort()).toEqual(["damaged-step-3", "step-1", "step-2"]);
+    opened.state.step = 4;
+    await saveCheckpoint(folder, opened.state, { identity });
+    expect(readdirSync(folder).sort()).toEqual(["step-1", "step-2", "step-4"]);
+  });
+});
+
 describe("saving", () => {
   test("keeps the newest checkpoints", async () => {
     const { state, dispose } = await open();
@@ -180,6 +298,18 @@ describe("saving", () => {
     await saveCheckpoint(folder, state, { identity });
     expect(readdirSync(folder).sort()).toEqual(["step-1", "step-9", "step-oops"]);
     expect(checkpointSteps(folder)).toEqual([1]);
+    dispose();
+  });
+
+  test("leaves the earlier checkpoint of a step where the process ended before the new one had its name", async () => {
+    const { state, dispose } = await open();
+    await saveCheckpoint(folder, state, { identity });
+    renameSync(checkpointPath(folder, 0), join(folder, ".replaced-0"));
+    clearPassing(folder);
+    expect(await restoreCheckpoint(checkpointPath(folder, 0), state, { identity })).toEqual([]);
+    mkdirSync(join(folder, ".replaced-0"));
+    clearPassing(folder);
+    expect(readdirSync(folder)).toEqual(["step-0"]);
     dispose();
   });
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { exitCodeOf } from "../../src/system/exit-code.ts";
 import { UserError } from "../../src/system/errors.ts";
-import { diskError, isDiskFull, tellingFullDisk } from "../../src/system/disk-error.ts";
+import { diskError, isDiskError, tellingDiskErrors } from "../../src/system/disk-error.ts";
 import { openRunLog } from "../../src/training/run-log.ts";
 import { userError } from "../user-error.ts";
 
@@ -17,8 +17,27 @@ describe("a refused write", () => {
     expect(diskError(full(), "/run/model", "start again")).toEqual(userError("disk-full", "start again"));
     const forbidden = Object.assign(new Error("open"), { code: "EACCES" });
     expect(diskError(forbidden, "/run/model")).toEqual(userError("not-writable", /EACCES[^]*output=FOLDER/));
+    const quota = Object.assign(new Error("write"), { code: "EDQUOT" });
+    expect(diskError(quota, "/run/model")).toEqual(userError("disk-full", /EDQUOT[^]*--resume/));
     const busy = Object.assign(new Error("open"), { code: "EBUSY" });
     expect(diskError(busy, "/run/metrics.jsonl")).toEqual(userError("not-writable", /metrics\.jsonl.*EBUSY/));
+  });
+
+  test.each([
+    ["EFBIG", /ulimit -f[^]*--resume/],
+    ["EROFS", /writable again[^]*--resume/],
+    ["EIO", /disk[^]*--resume/],
+  ])("by %s, too, is one that the run goes on after", async (code, told) => {
+    const error = Object.assign(new Error("write"), { code, syscall: "write" });
+    expect(isDiskError(error)).toBe(true);
+    await expect(tellingDiskErrors("/run", () => Promise.reject(error))).rejects.toEqual(
+      userError("not-writable", told),
+    );
+  });
+
+  test("is not what a file that is read has", async () => {
+    const error = Object.assign(new Error("EIO: i/o error, read"), { code: "EIO", syscall: "read" });
+    await expect(tellingDiskErrors("/run", () => Promise.reject(error))).rejects.toBe(error);
   });
 
   test("that is a mistake of ours, or was told, stays as it is", () => {
@@ -26,7 +45,7 @@ describe("a refused write", () => {
       expect(diskError(error, "/run")).toBe(error);
     const told = diskError(full(), "/run/model");
     expect(diskError(told, "/run")).toBe(told);
-    expect(isDiskFull(told)).toBe(true);
+    expect(isDiskError(told)).toBe(true);
   });
 
   test("is explained where another message hides a full disk", () => {
@@ -46,7 +65,7 @@ describe("a refused write", () => {
   const told = async (work: () => Promise<void>): Promise<[number, string]> => {
     let text = "";
     const stderr = { write: (part: string) => (text += part) };
-    const error: unknown = await tellingFullDisk(folder, work).catch((error: unknown) => error);
+    const error: unknown = await tellingDiskErrors(folder, work).catch((error: unknown) => error);
     return [exitCodeOf(error, "recipe", stderr), text];
   };
   const said = (path: string): string =>

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { full, random, rho1 } from "../../src/selection/index.ts";
 import { restoreCheckpoint, saveCheckpoint, type TrainOptions } from "../../src/training/index.ts";
-import { checkpointPath } from "../../src/training/checkpoint.ts";
+import { checkpointPath } from "../../src/training/checkpoint-files.ts";
 import { contents, identity, open, options, trainTo } from "./saved-state.ts";
 import { tensorCount } from "./reference.ts";
 

@@ -1,4 +1,6 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   appendFileSync,
   existsSync,
@@ -12,6 +14,8 @@ import {
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { birthOf } from "../../src/system/process-identity.ts";
+import type { Digests } from "../../src/training/manifest.ts";
 import { isRunFolder, openRunFolder } from "../../src/training/run-folder.ts";
 import { userError } from "../user-error.ts";
 
@@ -138,10 +142,28 @@ describe("a resumed run", () => {
 
   test("is rid of what a killed process was writing, and of nothing else", () => {
     startRun(1);
-    for (const name of ["checkpoints/.building-3/model", "checkpoints/step-2", ".model-0123abcd", ".model-of-mine"])
+    const inner = "stages/contrast-models/positive";
+    const ofKilled = ".model-0123abcd-77-0123abcd-0123abcd.new";
+    for (const name of [
+      ...["checkpoints/.building-3/model", "checkpoints/step-2", ".model-0123abcd", ".model-of-mine"],
+      ...[ofKilled, `${inner}/${ofKilled}`, `${inner}/checkpoints/.building-1`, "stages/sample.parts", "trajectories"],
+    ])
       mkdirSync(join(run(), name), { recursive: true });
-    for (const name of ["config.yaml.17-0123abcd.tmp", "notes.tmp"]) writeFileSync(join(run(), name), "");
+    for (const name of [
+      ...["config.yaml.17-0123abcd.tmp", "notes.tmp", ".lock.12.old", "stages/sample.parts/0-16.arrow"],
+      ...["trajectories/iteration-1.arrow.17-0123abcd.tmp", "stages/sample.parts/0-16.arrow.17-0123abcd.tmp"],
+      ...["stages/judge.json.17-0123abcd.tmp", `${inner}/adapter_model.safetensors.17.partial`],
+    ])
+      writeFileSync(join(run(), name), "");
     openRunFolder(run(), "resume").close();
+    expect((readdirSync(join(run(), "stages"), { recursive: true }) as string[]).sort()).toEqual([
+      "contrast-models",
+      "contrast-models/positive",
+      "contrast-models/positive/checkpoints",
+      "sample.parts",
+      "sample.parts/0-16.arrow",
+    ]);
+    expect(readdirSync(join(run(), "trajectories"))).toEqual([]);
     expect(readdirSync(join(run(), "checkpoints"))).toEqual(["step-2"]);
     expect(readdirSync(run()).sort()).toEqual([
       ".model-of-mine",
@@ -151,8 +173,17 @@ describe("a resumed run", () => {
       "metrics.jsonl",
       "notes.tmp",
       "run.json",
+      "stages",
       "timing.jsonl",
+      "trajectories",
     ]);
+  });
+
+  test("gives a model its name back that was to be replaced, and was not", () => {
+    startRun(1);
+    mkdirSync(join(run(), ".model-0123abcd-77-0123abcd-0123abcd.old"));
+    openRunFolder(run(), "resume").close();
+    expect(readdirSync(run())).toContain("model");
   });
 
   test("from step 0 starts its logs afresh", () => {
@@ -167,6 +198,87 @@ describe("a resumed run", () => {
     appendFileSync(join(run(), "metrics.jsonl"), 'oops\n{"step":2}\n');
     using folder = openRunFolder(run(), "resume");
     expect(() => folder.continueFrom(2)).toThrow(userError("damaged-log", "metrics.jsonl:2"));
+  });
+});
+
+describe("a new run", () => {
+  test("is rid of what a process left that was killed before the folder held one", () => {
+    mkdirSync(run(), { recursive: true });
+    for (const name of ["run.json.17-0123abcd.tmp", ".lock.12.old"]) writeFileSync(join(run(), name), "");
+    openRunFolder(run(), "new").close();
+    expect(readdirSync(run()).filter((name) => /tmp|old/.test(name))).toEqual([]);
+  });
+});
+
+describe("the records of a run", () => {
+  /** Five steps, and what a checkpoint of the third of them says. */
+  function threeOfFive(): Digests {
+    using folder = openRunFolder(run(), "new");
+    folder.writeFile("trajectories/iteration-1.arrow", "drawn");
+    folder.records.add("trajectories/iteration-1.arrow");
+    folder.evaluation.append({ step: 0, loss: 2 });
+    let digests: Digests = {};
+    for (let step = 1; step <= 5; step++) {
+      folder.metrics.append({ step, loss: 1 / step });
+      if (step === 3) digests = folder.records.digests();
+    }
+    return digests;
+  }
+  const check = async (saved: Digests | undefined) => {
+    using folder = openRunFolder(run(), "resume");
+    return folder.records.check(3, saved);
+  };
+  const rewrite = (name: string, change: (text: string) => string): void =>
+    writeFileSync(join(run(), name), change(read(name)));
+
+  test("fit the checkpoint that was saved with them, whatever came later", async () => {
+    const saved = threeOfFive();
+    expect(Object.keys(saved).sort()).toEqual(["evaluation.jsonl", "metrics.jsonl", "trajectories/iteration-1.arrow"]);
+    rewrite("metrics.jsonl", (text) => `${text.slice(0, -5)}`); // torn in the last step
+    appendFileSync(join(run(), "evaluation.jsonl"), '{"step":3}\n');
+    expect(await check(saved)).toEqual({ missing: [], changed: [] });
+  });
+
+  test("are kept for the next checkpoint of a run that is continued", async () => {
+    const saved = threeOfFive();
+    using folder = openRunFolder(run(), "resume");
+    folder.continueFrom(3);
+    folder.records.continueFrom(saved);
+    expect(folder.records.digests()).toEqual(saved);
+  });
+
+  test.each([
+    [
+      "a step in the middle",
+      (text: string) => text.replace(/.*"step":2.*\n/, ""),
+      /^metrics\.jsonl: step 2 is missing.* line 2/,
+    ],
+    ["the first step", (text: string) => text.replace(/.*\n/, ""), /step 1 is missing/],
+    ["its last steps", (text: string) => text.split("\n").slice(0, 1).join(), /steps 2 to 3 are missing/],
+    ["a step by another one", (text: string) => text.replace('"step":2', '"step":1'), /step 2 is missing.* line 2/],
+    ["what makes it a log", (text: string) => text.replace("{", "oops {"), /line 1/],
+  ])("that lack %s do not, with and without a manifest", async (_, change, said) => {
+    const saved = threeOfFive();
+    rewrite("metrics.jsonl", change);
+    const missing = [expect.stringMatching(said)];
+    expect(await check(saved)).toEqual({ missing, changed: [] });
+    expect(await check(undefined)).toEqual({ missing, changed: [] });
+  });
+
+  test("with other numbers are told apart from those that are gone", async () => {
+    const saved = threeOfFive();
+    rewrite("metrics.jsonl", (text) => text.replace("0.5", "0.4"));
+    writeFileSync(join(run(), "trajectories/iteration-1.arrow"), "other");
+    expect(await check(saved)).toEqual({
+      missing: [],
+      changed: [expect.stringContaining("metrics.jsonl"), expect.stringContaining("trajectories/iteration-1.arrow")],
+    });
+    rewrite("evaluation.jsonl", () => "");
+    rmSync(join(run(), "trajectories/iteration-1.arrow"));
+    expect((await check(saved)).missing).toEqual([
+      expect.stringContaining("evaluation.jsonl"),
+      expect.stringContaining("trajectories/iteration-1.arrow"),
+    ]);
   });
 });
 
@@ -202,6 +314,24 @@ describe("the lock of a run folder", () => {
     writeFileSync(join(run(), ".lock"), JSON.stringify({ ...lock, id: "x" }));
     openRunFolder(run(), "resume").close();
   });
+
+  (process.platform === "linux" ? test : test.skip)(
+    "of a process that is dead and was never waited for is taken over",
+    async () => {
+      startRun(1);
+      // the child of a shell that becomes a program which waits for no child
+      const shell = spawn("sh", ["-c", "sleep 0 & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "ignore"] });
+      try {
+        const [line] = (await once(shell.stdout, "data")) as [Buffer];
+        const pid = Number(String(line));
+        while (!/^State:\s*Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"))) await sleep(5);
+        writeFileSync(join(run(), ".lock"), JSON.stringify({ host: hostname(), pid, birth: birthOf(pid), id: "x" }));
+        openRunFolder(run(), "resume").close();
+      } finally {
+        shell.kill("SIGKILL");
+      }
+    },
+  );
 
   test("of another machine, or half-written this moment, is respected", () => {
     startRun(1);

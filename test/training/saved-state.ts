@@ -13,7 +13,7 @@ import {
   type TrainOptions,
 } from "../../src/training/index.ts";
 import { lossColumn } from "../../src/training/sources.ts";
-import type { Identity } from "../../src/training/checkpoint.ts";
+import type { Identity } from "../../src/training/manifest.ts";
 import { datasetOf, openModel, readJson, weightsOf, type Rows } from "./reference.ts";
 
 export const tokens = datasetOf(readJson<Rows>("training.json")); // ten rows

@@ -6,6 +6,7 @@ import { evictionScores } from "../../eviction/catalogue.ts";
 import type { ConfigDefinition } from "../../config/load.ts";
 import type { KeyPath, Problem } from "../../config/problem.ts";
 import { renamedValues } from "../../config/renames.ts";
+import { savingContradictions } from "../../config/saving-keys.ts";
 import { dataContradictions, fillShared, fillTraining, trainingContradictions } from "../../config/shared.ts";
 
 /** How an Attention-Gate configuration is read. */
@@ -85,6 +86,8 @@ function contradictions({ gates, eviction, training, adapter, data }: AttentionG
   const problems = [...trainingContradictions(training, ["training"]), ...dataContradictions(data)];
   const refuse = (path: KeyPath, message: string) => problems.push({ path, message });
   problems.push(...adapterContradictions(adapter, ["adapter"]));
+  const measured = data.validation === undefined ? [] : (["loss", "referenceProbability"] as const);
+  problems.push(...savingContradictions(training, ["training"], measured));
   if (gates.scope === "global" && gates.rows === "text")
     refuse(["gates", "scope"], "cannot be global for plain text (gates.rows is text): gates would see what comes next");
   if (training.learningRate === 0 && gates.learningRate > 0)

@@ -4,7 +4,7 @@ import { saveGates } from "../../eviction/gates/files.ts";
 import { isAdapted } from "../../model/adapters/with-adapter.ts";
 import type { Model } from "../../model/model.ts";
 import { engineText } from "../../tensor/engine.ts";
-import { checkpointSteps } from "../../training/checkpoint.ts";
+import { checkpointSteps } from "../../training/checkpoint-files.ts";
 import type { RunLearner } from "../../training/open-learner.ts";
 import { cardText, shownFiles, shownPath } from "../kit/card.ts";
 import { problemsOf, writeProblems, type MeasuredRows } from "../kit/problems.ts";

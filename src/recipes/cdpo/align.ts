@@ -9,6 +9,7 @@ import type { Model } from "../../model/model.ts";
 import { checkStartsAtReference } from "../../preference/reference.ts";
 import type { PreferenceBatch } from "../../preference/batch.ts";
 import type { PreferenceObjective } from "../../preference/objective.ts";
+import { divergenceNotes, saying } from "../../training/divergence.ts";
 import { isRunFolder, openRunFolder, type RunFolder } from "../../training/run-folder.ts";
 import type { RunLearner } from "../../training/open-learner.ts";
 import type { StepBatch, StepOutcome } from "../../training/step.ts";
@@ -79,7 +80,7 @@ async function completeSummary(work: CdpoWork, arm: CdpoArm, scored: StageResult
   const path = join(work.run.path, arm.name);
   if (existsSync(join(path, "summary.json"))) return;
   using run = openRunFolder(path, "resume");
-  const warnings = run.metrics.records().flatMap(stageWatch());
+  const warnings = [...divergenceNotes(run), ...run.metrics.records().flatMap(stageWatch()).map(saying)];
   writeSummary(work, arm, run, { pairs: await scored.load(), warnings });
 }
 

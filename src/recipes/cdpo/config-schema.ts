@@ -17,7 +17,11 @@ import { existingPath, group, mainMethod, methodName, methodOptions } from "../.
 
 /** Training within a stage: the seed is the run's, and there is an evaluation stage. */
 const stageTraining = (description: string) =>
-  Type.Omit(trainingGroup, ["seed", "evaluateEvery"], { default: {}, additionalProperties: false, description });
+  Type.Omit(trainingGroup, ["seed", "evaluateEvery", "keepBest", "bestMetric"], {
+    default: {},
+    additionalProperties: false,
+    description,
+  });
 
 const arm = group(
   {

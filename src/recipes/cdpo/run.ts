@@ -4,7 +4,7 @@ import { runSubfolders } from "../../config/index.ts";
 import type { CdpoArm, CdpoConfig } from "./config-schema.ts";
 import { UserError } from "../../system/errors.ts";
 import { readModelFacts } from "../../model/model.ts";
-import { isDiskFull } from "../../system/disk-error.ts";
+import { isDiskError } from "../../system/disk-error.ts";
 import { isRunFolder, openRunFolder, type RunFolder } from "../../training/run-folder.ts";
 import { questionsOf, type Answers, type Drawn, type Judged } from "../kit/responses/index.ts";
 import type { Model } from "../../model/model.ts";
@@ -61,7 +61,7 @@ export async function openCdpo(opening: RecipeWork<CdpoConfig>): Promise<OpenRun
   if (mode === "resume") refuseOtherRun(config.output);
   const run = openRunFolder(config.output, mode);
   const fail = (error: unknown): void => {
-    const resumable = error instanceof Interrupted || isDiskFull(error);
+    const resumable = error instanceof Interrupted || isDiskError(error);
     if (!resumable && run.previousConfig === undefined && !hasStages(run)) run.discard();
   };
   let work: CdpoWork | undefined;

@@ -1,5 +1,5 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { remove } from "../../system/files-in-use.ts";
 import { verifier } from "../../text/index.ts";
 import {
@@ -14,7 +14,7 @@ import {
   type Judged,
 } from "../kit/responses/index.ts";
 import { stoppable } from "../kit/reporter.ts";
-import { digestOfStart, hash, type StageFile, type StageResult } from "./stages.ts";
+import { digestOf, digestOfStart, hash, type StageFile, type StageResult } from "./stages.ts";
 import { rowsFile, type CdpoWork } from "./work.ts";
 
 /** Responses drawn between two files of a sampling that may be interrupted, in batches. */
@@ -49,7 +49,7 @@ export function sampleStage(work: CdpoWork): Promise<StageResult<Drawn[]>> {
       const drawn: Drawn[] = [];
       for (let from = 0; from < questions.length; from += atOnce) {
         const path = join(work.run.path, parts, `${from}-${atOnce}.arrow`);
-        if (!existsSync(path)) {
+        if (!isWhole(path)) {
           const part = await drawResponses(await work.trunk.start(), questions.slice(from, from + atOnce), {
             ...sampling,
             batchSize,
@@ -57,6 +57,7 @@ export function sampleStage(work: CdpoWork): Promise<StageResult<Drawn[]>> {
             onProgress: (done) => reporter.working("drawing responses", drawn.length + done, total),
           });
           writeDrawn(path, part);
+          work.run.writeFile(`${parts}/${basename(digestPath(path))}`, digestOf(path));
         }
         drawn.push(...readDrawn(path, { vocabularySize }));
       }
@@ -64,6 +65,15 @@ export function sampleStage(work: CdpoWork): Promise<StageResult<Drawn[]>> {
       remove(join(work.run.path, parts));
     },
   });
+}
+
+const digestPath = (path: string): string => `${path}.sha256`;
+
+/** Whether a part lies there as it was written. The process may have ended before its digest was. */
+function isWhole(path: string): boolean {
+  if (!existsSync(path)) return false;
+  const digest = digestPath(path);
+  return !existsSync(digest) || readFileSync(digest, "utf8") === digestOf(path);
 }
 
 const responseRows = { noun: "response", of: givenResponse };

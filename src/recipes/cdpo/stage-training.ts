@@ -7,7 +7,7 @@ import { openLearner, type RunLearner } from "../../training/open-learner.ts";
 import type { RunFolder } from "../../training/run-folder.ts";
 import type { StepOutcome } from "../../training/step.ts";
 import { trainingSteps } from "../kit/row-order.ts";
-import { optimizerOptions, trainingSchedule } from "../kit/training-settings.ts";
+import { optimizerOptions, savingSettings, trainingSchedule } from "../kit/training-settings.ts";
 import { finiteWatch, together } from "../kit/watches.ts";
 import type { StageTraining } from "./config-schema.ts";
 import type { CdpoWork } from "./work.ts";
@@ -35,12 +35,13 @@ export async function openStageLearner(work: CdpoWork, options: StageTrainingOpt
   const { inputs, interrupted, allowChanges } = work;
   const { name, run, model, training, lengths, reference, resume } = options;
   const { learningRate = training.learningRate } = options;
-  const { clipNorm, saveEvery, keepCheckpoints } = training;
+  const { clipNorm } = training;
   const steps = trainingSteps(training, lengths.length);
   const state = newTrainingState(model, undefined, { optimizer: optimizerOptions(training) });
   try {
     return await openLearner(model, {
-      ...{ name, run, state, steps, clipNorm, saveEvery, keepCheckpoints, resume, allowChanges, interrupted },
+      ...{ name, run, state, steps, clipNorm, resume, allowChanges, interrupted },
+      ...savingSettings(training),
       reporter: work.reporterOf(name),
       identity: inputs.identity,
       watch: stageWatch(),
@@ -69,7 +70,10 @@ export function microRows(
 
 /** Settings of a training that decide its result. */
 export function decisive(training: StageTraining): Partial<StageTraining> {
-  const free: readonly string[] = ["microBatchSize", "saveEvery", "keepCheckpoints", "gradientCheckpointing"];
+  const free: readonly string[] = [
+    ...["microBatchSize", "gradientCheckpointing", "onDivergence"],
+    ...["saveEvery", "keepCheckpoints", "checkpointBudget"],
+  ];
   return Object.fromEntries(Object.entries(training).filter(([key]) => !free.includes(key)));
 }
 

@@ -5,6 +5,7 @@ import type { ConfigDefinition } from "../../config/load.ts";
 import { methodLabel, type MethodChoice } from "../../config/method-choice.ts";
 import type { KeyPath, Problem } from "../../config/problem.ts";
 import { renamedValues } from "../../config/renames.ts";
+import { type BestMetric, savingContradictions } from "../../config/saving-keys.ts";
 import { dataContradictions, fillShared, fillTraining, trainingContradictions } from "../../config/shared.ts";
 import { rules } from "../../selection/catalogue.ts";
 import { finetuneSchema, type FinetuneConfig } from "./config-schema.ts";
@@ -55,6 +56,7 @@ function contradictions({ fresh, data, training, adapter, evaluation, compare }:
   if (fresh?.keyValueHeads !== undefined && fresh.heads % fresh.keyValueHeads !== 0)
     refuse(["fresh", "keyValueHeads"], `must divide the ${fresh.heads} heads, got ${fresh.keyValueHeads}`);
   problems.push(...trainingContradictions(training, ["training"]), ...dataContradictions(data));
+  problems.push(...savingContradictions(training, ["training"], measuredBy(data, evaluation)));
   problems.push(...adapterContradictions(adapter, ["adapter"]));
   if (data.validation === undefined && evaluation.generate)
     refuse(["evaluation", "generate"], "needs held-out rows: give data.validation");
@@ -62,6 +64,16 @@ function contradictions({ fresh, data, training, adapter, evaluation, compare }:
     refuse(["evaluation", "samples"], "stand beside greedy answers: set evaluation.generate to true, or this to 0");
   problems.push(...armNameProblems(compare.map(({ name }, index) => ({ name, path: ["compare", index] }))));
   return problems;
+}
+
+/** What of an evaluation can tell which model is better. */
+function measuredBy(
+  { validation }: FinetuneConfig["data"],
+  { generate, samples }: FinetuneConfig["evaluation"],
+): BestMetric[] {
+  if (validation === undefined) return [];
+  const answers = [...(generate ? (["exactMatch"] as const) : []), ...(samples > 0 ? (["passAt1"] as const) : [])];
+  return ["loss", "referenceProbability", ...answers];
 }
 
 /** What the rules of all arms ask for and the configuration does not give; each kind once. */

@@ -1,9 +1,10 @@
+import type { Warning } from "../../training/divergence.ts";
 import { divergenceWatch, explosionWatch, once, together, type Watch } from "../kit/watches.ts";
 import { partingWatch } from "./parting.ts";
 
 /** All that is watched for in a run. */
-export function everyWatch(vocabularySize: number): (record: Parameters<Watch>[0]) => string[] {
-  return together([
+export function everyWatch(vocabularySize: number): (record: Parameters<Watch>[0]) => Warning[] {
+  return together<Warning>([
     partingWatch(),
     divergenceWatch(vocabularySize, "lossAllTokens"),
     explosionWatch("lossAllTokens"),

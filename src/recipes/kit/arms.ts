@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
 import { diffConfigs, resumeConflicts } from "../../config/index.ts";
-import { isDiskFull } from "../../system/disk-error.ts";
+import { isDiskError } from "../../system/disk-error.ts";
 import { UserError } from "../../system/errors.ts";
 import { isRecord } from "../../system/is-record.ts";
 import { Interrupted } from "../../system/interrupted.ts";
@@ -176,10 +176,10 @@ function requireComplete<Config>(run: RunFolder, { name, steps }: PlannedArm<Con
 
 /**
  * If a new run failed before its first step, takes back what was written, so that it can simply be started again. One
- * that a person is told to resume stays: after Ctrl-C, and where the disk is full.
+ * that a person is told to resume stays: after Ctrl-C, and where the disk refuses.
  */
 function undoFruitless(run: RunFolder, error: unknown): void {
-  const resumable = error instanceof Interrupted || isDiskFull(error);
+  const resumable = error instanceof Interrupted || isDiskError(error);
   if (!resumable && run.previousConfig === undefined && run.metrics.records().length === 0) run.discard();
 }
 

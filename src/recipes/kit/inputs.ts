@@ -20,7 +20,7 @@ import { parseDecoderConfig } from "../../model/config-file.ts";
 import type { DecoderConfig } from "../../model/config.ts";
 import type { EngineInfo } from "../../tensor/engine.ts";
 import { loadTokenizer, withChatTemplate, type Tokenizer } from "../../text/index.ts";
-import type { Identity } from "../../training/checkpoint.ts";
+import type { Identity } from "../../training/manifest.ts";
 import { configuredTokens, givenTemplate, openConfigured, type DataRole } from "./configured-data.ts";
 import type { Reporter } from "./reporter.ts";
 import { packingNote } from "./row-order.ts";

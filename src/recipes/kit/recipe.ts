@@ -1,11 +1,15 @@
+import { join } from "node:path";
 import { loadConfig, type ConfigDefinition } from "../../config/index.ts";
 import { readableNote } from "../../data/open-table.ts";
 import type { ReportOptions } from "../../report/page.ts";
-import { tellingFullDisk } from "../../system/disk-error.ts";
+import { tellingDiskErrors } from "../../system/disk-error.ts";
 import { exitCodeOf } from "../../system/exit-code.ts";
 import { Interrupted } from "../../system/interrupted.ts";
 import { watchInterruption } from "../../system/interruption.ts";
+import { type LastingStreams, lastingStreams, terminalFile } from "../../system/lasting-streams.ts";
+import type { TextStream } from "../../system/streams.ts";
 import { engineText, releaseEngine, useEngine, type EngineInfo } from "../../tensor/engine.ts";
+import { RolledBack } from "../../training/divergence.ts";
 import { isRunFolder, type RunFolderMode } from "../../training/run-folder.ts";
 import { commandLine, exampleConfig } from "./called-as.ts";
 import { shownPath } from "./card.ts";
@@ -155,18 +159,19 @@ export async function runRecipe<Config extends RunConfig, Run>(
   recipe: Recipe<Config, Run>,
   body: (run: Run) => Promise<void>,
 ): Promise<void> {
+  using terminal = lastingStreams();
   try {
-    await obey(recipe, body, process.argv.slice(2));
+    await obey(recipe, body, process.argv.slice(2), terminal);
   } catch (error) {
-    process.exitCode = stoppedOr(error, recipe.name);
+    process.exitCode = stoppedOr(error, recipe.name, terminal.stderr);
   } finally {
     releaseEngine();
   }
 }
 
-function stoppedOr(error: unknown, name: string): number {
-  if (!(error instanceof Interrupted)) return exitCodeOf(error, name, process.stderr);
-  process.stderr.write(`${name}: ${error.message} Continue with --resume.\n`);
+function stoppedOr(error: unknown, name: string, stderr: TextStream): number {
+  if (!(error instanceof Interrupted)) return exitCodeOf(error, name, stderr);
+  stderr.write(`${name}: ${error.message} Continue with --resume.\n`);
   return error.exitCode;
 }
 
@@ -174,21 +179,24 @@ async function obey<Config extends RunConfig, Run>(
   recipe: Recipe<Config, Run>,
   body: (run: Run) => Promise<void>,
   argv: readonly string[],
+  terminal: LastingStreams,
 ): Promise<void> {
+  const say = (text: string): void => void terminal.stdout.write(text);
+  const reporterOf = (label: string): ArmReporter => terminalReporter(label, terminal.stderr);
   const args = parseRecipeArguments(argv, recipe);
   if ("help" in args) return say(args.help);
   const example = exampleConfig(recipe);
   const { config, resolvedYaml } = loadConfig(recipe.config, args.config, { set: args.set, example });
   if (args.dryRun) {
-    const inputs = await inputsOf(recipe, config, terminalReporter("dry run"));
+    const inputs = await inputsOf(recipe, config, reporterOf("dry run"));
     const memory = recipe.memory === undefined ? [] : memoryLines(config, recipe.memory(inputs));
     const plan = [...recipe.plan(config, inputs), ...memory];
     return say([resolvedYaml.trimEnd(), "", ...plan, "Nothing was written to the run folder.\n"].join("\n"));
   }
-  using interruption = watchInterruption(() => process.stderr.write("\nStopping soon; once more ends at once.\n"));
+  using interruption = watchInterruption(() => terminal.stderr.write("\nStopping soon; once more ends at once.\n"));
   const interrupted = interruption.asked;
   const gather = async (): Promise<RunInputs> => {
-    const gathered = await inputsOf(recipe, config, stoppable(terminalReporter(recipe.name), interrupted));
+    const gathered = await inputsOf(recipe, config, stoppable(reporterOf(recipe.name), interrupted));
     const { engine } = gathered;
     if (recipe.memory) requireMemory(config, recipe.memory(gathered), { engine, allow: args.allowMemory });
     return gathered;
@@ -199,10 +207,18 @@ async function obey<Config extends RunConfig, Run>(
     mode: modeOf(args, config.output),
     allowChanges: args.allowChanges,
     inputs: () => (inputs ??= gather()),
-    reporterOf: terminalReporter,
+    reporterOf,
     command: commandLine(argv),
   };
-  const { path, table, finding } = await tellingFullDisk(config.output, () => perform(recipe, body, work)).catch(
+  const told = {
+    ...recipe,
+    async open(work: RecipeWork<Config>) {
+      const opened = await recipe.open(work);
+      terminal.keepIn(join(opened.path, terminalFile));
+      return opened;
+    },
+  };
+  const { path, table, finding } = await tellingDiskErrors(config.output, () => perform(told, body, work)).catch(
     interruption.rethrow,
   );
   say(`\n${table}\n`);
@@ -212,7 +228,8 @@ async function obey<Config extends RunConfig, Run>(
 }
 
 /**
- * Opens a run, does the work and writes its results, without a command line around it: nothing is printed.
+ * Opens a run, does the work and writes its results, without a command line around it: nothing is printed. Where a
+ * training goes back to a checkpoint, the run is opened once more and continued from there.
  * @returns the run's folder, the table of its results, and what it found in one sentence
  */
 export async function perform<Config extends RunConfig, Run>(
@@ -220,6 +237,20 @@ export async function perform<Config extends RunConfig, Run>(
   body: (run: Run) => Promise<void>,
   work: RecipeWork<Config>,
 ): Promise<{ path: string; table: string; finding: string | undefined }> {
+  try {
+    return await performOnce(recipe, body, work);
+  } catch (error) {
+    if (!(error instanceof RolledBack)) throw error;
+    work.reporterOf("rollback").note(error.message);
+    return perform(recipe, body, { ...work, mode: "resume" });
+  }
+}
+
+async function performOnce<Config extends RunConfig, Run>(
+  recipe: Pick<Recipe<Config, Run>, "open" | "results">,
+  body: (run: Run) => Promise<void>,
+  work: RecipeWork<Config>,
+): ReturnType<typeof perform> {
   const opened = await recipe.open(work);
   try {
     await body(opened.run);
@@ -235,7 +266,7 @@ export async function perform<Config extends RunConfig, Run>(
     opened.writeFile("table.txt", table);
     return { path: opened.path, table, finding };
   } catch (error) {
-    opened.fail(error);
+    if (!(error instanceof RolledBack)) opened.fail(error);
     throw error;
   } finally {
     opened.close();
@@ -267,8 +298,4 @@ export async function startEngine({ engine, threads, matmul }: RunConfig, report
 function modeOf({ resume, overwrite }: RecipeArguments, output: string): RunFolderMode {
   if (resume) return "resume";
   return overwrite && isRunFolder(output) ? "overwrite" : "new";
-}
-
-function say(text: string): void {
-  process.stdout.write(text);
 }

@@ -4,6 +4,7 @@ import { trainableShare } from "../../model/adapters/with-adapter.ts";
 import type { Decoder } from "../../model/decoder.ts";
 import type { Model } from "../../model/model.ts";
 import type { AdamWOptions } from "../../training/optimizer.ts";
+import { sizeInBytes } from "../../model/weights/shards.ts";
 import { readsStoredWeights, rowBytesOf } from "../../tensor/stored-weight.ts";
 import { schedule, type Schedule } from "../../training/schedule.ts";
 import { trainable } from "./adapter.ts";
@@ -32,13 +33,24 @@ type TrainedConfig = { training: TrainingConfig; data: TrainingOverRows["data"] 
 /** What an arm's learner takes from its opening, and from the `training` group of its configuration. */
 export function learnerSettings({ config, inputs, ...opening }: ArmOpening<TrainedConfig>) {
   const { run, reporter, resume, allowChanges, interrupted } = opening;
-  const { clipNorm, saveEvery, keepCheckpoints, evaluateEvery } = config.training;
+  const { clipNorm, evaluateEvery } = config.training;
   const steps = stepsOver(config, inputs.tokens);
   return {
     ...{ steps, run, reporter, resume, allowChanges, interrupted, identity: inputs.identity },
-    ...{ clipNorm, saveEvery, keepCheckpoints, evaluateEvery },
+    ...{ clipNorm, evaluateEvery },
+    ...savingSettings(config.training),
     schedule: trainingSchedule(config.training, steps),
   };
+}
+
+type Saving = Pick<TrainingConfig, "saveEvery" | "keepCheckpoints" | "checkpointBudget" | "onDivergence"> &
+  Partial<Pick<TrainingConfig, "keepBest" | "bestMetric">>;
+
+/** What of a `training` group says when its state is saved, which checkpoints stay, and what is done where it diverges. */
+export function savingSettings(training: Saving) {
+  const { saveEvery, keepCheckpoints, keepBest, bestMetric, checkpointBudget, onDivergence } = training;
+  const budget = checkpointBudget === undefined ? undefined : sizeInBytes(checkpointBudget, "checkpointBudget");
+  return { saveEvery, keepCheckpoints, keepBest, bestMetric, checkpointBudget: budget, onDivergence };
 }
 
 /** The model itself, or one with the configuration's adapter over it, with a word on the adapter's size. */

@@ -3,16 +3,18 @@ import type { Decoder } from "../../model/decoder.ts";
 import { outcomeNotes, type OutcomeSettings } from "../../reward/outcome-presets.ts";
 import type { PolicyAux } from "../../reward/policy-objective.ts";
 import type { TokenWeightOptions } from "../../reward/token-weights.ts";
+import { UserError } from "../../system/errors.ts";
 import { Interrupted } from "../../system/interrupted.ts";
 import { verifier } from "../../text/index.ts";
 import { adamW } from "../../training/optimizer.ts";
-import { createLearner, type Learner } from "../../training/learner.ts";
+import { createLearner, type Learner, type LearnerOptions } from "../../training/learner.ts";
 import { newTrainingState, type TrainingState } from "../../training/state.ts";
-import { openLearner, type RunLearner, type RunLearnerOptions } from "../../training/open-learner.ts";
+import { openLearner, type RunLearner } from "../../training/open-learner.ts";
+import type { RunLearnerOptions } from "../../training/run-learner-options.ts";
 import { optimizerCompanion } from "../../training/optimizer-state.ts";
 import type { StepBatch } from "../../training/step.ts";
 import { stoppable } from "../kit/reporter.ts";
-import { optimizerOptions } from "../kit/training-settings.ts";
+import { optimizerOptions, savingSettings } from "../kit/training-settings.ts";
 import { questionsOf, type Verify } from "../kit/responses/index.ts";
 import { drawnLogProb, keptBatches, type Worth } from "./batches.ts";
 import type { OrealConfig } from "./config-schema.ts";
@@ -86,7 +88,10 @@ export async function openArm(opening: OrealOpening): Promise<OrealArm> {
     const { verify, close } = verifier(config.verifier);
     disposals.push(() => void close());
     const settings = settingsOf(objective, config.verifier.failed);
-    const reward = openReward(config, models, settings, disposals);
+    const reward = openReward(config, models, settings, {
+      disposals,
+      onNotFinite: (found) => policy.guard.gradient(found, "the gradient of the reward model"),
+    });
     const state = newTrainingState(models.policy, undefined, {
       optimizer: optimizerOptions(config.policy),
       companions: models.reward && reward ? [models.reward, optimizerCompanion(reward.learner.optimizer)] : [],
@@ -98,7 +103,11 @@ export async function openArm(opening: OrealOpening): Promise<OrealArm> {
       rests: training.policyFreeze ?? 0,
     });
     const draw = await rolloutSource(models.policy, opening, verify);
-    const policy = await openLearner(models.policy, { ...pace, ...(await learnerOptions(opening, state, verify)) });
+    const policy: RunLearner = await openLearner(models.policy, {
+      ...pace,
+      ...(await learnerOptions(opening, state, verify)),
+      alsoTrained: reward ? [reward.learner.optimizer] : [],
+    });
     const { stopAtKl: farthest = Infinity } = training;
     const toOld = settings.reference === "old" && objective.klCoefficient > 0;
     return {
@@ -113,7 +122,7 @@ export async function openArm(opening: OrealOpening): Promise<OrealArm> {
       record(iteration) {
         const { rollouts, moved } = iteration;
         const metrics = metricsOf(iteration, { learns: reward !== undefined, toInitial: readsInitial(objective) });
-        writeTrajectories(run.path, rollouts, fatesOf(iteration));
+        run.records.add(writeTrajectories(run.path, rollouts, fatesOf(iteration)));
         return policy.record(metrics, {
           rows: metrics.responses,
           trained: moved.length > 0 ? metrics.keptTokens : 0,
@@ -135,14 +144,14 @@ function openReward(
   { rewardModel, training, objective }: OrealConfig,
   { reward: model }: Pick<Awaited<ReturnType<typeof openModels>>, "reward">,
   { weights }: OutcomeSettings,
-  disposals: (() => void)[],
+  { disposals, onNotFinite }: { disposals: (() => void)[]; onNotFinite: LearnerOptions["onNotFinite"] },
 ): RewardLearner | undefined {
   if (model === undefined || rewardModel === undefined || weights === "one") return undefined;
   const optimizer = adamW(model.parameters, optimizerOptions(rewardModel));
   disposals.push(optimizer.dispose);
   const { stepsOf, ...pace } = paceOf(rewardModel, training.iterations, { steps: training.rewardSteps ?? 1, rests: 0 });
   return {
-    learner: createLearner(model, { optimizer, ...pace }),
+    learner: createLearner(model, { optimizer, ...pace, onNotFinite }),
     weights,
     shuffled: objective.weights.source === "shuffled",
     equalPush: objective.weights.source === "shuffled" && objective.weights.equal === "push",
@@ -156,13 +165,14 @@ async function learnerOptions(
   verify: Verify,
 ): Promise<Omit<RunLearnerOptions, "schedule">> {
   const { config, inputs, reporter, run, resume, allowChanges, interrupted } = opening;
-  const { iterations, saveEvery, keepCheckpoints, evaluateEvery, seed, stopAtKl } = config.training;
+  const { iterations, evaluateEvery, seed, stopAtKl } = config.training;
   const { validation, identity } = inputs;
   const held = validation
     ? await questionsOf(validation, state.model.tokenizer, inputs.answersOf, config.evaluation.rows)
     : [];
   return {
-    ...{ state, run, identity, resume, allowChanges, interrupted, saveEvery, keepCheckpoints, evaluateEvery },
+    ...{ state, run, identity, resume, allowChanges, interrupted, evaluateEvery },
+    ...savingSettings(config.training),
     steps: iterations,
     unit: "iteration",
     reporter,
@@ -181,11 +191,15 @@ async function learnerOptions(
   };
 }
 
-/** Work that changes nothing and may end with `Interrupted`: the state before it is then saved. */
+/**
+ * Work that changes nothing and may end with `Interrupted`: the state before it is then saved. A model that gives no
+ * numbers to draw by has diverged.
+ */
 async function stoppedSafely<T>(learner: RunLearner, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
+    if (error instanceof UserError && error.code === "not-finite") return learner.guard.broken(error.message);
     if (!(error instanceof Interrupted)) throw error;
     return learner.stop();
   }

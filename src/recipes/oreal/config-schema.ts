@@ -11,6 +11,7 @@ import {
   verifierKeys,
 } from "../../config/groups.ts";
 import { adapterGroup } from "../../config/adapter-group.ts";
+import { savingKeys } from "../../config/saving-keys.ts";
 import { choice, existingPath, group } from "../../config/schema.ts";
 
 /** Objectives by name: OREAL's three forms and its baselines. */
@@ -178,15 +179,7 @@ export const orealSchema = Type.Object(
         ),
         microBatchSize: count("Responses computed at once; changes memory, not results.", { default: 32 }),
         seed: trainingGroup.properties.seed,
-        saveEvery: count("Iterations between checkpoints, the last included; 0 saves none but the final model.", {
-          default: 0,
-          minimum: 0,
-        }),
-        keepCheckpoints: trainingGroup.properties.keepCheckpoints,
-        evaluateEvery: count("Iterations between evaluations; 0 evaluates at the start and the end.", {
-          default: 0,
-          minimum: 0,
-        }),
+        ...savingKeys("Iterations", "exactMatch"),
       },
       { default: {}, description: "The loop." },
     ),

@@ -12,6 +12,7 @@ import type {
 import { orealSchema } from "./config-schema.ts";
 import type { KeyPath, Problem } from "../../config/problem.ts";
 import { type Rename, renamedValues } from "../../config/renames.ts";
+import { bestMetrics, savingContradictions } from "../../config/saving-keys.ts";
 import { fillShared } from "../../config/shared.ts";
 import { optional } from "../../system/optional.ts";
 
@@ -205,6 +206,9 @@ function contradictions(config: OrealConfig): Problem[] {
     keep !== "none" || ["rloo", "grpo"].includes(advantage);
   if (config.sampling.samples < 2 && [config, ...compare].some(compares))
     refuse(["sampling", "samples"], "must be at least 2: a single response has no other to be compared with");
+  const held = config.data.validation !== undefined;
+  const measured = bestMetrics.filter((metric) => held && (metric !== "passAt1" || config.evaluation.samples > 0));
+  problems.push(...savingContradictions(training, ["training"], measured));
   if (config.sampling.replay === config.output)
     refuse(["sampling", "replay"], "is the run folder itself; name another output");
   if (usesRewardModel(config.objective) && frozen(training))

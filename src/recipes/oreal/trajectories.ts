@@ -39,15 +39,19 @@ export const trajectoryColumns = {
 
 /** Where the trajectories of an iteration (from 0) lie in a run folder. */
 export function trajectoryPath(run: string, iteration: number): string {
-  return join(run, "trajectories", `iteration-${iteration + 1}.arrow`);
+  return join(run, trajectoryFile(iteration));
 }
 
-export function writeTrajectories(run: string, { iteration, responses }: Rollouts, fates: readonly Fate[]): void {
+const trajectoryFile = (iteration: number): string => `trajectories/iteration-${iteration + 1}.arrow`;
+
+/** Writes what became of an iteration's responses. Returns the file's name in the run folder. */
+export function writeTrajectories(run: string, { iteration, responses }: Rollouts, fates: readonly Fate[]): string {
   const rows = responses.map((response, k) => {
     const { reward, advantage, kept, weights, logProb } = fates[k]!;
     return { ...responseRow(response), reward, advantage, kept, weights, log_probs: logProb };
   });
   writeArrow(trajectoryPath(run, iteration), trajectoryColumns, rows);
+  return trajectoryFile(iteration);
 }
 
 /** What a stored iteration must go with. */

@@ -1,3 +1,4 @@
+import type { Warning } from "../../training/divergence.ts";
 import { finiteWatch, together } from "../kit/watches.ts";
 
 /** What warnings read of an iteration's metrics. */
@@ -45,7 +46,7 @@ function warningsOf(metrics: WarningFacts): Record<string, string> {
 }
 
 /** Looks at every iteration's record, and tells of what is wrong; of each kind once. */
-export function warningWatch(): (record: Readonly<Record<string, unknown>>) => string[] {
+export function warningWatch(): (record: Readonly<Record<string, unknown>>) => Warning[] {
   const seen = new Set<string>();
   // neither loss is one of tokens, in nats: only what is no number is too much
   const finite = together([finiteWatch("loss"), finiteWatch("rewardLoss")]);

@@ -6,9 +6,10 @@ import {
   together,
   type Watch,
 } from "../../../src/recipes/kit/watches.ts";
+import type { Divergence } from "../../../src/training/divergence.ts";
 
 /** Steps, from 1, at which a watch warns of these losses. */
-function warnedAt(watch: Watch, losses: readonly number[], key = "loss"): number[] {
+function warnedAt(watch: Watch<Divergence>, losses: readonly number[], key = "loss"): number[] {
   return losses.flatMap((loss, i) => (watch({ step: i + 1, [key]: loss }) === undefined ? [] : [i + 1]));
 }
 
@@ -32,7 +33,9 @@ describe("the watch for a loss that explodes", () => {
   test("names a loss that is no number at once, and nothing after it", () => {
     expect(warnedAt(explosionWatch(), [2, Infinity, NaN])).toEqual([2]);
     expect(warnedAt(explosionWatch(), [NaN, 2])).toEqual([1]);
-    expect(explosionWatch()({ step: 3, loss: NaN })).toMatch(/^At step 3 the loss is NaN: it explodes\. Lower/);
+    const found = explosionWatch()({ step: 3, loss: NaN });
+    expect(found?.said).toMatch(/^At step 3 the loss is NaN: it explodes\. Lower/);
+    expect(found?.since).toBe(3);
   });
 
   test("reads the loss that it is told to, and passes over records without it", () => {
@@ -43,11 +46,20 @@ describe("the watch for a loss that explodes", () => {
 
   test("says where the loss is and where it began", () => {
     const watch = explosionWatch();
-    const said = [1, ...times(19, 21)].map((loss, i) => watch({ step: i + 1, loss }));
+    const found = [1, ...times(19, 21)].map((loss, i) => watch({ step: i + 1, loss }));
     // (1 + 19 * 21) / 20 = 20
-    expect(said.at(-1)).toMatch(
+    expect(found.at(-1)?.said).toMatch(
       /^At step 20 the loss explodes: .* the last 20 steps is 20\.0 nats, it began at 1\.00\./,
     );
+  });
+
+  test("says since when: from the first of the last losses that are all too high by themselves", () => {
+    const sinceOf = (losses: readonly number[]) => {
+      const watch = explosionWatch();
+      return losses.flatMap((loss, i) => watch({ step: i + 1, loss })?.since ?? []);
+    };
+    expect(sinceOf([...times(18, 2), 80, 80])).toEqual([19]);
+    expect(sinceOf([...times(18, 2), 160, 2])).toEqual([20]); // by the step that was before, and is over
   });
 });
 

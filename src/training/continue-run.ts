@@ -1,0 +1,60 @@
+import { UserError } from "../system/errors.ts";
+import { newestSound, setAside, type DamagedCheckpoint } from "./checkpoint-files.ts";
+import { restoreChecked } from "./checkpoint.ts";
+import { forgetDivergences } from "./divergence.ts";
+import type { RunLearnerOptions } from "./run-learner-options.ts";
+
+/**
+ * Puts the newest sound checkpoint into the state, where the run is to be continued and has one; the logs are cut to it.
+ * @returns whether there was one
+ * @throws UserError where none is sound, or the run's logs are not those of the checkpoint
+ */
+export async function continueRun(options: RunLearnerOptions): Promise<boolean> {
+  const { state, run, identity, resume, allowChanges, reporter, unit = "step" } = options;
+  const prefix = options.name === undefined ? "" : `${options.name}: `;
+  const note = (sentence: string): void =>
+    reporter.note(`${prefix}${prefix === "" ? sentence : sentence[0]!.toLowerCase() + sentence.slice(1)}`);
+  const found = resume ? await newestSound(run.checkpoints) : undefined;
+  if (found === undefined) {
+    if (resume && prefix === "") note(`There is no checkpoint yet: starting from ${unit} 1.`);
+    run.continueFrom(-1);
+    run.records.continueFrom(undefined);
+    forgetDivergences(run, { step: -1, rolledBack: false });
+    return false;
+  }
+  const { step, manifest, damaged } = found;
+  const { missing, changed } = await run.records.check(step, manifest?.records);
+  if (missing.length > 0 && !allowChanges) throw notItsLogs(run.path, missing, step);
+  const differences = await restoreChecked(found, state, { identity, allowChanges });
+  if (damaged.length > 0) {
+    setAside(run.checkpoints, damaged);
+    for (const sentence of damageNotes(damaged, step, unit)) reporter.note(sentence);
+  }
+  if (manifest === undefined)
+    note(
+      `The checkpoint of ${unit} ${step} is of an earlier version, without a manifest: its files could not be checked.`,
+    );
+  for (const difference of [...differences, ...missing, ...changed]) reporter.note(`Continued although ${difference}.`);
+  run.continueFrom(step);
+  run.records.continueFrom(manifest?.records);
+  forgetDivergences(run, { step, rolledBack: (state.optimizer.learningRateScale ?? 1) < 1 });
+  note(`Continuing after ${unit} ${step}.`);
+  return true;
+}
+
+function damageNotes(damaged: readonly DamagedCheckpoint[], sound: number, unit: string): string[] {
+  return [
+    ...damaged.map(({ error }) => error.message.split("\n")[0]!),
+    `The one of ${unit} ${sound} is sound and is taken in place of ${damaged.length > 1 ? "them" : "it"}; what is damaged is ` +
+      `now checkpoints/damaged-step-${damaged.map(({ step }) => step).join(", damaged-step-")}.`,
+  ];
+}
+
+function notItsLogs(path: string, problems: readonly string[], step: number): UserError {
+  return new UserError("damaged-log", `the run has lost what its checkpoint goes with:\n  ${problems.join("\n  ")}`, {
+    where: path,
+    fix:
+      `Put it back from a copy; delete checkpoints/step-${step} to go on from the one before it; or go on as it is with ` +
+      "--allow-changes.",
+  });
+}

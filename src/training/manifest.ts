@@ -1,0 +1,96 @@
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { writeAtomically } from "../data/atomic.ts";
+import { digestOfBytes, digestOfFile, type FileDigest } from "../system/file-digest.ts";
+import { isRecord } from "../system/is-record.ts";
+
+/** What a continued run must share with the one that saved, by name: engine, provider, threads, versions, data. */
+export type Identity = Readonly<Record<string, string | number>>;
+
+/** Digests of files, by their names below a folder (with `/`). */
+export type Digests = Readonly<Record<string, FileDigest>>;
+
+/** What a checkpoint holds: whatever differs from it is damage. */
+export interface Manifest {
+  readonly step: number;
+  /** Versions and fingerprints of what made it. */
+  readonly identity: Identity;
+  /** Every file of the checkpoint but this one. */
+  readonly files: Digests;
+  /** Files of the run that go with it, as they were: logs, of which more lines may follow, and what was written once. */
+  readonly records: Digests;
+}
+
+/** Name of the manifest in a checkpoint's folder. */
+export const manifestFile = "manifest.json";
+
+const mark = { format: "tokensift manifest", version: 1 } as const;
+const mostBytes = 1 << 26;
+
+/**
+ * Writes the manifest of a folder.
+ * @param known digests that were taken while the files were written; the other files are read
+ */
+export async function writeManifest(
+  folder: string,
+  about: Pick<Manifest, "step" | "identity" | "records">,
+  known: Digests,
+): Promise<void> {
+  const files: Record<string, FileDigest> = {};
+  for (const name of filesBelow(folder)) files[name] = known[name] ?? (await digestOfFile(join(folder, name)));
+  const content = { ...mark, ...about, files };
+  const { sha256 } = digestOfBytes(JSON.stringify(content));
+  const text = `${JSON.stringify({ ...content, sha256 }, null, 2)}\n`;
+  writeAtomically(join(folder, manifestFile), (file) => writeFileSync(file, text));
+}
+
+/** The manifest of a folder; a sentence where it cannot be believed, undefined where there is none. */
+export function readManifest(folder: string): Manifest | string | undefined {
+  const path = join(folder, manifestFile);
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return undefined;
+  if (!found.isFile() || found.size > mostBytes) return `${manifestFile} is not a file of ours`;
+  const text = readFileSync(path, "utf8");
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return `${manifestFile} is not JSON`;
+  }
+  const { sha256, ...content } = isRecord(value) ? value : {};
+  if (sha256 !== digestOfBytes(JSON.stringify(content)).sha256) return `${manifestFile} is not what was saved`;
+  const { format, version } = content;
+  if (format !== mark.format || version !== mark.version) return `${manifestFile} is not that of this version`;
+  return content as unknown as Manifest; // as we wrote it, to the byte
+}
+
+/** What is wrong with the files of a folder, of the first that is not as the manifest says. */
+export async function damageOf(folder: string, { files }: Pick<Manifest, "files">): Promise<string | undefined> {
+  for (const [name, saved] of Object.entries(files)) {
+    const damage = await damageOfFile(join(folder, name), saved);
+    if (damage !== undefined) return `${name} ${damage}`;
+  }
+  return undefined;
+}
+
+/** What is wrong with a file, as the end of a sentence; undefined where nothing is. */
+export async function damageOfFile(path: string, saved: FileDigest): Promise<string | undefined> {
+  try {
+    const found = statSync(path);
+    if (!found.isFile()) return "is not a file";
+    if (found.size !== saved.bytes) return `has ${found.size} bytes instead of ${saved.bytes}`;
+    return (await digestOfFile(path)).sha256 === saved.sha256
+      ? undefined
+      : "is not what was saved (its sha-256 differs)";
+  } catch (error) {
+    const { code = "" } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT") return "is missing";
+    if (code === "EIO" || code === "ENOTDIR") return `cannot be read (${code})`;
+    throw error;
+  }
+}
+
+function filesBelow(folder: string): string[] {
+  const names = (readdirSync(folder, { recursive: true }) as string[]).map((name) => name.replaceAll("\\", "/"));
+  return names.filter((name) => name !== manifestFile && statSync(join(folder, name)).isFile()).sort();
+}
