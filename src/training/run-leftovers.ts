@@ -13,7 +13,8 @@ const searched = ["stages", "trajectories", "scores", "divergence"];
 
 /**
  * Deletes what killed processes were writing in a run folder: temporary files, and folders that had not got their names.
- * A folder that was to be replaced, and was not, gets its name back. Call it with the folder's lock alone.
+ * A folder that was to be replaced, and was not, gets its name back. Arms are run folders, too. Call it with the folder's
+ * lock alone.
  */
 export function clearRunLeftovers(path: string): void {
   clearPassing(join(path, "checkpoints"));
@@ -25,6 +26,7 @@ export function clearRunLeftovers(path: string): void {
       continue;
     }
     const [, of = "", role] = passingFolder.exec(name) ?? [];
+    if (isFreeRun(inner)) clearRunLeftovers(inner);
     if (!ofModels.includes(of)) continue;
     if (role === "old" && !existsSync(join(path, of))) rename(inner, join(path, of));
     else remove(inner);
@@ -38,6 +40,11 @@ function clearBelow(path: string): void {
   clearRunLeftovers(path);
   for (const entry of entriesOf(path))
     if (entry.isDirectory() && !entry.name.startsWith(".")) clearBelow(join(path, entry.name));
+}
+
+/** Whether it is the folder of an arm, in which no process works. */
+function isFreeRun(path: string): boolean {
+  return existsSync(join(path, "run.json")) && !existsSync(join(path, ".lock"));
 }
 
 function entriesOf(path: string): Dirent[] {

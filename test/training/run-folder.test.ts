@@ -179,6 +179,18 @@ describe("a resumed run", () => {
     ]);
   });
 
+  test("is rid of it in its arms, too, but for one that another process works in", () => {
+    startRun(1);
+    const leftover = "problems.jsonl.17-0123abcd.tmp";
+    for (const arm of ["done", "busy"]) {
+      openRunFolder(join(run(), arm), "new").close();
+      writeFileSync(join(run(), arm, leftover), "");
+    }
+    writeFileSync(join(run(), "busy/.lock"), "");
+    openRunFolder(run(), "resume").close();
+    expect(["done", "busy"].map((arm) => existsSync(join(run(), arm, leftover)))).toEqual([false, true]);
+  });
+
   test("gives a model its name back that was to be replaced, and was not", () => {
     startRun(1);
     mkdirSync(join(run(), ".model-0123abcd-77-0123abcd-0123abcd.old"));
