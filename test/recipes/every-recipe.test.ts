@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { expectSelfContained, page } from "../report/report-page.ts";
 import { recipeCases } from "./every-recipe.ts";
 import { canMount, diskFull, leftovers, mountDisk, type SmallDisk } from "./small-disk.ts";
-import { runHere } from "./run-here.ts";
+import { runHere, startHere } from "./run-here.ts";
 import { changedAt, linesOf, startTrainer, whenEntries, whenGone } from "./small-run.ts";
 import { wholeRun, type WholeRun } from "./whole-run.ts";
 
@@ -104,10 +104,11 @@ describe.each(recipeCases)(
       let saved: RegExp | undefined;
       for (const { signal, at, entries } of disturbances) {
         const before = changedAt(join(output, at));
-        const started = startTrainer(name, config, flag);
+        // only a process can be killed; how one takes SIGINT, finetune/trainer.test.ts shows
+        const started = (signal === "SIGKILL" ? startTrainer : startHere)(name, config, flag);
         if (flag === "--overwrite") await whenGone(started, join(output, at), before);
         expect(await whenEntries(started, join(output, at), entries)).toBe(true);
-        started.child.kill(signal);
+        started.stop(signal);
         const ended = await started.ended;
         if (saved) expect(ended.stderr).toMatch(saved);
         saved = undefined;

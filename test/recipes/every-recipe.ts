@@ -22,7 +22,7 @@ export interface RecipeCase {
   readonly problems: Readonly<Record<string, readonly (readonly string[])[]>>;
   /** What `--dry-run` says of the small configuration. */
   readonly plan: readonly RegExp[];
-  /** Signals sent to one process after the other, each as soon as a log has so many lines, or a folder so many files. */
+  /** Signals sent to one run after the other, each as soon as a log has so many lines, or a folder so many files. */
   readonly disturbances: readonly Disturbance[];
   /** Flags without which it saves checkpoints: the disk then fills up while the model and the report are written. */
   readonly noCheckpoints: readonly string[];
@@ -48,7 +48,7 @@ export const recipeCases: readonly RecipeCase[] = [
     rows: ["sstoken", "random"],
     problems: { "": [["sstoken"]], random: [["random"]] },
     plan: [
-      /^Steps: 12 of 8 rows/m,
+      /^Steps: 12 of 4 rows/m,
       /^ {2}sstoken: preset recommended, ratio .*, gamma 0\.5, /m, // which the file leaves out
       /^ {2}random: ratio /m,
     ],

@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { stream } from "../../src/system/random.ts";
-import { results, runRecipe, startRecipe, writeRecipe, type Started } from "./small-run.ts";
+import { results, runRecipe, startRecipe, writeRecipe, type StartedProcess } from "./small-run.ts";
 
 const [kills = "10", seed = "1"] = process.argv.slice(2);
 const base = mkdtempSync(join(tmpdir(), "tokensift-kill-"));
@@ -19,7 +19,7 @@ const say = (text: string): boolean => process.stdout.write(`${text}\n`);
 const output = (name: string): string => join(base, name, "out");
 
 /** Waits until the process has opened the run folder. */
-async function whenOpened({ child }: Started, folder: string): Promise<void> {
+async function whenOpened({ child }: StartedProcess, folder: string): Promise<void> {
   const holds = (): boolean => {
     try {
       return readFileSync(join(folder, ".lock"), "utf8").includes(`"pid":${child.pid!},`);

@@ -1,7 +1,7 @@
 import { jest } from "@jest/globals";
 import { join, resolve } from "node:path";
 import { runRecipe } from "../../src/recipes/index.ts";
-import type { Ended } from "./small-run.ts";
+import type { Ended, Started } from "./small-run.ts";
 
 const trainers = {
   sstoken: () => import("../../trainers/sstoken.ts?loop"),
@@ -33,6 +33,13 @@ export async function runHere(name: string, config: string, ...flags: string[]):
     process.exitCode = exitCode;
     for (const stream of [stdout, stderr]) stream.end();
   }
+}
+
+/** The same, begun only: it can be stopped as Ctrl-C would. */
+export function startHere(name: string, config: string, ...flags: string[]): Started {
+  let over = false;
+  const ended = runHere(name, config, ...flags).finally(() => (over = true));
+  return { ended, hasEnded: () => over, stop: (signal) => void process.emit(signal) };
 }
 
 /** Keeps what is written, until the end. */

@@ -16,9 +16,15 @@ export interface Ended {
   stderr: string;
 }
 
+/** A run that was begun, as a process of its own or in this one. */
 export interface Started {
-  readonly child: ChildProcess;
   readonly ended: Promise<Ended>;
+  hasEnded(): boolean;
+  stop(signal: NodeJS.Signals): void;
+}
+
+export interface StartedProcess extends Started {
+  readonly child: ChildProcess;
 }
 
 /** Writes a configuration into `folder`: on one thread of the cpu engine, with its output in `out`, unless it says otherwise. */
@@ -30,7 +36,7 @@ export function writeConfig(folder: string, config: object): string {
   return path;
 }
 
-/** Twelve steps of ssToken and of a random choice on a model of width 32, in `folder`. */
+/** Twelve steps of four rows, of ssToken and of a random choice, on a model of width 32, in `folder`. */
 export function writeRecipe(
   folder: string,
   { cache = join(folder, "cache"), output = join(folder, "out") } = {},
@@ -47,14 +53,14 @@ export function writeRecipe(
     },
     data: {
       train: join(data, "train-noisy.arrow"),
-      limit: 64,
+      limit: 32,
       validation: join(data, "validation.arrow"),
-      validationLimit: 16,
+      validationLimit: 6,
       maxTokens: 160,
       cache,
     },
     selection: { method: "sstoken", ratio: 0.6 },
-    training: { steps: 12, batchSize: 8, microBatchSize: 4, learningRate: 1e-3, saveEvery: 3, evaluateEvery: 4 },
+    training: { steps: 12, batchSize: 4, microBatchSize: 2, learningRate: 1e-3, saveEvery: 3, evaluateEvery: 4 },
     evaluation: { generate: true, samples: 2, maxNewTokens: 8 },
     compare: ["random"],
     output,
@@ -62,12 +68,12 @@ export function writeRecipe(
 }
 
 /** Starts `trainers/sstoken.ts` as a process of its own. */
-export function startRecipe(config: string, ...flags: string[]): Started {
+export function startRecipe(config: string, ...flags: string[]): StartedProcess {
   return startTrainer("sstoken", config, ...flags);
 }
 
 /** Starts a file of `trainers/` as a process of its own: the one that Jest bundled, where it did. */
-export function startTrainer(name: string, config: string, ...flags: string[]): Started {
+export function startTrainer(name: string, config: string, ...flags: string[]): StartedProcess {
   return start([...programOf(name), "--config", config, ...flags]);
 }
 
@@ -78,7 +84,7 @@ export function programOf(name: string): string[] {
   return [join(bundles, "trainers", `${name}.js`)];
 }
 
-function start(program: readonly string[]): Started {
+function start(program: readonly string[]): StartedProcess {
   const child = spawn(process.execPath, program, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
   const texts = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"] as const)
@@ -87,7 +93,8 @@ function start(program: readonly string[]): Started {
     child.on("error", fail);
     child.on("close", (code, signal) => settle({ code, signal, ...texts }));
   });
-  return { child, ended };
+  const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
+  return { child, ended, hasEnded, stop: (signal) => void child.kill(signal) };
 }
 
 export const runRecipe = (config: string, ...flags: string[]): Promise<Ended> => startRecipe(config, ...flags).ended;
@@ -97,19 +104,19 @@ export function linesOf(path: string): number {
   return existsSync(path) ? readFileSync(path, "utf8").split("\n").length - 1 : 0;
 }
 
-/** Waits until a log has so many lines, or a folder so many entries; false where the process ended before. */
+/** Waits until a log has so many lines, or a folder so many entries; false where the run ended before. */
 export async function whenEntries(started: Started, path: string, count: number): Promise<boolean> {
   while (entriesOf(path) < count) {
-    if (started.child.exitCode !== null || started.child.signalCode !== null) return false;
+    if (started.hasEnded()) return false;
     await sleep(2);
   }
   return true;
 }
 
-/** Waits until a file of an earlier run, with that time of its last change, is deleted, or the process has ended. */
+/** Waits until a file of an earlier run, with that time of its last change, is deleted, or the run has ended. */
 export async function whenGone(started: Started, path: string, changed: number | undefined): Promise<void> {
-  const isThere = (): boolean => changed !== undefined && changedAt(path) === changed; // the process may soon write its own
-  while (isThere() && started.child.exitCode === null) await sleep(1);
+  const isThere = (): boolean => changed !== undefined && changedAt(path) === changed; // the run may soon write its own
+  while (isThere() && !started.hasEnded()) await sleep(1);
 }
 
 /** When a file was last changed, in milliseconds; undefined where there is none. */
@@ -118,7 +125,7 @@ export function changedAt(path: string): number | undefined {
 }
 
 function entriesOf(path: string): number {
-  const found = statSync(path, { throwIfNoEntry: false }); // asked once: the process may make it meanwhile
+  const found = statSync(path, { throwIfNoEntry: false }); // asked once: the run may make it meanwhile
   if (found === undefined) return 0;
   return found.isDirectory() ? readdirSync(path).length : linesOf(path);
 }

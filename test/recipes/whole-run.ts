@@ -2,7 +2,8 @@ import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync 
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { recipeCases, type RecipeCase } from "./every-recipe.ts";
-import { startTrainer, type Ended } from "./small-run.ts";
+import { runHere } from "./run-here.ts";
+import type { Ended } from "./small-run.ts";
 
 /** An undisturbed run of a recipe's small configuration. */
 export interface WholeRun extends Ended {
@@ -46,7 +47,7 @@ function begins(folder: string): boolean {
 }
 
 async function make({ name, write }: RecipeCase, folder: string, ended: string): Promise<void> {
-  const run = await startTrainer(name, write(folder)).ended;
+  const run = await runHere(name, write(folder));
   writeFileSync(`${ended}.part`, JSON.stringify(run));
   renameSync(`${ended}.part`, ended);
 }

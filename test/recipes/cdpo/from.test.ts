@@ -8,7 +8,7 @@ import { stream } from "../../../src/system/random.ts";
 import { releaseEngine, useEngine } from "../../../src/tensor/engine.ts";
 import { runInProcess } from "./in-process.ts";
 import { smallSolver } from "../small-run.ts";
-import { writeCdpo } from "./small-run.ts";
+import { smallData, writeCdpo } from "./small-run.ts";
 
 let base: string;
 let adapter: string;
@@ -33,7 +33,10 @@ afterAll(() => rmSync(base, { recursive: true }));
 
 test("an alignment that starts from a saved adapter has the model with it as its reference", async () => {
   const training = { steps: 2, batchSize: 2, microBatchSize: 1, learningRate: 1e-3 };
-  const path = writeCdpo(join(base, "run"), { align: { adapter: { from: adapter }, training } });
+  const path = writeCdpo(join(base, "run"), {
+    data: { ...smallData(8), cache: join(base, "run/cache") },
+    align: { adapter: { from: adapter }, training },
+  });
   // The run ends where a log-probability before the first update is not the reference's, or a loss not log 2.
   const { tensors } = await runInProcess(path);
   expect(tensors).toBe(0);

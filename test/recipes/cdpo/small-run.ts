@@ -6,19 +6,21 @@ import { smallSolver, writeConfig } from "../small-run.ts";
 const root = resolve(import.meta.dirname, "../../..");
 const data = join(root, "datasets/word-problems");
 
+/** The first questions and two held-out problems. */
+export const smallData = (questions: number) => ({
+  train: join(data, "clean-reference.arrow"),
+  limit: questions,
+  validation: join(data, "validation.arrow"),
+  validationLimit: 2,
+  maxTokens: 160,
+});
+
 /** A few steps of every stage, in `folder`. Answers are drawn in two parts, of 16 questions and one. */
 export function writeCdpo(folder: string, changes: object = {}): string {
   const adapter = { rank: 2 };
   return writeConfig(folder, {
     model: smallSolver,
-    data: {
-      train: join(data, "clean-reference.arrow"),
-      limit: 17,
-      validation: join(data, "validation.arrow"),
-      validationLimit: 2,
-      maxTokens: 160,
-      cache: join(folder, "cache"),
-    },
+    data: { ...smallData(17), cache: join(folder, "cache") },
     sampling: { samples: 4, maxNewTokens: 20, batchSize: 4 },
     contrast: { adapter, training: { steps: 3, batchSize: 2, learningRate: 1e-3, saveEvery: 2 } },
     align: {

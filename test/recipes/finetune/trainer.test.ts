@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, w
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { runHere } from "../run-here.ts";
+import { runHere, startHere } from "../run-here.ts";
 import { linesOf, results, startRecipe, whenEntries, writeRecipe } from "../small-run.ts";
 import { copyOfWhole } from "../whole-run.ts";
 
@@ -31,19 +31,22 @@ describe("the ssToken recipe", () => {
     expect(Object.values(results(whole)).every((content) => content !== undefined)).toBe(true);
   });
 
-  test("of packed rows, killed in the middle, goes on to the same bytes; it says how full they are", async () => {
-    const packed = ["data.packing=true", "compare=[]", "training.batchSize=2", "training.microBatchSize=1"];
+  test("of packed rows, stopped in the middle, goes on to the same bytes; it says how full they are", async () => {
+    const packed = [
+      ...["data.packing=true", "data.limit=64", "compare=[]"],
+      ...["training.batchSize=2", "training.microBatchSize=1"],
+    ];
     const flags = [...packed, "training.steps=6", "training.saveEvery=2"].flatMap((setting) => ["--set", setting]);
-    const configs = ["packed", "killed"].map((name) => writeRecipe(join(base, name)));
+    const configs = ["packed", "stopped"].map((name) => writeRecipe(join(base, name)));
     const { code, stderr } = await runRecipe(configs[0]!, ...flags);
     expect(code).toBe(0);
     expect(stderr).toMatch(/64 rows are packed into \d+ of at most 160 tokens, which are 9\d\.\d % full\./);
-    const killed = startRecipe(configs[1]!, ...flags);
-    expect(await whenEntries(killed, join(base, "killed/out/metrics.jsonl"), 3)).toBe(true);
-    killed.child.kill("SIGKILL");
-    expect((await killed.ended).signal).toBe("SIGKILL");
-    expect((await runRecipe(configs[1]!, "--resume", ...flags)).stderr).toMatch(/continuing after step [24]\./i);
-    const [whole, resumed] = ["packed", "killed"].map((name) => results(join(base, name, "out")));
+    const stopped = startHere("sstoken", configs[1]!, ...flags);
+    expect(await whenEntries(stopped, join(base, "stopped/out/metrics.jsonl"), 3)).toBe(true);
+    stopped.stop("SIGINT");
+    expect((await stopped.ended).code).toBe(130);
+    expect((await runRecipe(configs[1]!, "--resume", ...flags)).stderr).toMatch(/continuing after step [345]\./i);
+    const [whole, resumed] = ["packed", "stopped"].map((name) => results(join(base, name, "out")));
     expect(resumed).toEqual(whole);
     const [first] = readFileSync(join(base, "packed/out/metrics.jsonl"), "utf8").split("\n");
     const { tokens, samplesSeen, epoch } = JSON.parse(first!) as Record<string, number>;
