@@ -1,7 +1,9 @@
+import { execFile } from "node:child_process";
 import { readFile, rm } from "node:fs/promises";
-import { readdirSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { promisify } from "node:util";
 import { build, transform } from "esbuild";
 
 const root = resolve(import.meta.dirname, "..");
@@ -75,8 +77,8 @@ const loops = {
 };
 
 /**
- * `group:FOLDER` is the suites of a folder as one: each in a `describe` of its own, with its own copies of what stands in
- * `test/`, which may set up and clean up. What they test, and packages, they share.
+ * `group:FOLDER` is the suites of some folders as one: each in a `describe` of its own, with its own copies of what sets up
+ * or cleans up in `test/`. What they test, packages, and all else in `test/` they share.
  */
 function grouped(groups) {
   const ofTests = join(root, "test/");
@@ -93,19 +95,42 @@ function grouped(groups) {
         const found = resolve(resolveDir, path);
         if (!found.startsWith(ofTests)) return undefined;
         const suite = namespace === "group" ? found : pluginData;
-        return suite === undefined ? undefined : { path: found, suffix: `?${suite}`, pluginData: suite };
+        if (suite === undefined || (namespace !== "group" && !setsUp(found))) return undefined;
+        return { path: found, suffix: `?${suite}`, pluginData: suite };
       });
     },
   };
 }
+
+const setting = new Map();
+/** Whether a module sets up or cleans up as it is imported, or one does that it imports from `test/`. */
+function setsUp(path) {
+  const known = setting.get(path);
+  if (known !== undefined) return known;
+  setting.set(path, false); // until its imports are known, of which one may import it
+  const source = readFileSync(path, "utf8");
+  const imports = [...source.matchAll(/ from "(\.[^"]+\.ts)"/g)].map(([, name]) => resolve(dirname(path), name));
+  const found =
+    /^(?:before|after)(?:All|Each)\(/m.test(source) ||
+    imports.some((name) => name.startsWith(join(root, "test/")) && setsUp(name));
+  setting.set(path, found);
+  return found;
+}
+
+/** Folders whose suites run with those of another: what they share is then loaded, and compiled by V8, once. */
+const joins = {
+  ...{ config: "cli", evaluation: "cli", grid: "cli", report: "cli", trial: "cli" },
+  ...{ eviction: "training", preference: "training", ranking: "training", reward: "training", selection: "training" },
+  ...{ datasets: "data", system: "data", text: "data", browser: "tensor" },
+};
 
 /** `group:FOLDER` to the suites of that folder; those that await something before they describe tests are in none. */
 async function groupsOf(suites) {
   const groups = new Map();
   for (const suite of suites) {
     if (await awaitsFirst(suite)) continue;
-    const [, first = ".", second] = dirname(suite).split("/");
-    const group = `group:${first === "recipes" && second !== undefined ? join(first, second) : first}`;
+    const [, folder = "."] = dirname(suite).split("/");
+    const group = `group:${joins[folder] ?? folder}`;
     groups.set(group, [...(groups.get(group) ?? []), suite]);
   }
   return groups;
@@ -124,7 +149,7 @@ async function awaitsFirst(path) {
  * Bundles the tests, with the packages that they import. Jest loads a module in some milliseconds, and several hundred of
  * them for each suite: most suites spent more time on that than on what they test.
  *
- * @param whole whether all suites will run: those of a folder are then one, which share what is imported, and compiled, once
+ * @param whole whether all suites will run: those of some folders are then one, which share what is imported, and compiled, once
  * @returns the folder that mirrors `test/`
  */
 export async function bundleTests(whole) {
@@ -149,17 +174,19 @@ export async function bundleTests(whole) {
 }
 
 /**
- * Bundles `trainers/` and `bench/` likewise, once for all suites that start them as processes. They find each other
- * through the variable `TOKENSIFT_PROGRAMS`.
+ * Bundles `trainers/`, `bench/` and the command line likewise, once for all suites that start them as processes. They find
+ * each other through the variable `TOKENSIFT_PROGRAMS`; `TOKENSIFT_ENGINES` holds the engines, which take a while to ask.
  */
 export async function bundlePrograms() {
   const folder = await emptyFolder("programs");
   await bundle({
-    entryPoints: ["trainers/*.ts", "bench/main.ts", "bench/ours.ts"],
+    entryPoints: ["trainers/*.ts", "bench/main.ts", "bench/ours.ts", "src/cli/main.ts", "test/list-engines.ts"],
     outdir: folder,
     plugins: [registers],
   });
   process.env["TOKENSIFT_PROGRAMS"] = folder;
+  const listed = await promisify(execFile)(process.execPath, [join(folder, "test/list-engines.js")]);
+  process.env["TOKENSIFT_ENGINES"] = listed.stdout;
 }
 
 async function bundle(options) {

@@ -1,7 +1,16 @@
 const { default: Sequencer } = require("@jest/test-sequencer");
 
-/** Suites that train whole recipes, or start many processes: begun last, one of them would run alone at the end. */
-const longest = ["/recipes/every-recipe", "/recipes/", "/public-api", "/bench/", "/training/", "/model/"];
+/** What takes longest: begun last, one of them would run alone at the end. */
+const longest = [
+  "/recipes/every",
+  "/model/every",
+  "/training/",
+  "/cli/",
+  "/tensor/",
+  "/test/every",
+  "/data/",
+  "/bench/",
+];
 
 module.exports = class extends Sequencer {
   sort(tests) {

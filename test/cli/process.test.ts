@@ -1,15 +1,12 @@
-import { beforeAll, expect, test } from "@jest/globals";
+import { expect, test } from "@jest/globals";
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { adapterFixture } from "../model/adapters/adapters.ts";
-import { bundledProgram } from "../program.ts";
 import { root, referenceRows, temporaryFolder, tied } from "./run.ts";
 
 const folder = temporaryFolder();
-let program: string;
-beforeAll(async () => {
-  program = await bundledProgram({ file: "src/cli/main.ts" });
-});
+const program = join(process.env["TOKENSIFT_PROGRAMS"]!, "src/cli/main.js");
 
 function start(...argv: string[]): { child: ChildProcess; ended: Promise<{ code: number | null; err: string }> } {
   const child = spawn(process.execPath, [program, ...argv], { cwd: root });

@@ -17,7 +17,7 @@ import {
 const everything = { entropy: true, entropyTop20: true, promptAttention: { layer: -1 } };
 const names = ["logProb", "entropy", "entropyTop20", "promptAttention"] as const;
 
-const everyCase = (await enginesHere()).flatMap((engine) => cases.map((name) => ({ engine, name })));
+const everyCase = enginesHere().flatMap((engine) => cases.map((name) => ({ engine, name })));
 
 describe.each(everyCase)("the $name model on the $engine engine", ({ engine, name }) => {
   const reference = readReference(name);

@@ -9,8 +9,9 @@ import { readStored } from "../../src/model/weights/encoding.ts";
 import { openFile } from "../../src/model/weights/file.ts";
 import { openWeights } from "../../src/model/weights/index.ts";
 import { readSafetensorsHeader } from "../../src/model/weights/safetensors.ts";
-import { listEngines, releaseEngine, useEngine, type EngineName } from "../../src/tensor/engine.ts";
+import { releaseEngine, useEngine, type EngineName } from "../../src/tensor/engine.ts";
 import { causalAttention } from "../../src/tensor/ops/index.ts";
+import { engineListings } from "../engines-here.ts";
 
 tf.enableProdMode(); // without it TensorFlow.js prints advice
 
@@ -44,9 +45,9 @@ export function readReference(name: Case): Reference {
 export type Engine = "plain" | EngineName;
 
 /** The engines that run on this machine; says of each other one that its tests are skipped, and why. */
-export async function enginesHere(): Promise<Engine[]> {
+export function enginesHere(): Engine[] {
   const engines: Engine[] = ["plain"];
-  for (const listing of await listEngines()) {
+  for (const listing of engineListings) {
     if (listing.available) engines.push(listing.name);
     else process.stdout.write(`Model tests on engine ${listing.name} are skipped: ${listing.reason}\n`);
   }

@@ -15,7 +15,7 @@ function flat(rows: readonly (readonly number[])[], width: number): Float32Array
   return Float32Array.from(rows.flatMap((row) => Array.from({ length: width }, (_, t) => row[t] ?? 0)));
 }
 
-const everyCase = (await enginesHere()).flatMap((engine) => [
+const everyCase = enginesHere().flatMap((engine) => [
   { engine, name: "tied" as const, what: "adapter" },
   { engine, name: "untied" as const, what: "decoder" },
 ]);

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { afterAll, describe, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { loadConfig, type ConfigDefinition } from "../../src/config/index.ts";
 import { countingDataset } from "../data/tokens-fixture.ts";
 import { readModelFacts } from "../../src/model/index.ts";
@@ -12,7 +12,9 @@ import { cdpoDefinition } from "../../src/recipes/cdpo/config.ts";
 import { cdpoMemory } from "../../src/recipes/cdpo/memory.ts";
 import { orealDefinition } from "../../src/recipes/oreal/config.ts";
 import { orealValues } from "../../src/recipes/oreal/objective.ts";
+import type { OrealConfig } from "../../src/recipes/oreal/config-schema.ts";
 import { orealMemory } from "../../src/recipes/oreal/memory.ts";
+import type { MemoryInputs } from "../../src/recipes/kit/memory.ts";
 import { finetuneDefinition } from "../../src/recipes/finetune/config.ts";
 import { finetuneMemory } from "../../src/recipes/finetune/memory.ts";
 import { writeConfig } from "./small-run.ts";
@@ -21,9 +23,13 @@ const root = resolve(import.meta.dirname, "../..");
 const base = mkdtempSync(join(tmpdir(), "tokensift-memory-"));
 afterAll(() => rmSync(base, { recursive: true }));
 
-const { config: shape } = await readModelFacts(join(root, "models/tiny"));
-// prompts of one token each, as a row's first token is never its response
-const inputs = { shape, tokens: countingDataset([100, 100, 300, 100]) };
+let shape: MemoryInputs["shape"];
+/** Prompts are of one token each, as a row's first token is never its response. */
+let inputs: MemoryInputs;
+beforeAll(async () => {
+  shape = (await readModelFacts(join(root, "models/tiny"))).config;
+  inputs = { shape, tokens: countingDataset([100, 100, 300, 100]) };
+});
 
 function read<Config>(definition: ConfigDefinition<Config>, changes: object): Config {
   const rows = join(root, "datasets/word-problems/validation.arrow");
@@ -75,7 +81,8 @@ describe("the memory of a fine-tuning run", () => {
 });
 
 describe("the memory of an OREAL run", () => {
-  const { estimate, savings } = orealMemory(inputs);
+  const estimate = (config: OrealConfig) => orealMemory(inputs).estimate(config);
+  const savings = (config: OrealConfig) => orealMemory(inputs).savings(config);
   const of = (changes: object) => read(orealDefinition(orealValues), changes);
   const plain = { preset: "rloo" };
 

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "@jest/globals";
+import { beforeAll, describe, expect, test } from "@jest/globals";
 import { fromRows } from "../../src/data/from-rows.ts";
 import { isFoundRight, labelledRow, plantedRow } from "../../src/trial/labels.ts";
 import { plantRows } from "../../src/trial/plant-rows.ts";
@@ -13,8 +13,11 @@ const tokenizer = loadTokenizer(join(root, "models/tiny"));
 const question = "Sami has 6 bags with 6 ropes in each bag . How many ropes does Sami have now ?";
 const answer = "6 x 6 = 36 ropes . #### 36";
 const dataset = fromRows(Array.from({ length: 6 }, () => ({ question, answer })));
-const row = await dataset.row(0);
-if ("skipped" in row) throw new Error(row.skipped);
+let row: Awaited<ReturnType<typeof dataset.row>>;
+beforeAll(async () => {
+  row = await dataset.row(0);
+  if ("skipped" in row) throw new Error(row.skipped);
+});
 
 /** The texts of the tokens that a label marks. */
 async function marked(value: unknown): Promise<string[] | undefined> {

@@ -31,7 +31,7 @@ import {
   weightedLoss,
 } from "./adapters.ts";
 
-const everyCase = (await enginesHere()).flatMap((engine) => adapterFixtures().map((name) => ({ engine, name })));
+const everyCase = enginesHere().flatMap((engine) => adapterFixtures().map((name) => ({ engine, name })));
 
 /** Largest ratio of a difference's length to that of what it differs from. */
 function relativeDistance(actual: ArrayLike<number>, expected: ArrayLike<number>): number {

@@ -6,7 +6,7 @@ import type { GenerateOptions, GenerationPace } from "../../../src/model/generat
 import { cases, enginesHere, logitsOf, openDecoder, readReference } from "../reference.ts";
 import { userError } from "../../user-error.ts";
 
-const everyCase = (await enginesHere()).flatMap((engine) => cases.map((name) => ({ engine, name })));
+const everyCase = enginesHere().flatMap((engine) => cases.map((name) => ({ engine, name })));
 
 describe.each(everyCase)("generation with the $name model on the $engine engine", ({ engine, name }) => {
   const { greedy } = readReference(name);

@@ -1,10 +1,14 @@
 import { describe, expect, test } from "@jest/globals";
+import { readFileSync } from "node:fs";
 import { ggufEncodings } from "../../../src/model/weights/dequantize.ts";
 import { readStored } from "../../../src/model/weights/encoding.ts";
-import { bytesOf, fixtureJson, floatsOf, temporaryFolder, withFile } from "./files.ts";
+import { bytesOf, fixture, floatsOf, temporaryFolder, withFile } from "./files.ts";
 
 const inFolder = temporaryFolder();
-const blocks = await fixtureJson<Record<string, { bytes: string; values: string }>>("blocks.json");
+const blocks = JSON.parse(readFileSync(fixture("blocks.json"), "utf8")) as Record<
+  string,
+  { bytes: string; values: string }
+>;
 
 describe("GGUF block formats", () => {
   test("every format has reference blocks", () => {

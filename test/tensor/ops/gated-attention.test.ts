@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import * as tf from "@tensorflow/tfjs-core";
-import { listEngines, releaseEngine, useEngine } from "../../../src/tensor/engine.ts";
+import { releaseEngine, useEngine } from "../../../src/tensor/engine.ts";
 import {
   gatedAttention,
   prefixAttention,
   withPlainDefinitions,
   type GatedAttentionOptions,
 } from "../../../src/tensor/ops/index.ts";
+import { engineListings } from "../../engines-here.ts";
 import { matrix, reference } from "../../eviction/gates/reference.ts";
 import { usePlainBackend } from "../backend.ts";
 import { expectClose, normal, valuesAndGradients } from "../compare.ts";
@@ -23,7 +24,7 @@ function attended(inputs: Inputs, dy: tf.Tensor2D, options: GatedAttentionOption
   });
 }
 
-const engines = (await listEngines()).filter(({ available }) => available);
+const engines = engineListings.filter(({ available }) => available);
 
 describe.each<[string, () => Promise<unknown>]>([
   ["TensorFlow.js' cpu backend", usePlainBackend],
