@@ -39,7 +39,7 @@ export async function runHere(name: string, config: string, ...flags: string[]):
 export function startHere(name: string, config: string, ...flags: string[]): Started {
   let over = false;
   const ended = runHere(name, config, ...flags).finally(() => (over = true));
-  return { ended, hasEnded: () => over, stop: (signal) => void process.emit(signal) };
+  return { ended, hasEnded: () => over, stop: (signal) => void process.emit(signal, signal) };
 }
 
 /** Keeps what is written, until the end. */
