@@ -1,16 +1,7 @@
 const { default: Sequencer } = require("@jest/test-sequencer");
 
 /** What takes longest: begun last, one of them would run alone at the end. */
-const longest = [
-  "/recipes/every",
-  "/model/every",
-  "/training/",
-  "/cli/",
-  "/tensor/",
-  "/test/every",
-  "/data/",
-  "/bench/",
-];
+const longest = ["/recipes/", "/data/", "/model/", "/cli/", "/tensor/", "/training/", "/test/every", "/bench/"];
 
 module.exports = class extends Sequencer {
   sort(tests) {

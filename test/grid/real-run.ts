@@ -11,7 +11,7 @@ export function writeRealGrid(folder: string, output: string): string {
     ...{ recipe: "sstoken", base: "config.yaml", seeds: [1, 2], metrics: ["loss"], output },
     set: {
       ...{ "training.steps": 2, "training.saveEvery": 1, "training.evaluateEvery": 0 },
-      ...{ "data.limit": 16, "data.validationLimit": 2, "evaluation.generate": false },
+      ...{ "data.limit": 16, "data.validationLimit": 2 },
     },
     axes: { rule: { "selection.method": ["sstoken", "random"] } },
   };
