@@ -53,11 +53,16 @@ export function programOf(files: readonly string[], old?: ts.Program): ts.Progra
   const config = join(root, "tsconfig.json");
   const { config: settings } = ts.readConfigFile(config, (path) => readFileSync(path, "utf8")) as { config: object };
   const { options } = ts.parseJsonConfigFileContent({ ...settings, include: [], files: [] }, ts.sys, root);
+  const { ParseNone: none, ParseAll: all } = ts.JSDocParsingMode;
   const host = ts.createCompilerHost(options);
   const read = host.getSourceFile.bind(host);
-  host.getSourceFile = (path, ...rest) => old?.getSourceFile(path) ?? read(path, ...rest);
+  host.getSourceFile = (path, settings, ...rest) => {
+    const jsDocParsingMode = path.includes("/node_modules/") ? none : all; // nobody asks for the docstrings of others
+    const own = typeof settings === "object" ? { ...settings, jsDocParsingMode } : settings;
+    return old?.getSourceFile(path) ?? read(path, own, ...rest);
+  };
   const entries = Object.fromEntries([...publicEntries()].map(([entry, path]) => [entry, [path]]));
-  return ts.createProgram([...files], { ...options, paths: entries }, host, old);
+  return ts.createProgram([...files], { ...options, types: ["node"], paths: entries }, host, old);
 }
 
 function describe(checker: ts.TypeChecker, entry: string, exported: ts.Symbol): PublicName {
