@@ -5,7 +5,10 @@ import { makeFolder } from "../../system/make-folder.ts";
 import type { StageSharing } from "../kit/recipe.ts";
 import { finishedStage } from "./stages.ts";
 
-/** Where each stage that can be shared leaves its result, below the run folder; `contrast` is both of its models. */
+/**
+ * Where each stage that can be shared leaves its result, below the run folder; `contrast` is both of its models, `start`
+ * what the starting model answers, and its losses.
+ */
 const outputs: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   sample: { sample: "stages/sample.arrow" },
   judge: { judge: "stages/judge.arrow" },
@@ -15,6 +18,7 @@ const outputs: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   pairs: { pairs: "stages/pairs.arrow" },
   score: { score: "stages/score.arrow" },
+  start: { "evaluate.base": "stages/evaluate.base.arrow", "losses.base": "stages/losses.base.arrow" },
 };
 
 /** How runs of cDPO share stages: by copies, each with the manifest that says what decided it. */
