@@ -23,7 +23,7 @@ export function opponentsOf(cells: Cells, row: ArmOutcomes, arms: readonly ArmOu
 }
 
 /**
- * Refuses an opponent that is a row of no run.
+ * Refuses an opponent that is a row of no run, once an axis is complete.
  * @throws UserError that names the nearest
  */
 export function refuseUnknownRows({ grid }: Cells, axes: readonly AxisOutcomes[]): void {
@@ -32,7 +32,7 @@ export function refuseUnknownRows({ grid }: Cells, axes: readonly AxisOutcomes[]
     const known = [...new Set(names.flatMap((name) => /@.*$/.exec(name) ?? []))];
     const unknown = [grid.config.axes[axis]!.against].flat().filter(isRowName);
     const row = unknown.find((name) => !known.includes(name));
-    if (row === undefined || names.length === 0) continue;
+    if (row === undefined || arms.some(({ missing }) => missing > 0)) continue;
     throw new UserError("unknown-metric", `no run has a row ${JSON.stringify(row)}${orNearest(row, known)}`, {
       where: `${grid.file}: axes.${axis}.against`,
     });
