@@ -1,7 +1,7 @@
 // npx tsx datasets/make-distracted-problems.ts [pretrain]
 //
 // Writes datasets/distracted-problems/*.arrow, byte for byte the same on every run. With `pretrain` it writes
-// datasets/distracted-problems/pretrain.arrow alone, which is too large to ship.
+// runs/distracted-problems/pretrain.arrow alone, which is too large to ship.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -34,7 +34,7 @@ export function makeDistractedProblems(): Record<string, Uint8Array> {
 export function makeDistractedPretraining(rows = PRETRAIN.rows): Record<string, Uint8Array> {
   const asked = new Set<string>();
   drawShipped(asked);
-  return { [pathOf(PRETRAIN.name)]: fileOf(draw({ ...PRETRAIN, rows }, asked), false) };
+  return { [`runs/distracted-problems/${PRETRAIN.name}.arrow`]: fileOf(draw({ ...PRETRAIN, rows }, asked), false) };
 }
 
 const pathOf = (name: string): string => `datasets/distracted-problems/${name}.arrow`;
