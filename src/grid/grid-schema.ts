@@ -25,11 +25,19 @@ const axis = Type.Object(
       }),
     ),
     against: Type.Optional(
-      Type.Union([Type.String({ minLength: 1 }), settings("A key and its value.")], {
-        description:
-          "What the others are compared with: the name of a cell, or a key's value (each cell then with the one that has " +
-          "it and is else the same). Default: the cell that is the base, or the first.",
-      }),
+      Type.Union(
+        [
+          Type.String({ minLength: 1 }),
+          Type.Array(Type.String({ minLength: 1 }), { minItems: 1, uniqueItems: true }),
+          settings("A key and its value."),
+        ],
+        {
+          description:
+            "What the others are compared with: the name of a cell, @ROW for another row of the same run's results (@h2o), " +
+            "a list of these, or a key's value (each cell then with the one that has it and is else the same). Default: the " +
+            "cell that is the base, or the first.",
+        },
+      ),
     ),
     evaluateOnly: Type.Optional(
       Type.Boolean({ description: "Only keys of the evaluation change: nothing is trained again." }),

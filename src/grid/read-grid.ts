@@ -96,8 +96,10 @@ function problemsOf(config: GridConfig, recipe: AnyRecipe | undefined): Problem[
       else if (other !== undefined) refuse(path, `cannot be: ${other} changes what is trained`);
     }
     const known = rows.map(({ name }) => name);
-    if (typeof against === "string" && !known.includes(against))
-      refuse(["axes", axis, "against"], `is ${JSON.stringify(against)}${orNearest(against, known)}`);
+    const named = [against].flat().filter((name) => typeof name === "string" && !name.startsWith("@"));
+    const unknown = named.find((name) => !known.includes(name as string)) as string | undefined;
+    if (unknown !== undefined)
+      refuse(["axes", axis, "against"], `is ${JSON.stringify(unknown)}${orNearest(unknown, known)}`);
   }
   const cells = armsOf(config).arms.map(({ axis, name }) => `${axis}/${name}`);
   config.expect.forEach((expected, index) => {

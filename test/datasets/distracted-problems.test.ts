@@ -1,9 +1,11 @@
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "@jest/globals";
 import { vocabulary } from "../../datasets/generator/tokenizer.ts";
-import { makeDistractedProblems } from "../../datasets/make-distracted-problems.ts";
+import { makeDistractedPretraining, makeDistractedProblems } from "../../datasets/make-distracted-problems.ts";
+import { openArrow } from "../../src/data/arrow/read.ts";
 import { openDataset, tokenizeDataset } from "../../src/data/index.ts";
 import { loadTokenizer } from "../../src/text/index.ts";
 
@@ -24,9 +26,29 @@ describe("the distracted problems", () => {
     }
   });
 
+  test("never ask a question twice, within a file or across files, nor does the file that a model was trained on", () => {
+    const [made] = Object.values(makeDistractedPretraining(300));
+    const folder = mkdtempSync(join(tmpdir(), "tokensift-pretraining-"));
+    const pretraining = join(folder, "pretrain.arrow");
+    writeFileSync(pretraining, made!);
+    const shipped = ["train", "validation", "test"].map((file) =>
+      join(root, `datasets/distracted-problems/${file}.arrow`),
+    );
+    const asked = [...shipped, pretraining].flatMap((path) => {
+      const table = openArrow(path);
+      const questions = Array.from({ length: table.rows }, (_, i) => table.row(i, ["question"])["question"]);
+      table.close();
+      return questions;
+    });
+    rmSync(folder, { recursive: true });
+    expect(asked).toHaveLength(1200 + 200 + 400 + 300);
+    expect(new Set(asked).size).toBe(asked.length);
+  });
+
   test.each([
     ["train", 1200],
     ["validation", 200],
+    ["test", 400],
   ])("%s: fit the tiny model, use its words, and mark what their answer depends on", async (file, rows) => {
     const tokens = await tokensOf(file);
     expect(tokens.length).toBe(rows);

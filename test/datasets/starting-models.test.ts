@@ -2,6 +2,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { makeBatch, openDataset, tokenizeDataset } from "../../src/data/index.ts";
+import { referenceProbability, rowLosses } from "../../src/evaluation/perplexity.ts";
 import { forward, loadModel } from "../../src/model/index.ts";
 import { releaseEngine, useEngine } from "../../src/tensor/engine.ts";
 
@@ -36,4 +37,22 @@ test("models/tiny-habit finds the wrong operator likelier than the right one, wh
   expect(habit.plus).toBeGreaterThan(0.5);
   expect(habit.times).toBeLessThan(0.5);
   expect((await atMultiplications("tiny")).plus).toBeLessThan(0.05);
+});
+
+test("models/tiny-distracted finds the right solution among distracting sentences likely, where models/tiny is lost", async () => {
+  const data = await openDataset(join(root, "datasets/distracted-problems/validation.arrow"));
+  const probability = async (name: string): Promise<number> => {
+    const model = await loadModel(join(root, "models", name));
+    const batch = makeBatch(await tokenizeDataset(data, model.tokenizer), [...Array(20).keys()]);
+    using pass = forward(model, batch, { gradients: null });
+    const { logProb } = await pass.read(["logProb"]);
+    model.dispose();
+    const losses = rowLosses(
+      logProb.map((value) => -value),
+      batch,
+    );
+    return referenceProbability(losses);
+  };
+  expect(await probability("tiny-distracted")).toBeGreaterThan(0.5);
+  expect(await probability("tiny")).toBeLessThan(0.05);
 });

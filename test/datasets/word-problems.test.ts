@@ -79,7 +79,7 @@ describe("the word problems that ship", () => {
     const asked = new Set(corpus.get("test")!.map(({ question }) => question));
     expect(asked.size).toBe(800);
     const others = FILES.filter((file) => file !== "test").flatMap((file) => corpus.get(file)!);
-    const distracted = ["train", "validation"].flatMap((file) => rowsOf(file, "distracted-problems"));
+    const distracted = ["train", "validation", "test"].flatMap((file) => rowsOf(file, "distracted-problems"));
     expect([...others, ...distracted].filter(({ question }) => asked.has(question))).toEqual([]);
   });
 

@@ -29,6 +29,7 @@ describe("a grid file", () => {
     ],
     [{ expect: [{ cell: "gamma/gamma-0", over: "gamma/gamma-0.25", metric: "los" }] }, "did you mean loss?"],
     [{ axes: { gamma: { "selection.gamma": [0, 1], against: "gamma-2" } } }, "did you mean gamma-0?"],
+    [{ axes: { gamma: { "selection.gamma": [0, 1], against: ["@full", "gamma-2"] } } }, "did you mean gamma-0?"],
     [{ axes: { t: { "training.steps": [1], evaluateOnly: true } } }, "does not keep trained models"],
     [{ shareStages: ["sample"] }, "sstoken has no stages"],
     [{ recipe: "sstokn" }, "did you mean sstoken?"],

@@ -168,6 +168,30 @@ describe("the tables of a grid", () => {
     expect(page).toContain("all&lt;b&gt;");
   });
 
+  test("compare with other rows of the very same runs, and with cells beside them", async () => {
+    const axis = { "selection.gamma": [0, 0.25], against: ["gamma-0", "@h2o"] };
+    const here = place();
+    const other = await openGrid(here, { metrics: ["accuracy"], axes: { gamma: axis } });
+    for (const { folder: run, seed, arm } of other.cells) {
+      writeRun(run, { loss: 1 });
+      const right = Array.from({ length: 20 }, (_, i) => Number(i < (arm.name === "gamma-0" ? 10 : 16)));
+      const rows = [
+        { name: "sstoken", accuracy: right.filter((one) => one === 1).length / 20, rowCorrect: right },
+        { model: "control", cache: "h2o", accuracy: seed / 20, rowCorrect: right.map((_, i) => Number(i < seed)) },
+      ];
+      writeFileSync(join(run, "results.json"), JSON.stringify({ rows }));
+    }
+    await collect(other);
+    const lines = readFileSync(join(other.grid.config.output, "paired.md"), "utf8").split("\n");
+    expect(lines.filter((line) => line.startsWith("| gamma")).map((line) => line.split(" | ").slice(0, 4))).toEqual([
+      ["| gamma-0", "@h2o", "accuracy", "+0.4000"], // 10 of 20, where the others are 1, 2 and 3
+      ["| gamma-0.25", "gamma-0", "accuracy", "+0.3000"],
+      ["| gamma-0.25", "@h2o", "accuracy", "+0.7000"],
+    ]);
+    const wrong = await openGrid(here, { metrics: ["accuracy"], axes: { gamma: { ...axis, against: ["@h20"] } } });
+    await expect(collect(wrong)).rejects.toThrow(userError("unknown-metric", "did you mean @h2o?"));
+  });
+
   test("need a cell that is complete", async () => {
     await expect(collect(await openGrid(place()))).rejects.toThrow(userError("no-rows", "out"));
   });

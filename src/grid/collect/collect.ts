@@ -8,6 +8,7 @@ import type { Cells } from "../cells.ts";
 import { shownPath } from "../shown-path.ts";
 import { type AxisResult, compareAxis } from "./compare.ts";
 import { type Expected, expectedOf, fidelityMarkdown, refuseTuned } from "./expectations.ts";
+import { refuseUnknownRows } from "./opponents.ts";
 import { pairedMarkdown } from "./paired.ts";
 import { readCells } from "./read-cells.ts";
 import { csvOf, markdownOf, texOf } from "./tables.ts";
@@ -29,6 +30,7 @@ export async function collect(
       where: config.output,
       fix: "Run the grid without --collect first.",
     });
+  refuseUnknownRows(cells, outcomes);
   const results = outcomes.map((axis) => ({ ...axis, comparisons: compareAxis(cells, axis) }));
   const expected = expectedOf(cells, outcomes);
   const { reportOf } = await import("./report.ts");

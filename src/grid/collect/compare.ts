@@ -4,11 +4,10 @@ import { pairsForPower } from "../../evaluation/pairs-for-power.ts";
 import type { PairedComparison } from "../../evaluation/paired-bootstrap.ts";
 import { seedBootstrap } from "../../evaluation/seed-bootstrap.ts";
 import { type SignFlipTest, signFlipTest } from "../../evaluation/sign-flip.ts";
-import { isRecord } from "../../system/is-record.ts";
-import type { Arm } from "../arms.ts";
 import type { Cells } from "../cells.ts";
 import { directionOf } from "./directions.ts";
 import type { Measure } from "./measures.ts";
+import { opponentsOf } from "./opponents.ts";
 import type { ArmOutcomes, AxisOutcomes } from "./read-cells.ts";
 
 /** In plain words; `higher` and `lower` of what is neither better nor worse. */
@@ -43,12 +42,9 @@ export interface AxisResult extends AxisOutcomes {
 export const fewestSeeds = 3;
 const level = 0.05;
 
-/** Every row of an axis compared with the one that it is to be compared with, by every metric. */
+/** Every row of an axis compared with those that it is to be compared with, by every metric. */
 export function compareAxis(cells: Cells, { axis, arms }: AxisOutcomes): Comparison[] {
-  const pairs = arms.flatMap((row) => {
-    const other = opponentOf(cells, row, arms);
-    return other === undefined ? [] : [[row, other] as const];
-  });
+  const pairs = arms.flatMap((row) => opponentsOf(cells, row, arms).map((other) => [row, other] as const));
   return cells.grid.config.metrics.flatMap((metric) => {
     const found = pairs.flatMap(([row, other]) => comparison(axis, metric, row, other) ?? []);
     const corrected = holm(found.map(({ interval }) => interval.p));
@@ -123,29 +119,4 @@ export function verdictOf({
   const direction = directionOf(metric);
   if (direction === "neither") return interval.difference > 0 ? "higher" : "lower";
   return interval.difference > 0 === (direction === "larger") ? "better" : "worse";
-}
-
-/** The row that a row is compared with; undefined for that row itself, and where there is none. */
-function opponentOf(cells: Cells, { arm }: ArmOutcomes, arms: readonly ArmOutcomes[]): ArmOutcomes | undefined {
-  const against = cells.grid.config.axes[arm.axis]!.against;
-  const other = arms.find((each) => (isRecord(against) ? isPartner(each.arm, arm, against) : isNamed(each.arm)));
-  return other === undefined || other.arm === arm || cells.of(other.arm) === cells.of(arm) ? undefined : other;
-
-  function isNamed(candidate: Arm): boolean {
-    if (typeof against === "string") return candidate.name === against;
-    const base = arms.find((each) => cells.isBase(each.arm)) ?? arms[0]!;
-    return candidate === base.arm;
-  }
-}
-
-/** Whether a row has the given values and is else as the other. */
-function isPartner(candidate: Arm, arm: Arm, values: Readonly<Record<string, unknown>>): boolean {
-  const wanted = { ...arm.settings, ...values };
-  return sameSettings(candidate.settings, wanted);
-}
-
-function sameSettings(a: object, b: object): boolean {
-  const text = (value: object): string =>
-    JSON.stringify(Object.entries(value).toSorted(([x], [y]) => (x < y ? -1 : 1)));
-  return text(a) === text(b);
 }

@@ -13,7 +13,7 @@ import { openGateArm } from "./arm.ts";
 import type { AttentionGateConfig } from "./config-schema.ts";
 import { attentionGateDefinition, baselineNames } from "./config.ts";
 import { gateMemory } from "./memory.ts";
-import { baselineNotes, gateResults } from "./results.ts";
+import { baselineNotes, comparedCaches, gateResults } from "./results.ts";
 import type { GateArm } from "./work.ts";
 
 /** A run of Attention-Gate: the model with gates, then its control without. */
@@ -69,6 +69,7 @@ function armsOf(work: RecipeWork<AttentionGateConfig>): ArmPlan<AttentionGateCon
       if (config.compare.length > 0 || rows.length === 0) return rows;
       return [...rows, ...(await answerFrozen(work, inputs, budget))];
     },
+    compared: (rows) => comparedCaches(rows as readonly CacheResult[]),
     facts: () => ({ budget }),
     notes: (rows) => baselineNotes(rows, config.evaluation.baselines),
   };

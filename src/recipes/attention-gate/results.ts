@@ -8,14 +8,16 @@ import {
   shareColumn,
   textColumn,
 } from "../kit/results.ts";
+import type { ArmRows, ComparedArms } from "../kit/finding.ts";
+import type { CacheResult } from "./answers.ts";
 import { baselineNames } from "./config.ts";
 
 /** What every cache keeps of a prompt, and how the answers over it are. */
 export const gateResults = [
   textColumn("model"),
   textColumn("cache"),
-  shareColumn("accuracy", { page: "Right answers" }),
-  shareColumn("passAt1", { head: "sampled" }),
+  shareColumn("accuracy", { page: "Right answers", compared: "share of right greedy answers" }),
+  shareColumn("passAt1", { head: "sampled", compared: "share of right sampled answers" }),
   errorColumn("passAt1Error"),
   probabilityColumn(),
   shareColumn("kept"),
@@ -26,6 +28,21 @@ export const gateResults = [
   shareColumn("keptKey", { head: "key kept" }),
   shareColumn("keptOthers", { head: "others kept" }),
 ];
+
+/** The gates' cache, and those of the model without gates: all entries, and what published scores keep of them. */
+export function comparedCaches(rows: readonly CacheResult[]): ComparedArms | undefined {
+  const own = rows.find(({ cache }) => cache === "gates");
+  const others = rows.filter(({ model }) => model !== "gates");
+  return own && { main: rowsOver(own, "gates"), controls: others.map((row) => rowsOver(row, nameOf(row))) };
+}
+
+/** In a sentence, where `full` alone would say too little. */
+const nameOf = ({ cache }: CacheResult): string => (cache === "full" ? "all entries without gates" : cache);
+
+/** Every cache answers the same prompts in the same order. */
+function rowsOver({ rowCorrect: accuracy, rowPassRate: passAt1 = [] }: CacheResult, name: string): ArmRows {
+  return { name, rowIds: [...accuracy.keys()], values: { accuracy, passAt1 } };
+}
 
 /** Why the baselines of a run have no rows, where gates that evict nothing leave them nothing to drop; none otherwise. */
 export function baselineNotes(rows: readonly ResultRow[], baselines: readonly MethodChoice[]): string[] {

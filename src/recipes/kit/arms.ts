@@ -49,6 +49,8 @@ export interface ArmPlan<Config, Arm> {
   rows(name: string, run: RunFolder): readonly ResultRow[];
   /** The held-out rows of a complete arm, for the finding; undefined where it has none. */
   heldOut?(name: string, run: RunFolder): ArmRows | undefined;
+  /** What the finding compares, where that is rows of the results and not arms. */
+  compared?(rows: readonly ResultRow[]): ComparedArms | undefined;
   /** Called when all arms are complete. */
   finish?(rows: readonly ResultRow[], inputs: RunInputs): Promise<readonly ResultRow[]>;
   /** What else `results.json` holds. */
@@ -113,7 +115,7 @@ export function openArms<Config extends RunConfig, Arm extends { dispose(): void
       rows = (await plan.finish?.(rows, await work.inputs())) ?? rows;
       return {
         rows,
-        compared: comparedArms(plan, heldOut),
+        compared: plan.compared ? plan.compared(rows) : comparedArms(plan, heldOut),
         ...(plan.facts && { facts: plan.facts(rows) }),
         ...(plan.notes && { notes: plan.notes(rows) }),
       };

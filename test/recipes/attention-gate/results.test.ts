@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
-import { baselineNotes, gateResults } from "../../../src/recipes/attention-gate/results.ts";
+import { baselineNotes, comparedCaches, gateResults } from "../../../src/recipes/attention-gate/results.ts";
+import { findingOf } from "../../../src/recipes/kit/finding.ts";
 import { resultText } from "../../../src/recipes/kit/results.ts";
 import { gateCaches } from "../report-fixtures.ts";
 
@@ -15,6 +16,19 @@ describe("the results of an Attention-Gate run", () => {
     ]);
     const lines = resultText(gateResults, idle, notes).split("\n");
     expect(lines.slice(3)).toEqual([...notes, ""]); // below the head and two rows
+  });
+
+  test("end with how the gates' cache compares with the others of the model without gates, not with its own model", () => {
+    const right = (places: readonly number[]) => Array.from({ length: 40 }, (_, i) => Number(places.includes(i % 4)));
+    const rows = [[0, 1, 2], [0, 1, 2, 3], [0, 1, 2], [0]].map((places, index) => ({
+      ...gateCaches[index]!,
+      rowCorrect: right(places),
+    }));
+    const found = findingOf(gateResults, comparedCaches(rows)!);
+    expect(found).toMatch(
+      /^On 40 held-out rows gates has a higher share of right greedy answers than h2o \(\+50\.0 points \[[^\]]+\]\), no clearly different share of right greedy answers from all entries without gates \([^)]+\) \(95 % intervals/,
+    );
+    expect(comparedCaches(rows.slice(1))).toBeUndefined(); // gates of plain text answer nothing
   });
 
   test("say nothing where the gates evict, nothing was answered, or no baseline was asked for", () => {
