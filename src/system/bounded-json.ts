@@ -15,7 +15,7 @@ export class JsonRefused extends SyntaxError {}
 
 /**
  * `JSON.parse` within limits that are checked before anything is made: a text of 60 MB that is nothing but brackets would
- * take 3 GB.
+ * take 3 GB. No number may have more than 1,000 digits in a row.
  *
  * @throws SyntaxError for what is not JSON, JsonRefused for what goes beyond a limit
  * @example parseBoundedJson('{"a": 1, "a": 2}', { uniqueKeys: true }) // JsonRefused: the key "a" is given twice
@@ -29,6 +29,8 @@ export function parseBoundedJson(text: string, limits: JsonLimits = {}): unknown
 }
 
 const [quote, backslash, colon, space] = [0x22, 0x5c, 0x3a, 0x20];
+const [zero, nine] = [0x30, 0x39];
+const mostDigits = 1_000; // in a row; patterns and `BigInt` take long for millions
 const [openList, closeList, openObject, closeObject] = [0x5b, 0x5d, 0x7b, 0x7d];
 
 /** One pass over what may not be JSON; returns the first key that an object has twice. */
@@ -47,6 +49,10 @@ function scan(text: string, deepest: number, mostParts: number, uniqueKeys: bool
         known.add(key);
       }
       at = end;
+    } else if (sign >= zero && sign <= nine) {
+      const start = at;
+      while (isDigit(text.charCodeAt(at + 1))) at++;
+      if (at - start >= mostDigits) throw new JsonRefused(`a number has more than ${mostDigits} digits`);
     } else if (sign === openList || sign === openObject) {
       if (++depth > deepest) throw new JsonRefused(`lists and objects are nested more than ${deepest} deep`);
       if (++parts > mostParts) throw new JsonRefused(`there are more than ${mostParts} lists and objects`);
@@ -55,6 +61,8 @@ function scan(text: string, deepest: number, mostParts: number, uniqueKeys: bool
   }
   return repeated;
 }
+
+const isDigit = (sign: number): boolean => sign >= zero && sign <= nine;
 
 /** The quote that ends a text; the end of all where there is none. */
 function textEnd(text: string, start: number): number {
