@@ -13,7 +13,7 @@ const { values, positionals } = parseArgs({
 });
 const [name = ""] = positionals;
 if (!Object.hasOwn(targets, name)) {
-  console.error(`npm run fuzz -- ${Object.keys(targets).join("|")} [--inputs N] [--seed N]`);
+  process.stderr.write(`npm run fuzz -- ${Object.keys(targets).join("|")} [--inputs N] [--seed N]\n`);
   process.exit(2);
 }
 const [inputs, seed] = [Number(values.inputs), Number(values.seed)];
@@ -41,7 +41,7 @@ for (let at = 0; at < inputs; at++) {
   try {
     await target.run(seed, at);
   } catch (error) {
-    console.error(`input ${at} of seed ${seed}:`, error);
+    process.stderr.write(`input ${at} of seed ${seed}: ${error instanceof Error ? error.stack : String(error)}\n`);
     process.exit(1);
   }
   const milliseconds = performance.now() - began;
@@ -53,7 +53,7 @@ for (let at = 0; at < inputs; at++) {
 beats[1] = 1;
 await target.close();
 const grown = Number.isFinite(least) ? Math.round(most - least) : 0;
-console.log(
+process.stdout.write(
   `${name}: ${inputs} inputs of seed ${seed} read; slowest ${slowest.at} with ${Math.round(slowest.milliseconds)} ms; ` +
-    `memory grew by ${grown} MB to ${Math.round(most)} MB`,
+    `memory grew by ${grown} MB to ${Math.round(most)} MB\n`,
 );

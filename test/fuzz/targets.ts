@@ -119,7 +119,7 @@ function mutated(sound: readonly Uint8Array[], read: (bytes: Uint8Array) => Prom
   return {
     close: () => undefined,
     async run(seed, at) {
-      const { next: draw, below } = stream(seed, "bytes", at);
+      const { below } = stream(seed, "bytes", at);
       let bytes: Uint8Array = Uint8Array.from(sound[below(sound.length)]!);
       for (let changes = 1 + below(4); changes > 0 && bytes.length > 0; changes--) {
         const place = below(bytes.length);
