@@ -1,5 +1,5 @@
-import { isAlias, isMap, isScalar, isSeq, Lexer, LineCounter, parseDocument } from "yaml";
-import type { Alias, Document, Node, YAMLMap } from "yaml";
+import { isAlias, isMap, isScalar, isSeq, Lexer, LineCounter, parseDocument, Parser } from "yaml";
+import type { Alias, CST, Document, Node, YAMLMap } from "yaml";
 import { UserError } from "../system/errors.ts";
 import type { KeyPath } from "./problem.ts";
 import { keyName } from "./problem.ts";
@@ -16,7 +16,9 @@ export interface ParsedYaml {
 
 const largestText = 1 << 20;
 const deepestNesting = 32;
-const deepestBrackets = 500;
+/** Of the parser's own tree, in which a key is a level, too. */
+const deepestTokens = 200;
+const mostTokens = 200_000;
 /** Tokens that stand for no text. */
 const lexerMarks = new Set(["\u0002", "\u0018", "\u001f"]);
 const mostValues = 20_000;
@@ -57,23 +59,45 @@ export function parseYaml(text: string, name: string): ParsedYaml {
   return { value, locate };
 }
 
-/** Where more brackets are open than any configuration has. The parser calls itself for each, and may end the process. */
-function tooDeepBracket(text: string): number | undefined {
-  let [open, offset] = [0, 0];
+/** Where there are more signs, or more open brackets, than any configuration has. */
+function tooMuch(text: string): { offset: number; what: string } | undefined {
+  let [open, offset, count] = [0, 0, 0];
   for (const token of new Lexer().lex(text)) {
-    if ((token === "[" || token === "{") && ++open > deepestBrackets) return offset;
+    if (++count > mostTokens) return { offset, what: `more than ${mostTokens} words and signs` };
+    if ((token === "[" || token === "{") && ++open > deepestTokens) return { offset, what: "nested too deeply" };
     if (token === "]" || token === "}") open--;
     if (!lexerMarks.has(token)) offset += token.length;
   }
   return undefined;
 }
 
+/** Where the parser's tree, which is made without calls in calls, is deeper than any configuration's. */
+function tooDeep(text: string): { offset: number; what: string } | undefined {
+  const open: { token: CST.Token; depth: number }[] = [];
+  for (const token of new Parser().parse(text)) open.push({ token, depth: 0 });
+  while (open.length > 0) {
+    const { token, depth } = open.pop()!;
+    if (depth > deepestTokens) return { offset: token.offset, what: "nested too deeply" };
+    const add = (inner: CST.Token | null | undefined): void => {
+      if (inner) open.push({ token: inner, depth: depth + 1 });
+    };
+    if (token.type === "document") add(token.value);
+    if (!("items" in token)) continue;
+    for (const { key, value } of token.items) {
+      add(key);
+      add(value);
+    }
+  }
+  return undefined;
+}
+
+/** What is made of the parser's tree goes through it by calls in calls, which in the end end the process: no `catch` helps. */
 function parsed(text: string, name: string, lineCounter: LineCounter): Document {
-  const tooDeep = tooDeepBracket(text);
-  if (tooDeep !== undefined) {
-    const before = text.slice(0, tooDeep).split("\n");
+  const refused = tooMuch(text) ?? tooDeep(text);
+  if (refused !== undefined) {
+    const before = text.slice(0, refused.offset).split("\n");
     const where = `${name}:${before.length}:${before.at(-1)!.length + 1}`;
-    throw new UserError("invalid-yaml", "nested too deeply", { where });
+    throw new UserError("invalid-yaml", refused.what, { where });
   }
   try {
     return parseDocument(text, { lineCounter, uniqueKeys: false, version: "1.2", schema: "core", logLevel: "error" });

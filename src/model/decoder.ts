@@ -55,7 +55,7 @@ export interface Decoder {
 export type WeightReader = (
   name: string,
   shape: readonly number[],
-) => Float32Array | StoredWeight | Promise<Float32Array>;
+) => Float32Array | StoredWeight | Promise<Float32Array | StoredWeight>;
 
 /**
  * Puts weights onto the current engine, but for those that stay in their files, where they are frozen. If reading fails,

@@ -55,10 +55,12 @@ export async function loadModel(path: string, options: LoadOptions = {}): Promis
   try {
     const tokenizer = tokenizerOf(path, weights);
     const staysInFile = form === "as-stored" && readsStoredWeights();
-    const decoder = await createDecoder(
-      weights.config,
-      (name) => (staysInFile && !inMemory?.has(name) ? weights.stored(name) : undefined) ?? weights.read(name),
-    );
+    const decoder = await createDecoder(weights.config, async (name) => {
+      const stored = staysInFile && !inMemory?.has(name) ? weights.stored(name) : undefined;
+      if (stored === undefined) return weights.read(name);
+      await weights.checkStored(name);
+      return stored;
+    });
     if (form === "as-stored") for (const { variable } of decoder.parameters) variable.trainable = false;
     inUse = decoder.stored !== undefined;
     const dispose = (): void => {

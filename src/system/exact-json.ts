@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { parseBoundedJson, type JsonLimits } from "./bounded-json.ts";
 
 /** Digits that may be an integer which a number does not hold: nothing of a fraction stands around them. */
 const LONG_INTEGER = /(?:^|[\s:,[-])\d{16,}(?=[\s,\]}]|$)/;
@@ -7,12 +8,12 @@ const NUMBER = /-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?/y;
 const MARK = `${randomUUID()} `;
 
 /**
- * `JSON.parse`, but integers beyond 2^53 are bigints instead of being rounded.
+ * `JSON.parse` within limits, but integers beyond 2^53 are bigints instead of being rounded.
  *
- * @throws SyntaxError for what is not JSON
+ * @throws SyntaxError for what is not JSON, JsonRefused beyond a limit
  */
-export function parseExactJson(text: string): unknown {
-  const value = JSON.parse(text) as unknown;
+export function parseExactJson(text: string, limits: JsonLimits = {}): unknown {
+  const value = parseBoundedJson(text, limits);
   if (!LONG_INTEGER.test(text)) return value;
   return JSON.parse(marked(text), (_key, each: unknown) =>
     typeof each === "string" && each.startsWith(MARK) ? BigInt(each.slice(MARK.length)) : each,

@@ -32,17 +32,6 @@ export function* jsonKeys(json: string): Generator<JsonKey, void> {
   }
 }
 
-/** The first key that the outermost object of a JSON text has twice, if any (`JSON.parse` keeps the last silently). */
-export function duplicateKey(json: string): string | undefined {
-  const seen = new Set<string>();
-  for (const { key, depth } of jsonKeys(json)) {
-    if (depth !== 1) continue;
-    if (seen.has(key)) return key;
-    seen.add(key);
-  }
-  return undefined;
-}
-
 /**
  * A JSON text with another value under a key of its outermost object; everything else stays to the letter, such as
  * integers that a number does not hold. Without the key it stays as it is.

@@ -4,6 +4,7 @@ import { createBudget, mostSteps } from "./jinja/budget.ts";
 import { strftime } from "./jinja/date.ts";
 import { toValue } from "./jinja/globals.ts";
 import { runJinja } from "./jinja/interpreter.ts";
+import { spendingFrom } from "./jinja/limits.ts";
 import { generationFunction, parseJinja } from "./jinja/parse.ts";
 import { text as written } from "./jinja/print.ts";
 import type { Node } from "./jinja/tree.ts";
@@ -72,7 +73,9 @@ export function compileChatTemplate(template: string | Node, limit = mostSteps):
     };
     try {
       const values = Object.entries(variables).map(([name, value]): [string, Value] => [name, toValue(value)]);
-      return runJinja(program, new Map([...functions, marking(signs), ...values]), createBudget(limit));
+      const budget = createBudget(limit);
+      const known = new Map([...functions, marking(signs), ...values]);
+      return spendingFrom(budget.spend, () => runJinja(program, known, budget));
     } catch (cause) {
       throw failed(cause);
     }

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { parseBoundedJson } from "../system/bounded-json.ts";
 import { UserError } from "../system/errors.ts";
 import { isRecord } from "../system/is-record.ts";
 import { readSmallFile, readTokenizerFiles } from "./tokenizer-files.ts";
@@ -46,7 +47,7 @@ function text(bytes: Uint8Array | undefined): string | undefined {
 
 function parseJson(text: string, where: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseBoundedJson(text, { uniqueKeys: true });
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message.slice(0, 200) : "";
     throw new UserError("invalid-json", `this is not JSON: ${reason}`, {

@@ -4,6 +4,7 @@ import { createDecoder } from "./steps/decoders.ts";
 import { createNormalizer } from "./steps/normalizers.ts";
 import { createPostProcessor } from "./steps/post-processor.ts";
 import { createPreTokenizer } from "./steps/pre-tokenizers.ts";
+import { growingFrom } from "./steps/growth.ts";
 import type { TokenizerJson } from "./tokenizer-json.ts";
 
 /** What a `tokenizer.json` describes, computed as Python's `tokenizers` computes it. */
@@ -58,11 +59,13 @@ export function createPipeline(json: TokenizerJson, where: string): Pipeline {
 
   const encodeSection = ({ text, isFirst }: { text: string; isFirst: boolean }): Ids => {
     const found: (number | undefined)[] = [];
-    normalized(normalizer(text)).forEach((section, i) => {
-      if (typeof section === "number") return void found.push(section);
-      for (const word of preTokenizer({ text: section, isFirst: isFirst && i === 0 })) {
-        for (const id of encodeWord(word.text)) found.push(id);
-      }
+    growingFrom(text.length, where, () => {
+      normalized(normalizer(text)).forEach((section, i) => {
+        if (typeof section === "number") return void found.push(section);
+        for (const word of preTokenizer({ text: section, isFirst: isFirst && i === 0 })) {
+          for (const id of encodeWord(word.text)) found.push(id);
+        }
+      });
     });
     return found;
   };
@@ -89,7 +92,11 @@ export function createPipeline(json: TokenizerJson, where: string): Pipeline {
       return found;
     },
     surround: post,
-    decode: (list) => decoder(list.flatMap((id) => shown.get(id) ?? tokens.get(id) ?? [])).join(""),
+    decode(list) {
+      const parts = list.flatMap((id) => shown.get(id) ?? tokens.get(id) ?? []);
+      const length = parts.reduce((sum, part) => sum + part.length, 0);
+      return growingFrom(length, where, () => decoder(parts).join(""));
+    },
     idOf,
     tokenOf: (id) => tokens.get(id),
   };

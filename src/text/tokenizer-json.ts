@@ -27,6 +27,8 @@ export interface AddedToken {
 }
 
 const largestId = 2 ** 24;
+const longestToken = 4_096; // characters
+const longestAdded = 512; // of an added token, looked for at every place
 const modelTypes = ["BPE", "WordPiece", "WordLevel", "Unigram"];
 
 /**
@@ -52,12 +54,16 @@ export function checkTokenizerJson(json: unknown, where: string): TokenizerJson 
   if (Array.isArray(vocab)) checkScores(vocab, refuse);
   else checkVocabulary(vocab, refuse);
   if (type === "Unigram" && !Array.isArray(vocab)) refuse('"vocab" is no list');
+  const last = Array.isArray(vocab) ? vocab.length - 1 : largestId;
+  if (model.unk_id !== undefined && model.unk_id !== null && !(isId(model.unk_id) && model.unk_id <= last))
+    refuse(`unk_id is ${show(model.unk_id)}, which no token has`);
   if (type === "BPE") checkMerges(merges, refuse);
   if (!Array.isArray(added_tokens)) return refuse('"added_tokens" is no list');
   for (const token of added_tokens as unknown[]) {
     if (!isRecord(token) || !isId(token.id) || typeof token.content !== "string" || token.content === "") {
-      refuse(`an added token needs an id and a text, but one is ${show(token)}`);
+      return refuse(`an added token needs an id and a text, but one is ${show(token)}`);
     }
+    refuseLong(token.content, refuse, longestAdded);
   }
   const steps = { normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null };
   return { ...steps, ...json, added_tokens } as unknown as TokenizerJson;
@@ -69,14 +75,21 @@ function checkVocabulary(vocab: unknown, refuse: Refuse): void {
   if (!isRecord(vocab)) return refuse('this tokenizer has no "vocab"');
   for (const [token, id] of Object.entries(vocab)) {
     if (!isId(id)) refuse(`the token ${show(token)} has the id ${show(id)}`);
+    refuseLong(token, refuse);
   }
+}
+
+/** The time to cut a text into tokens grows with the longest. */
+function refuseLong(token: string, refuse: Refuse, longest = longestToken): void {
+  if (token.length > longest) refuse(`a token has ${token.length} characters, more than ${longest}`);
 }
 
 function checkScores(vocab: readonly unknown[], refuse: Refuse): void {
   if (vocab.length > largestId) refuse(`the vocabulary has ${vocab.length} tokens`);
   for (const entry of vocab) {
     const isPair = Array.isArray(entry) && typeof entry[0] === "string" && typeof entry[1] === "number";
-    if (!isPair) refuse(`the vocabulary entry ${show(entry)} is no text with a score`);
+    if (!isPair || !Number.isFinite(entry[1])) refuse(`the vocabulary entry ${show(entry)} is no text with a score`);
+    refuseLong((entry as [string])[0], refuse);
   }
 }
 
@@ -90,7 +103,8 @@ function checkMerges(merges: unknown, refuse: Refuse): void {
   }
 }
 
-function isId(value: unknown): value is number {
+/** Whether a value can be the id of a token. */
+export function isId(value: unknown): value is number {
   return typeof value === "number" && Number.isInteger(value) && value >= 0 && value < largestId;
 }
 

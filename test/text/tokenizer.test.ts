@@ -1,7 +1,8 @@
 import { afterAll, describe, expect, test } from "@jest/globals";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { encodeText, loadTokenizer, renderPrompt } from "../../src/text/index.ts";
+import { encodeText, loadTokenizer, renderPrompt, type Tokenizer } from "../../src/text/index.ts";
+import { stepsWithin } from "../../src/text/steps/growth.ts";
 import { templateProcessing } from "../../src/text/steps/template-processing.ts";
 import { userError } from "../user-error.ts";
 import { fixtures, folders, readBpe, reference, root } from "./reference.ts";
@@ -247,20 +248,76 @@ describe("a folder that holds no usable tokenizer", () => {
     expect(() => loadTokenizer(temporary.with({ "tokenizer.json": text }))).toThrow(refusal);
   });
 
-  test.each(["(a+)+$", "(?:[a-z]+\\d*)*!", "((a|b+)c?){2,}", "(\\s|x+)+y"])(
-    "is refused for the pattern %s, which could take for ever",
+  const splitting = (Regex: string): object => ({ type: "Split", pattern: { Regex }, behavior: "Isolated" });
+  const mapped = (json: object): Tokenizer => loadTokenizer(temporary.with({ "tokenizer.json": JSON.stringify(json) }));
+  const words = { type: "WordLevel", vocab: { a: 0 }, unk_token: "a" };
+
+  test.each(["(a+)+$", "(?:[a-z]+\\d*)*!", "((a|b+)c?){2,}", "(\\s|a+)+y", "(a|a)*b", "(a{1,9}){1,9}b"])(
+    "has no pattern that takes for ever, such as %s",
     (Regex) => {
-      const step = { type: "Split", pattern: { Regex }, behavior: "Isolated", invert: false };
-      const folder = edited((json) => (json.pre_tokenizer = { type: "Sequence", pretokenizers: [step] }));
-      expect(() => loadTokenizer(folder)).toThrow(
-        userError("unsupported-tokenizer", `tokenizer.json: the pattern ${JSON.stringify(Regex)}`),
-      );
+      const tokenizer = mapped({ pre_tokenizer: splitting(Regex), model: words });
+      const before = process.cpuUsage().user;
+      expect(tokenizer.encode(`${"a".repeat(50_000)}?`).length).toBeGreaterThan(0);
+      expect(process.cpuUsage().user - before).toBeLessThan(2_000_000); // µs
     },
   );
 
+  test("is refused for a pattern that refers back to a group", () => {
+    expect(() => mapped({ pre_tokenizer: splitting("(a)\\1"), model: words })).toThrow(
+      userError("unsupported-tokenizer", 'tokenizer.json: the pattern "(a)\\\\1"'),
+    );
+  });
+
+  test("is refused where its steps make a text longer again and again", () => {
+    const doubled = { type: "Replace", pattern: { String: "a" }, content: "aa" };
+    const chain = { type: "Sequence", normalizers: Array.from({ length: 60 }, () => doubled) };
+    expect(() => mapped({ normalizer: chain, model: words }).encode("aaaa")).toThrow(
+      userError("unsupported-tokenizer"),
+    );
+    const prefix = { type: "Prepend", prepend: "a".repeat(1_000_000) };
+    expect(() => mapped({ normalizer: prefix, model: words }).encode("a")).toThrow(userError("unsupported-tokenizer"));
+  });
+
+  test("is refused where its vocabulary takes too many steps", () => {
+    const spend = stepsWithin(10);
+    spend(50_000_000);
+    expect(() => spend(1_000)).toThrow(userError("unsupported-tokenizer"));
+  });
+
+  test.each([
+    [
+      "an id of an unknown token that no token has",
+      { model: { type: "Unigram", unk_id: 2 ** 32 + 1, vocab: [["a", 0]] } },
+    ],
+    ["a score that is infinite", '{"model":{"type":"Unigram","vocab":[["a",-1e999]]}}'],
+    ["a token of many characters", { model: { type: "WordLevel", vocab: { ["a".repeat(5000)]: 0 } } }],
+    ["a key that is given twice", '{"model":{"type":"WordLevel","vocab":{"a":0,"a":1}}}'],
+    [
+      "an id of a post-processor that is none",
+      {
+        post_processor: {
+          type: "TemplateProcessing",
+          single: [{ SpecialToken: { id: "x" } }],
+          special_tokens: { x: { ids: [-5] } },
+        },
+        model: words,
+      },
+    ],
+    [
+      "a post-processor's token whose id is none",
+      { post_processor: { type: "BertProcessing", cls: ["x", 0.5], sep: ["a", 0] }, model: words },
+    ],
+    ["a mark of many characters", { pre_tokenizer: { type: "Metaspace", replacement: "ab" }, model: words }],
+  ])("is refused for %s", (_, json) => {
+    const text = typeof json === "string" ? json : JSON.stringify(json);
+    expect(() => loadTokenizer(temporary.with({ "tokenizer.json": text }))).toThrow(
+      userError(["invalid-tokenizer", "invalid-json"], "tokenizer.json"),
+    );
+  });
+
   test("is a clear error when its steps are nested without end", () => {
     let step: unknown = byteLevel();
-    for (let i = 0; i < 2_000; i++) step = { type: "Sequence", pretokenizers: [step] };
+    for (let i = 0; i < 100; i++) step = { type: "Sequence", pretokenizers: [step] };
     expect(() => loadTokenizer(edited((json) => (json.pre_tokenizer = step)))).toThrow(
       userError("unsupported-tokenizer", /tokenizer\.json: .*nested/),
     );

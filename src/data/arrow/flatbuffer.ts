@@ -32,9 +32,25 @@ function table(buffer: Metadata, at: number): Table {
   const size = buffer.view.getUint16(vtable + 2, true);
   need(buffer, vtable, Math.max(4, vtableSize));
   need(buffer, at, Math.max(4, size));
-  charge(buffer, 4 + size);
+  charge(buffer, 4 + size + vtableSize);
+  verifyLayout(buffer, vtable, vtableSize, size);
   return { buffer, at, vtable, vtableSize, size };
 }
+
+/**
+ * The library reads what a table's layout says without a look at its own length, and 16 bits of it with a sign: a layout
+ * of an odd length, or with a field beyond the table, means one thing to it and another to `field`.
+ */
+function verifyLayout({ view }: Metadata, vtable: number, vtableSize: number, size: number): void {
+  if (vtableSize < 4 || vtableSize % 2 !== 0 || vtableSize > largestLayout || size < 4 || size > largestLayout)
+    throw new DamagedFile("the metadata has a table of an impossible layout");
+  for (let entry = 4; entry < vtableSize; entry += 2) {
+    const offset = view.getUint16(vtable + entry, true);
+    if (offset !== 0 && (offset < 4 || offset >= size)) throw new DamagedFile("a metadata field leaves its table");
+  }
+}
+
+const largestLayout = 0x7fff;
 
 /** Position of a field of `bytes` bytes, or undefined when the table leaves it out. */
 export function field(

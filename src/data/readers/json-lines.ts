@@ -12,6 +12,9 @@ import type { Reader } from "./reader.ts";
 
 const MAX_LINE_BYTES = 64 * 2 ** 20;
 const MAX_ARRAY_FILE_BYTES = 256 * 2 ** 20;
+/** Lists and objects in a row, and in a file of one array. */
+const MAX_PARTS_OF_LINE = 2_000_000;
+const MAX_PARTS_OF_ARRAY = 8_000_000;
 /** Rows that are looked at for the names of columns: so many at the beginning, and more that are spread over the rest. */
 const COLUMN_SAMPLE = 100;
 const SPREAD_SAMPLE = 400;
@@ -50,7 +53,7 @@ function openJsonLines(path: string, name: string): Table {
     const parse = (index: number): RawRow => {
       const { start, end } = lines.at(index)!;
       const bytes = readPart(file.fd(), start, end, () => where(index));
-      return asObject(parseJson(bytes, where(index)), where(index));
+      return asObject(parseJson(bytes, where(index), MAX_PARTS_OF_LINE), where(index));
     };
     return tableOf(path, lines.length, parse, where, file.release);
   } catch (error) {
@@ -68,7 +71,7 @@ function openJsonArray(path: string, name: string): Table {
       fix: "Write it as JSON Lines: jq -c '.[]' data.json > data.jsonl.",
     });
   }
-  const rows = parseJson(readFileSync(path), name);
+  const rows = parseJson(readFileSync(path), name, MAX_PARTS_OF_ARRAY);
   if (!Array.isArray(rows)) throw new UserError("invalid-row", "not an array of objects", { where: name });
   const where = (index: number): string => `${name}, entry ${index}`;
   return tableOf(
@@ -156,7 +159,7 @@ function lineTooLong(name: string, number: number): UserError {
   return new UserError("too-large", "a line of more than 64 MB: not JSON Lines?", { where: `${name}, line ${number}` });
 }
 
-function parseJson(bytes: Uint8Array, where: string): unknown {
+function parseJson(bytes: Uint8Array, where: string, mostParts: number): unknown {
   let text: string;
   try {
     text = decoder.decode(bytes);
@@ -164,7 +167,7 @@ function parseJson(bytes: Uint8Array, where: string): unknown {
     throw notUtf8(where);
   }
   try {
-    return parseExactJson(text);
+    return parseExactJson(text, { mostParts });
   } catch (error) {
     throw new UserError("invalid-json", `not valid JSON (${(error as Error).message})`, { where, cause: error });
   }

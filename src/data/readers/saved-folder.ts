@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import { parseBoundedJson } from "../../system/bounded-json.ts";
 import { UserError } from "../../system/errors.ts";
 import { chooseSplit } from "../choose-split.ts";
 import { refusePointer } from "../files.ts";
@@ -64,7 +65,7 @@ function plainName(name: unknown, where: string): string {
 
 function readJson(path: string): unknown {
   try {
-    const value: unknown = JSON.parse(readFileSync(path, "utf8"));
+    const value = parseBoundedJson(readFileSync(path, "utf8"), { uniqueKeys: true });
     return value ?? {};
   } catch (error) {
     throw new UserError("invalid-json", `not valid JSON (${(error as Error).message})`, { where: path, cause: error });

@@ -1,5 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { parseBoundedJson } from "../../system/bounded-json.ts";
 import { UserError } from "../../system/errors.ts";
 import { sizeOf } from "../../tensor/shape.ts";
 import { openTensorFile } from "../../model/weights/tensor-file.ts";
@@ -129,7 +130,7 @@ async function readSettings(path: string): Promise<Partial<SavedSettings> & Pick
   try {
     const text = await readFile(path, "utf8");
     if (text.length > largestSettings) throw new Error("too large");
-    saved = JSON.parse(text) as Partial<SavedSettings> | null;
+    saved = parseBoundedJson(text, { uniqueKeys: true }) as Partial<SavedSettings> | null;
   } catch (cause) {
     const fix = "Name a folder that a run of attention-gate has written (gates/).";
     throw new UserError("unreadable", "there are no gates that could be read", { where: path, fix, cause });

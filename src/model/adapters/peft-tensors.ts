@@ -3,7 +3,7 @@ import type { DecoderConfig } from "../config.ts";
 import { isStored, widenedValues } from "../../tensor/stored-weight.ts";
 import type { Decoder } from "../decoder.ts";
 import { show } from "../fields.ts";
-import { readStored, type StoredTensor } from "../weights/encoding.ts";
+import { readStored, readWeights, type StoredTensor } from "../weights/encoding.ts";
 import type { RandomAccessFile } from "../weights/file.ts";
 import { turnedValues, turnedWeights } from "../weights/orientation.ts";
 import { embeddingModule, headModule, weightModules, type WeightModule } from "./modules.ts";
@@ -156,7 +156,7 @@ export function tensorReader(
     const isTurned = turned.has(name.slice(modulePrefix.length));
     const stored = requireShaped(name, tensors.get(name), isTurned ? shape.toReversed() : shape, file.path);
     return async () => {
-      const values = await readStored(file, stored);
+      const values = await readWeights(file, stored);
       return isTurned ? turnedValues(values, stored.shape) : values;
     };
   };

@@ -52,6 +52,46 @@ export async function readStored(file: RandomAccessFile, tensor: StoredTensor): 
   return values;
 }
 
+/**
+ * The same for weights.
+ * @throws UserError that names the tensor if one of its numbers is NaN or infinite
+ */
+export async function readWeights(file: RandomAccessFile, tensor: StoredTensor): Promise<Float32Array> {
+  const values = await readStored(file, tensor);
+  let sum = 0; // of zeros: the difference of a finite number to itself
+  for (let i = 0; i < values.length; i++) sum += values[i]! - values[i]!;
+  if (sum === 0) return values;
+  const at = values.findIndex((value) => !Number.isFinite(value));
+  throw nonFinite(tensor, values[at]!, at, file.path);
+}
+
+/**
+ * Looks through a tensor of 16-bit numbers that stays in its file, a few megabytes at a time; others are not looked at.
+ * @throws UserError that names the tensor if one of its numbers is NaN or infinite
+ */
+export async function requireFinite(file: RandomAccessFile, tensor: StoredTensor): Promise<void> {
+  const { encoding, bytes } = tensor;
+  if (encoding !== float16 && encoding !== bfloat16) return;
+  const exponent = encoding === float16 ? 0x7c00 : 0x7f80;
+  const halves = new Uint16Array(Math.min(bytes, chunkBytes) / 2);
+  for (let done = 0; done < bytes; done += halves.byteLength) {
+    const chunk = halves.subarray(0, Math.min(halves.length, (bytes - done) / 2));
+    await file.read(tensor.offset + done, new Uint8Array(chunk.buffer, 0, chunk.byteLength));
+    const at = chunk.findIndex((half) => (half & exponent) === exponent);
+    if (at < 0) continue;
+    const value = new Float32Array(1);
+    encoding.decode(new Uint8Array(chunk.slice(at, at + 1).buffer), value);
+    throw nonFinite(tensor, value[0]!, done / 2 + at, file.path);
+  }
+}
+
+function nonFinite({ name }: StoredTensor, value: number, at: number, where: string): UserError {
+  return new UserError("not-finite", `the weight ${name} holds ${value} at place ${at}`, {
+    where,
+    fix: "The training that made it diverged, or the file is damaged: take an earlier checkpoint, or fetch it again.",
+  });
+}
+
 /** Number of elements of a shape, or undefined if it is not a list of sizes or does not fit a safe integer. */
 export function elementCount(shape: unknown): number | undefined {
   if (!Array.isArray(shape)) return undefined;

@@ -8,7 +8,7 @@ import { parseSpecialTokens } from "../families/config-keys.ts";
 import { familyOf } from "../families/index.ts";
 import { readFields, show } from "../fields.ts";
 import { checkTensors } from "./check-tensors.ts";
-import { heldAs, readStored, storedWeight, type StoredTensor } from "./encoding.ts";
+import { heldAs, readStored, readWeights, requireFinite, storedWeight, type StoredTensor } from "./encoding.ts";
 import { openFile, type RandomAccessFile } from "./file.ts";
 import { fingerprint, type LocatedTensor } from "./fingerprint.ts";
 import { turnedValues, turnedWeights } from "./orientation.ts";
@@ -55,12 +55,16 @@ export async function openFolder(folder: string): Promise<WeightSource> {
       shape: (name) => shapeOf(name, locate(name).tensor),
       async read(name) {
         const { file, tensor } = locate(name);
-        const values = await readStored(file, tensor);
+        const values = await readWeights(file, tensor);
         return turned.has(name) ? turnedValues(values, tensor.shape) : values;
       },
       stored(name) {
         const { file, tensor } = locate(name);
         return turned.has(name) ? undefined : storedWeight(file, tensor);
+      },
+      async checkStored(name) {
+        const { file, tensor } = locate(name);
+        await requireFinite(file, tensor);
       },
       held: (name) => heldAs(locate(name).tensor),
       fingerprint: await fingerprint(config, tensors),

@@ -4,7 +4,7 @@ import { ggufFamilyNamed, type GgufTensorFacts } from "../families/index.ts";
 import { hubNames } from "../families/gguf-tensors.ts";
 import { show } from "../fields.ts";
 import { checkTensors } from "./check-tensors.ts";
-import { heldAs, readStored, storedWeight, type StoredTensor } from "./encoding.ts";
+import { heldAs, readStored, readWeights, requireFinite, storedWeight, type StoredTensor } from "./encoding.ts";
 import { keepOpen, type RandomAccessFile } from "./file.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { readGgufHeader, type GgufHeader } from "./gguf.ts";
@@ -50,10 +50,11 @@ async function readGguf(file: RandomAccessFile): Promise<WeightSource> {
     names: () => [...tensors.keys()],
     shape: (name) => [...locate(name).shape],
     async read(name) {
-      const values = await readStored(file, locate(name));
+      const values = await readWeights(file, locate(name));
       return gguf.huggingFaceValues?.(name, values, config) ?? values;
     },
     stored: (name) => storedWeight(file, locate(name), gguf.pairedHead?.(name, config)),
+    checkStored: (name) => requireFinite(file, locate(name)),
     held: (name) => heldAs(locate(name)),
     metadata,
     fingerprint: await fingerprint(config, new Map([...tensors].map(([name, tensor]) => [name, { tensor, file }]))),

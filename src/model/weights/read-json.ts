@@ -1,3 +1,4 @@
+import { parseBoundedJson } from "../../system/bounded-json.ts";
 import { UserError } from "../../system/errors.ts";
 import { show } from "../fields.ts";
 import { openFile } from "./file.ts";
@@ -23,10 +24,10 @@ export async function readJsonBytes(path: string): Promise<Uint8Array> {
   }
 }
 
-/** @throws UserError if this is not JSON */
+/** @throws UserError if this is not JSON, or gives a key twice */
 export function parseJson(bytes: Uint8Array, where: string): unknown {
   try {
-    return JSON.parse(new TextDecoder().decode(bytes));
+    return parseBoundedJson(new TextDecoder().decode(bytes), { uniqueKeys: true });
   } catch (error) {
     throw new UserError("invalid-json", `not valid JSON (${show((error as Error).message)})`, { where });
   }

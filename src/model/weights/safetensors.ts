@@ -1,10 +1,10 @@
+import { JsonRefused, parseBoundedJson } from "../../system/bounded-json.ts";
 import { UserError } from "../../system/errors.ts";
 import { isRecord } from "../../system/is-record.ts";
 import { show } from "../fields.ts";
 import type { StoredEncoding } from "../../tensor/stored-weight.ts";
 import { bfloat16, elementCount, float16, float32, type StoredTensor } from "./encoding.ts";
 import type { RandomAccessFile } from "./file.ts";
-import { duplicateKey } from "../../system/json-keys.ts";
 
 const encodings = new Map<unknown, StoredEncoding>(
   [float32, float16, bfloat16].map((encoding) => [encoding.name, encoding]),
@@ -46,27 +46,31 @@ export async function readSafetensors(
     if (name !== "__metadata__") tensors.set(name, storedTensor(name, entry, 8 + length, file.size, broken));
   }
   requireFullCover([...tensors.values()], 8 + length, file.size, broken);
-  const said = header["__metadata__"];
-  const texts = Object.entries(isRecord(said) ? said : {}).filter((entry): entry is [string, string] => {
-    return typeof entry[1] === "string";
-  });
-  return { tensors, metadata: new Map(texts) };
+  return { tensors, metadata: metadataOf(header["__metadata__"], broken) };
+}
+
+function metadataOf(said: unknown, broken: Broken): Map<string, string> {
+  if (said === undefined || said === null) return new Map();
+  if (!isRecord(said)) throw broken("__metadata__ is no object");
+  const other = Object.entries(said).find(([, value]) => typeof value !== "string");
+  if (other !== undefined) throw broken(`__metadata__ has ${show(other[1])} where a text was expected`);
+  return new Map(Object.entries(said) as [string, string][]);
 }
 
 type Broken = (what: string) => UserError;
 
 function parseHeader(bytes: Uint8Array, broken: Broken): Record<string, unknown> {
-  let text: string;
   let header: unknown;
   try {
-    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-    header = JSON.parse(text);
+    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    header = parseBoundedJson(text, { uniqueKeys: true });
   } catch (error) {
-    throw broken(`the header is not JSON (${show((error as Error).message)})`);
+    const reason = (error as Error).message.slice(0, 200);
+    throw broken(
+      error instanceof JsonRefused ? `the header is refused: ${reason}` : `the header is not JSON (${reason})`,
+    );
   }
   if (!isRecord(header)) throw broken("the header is not a JSON object");
-  const repeated = duplicateKey(text);
-  if (repeated !== undefined) throw broken(`the header names ${show(repeated)} twice`);
   return header;
 }
 

@@ -10,6 +10,7 @@ import { savedOptions } from "../../model/adapters/peft-tensors.ts";
 import { withAdapter } from "../../model/adapters/with-adapter.ts";
 import type { DecoderConfig } from "../../model/config.ts";
 import type { LoadOptions, Model } from "../../model/model.ts";
+import { parseJson } from "../../model/weights/read-json.ts";
 import { UserError } from "../../system/errors.ts";
 import { optional } from "../../system/optional.ts";
 
@@ -49,7 +50,7 @@ export function adapterOptions(shape: DecoderConfig, config: AdapterConfig | und
       where: from,
       fix: "Name the folder of an adapter saved by a run (adapter/) or by PEFT.",
     });
-  const saved = savedOptions(parsePeftConfig(JSON.parse(readFileSync(path, "utf8")), path), shape, path);
+  const saved = savedOptions(parsePeftConfig(parseJson(readFileSync(path), path), path), shape, path);
   return { adapter: { ...saved, ...optional({ dropout }) } };
 }
 

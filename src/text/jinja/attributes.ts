@@ -1,4 +1,5 @@
 import { bind, integerArgument } from "./arguments.ts";
+import { countPass } from "./limits.ts";
 import { textMethods } from "./text-methods.ts";
 import {
   callable,
@@ -57,10 +58,19 @@ export function attribute(value: Value, name: string): Value {
       throw new Error(`.${name}() changes a ${typeName(value)}, which templates may not`);
     });
   }
-  if (typeof value === "string") return bound(textMethods, name, value);
+  if (typeof value === "string") return textMethod(name, value);
   if (isDict(value)) return dictMethod(value, name) ?? value.get(name);
   if (isList(value)) return bound(listMethods, name, value);
   return isSequence(value) && value.kind === "tuple" ? bound(listMethods, name, value.items) : undefined;
+}
+
+function textMethod(name: string, self: string): Value {
+  const method = textMethods.get(name);
+  if (method === undefined) return undefined;
+  return callable((args) => {
+    countPass(self.length);
+    return method(self, args);
+  });
 }
 
 /** A method of a dict, but for those that change it. */

@@ -1,3 +1,5 @@
+import { countPass } from "./limits.ts";
+
 const months = "January February March April May June July August September October November December".split(" ");
 const days = "Sunday Monday Tuesday Wednesday Thursday Friday Saturday".split(" ");
 
@@ -26,6 +28,7 @@ export function strftime(date: Date, format: string): string {
     ["S", pad(date.getSeconds())],
     ["%", "%"],
   ]);
+  countPass(8 * format.length);
   return format.replace(/%(-?)(.)/gs, (directive, plain: string, letter: string) => {
     const value = written.get(letter);
     if (value === undefined) return directive;

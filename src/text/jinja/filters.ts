@@ -1,6 +1,6 @@
 import { bind, integerArgument, numberArgument, textArgument } from "./arguments.ts";
 import { attribute, dictMethod } from "./attributes.ts";
-import { checkSize } from "./limits.ts";
+import { checkSize, countPass } from "./limits.ts";
 import { fixed, percentFormat } from "./format.ts";
 import { json, text } from "./print.ts";
 import { given, itemAt, listFilters, type Filter } from "./list-filters.ts";
@@ -45,11 +45,7 @@ const textFilters: readonly [string, Filter][] = [
   ["string", (value) => text(value)],
   // without Jinja's escaping of HTML, which chat templates do not use, it stays a text like others
   ["safe", (value) => text(value)],
-  [
-    "title",
-    (value) =>
-      text(value).replace(/([-\s({[<]*)([^-\s({[<]+)/g, (_, gap: string, word: string) => gap + capitalized(word)),
-  ],
+  ["title", (value) => text(value).replace(/[^-\s({[<]+/g, capitalized)],
   ["tojson", toJson],
   ["trim", (value, args) => stripped(text(value), bind(args, "chars")[0], "both")],
   ["truncate", truncate],
@@ -89,6 +85,7 @@ const filters: ReadonlyMap<string, Filter> = new Map([...textFilters, ...listFil
 export function applyFilter(name: string, value: Value, args: Arguments): Value {
   const filter = filters.get(name);
   if (filter === undefined) throw new Error(`the filter '${name}' is not known`);
+  if (typeof value === "string") countPass(value.length);
   return filter(value, args);
 }
 

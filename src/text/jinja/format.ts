@@ -1,4 +1,4 @@
-import { checkSize } from "./limits.ts";
+import { checkSize, countSize, countPass } from "./limits.ts";
 import { floatText, representation, text } from "./print.ts";
 import {
   float,
@@ -17,6 +17,9 @@ export function percentFormat(template: string, values: Value): string {
   const isTuple = isSequence(values) && values.kind === "tuple";
   const list = isTuple ? values.items : [values];
   let next = 0;
+  let length = 0;
+  if (template.lastIndexOf("%(") > template.lastIndexOf(")")) throw new Error("incomplete format key");
+  countPass(4 * template.length);
   const pattern = /%(?:\(([^)]*)\))?([-+ 0#]*)(\d*)(?:\.(\d+))?(.?)/gs;
   const written = template.replace(pattern, (_, name: string | undefined, flags, width, precision, type) => {
     if (type === "%") return "%";
@@ -31,7 +34,11 @@ export function percentFormat(template: string, values: Value): string {
           : " "
         : "";
     const fill = (flags as string).includes("0") && "dif".includes(type as string) ? "0" : " ";
-    return padded(sign + body, Number(width), (flags as string).includes("-") ? "<" : fill === "0" ? "=" : ">", fill);
+    const alignment = (flags as string).includes("-") ? "<" : fill === "0" ? "=" : ">";
+    const part = padded(sign + body, Number(width), alignment, fill);
+    checkSize((length += part.length));
+    countPass(part.length);
+    return part;
   });
   const isMapping = values === undefined || (typeof values === "object" && values !== null && !isFloat(values));
   if (next < list.length && (!isMapping || isTuple))
@@ -56,6 +63,8 @@ function percentValue(value: Value, type: string, precision: number | undefined)
 /** Python's `"…".format(…)`. */
 export function braceFormat(template: string, args: Arguments): string {
   let next = 0;
+  let length = 0;
+  countPass(4 * template.length);
   return template.replace(/\{\{|\}\}|\{([^{}]*)\}|[{}]/g, (match, field: string | undefined) => {
     if (match === "{{" || match === "}}") return match[0]!;
     const parts = /^(\w*)(?:!([rs]))?(?::(.*))?$/s.exec(field ?? "!");
@@ -66,10 +75,11 @@ export function braceFormat(template: string, args: Arguments): string {
       throw new Error(`there is no value for ${JSON.stringify(match)}`);
     }
     const value = at === undefined ? args.named.get(name) : args.positional[at];
-    return formatted(
-      conversion === "r" ? representation(value) : conversion === "s" ? text(value) : value,
-      specification,
-    );
+    const converted = conversion === "r" ? representation(value) : conversion === "s" ? text(value) : value;
+    const part = formatted(converted, specification);
+    checkSize((length += part.length));
+    countPass(part.length);
+    return part;
   });
 }
 
@@ -102,7 +112,7 @@ function formattedBody(value: Value, type: string, precision: number | undefined
 
 /** @param alignment as in a format specification: <, >, ^, and = for padding behind the sign */
 export function padded(body: string, width: number, alignment: string, fill: string): string {
-  checkSize(width);
+  countSize(width);
   const missing = width - Array.from(body).length;
   if (missing <= 0) return body;
   if (alignment === "<") return body + fill.repeat(missing);

@@ -1,6 +1,7 @@
 import { bind, integerArgument, textArgument } from "./arguments.ts";
 import { item } from "./attributes.ts";
 import { operate } from "./operators.ts";
+import { checkSize, countPass } from "./limits.ts";
 import { text } from "./print.ts";
 import { runTest } from "./tests.ts";
 import { joined } from "./text-methods.ts";
@@ -165,9 +166,12 @@ function unique(value: Value, args: Arguments): Value {
 function batches(items: readonly Value[], count: number, fill: Value): Value[] {
   if (count < 1) throw new Error("batch needs a positive number");
   const found: Value[] = [];
+  let made = 0;
   for (let i = 0; i < items.length; i += count) {
     const batch = items.slice(i, i + count);
-    const missing = fill === undefined || fill === null ? 0 : Math.min(count - batch.length, 100_000);
+    const missing = fill === undefined || fill === null ? 0 : count - batch.length;
+    checkSize((made += batch.length + missing));
+    countPass(2 * (batch.length + missing));
     found.push([...batch, ...Array.from({ length: missing }, () => fill)]);
   }
   return found;

@@ -1,4 +1,4 @@
-import { checkSize } from "./limits.ts";
+import { checkSize, countSize } from "./limits.ts";
 import { isDict, isFloat, isList, isSequence, kindOf, typeName, type Float, type Value } from "./values.ts";
 
 /** What `str` gives in Python. */
@@ -86,6 +86,7 @@ export function json(value: Value, options: JsonOptions, depth = 0): string {
   }
   const written = (parts: readonly string[], [open, close]: readonly [string, string]): string => {
     if (parts.length === 0) return open + close;
+    countSize(parts.reduce((size, part) => size + part.length + separators[0].length, 0));
     if (indent === undefined) return open + parts.join(separators[0]) + close;
     checkSize(parts.length * indent.length * (depth + 1));
     const line = `\n${indent.repeat(depth + 1)}`;

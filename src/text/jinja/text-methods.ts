@@ -1,5 +1,5 @@
 import { bind, integerArgument, textArgument } from "./arguments.ts";
-import { checkSize } from "./limits.ts";
+import { checkSize, countSize, countSearch } from "./limits.ts";
 import { braceFormat, padded } from "./format.ts";
 import { text } from "./print.ts";
 import { characters, isSequence, iterate, tuple, type Arguments, type Value } from "./values.ts";
@@ -22,12 +22,12 @@ export const textMethods: ReadonlyMap<string, (self: string, args: Arguments) =>
     (self, args) =>
       textArgument(args.positional[0]) === ""
         ? characters(self).length + 1
-        : self.split(textArgument(args.positional[0])).length - 1,
+        : partsAt(self, textArgument(args.positional[0])).length - 1,
   ],
   ["endswith", (self, args) => alternatives(args).some((part) => self.endsWith(part))],
-  ["find", (self, args) => position(self, self.indexOf(textArgument(bind(args, "sub")[0])))],
+  ["find", (self, args) => position(self, indexIn(self, bind(args, "sub")[0]))],
   ["format", (self, args) => braceFormat(self, args)],
-  ["index", (self, args) => found(position(self, self.indexOf(textArgument(bind(args, "sub")[0]))))],
+  ["index", (self, args) => found(position(self, indexIn(self, bind(args, "sub")[0])))],
   ["isalnum", (self) => /^[\p{L}\p{N}]+$/u.test(self)],
   ["isalpha", (self) => /^\p{L}+$/u.test(self)],
   ["isascii", (self) => /^[\0-\x7f]*$/.test(self)],
@@ -42,10 +42,7 @@ export const textMethods: ReadonlyMap<string, (self: string, args: Arguments) =>
   ["ljust", (self, args) => padded(self, integerArgument(args.positional[0]), "<", text(args.positional[1] ?? " "))],
   ["lower", (self) => self.toLowerCase()],
   ["lstrip", (self, args) => stripped(self, args.positional[0], "start")],
-  [
-    "partition",
-    (self, args) => partitioned(self, textArgument(args.positional[0]), self.indexOf(text(args.positional[0]))),
-  ],
+  ["partition", (self, args) => partitioned(self, textArgument(args.positional[0]), indexIn(self, args.positional[0]))],
   [
     "removeprefix",
     (self, args) =>
@@ -59,13 +56,13 @@ export const textMethods: ReadonlyMap<string, (self: string, args: Arguments) =>
         : self,
   ],
   ["replace", (self, args) => replaced(self, bind(args, "old", "new", "count"))],
-  ["rfind", (self, args) => position(self, self.lastIndexOf(textArgument(bind(args, "sub")[0])))],
-  ["rindex", (self, args) => found(position(self, self.lastIndexOf(textArgument(bind(args, "sub")[0]))))],
+  ["rfind", (self, args) => position(self, lastIndexIn(self, bind(args, "sub")[0]))],
+  ["rindex", (self, args) => found(position(self, lastIndexIn(self, bind(args, "sub")[0])))],
   ["rjust", (self, args) => padded(self, integerArgument(args.positional[0]), ">", text(args.positional[1] ?? " "))],
   [
     "rpartition",
     (self, args) => {
-      const at = self.lastIndexOf(textArgument(args.positional[0]));
+      const at = lastIndexIn(self, args.positional[0]);
       return at < 0 ? tuple(["", "", self]) : partitioned(self, text(args.positional[0]), at);
     },
   ],
@@ -87,6 +84,21 @@ export const textMethods: ReadonlyMap<string, (self: string, args: Arguments) =>
   ["zfill", (self, args) => padded(self, integerArgument(args.positional[0]), "=", "0")],
 ]);
 
+function indexIn(self: string, wanted: Value): number {
+  countSearch(self, textArgument(wanted));
+  return self.indexOf(textArgument(wanted));
+}
+
+function lastIndexIn(self: string, wanted: Value): number {
+  countSearch(self, textArgument(wanted));
+  return self.lastIndexOf(textArgument(wanted));
+}
+
+function partsAt(self: string, separator: string): string[] {
+  countSearch(self, separator);
+  return self.split(separator);
+}
+
 export const isLower = (value: string): boolean => /\p{Ll}/u.test(value) && !/[\p{Lu}\p{Lt}]/u.test(value);
 export const isUpper = (value: string): boolean => /\p{Lu}/u.test(value) && !/[\p{Ll}\p{Lt}]/u.test(value);
 
@@ -101,7 +113,10 @@ export function stripped(value: string, set: Value, side: "start" | "end" | "bot
   const isStripped =
     set === undefined || set === null
       ? (one: string) => isSpace.test(one)
-      : (one: string) => textArgument(set).includes(one);
+      : (one: string) => {
+          countSearch(textArgument(set), one);
+          return textArgument(set).includes(one);
+        };
   let [from, to] = [0, list.length];
   if (side !== "end") while (from < to && isStripped(list[from]!)) from++;
   if (side !== "start") while (to > from && isStripped(list[to - 1]!)) to--;
@@ -122,7 +137,7 @@ export function lines(value: string, keepEnds = false): string[] {
 export function joined(parts: readonly string[], separator: string): string {
   let size = separator.length * parts.length;
   for (const part of parts) size += part.length;
-  checkSize(size);
+  countSize(size);
   return parts.join(separator);
 }
 
@@ -130,9 +145,9 @@ export function joined(parts: readonly string[], separator: string): string {
 export function replaced(self: string, [old, by, count]: readonly Value[]): string {
   const [from, to] = [textArgument(old), textArgument(by)];
   const most = count === undefined || count === null ? -1 : integerArgument(count);
-  const parts = from === "" ? ["", ...characters(self), ""] : self.split(from);
+  const parts = from === "" ? ["", ...characters(self), ""] : partsAt(self, from);
   const limit = most < 0 ? parts.length - 1 : Math.min(most, parts.length - 1);
-  checkSize(self.length + limit * to.length);
+  countSize(self.length + limit * to.length);
   return (
     parts.slice(0, limit + 1).join(to) +
     parts
@@ -147,7 +162,7 @@ function split(self: string, [separator, count]: readonly Value[]): string[] {
   if (separator !== undefined && separator !== null) {
     const by = textArgument(separator);
     if (by === "") throw new Error("empty separator");
-    const parts = self.split(by);
+    const parts = partsAt(self, by);
     return most < 0 || parts.length <= most ? parts : [...parts.slice(0, most), parts.slice(most).join(by)];
   }
   const found: string[] = [];

@@ -1,4 +1,4 @@
-import { TemplateTooCostly } from "./limits.ts";
+import { countSearch, TemplateTooCostly } from "./limits.ts";
 
 /**
  * A value of a template as Python has it. Whole numbers are plain; `undefined` is Jinja's undefined, `null` is None.
@@ -154,7 +154,10 @@ function compareTexts(a: string, b: string): number {
 
 export function contains(container: Value, item: Value): boolean {
   if (typeof container === "string") {
-    if (typeof item === "string") return container.includes(item);
+    if (typeof item === "string") {
+      countSearch(container, item);
+      return container.includes(item);
+    }
     throw new Error(`'in <string>' requires string as left operand, not ${typeName(item)}`);
   }
   if (isDict(container)) {

@@ -1,3 +1,4 @@
+import { stepsWithin } from "../steps/growth.ts";
 import { byteIds, type EncodeWord } from "./model.ts";
 
 export interface UnigramOptions {
@@ -7,11 +8,14 @@ export interface UnigramOptions {
 }
 
 interface Node {
-  children: Map<string, Node>;
+  children: Map<string, Node> | undefined;
   id: number;
 }
 
+const mostNodes = 8_000_000; // ten times those of the largest vocabularies
+
 const unknownPenalty = 10;
+const shortest = 64; // characters of a token that are not counted
 
 /**
  * Unigram: the cutting whose scores have the largest sum. Characters that no token begins with are unknown, those next
@@ -21,11 +25,13 @@ export function unigram(
   { vocab, unk_id, byte_fallback }: UnigramOptions,
   ids: ReadonlyMap<string, number>,
 ): EncodeWord {
-  const root: Node = { children: new Map(), id: -1 };
+  const root: Node = { children: undefined, id: -1 };
+  let nodes = 0;
   let lowest = Infinity;
   for (const [id, [token, score]] of vocab.entries()) {
     lowest = Math.min(lowest, score);
-    insert(root, token, id);
+    nodes += insert(root, token, id);
+    if (nodes > mostNodes) throw new Error(`the tokens of the vocabulary have more than ${mostNodes} beginnings`);
   }
   const unknownScore = lowest - unknownPenalty;
   const unknown = unk_id ?? undefined;
@@ -42,14 +48,21 @@ export function unigram(
   };
 }
 
-function insert(root: Node, token: string, id: number): void {
+/** Returns how many nodes are new. */
+function insert(root: Node, token: string, id: number): number {
   let node = root;
+  let made = 0;
   for (const character of token) {
+    node.children ??= new Map();
     let child = node.children.get(character);
-    if (child === undefined) node.children.set(character, (child = { children: new Map(), id: -1 }));
+    if (child === undefined) {
+      node.children.set(character, (child = { children: undefined, id: -1 }));
+      made++;
+    }
     node = child;
   }
   node.id = id;
+  return made;
 }
 
 interface PartOfWord {
@@ -67,6 +80,7 @@ function bestParts(
   unknown: number | undefined,
 ): PartOfWord[] {
   const count = characters.length;
+  const spend = stepsWithin(count);
   const [best, from, tokenAt] = [
     new Float64Array(count + 1),
     new Int32Array(count + 1).fill(-1),
@@ -80,9 +94,11 @@ function bestParts(
   for (let start = 0; start < count; start++) {
     let node: Node | undefined = root;
     let isSingleKnown = false;
+    spend(1);
     for (let end = start; end < count; end++) {
-      node = node.children.get(characters[end]!);
+      node = node.children?.get(characters[end]!);
       if (node === undefined) break;
+      if (end > start + shortest) spend(1);
       if (node.id < 0) continue;
       offer(start, end + 1, node.id, scoreOf(node.id));
       if (end === start) isSingleKnown = true;

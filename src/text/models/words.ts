@@ -1,3 +1,4 @@
+import { stepsWithin } from "../steps/growth.ts";
 import type { EncodeWord } from "./model.ts";
 
 export interface WordPieceOptions {
@@ -14,14 +15,18 @@ export function wordPiece(options: WordPieceOptions, ids: ReadonlyMap<string, nu
     max_input_chars_per_word: most = 100,
   } = options;
   const unknown = [ids.get(unk_token ?? "[UNK]")];
+  let longest = 0;
+  for (const token of ids.keys()) longest = Math.max(longest, token.length);
   return (word) => {
     const characters = Array.from(word);
     if (characters.length > most) return unknown;
+    const spend = stepsWithin(characters.length);
     const found: number[] = [];
     for (let start = 0; start < characters.length;) {
-      let end = characters.length;
+      let end = Math.min(characters.length, start + longest);
       let id: number | undefined;
       for (; end > start; end--) {
+        spend(end - start);
         id = ids.get((start > 0 ? prefix : "") + characters.slice(start, end).join(""));
         if (id !== undefined) break;
       }

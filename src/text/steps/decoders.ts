@@ -106,8 +106,8 @@ function ctc({ pad_token = "<pad>", word_delimiter_token = "|", cleanup = true }
 }
 
 function replace({ pattern, content }: Options, where: string): Decoder {
-  const expression = patternOf(pattern, where);
-  return (tokens) => tokens.map((token) => replaceMatches(token, expression, String(content)));
+  const find = patternOf(pattern, where);
+  return (tokens) => tokens.map((token) => replaceMatches(token, find, String(content)));
 }
 
 function strip({ content, start = 0, stop = 0 }: Options): Decoder {

@@ -1,4 +1,5 @@
 import { toBytesAsText } from "./byte-level.ts";
+import { growing } from "./growth.ts";
 import type { Normalizer } from "./normalizer.ts";
 import { patternOf, replaceMatches, whiteSpace } from "./pattern.ts";
 import { precompiled } from "./precompiled.ts";
@@ -28,8 +29,11 @@ const normalizers: ReadonlyMap<unknown, Create<Normalizer, string>> = new Map<un
   [
     "Prepend",
     ({ prepend }) =>
-      (text) =>
-        text === "" ? "" : String(prepend) + text,
+      (text) => {
+        if (text === "") return "";
+        growing(String(prepend).length + text.length);
+        return String(prepend) + text;
+      },
   ],
   ["Replace", replace],
   ["ByteLevel", () => toBytesAsText],
@@ -38,7 +42,8 @@ const normalizers: ReadonlyMap<unknown, Create<Normalizer, string>> = new Map<un
   ["BertNormalizer", bert],
   [
     "Sequence",
-    ({ normalizers: list = [] }, where) => inOrder((list as unknown[]).map((step) => createNormalizer(step, where))),
+    ({ normalizers: list = [] }, where) =>
+      inOrder((list as unknown[]).map((step) => counted(createNormalizer(step, where)))),
   ],
 ]);
 
@@ -46,6 +51,14 @@ const normalizers: ReadonlyMap<unknown, Create<Normalizer, string>> = new Map<un
 export function createNormalizer(step: unknown, where: string): Normalizer {
   if (step === null || step === undefined) return (text) => text;
   return createStep(step, normalizers, "normalizer", where);
+}
+
+function counted(step: Normalizer): Normalizer {
+  return (text) => {
+    const changed = step(text);
+    growing(changed.length);
+    return changed;
+  };
 }
 
 function strip({ strip_left, strip_right }: Options): Normalizer {
@@ -58,8 +71,8 @@ function strip({ strip_left, strip_right }: Options): Normalizer {
 }
 
 function replace({ pattern, content }: Options, where: string): Normalizer {
-  const expression = patternOf(pattern, where);
-  return (text) => replaceMatches(text, expression, String(content));
+  const find = patternOf(pattern, where);
+  return (text) => replaceMatches(text, find, String(content));
 }
 
 const dropped = /[\x01-\x08\x0b\x0e-\x1f\x7f\x8f\x9f]/g;

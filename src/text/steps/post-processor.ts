@@ -1,5 +1,5 @@
 import { isRecord } from "../../system/is-record.ts";
-import { show } from "../tokenizer-json.ts";
+import { isId, show } from "../tokenizer-json.ts";
 import { createStep, inOrder, type Create, type Options } from "./step.ts";
 
 /** Puts the special tokens around the ids of a text. */
@@ -34,7 +34,7 @@ function betweenTwo({ cls, sep }: Options): PostProcessor {
 
 function idOfPair(pair: unknown): number {
   const id: unknown = Array.isArray(pair) ? pair[1] : undefined;
-  if (typeof id === "number") return id;
+  if (isId(id)) return id;
   throw new Error(`the post-processor names ${show(pair)} where a token and its id were expected`);
 }
 
@@ -49,7 +49,8 @@ function template({ single, special_tokens }: Options, idOf: IdOf): PostProcesso
 function idsOf(token: string, special: unknown, idOf: IdOf): number[] {
   const described: unknown = isRecord(special) ? special[token] : undefined;
   const ids: unknown = isRecord(described) ? described.ids : undefined;
-  if (Array.isArray(ids)) return ids as number[];
+  if (Array.isArray(ids) && ids.every(isId)) return ids;
+  if (ids !== undefined) throw new Error(`the post-processor gives the token ${show(token)} the ids ${show(ids)}`);
   const id = idOf(token);
   if (id === undefined) throw new Error(`the post-processor names the token ${show(token)}, which has no id`);
   return [id];

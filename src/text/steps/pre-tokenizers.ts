@@ -1,7 +1,8 @@
 import { UserError } from "../../system/errors.ts";
 import { show } from "../tokenizer-json.ts";
 import { toBytesAsText } from "./byte-level.ts";
-import { escaped, matchesOf, patternOf, punctuation, whiteSpace, wordCharacter } from "./pattern.ts";
+import type { FindAll } from "../patterns/pattern.ts";
+import { escaped, findAll, matchesOf, patternOf, punctuation, whiteSpace, wordCharacter } from "./pattern.ts";
 import { createStep, type Create, type Options } from "./step.ts";
 
 /** A part of a text; `isFirst` if the text begins with it. */
@@ -57,7 +58,8 @@ const preTokenizers: ReadonlyMap<unknown, Create<PreTokenizer, string>> = new Ma
   ["ByteLevel", byteLevel],
   [
     "Whitespace",
-    () => splitting(new RegExp(`[${wordCharacter}]+|[^${wordCharacter}${whiteSpace}]+`, "gu"), "Removed", true),
+    () =>
+      splitting(findAll(new RegExp(`[${wordCharacter}]+|[^${wordCharacter}${whiteSpace}]+`, "gu")), "Removed", true),
   ],
   ["WhitespaceSplit", () => splitting(oneOf(whiteSpace), "Removed")],
   [
@@ -69,7 +71,10 @@ const preTokenizers: ReadonlyMap<unknown, Create<PreTokenizer, string>> = new Ma
     ({ individual_digits }) => splitting(oneOf("\\p{N}"), individual_digits === true ? "Isolated" : "Contiguous"),
   ],
   ["Punctuation", ({ behavior = "Isolated" }) => splitting(oneOf(punctuation), behavior)],
-  ["CharDelimiterSplit", ({ delimiter }) => splitting(new RegExp(escaped(String(delimiter)), "gu"), "Removed")],
+  [
+    "CharDelimiterSplit",
+    ({ delimiter }) => splitting(findAll(new RegExp(escaped(oneCharacter(delimiter)), "gu")), "Removed"),
+  ],
   ["Split", ({ pattern, behavior, invert }, where) => splitting(patternOf(pattern, where), behavior, invert === true)],
   ["Metaspace", metaspace],
   ["FixedLength", fixedLength],
@@ -92,13 +97,13 @@ export function createPreTokenizer(step: unknown, where: string): PreTokenizer {
   return createStep(step, preTokenizers, "pre-tokenizer", where);
 }
 
-const oneOf = (characters: string): RegExp => new RegExp(`[${characters}]`, "gu");
+const oneOf = (characters: string): FindAll => findAll(new RegExp(`[${characters}]`, "gu"));
 
 function partingInOrder(steps: readonly PreTokenizer[]): PreTokenizer {
   return (part) => steps.reduce((parts: Part[], step) => parts.flatMap(step), [part]);
 }
 
-function splitting(pattern: RegExp | undefined, behavior: unknown, invert = false): PreTokenizer {
+function splitting(pattern: FindAll | undefined, behavior: unknown, invert = false): PreTokenizer {
   // spelled as in Python's constructor or as in a saved file
   const name = String(behavior).replace(/(?:^|_)([a-z])/g, (_, letter: string) => letter.toUpperCase());
   const join = Object.hasOwn(behaviors, name) ? behaviors[name]! : undefined;
@@ -109,7 +114,7 @@ function splitting(pattern: RegExp | undefined, behavior: unknown, invert = fals
   };
 }
 
-function cutsOf(text: string, pattern: RegExp | undefined, invert: boolean): Cut[] {
+function cutsOf(text: string, pattern: FindAll | undefined, invert: boolean): Cut[] {
   const cuts: Cut[] = [];
   let end = 0;
   for (const [start, next] of matchesOf(text, pattern)) {
@@ -121,9 +126,11 @@ function cutsOf(text: string, pattern: RegExp | undefined, invert: boolean): Cut
   return cuts;
 }
 
-const words = new RegExp(
-  `'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^${whiteSpace}\\p{L}\\p{N}]+|${whiteSpace}+(?!\\P{White_Space})|${whiteSpace}+`,
-  "gu",
+const words = findAll(
+  new RegExp(
+    `'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^${whiteSpace}\\p{L}\\p{N}]+|${whiteSpace}+(?!\\P{White_Space})|${whiteSpace}+`,
+    "gu",
+  ),
 );
 
 function byteLevel({ add_prefix_space = true, use_regex = true }: Options): PreTokenizer {
@@ -143,17 +150,23 @@ function metaspace({
   add_prefix_space,
   split: splits = true,
 }: Options): PreTokenizer {
-  const mark = String(replacement);
+  const mark = oneCharacter(replacement);
   const scheme = prepend_scheme ?? (add_prefix_space === false ? "never" : "always");
   if (!["always", "first", "never"].includes(scheme as string))
     throw new Error(`the prepend_scheme ${show(scheme)} is not known`);
-  const split = splitting(new RegExp(escaped(mark), "gu"), "MergedWithNext");
+  const split = splitting(findAll(new RegExp(escaped(mark), "gu")), "MergedWithNext");
   return ({ text, isFirst }) => {
     const marked = text.replaceAll(" ", () => mark);
     const isPrepended = !marked.startsWith(mark) && (scheme === "always" || (scheme === "first" && isFirst));
     const part = { text: isPrepended ? mark + marked : marked, isFirst };
     return splits === false ? [part] : split(part);
   };
+}
+
+/** @throws Error unless the value is one character, or the text of none that is asked for */
+function oneCharacter(value: unknown): string {
+  if (typeof value === "string" && Array.from(value).length === 1) return value;
+  throw new Error(`${show(value)} is given where one character was expected`);
 }
 
 function fixedLength({ length }: Options): PreTokenizer {

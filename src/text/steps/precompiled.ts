@@ -1,3 +1,4 @@
+import { growing } from "./growth.ts";
 import type { Normalizer } from "./normalizer.ts";
 
 const segmenter = new Intl.Segmenter("en", { granularity: "grapheme" });
@@ -33,6 +34,7 @@ export function precompiled(encoded: unknown): Normalizer {
       const whole = encoder.encode(segment).length < longestWhole ? replacement(segment) : undefined;
       if (whole !== undefined) written += whole;
       else for (const character of segment) written += replacement(character) ?? character;
+      growing(written.length);
     }
     return written;
   };

@@ -2,7 +2,7 @@ import { readFile, readdir, writeFile } from "node:fs/promises";
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { UserError, type ErrorCode } from "../../../src/system/errors.ts";
-import { readStored } from "../../../src/model/weights/encoding.ts";
+import { readStored, readWeights, requireFinite } from "../../../src/model/weights/encoding.ts";
 import { openFile } from "../../../src/model/weights/file.ts";
 import { writeSafetensors } from "../../../src/model/weights/safetensors-write.ts";
 import { readSafetensorsHeader } from "../../../src/model/weights/safetensors.ts";
@@ -50,7 +50,7 @@ describe("reading safetensors", () => {
     ["is not JSON", safetensors("")],
     ["is not JSON", pack(["u64", 4], Uint8Array.of(0x7b, 0xff, 0xff, 0x7d))],
     ["not a JSON object", safetensors("[]")],
-    ["not a JSON object", safetensors("[".repeat(100_000) + "]".repeat(100_000))],
+    ["nested more than 256 deep", safetensors("[".repeat(100_000) + "]".repeat(100_000))],
     ["has no description", safetensors({ a: 7 })],
     ["impossible shape", safetensors({ a: { dtype: "F32", shape: [-2], data_offsets: [0, 8] } }, 8)],
     ["impossible shape", safetensors({ a: { dtype: "F32", shape: "2", data_offsets: [0, 8] } }, 8)],
@@ -70,6 +70,10 @@ describe("reading safetensors", () => {
       "twice",
       safetensors(`{"a": ${JSON.stringify({ ...two, data_offsets: [0, 8] })}, "\\u0061": {"dtype": "F32"}}`, 8),
     ],
+    ["twice", safetensors(`{"a": {"dtype": "F32", "dtype": "F16", "shape": [2], "data_offsets": [0, 8]}}`, 8)],
+    ["twice", safetensors(`{"__metadata__": {"x": "1", "x": "2"}}`)],
+    ["__metadata__ has 1", safetensors({ __metadata__: { x: 1 } })],
+    ["__metadata__ is no object", safetensors({ __metadata__: "x" })],
     ['the type "I64"', safetensors({ a: { dtype: "I64", shape: [1], data_offsets: [0, 8] } }, 8), "unsupported-file"],
     [
       'the type "toString"',
@@ -85,8 +89,33 @@ describe("reading safetensors", () => {
     const entry = JSON.stringify({ ...two, data_offsets: [0, 8] });
     expect([...(await headerOf(safetensors(`{${metadata}, "a": ${entry}}`, 8))).keys()]).toEqual(["a"]);
     await expect(headerOf(safetensors(`{${metadata}, "a": ${entry}, "a" : ${entry}}`, 8))).rejects.toThrow(
-      userError("damaged-file", /header\.safetensors: .*"a" twice/),
+      userError("damaged-file", /header\.safetensors: .*"a" is given twice/),
     );
+  });
+
+  test("a name of ten million letters is read", async () => {
+    const name = "a".repeat(1e7);
+    const entry = '{"dtype":"F32","shape":[0],"data_offsets":[0,0]}';
+    const tensors = await headerOf(safetensors(`{"__metadata__":{"text":"${name}"},"${name}":${entry}}`));
+    expect([...tensors.keys()].map(({ length }) => length)).toEqual([1e7]);
+  });
+
+  test("a number that is none is named with its tensor and place", async () => {
+    const header = { a: { dtype: "BF16", shape: [2, 2], data_offsets: [0, 8] } };
+    const bytes = safetensors(header, 8);
+    const read = (): Promise<unknown> =>
+      withFile(inFolder("nan.safetensors"), bytes, async (file) => {
+        const tensor = (await readSafetensorsHeader(file)).get("a")!;
+        await expect(requireFinite(file, tensor).then(() => readWeights(file, tensor))).resolves.toHaveLength(4);
+        bytes.set([0xc0, 0x7f], bytes.length - 4); // the third is NaN
+      });
+    await read();
+    await withFile(inFolder("nan.safetensors"), bytes, async (file) => {
+      const tensor = (await readSafetensorsHeader(file)).get("a")!;
+      const refusal = userError("not-finite", /nan\.safetensors: .*weight a holds NaN at place 2/);
+      await expect(readWeights(file, tensor)).rejects.toThrow(refusal);
+      await expect(requireFinite(file, tensor)).rejects.toThrow(refusal);
+    });
   });
 
   test("names of prototype members are names like any other", async () => {
