@@ -50,5 +50,7 @@ const lines = Array.from(marked.tokens.rowIds, (rowId, i) => {
 });
 writeFileSync(out, `${lines.join("\n")}\n`);
 const { wrong, tokens, rows } = countMarks(marked);
-console.log(`${lines.length} rows, ${rows} of them with errors; ${wrong} of ${tokens} response tokens are wrong.`);
+process.stdout.write(
+  `${lines.length} rows, ${rows} of them with errors; ${wrong} of ${tokens} response tokens are wrong.\n`,
+);
 await dataset.close();

@@ -273,7 +273,7 @@ describe("tokensift export", () => {
     );
     await saveModelFiles(broken, { config, tensors, tokenizerFiles: bpe.files, card: "" });
     const failed = await tokensift("export", "--model", broken, "--gguf", "f16", "--out", out, "--overwrite");
-    expect([failed.code, failed.err]).toEqual([2, expect.stringContaining("output.weight holds NaN")]);
+    expect([failed.code, failed.err]).toEqual([2, expect.stringContaining("lm_head.weight holds NaN")]);
     expect(readdirSync(folder.path("kept")).toSorted()).toEqual(["x.Modelfile", "x.gguf"]);
     expect(readFileSync(out, "utf8")).toBe("mine, too");
     expect((await fromModel("--gguf", "f16", "--out", out, "--overwrite")).code).toBe(0);

@@ -131,13 +131,15 @@ describe("the tokenizer of a GGUF file", () => {
     expect(() => tokenizerFromGguf(bpeMetadata(changes))).toThrow(refusal);
   });
 
-  test("is built in a moment even when its tokens are made to be costly", () => {
-    const long = Array.from({ length: 20 }, (_, i) => "a".repeat(200_000 + i));
+  test("is built in a moment even when its tokens are made to be costly, and refused where one is too long", () => {
+    const long = Array.from({ length: 2000 }, (_, i) => "a".repeat(2000 + i));
     const metadata = {
       "tokenizer.ggml.model": "llama",
       "tokenizer.ggml.tokens": long,
       "tokenizer.ggml.scores": long.map(() => 0),
     };
-    expect(tokenizerFromGguf(metadata).vocabularySize).toBe(20);
+    expect(tokenizerFromGguf(metadata).vocabularySize).toBe(2000);
+    const longer = { ...metadata, "tokenizer.ggml.tokens": long.with(7, "a".repeat(4097)) };
+    expect(() => tokenizerFromGguf(longer)).toThrow(userError("invalid-tokenizer", "4097 characters"));
   });
 });

@@ -95,17 +95,15 @@ describe("the ssToken recipe", () => {
     expect(snapshot(whole)).toEqual(before);
   });
 
-  test("names a damaged checkpoint and takes the one before it when that is deleted", async () => {
+  test("names a damaged checkpoint and takes the one before it", async () => {
     const before = results(whole);
     for (const file of ["summary.json", "random/summary.json"]) rmSync(join(whole, file));
     writeFileSync(join(whole, "checkpoints/step-12/optimizer.safetensors"), "");
-    const refused = await runRecipe(wholeConfig, "--resume");
-    expect(refused.code).toBe(2);
-    expect(refused.stderr).toMatch(/step-12: the checkpoint is damaged: .*optimizer\.safetensors/);
-    rmSync(join(whole, "checkpoints/step-12"), { recursive: true });
     const resumed = await runRecipe(wholeConfig, "--resume");
     expect(resumed.code).toBe(0);
-    expect(resumed.stderr).toMatch(/Continuing after step 9\.[^]*Continuing after step 12\./);
+    expect(resumed.stderr).toMatch(
+      /step-12.*optimizer\.safetensors[^]*Continuing after step 9\.[^]*Continuing after step 12\./,
+    );
     expect(results(whole)).toEqual(before);
   });
 

@@ -31,8 +31,8 @@ describe("warnings of an iteration", () => {
     const watch = warningWatch();
     const broken = { ...sound, loss: NaN, rewardLoss: Infinity };
     expect(watch(broken)).toEqual([
-      expect.stringMatching(/^At step 7 the loss is NaN/),
-      expect.stringMatching(/^At step 7 the loss is Infinity/),
+      { said: expect.stringMatching(/^At step 7 the loss is NaN/), since: 7 },
+      { said: expect.stringMatching(/^At step 7 the loss is Infinity/), since: 7 },
     ]);
     expect(watch(broken)).toEqual([]);
   });
