@@ -10,6 +10,8 @@ import { recipes } from "../recipes/list.ts";
 import { isRecord } from "../system/is-record.ts";
 import { type Arm, armsOf } from "./arms.ts";
 import { type GridConfig, gridSchema } from "./grid-schema.ts";
+import { type Settings, undotted } from "./settings.ts";
+import { UserError } from "../system/errors.ts";
 
 /** A recipe as a grid knows it. */
 export type AnyRecipe = Pick<Recipe<RunConfig, unknown>, "name" | "example" | "results" | "startRow" | "stages"> & {
@@ -51,9 +53,22 @@ export async function readGrid(
 ): Promise<Grid> {
   const file = resolve(path);
   const recipe = await recipeOf(file);
+  for (const text of set) refuseOwn(text.split("=")[0]!);
   const own: SettingText[] = output === undefined ? [] : [`output=${JSON.stringify(resolve(output))}`];
   const { config } = loadConfig(gridDefinition(recipe), file, { set: own, example: "configs/sstoken/ablation.yaml" });
   return { file, config, arms: armsOf(config).arms, recipe: recipe!, set };
+}
+
+/** Keys of a run that the grid itself decides for each cell. */
+const ownKeys: Readonly<Record<string, string>> = {
+  output: "every cell has a folder of its own: give the grid's output, or --output FOLDER",
+  "training.seed": "every cell is run with each of the grid's seeds",
+};
+
+/** @throws UserError for a key of `--set` that would change nothing, as each cell has its own */
+function refuseOwn(key: string): void {
+  const why = ownKeys[key.trim()];
+  if (why !== undefined) throw new UserError("conflicting-options", `--set ${key} says nothing here: ${why}`);
 }
 
 /** The recipe that a grid names; undefined where the file cannot be read or names none, which reading it will say. */
@@ -101,7 +116,15 @@ function problemsOf(config: GridConfig, recipe: AnyRecipe | undefined): Problem[
     if (unknown !== undefined)
       refuse(["axes", axis, "against"], `is ${JSON.stringify(unknown)}${orNearest(unknown, known)}`);
   }
-  const cells = armsOf(config).arms.map(({ axis, name }) => `${axis}/${name}`);
+  const { arms } = armsOf(config);
+  const parts = ["set", ...Object.keys(config.axes)];
+  for (const [index, part] of parts.entries()) {
+    const settings =
+      index === 0 ? [config.set ?? {}] : arms.filter(({ axis }) => axis === part).map((arm) => arm.settings);
+    const path = index === 0 ? [part] : ["axes", part];
+    for (const key of new Set(settings.flatMap(ownKeysIn))) refuse(path, `cannot have ${key}: ${ownKeys[key]}`);
+  }
+  const cells = arms.map(({ axis, name }) => `${axis}/${name}`);
   config.expect.forEach((expected, index) => {
     for (const key of ["cell", "over"] as const)
       if (!cells.includes(expected[key]))
@@ -113,6 +136,16 @@ function problemsOf(config: GridConfig, recipe: AnyRecipe | undefined): Problem[
       );
   });
   return problems;
+}
+
+/** Which of the grid's own keys settings have, in a group or with dots. */
+function ownKeysIn(settings: Settings): string[] {
+  const grouped = undotted(settings);
+  return Object.keys(ownKeys).filter((key) => {
+    const [first, second] = key.split(".");
+    const value = isRecord(grouped) ? grouped[first!] : undefined;
+    return second === undefined ? value !== undefined : isRecord(value) && value[second] !== undefined;
+  });
 }
 
 /** What may have been meant instead: a sentence's end. */

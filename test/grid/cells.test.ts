@@ -35,8 +35,16 @@ describe("a grid file", () => {
     [{ recipe: "sstokn" }, "did you mean sstoken?"],
     [{ axes: {} }, "has no axis"],
     [{ seeds: [1, 1] }, "without repetitions"],
+    [{ set: { output: "elsewhere" } }, "every cell has a folder of its own"],
+    [{ axes: { seed: { "training.seed": [1, 2] } } }, "the grid's seeds"],
+    [{ axes: { rows: { set: [{ name: "a", training: { seed: 3 } }] } } }, "the grid's seeds"],
   ])("%j is refused", async (keys, message) => {
     await expect(readGrid(writeGrid(place(), keys))).rejects.toThrow(userError("invalid-config", message));
+  });
+
+  test("is not read with a key of --set that each cell has for itself", async () => {
+    const read = readGrid(writeGrid(place(), {}), { set: ["output=elsewhere"] });
+    await expect(read).rejects.toThrow(userError("conflicting-options", "--output FOLDER"));
   });
 
   test("that cannot be a cell is refused with the cell's name and what is wrong, each cell once", async () => {
