@@ -7,11 +7,11 @@ import { parseYaml } from "../config/yaml.ts";
 import { nearest } from "../config/nearest.ts";
 import type { Recipe, RunConfig } from "../recipes/kit/recipe.ts";
 import { recipes } from "../recipes/list.ts";
+import { UserError } from "../system/errors.ts";
 import { isRecord } from "../system/is-record.ts";
 import { type Arm, armsOf } from "./arms.ts";
 import { type GridConfig, gridSchema } from "./grid-schema.ts";
 import { type Settings, undotted } from "./settings.ts";
-import { UserError } from "../system/errors.ts";
 
 /** A recipe as a grid knows it. */
 export type AnyRecipe = Pick<Recipe<RunConfig, unknown>, "name" | "example" | "results" | "startRow" | "stages"> & {
@@ -36,7 +36,8 @@ export function gridDefinition(recipe?: AnyRecipe): ConfigDefinition<GridConfig>
     alternatives: [],
     finish(config, source) {
       config.output ??= resolve("runs/reproduce", defaultName(config.recipe, source));
-      return [...armsOf(config).problems, ...problemsOf(config, recipe)];
+      const { arms, problems } = armsOf(config);
+      return [...problems, ...problemsOf(config, arms, recipe)];
     },
   };
 }
@@ -93,17 +94,25 @@ function defaultName(recipe: string, source: string): string {
   return name.includes(recipe) || basename(dirname(source)) !== recipe ? name : `${recipe}-${name}`;
 }
 
-function problemsOf(config: GridConfig, recipe: AnyRecipe | undefined): Problem[] {
+function problemsOf(config: GridConfig, arms: readonly Arm[], recipe: AnyRecipe | undefined): Problem[] {
   const problems: Problem[] = [];
   const refuse = (path: Problem["path"], message: string): void => void problems.push({ path, message });
+  const refuseOwnKeys = (path: Problem["path"], settings: readonly Settings[]): void => {
+    for (const key of new Set(settings.flatMap(ownKeysIn))) refuse(path, `cannot have ${key}: ${ownKeys[key]}`);
+  };
   const names = recipe?.stages?.names;
+  refuseOwnKeys(["set"], [config.set ?? {}]);
   config.shareStages.forEach((stage, index) => {
     const path = ["shareStages", index];
     if (names === undefined) refuse(path, `cannot be: ${config.recipe} has no stages`);
     else if (!names.includes(stage)) refuse(path, `is ${JSON.stringify(stage)}${orNearest(stage, names)}`);
   });
   for (const [axis, { evaluateOnly, against }] of Object.entries(config.axes)) {
-    const rows = armsOf({ axes: { [axis]: config.axes[axis]! }, controls: config.controls }).arms;
+    const rows = arms.filter((arm) => arm.axis === axis);
+    refuseOwnKeys(
+      ["axes", axis],
+      rows.map(({ settings }) => settings),
+    );
     if (evaluateOnly === true) {
       const other = rows.flatMap(({ settings }) => Object.keys(settings)).find((key) => !/^evaluation(\.|$)/.test(key));
       const path = ["axes", axis, "evaluateOnly"];
@@ -115,14 +124,6 @@ function problemsOf(config: GridConfig, recipe: AnyRecipe | undefined): Problem[
     const unknown = named.find((name) => !known.includes(name as string)) as string | undefined;
     if (unknown !== undefined)
       refuse(["axes", axis, "against"], `is ${JSON.stringify(unknown)}${orNearest(unknown, known)}`);
-  }
-  const { arms } = armsOf(config);
-  const parts = ["set", ...Object.keys(config.axes)];
-  for (const [index, part] of parts.entries()) {
-    const settings =
-      index === 0 ? [config.set ?? {}] : arms.filter(({ axis }) => axis === part).map((arm) => arm.settings);
-    const path = index === 0 ? [part] : ["axes", part];
-    for (const key of new Set(settings.flatMap(ownKeysIn))) refuse(path, `cannot have ${key}: ${ownKeys[key]}`);
   }
   const cells = arms.map(({ axis, name }) => `${axis}/${name}`);
   config.expect.forEach((expected, index) => {

@@ -18,17 +18,16 @@ export function digestOfBytes(content: Uint8Array | string): FileDigest {
 
 /**
  * Of a file, which is read in parts.
- * @param most so many of its first bytes alone
  * @throws the system's error
  */
-export async function digestOfFile(path: string, most = Infinity): Promise<FileDigest> {
+export async function digestOfFile(path: string): Promise<FileDigest> {
   const handle = await open(path, "r");
   try {
     const hash = createHash("sha256");
     const part = new Uint8Array(bytesAtOnce);
     let bytes = 0;
-    while (bytes < most) {
-      const { bytesRead } = await handle.read(part, 0, Math.min(part.length, most - bytes), bytes);
+    for (;;) {
+      const { bytesRead } = await handle.read(part, 0, part.length, bytes);
       if (bytesRead === 0) break;
       hash.update(part.subarray(0, bytesRead));
       bytes += bytesRead;

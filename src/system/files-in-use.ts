@@ -1,4 +1,5 @@
 import { renameSync, rmSync } from "node:fs";
+import { pauseThread } from "./pause.ts";
 
 /** How long another program, a virus scanner for example, is waited for, and between two tries, in milliseconds. */
 const [patience, pause] = [3_000, 50];
@@ -17,7 +18,7 @@ export function rename(from: string, to: string): void {
     } catch (error) {
       if (!mayBeInUse(error) || performance.now() - start > patience) throw error;
     }
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pause);
+    pauseThread(pause);
   }
 }
 

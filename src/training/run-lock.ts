@@ -3,6 +3,7 @@ import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:
 import { hostname } from "node:os";
 import { UserError } from "../system/errors.ts";
 import { againOrOn, writing } from "../system/disk-error.ts";
+import { pauseThread } from "../system/pause.ts";
 import { lifeOf, type ProcessIdentity, type ProcessLife, thisProcess } from "../system/process-identity.ts";
 
 /** Keeps other processes out of a folder until it is released, or until this process is gone. */
@@ -82,7 +83,7 @@ function endsSoon(holder: Holder): boolean {
     const life = lifeOfHolder(holder);
     if (life === "ended") return true;
     if (life === "running" || performance.now() - start > dyingPatience) return false;
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pause);
+    pauseThread(pause);
   }
 }
 
