@@ -39,4 +39,6 @@ export interface PreferenceMetrics extends Record<string, number> {
   /** Mean over pairs of how hard a side's weights push, `Σ w (1 - p)`, divided by what its sum is divided by. */
   chosenPush: number;
   rejectedPush: number;
+  /** Under the normalizer `weights`: share of pairs of which a response has no weight, so that nothing can be preferred. */
+  leftOut?: number;
 }

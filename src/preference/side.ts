@@ -14,6 +14,8 @@ export interface Side {
   readonly terms: Float64Array;
   /** What the sum of `terms` is divided by. */
   readonly divisor: number;
+  /** The sum is to be divided by the sum of the weights, and all of them are 0. */
+  readonly empty: boolean;
   /** Sum of the unweighted log-ratios, of those that are finite. */
   readonly logRatio: number;
   /** Sum of weight times one minus the token's probability, divided as the sum of `terms` is. */
@@ -72,6 +74,7 @@ export function weighedSide(
   const own = Float64Array.from(places, (i) => logProb[i]!);
   return {
     ...{ places, weights, dataWeights, terms, divisor },
+    empty: settings.normalizer === "weights" && weights.every((w) => w === 0),
     logRatio: total(ratios.filter(Number.isFinite)),
     push: pushOf(weights, own) / divisor,
   };

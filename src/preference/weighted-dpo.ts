@@ -6,6 +6,8 @@
  * with detached weights a, b and normalisers A, B; δ is TDPO's divergence. The position form takes the sigmoid of
  * every position instead (see `aggregation`). Weights that the data give to tokens are factors of every term of theirs:
  * of a and b (and so of their sums A and B under the normalizer `weights`), of δ and of the chosen response's own loss.
+ * Under that normalizer a response whose weights are all 0 has no mean: its pair adds nothing to the preference term, in
+ * which it still counts as a pair, and `leftOut` says how many such there were.
  * Ours: masks select, so that a weight of 0 silences even an infinite
  * log-probability; every mass adds up over micro-batches.
  */
@@ -70,15 +72,19 @@ export function weightedDpo(options: WeightedDpoOptions = {}): WeightedDpo {
         chosen: weighedSide("chosen", chosen, rejected.length, given, settings),
         rejected: weighedSide("rejected", rejected, chosen.length, given, settings),
       }));
-      const margins = pairs.map(({ chosen, rejected }) => {
+      const margins = pairs.flatMap(({ chosen, rejected }) => {
         if (nll > 0) addNll(nllTerm, chosen, logProb, nll);
+        if (chosen.empty || rejected.empty) {
+          preference.mass += 1;
+          return [];
+        }
         return aggregation === "sequence"
           ? addSequence(preference, chosen, rejected, forwardKl, settings)
           : addPositions(preference, chosen, rejected, tokens.width, settings);
       });
       return {
         terms: nll > 0 ? { preference, nll: nllTerm } : { preference },
-        metrics: metricsOf(pairs, margins, settings.dpoBeta),
+        metrics: metricsOf(pairs, margins, settings),
       };
     },
   };
@@ -165,7 +171,7 @@ const sumAt = (values: Float32Array, { places, dataWeights }: Pick<Side, "places
 function metricsOf(
   pairs: readonly { chosen: Side; rejected: Side }[],
   margins: readonly number[],
-  dpoBeta: number,
+  { dpoBeta, normalizer }: WeightedDpoSettings,
 ): PreferenceMetrics {
   const mean = (values: readonly number[]) => values.reduce((sum, x) => sum + x, 0) / Math.max(1, values.length);
   const rewards = pairs.map(
@@ -181,6 +187,9 @@ function metricsOf(
     rejectedWeight: mean(pairs.flatMap(({ rejected }) => [...rejected.weights])),
     chosenPush: mean(pairs.map(({ chosen }) => chosen.push)),
     rejectedPush: mean(pairs.map(({ rejected }) => rejected.push)),
+    ...(normalizer === "weights" && {
+      leftOut: mean(pairs.map((pair) => Number(pair.chosen.empty || pair.rejected.empty))),
+    }),
   };
 }
 

@@ -54,12 +54,14 @@ export const columnWeights: Weighting = Object.assign(
 
 /**
  * 1 on tokens less likely than the response's mean probability under the model, else 0 (ConfPO,
- * https://arxiv.org/abs/2506.08712). A response of one token has none below its mean.
+ * https://arxiv.org/abs/2506.08712). A response of one token, or of equal probabilities, has none: such a pair is left out
+ * (`leftOut` of the metrics).
  */
 export const unconfidentTokens: Weighting = ({ places, logProb }) => {
   const probabilities = Float64Array.from(places, (i) => Math.exp(logProb[i]!));
   const mean = probabilities.reduce((sum, p) => sum + p, 0) / places.length;
-  return probabilities.map((p) => Number(p < mean));
+  const rounded = mean * (1 - places.length * Number.EPSILON); // the mean of equal numbers may round to a larger one
+  return probabilities.map((p) => Number(p < rounded));
 };
 
 export interface CriticalTokenOptions {

@@ -102,6 +102,38 @@ describe("the reference", () => {
   });
 });
 
+describe("a pair with a response without a weight, where sums are divided by weights, is left out and counted", () => {
+  const { tokens, batch, logProb } = makePairs(["Prre", "Prre", "Prre", "Prre"]);
+  const other = confPo().evaluate({ logProb }, tokens, {
+    pairs: { chosen: Int32Array.of(2), rejected: Int32Array.of(3) },
+  });
+
+  test.each([
+    ["of equal probabilities", [0.1, 0.1, 0.1]], // whose mean rounds to more than 0.1
+    ["of certain tokens", [1, 1, 1]],
+  ])("a response %s", (_, probabilities) => {
+    const equal = Float32Array.from(logProb);
+    probabilities.forEach((p, t) => (equal[1 + t] = Math.log(p)));
+    const { terms, metrics } = confPo().evaluate({ logProb: equal }, tokens, batch);
+    expect(terms.preference.sum).toBe(other.terms.preference.sum);
+    expect(terms.preference.mass).toBe(2);
+    expect([...terms.preference.dLogProb.slice(0, 8)].every((x) => x === 0)).toBe(true);
+    expect(terms.preference.dLogProb.slice(9, 12)).toEqual(other.terms.preference.dLogProb.slice(9, 12));
+    expect([metrics.leftOut, other.metrics.leftOut]).toEqual([0.5, 0]);
+    expect(metrics.weightedMargin).toBe(other.metrics.weightedMargin);
+  });
+
+  test("a column of zeros", () => {
+    const weights = Float32Array.from(batch.weights);
+    weights.fill(0, 4, 8);
+    const form = columnDpo({ normalizer: "weights" });
+    const { terms, metrics } = form.evaluate({ logProb }, tokens, { ...batch, weights });
+    expect([...terms.preference.dLogProb.slice(0, 8)].every((x) => x === 0)).toBe(true);
+    expect(metrics.leftOut).toBe(0.5);
+    expect(columnDpo().evaluate({ logProb }, tokens, { ...batch, weights }).metrics.leftOut).toBeUndefined();
+  });
+});
+
 describe("numbers", () => {
   const minusInfinity = Float32Array.from(logProb);
   minusInfinity[3] = -Infinity;
