@@ -6,11 +6,12 @@ import { createPostProcessor } from "./steps/post-processor.ts";
 import { createPreTokenizer } from "./steps/pre-tokenizers.ts";
 import { growingFrom } from "./steps/growth.ts";
 import type { TokenizerJson } from "./tokenizer-json.ts";
+import { rememberWords } from "./word-table.ts";
 
 /** What a `tokenizer.json` describes, computed as Python's `tokenizers` computes it. */
 export interface Pipeline {
-  /** Ids of a text without special tokens around it, undefined where the tokenizer has none. */
-  encode(text: string): (number | undefined)[];
+  /** Ids of a text without special tokens around it, `noToken` where the tokenizer has none. */
+  encode(text: string): number[];
   /** Ids with the special tokens around them. */
   surround(ids: readonly number[]): readonly number[];
   decode(ids: readonly number[]): string;
@@ -18,11 +19,7 @@ export interface Pipeline {
   tokenOf(id: number): string | undefined;
 }
 
-type Ids = readonly (number | undefined)[];
-
-const mostWords = 50_000;
-const longestWord = 256; // characters of a word that is remembered
-const mostCharacters = 2_000_000;
+const mostRemembered = 200_000; // characters of the sections that are
 
 /**
  * @throws Error for steps that are not known or do not fit, UserError for those that are not supported
@@ -49,45 +46,43 @@ export function createPipeline(json: TokenizerJson, where: string): Pipeline {
     (text) => text,
   );
   const normalized = separator(added.filter(isNormalized), normalizer);
-  const encodeWord = remembering(
-    model.encodeWord,
-    (word) => word,
-    (word) => word.length <= longestWord,
-    mostWords,
-    () => 1,
+  const { cut, spell } = preTokenizer;
+  const appendWord = rememberWords(
+    cut === undefined || spell === undefined ? model.encodeWord : (word) => model.encodeWord(spell(word)),
   );
 
-  const encodeSection = ({ text, isFirst }: { text: string; isFirst: boolean }): Ids => {
-    const found: (number | undefined)[] = [];
+  const appendWords = (text: string, isFirst: boolean, found: number[]): void => {
+    if (cut === undefined) {
+      for (const word of preTokenizer.parts({ text, isFirst })) appendWord(word.text, 0, word.text.length, found);
+      return;
+    }
+    const places: number[] = [];
+    cut(text, 0, text.length, places);
+    for (let i = 0; i < places.length; i += 2) appendWord(text, places[i]!, places[i + 1]!, found);
+  };
+  const encodeSection = (text: string, isFirst: boolean): readonly number[] => {
+    const found: number[] = [];
     growingFrom(text.length, where, () => {
       normalized(normalizer(text)).forEach((section, i) => {
-        if (typeof section === "number") return void found.push(section);
-        for (const word of preTokenizer({ text: section, isFirst: isFirst && i === 0 })) {
-          for (const id of encodeWord(word.text)) found.push(id);
-        }
+        if (typeof section === "number") found.push(section);
+        else appendWords(section, isFirst && i === 0, found);
       });
     });
     return found;
   };
-  // of conversations one is often the beginning of another
-  const encodeKnown = remembering(
-    encodeSection,
-    ({ text, isFirst }) => (isFirst ? `1${text}` : `0${text}`),
-    ({ text }) => text.length < mostCharacters,
-    mostCharacters,
-    ({ text }) => text.length,
-  );
+  // a conversation is encoded several times, up to one place and another
+  const known = remembered(mostRemembered);
+  const encodeKnown = (text: string, isFirst: boolean): readonly number[] => {
+    const name = asksForFirst && isFirst ? `1${text}` : asksForFirst ? `0${text}` : text;
+    return known(name, () => encodeSection(text, isFirst));
+  };
   return {
     encode(text) {
-      const found: (number | undefined)[] = [];
+      const found: number[] = [];
       plain(text).forEach((section, i) => {
         if (typeof section === "number") found.push(section);
         else if (section !== "")
-          for (const id of encodeKnown({
-            text: section,
-            isFirst: i === 0 && keepsStart(section),
-          }))
-            found.push(id);
+          for (const id of encodeKnown(section, i === 0 && keepsStart(section))) found.push(id);
       });
       return found;
     },
@@ -105,28 +100,21 @@ export function createPipeline(json: TokenizerJson, where: string): Pipeline {
 const isNormalized = ({ normalized, special }: TokenizerJson["added_tokens"][number]): boolean =>
   normalized ?? special !== true;
 
-/** Remembers results until they take too much room together. */
-function remembering<Key, Result>(
-  compute: (key: Key) => Result,
-  name: (key: Key) => string,
-  isRemembered: (key: Key) => boolean,
-  room: number,
-  sizeOf: (key: Key) => number,
-): (key: Key) => Result {
-  const known = new Map<string, Result>();
+/** Remembers ids by texts, until these have too many characters together. */
+function remembered(most: number): (text: string, compute: () => readonly number[]) => readonly number[] {
+  const known = new Map<string, readonly number[]>();
   let used = 0;
-  return (key) => {
-    if (!isRemembered(key)) return compute(key);
-    const called = name(key);
-    const found = known.get(called);
+  return (text, compute) => {
+    const found = known.get(text);
     if (found !== undefined) return found;
-    const result = compute(key);
-    used += sizeOf(key);
-    if (used > room) {
+    const result = compute();
+    if (text.length > most) return result;
+    used += text.length;
+    if (used > most) {
       known.clear();
-      used = sizeOf(key);
+      used = text.length;
     }
-    known.set(called, result);
+    known.set(text, result);
     return result;
   };
 }

@@ -6,6 +6,7 @@ import { bytesOf } from "./steps/byte-level.ts";
 import { withoutExtraSpaces } from "./steps/decoders.ts";
 import { isRecord } from "../system/is-record.ts";
 import { checkTokenizerJson, type TokenizerJson } from "./tokenizer-json.ts";
+import { noToken } from "./word-table.ts";
 
 /** Turns text into token ids and back. A plain object: copy it with changes to override a part. */
 export interface Tokenizer {
@@ -80,8 +81,8 @@ export function createTokenizer(parts: TokenizerParts, where: string): Tokenizer
   return {
     encode: (text, { addSpecialTokens = false } = {}) => {
       const ids = pipeline.encode(text);
-      if (ids.includes(undefined)) throw unknownText(text, where);
-      return addSpecialTokens ? [...pipeline.surround(ids as number[])] : (ids as number[]);
+      if (ids.includes(noToken)) throw unknownText(text, where);
+      return addSpecialTokens ? [...pipeline.surround(ids)] : ids;
     },
     decode,
     piece(id) {
@@ -120,7 +121,7 @@ function openPipeline(
       refuseDeep(step, where);
     const description = parts.isComplete === true ? json : withConfiguredTokens(json, parts);
     const pipeline = createPipeline(description, where);
-    pipeline.decode(pipeline.encode("a 1.").filter((id) => id !== undefined));
+    pipeline.decode(pipeline.encode("a 1.").filter((id) => id !== noToken));
     return { description, pipeline };
   } catch (cause) {
     if (cause instanceof UserError) throw cause;

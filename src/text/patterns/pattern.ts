@@ -1,9 +1,8 @@
 import { createAutomaton, type Automaton } from "./automaton.ts";
+import { findMembers, type FindAll } from "./find-all.ts";
+import { membership } from "./membership.ts";
 import { programsOf, type Program } from "./program.ts";
 import { treeOf } from "./tree.ts";
-
-/** Where a pattern matches a text: start, end, start, end, … as `text.matchAll` finds them. */
-export type FindAll = (text: string) => readonly number[];
 
 /** The class of the second half of a character beyond 16 bits. */
 const inside = 0xffff;
@@ -28,6 +27,7 @@ export function linearPattern(source: string): FindAll {
     return { program, automaton, set: onlySet(program) };
   });
   const main = searches.pop()!;
+  if (main.set !== undefined) return findMembers(membership(sets[main.set]!));
   return (text) => {
     const classes = classesOf(text);
     const found: Uint8Array[] = []; // by program: whether it matches at each place

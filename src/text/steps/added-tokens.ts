@@ -27,14 +27,13 @@ export function separator(tokens: readonly AddedToken[], normalizer: Normalizer)
   }
   if (known.size === 0) return (text) => (text === "" ? [] : [text]);
   const contents = [...known.keys()].toSorted((a, b) => b.length - a.length);
-  const firsts = new Set(contents.map((content) => escaped(String.fromCodePoint(content.codePointAt(0)!))));
-  const pattern = new RegExp(`(?=${[...firsts].join("|")})(?:${contents.map(escaped).join("|")})`, "gu");
+  const find = finderOf(contents);
   return (text) => {
     const sections: Section[] = [];
     let from = 0;
-    for (const match of text.matchAll(pattern)) {
-      const token = known.get(match[0])!;
-      let [start, end] = [match.index, match.index + match[0].length];
+    for (let match = find(text, 0); match !== undefined; match = find(text, match.end)) {
+      const token = known.get(text.slice(match.start, match.end))!;
+      let { start, end } = match;
       if (token.single_word === true && touchesWord(text, start, end)) continue;
       if (token.lstrip === true) start = Math.max(from, startOfSpace(text, start));
       if (token.rstrip === true) end += leadingSpace.exec(text.slice(end))?.[0].length ?? 0;
@@ -46,6 +45,33 @@ export function separator(tokens: readonly AddedToken[], normalizer: Normalizer)
     return sections;
   };
 }
+
+/** Finds the first of some texts from a place on, of those that begin there the one that is named first. */
+function finderOf(
+  contents: readonly string[],
+): (text: string, from: number) => { start: number; end: number } | undefined {
+  const firsts = [...new Set(contents.map((content) => String.fromCodePoint(content.codePointAt(0)!)))];
+  const all = contents.map(escaped).join("|");
+  const [first] = firsts;
+  if (firsts.length === 1 && !isSurrogate(first!)) {
+    const here = new RegExp(all, "uy");
+    return (text, from) => {
+      for (let start = text.indexOf(first!, from); start >= 0; start = text.indexOf(first!, start + 1)) {
+        here.lastIndex = start;
+        if (here.test(text)) return { start, end: here.lastIndex };
+      }
+      return undefined;
+    };
+  }
+  const pattern = new RegExp(`(?=${firsts.map(escaped).join("|")})(?:${all})`, "gu");
+  return (text, from) => {
+    pattern.lastIndex = from;
+    const match = pattern.exec(text);
+    return match === null ? undefined : { start: match.index, end: match.index + match[0].length };
+  };
+}
+
+const isSurrogate = (text: string): boolean => /^[\ud800-\udfff]/.test(text);
 
 function touchesWord(text: string, start: number, end: number): boolean {
   return endsWithWord.test(text.slice(Math.max(0, start - 2), start)) || startsWithWord.test(text.slice(end, end + 2));

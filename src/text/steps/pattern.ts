@@ -1,7 +1,9 @@
 import * as library from "@huggingface/tokenizers";
 import { UserError } from "../../system/errors.ts";
 import { isRecord } from "../../system/is-record.ts";
-import { linearPattern, type FindAll } from "../patterns/pattern.ts";
+import { commonPattern } from "../patterns/common-words.ts";
+import type { FindAll } from "../patterns/find-all.ts";
+import { linearPattern } from "../patterns/pattern.ts";
 import { PatternRefused } from "../patterns/tree.ts";
 import { show } from "../tokenizer-json.ts";
 import { growing } from "./growth.ts";
@@ -29,7 +31,10 @@ export function patternOf(value: unknown, where: string): FindAll | undefined {
   if (typeof given !== "string") throw new Error(`the pattern ${show(value)} is neither a String nor a Regex`);
   if (given.length > longestPattern) throw refused(given, `it has more than ${longestPattern} characters`, where);
   if (given === text && text.length <= longestPlain) return findAll(new RegExp(escaped(text), "gu"));
-  return refusing(given, where, () => linearPattern(given === text ? escaped(text) : javaScriptSource(given)));
+  return refusing(given, where, () => {
+    const source = given === text ? escaped(text) : javaScriptSource(given);
+    return commonPattern(source) ?? linearPattern(source);
+  });
 }
 
 /** Names the pattern where it is refused, at once or for a text. */
@@ -43,6 +48,7 @@ function refusing(given: string, where: string, open: () => FindAll): FindAll {
     }
   };
   const find = named(open);
+  if (find.cut !== undefined || find.isMember !== undefined) return find;
   return (text) => named(() => find(text));
 }
 

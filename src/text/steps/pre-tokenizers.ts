@@ -1,7 +1,9 @@
 import { UserError } from "../../system/errors.ts";
 import { show } from "../tokenizer-json.ts";
 import { toBytesAsText } from "./byte-level.ts";
-import type { FindAll } from "../patterns/pattern.ts";
+import { commonPattern, gpt2Words } from "../patterns/common-words.ts";
+import { cutAtMembers, findMembers, type CutWords, type FindAll } from "../patterns/find-all.ts";
+import { classMembers } from "../patterns/membership.ts";
 import { escaped, findAll, matchesOf, patternOf, punctuation, whiteSpace, wordCharacter } from "./pattern.ts";
 import { createStep, type Create, type Options } from "./step.ts";
 
@@ -11,7 +13,14 @@ export interface Part {
   isFirst: boolean;
 }
 
-export type PreTokenizer = (part: Part) => Part[];
+/** Parts a text. One that only cuts says where, which is faster than parts are made. */
+export interface PreTokenizer {
+  parts(part: Part): Part[];
+  readonly cut?: CutWords;
+  /** Beside `cut`: how the model is given a word. */
+  readonly spell?: ((word: string) => string) | undefined;
+}
+
 /** Where a text is cut: a match of a pattern, or what lies between two. */
 type Cut = [start: number, end: number, isMatch: boolean];
 
@@ -93,14 +102,42 @@ const preTokenizers: ReadonlyMap<unknown, Create<PreTokenizer, string>> = new Ma
 
 /** @throws Error for a step that is not known or has other options, UserError for one that is not supported */
 export function createPreTokenizer(step: unknown, where: string): PreTokenizer {
-  if (step === null || step === undefined) return (part) => [part];
+  if (step === null || step === undefined) return { parts: (part) => [part] };
   return createStep(step, preTokenizers, "pre-tokenizer", where);
 }
 
-const oneOf = (characters: string): FindAll => findAll(new RegExp(`[${characters}]`, "gu"));
+const oneOf = (characters: string): FindAll => findMembers(classMembers(`[${characters}]`));
 
 function partingInOrder(steps: readonly PreTokenizer[]): PreTokenizer {
-  return (part) => steps.reduce((parts: Part[], step) => parts.flatMap(step), [part]);
+  const last = steps.at(-1);
+  const onlyCut = steps.every(({ cut, spell }, i) => cut !== undefined && (spell === undefined || i === steps.length - 1));
+  if (last !== undefined && onlyCut) return cutting(inTurn(steps.map(({ cut }) => cut!)), last.spell);
+  return { parts: (part) => steps.reduce((parts: Part[], step) => parts.flatMap((each) => step.parts(each)), [part]) };
+}
+
+function cutting(cut: CutWords, spell?: (word: string) => string): PreTokenizer {
+  return {
+    cut,
+    spell,
+    parts({ text, isFirst }) {
+      const places: number[] = [];
+      cut(text, 0, text.length, places);
+      return Array.from({ length: places.length / 2 }, (_, i) => {
+        const [start, end] = [places[2 * i]!, places[2 * i + 1]!];
+        const word = text.slice(start, end);
+        return { text: spell === undefined ? word : spell(word), isFirst: isFirst && start === 0 };
+      });
+    },
+  };
+}
+
+/** Cuts what the cut before has left. */
+function inTurn(cuts: readonly CutWords[]): CutWords {
+  return cuts.reduce((before, after) => (text, from, to, places) => {
+    const first: number[] = [];
+    before(text, from, to, first);
+    for (let i = 0; i < first.length; i += 2) after(text, first[i]!, first[i + 1]!, places);
+  });
 }
 
 function splitting(pattern: FindAll | undefined, behavior: unknown, invert = false): PreTokenizer {
@@ -108,10 +145,16 @@ function splitting(pattern: FindAll | undefined, behavior: unknown, invert = fal
   const name = String(behavior).replace(/(?:^|_)([a-z])/g, (_, letter: string) => letter.toUpperCase());
   const join = Object.hasOwn(behaviors, name) ? behaviors[name]! : undefined;
   if (join === undefined) throw new Error(`the behavior ${show(behavior)} is not known`);
-  return ({ text, isFirst }) => {
-    const parts = join(cutsOf(text, pattern, invert)).filter(([start, end]) => start < end);
-    return parts.map(([start, end]) => ({ text: text.slice(start, end), isFirst: isFirst && start === 0 }));
-  };
+  const isIsolated = (name === "Isolated" && !invert) || (name === "Removed" && invert);
+  if (pattern?.cut !== undefined && isIsolated) return cutting(pattern.cut);
+  const { isMember } = pattern ?? {};
+  if (isMember !== undefined && !invert && (isIsolated || name === "Removed"))
+    return cutting(cutAtMembers(isMember, isIsolated));
+  return cutting((text, from, to, places) => {
+    const stretch = from === 0 && to === text.length ? text : text.slice(from, to);
+    for (const [start, end] of join(cutsOf(stretch, pattern, invert)))
+      if (start < end) places.push(from + start, from + end);
+  });
 }
 
 function cutsOf(text: string, pattern: FindAll | undefined, invert: boolean): Cut[] {
@@ -126,21 +169,13 @@ function cutsOf(text: string, pattern: FindAll | undefined, invert: boolean): Cu
   return cuts;
 }
 
-const words = findAll(
-  new RegExp(
-    `'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^${whiteSpace}\\p{L}\\p{N}]+|${whiteSpace}+(?!\\P{White_Space})|${whiteSpace}+`,
-    "gu",
-  ),
-);
-
 function byteLevel({ add_prefix_space = true, use_regex = true }: Options): PreTokenizer {
-  const split = use_regex === false ? undefined : splitting(words, "Isolated");
-  return ({ text, isFirst }) => {
-    const part = { text: add_prefix_space === true && !text.startsWith(" ") ? ` ${text}` : text, isFirst };
-    return (split?.(part) ?? [part]).map(({ text: word, isFirst: first }) => ({
-      text: toBytesAsText(word),
-      isFirst: first,
-    }));
+  const split = use_regex === false ? undefined : splitting(commonPattern(gpt2Words), "Isolated");
+  const whole: CutWords = (_, from, to, places) => void (from < to && places.push(from, to));
+  const plain = cutting(split?.cut ?? whole, toBytesAsText);
+  if (add_prefix_space !== true) return plain;
+  return {
+    parts: ({ text, isFirst }) => plain.parts({ text: text.startsWith(" ") ? text : ` ${text}`, isFirst }),
   };
 }
 
@@ -155,12 +190,13 @@ function metaspace({
   if (!["always", "first", "never"].includes(scheme as string))
     throw new Error(`the prepend_scheme ${show(scheme)} is not known`);
   const split = splitting(findAll(new RegExp(escaped(mark), "gu")), "MergedWithNext");
-  return ({ text, isFirst }) => {
+  const parts = ({ text, isFirst }: Part): Part[] => {
     const marked = text.replaceAll(" ", () => mark);
     const isPrepended = !marked.startsWith(mark) && (scheme === "always" || (scheme === "first" && isFirst));
     const part = { text: isPrepended ? mark + marked : marked, isFirst };
-    return splits === false ? [part] : split(part);
+    return splits === false ? [part] : split.parts(part);
   };
+  return { parts };
 }
 
 /** @throws Error unless the value is one character, or the text of none that is asked for */
@@ -172,7 +208,7 @@ function oneCharacter(value: unknown): string {
 function fixedLength({ length }: Options): PreTokenizer {
   if (typeof length !== "number" || !Number.isInteger(length) || length < 1)
     throw new Error(`the length ${show(length)} is no positive number`);
-  return ({ text, isFirst }) => {
+  const parts = ({ text, isFirst }: Part): Part[] => {
     const characters = Array.from(text);
     const count = Math.ceil(characters.length / length);
     return Array.from({ length: count }, (_, i) => ({
@@ -180,4 +216,5 @@ function fixedLength({ length }: Options): PreTokenizer {
       isFirst: isFirst && i === 0,
     }));
   };
+  return { parts };
 }
