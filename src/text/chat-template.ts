@@ -3,7 +3,7 @@ import { call } from "./jinja/arguments.ts";
 import { createBudget, mostSteps } from "./jinja/budget.ts";
 import { strftime } from "./jinja/date.ts";
 import { toValue } from "./jinja/globals.ts";
-import { runJinja } from "./jinja/interpreter.ts";
+import { prepareJinja } from "./jinja/interpreter.ts";
 import { spendingFrom } from "./jinja/limits.ts";
 import { generationFunction, parseJinja } from "./jinja/parse.ts";
 import { text as written } from "./jinja/print.ts";
@@ -59,30 +59,38 @@ const where = "chat template";
  * @throws UserError if the text is no template; the result throws one if it fails for a conversation
  */
 export function compileChatTemplate(template: string | Node, limit = mostSteps): ChatTemplate {
-  const program = typeof template === "string" ? parseChatTemplate(template) : template;
+  const budget = createBudget(limit);
+  const run = prepareJinja(typeof template === "string" ? parseChatTemplate(template) : template, budget);
   return (messages, given) => {
-    const { bosToken = "", eosToken = "", specialTokens = {}, addGenerationPrompt, tools, documents, signs } = given;
-    const variables = {
-      ...specialTokens,
-      messages,
-      add_generation_prompt: addGenerationPrompt,
-      bos_token: bosToken,
-      eos_token: eosToken,
-      tools: tools ?? null,
-      documents: documents ?? null,
-    };
+    const { bosToken = "", eosToken = "", specialTokens, addGenerationPrompt, tools, documents, signs } = given;
     try {
-      const values = Object.entries(variables).map(([name, value]): [string, Value] => [name, toValue(value)]);
-      const budget = createBudget(limit);
-      const known = new Map([...functions, marking(signs), ...values]);
-      return spendingFrom(budget.spend, () => runJinja(program, known, budget));
+      const values = new Map<string, Value>([
+        ["messages", toValue(messages)],
+        ["add_generation_prompt", addGenerationPrompt],
+        ["bos_token", bosToken],
+        ["eos_token", eosToken],
+        ["tools", toValue(tools ?? null)],
+        ["documents", toValue(documents ?? null)],
+      ]);
+      const marks = signs === undefined ? unmarked : new Map([marking(signs)]);
+      return spendingFrom(budget.spend, () => run(values, tokensByName(specialTokens), marks, functions));
     } catch (cause) {
       throw failed(cause);
     }
   };
 }
 
-const functions: readonly [string, Value][] = [
+const none = new Map<string, Value>();
+const named = new WeakMap<object, Map<string, Value>>();
+
+function tokensByName(tokens: TemplateVariables["specialTokens"]): Map<string, Value> {
+  if (tokens === undefined) return none;
+  let found = named.get(tokens);
+  if (found === undefined) named.set(tokens, (found = new Map(Object.entries(tokens))));
+  return found;
+}
+
+const functions = new Map<string, Value>([
   [
     "raise_exception",
     callable(({ positional }) => {
@@ -90,13 +98,15 @@ const functions: readonly [string, Value][] = [
     }),
   ],
   ["strftime_now", callable(({ positional }) => strftime(new Date(), written(positional[0])))],
-];
+]);
 
 /** The function of `{% generation %}` blocks. */
 function marking({ opening, closing }: Signs = { opening: "", closing: "" }): [string, Value] {
   const none = { positional: [], named: new Map<string, Value>() };
   return [generationFunction, callable(({ named }) => opening + written(call(named.get("caller"), none)) + closing)];
 }
+
+const unmarked = new Map([marking()]);
 
 /**
  * The program of a chat template.

@@ -63,7 +63,7 @@ export function tokenizeConversation(
   if (spoken !== undefined) return { skipped: `the chat template does not write "${spoken}", a part of the answer` };
   for (const key of others) remarks.add(`the chat template does not write "${key}" of messages`);
   const ids = tokenizer.encode(whole());
-  const ends = new Set([...(tokenizer.endOfText ?? []), ...tokenizer.specialIds]);
+  const ends = endsOf(tokenizer);
   const conversation = { tokenizer, writer, messages, inputs, text: whole(), ids, ends, names };
   const spans = answersIn(conversation, options, remarks);
   if ("skipped" in spans) return spans;
@@ -71,6 +71,17 @@ export function tokenizeConversation(
   const systemTokens = promptWeight && systemEnd(conversation, promptWeight);
   const row = tokenRow(conversation.ids, spans, { maxTokens, promptWeight, systemTokens });
   return "skipped" in row || remarks.size === 0 ? row : { ...row, remarks: [...remarks] };
+}
+
+const ends = new WeakMap<readonly number[], { of: Tokenizer["endOfText"]; ids: ReadonlySet<number> }>();
+
+/** Ids that end a turn, made once for each tokenizer. */
+function endsOf({ endOfText, specialIds }: Tokenizer): ReadonlySet<number> {
+  const known = ends.get(specialIds);
+  if (known !== undefined && known.of === endOfText) return known.ids;
+  const ids = new Set([...(endOfText ?? []), ...specialIds]);
+  ends.set(specialIds, { of: endOfText, ids });
+  return ids;
 }
 
 /** Tokens of a conversation up to where the model answers. */

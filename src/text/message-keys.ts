@@ -99,6 +99,7 @@ function renamed(message: ChatMessage, from: string, to: string, value: unknown)
 
 /** A message without one of its keys. */
 export function without(message: ChatMessage, key: string): ChatMessage {
+  if (!Object.hasOwn(message, key)) return message;
   return Object.fromEntries(Object.entries(message).filter(([name]) => name !== key)) as ChatMessage;
 }
 

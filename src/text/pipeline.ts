@@ -81,8 +81,7 @@ export function createPipeline(json: TokenizerJson, where: string): Pipeline {
       const found: number[] = [];
       plain(text).forEach((section, i) => {
         if (typeof section === "number") found.push(section);
-        else if (section !== "")
-          for (const id of encodeKnown(section, i === 0 && keepsStart(section))) found.push(id);
+        else if (section !== "") for (const id of encodeKnown(section, i === 0 && keepsStart(section))) found.push(id);
       });
       return found;
     },

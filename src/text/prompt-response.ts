@@ -60,13 +60,23 @@ export function encodeText(tokenizer: Tokenizer, text: string): number[] {
 }
 
 /** The tokens that the tokenizer puts before a text, unless the text begins with them. */
-function missingBeginning(tokenizer: Tokenizer, ids: readonly number[]): number[] {
+function missingBeginning(tokenizer: Tokenizer, ids: readonly number[]): readonly number[] {
   const beginning = beginningIds(tokenizer);
   return startsWith(ids, beginning) ? [] : beginning;
 }
 
+const beginnings = new WeakMap<Tokenizer, readonly number[]>();
+
 /** The tokens that the tokenizer puts before a text. */
-export function beginningIds(tokenizer: Tokenizer): number[] {
+export function beginningIds(tokenizer: Tokenizer): readonly number[] {
+  const known = beginnings.get(tokenizer);
+  if (known !== undefined) return known;
+  const found = beginningOf(tokenizer);
+  beginnings.set(tokenizer, found);
+  return found;
+}
+
+function beginningOf(tokenizer: Tokenizer): number[] {
   const bare = tokenizer.encode("a");
   const dressed = tokenizer.encode("a", { addSpecialTokens: true });
   for (let start = 0; start + bare.length <= dressed.length; start++) {

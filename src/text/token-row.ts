@@ -62,18 +62,22 @@ export function tokenRow(
   const dataWeights =
     isWeighed || promptWeight ? weightsAround(ids.length, spans, promptWeight, systemTokens) : undefined;
   for (const { start, end, endsTurn, weight = 1, tokenWeights } of spans) {
-    for (let t = start; t < end; t++) {
-      const own = weight * (tokenWeights?.[t - start] ?? 1);
-      if (dataWeights) dataWeights[t] = own;
-      response[t] = Number(own !== 0);
-    }
+    if (dataWeights === undefined) response.fill(1, start, end);
+    else
+      for (let t = start; t < end; t++) {
+        const own = weight * (tokenWeights?.[t - start] ?? 1);
+        dataWeights[t] = own;
+        response[t] = Number(own !== 0);
+      }
     if (endsTurn) endOfTurn[end - 1] = response[end - 1]!;
   }
   if (!response.includes(1)) return { skipped: "no response" };
   const kept = response.slice(0, length);
-  if (!kept.includes(1)) return { skipped: beyondLimit };
+  if (length < ids.length && !kept.includes(1)) return { skipped: beyondLimit };
+  const numbers = new Int32Array(length);
+  for (let t = 0; t < length; t++) numbers[t] = ids[t]!;
   return {
-    ids: Int32Array.from(ids.slice(0, length)),
+    ids: numbers,
     response: kept,
     endOfTurn: endOfTurn.slice(0, length),
     ...(dataWeights && { dataWeights: dataWeights.slice(0, length) }),
@@ -96,5 +100,7 @@ function weightsAround(
 }
 
 export function startsWith(whole: readonly number[], prefix: readonly number[]): boolean {
-  return prefix.length <= whole.length && prefix.every((id, t) => whole[t] === id);
+  let same = 0;
+  while (same < prefix.length && whole[same] === prefix[same]) same++;
+  return same === prefix.length && same <= whole.length;
 }

@@ -73,6 +73,7 @@ export function createTokenizer(parts: TokenizerParts, where: string): Tokenizer
   const byteLevel = JSON.stringify(description.decoder ?? null).includes('"ByteLevel"');
   const unknown = description.model.unk_token ?? named.unk_token;
   const unknownId = unknown === undefined || byteLevel ? undefined : pipeline.idOf(unknown);
+  const pieces = new Map<number, string>();
   const decode: Tokenizer["decode"] = (ids, { skipSpecialTokens = false } = {}) => {
     const kept = Array.from(ids).filter((id) => !skipSpecialTokens || !special.has(id));
     const text = pipeline.decode(kept);
@@ -86,9 +87,12 @@ export function createTokenizer(parts: TokenizerParts, where: string): Tokenizer
     },
     decode,
     piece(id) {
+      const known = pieces.get(id);
+      if (known !== undefined) return known;
       const token = pipeline.tokenOf(id) ?? "";
-      if (added.has(id)) return token;
-      return byteLevel ? decode([id]) : readable(token);
+      const piece = added.has(id) ? token : byteLevel ? decode([id]) : readable(token);
+      pieces.set(id, piece);
+      return piece;
     },
     bytes(id) {
       const token = pipeline.tokenOf(id) ?? "";

@@ -7,6 +7,8 @@ const loopItemCost = 4;
 
 /** What a template may still cost. */
 export interface Budget {
+  /** Begins anew, with all of the limit. */
+  restart(): void;
   spend(steps: number): void;
   /** Counts a value that was made, and refuses one that is too large when written out. */
   check(value: Value): void;
@@ -25,7 +27,7 @@ export interface Budget {
  */
 export function createBudget(limit: number): Budget {
   let steps = 0;
-  const sizes = new WeakMap<object, number>();
+  let sizes = new Map<object, number>();
   const spend = (cost: number): void => {
     steps += cost;
     if (steps > limit) throw new TemplateTooCostly("it takes too many steps");
@@ -45,6 +47,10 @@ export function createBudget(limit: number): Budget {
     return size;
   };
   return {
+    restart() {
+      steps = 0;
+      if (sizes.size > 0) sizes = new Map();
+    },
     spend,
     check(value) {
       if (value === undefined) return spend(20);

@@ -17,17 +17,24 @@ class LoopControl extends Error {
 
 const inner = (outer: Scope | undefined): Scope => ({ variables: new Map(), outer });
 
+/** A template that can be run, once at a time; of variables of one name it reads the one that is named first. */
+export type Program = (...variables: readonly Map<string, Value>[]) => string;
+
 /**
- * Runs a parsed template with the values, the printing and the scopes of Python's Jinja as transformers sets it up: a
- * sandbox in which nothing can be changed but namespaces.
+ * A parsed template with the values, the printing and the scopes of Python's Jinja as transformers sets it up: a
+ * sandbox in which nothing can be changed but namespaces. Each run has all of the budget.
  *
- * @throws Error with the reason if it fails, TemplateTooCostly if it exceeds the budget
+ * @returns what throws an Error with the reason if it fails, TemplateTooCostly if it exceeds the budget
  */
-export function runJinja(program: Node, variables: ReadonlyMap<string, Value>, budget: Budget): string {
+export function prepareJinja(program: Node, budget: Budget): Program {
   let written: string[] = [];
   let length = 0;
-  /** Names of the variables in the bodies of macros that were looked through. */
+  /** Names of the variables in the bodies of macros and loops that were looked through. */
   const variablesOf = new Map<unknown, ReadonlySet<string>>();
+  const mentions = (body: unknown, name: string): boolean => {
+    if (!variablesOf.has(body)) variablesOf.set(body, identifiersIn(body));
+    return variablesOf.get(body)!.has(name);
+  };
   const { evaluate, evaluateArguments, filter, printed } = createEvaluator(budget);
 
   const write = (part: string): void => {
@@ -122,9 +129,10 @@ export function runJinja(program: Node, variables: ReadonlyMap<string, Value>, b
             return truth(evaluate(condition, own));
           });
     const remembered: { last?: readonly Value[] } = {};
+    const asks = mentions(body, "loop");
     for (let i = 0; i < items.length; i++) {
       const own = inner(scope);
-      own.variables.set("loop", loopAttributes(items, i, remembered));
+      if (asks) own.variables.set("loop", loopAttributes(items, i, remembered));
       unpack(loopvar as Node, items[i], own);
       try {
         runBlock(body, own);
@@ -142,10 +150,7 @@ export function runJinja(program: Node, variables: ReadonlyMap<string, Value>, b
       otherwise: node.type === "Identifier" ? undefined : (node.value as Node),
     }));
     budget.spend(declared.length);
-    const uses = (name: string): boolean => {
-      if (!variablesOf.has(body)) variablesOf.set(body, identifiersIn(body));
-      return variablesOf.get(body)!.has(name);
-    };
+    const uses = (name: string): boolean => mentions(body, name);
     return callable(({ positional, named }) => {
       budget.spend(declared.length);
       const own = inner(scope);
@@ -170,9 +175,13 @@ export function runJinja(program: Node, variables: ReadonlyMap<string, Value>, b
     });
   }
 
-  const top: Scope = {
-    variables: new Map(),
-    outer: { variables: new Map([...globals, ...variables]), outer: undefined },
+  return (...variables) => {
+    budget.restart();
+    length = 0;
+    let outer: Scope = { variables: known, outer: undefined };
+    for (const each of variables.toReversed()) outer = { variables: each, outer };
+    return captured(() => runBlock(program.body, inner(outer)));
   };
-  return captured(() => runBlock(program.body, top));
 }
+
+const known = new Map(globals);

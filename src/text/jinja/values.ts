@@ -60,7 +60,10 @@ export const kindOf = (value: Value): Kind | undefined =>
   typeof value === "object" && value !== null && "kind" in value ? value.kind : undefined;
 export const isFloat = (value: Value): value is Float => kindOf(value) === "float";
 export const isCallable = (value: Value): value is Callable => kindOf(value) === "function";
-export const isAttributes = (value: Value): value is Attributes => ["namespace", "loop"].includes(kindOf(value) ?? "");
+export const isAttributes = (value: Value): value is Attributes => {
+  const kind = kindOf(value);
+  return kind === "namespace" || kind === "loop";
+};
 export const isSequence = (value: Value): value is Sequence =>
   typeof value === "object" && value !== null && "items" in value;
 

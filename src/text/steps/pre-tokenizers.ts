@@ -110,7 +110,9 @@ const oneOf = (characters: string): FindAll => findMembers(classMembers(`[${char
 
 function partingInOrder(steps: readonly PreTokenizer[]): PreTokenizer {
   const last = steps.at(-1);
-  const onlyCut = steps.every(({ cut, spell }, i) => cut !== undefined && (spell === undefined || i === steps.length - 1));
+  const onlyCut = steps.every(
+    ({ cut, spell }, i) => cut !== undefined && (spell === undefined || i === steps.length - 1),
+  );
   if (last !== undefined && onlyCut) return cutting(inTurn(steps.map(({ cut }) => cut!)), last.spell);
   return { parts: (part) => steps.reduce((parts: Part[], step) => parts.flatMap((each) => step.parts(each)), [part]) };
 }
