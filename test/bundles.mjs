@@ -180,7 +180,14 @@ export async function bundleTests(whole) {
 export async function bundlePrograms() {
   const folder = await emptyFolder("programs");
   await bundle({
-    entryPoints: ["trainers/*.ts", "bench/main.ts", "bench/ours.ts", "src/cli/main.ts", "test/list-engines.ts"],
+    entryPoints: [
+      "trainers/*.ts",
+      "bench/main.ts",
+      "bench/ours.ts",
+      "src/cli/main.ts",
+      "src/data/row-thread.ts",
+      "test/list-engines.ts",
+    ],
     outdir: folder,
     plugins: [registers],
   });

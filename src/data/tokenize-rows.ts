@@ -1,9 +1,12 @@
+import { availableParallelism } from "node:os";
 import { UserError } from "../system/errors.ts";
 import { letEventsIn } from "../system/event-loop.ts";
 import type { TokenizedRow, Tokenizer } from "../text/index.ts";
 import { divideBy, undivided, type Divide, type Piece } from "./chunks.ts";
 import type { Dataset, Row, SkippedRow } from "./dataset.ts";
+import type { RowResult } from "./row-batch.ts";
 import { tokensOfRow, type RowTokenOptions } from "./row-tokens.ts";
+import { tokensAhead, whereMuchIsLeft, type Helping, type RefusedRow } from "./tokens-ahead.ts";
 import { packedRowId, unpacked } from "./unpacked.ts";
 import { weighed } from "./weighed.ts";
 
@@ -30,6 +33,8 @@ export interface RowSink {
 }
 
 export interface EachRowOptions extends RowTokenOptions {
+  /** Threads that tokenize together where there is much to do, this one among them. Default: the machine's cores. */
+  threads?: number | undefined;
   /** Called now and then with the rows done. */
   onProgress?: (done: number, total: number) => void;
 }
@@ -42,12 +47,15 @@ export async function tokenizeEachRow(
   tokenizer: Tokenizer,
   options: EachRowOptions,
   sink: RowSink,
+  helping: Helping = whereMuchIsLeft,
 ): Promise<void> {
-  const { onProgress } = options;
+  const { onProgress, threads = availableParallelism() } = options;
   const { refuse } = sink;
   const divide = options.truncate === "chunk" ? divideBy(options, dataset, tokenizer) : undefined;
-  const rows = refuse === undefined ? dataset.entries() : readableRows(dataset, refuse);
-  for await (const row of rows) {
+  const rows = refuse === undefined ? dataset.entries() : readableRows(dataset);
+  const tokens = divide ? { ...options, maxTokens: undefined } : options;
+  const ahead = { rows: dataset.length, threads, helping, tokens };
+  for await (const { row, result } of tokensAhead(rows, tokenizer, ahead)) {
     const { rowId } = row;
     if (rowId % PROGRESS_EVERY === 0) {
       onProgress?.(rowId, dataset.length);
@@ -57,11 +65,15 @@ export async function tokenizeEachRow(
       sink.skip(rowId, row.skipped);
       continue;
     }
+    if ("refused" in row) {
+      refuse?.(rowId, row.refused);
+      continue;
+    }
     try {
       let number = 0;
       const nextId = divide && (() => packedRowId(rowId, number++));
       for (const part of unpacked(row))
-        await tokenizePart(part, tokenizer, { ...options, divide, nextId }, sink, () => dataset.where(rowId));
+        await tokenizePart(part, tokenizer, { ...options, divide, nextId, result }, sink, () => dataset.where(rowId));
     } catch (error) {
       if (refuse === undefined || !(error instanceof UserError)) throw error;
       refuse(rowId, error);
@@ -70,14 +82,21 @@ export async function tokenizeEachRow(
   onProgress?.(dataset.length, dataset.length);
 }
 
+interface PartOptions extends EachRowOptions {
+  divide: Divide | undefined;
+  nextId: (() => number) | undefined;
+  /** The part's tokens, where they are known. */
+  result: RowResult;
+}
+
 async function tokenizePart(
   part: Row,
   tokenizer: Tokenizer,
-  { divide, nextId, ...options }: EachRowOptions & { divide?: Divide | undefined; nextId?: (() => number) | undefined },
+  { divide, nextId, result, ...options }: PartOptions,
   sink: RowSink,
   where: () => string,
 ): Promise<void> {
-  const tokens = tokensOfRow(part, tokenizer, divide ? { ...options, maxTokens: undefined } : options, where);
+  const tokens = result ?? tokensOfRow(part, tokenizer, divide ? { ...options, maxTokens: undefined } : options, where);
   if ("skipped" in tokens) {
     sink.skip(part.rowId, tokens.skipped);
     return;
@@ -124,11 +143,8 @@ function uncut(row: Row, tokenizer: Tokenizer, options: RowTokenOptions, where: 
   return "skipped" in tokens ? new Uint8Array() : tokens.response;
 }
 
-/** The rows that can be read; the reading begins again behind each that cannot. */
-export async function* readableRows(
-  dataset: Dataset,
-  refuse: (rowId: number, error: UserError) => void,
-): AsyncGenerator<Row | SkippedRow> {
+/** The rows that can be read, and those that cannot; the reading begins again behind each of these. */
+export async function* readableRows(dataset: Dataset): AsyncGenerator<Row | SkippedRow | RefusedRow> {
   for (let next = 0; next < dataset.length;) {
     try {
       for await (const row of dataset.entries(next)) {
@@ -138,7 +154,7 @@ export async function* readableRows(
       return;
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
-      refuse(next++, error);
+      yield { rowId: next++, refused: error };
     }
   }
 }

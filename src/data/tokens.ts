@@ -9,8 +9,9 @@ import type { Dataset } from "./dataset.ts";
 import { countLosses } from "./lossy.ts";
 import { lengthReasons } from "./row-tokens.ts";
 import { samplingOf } from "./sampling.ts";
-import { tokenizeEachRow, type EachRowOptions } from "./tokenize-rows.ts";
+import { tokenizeEachRow, type EachRowOptions, type RowSink } from "./tokenize-rows.ts";
 import type { TokenizedDataset, TokenizedStats } from "./tokenized.ts";
+import { whereMuchIsLeft, type Helping } from "./tokens-ahead.ts";
 
 /** What becomes of a row's text, and where its tokens are cached. */
 export interface TokenizeOptions extends EachRowOptions {
@@ -60,10 +61,20 @@ export async function tokenizeDataset(
   tokenizer: Tokenizer,
   options: TokenizeOptions = {},
 ): Promise<TokenizedDataset> {
+  return tokenizeTogether(dataset, tokenizer, options, whereMuchIsLeft);
+}
+
+/** The same, with a say in when other threads are asked for help. */
+export async function tokenizeTogether(
+  dataset: Dataset,
+  tokenizer: Tokenizer,
+  options: TokenizeOptions,
+  helping: Helping,
+): Promise<TokenizedDataset> {
   const { cacheFolder, memory = MEMORY, onNotice = () => undefined, names = propertyNames } = options;
   const fingerprint = fingerprintOf(dataset, tokenizer, options);
   const cached = cacheFolder === undefined ? undefined : loadTokens(cacheFolder, fingerprint, onNotice, memory);
-  const tokens = cached ?? (await tokenizeRows(dataset, tokenizer, { ...options, memory }, fingerprint));
+  const tokens = cached ?? (await tokenizeRows(dataset, tokenizer, { ...options, memory, helping }, fingerprint));
   const skipped = skippedRows(tokens.stats, names);
   if (skipped !== "") onNotice(`${dataset.name}: ${skipped}`);
   const { divided } = tokens.stats;
@@ -94,23 +105,24 @@ function fingerprintOf(dataset: Dataset, tokenizer: Tokenizer, options: Tokenize
 async function tokenizeRows(
   dataset: Dataset,
   tokenizer: Tokenizer,
-  options: TokenizeOptions & { memory: number },
+  options: TokenizeOptions & { memory: number; helping: Helping },
   fingerprint: string,
 ): Promise<TokenizedDataset> {
   const { cacheFolder, memory, onNotice = () => undefined, onLeftOut, names = propertyNames } = options;
   const aligner = alignColumns(dataset.tokenColumns, onNotice, names);
   const spill = cacheFolder === undefined ? undefined : () => startTokens(cacheFolder, fingerprint, onNotice);
   const collector = collectTokens(dataset.length, aligner, { memory, spill });
+  const sink: RowSink = {
+    add: collector.add,
+    divided: collector.divided,
+    skip(rowId, reason) {
+      collector.skip(reason);
+      onLeftOut?.(rowId, reason);
+    },
+    ...(onLeftOut && { refuse: onLeftOut }),
+  };
   try {
-    await tokenizeEachRow(dataset, tokenizer, options, {
-      add: collector.add,
-      divided: collector.divided,
-      skip(rowId, reason) {
-        collector.skip(reason);
-        onLeftOut?.(rowId, reason);
-      },
-      ...(onLeftOut && { refuse: onLeftOut }),
-    });
+    await tokenizeEachRow(dataset, tokenizer, options, sink, options.helping);
   } catch (error) {
     collector.abandon();
     throw error;

@@ -79,7 +79,7 @@ export function createTokenizer(parts: TokenizerParts, where: string): Tokenizer
     const text = pipeline.decode(kept);
     return config.clean_up_tokenization_spaces === true ? withoutExtraSpaces(text) : text;
   };
-  return {
+  const tokenizer: Tokenizer = {
     encode: (text, { addSpecialTokens = false } = {}) => {
       const ids = pipeline.encode(text);
       if (ids.includes(noToken)) throw unknownText(text, where);
@@ -113,6 +113,33 @@ export function createTokenizer(parts: TokenizerParts, where: string): Tokenizer
       .digest("hex"),
     files,
   };
+  origins.set(tokenizer.encode, { parts, where, made: tokenizer });
+  return tokenizer;
+}
+
+const origins = new WeakMap<Tokenizer["encode"], { parts: TokenizerParts; where: string; made: Tokenizer }>();
+
+/** What a tokenizer can be made again from in another thread: plain values. */
+export interface TokenizerOrigin {
+  readonly parts: TokenizerParts;
+  readonly where: string;
+  /** What a copy may have been given in place of its own. */
+  readonly values: Omit<Tokenizer, "encode" | "decode" | "piece" | "bytes" | "files">;
+}
+
+/** Where a tokenizer comes from; undefined for one that computes by functions of its own. */
+export function originOf({ encode, decode, piece, bytes, files: _, ...values }: Tokenizer): TokenizerOrigin | undefined {
+  const known = origins.get(encode);
+  if (known === undefined) return undefined;
+  const { parts, where, made } = known;
+  if (decode !== made.decode || piece !== made.piece || bytes !== made.bytes) return undefined;
+  return { parts: { ...parts, files: {} }, where, values };
+}
+
+/** The same tokenizer once more, without its files. */
+export function tokenizerFrom({ parts, where, values }: TokenizerOrigin): Tokenizer {
+  const { encode, decode, piece, bytes, files } = createTokenizer(parts, where);
+  return { ...values, encode, decode, piece, bytes, files };
 }
 
 function openPipeline(

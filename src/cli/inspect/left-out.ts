@@ -55,7 +55,10 @@ export function collectLeftOut({ length }: Pick<Dataset, "length">, wantedRow: n
 
 /** Reads all rows without making tokens of them. */
 export async function readAllRows(dataset: Dataset, leftOut: LeftOut): Promise<void> {
-  for await (const row of readableRows(dataset, leftOut.add)) if ("skipped" in row) leftOut.add(row.rowId, row.skipped);
+  for await (const row of readableRows(dataset)) {
+    if ("skipped" in row) leftOut.add(row.rowId, row.skipped);
+    if ("refused" in row) leftOut.add(row.rowId, row.refused);
+  }
 }
 
 function count(counts: Map<string, number>, name: string): void {

@@ -78,9 +78,10 @@ export async function gatherInputs(config: StartConfig, engine: EngineInfo, repo
     });
   if (data.maxTokens > maxPositions)
     reporter.note(`The model states a context of ${maxPositions} tokens; data.maxTokens is ${data.maxTokens}.`);
-  const train = await tokenized(config, "train", tokenizer, reporter);
+  const train = await tokenized(config, "train", tokenizer, { engine, reporter });
   if (data.packing === true) reporter.note(packingNote(data, config.training.seed, train.tokens));
-  const held = data.validation === undefined ? undefined : await tokenized(config, "validation", tokenizer, reporter);
+  const held =
+    data.validation === undefined ? undefined : await tokenized(config, "validation", tokenizer, { engine, reporter });
   for (const { largestId } of held ? [train.tokens, held.tokens] : [train.tokens]) {
     requireKnownIds([largestId], [{ source: config.model ?? "fresh", config: shape }]);
   }
@@ -114,13 +115,13 @@ async function tokenized(
   { data }: StartConfig,
   role: DataRole,
   tokenizer: Tokenizer,
-  reporter: Reporter,
+  { engine, reporter }: { engine: EngineInfo; reporter: Reporter },
 ): Promise<{ dataset: Dataset; tokens: TokenizedDataset }> {
   const dataset = await openConfigured(data, role);
   try {
     const tokens = await tokenizeDataset(dataset, tokenizer, {
       ...configuredTokens(data, role),
-      ...optional({ cacheFolder: data.cache }),
+      ...optional({ cacheFolder: data.cache, threads: engine.threads > 0 ? engine.threads : undefined }),
       onProgress: (done, total) => reporter.working("tokenizing", done, total),
       onNotice: reporter.note,
     });

@@ -1,5 +1,5 @@
 import type { CutWords, FindAll } from "./find-all.ts";
-import { characterAt, classMembers, membership } from "./membership.ts";
+import { characterAt, classMembers } from "./membership.ts";
 
 /** What tells the patterns apart that most byte-level tokenizers cut words with. */
 interface WordRules {
@@ -46,11 +46,9 @@ export function commonPattern(source: string): FindAll | undefined {
 }
 
 const [sign, letter, digit, white] = [1, 2, 3, 4] as const;
-const [isLetter, isDigit, isWhite] = ["\\p{L}", "\\p{N}", space].map((name) => classMembers(name)) as [
-  ReturnType<typeof membership>,
-  ReturnType<typeof membership>,
-  ReturnType<typeof membership>,
-];
+const isLetter = classMembers("\\p{L}");
+const isDigit = classMembers("\\p{N}");
+const isWhite = classMembers(space);
 const kinds = new Uint8Array(0x10000);
 const newKind = (codePoint: number): number =>
   isLetter(codePoint) ? letter : isDigit(codePoint) ? digit : isWhite(codePoint) ? white : sign;
