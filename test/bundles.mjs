@@ -186,6 +186,7 @@ export async function bundlePrograms() {
       "bench/ours.ts",
       "src/cli/main.ts",
       "src/data/row-thread.ts",
+      "src/system/owner-mark.ts",
       "test/list-engines.ts",
     ],
     outdir: folder,

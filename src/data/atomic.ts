@@ -1,7 +1,7 @@
 import { closeSync, fsyncSync, openSync, rmSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
-import { randomUUID } from "node:crypto";
 import { rename } from "../system/files-in-use.ts";
+import { ownMark } from "../system/owner-mark.ts";
 import { makeFolder } from "../system/make-folder.ts";
 import { syncFolder } from "../system/sync-folder.ts";
 
@@ -23,7 +23,7 @@ export interface AtomicFile {
 /** Starts a file (and its folders). One that is left open is removed when the process exits. */
 export function openAtomicFile(path: string): AtomicFile {
   makeFolder(dirname(path));
-  const temporary = `${path}.${process.pid}-${randomUUID().slice(0, 8)}.tmp`;
+  const temporary = `${path}.${ownMark()}.tmp`;
   const fd = openSync(temporary, "wx");
   let state: "open" | "closed" | "done" = "open";
   const close = (): void => {

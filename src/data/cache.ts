@@ -1,6 +1,7 @@
-import { existsSync, statSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { isOwnerGone } from "../system/owner-mark.ts";
 import { openArrow, type ArrowTable } from "./arrow/read.ts";
 import { writeArrow } from "./arrow/write.ts";
 import type { ColumnType } from "./arrow/columns.ts";
@@ -17,6 +18,20 @@ export type Notice = (sentence: string) => void;
 export function tokenCachePath(folder: string, fingerprint: string): string {
   return join(folder, `tokens-${fingerprint.slice(0, 32)}.bin`);
 }
+
+/** Removes what processes that were killed have left of files that they were writing. */
+export function sweepCache(folder: string): void {
+  let names: string[];
+  try {
+    names = readdirSync(folder);
+  } catch {
+    return; // no folder yet, or none that can be read, which is told where it is written to
+  }
+  for (const name of names.filter((each) => ownFile.test(each) && isOwnerGone(each)))
+    rmSync(join(folder, name), { force: true });
+}
+
+const ownFile = /^(?:tokens-[0-9a-f]{32}\.bin|column-[0-9a-f]{32}\.arrow)\./;
 
 /** Starts a file of the cache; a folder that cannot be written is told, not an error. */
 export function startTokens(folder: string, fingerprint: string, notice: Notice): TokenFileWriter | undefined {

@@ -1,5 +1,6 @@
 import { writing } from "../system/disk-error.ts";
 import type { ColumnAligner } from "./align.ts";
+import type { LossCounts } from "./lossy.ts";
 import { countRows } from "./row-stats.ts";
 import { openTokenFile, type TokenFileWriter } from "./token-file.ts";
 import type { RowSink } from "./tokenize-rows.ts";
@@ -17,7 +18,7 @@ export interface TokenCollector extends Required<Pick<RowSink, "divided">> {
   skip(reason: string): void;
   /** Whether a file was asked for: `done` puts it into its place, or there can be none. */
   readonly askedForFile: boolean;
-  done(fingerprint: string): TokenizedDataset;
+  done(fingerprint: string, losses: LossCounts): TokenizedDataset;
   abandon(): void;
 }
 
@@ -72,8 +73,8 @@ export function collectTokens(
       counter.add(row, tokens);
       offsets.push([counter.stats.tokens]);
     },
-    done(fingerprint) {
-      const facts = { ...places(), fingerprint, largestId, stats: counter.stats };
+    done(fingerprint, losses) {
+      const facts = { ...places(), fingerprint, largestId, stats: counter.stats, losses };
       if (held !== undefined) return tokenizedDataset({ ...facts, store: arrayStore({ ...facts, ...held.done() }) });
       toDisk(spill!, (file) => file.commit(facts.rowIds, facts.offsets, facts));
       return openTokenFile(spill!.path, fingerprint).tokens;

@@ -18,9 +18,17 @@ export function holdsText(value: unknown): boolean {
   return holds(value, (part) => typeof part === "string" && part !== "");
 }
 
+/** What was counted so far; plain values. */
+export interface LossCounts {
+  readonly rows: number;
+  readonly unknown: { tokens: number; inPrompts: number; inResponses: number; rows: number };
+  readonly ends: { isTaught: boolean; lasts: readonly number[] };
+}
+
 /** Counts what the text of a dataset lost on its way to tokens, row by row, and puts it into sentences. */
 export interface LossCounter {
   add(row: { readonly ids: Int32Array; readonly response: Uint8Array }): void;
+  counts(): LossCounts;
   /** Sentences with counts: words without a token, columns that are not used, what a person should know of the rows. */
   notes(stats: TokenizedStats): string[];
 }
@@ -28,20 +36,26 @@ export interface LossCounter {
 /**
  * @param fromText whether the rows were texts, so that unknown tokens stand for something
  * @param names how sentences call the options of who reads the data
+ * @param counted what to go on from
  */
 export function countLosses(
   tokenizer: Pick<Tokenizer, "unknownId" | "piece" | "endOfText">,
-  { fromText, names = propertyNames }: { fromText: boolean; names?: OptionNames },
+  {
+    fromText,
+    names = propertyNames,
+    counted,
+  }: { fromText: boolean; names?: OptionNames; counted?: LossCounts | undefined },
 ): LossCounter {
-  const unknown = unknownTokens(tokenizer, fromText ? tokenizer.unknownId : undefined);
-  const ends = turnEnds(tokenizer);
-  let rows = 0;
+  const unknown = unknownTokens(tokenizer, fromText ? tokenizer.unknownId : undefined, counted?.unknown);
+  const ends = turnEnds(tokenizer, counted?.ends);
+  let rows = counted?.rows ?? 0;
   return {
     add(row) {
       rows++;
       unknown.add(row);
       ends.add(row);
     },
+    counts: () => ({ rows, unknown: unknown.counts(), ends: ends.counts() }),
     notes: (stats) => [
       ...unknown.notes(rows),
       ...Object.entries(stats.unused ?? {}).map(
@@ -61,9 +75,14 @@ function adviceOn(remark: string, names: OptionNames): string {
 }
 
 /** Counts unknown tokens, which stand where text is lost: in prompts, and in responses, where they train. */
-function unknownTokens({ piece }: Pick<Tokenizer, "piece">, unknownId: number | undefined) {
-  let [tokens, inPrompts, inResponses, rows] = [0, 0, 0, 0];
+function unknownTokens(
+  { piece }: Pick<Tokenizer, "piece">,
+  unknownId: number | undefined,
+  counted: LossCounts["unknown"] = { tokens: 0, inPrompts: 0, inResponses: 0, rows: 0 },
+) {
+  let { tokens, inPrompts, inResponses, rows } = counted;
   return {
+    counts: (): LossCounts["unknown"] => ({ tokens, inPrompts, inResponses, rows }),
     add({ ids, response }: Parameters<LossCounter["add"]>[0]): void {
       tokens += ids.length;
       const before = inPrompts + inResponses;
@@ -87,10 +106,14 @@ function unknownTokens({ piece }: Pick<Tokenizer, "piece">, unknownId: number | 
 }
 
 /** Says so where nothing in the data ends a response with a token that generation stops at. */
-function turnEnds({ endOfText = [], piece }: Pick<Tokenizer, "piece" | "endOfText">) {
-  const lasts = new Set<number>();
-  let isTaught = false;
+function turnEnds(
+  { endOfText = [], piece }: Pick<Tokenizer, "piece" | "endOfText">,
+  counted: LossCounts["ends"] = { isTaught: false, lasts: [] },
+) {
+  const lasts = new Set(counted.lasts);
+  let { isTaught } = counted;
   return {
+    counts: (): LossCounts["ends"] => ({ isTaught, lasts: [...lasts] }),
     add({ ids, response }: Parameters<LossCounter["add"]>[0]): void {
       for (let t = 0; t < ids.length && !isTaught; t++) {
         if (response[t] !== 1 || response[t + 1] === 1) continue;

@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto";
-import { closeSync, fstatSync, openSync } from "node:fs";
+import { closeSync, fstatSync, openSync, rmSync } from "node:fs";
 import { bytesOf } from "../system/bytes-of.ts";
+import { UserError } from "../system/errors.ts";
 import { openAtomicFile, writeFully } from "./atomic.ts";
 import { readInto } from "./files.ts";
+import type { LossCounts } from "./lossy.ts";
 import {
   tokenizedDataset,
   type TokenizedDataset,
@@ -14,16 +16,21 @@ import {
 /**
  * A file of tokens: the rows one after the other, each as int32 ids, float32 weights of the data (from the first row on
  * that has some), the float32 columns, and a byte each for response and end of turn; then float64 row numbers and
- * offsets, a JSON text, and the length of that text as a uint32. Numbers are little-endian.
+ * offsets, 16 bytes of the SHA-256 of each MiB of the rows, a JSON text, and the length of that text as a uint32. Numbers
+ * are little-endian. What stands behind the rows is checked as a file is opened, and a MiB of rows as it is first read: so
+ * a file of any size is open at once.
  */
-const VERSION = 3;
+const VERSION = 4;
 const BLOCK = 1 << 20;
+const DIGEST = 16;
 
 /** What stands behind the rows. */
 export interface TokenFileFacts {
   readonly fingerprint: string;
   readonly stats: TokenizedStats;
   readonly largestId: number;
+  /** See `countLosses`. */
+  readonly losses?: LossCounts | undefined;
 }
 
 interface Layout {
@@ -35,7 +42,9 @@ interface Layout {
 interface Trailer extends TokenFileFacts, Layout {
   readonly version: number;
   readonly rows: number;
-  /** SHA-256 of all that stands before the JSON text, and of the text without this. */
+  /** Bytes of the rows. */
+  readonly bytes: number;
+  /** SHA-256 of what stands between the rows and the JSON text, and of the text without this. */
   readonly checksum: string;
 }
 
@@ -51,7 +60,7 @@ export interface TokenFileWriter {
 /** Starts a file of tokens, which has no name before it is whole. */
 export function writeTokenFile(path: string): TokenFileWriter {
   const file = openAtomicFile(path);
-  const hash = createHash("sha256");
+  const digests = blockDigests();
   let pending: Uint8Array[] = [];
   let pendingBytes = 0;
   let rows = 0;
@@ -60,7 +69,7 @@ export function writeTokenFile(path: string): TokenFileWriter {
   const flush = (): void => {
     const bytes = Buffer.concat(pending);
     [pending, pendingBytes] = [[], 0];
-    hash.update(bytes);
+    digests.add(bytes);
     writeFully(file.fd, bytes);
   };
   const push = (array: Int32Array | Float32Array | Float64Array | Uint8Array): void => {
@@ -82,13 +91,14 @@ export function writeTokenFile(path: string): TokenFileWriter {
     },
     commit(rowIds, offsets, facts) {
       try {
-        push(rowIds);
-        push(offsets);
         flush();
+        const { bytes, all } = digests.done();
+        const index = Buffer.concat([bytesOf(rowIds), bytesOf(offsets), all]);
+        writeFully(file.fd, index);
         const layout: Layout = { columnNames: columnNames ?? [], weightsFrom: Math.min(weightsFrom, rows) };
-        const { fingerprint, stats, largestId } = facts;
-        const said = { fingerprint, stats, largestId, ...layout, version: VERSION, rows };
-        const trailer: Trailer = { ...said, checksum: hash.update(JSON.stringify(said)).digest("hex") };
+        const { fingerprint, stats, largestId, losses } = facts;
+        const said = { fingerprint, stats, largestId, losses, ...layout, version: VERSION, rows, bytes };
+        const trailer: Trailer = { ...said, checksum: checksumOf(index, said) };
         const text = Buffer.from(JSON.stringify(trailer));
         writeFully(file.fd, Buffer.concat([text, bytesOf(Uint32Array.of(text.length))]));
       } catch (error) {
@@ -113,17 +123,20 @@ export function openTokenFile(path: string, fingerprint: string): { tokens: Toke
   try {
     const { size } = fstatSync(fd);
     const { trailer, end } = readTrailer(fd, size, fingerprint);
-    const { rows, columnNames, weightsFrom, stats, largestId } = trailer;
-    const tail = 8 * (2 * rows + 1);
-    if (end < tail) throw new Error("its end is missing");
-    if (checksumOf(fd, end, trailer) !== trailer.checksum) throw new Error("the checksum differs");
-    const numbers = read(fd, end - tail, tail);
-    const rowIds = new Float64Array(numbers.buffer, 0, rows);
-    const offsets = new Float64Array(numbers.buffer, 8 * rows, rows + 1);
+    const { rows, bytes, columnNames, weightsFrom, stats, largestId, losses } = trailer;
+    const index = 8 * (2 * rows + 1);
+    const blocks = Math.ceil(bytes / BLOCK);
+    if (bytes + index + DIGEST * blocks !== end) throw new Error("its end is missing");
+    const tail = read(fd, bytes, end - bytes);
+    const { checksum, ...said } = trailer;
+    if (checksumOf(tail, said) !== checksum) throw new Error("the checksum differs");
+    const rowIds = new Float64Array(tail.buffer, 0, rows);
+    const offsets = new Float64Array(tail.buffer, 8 * rows, rows + 1);
     const layout = { columnNames, weightsFrom };
-    if (placeOf(rows, offsets, layout) !== end - tail) throw new Error("the token count differs");
-    const store = rowsOf(fd, offsets, layout);
-    return { tokens: tokenizedDataset({ rowIds, offsets, stats, largestId, fingerprint, store }), bytes: end - tail };
+    if (placeOf(rows, offsets, layout) !== bytes) throw new Error("the token count differs");
+    const store = rowsOf({ path, fd, bytes, digests: tail.subarray(index) }, offsets, layout);
+    const facts = { rowIds, offsets, stats, largestId, fingerprint, ...(losses && { losses }), store };
+    return { tokens: tokenizedDataset(facts), bytes };
   } catch (error) {
     closeSync(fd);
     throw error;
@@ -140,17 +153,79 @@ function readTrailer(fd: number, size: number, fingerprint: string): { trailer: 
   return { trailer: trailer as Trailer, end };
 }
 
-function checksumOf(fd: number, end: number, { checksum: _, ...said }: Trailer): string {
-  const hash = createHash("sha256");
-  for (let at = 0; at < end; at += BLOCK) hash.update(read(fd, at, Math.min(BLOCK, end - at)));
-  return hash.update(JSON.stringify(said)).digest("hex");
+function checksumOf(tail: Uint8Array, said: Omit<Trailer, "checksum">): string {
+  return createHash("sha256").update(tail).update(JSON.stringify(said)).digest("hex");
+}
+
+/** Digests of bytes, block by block, as they are written. */
+function blockDigests(): { add(bytes: Uint8Array): void; done(): { bytes: number; all: Uint8Array } } {
+  const digests: Buffer[] = [];
+  let hash = createHash("sha256");
+  let bytes = 0;
+  const close = (): void => {
+    digests.push(hash.digest().subarray(0, DIGEST));
+    hash = createHash("sha256");
+  };
+  return {
+    add(more) {
+      for (let at = 0; at < more.length;) {
+        const part = more.subarray(at, at + BLOCK - (bytes % BLOCK));
+        hash.update(part);
+        at += part.length;
+        bytes += part.length;
+        if (bytes % BLOCK === 0) close();
+      }
+    },
+    done() {
+      if (bytes % BLOCK !== 0) close();
+      return { bytes, all: Buffer.concat(digests) };
+    },
+  };
+}
+
+interface RowBytes {
+  readonly path: string;
+  readonly fd: number;
+  /** How many, from the file's beginning on. */
+  readonly bytes: number;
+  readonly digests: Uint8Array;
+}
+
+/** Reads rows' bytes; a block is checked when the first byte of it is asked for. */
+function checkedReader({
+  path,
+  fd,
+  bytes,
+  digests,
+}: RowBytes): (from: number, length: number) => Uint8Array<ArrayBuffer> {
+  const isChecked = new Uint8Array(Math.ceil(bytes / BLOCK));
+  return (from, length) => {
+    for (let block = Math.floor(from / BLOCK); block * BLOCK < from + length; block++) {
+      if (isChecked[block] === 1) continue;
+      const whole = read(fd, block * BLOCK, Math.min(BLOCK, bytes - block * BLOCK));
+      const digest = createHash("sha256").update(whole).digest().subarray(0, DIGEST);
+      if (!digest.equals(digests.subarray(block * DIGEST, (block + 1) * DIGEST))) throw damaged(path);
+      isChecked[block] = 1;
+    }
+    return read(fd, from, length);
+  };
+}
+
+/** A damaged file is not kept: the next reading makes it anew. */
+function damaged(path: string): UserError {
+  rmSync(path, { force: true });
+  return new UserError("damaged-file", "this file of the token cache is damaged: its contents are not those written", {
+    where: path,
+    fix: "It was removed: start again, or continue with --resume, and it is made anew. Check the disk and the memory.",
+  });
 }
 
 const files = new FinalizationRegistry<number>(closeSync);
 
-function rowsOf(fd: number, offsets: Float64Array, layout: Layout): TokenStore {
+function rowsOf(file: RowBytes, offsets: Float64Array, layout: Layout): TokenStore {
   const { columnNames, weightsFrom } = layout;
   const rows = offsets.length - 1;
+  const readRows = checkedReader(file);
   /** Rows that are read one after the other come in blocks. */
   let block = { from: 0, bytes: new Uint8Array() };
   let next = 0;
@@ -159,8 +234,8 @@ function rowsOf(fd: number, offsets: Float64Array, layout: Layout): TokenStore {
     next = from + length;
     const within = from - block.from;
     if (within >= 0 && within + length <= block.bytes.length) return block.bytes.slice(within, within + length);
-    if (!isNext || length >= BLOCK) return read(fd, from, length);
-    block = { from, bytes: read(fd, from, Math.min(BLOCK, placeOf(rows, offsets, layout) - from)) };
+    if (!isNext || length >= BLOCK) return readRows(from, length);
+    block = { from, bytes: readRows(from, Math.min(BLOCK, file.bytes - from)) };
     return block.bytes.slice(0, length);
   };
   const store: TokenStore = {
@@ -184,7 +259,7 @@ function rowsOf(fd: number, offsets: Float64Array, layout: Layout): TokenStore {
       };
     },
   };
-  files.register(store, fd);
+  files.register(store, file.fd);
   return store;
 }
 

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { bytesOf } from "../system/bytes-of.ts";
+import type { LossCounts } from "./lossy.ts";
 import type { Sampling } from "./sampling.ts";
 
 /** What happened to a dataset's rows on their way to tokens. */
@@ -49,6 +50,8 @@ export interface TokenizedDataset {
   readonly weighed: boolean;
   readonly largestId: number;
   readonly stats: TokenizedStats;
+  /** What the text lost on its way to tokens; absent where nobody counted. */
+  readonly losses?: LossCounts;
   /** How often rows are drawn in training; absent where each comes as often as any other. */
   readonly sampling?: Sampling;
   /** SHA-256 of everything that decides the tokens: contents, tokenizer, template, options. */
@@ -66,7 +69,7 @@ export interface TokenStore extends Pick<TokenizedDataset, "columnNames" | "weig
 export function tokenizedDataset({
   store,
   ...facts
-}: Pick<TokenizedDataset, "rowIds" | "offsets" | "stats" | "fingerprint" | "largestId"> & {
+}: Pick<TokenizedDataset, "rowIds" | "offsets" | "stats" | "fingerprint" | "largestId" | "losses"> & {
   store: TokenStore;
 }): TokenizedDataset {
   const { rowIds, offsets } = facts;

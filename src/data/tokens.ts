@@ -3,7 +3,7 @@ import { UserError } from "../system/errors.ts";
 import { propertyNames, type OptionNames } from "../system/option-names.ts";
 import type { Tokenizer } from "../text/index.ts";
 import { alignColumns } from "./align.ts";
-import { loadTokens, saveTokens, startTokens, type Notice } from "./cache.ts";
+import { loadTokens, saveTokens, startTokens, sweepCache, type Notice } from "./cache.ts";
 import { collectTokens } from "./collect-tokens.ts";
 import type { Dataset } from "./dataset.ts";
 import { countLosses } from "./lossy.ts";
@@ -73,6 +73,7 @@ export async function tokenizeTogether(
 ): Promise<TokenizedDataset> {
   const { cacheFolder, memory = MEMORY, onNotice = () => undefined, names = propertyNames } = options;
   const fingerprint = fingerprintOf(dataset, tokenizer, options);
+  if (cacheFolder !== undefined) sweepCache(cacheFolder);
   const cached = cacheFolder === undefined ? undefined : loadTokens(cacheFolder, fingerprint, onNotice, memory);
   const tokens = cached ?? (await tokenizeRows(dataset, tokenizer, { ...options, memory, helping }, fingerprint));
   const skipped = skippedRows(tokens.stats, names);
@@ -83,8 +84,8 @@ export async function tokenizeTogether(
     const into = `${chunks} chunks of at most ${options.maxTokens} tokens`;
     onNotice(`${dataset.name}: ${rows} of ${tokens.stats.rows} rows are divided into ${into}`);
   }
-  const losses = countLosses(tokenizer, { fromText: dataset.format !== "tokens", names });
-  for (let i = 0; i < tokens.length; i++) losses.add(tokens.row(i));
+  const losses = countLosses(tokenizer, { fromText: dataset.format !== "tokens", names, counted: tokens.losses });
+  if (tokens.losses === undefined) for (let i = 0; i < tokens.length; i++) losses.add(tokens.row(i));
   for (const note of losses.notes(tokens.stats)) onNotice(`${dataset.name}: ${note}`);
   const sampling = samplingOf(dataset.parts ?? [], tokens);
   return sampling === undefined ? tokens : { ...tokens, sampling };
@@ -112,8 +113,12 @@ async function tokenizeRows(
   const aligner = alignColumns(dataset.tokenColumns, onNotice, names);
   const spill = cacheFolder === undefined ? undefined : () => startTokens(cacheFolder, fingerprint, onNotice);
   const collector = collectTokens(dataset.length, aligner, { memory, spill });
+  const losses = countLosses(tokenizer, { fromText: dataset.format !== "tokens", names });
   const sink: RowSink = {
-    add: collector.add,
+    add(row, tokenized, ...others) {
+      losses.add(tokenized);
+      return collector.add(row, tokenized, ...others);
+    },
     divided: collector.divided,
     skip(rowId, reason) {
       collector.skip(reason);
@@ -127,7 +132,7 @@ async function tokenizeRows(
     collector.abandon();
     throw error;
   }
-  const tokens = collector.done(fingerprint);
+  const tokens = collector.done(fingerprint, losses.counts());
   if (tokens.length === 0) throw noUsableRows(dataset, tokens.stats, names);
   if (cacheFolder !== undefined && !collector.askedForFile) saveTokens(cacheFolder, tokens, onNotice);
   return tokens;

@@ -1,7 +1,19 @@
+import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
-import { readFileSync, readdirSync, writeFileSync } from "node:fs";
-import { loadColumn, loadTokens, saveColumn, saveTokens, tokenCachePath } from "../../src/data/cache.ts";
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import {
+  loadColumn,
+  loadTokens,
+  saveColumn,
+  saveTokens,
+  startTokens,
+  sweepCache,
+  tokenCachePath,
+} from "../../src/data/cache.ts";
 import { arraysOf } from "../../src/data/tokenized.ts";
+import { isOwnerGone, ownMark } from "../../src/system/owner-mark.ts";
+import { userError } from "../user-error.ts";
 import { flatDataset } from "./flat-tokens.ts";
 import { temporaryFolder } from "./folder.ts";
 import { countingDataset } from "./tokens-fixture.ts";
@@ -47,6 +59,17 @@ describe("the token cache", () => {
     }
   });
 
+  test("of a large dataset is damaged where a row is read whose part was changed, and then goes", () => {
+    const path = tokenCachePath(folder.path("part"), tokens.fingerprint);
+    saveTokens(folder.path("part"), tokens, silent);
+    const changed = readFileSync(path);
+    changed[changed.indexOf(Buffer.from(Int32Array.of(4, 5, 6, 7, 8).buffer))] = 5;
+    writeFileSync(path, changed);
+    const loaded = loadTokens(folder.path("part"), tokens.fingerprint, silent, 0)!;
+    expect(() => loaded.row(0)).toThrow(userError("damaged-file", path));
+    expect(existsSync(path)).toBe(false);
+  });
+
   test("that cannot be written is told, not an error", () => {
     const blocked = folder.write("not-a-folder", "");
     const notices: string[] = [];
@@ -58,6 +81,47 @@ describe("the token cache", () => {
     saveTokens(folder.path("d"), tokens, silent);
     saveTokens(folder.path("d"), tokens, silent);
     expect(readdirSync(folder.path("d"))).toHaveLength(1);
+  });
+});
+
+describe("what killed processes leave in the cache", () => {
+  /** The mark of a process that ended by itself or by `kill -9`, written by it. */
+  function markOfOther(ending: string): string {
+    const source = join(process.env["TOKENSIFT_PROGRAMS"]!, "src/system/owner-mark.js");
+    const program = `import { ownMark } from ${JSON.stringify(source)}; console.log(ownMark()); ${ending}`;
+    const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", program]);
+    if (stdout.length === 0) throw new Error(String(stderr));
+    return stdout.toString().trim();
+  }
+
+  test("goes with the next run, and what a living process writes stays", () => {
+    const path = folder.path("left");
+    const writing = startTokens(path, tokens.fingerprint, silent)!;
+    const killed = [`tokens-${"a".repeat(32)}.bin`, `column-${"b".repeat(32)}.arrow`];
+    for (const name of killed)
+      writeFileSync(
+        join(path, `${name}.${markOfOther('process.kill(process.pid, "SIGKILL"); for (;;);')}.tmp`),
+        "half",
+      );
+    const kept = [
+      `tokens-${"a".repeat(32)}.bin`,
+      `other.${markOfOther("")}.tmp`,
+      `tokens-${"a".repeat(32)}.bin.0123abcd.${process.pid}-0123abcd.tmp`, // on another machine
+    ];
+    for (const name of kept) writeFileSync(join(path, name), "");
+    const own = readdirSync(path).filter((name) => name.includes(`.${process.pid}-`));
+    sweepCache(path);
+    expect(readdirSync(path)).toEqual([...new Set([...kept, ...own])].toSorted());
+    writing.abandon();
+    expect(() => sweepCache(folder.path("none"))).not.toThrow();
+  });
+
+  test("is told from what a process writes that was given the number of one that ended", () => {
+    const mark = ownMark();
+    expect(isOwnerGone(`x.${mark}.tmp`)).toBe(false);
+    const other = mark.replace(/-(....)/, (_, birth: string) => `-${birth === "0000" ? "1111" : "0000"}`);
+    expect(isOwnerGone(`x.${other}.tmp`)).toBe(process.platform === "linux");
+    expect(isOwnerGone("x.17-0123abcd.tmp")).toBe(false); // without the machine's mark
   });
 });
 
