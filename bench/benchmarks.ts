@@ -11,5 +11,6 @@ export const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
   generate: async () => (await import("./generate.ts")).generate,
   memory: async () => (await import("./memory.ts")).memory,
   loader: async () => (await import("./loader.ts")).loader,
+  tokenize: async () => (await import("./tokenize.ts")).tokenize,
   ops: async () => (await import("./ops.ts")).ops,
 };

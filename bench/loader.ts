@@ -102,18 +102,24 @@ function rowsOf({ file, cached }: LoaderRequest, measured: readonly Measured[], 
 }
 
 async function writeFolder(folder: string, data: string, model: string, count: number): Promise<void> {
+  const known = await readQuestions(data, count);
+  const rows = Array.from({ length: count }, (_, i) => known[i % known.length]!);
+  writeFileSync(join(folder, "rows.jsonl"), rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
+  writeArrow(join(folder, "rows.arrow"), { question: "utf8", answer: "utf8" }, rows);
+  await writeTokenizer(folder, model);
+}
+
+/** Questions with their answers, `most` of them at most. */
+export async function readQuestions(data: string, most: number): Promise<{ question: string; answer: string }[]> {
   const dataset = await openDataset(data);
   const rows: { question: string; answer: string }[] = [];
   for await (const { messages } of dataset.rows()) {
-    if (rows.length === count) break;
+    if (rows.length === most) break;
     const [question, answer] = [messages?.[0], messages?.at(-1)];
     if (question !== undefined && answer !== undefined && question !== answer)
       rows.push({ question: question.content ?? "", answer: answer.content ?? "" });
   }
   await dataset.close();
   if (rows.length === 0) throw new UserError("no-rows", "there are no questions with answers", { where: data });
-  for (let i = 0; rows.length < count; i++) rows.push(rows[i]!);
-  writeFileSync(join(folder, "rows.jsonl"), rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
-  writeArrow(join(folder, "rows.arrow"), { question: "utf8", answer: "utf8" }, rows);
-  await writeTokenizer(folder, model);
+  return rows;
 }

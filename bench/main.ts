@@ -1,4 +1,4 @@
-// npm run bench -- step | lora | trunk | stored | sstoken | selection | generate | memory | loader | ops [flags]
+// npm run bench -- step | lora | trunk | stored | sstoken | selection | generate | memory | loader | tokenize | ops [flags]
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { nearest } from "../src/config/nearest.ts";
@@ -21,7 +21,7 @@ const commonFlags = {
     type: "string",
     value: "PATH",
     description:
-      "A Python with torch (memory: with datasets, lora: with peft), or none. Default: TOKENSIFT_PYTHON, python3.",
+      "A Python with torch (memory, tokenize: with datasets, lora: with peft), or none. Default: TOKENSIFT_PYTHON, python3.",
   },
   json: { type: "string", value: "FILE", description: "Also writes machine, load and figures as JSON." },
   record: { type: "boolean", description: "Also puts the run into bench/RESULTS.md, in place of the same command's." },
