@@ -128,7 +128,14 @@ export interface TokenizerOrigin {
 }
 
 /** Where a tokenizer comes from; undefined for one that computes by functions of its own. */
-export function originOf({ encode, decode, piece, bytes, files: _, ...values }: Tokenizer): TokenizerOrigin | undefined {
+export function originOf({
+  encode,
+  decode,
+  piece,
+  bytes,
+  files: _,
+  ...values
+}: Tokenizer): TokenizerOrigin | undefined {
   const known = origins.get(encode);
   if (known === undefined) return undefined;
   const { parts, where, made } = known;
