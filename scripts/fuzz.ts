@@ -1,59 +1,129 @@
-// npm run fuzz -- TARGET [--inputs N] [--seed N]
+// npm run fuzz -- TARGET [--inputs N] [--seed N] [--from N] [--seconds N]
 //
-// Reads N generated inputs (100,000 unless told otherwise) of one target: verifier, template, pattern, arrow, safetensors,
-// gguf, json or yaml. Ends with 1 at the first that is read in a wrong way or takes longer than 20 seconds; prints counts,
-// the slowest input and how far the memory grew.
+// Reads N generated inputs (100,000 unless told otherwise) of one target of test/fuzz/targets.ts, from the number `from` on,
+// for at most so many seconds of the processor.
+// Every input is a function of the seed and its number: `--seed S --from N --inputs 1` repeats one. Wrong are inputs that
+// are neither read nor refused as a person is told, take more than 2 seconds of the processor, or let the process grow by
+// more than 200 MB. Each kind of failure is printed once, with what repeats it; then the command ends with 1.
 import { Worker } from "node:worker_threads";
 import { parseArgs } from "node:util";
 import { targets, type TargetName } from "../test/fuzz/targets.ts";
 
 const { values, positionals } = parseArgs({
-  options: { inputs: { type: "string", default: "100000" }, seed: { type: "string", default: "1" } },
+  options: {
+    inputs: { type: "string", default: "100000" },
+    seed: { type: "string", default: "1" },
+    from: { type: "string", default: "0" },
+    seconds: { type: "string", default: "Infinity" },
+  },
   allowPositionals: true,
 });
 const [name = ""] = positionals;
 if (!Object.hasOwn(targets, name)) {
-  process.stderr.write(`npm run fuzz -- ${Object.keys(targets).join("|")} [--inputs N] [--seed N]\n`);
+  process.stderr.write(
+    `npm run fuzz -- ${Object.keys(targets).join("|")} [--inputs N] [--seed N] [--from N] [--seconds N]\n`,
+  );
   process.exit(2);
 }
-const [inputs, seed] = [Number(values.inputs), Number(values.seed)];
+const [wanted, seed, from, limit] = [values.inputs, values.seed, values.from, values.seconds].map(Number) as [
+  ...[wanted: number, seed: number, from: number, limit: number],
+];
+Error.stackTraceLimit = 6; // most of the time would go into traces of refusals
+const repeat = (at: number): string => `npm run fuzz -- ${name} --seed ${seed} --from ${at} --inputs 1`;
+const target = targets[name as TargetName]();
+const atOnce = target.atOnce ?? 1;
+
+const mostSeconds = 2;
+const mostGrowth = 200; // MB
 const beats = new Int32Array(new SharedArrayBuffer(8)); // input under way, and whether all are done
 const watch = `
-  const { workerData: beats } = require("node:worker_threads");
-  let last = -1;
+  const { workerData: { beats, seconds, repeat } } = require("node:worker_threads");
+  const spent = () => process.cpuUsage().user / 1e6;
+  let [last, at] = [-1, 0];
   setInterval(() => {
-    if (beats[0] === last && beats[1] === 0) {
-      require("node:fs").writeSync(2, "input " + last + " takes longer than 20 seconds\\n");
+    if (beats[1] === 1) return;
+    if (beats[0] !== last) [last, at] = [beats[0], spent()];
+    else if (spent() - at > seconds) {
+      require("node:fs").writeSync(2, "takes longer than " + seconds + " s: " + repeat.replace("NUMBER", last) + "\\n");
       process.kill(process.pid, "SIGKILL");
     }
-    last = beats[0];
-  }, 20000);`;
-const watchdog = new Worker(watch, { eval: true, workerData: beats });
+  }, 500);`;
+const seconds = mostSeconds * atOnce;
+const watchdog = new Worker(watch, {
+  eval: true,
+  workerData: { beats, seconds, repeat: repeat(0).replace("--from 0", "--from NUMBER") },
+});
 watchdog.unref();
 
-const target = targets[name as TargetName]();
-const memory = (): number => process.memoryUsage().rss / 2 ** 20;
-let [least, most] = [Infinity, 0];
-let slowest = { at: -1, milliseconds: 0 };
-for (let at = 0; at < inputs; at++) {
-  beats[0] = at;
-  const began = performance.now();
+const failures = new Map<string, number>();
+function fail(at: number, error: unknown): void {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  // one kind: the same message but for its numbers and texts, from the same place
+  const kind = text
+    .slice(0, 2000)
+    .replaceAll(/".*"|\d+/g, "")
+    .split("\n")
+    .slice(0, 3)
+    .join("\n");
+  const count = failures.get(kind) ?? 0;
+  failures.set(kind, count + 1);
+  if (count === 0) process.stderr.write(`${repeat(at)}\n${text}\n\n`);
+}
+
+const memory = (): number => process.resourceUsage().maxRSS / 1024; // MB that the process had at most so far
+const spent = (): number => {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
+};
+
+async function read(at: number): Promise<void> {
   try {
-    await target.run(seed, at);
+    const reading = target.run(seed, at);
+    if (reading !== undefined) await reading;
   } catch (error) {
-    process.stderr.write(`input ${at} of seed ${seed}: ${error instanceof Error ? error.stack : String(error)}\n`);
-    process.exit(1);
+    fail(at, error);
   }
-  const milliseconds = performance.now() - began;
-  if (milliseconds > slowest.milliseconds) slowest = { at, milliseconds };
-  if (at % 1000 !== 999) continue;
-  most = Math.max(most, memory());
-  if (at >= 2_000) least = Math.min(least, memory());
+}
+
+const end = from + wanted;
+let inputs = wanted;
+const warmUp = from + Math.min(2_000, wanted / 2);
+const between = 64 - (64 % atOnce); // inputs between two looks at the memory
+const began = spent();
+let least = Infinity;
+let slowest = { at: from, milliseconds: 0 };
+for (let at = from; at < end; at += atOnce) {
+  beats[0] = at;
+  const start = performance.now();
+  if (atOnce === 1) await read(at);
+  else await Promise.all(Array.from({ length: Math.min(atOnce, end - at) }, (_, i) => read(at + i)));
+  const milliseconds = performance.now() - start;
+  if (at >= warmUp && milliseconds > slowest.milliseconds) slowest = { at, milliseconds };
+  if (milliseconds > 1000 * seconds) {
+    // on a busy machine the clock says little: so it is read once more
+    const before = spent();
+    await read(at);
+    const cpu = spent() - before;
+    if (cpu > mostSeconds) fail(at, `it takes ${cpu.toFixed(1)} s of the processor`);
+  }
+  if (at < warmUp || (at - from) % between !== 0) continue;
+  if (spent() - began > limit) {
+    inputs = at - from + atOnce;
+    break;
+  }
+  const most = memory();
+  if (most - least > mostGrowth) {
+    fail(at, `with one of the last ${between} inputs the process has grown by ${Math.round(most - least)} MB`);
+    least = most;
+  }
+  least = Math.min(least, most);
 }
 beats[1] = 1;
-await target.close();
-const grown = Number.isFinite(least) ? Math.round(most - least) : 0;
+await target.close?.();
+const cpu = spent() - began;
 process.stdout.write(
-  `${name}: ${inputs} inputs of seed ${seed} read; slowest ${slowest.at} with ${Math.round(slowest.milliseconds)} ms; ` +
-    `memory grew by ${grown} MB to ${Math.round(most)} MB\n`,
+  `${name}: ${inputs} inputs of seed ${seed} in ${Math.round(cpu)} CPU s (${Math.round((cpu / inputs) * 1e6)} µs each); ` +
+    `slowest ${slowest.at} with ${Math.round(slowest.milliseconds)} ms; ${Math.round(memory())} MB at most; ` +
+    `${[...failures.values()].reduce((sum, count) => sum + count, 0)} failures of ${failures.size} kinds\n`,
 );
+process.exitCode = failures.size > 0 ? 1 : 0;

@@ -17,6 +17,7 @@ export interface Places {
 /** Rows whose places are read at once. */
 const BLOCK = 64;
 const CHUNK_BYTES = 2 ** 20;
+const FIRST_BYTES = 2 ** 12;
 /** Three numbers of eight bytes a row at most. */
 const BLOCK_BYTES = 3 * 8 * BLOCK;
 
@@ -31,12 +32,25 @@ export function collectPlaces(): {
 } {
   const heads = growing((n) => new Float64Array(n)); // of each block: start, line, and where its distances are
   const chunks: Uint8Array[] = [];
-  let [length, used, lastEnd, lastLine] = [0, CHUNK_BYTES, 0, 0];
+  let [length, used, lastEnd, lastLine] = [0, 0, 0, 0];
   const put = (value: number): void => {
     const chunk = chunks.at(-1)!;
     let rest = value;
     for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) chunk[used++] = (rest % 0x80) | 0x80;
     chunk[used++] = rest;
+  };
+  /** For a block of places. The first chunk is small and grows, as most files are. */
+  const makeRoom = (): void => {
+    const last = chunks.at(-1);
+    if (last !== undefined && used + BLOCK_BYTES <= last.length) return;
+    if (last === undefined || last.length === CHUNK_BYTES) {
+      chunks.push(new Uint8Array(last === undefined ? FIRST_BYTES : CHUNK_BYTES));
+      used = 0;
+    } else {
+      const larger = new Uint8Array(Math.min(CHUNK_BYTES, 4 * last.length));
+      larger.set(last);
+      chunks[chunks.length - 1] = larger;
+    }
   };
   return {
     get length() {
@@ -44,10 +58,7 @@ export function collectPlaces(): {
     },
     add(start, end, line) {
       if (length % BLOCK === 0) {
-        if (used + BLOCK_BYTES > CHUNK_BYTES) {
-          chunks.push(new Uint8Array(CHUNK_BYTES));
-          used = 0;
-        }
+        makeRoom();
         heads.push([start, line, (chunks.length - 1) * CHUNK_BYTES + used]);
         [lastEnd, lastLine] = [start, line];
       }

@@ -7,6 +7,8 @@ export interface StoredEncoding {
   readonly name: string;
   readonly blockValues: number;
   readonly blockBytes: number;
+  /** Where in a block its 16-bit real numbers begin: the only ones that can be NaN or infinite. Absent for F32. */
+  readonly halvesAt?: readonly number[];
   /** Widens whole blocks; `source` starts at a multiple of 4 in its buffer. */
   decode(source: Uint8Array, target: Float32Array): void;
 }

@@ -29,6 +29,16 @@ export interface AddedToken {
 const largestId = 2 ** 24;
 const longestToken = 4_096; // characters
 const longestAdded = 512; // of an added token, looked for at every place
+/** Options of models that every type may carry, by what they are where they are not null. */
+const modelOptions = [
+  ["continuing_subword_prefix", "string"],
+  ["end_of_word_suffix", "string"],
+  ["max_input_chars_per_word", "number"],
+  ["byte_fallback", "boolean"],
+  ["fuse_unk", "boolean"],
+  ["ignore_merges", "boolean"],
+  ["dropout", "number"],
+] as const;
 const modelTypes = ["BPE", "WordPiece", "WordLevel", "Unigram"];
 
 /**
@@ -58,6 +68,10 @@ export function checkTokenizerJson(json: unknown, where: string): TokenizerJson 
   if (model.unk_id !== undefined && model.unk_id !== null && !(isId(model.unk_id) && model.unk_id <= last))
     refuse(`unk_id is ${show(model.unk_id)}, which no token has`);
   if (type === "BPE") checkMerges(merges, refuse);
+  for (const [option, kind] of modelOptions) {
+    const value = model[option] ?? undefined;
+    if (value !== undefined && typeof value !== kind) refuse(`"${option}" of the model is ${show(value)}, no ${kind}`);
+  }
   if (!Array.isArray(added_tokens)) return refuse('"added_tokens" is no list');
   for (const token of added_tokens as unknown[]) {
     if (!isRecord(token) || !isId(token.id) || typeof token.content !== "string" || token.content === "") {

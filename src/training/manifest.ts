@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeAtomically } from "../data/atomic.ts";
+import { parseBoundedJson } from "../system/bounded-json.ts";
 import { digestOfBytes, digestOfFile, type FileDigest } from "../system/file-digest.ts";
 import { isRecord } from "../system/is-record.ts";
 
@@ -53,7 +54,7 @@ export function readManifest(folder: string): Manifest | string | undefined {
   const text = readFileSync(path, "utf8");
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseBoundedJson(text);
   } catch {
     return `${manifestFile} is not JSON`;
   }
@@ -61,7 +62,27 @@ export function readManifest(folder: string): Manifest | string | undefined {
   if (sha256 !== digestOfBytes(JSON.stringify(content)).sha256) return `${manifestFile} is not what was saved`;
   const { format, version } = content;
   if (format !== mark.format || version !== mark.version) return `${manifestFile} is not that of this version`;
-  return content as unknown as Manifest; // as we wrote it, to the byte
+  if (!isManifest(content)) return `${manifestFile} lists no files that a run could have`;
+  return content;
+}
+
+/** Its own digest says only that it is whole: anybody can make one. */
+function isManifest(content: Record<string, unknown>): content is Record<string, unknown> & Manifest {
+  const { step, identity, files, records } = content;
+  return Number.isSafeInteger(step) && isRecord(identity) && isDigests(files) && isDigests(records);
+}
+
+function isDigests(value: unknown): value is Digests {
+  return isRecord(value) && Object.entries(value).every(([name, digest]) => isName(name) && isDigest(digest));
+}
+
+/** A path below a folder. */
+function isName(name: string): boolean {
+  return /^[^\\\0]{1,1000}$/.test(name) && name.split("/").every((part) => !["", ".", ".."].includes(part));
+}
+
+function isDigest(value: unknown): value is FileDigest {
+  return isRecord(value) && Number.isSafeInteger(value.bytes) && typeof value.sha256 === "string";
 }
 
 /** What is wrong with the files of a folder, of the first that is not as the manifest says. */
@@ -85,7 +106,7 @@ export async function damageOfFile(path: string, saved: FileDigest): Promise<str
   } catch (error) {
     const { code = "" } = error as NodeJS.ErrnoException;
     if (code === "ENOENT") return "is missing";
-    if (code === "EIO" || code === "ENOTDIR") return `cannot be read (${code})`;
+    if (["EIO", "ENOTDIR", "ENAMETOOLONG", "EACCES", "ELOOP"].includes(code)) return `cannot be read (${code})`;
     throw error;
   }
 }

@@ -47,8 +47,8 @@ function exact(value: number | bigint): number | bigint {
   return typeof value === "bigint" ? exactInteger(value) : value;
 }
 
-/** Values that list views may hold in a row: nested in each other, a few may name any number of the same. */
-const MOST_VIEWED = 2 ** 22;
+/** Values that list views may hold in a row, beside those of the column: nested in each other, a few name any number. */
+const MOST_VIEWED = 2 ** 18;
 let viewedItems = 0;
 
 /** Called before the cells of a row are read. */
@@ -61,8 +61,8 @@ function range(data: Data, i: number): [number, number] {
   const sizes = sizesOf(data);
   if (sizes !== undefined) {
     viewedItems += Number(sizes[i]);
-    if (viewedItems > MOST_VIEWED)
-      throw new UserError("too-large", `list views of a row hold more than ${MOST_VIEWED} values`);
+    const most = MOST_VIEWED + 4 * data.children[0]!.length;
+    if (viewedItems > most) throw new UserError("too-large", `list views of a row hold more than ${most} values`);
     return [Number(offsets[i]), Number(offsets[i]) + Number(sizes[i])];
   }
   return [Number(offsets[i]), Number(offsets[i + 1])];

@@ -110,7 +110,7 @@ export function optionalNumber(
   const value = fields.get(field);
   if (value === undefined) return undefined;
   const number = typeof value === "bigint" || typeof value === "number" ? Number(value) : NaN;
-  if (number >= 0 && number <= limit) return number;
+  if (Number.isInteger(number) && number >= 0 && number <= limit) return number; // a double may stand there
   const found = Number.isNaN(number) ? "something else" : String(number);
   throw new DamagedFile(`${what} is ${found}, not a number up to ${limit}`);
 }

@@ -25,6 +25,7 @@ const q8_0: StoredEncoding = {
   name: "Q8_0",
   blockValues: 32,
   blockBytes: 34,
+  halvesAt: [0],
   decode: eachBlock(34, 32, (source, target, at, to) => {
     const scale = half(source, at);
     for (let i = 0; i < 32; i++) target[to + i] = scale * ((source[at + 2 + i]! << 24) >> 24);
@@ -44,6 +45,7 @@ function smallBlock(bits: 4 | 5, hasMinimum: boolean): StoredEncoding {
     name: `Q${bits}_${hasMinimum ? 1 : 0}`,
     blockValues: 32,
     blockBytes,
+    halvesAt: hasMinimum ? [0, 2] : [0],
     decode: eachBlock(blockBytes, 32, (source, target, at, to) => {
       const scale = half(source, at);
       const minimum = hasMinimum ? half(source, at + 2) : -0; // x + -0 is x, also where x is -0
@@ -68,6 +70,7 @@ function largeBlock(bits: 4 | 5): StoredEncoding {
     name: `Q${bits}_K`,
     blockValues: 256,
     blockBytes,
+    halvesAt: [0, 2],
     decode: eachBlock(blockBytes, 256, (source, target, at, to) => {
       for (let group = 0; group < 8; group++) {
         const scale = half(source, at) * groupScale(source, at + 4, group);
@@ -100,6 +103,7 @@ const q6_K: StoredEncoding = {
   name: "Q6_K",
   blockValues: 256,
   blockBytes: 210,
+  halvesAt: [208],
   decode: eachBlock(210, 256, (source, target, at, to) => {
     const scale = half(source, at + 208);
     for (let i = 0; i < 256; i++) {

@@ -66,27 +66,40 @@ export async function readWeights(file: RandomAccessFile, tensor: StoredTensor):
 }
 
 /**
- * Looks through a tensor of 16-bit numbers that stays in its file, a few megabytes at a time; others are not looked at.
+ * Looks through a tensor of 16-bit or quantized numbers that stays in its file, a few megabytes at a time. Of a quantized
+ * block only its real numbers, the scale and the minimum, can be NaN or infinite: the place is that of its first weight.
  * @throws UserError that names the tensor if one of its numbers is NaN or infinite
  */
 export async function requireFinite(file: RandomAccessFile, tensor: StoredTensor): Promise<void> {
   const { encoding, bytes } = tensor;
-  if (encoding !== float16 && encoding !== bfloat16) return;
-  const exponent = encoding === float16 ? 0x7c00 : 0x7f80;
-  const halves = new Uint16Array(Math.min(bytes, chunkBytes) / 2);
+  const { blockBytes, blockValues, halvesAt } = encoding;
+  if (halvesAt === undefined) return;
+  const stride = blockBytes / 2; // all blocks are whole numbers of halves
+  const exponent = encoding === bfloat16 ? 0x7f80 : 0x7c00;
+  const halves = new Uint16Array(Math.min(bytes, Math.floor(chunkBytes / blockBytes) * blockBytes) / 2);
   for (let done = 0; done < bytes; done += halves.byteLength) {
     const chunk = halves.subarray(0, Math.min(halves.length, (bytes - done) / 2));
     await file.read(tensor.offset + done, new Uint8Array(chunk.buffer, 0, chunk.byteLength));
-    const at = chunk.findIndex((half) => (half & exponent) === exponent);
-    if (at < 0) continue;
-    const value = new Float32Array(1);
-    encoding.decode(new Uint8Array(chunk.slice(at, at + 1).buffer), value);
-    throw nonFinite(tensor, value[0]!, done / 2 + at, file.path);
+    for (let block = 0; block < chunk.length; block += stride) {
+      for (const first of halvesAt) {
+        const half = chunk[block + first / 2]!;
+        if ((half & exponent) !== exponent) continue;
+        const at = ((done + 2 * block) / blockBytes) * blockValues;
+        throw nonFinite(tensor, valueOf(half, encoding), at, file.path);
+      }
+    }
   }
 }
 
-function nonFinite({ name }: StoredTensor, value: number, at: number, where: string): UserError {
-  return new UserError("not-finite", `the weight ${name} holds ${value} at place ${at}`, {
+function valueOf(half: number, encoding: StoredEncoding): number {
+  const value = new Float32Array(1);
+  (encoding === bfloat16 ? bfloat16 : float16).decode(new Uint8Array(Uint16Array.of(half).buffer), value);
+  return value[0]!;
+}
+
+function nonFinite({ name, encoding }: StoredTensor, value: number, at: number, where: string): UserError {
+  const holds = encoding.blockValues === 1 ? `holds ${value}` : `has the scale ${value} in ${encoding.name}`;
+  return new UserError("not-finite", `the weight ${name} ${holds} at place ${at}`, {
     where,
     fix: "The training that made it diverged, or the file is damaged: take an earlier checkpoint, or fetch it again.",
   });
@@ -117,6 +130,7 @@ export const float16: StoredEncoding = {
   name: "F16",
   blockValues: 1,
   blockBytes: 2,
+  halvesAt: [0],
   decode: (source, target) => {
     const halves = new Uint16Array(source.buffer, source.byteOffset, target.length);
     const table = halfTable();
@@ -128,6 +142,7 @@ export const bfloat16: StoredEncoding = {
   name: "BF16",
   blockValues: 1,
   blockBytes: 2,
+  halvesAt: [0],
   decode: (source, target) => {
     const halves = new Uint16Array(source.buffer, source.byteOffset, target.length);
     const bits = new Uint32Array(target.buffer, target.byteOffset, target.length);

@@ -17,7 +17,7 @@ export interface WeightSource {
    * is no matrix, or lies there the other way round.
    */
   stored(name: string): StoredWeight | undefined;
-  /** Looks through a matrix of `stored`: a UserError names it if one of its numbers, of 16 bits, is NaN or infinite. */
+  /** Looks through a matrix of `stored`: a UserError names it if one of its numbers is NaN or infinite. */
   checkStored(name: string): Promise<void>;
   /** How the tensor lies in its file: the number format as the file calls it ("BF16", "Q4_K"), and its bytes. */
   held(name: string): { format: string; bytes: number };

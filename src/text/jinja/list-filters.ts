@@ -1,7 +1,7 @@
 import { bind, integerArgument, textArgument } from "./arguments.ts";
 import { item } from "./attributes.ts";
 import { operate } from "./operators.ts";
-import { checkSize, countPass } from "./limits.ts";
+import { checkSize, countPass, countSize } from "./limits.ts";
 import { text } from "./print.ts";
 import { runTest } from "./tests.ts";
 import { joined } from "./text-methods.ts";
@@ -70,7 +70,10 @@ export const listFilters: readonly [string, Filter][] = [
     (value, args) => {
       const [path, start = 0] = bind(args, "attribute", "start");
       let total: Value = start;
-      for (const each of iterate(value)) total = operate("+", total, itemAt(each, path));
+      for (const each of iterate(value)) {
+        total = operate("+", total, itemAt(each, path));
+        countSize(isList(total) ? total.length : isSequence(total) ? total.items.length : 1); // lists are made anew each time
+      }
       return total;
     },
   ],
@@ -110,6 +113,7 @@ const folded = (value: Value, isCaseSensitive: Value): Value =>
   typeof value === "string" && !truth(isCaseSensitive) ? value.toLowerCase() : value;
 
 function sortedBy<T>(items: readonly T[], keys: readonly Value[], isReversed: boolean): T[] {
+  countPass(8 * items.length);
   const order = items
     .map((_, i) => i)
     .sort((a, b) => (isReversed ? compare(keys[b], keys[a]) : compare(keys[a], keys[b])));
@@ -141,6 +145,7 @@ function extreme(value: Value, args: Arguments, sign: number): Value {
   const key = (each: Value): Value => folded(itemAt(each, path), caseSensitive);
   let best: Value;
   iterate(value).forEach((each, i) => {
+    countPass(2);
     if (i === 0 || sign * compare(key(each), key(best)) > 0) best = each;
   });
   return best;
@@ -155,6 +160,7 @@ function unique(value: Value, args: Arguments): Value {
       const key = folded(itemAt(each, path), caseSensitive);
       if (typeof key === "string") return texts.size < texts.add(key).size;
       if (isList(key) || isDict(key)) throw new Error("unhashable type");
+      countPass(2 * others.length);
       if (others.length > 1_000) throw new Error("unique is for at most 1000 numbers");
       if (others.some((other) => equal(other, key))) return false;
       others.push(key);
@@ -171,7 +177,7 @@ function batches(items: readonly Value[], count: number, fill: Value): Value[] {
     const batch = items.slice(i, i + count);
     const missing = fill === undefined || fill === null ? 0 : count - batch.length;
     checkSize((made += batch.length + missing));
-    countPass(2 * (batch.length + missing));
+    countPass(32 + 8 * (batch.length + missing));
     found.push([...batch, ...Array.from({ length: missing }, () => fill)]);
   }
   return found;

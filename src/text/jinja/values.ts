@@ -1,4 +1,4 @@
-import { countSearch, TemplateTooCostly } from "./limits.ts";
+import { countPass, countSearch, TemplateTooCostly } from "./limits.ts";
 
 /**
  * A value of a template as Python has it. Whole numbers are plain; `undefined` is Jinja's undefined, `null` is None.
@@ -116,14 +116,24 @@ export function iterate(value: Value): readonly Value[] {
 
 const mostCompared = 10_000; // items of one comparison
 
+/** What is compared is counted: items, and characters of texts that may be the same. */
 export function equal(a: Value, b: Value, work = { items: 0 }): boolean {
+  if (typeof a === "string" && typeof b === "string" && a.length === b.length) countPass(a.length / 16);
   if (a === b) return true;
   if (++work.items > mostCompared) throw new TemplateTooCostly("it compares values that are too large");
   const [x, y] = [numberOf(a), numberOf(b)];
   if (x !== undefined && y !== undefined) return x === y;
-  if (isList(a) && isList(b)) return a.length === b.length && a.every((item, i) => equal(item, b[i], work));
+  if (isList(a) && isList(b)) {
+    if (a.length !== b.length) return false;
+    return a.every((item, i) => {
+      countPass(2);
+      return equal(item, b[i], work);
+    });
+  }
   if (isDict(a) && isDict(b)) {
-    return a.size === b.size && [...a].every(([key, item]) => b.has(key) && equal(item, b.get(key), work));
+    if (a.size !== b.size) return false;
+    countPass(4 * a.size);
+    return [...a].every(([key, item]) => b.has(key) && equal(item, b.get(key), work));
   }
   if (isSequence(a) && isSequence(b)) {
     return a.kind === b.kind && a.kind !== "generator" && equal(a.items, b.items, work);
@@ -138,7 +148,10 @@ export function compare(a: Value, b: Value): number {
   if (typeof a === "string" && typeof b === "string") return compareTexts(a, b);
   const [left, right] = [isSequence(a) ? a.items : a, isSequence(b) ? b.items : b];
   if (isList(left) && isList(right) && typeName(a) === typeName(b)) {
-    const differing = left.findIndex((item, i) => i >= right.length || !equal(item, right[i]));
+    const differing = left.findIndex((item, i) => {
+      countPass(2);
+      return i >= right.length || !equal(item, right[i]);
+    });
     if (differing < 0 || differing >= right.length) return left.length - right.length;
     return compare(left[differing], right[differing]);
   }
@@ -150,6 +163,7 @@ function compareTexts(a: string, b: string): number {
   if (a === b) return 0;
   let i = 0;
   while (i < a.length && a[i] === b[i]) i++;
+  countPass(i);
   const before = a.charCodeAt(i - 1);
   if (before >= 0xd800 && before < 0xdc00) i--;
   return (a.codePointAt(i) ?? -1) - (b.codePointAt(i) ?? -1);

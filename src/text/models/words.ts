@@ -3,18 +3,15 @@ import type { EncodeWord } from "./model.ts";
 
 export interface WordPieceOptions {
   unk_token?: string | null;
-  continuing_subword_prefix?: string;
-  max_input_chars_per_word?: number;
+  continuing_subword_prefix?: string | null;
+  max_input_chars_per_word?: number | null;
 }
 
 /** WordPiece: of every rest of a word the longest token; a word with a rest that has none is unknown. */
 export function wordPiece(options: WordPieceOptions, ids: ReadonlyMap<string, number>): EncodeWord {
-  const {
-    unk_token = "[UNK]",
-    continuing_subword_prefix: prefix = "##",
-    max_input_chars_per_word: most = 100,
-  } = options;
-  const unknown = [ids.get(unk_token ?? "[UNK]")];
+  const unknown = [ids.get(options.unk_token ?? "[UNK]")];
+  const prefix = options.continuing_subword_prefix ?? "##";
+  const most = options.max_input_chars_per_word ?? 100;
   let longest = 0;
   for (const token of ids.keys()) longest = Math.max(longest, token.length);
   return (word) => {

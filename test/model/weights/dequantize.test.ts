@@ -1,7 +1,9 @@
 import { describe, expect, test } from "@jest/globals";
 import { readFileSync } from "node:fs";
 import { ggufEncodings } from "../../../src/model/weights/dequantize.ts";
-import { readStored } from "../../../src/model/weights/encoding.ts";
+import { readStored, requireFinite } from "../../../src/model/weights/encoding.ts";
+import { stream } from "../../../src/system/random.ts";
+import { userError } from "../../user-error.ts";
 import { bytesOf, fixture, floatsOf, temporaryFolder, withFile } from "./files.ts";
 
 const inFolder = temporaryFolder();
@@ -38,4 +40,42 @@ describe("GGUF block formats", () => {
       decoded.subarray(i * expected.length, (i + 1) * expected.length).every((value, j) => value === expected[j]);
     expect(Array.from({ length: repeats }, (_, i) => isCopy(i))).not.toContain(false);
   });
+
+  test.each([...ggufEncodings.values()].filter(({ blockValues }) => blockValues > 1))(
+    "$name in its file is refused where, and only where, a number of it is NaN or infinite",
+    async (encoding) => {
+      const { blockBytes, blockValues, name } = encoding;
+      const { below } = stream(1, name);
+      const outcomes = new Set<string>();
+      for (let round = 0; round < 40; round++) {
+        const block = (): number[] => Array.from({ length: blockBytes }, () => below(256));
+        const data = Uint8Array.from([...block(), ...block(), ...block()]);
+        // exponents of infinity are rare among random bytes: a byte in the middle block gets one
+        if (round % 2 === 0)
+          data[blockBytes + (round % 4 === 0 ? below(blockBytes) : encoding.halvesAt!.at(-1)! + 1)] = 0x7c;
+        const decoded = new Float32Array(3 * blockValues);
+        encoding.decode(data, decoded);
+        const wrong = decoded.findIndex((value) => !Number.isFinite(value));
+        const tensor = {
+          name: "blk.0.attn_q.weight",
+          shape: [3, blockValues],
+          encoding,
+          offset: 0,
+          bytes: data.length,
+        };
+        const looked = withFile(inFolder("scales"), data, (file) => requireFinite(file, tensor));
+        const place = Math.floor(wrong / blockValues) * blockValues;
+        if (wrong < 0) await expect(looked).resolves.toBeUndefined();
+        else
+          await expect(looked).rejects.toThrow(
+            userError(
+              "not-finite",
+              new RegExp(`attn_q.weight has the scale (NaN|-?Infinity) in ${name} at place ${place}`),
+            ),
+          );
+        outcomes.add(wrong < 0 ? "sound" : "refused");
+      }
+      expect([...outcomes].toSorted()).toEqual(["refused", "sound"]);
+    },
+  );
 });
