@@ -79,11 +79,31 @@ export function checkTokenizerJson(json: unknown, where: string): TokenizerJson 
     }
     refuseLong(token.content, refuse, longestAdded);
   }
+  for (const parts of [added_tokens, json.normalizer, json.pre_tokenizer, json.post_processor, json.decoder])
+    checkFlags(parts, refuse);
   const steps = { normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null };
   return { ...steps, ...json, added_tokens } as unknown as TokenizerJson;
 }
 
 type Refuse = (what: string) => never;
+
+/** Settings of steps and added tokens that are true or false, or null where they are left out. */
+const flags = new Set([
+  ...["special", "normalized", "lstrip", "rstrip", "single_word", "add_prefix_space", "trim_offsets", "use_regex"],
+  ...["clean_text", "handle_chinese_chars", "strip_accents", "lowercase", "strip_left", "strip_right", "invert"],
+  ...["individual_digits", "cleanup"],
+]);
+const deepestFlags = 32; // steps are not nested that deep
+
+/** Whatever else stands there counts as true in some places and as false in others. */
+function checkFlags(value: unknown, refuse: Refuse, depth = 0): void {
+  if (typeof value !== "object" || value === null || depth > deepestFlags) return;
+  for (const [key, inner] of Object.entries(value)) {
+    if (flags.has(key) && inner !== null && typeof inner !== "boolean")
+      refuse(`"${key}" is ${show(inner)}, neither true nor false`);
+    checkFlags(inner, refuse, depth + 1);
+  }
+}
 
 function checkVocabulary(vocab: unknown, refuse: Refuse): void {
   if (!isRecord(vocab)) return refuse('this tokenizer has no "vocab"');

@@ -14,8 +14,8 @@ const extremes: readonly bigint[] = [
   ...[15n, 16n, 24n, 27n, 31n, 32n, 40n, 53n, 62n, 63n].flatMap((bits) => [1n << bits, (1n << bits) - 1n]),
 ];
 
-/** A sound file with up to six changes: bits, lengths, places, stretches left out, doubled, moved, taken from another. */
-export function changed(samples: readonly Sample[], draws: RandomStream): Uint8Array {
+/** A sound file with changes, up to `most`: bits, lengths, places, stretches left out, doubled, moved, taken from another. */
+export function changed(samples: readonly Sample[], draws: RandomStream, most = 6): Uint8Array {
   const { below, next } = draws;
   const { bytes: sound, headers } = oneOf(draws, samples);
   let bytes: Uint8Array = Uint8Array.from(sound);
@@ -24,7 +24,7 @@ export function changed(samples: readonly Sample[], draws: RandomStream): Uint8A
     const [from, to] = oneOf(draws, headers);
     return Math.min(bytes.length - 1, from + below(Math.max(1, to - from)));
   };
-  for (let changes = 1 + Math.floor(6 * next() ** 2); changes > 0 && bytes.length > 0; changes--) {
+  for (let changes = 1 + Math.floor(most * next() ** 2); changes > 0 && bytes.length > 0; changes--) {
     const kind = next();
     if (kind < 0.3) bytes[place()]! ^= 1 << below(8);
     else if (kind < 0.4) bytes[place()] = oneOf(draws, [0, 1, 0x22, 0x5b, 0x7b, 0x7f, 0x80, 0xff]);

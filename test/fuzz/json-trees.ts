@@ -83,9 +83,10 @@ export function changedTree(tree: Json, draws: RandomStream): Json {
 }
 
 /** The text of a changed tree; of some also the text is changed: a key twice, a stretch left out or doubled. */
-export function changedJson(tree: Json, draws: RandomStream): string {
+export function changedJson(tree: Json, draws: RandomStream, most = 3): string {
   let result = tree;
-  for (let changes = 1 + Math.floor(3 * draws.next() ** 2); changes > 0; changes--) result = changedTree(result, draws);
+  for (let changes = 1 + Math.floor(most * draws.next() ** 2); changes > 0; changes--)
+    result = changedTree(result, draws);
   const text = JSON.stringify(result);
   return draws.next() < 0.85 ? text : changedText(text, draws);
 }

@@ -3,7 +3,8 @@ import { adapter, config, yaml } from "./targets/configurations.ts";
 import { json } from "./targets/json.ts";
 import { checkpoint, compressed, rows } from "./targets/others.ts";
 import { arrow, csv, jsonLines, parquet } from "./targets/tables.ts";
-import { pattern, template, tokenizer, verifier } from "./targets/texts.ts";
+import { pattern, template, verifier } from "./targets/texts.ts";
+import { tokenizer } from "./targets/tokenizer.ts";
 import { gguf, modelFolder, safetensors } from "./targets/weights.ts";
 
 /** Opens a target; it holds files and threads of its own until it is closed. */

@@ -10,8 +10,15 @@ let remaining = 0;
 /** Makes compressed batches readable; called before each compressed batch. */
 export function prepareDecompression(): void {
   remaining = LIMIT;
-  compressionRegistry.set(CompressionType.ZSTD, { decode: zstd });
-  compressionRegistry.set(CompressionType.LZ4_FRAME, { decode: lz4 });
+  compressionRegistry.set(CompressionType.ZSTD, { decode: (bytes) => asStated(bytes, zstd(bytes)) });
+  compressionRegistry.set(CompressionType.LZ4_FRAME, { decode: (bytes) => asStated(bytes, lz4(bytes)) });
+}
+
+/** The eight bytes before a compressed buffer say how long it was, which the library passes over. */
+function asStated(bytes: Uint8Array, output: Uint8Array): Uint8Array {
+  const stated = new DataView(bytes.buffer, bytes.byteOffset - 8, 8).getBigInt64(0, true);
+  if (BigInt(output.length) === stated) return output;
+  throw new DamagedFile(`a buffer has ${output.length} bytes instead of ${stated}`);
 }
 
 /** Piece by piece: what a frame claims of its size is not to be trusted. */

@@ -1,5 +1,5 @@
 import { fstatSync, readdirSync } from "node:fs";
-import { RecordBatchReader, type Data, type RecordBatch, type Schema } from "apache-arrow";
+import { DataType, RecordBatchReader, type Data, type Field, type RecordBatch, type Schema } from "apache-arrow";
 import { UserError } from "../../system/errors.ts";
 import { namedTwice, repeatedName } from "../column-names.ts";
 import { DamagedFile, damagedFile } from "../damaged.ts";
@@ -8,6 +8,7 @@ import { partOf, startsOf } from "../parts.ts";
 import { reopening, type ReopeningFile } from "../reopening.ts";
 import { cell, startRow } from "./cells.ts";
 import { prepareDecompression } from "./compression.ts";
+import { child, root, vector, type Table as FlatTable } from "./flatbuffer.ts";
 import { giveSizes, listViewsOf, takeSizes, type ListViews, type Sizes } from "./list-views.ts";
 import { beginsLikeArrow, frame, type Framing, type MessagePlace } from "./framing.ts";
 import { validateColumn } from "./validate.ts";
@@ -77,7 +78,7 @@ function tableOf(path: string, file: ReopeningFile, { schema: message, ...places
   let current = nothing;
 
   const load = (index: number): void => {
-    const batch = readBatch(file.fd(), framing, index, views);
+    const batch = readBatch(file.fd(), framing, index, { schema, views });
     current = { index, columns: new Map(schema.fields.map((field, c) => [field.name, batch.data.children[c]!])) };
   };
   const row = (index: number, names: readonly string[]): Record<string, unknown> => {
@@ -113,13 +114,20 @@ function readSchema(fd: number, framing: Framing): Schema {
   return reader.schema;
 }
 
-function readBatch(fd: number, framing: Framing, index: number, views: ListViews | undefined): RecordBatch {
+interface Columns {
+  readonly schema: Schema;
+  readonly views: ListViews | undefined;
+}
+
+function readBatch(fd: number, framing: Framing, index: number, { schema, views }: Columns): RecordBatch {
   const place = framing.batches[index]!;
   const dictionaries = inForce(framing.dictionaries.slice(0, place.dictionariesBefore));
   if (place.compressed || dictionaries.some((d) => d.compressed)) prepareDecompression();
   let sizes: Sizes[] = [];
   const takeOut = (message: MessagePlace, metadata: Uint8Array, body: Uint8Array): void => {
-    if (views !== undefined && message === place) sizes = takeSizes(metadata, body, views);
+    if (message !== place) return;
+    requireLengths(metadata, schema.fields, place.rows);
+    if (views !== undefined) sizes = takeSizes(metadata, body, views);
   };
   const reader = RecordBatchReader.from(asStream(fd, framing.schema, [...dictionaries, place], takeOut)).open();
   const { value: batch } = reader.next() as { value: RecordBatch | undefined };
@@ -130,6 +138,30 @@ function readBatch(fd: number, framing: Framing, index: number, views: ListViews
     validateColumn(child);
   }
   return batch;
+}
+
+/** The library fills up columns that are shorter than their batch by nulls, and cuts off longer ones. */
+function requireLengths(metadata: Uint8Array, fields: readonly Field[], rows: number): void {
+  const { buffer, at, count } = lengthsOf(metadata);
+  let node = 0;
+  for (const { name, type } of fields) {
+    if (node < count && Number(buffer.view.getBigInt64(at + 16 * node, true)) !== rows)
+      throw new DamagedFile(`the column "${name}" has another length than its batch`);
+    node += partsOf(type);
+  }
+  if (node !== count) throw new DamagedFile(`a record batch has ${count} parts of columns instead of ${node}`);
+}
+
+/** What of a record batch says how many values each column has, and each part of one. */
+function lengthsOf(metadata: Uint8Array): Pick<FlatTable, "buffer"> & { at: number; count: number } {
+  const batch = child(root(metadata), 2)!;
+  return { buffer: batch.buffer, ...vector(batch, 1, 16) };
+}
+
+/** A column and all in it; the entries of a dictionary are elsewhere. */
+function partsOf(type: DataType): number {
+  if (DataType.isDictionary(type)) return 1;
+  return ((type.children as Field[] | null) ?? []).reduce((sum, { type: inner }) => sum + partsOf(inner), 1);
 }
 
 /** The dictionary messages that still count: for each dictionary the last whole one and what was added to it. */

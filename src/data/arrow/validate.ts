@@ -9,6 +9,7 @@ export function validateColumn(data: Data): void {
   if (data.nullCount > 0 && (data.nullBitmap?.length ?? 0) < Math.ceil(length / 8)) {
     throw new DamagedFile("a column has fewer validity bits than values");
   }
+  if (nullsOf(data) !== data.nullCount) throw new DamagedFile("a column has another number of nulls than it says");
   if (DataType.isUtf8(type) || DataType.isLargeUtf8(type)) validateOffsets(data, data.values.length);
   else if (DataType.isUtf8View(type)) validateViews(data);
   else if (DataType.isList(type) || DataType.isLargeList(type)) {
@@ -33,6 +34,18 @@ export function validateColumn(data: Data): void {
     if (data.values.length < length) throw new DamagedFile("a column has fewer numbers than values");
   }
 }
+
+/** As the validity bits have it; a column may have none. */
+function nullsOf({ type, length, nullBitmap, nullCount }: Data): number {
+  const bits = nullBitmap as Uint8Array | undefined;
+  if (bits === undefined || bits.length === 0 || DataType.isUnion(type)) return nullCount;
+  let present = 0;
+  for (let byte = 0; byte < length >> 3; byte++) present += bitsIn[bits[byte]!]!;
+  for (let i = length & ~7; i < length; i++) if (isSet(bits, i)) present++;
+  return length - present;
+}
+
+const bitsIn = Uint8Array.from({ length: 256 }, (_, byte) => byte.toString(2).replaceAll("0", "").length);
 
 function onlyChild(data: Data): Data {
   const child = data.children[0];

@@ -3,6 +3,7 @@
 // deep, and shared parts that would multiply the work.
 // Layouts: https://github.com/apache/arrow/tree/main/format (Message.fbs, Schema.fbs, File.fbs)
 
+import { isUtf8 } from "node:buffer";
 import { UserError } from "../../system/errors.ts";
 import { DamagedFile } from "../damaged.ts";
 import { child, long, number, root, tables, toNumber, vector, type Table } from "./flatbuffer.ts";
@@ -10,6 +11,7 @@ import { child, long, number, root, tables, toNumber, vector, type Table } from 
 const MAX_DEPTH = 24;
 /** Values of one column in one batch of a compressed file; uncompressed ones need at least a bit each. */
 const MAX_COMPRESSED_VALUES = 2 ** 27;
+const LAST_TYPE = 26;
 const UNION_TYPE = 14;
 const TIMESTAMP_TYPE = 10;
 const UNREAD_TYPES: Readonly<Record<number, [name: string, cast: string]>> = {
@@ -91,13 +93,13 @@ function verifySchema(schema: Table): void {
 
 function verifyField(field: Table, depth: number, isEntry = false): void {
   if (depth > MAX_DEPTH) throw new DamagedFile(`a column is nested more than ${MAX_DEPTH} deep`);
-  vector(field, 0, 1);
+  if (!isUtf8(bytesOf(field, 0))) throw new DamagedFile("the name of a column is not valid UTF-8");
   const type = child(field, 3);
   const typeKind = number(field, 2, 1);
   const dictionary = child(field, 4);
   const isCoded = isEntry || dictionary !== undefined;
   refuseUnread(field, isCoded ? { ...UNREAD_TYPES, ...UNREAD_ENTRIES }[typeKind] : UNREAD_TYPES[typeKind]);
-  if (!type) throw new DamagedFile("a column has no type");
+  if (!type || typeKind === 0 || typeKind > LAST_TYPE) throw new DamagedFile("a column has no type");
   if (typeKind === UNION_TYPE) vector(type, 1, 4);
   if (typeKind === TIMESTAMP_TYPE) vector(type, 1, 1);
   if (dictionary) child(dictionary, 1);
@@ -109,16 +111,16 @@ function verifyField(field: Table, depth: number, isEntry = false): void {
 function refuseUnread(field: Table, unread: (typeof UNREAD_TYPES)[number] | undefined): void {
   const [kind, cast] = unread ?? [];
   if (kind === undefined || cast === undefined) return;
-  const name = textOf(field, 0);
+  const name = bytesOf(field, 0).toString("utf8");
   throw new UserError("unsupported-file", `the column "${name}" is ${kind}, which is not read`, {
     fix: `Write it as a plain column, in Python: ${cast.replace("NAME", JSON.stringify(name))}.`,
   });
 }
 
-function textOf(t: Table, slot: number): string {
+function bytesOf(t: Table, slot: number): Buffer {
   const { at, count } = vector(t, slot, 1);
   const { buffer, byteOffset } = t.buffer.view;
-  return Buffer.from(buffer, byteOffset + at, count).toString("utf8");
+  return Buffer.from(buffer, byteOffset + at, count);
 }
 
 function verifyBatch(batch: Table, bodyLength: number): { rows: number; compressed: boolean } {

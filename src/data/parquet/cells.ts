@@ -51,9 +51,12 @@ function read(node: Node, cursors: ReadonlyMap<Leaf, Cursor>): unknown {
     case "list": {
       if (level < node.entryDefinition) return skip(node, cursors, []);
       const items: unknown[] = [];
-      do {
+      for (;;) {
         items.push(read(node.item, cursors));
-      } while (first.entry < first.end && first.column.repetition![first.entry] === node.entryRepetition);
+        if (first.entry >= first.end || first.column.repetition![first.entry] !== node.entryRepetition) break;
+        if (definitionAt(first) < node.entryDefinition)
+          throw new DamagedFile(`a list of "${first.leaf.path.join(".")}" goes on with what is no item`);
+      }
       return items;
     }
     default:

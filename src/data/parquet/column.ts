@@ -1,3 +1,4 @@
+import { UserError } from "../../system/errors.ts";
 import { DamagedFile } from "../damaged.ts";
 import { decompressPage } from "./compression.ts";
 import { decodePlain, decodeRuns, decodeValues, prefixed } from "./encodings.ts";
@@ -129,6 +130,7 @@ function levelsOf({ kind, header, body }: Page, leaf: Leaf, limit: number): Leve
   const facts = factsOf(header, isSecond ? 8 : 5);
   const count = wholeNumber(facts, 1, "the number of values of a page", limit);
   const encoding = wholeNumber(facts, isSecond ? 4 : 2, "the encoding of a page");
+  if (!isSecond) requireRuns(facts, leaf);
   let rest = body;
   const next = (deepest: number, length: number | undefined): number[] | undefined => {
     if (length === undefined && deepest === 0) return undefined;
@@ -143,6 +145,23 @@ function levelsOf({ kind, header, body }: Page, leaf: Leaf, limit: number): Leve
   const definition = next(leaf.definition, isSecond ? wholeNumber(facts, 5, "the size of levels") : undefined);
   // the decoders need memory that ends where the values do
   return { count, definition, repetition, encoding, rest: Uint8Array.prototype.slice.call(rest) };
+}
+
+const RUNS = 3;
+
+/** Levels of pages of the first version may be packed in an older way, which no writer has used since 2013. */
+function requireRuns(facts: ThriftStruct, { path, definition, maxRepetition }: Leaf): void {
+  for (const [field, deepest] of [[3, definition] as const, [4, maxRepetition] as const]) {
+    const encoding = deepest === 0 ? RUNS : wholeNumber(facts, field, "the encoding of levels");
+    if (encoding === RUNS) continue;
+    throw new UserError(
+      "unsupported-file",
+      `the levels of ${path.join(".")} have the encoding ${encoding}, not ${RUNS}`,
+      {
+        fix: "Write the file again, in Python: pyarrow.parquet.write_table(table, path).",
+      },
+    );
+  }
 }
 
 function countOf(levels: readonly number[], wanted: number): number {

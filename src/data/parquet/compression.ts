@@ -1,5 +1,4 @@
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
-import { decompress as fastUnzstd } from "fzstd";
 import { compressors, decompressLz4 } from "hyparquet-compressors";
 import { UserError } from "../../system/errors.ts";
 import { DamagedFile } from "../damaged.ts";
@@ -20,11 +19,9 @@ const codecs: readonly [name: string, decompress: Decompress | undefined][] = [
   ["LZ4", decompressLz4Block], // that of hyparquet refuses blocks that end without a literal
 ];
 
-/** Few writers add a checksum, and what has none is decompressed at once. */
+/** By way of the stream, which says how much there is: at once, what a page has too much or too little goes unseen. */
 function zstandard(bytes: Uint8Array, length: number): Uint8Array {
   const page = new Uint8Array(length);
-  const hasChecksum = ((bytes[4] ?? 0) & 4) !== 0;
-  if (!hasChecksum) return fastUnzstd(bytes, page);
   let at = 0;
   const stream = unzstd((piece) => {
     page.set(piece, at); // throws where it does not fit

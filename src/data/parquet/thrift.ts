@@ -1,5 +1,6 @@
 // Parquet's metadata is in Thrift's compact protocol:
 // https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md
+import { isUtf8 } from "node:buffer";
 import { DamagedFile } from "../damaged.ts";
 
 export type ThriftValue = boolean | number | bigint | Uint8Array | readonly ThriftValue[] | ThriftStruct;
@@ -140,6 +141,7 @@ export function textsAt({ fields }: ThriftStruct, field: number, what: string): 
 }
 
 function textOf(value: ThriftValue | undefined, what: string): string {
-  if (value instanceof Uint8Array) return Buffer.from(value).toString("utf8");
+  if (value instanceof Uint8Array && isUtf8(value)) return Buffer.from(value).toString("utf8");
+  if (value instanceof Uint8Array) throw new DamagedFile(`${what} is not valid UTF-8`);
   throw new DamagedFile(`the metadata lacks ${what}`);
 }

@@ -1,16 +1,13 @@
 import { readFileSync } from "node:fs";
 import type { RandomStream } from "../../../src/system/random.ts";
-import { parseBoundedJson } from "../../../src/system/bounded-json.ts";
 import { compileChatTemplate } from "../../../src/text/chat-template.ts";
 import { linearPattern } from "../../../src/text/patterns/pattern.ts";
 import { PatternRefused } from "../../../src/text/patterns/tree.ts";
-import { createTokenizer } from "../../../src/text/tokenizer.ts";
 import { verifier as openVerifier } from "../../../src/text/index.ts";
 import { generatedAnswer } from "../../text/answers/generated-answers.ts";
-import { table } from "../../text/conformance.ts";
 import { nativelyFound } from "../../text/patterns/generated-pattern.ts";
 import { fixture } from "../files.ts";
-import { changedJson, changedText, type Json } from "../json-trees.ts";
+import { changedText } from "../json-trees.ts";
 import { oneOf, refusing, target, type Target } from "../target.ts";
 
 /** Every answer has a verdict, and none of them is that of a failure. */
@@ -153,54 +150,3 @@ export const template = (): Target => {
     refusing(() => compileChatTemplate(text, next() < 0.005 ? undefined : 20_000)(chat, { addGenerationPrompt: true }));
   });
 };
-
-const odd = ["", " hi  there 12\n", "ﷺﬁ é e\u0301 ▁x\u0000\ud83d", "<s>[MASK] aaaaaaaaaaaaaaaaaaaaaaaaaaaa</s>"];
-
-/** `tokenizer.json` of every kind, with values changed everywhere; what is still one encodes and decodes texts. */
-export const tokenizer = (): Target => {
-  const sound = Object.values(table.tokenizers)
-    .map(({ json }) => shortened(json as unknown as { [key: string]: Json }))
-    .filter((json) => JSON.stringify(json).length < 40_000);
-  return target((draws) => {
-    const text = changedJson(stepsFirst(oneOf(draws, sound), draws), draws);
-    refusing(() => {
-      const json = parseBoundedJson(text, { uniqueKeys: true });
-      const config = draws.next() < 0.1 ? { eos_token: { content: "</s>" }, unk_token: "a", add_bos_token: true } : {};
-      const { encode, decode, piece, bytes } = createTokenizer(
-        { json, config, chatTemplate: undefined, endIds: [2], files: {} },
-        "fuzzed",
-      );
-      for (const each of odd) {
-        const ids = refusing(() => encode(each, { addSpecialTokens: true })) ?? [0, 1, 2, 3];
-        refusing(() => decode(ids));
-        for (const id of ids.slice(0, 3)) refusing(() => [piece(id), bytes(id)]);
-      }
-    }, SyntaxError);
-  });
-};
-
-/** Long vocabularies add nothing but time. */
-function shortened(json: { [key: string]: Json }): { [key: string]: Json } {
-  const { model, ...rest } = json as { model: { [key: string]: Json } };
-  const { vocab, merges } = model as { vocab: Json; merges?: Json[] };
-  const few = Array.isArray(vocab)
-    ? vocab.slice(0, 120)
-    : Object.fromEntries(Object.entries(vocab as object).slice(0, 300));
-  const known = (token: string): boolean => Array.isArray(vocab) || Object.hasOwn(few, token);
-  const kept = merges
-    ?.filter((merge) =>
-      (typeof merge === "string" ? merge.split(" ") : (merge as string[])).every(
-        (part, _, parts) => known(part) && known(parts.join("")),
-      ),
-    )
-    .slice(0, 100);
-  return { ...rest, model: { ...model, vocab: few as Json, ...(kept && { merges: kept }) } };
-}
-
-/** Every other time the steps are those of another tokenizer. */
-function stepsFirst(json: { [key: string]: Json }, draws: RandomStream): Json {
-  if (draws.next() < 0.5) return json;
-  const other = oneOf(draws, Object.values(table.tokenizers)).json as unknown as { [key: string]: Json };
-  const step = oneOf(draws, ["normalizer", "pre_tokenizer", "post_processor", "decoder"]);
-  return { ...json, [step]: other[step] ?? null };
-}
