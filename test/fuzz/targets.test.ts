@@ -11,6 +11,7 @@ const inputs: Record<TargetName, number> = {
   json: 2_000,
   yaml: 150,
   arrow: 400,
+  "arrow-library": 300,
   parquet: 300,
   "json-lines": 500,
   csv: 500,

@@ -1,4 +1,5 @@
 import type { Target } from "./target.ts";
+import { arrowLibrary } from "./targets/arrow-library.ts";
 import { adapter, config, yaml } from "./targets/configurations.ts";
 import { json } from "./targets/json.ts";
 import { checkpoint, compressed, rows } from "./targets/others.ts";
@@ -16,6 +17,7 @@ export const targets = {
   json,
   yaml,
   arrow,
+  "arrow-library": arrowLibrary,
   parquet,
   "json-lines": jsonLines,
   csv,
