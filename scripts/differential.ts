@@ -39,9 +39,12 @@ function kinds(): Record<string, Kind> {
     draw: (draws) => changed(samples, draws, fewChanges),
     read: (path) => readTable(reader, path),
   });
-  const [safetensors, gguf, tokenizers] = [safetensorsSamples().slice(0, 1), ggufSamples(), tokenizerSamples()];
+  const [safetensors, gguf] = [safetensorsSamples().slice(0, 1), ggufSamples()];
   // what Python does with a file's version, truncation and padding has no part in the ids of a text
-  for (const json of tokenizers) for (const key of ["version", "truncation", "padding"]) delete json[key];
+  const passedOver = ["version", "truncation", "padding"];
+  const tokenizers = tokenizerSamples().map((json) =>
+    Object.fromEntries(Object.entries(json).filter(([key]) => !passedOver.includes(key))),
+  );
   return {
     arrow: tables(arrowSamples(), arrow),
     parquet: tables(parquetSamples(), parquet),

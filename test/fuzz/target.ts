@@ -33,9 +33,14 @@ type Refusal = new (message?: string) => Error;
  * may stand for memory that was asked for and not there.
  */
 export function isRefusal(error: unknown, ...others: readonly Refusal[]): boolean {
-  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause)
-    if (/allocation failed|invalid (array|string) length|out of memory/i.test(cause.message)) return false;
-  return [UserError, ...others].some((kind) => error instanceof kind);
+  return !isShortOfMemory(error) && [UserError, ...others].some((kind) => error instanceof kind);
+}
+
+/** Errors of the engine itself need not be of the `Error` that a test knows. */
+export function isShortOfMemory(error: unknown): boolean {
+  for (let cause = error; typeof cause === "object" && cause !== null; cause = (cause as Error).cause)
+    if (/allocation failed|invalid (array|string) length|out of memory/i.test((cause as Error).message)) return true;
+  return false;
 }
 
 /** The value, or undefined where the input is refused; throws for every other failure. */

@@ -15,7 +15,7 @@ import { openRunRecords } from "../../../src/training/run-records.ts";
 import { changed } from "../bytes.ts";
 import { files, fixture } from "../files.ts";
 import { changedJson, changedText, changedTree, type Json } from "../json-trees.ts";
-import { oneOf, refusing, refusingLater, target, type Target } from "../target.ts";
+import { isShortOfMemory, oneOf, refusing, refusingLater, target, type Target } from "../target.ts";
 
 const text = Buffer.from(
   Array.from({ length: 60 }, (_, i) => `{"prompt":"${i} + ${i} =","response":"${2 * i}"}\n`).join(""),
@@ -47,26 +47,18 @@ export const compressed = (): Target => {
     { bytes: gzipSync(text) },
     { bytes: Buffer.concat([gzipSync("a\n"), gzipSync("b\n"), Buffer.alloc(9)]) },
   ];
-  const refusals = [DamagedFile, Error] as const;
   return target(
     async (draws) => {
       const kind = draws.next();
-      if (kind < 0.7)
-        return void refusing(
-          () => {
-            let length = 0;
-            const stream = unzstd((piece) => {
-              length += piece.length;
-              if (length > mostDecompressed) throw new UserError("too-large", "enough");
-            });
-            const bytes = changed(zstSamples, draws);
-            const half = draws.below(bytes.length + 1);
-            stream.push(bytes.subarray(0, half));
-            stream.push(bytes.subarray(half));
-            stream.end();
-          },
-          ...refusals,
-        );
+      if (kind < 0.7) {
+        const bytes = changed(zstSamples, draws);
+        try {
+          decompressInTwo(bytes, draws.below(bytes.length + 1));
+        } catch (error) {
+          if (isShortOfMemory(error)) throw error;
+        }
+        return;
+      }
       if (kind < 0.98) {
         const bytes = changed(lz4Samples, draws);
         refusing(() => decompressLz4(bytes, mostDecompressed), DamagedFile);
@@ -83,6 +75,17 @@ export const compressed = (): Target => {
     { close },
   );
 };
+
+function decompressInTwo(bytes: Uint8Array, half: number): void {
+  let length = 0;
+  const stream = unzstd((piece) => {
+    length += piece.length;
+    if (length > mostDecompressed) throw new UserError("too-large", "enough");
+  });
+  stream.push(bytes.subarray(0, half));
+  stream.push(bytes.subarray(half));
+  stream.end();
+}
 
 const columns: Record<string, Json> = {
   messages: [
