@@ -9,6 +9,7 @@ import { wholeNumber } from "../../src/data/parquet/thrift.ts";
 import { digestOfBytes } from "../../src/system/file-digest.ts";
 import { compileChatTemplate } from "../../src/text/chat-template.ts";
 import { verifier } from "../../src/text/index.ts";
+import { createTokenizer } from "../../src/text/tokenizer.ts";
 import { checkTokenizerJson } from "../../src/text/tokenizer-json.ts";
 import { readManifest } from "../../src/training/manifest.ts";
 import { userError } from "../user-error.ts";
@@ -62,6 +63,7 @@ describe("one flipped bit that was read as other values is damage, as it is to p
     ["all-types.stream.arrow", 52, 4, "has no type"], // was a column of nulls
     ["all-types.stream.arrow", 92, 4, "name of a column is not valid UTF-8"],
     ["lz4.arrow", 416, 1, "204 bytes instead of 205"],
+    ["parquet/types.parquet", 397, 1, "a column of uint8 holds 511"],
     ["parquet/lengths.parquet", 18, 4, "levels of text have the encoding 1"],
     ["parquet/lengths.parquet", 383, 0x80, "goes on with what is no item"],
   ])("%s, byte %d", async (name, at, bit, what) => {
@@ -99,6 +101,17 @@ test.each([
 ])("what is true or false in a tokenizer.json is nothing else: %j", (step) => {
   const json = { model: { type: "WordLevel", vocab: { a: 0 } }, ...step };
   expect(() => checkTokenizerJson(json, "here")).toThrow(userError("invalid-tokenizer", "neither true nor false"));
+});
+
+test("a template of a tokenizer has a place for the text", () => {
+  const model = { type: "WordLevel", vocab: { a: 0 } };
+  const open = (single: unknown): unknown => {
+    const post_processor = { type: "TemplateProcessing", single, special_tokens: {} };
+    const json = { model, added_tokens: [], post_processor };
+    return createTokenizer({ json, config: {}, chatTemplate: undefined, endIds: [], files: {} }, "here");
+  };
+  expect(open([{ Sequence: { id: "A", type_id: 0 } }])).toBeDefined();
+  expect(() => open([])).toThrow(userError("invalid-tokenizer", "no place for the text"));
 });
 
 describe("a manifest whose own digest is right is still looked at", () => {

@@ -107,6 +107,20 @@ function plain(kind: LeafKind, stored: unknown): unknown {
     case "none":
       return UNREADABLE;
     default:
-      return stored;
+      return narrow(kind, stored);
   }
+}
+
+const ranges: Partial<Record<LeafKind, readonly [least: number, most: number]>> = {
+  int8: [-128, 127],
+  int16: [-32_768, 32_767],
+  uint8: [0, 255],
+  uint16: [0, 65_535],
+};
+
+/** A value that its type holds: readers would cut off the bits of another, each in its way. */
+function narrow(kind: LeafKind, stored: unknown): unknown {
+  const range = ranges[kind];
+  if (range === undefined || ((stored as number) >= range[0] && (stored as number) <= range[1])) return stored;
+  throw new DamagedFile(`a column of ${kind} holds ${String(stored)}`);
 }

@@ -7,7 +7,8 @@ import { optionalNumber, structAt, textAt, wholeNumber, type ThriftStruct } from
  * How bytes become plain values: `text`, numbers, booleans; `none` for what there is no plain value for: bytes, dates,
  * decimals, maps, lists in forms that older writers used.
  */
-export type LeafKind = "text" | "boolean" | "int32" | "uint32" | "int64" | "uint64" | "float" | "half" | "none";
+export type LeafKind = "text" | "boolean" | IntegerKind | "float" | "half" | "none";
+type IntegerKind = `${"" | "u"}int${8 | 16 | 32 | 64}`;
 
 interface NodeBase {
   readonly name: string;
@@ -172,10 +173,17 @@ function integerKind(
   logical: ThriftStruct | undefined,
   converted: number | undefined,
 ): LeafKind {
-  const [signed, unsigned]: [LeafKind, LeafKind] = type === "INT32" ? ["int32", "uint32"] : ["int64", "uint64"];
+  const stored = type === "INT32" ? 32 : 64;
   const integer = logical && structAt(logical, LOGICAL.INTEGER);
-  if (integer) return integer.fields.get(2) === false ? unsigned : signed;
+  if (integer)
+    return integerOf(optionalNumber(integer, 1, "a width") ?? stored, integer.fields.get(2) !== false, stored);
   if (logical !== undefined) return "none";
-  if (converted === undefined || (converted >= 15 && converted <= 18)) return signed;
-  return converted >= 11 && converted <= 14 ? unsigned : "none";
+  if (converted === undefined) return integerOf(stored, true, stored);
+  return converted >= 11 && converted <= 18 ? integerOf(8 << ((converted - 11) % 4), converted >= 15, stored) : "none";
+}
+
+/** A column of narrower integers is stored as one of 32 bits. */
+function integerOf(width: number, isSigned: boolean, stored: 32 | 64): IntegerKind {
+  const bits = stored === 32 && (width === 8 || width === 16) ? width : stored;
+  return `${isSigned ? "" : "u"}int${bits}`;
 }

@@ -43,6 +43,7 @@ function template({ single, special_tokens }: Options, idOf: IdOf): PostProcesso
     const token: unknown = isRecord(part) && isRecord(part.SpecialToken) ? part.SpecialToken.id : undefined;
     return typeof token === "string" ? idsOf(token, special_tokens, idOf) : undefined;
   });
+  if (!parts.includes(undefined)) throw new Error("the post-processor has no place for the text");
   return (ids) => parts.flatMap((part) => part ?? [...ids]);
 }
 
