@@ -93,19 +93,15 @@ export interface PageResult {
 
 /**
  * Runs examples and commands in a folder, in order, in one process.
- * @param from the module that runs a command line, and flags of tsx
+ * @param commandLine the module that runs a command line
  */
 export function runPages(
   folder: string,
   wanted: { examples: readonly string[]; commands: readonly (readonly string[])[] },
-  { commandLine, tsx = [] }: { commandLine: string; tsx?: readonly string[] },
+  commandLine: string,
 ): PageResult[] {
-  const program = [
-    join(root, "node_modules/tsx/dist/cli.mjs"),
-    ...tsx,
-    join(root, "scripts/run-pages.ts"),
-    commandLine,
-  ];
+  const tsx = pathToFileURL(join(root, "node_modules/tsx/dist/loader.mjs")).href;
+  const program = ["--import", tsx, join(root, "scripts/run-pages.ts"), commandLine];
   const { stdout, stderr } = spawnSync(process.execPath, program, {
     ...{ cwd: folder, input: JSON.stringify(wanted), encoding: "utf8", maxBuffer: 2 ** 26 },
   });
@@ -123,7 +119,7 @@ function main(folder: string): void {
   const results = runPages(
     folder,
     { examples: running.map(({ name }) => name), commands: commands.map((line) => wordsOf(line).slice(2)) },
-    { commandLine: join(folder, "node_modules/tokensift/dist/cli/commands.js") },
+    join(folder, "node_modules/tokensift/dist/cli/commands.js"),
   );
   for (const { name, code, printed } of results) {
     const output = running.find((example) => example.name === name)?.output ?? printed;

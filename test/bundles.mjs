@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
-import { readFile, rm } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { build, transform } from "esbuild";
@@ -32,6 +32,17 @@ const registers = {
       const found = await builder.resolve(path, { kind, importer, resolveDir, pluginData: registers });
       return { path: found.path, sideEffects: true };
     });
+  },
+};
+
+/** Tests ask `expect` of `test/quick-expect.ts`, which asks Jest. */
+const quickExpect = {
+  name: "quick expect",
+  setup(builder) {
+    const path = join(root, "test/quick-expect.ts");
+    builder.onResolve({ filter: /^@jest\/globals$/ }, ({ importer }) =>
+      importer === path ? { path: "@jest/globals", external: true } : { path },
+    );
   },
 };
 
@@ -166,7 +177,7 @@ export async function bundleTests(whole) {
       ...[...groups.keys()].map((name) => ({ in: name, out: `test/${name.slice(6)}/every.test` })),
     ],
     outdir: folder,
-    plugins: [registers, loops, whereTheSourceIs, grouped(groups)],
+    plugins: [registers, quickExpect, loops, whereTheSourceIs, grouped(groups)],
     sourcemap: "linked",
     sourcesContent: false,
   });
@@ -174,27 +185,48 @@ export async function bundleTests(whole) {
 }
 
 /**
- * Bundles `trainers/`, `bench/` and the command line likewise, once for all suites that start them as processes. They find
- * each other through the variable `TOKENSIFT_PROGRAMS`; `TOKENSIFT_ENGINES` holds the engines, which take a while to ask.
+ * Bundles `trainers/`, `bench/`, the command line and what the package exports likewise, once for all suites that start
+ * processes. They find each other through the variable `TOKENSIFT_PROGRAMS`, a folder that serves as the package, too;
+ * `TOKENSIFT_ENGINES` holds the engines, which take a while to ask.
  */
 export async function bundlePrograms() {
   const folder = await emptyFolder("programs");
+  const exported = publicFiles();
+  const commandLine = ["src/cli/main.ts", "src/cli/commands.ts"];
+  const threads = ["src/data/row-thread.ts", "src/system/owner-mark.ts"];
+  const benchmarks = ["bench/main.ts", "bench/ours.ts", "test/list-engines.ts"];
   await bundle({
-    entryPoints: [
-      "trainers/*.ts",
-      "bench/main.ts",
-      "bench/ours.ts",
-      "src/cli/main.ts",
-      "src/data/row-thread.ts",
-      "src/system/owner-mark.ts",
-      "test/list-engines.ts",
-    ],
+    entryPoints: ["trainers/*.ts", ...benchmarks, ...commandLine, ...threads, ...exported.map(([, file]) => file)],
     outdir: folder,
-    plugins: [registers],
+    plugins: [registers, trainersOf(folder)],
   });
+  const exports = Object.fromEntries(exported.map(([entry, file]) => [entry, `./${file.replace(/\.ts$/, ".js")}`]));
+  await writeFile(join(folder, "package.json"), JSON.stringify({ type: "module", exports }));
   process.env["TOKENSIFT_PROGRAMS"] = folder;
   const listed = await promisify(execFile)(process.execPath, [join(folder, "test/list-engines.js")]);
   process.env["TOKENSIFT_ENGINES"] = listed.stdout;
+}
+
+/** What the package exports: `./selection` and `src/selection/index.ts`. */
+function publicFiles() {
+  const { exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  const entries = Object.entries(exports).filter(([, target]) => typeof target === "object");
+  return entries.map(([entry, target]) => [entry, target.default.replace(/^\.\/dist\/(.*)\.js$/, "src/$1.ts")]);
+}
+
+/** `tokensift train` finds the trainers of the bundle, where an installed package has those of `dist/`. */
+function trainersOf(folder) {
+  return {
+    name: "trainers of the bundle",
+    setup(builder) {
+      builder.onLoad({ filter: /[\\/]src[\\/]cli[\\/]trainers\.ts$/ }, async ({ path }) => {
+        const [before, after, ...more] = (await readFile(path, "utf8")).split('"dist/trainers"');
+        if (after === undefined || more.length > 0) throw new Error(`${path} does not name dist/trainers once`);
+        const place = JSON.stringify(join(relative(root, folder), "trainers"));
+        return { contents: before + place + after, loader: "ts", resolveDir: dirname(path) };
+      });
+    },
+  };
 }
 
 async function bundle(options) {

@@ -66,8 +66,10 @@ beforeAll(() => {
     examples: running.map(({ name }) => name),
     commands: cheap.map(({ words }) => words),
   };
-  const tsx = ["--tsconfig", resolve("tsconfig.json")]; // leads `tokensift/...` to src/
-  results = runPages(folder, wanted, { commandLine: resolve("src/cli/commands.ts"), tsx });
+  const bundled = process.env["TOKENSIFT_PROGRAMS"]!;
+  mkdirSync(join(folder, "node_modules"));
+  symlinkSync(bundled, join(folder, "node_modules/tokensift"));
+  results = runPages(folder, wanted, join(bundled, "src/cli/commands.js"));
 }, 180_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

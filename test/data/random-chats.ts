@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadTokenizer, type Tokenizer } from "../../src/text/index.ts";
 import { fixtures, readBpe } from "../text/reference.ts";
+import { anyCharacter } from "../any-character.ts";
 
 export interface Call {
   name: string;
@@ -166,7 +167,7 @@ export const anyText: fc.Arbitrary<string> = fc.oneof(
   { weight: 6, arbitrary: fc.constantFrom(...words) },
   { weight: 3, arbitrary: fc.tuple(fc.constantFrom(...words), fc.constantFrom(...words)).map((two) => two.join(" ")) },
   { weight: 2, arbitrary: fc.string({ unit: "grapheme", maxLength: 10 }) },
-  { weight: 1, arbitrary: fc.string({ unit: "binary", maxLength: 6 }) },
+  { weight: 1, arbitrary: fc.string({ unit: anyCharacter, maxLength: 6 }) },
   { weight: 1, arbitrary: fc.constant("") },
 );
 

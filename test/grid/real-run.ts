@@ -12,6 +12,7 @@ export function writeRealGrid(folder: string, output: string): string {
     set: {
       ...{ "training.steps": 2, "training.saveEvery": 1, "training.evaluateEvery": 0 },
       ...{ "data.limit": 16, "data.validationLimit": 2 },
+      ...{ "evaluation.generate": false, "evaluation.samples": 0 },
     },
     axes: { rule: { "selection.method": ["sstoken", "random"] } },
   };

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { displayWidth, terminalText, visibleString, visibleText } from "../../src/system/visible-text.ts";
+import { anyCharacter } from "../any-character.ts";
 
 describe("visible text", () => {
   test.each([
@@ -38,7 +39,7 @@ describe("visible text", () => {
 
   test("never contains a control, format or separator character, whatever it is made of", () => {
     fc.assert(
-      fc.property(fc.string({ unit: "binary" }), (text) => {
+      fc.property(fc.string({ unit: anyCharacter }), (text) => {
         expect(visibleString(text)).not.toMatch(/[\p{Cc}\p{Cf}\p{Cs}\p{Z}]/u);
         expect(terminalText(text).replace(/[\n ]/g, "")).not.toMatch(/[\p{Cc}\p{Cf}\p{Cs}\p{Z}]/u);
       }),

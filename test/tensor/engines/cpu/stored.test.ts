@@ -26,9 +26,16 @@ function matrix(name: string, rows: number, columns: number): tf.Tensor2D {
   return tf.tensor2d(values, [rows, columns]);
 }
 
+/** What `tf.tidy` does, which would take bytes that are given back for a list, and look for tensors in it. */
+function tidied<Given>(compute: () => Given): Given {
+  let given!: Given;
+  tf.tidy(() => void (given = compute()));
+  return given;
+}
+
 /** Outputs of `linears`, and the gradient of their input, for a frozen weight that is a tensor or stays in its file. */
 function forwardAndBack(x: tf.Tensor2D, weights: readonly (tf.Tensor2D | StoredWeight)[]): Buffer[] {
-  return tf.tidy(() => {
+  return tidied(() => {
     const dys = weights.map(({ shape }, i) => matrix(`dy${i}`, x.shape[0], shape[0]));
     const frozen = weights.map((weight) => (weight instanceof tf.Tensor ? tf.variable(weight, false) : weight));
     const outputs = ops.linears(x, frozen as tf.Tensor2D[]);
@@ -65,7 +72,7 @@ describe("weights that stay in their file", () => {
     const expected = new Float32Array(70 * 1024);
     encoding.decode(new Uint8Array(storedBytes(encoding, expected.length, "70,1024")), expected);
     const ids = Int32Array.from({ length: 70 }, (_, i) => i);
-    const found = tf.tidy(() => ops.embed(weight, ids).dataSync<"float32">());
+    const found = tidied(() => ops.embed(weight, ids).dataSync<"float32">());
     expect(
       Buffer.compare(Buffer.from(found.buffer, found.byteOffset, found.byteLength), Buffer.from(expected.buffer)),
     ).toBe(0);
@@ -78,7 +85,7 @@ describe("weights that stay in their file", () => {
       const weight = files.make(name, [64, 1024], { bytes: Buffer.from(patterns.buffer) });
       const expected = new Float32Array(65_536);
       encodings.get(name)!.decode(new Uint8Array(patterns.buffer), expected);
-      const found = tf.tidy(() =>
+      const found = tidied(() =>
         ops
           .embed(
             weight,
@@ -164,7 +171,7 @@ describe("weights that stay in their file", () => {
     await startCpuEngine({ threads: 2 });
     const weights = [files.make("BF16", [576, 256]), files.make("Q6_K", [192, 256])];
     const x = matrix("x", 300, 256).dataSync<"float32">();
-    const run = (): Buffer[] => tf.tidy(() => forwardAndBack(tf.tensor2d(x, [300, 256]), weights));
+    const run = (): Buffer[] => tidied(() => forwardAndBack(tf.tensor2d(x, [300, 256]), weights));
     const expected = run();
     await startCpuEngine({ threads: 2, limits: { memoryBytes: 16 * 2 ** 20, bytes: 48 * 2 ** 20 } });
     const { arena } = (tf.backend() as CpuBackend).machine;
@@ -203,7 +210,7 @@ describe("weights that stay in their file", () => {
     const plain = ops.withPlainDefinitions(() => forwardAndBack(x, [weight]));
     expect(plain).toEqual(fused);
     const ids = Int32Array.of(3, 95, 3);
-    const rows = tf.tidy(() =>
+    const rows = tidied(() =>
       [ops.embed(weight, ids), ops.withPlainDefinitions(() => ops.embed(weight, ids))].map(bits),
     );
     expect(rows[1]).toEqual(rows[0]);
