@@ -93,7 +93,7 @@ function sidesOf(
 async function contendLora(settings: LoraSettings): Promise<Contender> {
   const { model: path, weights, threads, rank, checkpointing } = settings;
   const engine = await useEngine("cpu", { threads });
-  const peakGflops = await measurePeak();
+  const peakGflops = await measurePeak({});
   const trunk = await loadModel(path, { weights });
   const model = withAdapter(trunk, await createAdapter(trunk, { rank }));
   const rule = full() as TokenRule;

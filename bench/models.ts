@@ -8,6 +8,8 @@ export interface ModelSettings {
   /** In the form of a Hugging Face `config.json`. */
   config: Record<string, unknown>;
   path?: string;
+  /** Of a run that says nothing about speed. */
+  quick?: boolean;
 }
 
 const sizes = {
@@ -34,11 +36,11 @@ export async function modelOf(
   const path = flags["model"] as string | undefined;
   if (path !== undefined && vocabulary === undefined) {
     const { readModelFacts } = await import("../src/model/model.ts");
-    return { config: writeDecoderConfig((await readModelFacts(path)).config), path };
+    return { quick, config: writeDecoderConfig((await readModelFacts(path)).config), path };
   }
   const name = oneOf("size", (flags["size"] as string | undefined) ?? "small", ["small", "smollm2"]);
   const size = sizes[quick ? "quick" : name];
-  return { config: writeDecoderConfig(llamaOf({ ...size, ...(vocabulary !== undefined && { vocabulary }) })) };
+  return { quick, config: writeDecoderConfig(llamaOf({ ...size, ...(vocabulary !== undefined && { vocabulary }) })) };
 }
 
 /** A Llama of these sizes, on texts of up to 8,192 tokens. */

@@ -11,7 +11,7 @@ import type { OpsSettings } from "./ops.ts";
 export async function contendOps(settings: OpsSettings): Promise<Contender> {
   const { threads, matmul, seconds } = settings;
   const engine = await useEngine("cpu", { threads, matmul });
-  const peakGflops = await measurePeak();
+  const peakGflops = await measurePeak(settings);
   const calls = operations(settings);
   for (const call of Object.values(calls)) call();
   return {

@@ -20,6 +20,8 @@ export interface OpsSettings {
   matmul: NonNullable<EngineOptions["matmul"]>;
   /** A round goes on for so long at least. */
   seconds: number;
+  /** Says nothing about speed. */
+  quick: boolean;
 }
 
 /** What an operation must compute, or else read and write, forward and backward; the same for every side. */
@@ -93,7 +95,17 @@ export const ops: Benchmark = {
 
 function shapes({ quick }: Bench): Omit<OpsSettings, "threads" | "matmul"> {
   return quick
-    ? { rows: 2, width: 8, hidden: 32, heads: 2, feedForward: 64, vocabulary: 128, longWidth: 16, seconds: 0.001 }
+    ? {
+        rows: 2,
+        width: 8,
+        hidden: 32,
+        heads: 2,
+        feedForward: 64,
+        vocabulary: 128,
+        longWidth: 16,
+        seconds: 0.001,
+        quick,
+      }
     : {
         rows: 4,
         width: 256,
@@ -103,5 +115,6 @@ function shapes({ quick }: Bench): Omit<OpsSettings, "threads" | "matmul"> {
         vocabulary: 8192,
         longWidth: 2048,
         seconds: 0.2,
+        quick,
       };
 }

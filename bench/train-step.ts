@@ -34,7 +34,7 @@ const rules: Readonly<Record<Arm, () => TokenRule>> = {
 export async function contendStep(settings: StepSettings): Promise<Contender> {
   const { threads, matmul = "auto", arm } = settings;
   const engine = await useEngine("cpu", { threads, matmul });
-  const peakGflops = await measurePeak();
+  const peakGflops = await measurePeak(settings);
   const model = await makeModel(settings);
   const rule = rules[arm]();
   const batch = randomBatch(settings, model.config.vocabularySize);
