@@ -42,13 +42,13 @@ export function pairedBootstrap(
   const rows = differences.length;
   const draw = stream(seed, "bootstrap");
   const means = new Float64Array(resamples);
-  for (let r = 0; r < resamples; r++) {
+  const differing = differences.filter((d) => d !== 0).length;
+  for (let r = 0; r < resamples && differing > 0; r++) {
     let sum = 0;
     for (let i = 0; i < rows; i++) sum += differences[draw.below(rows)]!;
     means[r] = sum / rows;
   }
   const { low, high, p } = intervalOfDraws(means);
-  const differing = differences.filter((d) => d !== 0).length;
   const difference = differences.reduce((sum, d) => sum + d, 0) / rows;
   return { difference, low, high, p: Math.min(1, Math.max(p, 2 ** (1 - differing))) };
 }
