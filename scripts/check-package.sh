@@ -46,9 +46,10 @@ output: runs/command
 YAML
 npx tokensift train sstoken --config own.yaml
 grep -q "^npx tokensift train sstoken --config own.yaml$" runs/command/model/README.md
-npx tokensift recipe cp sstoken own.js
+tokensift=node_modules/.bin/tokensift # what npx starts, which it takes most of a second to find
+$tokensift recipe cp sstoken own.js
 node own.js --config own.yaml --set output=runs/js
-npx tokensift recipe cp sstoken own.ts
+$tokensift recipe cp sstoken own.ts
 node "$root/node_modules/tsx/dist/cli.mjs" own.ts --config own.yaml --set output=runs/ts
 for copy in js ts; do cmp runs/command/model/model.safetensors "runs/$copy/model/model.safetensors"; done
 echo "training: the command and copies of its trainer leave the same model"
@@ -61,6 +62,6 @@ metrics: [train.keptShare]
 axes: { ratio: { selection.ratio: [1] } }
 output: runs/grid
 YAML
-npx tokensift reproduce own-grid.yaml
+$tokensift reproduce own-grid.yaml
 grep -q "^| ratio-1 | 1 | 1.0000 |" runs/grid/table.md
 echo "grids: the command runs a cell and collects it"
