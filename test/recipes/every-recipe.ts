@@ -1,8 +1,8 @@
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { gateResults, writeGates } from "./attention-gate/small-run.ts";
 import { cdpoResults, writeCdpo } from "./cdpo/small-run.ts";
 import { orealResults, writeOreal } from "./oreal/small-run.ts";
-import { results, writeRecipe } from "./small-run.ts";
+import { results, smallSolver, writeRecipe } from "./small-run.ts";
 
 /** A recipe as the tests of all recipes run it. */
 export interface RecipeCase {
@@ -28,6 +28,13 @@ export interface RecipeCase {
   readonly noCheckpoints: readonly string[];
   /** Started again without a flag it keeps what nothing has changed, and does not refuse. */
   readonly goesOn?: true;
+  /**
+   * Of `npm run torture`: what is smaller there, and by name what else is tried. Both are merged into the configuration, key
+   * by key; null removes one.
+   */
+  readonly tortured: { readonly brief: object; readonly variants: Readonly<Record<string, object>> };
+  /** Other recipes that the configuration fits, with what is changed for each. */
+  readonly alike?: Readonly<Record<string, object>>;
 }
 
 export interface Disturbance {
@@ -38,6 +45,26 @@ export interface Disturbance {
 }
 
 const noCheckpoints = ["--set", "training.saveEvery=0"];
+
+const words = resolve(import.meta.dirname, "../../datasets/word-problems");
+const distracted = resolve(import.meta.dirname, "../../datasets/distracted-problems");
+/** Rows of two files. */
+const twoFiles = (folder: string, names: readonly [string, string], rows: number) => ({
+  data: { train: names.map((name) => ({ path: join(folder, name), limit: rows })), limit: null },
+});
+/** The same, of which the first come more often. */
+const mixture = (folder: string, [first, second]: readonly [string, string], rows: number) => ({
+  data: {
+    train: [
+      { path: join(folder, first), limit: rows, weight: 2 },
+      { path: join(folder, second), limit: rows },
+    ],
+    limit: null,
+  },
+});
+const adapter = { rank: 2, dropout: 0.1 };
+/** Weights of 16 bits that stay in their file under an adapter; `npm run torture` makes the model beside the configuration. */
+const storedTrunk = { model: "stored-model" };
 
 /** Every recipe; of those that share `finetune`, one. */
 export const recipeCases: readonly RecipeCase[] = [
@@ -57,6 +84,26 @@ export const recipeCases: readonly RecipeCase[] = [
       { signal: "SIGINT", at: "random/metrics.jsonl", entries: 4 },
     ],
     noCheckpoints,
+    tortured: {
+      brief: {
+        data: { limit: 16, validationLimit: 2 },
+        training: { steps: 6, saveEvery: 2, evaluateEvery: 3 },
+        evaluation: { samples: 1, maxNewTokens: 4 },
+      },
+      variants: {
+        plain: {},
+        "merged adapter, moving history": {
+          ...{ fresh: null, model: smallSolver, adapter, history: { source: "ema", decay: 0.9 } },
+        },
+        "stored trunk": { fresh: null, ...storedTrunk, adapter },
+        "two files": twoFiles(words, ["train-noisy.arrow", "train-junk.arrow"], 8),
+        mixture: mixture(words, ["train-noisy.arrow", "clean-reference.arrow"], 8),
+        packing: { data: { packing: true, maxTokens: 200 }, training: { microBatchSize: 1, batchSize: 2 } },
+      },
+    },
+    alike: {
+      finetune: { selection: { method: "token-cleaning", scope: "step" }, selfEvolving: { parts: 3 }, history: null },
+    },
   },
   {
     name: "cdpo",
@@ -72,6 +119,14 @@ export const recipeCases: readonly RecipeCase[] = [
     ],
     noCheckpoints: ["--set", "contrast.training.saveEvery=0", "--set", "align.training.saveEvery=0"],
     goesOn: true,
+    tortured: {
+      brief: { data: { limit: 9 }, sampling: { maxNewTokens: 12, batchSize: 2 }, evaluation: { maxNewTokens: 12 } },
+      variants: {
+        plain: {},
+        "two files": twoFiles(words, ["clean-reference.arrow", "validation.arrow"], 6),
+        "stored trunk": storedTrunk,
+      },
+    },
   },
   {
     name: "oreal",
@@ -89,6 +144,20 @@ export const recipeCases: readonly RecipeCase[] = [
       { signal: "SIGINT", at: "rloo/metrics.jsonl", entries: 1 },
     ],
     noCheckpoints,
+    tortured: {
+      brief: {
+        data: { limit: 10 },
+        sampling: { questionsPerStep: 3, maxNewTokens: 12 },
+        training: { saveEvery: 1, evaluateEvery: 2 },
+        evaluation: { maxNewTokens: 12 },
+      },
+      variants: {
+        plain: {},
+        "merged adapter": { policy: { adapter } },
+        "two files": twoFiles(words, ["clean-reference.arrow", "validation.arrow"], 6),
+        "stored trunk": { ...storedTrunk, policy: { adapter } },
+      },
+    },
   },
   {
     name: "attention-gate",
@@ -105,6 +174,18 @@ export const recipeCases: readonly RecipeCase[] = [
       { signal: "SIGINT", at: "control/metrics.jsonl", entries: 1 },
     ],
     noCheckpoints,
+    tortured: {
+      brief: {
+        ...{ model: smallSolver, training: { saveEvery: 1 } },
+        evaluation: { samples: 1, maxNewTokens: 3, baselines: ["h2o"] },
+      },
+      variants: {
+        "gates with adapter": {},
+        "gates alone": { mode: "pretrain", adapter: null, gates: { relaxation: null } },
+        mixture: mixture(distracted, ["train.arrow", "test.arrow"], 6),
+        "stored trunk, packing": { ...storedTrunk, data: { packing: true, maxTokens: 240 } },
+      },
+    },
   },
 ];
 
