@@ -8,6 +8,7 @@
 import { mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { stop } from "esbuild";
 import { stream } from "../src/system/random.ts";
 import { bundlePrograms } from "../test/bundles.mjs";
 import { type TortureCase, tortureCases } from "../test/torture/cases.ts";
@@ -47,6 +48,7 @@ if (cases.length === 0) refuse("there is no such recipe or variant");
 const order = shuffled(cases);
 
 if (program === "bundle") await bundlePrograms();
+await stop(); // its process would hold a gigabyte
 const place = workplace();
 const subjects = new Map<TortureCase, Subject>();
 const counts: Record<string, number> = {};

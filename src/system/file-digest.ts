@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { closeSync, openSync, readSync } from "node:fs";
 import { open } from "node:fs/promises";
 
 /** Names the content of a file. */
@@ -36,6 +37,33 @@ export async function digestOfFile(path: string): Promise<FileDigest> {
   } finally {
     await handle.close();
   }
+}
+
+/** Of a file that is only ever added to. */
+export interface GrowingDigest {
+  /** Reads what is new. */
+  now(): FileDigest;
+}
+
+/** The digest of a file that is only ever added to, of which each byte is read once. */
+export function growingDigest(path: string): GrowingDigest {
+  const hash = createHash("sha256");
+  let bytes = 0;
+  return {
+    now() {
+      const file = openSync(path, "r");
+      try {
+        const part = Buffer.allocUnsafe(1 << 16);
+        for (let read = -1; read !== 0; bytes += read) {
+          read = readSync(file, part, 0, part.length, bytes);
+          hash.update(part.subarray(0, read));
+        }
+      } finally {
+        closeSync(file);
+      }
+      return { bytes, sha256: hash.copy().digest("hex") };
+    },
+  };
 }
 
 /** Whether two files hold the same. */

@@ -31,8 +31,7 @@ import type { TrainingState } from "./state.ts";
  * Writes `folder/step-N/`: the model in Hugging Face layout (`model/`) or its adapter in PEFT's (`adapter/`), the
  * optimizer's moments, the sources' states, the counters, and a manifest with the sha-256 of every file. It is built under
  * another name and renamed when complete, so a killed process leaves none half-written.
- * @param keep so many of the newest checkpoints stay
- * @param records digests of files beside the checkpoint that go with it, for the manifest
+ * @param keep so many of the newest checkpoints stay. Default: all
  * @throws UserError where the disk refuses
  * @example
  * import { releaseEngine, useEngine } from "tokensift";
@@ -56,7 +55,20 @@ import type { TrainingState } from "./state.ts";
 export async function saveCheckpoint(
   folder: string,
   state: TrainingState,
-  { identity, keep = Infinity, records = {} }: { identity: Identity; keep?: number; records?: Digests },
+  { identity, keep }: { identity: Identity; keep?: number },
+): Promise<void> {
+  await writeCheckpoint(folder, state, { identity });
+  if (keep !== undefined) pruneCheckpoints(folder, { last: keep });
+}
+
+/**
+ * The same for who decides by itself which others stay.
+ * @param records digests of files beside the checkpoint that go with it, for the manifest
+ */
+export async function writeCheckpoint(
+  folder: string,
+  state: TrainingState,
+  { identity, records = {} }: { identity: Identity; records?: Digests },
 ): Promise<void> {
   const target = checkpointPath(folder, state.step);
   const building = passing.building(folder, state.step);
@@ -72,7 +84,6 @@ export async function saveCheckpoint(
     throw diskError(error, target);
   }
   removeAside(folder, state.step);
-  pruneCheckpoints(folder, { last: keep });
 }
 
 /** Everything but the manifest. Returns what was written, where it was measured on the way. */

@@ -1,5 +1,5 @@
 import { UserError } from "../system/errors.ts";
-import { newestSound, setAside, type DamagedCheckpoint } from "./checkpoint-files.ts";
+import { newestSound, removeAside, setAside, type DamagedCheckpoint } from "./checkpoint-files.ts";
 import { restoreChecked } from "./checkpoint.ts";
 import { forgetDivergences } from "./divergence.ts";
 import type { RunLearnerOptions } from "./run-learner-options.ts";
@@ -26,6 +26,7 @@ export async function continueRun(options: RunLearnerOptions): Promise<boolean> 
   const { missing, changed } = await run.records.check(step, manifest?.records);
   if (missing.length > 0 && !allowChanges) throw notItsLogs(run.path, missing, step);
   const differences = await restoreChecked(found, state, { identity, allowChanges });
+  removeAside(run.checkpoints, step);
   if (damaged.length > 0) {
     setAside(run.checkpoints, damaged);
     for (const sentence of damageNotes(damaged, step, unit)) reporter.note(sentence);

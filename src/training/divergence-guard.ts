@@ -2,7 +2,7 @@ import type { Forward, SignalGradient, TokenBatch } from "../contract/index.ts";
 import { UserError } from "../system/errors.ts";
 import { remove } from "../system/files-in-use.ts";
 import { checkCheckpoint, checkpointPath, checkpointSteps, type CheckedCheckpoint } from "./checkpoint-files.ts";
-import { restoreChecked, saveCheckpoint } from "./checkpoint.ts";
+import { restoreChecked, writeCheckpoint } from "./checkpoint.ts";
 import { batchText, type Divergence, RolledBack, writeDivergence } from "./divergence.ts";
 import type { Learner, StepUpdate } from "./learner.ts";
 import type { RunLearnerOptions } from "./run-learner-options.ts";
@@ -198,7 +198,7 @@ async function goBack({ run, state, identity, alsoTrained = [] }: Options, befor
   await restoreChecked(before, state, { identity, allowChanges: true });
   for (const optimizer of [state.optimizer, ...alsoTrained])
     optimizer.learningRateScale = (optimizer.learningRateScale ?? 1) / 2;
-  await saveCheckpoint(run.checkpoints, state, { identity, records: manifest?.records ?? {} });
+  await writeCheckpoint(run.checkpoints, state, { identity, records: manifest?.records ?? {} });
 }
 
 /** What a person may do about a training that has ended. */

@@ -2,7 +2,7 @@ import { UserError } from "../system/errors.ts";
 import { letEventsIn } from "../system/event-loop.ts";
 import { Interrupted } from "../system/interrupted.ts";
 import { checkpointSteps } from "./checkpoint-files.ts";
-import { saveCheckpoint } from "./checkpoint.ts";
+import { writeCheckpoint } from "./checkpoint.ts";
 import { continueRun } from "./continue-run.ts";
 import { type DivergenceGuard, divergenceGuard } from "./divergence-guard.ts";
 import { divergenceNotes, saying } from "./divergence.ts";
@@ -77,16 +77,20 @@ export async function openLearner(
     const found = await options.evaluate?.(repeatable);
     if (found !== undefined) run.evaluation.append({ step: state.step, ...found });
   };
-  const save = async (): Promise<void> => {
-    run.sync();
-    await saveCheckpoint(run.checkpoints, state, { identity, records: run.records.digests() });
+  const prune = (): void => {
     const { keepCheckpoints: last, keepBest: best = 0, checkpointBudget: budget = Infinity } = options;
     pruneCheckpoints(run.checkpoints, { last, best, budget }, best > 0 ? scoresOf(options) : undefined);
+  };
+  const save = async (): Promise<void> => {
+    run.sync();
+    await writeCheckpoint(run.checkpoints, state, { identity, records: run.records.digests() });
+    prune();
   };
   const stopped = (): Interrupted =>
     new Interrupted(`Stopped after ${unit} ${state.step} of ${steps}${of}; the state is saved.`);
 
-  if (!continued) await evaluate();
+  if (continued) prune(); // a process that was killed may have saved and not yet pruned
+  else await evaluate();
   if (!continued && options.onDivergence === "rollback") await save(); // to go back to, before there is another
   const guard = divergenceGuard(options, save, skippedLately(earlier));
   const learner = createLearner(trainee, { ...options, optimizer: state.optimizer, onNotFinite: guard.gradient });

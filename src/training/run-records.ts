@@ -1,20 +1,26 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { digestOfBytes, type FileDigest, sameDigest } from "../system/file-digest.ts";
+import {
+  digestOfBytes,
+  type FileDigest,
+  growingDigest,
+  type GrowingDigest,
+  sameDigest,
+} from "../system/file-digest.ts";
 import { damageOfFile, type Digests } from "./manifest.ts";
 
 /** The files of a run that tell of its steps, which a checkpoint goes with: logs, and files that are written once. */
 export interface RunRecords {
   /** Adds a file that is never changed again, by its name in the run folder (with `/`). */
   add(name: string): void;
-  /** What they hold. */
+  /** What they hold. Of a log only what was added since the last time is read. */
   digests(): Digests;
   /**
    * Compares them with a checkpoint.
    * @param saved what it says of them; undefined where it says nothing, as one of an earlier version
    */
   check(step: number, saved: Digests | undefined): Promise<RecordProblems>;
-  /** Takes over what a checkpoint says of files that are written once. */
+  /** Takes over what a checkpoint says of files that are written once; logs may have been cut to it. */
   continueFrom(saved: Digests | undefined): void;
 }
 
@@ -33,13 +39,16 @@ const logs: readonly string[] = [stepLog, ...otherLogs];
 export function openRunRecords(folder: string): RunRecords {
   const contentOf = (name: string): Buffer => readFileSync(join(folder, name));
   const once = new Map<string, FileDigest>();
+  const growing = new Map<string, GrowingDigest>();
+  const digestOfLog = (name: string): FileDigest => {
+    if (!growing.has(name)) growing.set(name, growingDigest(join(folder, name)));
+    return growing.get(name)!.now();
+  };
   return {
     add: (name) => void once.set(name, digestOfBytes(contentOf(name))),
     digests() {
-      const ofLogs = logs.flatMap((name) =>
-        existsSync(join(folder, name)) ? [[name, digestOfBytes(contentOf(name))] as const] : [],
-      );
-      return Object.fromEntries([...ofLogs, ...once]);
+      const present = logs.filter((name) => existsSync(join(folder, name)));
+      return Object.fromEntries([...present.map((name) => [name, digestOfLog(name)] as const), ...once]);
     },
     async check(step, saved) {
       const [missing, changed]: [string[], string[]] = [[], []];
@@ -57,6 +66,7 @@ export function openRunRecords(folder: string): RunRecords {
       return { missing, changed };
     },
     continueFrom(saved = {}) {
+      growing.clear();
       once.clear();
       for (const [name, digest] of Object.entries(saved)) if (!logs.includes(name)) once.set(name, digest);
     },

@@ -8,7 +8,7 @@ import { openRunRecords } from "../../src/training/run-records.ts";
 import type { Round } from "./rounds.ts";
 import { Broken, lastLines, oneOf, type Subject } from "./subject.ts";
 
-const flipsOfRound = 20;
+const flipsOfRound = 50;
 
 /** A killed run with two checkpoints at least. */
 interface Stopped {

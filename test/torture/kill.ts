@@ -26,12 +26,12 @@ const signals: readonly NodeJS.Signals[] = [
 ];
 const others: readonly NodeJS.Signals[] = ["SIGTERM", "SIGINT", "SIGUSR1", "SIGHUP"];
 
-/** A run that is killed or stopped one to six times, each time continued, or sometimes begun again. */
+/** A run that is killed or stopped up to nine times, each time continued, or sometimes begun again. */
 export async function killRound(subject: Subject, random: RandomStream): Promise<Round> {
   const story: string[] = [];
   const sent: string[] = [];
   let freedom = { savedBetween: false, lostTerminal: false };
-  const times = 1 + random.below(6);
+  const times = 2 + random.below(8);
   for (let k = 0; k < times; k++) {
     const disturbance = draw(subject, random, k);
     const again = random.next() < 0.08 && subject.resumeFlag().length > 0;
@@ -57,8 +57,8 @@ export async function killRound(subject: Subject, random: RandomStream): Promise
 function draw({ whole }: Subject, random: RandomStream, before: number): Disturbance {
   const signal = random.next() < 0.7 ? oneOf(signals, random) : oneOf(others, random);
   const twice = signal === "SIGINT" && random.next() < 0.3;
-  const left = before === 0 ? 1 : 0.6; // of what a continued run has yet to do
-  if (random.next() < 0.5) {
+  const left = before === 0 ? 1 : 0.4; // of what a continued run has yet to do
+  if (random.next() < 0.7) {
     const operation = 1 + random.below(Math.ceil(left * whole.operations));
     return { signal, twice, strike: { operation, signal, twice, half: random.next() < 0.4 } };
   }

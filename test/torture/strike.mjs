@@ -29,9 +29,10 @@ function strike(name, target, half) {
   const number = ++done;
   if (plan.operation === undefined || number < plan.operation) return;
   if (plan.signal !== undefined && number === plan.operation) {
-    if (plan.half) half?.();
+    const killed = plan.half && plan.signal === "SIGKILL"; // after another signal all of it is done
+    if (killed) half?.();
     say(
-      `${plan.signal}${plan.half && half ? " in the middle of" : " before"} operation ${number}, ${name} ${shown(target)}`,
+      `${plan.signal}${killed && half ? " in the middle of" : " before"} operation ${number}, ${name} ${shown(target)}`,
     );
     process.kill(process.pid, plan.signal);
     if (plan.twice) process.kill(process.pid, plan.signal);

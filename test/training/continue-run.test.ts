@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
@@ -22,14 +22,18 @@ beforeEach(async () => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 /** Opens the run, counts so many steps, each with a checkpoint, and closes it. Gives where it began and what it said. */
-async function work({ steps = 0, allowChanges = false }): Promise<{ began: number; notes: string[] }> {
+async function work({
+  steps = 0,
+  allowChanges = false,
+  keepCheckpoints = 9,
+}): Promise<{ began: number; notes: string[] }> {
   const resume = isRunFolder(folder);
   const notes: string[] = [];
   using run = openRunFolder(folder, resume ? "resume" : "new");
   const state = newTrainingState(model, undefined);
   try {
     const learner = await openLearner(model, {
-      ...{ state, steps: 9, run, resume, allowChanges, identity: { data: "abc" }, saveEvery: 1, keepCheckpoints: 9 },
+      ...{ state, steps: 9, run, resume, allowChanges, identity: { data: "abc" }, saveEvery: 1, keepCheckpoints },
       schedule: () => 1e-3,
       reporter: { note: (sentence) => void notes.push(sentence), step: () => undefined },
       interrupted: () => false,
@@ -61,6 +65,13 @@ test("a damaged checkpoint is named with its file and put aside, and the one bef
   await work({ steps: 1 });
   expect(existsSync(aside)).toBe(false); // step 3 is there again
   expect((await work({})).began).toBe(3);
+});
+
+test("what a process had yet to delete that was killed as soon as it had saved is deleted", async () => {
+  mkdirSync(at(3, "../damaged-step-2"));
+  const { began } = await work({ keepCheckpoints: 2 });
+  expect(began).toBe(3);
+  expect(readdirSync(join(folder, "checkpoints")).sort()).toEqual(["step-2", "step-3"]);
 });
 
 test("a log with a hole is refused before anything is changed, unless the person wants it so", async () => {
