@@ -83,10 +83,12 @@ function withoutTimedColumns(text: string): string {
   return [head, ...rows].map(without).join("\n");
 }
 
+const timedFact = /^(?:Time\b.*|Memory, at most|Ended)$/;
+
 function pageWithoutTimes(markup: string): string {
   const { document } = parseHTML(withoutMode(markup));
   for (const fact of document.querySelectorAll("dl div"))
-    if (/^(Time|Memory, at most|Ended)\s/.test((fact.textContent ?? "").trim())) fact.remove();
+    if (timedFact.test(fact.querySelector("dt")?.textContent.trim() ?? "")) fact.remove();
   for (const table of document.querySelectorAll("table")) {
     const heads = [...table.querySelectorAll("thead th")].map(({ textContent }) => textContent);
     const timed = heads.flatMap((head, c) => (head === "Time" || head === "Tokens/s" ? [c] : []));
