@@ -132,7 +132,7 @@ function setsUp(path) {
 const joins = {
   ...{ config: "cli", evaluation: "cli", grid: "cli", report: "cli", trial: "cli" },
   ...{ eviction: "training", preference: "training", ranking: "training", reward: "training", selection: "training" },
-  ...{ datasets: "data", system: "data", text: "data", browser: "tensor" },
+  ...{ datasets: "data", system: "data", text: "data", browser: "tensor", torture: "cli" },
 };
 
 /** `group:FOLDER` to the suites of that folder; those that await something before they describe tests are in none. */

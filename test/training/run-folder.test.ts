@@ -147,12 +147,14 @@ describe("a resumed run", () => {
     for (const name of [
       ...["checkpoints/.building-3/model", "checkpoints/step-2", ".model-0123abcd", ".model-of-mine"],
       ...[ofKilled, `${inner}/${ofKilled}`, `${inner}/checkpoints/.building-1`, "stages/sample.parts", "trajectories"],
+      "reward-model/.adapter-0123abcd-77-0123abcd-0123abcd.new",
     ])
       mkdirSync(join(run(), name), { recursive: true });
     for (const name of [
       ...["config.yaml.17-0123abcd.tmp", "notes.tmp", ".lock.12.old", "stages/sample.parts/0-16.arrow"],
       ...["trajectories/iteration-1.arrow.17-0123abcd.tmp", "stages/sample.parts/0-16.arrow.17-0123abcd.tmp"],
       ...["stages/judge.json.17-0123abcd.tmp", `${inner}/adapter_model.safetensors.17.partial`],
+      ...["reward-model/head.safetensors.17.partial", "reward-model/reward-model.json"],
     ])
       writeFileSync(join(run(), name), "");
     openRunFolder(run(), "resume").close();
@@ -164,6 +166,7 @@ describe("a resumed run", () => {
       "sample.parts/0-16.arrow",
     ]);
     expect(readdirSync(join(run(), "trajectories"))).toEqual([]);
+    expect(readdirSync(join(run(), "reward-model"))).toEqual(["reward-model.json"]);
     expect(readdirSync(join(run(), "checkpoints"))).toEqual(["step-2"]);
     expect(readdirSync(run()).sort()).toEqual([
       ".model-of-mine",
@@ -172,6 +175,7 @@ describe("a resumed run", () => {
       "evaluation.jsonl",
       "metrics.jsonl",
       "notes.tmp",
+      "reward-model",
       "run.json",
       "stages",
       "timing.jsonl",
