@@ -1,5 +1,6 @@
 import { closeSync, fsyncSync, openSync, rmSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
+import { atExit } from "../system/at-exit.ts";
 import { rename } from "../system/files-in-use.ts";
 import { ownMark } from "../system/owner-mark.ts";
 import { makeFolder } from "../system/make-folder.ts";
@@ -42,9 +43,9 @@ export function openAtomicFile(path: string): AtomicFile {
   };
   const finish = (): void => {
     state = "done";
-    process.off("exit", abandon);
+    callOff();
   };
-  process.on("exit", abandon);
+  const callOff = atExit(abandon);
   return {
     fd,
     abandon,

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
+import { atExit } from "../system/at-exit.ts";
 import { letEventsIn } from "../system/event-loop.ts";
 import { UserError } from "../system/errors.ts";
 import { writeFully } from "./atomic.ts";
@@ -54,11 +55,12 @@ function temporaryFile(): TemporaryFile {
     discard();
     return { fd, path: unnamed, remove: () => closeSync(fd) };
   }
-  process.once("exit", discard);
+  const callOff = atExit(discard);
   return {
     fd,
     path: name,
     remove() {
+      callOff();
       closeSync(fd);
       discard();
     },

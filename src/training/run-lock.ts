@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
+import { atExit } from "../system/at-exit.ts";
 import { UserError } from "../system/errors.ts";
 import { againOrOn, writing } from "../system/disk-error.ts";
 import { pauseThread } from "../system/pause.ts";
@@ -55,13 +56,13 @@ function created(path: string, mine: Holder): boolean {
 
 function held(path: string, mine: Holder): RunLock {
   const release = () => {
-    process.removeListener("exit", release);
+    callOff();
     own.delete(mine.id);
     const text = readIfThere(path);
     if (text !== undefined && parseHolder(text)?.id === mine.id) rmSync(path, { force: true });
   };
   own.add(mine.id);
-  process.once("exit", release);
+  const callOff = atExit(release);
   return { release };
 }
 

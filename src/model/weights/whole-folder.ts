@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync, lstatSync, realpathSync, type Dirent } from "node:fs";
 import { readdir, rmdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import { atExit } from "../../system/at-exit.ts";
 import { UserError } from "../../system/errors.ts";
 import { remove, rename } from "../../system/files-in-use.ts";
 import { makeFolder } from "../../system/make-folder.ts";
@@ -27,7 +28,7 @@ export async function writeWholeFolder(
   clearLeftovers(target);
   const temporary = sibling(target, "new");
   const discard = (): void => remove(temporary);
-  process.once("exit", discard);
+  const callOff = atExit(discard);
   try {
     makeTemporary(temporary);
     await write(temporary);
@@ -38,7 +39,7 @@ export async function writeWholeFolder(
     try {
       discard();
     } finally {
-      process.off("exit", discard);
+      callOff();
     }
   }
 }
