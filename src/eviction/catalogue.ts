@@ -4,13 +4,14 @@ import { ownScore } from "./own-score.ts";
 import { a2sfEntry } from "./scores/a2sf.ts";
 import { h2oEntry } from "./scores/h2o.ts";
 import { keyDiffEntry } from "./scores/key-diff.ts";
+import { keyDiffValueEntry } from "./scores/key-diff-value.ts";
 import { keyNormEntry } from "./scores/key-norm.ts";
 import { observedMeanEntry } from "./scores/observed-mean.ts";
 import { snapKvEntry } from "./scores/snap-kv.ts";
 import { streamingLlmEntry } from "./scores/streaming-llm.ts";
 
 /**
- * Every published score by which a cache can choose what it keeps.
+ * Every score by which a cache can choose what it keeps.
  *
  * @example
  * import { evictionScores } from "tokensift/eviction";
@@ -21,6 +22,15 @@ export const evictionScores: Catalogue<EvictionScore> = {
   kind: "score",
   title: "Eviction scores",
   key: "evaluation.baselines",
-  entries: [streamingLlmEntry, h2oEntry, a2sfEntry, snapKvEntry, observedMeanEntry, keyNormEntry, keyDiffEntry],
+  entries: [
+    streamingLlmEntry,
+    h2oEntry,
+    a2sfEntry,
+    snapKvEntry,
+    observedMeanEntry,
+    keyNormEntry,
+    keyDiffEntry,
+    keyDiffValueEntry,
+  ],
   own: ownScore,
 };

@@ -6,6 +6,7 @@ export {
   type AttentionScore,
   type EvictionScore,
   type KeyScore,
+  type KeyValueScore,
   type PositionScore,
   attentionMass,
 } from "./key-score.ts";
@@ -16,6 +17,7 @@ export { observedMean } from "./scores/observed-mean.ts";
 export { snapKv } from "./scores/snap-kv.ts";
 export { keyNorm } from "./scores/key-norm.ts";
 export { keyDiff } from "./scores/key-diff.ts";
+export { keyDiffValue } from "./scores/key-diff-value.ts";
 export { evictionScores } from "./catalogue.ts";
 export { type CacheBudget, keepBudget } from "./keep-budget.ts";
 export { realisedEviction } from "./accounting.ts";

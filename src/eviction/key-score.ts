@@ -4,7 +4,7 @@ import { type CacheShape, checkEntries, checkShape } from "./shape.ts";
  * A baseline: one number per cache entry of a layer, large = keep, `[rows * width * heads]`, 0 on padding.
  * Which member it is says what it reads; `keepBudget` turns any of them into the entries to keep.
  */
-export type EvictionScore = PositionScore | AttentionScore | KeyScore;
+export type EvictionScore = PositionScore | AttentionScore | KeyScore | KeyValueScore;
 
 /** Reads where a token lies, nothing else. */
 export interface PositionScore {
@@ -36,6 +36,18 @@ export interface KeyScore {
    * @throws UserError for a size that does not fit, or a score that is not finite (naming row, token, head)
    */
   score(shape: CacheShape, keys: Float32Array): Float32Array;
+}
+
+/** Reads keys and values as the cache holds them. */
+export interface KeyValueScore {
+  readonly name: string;
+  readonly reads: "keys-and-values";
+  /**
+   * @param keys `[rows * width * heads * headSize]`; padding is not read
+   * @param values of the same size
+   * @throws UserError for a size that does not fit, or a score that is not finite (naming row, token, head)
+   */
+  score(shape: CacheShape, keys: Float32Array, values: Float32Array): Float32Array;
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { OwnModule } from "../contract/index.ts";
 
-const readable: readonly unknown[] = ["positions", "attention", "keys"];
+const readable: readonly unknown[] = ["positions", "attention", "keys", "keys-and-values"];
 
 /** An eviction score in a module of the user's own. */
 export const ownScore: OwnModule = {
@@ -13,7 +13,7 @@ export const ownScore: OwnModule = {
     if (!readable.includes(reads)) wrong.push(`reads must be one of ${readable.join(", ")}`);
     if (reads === "attention" && typeof queryWeight !== "function")
       wrong.push("queryWeight must be a function (query, length) => number");
-    if (typeof score !== "function") wrong.push("score must be a function (shape, values) => Float32Array");
+    if (typeof score !== "function") wrong.push("score must be a function (shape, what it reads) => Float32Array");
     return wrong;
   },
   fix: "accumulatedAttention(options) makes one of attention; EvictionScore says what a score of your own needs.",

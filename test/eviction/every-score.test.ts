@@ -5,11 +5,15 @@ import type { MethodChoice } from "../../src/config/method-choice.ts";
 import { attentionMass, evictionScores, keepBudget, type EvictionScore } from "../../src/eviction/index.ts";
 import { fixture, shape } from "./fixture.ts";
 
-const keys = Float32Array.from(fixture.keys);
+const [keys, values] = [fixture.keys, fixture.values].map((numbers) => Float32Array.from(numbers)) as [
+  Float32Array,
+  Float32Array,
+];
 const attention = (row: number, head: number, query: number) => fixture.attention[row]![head]![query]!;
 
 function scoreOf(score: EvictionScore): Float32Array {
   if (score.reads === "positions") return score.score(shape);
+  if (score.reads === "keys-and-values") return score.score(shape, keys, values);
   return score.score(shape, score.reads === "keys" ? keys : attentionMass(score, shape, attention));
 }
 

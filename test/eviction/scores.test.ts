@@ -9,6 +9,7 @@ import {
   h2o,
   keepBudget,
   keyDiff,
+  keyDiffValue,
   keyNorm,
   observedMean,
   snapKv,
@@ -19,6 +20,7 @@ import { userError } from "../user-error.ts";
 import { expectClose, fixture, shape, widen } from "./fixture.ts";
 
 const keys = Float32Array.from(fixture.keys);
+const values = Float32Array.from(fixture.values);
 const kebab = (name: string) => name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 const make = (name: string, options: object): EvictionScore =>
   name === "accumulatedAttention"
@@ -26,8 +28,15 @@ const make = (name: string, options: object): EvictionScore =>
     : createFrom(evictionScores, { method: kebab(name), ...options });
 const attention = (row: number, head: number, query: number) => fixture.attention[row]![head]![query]!;
 
-function scoreOf(score: EvictionScore, at: CacheShape = shape, of = attention, cached = keys): Float32Array {
+function scoreOf(
+  score: EvictionScore,
+  at: CacheShape = shape,
+  of = attention,
+  cached = keys,
+  cachedValues = values,
+): Float32Array {
   if (score.reads === "positions") return score.score(at);
+  if (score.reads === "keys-and-values") return score.score(at, cached, cachedValues);
   return score.score(at, score.reads === "keys" ? cached : attentionMass(score, at, of));
 }
 
@@ -38,7 +47,8 @@ describe.each(fixture.scores)("$name $options", ({ name, options, score: expecte
 
   test("does not depend on padding, whatever lies there", () => {
     const wide = { ...shape, width: 20 };
-    const padded = scoreOf(score, wide, attention, widen(keys, shape, 20, NaN));
+    const [wideKeys, wideValues] = [keys, values].map((x) => widen(x, shape, 20, NaN));
+    const padded = scoreOf(score, wide, attention, wideKeys, wideValues);
     expect(padded).toEqual(widen(scoreOf(score), shape, 20, 0));
   });
 
@@ -51,7 +61,8 @@ describe.each(fixture.scores)("$name $options", ({ name, options, score: expecte
     const { width, heads, headSize, lengths } = fixture;
     const alone = { rows: 1, width: lengths[1]!, heads, lengths: [lengths[1]!] };
     const cut = (x: Float32Array, each: number) => x.slice(width * each, (width + lengths[1]!) * each);
-    const single = scoreOf(score, alone, (_, head, query) => attention(1, head, query), cut(keys, heads * headSize));
+    const [ownKeys, ownValues] = [keys, values].map((x) => cut(x, heads * headSize));
+    const single = scoreOf(score, alone, (_, head, query) => attention(1, head, query), ownKeys, ownValues);
     expect(single).toEqual(cut(scoreOf(score), heads));
   });
 });
@@ -121,6 +132,16 @@ describe("scores", () => {
         .score(row(2), Float32Array.of(1, 0, -1, 0))
         .every((x) => x === 0),
     ).toBe(true);
+  });
+
+  test("of KeyDiff and values keep the longer of two values behind equal keys, and none of zeros", () => {
+    const equal = Float32Array.of(0, 1, 0, 1, 1, 0);
+    const scores = keyDiffValue().score(row(3), equal, Float32Array.of(3, 4, 0, 0, 0, 1));
+    // centre (1/3, 2/3): the first two have the cosine 2/sqrt 5, the last one 1/sqrt 5
+    expectClose(scores, [5 * (1 - 2 / Math.sqrt(5)), 0, 1 - 1 / Math.sqrt(5)]);
+    expect(() => keyDiffValue().score(row(3), equal, equal.subarray(1))).toThrow(
+      userError("wrong-shape", "5 entries instead of 3"),
+    );
   });
 
   test("of the key norm keep short keys", () => {

@@ -78,6 +78,13 @@ export function largerCases(): Record<string, Arguments> {
       weights: [...normal("sums weights", 150)].map(Math.abs),
       ...{ heads: 4, keyValueHeads: 2, scale: 0.5, softCap: 2, window: 40 },
     },
+    "attentionPeaks, blocks of queries, soft cap and window": {
+      q: random("peaks q", 220, 4 * 6),
+      k: random("peaks k", 220, 2 * 6),
+      queries: Array.from({ length: 220 }, (_, i) => Number(i % 5 > 0)),
+      ...{ starts: [0, 20, 220], reach: [1, 4], of: "peak" },
+      ...{ heads: 4, keyValueHeads: 2, scale: 0.5, softCap: 2, window: 40 },
+    },
     "raggedAttention, scale and soft cap": {
       q: random("q", 3, 6 * 9),
       keys: random("ragged keys", 120, 9),

@@ -89,6 +89,15 @@ export const runners: Record<string, Runner> = {
       return freed({ output: ops.attentionSums(q as tf.Tensor2D, k as tf.Tensor2D, options) });
     }),
 
+  attentionPeaks: (given) =>
+    withTensors(given, ["q", "k"], async ({ q, k }) => {
+      const [starts, reach] = [indices(given.starts), indices(given.reach)];
+      const queries = Uint8Array.from(given.queries as number[]);
+      const of = given.of as "peak" | "sum";
+      const options = { starts, reach, queries, of, ...factsOf(given) };
+      return freed({ output: ops.attentionPeaks(q as tf.Tensor2D, k as tf.Tensor2D, options) });
+    }),
+
   raggedAttention: (given) =>
     withTensors(given, ["q", "keys", "values"], async ({ q, keys, values }) => {
       const options = { firsts: indices(given.firsts), lengths: indices(given.lengths), ...factsOf(given) };

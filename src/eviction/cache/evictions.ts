@@ -1,3 +1,4 @@
+import * as tf from "@tensorflow/tfjs-core";
 import { attentionOf } from "../../model/attention.ts";
 import type { Decoder } from "../../model/decoder.ts";
 import { attentionSums, causalAttention, gatedAttention } from "../../tensor/ops/index.ts";
@@ -93,6 +94,7 @@ export function scoreEviction({ config }: Shaped, score: EvictionScore, budget: 
       const { output } = causalAttention(q, k, v, { ...facts, starts: Int32Array.of(0, length) });
       if (score.reads === "positions") return { output };
       if (score.reads === "keys") return { output, facts: k };
+      if (score.reads === "keys-and-values") return { output, facts: tf.concat([k, v]) };
       const weights = Float32Array.from({ length }, (_, query) => score.queryWeight(query, length));
       return { output, facts: attentionSums(q, k, { ...facts, weights }) };
     },
@@ -104,7 +106,10 @@ export function scoreEviction({ config }: Shaped, score: EvictionScore, budget: 
 }
 
 function scored(score: EvictionScore, shape: CacheShape, facts: Float32Array): Float32Array {
-  return score.reads === "positions" ? score.score(shape) : score.score(shape, facts);
+  if (score.reads === "positions") return score.score(shape);
+  if (score.reads !== "keys-and-values") return score.score(shape, facts);
+  const half = facts.length / 2;
+  return score.score(shape, facts.subarray(0, half), facts.subarray(half));
 }
 
 function oneRow(length: number, heads: number): CacheShape {

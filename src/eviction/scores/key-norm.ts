@@ -34,12 +34,12 @@ export function keyNorm(): KeyScore {
   };
 }
 
-/** Numbers per key. Throws a UserError when the keys do not divide among the shape's entries. */
-export function headSizeOf(shape: CacheShape, keys: Float32Array): number {
+/** Numbers per key or value. Throws a UserError when they do not divide among the shape's entries. */
+export function headSizeOf(shape: CacheShape, keys: Float32Array, what: "keys" | "values" = "keys"): number {
   checkShape(shape);
   const entries = shape.rows * shape.width * shape.heads;
   const headSize = Math.max(1, Math.floor(keys.length / entries));
-  checkSize(`keys of ${headSize} numbers each`, keys, entries * headSize);
+  checkSize(`${what} of ${headSize} numbers each`, keys, entries * headSize);
   return headSize;
 }
 

@@ -11,6 +11,7 @@ import {
   attentionMass,
   h2o,
   keyDiff,
+  keyDiffValue,
   keyNorm,
   observedMean,
   snapKv,
@@ -55,6 +56,7 @@ const scores: EvictionScore[] = [
   observedMean(),
   keyNorm(),
   keyDiff(),
+  keyDiffValue(),
 ];
 
 /** Attention over all tokens, key by key, hiding what is evicted: from later queries, or from those after the prompt. */

@@ -1,0 +1,87 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { headWidth, requireFacts, requireLength, requireShape, requireStarts } from "./checks.ts";
+import type { AttentionAttributes } from "./attributes.ts";
+import { HIDDEN, scoresOf, windowOf } from "./scores.ts";
+
+/** Whose attention counts, and what of it. */
+export interface AttentionPeaksOptions extends AttentionAttributes {
+  /** `[N]`: 1 = the token's query counts; the others are not run. */
+  queries: Uint8Array;
+  /** `[rows]`, at least 1: a key counts for queries that are at least so many tokens behind it. */
+  reach: Int32Array;
+  /** `peak`: the largest over queries and over the query heads that share the key; `sum`: over queries, of the heads' mean. */
+  of?: "peak" | "sum";
+}
+
+/** Queries whose attention is held at a time. */
+const BLOCK = 128;
+
+/**
+ * What every key of packed rows draws of some queries' causal attention: the largest `A_ij`, or their sum (no gradient).
+ * `q [N, heads * d]`, `k [N, keyValueHeads * d]` -> `[N, keyValueHeads]`, 0 where no query counts. Never more than a few
+ * queries' attention is held.
+ */
+export function attentionPeaks(q: tf.Tensor2D, k: tf.Tensor2D, options: AttentionPeaksOptions): tf.Tensor2D {
+  const { starts, queries, reach, heads, keyValueHeads } = options;
+  const N = q.shape[0];
+  const d = headWidth(q.shape[1], heads, keyValueHeads);
+  requireShape("k", k, [N, keyValueHeads * d]);
+  requireStarts(starts, N);
+  requireLength("queries", queries, N);
+  requireLength("reach", reach, starts.length - 1);
+  requireFacts(options);
+  return tf.tidy(() => tf.concat(Array.from(reach, (_, row) => peaksOfRow(q, k, row, d, options))));
+}
+
+function peaksOfRow(
+  q: tf.Tensor2D,
+  k: tf.Tensor2D,
+  row: number,
+  d: number,
+  options: AttentionPeaksOptions,
+): tf.Tensor2D {
+  const { starts, queries, heads, keyValueHeads, of = "peak" } = options;
+  const [start, length] = [starts[row]!, starts[row + 1]! - starts[row]!];
+  const share = heads / keyValueHeads;
+  const asked = Int32Array.from({ length }, (_, query) => query).filter((query) => queries[start + query] === 1);
+  if (asked.length === 0) return tf.zeros([length, keyValueHeads]);
+  const keys = tf.reshape(tf.slice(k, [start, 0], [length, k.shape[1]]), [length, keyValueHeads, d]);
+  const K = tf.transpose(keys, [1, 0, 2]);
+  let found: tf.Tensor2D | undefined;
+  for (let first = 0; first < asked.length; first += BLOCK) {
+    const own = asked.subarray(first, first + BLOCK);
+    const { hidden, counted } = masks(own, row, length, options);
+    const block = tf.gather(
+      q,
+      tf.tensor1d(
+        own.map((query) => start + query),
+        "int32",
+      ),
+    );
+    const byHead = tf.transpose(tf.reshape(block, [own.length, heads, d]), [1, 0, 2]);
+    const Q: tf.Tensor3D = tf.reshape(byHead, [keyValueHeads, share * own.length, d]);
+    const attention = tf.softmax(tf.add(scoresOf(tf.matMul(Q, K, false, true), d, options), hidden));
+    const counting = tf.mul(attention, counted);
+    const part: tf.Tensor2D = of === "peak" ? tf.max(counting, 1) : tf.div(tf.sum(counting, 1), share);
+    found = found === undefined ? part : of === "peak" ? tf.maximum(found, part) : tf.add(found, part);
+  }
+  return tf.transpose(found!);
+}
+
+/** `[1, share * queries, length]` each: what is added to scores of unseen keys, and 1 on keys that count for the query. */
+function masks(asked: Int32Array, row: number, length: number, options: AttentionPeaksOptions) {
+  const { heads, keyValueHeads, reach } = options;
+  const lines = (heads / keyValueHeads) * asked.length;
+  const window = windowOf(options, length);
+  const hidden = new Float32Array(lines * length);
+  const counted = new Float32Array(lines * length);
+  for (let line = 0; line < lines; line++) {
+    const query = asked[line % asked.length]!;
+    const at = line * length;
+    hidden.fill(HIDDEN, at, at + Math.max(0, query + 1 - window));
+    hidden.fill(HIDDEN, at + query + 1, at + length);
+    counted.fill(1, at, at + Math.max(0, query + 1 - reach[row]!));
+  }
+  const shape: [number, number, number] = [1, lines, length];
+  return { hidden: tf.tensor3d(hidden, shape), counted: tf.tensor3d(counted, shape) };
+}
