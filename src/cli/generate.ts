@@ -11,7 +11,7 @@ import { encodeText, renderPrompt, templateOption, type Tokenizer } from "../tex
 import { defineCommand } from "./command.ts";
 import { flagNames, rowFlags } from "./data-flags.ts";
 import { engineFlags, withEngine } from "./engine.ts";
-import { gateFlags, gateRequest, openGates, type OpenGates } from "./open-gates.ts";
+import { budgetFlag, gateFlags, gateRequest, openGates, type OpenGates } from "./open-gates.ts";
 import { adapterFlag, openModel } from "./open-model.ts";
 import { amount, requiredValue, wholeNumber } from "./values.ts";
 import { optional } from "../system/optional.ts";
@@ -31,6 +31,7 @@ export const generateText = defineCommand({
     prompt: { type: "string", value: "TEXT", description: "What to answer." },
     ...adapterFlag,
     ...gateFlags,
+    ...budgetFlag,
     "max-tokens": { type: "string", value: "N", description: "Most new tokens. Default 128." },
     temperature: { type: "string", value: "T", description: "0 (default) takes the most likely token each time." },
     "top-k": { type: "string", value: "K", description: "Draw from the K most likely tokens." },

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { loadGates, type SavedGates } from "../eviction/gates/files.ts";
-import type { GateUse } from "../eviction/gates/use.ts";
+import type { GateUse, ResolvedUse } from "../eviction/gates/use.ts";
 import type { Model } from "../model/model.ts";
 import { UserError } from "../system/errors.ts";
 import { amount, requiredValue, wholeNumber } from "./values.ts";
@@ -27,12 +27,22 @@ export const gateFlags = {
   },
 } as const;
 
-type GateValues = { readonly [K in keyof typeof gateFlags]?: string };
+/** Of a command that evicts once a prompt has been read. */
+export const budgetFlag = {
+  keep: {
+    type: "string",
+    value: "RATIO",
+    description:
+      "Share of the prompt that gates keep which were trained to foresee attention. Default: as in gates.json.",
+  },
+} as const;
+
+type GateValues = { readonly [K in keyof typeof gateFlags | keyof typeof budgetFlag]?: string };
 
 /** Checked before anything is loaded. */
 export interface GateRequest {
   readonly folder: string;
-  readonly changed: Pick<GateUse, "sinks" | "window" | "threshold">;
+  readonly changed: Pick<GateUse, "sinks" | "window" | "threshold" | "ratio">;
 }
 
 /**
@@ -45,8 +55,11 @@ export function gateRequest(values: GateValues): GateRequest | undefined {
   const threshold = amount("threshold", values.threshold);
   if (threshold !== undefined && threshold >= 1)
     throw new UserError("invalid-option", `--threshold is ${threshold}, but must be below 1`);
-  const changed = optional({ sinks, window, threshold });
-  const stray = Object.keys(changed)[0];
+  const ratio = amount("keep", values.keep);
+  if (ratio !== undefined && !(ratio > 0 && ratio <= 1))
+    throw new UserError("invalid-option", `--keep is ${ratio}, but must be above 0 and at most 1`);
+  const changed = optional({ sinks, window, threshold, ratio });
+  const stray = (["sinks", "window", "threshold", "keep"] as const).find((flag) => values[flag] !== undefined);
   if (values.gates !== undefined) return { folder: requiredValue("gates", values.gates, "a folder of gates"), changed };
   if (stray !== undefined)
     throw new UserError("unused-option", `--${stray} has no gates to change`, { fix: "Give --gates DIR." });
@@ -56,12 +69,12 @@ export function gateRequest(values: GateValues): GateRequest | undefined {
 /** Gates on the engine, with how they are to decide. */
 export interface OpenGates extends Disposable {
   readonly gates: SavedGates;
-  readonly use: Required<GateUse>;
+  readonly use: ResolvedUse;
 }
 
 /**
  * Loads the gates that were asked for.
- * @throws UserError for a model that lacks what was trained together with them
+ * @throws UserError for a model that lacks what was trained together with them, and for a flag of gates of another kind
  */
 export async function openGates({ folder, changed }: GateRequest, model: Model): Promise<OpenGates> {
   const gates = await loadGates(folder, model);
@@ -69,7 +82,21 @@ export async function openGates({ folder, changed }: GateRequest, model: Model):
     gates.dispose();
     throw withoutTraining(folder, model);
   }
+  const foreign = foreignFlag(gates.use, changed);
+  if (foreign !== undefined) {
+    gates.dispose();
+    throw new UserError("unused-option", foreign, { where: `--gates ${folder}` });
+  }
   return { gates, use: { ...gates.use, ...changed }, [Symbol.dispose]: gates.dispose };
+}
+
+/** Why a flag means nothing to gates that decide otherwise. */
+function foreignFlag({ ratio }: ResolvedUse, changed: GateRequest["changed"]): string | undefined {
+  if (ratio !== undefined && changed.threshold !== undefined)
+    return "--threshold is not used: these gates keep the best of a prompt, so many as --keep says";
+  if (ratio === undefined && changed.ratio !== undefined)
+    return "--keep is not used: these gates keep what is likely enough, as --threshold says";
+  return undefined;
 }
 
 /** Says what of the run lies beside the gates and belongs to them. */

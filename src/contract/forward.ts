@@ -1,5 +1,5 @@
 /**
- * Results of a forward pass that a method may read. All but `gates` are `[rows * width]`, entry t about token t, 0 where
+ * Results of a forward pass that a method may read. All but `gates` and `futureAttention` are `[rows * width]`, entry t about token t, 0 where
  * not computed.
  */
 export interface ForwardSignals {
@@ -11,8 +11,13 @@ export interface ForwardSignals {
   forwardKl: Float32Array;
   /** A linear head's score of the state that has read the token. */
   score: Float32Array;
-  /** Of each layer the probability that a token's key and value are kept, `[rows * width * keyValueHeads]`. */
+  /**
+   * Of each layer the probability that a token's key and value are kept, `[rows * width * keyValueHeads]`; where gates
+   * foresee attention, scores, of which the largest are kept.
+   */
   gates: readonly Float32Array[];
+  /** Of each layer what a token's entries are worth to later queries, `[rows * width * keyValueHeads]`. */
+  futureAttention: readonly Float32Array[];
 }
 
 /** The gradient of a loss on what a pass gave, each shaped like the signal of its name. Absent = 0. */

@@ -3,6 +3,7 @@ import type { Forward, TokenBatch } from "../contract/index.ts";
 import { forwardKl, targetLogProbs, type OutputHead } from "../tensor/ops/index.ts";
 import { recordTape, type OutputGradient, type Tape } from "../tensor/tape.ts";
 import { decode, type Decoder } from "./decoder.ts";
+import { gateGradients } from "./gate-gradients.ts";
 import type { AttentionHook } from "./layer.ts";
 import type { GradientStore } from "./gradients.ts";
 import { headBackward, type HeadKnowledge } from "./head-backward.ts";
@@ -181,21 +182,4 @@ function gradientAtAsked(gradient: Float32Array, packed: PackedTokens, asked: As
     throw new Error(`backward: the gradient at ${place} is ${gradient[refused]}, which cannot be passed on`);
   }
   return Float32Array.from(asked.slots, (slot) => gradient[slot]!);
-}
-
-/** Takes the gradients on gates, `[rows * width * heads]` each, out of the batch; layers without one are left out. */
-function gateGradients(
-  gradients: readonly Float32Array[],
-  { slots }: PackedTokens,
-  gates: readonly tf.Tensor2D[],
-): OutputGradient[] {
-  return gradients.flatMap((gradient, layer): OutputGradient[] => {
-    const gate = gates[layer]!;
-    const heads = gate.shape[1];
-    const values = new Float32Array(slots.length * heads);
-    slots.forEach((slot, token) => values.set(gradient.subarray(slot * heads, (slot + 1) * heads), token * heads));
-    if (!values.every(Number.isFinite))
-      throw new Error(`backward: the gradient on layer ${layer}'s gates is not finite`);
-    return values.every((value) => value === 0) ? [] : [[gate, tf.tensor2d(values, gate.shape)]];
-  });
 }

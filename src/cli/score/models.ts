@@ -81,6 +81,11 @@ export async function loadModels(request: ModelRequest, say: (sentence: string) 
     if (request.gates !== undefined) {
       const gates = await openGates(request.gates, model);
       disposals.unshift(() => gates[Symbol.dispose]());
+      if (gates.use.ratio !== undefined)
+        throw new UserError("unused-option", "these gates hide nothing while a row is read: they rank a whole prompt", {
+          where: `--gates ${request.gates.folder}`,
+          fix: "See what they keep with `tokensift generate --gates`, or score with gates that decide by a threshold.",
+        });
       measures.push(gateMeasure(model, gates));
     }
     const folder = paths["reward-model"];

@@ -4,7 +4,7 @@ import type { Decoder } from "../../model/decoder.ts";
 import { attentionSums, causalAttention, gatedAttention } from "../../tensor/ops/index.ts";
 import type { ExemptionOptions } from "../exemptions.ts";
 import { decideGates } from "../gate-decision.ts";
-import type { GateNetwork } from "../gates/network.ts";
+import { gateInput, type GateNetwork } from "../gates/network.ts";
 import { relaxGates } from "../gates/relax.ts";
 import { promptExemptions } from "../gates/layout.ts";
 import { keepBudget, type CacheBudget } from "../keep-budget.ts";
@@ -29,7 +29,8 @@ export function keepEverything({ config }: Shaped): PrefillEviction {
 
 /**
  * Keeps what trained gates keep: p > threshold, and the exempt first and last tokens of the prompt. Evicted tokens are
- * hidden from the prompt's own later tokens too, as in training.
+ * hidden from the prompt's own later tokens too, as in training. With a `ratio`, for gates that foresee attention, the
+ * prompt is read with all its entries, and of each head that share of them is then kept: the exempt ones and the best.
  *
  * @example
  * import { releaseEngine, useEngine } from "tokensift";
@@ -50,14 +51,15 @@ export function keepEverything({ config }: Shaped): PrefillEviction {
 export function gateEviction(
   { config }: Shaped,
   gates: GateNetwork,
-  options: ExemptionOptions & { readonly threshold?: number } = {},
+  options: ExemptionOptions & { readonly threshold?: number; readonly ratio?: number } = {},
 ): PrefillEviction {
-  const { threshold = 0.5 } = options;
+  const { threshold = 0.5, ratio } = options;
+  if (ratio !== undefined) return rankedByGates({ config }, gates, { ...options, ratio });
   return {
     name: "gates",
     attend(layer, { q, k, v, input }) {
       const exemptions = promptExemptions(q.shape[0], options);
-      const facts = gates.probabilities(layer, input, exemptions);
+      const facts = gates.probabilities(layer, gateInput(gates.settings, { k, v, input }), exemptions);
       const value = relaxGates(facts, { threshold });
       return { output: gatedAttention(q, k, v, value, { ...exemptions, ...attentionOf(config, layer) }), facts };
     },
@@ -65,6 +67,24 @@ export function gateEviction(
       const { evictableTokens: evictable } = promptExemptions(length, options);
       return decideGates(facts, { ...oneRow(length, config.keyValueHeads), evictable }, { threshold }).keep;
     },
+  };
+}
+
+function rankedByGates(
+  { config }: Shaped,
+  gates: GateNetwork,
+  { sinks = 4, window = 16, ratio }: ExemptionOptions & { readonly ratio: number },
+): PrefillEviction {
+  return {
+    name: "gates",
+    attend(layer, { q, k, v, input }) {
+      const layout = promptExemptions(q.shape[0], { sinks, window });
+      const facts = gates.scores(layer, gateInput(gates.settings, { k, v, input }), layout);
+      const starts = Int32Array.of(0, q.shape[0]);
+      return { output: causalAttention(q, k, v, { ...attentionOf(config, layer), starts }).output, facts };
+    },
+    decide: (_, length, facts) =>
+      keepBudget(facts, oneRow(length, config.keyValueHeads), { ratio, sinks, recent: window }),
   };
 }
 

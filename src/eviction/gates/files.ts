@@ -7,7 +7,7 @@ import { openTensorFile } from "../../model/weights/tensor-file.ts";
 import { writeSafetensors } from "../../model/weights/safetensors-write.ts";
 import type { Decoder } from "../../model/decoder.ts";
 import { writeWholeFolder } from "../../model/weights/whole-folder.ts";
-import { resolveUse, type GateUse } from "./use.ts";
+import { resolveUse, type GateUse, type ResolvedUse } from "./use.ts";
 import { gatesFrom, type GateNetwork } from "./network.ts";
 import { resolveGateNetwork, type GateNetworkOptions } from "./options.ts";
 import { tensorsOf } from "../../model/saved-values.ts";
@@ -17,7 +17,8 @@ const largestSettings = 1 << 16;
 
 interface SavedSettings {
   format: "tokensift gates";
-  version: 1;
+  /** 2 where earlier releases would not know how to use them: they read keys and values, or keep a budget. */
+  version: 1 | 2;
   settings: GateNetworkOptions;
   /** How they decided in training. Earlier releases did not write it; a reader that does not know it may ignore it. */
   use?: GateUse;
@@ -29,7 +30,7 @@ interface SavedSettings {
 
 /** Gates with how they decided in training. */
 export interface SavedGates extends GateNetwork {
-  readonly use: Required<GateUse>;
+  readonly use: ResolvedUse;
   /**
    * Fingerprint of the model before it, or an adapter over it, was trained together with the gates: in front of that
    * model they are wrong. Absent where the gates alone were trained.
@@ -57,18 +58,21 @@ export interface SavedGates extends GateNetwork {
  * releaseEngine();
  */
 export async function saveGates(
-  { settings, parameters }: GateNetwork,
+  { settings, parameters, constants }: GateNetwork,
   { config: { layers, width, keyValueHeads } }: Pick<Decoder, "config">,
   folder: string,
   { card, use = {}, modelBefore }: { card: string; use?: GateUse; modelBefore?: string },
 ): Promise<void> {
   const model = { layers, width, keyValueHeads };
+  const known = resolveUse(use);
   const saved: SavedSettings = {
-    ...{ format: "tokensift gates", version: 1, settings, use: resolveUse(use) },
+    format: "tokensift gates",
+    version: settings.input === "hidden" && known.ratio === undefined ? 1 : 2,
+    ...{ settings, use: known },
     ...(modelBefore !== undefined && { modelBefore }),
     model,
   };
-  const tensors = tensorsOf(parameters);
+  const tensors = tensorsOf([...parameters, ...constants]);
   await writeWholeFolder(folder, Object.values(files), async (temporary) => {
     await writeFile(join(temporary, files.settings), `${JSON.stringify(saved, null, 2)}\n`);
     await writeFile(join(temporary, files.card), card);
@@ -136,7 +140,12 @@ async function readSettings(path: string): Promise<Partial<SavedSettings> & Pick
     throw new UserError("unreadable", "there are no gates that could be read", { where: path, fix, cause });
   }
   const { settings } = saved ?? {};
-  if (saved?.format !== "tokensift gates" || saved.version !== 1 || typeof settings !== "object" || settings === null)
+  if (
+    saved?.format !== "tokensift gates" ||
+    ![1, 2].includes(saved.version!) ||
+    typeof settings !== "object" ||
+    settings === null
+  )
     throw new UserError("unsupported-file", "this is not the settings file of gates of this version", { where: path });
   return { ...saved, settings };
 }

@@ -6,7 +6,7 @@ import { gatedAttention } from "../../tensor/ops/index.ts";
 import type { ExemptionOptions } from "../exemptions.ts";
 import type { GateOptions } from "../gate-decision.ts";
 import { packedExemptions, type RowKind } from "./layout.ts";
-import type { GateNetwork } from "./network.ts";
+import { gateInput, type GateNetwork } from "./network.ts";
 import { gateNoise, relaxGates } from "./relax.ts";
 
 export interface GatedPassOptions extends ExemptionOptions, GateOptions {
@@ -49,7 +49,7 @@ export function gatedPass(
     return {
       gates: () => probabilities,
       attend(layer, q, k, v, input) {
-        const probability = tf.keep(gates.probabilities(layer, input, layout));
+        const probability = tf.keep(gates.probabilities(layer, gateInput(gates.settings, { k, v, input }), layout));
         probabilities.push(probability);
         const source = { rowIds: batch.rowIds, starts: packed.starts };
         const noise =

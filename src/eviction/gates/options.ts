@@ -4,6 +4,11 @@ import { oneOf, refuse, wholeNumber } from "../../system/refuse-option.ts";
 /** What a gate network is made of; one copy of it sits in front of every layer's attention. All defaults are ours. */
 export interface GateNetworkOptions {
   /**
+   * What it reads of a token: `hidden`, the layer's normalised hidden state; `key-value`, the layer's rotated keys and its
+   * values of all key-value heads, standardised (see `measureInputs`). Default `hidden`.
+   */
+  readonly input?: GateInput;
+  /**
    * `attention`: the token's hidden state compares itself with those around it; `linear`: one matrix; `mlp`: one hidden
    * layer. Default `attention`.
    */
@@ -22,6 +27,8 @@ export interface GateNetworkOptions {
   readonly seed?: number;
 }
 
+export type GateInput = "hidden" | "key-value";
+
 export type GateKind = "attention" | "linear" | "mlp";
 
 /** All options given. */
@@ -32,6 +39,7 @@ export function resolveGateNetwork(options: GateNetworkOptions, { width }: Decod
   const heads = options.heads ?? 4;
   wholeNumber("heads", heads, 1);
   const settings = {
+    input: "hidden",
     kind: "attention",
     scope: "causal",
     heads,
@@ -41,6 +49,7 @@ export function resolveGateNetwork(options: GateNetworkOptions, { width }: Decod
     seed: 0,
     ...options,
   } as const;
+  oneOf("input", settings.input, ["hidden", "key-value"]);
   oneOf("kind", settings.kind, ["attention", "linear", "mlp"]);
   oneOf("scope", settings.scope, ["causal", "global"]);
   wholeNumber("headSize", settings.headSize, 1);
@@ -51,15 +60,34 @@ export function resolveGateNetwork(options: GateNetworkOptions, { width }: Decod
   return settings;
 }
 
-/** Tensors of one layer's gate, by name. */
-export function gateShapes(
-  { kind, heads, headSize, inner }: GateNetworkSettings,
-  { width, keyValueHeads }: DecoderConfig,
-): [name: string, shape: readonly number[]][] {
+type Shapes = [name: string, shape: readonly number[]][];
+
+/** Numbers that a gate reads of a token. */
+export function inputWidth(
+  { input }: Pick<GateNetworkSettings, "input">,
+  { width, keyValueHeads, headSize }: DecoderConfig,
+): number {
+  return input === "hidden" ? width : 2 * keyValueHeads * headSize;
+}
+
+/** Tensors of one layer's gate to train, by name. */
+export function gateShapes(settings: GateNetworkSettings, config: DecoderConfig): Shapes {
+  const { input, kind, heads, headSize, inner } = settings;
+  const { keyValueHeads } = config;
+  const inputs = inputWidth(settings, config);
   const rank = heads * headSize;
-  const bias: [string, number[]] = ["bias", [keyValueHeads]];
-  if (kind === "linear") return [["weight", [keyValueHeads, width]], bias];
-  if (kind === "mlp") return [["up", [inner, width]], ["down", [keyValueHeads, inner]], bias];
-  const projections = ["query", "key", "value"].map((name): [string, number[]] => [name, [rank, width]]);
+  const bias: Shapes[number] = ["bias", [keyValueHeads]];
+  if (kind === "linear") return [["weight", [keyValueHeads, inputs]], bias];
+  if (kind === "mlp") {
+    const innerBias: Shapes = input === "key-value" ? [["innerBias", [inner]]] : [];
+    return [["up", [inner, inputs]], ...innerBias, ["down", [keyValueHeads, inner]], bias];
+  }
+  const projections = ["query", "key", "value"].map((name): Shapes[number] => [name, [rank, inputs]]);
   return [...projections, ["output", [keyValueHeads, rank]], bias];
+}
+
+/** Tensors of one layer's gate that are measured before training: by what its inputs are standardised. */
+export function constantShapes(settings: GateNetworkSettings, config: DecoderConfig): Shapes {
+  if (settings.input === "hidden") return [];
+  return ["mean", "deviation"].map((name) => [name, [inputWidth(settings, config)]]);
 }

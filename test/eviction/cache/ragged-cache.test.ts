@@ -150,6 +150,26 @@ describe("decoding over a ragged cache is masked full attention", () => {
     expect(new Set(counts).size).toBeGreaterThan(6);
   }, 120_000);
 
+  test("under gates that keep a share of the prompt, which is read with all its entries", async () => {
+    const byKeys = await gatesFrom(model, { kind: "mlp", input: "key-value", inner: 6 }, (name, shape) => {
+      const size = shape.reduce((a, b) => a * b, 1);
+      return name.endsWith("deviation") ? new Float32Array(size).fill(1) : normalValues(size, 0.5, stream(name));
+    });
+    const kept = await decodedLikeMasked(gateEviction(model, byKeys, { ...small, ratio: 0.4 }), false);
+    kept.forEach((layers, row) => {
+      const { length } = prompts[row]!;
+      for (const flags of layers) {
+        const heads = [0, 1].map((head) => flags.filter((_, i) => i % 2 === head));
+        for (const head of heads) {
+          expect(head.reduce((a, b) => a + b)).toBe(Math.ceil(0.4 * length));
+          expect([...head.subarray(0, 2), ...head.subarray(length - 3)]).toEqual([1, 1, 1, 1, 1]);
+        }
+      }
+    });
+    expect(new Set(kept.flatMap((layers) => layers.map(String))).size).toBe(3 * model.config.layers);
+    byKeys.dispose();
+  }, 120_000);
+
   test.each(scores.map((score) => [score.name, score] as const))(
     "under %s",
     async (_, score) => {
@@ -180,6 +200,7 @@ describe("a ragged cache", () => {
     for (const eviction of [
       keepEverything(model),
       gateEviction(model, gates, small),
+      gateEviction(model, gates, { ...small, ratio: 0.4 }),
       scoreEviction(model, snapKv({ window: 8 }), budget),
       scoreEviction(model, keyNorm(), budget),
     ]) {

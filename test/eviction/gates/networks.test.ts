@@ -103,6 +103,7 @@ describe("saved gates", () => {
   test("are loaded as they were", async () => {
     const gates = await createGates({ config }, { kind: "mlp", seed: 5, inner: 4 });
     await saveGates(gates, { config }, join(folder, "saved"), { card: "# Gates\n" });
+    expect(JSON.parse(readFileSync(join(folder, "saved/gates.json"), "utf8"))).toHaveProperty("version", 1);
     const loaded = await loadGates(join(folder, "saved"), { config });
     expect(loaded.settings).toEqual(gates.settings);
     expect(loaded.use).toEqual({ sinks: 4, window: 16, threshold: 0.5, rows: "prompts" });
@@ -141,6 +142,31 @@ describe("saved gates", () => {
     writeFileSync(join(path, "gates.json"), "[]");
     await expect(loadGates(path, { config })).rejects.toThrow(userError("unsupported-file", "gates.json"));
     expect(tf.memory().numTensors).toBe(before);
+  });
+
+  test("of keys and values, with a budget, keep by what they standardise; earlier releases refuse them", async () => {
+    const options = { kind: "mlp", input: "key-value", inner: 4 } as const;
+    const shaped = { config: { ...config, headSize: 3 } };
+    const gates = await gatesFrom(shaped, options, (_, shape) =>
+      Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => Math.cos(i)),
+    );
+    const path = join(folder, "budget");
+    await saveGates(gates, shaped, path, { card: "# Gates\n", use: { ratio: 0.4 } });
+    expect(JSON.parse(readFileSync(join(path, "gates.json"), "utf8"))).toHaveProperty("version", 2);
+    const loaded = await loadGates(path, shaped);
+    expect(loaded.use).toEqual({ sinks: 4, window: 16, ratio: 0.4, rows: "prompts" });
+    expect(loaded.constants.map(({ name }) => name)).toEqual(["gates.0.mean", "gates.0.deviation"]);
+    const input = tf.tensor2d([...Array(2 * 2 * keyValueHeads * 3).keys()].map(Math.sin), [2, 2 * keyValueHeads * 3]);
+    const layout = { starts: Int32Array.of(0, 2), until: Int32Array.of(2, 2) };
+    const [before, after] = [gates, loaded].map((each) => each.scores(0, input, layout).dataSync());
+    expect([...after!]).toEqual([...before!]);
+    const both = { card: "", use: { ratio: 0.4, threshold: 0.5 } };
+    await expect(saveGates(gates, shaped, path, both)).rejects.toThrow(userError("invalid-option", "threshold"));
+    await expect(saveGates(gates, shaped, path, { card: "", use: { ratio: 0 } })).rejects.toThrow(
+      userError("invalid-option", "ratio"),
+    );
+    [gates, loaded].forEach((each) => each.dispose());
+    input.dispose();
   });
 
   test("are restored from a checkpoint's part", async () => {
