@@ -3,9 +3,10 @@ import type { MethodChoice } from "../../config/method-choice.ts";
 import { baselineNames } from "./config.ts";
 import type { AttentionGateConfig } from "./config-schema.ts";
 import type { TokenizedDataset } from "../../data/tokenized.ts";
-import { keepEverything, scoreEviction } from "../../eviction/cache/evictions.ts";
+import { gateEviction, keepEverything, scoreEviction } from "../../eviction/cache/evictions.ts";
 import { promptAccount } from "../../eviction/cache/prompt-account.ts";
 import { raggedCache, type PrefillEviction } from "../../eviction/cache/ragged-cache.ts";
+import type { GateNetwork } from "../../eviction/gates/network.ts";
 import { evictionScores } from "../../eviction/catalogue.ts";
 import type { EvictionScore } from "../../eviction/key-score.ts";
 import type { ExemptionOptions } from "../../eviction/exemptions.ts";
@@ -34,6 +35,8 @@ export interface CacheResult extends ResultRow, Partial<SampledRates> {
   readonly model: string;
   /** What chose the entries. */
   readonly cache: string;
+  /** Share of a prompt that it was to keep, where that was given beforehand. */
+  readonly keep?: number;
   readonly rows: number;
   /** Share of greedy answers that are right. */
   readonly accuracy: number;
@@ -53,23 +56,46 @@ export interface CacheResult extends ResultRow, Partial<SampledRates> {
   readonly rowCorrect: readonly number[];
 }
 
+/** An eviction of which it was said beforehand what it is to keep, or not. */
+export type PlannedEviction = PrefillEviction & Pick<CacheResult, "keep">;
+
+/** What gates keep that foresee attention, of each share that is to be measured. */
+export function budgetEvictions(
+  model: Model,
+  gates: GateNetwork,
+  { gates: { sinks, window }, evaluation: { keep = [] } }: AttentionGateConfig,
+): PlannedEviction[] {
+  return keep.map((ratio) => ofShare(gateEviction(model, gates, { sinks, window, ratio }), ratio));
+}
+
 /**
- * All entries, and what each configured baseline keeps of them: as large a share as `budget`; none where that is all.
+ * All entries, and what each configured baseline keeps of them: the shares that are to be measured, or else as large a
+ * share as `budget`; none where that is all.
  * @throws UserError for a module of the user's that cannot be used
  */
 export async function baselineEvictions(
   model: Model,
-  { gates: { sinks, window }, evaluation: { baselines } }: AttentionGateConfig,
+  { gates: { sinks, window }, evaluation: { baselines, keep } }: AttentionGateConfig,
   budget = 1,
-): Promise<PrefillEviction[]> {
-  const options = { ratio: budget, sinks, recent: window };
+): Promise<PlannedEviction[]> {
   const names = baselineNames(baselines);
-  const scored = (await openScores(baselines)).map((score, index) => ({
-    ...scoreEviction(model, score, options),
-    name: names[index]!,
-  }));
-  return [keepEverything(model), ...(budget < 1 ? scored : [])];
+  const scores = await openScores(baselines);
+  const scored = (ratio: number) =>
+    scores.map((score, index) => ({
+      ...scoreEviction(model, score, { ratio, sinks, recent: window }),
+      name: names[index]!,
+    }));
+  const all = (keep ?? [budget]).flatMap((ratio): PlannedEviction[] =>
+    ratio < 1 ? scored(ratio).map((each) => (keep ? ofShare(each, ratio) : each)) : [],
+  );
+  return [keepEverything(model), ...all];
 }
+
+const ofShare = (eviction: PrefillEviction, keep: number): PlannedEviction => ({
+  ...eviction,
+  name: `${eviction.name} ${keep}`,
+  keep,
+});
 
 /** The baselines' scores. Throws a UserError for a module of the user's that cannot be used. */
 export function openScores(baselines: readonly MethodChoice[]): Promise<EvictionScore[]> {
@@ -86,7 +112,7 @@ export interface AnswerWork {
 }
 
 /** Answers over one cache after the other, as the configuration says. */
-export async function answerOverEach(evictions: readonly PrefillEviction[], work: AnswerWork): Promise<CacheResult[]> {
+export async function answerOverEach(evictions: readonly PlannedEviction[], work: AnswerWork): Promise<CacheResult[]> {
   const { config, inputs, model } = work;
   const { validation: held, answersOf } = inputs;
   if (held === undefined || config.gates.rows === "text") return [];
@@ -125,7 +151,7 @@ interface HeldOut {
 
 /** Answers all questions greedily over a cache that evicts, and says what was kept. */
 async function answerOver(
-  eviction: PrefillEviction,
+  eviction: PlannedEviction,
   work: AnswerWork,
   { held, questions }: HeldOut,
 ): Promise<CacheResult> {
@@ -151,6 +177,7 @@ async function answerOver(
     return {
       model: name,
       cache: eviction.name,
+      ...(eviction.keep !== undefined && { keep: eviction.keep }),
       rows: questions.length,
       accuracy: sampledAccuracy(judged),
       ...accountOf(kept, { held, questions }, model, config.gates),

@@ -1,23 +1,28 @@
 import { stepBatches } from "../../data/batches.ts";
-import { createGates, type GateNetwork } from "../../eviction/gates/network.ts";
-import { gatedPass } from "../../eviction/gates/gated-pass.ts";
-import { gateObjective, joinCounts, trainedTokens, type GateAux } from "../../eviction/gates/gate-objective.ts";
 import { savedParameters } from "../../model/saved-values.ts";
-import { evictionLoss } from "../../eviction/eviction-loss.ts";
-import type { Model } from "../../model/model.ts";
 import { newTrainingState, type TrainingState } from "../../training/state.ts";
 import { openLearner, type RunLearner } from "../../training/open-learner.ts";
+import type { RunLearnerOptions } from "../../training/run-learner-options.ts";
 import { rowsOf, tokensOf } from "../../training/train.ts";
 import type { StepBatch, StepOutcome } from "../../training/step.ts";
 import { stoppable } from "../kit/reporter.ts";
 import { orderOf } from "../kit/row-order.ts";
 import { learnerSettings, optimizerOptions, trainedModel } from "../kit/training-settings.ts";
 import { trunkLoading } from "../kit/adapter.ts";
-import { explosionWatch, together } from "../kit/watches.ts";
+import { together } from "../kit/watches.ts";
 import type { AttentionGateConfig } from "./config-schema.ts";
+import { endToEnd } from "./end-to-end.ts";
 import { finish } from "./finish.ts";
-import { evaluateLosses } from "./losses.ts";
-import { gatedShape, type GateArm, type GateArmOptions, type GateWork } from "./work.ts";
+import { future } from "./future.ts";
+import { newGates } from "./new-gates.ts";
+import {
+  gatedShape,
+  type ArmAux,
+  type GateArm,
+  type GateArmOptions,
+  type GateTraining,
+  type GateWork,
+} from "./work.ts";
 import { optional } from "../../system/optional.ts";
 
 /** Readies a run: model, gates, learner; continues a checkpoint or evaluates the start. */
@@ -34,18 +39,20 @@ export async function openGateArm(options: GateArmOptions): Promise<GateArm> {
     if (gates) disposals.unshift(gates.dispose);
     const state = newTrainingState(model, undefined, {
       optimizer: optimizerOptions(config.training),
-      ...(gates && { companions: [savedParameters(gates.parameters)], parameters: gates.parameters }),
+      ...(gates && {
+        companions: [savedParameters([...gates.parameters, ...gates.constants])],
+        parameters: gates.parameters,
+      }),
     });
     disposals.unshift(state.optimizer.dispose);
-    const loss = evictionLoss(lossOptions(config));
-    if (gated && loss.warning) reporter.note(loss.warning);
     const work: GateWork = { ...options, model, gates, gateOptions: gateOptions(config) };
-    const learner = await openLearner(model, learnerOptions(work, state));
+    const training = gates && config.gates.objective === "future" ? future({ ...work, gates }) : endToEnd(work);
+    const learner = await openLearner(training.trainee, learnerOptions(work, state, training));
     return {
       ...{ name, learner, dispose },
-      objective: gateObjective(gates && loss, { ...work.gateOptions, seed: config.training.seed }),
-      batches: (step) => batchesOf(work, learner, step),
-      record: (batches, outcome) => record(work, learner, batches, outcome),
+      objective: training.objective,
+      batches: (step) => batchesOf(work, training, learner, step),
+      record: (batches, outcome) => record(work, training, learner, batches, outcome),
       finish: () => finish(work, learner),
     };
   } catch (error) {
@@ -54,70 +61,48 @@ export async function openGateArm(options: GateArmOptions): Promise<GateArm> {
   }
 }
 
-function batchesOf(work: GateWork, learner: RunLearner, step: number): StepBatch<GateAux>[] {
-  const { model, gates, gateOptions, config, inputs } = work;
-  const { sinks, window, rows } = config.gates;
-  const options = { ...gateOptions, sinks, window, rows, noise: { seed: config.training.seed, step } };
-  return stepBatches(inputs.tokens, orderOf(config), step).map((batch) => ({
+function batchesOf(work: GateWork, training: GateTraining, learner: RunLearner, step: number): StepBatch<ArmAux>[] {
+  return stepBatches(work.inputs.tokens, orderOf(work.config), step).map((batch) => ({
     batch,
     aux: { shape: gatedShape(work, batch), step },
-    pass: () => learner.forward(batch, gates && { attention: gatedPass(model, gates, options) }),
+    pass: () => training.pass(learner, batch, step),
   }));
 }
 
 function record(
-  { gates, inputs }: GateWork,
+  { inputs }: GateWork,
+  training: GateTraining,
   learner: RunLearner,
-  batches: readonly StepBatch<GateAux>[],
-  { loss, parts, metrics, gradNorm, learningRate }: StepOutcome,
+  batches: readonly StepBatch<ArmAux>[],
+  outcome: StepOutcome,
 ): Promise<void> {
-  const counts = joinCounts(metrics);
-  const mean = (key: string): number => metrics.reduce((sum, part) => sum + part[key]!, 0) / metrics.length;
-  const evicted = gates && {
-    evictionLoss: parts["eviction"] ?? 0,
-    ...{ target: mean("target"), keepShare: 1 - counts.evicted, keepProbability: mean("probability") },
-    ...counts,
-  };
+  const { loss, gradNorm, learningRate } = outcome;
+  const { record, trained, keptShare = 1 } = training.numbersOf(batches, outcome);
   const seen = batches.map(({ batch }) => batch);
   const tokens = tokensOf(seen);
   const { state } = learner;
   const numbers = () => ({
     epoch: state.samplesSeen / inputs.tokens.length,
-    ...{ loss, nll: parts["nll"] ?? 0, ...evicted, gradNorm, learningRate, tokens },
+    ...{ loss, ...record, gradNorm, learningRate, tokens },
     ...{ trainedTokens: state.trainedTokens, samplesSeen: state.samplesSeen },
   });
-  const trained = seen.reduce((sum, batch) => sum + trainedTokens(batch), 0);
-  return learner.record(numbers, { rows: rowsOf(seen), trained, tokens, keptShare: evicted?.keepShare ?? 1 });
-}
-
-async function newGates(model: Model, { config, reporter }: GateArmOptions): Promise<GateNetwork> {
-  const { kind, scope, heads, headSize, inner, initialKeep, learningRate } = config.gates;
-  const given = { kind, initialKeep, seed: config.training.seed, ...optional({ scope, heads, headSize, inner }) };
-  const scale = config.training.learningRate === 0 ? 0 : learningRate / config.training.learningRate;
-  const gates = await createGates(model, given, scale);
-  const size = gates.parameters.reduce((sum, { variable }) => sum + variable.size, 0);
-  reporter.note(`The gates have ${size} numbers to train.`);
-  return gates;
+  return learner.record(numbers, { rows: rowsOf(seen), trained, tokens, keptShare });
 }
 
 function gateOptions({ gates }: AttentionGateConfig): GateWork["gateOptions"] {
   const { threshold, relaxation, floor, temperature } = gates;
-  return { threshold, relaxation, ...optional({ floor, temperature }) };
+  return optional({ threshold, relaxation, floor, temperature });
 }
 
-function lossOptions({ eviction }: AttentionGateConfig): Parameters<typeof evictionLoss>[0] {
-  return JSON.parse(JSON.stringify(eviction)) as Parameters<typeof evictionLoss>[0]; // without keys that are undefined
-}
-
-function learnerOptions(work: GateWork, state: TrainingState) {
+function learnerOptions(work: GateWork, state: TrainingState, training: GateTraining): RunLearnerOptions {
   const { reporter, interrupted } = work;
   return {
     ...learnerSettings(work),
     state,
-    watch: together([explosionWatch("nll")]),
+    watch: together([training.watch]),
     async evaluate(repeatable: boolean) {
       const told = repeatable ? stoppable(reporter, interrupted) : reporter;
-      const losses = await evaluateLosses(work, (done, total) => told.working("evaluating", done, total));
+      const losses = await training.evaluate((done, total) => told.working("evaluating", done, total));
       return losses && { ...losses };
     },
   };

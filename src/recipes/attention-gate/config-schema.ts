@@ -5,6 +5,8 @@ import { namesOf } from "../../config/catalogue.ts";
 import type { MethodChoice } from "../../config/method-choice.ts";
 import { choice, existingPath, group, methodName, methodOptions } from "../../config/schema.ts";
 import { evictionScores } from "../../eviction/catalogue.ts";
+import { futureTargets } from "../../eviction/gates/future-objective.ts";
+import type { GateInput, GateKind } from "../../eviction/gates/options.ts";
 
 /** A baseline: a score by name or file, or with options of its own. */
 const baseline = Type.Union([
@@ -16,11 +18,34 @@ const share = (description: string) => Type.Optional(Type.Number({ minimum: 0, m
 
 const gatesGroup = group(
   {
-    kind: choice(["attention", "linear", "mlp"], {
-      default: "attention",
-      description:
-        "The network in front of every layer: attention over the hidden states, one matrix, or a hidden layer.",
-    }),
+    objective: Type.Optional(
+      choice(["future", "end-to-end"], {
+        description:
+          "future: what later tokens attend to, of a model that stays as it is (default of mode pretrain, and for it alone); " +
+          "end-to-end: the loss of the tokens under the gates' decisions, and the eviction loss (default of mode finetune).",
+      }),
+    ),
+    target: Type.Optional(
+      choice(futureTargets, {
+        description:
+          "Of future: the largest attention times the norm of the value (default), the summed attention, or its logarithm; " +
+          "the last two answer worse.",
+      }),
+    ),
+    kind: Type.Optional(
+      choice(["attention", "linear", "mlp"], {
+        description:
+          "The network in front of every layer: attention over the tokens, one matrix, or a hidden layer. Default: mlp of " +
+          "future, attention of end-to-end.",
+      }),
+    ),
+    input: Type.Optional(
+      choice(["hidden", "key-value"], {
+        description:
+          "What it reads of a token: the layer's hidden state, or its keys and values. Default: key-value of future, hidden " +
+          "of end-to-end.",
+      }),
+    ),
     scope: Type.Optional(
       choice(["causal", "global"], {
         description: "Of attention: a token sees those before it (default), or its whole prompt.",
@@ -28,21 +53,32 @@ const gatesGroup = group(
     ),
     heads: Type.Optional(count("Of attention. Default 4.")),
     headSize: Type.Optional(count("Of attention: numbers per head. Default: width / (8 heads), at least 4.")),
-    inner: Type.Optional(count("Of mlp: its hidden layer. Default: a quarter of the model's width.")),
-    initialKeep: Type.Number({
-      exclusiveMinimum: 0.5,
-      exclusiveMaximum: 1,
-      default: 0.99,
-      description: "Probability of keeping a token before training; hard gates then change nothing.",
-    }),
+    inner: Type.Optional(
+      count("Of mlp: its hidden layer. Default: 64 of future, else a quarter of the model's width."),
+    ),
+    initialKeep: Type.Optional(
+      Type.Number({
+        exclusiveMinimum: 0.5,
+        exclusiveMaximum: 1,
+        description:
+          "Of end-to-end: probability of keeping a token before training; hard gates then change nothing. Default 0.99.",
+      }),
+    ),
     learningRate: Type.Optional(
       amount("Highest learning rate of the gates. Default: training.learningRate.", { maximum: 100 }),
     ),
-    threshold: amount("Tau: a token is kept where its probability is above.", { default: 0.5, exclusiveMaximum: 1 }),
-    relaxation: choice(["straight-through", "soft", "gumbel"], {
-      default: "straight-through",
-      description: "What training multiplies attention by: the decision itself, the probability, or a noisy decision.",
-    }),
+    threshold: Type.Optional(
+      amount("Of end-to-end, tau: a token is kept where its probability is above. Default 0.5.", {
+        exclusiveMaximum: 1,
+      }),
+    ),
+    relaxation: Type.Optional(
+      choice(["straight-through", "soft", "gumbel"], {
+        description:
+          "Of end-to-end, what training multiplies attention by: the decision itself (default), the probability, or a noisy " +
+          "decision.",
+      }),
+    ),
     floor: Type.Optional(amount("Of soft: least value. Default 0.001.", { exclusiveMaximum: 1 })),
     temperature: Type.Optional(
       Type.Number({ exclusiveMinimum: 0, exclusiveMaximum: 1, description: "Of gumbel. Default 0.3." }),
@@ -89,7 +125,7 @@ const evictionGroup = group(
       ),
     ),
   },
-  { default: {}, description: "The eviction loss: alpha f(share kept - target)." },
+  { description: "Of end-to-end, the eviction loss: alpha f(share kept - target)." },
 );
 
 /** The configuration of one run of Attention-Gate. */
@@ -102,7 +138,7 @@ export const attentionGateSchema = Type.Object(
     model: existingPath("The model to start from: a Hugging Face folder or a GGUF file."),
     data: packableDataGroup,
     gates: gatesGroup,
-    eviction: evictionGroup,
+    eviction: Type.Optional(evictionGroup),
     adapter: Type.Optional(adapterGroup),
     training: trainingGroup,
     evaluation: group(
@@ -117,6 +153,15 @@ export const attentionGateSchema = Type.Object(
           uniqueItems: true,
           description: "What gates are compared with, each keeping as many tokens as the gates.",
         }),
+        keep: Type.Optional(
+          Type.Array(Type.Number({ exclusiveMinimum: 0, maximum: 1 }), {
+            minItems: 1,
+            uniqueItems: true,
+            description:
+              "Of future: shares of a prompt that caches keep, each measured by itself. The first is that of the saved gates. " +
+              "Default: 0.4, 0.6, 0.25.",
+          }),
+        ),
       },
       { default: {}, description: "What is measured on the held-out rows." },
     ),
@@ -137,7 +182,13 @@ type Parsed = Static<typeof attentionGateSchema>;
 
 /** A checked configuration: paths absolute, defaults filled in. */
 export interface AttentionGateConfig extends Omit<Parsed, "output" | "gates" | "compare" | "evaluation"> {
-  gates: Parsed["gates"] & { rows: "prompts" | "text"; learningRate: number };
+  gates: Parsed["gates"] & {
+    objective: "future" | "end-to-end";
+    kind: GateKind;
+    input: GateInput;
+    rows: "prompts" | "text";
+    learningRate: number;
+  };
   evaluation: Omit<Parsed["evaluation"], "baselines"> & { baselines: MethodChoice[] };
   compare: "control"[];
   output: string;

@@ -23,12 +23,12 @@ export function attentionGateDefinition(): ConfigDefinition<AttentionGateConfig>
       ...renamedValues(["gates.relaxation"], { straightThrough: "straight-through" }),
     ],
     finish(config, source) {
+      fillGates(config);
       const unused = unusedKeys(config);
       fillShared(config, source);
       fillTraining(config.training);
       fillAdapter(config.adapter);
       config.gates.learningRate ??= config.training.learningRate;
-      config.gates.rows ??= config.mode === "pretrain" ? "text" : "prompts";
       config.compare = config.mode === "finetune" ? ((config.compare as "control"[] | undefined) ?? ["control"]) : [];
       config.evaluation.baselines = config.evaluation.baselines.map((given: MethodChoice | string) =>
         typeof given === "string" ? comparisonArm(evictionScores, { ...config.gates, method: "gates" }, given) : given,
@@ -36,6 +36,30 @@ export function attentionGateDefinition(): ConfigDefinition<AttentionGateConfig>
       return [...unused, ...contradictions(config), ...baselineProblems(config)];
     },
   };
+}
+
+/** Shares of a prompt that caches of gates which foresee attention keep; the first is that of the saved gates. */
+const budgets = [0.4, 0.6, 0.25];
+
+/** Defaults that depend on the objective. What the other one reads stays absent. */
+function fillGates(config: AttentionGateConfig): void {
+  const { gates, mode, evaluation } = config;
+  gates.objective ??= mode === "pretrain" ? "future" : "end-to-end";
+  gates.rows ??= mode === "pretrain" ? "text" : "prompts";
+  if (gates.objective === "future") {
+    gates.kind ??= "mlp";
+    gates.input ??= "key-value";
+    gates.target ??= "peak";
+    if (gates.kind === "mlp") gates.inner ??= 64;
+    evaluation.keep ??= [...budgets];
+  } else {
+    gates.kind ??= "attention";
+    gates.input ??= "hidden";
+    gates.initialKeep ??= 0.99;
+    gates.threshold ??= 0.5;
+    gates.relaxation ??= "straight-through";
+    config.eviction ??= { preset: "recommended" };
+  }
 }
 
 /** What is wrong with the baselines' options, and with baselines that a table could not tell apart. */
@@ -62,7 +86,7 @@ export function baselineNames(baselines: readonly MethodChoice[]): string[] {
 }
 
 /** Keys that the run would not look at. */
-function unusedKeys({ mode, gates, adapter, training, compare }: AttentionGateConfig): Problem[] {
+function unusedKeys({ mode, gates, eviction, adapter, training, compare, evaluation }: AttentionGateConfig): Problem[] {
   const problems: Problem[] = [];
   const refuse = (path: KeyPath, why: string) => problems.push({ path, message: `is not used: ${why}`, atKey: true });
   const only = (key: "scope" | "heads" | "headSize" | "inner", kind: string) => {
@@ -70,10 +94,22 @@ function unusedKeys({ mode, gates, adapter, training, compare }: AttentionGateCo
   };
   for (const key of ["scope", "heads", "headSize"] as const) only(key, "attention");
   only("inner", "mlp");
-  if (gates.floor !== undefined && gates.relaxation !== "soft")
-    refuse(["gates", "floor"], `gates.relaxation is ${gates.relaxation}`);
-  if (gates.temperature !== undefined && gates.relaxation !== "gumbel")
-    refuse(["gates", "temperature"], `gates.relaxation is ${gates.relaxation}`);
+  const foresees = gates.objective === "future";
+  const why = foresees
+    ? "gates.objective is future (set it to end-to-end for gates that decide by a threshold)"
+    : "gates.objective is end-to-end";
+  if (foresees) {
+    for (const key of ["initialKeep", "threshold", "relaxation", "floor", "temperature"] as const)
+      if (gates[key] !== undefined) refuse(["gates", key], why);
+    if (eviction !== undefined) refuse(["eviction"], why);
+  } else {
+    if (gates.target !== undefined) refuse(["gates", "target"], why);
+    if (evaluation.keep !== undefined) refuse(["evaluation", "keep"], why);
+    if (gates.floor !== undefined && gates.relaxation !== "soft")
+      refuse(["gates", "floor"], `gates.relaxation is ${gates.relaxation}`);
+    if (gates.temperature !== undefined && gates.relaxation !== "gumbel")
+      refuse(["gates", "temperature"], `gates.relaxation is ${gates.relaxation}`);
+  }
   if (mode === "pretrain" && adapter !== undefined) refuse(["adapter"], "mode pretrain trains the gates alone");
   if (mode === "pretrain" && (compare as "control"[] | undefined)?.length)
     refuse(["compare"], "mode pretrain leaves the model as it is, which is the control");
@@ -82,11 +118,17 @@ function unusedKeys({ mode, gates, adapter, training, compare }: AttentionGateCo
   return problems;
 }
 
-function contradictions({ gates, eviction, training, adapter, data }: AttentionGateConfig): Problem[] {
+function contradictions({ mode, gates, eviction, training, adapter, data }: AttentionGateConfig): Problem[] {
   const problems = [...trainingContradictions(training, ["training"]), ...dataContradictions(data)];
   const refuse = (path: KeyPath, message: string) => problems.push({ path, message });
   problems.push(...adapterContradictions(adapter, ["adapter"]));
-  const measured = data.validation === undefined ? [] : (["loss", "referenceProbability"] as const);
+  if (mode === "finetune" && gates.objective === "future")
+    refuse(
+      ["gates", "objective"],
+      "cannot be future in mode finetune: it needs a model that stays as it is; fine-tune first, then train gates in mode pretrain",
+    );
+  const ofModel = gates.objective === "future" ? [] : (["referenceProbability"] as const);
+  const measured = data.validation === undefined ? [] : (["loss", ...ofModel] as const);
   problems.push(...savingContradictions(training, ["training"], measured));
   if (gates.scope === "global" && gates.rows === "text")
     refuse(["gates", "scope"], "cannot be global for plain text (gates.rows is text): gates would see what comes next");
@@ -95,7 +137,7 @@ function contradictions({ gates, eviction, training, adapter, data }: AttentionG
       ["training", "learningRate"],
       "must be above 0: the schedule of the gates' learning rate is a multiple of it",
     );
-  const pooled = eviction.rows === "pooled" || (eviction.rows === undefined && eviction.preset === "paper");
+  const pooled = eviction?.rows === "pooled" || (eviction?.rows === undefined && eviction?.preset === "paper");
   if (pooled && training.microBatchSize! < training.batchSize)
     refuse(
       ["training", "microBatchSize"],

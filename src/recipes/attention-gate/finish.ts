@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { gateEviction, keepEverything } from "../../eviction/cache/evictions.ts";
+import type { GateNetwork } from "../../eviction/gates/network.ts";
 import { saveGates } from "../../eviction/gates/files.ts";
 import { isAdapted } from "../../model/adapters/with-adapter.ts";
 import type { Model } from "../../model/model.ts";
@@ -11,7 +12,14 @@ import { problemsOf, writeProblems, type MeasuredRows } from "../kit/problems.ts
 import { saveTrained } from "../kit/save-trained.ts";
 import { countedRows } from "../kit/row-order.ts";
 import { stoppable } from "../kit/reporter.ts";
-import { answerOverEach, baselineEvictions, type CacheResult } from "./answers.ts";
+import {
+  answerOverEach,
+  baselineEvictions,
+  budgetEvictions,
+  type CacheResult,
+  type PlannedEviction,
+} from "./answers.ts";
+import type { AttentionGateConfig } from "./config-schema.ts";
 import type { GateLosses } from "./losses.ts";
 import { optional } from "../../system/optional.ts";
 import { pictureGates } from "./pictures.ts";
@@ -22,16 +30,17 @@ export async function finish(work: GateWork, learner: RunLearner): Promise<void>
   const { run, gates, name, inputs } = work;
   const { state } = learner;
   const { seconds, warnings } = await learner.finish();
-  const losses = lossesOf(run.evaluation.records().at(-1), gates !== undefined);
-  const answers = (await answerAll(work, learner)).map((answer, place) => ({
+  const evaluation = run.evaluation.records().at(-1) as Partial<GateLosses> | undefined;
+  const losses = lossesOf(evaluation, gates !== undefined);
+  const answers = (await answerAll(work, learner)).map((answer) => ({
     ...answer,
-    ...optional({ referenceProbability: losses[place]?.referenceProbability }),
+    ...optional({ referenceProbability: losses[answer.cache]?.referenceProbability }),
   }));
-  const { rowIds } = losses[0] ?? {};
+  const { rowIds } = evaluation ?? {};
   if (rowIds && answers.length > 0)
     writeProblems(
       run,
-      answers.flatMap((answer, c) => problemsOf({ ...losses[c], ...answer, rowIds }, answer.cache)),
+      answers.flatMap((answer) => problemsOf({ ...losses[answer.cache], ...answer, rowIds }, answer.cache)),
     );
   if (gates) {
     const pictures = { method: "attention-gate", step: state.step, rows: await pictureGates(work) };
@@ -45,29 +54,34 @@ export async function finish(work: GateWork, learner: RunLearner): Promise<void>
   run.writeFile("summary.json", `${JSON.stringify(summary, null, 2)}\n`);
 }
 
-interface CacheLosses extends MeasuredRows {
-  readonly referenceProbability: number;
-}
+type CacheLosses = MeasuredRows & Pick<GateLosses, "referenceProbability">;
 
-/** The losses of the arm's last evaluation over the first caches that it answers over; none of the baselines'. */
-function lossesOf(evaluation: object | undefined, gated: boolean): CacheLosses[] {
-  if (evaluation === undefined) return [];
-  const full = evaluation as unknown as GateLosses;
+/**
+ * The losses of the arm's last evaluation by the caches that it answers over; none of the baselines', and none of gates
+ * that foresee attention, whose model is not measured.
+ */
+function lossesOf(evaluation: Partial<GateLosses> | undefined, gated: boolean): Record<string, CacheLosses> {
+  if (evaluation?.rowLosses === undefined) return {};
+  const full = evaluation as GateLosses;
+  if (!gated) return { full };
   const { hardReferenceProbability, rowHardLosses } = full;
-  const hard = { ...full, referenceProbability: hardReferenceProbability!, rowLosses: rowHardLosses! };
-  return gated ? [hard, full] : [full];
+  return { full, gates: { ...full, referenceProbability: hardReferenceProbability!, rowLosses: rowHardLosses! } };
 }
 
 /** Answers over the caches that this arm stands for: the gates', or those of the baselines; and over all entries. */
 async function answerAll(work: GateWork, { state }: RunLearner): Promise<CacheResult[]> {
   const { config, model, gates, reporter, interrupted, budget, run } = work;
-  const { sinks, window, threshold } = config.gates;
-  const evictions = gates
-    ? [gateEviction(model, gates, { sinks, window, threshold }), keepEverything(model)]
-    : await baselineEvictions(model, config, budget);
+  const evictions = gates ? gateEvictions(model, gates, config) : await baselineEvictions(model, config, budget);
   const again = checkpointSteps(run.checkpoints).includes(state.step);
   const { working } = again ? stoppable(reporter, interrupted) : reporter;
   return answerOverEach(evictions, { ...work, working });
+}
+
+/** The model of gates that foresee attention is the one it started from: its answers over all entries come later. */
+function gateEvictions(model: Model, gates: GateNetwork, config: AttentionGateConfig): PlannedEviction[] {
+  const { objective, sinks, window, threshold } = config.gates;
+  if (objective === "future") return budgetEvictions(model, gates, config);
+  return [gateEviction(model, gates, { sinks, window, ...optional({ threshold }) }), keepEverything(model)];
 }
 
 /** Writes the gates first: saving an adapted model merges it. */
@@ -75,12 +89,15 @@ async function saveAll(
   { run, config, model, gates, command, name, inputs }: GateWork,
   { state }: RunLearner,
 ): Promise<void> {
-  const { sinks, window, threshold, rows } = config.gates;
+  const { sinks, window, threshold, rows, objective, target } = config.gates;
+  const ratio = config.evaluation.keep?.[0];
   const facts = [
     `Start: ${shownPath(config.model)}`,
     `Data: ${shownFiles(config.data.train)}`,
     `Arm: ${name}`,
-    `Eviction loss: ${JSON.stringify(config.eviction)}`,
+    objective === "future"
+      ? `Objective: what later tokens attend to (${target})`
+      : `Eviction loss: ${JSON.stringify(config.eviction)}`,
     `${state.step} steps of ${countedRows(config.training.batchSize, config.data)}, seed ${config.training.seed}`,
   ];
   const { chatTemplate } = inputs;
@@ -91,7 +108,7 @@ async function saveAll(
         facts: [...facts, ...templateFacts(chatTemplate)],
         command,
       }),
-      use: { sinks, window, threshold, rows },
+      use: { sinks, window, ...optional({ threshold, ratio }), rows },
       ...(config.mode === "finetune" && {
         modelBefore: (isAdapted(model) ? (model.trunk as Model) : model).fingerprint,
       }),

@@ -19,11 +19,12 @@ export function gateMemory(inputs: MemoryInputs): MemoryPlan<AttentionGateConfig
         ...largestMicroBatch(tokens, config, stepsOver(config, tokens)),
         accumulates: microBatchSize < batchSize,
         ...adapter,
+        ...(config.gates.objective === "future" && { gradientCheckpointing: true }), // nothing of the model is kept
         ...storedUnder(inputs, [config.adapter]),
       });
     },
     savings: (config) => [
-      ...(config.eviction.rows === "each" ? oneRowAtOnce(config) : []),
+      ...(config.eviction === undefined || config.eviction.rows === "each" ? oneRowAtOnce(config) : []),
       ...(config.adapter === undefined && config.mode === "finetune"
         ? [{ settings: "adapter.rank=16", config: { ...config, adapter: plainAdapter } }]
         : []),

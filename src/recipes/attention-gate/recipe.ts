@@ -38,7 +38,7 @@ export const attentionGateRecipe = defineRecipe<AttentionGateConfig, GateRun>({
   usesDataWeights: true,
   drawsByWeight: true,
   async check({ eviction, evaluation }) {
-    evictionLoss(JSON.parse(JSON.stringify(eviction)) as object);
+    if (eviction !== undefined) evictionLoss(JSON.parse(JSON.stringify(eviction)) as object);
     await openScores(evaluation.baselines);
   },
   plan,
@@ -70,7 +70,7 @@ function armsOf(work: RecipeWork<AttentionGateConfig>): ArmPlan<AttentionGateCon
       return [...rows, ...(await answerFrozen(work, inputs, budget))];
     },
     compared: (rows) => comparedCaches(rows as readonly CacheResult[]),
-    facts: () => ({ budget }),
+    facts: () => (config.evaluation.keep ? { keep: config.evaluation.keep } : { budget }),
     notes: (rows) => baselineNotes(rows, config.evaluation.baselines),
   };
 }
@@ -78,6 +78,8 @@ function armsOf(work: RecipeWork<AttentionGateConfig>): ArmPlan<AttentionGateCon
 function answersOf(run: RunFolder): readonly CacheResult[] {
   return (summaryOf(run)["answers"] ?? []) as readonly CacheResult[];
 }
+
+const inputNames = { hidden: "hidden states", "key-value": "keys and values" };
 
 function plan(config: AttentionGateConfig, { tokens, validation }: RunInputs): string[] {
   const { training, evaluation, compare, gates } = config;
@@ -89,7 +91,9 @@ function plan(config: AttentionGateConfig, { tokens, validation }: RunInputs): s
     ...mixtureLines(tokens),
     `Steps: ${stepsOver(config, tokens)} of ${countedRows(training.batchSize, config.data)}`,
     `Runs: ${[gatesName, ...compare].join(", ")}`,
+    `Gates: ${gates.objective}${gates.target === undefined ? "" : ` (${gates.target})`}, ${gates.kind} of ${inputNames[gates.input]}`,
     `Answers: ${answers ? `over the gates' cache, all entries, ${names.join(", ")}` : "none"}`,
+    ...(answers && evaluation.keep ? [`Kept of each prompt: ${evaluation.keep.join(", ")}`] : []),
     ...(answers ? optionLines(evictionScores, named) : []),
   ];
 }

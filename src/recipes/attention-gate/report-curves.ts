@@ -2,6 +2,7 @@ import { rampStep } from "../../report/colors.ts";
 import { curveSection, curvesOf, evaluationCurves, figure, smoothingSentence } from "../../report/figures.ts";
 import { formatShare } from "../../report/format.ts";
 import { type Html, html } from "../../report/html.ts";
+import { groupOf } from "../../report/header.ts";
 import type { ArmRun, Run } from "../../report/read-run.ts";
 import { numbersOf, runLines } from "../../report/run-files.ts";
 import { seriesOf } from "../../report/series.ts";
@@ -10,7 +11,9 @@ const x = "step";
 const y = "nats per token";
 
 /** What model and gates lose, in training and on held-out rows. */
-export function lossSection({ main, arms }: Run): Html | undefined {
+export function lossSection(run: Run): Html | undefined {
+  const { main, arms } = run;
+  if (foreseesAttention(run)) return futureSection(run);
   const all = [main, ...arms];
   const held = (label: string, style: number, arm: ArmRun, key: string) => ({
     ...{ label, style },
@@ -39,6 +42,34 @@ export function lossSection({ main, arms }: Run): Html | undefined {
     ),
     figure(
       curvesOf(all, "gradNorm"),
+      { description: "Norm of the gradient against steps", x, y: "norm" },
+      "Norm of the gradient, before clipping.",
+    ),
+  ]);
+}
+
+/** Whether the gates learnt what later tokens attend to. */
+export function foreseesAttention({ config }: Pick<Run, "config">): boolean {
+  return groupOf(config, "gates")["objective"] === "future";
+}
+
+/** How well gates foresee attention. */
+function futureSection({ main }: Run): Html | undefined {
+  const nats = { x, y: "nats" };
+  const alone = (points: ReturnType<typeof seriesOf>) => [{ label: "", style: 0, points }];
+  return curveSection("Loss", `Lower is better. ${smoothingSentence(main)}`, [
+    figure(
+      alone(seriesOf(main.metrics, "divergence")),
+      { description: "Divergence of the gates from their target in training against steps", ...nats },
+      "In training: what the gates do not foresee yet. At 0 they know the target of every token.",
+    ),
+    figure(
+      alone(seriesOf(main.evaluations, "divergence")),
+      { description: "Divergence of the gates from their target on held-out rows against steps", ...nats, dots: true },
+      "The same on held-out rows.",
+    ),
+    figure(
+      alone(seriesOf(main.metrics, "gradNorm")),
       { description: "Norm of the gradient against steps", x, y: "norm" },
       "Norm of the gradient, before clipping.",
     ),

@@ -11,13 +11,13 @@ import { isRecord } from "../../system/is-record.ts";
 /** Answers to held-out prompts over one kind of cache. Numbers are NaN where the file has none. */
 export type CacheAnswers = Required<CacheResult>;
 
-const mostCaches = 40;
+const mostCaches = 100;
 
 /** The caches of `results.json`; none without the file. */
 export function cachesOf(folder: string): CacheAnswers[] {
   const caches = runObject(folder, "results.json")?.["rows"];
   const numbers = [
-    ...(["rows", "accuracy", "referenceProbability", "samples", "passAt1", "passAt1Error"] as const),
+    ...(["rows", "keep", "accuracy", "referenceProbability", "samples", "passAt1", "passAt1Error"] as const),
     ...(["evicted", "kept", "bytes", "tokensPerSecond", "keptKey", "keptOthers"] as const),
   ];
   return (Array.isArray(caches) ? (caches as unknown[]) : [])
@@ -58,36 +58,40 @@ export function resultsSection(caches: readonly CacheAnswers[], notes: readonly 
       </p>
     </section>`;
   const hasKey = caches.some(({ keptKey }) => Number.isFinite(keptKey));
+  const planned = caches.some(({ keep }) => Number.isFinite(keep));
   return html`<section>
     <h2>Results</h2>
     <p>
       Greedy answers to ${formatNumber(caches[0]!.rows)} held-out prompts over caches that really drop what is evicted;
-      full drops nothing. The other caches keep as many entries as the gates, where the gates evict at all. Kept is the
-      share of all of a prompt's entries, evicted that of those that may go; bytes are those of its keys and values, on
-      average. Tokens a second, prompts not counted, are those of this machine at the
-      time.${hasKey ? " Key tokens stand in sentences that the data mark as those that matter; gates that know them keep more of them than of the others." : ""}
+      full drops nothing.
+      ${
+        planned
+          ? "The number behind a cache's name is the share of a prompt that it was told to keep."
+          : "The other caches keep as many entries as the gates, where the gates evict at all."
+      }
+      Kept is the share of all of a prompt's entries, evicted that of those that may go; bytes are those of its keys and
+      values, on average. Tokens a second, prompts not counted, are those of this machine at the
+      time.${hasKey ? " Key tokens stand in sentences that the data mark as those that matter; how many of them a cache keeps does not tell how well it answers." : ""}
     </p>
     ${resultHtml(gateResults, caches)} ${notes.map((note) => html`<p>${note}</p>`)} ${differences(caches)}
   </section>`;
 }
 
 function differences(caches: readonly CacheAnswers[]): Html | undefined {
-  const [own, ...others] = caches;
-  if (own?.cache !== "gates" || others.length === 0) return undefined;
+  const isOwn = ({ model, cache }: CacheAnswers): boolean => model === "gates" && cache !== "full";
   const hasSampled = caches.some(({ passAt1 }) => Number.isFinite(passAt1));
-  const compared = (key: "rowCorrect" | "rowPassRate", other: CacheAnswers) =>
-    pairedDifference(numbered(own[key]), numbered(other[key]));
-  const rows = others.map((other): Difference => {
-    const name = html`gates − ${other.cache} <small>${other.model}</small>`;
-    const found = compared("rowCorrect", other);
-    if (found === undefined) return { name, absent: "the answers to single prompts are not known" };
-    const sampled = hasSampled ? [compared("rowPassRate", other)?.result] : [];
-    return { name, cells: [found.result, ...sampled], rows: found.rows };
-  });
+  const rows = caches
+    .filter(isOwn)
+    .flatMap((own) =>
+      caches
+        .filter((other) => !isOwn(other) && (Number.isNaN(other.keep) || other.keep === own.keep))
+        .map((other) => differenceOf(own, other, hasSampled)),
+    );
+  if (rows.length === 0) return undefined;
   return html`<h3>The gates' cache minus each other one</h3>
     <p>
-      On the same prompts, in points of a hundred; above 0 speaks for the gates. ${intervalSentence}. What is behind a
-      cache's name is the model that answers: the gates' own, or one trained the same without gates.
+      On the same prompts, in points of a hundred; above 0 speaks for the gates. ${intervalSentence}. What is small
+      behind a cache's name is the model that answers: the gates' own, or one without gates.
     </p>
     ${differencesTable(
       [
@@ -97,6 +101,15 @@ function differences(caches: readonly CacheAnswers[]): Html | undefined {
       rows,
     )}
     ${oneSeed}`;
+}
+
+function differenceOf(own: CacheAnswers, other: CacheAnswers, hasSampled: boolean): Difference {
+  const compared = (key: "rowCorrect" | "rowPassRate") => pairedDifference(numbered(own[key]), numbered(other[key]));
+  const name = html`${own.cache} − ${other.cache} <small>${other.model}</small>`;
+  const found = compared("rowCorrect");
+  if (found === undefined) return { name, absent: "the answers to single prompts are not known" };
+  const sampled = hasSampled ? [compared("rowPassRate")?.result] : [];
+  return { name, cells: [found.result, ...sampled], rows: found.rows };
 }
 
 const numbered = (values: readonly number[]) => ({ rowIds: [...values.keys()], values });

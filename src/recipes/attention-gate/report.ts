@@ -1,6 +1,6 @@
 import { formatNumber, formatShare } from "../../report/format.ts";
 import { cachesOf, type CacheAnswers, notesOf, resultsSection } from "./report-results.ts";
-import { headsSection, lossSection, keptSection } from "./report-curves.ts";
+import { foreseesAttention, headsSection, lossSection, keptSection } from "./report-curves.ts";
 import { tokensSection } from "./report-tokens.ts";
 import { pageOf, type ReportOptions, writePage } from "../../report/page.ts";
 import { readRun, type Run, type RunLayout } from "../../report/read-run.ts";
@@ -47,11 +47,14 @@ export function renderGateReport(folder: string, { command }: ReportOptions = {}
   });
 }
 
-function findingOf({ main }: Run, caches: readonly CacheAnswers[]): string {
+function findingOf(run: Run, caches: readonly CacheAnswers[]): string {
+  const { main } = run;
   const steps = main.metrics.at(-1)?.step ?? 0;
-  const own = caches.find(({ model, cache }) => model === "gates" && cache === "gates");
+  const own = caches.find(({ model, cache }) => model === "gates" && cache !== "full");
   if (own === undefined) {
     const evicted = main.evaluations.at(-1)?.value("evicted");
+    if (foreseesAttention(run))
+      return `The gates learnt for ${formatNumber(steps)} ${steps === 1 ? "step" : "steps"} what later tokens attend to.`;
     const share =
       evicted === undefined || Number.isNaN(evicted) ? "" : `; they evict ${formatShare(evicted, 1)} of what they may`;
     return `The gates were trained for ${formatNumber(steps)} ${steps === 1 ? "step" : "steps"}${share}.`;
@@ -71,7 +74,8 @@ function factsOf(run: Run): Fact[] {
   return [
     ["Recipe", "attention-gate"],
     ["Trained", config["mode"] === "pretrain" ? "gates alone" : "gates and model"],
-    ["Gates", [plain(gates!["kind"]), plain(gates!["scope"])].filter(Boolean).join(", ") || undefined],
+    ["Gates", ["kind", "input", "scope"].flatMap((key) => plain(gates![key]) ?? []).join(", ") || undefined],
+    ["Objective", plain(gates!["objective"])],
     ["Target", typeof target === "number" ? `keep ${formatShare(target)} of what may go` : undefined],
     ["Never evicted", exempt.every(Boolean) ? `first ${exempt[0]} tokens, last ${exempt[1]}` : undefined],
     ...startFacts(run),

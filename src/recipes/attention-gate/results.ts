@@ -29,11 +29,14 @@ export const gateResults = [
   shareColumn("keptOthers", { head: "others kept" }),
 ];
 
-/** The gates' cache, and those of the model without gates: all entries, and what published scores keep of them. */
+/**
+ * The gates' cache, of several that of the first share, and those of the model without gates: all entries, and what
+ * published scores keep of as many.
+ */
 export function comparedCaches(rows: readonly CacheResult[]): ComparedArms | undefined {
-  const own = rows.find(({ cache }) => cache === "gates");
-  const others = rows.filter(({ model }) => model !== "gates");
-  return own && { main: rowsOver(own, "gates"), controls: others.map((row) => rowsOver(row, nameOf(row))) };
+  const own = rows.find(({ model, cache }) => model === "gates" && cache !== "full");
+  const others = rows.filter(({ model, keep = own?.keep }) => model !== "gates" && keep === own?.keep);
+  return own && { main: rowsOver(own, own.cache), controls: others.map((row) => rowsOver(row, nameOf(row))) };
 }
 
 /** In a sentence, where `full` alone would say too little. */

@@ -1,0 +1,45 @@
+import { evictionLoss } from "../../eviction/eviction-loss.ts";
+import { gatedPass } from "../../eviction/gates/gated-pass.ts";
+import { gateObjective, joinCounts, trainedTokens } from "../../eviction/gates/gate-objective.ts";
+import { optional } from "../../system/optional.ts";
+import { explosionWatch } from "../kit/watches.ts";
+import type { AttentionGateConfig } from "./config-schema.ts";
+import { evaluateLosses } from "./losses.ts";
+import type { GateTraining, GateWork } from "./work.ts";
+
+/** Gates, or none for the control, under the loss of the tokens to be learnt and the eviction loss. */
+export function endToEnd(work: GateWork): GateTraining {
+  const { model, gates, gateOptions, config, gated, reporter } = work;
+  const { sinks, window, rows } = config.gates;
+  const { seed } = config.training;
+  const loss = evictionLoss(lossOptions(config));
+  if (gated && loss.warning) reporter.note(loss.warning);
+  return {
+    objective: gateObjective(gates && loss, { ...gateOptions, seed }),
+    trainee: model,
+    pass(learner, batch, step) {
+      const options = { ...gateOptions, sinks, window, rows, noise: { seed, step } };
+      return learner.forward(batch, gates && { attention: gatedPass(model, gates, options) });
+    },
+    numbersOf(batches, { loss, parts, metrics }) {
+      const counts = joinCounts(metrics);
+      const mean = (key: string): number => metrics.reduce((sum, part) => sum + part[key]!, 0) / metrics.length;
+      const evicted = gates && {
+        evictionLoss: parts["eviction"] ?? 0,
+        ...{ target: mean("target"), keepShare: 1 - counts.evicted, keepProbability: mean("probability") },
+        ...counts,
+      };
+      return {
+        record: { loss, nll: parts["nll"] ?? 0, ...evicted },
+        trained: batches.reduce((sum, { batch }) => sum + trainedTokens(batch), 0),
+        ...optional({ keptShare: evicted?.keepShare }),
+      };
+    },
+    evaluate: (onProgress) => evaluateLosses(work, onProgress),
+    watch: explosionWatch("nll"),
+  };
+}
+
+function lossOptions({ eviction }: AttentionGateConfig): Parameters<typeof evictionLoss>[0] {
+  return JSON.parse(JSON.stringify(eviction)) as object; // without undefined values
+}
