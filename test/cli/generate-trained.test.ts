@@ -70,6 +70,22 @@ describe("generate --gates", () => {
     expect(exempt.err).toMatch(/keep 48 of 48 entries.*the prompt has no others/);
   });
 
+  test("keeps the share that gates which foresee attention were saved with, or that --keep says", async () => {
+    const budget = await makeGates(folder.path("budget-gates"), { sinks: 1, window: 2, ratio: 0.5 });
+    const flags = ["--prompt", words(prompt), "--gates", budget];
+    // of 12 tokens 6 and, rounded up, 5 in each of two heads of two layers
+    expect((await answer(...flags)).err).toContain("the gates keep 24 of 48 entries of the prompt");
+    expect((await answer(...flags, "--keep", "0.4")).err).toContain("the gates keep 20 of 48 entries of the prompt");
+    expect((await answer(...flags, "--threshold", "0.4")).err).toMatch(/--threshold is not used/);
+    expect((await answer(...flags, "--keep", "1.5")).err).toMatch(/--keep is 1\.5/);
+    const [hard, none] = [
+      await answer("--prompt", words(prompt), "--gates", gates, "--keep", "0.4"),
+      await answer("--prompt", words(prompt), "--keep", "0.4"),
+    ];
+    expect([hard.code, hard.err]).toEqual([2, expect.stringMatching(/--keep is not used/)]);
+    expect([none.code, none.err]).toEqual([2, expect.stringMatching(/--keep has no gates/)]);
+  });
+
   test("works with an adapter below the gates", async () => {
     const adapter = adapterFixture("tied");
     const { ids, account } = await expected({}, adapter);

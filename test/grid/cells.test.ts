@@ -180,20 +180,20 @@ describe("a cell", () => {
   });
 });
 
-test.each(["sstoken", "cdpo", "oreal", "attention-gate"])(
-  "each cell of configs/%s/ablation.yaml is right",
-  async (name) => {
-    const file = `configs/${name}/ablation.yaml`;
-    const cells = cellsOf(await readGrid(file));
-    const { config, arms } = cells.grid;
-    expect(config.recipe).toBe(name);
-    expect(arms.every((arm) => cells.of(arm).length === config.seeds.length)).toBe(true);
-    const keys = readFileSync(`configs/schema/${name}.schema.json`, "utf8");
-    expect(keys).toContain('"seed"');
-    const last = cells.cells.at(-1)!;
-    expect(cellConfig(cells, last).config).toMatchObject({ training: { seed: last.seed }, output: last.folder });
-  },
-);
+test.each([
+  ...["sstoken", "cdpo", "oreal", "attention-gate"].map((name) => [name, "ablation"] as const),
+  ["attention-gate", "future"] as const,
+])("each cell of configs/%s/%s.yaml is right", async (name, grid) => {
+  const file = `configs/${name}/${grid}.yaml`;
+  const cells = cellsOf(await readGrid(file));
+  const { config, arms } = cells.grid;
+  expect(config.recipe).toBe(name);
+  expect(arms.every((arm) => cells.of(arm).length === config.seeds.length)).toBe(true);
+  const keys = readFileSync(`configs/schema/${name}.schema.json`, "utf8");
+  expect(keys).toContain('"seed"');
+  const last = cells.cells.at(-1)!;
+  expect(cellConfig(cells, last).config).toMatchObject({ training: { seed: last.seed }, output: last.folder });
+});
 
 test("configs/schema/grid.schema.json is what npm run build:schema writes", () => {
   const committed: unknown = JSON.parse(readFileSync("configs/schema/grid.schema.json", "utf8"));

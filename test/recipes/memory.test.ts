@@ -123,4 +123,6 @@ test("the memory of an Attention-Gate run with gates alone has no moments of the
   expect(estimate(both).moments).toBe(2 * weightsOf());
   expect(estimate(gates).moments).toBeLessThan(0.1 * weightsOf());
   expect(savings(gates).map(({ settings }) => settings)).not.toContain("adapter.rank=16");
+  const handedBack = read(attentionGateDefinition(), { mode: "pretrain", gates: { objective: "end-to-end" } });
+  expect(estimate(gates).activations).toBeLessThan(0.5 * estimate(handedBack).activations);
 });

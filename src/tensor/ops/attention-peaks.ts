@@ -50,38 +50,38 @@ function peaksOfRow(
   let found: tf.Tensor2D | undefined;
   for (let first = 0; first < asked.length; first += BLOCK) {
     const own = asked.subarray(first, first + BLOCK);
-    const { hidden, counted } = masks(own, row, length, options);
-    const block = tf.gather(
-      q,
-      tf.tensor1d(
-        own.map((query) => start + query),
-        "int32",
-      ),
+    const { unseen, uncounted } = masks(own, row, length, options);
+    const tokens = tf.tensor1d(
+      Int32Array.from(own, (query) => start + query),
+      "int32",
     );
-    const byHead = tf.transpose(tf.reshape(block, [own.length, heads, d]), [1, 0, 2]);
+    const byHead = tf.transpose(tf.reshape(tf.gather(q, tokens), [own.length, heads, d]), [1, 0, 2]);
     const Q: tf.Tensor3D = tf.reshape(byHead, [keyValueHeads, share * own.length, d]);
-    const attention = tf.softmax(tf.add(scoresOf(tf.matMul(Q, K, false, true), d, options), hidden));
-    const counting = tf.mul(attention, counted);
-    const part: tf.Tensor2D = of === "peak" ? tf.max(counting, 1) : tf.div(tf.sum(counting, 1), share);
+    const masses = tf.logSumExp(tf.add(scoresOf(tf.matMul(Q, K, false, true), d, options), unseen), 2);
+    // With queries last, what is reduced lies together.
+    const scores = tf.add(scoresOf(tf.matMul(K, Q, false, true), d, options), uncounted);
+    const logs: tf.Tensor3D = tf.sub(scores, tf.expandDims(masses, 1));
+    const part: tf.Tensor2D = of === "peak" ? tf.exp(tf.max(logs, 2)) : tf.div(tf.sum(tf.exp(logs), 2), share);
     found = found === undefined ? part : of === "peak" ? tf.maximum(found, part) : tf.add(found, part);
   }
   return tf.transpose(found!);
 }
 
-/** `[1, share * queries, length]` each: what is added to scores of unseen keys, and 1 on keys that count for the query. */
+/**
+ * What is added to scores, queries by head: of keys that the query does not see, `[1, queries, length]`; and of those that
+ * do not count for it, `[1, length, queries]`.
+ */
 function masks(asked: Int32Array, row: number, length: number, options: AttentionPeaksOptions) {
   const { heads, keyValueHeads, reach } = options;
   const lines = (heads / keyValueHeads) * asked.length;
   const window = windowOf(options, length);
-  const hidden = new Float32Array(lines * length);
-  const counted = new Float32Array(lines * length);
+  const unseen = new Float32Array(lines * length).fill(HIDDEN);
+  const uncounted = new Float32Array(length * lines).fill(HIDDEN);
   for (let line = 0; line < lines; line++) {
     const query = asked[line % asked.length]!;
-    const at = line * length;
-    hidden.fill(HIDDEN, at, at + Math.max(0, query + 1 - window));
-    hidden.fill(HIDDEN, at + query + 1, at + length);
-    counted.fill(1, at, at + Math.max(0, query + 1 - reach[row]!));
+    const oldest = Math.max(0, query + 1 - window);
+    unseen.fill(0, line * length + oldest, line * length + query + 1);
+    for (let key = oldest; key <= query - reach[row]!; key++) uncounted[key * lines + line] = 0;
   }
-  const shape: [number, number, number] = [1, lines, length];
-  return { hidden: tf.tensor3d(hidden, shape), counted: tf.tensor3d(counted, shape) };
+  return { unseen: tf.tensor3d(unseen, [1, lines, length]), uncounted: tf.tensor3d(uncounted, [1, length, lines]) };
 }

@@ -83,6 +83,15 @@ describe("score --gates", () => {
       response.forEach((mark, t) => expect(mark && keptHeadShare![t] !== 1).toBeFalsy());
   });
 
+  test("refuses gates that rank a whole prompt, and says why", async () => {
+    const budget = await makeGates(folder.path("budget-gates"), { ratio: 0.5 });
+    const { code, err } = await run(folder.path("ranked.jsonl"), "--gates", budget);
+    expect([code, err]).toEqual([
+      2,
+      expect.stringMatching(/budget-gates: these gates hide nothing while a row is read/),
+    ]);
+  });
+
   test("leaves the model's own columns and the weights as they are", async () => {
     const [plain, gated] = [
       await scored("--selector", "loss-top"),

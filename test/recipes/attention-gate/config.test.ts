@@ -21,16 +21,31 @@ describe("an attention-gate configuration", () => {
   test("fills in what depends on other keys, and is the same when it is read again", () => {
     const { config, resolvedYaml } = load(`${minimal}training: {learningRate: 0.002}\n`);
     expect(config.gates).toMatchObject({ rows: "prompts", learningRate: 0.002, sinks: 4, window: 16 });
+    expect(config.gates).toMatchObject({ objective: "end-to-end", kind: "attention", input: "hidden", threshold: 0.5 });
+    expect(config.evaluation.keep).toBeUndefined();
     expect(config.compare).toEqual(["control"]);
     expect(config.evaluation.baselines.map(({ method }) => method)).toEqual(namesOf(evictionScores));
     expect(config.evaluation.baselines[0]).toEqual({ method: "streaming-llm", sinks: 4 });
     expect(load(resolvedYaml).config).toEqual(config);
   });
 
-  test("of mode pretrain reads text, without control, and is the same when it is read again", () => {
+  test("of mode pretrain foresees attention in text, without control, and is the same when it is read again", () => {
     const { config, resolvedYaml } = load(`${unheld}mode: pretrain\n`);
-    expect(config.gates.rows).toBe("text");
+    expect(config.gates).toMatchObject({ rows: "text", objective: "future", target: "peak" });
+    expect(config.gates).toMatchObject({ kind: "mlp", input: "key-value", inner: 64 });
+    expect([config.gates.threshold, config.gates.relaxation, config.eviction]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+    expect(config.evaluation.keep).toEqual([0.4, 0.6, 0.25]);
     expect(config.compare).toEqual([]);
+    expect(load(resolvedYaml).config).toEqual(config);
+  });
+
+  test("of mode pretrain trains end to end where it says so, and is the same when it is read again", () => {
+    const { config, resolvedYaml } = load(`${unheld}mode: pretrain\ngates: {objective: end-to-end}\n`);
+    expect(config).toMatchObject({ gates: { relaxation: "straight-through" }, eviction: { preset: "recommended" } });
     expect(load(resolvedYaml).config).toEqual(config);
   });
 
@@ -40,6 +55,18 @@ describe("an attention-gate configuration", () => {
     ["gates: {floor: 0.1}", /gates\.floor is not used: gates\.relaxation is straight-through/],
     ["gates: {temperature: 0.1}", /gates\.temperature is not used/],
     ["gates: {scope: global, rows: text}", /gates\.scope cannot be global for plain text/],
+    ["gates: {objective: future}", /gates\.objective cannot be future in mode finetune/],
+    ["mode: pretrain\ngates: {threshold: 0.4}", /gates\.threshold is not used: gates\.objective is future/],
+    ["mode: pretrain\ngates: {initialKeep: 0.9}", /gates\.initialKeep is not used: gates\.objective is future/],
+    ["mode: pretrain\ngates: {kind: linear, inner: 9}", /gates\.inner is not used: gates\.kind is linear/],
+    [
+      "mode: pretrain\neviction: {target: 0.4}",
+      /eviction is not used: gates\.objective is future \(set it to end-to-end/,
+    ],
+    ["gates: {target: sum}", /gates\.target is not used: gates\.objective is end-to-end/],
+    ["evaluation: {keep: [0.4]}", /evaluation\.keep is not used: gates\.objective is end-to-end/],
+    ["mode: pretrain\nevaluation: {keep: [0]}", /evaluation\.keep\[0\] must be a number, above 0 and at most 1/],
+    ["mode: pretrain\ntraining: {keepBest: 1, evaluateEvery: 1, bestMetric: referenceProbability}", /bestMetric/],
     ["mode: pretrain\nadapter: {rank: 4}", /adapter is not used: mode pretrain/],
     ["training: {gradientCheckpointing: true}", /gradientCheckpointing is not used/],
     [
@@ -85,10 +112,13 @@ describe("an attention-gate configuration", () => {
   });
 });
 
-test.each(["quickstart", "gates-alone", "paper-llama2-7b"])("configs/attention-gate/%s.yaml is right", (name) => {
-  const set = [`model=${folder}/model`, `data.train=${folder}/rows.jsonl`, `data.validation=${folder}/held.jsonl`];
-  expect(() => loadConfig(definition, `configs/attention-gate/${name}.yaml`, { set })).not.toThrow();
-});
+test.each(["quickstart", "gates-alone", "straight-through", "paper-llama2-7b"])(
+  "configs/attention-gate/%s.yaml is right",
+  (name) => {
+    const set = [`model=${folder}/model`, `data.train=${folder}/rows.jsonl`, `data.validation=${folder}/held.jsonl`];
+    expect(() => loadConfig(definition, `configs/attention-gate/${name}.yaml`, { set })).not.toThrow();
+  },
+);
 
 test("configs/schema/attention-gate.schema.json is what npm run build:schema writes", () => {
   const committed = readFileSync("configs/schema/attention-gate.schema.json", "utf8");

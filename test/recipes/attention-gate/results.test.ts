@@ -31,6 +31,22 @@ describe("the results of an Attention-Gate run", () => {
     expect(comparedCaches(rows.slice(1))).toBeUndefined(); // gates of plain text answer nothing
   });
 
+  test("compare gates that keep a share with what keeps the same share, and with all entries", () => {
+    const row = (model: string, cache: string, keep?: number) => ({
+      ...gateCaches[0]!,
+      ...{ model, cache, ...(keep !== undefined && { keep }) },
+    });
+    const names = ["gates 0.4", "gates 0.25", "h2o 0.4", "h2o 0.25"];
+    const [first, second, ...others] = names.map((name, i) =>
+      row(i < 2 ? "gates" : "model", name, Number(name.slice(-4))),
+    );
+    const { main, controls } = comparedCaches([first!, second!, row("model", "full"), ...others])!;
+    expect([main.name, controls.map(({ name }) => name)]).toEqual([
+      "gates 0.4",
+      ["all entries without gates", "h2o 0.4"],
+    ]);
+  });
+
   test("say nothing where the gates evict, nothing was answered, or no baseline was asked for", () => {
     expect(baselineNotes(gateCaches, baselines)).toEqual([]);
     expect(baselineNotes([], baselines)).toEqual([]);

@@ -88,7 +88,7 @@ describe("the Attention-Gate recipe", () => {
     const changes = {
       mode: "pretrain",
       adapter: undefined,
-      gates: { kind: "linear", rows: "prompts", initialKeep: 0.6, sinks: 3, threshold: 0.55 },
+      gates: { objective: "end-to-end", kind: "linear", rows: "prompts", initialKeep: 0.6, sinks: 3, threshold: 0.55 },
       training: { steps: 1, batchSize: 2, learningRate: 0.5 },
       evaluation: { maxNewTokens: 2, baselines: ["key-norm"] },
     };
@@ -101,6 +101,47 @@ describe("the Attention-Gate recipe", () => {
     expect(existsSync(join(output, "model"))).toBe(false);
     expect(readFileSync(join(output, "table.txt"), "utf8")).toMatch(/^model +full [^]*^model +key-norm /m);
     expect(linesOf(join(output, "metrics.jsonl"))).toBe(1);
+  }, 120_000);
+
+  test("trains gates that foresee attention, answers over every share they keep, and continues to the same bytes", async () => {
+    const changes = {
+      ...{ mode: "pretrain", adapter: undefined, eviction: undefined },
+      gates: { rows: "prompts", inner: 4, sinks: 3 },
+      training: { steps: 3, batchSize: 2, microBatchSize: 1, learningRate: 0.01, saveEvery: 1 },
+      evaluation: { maxNewTokens: 2, baselines: ["key-diff-value"], keep: [0.5, 0.25] },
+    };
+    const config = writeGates(join(base, "future"), changes);
+    const { code } = await run(config);
+    expect(code).toBe(0);
+    const output = join(base, "future/out");
+    expect(gatesIn(output).use).toEqual({ sinks: 3, window: 16, ratio: 0.5, rows: "prompts" });
+    const results = JSON.parse(readFileSync(join(output, "results.json"), "utf8")) as {
+      keep: number[];
+      rows: { model: string; cache: string; keep?: number; kept: number }[];
+    };
+    expect(results.keep).toEqual([0.5, 0.25]);
+    expect(results.rows.map(({ model, cache }) => `${model} ${cache}`)).toEqual([
+      ...["gates gates 0.5", "gates gates 0.25", "model full"],
+      ...["model key-diff-value 0.5", "model key-diff-value 0.25"],
+    ]);
+    for (const { keep = 1, kept } of results.rows) expect(Math.abs(kept - keep)).toBeLessThan(0.01); // rounded up
+    const { cells, section } = page(readFileSync(join(output, "report.html"), "utf8"));
+    expect(cells("Results", 1).map(([name]) => name)).toEqual([
+      ...["gates 0.5 − full model", "gates 0.5 − key-diff-value 0.5 model"],
+      ...["gates 0.25 − full model", "gates 0.25 − key-diff-value 0.25 model"],
+    ]);
+    expect(section("Loss")!.querySelectorAll("figure").length).toBe(3);
+    expect(linesOf(join(output, "problems.jsonl"))).toBe(2 * 2); // problems, caches
+
+    const bytes = () => [
+      readFileSync(join(output, "gates/gates.safetensors")).toString("base64"),
+      ...["metrics.jsonl", "evaluation.jsonl"].map((file) => readFileSync(join(output, file), "utf8")),
+    ];
+    const whole = bytes();
+    for (const lost of ["summary.json", "gates", "checkpoints/step-3"]) rmSync(join(output, lost), { recursive: true });
+    const again = await run(config, "--resume");
+    expect([again.code, again.stderr]).toEqual([0, expect.stringContaining("Continuing after step 2.")]);
+    expect(bytes()).toEqual(whole);
   }, 120_000);
 
   test("keeps in its summary that the loss over tokens exploded", async () => {
