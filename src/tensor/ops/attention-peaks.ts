@@ -1,17 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { headWidth, requireFacts, requireLength, requireShape, requireStarts } from "./checks.ts";
-import type { AttentionAttributes } from "./attributes.ts";
+import type { AttentionPeaksAttributes } from "./attributes.ts";
+import { runFused } from "./fused.ts";
 import { HIDDEN, scoresOf, windowOf } from "./scores.ts";
-
-/** Whose attention counts, and what of it. */
-export interface AttentionPeaksOptions extends AttentionAttributes {
-  /** `[N]`: 1 = the token's query counts; the others are not run. */
-  queries: Uint8Array;
-  /** `[rows]`, at least 1: a key counts for queries that are at least so many tokens behind it. */
-  reach: Int32Array;
-  /** `peak`: the largest over queries and over the query heads that share the key; `sum`: over queries, of the heads' mean. */
-  of?: "peak" | "sum";
-}
 
 /** Queries whose attention is held at a time. */
 const BLOCK = 128;
@@ -21,7 +12,7 @@ const BLOCK = 128;
  * `q [N, heads * d]`, `k [N, keyValueHeads * d]` -> `[N, keyValueHeads]`, 0 where no query counts. Never more than a few
  * queries' attention is held.
  */
-export function attentionPeaks(q: tf.Tensor2D, k: tf.Tensor2D, options: AttentionPeaksOptions): tf.Tensor2D {
+export function attentionPeaks(q: tf.Tensor2D, k: tf.Tensor2D, options: AttentionPeaksAttributes): tf.Tensor2D {
   const { starts, queries, reach, heads, keyValueHeads } = options;
   const N = q.shape[0];
   const d = headWidth(q.shape[1], heads, keyValueHeads);
@@ -30,6 +21,10 @@ export function attentionPeaks(q: tf.Tensor2D, k: tf.Tensor2D, options: Attentio
   requireLength("queries", queries, N);
   requireLength("reach", reach, starts.length - 1);
   requireFacts(options);
+  const { of, scale, softCap, window } = options;
+  const attributes = { starts, queries, reach, of, heads, keyValueHeads, scale, softCap, window };
+  const fused = runFused("TokensiftAttentionPeaks", { q, k }, attributes);
+  if (fused !== undefined) return fused[0];
   return tf.tidy(() => tf.concat(Array.from(reach, (_, row) => peaksOfRow(q, k, row, d, options))));
 }
 
@@ -38,9 +33,9 @@ function peaksOfRow(
   k: tf.Tensor2D,
   row: number,
   d: number,
-  options: AttentionPeaksOptions,
+  options: AttentionPeaksAttributes,
 ): tf.Tensor2D {
-  const { starts, queries, heads, keyValueHeads, of = "peak" } = options;
+  const { starts, queries, heads, keyValueHeads, of } = options;
   const [start, length] = [starts[row]!, starts[row + 1]! - starts[row]!];
   const share = heads / keyValueHeads;
   const asked = Int32Array.from({ length }, (_, query) => query).filter((query) => queries[start + query] === 1);
@@ -71,7 +66,7 @@ function peaksOfRow(
  * What is added to scores, queries by head: of keys that the query does not see, `[1, queries, length]`; and of those that
  * do not count for it, `[1, length, queries]`.
  */
-function masks(asked: Int32Array, row: number, length: number, options: AttentionPeaksOptions) {
+function masks(asked: Int32Array, row: number, length: number, options: AttentionPeaksAttributes) {
   const { heads, keyValueHeads, reach } = options;
   const lines = (heads / keyValueHeads) * asked.length;
   const window = windowOf(options, length);

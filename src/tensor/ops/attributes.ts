@@ -38,6 +38,16 @@ export interface GatedAttentionAttributes extends AttentionAttributes {
   reach: Int32Array;
 }
 
+/** Whose attention counts, and what of it. */
+export interface AttentionPeaksAttributes extends AttentionAttributes {
+  /** `[N]`: 1 = the token's query counts; the others are not run. */
+  queries: Uint8Array;
+  /** `[rows]`, at least 1: a key counts for queries that are at least so many tokens behind it. */
+  reach: Int32Array;
+  /** `peak`: the largest over queries and over the query heads that share the key; `sum`: over queries, of the heads' mean. */
+  of: "peak" | "sum";
+}
+
 /** Which part of a cache each query sees. */
 export interface CachedAttentionAttributes extends ScoreFacts {
   /** `[R]`, 0 .. S - 1. */

@@ -1,6 +1,6 @@
 export { activate, gatedUnit, type Activation } from "./activation.ts";
 export { adamwUpdate, sumOfSquares } from "./adamw.ts";
-export { attentionPeaks, type AttentionPeaksOptions } from "./attention-peaks.ts";
+export { attentionPeaks } from "./attention-peaks.ts";
 export { attentionSums, type AttentionSumsOptions } from "./attention-sums.ts";
 export type { AdamWSettings, AttentionAttributes, AttentionFacts, ScoreFacts } from "./attributes.ts";
 export { cachedAttention, writeCache } from "./cached-attention.ts";

@@ -3,6 +3,7 @@ import type {
   Activation,
   AdamWSettings,
   AttentionAttributes,
+  AttentionPeaksAttributes,
   CachedAttentionAttributes,
   Capped,
   GatedAttentionAttributes,
@@ -151,6 +152,12 @@ export interface FusedKernels extends DefinitionParts {
     };
     attrs: GatedAttentionAttributes;
     outputs: [dq: Tensor2D, dk: Tensor2D, dv: Tensor2D, dgates: Tensor2D];
+  };
+  /** Of each key the largest (`of: "peak"`) or summed attention of the queries that count, as `attentionPeaks` says. */
+  TokensiftAttentionPeaks: {
+    inputs: { q: Tensor2D /* [N, H * d] */; k: Tensor2D /* [N, G * d] */ };
+    attrs: AttentionPeaksAttributes;
+    outputs: [output: Tensor2D /* [N, G] */];
   };
   /** Attention of query `r` over the entries `firsts[r] .. lengths[r] - 1` of row `rows[r]` of a cache of S rows. */
   TokensiftCachedAttention: {

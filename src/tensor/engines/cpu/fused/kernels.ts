@@ -1,5 +1,6 @@
 import type { DefinitionParts, KernelName } from "../../../ops/index.ts";
 import { activate, activateGradient, gatedUnit, gatedUnitGradient } from "./activation.ts";
+import { attentionPeaks } from "./attention-peaks.ts";
 import { cachedAttention, cacheWrite, causalAttention, causalAttentionGradient, raggedAttention } from "./attention.ts";
 import { gatedAttention, gatedAttentionGradient } from "./gated-attention.ts";
 import type { FusedKernel } from "./kernel.ts";
@@ -28,6 +29,7 @@ export const fusedKernels: { [K in Exclude<KernelName, keyof DefinitionParts>]: 
   TokensiftCausalAttentionGrad: causalAttentionGradient,
   TokensiftGatedAttention: gatedAttention,
   TokensiftGatedAttentionGrad: gatedAttentionGradient,
+  TokensiftAttentionPeaks: attentionPeaks,
   TokensiftCachedAttention: cachedAttention,
   TokensiftRaggedAttention: raggedAttention,
   TokensiftCacheWrite: cacheWrite,
