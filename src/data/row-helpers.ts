@@ -24,13 +24,13 @@ const batchesOfThread = 2;
 /**
  * Starts threads; rows are given to each from when it is ready. One that does not start, or ends, is done without.
  *
- * @param program what a thread runs
+ * @param program what a thread runs, as a `file:` URL
  * @returns undefined for a tokenizer that cannot be made again in a thread
  */
 export function startHelpers(
   tokenizer: Tokenizer,
   options: RowTokenOptions,
-  { count, program = ownProgram }: { count: number; program?: URL | undefined },
+  { count, program = ownProgram }: { count: number; program?: string | undefined },
 ): RowHelpers | undefined {
   const origin = originOf(tokenizer);
   if (origin === undefined) return undefined;
@@ -65,7 +65,7 @@ interface HelperThread extends Pick<RowHelpers, "started" | "tokenize" | "close"
   waiting(): number;
 }
 
-function startThread(program: URL, workerData: object, onEnd: () => void): HelperThread | undefined {
+function startThread(program: string, workerData: object, onEnd: () => void): HelperThread | undefined {
   const worker = newWorker(program, workerData);
   if (worker === undefined) return undefined;
   let isReady = false;
@@ -108,17 +108,18 @@ function startThread(program: URL, workerData: object, onEnd: () => void): Helpe
   };
 }
 
-const ownProgram = new URL(import.meta.url.endsWith(".ts") ? "./row-thread.ts" : "./row-thread.js", import.meta.url);
+const ownProgram = new URL(import.meta.url.endsWith(".ts") ? "./row-thread.ts" : "./row-thread.js", import.meta.url)
+  .href;
 
-function newWorker(program: URL, workerData: object): Worker | undefined {
+function newWorker(program: string, workerData: object): Worker | undefined {
   try {
-    if (!program.pathname.endsWith(".ts")) return new Worker(program, { workerData });
+    if (!program.endsWith(".ts")) return new Worker(new URL(program), { workerData });
     // sources, which tsx runs, as elsewhere
     const tsx = createRequire(import.meta.url)
       .resolve("tsx/esm/api")
       .replace(/cjs$/, "mjs");
     const load = `import(${JSON.stringify(pathToFileURL(tsx).href)})`;
-    const source = `${load}.then(({ register }) => (register(), import(${JSON.stringify(program.href)})));`;
+    const source = `${load}.then(({ register }) => (register(), import(${JSON.stringify(program)})));`;
     return new Worker(source, { eval: true, execArgv: [], workerData });
   } catch {
     return undefined;

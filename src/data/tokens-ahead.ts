@@ -21,8 +21,8 @@ export interface Helping {
   readonly left: number;
   /** Whether nothing is done until the threads have started. */
   readonly waits?: boolean;
-  /** What a thread runs. */
-  readonly program?: URL;
+  /** What a thread runs, as a `file:` URL. */
+  readonly program?: string;
 }
 
 export const whereMuchIsLeft: Helping = { worked: 0.4, left: 3 };

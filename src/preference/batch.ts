@@ -22,7 +22,10 @@ export interface PreferenceTerm extends LossTerm {
   readonly dLogProb: Float32Array;
 }
 
-/** Means over the batch's pairs. */
+/**
+ * Means over the batch's pairs. Under the normalizer `weights` there is `leftOut`, too: the share of pairs of which a
+ * response has no weight, so that nothing can be preferred.
+ */
 export interface PreferenceMetrics extends Record<string, number> {
   /** `dpoBeta` times the sum of the chosen log-ratios, unweighted, so that forms can be compared. */
   chosenReward: number;
@@ -39,6 +42,4 @@ export interface PreferenceMetrics extends Record<string, number> {
   /** Mean over pairs of how hard a side's weights push, `Σ w (1 - p)`, divided by what its sum is divided by. */
   chosenPush: number;
   rejectedPush: number;
-  /** Under the normalizer `weights`: share of pairs of which a response has no weight, so that nothing can be preferred. */
-  leftOut?: number;
 }

@@ -14,7 +14,7 @@ import { temporaryFolder } from "./folder.ts";
 
 const folder = temporaryFolder();
 const tokenizer = loadTokenizer(join(import.meta.dirname, "../../models/tiny"));
-const program = pathToFileURL(join(process.env["TOKENSIFT_PROGRAMS"]!, "src/data/row-thread.js"));
+const program = pathToFileURL(join(process.env["TOKENSIFT_PROGRAMS"]!, "src/data/row-thread.js")).href;
 const together = { worked: 0, left: 0, waits: true, program };
 const alone = { worked: Infinity, left: 0 };
 
