@@ -25,7 +25,7 @@ export interface Helping {
   readonly program?: string;
 }
 
-export const whereMuchIsLeft: Helping = { worked: 0.4, left: 3 };
+export const whereMuchIsLeft: Helping = { worked: 1, left: 8 };
 
 export interface AheadOptions {
   /** How many rows there are. */
