@@ -25,7 +25,11 @@ describe("cells on this machine", () => {
     const said: string[] = [];
     const script = (cell: Cell) =>
       `const fs = require("fs"), log = ${JSON.stringify(started)}; fs.appendFileSync(log, "+");
-       console.log("here is ${cell.name}"); setTimeout(() => fs.appendFileSync(log, "-"), 150)`;
+       console.log("here is ${cell.name}");
+       let waits = 500; // for the other to have begun, then a moment for a third that should not
+       const both = () => fs.readFileSync(log, "utf8").split("+").length > 2;
+       const end = () => (both() || --waits === 0 ? setTimeout(() => fs.appendFileSync(log, "-"), 150) : setTimeout(end, 10));
+       end()`;
     const ended = await runLocal({
       ...{ cells: cellsOf(4), jobs: 2 },
       command: (cell) => node(script(cell)),
