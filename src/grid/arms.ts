@@ -13,6 +13,10 @@ export interface Arm {
   readonly control: boolean;
 }
 
+/** Whether what an axis is compared with is another row of the same runs' results. */
+export const isRowName = (against: unknown): against is string =>
+  typeof against === "string" && against.startsWith("@");
+
 /** The rows of every axis in the grid's order, and what is wrong with how axes are written. */
 export function armsOf({ axes, controls }: Pick<GridConfig, "axes" | "controls">): {
   arms: Arm[];

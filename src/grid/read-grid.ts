@@ -9,7 +9,7 @@ import type { Recipe, RunConfig } from "../recipes/kit/recipe.ts";
 import { recipes } from "../recipes/list.ts";
 import { UserError } from "../system/errors.ts";
 import { isRecord } from "../system/is-record.ts";
-import { type Arm, armsOf } from "./arms.ts";
+import { type Arm, armsOf, isRowName } from "./arms.ts";
 import { type GridConfig, gridSchema } from "./grid-schema.ts";
 import { type Settings, undotted } from "./settings.ts";
 
@@ -120,7 +120,7 @@ function problemsOf(config: GridConfig, arms: readonly Arm[], recipe: AnyRecipe 
       else if (other !== undefined) refuse(path, `cannot be: ${other} changes what is trained`);
     }
     const known = rows.map(({ name }) => name);
-    const named = [against].flat().filter((name) => typeof name === "string" && !name.startsWith("@"));
+    const named = [against].flat().filter((name) => typeof name === "string" && !isRowName(name));
     const unknown = named.find((name) => !known.includes(name as string)) as string | undefined;
     if (unknown !== undefined)
       refuse(["axes", axis, "against"], `is ${JSON.stringify(unknown)}${orNearest(unknown, known)}`);

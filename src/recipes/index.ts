@@ -9,4 +9,4 @@ export { cdpoRecipe } from "./cdpo/recipe.ts";
 export type { CdpoRun } from "./cdpo/run.ts";
 export type { Alignment } from "./cdpo/align.ts";
 export { estimateTokens } from "./cdpo/estimate-tokens.ts";
-export { runRecipe } from "./kit/recipe.ts";
+export { runRecipe } from "./kit/run-recipe.ts";

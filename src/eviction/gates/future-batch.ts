@@ -1,7 +1,7 @@
 import type { TokenBatch } from "../../contract/index.ts";
-import { exemptTokens, type ExemptionOptions } from "../exemptions.ts";
+import type { ExemptionOptions } from "../exemptions.ts";
 import type { GatedShape } from "../shape.ts";
-import type { RowKind } from "./layout.ts";
+import { gatedBatch, type RowKind } from "./layout.ts";
 
 /** A batch's cache with the queries whose attention on it gates are to foresee. */
 export interface FutureShape extends GatedShape {
@@ -30,14 +30,10 @@ type Rows = Pick<TokenBatch, "rows" | "width" | "lengths" | "response" | "dataWe
  * queries; //=> [0, 0, 0, 0, 1, 0]
  * taught; //=> [1]
  */
-export function futureBatch(
-  { rows, width, lengths, response, dataWeights }: Rows,
-  keyValueHeads: number,
-  kind: RowKind,
-  options: ExemptionOptions,
-): FutureShape {
-  const shape = { rows, width, lengths, heads: keyValueHeads };
-  const { evictable, reach } = exemptTokens(shape, kind === "text" ? undefined : response, options);
+export function futureBatch(batch: Rows, keyValueHeads: number, kind: RowKind, options: ExemptionOptions): FutureShape {
+  const { rows, width, lengths, response, dataWeights } = batch;
+  const shape = gatedBatch(batch, keyValueHeads, kind, options);
+  const { evictable, reach } = shape;
   const queries = new Uint8Array(rows * width);
   const taught = new Uint8Array(rows);
   for (let row = 0; row < rows; row++) {
@@ -51,5 +47,5 @@ export function futureBatch(
     const last = queries.subarray(start, start + length).lastIndexOf(1);
     taught[row] = Number(first >= 0 && last - first >= reach[row]!);
   }
-  return { ...shape, evictable, reach, queries, taught };
+  return { ...shape, queries, taught };
 }

@@ -1,6 +1,6 @@
 import type { TokenBatch } from "../../contract/index.ts";
 import type { PackedTokens } from "../../model/packing.ts";
-import { exemptTokens, type ExemptionOptions } from "../exemptions.ts";
+import { exemptTokens, type ExemptionOptions, type Exemptions } from "../exemptions.ts";
 import type { GatedShape } from "../shape.ts";
 import type { GateLayout } from "./network.ts";
 
@@ -60,7 +60,7 @@ export function gatedBatch(
   keyValueHeads: number,
   kind: RowKind,
   options: ExemptionOptions,
-): GatedShape {
+): GatedShape & Exemptions {
   const shape = { rows, width, lengths, heads: keyValueHeads };
   return { ...shape, ...exemptTokens(shape, kind === "text" ? undefined : response, options) };
 }

@@ -1,6 +1,6 @@
 import { UserError } from "../../system/errors.ts";
 import { isRecord } from "../../system/is-record.ts";
-import type { Arm } from "../arms.ts";
+import { isRowName, type Arm } from "../arms.ts";
 import type { Cells } from "../cells.ts";
 import { orNearest } from "../read-grid.ts";
 import type { ArmOutcomes, AxisOutcomes } from "./read-cells.ts";
@@ -38,10 +38,6 @@ export function refuseUnknownRows({ grid }: Cells, axes: readonly AxisOutcomes[]
     });
   }
 }
-
-/** Whether an opponent is another row of the same runs. */
-export const isRowName = (against: unknown): against is string =>
-  typeof against === "string" && against.startsWith("@");
 
 /** What the same runs have measured in another row of their results. */
 function atRow({ arm, outcomes, missing }: ArmOutcomes, row: string): ArmOutcomes {

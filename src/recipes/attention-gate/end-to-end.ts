@@ -1,4 +1,4 @@
-import { evictionLoss } from "../../eviction/eviction-loss.ts";
+import { evictionLoss, type EvictionLoss } from "../../eviction/eviction-loss.ts";
 import { gatedPass } from "../../eviction/gates/gated-pass.ts";
 import { gateObjective, joinCounts, trainedTokens } from "../../eviction/gates/gate-objective.ts";
 import { optional } from "../../system/optional.ts";
@@ -12,7 +12,7 @@ export function endToEnd(work: GateWork): GateTraining {
   const { model, gates, gateOptions, config, gated, reporter } = work;
   const { sinks, window, rows } = config.gates;
   const { seed } = config.training;
-  const loss = evictionLoss(lossOptions(config));
+  const loss = configuredLoss(config.eviction!); // of end-to-end always there
   if (gated && loss.warning) reporter.note(loss.warning);
   return {
     objective: gateObjective(gates && loss, { ...gateOptions, seed }),
@@ -40,6 +40,7 @@ export function endToEnd(work: GateWork): GateTraining {
   };
 }
 
-function lossOptions({ eviction }: AttentionGateConfig): Parameters<typeof evictionLoss>[0] {
-  return JSON.parse(JSON.stringify(eviction)) as object; // without undefined values
+/** The eviction loss of a configuration. Throws a UserError for options that do not fit. */
+export function configuredLoss(eviction: NonNullable<AttentionGateConfig["eviction"]>): EvictionLoss {
+  return evictionLoss(JSON.parse(JSON.stringify(eviction)) as object); // without undefined values
 }

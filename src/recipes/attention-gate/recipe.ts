@@ -1,6 +1,5 @@
 import { optionLines } from "../../config/resolved-options.ts";
 import { evictionScores } from "../../eviction/catalogue.ts";
-import { evictionLoss } from "../../eviction/eviction-loss.ts";
 import type { RunFolder } from "../../training/run-folder.ts";
 import { openArms, summaryOf, type ArmPlan, type ArmRun, type PlannedArm } from "../kit/arms.ts";
 import type { RunInputs } from "../kit/inputs.ts";
@@ -12,6 +11,7 @@ import { countedRows, stepsOver } from "../kit/row-order.ts";
 import { openGateArm } from "./arm.ts";
 import type { AttentionGateConfig } from "./config-schema.ts";
 import { attentionGateDefinition, baselineNames } from "./config.ts";
+import { configuredLoss } from "./end-to-end.ts";
 import { gateMemory } from "./memory.ts";
 import { baselineNotes, comparedCaches, gateResults } from "./results.ts";
 import type { GateArm } from "./work.ts";
@@ -38,7 +38,7 @@ export const attentionGateRecipe = defineRecipe<AttentionGateConfig, GateRun>({
   usesDataWeights: true,
   drawsByWeight: true,
   async check({ eviction, evaluation }) {
-    if (eviction !== undefined) evictionLoss(JSON.parse(JSON.stringify(eviction)) as object);
+    if (eviction !== undefined) configuredLoss(eviction);
     await openScores(evaluation.baselines);
   },
   plan,

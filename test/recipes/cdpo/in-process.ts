@@ -1,7 +1,7 @@
 import { loadConfig } from "../../../src/config/index.ts";
 import { cdpoRecipe, type Alignment, type CdpoRun } from "../../../src/recipes/index.ts";
 import { gatherInputs, type RunInputs } from "../../../src/recipes/kit/inputs.ts";
-import { perform } from "../../../src/recipes/kit/recipe.ts";
+import { perform } from "../../../src/recipes/kit/run-recipe.ts";
 import { releaseEngine, useEngine } from "../../../src/tensor/engine.ts";
 import { optimizerStep } from "../../../src/training/index.ts";
 import { tensorCount } from "../../training/reference.ts";

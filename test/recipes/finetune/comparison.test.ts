@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { loadConfig } from "../../../src/config/index.ts";
 import { gatherInputs, type RunInputs } from "../../../src/recipes/kit/inputs.ts";
 import type { ArmReporter } from "../../../src/recipes/kit/reporter.ts";
-import { perform } from "../../../src/recipes/kit/recipe.ts";
+import { perform } from "../../../src/recipes/kit/run-recipe.ts";
 import { ssTokenRecipe, type FinetuneRun } from "../../../src/recipes/index.ts";
 import { releaseEngine, useEngine } from "../../../src/tensor/engine.ts";
 import { ruleStep, type StepRecord } from "../../../src/training/index.ts";

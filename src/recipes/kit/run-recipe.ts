@@ -1,0 +1,196 @@
+import { join } from "node:path";
+import { loadConfig } from "../../config/index.ts";
+import { tellingDiskErrors } from "../../system/disk-error.ts";
+import { exitCodeOf } from "../../system/exit-code.ts";
+import { Interrupted } from "../../system/interrupted.ts";
+import { watchInterruption } from "../../system/interruption.ts";
+import { type LastingStreams, lastingStreams, terminalFile } from "../../system/lasting-streams.ts";
+import { optional } from "../../system/optional.ts";
+import type { TextStream } from "../../system/streams.ts";
+import { engineText, releaseEngine, useEngine, type EngineInfo } from "../../tensor/engine.ts";
+import { RolledBack } from "../../training/divergence.ts";
+import { isRunFolder, type RunFolderMode } from "../../training/run-folder.ts";
+import { commandLine, exampleConfig } from "./called-as.ts";
+import { shownPath } from "./card.ts";
+import { parseRecipeArguments, type RecipeArguments } from "./command-line.ts";
+import { findingOf } from "./finding.ts";
+import { gatherInputs, type RunInputs } from "./inputs.ts";
+import { memoryLines, requireMemory } from "./memory.ts";
+import type { Recipe, RecipeWork, RunConfig } from "./recipe.ts";
+import { refuseMixture, refusePromptWeights, refuseWeights } from "./refuse-weights.ts";
+import { stoppable, type ArmReporter, type Reporter } from "./reporter.ts";
+import { resultText } from "./results.ts";
+import { terminalReporter } from "./terminal-reporter.ts";
+
+/**
+ * Runs a recipe by its command line: `--help`, `--dry-run`, `--resume`, `--overwrite`, errors in words and the exit
+ * code (0, 2 for what the person can mend, 130, 143 or 138 after SIGINT, SIGTERM or SIGUSR1, 1 with a stack for our own
+ * mistakes).
+ *
+ * @param body what a trainer does with the opened run
+ * @example
+ * import { existsSync, writeFileSync } from "node:fs";
+ * import { finetuneRecipe, runRecipe } from "tokensift/recipes";
+ * import { ruleStep } from "tokensift/training";
+ *
+ * // what a person would write and type: `npx tsx my-trainer.ts --config my-run.yaml`
+ * const lines = ["model: models/tiny", "data: { train: datasets/word-problems/validation.arrow }", "engine: cpu"];
+ * writeFileSync("my-run.yaml", [...lines, "training: { steps: 2, batchSize: 4 }", "output: runs/mine"].join("\n"));
+ * process.argv.push("--config", "my-run.yaml");
+ *
+ * await runRecipe(finetuneRecipe, async (run) => {
+ *   for await (const arm of run.arms()) {
+ *     const { learner, rule, signals: plan } = arm;
+ *     for (const step of learner.steps()) {
+ *       const batches = arm.batches(step);
+ *       await arm.record(batches, await ruleStep(learner, step, batches, { rule, plan, context: arm.context() }));
+ *     }
+ *     await arm.finish();
+ *   }
+ * });
+ * existsSync("runs/mine/report.html"); //=> true
+ */
+export async function runRecipe<Config extends RunConfig, Run>(
+  recipe: Recipe<Config, Run>,
+  body: (run: Run) => Promise<void>,
+): Promise<void> {
+  using terminal = lastingStreams();
+  try {
+    await obey(recipe, body, process.argv.slice(2), terminal);
+  } catch (error) {
+    process.exitCode = stoppedOr(error, recipe.name, terminal.stderr);
+  } finally {
+    releaseEngine();
+  }
+}
+
+function stoppedOr(error: unknown, name: string, stderr: TextStream): number {
+  if (!(error instanceof Interrupted)) return exitCodeOf(error, name, stderr);
+  stderr.write(`${name}: ${error.message} Continue with --resume.\n`);
+  return error.exitCode;
+}
+
+async function obey<Config extends RunConfig, Run>(
+  recipe: Recipe<Config, Run>,
+  body: (run: Run) => Promise<void>,
+  argv: readonly string[],
+  terminal: LastingStreams,
+): Promise<void> {
+  const say = (text: string): void => void terminal.stdout.write(text);
+  const reporterOf = (label: string): ArmReporter => terminalReporter(label, terminal.stderr);
+  const args = parseRecipeArguments(argv, recipe);
+  if ("help" in args) return say(args.help);
+  const example = exampleConfig(recipe);
+  const { config, resolvedYaml } = loadConfig(recipe.config, args.config, { set: args.set, example });
+  if (args.dryRun) {
+    const inputs = await inputsOf(recipe, config, reporterOf("dry run"));
+    const memory = recipe.memory === undefined ? [] : memoryLines(config, recipe.memory(inputs));
+    const plan = [...recipe.plan(config, inputs), ...memory];
+    return say([resolvedYaml.trimEnd(), "", ...plan, "Nothing was written to the run folder.\n"].join("\n"));
+  }
+  using interruption = watchInterruption(() => terminal.stderr.write("\nStopping soon; once more ends at once.\n"));
+  const interrupted = interruption.asked;
+  const gather = async (): Promise<RunInputs> => {
+    const gathered = await inputsOf(recipe, config, stoppable(reporterOf(recipe.name), interrupted));
+    const { engine } = gathered;
+    if (recipe.memory) requireMemory(config, recipe.memory(gathered), { engine, allow: args.allowMemory });
+    return gathered;
+  };
+  let inputs: Promise<RunInputs> | undefined;
+  const work: RecipeWork<Config> = {
+    ...{ config, resolvedYaml, interrupted },
+    mode: modeOf(args, config.output),
+    allowChanges: args.allowChanges,
+    inputs: () => (inputs ??= gather()),
+    reporterOf,
+    command: commandLine(argv),
+  };
+  const told = {
+    ...recipe,
+    async open(work: RecipeWork<Config>) {
+      const opened = await recipe.open(work);
+      terminal.keepIn(join(opened.path, terminalFile));
+      return opened;
+    },
+  };
+  const { path, table, finding } = await tellingDiskErrors(config.output, () => perform(told, body, work)).catch(
+    interruption.rethrow,
+  );
+  say(`\n${table}\n`);
+  const page = (await recipe.report())(path, { command: work.command });
+  say(`The run is in ${shownPath(path)}, its report in ${shownPath(page)}\n`);
+  if (finding !== undefined) say(`\n${finding}\n`);
+}
+
+/**
+ * Opens a run, does the work and writes its results, without a command line around it: nothing is printed. Where a
+ * training goes back to a checkpoint, the run is opened once more and continued from there.
+ * @returns the run's folder, the table of its results, and what it found in one sentence
+ */
+export async function perform<Config extends RunConfig, Run>(
+  recipe: Pick<Recipe<Config, Run>, "open" | "results">,
+  body: (run: Run) => Promise<void>,
+  work: RecipeWork<Config>,
+): Promise<{ path: string; table: string; finding: string | undefined }> {
+  try {
+    return await performOnce(recipe, body, work);
+  } catch (error) {
+    if (!(error instanceof RolledBack)) throw error;
+    work.reporterOf("rollback").note(error.message);
+    return perform(recipe, body, { ...work, mode: "resume" });
+  }
+}
+
+async function performOnce<Config extends RunConfig, Run>(
+  recipe: Pick<Recipe<Config, Run>, "open" | "results">,
+  body: (run: Run) => Promise<void>,
+  work: RecipeWork<Config>,
+): ReturnType<typeof perform> {
+  const opened = await recipe.open(work);
+  try {
+    await body(opened.run);
+    const { rows, facts, notes = [], compared } = await opened.finish();
+    const table = resultText(recipe.results, rows, notes);
+    const finding = compared && findingOf(recipe.results, compared)?.replaceAll("−", "-"); // plain, to be copied
+    const results = {
+      ...{ rows, ...facts },
+      ...(notes.length > 0 && { notes }),
+      ...(finding !== undefined && { finding }),
+    };
+    opened.writeFile("results.json", `${JSON.stringify(results, null, 2)}\n`);
+    opened.writeFile("table.txt", table);
+    return { path: opened.path, table, finding };
+  } catch (error) {
+    if (!(error instanceof RolledBack)) opened.fail(error);
+    throw error;
+  } finally {
+    opened.close();
+  }
+}
+
+async function inputsOf<Config extends RunConfig>(
+  recipe: Pick<Recipe<Config, unknown>, "check" | "start" | "usesDataWeights" | "drawsByWeight">,
+  config: Config,
+  reporter: ArmReporter,
+): Promise<RunInputs> {
+  await recipe.check?.(config);
+  const start = recipe.start(config);
+  if (!recipe.drawsByWeight) refuseMixture(start.data);
+  if (!recipe.usesDataWeights) refusePromptWeights(start.data);
+  const inputs = await gatherInputs(start, await startEngine(config, reporter), reporter);
+  if (!recipe.usesDataWeights) refuseWeights(inputs.tokens);
+  return inputs;
+}
+
+/** Starts the configured engine, and says which it is. */
+async function startEngine({ engine, threads, matmul }: RunConfig, reporter: Reporter): Promise<EngineInfo> {
+  const info = await useEngine(engine, optional({ threads, matmul }));
+  reporter.note(`Engine: ${engineText(info)}`);
+  if (info.warning !== undefined) reporter.note(info.warning);
+  return info;
+}
+
+function modeOf({ resume, overwrite }: RecipeArguments, output: string): RunFolderMode {
+  if (resume) return "resume";
+  return overwrite && isRunFolder(output) ? "overwrite" : "new";
+}
