@@ -8,6 +8,8 @@ export interface PreferenceBatch {
   readonly reference?: Float32Array;
   /** `log s_t` of the contrastive estimate, for `criticalTokenDpo`. */
   readonly logEstimate?: Float32Array;
+  /** `log p_positive(y_t) - log p_negative(y_t)` of two contrasted models, nats, for `tisDpo` and `sePo`. */
+  readonly logRatio?: Float32Array;
   /** The user's token weights, for `columnDpo`. */
   readonly weights?: Float32Array;
   /** Of what an objective draws at random. Default 0. */
@@ -15,7 +17,7 @@ export interface PreferenceBatch {
 }
 
 /** What an objective may read of a batch besides its pairs. */
-export type BatchFact = "reference" | "logEstimate" | "weights";
+export type BatchFact = "reference" | "logEstimate" | "logRatio" | "weights";
 
 /** A term with the gradient on log-probabilities and, of forms that read it, on `forwardKl`. */
 export interface PreferenceTerm extends LossTerm {

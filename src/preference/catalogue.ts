@@ -3,14 +3,17 @@ import type { PreferenceForm } from "./form.ts";
 import { cdpoShuffledForm } from "./forms/cdpo-shuffled.ts";
 import { cdpoForm } from "./forms/cdpo.ts";
 import { columnForm } from "./forms/columns.ts";
+import { shuffledColumnForm } from "./forms/columns-shuffled.ts";
 import { confPoForm } from "./forms/confpo.ts";
 import { dpoForm } from "./forms/dpo.ts";
 import { ldDpoForm } from "./forms/ld-dpo.ts";
 import { rpoForm } from "./forms/rpo.ts";
+import { sePoForm } from "./forms/sepo.ts";
 import { sftChosenForm } from "./forms/sft-chosen.ts";
 import { sftReferenceForm } from "./forms/sft-reference.ts";
 import { tdpoForm } from "./forms/tdpo.ts";
 import { temporalDecayForm } from "./forms/temporal-decay.ts";
+import { tisDpoForm } from "./forms/tis-dpo.ts";
 import type { PreferenceObjective } from "./objective.ts";
 import { ownForm } from "./own-form.ts";
 
@@ -37,7 +40,10 @@ export const preferenceForms: Catalogue<PreferenceObjective, PreferenceForm> = {
     temporalDecayForm,
     tdpoForm,
     confPoForm,
+    sePoForm,
+    tisDpoForm,
     columnForm,
+    shuffledColumnForm,
     sftChosenForm,
     sftReferenceForm,
   ],

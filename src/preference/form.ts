@@ -60,6 +60,26 @@ export const meanOneSchema: JsonSchema = {
   description: "Scale each weighted response's weights to a mean of 1.",
 };
 
+/**
+ * Of forms with a hard mask: weight 1 on a share of each response's tokens, 0 elsewhere.
+ * @param share of a form that always has one; without, the mask is off unless given
+ */
+export const keepSchema = (which: string, share?: number): JsonSchema => ({
+  type: "object",
+  properties: {
+    ratio: {
+      type: "number",
+      exclusiveMinimum: 0,
+      maximum: 1,
+      ...(share !== undefined && { default: share }),
+      description: `Hard mask: weight 1 on this share of each response's tokens, ${which}, 0 elsewhere.`,
+    },
+    rounding: { enum: ["ceil", "floor", "round"], description: "Of the number of tokens kept; ceil unless given." },
+  },
+  ...(share === undefined ? { required: ["ratio"] } : { default: {} }),
+  additionalProperties: false,
+});
+
 /** Of forms that can weigh either side. */
 export const sidesSchema = (value: "chosen" | "rejected" | "both"): JsonSchema => ({
   enum: ["chosen", "rejected", "both"],

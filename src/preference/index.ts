@@ -11,6 +11,8 @@ export { ldDpo } from "./forms/ld-dpo.ts";
 export { temporalDecayDpo } from "./forms/temporal-decay.ts";
 export { tdpo } from "./forms/tdpo.ts";
 export { confPo } from "./forms/confpo.ts";
+export { sePo } from "./forms/sepo.ts";
+export { tisDpo } from "./forms/tis-dpo.ts";
 export { columnDpo } from "./forms/columns.ts";
 export { criticalTokenDpo } from "./forms/cdpo.ts";
 export { preferenceForms } from "./catalogue.ts";

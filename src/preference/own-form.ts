@@ -4,7 +4,7 @@ import type { PreferenceObjective } from "./objective.ts";
 
 const signals: readonly unknown[] = ["logProb", "forwardKl"];
 const rowKinds: readonly unknown[] = ["pairs", "chosen", "reference"] satisfies PreferenceObjective["rows"][];
-const facts: readonly unknown[] = ["reference", "logEstimate", "weights"] satisfies BatchFact[];
+const facts: readonly unknown[] = ["reference", "logEstimate", "logRatio", "weights"] satisfies BatchFact[];
 
 const listOf = (value: unknown, accepted: readonly unknown[]): boolean =>
   Array.isArray(value) && value.every((each) => accepted.includes(each));

@@ -44,11 +44,11 @@ export function lengthDesensitized(beyond: number): Weighting {
 }
 
 /**
- * `batch.weights`: a column of the dataset, or weights from outside such as those of TIS-DPO, OTPO and TGDPO, or the
- * 0/1 masks of SePO (with `normalizer: "weights"` and `reference: "none"`). Negative ones turn a token round.
+ * `batch.weights`: a column of the dataset, or weights from outside such as those of OTPO and TGDPO. Negative ones turn a
+ * token round.
  */
 export const columnWeights: Weighting = Object.assign(
-  (side: PairSide) => read(side, "weights", Number.isFinite, "a finite number"),
+  (side: PairSide) => factAt(side, "weights", Number.isFinite, "a finite number"),
   { reads: "weights" as const },
 );
 
@@ -92,10 +92,10 @@ export function criticalTokens(options: CriticalTokenOptions = {}): Weighting {
   const low = direction === "low";
 
   const weigh = (side: PairSide): Float64Array => {
-    const logS = read(side, "logEstimate", (x) => x <= 0, "a log-probability, 0 or less");
-    const ends = Uint8Array.from(side.places, (i) => side.tokens.endOfTurn[i]!);
-    const weights = keep ? keepMask(logS, ends, low, keep) : logS.map(soft(low, threshold));
-    return endOfTurn === "one" ? weights.map((w, t) => (ends[t] ? 1 : w)) : weights;
+    const logS = factAt(side, "logEstimate", (x) => x <= 0, "a log-probability, 0 or less");
+    const weights = keep ? keepMask(logS, keep, low) : logS.map(soft(low, threshold));
+    if (endOfTurn === "estimate") return weights;
+    return weights.map((w, t) => (side.tokens.endOfTurn[side.places[t]!] ? 1 : w));
   };
   return Object.assign(weigh, { reads: "logEstimate" as const });
 }
@@ -106,16 +106,17 @@ function soft(low: boolean, threshold: number | undefined): (logS: number) => nu
   return low ? (x) => Number(x < bound) : (x) => Number(x > bound);
 }
 
-function keepMask(logS: Float64Array, endOfTurn: Uint8Array, low: boolean, keep: Budget): Float64Array {
-  const scores = logS.map((x) => Math.max(x, -Number.MAX_VALUE) * (low ? -1 : 1));
-  const all = { rows: 1, width: logS.length, response: new Uint8Array(logS.length).fill(1), endOfTurn };
+/** 1 on the share of a response's tokens whose values are highest, or lowest, else 0; of equal ones the earlier has it. */
+export function keepMask(values: Float64Array, keep: Omit<Budget, "scope">, lowest: boolean): Float64Array {
+  const scores = values.map((x) => Math.max(x, -Number.MAX_VALUE) * (lowest ? -1 : 1));
+  const all = { rows: 1, width: values.length, response: new Uint8Array(values.length).fill(1) };
   return Float64Array.from(topMask(scores, all, { ...keep, scope: "response" }));
 }
 
-/** An array of the batch at the side's places, each number checked. */
-function read(
+/** An array of the batch at the side's places. Throws a UserError where it is missing, or for a number that does not fit. */
+export function factAt(
   { places, tokens, batch }: PairSide,
-  name: "weights" | "logEstimate",
+  name: Exclude<BatchFact, "reference">,
   fits: (x: number) => boolean,
   accepted: string,
 ): Float64Array {

@@ -153,6 +153,42 @@ test("cdpo-shuffled keeps the mass of each response's weights, and draws other p
   expect(other.terms["preference"]!.dLogProb).not.toEqual(after.terms["preference"]!.dLogProb);
 });
 
+describe("columns-shuffled", () => {
+  const made = makePairs(layout);
+  const metricsOf = (choice: MethodChoice, given = made) => run(createFrom(preferenceForms, choice), given).metrics;
+
+  test("keeps the mass of each response's weights, or their push", () => {
+    const own = metricsOf({ method: "columns" });
+    const mass = metricsOf({ method: "columns-shuffled" });
+    for (const side of ["chosen", "rejected"]) {
+      expect(mass[`${side}Weight`]).toBeCloseTo(own[`${side}Weight`]!, 6);
+      expect(mass[`${side}Push`]).not.toBeCloseTo(own[`${side}Push`]!, 3);
+      const push = metricsOf({ method: "columns-shuffled", equal: "push" });
+      expect(push[`${side}Push`]).toBeCloseTo(own[`${side}Push`]!, 6);
+    }
+  });
+
+  test("refuses negative weights at equal push, and names the row", () => {
+    const weights = made.batch.weights.map((w) => -w);
+    const turned = { ...made, batch: { ...made.batch, weights } };
+    expect(metricsOf({ method: "columns-shuffled" }, turned)["rejectedWeight"]).toBeLessThan(0);
+    expect(() => metricsOf({ method: "columns-shuffled", equal: "push" }, turned)).toThrow(
+      userError("invalid-weight", "row 100"),
+    );
+  });
+});
+
+test("tis-dpo gives equal log-ratios to earlier tokens first, and the one token of a response the weight 1", () => {
+  const made = makePairs(["Prrre", "Pe"]);
+  made.batch.logRatio.set([0, 1, 0, 1, 0, 0, 5]);
+  made.batch.reference.set(made.logProb.map((x) => x - 1));
+  // every log-ratio is 1: the chosen tokens rank 2, 0, 3, 1 and weigh 1.1, .7, 1.3, .9
+  const { terms, metrics } = run(createFrom(preferenceForms, { method: "tis-dpo", dpoBeta: 1 }), made);
+  expect(metrics["weightedMargin"]).toBeCloseTo(4 - 1, 5);
+  const slope = -1 / (1 + Math.exp(3));
+  [1.1, 0.7, 1.3, 0.9].forEach((w, t) => expect(terms["preference"]!.dLogProb[1 + t]).toBeCloseTo(w * slope, 6));
+});
+
 describe("cdpo-shuffled at equal push", () => {
   const made = makePairs(layout);
   const pushOf = (choice: MethodChoice) => run(createFrom(preferenceForms, choice), made).metrics;

@@ -17,6 +17,7 @@ interface Reference {
   logProb: number[];
   reference: number[];
   logEstimate: number[];
+  logRatio: number[];
   weights: number[];
   forwardKl: number[];
   cases: (Term & { form: string; options: object; dForwardKl?: number[]; nll?: Term })[];
@@ -39,6 +40,7 @@ const batch: preference.PreferenceBatch = {
   },
   reference: Float32Array.from(made.reference),
   logEstimate: Float32Array.from(made.logEstimate),
+  logRatio: Float32Array.from(made.logRatio),
   weights: Float32Array.from(made.weights),
 };
 const signals = { logProb: Float32Array.from(made.logProb), forwardKl: Float32Array.from(made.forwardKl) };

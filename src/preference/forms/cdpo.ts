@@ -7,7 +7,8 @@
  * contrasted models agree: there the weight is one minus the token's probability.
  */
 import type { JsonSchema, Preset } from "../../contract/index.ts";
-import { type FormOptions, type PreferenceForm, meanOneSchema, presetSchema, sidesSchema, sumSchema } from "../form.ts";
+import { type FormOptions, type PreferenceForm } from "../form.ts";
+import { keepSchema, meanOneSchema, presetSchema, sidesSchema, sumSchema } from "../form.ts";
 import type { WeightedDpo } from "../objective.ts";
 import type { Sides } from "../options.ts";
 import { refuse } from "../../system/refuse-option.ts";
@@ -78,21 +79,7 @@ export function changedCriticalTokenDpo(
 /** The options as a configuration writes them. Those that depend on the preset state no default. */
 export const criticalTokenSchema: Readonly<Record<string, JsonSchema>> = {
   sides: sidesSchema("rejected"),
-  keep: {
-    type: "object",
-    properties: {
-      ratio: {
-        type: "number",
-        exclusiveMinimum: 0,
-        maximum: 1,
-        description:
-          "Hard mask: weight 1 on this share of each response's tokens, the most critical ones, 0 elsewhere.",
-      },
-      rounding: { enum: ["ceil", "floor", "round"], description: "Of the number of tokens kept; ceil unless given." },
-    },
-    required: ["ratio"],
-    additionalProperties: false,
-  },
+  keep: keepSchema("the most critical ones"),
   threshold: {
     type: "number",
     exclusiveMinimum: 0,

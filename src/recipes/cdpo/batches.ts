@@ -49,12 +49,14 @@ function batchOfSides(
     sides.forEach(({ text, facts }, row) => values.set(facts[key]!, row * batch.width + text.prompt.length));
     return values;
   };
-  const [reference, logEstimate, weights] = [spread("reference"), spread("logEstimate"), spread("weights")];
+  const [reference, weights] = [spread("reference"), spread("weights")];
+  const [logEstimate, logRatio] = [spread("logEstimate"), spread("logRatio")];
   return {
     ...batch,
     pairs: alternatingPairs(count),
     ...(reference && { reference }),
     ...(logEstimate && { logEstimate }),
+    ...(logRatio && { logRatio }),
     ...(weights && { weights }),
   };
 }

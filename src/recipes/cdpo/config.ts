@@ -100,14 +100,17 @@ function contradictions(config: CdpoConfig): Problem[] {
 /** A stage that a file of the user's can take the place of. */
 export type ReplaceableStage = keyof CdpoConfig["stages"];
 
-/** By stage, whether anything reads its result: not where a later file of the user's takes its place. */
+/**
+ * By stage, whether anything reads its result: not where a later file of the user's takes its place.
+ * @param contrasted whether an objective reads what the contrasted models say
+ */
 export function neededStages(
   stages: CdpoConfig["stages"],
-  estimated: boolean,
+  contrasted: boolean,
 ): Readonly<Record<ReplaceableStage, boolean>> {
   const later = laterFiles(stages);
-  const judge = later.judge === undefined && (estimated || stages.pairs === undefined);
-  const contrast = estimated && later.positive === undefined;
+  const judge = later.judge === undefined && (contrasted || stages.pairs === undefined);
+  const contrast = contrasted && later.positive === undefined;
   return {
     sample: judge && later.sample === undefined,
     ...{ judge, positive: contrast, negative: contrast },

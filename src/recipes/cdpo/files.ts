@@ -18,6 +18,8 @@ export interface TokenFacts {
   readonly reference: Float32Array;
   /** `log s_t` of the contrastive estimate. */
   readonly logEstimate?: Float32Array;
+  /** `log p_positive - log p_negative` of the contrasted models, nats. */
+  readonly logRatio?: Float32Array;
   /** Weights of the user's. */
   readonly weights?: Float32Array;
 }
@@ -37,7 +39,12 @@ const pairColumns = {
 } as const satisfies Record<string, ColumnType>;
 
 /** Per-token columns of scored pairs, by side. */
-const factColumns = { reference: "reference", log_estimate: "logEstimate", weights: "weights" } as const;
+const factColumns = {
+  reference: "reference",
+  log_estimate: "logEstimate",
+  log_ratio: "logRatio",
+  weights: "weights",
+} as const;
 const sides = ["chosen", "rejected"] as const;
 
 export interface ReadOptions {
@@ -77,7 +84,7 @@ export function writeScored(path: string, pairs: readonly ScoredPair[]): void {
 export function readScored(path: string, { vocabularySize }: ReadOptions): ScoredPair[] {
   const columnsOf = (fact: string): string[] => sides.map((side) => `${side}_${fact}`);
   const needed = [...Object.keys(pairColumns), ...columnsOf("reference")];
-  const optional = [...columnsOf("log_estimate"), ...columnsOf("weights")];
+  const optional = [...columnsOf("log_estimate"), ...columnsOf("log_ratio"), ...columnsOf("weights")];
   return readRows(path, { needed, optional, vocabularySize }, (row) => {
     const pair = pairOf(row);
     const factsOf = (side: (typeof sides)[number]): TokenFacts => {
@@ -118,7 +125,8 @@ function pairOf(row: RowCells): ResponsePair {
 const kinds: Record<keyof TokenFacts, { fits: (x: number) => boolean; named: string }> = {
   reference: { fits: (x) => Number.isFinite(x) && x <= 0, named: ", finite and 0 or less" },
   logEstimate: { fits: (x) => x <= 0, named: ", 0 or less" },
-  weights: { fits: Number.isFinite, named: "" },
+  logRatio: { fits: Number.isFinite, named: ", all finite" },
+  weights: { fits: Number.isFinite, named: ", all finite" },
 };
 
 function numbers(row: RowCells, column: string, length: number, kind: keyof TokenFacts): Float32Array {

@@ -8,6 +8,7 @@ import { isDiskError } from "../../system/disk-error.ts";
 import { isRunFolder, openRunFolder, type RunFolder } from "../../training/run-folder.ts";
 import { questionsOf, type Answers, type Drawn, type Judged } from "../kit/responses/index.ts";
 import type { Model } from "../../model/model.ts";
+import type { BatchFact } from "../../preference/batch.ts";
 import { startOf, trunkLoading } from "../kit/adapter.ts";
 import type { HeldOutLosses } from "../kit/held-out-losses.ts";
 import { problemsOf, writeProblems } from "../kit/problems.ts";
@@ -101,16 +102,17 @@ async function workOf(opening: RecipeWork<CdpoConfig>, run: RunFolder): Promise<
   if (validation === undefined)
     throw new UserError("missing-option", "there are no held-out rows", { fix: "Give data.validation." });
   const objectives = await objectivesOf(config);
-  const estimated = [...objectives.values()].some(({ needs }) => needs.includes("logEstimate"));
+  const reads = (fact: BatchFact): boolean => [...objectives.values()].some(({ needs }) => needs.includes(fact));
+  const [estimated, rated] = [reads("logEstimate"), reads("logRatio")];
   const { tokenizer, config: shape } = await readModelFacts(config.model);
   const questions = await questionsOf(tokens, tokenizer, trainingAnswersOf);
   // without an adapter the alignment trains the very model that the other stages have over their adapters
   const loading = config.align.adapter && trunkLoading(shape, [config.contrast.adapter, config.align.adapter]);
   const openTrunk = (): Promise<Model> => inputs.openModel(loading);
   return {
-    ...{ config, run, objectives, estimated, inputs, allowChanges, command, interrupted, reporterOf, questions },
+    ...{ config, run, objectives, estimated, rated, inputs, allowChanges, command, interrupted, reporterOf, questions },
     tokenizer,
-    needed: neededStages(config.stages, estimated),
+    needed: neededStages(config.stages, estimated || rated),
     trunk: holdTrunk(openTrunk, (trunk) => startOf(trunk, config.align.adapter)),
     surroundings: { questions, maxPositions: shape.maxPositions },
     held: await questionsOf(validation, tokenizer, answersOf, config.evaluation.rows),

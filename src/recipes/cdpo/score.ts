@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { TokenBatch } from "../../contract/index.ts";
 import { UserError } from "../../system/errors.ts";
 import { letEventsIn } from "../../system/event-loop.ts";
 import { forward } from "../../model/forward.ts";
@@ -23,13 +24,13 @@ import type { CdpoWork } from "./work.ts";
 
 /** Where scored pairs lie. */
 export function scoredFile(work: CdpoWork): StageFile<ScoredPair[]> {
-  const { config, estimated, surroundings, vocabularySize } = work;
+  const { config, surroundings, vocabularySize } = work;
   return {
     name: "score",
     replacement: config.stages.score,
     read(path, note) {
       const pairs = usableRows(path, readScored(path, { vocabularySize }), { ...surroundings, ...pairRows, note });
-      if (estimated) requireEstimates(pairs, path);
+      requireContrast(work, pairs, path);
       return pairs;
     },
   };
@@ -37,29 +38,32 @@ export function scoredFile(work: CdpoWork): StageFile<ScoredPair[]> {
 
 /**
  * Of every token of the pairs its log-probability under the reference, which is the starting model: without any adapter,
- * or with the one that the alignment starts from; and, where an objective reads it, the contrastive estimate.
+ * or with the one that the alignment starts from; and, where an objective reads them, the contrastive estimate and the
+ * log-ratio of the contrasted models.
  */
 export function scoreStage(
   work: CdpoWork,
   pairs: StageResult<ResponsePair[]>,
   models: ContrastModels,
 ): Promise<StageResult<ScoredPair[]>> {
-  const { config, estimated, inputs } = work;
+  const { config, estimated, rated, inputs } = work;
+  const contrasted = estimated || rated;
   const output = "stages/score.arrow";
   const { contrast, plausibility } = config.contrast;
   return work.stage({
     ...scoredFile(work),
-    needs: estimated ? [pairs, models.positive, models.negative] : [pairs],
+    needs: contrasted ? [pairs, models.positive, models.negative] : [pairs],
     inputs: {
       model: inputs.identity["model"],
       ...digestOfStart(config.align.adapter),
       ...(estimated && { contrast, plausibility }),
+      ...(rated && { rated }),
     },
     output,
     async work() {
       const listed = await pairs.load();
       const texts = listed.flatMap(({ chosen, rejected }) => [chosen, rejected]);
-      const both = estimated ? [await models.positive.load(), await models.negative.load()] : [];
+      const both = contrasted ? [await models.positive.load(), await models.negative.load()] : [];
       const trunk = await work.trunk.model();
       const adapters: Model[] = [];
       try {
@@ -83,11 +87,16 @@ export function scoreStage(
   });
 }
 
+interface ContrastPair {
+  positive: Model;
+  negative: Model;
+}
+
 async function factsOf(
   work: CdpoWork,
   reference: Model,
   texts: readonly PairedText[],
-  models: { positive: Model; negative: Model } | undefined,
+  models: ContrastPair | undefined,
 ): Promise<TokenFacts[]> {
   const { contrast, align } = work.config;
   const reporter = stoppable(work.reporterOf("score"), work.interrupted);
@@ -99,12 +108,18 @@ async function factsOf(
     using pass = forward(reference, batch, { gradients: null });
     const { logProb } = await pass.read(["logProb"]);
     const { contrast: beta, plausibility } = contrast;
-    const estimate = models && (await estimateTokens(models, batch, { contrast: beta, plausibility }));
+    const estimate =
+      models && work.estimated ? await estimateTokens(models, batch, { contrast: beta, plausibility }) : undefined;
+    const ratio = models && work.rated ? await logRatios(models, batch) : undefined;
     rows.forEach((row, place) => {
       const { prompt, ids } = texts[row]!;
       const start = place * batch.width + prompt.length;
       const own = (values: Float32Array) => values.slice(start, start + ids.length);
-      facts[row] = { reference: own(logProb), ...(estimate && { logEstimate: own(estimate) }) };
+      facts[row] = {
+        reference: own(logProb),
+        ...(estimate && { logEstimate: own(estimate) }),
+        ...(ratio && { logRatio: own(ratio) }),
+      };
     });
     done += rows.length;
     await letEventsIn();
@@ -113,11 +128,26 @@ async function factsOf(
   return facts;
 }
 
-function requireEstimates(pairs: readonly ScoredPair[], path: string): void {
-  for (const side of ["chosen", "rejected"] as const)
-    if (pairs.some(({ facts }) => facts[side].logEstimate === undefined))
-      throw new UserError("missing-column", `the column ${side}_log_estimate is missing or empty`, {
-        where: path,
-        fix: "An objective reads the estimate of every response token; give the column, or another align.objective.method.",
-      });
+/** `log p_positive - log p_negative` of every response token, `[rows * width]`, nats. */
+async function logRatios({ positive, negative }: ContrastPair, batch: TokenBatch): Promise<Float32Array> {
+  const logProbOf = async (model: Model): Promise<Float32Array> => {
+    using pass = forward(model, batch, { gradients: null });
+    return (await pass.read(["logProb"])).logProb;
+  };
+  const [p, n] = [await logProbOf(positive), await logProbOf(negative)];
+  return p.map((value, i) => value - n[i]!);
+}
+
+function requireContrast({ estimated, rated }: CdpoWork, pairs: readonly ScoredPair[], path: string): void {
+  const wanted = [
+    ...(estimated ? [["logEstimate", "log_estimate", "estimate"] as const] : []),
+    ...(rated ? [["logRatio", "log_ratio", "contrasted models' log-ratio"] as const] : []),
+  ];
+  for (const [fact, column, noun] of wanted)
+    for (const side of ["chosen", "rejected"] as const)
+      if (pairs.some(({ facts }) => facts[side][fact] === undefined))
+        throw new UserError("missing-column", `the column ${side}_${column} is missing or empty`, {
+          where: path,
+          fix: `An objective reads the ${noun} of every response token; give the column, or another align.objective.method.`,
+        });
 }

@@ -21,6 +21,8 @@ export interface CdpoWork {
   readonly needed: Readonly<Record<ReplaceableStage, boolean>>;
   /** Whether an objective reads the contrastive estimate. */
   readonly estimated: boolean;
+  /** Whether one reads the log-ratio of the contrasted models. */
+  readonly rated: boolean;
   readonly inputs: RunInputs;
   readonly trunk: Trunk;
   readonly tokenizer: Tokenizer;
