@@ -75,7 +75,7 @@ ${catalogueTable(rules, columns)}
 Signals: \`nll\` is a token's loss under the model in training, \`historyNll\` under an earlier state of it (\`history\`),
 \`referenceNll\` under another model (\`reference\`); \`promptAttention\` is the share of a token's attention that lies on
 the prompt; \`entropy\` is that of the distribution that the token is drawn from, \`entropyTop20\` that of its 20 likeliest
-tokens; \`column:NAME\` is a per-token column of the data. A rule that ranks keeps a share of the tokens with the highest
+tokens, \`concentration\` the sum of its squared probabilities; \`column:NAME\` is a per-token column of the data. A rule that ranks keeps a share of the tokens with the highest
 score: of each response, of the whole optimizer step, or (in \`tokensift score\`) of the dataset.
 
 ${rules.entries.map(sectionOf).join("\n")}`;

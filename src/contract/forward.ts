@@ -6,6 +6,8 @@ export interface ForwardSignals {
   logProb: Float32Array;
   entropy: Float32Array;
   entropyTop20: Float32Array;
+  /** Sum of the squared probabilities of the distribution that the token was drawn from. */
+  concentration: Float32Array;
   promptAttention: Float32Array;
   /** `KL(reference ‖ model)` over the vocabulary where the token is predicted, nats. */
   forwardKl: Float32Array;

@@ -1,6 +1,6 @@
 /**
- * One number per token that a rule may ask for. `nll`, `entropy` and `entropyTop20` come from the model being
- * trained, `promptAttention` from one of its layers, `historyNll` and `referenceNll` from a second model or state,
+ * One number per token that a rule may ask for. `nll`, `entropy`, `entropyTop20` and `concentration` (the sum of the
+ * squared probabilities of the whole distribution) come from the model being trained, `promptAttention` from one of its layers, `historyNll` and `referenceNll` from a second model or state,
  * `column:NAME` from a per-token column of the dataset.
  */
 export type Signal =
@@ -10,6 +10,7 @@ export type Signal =
   | "promptAttention"
   | "entropy"
   | "entropyTop20"
+  | "concentration"
   | `column:${string}`;
 
 /** Where the tokens of a batch lie, and which of them may be trained. Arrays are row-major `[rows * width]`. */

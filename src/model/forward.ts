@@ -18,6 +18,7 @@ export interface ForwardOptions {
   gradients: GradientStore | null;
   entropy?: boolean;
   entropyTop20?: boolean;
+  concentration?: boolean;
   /** Sums the attention on prompt tokens in this layer; -1 is the last layer. */
   promptAttention?: { layer: number };
   /** `KL(reference ‖ model)` at every asked token; the reference has the same vocabulary. Its gradient can be given back. */
@@ -48,10 +49,10 @@ type Recorded = { hidden: tf.Tensor2D; gates: tf.Tensor2D[] };
 /**
  * First phase of a step: runs the model on a batch. Only tokens that are asked for pass through the output projection.
  *
- * `logProb[b, t]` is of token `t` given the tokens before it (0 for `t = 0`); the entropies are of the distribution it
- * was drawn from; `promptAttention[b, t]`, on response tokens, is the mean over heads of the attention that the
- * position holding token `t` pays to earlier tokens which are not response tokens. A row's numbers do not depend on
- * the other rows or on padding.
+ * `logProb[b, t]` is of token `t` given the tokens before it (0 for `t = 0`); the entropies and the concentration are of
+ * the distribution it was drawn from; `promptAttention[b, t]`, on response tokens, is the mean over heads of the attention
+ * that the position holding token `t` pays to earlier tokens which are not response tokens. A row's numbers do not depend
+ * on the other rows or on padding.
  * @throws RangeError if a token id is outside the vocabulary or the layer does not exist
  * @example
  * import { releaseEngine, useEngine } from "tokensift";
@@ -92,10 +93,11 @@ export function forward(model: Decoder, batch: TokenBatch, options: ForwardOptio
   const gates = attention.gates && tape?.result.gates.map((gate) => tf.clone(gate));
   if (options.gradients === null) tape?.dispose();
 
-  const { entropy, entropyTop20, promptAttention } = options;
+  const { entropy, entropyTop20, concentration, promptAttention } = options;
   const pending: PendingSignal[] = [{ name: "logProb", values: facts?.logProb, slots: asked.slots }];
   if (entropy) pending.push({ name: "entropy", values: facts?.entropy, slots: asked.slots });
   if (entropyTop20) pending.push({ name: "entropyTop20", values: facts?.entropyTop20, slots: asked.slots });
+  if (concentration) pending.push({ name: "concentration", values: facts?.concentration, slots: asked.slots });
   if (options.forwardKl) pending.push({ name: "forwardKl", values: divergence, slots: asked.slots });
   if (promptAttention) {
     const slots = packed.slots.map((slot, token) => (packed.promptKeys[token] === 0 ? slot : -1));

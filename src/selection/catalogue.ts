@@ -1,5 +1,6 @@
 import type { Catalogue, TokenRule } from "../contract/index.ts";
 import { datasetWeightsEntry } from "./dataset-weights.ts";
+import { deftEntry } from "./deft.ts";
 import { dftEntry } from "./dft.ts";
 import { eaftEntry } from "./eaft.ts";
 import { focalEntry } from "./focal.ts";
@@ -39,6 +40,7 @@ export const rules: Catalogue<TokenRule> = {
     profitEntry,
     smallLossEntry,
     dftEntry,
+    deftEntry,
     focalEntry,
     eaftEntry,
     iwSftEntry,

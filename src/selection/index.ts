@@ -11,6 +11,7 @@ export { highEntropy } from "./high-entropy.ts";
 export { profit } from "./profit.ts";
 export { smallLoss } from "./small-loss.ts";
 export { dft } from "./dft.ts";
+export { deft } from "./deft.ts";
 export { focal } from "./focal.ts";
 export { eaft } from "./eaft.ts";
 export { iwSft } from "./iw-sft.ts";

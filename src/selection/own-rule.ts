@@ -1,7 +1,7 @@
 import type { OwnModule } from "../contract/index.ts";
 import { chooserSchema } from "./chooser.ts";
 
-const signalName = /^(nll|historyNll|referenceNll|promptAttention|entropy|entropyTop20|column:.+)$/;
+const signalName = /^(nll|historyNll|referenceNll|promptAttention|entropy|entropyTop20|concentration|column:.+)$/;
 const scopes = ["response", "step", "dataset"];
 const divisors: readonly string[] = chooserSchema.divideBy.enum;
 

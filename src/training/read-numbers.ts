@@ -4,7 +4,7 @@ import type { Decoder } from "../model/decoder.ts";
 import type { Learner } from "./learner.ts";
 
 /** What a pass gives without being told more than its name. */
-export type PlainSignal = "logProb" | "entropy" | "entropyTop20" | "score";
+export type PlainSignal = "logProb" | "entropy" | "entropyTop20" | "concentration" | "score";
 
 /**
  * Runs a batch for its numbers alone: no gradient, and the pass is closed again.
@@ -34,6 +34,7 @@ export async function readNumbers<K extends PlainSignal>(
   const options = {
     ...(asked.includes("entropy") && { entropy: true }),
     ...(asked.includes("entropyTop20") && { entropyTop20: true }),
+    ...(asked.includes("concentration") && { concentration: true }),
   };
   using pass = "read" in from ? from.read(batch, options) : forward(from, batch, { ...options, gradients: null });
   return await pass.read(names);

@@ -7,7 +7,7 @@ import type { ForwardOptions } from "../model/forward.ts";
 export interface SignalPlan {
   readonly needs: readonly Signal[];
   /** What the forward pass computes beside log-probabilities. */
-  readonly pass: Pick<ForwardOptions, "entropy" | "entropyTop20" | "promptAttention">;
+  readonly pass: Pick<ForwardOptions, "entropy" | "entropyTop20" | "concentration" | "promptAttention">;
   readonly sources: readonly SignalSource[];
 }
 
@@ -27,7 +27,7 @@ export function planSignals(
   sources: readonly SignalSource[],
   promptAttentionLayer = -1,
 ): SignalPlan {
-  const fromPass: readonly Signal[] = ["nll", "entropy", "entropyTop20", "promptAttention"];
+  const fromPass: readonly Signal[] = ["nll", "entropy", "entropyTop20", "concentration", "promptAttention"];
   const used = sources.filter(({ gives }) => gives.some((signal) => needs.includes(signal)));
   for (const signal of needs) {
     if (fromPass.includes(signal) || signal.startsWith("column:")) continue;
@@ -42,6 +42,7 @@ export function planSignals(
     pass: {
       ...(needs.includes("entropy") ? { entropy: true } : {}),
       ...(needs.includes("entropyTop20") ? { entropyTop20: true } : {}),
+      ...(needs.includes("concentration") ? { concentration: true } : {}),
       ...(needs.includes("promptAttention") ? { promptAttention: { layer: promptAttentionLayer } } : {}),
     },
     sources: used,

@@ -14,8 +14,8 @@ import {
   referenceBatch,
 } from "./reference.ts";
 
-const everything = { entropy: true, entropyTop20: true, promptAttention: { layer: -1 } };
-const names = ["logProb", "entropy", "entropyTop20", "promptAttention"] as const;
+const everything = { entropy: true, entropyTop20: true, concentration: true, promptAttention: { layer: -1 } };
+const names = ["logProb", "entropy", "entropyTop20", "concentration", "promptAttention"] as const;
 
 const everyCase = enginesHere().flatMap((engine) => cases.map((name) => ({ engine, name })));
 
@@ -34,10 +34,11 @@ describe.each(everyCase)("the $name model on the $engine engine", ({ engine, nam
   test("gives PyTorch's log-probabilities and entropies of every token", async () => {
     const decoder = await openDecoder(name, engine);
     using pass = forward(decoder, batch, { gradients: null, ...everything, positions: "all" });
-    const read = await pass.read(["logProb", "entropy", "entropyTop20"]);
+    const read = await pass.read(["logProb", "entropy", "entropyTop20", "concentration"]);
     expect(distance(read.logProb, reference.logProb.flat())).toBeLessThan(1e-5);
     expect(distance(read.entropy, reference.entropy.flat())).toBeLessThan(1e-5);
     expect(distance(read.entropyTop20, reference.entropyTop20.flat())).toBeLessThan(1e-5);
+    expect(distance(read.concentration, reference.concentration.flat())).toBeLessThan(1e-6);
     decoder.dispose();
   });
 

@@ -25,6 +25,7 @@ export interface Reference {
   logProb: number[][];
   entropy: number[][];
   entropyTop20: number[][];
+  concentration: number[][];
   promptAttention: number[][][];
   logits: number[][];
   greedy: { prompt: number[]; ids: number[] }[];

@@ -8,6 +8,9 @@ export const context = (change: Partial<RuleContext> & { seed?: number } = {}): 
   ...change,
 });
 
+/** Those in [0, 1]. */
+const shares: readonly string[] = ["promptAttention", "concentration"];
+
 const signals = [
   "nll",
   "historyNll",
@@ -16,6 +19,7 @@ const signals = [
   "entropy",
   "entropyTop20",
   "column:token_weights",
+  "concentration",
 ] as const;
 
 /** Rows written as text, `P` prompt, `r` response, `e` response and end of turn, with made-up signals on real tokens. */
@@ -32,7 +36,7 @@ export function makeTokens(layout: readonly string[], { padding = 0, firstRow = 
     signals: Object.fromEntries(
       signals.map((name, s) => {
         const made = each((mark, row, t) => (mark === " " ? 0 : hashUniform(1000 + s, row, t) * 3));
-        return [name, Float32Array.from(made, (x) => (name === "promptAttention" ? x / 3 : x))];
+        return [name, Float32Array.from(made, (x) => (shares.includes(name) ? x / 3 : x))];
       }),
     ) as Record<Signal, Float32Array>,
   };

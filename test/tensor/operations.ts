@@ -13,6 +13,8 @@ export interface PackedTensor {
 /** Runs one operation on a case's arguments; gives its outputs and gradients by name. */
 export type Runner = (given: Arguments) => Promise<Numbers>;
 
+const everyFact = { entropy: true, entropyTop20: true, concentration: true } as const;
+
 export const runners: Record<string, Runner> = {
   embed: (given) =>
     differentiated(given, ["table"], ({ table }) => ({
@@ -123,7 +125,7 @@ export const runners: Record<string, Runner> = {
       const [hidden, embedding] = [tensors.hidden as tf.Tensor2D, tensors.outputEmbedding as tf.Tensor2D];
       const targets = indices(given.targets);
       const softCap = given.softCap as number | undefined;
-      const facts = ops.targetLogProbs(hidden, embedding, targets, { entropy: true, entropyTop20: true, softCap });
+      const facts = ops.targetLogProbs(hidden, embedding, targets, { ...everyFact, softCap });
       const dLogProb = Float32Array.from(given.dLogProb as number[]);
       const both = ops.targetLogProbsGradient(hidden, embedding, targets, dLogProb, { needEmbedding: true, softCap });
       const gradients = { dhidden: both.dHidden, doutputEmbedding: both.dOutputEmbedding! };

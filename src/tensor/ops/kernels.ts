@@ -215,14 +215,15 @@ export interface FusedKernels extends DefinitionParts {
   };
   /**
    * `logProb[r] = log softmax(hidden[r] outputEmbedding^T)[targets[r]]`, never more than a few rows of logits at a time.
-   * Then, where asked for and in this order: the entropy of that softmax, and the entropy of the softmax over the 20
-   * largest logits alone (fewer where V < 20). Logits are capped where `softCap` is given, the kept ones too.
+   * Then, where asked for and in this order: the entropy of that softmax, the entropy of the softmax over the 20
+   * largest logits alone (fewer where V < 20), and the sum of the softmax's squares. Logits are capped where `softCap` is given, the kept ones too.
    */
   TokensiftTargetLogProbs: {
     inputs: { hidden: Tensor2D /* [R, D] */; outputEmbedding?: Tensor2D /* [V, D]; without: attrs.stored */ };
     attrs: { targets: Int32Array /* [R] */; stored?: StoredWeight /* [V, D] */ } & Capped &
-      Record<"entropy" | "entropyTop20" | "keepLogits", boolean>;
-    outputs: Tensor[] /* logProb [R], entropy [R]?, entropyTop20 [R]?, where keepLogits: logits [K, V]? */;
+      Record<"entropy" | "entropyTop20" | "concentration" | "keepLogits", boolean>;
+    /* logProb [R], entropy [R]?, entropyTop20 [R]?, concentration [R]?, where keepLogits: logits [K, V]? */
+    outputs: Tensor[];
   };
   /**
    * With `dLogits = dLogProb * (onehot(target) - softmax)`: `dHidden = dLogits outputEmbedding`,

@@ -6,13 +6,15 @@ import { headGradient, logitsOf, rowChunks, type OutputHead } from "./logits.ts"
 
 const TOP = 20;
 
-/** Facts about the prediction of each row's target, each `[R]`, in nats. */
+/** Facts about the prediction of each row's target, each `[R]`, in nats but for `concentration`. */
 export interface TargetLogProbs {
   logProb: tf.Tensor1D;
   /** Entropy of the whole predicted distribution. */
   entropy?: tf.Tensor1D;
   /** Entropy of the distribution renormalised over its 20 most likely tokens. */
   entropyTop20?: tf.Tensor1D;
+  /** Sum of the squared probabilities of the whole distribution, in [1 / V, 1]. */
+  concentration?: tf.Tensor1D;
   /** Logits `[K, V]` of the first rows, where an engine has kept some for the gradient. */
   logits?: tf.Tensor2D;
 }
@@ -20,6 +22,7 @@ export interface TargetLogProbs {
 export interface TargetLogProbsOptions {
   entropy?: boolean;
   entropyTop20?: boolean;
+  concentration?: boolean;
   /** A gradient will follow: logits of the first rows, up to 64 MiB of them, may be kept for it. Default false. */
   keepLogits?: boolean;
   /** Logits become `softCap * tanh(logit / softCap)`, and everything is of what they became. Default: they stay. */
@@ -37,10 +40,11 @@ export function targetLogProbs(
   hidden: tf.Tensor2D,
   outputEmbedding: Weight,
   targets: Int32Array,
-  { entropy = false, entropyTop20 = false, keepLogits = false, softCap }: TargetLogProbsOptions = {},
+  options: TargetLogProbsOptions = {},
 ): TargetLogProbs {
+  const { entropy = false, entropyTop20 = false, concentration = false, keepLogits = false, softCap } = options;
   checkArguments({ hidden, outputEmbedding, softCap }, targets);
-  const asked = { entropy, entropyTop20 };
+  const asked = { entropy, entropyTop20, concentration };
   const outputs =
     runFused(
       "TokensiftTargetLogProbs",
@@ -60,6 +64,7 @@ export function targetLogProbs(
     logProb: outputs[0] as tf.Tensor1D,
     ...(entropy ? { entropy: rest.shift()! } : {}),
     ...(entropyTop20 ? { entropyTop20: rest.shift()! } : {}),
+    ...(concentration ? { concentration: rest.shift()! } : {}),
   };
   const logits: tf.Tensor | undefined = rest.shift();
   return logits === undefined ? facts : { ...facts, logits: logits as tf.Tensor2D };
@@ -123,11 +128,12 @@ function logitGradient(logits: tf.Tensor2D, own: Int32Array, targets: Int32Array
 function factsOfRows(
   logits: tf.Tensor2D,
   targets: Int32Array,
-  asked: { entropy: boolean; entropyTop20: boolean },
+  asked: Readonly<Record<"entropy" | "entropyTop20" | "concentration", boolean>>,
 ): tf.Tensor1D[] {
   const facts = [runFused("TokensiftLogitLogProbs", { logits }, { targets })?.[0] ?? plainLogProbs(logits, targets)];
   if (asked.entropy) facts.push(entropyOf(shifted(logits)));
   if (asked.entropyTop20) facts.push(entropyOf(shifted(tf.topk(logits, Math.min(TOP, logits.shape[1])).values)));
+  if (asked.concentration) facts.push(concentrationOf(shifted(logits)));
   return facts;
 }
 
@@ -151,6 +157,12 @@ function entropyOf(z: tf.Tensor2D): tf.Tensor1D {
   const weights = tf.exp(z);
   const sum = tf.sum(weights, 1);
   return tf.sub(tf.log(sum), tf.div(tf.sum(tf.mul(weights, z), 1), sum));
+}
+
+/** Sum of the squares of `softmax(z)`, the largest entry of each row of z being 0. */
+function concentrationOf(z: tf.Tensor2D): tf.Tensor1D {
+  const weights = tf.exp(z);
+  return tf.div(tf.sum(tf.square(weights), 1), tf.square(tf.sum(weights, 1)));
 }
 
 function checkArguments({ hidden, outputEmbedding, softCap }: OutputHead, targets: Int32Array): void {

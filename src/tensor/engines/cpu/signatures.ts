@@ -35,7 +35,7 @@ export const signatures: Record<string, Signature> = {
   transpose: { values: "rw......." },
   transposeMatrix: { values: "rw.." },
   logitGradient: { values: "wrr..s" },
-  targetLogProbs: { values: "rr.wwws" },
+  targetLogProbs: { values: "rr.wwwsw" },
   rmsNorm: { values: "rrww.." },
   rmsNormGradient: { values: "rrrrww..." },
   rotary: { values: "rrrw...." },

@@ -249,8 +249,9 @@ describe("log-probabilities agree with the plain definition", () => {
   ])("$rows rows, width $D, vocabulary $V, size $size", ({ rows, D, V, size }) => {
     const [hidden, table, targets] = [matrix(rows, D, size), matrix(V, D), integers(rows, V)];
     agrees(() => {
-      const facts = ops.targetLogProbs(hidden, table, targets, { entropy: true, entropyTop20: true });
-      return [facts.logProb, facts.entropy!, facts.entropyTop20!];
+      const asked = { entropy: true, entropyTop20: true, concentration: true };
+      const facts = ops.targetLogProbs(hidden, table, targets, asked);
+      return [facts.logProb, facts.entropy!, facts.entropyTop20!, facts.concentration!];
     });
     const dLogProb = Float32Array.from({ length: rows }, (_, row) => (row % 2 === 0 ? row + 0.5 : 0));
     agrees(() => {

@@ -23,6 +23,8 @@ export function results(): Float32Array[] {
     const attention = ops.causalAttention(x, v, v, { ...options, promptKeys });
     const targets = Int32Array.from({ length: 300 }, (_, i) => i % 270);
     const dLogProb = Float32Array.from({ length: 300 }, (_, i) => (i % 3) / 7);
+    const asked = { entropy: true, entropyTop20: true, concentration: true };
+    const { concentration, ...facts } = ops.targetLogProbs(x, w, targets, asked);
     const head = ops.targetLogProbsGradient(x, w, targets, dLogProb, { needEmbedding: true });
     const cappedHead = ops.targetLogProbsGradient(x, w, targets, dLogProb, { needEmbedding: true, softCap: 3 });
     const variables = [x, x, tf.square(x)].map((start) => tf.variable(start));
@@ -74,7 +76,8 @@ export function results(): Float32Array[] {
       ),
       ...tf.grads((gate, up) => ops.swiglu(gate as tf.Tensor2D, up as tf.Tensor2D))([x, x], x),
       ...tf.grads((table) => ops.embed(table as tf.Tensor2D, targets))([w], x),
-      ...Object.values(ops.targetLogProbs(x, w, targets, { entropy: true, entropyTop20: true })),
+      ...Object.values(facts),
+      tf.log(concentration!), // as exact as the logits
       head.dHidden,
       head.dOutputEmbedding!,
       cappedHead.dHidden,

@@ -53,6 +53,7 @@ export const targetLogProbs: FusedKernel<"TokensiftTargetLogProbs"> = (inputs, a
   const logProb = backend.empty([rows]);
   const entropy = attrs.entropy ? backend.empty([rows]) : undefined;
   const entropyTop = attrs.entropyTop20 ? backend.empty([rows]) : undefined;
+  const concentration = attrs.concentration ? backend.empty([rows]) : undefined;
   const [h, table] = [backend.placeOf(hidden), tableOf(backend, outputEmbedding, attrs.stored)];
   const kept = attrs.keepLogits ? backend.empty([rowsAtOnce(rows, vocabulary, KEPT_LIMIT), vocabulary]) : undefined;
   const keptRows = kept?.shape[0] ?? 0;
@@ -63,8 +64,8 @@ export const targetLogProbs: FusedKernel<"TokensiftTargetLogProbs"> = (inputs, a
           tensor === undefined ? 0 : tensor.place + from * 4;
         const operands = [h + from * width * 4, table, logits] as const;
         logitsOf(machine, [count, vocabulary, width], operands, attrs.softCap);
-        const places = [targets + from * 4, vocabulary, at(logProb), at(entropy), at(entropyTop), top];
-        machine.run("targetLogProbs", count, 4 * vocabulary, logits, ...places);
+        const facts = [at(logProb), at(entropy), at(entropyTop), top, at(concentration)];
+        machine.run("targetLogProbs", count, 4 * vocabulary, logits, targets + from * 4, vocabulary, ...facts);
       };
       if (kept !== undefined) read(0, keptRows, kept.place);
       if (keptRows === rows) return;
@@ -74,7 +75,7 @@ export const targetLogProbs: FusedKernel<"TokensiftTargetLogProbs"> = (inputs, a
       });
     });
   });
-  return [logProb, entropy, entropyTop, kept].filter((tensor) => tensor !== undefined);
+  return [logProb, entropy, entropyTop, concentration, kept].filter((tensor) => tensor !== undefined);
 };
 
 export const targetLogProbsGradient: FusedKernel<"TokensiftTargetLogProbsGrad"> = (inputs, attrs, backend) => {

@@ -13,8 +13,9 @@ let sumOfWeights: f64 = 0;
 let sumOfWeighted: f64 = 0;
 
 /**
- * `logProb[r] = log softmax(logits[r])[targets[r]]`; where the pointers are not 0 also the entropy of that softmax, and
- * of the softmax over the 20 largest logits, for which `top` has room for 20 floats a row. The logits stay as they are.
+ * `logProb[r] = log softmax(logits[r])[targets[r]]`; where the pointers are not 0 also the entropy of that softmax, that of
+ * the softmax over the 20 largest logits, for which `top` has room for 20 floats a row, and the sum of the softmax's
+ * squares. The logits stay as they are.
  */
 export function targetLogProbs(
   logits: usize,
@@ -24,6 +25,7 @@ export function targetLogProbs(
   entropy: usize,
   entropyTop: usize,
   top: usize,
+  concentration: usize,
   from: i32,
   to: i32,
 ): void {
@@ -36,6 +38,10 @@ export function targetLogProbs(
     store<f32>(logProb + <usize>r * 4, <f32>(<f64>(target - largest) - logSum));
     if (entropy) store<f32>(entropy + <usize>r * 4, <f32>(logSum - sumOfWeighted / sumOfWeights));
     if (entropyTop) store<f32>(entropyTop + <usize>r * 4, topEntropy(p, V, top + <usize>r * TOP * 4));
+    if (concentration) {
+      const squares = sumOfSquares(p, V, largest);
+      store<f32>(concentration + <usize>r * 4, <f32>(squares / (sumOfWeights * sumOfWeights)));
+    }
   }
 }
 
@@ -65,6 +71,29 @@ function statistics(p: usize, n: i32, largest: f32): void {
     sumOfWeights += <f64>sumLanes(a);
     sumOfWeighted += <f64>sumLanes(b);
   }
+}
+
+/** Sum over a row of `e^2z`, `z = logit - largest`. */
+function sumOfSquares(p: usize, n: i32, largest: f32): f64 {
+  const top = splat(largest);
+  let sum: f64 = 0;
+  for (let start = 0; start < n; start += BLOCK) {
+    const length = min(BLOCK, n - start);
+    const q = p + <usize>start * 4;
+    const whole = <usize>(length & ~3) * 4;
+    let a = splat(0);
+    for (let j: usize = 0; j < whole; j += 16) {
+      const e = exp(f32x4.sub(get(q + j), top));
+      a = madd(e, e, a);
+    }
+    const rest = length & 3;
+    if (rest) {
+      const e = selectPart(exp(f32x4.sub(loadPart(q + whole, rest), top)), splat(0), rest);
+      a = madd(e, e, a);
+    }
+    sum += <f64>sumLanes(a);
+  }
+  return sum;
 }
 
 /** Entropy of the softmax over the 20 largest logits (all where there are fewer), kept in ascending order in `list`. */
