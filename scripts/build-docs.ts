@@ -14,6 +14,7 @@ import { families } from "../src/model/families/index.ts";
 import { preferenceForms } from "../src/preference/catalogue.ts";
 import { recipes } from "../src/recipes/list.ts";
 import { outcomePresets, type OutcomeSettings } from "../src/reward/outcome-presets.ts";
+import { rewards } from "../src/reward/catalogue.ts";
 import { rules } from "../src/selection/catalogue.ts";
 
 const root = resolve(import.meta.dirname, "..");
@@ -86,7 +87,7 @@ function methodsPage(): string {
   const reads = ["reads", ({ create }: (typeof evictionScores.entries)[number]) => create({}).reads] as const;
   return `${note}
 
-# Preference forms, outcome presets, eviction scores
+# Preference forms, outcome presets, rewards, eviction scores
 
 ## Preference forms
 
@@ -102,6 +103,13 @@ paper ([2502.06781](https://arxiv.org/abs/2502.06781)) and its program have it, 
 are baselines. Every other key of \`objective\` changes one setting of the preset.
 
 ${presetTable()}
+## Rewards
+
+What OREAL's recipe rewards answers for: \`rewards\` lists some, each a name in \`method\`, its \`weight\` in the sum and its
+options. A reward of your own is a file: see [Your own reward](recipes/oreal.md#your-own-reward).
+
+${catalogueTable(rewards)}
+${rewards.entries.map((entry) => sectionOf(entry)).join("\n")}
 ## Eviction scores
 
 By what a full cache chooses the entries that it keeps: the baselines of Attention-Gate's recipe
@@ -138,7 +146,9 @@ function presetTable(): string {
 /** All that is known of an entry, below a heading of its own. */
 function sectionOf(entry: Entry<unknown>): string {
   const { method, summary, formula, presets, options, differences, notes } = explain(entry);
-  const lines = options.map(({ name, default: value, description }) => `- \`${name}\` (${value}): ${description}\n`);
+  const lines = options.map(
+    ({ name, default: value, description }) => `- \`${name}\` (${verbatim(value)}): ${description}\n`,
+  );
   return [
     `### ${method}\n\n${summary}\n\n\`\`\`text\n${formula}\n\`\`\`\n`,
     presets.length > 0 && `Presets: ${listed(presets)}; \`recommended\` is the default.\n`,
@@ -155,6 +165,8 @@ function item({ what, paper, released, ours, option, source }: Difference): stri
   return `- **${what}**. Paper: ${paper}. Program: ${released}. Here: ${ours}.${switched} Source: ${source}.\n`;
 }
 
+/** A value in which Markdown would see more than text, as code. */
+const verbatim = (value: string): string => (/[*<\\]/.test(value) ? `\`${value}\`` : value);
 const listed = (names: readonly string[]): string => names.map((name) => `\`${name}\``).join(", ");
 const signalName = (name: string): string => (name.startsWith("column:") ? "column:NAME" : name);
 

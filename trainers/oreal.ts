@@ -12,7 +12,7 @@
 // (`objective.weights.source: learned`); they are read before it is updated. REINFORCE, RLOO and GRPO are settings of
 // the same loss (`objective.preset`).
 import { orealRecipe, runRecipe } from "../src/recipes/index.ts";
-import { advantages, chooseResponses, outcomeRewards, rightResponses } from "../src/reward/index.ts";
+import { advantages, chooseResponses, rightResponses } from "../src/reward/index.ts";
 import { policyObjective, rewardModelObjective, shuffledWeights, tokenWeights } from "../src/reward/index.ts";
 import { optimizerStep, readNumbers } from "../src/training/index.ts";
 
@@ -21,14 +21,11 @@ await runRecipe(orealRecipe, async (run) => {
   for await (const arm of run.arms()) {
     const { policy, reward, reference, settings, tolerance, seed } = arm;
     for (const iteration of policy.steps()) {
-      // The policy's own answers, K to each question, each judged: correct, wrong, unparsable, timeout.
+      // The policy's own answers, K to each question, each judged (correct, wrong, unparsable, timeout) and rewarded: r(y).
       const rollouts = await arm.sample(iteration);
-      const groups = rollouts.responses.map(({ rowId }) => rowId);
-      const verdicts = rollouts.responses.map(({ verdict }) => verdict);
+      const { outcomes } = rollouts;
 
-      // Rewards r(y), and advantages A(y) over the whole group of K; only then the filter.
-      const { range } = settings.rewards;
-      const outcomes = { groups, range, ...outcomeRewards(verdicts, settings.rewards) };
+      // Advantages A(y) over the whole group of K; only then the filter.
       const right = rightResponses(outcomes);
       const worth = advantages(outcomes, settings.advantage);
       const choice = chooseResponses(outcomes, { keep: settings.keep, tolerance, seed, iteration });
@@ -70,7 +67,7 @@ await runRecipe(orealRecipe, async (run) => {
         moved.push(await optimizerStep(policy, step, batches, policyObjective(settings.policy)));
 
       // Log, trajectories; evaluate and save when that is due.
-      await arm.record({ rollouts, outcomes, right, advantages: worth, choice, batches, taught, moved });
+      await arm.record({ rollouts, right, advantages: worth, choice, batches, taught, moved });
     }
     await arm.finish(); // answers to held-out problems, token pictures, the models
   }

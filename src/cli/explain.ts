@@ -6,6 +6,7 @@ import { nearest } from "../config/nearest.ts";
 import type { Catalogue } from "../contract/index.ts";
 import { evictionScores } from "../eviction/catalogue.ts";
 import { preferenceForms } from "../preference/catalogue.ts";
+import { rewards } from "../reward/catalogue.ts";
 import { rules } from "../selection/catalogue.ts";
 import { UserError } from "../system/errors.ts";
 import { defineCommand } from "./command.ts";
@@ -14,13 +15,13 @@ import { aligned, labelled, wrapped } from "./layout.ts";
 const width = 100;
 
 /** Everything that has a name in a configuration and a file of its own. */
-const catalogues: readonly Catalogue<unknown>[] = [rules, preferenceForms, evictionScores];
+const catalogues: readonly Catalogue<unknown>[] = [rules, preferenceForms, evictionScores, rewards];
 
 /** `tokensift explain`. */
 export const explainMethod = defineCommand({
   usage: "explain [METHOD|FILE.ts|FILE.js] [--json]",
   summary:
-    "Explains a selection rule, a preference form or an eviction score, of yours too; without METHOD, lists all.",
+    "Explains a selection rule, a preference form, an eviction score or a reward, of yours too; without METHOD, lists all.",
   flags: { json: { type: "boolean", description: "As JSON." } },
   positionals: 1,
   run: async (values, { stdout }, [method]) => {

@@ -7,7 +7,7 @@ import { importModule, loadEntry, withArticle } from "./load-entry.ts";
 import { methodLabel } from "./method-choice.ts";
 
 /**
- * Everything known of a rule, a preference form or an eviction score in a module of the user's own. What an entry of a
+ * Everything known of a rule, a preference form, an eviction score or a reward in a module of the user's own. What an entry of a
  * catalogue says of itself the module may export as well: `summary`, `formula`, `paper`, `notes`, and `options`, the
  * JSON Schema of each option.
  *
@@ -19,7 +19,7 @@ export async function explainModule(path: string, catalogues: readonly Catalogue
   const catalogue = catalogues.find(({ own }) => own.create in exported || own.value in exported);
   if (catalogue === undefined) {
     const names = catalogues.map(({ own }) => `\`${own.value}\` or \`${own.create}\``).join(", ");
-    throw new UserError("invalid-module", "the module exports no rule, form or score", {
+    throw new UserError("invalid-module", "the module exports no rule, form, score or reward", {
       where: resolve(path),
       fix: `Export one of them: ${names}.`,
     });

@@ -10,7 +10,7 @@ import { isModulePath, type MethodChoice } from "./method-choice.ts";
 type Kind = Pick<Catalogue<unknown>, "kind" | "key" | "own">;
 
 /**
- * Loads a rule, a preference form or an eviction score of the user's own from a TypeScript or JavaScript module, which
+ * Loads a rule, a preference form, an eviction score or a reward of the user's own from a TypeScript or JavaScript module, which
  * exports either the value (`rule`), or a function of the options that returns one (`createRule`); `catalogue.own`
  * says under which names.
  *
@@ -102,9 +102,10 @@ export const withArticle = (noun: string): string => `${/^[AEIO]/i.test(noun) ? 
 
 /** The value itself. Throws one UserError that lists everything missing or wrong. */
 function checked(value: unknown, where: string, { kind, own }: Pick<Kind, "kind" | "own">): unknown {
-  const { fix, type } = own;
-  if (value === null || typeof value !== "object")
-    throw new UserError("invalid-module", `The ${kind} is not an object.`, { where, fix });
+  const { fix, type, callable } = own;
+  const wanted = callable ? "function" : "object";
+  if (value === null || typeof value !== wanted)
+    throw new UserError("invalid-module", `The ${kind} is not ${withArticle(wanted)}.`, { where, fix });
   const wrong = own.problems(value as Record<string, unknown>);
   if (wrong.length > 0)
     throw new UserError("invalid-module", `The ${kind} is not ${withArticle(type)}: ${wrong.join("; ")}.`, {

@@ -68,6 +68,8 @@ export interface OwnModule {
   readonly create: string;
   /** Type of the value: `TokenRule`. */
   readonly type: string;
+  /** The value is a function, not an object. */
+  readonly callable?: true;
   /** What keeps an object from being one, all of it. Empty = nothing. */
   problems(value: Readonly<Record<string, unknown>>): string[];
   /** How to make a right one. */

@@ -1,4 +1,11 @@
 export { type Outcomes, type Verdict, outcomeRewards, rightResponses } from "./outcomes.ts";
+export { rewards } from "./catalogue.ts";
+export { type Reward, type RewardedResponse } from "./reward.ts";
+export { type RewardFunction } from "./own-reward.ts";
+export { rewardSum } from "./reward-sum.ts";
+export { verifierReward } from "./rewards/verifier.ts";
+export { formatReward } from "./rewards/format.ts";
+export { lengthReward } from "./rewards/length.ts";
 export { advantages } from "./advantages.ts";
 export { chooseResponses } from "./choose-responses.ts";
 export { tokenWeights } from "./token-weights.ts";

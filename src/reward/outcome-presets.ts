@@ -1,12 +1,12 @@
 import type { AdvantageOptions } from "./advantages.ts";
 import type { ChoiceOptions } from "./choose-responses.ts";
-import type { RewardRange } from "./outcomes.ts";
+import type { VerdictRange } from "./outcomes.ts";
 import type { PolicyOptions } from "./policy-options.ts";
 import type { TokenWeightOptions } from "./token-weights.ts";
 
 /** Everything that makes a method of outcome-reward learning, but for models and optimizers. */
 export interface OutcomeSettings {
-  readonly rewards: { readonly range: RewardRange; readonly failed: "wrong" | "drop" };
+  readonly rewards: { readonly range: VerdictRange; readonly failed: "wrong" | "drop" };
   readonly advantage: AdvantageOptions;
   readonly keep: NonNullable<ChoiceOptions["keep"]>;
   /** `one`: no token reward model, every weight is 1. */

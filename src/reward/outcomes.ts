@@ -4,7 +4,10 @@ import { UserError } from "../system/errors.ts";
 export type Verdict = "correct" | "wrong" | "unparsable" | "timeout";
 
 /** The rewards of a wrong and a right response: 0 and 1, or -1 and +1. */
-export type RewardRange = "zero-one" | "plus-minus-one";
+export type VerdictRange = "zero-one" | "plus-minus-one";
+
+/** What rewards lie in; `real`: any finite number. */
+export type RewardRange = VerdictRange | "real";
 
 /** The responses of an iteration, one entry each, in any order. */
 export interface Outcomes {
@@ -18,17 +21,26 @@ export interface Outcomes {
   readonly range: RewardRange;
   /** 0 = left out, as if never sampled. Default: all count. */
   readonly counted?: ArrayLike<number>;
+  /**
+   * Of the range `real`, 1 = right, where that is known apart from the reward. Default: a response is right whose reward is
+   * above the mean of its group.
+   */
+  readonly right?: ArrayLike<number>;
 }
 
 /** A group's counted responses (indices, in order) and their pass rate. */
 export interface Group {
   readonly group: number;
   readonly members: readonly number[];
-  /** Mean reward mapped to [0, 1], whatever the range. */
+  /** Mean reward mapped to [0, 1]; of the range `real` the share of right responses. */
   readonly passRate: number;
 }
 
-const bounds: Record<RewardRange, readonly [number, number]> = { "zero-one": [0, 1], "plus-minus-one": [-1, 1] };
+const bounds: Record<RewardRange, readonly [number, number]> = {
+  "zero-one": [0, 1],
+  "plus-minus-one": [-1, 1],
+  real: [-Number.MAX_VALUE, Number.MAX_VALUE],
+};
 
 /**
  * Rewards of verdicts: the range's upper end for `correct`, its lower end for all else.
@@ -44,7 +56,7 @@ const bounds: Record<RewardRange, readonly [number, number]> = { "zero-one": [0,
  */
 export function outcomeRewards(
   verdicts: readonly Verdict[],
-  { range = "zero-one", failed = "wrong" }: { range?: RewardRange; failed?: "wrong" | "drop" } = {},
+  { range = "zero-one", failed = "wrong" }: { range?: VerdictRange; failed?: "wrong" | "drop" } = {},
 ): { rewards: Float64Array; counted: Uint8Array } {
   const [low, high] = boundsOf(range);
   return {
@@ -56,15 +68,25 @@ export function outcomeRewards(
 }
 
 /**
- * 1 = the response is right: its reward lies in the upper half of the range. One entry per response.
+ * 1 = the response is right: its reward lies in the upper half of the range; of the range `real`, `right` says so, or its
+ * reward lies above the mean of its group. One entry per response.
  *
  * @example
  * import { rightResponses } from "tokensift/reward";
  *
  * rightResponses({ rewards: [1, -1, 0.2], range: "plus-minus-one" }); //=> [1, 0, 1]
  */
-export function rightResponses({ rewards, range }: Pick<Outcomes, "rewards" | "range">): Uint8Array {
+export function rightResponses(outcomes: Pick<Outcomes, "rewards" | "range"> & Partial<Outcomes>): Uint8Array {
+  const { rewards, range, right, groups } = outcomes;
   const [low, high] = boundsOf(range);
+  if (range === "real") {
+    if (right !== undefined) return Uint8Array.from(right, Number);
+    if (groups === undefined)
+      throw new UserError("missing-option", "Real rewards do not say by themselves which responses are right.", {
+        fix: "Give groups, to compare each reward with the mean of its group, or right.",
+      });
+    return aboveMean({ ...outcomes, groups });
+  }
   return Uint8Array.from(rewards, (reward) => Number(reward > (low + high) / 2));
 }
 
@@ -73,11 +95,34 @@ export function rightResponses({ rewards, range }: Pick<Outcomes, "rewards" | "r
  *
  * @throws UserError for a reward that is not finite or outside the range, and for arrays of unequal length
  */
-export function groupsOf({ groups, rewards, range, counted }: Outcomes): Group[] {
+export function groupsOf(outcomes: Outcomes): Group[] {
+  const { rewards, range } = outcomes;
+  const [low, high] = boundsOf(range);
+  const right = range === "real" ? rightResponses(outcomes) : undefined;
+  const mean = (list: readonly number[], of: ArrayLike<number>) =>
+    list.reduce((sum, k) => sum + of[k]!, 0) / list.length;
+  return Array.from(membersOf(outcomes), ([group, members]) => {
+    const passRate = right ? mean(members, right) : (mean(members, rewards) - low) / (high - low);
+    return { group, members, passRate };
+  });
+}
+
+function aboveMean(outcomes: Outcomes): Uint8Array {
+  const { rewards } = outcomes;
+  const right = new Uint8Array(rewards.length);
+  for (const members of membersOf(outcomes).values()) {
+    const mean = members.reduce((sum, k) => sum + rewards[k]!, 0) / members.length;
+    for (const k of members) right[k] = Number(rewards[k]! > mean);
+  }
+  return right;
+}
+
+/** The counted responses of each group, in order. */
+function membersOf({ groups, rewards, range, counted, right }: Outcomes): Map<number, number[]> {
   const [low, high] = boundsOf(range);
   const members = new Map<number, number[]>();
-  if (groups.length !== rewards.length || (counted && counted.length !== rewards.length)) {
-    const sizes = `${groups.length} group numbers and ${counted?.length ?? rewards.length} marks`;
+  if ([groups, counted, right].some((list) => list && list.length !== rewards.length)) {
+    const sizes = `${groups.length} group numbers and ${(counted ?? right)?.length ?? rewards.length} marks`;
     throw new UserError("wrong-shape", `There are ${rewards.length} rewards, but ${sizes}.`, {
       fix: "Each response needs one.",
     });
@@ -87,17 +132,17 @@ export function groupsOf({ groups, rewards, range, counted }: Outcomes): Group[]
     if (!(rewards[k]! >= low && rewards[k]! <= high)) {
       throw new UserError("out-of-range", `The reward is ${rewards[k]}, which is not from ${low} to ${high}.`, {
         where: `response ${k}`,
-        fix: `The range is ${range}; choose the other one (${Object.keys(bounds).join(", ")}), or map the rewards.`,
+        fix:
+          range === "real"
+            ? "It must be finite."
+            : `The range is ${range}; choose another one (${Object.keys(bounds).join(", ")}), or map the rewards.`,
       });
     }
     const group = members.get(groups[k]!);
     if (group) group.push(k);
     else members.set(groups[k]!, [k]);
   }
-  return Array.from(members, ([group, list]) => {
-    const mean = list.reduce((sum, k) => sum + rewards[k]!, 0) / list.length;
-    return { group, members: list, passRate: (mean - low) / (high - low) };
-  });
+  return members;
 }
 
 function boundsOf(range: RewardRange): readonly [number, number] {

@@ -97,6 +97,7 @@ export type ErrorCode =
   | "run-exists"
   | "run-unfinished" // a trainer left an arm, or a step, before its end
   | "run-in-use" // by another process
+  | "reward-failed" // a reward is no finite number, or the user's own function failed
   | "diverged" // the training, which was to stop then
   | "run-changed" // it was started with other settings, data or programs
   | "damaged-checkpoint"

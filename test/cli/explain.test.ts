@@ -4,10 +4,11 @@ import { explain } from "../../src/config/explain-entry.ts";
 import type { Catalogue } from "../../src/contract/index.ts";
 import { evictionScores } from "../../src/eviction/catalogue.ts";
 import { preferenceForms } from "../../src/preference/index.ts";
+import { rewards } from "../../src/reward/catalogue.ts";
 import { rules } from "../../src/selection/index.ts";
 import { temporaryFolder, tokensift } from "./run.ts";
 
-const catalogues: readonly Catalogue<unknown>[] = [rules, preferenceForms, evictionScores];
+const catalogues: readonly Catalogue<unknown>[] = [rules, preferenceForms, evictionScores, rewards];
 const entries = catalogues.flatMap(({ kind, entries }) => entries.map((entry) => ({ kind, ...entry })));
 
 test("without a method every one is listed on a line of its own, below the title of its kind", async () => {
@@ -86,6 +87,7 @@ describe("a file of the user's own", () => {
       ["a form of your own", "Its options are not said"],
     ],
     ["score.mjs", `export const score = ${score};`, ["a score of your own"]],
+    ["reward.mjs", "export const reward = (question, response) => response.length;", ["a reward of your own"]],
   ])("that says nothing of itself, %s, is told by its kind and what it reads", async (name, content, parts) => {
     const { code, out, err } = await tokensift("explain", folder.write(name, content));
     expect([code, err]).toEqual([0, ""]);
@@ -96,7 +98,7 @@ describe("a file of the user's own", () => {
     const none = await tokensift("explain", folder.write("none.mjs", "export const other = 1;"));
     expect([none.code, none.out]).toEqual([2, ""]);
     expect(none.err).toMatch(
-      /none\.mjs: the module exports no rule, form or score\n {2}Export one of them: `rule` or `createRule`, /,
+      /none\.mjs: the module exports no rule, form, score or reward\n {2}Export one of them: `rule` or `createRule`, /,
     );
     expect(await tokensift("explain", folder.path("nowhere.mjs"))).toMatchObject({
       code: 2,

@@ -6,10 +6,11 @@ import { explain } from "../../src/config/explain-entry.ts";
 import type { Catalogue, Entry } from "../../src/contract/index.ts";
 import { evictionScores } from "../../src/eviction/catalogue.ts";
 import { preferenceForms } from "../../src/preference/index.ts";
+import { rewards } from "../../src/reward/catalogue.ts";
 import { rules } from "../../src/selection/index.ts";
 import { userError } from "../user-error.ts";
 
-const catalogues: Catalogue<unknown>[] = [rules, preferenceForms, evictionScores];
+const catalogues: Catalogue<unknown>[] = [rules, preferenceForms, evictionScores, rewards];
 const complete = new Ajv({ strict: true, useDefaults: true });
 
 describe.each(catalogues)("$title", (catalogue) => {

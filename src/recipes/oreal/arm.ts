@@ -26,6 +26,7 @@ import { fatesOf, metricsOf, type Iteration } from "./iteration.ts";
 import { paceOf } from "./learning.ts";
 import { openModels } from "./models.ts";
 import { settingsOf } from "./objective.ts";
+import { openRewards, type RewardedRollouts } from "./rewards.ts";
 import { rolloutSource, type OrealOpening } from "./rollout-source.ts";
 import type { Rollouts } from "./rollouts.ts";
 import { writeTrajectories } from "./trajectories.ts";
@@ -45,8 +46,11 @@ export interface OrealArm {
   readonly reward: RewardLearner | undefined;
   /** What the KL term stays near: the policy that draws (`old`), or the model before training; undefined without it. */
   readonly reference: "old" | Decoder | undefined;
-  /** Responses of the policy as it is, or those of an earlier run; judged. A request to stop is obeyed while it draws. */
-  sample(iteration: number): Promise<Rollouts>;
+  /**
+   * Responses of the policy as it is, or those of an earlier run; judged and rewarded. A request to stop is obeyed while it
+   * draws.
+   */
+  sample(iteration: number): Promise<RewardedRollouts>;
   /** The kept responses in micro-batches; `rowIds` are places in `rollouts.responses`. None where nothing is kept. */
   batches(rollouts: Rollouts, worth: Worth): StepBatch<PolicyAux>[];
   /** Log-probabilities `[rows * width]` under the policy that drew the responses, where a replayed run has stored them. */
@@ -102,7 +106,14 @@ export async function openArm(opening: OrealOpening): Promise<OrealArm> {
       steps: training.policySteps,
       rests: training.policyFreeze ?? 0,
     });
-    const draw = await rolloutSource(models.policy, opening, verify);
+    const { tokenizer } = models.policy;
+    const questions = await questionsOf(inputs.tokens, tokenizer, inputs.trainingAnswersOf);
+    const judge = await openRewards({
+      ...{ rewards: config.rewards, verdicts: settings.rewards },
+      ...{ questions, tokenizer },
+    });
+    disposals.push(() => void judge.close());
+    const draw = rolloutSource(models.policy, opening, { questions, verify, reward: judge.reward });
     const policy: RunLearner = await openLearner(models.policy, {
       ...pace,
       ...(await learnerOptions(opening, state, verify)),
@@ -192,14 +203,18 @@ async function learnerOptions(
 }
 
 /**
- * Work that changes nothing and may end with `Interrupted`: the state before it is then saved. A model that gives no
- * numbers to draw by has diverged.
+ * Work that changes nothing and may end with `Interrupted`, or with a reward that fails: the state before it is then saved.
+ * A model that gives no numbers to draw by has diverged.
  */
 async function stoppedSafely<T>(learner: RunLearner, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     if (error instanceof UserError && error.code === "not-finite") return learner.guard.broken(error.message);
+    if (error instanceof UserError && error.code === "reward-failed")
+      return learner.stop().catch((stopped: unknown) => {
+        throw stopped instanceof Interrupted ? error : stopped;
+      });
     if (!(error instanceof Interrupted)) throw error;
     return learner.stop();
   }

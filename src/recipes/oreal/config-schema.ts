@@ -12,7 +12,8 @@ import {
 } from "../../config/groups.ts";
 import { adapterGroup } from "../../config/adapter-group.ts";
 import { savingKeys } from "../../config/saving-keys.ts";
-import { choice, existingPath, group } from "../../config/schema.ts";
+import type { MethodChoice } from "../../config/method-choice.ts";
+import { choice, existingPath, group, methodOptions } from "../../config/schema.ts";
 
 /** Objectives by name: OREAL's three forms and its baselines. */
 export const orealPresets = ["paper", "released", "recommended", "reinforce", "rloo", "grpo"] as const;
@@ -124,10 +125,18 @@ const stepKeys = {
   rewardSteps: Type.Optional(count("Optimizer steps of the reward model in an iteration. Default 1.")),
 };
 
+const rewards = Type.Optional(
+  Type.Array(methodOptions("reward", "A reward, its weight in the sum (default 1), and its options."), {
+    minItems: 1,
+    description: "What responses are rewarded for: the sum of these. Default: the verifier's word alone.",
+  }),
+);
+
 const arm = group(
   {
     name: armName("the preset"),
     objective: Type.Optional(group(objectiveKeys, { description: objectiveOf })),
+    rewards,
     iterations: Type.Optional(count("Instead of the run's.")),
     policySteps: Type.Optional(count("Instead of the run's.")),
     ...stepKeys,
@@ -141,6 +150,7 @@ export const orealSchema = Type.Object(
     model: existingPath("The model to start from: a Hugging Face folder or a GGUF file."),
     data: dataGroup,
     objective: group(objectiveKeys, { default: {}, description: objectiveOf }),
+    rewards,
     sampling: group(
       {
         questionsPerStep: count("Questions of an iteration.", { default: 16 }),
@@ -225,6 +235,8 @@ export type OrealLearner = Parsed["policy"];
 export interface OrealArm {
   name: string;
   objective: OrealObjective;
+  /** Absent: the verifier's word alone. */
+  rewards?: MethodChoice[];
   iterations: number;
   policySteps: number;
   /** Both absent where no weights are learned. */
@@ -233,8 +245,10 @@ export interface OrealArm {
 }
 
 /** A checked configuration: paths absolute, defaults filled in, objectives and arms in their long form. */
-export interface OrealConfig extends Omit<Parsed, "objective" | "compare" | "output"> {
+export interface OrealConfig extends Omit<Parsed, "objective" | "rewards" | "compare" | "output"> {
   objective: OrealObjective;
+  /** Absent: the verifier's word alone. */
+  rewards?: MethodChoice[];
   output: string;
   compare: OrealArm[];
 }

@@ -1,5 +1,6 @@
 import { adapterContradictions, fillAdapter } from "../../config/adapter-group.ts";
 import { armNameProblems } from "../../config/arm-names.ts";
+import { tryCreate } from "../../config/catalogue.ts";
 import type { ConfigDefinition } from "../../config/load.ts";
 import type {
   OrealArm,
@@ -13,6 +14,8 @@ import { orealSchema } from "./config-schema.ts";
 import type { KeyPath, Problem } from "../../config/problem.ts";
 import { type Rename, renamedValues } from "../../config/renames.ts";
 import { bestMetrics, savingContradictions } from "../../config/saving-keys.ts";
+import { isModulePath, type MethodChoice } from "../../config/method-choice.ts";
+import { rewards } from "../../reward/catalogue.ts";
 import { fillShared } from "../../config/shared.ts";
 import { optional } from "../../system/optional.ts";
 
@@ -33,6 +36,7 @@ export function orealDefinition(values: OrealValues): ConfigDefinition<OrealConf
   return {
     schema: orealSchema,
     alternatives: [],
+    methods: [{ catalogue: rewards }],
     renames: [{ key: "rollout", now: "sampling" }, ...["objective", "compare[].objective"].flatMap(renamesOfObjective)],
     finish(config, source) {
       const problems = fillIn(config, source, values);
@@ -57,6 +61,7 @@ export function armConfig(config: OrealConfig, { objective, ...arm }: OrealArm):
   const { iterations, policySteps, policyFreeze, rewardSteps } = arm;
   const training = { ...config.training, iterations, policySteps };
   const own: OrealConfig = { ...config, objective, training, compare: [] };
+  if (arm.rewards !== undefined) own.rewards = arm.rewards;
   delete training.policyFreeze;
   delete training.rewardSteps;
   if (usesRewardModel(objective)) Object.assign(training, { policyFreeze, rewardSteps });
@@ -65,10 +70,10 @@ export function armConfig(config: OrealConfig, { objective, ...arm }: OrealArm):
 }
 
 /** The run's own objective as an arm. */
-export function mainArm({ objective, training }: OrealConfig): OrealArm {
+export function mainArm({ objective, rewards, training }: OrealConfig): OrealArm {
   const { iterations, policySteps, policyFreeze, rewardSteps } = training;
   const learns = usesRewardModel(objective) && optional({ policyFreeze, rewardSteps });
-  return { name: "oreal", objective, iterations, policySteps, ...learns };
+  return { name: "oreal", objective, ...optional({ rewards }), iterations, policySteps, ...learns };
 }
 
 /** Whether the objective needs a token reward model. */
@@ -105,6 +110,7 @@ function fillIn(config: OrealConfig, source: string, values: OrealValues): Probl
     return {
       name,
       objective,
+      ...optional({ rewards: own.rewards ?? config.rewards }),
       iterations,
       policySteps,
       ...(usesRewardModel(objective) && { policyFreeze, rewardSteps }),
@@ -222,10 +228,29 @@ function contradictions(config: OrealConfig): Problem[] {
         ["compare", index],
         `keeps the policy frozen for all of its ${arm.iterations} iterations: lower policyFreeze`,
       );
+  problems.push(...rewardProblems(config.rewards, ["rewards"]));
+  for (const [index, arm] of compare.entries())
+    problems.push(...rewardProblems(arm.rewards, ["compare", index, "rewards"]));
   if (training.stopAtKl !== undefined) problems.push(...withoutKl(config));
   const arms = compare.map(({ name }, index) => ({ name, path: ["compare", index] }));
   problems.push(...armNameProblems(arms, [mainArm(config).name]));
   return problems;
+}
+
+/** Rewards that cannot be made; of the user's own, what stands beside the options of its function. */
+function rewardProblems(choices: readonly MethodChoice[] = [], path: KeyPath): Problem[] {
+  return choices.flatMap((choice, index) => {
+    const here = [...path, index];
+    const { problem } = tryCreate(rewards, choice, here);
+    if (!isModulePath(choice.method)) return problem ? [problem] : [];
+    const { weight = 1, timeLimit = 1 } = choice;
+    return [
+      ...(Number.isFinite(weight) ? [] : [{ path: [...here, "weight"], message: "must be a number" }]),
+      ...(Number(timeLimit) > 0 && Number(timeLimit) < 2 ** 31
+        ? []
+        : [{ path: [...here, "timeLimit"], message: "must be a time in milliseconds, above 0" }]),
+    ];
+  });
 }
 
 /** Arms that cannot tell how far they are from the model before training. */

@@ -1,11 +1,11 @@
 import type { Choice } from "../../reward/choose-responses.ts";
-import type { Outcomes } from "../../reward/outcomes.ts";
+import { mean } from "../../evaluation/mean.ts";
 import type { PolicyAux } from "../../reward/policy-objective.ts";
 import { sumByName } from "../../training/objective-loss.ts";
 import type { StepBatch, StepOutcome } from "../../training/step.ts";
 import { endOf } from "./batches.ts";
 import { klToReference } from "./distance.ts";
-import type { Rollouts } from "./rollouts.ts";
+import type { RewardedRollouts } from "./rewards.ts";
 import type { Fate } from "./trajectories.ts";
 
 /** Kept responses with all that the objective reads, as it was before the iteration's updates. */
@@ -18,8 +18,7 @@ export interface WeighedBatch extends StepBatch<PolicyAux> {
 
 /** What was done in an iteration. */
 export interface Iteration {
-  readonly rollouts: Rollouts;
-  readonly outcomes: Pick<Outcomes, "rewards">;
+  readonly rollouts: RewardedRollouts;
   /** One entry per response, as are advantages and rewards. */
   readonly right: Uint8Array;
   readonly advantages: Float64Array;
@@ -65,7 +64,7 @@ export function metricsOf(iteration: Iteration, { learns, toInitial }: { learns:
 }
 
 /** Numbers of the responses alone. */
-function responseMetrics({ rollouts: { responses }, choice, right, batches }: Iteration) {
+function responseMetrics({ rollouts: { responses, outcomes, parts }, choice, right, batches }: Iteration) {
   const share = (count: number): number => count / responses.length;
   const judged = (wanted: string) => share(responses.filter(({ verdict }) => verdict === wanted).length);
   const lengths = responses.map(({ ids }) => ids.length);
@@ -74,6 +73,10 @@ function responseMetrics({ rollouts: { responses }, choice, right, batches }: It
     passRate: share(right.reduce((a, b) => a + b, 0)),
     ...{ correct: judged("correct"), wrong: judged("wrong") },
     ...{ unparsable: judged("unparsable"), timeout: judged("timeout") },
+    ...(parts && {
+      reward: mean(Array.from(outcomes.rewards)),
+      ...Object.fromEntries(parts.map(({ name, values }) => [`reward:${name}`, mean([...values])])),
+    }),
     unfinished: share(responses.filter(({ finished }) => !finished).length),
     responseTokens: lengths.reduce((a, b) => a + b, 0),
     questionsKept: choice.questions.kept,
@@ -124,9 +127,11 @@ interface TokenSum {
 const emptySum = (): TokenSum => ({ tokens: 0, entropy: 0, weight: 0, aboveZero: 0 });
 
 /** What became of every response, for the run folder. */
-export function fatesOf({ rollouts, outcomes, advantages, choice, batches }: Iteration): Fate[] {
+export function fatesOf({ rollouts, advantages, choice, batches }: Iteration): Fate[] {
+  const { outcomes, parts } = rollouts;
   const fates: Fate[] = rollouts.responses.map((_, k) => ({
-    ...{ reward: outcomes.rewards[k]!, advantage: advantages[k]!, kept: choice.kept[k] === 1 },
+    ...{ reward: outcomes.rewards[k]!, ...(parts && { rewards: parts.map(({ values }) => values[k]!) }) },
+    ...{ advantage: advantages[k]!, kept: choice.kept[k] === 1 },
     ...{ weights: null, logProb: null },
   }));
   for (const { batch, aux, logProb } of batches)

@@ -1,3 +1,6 @@
+import type { MethodChoice } from "../../config/method-choice.ts";
+import { optionLines } from "../../config/resolved-options.ts";
+import { rewards as rewardCatalogue } from "../../reward/catalogue.ts";
 import { outcomeNotes } from "../../reward/outcome-presets.ts";
 import { readArm } from "../../report/read-run.ts";
 import { openArms, type ArmRun, type PlannedArm } from "../kit/arms.ts";
@@ -11,6 +14,7 @@ import type { OrealArm as ArmChoice, OrealConfig } from "./config-schema.ts";
 import { orealMemory } from "./memory.ts";
 import { orealValues, settingsOf } from "./objective.ts";
 import { orealResults, resultRow, startName, startRow } from "./results.ts";
+import { checkRewards, rewardNames } from "./rewards.ts";
 import { replayedRun } from "./trajectories.ts";
 
 /** A run of OREAL: the configured objective, then each of `compare`, with the same model, questions and seed. */
@@ -29,6 +33,9 @@ export const orealRecipe = defineRecipe<OrealConfig, OrealRun>({
   ...oreal,
   config: orealDefinition(orealValues),
   start: (config) => config,
+  async check({ rewards, compare }) {
+    for (const arm of [{ rewards }, ...compare]) await checkRewards(arm.rewards);
+  },
   plan,
   memory: orealMemory,
   open(work) {
@@ -63,8 +70,9 @@ export const orealRecipe = defineRecipe<OrealConfig, OrealRun>({
 function plan(config: OrealConfig, { tokens, validation }: RunInputs): string[] {
   const { sampling, verifier, compare } = config;
   const questions = Math.min(sampling.questionsPerStep, tokens.length);
-  const described = ({ name, objective, iterations, policySteps, policyFreeze }: ArmChoice): string[] => [
+  const described = ({ name, objective, rewards, iterations, policySteps, policyFreeze }: ArmChoice): string[] => [
     `  ${name}: ${iterations} iterations${policyFreeze ? `, ${policyFreeze} of them without the policy` : ""}`,
+    ...(rewards ? rewardLines(rewards) : []),
     ...outcomeNotes(settingsOf(objective, verifier.failed), policySteps).map((note) => `    ${note}`),
   ];
   return [
@@ -73,4 +81,11 @@ function plan(config: OrealConfig, { tokens, validation }: RunInputs): string[] 
     "Runs:",
     ...[mainArm(config), ...compare].flatMap(described),
   ];
+}
+
+/** What responses are rewarded for, a line each. */
+function rewardLines(choices: readonly MethodChoice[]): string[] {
+  const names = rewardNames(choices);
+  const named = choices.map((choice, i) => ({ name: `reward ${names[i]!}`, choice }));
+  return optionLines(rewardCatalogue, named).map((line) => `  ${line}`);
 }

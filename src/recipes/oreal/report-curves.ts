@@ -57,16 +57,23 @@ export function rewardSection({ main, arms, config }: Run): Html | undefined {
   return curveSection(
     "Rewards",
     `An answer's reward follows from the verifier's word, right or not. Where all answers to a question are right, or all wrong, there is nothing to tell apart; such a question is left out unless objective.keep is none.${left > 0 ? ` ${left} arms are left out.` : ""}`,
-    all.flatMap((arm) => [
-      captioned(
-        stackedPlot(
-          verdicts.map(({ key, ...part }) => ({ ...part, points: seriesOf(arm.metrics, key) })),
-          { description: `Verdicts on the answers of each iteration of ${arm.name}`, x },
-        ),
-        `${arm.name}: what the verifier said of the answers.`,
+    [
+      figure(
+        curvesOf([main, ...arms], "reward"),
+        { description: "Mean reward of the answers of each iteration", x, y: "reward" },
+        "Mean reward of the answers, where it is a sum of several; of different sums it cannot be compared.",
       ),
-      ...(arm === main ? [questionsFigure(arm, groupOf(config, "objective")["keep"] === "none")] : []),
-    ]),
+      ...all.flatMap((arm) => [
+        captioned(
+          stackedPlot(
+            verdicts.map(({ key, ...part }) => ({ ...part, points: seriesOf(arm.metrics, key) })),
+            { description: `Verdicts on the answers of each iteration of ${arm.name}`, x },
+          ),
+          `${arm.name}: what the verifier said of the answers.`,
+        ),
+        ...(arm === main ? [questionsFigure(arm, groupOf(config, "objective")["keep"] === "none")] : []),
+      ]),
+    ],
   );
 }
 

@@ -1,8 +1,9 @@
 import type { Model } from "../../model/model.ts";
 import type { ArmOpening } from "../kit/arms.ts";
 import { stoppable, type ArmReporter } from "../kit/reporter.ts";
-import { questionsOf, type Verify } from "../kit/responses/index.ts";
+import type { Question, Verify } from "../kit/responses/index.ts";
 import type { OrealConfig } from "./config-schema.ts";
+import type { RewardJudge, RewardedRollouts } from "./rewards.ts";
 import { drawRollouts, type Rollouts } from "./rollouts.ts";
 import { readTrajectories } from "./trajectories.ts";
 
@@ -14,19 +15,23 @@ export interface OrealOpening extends ArmOpening<OrealConfig> {
 
 /**
  * Where an arm's responses come from: those stored by an earlier run, if one is replayed; else the policy as it is when
- * asked. Changes nothing, and ends with `Interrupted` where the person asks to stop.
+ * asked; rewarded. Changes nothing, and ends with `Interrupted` where the person asks to stop.
  */
-export async function rolloutSource(
+export function rolloutSource(
   policy: Model,
-  { config, inputs, reporter, interrupted, replay }: OrealOpening,
-  verify: Verify,
-): Promise<(iteration: number) => Promise<Rollouts>> {
-  const questions = await questionsOf(inputs.tokens, policy.tokenizer, inputs.trainingAnswersOf);
+  { config, reporter, interrupted, replay }: OrealOpening,
+  { questions, verify, reward }: { questions: readonly Question[]; verify: Verify; reward: RewardJudge["reward"] },
+): (iteration: number) => Promise<RewardedRollouts> {
   const note = first(reporter.note);
-  return async (iteration) => {
+  const progress = (what: string) => whenSlow(what, stoppable(reporter, interrupted), interrupted);
+  const rollouts = async (iteration: number): Promise<Rollouts> => {
     if (replay !== undefined) return readTrajectories(replay, iteration, { ...policy.config, questions, note });
-    const onProgress = whenSlow(stoppable(reporter, interrupted), interrupted);
+    const onProgress = progress("drawing responses");
     return drawRollouts(policy, { questions, config, verify, iteration, onProgress });
+  };
+  return async (iteration) => {
+    const drawn = await rollouts(iteration);
+    return { ...drawn, ...(await reward(drawn.responses, progress("rewarding responses"))) };
   };
 }
 
@@ -41,12 +46,16 @@ function first(tell: (sentence: string) => void): (sentence: string) => void {
 
 const slowMilliseconds = 5000;
 
-/** Says how far the drawing is where it takes long; notices a request to stop at once. */
-function whenSlow(reporter: ArmReporter, interrupted: () => boolean): (done: number, total: number) => void {
+/** Says how far the work is where it takes long; notices a request to stop at once. */
+function whenSlow(
+  what: string,
+  reporter: ArmReporter,
+  interrupted: () => boolean,
+): (done: number, total: number) => void {
   const start = performance.now();
   let slow = false;
   return (done, total) => {
     slow ||= interrupted() || performance.now() - start > slowMilliseconds;
-    if (slow) reporter.working("drawing responses", done, total);
+    if (slow) reporter.working(what, done, total);
   };
 }

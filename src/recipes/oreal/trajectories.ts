@@ -19,6 +19,8 @@ import type { Rollouts } from "./rollouts.ts";
 /** What an iteration made of a response. */
 export interface Fate {
   readonly reward: number;
+  /** Where it is a sum: what each reward gave, before its weight. */
+  readonly rewards?: readonly number[];
   readonly advantage: number;
   readonly kept: boolean;
   /** Token weights of its tokens; null where it was not kept or none were learned. */
@@ -44,13 +46,17 @@ export function trajectoryPath(run: string, iteration: number): string {
 
 const trajectoryFile = (iteration: number): string => `trajectories/iteration-${iteration + 1}.arrow`;
 
+/** The column beside them where rewards are a sum. */
+const partsColumn = { rewards: "list<float64>" } as const satisfies Record<string, ColumnType>;
+
 /** Writes what became of an iteration's responses. Returns the file's name in the run folder. */
 export function writeTrajectories(run: string, { iteration, responses }: Rollouts, fates: readonly Fate[]): string {
   const rows = responses.map((response, k) => {
-    const { reward, advantage, kept, weights, logProb } = fates[k]!;
-    return { ...responseRow(response), reward, advantage, kept, weights, log_probs: logProb };
+    const { logProb, rewards, ...fate } = fates[k]!;
+    return { ...responseRow(response), ...fate, log_probs: logProb, ...(rewards && { rewards }) };
   });
-  writeArrow(trajectoryPath(run, iteration), trajectoryColumns, rows);
+  const columns = fates[0]?.rewards === undefined ? trajectoryColumns : { ...trajectoryColumns, ...partsColumn };
+  writeArrow(trajectoryPath(run, iteration), columns, rows);
   return trajectoryFile(iteration);
 }
 

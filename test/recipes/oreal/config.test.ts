@@ -10,7 +10,7 @@ import { orealValues, settingsOf } from "../../../src/recipes/oreal/objective.ts
 import { configFolder, reader } from "../../config/folder.ts";
 
 const definition = orealDefinition(orealValues);
-const { load, complaints } = reader(definition, configFolder("model/config.json", "train.arrow"));
+const { load, complaints } = reader(definition, configFolder("model/config.json", "train.arrow", "train.js"));
 const minimal = "model: model\ndata:\n  train: train.arrow\n";
 
 describe("an OREAL configuration", () => {
@@ -93,6 +93,17 @@ describe("an OREAL configuration", () => {
     expect(learned.objective.weights).not.toHaveProperty("equal");
   });
 
+  test("gives every arm the run's rewards, or its own", () => {
+    const rewards = "rewards: [{method: verifier}, {method: length, weight: 0.2}]\n";
+    const arms = "compare: [grpo, {name: short, rewards: [{method: length, form: overlong}]}]\n";
+    const { config, resolvedYaml } = load(minimal + rewards + arms);
+    const methods = [config, ...config.compare].map(({ rewards }) => rewards?.map(({ method }) => method));
+    expect(methods).toEqual([["verifier", "length"], ["verifier", "length"], ["length"]]);
+    expect(armConfig(config, config.compare[1]!).rewards).toEqual([{ method: "length", form: "overlong" }]);
+    expect(load(resolvedYaml).config).toEqual(config);
+    expect(load(minimal).config).not.toHaveProperty("rewards");
+  });
+
   test("has no packed rows: its responses are drawn", () => {
     expect(complaints(minimal, ["data.packing=true"])).toMatch(/data\.packing is not a known key/);
   });
@@ -128,6 +139,14 @@ describe("an OREAL configuration", () => {
     ],
     ["objective: {preset: paper}\ntraining: {stopAtKl: 0.1}", /the initial model, which oreal does not compute/],
     ["training: {stopAtKl: 0.1}\nsampling: {replay: model}", /stopAtKl cannot be told from replayed responses/],
+    ["rewards: []", /rewards must be a list .* with at least 1/],
+    ["rewards: [{method: lenght}]", /rewards\[0\]\.method is "lenght", but must be one of .* did you mean length\?/],
+    ["rewards: [{method: length, wieght: 2}]", /rewards\[0\]\.wieght is not a known key; did you mean .*weight/],
+    ["rewards: [{method: format, pattern: '(a)\\1'}]", /rewards\[0\] cannot be: .*refers back to a group/],
+    ["rewards: [{method: length, form: overlong, from: 9, to: 8}]", /rewards\[0\] cannot be: .*from is 9/],
+    ["rewards: [{method: ./mine.ts}]", /rewards\[0\]\.method .*mine\.ts/],
+    ["rewards: [{method: train.js, weight: much}]", /rewards\[0\]\.weight must be a number/],
+    ["compare: [{name: a, rewards: [{method: train.js, timeLimit: 0}]}]", /rewards\[0\]\.timeLimit must be a time/],
     ["sampling: {replay: nowhere}", /sampling.replay .*nowhere/],
   ])("refuses %s", (text, message) => {
     expect(complaints(`${minimal}${text}\n`)).toMatch(message);
@@ -136,5 +155,5 @@ describe("an OREAL configuration", () => {
 
 test("configs/schema/oreal.schema.json is what npm run build:schema writes", () => {
   const committed = readFileSync("configs/schema/oreal.schema.json", "utf8");
-  expect(JSON.parse(committed)).toEqual(JSON.parse(JSON.stringify(editorSchema(orealSchema))));
+  expect(JSON.parse(committed)).toEqual(JSON.parse(JSON.stringify(editorSchema(orealSchema, definition.methods))));
 });

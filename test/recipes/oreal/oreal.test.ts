@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
@@ -143,6 +143,63 @@ describe("a run of OREAL", () => {
     await expect(more).rejects.toThrow(userError("missing-file", "iteration-4.arrow"));
     const none = runHere(writeOreal(join(base, "none")), { set: ["sampling.replay=models"] });
     await expect(none).rejects.toThrow(userError("no-run", "models: "));
+  });
+
+  test("adds up the rewards that it is given, and goes on where the user's own had failed", async () => {
+    const folder = join(base, "rewarded");
+    const rewards = [
+      { method: "verifier", weight: 2 },
+      { method: "./words.mjs", weight: -0.1, from: 0 },
+      { method: "format", pattern: "\\d+", match: "anywhere", weight: 0.5 },
+    ];
+    const changes = { objective: { advantage: "rloo", keep: "none", weights: { source: "none" } } };
+    const path = writeOreal(folder, { ...changes, top: { rewards, compare: [] } });
+    const set = [`sampling.replay=${whole.output}`, "training.saveEvery=0"];
+    const own = (wordy: string) =>
+      writeFileSync(
+        join(folder, "words.mjs"),
+        `export const createReward = ({ from }) => async (question, response) => response.split(" ").length - from - ${wordy};`,
+      );
+    own("missing.length"); // not defined
+    const failed = runHere(path, { set });
+    await expect(failed).rejects.toThrow(userError("reward-failed", /words\.mjs: row \d+, response ".*missing/));
+    own("0");
+    const { output } = await runHere(path, { set });
+    const stored = storedOf(output, 2);
+    for (const { reward, rewards, verdict, text } of stored) {
+      const [verified, words, format] = [
+        verdict === "correct" ? 1 : 0,
+        text.split(" ").length,
+        Number(/\d/.test(text)),
+      ];
+      expect(Array.from(rewards!)).toEqual([verified, words, format]);
+      expect(reward).toBeCloseTo(2 * verified - 0.1 * words + 0.5 * format, 12);
+    }
+    const mean = (values: number[]) => values.reduce((a, b) => a + b, 0) / values.length;
+    const metrics = metricsOf(output)[1]!;
+    expect(metrics["reward"]).toBeCloseTo(mean(stored.map(({ reward }) => reward)), 12);
+    expect(metrics["reward:words"]).toBeCloseTo(mean(stored.map(({ rewards }) => rewards![1]!)), 12);
+    for (const group of groups(stored))
+      for (const { reward, advantage } of group)
+        expect(advantage).toBeCloseTo(((reward - mean(group.map(({ reward }) => reward))) * 4) / 3, 10); // of 4
+    expect(metrics["passRate"]).toBe(mean(stored.map(({ verdict }) => Number(verdict === "correct"))));
+
+    // one that fails later on ends the run behind what is done, and a mended one is continued to the same bytes
+    const again = { ...changes, top: { rewards: rewards.map((each) => ({ ...each })), compare: [] } };
+    const later = writeOreal(join(base, "rewarded-later"), again);
+    const words = (content: string) => writeFileSync(join(base, "rewarded-later/words.mjs"), content);
+    const fromThen = (least: number) => `let asked = 0;
+      export const createReward = ({ from }) => (question, response) => {
+        if (++asked > ${least}) throw new Error("enough");
+        return response.split(" ").length - from;
+      };`;
+    words(fromThen(25)); // 20 responses an iteration
+    await expect(runHere(later, { set })).rejects.toThrow(userError("reward-failed", "threw Error: enough"));
+    expect(metricsOf(join(base, "rewarded-later/out"))).toHaveLength(1);
+    words(fromThen(1000));
+    const resumed = await runHere(later, { mode: "resume", set });
+    expect(resumed.notes.join(" ")).toMatch(/continu|iteration 1/i);
+    expect(orealResults(resumed.output)).toEqual(orealResults(output));
   });
 
   test("with shuffled weights gives every response the mass that learned ones would", async () => {

@@ -64,8 +64,10 @@ export interface Stored {
   question: number;
   sample: number;
   verdict: string;
+  text: string;
   response_ids: Int32Array;
   reward: number;
+  rewards?: Float64Array;
   advantage: number;
   kept: boolean;
   weights: Float32Array | null;
