@@ -44,6 +44,8 @@ export interface Evaluation {
   readonly rowLosses: number[];
   readonly rowTokens: number[];
   readonly rowCorrect?: number[];
+  /** The generated answers. */
+  readonly rowAnswers?: string[];
 }
 
 /**
@@ -85,20 +87,20 @@ export async function evaluateModel(
     onProgress?.((done += part.length), total);
     await letEventsIn();
   }
-  const correct =
+  const answered =
     exactMatch &&
-    (await countMatches(model, tokens, indices, batchSize, exactMatch, (rows) => onProgress?.(done + rows, total)));
+    (await answerRows(model, tokens, indices, batchSize, exactMatch, (rows) => onProgress?.(done + rows, total)));
   return {
     loss: meanLoss(losses),
     perplexity: perplexity(losses),
     referenceProbability: referenceProbability(losses),
     tokens: losses.reduce((sum, row) => sum + row.tokens, 0),
     rows: indices.length,
-    ...(correct && { exactMatch: correct.reduce((a, b) => a + b, 0) / indices.length }),
+    ...(answered && { exactMatch: answered.rowCorrect.reduce((a, b) => a + b, 0) / indices.length }),
     rowIds: indices.map((index) => tokens.rowIds[index]!),
     rowLosses: losses.map(({ sum, tokens: count }) => sum / count),
     rowTokens: losses.map((row) => row.tokens),
-    ...(correct && { rowCorrect: correct }),
+    ...answered,
   };
 }
 
@@ -121,16 +123,17 @@ function requireAnswerable(tokens: TokenizedDataset, index: number, maxPositions
   );
 }
 
-/** 1 where the greedy answer to a row's prompt agrees with the reference. */
-async function countMatches(
+/** Greedy answers to the rows' prompts, and 1 where one agrees with the reference. */
+async function answerRows(
   model: Model,
   tokens: TokenizedDataset,
   indices: readonly number[],
   batchSize: number,
   { maxNewTokens, answersOf }: NonNullable<EvaluateOptions["exactMatch"]>,
   onProgress: (rows: number) => void,
-): Promise<number[]> {
-  const correct = new Array<number>(indices.length).fill(0);
+): Promise<{ rowCorrect: number[]; rowAnswers: string[] }> {
+  const rowCorrect = new Array<number>(indices.length).fill(0);
+  const rowAnswers = new Array<string>(indices.length).fill("");
   const references = await answersOf?.(indices.map((index) => tokens.rowIds[index]!));
   const { verify, close } = verifier();
   let done = 0;
@@ -145,10 +148,11 @@ async function countMatches(
       const response = model.tokenizer.decode(answers[i]!.ids, { skipSpecialTokens: true });
       const own = model.tokenizer.decode(asked[i]!.response, { skipSpecialTokens: true });
       const { verdict } = await verify({ response, reference: references?.get(tokens.rowIds[index]!) ?? own });
-      correct[index] = verdict === "correct" ? 1 : 0;
+      rowCorrect[index] = verdict === "correct" ? 1 : 0;
+      rowAnswers[index] = response;
     }
     onProgress((done += part.length));
   }
   await close();
-  return correct;
+  return { rowCorrect, rowAnswers };
 }

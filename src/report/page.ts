@@ -2,6 +2,8 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeAtomically } from "../data/atomic.ts";
 import { writing } from "../system/disk-error.ts";
+import { answersSection } from "./answers.ts";
+import { courseSection } from "./course.ts";
 import { documentOf } from "./document.ts";
 import { type Html, html } from "./html.ts";
 import type { Run } from "./read-run.ts";
@@ -15,18 +17,23 @@ export interface ReportOptions {
   readonly command?: string | undefined;
 }
 
-/** The parts of a report; those that are undefined are left out. The configuration is its last section. */
+/** The parts of a report; those that are undefined are left out. Its last sections are how training went, and the configuration. */
 export interface Page extends Head, ReportOptions {
   readonly run: Run;
+  /** What the logs count. Default `step`. */
+  readonly unit?: "step" | "iteration";
   readonly warnings: Html | undefined;
+  /** The first are the results, which the answers follow. */
   readonly sections: readonly (Html | undefined)[];
   /** Files of the run's folder that the page was made from. */
   readonly files: string;
 }
 
 /** A run's page. */
-export function pageOf({ run, title, finding, facts, command, warnings, sections, files }: Page): string {
-  const main = [...sections, configSection(run)].map((section) => html`${section} `);
+export function pageOf({ run, unit = "step", title, finding, facts, command, warnings, sections, files }: Page): string {
+  const [results, ...others] = sections;
+  const all = [results, answersSection(run), ...others, courseSection(run, unit), configSection(run)];
+  const main = all.map((section) => html`${section} `);
   const footer = `Written by tokensift from the files of the run's folder: ${files}.`;
   return documentOf({ title, finding, facts }, { command, warnings, main, footer });
 }

@@ -4,6 +4,7 @@ import { parseYaml } from "../config/yaml.ts";
 import { UserError } from "../system/errors.ts";
 import { isRecord } from "../system/is-record.ts";
 import { optional } from "../system/optional.ts";
+import { terminalText } from "../system/visible-text.ts";
 import { isRunFolder } from "../training/run-folder.ts";
 import {
   type JsonObject,
@@ -38,8 +39,19 @@ export interface Evaluation {
   readonly rowPassRate: readonly number[];
   /** Probability of each row's whole reference response. */
   readonly rowProbability: readonly number[];
+  /** The most likely answers to some of the rows. */
+  readonly answers: readonly AnsweredProblem[];
   /** Any of its numbers by name; NaN where the log has none. */
   readonly value: (name: string) => number;
+}
+
+/** A held-out problem with a model's answer. */
+export interface AnsweredProblem {
+  readonly row: number;
+  readonly prompt: string;
+  readonly reference: string;
+  readonly answer: string;
+  readonly correct: boolean;
 }
 
 /** What a run dropped, against labelled noise. Counts of response tokens. */
@@ -55,6 +67,8 @@ export interface ArmRun {
   readonly name: string;
   readonly method: string;
   readonly metrics: readonly StepMetrics[];
+  /** What each step took: `tokensPerSecond` and the like, `memoryMB`. */
+  readonly timing: readonly StepMetrics[];
   /** Ascending steps. */
   readonly evaluations: readonly Evaluation[];
   readonly noise: NoiseCounts | undefined;
@@ -173,10 +187,7 @@ function methodOf(config: JsonObject): string | undefined {
 /** One arm's folder; whatever is missing in it stays empty. */
 export function readArm(path: string, known: { name?: string; method?: string }): ArmRun {
   const summary = runObject(path, "summary.json");
-  const metrics = runLines(path, "metrics.jsonl").map((line) => ({
-    step: numberOf(line["step"]),
-    value: valueIn(line),
-  }));
+  const metrics = runLines(path, "metrics.jsonl").map(stepOf);
   const method =
     labelOf(summary?.["method"]) ?? labelOf(known.method) ?? labelOf(known.name) ?? labelOf(basename(path))!;
   const timing = runLines(path, "timing.jsonl");
@@ -186,7 +197,7 @@ export function readArm(path: string, known: { name?: string; method?: string })
   return {
     // The folder's name rather than the file's word: it is the one a person sees.
     name: labelOf(known.name) ?? labelOf(summary?.["name"]) ?? method,
-    ...{ method, metrics },
+    ...{ method, metrics, timing: timing.map(stepOf) },
     evaluations: runLines(path, "evaluation.jsonl")
       .map(readEvaluation)
       .sort((a, b) => a.step - b.step),
@@ -200,6 +211,10 @@ export function readArm(path: string, known: { name?: string; method?: string })
     time: dateOf(timing.at(-1)?.["time"]),
     memoryMB: timing.reduce((most, line) => Math.max(most, numberOf(line["memoryMB"]) || 0), 0),
   };
+}
+
+function stepOf(line: JsonObject): StepMetrics {
+  return { step: numberOf(line["step"]), value: valueIn(line) };
 }
 
 /** The numbers of a log's line by name. */
@@ -220,8 +235,21 @@ function readEvaluation(line: JsonObject): Evaluation {
     rowCorrect: numbersOf(line["rowCorrect"]) ?? [],
     rowPassRate: numbersOf(line["rowPassRate"]) ?? [],
     rowProbability: rowProbabilitiesOf(line),
+    answers: answersIn(line["answers"]),
     value: valueIn(line),
   };
+}
+
+function answersIn(value: unknown): AnsweredProblem[] {
+  const listed = Array.isArray(value) ? (value as unknown[]).filter(isRecord) : [];
+  return listed.map((entry) => {
+    const text = (key: string): string => terminalText((textOf(entry[key]) ?? "").slice(0, 5_000));
+    return {
+      row: numberOf(entry["row"]),
+      ...{ prompt: text("prompt"), reference: text("reference"), answer: text("answer") },
+      correct: entry["correct"] === 1,
+    };
+  });
 }
 
 function noiseOf(value: unknown): NoiseCounts | undefined {

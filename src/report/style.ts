@@ -42,6 +42,14 @@ table.heat .s{display:inline-block;min-width:3.4rem;padding:1px 6px;box-shadow:n
 figure{margin:0;min-width:0;max-width:36rem}
 figure svg{display:block;width:100%;height:auto;overflow:visible}
 figure svg text{white-space:pre}
+.answers{margin-top:1.2rem}
+.answers h3{margin:0;font-size:.92rem}
+.prompt{color:var(--quiet);font-size:.9rem;max-width:60rem}
+.answers dl{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,16rem),1fr));gap:.4rem 1.4rem;margin:.3rem 0 0}
+.answers dt{color:var(--quiet);font-size:.82rem}
+.answers dd{margin:0;font-size:.9rem}
+.answers :is(dd,.prompt){white-space:pre-wrap;overflow-wrap:anywhere}
+mark{background:color-mix(in srgb,var(--arm-1) 22%,transparent);color:inherit;border-bottom:1.5px solid var(--arm-1)}
 .row{max-width:none;margin-top:1.1rem}
 .row figcaption{margin-bottom:.25rem}
 .legend{background:var(--soft);padding:.45rem .7rem;border-radius:4px}

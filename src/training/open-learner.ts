@@ -75,7 +75,9 @@ export async function openLearner(
   const evaluate = async (): Promise<void> => {
     const repeatable = state.step === 0 || checkpointSteps(run.checkpoints).includes(state.step);
     const found = await options.evaluate?.(repeatable);
-    if (found !== undefined) run.evaluation.append({ step: state.step, ...found });
+    if (found === undefined) return;
+    run.evaluation.append({ step: state.step, ...found });
+    await reporter.evaluated?.();
   };
   const prune = (): void => {
     const { keepCheckpoints: last, keepBest: best = 0, checkpointBudget: budget = Infinity } = options;

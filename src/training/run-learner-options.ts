@@ -11,6 +11,8 @@ export interface LearnerReporter {
   note(sentence: string): void;
   /** A finished step out of `total`. */
   step(record: { step: number; loss: number; keptShare: number }, total: number, tokensPerSecond: number): void;
+  /** One more evaluation stands in the run folder. */
+  evaluated?(): Promise<void>;
 }
 
 /** What a training in a run folder is made of. */

@@ -40,11 +40,6 @@ export function lossSection(run: Run): Html | undefined {
       { description: "Eviction loss against steps", x, y: "loss" },
       "Eviction loss: how far the share kept is from its target, times alpha.",
     ),
-    figure(
-      curvesOf(all, "gradNorm"),
-      { description: "Norm of the gradient against steps", x, y: "norm" },
-      "Norm of the gradient, before clipping.",
-    ),
   ]);
 }
 
@@ -67,11 +62,6 @@ function futureSection({ main }: Run): Html | undefined {
       alone(seriesOf(main.evaluations, "divergence")),
       { description: "Divergence of the gates from their target on held-out rows against steps", ...nats, dots: true },
       "The same on held-out rows.",
-    ),
-    figure(
-      alone(seriesOf(main.metrics, "gradNorm")),
-      { description: "Norm of the gradient against steps", x, y: "norm" },
-      "Norm of the gradient, before clipping.",
     ),
   ]);
 }

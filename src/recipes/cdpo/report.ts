@@ -129,11 +129,6 @@ function alignmentSection({ main, arms }: Run): Html | undefined {
       { description: "How hard the token weights of wrong answers push, against steps", x, y: "push" },
       "Sum over a wrong answer of weight times one minus the token's probability: how hard the weights push. Weight on a token of which the model is certain does nothing.",
     ),
-    figure(
-      curvesOf(all, "gradNorm"),
-      { description: "Norm of the gradient against steps", x, y: "norm" },
-      "Norm of the gradient, before clipping.",
-    ),
   ]);
 }
 

@@ -5,6 +5,7 @@ import type { TrainingState } from "../../training/state.ts";
 import type { ArmOpening } from "../kit/arms.ts";
 import type { RunInputs } from "../kit/inputs.ts";
 import { stoppable, type Reporter } from "../kit/reporter.ts";
+import { shownAnswers } from "../kit/shown-answers.ts";
 import { questionsOf, sampleAnswers, sampledRates, type SampledRates } from "../kit/responses/index.ts";
 import type { FinetuneConfig } from "./config-schema.ts";
 
@@ -18,14 +19,19 @@ export async function evaluate(
   if (validation === undefined) return undefined;
   const told = repeatable ? stoppable(reporter, interrupted) : reporter;
   const { batchSize, rows, generate, maxNewTokens } = config.evaluation;
-  const measure = async (): Promise<Evaluation & Partial<SampledRates>> => {
-    const found = await evaluateModel(model, validation, {
+  const measure = async (): Promise<Omit<Evaluation, "rowAnswers"> & Partial<SampledRates>> => {
+    const { rowAnswers, ...found } = await evaluateModel(model, validation, {
       batchSize,
       ...(rows !== undefined && { rows }),
       ...(generate && { exactMatch: { maxNewTokens, answersOf } }),
       onProgress: (done, total) => told.working("evaluating", done, total),
     });
-    return { ...found, ...(await evaluateSampled(model, config, inputs, told)) };
+    const answers = rowAnswers?.map((text, i) => ({ text, correct: found.rowCorrect![i]! }));
+    return {
+      ...found,
+      ...(answers && { answers: shownAnswers(validation, model.tokenizer, answers) }),
+      ...(await evaluateSampled(model, config, inputs, told)),
+    };
   };
   return { ...(step === 0 ? await inputs.evaluateStart(measure) : await measure()) };
 }

@@ -12,6 +12,8 @@ export interface Reporter {
 /** Also shows how far an arm is. */
 export interface ArmReporter extends Reporter {
   step(record: Pick<StepRecord, "step" | "loss" | "keptShare">, total: number, tokensPerSecond: number): void;
+  /** One more evaluation stands in the run folder. */
+  evaluated?(): Promise<void>;
 }
 
 /** A reporter that ends the work under way when the person asks to stop; for work that can simply be done again. */

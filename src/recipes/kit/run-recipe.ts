@@ -15,6 +15,7 @@ import { shownPath } from "./card.ts";
 import { parseRecipeArguments, type RecipeArguments } from "./command-line.ts";
 import { findingOf } from "./finding.ts";
 import { gatherInputs, type RunInputs } from "./inputs.ts";
+import { livePage } from "./live-page.ts";
 import { memoryLines, requireMemory } from "./memory.ts";
 import type { Recipe, RecipeWork, RunConfig } from "./recipe.ts";
 import { refuseMixture, refusePromptWeights, refuseWeights } from "./refuse-weights.ts";
@@ -77,11 +78,13 @@ async function obey<Config extends RunConfig, Run>(
   terminal: LastingStreams,
 ): Promise<void> {
   const say = (text: string): void => void terminal.stdout.write(text);
-  const reporterOf = (label: string): ArmReporter => terminalReporter(label, terminal.stderr);
   const args = parseRecipeArguments(argv, recipe);
   if ("help" in args) return say(args.help);
   const example = exampleConfig(recipe);
   const { config, resolvedYaml } = loadConfig(recipe.config, args.config, { set: args.set, example });
+  const command = commandLine(argv);
+  const evaluated = livePage(recipe.report, config.output, { command });
+  const reporterOf = (label: string): ArmReporter => ({ ...terminalReporter(label, terminal.stderr), evaluated });
   if (args.dryRun) {
     const inputs = await inputsOf(recipe, config, reporterOf("dry run"));
     const memory = recipe.memory === undefined ? [] : memoryLines(config, recipe.memory(inputs));
@@ -102,8 +105,7 @@ async function obey<Config extends RunConfig, Run>(
     mode: modeOf(args, config.output),
     allowChanges: args.allowChanges,
     inputs: () => (inputs ??= gather()),
-    reporterOf,
-    command: commandLine(argv),
+    ...{ reporterOf, command },
   };
   const told = {
     ...recipe,
@@ -117,7 +119,7 @@ async function obey<Config extends RunConfig, Run>(
     interruption.rethrow,
   );
   say(`\n${table}\n`);
-  const page = (await recipe.report())(path, { command: work.command });
+  const page = (await recipe.report())(path, { command });
   say(`The run is in ${shownPath(path)}, its report in ${shownPath(page)}\n`);
   if (finding !== undefined) say(`\n${finding}\n`);
 }

@@ -1,6 +1,7 @@
 import { mean } from "../../evaluation/mean.ts";
 import type { TokenizedDataset } from "../../data/tokenized.ts";
 import type { Model } from "../../model/model.ts";
+import { shownAnswers, type ShownAnswer } from "../kit/shown-answers.ts";
 import { heldOutLosses, type HeldOutLosses } from "../kit/held-out-losses.ts";
 import {
   answerProblems,
@@ -13,6 +14,7 @@ import {
 export interface AnswerEvaluation extends AnswerRates, Omit<HeldOutLosses, "rowIds"> {
   /** Share of problems whose most likely answer is right. */
   readonly exactMatch: number;
+  readonly answers: readonly ShownAnswer[];
 }
 
 /**
@@ -27,6 +29,9 @@ export async function evaluatePolicy(
 ): Promise<AnswerEvaluation> {
   const { batchSize, onProgress } = options;
   const losses = await heldOutLosses(model, held, { rows: questions.length, batchSize, onProgress });
-  const { rows, ...rates } = answerRates(await answerProblems(model, questions, options));
-  return { rows, exactMatch: mean(rates.rowCorrect), ...losses, ...rates };
+  const answered = await answerProblems(model, questions, options);
+  const { rows, ...rates } = answerRates(answered);
+  const greedy = answered.greedy.map(({ text, verdict }) => ({ text, correct: Number(verdict === "correct") }));
+  const answers = shownAnswers(held, model.tokenizer, greedy);
+  return { rows, exactMatch: mean(rates.rowCorrect), ...losses, ...rates, answers };
 }

@@ -126,11 +126,6 @@ export function lossSection({ main, arms }: Run): Html | undefined {
         { description: "Divergence from the reference against iterations", x, y: "nats" },
         "Estimated divergence from the reference, after the iteration's last update; 0 where the objective does not look at it.",
       ),
-      figure(
-        curvesOf(all, "gradNorm"),
-        { description: "Norm of the gradient against iterations", x, y: "norm" },
-        "Norm of the policy's gradient, before clipping.",
-      ),
     ],
   );
 }

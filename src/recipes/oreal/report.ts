@@ -39,6 +39,7 @@ export function renderOrealReport(folder: string, { command }: ReportOptions = {
   const objectives = objectivesOf(run);
   return pageOf({
     ...{ run, title, finding: findingOf(run), facts: factsOf(run), command },
+    unit: "iteration",
     warnings: warningsOf(run, "iteration"),
     sections: [
       resultsSection(run, objectives),

@@ -60,6 +60,31 @@ describe("a report", () => {
     expect(text).not.toMatch(/\b(wins|best|outperforms|significant)/);
   });
 
+  test("shows answers before and after training, changed verdicts first, and marks what differs", () => {
+    folder = emptyFolder();
+    writeArm(folder, { method: "sstoken", before: [3, 3, 3], after: [1, 1, 1] });
+    const answer = (row: number, answer: string, correct: number) => ({
+      ...{ row, answer, correct },
+      ...{ prompt: `How many ${evil}?`, reference: "It is 12 in all" },
+    });
+    const log = readFileSync(join(folder, "evaluation.jsonl"), "utf8").trimEnd().split("\n");
+    const answers = [
+      [answer(0, "It is 3 in all", 0), answer(5, "It is 4", 0), answer(7, "It is 12 in all", 1)],
+      [answer(0, "It is 12 in all", 1), answer(5, "It is 4", 0), answer(7, `It is ${evil}`, 0)],
+    ];
+    const told = log.map((line, i) => ({ ...(JSON.parse(line) as object), answers: answers[i] }));
+    writeFileSync(join(folder, "evaluation.jsonl"), lines(told));
+    const markup = renderReport(readRun(folder));
+    expectEscaped(markup);
+    const shown = [...page(markup).section("Answers")!.querySelectorAll("article")];
+    expect(shown.map((part) => flat(part.querySelector("h3")?.textContent))).toEqual(["Row 0", "Row 7", "Row 5"]);
+    expect([...shown[0]!.querySelectorAll("dt")].map(({ textContent }) => textContent)).toEqual([
+      ...["Reference", "Before: wrong", "After: right"],
+    ]);
+    expect([...shown[0]!.querySelectorAll("mark")].map(({ textContent }) => textContent)).toEqual(["3 ", "12 "]);
+    expect(shown[2]!.querySelectorAll("mark")).toHaveLength(0);
+  });
+
   test("puts noise found beside what random expects", () => {
     folder = writeRun();
     // 40 tokens, 16 dropped, 8 noise, 4 of it dropped: precision 4/16, random 8/40; recall 4/8, random 16/40
