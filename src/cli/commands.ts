@@ -56,6 +56,10 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: "Write losses, attention, entropies and weights of every token to a file.",
     load: async () => (await import("./score/score.ts")).score,
   },
+  watch: {
+    summary: "Show a run's page in the browser while the run goes on.",
+    load: async () => (await import("./watch.ts")).watch,
+  },
   trial: {
     summary: "Find out on some of your rows, with errors that are known, which rule fits.",
     load: async () => (await import("./trial.ts")).trial,

@@ -10,9 +10,9 @@ export function courseSection({ main, arms }: Run, unit: string): Html | undefin
   const x = unit;
   const timed = (y: string): Curve[] =>
     all.map(({ name, timing }, style) => ({ label: name, style, points: seriesOf(timing, y) }));
-  const speed = ["tokensPerSecond", "sampledTokensPerSecond"].map(timed).find((curves) =>
-    curves.some(({ points }) => points.length > 0),
-  );
+  const speed = ["tokensPerSecond", "sampledTokensPerSecond"]
+    .map(timed)
+    .find((curves) => curves.some(({ points }) => points.length > 0));
   return curveSection(
     "Course",
     "What the optimizer and the machine did. Arms run one after the other in one process, so the memory of a later one includes what earlier ones have left.",

@@ -30,7 +30,17 @@ export interface Page extends Head, ReportOptions {
 }
 
 /** A run's page. */
-export function pageOf({ run, unit = "step", title, finding, facts, command, warnings, sections, files }: Page): string {
+export function pageOf({
+  run,
+  unit = "step",
+  title,
+  finding,
+  facts,
+  command,
+  warnings,
+  sections,
+  files,
+}: Page): string {
   const [results, ...others] = sections;
   const all = [results, answersSection(run), ...others, courseSection(run, unit), configSection(run)];
   const main = all.map((section) => html`${section} `);

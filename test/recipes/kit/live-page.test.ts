@@ -11,7 +11,12 @@ test("a page is rewritten at evaluations, as often as a twentieth of the time al
     if (fails) throw new Error("the disk is full");
     return "";
   };
-  const evaluated = livePage(async () => write, "run", {}, () => clock);
+  const evaluated = livePage(
+    async () => write,
+    "run",
+    {},
+    () => clock,
+  );
   const at = async (time: number): Promise<void> => {
     clock = time;
     await evaluated();
