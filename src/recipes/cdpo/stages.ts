@@ -5,7 +5,7 @@ import { diffConfigs } from "../../config/index.ts";
 import { remove } from "../../system/files-in-use.ts";
 import { isRunFolder, type RunFolder } from "../../training/run-folder.ts";
 import { writing } from "../../system/disk-error.ts";
-import type { Reporter } from "../kit/reporter.ts";
+import type { ArmReporter } from "../kit/reporter.ts";
 
 /** What a stage has left on disk. */
 export interface StageResult<T> {
@@ -72,8 +72,10 @@ export async function checkReplacement(
   note(`${name}: ${relative(process.cwd(), replacement)} takes its place.`);
 }
 
+type StageReporter = Pick<ArmReporter, "note" | "evaluated">;
+
 /** Makes what runs the stages of a run. */
-export function stageRunner(run: RunFolder, reporter: Reporter): RunStage {
+export function stageRunner(run: RunFolder, reporter: StageReporter): RunStage {
   return async <T>(spec: StageSpec<T>): Promise<StageResult<T>> => {
     const { name, replacement, needed = true, needs = [], read } = spec;
     const path = replacement ?? join(run.path, spec.output);
@@ -99,7 +101,7 @@ function unmade(name: string): StageResult<never> {
 
 async function perform<T>(
   run: RunFolder,
-  reporter: Reporter,
+  reporter: StageReporter,
   { name, leftovers = [], work }: StageSpec<T>,
   path: string,
   inputs: Record<string, unknown>,
@@ -122,6 +124,7 @@ async function perform<T>(
   }
   await work(resume);
   writeManifest(run, file, { fingerprint, inputs, digest: digestOf(path) });
+  await reporter.evaluated?.();
   return fingerprint;
 }
 

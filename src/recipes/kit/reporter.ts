@@ -12,7 +12,7 @@ export interface Reporter {
 /** Also shows how far an arm is. */
 export interface ArmReporter extends Reporter {
   step(record: Pick<StepRecord, "step" | "loss" | "keptShare">, total: number, tokensPerSecond: number): void;
-  /** One more evaluation stands in the run folder. */
+  /** One more evaluation, or the result of a stage, stands in the run folder. */
   evaluated?(): Promise<void>;
 }
 

@@ -27,7 +27,7 @@ describe("a report of an Attention-Gate run", () => {
     for (const fact of ["Recipe attention-gate", "Never evicted first 1 tokens, last 1", "Seed 7"])
       expect(facts()).toContain(fact);
     expect(titles()).toEqual([
-      ...["Results", "Loss", "Kept entries", "Layers and heads", "Tokens in the cache", "Configuration"],
+      ...["Results", "Loss", "Kept entries", "Layers and heads", "Tokens in the cache", "Course", "Configuration"],
     ]);
     expect(document.querySelector("aside")).toBeNull();
   });
@@ -134,7 +134,7 @@ describe("a report of an Attention-Gate run", () => {
       "gates has not come to its end; what is shown is as of step 4 of 4.",
       "control: the configuration names this arm, but it has no results here (not run yet?).",
     ]);
-    expect(titles()).toEqual(["Results", "Loss", "Kept entries", "Configuration"]);
+    expect(titles()).toEqual(["Results", "Loss", "Kept entries", "Course", "Configuration"]);
     expectSelfContained(markup);
   });
 });

@@ -30,7 +30,7 @@ describe("a report of a cDPO run", () => {
     expect(facts()).toContain("Engine cpu, 1 thread");
     expect(facts()).toContain("Ended 2024-02-03 04:05 UTC");
     expect(facts().at(-1)).toBe("Command npx tsx trainers/cdpo.ts");
-    expect(titles()).toEqual(["Results", "Alignment", "Contrast", "Critical tokens", "Configuration"]);
+    expect(titles()).toEqual(["Results", "Alignment", "Contrast", "Critical tokens", "Course", "Configuration"]);
     expect(document.querySelector("aside")).toBeNull();
   });
 
@@ -76,7 +76,7 @@ describe("a report of a cDPO run", () => {
   test("draws every arm's curves and those of the contrasted models", () => {
     folder = writeCdpoRun();
     const { section } = page(renderCdpoReport(folder));
-    expect(section("Alignment")!.querySelectorAll("figure > svg").length).toBe(6);
+    expect(section("Alignment")!.querySelectorAll("figure > svg").length).toBe(5);
     expect(section("Contrast")!.querySelectorAll("figure > svg").length).toBe(1);
     expect(flat(section("Alignment")!.querySelector("svg")?.textContent)).toContain("control");
   });

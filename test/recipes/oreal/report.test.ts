@@ -28,7 +28,7 @@ describe("a report of an OREAL run", () => {
       expect(facts()).toContain(fact);
     expect(titles()).toEqual([
       ...["Results", "Right answers", "Rewards", "Loss", "Token weights", "Answers and their token weights"],
-      "Configuration",
+      ...["Course", "Configuration"],
     ]);
   });
 
