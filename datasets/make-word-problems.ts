@@ -19,6 +19,8 @@ const FILES: {
   rows: number;
   noise?: (random: RandomStream, problem: Problem) => NoisySolution;
   unlabelled?: true;
+  /** Pairs of a right answer and one with the noise, of problems that it changes. */
+  pairs?: true;
 }[] = [
   { name: "validation", rows: 400 },
   { name: "clean-reference", rows: 500 },
@@ -28,13 +30,19 @@ const FILES: {
   { name: "pretrain-noisy", rows: 6000, noise: corruptResults, unlabelled: true },
   { name: "test", rows: 800 },
   { name: "pretrain-habit", rows: 3200, noise: addForMultiply, unlabelled: true },
+  { name: "pairs", rows: 500, noise: addForMultiply, pairs: true },
+  { name: "pairs-held-out", rows: 200, noise: addForMultiply, pairs: true },
 ];
 
 /** Every file of the corpus and its tokenizer, by path relative to the repository. */
 export function makeCorpus(): Record<string, Uint8Array> {
   const asked = new Set<string>();
   const files: Record<string, Uint8Array> = {};
-  for (const { name, rows, noise, unlabelled } of FILES) {
+  for (const { name, rows, noise, unlabelled, pairs } of FILES) {
+    if (pairs && noise) {
+      files[`datasets/word-problems/${name}.arrow`] = pairFile(name, rows, noise, asked);
+      continue;
+    }
     const problems = Array.from({ length: rows }, (_, row) => newProblem(name, row, asked));
     files[`datasets/word-problems/${name}.arrow`] = noise
       ? noisyFile(name, problems, noise, unlabelled !== true)
@@ -81,6 +89,31 @@ function noisyFile(
   });
   const labels = { noise: "list<float32>", clean: "list<float32>", noiseKind: "list<uint8>" } as const;
   return arrowBytes({ question: "utf8", answer: "utf8", ...(labelled ? labels : {}) }, rows);
+}
+
+function pairFile(
+  name: string,
+  count: number,
+  makeNoise: (random: RandomStream, problem: Problem) => NoisySolution,
+  asked: Set<string>,
+): Uint8Array {
+  const rows: Record<string, unknown>[] = [];
+  for (let row = 0; rows.length < count; row++) {
+    const problem = newProblem(name, row, asked);
+    const { tokens, kinds } = makeNoise(stream(SEED, name, row, "noise"), problem);
+    if (!kinds.some(isNoise)) continue;
+    const chosen = solutionTokens(problem.steps, problem.things);
+    rows.push({
+      question: problem.question,
+      chosen: chosen.join(" "),
+      rejected: tokens.join(" "),
+      // with one for the token that ends the answer
+      chosen_weights: [...chosen.map(() => 1), 1],
+      rejected_weights: [...kinds.map((kind) => (isNoise(kind) ? 1 : 0)), 0],
+    });
+  }
+  const weights = { chosen_weights: "list<float32>", rejected_weights: "list<float32>" } as const;
+  return arrowBytes({ question: "utf8", chosen: "utf8", rejected: "utf8", ...weights }, rows);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

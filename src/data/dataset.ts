@@ -23,6 +23,8 @@ export interface DatasetOptions {
   tokenColumns?: readonly string[];
   /** Rows without prompt or response: skip and count them (default), or stop at the first. */
   invalid?: "skip" | "error";
+  /** Of preference pairs, the answer that is read. Default: the chosen one, with a remark that the other is not used. */
+  side?: "chosen" | "rejected";
   /** Only the first so many rows. */
   limit?: number;
   /** How messages call these options, and the data. Default: as they are called here. */
@@ -95,11 +97,11 @@ export function datasetOf(
   { name, contentHash }: { name: string; contentHash: (columns: readonly string[]) => string },
   options: DatasetOptions,
 ): Dataset {
-  const { format: wanted = "auto", fields: renamed = {}, tokenColumns, invalid = "skip", names } = options;
+  const { format: wanted = "auto", fields: renamed = {}, tokenColumns, invalid = "skip", side, names } = options;
   const { columns, files, where } = table;
   if (table.length === 0) throw new UserError("no-rows", names?.("data", noRows(name)) ?? noRows(name));
   const length = Math.min(table.length, options.limit ?? Infinity);
-  const format = chooseFormat(wanted, columns, renamed, name, names);
+  const format = chooseFormat(wanted, columns, renamed, name, { names, side });
   const used = Object.values(format.fields);
   const lists = tokenColumns ?? columns.filter((column) => !used.includes(column) && !NOT_PER_TOKEN.has(column));
   const unknown = tokenColumns?.find((column) => !columns.includes(column));
@@ -165,6 +167,7 @@ export function datasetOf(
         tokenColumns ?? "auto",
         invalid,
         length,
+        ...(side === undefined ? [] : [side]),
       ]);
       return fingerprint;
     },

@@ -5,7 +5,7 @@ import { messagesFormat, questionFormats } from "./chat-formats.ts";
 import { pair, plainPair } from "./examples.ts";
 import { textOf, textOrNumberOf, UnreadRow, valueIn, type Raw } from "./fields.ts";
 import type { Example, FieldName, Fields, Format, FormatName, Skipped } from "./format.ts";
-import { preferenceFormat } from "./preference-format.ts";
+import { chosenAlone, preferenceFormat } from "./preference-format.ts";
 import { isConversation } from "./messages.ts";
 import { completionExample, verifiableFormat } from "./prompt-formats.ts";
 import { spannedExample } from "./spans.ts";
@@ -100,14 +100,15 @@ export const FIELD_NAMES = [
 /**
  * Chooses the format and its columns.
  *
- * @param names how messages call the options
+ * @param about.names how messages call the options
+ * @param about.side of preference pairs, the answer that is read
  */
 export function chooseFormat(
   wanted: FormatName | "auto",
   columns: readonly string[],
   renamed: Fields,
   where: string,
-  names: OptionNames = propertyNames,
+  { names = propertyNames, side }: { names?: OptionNames | undefined; side?: "chosen" | "rejected" | undefined } = {},
 ): { name: FormatName; title: string; fields: Fields; read(raw: Raw): Example | Skipped } {
   for (const [field, column] of Object.entries(renamed)) {
     if (!columns.includes(column)) {
@@ -125,11 +126,12 @@ export function chooseFormat(
   }
   for (const format of FORMATS) {
     if (wanted !== "auto" && wanted !== format.name) continue;
-    const fields = fieldsOf(format, columns, renamed);
+    const fields = sided(fieldsOf(format, columns, renamed), side);
     if (format.required.every((alternatives) => alternatives.some((field) => fields[field] !== undefined))) {
       const { name, title } = format;
       const isNamed = renamed.spans !== undefined;
-      return { name, title, fields, read: (raw) => readOrSkip(format, raw, fields, isNamed) };
+      const read = (raw: Raw): Example | Skipped => readOrSkip(format, raw, fields, isNamed);
+      return { name, title, fields, read: side === undefined ? read : (raw) => withoutRemark(read(raw)) };
     }
   }
   throw new UserError(
@@ -142,6 +144,20 @@ export function chooseFormat(
       fix: `Name the columns, for example ${names("fields", { prompt: "my_question", response: "my_answer" })}; formats: messages, prompt and response, question and answer, instruction/input/output, chosen and rejected, text, input_ids.`,
     },
   );
+}
+
+/** The fields as they are read for one side of preference pairs: as if that were the chosen one. */
+function sided(fields: Fields, side: "chosen" | "rejected" | undefined): Fields {
+  const { chosen, rejected, ...others } = fields;
+  if (side !== "rejected" || chosen === undefined || rejected === undefined) return fields;
+  return { ...others, chosen: rejected, rejected: chosen };
+}
+
+function withoutRemark(example: Example | Skipped): Example | Skipped {
+  if ("skipped" in example || example.remarks === undefined) return example;
+  const { remarks, ...rest } = example;
+  const others = remarks.filter((remark) => remark !== chosenAlone);
+  return others.length === 0 ? rest : { ...rest, remarks: others };
 }
 
 function readOrSkip(format: Format, raw: Raw, fields: Fields, spansAreNamed: boolean): Example | Skipped {

@@ -22,7 +22,8 @@ export const preferenceFormat: Format = {
   },
 };
 
-const chosenAlone = "of a preference pair the chosen answer trains, and the rejected one is not used";
+/** What is said of rows of which the reader does not know that there is another side. */
+export const chosenAlone = "of a preference pair the chosen answer trains, and the rejected one is not used";
 
 function chatPair(raw: Raw, fields: Fields): Example | Skipped {
   const chosen = messagesOf(raw[fields.chosen!], fields.chosen!)!;

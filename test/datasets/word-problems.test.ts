@@ -16,6 +16,8 @@ const FILES = [
   "pretrain-noisy",
   "test",
   "pretrain-habit",
+  "pairs",
+  "pairs-held-out",
 ];
 
 interface Problem {
@@ -29,7 +31,10 @@ interface Problem {
 function rowsOf(file: string, folder = "word-problems"): Problem[] {
   const table = openArrow(join(root, `datasets/${folder}/${file}.arrow`));
   const names = [...table.columns.keys()];
-  const rows = Array.from({ length: table.rows }, (_, i) => table.row(i, names) as unknown as Problem);
+  const rows = Array.from({ length: table.rows }, (_, i) => {
+    const row = table.row(i, names);
+    return { ...row, ...("chosen" in row && { answer: row["chosen"] }) } as unknown as Problem;
+  });
   table.close();
   return rows;
 }
@@ -68,11 +73,30 @@ describe("the word problems that ship", () => {
   });
 
   test("have as many rows as their card says", () => {
-    expect(FILES.map((file) => corpus.get(file)!.length)).toEqual([12000, 1200, 1200, 500, 400, 6000, 800, 3200]);
+    expect(FILES.map((file) => corpus.get(file)!.length)).toEqual([
+      12000, 1200, 1200, 500, 400, 6000, 800, 3200, 500, 200,
+    ]);
   });
 
   test("never ask a question twice, within a file or across files", () => {
     expect(new Set(everyRow.map((row) => row.question)).size).toBe(everyRow.length);
+  });
+
+  test("of the pairs prefer the right answer to one with a wrong sign, on which the weights stand", () => {
+    const operators = (answer: string): string[] => answer.split(" ").filter((token) => /^[+x-]$/.test(token));
+    for (const { answer, rejected, chosen_weights, rejected_weights } of ["pairs", "pairs-held-out"].flatMap(
+      (file) => corpus.get(file)! as (Problem & Record<string, unknown>)[],
+    )) {
+      expect(isConsistent(answer) && isConsistent(rejected as string)).toBe(true);
+      const tokens = (rejected as string).split(" ");
+      const marked = [...(rejected_weights as Float32Array)].flatMap((w, t) => (w === 1 ? [tokens[t]] : []));
+      expect(marked.length).toBeGreaterThan(0);
+      expect(marked.every((token) => token === "+")).toBe(true);
+      const changed = operators(answer).filter((sign, i) => sign !== operators(rejected as string)[i]);
+      expect(changed).toEqual(marked.map(() => "x"));
+      expect((rejected_weights as Float32Array).length).toBe(tokens.length + 1);
+      expect([...(chosen_weights as Float32Array)]).toEqual([...answer.split(" "), ""].map(() => 1));
+    }
   });
 
   test("are tested on questions that no shipped file asks elsewhere", () => {

@@ -125,6 +125,10 @@ export const recipeCases: readonly RecipeCase[] = [
         plain: {},
         "two files": twoFiles(words, ["clean-reference.arrow", "validation.arrow"], 6),
         "stored trunk": storedTrunk,
+        "given pairs": {
+          data: { train: join(words, "pairs.arrow"), validation: join(words, "pairs-held-out.arrow") },
+          compare: ["columns"],
+        },
       },
     },
   },

@@ -102,6 +102,7 @@ function problemsOf(key: string, row: JsonObject): ProblemNumbers | undefined {
     return { rowIds: rowIds?.length === values.length ? rowIds : values.map((_, i) => i), values, ...more };
   };
   if (rightAnswers.includes(key)) return numbered(list("rowCorrect"), { binary: true });
+  if (key === "preferred") return numbered(list("rowPreferred"), { binary: true });
   if (sampledAnswers.includes(key)) return numbered(list("rowPassRate"), { binary: false });
   const [losses, tokens] = [list("rowLosses"), list("rowTokens")];
   if (losses === undefined || tokens?.length !== losses.length) return undefined;

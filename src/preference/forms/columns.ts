@@ -58,9 +58,9 @@ export const columnSchema: Readonly<Record<string, JsonSchema>> = {
 
 export const columnForm: PreferenceForm<ColumnDpoOptions> = {
   name: "columns",
-  summary: "DPO under token weights from a score file of your own.",
+  summary: "DPO under token weights of your own, in the data or in a score file.",
   formula: "weight(t) = column(t), negative allowed",
-  learns: "pairs under the weights of a file",
+  learns: "pairs under weights of one's own",
   options: columnSchema,
   takes: ["dpoBeta"],
   create: columnDpo,

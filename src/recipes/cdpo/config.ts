@@ -83,10 +83,8 @@ function contradictions(config: CdpoConfig): Problem[] {
   );
   for (const [index, { objective }] of arms.entries()) {
     const path = placeOf(index);
-    const { made, problem } = tryCreate(preferenceForms, objective, [...path, "objective"]);
+    const { problem } = tryCreate(preferenceForms, objective, [...path, "objective"]);
     if (problem) problems.push(problem);
-    if (made?.needs.includes("weights") && stages.score === undefined)
-      refuse(["stages", "score"], `is missing: ${objective.method} reads token weights from your file of scored pairs`);
   }
   const later = laterFiles(stages);
   for (const key of Object.keys(stages) as ReplaceableStage[]) {
@@ -102,14 +100,15 @@ export type ReplaceableStage = keyof CdpoConfig["stages"];
 
 /**
  * By stage, whether anything reads its result: not where a later file of the user's takes its place.
- * @param contrasted whether an objective reads what the contrasted models say
+ * @param about.contrasted whether an objective reads what the contrasted models say
+ * @param about.given whether `data.train` holds pairs
  */
 export function neededStages(
   stages: CdpoConfig["stages"],
-  contrasted: boolean,
+  { contrasted, given = false }: { contrasted: boolean; given?: boolean },
 ): Readonly<Record<ReplaceableStage, boolean>> {
   const later = laterFiles(stages);
-  const judge = later.judge === undefined && (contrasted || stages.pairs === undefined);
+  const judge = !given && later.judge === undefined && (contrasted || stages.pairs === undefined);
   const contrast = contrasted && later.positive === undefined;
   return {
     sample: judge && later.sample === undefined,

@@ -11,6 +11,7 @@ import { optimizerStep } from "../../training/step.ts";
 import { adapterCardText, shownPath } from "../kit/card.ts";
 import { responseBatch, type Judged } from "../kit/responses/index.ts";
 import { trainable } from "../kit/adapter.ts";
+import type { ResponsePair } from "./files.ts";
 import { samplesOf } from "./pairs.ts";
 import { decisive, microRows, openStageLearner, recordStep } from "./stage-training.ts";
 import { digestOfStart, type StageFile, type StageResult } from "./stages.ts";
@@ -37,23 +38,26 @@ export function adapterFile({ config, needed, trunk }: CdpoWork, which: Which): 
   };
 }
 
+/** What the adapters learn: judged responses, or the two sides of given pairs. */
+export type ContrastTexts = { judged: StageResult<Judged[]> } | { pairs: StageResult<ResponsePair[]> };
+
 /** Fine-tunes both adapters over the starting model. */
-export async function contrastStages(work: CdpoWork, judged: StageResult<Judged[]>): Promise<ContrastModels> {
+export async function contrastStages(work: CdpoWork, texts: ContrastTexts): Promise<ContrastModels> {
   return {
-    positive: await contrastStage(work, judged, "positive"),
-    negative: await contrastStage(work, judged, "negative"),
+    positive: await contrastStage(work, texts, "positive"),
+    negative: await contrastStage(work, texts, "negative"),
   };
 }
 
-function contrastStage(work: CdpoWork, judged: StageResult<Judged[]>, which: Which): Promise<StageResult<string>> {
+function contrastStage(work: CdpoWork, texts: ContrastTexts, which: Which): Promise<StageResult<string>> {
   const { config, inputs } = work;
   const { coverage, skipSingleAnswers, adapter, training } = config.contrast;
   const file = adapterFile(work, which);
   const folder = join("stages", "contrast-models", which);
-  const choice = which === "negative" ? { coverage, skipSingleAnswers } : {};
+  const choice = which === "negative" && "judged" in texts ? { coverage, skipSingleAnswers } : {};
   return work.stage({
     ...file,
-    needs: [judged],
+    needs: ["judged" in texts ? texts.judged : texts.pairs],
     inputs: {
       model: inputs.identity["model"],
       ...choice,
@@ -65,7 +69,12 @@ function contrastStage(work: CdpoWork, judged: StageResult<Judged[]>, which: Whi
     output: join(folder, "adapter"),
     leftovers: [folder],
     async work(resume) {
-      const responses = await judged.load();
+      if ("pairs" in texts) {
+        const side = which === "positive" ? "chosen" : "rejected";
+        const sides = (await texts.pairs.load()).map((pair) => pair[side]);
+        return fineTune(work, { name: file.name, folder, texts: sides, resume });
+      }
+      const responses = await texts.judged.load();
       const chosen = contrastSets(samplesOf(responses), config.training.seed, { coverage, skipSingleAnswers })[which];
       if (chosen.length === 0)
         throw new UserError(
@@ -75,8 +84,7 @@ function contrastStage(work: CdpoWork, judged: StageResult<Judged[]>, which: Whi
             fix: "Draw more responses (sampling.samples), or at another sampling.temperature.",
           },
         );
-      const texts = chosen.map((i) => responses[i]!);
-      await fineTune(work, { name: file.name, folder, texts, resume });
+      await fineTune(work, { name: file.name, folder, texts: chosen.map((i) => responses[i]!), resume });
     },
   });
 }

@@ -3,7 +3,10 @@ import type { ColumnType } from "../../data/arrow/columns.ts";
 import { readRows, type Drawn, type RowCells } from "../kit/responses/index.ts";
 
 /** One side of a pair. */
-export type PairedText = Pick<Drawn, "prompt" | "ids" | "finished">;
+export interface PairedText extends Pick<Drawn, "prompt" | "ids" | "finished"> {
+  /** The user's, one for each of `ids`. */
+  readonly weights?: Float32Array;
+}
 
 /** A preference pair of one question. */
 export interface ResponsePair {
@@ -52,14 +55,32 @@ export interface ReadOptions {
   vocabularySize: number;
 }
 
-/** Writes pairs. */
+const weightColumns = { chosen_weights: "list<float32>", rejected_weights: "list<float32>" } as const;
+
+/** Writes pairs, with the columns of weights where they have some. */
 export function writePairs(path: string, pairs: readonly ResponsePair[]): void {
-  writeArrow(path, pairColumns, pairs.map(pairRow));
+  const weighed = pairs.some(({ chosen, rejected }) => chosen.weights ?? rejected.weights);
+  const weightsOf = ({ chosen, rejected }: ResponsePair) =>
+    weighed ? { chosen_weights: chosen.weights, rejected_weights: rejected.weights } : {};
+  const rows = pairs.map((pair) => ({ ...pairRow(pair), ...weightsOf(pair) }));
+  writeArrow(path, { ...pairColumns, ...(weighed && weightColumns) }, rows);
 }
 
 /** Reads pairs, of ours or of another's making. Throws a UserError naming file, row and column. */
 export function readPairs(path: string, { vocabularySize }: ReadOptions): ResponsePair[] {
-  return readRows(path, { needed: Object.keys(pairColumns), vocabularySize }, pairOf);
+  const columns = { needed: Object.keys(pairColumns), optional: Object.keys(weightColumns), vocabularySize };
+  return readRows(path, columns, (row) => {
+    const { question, chosen, rejected } = pairOf(row);
+    const weighed = (text: PairedText, column: string): PairedText => {
+      const isAbsent = (row.value(column) ?? null) === null;
+      return isAbsent ? text : { ...text, weights: numbers(row, column, text.ids.length, "weights") };
+    };
+    return {
+      question,
+      chosen: weighed(chosen, "chosen_weights"),
+      rejected: weighed(rejected, "rejected_weights"),
+    };
+  });
 }
 
 /** Writes scored pairs; a column is left out where no pair has it. */

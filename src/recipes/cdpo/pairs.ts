@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { UserError } from "../../system/errors.ts";
 import { preferencePairs, type JudgedSample } from "../../preference/judged-samples.ts";
+import type { TokenizedPair } from "../kit/pair-tokens.ts";
 import type { GivenRow, Judged } from "../kit/responses/index.ts";
 import { readPairs, writePairs, type ResponsePair } from "./files.ts";
 import type { StageFile, StageResult } from "./stages.ts";
@@ -24,44 +25,71 @@ function comparable(answer: string): string {
 
 /** Where pairs lie. */
 export function pairFile(work: CdpoWork): StageFile<ResponsePair[]> {
-  return rowsFile(work, "pairs", readPairs, pairRows);
+  const file = rowsFile(work, "pairs", readPairs, pairRows);
+  return {
+    ...file,
+    async read(path, note) {
+      const pairs = await file.read(path, note);
+      if (work.weighed) requireWeights(pairs, path);
+      return pairs;
+    },
+  };
 }
 
-/** Pairs of a right and a wrong response to the same question. */
+function requireWeights(pairs: readonly ResponsePair[], path: string): void {
+  for (const side of ["chosen", "rejected"] as const)
+    if (pairs.some((pair) => pair[side].weights === undefined))
+      throw new UserError("missing-column", `the column ${side}_weights is missing or empty`, {
+        where: path,
+        fix: "An objective reads a weight of every response token; give the column, or another align.objective.method.",
+      });
+}
+
+/** Pairs of a right and a wrong response to the same question, or those of the data. */
 export function pairStage(work: CdpoWork, judged: StageResult<Judged[]>): Promise<StageResult<ResponsePair[]>> {
-  const { config } = work;
+  const { config, given, inputs } = work;
   const output = "stages/pairs.arrow";
+  const { perQuestion, ...limits } = config.pairs;
   return work.stage({
     ...pairFile(work),
-    needs: [judged],
-    inputs: { pairs: config.pairs, seed: config.training.seed },
+    ...(given
+      ? { inputs: { pairs: limits, data: inputs.identity["data"] } }
+      : { needs: [judged], inputs: { pairs: config.pairs, seed: config.training.seed } }),
     output,
     async work() {
-      const responses = await judged.load();
-      const { perQuestion, maxPromptTokens = Infinity, maxTokens = Infinity } = config.pairs;
-      const chosen = preferencePairs(samplesOf(responses), config.training.seed, { perQuestion }).map(
-        ({ chosen, rejected }): ResponsePair => ({
-          question: responses[chosen]!.rowId,
-          chosen: responses[chosen]!,
-          rejected: responses[rejected]!,
-        }),
-      );
+      const { maxPromptTokens = Infinity, maxTokens = Infinity } = limits;
+      const chosen = given?.map(givenPair) ?? drawnPairs(await judged.load(), config.training.seed, perQuestion);
       const fits = ({ chosen, rejected }: ResponsePair) =>
         chosen.prompt.length <= maxPromptTokens &&
         [chosen, rejected].every(({ prompt, ids }) => prompt.length + ids.length <= maxTokens);
       const pairs = chosen.filter(fits);
       if (pairs.length === 0)
-        throw new UserError(
-          "no-usable-rows",
-          "no question has both a right and a wrong answer, so there is no pair to learn from",
-          {
-            fix: "Draw more responses (sampling.samples), or at another sampling.temperature.",
-          },
-        );
+        throw chosen.length > 0
+          ? new UserError("no-usable-rows", `all ${chosen.length} pairs are too long`, {
+              where: "pairs.maxPromptTokens, pairs.maxTokens",
+              fix: "Raise them, or leave them out.",
+            })
+          : new UserError(
+              "no-usable-rows",
+              "no question has both a right and a wrong answer, so there is no pair to learn from",
+              { fix: "Draw more responses (sampling.samples), or at another sampling.temperature." },
+            );
       work.reporterOf("pairs").note(`pairs: ${pairs.length}; ${chosen.length - pairs.length} were too long.`);
       writePairs(join(work.run.path, output), pairs);
     },
   });
+}
+
+function givenPair({ rowId, chosen, rejected }: TokenizedPair): ResponsePair {
+  return { question: rowId, chosen, rejected };
+}
+
+function drawnPairs(responses: readonly Judged[], seed: number, perQuestion: number): ResponsePair[] {
+  return preferencePairs(samplesOf(responses), seed, { perQuestion }).map(({ chosen, rejected }) => ({
+    question: responses[chosen]!.rowId,
+    chosen: responses[chosen]!,
+    rejected: responses[rejected]!,
+  }));
 }
 
 /** Pairs as rows of a file. */

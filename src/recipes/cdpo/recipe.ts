@@ -6,7 +6,7 @@ import { cdpo } from "./about.ts";
 import { armsOf, cdpoDefinition, startName } from "./config.ts";
 import type { CdpoConfig } from "./config-schema.ts";
 import { cdpoMemory } from "./memory.ts";
-import { objectivesOf } from "./objectives.ts";
+import { objectivesOf, pairReading, refuseBesidePairs } from "./objectives.ts";
 import { cdpoResults } from "./results.ts";
 import { cdpoStages } from "./share-stages.ts";
 import { openCdpo, type CdpoRun } from "./run.ts";
@@ -24,6 +24,7 @@ export const cdpoRecipe = defineRecipe<CdpoConfig, CdpoRun>({
   ...cdpo,
   config: cdpoDefinition(),
   start: (config) => config,
+  readsPairs: pairReading,
   async check(config) {
     await objectivesOf(config);
   },
@@ -36,13 +37,18 @@ export const cdpoRecipe = defineRecipe<CdpoConfig, CdpoRun>({
   report: async () => (await import("./report.ts")).writeCdpoReport,
 });
 
-function plan(config: CdpoConfig, { tokens, validation }: RunInputs): string[] {
+function plan(config: CdpoConfig, inputs: RunInputs): string[] {
+  refuseBesidePairs(config, inputs);
+  const { tokens, validation, pairs, heldPairs } = inputs;
   const { sampling, contrast, align, evaluation, stages } = config;
+  const held = Math.min(validation?.length ?? 0, evaluation.rows ?? Infinity);
   const taken = Object.entries(stages).map(([stage, path]) => `  ${stage}: ${path}`);
   const arms = armsOf(config).map(({ name, objective }) => ({ name, choice: objective }));
   return [
-    `Questions: ${tokens.length}, held-out problems: ${Math.min(validation?.length ?? 0, evaluation.rows ?? Infinity)}`,
-    `Responses to draw: ${tokens.length * sampling.samples}, of at most ${sampling.maxNewTokens} tokens`,
+    `${pairs ? "Pairs given" : "Questions"}: ${tokens.length}, held-out ${heldPairs ? "pairs" : "problems"}: ${held}`,
+    pairs
+      ? "Responses to draw: none, as data.train holds pairs"
+      : `Responses to draw: ${tokens.length * sampling.samples}, of at most ${sampling.maxNewTokens} tokens`,
     `Contrasted models: rank ${contrast.adapter.rank}, ${lengthOf(contrast.training)}`,
     `Alignment: ${lengthOf(align.training)} of ${align.training.batchSize} pairs a step`,
     `Arms: ${arms.map(({ name }) => name).join(", ")}`,

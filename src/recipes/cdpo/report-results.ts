@@ -10,8 +10,11 @@ import { isRecord } from "../../system/is-record.ts";
 
 /** The answers of one model; numbers are NaN where the file has none. */
 export type AnsweringModel = Required<
-  Pick<ModelRow, "name" | "rows" | "greedy" | "sampled" | "rowIds" | "rowCorrect" | "rowPassRate">
+  Pick<ModelRow, "name" | "rows" | "greedy" | "sampled" | "preferred" | "rowIds">
 > & {
+  readonly rowCorrect: readonly number[];
+  readonly rowPassRate: readonly number[];
+  readonly rowPreferred: readonly number[];
   /** Probability of each problem's whole reference response. */
   readonly rowProbability: readonly number[];
 };
@@ -27,6 +30,7 @@ export function modelsOf(rows: readonly JsonObject[]): AnsweringModel[] {
   return rows.map((row) => ({
     name: labelOf(row["name"]) ?? "",
     ...{ rows: numberOf(row["rows"]), greedy: numberOf(row["greedy"]), sampled: numberOf(row["sampled"]) },
+    ...{ preferred: numberOf(row["preferred"]), rowPreferred: numbersOf(row["rowPreferred"]) ?? [] },
     ...{ rowIds: numbersOf(row["rowIds"]) ?? [], rowCorrect: numbersOf(row["rowCorrect"]) ?? [] },
     ...{ rowPassRate: numbersOf(row["rowPassRate"]) ?? [], rowProbability: rowProbabilitiesOf(row) },
   }));
@@ -37,20 +41,27 @@ export function resultsSection(run: Run, rows: readonly JsonObject[]): Html {
   if (rows.length === 0)
     return html`<section>
       <h2>Results</h2>
-      <p>This run has no answers to held-out problems yet: it ends with them.</p>
+      <p>This run has no held-out results yet: it ends with them.</p>
     </section>`;
   const models = modelsOf(rows);
   const main = models.find(({ name }) => name === run.main.name);
+  const ofPairs = models.some(({ rowPreferred }) => rowPreferred.length > 0);
   return html`<section>
     <h2>Results</h2>
-    <p>
-      Share of right answers to held-out problems: of each problem's likeliest answer (greedy), and of answers drawn at
-      random (sampled). All models draw by the same random numbers. The probability of the reference is that of the
-      whole response that the data give, as a mean over problems.
-    </p>
-    ${resultHtml(cdpoResults, rows)} ${main && differences(main, models)}
+    ${ofPairs ? aboutPairs : aboutAnswers} ${resultHtml(cdpoResults, rows)} ${main && differences(main, models)}
   </section>`;
 }
+
+const aboutPairs = html`<p>
+  A model prefers the chosen answer of a held-out pair where its log-probability has gained more since the start than
+  that of the rejected one; the margin says how much more, as a mean over pairs. The loss is that of the chosen answers.
+</p>`;
+
+const aboutAnswers = html`<p>
+  Share of right answers to held-out problems: of each problem's likeliest answer (greedy), and of answers drawn at
+  random (sampled). All models draw by the same random numbers. The probability of the reference is that of the whole
+  response that the data give, as a mean over problems.
+</p>`;
 
 /** The method of each arm's objective by the arm's name. */
 export function methodsOf({ config, main }: Run): Map<string, string | undefined> {
@@ -60,20 +71,22 @@ export function methodsOf({ config, main }: Run): Map<string, string | undefined
 }
 
 function differences(main: AnsweringModel, models: readonly AnsweringModel[]): Html | undefined {
-  const shares = (["rowPassRate", "rowProbability"] as const).filter((key) =>
+  const shares = (["rowCorrect", "rowPassRate", "rowPreferred", "rowProbability"] as const).filter((key) =>
     models.some((model) => model[key].length > 0),
   );
-  const heads = { rowPassRate: "Sampled, points", rowProbability: "Reference, points" };
+  const heads = {
+    rowCorrect: "Greedy, points",
+    rowPassRate: "Sampled, points",
+    rowPreferred: "Prefers the chosen, points",
+    rowProbability: "Reference, points",
+  };
   const others = models.filter(({ name }) => name !== main.name);
   const rows = others.map((other): Difference => {
     const name = html`${main.name} − ${other.name}`;
-    const greedy = differenceIn("rowCorrect", main, other);
-    if (!greedy) return { name, absent: "the answers to single problems are not known" };
-    return {
-      name,
-      cells: [greedy.result, ...shares.map((key) => differenceIn(key, main, other)?.result)],
-      rows: greedy.rows,
-    };
+    const found = shares.map((key) => differenceIn(key, main, other));
+    const rows = Math.max(0, ...found.map((each) => each?.rows ?? 0));
+    if (rows === 0) return { name, absent: "the answers to single problems are not known" };
+    return { name, cells: found.map((each) => each?.result), rows };
   });
   if (rows.length === 0) return undefined;
   return html`<h3>${main.name} minus each other model</h3>
@@ -83,7 +96,7 @@ function differences(main: AnsweringModel, models: readonly AnsweringModel[]): H
       right answers.
     </p>
     ${differencesTable(
-      [{ head: "Greedy, points", text: points }, ...shares.map((key) => ({ head: heads[key], text: points }))],
+      shares.map((key) => ({ head: heads[key], text: points })),
       rows,
     )}
     ${oneSeed}`;

@@ -64,7 +64,9 @@ export function renderCdpoReport(folder: string, { command }: ReportOptions = {}
 
 function findingOf({ main }: Run, models: readonly AnsweringModel[]): string {
   const [base, aligned] = ["base", main.name].map((name) => models.find((model) => model.name === name));
-  if (!base || !aligned) return `${main.name} has no answers to held-out problems yet.`;
+  if (!base || !aligned) return `${main.name} has no held-out results yet.`;
+  if (Number.isFinite(aligned.preferred))
+    return `Aligned with ${main.name}, the model prefers the chosen answer in ${formatShare(aligned.preferred, 1)} of ${formatNumber(aligned.rows)} held-out pairs, by what both have gained since the start.`;
   const sampled = Number.isFinite(aligned.sampled)
     ? `, and ${formatShare(aligned.sampled, 1)} of its sampled ones (${formatShare(base.sampled, 1)})`
     : "";

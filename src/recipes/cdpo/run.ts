@@ -10,7 +10,9 @@ import { questionsOf, type Answers, type Drawn, type Judged } from "../kit/respo
 import type { Model } from "../../model/model.ts";
 import type { BatchFact } from "../../preference/batch.ts";
 import { startOf, trunkLoading } from "../kit/adapter.ts";
+import { shownFiles } from "../kit/card.ts";
 import type { HeldOutLosses } from "../kit/held-out-losses.ts";
+import { pairsOf } from "../kit/pair-tokens.ts";
 import { problemsOf, writeProblems } from "../kit/problems.ts";
 import type { OpenRun, RecipeWork } from "../kit/recipe.ts";
 import { Interrupted } from "../../system/interrupted.ts";
@@ -20,10 +22,11 @@ import { adapterFile, contrastStages, type ContrastModels } from "./contrast.ts"
 import { evaluateStage } from "./evaluate.ts";
 import type { ResponsePair, ScoredPair } from "./files.ts";
 import { lossStage } from "./losses.ts";
-import { objectivesOf } from "./objectives.ts";
+import { objectivesOf, refuseBesidePairs } from "./objectives.ts";
 import { pairFile, pairStage } from "./pairs.ts";
 import { picturePairs } from "./pictures.ts";
-import { comparedModels, learntBy, modelRow, type ModelRow } from "./results.ts";
+import { preferenceStage, type PairScore } from "./preferences.ts";
+import { comparedModels, learntBy, modelRow, pairRow, type ModelRow } from "./results.ts";
 import { drawnFile, judgedFile, judgeStage, sampleStage } from "./sample.ts";
 import { readoutOf } from "./readout.ts";
 import { scoredFile, scoreStage } from "./score.ts";
@@ -46,10 +49,10 @@ export interface CdpoRun {
   /** @param train takes an opened alignment through its steps; the model is saved after it */
   align(arm: CdpoArm, scored: StageResult<ScoredPair[]>, train: Train): Promise<StageResult<string>>;
   /**
-   * Answers of an aligned model to the held-out problems, and its losses on their reference responses: a row of the
-   * results. Without one, of the starting model.
+   * Answers of an aligned model to the held-out problems, and its losses on their reference responses, or its scores of
+   * the held-out pairs: a row of the results. Without one, of the starting model.
    */
-  evaluate(name: string, aligned?: StageResult<string>): Promise<StageResult<Answers>>;
+  evaluate(name: string, aligned?: StageResult<string>): Promise<void>;
 }
 
 /**
@@ -103,19 +106,42 @@ async function workOf(opening: RecipeWork<CdpoConfig>, run: RunFolder): Promise<
     throw new UserError("missing-option", "there are no held-out rows", { fix: "Give data.validation." });
   const objectives = await objectivesOf(config);
   const reads = (fact: BatchFact): boolean => [...objectives.values()].some(({ needs }) => needs.includes(fact));
-  const [estimated, rated] = [reads("logEstimate"), reads("logRatio")];
+  const [estimated, rated, weighed] = [reads("logEstimate"), reads("logRatio"), reads("weights")];
   const { tokenizer, config: shape } = await readModelFacts(config.model);
-  const questions = await questionsOf(tokens, tokenizer, trainingAnswersOf);
+  const { note } = reporterOf("cdpo");
+  refuseBesidePairs(config, inputs);
+  const given = inputs.pairs && pairsOf(inputs.pairs, shownFiles(config.data.train), note);
+  const heldPairs =
+    inputs.heldPairs &&
+    pairsOf(inputs.heldPairs, shownFiles(config.data.validation!), note).slice(0, config.evaluation.rows);
+  const questions = given
+    ? given.map(({ rowId, chosen: { prompt } }) => ({ rowId, prompt, reference: "" }))
+    : await questionsOf(tokens, tokenizer, trainingAnswersOf);
   // without an adapter the alignment trains the very model that the other stages have over their adapters
   const loading = config.align.adapter && trunkLoading(shape, [config.contrast.adapter, config.align.adapter]);
   const openTrunk = (): Promise<Model> => inputs.openModel(loading);
   return {
-    ...{ config, run, objectives, estimated, rated, inputs, allowChanges, command, interrupted, reporterOf, questions },
+    ...{
+      config,
+      run,
+      objectives,
+      estimated,
+      rated,
+      weighed,
+      given,
+      heldPairs,
+      inputs,
+      allowChanges,
+      command,
+      interrupted,
+      reporterOf,
+      questions,
+    },
     tokenizer,
-    needed: neededStages(config.stages, estimated || rated),
+    needed: neededStages(config.stages, { contrasted: estimated || rated, given: given !== undefined }),
     trunk: holdTrunk(openTrunk, (trunk) => startOf(trunk, config.align.adapter)),
     surroundings: { questions, maxPositions: shape.maxPositions },
-    held: await questionsOf(validation, tokenizer, answersOf, config.evaluation.rows),
+    held: heldPairs ? [] : await questionsOf(validation, tokenizer, answersOf, config.evaluation.rows),
     vocabularySize: shape.vocabularySize,
     stage: stageRunner(run, reporterOf("cdpo")),
   };
@@ -134,29 +160,34 @@ function stagesOf(work: CdpoWork): Pick<OpenRun<CdpoRun>, "run" | "finish"> {
   const arms = armsOf(work.config);
   const measured: MeasuredModel[] = [];
   let scored: StageResult<ScoredPair[]> | undefined;
+  let pairs: Promise<StageResult<ResponsePair[]>> | undefined;
+  const pairsOnce = (judged: StageResult<Judged[]>) => (pairs ??= pairStage(work, judged));
   const run: CdpoRun = {
     arms,
     sample: () => sampleStage(work),
     judge: (responses) => judgeStage(work, responses),
-    contrastModels: (judged) => contrastStages(work, judged),
-    pairs: (judged) => pairStage(work, judged),
+    contrastModels: async (judged) =>
+      contrastStages(work, work.given ? { pairs: await pairsOnce(judged) } : { judged }),
+    pairs: pairsOnce,
     score: async (pairs, models) => (scored = await scoreStage(work, pairs, models)),
     align: (arm, scored, train) => alignStage(work, arm, scored, train),
     async evaluate(name, aligned) {
+      if (work.heldPairs) {
+        measured.push({ name, scores: await preferenceStage(work, name, work.heldPairs, aligned) });
+        return;
+      }
       const answers = await evaluateStage(work, name, aligned);
       measured.push({ name, answers, losses: await lossStage(work, name, aligned) });
-      return answers;
     },
   };
   return { run, finish: () => finish(work, measured, scored) };
 }
 
 /** A model that has been evaluated. */
-interface MeasuredModel {
-  readonly name: string;
-  readonly answers: StageResult<Answers>;
-  readonly losses: StageResult<HeldOutLosses>;
-}
+type MeasuredModel = { readonly name: string } & (
+  | { readonly answers: StageResult<Answers>; readonly losses: StageResult<HeldOutLosses> }
+  | { readonly scores: StageResult<PairScore[]> }
+);
 
 async function finish(
   work: CdpoWork,
@@ -164,10 +195,17 @@ async function finish(
   scored: StageResult<ScoredPair[]> | undefined,
 ): ReturnType<OpenRun<CdpoRun>["finish"]> {
   const rows: ModelRow[] = [];
-  for (const { name, answers, losses } of measured) {
+  let start: readonly PairScore[] | undefined;
+  for (const model of measured) {
+    const { name } = model;
     const arm = armsOf(work.config).find((arm) => arm.name === name);
-    const learnt = arm === undefined ? "nothing: the starting model" : learntBy(arm);
-    const row = modelRow({ name, learnt }, await answers.load(), await losses.load());
+    const about = { name, learnt: arm === undefined ? "nothing: the starting model" : learntBy(arm) };
+    let row: ModelRow;
+    if ("scores" in model) {
+      const scores = await model.scores.load();
+      row = pairRow(about, scores, start);
+      start ??= scores; // the starting model comes first
+    } else row = modelRow(about, await model.answers.load(), await model.losses.load());
     writeProblems(work.run, problemsOf(row), arm?.name);
     rows.push(row);
   }

@@ -112,13 +112,14 @@ async function factsOf(
       models && work.estimated ? await estimateTokens(models, batch, { contrast: beta, plausibility }) : undefined;
     const ratio = models && work.rated ? await logRatios(models, batch) : undefined;
     rows.forEach((row, place) => {
-      const { prompt, ids } = texts[row]!;
+      const { prompt, ids, weights } = texts[row]!;
       const start = place * batch.width + prompt.length;
       const own = (values: Float32Array) => values.slice(start, start + ids.length);
       facts[row] = {
         reference: own(logProb),
         ...(estimate && { logEstimate: own(estimate) }),
         ...(ratio && { logRatio: own(ratio) }),
+        ...(weights && { weights }),
       };
     });
     done += rows.length;

@@ -18,7 +18,11 @@ const outputs: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   pairs: { pairs: "stages/pairs.arrow" },
   score: { score: "stages/score.arrow" },
-  start: { "evaluate.base": "stages/evaluate.base.arrow", "losses.base": "stages/losses.base.arrow" },
+  start: {
+    "evaluate.base": "stages/evaluate.base.arrow",
+    "losses.base": "stages/losses.base.arrow",
+    "preferences.base": "stages/preferences.base.arrow",
+  },
 };
 
 /** How runs of cDPO share stages: by copies, each with the manifest that says what decided it. */

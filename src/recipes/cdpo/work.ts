@@ -5,6 +5,7 @@ import type { PreferenceObjective } from "../../preference/objective.ts";
 import type { RunFolder } from "../../training/run-folder.ts";
 import type { RunInputs } from "../kit/inputs.ts";
 import { usableRows, type GivenRow, type Question, type Surroundings } from "../kit/responses/index.ts";
+import type { TokenizedPair } from "../kit/pair-tokens.ts";
 import type { ArmReporter } from "../kit/reporter.ts";
 import type { Tokenizer } from "../../text/index.ts";
 import type { ReplaceableStage } from "./config.ts";
@@ -23,6 +24,12 @@ export interface CdpoWork {
   readonly estimated: boolean;
   /** Whether one reads the log-ratio of the contrasted models. */
   readonly rated: boolean;
+  /** Whether one reads the user's token weights. */
+  readonly weighed: boolean;
+  /** The pairs of `data.train`, where its rows are pairs: nothing is drawn or judged then. */
+  readonly given: readonly TokenizedPair[] | undefined;
+  /** The held-out pairs, where the held-out rows are pairs: no problems are answered then. */
+  readonly heldPairs: readonly TokenizedPair[] | undefined;
   readonly inputs: RunInputs;
   readonly trunk: Trunk;
   readonly tokenizer: Tokenizer;

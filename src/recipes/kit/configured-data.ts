@@ -1,5 +1,5 @@
 import type { PackableDataConfig } from "../../config/index.ts";
-import type { Dataset } from "../../data/dataset.ts";
+import type { Dataset, DatasetOptions } from "../../data/dataset.ts";
 import type { FieldName } from "../../data/format.ts";
 import type { DataItem } from "../../data/mixture.ts";
 import { openDataset } from "../../data/open-dataset.ts";
@@ -14,8 +14,15 @@ type DataConfig = Omit<PackableDataConfig, "packing">;
 /** One of the data sets of a configuration. */
 export type DataRole = "train" | "validation";
 
-/** Opens a data set as a configuration says. Close it after use. */
-export function openConfigured(data: DataConfig, role: DataRole): Promise<Dataset> {
+/**
+ * Opens a data set as a configuration says. Close it after use.
+ * @param own in the place of what it says
+ */
+export function openConfigured(
+  data: DataConfig,
+  role: DataRole,
+  own: Pick<DatasetOptions, "side" | "tokenColumns"> = {},
+): Promise<Dataset> {
   const isTrain = role === "train";
   const split = isTrain ? data.split : data.validationSplit;
   const limit = isTrain ? data.limit : data.validationLimit;
@@ -25,6 +32,7 @@ export function openConfigured(data: DataConfig, role: DataRole): Promise<Datase
     fields: data.fields as Partial<Record<FieldName, string>>,
     names: keyNames(role),
     ...optional({ split, limit, tokenColumns: data.tokenColumns }),
+    ...own,
   });
 }
 

@@ -3,6 +3,7 @@ import type { FreshConfig, PackableDataConfig } from "../../config/index.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import { readAnswers, type AnswersOf } from "../../data/answers.ts";
 import { tokenizeDataset } from "../../data/tokens.ts";
+import type { TokenizeOptions } from "../../data/tokens.ts";
 import type { TokenizedDataset } from "../../data/tokenized.ts";
 import { UserError } from "../../system/errors.ts";
 import { packageVersion } from "../../system/package-root.ts";
@@ -22,6 +23,7 @@ import type { EngineInfo } from "../../tensor/engine.ts";
 import { loadTokenizer, withChatTemplate, type Tokenizer } from "../../text/index.ts";
 import type { Identity } from "../../training/manifest.ts";
 import { configuredTokens, givenTemplate, openConfigured, type DataRole } from "./configured-data.ts";
+import { idleWeights, pairColumns, requireReadable, type PairReading, type PairTokens } from "./pair-tokens.ts";
 import type { Reporter } from "./reporter.ts";
 import { packingNote } from "./row-order.ts";
 import { optional } from "../../system/optional.ts";
@@ -31,6 +33,9 @@ export interface RunInputs {
   readonly engine: EngineInfo;
   readonly tokens: TokenizedDataset;
   readonly validation: TokenizedDataset | undefined;
+  /** Both answers of the rows to train on, and of the held-out rows, where the recipe reads pairs and the rows are pairs. */
+  readonly pairs?: PairTokens;
+  readonly heldPairs?: PairTokens;
   /** Shape of the starting model. */
   readonly shape: DecoderConfig;
   /** Bytes of each of its weights that can stay in its file. */
@@ -59,8 +64,16 @@ export interface StartConfig {
   training: { seed: number };
 }
 
-/** Learns of the model's tokenizer, and tokenizes the data. */
-export async function gatherInputs(config: StartConfig, engine: EngineInfo, reporter: Reporter): Promise<RunInputs> {
+/**
+ * Learns of the model's tokenizer, and tokenizes the data.
+ * @param reading what is wanted of preference pairs; without, their chosen answers are read as those of any row
+ */
+export async function gatherInputs(
+  config: StartConfig,
+  engine: EngineInfo,
+  reporter: Reporter,
+  reading?: PairReading,
+): Promise<RunInputs> {
   const { tokenizer, fingerprint, config: shape, storedBytes } = await startingFacts(config);
   const chatTemplate = givenTemplate(config.data, tokenizer);
   const openModel = async (options?: LoadOptions): Promise<Model> => {
@@ -78,18 +91,19 @@ export async function gatherInputs(config: StartConfig, engine: EngineInfo, repo
     });
   if (data.maxTokens > maxPositions)
     reporter.note(`The model states a context of ${maxPositions} tokens; data.maxTokens is ${data.maxTokens}.`);
-  const train = await tokenized(config, "train", tokenizer, { engine, reporter });
+  const surroundings = { engine, reporter, reading };
+  const train = await tokenized(config, "train", tokenizer, surroundings);
   if (data.packing === true) reporter.note(packingNote(data, config.training.seed, train.tokens));
   const held =
-    data.validation === undefined ? undefined : await tokenized(config, "validation", tokenizer, { engine, reporter });
-  for (const { largestId } of held ? [train.tokens, held.tokens] : [train.tokens]) {
-    requireKnownIds([largestId], [{ source: config.model ?? "fresh", config: shape }]);
-  }
+    data.validation === undefined ? undefined : await tokenized(config, "validation", tokenizer, surroundings);
+  for (const { tokens, pairs } of held ? [train, held] : [train])
+    for (const { largestId } of pairs ? [tokens, pairs.rejected] : [tokens])
+      requireKnownIds([largestId], [{ source: config.model ?? "fresh", config: shape }]);
   let start: Promise<object> | undefined;
   return {
     engine,
     shape,
-    ...optional({ storedBytes, chatTemplate }),
+    ...optional({ storedBytes, chatTemplate, pairs: train.pairs, heldPairs: held?.pairs }),
     tokens: train.tokens,
     validation: held?.tokens,
     answersOf: async (rowIds) => (held === undefined ? new Map() : readAnswers(held.dataset, rowIds)),
@@ -105,27 +119,57 @@ export async function gatherInputs(config: StartConfig, engine: EngineInfo, repo
       device: engine.device,
       ...engine.versions,
       model: fingerprint,
-      data: train.tokens.fingerprint,
+      data: train.pairs?.fingerprint ?? train.tokens.fingerprint,
       ...(train.tokens.sampling && { weights: train.tokens.sampling.weights.join(", ") }),
     },
   };
+}
+
+interface Tokenized {
+  readonly dataset: Dataset;
+  readonly tokens: TokenizedDataset;
+  readonly pairs?: PairTokens;
+}
+
+interface TokenizingSurroundings {
+  readonly engine: EngineInfo;
+  readonly reporter: Reporter;
+  readonly reading: PairReading | undefined;
 }
 
 async function tokenized(
   { data }: StartConfig,
   role: DataRole,
   tokenizer: Tokenizer,
-  { engine, reporter }: { engine: EngineInfo; reporter: Reporter },
-): Promise<{ dataset: Dataset; tokens: TokenizedDataset }> {
+  { engine, reporter, reading }: TokenizingSurroundings,
+): Promise<Tokenized> {
+  const options: TokenizeOptions = {
+    ...configuredTokens(data, role),
+    ...optional({ cacheFolder: data.cache, threads: engine.threads > 0 ? engine.threads : undefined }),
+    onProgress: (done, total) => reporter.working("tokenizing", done, total),
+    onNotice: reporter.note,
+  };
   const dataset = await openConfigured(data, role);
   try {
-    const tokens = await tokenizeDataset(dataset, tokenizer, {
-      ...configuredTokens(data, role),
-      ...optional({ cacheFolder: data.cache, threads: engine.threads > 0 ? engine.threads : undefined }),
-      onProgress: (done, total) => reporter.working("tokenizing", done, total),
-      onNotice: reporter.note,
-    });
-    return { dataset, tokens };
+    if (reading !== undefined && role === "train") requireReadable(dataset, reading);
+    if (reading === undefined || dataset.format !== "preference")
+      return { dataset, tokens: await tokenizeDataset(dataset, tokenizer, options) };
+    const note = role === "train" ? idleWeights(dataset, reading) : undefined;
+    if (note !== undefined) reporter.note(note);
+    const wanted = role === "train" ? reading : { weights: undefined };
+    const sideOf = async (side: "chosen" | "rejected"): Promise<TokenizedDataset> => {
+      const answers = await openConfigured(data, role, { side, ...pairColumns(dataset, side, wanted) });
+      const onNotice =
+        side === "chosen" ? reporter.note : (text: string) => reporter.note(`${text} [rejected answers]`);
+      try {
+        return await tokenizeDataset(answers, tokenizer, { ...options, truncate: "skip", onNotice });
+      } finally {
+        await answers.close();
+      }
+    };
+    const [chosen, rejected] = [await sideOf("chosen"), await sideOf("rejected")];
+    const hash = createHash("sha256").update(`${chosen.fingerprint}\n${rejected.fingerprint}`);
+    return { dataset, tokens: chosen, pairs: { chosen, rejected, fingerprint: hash.digest("hex") } };
   } catch (error) {
     await dataset.close();
     throw error;

@@ -5,6 +5,7 @@ import type { RunFolderMode } from "../../training/run-folder.ts";
 import type { ComparedArms } from "./finding.ts";
 import type { RunInputs, StartConfig } from "./inputs.ts";
 import type { MemoryPlan } from "./memory.ts";
+import type { PairReading } from "./pair-tokens.ts";
 import type { ArmReporter } from "./reporter.ts";
 import type { ResultColumn, ResultRow } from "./results.ts";
 
@@ -37,6 +38,11 @@ export interface Recipe<Config extends RunConfig, Run> {
   readonly usesDataWeights?: true;
   /** Whether the rows are drawn as the weights of a mixture of data say; where they are not, such weights are refused. */
   readonly drawsByWeight?: true;
+  /**
+   * What is wanted of preference pairs, of a recipe that learns from them. Where this is absent, a pair's chosen answer is
+   * read as that of any row.
+   */
+  readsPairs?(config: Config): Promise<PairReading>;
   /** Makes what can be made without data: what cannot be fails here, not after hours. */
   check?(config: Config): Promise<void> | void;
   /** What would be done, for `--dry-run`. */

@@ -3,7 +3,7 @@ import type { TokenizedDataset } from "../../data/tokenized.ts";
 import { UserError } from "../../system/errors.ts";
 import type { StartConfig } from "./inputs.ts";
 
-const answersOfItsOwn = "this recipe trains on answers that the model itself gives, not on those of the data";
+const answersOfItsOwn = "this recipe trains on whole answers, which the model gives or pairs hold";
 
 /** Refuses weights of prompts. */
 export function refusePromptWeights({ promptWeight, systemWeight = promptWeight }: StartConfig["data"]): void {

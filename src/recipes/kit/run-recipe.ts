@@ -171,7 +171,7 @@ async function performOnce<Config extends RunConfig, Run>(
 }
 
 async function inputsOf<Config extends RunConfig>(
-  recipe: Pick<Recipe<Config, unknown>, "check" | "start" | "usesDataWeights" | "drawsByWeight">,
+  recipe: Pick<Recipe<Config, unknown>, "check" | "readsPairs" | "start" | "usesDataWeights" | "drawsByWeight">,
   config: Config,
   reporter: ArmReporter,
 ): Promise<RunInputs> {
@@ -179,8 +179,10 @@ async function inputsOf<Config extends RunConfig>(
   const start = recipe.start(config);
   if (!recipe.drawsByWeight) refuseMixture(start.data);
   if (!recipe.usesDataWeights) refusePromptWeights(start.data);
-  const inputs = await gatherInputs(start, await startEngine(config, reporter), reporter);
-  if (!recipe.usesDataWeights) refuseWeights(inputs.tokens);
+  const reading = await recipe.readsPairs?.(config);
+  const inputs = await gatherInputs(start, await startEngine(config, reporter), reporter, reading);
+  const sides = inputs.pairs ? [inputs.tokens, inputs.pairs.rejected] : [inputs.tokens];
+  if (!recipe.usesDataWeights) sides.forEach(refuseWeights);
   return inputs;
 }
 

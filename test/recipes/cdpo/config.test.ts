@@ -14,8 +14,8 @@ const { load, complaints } = reader(definition, folder);
 const minimal = "model: model\ndata: {train: train.jsonl, validation: held.jsonl}\n";
 
 describe("the stages of a run", () => {
-  const needed = (files: readonly string[], estimated = true): string[] => {
-    const stages = neededStages(Object.fromEntries(files.map((file) => [file, `${file}.arrow`])), estimated);
+  const needed = (files: readonly string[], about = { contrasted: true }): string[] => {
+    const stages = neededStages(Object.fromEntries(files.map((file) => [file, `${file}.arrow`])), about);
     return Object.entries(stages).flatMap(([stage, isNeeded]) => (isNeeded ? [stage] : []));
   };
 
@@ -27,9 +27,16 @@ describe("the stages of a run", () => {
     expect(needed(["score"])).toEqual(["score"]);
   });
 
+  test("draw and judge nothing where the data hold pairs", () => {
+    const about = { contrasted: true, given: true };
+    expect(needed([], about)).toEqual(["positive", "negative", "pairs", "score"]);
+    expect(needed(["positive", "negative"], { ...about, contrasted: false })).toEqual(["pairs", "score"]);
+  });
+
   test("contrast nothing where no objective reads the estimate", () => {
-    expect(needed([], false)).toEqual(["sample", "judge", "pairs", "score"]);
-    expect(needed(["pairs"], false)).toEqual(["pairs", "score"]);
+    const about = { contrasted: false };
+    expect(needed([], about)).toEqual(["sample", "judge", "pairs", "score"]);
+    expect(needed(["pairs"], about)).toEqual(["pairs", "score"]);
   });
 });
 
@@ -106,7 +113,6 @@ describe("a cDPO configuration", () => {
     ["compare: [{objective: {method: dpo, dpoBta: 1}}]", /did you mean compare\[0\]\.objective\.dpoBeta\?/],
     ["compare: [{method: dpo}]", /compare\[0\]\.method .*did you mean compare\[0\]\.objective\.method\?/],
     ["compare: [cdpo-shufled]", /compare\[0\] is "cdpo-shufled", but must be one of .*; did you mean cdpo-shuffled\?/],
-    ["align: {objective: {method: columns}}", /stages.score is missing/],
     ["stages: {score: score.arrow, positive: model}", /stages.positive is not used/],
     ["stages: {sample: score.arrow, judge: score.arrow}", /stages.sample is not used/],
     ["stages: {judge: score.arrow, score: score.arrow}", /stages.judge is not used/],

@@ -1,5 +1,7 @@
 import { loadConfig } from "../../../src/config/index.ts";
 import { cdpoRecipe, type Alignment, type CdpoRun } from "../../../src/recipes/index.ts";
+import type { CdpoConfig } from "../../../src/recipes/cdpo/config-schema.ts";
+import type { RecipeWork } from "../../../src/recipes/kit/recipe.ts";
 import { gatherInputs, type RunInputs } from "../../../src/recipes/kit/inputs.ts";
 import { perform } from "../../../src/recipes/kit/run-recipe.ts";
 import { releaseEngine, useEngine } from "../../../src/tensor/engine.ts";
@@ -29,7 +31,11 @@ async function train({ learner, objective, batches, record }: Alignment): Promis
   }
 }
 
-export async function runInProcess(path: string): Promise<Openings> {
+/** @param changes of what the command line asks for: whether the person has asked to stop, how the folder is opened */
+export async function runInProcess(
+  path: string,
+  changes: Partial<Pick<RecipeWork<CdpoConfig>, "interrupted" | "mode">> = {},
+): Promise<Openings> {
   const { config, resolvedYaml } = loadConfig(cdpoRecipe.config, path);
   const reporter = { note: () => undefined, working: () => undefined, step: () => undefined };
   const engine = await useEngine("cpu", { threads: 1 });
@@ -52,6 +58,8 @@ export async function runInProcess(path: string): Promise<Openings> {
     },
   });
   let inputs: Promise<RunInputs> | undefined;
+  const gather = async () =>
+    gatherInputs(cdpoRecipe.start(config), engine, reporter, await cdpoRecipe.readsPairs!(config));
   try {
     await perform(cdpoRecipe, pipeline, {
       ...{
@@ -61,8 +69,9 @@ export async function runInProcess(path: string): Promise<Openings> {
         allowChanges: false,
         reporterOf: () => reporter,
         interrupted: () => false,
+        ...changes,
       },
-      inputs: () => (inputs ??= gatherInputs(cdpoRecipe.start(config), engine, reporter).then(counting)),
+      inputs: () => (inputs ??= gather().then(counting)),
       command: "npx tsx trainers/cdpo.ts",
     });
     return { ...counts, tensors: tensorCount() - before };

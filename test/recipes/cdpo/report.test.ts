@@ -106,7 +106,7 @@ describe("a report of a cDPO run", () => {
       "cdpo has not come to its end; what is shown is as of step 4.",
       "control: the configuration names this arm, but it has no results here (not run yet?).",
     ]);
-    expect(text).toContain("no answers to held-out problems yet");
+    expect(text).toContain("no held-out results yet");
     expect(section("Critical tokens")).toBeUndefined();
     const empty = emptyFolder();
     expect(() => writeCdpoReport(empty)).toThrow(userError("no-run", empty));
