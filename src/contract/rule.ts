@@ -36,6 +36,11 @@ export interface TokenRule<S extends Signal = Signal> {
   readonly divideBy: Divisor;
   /** Share of tokens the rule aims to keep, where it has one; `sequence-budget` divides by it. */
   readonly ratio?: number;
+  /**
+   * Adds `anchor * KL(reference ‖ model)`, over the vocabulary at every response token, to the loss: divided by the step's
+   * response tokens, times what the data let a token count. Whoever trains must do it; weights do not say it.
+   */
+  readonly anchor?: number;
   /** Weights `[rows * width]`; 0 = not trained. Called with the whole step at once when `scope` is "step". */
   weigh(tokens: Tokens<S>, context: RuleContext): Float32Array;
   /** Numbers for the step's record (for example the raw range of a score), computed on the same tokens. */

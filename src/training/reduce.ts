@@ -13,7 +13,7 @@ export interface WeightedBatch {
 }
 
 /** What of a rule the reduction depends on. */
-export type Reducer = Pick<TokenRule, "divideBy" | "ratio">;
+export type Reducer = Pick<TokenRule, "divideBy" | "ratio" | "anchor">;
 
 /**
  * A micro-batch's part of the step's loss, `sum(share * nll) / mass of the step`.
@@ -127,6 +127,7 @@ export interface StepGradient extends StepTotals {
  * The gradient of a whole optimizer step's loss on every log-probability, given its micro-batches with their weights:
  * the loss is linear in them, so no loss need be known.
  *
+ * @throws UserError for a rule with an anchor, which weights do not say
  * @example
  * import { full } from "tokensift/selection";
  * import { stepGradient } from "tokensift/training";
@@ -140,7 +141,17 @@ export interface StepGradient extends StepTotals {
  * kept; //=> 3
  */
 export function stepGradient(batches: readonly WeightedBatch[], reducer: Reducer): StepGradient {
+  requireWeightsAlone(reducer);
   return gradientOf(batches.map((batch) => batchShare(batch, reducer)));
+}
+
+/** Throws a UserError for a rule with an anchor: its loss is not one of weights and log-probabilities alone. */
+export function requireWeightsAlone({ name, anchor }: Pick<TokenRule, "anchor"> & { readonly name?: string }): void {
+  if (anchor === undefined) return;
+  throw new UserError("conflicting-options", "The rule has an anchor, a divergence that weights alone do not hold.", {
+    ...(name !== undefined && { where: name }),
+    fix: "Train it by `ruleStep`, as trainers/finetune.ts (`tokensift train finetune`) does.",
+  });
 }
 
 function gradientOf(parts: readonly BatchShare[]): StepGradient {
@@ -153,6 +164,7 @@ function gradientOf(parts: readonly BatchShare[]): StepGradient {
  * The one reducer: loss and gradient of a whole optimizer step, given its micro-batches with their weights and
  * per-token losses. Losses are read only where they count, so those of padding may be anything.
  *
+ * @throws UserError for a rule with an anchor, which weights do not say
  * @example
  * import { full } from "tokensift/selection";
  * import { stepLoss } from "tokensift/training";
@@ -164,6 +176,7 @@ function gradientOf(parts: readonly BatchShare[]): StepGradient {
  * dLogProb[0]; //=> [0, -0.5, 0, -0.5]
  */
 export function stepLoss(batches: readonly (WeightedBatch & { nll: Float32Array })[], reducer: Reducer): StepLoss {
+  requireWeightsAlone(reducer);
   const parts = batches.map((batch) => batchShare(batch, reducer));
   const gradient = gradientOf(parts);
   let [sum, sumAll] = [0, 0];

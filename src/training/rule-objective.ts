@@ -1,4 +1,4 @@
-import type { Objective } from "../contract/index.ts";
+import type { Objective, TokenLayout, TokenRule } from "../contract/index.ts";
 import { requireFinite } from "./finite-losses.ts";
 import { isCounted, type BatchShare } from "./reduce.ts";
 
@@ -30,3 +30,34 @@ export const ruleObjective: Objective<"logProb", RuleAux> = {
     return { terms: { weighted: { sum, mass, dLogProb } }, metrics: { lossSum } };
   },
 };
+
+/** The objective of a rule's steps: with the divergence from a reference, where the rule has an anchor. */
+export function objectiveOf({ anchor }: Pick<TokenRule, "anchor">): Objective<"logProb" | "forwardKl", RuleAux> {
+  return anchor === undefined ? (ruleObjective as Objective<"logProb" | "forwardKl", RuleAux>) : anchored(anchor);
+}
+
+/**
+ * `ruleObjective` and a second term, `anchor`: the mean over response tokens of `coefficient * KL(reference ‖ model)`, each
+ * times what the data let it count.
+ *
+ *     loss = weighted + sum c d(i) KL(i) / response tokens,   d loss / d KL(i) = c d(i) / response tokens
+ */
+function anchored(coefficient: number): Objective<"logProb" | "forwardKl", RuleAux> {
+  return {
+    reads: ["logProb", "forwardKl"],
+    masses: (tokens, aux) => ({ ...ruleObjective.masses(tokens, aux), anchor: aux.eligible }),
+    evaluate(signals, tokens, aux) {
+      const { terms, metrics } = ruleObjective.evaluate(signals, tokens, aux);
+      const { forwardKl } = signals;
+      requireFinite(forwardKl, tokens);
+      const dForwardKl = forwardKl.map((_, i) => coefficient * countOf(tokens, i));
+      const sum = forwardKl.reduce((total, divergence, i) => total + dForwardKl[i]! * divergence, 0);
+      return { terms: { ...terms, anchor: { sum, mass: aux.eligible, dForwardKl } }, metrics };
+    },
+  };
+}
+
+/** What the data let a response token count; 0 elsewhere. */
+function countOf({ response, dataWeights }: TokenLayout, i: number): number {
+  return response[i] === 1 ? (dataWeights?.[i] ?? 1) : 0;
+}

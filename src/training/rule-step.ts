@@ -1,7 +1,8 @@
 import type { Forward, RuleContext, Signal, TokenBatch, TokenRule, Tokens } from "../contract/index.ts";
-import type { Learner } from "./learner.ts";
+import { UserError } from "../system/errors.ts";
+import type { Learner, PassOptions } from "./learner.ts";
 import { batchShare, stepTotals, type StepTotals } from "./reduce.ts";
-import { ruleObjective, type RuleAux } from "./rule-objective.ts";
+import { objectiveOf, type RuleAux } from "./rule-objective.ts";
 import { readColumns, readsModel, readSignals, type SignalPlan } from "./signals.ts";
 import { optimizerStep, type StepBatch, type StepOutcome } from "./step.ts";
 import { requireStepwise, weighTogether } from "./weigh.ts";
@@ -45,7 +46,7 @@ export async function scoreBatches(
   batches: readonly TokenBatch[],
   plan: SignalPlan,
 ): Promise<ScoredBatch[]> {
-  if (batches.length === 1) return [await scoredOpen(learner, batches[0]!, plan)];
+  if (batches.length === 1) return [await scoredOpen(learner, batches[0]!, plan, anchorOf(plan))];
   if (!readsModel(plan)) return batches.map((batch) => ({ batch, tokens: readColumns(batch, plan) }));
   const scored: ScoredBatch[] = [];
   for (const batch of batches) {
@@ -61,8 +62,9 @@ async function scoredOpen(
   learner: Pick<Learner, "forward">,
   batch: TokenBatch,
   plan: SignalPlan,
+  further: PassOptions = {},
 ): Promise<Required<ScoredBatch>> {
-  const pass = learner.forward(batch, plan.pass);
+  const pass = learner.forward(batch, { ...plan.pass, ...further });
   try {
     const { tokens } = await readSignals(pass, batch, plan);
     return { batch, tokens, pass };
@@ -72,9 +74,14 @@ async function scoredOpen(
   }
 }
 
+/** What a pass that goes back computes for the rule's anchor. */
+function anchorOf({ reference }: SignalPlan): PassOptions {
+  return reference === undefined ? {} : { forwardKl: { reference } };
+}
+
 /** What a rule made of an optimizer step's micro-batches. */
 export interface WeighedStep {
-  /** For `optimizerStep` under `ruleObjective`. */
+  /** For `optimizerStep` under `objectiveOf` the rule. */
   readonly batches: readonly StepBatch<RuleAux>[];
   readonly totals: StepTotals;
   readonly metrics: Readonly<Record<string, number>>;
@@ -91,6 +98,11 @@ export async function weighBatches(
   { rule, plan, context }: { rule: TokenRule; plan: SignalPlan; context: RuleContext },
 ): Promise<WeighedStep> {
   requireStepwise(rule);
+  if (rule.anchor !== undefined && plan.reference === undefined)
+    throw new UserError("missing-signal", "The rule has an anchor, and nothing says what it is held near.", {
+      where: rule.name,
+      fix: "Give `planSignals` the reference model: the model before training.",
+    });
   const scored = await scoreBatches(learner, batches, plan);
   try {
     const seen = scored.map(({ tokens }) => tokens);
@@ -98,7 +110,7 @@ export async function weighBatches(
     const weighed = scored.map(({ batch, pass }, m) => {
       const own = weights[m]!;
       const aux = { weights: own, ...batchShare({ ...batch, weights: own }, rule) };
-      return { batch, aux, ...(pass && { pass: () => pass }) };
+      return { batch, aux, pass: () => pass ?? learner.forward(batch, anchorOf(plan)) };
     });
     return {
       batches: weighed,
@@ -152,13 +164,14 @@ export async function ruleStep(
 ): Promise<RuleStepOutcome> {
   learner.startStep(step);
   const weighed = await weighBatches(learner, batches, asked);
-  const outcome = await optimizerStep(learner, step, weighed.batches, ruleObjective);
+  const outcome = await optimizerStep(learner, step, weighed.batches, objectiveOf(asked.rule));
+  const { anchor } = outcome.parts;
   return {
     ...outcome,
     ...weighed.totals,
     lossAllTokens: lossOfAll(outcome, weighed.totals),
     weights: weighed.batches.map(({ aux }) => aux.weights),
-    ruleMetrics: weighed.metrics,
+    ruleMetrics: { ...weighed.metrics, ...(anchor !== undefined && { lossAnchor: anchor }) },
   };
 }
 

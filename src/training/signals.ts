@@ -1,6 +1,7 @@
 import type { Forward, Signal, SignalSource, TokenBatch, TokenRule, Tokens } from "../contract/index.ts";
 import { UserError } from "../system/errors.ts";
 import { requireFinite } from "./finite-losses.ts";
+import type { Decoder } from "../model/decoder.ts";
 import type { ForwardOptions } from "../model/forward.ts";
 
 /** Where the signals of a rule come from. */
@@ -9,11 +10,14 @@ export interface SignalPlan {
   /** What the forward pass computes beside log-probabilities. */
   readonly pass: Pick<ForwardOptions, "entropy" | "entropyTop20" | "concentration" | "promptAttention">;
   readonly sources: readonly SignalSource[];
+  /** What a rule with an anchor is held near. */
+  readonly reference?: Decoder;
 }
 
 /**
  * Finds a source for every signal that a rule needs.
  * @param promptAttentionLayer the layer whose attention is read, counted from the end where negative
+ * @param reference what a rule with an anchor is held near: the starting model, in ASFT
  * @throws UserError for a signal that nothing supplies
  * @example
  * import { highEntropy, ssToken } from "tokensift/selection";
@@ -23,9 +27,10 @@ export interface SignalPlan {
  * planSignals(ssToken(), []); //=> "sstoken: The rule needs historyNll, which nothing supplies."
  */
 export function planSignals(
-  { name, needs }: Pick<TokenRule, "name" | "needs">,
+  { name, needs, anchor }: Pick<TokenRule, "name" | "needs" | "anchor">,
   sources: readonly SignalSource[],
   promptAttentionLayer = -1,
+  reference?: Decoder,
 ): SignalPlan {
   const fromPass: readonly Signal[] = ["nll", "entropy", "entropyTop20", "concentration", "promptAttention"];
   const used = sources.filter(({ gives }) => gives.some((signal) => needs.includes(signal)));
@@ -46,6 +51,7 @@ export function planSignals(
       ...(needs.includes("promptAttention") ? { promptAttention: { layer: promptAttentionLayer } } : {}),
     },
     sources: used,
+    ...(anchor !== undefined && reference && { reference }),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { RuleContext, TokenBatch, TokenRule } from "../contract/index.ts";
 import { stepBatches } from "../data/batches.ts";
 import type { TokenizedDataset } from "../data/tokenized.ts";
+import type { Decoder } from "../model/decoder.ts";
 import { hashUniform } from "../system/random.ts";
 import { fateLog } from "./fates.ts";
 import { createLearner } from "./learner.ts";
@@ -31,6 +32,8 @@ export interface TrainOptions {
   packing?: number;
   /** For rules that read attention on the prompt; counted from the end where negative. Default -1. */
   promptAttentionLayer?: number;
+  /** What a rule with an anchor is held near: a model that does not change. */
+  reference?: Decoder;
 }
 
 /** One optimizer step in numbers that a rerun reproduces; the rule's own metrics are among them. */
@@ -98,7 +101,7 @@ export interface StepRecord extends StepNumbers {
  */
 export async function* train(state: TrainingState, options: TrainOptions): AsyncGenerator<StepRecord, void, undefined> {
   const { rule, tokens, schedule, clipNorm = 1, gradientCheckpointing = false } = options;
-  const plan = planSignals(rule, state.sources, options.promptAttentionLayer);
+  const plan = planSignals(rule, state.sources, options.promptAttentionLayer, options.reference);
   const learner = createLearner(state.model, {
     optimizer: state.optimizer,
     schedule,

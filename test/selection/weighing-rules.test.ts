@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { deft, eaft, focal, iwSft, createFrom, rules } from "../../src/selection/index.ts";
+import { asft, deft, dft, eaft, focal, forgetting, iwSft, createFrom, rules } from "../../src/selection/index.ts";
 import { userError } from "../user-error.ts";
 import { context, tokensOf } from "./tokens.ts";
 
@@ -77,6 +77,73 @@ describe("deft", () => {
   test("refuses an epsilon below 0", () => {
     expect(() => deft({ epsilon: -1 })).toThrow(userError("invalid-option", "deft: epsilon"));
   });
+});
+
+describe("asft", () => {
+  test("weighs as dft does, and says how much the divergence counts", () => {
+    const row = tokensOf([[0, 1, 1]], { nll: [9, 0.3, 2] });
+    expect(asft().weigh(row, context())).toEqual(dft().weigh(row, context()));
+    expect([asft().anchor, asft({ coefficient: 0 }).anchor, dft().anchor]).toEqual([0.05, 0, undefined]);
+    expect(() => asft({ coefficient: -1 })).toThrow(userError("invalid-option", "asft: coefficient"));
+  });
+});
+
+describe("forgetting", () => {
+  // base - reference: 3, 1, 2, -1 of tokens with p = 1/2, 1/4, 1/2 and 1/2
+  const signals = { nll: [ln(2), ln(4), ln(2), ln(2)], historyNll: [4, 2, 3, 1], referenceNll: [1, 1, 1, 2] };
+  const row = tokensOf([[1, 1, 1, 1]], signals);
+
+  test("learns the tokens on which the reference gained most and unlearns the others, as two means", () => {
+    // two of four each: 4 / 2 on the learnt, -lambda x 4 / 2 x p / (1 - p) on the unlearnt: 1/3 and 1 of lambda 2 / 4
+    const rule = forgetting({ ratio: 0.5, coefficient: 0.25 });
+    close(rule.weigh(row, context()), [2, -0.5 / 3, 2, -0.5]);
+    close(forgetting({ ratio: 0.5, unlearn: "ascent" }).weigh(row, context()), [2, -0.5, 2, -0.5]);
+    expect(rule.metrics!(row, rule.weigh(row, context()), context())).toEqual({
+      ...{ unlearntTokens: 2, unlearningCoefficient: 0.25 },
+    });
+  });
+
+  test("lets the coefficient grow over its ramp", () => {
+    const at = (step: number) =>
+      forgetting({ ratio: 0.5, rampSteps: 10, unlearn: "ascent" }).weigh(row, context({ step }));
+    close(at(0), [2, 0, 2, 0]);
+    close(at(4), [2, -0.2, 2, -0.2]); // 0.25 x 4 / 10 x 4 / 2
+    close(at(10), [2, -0.5, 2, -0.5]);
+    close(at(25), [2, -0.5, 2, -0.5]);
+  });
+
+  test("pushes no logit by more than lambda x p, and an unlikely token all but not", () => {
+    // one learnt token, and unlearnt ones from certain to all but impossible; the push on a logit is weight x (1 - p)
+    const nll = [1, 0, 1e-9, 1e-4, 1, 30, 60];
+    const many = tokensOf([nll.map(() => 1)], {
+      nll,
+      historyNll: nll.map((_, i) => Number(i === 0)),
+      referenceNll: nll.map(() => 0),
+    });
+    const weights = forgetting({ ratio: 1 / 7, coefficient: 1 }).weigh(many, context());
+    nll.slice(1).forEach((loss, i) => {
+      const [p, mean] = [Math.exp(-loss), 7 / 6];
+      expect(Number.isFinite(weights[i + 1])).toBe(true);
+      expect(-weights[i + 1]! * -Math.expm1(-loss)).toBeLessThanOrEqual(mean * p * (1 + 1e-6));
+    });
+    expect(-weights[6]!).toBeLessThan(1e-25);
+  });
+
+  test("unlearns nothing of a response of one token, nor where all are learnt", () => {
+    const one = tokensOf([[0, 1]], { nll: [0, 1], historyNll: [0, 1], referenceNll: [0, 2] });
+    expect([...forgetting().weigh(one, context())]).toEqual([0, 1]);
+    expect([...forgetting({ ratio: 1 }).weigh(row, context())]).toEqual([1, 1, 1, 1]);
+    expect([
+      ...forgetting().weigh(tokensOf([[0, 0]], { nll: [0, 0], historyNll: [0, 0], referenceNll: [0, 0] }), context()),
+    ]).toEqual([0, 0]);
+  });
+
+  test.each([{ ratio: 0 }, { coefficient: -1 }, { rampSteps: 0.5 }, { unlearn: "all" as "ascent" }])(
+    "refuses %j",
+    (options) => {
+      expect(() => forgetting(options)).toThrow(userError("invalid-option", `forgetting: ${Object.keys(options)[0]}`));
+    },
+  );
 });
 
 describe("iw-sft", () => {

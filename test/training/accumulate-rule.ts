@@ -1,7 +1,7 @@
 import type { RuleContext, TokenBatch, TokenRule } from "../../src/contract/index.ts";
 import { forward, type Decoder, type GradientStore } from "../../src/model/index.ts";
 import { type Learner, type SignalPlan } from "../../src/training/index.ts";
-import { ruleObjective } from "../../src/training/rule-objective.ts";
+import { objectiveOf } from "../../src/training/rule-objective.ts";
 import { accumulate } from "../../src/training/step.ts";
 import { lossOfAll, weighBatches } from "../../src/training/rule-step.ts";
 
@@ -20,7 +20,7 @@ export async function accumulateRule(options: {
     rewind: () => undefined,
   };
   const weighed = await weighBatches(learner, batches, options);
-  const outcome = await accumulate(learner, weighed.batches, ruleObjective);
+  const outcome = await accumulate(learner, weighed.batches, objectiveOf(options.rule));
   return {
     ...outcome,
     ...weighed.totals,

@@ -41,7 +41,7 @@ async function stepOf(
   batches: readonly TokenBatch[],
 ): Promise<{ outcome: AccumulatedRule; gradients: Map<string, Float32Array> }> {
   const store = gradientStore();
-  const plan = planSignals(rule, sources, (rule as Partial<SsTokenRule>).settings?.layer);
+  const plan = planSignals(rule, sources, (rule as Partial<SsTokenRule>).settings?.layer, third);
   const outcome = await accumulateRule({ model, rule, plan, batches, context: context(), gradients: store });
   const gradients = await gradientsOf(model, store, 1);
   store.clear();
@@ -112,13 +112,15 @@ describe.each(made.map((each, rule) => ({ ...each, rule })))("the step of $name"
 
   test("of one row is that of the same row in a padded batch", async () => {
     // the second batch holds the row beside others whose weights are 0
+    const made = make("response");
+    const weighing = made.anchor === undefined ? made : { ...made, anchor: 0 }; // an anchor holds the other rows, too
     for (const b of [0, 1, 2]) {
-      const alone = await stepOf(make("response"), [withWeights([b])]);
+      const alone = await stepOf(weighing, [withWeights([b])]);
       const onlyRow: TokenRule = {
-        ...make("response"),
+        ...weighing,
         scope: "step",
         weigh(tokens, given) {
-          const own = make("response").weigh(rowOf(tokens, 1), given);
+          const own = made.weigh(rowOf(tokens, 1), given);
           const weights = new Float32Array(tokens.rows * tokens.width);
           weights.set(own, tokens.width);
           return weights;

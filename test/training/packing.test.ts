@@ -47,7 +47,7 @@ function randomRows(seed: number): TokenizedDataset {
 
 async function stepOf(rule: TokenRule, batches: readonly TokenBatch[]) {
   const gradients = gradientStore();
-  const plan = planSignals(rule, sources, (rule as Partial<SsTokenRule>).settings?.layer);
+  const plan = planSignals(rule, sources, (rule as Partial<SsTokenRule>).settings?.layer, models[2]);
   const outcome = await accumulateRule({ model, rule, plan, batches, context: context(), gradients });
   const copies = await gradientsOf(model, gradients, 1);
   gradients.clear();

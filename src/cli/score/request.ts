@@ -7,6 +7,7 @@ import type { TokenRule } from "../../contract/index.ts";
 import { UserError } from "../../system/errors.ts";
 import { full } from "../../selection/full.ts";
 import { rules } from "../../selection/catalogue.ts";
+import { requireWeightsAlone } from "../../training/reduce.ts";
 import { rowFileKind } from "../rows-file.ts";
 import { requireWritableFile } from "../writable-file.ts";
 
@@ -16,7 +17,7 @@ export interface ChosenRule {
   readonly notes: readonly string[];
 }
 
-/** @throws UserError for an unknown rule or option, or a rule whose second model is missing */
+/** @throws UserError for an unknown rule or option, a rule whose second model is missing, or one with an anchor */
 export async function chooseRule(values: {
   selector?: string;
   set?: string[];
@@ -31,6 +32,7 @@ export async function chooseRule(values: {
   }
   const { selection, notes } = withHistory(parseSelection(selector, set), values["history-model"]);
   const rule = await selectEntry(rules, selection, process.cwd());
+  requireWeightsAlone(rule);
   for (const [signal, flag] of [
     ["historyNll", "history-model"],
     ["referenceNll", "reference-model"],

@@ -63,7 +63,7 @@ To train on the weights: data.train: FILE, selection.method: dataset-weights, se
     "reference-model": {
       type: "string",
       value: "PATH",
-      description: "Reference model (rho1, token-cleaning, iw-sft), for referenceNll.",
+      description: "Reference model (rho1, token-cleaning, forgetting, iw-sft), for referenceNll.",
     },
     ...gateFlags,
     "reward-model": {

@@ -19,7 +19,7 @@ import { weighRows } from "../kit/token-rows.ts";
 import { modelCard } from "./card.ts";
 import type { FinetuneConfig } from "./config-schema.ts";
 import { evaluate } from "./evaluate.ts";
-import { attentionLayerOf, openSources, ruleOf, ruleOfRun } from "./rules.ts";
+import { attentionLayerOf, openAnchor, openSources, ruleOf, ruleOfRun } from "./rules.ts";
 import { everyWatch } from "./watches.ts";
 
 /** One run of a comparison: a rule, a starting model, a folder. */
@@ -55,6 +55,8 @@ export async function openArm(options: ArmOpening<FinetuneConfig>): Promise<Fine
     if (isAdapted(model)) disposals.unshift(model.dispose);
     const opened = await openSources(rule, model, config, inputs, stoppable(reporter, options.interrupted));
     disposals.push(opened.dispose);
+    const anchor = await openAnchor(rule, model, config, inputs);
+    disposals.unshift(anchor.dispose);
     const state = newTrainingState(model, tokens, {
       optimizer: optimizerOptions(config.training),
       sources: opened.sources,
@@ -65,7 +67,7 @@ export async function openArm(options: ArmOpening<FinetuneConfig>): Promise<Fine
     const order = orderOf(config);
     const arm = {
       ...{ name: options.name, rule, learner, dispose },
-      signals: planSignals(rule, state.sources, attentionLayerOf(rule)),
+      signals: planSignals(rule, state.sources, attentionLayerOf(rule), anchor.reference),
       batches: (step: number) => stepBatches(tokens, order, step),
       context: () => ruleContext(state, config.training.seed),
       record(batches: readonly TokenBatch[], outcome: RuleOutcome) {

@@ -65,7 +65,9 @@ export const finetuneSchema = Type.Object(
     history,
     adapter: Type.Optional(adapterGroup),
     reference: Type.Optional(
-      existingPath("Reference model of rho1, iw-sft and token-cleaning: a Hugging Face folder or a GGUF file."),
+      existingPath(
+        "Reference model of rho1, iw-sft, token-cleaning and forgetting: a Hugging Face folder or a GGUF file.",
+      ),
     ),
     selfEvolving: Type.Optional(selfEvolving),
     training: trainingGroup,

@@ -1,3 +1,4 @@
+import { tryCreate } from "../../config/catalogue.ts";
 import { estimateTrainingMemory } from "../../model/memory.ts";
 import {
   activationsTwice,
@@ -8,6 +9,7 @@ import {
   type MemoryPlan,
 } from "../kit/memory.ts";
 import { adapterOptions, storedUnder } from "../kit/adapter.ts";
+import { rules } from "../../selection/catalogue.ts";
 import type { FinetuneConfig } from "./config-schema.ts";
 import { stepsOver } from "../kit/row-order.ts";
 
@@ -22,7 +24,8 @@ export function finetuneMemory(inputs: MemoryInputs): MemoryPlan<FinetuneConfig>
         ...largestMicroBatch(tokens, config, stepsOver(config, tokens)),
         gradientCheckpointing,
         accumulates: microBatchSize < batchSize,
-        copies: Number(config.history.source === "ema") + Number(config.selfEvolving !== undefined),
+        copies:
+          Number(config.history.source === "ema") + Number(config.selfEvolving !== undefined) + copiesOfStart(config),
         ...adapterOptions(shape, config.adapter),
         ...storedUnder(inputs, [config.adapter]),
       });
@@ -35,4 +38,11 @@ export function finetuneMemory(inputs: MemoryInputs): MemoryPlan<FinetuneConfig>
         : []),
     ],
   };
+}
+
+/** A rule with an anchor has the starting model beside it, but for an adapter's, which is the trunk. */
+function copiesOfStart({ selection, compare, adapter }: FinetuneConfig): number {
+  const choices = [selection, ...compare.map((arm) => arm.selection)];
+  const isAnchored = choices.some((choice) => tryCreate(rules, choice, []).made?.anchor !== undefined);
+  return Number(adapter === undefined && isAnchored);
 }

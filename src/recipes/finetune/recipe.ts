@@ -14,6 +14,7 @@ import { finetuneMemory } from "./memory.ts";
 import { finetuneResults, isControl, resultRow } from "./results.ts";
 import { mixtureLines } from "../kit/mixture-lines.ts";
 import { countedRows, rowsDealt, stepsOver } from "../kit/row-order.ts";
+import { requireWeightsAlone } from "../../training/reduce.ts";
 import { ruleOf } from "./rules.ts";
 
 /** A run of fine-tuning: the configured rule, then each rule of `compare`, with the same model, data and seed. */
@@ -28,7 +29,10 @@ function finetuning(about: typeof ssToken, method: string): Recipe<FinetuneConfi
     usesDataWeights: true,
     drawsByWeight: true,
     async check(config) {
-      for (const { selection } of [config, ...config.compare]) await ruleOf(selection, config);
+      for (const { selection } of [config, ...config.compare]) {
+        const rule = await ruleOf(selection, config);
+        if (about === ssToken) requireWeightsAlone(rule);
+      }
     },
     plan,
     memory: finetuneMemory,

@@ -81,6 +81,22 @@ export async function openSources(
   return { sources, dispose: () => disposals.forEach((dispose) => dispose()) };
 }
 
+/** What a rule with an anchor is held near, the starting model: the trunk of an adapter, or a copy. */
+export async function openAnchor(
+  { anchor }: TokenRule,
+  model: Model,
+  { adapter }: FinetuneConfig,
+  { openModel }: Pick<RunInputs, "openModel">,
+): Promise<{ reference?: Model; dispose(): void }> {
+  if (anchor === undefined) return { dispose: () => undefined };
+  if (isAdapted(model)) {
+    const { model: reference, release } = await startOf(model.trunk as Model, adapter);
+    return { reference, dispose: release };
+  }
+  const reference = await openModel();
+  return { reference, dispose: reference.dispose };
+}
+
 /** Losses under a model that does not change, of the rows that the run will train: the starting model, or another. */
 async function fixedLosses(
   path: string | undefined,
