@@ -13,6 +13,7 @@ import { evictionScores } from "../src/eviction/catalogue.ts";
 import { families } from "../src/model/families/index.ts";
 import { preferenceForms } from "../src/preference/catalogue.ts";
 import { recipes } from "../src/recipes/list.ts";
+import { advantageName } from "../src/recipes/oreal/objective.ts";
 import { outcomePresets, type OutcomeSettings } from "../src/reward/outcome-presets.ts";
 import { rewards } from "../src/reward/catalogue.ts";
 import { rules } from "../src/selection/catalogue.ts";
@@ -124,17 +125,20 @@ function presetTable(): string {
   const presets = Object.entries<OutcomeSettings>(outcomePresets);
   const settings: [string, (settings: OutcomeSettings) => unknown][] = [
     ["rewards", ({ rewards }) => rewards.range],
-    ["advantage", ({ advantage }) => ("baseline" in advantage ? advantage.baseline : advantage.estimator)],
+    ["advantage", ({ advantage }) => advantageName(advantage)],
     ["keep", ({ keep }) => keep],
     ["weights", ({ weights }) => (weights === "one" ? "none" : "learned")],
-    ["reference", ({ reference }) => reference],
+    ["reference", ({ reference, policy }) => (policy.klCoefficient === 0 ? "–" : reference)],
     ["positives", ({ policy }) => policy.positives],
     ["positiveScale", ({ policy }) => policy.positiveScale],
     ["negativeCoefficient", ({ policy }) => policy.negativeCoefficient],
     ["klCoefficient", ({ policy }) => policy.klCoefficient],
-    ["kl", ({ policy }) => policy.kl],
+    ["kl", ({ policy }) => (policy.klCoefficient === 0 ? "–" : policy.kl)],
     ["normalizer", ({ policy }) => policy.normalizer ?? "tokens"],
     ["denominators", ({ policy }) => policy.denominators ?? "by-sign"],
+    ["clip", ({ policy }) => policy.clip ?? "none"],
+    ["clipLow", ({ policy }) => policy.clipLow ?? "–"],
+    ["clipHigh", ({ policy }) => policy.clipHigh ?? "–"],
   ];
   const rows = [
     ["key", ...presets.map(([name]) => `\`${name}\``)],

@@ -51,7 +51,7 @@ await runRecipe(orealRecipe, async (run) => {
           const pushUnder = reward.equalPush ? now : undefined;
           if (reward.shuffled) weights = shuffledWeights(weights, batch, { seed, iteration, pushUnder });
         }
-        batches.push({ batch, aux: { ...aux, weights, referenceLogProb }, logProb, entropy });
+        batches.push({ batch, aux: { ...aux, weights, referenceLogProb, sampledLogProb: logProb }, logProb, entropy });
       }
 
       // The reward model learns: binary cross entropy of sigmoid(mean_t s_t) and the outcome, mean over kept answers.
@@ -61,7 +61,8 @@ await runRecipe(orealRecipe, async (run) => {
           taught.push(await optimizerStep(reward.learner, step, batches, rewardModelObjective(reward.weights)));
 
       // The policy learns: forward; on each kept token d loss / d log p_t = -c+ a w_t / N+ in right answers and
-      // -c- A w_t / N- in wrong ones, and the slope of kl_t; backward. Then clip, AdamW.
+      // -c- A w_t / N- in wrong ones, times the ratio to sampledLogProb where `objective.clip` bounds it, and the slope of
+      // kl_t; backward. Then clip, AdamW.
       const moved = [];
       for (const step of arm.policySteps(iteration, batches))
         moved.push(await optimizerStep(policy, step, batches, policyObjective(settings.policy)));

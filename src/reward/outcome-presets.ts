@@ -34,12 +34,14 @@ const baseline = {
 /**
  * `paper` and `released` are OREAL as its paper and its program have it; `recommended` is what we advise: no token
  * reward model, every response of a question that has right and wrong ones, and a KL term whose gradient is that of
- * KL(policy || initial model). The others are baselines.
+ * KL(policy || initial model). The others are baselines: `dr-grpo` (https://arxiv.org/abs/2503.20783), whose `length` is for the
+ * caller to give, `dapo` (https://arxiv.org/abs/2503.14476) and `gspo` (https://arxiv.org/abs/2507.18071) as their papers set
+ * them.
  *
  * @example
  * import { outcomePresets } from "tokensift/reward";
  *
- * Object.keys(outcomePresets); //=> ["paper", "released", "recommended", "reinforce", "rloo", "grpo"]
+ * Object.keys(outcomePresets).slice(0, 4); //=> ["paper", "released", "recommended", "reinforce"]
  * outcomePresets.released.advantage; //=> { estimator: "rloo" }
  */
 export const outcomePresets = {
@@ -70,6 +72,25 @@ export const outcomePresets = {
   reinforce: { ...baseline, advantage: { estimator: "baseline", baseline: "batch-mean" }, policy: gradientAlone },
   rloo: { ...baseline, advantage: { estimator: "rloo" }, policy: gradientAlone },
   grpo: { ...baseline, advantage: { estimator: "grpo" }, policy: { ...gradientAlone, normalizer: "responses" } },
+  "dr-grpo": {
+    ...baseline,
+    advantage: { estimator: "grpo", divideByStd: false },
+    policy: { ...gradientAlone, klCoefficient: 0, normalizer: "constant" },
+  },
+  dapo: {
+    ...baseline,
+    advantage: { estimator: "grpo" },
+    keep: "all",
+    policy: { ...gradientAlone, klCoefficient: 0, clip: "token", clipLow: 0.2, clipHigh: 0.28 },
+  },
+  gspo: {
+    ...baseline,
+    advantage: { estimator: "grpo" },
+    policy: {
+      ...{ ...gradientAlone, klCoefficient: 0, normalizer: "responses" },
+      ...{ clip: "sequence", clipLow: 3e-4, clipHigh: 4e-4 },
+    },
+  },
 } as const satisfies Record<string, OutcomeSettings>;
 
 /**
@@ -85,6 +106,10 @@ export function outcomeNotes({ reference, policy, weights }: OutcomeSettings, st
         "first tokens of each response. Freeze the policy until the scores differ.",
     );
   }
+  if (policy.clip !== undefined && policy.clip !== "none" && stepsPerRollout === 1)
+    notes.push(
+      "With one step per rollout the policy still is the one that drew the responses, and clip does nothing: raise policySteps.",
+    );
   if (policy.klCoefficient === 0) return notes;
   if (policy.kl === "plain") {
     notes.push(

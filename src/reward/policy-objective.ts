@@ -6,6 +6,8 @@
  *     kl        beta / N  sum over both             sum_t kl_t
  *
  * A weight that the data give to a token is a factor of w, and like it at least 0; the KL term does not know it.
+ * With `clip`, min(u A, clamp(u, 1 - low, 1 + high) A) is in place of A p_t / sg(p_t), u the ratio of p_t to what it was when the
+ * response was drawn, or its geometric mean over the response.
  * REINFORCE, RLOO and GRPO are settings of it: no cloning, w = 1, one denominator for right and wrong responses.
  * Cloning and policy gradient have the same gradient at equal a(y) and differ in the reported value.
  */
@@ -25,12 +27,17 @@ export interface PolicyAux {
   readonly weights?: Float32Array | undefined;
   /** `[rows * width]`, log-probabilities of the reference. Needed unless beta is 0. */
   readonly referenceLogProb?: Float32Array | undefined;
+  /** `[rows * width]`, log-probabilities under the policy that drew the responses. Needed for `clip`. */
+  readonly sampledLogProb?: Float32Array | undefined;
+  /** `[rows]`, tokens of all responses in the step to the row's question. Needed for the normalizer `questions`. */
+  readonly questionTokens?: ArrayLike<number> | undefined;
 }
 
 /**
  * The policy's objective. Its terms are `positive`, `negative` and, unless beta is 0, `kl`, coefficients included; each
  * is divided by its own mass over the step, and a term whose mass is 0 has no part in it. Metrics are sums, to be added
- * up over micro-batches: `positiveTokens`, `negativeTokens`, `weightSum`, `weightsAboveZero`, `klSum`.
+ * up over micro-batches: `positiveTokens`, `negativeTokens`, `weightSum`, `weightsAboveZero`, `klSum`, and `clippedTokens` of
+ * those with `clip`, which have no gradient but that of the KL term.
  *
  * @throws UserError for an impossible option; when evaluated, for log-probabilities, weights or advantages that are not
  * finite (naming the row and token), arrays of the wrong length, or a missing reference
@@ -58,15 +65,28 @@ export function policyObjective(options: PolicyOptions = {}): Objective<"logProb
 
 type Masses = Record<"positive" | "negative" | "kl", number>;
 
-function massesOf(
-  tokens: ScoredTokens,
-  { right, weights }: Pick<PolicyAux, "right" | "weights">,
-  { normalizer, denominators }: PolicySettings,
-): Masses {
+/** By what each token of a row is multiplied, and what the row adds to the mass that the sum is divided by. */
+function shareOf(
+  row: number,
+  places: readonly number[],
+  { questionTokens }: Pick<PolicyAux, "questionTokens">,
+  { normalizer, length }: PolicySettings,
+): { share: number; mass: number } {
+  const own = places.length;
+  if (normalizer === "responses") return { share: 1 / own, mass: Number(own > 0) };
+  if (normalizer === "constant") return { share: 1 / length!, mass: Number(own > 0) };
+  if (normalizer === "questions") return { share: 1 / questionTokens![row]!, mass: own / questionTokens![row]! };
+  return { share: 1, mass: own };
+}
+
+function massesOf(tokens: ScoredTokens, aux: PolicyAux, settings: PolicySettings): Masses {
+  const { right, weights } = aux;
+  const { normalizer, denominators } = settings;
+  requireNormalizer(aux, settings);
   const bySign = { positive: 0, negative: 0, kl: 0 };
   for (let b = 0; b < tokens.rows; b++) {
     const places = responsePlaces(tokens, b);
-    const count = normalizer === "responses" ? Number(places.length > 0) : places.length;
+    const { mass: count } = shareOf(b, places, aux, settings);
     const weighed = (weights ?? tokens.dataWeights) && normalizer === "weights";
     const sum = (): number => places.reduce((total, i) => total + weightOf(tokens, weights, i), 0);
     bySign[right[b] ? "positive" : "negative"] += weighed ? sum() : count;
@@ -85,23 +105,28 @@ function evaluate(logProb: Float32Array, tokens: TokenLayout, aux: PolicyAux, se
   const terms = { positive: term(masses.positive), negative: term(masses.negative) };
   const kl = term(masses.kl);
   const metrics = { positiveTokens: 0, negativeTokens: 0, weightSum: 0, weightsAboveZero: 0, klSum: 0 };
+  let clippedTokens = 0;
   for (let b = 0; b < tokens.rows; b++) {
     const places = responsePlaces(tokens, b);
     const right = Boolean(aux.right[b]);
-    const share = settings.normalizer === "responses" ? 1 / places.length : 1;
+    const { share } = shareOf(b, places, aux, settings);
     const advantage = right && positiveScale === "one" ? 1 : finite("advantage", aux.advantages[b]!, tokens, b);
     const scale = share * advantage * (right ? positiveCoefficient : negativeCoefficient);
     const target = right ? terms.positive : terms.negative;
+    const clones = right && positives === "cloning";
+    const ratios = clones ? undefined : ratiosOf(logProb, tokens, aux, { row: b, places, settings });
     metrics[right ? "positiveTokens" : "negativeTokens"] += places.length;
-    for (const i of places) {
+    for (const [k, i] of places.entries()) {
       const token = i - b * tokens.width;
       const own = finite("log-probability", logProb[i]!, tokens, b, token);
       const weight = weightAt(weightOf(tokens, aux.weights, i), tokens, b, token);
       metrics.weightSum += weight;
       if (weight > 0) {
         metrics.weightsAboveZero++;
-        target.sum -= scale * weight * (right && positives === "cloning" ? own : 1);
-        target.dLogProb[i] = -scale * weight;
+        const { value, slope } = clones ? { value: own, slope: 1 } : clipped(ratios?.[k] ?? 1, scale, settings);
+        target.sum -= scale * weight * value;
+        target.dLogProb[i] = -scale * weight * slope;
+        if (slope === 0) clippedTokens++;
       }
       if (klCoefficient === 0) continue;
       const reference = finite("reference's log-probability", aux.referenceLogProb![i]!, tokens, b, token);
@@ -111,7 +136,39 @@ function evaluate(logProb: Float32Array, tokens: TokenLayout, aux: PolicyAux, se
       kl.dLogProb[i] = klCoefficient * share * slope;
     }
   }
-  return { terms: klCoefficient === 0 ? terms : { ...terms, kl }, metrics };
+  return {
+    terms: klCoefficient === 0 ? terms : { ...terms, kl },
+    metrics: { ...metrics, ...(settings.clip !== "none" && { clippedTokens }) },
+  };
+}
+
+/** Ratios beyond e^20 are held there: one token that the policy has found out about would be all of the loss. */
+const largestLogRatio = 20;
+
+/** The ratios of a row's tokens to what they were when the response was drawn; undefined where they are 1. */
+function ratiosOf(
+  logProb: Float32Array,
+  tokens: ScoredTokens,
+  { sampledLogProb }: PolicyAux,
+  { row, places, settings: { clip } }: { row: number; places: readonly number[]; settings: PolicySettings },
+): number[] | undefined {
+  if (clip === "none") return undefined;
+  const logRatios = places.map(
+    (i) => logProb[i]! - finite("log-probability when drawn", sampledLogProb![i]!, tokens, row, i - row * tokens.width),
+  );
+  const mean = logRatios.reduce((sum, each) => sum + each, 0) / logRatios.length;
+  return logRatios.map((own) => Math.exp(Math.min(clip === "token" ? own : mean, largestLogRatio)));
+}
+
+/** The lesser of a ratio and the clipped one, under an advantage of that sign, and its slope in the log-probability. */
+function clipped(
+  ratio: number,
+  advantage: number,
+  { clip, clipLow, clipHigh }: PolicySettings,
+): { value: number; slope: number } {
+  if (clip === "none") return { value: 1, slope: 1 };
+  const bound = advantage > 0 ? Math.min(ratio, 1 + clipHigh) : Math.max(ratio, 1 - clipLow);
+  return { value: bound, slope: bound === ratio ? ratio : 0 };
 }
 
 function weightOf({ dataWeights }: ScoredTokens, weights: Float32Array | undefined, i: number): number {
@@ -135,12 +192,36 @@ function weightAt(weight: number, tokens: ScoredTokens, row: number, token: numb
   });
 }
 
+function requireNormalizer({ right, questionTokens }: PolicyAux, { normalizer, length }: PolicySettings): void {
+  if (normalizer === "constant" && length === undefined)
+    throw new UserError("missing-option", "The normalizer constant has no length.", {
+      fix: "Give length, the most tokens that a response may have.",
+    });
+  if (normalizer !== "questions") return;
+  if (!questionTokens)
+    throw new UserError(
+      "missing-signal",
+      "The normalizer questions does not know how long the questions' responses are.",
+      {
+        fix: "Give questionTokens, or choose another normalizer.",
+      },
+    );
+  checkLength("questionTokens", questionTokens, right.length);
+}
+
 function checkShapes(logProb: Float32Array, tokens: ScoredTokens, aux: PolicyAux, settings: PolicySettings): void {
   const size = tokens.rows * tokens.width;
   checkLength("logProb", logProb, size);
   checkLength("right", aux.right, tokens.rows);
   checkLength("advantages", aux.advantages, tokens.rows);
   if (aux.weights) checkLength("weights", aux.weights, size);
+  if (settings.clip !== "none") {
+    if (!aux.sampledLogProb)
+      throw new UserError("missing-signal", "clip has nothing to compare the policy with.", {
+        fix: "Give sampledLogProb, or set clip to none.",
+      });
+    checkLength("sampledLogProb", aux.sampledLogProb, size);
+  }
   if (settings.klCoefficient === 0) return;
   if (!aux.referenceLogProb)
     throw new UserError("missing-signal", "The KL term has no reference.", {

@@ -30,18 +30,61 @@ function batch(rows: readonly number[], { padding = 0, filler = 0 } = {}): [Floa
     advantages: rows.map((b) => advantages[b]!),
     weights: each((b, k) => ((b * 5 + k * 2) % 4) / 4),
     referenceLogProb: each((b, k) => -0.2 - ((b * 3 + k * 5) % 7) * 0.3),
+    sampledLogProb: each((b, k) => -0.15 - ((b * 7 + k * 3) % 5) * 0.55),
+    questionTokens: rows.map((b) => [6, 6, 6, 6, 5][b]!), // of rows 0 and 1, of 2 and 3, of another
   };
   return [logProb, tokens, aux];
 }
 
 const everyOption: PolicyOptions[] = [
-  ...Object.values(outcomePresets).map(({ policy }) => policy),
+  ...Object.values(outcomePresets).map(({ policy }): PolicyOptions => ({ ...policy, length: 8 })),
   { normalizer: "weights", kl: "squared" },
   { normalizer: "responses", kl: "plain", denominators: "shared" },
+  { normalizer: "questions", clip: "sequence", clipLow: 0.02, clipHigh: 0.01 },
 ];
 const named = everyOption.map((options) => [JSON.stringify(options), options] as const);
 
 describe("the policy objective", () => {
+  test("clips what a token's ratio would gain, and not what it would lose", () => {
+    const tokens = makeResponses(["Prrrr", "Prrrr"]);
+    const ratios = [0.5, 0.9, 1.1, 1.5];
+    const sampledLogProb = onResponses(tokens, [ratios.map(() => -2), ratios.map(() => -2)]);
+    const logProb = onResponses(
+      tokens,
+      [0, 1].map(() => ratios.map((ratio) => -2 + Math.log(ratio))),
+    );
+    const options = { positives: "policy-gradient", positiveScale: "advantage", klCoefficient: 0 } as const;
+    const aux = { right: [1, 0], advantages: [2, -2], sampledLogProb };
+    const run = (clip: PolicyOptions) => {
+      const { terms, metrics } = policyObjective({ ...options, ...clip }).evaluate({ logProb }, tokens, aux);
+      const slopes = [terms["positive"], terms["negative"]].map((term, b) => responseOf(tokens, dLogProbOf(term), b));
+      return { slopes: slopes.map((row) => row.map((slope) => slope + 0)), metrics };
+    };
+    const near = (row: readonly number[]) => row.map((value): unknown => expect.closeTo(value, 5));
+    // better than the mean: raised up to 1.28; worse: lowered down to 0.8; c+ = 1, c- = 1/2
+    const { slopes, metrics } = run({ clip: "token", clipLow: 0.2, clipHigh: 0.28 });
+    expect(slopes).toEqual([near([-1, -1.8, -2.2, 0]), near([0, 0.9, 1.1, 1.5])]);
+    expect(metrics["clippedTokens"]).toBe(2);
+    // the geometric mean of all four, (.5 x .9 x 1.1 x 1.5) ^ 1/4 = .92827
+    const mean = 0.92827;
+    expect(run({ clip: "sequence", clipLow: 0.1 }).slopes).toEqual([
+      near(ratios.map(() => -2 * mean)),
+      near(ratios.map(() => mean)),
+    ]);
+    expect(run({ clip: "sequence", clipLow: 0.05 }).slopes[1]).toEqual([0, 0, 0, 0]);
+    expect(run({}).metrics).not.toHaveProperty("clippedTokens");
+  });
+
+  test("asks for what clip and the normalizers read", () => {
+    const [logProb, tokens, whole] = batch([0, 1]);
+    const aux = { ...whole, sampledLogProb: undefined, questionTokens: undefined };
+    const refused = (options: PolicyOptions) => () => policyObjective(options).evaluate({ logProb }, tokens, aux);
+    expect(refused({ clip: "token" })).toThrow(userError("missing-signal", "sampledLogProb"));
+    expect(refused({ normalizer: "questions" })).toThrow(userError("missing-signal", "questionTokens"));
+    expect(refused({ normalizer: "constant" })).toThrow(userError("missing-option", "length"));
+    expect(() => policyObjective({ clipLow: 0 })).toThrow(userError("invalid-option", "clipLow"));
+  });
+
   test("divides right responses by their tokens, wrong ones by theirs, KL by both", () => {
     const [logProb, tokens, aux] = batch([0, 1, 2, 3]);
     const { terms, metrics } = policyObjective().evaluate({ logProb }, tokens, aux);

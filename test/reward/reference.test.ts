@@ -22,6 +22,8 @@ interface Reference {
   referenceLogProb: number[];
   scores: number[];
   weights: number[];
+  sampledLogProb: number[];
+  questionTokens: number[];
   advantageCases: { range: RewardRange; options: AdvantageOptions; rewards: number[]; advantages: number[] }[];
   weightCases: { options: TokenWeightOptions; weights: number[] }[];
   policyCases: {
@@ -71,11 +73,14 @@ describe("PyTorch agrees on", () => {
         right,
         advantages: reference.advantages,
         referenceLogProb: Float32Array.from(reference.referenceLogProb),
+        sampledLogProb: Float32Array.from(reference.sampledLogProb),
+        questionTokens: reference.questionTokens,
         ...(weighed ? { weights: Float32Array.from(reference.weights) } : {}),
       };
       const logProb = Float32Array.from(reference.logProb);
       const step = stepUnder(policyObjective(options), [{ logProb }, tokens, aux]);
-      for (const [name, part] of Object.entries(parts)) expect(Math.abs(step.parts[name]! - part)).toBeLessThan(1e-6);
+      for (const [name, part] of Object.entries(parts))
+        expect(Math.abs((step.parts[name] ?? 0) - part)).toBeLessThan(1e-6);
       expect(Math.abs(step.loss - loss)).toBeLessThan(1e-6);
       expect(farthest(step.gradients[0]!.logProb!, gradient)).toBeLessThan(1e-6);
     },

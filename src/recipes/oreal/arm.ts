@@ -91,7 +91,7 @@ export async function openArm(opening: OrealOpening): Promise<OrealArm> {
     disposals.push(models.dispose);
     const { verify, close } = verifier(config.verifier);
     disposals.push(() => void close());
-    const settings = settingsOf(objective, config.verifier.failed);
+    const settings = settingsOf(objective, config);
     const reward = openReward(config, models, settings, {
       disposals,
       onNotFinite: (found) => policy.guard.gradient(found, "the gradient of the reward model"),
@@ -109,7 +109,7 @@ export async function openArm(opening: OrealOpening): Promise<OrealArm> {
     const { tokenizer } = models.policy;
     const questions = await questionsOf(inputs.tokens, tokenizer, inputs.trainingAnswersOf);
     const judge = await openRewards({
-      ...{ rewards: config.rewards, verdicts: settings.rewards },
+      ...{ rewards: config.rewards, verdicts: settings.rewards, unfinished: config.verifier.unfinished },
       ...{ questions, tokenizer },
     });
     disposals.push(() => void judge.close());
@@ -132,7 +132,11 @@ export async function openArm(opening: OrealOpening): Promise<OrealArm> {
       policySteps: (iteration, batches) => (klToReference(batches) >= farthest ? [] : pace.stepsOf(iteration, batches)),
       record(iteration) {
         const { rollouts, moved } = iteration;
-        const metrics = metricsOf(iteration, { learns: reward !== undefined, toInitial: readsInitial(objective) });
+        const metrics = metricsOf(iteration, {
+          learns: reward !== undefined,
+          toInitial: readsInitial(objective),
+          clips: objective.clip !== undefined,
+        });
         run.records.add(writeTrajectories(run.path, rollouts, fatesOf(iteration)));
         return policy.record(metrics, {
           rows: metrics.responses,

@@ -22,6 +22,11 @@ export function keptBatches(
   rowsAtOnce: number,
 ): StepBatch<PolicyAux>[] {
   const places = [...responses.keys()].filter((k) => kept[k]);
+  const tokensOf = new Map<number, number>(); // by question
+  for (const k of places) {
+    const { rowId, ids } = responses[k]!;
+    tokensOf.set(rowId, (tokensOf.get(rowId) ?? 0) + ids.length);
+  }
   return splitResponses(
     places.map((k) => responses[k]!),
     rowsAtOnce,
@@ -31,7 +36,14 @@ export function keptBatches(
       chosen.map((k) => responses[k]!),
       chosen,
     );
-    return { batch, aux: { right: chosen.map((k) => right[k]!), advantages: chosen.map((k) => advantages[k]!) } };
+    return {
+      batch,
+      aux: {
+        right: chosen.map((k) => right[k]!),
+        advantages: chosen.map((k) => advantages[k]!),
+        questionTokens: chosen.map((k) => tokensOf.get(responses[k]!.rowId)!),
+      },
+    };
   });
 }
 

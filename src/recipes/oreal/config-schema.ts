@@ -16,7 +16,10 @@ import type { MethodChoice } from "../../config/method-choice.ts";
 import { choice, existingPath, group, methodOptions } from "../../config/schema.ts";
 
 /** Objectives by name: OREAL's three forms and its baselines. */
-export const orealPresets = ["paper", "released", "recommended", "reinforce", "rloo", "grpo"] as const;
+export const orealPresets = [
+  ...(["paper", "released", "recommended", "reinforce", "rloo", "grpo"] as const),
+  ...(["dr-grpo", "dapo", "gspo"] as const),
+] as const;
 export type OrealPreset = (typeof orealPresets)[number];
 
 const weightsGroup = group(
@@ -67,10 +70,10 @@ const objectiveKeys = {
     choice(["zero-one", "plus-minus-one"], { description: "Rewards of a wrong and a right response: 0, 1 or -1, +1." }),
   ),
   advantage: Type.Optional(
-    choice(["one-minus-p", "rloo", "grpo", "batch-mean", "none"], {
+    choice(["one-minus-p", "rloo", "grpo", "group-mean", "batch-mean", "none"], {
       description:
         "one-minus-p: 1 if right, -(1 - pass rate) if wrong; rloo: minus the mean of the others; grpo: in deviations of " +
-        "the group; batch-mean: minus the mean of all; none: the reward itself.",
+        "the group; group-mean: minus the mean of the group; batch-mean: minus the mean of all; none: the reward itself.",
     }),
   ),
   keep: Type.Optional(
@@ -97,11 +100,36 @@ const objectiveKeys = {
     choice(["old", "initial"], { description: "KL to the policy that sampled, or to the model before training." }),
   ),
   normalizer: Type.Optional(
-    choice(["tokens", "weights", "responses"], { description: "What each term is divided by, over the whole step." }),
+    choice(["tokens", "weights", "responses", "questions", "constant"], {
+      description:
+        "What each term is divided by, over the whole step: tokens; their weights; responses, each averaged over its tokens; " +
+        "questions, each averaged over the tokens of its responses; constant: responses times sampling.maxNewTokens.",
+    }),
   ),
   denominators: Type.Optional(
     choice(["by-sign", "shared"], {
       description: "Right and wrong responses are divided by their own count, or by both.",
+    }),
+  ),
+  clip: Type.Optional(
+    choice(["none", "token", "sequence"], {
+      description:
+        "Bounds the policy gradient of several policySteps: by each token's ratio to the policy that drew it (PPO, DAPO), or " +
+        "the geometric mean of a response's (GSPO). Default: none.",
+    }),
+  ),
+  clipLow: Type.Optional(
+    Type.Number({
+      exclusiveMinimum: 0,
+      maximum: 1,
+      description: "A ratio below 1 less this is not lowered further. Default 0.2.",
+    }),
+  ),
+  clipHigh: Type.Optional(
+    Type.Number({
+      exclusiveMinimum: 0,
+      maximum: 1e6,
+      description: "A ratio above 1 and this is not raised further. Default: clipLow.",
     }),
   ),
 };
@@ -170,6 +198,11 @@ export const orealSchema = Type.Object(
           default: "wrong",
           description: "A response that cannot be judged counts as wrong, or as if never drawn.",
         }),
+        unfinished: Type.Optional(
+          choice(["wrong", "drop"], {
+            description: "The same of a response that ended at sampling.maxNewTokens. Default: wrong.",
+          }),
+        ),
       },
       { default: {}, description: "How responses are judged." },
     ),
@@ -209,10 +242,16 @@ type Parsed = Static<typeof orealSchema>;
 type ParsedObjective = Parsed["objective"];
 
 /** An objective with every key that has an effect filled in. */
-export interface OrealObjective extends Required<Omit<ParsedObjective, "kl" | "reference" | "weights">> {
+export interface OrealObjective extends Required<
+  Omit<ParsedObjective, "kl" | "reference" | "weights" | "clip" | "clipLow" | "clipHigh">
+> {
   /** Absent where klCoefficient is 0. */
   kl?: NonNullable<ParsedObjective["kl"]>;
   reference?: NonNullable<ParsedObjective["reference"]>;
+  /** All three are absent where nothing is clipped. */
+  clip?: "token" | "sequence";
+  clipLow?: number;
+  clipHigh?: number;
   weights: OrealWeights;
 }
 

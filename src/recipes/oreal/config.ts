@@ -28,7 +28,10 @@ export interface OrealValues {
 type GivenWeights = { source?: OrealWeights["source"] } & Partial<
   Omit<Extract<OrealWeights, { of: unknown }>, "source">
 >;
-type GivenObjective = Partial<Omit<OrealObjective, "weights">> & { weights?: GivenWeights };
+type GivenObjective = Partial<Omit<OrealObjective, "weights" | "clip">> & {
+  weights?: GivenWeights;
+  clip?: OrealObjective["clip"] | "none";
+};
 type GivenArm = { objective?: GivenObjective } & Partial<Omit<OrealArm, "objective">>;
 
 /** How an OREAL configuration is read. */
@@ -148,16 +151,24 @@ function filled(
   const refuse = (keys: KeyPath, message: string) => problems.push({ path: [...path, ...keys], message, atKey: true });
   const base = given.preset === undefined ? start : presets[given.preset];
   const { weights: own, ...rest } = given;
-  const { kl = "squared", reference = "initial", ...others } = { ...base, ...rest };
+  const { kl = "squared", reference = "initial", ...all } = { ...base, ...rest };
+  const { clip = "none", clipLow = 0.2, clipHigh = clipLow, ...others } = all;
   const weights = filledWeights(own ?? {}, base.weights, learnedWeights, (key, message) =>
     refuse(["weights", key], message),
   );
   if (weights.source === "shuffled" && weights.equal === "push" && others.normalizer === "weights")
     refuse(["normalizer"], "cannot be weights where weights.equal is push: it would divide by the scale");
-  if (others.klCoefficient > 0) return { ...others, kl, reference, weights };
-  for (const key of ["kl", "reference"] as const)
-    if (given[key] !== undefined) refuse([key], "is not used: klCoefficient is 0");
-  return { ...others, weights };
+  const unused = (keys: readonly (keyof GivenObjective)[], why: string): void => {
+    for (const key of keys) if (given[key] !== undefined) refuse([key], `is not used: ${why}`);
+  };
+  if (clip === "none") unused(["clipLow", "clipHigh"], "nothing is clipped (clip is none)");
+  if (others.klCoefficient === 0) unused(["kl", "reference"], "klCoefficient is 0");
+  return {
+    ...others,
+    ...(clip !== "none" && { clip, clipLow, clipHigh }),
+    ...(others.klCoefficient > 0 && { kl, reference }),
+    weights,
+  };
 }
 
 function filledWeights(
@@ -209,7 +220,7 @@ function contradictions(config: OrealConfig): Problem[] {
   const frozen = ({ iterations, policyFreeze = 0 }: { iterations: number; policyFreeze?: number | undefined }) =>
     policyFreeze >= iterations;
   const compares = ({ objective: { keep, advantage } }: Pick<OrealArm, "objective">): boolean =>
-    keep !== "none" || ["rloo", "grpo"].includes(advantage);
+    keep !== "none" || ["rloo", "grpo", "group-mean"].includes(advantage);
   if (config.sampling.samples < 2 && [config, ...compare].some(compares))
     refuse(["sampling", "samples"], "must be at least 2: a single response has no other to be compared with");
   const held = config.data.validation !== undefined;

@@ -31,15 +31,20 @@ export interface Iteration {
 }
 
 /**
- * Numbers that a rerun reproduces. Of several optimizer steps: the first one's numbers, and the KL of the last.
+ * Numbers that a rerun reproduces. Of several optimizer steps: the first one's numbers, and the KL and the clipped share of the last.
  * @param learns whether there is a reward model
  * @param toInitial whether the reference is the model before training
+ * @param clips whether ratios to the policy that drew are clipped
  */
-export function metricsOf(iteration: Iteration, { learns, toInitial }: { learns: boolean; toInitial: boolean }) {
+export function metricsOf(
+  iteration: Iteration,
+  { learns, toInitial, clips }: { learns: boolean; toInitial: boolean; clips: boolean },
+) {
   const { taught, moved } = iteration;
   const [first] = moved;
   const [lesson] = taught;
   const last = sumByName(moved.at(-1)?.metrics ?? []);
+  const tokens = (last["positiveTokens"] ?? 0) + (last["negativeTokens"] ?? 0);
   const seen = sumByName(lesson?.metrics ?? []);
   const per = (sum = 0, count = 0): number => (count > 0 ? sum / count : 0);
   return {
@@ -50,7 +55,8 @@ export function metricsOf(iteration: Iteration, { learns, toInitial }: { learns:
     lossNegative: first?.parts["negative"] ?? 0,
     lossKl: first?.parts["kl"] ?? 0,
     ...(toInitial && { klToInitial: klToReference(iteration.batches) }),
-    kl: per(last["klSum"], (last["positiveTokens"] ?? 0) + (last["negativeTokens"] ?? 0)),
+    kl: per(last["klSum"], tokens),
+    ...(clips && { clipped: per(last["clippedTokens"], tokens) }),
     gradNorm: first?.gradNorm ?? 0,
     learningRate: first?.learningRate ?? 0,
     ...(learns && {

@@ -1,4 +1,4 @@
-import type { OrealObjective, OrealPreset, OrealWeights } from "./config-schema.ts";
+import type { OrealConfig, OrealObjective, OrealPreset, OrealWeights } from "./config-schema.ts";
 import type { OrealValues } from "./config.ts";
 import { outcomePresets, type OutcomeSettings } from "../../reward/outcome-presets.ts";
 import { tokenWeightPresets, type TokenWeightOptions } from "../../reward/token-weights.ts";
@@ -10,6 +10,7 @@ const advantageOptions: Record<OrealObjective["advantage"], AdvantageOptions> = 
   "one-minus-p": { estimator: "one-minus-p" },
   rloo: { estimator: "rloo" },
   grpo: { estimator: "grpo" },
+  "group-mean": { estimator: "grpo", divideByStd: false },
   "batch-mean": { estimator: "baseline", baseline: "batch-mean" },
   none: { estimator: "baseline", baseline: 0 },
 };
@@ -24,18 +25,24 @@ export const orealValues: OrealValues = {
 
 function objectiveOf(preset: OrealPreset, settings: OutcomeSettings): OrealObjective {
   const { advantage, weights } = settings;
-  const { baseline } = advantage as { baseline?: unknown };
+  const { clip, clipLow, clipHigh, kl, ...policy } = resolvePolicy(settings.policy);
   return {
     preset,
     rewards: settings.rewards.range,
-    advantage:
-      advantage.estimator !== "baseline" ? advantage.estimator : baseline === "batch-mean" ? "batch-mean" : "none",
+    advantage: advantageName(advantage),
     keep: settings.keep,
     tolerance: 1e-6,
-    ...resolvePolicy(settings.policy),
-    reference: settings.reference,
+    ...policy,
+    ...(clip !== "none" && { clip, clipLow, clipHigh }),
+    ...(policy.klCoefficient > 0 && { kl, reference: settings.reference }),
     weights: weights === "one" ? { source: "none" } : learned(tokenWeightPresets[weights.preset ?? "paper"]),
   };
+}
+
+/** The value of `objective.advantage` that stands for them. */
+export function advantageName(options: AdvantageOptions): OrealObjective["advantage"] {
+  if (options.estimator === "baseline") return options.baseline === "batch-mean" ? "batch-mean" : "none";
+  return options.estimator === "grpo" && options.divideByStd === false ? "group-mean" : options.estimator;
 }
 
 function learned({ of, scoreAt, threshold }: (typeof tokenWeightPresets)["paper" | "released"]): OrealWeights {
@@ -43,18 +50,25 @@ function learned({ of, scoreAt, threshold }: (typeof tokenWeightPresets)["paper"
 }
 
 /** A configured objective as the reward folder's functions take it. */
-export function settingsOf(objective: OrealObjective, failed: "wrong" | "drop"): OutcomeSettings {
+export function settingsOf(
+  objective: OrealObjective,
+  { verifier, sampling }: { verifier: Pick<OrealConfig["verifier"], "failed">; sampling: { maxNewTokens: number } },
+): OutcomeSettings {
   const { rewards, advantage, keep, weights, reference = "initial", ...policy } = objective;
   const { positives, positiveScale, positiveCoefficient, negativeCoefficient, klCoefficient } = policy;
-  const { kl = "squared", normalizer, denominators } = policy;
+  const { kl = "squared", normalizer, denominators, clip, clipLow, clipHigh } = policy;
   const coefficients = { positiveCoefficient, negativeCoefficient, klCoefficient };
   return {
-    rewards: { range: rewards, failed },
+    rewards: { range: rewards, failed: verifier.failed },
     advantage: advantageOptions[advantage],
     keep,
     weights: weights.source === "none" ? "one" : weightOptions(weights),
     reference,
-    policy: { positives, positiveScale, ...coefficients, kl, normalizer, denominators },
+    policy: {
+      ...{ positives, positiveScale, ...coefficients, kl, normalizer, denominators },
+      ...optional({ clip, clipLow, clipHigh }),
+      ...(normalizer === "constant" && { length: sampling.maxNewTokens }),
+    },
   };
 }
 

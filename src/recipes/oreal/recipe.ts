@@ -68,12 +68,12 @@ export const orealRecipe = defineRecipe<OrealConfig, OrealRun>({
 });
 
 function plan(config: OrealConfig, { tokens, validation }: RunInputs): string[] {
-  const { sampling, verifier, compare } = config;
+  const { sampling, compare } = config;
   const questions = Math.min(sampling.questionsPerStep, tokens.length);
   const described = ({ name, objective, rewards, iterations, policySteps, policyFreeze }: ArmChoice): string[] => [
     `  ${name}: ${iterations} iterations${policyFreeze ? `, ${policyFreeze} of them without the policy` : ""}`,
     ...(rewards ? rewardLines(rewards) : []),
-    ...outcomeNotes(settingsOf(objective, verifier.failed), policySteps).map((note) => `    ${note}`),
+    ...outcomeNotes(settingsOf(objective, config), policySteps).map((note) => `    ${note}`),
   ];
   return [
     `Questions: ${tokens.length}, held-out problems: ${validation?.length ?? "none"}`,

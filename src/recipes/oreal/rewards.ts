@@ -25,6 +25,8 @@ export interface RewardOptions {
   rewards: readonly MethodChoice[] | undefined;
   /** Rewards of the verifier's word, and what becomes of responses that it cannot judge. */
   verdicts: { readonly range: VerdictRange; readonly failed: "wrong" | "drop" };
+  /** What becomes of responses that were cut off. Default: they are wrong. */
+  unfinished?: "wrong" | "drop" | undefined;
   questions: readonly Question[];
   tokenizer: Tokenizer;
 }
@@ -41,10 +43,12 @@ export interface RewardJudge {
  * @throws UserError for a module of the user's own that cannot be used
  */
 export async function openRewards(options: RewardOptions): Promise<RewardJudge> {
-  const { rewards: choices, verdicts, questions, tokenizer } = options;
+  const { rewards: choices, verdicts, unfinished, questions, tokenizer } = options;
   const ofVerdicts = (responses: readonly Judged[]) => {
     const said = responses.map(({ verdict }) => verdict);
-    return { groups: responses.map(({ rowId }) => rowId), range: verdicts.range, ...outcomeRewards(said, verdicts) };
+    const { rewards, counted } = outcomeRewards(said, verdicts);
+    if (unfinished === "drop") responses.forEach(({ finished }, k) => (counted[k]! *= Number(finished)));
+    return { groups: responses.map(({ rowId }) => rowId), range: verdicts.range, rewards, counted };
   };
   if (choices === undefined || isVerifierAlone(choices))
     return { reward: async (responses) => ({ outcomes: ofVerdicts(responses) }), close: async () => undefined };

@@ -40,7 +40,7 @@ function warningsOf(metrics: WarningFacts): Record<string, string> {
       }),
     ...(failed > 0.2 && { failed: `${at} ${percent(failed)} of the responses could not be judged.` }),
     ...(unfinished > 0.2 && {
-      unfinished: `${at} ${percent(unfinished)} of the responses ended at sampling.maxNewTokens and count as wrong.`,
+      unfinished: `${at} ${percent(unfinished)} of the responses ended at sampling.maxNewTokens; by default they count as wrong.`,
     }),
   };
 }

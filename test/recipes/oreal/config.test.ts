@@ -25,10 +25,14 @@ describe("an OREAL configuration", () => {
 
   test.each(orealPresets)("takes the preset %s for what the reward folder's is", (preset) => {
     const { config } = load(`${minimal}objective: {preset: ${preset}}\n`);
-    const { policy, weights, ...settings } = settingsOf(config.objective, "wrong");
+    const { policy, weights, ...settings } = settingsOf(config.objective, config);
     const { policy: wantedPolicy, weights: wantedWeights, ...wanted } = outcomePresets[preset];
     expect(settings).toEqual(wanted);
-    expect(resolvePolicy(policy)).toEqual(resolvePolicy(wantedPolicy));
+    const { kl, ...resolved } = resolvePolicy(policy);
+    const length = "normalizer" in wantedPolicy && wantedPolicy.normalizer === "constant" ? { length: 256 } : {};
+    const { kl: wantedKl, ...wantedResolved } = resolvePolicy({ ...wantedPolicy, ...length });
+    expect(resolved).toEqual(wantedResolved);
+    if (resolved.klCoefficient > 0) expect(kl).toBe(wantedKl);
     expect(weights).toEqual(wantedWeights === "one" ? "one" : tokenWeightPresets[wantedWeights.preset]);
   });
 
@@ -84,6 +88,19 @@ describe("an OREAL configuration", () => {
     }
   });
 
+  test("clips as a preset does, or alike on both sides", () => {
+    const clips = ["{preset: dapo}", "{preset: dapo, clipLow: 0.1}", "{clip: sequence, clipLow: 0.01}", "{clip: none}"];
+    expect(clips.map((objective) => load(`${minimal}objective: ${objective}\n`).config.objective)).toMatchObject([
+      { clip: "token", clipLow: 0.2, clipHigh: 0.28, klCoefficient: 0 },
+      { clip: "token", clipLow: 0.1, clipHigh: 0.28 },
+      { clip: "sequence", clipLow: 0.01, clipHigh: 0.01 },
+      {},
+    ]);
+    expect(load(minimal).config.objective).not.toHaveProperty("clip");
+    const { config } = load(`${minimal}sampling: {maxNewTokens: 99}\nobjective: {preset: dr-grpo}\n`);
+    expect(settingsOf(config.objective, config).policy).toMatchObject({ normalizer: "constant", length: 99 });
+  });
+
   test("keeps the mass of shuffled weights unless told to keep their push, and learned ones have nothing to keep", () => {
     const arms = "compare: [{name: mass}, {name: push, objective: {weights: {equal: push}}}]\n";
     const { config } = load(`${minimal}objective: {weights: {source: shuffled}}\n${arms}`);
@@ -109,6 +126,11 @@ describe("an OREAL configuration", () => {
   });
 
   test.each([
+    ["objective: {clipLow: 0.1}", /objective\.clipLow is not used: nothing is clipped/],
+    ["objective: {preset: dapo, clip: none, clipHigh: 0.1}", /objective\.clipHigh is not used/],
+    ["objective: {preset: dapo, kl: squared}", /objective\.kl is not used: klCoefficient is 0/],
+    ["objective: {clip: token, clipLow: 2}", /objective\.clipLow must be .*at most 1/],
+    ["objective: {advantage: group-mean, keep: none}\nsampling: {samples: 1}", /sampling.samples must be at least 2/],
     ["objective: {klCoefficient: 0, kl: squared}", /objective\.kl is not used: klCoefficient is 0/],
     ["objective: {weights: {threshold: 0.4}}", /objective\.weights\.threshold is not used: weights\.source is none/],
     [

@@ -202,6 +202,23 @@ describe("a run of OREAL", () => {
     expect(orealResults(resumed.output)).toEqual(orealResults(output));
   });
 
+  test("leaves answers out that were cut off, if asked to", async () => {
+    const verifier = { unfinished: "drop" };
+    const changes = { objective: { advantage: "group-mean", keep: "none", weights: { source: "none" } } };
+    const path = writeOreal(join(base, "unfinished"), { ...changes, top: { verifier, compare: [] } });
+    const { output } = await runHere(path, { set: [`sampling.replay=${whole.output}`] });
+    const stored = [1, 2, 3].flatMap((iteration) => groups(storedOf(output, iteration)));
+    expect(new Set(stored.flat().map(({ finished }) => finished))).toEqual(new Set([true, false]));
+    for (const group of stored) {
+      const whole = group.filter(({ finished }) => finished);
+      const passRate = whole.filter(({ verdict }) => verdict === "correct").length / whole.length;
+      for (const { finished, kept, reward, advantage } of group) {
+        expect(kept).toBe(finished);
+        expect(advantage).toBeCloseTo(finished && whole.length > 1 ? reward - passRate : 0, 12);
+      }
+    }
+  });
+
   test("with shuffled weights gives every response the mass that learned ones would", async () => {
     // the policy is frozen in the first iteration: in the second, both draw the same and have the same reward model
     const changes = { objective: { weights: { source: "shuffled" } } };
@@ -242,11 +259,15 @@ describe("a run of OREAL", () => {
     const adapter = { rank: 2, dropout: 0.2 };
     const changes = {
       policy: { adapter, learningRate: 1e-3 },
+      objective: { clip: "token", clipLow: 1e-4, positives: "policy-gradient", normalizer: "questions" },
       training: { iterations: 2, policySteps: 2, rewardSteps: 2, saveEvery: 1 },
     };
     const set = ["compare=[]"];
     const straight = await runHere(writeOreal(join(base, "adapted"), changes), { set });
     expect(straight.tensors).toBe(0);
+    // by the second step the policy is not the one that drew any more
+    const clipped = metricsOf(straight.output).map((metrics) => metrics["clipped"]!);
+    expect(Math.max(...clipped)).toBeGreaterThan(0);
     const path = writeOreal(join(base, "adapted-killed"), changes);
     const afterIteration = (_: string, done: number): void => {
       if (done === 1) throw new Error("killed");

@@ -65,6 +65,7 @@ export interface Stored {
   sample: number;
   verdict: string;
   text: string;
+  finished: boolean;
   response_ids: Int32Array;
   reward: number;
   rewards?: Float64Array;
