@@ -3,7 +3,7 @@ import { type Content, html, trusted } from "./html.ts";
 import { reportStyle } from "./style.ts";
 import { tokenPictureStyle } from "./token-picture-html.ts";
 
-/** One HTML page that asks for no other file and runs nothing. */
+/** One HTML page that asks for no other file and runs nothing but the scripts it is made with. */
 export function documentOf(
   head: Head,
   {
@@ -11,7 +11,15 @@ export function documentOf(
     warnings,
     main,
     footer,
-  }: { command?: string | undefined; warnings?: Content; main: Content; footer: string },
+    scripts = [],
+  }: {
+    command?: string | undefined;
+    warnings?: Content;
+    main: Content;
+    footer: string;
+    /** Hashes of the only scripts that may run; default none. */
+    scripts?: readonly string[];
+  },
 ): string {
   return html`<!doctype html>
     <html lang="en">
@@ -21,7 +29,7 @@ export function documentOf(
         <meta name="color-scheme" content="light dark" />
         <meta
           http-equiv="Content-Security-Policy"
-          content="default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+          content="default-src 'none'; style-src 'unsafe-inline'; img-src data:${trusted(scripts.length > 0 ? `; script-src ${scripts.join(" ")}` : "")}"
         />
         <link rel="icon" href="data:," />
         <title>${head.title}</title>

@@ -25,27 +25,20 @@ export interface Page extends Head, ReportOptions {
   readonly warnings: Html | undefined;
   /** The first are the results, which the answers follow. */
   readonly sections: readonly (Html | undefined)[];
+  /** Hashes of the scripts in the sections. */
+  readonly scripts?: readonly string[];
   /** Files of the run's folder that the page was made from. */
   readonly files: string;
 }
 
 /** A run's page. */
-export function pageOf({
-  run,
-  unit = "step",
-  title,
-  finding,
-  facts,
-  command,
-  warnings,
-  sections,
-  files,
-}: Page): string {
+export function pageOf(page: Page): string {
+  const { run, unit = "step", title, finding, facts, command, warnings, sections, scripts = [], files } = page;
   const [results, ...others] = sections;
   const all = [results, answersSection(run), ...others, courseSection(run, unit), configSection(run)];
   const main = all.map((section) => html`${section} `);
   const footer = `Written by tokensift from the files of the run's folder: ${files}.`;
-  return documentOf({ title, finding, facts }, { command, warnings, main, footer });
+  return documentOf({ title, finding, facts }, { command, warnings, main, footer, scripts });
 }
 
 /** Writes a page as a run folder's `report.html` and gives its path. */

@@ -17,6 +17,7 @@ import {
   runText,
   textOf,
 } from "./run-files.ts";
+import type { ExploredContext } from "./explorer/weigh.ts";
 import type { ScoredRow } from "./token-picture.ts";
 
 /** One optimizer step's numbers by name; NaN where the log has none. */
@@ -112,6 +113,8 @@ export function comparedArms(config: JsonObject): { name: string; entry: JsonObj
 /** Rows of tokens.json. */
 export interface PicturedRows {
   readonly step: number;
+  /** Where the run stood when a rule weighed them. */
+  readonly context?: ExploredContext;
   readonly rows: readonly ScoredRow[];
   /** The same rows as they stand in the file, with whatever else it says of them. */
   readonly facts: readonly JsonObject[];
@@ -284,7 +287,15 @@ export function readTokens(path: string): PicturedRows | undefined {
       });
     return lists;
   };
-  return { step: numberOf(file["step"]), rows: rows.map(read), facts: rows.filter(isRecord) };
+  const step = numberOf(file["step"]);
+  const [samplesSeen, seed] = ["samplesSeen", "seed"].map((key) => numberOf(file[key])) as [number, number];
+  const known = [step, samplesSeen, seed].every(Number.isFinite);
+  return {
+    step,
+    ...(known && { context: { step, samplesSeen, seed } }),
+    rows: rows.map(read),
+    facts: rows.filter(isRecord),
+  };
 }
 
 function rowLists(row: JsonObject): ScoredRow | undefined {

@@ -52,11 +52,18 @@ figure svg text{white-space:pre}
 mark{background:color-mix(in srgb,var(--arm-1) 22%,transparent);color:inherit;border-bottom:1.5px solid var(--arm-1)}
 .row{max-width:none;margin-top:1.1rem}
 .row figcaption{margin-bottom:.25rem}
+.explorer{display:flex;flex-wrap:wrap;align-items:center;gap:.4rem 1.2rem;margin:.4rem 0;font-size:.9rem}
+.explorer[hidden],.token[hidden]{display:none}
+.explorer .controls{display:flex;flex-wrap:wrap;gap:.4rem 1.2rem}
+.explorer output{display:inline-block;min-width:2.6em;font-variant-numeric:tabular-nums}
+.explorer :is(select,button){font:inherit;color:inherit;background:var(--soft);border:1px solid var(--line);border-radius:4px;padding:.15rem .5rem}
+.token{position:sticky;top:0;z-index:1;max-width:none;display:flex;flex-wrap:wrap;gap:.1rem 1.1rem;background:var(--page);border-bottom:1px solid var(--line);padding:.35rem 0;min-height:2.2rem;font-variant-numeric:tabular-nums}
+.tokens span:focus-visible{outline:2px solid var(--arm-1);outline-offset:1px}
 .legend{background:var(--soft);padding:.45rem .7rem;border-radius:4px}
 summary{cursor:pointer;font-weight:600}
 pre{overflow-x:auto;background:var(--soft);padding:.8rem 1rem;border-radius:4px;font-size:12.5px;line-height:1.45}
 code,pre{font-family:ui-monospace,"SF Mono",Menlo,Consolas,"Liberation Mono",monospace}
 footer{color:var(--quiet);font-size:.82rem;margin-top:2.5rem}
 @media (max-width:40rem){body{padding:1.2rem 1rem 3rem}.facts{grid-template-columns:repeat(auto-fill,minmax(8.5rem,1fr))}th,td{padding-inline:.5rem}}
-@media print{body{max-width:none;padding:0}section,figure{break-inside:avoid}}
+@media print{.explorer,.token{display:none}body{max-width:none;padding:0}section,figure{break-inside:avoid}}
 `;

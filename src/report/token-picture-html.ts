@@ -6,10 +6,11 @@ import { type PicturedToken, ruleWords, type TokenPicture, type TokenWords } fro
 /**
  * A picture as HTML: a heading line and the tokens. Needs `tokenPictureStyle`.
  * @param caption the heading; default how many of the row's tokens are kept
+ * @param index place of the row among those that a script of the page knows
  */
-export function tokenPictureHtml(picture: TokenPicture, caption = keptOf(picture)): Html {
+export function tokenPictureHtml(picture: TokenPicture, caption = keptOf(picture), index?: number): Html {
   const { before, after } = picture;
-  return html`<figure class="row">
+  return html`<figure class="row" ${index === undefined ? undefined : html`data-row="${index}"`}>
     <figcaption>${caption}</figcaption>
     <div class="tokens">${leftOut(before, "before")}${picture.tokens.map(tokenHtml)}${leftOut(after, "after")}</div>
   </figure> `;
@@ -71,12 +72,12 @@ export const tokenPictureStyle = `
 .tokens .d{box-shadow:none}
 .tokens s{text-decoration:line-through 1px color-mix(in srgb,currentColor 65%,transparent)}
 .tokens u{text-decoration:underline wavy #b3261e 1px;text-underline-offset:2px;text-decoration-skip-ink:none}
-.tokens i{font-style:normal;opacity:.85}
+.tokens i{font-style:normal}
 .tokens b{flex-basis:100%;height:0}
 .tokens em{color:var(--quiet)}
 .legend{align-items:center;gap:2px 6px}
 .legend .scale{padding:0;white-space:nowrap;display:inline-flex;align-items:center;color:var(--quiet);font-family:var(--sans)}
-.legend .scale i{width:14px;height:14px;opacity:1}
+.legend .scale i{width:14px;height:14px}
 .legend .scale i:first-of-type{margin-left:5px}.legend .scale i:last-of-type{margin-right:5px}
 ${shades("light")}
 @media (prefers-color-scheme:dark){

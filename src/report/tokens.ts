@@ -19,6 +19,8 @@ export interface PicturesOptions {
   /** See `tokenPicture`. */
   readonly range?: readonly [low: number, high: number];
   readonly words?: TokenWords;
+  /** Whether a script of the page is to find the rows by their place. */
+  readonly numbered?: boolean;
 }
 
 /** Pictures of rows with one legend, as many as there is room for. */
@@ -35,7 +37,7 @@ export interface Pictures {
 /** Draws rows, at least one of which is given. */
 export function picturesOf(
   rows: readonly RowToDraw[],
-  { mostRows = 10, mostMarkup = 700_000, mostTokens = 500, range, words }: PicturesOptions = {},
+  { mostRows = 10, mostMarkup = 700_000, mostTokens = 500, range, words, numbered = false }: PicturesOptions = {},
 ): Pictures {
   const options = { mostTokens, longestPiece: 40, ...(range && { range }), ...(words && { words }) };
   const pictures = rows.slice(0, mostRows).map(({ row, caption, mostPrompt }) => {
@@ -44,8 +46,8 @@ export function picturesOf(
   });
   let size = 0;
   const drawn: Html[] = [];
-  for (const { picture, caption } of pictures) {
-    const next = tokenPictureHtml(picture, caption);
+  for (const [index, { picture, caption }] of pictures.entries()) {
+    const next = tokenPictureHtml(picture, caption, numbered ? index : undefined);
     if (size + next.markup.length > mostMarkup) continue;
     size += next.markup.length;
     drawn.push(next);

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { expect } from "@jest/globals";
 import { parseHTML } from "linkedom";
 
@@ -17,8 +18,18 @@ export function page(markup: string) {
   return { document, section, cells, facts, titles, text: flat(document.body.textContent) };
 }
 
-/** Expects a page that asks for nothing from elsewhere, runs nothing, and shows no number that is none. */
-export function expectSelfContained(markup: string): void {
+/**
+ * Expects a page that asks for nothing from elsewhere, runs nothing but what its policy names, and shows no number that is
+ * none.
+ */
+export function expectSelfContained(whole: string): void {
+  const scripts = [...whole.matchAll(/<script( type="application\/json" id="[\w-]+")?>(.*?)<\/script>/gs)];
+  const markup = scripts.reduce((rest, [script]) => rest.replace(script, () => ""), whole);
+  for (const [, isData, text] of scripts) {
+    if (isData) expect(text).not.toContain("<");
+    else expect(whole).toContain(`script-src 'sha256-${createHash("sha256").update(text!).digest("base64")}'"`);
+    expect(/fetch\(|XMLHttpRequest|WebSocket|EventSource|sendBeacon|import\(|\beval\(|new Function/.exec(text!)).toBeNull();
+  }
   const { document } = page(markup);
   expect(document.querySelector("script, iframe, object, embed, img, base, form")).toBeNull();
   expect(/(src|href|action|srcset)\s*=\s*(?:["'](?!data:,)|[^"'\s])/i.exec(markup)).toBeNull();

@@ -133,7 +133,7 @@ async function writeTokens(
   });
   run.writeFile(
     "tokens.json",
-    `${JSON.stringify({ method: rule.name, step: state.step, rows: weighed })}
+    `${JSON.stringify({ method: rule.name, step: state.step, samplesSeen: state.samplesSeen, seed, rows: weighed })}
 `,
   );
 }

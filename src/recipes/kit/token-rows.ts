@@ -1,4 +1,4 @@
-import type { SignalSource, TokenRule, TokenScore } from "../../contract/index.ts";
+import type { Signal, SignalSource, TokenRule, TokenScore } from "../../contract/index.ts";
 import { makeBatch } from "../../data/batches.ts";
 import type { TokenizedDataset } from "../../data/tokenized.ts";
 import { forward } from "../../model/forward.ts";
@@ -17,6 +17,10 @@ export interface WeighedRow {
   /** Null on tokens without a score. */
   score: (number | null)[];
   scoreName: string;
+  /** 1 = ends a turn. */
+  endOfTurn?: number[];
+  /** What this rule and others read, null outside the response. */
+  signals?: Record<string, (number | null)[]>;
   /** Labels, where the data have a column `noise`. */
   noise?: number[];
 }
@@ -39,6 +43,9 @@ export function answerRow(
   };
 }
 
+/** What the page shows of a token, and lets other rules read, whatever the run's own rule reads. */
+const shown: readonly Signal[] = ["nll", "entropy", "promptAttention"];
+
 export interface WeighOptions {
   rule: TokenRule;
   sources: readonly SignalSource[];
@@ -57,9 +64,11 @@ export async function weighRows(
   { rule, sources, promptAttentionLayer, step, samplesSeen, seed }: WeighOptions,
 ): Promise<WeighedRow[]> {
   const batch = makeBatch(tokens, indices);
-  const plan = planSignals(rule, sources, promptAttentionLayer);
+  const needs = [...new Set<Signal>([...rule.needs, ...shown])];
+  const plan = planSignals({ name: rule.name, needs }, sources, promptAttentionLayer);
   using pass = forward(model, batch, { gradients: null, ...plan.pass });
   const { tokens: seen, nll } = await readSignals(pass, batch, plan);
+  const signals = seen.signals as Readonly<Record<Signal, Float32Array>>;
   const context = { step, samplesSeen, uniform: (rowId: number, t: number) => hashUniform(seed, rowId, t) };
   const weights = weighTogether(rule, [seen], context).weights[0]!;
   const score = (rule as { score?: TokenScore }).score;
@@ -77,6 +86,10 @@ export async function weighRows(
       weights: of(weights),
       score: of(scores).map((value, t) => (response[t] === 1 ? value : null)),
       scoreName: score === undefined ? "loss" : `score of ${rule.name}`,
+      endOfTurn: of(batch.endOfTurn),
+      signals: Object.fromEntries(
+        needs.map((name) => [name, of(signals[name]!).map((value, t) => (response[t] === 1 ? value : null))]),
+      ),
       ...(labels && { noise: of(labels) }),
     };
   });

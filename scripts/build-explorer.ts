@@ -1,0 +1,31 @@
+// npm run build:explorer [-- --check]
+//
+// Bundles what runs in a report's page, src/report/explorer/browser/main.ts with the rules that it asks, into
+// src/report/explorer/script.min.ts. With --check it only says whether that file is the one it would write.
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { build } from "esbuild";
+
+const folder = join(import.meta.dirname, "../src/report/explorer");
+
+/** The file as it has to be. */
+export async function explorerSource(): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [join(folder, "browser/main.ts")],
+    ...{ bundle: true, minify: true, write: false, platform: "browser", format: "iife", target: "es2022" },
+    ...{ charset: "ascii", legalComments: "none", logLevel: "warning" },
+  });
+  // never the end of the element that holds it
+  const script = outputFiles[0]!.text.trimEnd().replaceAll("</", "<\\/").replaceAll("<!--", "<\\!--");
+  return `/** What runs in a report's page. Written by \`npm run build:explorer\`. */\nexport const explorerScript = ${JSON.stringify(script)};\n`;
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const path = join(folder, "script.min.ts");
+  const source = await explorerSource();
+  if (!process.argv.includes("--check")) writeFileSync(path, source);
+  else if (readFileSync(path, "utf8") !== source) {
+    process.stderr.write("src/report/explorer/script.min.ts is not what its source gives: npm run build:explorer\n");
+    process.exitCode = 1;
+  }
+}
