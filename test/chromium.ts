@@ -5,10 +5,9 @@ import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 
 /** Where Chromium is: what `CHROMIUM` names, or one of the usual names; undefined where there is none. */
-export const chromium: string | undefined = ["chromium", "chromium-browser", "google-chrome"].reduce<string | undefined>(
-  (found, name) => found ?? which(name),
-  process.env["CHROMIUM"],
-);
+export const chromium: string | undefined = ["chromium", "chromium-browser", "google-chrome"].reduce<
+  string | undefined
+>((found, name) => found ?? which(name), process.env["CHROMIUM"]);
 
 function which(name: string): string | undefined {
   try {
@@ -35,7 +34,13 @@ export interface BrowserPage {
 /** Runs `use` with a page of its own, by the DevTools protocol over a pipe. */
 export async function inChromium(use: (page: BrowserPage) => Promise<void>): Promise<void> {
   const profile = mkdtempSync(join(tmpdir(), "tokensift-chromium-"));
-  const flags = ["--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe", `--user-data-dir=${profile}`];
+  const flags = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--remote-debugging-pipe",
+    `--user-data-dir=${profile}`,
+  ];
   const browser = spawn(chromium!, flags, { stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"] });
   const ended = new Promise<void>((done) => browser.once("exit", () => done()));
   const [toBrowser, fromBrowser] = [browser.stdio[3] as Writable, browser.stdio[4] as Readable];

@@ -201,7 +201,8 @@ export const runKeys = {
   save: saveGroup,
   report: choice(["explorer", "static"], {
     default: "explorer",
-    description: "The run's page: with a script by which rows can be weighed by other rules in the page, or without any.",
+    description:
+      "The run's page: with a script by which rows can be weighed by other rules in the page, or without any.",
   }),
   output: Type.Optional(outputPath("The run folder. Default: runs/<configuration's name> in the current folder.")),
 };

@@ -18,8 +18,15 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 function explorable(more: object = {}): string {
   folder = writeRun();
   const weighed = weighExplored(rows, "sstoken", { ratio: 0.6 }, context);
-  const pictured = rows.map((row, i) => ({ ...row, ...weighed[i]!, pieces: row.response.map((_, t) => `${evil}${t}`) }));
-  writeFileSync(join(folder, "tokens.json"), JSON.stringify({ step: 4, samplesSeen: 8, seed: 7, rows: pictured, ...more }));
+  const pictured = rows.map((row, i) => ({
+    ...row,
+    ...weighed[i]!,
+    pieces: row.response.map((_, t) => `${evil}${t}`),
+  }));
+  writeFileSync(
+    join(folder, "tokens.json"),
+    JSON.stringify({ step: 4, samplesSeen: 8, seed: 7, rows: pictured, ...more }),
+  );
   return folder;
 }
 
@@ -65,7 +72,7 @@ describe("the token explorer", () => {
     writeFileSync(join(folder, "config.yaml"), `${readFileSync(join(folder, "config.yaml"), "utf8")}report: static\n`);
     const still = renderReport(readRun(folder));
     expect(still).not.toContain("<script");
-    expect(still).toContain("data:\"");
+    expect(still).toContain('data:"');
     rmSync(folder, { recursive: true });
     expect(renderReport(readRun(explorable({ seed: null })))).not.toContain("<script");
   });

@@ -1,7 +1,6 @@
 import { expect, test } from "@jest/globals";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { renderReport } from "../../src/recipes/finetune/report.ts";
@@ -100,7 +99,7 @@ there("in Chromium a person drags, picks and walks through the explorer, which s
       expect(await dropped(page)).toEqual(expected("sstoken", { ratio: 0.6, history: {} }));
 
       // by keys from token to token, with its numbers to six digits
-      await page.evaluate("document.querySelector('figure[data-row=\"1\"] .tokens span[tabindex=\"0\"]').focus()");
+      await page.evaluate('document.querySelector(\'figure[data-row="1"] .tokens span[tabindex="0"]\').focus()');
       await page.press("ArrowRight", 3);
       const told = await page.evaluate<string>("document.getElementById('explorer-token').textContent");
       expect(told).toContain(`loss now ${Number(rows[1]!.signals.nll![23]!.toPrecision(6))}`);
@@ -135,12 +134,18 @@ there("in Chromium the watched page is loaded anew where the reader is", async (
         page.evaluate(
           `new Promise((done) => { const look = () => (${expression}) ? done(true) : setTimeout(look, 20); look(); })`,
         );
-      await until("frames[0]?.document.title === 'sstoken on noisy.arrow' && frames[0].document.readyState === 'complete'");
-      expect(await page.evaluate("document.getElementById('arms').textContent")).toContain("main arm: step 4, loss 0.5");
+      await until(
+        "frames[0]?.document.title === 'sstoken on noisy.arrow' && frames[0].document.readyState === 'complete'",
+      );
+      expect(await page.evaluate("document.getElementById('arms').textContent")).toContain(
+        "main arm: step 4, loss 0.5",
+      );
       await page.evaluate("frames[0].scrollTo(0, 300)");
       const old = readFileSync(join(folder, "report.html"), "utf8");
       writeFileSync(join(folder, "report.html"), old.replace("sstoken on noisy.arrow</h1>", "a later page</h1>"));
-      await until("frames[0].document.querySelector('h1')?.textContent === 'a later page' && frames[0].scrollY === 300");
+      await until(
+        "frames[0].document.querySelector('h1')?.textContent === 'a later page' && frames[0].scrollY === 300",
+      );
       expect(await serious(page)).toEqual([]);
       expect(page.complaints).toEqual([]);
     });

@@ -28,7 +28,9 @@ export function expectSelfContained(whole: string): void {
   for (const [, isData, text] of scripts) {
     if (isData) expect(text).not.toContain("<");
     else expect(whole).toContain(`script-src 'sha256-${createHash("sha256").update(text!).digest("base64")}'"`);
-    expect(/fetch\(|XMLHttpRequest|WebSocket|EventSource|sendBeacon|import\(|\beval\(|new Function/.exec(text!)).toBeNull();
+    expect(
+      /fetch\(|XMLHttpRequest|WebSocket|EventSource|sendBeacon|import\(|\beval\(|new Function/.exec(text!),
+    ).toBeNull();
   }
   const { document } = page(markup);
   expect(document.querySelector("script, iframe, object, embed, img, base, form")).toBeNull();

@@ -17,7 +17,15 @@ export interface Explorer {
   readonly hash: string;
 }
 
-const signalNames = ["nll", "historyNll", "referenceNll", "promptAttention", "entropy", "entropyTop20", "concentration"];
+const signalNames = [
+  "nll",
+  "historyNll",
+  "referenceNll",
+  "promptAttention",
+  "entropy",
+  "entropyTop20",
+  "concentration",
+];
 
 /**
  * The explorer of a run's pictured rows; undefined where the file holds no signals, where the run's rule is the user's own
@@ -30,8 +38,9 @@ export function explorerOf({ config, tokens, main }: Run, mostTokens: number): E
   const explored = rows as ExploredRow[];
   const rule = main.method;
   if (!rulesFor(explored).some(({ name }) => name === rule)) return undefined;
-  const { method: _, ...given } = groupOf(config, "selection") as Options & { method?: unknown };
-  const options = { ...given, ...(rule === "sstoken" && { history: groupOf(config, "history") }) };
+  const given = Object.entries(groupOf(config, "selection")).filter(([key]) => key !== "method");
+  const history = rule === "sstoken" ? { history: groupOf(config, "history") } : {};
+  const options: Options = { ...Object.fromEntries(given), ...history };
   const { context } = tokens;
   const data = {
     ...{ rule, options, context, picture: { mostTokens } },
@@ -39,7 +48,13 @@ export function explorerOf({ config, tokens, main }: Run, mostTokens: number): E
   };
   const json = JSON.stringify(data, rounded).replaceAll("<", "\\u003c");
   return {
-    controls: html`<div id="explorer" class="explorer" role="group" aria-label="Weigh these rows by another rule" hidden></div>
+    controls: html`<div
+        id="explorer"
+        class="explorer"
+        role="group"
+        aria-label="Weigh these rows by another rule"
+        hidden
+      ></div>
       <p id="explorer-summary" role="status" hidden></p>
       <p id="explorer-token" class="token" hidden>Point at a token, or move through a row with the arrow keys.</p>`,
     // not by a template, which may lay it out anew: the hash is that of what stands between the tags
@@ -61,7 +76,8 @@ function exploredRow(row: JsonObject): ExploredRow | undefined {
   if (!isRecord(signals) || response === undefined || endOfTurn?.length !== response.length) return undefined;
   const found = signalNames.flatMap((name) => {
     const values = numbersOf(signals[name]);
-    if (values?.length !== response.length || values.some((x, t) => response[t] === 1 && !Number.isFinite(x))) return [];
+    if (values?.length !== response.length || values.some((x, t) => response[t] === 1 && !Number.isFinite(x)))
+      return [];
     return [[name, values.map((x) => (Number.isFinite(x) ? x : null))] as const];
   });
   return { rowId: numberOf(row["rowId"]), response, endOfTurn, signals: Object.fromEntries(found) };
