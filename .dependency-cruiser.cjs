@@ -4,6 +4,7 @@
  */
 const order = [
   ["contract", "system"],
+  ["server"],
   ["ranking", "text", "tensor", "config"],
   ["data", "model"],
   ["selection", "preference", "reward", "eviction"],

@@ -9,6 +9,7 @@ export const runSubfolders: readonly string[] = [
   "model",
   "reward-model",
   "scores",
+  "server",
   "stages",
   "trajectories",
 ];

@@ -24,6 +24,7 @@ const free = [
   "compare",
   "save",
   "data.cache",
+  ...["url", "concurrency", "timeout", "retryPause", "keyVariable", "command"].map((key) => `sampling.server.${key}`),
   "training.saveEvery",
   "training.keepCheckpoints",
   "training.keepBest",

@@ -2,6 +2,7 @@ import { Type } from "@sinclair/typebox";
 import { columnNames, files, formatNames, trainingItem, validationItem } from "./data-files.ts";
 import { savingKeys, sizePattern } from "./saving-keys.ts";
 import { choice, existingPath, group, largestInteger, outputPath } from "./schema.ts";
+import { serverGroup } from "./server-group.ts";
 import { amount, count, onOff } from "./values.ts";
 
 export { amount, count, onOff };
@@ -222,6 +223,7 @@ export const samplingGroup = (defaults: { samples: number; maxNewTokens: number 
       topK: Type.Optional(count("Draw from so many most likely tokens.")),
       maxNewTokens: count("Longest response in tokens.", { default: defaults.maxNewTokens }),
       batchSize: count("Responses drawn at once; changes speed and memory alone.", { default: 64 }),
+      server: Type.Optional(serverGroup),
     },
     { default: {}, description: "How responses are drawn." },
   );

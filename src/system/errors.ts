@@ -106,9 +106,13 @@ export type ErrorCode =
 
   // Grids
   | "unknown-metric" // no run of the grid has it
-  | "command-failed" // of `before`, or of a scheduler
+  | "command-failed" // of `before`, of a scheduler, or of a server
   | "cells-failed" // some cells of a grid ended with an error
   | "chosen-on" // a claim would be tested on what its settings were chosen on
+
+  // Servers
+  | "server-refused" // it will not do what it is asked, and would not another time
+  | "wrong-policy" // another model than the one that was asked has answered
 
   // The machine
   | "too-little-memory"

@@ -10,7 +10,12 @@ export interface ProcessIdentity {
 }
 
 export function thisProcess(): ProcessIdentity {
-  return { host: hostname(), pid: process.pid, birth: birthOf(process.pid) };
+  return identityOf(process.pid);
+}
+
+/** Of a process of this machine. */
+export function identityOf(pid: number): ProcessIdentity {
+  return { host: hostname(), pid, birth: birthOf(pid) };
 }
 
 /** What is known of a process: `dying` does nothing more by itself and ends as soon as the system has cleared up. */

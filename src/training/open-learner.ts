@@ -27,8 +27,8 @@ export interface RunLearner extends Learner {
    * @throws Interrupted where the person has asked to stop; the state is saved then
    */
   record(metrics: Metrics | (() => Metrics), about: StepFacts): Promise<void>;
-  /** Saves a checkpoint, and ends with `Interrupted`. */
-  stop(): Promise<never>;
+  /** Saves a checkpoint, and ends with what stopped the work; `Interrupted` where nothing is given. */
+  stop(reason?: Error): Promise<never>;
   /** For work of a step beside this learner's own: what to do about numbers that are not finite. */
   readonly guard: Pick<DivergenceGuard, "gradient" | "broken">;
   /**
@@ -148,9 +148,9 @@ export async function openLearner(
       if (interrupted()) throw stopped();
       before = performance.now();
     },
-    async stop() {
+    async stop(reason = stopped()) {
       await save();
-      throw stopped();
+      throw reason;
     },
     async finish() {
       const evaluated = run.evaluation.records().some(({ step }) => step === state.step); // by a process that ended after it

@@ -9,7 +9,7 @@ const halfWritten = /\.\d+-[0-9a-f]{8}\.tmp$|\.\d+\.partial$|^\.lock\.\d+\.old$/
 const passingFolder = /^\.(.+?)(?:-[0-9a-f]{8})?(?:-\d+-[0-9a-f]{8})?-[0-9a-f]{8}(?:\.(new|old))?$/;
 const ofModels = ["model", "adapter", "gates", "reward-model"];
 /** Where a run writes in folders of its own. */
-const searched = ["stages", "trajectories", "scores", "divergence", "reward-model"];
+const searched = ["stages", "trajectories", "scores", "divergence", "reward-model", "server"];
 
 /**
  * Deletes what killed processes were writing in a run folder: temporary files, and folders that had not got their names.

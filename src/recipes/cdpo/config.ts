@@ -5,6 +5,7 @@ import { type CdpoArm, type CdpoConfig, cdpoSchema } from "./config-schema.ts";
 import type { ConfigDefinition } from "../../config/load.ts";
 import { methodLabel, type MethodChoice } from "../../config/method-choice.ts";
 import type { KeyPath, Problem } from "../../config/problem.ts";
+import { serverContradictions } from "../../config/server-group.ts";
 import { fillShared, fillTraining, trainingContradictions } from "../../config/shared.ts";
 import { preferenceForms } from "../../preference/catalogue.ts";
 
@@ -71,6 +72,8 @@ function contradictions(config: CdpoConfig): Problem[] {
   problems.push(...trainingContradictions(align.training, ["align", "training"]));
   problems.push(...adapterContradictions(contrast.adapter, ["contrast", "adapter"]));
   problems.push(...adapterContradictions(align.adapter, ["align", "adapter"]));
+  const served = { model: config.model, adapter: undefined };
+  problems.push(...serverContradictions(config.sampling.server, ["sampling", "server"], served));
   if (data.validation === undefined)
     refuse(["data", "validation"], "is missing: the models are compared on held-out rows");
   const arms = armsOf(config);

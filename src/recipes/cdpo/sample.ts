@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import type { ServerConfig } from "../../config/server-group.ts";
 import { remove } from "../../system/files-in-use.ts";
 import { verifier } from "../../text/index.ts";
 import {
@@ -14,6 +15,7 @@ import {
   type Judged,
 } from "../kit/responses/index.ts";
 import { stoppable } from "../kit/reporter.ts";
+import { drawServed } from "../kit/served/index.ts";
 import { digestOf, digestOfStart, hash, type StageFile, type StageResult } from "./stages.ts";
 import { rowsFile, type CdpoWork } from "./work.ts";
 
@@ -27,8 +29,10 @@ export function drawnFile(work: CdpoWork): StageFile<Drawn[]> {
 
 /** N responses of the starting model to every question. */
 export function sampleStage(work: CdpoWork): Promise<StageResult<Drawn[]>> {
-  const { config, inputs, questions, vocabularySize } = work;
-  const { batchSize, ...sampling } = config.sampling;
+  const { config, inputs, questions, tokenizer, vocabularySize } = work;
+  const { batchSize, server, ...sampling } = config.sampling;
+  const { samples, temperature, topP, topK, maxNewTokens } = sampling;
+  const { seed } = config.training;
   const parts = "stages/sample.parts";
   const output = "stages/sample.arrow";
   return work.stage({
@@ -38,7 +42,8 @@ export function sampleStage(work: CdpoWork): Promise<StageResult<Drawn[]>> {
       ...digestOfStart(config.align.adapter),
       data: inputs.identity["data"],
       sampling,
-      seed: config.training.seed,
+      ...(server && { server: { protocol: server.protocol, model: server.model } }),
+      seed,
     },
     output,
     leftovers: [parts],
@@ -50,12 +55,20 @@ export function sampleStage(work: CdpoWork): Promise<StageResult<Drawn[]>> {
       for (let from = 0; from < questions.length; from += atOnce) {
         const path = join(work.run.path, parts, `${from}-${atOnce}.arrow`);
         if (!isWhole(path)) {
-          const part = await drawResponses(await work.trunk.start(), questions.slice(from, from + atOnce), {
-            ...sampling,
-            batchSize,
-            seed: config.training.seed,
-            onProgress: (done) => reporter.working("drawing responses", drawn.length + done, total),
-          });
+          const asked = questions.slice(from, from + atOnce);
+          const onProgress = (done: number) => reporter.working("drawing responses", drawn.length + done, total);
+          const draw = async () =>
+            drawResponses(await work.trunk.start(), asked, { ...sampling, batchSize, seed, onProgress });
+          const serve = async (by: ServerConfig) => {
+            const round = { iteration: 0, answers: `${parts}/${from}-${atOnce}.jsonl`, onProgress };
+            const served = await drawServed(by, asked, round, {
+              ...{ model: { tokenizer, config: inputs.shape }, start: config.model, run: work.run.path, seed },
+              ...{ sampling: { samples, temperature, topP, topK, maxNewTokens }, interrupted: work.interrupted },
+            });
+            if (served.lost > 0) reporter.note(`sample: the server did not give ${served.lost} responses.`);
+            return served.drawn;
+          };
+          const part = await (server === undefined ? draw() : serve(server));
           writeDrawn(path, part);
           work.run.writeFile(`${parts}/${basename(digestPath(path))}`, digestOf(path));
         }

@@ -6,6 +6,7 @@ import { isDiskError } from "../../system/disk-error.ts";
 import { UserError } from "../../system/errors.ts";
 import { isRecord } from "../../system/is-record.ts";
 import { Interrupted } from "../../system/interrupted.ts";
+import { Outage } from "../../system/outage.ts";
 import { isRunFolder, openRunFolder, type RunFolder } from "../../training/run-folder.ts";
 import { type ArmRows, type ComparedArms, controlsAmong } from "./finding.ts";
 import type { RunInputs } from "./inputs.ts";
@@ -178,10 +179,10 @@ function requireComplete<Config>(run: RunFolder, { name, steps }: PlannedArm<Con
 
 /**
  * If a new run failed before its first step, takes back what was written, so that it can simply be started again. One
- * that a person is told to resume stays: after Ctrl-C, and where the disk refuses.
+ * that a person is told to resume stays: after Ctrl-C, and where the disk refuses or a server is gone.
  */
 function undoFruitless(run: RunFolder, error: unknown): void {
-  const resumable = error instanceof Interrupted || isDiskError(error);
+  const resumable = error instanceof Interrupted || error instanceof Outage || isDiskError(error);
   if (!resumable && run.previousConfig === undefined && run.metrics.records().length === 0) run.discard();
 }
 

@@ -6,6 +6,7 @@ import { Interrupted } from "../../system/interrupted.ts";
 import { watchInterruption } from "../../system/interruption.ts";
 import { type LastingStreams, lastingStreams, terminalFile } from "../../system/lasting-streams.ts";
 import { optional } from "../../system/optional.ts";
+import { Outage } from "../../system/outage.ts";
 import type { TextStream } from "../../system/streams.ts";
 import { engineText, releaseEngine, useEngine, type EngineInfo } from "../../tensor/engine.ts";
 import { RolledBack } from "../../training/divergence.ts";
@@ -25,8 +26,8 @@ import { terminalReporter } from "./terminal-reporter.ts";
 
 /**
  * Runs a recipe by its command line: `--help`, `--dry-run`, `--resume`, `--overwrite`, errors in words and the exit
- * code (0, 2 for what the person can mend, 130, 143 or 138 after SIGINT, SIGTERM or SIGUSR1, 1 with a stack for our own
- * mistakes).
+ * code (0, 2 for what the person can mend, 130, 143 or 138 after SIGINT, SIGTERM or SIGUSR1, 1 where a server is gone, and
+ * with a stack for our own mistakes).
  *
  * @param body what a trainer does with the opened run
  * @example
@@ -66,6 +67,7 @@ export async function runRecipe<Config extends RunConfig, Run>(
 }
 
 function stoppedOr(error: unknown, name: string, stderr: TextStream): number {
+  if (error instanceof Outage) stderr.write("\n"); // below a line of progress
   if (!(error instanceof Interrupted)) return exitCodeOf(error, name, stderr);
   stderr.write(`${name}: ${error.message} Continue with --resume.\n`);
   return error.exitCode;

@@ -3,8 +3,9 @@ import type { Decoder } from "../../model/decoder.ts";
 import { outcomeNotes, type OutcomeSettings } from "../../reward/outcome-presets.ts";
 import type { PolicyAux } from "../../reward/policy-objective.ts";
 import type { TokenWeightOptions } from "../../reward/token-weights.ts";
-import { UserError } from "../../system/errors.ts";
+import { type ErrorCode, UserError } from "../../system/errors.ts";
 import { Interrupted } from "../../system/interrupted.ts";
+import { Outage } from "../../system/outage.ts";
 import { verifier } from "../../text/index.ts";
 import { adamW } from "../../training/optimizer.ts";
 import { createLearner, type Learner, type LearnerOptions } from "../../training/learner.ts";
@@ -206,20 +207,21 @@ async function learnerOptions(
   };
 }
 
+/** What is no fault of the state: it is saved, and the run goes on when that is mended. */
+const passing: readonly ErrorCode[] = ["reward-failed", "server-refused", "wrong-policy"];
+
 /**
- * Work that changes nothing and may end with `Interrupted`, or with a reward that fails: the state before it is then saved.
- * A model that gives no numbers to draw by has diverged.
+ * Work that changes nothing and may end with `Interrupted`, at a server, or with a reward that fails: the state before it is
+ * then saved. A model that gives no numbers to draw by has diverged.
  */
 async function stoppedSafely<T>(learner: RunLearner, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     if (error instanceof UserError && error.code === "not-finite") return learner.guard.broken(error.message);
-    if (error instanceof UserError && error.code === "reward-failed")
-      return learner.stop().catch((stopped: unknown) => {
-        throw stopped instanceof Interrupted ? error : stopped;
-      });
-    if (!(error instanceof Interrupted)) throw error;
-    return learner.stop();
+    if (error instanceof Interrupted) return learner.stop();
+    if (error instanceof Outage || (error instanceof UserError && passing.includes(error.code)))
+      return learner.stop(error);
+    throw error;
   }
 }

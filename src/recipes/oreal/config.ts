@@ -16,6 +16,7 @@ import { type Rename, renamedValues } from "../../config/renames.ts";
 import { bestMetrics, savingContradictions } from "../../config/saving-keys.ts";
 import { isModulePath, type MethodChoice } from "../../config/method-choice.ts";
 import { rewards } from "../../reward/catalogue.ts";
+import { serverContradictions } from "../../config/server-group.ts";
 import { fillShared } from "../../config/shared.ts";
 import { optional } from "../../system/optional.ts";
 
@@ -228,6 +229,11 @@ function contradictions(config: OrealConfig): Problem[] {
   problems.push(...savingContradictions(training, ["training"], measured));
   if (config.sampling.replay === config.output)
     refuse(["sampling", "replay"], "is the run folder itself; name another output");
+  const { server, replay } = config.sampling;
+  const adapter = policy.adapter !== undefined;
+  problems.push(...serverContradictions(server, ["sampling", "server"], { model: config.model, adapter }));
+  if (server !== undefined && replay !== undefined)
+    refuse(["sampling", "server"], "is not used: the responses of sampling.replay are learnt from");
   if (usesRewardModel(config.objective) && frozen(training))
     refuse(
       ["training", "policyFreeze"],

@@ -5,6 +5,7 @@ import { sumByName } from "../../training/objective-loss.ts";
 import type { StepBatch, StepOutcome } from "../../training/step.ts";
 import { endOf } from "./batches.ts";
 import { klToReference } from "./distance.ts";
+import { servedMetrics } from "./mismatch.ts";
 import type { RewardedRollouts } from "./rewards.ts";
 import type { Fate } from "./trajectories.ts";
 
@@ -50,6 +51,7 @@ export function metricsOf(
   return {
     loss: first?.loss ?? 0,
     ...responseMetrics(iteration),
+    ...servedMetrics(iteration.rollouts, iteration.batches),
     ...meansOf(iteration.batches),
     lossPositive: first?.parts["positive"] ?? 0,
     lossNegative: first?.parts["negative"] ?? 0,

@@ -1,5 +1,6 @@
 import type { MethodChoice } from "../../config/method-choice.ts";
 import { optionLines } from "../../config/resolved-options.ts";
+import { protocolNameOf, type ServerConfig } from "../../config/server-group.ts";
 import { rewards as rewardCatalogue } from "../../reward/catalogue.ts";
 import { outcomeNotes } from "../../reward/outcome-presets.ts";
 import { readArm } from "../../report/read-run.ts";
@@ -67,6 +68,12 @@ export const orealRecipe = defineRecipe<OrealConfig, OrealRun>({
   report: async () => (await import("./report.ts")).writeOrealReport,
 });
 
+function servedLines(server: ServerConfig | undefined): string[] {
+  if (server === undefined) return [];
+  const { url = "a server that the run starts", weights } = server;
+  return [`Drawn by ${url} (${protocolNameOf(server)}, weights: ${weights}), ${server.concurrency} at a time`];
+}
+
 function plan(config: OrealConfig, { tokens, validation }: RunInputs): string[] {
   const { sampling, compare } = config;
   const questions = Math.min(sampling.questionsPerStep, tokens.length);
@@ -78,6 +85,7 @@ function plan(config: OrealConfig, { tokens, validation }: RunInputs): string[] 
   return [
     `Questions: ${tokens.length}, held-out problems: ${validation?.length ?? "none"}`,
     `Each iteration: ${questions} questions x ${sampling.samples} responses of at most ${sampling.maxNewTokens} tokens`,
+    ...servedLines(sampling.server),
     "Runs:",
     ...[mainArm(config), ...compare].flatMap(described),
   ];

@@ -3,6 +3,7 @@ import type { Model } from "../../model/model.ts";
 import type { GenerationPace } from "../../model/generation/options.ts";
 import { permutation } from "../../data/epoch-order.ts";
 import { drawResponses, judgeResponses, type Judged, type Question, type Verify } from "../kit/responses/index.ts";
+import type { ServedDraw } from "../kit/served/index.ts";
 
 /** The responses of an iteration, judged: all samples of its first question, then those of its second, ... */
 export interface Rollouts {
@@ -12,6 +13,8 @@ export interface Rollouts {
   /** Of each response, where it is known: the log-probabilities that its tokens had when it was drawn. */
   readonly logProbs?: readonly (Float32Array | undefined)[];
   readonly pace?: GenerationPace;
+  /** Where a server has drawn them. */
+  readonly served?: Omit<ServedDraw, "drawn" | "pace">;
 }
 
 /**
@@ -36,16 +39,29 @@ export interface RolloutOptions {
   verify: Verify;
   iteration: number;
   onProgress: (done: number, total: number) => void;
+  /** Draws in place of the policy itself. */
+  serve?: ServedDrawing;
 }
+
+/** Has a server draw responses. */
+export type ServedDrawing = (
+  asked: readonly Question[],
+  round: Pick<RolloutOptions, "iteration" | "onProgress">,
+) => Promise<ServedDraw>;
 
 /** Draws responses from the policy and judges them. Changes nothing. */
 export async function drawRollouts(
   policy: Model,
-  { questions, config, verify, iteration, onProgress }: RolloutOptions,
+  { questions, config, verify, iteration, onProgress, serve }: RolloutOptions,
 ): Promise<Rollouts> {
   const { questionsPerStep, samples, temperature, topP, topK, maxNewTokens, batchSize } = config.sampling;
   const { seed } = config.training;
   const asked = questionsOfIteration(questions, questionsPerStep, { seed, iteration });
+  const judging = { tokenizer: policy.tokenizer, verify };
+  if (serve !== undefined) {
+    const { drawn, pace, ...served } = await serve(asked, { iteration, onProgress });
+    return { iteration, responses: await judgeResponses(drawn, asked, judging), pace, served };
+  }
   let pace: GenerationPace | undefined;
   const drawn = await drawResponses(policy, asked, {
     ...{ samples, temperature, topP, maxNewTokens, batchSize, seed, iteration },
@@ -55,6 +71,6 @@ export async function drawRollouts(
       onProgress(done, total);
     },
   });
-  const responses = await judgeResponses(drawn, asked, { tokenizer: policy.tokenizer, verify });
+  const responses = await judgeResponses(drawn, asked, judging);
   return { iteration, responses, ...(pace && { pace }) };
 }

@@ -12,9 +12,14 @@ export type WarningFacts = Record<
   | "timeout"
   | "unfinished"
   | "weightMeanRight"
-  | "weightMeanWrong",
+  | "weightMeanWrong"
+  | "responses",
   number
->;
+> &
+  Partial<Record<"lost" | "mismatch", number>>;
+
+/** Nats per token beyond which a server hardly has the policy's weights; those of four bits are some hundredths away. */
+const farMismatch = 0.5;
 
 /** What is wrong with an iteration's responses, in a sentence; each kind is reported once in a run. */
 function warningsOf(metrics: WarningFacts): Record<string, string> {
@@ -26,7 +31,16 @@ function warningsOf(metrics: WarningFacts): Record<string, string> {
   const [less, more] = weightMeanRight < weightMeanWrong ? ["right", "wrong"] : ["wrong", "right"];
   const oneSided =
     Math.max(weightMeanRight, weightMeanWrong) > 0.1 && Math.min(weightMeanRight, weightMeanWrong) < 0.01;
+  const { responses, lost = 0, mismatch = 0 } = metrics;
   return {
+    ...(lost > 0 && {
+      lost: `${at} the server did not give ${lost} of ${responses + lost} responses: they are left out, not wrong.`,
+    }),
+    ...(mismatch > farMismatch && {
+      mismatch:
+        `${at} the server's log-probabilities are ${mismatch.toFixed(2)} nats from those computed here, per token: does it ` +
+        "have the same model?",
+    }),
     ...(metrics.keptResponses === 0 && {
       empty:
         `${at} nothing was kept (questions all wrong: ${questionsAllWrong}, all right: ${questionsAllRight}): ` +

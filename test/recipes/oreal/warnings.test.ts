@@ -4,6 +4,7 @@ import { warningWatch, type WarningFacts } from "../../../src/recipes/oreal/warn
 const sound: WarningFacts = {
   ...{ step: 7, keptResponses: 12, keptRight: 5, questionsAllWrong: 1, questionsAllRight: 1 },
   ...{ unparsable: 0, timeout: 0, unfinished: 0, weightMeanRight: 1, weightMeanWrong: 1 },
+  responses: 40,
 };
 
 describe("warnings of an iteration", () => {
@@ -17,6 +18,8 @@ describe("warnings of an iteration", () => {
     [{ unparsable: 0.2, timeout: 0.1 }, /30 % of the responses could not be judged/],
     [{ unfinished: 0.5 }, /50 % of the responses ended at sampling.maxNewTokens/],
     [{ weightMeanRight: 0.001, weightMeanWrong: 0.5 }, /near 0 on right responses and not on wrong ones/],
+    [{ lost: 3 }, /the server did not give 3 of 43 responses: they are left out, not wrong/],
+    [{ mismatch: 0.7 }, /0\.70 nats from those computed here, per token: does it have the same model\?/],
     [{ weightMeanRight: 0.4, weightMeanWrong: 0 }, /near 0 on wrong responses and not on right ones/],
   ])("name %j once", (change, message) => {
     const watch = warningWatch();

@@ -1,0 +1,2 @@
+export { type ServedDraw } from "./draw.ts";
+export { drawServed, policyName } from "./policy-server.ts";
