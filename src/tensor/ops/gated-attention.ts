@@ -19,8 +19,14 @@ const LARGEST_EXPONENT = 60;
  *     o_i = Σ_j e^{s_ij} g_ij v_j / Σ_j e^{s_ij} g_ij       g_ij = the key's gate where it counts, else 1
  *
  * `q [N, heads * d]`, `k` and `v [N, keyValueHeads * d]`, `gates [N, keyValueHeads]` from 0 to 1 -> `[N, heads * d]`;
- * heads are shared, and scores scaled, capped and hidden by a window, as in `causalAttention`. Every query sees its own key. The gradient `∂o_i/∂g_j = e^{s_ij} (v_j -
- * o_i) / Z_i` does not vanish at 0, so that a gate that hides its key can open again.
+ * heads are shared, and scores scaled, capped and hidden by a window, as in `causalAttention`. Every query sees its own
+ * key. With `w_ij = e^{s_ij} / Z_i` the gradient is
+ *
+ *     ∂o_i/∂g_j = w_ij (v_j - o_i)                     g_j > 0: the slope
+ *     ∂o_i/∂g_j = w_ij / (1 + w_ij) (v_j - o_i)        g_j = 0: the step that the output makes when key j alone comes back
+ *
+ * so that a gate that hides its key can open again. The slope at 0 would be unbounded: `Z_i` sums over the keys that are
+ * left, and a key that scores far above them has a `w` of any size.
  */
 export function gatedAttention(
   q: tf.Tensor2D,
@@ -100,16 +106,16 @@ function layouts(groups: readonly RowGroup[], options: GatedAttentionOptions): L
 }
 
 /**
- * `weights [rows * keyValueHeads, share * width, width]`, the query heads of one key head one below the other, and the
- * same before the gates: `ungated = e^s / Σ e^s g`, which is larger than 1 where much was evicted; where scores are capped
- * also the cap's slope at each.
+ * `weights [rows * keyValueHeads, share * width, width]`, the query heads of one key head one below the other, and what
+ * they say of the gates: `e^s / Σ e^s g`, or of a key that is gone the weight that it would have if it came back; where
+ * scores are capped also the cap's slope at each.
  */
 function gatedWeights(
   q: tf.Tensor2D,
   k: tf.Tensor2D,
   gates: tf.Tensor2D,
   layout: Layout,
-): { weights: tf.Tensor3D; ungated: tf.Tensor3D; slope?: tf.Tensor3D } {
+): { weights: tf.Tensor3D; onGates: tf.Tensor3D; slope?: tf.Tensor3D } {
   const { group, share, gated, heads, keyValueHeads } = layout;
   const [rows, width] = [group.lengths.length, group.width];
   const Q = layout.queried(q);
@@ -131,9 +137,13 @@ function gatedWeights(
   const total = tf.sum(passed, 3, true);
   const shape: [number, number, number] = [(rows * heads) / share, share * width, width];
   const weights: tf.Tensor3D = tf.reshape(tf.div(passed, total), shape);
-  const ungated: tf.Tensor3D = tf.reshape(tf.div(raised, total), shape);
-  if (layout.softCap === undefined) return { weights, ungated };
-  return { weights, ungated, slope: tf.reshape(softCapSlope(scores, layout.softCap), shape) };
+  const ungated = tf.div(raised, total);
+  const onGates: tf.Tensor3D = tf.reshape(
+    tf.where(tf.greater(g, 0), ungated, tf.div(ungated, tf.add(ungated, 1))),
+    shape,
+  );
+  if (layout.softCap === undefined) return { weights, onGates };
+  return { weights, onGates, slope: tf.reshape(softCapSlope(scores, layout.softCap), shape) };
 }
 
 /** Gradients on q, k, v and the gates; the weights are computed again. */
@@ -148,7 +158,7 @@ function gradients(
 ): [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D, tf.Tensor2D] {
   const { group, share, heads, keyValueHeads, gated } = layout;
   const [rows, width] = [group.lengths.length, group.width];
-  const { weights, ungated, slope } = gatedWeights(q, k, gates, layout);
+  const { weights, onGates: slopes, slope } = gatedWeights(q, k, gates, layout);
   const Q = layout.queried(q);
   const dO = layout.queried(dy);
   const dOShared = shareKeys(dO, share);
@@ -156,7 +166,7 @@ function gradients(
   const towards = tf.sub(tf.matMul(dOShared, layout.keyed(v), false, true), delta); // dO_i · (v_j - o_i)
   const onScores = tf.mul(tf.mul(weights, towards), scaleOf(layout, Q.shape[2]));
   const dS = slope === undefined ? onScores : tf.mul(onScores, slope);
-  const onGates = tf.reshape(tf.mul(ungated, towards), [rows, keyValueHeads * share, width, width]);
+  const onGates = tf.reshape(tf.mul(slopes, towards), [rows, keyValueHeads * share, width, width]);
   const counted = tf.reshape(tf.where(gated, onGates, 0), [rows * keyValueHeads, share * width, width]);
   return [
     mergeHeads(tf.matMul(dS, layout.keyed(k)) as tf.Tensor3D, group, heads),

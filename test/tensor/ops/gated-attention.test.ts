@@ -125,6 +125,26 @@ describe("gated attention", () => {
     expect(dgates!.subarray(0, T - 1).every((d) => d !== 0)).toBe(true);
   });
 
+  test("has at an evicted key the step that the output makes when that key alone comes back", async () => {
+    const cotangent = normal("dy", T * 4);
+    const gates = [0, 1, 0, 0, 1, 0];
+    for (const scale of [1, 6]) {
+      const given = inputs(gates);
+      const larger = { ...given, q: tf.mul<tf.Tensor2D>(given.q, scale), k: tf.mul<tf.Tensor2D>(given.k, scale) };
+      const loss = async (values: number[]) =>
+        (await output({ ...larger, gates: matrix(values, T) })).reduce((sum, o, i) => sum + o * cotangent[i]!, 0);
+      const { dgates } = await attended(larger, matrix(cotangent, T), { ...one, evictable: all });
+      const most =
+        cotangent.reduce((sum, x) => sum + Math.abs(x), 0) * 2 * Math.max(...normal("v", T * 4).map(Math.abs));
+      for (let j = 0; j < T; j++) {
+        if (gates[j] === 1) continue;
+        const back = (await loss(gates.map((gate, i) => (i === j ? 1 : gate)))) - (await loss(gates));
+        expect(dgates![j]).toBeCloseTo(back, 4);
+        expect(Math.abs(dgates![j]!)).toBeLessThan(most); // the slope is of any size: 1e6 has been seen in training
+      }
+    }
+  });
+
   test("stays finite where all of a query's attention was on an evicted key", async () => {
     const given = inputs([0, 1, 1, 1, 1, 1]);
     const k = given.k.arraySync().map((row, j) => row.map((x) => (j === 0 ? 0 : x)));

@@ -122,14 +122,25 @@ function ungated(p: usize, seen: i32, logSumExp: f32): void {
   }
 }
 
-/** `out += A (dP - delta)` for `n` floats: what a query's weights say of the gates. */
-function addGateGradient(A: usize, dP: usize, out: usize, n: i32, delta: f32): void {
+/**
+ * `out += A (dP - delta)` for `n` floats: what a query's weights say of the gates G. A key that is gone, G at most 0,
+ * counts with the weight that it would have if it came back, A / (1 + A).
+ */
+function addGateGradient(A: usize, dP: usize, G: usize, out: usize, n: i32, delta: f32): void {
   const whole = <usize>(n & ~3) * 4;
   const shift = splat(delta);
-  for (let j: usize = 0; j < whole; j += 16)
-    put(out + j, madd(get(A + j), f32x4.sub(get(dP + j), shift), get(out + j)));
-  for (let j: usize = whole; j < <usize>n * 4; j += 4)
-    store<f32>(out + j, load<f32>(out + j) + load<f32>(A + j) * (load<f32>(dP + j) - delta));
+  const one = splat(1);
+  for (let j: usize = 0; j < whole; j += 16) {
+    const weight = get(A + j);
+    const back = f32x4.div(weight, f32x4.add(one, weight));
+    const slope = v128.bitselect(back, weight, f32x4.le(get(G + j), splat(0)));
+    put(out + j, madd(slope, f32x4.sub(get(dP + j), shift), get(out + j)));
+  }
+  for (let j: usize = whole; j < <usize>n * 4; j += 4) {
+    const weight = load<f32>(A + j);
+    const slope = load<f32>(G + j) <= 0 ? weight / (1 + weight) : weight;
+    store<f32>(out + j, load<f32>(out + j) + slope * (load<f32>(dP + j) - delta));
+  }
 }
 
 /** Tasks `row * keyHeads + key head`, in the order of `attentionGradient`; also writes dgates [N, keyHeads]. */
@@ -218,7 +229,7 @@ export function gatedAttentionGradient(
           memory.fill(P + place + <usize>seen * 4, 0, <usize>(keys - unseen - seen) * 4);
           ungated(P + place, seen, load<f32>(logSumExp + (<usize>(first + q0 + i) * heads + head) * 4));
           const delta = dot(dO + <usize>i * d * 4, output + at + <usize>i * width * 4, d);
-          addGateGradient(P + place, dP + place, dG + <usize>begin * 4, gated, delta);
+          addGateGradient(P + place, dP + place, G + <usize>begin * 4, dG + <usize>begin * 4, gated, delta);
           multiply(P + place, G + <usize>begin * 4, gated);
           scoreGradient(P + row, dP + row, keys, delta);
         }
