@@ -1,16 +1,15 @@
-import * as tf from "@tensorflow/tfjs-core";
 import { attentionOf } from "../../model/attention.ts";
 import type { Decoder } from "../../model/decoder.ts";
-import { attentionSums, causalAttention, gatedAttention } from "../../tensor/ops/index.ts";
+import { gatedAttention } from "../../tensor/ops/index.ts";
 import type { ExemptionOptions } from "../exemptions.ts";
 import { decideGates } from "../gate-decision.ts";
 import { gateInput, type GateNetwork } from "../gates/network.ts";
 import { relaxGates } from "../gates/relax.ts";
 import { promptExemptions } from "../gates/layout.ts";
-import { keepBudget, type CacheBudget } from "../keep-budget.ts";
+import type { CacheBudget } from "../keep-budget.ts";
 import type { EvictionScore } from "../key-score.ts";
-import type { CacheShape } from "../shape.ts";
 import type { PrefillEviction } from "./ragged-cache.ts";
+import { keepBest, oneRow, rankByGates, rankByScore } from "./rankings.ts";
 
 type Shaped = Pick<Decoder, "config">;
 
@@ -18,13 +17,7 @@ type Shaped = Pick<Decoder, "config">;
  * Keeps everything.
  */
 export function keepEverything({ config }: Shaped): PrefillEviction {
-  return {
-    name: "full",
-    attend: (layer, { q, k, v }) => ({
-      output: causalAttention(q, k, v, { ...attentionOf(config, layer), starts: Int32Array.of(0, q.shape[0]) }).output,
-    }),
-    decide: (_, length) => new Uint8Array(length * config.keyValueHeads).fill(1),
-  };
+  return { name: "full", decide: (_, length) => new Uint8Array(length * config.keyValueHeads).fill(1) };
 }
 
 /**
@@ -54,7 +47,10 @@ export function gateEviction(
   options: ExemptionOptions & { readonly threshold?: number; readonly ratio?: number } = {},
 ): PrefillEviction {
   const { threshold = 0.5, ratio } = options;
-  if (ratio !== undefined) return rankedByGates({ config }, gates, { ...options, ratio });
+  if (ratio !== undefined) {
+    const { sinks = 4, window = 16 } = options;
+    return keepBest({ config }, rankByGates(gates, { sinks, window }), { ratio, sinks, recent: window });
+  }
   return {
     name: "gates",
     attend(layer, { q, k, v, input }) {
@@ -67,24 +63,6 @@ export function gateEviction(
       const { evictableTokens: evictable } = promptExemptions(length, options);
       return decideGates(facts, { ...oneRow(length, config.keyValueHeads), evictable }, { threshold }).keep;
     },
-  };
-}
-
-function rankedByGates(
-  { config }: Shaped,
-  gates: GateNetwork,
-  { sinks = 4, window = 16, ratio }: ExemptionOptions & { readonly ratio: number },
-): PrefillEviction {
-  return {
-    name: "gates",
-    attend(layer, { q, k, v, input }) {
-      const layout = promptExemptions(q.shape[0], { sinks, window });
-      const facts = gates.scores(layer, gateInput(gates.settings, { k, v, input }), layout);
-      const starts = Int32Array.of(0, q.shape[0]);
-      return { output: causalAttention(q, k, v, { ...attentionOf(config, layer), starts }).output, facts };
-    },
-    decide: (_, length, facts) =>
-      keepBudget(facts, oneRow(length, config.keyValueHeads), { ratio, sinks, recent: window }),
   };
 }
 
@@ -105,33 +83,6 @@ function rankedByGates(
  * answer!.ids.length <= 3; //=> true
  * releaseEngine();
  */
-export function scoreEviction({ config }: Shaped, score: EvictionScore, budget: CacheBudget): PrefillEviction {
-  return {
-    name: score.name,
-    attend(layer, { q, k, v }) {
-      const length = q.shape[0];
-      const facts = attentionOf(config, layer);
-      const { output } = causalAttention(q, k, v, { ...facts, starts: Int32Array.of(0, length) });
-      if (score.reads === "positions") return { output };
-      if (score.reads === "keys") return { output, facts: k };
-      if (score.reads === "keys-and-values") return { output, facts: tf.concat([k, v]) };
-      const weights = Float32Array.from({ length }, (_, query) => score.queryWeight(query, length));
-      return { output, facts: attentionSums(q, k, { ...facts, weights }) };
-    },
-    decide(_, length, facts) {
-      const shape = oneRow(length, config.keyValueHeads);
-      return keepBudget(scored(score, shape, facts), shape, budget);
-    },
-  };
-}
-
-function scored(score: EvictionScore, shape: CacheShape, facts: Float32Array): Float32Array {
-  if (score.reads === "positions") return score.score(shape);
-  if (score.reads !== "keys-and-values") return score.score(shape, facts);
-  const half = facts.length / 2;
-  return score.score(shape, facts.subarray(0, half), facts.subarray(half));
-}
-
-function oneRow(length: number, heads: number): CacheShape {
-  return { rows: 1, width: length, heads, lengths: [length] };
+export function scoreEviction(model: Shaped, score: EvictionScore, budget: CacheBudget): PrefillEviction {
+  return keepBest(model, rankByScore(model, score), budget);
 }

@@ -21,8 +21,8 @@ export interface EntryPool {
    */
   add(text: number, k: tf.Tensor2D, v: tf.Tensor2D, keep: Uint8Array): void;
   /**
-   * Adds one entry per head to each text, and attends to those of them that lie in the layer's window.
-   * `q [texts.length, heads * headSize]`.
+   * Adds one entry per head to each text, and attends to those of them that lie in the layer's window; a text that is
+   * named several times takes in as many tokens, in order. `q [texts.length, heads * headSize]`.
    */
   extend(texts: Int32Array, tokens: Pick<LayerTokens, "q" | "k" | "v">, attention: LayerAttention): tf.Tensor2D;
   copy(from: number, to: number): void;
@@ -99,28 +99,29 @@ export function entryPool(keyValueHeads: number, headSize: number): EntryPool {
       layOut(sources, { k, v });
     },
     extend(texts, { q, k, v }, { window, ...facts }) {
-      const own = Array.from(texts, (text) => runs.get(text)!).flat();
-      if (own.some(({ length, room }) => length === room)) {
-        for (const run of own) if (run.length === run.room) run.room += ROOM;
-        layOut(new Map(), held ? undefined : { k, v });
-      }
+      let grows = false;
+      for (const [text, tokens] of countsOf(texts))
+        for (const run of runs.get(text)!) for (; run.room < run.length + tokens; grows = true) run.room += ROOM;
+      if (grows) layOut(new Map(), held ? undefined : { k, v });
       const { keys, values } = held!;
-      const places = Int32Array.from(own, ({ first, length }) => first + length);
-      const row = new Int32Array(own.length);
-      writeCache(keys, tf.reshape(k, [own.length, headSize]), places, row);
-      writeCache(values, tf.reshape(v, [own.length, headSize]), places, row);
+      const count = texts.length * keyValueHeads;
+      const [places, firsts, lengths] = [new Int32Array(count), new Int32Array(count), new Int32Array(count)];
+      let at = 0;
       for (const text of texts) {
         const age = ages.get(text)!;
         for (const run of runs.get(text)!) {
-          run.length++;
+          places[at] = run.first + run.length++;
           run.positions.push(age);
+          const unseen = window === undefined ? 0 : entriesBefore(run, window);
+          firsts[at] = run.first + unseen;
+          lengths[at++] = run.length - unseen;
         }
         ages.set(text, age + 1);
       }
+      const row = new Int32Array(count);
+      writeCache(keys, tf.reshape(k, [count, headSize]), places, row);
+      writeCache(values, tf.reshape(v, [count, headSize]), places, row);
       const flat = (pool: tf.Tensor3D): tf.Tensor2D => tf.reshape(pool, [size(), headSize]);
-      const unseen = Int32Array.from(own, (run) => (window === undefined ? 0 : entriesBefore(run, window)));
-      const firsts = Int32Array.from(own, ({ first }, i) => first + unseen[i]!);
-      const lengths = Int32Array.from(own, ({ length }, i) => length - unseen[i]!);
       return raggedAttention(q, flat(keys), flat(values), { ...facts, firsts, lengths });
     },
     copy(from, to) {
@@ -150,6 +151,13 @@ export function entryPool(keyValueHeads: number, headSize: number): EntryPool {
       dispose();
     },
   };
+}
+
+/** How often each text is named. */
+function countsOf(texts: Int32Array): Map<number, number> {
+  const counts = new Map<number, number>();
+  for (const text of texts) counts.set(text, (counts.get(text) ?? 0) + 1);
+  return counts;
 }
 
 /** Entries too old for the window of the newest one. */

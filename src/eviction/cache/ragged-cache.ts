@@ -2,19 +2,26 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { CacheMaker, KeyValueCache, LayerTokens } from "../../model/generation/key-value-cache.ts";
 import { attentionOf } from "../../model/attention.ts";
 import type { DecoderConfig } from "../../model/config.ts";
+import { causalAttention } from "../../tensor/ops/index.ts";
+import { optional } from "../../system/optional.ts";
 import { entryPool, type EntryPool } from "./pool.ts";
 
 /** What decides, once a prompt has been read, which of its keys and values are kept. */
 export interface PrefillEviction {
   readonly name: string;
   /**
-   * One layer's attention among the prompt's tokens, `[T, heads * headSize]`, and the numbers that `decide` reads; for
-   * none, leave `facts` out. Called within a tidy scope.
+   * The numbers of a layer that `decide` reads, where the prompt is read with all its entries; none, if it is left out.
+   * Called within a tidy scope.
    */
-  attend(layer: number, tokens: LayerTokens): { output: tf.Tensor2D; facts?: tf.Tensor };
+  facts?(layer: number, tokens: LayerTokens): tf.Tensor;
+  /**
+   * In place of `facts`, of an eviction that hides entries from the prompt's own tokens too: one layer's attention among
+   * them, `[T, heads * headSize]`, and the numbers that `decide` reads. Called within a tidy scope.
+   */
+  attend?(layer: number, tokens: LayerTokens): { output: tf.Tensor2D; facts?: tf.Tensor };
   /**
    * The layer's flags, `[length * keyValueHeads]`, 1 = kept.
-   * @param facts as `attend` gave them; empty where it gave none
+   * @param facts as `facts` or `attend` gave them; empty where there are none
    */
   decide(layer: number, length: number, facts: Float32Array): Uint8Array;
 }
@@ -82,7 +89,7 @@ function openRaggedCache(
     start(layer, { rows, starts }, tokens) {
       const outputs = Array.from(rows, (row, text) => {
         const own = tokensBetween(starts[text]!, starts[text + 1]!, tokens);
-        const { output, facts } = eviction.attend(layer, own);
+        const { output, facts } = readPrompt(config, eviction, layer, own);
         if (layer === 0) pending.set(row, []);
         pending.get(row)!.push({
           k: tf.keep(tf.clone(own.k)),
@@ -123,7 +130,20 @@ function openRaggedCache(
   };
 }
 
-function tokensBetween(from: number, to: number, { q, k, v, input }: LayerTokens): LayerTokens {
+/** A layer's attention among a prompt's tokens, and what an eviction reads of them. Called within a tidy scope. */
+export function readPrompt(
+  config: DecoderConfig,
+  eviction: Pick<PrefillEviction, "facts" | "attend">,
+  layer: number,
+  tokens: LayerTokens,
+): { output: tf.Tensor2D; facts?: tf.Tensor } {
+  if (eviction.attend !== undefined) return eviction.attend(layer, tokens);
+  const { q, k, v } = tokens;
+  const { output } = causalAttention(q, k, v, { ...attentionOf(config, layer), starts: Int32Array.of(0, q.shape[0]) });
+  return { output, ...optional({ facts: eviction.facts?.(layer, tokens) }) };
+}
+
+export function tokensBetween(from: number, to: number, { q, k, v, input }: LayerTokens): LayerTokens {
   const between = (x: tf.Tensor2D): tf.Tensor2D =>
     to - from === x.shape[0] ? x : tf.slice(x, [from, 0], [to - from, x.shape[1]]);
   return { q: between(q), k: between(k), v: between(v), input: between(input) };

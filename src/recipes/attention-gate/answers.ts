@@ -3,24 +3,29 @@ import type { MethodChoice } from "../../config/method-choice.ts";
 import { baselineNames } from "./config.ts";
 import type { AttentionGateConfig } from "./config-schema.ts";
 import type { TokenizedDataset } from "../../data/tokenized.ts";
-import { gateEviction, keepEverything, scoreEviction } from "../../eviction/cache/evictions.ts";
+import { evaluateCaches, type WritingPace } from "../../evaluation/caches/evaluate-caches.ts";
+import { evictionOf, type CacheCandidate, type CacheOutcome } from "../../evaluation/caches/problem.ts";
+import { keepEverything } from "../../eviction/cache/evictions.ts";
 import { promptAccount } from "../../eviction/cache/prompt-account.ts";
-import { raggedCache, type PrefillEviction } from "../../eviction/cache/ragged-cache.ts";
+import { raggedCache } from "../../eviction/cache/ragged-cache.ts";
+import { rankByGates, rankByScore, type PromptRanking } from "../../eviction/cache/rankings.ts";
 import type { GateNetwork } from "../../eviction/gates/network.ts";
 import { evictionScores } from "../../eviction/catalogue.ts";
+import type { CacheBudget } from "../../eviction/keep-budget.ts";
 import type { EvictionScore } from "../../eviction/key-score.ts";
 import type { ExemptionOptions } from "../../eviction/exemptions.ts";
 import type { Model } from "../../model/model.ts";
+import { optional } from "../../system/optional.ts";
 import { verifier } from "../../text/index.ts";
 import { startOf } from "../kit/adapter.ts";
 import type { RunInputs } from "../kit/inputs.ts";
 import {
-  drawResponses,
   judgeResponses,
   questionsOf,
   sampleAnswers,
   sampledAccuracy,
   sampledRates,
+  type Drawn,
   type Question,
   type SampledRates,
   type Verify,
@@ -56,16 +61,13 @@ export interface CacheResult extends ResultRow, Partial<SampledRates> {
   readonly rowCorrect: readonly number[];
 }
 
-/** An eviction of which it was said beforehand what it is to keep, or not. */
-export type PlannedEviction = PrefillEviction & Pick<CacheResult, "keep">;
-
 /** What gates keep that foresee attention, of each share that is to be measured. */
-export function budgetEvictions(
-  model: Model,
+export function budgetCandidates(
   gates: GateNetwork,
   { gates: { sinks, window }, evaluation: { keep = [] } }: AttentionGateConfig,
-): PlannedEviction[] {
-  return keep.map((ratio) => ofShare(gateEviction(model, gates, { sinks, window, ratio }), ratio));
+): CacheCandidate[] {
+  const ranking = rankByGates(gates, { sinks, window });
+  return keep.map((ratio) => ofShare("gates", ranking, { ratio, sinks, recent: window }));
 }
 
 /**
@@ -73,28 +75,29 @@ export function budgetEvictions(
  * share as `budget`; none where that is all.
  * @throws UserError for a module of the user's that cannot be used
  */
-export async function baselineEvictions(
+export async function baselineCandidates(
   model: Model,
   { gates: { sinks, window }, evaluation: { baselines, keep } }: AttentionGateConfig,
   budget = 1,
-): Promise<PlannedEviction[]> {
+): Promise<CacheCandidate[]> {
   const names = baselineNames(baselines);
-  const scores = await openScores(baselines);
-  const scored = (ratio: number) =>
-    scores.map((score, index) => ({
-      ...scoreEviction(model, score, { ratio, sinks, recent: window }),
-      name: names[index]!,
-    }));
-  const all = (keep ?? [budget]).flatMap((ratio): PlannedEviction[] =>
-    ratio < 1 ? scored(ratio).map((each) => (keep ? ofShare(each, ratio) : each)) : [],
-  );
-  return [keepEverything(model), ...all];
+  const rankings = (await openScores(baselines)).map((score) => rankByScore(model, score));
+  const all = (keep ?? [budget]).flatMap((ratio): CacheCandidate[] => {
+    if (ratio >= 1) return [];
+    const cache = { ratio, sinks, recent: window };
+    return rankings.map((ranking, index) =>
+      keep ? ofShare(names[index]!, ranking, cache) : { name: names[index]!, ranking, budget: cache },
+    );
+  });
+  return [everyEntry(model), ...all];
 }
 
-const ofShare = (eviction: PrefillEviction, keep: number): PlannedEviction => ({
-  ...eviction,
-  name: `${eviction.name} ${keep}`,
-  keep,
+/** All entries. */
+export const everyEntry = (model: Model): CacheCandidate => ({ name: "full", eviction: keepEverything(model) });
+
+const ofShare = (name: string, ranking: PromptRanking, budget: CacheBudget & { ratio: number }): CacheCandidate => ({
+  ...{ name: `${name} ${budget.ratio}`, keep: budget.ratio },
+  ...{ ranking, budget },
 });
 
 /** The baselines' scores. Throws a UserError for a module of the user's that cannot be used. */
@@ -111,15 +114,58 @@ export interface AnswerWork {
   readonly working: Reporter["working"];
 }
 
-/** Answers over one cache after the other, as the configuration says. */
-export async function answerOverEach(evictions: readonly PlannedEviction[], work: AnswerWork): Promise<CacheResult[]> {
+/** Answers over each cache, as the configuration says. */
+export async function answerOverEach(candidates: readonly CacheCandidate[], work: AnswerWork): Promise<CacheResult[]> {
   const { config, inputs, model } = work;
   const { validation: held, answersOf } = inputs;
-  if (held === undefined || config.gates.rows === "text") return [];
+  if (held === undefined || config.gates.rows === "text" || candidates.length === 0) return [];
   const questions = await questionsOf(held, model.tokenizer, answersOf, config.evaluation.rows);
-  const results: CacheResult[] = [];
-  for (const eviction of evictions) results.push(await answerOver(eviction, work, { held, questions }));
-  return results;
+  const { answers, pace } = await writeAnswers(candidates, work, questions);
+  const { verify, close } = verifier();
+  try {
+    const results: CacheResult[] = [];
+    for (const [c, candidate] of candidates.entries()) {
+      const drawn = answers[c]!.map(({ answer }, i): Drawn => ({ ...questions[i]!, sample: 0, ...answer! }));
+      const judged = await judgeResponses(drawn, questions, { tokenizer: model.tokenizer, verify });
+      const { tokens, seconds } = pace[c]!;
+      results.push({
+        model: work.name,
+        cache: candidate.name,
+        ...(candidate.keep !== undefined && { keep: candidate.keep }),
+        rows: questions.length,
+        accuracy: sampledAccuracy(judged),
+        ...accountOf(
+          answers[c]!.map(({ keep }) => keep),
+          { held, questions },
+          model,
+          config.gates,
+        ),
+        tokensPerSecond: seconds > 0 ? tokens / seconds : 0,
+        rowCorrect: judged.map(({ verdict }) => Number(verdict === "correct")),
+        ...(await sampleOver(candidate, work, questions, verify)),
+      });
+    }
+    return results;
+  } finally {
+    await close();
+  }
+}
+
+/** The likeliest answer to each question over each cache, and what the cache kept. */
+async function writeAnswers(
+  candidates: readonly CacheCandidate[],
+  { config, model, working }: AnswerWork,
+  questions: readonly Question[],
+): Promise<{ answers: Pick<CacheOutcome, "keep" | "answer">[][]; pace: readonly WritingPace[] }> {
+  const { maxNewTokens, batchSize } = config.evaluation;
+  const answers = candidates.map((): Pick<CacheOutcome, "keep" | "answer">[] => []);
+  const problems = questions.map(({ rowId, prompt }) => ({ row: rowId, context: prompt }));
+  const pace = await evaluateCaches(model, problems, candidates, {
+    ...{ maxNewTokens, batchSize },
+    onOutcome: (c, problem, { keep, answer }) => void (answers[c]![problem] = { keep, ...optional({ answer }) }),
+    onProgress: (done, total) => working("answering over caches", done, total),
+  });
+  return { answers, pace };
 }
 
 /** Answers of the model as it started, over all entries and over the baselines' caches. */
@@ -134,8 +180,8 @@ export async function answerFrozen(
   try {
     const { model, release } = await startOf(trunk, config.adapter);
     try {
-      const evictions = await baselineEvictions(model, config, budget);
-      return await answerOverEach(evictions, { config, inputs, model, name, working });
+      const candidates = await baselineCandidates(model, config, budget);
+      return await answerOverEach(candidates, { config, inputs, model, name, working });
     } finally {
       release();
     }
@@ -149,59 +195,19 @@ interface HeldOut {
   readonly questions: readonly Question[];
 }
 
-/** Answers all questions greedily over a cache that evicts, and says what was kept. */
-async function answerOver(
-  eviction: PlannedEviction,
-  work: AnswerWork,
-  { held, questions }: HeldOut,
-): Promise<CacheResult> {
-  const { config, model, name, working } = work;
-  const { maxNewTokens, batchSize } = config.evaluation;
-  const kept: (readonly Uint8Array[])[] = [];
-  const pace = { seconds: 0, tokens: 0, before: { promptTokens: 0, newTokens: 0, seconds: 0 } };
-  const { verify, close } = verifier();
-  try {
-    const drawn = await drawResponses(model, questions, {
-      ...{ samples: 1, temperature: 0, maxNewTokens, batchSize, seed: config.training.seed },
-      cache: raggedCache(eviction, { onEvicted: (keep) => kept.push([...keep]) }),
-      onProgress(done, total, now) {
-        if (now.promptTokens === pace.before.promptTokens) {
-          pace.seconds += now.seconds - pace.before.seconds;
-          pace.tokens += now.newTokens - pace.before.newTokens;
-        }
-        pace.before = { ...now };
-        working(`answering over ${eviction.name}`, done, total);
-      },
-    });
-    const judged = await judgeResponses(drawn, questions, { tokenizer: model.tokenizer, verify });
-    return {
-      model: name,
-      cache: eviction.name,
-      ...(eviction.keep !== undefined && { keep: eviction.keep }),
-      rows: questions.length,
-      accuracy: sampledAccuracy(judged),
-      ...accountOf(kept, { held, questions }, model, config.gates),
-      tokensPerSecond: pace.seconds > 0 ? pace.tokens / pace.seconds : 0,
-      rowCorrect: judged.map(({ verdict }) => Number(verdict === "correct")),
-      ...(await sampleOver(eviction, work, questions, verify)),
-    };
-  } finally {
-    await close();
-  }
-}
-
 /** What sampled answers over the same cache come to, where some are asked for. */
 async function sampleOver(
-  eviction: PrefillEviction,
+  candidate: CacheCandidate,
   { config, model, working }: AnswerWork,
   questions: readonly Question[],
   verify: Verify,
 ): Promise<SampledRates | undefined> {
   const { samples, temperature, maxNewTokens, batchSize } = config.evaluation;
+  if (samples === 0) return undefined;
   const sampled = await sampleAnswers(model, questions, {
     ...{ samples, temperature, maxNewTokens, batchSize, verify },
-    ...{ seed: config.training.seed, cache: raggedCache(eviction) },
-    onProgress: (done, total) => working(`sampling answers over ${eviction.name}`, done, total),
+    ...{ seed: config.training.seed, cache: raggedCache(evictionOf(model, candidate)) },
+    onProgress: (done, total) => working(`sampling answers over ${candidate.name}`, done, total),
   });
   return sampledRates(
     sampled,

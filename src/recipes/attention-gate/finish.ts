@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { gateEviction, keepEverything } from "../../eviction/cache/evictions.ts";
+import { gateEviction } from "../../eviction/cache/evictions.ts";
+import type { CacheCandidate } from "../../evaluation/caches/problem.ts";
 import type { GateNetwork } from "../../eviction/gates/network.ts";
 import { saveGates } from "../../eviction/gates/files.ts";
 import { isAdapted } from "../../model/adapters/with-adapter.ts";
@@ -12,13 +13,7 @@ import { problemsOf, writeProblems, type MeasuredRows } from "../kit/problems.ts
 import { saveTrained } from "../kit/save-trained.ts";
 import { countedRows } from "../kit/row-order.ts";
 import { stoppable } from "../kit/reporter.ts";
-import {
-  answerOverEach,
-  baselineEvictions,
-  budgetEvictions,
-  type CacheResult,
-  type PlannedEviction,
-} from "./answers.ts";
+import { answerOverEach, baselineCandidates, budgetCandidates, everyEntry, type CacheResult } from "./answers.ts";
 import type { AttentionGateConfig } from "./config-schema.ts";
 import type { GateLosses } from "./losses.ts";
 import { optional } from "../../system/optional.ts";
@@ -71,17 +66,18 @@ function lossesOf(evaluation: Partial<GateLosses> | undefined, gated: boolean): 
 /** Answers over the caches that this arm stands for: the gates', or those of the baselines; and over all entries. */
 async function answerAll(work: GateWork, { state }: RunLearner): Promise<CacheResult[]> {
   const { config, model, gates, reporter, interrupted, budget, run } = work;
-  const evictions = gates ? gateEvictions(model, gates, config) : await baselineEvictions(model, config, budget);
+  const candidates = gates ? gateCandidates(model, gates, config) : await baselineCandidates(model, config, budget);
   const again = checkpointSteps(run.checkpoints).includes(state.step);
   const { working } = again ? stoppable(reporter, interrupted) : reporter;
-  return answerOverEach(evictions, { ...work, working });
+  return answerOverEach(candidates, { ...work, working });
 }
 
 /** The model of gates that foresee attention is the one it started from: its answers over all entries come later. */
-function gateEvictions(model: Model, gates: GateNetwork, config: AttentionGateConfig): PlannedEviction[] {
+function gateCandidates(model: Model, gates: GateNetwork, config: AttentionGateConfig): CacheCandidate[] {
   const { objective, sinks, window, threshold } = config.gates;
-  if (objective === "future") return budgetEvictions(model, gates, config);
-  return [gateEviction(model, gates, { sinks, window, ...optional({ threshold }) }), keepEverything(model)];
+  if (objective === "future") return budgetCandidates(gates, config);
+  const eviction = gateEviction(model, gates, { sinks, window, ...optional({ threshold }) });
+  return [{ name: "gates", eviction }, everyEntry(model)];
 }
 
 /** Writes the gates first: saving an adapted model merges it. */
