@@ -73,9 +73,9 @@ export function wordsOf(command: string): string[] {
   return [...command.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map(([, a, b, c]) => a ?? b ?? c!);
 }
 
-/** Whether a command of `tokensift` ends within seconds: all but trainings. */
+/** Whether a command of `tokensift` ends within seconds: all but trainings and comparisons. */
 export function isCheap(command: string): boolean {
-  return !/^npx tokensift (train|trial|reproduce) /.test(command) || / --(dry-run|help|list)\b/.test(command);
+  return !/^npx tokensift (train|trial|reproduce|evict) /.test(command) || / --(dry-run|help|list)\b/.test(command);
 }
 
 /** Writes the examples into a folder. */

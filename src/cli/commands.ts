@@ -60,6 +60,10 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: "Show a run's page in the browser while the run goes on.",
     load: async () => (await import("./watch.ts")).watch,
   },
+  evict: {
+    summary: "Compare what caches that drop entries still know: scores, gates and controls.",
+    load: async () => (await import("./evict/evict.ts")).evict,
+  },
   trial: {
     summary: "Find out on some of your rows, with errors that are known, which rule fits.",
     load: async () => (await import("./trial.ts")).trial,

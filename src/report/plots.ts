@@ -8,6 +8,8 @@ export interface Curve {
   readonly label: string;
   readonly style: number;
   readonly points: readonly Point[];
+  /** Where points lie with some certainty, drawn as lines behind them. */
+  readonly intervals?: readonly { readonly x: number; readonly low: number; readonly high: number }[];
 }
 
 export interface PlotOptions {
@@ -50,6 +52,9 @@ export function curvesPlot(curves: readonly Curve[], options: PlotOptions): Html
   const everything = [
     ...lines.flatMap(({ raw, line }) => [...raw, ...line]),
     ...(band ? [...band.low, ...band.high] : []),
+    ...lines.flatMap(({ intervals = [] }) =>
+      intervals.flatMap(({ x, low, high }) => [low, high].map((y) => ({ x, y }))),
+    ),
   ];
   const [x, y] = [
     domainOf(everything.map((p) => p.x)),
@@ -69,12 +74,14 @@ export function curvesPlot(curves: readonly Curve[], options: PlotOptions): Html
   const marks: Plot.Markish[] = [];
   const names: Plot.Markish[] = [];
   if (band) marks.push(bandMark(band));
-  for (const [i, { line, raw, style, label }] of lines.entries()) {
+  for (const [i, { line, raw, style, label, intervals }] of lines.entries()) {
     const { color, dash, width: strokeWidth } = armStroke(style);
     const end = line.at(-1)!;
     if (raw.length > 0)
       marks.push(Plot.line(raw, { x: "x", y: "y", stroke: color, strokeOpacity: 0.18, strokeWidth: 1 }));
     marks.push(Plot.line(line, { x: "x", y: "y", stroke: color, strokeWidth, strokeDasharray: dash }));
+    if (intervals)
+      marks.push(Plot.ruleX(intervals, { x: "x", y1: "low", y2: "high", stroke: color, strokeOpacity: 0.45 }));
     if (dots) marks.push(Plot.dot(line, { x: "x", y: "y", fill: color, r: 2.6 }));
     if (label === "") continue;
     const place = { x: end.x + 21 * perPixel.x, y: ends[i]! };

@@ -1,4 +1,6 @@
 import type { TokenBatch } from "../../contract/index.ts";
+import { evaluateCaches } from "../../evaluation/caches/evaluate-caches.ts";
+import { rankByGates } from "../../eviction/cache/rankings.ts";
 import { gatedBatch } from "../../eviction/gates/layout.ts";
 import { gatedPass } from "../../eviction/gates/gated-pass.ts";
 import { decideGates } from "../../eviction/gate-decision.ts";
@@ -32,6 +34,46 @@ export function gateMeasure(model: Decoder, { gates, use }: Pick<OpenGates, "gat
         gatedNll: logProb.map((value, i) => (batch.response[i] && value !== 0 ? -value : 0)),
         keptHeadShare: keptShare(keep, batch, shape.heads),
       };
+    },
+  };
+}
+
+/**
+ * The same of gates that foresee attention. They choose once a prompt has been read, which ends where the first response
+ * begins; what follows is read over the entries that are left, and stays.
+ */
+export function rankedGateMeasure(model: Decoder, { gates, use }: Pick<OpenGates, "gates" | "use">): TokenMeasure {
+  const { sinks, window, ratio } = use;
+  const budget = { ratio: ratio!, sinks, recent: window };
+  const candidates = [{ name: "gates", ranking: rankByGates(gates, use), budget }];
+  const heads = model.config.layers * model.config.keyValueHeads;
+  return {
+    columns: ["gatedNll", "keptHeadShare"],
+    async measure({ rows, width, lengths, ids, response }) {
+      const gatedNll = new Float32Array(rows * width);
+      const keptHeadShare = new Float32Array(rows * width);
+      const problems = Array.from({ length: rows }, (_, row) => {
+        const own = ids.subarray(row * width, row * width + lengths[row]!);
+        const answer = response.subarray(row * width, row * width + own.length).indexOf(1);
+        const end = answer < 0 ? own.length : answer;
+        return { row, context: [...own.subarray(0, end)], reference: [...own.subarray(end)] };
+      });
+      await evaluateCaches(model, problems, candidates, {
+        force: true,
+        onOutcome(_, row, { keep, reference }) {
+          const { length } = problems[row]!.context;
+          keptHeadShare.fill(1, row * width + length, row * width + lengths[row]!);
+          for (const flags of keep)
+            flags.forEach((flag, i) => {
+              keptHeadShare[row * width + Math.floor((i * length) / flags.length)]! += flag / heads;
+            });
+          reference!.forEach(({ logProb }, t) => {
+            const i = row * width + length + t;
+            if (response[i]) gatedNll[i] = -logProb;
+          });
+        },
+      });
+      return { gatedNll, keptHeadShare };
     },
   };
 }

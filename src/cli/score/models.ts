@@ -7,7 +7,7 @@ import { gateRequest, openGates, type GateRequest } from "../open-gates.ts";
 import { openModel, tellBase } from "../open-model.ts";
 import { oneOf } from "../values.ts";
 import { withFlag } from "../with-flag.ts";
-import { gateMeasure, rewardMeasure, type TokenMeasure } from "./measures.ts";
+import { gateMeasure, rankedGateMeasure, rewardMeasure, type TokenMeasure } from "./measures.ts";
 
 /** Flags that name what is loaded. */
 type NamedPaths = {
@@ -81,12 +81,7 @@ export async function loadModels(request: ModelRequest, say: (sentence: string) 
     if (request.gates !== undefined) {
       const gates = await openGates(request.gates, model);
       disposals.unshift(() => gates[Symbol.dispose]());
-      if (gates.use.ratio !== undefined)
-        throw new UserError("unused-option", "these gates hide nothing while a row is read: they rank a whole prompt", {
-          where: `--gates ${request.gates.folder}`,
-          fix: "See what they keep with `tokensift generate --gates`, or score with gates that decide by a threshold.",
-        });
-      measures.push(gateMeasure(model, gates));
+      measures.push(gates.use.ratio === undefined ? gateMeasure(model, gates) : rankedGateMeasure(model, gates));
     }
     const folder = paths["reward-model"];
     if (folder !== undefined) {

@@ -9,7 +9,7 @@ import { terminalText } from "../../system/visible-text.ts";
 import { defineCommand } from "../command.ts";
 import { dataFlags, openData, tokenOptions } from "../data-flags.ts";
 import { engineFlags, withEngine } from "../engine.ts";
-import { gateFlags } from "../open-gates.ts";
+import { budgetFlag, gateFlags } from "../open-gates.ts";
 import { adapterFlag } from "../open-model.ts";
 import { watchInterruption } from "../../system/interruption.ts";
 import { requiredValue, wholeNumber } from "../values.ts";
@@ -37,7 +37,8 @@ With --adapter everything is the adapted model's, but for historyNll, referenceN
 With --gates: gatedNll is the loss of response tokens (0 on others) when what the gates evict is gone, as in generate;
 keptHeadShare is the share, from 0 to 1, of the key-value heads of all layers that keep the token. Tokens that always
 stay have 1: the first and last of a prompt (--sinks, --window) and, as they are generated, those of the response; for
-gates that were trained on plain text, the first and last of a row. nll, entropy and promptAttention are measured with
+gates that were trained on plain text, the first and last of a row. Gates that foresee attention keep --keep of what
+stands before a row's first response, once it has been read. nll, entropy and promptAttention are measured with
 nothing evicted. --model, with its --adapter, is the model that the gates were trained with.
 
 With --reward-model: rewardScore is the token reward model's score of response tokens (0 on others), and
@@ -66,6 +67,7 @@ To train on the weights: data.train: FILE, selection.method: dataset-weights, se
       description: "Reference model (rho1, token-cleaning, forgetting, iw-sft), for referenceNll.",
     },
     ...gateFlags,
+    ...budgetFlag,
     "reward-model": {
       type: "string",
       value: "DIR",

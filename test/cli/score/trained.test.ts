@@ -83,13 +83,24 @@ describe("score --gates", () => {
       response.forEach((mark, t) => expect(mark && keptHeadShare![t] !== 1).toBeFalsy());
   });
 
-  test("refuses gates that rank a whole prompt, and says why", async () => {
-    const budget = await makeGates(folder.path("budget-gates"), { ratio: 0.5 });
-    const { code, err } = await run(folder.path("ranked.jsonl"), "--gates", budget);
-    expect([code, err]).toEqual([
-      2,
-      expect.stringMatching(/budget-gates: these gates hide nothing while a row is read/),
-    ]);
+  test("of gates that rank a whole prompt gives what is left of it, and the losses over that", async () => {
+    const folderOf = await makeGates(folder.path("budget-gates"), { sinks: 0, window: 1, ratio: 0.5 });
+    const rows = await scored("--gates", folderOf);
+    const whole = await scored("--gates", folderOf, "--keep", "1", "--micro-batch-size", "1");
+    for (const [r, { ids, response, nll, gatedNll, keptHeadShare }] of rows.entries()) {
+      const length = response.indexOf(1);
+      const kept = keptHeadShare!.slice(0, length).reduce((a, b) => a + b, 0);
+      expect(kept).toBeCloseTo(Math.ceil(length / 2), 4);
+      expect(keptHeadShare!.slice(length)).toEqual(ids.slice(length).map(() => 1));
+      expect(whole[r]!.keptHeadShare).toEqual(ids.map(() => 1));
+      response.forEach((mark, t) => expect(whole[r]!.gatedNll![t]).toBeCloseTo(mark ? nll[t]! : 0, 4));
+      expect(gatedNll![length]).toBeCloseTo(nll[length]!, 4); // what a prompt says itself is said before anything goes
+    }
+    expect(
+      rows.some(({ nll, gatedNll, response }) =>
+        response.some((m, t) => m && Math.abs(nll[t]! - gatedNll![t]!) > 0.01),
+      ),
+    ).toBe(true);
   });
 
   test("leaves the model's own columns and the weights as they are", async () => {
