@@ -130,7 +130,7 @@ describe("the Attention-Gate recipe", () => {
       ...["gates 0.5 − full model", "gates 0.5 − key-diff-value 0.5 model"],
       ...["gates 0.25 − full model", "gates 0.25 − key-diff-value 0.25 model"],
     ]);
-    expect(section("Loss")!.querySelectorAll("figure").length).toBe(3);
+    expect(section("Loss")!.querySelectorAll("figure").length).toBe(2);
     expect(linesOf(join(output, "problems.jsonl"))).toBe(2 * 2); // problems, caches
 
     const bytes = () => [
