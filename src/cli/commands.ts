@@ -56,6 +56,10 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: "Write losses, attention, entropies and weights of every token to a file.",
     load: async () => (await import("./score/score.ts")).score,
   },
+  compare: {
+    summary: "Put runs, seeds and arms beside each other on one page.",
+    load: async () => (await import("./compare.ts")).compare,
+  },
   watch: {
     summary: "Show a run's page in the browser while the run goes on.",
     load: async () => (await import("./watch.ts")).watch,

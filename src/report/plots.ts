@@ -8,6 +8,8 @@ export interface Curve {
   readonly label: string;
   readonly style: number;
   readonly points: readonly Point[];
+  /** An area in the curve's colour, from the one to the other. */
+  readonly band?: { readonly low: readonly Point[]; readonly high: readonly Point[] };
   /** Where points lie with some certainty, drawn as lines behind them. */
   readonly intervals?: readonly { readonly x: number; readonly low: number; readonly high: number }[];
 }
@@ -52,6 +54,7 @@ export function curvesPlot(curves: readonly Curve[], options: PlotOptions): Html
   const everything = [
     ...lines.flatMap(({ raw, line }) => [...raw, ...line]),
     ...(band ? [...band.low, ...band.high] : []),
+    ...lines.flatMap((curve) => (curve.band ? [...curve.band.low, ...curve.band.high] : [])),
     ...lines.flatMap(({ intervals = [] }) =>
       intervals.flatMap(({ x, low, high }) => [low, high].map((y) => ({ x, y }))),
     ),
@@ -74,6 +77,7 @@ export function curvesPlot(curves: readonly Curve[], options: PlotOptions): Html
   const marks: Plot.Markish[] = [];
   const names: Plot.Markish[] = [];
   if (band) marks.push(bandMark(band));
+  for (const curve of lines) if (curve.band) marks.push(bandMark(curve.band, armStroke(curve.style).color));
   for (const [i, { line, raw, style, label, intervals }] of lines.entries()) {
     const { color, dash, width: strokeWidth } = armStroke(style);
     const end = line.at(-1)!;
@@ -152,10 +156,10 @@ function domainOf(values: readonly number[]): Range {
   return low === high ? [low - room, high + room] : [low, high];
 }
 
-function bandMark({ low, high }: NonNullable<PlotOptions["band"]>): Plot.Markish {
+function bandMark({ low, high }: NonNullable<PlotOptions["band"]>, fill = "currentColor"): Plot.Markish {
   const upper = new Map(high.map((p) => [p.x, p.y]));
   const both = thinned(low.filter(({ x }) => upper.has(x))).map(({ x, y }) => ({ x, low: y, high: upper.get(x)! }));
-  return Plot.areaY(both, { x: "x", y1: "low", y2: "high", fill: "currentColor", fillOpacity: 0.1 });
+  return Plot.areaY(both, { x: "x", y1: "low", y2: "high", fill, fillOpacity: 0.12 });
 }
 
 /** Places at least `gap` apart, as near as may be to the wanted ones and within the range where they fit. */

@@ -45,7 +45,16 @@ const level = 0.05;
 /** Every row of an axis compared with those that it is to be compared with, by every metric. */
 export function compareAxis(cells: Cells, { axis, arms }: AxisOutcomes): Comparison[] {
   const pairs = arms.flatMap((row) => opponentsOf(cells, row, arms).map((other) => [row, other] as const));
-  return cells.grid.config.metrics.flatMap((metric) => {
+  return comparePairs(axis, cells.grid.config.metrics, pairs);
+}
+
+/** Pairs of rows by each metric; p values are corrected over the pairs. */
+export function comparePairs(
+  axis: string,
+  metrics: readonly string[],
+  pairs: readonly (readonly [row: ArmOutcomes, other: ArmOutcomes])[],
+): Comparison[] {
+  return metrics.flatMap((metric) => {
     const found = pairs.flatMap(([row, other]) => comparison(axis, metric, row, other) ?? []);
     const corrected = holm(found.map(({ interval }) => interval.p));
     return found.map((each, index) => judged({ ...each, corrected: corrected[index]! }));

@@ -1,0 +1,93 @@
+import { describe, expect, test } from "@jest/globals";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { compareRuns } from "../../src/grid/side-by-side/compare-runs.ts";
+import { comparisonPage, overSeeds, verdictOf } from "../../src/grid/side-by-side/page.ts";
+import { tokensift } from "../cli/run.ts";
+import { temporaryFolder } from "../data/folder.ts";
+import { expectSelfContained, page } from "../report/report-page.ts";
+import { userError } from "../user-error.ts";
+import { writeRun } from "./small-grid.ts";
+
+const folder = temporaryFolder();
+let made = 0;
+
+/** A run of ssToken with an arm `full`, on four problems whose losses lie around the arm's. */
+function runOf(seed: number, losses: { sstoken: number; full: number }, selection: object = { ratio: 0.9 }): string {
+  const path = folder.path(`run-${made++}`);
+  const write = (at: string, name: "sstoken" | "full", method: object): void => {
+    const rowLosses = [0, 1, 2, 3].map((i) => losses[name] + i / 10 + seed / 100);
+    writeRun(at, { loss: losses[name] + 0.15 + seed / 100, rowLosses, rowTokens: [2, 2, 2, 2] });
+    writeFileSync(join(at, "summary.json"), JSON.stringify({ name, method: name, seconds: 3 }));
+    const config = { model: "m", data: { cache: `c${made}` }, selection: method, training: { seed }, output: at };
+    writeFileSync(join(at, "config.yaml"), JSON.stringify({ ...config, compare: name === "full" ? [] : ["full"] }));
+  };
+  write(path, "sstoken", { method: "sstoken", ...selection });
+  write(join(path, "full"), "full", { method: "full" });
+  return path;
+}
+
+describe("runs side by side", () => {
+  const losses = { sstoken: 1, full: 1.5 };
+
+  test("are arms with their seeds, and a clear difference is told in words", () => {
+    const runs = [1, 2, 3, 4].map((seed) => runOf(seed, { sstoken: 1 - seed / 50, full: 1.5 }));
+    const { arms, metrics, comparisons } = compareRuns(runs);
+    expect(arms.map(({ arm, outcomes }) => [arm.name, outcomes.map(({ cell }) => cell.seed)])).toEqual([
+      ["sstoken", [1, 2, 3, 4]],
+      ["full", [1, 2, 3, 4]],
+    ]);
+    expect(metrics).toContain("loss");
+    const [loss] = comparisons;
+    expect(loss!.interval.difference).toBeCloseTo(-0.55, 10); // -.5 less the mean of 1/50 .. 4/50
+    expect([loss!.seeds, loss!.problems, loss!.verdict]).toEqual([4, 4, "better"]);
+    expect(verdictOf(comparisons)).toMatch(/^sstoken is better than full by loss/);
+    const markup = comparisonPage(runs, arms, metrics, comparisons);
+    expectSelfContained(markup.replace(runs.join(", "), ""));
+    expect(
+      page(markup)
+        .cells("Arms")
+        .map(([name, n]) => [name, n]),
+    ).toEqual([
+      ["sstoken", "4"],
+      ["full", "4"],
+    ]);
+  });
+
+  test("of fewer than three seeds show no difference, however large", () => {
+    const { comparisons } = compareRuns([runOf(1, losses), runOf(2, losses)]);
+    expect(verdictOf(comparisons)).toBe(
+      "No difference shown. Arms have 2 seeds in common; a difference needs at least 3.",
+    );
+  });
+
+  test("are called by what their settings differ in; those that differ in nothing are refused", () => {
+    const runs = [runOf(1, losses), runOf(1, losses, { ratio: 0.6 })];
+    expect(() => compareRuns(runs)).toThrow(userError("conflicting-options", "full")); // the arm `full` is the same in both
+    const { arms } = compareRuns([runs[0]!, runOf(2, losses, { ratio: 0.6 })]);
+    expect(arms.map(({ arm }) => arm.name)).toEqual(["sstoken", "full", "sstoken, ratio 0.6"]);
+    expect(() => compareRuns([runs[0]!], { against: "fulll" })).toThrow(userError("invalid-option", "full?"));
+    expect(() => compareRuns([runs[0]!], { metrics: ["losss"] })).toThrow(userError("invalid-option", "loss?"));
+    expect(() => compareRuns([folder.path("nowhere")])).toThrow(userError("no-run", "nowhere"));
+  });
+
+  test("by the command line", async () => {
+    const runs = [1, 2, 3].map((seed) => runOf(seed, losses));
+    const out = folder.path("page.html");
+    const { code, out: said } = await tokensift("compare", ...runs, "--out", out, "--metrics", "loss");
+    expect(code).toBe(0);
+    expect(said).toMatch(/sstoken - full +loss +−0.5000/);
+    expect(readFileSync(out, "utf8")).toContain("<h1>Runs compared</h1>");
+    expect((await tokensift("compare", ...runs, "--out", "page")).err).toContain("must end in .html");
+    expect((await tokensift("compare", "--out", out)).code).toBe(2);
+  });
+
+  test("a curve over seeds is the mean where all of them have a point, within the area that they fill", () => {
+    const curve = (...ys: number[]) => ys.map((y, x) => ({ x, y }));
+    expect(overSeeds([curve(1, 2, 3), curve(3, 6)])).toEqual({
+      points: curve(2, 4),
+      band: { low: curve(1, 2), high: curve(3, 6) },
+    });
+    expect(overSeeds([curve(1, 2)])).toEqual({ points: curve(1, 2) });
+  });
+});
