@@ -31,7 +31,7 @@ await runRecipe(orealRecipe, async (run) => {
       const choice = chooseResponses(outcomes, { keep: settings.keep, tolerance, seed, iteration });
 
       // Before any update, by passes without gradient: all that the losses read of kept answers, [rows, width] each.
-      const batches = [];
+      const read = [];
       for (const { batch, aux } of arm.batches(rollouts, { right, advantages: worth, kept: choice.kept })) {
         const { logProb: now, entropy } = await readNumbers(policy, batch, ["logProb", "entropy"]);
         const logProb = arm.drawnLogProb(rollouts, batch) ?? now; // of a replayed run as it was stored
@@ -51,8 +51,11 @@ await runRecipe(orealRecipe, async (run) => {
           const pushUnder = reward.equalPush ? now : undefined;
           if (reward.shuffled) weights = shuffledWeights(weights, batch, { seed, iteration, pushUnder });
         }
-        batches.push({ batch, aux: { ...aux, weights, referenceLogProb, sampledLogProb: logProb }, logProb, entropy });
+        read.push({ batch, aux: { ...aux, weights, referenceLogProb, sampledLogProb: logProb }, logProb, entropy });
       }
+
+      // Or w_t from elsewhere (`objective.weights.source`): entropies, a selection rule, a file of yours.
+      const batches = arm.weigh(iteration, read);
 
       // The reward model learns: binary cross entropy of sigmoid(mean_t s_t) and the outcome, mean over kept answers.
       const taught = [];

@@ -9,6 +9,8 @@ export { lengthReward } from "./rewards/length.ts";
 export { advantages } from "./advantages.ts";
 export { chooseResponses } from "./choose-responses.ts";
 export { tokenWeights } from "./token-weights.ts";
+export { entropyWeights } from "./entropy-weights.ts";
+export { concentration } from "./concentration.ts";
 export { shuffledWeights } from "./shuffled-weights.ts";
 export { rewardModelObjective } from "./reward-model-objective.ts";
 export { type PolicyAux, policyObjective } from "./policy-objective.ts";

@@ -31,6 +31,7 @@ import { openRewards, type RewardedRollouts } from "./rewards.ts";
 import { rolloutSource, type OrealOpening } from "./rollout-source.ts";
 import type { Rollouts } from "./rollouts.ts";
 import { writeTrajectories } from "./trajectories.ts";
+import { openWeights, type Weigh } from "./weigh.ts";
 import { warningWatch } from "./warnings.ts";
 
 /** One run of a comparison: an objective, a starting model, a folder. Iterations count from 0. */
@@ -45,6 +46,8 @@ export interface OrealArm {
   readonly policy: RunLearner;
   /** Where token weights are learned. */
   readonly reward: RewardLearner | undefined;
+  /** Gives the kept responses token weights that no reward model learns; where there are none such, leaves them as they are. */
+  readonly weigh: Weigh;
   /** What the KL term stays near: the policy that draws (`old`), or the model before training; undefined without it. */
   readonly reference: "old" | Decoder | undefined;
   /**
@@ -114,6 +117,7 @@ export async function openArm(opening: OrealOpening): Promise<OrealArm> {
       ...{ questions, tokenizer },
     });
     disposals.push(() => void judge.close());
+    const weigh = await openWeights(objective.weights, { seed: training.seed, toInitial: readsInitial(objective) });
     const draw = rolloutSource(models.policy, opening, { questions, verify, reward: judge.reward });
     const policy: RunLearner = await openLearner(models.policy, {
       ...pace,
@@ -123,7 +127,7 @@ export async function openArm(opening: OrealOpening): Promise<OrealArm> {
     const { stopAtKl: farthest = Infinity } = training;
     const toOld = settings.reference === "old" && objective.klCoefficient > 0;
     return {
-      ...{ name, settings, policy, reward, dispose },
+      ...{ name, settings, policy, reward, weigh, dispose },
       tolerance: objective.tolerance,
       seed: training.seed,
       reference: toOld ? "old" : models.initial,
@@ -137,6 +141,7 @@ export async function openArm(opening: OrealOpening): Promise<OrealArm> {
           learns: reward !== undefined,
           toInitial: readsInitial(objective),
           clips: objective.clip !== undefined,
+          weighs: objective.weights.source !== "none",
         });
         run.records.add(writeTrajectories(run.path, rollouts, fatesOf(iteration)));
         return policy.record(metrics, {
@@ -170,7 +175,7 @@ function openReward(
     learner: createLearner(model, { optimizer, ...pace, onNotFinite }),
     weights,
     shuffled: objective.weights.source === "shuffled",
-    equalPush: objective.weights.source === "shuffled" && objective.weights.equal === "push",
+    equalPush: "equal" in objective.weights && objective.weights.equal === "push",
     steps: stepsOf,
   };
 }

@@ -25,10 +25,16 @@ export type OrealPreset = (typeof orealPresets)[number];
 const weightsGroup = group(
   {
     source: Type.Optional(
-      choice(["none", "learned", "shuffled"], {
+      choice(["none", "learned", "shuffled", "entropy", "rule"], {
         description:
           "none: every token counts 1; learned: by a token reward model; shuffled: the learned weights, shuffled " +
-          "within each response (the control).",
+          "within each response (the control); entropy: the policy's, where the token was drawn; rule: by a selection rule, " +
+          "or a file of yours.",
+      }),
+    ),
+    shuffled: Type.Optional(
+      Type.Boolean({
+        description: "The control of any source: its weights, shuffled within each response. Default: false.",
       }),
     ),
     equal: Type.Optional(
@@ -38,6 +44,17 @@ const weightsGroup = group(
           "the token's probability under the policy (ours).",
       }),
     ),
+    form: Type.Optional(
+      choice(["top", "proportional"], {
+        description:
+          "Of entropy. top (default): 1 on the tokens of highest entropy over all responses that are learnt from, else 0; " +
+          "proportional: the entropy over its mean in the response.",
+      }),
+    ),
+    share: Type.Optional(
+      Type.Number({ exclusiveMinimum: 0, maximum: 1, description: "Of top: the share of tokens. Default 0.2." }),
+    ),
+    rule: Type.Optional(methodOptions("rule", "Of rule: the rule and its options.")),
     of: Type.Optional(
       choice(["score", "running-mean"], { description: "Outcome probability of each score, or of the mean so far." }),
     ),
@@ -266,7 +283,18 @@ export type OrealWeights =
       /** One of the two. */
       threshold?: number;
       topK?: number;
-    };
+    }
+  | ({ source: "entropy"; form: "top" | "proportional"; share?: number } & ShuffledKeys)
+  | ({ source: "rule"; rule: MethodChoice } & ShuffledKeys);
+
+/** Of weights that no reward model learns: both or none. */
+interface ShuffledKeys {
+  shuffled?: true;
+  equal?: "mass" | "push";
+}
+
+/** Weights that a reward model learns. */
+export type LearnedWeights = Extract<OrealWeights, { of: unknown }>;
 
 export type OrealLearner = Parsed["policy"];
 

@@ -3,6 +3,7 @@ import { armNameProblems } from "../../config/arm-names.ts";
 import { tryCreate } from "../../config/catalogue.ts";
 import type { ConfigDefinition } from "../../config/load.ts";
 import type {
+  LearnedWeights,
   OrealArm,
   OrealConfig,
   OrealLearner,
@@ -17,6 +18,7 @@ import { bestMetrics, savingContradictions } from "../../config/saving-keys.ts";
 import { isModulePath, type MethodChoice } from "../../config/method-choice.ts";
 import { rewards } from "../../reward/catalogue.ts";
 import { serverContradictions } from "../../config/server-group.ts";
+import { rules } from "../../selection/catalogue.ts";
 import { fillShared } from "../../config/shared.ts";
 import { optional } from "../../system/optional.ts";
 
@@ -26,9 +28,13 @@ export interface OrealValues {
   readonly learnedWeights: OrealWeights;
 }
 
-type GivenWeights = { source?: OrealWeights["source"] } & Partial<
-  Omit<Extract<OrealWeights, { of: unknown }>, "source">
->;
+type GivenWeights = Partial<Omit<LearnedWeights, "source">> & {
+  source?: OrealWeights["source"];
+  shuffled?: boolean;
+  form?: "top" | "proportional";
+  share?: number;
+  rule?: MethodChoice;
+};
 type GivenObjective = Partial<Omit<OrealObjective, "weights" | "clip">> & {
   weights?: GivenWeights;
   clip?: OrealObjective["clip"] | "none";
@@ -40,7 +46,7 @@ export function orealDefinition(values: OrealValues): ConfigDefinition<OrealConf
   return {
     schema: orealSchema,
     alternatives: [],
-    methods: [{ catalogue: rewards }],
+    methods: [{ catalogue: rewards }, { catalogue: rules }],
     renames: [{ key: "rollout", now: "sampling" }, ...["objective", "compare[].objective"].flatMap(renamesOfObjective)],
     finish(config, source) {
       const problems = fillIn(config, source, values);
@@ -82,7 +88,7 @@ export function mainArm({ objective, rewards, training }: OrealConfig): OrealArm
 
 /** Whether the objective needs a token reward model. */
 export function usesRewardModel({ weights }: Pick<OrealObjective, "weights">): boolean {
-  return weights.source !== "none";
+  return weights.source === "learned" || weights.source === "shuffled";
 }
 
 function fillIn(config: OrealConfig, source: string, values: OrealValues): Problem[] {
@@ -157,7 +163,7 @@ function filled(
   const weights = filledWeights(own ?? {}, base.weights, learnedWeights, (key, message) =>
     refuse(["weights", key], message),
   );
-  if (weights.source === "shuffled" && weights.equal === "push" && others.normalizer === "weights")
+  if ("equal" in weights && weights.equal === "push" && others.normalizer === "weights")
     refuse(["normalizer"], "cannot be weights where weights.equal is push: it would divide by the scale");
   const unused = (keys: readonly (keyof GivenObjective)[], why: string): void => {
     for (const key of keys) if (given[key] !== undefined) refuse([key], `is not used: ${why}`);
@@ -172,29 +178,57 @@ function filled(
   };
 }
 
+const weightKeys: Readonly<Record<OrealWeights["source"], readonly (keyof GivenWeights)[]>> = {
+  none: [],
+  learned: ["of", "scoreAt", "threshold", "topK"],
+  shuffled: ["of", "scoreAt", "threshold", "topK"],
+  entropy: ["form", "share"],
+  rule: ["rule"],
+};
+
 function filledWeights(
   given: GivenWeights,
   base: OrealWeights,
   learned: OrealWeights,
   refuse: (key: string, message: string) => void,
 ): OrealWeights {
-  const { source = base.source, ...options } = given;
+  const { source: named = base.source, shuffled: asked, ...options } = given;
+  const isControl = named === "shuffled" || (base.source === named && "shuffled" in base && base.shuffled === true);
+  const shuffled = named === "none" ? false : (asked ?? isControl);
+  const learns = named === "learned" || named === "shuffled";
+  const source = learns ? (shuffled ? "shuffled" : "learned") : named;
+  for (const key of Object.keys(options) as (keyof GivenWeights)[]) {
+    if (weightKeys[source].includes(key) || (key === "equal" && shuffled)) continue;
+    const of = source === "learned" || key !== "equal" ? source : `${source}, not shuffled`;
+    const why = key === "equal" && source !== "none" ? ", and only shuffled ones have something to keep equal" : "";
+    refuse(key, `is not used: weights.source is ${of}${why}`);
+  }
   if (source === "none") {
-    for (const key of Object.keys(options)) refuse(key, "is not used: weights.source is none");
+    if (asked === true) refuse("shuffled", "is not used: weights.source is none");
     return { source };
+  }
+  const before: Partial<GivenWeights> = base.source === named || (learns && base.source !== "none") ? base : {};
+  const equal = options.equal ?? before.equal ?? "mass";
+  const control = shuffled ? ({ shuffled: true, equal } as const) : {};
+  if (source === "entropy") {
+    const form = options.form ?? before.form ?? "top";
+    if (form === "proportional" && options.share !== undefined) refuse("share", "is not used: form is proportional");
+    return { source, form, ...(form === "top" && { share: options.share ?? before.share ?? 0.2 }), ...control };
+  }
+  if (source === "rule") {
+    const rule = options.rule ?? before.rule;
+    if (rule === undefined) refuse("source", "is rule, and weights.rule names none");
+    return { source, rule: rule ?? { method: "full" }, ...control };
   }
   if (options.topK !== undefined && options.threshold !== undefined)
     refuse("threshold", "cannot be given together with topK; keep one");
-  const start = (base.source === "none" ? learned : base) as Extract<OrealWeights, { of: unknown }>;
+  const start = ("of" in base ? base : learned) as LearnedWeights;
   const { of, scoreAt } = { ...start, ...options };
-  if (source === "learned" && options.equal !== undefined)
-    refuse("equal", "is not used: weights.source is learned, and only shuffled ones have something to keep equal");
-  const equal = options.equal ?? start.equal ?? "mass";
   const topK = options.topK ?? (options.threshold === undefined ? start.topK : undefined);
   const threshold = options.threshold ?? start.threshold ?? 0.5;
   return {
     source,
-    ...(source === "shuffled" && { equal }),
+    ...(source === "shuffled" && { equal: options.equal ?? start.equal ?? "mass" }),
     of,
     scoreAt,
     ...(topK === undefined ? { threshold } : { topK }),
@@ -248,6 +282,11 @@ function contradictions(config: OrealConfig): Problem[] {
   problems.push(...rewardProblems(config.rewards, ["rewards"]));
   for (const [index, arm] of compare.entries())
     problems.push(...rewardProblems(arm.rewards, ["compare", index, "rewards"]));
+  for (const [index, { objective }] of [config, ...compare].entries()) {
+    const at = [...(index === 0 ? [] : ["compare", index - 1]), "objective", "weights", "rule"];
+    const { problem } = "rule" in objective.weights ? tryCreate(rules, objective.weights.rule, at) : {};
+    if (problem) problems.push(problem);
+  }
   if (training.stopAtKl !== undefined) problems.push(...withoutKl(config));
   const arms = compare.map(({ name }, index) => ({ name, path: ["compare", index] }));
   problems.push(...armNameProblems(arms, [mainArm(config).name]));

@@ -51,7 +51,7 @@ async function saveModels({ opening: { run, config, command, inputs }, models, s
     const { decoder } = models.reward;
     const card = isAdapted(decoder) ? adapterCardText(about, portableBase(decoder.adapter)) : cardText(about);
     const { weights } = objective;
-    const scoreAt = weights.source === "none" ? undefined : weights.scoreAt;
+    const scoreAt = "scoreAt" in weights ? weights.scoreAt : undefined;
     const options = { ...save, card, chatTemplate, ...(scoreAt && { scoreAt }) };
     await saveTokenRewardModel(models.reward, join(run.path, "reward-model"), options);
   }

@@ -1,3 +1,4 @@
+import { concentration } from "../../reward/concentration.ts";
 import type { Choice } from "../../reward/choose-responses.ts";
 import { mean } from "../../evaluation/mean.ts";
 import type { PolicyAux } from "../../reward/policy-objective.ts";
@@ -36,10 +37,11 @@ export interface Iteration {
  * @param learns whether there is a reward model
  * @param toInitial whether the reference is the model before training
  * @param clips whether ratios to the policy that drew are clipped
+ * @param weighs whether tokens have weights of their own
  */
 export function metricsOf(
   iteration: Iteration,
-  { learns, toInitial, clips }: { learns: boolean; toInitial: boolean; clips: boolean },
+  { learns, toInitial, clips, weighs }: Record<"learns" | "toInitial" | "clips" | "weighs", boolean>,
 ) {
   const { taught, moved } = iteration;
   const [first] = moved;
@@ -53,6 +55,7 @@ export function metricsOf(
     ...responseMetrics(iteration),
     ...servedMetrics(iteration.rollouts, iteration.batches),
     ...meansOf(iteration.batches),
+    ...(weighs && concentrationOf(iteration.batches)),
     lossPositive: first?.parts["positive"] ?? 0,
     lossNegative: first?.parts["negative"] ?? 0,
     lossKl: first?.parts["kl"] ?? 0,
@@ -123,6 +126,13 @@ function meansOf(batches: readonly WeighedBatch[]) {
     weightMeanWrong: mean("weight", wrong),
     weightsAboveZero: mean("aboveZero", right, wrong),
   };
+}
+
+/** How few of the kept tokens the weights lie on. */
+function concentrationOf(batches: readonly WeighedBatch[]) {
+  const weights = batches.flatMap(({ batch, aux }) => [...(aux.weights ?? [])].filter((_, i) => batch.response[i]));
+  const { gini, effective } = concentration(weights);
+  return { weightGini: gini, weightEffective: effective };
 }
 
 interface TokenSum {

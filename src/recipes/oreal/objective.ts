@@ -1,4 +1,4 @@
-import type { OrealConfig, OrealObjective, OrealPreset, OrealWeights } from "./config-schema.ts";
+import type { LearnedWeights, OrealConfig, OrealObjective, OrealPreset, OrealWeights } from "./config-schema.ts";
 import type { OrealValues } from "./config.ts";
 import { outcomePresets, type OutcomeSettings } from "../../reward/outcome-presets.ts";
 import { tokenWeightPresets, type TokenWeightOptions } from "../../reward/token-weights.ts";
@@ -62,7 +62,7 @@ export function settingsOf(
     rewards: { range: rewards, failed: verifier.failed },
     advantage: advantageOptions[advantage],
     keep,
-    weights: weights.source === "none" ? "one" : weightOptions(weights),
+    weights: "of" in weights ? weightOptions(weights) : "one",
     reference,
     policy: {
       ...{ positives, positiveScale, ...coefficients, kl, normalizer, denominators },
@@ -72,7 +72,7 @@ export function settingsOf(
   };
 }
 
-function weightOptions(weights: Exclude<OrealWeights, { source: "none" }>): TokenWeightOptions {
+function weightOptions(weights: LearnedWeights): TokenWeightOptions {
   const { of, scoreAt, threshold, topK } = weights;
   return { of, scoreAt, ...optional({ threshold, topK: topK === undefined ? undefined : { ratio: topK } }) };
 }

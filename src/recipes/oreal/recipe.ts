@@ -10,11 +10,12 @@ import type { RunInputs } from "../kit/inputs.ts";
 import { defineRecipe } from "../kit/recipe.ts";
 import { oreal } from "./about.ts";
 import { openArm, type OrealArm } from "./arm.ts";
-import { armConfig, mainArm, orealDefinition } from "./config.ts";
+import { armConfig, mainArm, orealDefinition, readsInitial } from "./config.ts";
 import type { OrealArm as ArmChoice, OrealConfig } from "./config-schema.ts";
 import { orealMemory } from "./memory.ts";
 import { orealValues, settingsOf } from "./objective.ts";
 import { orealResults, resultRow, startName, startRow } from "./results.ts";
+import { openWeights } from "./weigh.ts";
 import { checkRewards, rewardNames } from "./rewards.ts";
 import { replayedRun } from "./trajectories.ts";
 
@@ -34,8 +35,11 @@ export const orealRecipe = defineRecipe<OrealConfig, OrealRun>({
   ...oreal,
   config: orealDefinition(orealValues),
   start: (config) => config,
-  async check({ rewards, compare }) {
-    for (const arm of [{ rewards }, ...compare]) await checkRewards(arm.rewards);
+  async check(config) {
+    for (const { rewards, objective } of [config, ...config.compare]) {
+      await checkRewards(rewards);
+      await openWeights(objective.weights, { seed: 0, toInitial: readsInitial(objective) });
+    }
   },
   plan,
   memory: orealMemory,

@@ -1,4 +1,5 @@
 import { resultOf } from "../../report/compare-arms.ts";
+import { methodLabel } from "../../config/method-choice.ts";
 import { groupOf } from "../../report/header.ts";
 import type { ArmRun, Evaluation } from "../../report/read-run.ts";
 import { type JsonObject, textOf } from "../../report/run-files.ts";
@@ -57,13 +58,17 @@ export function weightSource(objective: JsonObject | undefined): string | undefi
 }
 
 function objectiveText(objective: JsonObject): string {
+  const given = groupOf(objective, "weights");
   const weights: Record<string, string> = {
     none: "no token weights",
     learned: "learned token weights",
     shuffled: "control: learned token weights, shuffled within each answer",
+    entropy: "token weights of entropy",
+    rule: `token weights of ${methodLabel(textOf(groupOf(given, "rule")["method"]) ?? "a rule")}`,
   };
+  const control = given["shuffled"] === true ? "control: shuffled within each answer" : undefined;
   const preset = textOf(objective["preset"]);
   const source = weightSource(objective);
-  const equal = textOf(groupOf(objective, "weights")["equal"]) === "push" ? "at equal push" : undefined;
-  return [preset, source && weights[source], equal].filter((part) => part !== undefined).join(", ");
+  const equal = textOf(given["equal"]) === "push" ? "at equal push" : undefined;
+  return [preset, source && weights[source], control, equal].filter((part) => part !== undefined).join(", ");
 }

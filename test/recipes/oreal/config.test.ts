@@ -110,6 +110,35 @@ describe("an OREAL configuration", () => {
     expect(learned.objective.weights).not.toHaveProperty("equal");
   });
 
+  test("takes token weights from elsewhere, each source with its control", () => {
+    const arms = [
+      "{name: a, objective: {weights: {shuffled: true}}}",
+      "{name: b, objective: {weights: {shuffled: true, equal: push}}}",
+      "{name: c, objective: {weights: {form: proportional}}}",
+      "{name: d, objective: {weights: {source: rule, rule: {method: high-entropy, ratio: 0.5}}}}",
+      "{name: e, objective: {weights: {source: learned, shuffled: true}}}",
+      "{name: f, objective: {weights: {source: none}}}",
+    ];
+    const { config, resolvedYaml } = load(
+      `${minimal}objective: {weights: {source: entropy}}\ncompare: [${arms.join(", ")}]\n`,
+    );
+    expect([config, ...config.compare].map(({ objective }) => objective.weights)).toEqual([
+      { source: "entropy", form: "top", share: 0.2 },
+      { source: "entropy", form: "top", share: 0.2, shuffled: true, equal: "mass" },
+      { source: "entropy", form: "top", share: 0.2, shuffled: true, equal: "push" },
+      { source: "entropy", form: "proportional" },
+      { source: "rule", rule: { method: "high-entropy", ratio: 0.5 } },
+      { source: "shuffled", equal: "mass", of: "score", scoreAt: "token", threshold: 0.5 },
+      { source: "none" },
+    ]);
+    expect(load(resolvedYaml).config).toEqual(config);
+    expect(armConfig(config, config.compare[0]!)).not.toHaveProperty("rewardModel");
+    for (const arm of config.compare)
+      expect(load(JSON.stringify(armConfig(config, arm))).config.objective).toEqual(arm.objective);
+    const off = load(`${minimal}objective: {weights: {source: shuffled, shuffled: false}}\n`).config;
+    expect(off.objective.weights).toMatchObject({ source: "learned" });
+  });
+
   test("gives every arm the run's rewards, or its own", () => {
     const rewards = "rewards: [{method: verifier}, {method: length, weight: 0.2}]\n";
     const arms = "compare: [grpo, {name: short, rewards: [{method: length, form: overlong}]}]\n";
@@ -161,6 +190,16 @@ describe("an OREAL configuration", () => {
     ],
     ["objective: {preset: paper}\ntraining: {stopAtKl: 0.1}", /the initial model, which oreal does not compute/],
     ["training: {stopAtKl: 0.1}\nsampling: {replay: model}", /stopAtKl cannot be told from replayed responses/],
+    ["objective: {weights: {source: entropy, threshold: 0.4}}", /threshold is not used: weights\.source is entropy/],
+    [
+      "objective: {weights: {source: entropy, equal: push}}",
+      /equal is not used: weights\.source is entropy, not shuffled/,
+    ],
+    ["objective: {weights: {source: entropy, form: proportional, share: 0.3}}", /share is not used: form is prop/],
+    ["objective: {weights: {source: rule}}", /weights\.source is rule, and weights\.rule names none/],
+    ["objective: {weights: {source: rule, rule: {method: rho}}}", /weights\.rule\.method is "rho".*did you mean rho1/],
+    ["objective: {weights: {source: rule, rule: {method: rho1, ratio: 2}}}", /weights\.rule\.ratio must be/],
+    ["objective: {weights: {shuffled: true}}", /weights\.shuffled is not used: weights\.source is none/],
     ["rewards: []", /rewards must be a list .* with at least 1/],
     ["rewards: [{method: lenght}]", /rewards\[0\]\.method is "lenght", but must be one of .* did you mean length\?/],
     ["rewards: [{method: length, wieght: 2}]", /rewards\[0\]\.wieght is not a known key; did you mean .*weight/],

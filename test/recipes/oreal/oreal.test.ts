@@ -30,6 +30,8 @@ afterAll(() => {
 const armsOf = (output: string) => [orealResults(output), orealResults(join(output, "rloo"))];
 const sorted = (weights: Float32Array | null) => weights?.toSorted();
 
+const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
+
 /** Responses by question. */
 function groups(rows: readonly Stored[]): Stored[][] {
   const found = new Map<number, Stored[]>();
@@ -175,7 +177,6 @@ describe("a run of OREAL", () => {
       expect(Array.from(rewards!)).toEqual([verified, words, format]);
       expect(reward).toBeCloseTo(2 * verified - 0.1 * words + 0.5 * format, 12);
     }
-    const mean = (values: number[]) => values.reduce((a, b) => a + b, 0) / values.length;
     const metrics = metricsOf(output)[1]!;
     expect(metrics["reward"]).toBeCloseTo(mean(stored.map(({ reward }) => reward)), 12);
     expect(metrics["reward:words"]).toBeCloseTo(mean(stored.map(({ rewards }) => rewards![1]!)), 12);
@@ -227,6 +228,51 @@ describe("a run of OREAL", () => {
     expect(shuffled!.map(({ weights }) => sorted(weights))).toEqual(learned!.map(({ weights }) => sorted(weights)));
     expect(shuffled!.map(({ weights }) => weights)).not.toEqual(learned!.map(({ weights }) => weights));
     expect(metricsOf(output)[1]!["weightMean"]).toBeCloseTo(metricsOf(whole.output)[1]!["weightMean"]!, 6);
+  });
+
+  test("takes token weights of entropies, of a rule or of a file, and shuffles them as a control", async () => {
+    const folder = join(base, "elsewhere");
+    const arms = [
+      { name: "even", objective: { weights: { form: "proportional" } } },
+      { name: "shuffled", objective: { weights: { shuffled: true } } },
+      { name: "mine", objective: { weights: { source: "rule", rule: { method: "./mine.mjs", factor: 3 } } } },
+    ];
+    const path = writeOreal(folder, { objective: { weights: { source: "entropy" } }, top: { compare: arms } });
+    writeFileSync(
+      join(folder, "mine.mjs"),
+      `const rule = { name: "mine", needs: ["nll", "referenceNll"], scope: "step", divideBy: "kept" };
+       export const createRule = ({ factor }) => ({
+         ...rule,
+         weigh: ({ signals }) => signals.nll.map((nll, i) => factor * Math.abs(nll - signals.referenceNll[i]) + nll),
+       });`,
+    );
+    const set = [`sampling.replay=${whole.output}`, "training.iterations=1", "training.saveEvery=0"];
+    const { output } = await runHere(path, { set });
+    const keptOf = (arm: string) => storedOf(join(output, arm), 1).filter(({ kept }) => kept);
+    const flat = (arm: string) => keptOf(arm).flatMap(({ weights }) => [...weights!]);
+    const top = flat("");
+    const share = top.reduce((a, b) => a + b, 0) / top.length;
+    expect(new Set(top)).toEqual(new Set([0, 1]));
+    expect(share).toBeGreaterThanOrEqual(0.2); // and what equals the quantile
+    expect(share).toBeLessThan(0.25);
+    for (const { weights } of keptOf("even")) expect(mean([...weights!])).toBeCloseTo(1, 5);
+    expect(keptOf("shuffled").map(({ weights }) => sorted(weights))).toEqual(
+      keptOf("").map(({ weights }) => sorted(weights)),
+    );
+    expect(flat("shuffled")).not.toEqual(top);
+    // the policy still is the model before training: the loss alone is left of the file's formula
+    for (const { weights, log_probs } of keptOf("mine"))
+      weights!.forEach((weight, t) => expect(weight).toBeCloseTo(-log_probs![t]!, 4));
+    const [metrics] = metricsOf(output) as [Record<string, number>];
+    expect(metrics["weightGini"]).toBeCloseTo(1 - share, 6); // of zeros and ones
+    expect(metrics["weightEffective"]).toBeCloseTo(share * top.length, 6);
+    const unread = `objective.weights={source: rule, rule: {method: sstoken}}`;
+    const refused = runHere(path, { set: [...set, unread, "compare=[]", `output=${join(folder, "refused")}`] });
+    await expect(refused).rejects.toThrow(userError("missing-signal", "historyNll"));
+    const { rows } = JSON.parse(readFileSync(join(output, "results.json"), "utf8")) as {
+      rows: { objective?: string }[];
+    };
+    expect(rows.at(-1)!.objective).toBe("recommended, token weights of mine");
   });
 
   test("from which nothing is kept leaves the policy as it was, and says so once", async () => {

@@ -1,0 +1,101 @@
+import { selectEntry } from "../../config/load-entry.ts";
+import type { TokenRule } from "../../contract/index.ts";
+import { entropyWeights } from "../../reward/entropy-weights.ts";
+import { shuffledWeights } from "../../reward/shuffled-weights.ts";
+import { rules } from "../../selection/catalogue.ts";
+import { highEntropy } from "../../selection/high-entropy.ts";
+import { UserError } from "../../system/errors.ts";
+import { hashUniform, stream } from "../../system/random.ts";
+import type { OrealWeights } from "./config-schema.ts";
+import type { WeighedBatch } from "./iteration.ts";
+
+/** Signals of kept responses that a rule may read; of `referenceNll`, where the objective computes the model before training. */
+const readable = ["nll", "entropy", "referenceNll"] as const;
+type Readable = (typeof readable)[number];
+
+/** Gives the kept responses of an iteration their token weights, all at once. */
+export type Weigh = (iteration: number, batches: readonly WeighedBatch[]) => readonly WeighedBatch[];
+
+/**
+ * Token weights that no reward model learns: of entropies, or of a selection rule. Batches stay as they are where there are
+ * none such.
+ * @param options.toInitial whether the reference's log-probabilities are those of the model before training
+ * @throws UserError for a rule that cannot be made, or that reads what is not there
+ */
+export async function openWeights(
+  weights: OrealWeights,
+  { seed, toInitial }: { seed: number; toInitial: boolean },
+): Promise<Weigh> {
+  if (weights.source !== "entropy" && weights.source !== "rule") return (_, batches) => batches;
+  const { equal } = weights;
+  const weightsOf = weights.source === "entropy" ? entropySource(weights) : ofRule(await openRule());
+  return (iteration, batches) => {
+    if (batches.length === 0) return batches;
+    const own = weightsOf(batches, iteration, seed);
+    return batches.map((each, b) => {
+      const { batch, aux, logProb } = each;
+      const pushUnder = equal === "push" ? logProb : undefined;
+      const shuffled = equal && shuffledWeights(own[b]!, batch, { seed, iteration, pushUnder });
+      return { ...each, aux: { ...aux, weights: shuffled ?? own[b]! } };
+    });
+  };
+
+  async function openRule(): Promise<TokenRule<Readable>> {
+    const { rule: choice } = weights as Extract<OrealWeights, { source: "rule" }>;
+    const rule = await selectEntry(rules, choice, process.cwd());
+    const known: readonly string[] = toInitial ? readable : readable.slice(0, 2);
+    const missing = rule.needs.filter((signal) => !known.includes(signal));
+    if (missing.length > 0)
+      throw new UserError("missing-signal", `The rule ${rule.name} reads ${missing.join(", ")}.`, {
+        where: "objective.weights.rule",
+        fix: `Token weights of answers are made of ${known.join(", ")}${
+          missing.includes("referenceNll") ? " (referenceNll with klCoefficient above 0 and reference: initial)" : ""
+        }.`,
+      });
+    return rule as TokenRule<Readable>;
+  }
+}
+
+type WeightsOf = (batches: readonly WeighedBatch[], iteration: number, seed: number) => Float32Array[];
+
+function entropySource({ form, share }: Extract<OrealWeights, { source: "entropy" }>): WeightsOf {
+  if (form === "proportional") return (batches) => batches.map(({ batch, entropy }) => entropyWeights(entropy, batch));
+  return ofRule(highEntropy({ ratio: share! }));
+}
+
+/** A rule sees all kept responses together, as it may rank over the step. */
+function ofRule(rule: TokenRule<Readable>): WeightsOf {
+  return (batches, iteration, seed) => {
+    const rows = batches.reduce((sum, { batch }) => sum + batch.rows, 0);
+    const width = Math.max(...batches.map(({ batch }) => batch.width));
+    const rowIds = Float64Array.from(batches.flatMap(({ batch }) => [...batch.rowIds]));
+    /** `[rows * width]` of arrays of each batch, by rows. */
+    const joined = <A extends Float32Array | Uint8Array>(result: A, of: (each: WeighedBatch) => A): A => {
+      let row = 0;
+      for (const each of batches)
+        for (let b = 0; b < each.batch.rows; b++, row++)
+          result.set(of(each).subarray(b * each.batch.width, (b + 1) * each.batch.width), row * width);
+      return result;
+    };
+    const signal = (of: (each: WeighedBatch) => Float32Array) => joined(new Float32Array(rows * width), of);
+    const mark = (of: (each: WeighedBatch) => Uint8Array) => joined(new Uint8Array(rows * width), of);
+    const signals = {
+      nll: signal(({ logProb }) => logProb.map((value) => -value)),
+      entropy: signal(({ entropy }) => entropy),
+      referenceNll: signal(({ aux, logProb }) => (aux.referenceLogProb ?? logProb).map((value) => -value)),
+    };
+    const [response, endOfTurn] = [mark(({ batch }) => batch.response), mark(({ batch }) => batch.endOfTurn)];
+    const drawn = stream(seed, "token weights", iteration).below(2 ** 31);
+    const weights = rule.weigh(
+      { rows, width, rowIds, response, endOfTurn, signals },
+      { step: iteration, samplesSeen: iteration * rows, uniform: (row, token) => hashUniform(drawn, row, token) },
+    );
+    let row = 0;
+    return batches.map(({ batch }) => {
+      const own = new Float32Array(batch.rows * batch.width);
+      for (let b = 0; b < batch.rows; b++, row++)
+        own.set(weights.subarray(row * width, row * width + batch.width), b * batch.width);
+      return own;
+    });
+  };
+}
