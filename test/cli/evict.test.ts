@@ -27,7 +27,7 @@ const read = (out: string): Written => JSON.parse(readFileSync(join(out, "result
 describe("evict", () => {
   test("compares scores and controls on text, and names the rows", async () => {
     const out = folder.path("text");
-    const given = ["--task", "text", "--rows", "2", "--tokens", "40", "--following", "8", "--out", out];
+    const given = ["--task", "text", "--rows", "2", "--tokens", "40", "--following", "4", "--out", out];
     const { code, err, out: said } = await evict(...given, "--methods", "snap-kv:window=4,key-diff", "--keep", "1,.6");
     expect([code, code === 0 ? "" : err]).toEqual([0, ""]);
     const { about, rows, sentences } = read(out);
@@ -52,7 +52,7 @@ describe("evict", () => {
     const out = folder.path("task");
     const { code, err } = await evict(
       ...["--task", "task", "--rows", "2", "--blind", "--methods", "key-diff", "--keep", "1", "--sinks", "0"],
-      ...["--window", "0", "--max-tokens", "12", "--seeds", "0,1", "--out", out],
+      ...["--window", "0", "--max-tokens", "4", "--seeds", "0,1", "--out", out],
     );
     expect([code, code === 0 ? "" : err]).toEqual([0, ""]);
     const { about, rows } = read(out);

@@ -128,13 +128,19 @@ Scores: ${namesOf(evictionScores).join(", ")}.`,
 });
 
 async function requireFolder(folder: string, overwrite: boolean): Promise<void> {
-  await requireReplaceable(folder, (path) => files.includes(path));
-  const isThere = existsSync(folder) && statSync(folder).isDirectory() && readdirSync(folder).length > 0;
-  if (isThere && !overwrite)
+  const there = existsSync(folder) && statSync(folder).isDirectory() ? readdirSync(folder) : [];
+  const foreign = there.find((name) => !files.includes(name));
+  if (foreign !== undefined)
+    throw new UserError("foreign-files", `this folder holds other files: ${foreign}`, {
+      where: folder,
+      fix: "Name a new folder.",
+    });
+  if (there.length > 0 && !overwrite)
     throw new UserError("file-exists", "an earlier run wrote into this folder", {
       where: folder,
       fix: "Give --overwrite to replace it, or another name.",
     });
+  await requireReplaceable(folder, (path) => files.includes(path));
 }
 
 function candidatesOf(

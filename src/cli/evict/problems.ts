@@ -39,7 +39,7 @@ export async function problemsOf(
   const { tokenizer } = model;
   if (task === "task") return questions(model, dataset, request, values, say);
   if (task === "text") {
-    const rows = await textRows(dataset, 8 * count * (tokens + following));
+    const rows = await textRows(dataset, 32 * count * (tokens + following));
     return textProblems(tokenizer, rows, { count, tokens, following });
   }
   const rows = await textRows(dataset, 64 * tokens);
