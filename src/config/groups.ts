@@ -251,6 +251,21 @@ export const answersGroup = (maxNewTokens: number, samples: string) =>
     { default: {}, description: "What is measured on the held-out problems." },
   );
 
+/**
+ * Where an arm ends before its last step.
+ * @param when the sentence's beginning, which says at which point
+ */
+export const stopAtKlKey = (when: string, more = "") =>
+  Type.Optional(
+    Type.Number({
+      exclusiveMinimum: 0,
+      maximum: 1e6,
+      description:
+        `${when} so far from the model before training (KL on answers of its own, nats per token), so that arms can be ` +
+        `compared at equal distance.${more}`,
+    }),
+  );
+
 /** The name of an arm of a comparison. */
 export const armName = (otherwise: string) =>
   Type.Optional(

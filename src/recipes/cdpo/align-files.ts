@@ -1,5 +1,6 @@
 import { findEntry } from "../../config/catalogue.ts";
 import { preferenceForms } from "../../preference/catalogue.ts";
+import { optional } from "../../system/optional.ts";
 import { engineText } from "../../tensor/engine.ts";
 import { shownFiles, shownPath, type Card } from "../kit/card.ts";
 import type { CdpoArm } from "./config-schema.ts";
@@ -26,6 +27,12 @@ export function alignmentCard(
   };
 }
 
+/** The last measured distance to the start. */
+export function lastKl(records: Aligned["records"]): number | undefined {
+  const measured = records.findLast(({ klToReference }) => typeof klToReference === "number");
+  return measured?.["klToReference"] as number | undefined;
+}
+
 /** What an alignment leaves beside the model. */
 export interface Aligned {
   readonly records: readonly Readonly<Record<string, unknown>>[];
@@ -36,13 +43,14 @@ export interface Aligned {
 /** The `summary.json` of an arm. */
 export function alignmentSummary(
   { inputs }: CdpoWork,
-  { name, objective, learningRate }: CdpoArm,
+  { name, objective, learningRate, stopAtKl }: CdpoArm,
   { records, pairs, warnings }: Aligned,
 ): string {
   const last = records.at(-1);
   const summary = {
     method: "cdpo",
     ...{ name, objective, learningRate, pairs },
+    ...optional({ stopAtKl, klToReference: lastKl(records) }),
     steps: records.length,
     firstLoss: records[0]?.["loss"],
     lastLoss: last?.["loss"],

@@ -16,9 +16,11 @@ import type { StepBatch, StepOutcome } from "../../training/step.ts";
 import type { TrainingState } from "../../training/state.ts";
 import { saveTrained } from "../kit/save-trained.ts";
 import { startOf, trainable } from "../kit/adapter.ts";
+import { optional } from "../../system/optional.ts";
 import { alignmentCard, alignmentSummary } from "./align-files.ts";
 import { chosenBatch, pairBatch, referenceBatch, type PairBatch } from "./batches.ts";
 import type { ScoredPair } from "./files.ts";
+import { klMeasure } from "./kl.ts";
 import { oddEnds } from "./pairs.ts";
 import { decisive, microRows, openStageLearner, recordStep, stageWatch } from "./stage-training.ts";
 import { digestOf, digestOfStart, type StageResult } from "./stages.ts";
@@ -33,7 +35,8 @@ export interface Alignment {
   /** The micro-batches of a step with what the objective reads of their tokens: of each pair its chosen row, then the other. */
   batches(step: number): StepBatch<PreferenceBatch>[];
   /**
-   * Ends a step: writes its record; saves a checkpoint when one is due.
+   * Ends a step: measures the distance to the start where that is due, writes its record, saves a checkpoint when one is
+   * due.
    * @throws UserError if the first loss is not that of a model that still is its reference
    */
   record(batches: readonly StepBatch<PreferenceBatch>[], outcome: StepOutcome): Promise<void>;
@@ -50,9 +53,9 @@ export async function alignStage(
   train: Train,
 ): Promise<StageResult<string>> {
   const { config, inputs } = work;
-  const { adapter, training } = config.align;
+  const { adapter, training, kl } = config.align;
   const { dtype } = config.save;
-  const { name, objective, learningRate } = arm;
+  const { name, objective, learningRate, stopAtKl } = arm;
   const { shuffle } = config.data;
   const aligned = await work.stage({
     name: `align.${name}`,
@@ -63,6 +66,7 @@ export async function alignStage(
       ...{ objective, adapter: adapter ?? null, shuffle, seed: config.training.seed },
       ...(isModulePath(objective.method) && { module: digestOf(objective.method) }),
       training: { ...decisive(training), learningRate },
+      ...optional({ kl, stopAtKl }),
       ...(work.objectives.get(name)!.rows === "reference" && { data: inputs.tokens.fingerprint }),
       ...(dtype !== "as-read" && { dtype }),
     },
@@ -131,7 +135,8 @@ async function openModels(
   };
   const model = await trainable(await open(), config.align.adapter, config.training.seed);
   disposals.unshift(() => release(model));
-  if (!objective.reads.includes("forwardKl")) return { model, reference: undefined };
+  const compared = objective.reads.includes("forwardKl") || config.align.kl !== undefined;
+  if (!compared) return { model, reference: undefined };
   if (!isAdapted(model)) return { model, reference: await open() };
   const start = await startOf(model.trunk as Model, config.align.adapter);
   disposals.unshift(start.release);
@@ -155,16 +160,21 @@ interface Opened {
 
 async function openAlignment(
   work: CdpoWork,
-  { name, learningRate }: CdpoArm,
-  { pairs, disposals, ...opened }: Opened,
+  { name, learningRate, stopAtKl = Infinity }: CdpoArm,
+  { pairs, disposals, reference, ...opened }: Opened,
 ): Promise<Alignment> {
   const { config } = work;
-  const { training } = config.align;
+  const { training, kl } = config.align;
   const given = work.objectives.get(name)!;
+  const measure = kl && klMeasure(config, pairs);
   const lengths = pairs.map(
     ({ chosen, rejected }) => chosen.prompt.length + Math.max(chosen.ids.length, rejected.ids.length),
   );
-  const learner = await openStageLearner(work, { name, training, learningRate, lengths, ...opened });
+  const learner = await openStageLearner(work, {
+    ...{ name, training, learningRate, lengths, ...opened },
+    reference: given.reads.includes("forwardKl") ? reference : undefined,
+    enough: ({ klToReference }) => Number(klToReference) >= stopAtKl,
+  });
   disposals.unshift(learner.dispose);
   const rowsOf = microRows(config, training, lengths);
   const batchOf = (rows: readonly number[]): PairBatch => {
@@ -179,9 +189,12 @@ async function openAlignment(
         const batch = { ...batchOf(rows), seed: config.training.seed };
         return { batch, aux: batch };
       }),
-    record(batches, outcome) {
+    async record(batches, outcome) {
       requireStartLoss(given, learner.state, outcome);
-      return recordStep(learner, batches, outcome, training.batchSize);
+      const step = learner.state.step + 1;
+      const due = kl !== undefined && (step % kl.every === 0 || step === learner.total);
+      const klToReference = due ? await measure!(opened.model, reference!) : undefined;
+      return recordStep(learner, batches, outcome, { rows: training.batchSize, ...optional({ klToReference }) });
     },
   };
 }

@@ -8,6 +8,7 @@ import {
   onOff,
   runKeys,
   samplingGroup,
+  stopAtKlKey,
   trainingGroup,
   verifierKeys,
 } from "../../config/groups.ts";
@@ -28,6 +29,7 @@ const arm = group(
     name: armName("the method"),
     objective: methodOptions("form", "As in align."),
     learningRate: Type.Optional(amount("Instead of align.training.learningRate.", { maximum: 100 })),
+    stopAtKl: stopAtKlKey("Instead of align.stopAtKl: ends the arm once it is measured to be"),
   },
   { description: "An objective of its own." },
 );
@@ -77,6 +79,20 @@ export const cdpoSchema = Type.Object(
         objective: mainMethod("form", "What is learnt from the pairs: a preference form and its options."),
         adapter: Type.Optional(adapterGroup),
         training: stageTraining("How the model is aligned; rows are pairs."),
+        stopAtKl: stopAtKlKey("Ends an arm once it is measured to be"),
+        kl: Type.Optional(
+          group(
+            {
+              every: count("Steps between measurements; the last step has one, too.", { default: 5 }),
+              answers: count("Answers drawn for each, one to a question, by the same random numbers.", { default: 32 }),
+              maxNewTokens: count("Longest of them.", { default: 128 }),
+            },
+            {
+              description:
+                "Measures how far arms are from the model before training. Default: where an arm has stopAtKl.",
+            },
+          ),
+        ),
       },
       { default: {}, description: "Learning from the pairs." },
     ),
@@ -115,6 +131,8 @@ export interface CdpoArm {
   name: string;
   objective: MethodChoice;
   learningRate: number;
+  /** Nats per token. */
+  stopAtKl?: number;
 }
 
 /** A checked configuration: paths absolute, defaults filled in, arms in their long form. */

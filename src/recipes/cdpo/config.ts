@@ -6,6 +6,7 @@ import type { ConfigDefinition } from "../../config/load.ts";
 import { methodLabel, type MethodChoice } from "../../config/method-choice.ts";
 import type { KeyPath, Problem } from "../../config/problem.ts";
 import { serverContradictions } from "../../config/server-group.ts";
+import { optional } from "../../system/optional.ts";
 import { fillShared, fillTraining, trainingContradictions } from "../../config/shared.ts";
 import { preferenceForms } from "../../preference/catalogue.ts";
 
@@ -39,8 +40,11 @@ export function armsOf(config: CdpoConfig): CdpoArm[] {
 
 /** The main alignment as an arm. */
 export function mainCdpoArm({ align }: CdpoConfig): CdpoArm {
-  const { name, objective, training } = align;
-  return { name: name ?? methodLabel(objective.method), objective, learningRate: training.learningRate };
+  const { name, objective, training, stopAtKl } = align;
+  return {
+    ...{ name: name ?? methodLabel(objective.method), objective, learningRate: training.learningRate },
+    ...optional({ stopAtKl }),
+  };
 }
 
 function fillIn(config: CdpoConfig, source: string): void {
@@ -48,17 +52,24 @@ function fillIn(config: CdpoConfig, source: string): void {
   for (const { training } of [config.contrast, config.align]) fillTraining(training);
   config.contrast.adapter ??= { rank: 8, alpha: 16, dropout: 0.1, projections: ["gate", "up", "down"] };
   for (const { adapter } of [config.contrast, config.align]) fillAdapter(adapter);
-  const { objective: main, training } = config.align;
-  const given = config.compare as (string | { name?: string; objective: MethodChoice; learningRate?: number })[];
+  const { objective: main, training, stopAtKl: everywhere } = config.align;
+  const given = config.compare as (string | GivenArm)[];
   config.compare = given.map((arm): CdpoArm => {
-    const { name, objective, learningRate } =
+    const { name, objective, learningRate, stopAtKl }: GivenArm =
       typeof arm === "string" ? { objective: comparisonArm(preferenceForms, main, arm) } : arm;
     return {
       name: name ?? methodLabel(objective.method),
       objective,
       learningRate: learningRate ?? training.learningRate,
+      ...optional({ stopAtKl: stopAtKl ?? everywhere }),
     };
   });
+  if (armsOf(config).some(({ stopAtKl }) => stopAtKl !== undefined))
+    config.align.kl ??= { every: 5, answers: 32, maxNewTokens: 128 };
+}
+
+interface GivenArm extends Partial<Omit<CdpoArm, "objective">> {
+  objective: MethodChoice;
 }
 
 /** A row of the table is the starting model's. */

@@ -110,7 +110,7 @@ async function fineTune(
     for (const step of learner.steps()) {
       const batches = rowsOf(step).map((rows) => fineTuningBatch(rows.map((row) => texts[row]!)));
       const outcome = await optimizerStep(learner, step, batches, responseNll);
-      await recordStep(learner, batches, outcome, training.batchSize);
+      await recordStep(learner, batches, outcome, { rows: training.batchSize });
     }
     if (!isAdapted(model)) throw new Error("the contrasted models are adapters");
     const facts = [`Start: ${shownPath(config.model)}`, `${texts.length} responses, seed ${config.training.seed}`];

@@ -32,10 +32,15 @@ export function refuseBesidePairs(config: CdpoConfig, { pairs }: Pick<RunInputs,
   if (pairs === undefined) return;
   const questions =
     "To have the model answer their prompts instead, read the rows as questions: data.format: prompt-response, data.fields: { response: chosen }.";
-  for (const stage of ["sample", "judge"] as const)
-    if (config.stages[stage] !== undefined)
+  const unused = {
+    "stages.sample": config.stages.sample,
+    "stages.judge": config.stages.judge,
+    "sampling.server": config.sampling.server,
+  };
+  for (const [where, value] of Object.entries(unused))
+    if (value !== undefined)
       throw new UserError("unused-option", "data.train holds pairs, so that no answers are drawn or judged", {
-        where: `stages.${stage}`,
+        where,
         fix: `Leave it out. ${questions}`,
       });
   const same = armsOf(config).find(({ objective }) => objective.method === "sft-reference");

@@ -51,10 +51,21 @@ function plan(config: CdpoConfig, inputs: RunInputs): string[] {
       : `Responses to draw: ${tokens.length * sampling.samples}, of at most ${sampling.maxNewTokens} tokens`,
     `Contrasted models: rank ${contrast.adapter.rank}, ${lengthOf(contrast.training)}`,
     `Alignment: ${lengthOf(align.training)} of ${align.training.batchSize} pairs a step`,
+    ...klLine(config),
     `Arms: ${arms.map(({ name }) => name).join(", ")}`,
     ...optionLines(preferenceForms, arms),
     ...(taken.length > 0 ? ["Stages taken from files:", ...taken] : []),
   ];
+}
+
+function klLine(config: CdpoConfig): string[] {
+  const { kl } = config.align;
+  if (kl === undefined) return [];
+  const ends = armsOf(config).flatMap(({ name, stopAtKl }) =>
+    stopAtKl === undefined ? [] : [`${name} at ${stopAtKl}`],
+  );
+  const measured = `KL to the start: on ${kl.answers} answers of at most ${kl.maxNewTokens} tokens, every ${kl.every} steps`;
+  return [`${measured}${ends.length > 0 ? `; ends ${ends.join(", ")}` : ""}`];
 }
 
 function lengthOf({ steps, epochs }: { steps?: number | undefined; epochs?: number | undefined }): string {

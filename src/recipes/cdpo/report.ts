@@ -131,6 +131,11 @@ function alignmentSection({ main, arms }: Run): Html | undefined {
       { description: "How hard the token weights of wrong answers push, against steps", x, y: "push" },
       "Sum over a wrong answer of weight times one minus the token's probability: how hard the weights push. Weight on a token of which the model is certain does nothing.",
     ),
+    figure(
+      curvesOf(all, "klToReference"),
+      { description: "Distance of each arm from the model before training, against steps", x, y: "nats per token" },
+      "KL to the model before training, estimated on answers that the arm's model draws. Compare arms where it is equal, too.",
+    ),
   ]);
 }
 

@@ -22,6 +22,8 @@ export const cdpoResults = [
   }),
   numberColumn("margin", { page: "Margin, nats" }),
   probabilityColumn(),
+  lossColumn("klToReference", { head: "KL", page: "KL to the start" }),
+  countColumn("steps", { group: "klToReference" }),
   lossColumn("loss", { head: false, page: "Held-out loss" }),
   countColumn("rows", { head: false, page: "Problems", from: true }),
   textColumn("learnt", { head: false, page: "What it learnt", wrap: true }),
@@ -40,6 +42,9 @@ export interface ModelRow extends ResultRow, RowNumbers {
   readonly margin?: number;
   /** 1 = the pair counts in `preferred`. */
   readonly rowPreferred?: readonly number[];
+  /** Where it was measured: how far the model is from its start, nats per token, and after how many steps. */
+  readonly klToReference?: number;
+  readonly steps?: number;
   /** Share of sampled answers that are right; absent where none were drawn. */
   readonly sampled?: number;
   /** Standard error of `sampled`, over problems. */

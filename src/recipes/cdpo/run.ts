@@ -16,6 +16,8 @@ import { pairsOf } from "../kit/pair-tokens.ts";
 import { problemsOf, writeProblems } from "../kit/problems.ts";
 import type { OpenRun, RecipeWork } from "../kit/recipe.ts";
 import { Interrupted } from "../../system/interrupted.ts";
+import { optional } from "../../system/optional.ts";
+import { lastKl } from "./align-files.ts";
 import { alignStage, type Train } from "./align.ts";
 import { armsOf, neededStages } from "./config.ts";
 import { adapterFile, contrastStages, type ContrastModels } from "./contrast.ts";
@@ -189,6 +191,14 @@ type MeasuredModel = { readonly name: string } & (
   | { readonly scores: StageResult<PairScore[]> }
 );
 
+/** How far an arm has gone from its start, where that was measured. */
+function distanceOf({ config, run }: CdpoWork, { name }: CdpoArm): Pick<ModelRow, "klToReference" | "steps"> {
+  if (config.align.kl === undefined) return {};
+  using arm = openRunFolder(join(run.path, name), "resume");
+  const records = arm.metrics.records();
+  return { ...optional({ klToReference: lastKl(records) }), steps: records.length };
+}
+
 async function finish(
   work: CdpoWork,
   measured: readonly MeasuredModel[],
@@ -207,7 +217,7 @@ async function finish(
       start ??= scores; // the starting model comes first
     } else row = modelRow(about, await model.answers.load(), await model.losses.load());
     writeProblems(work.run, problemsOf(row), arm?.name);
-    rows.push(row);
+    rows.push(arm === undefined ? row : { ...row, ...distanceOf(work, arm) });
   }
   const pairs = (await scored?.load()) ?? [];
   const pictured = picturePairs(pairs, work.tokenizer);

@@ -2,6 +2,7 @@ import type { TokenBatch } from "../../contract/index.ts";
 import { rowsOfStep, splitMicroBatches } from "../../data/batches.ts";
 import type { Decoder } from "../../model/decoder.ts";
 import type { Model } from "../../model/model.ts";
+import { optional } from "../../system/optional.ts";
 import { newTrainingState } from "../../training/state.ts";
 import { openLearner, type RunLearner } from "../../training/open-learner.ts";
 import type { RunFolder } from "../../training/run-folder.ts";
@@ -23,6 +24,8 @@ export interface StageTrainingOptions {
   lengths: readonly number[];
   /** Gives the signal `forwardKl`. */
   reference?: Decoder | undefined;
+  /** Whether the training ends with the step of this record. */
+  enough?: (record: Readonly<Record<string, unknown>>) => boolean;
   /** Continue from the run folder's last checkpoint, if it has one. */
   resume: boolean;
 }
@@ -34,7 +37,7 @@ export const stageWatch = () => together([finiteWatch()]);
 export async function openStageLearner(work: CdpoWork, options: StageTrainingOptions): Promise<RunLearner> {
   const { inputs, interrupted, allowChanges } = work;
   const { name, run, model, training, lengths, reference, resume } = options;
-  const { learningRate = training.learningRate } = options;
+  const { learningRate = training.learningRate, enough } = options;
   const { clipNorm } = training;
   const steps = trainingSteps(training, lengths.length);
   const state = newTrainingState(model, undefined, { optimizer: optimizerOptions(training) });
@@ -42,6 +45,7 @@ export async function openStageLearner(work: CdpoWork, options: StageTrainingOpt
     return await openLearner(model, {
       ...{ name, run, state, steps, clipNorm, resume, allowChanges, interrupted },
       ...savingSettings(training),
+      ...optional({ enough }),
       reporter: work.reporterOf(name),
       identity: inputs.identity,
       watch: stageWatch(),
@@ -79,13 +83,14 @@ export function decisive(training: StageTraining): Partial<StageTraining> {
 
 /**
  * Ends a step of a stage's training with its record.
- * @param rows of the step: responses, or pairs
+ * @param about.rows of the step: responses, or pairs
+ * @param about.klToReference where it was measured after the step
  */
 export function recordStep(
   learner: RunLearner,
   batches: readonly { readonly batch: TokenBatch }[],
   { loss, parts, metrics, gradNorm, learningRate }: StepOutcome,
-  rows: number,
+  { rows, ...measured }: { rows: number; klToReference?: number },
 ): Promise<void> {
   const totalOf = (count: (batch: TokenBatch) => ArrayLike<number>): number =>
     batches.reduce((sum, { batch }) => sum + total(count(batch)), 0);
@@ -97,6 +102,7 @@ export function recordStep(
     ...averaged(metrics, batches),
     ...{ gradNorm, learningRate, tokens, responseTokens },
     samplesSeen: learner.state.samplesSeen,
+    ...measured,
   });
   return learner.record(record, { rows, trained: responseTokens, tokens });
 }

@@ -7,6 +7,7 @@ import {
   dataGroup,
   runKeys,
   samplingGroup,
+  stopAtKlKey,
   trainingGroup,
   verifierKeys,
 } from "../../config/groups.ts";
@@ -228,14 +229,9 @@ export const orealSchema = Type.Object(
         iterations: count("Rounds of drawing and learning.", { default: 20 }),
         ...stepKeys,
         policySteps: count("Optimizer steps of the policy in an iteration, all on the same responses.", { default: 1 }),
-        stopAtKl: Type.Optional(
-          Type.Number({
-            exclusiveMinimum: 0,
-            maximum: 1e6,
-            description:
-              "Ends an arm before an update once its policy is so far from the model before training (nats per token), " +
-              "so that arms can be compared at equal distance. Needs klCoefficient and reference: initial.",
-          }),
+        stopAtKl: stopAtKlKey(
+          "Ends an arm before an update once its policy is",
+          " Needs klCoefficient and reference: initial.",
         ),
         microBatchSize: count("Responses computed at once; changes memory, not results.", { default: 32 }),
         seed: trainingGroup.properties.seed,

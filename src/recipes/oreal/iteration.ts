@@ -5,7 +5,7 @@ import type { PolicyAux } from "../../reward/policy-objective.ts";
 import { sumByName } from "../../training/objective-loss.ts";
 import type { StepBatch, StepOutcome } from "../../training/step.ts";
 import { endOf } from "./batches.ts";
-import { klToReference } from "./distance.ts";
+import { klToReference } from "../kit/distance.ts";
 import { servedMetrics } from "./mismatch.ts";
 import type { RewardedRollouts } from "./rewards.ts";
 import type { Fate } from "./trajectories.ts";

@@ -78,6 +78,18 @@ describe("a cDPO configuration", () => {
     ]);
   });
 
+  test("ends arms at a distance of their own, or at that of all, and then measures it", () => {
+    const arms = "compare: [dpo, {name: near, objective: {method: dpo}, stopAtKl: 0.01}]\n";
+    const { config } = load(`${minimal}align: {stopAtKl: 0.05}\n${arms}`);
+    expect(armsOf(config).map(({ stopAtKl }) => stopAtKl)).toEqual([0.05, 0.05, 0.01]);
+    expect(config.align.kl).toEqual({ every: 5, answers: 32, maxNewTokens: 128 });
+    const { align, compare } = load(`${minimal}${arms}`).config;
+    expect([align.stopAtKl, ...compare.map(({ stopAtKl }) => stopAtKl)]).toEqual([undefined, undefined, 0.01]);
+    expect(align.kl).toMatchObject({ every: 5 });
+    expect(load(minimal).config.align.kl).toBeUndefined();
+    expect(load(`${minimal}align: {kl: {every: 2}}\n`).config.align.kl).toMatchObject({ every: 2, answers: 32 });
+  });
+
   test("lets an arm have its own learning rate", () => {
     const { compare } = load(`${minimal}compare: [{objective: {method: dpo}, learningRate: 2e-5}]\n`).config;
     expect(compare).toEqual([{ name: "dpo", objective: { method: "dpo" }, learningRate: 2e-5 }]);
@@ -117,6 +129,9 @@ describe("a cDPO configuration", () => {
     ["stages: {sample: score.arrow, judge: score.arrow}", /stages.sample is not used/],
     ["stages: {judge: score.arrow, score: score.arrow}", /stages.judge is not used/],
     ["contrast: {beta: 1}", /contrast.beta/],
+    ["align: {stopAtKl: 0}", /align.stopAtKl must be a number, above 0/],
+    ["compare: [{objective: {method: dpo}, stopAtKL: 1}]", /did you mean compare\[0\]\.stopAtKl\?/],
+    ["align: {kl: {every: 0}}", /align.kl.every must be a whole number/],
     ["align: {training: {seed: 1}}", /align.training.seed/],
     ["align: {training: {steps: 3, epochs: 1}}", /cannot be given together/],
     ["align: {training: {batchSize: 2, microBatchSize: 4}}", /align.training.microBatchSize must be at most/],

@@ -5,6 +5,11 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { examplesOf, readPages } from "../../../scripts/page-examples.ts";
 import { openArrow } from "../../../src/data/arrow/read.ts";
 import { loadTokenizer } from "../../../src/text/index.ts";
+import { loadConfig } from "../../../src/config/index.ts";
+import { loadModel } from "../../../src/model/index.ts";
+import { klMeasure } from "../../../src/recipes/cdpo/kl.ts";
+import { cdpoRecipe } from "../../../src/recipes/index.ts";
+import { releaseEngine, useEngine } from "../../../src/tensor/engine.ts";
 import { readScored } from "../../../src/recipes/cdpo/files.ts";
 import { page } from "../../report/report-page.ts";
 import { runHere } from "../run-here.ts";
@@ -14,7 +19,7 @@ import { cdpoResults } from "./small-run.ts";
 
 const data = resolve(import.meta.dirname, "../../../datasets/word-problems");
 const given = { train: join(data, "pairs.arrow"), validation: join(data, "pairs-held-out.arrow") };
-const training = { steps: 2, batchSize: 2, microBatchSize: 1, learningRate: 1e-2, saveEvery: 1 };
+const training = { steps: 2, warmupSteps: 0, batchSize: 2, microBatchSize: 1, learningRate: 1e-2, saveEvery: 1 };
 
 /** A run on six given pairs, in `folder`. */
 function write(folder: string, changes: object = {}): string {
@@ -22,8 +27,12 @@ function write(folder: string, changes: object = {}): string {
     model: smallSolver,
     data: { ...given, limit: 6, validationLimit: 4, maxTokens: 160, cache: join(folder, "cache") },
     contrast: { adapter: { rank: 2 }, training },
-    align: { objective: { method: "tis-dpo" }, adapter: { rank: 2 }, training },
-    compare: ["columns"],
+    align: {
+      ...{ objective: { method: "tis-dpo" }, adapter: { rank: 2 }, training },
+      kl: { every: 1, answers: 3, maxNewTokens: 5 },
+    },
+    // its second step is never taken
+    compare: [{ name: "columns", objective: { method: "columns" }, stopAtKl: 1e-12 }],
     ...changes,
   });
 }
@@ -96,6 +105,24 @@ describe("pairs in data.train", () => {
     expect(section("Results")!.textContent).toMatch(/prefers the chosen answer of a held-out pair/);
   });
 
+  test("go as far from the start as stopAtKl says, which is measured on answers of the aligned model", async () => {
+    const { rows } = JSON.parse(readFileSync(join(whole, "results.json"), "utf8")) as {
+      rows: { klToReference?: number; steps?: number }[];
+    };
+    expect(rows.map(({ steps }) => steps)).toEqual([undefined, 2, 1]);
+    const summary = readFileSync(join(whole, "columns/summary.json"), "utf8");
+    expect(JSON.parse(summary)).toMatchObject({ stopAtKl: 1e-12, klToReference: rows[2]!.klToReference, steps: 1 });
+    await useEngine("cpu", { threads: 1 });
+    const [start, aligned] = [await loadModel(smallSolver), await loadModel(join(whole, "tis-dpo/model"))];
+    const { config } = loadConfig(cdpoRecipe.config, join(base, "whole/config.yaml"));
+    const measure = klMeasure(config, readScored(join(whole, "stages/score.arrow"), { vocabularySize: 249 }));
+    expect(await measure(aligned, start)).toBeCloseTo(rows[1]!.klToReference!, 5);
+    expect(await measure(start, start)).toBe(0);
+    expect(rows[1]!.klToReference).toBeGreaterThan(1e-4);
+    for (const model of [start, aligned]) model.dispose();
+    releaseEngine();
+  });
+
   test("stopped twice and continued, leave the same bytes", async () => {
     const folder = join(base, "stopped");
     const path = write(folder);
@@ -116,10 +143,15 @@ describe("pairs in data.train", () => {
     const models = join(whole, "stages/contrast-models");
     const path = write(join(base, "adapters"), {
       stages: { positive: join(models, "positive/adapter"), negative: join(models, "negative/adapter") },
+      align: { objective: { method: "tis-dpo" }, adapter: { rank: 2 }, training: { ...training, steps: 1 } },
+      compare: [],
     });
     await runInProcess(path);
     expect(existsSync(join(base, "adapters/out/stages/contrast-models"))).toBe(false);
-    const of = (output: string) => readScored(join(output, "stages/score.arrow"), { vocabularySize: 249 });
+    const of = (output: string) =>
+      readScored(join(output, "stages/score.arrow"), { vocabularySize: 249 }).map(({ facts: { chosen, rejected } }) =>
+        [chosen, rejected].map(({ reference, logRatio }) => [reference, logRatio]),
+      );
     expect(of(join(base, "adapters/out"))).toEqual(of(whole));
   });
 
@@ -128,11 +160,15 @@ describe("pairs in data.train", () => {
     for (const name of ["models", "datasets"])
       symlinkSync(resolve(import.meta.dirname, "../../..", name), join(base, name));
     writeFileSync(join(base, example.name), example.content);
-    const cpu = ["engine=cpu", `data.cache=${join(base, "cache")}`].flatMap((setting) => ["--set", setting]);
+    const cpu = ["engine=cpu", `data.cache=${join(base, "cache")}`, "data.limit=20", "data.validationLimit=10"].flatMap(
+      (setting) => ["--set", setting],
+    );
     const { code, stdout } = await runHere("cdpo", join(base, example.name), "--dry-run", ...cpu);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^Pairs given: 500, held-out pairs: 200\nResponses to draw: none/m);
-    expect(stdout).toMatch(/^Arms: cdpo, dpo, cdpo-shuffled, sft-chosen, columns$/m);
+    expect(stdout).toMatch(/^Pairs given: 20, held-out pairs: 10\nResponses to draw: none/m);
+    expect(stdout).toMatch(
+      /^KL to the start: .*; ends dpo-near at 0\.02\nArms: cdpo, dpo, cdpo-shuffled, sft-chosen, columns, dpo-near$/m,
+    );
   });
 
   test.each([

@@ -1,9 +1,13 @@
-import type { PolicyAux } from "../../reward/policy-objective.ts";
+import type { TokenBatch } from "../../contract/index.ts";
 import { klEstimate } from "../../reward/kl.ts";
-import type { StepBatch } from "../../training/step.ts";
 
-/** What the distance to the model before training is read off. */
-export type ComparedBatch = StepBatch<PolicyAux> & { readonly logProb: Float32Array };
+/** What the distance to the model before training is read off. Arrays are `[rows * width]`. */
+export interface ComparedBatch {
+  readonly batch: Pick<TokenBatch, "response">;
+  /** Of the model in training, nats. */
+  readonly logProb: Float32Array;
+  readonly aux: { readonly referenceLogProb?: Float32Array | undefined };
+}
 
 /**
  * KL(policy || reference) in nats per token, estimated on answers that the policy itself has drawn: the mean over their

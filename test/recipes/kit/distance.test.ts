@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
-import type { ComparedBatch } from "../../../src/recipes/oreal/distance.ts";
-import { klToReference } from "../../../src/recipes/oreal/distance.ts";
+import type { ComparedBatch } from "../../../src/recipes/kit/distance.ts";
+import { klToReference } from "../../../src/recipes/kit/distance.ts";
 import { makeTokens } from "../../selection/tokens.ts";
 
 /** Two rows of one prompt token and their answers. */
