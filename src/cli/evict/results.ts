@@ -38,7 +38,7 @@ export function rowOf(
     ...{ cache: nameOf(cache), method: name, role, ...(keep !== undefined && { keep }) },
     ...{ [of]: meanOf(cache, of), nll: meanOf(cache, "nll") },
     ...{ error: meanOf(cache, "error"), kept: share, entries: meanOf(cache, "kept"), bytes: meanOf(cache, "bytes") },
-    milliseconds: role === "full" || role === "future" ? NaN : meanOf(cache, "milliseconds"),
+    milliseconds: isTimed(cache) ? meanOf(cache, "milliseconds") : NaN,
     interval: { value, low, high },
     ...(againstRandom && { againstRandom }),
     ...(againstBest && { againstBest }),
@@ -49,6 +49,9 @@ export function rowOf(
     problems: cache.problems.map((numbers) => ({ [of]: numbers[of], nll: numbers.nll, error: numbers.error })),
   };
 }
+
+/** All entries take no choice, the future none that could be made, and a threshold's is made as the prompt is read. */
+const isTimed = ({ role, keep }: ComparedCache): boolean => role !== "future" && keep !== undefined;
 
 export const nameOf = ({ name, keep }: Pick<ComparedCache, "name" | "keep">): string =>
   keep === undefined ? name : `${name} ${keep}`;
@@ -80,17 +83,24 @@ export function sentences({ measure, caches, best }: CacheComparison, problems: 
   const of = (role: string, keep?: number): ComparedCache | undefined =>
     caches.find((cache) => cache.role === role && cache.keep === keep);
   const own = (cache: ComparedCache | undefined): string => (cache ? `${text(cache.value)}` : "–");
-  const lines = [...best].map(([keep, name]) => {
-    const top = caches.find((cache) => cache.name === name && cache.role === "score" && cache.keep === keep)!;
+  const lines = [...new Set(caches.flatMap(({ keep }) => keep ?? []))].map((keep) => {
+    const name = best.get(keep);
+    const top = caches.find((cache) => cache.role === "score" && cache.name === name && cache.keep === keep);
     const gates = of("gates", keep);
-    const begin = `Of ${keep} of the entries ${name} does best among scores without training: ${text(top.value)}${unit}`;
     const around = `all entries ${own(of("full"))}, random ones ${own(of("random", keep))}, the most recent ${own(of("recent", keep))}, those of the future ${own(of("future", keep))}`;
-    const against = `against random ${difference(top.againstRandom!)}, against all entries ${difference(top.againstFull!)}`;
-    const trained =
-      gates === undefined
-        ? ""
-        : ` The gates have ${text(gates.value)}: against random ${difference(gates.againstRandom!)}, against ${name} ${difference(gates.againstBest!)}.`;
-    return `${begin} (${around}); ${against}.${trained}`;
+    const clauses = [
+      ...(top
+        ? [
+            `${name!} does best among scores without training: ${text(top.value)}${unit}; against random ${difference(top.againstRandom!)}, against all entries ${difference(top.againstFull!)}`,
+          ]
+        : []),
+      ...(gates
+        ? [
+            `the gates have ${text(gates.value)}${unit}; against random ${difference(gates.againstRandom!)}, against ${gates.againstBest ? `${name!} ${difference(gates.againstBest)}` : `all entries ${difference(gates.againstFull!)}`}`,
+          ]
+        : []),
+    ];
+    return `Of ${keep} of the entries (${around}): ${clauses.length === 0 ? "nothing but controls was measured" : clauses.join(". And ")}.`;
   });
   const gates = of("gates");
   if (gates)
