@@ -23,6 +23,7 @@ export async function chooseRule(values: {
   set?: string[];
   "history-model"?: string;
   "reference-model"?: string;
+  server?: string;
 }): Promise<ChosenRule> {
   const { selector, set = [] } = values;
   if (selector === undefined) {
@@ -37,7 +38,8 @@ export async function chooseRule(values: {
     ["historyNll", "history-model"],
     ["referenceNll", "reference-model"],
   ] as const) {
-    if (!rule.needs.includes(signal) || values[flag] !== undefined) continue;
+    const served = signal === "referenceNll" && values.server !== undefined;
+    if (!rule.needs.includes(signal) || values[flag] !== undefined || served) continue;
     throw new UserError("missing-option", `the rule needs ${signal}, and --${flag} is missing`, {
       where: `--selector ${selector}`,
       fix: `Give the model that supplies it: --${flag} DIR|FILE.gguf`,

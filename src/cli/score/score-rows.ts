@@ -1,4 +1,4 @@
-import type { RuleContext, Signal, TokenRule } from "../../contract/index.ts";
+import type { RuleContext, Signal, SignalSource, TokenRule } from "../../contract/index.ts";
 import { makeBatch, splitMicroBatches } from "../../data/batches.ts";
 import type { TokenizedDataset } from "../../data/tokenized.ts";
 import { forward } from "../../model/forward.ts";
@@ -41,6 +41,8 @@ export interface ScoreOptions {
   readonly model: Decoder;
   readonly history?: Decoder;
   readonly reference?: Decoder;
+  /** Losses under a reference elsewhere, in the place of `reference`. */
+  readonly served?: SignalSource<"referenceNll"> | undefined;
   readonly rule: TokenRule;
   /** What else is written of every token, behind the model's own numbers. */
   readonly measures: readonly TokenMeasure[];
@@ -71,10 +73,11 @@ const written = ["nll", "entropy", "promptAttention"] as const;
  * @throws UserError for a signal without a source, a loss that is not finite, or unusable weights
  */
 export async function* scoreRows(options: ScoreOptions): AsyncGenerator<RowFacts, void, undefined> {
-  const { model, history, reference, rule, measures, tokens, microBatchSize } = options;
+  const { model, history, reference, served, rule, measures, tokens, microBatchSize } = options;
   const sources = [
     ...(history === undefined ? [] : [liveSource("historyNll", history, { positions: "all" })]),
     ...(reference === undefined ? [] : [liveSource("referenceNll", reference, { positions: "all" })]),
+    ...(served === undefined ? [] : [served]),
   ];
   const needs = [...new Set<Signal>([...rule.needs, ...written, ...sources.flatMap(({ gives }) => gives)])];
   const plan = planSignals({ name: rule.name, needs }, sources, options.layer);

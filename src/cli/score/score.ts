@@ -17,6 +17,7 @@ import { requireKnownIds } from "../../model/known-ids.ts";
 import { loadModels, modelRequest, type ScoringModels } from "./models.ts";
 import { chooseRule, requireWritable } from "./request.ts";
 import { openRowFile } from "./row-file.ts";
+import { servedSource, serverFlags } from "./served-source.ts";
 import { writeRows } from "./write-rows.ts";
 
 /** `tokensift score`. */
@@ -33,6 +34,9 @@ nll[t] is the loss, in nats, of predicting token t from those before it, and 0 f
 on response tokens and 0 on others; weights are 0 outside the response, but for what --prompt-weight gives prompts.
 
 With --adapter everything is the adapted model's, but for historyNll, referenceNll and the reward model's columns.
+
+With --server referenceNll is the loss under the model that a server of vLLM or SGLang has, which must have the same
+tokenizer: rows go there as ids. llama.cpp and OpenAI's own interface do not tell the losses of given tokens.
 
 With --gates: gatedNll is the loss of response tokens (0 on others) when what the gates evict is gone, as in generate;
 keptHeadShare is the share, from 0 to 1, of the key-value heads of all layers that keep the token. Tokens that always
@@ -66,6 +70,7 @@ To train on the weights: data.train: FILE, selection.method: dataset-weights, se
       value: "PATH",
       description: "Reference model (rho1, token-cleaning, forgetting, iw-sft), for referenceNll.",
     },
+    ...serverFlags,
     ...gateFlags,
     ...budgetFlag,
     "reward-model": {
@@ -115,6 +120,7 @@ To train on the weights: data.train: FILE, selection.method: dataset-weights, se
       const say = (sentence: string): void => void stderr.write(`${terminalText(sentence)}\n`);
       await withEngine(values, stderr, async () => {
         using interruption = watchInterruption();
+        const served = servedSource(values, interruption.asked);
         using models = await loadModels(request, say);
         await interruption.check();
         const { model } = models;
@@ -123,9 +129,9 @@ To train on the weights: data.train: FILE, selection.method: dataset-weights, se
         const tokens = await tokenize(dataset, model, { ...tokenOptions(values), maxTokens }, say);
         requireKnownIds([tokens.largestId], models.all);
         requireRoom(rule.scope, tokens);
-        const file = openRowFile(out, columnsOf(models, tokens));
+        const file = openRowFile(out, columnsOf({ ...models, served }, tokens));
         const { piece } = model.tokenizer;
-        const options = { ...models, ...sizes, rule, tokens, piece, layer };
+        const options = { ...models, ...sizes, served, rule, tokens, piece, layer };
         await writeRows(file, { options, out, interruption, stderr });
       });
     } finally {
@@ -173,8 +179,11 @@ function requireRoom(scope: string, tokens: TokenizedDataset): void {
   });
 }
 
-function columnsOf({ history, reference, measures }: ScoringModels, { weighed }: TokenizedDataset): string[] {
-  const second = [...(history ? ["historyNll"] : []), ...(reference ? ["referenceNll"] : [])];
+function columnsOf(
+  { history, reference, measures, served }: ScoringModels & { served: unknown },
+  { weighed }: TokenizedDataset,
+): string[] {
+  const second = [...(history ? ["historyNll"] : []), ...(reference || served ? ["referenceNll"] : [])];
   const measured = measures.flatMap(({ columns }) => columns);
   const own = !weighed ? [] : ["dataWeights"];
   return ["nll", ...second, "promptAttention", "entropy", ...measured, ...own, "weights"];
