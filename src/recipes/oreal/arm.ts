@@ -27,6 +27,7 @@ import { fatesOf, metricsOf, type Iteration } from "./iteration.ts";
 import { paceOf } from "./learning.ts";
 import { openModels } from "./models.ts";
 import { settingsOf } from "./objective.ts";
+import { questionsByPassRate } from "./pass-rates.ts";
 import { openRewards, type RewardedRollouts } from "./rewards.ts";
 import { rolloutSource, type OrealOpening } from "./rollout-source.ts";
 import type { Rollouts } from "./rollouts.ts";
@@ -118,7 +119,12 @@ export async function openArm(opening: OrealOpening): Promise<OrealArm> {
     });
     disposals.push(() => void judge.close());
     const weigh = await openWeights(objective.weights, { seed: training.seed, toInitial: readsInitial(objective) });
-    const draw = rolloutSource(models.policy, opening, { questions, verify, reward: judge.reward });
+    const { passRates } = config.sampling;
+    const { vocabularySize } = models.policy.config;
+    const asked = passRates
+      ? questionsByPassRate(questions, passRates, { vocabularySize, note: reporter.note })
+      : questions;
+    const draw = rolloutSource(models.policy, opening, { questions: asked, verify, reward: judge.reward });
     const policy: RunLearner = await openLearner(models.policy, {
       ...pace,
       ...(await learnerOptions(opening, state, verify)),

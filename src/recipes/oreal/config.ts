@@ -263,7 +263,11 @@ function contradictions(config: OrealConfig): Problem[] {
   problems.push(...savingContradictions(training, ["training"], measured));
   if (config.sampling.replay === config.output)
     refuse(["sampling", "replay"], "is the run folder itself; name another output");
-  const { server, replay } = config.sampling;
+  const { server, replay, passRates } = config.sampling;
+  if (passRates !== undefined && replay !== undefined)
+    refuse(["sampling", "passRates"], "is not used: the responses of sampling.replay are learnt from");
+  if (passRates !== undefined && passRates.least > passRates.most)
+    refuse(["sampling", "passRates", "least"], `must be at most sampling.passRates.most (${passRates.most})`);
   const adapter = policy.adapter !== undefined;
   problems.push(...serverContradictions(server, ["sampling", "server"], { model: config.model, adapter }));
   if (server !== undefined && replay !== undefined)
