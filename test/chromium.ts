@@ -27,6 +27,8 @@ export interface BrowserPage {
   mouse(type: "mouseMoved" | "mousePressed" | "mouseReleased", x: number, y: number): Promise<void>;
   size(width: number, height: number): Promise<void>;
   media(features: Record<string, string>, type?: "print" | "screen"): Promise<void>;
+  /** A PNG of the section under this title, at most so high. */
+  picture(title: string, height: number): Promise<Buffer>;
   /** Errors of scripts and refusals of policies so far. */
   readonly complaints: readonly string[];
 }
@@ -107,6 +109,14 @@ export async function inChromium(use: (page: BrowserPage) => Promise<void>): Pro
       async mouse(type, x, y) {
         const held = { button: "left", buttons: 1, clickCount: 1 };
         await send("Input.dispatchMouseEvent", { type, x, y, ...held });
+      },
+      async picture(title, height) {
+        const clip = await this.evaluate<object>(
+          `(() => { const section = [...document.querySelectorAll("section")].find((part) => part.querySelector("h2").textContent.trim() === ${JSON.stringify(title)}); const { x, y, width, height } = section.getBoundingClientRect(); return { x: x + scrollX, y: y + scrollY, width, height: Math.min(height, ${height}), scale: 1 }; })()`,
+        );
+        const options = { format: "png", captureBeyondViewport: true, clip };
+        const { data } = await send<{ data: string }>("Page.captureScreenshot", options);
+        return Buffer.from(data, "base64");
       },
       size: (width, height) =>
         send("Emulation.setDeviceMetricsOverride", { width, height, deviceScaleFactor: 1, mobile: false }),
