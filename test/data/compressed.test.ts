@@ -164,6 +164,21 @@ describe("frames of Zstandard", () => {
       await expect(wholeTable(path(exponent))).rejects.toThrow(userError("too-large", `window-${exponent}.jsonl.zst`));
   });
 
+  test("of which many small ones want a large window each are refused before they take minutes", async () => {
+    const small = stored('{"text":"a"}\n', { window: 17 << 3 }); // 128 MB, of which the library moves all at every block
+    expect(
+      await wholeTable(folder.write("few.jsonl.zst", Buffer.concat(Array.from({ length: 3 }, () => small)))),
+    ).toHaveLength(3);
+    const many = folder.write("many.jsonl.zst", Buffer.concat(Array.from({ length: 500 }, () => small)));
+    await expect(wholeTable(many)).rejects.toThrow(userError("too-large", "many.jsonl.zst"));
+    const [start, block] = [small.subarray(0, 10), Buffer.from([(1 << 3) | 2, 0, 0, 0x20])]; // a blank, repeated once
+    const blocks = folder.write(
+      "blocks.jsonl.zst",
+      Buffer.concat([start, ...Array.from({ length: 500 }, () => block)]),
+    );
+    await expect(wholeTable(blocks)).rejects.toThrow(userError("too-large", "blocks.jsonl.zst"));
+  });
+
   test.each([1, 2, 3, 5, 17, 64])("may come in pieces of %i bytes, also those to be skipped", (size) => {
     const pieces: Buffer[] = [];
     const stream = unzstd((bytes) => pieces.push(Buffer.from(bytes)));

@@ -7,6 +7,8 @@ export interface Target {
   close?(): Promise<void> | void;
   /** Inputs that are read side by side, as they wait for a thread; default 1. */
   readonly atOnce?: number;
+  /** MB by which an input may let the process grow; default 200. */
+  readonly mostGrowth?: number;
 }
 
 /** Draws one input and reads it. */

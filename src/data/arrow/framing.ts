@@ -40,7 +40,10 @@ function frameStream(fd: number, size: number): Framing {
   for (let at = 0; ;) {
     if (at >= size) throw new DamagedFile("the stream has no end marker: the file is truncated");
     const message = messageAt(fd, at, size);
-    if (message === "end") break;
+    if (message === "end") {
+      refuseMore(fd, at, size);
+      break;
+    }
     if (!schema) {
       if (message.kind !== "schema") throw new DamagedFile("the stream does not start with a schema");
       schema = bytesAt(fd, message.metadataAt, message.metadataLength);
@@ -52,6 +55,17 @@ function frameStream(fd: number, size: number): Framing {
   }
   if (!schema) throw new DamagedFile("the stream has no schema");
   return { schema, ...framing };
+}
+
+/** Throws where something stands behind a stream's end marker that is more than padding: readers would not see it. */
+function refuseMore(fd: number, end: number, size: number): void {
+  for (let at = end + 4; at < size; at += 1 << 20) {
+    const bytes = bytesAt(fd, at, Math.min(1 << 20, size - at));
+    if (bytes.every((byte) => byte === 0)) continue;
+    throw new DamagedFile(
+      `the stream ends at byte ${end}, but the file has ${size} bytes: it is damaged, or two streams in one file`,
+    );
+  }
 }
 
 function frameFile(fd: number, size: number): Framing {

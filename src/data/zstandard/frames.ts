@@ -4,6 +4,9 @@ import { xxh64 } from "./xxh64.ts";
 
 /** As much of a frame must be held in memory, as other parts of it repeat what is in it; `zstd` has the same limit. */
 const MAX_WINDOW = 128 * 2 ** 20;
+/** The library moves the whole window at each block: so many bytes may be moved, and so many more for each byte of the file. */
+const MOST_MOVED = 2 * 2 ** 30;
+const MOVED_PER_BYTE = 2 ** 15;
 const MAGIC = 0xfd2fb528;
 const SKIPPED_MAGIC = 0x184d2a50; // and the fifteen numbers behind it
 const HEADER_BYTES = 18;
@@ -28,7 +31,7 @@ interface Header {
  * that are to be skipped are.
  *
  * @param write takes the bytes, which it must not keep
- * @throws Error for what is damaged, UserError for a frame that would take much memory
+ * @throws Error for what is damaged, UserError for frames that would take much memory, or out of all proportion to their size
  */
 export function unzstd(write: (bytes: Uint8Array) => void): Unzstd {
   /** What comes next, and how many bytes of it are still to come. */
@@ -37,8 +40,14 @@ export function unzstd(write: (bytes: Uint8Array) => void): Unzstd {
   let held = new Uint8Array();
   let frame: Frame | undefined;
   let isLast = false;
+  let [read, moved] = [0, 0];
 
+  const move = (window: number): void => {
+    moved += window;
+    if (moved > MOST_MOVED + MOVED_PER_BYTE * read) throw tooSlow(window);
+  };
   const afterBlock = (): void => {
+    move(frame!.header.window);
     if (!isLast) part = "block header";
     else if (frame!.header.hasChecksum) part = "checksum";
     else endFrame(new Uint8Array());
@@ -57,7 +66,9 @@ export function unzstd(write: (bytes: Uint8Array) => void): Unzstd {
         [part, left] = ["skipped", first4(bytes.subarray(4))];
         return 8;
       }
-      frame = openFrame(headerOf(bytes), write);
+      const header = headerOf(bytes);
+      move(header.window);
+      frame = openFrame(header, write);
       frame.push(bytes.subarray(0, frame.header.bytes));
       part = "block header";
       return frame.header.bytes;
@@ -93,6 +104,7 @@ export function unzstd(write: (bytes: Uint8Array) => void): Unzstd {
       const done = step(bytes.subarray(at), isEnd);
       if (done === 0) break;
       at += done;
+      read += done;
     }
     held = bytes.slice(at);
   };
@@ -165,6 +177,14 @@ function tooLarge(window: number): UserError {
   return new UserError(
     "too-large",
     `Zstandard: ${megabytes} MB of it must be in memory at once (its window); at most ${MAX_WINDOW / 2 ** 20} MB are`,
+    { fix: "Decompress it yourself: zstd -d --long=31 FILE." },
+  );
+}
+
+function tooSlow(window: number): UserError {
+  return new UserError(
+    "too-large",
+    `Zstandard: small blocks, each with a window of ${Math.ceil(window / 2 ** 20)} MB: this takes too long`,
     { fix: "Decompress it yourself: zstd -d --long=31 FILE." },
   );
 }

@@ -167,6 +167,18 @@ describe("openArrow refuses", () => {
   });
 });
 
+test("what stands behind the end of a stream is refused, unless it is padding", () => {
+  const stream = readFileSync(fixture("all-types.stream.arrow"));
+  const alone = allRows(fixture("all-types.stream.arrow"));
+  expect(allRows(folder.write("padded.arrow", Buffer.concat([stream, Buffer.alloc(64)])))).toEqual(alone);
+  const two = folder.write("two.arrow", Buffer.concat([stream, stream]));
+  expect(() => allRows(two)).toThrow(userError("damaged-file", /two\.arrow.*two streams/s));
+  // four zero bytes end a stream of before Arrow 0.15: here they stand where the first batch does
+  const schema = 8 + stream.readInt32LE(4);
+  const early = Buffer.concat([stream.subarray(0, schema), Buffer.alloc(4), stream.subarray(schema + 4)]);
+  expect(() => allRows(folder.write("early.arrow", early))).toThrow(userError("damaged-file", `byte ${schema}`));
+});
+
 test("a damaged byte anywhere gives rows or one UserError, never a crash or a hang", () => {
   for (const name of [
     "all-types.stream.arrow",

@@ -33,7 +33,7 @@ export const arrowLibrary = (): Target => {
           );
       }
     },
-    { close },
+    { close, mostGrowth: 400 }, // a file is read twice
   );
 };
 

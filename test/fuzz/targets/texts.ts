@@ -73,7 +73,7 @@ export const pattern = (): Target =>
     const short = text(draws.below(7));
     const found = refusing(() => find(short), PatternRefused);
     // an engine that goes back takes long where many counts are nested
-    const isSlow = /\{0,400\}/.test(source) || (source.match(/[*+}]/g)?.length ?? 0) > 12;
+    const isSlow = /\{(0,400|\d{2,})/.test(source) || (source.match(/[*+}]/g)?.length ?? 0) > 12;
     const right = isSlow ? undefined : nativelyFound(source, short);
     if (found !== undefined && right !== undefined && JSON.stringify(found) !== JSON.stringify(right))
       throw new Error(`${source} in ${JSON.stringify(short)}: ${found.join()} instead of ${right.join()}`);
