@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parse } from "yaml";
 import { resumeConflicts } from "../config/diff.ts";
+import { parseYaml } from "../config/yaml.ts";
+import { runText } from "../report/run-files.ts";
 import { isRecord } from "../system/is-record.ts";
 import { UserError } from "../system/errors.ts";
 import { isRunFolder } from "../training/run-folder.ts";
@@ -26,21 +27,22 @@ export function resultsIn(folder: string): readonly Readonly<Record<string, unkn
   }
 }
 
-/** The configuration that a run was started with; undefined where there is none yet. */
+/**
+ * The configuration that a run was started with; undefined where there is none yet.
+ * @throws UserError for a file that is damaged
+ */
 export function configIn(folder: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = parse(readFileSync(join(folder, "config.yaml"), "utf8"));
-    return isRecord(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
+  const text = runText(folder, "config.yaml");
+  if (text === undefined) return undefined;
+  const { value } = parseYaml(text, join(folder, "config.yaml"));
+  return isRecord(value) ? value : undefined;
 }
 
 /** What a cell's run was started with that the grid says otherwise by now: sentences. */
 export function changesOf(start: Start, cell: Cell): string[] {
   const before = configIn(cell.folder);
   if (before === undefined) return [];
-  const now: unknown = parse(cellConfig(start, cell).resolvedYaml);
+  const now = parseYaml(cellConfig(start, cell).resolvedYaml, cell.name).value;
   return resumeConflicts(withoutThreads(before), withoutThreads(now));
 }
 

@@ -12,15 +12,16 @@ const largestFile = 256 * 2 ** 20;
 /** The text of a file of a run; undefined if it is not there. */
 export function runText(folder: string, name: string): string | undefined {
   const path = join(folder, name);
-  const about = statSync(path, { throwIfNoEntry: false });
-  if (about === undefined) return undefined;
-  if (!about.isFile())
-    throw new UserError("not-a-file", "is not a file", { where: path, fix: "A run's folder holds a file here." });
-  if (about.size > largestFile)
-    throw new UserError("too-large", `has ${about.size} bytes; a report reads at most 256 MB`, { where: path });
   try {
+    const about = statSync(path, { throwIfNoEntry: false });
+    if (about === undefined) return undefined;
+    if (!about.isFile())
+      throw new UserError("not-a-file", "is not a file", { where: path, fix: "A run's folder holds a file here." });
+    if (about.size > largestFile)
+      throw new UserError("too-large", `has ${about.size} bytes; a report reads at most 256 MB`, { where: path });
     return readFileSync(path, "utf8");
   } catch (cause) {
+    if (cause instanceof UserError) throw cause;
     throw new UserError("unreadable", `cannot be read (${(cause as Error).message})`, { where: path, cause });
   }
 }

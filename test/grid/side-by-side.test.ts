@@ -71,6 +71,22 @@ describe("runs side by side", () => {
     expect(() => compareRuns([folder.path("nowhere")])).toThrow(userError("no-run", "nowhere"));
   });
 
+  test("may have very many steps", () => {
+    const run = runOf(1, losses);
+    const steps = Array.from({ length: 200_000 }, (_, i) => `{"step":${i + 1},"memoryMB":${i}}\n`);
+    writeFileSync(join(run, "timing.jsonl"), steps.join(""));
+    expect(compareRuns([run]).arms[0]!.outcomes[0]!.cost.memoryMB).toBe(199_999);
+  });
+
+  test.each(["a: &a [*a]", "training: &t\n  seed: 1\n  x: *t", "a: [", "{a: ".repeat(1000)])(
+    "with a configuration such as %.20s are refused by its name",
+    (text) => {
+      const runs = [runOf(1, losses), runOf(2, losses)];
+      for (const run of runs) writeFileSync(join(run, "config.yaml"), text);
+      expect(() => compareRuns(runs)).toThrow(userError("invalid-yaml", "config.yaml"));
+    },
+  );
+
   test("by the command line", async () => {
     const runs = [1, 2, 3].map((seed) => runOf(seed, losses));
     const out = folder.path("page.html");

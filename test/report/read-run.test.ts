@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "@jest/globals";
-import { appendFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { differenceOf, noiseResult, resultOf } from "../../src/report/compare-arms.ts";
 import { readRun } from "../../src/report/read-run.ts";
@@ -97,6 +97,13 @@ describe("a run's folder", () => {
     folder = writeRun();
     writeFileSync(join(folder, name), text);
     expect(() => readRun(folder)).toThrow(refusal);
+  });
+
+  test.each(["evaluation.jsonl", "tokens.json"])("with a %s that links to itself says where", (name) => {
+    folder = writeRun();
+    rmSync(join(folder, name));
+    symlinkSync(name, join(folder, name));
+    expect(() => readRun(folder)).toThrow(userError("unreadable", name));
   });
 
   test("that is none is refused, with what to name instead", () => {

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from "@jest/globals";
-import { appendFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { get, request } from "node:http";
 import { join } from "node:path";
 import { watchRun, type Watching } from "../../src/report/watch/watch-run.ts";
@@ -105,6 +105,22 @@ test("nothing is served but the page, to nobody else, for reading", async () => 
   for (const method of ["POST", "PUT", "DELETE", "OPTIONS"]) expect((await ask(url, { method })).status).toBe(405);
   expect((await ask(url, { host: `evil.example:${port}` })).status).toBe(403);
   expect((await ask(url, { host: `localhost:${port}` })).status).toBe(200);
+});
+
+test("a page that cannot be looked at is none, and a log's line without a step tells nothing", async () => {
+  const { url } = await watched();
+  symlinkSync("report.html", join(folder, "report.html"));
+  expect((await ask(`${url}report.html`)).status).toBe(404);
+  rmSync(join(folder, "report.html"));
+
+  const states = reader(url);
+  await until(() => states.length > 0);
+  for (const line of ['{"loss":1}', '{"step":1e999,"loss":1}']) {
+    appendFileSync(join(folder, "metrics.jsonl"), `${line}\n`);
+    await until(() => states.at(-1)!.arms.length === 0);
+    appendFileSync(join(folder, "metrics.jsonl"), '{"step":9,"loss":1}\n');
+    await until(() => states.at(-1)!.arms.length === 1);
+  }
 });
 
 test("a folder without a run, and a port in use, are named", async () => {

@@ -129,6 +129,6 @@ function costOf(
     trainedTokens: trained ?? NaN,
     keptShare: mean(steps.map((step) => numberOf(step["keptShare"])).filter(Number.isFinite)),
     seconds: told ?? (timing.length > 0 ? timed : NaN),
-    memoryMB: Math.max(...timing.map((line) => numberOf(line["memoryMB"]) || 0), 0) || NaN,
+    memoryMB: timing.reduce((most, line) => Math.max(most, numberOf(line["memoryMB"]) || 0), 0) || NaN,
   };
 }

@@ -36,12 +36,14 @@ export function progressOf(folder: string): RunProgress {
 function armProgress(path: string, main: boolean): ArmProgress[] {
   const last = lastLine(join(path, "metrics.jsonl"));
   if (last === undefined) return [];
+  const step = numberOf(last["step"]);
+  if (!Number.isFinite(step)) return [];
   const timing = lastLine(join(path, "timing.jsonl")) ?? {};
   const speed = Object.entries(timing).find(([key]) => key.endsWith("okensPerSecond"))?.[1];
   return [
     {
       name: labelOf(main ? "main arm" : basename(path), 40)!,
-      step: numberOf(last["step"]),
+      step,
       loss: finite(last["loss"]),
       tokensPerSecond: finite(speed),
     },

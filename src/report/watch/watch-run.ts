@@ -121,10 +121,18 @@ function sendShell(path: string, response: ServerResponse): void {
   answer(response, 200, "text/html", shellPage(labelOf(path, 200)!, nonce), policy);
 }
 
+function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile();
+  } catch {
+    return false; // not there, or in a folder that cannot be read now
+  }
+}
+
 /** The page as it is; it says itself what it may do. */
 function sendPage(path: string, response: ServerResponse): void {
   const file = join(path, "report.html");
-  if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true)
+  if (!isFile(file))
     return answer(response, 404, "text/plain", "There is no page yet.\n");
   const stream = createReadStream(file);
   stream.on("error", () => response.destroy());
