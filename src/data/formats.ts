@@ -137,13 +137,20 @@ export function chooseFormat(
   throw new UserError(
     "unknown-format",
     wanted === "auto"
-      ? `no known format fits the columns ${columns.join(", ") || "(none)"}`
-      : `the columns ${columns.join(", ") || "(none)"} do not fit the format ${wanted}`,
+      ? `no known format fits the columns ${listed(columns)}`
+      : `the columns ${listed(columns)} do not fit the format ${wanted}`,
     {
       where,
       fix: `Name the columns, for example ${names("fields", { prompt: "my_question", response: "my_answer" })}; formats: messages, prompt and response, question and answer, instruction/input/output, chosen and rejected, text, input_ids.`,
     },
   );
+}
+
+/** A file may have any number of columns. */
+function listed(columns: readonly string[]): string {
+  const most = 50;
+  const shown = columns.slice(0, most).join(", ") || "(none)";
+  return columns.length > most ? `${shown} and ${columns.length - most} more` : shown;
 }
 
 /** The fields as they are read for one side of preference pairs: as if that were the chosen one. */

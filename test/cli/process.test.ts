@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { adapterFixture } from "../model/adapters/adapters.ts";
 import { root, referenceRows, temporaryFolder, tied } from "./run.ts";
@@ -97,4 +97,15 @@ test("a merge that the system refuses to write says which folder and what to do,
   const { status, stderr } = spawnSync("bash", limited, { cwd: root, encoding: "utf8" });
   expect([status, stderr]).toEqual([2, expect.stringMatching(/out: cannot be written: .*EFBIG[^]*ulimit -f/)]);
   expect(readdirSync(place)).toEqual([]);
+});
+
+const full = "/dev/full";
+(existsSync(full) ? test : test.skip)("a full standard output is told in one line", () => {
+  const output = openSync(full, "w");
+  try {
+    const { status, stderr } = spawnSync(process.execPath, [program, "--help"], { stdio: ["ignore", output, "pipe"] });
+    expect([status, String(stderr)]).toEqual([2, expect.stringMatching(/^tokensift: standard output .*ENOSPC.*\n$/)]);
+  } finally {
+    closeSync(output);
+  }
 });

@@ -95,6 +95,10 @@ describe("fromRows", () => {
   test("names the rows in errors", async () => {
     expect(() => fromRows([])).toThrow(userError("no-rows", "rows in memory"));
     expect(() => fromRows([{ foo: 1 }], { name: "mine" })).toThrow(userError("unknown-format", /mine: .*foo/));
+    const wide = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`c${i}`, i]));
+    expect(() => fromRows([wide], { name: "mine" })).toThrow(
+      userError("unknown-format", /c0, c1, .*, c49 and 950 more/),
+    );
     for (const entry of [null, "text", [1], undefined])
       expect(() => fromRows([ROW, entry as never])).toThrow(userError("invalid-row", "rows in memory, row 1"));
     await expect(tokenized(fromRows([ROW, { ...ROW, answer: true }]))).rejects.toThrow(

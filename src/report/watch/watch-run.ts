@@ -132,8 +132,7 @@ function isFile(path: string): boolean {
 /** The page as it is; it says itself what it may do. */
 function sendPage(path: string, response: ServerResponse): void {
   const file = join(path, "report.html");
-  if (!isFile(file))
-    return answer(response, 404, "text/plain", "There is no page yet.\n");
+  if (!isFile(file)) return answer(response, 404, "text/plain", "There is no page yet.\n");
   const stream = createReadStream(file);
   stream.on("error", () => response.destroy());
   response.on("close", () => stream.destroy());
