@@ -23,6 +23,7 @@ const free = [
   "output",
   "compare",
   "save",
+  "report",
   "data.cache",
   ...["url", "concurrency", "timeout", "retryPause", "keyVariable", "command"].map((key) => `sampling.server.${key}`),
   "training.saveEvery",

@@ -23,7 +23,13 @@ describe("resuming under another configuration", () => {
     expect(
       resumeConflicts(
         run({}, { data: { cache: "/b" } }),
-        run(changed, { output: "/b", compare: ["full"], data: { cache: "/c" }, save: { dtype: "float32" } }),
+        run(changed, {
+          output: "/b",
+          compare: ["full"],
+          data: { cache: "/c" },
+          save: { dtype: "float32" },
+          report: "static",
+        }),
       ),
     ).toEqual([]);
   });
