@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Table } from "../../bench/harness/table.ts";
+import { rules } from "../../src/selection/catalogue.ts";
 
 jest.setTimeout(240_000); // each benchmark starts processes one after the other
 
@@ -25,7 +26,7 @@ describe("without Python", () => {
   test.each([
     ["step", ["--profile", "--scaling"], ["batch", "vocabulary", "threads", "tokens/s", "GFLOP/s", "of peak"], 2],
     ["sstoken", [], ["batch", "threads", "tokens/s"], 3],
-    ["selection", [], ["rule", "tokens/s"], 14],
+    ["selection", [], ["rule", "tokens/s"], rules.entries.length],
     ["generate", [], ["batch", "threads", "new tokens/s"], 1],
     ["loader", [], ["file", "cache", "rows/s", "tokens/s"], 4],
     ["ops", [], ["operation", "calls/s", "GFLOP/s", "of peak", "GB/s"], 10],

@@ -76,6 +76,7 @@ function isAlike(ours: unknown, theirs: unknown): boolean {
   if (typeof theirs === "bigint" || typeof ours === "bigint") return Number(ours) === Number(theirs);
   if (typeof ours !== "object" || ours === null) return Object.is(ours, theirs) || ours === theirs;
   if (typeof theirs !== "object" || theirs === null) return false;
+  if (theirs instanceof Vector) return isAlike(ours, [...theirs]);
   const [one, other] = [Object.entries(ours), theirs as Record<string, unknown>];
   return one.length === Object.keys(other).length && one.every(([key, each]) => isAlike(each, other[key]));
 }
