@@ -42,7 +42,9 @@ module.exports = class extends TestEnvironment {
   }
 
   async teardown() {
-    for (const name of Reflect.ownKeys(globalThis)) if (!this.before.names.has(name)) delete globalThis[name];
+    // what cannot be deleted is Jest's own, which it finds again
+    for (const name of Reflect.ownKeys(globalThis))
+      if (!this.before.names.has(name)) Reflect.deleteProperty(globalThis, name);
     for (const name of Object.keys(process.env)) if (!(name in this.before.variables)) delete process.env[name];
     Object.assign(process.env, this.before.variables);
     await super.teardown();
