@@ -43,7 +43,10 @@ export async function inChromium(use: (page: BrowserPage) => Promise<void>): Pro
     "--remote-debugging-pipe",
     `--user-data-dir=${profile}`,
   ];
-  const browser = spawn(chromium!, flags, { stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"] });
+  const browser = spawn(chromium!, flags, {
+    stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"],
+    detached: true, // a group of its own
+  });
   const ended = new Promise<void>((done) => browser.once("exit", () => done()));
   const [toBrowser, fromBrowser] = [browser.stdio[3] as Writable, browser.stdio[4] as Readable];
   const waiting = new Map<number, { resolve(value: never): void; reject(error: Error): void }>();
@@ -127,8 +130,8 @@ export async function inChromium(use: (page: BrowserPage) => Promise<void>): Pro
         }),
     });
   } finally {
-    browser.kill("SIGKILL");
+    process.kill(-browser.pid!, "SIGKILL"); // with its children, which write to the profile
     await ended;
-    rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+    rmSync(profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   }
 }

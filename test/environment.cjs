@@ -45,7 +45,8 @@ module.exports = class extends TestEnvironment {
     // what cannot be deleted is Jest's own, which it finds again
     for (const name of Reflect.ownKeys(globalThis))
       if (!this.before.names.has(name)) Reflect.deleteProperty(globalThis, name);
-    for (const name of Object.keys(process.env)) if (!(name in this.before.variables)) delete process.env[name];
+    for (const name of Object.keys(process.env))
+      if (!(name in this.before.variables)) Reflect.deleteProperty(process.env, name);
     Object.assign(process.env, this.before.variables);
     await super.teardown();
   }

@@ -3,7 +3,7 @@ import { UserError } from "../system/errors.ts";
 /** Where a server is, and what it is told to be let in. */
 export interface ServerAddress {
   /** Ends with a slash; paths are relative to it. */
-  readonly base: URL;
+  readonly base: string;
   /** Sent as a bearer token. */
   readonly key: string | undefined;
 }
@@ -25,13 +25,13 @@ export function serverAddress(url: string, where: string, keyVariable?: string):
 }
 
 /** Undefined for what is no address of a server. */
-export function baseOf(url: string): URL | undefined {
+export function baseOf(url: string): string | undefined {
   if (!URL.canParse(url)) return undefined;
   const base = new URL(url);
   const plain = base.username === "" && base.password === "" && base.search === "" && base.hash === "";
   if (!plain || (base.protocol !== "http:" && base.protocol !== "https:")) return undefined;
   base.pathname = `${base.pathname.replace(/\/+$/, "").replace(/\/v1$/, "")}/`;
-  return base;
+  return base.href;
 }
 
 function keyOf(variable: string, where: string): string {

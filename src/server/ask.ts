@@ -71,7 +71,7 @@ interface Exchanged {
 function exchange({ base, key }: ServerAddress, question: Question): Promise<Exchanged> {
   const { path, body, timeout, mostBytes, signal } = question;
   const sent = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
-  const request = base.protocol === "https:" ? overHttps : overHttp;
+  const request = base.startsWith("https:") ? overHttps : overHttp;
   const options = {
     method: sent === undefined ? "GET" : "POST",
     agent: false, // one connection each: none that a restarted server has closed

@@ -3,7 +3,7 @@ import type { ServerAddress } from "./address.ts";
 import { answerFields } from "./answer-fields.ts";
 import { ask, jsonOf, type Question } from "./ask.ts";
 import { RequestFailure } from "./failure.ts";
-import { patiently, type Patience, usualPatience } from "./patience.ts";
+import { patiently, type Patience, type StopSignal, usualPatience } from "./patience.ts";
 import type { Completion, CompletionRequest, Exchange, ScoreRequest, ServerProtocol } from "./protocol.ts";
 
 /** How a server is asked. */
@@ -11,7 +11,7 @@ export interface ClientOptions {
   /** Milliseconds that a request may take. */
   readonly timeout: number;
   /** Ends all requests at once. */
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: StopSignal | undefined;
   readonly patience?: Patience;
   /** Why the server will not come back by itself, where that is known. */
   readonly goneFor?: (() => string | undefined) | undefined;
@@ -69,9 +69,10 @@ const shortest = 10_000;
 export function serverClient(
   address: ServerAddress,
   protocol: ServerProtocol,
-  { timeout, signal, goneFor, patience = usualPatience }: ClientOptions,
+  { timeout, signal: stop, goneFor, patience = usualPatience }: ClientOptions,
 ): ServerClient {
-  const url = address.base.href;
+  const url = address.base;
+  const signal = stop as AbortSignal | undefined;
   const once = (question: Omit<Question, "timeout" | "signal">) => ask(address, { ...question, timeout, signal });
   const exchange = <Request, Answer>(by: Exchange<Request, Answer>, request: Request, tokens: number) =>
     patiently(

@@ -9,6 +9,12 @@ export interface Patience {
   readonly pause: number;
 }
 
+/** An `AbortSignal`, for programs whose types know none. */
+export interface StopSignal {
+  readonly aborted: boolean;
+  throwIfAborted(): void;
+}
+
 /** Six tries within 16 seconds, and the time that they take. */
 export const usualPatience: Patience = { tries: 6, pause: 500 };
 
@@ -20,7 +26,7 @@ export const usualPatience: Patience = { tries: 6, pause: 500 };
 export async function patiently<T>(
   work: () => Promise<T>,
   { tries, pause }: Patience,
-  { signal, goneFor }: { signal?: AbortSignal | undefined; goneFor?: (() => string | undefined) | undefined } = {},
+  { signal, goneFor }: { signal?: StopSignal | undefined; goneFor?: (() => string | undefined) | undefined } = {},
 ): Promise<T> {
   for (let tried = 1; ; tried++) {
     try {
@@ -28,7 +34,7 @@ export async function patiently<T>(
     } catch (error) {
       if (!(error instanceof RequestFailure) || tried === tries || goneFor?.() !== undefined) throw error;
       const wait = Math.max(error.retryAfter ?? 0, pause * 2 ** (tried - 1));
-      await sleep(wait, undefined, { signal }).catch(() => signal?.throwIfAborted());
+      await sleep(wait, undefined, { signal: signal as AbortSignal | undefined }).catch(() => signal?.throwIfAborted());
     }
   }
 }
