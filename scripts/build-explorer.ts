@@ -1,8 +1,8 @@
-// npm run build:explorer [-- --check]
+// npm run build:explorer
 //
 // Bundles what runs in a report's page, src/report/explorer/browser/main.ts with the rules that it asks, into
-// src/report/explorer/script.min.ts. With --check it only says whether that file is the one it would write.
-import { readFileSync, writeFileSync } from "node:fs";
+// src/report/explorer/script.min.ts.
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
 
@@ -20,12 +20,4 @@ export async function explorerSource(): Promise<string> {
   return `/** What runs in a report's page. Written by \`npm run build:explorer\`. */\nexport const explorerScript = ${JSON.stringify(script)};\n`;
 }
 
-if (process.argv[1] === import.meta.filename) {
-  const path = join(folder, "script.min.ts");
-  const source = await explorerSource();
-  if (!process.argv.includes("--check")) writeFileSync(path, source);
-  else if (readFileSync(path, "utf8") !== source) {
-    process.stderr.write("src/report/explorer/script.min.ts is not what its source gives: npm run build:explorer\n");
-    process.exitCode = 1;
-  }
-}
+if (process.argv[1] === import.meta.filename) writeFileSync(join(folder, "script.min.ts"), await explorerSource());

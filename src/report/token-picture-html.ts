@@ -1,6 +1,7 @@
-import { hex, rampStep, ramps, rampSteps } from "./colors.ts";
-import { formatNumber, formatShare } from "./format.ts";
+import { hex, ramps, rampSteps } from "./colors.ts";
+import { formatNumber } from "./format.ts";
 import { type Html, html } from "./html.ts";
+import { keptOf, marksOf } from "./token-picture-words.ts";
 import { type PicturedToken, ruleWords, type TokenPicture, type TokenWords } from "./token-picture.ts";
 
 /**
@@ -14,12 +15,6 @@ export function tokenPictureHtml(picture: TokenPicture, caption = keptOf(picture
     <figcaption>${caption}</figcaption>
     <div class="tokens">${leftOut(before, "before")}${picture.tokens.map(tokenHtml)}${leftOut(after, "after")}</div>
   </figure> `;
-}
-
-function keptOf({ rowId, response, kept, noise }: TokenPicture): string {
-  const grade = noise && noise.tokens > 0 ? `; ${noise.dropped} of ${noise.tokens} noise tokens dropped` : "";
-  const share = response > 0 ? ` (${formatShare(kept / response)})` : "";
-  return `Row ${formatNumber(rowId)}: ${kept} of ${response} response tokens kept${share}${grade}`;
 }
 
 /** Which marks occur; `dropped` unless it says otherwise. */
@@ -46,14 +41,13 @@ export function tokenLegendHtml(
   </div>`;
 }
 
-function tokenHtml({ parts, state, place, noise, endsLine, title }: PicturedToken): Html {
+function tokenHtml(token: PicturedToken): Html {
+  const { parts, state, noise, endsLine, title } = token;
   const text = parts.map((part) => (part.sign ? html`<i>${part.text}</i>` : html`${part.text}`));
-  const shade = state === "prompt" ? "p" : place === undefined ? "s" : `s s${rampStep(place)}`;
   const inner = state === "dropped" ? html`<s>${text}</s>` : text;
   const marked = noise ? html`<u>${inner}</u>` : inner;
   const label = title === "" ? html`` : html` title="${title}"`;
-  const state_ = state === "dropped" ? " d" : "";
-  return html`<span class="${shade}${state_}" ${label}>${marked}</span>${endsLine ? html`<b></b>` : undefined}`;
+  return html`<span class="${marksOf(token)}" ${label}>${marked}</span>${endsLine ? html`<b></b>` : undefined}`;
 }
 
 function leftOut(tokens: number, where: string): Html | undefined {

@@ -1,6 +1,6 @@
 /**
  * Works on a list, on so many entries at a time; the first error ends it, once what is under way has settled.
- * @param work gets a signal that is aborted then
+ * @param stop is told of each error, so that it can end what is under way
  */
 export async function atOnce<T>(
   entries: readonly T[],

@@ -5,8 +5,8 @@ import { serverClient } from "../../server/client.ts";
 import { RequestFailure } from "../../server/failure.ts";
 import { protocolNames } from "../../server/protocol.ts";
 import { protocols } from "../../server/protocols/index.ts";
+import { stopRequests } from "../../server/stop-requests.ts";
 import { UserError } from "../../system/errors.ts";
-import { Interrupted } from "../../system/interrupted.ts";
 import { Outage } from "../../system/outage.ts";
 import { oneOf } from "../values.ts";
 
@@ -21,7 +21,6 @@ export const serverFlags = {
 type ServerValues = { readonly [K in keyof typeof serverFlags | "reference-model"]?: string };
 
 const timeout = 600_000;
-const watched = 50; // milliseconds between two looks at whether the person has asked to stop
 
 /**
  * Losses under the model of a server, which must have the tokenizer of `--model`: tokens go as ids.
@@ -54,11 +53,8 @@ export function servedSource(
   if (model === undefined && protocol.name === "vllm")
     throw new UserError("missing-option", "--server-model is missing", { fix: "Give the name of the server's model." });
   const losses = async (batch: TokenBatch): Promise<Float32Array> => {
-    const abort = new AbortController();
-    const watch = setInterval(() => {
-      if (interrupted()) abort.abort(new Interrupted("stopped: no file was written"));
-    }, watched);
-    const client = serverClient(address, protocol, { timeout, signal: abort.signal });
+    using requests = stopRequests(interrupted, "stopped: no file was written");
+    const client = serverClient(address, protocol, { timeout, signal: requests.signal });
     const result = new Float32Array(batch.rows * batch.width);
     const row = async (index: number): Promise<void> => {
       const start = index * batch.width;
@@ -73,13 +69,9 @@ export function servedSource(
         throw new Outage(`The server ${client.url} gives no losses of row ${batch.rowIds[index]}: ${error.message}.`);
       }
     };
-    try {
-      const rows = Array.from({ length: batch.rows }, (_, index) => index);
-      await atOnce(rows, batch.rows, row, (reason) => abort.abort(reason));
-      return result;
-    } finally {
-      clearInterval(watch);
-    }
+    const rows = Array.from({ length: batch.rows }, (_, index) => index);
+    await atOnce(rows, batch.rows, row, (reason) => requests.stop(reason));
+    return result;
   };
   return {
     gives: ["referenceNll"],

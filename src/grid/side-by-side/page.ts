@@ -1,12 +1,12 @@
 import { documentOf } from "../../report/document.ts";
 import { type Explorer, explorerOf } from "../../report/explorer/explorer.ts";
+import { tokensSection } from "../../report/explorer/tokens-section.ts";
 import { curveSection, figure } from "../../report/figures.ts";
 import { type Html, html } from "../../report/html.ts";
 import type { Curve } from "../../report/plots.ts";
 import { type ArmRun, readArm, readRun, type Run } from "../../report/read-run.ts";
 import { seriesOf, type Point } from "../../report/series.ts";
 import { tableHtml } from "../../report/table.ts";
-import { picturesOf } from "../../report/tokens.ts";
 import { UserError } from "../../system/errors.ts";
 import type { Comparison } from "../collect/compare.ts";
 import { comparisonHeads, comparisonTexts, explanation } from "../collect/paired.ts";
@@ -43,7 +43,8 @@ export function comparisonPage(
       }
       ${explanation.map((sentence) => html`<p>${sentence.replaceAll("*", "")}</p> `)}
     </section>
-    ${curves(arms)} ${explored && exploredSection(explored.run, explored.explorer)}`;
+    ${curves(arms)}
+    ${explored && tokensSection(explored.run, explored.explorer, `Training rows of ${explored.run.path}.`)}`;
   const seeds = [...new Set(arms.flatMap(({ outcomes }) => outcomes.map(({ cell }) => cell.seed)))];
   const facts = [
     ["Runs", String(folders.length)],
@@ -117,31 +118,16 @@ export function overSeeds(curves: readonly (readonly Point[])[]): Pick<Curve, "p
   return { points, band };
 }
 
-const mostTokens = 500;
-
 /** The first run whose rows can be weighed in the page. */
 function exploredRun(folders: readonly string[]): { run: Run; explorer: Explorer } | undefined {
   for (const folder of folders) {
     try {
       const run = readRun(folder);
-      const explorer = explorerOf(run, mostTokens);
+      const explorer = explorerOf(run);
       if (explorer !== undefined) return { run, explorer };
     } catch (error) {
       if (!(error instanceof UserError)) throw error; // the page is made without its rows
     }
   }
   return undefined;
-}
-
-function exploredSection({ path, tokens }: Run, explorer: Explorer): Html {
-  const rows = tokens!.rows.map((row) => ({ row }));
-  const { legend, drawn } = picturesOf(rows, { mostTokens, numbered: true });
-  return html`<section>
-    <h2>Tokens</h2>
-    <p>
-      Training rows of ${path}. Underscored tokens train, tokens struck through are dropped, grey ones are the prompt.
-      The bluer a token, the higher its score ranks within its response.
-    </p>
-    ${explorer.controls} ${legend} ${drawn} ${explorer.script}
-  </section>`;
 }

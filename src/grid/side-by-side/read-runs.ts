@@ -11,13 +11,10 @@ import { type Measure, measuresOf } from "../collect/measures.ts";
 import type { ArmOutcomes, Outcome } from "../collect/read-cells.ts";
 
 /** Keys that do not make two runs different ones. */
-const free = ["output", "save", "report", "engine", "threads", "matmul", "compare", "data.cache", "training.seed"];
-const freeToo = [
-  "data.validationLimit",
-  "training.saveEvery",
-  "training.keepCheckpoints",
-  "training.evaluateEvery",
-  "data.validation",
+const free = [
+  ...["output", "save", "report", "engine", "threads", "matmul", "compare"],
+  ...["data.cache", "data.validation", "data.validationLimit"],
+  ...["training.seed", "training.saveEvery", "training.keepCheckpoints", "training.evaluateEvery"],
 ];
 
 interface FoundArm {
@@ -60,7 +57,7 @@ export function readRuns(folders: readonly string[]): ArmOutcomes[] {
 /** What a configuration says otherwise than another: `ratio 0.6`. */
 function changes(base: object, config: object): string[] {
   return diffConfigs(base, config)
-    .filter(({ key }) => ![...free, ...freeToo].some((each) => key === each || key.startsWith(`${each}.`)))
+    .filter(({ key }) => !free.some((each) => key === each || key.startsWith(`${each}.`)))
     .map(({ key, after }) => `${key.split(".").at(-1)!} ${after === undefined ? "none" : JSON.stringify(after)}`);
 }
 
@@ -74,19 +71,19 @@ function armsIn(folder: string): FoundArm[] {
   const inner = readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
     entry.isDirectory() && isRunFolder(join(folder, entry.name)) ? [join(folder, entry.name)] : [],
   );
-  const whole = measuresOf(folder).measures;
+  const whole = measuresOf(folder);
   const first = (resultsIn(folder) ?? []).map(({ name }) => name);
   const arms = [folder, ...inner].flatMap((path): FoundArm[] => {
     if (runLines(path, "metrics.jsonl").length === 0) return [];
     const { name } = readArm(path, {});
     const own = path === folder ? config : (configIn(path) ?? config);
     const training = own["training"] ?? config["training"];
-    const { measures, cost } = path === folder ? { measures: whole, cost: measuresOf(path).cost } : measuresOf(path);
+    const { measures, cost } = path === folder ? whole : measuresOf(path);
     const found = new Map<string, Measure>();
     const add = (key: string, measure: Measure): void => void (found.has(key) || found.set(key, measure));
     for (const [key, measure] of measures)
       if (key.startsWith("evaluation.")) add(key.slice("evaluation.".length), measure);
-    for (const [key, measure] of whole) {
+    for (const [key, measure] of whole.measures) {
       if (key.endsWith(`@${name}`)) add(key.slice(0, -name.length - 1), measure);
       else if (!key.includes("@") && !key.includes(".") && first[0] === name) add(key, measure);
     }

@@ -1,6 +1,6 @@
-import { forward } from "../../model/forward.ts";
 import type { Decoder } from "../../model/decoder.ts";
 import type { Model } from "../../model/model.ts";
+import { readNumbers } from "../../training/read-numbers.ts";
 import { klToReference } from "../kit/distance.ts";
 import { drawResponses, responseBatch, splitResponses, type Question } from "../kit/responses/index.ts";
 import type { CdpoConfig } from "./config-schema.ts";
@@ -31,11 +31,8 @@ export function klMeasure(
     const compared = [];
     for (const rows of splitResponses(drawn, rowsAtOnce)) {
       const batch = responseBatch(rows.map((row) => drawn[row]!));
-      const logProbOf = async (of: Decoder): Promise<Float32Array> => {
-        using pass = forward(of, batch, { gradients: null });
-        return (await pass.read(["logProb"])).logProb;
-      };
-      const [logProb, referenceLogProb] = [await logProbOf(model), await logProbOf(reference)];
+      const { logProb } = await readNumbers(model, batch, ["logProb"]);
+      const { logProb: referenceLogProb } = await readNumbers(reference, batch, ["logProb"]);
       compared.push({ batch, logProb, aux: { referenceLogProb } });
     }
     return klToReference(compared);

@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import type { ColumnType } from "../../data/arrow/columns.ts";
 import { writeArrow } from "../../data/arrow/write.ts";
-import { forward } from "../../model/forward.ts";
 import type { Model } from "../../model/model.ts";
 import { letEventsIn } from "../../system/event-loop.ts";
+import { readNumbers } from "../../training/read-numbers.ts";
 import type { TokenizedPair } from "../kit/pair-tokens.ts";
 import { stoppable } from "../kit/reporter.ts";
 import { readRows, responseBatch, splitResponses } from "../kit/responses/index.ts";
@@ -79,8 +79,7 @@ async function scoresOf(
   for (const rows of splitResponses(texts, Math.min(mostRowsAtOnce, config.evaluation.batchSize))) {
     reporter.working("scoring held-out pairs", done, texts.length);
     const batch = responseBatch(rows.map((row) => texts[row]!));
-    using pass = forward(model, batch, { gradients: null });
-    const { logProb } = await pass.read(["logProb"]);
+    const { logProb } = await readNumbers(model, batch, ["logProb"]);
     batch.response.forEach((mark, i) => {
       if (mark === 1 && i % batch.width > 0) sums[rows[Math.floor(i / batch.width)]!]! += logProb[i]!;
     });

@@ -2,10 +2,10 @@ import { join } from "node:path";
 import type { TokenBatch } from "../../contract/index.ts";
 import { UserError } from "../../system/errors.ts";
 import { letEventsIn } from "../../system/event-loop.ts";
-import { forward } from "../../model/forward.ts";
 import { loadAdapter } from "../../model/adapters/peft.ts";
 import { withAdapter } from "../../model/adapters/with-adapter.ts";
 import type { Model } from "../../model/model.ts";
+import { readNumbers } from "../../training/read-numbers.ts";
 import { responseBatch, splitResponses, usableRows } from "../kit/responses/index.ts";
 import { stoppable } from "../kit/reporter.ts";
 import type { ContrastModels } from "./contrast.ts";
@@ -105,8 +105,7 @@ async function factsOf(
   for (const rows of splitResponses(texts, 2 * (align.training.microBatchSize ?? align.training.batchSize))) {
     reporter.working("scoring tokens", done, texts.length);
     const batch = responseBatch(rows.map((row) => texts[row]!));
-    using pass = forward(reference, batch, { gradients: null });
-    const { logProb } = await pass.read(["logProb"]);
+    const { logProb } = await readNumbers(reference, batch, ["logProb"]);
     const { contrast: beta, plausibility } = contrast;
     const estimate =
       models && work.estimated ? await estimateTokens(models, batch, { contrast: beta, plausibility }) : undefined;
@@ -131,12 +130,9 @@ async function factsOf(
 
 /** `log p_positive - log p_negative` of every response token, `[rows * width]`, nats. */
 async function logRatios({ positive, negative }: ContrastPair, batch: TokenBatch): Promise<Float32Array> {
-  const logProbOf = async (model: Model): Promise<Float32Array> => {
-    using pass = forward(model, batch, { gradients: null });
-    return (await pass.read(["logProb"])).logProb;
-  };
-  const [p, n] = [await logProbOf(positive), await logProbOf(negative)];
-  return p.map((value, i) => value - n[i]!);
+  const { logProb } = await readNumbers(positive, batch, ["logProb"]);
+  const { logProb: ofNegative } = await readNumbers(negative, batch, ["logProb"]);
+  return logProb.map((value, i) => value - ofNegative[i]!);
 }
 
 function requireContrast({ estimated, rated }: CdpoWork, pairs: readonly ScoredPair[], path: string): void {

@@ -1,11 +1,12 @@
 import { selectEntry } from "../../config/load-entry.ts";
-import type { TokenRule } from "../../contract/index.ts";
+import type { TokenRule, Tokens } from "../../contract/index.ts";
 import { entropyWeights } from "../../reward/entropy-weights.ts";
 import { shuffledWeights } from "../../reward/shuffled-weights.ts";
 import { rules } from "../../selection/catalogue.ts";
 import { highEntropy } from "../../selection/high-entropy.ts";
 import { UserError } from "../../system/errors.ts";
 import { hashUniform, stream } from "../../system/random.ts";
+import { weighTogether } from "../../training/weigh.ts";
 import type { OrealWeights } from "./config-schema.ts";
 import type { WeighedBatch } from "./iteration.ts";
 
@@ -67,35 +68,17 @@ function entropySource({ form, share }: Extract<OrealWeights, { source: "entropy
 function ofRule(rule: TokenRule<Readable>): WeightsOf {
   return (batches, iteration, seed) => {
     const rows = batches.reduce((sum, { batch }) => sum + batch.rows, 0);
-    const width = Math.max(...batches.map(({ batch }) => batch.width));
-    const rowIds = Float64Array.from(batches.flatMap(({ batch }) => [...batch.rowIds]));
-    /** `[rows * width]` of arrays of each batch, by rows. */
-    const joined = <A extends Float32Array | Uint8Array>(result: A, of: (each: WeighedBatch) => A): A => {
-      let row = 0;
-      for (const each of batches)
-        for (let b = 0; b < each.batch.rows; b++, row++)
-          result.set(of(each).subarray(b * each.batch.width, (b + 1) * each.batch.width), row * width);
-      return result;
-    };
-    const signal = (of: (each: WeighedBatch) => Float32Array) => joined(new Float32Array(rows * width), of);
-    const mark = (of: (each: WeighedBatch) => Uint8Array) => joined(new Uint8Array(rows * width), of);
-    const signals = {
-      nll: signal(({ logProb }) => logProb.map((value) => -value)),
-      entropy: signal(({ entropy }) => entropy),
-      referenceNll: signal(({ aux, logProb }) => (aux.referenceLogProb ?? logProb).map((value) => -value)),
-    };
-    const [response, endOfTurn] = [mark(({ batch }) => batch.response), mark(({ batch }) => batch.endOfTurn)];
     const drawn = stream(seed, "token weights", iteration).below(2 ** 31);
-    const weights = rule.weigh(
-      { rows, width, rowIds, response, endOfTurn, signals },
-      { step: iteration, samplesSeen: iteration * rows, uniform: (row, token) => hashUniform(drawn, row, token) },
-    );
-    let row = 0;
-    return batches.map(({ batch }) => {
-      const own = new Float32Array(batch.rows * batch.width);
-      for (let b = 0; b < batch.rows; b++, row++)
-        own.set(weights.subarray(row * width, row * width + batch.width), b * batch.width);
-      return own;
-    });
+    return weighTogether(rule, batches.map(tokensOf), {
+      ...{ step: iteration, samplesSeen: iteration * rows },
+      uniform: (row, token) => hashUniform(drawn, row, token),
+    }).weights;
   };
+}
+
+function tokensOf({ batch, aux, logProb, entropy }: WeighedBatch): Tokens<Readable> {
+  const { rows, width, rowIds, response, endOfTurn } = batch;
+  const nll = logProb.map((value) => -value);
+  const referenceNll = aux.referenceLogProb?.map((value) => -value) ?? nll;
+  return { rows, width, rowIds, response, endOfTurn, signals: { nll, entropy, referenceNll } };
 }

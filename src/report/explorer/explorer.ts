@@ -17,6 +17,9 @@ export interface Explorer {
   readonly hash: string;
 }
 
+/** Tokens shown of a pictured row. */
+export const mostTokens = 500;
+
 const signalNames = [
   "nll",
   "historyNll",
@@ -31,7 +34,7 @@ const signalNames = [
  * The explorer of a run's pictured rows; undefined where the file holds no signals, where the run's rule is the user's own
  * or reads what the file does not hold, and where the configuration wants a page without scripts.
  */
-export function explorerOf({ config, tokens, main }: Run, mostTokens: number): Explorer | undefined {
+export function explorerOf({ config, tokens, main }: Run): Explorer | undefined {
   if (tokens?.context === undefined || config["report"] === "static") return undefined;
   const rows = tokens.facts.map(exploredRow);
   if (rows.length !== tokens.rows.length || rows.some((row) => row === undefined)) return undefined;

@@ -1,6 +1,6 @@
 import type { Entry, JsonSchema, RuleContext, Signal, TokenRule, TokenScore, Tokens } from "../../contract/index.ts";
 import { rules } from "../../selection/catalogue.ts";
-import { hashUniform } from "../../system/random.ts";
+import { hashUniform } from "../../system/hash-uniform.ts";
 
 /** A row of a run's tokens.json with the numbers that rules read. Lists are as long as the row; null where there is no number. */
 export interface ExploredRow {

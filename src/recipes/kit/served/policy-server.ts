@@ -6,8 +6,8 @@ import { serverAddress } from "../../../server/address.ts";
 import { type ClientOptions, type ServerClient, serverClient } from "../../../server/client.ts";
 import { freePort, type OwnServer, startServer } from "../../../server/own-server.ts";
 import { protocols } from "../../../server/protocols/index.ts";
+import { stopRequests } from "../../../server/stop-requests.ts";
 import { UserError } from "../../../system/errors.ts";
-import { Interrupted } from "../../../system/interrupted.ts";
 import { Outage } from "../../../system/outage.ts";
 import type { Question } from "../responses/index.ts";
 import { openAnswerStore } from "./answer-store.ts";
@@ -36,8 +36,6 @@ export interface ServedRound extends Pick<ServedDrawOptions, "onProgress"> {
   readonly answers: string;
 }
 
-const watched = 50; // milliseconds between two looks at whether the person has asked to stop
-
 /**
  * Draws the responses of one round by the configured server. The policy is saved and announced under a name of its own,
  * which every answer must say; answers of an earlier process to the same weights are kept, and where none is missing the
@@ -65,19 +63,16 @@ export async function drawServed(
       .update(JSON.stringify(questions.map(({ rowId, prompt }) => [rowId, prompt])))
       .digest("hex"),
   });
-  const abort = new AbortController();
-  const watch = setInterval(() => {
-    if (about.interrupted()) abort.abort(new Interrupted("Stopped while responses were drawn."));
-  }, watched);
   let own: OwnServer | undefined;
   try {
+    using requests = stopRequests(about.interrupted, "Stopped while responses were drawn.");
     const complete = questions.length * sampling.samples;
-    const options = clientOptions(server, abort.signal, () => own?.ended());
+    const options = clientOptions(server, requests.signal, () => own?.ended());
     const open = async (): Promise<ServerClient> => {
       if (store.answers.size >= complete) return clientOf(server, server.url ?? "http://127.0.0.1", options);
       if (weights !== "restart") return clientOf(server, server.url!, options);
       const url = server.url ?? `http://127.0.0.1:${await freePort()}`;
-      own = await startOwn(server, { url, adapter: saved!.path, policy: announced, signal: abort.signal }, about);
+      own = await startOwn(server, { url, adapter: saved!.path, policy: announced, signal: requests.signal }, about);
       return clientOf(server, url, options);
     };
     const client = await open();
@@ -93,14 +88,13 @@ export async function drawServed(
       tokenizer: model.tokenizer,
       shape: model.config,
       concurrency: server.concurrency,
-      stop: (reason) => abort.abort(reason),
+      stop: (reason) => requests.stop(reason),
     });
   } catch (error) {
     if (!(error instanceof Outage)) throw error;
     const kept = `${store.answers.size} of ${questions.length * sampling.samples} responses of this round are kept`;
     throw new Outage(`${error.message} ${kept}. Continue with --resume.`, { cause: error });
   } finally {
-    clearInterval(watch);
     store.close();
     await own?.stop();
   }

@@ -1,5 +1,6 @@
 import { type ScoredRow, tokenPicture, type PicturedToken } from "../../token-picture.ts";
-import { rampStep } from "../../colors.ts";
+import { keptOf, marksOf } from "../../token-picture-words.ts";
+import { formatShare } from "../../format.ts";
 import { type ExploredContext, type ExploredRow, type Options, rulesFor, turnable, weighExplored } from "../weigh.ts";
 
 /** What the page holds for this script. */
@@ -115,7 +116,6 @@ function build(): void {
 }
 
 const asRun = (): boolean => rule === data.rule && JSON.stringify(options) === JSON.stringify(data.options);
-const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
 
 /** Weighs all rows as the form says, and redraws what has changed. */
 function weigh(): void {
@@ -140,28 +140,22 @@ function weigh(): void {
     noise += picture.noise?.tokens ?? 0;
     noiseDropped += picture.noise?.dropped ?? 0;
     dropped += picture.response - picture.kept;
-    const share = picture.response > 0 ? ` (${percent(picture.kept / picture.response)})` : "";
-    figure.querySelector("figcaption")!.textContent =
-      `Row ${picture.rowId}: ${picture.kept} of ${picture.response} response tokens kept${share}` +
-      (picture.noise && picture.noise.tokens > 0
-        ? `; ${picture.noise.dropped} of ${picture.noise.tokens} noise tokens dropped`
-        : "");
+    figure.querySelector("figcaption")!.textContent = keptOf(picture);
   }
   const found =
     noise > 0 && dropped > 0
-      ? `; ${noiseDropped} of ${noise} noise tokens dropped, ${percent(noiseDropped / dropped)} of what is dropped is noise`
+      ? `; ${noiseDropped} of ${noise} noise tokens dropped, ${formatShare(noiseDropped / dropped)} of what is dropped is noise`
       : "";
   summary.textContent =
     `${asRun() ? "As the run: " : ""}${rule} keeps ${kept} of ${response} response tokens` +
-    `${response > 0 ? ` (${percent(kept / response)})` : ""}${found}.`;
+    `${response > 0 ? ` (${formatShare(kept / response)})` : ""}${found}.`;
   if (document.activeElement instanceof HTMLElement && shown.has(document.activeElement)) tell(document.activeElement);
 }
 
 function draw(span: HTMLElement, picture: PicturedToken, row: number, token: number): void {
   shown.set(span, { row, token, picture });
-  const { state, place, noise } = picture;
-  const shade = state === "prompt" ? "p" : place === undefined ? "s" : `s s${rampStep(place)}`;
-  const name = `${shade}${state === "dropped" ? " d" : ""}`;
+  const { state, noise } = picture;
+  const name = marksOf(picture);
   if (span.className === name) return;
   span.className = name;
   let inner: Node = contents.get(span)!.cloneNode(true);
