@@ -14,7 +14,9 @@ beforeEach(() => {
     "table.txt": "arm   loss  seconds\nmine  0.10      0.5\n",
     "report.html":
       "<dl><div><dt>Time of all</dt><dd>1 s</dd></div><div><dt>Seed</dt><dd>1</dd></div></dl><table><thead><tr><th>Arm</th>" +
-      "<th>Time</th><th>Loss</th></tr></thead><tbody><tr><th>mine</th><td>1</td><td>2</td></tr></tbody></table>",
+      "<th>Time</th><th>Loss</th></tr></thead><tbody><tr><th>mine</th><td>1</td><td>2</td></tr></tbody></table>" +
+      '<figure><svg aria-label="Memory against steps"><text>160</text></svg></figure>' +
+      '<figure><svg aria-label="Loss against steps"><text>2</text></svg></figure>',
     "model/README.md": "npx tokensift train sstoken --config a.yaml\n",
     "checkpoints/step-1/fates.bin": "1",
     "checkpoints/step-2/fates.bin": "2",
@@ -42,7 +44,9 @@ test("run folders that differ in times and in how they were continued are the sa
     "other",
     "report.html",
     "<dl><div><dt>Time of all</dt><dd>9 s</dd></div><div><dt>Seed</dt><dd>1</dd></div></dl><table><thead><tr><th>Arm</th>" +
-      "<th>Time</th><th>Loss</th></tr></thead><tbody><tr><th>mine</th><td>8</td><td>2</td></tr></tbody></table>",
+      "<th>Time</th><th>Loss</th></tr></thead><tbody><tr><th>mine</th><td>8</td><td>2</td></tr></tbody></table>" +
+      '<figure><svg aria-label="Memory against steps"><text>175</text></svg></figure>' +
+      '<figure><svg aria-label="Loss against steps"><text>2</text></svg></figure>',
   );
   expect(contentOf(join(base, "other")).get("report.html")).toBe(page);
   put("other", "model/README.md", "npx tokensift train sstoken --config a.yaml --resume\n");

@@ -84,11 +84,14 @@ function withoutTimedColumns(text: string): string {
 }
 
 const timedFact = /^(?:Time\b.*|Memory, at most|Ended)$/;
+const timedFigure = /^(?:Tokens per second|Memory) against /;
 
 function pageWithoutTimes(markup: string): string {
   const { document } = parseHTML(withoutMode(markup));
   for (const fact of document.querySelectorAll("dl div"))
     if (timedFact.test(fact.querySelector("dt")?.textContent.trim() ?? "")) fact.remove();
+  for (const figure of document.querySelectorAll("figure"))
+    if (timedFigure.test(figure.querySelector("svg")?.getAttribute("aria-label") ?? "")) figure.remove();
   for (const table of document.querySelectorAll("table")) {
     const heads = [...table.querySelectorAll("thead th")].map(({ textContent }) => textContent);
     const timed = heads.flatMap((head, c) => (head === "Time" || head === "Tokens/s" ? [c] : []));
