@@ -185,7 +185,11 @@ export const recipeCases: readonly RecipeCase[] = [
       },
       variants: {
         "gates with adapter": {},
-        "gates alone": { mode: "pretrain", adapter: null, gates: { relaxation: null } },
+        "gates alone": { mode: "pretrain", adapter: null, gates: { objective: "end-to-end", relaxation: null } },
+        "gates that foresee": {
+          ...{ mode: "pretrain", adapter: null, eviction: null, training: { learningRate: 1e-2 } },
+          gates: { relaxation: null, initialKeep: null },
+        },
         mixture: mixture(distracted, ["train.arrow", "test.arrow"], 6),
         "stored trunk, packing": { ...storedTrunk, data: { packing: true, maxTokens: 240 } },
       },

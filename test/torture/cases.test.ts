@@ -1,0 +1,22 @@
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { loadConfig } from "../../src/config/load.ts";
+import { recipes } from "../../src/recipes/list.ts";
+import { tortureCases } from "./cases.ts";
+
+let base: string;
+beforeAll(() => (base = mkdtempSync(join(tmpdir(), "tokensift-cases-"))));
+afterAll(() => rmSync(base, { recursive: true }));
+
+test.each(tortureCases().map((each) => [each.name, each] as const))(
+  "the configuration of %s can be read",
+  async (name, { recipe, write }) => {
+    const folder = join(base, name);
+    mkdirSync(folder);
+    const { load } = recipes.find((each) => each.name === recipe)!;
+    const output = join(folder, "out");
+    expect(loadConfig((await load()).config, await write(folder, output)).config).toMatchObject({ output });
+  },
+);
