@@ -19,7 +19,7 @@ import { optimizerStep, readNumbers } from "../src/training/index.ts";
 await runRecipe(orealRecipe, async (run) => {
   // The arms: the configured objective, then those of `compare`, each from the same model, questions and seed.
   for await (const arm of run.arms()) {
-    const { policy, reward, reference, settings, tolerance, seed } = arm;
+    const { policy, reward, reference, settings, chooses } = arm;
     for (const iteration of policy.steps()) {
       // The policy's own answers, K to each question, each judged (correct, wrong, unparsable, timeout) and rewarded: r(y).
       const rollouts = await arm.sample(iteration);
@@ -28,7 +28,7 @@ await runRecipe(orealRecipe, async (run) => {
       // Advantages A(y) over the whole group of K; only then the filter.
       const right = rightResponses(outcomes);
       const worth = advantages(outcomes, settings.advantage);
-      const choice = chooseResponses(outcomes, { keep: settings.keep, tolerance, seed, iteration });
+      const choice = chooseResponses(outcomes, { ...chooses, iteration });
 
       // Before any update, by passes without gradient: all that the losses read of kept answers, [rows, width] each.
       const read = [];
@@ -49,7 +49,7 @@ await runRecipe(orealRecipe, async (run) => {
           weights = tokenWeights(score, batch, aux.right, reward.weights);
           // The control: shuffled within each answer, with the same sum of w_t or (equalPush) of w_t (1 - p_t).
           const pushUnder = reward.equalPush ? now : undefined;
-          if (reward.shuffled) weights = shuffledWeights(weights, batch, { seed, iteration, pushUnder });
+          if (reward.shuffled) weights = shuffledWeights(weights, batch, { seed: chooses.seed, iteration, pushUnder });
         }
         read.push({ batch, aux: { ...aux, weights, referenceLogProb, sampledLogProb: logProb }, logProb, entropy });
       }

@@ -6,10 +6,12 @@
  *     grpo       A_k = (r_k - mean) / (std + epsilon), std over n - 1           https://arxiv.org/abs/2402.03300
  *     one-minus-p  A_k = 1 if right, -(1 - p) if wrong: p is the pass rate        https://arxiv.org/abs/2502.06781
  *     baseline   A_k = r_k - b: REINFORCE, b a number or the mean of the batch
+ *     greedy     A_k = r_k - reward of the greedy response to the question      https://arxiv.org/abs/1612.00563
  *
  * With rewards of -1 and 1 a wrong answer costs more under `rloo` the easier its question, under `one-minus-p` the harder.
  */
 import { type Outcomes, groupsOf, rightResponses } from "./outcomes.ts";
+import { UserError } from "../system/errors.ts";
 import { refusing } from "../system/refuse-option.ts";
 
 const refuse = refusing("advantages");
@@ -31,7 +33,9 @@ export type AdvantageOptions =
       readonly estimator: "baseline";
       /** Default 0. `batch-mean` is the mean reward of all counted responses. */
       readonly baseline?: number | "batch-mean";
-    };
+    }
+  /** Self-critical: reads `greedyRewards` of the outcomes. A question whose responses do no better on average teaches that. */
+  | { readonly estimator: "greedy" };
 
 /**
  * One advantage per response. A response that does not count gets 0, and so does the only one of its group under `rloo`
@@ -59,6 +63,10 @@ export function advantages(outcomes: Outcomes, options: AdvantageOptions): Float
     for (const k of all) result[k] = reward(k) - baseline;
     return result;
   }
+  if (options.estimator === "greedy") {
+    for (const k of groups.flatMap(({ members }) => members)) result[k] = reward(k) - greedyReward(outcomes, k);
+    return result;
+  }
   for (const { members, passRate } of groups) {
     const n = members.length;
     const middle = mean(members);
@@ -71,9 +79,19 @@ export function advantages(outcomes: Outcomes, options: AdvantageOptions): Float
   }
   if (!["rloo", "grpo", "one-minus-p"].includes(options.estimator)) {
     const { estimator } = options as { estimator: unknown };
-    refuse("estimator", estimator, "rloo, grpo, one-minus-p or baseline");
+    refuse("estimator", estimator, "rloo, grpo, one-minus-p, baseline or greedy");
   }
   return result;
+}
+
+function greedyReward({ greedyRewards }: Outcomes, k: number): number {
+  if (greedyRewards === undefined)
+    throw new UserError("missing-option", "The advantage greedy has no rewards of greedy responses.", {
+      fix: "Give greedyRewards, one entry per response, or choose another estimator.",
+    });
+  const reward = greedyRewards[k]!;
+  if (Number.isFinite(reward)) return reward;
+  throw new UserError("not-finite", `The reward of the greedy response is ${reward}.`, { where: `response ${k}` });
 }
 
 /** `differences` of the members from their mean become multiples of their standard deviation. */

@@ -12,6 +12,8 @@ export interface ChoiceOptions {
   readonly keep?: "pair" | "all" | "none";
   /** A pass rate this close to 0 or 1 counts as all wrong or all right. For rewards that are not binary. Default 1e-6. */
   readonly tolerance?: number;
+  /** Questions at most that are trained on, the first in the order of the outcomes. Default: all. */
+  readonly atMost?: number;
   readonly seed: number;
   readonly iteration: number;
 }
@@ -22,7 +24,13 @@ export interface Choice {
   readonly kept: Uint8Array;
   /** Pass rate of each group, mapped to [0, 1]. */
   readonly passRates: ReadonlyMap<number, number>;
-  readonly questions: { readonly kept: number; readonly allWrong: number; readonly allRight: number };
+  readonly questions: {
+    readonly kept: number;
+    readonly allWrong: number;
+    readonly allRight: number;
+    /** They would be kept, but there were `atMost` before them. */
+    readonly surplus: number;
+  };
 }
 
 /**
@@ -37,20 +45,22 @@ export interface Choice {
  * const outcomes = { groups: [0, 0, 0, 1, 1], rewards: [1, 0, 0, 0, 0], range: "zero-one" } as const;
  * const { kept, questions } = chooseResponses(outcomes, { keep: "pair", seed: 42, iteration: 0 });
  * kept; //=> [1, 1, 0, 0, 0]
- * questions; //=> { kept: 1, allWrong: 1, allRight: 0 }
+ * questions; //=> { kept: 1, allWrong: 1, allRight: 0, surplus: 0 }
  */
 export function chooseResponses(outcomes: Outcomes, options: ChoiceOptions): Choice {
-  const { keep = "pair", tolerance = 1e-6, seed, iteration } = options;
+  const { keep = "pair", tolerance = 1e-6, atMost = Infinity, seed, iteration } = options;
   if (!["pair", "all", "none"].includes(keep))
     throw new UserError("invalid-option", `keep is "${keep}".`, { fix: "It must be pair, all or none." });
   if (!(tolerance >= 0 && tolerance < 0.5))
     throw new UserError("invalid-option", `tolerance is ${tolerance}.`, {
       fix: "It must be at least 0 and below 0.5.",
     });
+  if (!(atMost >= 1))
+    throw new UserError("invalid-option", `atMost is ${atMost}.`, { fix: "It must be at least 1 question." });
   const kept = new Uint8Array(outcomes.rewards.length);
   const right = rightResponses(outcomes);
   const passRates = new Map<number, number>();
-  const questions = { kept: 0, allWrong: 0, allRight: 0 };
+  const questions = { kept: 0, allWrong: 0, allRight: 0, surplus: 0 };
   for (const { group, members, passRate } of groupsOf(outcomes)) {
     passRates.set(group, passRate);
     const good = members.filter((k) => right[k]);
@@ -60,6 +70,10 @@ export function chooseResponses(outcomes: Outcomes, options: ChoiceOptions): Cho
     if (allWrong) questions.allWrong++;
     else if (allRight) questions.allRight++;
     if (keep !== "none" && (allWrong || allRight)) continue;
+    if (questions.kept >= atMost) {
+      questions.surplus++;
+      continue;
+    }
     questions.kept++;
     const draw = stream(seed, "pair", iteration, group);
     const chosen = keep === "pair" ? [good[draw.below(good.length)]!, bad[draw.below(bad.length)]!] : members;

@@ -26,6 +26,8 @@ export interface Outcomes {
    * above the mean of its group.
    */
   readonly right?: ArrayLike<number>;
+  /** Of each response, the reward of the greedy response to its question. For the advantage `greedy`. */
+  readonly greedyRewards?: ArrayLike<number>;
 }
 
 /** A group's counted responses (indices, in order) and their pass rate. */
@@ -118,12 +120,14 @@ function aboveMean(outcomes: Outcomes): Uint8Array {
 }
 
 /** The counted responses of each group, in order. */
-function membersOf({ groups, rewards, range, counted, right }: Outcomes): Map<number, number[]> {
+function membersOf(outcomes: Outcomes): Map<number, number[]> {
+  const { groups, rewards, range, counted } = outcomes;
   const [low, high] = boundsOf(range);
   const members = new Map<number, number[]>();
-  if ([groups, counted, right].some((list) => list && list.length !== rewards.length)) {
-    const sizes = `${groups.length} group numbers and ${(counted ?? right)?.length ?? rewards.length} marks`;
-    throw new UserError("wrong-shape", `There are ${rewards.length} rewards, but ${sizes}.`, {
+  for (const list of ["groups", "counted", "right", "greedyRewards"] as const) {
+    const { length } = outcomes[list] ?? rewards;
+    if (length === rewards.length) continue;
+    throw new UserError("wrong-shape", `There are ${rewards.length} rewards, but ${length} ${list}.`, {
       fix: "Each response needs one.",
     });
   }

@@ -160,6 +160,9 @@ export const recipeCases: readonly RecipeCase[] = [
         "merged adapter": { policy: { adapter } },
         "two files": twoFiles(words, ["clean-reference.arrow", "validation.arrow"], 6),
         "stored trunk": { ...storedTrunk, policy: { adapter } },
+        "drawn on, beside greedy answers": {
+          ...{ objective: { advantage: "greedy", keep: "all" }, sampling: { dynamic: { maxRounds: 3 } } },
+        },
       },
     },
   },

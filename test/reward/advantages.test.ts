@@ -48,6 +48,39 @@ describe("the pass rate in one-minus-p", () => {
   });
 });
 
+describe("greedy", () => {
+  const rewards = [1, 0, 0, 1, 1, 0, 1, 0.5];
+  const greedyRewards = [0, 0, 0, 0, 1, 1, 1, 1];
+  const without: Outcomes = { groups: [4, 4, 4, 4, 2, 2, 2, 2], rewards, range: "zero-one" };
+  const outcomes = { ...without, greedyRewards };
+
+  test("is the reward less that of the greedy response; its mean is pass rate less greedy reward", () => {
+    const result = Array.from(advantages(outcomes, { estimator: "greedy" }));
+    expect(result).toEqual([1, 0, 0, 1, 0, -1, 0, -0.5]);
+    const mean = (list: readonly number[]) => list.reduce((a, b) => a + b, 0) / list.length;
+    expect(mean(result.slice(0, 4))).toBe(0.5 - 0);
+    expect(mean(result.slice(4))).toBe(0.625 - 1);
+  });
+
+  test("of equal responses is 0, and of one that does not count", () => {
+    const equal = { ...outcomes, rewards: greedyRewards };
+    expect(advantages(equal, { estimator: "greedy" }).every((value) => value === 0)).toBe(true);
+    const counted = rewards.map((_, k) => Number(k > 0));
+    expect(advantages({ ...outcomes, counted }, { estimator: "greedy" })[0]).toBe(0);
+  });
+
+  test("needs the greedy responses' rewards, finite, one to each response", () => {
+    expect(() => advantages(without, { estimator: "greedy" })).toThrow(userError("missing-option", "greedyRewards"));
+    expect(() => advantages({ ...outcomes, greedyRewards: [1] }, { estimator: "greedy" })).toThrow(
+      userError("wrong-shape", "1 greedyRewards"),
+    );
+    const broken = greedyRewards.with(5, NaN);
+    expect(() => advantages({ ...outcomes, greedyRewards: broken }, { estimator: "greedy" })).toThrow(
+      userError("not-finite", "response 5"),
+    );
+  });
+});
+
 describe("GRPO", () => {
   test("divides by the deviation over n - 1", () => {
     // rewards 1, -1: mean 0, variance 2 / 1

@@ -17,7 +17,7 @@ describe("the filter", () => {
   test("drops questions that are all wrong or all right, and only those", () => {
     expect(kept(outcomes, { ...now, keep: "all" })).toEqual([0, 0, 1, 1, 1, 1, 0, 0, 1, 1, 1]);
     const { questions, passRates } = chooseResponses(outcomes, now);
-    expect(questions).toEqual({ kept: 2, allWrong: 1, allRight: 1 });
+    expect(questions).toEqual({ kept: 2, allWrong: 1, allRight: 1, surplus: 0 });
     expect(passRates.get(1)).toBe(0.5);
     expect(passRates.get(3)).toBeCloseTo(1 / 3, 12);
   });
@@ -42,6 +42,13 @@ describe("the filter", () => {
     expect(kept(outcomes, now)).toEqual(kept(outcomes, now));
   });
 
+  test("keeps at most so many questions, the first, and counts the others", () => {
+    const { kept, questions } = chooseResponses(outcomes, { ...now, keep: "all", atMost: 1 });
+    expect(Array.from(kept)).toEqual([0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 0]);
+    expect(questions).toEqual({ kept: 1, allWrong: 1, allRight: 1, surplus: 1 });
+    expect(() => chooseResponses(outcomes, { ...now, atMost: 0 })).toThrow(userError("invalid-option", "atMost"));
+  });
+
   test("draws for a question alone what it draws among others", () => {
     const alone: Outcomes = { groups: [3, 3, 3], rewards: [-1, 1, -1], range: "plus-minus-one" };
     expect(kept(alone, now)).toEqual(kept(outcomes, now).slice(8));
@@ -56,12 +63,22 @@ describe("the filter", () => {
 
   test("does not see dropped responses: a question whose only right answer was dropped is all wrong", () => {
     const counted = [1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1];
-    expect(chooseResponses({ ...outcomes, counted }, now).questions).toEqual({ kept: 1, allWrong: 2, allRight: 1 });
+    expect(chooseResponses({ ...outcomes, counted }, now).questions).toEqual({
+      kept: 1,
+      allWrong: 2,
+      allRight: 1,
+      surplus: 0,
+    });
   });
 
   test("has a tolerance for rewards that are not binary", () => {
     const near: Outcomes = { groups: [0, 0, 1, 1], rewards: [0.01, 0.0, 0.98, 0.2], range: "zero-one" };
-    expect(chooseResponses(near, { ...now, tolerance: 0.05 }).questions).toEqual({ kept: 1, allWrong: 1, allRight: 0 });
+    expect(chooseResponses(near, { ...now, tolerance: 0.05 }).questions).toEqual({
+      kept: 1,
+      allWrong: 1,
+      allRight: 0,
+      surplus: 0,
+    });
     // one right answer of 50 is 0.02
     const rare: Outcomes = { groups: Array(50).fill(0), rewards: [1, ...Array<number>(49).fill(0)], range: "zero-one" };
     expect(chooseResponses(rare, now).questions.kept).toBe(1);
@@ -69,8 +86,8 @@ describe("the filter", () => {
   });
 
   test.each([
-    [[0.6, 0.7], { kept: 0, allWrong: 0, allRight: 1 }],
-    [[0.3, 0.4], { kept: 0, allWrong: 1, allRight: 0 }],
+    [[0.6, 0.7], { kept: 0, allWrong: 0, allRight: 1, surplus: 0 }],
+    [[0.3, 0.4], { kept: 0, allWrong: 1, allRight: 0, surplus: 0 }],
   ])("drops a question whose middling rewards %j make no pair", (rewards, questions) => {
     const { kept: marks, ...choice } = chooseResponses({ groups: [0, 0], rewards, range: "zero-one" }, now);
     expect(choice.questions).toEqual(questions);

@@ -101,7 +101,7 @@ describe("real rewards", () => {
     expect(Array.from(rightResponses(outcomes))).toEqual([1, 0, 0, 0, 0]);
     expect(groupsOf(outcomes).map(({ passRate }) => passRate)).toEqual([1 / 3, 0]);
     const { questions } = chooseResponses(outcomes, { keep: "all", seed: 1, iteration: 0 });
-    expect(questions).toEqual({ kept: 1, allWrong: 1, allRight: 0 }); // equal rewards tell nothing apart
+    expect(questions).toEqual({ kept: 1, allWrong: 1, allRight: 0, surplus: 0 }); // equal rewards tell nothing apart
     const said = { ...outcomes, right: [1, 1, 0, 0, 1] };
     expect(Array.from(rightResponses(said))).toEqual([1, 1, 0, 0, 1]);
     expect(groupsOf(said).map(({ passRate }) => passRate)).toEqual([2 / 3, 1 / 2]);

@@ -1,5 +1,6 @@
 import type { TokenBatch } from "../../contract/index.ts";
 import type { Decoder } from "../../model/decoder.ts";
+import { chooseResponses, type ChoiceOptions } from "../../reward/choose-responses.ts";
 import { outcomeNotes, type OutcomeSettings } from "../../reward/outcome-presets.ts";
 import type { PolicyAux } from "../../reward/policy-objective.ts";
 import type { TokenWeightOptions } from "../../reward/token-weights.ts";
@@ -40,9 +41,8 @@ export interface OrealArm {
   readonly name: string;
   /** Rewards, advantages, filter and terms, as the functions of the reward folder take them. */
   readonly settings: OutcomeSettings;
-  /** A pass rate this close to 0 or 1 counts as all wrong or all right. */
-  readonly tolerance: number;
-  readonly seed: number;
+  /** Which responses are learnt from, as `chooseResponses` takes it. */
+  readonly chooses: Required<Omit<ChoiceOptions, "iteration">>;
   /** The policy with its optimizer. It writes the run folder; its steps are iterations. */
   readonly policy: RunLearner;
   /** Where token weights are learned. */
@@ -124,7 +124,16 @@ export async function openArm(opening: OrealOpening): Promise<OrealArm> {
     const asked = passRates
       ? questionsByPassRate(questions, passRates, { vocabularySize, note: reporter.note })
       : questions;
-    const draw = rolloutSource(models.policy, opening, { questions: asked, verify, reward: judge.reward });
+    const chooses = {
+      ...{ keep: settings.keep, tolerance: objective.tolerance, seed: training.seed },
+      atMost: config.sampling.dynamic && settings.keep !== "none" ? config.sampling.questionsPerStep : Infinity,
+    };
+    const draw = rolloutSource(models.policy, opening, {
+      ...{ questions: asked, verify, reward: judge.reward },
+      enough: ({ iteration, outcomes }) =>
+        settings.keep === "none" ||
+        chooseResponses(outcomes, { ...chooses, iteration }).questions.kept >= chooses.atMost,
+    });
     const policy: RunLearner = await openLearner(models.policy, {
       ...pace,
       ...(await learnerOptions(opening, state, verify)),
@@ -134,8 +143,7 @@ export async function openArm(opening: OrealOpening): Promise<OrealArm> {
     const toOld = settings.reference === "old" && objective.klCoefficient > 0;
     return {
       ...{ name, settings, policy, reward, weigh, dispose },
-      tolerance: objective.tolerance,
-      seed: training.seed,
+      chooses,
       reference: toOld ? "old" : models.initial,
       sample: (iteration) => stoppedSafely(policy, () => draw(iteration)),
       batches: (rollouts, worth) => keptBatches(rollouts, worth, training.microBatchSize),
@@ -148,8 +156,9 @@ export async function openArm(opening: OrealOpening): Promise<OrealArm> {
           toInitial: readsInitial(objective),
           clips: objective.clip !== undefined,
           weighs: objective.weights.source !== "none",
+          drawsOn: Number.isFinite(chooses.atMost),
         });
-        run.records.add(writeTrajectories(run.path, rollouts, fatesOf(iteration)));
+        for (const file of writeTrajectories(run.path, rollouts, fatesOf(iteration))) run.records.add(file);
         return policy.record(metrics, {
           rows: metrics.responses,
           trained: moved.length > 0 ? metrics.keptTokens : 0,

@@ -88,10 +88,11 @@ const objectiveKeys = {
     choice(["zero-one", "plus-minus-one"], { description: "Rewards of a wrong and a right response: 0, 1 or -1, +1." }),
   ),
   advantage: Type.Optional(
-    choice(["one-minus-p", "rloo", "grpo", "group-mean", "batch-mean", "none"], {
+    choice(["one-minus-p", "rloo", "grpo", "group-mean", "batch-mean", "greedy", "none"], {
       description:
         "one-minus-p: 1 if right, -(1 - pass rate) if wrong; rloo: minus the mean of the others; grpo: in deviations of " +
-        "the group; group-mean: minus the mean of the group; batch-mean: minus the mean of all; none: the reward itself.",
+        "the group; group-mean: minus the mean of the group; batch-mean: minus the mean of all; greedy: minus the reward of the " +
+        "greedy response, which is drawn beside; none: the reward itself.",
     }),
   ),
   keep: Type.Optional(
@@ -217,6 +218,21 @@ export const orealSchema = Type.Object(
               }),
             },
             { description: "Asks questions by how often they were answered right before." },
+          ),
+        ),
+        dynamic: Type.Optional(
+          group(
+            {
+              maxRounds: count("Rounds of drawing at most, each of questionsPerStep questions.", {
+                minimum: 2,
+                default: 10,
+              }),
+            },
+            {
+              description:
+                "Dynamic sampling (DAPO): draws on until questionsPerStep questions have right and wrong responses, which alone " +
+                "are learnt from. Of objectives that keep pair or all.",
+            },
           ),
         ),
         replay: Type.Optional(

@@ -263,9 +263,12 @@ function contradictions(config: OrealConfig): Problem[] {
   problems.push(...savingContradictions(training, ["training"], measured));
   if (config.sampling.replay === config.output)
     refuse(["sampling", "replay"], "is the run folder itself; name another output");
-  const { server, replay, passRates } = config.sampling;
+  const { server, replay, passRates, dynamic } = config.sampling;
   if (passRates !== undefined && replay !== undefined)
     refuse(["sampling", "passRates"], "is not used: the responses of sampling.replay are learnt from");
+  const filters = [config, ...compare].some(({ objective: { keep } }) => keep !== "none");
+  if (dynamic !== undefined && !filters)
+    refuse(["sampling", "dynamic"], "is not used: every objective learns from all questions (keep is none)");
   if (passRates !== undefined && passRates.least > passRates.most)
     refuse(["sampling", "passRates", "least"], `must be at most sampling.passRates.most (${passRates.most})`);
   const adapter = policy.adapter !== undefined;

@@ -38,11 +38,13 @@ export interface Iteration {
  * @param toInitial whether the reference is the model before training
  * @param clips whether ratios to the policy that drew are clipped
  * @param weighs whether tokens have weights of their own
+ * @param drawsOn whether further questions are asked where too few are learnt from
  */
 export function metricsOf(
   iteration: Iteration,
-  { learns, toInitial, clips, weighs }: Record<"learns" | "toInitial" | "clips" | "weighs", boolean>,
+  options: Record<"learns" | "toInitial" | "clips" | "weighs" | "drawsOn", boolean>,
 ) {
+  const { learns, toInitial, clips, weighs, drawsOn } = options;
   const { taught, moved } = iteration;
   const [first] = moved;
   const [lesson] = taught;
@@ -53,6 +55,7 @@ export function metricsOf(
   return {
     loss: first?.loss ?? 0,
     ...responseMetrics(iteration),
+    ...(drawsOn && { questionsSurplus: iteration.choice.questions.surplus }),
     ...servedMetrics(iteration.rollouts, iteration.batches),
     ...meansOf(iteration.batches),
     ...(weighs && concentrationOf(iteration.batches)),
@@ -88,6 +91,7 @@ function responseMetrics({ rollouts: { responses, outcomes, parts }, choice, rig
       reward: mean(Array.from(outcomes.rewards)),
       ...Object.fromEntries(parts.map(({ name, values }) => [`reward:${name}`, mean([...values])])),
     }),
+    ...(outcomes.greedyRewards && { greedyReward: mean(Array.from(outcomes.greedyRewards)) }),
     unfinished: share(responses.filter(({ finished }) => !finished).length),
     responseTokens: lengths.reduce((a, b) => a + b, 0),
     questionsKept: choice.questions.kept,

@@ -11,6 +11,7 @@ const advantageOptions: Record<OrealObjective["advantage"], AdvantageOptions> = 
   rloo: { estimator: "rloo" },
   grpo: { estimator: "grpo" },
   "group-mean": { estimator: "grpo", divideByStd: false },
+  greedy: { estimator: "greedy" },
   "batch-mean": { estimator: "baseline", baseline: "batch-mean" },
   none: { estimator: "baseline", baseline: 0 },
 };

@@ -8,7 +8,7 @@ import { rewardSum, type WeightedReward } from "../../reward/reward-sum.ts";
 import type { Reward } from "../../reward/reward.ts";
 import type { Tokenizer } from "../../text/index.ts";
 import type { Judged, Question } from "../kit/responses/index.ts";
-import type { Rollouts } from "./rollouts.ts";
+import { joinRounds, type Rollouts } from "./rollouts.ts";
 
 /** Rewards of judged responses, one entry each. */
 export interface Rewarded {
@@ -18,6 +18,38 @@ export interface Rewarded {
 }
 
 export type RewardedRollouts = Rollouts & Rewarded;
+
+/** Rounds of an iteration as one. */
+export function joinRewarded(first: RewardedRollouts, second: RewardedRollouts): RewardedRollouts {
+  const [one, other] = [first.outcomes, second.outcomes];
+  const both = (key: "groups" | "rewards" | "counted" | "right" | "greedyRewards") =>
+    one[key] && other[key] && { [key]: [...Array.from(one[key]), ...Array.from(other[key])] };
+  const outcomes = { ...one, ...both("groups"), ...both("rewards"), ...both("counted"), ...both("right") };
+  const parts = first.parts?.map(({ name, values }, i) => ({
+    name,
+    values: Float64Array.of(...values, ...second.parts![i]!.values),
+  }));
+  return {
+    ...joinRounds(first, second),
+    outcomes: { ...outcomes, ...both("greedyRewards") },
+    ...(parts && { parts }),
+  };
+}
+
+/**
+ * Outcomes with the rewards of greedy responses, one to each question. Responses to a question that has none, as a server has
+ * not given it, do not count.
+ */
+export function withGreedy(outcomes: Outcomes, greedy: readonly Judged[], { outcomes: theirs }: Rewarded): Outcomes {
+  const rewards = new Map(greedy.map(({ rowId }, i) => [rowId, theirs.rewards[i]!]));
+  const groups = Array.from(outcomes.groups);
+  const counts = (k: number): boolean => outcomes.counted === undefined || Boolean(outcomes.counted[k]);
+  return {
+    ...outcomes,
+    counted: groups.map((group, k) => Number(counts(k) && rewards.has(group))),
+    greedyRewards: groups.map((group) => rewards.get(group) ?? 0),
+  };
+}
 
 /** What responses are rewarded with, and how they are shown to it. */
 export interface RewardOptions {

@@ -5,7 +5,8 @@ import { stoppable, type ArmReporter } from "../kit/reporter.ts";
 import type { Question, Verify } from "../kit/responses/index.ts";
 import { drawServed, policyName } from "../kit/served/index.ts";
 import type { OrealConfig } from "./config-schema.ts";
-import type { RewardJudge, RewardedRollouts } from "./rewards.ts";
+import { questionsOfRound } from "./question-order.ts";
+import { joinRewarded, withGreedy, type RewardJudge, type RewardedRollouts } from "./rewards.ts";
 import { drawRollouts, type Rollouts, type ServedDrawing } from "./rollouts.ts";
 import { readTrajectories } from "./trajectories.ts";
 
@@ -15,42 +16,75 @@ export interface OrealOpening extends ArmOpening<OrealConfig> {
   readonly replay: string | undefined;
 }
 
+/** How an arm asks and judges. */
+export interface RolloutSource {
+  /** Of an epoch. */
+  readonly questions: readonly Question[];
+  readonly verify: Verify;
+  readonly reward: RewardJudge["reward"];
+  /** Whether rewarded responses are enough to learn from; else further questions are asked. */
+  readonly enough: (drawn: RewardedRollouts) => boolean;
+}
+
 /**
  * Where an arm's responses come from: those stored by an earlier run, if one is replayed; else the policy as it is when
- * asked, drawn here or by a server; rewarded. Changes nothing of the arm, and ends with `Interrupted` where the person asks
- * to stop, with `Outage` where the server is gone.
+ * asked, drawn here or by a server, in one round or several; rewarded. Changes nothing of the arm, and ends with `Interrupted`
+ * where the person asks to stop, with `Outage` where the server is gone.
  */
 export function rolloutSource(
   policy: Model,
   opening: OrealOpening,
-  { questions, verify, reward }: { questions: readonly Question[]; verify: Verify; reward: RewardJudge["reward"] },
+  { questions, verify, reward, enough }: RolloutSource,
 ): (iteration: number) => Promise<RewardedRollouts> {
   const { config, reporter, interrupted, replay } = opening;
   const note = first(reporter.note);
   const progress = (what: string) => whenSlow(what, stoppable(reporter, interrupted), interrupted);
-  const rollouts = async (iteration: number): Promise<Rollouts> => {
-    if (replay !== undefined) return readTrajectories(replay, iteration, { ...policy.config, questions, note });
+  const rewarded = async (drawn: Rollouts): Promise<RewardedRollouts> => {
+    const onProgress = progress("rewarding responses");
+    const own = await reward(drawn.responses, onProgress);
+    if (config.objective.advantage !== "greedy") return { ...drawn, ...own };
+    const greedy = drawn.greedy ?? [];
+    return { ...drawn, ...own, outcomes: withGreedy(own.outcomes, greedy, await reward(greedy, onProgress)) };
+  };
+  const round = (asked: readonly Question[], iteration: number, round: number): Promise<Rollouts> => {
     const onProgress = progress("drawing responses");
     const { server } = config.sampling;
     const serve = server && servedDrawing(policy, opening, server);
-    return drawRollouts(policy, { questions, config, verify, iteration, onProgress, ...(serve && { serve }) });
+    return drawRollouts(policy, { asked, config, verify, iteration, round, onProgress, ...(serve && { serve }) });
   };
   return async (iteration) => {
-    const drawn = await rollouts(iteration);
-    return { ...drawn, ...(await reward(drawn.responses, progress("rewarding responses"))) };
+    if (replay !== undefined) {
+      const greedy = config.objective.advantage === "greedy";
+      return rewarded(readTrajectories(replay, iteration, { ...policy.config, questions, greedy, note }));
+    }
+    const { sampling, training } = config;
+    let all: RewardedRollouts | undefined;
+    for (let next = 0; next < (sampling.dynamic?.maxRounds ?? 1); next++) {
+      const of = { seed: training.seed, iteration, round: next };
+      const asked = questionsOfRound(questions, sampling.questionsPerStep, of);
+      if (asked.length === 0) break; // all have been asked
+      const drawn = await rewarded(await round(asked, iteration, next));
+      all = all ? joinRewarded(all, drawn) : drawn;
+      if (enough(all)) break;
+    }
+    return all!;
   };
 }
 
 /** Has the configured server draw an iteration's responses. */
 function servedDrawing(policy: Model, { config, run, interrupted }: OrealOpening, server: ServerConfig): ServedDrawing {
   const { samples, temperature, topP, topK, maxNewTokens } = config.sampling;
-  const about = {
-    ...{ model: policy, start: config.model, run: run.path, interrupted, seed: config.training.seed },
-    sampling: { samples, temperature, topP, topK, maxNewTokens },
-  };
-  return (asked, { iteration, onProgress }) => {
-    const answers = `server/answers/${policyName(iteration)}.jsonl`;
-    return drawServed(server, asked, { iteration, answers, onProgress }, about);
+  const about = { model: policy, start: config.model, run: run.path, interrupted, seed: config.training.seed };
+  return (asked, { iteration, round, greedy, onProgress }) => {
+    const drawn = greedy ? { samples: 1, temperature: 0, topP: 1 } : { samples, temperature, topP, topK };
+    const part = `${round > 0 ? `-round-${round + 1}` : ""}${greedy ? "-greedy" : ""}`;
+    const answers = `server/answers/${policyName(iteration)}${part}.jsonl`;
+    return drawServed(
+      server,
+      asked,
+      { iteration, answers, onProgress },
+      { ...about, sampling: { ...drawn, maxNewTokens } },
+    );
   };
 }
 

@@ -1,8 +1,14 @@
 import type { OrealConfig } from "./config-schema.ts";
 import type { Model } from "../../model/model.ts";
 import type { GenerationPace } from "../../model/generation/options.ts";
-import { permutation } from "../../data/epoch-order.ts";
-import { drawResponses, judgeResponses, type Judged, type Question, type Verify } from "../kit/responses/index.ts";
+import {
+  drawResponses,
+  judgeResponses,
+  type Drawn,
+  type Judged,
+  type Question,
+  type Verify,
+} from "../kit/responses/index.ts";
 import type { ServedDraw } from "../kit/served/index.ts";
 
 /** The responses of an iteration, judged: all samples of its first question, then those of its second, ... */
@@ -10,6 +16,8 @@ export interface Rollouts {
   /** From 0. */
   readonly iteration: number;
   readonly responses: readonly Judged[];
+  /** To each of the questions one, the most likely response, where advantages are told from it. */
+  readonly greedy?: readonly Judged[];
   /** Of each response, where it is known: the log-probabilities that its tokens had when it was drawn. */
   readonly logProbs?: readonly (Float32Array | undefined)[];
   readonly pace?: GenerationPace;
@@ -17,86 +25,77 @@ export interface Rollouts {
   readonly served?: Omit<ServedDraw, "drawn" | "pace">;
 }
 
-/**
- * The questions of an iteration: a new seeded order in each epoch, none twice in an iteration; what is left over at the
- * end of an epoch is left out of it.
- * @param questions of an epoch; one that is there several times is asked as often
- */
-export function questionsOfIteration(
-  questions: readonly Question[],
-  perStep: number,
-  { seed, iteration }: { seed: number; iteration: number },
-): Question[] {
-  const distinct = new Set(questions).size;
-  const count = Math.min(perStep, distinct);
-  if (distinct < questions.length) return amongRepeated(questions, count, { seed, iteration });
-  const steps = Math.floor(questions.length / count);
-  const order = permutation(questions.length, seed, "questions", Math.floor(iteration / steps));
-  const first = (iteration % steps) * count;
-  return Array.from(order.subarray(first, first + count), (index) => questions[index]!);
-}
-
-/** Epochs of questions of which some come again: one that an iteration has already is put off to the next. */
-function amongRepeated(
-  questions: readonly Question[],
-  count: number,
-  { seed, iteration }: { seed: number; iteration: number },
-): Question[] {
-  let left = iteration;
-  for (let epoch = 0; ; epoch++) {
-    let waiting = Array.from(permutation(questions.length, seed, "questions", epoch), (index) => questions[index]!);
-    for (;;) {
-      const asked = new Set<Question>();
-      const later: Question[] = [];
-      for (const question of waiting) {
-        if (asked.size < count && !asked.has(question)) asked.add(question);
-        else later.push(question);
-      }
-      if (asked.size < count) break;
-      if (left-- === 0) return [...asked];
-      waiting = later;
-    }
-  }
-}
-
 export interface RolloutOptions {
-  questions: readonly Question[];
-  config: Pick<OrealConfig, "sampling" | "training">;
+  asked: readonly Question[];
+  config: Pick<OrealConfig, "sampling" | "training" | "objective">;
   verify: Verify;
   iteration: number;
+  /** From 0. */
+  round: number;
   onProgress: (done: number, total: number) => void;
   /** Draws in place of the policy itself. */
   serve?: ServedDrawing;
 }
 
+/** One drawing by a server. */
+export interface ServedAsking extends Pick<RolloutOptions, "iteration" | "round" | "onProgress"> {
+  /** Whether one response is drawn to each question, the most likely one. */
+  readonly greedy: boolean;
+}
+
 /** Has a server draw responses. */
-export type ServedDrawing = (
-  asked: readonly Question[],
-  round: Pick<RolloutOptions, "iteration" | "onProgress">,
-) => Promise<ServedDraw>;
+export type ServedDrawing = (asked: readonly Question[], asking: ServedAsking) => Promise<ServedDraw>;
 
 /** Draws responses from the policy and judges them. Changes nothing. */
-export async function drawRollouts(
-  policy: Model,
-  { questions, config, verify, iteration, onProgress, serve }: RolloutOptions,
-): Promise<Rollouts> {
-  const { questionsPerStep, samples, temperature, topP, topK, maxNewTokens, batchSize } = config.sampling;
+export async function drawRollouts(policy: Model, options: RolloutOptions): Promise<Rollouts> {
+  const { asked, config, verify, iteration, round, onProgress, serve } = options;
+  const { samples, temperature, topP, topK, maxNewTokens, batchSize } = config.sampling;
   const { seed } = config.training;
-  const asked = questionsOfIteration(questions, questionsPerStep, { seed, iteration });
-  const judging = { tokenizer: policy.tokenizer, verify };
+  const judge = (drawn: readonly Drawn[]): Promise<Judged[]> =>
+    judgeResponses(drawn, asked, { tokenizer: policy.tokenizer, verify });
+  const readsGreedy = config.objective.advantage === "greedy";
   if (serve !== undefined) {
-    const { drawn, pace, ...served } = await serve(asked, { iteration, onProgress });
-    return { iteration, responses: await judgeResponses(drawn, asked, judging), pace, served };
+    const { drawn, pace, ...served } = await serve(asked, { iteration, round, onProgress, greedy: false });
+    const likeliest = readsGreedy && (await serve(asked, { iteration, round, onProgress, greedy: true }));
+    const greedy = likeliest && { greedy: await judge(likeliest.drawn) };
+    return { iteration, responses: await judge(drawn), ...greedy, pace, served };
   }
   let pace: GenerationPace | undefined;
+  const sizes = { maxNewTokens, batchSize, seed, iteration };
   const drawn = await drawResponses(policy, asked, {
-    ...{ samples, temperature, topP, maxNewTokens, batchSize, seed, iteration },
+    ...{ ...sizes, samples, temperature, topP },
     ...(topK !== undefined && { topK }),
     onProgress(done, total, newest) {
       pace = newest;
       onProgress(done, total);
     },
   });
-  const responses = await judgeResponses(drawn, asked, judging);
-  return { iteration, responses, ...(pace && { pace }) };
+  const likeliest =
+    readsGreedy && (await drawResponses(policy, asked, { ...sizes, samples: 1, temperature: 0, onProgress }));
+  const greedy = likeliest && { greedy: await judge(likeliest) };
+  return { iteration, responses: await judge(drawn), ...greedy, ...(pace && { pace }) };
+}
+
+/** Rounds of an iteration as one. */
+export function joinRounds(first: Rollouts, second: Rollouts): Rollouts {
+  const greedy = first.greedy && second.greedy && { greedy: [...first.greedy, ...second.greedy] };
+  const pace = first.pace && second.pace && { pace: sumOf(first.pace, second.pace) };
+  const served = first.served && second.served && { served: joinServed(first.served, second.served) };
+  const responses = [...first.responses, ...second.responses];
+  return { iteration: first.iteration, responses, ...greedy, ...pace, ...served };
+}
+
+type Served = NonNullable<Rollouts["served"]>;
+
+function joinServed(first: Served, second: Served): Served {
+  return {
+    logProbs: [...first.logProbs, ...second.logProbs],
+    lost: first.lost + second.lost,
+    fromText: sumOf(first.fromText, second.fromText),
+  };
+}
+
+function sumOf<T extends object>(first: T, second: T): T {
+  const other = second as Record<string, number>;
+  return Object.fromEntries(Object.entries(first).map(([key, value]) => [key, value + other[key]!])) as T;
 }

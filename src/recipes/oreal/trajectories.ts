@@ -11,6 +11,7 @@ import {
   readResponses,
   responseColumns,
   responseRow,
+  writeResponses,
   type Judged,
   type Surroundings,
 } from "../kit/responses/index.ts";
@@ -49,20 +50,27 @@ const trajectoryFile = (iteration: number): string => `trajectories/iteration-${
 /** The column beside them where rewards are a sum. */
 const partsColumn = { rewards: "list<float64>" } as const satisfies Record<string, ColumnType>;
 
-/** Writes what became of an iteration's responses. Returns the file's name in the run folder. */
-export function writeTrajectories(run: string, { iteration, responses }: Rollouts, fates: readonly Fate[]): string {
+/** Greedy responses of an iteration, where advantages are told from them: judged, one to each question. */
+const greedyFile = (iteration: number): string => `trajectories/greedy-${iteration + 1}.arrow`;
+
+/** Writes what became of an iteration's responses. Returns the files' names in the run folder. */
+export function writeTrajectories(run: string, rollouts: Rollouts, fates: readonly Fate[]): string[] {
+  const { iteration, responses, greedy } = rollouts;
   const rows = responses.map((response, k) => {
     const { logProb, rewards, ...fate } = fates[k]!;
     return { ...responseRow(response), ...fate, log_probs: logProb, ...(rewards && { rewards }) };
   });
   const columns = fates[0]?.rewards === undefined ? trajectoryColumns : { ...trajectoryColumns, ...partsColumn };
+  if (greedy !== undefined) writeResponses(join(run, greedyFile(iteration)), greedy);
   writeArrow(trajectoryPath(run, iteration), columns, rows);
-  return trajectoryFile(iteration);
+  return [...(greedy === undefined ? [] : [greedyFile(iteration)]), trajectoryFile(iteration)];
 }
 
 /** What a stored iteration must go with. */
 export interface ReplayFit extends Surroundings {
   vocabularySize: number;
+  /** Whether greedy responses are read, too. */
+  greedy: boolean;
   /** Told what is odd. */
   note: (sentence: string) => void;
 }
@@ -72,17 +80,25 @@ export interface ReplayFit extends Surroundings {
  * settings. None is left out, or groups would not be whole.
  * @throws UserError where the iteration is missing, its file is damaged, or the model or the data are not those of it
  */
-export function readTrajectories(
-  run: string,
-  iteration: number,
-  { vocabularySize, maxPositions, questions, note }: ReplayFit,
-): Rollouts {
+export function readTrajectories(run: string, iteration: number, fit: ReplayFit): Rollouts {
   const path = trajectoryPath(run, iteration);
   if (!existsSync(path))
     throw new UserError("missing-file", "there are no stored responses of this iteration", {
       where: path,
       fix: "Replay a run of at least as many iterations, or lower training.iterations.",
     });
+  const responses = storedResponses(path, fit);
+  const greedyPath = join(run, greedyFile(iteration));
+  if (fit.greedy && !existsSync(greedyPath))
+    throw new UserError("missing-file", "there are no stored greedy responses of this iteration", {
+      where: greedyPath,
+      fix: "Replay a run whose objective.advantage is greedy, or choose another advantage.",
+    });
+  const greedy = fit.greedy && { greedy: storedResponses(greedyPath, fit) };
+  return { iteration, responses, ...greedy, logProbs: storedLogProbs(path, responses) };
+}
+
+function storedResponses(path: string, { vocabularySize, maxPositions, questions, note }: ReplayFit): Judged[] {
   const responses = readResponses(path, { vocabularySize });
   if (responses.length === 0)
     throw new UserError("no-response", "there is no response", {
@@ -102,7 +118,7 @@ export function readTrajectories(
         fix: "Replay a run of a model with the same context, or of a longer one.",
       },
     );
-  return { iteration, responses, logProbs: storedLogProbs(path, responses) };
+  return responses;
 }
 
 function storedLogProbs(path: string, responses: readonly Judged[]): (Float32Array | undefined)[] {

@@ -23,6 +23,13 @@ describe("an OREAL configuration", () => {
     expect(mainArm(config)).toMatchObject({ name: "oreal", iterations: 20, policySteps: 1 });
   });
 
+  test("draws on where an objective leaves questions out, and only there", () => {
+    const dynamic = `${minimal}sampling: {dynamic: {}}\n`;
+    expect(load(dynamic).config.sampling.dynamic).toEqual({ maxRounds: 10 });
+    expect(complaints(`${dynamic}objective: {keep: none}\n`)).toMatch(/sampling\.dynamic is not used.*keep is none/);
+    expect(load(`${dynamic}objective: {keep: none}\ncompare: [dapo]\n`).config.sampling.dynamic).toBeDefined();
+  });
+
   test.each(orealPresets)("takes the preset %s for what the reward folder's is", (preset) => {
     const { config } = load(`${minimal}objective: {preset: ${preset}}\n`);
     const { policy, weights, ...settings } = settingsOf(config.objective, config);

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { writeResponses, type Question } from "../../../src/recipes/kit/responses/index.ts";
 import { questionsByPassRate, timesAsked } from "../../../src/recipes/oreal/pass-rates.ts";
-import { questionsOfIteration } from "../../../src/recipes/oreal/rollouts.ts";
+import { questionsOfIteration } from "../../../src/recipes/oreal/question-order.ts";
 import { userError } from "../../user-error.ts";
 
 let folder: string;

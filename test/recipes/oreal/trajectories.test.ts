@@ -26,7 +26,13 @@ function replay({ response = {}, logProb = [-1, -0] }: { response?: Partial<Judg
   const notes: string[] = [];
   const note = (sentence: string): number => notes.push(sentence);
   const questions = [{ rowId: 3, prompt: [5, 6], reference: "7" }];
-  const { logProbs } = readTrajectories(run, 0, { vocabularySize: 10, maxPositions: 4, questions, note });
+  const { logProbs } = readTrajectories(run, 0, {
+    vocabularySize: 10,
+    maxPositions: 4,
+    questions,
+    greedy: false,
+    note,
+  });
   return { logProbs, notes };
 }
 
@@ -42,7 +48,7 @@ describe("a replay", () => {
   });
 
   test("refuses an iteration without responses, or one that was not stored", () => {
-    const fit = { vocabularySize: 10, maxPositions: 4, questions: [], note: () => undefined };
+    const fit = { vocabularySize: 10, maxPositions: 4, questions: [], greedy: false, note: () => undefined };
     writeTrajectories(run, { iteration: 1, responses: [] }, []);
     expect(() => readTrajectories(run, 1, fit)).toThrow(userError("no-response", /iteration-2\.arrow: [^]*Replay/));
     expect(() => readTrajectories(run, 2, fit)).toThrow(userError("missing-file", "iteration-3.arrow"));
