@@ -57,6 +57,7 @@ const failures: string[] = [];
 const began = performance.now();
 
 for (let round = Number(values.only ?? 0); !isOver(round); round++) await perform(round);
+for (const each of cases) await each.close();
 report();
 
 /** A case's turn comes as often as any other's with each fault. */

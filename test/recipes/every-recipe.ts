@@ -66,6 +66,9 @@ const adapter = { rank: 2, dropout: 0.1 };
 /** Weights of 16 bits that stay in their file under an adapter; `npm run torture` makes the model beside the configuration. */
 const storedTrunk = { model: "stored-model" };
 
+/** A server that `npm run torture` has; it puts its address here. */
+const served = { url: "here", weights: "lora", retryPause: 0.001, concurrency: 3 };
+
 /** Every recipe; of those that share `finetune`, one. */
 export const recipeCases: readonly RecipeCase[] = [
   {
@@ -162,6 +165,10 @@ export const recipeCases: readonly RecipeCase[] = [
         "stored trunk": { ...storedTrunk, policy: { adapter } },
         "drawn on, beside greedy answers": {
           ...{ objective: { advantage: "greedy", keep: "all" }, sampling: { dynamic: { maxRounds: 3 } } },
+        },
+        "drawn by a server": {
+          ...{ objective: { preset: "reinforce", weights: null }, rewardModel: null, training: { policyFreeze: null } },
+          ...{ sampling: { server: served }, policy: { learningRate: 1e-2, adapter } },
         },
       },
     },

@@ -14,12 +14,13 @@ afterAll(() => rmSync(base, { recursive: true }));
 
 test.each(tortureCases().map((each) => [each.name, each] as const))(
   "the configuration of %s can be read",
-  async (name, { recipe, write }) => {
+  async (name, { recipe, write, close }) => {
     const folder = join(base, name);
     mkdirSync(folder);
     const { load } = recipes.find((each) => each.name === recipe)!;
     const output = join(folder, "out");
     const definition = (await load()).config as ConfigDefinition<object>;
     expect(loadConfig(definition, await write(folder, output)).config).toMatchObject({ output });
+    await close();
   },
 );

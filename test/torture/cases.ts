@@ -6,6 +6,8 @@ import { recipes } from "../../src/recipes/list.ts";
 import { isRecord } from "../../src/system/is-record.ts";
 import { recipeCases, type RecipeCase } from "../recipes/every-recipe.ts";
 import { smallSolver } from "../recipes/small-run.ts";
+import { type FakeServer, fakeServer } from "../server/fake-server.ts";
+import { FakeVllm } from "../server/fake-vllm.ts";
 
 /** A recipe under one variant of its small configuration. */
 export interface TortureCase {
@@ -13,8 +15,10 @@ export interface TortureCase {
   readonly recipe: string;
   /** `cdpo, two files`. */
   readonly name: string;
-  /** Writes the configuration, for a run in `output`. Returns its file. */
+  /** Writes the configuration, for a run in `output`, and starts the server that it draws from. Returns its file. */
   write(folder: string, output: string): Promise<string>;
+  /** Ends what `write` has started. */
+  close(): Promise<void>;
 }
 
 /**
@@ -32,20 +36,33 @@ export function tortureCases(): TortureCase[] {
   });
 }
 
+interface Given {
+  model?: string;
+  sampling?: { server?: { url: string } };
+}
+
 function caseOf(
   { write, tortured }: RecipeCase,
   recipe: string,
   variant: string,
   changes: readonly object[],
 ): TortureCase {
+  let server: FakeServer | undefined;
   return {
     recipe,
     name: `${recipe}, ${variant}`,
+    close: async () => server?.close(),
     async write(folder, output) {
       const path = write(folder, output);
       const small: unknown = JSON.parse(readFileSync(path, "utf8"));
-      const config = [tortured.brief, ...changes].reduce<unknown>(merged, small) as { model?: string };
+      const config = [tortured.brief, ...changes].reduce<unknown>(merged, small) as Given;
       if (config.model === "stored-model") await writeStoredModel(join(folder, "stored-model"));
+      if (config.sampling?.server !== undefined) {
+        await server?.close();
+        const vllm = new FakeVllm(smallSolver);
+        server = await fakeServer((asked) => vllm.answer(asked));
+        config.sampling.server.url = server.url;
+      }
       writeFileSync(path, JSON.stringify(config, undefined, 2));
       return path;
     },

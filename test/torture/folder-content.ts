@@ -20,12 +20,18 @@ export const withoutTimes: Readonly<Record<string, (text: string) => string>> = 
 export function contentOf(folder: string): FolderContent {
   const names = (readdirSync(folder, { recursive: true }) as string[]).map((name) => name.replaceAll("\\", "/"));
   const files = names.filter((name) => !statSync(join(folder, name)).isDirectory()).sort();
-  return new Map(files.map((name) => [name, digestOf(basename(name), readFileSync(join(folder, name)))]));
+  return new Map(files.map((name) => [name, digestOf(name, readFileSync(join(folder, name)))]));
 }
 
-function digestOf(name: string, content: Buffer): string {
-  const plain = withoutTimes[name]?.(content.toString("utf8")) ?? content;
-  return createHash("sha256").update(plain).digest("hex");
+/** A server's answers stand in the order in which they came. */
+const answers = /(?:^|\/)server\/answers\/[^/]+\.jsonl$/;
+
+function digestOf(path: string, content: Buffer): string {
+  const text = (): string => content.toString("utf8");
+  const plain = answers.test(path) ? text().split("\n").sort().join("\n") : withoutTimes[basename(path)]?.(text());
+  return createHash("sha256")
+    .update(plain ?? content)
+    .digest("hex");
 }
 
 /** What may differ between a run that was disturbed and one that was not. */

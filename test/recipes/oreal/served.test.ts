@@ -1,59 +1,20 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
-import { createHash } from "node:crypto";
 import { appendFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { loadTokenizer } from "../../../src/text/index.ts";
-import { stream } from "../../../src/system/random.ts";
-import { type Answer, type Asked, type FakeServer, fakeServer, status } from "../../server/fake-server.ts";
+import { type FakeServer, fakeServer, status } from "../../server/fake-server.ts";
+import { FakeVllm } from "../../server/fake-vllm.ts";
 import { runHere, startHere } from "../run-here.ts";
 import { linesOf, smallSolver } from "../small-run.ts";
 import { orealResults, writeOreal } from "./small-run.ts";
 
-const tokenizer = loadTokenizer(smallSolver);
-const end = tokenizer.endOfText![0]!;
-
-/** A vLLM of adapters that answers by what is in the one it was given: other weights, other answers. */
-class Vllm {
-  readonly adapters = new Map<string, string>();
-  /** Answers so many prompts, then nothing more. */
-  patience = Infinity;
-  /** What becomes of an answer. */
-  twist = (answer: Record<string, unknown>, _: Asked): Answer => answer;
-  completions = 0;
-
-  answer(asked: Asked): Answer {
-    const { path, body } = asked;
-    const name = String(body["lora_name"] ?? body["model"]);
-    if (path === "/health") return this.patience > 0 ? {} : (response) => void response.destroy();
-    if (path === "/v1/unload_lora_adapter")
-      return this.adapters.delete(name) ? "Success" : status(404, '{"message": "not found"}');
-    if (path === "/v1/load_lora_adapter") {
-      const weights = readFileSync(join(String(body["lora_path"]), "adapter_model.safetensors"));
-      this.adapters.set(name, createHash("sha256").update(weights).digest("hex"));
-      return "Success: LoRA adapter added successfully.";
-    }
-    if (this.patience-- <= 0) return (response) => void response.destroy();
-    const weights = this.adapters.get(name);
-    if (weights === undefined) return status(404, `{"message": "The model ${name} does not exist."}`);
-    this.completions++;
-    const random = stream(weights, Number(body["seed"]), JSON.stringify(body["prompt"]));
-    const ids = [...tokenizer.encode(`#### ${1 + random.below(40)}`), ...(random.next() < 0.9 ? [end] : [])];
-    const choice = {
-      ...{ text: tokenizer.decode(ids), token_ids: ids, finish_reason: ids.at(-1) === end ? "stop" : "length" },
-      logprobs: { token_logprobs: ids.map(() => -0.5 - random.next()) },
-    };
-    return this.twist({ model: name, choices: [choice] }, asked);
-  }
-}
-
 let base: string;
-let vllm: Vllm;
+let vllm: FakeVllm;
 let server: FakeServer;
 beforeAll(() => void (base = mkdtempSync(join(tmpdir(), "tokensift-served-"))));
 afterAll(() => rmSync(base, { recursive: true }));
 beforeEach(async () => {
-  vllm = new Vllm();
+  vllm = new FakeVllm(smallSolver);
   server = await fakeServer((asked) => vllm.answer(asked));
 });
 afterEach(() => server.close());
