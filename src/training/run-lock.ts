@@ -20,7 +20,7 @@ interface Holder extends ProcessIdentity {
 /** The locks that this process holds. */
 const own = new Set<string>();
 
-/** How long a lock may be half-written before it counts as left behind, in milliseconds. */
+/** How long a lock may stay half-written before it counts as left behind, in milliseconds. */
 const patience = 5_000;
 /** How long the system may take to end a process that was killed, and between two looks at it, in milliseconds. */
 const [dyingPatience, pause] = [5_000, 20];
@@ -33,10 +33,10 @@ export function lockRun(path: string): RunLock {
   const mine = { ...thisProcess(), id: randomUUID() };
   for (let attempt = 0; attempt < 3; attempt++) {
     if (writing(path, () => created(path, mine), againOrOn)) return held(path, mine);
-    const text = readIfThere(path);
+    const text = readWhenWritten(path);
     if (text === undefined) continue;
     const holder = parseHolder(text);
-    if (holder === undefined ? !isOlderThan(path, patience) : !endsSoon(holder)) throw inUse(path, holder);
+    if (holder !== undefined && !endsSoon(holder)) throw inUse(path, holder);
     setAside(path, text);
   }
   throw inUse(path, undefined);
@@ -64,6 +64,16 @@ function held(path: string, mine: Holder): RunLock {
   own.add(mine.id);
   const callOff = atExit(release);
   return { release };
+}
+
+/** A lock's text, be it after a wait for one that is being written. One that stays half-written was left by a killed process. */
+function readWhenWritten(path: string): string | undefined {
+  for (const start = performance.now(); ;) {
+    const text = readIfThere(path);
+    if (text === undefined || parseHolder(text) !== undefined) return text;
+    if (isOlderThan(path, patience) || performance.now() - start > patience) return text;
+    pauseThread(pause);
+  }
 }
 
 /** Moves a dead process's lock away. If another process was faster and the lock is new, puts it back. */

@@ -9,6 +9,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { hostname, tmpdir } from "node:os";
@@ -349,11 +350,29 @@ describe("the lock of a run folder", () => {
     },
   );
 
-  test("of another machine, or half-written this moment, is respected", () => {
+  test("of another machine is respected", () => {
     startRun(1);
-    for (const text of [JSON.stringify({ host: "elsewhere", pid: 1, birth: "", id: "x" }), ""]) {
-      writeFileSync(join(run(), ".lock"), text);
-      expect(() => openRunFolder(run(), "resume")).toThrow(userError("run-in-use", /delete .*\.lock/));
-    }
+    writeFileSync(join(run(), ".lock"), JSON.stringify({ host: "elsewhere", pid: 1, birth: "", id: "x" }));
+    expect(() => openRunFolder(run(), "resume")).toThrow(userError("run-in-use", /delete .*\.lock/));
+  });
+
+  test("that is being written is waited for, and respected once it has its holder", async () => {
+    startRun(1);
+    const path = join(run(), ".lock");
+    writeFileSync(path, "");
+    const holder = JSON.stringify({ host: "elsewhere", pid: 1, birth: "", id: "x" });
+    const writer = spawn("sh", ["-c", `sleep 0.2; printf '%s' '${holder}' > '${path}'`]);
+    expect(() => openRunFolder(run(), "resume")).toThrow(userError("run-in-use", "process 1 on elsewhere"));
+    await once(writer, "exit");
+  });
+
+  test("that a killed process left half-written is taken over, be it after a wait for its writer", () => {
+    startRun(1);
+    const path = join(run(), ".lock");
+    writeFileSync(path, '{"host": "h');
+    const almost = Date.now() / 1000 - 4.9;
+    utimesSync(path, almost, almost);
+    openRunFolder(run(), "resume").close();
+    expect(existsSync(path)).toBe(false);
   });
 });
