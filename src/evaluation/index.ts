@@ -1,3 +1,8 @@
+export { criticalToken, type CriticalTokenOptions } from "./critical/critical-token.ts";
+export { findCriticalTokens } from "./critical/find-critical-tokens.ts";
+export type { AnswerPrefix, CountRight, CriticalCheck, CriticalSearch } from "./critical/find-critical-tokens.ts";
+export type { FindOptions } from "./critical/find-critical-tokens.ts";
+export { modelRollouts, type RolloutOptions, type WrongAnswer } from "./critical/model-rollouts.ts";
 export { evaluateModel, type EvaluateOptions, type Evaluation } from "./evaluate-model.ts";
 export { holm } from "./holm.ts";
 export { type McNemarTest, mcNemarTest } from "./mcnemar.ts";

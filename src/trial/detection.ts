@@ -1,6 +1,5 @@
-import { areaOfSorted, areaUnderCurve } from "../evaluation/area-under-curve.ts";
+import { areaByRows, drawRows, type Estimate, estimateOf, noEstimate, type RowDraws } from "../evaluation/area-by-rows.ts";
 import { combineGrades, precisionRecall } from "../evaluation/precision-recall.ts";
-import { stream } from "../system/random.ts";
 
 /** What a rule made of one row's response tokens. */
 export interface WatchedRow {
@@ -10,13 +9,6 @@ export interface WatchedRow {
   readonly dropped: Uint8Array;
   /** High where the rule would keep the token; absent of rules without a score. */
   readonly scores?: Float32Array;
-}
-
-/** A number with the interval that holds 95 % of its values when rows are drawn again; null where nothing was counted. */
-export interface Estimate {
-  readonly value: number | null;
-  readonly low: number | null;
-  readonly high: number | null;
 }
 
 /** How well a rule finds the wrong tokens. */
@@ -30,33 +22,26 @@ export interface Detection {
   readonly rows: number;
 }
 
-const none: Estimate = { value: null, low: null, high: null };
-
 /**
  * Grades a rule over rows, with bootstrap intervals: rows are drawn with replacement, as tokens of one row are not
  * independent.
  */
 export function detectionOf(
   rows: readonly WatchedRow[],
-  { resamples = 1000, seed = 0 }: { resamples?: number; seed?: number } = {},
+  sampling: { resamples?: number; seed?: number } = {},
 ): Detection {
-  if (rows.length === 0) return { areaUnderCurve: none, precision: none, recall: none, rows: 0 };
-  const draw = stream(seed, "trial detection");
-  const draws = Array.from({ length: resamples }, () => {
-    const times = new Uint16Array(rows.length);
-    for (let i = 0; i < rows.length; i++) times[draw.below(rows.length)]!++;
-    return times;
-  });
+  if (rows.length === 0) return { areaUnderCurve: noEstimate, precision: noEstimate, recall: noEstimate, rows: 0 };
+  const draws = drawRows(rows.length, "trial detection", sampling);
   const grades = rows.map(({ dropped, wrong }) => precisionRecall(dropped, wrong));
   const drawn = draws.map((times) => combineGrades(grades.map((grade, i) => repeated(grade, times[i]!))));
   const all = combineGrades(grades);
   return {
     areaUnderCurve: areaOf(rows, draws),
-    precision: estimate(
+    precision: estimateOf(
       all.precision,
       drawn.map(({ precision }) => precision),
     ),
-    recall: estimate(
+    recall: estimateOf(
       all.recall,
       drawn.map(({ recall }) => recall),
     ),
@@ -68,19 +53,10 @@ function repeated({ tokens, dropped, noise, hits }: ReturnType<typeof precisionR
   return { tokens: times * tokens, dropped: times * dropped, noise: times * noise, hits: times * hits };
 }
 
-function areaOf(rows: readonly WatchedRow[], draws: readonly Uint16Array[]): Estimate {
-  if (rows.some(({ scores }) => scores === undefined)) return none;
-  const scores = rows.flatMap((row) => Array.from(row.scores!, (score) => -score)); // high = dropped first
-  const wrong = rows.flatMap((row) => Array.from(row.wrong));
-  const rowOf = rows.flatMap((row, i) => Array.from(row.wrong, () => i));
-  const sorted = Int32Array.from(scores.keys()).sort((a, b) => scores[a]! - scores[b]!);
-  const drawn = draws.map((times) => areaOfSorted(sorted, scores, wrong, (entry) => times[rowOf[entry]!]!));
-  return estimate(areaUnderCurve(scores, wrong), drawn);
-}
-
-function estimate(value: number | null, drawn: readonly (number | null)[]): Estimate {
-  const counted = drawn.filter((each) => each !== null).sort((a, b) => a - b);
-  if (value === null || counted.length === 0) return none;
-  const at = (share: number): number => counted[Math.round(share * (counted.length - 1))]!;
-  return { value, low: at(0.025), high: at(0.975) };
+function areaOf(rows: readonly WatchedRow[], draws: RowDraws): Estimate {
+  if (rows.some(({ scores }) => scores === undefined)) return noEstimate;
+  const graded = rows.map(({ scores, wrong }) => {
+    return { scores: scores!.map((score) => -score), positive: wrong }; // high = dropped first
+  });
+  return areaByRows(graded, draws);
 }

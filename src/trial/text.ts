@@ -1,5 +1,5 @@
 import { formatDifference, formatDuration, formatFixed, formatShare } from "../report/format.ts";
-import type { Estimate } from "./detection.ts";
+import type { Estimate } from "../evaluation/area-by-rows.ts";
 import type { ArmSummary, PooledDifference, TrialSummary } from "./summary.ts";
 
 /** Numbers in ASCII's minus sign, for a terminal. */

@@ -18,12 +18,12 @@ export interface GenerateOptions {
   /** Rows worked on at a time (default 16). The result does not depend on it, memory does. */
   batchSize?: number;
 
-  /** `seed`, `iteration`, a prompt's row id and a sample's number name its random stream, and nothing else does. */
+  /** `seed`, `iteration`, a prompt's name (`rowIds`) and a sample's number name its random stream, and nothing else does. */
   seed?: number;
   /** Round of drawing, for methods that draw for the same prompts again. Default 0. */
   iteration?: number;
   /** Names of the prompts. Default: 0, 1, ... */
-  rowIds?: ArrayLike<number>;
+  rowIds?: ArrayLike<number | string>;
   /** Number of the first sample; the others count on from it. Default 0. */
   sample?: number;
 
@@ -60,7 +60,7 @@ export function checkedSampling(options: GenerateOptions, prompts: number, vocab
   require(temperature >= 0 && temperature < Infinity, "temperature", "0 (most likely token) or a positive number");
   require(topK === undefined || (Number.isInteger(topK) && topK >= 1), "topK", "a positive whole number");
   require(topP === undefined || (topP > 0 && topP <= 1), "topP", "larger than 0 and at most 1");
-  require(rowIds === undefined || rowIds.length === prompts, "rowIds", `${prompts} numbers, one per prompt`);
+  require(rowIds === undefined || rowIds.length === prompts, "rowIds", `${prompts} names, one per prompt`);
   require(forbidFirst === undefined ||
     forbidFirst.length === prompts, "forbidFirst", `${prompts} lists, one per prompt`);
   const known = (forbidden: readonly number[]): boolean =>
