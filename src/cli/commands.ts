@@ -68,6 +68,10 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: "Compare what caches that drop entries still know: scores, gates and controls.",
     load: async () => (await import("./evict/evict.ts")).evict,
   },
+  critical: {
+    summary: "Find the tokens that made wrong answers wrong, by continuing them.",
+    load: async () => (await import("./critical/critical.ts")).critical,
+  },
   trial: {
     summary: "Find out on some of your rows, with errors that are known, which rule fits.",
     load: async () => (await import("./trial.ts")).trial,

@@ -1,11 +1,5 @@
-import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, readFileSync } from "node:fs";
-import { dirname } from "node:path";
-import { writeFully } from "../../../data/atomic.ts";
-import { parseBoundedJson } from "../../../system/bounded-json.ts";
-import { writing } from "../../../system/disk-error.ts";
-import { UserError } from "../../../system/errors.ts";
+import { openKeptLines } from "../../../data/kept-lines.ts";
 import { isRecord } from "../../../system/is-record.ts";
-import { makeFolder } from "../../../system/make-folder.ts";
 
 /** Which of the wanted answers it is. */
 export interface AnswerPlace {
@@ -49,57 +43,23 @@ export function keyOf({ question, sample }: AnswerPlace): string {
  * @throws UserError for a file that is damaged before its last line
  */
 export function openAnswerStore(path: string, about: Readonly<Record<string, unknown>>): AnswerStore {
-  makeFolder(dirname(path));
-  const header = `${JSON.stringify({ format: "tokensift answers", ...about })}\n`;
-  const { answers, bytes } = existsSync(path) ? readAnswers(path, header) : { answers: new Map(), bytes: 0 };
-  const file = writing(path, () => openSync(path, existsSync(path) ? "r+" : "w+"));
-  const append = (line: string): void => writing(path, () => writeFully(end, Buffer.from(line)));
-  let end = file;
-  writing(path, () => {
-    ftruncateSync(file, bytes);
-    closeSync(file);
-    end = openSync(path, "a");
-  });
-  if (bytes === 0) append(header);
+  const { earlier, add, close } = openKeptLines<StoredAnswer>(
+    path,
+    { format: "tokensift answers", ...about },
+    { of: answerOf, noun: "an answer of a server", fix: "Delete the file: its answers are drawn again." },
+  );
+  const answers = new Map(earlier.map((answer) => [keyOf(answer), answer]));
   return {
     answers,
     add(answer) {
-      append(`${JSON.stringify(answer)}\n`);
+      add(answer);
       answers.set(keyOf(answer), answer);
     },
-    close: () =>
-      writing(path, () => {
-        fsyncSync(end);
-        closeSync(end);
-      }),
+    close,
   };
 }
 
-/** The answers below a header, and how much of the file is whole: a killed process may have torn its last line. */
-function readAnswers(path: string, header: string): { answers: Map<string, StoredAnswer>; bytes: number } {
-  const answers = new Map<string, StoredAnswer>();
-  const content = readFileSync(path, "utf8");
-  if (!content.startsWith(header)) return { answers, bytes: 0 };
-  const whole = content.slice(0, content.lastIndexOf("\n") + 1);
-  for (const [index, line] of whole.split("\n").slice(1, -1).entries()) {
-    const answer = answerIn(line);
-    if (answer === undefined)
-      throw new UserError("damaged-log", "is not an answer of a server", {
-        where: `${path}:${index + 2}`,
-        fix: "Delete the file: its answers are drawn again.",
-      });
-    answers.set(keyOf(answer), answer);
-  }
-  return { answers, bytes: Buffer.byteLength(whole) };
-}
-
-function answerIn(line: string): StoredAnswer | undefined {
-  let value: unknown;
-  try {
-    value = parseBoundedJson(line, { deepest: 4, mostParts: 100 });
-  } catch {
-    return undefined;
-  }
+function answerOf(value: unknown): StoredAnswer | undefined {
   if (!isRecord(value)) return undefined;
   const { question, sample, ids, logProbs, finished, lost } = value;
   const numbers = (list: unknown, fits: (entry: unknown) => boolean): boolean =>
