@@ -75,7 +75,9 @@ export function wordsOf(command: string): string[] {
 
 /** Whether a command of `tokensift` ends within seconds: all but trainings and comparisons. */
 export function isCheap(command: string): boolean {
-  return !/^npx tokensift (train|trial|reproduce|evict) /.test(command) || / --(dry-run|help|list)\b/.test(command);
+  return (
+    !/^npx tokensift (train|trial|reproduce|evict|critical) /.test(command) || / --(dry-run|help|list)\b/.test(command)
+  );
 }
 
 /** Writes the examples into a folder. */

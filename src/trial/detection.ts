@@ -1,4 +1,11 @@
-import { areaByRows, drawRows, type Estimate, estimateOf, noEstimate, type RowDraws } from "../evaluation/area-by-rows.ts";
+import {
+  areaByRows,
+  drawRows,
+  type Estimate,
+  estimateOf,
+  noEstimate,
+  type RowDraws,
+} from "../evaluation/area-by-rows.ts";
 import { combineGrades, precisionRecall } from "../evaluation/precision-recall.ts";
 
 /** What a rule made of one row's response tokens. */

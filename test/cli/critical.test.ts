@@ -11,7 +11,6 @@ const pairs = folder.writeRows(
   [
     [6, 6],
     [4, 9],
-    [7, 5],
   ].map(([bags, ropes]) => {
     const text = (sign: string, result: number): string =>
       `${bags} ${sign} ${ropes} = ${result} ropes . #### ${result}`;
@@ -72,10 +71,9 @@ describe("critical finds a planted error that the model finds likely", () => {
     expect(answers.map(({ critical }) => [critical?.place, critical?.token.trim()])).toEqual([
       [1, "+"],
       [1, "+"],
-      [1, "+"],
     ]);
     for (const { critical } of answers) expect(critical!.probability).toBeGreaterThan(0.5);
-    expect(counts).toMatchObject({ answers: 3, right: 0, wrong: 3, searched: 3, found: 3, decisive: 3 });
+    expect(counts).toMatchObject({ answers: 2, right: 0, wrong: 2, searched: 2, found: 2, decisive: 2 });
   });
 
   test("and right answers once it must not come next, none where it stays", () => {
@@ -105,10 +103,18 @@ describe("critical finds a planted error that the model finds likely", () => {
     for (const sentence of sentences) expect(said.out).toContain(sentence);
     expect(readFileSync(join(out, "table.txt"), "utf8")).toBe(said.out);
     const page = readFileSync(join(out, "report.html"), "utf8");
-    expect(page.match(/<u>[^<]*\+[^<]*<\/u>/g)).toHaveLength(6); // three answers, by continuations and by the contrast
+    expect(page.match(/<u>[^<]*\+[^<]*<\/u>/g)).toHaveLength(4); // two answers, by continuations and by the contrast
     expect(page).not.toMatch(/<script|https?:\/\/(?!www\.w3\.org)/);
     const table = openArrow(join(out, "answers.arrow"));
-    const row = table.row(0, ["question", "verdict", "response_ids", "right_share", "critical", "log_prob", "log_estimate"]);
+    const row = table.row(0, [
+      "question",
+      "verdict",
+      "response_ids",
+      "right_share",
+      "critical",
+      "log_prob",
+      "log_estimate",
+    ]);
     table.close();
     expect(row).toMatchObject({ question: 0, verdict: "wrong", critical: Uint8Array.of(0, 1, 0, 0, 0, 0, 0, 0, 0, 0) });
     expect([...(row["right_share"] as Float32Array)].slice(1)).toEqual([...Array.from({ length: 8 }, () => 0), NaN]);
@@ -117,30 +123,43 @@ describe("critical finds a planted error that the model finds likely", () => {
 
   test("whatever the batches are", async () => {
     const other = folder.path("planted-batches");
-    expect((await critical(...given, "--rows", "1", "--batch-size", "5", "--out", other)).code).toBe(0);
+    expect((await critical(...given, "--rows", "1", "--batch-size", "24", "--out", other)).code).toBe(0);
     const first = countsOf(out).filter((line) => line.includes('"row":0'));
     expect(first).toHaveLength(9 + 3);
     expect(countsOf(other).filter((line) => line !== "")).toEqual(first);
   });
 
+  test("in a row's own response, beside which stands the right answer", async () => {
+    const other = folder.path("planted-response");
+    const question = "Sami has 6 bags with 6 ropes in each bag . How many ropes does Sami have now ?";
+    const row = { question, mine: "6 + 6 = 12 ropes . #### 12", answer: "36" };
+    const data = folder.writeRows("responses.jsonl", [row, { ...row, mine: "6 x 6 = 36 ropes . #### 36" }]);
+    const fields = ["--field", "prompt=question", "--field", "response=mine"];
+    const source = ["--data", data, ...fields, "--answers", "data", "--rollouts", "8"];
+    const { code, err } = await critical(...source, "--out", other);
+    expect([code, code === 0 ? "" : err]).toEqual([0, ""]);
+    expect(read(other).counts).toMatchObject({ answers: 2, right: 1, wrong: 1, found: 1 });
+    expect(read(other).answers.map(({ row, critical }) => [row, critical?.place])).toEqual([[0, 1]]);
+  });
+
   test("only among the positions asked for", async () => {
     const other = folder.path("planted-positions");
     expect((await critical(...given, "--positions", "3-4", "--out", other)).code).toBe(0);
-    expect(read(other).answers.map(({ critical }) => critical?.place)).toEqual([3, 3, 3]);
-    // two tokens of three answers, and three checks of each
-    expect(countsOf(other).filter((line) => line !== "")).toHaveLength(15);
+    expect(read(other).answers.map(({ critical }) => critical?.place)).toEqual([3, 3]);
+    // two tokens of two answers, and three checks of each
+    expect(countsOf(other).filter((line) => line !== "")).toHaveLength(10);
   });
 });
 
 describe("critical of the model's own answers", () => {
   const whole = folder.path("whole");
-  const given = ["--data", questions, "--samples", "2", "--rollouts", "8", "--positions", "0-8"];
+  const given = ["--data", questions, "--samples", "2", "--rollouts", "8", "--positions", "0-4"];
 
   test("draws, judges and searches wrong ones, one of a question", async () => {
-    const { code, err } = await critical(...given, "--rows", "3", "--out", whole);
+    const { code, err } = await critical(...given, "--rows", "2", "--out", whole);
     expect([code, code === 0 ? "" : err]).toEqual([0, ""]);
     const { counts, answers } = read(whole);
-    expect(counts).toMatchObject({ answers: 6, questions: 3 });
+    expect(counts).toMatchObject({ answers: 4, questions: 2 });
     expect(new Set(answers.map(({ row }) => row)).size).toBe(answers.length);
     expect(answers.length).toBeGreaterThan(0);
   });
@@ -152,7 +171,7 @@ describe("critical of the model's own answers", () => {
       mkdirSync(out);
       writeFileSync(join(out, "records.jsonl"), `${lines.slice(0, kept).join("\n")}\n`);
       appendFileSync(join(out, "records.jsonl"), lines[kept]!.slice(0, 20));
-      const { code, err } = await critical(...given, "--rows", "3", "--out", out, "--resume");
+      const { code, err } = await critical(...given, "--rows", "2", "--out", out, "--resume");
       expect([code, code === 0 ? "" : err]).toEqual([0, ""]);
       for (const name of ["results.json", "table.txt", "report.html", "answers.arrow"])
         expect([name, bytes(out, name)]).toEqual([name, bytes(whole, name)]);
@@ -162,16 +181,16 @@ describe("critical of the model's own answers", () => {
 
   test("goes on with more questions, and draws nothing anew that is there", async () => {
     const before = readFileSync(join(whole, "records.jsonl"), "utf8");
-    expect((await critical(...given, "--rows", "4", "--out", whole, "--resume")).code).toBe(0);
+    expect((await critical(...given, "--rows", "3", "--out", whole, "--resume")).code).toBe(0);
     const after = readFileSync(join(whole, "records.jsonl"), "utf8");
     expect(after.startsWith(before)).toBe(true);
-    expect(read(whole).counts["questions"]).toBe(4);
+    expect(read(whole).counts["questions"]).toBe(3);
   });
 
   test("takes responses from a file, with the same draws", async () => {
     const out = folder.path("from-file");
     const file = join(whole, "answers.arrow");
-    const source = ["--data", questions, "--answers", file, "--rollouts", "8", "--positions", "0-8"];
+    const source = ["--data", questions, "--answers", file, "--rollouts", "8", "--positions", "0-4"];
     const { code, err } = await critical(...source, "--out", out);
     expect([code, code === 0 ? "" : err]).toEqual([0, ""]);
     expect(read(out).answers).toEqual(read(whole).answers);

@@ -33,7 +33,8 @@ export interface GivenAnswer extends Judged {
 }
 
 /** Flags that say how data are read. */
-export type ReadingValues = { data?: string } & Parameters<typeof datasetOptions>[0] & Parameters<typeof tokenOptions>[0];
+export type ReadingValues = { data?: string } & Parameters<typeof datasetOptions>[0] &
+  Parameters<typeof tokenOptions>[0];
 
 interface Surroundings {
   readonly model: Model;

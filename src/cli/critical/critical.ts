@@ -45,9 +45,9 @@ forbidden, and from before it where it must not come next. pass@k says of each h
   data        the rows' own: the rejected ones of pairs, or responses beside which stands the right answer
   FILE.arrow  responses to the data's questions, as a cDPO run leaves them (stages/sample.arrow, stages/judge.arrow)
 
-With --positive and --negative, adapters or models (the folders positive/adapter and negative/adapter of a cDPO run),
-it is measured how well their contrast points at the critical tokens: the AUC of 1 - s, and how often it is highest
-there. Beside it always stands what the model's own probability says without any contrast. --weights COLUMN measures a
+With --positive and --negative, adapters or models (of a cDPO run stages/contrast-models/positive/adapter and
+negative/adapter), it is measured how well their contrast points at the critical tokens: the AUC of 1 - s, and how often
+it is highest there. Beside it always stands what the model's own probability says without any contrast. --weights COLUMN measures a
 column of the data with a number for each token of its answers (high is critical). The first token in which an answer
 differs from the data's own is measured, too: that tells something where there is one way to write a right answer.
 

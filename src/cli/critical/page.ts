@@ -88,7 +88,12 @@ function agreementSection({ found, decisive, agreements, decisiveAgreements }: F
       what the model's own probability says, without any contrast.
     </p>
     ${table(agreements)}
-    ${some ? html`<p>The ${formatNumber(decisive.length)} decisive ones alone:</p>${table(decisiveAgreements)}` : undefined}
+    ${
+      some
+        ? html`<p>The ${formatNumber(decisive.length)} decisive ones alone:</p>
+            ${table(decisiveAgreements)}`
+        : undefined
+    }
   </section>`;
 }
 

@@ -122,7 +122,8 @@ export function digestOf(...content: readonly unknown[]): string {
   return createHash("sha256").update(JSON.stringify(content)).digest("hex").slice(0, 16);
 }
 
-const answerKey = ({ row, sample, of }: Pick<AnswerRecord, "row" | "sample" | "of">): string => `${row} ${sample} ${of}`;
+const answerKey = ({ row, sample, of }: Pick<AnswerRecord, "row" | "sample" | "of">): string =>
+  `${row} ${sample} ${of}`;
 const countKey = (record: Omit<RolloutRecord, "right">): string =>
   `${answerKey(record)} ${record.kept} ${record.purpose}`;
 

@@ -74,7 +74,10 @@ export function criticalRequest(values: Values): CriticalRequest {
 function sourceOf(text: string): AnswerSource {
   if (text === "sampled" || text === "data") return text;
   if (extname(text).toLowerCase() === ".arrow") return { file: text };
-  throw new UserError("invalid-option", `--answers is ${JSON.stringify(text)}, but must be sampled, data or FILE.arrow`);
+  throw new UserError(
+    "invalid-option",
+    `--answers is ${JSON.stringify(text)}, but must be sampled, data or FILE.arrow`,
+  );
 }
 
 function refuseUnused(values: Values, source: AnswerSource): void {

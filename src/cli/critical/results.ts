@@ -33,7 +33,10 @@ export function recoveryTable({ recovery }: Findings): { columns: ResultColumn[]
 const headings = ["number", "area", "highest", "areaGain", "highestGain"] as const;
 
 /** How well numbers of tokens agree with what was found. */
-export function agreementTable(agreements: readonly NamedAgreement[]): { columns: ResultColumn[]; rows: Record<string, string>[] } {
+export function agreementTable(agreements: readonly NamedAgreement[]): {
+  columns: ResultColumn[];
+  rows: Record<string, string>[];
+} {
   const heads: Record<(typeof headings)[number], string> = {
     number: "a token's number",
     area: "AUC",

@@ -19,6 +19,7 @@ export interface AnswerPrefix {
 /** Draws continuations and tells how many of each prefix are right: one whole number each. */
 export type CountRight = (prefixes: readonly AnswerPrefix[]) => Promise<readonly number[]>;
 
+/** What is drawn for the search, and when a token counts as critical. */
 export interface FindOptions extends CriticalTokenOptions {
   /** Continuations that `count` draws of each prefix. The paper draws 64. */
   readonly rollouts: number;
@@ -97,7 +98,8 @@ export async function findCriticalTokens(
   });
 }
 
-const allButLast = (_: number, tokens: number): number[] => Array.from({ length: Math.max(0, tokens - 1) }, (_, t) => t);
+const allButLast = (_: number, tokens: number): number[] =>
+  Array.from({ length: Math.max(0, tokens - 1) }, (_, t) => t);
 
 function checkedPositions(places: readonly number[], answer: number, tokens: number): readonly number[] {
   const wrong = places.find((t) => !(Number.isInteger(t) && t >= 0 && t < tokens - 1));
@@ -117,5 +119,8 @@ async function counted(
   const counts = await count(prefixes);
   const fits = (right: number): boolean => Number.isInteger(right) && right >= 0 && right <= rollouts;
   if (counts.length === prefixes.length && counts.every(fits)) return counts;
-  throw new UserError("wrong-shape", `${prefixes.length} numbers from 0 to ${rollouts} are to be counted, one per prefix`);
+  throw new UserError(
+    "wrong-shape",
+    `${prefixes.length} numbers from 0 to ${rollouts} are to be counted, one per prefix`,
+  );
 }

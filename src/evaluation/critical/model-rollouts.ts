@@ -2,7 +2,7 @@ import type { Decoder } from "../../model/decoder.ts";
 import { generate } from "../../model/generation/generate.ts";
 import type { GenerateOptions } from "../../model/generation/options.ts";
 import type { Generated } from "../../model/generation/rows.ts";
-import type { AnswerPrefix, CountRight } from "./find-critical-tokens.ts";
+import type { CountRight } from "./find-critical-tokens.ts";
 
 /** A wrong answer behind its prompt, as token ids. */
 export interface WrongAnswer {
@@ -12,6 +12,7 @@ export interface WrongAnswer {
   readonly ids: readonly number[];
 }
 
+/** How continuations are drawn and judged. */
 export interface RolloutOptions extends Pick<
   GenerateOptions,
   "temperature" | "topK" | "topP" | "batchSize" | "stop" | "onProgress"

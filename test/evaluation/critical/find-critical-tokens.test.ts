@@ -112,7 +112,10 @@ describe("findCriticalTokens", () => {
   });
 
   test("refuses counts that cannot be", async () => {
-    const of = (counts: number[]): CountRight => async () => counts;
+    const of =
+      (counts: number[]): CountRight =>
+      async () =>
+        counts;
     for (const counts of [[0, 0, 0, 0], [0, 0, 0, 0, 65], [0, 0, 0, 0, 0.5], []])
       await expect(findCriticalTokens([answer], of(counts), { rollouts })).rejects.toThrow(userError("wrong-shape"));
     await expect(findCriticalTokens([answer], of([]), { rollouts: 0 })).rejects.toThrow(
@@ -177,18 +180,33 @@ describe("agreementOf", () => {
   });
 
   test("of one number for all tokens is chance", () => {
-    const { areaUnderCurve, highest } = agreementOf([[1, 1, 1, 1], [1, 1, 1], [1, 1]], input)!;
+    const { areaUnderCurve, highest } = agreementOf(
+      [
+        [1, 1, 1, 1],
+        [1, 1, 1],
+        [1, 1],
+      ],
+      input,
+    )!;
     expect(areaUnderCurve).toEqual({ value: 0.5, low: 0.5, high: 0.5 });
     expect(highest.value).toBeCloseTo((1 / 3 + 1 / 2) / 2, 12); // ties share
   });
 
   test("takes infinite numbers", () => {
-    const suspicion = [[-Infinity, Infinity, 0, 0], [Infinity, -Infinity, 0], [0, 0]];
+    const suspicion = [
+      [-Infinity, Infinity, 0, 0],
+      [Infinity, -Infinity, 0],
+      [0, 0],
+    ];
     expect(agreementOf(suspicion, input)).toMatchObject({ areaUnderCurve: { value: 1 }, highest: { value: 1 } });
   });
 
   test("against a control is the difference on the same draws", () => {
-    const good = [[0, 1, 0, 0], [1, 0, 0], [0, 0]];
+    const good = [
+      [0, 1, 0, 0],
+      [1, 0, 0],
+      [0, 0],
+    ];
     const { gain } = comparedAgreement(good, good, input)!;
     expect(gain.areaUnderCurve).toEqual({ value: 0, low: 0, high: 0 });
     expect(gain.highest).toEqual({ value: 0, low: 0, high: 0 });
