@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "@jest/globals";
 import { openArrow } from "../../src/data/arrow/read.ts";
@@ -171,11 +171,13 @@ describe("critical of the model's own answers", () => {
       mkdirSync(out);
       writeFileSync(join(out, "records.jsonl"), `${lines.slice(0, kept).join("\n")}\n`);
       appendFileSync(join(out, "records.jsonl"), lines[kept]!.slice(0, 20));
+      writeFileSync(join(out, "results.json.4711.tmp"), "{"); // killed while it wrote
       const { code, err } = await critical(...given, "--rows", "2", "--out", out, "--resume");
       expect([code, code === 0 ? "" : err]).toEqual([0, ""]);
       for (const name of ["results.json", "table.txt", "report.html", "answers.arrow"])
         expect([name, bytes(out, name)]).toEqual([name, bytes(whole, name)]);
       expect(countsOf(out)).toEqual(countsOf(whole));
+      expect(readdirSync(out).sort()).toEqual(readdirSync(whole).sort());
     }
   });
 

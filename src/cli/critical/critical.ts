@@ -161,7 +161,7 @@ async function search(
 ) {
   const { values, records, stderr, say } = about;
   const { verify, close } = verifier();
-  using interruption = watchInterruption(() => say("stopping at the next record"));
+  using interruption = watchInterruption(() => say("stopping"));
   let shown: { label: string; progress: Progress } | undefined;
   const onProgress = (label: string, done: number, total: number): void => {
     if (shown?.label !== label) {

@@ -44,6 +44,11 @@ export interface Records extends Disposable {
   add(line: Line): void;
 }
 
+/** Files of the command, and what a process that was killed while it wrote one has left. */
+const isOurs = (name: string): boolean =>
+  files.some((file) => name === file || (name.startsWith(`${file}.`) && name.endsWith(".tmp")));
+
+/** What is done with an earlier run in the folder. */
 export interface FolderMode {
   readonly resume: boolean;
   readonly overwrite: boolean;
@@ -62,7 +67,7 @@ export function requireFolder(folder: string, { resume, overwrite }: FolderMode)
   if (entry !== undefined && !entry.isDirectory())
     throw new UserError("not-a-folder", "this is a file", { where: folder, fix: "Give --out a folder's name." });
   const there = entry === undefined ? [] : readdirSync(folder).filter((name) => !name.startsWith(lockFile));
-  const foreign = there.find((name) => !(files as readonly string[]).includes(name));
+  const foreign = there.find((name) => !isOurs(name));
   if (foreign !== undefined)
     throw new UserError("foreign-files", `this folder holds other files: ${foreign}`, {
       where: folder,
@@ -86,7 +91,8 @@ export function openRecords(folder: string, about: Readonly<Record<string, unkno
   writing(folder, () => makeFolder(folder), againOrOn);
   const lock = lockRun(join(folder, lockFile));
   try {
-    if (mode.overwrite) for (const name of files) rmSync(join(folder, name), { force: true });
+    for (const name of readdirSync(folder).filter(isOurs))
+      if (mode.overwrite || name.endsWith(".tmp")) rmSync(join(folder, name), { force: true });
     const path = join(folder, recordsFile);
     const header = { format: "tokensift critical tokens", ...(JSON.parse(JSON.stringify(about)) as object) };
     if (existsSync(path)) requireSame(path, header);
