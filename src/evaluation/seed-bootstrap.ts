@@ -2,16 +2,22 @@ import { UserError } from "../system/errors.ts";
 import { stream } from "../system/random.ts";
 import { intervalOfDraws, type PairedComparison } from "./paired-bootstrap.ts";
 import { normalQuantile, studentQuantile } from "./student-quantile.ts";
+import { studentTail } from "./student-tail.ts";
 
 /**
  * Bootstrap of a difference over seeds and over problems: each draw takes seeds with replacement, and problems with
  * replacement, the same ones in all of its seeds as they are the same in fact. The interval is that of percentiles, from
- * 2.5 to 97.5; `p` is twice the smaller share of draws on either side of 0, ties counting for both and one draw added.
+ * 2.5 to 97.5.
  *
  * A few seeds vary less than all seeds do, and draws of them less again: how far a draw's seeds are from all of them by
  * their means is widened by `sqrt(n / (n - 1)) t / z` (t and z: the 97.5th percentiles of Student's distribution with
- * n - 1 degrees of freedom and of the normal one): 2.7 for three seeds, 1.6 for five. Of one seed the interval tells
+ * n - 1 degrees of freedom and of the normal one): 2.7 for three seeds, 1.6 for five. Of one seed interval and `p` tell
  * about other problems alone.
+ *
+ * Draws of few seeds say nothing of small probabilities, which corrections for many comparisons need. So `p` is that of
+ * Student's t: the difference over the root of the sum of two variances, that of the seeds' means over n and that of the
+ * problems' means over their number, with the degrees of freedom of Welch and Satterthwaite. Where nothing varies it is 0,
+ * or 1 for no difference.
  *
  * @param differences of two methods: a list for each seed, with one number per problem; the same problems in each, in
  *   the same order. One number per seed where nothing is known of single problems.
@@ -59,7 +65,33 @@ export function seedBootstrap(
     }
     means[r] = drawn / (seeds * mass) + (widening - 1) * (bySeeds / seeds - difference);
   }
-  return { difference, ...intervalOfDraws(means) };
+  const { low, high } = intervalOfDraws(means);
+  return { difference, low, high, p: probability(differences, weights, seedMeans) };
+}
+
+function probability(
+  differences: readonly (readonly number[])[],
+  weights: readonly number[],
+  seedMeans: readonly number[],
+): number {
+  const [seeds, problems] = [seedMeans.length, weights.length];
+  const difference = seedMeans.reduce((sum, value) => sum + value, 0) / seeds;
+  const total = weights.reduce((sum, value) => sum + value, 0);
+  const squares = (deviations: readonly number[]): number => deviations.reduce((sum, value) => sum + value * value, 0);
+  const bySeeds = seeds > 1 ? squares(seedMeans.map((mean) => mean - difference)) / (seeds * (seeds - 1)) : 0;
+  const pulls = weights.map((weight, i) => {
+    const mean = differences.reduce((sum, list) => sum + list[i]!, 0) / seeds;
+    return (weight / total) * (mean - difference);
+  });
+  const byProblems = problems > 1 ? (squares(pulls) * problems) / (problems - 1) : 0;
+  const variance = bySeeds + byProblems;
+  if (variance === 0) return difference === 0 ? 1 : 0;
+  const terms = [
+    [bySeeds, seeds - 1],
+    [byProblems, problems - 1],
+  ] as const;
+  const freedom = variance ** 2 / terms.reduce((sum, [part, of]) => sum + (part > 0 ? part ** 2 / of : 0), 0);
+  return studentTail(difference / Math.sqrt(variance), freedom);
 }
 
 function dot(a: readonly number[], b: ArrayLike<number>): number {

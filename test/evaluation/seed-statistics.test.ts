@@ -6,6 +6,8 @@ import { pairsForPower } from "../../src/evaluation/pairs-for-power.ts";
 import { seedBootstrap } from "../../src/evaluation/seed-bootstrap.ts";
 import { signFlipTest } from "../../src/evaluation/sign-flip.ts";
 import { studentQuantile } from "../../src/evaluation/student-quantile.ts";
+import { studentTail } from "../../src/evaluation/student-tail.ts";
+import { stream } from "../../src/system/random.ts";
 import { userError } from "../user-error.ts";
 
 /** What scipy and statsmodels say; made by make_statistics.py beside it. */
@@ -15,6 +17,7 @@ const reference = JSON.parse(readFileSync("test/fixtures/evaluation/statistics.j
   holm: { p: number[]; corrected: number[] }[];
   power: { differences: number[]; pairs: number }[];
   student: { freedom: number; quantile: number }[];
+  tails: { t: number; freedom: number; p: number }[];
   bootstrap: { differences: number[][]; weights: number[]; difference: number; low: number; high: number; p: number }[];
 };
 
@@ -124,7 +127,7 @@ describe("the bootstrap over seeds and problems", () => {
       // the ends of 4,000 draws scatter by about 2 % of the width
       expect(Math.abs(found.low - expected.low)).toBeLessThan(0.08 * width);
       expect(Math.abs(found.high - expected.high)).toBeLessThan(0.08 * width);
-      expect(Math.abs(found.p - expected.p)).toBeLessThan(0.05);
+      expect(found.p / expected.p).toBeCloseTo(1, 3);
     },
   );
 
@@ -141,6 +144,42 @@ describe("the bootstrap over seeds and problems", () => {
     // of two problems a quarter of the draws takes the first twice
     const { low, high } = seedBootstrap([[1, 3]], { resamples: 2000 });
     expect([low, high]).toEqual([1, 3]);
+  });
+
+  test.each(reference.tails)("knows the tail beyond $t of $freedom degrees of freedom", ({ t, freedom, p }) => {
+    expect(studentTail(t, freedom) / p).toBeCloseTo(1, 3);
+  });
+
+  test("of a tail is arithmetic for one and two degrees of freedom", () => {
+    expect(studentTail(-1, 1)).toBeCloseTo(0.5, 9); // 1 - 2 / pi atan(1)
+    expect(studentTail(3, 2)).toBeCloseTo(1 - 3 / Math.sqrt(11), 9);
+  });
+
+  test("has the p of a paired t test where nothing is known of problems", () => {
+    // mean 2, variance 1 over 3: t = 2 sqrt(3), and with two degrees of freedom p = 1 - t / sqrt(2 + t^2)
+    const { p } = seedBootstrap([[1], [2], [3]]);
+    expect(p).toBeCloseTo(1 - Math.sqrt(12 / 14), 9);
+    expect(seedBootstrap([[1], [1]]).p).toBe(0);
+    expect(seedBootstrap([[0, 0]]).p).toBe(1);
+  });
+
+  test("and Holm's correction call nothing a difference in all but a few tables in which there is none", () => {
+    const draw = stream(5, "tables");
+    const normal = () => Math.sqrt(-2 * Math.log(1 - draw.next())) * Math.cos(2 * Math.PI * draw.next());
+    for (const seeds of [3, 5]) {
+      let wrong = 0;
+      for (let table = 0; table < 100; table++) {
+        const control = Array.from({ length: seeds }, normal);
+        const p = Array.from({ length: 10 }, () =>
+          seedBootstrap(
+            control.map((value) => [normal() - value]),
+            { resamples: 1 },
+          ),
+        );
+        if (holm(p.map((each) => each.p)).some((each) => each <= 0.05)) wrong++;
+      }
+      expect(wrong).toBeLessThan(12); // 5 expected at most, and three standard deviations
+    }
   });
 
   test.each(reference.student)("knows Student's quantile of $freedom degrees of freedom", ({ freedom, quantile }) => {
