@@ -101,7 +101,10 @@ describe("examples of the pages", () => {
     const silent = examples.filter(({ name, output }) => name.endsWith(".ts") && output === undefined);
     const named = examples.filter(({ language }) => language === "yaml").map(({ content }) => content);
     for (const { name } of silent)
-      expect([name, named.some((content) => content.includes(`method: ./${name}`))]).toEqual([name, true]);
+      expect([
+        name,
+        named.some((content) => ["method", "metric"].some((key) => content.includes(`${key}: ./${name}`))),
+      ]).toEqual([name, true]);
   });
 });
 

@@ -64,6 +64,10 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: "Show a run's page in the browser while the run goes on.",
     load: async () => (await import("./watch.ts")).watch,
   },
+  tensorboard: {
+    summary: "Write the logs of runs as event files for TensorBoard.",
+    load: async () => (await import("./tensorboard.ts")).tensorboard,
+  },
   evict: {
     summary: "Compare what caches that drop entries still know: scores, gates and controls.",
     load: async () => (await import("./evict/evict.ts")).evict,

@@ -36,6 +36,8 @@ export function unknownMethod(catalogue: Catalogue<unknown>, name: string): stri
   const names = namesOf(catalogue);
   const near = nearest(name, names);
   const hint = near === undefined ? "" : `; did you mean ${near}?`;
+  if (names.length === 0)
+    return `is ${JSON.stringify(name)}, but must be the path of a module (./my-${catalogue.kind}.ts)`;
   const own = `or the path of a module (./my-${catalogue.kind}.ts)`;
   return `is ${JSON.stringify(name)}, but must be one of ${names.join(", ")}, ${own}${hint}`;
 }

@@ -30,10 +30,23 @@ const free = [
   "training.keepCheckpoints",
   "training.keepBest",
   "training.bestMetric",
+  "training.bestMode",
   "training.checkpointBudget",
   "training.evaluateEvery",
   "training.onDivergence",
+  ...["evaluateEvery", "keepBest", "bestMetric", "bestMode"].map((key) => `align.training.${key}`),
 ];
+
+/** Of those, the keys of a `training` group that decide where it ends, or which checkpoint's model is saved. */
+function deciding(config: unknown, path: readonly string[]): string[] {
+  const training = path.reduce<unknown>((group, key) => (isRecord(group) ? group[key] : undefined), config);
+  const { earlyStopping, saveBest } = isRecord(training) ? training : {};
+  const keys = [
+    ...(saveBest === true ? ["saveEvery", "bestMetric", "bestMode"] : []),
+    ...(saveBest === true || earlyStopping !== undefined ? ["evaluateEvery"] : []),
+  ];
+  return keys.map((key) => [...path, key].join("."));
+}
 
 /**
  * What keeps a run from being continued under another configuration: sentences, one for each key that would make
@@ -41,8 +54,11 @@ const free = [
  * does not depend on them: under `schedule: constant` with its warm-up given in steps.
  */
 export function resumeConflicts(before: unknown, after: unknown): string[] {
+  const bound = [...deciding(after, ["training"]), ...deciding(after, ["align", "training"])];
+  const isFree = (changed: string): boolean =>
+    !bound.includes(changed) && free.some((key) => changed === key || changed.startsWith(`${key}.`));
   return diffConfigs(before, after)
-    .filter((change) => !free.some((key) => change.key === key || change.key.startsWith(`${key}.`)))
+    .filter(({ key }) => !isFree(key))
     .flatMap(({ key, before: was, after: is }) => {
       if (key !== "training.steps") return [`${key} was ${shown(was)} and is now ${shown(is)}`];
       if (typeof was === "number" && typeof is === "number" && is < was) return [`${key} was ${was}, now only ${is}`];

@@ -17,7 +17,7 @@ function published(schema: JsonSchema, methods: readonly Methods[]): JsonSchema 
   const named = methods.find(({ catalogue }) => schema.type === "string" && catalogue.kind === schema.format);
   return {
     ...withoutDefaulted(rest, properties),
-    ...(named && { anyOf: [{ enum: namesOf(named.catalogue) }, { pattern: "\\.[mc]?[jt]s$" }] }),
+    ...(named && namedOrOwn(namesOf(named.catalogue))),
     ...(anyOf && { anyOf: anyOf.map(inner) }),
     ...(items && { items: inner(items) }),
     ...(properties && {
@@ -25,6 +25,12 @@ function published(schema: JsonSchema, methods: readonly Methods[]): JsonSchema 
     }),
     ...optionsByMethod(schema, methods),
   };
+}
+
+/** A text that is one of the names, or the path of a module. */
+function namedOrOwn(names: readonly string[]): JsonSchema {
+  const own = { pattern: "\\.[mc]?[jt]s$" };
+  return names.length === 0 ? own : { anyOf: [{ enum: names }, own] };
 }
 
 function optionsByMethod(schema: JsonSchema, methods: readonly Methods[]): JsonSchema {

@@ -1,7 +1,7 @@
 import { Type } from "@sinclair/typebox";
 import { columnNames, files, formatNames, trainingItem, validationItem } from "./data-files.ts";
 import { savingKeys, sizePattern } from "./saving-keys.ts";
-import { choice, existingPath, group, largestInteger, outputPath } from "./schema.ts";
+import { choice, existingPath, group, largestInteger, methodName, outputPath } from "./schema.ts";
 import { serverGroup } from "./server-group.ts";
 import { amount, count, onOff } from "./values.ts";
 
@@ -146,6 +146,17 @@ export const trainingGroup = group(
   { default: {}, description: "The optimizer and its schedule." },
 );
 
+/** Numbers of the user's own, of answers to held-out problems. */
+const metricKeys = {
+  metric: Type.Optional(
+    methodName(
+      "metric",
+      "A file of yours (./my-metric.ts) that makes numbers of the held-out problems and the answers.",
+    ),
+  ),
+  metricTimeLimit: Type.Optional(count("Longest time of one call of it, in milliseconds. Default: 60000.")),
+};
+
 /** How answers to held-out problems are sampled, beside the greedy ones. */
 const sampledKeys = (samples: string, each: number) => ({
   samples: count(samples, { default: each, minimum: 0 }),
@@ -164,6 +175,7 @@ export const evaluationGroup = group(
     ...sampledKeys("Sampled answers to each, beside the greedy one; their mean is pass@1. 0 draws none.", 0),
     maxNewTokens: count("Longest generated answer in tokens.", { default: 256 }),
     batchSize: count("Rows evaluated at once.", { default: 16 }),
+    ...metricKeys,
   },
   { default: {}, description: "What is measured on the held-out rows." },
 );
@@ -247,6 +259,7 @@ export const answersGroup = (maxNewTokens: number, samples: string) =>
       ...sampledKeys(samples, 1),
       maxNewTokens: count("Longest answer in tokens.", { default: maxNewTokens }),
       batchSize: count("Answers drawn at once.", { default: 64 }),
+      ...metricKeys,
     },
     { default: {}, description: "What is measured on the held-out problems." },
   );

@@ -24,7 +24,7 @@ export function outputPath(description: string) {
 }
 
 /** Formats whose text names an entry of a catalogue of that kind, or the path of a module (`./mine.ts`). */
-export const methodFormats = ["rule", "form", "score", "reward"] as const;
+export const methodFormats = ["rule", "form", "score", "reward", "metric"] as const;
 export type MethodFormat = (typeof methodFormats)[number];
 
 /** The name of a catalogue's entry, or the path of a module of the user's own. */

@@ -2,6 +2,7 @@ import { homedir } from "node:os";
 import { basename, extname, join, resolve } from "node:path";
 import type { Static } from "@sinclair/typebox";
 import type { dataGroup, freshModel, packableDataGroup, trainingGroup } from "./groups.ts";
+import { type BestKeys, fillBest } from "./best-keys.ts";
 import type { KeyPath, Problem } from "./problem.ts";
 
 /** Groups as a configuration holds them. */
@@ -11,7 +12,7 @@ export type FreshConfig = Static<typeof freshModel>;
 export type TrainingConfig = Static<typeof trainingGroup>;
 
 /** A training group without the keys that some recipes have elsewhere. */
-type AnyTraining = Omit<TrainingConfig, "seed" | "evaluateEvery" | "keepBest" | "bestMetric">;
+type AnyTraining = Omit<TrainingConfig, "seed" | "evaluateEvery" | keyof BestKeys> & BestKeys;
 
 /** Fills in what every recipe leaves open: the cache and the run folder. In place. */
 export function fillShared(
@@ -23,7 +24,8 @@ export function fillShared(
 }
 
 /** Defaults of one training group that depend on its other keys. In place. */
-export function fillTraining(training: AnyTraining): void {
+export function fillTraining(training: AnyTraining & { evaluateEvery?: number }): void {
+  if (training.evaluateEvery !== undefined) fillBest(training, "loss");
   if (training.steps === undefined) training.epochs ??= 1;
   if (training.warmupSteps === undefined) training.warmupRatio ??= 0.03;
   training.microBatchSize ??= training.batchSize;

@@ -5,6 +5,7 @@ export type { FindOptions } from "./critical/find-critical-tokens.ts";
 export { modelRollouts, type RolloutOptions, type WrongAnswer } from "./critical/model-rollouts.ts";
 export { evaluateModel, type EvaluateOptions, type Evaluation } from "./evaluate-model.ts";
 export { holm } from "./holm.ts";
+export { type MetricAnswer, type MetricFunction, type MetricNumbers, type MetricRow } from "./own-metric.ts";
 export { type McNemarTest, mcNemarTest } from "./mcnemar.ts";
 export { type PairedComparison, pairedBootstrap } from "./paired-bootstrap.ts";
 export { passAtK } from "./pass-at-k.ts";

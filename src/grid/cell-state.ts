@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { resumeConflicts } from "../config/diff.ts";
 import { parseYaml } from "../config/yaml.ts";
 import { runText } from "../report/run-files.ts";
+import { changedFiles, digestsOf } from "../recipes/kit/own-files.ts";
+import { ownFilesOf } from "../recipes/kit/recipe.ts";
 import { isRecord } from "../system/is-record.ts";
 import { UserError } from "../system/errors.ts";
 import { isRunFolder } from "../training/run-folder.ts";
@@ -42,8 +44,12 @@ export function configIn(folder: string): Readonly<Record<string, unknown>> | un
 export function changesOf(start: Start, cell: Cell): string[] {
   const before = configIn(cell.folder);
   if (before === undefined) return [];
-  const now = parseYaml(cellConfig(start, cell).resolvedYaml, cell.name).value;
-  return resumeConflicts(withoutThreads(before), withoutThreads(now));
+  const { config, resolvedYaml } = cellConfig(start, cell);
+  const now = parseYaml(resolvedYaml, cell.name).value;
+  return [
+    ...resumeConflicts(withoutThreads(before), withoutThreads(now)),
+    ...changedFiles(cell.folder, digestsOf(ownFilesOf(start.grid.recipe, config))),
+  ];
 }
 
 const withoutThreads = (config: unknown): object => ({ ...(config as object), threads: undefined });

@@ -5,14 +5,16 @@ import type { ArmRun, Evaluation, NoiseCounts } from "./read-run.ts";
 export interface ArmResult {
   /** The evaluation before the first step; undefined if there was none. */
   readonly before: Evaluation | undefined;
-  /** The last evaluation after a step; undefined if there was none. */
+  /** That of the model that was saved, or the last one after a step; undefined if there was none. */
   readonly after: Evaluation | undefined;
 }
 
 export function resultOf(arm: ArmRun): ArmResult {
   return {
     before: arm.evaluations.find(({ step }) => step === 0),
-    after: arm.evaluations.findLast(({ step }) => step > 0),
+    after:
+      arm.evaluations.find(({ step }) => step > 0 && step === arm.savedStep) ??
+      arm.evaluations.findLast(({ step }) => step > 0),
   };
 }
 
@@ -30,12 +32,13 @@ export interface ArmDifference {
   readonly sampled: PairedComparison | undefined;
 }
 
-/** At the last step after the first that both arms evaluated; undefined if there is none with rows in common. */
+/**
+ * At the last step after the first that both arms evaluated; where one was stopped early, or saved an earlier model, what each
+ * came to. Undefined if there is none with rows in common.
+ */
 export function differenceOf(main: ArmRun, other: ArmRun): ArmDifference | undefined {
-  const theirs = new Map(other.evaluations.map((evaluation) => [evaluation.step, evaluation]));
-  const ours = main.evaluations.findLast(({ step }) => step > 0 && theirs.has(step));
-  if (ours === undefined) return undefined;
-  const other_ = theirs.get(ours.step)!;
+  const [ours, other_] = comparedOf(main, other);
+  if (ours === undefined || other_ === undefined) return undefined;
   const of = (key: "rowLosses" | "rowProbability" | "rowCorrect" | "rowPassRate") => differenceIn(key, ours, other_);
   const [loss, probability] = [of("rowLosses"), of("rowProbability")];
   const [exactMatch, sampled] = [of("rowCorrect"), of("rowPassRate")];
@@ -45,6 +48,14 @@ export function differenceOf(main: ArmRun, other: ArmRun): ArmDifference | undef
     ...{ step: ours.step, rows, loss: loss?.result, probability: probability?.result },
     ...{ exactMatch: exactMatch?.result, sampled: sampled?.result },
   };
+}
+
+function comparedOf(main: ArmRun, other: ArmRun): [Evaluation | undefined, Evaluation | undefined] {
+  const apart = [main, other].some(({ stoppedAt, savedStep }) => [stoppedAt, savedStep].some(Number.isFinite));
+  if (apart) return [resultOf(main).after, resultOf(other).after];
+  const theirs = new Map(other.evaluations.map((evaluation) => [evaluation.step, evaluation]));
+  const ours = main.evaluations.findLast(({ step }) => step > 0 && theirs.has(step));
+  return [ours, ours && theirs.get(ours.step)];
 }
 
 /** One number for each held-out row. */

@@ -8,6 +8,7 @@ import { documentOf } from "./document.ts";
 import { type Html, html } from "./html.ts";
 import type { Run } from "./read-run.ts";
 import type { Head } from "./header.ts";
+import { ownSection } from "./own-section.ts";
 import { labelOf } from "./run-files.ts";
 import { terminalText } from "../system/visible-text.ts";
 
@@ -35,7 +36,8 @@ export interface Page extends Head, ReportOptions {
 export function pageOf(page: Page): string {
   const { run, unit = "step", title, finding, facts, command, warnings, sections, scripts = [], files } = page;
   const [results, ...others] = sections;
-  const all = [results, answersSection(run), ...others, courseSection(run, unit), configSection(run)];
+  const own = ownSection(run, unit);
+  const all = [results, answersSection(run), own, ...others, courseSection(run, unit), configSection(run)];
   const main = all.map((section) => html`${section} `);
   const footer = `Written by tokensift from the files of the run's folder: ${files}.`;
   return documentOf({ title, finding, facts }, { command, warnings, main, footer, scripts });

@@ -11,6 +11,7 @@ import {
   labelOf,
   numberOf,
   numbersOf,
+  ownMetricsOf,
   rowProbabilitiesOf,
   runLines,
   runObject,
@@ -42,6 +43,8 @@ export interface Evaluation {
   readonly rowProbability: readonly number[];
   /** The most likely answers to some of the rows. */
   readonly answers: readonly AnsweredProblem[];
+  /** By the name of a number of the user's own metric, that of each row; empty where it has one for all. */
+  readonly ownMetrics: Readonly<Record<string, readonly number[]>>;
   /** Any of its numbers by name; NaN where the log has none. */
   readonly value: (name: string) => number;
 }
@@ -83,6 +86,12 @@ export interface ArmRun {
   readonly time: Date | undefined;
   /** The most that it took; 0 if nothing tells. */
   readonly memoryMB: number;
+  /** The step after which early stopping ended it; NaN if it did not. */
+  readonly stoppedAt: number;
+  /** Why, as a sentence without its subject. */
+  readonly stopped: string | undefined;
+  /** The step whose model was saved, where that is the best one's; NaN where it is the last one's. */
+  readonly savedStep: number;
 }
 
 /** How a recipe lays out a run. */
@@ -213,6 +222,9 @@ export function readArm(path: string, known: { name?: string; method?: string })
     finished: summary !== undefined,
     time: dateOf(timing.at(-1)?.["time"]),
     memoryMB: timing.reduce((most, line) => Math.max(most, numberOf(line["memoryMB"]) || 0), 0),
+    stoppedAt: numberOf(summary?.["stoppedAt"]),
+    stopped: labelOf(summary?.["stopped"], 300),
+    savedStep: numberOf(summary?.["savedStep"]),
   };
 }
 
@@ -239,6 +251,7 @@ function readEvaluation(line: JsonObject): Evaluation {
     rowPassRate: numbersOf(line["rowPassRate"]) ?? [],
     rowProbability: rowProbabilitiesOf(line),
     answers: answersIn(line["answers"]),
+    ownMetrics: ownMetricsOf(line),
     value: valueIn(line),
   };
 }

@@ -82,6 +82,21 @@ export function rowProbabilitiesOf(evaluation: JsonObject): number[] {
   return losses!.map((loss, i) => Math.exp(-loss * (tokens![i] ?? NaN)));
 }
 
+const mostOwn = 20;
+
+/** Lists for single rows by the names of the numbers of the user's own metric, where a line has such. */
+export function ownMetricsOf(line: JsonObject): Readonly<Record<string, readonly number[]>> {
+  const own = line["ownMetrics"];
+  const entries = Object.entries(isRecord(own) ? own : {}).filter(([name]) => Number.isFinite(numberOf(line[name])));
+  return Object.fromEntries(entries.slice(0, mostOwn).map(([name, rows]) => [name, numbersOf(rows) ?? []]));
+}
+
+/** The numbers themselves, with those lists. */
+export function ownNumbersOf(line: JsonObject): { ownMetrics: ReturnType<typeof ownMetricsOf> } {
+  const ownMetrics = ownMetricsOf(line);
+  return { ...Object.fromEntries(Object.keys(ownMetrics).map((name) => [name, numberOf(line[name])])), ownMetrics };
+}
+
 /** Text, or undefined. */
 export function textOf(value: unknown): string | undefined {
   return typeof value === "string" ? value : undefined;

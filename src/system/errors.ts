@@ -98,6 +98,7 @@ export type ErrorCode =
   | "run-unfinished" // a trainer left an arm, or a step, before its end
   | "run-in-use" // by another process
   | "reward-failed" // a reward is no finite number, or the user's own function failed
+  | "metric-failed" // the user's own metric failed, or gave no finite numbers
   | "diverged" // the training, which was to stop then
   | "run-changed" // it was started with other settings, data or programs
   | "damaged-checkpoint"

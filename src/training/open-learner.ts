@@ -1,6 +1,7 @@
 import { UserError } from "../system/errors.ts";
 import { letEventsIn } from "../system/event-loop.ts";
 import { Interrupted } from "../system/interrupted.ts";
+import { type BestBy, checkpointScores, earlyStop, requireMeasured, type Stopped, stopText, takeBest } from "./best.ts";
 import { checkpointSteps } from "./checkpoint-files.ts";
 import { writeCheckpoint } from "./checkpoint.ts";
 import { continueRun } from "./continue-run.ts";
@@ -31,13 +32,27 @@ export interface RunLearner extends Learner {
   stop(reason?: Error): Promise<never>;
   /** For work of a step beside this learner's own: what to do about numbers that are not finite. */
   readonly guard: Pick<DivergenceGuard, "gradient" | "broken">;
-  /**
-   * Evaluates the last state unless that was done. Returns seconds of all steps, the run's warnings, and whether it had
-   * enough before its last step.
-   */
-  finish(): Promise<{ seconds: number; warnings: readonly string[]; endedEarly: boolean }>;
+  /** Evaluates the last state unless that was done, and makes the best checkpoint's the state where that is asked for. */
+  finish(): Promise<TrainingEnd>;
   /** Frees the optimizer. */
   dispose(): void;
+}
+
+/** What a training came to. */
+export interface TrainingEnd {
+  /** Of all steps. */
+  readonly seconds: number;
+  readonly warnings: readonly string[];
+  /** Whether it had enough before its last step. */
+  readonly endedEarly: boolean;
+  /** Steps done, and tokens trained in them; of a state that became the best checkpoint's more than it says itself. */
+  readonly steps: number;
+  readonly trainedTokens: number;
+  /** The step after which early stopping ended it, and why, as a sentence without its subject. */
+  readonly stoppedAt?: number;
+  readonly stopped?: string;
+  /** Where the state became that of the best checkpoint: its step. */
+  readonly savedStep?: number;
 }
 
 /** What a step's record does not hold by itself. */
@@ -72,27 +87,43 @@ export async function openLearner(
   let enough = earlier.some((record) => options.enough?.(record) === true);
   let seconds = run.timing.records().reduce((sum, { seconds }) => sum + Number(seconds), 0);
 
+  const { earlyStopping, saveBest: holdBest = false, best: by = usualBest } = options;
+  const stopping = (): Stopped | undefined => earlyStopping && earlyStop(run.evaluation.records(), earlyStopping);
+  let stopped = stopping();
+  const over = (): boolean => enough || stopped !== undefined;
+
   const evaluate = async (): Promise<void> => {
     const repeatable = state.step === 0 || checkpointSteps(run.checkpoints).includes(state.step);
-    const found = await options.evaluate?.(repeatable);
+    const found = await options.evaluate?.(repeatable).catch(savedFirst);
     if (found === undefined) return;
+    requireMeasured(found, [earlyStopping, (options.keepBest ?? 0) > 0 ? by : undefined]);
     run.evaluation.append({ step: state.step, ...found });
+    stopped = stopping();
     await reporter.evaluated?.();
   };
+  /** A metric of the user's own that fails ends the work under way; the state is saved, to go on when it is mended. */
+  const savedFirst = async (error: unknown): Promise<never> => {
+    const saved = state.step === 0 || checkpointSteps(run.checkpoints).includes(state.step);
+    if (!saved && error instanceof UserError && error.code === "metric-failed") await save();
+    throw error;
+  };
+  const isEvaluated = (): boolean => run.evaluation.records().some(({ step }) => step === state.step);
   const prune = (): void => {
     const { keepCheckpoints: last, keepBest: best = 0, checkpointBudget: budget = Infinity } = options;
-    pruneCheckpoints(run.checkpoints, { last, best, budget }, best > 0 ? scoresOf(options) : undefined);
+    const scoreOf = best > 0 ? checkpointScores(options, by) : undefined;
+    pruneCheckpoints(run.checkpoints, { last, best, budget, holdBest }, scoreOf);
   };
   const save = async (): Promise<void> => {
     run.sync();
     await writeCheckpoint(run.checkpoints, state, { identity, records: run.records.digests() });
     prune();
   };
-  const stopped = (): Interrupted =>
+  const interruption = (): Interrupted =>
     new Interrupted(`Stopped after ${unit} ${state.step} of ${steps}${of}; the state is saved.`);
 
+  const due = (every: number): boolean => every > 0 && state.step % every === 0;
   if (continued) prune(); // a process that was killed may have saved and not yet pruned
-  else await evaluate();
+  if (!continued || (due(evaluateEvery) && state.step < steps && !over() && !isEvaluated())) await evaluate();
   if (!continued && options.onDivergence === "rollback") await save(); // to go back to, before there is another
   const guard = divergenceGuard(options, save, skippedLately(earlier));
   const learner = createLearner(trainee, { ...options, optimizer: state.optimizer, onNotFinite: guard.gradient });
@@ -109,7 +140,7 @@ export async function openLearner(
     read: (batch, own) => guard.watched(learner.read(batch, own), batch),
     total: steps,
     *steps() {
-      while (state.step < steps && !enough) {
+      while (state.step < steps && !over()) {
         const step = state.step;
         yield step;
         if (state.step === step)
@@ -141,33 +172,36 @@ export async function openLearner(
       for (const warning of news) reporter.note(saying(warning));
       reporter.step({ step: state.step, loss: metrics.loss, keptShare }, steps, Object.values(pace)[0] ?? 0);
       enough ||= options.enough?.(record) === true;
-      const last = state.step === steps || enough;
-      const due = (every: number): boolean => every > 0 && state.step % every === 0;
-      if (due(evaluateEvery) && !last) await evaluate();
-      if (due(options.saveEvery) || (options.saveEvery > 0 && last) || interrupted()) await save();
-      if (interrupted()) throw stopped();
+      const isLast = (): boolean => state.step === steps || over();
+      if (due(evaluateEvery) && !isLast()) await evaluate();
+      if (due(options.saveEvery) || (options.saveEvery > 0 && isLast()) || interrupted()) await save();
+      if (interrupted()) throw interruption();
       before = performance.now();
     },
-    async stop(reason = stopped()) {
+    async stop(reason = interruption()) {
       await save();
       throw reason;
     },
     async finish() {
-      const evaluated = run.evaluation.records().some(({ step }) => step === state.step); // by a process that ended after it
-      if (!evaluated) await evaluate();
-      return { seconds, warnings: [...divergenceNotes(run), ...warnings], endedEarly: enough && state.step < steps };
+      if (!isEvaluated()) await evaluate(); // a process may have ended after it
+      const { step, trainedTokens } = state;
+      const early = stopped !== undefined && step < steps ? stopped : undefined;
+      const text = early && stopText(early, earlyStopping!, unit);
+      if (text !== undefined) reporter.note(`The training${of} ${text}`);
+      const savedStep = holdBest ? await takeBest({ ...options, best: by }) : undefined;
+      if (savedStep !== undefined && savedStep < step) reporter.note(`The model is that of ${unit} ${savedStep}.`);
+      return {
+        ...{ seconds, warnings: [...divergenceNotes(run), ...warnings], endedEarly: over() && step < steps },
+        ...{ steps: step, trainedTokens },
+        ...(early && { stoppedAt: early.step, stopped: text! }),
+        ...(savedStep !== undefined && { savedStep }),
+      };
     },
     dispose: state.optimizer.dispose,
   };
 }
 
-/** How good the model of a step was found to be, larger is better. */
-function scoresOf({ run, bestMetric = "loss" }: RunLearnerOptions): (step: number) => number | undefined {
-  const sign = bestMetric === "loss" ? -1 : 1;
-  const found = run.evaluation.records().map((record) => [record["step"], record[bestMetric]] as const);
-  const scores = new Map(found.flatMap(([step, value]) => (typeof value === "number" ? [[step, sign * value]] : [])));
-  return (step) => scores.get(step);
-}
+const usualBest: BestBy = { metric: "loss", mode: "min" };
 
 /** Updates left out in the last steps, one after the other. */
 function skippedLately(records: readonly Readonly<Record<string, unknown>>[]): number {

@@ -11,6 +11,8 @@ export interface Retention {
   readonly best?: number;
   /** Bytes that all may take together; the newest stays in any case. Default: no limit. */
   readonly budget?: number;
+  /** Whether the very best stays in any case, too. */
+  readonly holdBest?: boolean;
 }
 
 /** A checkpoint on the disk. */
@@ -27,18 +29,19 @@ export interface StoredCheckpoint {
  */
 export function surplusCheckpoints(
   stored: readonly StoredCheckpoint[],
-  { last, best = 0, budget = Infinity }: Retention,
+  { last, best = 0, budget = Infinity, holdBest = false }: Retention,
 ): number[] {
   const newestFirst = stored.toSorted((a, b) => b.step - a.step);
   const measured = newestFirst.filter(({ score }) => Number.isFinite(score));
   const ranked = measured.toSorted((a, b) => b.score! - a.score!).slice(0, best);
   const newest = newestFirst.slice(0, last);
   const kept = [...newest.slice(0, 1), ...ranked, ...newest.slice(1)]; // what is to go last stands first
+  const held = new Set(holdBest ? [newest[0], ranked[0]] : [newest[0]]);
   const chosen = new Set<StoredCheckpoint>();
   let bytes = 0;
   for (const checkpoint of kept) {
     if (chosen.has(checkpoint)) continue;
-    if (chosen.size > 0 && bytes + checkpoint.bytes > budget) break;
+    if (!held.has(checkpoint) && bytes + checkpoint.bytes > budget) break;
     chosen.add(checkpoint);
     bytes += checkpoint.bytes;
   }

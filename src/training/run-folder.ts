@@ -57,6 +57,7 @@ const ownFiles = [
   "metrics.jsonl",
   "timing.jsonl",
   "evaluation.jsonl",
+  "files.json",
   "problems.jsonl",
   "report.html",
   "results.json",

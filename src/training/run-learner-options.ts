@@ -1,3 +1,4 @@
+import type { BestBy, EarlyStopping } from "./best.ts";
 import type { OnDivergence, Warning } from "./divergence.ts";
 import type { LearnerOptions } from "./learner.ts";
 import type { Identity } from "./manifest.ts";
@@ -34,8 +35,12 @@ export interface RunLearnerOptions extends Omit<LearnerOptions, "optimizer" | "o
   keepCheckpoints: number;
   /** Beside them so many of the best. Default 0. */
   keepBest?: number | undefined;
-  /** Of an evaluation, what tells which model is better. Default `loss`, which is better where it is lower. */
-  bestMetric?: string | undefined;
+  /** Of an evaluation, what tells which model is better. Default: `loss`, of which less is better. */
+  best?: BestBy | undefined;
+  /** Whether the state at the end becomes that of the best checkpoint. Default: it stays that of the last step. */
+  saveBest?: boolean | undefined;
+  /** Ends the training once a number of the evaluations no longer improves. */
+  earlyStopping?: EarlyStopping | undefined;
   /** Bytes that all checkpoints may take together; the newest stays in any case. Default: no limit. */
   checkpointBudget?: number | undefined;
   /** What is done where the training diverges. Default `warn`. */

@@ -46,6 +46,23 @@ describe("resuming under another configuration", () => {
     ]);
   });
 
+  test("is refused where what is measured decides the end, or which model is saved, and is measured at other steps", () => {
+    const stopping = {
+      earlyStopping: { metric: "loss", patience: 2 },
+      evaluateEvery: 2,
+      saveEvery: 2,
+      bestMetric: "loss",
+    };
+    const changed = { ...stopping, evaluateEvery: 4, saveEvery: 4, bestMetric: "passAt1" };
+    expect(resumeConflicts(run(stopping), run(changed))).toEqual(["training.evaluateEvery was 2 and is now 4"]);
+    const saved = (training: object) => run({ ...training, saveBest: true });
+    expect(resumeConflicts(saved(stopping), saved(changed))).toHaveLength(3);
+    expect(resumeConflicts(run(stopping), saved(stopping))).toEqual([expect.stringContaining("training.saveBest")]);
+    const aligned = (training: object) => ({ align: { training } });
+    expect(resumeConflicts(aligned({}), aligned({ evaluateEvery: 0, keepBest: 0, bestMode: "min" }))).toEqual([]);
+    expect(resumeConflicts(aligned(stopping), aligned({ ...stopping, evaluateEvery: 1 }))).toHaveLength(1);
+  });
+
   test.each(["constant", "linear", "cosine"] as const)(
     "for more steps is fine exactly where the rates of the steps done stay: %s",
     (kind) => {

@@ -63,6 +63,11 @@ const mixture = (folder: string, [first, second]: readonly [string, string], row
   },
 });
 const adapter = { rank: 2, dropout: 0.1 };
+/** Ends every arm at its third evaluation, with the model of the best checkpoint. */
+const stopping = (every: number) => ({
+  ...{ saveEvery: every, evaluateEvery: every, saveBest: true, bestMode: "max" },
+  earlyStopping: { metric: "loss", mode: "min", patience: 2, minDelta: 1000 },
+});
 /** Weights of 16 bits that stay in their file under an adapter; `npm run torture` makes the model beside the configuration. */
 const storedTrunk = { model: "stored-model" };
 
@@ -102,6 +107,7 @@ export const recipeCases: readonly RecipeCase[] = [
         "two files": twoFiles(words, ["train-noisy.arrow", "train-junk.arrow"], 8),
         mixture: mixture(words, ["train-noisy.arrow", "clean-reference.arrow"], 8),
         packing: { data: { packing: true, maxTokens: 200 }, training: { microBatchSize: 1, batchSize: 2 } },
+        "early stopping": { training: { steps: 10, ...stopping(2) } },
       },
     },
     alike: {
@@ -132,6 +138,7 @@ export const recipeCases: readonly RecipeCase[] = [
           data: { train: join(words, "pairs.arrow"), validation: join(words, "pairs-held-out.arrow") },
           compare: ["columns"],
         },
+        "early stopping": { align: { training: { steps: 5, ...stopping(1) } } },
       },
     },
   },
@@ -170,6 +177,7 @@ export const recipeCases: readonly RecipeCase[] = [
           ...{ objective: { preset: "reinforce", weights: null }, rewardModel: null, training: { policyFreeze: null } },
           ...{ sampling: { server: served }, policy: { learningRate: 1e-2, adapter } },
         },
+        "early stopping": { training: { iterations: 5, ...stopping(1) } },
       },
     },
   },
@@ -201,6 +209,7 @@ export const recipeCases: readonly RecipeCase[] = [
           gates: { relaxation: null, initialKeep: null },
         },
         mixture: mixture(distracted, ["train.arrow", "test.arrow"], 6),
+        "early stopping": { training: { steps: 5, ...stopping(1) } },
         "stored trunk, packing": { ...storedTrunk, data: { packing: true, maxTokens: 240 } },
       },
     },

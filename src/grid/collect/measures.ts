@@ -5,6 +5,7 @@ import {
   type JsonObject,
   numberOf,
   numbersOf,
+  ownMetricsOf,
   rowProbabilitiesOf,
   runLines,
   runObject,
@@ -27,6 +28,8 @@ export interface ProblemNumbers {
 export interface Measure {
   readonly value: number;
   readonly problems?: ProblemNumbers;
+  /** Of the user's own metric. */
+  readonly own?: true;
 }
 
 /** Every number of a run, by the name that a grid gives it. */
@@ -42,7 +45,7 @@ export interface Cost {
 
 /**
  * Reads what a complete run has measured: columns of `results.json` by their keys (of another row as `KEY@ROW`),
- * `evaluation.KEY` of the last evaluation, `noise.recall` and `noise.precision`, `train.KEY` and `last.KEY` of the log.
+ * `evaluation.KEY` of the last evaluation (or that of the saved model), `noise.recall` and `noise.precision`, `train.KEY` and `last.KEY` of the log.
  * @param startRow the name of the row of the model before training
  * @throws UserError for a log that is damaged
  */
@@ -51,9 +54,10 @@ export function measuresOf(folder: string, startRow?: string): { measures: Measu
   const main = rows.find(({ name }) => startRow === undefined || name !== startRow);
   const own = join(folder, textOf(main?.["name"]) ?? "");
   const arm = existsSync(join(own, "metrics.jsonl")) ? own : folder; // cDPO trains every arm in a folder of its own
-  const evaluation = existsSync(join(arm, "evaluation.jsonl")) ? runLines(arm, "evaluation.jsonl").at(-1) : undefined;
   const steps = runLines(arm, "metrics.jsonl");
   const summary = runObject(arm, "summary.json") ?? {};
+  const evaluations = existsSync(join(arm, "evaluation.jsonl")) ? runLines(arm, "evaluation.jsonl") : [];
+  const evaluation = evaluations.find(({ step }) => step === summary["savedStep"]) ?? evaluations.at(-1);
   const found = new Map<string, Measure>();
   const add = (name: string, measure: Measure): void => {
     if (Number.isFinite(measure.value) && !found.has(name)) found.set(name, measure);
@@ -88,7 +92,7 @@ function numericKeys(row: JsonObject): string[] {
 /** Lists of single problems that stand behind a number, by its key. */
 function measureOf(key: string, value: number, row: JsonObject): Measure {
   const problems = problemsOf(key, row);
-  return { value, ...(problems && { problems }) };
+  return { value, ...(problems && { problems }), ...(Object.hasOwn(ownMetricsOf(row), key) && { own: true }) };
 }
 
 const rightAnswers = ["exactMatch", "greedy", "accuracy"];
@@ -101,6 +105,8 @@ function problemsOf(key: string, row: JsonObject): ProblemNumbers | undefined {
     const rowIds = list("rowIds");
     return { rowIds: rowIds?.length === values.length ? rowIds : values.map((_, i) => i), values, ...more };
   };
+  const own = ownMetricsOf(row);
+  if (Object.hasOwn(own, key)) return numbered(own[key], { binary: false });
   if (rightAnswers.includes(key)) return numbered(list("rowCorrect"), { binary: true });
   if (key === "preferred") return numbered(list("rowPreferred"), { binary: true });
   if (sampledAnswers.includes(key)) return numbered(list("rowPassRate"), { binary: false });

@@ -17,7 +17,7 @@ const mostPairs = 6;
 
 /**
  * Compares the arms of runs by what they have measured, paired by seed and by held-out problem.
- * @param options.metrics default the usual ones that all arms have
+ * @param options.metrics default the usual ones, and those of the user's own metric, that all arms have
  * @param options.against the arm that all others are compared with; default every two, or of many each with the first
  * @throws UserError for a name that no arm or metric has
  */
@@ -30,7 +30,11 @@ export function compareRuns(
   const known = [...new Set(all.flat())];
   const wrong = metrics?.find((metric) => !known.includes(metric));
   if (wrong !== undefined) throw unknown("metric", wrong, known);
-  const shown = metrics ?? usual.filter((metric) => all.every((own) => own.includes(metric)));
+  const own = arms.flatMap(({ outcomes }) =>
+    outcomes.flatMap(({ measures }) => [...measures].flatMap(([name, { own }]) => (own ? [name] : []))),
+  );
+  const offered = [...usual, ...new Set(own)];
+  const shown = metrics ?? offered.filter((metric) => all.every((each) => each.includes(metric)));
   const base = arms.find(({ arm }) => arm.name === against);
   if (against !== undefined && base === undefined)
     throw unknown(

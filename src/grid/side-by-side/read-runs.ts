@@ -15,6 +15,7 @@ const free = [
   ...["output", "save", "report", "engine", "threads", "matmul", "compare"],
   ...["data.cache", "data.validation", "data.validationLimit"],
   ...["training.seed", "training.saveEvery", "training.keepCheckpoints", "training.evaluateEvery"],
+  ...["training.keepBest", "training.bestMetric", "training.bestMode", "training.onDivergence"],
 ];
 
 interface FoundArm {

@@ -4,6 +4,7 @@ import { baselineNames } from "./config.ts";
 import type { AttentionGateConfig } from "./config-schema.ts";
 import type { TokenizedDataset } from "../../data/tokenized.ts";
 import { evaluateCaches, type WritingPace } from "../../evaluation/caches/evaluate-caches.ts";
+import type { OwnNumbers } from "../../evaluation/own-metric.ts";
 import { evictionOf, type CacheCandidate, type CacheOutcome } from "../../evaluation/caches/problem.ts";
 import { keepEverything } from "../../eviction/cache/evictions.ts";
 import { promptAccount } from "../../eviction/cache/prompt-account.ts";
@@ -18,6 +19,7 @@ import type { Model } from "../../model/model.ts";
 import { optional } from "../../system/optional.ts";
 import { verifier } from "../../text/index.ts";
 import { startOf } from "../kit/adapter.ts";
+import { ownOfAnswers } from "../kit/own-metric.ts";
 import type { RunInputs } from "../kit/inputs.ts";
 import {
   judgeResponses,
@@ -26,6 +28,7 @@ import {
   sampledAccuracy,
   sampledRates,
   type Drawn,
+  type Judged,
   type Question,
   type SampledRates,
   type Verify,
@@ -35,7 +38,7 @@ import { stoppable, type Reporter } from "../kit/reporter.ts";
 import type { ResultRow } from "../kit/results.ts";
 
 /** Answers to held-out prompts over one kind of cache. */
-export interface CacheResult extends ResultRow, Partial<SampledRates> {
+export interface CacheResult extends ResultRow, Partial<SampledRates>, Partial<OwnNumbers> {
   /** The model that answered. */
   readonly model: string;
   /** What chose the entries. */
@@ -127,6 +130,7 @@ export async function answerOverEach(candidates: readonly CacheCandidate[], work
     for (const [c, candidate] of candidates.entries()) {
       const drawn = answers[c]!.map(({ answer }, i): Drawn => ({ ...questions[i]!, sample: 0, ...answer! }));
       const judged = await judgeResponses(drawn, questions, { tokenizer: model.tokenizer, verify });
+      const sampled = await sampleOver(candidate, work, questions, verify);
       const { tokens, seconds } = pace[c]!;
       results.push({
         model: work.name,
@@ -142,7 +146,11 @@ export async function answerOverEach(candidates: readonly CacheCandidate[], work
         ),
         tokensPerSecond: seconds > 0 ? tokens / seconds : 0,
         rowCorrect: judged.map(({ verdict }) => Number(verdict === "correct")),
-        ...(await sampleOver(candidate, work, questions, verify)),
+        ...sampledRates(
+          sampled,
+          questions.map(({ rowId }) => rowId),
+        ),
+        ...(await ownOfAnswers(config.evaluation, questions, { greedy: judged, sampled }, model.tokenizer)),
       });
     }
     return results;
@@ -195,24 +203,19 @@ interface HeldOut {
   readonly questions: readonly Question[];
 }
 
-/** What sampled answers over the same cache come to, where some are asked for. */
+/** Sampled answers over the same cache; none where none are asked for. */
 async function sampleOver(
   candidate: CacheCandidate,
   { config, model, working }: AnswerWork,
   questions: readonly Question[],
   verify: Verify,
-): Promise<SampledRates | undefined> {
+): Promise<Judged[]> {
   const { samples, temperature, maxNewTokens, batchSize } = config.evaluation;
-  if (samples === 0) return undefined;
-  const sampled = await sampleAnswers(model, questions, {
+  return sampleAnswers(model, questions, {
     ...{ samples, temperature, maxNewTokens, batchSize, verify },
     ...{ seed: config.training.seed, cache: raggedCache(evictionOf(model, candidate)) },
     onProgress: (done, total) => working(`sampling answers over ${candidate.name}`, done, total),
   });
-  return sampledRates(
-    sampled,
-    questions.map(({ rowId }) => rowId),
-  );
 }
 
 /** What the caches kept of the prompts, given in the questions' order. */

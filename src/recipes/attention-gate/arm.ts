@@ -1,5 +1,6 @@
 import { stepBatches } from "../../data/batches.ts";
 import { savedParameters } from "../../model/saved-values.ts";
+import type { BestBy } from "../../training/best.ts";
 import { newTrainingState, type TrainingState } from "../../training/state.ts";
 import { openLearner, type RunLearner } from "../../training/open-learner.ts";
 import type { RunLearnerOptions } from "../../training/run-learner-options.ts";
@@ -94,10 +95,24 @@ function gateOptions({ gates }: AttentionGateConfig): GateWork["gateOptions"] {
   return optional({ threshold, relaxation, floor, temperature });
 }
 
+/** Without gates nothing is evicted: what is measured under their decisions is what is measured anyway. */
+const withoutGates: Readonly<Record<string, string>> = {
+  ...{ hardLoss: "loss", softLoss: "loss" },
+  hardReferenceProbability: "referenceProbability",
+};
+
+function ofControl({ best, earlyStopping }: ReturnType<typeof learnerSettings>) {
+  const named = <T extends BestBy>(by: T | undefined): T | undefined =>
+    by && { ...by, metric: withoutGates[by.metric] ?? by.metric };
+  return { best: named(best), earlyStopping: named(earlyStopping) };
+}
+
 function learnerOptions(work: GateWork, state: TrainingState, training: GateTraining): RunLearnerOptions {
   const { reporter, interrupted } = work;
+  const settings = learnerSettings(work);
   return {
-    ...learnerSettings(work),
+    ...settings,
+    ...(work.gates === undefined && ofControl(settings)),
     state,
     watch: together([training.watch]),
     async evaluate(repeatable: boolean) {

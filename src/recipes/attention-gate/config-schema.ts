@@ -148,6 +148,8 @@ export const attentionGateSchema = Type.Object(
         temperature: evaluationGroup.properties.temperature,
         maxNewTokens: evaluationGroup.properties.maxNewTokens,
         batchSize: evaluationGroup.properties.batchSize,
+        metric: evaluationGroup.properties.metric,
+        metricTimeLimit: evaluationGroup.properties.metricTimeLimit,
         baselines: Type.Array(baseline, {
           default: namesOf(evictionScores),
           uniqueItems: true,

@@ -2,11 +2,12 @@ import { adapterContradictions, fillAdapter } from "../../config/adapter-group.t
 import { attentionGateSchema, type AttentionGateConfig } from "./config-schema.ts";
 import { comparisonArm, tryCreate } from "../../config/catalogue.ts";
 import { methodLabel, type MethodChoice } from "../../config/method-choice.ts";
+import { metrics } from "../../evaluation/own-metric.ts";
 import { evictionScores } from "../../eviction/catalogue.ts";
 import type { ConfigDefinition } from "../../config/load.ts";
 import type { KeyPath, Problem } from "../../config/problem.ts";
 import { renamedValues } from "../../config/renames.ts";
-import { savingContradictions } from "../../config/saving-keys.ts";
+import { bestContradictions } from "../../config/best-keys.ts";
 import { dataContradictions, fillShared, fillTraining, trainingContradictions } from "../../config/shared.ts";
 
 /** How an Attention-Gate configuration is read. */
@@ -17,7 +18,7 @@ export function attentionGateDefinition(): ConfigDefinition<AttentionGateConfig>
       { keys: ["training.steps", "training.epochs"] },
       { keys: ["training.warmupSteps", "training.warmupRatio"] },
     ],
-    methods: [{ catalogue: evictionScores }],
+    methods: [{ catalogue: evictionScores }, { catalogue: metrics }],
     renames: [
       { key: "control", now: "compare" },
       ...renamedValues(["gates.relaxation"], { straightThrough: "straight-through" }),
@@ -118,7 +119,21 @@ function unusedKeys({ mode, gates, eviction, adapter, training, compare, evaluat
   return problems;
 }
 
-function contradictions({ mode, gates, eviction, training, adapter, data }: AttentionGateConfig): Problem[] {
+/** By objective, the numbers of an evaluation on the way; answers are written at the end alone. */
+const measuredNumbers = {
+  "end-to-end": ["loss", "referenceProbability", "hardLoss", "hardReferenceProbability", "softLoss"],
+  future: ["loss", "divergence"],
+};
+
+function contradictions({
+  mode,
+  gates,
+  eviction,
+  training,
+  adapter,
+  data,
+  evaluation,
+}: AttentionGateConfig): Problem[] {
   const problems = [...trainingContradictions(training, ["training"]), ...dataContradictions(data)];
   const refuse = (path: KeyPath, message: string) => problems.push({ path, message });
   problems.push(...adapterContradictions(adapter, ["adapter"]));
@@ -127,9 +142,10 @@ function contradictions({ mode, gates, eviction, training, adapter, data }: Atte
       ["gates", "objective"],
       "cannot be future in mode finetune: it needs a model that stays as it is; fine-tune first, then train gates in mode pretrain",
     );
-  const ofModel = gates.objective === "future" ? [] : (["referenceProbability"] as const);
-  const measured = data.validation === undefined ? [] : (["loss", ...ofModel] as const);
-  problems.push(...savingContradictions(training, ["training"], measured));
+  const numbers = data.validation === undefined ? [] : measuredNumbers[gates.objective];
+  problems.push(...bestContradictions(training, ["training"], { numbers }));
+  if (evaluation.metric !== undefined && gates.rows === "text")
+    refuse(["evaluation", "metric"], "is of answers, and none are written to plain text (gates.rows is text)");
   if (gates.scope === "global" && gates.rows === "text")
     refuse(["gates", "scope"], "cannot be global for plain text (gates.rows is text): gates would see what comes next");
   if (training.learningRate === 0 && gates.learningRate > 0)

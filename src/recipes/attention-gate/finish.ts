@@ -5,12 +5,15 @@ import type { GateNetwork } from "../../eviction/gates/network.ts";
 import { saveGates } from "../../eviction/gates/files.ts";
 import { isAdapted } from "../../model/adapters/with-adapter.ts";
 import type { Model } from "../../model/model.ts";
+import { UserError } from "../../system/errors.ts";
 import { engineText } from "../../tensor/engine.ts";
 import { checkpointSteps } from "../../training/checkpoint-files.ts";
 import type { RunLearner } from "../../training/open-learner.ts";
 import { cardText, shownFiles, shownPath } from "../kit/card.ts";
-import { problemsOf, writeProblems, type MeasuredRows } from "../kit/problems.ts";
+import { lastEvaluation, problemsOf, writeProblems, type MeasuredRows } from "../kit/problems.ts";
+import { endOf } from "../kit/results.ts";
 import { saveTrained } from "../kit/save-trained.ts";
+import { summaryEnd } from "../kit/summary-end.ts";
 import { countedRows } from "../kit/row-order.ts";
 import { stoppable } from "../kit/reporter.ts";
 import { answerOverEach, baselineCandidates, budgetCandidates, everyEntry, type CacheResult } from "./answers.ts";
@@ -24,11 +27,12 @@ import type { GateWork } from "./work.ts";
 export async function finish(work: GateWork, learner: RunLearner): Promise<void> {
   const { run, gates, name, inputs } = work;
   const { state } = learner;
-  const { seconds, warnings } = await learner.finish();
-  const evaluation = run.evaluation.records().at(-1) as Partial<GateLosses> | undefined;
+  const end = await learner.finish();
+  const evaluation = lastEvaluation(run, end.savedStep) as Partial<GateLosses> | undefined;
   const losses = lossesOf(evaluation, gates !== undefined);
-  const answers = (await answerAll(work, learner)).map((answer) => ({
+  const answers = (await answerAll(work, learner).catch(savedFirst(work, learner))).map((answer) => ({
     ...answer,
+    ...endOf(end),
     ...optional({ referenceProbability: losses[answer.cache]?.referenceProbability }),
   }));
   const { rowIds } = evaluation ?? {};
@@ -44,10 +48,19 @@ export async function finish(work: GateWork, learner: RunLearner): Promise<void>
   await saveAll(work, learner);
   const summary = {
     ...{ method: "attention-gate", name, engine: engineText(inputs.engine) },
-    ...{ steps: state.step, trainedTokens: state.trainedTokens, seconds, warnings, answers },
+    ...{ ...summaryEnd(end), answers },
   };
   run.writeFile("summary.json", `${JSON.stringify(summary, null, 2)}\n`);
 }
+
+/** A metric of the user's own that fails ends the run; its state is saved, to go on when that is mended. */
+const savedFirst =
+  ({ run }: GateWork, learner: RunLearner) =>
+  (error: unknown): Promise<never> => {
+    const saved = checkpointSteps(run.checkpoints).includes(learner.state.step);
+    if (!saved && error instanceof UserError && error.code === "metric-failed") return learner.stop(error);
+    throw error;
+  };
 
 type CacheLosses = MeasuredRows & Pick<GateLosses, "referenceProbability">;
 

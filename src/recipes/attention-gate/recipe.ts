@@ -6,6 +6,7 @@ import type { RunInputs } from "../kit/inputs.ts";
 import { defineRecipe, type RecipeWork } from "../kit/recipe.ts";
 import { attentionGate } from "./about.ts";
 import { answerFrozen, openScores, type CacheResult } from "./answers.ts";
+import { checkMetric } from "../kit/own-metric.ts";
 import { mixtureLines } from "../kit/mixture-lines.ts";
 import { countedRows, stepsOver } from "../kit/row-order.ts";
 import { openGateArm } from "./arm.ts";
@@ -40,6 +41,7 @@ export const attentionGateRecipe = defineRecipe<AttentionGateConfig, GateRun>({
   async check({ eviction, evaluation }) {
     if (eviction !== undefined) configuredLoss(eviction);
     await openScores(evaluation.baselines);
+    await checkMetric(evaluation);
   },
   plan,
   memory: gateMemory,

@@ -2,7 +2,7 @@ import { pairedDifference } from "../../report/compare-arms.ts";
 import { type Difference, differencesTable, intervalSentence, oneSeed, points } from "../../report/differences.ts";
 import { formatNumber } from "../../report/format.ts";
 import { type Html, html } from "../../report/html.ts";
-import { labelOf, numberOf, numbersOf, runObject } from "../../report/run-files.ts";
+import { labelOf, numberOf, numbersOf, ownNumbersOf, runObject } from "../../report/run-files.ts";
 import { resultHtml } from "../kit/results.ts";
 import type { CacheResult } from "./answers.ts";
 import { gateResults } from "./results.ts";
@@ -19,6 +19,7 @@ export function cachesOf(folder: string): CacheAnswers[] {
   const numbers = [
     ...(["rows", "keep", "accuracy", "referenceProbability", "samples", "passAt1", "passAt1Error"] as const),
     ...(["evicted", "kept", "bytes", "tokensPerSecond", "keptKey", "keptOthers"] as const),
+    ...(["stoppedAt", "savedStep"] as const),
   ];
   return (Array.isArray(caches) ? (caches as unknown[]) : [])
     .filter(isRecord)
@@ -29,6 +30,7 @@ export function cachesOf(folder: string): CacheAnswers[] {
         (typeof numbers)[number],
         number
       >),
+      ...ownNumbersOf(cache),
       rowCorrect: numbersOf(cache["rowCorrect"]) ?? [],
       rowPassRate: numbersOf(cache["rowPassRate"]) ?? [],
     }));

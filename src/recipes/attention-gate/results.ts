@@ -2,6 +2,7 @@ import type { MethodChoice } from "../../config/method-choice.ts";
 import {
   barColumn,
   countColumn,
+  endColumns,
   errorColumn,
   probabilityColumn,
   type ResultRow,
@@ -27,6 +28,7 @@ export const gateResults = [
   countColumn("tokensPerSecond", { head: "tokens/s" }),
   shareColumn("keptKey", { head: "key kept" }),
   shareColumn("keptOthers", { head: "others kept" }),
+  ...endColumns,
 ];
 
 /**
@@ -43,8 +45,11 @@ export function comparedCaches(rows: readonly CacheResult[]): ComparedArms | und
 const nameOf = ({ cache }: CacheResult): string => (cache === "full" ? "all entries without gates" : cache);
 
 /** Every cache answers the same prompts in the same order. */
-function rowsOver({ rowCorrect: accuracy, rowPassRate: passAt1 = [] }: CacheResult, name: string): ArmRows {
-  return { name, rowIds: [...accuracy.keys()], values: { accuracy, passAt1 } };
+function rowsOver(
+  { rowCorrect: accuracy, rowPassRate: passAt1 = [], ownMetrics: own = {} }: CacheResult,
+  name: string,
+): ArmRows {
+  return { name, rowIds: [...accuracy.keys()], values: { accuracy, passAt1 }, own };
 }
 
 /** Why the baselines of a run have no rows, where gates that evict nothing leave them nothing to drop; none otherwise. */

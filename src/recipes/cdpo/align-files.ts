@@ -1,6 +1,7 @@
 import { findEntry } from "../../config/catalogue.ts";
 import { preferenceForms } from "../../preference/catalogue.ts";
 import { optional } from "../../system/optional.ts";
+import type { TrainingEnd } from "../../training/open-learner.ts";
 import { engineText } from "../../tensor/engine.ts";
 import { shownFiles, shownPath, type Card } from "../kit/card.ts";
 import type { CdpoArm } from "./config-schema.ts";
@@ -37,14 +38,14 @@ export function lastKl(records: Aligned["records"]): number | undefined {
 export interface Aligned {
   readonly records: readonly Readonly<Record<string, unknown>>[];
   readonly pairs: number;
-  readonly warnings: readonly string[];
+  readonly end: Pick<TrainingEnd, "warnings" | "stoppedAt" | "stopped" | "savedStep">;
 }
 
 /** The `summary.json` of an arm. */
 export function alignmentSummary(
   { inputs }: CdpoWork,
   { name, objective, learningRate, stopAtKl }: CdpoArm,
-  { records, pairs, warnings }: Aligned,
+  { records, pairs, end: { warnings, stoppedAt, stopped, savedStep } }: Aligned,
 ): string {
   const last = records.at(-1);
   const summary = {
@@ -52,6 +53,7 @@ export function alignmentSummary(
     ...{ name, objective, learningRate, pairs },
     ...optional({ stopAtKl, klToReference: lastKl(records) }),
     steps: records.length,
+    ...optional({ stoppedAt, stopped, savedStep }),
     firstLoss: records[0]?.["loss"],
     lastLoss: last?.["loss"],
     ...(last?.["accuracy"] !== undefined && { accuracy: last["accuracy"], rewardMargin: last["rewardMargin"] }),

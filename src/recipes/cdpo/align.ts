@@ -11,12 +11,13 @@ import type { PreferenceBatch } from "../../preference/batch.ts";
 import type { PreferenceObjective } from "../../preference/objective.ts";
 import { divergenceNotes, saying } from "../../training/divergence.ts";
 import { isRunFolder, openRunFolder, type RunFolder } from "../../training/run-folder.ts";
-import type { RunLearner } from "../../training/open-learner.ts";
+import type { RunLearner, TrainingEnd } from "../../training/open-learner.ts";
 import type { StepBatch, StepOutcome } from "../../training/step.ts";
 import type { TrainingState } from "../../training/state.ts";
 import { saveTrained } from "../kit/save-trained.ts";
 import { startOf, trainable } from "../kit/adapter.ts";
 import { optional } from "../../system/optional.ts";
+import { alignmentEvaluation } from "./align-evaluation.ts";
 import { alignmentCard, alignmentSummary } from "./align-files.ts";
 import { chosenBatch, pairBatch, referenceBatch, type PairBatch } from "./batches.ts";
 import type { ScoredPair } from "./files.ts";
@@ -69,6 +70,7 @@ export async function alignStage(
       ...optional({ kl, stopAtKl }),
       ...(work.objectives.get(name)!.rows === "reference" && { data: inputs.tokens.fingerprint }),
       ...(dtype !== "as-read" && { dtype }),
+      ...measuredBy(work),
     },
     output: join(name, adapter === undefined ? "model" : "adapter"),
     leftovers: [name],
@@ -79,23 +81,37 @@ export async function alignStage(
   return aligned;
 }
 
+/** What decides which step an arm ends with, or which one's model is saved, where that is by what is measured. */
+function measuredBy({ config: { align, evaluation, verifier }, inputs, held, heldPairs }: CdpoWork): object {
+  const { earlyStopping, saveBest } = align.training;
+  if (earlyStopping === undefined && saveBest !== true) return {};
+  const { samples, temperature, maxNewTokens, metric } = evaluation;
+  return {
+    evaluation: {
+      ...{ data: inputs.validation!.fingerprint, rows: (heldPairs ?? held).length },
+      ...(heldPairs === undefined && { samples, temperature, maxNewTokens, verifier }),
+      ...(metric !== undefined && { module: digestOf(metric) }),
+    },
+  };
+}
+
 /** Of an arm that is kept, though its summary is gone. */
 async function completeSummary(work: CdpoWork, arm: CdpoArm, scored: StageResult<ScoredPair[]>): Promise<void> {
   const path = join(work.run.path, arm.name);
   if (existsSync(join(path, "summary.json"))) return;
   using run = openRunFolder(path, "resume");
   const warnings = [...divergenceNotes(run), ...run.metrics.records().flatMap(stageWatch()).map(saying)];
-  writeSummary(work, arm, run, { pairs: await scored.load(), warnings });
+  writeSummary(work, arm, run, { pairs: await scored.load(), end: { warnings } });
 }
 
 interface Learnt {
   readonly pairs: readonly ScoredPair[];
-  readonly warnings: readonly string[];
+  readonly end: Pick<TrainingEnd, "warnings" | "stoppedAt" | "stopped" | "savedStep">;
 }
 
-function writeSummary(work: CdpoWork, arm: CdpoArm, run: RunFolder, { pairs, warnings }: Learnt): void {
+function writeSummary(work: CdpoWork, arm: CdpoArm, run: RunFolder, { pairs, end }: Learnt): void {
   const records = run.metrics.records();
-  run.writeFile("summary.json", alignmentSummary(work, arm, { records, pairs: pairs.length, warnings }));
+  run.writeFile("summary.json", alignmentSummary(work, arm, { records, pairs: pairs.length, end }));
 }
 
 async function alignArm(
@@ -114,9 +130,9 @@ async function alignArm(
     noteOf(work, name, model, pairs);
     const alignment = await openAlignment(work, arm, { run, model, reference, pairs, resume, disposals });
     await train(alignment);
-    const { warnings } = await alignment.learner.finish();
+    const end = await alignment.learner.finish();
     await saveTrained(run, model, alignmentCard(work, arm, alignment.learner.state.step), work.config.save);
-    writeSummary(work, arm, run, { pairs, warnings });
+    writeSummary(work, arm, run, { pairs, end });
   } finally {
     disposals.forEach((free) => free());
   }
@@ -172,6 +188,7 @@ async function openAlignment(
   );
   const learner = await openStageLearner(work, {
     ...{ name, training, learningRate, lengths, ...opened },
+    evaluate: alignmentEvaluation(work, name, opened),
     reference: given.reads.includes("forwardKl") ? reference : undefined,
     enough: ({ klToReference }) => Number(klToReference) >= stopAtKl,
   });

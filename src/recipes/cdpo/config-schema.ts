@@ -16,13 +16,15 @@ import { adapterGroup } from "../../config/adapter-group.ts";
 import type { MethodChoice } from "../../config/method-choice.ts";
 import { existingPath, group, mainMethod, methodName, methodOptions } from "../../config/schema.ts";
 
-/** Training within a stage: the seed is the run's, and there is an evaluation stage. */
-const stageTraining = (description: string) =>
-  Type.Omit(trainingGroup, ["seed", "evaluateEvery", "keepBest", "bestMetric"], {
-    default: {},
-    additionalProperties: false,
-    description,
-  });
+const stage = { default: {}, additionalProperties: false } as const;
+const ofEvaluations = ["evaluateEvery", "keepBest", "bestMetric", "bestMode", "saveBest", "earlyStopping"] as const;
+
+/** Training within a stage: the seed is the run's. */
+const alignTraining = (description: string) => Type.Omit(trainingGroup, ["seed"], { ...stage, description });
+
+/** The same of one that nothing is measured in: nobody asks the contrasted models. */
+const contrastTraining = (description: string) =>
+  Type.Omit(trainingGroup, ["seed", ...ofEvaluations], { ...stage, description });
 
 const arm = group(
   {
@@ -61,7 +63,7 @@ export const cdpoSchema = Type.Object(
         }),
         skipSingleAnswers: onOff("Take a wrong answer seen once only if it is the most frequent.", false),
         adapter: Type.Optional(adapterGroup),
-        training: stageTraining("How both contrasted models are fine-tuned."),
+        training: contrastTraining("How both contrasted models are fine-tuned."),
       },
       { default: {}, description: "The two models whose contrast marks critical tokens." },
     ),
@@ -78,7 +80,9 @@ export const cdpoSchema = Type.Object(
         name: armName("the method"),
         objective: mainMethod("form", "What is learnt from the pairs: a preference form and its options."),
         adapter: Type.Optional(adapterGroup),
-        training: stageTraining("How the model is aligned; rows are pairs."),
+        training: alignTraining(
+          "How the model is aligned; rows are pairs. evaluateEvery: 0 measures aligned models after their training alone.",
+        ),
         stopAtKl: stopAtKlKey("Ends an arm once it is measured to be"),
         kl: Type.Optional(
           group(
@@ -123,7 +127,7 @@ export const cdpoSchema = Type.Object(
 );
 
 type Parsed = Static<typeof cdpoSchema>;
-export type StageTraining = Parsed["align"]["training"];
+export type StageTraining = Parsed["contrast"]["training"] & Partial<Parsed["align"]["training"]>;
 export type AdapterConfig = NonNullable<Parsed["align"]["adapter"]>;
 
 /** One alignment of a comparison. */

@@ -1,5 +1,6 @@
 import { adapterContradictions, fillAdapter } from "../../config/adapter-group.ts";
 import { armNameProblems } from "../../config/arm-names.ts";
+import { bestContradictions } from "../../config/best-keys.ts";
 import { comparisonArm, tryCreate } from "../../config/catalogue.ts";
 import { type CdpoArm, type CdpoConfig, cdpoSchema } from "./config-schema.ts";
 import type { ConfigDefinition } from "../../config/load.ts";
@@ -8,6 +9,7 @@ import type { KeyPath, Problem } from "../../config/problem.ts";
 import { serverContradictions } from "../../config/server-group.ts";
 import { optional } from "../../system/optional.ts";
 import { fillShared, fillTraining, trainingContradictions } from "../../config/shared.ts";
+import { metrics } from "../../evaluation/own-metric.ts";
 import { preferenceForms } from "../../preference/catalogue.ts";
 
 /** How a cDPO configuration is read. */
@@ -18,7 +20,7 @@ export function cdpoDefinition(): ConfigDefinition<CdpoConfig> {
       { keys: [`${stage}.training.steps`, `${stage}.training.epochs`] },
       { keys: [`${stage}.training.warmupSteps`, `${stage}.training.warmupRatio`] },
     ]),
-    methods: [{ catalogue: preferenceForms, defaultMethod: "cdpo" }],
+    methods: [{ catalogue: preferenceForms, defaultMethod: "cdpo" }, { catalogue: metrics }],
     renames: [
       { key: "seed", now: "training.seed" },
       ...["align.objective", "compare[].objective"].map((objective) => ({
@@ -76,11 +78,14 @@ interface GivenArm extends Partial<Omit<CdpoArm, "objective">> {
 export const startName = "base";
 
 function contradictions(config: CdpoConfig): Problem[] {
-  const { data, align, contrast, stages } = config;
+  const { data, align, contrast, stages, evaluation } = config;
   const problems: Problem[] = [];
   const refuse = (path: KeyPath, message: string, atKey = false) => problems.push({ path, message, atKey });
   problems.push(...trainingContradictions(contrast.training, ["contrast", "training"]));
   problems.push(...trainingContradictions(align.training, ["align", "training"]));
+  const numbers = data.validation === undefined ? [] : [...answerNumbers(evaluation), ...pairNumbers];
+  const own = evaluation.metric !== undefined;
+  problems.push(...bestContradictions(align.training, ["align", "training"], { numbers, own }));
   problems.push(...adapterContradictions(contrast.adapter, ["contrast", "adapter"]));
   problems.push(...adapterContradictions(align.adapter, ["align", "adapter"]));
   const served = { model: config.model, adapter: undefined };
@@ -108,6 +113,14 @@ function contradictions(config: CdpoConfig): Problem[] {
   }
   return problems;
 }
+
+/** Numbers of an evaluation on the way, of held-out problems. */
+export function answerNumbers({ samples }: Pick<CdpoConfig["evaluation"], "samples">): string[] {
+  return ["loss", "perplexity", "referenceProbability", "exactMatch", ...(samples > 0 ? ["passAt1"] : [])];
+}
+
+/** The same, of held-out pairs. */
+export const pairNumbers: readonly string[] = ["loss", "perplexity", "referenceProbability", "preferred", "margin"];
 
 /** A stage that a file of the user's can take the place of. */
 export type ReplaceableStage = keyof CdpoConfig["stages"];

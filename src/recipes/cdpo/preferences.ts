@@ -5,7 +5,7 @@ import type { Model } from "../../model/model.ts";
 import { letEventsIn } from "../../system/event-loop.ts";
 import { readNumbers } from "../../training/read-numbers.ts";
 import type { TokenizedPair } from "../kit/pair-tokens.ts";
-import { stoppable } from "../kit/reporter.ts";
+import { type Reporter, stoppable } from "../kit/reporter.ts";
 import { readRows, responseBatch, splitResponses } from "../kit/responses/index.ts";
 import { withModel } from "./evaluate.ts";
 import { digestOfStart, hash, type StageResult } from "./stages.ts";
@@ -56,7 +56,8 @@ export function preferenceStage(
       })),
     work: async () =>
       withModel(work, aligned && (await aligned.load()), async (model) => {
-        const scores = await scoresOf(work, name, held, model);
+        const reporter = stoppable(work.reporterOf(`evaluate ${name}`), work.interrupted);
+        const scores = await scoresOf(config, held, model, reporter);
         writeArrow(
           join(work.run.path, output),
           scoreColumns,
@@ -66,13 +67,13 @@ export function preferenceStage(
   });
 }
 
-async function scoresOf(
-  { config, reporterOf, interrupted }: CdpoWork,
-  name: string,
+/** Log-probabilities of both answers of each pair under a model. */
+export async function scoresOf(
+  config: Pick<CdpoWork["config"], "evaluation">,
   held: readonly TokenizedPair[],
   model: Model,
+  reporter: Pick<Reporter, "working">,
 ): Promise<PairScore[]> {
-  const reporter = stoppable(reporterOf(`evaluate ${name}`), interrupted);
   const texts = held.flatMap(({ chosen, rejected }) => [chosen, rejected]);
   const sums = new Float64Array(texts.length);
   let done = 0;

@@ -1,12 +1,14 @@
 import { optionLines } from "../../config/resolved-options.ts";
 import { preferenceForms } from "../../preference/catalogue.ts";
 import type { RunInputs } from "../kit/inputs.ts";
+import { checkMetric } from "../kit/own-metric.ts";
 import { defineRecipe } from "../kit/recipe.ts";
 import { cdpo } from "./about.ts";
 import { armsOf, cdpoDefinition, startName } from "./config.ts";
 import type { CdpoConfig } from "./config-schema.ts";
 import { cdpoMemory } from "./memory.ts";
 import { objectivesOf, pairReading, refuseBesidePairs } from "./objectives.ts";
+import { refuseUnmeasured } from "./refuse-unmeasured.ts";
 import { cdpoResults } from "./results.ts";
 import { cdpoStages } from "./share-stages.ts";
 import { openCdpo, type CdpoRun } from "./run.ts";
@@ -27,6 +29,7 @@ export const cdpoRecipe = defineRecipe<CdpoConfig, CdpoRun>({
   readsPairs: pairReading,
   async check(config) {
     await objectivesOf(config);
+    await checkMetric(config.evaluation);
   },
   plan,
   memory: cdpoMemory,
@@ -39,6 +42,7 @@ export const cdpoRecipe = defineRecipe<CdpoConfig, CdpoRun>({
 
 function plan(config: CdpoConfig, inputs: RunInputs): string[] {
   refuseBesidePairs(config, inputs);
+  refuseUnmeasured(config, inputs);
   const { tokens, validation, pairs, heldPairs } = inputs;
   const { sampling, contrast, align, evaluation, stages } = config;
   const held = Math.min(validation?.length ?? 0, evaluation.rows ?? Infinity);

@@ -4,8 +4,16 @@ import { preferenceForms } from "../../preference/catalogue.ts";
 import type { ComparedArms } from "../kit/finding.ts";
 import { lossesOf, type HeldOutLosses } from "../kit/held-out-losses.ts";
 import { answerRates, sampledAccuracy, type AnswerRates, type Answers } from "../kit/responses/index.ts";
-import { countColumn, errorColumn, numberColumn, probabilityColumn, type ResultRow } from "../kit/results.ts";
+import {
+  countColumn,
+  endColumns,
+  errorColumn,
+  numberColumn,
+  probabilityColumn,
+  type ResultRow,
+} from "../kit/results.ts";
 import { lossColumn, shareColumn, textColumn } from "../kit/results.ts";
+import type { OwnNumbers } from "../../evaluation/own-metric.ts";
 import { mean } from "../../evaluation/mean.ts";
 import type { CdpoArm } from "./config-schema.ts";
 import type { PairScore } from "./preferences.ts";
@@ -24,12 +32,13 @@ export const cdpoResults = [
   probabilityColumn(),
   lossColumn("klToReference", { head: "KL", page: "KL to the start" }),
   countColumn("steps", { group: "klToReference" }),
+  ...endColumns,
   lossColumn("loss", { head: false, page: "Held-out loss" }),
   countColumn("rows", { head: false, page: "Problems", from: true }),
   textColumn("learnt", { head: false, page: "What it learnt", wrap: true }),
 ];
 
-type RowNumbers = Partial<Omit<AnswerRates, "passAt1" | "passAt1Error" | "rowIds">> & HeldOutLosses;
+type RowNumbers = Partial<Omit<AnswerRates, "passAt1" | "passAt1Error" | "rowIds"> & OwnNumbers> & HeldOutLosses;
 
 /** What the answers of one model come to, or its scores of held-out pairs, and its losses: a row of the results. */
 export interface ModelRow extends ResultRow, RowNumbers {
@@ -62,6 +71,7 @@ export function modelRow(
   { name, learnt }: { name: string; learnt: string },
   answers: Answers,
   losses: HeldOutLosses,
+  own?: OwnNumbers,
 ): ModelRow {
   const { rows, passAt1, passAt1Error, ...rates } = answerRates(answers);
   return {
@@ -69,7 +79,7 @@ export function modelRow(
     greedy: sampledAccuracy(answers.greedy),
     ...(passAt1 !== undefined && { sampled: passAt1 }),
     ...(passAt1Error !== undefined && { sampledError: passAt1Error }),
-    ...{ ...losses, ...rates },
+    ...{ ...losses, ...rates, ...own },
   };
 }
 
@@ -105,8 +115,8 @@ export function comparedModels(
   const rowsOf = (arm: CdpoArm | undefined) =>
     rows
       .filter(({ name }) => name === arm?.name)
-      .map(({ name, rowIds, rowCorrect = [], rowPassRate = [], rowPreferred = [] }) => {
-        return { name, rowIds, values: { greedy: rowCorrect, sampled: rowPassRate, preferred: rowPreferred } };
+      .map(({ name, rowIds, rowCorrect = [], rowPassRate = [], rowPreferred = [], ownMetrics: own = {} }) => {
+        return { name, rowIds, values: { greedy: rowCorrect, sampled: rowPassRate, preferred: rowPreferred }, own };
       });
   const [ours] = rowsOf(main);
   return ours && { main: ours, controls: others.flatMap(rowsOf) };

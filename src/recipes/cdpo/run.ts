@@ -7,10 +7,13 @@ import { readModelFacts } from "../../model/model.ts";
 import { isDiskError } from "../../system/disk-error.ts";
 import { isRunFolder, openRunFolder, type RunFolder } from "../../training/run-folder.ts";
 import { questionsOf, type Answers, type Drawn, type Judged } from "../kit/responses/index.ts";
+import type { OwnNumbers } from "../../evaluation/own-metric.ts";
 import type { Model } from "../../model/model.ts";
 import type { BatchFact } from "../../preference/batch.ts";
 import { startOf, trunkLoading } from "../kit/adapter.ts";
 import { shownFiles } from "../kit/card.ts";
+import { summaryOf } from "../kit/arms.ts";
+import { endOf, type ResultRow } from "../kit/results.ts";
 import type { HeldOutLosses } from "../kit/held-out-losses.ts";
 import { pairsOf } from "../kit/pair-tokens.ts";
 import { problemsOf, writeProblems } from "../kit/problems.ts";
@@ -20,6 +23,8 @@ import { optional } from "../../system/optional.ts";
 import { lastKl } from "./align-files.ts";
 import { alignStage, type Train } from "./align.ts";
 import { armsOf, neededStages } from "./config.ts";
+import { metricStage } from "./own-metric.ts";
+import { refuseUnmeasured } from "./refuse-unmeasured.ts";
 import { adapterFile, contrastStages, type ContrastModels } from "./contrast.ts";
 import { evaluateStage } from "./evaluate.ts";
 import type { ResponsePair, ScoredPair } from "./files.ts";
@@ -106,6 +111,7 @@ async function workOf(opening: RecipeWork<CdpoConfig>, run: RunFolder): Promise<
   const { tokens, validation, trainingAnswersOf, answersOf } = inputs;
   if (validation === undefined)
     throw new UserError("missing-option", "there are no held-out rows", { fix: "Give data.validation." });
+  refuseUnmeasured(config, inputs);
   const objectives = await objectivesOf(config);
   const reads = (fact: BatchFact): boolean => [...objectives.values()].some(({ needs }) => needs.includes(fact));
   const [estimated, rated, weighed] = [reads("logEstimate"), reads("logRatio"), reads("weights")];
@@ -179,7 +185,8 @@ function stagesOf(work: CdpoWork): Pick<OpenRun<CdpoRun>, "run" | "finish"> {
         return;
       }
       const answers = await evaluateStage(work, name, aligned);
-      measured.push({ name, answers, losses: await lossStage(work, name, aligned) });
+      const own = await metricStage(work, name, answers);
+      measured.push({ name, answers, own, losses: await lossStage(work, name, aligned) });
     },
   };
   return { run, finish: () => finish(work, measured, scored) };
@@ -187,16 +194,21 @@ function stagesOf(work: CdpoWork): Pick<OpenRun<CdpoRun>, "run" | "finish"> {
 
 /** A model that has been evaluated. */
 type MeasuredModel = { readonly name: string } & (
-  | { readonly answers: StageResult<Answers>; readonly losses: StageResult<HeldOutLosses> }
+  | {
+      readonly answers: StageResult<Answers>;
+      readonly losses: StageResult<HeldOutLosses>;
+      readonly own: StageResult<OwnNumbers> | undefined;
+    }
   | { readonly scores: StageResult<PairScore[]> }
 );
 
-/** How far an arm has gone from its start, where that was measured. */
-function distanceOf({ config, run }: CdpoWork, { name }: CdpoArm): Pick<ModelRow, "klToReference" | "steps"> {
-  if (config.align.kl === undefined) return {};
+/** How far an arm has gone from its start, where that was measured; where it was stopped, and which step's model it is. */
+function pathOf({ config, run }: CdpoWork, { name }: CdpoArm): ResultRow {
   using arm = openRunFolder(join(run.path, name), "resume");
   const records = arm.metrics.records();
-  return { ...optional({ klToReference: lastKl(records) }), steps: records.length };
+  const end = endOf(summaryOf(arm));
+  if (config.align.kl === undefined) return end;
+  return { ...optional({ klToReference: lastKl(records) }), steps: records.length, ...end };
 }
 
 async function finish(
@@ -215,9 +227,9 @@ async function finish(
       const scores = await model.scores.load();
       row = pairRow(about, scores, start);
       start ??= scores; // the starting model comes first
-    } else row = modelRow(about, await model.answers.load(), await model.losses.load());
+    } else row = modelRow(about, await model.answers.load(), await model.losses.load(), await model.own?.load());
     writeProblems(work.run, problemsOf(row), arm?.name);
-    rows.push(arm === undefined ? row : { ...row, ...distanceOf(work, arm) });
+    rows.push(arm === undefined ? row : { ...row, ...pathOf(work, arm) });
   }
   const pairs = (await scored?.load()) ?? [];
   const pictured = picturePairs(pairs, work.tokenizer);

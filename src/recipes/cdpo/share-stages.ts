@@ -7,7 +7,7 @@ import { finishedStage } from "./stages.ts";
 
 /**
  * Where each stage that can be shared leaves its result, below the run folder; `contrast` is both of its models, `start`
- * what the starting model answers, and its losses.
+ * what the starting model answers, its losses, and what the user's own metric makes of the answers.
  */
 const outputs: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   sample: { sample: "stages/sample.arrow" },
@@ -22,6 +22,7 @@ const outputs: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     "evaluate.base": "stages/evaluate.base.arrow",
     "losses.base": "stages/losses.base.arrow",
     "preferences.base": "stages/preferences.base.arrow",
+    "metric.base": "stages/metric.base.numbers.json",
   },
 };
 

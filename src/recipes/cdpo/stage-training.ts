@@ -26,6 +26,8 @@ export interface StageTrainingOptions {
   reference?: Decoder | undefined;
   /** Whether the training ends with the step of this record. */
   enough?: (record: Readonly<Record<string, unknown>>) => boolean;
+  /** Measures the model, where the training is measured on the way. */
+  evaluate?: ((repeatable: boolean) => Promise<Readonly<Record<string, unknown>>>) | undefined;
   /** Continue from the run folder's last checkpoint, if it has one. */
   resume: boolean;
 }
@@ -38,14 +40,15 @@ export async function openStageLearner(work: CdpoWork, options: StageTrainingOpt
   const { inputs, interrupted, allowChanges } = work;
   const { name, run, model, training, lengths, reference, resume } = options;
   const { learningRate = training.learningRate, enough } = options;
-  const { clipNorm } = training;
+  const { clipNorm, evaluateEvery = 0 } = training;
+  const evaluate = evaluateEvery > 0 ? options.evaluate : undefined;
   const steps = trainingSteps(training, lengths.length);
   const state = newTrainingState(model, undefined, { optimizer: optimizerOptions(training) });
   try {
     return await openLearner(model, {
       ...{ name, run, state, steps, clipNorm, resume, allowChanges, interrupted },
       ...savingSettings(training),
-      ...optional({ enough }),
+      ...{ evaluateEvery, ...optional({ enough, evaluate }) },
       reporter: work.reporterOf(name),
       identity: inputs.identity,
       watch: stageWatch(),
@@ -72,11 +75,13 @@ export function microRows(
   return (step) => splitMicroBatches(dataset, rowsOfStep(dataset, order, step), microBatchSize ?? batchSize);
 }
 
-/** Settings of a training that decide its result. */
+/** Settings of a training that decide its result; when it is measured and saved among them where that decides its end. */
 export function decisive(training: StageTraining): Partial<StageTraining> {
+  const { earlyStopping, saveBest } = training;
   const free: readonly string[] = [
-    ...["microBatchSize", "gradientCheckpointing", "onDivergence"],
-    ...["saveEvery", "keepCheckpoints", "checkpointBudget"],
+    ...["microBatchSize", "gradientCheckpointing", "onDivergence", "keepBest", "keepCheckpoints", "checkpointBudget"],
+    ...(saveBest === true ? [] : ["saveEvery", "bestMetric", "bestMode", "saveBest"]),
+    ...(saveBest === true || earlyStopping ? [] : ["evaluateEvery"]),
   ];
   return Object.fromEntries(Object.entries(training).filter(([key]) => !free.includes(key)));
 }

@@ -12,6 +12,7 @@ import type { ArmOpening } from "../kit/arms.ts";
 import { writeLastProblems } from "../kit/problems.ts";
 import { stoppable } from "../kit/reporter.ts";
 import { saveTrained } from "../kit/save-trained.ts";
+import { summaryEnd } from "../kit/summary-end.ts";
 import { orderOf } from "../kit/row-order.ts";
 import { trunkLoading } from "../kit/adapter.ts";
 import { learnerSettings, optimizerOptions, trainedModel } from "../kit/training-settings.ts";
@@ -105,14 +106,14 @@ type Trained = Pick<FinetuneArm, "rule" | "learner">;
 async function finish(opening: ArmOpening<FinetuneConfig>, arm: Trained): Promise<void> {
   const { config, run, command, name, inputs } = opening;
   const { state } = arm.learner;
-  const { seconds, warnings } = await arm.learner.finish();
-  writeLastProblems(run);
+  const end = await arm.learner.finish();
+  writeLastProblems(run, end);
   await writeTokens(opening, arm);
   const about = { steps: state.step, command, chatTemplate: inputs.chatTemplate };
   await saveTrained(run, state.model, modelCard(config, state.model, about), config.save);
   const summary = {
     ...{ method: arm.rule.name, name, engine: engineText(inputs.engine) },
-    ...{ steps: state.step, trainedTokens: state.trainedTokens, seconds, warnings },
+    ...summaryEnd(end),
     ...noiseOf(run.metrics.records()),
   };
   run.writeFile("summary.json", `${JSON.stringify(summary, null, 2)}\n`);

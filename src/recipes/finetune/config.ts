@@ -5,8 +5,9 @@ import type { ConfigDefinition } from "../../config/load.ts";
 import { methodLabel, type MethodChoice } from "../../config/method-choice.ts";
 import type { KeyPath, Problem } from "../../config/problem.ts";
 import { renamedValues } from "../../config/renames.ts";
-import { type BestMetric, savingContradictions } from "../../config/saving-keys.ts";
+import { bestContradictions, type Measured } from "../../config/best-keys.ts";
 import { dataContradictions, fillShared, fillTraining, trainingContradictions } from "../../config/shared.ts";
+import { metrics } from "../../evaluation/own-metric.ts";
 import { rules } from "../../selection/catalogue.ts";
 import { finetuneSchema, type FinetuneConfig } from "./config-schema.ts";
 
@@ -23,7 +24,7 @@ export function finetuneDefinition(defaults: { method: string }): ConfigDefiniti
       { keys: ["training.steps", "training.epochs"] },
       { keys: ["training.warmupSteps", "training.warmupRatio"] },
     ],
-    methods: [{ catalogue: rules, defaultMethod: defaults.method, elsewhere: ["history"] }],
+    methods: [{ catalogue: rules, defaultMethod: defaults.method, elsewhere: ["history"] }, { catalogue: metrics }],
     renames: renamedValues(["selection.divideBy", "compare[].selection.divideBy"], {
       sequenceBudget: "sequence-budget",
       microBatch: "micro-batch",
@@ -56,12 +57,14 @@ function contradictions({ fresh, data, training, adapter, evaluation, compare }:
   if (fresh?.keyValueHeads !== undefined && fresh.heads % fresh.keyValueHeads !== 0)
     refuse(["fresh", "keyValueHeads"], `must divide the ${fresh.heads} heads, got ${fresh.keyValueHeads}`);
   problems.push(...trainingContradictions(training, ["training"]), ...dataContradictions(data));
-  problems.push(...savingContradictions(training, ["training"], measuredBy(data, evaluation)));
+  problems.push(...bestContradictions(training, ["training"], measuredBy(data, evaluation)));
   problems.push(...adapterContradictions(adapter, ["adapter"]));
   if (data.validation === undefined && evaluation.generate)
     refuse(["evaluation", "generate"], "needs held-out rows: give data.validation");
   if (evaluation.samples > 0 && !evaluation.generate)
     refuse(["evaluation", "samples"], "stand beside greedy answers: set evaluation.generate to true, or this to 0");
+  if (evaluation.metric !== undefined && !evaluation.generate)
+    refuse(["evaluation", "metric"], "is of generated answers: set evaluation.generate to true");
   problems.push(...armNameProblems(compare.map(({ name }, index) => ({ name, path: ["compare", index] }))));
   return problems;
 }
@@ -69,11 +72,11 @@ function contradictions({ fresh, data, training, adapter, evaluation, compare }:
 /** What of an evaluation can tell which model is better. */
 function measuredBy(
   { validation }: FinetuneConfig["data"],
-  { generate, samples }: FinetuneConfig["evaluation"],
-): BestMetric[] {
-  if (validation === undefined) return [];
-  const answers = [...(generate ? (["exactMatch"] as const) : []), ...(samples > 0 ? (["passAt1"] as const) : [])];
-  return ["loss", "referenceProbability", ...answers];
+  { generate, samples, metric }: FinetuneConfig["evaluation"],
+): Measured {
+  if (validation === undefined) return { numbers: [] };
+  const answers = [...(generate ? ["exactMatch"] : []), ...(samples > 0 ? ["passAt1"] : [])];
+  return { numbers: ["loss", "perplexity", "referenceProbability", ...answers], own: metric !== undefined };
 }
 
 /** What the rules of all arms ask for and the configuration does not give; each kind once. */

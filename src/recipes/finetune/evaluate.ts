@@ -1,4 +1,5 @@
 import { evaluateModel, type Evaluation } from "../../evaluation/evaluate-model.ts";
+import type { OwnNumbers } from "../../evaluation/own-metric.ts";
 import type { Model } from "../../model/model.ts";
 import { verifier } from "../../text/index.ts";
 import type { TrainingState } from "../../training/state.ts";
@@ -6,7 +7,8 @@ import type { ArmOpening } from "../kit/arms.ts";
 import type { RunInputs } from "../kit/inputs.ts";
 import { stoppable, type Reporter } from "../kit/reporter.ts";
 import { shownAnswers } from "../kit/shown-answers.ts";
-import { questionsOf, sampleAnswers, sampledRates, type SampledRates } from "../kit/responses/index.ts";
+import { metricAnswers, metricRowsOf, ownNumbers } from "../kit/own-metric.ts";
+import { type Judged, questionsOf, sampleAnswers, sampledRates, type SampledRates } from "../kit/responses/index.ts";
 import type { FinetuneConfig } from "./config-schema.ts";
 
 /** Losses, greedy answers and sampled ones on the held-out rows, as far as the configuration asks for them. */
@@ -19,7 +21,7 @@ export async function evaluate(
   if (validation === undefined) return undefined;
   const told = repeatable ? stoppable(reporter, interrupted) : reporter;
   const { batchSize, rows, generate, maxNewTokens } = config.evaluation;
-  const measure = async (): Promise<Omit<Evaluation, "rowAnswers"> & Partial<SampledRates>> => {
+  const measure = async (): Promise<Omit<Evaluation, "rowAnswers"> & Partial<SampledRates & OwnNumbers>> => {
     const { rowAnswers, ...found } = await evaluateModel(model, validation, {
       batchSize,
       ...(rows !== undefined && { rows }),
@@ -27,35 +29,46 @@ export async function evaluate(
       onProgress: (done, total) => told.working("evaluating", done, total),
     });
     const answers = rowAnswers?.map((text, i) => ({ text, correct: found.rowCorrect![i]! }));
+    const sampled = await evaluateSampled(model, config, inputs, told);
     return {
       ...found,
       ...(answers && { answers: shownAnswers(validation, model.tokenizer, answers) }),
-      ...(await evaluateSampled(model, config, inputs, told)),
+      ...sampledRates(sampled, found.rowIds),
+      ...(answers && (await ownOf(model, config, inputs, { answers, sampled }))),
     };
   };
   return { ...(step === 0 ? await inputs.evaluateStart(measure) : await measure()) };
 }
 
-/** Sampled answers to the same rows, where some are asked for. */
+/** Numbers of the user's own metric, where there is one. */
+async function ownOf(
+  { tokenizer }: Model,
+  { evaluation }: FinetuneConfig,
+  { validation, answersOf }: RunInputs,
+  { answers, sampled }: { answers: readonly { text: string; correct: number }[]; sampled: readonly Judged[] },
+): Promise<OwnNumbers | undefined> {
+  if (evaluation.metric === undefined || validation === undefined) return undefined;
+  const rows = await metricRowsOf(validation, tokenizer, { answersOf, count: answers.length });
+  const greedy = answers.map(({ text, correct }) => ({ text, correct: correct === 1 }));
+  return ownNumbers(evaluation, rows, metricAnswers(rows, greedy, sampled));
+}
+
+/** Sampled answers to the same rows; none where none are asked for. */
 async function evaluateSampled(
   model: Model,
   { evaluation, training: { seed } }: FinetuneConfig,
   { validation, answersOf }: RunInputs,
   { working }: Pick<Reporter, "working">,
-): Promise<SampledRates | undefined> {
+): Promise<Judged[]> {
   const { samples, temperature, maxNewTokens, batchSize, rows } = evaluation;
-  if (samples === 0 || validation === undefined) return undefined;
+  if (samples === 0 || validation === undefined) return [];
   const problems = await questionsOf(validation, model.tokenizer, answersOf, rows);
   const onProgress = (done: number, total: number): void => working("sampling answers", done, total);
   const { verify, close } = verifier();
   try {
-    const sampled = await sampleAnswers(model, problems, {
+    return await sampleAnswers(model, problems, {
       ...{ samples, temperature, maxNewTokens, batchSize, seed, verify, onProgress },
     });
-    return sampledRates(
-      sampled,
-      problems.map(({ rowId }) => rowId),
-    );
   } finally {
     await close();
   }

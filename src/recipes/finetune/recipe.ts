@@ -12,6 +12,7 @@ import type { FinetuneConfig } from "./config-schema.ts";
 import { finetuneDefinition } from "./config.ts";
 import { finetuneMemory } from "./memory.ts";
 import { finetuneResults, isControl, resultRow } from "./results.ts";
+import { checkMetric } from "../kit/own-metric.ts";
 import { mixtureLines } from "../kit/mixture-lines.ts";
 import { countedRows, rowsDealt, stepsOver } from "../kit/row-order.ts";
 import { requireWeightsAlone } from "../../training/reduce.ts";
@@ -33,6 +34,7 @@ function finetuning(about: typeof ssToken, method: string): Recipe<FinetuneConfi
         const rule = await ruleOf(selection, config);
         if (about === ssToken) requireWeightsAlone(rule);
       }
+      await checkMetric(config.evaluation);
     },
     plan,
     memory: finetuneMemory,

@@ -2,9 +2,12 @@ import { resultOf } from "../../report/compare-arms.ts";
 import type { ArmRun } from "../../report/read-run.ts";
 import {
   countColumn,
+  endColumns,
+  endOf,
   errorColumn,
   lossColumn,
   numberColumn,
+  ownOf,
   probabilityColumn,
   type ResultRow,
   secondsColumn,
@@ -35,6 +38,7 @@ export const finetuneResults = [
   shareColumn("passAt1Before", { head: false, page: "Sampled, before", from: true, group: "passAt1" }),
   shareColumn("passAt1", { head: "sampled", page: "after", compared: "share of right sampled answers" }),
   errorColumn("passAt1Error"),
+  ...endColumns,
   secondsColumn("seconds", { page: false }),
 ];
 
@@ -44,7 +48,7 @@ export function resultRow(arm: ArmRun): ResultRow {
   return {
     name: arm.name,
     method: arm.method,
-    steps: after?.step,
+    steps: after && (arm.metrics.at(-1)?.step ?? after.step),
     lossBefore: before?.loss,
     loss: after?.loss,
     perplexityBefore: before?.perplexity,
@@ -56,6 +60,8 @@ export function resultRow(arm: ArmRun): ResultRow {
     passAt1Before: before?.value("passAt1"),
     passAt1: after?.value("passAt1"),
     passAt1Error: after?.value("passAt1Error"),
+    ...ownOf(after),
+    ...endOf(arm),
     seconds: arm.seconds,
   };
 }

@@ -10,6 +10,7 @@ import { Outage } from "../../system/outage.ts";
 import { isRunFolder, openRunFolder, type RunFolder } from "../../training/run-folder.ts";
 import { type ArmRows, type ComparedArms, controlsAmong } from "./finding.ts";
 import type { RunInputs } from "./inputs.ts";
+import { changedFiles, digestsOf, type FileDigests, identityOf, keepDigests } from "./own-files.ts";
 import type { OpenRun, RecipeWork, RunConfig } from "./recipe.ts";
 import type { ArmReporter } from "./reporter.ts";
 import type { ResultRow } from "./results.ts";
@@ -88,9 +89,11 @@ export function openArms<Config extends RunConfig, Arm extends { dispose(): void
       const isMain = planned === plan.main;
       current = isMain ? main : folderOf(planned);
       const config = isMain ? planned.config : { ...planned.config, output: current.path };
-      refuseChanges(current, isMain ? work.config : config, work.allowChanges);
+      const files = digestsOf(work.filesOf?.(config) ?? []);
+      refuseChanges(current, { config: isMain ? work.config : config, files }, work.allowChanges);
       current.writeConfig(isMain ? work.resolvedYaml : stringify(config));
-      const arm = await openIncomplete(current, { ...planned, config }, work, plan);
+      keepDigests(current, files);
+      const arm = await openIncomplete(current, { ...planned, config }, { ...work, files }, plan);
       if (arm !== undefined)
         try {
           yield arm;
@@ -142,11 +145,12 @@ function comparedArms<Config>(
 async function openIncomplete<Config extends RunConfig, Arm>(
   run: RunFolder,
   { name, config, steps }: PlannedArm<Config>,
-  work: RecipeWork<Config>,
+  work: RecipeWork<Config> & { files: FileDigests },
   plan: Pick<ArmPlan<Config, Arm>, "open">,
 ): Promise<Arm | undefined> {
   const { allowChanges, interrupted, command } = work;
-  const inputs = await work.inputs();
+  const shared = await work.inputs();
+  const inputs = { ...shared, identity: { ...shared.identity, ...identityOf(work.files) } };
   const reporter = work.reporterOf(name);
   const resume = run.previousConfig !== undefined;
   if (resume && stepsDone(run) >= steps(inputs)) {
@@ -205,9 +209,16 @@ export function summaryOf(run: RunFolder): Readonly<Record<string, unknown>> {
   }
 }
 
-function refuseChanges(run: RunFolder, config: object, allowChanges: boolean): void {
+function refuseChanges(
+  run: RunFolder,
+  { config, files }: { config: object; files: FileDigests },
+  allowChanges: boolean,
+): void {
   if (run.previousConfig === undefined || allowChanges) return;
-  const conflicts = resumeConflicts(parse(run.previousConfig), JSON.parse(JSON.stringify(config)));
+  const conflicts = [
+    ...resumeConflicts(parse(run.previousConfig), JSON.parse(JSON.stringify(config))),
+    ...changedFiles(run.path, files),
+  ];
   if (conflicts.length === 0) return;
   throw new UserError("run-changed", `the run was started with other settings:\n  ${conflicts.join("\n  ")}`, {
     where: run.path,

@@ -2,7 +2,7 @@ import type { PairedComparison } from "../../evaluation/paired-bootstrap.ts";
 import { pairedDifference, resultOf } from "../../report/compare-arms.ts";
 import { formatDifference, formatNumber } from "../../report/format.ts";
 import type { ArmRun } from "../../report/read-run.ts";
-import type { ResultColumn } from "./results.ts";
+import { ownColumn, type ResultColumn } from "./results.ts";
 
 /** The held-out rows of an arm after its last step. */
 export interface ArmRows {
@@ -11,6 +11,8 @@ export interface ArmRows {
   readonly rowIds: readonly number[];
   /** One number for each row, by the key of the result's column; a list may be empty. */
   readonly values: Readonly<Record<string, readonly number[]>>;
+  /** The same of the user's own metric. */
+  readonly own?: Readonly<Record<string, readonly number[]>>;
 }
 
 /** The main arm, and those that it must differ from. */
@@ -27,6 +29,7 @@ export function evaluatedRows(arm: ArmRun): ArmRows | undefined {
   return {
     ...{ name: arm.name, rowIds },
     values: { loss, referenceProbability, exactMatch, passAt1: after.rowPassRate },
+    own: after.ownMetrics,
   };
 }
 
@@ -43,7 +46,7 @@ export function controlsAmong<Arm>(arms: readonly Arm[], isControl: (arm: Arm) =
  */
 export function findingOf(columns: readonly ResultColumn[], { main, controls }: ComparedArms): string | undefined {
   let rows = 0;
-  const clauses = columns.flatMap((column) => {
+  const clauses = [...columns, ...Object.keys(main.own ?? {}).map(ownColumn)].flatMap((column) => {
     const { key, compared } = column;
     if (compared === undefined) return [];
     const found = controls.flatMap((control) => {
@@ -60,7 +63,10 @@ export function findingOf(columns: readonly ResultColumn[], { main, controls }: 
   );
 }
 
-const rowsOf = ({ rowIds, values }: ArmRows, key: string) => ({ rowIds, values: values[key] ?? [] });
+const rowsOf = ({ rowIds, values, own = {} }: ArmRows, key: string) => ({
+  rowIds,
+  values: values[key] ?? own[key] ?? [],
+});
 
 type Against = PairedComparison & { readonly name: string };
 

@@ -15,6 +15,8 @@ export interface ProblemOutcome {
   /** Answers drawn to the problem, and how many of them are right. */
   readonly samples?: number;
   readonly sampledCorrect?: number;
+  /** Numbers of the user's own metric, by their names. */
+  readonly [own: string]: number | string | undefined;
 }
 
 /** What an evaluation holds of single rows. Lists have one entry per row. */
@@ -26,11 +28,13 @@ export interface MeasuredRows {
   readonly rowCorrect?: readonly number[];
   readonly rowPassRate?: readonly number[];
   readonly samples?: number;
+  /** Of the user's own metric, by name; empty lists where it has no number for each row. */
+  readonly ownMetrics?: Readonly<Record<string, readonly number[]>>;
 }
 
 /** The outcomes that an evaluation tells of, in its order. */
 export function problemsOf(
-  { rowIds, rowLosses, rowTokens, rowCorrect, rowPassRate, samples }: MeasuredRows,
+  { rowIds, rowLosses, rowTokens, rowCorrect, rowPassRate, samples, ownMetrics = {} }: MeasuredRows,
   cache?: string,
 ): ProblemOutcome[] {
   return rowIds.map((row, i) => ({
@@ -39,6 +43,7 @@ export function problemsOf(
     ...(rowLosses && rowTokens && { nll: rowLosses[i]! * rowTokens[i]!, tokens: rowTokens[i]! }),
     ...(rowCorrect && { correct: rowCorrect[i]! }),
     ...(rowPassRate && samples && { samples, sampledCorrect: Math.round(rowPassRate[i]! * samples) }),
+    ...Object.fromEntries(Object.entries(ownMetrics).flatMap(([name, of]) => (i in of ? [[name, of[i]!]] : []))),
   }));
 }
 
@@ -58,8 +63,23 @@ export function writeProblems(
   );
 }
 
-/** Writes those of an arm that has an evaluation log, of its last line; nothing where it has none. */
-export function writeLastProblems(run: Pick<RunFolder, "writeFile" | "evaluation">): void {
-  const last = run.evaluation.records().at(-1);
+/**
+ * Writes those of an arm that has an evaluation log, of its last line, or of that of the model that is saved; nothing where
+ * it has none.
+ */
+export function writeLastProblems(
+  run: Pick<RunFolder, "writeFile" | "evaluation">,
+  { savedStep }: { savedStep?: number } = {},
+): void {
+  const last = lastEvaluation(run, savedStep);
   if (last !== undefined) writeProblems(run, problemsOf(last as unknown as MeasuredRows));
+}
+
+/** The last line of an evaluation log, or that of the step whose model is saved. */
+export function lastEvaluation(
+  { evaluation }: Pick<RunFolder, "evaluation">,
+  savedStep: number | undefined,
+): Record<string, unknown> | undefined {
+  const records = evaluation.records();
+  return records.find(({ step }) => step === savedStep) ?? records.at(-1);
 }

@@ -1,3 +1,4 @@
+import { moduleFiles, type OwnFile } from "../../config/own-files.ts";
 import type { ConfigDefinition } from "../../config/index.ts";
 import { readableNote } from "../../data/open-table.ts";
 import type { ReportOptions } from "../../report/page.ts";
@@ -45,6 +46,8 @@ export interface Recipe<Config extends RunConfig, Run> {
   readsPairs?(config: Config): Promise<PairReading>;
   /** Makes what can be made without data: what cannot be fails here, not after hours. */
   check?(config: Config): Promise<void> | void;
+  /** Files besides the user's own modules whose content decides what is computed, and is not data or a model. */
+  readsFiles?(config: Config): readonly OwnFile[];
   /** What would be done, for `--dry-run`. */
   plan(config: Config, inputs: RunInputs): readonly string[];
   /** What a run holds at once: one that does not fit is refused before it fills the memory. */
@@ -109,8 +112,18 @@ export interface RecipeWork<Config extends RunConfig> {
   /** Whether the person has asked to stop; throw `Interrupted` when the state is safe. */
   interrupted(): boolean;
   reporterOf(label: string): ArmReporter;
+  /** What of a configuration are files of the user's own, whose content a continued run must share. */
+  filesOf?(config: Config): readonly OwnFile[];
   /** As it was typed, for model cards. */
   readonly command: string;
+}
+
+/** The files of the user's own that a configuration of a recipe names. */
+export function ownFilesOf<Config extends RunConfig>(
+  { config: { schema }, readsFiles }: Pick<Recipe<Config, unknown>, "config" | "readsFiles">,
+  config: Config,
+): readonly OwnFile[] {
+  return [...moduleFiles(schema, config), ...(readsFiles?.(config) ?? [])];
 }
 
 /** A recipe, which says of data that are not there what files of them are read. */

@@ -1,6 +1,7 @@
 import { formatDuration, formatFixed, formatNumber, formatShare } from "../../report/format.ts";
 import { type Content, html, type Html } from "../../report/html.ts";
-import { type JsonObject, labelOf, numberOf } from "../../report/run-files.ts";
+import type { ArmRun, Evaluation } from "../../report/read-run.ts";
+import { type JsonObject, labelOf, numberOf, ownMetricsOf, textOf } from "../../report/run-files.ts";
 import { type Column, tableHtml } from "../../report/table.ts";
 
 /** One column of a recipe's results. One declaration gives the terminal's table, `results.json` and the page's table. */
@@ -52,8 +53,53 @@ export const numberColumn = columnOf("number");
 /** A time in seconds. */
 export const secondsColumn = columnOf("seconds");
 
+/** Where early stopping ended an arm, and which step's model was saved where that is not the last one's. */
+export const endColumns: readonly ResultColumn[] = [
+  countColumn("stoppedAt", { head: "stopped at", page: "Stopped at" }),
+  countColumn("savedStep", { head: "model of", page: "Model of step" }),
+];
+
+/** The same of an arm, for its row. */
+export function endOf({ stoppedAt, savedStep, stopped }: ArmEnd): ResultRow {
+  return { ...finite({ stoppedAt, savedStep }), ...(stopped !== undefined && { stopped }) };
+}
+
+type ArmEnd = Partial<Pick<ArmRun, "stoppedAt" | "savedStep" | "stopped">>;
+
+function finite(numbers: Readonly<Record<string, number | undefined>>): ResultRow {
+  return Object.fromEntries(Object.entries(numbers).filter(([, value]) => isNumber(value)));
+}
+
+/** Of the rows' arms that were stopped early, why, as sentences. */
+export function stopNotes(rows: readonly ResultRow[]): string[] {
+  const told = rows.flatMap(({ name, model, stopped }) =>
+    typeof stopped === "string" ? [`${textOf(name ?? model) ?? "The training"} ${stopped}`] : [],
+  );
+  return [...new Set(told)];
+}
+
+/** A number of the user's own metric. */
+export const ownColumn = (name: string): ResultColumn => lossColumn(name, { page: name, compared: name });
+
+/** Numbers of the user's own metric as a row of the results has them. */
+export function ownOf(evaluation: Pick<Evaluation, "ownMetrics" | "value"> | undefined): ResultRow {
+  const { ownMetrics = {}, value } = evaluation ?? {};
+  const names = Object.keys(ownMetrics);
+  if (names.length === 0) return {};
+  return { ...Object.fromEntries(names.map((name) => [name, value!(name)])), ownMetrics };
+}
+
+/** The columns with those of the user's own metric, before what is said of an arm's end. */
+function withOwn(columns: readonly ResultColumn[], rows: readonly ResultRow[]): ResultColumn[] {
+  const names = [...new Set(rows.flatMap((row) => Object.keys(ownMetricsOf(row))))];
+  const end = columns.findIndex(({ key }) => key === endColumns[0]!.key);
+  const place = end < 0 ? columns.length : end;
+  return [...columns.slice(0, place), ...names.map(ownColumn), ...columns.slice(place)];
+}
+
 /** The columns of whose group some row has a value. */
-export function usedColumns(columns: readonly ResultColumn[], rows: readonly ResultRow[]): ResultColumn[] {
+export function usedColumns(given: readonly ResultColumn[], rows: readonly ResultRow[]): ResultColumn[] {
+  const columns = withOwn(given, rows);
   const filled = columns.filter(({ key, kind }) => kind === "text" || rows.some((row) => isNumber(row[key])));
   const groups = new Set(filled.map(groupOf));
   return columns.filter((column) => groups.has(groupOf(column)));

@@ -18,10 +18,10 @@ import { findingOf } from "./finding.ts";
 import { gatherInputs, type RunInputs } from "./inputs.ts";
 import { livePage } from "./live-page.ts";
 import { memoryLines, requireMemory } from "./memory.ts";
-import type { Recipe, RecipeWork, RunConfig } from "./recipe.ts";
+import { ownFilesOf, type Recipe, type RecipeWork, type RunConfig } from "./recipe.ts";
 import { refuseMixture, refusePromptWeights, refuseWeights } from "./refuse-weights.ts";
 import { stoppable, type ArmReporter, type Reporter } from "./reporter.ts";
-import { resultText } from "./results.ts";
+import { resultText, stopNotes } from "./results.ts";
 import { terminalReporter } from "./terminal-reporter.ts";
 
 /**
@@ -108,6 +108,7 @@ async function obey<Config extends RunConfig, Run>(
     allowChanges: args.allowChanges,
     inputs: () => (inputs ??= gather()),
     ...{ reporterOf, command },
+    filesOf: (of) => ownFilesOf(recipe, of),
   };
   const told = {
     ...recipe,
@@ -153,7 +154,8 @@ async function performOnce<Config extends RunConfig, Run>(
   const opened = await recipe.open(work);
   try {
     await body(opened.run);
-    const { rows, facts, notes = [], compared } = await opened.finish();
+    const { rows, facts, notes: others = [], compared } = await opened.finish();
+    const notes = [...stopNotes(rows), ...others];
     const table = resultText(recipe.results, rows, notes);
     const finding = compared && findingOf(recipe.results, compared)?.replaceAll("−", "-"); // plain, to be copied
     const results = {

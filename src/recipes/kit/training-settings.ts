@@ -1,8 +1,10 @@
+import type { BestKeys } from "../../config/best-keys.ts";
 import type { AdapterConfig } from "../../config/adapter-group.ts";
 import type { TrainingConfig } from "../../config/index.ts";
 import { trainableShare } from "../../model/adapters/with-adapter.ts";
 import type { Decoder } from "../../model/decoder.ts";
 import type { Model } from "../../model/model.ts";
+import type { BestBy } from "../../training/best.ts";
 import type { AdamWOptions } from "../../training/optimizer.ts";
 import { sizeInBytes } from "../../model/weights/shards.ts";
 import { readsStoredWeights, rowBytesOf } from "../../tensor/stored-weight.ts";
@@ -43,14 +45,27 @@ export function learnerSettings({ config, inputs, ...opening }: ArmOpening<Train
   };
 }
 
-type Saving = Pick<TrainingConfig, "saveEvery" | "keepCheckpoints" | "checkpointBudget" | "onDivergence"> &
-  Partial<Pick<TrainingConfig, "keepBest" | "bestMetric">>;
+type Saving = Pick<TrainingConfig, "saveEvery" | "keepCheckpoints" | "checkpointBudget" | "onDivergence"> & BestKeys;
 
-/** What of a `training` group says when its state is saved, which checkpoints stay, and what is done where it diverges. */
+/**
+ * What of a `training` group says when its state is saved, which checkpoints stay, which of them is the model in the end,
+ * whether the training may end early, and what is done where it diverges.
+ */
 export function savingSettings(training: Saving) {
-  const { saveEvery, keepCheckpoints, keepBest, bestMetric, checkpointBudget, onDivergence } = training;
-  const budget = checkpointBudget === undefined ? undefined : sizeInBytes(checkpointBudget, "checkpointBudget");
-  return { saveEvery, keepCheckpoints, keepBest, bestMetric, checkpointBudget: budget, onDivergence };
+  const { saveEvery, keepCheckpoints, keepBest, bestMetric, bestMode, saveBest, earlyStopping, onDivergence } =
+    training;
+  const { checkpointBudget: size } = training;
+  return {
+    ...{ saveEvery, keepCheckpoints, keepBest, saveBest, onDivergence },
+    checkpointBudget: size === undefined ? undefined : sizeInBytes(size, "checkpointBudget"),
+    best: bestBy(bestMetric, bestMode),
+    earlyStopping: earlyStopping && { ...earlyStopping, ...bestBy(earlyStopping.metric, earlyStopping.mode)! },
+  };
+}
+
+/** Both are there wherever they are used: the configuration was filled in and checked. */
+function bestBy(metric: string | undefined, mode: BestBy["mode"] | undefined): BestBy | undefined {
+  return metric === undefined || mode === undefined ? undefined : { metric, mode };
 }
 
 /** The model itself, or one with the configuration's adapter over it, with a word on the adapter's size. */

@@ -22,7 +22,7 @@ import { questionsOf, type Verify } from "../kit/responses/index.ts";
 import { drawnLogProb, keptBatches, type Worth } from "./batches.ts";
 import type { OrealConfig } from "./config-schema.ts";
 import { readsInitial } from "./config.ts";
-import { evaluatePolicy } from "./evaluate.ts";
+import { evaluateAnswers } from "../kit/answer-evaluation.ts";
 import { writeResults } from "./finish.ts";
 import { fatesOf, metricsOf, type Iteration } from "./iteration.ts";
 import { paceOf } from "./learning.ts";
@@ -167,7 +167,7 @@ export async function openArm(opening: OrealOpening): Promise<OrealArm> {
         });
       },
       async finish() {
-        await writeResults({ opening, models, state, ...(await policy.finish()) });
+        await writeResults({ opening, models, state, end: await policy.finish() });
       },
     };
   } catch (error) {
@@ -218,7 +218,7 @@ async function learnerOptions(
       if (validation === undefined || held.length === 0) return undefined;
       const told = repeatable ? stoppable(reporter, interrupted) : reporter;
       const measure = () =>
-        evaluatePolicy(state.model, held, validation, {
+        evaluateAnswers(state.model, held, validation, {
           ...{ ...config.evaluation, verify, seed },
           onProgress: (done, total) => told.working("evaluating", done, total),
         });

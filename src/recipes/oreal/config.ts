@@ -14,8 +14,9 @@ import type {
 import { orealSchema } from "./config-schema.ts";
 import type { KeyPath, Problem } from "../../config/problem.ts";
 import { type Rename, renamedValues } from "../../config/renames.ts";
-import { bestMetrics, savingContradictions } from "../../config/saving-keys.ts";
+import { bestContradictions, fillBest } from "../../config/best-keys.ts";
 import { isModulePath, type MethodChoice } from "../../config/method-choice.ts";
+import { metrics } from "../../evaluation/own-metric.ts";
 import { rewards } from "../../reward/catalogue.ts";
 import { serverContradictions } from "../../config/server-group.ts";
 import { rules } from "../../selection/catalogue.ts";
@@ -46,7 +47,7 @@ export function orealDefinition(values: OrealValues): ConfigDefinition<OrealConf
   return {
     schema: orealSchema,
     alternatives: [],
-    methods: [{ catalogue: rewards }, { catalogue: rules }],
+    methods: [{ catalogue: rewards }, { catalogue: rules }, { catalogue: metrics }],
     renames: [{ key: "rollout", now: "sampling" }, ...["objective", "compare[].objective"].flatMap(renamesOfObjective)],
     finish(config, source) {
       const problems = fillIn(config, source, values);
@@ -99,6 +100,7 @@ function fillIn(config: OrealConfig, source: string, values: OrealValues): Probl
   config.objective = main;
   const given = config.compare as unknown as (OrealPreset | GivenArm)[];
   const { training } = config;
+  fillBest(training, "exactMatch");
   const objectives = given.map((entry, index) => {
     const path = ["compare", index, "objective"];
     return typeof entry === "string"
@@ -259,8 +261,11 @@ function contradictions(config: OrealConfig): Problem[] {
   if (config.sampling.samples < 2 && [config, ...compare].some(compares))
     refuse(["sampling", "samples"], "must be at least 2: a single response has no other to be compared with");
   const held = config.data.validation !== undefined;
-  const measured = bestMetrics.filter((metric) => held && (metric !== "passAt1" || config.evaluation.samples > 0));
-  problems.push(...savingContradictions(training, ["training"], measured));
+  const { samples, metric } = config.evaluation;
+  const sampled = samples > 0 ? ["passAt1"] : [];
+  const numbers = held ? ["loss", "perplexity", "referenceProbability", "exactMatch", ...sampled] : [];
+  problems.push(...bestContradictions(training, ["training"], { numbers, own: metric !== undefined }));
+  if (metric !== undefined && !held) refuse(["evaluation", "metric"], "needs held-out rows: give data.validation");
   if (config.sampling.replay === config.output)
     refuse(["sampling", "replay"], "is the run folder itself; name another output");
   const { server, replay, passRates, dynamic } = config.sampling;

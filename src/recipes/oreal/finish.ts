@@ -3,11 +3,13 @@ import { portableBase } from "../../model/adapters/peft.ts";
 import { isAdapted } from "../../model/adapters/with-adapter.ts";
 import { saveTokenRewardModel } from "../../reward/model/token-reward-model.ts";
 import { engineText } from "../../tensor/engine.ts";
+import type { TrainingEnd } from "../../training/open-learner.ts";
 import type { TrainingState } from "../../training/state.ts";
 import type { ArmOpening } from "../kit/arms.ts";
 import { adapterCardText, cardText, shownFiles, shownPath } from "../kit/card.ts";
-import { writeLastProblems } from "../kit/problems.ts";
+import { lastEvaluation, writeLastProblems } from "../kit/problems.ts";
 import { saveTrained } from "../kit/save-trained.ts";
+import { summaryEnd } from "../kit/summary-end.ts";
 import type { OrealConfig } from "./config-schema.ts";
 import type { OrealModels } from "./models.ts";
 import { pictureResponses } from "./pictures.ts";
@@ -17,19 +19,16 @@ export interface Finished {
   readonly opening: ArmOpening<OrealConfig>;
   readonly models: OrealModels;
   readonly state: TrainingState;
-  readonly seconds: number;
-  readonly warnings: readonly string[];
-  /** Whether it was far enough from the model before training before its last iteration. */
-  readonly endedEarly: boolean;
+  readonly end: TrainingEnd;
 }
 
 /** Writes the models, responses under their token weights, and the summary. */
 export async function writeResults(arm: Finished): Promise<void> {
   await saveModels(arm);
-  const { opening, models, state } = arm;
+  const { opening, models, state, end } = arm;
   const { tokenizer, config } = models.policy;
   const { run } = opening;
-  writeLastProblems(run);
+  writeLastProblems(run, end);
   const rows = pictureResponses(run.path, state.step - 1, { tokenizer, vocabularySize: config.vocabularySize });
   run.writeFile("tokens.json", `${JSON.stringify({ method: "oreal", step: state.step, rows })}\n`);
   run.writeFile("summary.json", `${JSON.stringify(summaryOf(arm), null, 2)}\n`);
@@ -59,7 +58,7 @@ async function saveModels({ opening: { run, config, command, inputs }, models, s
   await saveTrained(run, models.policy, card, save);
 }
 
-function summaryOf({ opening, state, seconds, warnings, endedEarly }: Finished): object {
+function summaryOf({ opening, end }: Finished): object {
   const { name, run, inputs, config } = opening;
   const evaluations = run.evaluation.records();
   const scores = (evaluation: Record<string, unknown> | undefined) =>
@@ -70,13 +69,9 @@ function summaryOf({ opening, state, seconds, warnings, endedEarly }: Finished):
     name,
     preset: config.objective.preset,
     engine: engineText(inputs.engine),
-    steps: state.step,
-    ...(endedEarly && { endedEarly }),
+    ...summaryEnd(end),
     responses: drawn,
-    trainedTokens: state.trainedTokens,
-    seconds,
-    warnings,
     start: scores(evaluations.find(({ step }) => step === 0)),
-    end: scores(evaluations.at(-1)),
+    end: scores(lastEvaluation(run, end.savedStep)),
   };
 }

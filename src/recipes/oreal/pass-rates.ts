@@ -29,7 +29,7 @@ export function questionsByPassRate(
   { vocabularySize, note }: { vocabularySize: number; note: (sentence: string) => void },
 ): Question[] {
   const verdicts = new Map<number, number[]>();
-  for (const path of filesOf(from)) {
+  for (const path of passRateFiles(from)) {
     const responses = readResponses(path, { vocabularySize });
     const odd = checkQuestions(path, responses.map(givenResponse), questions);
     if (odd !== undefined) note(odd);
@@ -57,8 +57,11 @@ export function questionsByPassRate(
   return asked;
 }
 
-/** The judged responses of a run of OREAL, or a file of them. */
-function filesOf(path: string): string[] {
+/**
+ * The judged responses of a run of OREAL, or a file of them.
+ * @throws UserError for a folder without any
+ */
+export function passRateFiles(path: string): string[] {
   if (!statSync(path).isDirectory()) return [path];
   const folder = join(path, "trajectories");
   const names = readdirIfThere(folder).filter((name) => /^iteration-\d+\.arrow$/.test(name));

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import type { MethodChoice } from "../../config/method-choice.ts";
 import { optionLines } from "../../config/resolved-options.ts";
 import { protocolNameOf, type ServerConfig } from "../../config/server-group.ts";
@@ -7,11 +8,13 @@ import { readArm } from "../../report/read-run.ts";
 import { openArms, type ArmRun, type PlannedArm } from "../kit/arms.ts";
 import { evaluatedRows } from "../kit/finding.ts";
 import type { RunInputs } from "../kit/inputs.ts";
+import { checkMetric } from "../kit/own-metric.ts";
 import { defineRecipe } from "../kit/recipe.ts";
 import { oreal } from "./about.ts";
 import { openArm, type OrealArm } from "./arm.ts";
 import { armConfig, mainArm, orealDefinition, readsInitial } from "./config.ts";
 import type { OrealArm as ArmChoice, OrealConfig } from "./config-schema.ts";
+import { passRateFiles } from "./pass-rates.ts";
 import { orealMemory } from "./memory.ts";
 import { orealValues, settingsOf } from "./objective.ts";
 import { orealResults, resultRow, startName, startRow } from "./results.ts";
@@ -36,10 +39,15 @@ export const orealRecipe = defineRecipe<OrealConfig, OrealRun>({
   config: orealDefinition(orealValues),
   start: (config) => config,
   async check(config) {
+    await checkMetric(config.evaluation);
     for (const { rewards, objective } of [config, ...config.compare]) {
       await checkRewards(rewards);
       await openWeights(objective.weights, { seed: 0, toInitial: readsInitial(objective) });
     }
+  },
+  readsFiles({ sampling: { passRates } }) {
+    const paths = passRates === undefined || !existsSync(passRates.from) ? [] : passRateFiles(passRates.from);
+    return paths.map((path) => ({ key: "sampling.passRates.from", path }));
   },
   plan,
   memory: orealMemory,

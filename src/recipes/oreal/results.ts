@@ -3,7 +3,16 @@ import { methodLabel } from "../../config/method-choice.ts";
 import { groupOf } from "../../report/header.ts";
 import type { ArmRun, Evaluation } from "../../report/read-run.ts";
 import { type JsonObject, textOf } from "../../report/run-files.ts";
-import { countColumn, errorColumn, lossColumn, probabilityColumn, type ResultRow } from "../kit/results.ts";
+import {
+  countColumn,
+  endColumns,
+  endOf,
+  errorColumn,
+  lossColumn,
+  ownOf,
+  probabilityColumn,
+  type ResultRow,
+} from "../kit/results.ts";
 import { secondsColumn, shareColumn, textColumn } from "../kit/results.ts";
 
 /** Shares of right answers to held-out problems: those of the starting model in the first row, then every arm's. */
@@ -16,6 +25,7 @@ export const orealResults = [
   lossColumn("loss", { head: false, page: "Held-out loss" }),
   lossColumn("klToInitial", { head: false, page: "KL to the start" }),
   countColumn("steps", { head: "iterations" }),
+  ...endColumns,
   countColumn("responses", { page: "Answers" }),
   secondsColumn("seconds", { page: "Time" }),
   textColumn("objective", { head: false, page: "Objective", wrap: true }),
@@ -36,9 +46,10 @@ export function resultRow(arm: ArmRun, objective: JsonObject): ResultRow {
   return {
     name: arm.name,
     ...measured(after),
-    klToInitial: arm.metrics.at(-1)?.value("klToInitial"),
+    klToInitial: (arm.metrics.find(({ step }) => step === arm.savedStep) ?? arm.metrics.at(-1))?.value("klToInitial"),
     steps: arm.metrics.at(-1)?.step ?? 0,
     responses: arm.metrics.reduce((sum, { value }) => sum + (value("responses") || 0), 0),
+    ...endOf(arm),
     seconds: arm.seconds,
     objective: objectiveText(objective),
   };
@@ -49,6 +60,7 @@ function measured(evaluation: Evaluation | undefined): ResultRow {
   return {
     ...{ exactMatch, passAt1: value?.("passAt1"), passAt1Error: value?.("passAt1Error") },
     ...{ referenceProbability: value?.("referenceProbability"), loss },
+    ...ownOf(evaluation),
   };
 }
 

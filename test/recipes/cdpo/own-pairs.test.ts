@@ -28,7 +28,7 @@ function write(folder: string, changes: object = {}): string {
     data: { ...given, limit: 6, validationLimit: 4, maxTokens: 160, cache: join(folder, "cache") },
     contrast: { adapter: { rank: 2 }, training },
     align: {
-      ...{ objective: { method: "tis-dpo" }, adapter: { rank: 2 }, training },
+      ...{ objective: { method: "tis-dpo" }, adapter: { rank: 2 }, training: { ...training, evaluateEvery: 1 } },
       kl: { every: 1, answers: 3, maxNewTokens: 5 },
     },
     // its second step is never taken
@@ -54,6 +54,31 @@ describe("pairs in data.train", () => {
     expect(stages.map((name) => name.slice(0, -5)).sort()).toEqual(
       ["contrast-models.negative", "contrast-models.positive", "pairs", "score", "preferences.base", ...arms].sort(),
     );
+  });
+
+  test("are measured on held-out pairs while an arm learns, from the start on, which has gained nothing", () => {
+    const lines = readFileSync(join(whole, "tis-dpo/evaluation.jsonl"), "utf8").trimEnd().split("\n");
+    const measured = lines.map((line) => JSON.parse(line) as Record<string, number>);
+    expect(measured.map(({ step }) => step)).toEqual([0, 1, 2]);
+    expect(measured[0]).toMatchObject({ margin: 0, preferred: 0 });
+    const { rows } = JSON.parse(readFileSync(join(whole, "results.json"), "utf8")) as {
+      rows: Record<string, number>[];
+    };
+    const { margin, preferred, loss } = rows.find(({ name }) => (name as unknown) === "tis-dpo")!;
+    expect(measured[2]!["margin"]).toBeCloseTo(margin!, 5);
+    expect([measured[2]!["preferred"], measured[2]!["loss"]]).toEqual([preferred, expect.closeTo(loss!, 5)]);
+  });
+
+  test("have no answers: a metric of them is refused, as is their number for what stops or is best", async () => {
+    writeFileSync(join(base, "mine.mjs"), "export const metric = () => ({});");
+    const flags = [
+      [`evaluation.metric=${join(base, "mine.mjs")}`, /evaluation\.metric: the held-out rows are pairs/],
+      ["align.training.earlyStopping.metric=exactMatch", /earlyStopping\.metric: is not measured here \(exactMatch\)/],
+    ] as const;
+    for (const [setting, message] of flags) {
+      const { code, stderr } = await runHere("cdpo", write(join(base, "refused")), "--dry-run", "--set", setting);
+      expect([code, stderr]).toEqual([2, expect.stringMatching(message)]);
+    }
   });
 
   test("keep their tokens and weights", () => {

@@ -1,15 +1,11 @@
 import { mean } from "../../evaluation/mean.ts";
 import type { TokenizedDataset } from "../../data/tokenized.ts";
 import type { Model } from "../../model/model.ts";
-import { shownAnswers, type ShownAnswer } from "../kit/shown-answers.ts";
-import { heldOutLosses, type HeldOutLosses } from "../kit/held-out-losses.ts";
-import {
-  answerProblems,
-  answerRates,
-  type AnswerOptions,
-  type AnswerRates,
-  type Question,
-} from "../kit/responses/index.ts";
+import type { OwnNumbers } from "../../evaluation/own-metric.ts";
+import { type MetricConfig, ownOfAnswers } from "./own-metric.ts";
+import { shownAnswers, type ShownAnswer } from "./shown-answers.ts";
+import { heldOutLosses, type HeldOutLosses } from "./held-out-losses.ts";
+import { answerProblems, answerRates, type AnswerOptions, type AnswerRates, type Question } from "./responses/index.ts";
 
 export interface AnswerEvaluation extends AnswerRates, Omit<HeldOutLosses, "rowIds"> {
   /** Share of problems whose most likely answer is right. */
@@ -18,20 +14,22 @@ export interface AnswerEvaluation extends AnswerRates, Omit<HeldOutLosses, "rowI
 }
 
 /**
- * Greedy exact match, sampled pass@1 and the probability of the reference responses on held-out problems.
+ * Greedy exact match, sampled pass@1, the probability of the reference responses and numbers of the user's own metric, on
+ * held-out problems.
  * @param held the rows that the questions stand for, in their order; there may be more
  */
-export async function evaluatePolicy(
+export async function evaluateAnswers(
   model: Model,
   questions: readonly Question[],
   held: TokenizedDataset,
-  options: AnswerOptions,
-): Promise<AnswerEvaluation> {
+  options: AnswerOptions & MetricConfig,
+): Promise<AnswerEvaluation & Partial<OwnNumbers>> {
   const { batchSize, onProgress } = options;
   const losses = await heldOutLosses(model, held, { rows: questions.length, batchSize, onProgress });
   const answered = await answerProblems(model, questions, options);
   const { rows, ...rates } = answerRates(answered);
   const greedy = answered.greedy.map(({ text, verdict }) => ({ text, correct: Number(verdict === "correct") }));
   const answers = shownAnswers(held, model.tokenizer, greedy);
-  return { rows, exactMatch: mean(rates.rowCorrect), ...losses, ...rates, answers };
+  const own = await ownOfAnswers(options, questions, answered, model.tokenizer);
+  return { rows, exactMatch: mean(rates.rowCorrect), ...losses, ...rates, ...own, answers };
 }
