@@ -23,7 +23,7 @@ export interface Comparison {
   /** Problems that all of them have in common; 0 where nothing is known of single ones. */
   readonly problems: number;
   readonly interval: PairedComparison;
-  /** The interval's p after Holm's correction over the axis. */
+  /** Its p after Holm's correction over the axis. */
   readonly corrected: number;
   readonly signFlip: SignFlipTest;
   /** Of right and wrong answers, seeds taken together. */

@@ -8,7 +8,7 @@ const none = "no difference shown";
 export const explanation = [
   "Same seeds, same problems. The interval holds 95 % of the mean differences when seeds, and problems where the runs " +
     "recorded single ones, are drawn again (bootstrap), its seeds' part widened by Student's t for so few of them; p is " +
-    "the interval's, after Holm's correction over the axis.",
+    "that of Student's t, after Holm's correction over the axis.",
   "Sign flip: p of the seeds' differences by themselves, exact, and in brackets the least that so many seeds can show. " +
     "McNemar: problems right under one of the two alone, all seeds together, as if they were independent.",
   `A verdict other than *${none}* needs an interval without 0, p of at most 0.05 and at least ${fewestSeeds} seeds. ` +
