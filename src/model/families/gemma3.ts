@@ -60,7 +60,7 @@ export const gemma3: Family = {
   }),
 };
 
-/** Each so manieth layer has no window. (transformers also writes `_sliding_window_pattern`, and never reads it.) */
+/** One layer in so many has no window. (transformers also writes `_sliding_window_pattern`, and never reads it.) */
 function patternOf(fields: Fields): number {
   return fields.integer("sliding_window_pattern", { min: 1, fallback: 6 });
 }

@@ -7,7 +7,7 @@ import { parseGgufKeys } from "./gguf-keys.ts";
 import { inGgufOrder, rotatedPairs } from "./gguf-tensors.ts";
 import { ggufWriting, refuseInGguf } from "./gguf-write-keys.ts";
 import { usualLayout } from "./layout.ts";
-import { everyManieth, layerTypes, numbersFrom, parseOptionalWindows } from "./windows.ts";
+import { everyNth, layerTypes, numbersFrom, parseOptionalWindows } from "./windows.ts";
 
 /** SmolLM3: a Llama in which every fourth layer rotates nothing (arXiv 2501.18795). */
 export const smollm3: Family = {
@@ -49,14 +49,14 @@ export const smollm3: Family = {
     ...rotatedPairs,
     parse(header, facts) {
       const shared = parseGgufKeys(header, facts);
-      const unrotatedLayers = everyManieth(4, shared.layers); // no key says so
+      const unrotatedLayers = everyNth(4, shared.layers); // no key says so
       return { ...shared, ...(unrotatedLayers.length > 0 && { unrotatedLayers }), biases: [] };
     },
   },
   ggufWriting: ggufWriting("smollm3", {
     ggufValues: inGgufOrder,
     own(config) {
-      if (everyManieth(4, config.layers).join() !== (config.unrotatedLayers ?? []).join())
+      if (everyNth(4, config.layers).join() !== (config.unrotatedLayers ?? []).join())
         refuseInGguf("other layers without rotation than every fourth", config);
       return {};
     },
@@ -68,7 +68,7 @@ function parseUnrotated(fields: Fields, where: string, layers: number): number[]
   const rotates = fields.raw("no_rope_layers");
   if (rotates === undefined) {
     const interval = fields.integer("no_rope_layer_interval", { min: 1, fallback: 4 });
-    return everyManieth(interval, layers);
+    return everyNth(interval, layers);
   }
   if (!Array.isArray(rotates) || rotates.length < layers || rotates.some((one) => one !== 0 && one !== 1)) {
     throw new UserError(

@@ -88,8 +88,8 @@ export function numbersFrom(first: number, end: number): number[] {
   return Array.from({ length: Math.max(0, end - first) }, (_, i) => first + i);
 }
 
-/** Each so manieth of the layers. */
-export function everyManieth(interval: number, layers: number): number[] {
+/** Every `interval`-th of the layers, from 0. */
+export function everyNth(interval: number, layers: number): number[] {
   return numbersFrom(0, layers).filter((layer) => (layer + 1) % interval === 0);
 }
 

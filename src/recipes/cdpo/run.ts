@@ -63,8 +63,8 @@ export interface CdpoRun {
 }
 
 /**
- * Opens the run folder, and looks at the files of the user's before anything is computed. A run that is there is gone on
- * with: stages that nothing has changed are kept.
+ * Opens the run folder, and looks at the files of the user's before anything is computed. Of a run that is
+ * there, stages that nothing has changed are kept.
  */
 export async function openCdpo(opening: RecipeWork<CdpoConfig>): Promise<OpenRun<CdpoRun>> {
   const { config } = opening;

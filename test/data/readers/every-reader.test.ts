@@ -62,7 +62,14 @@ function sampleOf(name: string): (file: string) => { path: string; files: string
 }
 
 /** What a file that is cut short may be refused as: of text it depends on where. */
-const CUT = ["wrong-file-kind", "damaged-file", "invalid-json", "invalid-row", "unsupported-file"] as const;
+const CUT = [
+  "wrong-file-kind",
+  "damaged-file",
+  "invalid-json",
+  "invalid-row",
+  "invalid-text",
+  "unsupported-file",
+] as const;
 
 const openFiles = (): number => (process.platform === "linux" ? readdirSync("/proc/self/fd").length : 0);
 
