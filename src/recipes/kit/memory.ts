@@ -24,9 +24,9 @@ export interface Saving<Config> {
   config: Config;
 }
 
-const stepsLookedAt = 2000;
+const [stepsLookedAt, rowsLookedAt] = [2000, 200_000];
 
-/** The largest micro-batch of the first two thousand steps. */
+/** The largest micro-batch of the first two thousand steps, or of the first that have two hundred thousand rows. */
 export function largestMicroBatch(
   tokens: TokenizedDataset,
   config: TrainingOverRows,
@@ -34,8 +34,10 @@ export function largestMicroBatch(
 ): Pick<TrainingMemoryOptions, "tokens" | "responseTokens"> {
   const order = orderOf(config);
   let largest = { tokens: 0, responseTokens: 0 };
-  for (let step = 0; step < Math.min(steps, stepsLookedAt); step++) {
+  let rows = 0;
+  for (let step = 0; step < Math.min(steps, stepsLookedAt) && rows < rowsLookedAt; step++) {
     for (const part of microBatchesOfStep(tokens, order, step)) {
+      rows += part.length;
       const count = part.reduce((sum, row) => sum + tokens.lengthOf(row), 0);
       if (count <= largest.tokens) continue;
       const responseTokens = part.reduce((sum, row) => sum + predictedTokens(tokens.row(row)), 0);
