@@ -12,7 +12,7 @@ import { prepareRows } from "../trial/prepare.ts";
 import { requireTrialMemory, runTrial, type TrialPlan, type TrialRuns } from "../trial/run-trial.ts";
 import { ratioFor, warmupRows } from "../trial/settings.ts";
 import { summaryOf } from "../trial/summary.ts";
-import { trialTable, verdictLines } from "../trial/text.ts";
+import { selectionText, trialTable, verdictLines } from "../trial/text.ts";
 import { defineCommand } from "./command.ts";
 import { dataFlag, readingFlags } from "./data-flags.ts";
 import { engineFlags, withEngine } from "./engine.ts";
@@ -108,7 +108,7 @@ do. Rows that are not judged train as they are. Held out are rows with nothing w
       const runs = await watchedTrial(plan, interruption, stderr);
       const summary = summaryOf(arms, runs);
       stdout.write(aligned(trialTable(summary), new Set([4, 5, 6])));
-      stdout.write(`\n${verdictLines(summary).join("\n")}\n`);
+      stdout.write(`\n${verdictLines(summary).join("\n")}\n${selectionText(summary)}`);
       if (out === undefined) return;
       const { adapter, steps, batchSize, learningRate } = settings;
       const about = { model: path, data: values.data, errors: asked.errors, ratio, wrong, heldOutRows: heldOut.length };
@@ -124,7 +124,7 @@ function describe({ heldOut, settings, seeds }: TrialPlan, ratio: number): strin
   const trainings = seeds.length === 1 ? "one training" : `${seeds.length} trainings`;
   return (
     `Under each rule ${trainings} of ${what}: ${steps} steps of ${batchSize} rows, learning rate ${learningRate}, ` +
-    `ratio ${terminalNumber(ratio, 2)}; measured on ${heldOut.length} held-out rows.`
+    `ratio ${ratio}; measured on ${heldOut.length} held-out rows.`
   );
 }
 

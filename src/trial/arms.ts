@@ -1,15 +1,15 @@
+import { createFrom } from "../config/catalogue.ts";
+import type { MethodChoice } from "../config/method-choice.ts";
 import type { TokenRule } from "../contract/index.ts";
 import type { ChoosingRule } from "../ranking/keep-top.ts";
-import { datasetWeights } from "../selection/dataset-weights.ts";
-import { full } from "../selection/full.ts";
-import { random } from "../selection/random.ts";
-import { smallLoss } from "../selection/small-loss.ts";
-import { ssToken } from "../selection/sstoken.ts";
+import { rules } from "../selection/catalogue.ts";
 import { rightColumn } from "./trial-tokens.ts";
 
 /** A rule under trial. */
 export interface TrialArm {
   readonly name: string;
+  /** The rule as a configuration names it, under `selection`. */
+  readonly selection: MethodChoice;
   readonly rule: TokenRule;
   /** Whether it is compared with the others: not so the oracle, which nobody has. */
   readonly part: "control" | "candidate" | "ceiling";
@@ -26,17 +26,17 @@ export interface ArmOptions {
 /** Every rule of a trial, in the order of its table. */
 export function trialArms({ ratio, warmupRows: samples, keepEndOfTurn }: ArmOptions): TrialArm[] {
   const shared = { ratio, keepEndOfTurn };
+  const turned = { gamma: 1, order: "lowest", warmup: { samples, trains: "all" } };
+  const arm = (name: string, part: TrialArm["part"], selection: MethodChoice): TrialArm => {
+    return { name, part, selection, rule: createFrom(rules, selection) };
+  };
   return [
-    { name: "full", rule: full(), part: "control" },
-    { name: "random", rule: random(shared), part: "control" },
-    { name: "sstoken", rule: ssToken({ ...shared, gamma: 0.5, warmup: { samples } }), part: "candidate" },
-    {
-      name: "sstoken, order: lowest",
-      rule: ssToken({ ...shared, gamma: 1, order: "lowest", warmup: { samples, trains: "all" } }),
-      part: "candidate",
-    },
-    { name: "small-loss", rule: smallLoss(shared), part: "candidate" },
-    { name: "oracle", rule: datasetWeights({ column: rightColumn, divideBy: "kept" }), part: "ceiling" },
+    arm("full", "control", { method: "full" }),
+    arm("random", "control", { method: "random", ...shared }),
+    arm("sstoken", "candidate", { method: "sstoken", ...shared, gamma: 0.5, warmup: { samples } }),
+    arm("sstoken, order: lowest", "candidate", { method: "sstoken", ...shared, ...turned }),
+    arm("small-loss", "candidate", { method: "small-loss", ...shared }),
+    arm("oracle", "ceiling", { method: "dataset-weights", column: rightColumn, divideBy: "kept" }),
   ];
 }
 

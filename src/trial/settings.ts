@@ -31,5 +31,5 @@ export const warmupRows = ({ steps, batchSize }: Pick<TrialSettings, "steps" | "
 
 /** The share that rules keep: they drop twice the share that is wrong, at least 5 % and at most half, in whole per cent. */
 export function ratioFor(wrongShare: number): number {
-  return 1 - Math.min(0.5, Math.max(0.05, Math.round(200 * wrongShare) / 100));
+  return (100 - Math.min(50, Math.max(5, Math.round(200 * wrongShare)))) / 100;
 }

@@ -1,3 +1,4 @@
+import type { MethodChoice } from "../config/method-choice.ts";
 import { mean } from "../evaluation/mean.ts";
 import type { PairedComparison } from "../evaluation/paired-bootstrap.ts";
 import { pairedDifference } from "../report/compare-arms.ts";
@@ -19,6 +20,8 @@ export interface ArmSummary {
   readonly name: string;
   readonly part: TrialArm["part"];
   readonly ratio: number;
+  /** The rule as a configuration names it; absent of the oracle, which nobody can configure. */
+  readonly selection?: MethodChoice;
   /** Mean over rows of the rows' mean losses, in nats, over all seeds and of each. */
   readonly loss: number;
   readonly lossOfSeeds: readonly number[];
@@ -35,6 +38,8 @@ export interface ArmSummary {
 }
 
 export interface TrialSummary extends Verdict {
+  /** The recommended rule as a configuration names it, under `selection`; absent where no rule helps. */
+  readonly selection?: MethodChoice;
   readonly startLoss: number;
   readonly arms: readonly ArmSummary[];
 }
@@ -42,11 +47,12 @@ export interface TrialSummary extends Verdict {
 /** The numbers of a trial: for each arm those over all seeds, and what follows from them. */
 export function summaryOf(arms: readonly TrialArm[], { startLoss, historyRows, runs }: TrialRuns): TrialSummary {
   const runsOf = (name: string): readonly ArmRun[] => runs.get(name) ?? [];
-  const summaries = arms.map(({ name, part, rule }): ArmSummary => {
+  const summaries = arms.map(({ name, part, rule, selection }): ArmSummary => {
     const own = runsOf(name);
     const against = (control: string) => differenceOf(own, runsOf(control));
     return {
       ...{ name, part, ratio: rule.ratio ?? 1 },
+      ...(part !== "ceiling" && { selection }),
       loss: mean(own.map(lossOf)),
       lossOfSeeds: own.map(lossOf),
       probability: mean(own.map(({ heldOut }) => heldOut.referenceProbability)),
@@ -60,7 +66,9 @@ export function summaryOf(arms: readonly TrialArm[], { startLoss, historyRows, r
   const candidates = summaries.flatMap(({ name, part, againstFull, againstRandom }) =>
     part === "candidate" ? [{ name, full: againstFull!, random: againstRandom! }] : [],
   );
-  return { startLoss, arms: summaries, ...verdictOf(candidates) };
+  const verdict = verdictOf(candidates);
+  const best = arms.find(({ name }) => name === verdict.recommended);
+  return { startLoss, arms: summaries, ...verdict, ...(best && { selection: best.selection }) };
 }
 
 const lossOf = ({ heldOut }: ArmRun): number => mean(heldOut.rowLosses);

@@ -1,3 +1,4 @@
+import { stringify } from "yaml";
 import { formatDifference, formatDuration, formatFixed, formatShare } from "../report/format.ts";
 import type { Estimate } from "../evaluation/area-by-rows.ts";
 import type { ArmSummary, PooledDifference, TrialSummary } from "./summary.ts";
@@ -57,7 +58,14 @@ export function verdictLines({ arms, effects, recommended, startLoss }: TrialSum
   const ofSeeds = seeds === 1 ? "one seed" : `lower on ${againstFull!.lowerSeeds} of ${seeds} seeds`;
   return [
     ...lines,
-    `Recommended: ${recommended} at ratio ${formatFixed(ratio, 2)}. Held-out loss ${differenceText(againstFull!)} nats ` +
+    `Recommended: ${recommended} at ratio ${ratio}. Held-out loss ${differenceText(againstFull!)} nats ` +
       `against full, ${differenceText(againstRandom!)} against random (95 % intervals over held-out rows; ${ofSeeds}).`,
   ].map(plain);
+}
+
+/** The recommended rule as YAML to paste, with the very options that were tried; nothing where no rule helps. */
+export function selectionText({ selection }: Pick<TrialSummary, "selection">): string {
+  if (selection === undefined) return "";
+  const warmup = "warmup" in selection ? "; warmup.samples is a fifth of the rows that this trial trained" : "";
+  return `\nAs it was tried, for a configuration of the recipe sstoken or finetune${warmup}:\n\n${stringify({ selection })}`;
 }

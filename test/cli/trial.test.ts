@@ -26,8 +26,10 @@ describe("trial", () => {
     expect([code, code === 0 ? "" : err]).toEqual([0, ""]);
     expect(text).toMatch(/^This trial judges errors that it has planted itself, not those of your own data\.\n/);
     const written = JSON.parse(readFileSync(out, "utf8")) as {
-      about: { wrong: { wrong: number } };
-      arms: { name: string; loss: number; detection: { recall: { value: number } } }[];
+      about: { ratio: number; wrong: { wrong: number } };
+      recommended?: string;
+      selection?: object;
+      arms: { name: string; selection: object; loss: number; detection: { recall: { value: number } } }[];
       effects: { name: string }[];
     };
     expect(written.about.wrong.wrong).toBeGreaterThan(0);
@@ -37,7 +39,13 @@ describe("trial", () => {
     expect(written.effects.map(({ name }) => name)).toEqual(names.slice(2, 5));
     const recallOf = (arm: number): number => written.arms[arm]!.detection.recall.value;
     expect([recallOf(0), recallOf(5)]).toEqual([0, 1]);
-    expect(text).toMatch(/(Recommended: .*|No rule helps here\.)\n$/);
+    expect(text).toMatch(/(Recommended: .*\n\n.*:\n\nselection:\n(  .*\n)+|No rule helps here\.\n)$/);
+    const shared = { ratio: written.about.ratio, keepEndOfTurn: true };
+    expect(written.arms[4]!.selection).toEqual({ method: "small-loss", ...shared });
+    expect(written.arms[5]).not.toHaveProperty("selection"); // the oracle's column is not in the data
+    const recommended = written.arms.find(({ name }) => name === written.recommended);
+    expect(written.selection).toEqual(recommended?.selection);
+    expect(text).toContain(` ratio ${written.about.ratio};`);
     expect((await trial(...short)).code).toBe(2); // the file exists
     expect(readdirSync(dirname(out)).filter((name) => name.endsWith(".tmp"))).toEqual([]);
   });

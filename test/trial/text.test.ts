@@ -41,7 +41,7 @@ describe("a trial's text", () => {
     const [harm, recommendation, ...more] = verdictLines(summary);
     expect(more).toEqual([]);
     expect(harm).toBe("small-loss does harm: +0.0100 [+0.0050, +0.0150] nats, more loss than full.");
-    expect(recommendation).toContain("Recommended: sstoken at ratio 0.90.");
+    expect(recommendation).toContain("Recommended: sstoken at ratio 0.9.");
     expect(recommendation).toContain("-0.0141 [-0.0179, -0.0100] against random");
     expect(recommendation).toContain("lower on 2 of 3 seeds");
   });
