@@ -16,6 +16,8 @@ export interface LabelledRow extends MarkedRow {
   readonly isWrong: boolean;
   /** A number for each token of the row or of its response; wrong is what is not 0. */
   readonly numbers?: Float32Array;
+  /** The column that says so. */
+  readonly column?: string;
 }
 
 /** A row that planting has gone over, as one of which all is known. */
@@ -29,7 +31,7 @@ export const plantedRow = (row: MarkedRow): LabelledRow => ({ ...row, isJudged: 
  * @throws WrongField for a value of another kind, and for places outside of the answer
  */
 export function labelledRow(row: Row, value: unknown, column: string): LabelledRow {
-  const unknown = { row, places: [], endsEarly: false, isJudged: false, isWrong: false };
+  const unknown = { row, column, places: [], endsEarly: false, isJudged: false, isWrong: false };
   if (value === null || value === undefined || value === "") return unknown;
   const judged = { ...unknown, isJudged: true };
   const whole = truthOf(value);
@@ -46,6 +48,7 @@ export function labelledRow(row: Row, value: unknown, column: string): LabelledR
 
 function truthOf(value: unknown): boolean | undefined {
   if (typeof value === "boolean") return value;
+  if (!["string", "number", "bigint"].includes(typeof value)) return undefined; // String([1]) is "1"
   const text = String(value as string | number | bigint)
     .trim()
     .toLowerCase();

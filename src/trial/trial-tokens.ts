@@ -79,7 +79,7 @@ export async function markedTokens(
     const { rowId, response, endOfTurn } = tokens.row(i);
     const row = labelled.get(rowId)!;
     if (!row.isJudged) continue;
-    const list = row.numbers && alignedColumn("labels", row.numbers, response, () => of.where(rowId));
+    const list = row.numbers && alignedColumn(row.column ?? "labels", row.numbers, response, () => of.where(rowId));
     const weights = spanned.get(rowId);
     const lastEnd = endOfTurn.lastIndexOf(1);
     const wrong = response.map((mark, t) =>

@@ -45,8 +45,14 @@ describe("labels", () => {
     expect(await marked(null)).toBeUndefined();
   });
 
+  test("are one list of the wrong length, not the whole answer, where it has one entry", async () => {
+    for (const list of [[1], [true], Float32Array.of(1), "[0]"])
+      await expect(marked(list)).rejects.toThrow(/the column "wrong" has 1 numbers, but the row has \d+ tokens, 10/);
+  });
+
   test("refuse anything else", () => {
     expect(() => labelledRow(row as never, "perhaps", "wrong")).toThrow(/"wrong" is neither/);
+    expect(() => labelledRow(row as never, { a: true }, "wrong")).toThrow(/"wrong" is neither/);
     expect(() => labelledRow(row as never, [{ start: 0, end: 999 }], "wrong")).toThrow(/characters 0 to/);
   });
 
