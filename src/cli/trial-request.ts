@@ -1,3 +1,4 @@
+import { realpathSync, statSync } from "node:fs";
 import type { Dataset } from "../data/dataset.ts";
 import { openTable } from "../data/open-dataset.ts";
 import type { DecoderConfig } from "../model/config.ts";
@@ -113,12 +114,32 @@ export async function openTrialData(
     open.push(dataset);
     const measured = values["held-out"];
     const heldOut = measured === undefined ? undefined : await openData({ ...reading, data: measured });
-    if (heldOut !== undefined) open.push(heldOut);
+    if (heldOut !== undefined) {
+      open.push(heldOut);
+      requireOtherFiles(dataset, heldOut);
+    }
     const source = await errorSource(errors, path, split);
     return { dataset, ...(heldOut && { heldOut }), errors: source, [Symbol.asyncDispose]: close };
   } catch (error) {
     await close();
     throw error;
+  }
+}
+
+/** @throws UserError where a file of the rows to train is one of the held-out rows, by whatever name */
+function requireOtherFiles({ files }: Dataset, heldOut: Dataset): void {
+  const identity = (path: string): string => {
+    const { dev, ino } = statSync(path, { bigint: true });
+    return ino === 0n ? realpathSync(path) : `${dev} ${ino}`; // some file systems number nothing
+  };
+  const known = new Map(files.map((path) => [identity(path), path]));
+  for (const path of heldOut.files) {
+    const same = known.get(identity(path));
+    if (same === undefined) continue;
+    throw new UserError("conflicting-options", "--held-out is the file of --data: its rows would be trained", {
+      where: same === path ? path : `${path} (${same})`,
+      fix: "Name other rows, or leave out --held-out: then some of the rows of --data are held out.",
+    });
   }
 }
 

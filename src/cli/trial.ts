@@ -96,6 +96,7 @@ do. Rows that are not judged train as they are. Held out are rows with nothing w
         ...{ errors: data.errors, heldOutData: data.heldOut, seed, rows: rows ?? settings.rows + settings.heldOut },
         heldOut: settings.heldOut,
         tokenizing: { ...tokenizing(facts.config), onNotice: say },
+        context: facts.config.maxPositions,
       });
       const ratio = asked.ratio ?? ratioFor(wrong.wrong / wrong.tokens);
       const arms = trialArms({ ratio, warmupRows: warmupRows(settings), keepEndOfTurn: !trained.marksEnds });

@@ -104,13 +104,19 @@ export async function readLabels(table: Table, name: string, where: string): Pro
     rowIds: [...values.keys()],
     label(row) {
       try {
-        return labelledRow(row, values.get(row.rowId), name);
+        return labelledRow(withoutUnused(row, name), values.get(row.rowId), name);
       } catch (error) {
         if (!(error instanceof WrongField)) throw error;
         throw new UserError("invalid-row", error.message, { where: table.where(row.rowId), cause: error });
       }
     },
   };
+}
+
+/** The row without the word that nothing reads the column. */
+function withoutUnused({ unused = [], ...row }: Row, name: string): Row {
+  const others = unused.filter((column) => column !== name);
+  return { ...row, ...(others.length > 0 && { unused: others }) };
 }
 
 /** Whether somebody has found nothing wrong in a row: such rows can be held out. */

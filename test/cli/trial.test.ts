@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { root, temporaryFolder, tokensift } from "./run.ts";
 
@@ -12,6 +12,8 @@ const data = folder.writeRows(
     return { question, answer: `${a} x ${b} = ${a * b} ropes . #### ${a * b}`, wrong: i % 3 === 0 };
   }),
 );
+const linked = folder.path("linked.jsonl");
+symlinkSync(data, linked);
 
 function trial(...argv: string[]) {
   const fixed = ["--model", join(root, "models/tiny"), "--engine", "cpu", "--threads", "1", "--data", data];
@@ -57,6 +59,9 @@ describe("trial", () => {
     ["a share above 1", ["--share", "2"], "--share"],
     ["labels that cannot be read", ["--labels", "answer"], "line 1"],
     ["too few rows", ["--rows", "4"], "--rows"],
+    ["rows that are all too long", ["--max-tokens", "8"], "40 rows have more than 8 tokens (--max-tokens)"],
+    ["the file to train as held-out rows", ["--held-out", data], "--held-out is the file of --data"],
+    ["the same through a link", ["--held-out", linked], "--held-out is the file of --data"],
   ];
   test.each(refused)("refuses %s, before anything is trained", async (_name, argv, said) => {
     const { code, out, err } = await trial(...argv, "--out", folder.path("never.json"));
