@@ -1,6 +1,6 @@
 import { realpathSync, statSync } from "node:fs";
 import type { Dataset } from "../data/dataset.ts";
-import { openTable } from "../data/open-dataset.ts";
+import { openDataset, openTable } from "../data/open-dataset.ts";
 import type { DecoderConfig } from "../model/config.ts";
 import { UserError } from "../system/errors.ts";
 import { optional } from "../system/optional.ts";
@@ -9,7 +9,7 @@ import { kindsNamed } from "../trial/kinds/catalogue.ts";
 import { readLabels } from "../trial/labels.ts";
 import type { ErrorSource } from "../trial/prepare.ts";
 import { settingsFor, type TrialSettings } from "../trial/settings.ts";
-import { flagNames, openData, tokenOptions } from "./data-flags.ts";
+import { datasetOptions, flagNames, openData, tokenOptions } from "./data-flags.ts";
 import { amount, requiredValue, wholeNumber } from "./values.ts";
 
 type Flag =
@@ -113,7 +113,7 @@ export async function openTrialData(
     const dataset = await openData({ ...reading, data: path });
     open.push(dataset);
     const measured = values["held-out"];
-    const heldOut = measured === undefined ? undefined : await openData({ ...reading, data: measured });
+    const heldOut = measured === undefined ? undefined : await openHeldOut(measured, reading);
     if (heldOut !== undefined) {
       open.push(heldOut);
       requireOtherFiles(dataset, heldOut);
@@ -124,6 +124,11 @@ export async function openTrialData(
     await close();
     throw error;
   }
+}
+
+/** What is said of these rows names their own flag. */
+function openHeldOut(path: string, reading: Parameters<typeof datasetOptions>[0]): Promise<Dataset> {
+  return openDataset(path, { ...datasetOptions(reading), names: flagNames({ data: "--held-out " }) });
 }
 
 /** @throws UserError where a file of the rows to train is one of the held-out rows, by whatever name */

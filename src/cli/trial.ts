@@ -1,9 +1,10 @@
-import { writeAtomically, writeFully } from "../data/atomic.ts";
 import { readModelFacts } from "../model/model.ts";
 import { formatShare, terminalNumber } from "../report/format.ts";
 import { createProgress } from "../report/progress.ts";
+import { UserError } from "../system/errors.ts";
 import { Interrupted } from "../system/interrupted.ts";
 import { watchInterruption, type Interruption } from "../system/interruption.ts";
+import { lastingStreams } from "../system/lasting-streams.ts";
 import type { TextStream } from "../system/streams.ts";
 import { terminalText } from "../system/visible-text.ts";
 import { trialArms } from "../trial/arms.ts";
@@ -17,6 +18,7 @@ import { defineCommand } from "./command.ts";
 import { dataFlag, readingFlags } from "./data-flags.ts";
 import { engineFlags, withEngine } from "./engine.ts";
 import { aligned } from "./layout.ts";
+import { writeNumbers } from "./trial-numbers.ts";
 import { openTrialData, trialRequest } from "./trial-request.ts";
 import { requiredValue } from "./values.ts";
 import { withFlag } from "./with-flag.ts";
@@ -80,9 +82,12 @@ do. Rows that are not judged train as they are. Held out are rows with nothing w
     overwrite: { type: "boolean", description: "Replace the file if it exists." },
     ...engineFlags,
   },
-  run: async (values, { stdout, stderr }) => {
+  run: async (values, streams) => {
     const path = requiredValue("model", values.model, "a model folder or a GGUF file");
     const { out } = values;
+    // With a file to come the trial goes on where standard output is closed or full.
+    using lasting = out !== undefined && streams.stdout === process.stdout ? lastingStreams() : undefined;
+    const { stdout, stderr } = lasting ?? streams;
     if (out !== undefined) requireWritableFile(out, { overwrite: values.overwrite ?? false });
     const asked = trialRequest(values);
     const facts = await withFlag("model", path, readModelFacts);
@@ -108,13 +113,24 @@ do. Rows that are not judged train as they are. Held out are rows with nothing w
       stdout.write(`${counts}.\n${describe(plan, ratio)}\n\n`);
       const runs = await watchedTrial(plan, interruption, stderr);
       const summary = summaryOf(arms, runs);
-      stdout.write(aligned(trialTable(summary), new Set([4, 5, 6])));
-      stdout.write(`\n${verdictLines(summary).join("\n")}\n${selectionText(summary)}`);
-      if (out === undefined) return;
-      const { adapter, steps, batchSize, learningRate } = settings;
-      const about = { model: path, data: values.data, errors: asked.errors, ratio, wrong, heldOutRows: heldOut.length };
-      const json = { about: { ...about, steps, batchSize, learningRate, adapter, seeds }, ...summary };
-      writeAtomically(out, (fd) => writeFully(fd, Buffer.from(`${JSON.stringify(json, null, 2)}\n`)));
+      try {
+        if (out !== undefined) {
+          const { adapter, steps, batchSize, learningRate } = settings;
+          const about = {
+            model: path,
+            data: values.data,
+            errors: asked.errors,
+            ratio,
+            wrong,
+            heldOutRows: heldOut.length,
+          };
+          writeNumbers(out, { about: { ...about, steps, batchSize, learningRate, adapter, seeds }, ...summary });
+          say(`the numbers are in ${out}`);
+        }
+      } finally {
+        stdout.write(aligned(trialTable(summary), new Set([4, 5, 6]))); // also where the file cannot be written
+        stdout.write(`\n${verdictLines(summary).join("\n")}\n${selectionText(summary)}`);
+      }
     });
   },
 });
@@ -147,8 +163,15 @@ async function watchedTrial(plan: TrialPlan, interruption: Interruption, stderr:
       },
     });
   } catch (error) {
+    if (error instanceof UserError && error.code === "not-finite" && name !== "") throw diverged(error, name, plan);
     return interruption.rethrow(error);
   } finally {
     progress.done();
   }
+}
+
+/** Numbers that leave their range are told with the flag that does it, not with a configuration's keys. */
+function diverged(cause: UserError, rule: string, { settings: { learningRate } }: TrialPlan): UserError {
+  const what = `training under the rule ${rule}: ${cause.message.split("\n")[0]!}`;
+  return new UserError("not-finite", what, { fix: `Lower --learning-rate (${learningRate}).`, cause });
 }

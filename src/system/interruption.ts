@@ -33,7 +33,8 @@ export function watchInterruption(onFirst: (signal: StopSignal) => void = () => 
       if (noticed !== undefined) throw new Interrupted(`stopped by ${noticed}: no file was written`, noticed);
     },
     rethrow(error) {
-      throw error instanceof Interrupted && noticed !== undefined ? new Interrupted(error.message, noticed) : error;
+      if (!(error instanceof Interrupted) || noticed === undefined) throw error;
+      throw new Interrupted(error.message.replace(/^stopped:/, `stopped by ${noticed}:`), noticed);
     },
     [Symbol.dispose]() {
       for (const signal of signals) process.off(signal, notice);

@@ -50,14 +50,15 @@ export interface TrialRuns {
 export async function runTrial(plan: TrialPlan, { onArm, onStep, onWork }: TrialWatch): Promise<TrialRuns> {
   const { trained, heldOut, settings, arms, seeds } = plan;
   using models = await openModels(plan);
+  const batchSize = evaluatedAtOnce(settings);
   const { startLoss, losses, seconds } = await models.start(async (model) => {
-    const { rowLosses } = await evaluateModel(model, heldOut, { batchSize: evaluatedAtOnce, onProgress: onWork });
+    const { rowLosses } = await evaluateModel(model, heldOut, { batchSize, onProgress: onWork });
     await onStep(false);
     const begin = performance.now();
     const column = await lossColumn(trained.tokens, {
       rows: Array.from({ length: trained.tokens.length }, (_, i) => i),
       key: "losses of the starting model",
-      ...{ batchSize: evaluatedAtOnce, onProgress: onWork },
+      ...{ batchSize, onProgress: onWork },
       model: async () => ({ model, release: () => undefined }),
     });
     return { startLoss: mean(rowLosses), losses: column, seconds: (performance.now() - begin) / 1000 };

@@ -33,8 +33,8 @@ export interface ArmRun {
   readonly seconds: number;
 }
 
-/** Rows whose losses are computed at once. */
-export const evaluatedAtOnce = 8;
+/** Rows whose losses are computed at once: of a large model one, as a request to stop is noticed between them. */
+export const evaluatedAtOnce = ({ adapter }: Pick<TrialSettings, "adapter">): number => (adapter ? 1 : 8);
 
 /** Trains the model under one rule and measures it on the held-out rows. */
 export async function trainArm(arm: TrialArm, model: Model, seed: number, training: ArmTraining): Promise<ArmRun> {
@@ -49,7 +49,7 @@ export async function trainArm(arm: TrialArm, model: Model, seed: number, traini
     while ((await records.next()).done !== true) await onStep();
     const seconds = (performance.now() - start) / 1000;
     const { rowIds, rowLosses, referenceProbability } = await evaluateModel(model, heldOut, {
-      ...{ batchSize: evaluatedAtOnce, onProgress: onWork },
+      ...{ batchSize: evaluatedAtOnce(settings), onProgress: onWork },
     });
     return { seed, watched: rows, heldOut: { rowIds, rowLosses, referenceProbability }, seconds };
   } finally {

@@ -1,6 +1,9 @@
 import { describe, expect, test } from "@jest/globals";
-import { existsSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { writeNumbers } from "../../src/cli/trial-numbers.ts";
+import { userError } from "../user-error.ts";
 import { root, temporaryFolder, tokensift } from "./run.ts";
 
 const folder = temporaryFolder();
@@ -15,8 +18,13 @@ const data = folder.writeRows(
 const linked = folder.path("linked.jsonl");
 symlinkSync(data, linked);
 
+const other = folder.writeRows(
+  "other.jsonl",
+  Array.from({ length: 8 }, (_, i) => ({ question: `What is ${i + 1} x 6 ?`, answer: `#### ${6 * (i + 1)}` })),
+);
+const fixed = ["--model", join(root, "models/tiny"), "--engine", "cpu", "--threads", "1", "--data", data];
+
 function trial(...argv: string[]) {
-  const fixed = ["--model", join(root, "models/tiny"), "--engine", "cpu", "--threads", "1", "--data", data];
   return tokensift("trial", ...fixed, ...argv);
 }
 
@@ -50,6 +58,30 @@ describe("trial", () => {
     expect(text).toContain(` ratio ${written.about.ratio};`);
     expect((await trial(...short)).code).toBe(2); // the file exists
     expect(readdirSync(dirname(out)).filter((name) => name.endsWith(".tmp"))).toEqual([]);
+  });
+
+  test("names the flag of a rate at which numbers leave their range", async () => {
+    const { code, err } = await trial("--steps", "4", "--batch-size", "2", "--learning-rate", "1e30", "--share", "1");
+    expect([code, err]).toEqual([2, expect.stringContaining("Lower --learning-rate (1e+30)")]);
+    expect(err).not.toMatch(/training\.[a-z]/);
+  });
+
+  test("writes its file where the disk takes it, and else says which and what to do", () => {
+    const file = folder.write("a-file", "");
+    expect(() => writeNumbers(join(file, "out.json"), {})).toThrow(userError("not-writable", /a-file.*\n.*--out/));
+  });
+
+  const closed = "/dev/full";
+  (existsSync(closed) ? test : test.skip)("keeps its file where standard output is full", () => {
+    const [output, out] = [openSync(closed, "w"), folder.path("kept.json")];
+    const program = join(process.env["TOKENSIFT_PROGRAMS"]!, "src/cli/main.js");
+    const short = ["--steps", "1", "--batch-size", "2", "--share", "1", "--rows", "12", "--held-out", other];
+    const { status, stderr } = spawnSync(process.execPath, [program, "trial", ...fixed, ...short, "--out", out], {
+      stdio: ["ignore", output, "pipe"],
+    });
+    closeSync(output);
+    expect([status, String(stderr)]).toEqual([0, expect.stringContaining(`the numbers are in ${out}`)]);
+    expect(JSON.parse(readFileSync(out, "utf8"))).toHaveProperty("effects");
   });
 
   const refused: [string, string[], string][] = [

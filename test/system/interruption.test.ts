@@ -28,6 +28,11 @@ describe("a request to stop", () => {
     });
   });
 
+  test("is named by its signal where the work could not tell which it was", () => {
+    const { said } = stoppedBy("SIGTERM", new Interrupted("stopped: no file was written"));
+    expect(said).toBe("\ntrain: stopped by SIGTERM: no file was written\n");
+  });
+
   test("is told to work that lets signals in, and to none after the watch", async () => {
     {
       using interruption = watchInterruption();
