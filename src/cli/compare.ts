@@ -1,4 +1,5 @@
-import { writeFileSync } from "node:fs";
+import { existsSync, realpathSync, writeFileSync } from "node:fs";
+import { basename, dirname, resolve } from "node:path";
 import { signed } from "../grid/collect/paired.ts";
 import { axisTable } from "../grid/collect/tables.ts";
 import { compareRuns } from "../grid/side-by-side/compare-runs.ts";
@@ -6,10 +7,14 @@ import { writeAtomically } from "../data/atomic.ts";
 import { diskError } from "../system/disk-error.ts";
 import { UserError } from "../system/errors.ts";
 import { optional } from "../system/optional.ts";
+import { isRunFolder } from "../training/run-folder.ts";
 import { terminalText } from "../system/visible-text.ts";
 import { defineCommand } from "./command.ts";
 import { aligned } from "./layout.ts";
 import { requiredValue } from "./values.ts";
+
+/** What a run calls its own page. */
+const runPage = "report.html";
 
 /** `tokensift compare`. */
 export const compare = defineCommand({
@@ -33,6 +38,7 @@ export const compare = defineCommand({
     const out = requiredValue("out", values.out, "the page to write, such as compared.html");
     if (!/\.html?$/i.test(out))
       throw new UserError("invalid-option", `--out is ${JSON.stringify(out)}, but must end in .html`);
+    requireOtherPage(out);
     if (folders.length === 0)
       throw new UserError("missing-option", "there is no run to compare", { fix: "Name the folders of runs." });
     const metrics = values.metrics?.split(",").map((name) => name.trim());
@@ -54,6 +60,18 @@ export const compare = defineCommand({
     ]);
     const tables = [[heads.map((head, i) => (i === 0 ? "arm" : head)), ...rows], differences];
     for (const table of tables) if (table.length > 0) stdout.write(`${terminalText(aligned(table))}\n`);
-    stdout.write(`${terminalText(verdictOf(compared.comparisons))}\nThe page is ${terminalText(out)}\n`);
+    stdout.write(
+      `${terminalText(verdictOf(compared.comparisons, compared.arms, compared.metrics))}\nThe page is ${terminalText(out)}\n`,
+    );
   },
 });
+
+/** @throws UserError for the page that a run writes of itself, also by another name */
+function requireOtherPage(out: string): void {
+  const place = existsSync(out) ? realpathSync(out) : resolve(out);
+  if (basename(place) !== runPage || !isRunFolder(dirname(place))) return;
+  throw new UserError("file-exists", "--out is the page of a run itself", {
+    where: out,
+    fix: "Name another file, such as compared.html.",
+  });
+}

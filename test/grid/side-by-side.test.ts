@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { compareRuns } from "../../src/grid/side-by-side/compare-runs.ts";
 import { comparisonPage, overSeeds, verdictOf } from "../../src/grid/side-by-side/page.ts";
@@ -41,7 +41,7 @@ describe("runs side by side", () => {
     const [loss] = comparisons;
     expect(loss!.interval.difference).toBeCloseTo(-0.55, 10); // -.5 less the mean of 1/50 .. 4/50
     expect([loss!.seeds, loss!.problems, loss!.verdict]).toEqual([4, 4, "better"]);
-    expect(verdictOf(comparisons)).toMatch(/^sstoken is better than full by loss/);
+    expect(verdictOf(comparisons, arms, metrics)).toMatch(/^sstoken is better than full by loss/);
     const markup = comparisonPage(runs, arms, metrics, comparisons);
     expectSelfContained(markup.replace(runs.join(", "), ""));
     expect(
@@ -55,10 +55,20 @@ describe("runs side by side", () => {
   });
 
   test("of fewer than three seeds show no difference, however large", () => {
-    const { comparisons } = compareRuns([runOf(1, losses), runOf(2, losses)]);
-    expect(verdictOf(comparisons)).toBe(
+    const { comparisons, arms, metrics } = compareRuns([runOf(1, losses), runOf(2, losses)]);
+    expect(verdictOf(comparisons, arms, metrics)).toBe(
       "No difference shown. Arms have 2 seeds in common; a difference needs at least 3.",
     );
+  });
+
+  test("say why nothing could be compared", () => {
+    const { arms } = compareRuns([runOf(1, losses)]);
+    expect(verdictOf([], arms.slice(0, 1), ["loss"])).toBe("Nothing to compare: there is one arm.");
+    expect(verdictOf([], arms, [])).toContain("measured nothing in common");
+    expect(verdictOf([], arms, ["loss"])).toContain("no two arms have a seed in common");
+    const empty = runOf(2, losses);
+    for (const path of [empty, join(empty, "full")]) writeFileSync(join(path, "metrics.jsonl"), "");
+    expect(() => compareRuns([empty])).toThrow(userError("no-rows", "metrics.jsonl is empty"));
   });
 
   test("are called by what their settings differ in; those that differ in nothing are refused", () => {
@@ -90,12 +100,19 @@ describe("runs side by side", () => {
   test("by the command line", async () => {
     const runs = [1, 2, 3].map((seed) => runOf(seed, losses));
     const out = folder.path("page.html");
-    const { code, out: said } = await tokensift("compare", ...runs, "--out", out, "--metrics", "loss");
+    const { code, out: said } = await tokensift("compare", ...runs, "--out", out, "--metrics", "loss, loss");
     expect(code).toBe(0);
+    expect(said.match(/sstoken - full/g)).toHaveLength(1);
     expect(said).toMatch(/sstoken - full +loss +−0.5000/);
     expect(readFileSync(out, "utf8")).toContain("<h1>Runs compared</h1>");
     expect((await tokensift("compare", ...runs, "--out", "page")).err).toContain("must end in .html");
     expect((await tokensift("compare", "--out", out)).code).toBe(2);
+    const own = join(runs[0]!, "report.html");
+    writeFileSync(own, "its own");
+    symlinkSync(own, folder.path("mine.html"));
+    for (const page of [own, folder.path("mine.html")])
+      expect((await tokensift("compare", ...runs, "--out", page)).err).toContain("--out is the page of a run itself");
+    expect(readFileSync(own, "utf8")).toBe("its own");
   });
 
   test("a curve over seeds is the mean where all of them have a point, within the area that they fill", () => {

@@ -33,8 +33,8 @@ export function compareRuns(
   const own = arms.flatMap(({ outcomes }) =>
     outcomes.flatMap(({ measures }) => [...measures].flatMap(([name, { own }]) => (own ? [name] : []))),
   );
-  const offered = [...usual, ...new Set(own)];
-  const shown = metrics ?? offered.filter((metric) => all.every((each) => each.includes(metric)));
+  const offered = [...usual, ...own].filter((metric) => all.every((each) => each.includes(metric)));
+  const shown = [...new Set(metrics ?? offered)];
   const base = arms.find(({ arm }) => arm.name === against);
   if (against !== undefined && base === undefined)
     throw unknown(

@@ -35,7 +35,7 @@ export function comparisonPage(
       <h2>Differences</h2>
       ${
         comparisons.length === 0
-          ? html`<p>Nothing to compare: no two arms have a seed in common.</p>`
+          ? html`<p>${nothingCompared(arms, metrics)}</p>`
           : tableHtml(
               compared.map((head) => ({ head })),
               comparisons.map((each) => [...comparisonTexts(each), each.verdict]),
@@ -51,7 +51,7 @@ export function comparisonPage(
     ["Seeds", seeds.join(", ")],
   ] as const;
   return documentOf(
-    { title: "Runs compared", finding: verdictOf(comparisons), facts },
+    { title: "Runs compared", finding: verdictOf(comparisons, arms, metrics), facts },
     {
       main,
       footer: `Written by tokensift from ${folders.join(", ")}.`,
@@ -60,8 +60,20 @@ export function comparisonPage(
   );
 }
 
+/** Why arms could not be compared. */
+function nothingCompared(arms: readonly ArmOutcomes[], metrics: readonly string[]): string {
+  if (arms.length < 2) return "Nothing to compare: there is one arm.";
+  if (metrics.length === 0) return "Nothing to compare: the arms have measured nothing in common.";
+  return "Nothing to compare: no two arms have a seed in common.";
+}
+
 /** What was found, in words. */
-export function verdictOf(comparisons: readonly Comparison[]): string {
+export function verdictOf(
+  comparisons: readonly Comparison[],
+  arms: readonly ArmOutcomes[],
+  metrics: readonly string[],
+): string {
+  if (comparisons.length === 0) return nothingCompared(arms, metrics);
   const shown = comparisons.filter(({ verdict }) => verdict !== "no difference shown");
   if (shown.length === 0) {
     const most = Math.max(0, ...comparisons.map(({ seeds }) => seeds));

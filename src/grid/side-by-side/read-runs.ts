@@ -92,6 +92,11 @@ function armsIn(folder: string): FoundArm[] {
     const seed = numberOf(isRecord(training) ? training["seed"] : undefined);
     return [{ name, config: own, seed, outcome: { measures: found, cost }, folder: path }];
   });
+  if (arms.length === 0)
+    throw new UserError("no-rows", "the run has no step yet: its metrics.jsonl is empty", {
+      where: folder,
+      fix: "Compare it after its first steps, or continue it with --resume.",
+    });
   if (arms.every(({ outcome }) => outcome.measures.size === 0))
     throw new UserError("no-rows", "the run has measured nothing on held-out rows", {
       where: folder,
