@@ -49,7 +49,8 @@ A rule is recommended where its loss is lower than that of full and of random, b
 are not your own: how a rule fares depends on whether the model knows them already. With --labels the errors are your
 own: a column that says of each row null (not judged), or true (wrong) or false, or a number for each token of the row
 or its answer (0 = right), or which characters of the answer are wrong, as [{ "start": 0, "end": 4 }, ...]. Fifty rows
-do. Rows that are not judged train as they are. Held out are rows with nothing wrong, or those of --held-out.`,
+do where 16 of them are right, or with --held-out. Rows that are not judged train as they are. Held out are rows with
+nothing wrong, or those of --held-out. The recommended rule is told as YAML, too: \`selection:\` of a configuration.`,
   flags: {
     model: { type: "string", value: "PATH", description: "A folder in Hugging Face layout, or a GGUF file." },
     ...dataFlag,
