@@ -1,6 +1,9 @@
 import { beforeAll, describe, expect, test } from "@jest/globals";
 import { fromRows } from "../../src/data/from-rows.ts";
-import { isFoundRight, labelledRow, plantedRow } from "../../src/trial/labels.ts";
+import { isFoundRight, labelledRow, plantedRow, readLabels } from "../../src/trial/labels.ts";
+import { prepareRows, type PrepareOptions } from "../../src/trial/prepare.ts";
+import { turnedRound } from "../../src/trial/remarks.ts";
+import { userError } from "../user-error.ts";
 import { plantRows } from "../../src/trial/plant-rows.ts";
 import { markedTokens } from "../../src/trial/trial-tokens.ts";
 import { drawRows, partRows, shuffled } from "../../src/trial/trial-rows.ts";
@@ -97,5 +100,74 @@ describe("planted rows", () => {
     expect(heldOut).toHaveLength(2);
     expect(heldOut.every((n) => n % 2 === 0)).toBe(true);
     expect([...trained, ...heldOut].toSorted()).toEqual([0, 1, 2, 3, 4, 5]);
+  });
+});
+
+const questionOf = (i: number) => `Sami has ${i} bags with 6 ropes in each bag . How many ropes does Sami have now ?`;
+const answerOf = (i: number) => `${i} x 6 = ${6 * i} ropes . #### ${6 * i}`;
+const right = (from: number, count: number) =>
+  Array.from({ length: count }, (_, i) => ({ question: questionOf(from + i), answer: answerOf(from + i) }));
+const long = (count: number) =>
+  Array.from({ length: count }, (_, i) => ({ ...right(i, 1)[0]!, question: questionOf(i).repeat(5) }));
+type Rows = Record<string, unknown>[];
+const planting = { kinds: kindsNamed("numbers"), share: 1 };
+
+/** What is said of rows; those of `heldOut` are measured in place of some of `rows`. */
+async function said(
+  rows: Rows,
+  { heldOut, ...more }: { heldOut?: Rows } & Partial<Omit<PrepareOptions, "heldOut">> = {},
+) {
+  const notices: string[] = [];
+  const tokenizing = { maxTokens: 60, truncate: "skip" as const, onNotice: (text: string) => void notices.push(text) };
+  await prepareRows(fromRows(rows), tokenizer, {
+    ...{ errors: planting, rows: 100, heldOut: 8, seed: 1, tokenizing, context: 256 },
+    ...{ heldOutData: heldOut && fromRows(heldOut), ...more },
+  });
+  return notices.filter((text) => !text.includes("<unk>")); // of numbers that the small tokenizer cannot spell
+}
+
+describe("rows of a trial", () => {
+  test("are drawn without a word where there is nothing to say", async () => {
+    expect(await said(right(1, 40))).toEqual([]);
+  });
+
+  test("that are too long are counted", async () => {
+    expect(await said([...right(1, 40), ...long(3)])).toEqual([
+      "rows in memory: 3 rows of more than 60 tokens are left out (--max-tokens)",
+    ]);
+    await expect(said(long(20))).rejects.toThrow(
+      userError("too-long", /20 rows have more than 60 tokens[^]*Raise --max-tokens/),
+    );
+    await expect(said(long(20), { context: 60 })).rejects.toThrow(userError("too-long", "the model's context is 60"));
+    await expect(said([...long(20), ...right(1, 30)], { rows: 6 })).rejects.toThrow(userError("no-rows", "--rows"));
+    await expect(said(right(1, 40), { heldOut: long(9) })).rejects.toThrow(
+      userError("too-long", /0 rows held out.*9 rows/),
+    );
+  });
+
+  test("that are held out and trained alike are counted, and so are rows that are all equal", async () => {
+    expect(await said(right(1, 40), { heldOut: right(35, 8) })).toEqual([
+      expect.stringContaining("6 of 8 held-out rows are rows to train as well"), // 35 to 40
+    ]);
+    const same = Array.from({ length: 20 }, () => right(1, 1)[0]!);
+    expect(await said(same, { heldOut: right(50, 8) })).toEqual([
+      expect.stringContaining("all 20 rows to train are equal"),
+    ]);
+  });
+
+  test("whose labels seem to say what is right get a hint; their column is one that is used", async () => {
+    const rows = right(1, 40).map((row, i) => ({ ...row, is_correct: i % 4 === 0 ? "true" : "false" }));
+    const columns = { name: "rows", length: 40, columns: Object.keys(rows[0]!), files: [], where: String };
+    const table = {
+      ...columns,
+      rows: async (from: number, to: number) => rows.slice(from, to),
+      close: async () => undefined,
+    };
+    const errors = await readLabels(table as never, "is_correct", "rows");
+    expect(await said(rows, { errors })).toEqual([
+      expect.stringMatching(/^the column "is_correct" seems to say what is right/),
+    ]);
+    expect(turnedRound("wrong", { tokens: 100, wrong: 50 })).toEqual([]);
+    expect(turnedRound("incorrect", { tokens: 100, wrong: 51 })).toEqual([expect.stringContaining("calls 51 %")]);
   });
 });

@@ -5,7 +5,11 @@ import { loadConfig } from "../../../src/config/index.ts";
 import { readableNote } from "../../../src/data/open-table.ts";
 import { parseSelection } from "../../../src/recipes/finetune/parse-selection.ts";
 import { finetuneDefinition } from "../../../src/recipes/finetune/config.ts";
-import { ssTokenRecipe } from "../../../src/recipes/finetune/recipe.ts";
+import { finetuneRecipe, ssTokenRecipe } from "../../../src/recipes/finetune/recipe.ts";
+import { ruleOf } from "../../../src/recipes/finetune/rules.ts";
+import type { Signal, TokenRule } from "../../../src/contract/index.ts";
+import { trialArms } from "../../../src/trial/arms.ts";
+import { selectionText } from "../../../src/trial/text.ts";
 import { editorSchema } from "../../../src/config/editor-schema.ts";
 import { configFolder, reader } from "../../config/folder.ts";
 import { userError } from "../../user-error.ts";
@@ -234,4 +238,43 @@ test.each([
   const committed = readFileSync(`configs/schema/${recipe}.schema.json`, "utf8");
   const { schema, methods } = finetuneDefinition({ method });
   expect(JSON.parse(committed)).toEqual(JSON.parse(JSON.stringify(editorSchema(schema, methods))));
+});
+
+/** What a rule makes of one response of eight tokens, in its warm-up and behind it. */
+function chosen(rule: TokenRule): number[][] {
+  const width = 9;
+  const response = Uint8Array.from({ length: width }, (_, t) => Number(t > 0));
+  const endOfTurn = Uint8Array.from({ length: width }, (_, t) => Number(t === width - 1));
+  const signal = (step: number) => Float32Array.from({ length: width }, (_, t) => ((t * step) % 11) / 11);
+  const signals = { nll: signal(5), historyNll: signal(3), promptAttention: signal(7) } as Record<Signal, Float32Array>;
+  const tokens = { rows: 1, width, rowIds: Float64Array.of(0), endOfTurn, response, signals };
+  return [0, 1000].map((samplesSeen) => [
+    ...rule.weigh(tokens, { step: 0, samplesSeen, uniform: () => 0.5 } as Parameters<TokenRule["weigh"]>[1]),
+  ]);
+}
+
+describe("the YAML of a rule that a trial recommends", () => {
+  const candidates = [true, false].flatMap((keepEndOfTurn) =>
+    trialArms({ ratio: 0.58, warmupRows: 320, keepEndOfTurn }).filter(({ part }) => part === "candidate"),
+  );
+
+  test.each(candidates)("is $name as the trial ran it, in a configuration of either recipe", async (arm) => {
+    const { selection, rule } = arm;
+    const yaml = selectionText({ selection }).replace(/^[^]*?(?=selection:)/, "");
+    writeFileSync(join(folder, "configs/tried.yaml"), minimal + yaml);
+    for (const recipe of [ssTokenRecipe, finetuneRecipe]) {
+      const { config } = loadConfig(recipe.config, join(folder, "configs/tried.yaml"));
+      const loaded = await ruleOf(config.selection, config);
+      const told = (each: TokenRule) => JSON.stringify({ ...each, score: undefined }); // settings, budget, needs, division
+      expect(told(loaded)).toBe(told(rule));
+      expect(chosen(loaded)).toEqual(chosen(rule));
+    }
+  });
+
+  test("says what its warm-up is, and is absent where no rule helps", () => {
+    const [sstoken, , smallLoss] = candidates;
+    expect(selectionText(sstoken!)).toContain("warmup.samples is a fifth of the rows");
+    expect(selectionText(smallLoss!)).not.toContain("warmup");
+    expect(selectionText({})).toBe("");
+  });
 });
