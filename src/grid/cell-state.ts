@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { resumeConflicts } from "../config/diff.ts";
+import { diffConfigs, resumeConflicts } from "../config/diff.ts";
 import { parseYaml } from "../config/yaml.ts";
 import { runText } from "../report/run-files.ts";
 import { isRecord } from "../system/is-record.ts";
@@ -38,15 +38,39 @@ export function configIn(folder: string): Readonly<Record<string, unknown>> | un
   return isRecord(value) ? value : undefined;
 }
 
-/** What a cell's run was started with that the grid says otherwise by now: sentences. */
+/**
+ * What a cell's run was started with that the grid says otherwise by now, or that nobody can tell any more: sentences. A
+ * complete run has its number of steps, too, which one that goes on may raise.
+ */
 export function changesOf(start: Start, cell: Cell): string[] {
-  const before = configIn(cell.folder);
-  if (before === undefined) return [];
+  const state = stateOf(cell);
+  if (state === "missing") return [];
+  const before = configOrComplaint(cell.folder);
+  if (typeof before === "string") return [before];
+  if (before === undefined) return state === "complete" ? ["config.yaml is gone, which says its settings"] : [];
   const now = parseYaml(cellConfig(start, cell).resolvedYaml, cell.name).value;
-  return resumeConflicts(withoutThreads(before), withoutThreads(now));
+  const [was, is] = [withoutThreads(before), withoutThreads(now)];
+  const conflicts = resumeConflicts(was, is);
+  const steps = state === "complete" ? diffConfigs(was, is).find(({ key }) => key === "training.steps") : undefined;
+  if (steps === undefined || conflicts.some((conflict) => conflict.startsWith("training.steps "))) return conflicts;
+  return [...conflicts, `training.steps was ${String(steps.before)} and is now ${String(steps.after)}`];
 }
 
 const withoutThreads = (config: unknown): object => ({ ...(config as object), threads: undefined });
+
+function configOrComplaint(folder: string): ReturnType<typeof configIn> | string {
+  try {
+    return configIn(folder);
+  } catch (error) {
+    if (error instanceof UserError) return error.message;
+    throw error;
+  }
+}
+
+/** How far a cell is; `changed` where its run was started with other settings than it has by now. */
+export function listedState(start: Start, cell: Cell): CellState | "changed" {
+  return changesOf(start, cell).length > 0 ? "changed" : stateOf(cell);
+}
 
 /** @throws UserError for a cell whose run was started with other settings than it has by now */
 export function refuseChanged(start: Start, cell: Cell): void {

@@ -6,6 +6,7 @@ import { calledAs } from "../recipes/kit/called-as.ts";
 import { refuseChanged, stateOf } from "./cell-state.ts";
 import { type Cell, type Cells, cellsOf } from "./cells.ts";
 import { collect } from "./collect/collect.ts";
+import { refuseTuned } from "./collect/tuned.ts";
 import { type GridArguments, parseGridArguments, threadsOf } from "./command-line.ts";
 import { cellsIn, listText } from "./list.ts";
 import { type Grid, orNearest, readGrid } from "./read-grid.ts";
@@ -59,7 +60,7 @@ async function obey(args: GridArguments, program: string): Promise<number> {
   refuseUnknownAxes(cells, args.axes);
   const chosen = cellsIn(cells, args.axes);
   if (args.list) {
-    process.stdout.write(listText(chosen));
+    process.stdout.write(listText(cells, chosen));
     return 0;
   }
   if (args.cell !== undefined) {
@@ -67,6 +68,7 @@ async function obey(args: GridArguments, program: string): Promise<number> {
     return runCell(cells, args.cell, { program, threads: args.threads });
   }
   if (args.collect) return collectAndSay(cells, args);
+  await refuseTuned(cells); // before hours are spent on cells whose tables would be refused
   const code = await runMissing(cells, chosen, { args, program });
   return code === 0 ? collectAndSay(cells, args) : (code ?? 0);
 }

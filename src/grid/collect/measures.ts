@@ -10,6 +10,7 @@ import {
   runObject,
   textOf,
 } from "../../report/run-files.ts";
+import { UserError } from "../../system/errors.ts";
 import { isRecord } from "../../system/is-record.ts";
 import { resultsIn } from "../cell-state.ts";
 
@@ -44,15 +45,15 @@ export interface Cost {
  * Reads what a complete run has measured: columns of `results.json` by their keys (of another row as `KEY@ROW`),
  * `evaluation.KEY` of the last evaluation, `noise.recall` and `noise.precision`, `train.KEY` and `last.KEY` of the log.
  * @param startRow the name of the row of the model before training
- * @throws UserError for a log that is damaged
+ * @throws UserError for a log that is damaged, or has not the evaluation that the results tell of
  */
 export function measuresOf(folder: string, startRow?: string): { measures: Measures; cost: Cost } {
   const rows = resultsIn(folder) ?? [];
   const main = rows.find(({ name }) => startRow === undefined || name !== startRow);
   const own = join(folder, textOf(main?.["name"]) ?? "");
   const arm = existsSync(join(own, "metrics.jsonl")) ? own : folder; // cDPO trains every arm in a folder of its own
-  const evaluation = existsSync(join(arm, "evaluation.jsonl")) ? runLines(arm, "evaluation.jsonl").at(-1) : undefined;
   const steps = runLines(arm, "metrics.jsonl");
+  const evaluation = lastEvaluation(arm, main, steps.at(-1));
   const summary = runObject(arm, "summary.json") ?? {};
   const found = new Map<string, Measure>();
   const add = (name: string, measure: Measure): void => {
@@ -73,6 +74,32 @@ export function measuresOf(folder: string, startRow?: string): { measures: Measu
     add(`last.${key}`, { value: values.at(-1) ?? NaN });
   }
   return { measures: found, cost: costOf(arm, { main, summary, steps }) };
+}
+
+/** Numbers that a row of results has from the last evaluation. */
+const fromEvaluation = ["loss", "exactMatch"];
+
+/** The last evaluation of an arm, where there is one: that of the last step, with the numbers of the results. */
+function lastEvaluation(
+  folder: string,
+  main: JsonObject | undefined,
+  lastStep: JsonObject | undefined,
+): JsonObject | undefined {
+  if (!existsSync(join(folder, "evaluation.jsonl"))) return undefined;
+  const evaluation = runLines(folder, "evaluation.jsonl").at(-1);
+  const refuse = (what: string): never => {
+    throw new UserError("damaged-log", what, {
+      where: join(folder, "evaluation.jsonl"),
+      fix: "Put the file back from a copy, or delete the run's folder to run it anew.",
+    });
+  };
+  const [step, last] = [evaluation, lastStep].map((line) => numberOf(line?.["step"]));
+  if (step! < last!) refuse(`ends with the evaluation of step ${step}, though the run has ${last} steps`);
+  if (!(numberOf(main?.["steps"]) > 0)) return evaluation; // a row of the starting model, or of no training by steps
+  const other = fromEvaluation.find((key) => typeof main![key] === "number" && main![key] !== evaluation?.[key]);
+  if (other !== undefined)
+    refuse(`ends with ${other} ${String(evaluation?.[other])}, where results.json says ${String(main![other])}`);
+  return evaluation;
 }
 
 function labelsOf(row: JsonObject): string[] {
