@@ -45,7 +45,8 @@ export async function makeBefore(
 async function make(folder: string, command: Command, interruption: Pick<Interruption, "check" | "asked">) {
   const { run, makes } = command;
   const path = join(folder, makes);
-  const remove = (): void => [markOf(folder, command), path].forEach((each) => rmSync(each, { recursive: true, force: true }));
+  const remove = (): void =>
+    [markOf(folder, command), path].forEach((each) => rmSync(each, { recursive: true, force: true }));
   const words = run.map((word) => word.replaceAll("{before}", folder));
   const where = `before: ${words.join(" ")}`;
   await interruption.check();
@@ -73,7 +74,9 @@ const wordsOf = ({ run }: Command): string => `${JSON.stringify(run)}\n`;
 /** Whether a command has made its file: this command, and to its end. */
 function isMade(folder: string, command: Command): boolean {
   try {
-    return existsSync(join(folder, command.makes)) && readFileSync(markOf(folder, command), "utf8") === wordsOf(command);
+    return (
+      existsSync(join(folder, command.makes)) && readFileSync(markOf(folder, command), "utf8") === wordsOf(command)
+    );
   } catch {
     return false;
   }

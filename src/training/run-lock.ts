@@ -42,6 +42,14 @@ export function lockRun(path: string): RunLock {
   throw inUse(path, undefined);
 }
 
+/** The living process that holds the lock at `path`, in words; undefined where none does. */
+export function holderOf(path: string): string | undefined {
+  const holder = parseHolder(readIfThere(path) ?? "");
+  return holder === undefined || lifeOfHolder(holder) === "ended" ? undefined : processText(holder);
+}
+
+const processText = ({ pid, host }: Holder): string => `process ${pid} on ${host}`;
+
 function created(path: string, mine: Holder): boolean {
   try {
     writeFileSync(path, `${JSON.stringify(mine)}\n`, { flag: "wx" });
@@ -128,7 +136,7 @@ function readIfThere(path: string): string | undefined {
 }
 
 function inUse(path: string, holder: Holder | undefined): UserError {
-  const by = holder === undefined ? "another process" : `process ${holder.pid} on ${holder.host}`;
+  const by = holder === undefined ? "another process" : processText(holder);
   const fix = `Wait for it or name another output. If that process is gone for certain, delete ${path}`;
   return new UserError("run-in-use", `${by} is using this run folder`, { where: path, fix });
 }

@@ -50,7 +50,10 @@ describe("a grid file", () => {
   test.each([
     [{ ratio: { "selection.ratio": [0.6, 0.7], names: ["0.6", "ratio-0.6"] } }, /ratio\/0\.6 and ratio\/ratio-0\.6/],
     [
-      { a: { set: [{ name: "b-c", "selection.ratio": 0.7 }] }, "a-b": { set: [{ name: "c", "selection.ratio": 0.8 }] } },
+      {
+        a: { set: [{ name: "b-c", "selection.ratio": 0.7 }] },
+        "a-b": { set: [{ name: "c", "selection.ratio": 0.8 }] },
+      },
       /a\/b-c and a-b\/c/,
     ],
   ])("whose cells would share a folder is refused: %j", async (axes, rows) => {

@@ -1,11 +1,13 @@
 import { beforeAll, describe, expect, test } from "@jest/globals";
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { measuresOf } from "../../src/grid/collect/measures.ts";
 import { verdictOf } from "../../src/grid/collect/compare.ts";
+import { refuseMisspelt } from "../../src/grid/collect/read-cells.ts";
 import { collect } from "../../src/grid/collect/collect.ts";
 import { markdownTable, spreadOf, spreadText } from "../../src/grid/collect/tables.ts";
 import type { Cells } from "../../src/grid/cells.ts";
+import { noteData } from "../../src/grid/data-files.ts";
 import { listText } from "../../src/grid/list.ts";
 import { temporaryFolder } from "../data/folder.ts";
 import { userError } from "../user-error.ts";
@@ -46,6 +48,15 @@ describe("what a run has measured", () => {
     expect(measures.get("greedy@(start)")).toEqual({ value: 0.1 });
     expect([measures.get("greedy@h2o"), measures.get("greedy@control/h2o")]).toEqual([{ value: 0.2 }, { value: 0.2 }]);
   });
+});
+
+test("a metric that is nearly one of the first cell's is refused, and no other", async () => {
+  const cells = await openGrid(place(), { metrics: ["exactMatch", "train.relMin", "noise.recall", "accuracy@h2o"] });
+  writeCell(cells, cells.cells[0]!, { loss: 1 });
+  expect(() => refuseMisspelt(cells, cells.cells[0]!)).not.toThrow();
+  const wrong = await openGrid(place(), { metrics: ["loss", "train.keptShar"] });
+  writeCell(wrong, wrong.cells[0]!, { loss: 1 });
+  expect(() => refuseMisspelt(wrong, wrong.cells[0]!)).toThrow(userError("unknown-metric", /mean train\.keptShare\?/));
 });
 
 describe("a verdict", () => {
@@ -90,13 +101,13 @@ describe("the tables of a grid", () => {
     cells = await openGrid(place(), {
       metrics: ["loss", "exactMatch"],
       axes: { gamma: { "selection.gamma": [0, 0.25, 1] }, later: { "selection.ratio": [0.7] } },
-      controls: [{ name: "all<b>", selection: { method: "full" } }],
+      controls: [{ name: "all", selection: { method: "full" } }],
       expect: [
         {
           cell: "gamma/gamma-1",
           over: "gamma/gamma-0.25",
           metric: "exactMatch",
-          paper: "| two points",
+          paper: "| two points<b>",
           deviations: "tiny",
         },
         { cell: "gamma/gamma-0", over: "gamma/gamma-0.25", metric: "loss" },
@@ -131,7 +142,7 @@ describe("the tables of a grid", () => {
       "| gamma-0.25 | 3 | 1.0010 ± 0.0010 | 0.5000 ± 0.0000 | 40 | 50 % | 3.0 s | 100 MB |",
       "| gamma-1 | 3 | 1.0010 ± 0.0010 | 0.8000 ± 0.0000 | 40 | 50 % | 3.0 s | 100 MB |",
     ]);
-    expect(read("table.md")).toContain("| all\\<b> | 1 | 2.0000 | – |");
+    expect(read("table.md")).toContain("| all | 1 | 2.0000 | – |");
     expect(read("table.md")).not.toContain("later");
   });
 
@@ -157,16 +168,16 @@ describe("the tables of a grid", () => {
     expect(text).toContain("later/ratio-0.7 better than gamma/gamma-0 by loss: not run");
     expect(met).toBe(false);
     expect(read("fidelity.md")).toMatch(
-      /^\| \\\| two points \| gamma\/gamma-1 better .* \| \+0\.3000 .*, 3 seeds: better \| yes \| tiny \|$/m,
+      /^\| \\\| two points\\<b> \| gamma\/gamma-1 better .* \| \+0\.3000 .*, 3 seeds: better \| yes \| tiny \|$/m,
     );
   });
 
   test("are a page that asks for nothing else and escapes what it shows", () => {
     const page = read("report.html");
     expect(page).toContain("default-src 'none'");
-    expect(page).not.toMatch(/<script|src="|href="(?!data:)|all<b>/);
+    expect(page).not.toMatch(/<script|src="|href="(?!data:)|points<b>/);
     expect(page.match(/<svg\b/g)).toHaveLength(2); // two metrics of one axis
-    expect(page).toContain("all&lt;b&gt;");
+    expect(page).toContain("points&lt;b&gt;");
   });
 
   test("compare with other rows of the very same runs, and with cells beside them", async () => {
@@ -274,12 +285,43 @@ describe("the tables of a grid", () => {
       expect((await collect(cells)).text).toContain("(2: gamma-0.25-s2)");
     });
 
+    test("are refused where a file of data has changed since another was run, and named where both are there", async () => {
+      const here = place();
+      const train = join(here, "train.jsonl");
+      mkdirSync(here);
+      writeFileSync(train, '{"prompt":"a","response":"b"}\n');
+      const cells = await openGrid(here, { set: { "data.train": train } });
+      const [first, second, third] = cells.cells;
+      await noteData(cells, first!);
+      writeCell(cells, first!, { loss: 1 });
+      await noteData(cells, second!);
+      writeCell(cells, second!, { loss: 1 });
+      writeFileSync(train, '{"prompt":"a","response":"c"}\n');
+      await expect(noteData(cells, third!)).rejects.toThrow(userError("run-changed", /train\.jsonl.* gamma-0-s1/));
+      renameSync(first!.folder, `${first!.folder}.away`);
+      await expect(noteData(cells, third!)).rejects.toThrow(userError("run-changed", "gamma-0-s2"));
+      renameSync(second!.folder, `${second!.folder}.away`);
+      await noteData(cells, third!);
+      writeCell(cells, third!, { loss: 1 });
+      for (const { folder: run } of [first!, second!]) renameSync(`${run}.away`, run);
+      expect((await collect(cells)).text).toContain("Note: train.jsonl held something else when gamma-0-s3 ran");
+    });
+
+    test("are refused with the file where an answer is neither right nor wrong", async () => {
+      const cells = await clear({ metrics: ["loss", "exactMatch"] });
+      for (const cell of cells.cells) writeCell(cells, cell, { loss: 1, exactMatch: 1, rowCorrect: [1, 7] });
+      await expect(collect(cells)).rejects.toThrow(userError("damaged-log", /000-gamma-0-s1.* 7/));
+    });
+
     test("are refused with the file where the last evaluation is not there", async () => {
       const cells = await clear();
       const [{ folder: run } = cells.cells[0]!] = cells.cells;
       const path = join(run, "evaluation.jsonl");
       const whole = readFileSync(path, "utf8");
-      writeFileSync(path, `${whole.replace('"loss":1', '"loss":3').replace('"step":4', '"step":2')}${whole.slice(0, -9)}`);
+      writeFileSync(
+        path,
+        `${whole.replace('"loss":1', '"loss":3').replace('"step":4', '"step":2')}${whole.slice(0, -9)}`,
+      );
       await expect(collect(cells)).rejects.toThrow(userError("damaged-log", /evaluation\.jsonl.*loss 3.* 1/));
       writeFileSync(path, whole.replace('"step":4', '"step":0'));
       await expect(collect(cells)).rejects.toThrow(userError("damaged-log", /evaluation\.jsonl.*step 0/));

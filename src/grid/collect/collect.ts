@@ -48,7 +48,9 @@ export async function collect(
     const path = join(config.output, name);
     writing(path, () => writeAtomically(path, (descriptor) => writeFileSync(descriptor, content)));
   }
-  const asked = expected.filter(({ expectation }) => axes.length === 0 || axesOf(expectation).every((axis) => axes.includes(axis)));
+  const asked = expected.filter(
+    ({ expectation }) => axes.length === 0 || axesOf(expectation).every((axis) => axes.includes(axis)),
+  );
   return {
     text: summaryText(config.output, results, { expected, notes }),
     met: asked.every(({ reproduced }) => reproduced === "yes"),
@@ -79,9 +81,9 @@ function summaryText(
   const shown = results.flatMap(({ axis, comparisons }) =>
     comparisons.map(({ arm, against, metric, verdict }) => `${axis}/${arm} against ${against}, ${metric}: ${verdict}`),
   );
-  const claims = expected.map(
-    ({ expectation, reproduced }) => `Expected: ${claimText(expectation)}: ${reproduced}`,
-  );
+  const claims = expected.map(({ expectation, reproduced }) => `Expected: ${claimText(expectation)}: ${reproduced}`);
   const end = `Tables are in ${shownPath(output)}: table.md, paired.md, fidelity.md, report.html`;
-  return [...shown, ...claims, ...notes.map((note) => `Note: ${note}`), end].map((line) => `${terminalText(line)}\n`).join("");
+  return [...shown, ...claims, ...notes.map((note) => `Note: ${note}`), end]
+    .map((line) => `${terminalText(line)}\n`)
+    .join("");
 }

@@ -62,11 +62,9 @@ export function measuresOf(folder: string, startRow?: string): { measures: Measu
   for (const row of main === undefined ? rows : [main, ...rows]) {
     const lists = row === main ? { ...evaluation, ...row } : row;
     const labels = row === main ? [""] : labelsOf(row);
-    for (const key of numericKeys(row))
-      for (const label of labels) add(key + label, measureOf(key, numberOf(row[key]), lists));
+    for (const key of numericKeys(row)) for (const label of labels) add(key + label, measureOf(key, lists, arm));
   }
-  for (const key of numericKeys(evaluation ?? {}))
-    add(`evaluation.${key}`, measureOf(key, numberOf(evaluation![key]), evaluation!));
+  for (const key of numericKeys(evaluation ?? {})) add(`evaluation.${key}`, measureOf(key, evaluation!, arm));
   addNoise(summary["noise"], add);
   for (const key of new Set(steps.flatMap(numericKeys))) {
     const values = steps.map((step) => numberOf(step[key])).filter(Number.isFinite);
@@ -113,9 +111,15 @@ function numericKeys(row: JsonObject): string[] {
 }
 
 /** Lists of single problems that stand behind a number, by its key. */
-function measureOf(key: string, value: number, row: JsonObject): Measure {
+function measureOf(key: string, row: JsonObject, folder: string): Measure {
   const problems = problemsOf(key, row);
-  return { value, ...(problems && { problems }) };
+  const wrong = problems?.binary ? problems.values.find((value) => value !== 0 && value !== 1) : undefined;
+  if (wrong !== undefined)
+    throw new UserError("damaged-log", `a single problem's ${key} is ${wrong}, neither right (1) nor wrong (0)`, {
+      where: `${folder}: evaluation.jsonl or results.json`,
+      fix: "Put the file back from a copy, or delete the run's folder to run it anew.",
+    });
+  return { value: numberOf(row[key]), ...(problems && { problems }) };
 }
 
 const rightAnswers = ["exactMatch", "greedy", "accuracy"];

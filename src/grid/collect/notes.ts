@@ -1,4 +1,6 @@
 import { configIn } from "../cell-state.ts";
+import type { Cell } from "../cells.ts";
+import { dataNotes } from "../data-files.ts";
 import type { ArmOutcomes, AxisOutcomes, ChangedCell } from "./read-cells.ts";
 
 /** What one must know of the cells to read their tables: sentences. */
@@ -7,12 +9,14 @@ export function notesOf(
   metrics: readonly string[],
 ): string[] {
   const rows = axes.flatMap(({ arms }) => arms);
+  const cells = [...new Set(rows.flatMap(({ outcomes }) => outcomes.map(({ cell }) => cell)))];
   return [
     ...changed.map(
       ({ cell, changes }) => `${cell.name} is left out: it was run with other settings (${changes.join("; ")}).`,
     ),
     ...metricNotes(rows, metrics),
-    ...threadNotes(rows),
+    ...threadNotes(cells),
+    ...dataNotes(cells),
   ];
 }
 
@@ -39,8 +43,7 @@ export function metricNotes(rows: readonly ArmOutcomes[], metrics: readonly stri
 }
 
 /** Where cells have computed with other numbers of threads, which rounds otherwise. */
-function threadNotes(rows: readonly ArmOutcomes[]): string[] {
-  const cells = [...new Set(rows.flatMap(({ outcomes }) => outcomes.map(({ cell }) => cell)))];
+function threadNotes(cells: readonly Cell[]): string[] {
   const counts = new Map<unknown, string[]>();
   for (const { folder, name } of cells) {
     const threads = configIn(folder)?.["threads"];

@@ -83,6 +83,33 @@ function refuseUnknown(metrics: readonly string[], outcomes: readonly Outcome[],
   });
 }
 
+/**
+ * Refuses, as soon as one cell is complete, a metric that is nearly the name of one that the cell has. Another that it has
+ * not may be a number of other methods.
+ * @throws UserError that names both
+ */
+export function refuseMisspelt({ grid }: Cells, cell: Cell): void {
+  const known = [...measuresOf(cell.folder, grid.recipe.startRow).measures.keys()];
+  const columns = grid.recipe.results.map(({ key }) => key);
+  grid.config.metrics.forEach((metric, index) => {
+    if (known.includes(metric) || columns.includes(metric) || metric.includes("@")) return;
+    const [, group = "", word = metric] = /^(\w+\.)(.*)$/.exec(metric) ?? [];
+    const alike = known.filter((name) => name.startsWith(group) && !name.slice(group.length).includes("."));
+    const near = nearest(
+      word,
+      alike.map((name) => name.slice(group.length)),
+    );
+    if (near === undefined) return;
+    throw new UserError(
+      "unknown-metric",
+      `${cell.name} has no ${JSON.stringify(metric)}; did you mean ${group}${near}?`,
+      {
+        where: `${grid.file}: metrics[${index}]`,
+      },
+    );
+  });
+}
+
 /** The nearest of many names; the first few where none is near. */
 export function nearestText(word: string, known: readonly string[]): string {
   const near = nearest(word, known);
