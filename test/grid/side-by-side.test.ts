@@ -54,6 +54,16 @@ describe("runs side by side", () => {
     ]);
   });
 
+  test("have their metrics' own numbers of seeds, and the runs that lack one by their folders", () => {
+    const runs = [1, 2].map((seed) => runOf(seed, losses));
+    const without = join(runs[1]!, "full");
+    writeFileSync(join(without, "evaluation.jsonl"), '{"step":4,"loss":null,"tokens":8}\n');
+    const { arms, metrics, comparisons } = compareRuns(runs);
+    const markup = comparisonPage(runs, arms, metrics, comparisons);
+    expect(page(markup).cells("Arms")[1]).toContainEqual(expect.stringMatching(/\(n = 1\)$/));
+    expect(markup).toContain(`loss is missing, or no finite number, in ${without}`);
+  });
+
   test("of fewer than three seeds show no difference, however large", () => {
     const { comparisons } = compareRuns([runOf(1, losses), runOf(2, losses)]);
     expect(verdictOf(comparisons)).toBe(

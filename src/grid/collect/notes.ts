@@ -21,12 +21,16 @@ export function notesOf(
 }
 
 /** Where a row has a metric, or its single problems, in some of its seeds alone. */
-export function metricNotes(rows: readonly ArmOutcomes[], metrics: readonly string[]): string[] {
+export function metricNotes(
+  rows: readonly ArmOutcomes[],
+  metrics: readonly string[],
+  nameOf: (cell: Cell) => string = ({ name }) => name,
+): string[] {
   const sentences = rows.flatMap(({ outcomes }) =>
     metrics.flatMap((metric) => {
       const having = outcomes.filter(({ measures }) => measures.has(metric));
       if (having.length === 0) return [];
-      const without = outcomes.filter(({ measures }) => !measures.has(metric)).map(({ cell }) => cell.name);
+      const without = outcomes.filter(({ measures }) => !measures.has(metric)).map(({ cell }) => nameOf(cell));
       const listed = having.filter(({ measures }) => measures.get(metric)!.problems !== undefined);
       const unlisted = listed.length === 0 ? [] : having.filter((each) => !listed.includes(each));
       return [
@@ -35,7 +39,7 @@ export function metricNotes(rows: readonly ArmOutcomes[], metrics: readonly stri
           : [`${metric} is missing, or no finite number, in ${without.join(", ")}: it is left out of its mean.`]),
         ...(unlisted.length === 0
           ? []
-          : [`${metric} has no single problems in ${unlisted.map(({ cell }) => cell.name).join(", ")}.`]),
+          : [`${metric} has no single problems in ${unlisted.map(({ cell }) => nameOf(cell)).join(", ")}.`]),
       ];
     }),
   );
