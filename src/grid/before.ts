@@ -1,8 +1,6 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { extname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { writeAtomically } from "../data/atomic.ts";
-import { writing } from "../system/disk-error.ts";
 import { UserError } from "../system/errors.ts";
 import type { Interruption } from "../system/interruption.ts";
 import { makeFolder } from "../system/make-folder.ts";
@@ -10,7 +8,8 @@ import { packageRoot } from "../system/package-root.ts";
 import { lockRun, type RunLock } from "../training/run-lock.ts";
 import { beforeFolder } from "./cells.ts";
 import type { GridConfig } from "./grid-schema.ts";
-import { perform } from "./perform.ts";
+import { endLeftBehind, perform } from "./perform.ts";
+import { writeFile, writingInGrid } from "./write-file.ts";
 
 type Command = GridConfig["before"][number];
 
@@ -33,7 +32,7 @@ export async function makeBefore(
   const folder = beforeFolder(output);
   const missing = () => before.filter((command) => !isMade(folder, command));
   if (missing().length === 0) return;
-  writing(folder, () => makeFolder(folder), "start again");
+  writingInGrid(folder, () => makeFolder(folder));
   const lock = await lockWhenFree(join(folder, ".lock"), interruption);
   try {
     for (const command of missing()) await make(folder, command, interruption);
@@ -50,9 +49,13 @@ async function make(folder: string, command: Command, interruption: Pick<Interru
   const words = run.map((word) => word.replaceAll("{before}", folder));
   const where = `before: ${words.join(" ")}`;
   await interruption.check();
+  const running = join(folder, `.${makes}.running`);
+  await endLeftBehind(running);
   remove(); // a command that was killed has left half a file, one that the grid has no more another file
   try {
-    const code = await perform(words[0] === "tokensift" ? [...tokensift(), ...words.slice(1)] : words, interruption);
+    const code = await perform(words[0] === "tokensift" ? [...tokensift(), ...words.slice(1)] : words, interruption, {
+      running,
+    });
     if (code !== 0) await interruption.check();
     if (code !== 0 || !existsSync(path))
       throw new UserError(
@@ -60,8 +63,7 @@ async function make(folder: string, command: Command, interruption: Pick<Interru
         code === 0 ? `the command ended without having made ${makes}` : `the command ended with ${code}`,
         { where, fix: "Run it by itself, and mend it in the grid file." },
       );
-    const mark = markOf(folder, command);
-    writing(mark, () => writeAtomically(mark, (file) => writeFileSync(file, wordsOf(command))));
+    writeFile(markOf(folder, command), wordsOf(command));
   } catch (error) {
     remove();
     throw error;

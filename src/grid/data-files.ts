@@ -1,13 +1,12 @@
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { valueAt } from "../config/problem.ts";
-import { writeAtomically } from "../data/atomic.ts";
-import { writing } from "../system/disk-error.ts";
 import { UserError } from "../system/errors.ts";
 import { digestOfFile } from "../system/file-digest.ts";
 import { isPattern, matchingFiles } from "../system/glob.ts";
 import { isRecord } from "../system/is-record.ts";
 import { type Cell, cellConfig, type Cells } from "./cells.ts";
+import { writeFile } from "./write-file.ts";
 
 /** A file of data as a cell found it. */
 interface FoundFile {
@@ -41,8 +40,7 @@ export async function noteData(cells: Cells, cell: Cell): Promise<void> {
       fix: "Put the file back, delete the cells' folders to run all of them anew, or name another output: --output FOLDER",
     });
   }
-  const path = recordOf(cell);
-  writing(path, () => writeAtomically(path, (file) => writeFileSync(file, `${JSON.stringify(found, null, 2)}\n`)));
+  writeFile(recordOf(cell), `${JSON.stringify(found, null, 2)}\n`);
 }
 
 /** Where cells that are compared have read other contents of one file: sentences. */

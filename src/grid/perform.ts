@@ -1,7 +1,12 @@
 import { spawn } from "node:child_process";
+import { readFileSync, rmSync } from "node:fs";
+import { hostname } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
 import { atExit } from "../system/at-exit.ts";
 import { UserError } from "../system/errors.ts";
 import type { Interruption } from "../system/interruption.ts";
+import { hasEnded, identityOf, type ProcessIdentity } from "../system/process-identity.ts";
+import { writeFile } from "./write-file.ts";
 
 /** So long a command that was asked to end may go on, in milliseconds. */
 const graceTime = 5000;
@@ -9,13 +14,14 @@ const graceTime = 5000;
 /**
  * Runs a command in a process group of its own. A request to stop is passed on to the group, which is killed where it goes
  * on after a grace time, and at once where this process ends: nobody is left to say what it writes then.
+ * @param options.running a file that says which process it is as long as it runs
  * @returns its exit code, or the signal that ended it
  * @throws UserError where there is no such program
  */
 export function perform(
   [program, ...args]: readonly string[],
   { asked }: Pick<Interruption, "asked">,
-  { grace = graceTime }: { grace?: number } = {},
+  { grace = graceTime, running }: { grace?: number; running?: string } = {},
 ): Promise<number | string> {
   return new Promise((settle, fail) => {
     const grouped = process.platform !== "win32"; // where it would open a window
@@ -29,6 +35,8 @@ export function perform(
         // it has just ended
       }
     };
+    if (running !== undefined && child.pid !== undefined)
+      writeFile(running, `${JSON.stringify(identityOf(child.pid))}\n`);
     let askedAt: number | undefined;
     const watch = setInterval(() => {
       if (!asked()) return;
@@ -40,6 +48,7 @@ export function perform(
     const end = (): void => {
       clearInterval(watch);
       callOff();
+      if (running !== undefined) rmSync(running, { force: true });
     };
     child.on("error", (cause: NodeJS.ErrnoException) => {
       end();
@@ -51,4 +60,31 @@ export function perform(
       settle(code ?? ended ?? 1);
     });
   });
+}
+
+/**
+ * Kills the command of a process that was killed itself, which would go on writing what is made anew.
+ * @param running the file of `perform`
+ */
+export async function endLeftBehind(running: string): Promise<void> {
+  const identity = identityIn(running);
+  if (identity?.host !== hostname()) return; // of another machine nothing is known
+  while (!hasEnded(identity)) {
+    try {
+      process.kill(-identity.pid, "SIGKILL");
+    } catch {
+      // it has just ended
+    }
+    await sleep(20);
+  }
+  rmSync(running, { force: true });
+}
+
+function identityIn(path: string): ProcessIdentity | undefined {
+  try {
+    const value = JSON.parse(readFileSync(path, "utf8")) as ProcessIdentity;
+    return Number.isSafeInteger(value.pid) && value.pid > 1 ? value : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -1,8 +1,5 @@
-import { writeFileSync } from "node:fs";
 import { dirname, extname, join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { writeAtomically } from "../data/atomic.ts";
-import { writing } from "../system/disk-error.ts";
 import { UserError } from "../system/errors.ts";
 import { exitCodeOfSignal, Interrupted } from "../system/interrupted.ts";
 import { watchInterruption } from "../system/interruption.ts";
@@ -11,6 +8,7 @@ import { configIn, refuseChanged, stateOf } from "./cell-state.ts";
 import { type Cell, cellConfig, type Cells } from "./cells.ts";
 import { noteData } from "./data-files.ts";
 import { shareStages } from "./share-stages.ts";
+import { writeFile } from "./write-file.ts";
 
 /** How a cell is run. */
 export interface CellOptions {
@@ -96,6 +94,6 @@ function writeConfig(cells: Cells, cell: Cell, threads: number | undefined): str
   const own = plain.config.threads !== undefined || kept === undefined;
   const { resolvedYaml } = own ? plain : cellConfig(cells, cell, { threads: kept });
   const path = `${cell.folder}.yaml`;
-  writing(path, () => writeAtomically(path, (file) => writeFileSync(file, resolvedYaml)));
+  writeFile(path, resolvedYaml);
   return path;
 }

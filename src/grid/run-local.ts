@@ -4,13 +4,13 @@ import { constants } from "node:os";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { formatDuration } from "../report/format.ts";
-import { writing } from "../system/disk-error.ts";
 import { Interrupted, type StopSignal } from "../system/interrupted.ts";
 import { watchInterruption } from "../system/interruption.ts";
 import { makeFolder } from "../system/make-folder.ts";
 import { runUserOf } from "../training/run-folder.ts";
 import { stateOf } from "./cell-state.ts";
 import type { Cell } from "./cells.ts";
+import { writingInGrid } from "./write-file.ts";
 
 /** How a cell ended. */
 export interface Ended {
@@ -135,15 +135,10 @@ function startCell(
   cell: Cell,
   [program, ...args]: readonly string[],
 ): { stop(signal: StopSignal): void; code: Promise<number> } {
-  const log = writing(
-    logOf(cell),
-    () => {
-      makeFolder(dirname(cell.folder));
-      return openSync(logOf(cell), "a");
-    },
-    "run the same command again",
-    "Name another folder: --output FOLDER",
-  );
+  const log = writingInGrid(logOf(cell), () => {
+    makeFolder(dirname(cell.folder));
+    return openSync(logOf(cell), "a");
+  });
   const child = spawn(program!, args, { detached: true, stdio: ["ignore", log, log, "ipc"] });
   closeSync(log);
   const code = new Promise<number>((settle, fail) => {

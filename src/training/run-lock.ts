@@ -42,10 +42,14 @@ export function lockRun(path: string): RunLock {
   throw inUse(path, undefined);
 }
 
-/** The living process that holds the lock at `path`, in words; undefined where none does. */
+/** The living process that holds the lock at `path`, in words; undefined where none does, or where it cannot be read. */
 export function holderOf(path: string): string | undefined {
-  const holder = parseHolder(readIfThere(path) ?? "");
-  return holder === undefined || lifeOfHolder(holder) === "ended" ? undefined : processText(holder);
+  try {
+    const holder = parseHolder(readFileSync(path, "utf8"));
+    return holder === undefined || lifeOfHolder(holder) === "ended" ? undefined : processText(holder);
+  } catch {
+    return undefined;
+  }
 }
 
 const processText = ({ pid, host }: Holder): string => `process ${pid} on ${host}`;

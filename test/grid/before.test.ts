@@ -1,8 +1,10 @@
 import { describe, expect, test } from "@jest/globals";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { makeBefore } from "../../src/grid/before.ts";
 import { perform } from "../../src/grid/perform.ts";
+import { identityOf } from "../../src/system/process-identity.ts";
 import { temporaryFolder } from "../data/folder.ts";
 import { userError } from "../user-error.ts";
 
@@ -54,6 +56,18 @@ describe("commands before the first cell", () => {
     const says = (word: string) => ({ run: ["sh", "-c", `echo ${word} > $0`, "{before}/e.txt"], makes: "e.txt" });
     for (const word of ["first", "second"]) await makeBefore({ before: [says(word)], output }, undisturbed);
     expect(readFileSync(`${output}/before/e.txt`, "utf8")).toBe("second\n");
+  });
+
+  test("of a process that was killed are ended before they are run again", async () => {
+    const output = folder.path("orphan");
+    mkdirSync(`${output}/before`, { recursive: true });
+    const late = ["-c", "sleep 1; echo late > $0", `${output}/before/f.txt`];
+    const orphan = spawn("sh", late, { detached: true, stdio: "ignore" });
+    writeFileSync(`${output}/before/.f.txt.running`, JSON.stringify(identityOf(orphan.pid!)));
+    await makeBefore({ before: [appends("f.txt")], output }, undisturbed);
+    await sleep(1000);
+    expect(readFileSync(`${output}/before/f.txt`, "utf8")).toBe("once\n");
+    expect(readdirSync(`${output}/before`)).toEqual([".f.txt.done", "f.txt"]);
   });
 
   test("are killed with their children where they go on after a request to stop", async () => {

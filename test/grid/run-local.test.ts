@@ -9,6 +9,7 @@ import { logOf, runLocal } from "../../src/grid/run-local.ts";
 import { watchInterruption } from "../../src/system/interruption.ts";
 import { identityOf } from "../../src/system/process-identity.ts";
 import { temporaryFolder } from "../data/folder.ts";
+import { userError } from "../user-error.ts";
 import { runGrid } from "../../src/grid/run-grid.ts";
 import { writeGrid, writeRun } from "./small-grid.ts";
 
@@ -114,6 +115,14 @@ describe("cells that another process runs at the same time", () => {
     };
     expect(await run([cell!], command)).toMatchObject([{ code: 0 }]);
   });
+});
+
+test("a disk that refuses a cell's log is told in words", async () => {
+  const file = folder.path("in-the-way");
+  writeFileSync(file, "");
+  const cells = cellsOf(1).map((cell) => ({ ...cell, folder: join(file, "cells/cell-0") }));
+  const work = runLocal({ cells, jobs: 1, command: () => node(""), say: () => undefined });
+  await expect(work).rejects.toThrow(userError("not-writable", /in-the-way.*--output FOLDER/s));
 });
 
 test("the first cell that is done is looked at, and what is wrong with it stops the grid", async () => {

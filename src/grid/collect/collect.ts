@@ -1,12 +1,10 @@
-import { writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { writeAtomically } from "../../data/atomic.ts";
 import { terminalText } from "../../system/visible-text.ts";
-import { writing } from "../../system/disk-error.ts";
 import { UserError } from "../../system/errors.ts";
 import type { Cells } from "../cells.ts";
 import type { Expectation } from "../grid-schema.ts";
 import { shownPath } from "../shown-path.ts";
+import { writeFile } from "../write-file.ts";
 import { type AxisResult, compareAxis } from "./compare.ts";
 import { claimText, type Expected, expectedOf, fidelityMarkdown } from "./expectations.ts";
 import { notesOf } from "./notes.ts";
@@ -44,10 +42,7 @@ export async function collect(
     "fidelity.md": fidelityMarkdown(cells, expected),
     "report.html": reportOf(cells, results, { expected, notes }),
   };
-  for (const [name, content] of Object.entries(files)) {
-    const path = join(config.output, name);
-    writing(path, () => writeAtomically(path, (descriptor) => writeFileSync(descriptor, content)));
-  }
+  for (const [name, content] of Object.entries(files)) writeFile(join(config.output, name), content);
   const asked = expected.filter(
     ({ expectation }) => axes.length === 0 || axesOf(expectation).every((axis) => axes.includes(axis)),
   );
