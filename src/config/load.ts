@@ -49,7 +49,7 @@ const largestFile = 1 << 20;
 /**
  * Reads a configuration: command line before file before defaults.
  * @param options.set `key=value` texts of `--set`; their paths are relative to `options.folder` (the current one)
- * @param options.example a file to suggest where there is none
+ * @param options.example what to write instead where there is no file
  * @param options.made absolute paths of files that count as there, as something will have made them by then
  * @throws UserError with every problem at once, each with its line, key, what is expected and what was found
  */
@@ -62,8 +62,8 @@ export function loadConfig<Config>(
   const source = resolve(folder, file);
   const fromHere = relative(process.cwd(), source);
   const name = fromHere.startsWith("..") ? source : fromHere;
-  const yaml = parseYaml(readText(source, name, options.example), name);
-  const raw = yaml.value ?? {};
+  const yaml = parsedOnce(readText(source, name, options.example), name);
+  const raw = structuredClone(yaml.value) ?? {};
   if (typeof raw !== "object" || Array.isArray(raw))
     throw new UserError("invalid-config", "a configuration is a list of `key: value` lines", { where: `${name}:1:1` });
 
@@ -88,7 +88,21 @@ export function loadConfig<Config>(
   if (lines.length === 1) throw new UserError("invalid-config", lines[0]!);
   if (lines.length > 1)
     throw new UserError("invalid-config", [`${lines.length} problems in the configuration`, ...lines].join("\n  "));
-  return { config, resolvedYaml: stringify(inOrder(definition.schema, config)) };
+  let resolved: string | undefined;
+  return {
+    config,
+    get resolvedYaml() {
+      return (resolved ??= stringify(inOrder(definition.schema, config))); // of thousands of cells few are asked for it
+    },
+  };
+}
+
+let lastParsed: { text: string; name: string; yaml: ParsedYaml } | undefined;
+
+/** A grid reads its base once for each cell. */
+function parsedOnce(text: string, name: string): ParsedYaml {
+  if (lastParsed?.text !== text || lastParsed.name !== name) lastParsed = { text, name, yaml: parseYaml(text, name) };
+  return lastParsed.yaml;
 }
 
 /** The same value with its keys in the schema's order, others after them. */
@@ -111,7 +125,7 @@ function readText(source: string, name: string, example: string | undefined): st
     const what = code === "ENOENT" ? "there is no such file" : `cannot be read (${code ?? String(cause)})`;
     throw new UserError(code === "ENOENT" ? "missing-file" : "unreadable", what, {
       where: name,
-      fix: `Name a configuration file${example === undefined ? "" : `, as in --config ${example}`}`,
+      fix: `Name a configuration file${example === undefined ? "" : `, as in ${example}`}`,
       cause,
     });
   }

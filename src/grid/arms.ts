@@ -1,6 +1,6 @@
 import type { KeyPath, Problem } from "../config/problem.ts";
 import { isRecord } from "../system/is-record.ts";
-import { axisWords, type AxisConfig, type GridConfig } from "./grid-schema.ts";
+import { axisWords, type AxisConfig, cellName, type GridConfig } from "./grid-schema.ts";
 import { nameOfSettings, type Settings } from "./settings.ts";
 
 /** One row of an axis: what it changes of the base. It becomes a cell with each seed. */
@@ -17,6 +17,9 @@ export interface Arm {
 export const isRowName = (against: unknown): against is string =>
   typeof against === "string" && against.startsWith("@");
 
+/** Cells that a grid may have: more are a slip, and would take all memory before one is run. */
+export const mostCells = 10_000;
+
 /** The rows of every axis in the grid's order, and what is wrong with how axes are written. */
 export function armsOf({ axes, controls }: Pick<GridConfig, "axes" | "controls">): {
   arms: Arm[];
@@ -30,8 +33,8 @@ export function armsOf({ axes, controls }: Pick<GridConfig, "axes" | "controls">
     const own = namedRows(config, rowsOf(config, path, problems), path, problems);
     const added = controls.map((control, index) => ({ ...controlOf(control, index, problems), control: true }));
     const all = [...own, ...added].map((row) => ({ axis, ...row }));
-    const names = all.map(({ name }) => name);
-    const twice = names.find((name, index) => names.indexOf(name) < index);
+    const seen = new Set<string>();
+    const twice = all.map(({ name }) => name).find((name) => seen.size === seen.add(name).size);
     if (twice !== undefined)
       problems.push({ path, message: `has two cells called ${twice}; give it names`, atKey: true });
     return all;
@@ -50,15 +53,24 @@ function namedRows({ names }: AxisConfig, rows: readonly Settings[], path: KeyPa
     });
   return rows.map((settings, index) => {
     const { name: own, ...rest } = settings;
-    const name = names?.[index] ?? (typeof own === "string" ? own : nameOfSettings(rest));
+    const name = names?.[index] ?? nameOr(own, rest, [...path, "set", index, "name"], problems);
     return { name, settings: rest, control: false };
   });
 }
 
 function controlOf({ name, ...settings }: Settings, index: number, problems: Problem[]): Omit<Row, "control"> {
-  if (name !== undefined && typeof name !== "string")
-    problems.push({ path: ["controls", index, "name"], message: "must be text" });
-  return { name: typeof name === "string" ? name : nameOfSettings(settings), settings };
+  return { name: nameOr(name, settings, ["controls", index, "name"], problems), settings };
+}
+
+/** The name that a row gives itself, as it becomes part of a folder's; one of its settings where it gives none. */
+function nameOr(name: unknown, settings: Settings, path: KeyPath, problems: Problem[]): string {
+  if (typeof name === "string" && new RegExp(cellName).test(name)) return name;
+  if (name !== undefined)
+    problems.push({
+      path,
+      message: `is ${JSON.stringify(name)}: must be text of letters, digits, ".", "-" and "_", at most 64, a letter or digit first`,
+    });
+  return nameOfSettings(settings);
 }
 
 /** What each row of an axis changes. */
@@ -71,12 +83,21 @@ function rowsOf(config: AxisConfig, path: KeyPath, problems: Problem[]): Setting
       message: "cannot stand beside keys with values; put them into its groups",
     });
   if (set.length > 0) return set;
+  const further = isRecord(cross)
+    ? Object.entries(cross).map((entry) => columnOf(entry, [...path, "cross"], problems))
+    : [];
+  const multiplied = cross === true ? columns : [...columns.slice(0, 1), ...further];
+  const count = multiplied.reduce((product, { values }) => product * values.length, 1);
+  if (count > mostCells) {
+    problems.push({ path: [...path, "cross"], message: `makes ${count} cells; ${mostCells} are the most` });
+    return [];
+  }
   const rows = cross === true ? product(columns) : byPosition(columns, path, problems);
   if (rows.length === 0)
     problems.push({ path, message: "has no cells: give a key of the configuration and its values" });
   if (!isRecord(cross)) return rows;
-  const further = product(Object.entries(cross).map((entry) => columnOf(entry, [...path, "cross"], problems)));
-  return rows.flatMap((row) => further.map((other) => ({ ...row, ...other })));
+  const others = product(further);
+  return rows.flatMap((row) => others.map((other) => ({ ...row, ...other })));
 }
 
 interface Column {

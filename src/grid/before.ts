@@ -1,5 +1,4 @@
-import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { extname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../system/errors.ts";
@@ -9,6 +8,10 @@ import { packageRoot } from "../system/package-root.ts";
 import { lockRun, type RunLock } from "../training/run-lock.ts";
 import { beforeFolder } from "./cells.ts";
 import type { GridConfig } from "./grid-schema.ts";
+import { endLeftBehind, perform } from "./perform.ts";
+import { writeFile, writingInGrid } from "./write-file.ts";
+
+type Command = GridConfig["before"][number];
 
 /** The command line of this package, compiled where this file is. */
 function tokensift(): string[] {
@@ -18,7 +21,8 @@ function tokensift(): string[] {
 }
 
 /**
- * Makes the files that cells read, those that are not there: one process at a time, whoever comes first.
+ * Makes the files that cells read, those that are not there: one process at a time, whoever comes first. A file is there
+ * once its command has ended with 0 and left a mark with its words; what another ending leaves is removed.
  * @throws UserError for a command that fails, or does not leave its file
  */
 export async function makeBefore(
@@ -26,24 +30,57 @@ export async function makeBefore(
   interruption: Pick<Interruption, "check" | "asked">,
 ): Promise<void> {
   const folder = beforeFolder(output);
-  const missing = () => before.filter(({ makes }) => !existsSync(join(folder, makes)));
+  const missing = () => before.filter((command) => !isMade(folder, command));
   if (missing().length === 0) return;
-  makeFolder(folder);
+  writingInGrid(folder, () => makeFolder(folder));
   const lock = await lockWhenFree(join(folder, ".lock"), interruption);
   try {
-    for (const { run, makes } of missing()) {
-      const words = run.map((word) => word.replaceAll("{before}", folder));
-      const code = await perform(words[0] === "tokensift" ? [...tokensift(), ...words.slice(1)] : words, interruption);
-      await interruption.check();
-      if (code === 0 && existsSync(join(folder, makes))) continue;
+    for (const command of missing()) await make(folder, command, interruption);
+  } finally {
+    lock.release();
+  }
+}
+
+async function make(folder: string, command: Command, interruption: Pick<Interruption, "check" | "asked">) {
+  const { run, makes } = command;
+  const path = join(folder, makes);
+  const remove = (): void =>
+    [markOf(folder, command), path].forEach((each) => rmSync(each, { recursive: true, force: true }));
+  const words = run.map((word) => word.replaceAll("{before}", folder));
+  const where = `before: ${words.join(" ")}`;
+  await interruption.check();
+  const running = join(folder, `.${makes}.running`);
+  await endLeftBehind(running);
+  remove(); // a command that was killed has left half a file, one that the grid has no more another file
+  try {
+    const code = await perform(words[0] === "tokensift" ? [...tokensift(), ...words.slice(1)] : words, interruption, {
+      running,
+    });
+    if (code !== 0) await interruption.check();
+    if (code !== 0 || !existsSync(path))
       throw new UserError(
         "command-failed",
         code === 0 ? `the command ended without having made ${makes}` : `the command ended with ${code}`,
-        { where: `before: ${words.join(" ")}`, fix: "Run it by itself, and mend it in the grid file." },
+        { where, fix: "Run it by itself, and mend it in the grid file." },
       );
-    }
-  } finally {
-    lock.release();
+    writeFile(markOf(folder, command), wordsOf(command));
+  } catch (error) {
+    remove();
+    throw error;
+  }
+}
+
+const markOf = (folder: string, { makes }: Command): string => join(folder, `.${makes}.done`);
+const wordsOf = ({ run }: Command): string => `${JSON.stringify(run)}\n`;
+
+/** Whether a command has made its file: this command, and to its end. */
+function isMade(folder: string, command: Command): boolean {
+  try {
+    return (
+      existsSync(join(folder, command.makes)) && readFileSync(markOf(folder, command), "utf8") === wordsOf(command)
+    );
+  } catch {
+    return false;
   }
 }
 
@@ -57,23 +94,4 @@ async function lockWhenFree(path: string, interruption: Pick<Interruption, "chec
       await sleep(500);
     }
   }
-}
-
-/** The exit code of a command, or the signal that ended it. */
-function perform(
-  [program, ...args]: readonly string[],
-  { asked }: Pick<Interruption, "asked">,
-): Promise<number | string> {
-  return new Promise((settle, fail) => {
-    const child = spawn(program!, args, { stdio: ["ignore", "inherit", "inherit"] });
-    const watch = setInterval(() => asked() && child.kill("SIGTERM"), 200);
-    child.on("error", (cause: NodeJS.ErrnoException) => {
-      clearInterval(watch);
-      fail(new UserError("missing-file", `there is no program ${program} (${cause.code})`, { where: "before", cause }));
-    });
-    child.on("close", (code, signal) => {
-      clearInterval(watch);
-      settle(code ?? signal ?? 1);
-    });
-  });
 }

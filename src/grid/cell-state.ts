@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { resumeConflicts } from "../config/diff.ts";
+import { diffConfigs, resumeConflicts } from "../config/diff.ts";
 import { parseYaml } from "../config/yaml.ts";
 import { runText } from "../report/run-files.ts";
 import { changedFiles, digestsOf } from "../recipes/kit/own-files.ts";
@@ -40,19 +40,43 @@ export function configIn(folder: string): Readonly<Record<string, unknown>> | un
   return isRecord(value) ? value : undefined;
 }
 
-/** What a cell's run was started with that the grid says otherwise by now: sentences. */
+/**
+ * What a cell's run was started with that the grid says otherwise by now, or that nobody can tell any more: sentences. A
+ * complete run has its number of steps, too, which one that goes on may raise.
+ */
 export function changesOf(start: Start, cell: Cell): string[] {
-  const before = configIn(cell.folder);
-  if (before === undefined) return [];
+  const state = stateOf(cell);
+  if (state === "missing") return [];
+  const before = configOrComplaint(cell.folder);
+  if (typeof before === "string") return [before];
+  if (before === undefined) return state === "complete" ? ["config.yaml is gone, which says its settings"] : [];
   const { config, resolvedYaml } = cellConfig(start, cell);
   const now = parseYaml(resolvedYaml, cell.name).value;
-  return [
-    ...resumeConflicts(withoutThreads(before), withoutThreads(now)),
+  const [was, is] = [withoutThreads(before), withoutThreads(now)];
+  const conflicts = [
+    ...resumeConflicts(was, is),
     ...changedFiles(cell.folder, digestsOf(ownFilesOf(start.grid.recipe, config))),
   ];
+  const steps = state === "complete" ? diffConfigs(was, is).find(({ key }) => key === "training.steps") : undefined;
+  if (steps === undefined || conflicts.some((conflict) => conflict.startsWith("training.steps "))) return conflicts;
+  return [...conflicts, `training.steps was ${String(steps.before)} and is now ${String(steps.after)}`];
 }
 
 const withoutThreads = (config: unknown): object => ({ ...(config as object), threads: undefined });
+
+function configOrComplaint(folder: string): ReturnType<typeof configIn> | string {
+  try {
+    return configIn(folder);
+  } catch (error) {
+    if (error instanceof UserError) return error.message;
+    throw error;
+  }
+}
+
+/** How far a cell is; `changed` where its run was started with other settings than it has by now. */
+export function listedState(start: Start, cell: Cell): CellState | "changed" {
+  return changesOf(start, cell).length > 0 ? "changed" : stateOf(cell);
+}
 
 /** @throws UserError for a cell whose run was started with other settings than it has by now */
 export function refuseChanged(start: Start, cell: Cell): void {

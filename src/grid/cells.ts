@@ -59,6 +59,7 @@ export function cellsOf(grid: Grid): Cells {
     throw new UserError("invalid-config", `cells whose configuration is wrong:\n  ${wrong.join("\n  ")}`, {
       where: grid.file,
     });
+  refuseSharedNames(grid, [...seen.values()]);
   const cells: Cell[] = [];
   const folderOf = foldersIn(join(config.output, "cells"));
   const cellsOfArm = new Map<Arm, Cell[]>();
@@ -66,8 +67,7 @@ export function cellsOf(grid: Grid): Cells {
     cellsOfArm.set(
       arm,
       config.seeds.map((seed) => {
-        const own = arm.name.startsWith(`${arm.axis}-`) ? arm.name : `${arm.axis}-${arm.name}`;
-        const name = `${own}-s${seed}`;
+        const name = `${nameOf(arm)}-s${seed}`;
         const cell = { index: cells.length, name, folder: folderOf(name, cells.length), arm, seed };
         cells.push(cell);
         return cell;
@@ -79,6 +79,25 @@ export function cellsOf(grid: Grid): Cells {
     of: (arm) => cellsOfArm.get(standsFor.get(arm)!)!,
     isBase: (arm) => seen.get(baseText) === standsFor.get(arm),
   };
+}
+
+/** What a row's cells are called, but for the seed. */
+const nameOf = ({ axis, name }: Arm): string => (name.startsWith(`${axis}-`) ? name : `${axis}-${name}`);
+
+/** @throws UserError for two rows whose cells would have one name, and so one folder */
+function refuseSharedNames({ file }: Grid, arms: readonly Arm[]): void {
+  const named = new Map<string, Arm>();
+  for (const arm of arms) {
+    const name = nameOf(arm).toLowerCase(); // not every file system tells cases apart
+    const other = named.get(name);
+    if (other !== undefined)
+      throw new UserError(
+        "invalid-config",
+        `${other.axis}/${other.name} and ${arm.axis}/${arm.name} would both have their cells in the folder ${name}-s…`,
+        { where: file, fix: "Give one of them another name: `names:` of the axis, or `name` of the row." },
+      );
+    named.set(name, arm);
+  }
 }
 
 /** Where a cell's run is: a folder of its name, which keeps the number it once had, or a new one. */

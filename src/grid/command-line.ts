@@ -88,6 +88,10 @@ export function parseGridArguments(
     throw new UserError("conflicting-options", `${given.join(" and ")} exclude each other`, {
       fix: "Keep one of them.",
     });
+  if (values.cell !== undefined && values.axis !== undefined)
+    throw new UserError("conflicting-options", "--cell and --axis exclude each other", {
+      fix: "Leave --axis out: a cell's number is the same whatever axis is asked for.",
+    });
   if (rest.length > 0 && where !== "slurm")
     throw new UserError("unused-option", "what follows -- is for sbatch", {
       fix: "Add --where slurm, or leave it out.",
@@ -134,6 +138,6 @@ function whole(flag: string, text: string | undefined, least: number, most = 1_0
   if (value >= least && value <= most) return value;
   throw new UserError(
     "invalid-option",
-    `--${flag} is ${JSON.stringify(text)}, not a whole number of at least ${least}`,
+    `--${flag} is ${JSON.stringify(text)}, not a whole number from ${least} to ${most}`,
   );
 }

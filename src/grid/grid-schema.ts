@@ -3,6 +3,9 @@ import { choice, existingPath, group, largestInteger, outputPath } from "../conf
 import { onOff } from "../config/values.ts";
 import { recipes } from "../recipes/list.ts";
 
+/** What a row of an axis may be called: it is part of folders' names. */
+export const cellName = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$";
+
 /** Keys of a recipe's configuration, dotted or not, with a value each. */
 const settings = (description: string) =>
   Type.Unsafe<Record<string, unknown>>({ type: "object", additionalProperties: true, description });
@@ -19,7 +22,7 @@ const axis = Type.Object(
       }),
     ),
     names: Type.Optional(
-      Type.Array(Type.String({ pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" }), {
+      Type.Array(Type.String({ pattern: cellName }), {
         uniqueItems: true,
         description: "Names of the cells, in their order. Default: made of their values.",
       }),

@@ -1,5 +1,6 @@
-import { stateOf } from "./cell-state.ts";
-import type { Cell, Cells } from "./cells.ts";
+import { terminalText } from "../system/visible-text.ts";
+import { listedState } from "./cell-state.ts";
+import type { Cell, Cells, Start } from "./cells.ts";
 
 /** The cells of some axes, or of all; each once. */
 export function cellsIn(cells: Cells, axes: readonly string[]): Cell[] {
@@ -9,13 +10,13 @@ export function cellsIn(cells: Cells, axes: readonly string[]): Cell[] {
 }
 
 /** What `--list` prints: number, name, state, and what the cell changes. */
-export function listText(cells: readonly Cell[]): string {
-  const rows = cells.map((cell) => [String(cell.index), cell.name, stateOf(cell), changesText(cell)]);
+export function listText(start: Start, cells: readonly Cell[]): string {
+  const rows = cells.map((cell) => [String(cell.index), cell.name, listedState(start, cell), changesText(cell)]);
   const widths = [0, 1, 2].map((column) => Math.max(0, ...rows.map((row) => row[column]!.length)));
   const lines = rows.map(([index, name, state, changes]) =>
     `${index!.padStart(widths[0]!)}  ${name!.padEnd(widths[1]!)}  ${state!.padEnd(widths[2]!)}  ${changes}`.trimEnd(),
   );
-  return lines.map((line) => `${line}\n`).join("");
+  return lines.map((line) => `${terminalText(line)}\n`).join("");
 }
 
 function changesText({ arm, seed }: Cell): string {

@@ -9,7 +9,7 @@ import type { Recipe, RunConfig } from "../recipes/kit/recipe.ts";
 import { recipes } from "../recipes/list.ts";
 import { UserError } from "../system/errors.ts";
 import { isRecord } from "../system/is-record.ts";
-import { type Arm, armsOf, isRowName } from "./arms.ts";
+import { type Arm, armsOf, isRowName, mostCells } from "./arms.ts";
 import { type GridConfig, gridSchema } from "./grid-schema.ts";
 import { type Settings, undotted } from "./settings.ts";
 
@@ -100,6 +100,9 @@ function problemsOf(config: GridConfig, arms: readonly Arm[], recipe: AnyRecipe 
   const refuseOwnKeys = (path: Problem["path"], settings: readonly Settings[]): void => {
     for (const key of new Set(settings.flatMap(ownKeysIn))) refuse(path, `cannot have ${key}: ${ownKeys[key]}`);
   };
+  const count = arms.length * config.seeds.length;
+  if (count > mostCells)
+    refuse(["axes"], `make ${count} cells with ${config.seeds.length} seeds; ${mostCells} are the most`);
   const names = recipe?.stages?.names;
   refuseOwnKeys(["set"], [config.set ?? {}]);
   config.shareStages.forEach((stage, index) => {

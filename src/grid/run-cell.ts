@@ -1,15 +1,14 @@
-import { writeFileSync } from "node:fs";
 import { dirname, extname, join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { writeAtomically } from "../data/atomic.ts";
-import { writing } from "../system/disk-error.ts";
 import { UserError } from "../system/errors.ts";
-import { exitCodeOfSignal } from "../system/interrupted.ts";
+import { exitCodeOfSignal, Interrupted } from "../system/interrupted.ts";
 import { watchInterruption } from "../system/interruption.ts";
 import { makeBefore } from "./before.ts";
 import { configIn, refuseChanged, stateOf } from "./cell-state.ts";
 import { type Cell, cellConfig, type Cells } from "./cells.ts";
+import { noteData } from "./data-files.ts";
 import { shareStages } from "./share-stages.ts";
+import { writeFile } from "./write-file.ts";
 
 /** How a cell is run. */
 export interface CellOptions {
@@ -37,6 +36,7 @@ export async function runCell(cells: Cells, index: number, { program, threads }:
   await interruption.check();
   interruption[Symbol.dispose]();
   endUntilWatched(); // the trainer watches as soon as it runs
+  await noteData(cells, cell);
   const file = writeConfig(cells, cell, threads);
   shareStages(cells, cell);
   const trainer = join(dirname(program), grid.recipe.name + extname(program));
@@ -50,7 +50,7 @@ export async function runCell(cells: Cells, index: number, { program, threads }:
  * Ends this process by a SIGUSR1 until something else listens for it: nothing is begun yet. Node by itself would open its
  * debugger and go on.
  */
-export function endUntilWatched(): void {
+export function endUntilWatched(): Disposable {
   const end = (): void => process.exit(exitCodeOfSignal("SIGUSR1"));
   const release = (event: string | symbol): void => {
     if (event !== "SIGUSR1") return;
@@ -59,6 +59,21 @@ export function endUntilWatched(): void {
   };
   process.on("SIGUSR1", end);
   process.on("newListener", release);
+  return { [Symbol.dispose]: () => release("SIGUSR1") };
+}
+
+/**
+ * Lets this process save and end where the grid that started it is gone: nobody would wait for it.
+ * @param self a process; its channel is undefined where a person started it, and null where the grid is gone already
+ * @throws Interrupted where the grid is gone already
+ */
+export function endWithoutParent(
+  self: Pick<NodeJS.Process, "on" | "kill" | "pid"> & { channel?: unknown } = process,
+): void {
+  if (self.channel === undefined) return;
+  if (self.channel === null) throw new Interrupted("the grid that started this cell is gone", "SIGTERM");
+  self.on("disconnect", () => self.kill(self.pid, "SIGTERM"));
+  (self.channel as { unref(): void }).unref();
 }
 
 /** @throws UserError for a number that no cell has */
@@ -79,6 +94,6 @@ function writeConfig(cells: Cells, cell: Cell, threads: number | undefined): str
   const own = plain.config.threads !== undefined || kept === undefined;
   const { resolvedYaml } = own ? plain : cellConfig(cells, cell, { threads: kept });
   const path = `${cell.folder}.yaml`;
-  writing(path, () => writeAtomically(path, (file) => writeFileSync(file, resolvedYaml)));
+  writeFile(path, resolvedYaml);
   return path;
 }

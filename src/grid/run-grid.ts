@@ -1,16 +1,19 @@
 import { join, resolve } from "node:path";
 import { UserError } from "../system/errors.ts";
 import { lastingStreams, terminalFile } from "../system/lasting-streams.ts";
+import { terminalText } from "../system/visible-text.ts";
 import { exitCodeOf } from "../system/exit-code.ts";
 import { calledAs } from "../recipes/kit/called-as.ts";
 import { refuseChanged, stateOf } from "./cell-state.ts";
 import { type Cell, type Cells, cellsOf } from "./cells.ts";
 import { collect } from "./collect/collect.ts";
+import { refuseMisspelt } from "./collect/read-cells.ts";
+import { refuseTuned } from "./collect/tuned.ts";
 import { type GridArguments, parseGridArguments, threadsOf } from "./command-line.ts";
 import { cellsIn, listText } from "./list.ts";
 import { type Grid, orNearest, readGrid } from "./read-grid.ts";
 import { shownPath } from "./shown-path.ts";
-import { endUntilWatched, runCell } from "./run-cell.ts";
+import { endUntilWatched, endWithoutParent, runCell } from "./run-cell.ts";
 import { type Ended, runLocal } from "./run-local.ts";
 import { kubernetesManifest } from "./where/kubernetes.ts";
 import type { Submission } from "./where/place.ts";
@@ -47,19 +50,19 @@ export async function runGrid(argv: readonly string[], { program }: GridProgram)
       process.stdout.write(args.help);
       return 0;
     }
-    return await obey(args, program);
+    const early = endUntilWatched();
+    return await obey(args, program).finally(early[Symbol.dispose]);
   } catch (error) {
     return exitCodeOf(error, "reproduce", process.stderr);
   }
 }
 
 async function obey(args: GridArguments, program: string): Promise<number> {
-  if (args.cell !== undefined) endUntilWatched();
   const cells = cellsOf(await readGrid(args.file, args));
   refuseUnknownAxes(cells, args.axes);
   const chosen = cellsIn(cells, args.axes);
   if (args.list) {
-    process.stdout.write(listText(chosen));
+    process.stdout.write(listText(cells, chosen));
     return 0;
   }
   if (args.cell !== undefined) {
@@ -67,6 +70,7 @@ async function obey(args: GridArguments, program: string): Promise<number> {
     return runCell(cells, args.cell, { program, threads: args.threads });
   }
   if (args.collect) return collectAndSay(cells, args);
+  await refuseTuned(cells); // before hours are spent on cells whose tables would be refused
   const code = await runMissing(cells, chosen, { args, program });
   return code === 0 ? collectAndSay(cells, args) : (code ?? 0);
 }
@@ -88,7 +92,7 @@ async function runMissing(cells: Cells, chosen: readonly Cell[], started: Starte
     return undefined;
   }
   say(
-    `${chosen.length} cells, ${chosen.length - missing.length} of them complete, in ${shownPath(grid.config.output)}`,
+    `${chosen.length === 1 ? "1 cell" : `${chosen.length} cells`}, ${chosen.length - missing.length} complete, in ${shownPath(grid.config.output)}`,
   );
   if (missing.length === 0) return 0;
   if (args.where === "slurm") {
@@ -106,10 +110,13 @@ async function runMissing(cells: Cells, chosen: readonly Cell[], started: Starte
   }
   using terminal = lastingStreams(); // cells end with this process, which a closed pipe or terminal must not end
   terminal.keepIn(join(grid.config.output, terminalFile));
-  const tell = (sentence: string): void => void terminal.stdout.write(`${sentence}\n`);
+  const tell = (sentence: string): void => void terminal.stdout.write(`${terminalText(sentence)}\n`);
   const { jobs = 1, threads = threadsOf(jobs) } = args;
   const command = ({ index }: Cell): string[] => cellCommand(started, [`--cell=${index}`, `--threads=${threads}`]);
-  return codeOf(await runLocal({ cells: missing, jobs, command, say: tell }), missing.length);
+  return codeOf(
+    await runLocal({ cells: missing, jobs, command, say: tell, look: (cell) => refuseMisspelt(cells, cell) }),
+    missing.length,
+  );
 }
 
 function submissionOf(
@@ -136,14 +143,17 @@ function codeOf(ended: readonly Ended[], wanted: number): number {
   const failed = ended.filter(({ code }) => code !== 0);
   if (failed.length === 0) return 0;
   const left = wanted - ended.length;
-  const rest = left > 0 ? ` ${left} were not begun, as none had come to its end.` : "";
+  const rest = left > 0 ? ` ${left === 1 ? "1 was" : `${left} were`} not begun, as none had come to its end.` : "";
   const names = failed.map(({ cell, code, log }) => `  ${cell.name}: ${code}, ${shownPath(log)}`).join("\n");
-  process.stderr.write(`reproduce: ${failed.length} of ${wanted} cells failed.${rest}\n${names}\n`);
+  process.stderr.write(
+    `reproduce: ${failed.length} of ${wanted === 1 ? "1 cell" : `${wanted} cells`} failed.${rest}\n${names}\n`,
+  );
   return failed.some(({ code }) => code === 2) ? 2 : 1;
 }
 
 async function collectAndSay(cells: Cells, { axes }: GridArguments): Promise<number> {
-  const { text, met } = await collect(cells, { axes });
+  const late = endUntilWatched(); // what has run the cells listens no more
+  const { text, met } = await collect(cells, { axes }).finally(late[Symbol.dispose]);
   process.stdout.write(text);
   return met ? 0 : 3;
 }
@@ -153,11 +163,4 @@ function refuseUnknownAxes({ grid }: Cells, axes: readonly string[]): void {
   const unknown = axes.find((axis) => !known.includes(axis));
   if (unknown === undefined) return;
   throw new UserError("unknown-option", `--axis is ${JSON.stringify(unknown)}${orNearest(unknown, known)}`);
-}
-
-/** A cell whose grid was killed saves and ends: nobody would wait for it. */
-function endWithoutParent(): void {
-  if (process.channel === undefined) return;
-  process.on("disconnect", () => process.kill(process.pid, "SIGTERM"));
-  process.channel.unref();
 }

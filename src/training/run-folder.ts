@@ -6,7 +6,7 @@ import { UserError } from "../system/errors.ts";
 import { remove } from "../system/files-in-use.ts";
 import { makeFolder } from "../system/make-folder.ts";
 import { againOrOn, writing } from "../system/disk-error.ts";
-import { lockRun, type RunLock } from "./run-lock.ts";
+import { holderOf, lockRun, type RunLock } from "./run-lock.ts";
 import { clearRunLeftovers } from "./run-leftovers.ts";
 import { openRunLog, type RunLog } from "./run-log.ts";
 import { openRunRecords, type RunRecords } from "./run-records.ts";
@@ -66,6 +66,9 @@ const ownFiles = [
   "terminal.log",
   "tokens.json",
 ];
+
+/** The process that is working in a run folder, in words; undefined where none is. */
+export const runUserOf = (path: string): string | undefined => holderOf(join(path, lockName));
 
 /** Whether the folder holds a run. */
 export function isRunFolder(path: string): boolean {

@@ -42,6 +42,18 @@ export function lockRun(path: string): RunLock {
   throw inUse(path, undefined);
 }
 
+/** The living process that holds the lock at `path`, in words; undefined where none does, or where it cannot be read. */
+export function holderOf(path: string): string | undefined {
+  try {
+    const holder = parseHolder(readFileSync(path, "utf8"));
+    return holder === undefined || lifeOfHolder(holder) === "ended" ? undefined : processText(holder);
+  } catch {
+    return undefined;
+  }
+}
+
+const processText = ({ pid, host }: Holder): string => `process ${pid} on ${host}`;
+
 function created(path: string, mine: Holder): boolean {
   try {
     writeFileSync(path, `${JSON.stringify(mine)}\n`, { flag: "wx" });
@@ -128,7 +140,7 @@ function readIfThere(path: string): string | undefined {
 }
 
 function inUse(path: string, holder: Holder | undefined): UserError {
-  const by = holder === undefined ? "another process" : `process ${holder.pid} on ${holder.host}`;
+  const by = holder === undefined ? "another process" : processText(holder);
   const fix = `Wait for it or name another output. If that process is gone for certain, delete ${path}`;
   return new UserError("run-in-use", `${by} is using this run folder`, { where: path, fix });
 }

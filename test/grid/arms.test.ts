@@ -7,6 +7,9 @@ const rows = (axis: AxisConfig, controls: Record<string, unknown>[] = []) => arm
 const namesOf = (axis: AxisConfig) => rows(axis).arms.map(({ name }) => name);
 const complaints = (axis: AxisConfig) => rows(axis).problems.map(({ path, message }) => `${path.join(".")} ${message}`);
 
+const ten = Array.from({ length: 10 }, (_, value) => value);
+const nineKeys = Object.fromEntries(ten.slice(1).map((key) => [`key${key}`, ten]));
+
 describe("an axis", () => {
   test("makes a cell of every value of a key", () => {
     const { arms, problems } = rows({ "selection.gamma": [0, 0.5] });
@@ -57,6 +60,11 @@ describe("an axis", () => {
     expect(arms[1]).toEqual({ axis: "one", name: "all", settings: { selection: { method: "full" } }, control: true });
   });
 
+  test("gets no control whose name leads elsewhere", () => {
+    const { problems } = rows({ a: [1] }, [{ name: "lr 1/2", b: 1 }]);
+    expect(problems.map(({ path }) => path)).toEqual([["controls", 0, "name"]]);
+  });
+
   test.each<[AxisConfig, RegExp]>([
     [{ a: [1, 2], b: [1] }, /^axes\.one\.b has 1 values and a has 2/],
     [{ a: 1 }, /^axes\.one\.a must be a list of values/],
@@ -64,6 +72,11 @@ describe("an axis", () => {
     [{ a: [1, 2], names: ["x"] }, /^axes\.one\.names has 1 names for 2 cells/],
     [{ a: [1], set: [{ b: 1 }] }, /^axes\.one\.set cannot stand beside/],
     [{}, /^axes\.one has no cells/],
+    [{ set: [{ name: "../../evil", a: 1 }] }, /^axes\.one\.set\.0\.name is "\.\.\/\.\.\/evil"/],
+    [{ set: [{ name: "a\u001b[2J\n", a: 1 }] }, /^axes\.one\.set\.0\.name is "a\\u001b/],
+    [{ set: [{ name: 7, a: 1 }] }, /^axes\.one\.set\.0\.name is 7/],
+    [{ cross: true, ...nineKeys }, /^axes\.one\.cross makes 1000000000 cells/],
+    [{ a: [1], cross: nineKeys }, /^axes\.one\.cross makes 1000000000 cells/],
   ])("%j is refused", (axis, message) => {
     expect(complaints(axis)).toEqual(expect.arrayContaining([expect.stringMatching(message)]));
   });

@@ -1,6 +1,10 @@
 import { describe, expect, test } from "@jest/globals";
-import { readFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { makeBefore } from "../../src/grid/before.ts";
+import { perform } from "../../src/grid/perform.ts";
+import { identityOf } from "../../src/system/process-identity.ts";
 import { temporaryFolder } from "../data/folder.ts";
 import { userError } from "../user-error.ts";
 
@@ -34,5 +38,45 @@ describe("commands before the first cell", () => {
     await expect(makeBefore({ before, output: folder.path("fails") }, undisturbed)).rejects.toThrow(
       userError(code, place),
     );
+  });
+
+  test("leave nothing where they fail, and are run again", async () => {
+    const output = folder.path("partial");
+    const run = ["sh", "-c", "echo partial > $0; exit 3", "{before}/d.txt"];
+    const failing = makeBefore({ before: [{ run, makes: "d.txt" }], output }, undisturbed);
+    await expect(failing).rejects.toThrow(userError("command-failed", "ended with 3"));
+    expect(readdirSync(`${output}/before`)).toEqual([]);
+    writeFileSync(`${output}/before/d.txt`, "of a command that was killed\n");
+    await makeBefore({ before: [appends("d.txt")], output }, undisturbed);
+    expect(readFileSync(`${output}/before/d.txt`, "utf8")).toBe("once\n");
+  });
+
+  test("run again where the grid words them otherwise", async () => {
+    const output = folder.path("changed");
+    const says = (word: string) => ({ run: ["sh", "-c", `echo ${word} > $0`, "{before}/e.txt"], makes: "e.txt" });
+    for (const word of ["first", "second"]) await makeBefore({ before: [says(word)], output }, undisturbed);
+    expect(readFileSync(`${output}/before/e.txt`, "utf8")).toBe("second\n");
+  });
+
+  test("of a process that was killed are ended before they are run again", async () => {
+    const output = folder.path("orphan");
+    mkdirSync(`${output}/before`, { recursive: true });
+    const late = ["-c", "sleep 1; echo late > $0", `${output}/before/f.txt`];
+    const orphan = spawn("sh", late, { detached: true, stdio: "ignore" });
+    writeFileSync(`${output}/before/.f.txt.running`, JSON.stringify(identityOf(orphan.pid!)));
+    await makeBefore({ before: [appends("f.txt")], output }, undisturbed);
+    await sleep(1000);
+    expect(readFileSync(`${output}/before/f.txt`, "utf8")).toBe("once\n");
+    expect(readdirSync(`${output}/before`)).toEqual([".f.txt.done", "f.txt"]);
+  });
+
+  test("are killed with their children where they go on after a request to stop", async () => {
+    const here = folder.path("stubborn");
+    // a shell that keeps SIGTERM from itself and its child, which would write after both
+    const script = `trap '' TERM; echo > ${here}.begun; sh -c 'sleep 1; echo > ${here}.after'; sleep 9`;
+    const asked = () => existsSync(`${here}.begun`);
+    expect(await perform(["sh", "-c", script], { asked }, { grace: 50 })).toBe("SIGKILL");
+    await sleep(1000);
+    expect(existsSync(`${here}.after`)).toBe(false);
   });
 });

@@ -9,7 +9,7 @@ import { cellsIn, listText } from "../../src/grid/list.ts";
 import { readGrid } from "../../src/grid/read-grid.ts";
 import { temporaryFolder } from "../data/folder.ts";
 import { userError } from "../user-error.ts";
-import { openGrid, writeGrid, writeRun } from "./small-grid.ts";
+import { openGrid, writeCell, writeGrid, writeRun } from "./small-grid.ts";
 
 const folder = temporaryFolder();
 let made = 0;
@@ -45,6 +45,19 @@ describe("a grid file", () => {
   test("is not read with a key of --set that each cell has for itself", async () => {
     const read = readGrid(writeGrid(place(), {}), { set: ["output=elsewhere"] });
     await expect(read).rejects.toThrow(userError("conflicting-options", "--output FOLDER"));
+  });
+
+  test.each([
+    [{ ratio: { "selection.ratio": [0.6, 0.7], names: ["0.6", "ratio-0.6"] } }, /ratio\/0\.6 and ratio\/ratio-0\.6/],
+    [
+      {
+        a: { set: [{ name: "b-c", "selection.ratio": 0.7 }] },
+        "a-b": { set: [{ name: "c", "selection.ratio": 0.8 }] },
+      },
+      /a\/b-c and a-b\/c/,
+    ],
+  ])("whose cells would share a folder is refused: %j", async (axes, rows) => {
+    await expect(openGrid(place(), { axes })).rejects.toThrow(userError("invalid-config", rows));
   });
 
   test("that cannot be a cell is refused with the cell's name and what is wrong, each cell once", async () => {
@@ -143,15 +156,16 @@ describe("the cells of a grid", () => {
 
 describe("a cell", () => {
   test("is missing, resumable or complete by what its folder holds", async () => {
-    const { cells } = await openGrid(place());
+    const grid = await openGrid(place());
+    const { cells } = grid;
     const [missing, begun, done, damaged] = cells;
     mkdirSync(begun!.folder, { recursive: true });
     writeFileSync(join(begun!.folder, "run.json"), '{"format":"tokensift run","version":1}');
-    writeRun(done!.folder, { loss: 1 });
+    writeCell(grid, done!, { loss: 1 });
     writeRun(damaged!.folder, { loss: 1 });
     writeFileSync(join(damaged!.folder, "results.json"), '{"rows":[');
     expect([missing!, begun!, done!, damaged!].map(stateOf)).toEqual(["missing", "resumable", "complete", "resumable"]);
-    expect(listText(cells).split("\n")[2]).toBe("2  gamma-0-s3     complete   selection.gamma=0 training.seed=3");
+    expect(listText(grid, cells).split("\n")[2]).toBe("2  gamma-0-s3     complete   selection.gamma=0 training.seed=3");
   });
 
   test("keeps its folder where the grid has other cells before it by now", async () => {

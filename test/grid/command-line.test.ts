@@ -41,6 +41,8 @@ describe("the command line of a grid", () => {
     [["g.yaml", "--where", "slrum"], "invalid-option", "did you mean slurm?"],
     [["g.yaml", "--list", "--collect"], "conflicting-options", "--list and --collect"],
     [["g.yaml", "--jobs", "0"], "invalid-option", "--jobs"],
+    [["g.yaml", "--jobs", "3000000"], "invalid-option", "from 1 to 1000000"],
+    [["g.yaml", "--cell", "0", "--axis", "lr"], "conflicting-options", "--cell and --axis"],
     [["g.yaml", "--cell", "-1"], "invalid-option", "--cell"],
     [["g.yaml", "--", "--time=1"], "unused-option", "sbatch"],
   ] as const)("%j is refused", (argv, code, place) => {

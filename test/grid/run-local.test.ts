@@ -1,11 +1,17 @@
 import { describe, expect, jest, test } from "@jest/globals";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Cell } from "../../src/grid/cells.ts";
-import { endUntilWatched } from "../../src/grid/run-cell.ts";
+import { endUntilWatched, endWithoutParent } from "../../src/grid/run-cell.ts";
 import { logOf, runLocal } from "../../src/grid/run-local.ts";
 import { watchInterruption } from "../../src/system/interruption.ts";
+import { identityOf } from "../../src/system/process-identity.ts";
 import { temporaryFolder } from "../data/folder.ts";
+import { userError } from "../user-error.ts";
+import { runGrid } from "../../src/grid/run-grid.ts";
+import { writeGrid, writeRun } from "./small-grid.ts";
 
 const folder = temporaryFolder();
 
@@ -70,6 +76,89 @@ describe("cells on this machine", () => {
     await stopped;
     expect(existsSync(ready(cells[2]!))).toBe(false); // not begun
   });
+});
+
+describe("cells that another process runs at the same time", () => {
+  const living = (): string => `${JSON.stringify({ ...identityOf(process.ppid), id: "other" })}\n`; // of a process that is there, and not this one
+  const lockOf = ({ folder: run }: Cell): string => join(run, ".lock");
+  const run = (cells: readonly Cell[], command: (cell: Cell) => string[], said: string[] = []) =>
+    runLocal({ cells, jobs: 1, command, say: (sentence) => void said.push(sentence) });
+
+  test("are run after the others, once that has ended, and need not be where that has completed them", async () => {
+    const cells = cellsOf(3, "shared");
+    const [busy, done, own] = cells;
+    mkdirSync(busy!.folder, { recursive: true });
+    writeFileSync(lockOf(busy!), living());
+    writeRun(done!.folder, { loss: 1 });
+    const begun: string[] = [];
+    const said: string[] = [];
+    const free = `require("fs").rmSync(${JSON.stringify(lockOf(busy!))}, { force: true })`;
+    const command = (cell: Cell): string[] => {
+      begun.push(cell.name);
+      return node(free);
+    };
+    const ended = await run(cells, command, said);
+    expect(begun).toEqual([own!.name, busy!.name]);
+    expect(ended.map(({ cell, code }) => [cell.index, code])).toEqual([
+      [1, 0],
+      [2, 0],
+      [0, 0],
+    ]);
+    expect(said[0]).toBe(`shared-0 is run by process ${process.ppid} on ${hostname()}`);
+  });
+
+  test("have not failed where that was faster", async () => {
+    const [cell] = cellsOf(1, "raced");
+    const command = (): string[] => {
+      writeRun(cell!.folder, { loss: 1 });
+      return node("process.exit(2)"); // as a trainer does whose folder is in use
+    };
+    expect(await run([cell!], command)).toMatchObject([{ code: 0 }]);
+  });
+});
+
+test("a disk that refuses a cell's log is told in words", async () => {
+  const file = folder.path("in-the-way");
+  writeFileSync(file, "");
+  const cells = cellsOf(1).map((cell) => ({ ...cell, folder: join(file, "cells/cell-0") }));
+  const work = runLocal({ cells, jobs: 1, command: () => node(""), say: () => undefined });
+  await expect(work).rejects.toThrow(userError("not-writable", /in-the-way.*--output FOLDER/s));
+});
+
+test("the first cell that is done is looked at, and what is wrong with it stops the grid", async () => {
+  const cells = cellsOf(3, "looked");
+  const seen: string[] = [];
+  const look = ({ name }: Cell): void => {
+    seen.push(name);
+    throw new Error("no such metric");
+  };
+  const work = runLocal({ cells, jobs: 1, look, command: () => node(""), say: () => undefined });
+  await expect(work).rejects.toThrow("no such metric");
+  expect(seen).toEqual(["looked-0"]);
+});
+
+test("a cell ends where its grid is gone, be it before the cell was ready", () => {
+  const sent: unknown[] = [];
+  let gone: () => void = () => undefined;
+  const self = {
+    ...{ pid: 7, channel: undefined as unknown, kill: (...all: unknown[]) => sent.push(all) > 0 },
+    on: (_: string, listener: () => void) => ((gone = listener), self),
+  };
+  const end = (channel: unknown) => () => endWithoutParent({ ...self, channel } as never);
+  expect(end(undefined)).not.toThrow();
+  expect(end(null)).toThrow(expect.objectContaining({ exitCode: 143 }));
+  end({ unref: () => undefined })();
+  gone();
+  expect(sent).toEqual([[7, "SIGTERM"]]);
+});
+
+test("a grid ends by SIGUSR1 before it runs its cells, and leaves no listener behind", async () => {
+  const count = (): number => process.listenerCount("SIGUSR1");
+  const [before, during] = [count(), [] as number[]];
+  const write = jest.spyOn(process.stdout, "write").mockImplementation(() => during.push(count()) > 0);
+  expect(await runGrid([writeGrid(folder.path("early")), "--list"], { program: "reproduce.ts" })).toBe(0);
+  write.mockRestore();
+  expect([during[0], count()]).toEqual([before + 1, before]);
 });
 
 test("a cell that has begun nothing yet ends by SIGUSR1, until its trainer listens", () => {

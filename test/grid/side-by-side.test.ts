@@ -13,13 +13,24 @@ const folder = temporaryFolder();
 let made = 0;
 
 /** A run of ssToken with an arm `full`, on four problems whose losses lie around the arm's. */
-function runOf(seed: number, losses: { sstoken: number; full: number }, selection: object = { ratio: 0.9 }): string {
+function runOf(
+  seed: number,
+  losses: { sstoken: number; full: number },
+  selection: object = { ratio: 0.9 },
+  validation = "held-out.arrow",
+): string {
   const path = folder.path(`run-${made++}`);
   const write = (at: string, name: "sstoken" | "full", method: object): void => {
     const rowLosses = [0, 1, 2, 3].map((i) => losses[name] + i / 10 + seed / 100);
     writeRun(at, { loss: losses[name] + 0.15 + seed / 100, rowLosses, rowTokens: [2, 2, 2, 2] });
     writeFileSync(join(at, "summary.json"), JSON.stringify({ name, method: name, seconds: 3 }));
-    const config = { model: "m", data: { cache: `c${made}` }, selection: method, training: { seed }, output: at };
+    const config = {
+      model: "m",
+      data: { cache: `c${made}`, validation },
+      selection: method,
+      training: { seed },
+      output: at,
+    };
     writeFileSync(join(at, "config.yaml"), JSON.stringify({ ...config, compare: name === "full" ? [] : ["full"] }));
   };
   write(path, "sstoken", { method: "sstoken", ...selection });
@@ -52,6 +63,33 @@ describe("runs side by side", () => {
       ["sstoken", "4"],
       ["full", "4"],
     ]);
+  });
+
+  test("have their metrics' own numbers of seeds, and the runs that lack one by their folders", () => {
+    const runs = [1, 2].map((seed) => runOf(seed, losses));
+    const without = join(runs[1]!, "full");
+    writeFileSync(join(without, "evaluation.jsonl"), '{"step":4,"loss":null,"tokens":8}\n');
+    const { arms, metrics, comparisons } = compareRuns(runs);
+    const markup = comparisonPage(runs, arms, metrics, comparisons);
+    expect(page(markup).cells("Arms")[1]).toContainEqual(expect.stringMatching(/\(n = 1\)$/));
+    expect(markup).toContain(`loss is missing, or no finite number, in ${without}`);
+  });
+
+  test("on other held-out data are other arms, and row 3 of the one is not compared with row 3 of the other", () => {
+    const runs = ["a.arrow", "b.arrow"].flatMap((validation) =>
+      [1, 2, 3].map((seed) => runOf(seed, losses, { ratio: 0.9 }, validation)),
+    );
+    const { arms, comparisons } = compareRuns(runs);
+    expect(arms.map(({ arm, outcomes }) => [arm.name, outcomes.length])).toEqual([
+      ["sstoken", 3],
+      ["full", 3],
+      ['sstoken, validation "b.arrow"', 3],
+      ['full, validation "b.arrow"', 3],
+    ]);
+    const problemsOf = (against: string) =>
+      comparisons.find((each) => each.metric === "loss" && each.arm === "sstoken" && each.against === against)
+        ?.problems;
+    expect([problemsOf("full"), problemsOf('full, validation "b.arrow"')]).toEqual([4, 0]);
   });
 
   test("of fewer than three seeds show no difference, however large", () => {

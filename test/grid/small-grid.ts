@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Measure } from "../../src/grid/collect/measures.ts";
-import { cellsOf, type Cells } from "../../src/grid/cells.ts";
+import { type Cell, cellConfig, cellsOf, type Cells } from "../../src/grid/cells.ts";
 import { readGrid } from "../../src/grid/read-grid.ts";
 
 /** A base of ssToken's and a grid over it, in a folder; what is given replaces or adds keys. */
@@ -47,6 +47,12 @@ export function writeRun(folder: string, { loss, rowLosses, rowTokens, rowCorrec
   write("timing.jsonl", { step: 1, seconds: 2, memoryMB: 100 });
   write("summary.json", { seconds: 3, trainedTokens: 40, ...(noise !== undefined && { noise }) });
   write("results.json", { rows: [{ name: "sstoken", loss, ...row }] });
+}
+
+/** The same of a cell, with its configuration and others of its keys. */
+export function writeCell(cells: Cells, cell: Cell, run: FakeRun, other: Readonly<Record<string, unknown>> = {}): void {
+  writeRun(cell.folder, run);
+  writeFileSync(join(cell.folder, "config.yaml"), cellConfig(cells, cell, other).resolvedYaml);
 }
 
 function lists(given: Readonly<Record<string, unknown>>): object {

@@ -95,12 +95,16 @@ function resamplesFor(differences: readonly (readonly number[])[]): number {
   return Math.min(10_000, Math.max(2000, Math.floor(4e6 / (differences.length * differences[0]!.length))));
 }
 
-/** A difference for each seed and problem that all runs have measured; undefined where a run has no problems. */
+/**
+ * A difference for each seed and problem that all runs have measured; undefined where a run has no problems, or those of
+ * other held-out data.
+ */
 function problemsInCommon(pairs: readonly (readonly [Measure, Measure])[]) {
   const lists = pairs.map(([ours, theirs]) => [ours.problems, theirs.problems] as const);
   const maps = lists.flat().map((list) => list && new Map(list.rowIds.map((id, i) => [id, list.values[i]!])));
   const [first] = lists[0]!;
   if (first === undefined || !maps.every((map) => map !== undefined)) return undefined;
+  if (lists.flat().some((list) => list!.heldOut !== first.heldOut)) return undefined;
   const kept = first.rowIds.flatMap((id, i) => (maps.every((map) => Number.isFinite(map.get(id))) ? [{ id, i }] : []));
   if (kept.length < 2) return undefined;
   const valuesOf = (map: ReadonlyMap<number, number>): number[] => kept.map(({ id }) => map.get(id)!);

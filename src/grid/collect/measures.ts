@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { mean } from "../../evaluation/mean.ts";
 import {
   type JsonObject,
@@ -11,8 +11,9 @@ import {
   runObject,
   textOf,
 } from "../../report/run-files.ts";
+import { UserError } from "../../system/errors.ts";
 import { isRecord } from "../../system/is-record.ts";
-import { resultsIn } from "../cell-state.ts";
+import { configIn, resultsIn } from "../cell-state.ts";
 
 /** Numbers of single held-out problems. */
 export interface ProblemNumbers {
@@ -22,6 +23,8 @@ export interface ProblemNumbers {
   readonly weights?: readonly number[];
   /** Each value is 0 or 1. */
   readonly binary: boolean;
+  /** Names the held-out data whose rows they are, where the configuration is there to say; others have other problems. */
+  readonly heldOut?: string;
 }
 
 /** A number that a run came to, with those of single problems where the run recorded them. */
@@ -47,7 +50,7 @@ export interface Cost {
  * Reads what a complete run has measured: columns of `results.json` by their keys (of another row as `KEY@ROW`),
  * `evaluation.KEY` of the last evaluation (or that of the saved model), `noise.recall` and `noise.precision`, `train.KEY` and `last.KEY` of the log.
  * @param startRow the name of the row of the model before training
- * @throws UserError for a log that is damaged
+ * @throws UserError for a log that is damaged, or has not the evaluation that the results tell of
  */
 export function measuresOf(folder: string, startRow?: string): { measures: Measures; cost: Cost } {
   const rows = resultsIn(folder) ?? [];
@@ -56,20 +59,19 @@ export function measuresOf(folder: string, startRow?: string): { measures: Measu
   const arm = existsSync(join(own, "metrics.jsonl")) ? own : folder; // cDPO trains every arm in a folder of its own
   const steps = runLines(arm, "metrics.jsonl");
   const summary = runObject(arm, "summary.json") ?? {};
-  const evaluations = existsSync(join(arm, "evaluation.jsonl")) ? runLines(arm, "evaluation.jsonl") : [];
-  const evaluation = evaluations.find(({ step }) => step === summary["savedStep"]) ?? evaluations.at(-1);
+  const evaluation = savedEvaluation(arm, { main, lastStep: steps.at(-1), savedStep: summary["savedStep"] });
   const found = new Map<string, Measure>();
-  const add = (name: string, measure: Measure): void => {
-    if (Number.isFinite(measure.value) && !found.has(name)) found.set(name, measure);
+  const heldOut = heldOutOf(folder) ?? heldOutOf(dirname(folder));
+  const add = (name: string, { problems, ...measure }: Measure): void => {
+    if (!Number.isFinite(measure.value) || found.has(name)) return;
+    found.set(name, { ...measure, ...(problems && { problems: { ...problems, ...(heldOut && { heldOut }) } }) });
   };
   for (const row of main === undefined ? rows : [main, ...rows]) {
     const lists = row === main ? { ...evaluation, ...row } : row;
     const labels = row === main ? [""] : labelsOf(row);
-    for (const key of numericKeys(row))
-      for (const label of labels) add(key + label, measureOf(key, numberOf(row[key]), lists));
+    for (const key of numericKeys(row)) for (const label of labels) add(key + label, measureOf(key, lists, arm));
   }
-  for (const key of numericKeys(evaluation ?? {}))
-    add(`evaluation.${key}`, measureOf(key, numberOf(evaluation![key]), evaluation!));
+  for (const key of numericKeys(evaluation ?? {})) add(`evaluation.${key}`, measureOf(key, evaluation!, arm));
   addNoise(summary["noise"], add);
   for (const key of new Set(steps.flatMap(numericKeys))) {
     const values = steps.map((step) => numberOf(step[key])).filter(Number.isFinite);
@@ -77,6 +79,41 @@ export function measuresOf(folder: string, startRow?: string): { measures: Measu
     add(`last.${key}`, { value: values.at(-1) ?? NaN });
   }
   return { measures: found, cost: costOf(arm, { main, summary, steps }) };
+}
+
+/** The held-out data of a run folder's configuration. */
+function heldOutOf(folder: string): string | undefined {
+  const data = configIn(folder)?.["data"];
+  return isRecord(data) ? JSON.stringify(data["validation"]) : undefined;
+}
+
+/** Numbers that a row of results has from the last evaluation. */
+const fromEvaluation = ["loss", "exactMatch"];
+
+/**
+ * The evaluation of an arm's saved model, where there is one: that of the last step or of `savedStep`, with the numbers of the
+ * results.
+ */
+function savedEvaluation(
+  folder: string,
+  { main, lastStep, savedStep }: { main: JsonObject | undefined; lastStep: JsonObject | undefined; savedStep: unknown },
+): JsonObject | undefined {
+  if (!existsSync(join(folder, "evaluation.jsonl"))) return undefined;
+  const evaluations = runLines(folder, "evaluation.jsonl");
+  const evaluation = evaluations.find(({ step }) => step === savedStep) ?? evaluations.at(-1);
+  const refuse = (what: string): never => {
+    throw new UserError("damaged-log", what, {
+      where: join(folder, "evaluation.jsonl"),
+      fix: "Put the file back from a copy, or delete the run's folder to run it anew.",
+    });
+  };
+  const [step, last] = [evaluations.at(-1), lastStep].map((line) => numberOf(line?.["step"]));
+  if (step! < last!) refuse(`ends with the evaluation of step ${step}, though the run has ${last} steps`);
+  if (!(numberOf(main?.["steps"]) > 0)) return evaluation; // a row of the starting model, or of no training by steps
+  const other = fromEvaluation.find((key) => typeof main![key] === "number" && main![key] !== evaluation?.[key]);
+  if (other !== undefined)
+    refuse(`has ${other} ${String(evaluation?.[other])}, where results.json says ${String(main![other])}`);
+  return evaluation;
 }
 
 function labelsOf(row: JsonObject): string[] {
@@ -90,9 +127,16 @@ function numericKeys(row: JsonObject): string[] {
 }
 
 /** Lists of single problems that stand behind a number, by its key. */
-function measureOf(key: string, value: number, row: JsonObject): Measure {
+function measureOf(key: string, row: JsonObject, folder: string): Measure {
   const problems = problemsOf(key, row);
-  return { value, ...(problems && { problems }), ...(Object.hasOwn(ownMetricsOf(row), key) && { own: true }) };
+  const wrong = problems?.binary ? problems.values.find((value) => value !== 0 && value !== 1) : undefined;
+  if (wrong !== undefined)
+    throw new UserError("damaged-log", `a single problem's ${key} is ${wrong}, neither right (1) nor wrong (0)`, {
+      where: `${folder}: evaluation.jsonl or results.json`,
+      fix: "Put the file back from a copy, or delete the run's folder to run it anew.",
+    });
+  const own = Object.hasOwn(ownMetricsOf(row), key) && { own: true as const };
+  return { value: numberOf(row[key]), ...(problems && { problems }), ...own };
 }
 
 const rightAnswers = ["exactMatch", "greedy", "accuracy"];

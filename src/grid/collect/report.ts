@@ -7,14 +7,18 @@ import { picturesOf, type RowToDraw } from "../../report/tokens.ts";
 import { UserError } from "../../system/errors.ts";
 import type { Cells } from "../cells.ts";
 import type { AxisResult } from "./compare.ts";
-import type { Expected } from "./expectations.ts";
+import { claimText, type Expected } from "./expectations.ts";
 import { comparisonHeads, comparisonTexts, explanation } from "./paired.ts";
 import { axisPlot } from "./plot.ts";
 import type { ArmOutcomes } from "./read-cells.ts";
 import { axisTable } from "./tables.ts";
 
 /** `report.html`: one page that asks for no other file and runs nothing. */
-export function reportOf(cells: Cells, axes: readonly AxisResult[], expected: readonly Expected[]): string {
+export function reportOf(
+  cells: Cells,
+  axes: readonly AxisResult[],
+  { expected, notes }: { expected: readonly Expected[]; notes: readonly string[] },
+): string {
   const { config, file } = cells.grid;
   const title = `${config.recipe}: ${basename(file)}`;
   const complete = new Set(axes.flatMap(({ arms }) => arms.flatMap(({ outcomes }) => outcomes))).size;
@@ -26,7 +30,7 @@ export function reportOf(cells: Cells, axes: readonly AxisResult[], expected: re
   ] as const;
   const finding = findingOf(axes, expected);
   const axisSections = axes.map((axis) => axisSection(axis, config.metrics));
-  const main = html`${expectedSection(expected)} ${axisSections} ${readingSection()}`;
+  const main = html`${expectedSection(expected)} ${axisSections} ${notesSection(notes)} ${readingSection()}`;
   return documentOf(
     { title, finding, facts },
     { main, footer: "Written by tokensift from the run folders of the cells." },
@@ -45,11 +49,11 @@ function findingOf(axes: readonly AxisResult[], expected: readonly Expected[]): 
 function expectedSection(expected: readonly Expected[]): Html | undefined {
   if (expected.length === 0) return undefined;
   const columns = ["Expected", "Claim", "Direction reproduced", "Deviations"].map((head) => ({ head }));
-  const rows = expected.map(({ expectation: { cell, over, metric, verdict, paper, deviations }, reproduced }) => [
-    `${cell} ${verdict} than ${over} by ${metric}`,
-    paper ?? "–",
+  const rows = expected.map(({ expectation, reproduced }) => [
+    claimText(expectation),
+    expectation.paper ?? "–",
     reproduced,
-    deviations ?? "–",
+    expectation.deviations ?? "–",
   ]);
   return html`<section>
     <h2>Expectations</h2>
@@ -67,6 +71,14 @@ function axisSection({ axis, arms, comparisons, ...rest }: AxisResult, metrics: 
     <h2>${axis}</h2>
     ${tableHtml(columns, rows)} ${plots.map((plot) => html`<figure style="max-width:none">${plot}</figure> `)}
     ${texts.length === 0 ? undefined : tableHtml(compared, texts)} ${tokenPictures(arms)}
+  </section> `;
+}
+
+function notesSection(notes: readonly string[]): Html | undefined {
+  if (notes.length === 0) return undefined;
+  return html`<section>
+    <h2>Notes</h2>
+    ${notes.map((note) => html`<p>${note}</p> `)}
   </section> `;
 }
 

@@ -22,10 +22,11 @@ export function metricOf({ outcomes }: ArmOutcomes, metric: string): Spread {
   return spreadOf(outcomes.flatMap(({ measures }) => measures.get(metric)?.value ?? []));
 }
 
-/** `0.0974 ± 0.0031`; a dash where there is none. */
-export function spreadText({ n, mean, sd }: Spread): string {
+/** `0.0974 ± 0.0031`; a dash where there is none; with its own n where that is not one of each run. */
+export function spreadText({ n, mean, sd }: Spread, runs = n): string {
   if (n === 0) return "–";
-  return Number.isNaN(sd) ? numberText(mean) : `${numberText(mean)} ± ${numberText(sd, mean)}`;
+  const text = Number.isNaN(sd) ? numberText(mean) : `${numberText(mean)} ± ${numberText(sd, mean)}`;
+  return n === runs ? text : `${text} (n = ${n})`;
 }
 
 /** A number with as many places as one of that size has. */
@@ -54,7 +55,7 @@ export function axisTable({ arms }: AxisOutcomes, metrics: readonly string[]): {
   const rows = arms.map((row) => [
     row.arm.name,
     String(row.outcomes.length),
-    ...metrics.map((metric) => spreadText(metricOf(row, metric))),
+    ...metrics.map((metric) => spreadText(metricOf(row, metric), row.outcomes.length)),
     ...costTexts(row),
   ]);
   return { heads, rows };
@@ -73,15 +74,20 @@ export function markdownText(text: string): string {
 }
 
 /** `table.md`. */
-export function markdownOf(axes: readonly AxisOutcomes[], metrics: readonly string[], title: string): string {
+export function markdownOf(
+  axes: readonly AxisOutcomes[],
+  metrics: readonly string[],
+  { title, notes = [] }: { title: string; notes?: readonly string[] },
+): string {
   const lead = "Mean ± sample standard deviation over n seeds; time and memory are means.";
   const parts = axes.map((axis) => {
     const { heads, rows } = axisTable(axis, metrics);
     const missing = axis.arms.reduce((sum, row) => sum + row.missing, 0);
-    const note = missing === 0 ? "" : `\n${missing} cells are not complete.\n`;
+    const note = missing === 0 ? "" : `\n${missing === 1 ? "1 cell is" : `${missing} cells are`} not complete.\n`;
     return `\n## ${markdownText(axis.axis)}\n\n${markdownTable(heads, rows)}${note}`;
   });
-  return `# ${markdownText(title)}\n\n${lead}\n${parts.join("")}`;
+  const list = notes.map((note) => `- ${markdownText(note)}\n`).join("");
+  return `# ${markdownText(title)}\n\n${lead}\n${parts.join("")}${list === "" ? "" : `\n## Notes\n\n${list}`}`;
 }
 
 /** `table.csv`: a line for each row of each axis, twelve digits. */
@@ -90,14 +96,14 @@ export function csvOf(axes: readonly AxisOutcomes[], metrics: readonly string[])
     "axis",
     "cell",
     "n",
-    ...metrics.flatMap((metric) => [`${metric} mean`, `${metric} sd`]),
+    ...metrics.flatMap((metric) => [`${metric} mean`, `${metric} sd`, `${metric} n`]),
     "trainedTokens",
   ];
   const rows = axes.flatMap(({ axis, arms }) =>
     arms.map((row) => {
       const spreads = metrics.map((metric) => metricOf(row, metric));
       const trained = spreadOf(row.outcomes.map(({ cost }) => cost.trainedTokens));
-      const numbers = [...spreads.flatMap(({ mean, sd }) => [mean, sd]), trained.mean];
+      const numbers = [...spreads.flatMap(({ mean, sd, n }) => [mean, sd, n]), trained.mean];
       return [
         axis,
         row.arm.name,

@@ -9,6 +9,7 @@ import { seriesOf, type Point } from "../../report/series.ts";
 import { tableHtml } from "../../report/table.ts";
 import { UserError } from "../../system/errors.ts";
 import type { Comparison } from "../collect/compare.ts";
+import { metricNotes } from "../collect/notes.ts";
 import { comparisonHeads, comparisonTexts, explanation } from "../collect/paired.ts";
 import { axisPlot } from "../collect/plot.ts";
 import type { ArmOutcomes } from "../collect/read-cells.ts";
@@ -29,7 +30,9 @@ export function comparisonPage(
   const main = html`<section>
       <h2>Arms</h2>
       <p>Means over n seeds, ± their standard deviation. Each dot below is a seed.</p>
-      ${tableHtml(columns, rows, "arms")} ${plots.map((plot) => html`<figure style="max-width:none">${plot}</figure> `)}
+      ${tableHtml(columns, rows, "arms")}
+      ${metricNotes(arms, metrics, ({ folder }) => folder).map((note) => html`<p>${note}</p> `)}
+      ${plots.map((plot) => html`<figure style="max-width:none">${plot}</figure> `)}
     </section>
     <section>
       <h2>Differences</h2>

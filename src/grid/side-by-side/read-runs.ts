@@ -13,8 +13,7 @@ import type { ArmOutcomes, Outcome } from "../collect/read-cells.ts";
 /** Keys that do not make two runs different ones. */
 const free = [
   ...["output", "save", "report", "engine", "threads", "matmul", "compare"],
-  ...["data.cache", "data.validation", "data.validationLimit"],
-  ...["training.seed", "training.saveEvery", "training.keepCheckpoints", "training.evaluateEvery"],
+  ...["data.cache", "training.seed", "training.saveEvery", "training.keepCheckpoints", "training.evaluateEvery"],
   ...["training.keepBest", "training.bestMetric", "training.bestMode", "training.onDivergence"],
 ];
 

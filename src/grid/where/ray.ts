@@ -1,14 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { writeAtomically } from "../../data/atomic.ts";
 import { UserError } from "../../system/errors.ts";
 import { Interrupted } from "../../system/interrupted.ts";
 import { watchInterruption } from "../../system/interruption.ts";
-import { makeFolder } from "../../system/make-folder.ts";
-import { dirname } from "node:path";
 import type { Cell } from "../cells.ts";
 import { type Ended, logOf } from "../run-local.ts";
+import { writeFile } from "../write-file.ts";
 import { shellLine } from "./indices.ts";
 import type { Submission } from "./place.ts";
 import { type RayClient, type RayJob, RayRefusal } from "./ray-client.ts";
@@ -109,6 +106,5 @@ async function whenOver(id: string, client: RayClient, { pace, asked }: Watch): 
 
 async function keepLog(cell: Cell, id: string, client: RayClient): Promise<void> {
   const text = await client.logs(id).catch(() => "the cluster did not give the job's log\n");
-  makeFolder(dirname(cell.folder));
-  writeAtomically(logOf(cell), (file) => writeFileSync(file, text));
+  writeFile(logOf(cell), text);
 }

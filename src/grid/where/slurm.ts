@@ -1,10 +1,8 @@
 import { spawnSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { writeAtomically } from "../../data/atomic.ts";
-import { writing } from "../../system/disk-error.ts";
 import { makeFolder } from "../../system/make-folder.ts";
 import { UserError } from "../../system/errors.ts";
+import { writeFile, writingInGrid } from "../write-file.ts";
 import { rangesText, shellLine } from "./indices.ts";
 import type { Submission } from "./place.ts";
 
@@ -44,9 +42,10 @@ const quoted = (path: string): string => (/[\s"\\]/.test(path) ? `"${path.replac
  * @throws UserError where there is no sbatch, or it refuses
  */
 export function submitToSlurm(submission: Submission, flags: readonly string[]): { job: string; code: number } {
-  makeFolder(join(submission.output, "cells")); // which Slurm would not make for its logs
+  const folder = join(submission.output, "cells");
+  writingInGrid(folder, () => makeFolder(folder)); // which Slurm would not make for its logs
   const path = join(submission.output, "cells.sbatch");
-  writing(path, () => writeAtomically(path, (file) => writeFileSync(file, slurmScript(submission))));
+  writeFile(path, slurmScript(submission));
   const { status, stdout, stderr, error } = spawnSync("sbatch", ["--parsable", ...flags, path], { encoding: "utf8" });
   const where = `sbatch ${path}`;
   if (error !== undefined)

@@ -83,7 +83,10 @@ async function obey<Config extends RunConfig, Run>(
   const args = parseRecipeArguments(argv, recipe);
   if ("help" in args) return say(args.help);
   const example = exampleConfig(recipe);
-  const { config, resolvedYaml } = loadConfig(recipe.config, args.config, { set: args.set, example });
+  const { config, resolvedYaml } = loadConfig(recipe.config, args.config, {
+    set: args.set,
+    example: `--config ${example}`,
+  });
   const command = commandLine(argv);
   const evaluated = livePage(recipe.report, config.output, { command });
   const reporterOf = (label: string): ArmReporter => ({ ...terminalReporter(label, terminal.stderr), evaluated });
