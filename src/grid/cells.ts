@@ -132,7 +132,8 @@ const seedOf = (seed: number): Settings => ({ "training.seed": seed });
 /** Arms that a configuration compares are rows of a grid; what every cell has in common is said after that. */
 function shared(grid: Grid, last: Settings): SettingText[] {
   const { config, recipe, set, file } = grid;
-  const alone = recipe.name === "attention-gate" ? [] : ["compare=[]"];
+  const hasArms = Object.hasOwn(recipe.config.schema.properties ?? {}, "compare");
+  const alone = hasArms && recipe.comparesInGrids !== true ? ["compare=[]"] : [];
   const own = settingTexts(config.set ?? {}).map((text) => inPlace(grid, text));
   return [...alone, ...own, ...set, ...settingTexts(last).map((text) => ({ text, folder: dirname(file) }))];
 }

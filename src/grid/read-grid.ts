@@ -14,7 +14,10 @@ import { type GridConfig, gridSchema } from "./grid-schema.ts";
 import { type Settings, undotted } from "./settings.ts";
 
 /** A recipe as a grid knows it. */
-export type AnyRecipe = Pick<Recipe<RunConfig, unknown>, "name" | "example" | "results" | "startRow" | "stages"> & {
+export type AnyRecipe = Pick<
+  Recipe<RunConfig, unknown>,
+  "name" | "example" | "results" | "startRow" | "stages" | "comparesInGrids"
+> & {
   readonly config: ConfigDefinition<RunConfig>;
 };
 

@@ -38,6 +38,7 @@ export const attentionGateRecipe = defineRecipe<AttentionGateConfig, GateRun>({
   start: (config) => config,
   usesDataWeights: true,
   drawsByWeight: true,
+  comparesInGrids: true,
   async check({ eviction, evaluation }) {
     if (eviction !== undefined) configuredLoss(eviction);
     await openScores(evaluation.baselines);

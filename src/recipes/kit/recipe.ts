@@ -58,6 +58,8 @@ export interface Recipe<Config extends RunConfig, Run> {
   readonly results: readonly ResultColumn[];
   /** The name of the row of the results that stands for the model before training, where there is such a row. */
   readonly startRow?: string;
+  /** Of a recipe whose `compare` is no list of arms that are left out in a grid: they belong to what is measured. */
+  readonly comparesInGrids?: true;
   /** Of a recipe that works in stages: how a run gets those that another has finished. */
   readonly stages?: StageSharing;
   /** The writer of the page; asked for at the end, as its drawing library is as large as all else. */
