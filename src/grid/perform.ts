@@ -69,11 +69,11 @@ export function perform(
 export async function endLeftBehind(running: string): Promise<void> {
   const identity = identityIn(running);
   if (identity?.host !== hostname()) return; // of another machine nothing is known
-  while (!hasEnded(identity)) {
+  for (let look = 0; look < 250 && !hasEnded(identity); look++) {
     try {
       process.kill(-identity.pid, "SIGKILL");
     } catch {
-      // it has just ended
+      // it has just ended, or is another user's
     }
     await sleep(20);
   }

@@ -59,6 +59,15 @@ test("a metric that is nearly one of the first cell's is refused, and no other",
   expect(() => refuseMisspelt(wrong, wrong.cells[0]!)).toThrow(userError("unknown-metric", /mean train\.keptShare\?/));
 });
 
+test("results of an arm in a folder of its own need no evaluation of its training", () => {
+  const run = place();
+  writeRun(run, { loss: 1 });
+  writeRun(join(run, "cdpo"), { loss: 1 });
+  writeFileSync(join(run, "cdpo/evaluation.jsonl"), ""); // as cDPO leaves it
+  writeFileSync(join(run, "results.json"), JSON.stringify({ rows: [{ name: "cdpo", steps: 4, loss: 0.5 }] }));
+  expect(measuresOf(run, "base").measures.get("loss")).toEqual({ value: 0.5 });
+});
+
 describe("a verdict", () => {
   const clear = { metric: "exactMatch", seeds: 5, corrected: 0.01 };
   const interval = (low: number, high: number) => ({ difference: (low + high) / 2, low, high, p: 0.01 });

@@ -59,7 +59,10 @@ export function measuresOf(folder: string, startRow?: string): { measures: Measu
   const arm = existsSync(join(own, "metrics.jsonl")) ? own : folder; // cDPO trains every arm in a folder of its own
   const steps = runLines(arm, "metrics.jsonl");
   const summary = runObject(arm, "summary.json") ?? {};
-  const evaluation = savedEvaluation(arm, { main, lastStep: steps.at(-1), savedStep: summary["savedStep"] });
+  const evaluation = savedEvaluation(arm, {
+    main: arm === folder ? main : undefined, // cDPO's results are of evaluations of their own
+    ...{ lastStep: steps.at(-1), savedStep: summary["savedStep"] },
+  });
   const found = new Map<string, Measure>();
   const heldOut = heldOutOf(folder) ?? heldOutOf(dirname(folder));
   const add = (name: string, { problems, ...measure }: Measure): void => {
@@ -101,6 +104,7 @@ function savedEvaluation(
   if (!existsSync(join(folder, "evaluation.jsonl"))) return undefined;
   const evaluations = runLines(folder, "evaluation.jsonl");
   const evaluation = evaluations.find(({ step }) => step === savedStep) ?? evaluations.at(-1);
+  if (main === undefined) return evaluation;
   const refuse = (what: string): never => {
     throw new UserError("damaged-log", what, {
       where: join(folder, "evaluation.jsonl"),
@@ -109,10 +113,10 @@ function savedEvaluation(
   };
   const [step, last] = [evaluations.at(-1), lastStep].map((line) => numberOf(line?.["step"]));
   if (step! < last!) refuse(`ends with the evaluation of step ${step}, though the run has ${last} steps`);
-  if (!(numberOf(main?.["steps"]) > 0)) return evaluation; // a row of the starting model, or of no training by steps
-  const other = fromEvaluation.find((key) => typeof main![key] === "number" && main![key] !== evaluation?.[key]);
+  if (!(numberOf(main["steps"]) > 0)) return evaluation; // a row of the starting model, or of no training by steps
+  const other = fromEvaluation.find((key) => typeof main[key] === "number" && main[key] !== evaluation?.[key]);
   if (other !== undefined)
-    refuse(`has ${other} ${String(evaluation?.[other])}, where results.json says ${String(main![other])}`);
+    refuse(`has ${other} ${String(evaluation?.[other])}, where results.json says ${String(main[other])}`);
   return evaluation;
 }
 
