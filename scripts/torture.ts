@@ -4,7 +4,8 @@
 // Runs of every recipe, as processes, are killed at random moments and continued, meet disks that refuse, lose their
 // terminal, and find flipped bits in their checkpoints; what they leave is compared, byte for byte, with an undisturbed
 // run. Rounds follow from the seed, as far as a moment of the clock can. Ends with 1 where a promise was not kept: the run
-// folder of that round is kept then. 10 minutes unless told otherwise.
+// folder of that round is kept then. 10 minutes unless told otherwise; a round that has begun is ended, so that there may be
+// more kills than asked for.
 import { mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";

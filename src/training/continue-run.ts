@@ -24,7 +24,8 @@ export async function continueRun(options: RunLearnerOptions): Promise<boolean> 
   }
   const { step, manifest, damaged } = found;
   const { missing, changed } = await run.records.check(step, manifest?.records);
-  if (missing.length > 0 && !allowChanges) throw notItsLogs(run.path, missing, step);
+  const other = [...missing, ...changed];
+  if (other.length > 0 && !allowChanges) throw notItsLogs(run.path, other, step);
   const differences = await restoreChecked(found, state, { identity, allowChanges });
   removeAside(run.checkpoints, step);
   if (damaged.length > 0) {
@@ -35,7 +36,7 @@ export async function continueRun(options: RunLearnerOptions): Promise<boolean> 
     note(
       `The checkpoint of ${unit} ${step} is of an earlier version, without a manifest: its files could not be checked.`,
     );
-  for (const difference of [...differences, ...missing, ...changed]) reporter.note(`Continued although ${difference}.`);
+  for (const difference of [...differences, ...other]) reporter.note(`Continued although ${difference}.`);
   run.continueFrom(step);
   run.records.continueFrom(manifest?.records);
   forgetDivergences(run, { step, rolledBack: (state.optimizer.learningRateScale ?? 1) < 1 });
@@ -52,10 +53,14 @@ function damageNotes(damaged: readonly DamagedCheckpoint[], sound: number, unit:
 }
 
 function notItsLogs(path: string, problems: readonly string[], step: number): UserError {
-  return new UserError("damaged-log", `the run has lost what its checkpoint goes with:\n  ${problems.join("\n  ")}`, {
-    where: path,
-    fix:
-      `Put it back from a copy; delete checkpoints/step-${step} to go on from the one before it; or go on as it is with ` +
-      "--allow-changes.",
-  });
+  return new UserError(
+    "damaged-log",
+    `the records of the run are not those of its checkpoint:\n  ${problems.join("\n  ")}`,
+    {
+      where: path,
+      fix:
+        `Put them back from a copy; delete checkpoints/step-${step} to go on from the one before it, if the records are those of ` +
+        "that one; or go on as they are with --allow-changes.",
+    },
+  );
 }

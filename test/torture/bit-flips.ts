@@ -20,8 +20,8 @@ interface Stopped {
 
 /**
  * Flips bits in the newest checkpoint of a killed run, and in the logs that it goes with, one at a time: each is noticed by
- * the name of the file, with the older checkpoint in its place, or changes nothing that is read. Then one run is continued
- * over a flipped bit, to the same bytes.
+ * the name of the file, or changes nothing that is read. Then one run is continued over a flipped bit in a checkpoint or a
+ * stage, to the same bytes.
  */
 export async function bitFlipRound(subject: Subject, random: RandomStream): Promise<Round> {
   const stopped = await killedWithTwo(subject, random);

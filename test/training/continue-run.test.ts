@@ -86,11 +86,20 @@ test("a log with a hole is refused before anything is changed, unless the person
   expect((await work({})).began).toBe(4); // what was accepted once is not asked again
 });
 
-test("a log with other numbers is said, and gone on with", async () => {
-  rewrite(join(folder, "metrics.jsonl"), (text) => text.replace('"loss":1', '"loss":2'));
-  const { began, notes } = await work({});
+test("so is a log with other numbers", async () => {
+  const log = join(folder, "metrics.jsonl");
+  rewrite(log, (text) => text.replace('"loss":1', '"loss":2'));
+  const before = readFileSync(log, "utf8");
+  await expect(work({})).rejects.toThrow(
+    userError("damaged-log", /metrics\.jsonl is not what it was[^]*--allow-changes/),
+  );
+  expect(readFileSync(log, "utf8")).toBe(before);
+  const { began, notes } = await work({ allowChanges: true });
   expect(began).toBe(3);
-  expect(notes).toEqual([expect.stringContaining("metrics.jsonl"), "Continuing after step 3."]);
+  expect(notes).toEqual([
+    expect.stringMatching(/^Continued although metrics\.jsonl is not what/),
+    "Continuing after step 3.",
+  ]);
 });
 
 test("a checkpoint of an earlier version is read, with a word that it could not be checked", async () => {
