@@ -205,7 +205,7 @@ compare: [randm, {name: a/b, selection: {method: dft, ratoi: 3}}, 7]
   test("that is not there is told beside one that is", () => {
     const example = "configs/cdpo/quickstart.yaml";
     expect(() => loadConfig(definition, join(folder, "missing.yaml"), { example })).toThrow(
-      userError("missing-file", /--config configs\/cdpo\/quickstart\.yaml$/),
+      userError("missing-file", /as in configs\/cdpo\/quickstart\.yaml$/),
     );
   });
 
