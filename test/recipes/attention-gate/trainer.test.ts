@@ -151,7 +151,7 @@ describe("the Attention-Gate recipe", () => {
     const steps = readFileSync(log, "utf8").split("\n");
     steps[2] = steps[2]!.replace(/"nll":[^,]*/, '"nll":1e999'); // read as Infinity
     writeFileSync(log, steps.join("\n"));
-    const { code, stderr } = await run(config, "--resume");
+    const { code, stderr } = await run(config, "--resume", "--allow-changes");
     expect([code, stderr]).toEqual([0, expect.stringContaining("Continuing after step 4.")]);
     const summary = JSON.parse(readFileSync(join(output, "summary.json"), "utf8")) as object;
     expect(summary).toHaveProperty("warnings", [expect.stringMatching(/^At step 3 the loss is Infinity: it explodes/)]);

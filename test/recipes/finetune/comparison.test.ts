@@ -169,7 +169,7 @@ describe("a comparison", () => {
       step <= 25 ? { loss: 2, lossAllTokens: 3 } : { loss: 1, lossAllTokens: 4 },
     );
     rewrite("timing.jsonl", ({ step }) => (step === 7 ? { seconds: 86_400 } : {}));
-    await run("warned", { ...long, mode: "resume" });
+    await run("warned", { ...long, mode: "resume", allowChanges: true });
     const { warnings, seconds } = readJson(output, "summary.json");
     expect(warnings).toEqual([expect.stringMatching(/^At step 50 /)]);
     expect(seconds).toBeGreaterThan(86_400);
