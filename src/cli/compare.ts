@@ -1,9 +1,9 @@
-import { existsSync, realpathSync, writeFileSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { signed } from "../grid/collect/paired.ts";
 import { axisTable } from "../grid/collect/tables.ts";
 import { compareRuns } from "../grid/side-by-side/compare-runs.ts";
-import { writeAtomically } from "../data/atomic.ts";
+import { writeFileAtomically } from "../data/atomic.ts";
 import { diskError } from "../system/disk-error.ts";
 import { UserError } from "../system/errors.ts";
 import { optional } from "../system/optional.ts";
@@ -46,7 +46,7 @@ export const compare = defineCommand({
     const { comparisonPage, verdictOf } = await import("../grid/side-by-side/page.ts"); // its drawing library is large
     const page = comparisonPage(folders, compared.arms, compared.metrics, compared.comparisons);
     try {
-      writeAtomically(out, (file) => writeFileSync(file, page));
+      writeFileAtomically(out, page);
     } catch (error) {
       throw diskError(error, out, "compare again", "Name another place with --out.");
     }

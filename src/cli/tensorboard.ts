@@ -1,6 +1,5 @@
-import { readdirSync, writeFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import { writeAtomically } from "../data/atomic.ts";
+import { writeFileAtomically } from "../data/atomic.ts";
 import { eventFile } from "../report/event-file.ts";
 import { readArm } from "../report/read-run.ts";
 import { runScalars } from "../report/run-scalars.ts";
@@ -8,7 +7,7 @@ import { diskError } from "../system/disk-error.ts";
 import { UserError } from "../system/errors.ts";
 import { makeFolder } from "../system/make-folder.ts";
 import { terminalText } from "../system/visible-text.ts";
-import { isRunFolder } from "../training/run-folder.ts";
+import { armFolders } from "../training/run-folder.ts";
 import { defineCommand } from "./command.ts";
 import { requiredValue } from "./values.ts";
 
@@ -26,13 +25,13 @@ export const tensorboard = defineCommand({
     if (folders.length === 0)
       throw new UserError("missing-option", "there is no run", { fix: "Name the folders of runs." });
     for (const folder of folders)
-      for (const arm of armsIn(folder)) {
+      for (const arm of armFolders(folder)) {
         const scalars = runScalars(arm);
         if (scalars.length === 0) continue;
         const file = join(out, basename(resolve(folder)), readArm(arm, {}).name, "events.out.tfevents.tokensift");
         try {
           makeFolder(join(file, ".."));
-          writeAtomically(file, (descriptor) => writeFileSync(descriptor, eventFile(scalars)));
+          writeFileAtomically(file, eventFile(scalars));
         } catch (error) {
           throw diskError(error, file, "write it again", "Name another place with --out.");
         }
@@ -40,14 +39,3 @@ export const tensorboard = defineCommand({
       }
   },
 });
-
-/** The folders of a run's arms, its own first. */
-function armsIn(folder: string): string[] {
-  if (!isRunFolder(folder))
-    throw new UserError("no-run", "there is no run here", {
-      where: folder,
-      fix: "Name folders that training runs wrote (their configurations' `output`).",
-    });
-  const inner = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  return [folder, ...inner.map(({ name }) => join(folder, name)).filter(isRunFolder)];
-}

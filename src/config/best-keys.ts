@@ -77,6 +77,12 @@ export interface Measured {
   readonly own?: boolean;
 }
 
+/** Numbers of an evaluation of held-out rows, and of answers to them. */
+export function heldOutNumbers({ greedy = true, samples }: { greedy?: boolean; samples: number }): string[] {
+  const answers = [...(greedy ? ["exactMatch"] : []), ...(samples > 0 ? ["passAt1"] : [])];
+  return ["loss", "perplexity", "referenceProbability", ...answers];
+}
+
 /** The keys that contradict each other. */
 export function bestContradictions(
   training: BestKeys & { saveEvery: number; evaluateEvery: number },

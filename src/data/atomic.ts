@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, rmSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { atExit } from "../system/at-exit.ts";
 import { rename } from "../system/files-in-use.ts";
@@ -79,4 +79,9 @@ export function writeAtomically(path: string, write: (fd: number) => void): void
     throw error;
   }
   file.commit();
+}
+
+/** Writes a file of this content, which is never seen half-written. */
+export function writeFileAtomically(path: string, content: string | Uint8Array): void {
+  writeAtomically(path, (file) => writeFileSync(file, content));
 }

@@ -66,22 +66,22 @@ export function seedBootstrap(
     means[r] = drawn / (seeds * mass) + (widening - 1) * (bySeeds / seeds - difference);
   }
   const { low, high } = intervalOfDraws(means);
-  return { difference, low, high, p: probability(differences, weights, seedMeans) };
+  const shares = weights.map((weight) => weight / total);
+  return { difference, low, high, p: probability(differences, shares, { seedMeans, difference }) };
 }
 
+/** @param shares of the problems in a mean over them */
 function probability(
   differences: readonly (readonly number[])[],
-  weights: readonly number[],
-  seedMeans: readonly number[],
+  shares: readonly number[],
+  { seedMeans, difference }: { seedMeans: readonly number[]; difference: number },
 ): number {
-  const [seeds, problems] = [seedMeans.length, weights.length];
-  const difference = seedMeans.reduce((sum, value) => sum + value, 0) / seeds;
-  const total = weights.reduce((sum, value) => sum + value, 0);
+  const [seeds, problems] = [seedMeans.length, shares.length];
   const squares = (deviations: readonly number[]): number => deviations.reduce((sum, value) => sum + value * value, 0);
   const bySeeds = seeds > 1 ? squares(seedMeans.map((mean) => mean - difference)) / (seeds * (seeds - 1)) : 0;
-  const pulls = weights.map((weight, i) => {
+  const pulls = shares.map((share, i) => {
     const mean = differences.reduce((sum, list) => sum + list[i]!, 0) / seeds;
-    return (weight / total) * (mean - difference);
+    return share * (mean - difference);
   });
   const byProblems = problems > 1 ? (squares(pulls) * problems) / (problems - 1) : 0;
   const variance = bySeeds + byProblems;

@@ -77,12 +77,16 @@ function foundBy(cell: Cell): FoundFiles | undefined {
 
 /** The local files that a configuration reads its rows from. */
 function filesOf(config: object): string[] {
-  const given = ["train", "validation"].flatMap((key) => [valueAt(config, ["data", key])].flat());
-  const paths = given.flatMap((file) => {
+  const paths = (["train", "validation"] as const).flatMap((key) => pathsOf(config, key));
+  return [...new Set(paths.flatMap(filesIn))];
+}
+
+/** The files and folders that a configuration names under `data`. */
+export function pathsOf(config: object, key: "train" | "validation"): string[] {
+  return [valueAt(config, ["data", key])].flat().flatMap((file) => {
     const path: unknown = isRecord(file) ? file["path"] : file;
     return typeof path === "string" ? (isPattern(path) ? matchingFiles(path) : [path]) : [];
   });
-  return [...new Set(paths.flatMap(filesIn))];
 }
 
 function filesIn(path: string): string[] {

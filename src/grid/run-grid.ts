@@ -91,9 +91,7 @@ async function runMissing(cells: Cells, chosen: readonly Cell[], started: Starte
     process.stdout.write(kubernetesManifest(submissionOf(grid, missing, started, say), args));
     return undefined;
   }
-  say(
-    `${chosen.length === 1 ? "1 cell" : `${chosen.length} cells`}, ${chosen.length - missing.length} complete, in ${shownPath(grid.config.output)}`,
-  );
+  say(`${cellsText(chosen.length)}, ${chosen.length - missing.length} complete, in ${shownPath(grid.config.output)}`);
   if (missing.length === 0) return 0;
   if (args.where === "slurm") {
     const { job, code } = submitToSlurm(submissionOf(grid, missing, started, say), args.rest);
@@ -145,9 +143,7 @@ function codeOf(ended: readonly Ended[], wanted: number): number {
   const left = wanted - ended.length;
   const rest = left > 0 ? ` ${left === 1 ? "1 was" : `${left} were`} not begun, as none had come to its end.` : "";
   const names = failed.map(({ cell, code, log }) => `  ${cell.name}: ${code}, ${shownPath(log)}`).join("\n");
-  process.stderr.write(
-    `reproduce: ${failed.length} of ${wanted === 1 ? "1 cell" : `${wanted} cells`} failed.${rest}\n${names}\n`,
-  );
+  process.stderr.write(`reproduce: ${failed.length} of ${cellsText(wanted)} failed.${rest}\n${names}\n`);
   return failed.some(({ code }) => code === 2) ? 2 : 1;
 }
 
@@ -164,3 +160,5 @@ function refuseUnknownAxes({ grid }: Cells, axes: readonly string[]): void {
   if (unknown === undefined) return;
   throw new UserError("unknown-option", `--axis is ${JSON.stringify(unknown)}${orNearest(unknown, known)}`);
 }
+
+const cellsText = (count: number): string => (count === 1 ? "1 cell" : `${count} cells`);

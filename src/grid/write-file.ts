@@ -1,5 +1,4 @@
-import { writeFileSync } from "node:fs";
-import { writeAtomically } from "../data/atomic.ts";
+import { writeFileAtomically } from "../data/atomic.ts";
 import { writing } from "../system/disk-error.ts";
 
 /**
@@ -11,5 +10,5 @@ export const writingInGrid = <T>(path: string, work: () => T): T =>
 
 /** Writes a file of a grid's output, never half of it. */
 export function writeFile(path: string, text: string): void {
-  writingInGrid(path, () => writeAtomically(path, (file) => writeFileSync(file, text)));
+  writingInGrid(path, () => writeFileAtomically(path, text));
 }

@@ -1,6 +1,5 @@
-import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { writeAtomically } from "../data/atomic.ts";
+import { writeFileAtomically } from "../data/atomic.ts";
 import { writing } from "../system/disk-error.ts";
 import { answersSection } from "./answers.ts";
 import { courseSection } from "./course.ts";
@@ -46,7 +45,7 @@ export function pageOf(page: Page): string {
 /** Writes a page as a run folder's `report.html` and gives its path. */
 export function writePage(folder: string, page: string): string {
   const path = join(folder, "report.html");
-  writing(path, () => writeAtomically(path, (file) => writeFileSync(file, page)));
+  writing(path, () => writeFileAtomically(path, page));
   return path;
 }
 

@@ -53,6 +53,14 @@ export function runLines(folder: string, name: string): JsonObject[] {
   });
 }
 
+/** Of the lines of a log that of the step whose model is saved, where that is not the last one's; else the last. */
+export function savedLine<Line extends { readonly step?: unknown }>(
+  lines: readonly Line[],
+  savedStep: unknown,
+): Line | undefined {
+  return lines.find(({ step }) => step === savedStep) ?? lines.at(-1);
+}
+
 function isStep(value: unknown): boolean {
   return typeof value === "number" && Number.isInteger(value) && value >= 0;
 }

@@ -1,7 +1,7 @@
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { SavedState } from "../contract/index.ts";
-import { writeAtomically } from "../data/atomic.ts";
+import { writeFileAtomically } from "../data/atomic.ts";
 import { UserError } from "../system/errors.ts";
 import { digestOfBytes, type FileDigest } from "../system/file-digest.ts";
 import { remove, rename } from "../system/files-in-use.ts";
@@ -93,7 +93,7 @@ async function writeFiles(folder: string, state: TrainingState, identity: Identi
     writeSafetensors(join(folder, name), tensors, { onDigest: (digest) => (digests[name] = digest) });
   const write = (name: string, content: Uint8Array | string): void => {
     digests[name] = digestOfBytes(content);
-    writeAtomically(join(folder, name), (file) => writeFileSync(file, content));
+    writeFileAtomically(join(folder, name), content);
   };
   await writeTensors(files.optimizer, momentTensors(state));
   const sources = await Promise.all([...state.sources, ...state.companions].map((part) => part.save()));

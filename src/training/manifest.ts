@@ -1,6 +1,6 @@
-import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { writeAtomically } from "../data/atomic.ts";
+import { writeFileAtomically } from "../data/atomic.ts";
 import { parseBoundedJson } from "../system/bounded-json.ts";
 import { digestOfBytes, digestOfFile, type FileDigest } from "../system/file-digest.ts";
 import { isRecord } from "../system/is-record.ts";
@@ -42,7 +42,7 @@ export async function writeManifest(
   const content = { ...mark, ...about, files };
   const { sha256 } = digestOfBytes(JSON.stringify(content));
   const text = `${JSON.stringify({ ...content, sha256 }, null, 2)}\n`;
-  writeAtomically(join(folder, manifestFile), (file) => writeFileSync(file, text));
+  writeFileAtomically(join(folder, manifestFile), text);
 }
 
 /** The manifest of a folder; a sentence where it cannot be believed, undefined where there is none. */

@@ -1,7 +1,7 @@
-import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { runSubfolders } from "../config/arm-names.ts";
-import { writeAtomically } from "../data/atomic.ts";
+import { writeFileAtomically } from "../data/atomic.ts";
 import { UserError } from "../system/errors.ts";
 import { remove } from "../system/files-in-use.ts";
 import { makeFolder } from "../system/make-folder.ts";
@@ -81,6 +81,20 @@ export function isRunFolder(path: string): boolean {
 }
 
 /**
+ * The folder of a run, and those of its arms.
+ * @throws UserError where there is no run
+ */
+export function armFolders(run: string): string[] {
+  if (!isRunFolder(run))
+    throw new UserError("no-run", "there is no run here", {
+      where: run,
+      fix: "Name folders that training runs wrote (their configurations' `output`).",
+    });
+  const inner = readdirSync(run, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  return [run, ...inner.map(({ name }) => join(run, name)).filter(isRunFolder)];
+}
+
+/**
  * Makes or opens a run folder, and keeps other processes out of it until it is closed. Call it before any work: it
  * fails at once, with one UserError, where nothing can be written, where the folder holds other things, and where
  * `mode` does not fit.
@@ -97,8 +111,7 @@ export function openRunFolder(path: string, mode: RunFolderMode): RunFolder {
     writing(path, () => clearRunLeftovers(path));
     if (mode === "overwrite") writing(path, () => removeRun(path));
     const previousConfig = mode === "resume" ? readConfig(path) : undefined;
-    if (mode !== "resume")
-      writing(path, () => writeAtomically(join(path, marker), (file) => writeFileSync(file, markerText)), againOrOn);
+    if (mode !== "resume") writing(path, () => writeFileAtomically(join(path, marker), markerText), againOrOn);
     return opened(path, lock, previousConfig);
   } catch (error) {
     lock.release();
@@ -115,7 +128,7 @@ function opened(path: string, lock: RunLock, previousConfig: string | undefined)
   };
   const writeFile = (name: string, content: string | Uint8Array) => {
     const file = join(path, name);
-    writing(file, () => writeAtomically(file, (descriptor) => writeFileSync(descriptor, content)));
+    writing(file, () => writeFileAtomically(file, content));
   };
   const close = () => {
     for (const log of logs.splice(0)) log.close();

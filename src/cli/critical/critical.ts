@@ -1,6 +1,6 @@
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { writeAtomically } from "../../data/atomic.ts";
+import { writeFileAtomically } from "../../data/atomic.ts";
 import type { Model } from "../../model/model.ts";
 import { resultText } from "../../recipes/kit/results.ts";
 import { createProgress, type Progress } from "../../report/progress.ts";
@@ -108,7 +108,7 @@ also takes more --rows, --samples, --per-question or --positions; what is there 
       };
       const write = (name: string, content: string): void => {
         const path = join(request.out, name);
-        writing(path, () => writeAtomically(path, (file) => writeFileSync(file, content)));
+        writing(path, () => writeFileAtomically(path, content));
       };
       writeAnswers(join(request.out, "answers.arrow"), findings);
       write("results.json", `${JSON.stringify(json, undefined, 1)}\n`);

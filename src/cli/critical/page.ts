@@ -1,4 +1,4 @@
-import type { Recovery } from "../../evaluation/critical/recovery.ts";
+import { recoveryModes, type Recovery } from "../../evaluation/critical/recovery.ts";
 import { resultHtml } from "../../recipes/kit/results.ts";
 import { answerRow } from "../../recipes/kit/token-rows.ts";
 import { documentOf } from "../../report/document.ts";
@@ -10,7 +10,7 @@ import type { TokenWords } from "../../report/token-picture.ts";
 import { picturesOf, type RowToDraw } from "../../report/tokens.ts";
 import type { Tokenizer } from "../../text/index.ts";
 import { criticalOf, type Findings, type SearchedAnswer } from "./findings.ts";
-import { agreementTable, recoveryTable } from "./results.ts";
+import { agreementTable, modeNames, recoveryTable } from "./results.ts";
 
 const words: TokenWords = {
   ...{ prompt: "prompt", kept: "answer", dropped: "left out", noise: "critical token", weight: false },
@@ -98,15 +98,14 @@ function agreementSection({ found, decisive, agreements, decisiveAgreements }: F
 }
 
 function passSection({ k, passAtK }: Recovery): Html | undefined {
-  const labels = { without: "must not come next", free: "is left free", with: "stays" } as const;
-  const modes = Object.keys(labels) as (keyof typeof labels)[];
+  const modes = recoveryModes.toReversed();
   return curveSection(
     "With and without the critical token",
     "Chance that one of k continuations is right, unbiased, the mean over questions. Lines behind points are 95 % intervals.",
     [
       figure(
         modes.map((mode, style) => ({
-          ...{ label: labels[mode], style },
+          ...{ label: modeNames[mode], style },
           points: k.map((x, i) => ({ x: Math.log2(x), y: 100 * passAtK[mode][i]!.value })),
           intervals: k.map((x, i) => {
             const { low, high } = passAtK[mode][i]!;

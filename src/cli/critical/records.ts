@@ -99,19 +99,18 @@ export function openRecords(folder: string, about: Readonly<Record<string, unkno
     const fix = "Delete the file: its continuations are drawn again.";
     const { earlier, add, close } = openKeptLines<Line>(path, header, { of: lineOf, noun: "a record", fix });
     const answers = new Map(earlier.flatMap((line) => ("right" in line ? [] : [[answerKey(line), line]])));
-    let isEmpty = earlier.length === 0;
     const counts = new Map(earlier.flatMap((line) => ("right" in line ? [[countKey(line), line.right]] : [])));
     return {
       answer: (of) => answers.get(answerKey(of)),
       right: (of) => counts.get(countKey(of)),
       add(line) {
         add(line);
-        isEmpty = false;
         if ("right" in line) counts.set(countKey(line), line.right);
         else answers.set(answerKey(line), line);
       },
       [Symbol.dispose]() {
         close();
+        const isEmpty = answers.size + counts.size === 0;
         if (isEmpty) rmSync(path, { force: true });
         lock.release();
         if (isEmpty && readdirSync(folder).length === 0) rmdirSync(folder);

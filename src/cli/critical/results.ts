@@ -11,7 +11,8 @@ import type { Tokenizer } from "../../text/index.ts";
 import { criticalOf, isShown, names, type Findings, type NamedAgreement } from "./findings.ts";
 import { countsText, type ChosenAnswers } from "./wrong-answers.ts";
 
-const modeNames = { with: "stays", free: "is left free", without: "must not come next" } as const;
+/** What becomes of a critical token. */
+export const modeNames = { with: "stays", free: "is left free", without: "must not come next" } as const;
 
 /** pass@k of the checks: columns and rows, for a few k. */
 export function recoveryTable({ recovery }: Findings): { columns: ResultColumn[]; rows: Record<string, unknown>[] } {

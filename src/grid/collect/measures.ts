@@ -9,6 +9,7 @@ import {
   rowProbabilitiesOf,
   runLines,
   runObject,
+  savedLine,
   textOf,
 } from "../../report/run-files.ts";
 import { UserError } from "../../system/errors.ts";
@@ -103,7 +104,7 @@ function savedEvaluation(
 ): JsonObject | undefined {
   if (!existsSync(join(folder, "evaluation.jsonl"))) return undefined;
   const evaluations = runLines(folder, "evaluation.jsonl");
-  const evaluation = evaluations.find(({ step }) => step === savedStep) ?? evaluations.at(-1);
+  const evaluation = savedLine(evaluations, savedStep);
   if (main === undefined) return evaluation;
   const refuse = (what: string): never => {
     throw new UserError("damaged-log", what, {

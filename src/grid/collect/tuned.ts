@@ -2,9 +2,9 @@ import { existsSync, readdirSync, realpathSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { valueAt } from "../../config/problem.ts";
 import { UserError } from "../../system/errors.ts";
-import { isPattern, matchingFiles } from "../../system/glob.ts";
 import { isRecord } from "../../system/is-record.ts";
 import { cellConfig, type Cells, cellsOf } from "../cells.ts";
+import { pathsOf } from "../data-files.ts";
 import { rawGrid, readGrid } from "../read-grid.ts";
 
 /**
@@ -66,11 +66,7 @@ function problemsOf(cells: Cells): Set<string> {
 }
 
 function splitsOf(config: object): string[] {
-  const [files, split] = [valueAt(config, ["data", "validation"]), valueAt(config, ["data", "validationSplit"])];
-  const paths = [files].flat().flatMap((file) => {
-    const path: unknown = isRecord(file) ? file["path"] : file;
-    return typeof path === "string" ? (isPattern(path) ? matchingFiles(path) : [path]) : [];
-  });
+  const split = valueAt(config, ["data", "validationSplit"]);
   const end = typeof split === "string" ? ` ${split}` : "";
-  return paths.map((path) => (existsSync(path) ? realpathSync(path) : path) + end);
+  return pathsOf(config, "validation").map((path) => (existsSync(path) ? realpathSync(path) : path) + end);
 }

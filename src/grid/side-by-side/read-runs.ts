@@ -1,11 +1,9 @@
-import { readdirSync } from "node:fs";
-import { join } from "node:path";
 import { diffConfigs } from "../../config/diff.ts";
 import { readArm } from "../../report/read-run.ts";
 import { numberOf, runLines } from "../../report/run-files.ts";
 import { UserError } from "../../system/errors.ts";
 import { isRecord } from "../../system/is-record.ts";
-import { isRunFolder } from "../../training/run-folder.ts";
+import { armFolders } from "../../training/run-folder.ts";
 import { configIn, resultsIn } from "../cell-state.ts";
 import { type Measure, measuresOf } from "../collect/measures.ts";
 import type { ArmOutcomes, Outcome } from "../collect/read-cells.ts";
@@ -62,18 +60,11 @@ function changes(base: object, config: object): string[] {
 }
 
 function armsIn(folder: string): FoundArm[] {
-  if (!isRunFolder(folder))
-    throw new UserError("no-run", "there is no run here", {
-      where: folder,
-      fix: "Name folders that training runs wrote (their configurations' `output`).",
-    });
+  const folders = armFolders(folder);
   const config = configIn(folder) ?? {};
-  const inner = readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
-    entry.isDirectory() && isRunFolder(join(folder, entry.name)) ? [join(folder, entry.name)] : [],
-  );
   const whole = measuresOf(folder);
   const first = (resultsIn(folder) ?? []).map(({ name }) => name);
-  const arms = [folder, ...inner].flatMap((path): FoundArm[] => {
+  const arms = folders.flatMap((path): FoundArm[] => {
     if (runLines(path, "metrics.jsonl").length === 0) return [];
     const { name } = readArm(path, {});
     const own = path === folder ? config : (configIn(path) ?? config);

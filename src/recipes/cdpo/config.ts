@@ -1,6 +1,6 @@
 import { adapterContradictions, fillAdapter } from "../../config/adapter-group.ts";
 import { armNameProblems } from "../../config/arm-names.ts";
-import { bestContradictions } from "../../config/best-keys.ts";
+import { bestContradictions, heldOutNumbers } from "../../config/best-keys.ts";
 import { comparisonArm, tryCreate } from "../../config/catalogue.ts";
 import { type CdpoArm, type CdpoConfig, cdpoSchema } from "./config-schema.ts";
 import type { ConfigDefinition } from "../../config/load.ts";
@@ -83,7 +83,7 @@ function contradictions(config: CdpoConfig): Problem[] {
   const refuse = (path: KeyPath, message: string, atKey = false) => problems.push({ path, message, atKey });
   problems.push(...trainingContradictions(contrast.training, ["contrast", "training"]));
   problems.push(...trainingContradictions(align.training, ["align", "training"]));
-  const numbers = data.validation === undefined ? [] : [...answerNumbers(evaluation), ...pairNumbers];
+  const numbers = data.validation === undefined ? [] : [...heldOutNumbers(evaluation), ...pairNumbers];
   const own = evaluation.metric !== undefined;
   problems.push(...bestContradictions(align.training, ["align", "training"], { numbers, own }));
   problems.push(...adapterContradictions(contrast.adapter, ["contrast", "adapter"]));
@@ -114,12 +114,7 @@ function contradictions(config: CdpoConfig): Problem[] {
   return problems;
 }
 
-/** Numbers of an evaluation on the way, of held-out problems. */
-export function answerNumbers({ samples }: Pick<CdpoConfig["evaluation"], "samples">): string[] {
-  return ["loss", "perplexity", "referenceProbability", "exactMatch", ...(samples > 0 ? ["passAt1"] : [])];
-}
-
-/** The same, of held-out pairs. */
+/** Numbers of an evaluation on the way, of held-out pairs. */
 export const pairNumbers: readonly string[] = ["loss", "perplexity", "referenceProbability", "preferred", "margin"];
 
 /** A stage that a file of the user's can take the place of. */

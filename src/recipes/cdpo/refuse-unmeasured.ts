@@ -1,7 +1,7 @@
-import { bestContradictions } from "../../config/best-keys.ts";
+import { bestContradictions, heldOutNumbers } from "../../config/best-keys.ts";
 import { UserError } from "../../system/errors.ts";
 import type { RunInputs } from "../kit/inputs.ts";
-import { answerNumbers, pairNumbers } from "./config.ts";
+import { pairNumbers } from "./config.ts";
 import type { CdpoConfig } from "./config-schema.ts";
 
 /**
@@ -15,7 +15,7 @@ export function refuseUnmeasured({ align, evaluation }: CdpoConfig, { heldPairs 
       where: "evaluation.metric",
       fix: "Leave it out, or give held-out problems in data.validation.",
     });
-  const numbers = heldPairs ? pairNumbers : answerNumbers(evaluation);
+  const numbers = heldPairs ? pairNumbers : heldOutNumbers(evaluation);
   const [problem] = bestContradictions(align.training, ["align", "training"], { numbers, own });
   if (problem) throw new UserError("invalid-config", problem.message, { where: problem.path.join(".") });
 }

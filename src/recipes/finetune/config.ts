@@ -5,7 +5,7 @@ import type { ConfigDefinition } from "../../config/load.ts";
 import { methodLabel, type MethodChoice } from "../../config/method-choice.ts";
 import type { KeyPath, Problem } from "../../config/problem.ts";
 import { renamedValues } from "../../config/renames.ts";
-import { bestContradictions, type Measured } from "../../config/best-keys.ts";
+import { bestContradictions, type Measured, heldOutNumbers } from "../../config/best-keys.ts";
 import { dataContradictions, fillShared, fillTraining, trainingContradictions } from "../../config/shared.ts";
 import { metrics } from "../../evaluation/own-metric.ts";
 import { rules } from "../../selection/catalogue.ts";
@@ -75,8 +75,7 @@ function measuredBy(
   { generate, samples, metric }: FinetuneConfig["evaluation"],
 ): Measured {
   if (validation === undefined) return { numbers: [] };
-  const answers = [...(generate ? ["exactMatch"] : []), ...(samples > 0 ? ["passAt1"] : [])];
-  return { numbers: ["loss", "perplexity", "referenceProbability", ...answers], own: metric !== undefined };
+  return { numbers: heldOutNumbers({ greedy: generate, samples }), own: metric !== undefined };
 }
 
 /** What the rules of all arms ask for and the configuration does not give; each kind once. */

@@ -1,3 +1,4 @@
+import { savedLine } from "../../report/run-files.ts";
 import type { RunFolder } from "../../training/run-folder.ts";
 
 /** What one model makes of one held-out problem: a line of `problems.jsonl`. What was not measured is absent. */
@@ -80,6 +81,5 @@ export function lastEvaluation(
   { evaluation }: Pick<RunFolder, "evaluation">,
   savedStep: number | undefined,
 ): Record<string, unknown> | undefined {
-  const records = evaluation.records();
-  return records.find(({ step }) => step === savedStep) ?? records.at(-1);
+  return savedLine(evaluation.records(), savedStep);
 }

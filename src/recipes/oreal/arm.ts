@@ -119,20 +119,21 @@ export async function openArm(opening: OrealOpening): Promise<OrealArm> {
     });
     disposals.push(() => void judge.close());
     const weigh = await openWeights(objective.weights, { seed: training.seed, toInitial: readsInitial(objective) });
-    const { passRates } = config.sampling;
+    const { passRates, dynamic, questionsPerStep } = config.sampling;
     const { vocabularySize } = models.policy.config;
     const asked = passRates
       ? questionsByPassRate(questions, passRates, { vocabularySize, note: reporter.note })
       : questions;
+    const drawsOn = dynamic !== undefined && settings.keep !== "none";
     const chooses = {
       ...{ keep: settings.keep, tolerance: objective.tolerance, seed: training.seed },
-      atMost: config.sampling.dynamic && settings.keep !== "none" ? config.sampling.questionsPerStep : Infinity,
+      atMost: drawsOn ? questionsPerStep : Infinity,
     };
     const draw = rolloutSource(models.policy, opening, {
       ...{ questions: asked, verify, reward: judge.reward },
+      rounds: drawsOn ? dynamic.maxRounds : 1,
       enough: ({ iteration, outcomes }) =>
-        settings.keep === "none" ||
-        chooseResponses(outcomes, { ...chooses, iteration }).questions.kept >= chooses.atMost,
+        chooseResponses(outcomes, { ...chooses, iteration }).questions.kept >= questionsPerStep,
     });
     const policy: RunLearner = await openLearner(models.policy, {
       ...pace,
@@ -156,7 +157,7 @@ export async function openArm(opening: OrealOpening): Promise<OrealArm> {
           toInitial: readsInitial(objective),
           clips: objective.clip !== undefined,
           weighs: objective.weights.source !== "none",
-          drawsOn: Number.isFinite(chooses.atMost),
+          drawsOn,
         });
         for (const file of writeTrajectories(run.path, rollouts, fatesOf(iteration))) run.records.add(file);
         return policy.record(metrics, {

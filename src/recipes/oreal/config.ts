@@ -14,7 +14,7 @@ import type {
 import { orealSchema } from "./config-schema.ts";
 import type { KeyPath, Problem } from "../../config/problem.ts";
 import { type Rename, renamedValues } from "../../config/renames.ts";
-import { bestContradictions, fillBest } from "../../config/best-keys.ts";
+import { bestContradictions, fillBest, heldOutNumbers } from "../../config/best-keys.ts";
 import { isModulePath, type MethodChoice } from "../../config/method-choice.ts";
 import { metrics } from "../../evaluation/own-metric.ts";
 import { rewards } from "../../reward/catalogue.ts";
@@ -261,9 +261,8 @@ function contradictions(config: OrealConfig): Problem[] {
   if (config.sampling.samples < 2 && [config, ...compare].some(compares))
     refuse(["sampling", "samples"], "must be at least 2: a single response has no other to be compared with");
   const held = config.data.validation !== undefined;
-  const { samples, metric } = config.evaluation;
-  const sampled = samples > 0 ? ["passAt1"] : [];
-  const numbers = held ? ["loss", "perplexity", "referenceProbability", "exactMatch", ...sampled] : [];
+  const { metric } = config.evaluation;
+  const numbers = held ? heldOutNumbers(config.evaluation) : [];
   problems.push(...bestContradictions(training, ["training"], { numbers, own: metric !== undefined }));
   if (metric !== undefined && !held) refuse(["evaluation", "metric"], "needs held-out rows: give data.validation");
   if (config.sampling.replay === config.output)

@@ -2,7 +2,7 @@ import { resultOf } from "../../report/compare-arms.ts";
 import { methodLabel } from "../../config/method-choice.ts";
 import { groupOf } from "../../report/header.ts";
 import type { ArmRun, Evaluation } from "../../report/read-run.ts";
-import { type JsonObject, textOf } from "../../report/run-files.ts";
+import { type JsonObject, savedLine, textOf } from "../../report/run-files.ts";
 import {
   countColumn,
   endColumns,
@@ -46,7 +46,7 @@ export function resultRow(arm: ArmRun, objective: JsonObject): ResultRow {
   return {
     name: arm.name,
     ...measured(after),
-    klToInitial: (arm.metrics.find(({ step }) => step === arm.savedStep) ?? arm.metrics.at(-1))?.value("klToInitial"),
+    klToInitial: savedLine(arm.metrics, arm.savedStep)?.value("klToInitial"),
     steps: arm.metrics.at(-1)?.step ?? 0,
     responses: arm.metrics.reduce((sum, { value }) => sum + (value("responses") || 0), 0),
     ...endOf(arm),

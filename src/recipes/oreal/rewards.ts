@@ -21,17 +21,17 @@ export type RewardedRollouts = Rollouts & Rewarded;
 
 /** Rounds of an iteration as one. */
 export function joinRewarded(first: RewardedRollouts, second: RewardedRollouts): RewardedRollouts {
-  const [one, other] = [first.outcomes, second.outcomes];
-  const both = (key: "groups" | "rewards" | "counted" | "right" | "greedyRewards") =>
-    one[key] && other[key] && { [key]: [...Array.from(one[key]), ...Array.from(other[key])] };
-  const outcomes = { ...one, ...both("groups"), ...both("rewards"), ...both("counted"), ...both("right") };
+  const lists = (["groups", "rewards", "counted", "right", "greedyRewards"] as const).flatMap((key) => {
+    const [one, other] = [first.outcomes[key], second.outcomes[key]];
+    return one && other ? [[key, [...Array.from(one), ...Array.from(other)]]] : [];
+  });
   const parts = first.parts?.map(({ name, values }, i) => ({
     name,
     values: Float64Array.of(...values, ...second.parts![i]!.values),
   }));
   return {
     ...joinRounds(first, second),
-    outcomes: { ...outcomes, ...both("greedyRewards") },
+    outcomes: { ...first.outcomes, ...Object.fromEntries(lists) },
     ...(parts && { parts }),
   };
 }

@@ -22,6 +22,8 @@ export interface RolloutSource {
   readonly questions: readonly Question[];
   readonly verify: Verify;
   readonly reward: RewardJudge["reward"];
+  /** Rounds of drawing in an iteration, at most. */
+  readonly rounds: number;
   /** Whether rewarded responses are enough to learn from; else further questions are asked. */
   readonly enough: (drawn: RewardedRollouts) => boolean;
 }
@@ -34,7 +36,7 @@ export interface RolloutSource {
 export function rolloutSource(
   policy: Model,
   opening: OrealOpening,
-  { questions, verify, reward, enough }: RolloutSource,
+  { questions, verify, reward, rounds, enough }: RolloutSource,
 ): (iteration: number) => Promise<RewardedRollouts> {
   const { config, reporter, interrupted, replay } = opening;
   const note = first(reporter.note);
@@ -42,14 +44,14 @@ export function rolloutSource(
   const rewarded = async (drawn: Rollouts): Promise<RewardedRollouts> => {
     const onProgress = progress("rewarding responses");
     const own = await reward(drawn.responses, onProgress);
-    if (config.objective.advantage !== "greedy") return { ...drawn, ...own };
-    const greedy = drawn.greedy ?? [];
+    const { greedy } = drawn;
+    if (greedy === undefined) return { ...drawn, ...own };
     return { ...drawn, ...own, outcomes: withGreedy(own.outcomes, greedy, await reward(greedy, onProgress)) };
   };
-  const round = (asked: readonly Question[], iteration: number, round: number): Promise<Rollouts> => {
+  const { server, questionsPerStep } = config.sampling;
+  const serve = server && servedDrawing(policy, opening, server);
+  const draw = (asked: readonly Question[], iteration: number, round: number): Promise<Rollouts> => {
     const onProgress = progress("drawing responses");
-    const { server } = config.sampling;
-    const serve = server && servedDrawing(policy, opening, server);
     return drawRollouts(policy, { asked, config, verify, iteration, round, onProgress, ...(serve && { serve }) });
   };
   return async (iteration) => {
@@ -57,15 +59,12 @@ export function rolloutSource(
       const greedy = config.objective.advantage === "greedy";
       return rewarded(readTrajectories(replay, iteration, { ...policy.config, questions, greedy, note }));
     }
-    const { sampling, training } = config;
     let all: RewardedRollouts | undefined;
-    for (let next = 0; next < (sampling.dynamic?.maxRounds ?? 1); next++) {
-      const of = { seed: training.seed, iteration, round: next };
-      const asked = questionsOfRound(questions, sampling.questionsPerStep, of);
+    for (let round = 0; round < rounds && !(all && enough(all)); round++) {
+      const asked = questionsOfRound(questions, questionsPerStep, { seed: config.training.seed, iteration, round });
       if (asked.length === 0) break; // all have been asked
-      const drawn = await rewarded(await round(asked, iteration, next));
+      const drawn = await rewarded(await draw(asked, iteration, round));
       all = all ? joinRewarded(all, drawn) : drawn;
-      if (enough(all)) break;
     }
     return all!;
   };

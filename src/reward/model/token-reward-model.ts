@@ -3,10 +3,10 @@
  * linear unit without bias that starts at zero. The decoder is a LoRA adapter over a trunk that the policy may share, or
  * a model of its own.
  */
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Forward, Stateful, TokenBatch } from "../../contract/index.ts";
-import { writeAtomically } from "../../data/atomic.ts";
+import { writeFileAtomically } from "../../data/atomic.ts";
 import { UserError } from "../../system/errors.ts";
 import { remove } from "../../system/files-in-use.ts";
 import { makeFolder } from "../../system/make-folder.ts";
@@ -110,7 +110,7 @@ export async function saveTokenRewardModel(
   const settings = { format: "tokensift token reward model", version: 1, scoreAt };
   const file = join(folder, settingsFile);
   if (scoreAt === undefined) remove(file);
-  else writeAtomically(file, (descriptor) => writeFileSync(descriptor, `${JSON.stringify(settings, null, 2)}\n`));
+  else writeFileAtomically(file, `${JSON.stringify(settings, null, 2)}\n`);
   if (isAdapted(decoder)) await saveAdapter(decoder, join(folder, folders.adapter), { card, chatTemplate });
   else await saveModel(decoder, join(folder, folders.model), { card, ...format });
   const { shape } = head.weight;
