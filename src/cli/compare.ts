@@ -3,6 +3,7 @@ import { basename, dirname, resolve } from "node:path";
 import { signed } from "../grid/collect/paired.ts";
 import { axisTable } from "../grid/collect/tables.ts";
 import { compareRuns } from "../grid/side-by-side/compare-runs.ts";
+import { exploredRun } from "../grid/side-by-side/explored-run.ts";
 import { writeFileAtomically } from "../data/atomic.ts";
 import { diskError } from "../system/disk-error.ts";
 import { UserError } from "../system/errors.ts";
@@ -44,7 +45,8 @@ export const compare = defineCommand({
     const metrics = values.metrics?.split(",").map((name) => name.trim());
     const compared = compareRuns(folders, optional({ metrics, against: values.against }));
     const { comparisonPage, verdictOf } = await import("../grid/side-by-side/page.ts"); // its drawing library is large
-    const page = comparisonPage(folders, compared.arms, compared.metrics, compared.comparisons);
+    const explored = await exploredRun(folders);
+    const page = comparisonPage(folders, compared.arms, compared.metrics, compared.comparisons, explored);
     try {
       writeFileAtomically(out, page);
     } catch (error) {

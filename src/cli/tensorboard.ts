@@ -1,7 +1,7 @@
 import { basename, join, resolve } from "node:path";
 import { writeFileAtomically } from "../data/atomic.ts";
 import { eventFile } from "../report/event-file.ts";
-import { readArm } from "../report/read-run.ts";
+import { readArm } from "../report/read-arm.ts";
 import { runScalars } from "../report/run-scalars.ts";
 import { diskError } from "../system/disk-error.ts";
 import { UserError } from "../system/errors.ts";

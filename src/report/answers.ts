@@ -1,6 +1,6 @@
 import { formatNumber } from "./format.ts";
 import { type Html, html } from "./html.ts";
-import type { AnsweredProblem, Run } from "./read-run.ts";
+import type { AnsweredProblem, Run } from "./run.ts";
 
 const most = 8;
 

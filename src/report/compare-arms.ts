@@ -1,5 +1,5 @@
 import { type PairedComparison, pairedBootstrap } from "../evaluation/paired-bootstrap.ts";
-import type { ArmRun, Evaluation, NoiseCounts } from "./read-run.ts";
+import type { ArmRun, Evaluation, NoiseCounts } from "./run.ts";
 
 /** What an arm's held-out rows say before and after training. */
 export interface ArmResult {

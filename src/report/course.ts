@@ -1,7 +1,7 @@
 import { curveSection, curvesOf, figure } from "./figures.ts";
 import type { Html } from "./html.ts";
 import type { Curve } from "./plots.ts";
-import type { Run } from "./read-run.ts";
+import type { Run } from "./run.ts";
 import { seriesOf } from "./series.ts";
 
 /** How the training itself went: learning rate, gradient, speed, memory. */

@@ -1,6 +1,6 @@
 import { type Html, html } from "./html.ts";
 import { type Curve, curvesPlot, type PlotOptions } from "./plots.ts";
-import type { ArmRun } from "./read-run.ts";
+import type { ArmRun } from "./run.ts";
 import { seriesOf, smoothingWindow } from "./series.ts";
 
 /** A number of the logs as one curve per arm, the first in the main arm's style. */

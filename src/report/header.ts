@@ -1,17 +1,9 @@
 import { basename } from "node:path";
-import { resultOf } from "./compare-arms.ts";
-import { formatDuration, formatFixed, formatNumber, formatShare } from "./format.ts";
+import { formatDuration, formatNumber } from "./format.ts";
 import { type Html, html } from "./html.ts";
-import type { Run } from "./read-run.ts";
+import type { Run } from "./run.ts";
 import { type JsonObject, labelOf } from "./run-files.ts";
 import { isRecord } from "../system/is-record.ts";
-
-/** Of a fine-tuning run. */
-export function headOf(run: Run): Head {
-  const data = namesOf(groupOf(run.config, "data")["train"]);
-  const title = data === undefined ? run.main.name : `${run.main.name} on ${data}`;
-  return { title, finding: findingOf(run), facts: factsOf(run) };
-}
 
 /** A fact about a run; left out if its value is undefined. */
 export type Fact = readonly [name: string, value: string | undefined];
@@ -50,19 +42,6 @@ export function headerHtml({ title, finding, facts }: Head, command: string | un
   </header>`;
 }
 
-function findingOf({ main }: Run): string {
-  const { before, after } = resultOf(main);
-  const last = main.metrics.at(-1);
-  const sum = (name: string) => main.metrics.reduce((total, { value }) => total + (value(name) || 0), 0);
-  const share = sum("keptTokens") / sum("responseTokens");
-  const steps = last ? `${formatNumber(last.step)} ${last.step === 1 ? "step" : "steps"}` : "no step";
-  const trained = Number.isFinite(share) ? `, training on ${formatShare(share)} of the response tokens` : "";
-  if (!before || !after || !Number.isFinite(before.loss + after.loss)) return `${main.name} ran ${steps}${trained}.`;
-  const [a, b] = [formatFixed(before.loss, 3), formatFixed(after.loss, 3)];
-  const went = a === b ? `stayed at ${a}` : `${after.loss < before.loss ? "fell" : "rose"} from ${a} to ${b}`;
-  return `Held-out loss ${went} in ${formatNumber(after.step)} steps${trained}.`;
-}
-
 /** Model and data. */
 export function startFacts({ config }: Run): Fact[] {
   const data = groupOf(config, "data");
@@ -93,32 +72,6 @@ export function rateOf(training: JsonObject): string | undefined {
   const rate = training["learningRate"];
   if (typeof rate !== "number") return undefined;
   return `${rate}${training["schedule"] ? `, ${plain(training["schedule"])}` : ""}`;
-}
-
-function factsOf(run: Run): Fact[] {
-  const { main, config } = run;
-  const [training, fresh] = ["training", "fresh"].map((key) => groupOf(config, key));
-  const freshModel =
-    fresh!["layers"] === undefined
-      ? undefined
-      : `fresh weights, ${plain(fresh!["layers"])} layers of ${plain(fresh!["width"])}`;
-  const steps = main.metrics.at(-1)?.step;
-  const trained = main.metrics.at(-1)?.value("trainedTokens");
-  const batch = batchOf(config);
-  const [[, model], ...data] = startFacts(run) as [Fact, ...Fact[]];
-  return [
-    ["Method", [main.method, ...optionsOf(groupOf(config, "selection"))].join(", ")],
-    ["Model", model ?? freshModel],
-    ...data,
-    ["Seed", plain(training!["seed"])],
-    [
-      "Steps",
-      steps === undefined ? undefined : `${formatNumber(steps)}${batch === undefined ? "" : `, batch of ${batch}`}`,
-    ],
-    ["Learning rate", rateOf(training!)],
-    ["Trained tokens", trained !== undefined && Number.isFinite(trained) ? formatNumber(trained) : undefined],
-    ...endFacts(run),
-  ];
 }
 
 /** Rows of a step, of a run's configuration: `16`, `4 packed rows`. */

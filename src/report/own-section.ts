@@ -2,7 +2,7 @@ import { basename } from "node:path";
 import { curveSection, evaluationCurves, figure } from "./figures.ts";
 import { groupOf } from "./header.ts";
 import type { Html } from "./html.ts";
-import type { Run } from "./read-run.ts";
+import type { Run } from "./run.ts";
 import { labelOf, textOf } from "./run-files.ts";
 
 /** How the numbers of the user's own metric went; undefined where an evaluation has none. */

@@ -5,7 +5,7 @@ import { answersSection } from "./answers.ts";
 import { courseSection } from "./course.ts";
 import { documentOf } from "./document.ts";
 import { type Html, html } from "./html.ts";
-import type { Run } from "./read-run.ts";
+import type { Run } from "./run.ts";
 import type { Head } from "./header.ts";
 import { ownSection } from "./own-section.ts";
 import { labelOf } from "./run-files.ts";

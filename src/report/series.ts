@@ -1,4 +1,4 @@
-import type { StepMetrics } from "./read-run.ts";
+import type { StepMetrics } from "./run.ts";
 
 /** A point of a curve. */
 export interface Point {

@@ -5,7 +5,6 @@ import { explorerSource } from "../../scripts/build-explorer.ts";
 import { renderReport } from "../../src/recipes/finetune/report.ts";
 import { explorerScript } from "../../src/report/explorer/script.min.ts";
 import { rulesFor, weighExplored } from "../../src/report/explorer/weigh.ts";
-import { readRun } from "../../src/report/read-run.ts";
 import { ssToken } from "../../src/selection/sstoken.ts";
 import { rows } from "../browser/explorer.ts";
 import { evil, expectNested, expectSelfContained, page } from "./report-page.ts";
@@ -57,7 +56,7 @@ describe("the token explorer", () => {
   });
 
   test("is in the page with its one script, and hostile tokens stay text", () => {
-    const markup = renderReport(readRun(explorable()));
+    const markup = renderReport(explorable());
     expectSelfContained(markup);
     expectNested(markup.replace(/<script.*<\/script>/gs, ""));
     const { document } = page(markup);
@@ -70,11 +69,11 @@ describe("the token explorer", () => {
   test("is left out of a static page, and where the file does not say where the run stood", () => {
     explorable();
     writeFileSync(join(folder, "config.yaml"), `${readFileSync(join(folder, "config.yaml"), "utf8")}report: static\n`);
-    const still = renderReport(readRun(folder));
+    const still = renderReport(folder);
     expect(still).not.toContain("<script");
     expect(still).toContain('data:"');
     rmSync(folder, { recursive: true });
-    expect(renderReport(readRun(explorable({ seed: null })))).not.toContain("<script");
+    expect(renderReport(explorable({ seed: null }))).not.toContain("<script");
   });
 
   test("runs in the page what `npm run build:explorer` makes of its source", async () => {

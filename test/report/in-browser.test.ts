@@ -5,7 +5,6 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { renderReport } from "../../src/recipes/finetune/report.ts";
 import { weighExplored, type ExploredRow } from "../../src/report/explorer/weigh.ts";
-import { readRun } from "../../src/report/read-run.ts";
 import { watchRun } from "../../src/report/watch/watch-run.ts";
 import { type BrowserPage, chromium, inChromium } from "../chromium.ts";
 import { evil } from "./report-page.ts";
@@ -35,7 +34,7 @@ function writeExplorable(): string {
     pieces: row.response.map((_, t) => (t % 50 === 0 ? evil : ` w${t}`)),
   }));
   writeFileSync(join(folder, "tokens.json"), JSON.stringify({ ...context, rows: pictured }));
-  writeFileSync(join(folder, "report.html"), renderReport(readRun(folder)));
+  writeFileSync(join(folder, "report.html"), renderReport(folder));
   return folder;
 }
 

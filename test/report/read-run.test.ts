@@ -2,9 +2,11 @@ import { afterEach, describe, expect, test } from "@jest/globals";
 import { appendFileSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { differenceOf, noiseResult, resultOf } from "../../src/report/compare-arms.ts";
-import { readRun } from "../../src/report/read-run.ts";
+import { readFinetuneRun } from "../../src/recipes/finetune/report-run.ts";
 import { userError } from "../user-error.ts";
 import { config, emptyFolder, tokenRow, writeArm, writeRun } from "./run-fixture.ts";
+
+const readRun = (path: string) => readFinetuneRun(path).run;
 
 let folder = "";
 afterEach(() => rmSync(folder, { recursive: true, force: true }));

@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { readTokens } from "../../report/read-run.ts";
+import { readTokens } from "../../report/read-tokens.ts";
 import { documentOf } from "../../report/document.ts";
 import { type Html, html } from "../../report/html.ts";
 import { tableHtml } from "../../report/table.ts";

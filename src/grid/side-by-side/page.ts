@@ -1,13 +1,13 @@
 import { documentOf } from "../../report/document.ts";
-import { type Explorer, explorerOf } from "../../report/explorer/explorer.ts";
+import type { ExplorableRun } from "../../report/explorer/explorer.ts";
 import { tokensSection } from "../../report/explorer/tokens-section.ts";
 import { curveSection, figure } from "../../report/figures.ts";
 import { type Html, html } from "../../report/html.ts";
 import type { Curve } from "../../report/plots.ts";
-import { type ArmRun, readArm, readRun, type Run } from "../../report/read-run.ts";
+import { readArm } from "../../report/read-arm.ts";
+import type { ArmRun } from "../../report/run.ts";
 import { seriesOf, type Point } from "../../report/series.ts";
 import { tableHtml } from "../../report/table.ts";
-import { UserError } from "../../system/errors.ts";
 import type { Comparison } from "../collect/compare.ts";
 import { metricNotes } from "../collect/notes.ts";
 import { comparisonHeads, comparisonTexts, explanation } from "../collect/paired.ts";
@@ -15,18 +15,21 @@ import { axisPlot } from "../collect/plot.ts";
 import type { ArmOutcomes } from "../collect/read-cells.ts";
 import { axisTable } from "../collect/tables.ts";
 
-/** One page of several runs: it asks for no other file. */
+/**
+ * One page of several runs: it asks for no other file.
+ * @param explored one of them whose rows can be weighed in the page
+ */
 export function comparisonPage(
   folders: readonly string[],
   arms: readonly ArmOutcomes[],
   metrics: readonly string[],
   comparisons: readonly Comparison[],
+  explored?: ExplorableRun,
 ): string {
   const { heads, rows } = axisTable({ axis: "runs", arms }, metrics);
   const columns = heads.map((head, i) => ({ head: i === 0 ? "arm" : head, ...(i > 0 && { kind: "n" as const }) }));
   const compared = [...comparisonHeads.map((head) => (head === "cell" ? "arm" : head)), "verdict"];
   const plots = metrics.flatMap((metric) => axisPlot(metric, arms, comparisons) ?? []);
-  const explored = exploredRun(folders);
   const main = html`<section>
       <h2>Arms</h2>
       <p>Means over n seeds, ± their standard deviation. Each dot below is a seed.</p>
@@ -131,18 +134,4 @@ export function overSeeds(curves: readonly (readonly Point[])[]): Pick<Curve, "p
     high: at.map(({ x, values }) => ({ x, y: Math.max(...values) })),
   };
   return { points, band };
-}
-
-/** The first run whose rows can be weighed in the page. */
-function exploredRun(folders: readonly string[]): { run: Run; explorer: Explorer } | undefined {
-  for (const folder of folders) {
-    try {
-      const run = readRun(folder);
-      const explorer = explorerOf(run);
-      if (explorer !== undefined) return { run, explorer };
-    } catch (error) {
-      if (!(error instanceof UserError)) throw error; // the page is made without its rows
-    }
-  }
-  return undefined;
 }

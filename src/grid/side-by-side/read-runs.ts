@@ -1,5 +1,5 @@
 import { diffConfigs } from "../../config/diff.ts";
-import { readArm } from "../../report/read-run.ts";
+import { readArm } from "../../report/read-arm.ts";
 import { numberOf, runLines } from "../../report/run-files.ts";
 import { UserError } from "../../system/errors.ts";
 import { isRecord } from "../../system/is-record.ts";

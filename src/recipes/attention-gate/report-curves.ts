@@ -3,7 +3,7 @@ import { curveSection, curvesOf, evaluationCurves, figure, smoothingSentence } f
 import { formatShare } from "../../report/format.ts";
 import { type Html, html } from "../../report/html.ts";
 import { groupOf } from "../../report/header.ts";
-import type { ArmRun, Run } from "../../report/read-run.ts";
+import type { ArmRun, Run } from "../../report/run.ts";
 import { numbersOf, runLines } from "../../report/run-files.ts";
 import { seriesOf } from "../../report/series.ts";
 

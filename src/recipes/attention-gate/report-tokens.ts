@@ -1,6 +1,6 @@
 import { formatNumber, formatShare } from "../../report/format.ts";
 import { type Html, html } from "../../report/html.ts";
-import type { Run } from "../../report/read-run.ts";
+import type { Run } from "../../report/run.ts";
 import { picturesOf } from "../../report/tokens.ts";
 import { type JsonObject, numberOf, numbersOf } from "../../report/run-files.ts";
 import type { ScoredRow, TokenWords } from "../../report/token-picture.ts";

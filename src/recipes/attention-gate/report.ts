@@ -3,7 +3,8 @@ import { cachesOf, type CacheAnswers, notesOf, resultsSection } from "./report-r
 import { foreseesAttention, headsSection, lossSection, keptSection } from "./report-curves.ts";
 import { tokensSection } from "./report-tokens.ts";
 import { pageOf, type ReportOptions, writePage } from "../../report/page.ts";
-import { readRun, type Run, type RunLayout } from "../../report/read-run.ts";
+import { readRun } from "../../report/read-run.ts";
+import type { Run, RunLayout } from "../../report/run.ts";
 import {
   batchOf,
   endFacts,

@@ -1,7 +1,8 @@
 import { differenceIn } from "../../report/compare-arms.ts";
 import { type Difference, differencesTable, intervalSentence, oneSeed, points } from "../../report/differences.ts";
 import { type Html, html } from "../../report/html.ts";
-import { comparedArms, type Run } from "../../report/read-run.ts";
+import { comparedArms } from "../../report/read-run.ts";
+import type { Run } from "../../report/run.ts";
 import { groupOf } from "../../report/header.ts";
 import { type JsonObject, labelOf, numberOf, numbersOf, rowProbabilitiesOf, textOf } from "../../report/run-files.ts";
 import { resultHtml } from "../kit/results.ts";

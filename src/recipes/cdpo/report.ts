@@ -5,7 +5,9 @@ import { curveSection, curvesOf, figure, smoothingSentence } from "../../report/
 import { formatFixed, formatNumber, formatShare } from "../../report/format.ts";
 import { type Html, html } from "../../report/html.ts";
 import { pageOf, type ReportOptions, writePage } from "../../report/page.ts";
-import { comparedArms, readArm, readRun, type Run, type RunLayout } from "../../report/read-run.ts";
+import { readArm } from "../../report/read-arm.ts";
+import { comparedArms, readRun } from "../../report/read-run.ts";
+import type { Run, RunLayout } from "../../report/run.ts";
 import {
   endFacts,
   type Fact,

@@ -1,7 +1,7 @@
 import { optionLines } from "../../config/resolved-options.ts";
 import { rules } from "../../selection/catalogue.ts";
 import { methodLabel } from "../../config/method-choice.ts";
-import { readArm } from "../../report/read-run.ts";
+import { readArm } from "../../report/read-arm.ts";
 import { openArms, type ArmRun, type PlannedArm } from "../kit/arms.ts";
 import { evaluatedRows } from "../kit/finding.ts";
 import type { RunInputs } from "../kit/inputs.ts";

@@ -1,7 +1,7 @@
 import { curveSection, curvesOf, evaluationCurves, figure, smoothingSentence } from "../../report/figures.ts";
 import type { Html } from "../../report/html.ts";
 import type { Curve } from "../../report/plots.ts";
-import type { Run } from "../../report/read-run.ts";
+import type { Run } from "../../report/run.ts";
 import { seriesOf } from "../../report/series.ts";
 
 /** How losses went: in training against steps and trained tokens, and on held-out rows. */

@@ -2,7 +2,7 @@ import { differenceOf, noiseResult, resultOf } from "../../report/compare-arms.t
 import { type Difference, differencesTable, intervalSentence, oneSeed, points } from "../../report/differences.ts";
 import { formatDifference, formatNumber, formatShare } from "../../report/format.ts";
 import { type Html, html } from "../../report/html.ts";
-import type { ArmRun, Run } from "../../report/read-run.ts";
+import type { ArmRun, Run } from "../../report/run.ts";
 import { controlsAmong, evaluatedRows, findingOf } from "../kit/finding.ts";
 import { resultHtml } from "../kit/results.ts";
 import { finetuneResults, isControl, resultRow } from "./results.ts";

@@ -1,9 +1,10 @@
 import { pageOf, type ReportOptions, writePage } from "../../report/page.ts";
-import { type Run, readRun } from "../../report/read-run.ts";
+import type { Run } from "../../report/run.ts";
 import { lossSection, relSection, sharesSection } from "./report-curves.ts";
-import { explorerOf } from "../../report/explorer/explorer.ts";
 import { tokensSection } from "../../report/explorer/tokens-section.ts";
-import { headOf, warningsOf } from "../../report/header.ts";
+import { warningsOf } from "../../report/header.ts";
+import { headOf } from "./report-head.ts";
+import { readFinetuneRun } from "./report-run.ts";
 import { noiseSection, resultsSection } from "./report-results.ts";
 
 /**
@@ -11,12 +12,12 @@ import { noiseSection, resultsSection } from "./report-results.ts";
  * @throws UserError if the folder holds no run or a file of it is broken
  */
 export function writeReport(folder: string, options: ReportOptions = {}): string {
-  return writePage(folder, renderReport(readRun(folder), options));
+  return writePage(folder, renderReport(folder, options));
 }
 
 /** A fine-tuning run as one HTML page. The same run gives the same page. */
-export function renderReport(run: Run, { command }: ReportOptions = {}): string {
-  const explorer = explorerOf(run);
+export function renderReport(folder: string, { command }: ReportOptions = {}): string {
+  const { run, explorer } = readFinetuneRun(folder);
   return pageOf({
     ...{ run, ...headOf(run), command },
     warnings: warningsOf(run),

@@ -1,5 +1,5 @@
 import { resultOf } from "../../report/compare-arms.ts";
-import type { ArmRun } from "../../report/read-run.ts";
+import type { ArmRun } from "../../report/run.ts";
 import {
   countColumn,
   endColumns,

@@ -1,7 +1,7 @@
 import type { PairedComparison } from "../../evaluation/paired-bootstrap.ts";
 import { pairedDifference, resultOf } from "../../report/compare-arms.ts";
 import { formatDifference, formatNumber } from "../../report/format.ts";
-import type { ArmRun } from "../../report/read-run.ts";
+import type { ArmRun } from "../../report/run.ts";
 import { ownColumn, type ResultColumn } from "./results.ts";
 
 /** The held-out rows of an arm after its last step. */

@@ -1,6 +1,6 @@
 import { formatDuration, formatFixed, formatNumber, formatShare } from "../../report/format.ts";
 import { type Content, html, type Html } from "../../report/html.ts";
-import type { ArmRun, Evaluation } from "../../report/read-run.ts";
+import type { ArmRun, Evaluation } from "../../report/run.ts";
 import { type JsonObject, labelOf, numberOf, ownMetricsOf, textOf } from "../../report/run-files.ts";
 import { type Column, tableHtml } from "../../report/table.ts";
 

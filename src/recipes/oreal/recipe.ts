@@ -4,7 +4,7 @@ import { optionLines } from "../../config/resolved-options.ts";
 import { protocolNameOf, type ServerConfig } from "../../config/server-group.ts";
 import { rewards as rewardCatalogue } from "../../reward/catalogue.ts";
 import { outcomeNotes } from "../../reward/outcome-presets.ts";
-import { readArm } from "../../report/read-run.ts";
+import { readArm } from "../../report/read-arm.ts";
 import { openArms, type ArmRun, type PlannedArm } from "../kit/arms.ts";
 import { evaluatedRows } from "../kit/finding.ts";
 import type { RunInputs } from "../kit/inputs.ts";

@@ -7,7 +7,7 @@ import {
   smoothingSentence,
 } from "../../report/figures.ts";
 import type { Html } from "../../report/html.ts";
-import type { ArmRun, Run } from "../../report/read-run.ts";
+import type { ArmRun, Run } from "../../report/run.ts";
 import { groupOf } from "../../report/header.ts";
 import { seriesOf } from "../../report/series.ts";
 import { stackedPlot } from "../../report/stacked-plot.ts";

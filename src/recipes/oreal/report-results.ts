@@ -2,7 +2,7 @@ import { differenceIn, resultOf } from "../../report/compare-arms.ts";
 import { type Difference, differencesTable, intervalSentence, oneSeed, points } from "../../report/differences.ts";
 import { formatNumber } from "../../report/format.ts";
 import { type Html, html } from "../../report/html.ts";
-import type { ArmRun, Run } from "../../report/read-run.ts";
+import type { ArmRun, Run } from "../../report/run.ts";
 import type { JsonObject } from "../../report/run-files.ts";
 import { resultHtml } from "../kit/results.ts";
 import { orealResults, resultRow, startRow, weightSource } from "./results.ts";

@@ -5,15 +5,9 @@ import { type Html, html } from "../../report/html.ts";
 import { accuracySection, lossSection, rewardSection, weightSection } from "./report-curves.ts";
 import { resultsSection } from "./report-results.ts";
 import { pageOf, type ReportOptions, writePage } from "../../report/page.ts";
-import {
-  type ArmRun,
-  comparedArms,
-  type PicturedRows,
-  readRun,
-  readTokens,
-  type Run,
-  type RunLayout,
-} from "../../report/read-run.ts";
+import { comparedArms, readRun } from "../../report/read-run.ts";
+import { readTokens } from "../../report/read-tokens.ts";
+import type { ArmRun, PicturedRows, Run, RunLayout } from "../../report/run.ts";
 import { endFacts, type Fact, groupOf, namesOf, plain, rateOf, startFacts, warningsOf } from "../../report/header.ts";
 import { picturesOf } from "../../report/tokens.ts";
 import { type JsonObject, labelOf, numberOf } from "../../report/run-files.ts";

@@ -1,7 +1,7 @@
 import { resultOf } from "../../report/compare-arms.ts";
 import { methodLabel } from "../../config/method-choice.ts";
 import { groupOf } from "../../report/header.ts";
-import type { ArmRun, Evaluation } from "../../report/read-run.ts";
+import type { ArmRun, Evaluation } from "../../report/run.ts";
 import { type JsonObject, savedLine, textOf } from "../../report/run-files.ts";
 import {
   countColumn,

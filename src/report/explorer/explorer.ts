@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
 import { isRecord } from "../../system/is-record.ts";
 import { type Html, html, trusted } from "../html.ts";
-import { groupOf } from "../header.ts";
-import type { Run } from "../read-run.ts";
+import type { Run } from "../run.ts";
 import { type JsonObject, numberOf, numbersOf } from "../run-files.ts";
 import { explorerScript } from "./script.min.ts";
 import { type ExploredRow, type Options, rulesFor } from "./weigh.ts";
@@ -15,6 +14,12 @@ export interface Explorer {
   readonly script: Html;
   /** The script's hash, for the page's Content-Security-Policy. */
   readonly hash: string;
+}
+
+/** A run whose rows can be weighed in its page. */
+export interface ExplorableRun {
+  readonly run: Run;
+  readonly explorer: Explorer;
 }
 
 /** Tokens shown of a pictured row. */
@@ -33,17 +38,15 @@ const signalNames = [
 /**
  * The explorer of a run's pictured rows; undefined where the file holds no signals, where the run's rule is the user's own
  * or reads what the file does not hold, and where the configuration wants a page without scripts.
+ * @param options those of the run's rule
  */
-export function explorerOf({ config, tokens, main }: Run): Explorer | undefined {
+export function explorerOf({ config, tokens, main }: Run, options: Options): Explorer | undefined {
   if (tokens?.context === undefined || config["report"] === "static") return undefined;
   const rows = tokens.facts.map(exploredRow);
   if (rows.length !== tokens.rows.length || rows.some((row) => row === undefined)) return undefined;
   const explored = rows as ExploredRow[];
   const rule = main.method;
   if (!rulesFor(explored).some(({ name }) => name === rule)) return undefined;
-  const given = Object.entries(groupOf(config, "selection")).filter(([key]) => key !== "method");
-  const history = rule === "sstoken" ? { history: groupOf(config, "history") } : {};
-  const options: Options = { ...Object.fromEntries(given), ...history };
   const { context } = tokens;
   const data = {
     ...{ rule, options, context, picture: { mostTokens } },

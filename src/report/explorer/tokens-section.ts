@@ -1,5 +1,5 @@
 import { type Html, html } from "../html.ts";
-import type { Run } from "../read-run.ts";
+import type { Run } from "../run.ts";
 import { picturesOf } from "../tokens.ts";
 import { type Explorer, mostTokens } from "./explorer.ts";
 

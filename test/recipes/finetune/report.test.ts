@@ -1,7 +1,6 @@
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { readRun } from "../../../src/report/read-run.ts";
 import { renderReport, writeReport } from "../../../src/recipes/finetune/report.ts";
 import { evil, expectEscaped, expectNested, expectSelfContained, flat, page } from "../../report/report-page.ts";
 import { config, emptyFolder, lines, tokenRow, writeArm, writeRun } from "../../report/run-fixture.ts";
@@ -15,12 +14,12 @@ describe("a report", () => {
     folder = writeRun();
     const path = writeReport(folder);
     expect(path).toBe(join(folder, "report.html"));
-    expect(readFileSync(path, "utf8")).toBe(renderReport(readRun(folder)));
+    expect(readFileSync(path, "utf8")).toBe(renderReport(folder));
   });
 
   test("says what was run and what came of it", () => {
     folder = writeRun();
-    const { document, text } = page(renderReport(readRun(folder)));
+    const { document, text } = page(renderReport(folder));
     expect(flat(document.querySelector("h1")?.textContent)).toBe("sstoken on noisy.arrow");
     expect(document.title).toBe("sstoken on noisy.arrow");
     expect(flat(document.querySelector("header p")?.textContent)).toBe(
@@ -40,7 +39,7 @@ describe("a report", () => {
   test("has every arm's held-out numbers before and after", () => {
     folder = writeRun();
     // exp(3) = 20.09, exp(1.5) = 4.48, exp(1.75) = 5.75, exp(2) = 7.39
-    expect(page(renderReport(readRun(folder))).cells("Results")).toEqual([
+    expect(page(renderReport(folder)).cells("Results")).toEqual([
       ["sstoken", "4", "3.0000", "1.5000", "20.09", "4.48", "0.0 %", "75.0 %"],
       ["full", "4", "3.0000", "1.7500", "20.09", "5.75", "0.0 %", "50.0 %"],
       ["random", "4", "3.0000", "2.0000", "20.09", "7.39", "0.0 %", "50.0 %"],
@@ -49,7 +48,7 @@ describe("a report", () => {
 
   test("compares the main arm with each other one, and names no winner", () => {
     folder = writeRun();
-    const { cells, text } = page(renderReport(readRun(folder)));
+    const { cells, text } = page(renderReport(folder));
     const [full, random] = cells("Results", 1);
     expect(full![0]).toBe("sstoken − full");
     expect(full![1]).toBe("−0.2500");
@@ -74,7 +73,7 @@ describe("a report", () => {
     ];
     const told = log.map((line, i) => ({ ...(JSON.parse(line) as object), answers: answers[i] }));
     writeFileSync(join(folder, "evaluation.jsonl"), lines(told));
-    const markup = renderReport(readRun(folder));
+    const markup = renderReport(folder);
     expectEscaped(markup);
     const shown = [...page(markup).section("Answers")!.querySelectorAll("article")];
     expect(shown.map((part) => flat(part.querySelector("h3")?.textContent))).toEqual(["Row 0", "Row 7", "Row 5"]);
@@ -88,7 +87,7 @@ describe("a report", () => {
   test("puts noise found beside what random expects", () => {
     folder = writeRun();
     // 40 tokens, 16 dropped, 8 noise, 4 of it dropped: precision 4/16, random 8/40; recall 4/8, random 16/40
-    expect(page(renderReport(readRun(folder))).cells("Dropped tokens and labelled noise")).toEqual([
+    expect(page(renderReport(folder)).cells("Dropped tokens and labelled noise")).toEqual([
       ["sstoken", "40", "16", "8", "4", "25.0 %", "20.0 %", "50.0 %", "40.0 %"],
       ["full", "40", "0", "8", "0", "–", "20.0 %", "0.0 %", "0.0 %"],
       ["random", "40", "16", "8", "4", "25.0 %", "20.0 %", "50.0 %", "40.0 %"],
@@ -97,7 +96,7 @@ describe("a report", () => {
 
   test("draws losses, shares, REL and tokens, each section with a sentence on how to read it", () => {
     folder = writeRun();
-    const { document, section } = page(renderReport(readRun(folder)));
+    const { document, section } = page(renderReport(folder));
     expect(
       ["Loss", "Kept tokens", "REL"].map((title) => section(title)?.querySelectorAll("figure > svg").length),
     ).toEqual([4, 2, 2]);
@@ -108,17 +107,17 @@ describe("a report", () => {
 
   test("asks for nothing from elsewhere and runs nothing", () => {
     folder = writeRun();
-    expectSelfContained(renderReport(readRun(folder), { command: "npx tsx trainers/sstoken.ts" }));
+    expectSelfContained(renderReport(folder, { command: "npx tsx trainers/sstoken.ts" }));
   });
 
   test("nests its elements properly", () => {
     folder = writeRun();
-    expectNested(renderReport(readRun(folder)));
+    expectNested(renderReport(folder));
   });
 
   test("names the command where it is told", () => {
     folder = writeRun();
-    const { facts } = page(renderReport(readRun(folder), { command: evil }));
+    const { facts } = page(renderReport(folder, { command: evil }));
     expect(facts().at(-1)).toBe(`Command ${evil.replace("\u202e", "⟨U+202E⟩")}`);
   });
 });
@@ -136,7 +135,7 @@ describe("a report of hostile files", () => {
       join(folder, "config.yaml"),
       `${config}model2: ${JSON.stringify(evil)}\n`.replace("/models/tiny", JSON.stringify(evil)),
     );
-    expectEscaped(renderReport(readRun(folder)));
+    expectEscaped(renderReport(folder));
   });
 
   test("stays small, however much they hold", () => {
@@ -161,7 +160,7 @@ describe("a report of hostile files", () => {
       keptShare: 0.6,
     }));
     writeFileSync(join(folder, "metrics.jsonl"), lines(steps));
-    const markup = renderReport(readRun(folder));
+    const markup = renderReport(folder);
     expect(markup.length).toBeLessThan(1_500_000);
     expect(flat(page(markup).section("Tokens")?.textContent)).toContain("rows are left out");
   });
@@ -171,7 +170,7 @@ describe("a report of a run with pieces missing", () => {
   test("needs no more than empty metrics", () => {
     folder = emptyFolder();
     writeFileSync(join(folder, "metrics.jsonl"), "");
-    const { text, section, document } = page(renderReport(readRun(folder)));
+    const { text, section, document } = page(renderReport(folder));
     expect(text).toContain("This run has no evaluation");
     expect(text).toContain("ran no step.");
     expect(section("Loss") ?? section("Tokens") ?? section("REL")).toBeUndefined();
@@ -183,7 +182,7 @@ describe("a report of a run with pieces missing", () => {
     writeArm(folder, { method: "sstoken", before: [3, 2], after: [1, 1] });
     writeArm(join(folder, "random"), { method: "random", steps: 2, before: [3, 2], summary: false });
     writeFileSync(join(folder, "config.yaml"), config);
-    const { document, cells } = page(renderReport(readRun(folder)));
+    const { document, cells } = page(renderReport(folder));
     const warnings = [...document.querySelectorAll("aside li")].map((item) => flat(item.textContent));
     expect(warnings).toEqual([
       "random has not come to its end; what is shown is as of step 2 of 4.",
@@ -203,7 +202,7 @@ describe("a report of a run with pieces missing", () => {
         { step: 4, loss: 1 },
       ]),
     );
-    const markup = renderReport(readRun(folder));
+    const markup = renderReport(folder);
     expect(page(markup).cells("Results")).toEqual([["full", "4", "–", "1.0000", "–", "2.72"]]);
     expect(/NaN|undefined/.exec(markup)).toBeNull();
   });
