@@ -1,5 +1,6 @@
-import type { Divisor, TokenRule } from "../contract/index.ts";
+import type { Divisor, LossTerm, TokenRule } from "../contract/index.ts";
 import { UserError } from "../system/errors.ts";
+import { lossGradient, partsOf, sumByName } from "./objective-loss.ts";
 
 /** One micro-batch of an optimizer step, arrays row-major `[rows * width]`. */
 export interface WeightedBatch {
@@ -156,13 +157,40 @@ export function requireWeightsAlone({ name, anchor }: Pick<TokenRule, "anchor"> 
 
 function gradientOf(parts: readonly BatchShare[]): StepGradient {
   const totals = stepTotals(parts);
-  const dLogProb = parts.map(({ share }) => share.map((s) => (totals.empty || s === 0 ? 0 : -s / totals.mass)));
+  const dLogProb = parts.map((part) => {
+    const { logProb } = lossGradient({ weighted: { sum: 0, ...gradientTerm(part) } }, { weighted: totals.mass });
+    return logProb ?? new Float32Array(part.share.length);
+  });
   return { ...totals, dLogProb };
+}
+
+function gradientTerm({ share, mass }: Pick<BatchShare, "share" | "mass">): Omit<LossTerm, "sum"> {
+  return { mass, dLogProb: share.map((value) => (value === 0 ? 0 : -value)) };
+}
+
+/** A micro-batch's term of the loss under a rule, and the sum of all its response tokens' losses. */
+export function weightedLoss(
+  nll: Float32Array,
+  tokens: Pick<WeightedBatch, "response" | "dataWeights">,
+  part: Pick<BatchShare, "share" | "mass">,
+): { term: LossTerm; lossSum: number } {
+  let [sum, lossSum] = [0, 0];
+  for (let i = 0; i < nll.length; i++) {
+    if (part.share[i] !== 0) sum += part.share[i]! * nll[i]!;
+    if (isCounted(tokens, i)) lossSum += nll[i]!;
+  }
+  return { term: { sum, ...gradientTerm(part) }, lossSum };
+}
+
+/** Mean over all response tokens of a step, of which the micro-batches have these sums; 0 without any. */
+export function meanOfAll(lossSums: readonly number[], { eligible }: Pick<StepTotals, "eligible">): number {
+  return eligible > 0 ? lossSums.reduce((total, sum) => total + sum, 0) / eligible : 0;
 }
 
 /**
  * The one reducer: loss and gradient of a whole optimizer step, given its micro-batches with their weights and
- * per-token losses. Losses are read only where they count, so those of padding may be anything.
+ * per-token losses. `ruleStep` and `train` come to the same bits, as their objective is made of the same parts. Losses
+ * are read only where they count, so those of padding may be anything.
  *
  * @throws UserError for a rule with an anchor, which weights do not say
  * @example
@@ -178,18 +206,11 @@ function gradientOf(parts: readonly BatchShare[]): StepGradient {
 export function stepLoss(batches: readonly (WeightedBatch & { nll: Float32Array })[], reducer: Reducer): StepLoss {
   requireWeightsAlone(reducer);
   const parts = batches.map((batch) => batchShare(batch, reducer));
+  const evaluated = batches.map((batch, m) => weightedLoss(batch.nll, batch, parts[m]!));
   const gradient = gradientOf(parts);
-  let [sum, sumAll] = [0, 0];
-  parts.forEach(({ share }, m) => {
-    const { nll } = batches[m]!;
-    for (let i = 0; i < share.length; i++) {
-      if (share[i] !== 0) sum += share[i]! * nll[i]!;
-      if (isCounted(batches[m]!, i)) sumAll += nll[i]!;
-    }
-  });
-  return {
-    ...gradient,
-    loss: gradient.empty ? 0 : sum / gradient.mass,
-    lossAllTokens: gradient.eligible > 0 ? sumAll / gradient.eligible : 0,
-  };
+  const { weighted = 0 } = sumByName(
+    evaluated.map(({ term }) => partsOf({ weighted: term }, { weighted: gradient.mass })),
+  );
+  const lossSums = evaluated.map(({ lossSum }) => lossSum);
+  return { ...gradient, loss: weighted, lossAllTokens: meanOfAll(lossSums, gradient) };
 }

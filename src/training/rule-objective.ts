@@ -1,6 +1,6 @@
 import type { Objective, TokenLayout, TokenRule } from "../contract/index.ts";
 import { requireFinite } from "./finite-losses.ts";
-import { isCounted, type BatchShare } from "./reduce.ts";
+import { weightedLoss, type BatchShare } from "./reduce.ts";
 
 /** What a rule made of a micro-batch. */
 export interface RuleAux extends BatchShare {
@@ -19,15 +19,14 @@ export interface RuleAux extends BatchShare {
 export const ruleObjective: Objective<"logProb", RuleAux> = {
   reads: ["logProb"],
   masses: (_, { mass }) => ({ weighted: mass }),
-  evaluate({ logProb }, tokens, { share, mass }) {
+  evaluate({ logProb }, tokens, aux) {
     requireFinite(logProb, tokens);
-    let [sum, lossSum] = [0, 0];
-    for (let i = 0; i < share.length; i++) {
-      if (share[i] !== 0) sum -= share[i]! * logProb[i]!;
-      if (isCounted(tokens, i)) lossSum -= logProb[i]!;
-    }
-    const dLogProb = share.map((value) => (value === 0 ? 0 : -value));
-    return { terms: { weighted: { sum, mass, dLogProb } }, metrics: { lossSum } };
+    const { term, lossSum } = weightedLoss(
+      logProb.map((value) => -value),
+      tokens,
+      aux,
+    );
+    return { terms: { weighted: term }, metrics: { lossSum } };
   },
 };
 

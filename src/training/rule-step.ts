@@ -1,7 +1,7 @@
 import type { Forward, RuleContext, Signal, TokenBatch, TokenRule, Tokens } from "../contract/index.ts";
 import { UserError } from "../system/errors.ts";
 import type { Learner, PassOptions } from "./learner.ts";
-import { batchShare, stepTotals, type StepTotals } from "./reduce.ts";
+import { batchShare, meanOfAll, stepTotals, type StepTotals } from "./reduce.ts";
 import { objectiveOf, type RuleAux } from "./rule-objective.ts";
 import { readColumns, readsModel, readSignals, type SignalPlan } from "./signals.ts";
 import { optimizerStep, type StepBatch, type StepOutcome } from "./step.ts";
@@ -176,7 +176,9 @@ export async function ruleStep(
 }
 
 /** Mean over all response tokens of a step under `ruleObjective`. */
-export function lossOfAll({ metrics }: Pick<StepOutcome, "metrics">, { eligible }: StepTotals): number {
-  const sum = metrics.reduce((total, { lossSum = 0 }) => total + lossSum, 0);
-  return eligible > 0 ? sum / eligible : 0;
+export function lossOfAll({ metrics }: Pick<StepOutcome, "metrics">, totals: StepTotals): number {
+  return meanOfAll(
+    metrics.map(({ lossSum = 0 }) => lossSum),
+    totals,
+  );
 }

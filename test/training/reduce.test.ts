@@ -1,7 +1,10 @@
 import { describe, expect, test } from "@jest/globals";
-import type { Divisor } from "../../src/contract/index.ts";
+import type { Divisor, Forward, ForwardSignals, SignalGradient } from "../../src/contract/index.ts";
 import { hashUniform } from "../../src/system/random.ts";
 import { batchShare, stepLoss, stepTotals, type WeightedBatch } from "../../src/training/reduce.ts";
+import { ruleObjective } from "../../src/training/rule-objective.ts";
+import { lossOfAll } from "../../src/training/rule-step.ts";
+import { accumulate } from "../../src/training/step.ts";
 import { userError } from "../user-error.ts";
 
 type Batch = WeightedBatch & { nll: Float32Array };
@@ -81,6 +84,11 @@ describe("stepLoss", () => {
     expect(stepLoss([signed, batch([b])], { divideBy: "weights" }).loss).toBeCloseTo(5 / 3, 6);
   });
 
+  test("has no part where nothing divides it: a prompt that trains, in a step without a response", () => {
+    const prompt = batch([{ response: [0, 0], weights: [0, 1], nll: [0, 3] }]);
+    expect(stepLoss([prompt], { divideBy: "response" })).toMatchObject({ loss: 0, dLogProb: [new Float32Array(2)] });
+  });
+
   test("needs a ratio under sequence-budget", () => {
     expect(() => stepLoss([batch([a])], { divideBy: "sequence-budget" })).toThrow(
       userError("conflicting-options", "sequence-budget"),
@@ -109,6 +117,36 @@ describe("a batch of 8 rows", () => {
       wanted.forEach((value, i) => expect(Math.abs(got[i]! - value)).toBeLessThanOrEqual(1e-6 * Math.abs(value)));
     }
   });
+
+  test.each([...divisors, "micro-batch"] as const)(
+    "has the loss and gradient that training takes, to the bit, divided by %s",
+    async (divideBy) => {
+      for (const size of [8, 4, 2, 1]) {
+        const batches = split(size);
+        const wanted = stepLoss(batches, { divideBy, ratio: 0.6 });
+        const taken: SignalGradient[] = [];
+        const steps = batches.map((part) => ({
+          batch: {
+            ...part,
+            rowIds: Float64Array.from({ length: part.rows }, (_, row) => row),
+            endOfTurn: new Uint8Array(part.response.length),
+            ids: new Int32Array(part.response.length),
+            lengths: Int32Array.from({ length: part.rows }, () => part.width),
+            columns: {},
+          },
+          aux: { weights: part.weights, ...batchShare(part, { divideBy, ratio: 0.6 }) },
+          pass: (): Forward => ({
+            read: async () => ({ logProb: part.nll.map((value) => -value) }) as ForwardSignals,
+            backward: (gradient) => void taken.push(gradient),
+            [Symbol.dispose]: () => undefined,
+          }),
+        }));
+        const outcome = await accumulate({ forward: steps[0]!.pass }, steps, ruleObjective);
+        expect([outcome.loss, lossOfAll(outcome, wanted)]).toEqual([wanted.loss, wanted.lossAllTokens]);
+        expect(taken.map(({ logProb }) => logProb)).toEqual(wanted.dLogProb);
+      }
+    },
+  );
 
   test("does not under micro-batch, which is why that is no default", () => {
     const whole = stepLoss(split(8), { divideBy: "micro-batch" });
