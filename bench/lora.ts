@@ -1,7 +1,8 @@
 import { basename } from "node:path";
 import type { Flag } from "../src/config/flags.ts";
-import { createAdapter, loadModel, withAdapter, type LoadOptions } from "../src/model/index.ts";
-import { full } from "../src/selection/index.ts";
+import { createAdapter, loadModel, withAdapter } from "../src/model/index.ts";
+import { type LoadOptions } from "../src/model/model.ts";
+import { full } from "../src/selection/full.ts";
 import type { TokenRule } from "../src/contract/index.ts";
 import { UserError } from "../src/system/errors.ts";
 import { engineText, useEngine } from "../src/tensor/engine.ts";

@@ -1,7 +1,9 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { SignalSource, TokenBatch, TokenRule } from "../src/contract/index.ts";
 import { hashUniform, stream } from "../src/system/random.ts";
-import { full, random, ssToken } from "../src/selection/index.ts";
+import { ssToken } from "../src/selection/index.ts";
+import { full } from "../src/selection/full.ts";
+import { random } from "../src/selection/random.ts";
 import { engineText, useEngine, type EngineOptions } from "../src/tensor/engine.ts";
 import { adamW, createLearner, planSignals, ruleStep, type Learner } from "../src/training/index.ts";
 import type { Contender } from "./harness/serve.ts";

@@ -10,6 +10,7 @@ import { explain } from "../src/config/explain-entry.ts";
 import type { Difference, Entry, TokenRule } from "../src/contract/index.ts";
 import { readers } from "../src/data/readers/index.ts";
 import { evictionScores } from "../src/eviction/catalogue.ts";
+import type { EvictionScore } from "../src/eviction/key-score.ts";
 import { families } from "../src/model/families/index.ts";
 import { preferenceForms } from "../src/preference/catalogue.ts";
 import { recipes } from "../src/recipes/list.ts";
@@ -85,7 +86,7 @@ ${rules.entries.map(sectionOf).join("\n")}`;
 
 function methodsPage(): string {
   const learns = ["learns from", ({ learns }: (typeof preferenceForms.entries)[number]) => learns] as const;
-  const reads = ["reads", ({ create }: (typeof evictionScores.entries)[number]) => create({}).reads] as const;
+  const reads = ["reads", ({ create }: Entry<EvictionScore>) => create({}).reads] as const;
   return `${note}
 
 # Preference forms, outcome presets, rewards, eviction scores

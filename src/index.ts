@@ -4,8 +4,8 @@
 export { UserError, type ErrorCode } from "./system/errors.ts";
 export { hashUniform } from "./system/random.ts";
 export { releaseEngine, useEngine } from "./tensor/engine.ts";
-export { type Verification, type Verifier, type VerifierOptions, verifier } from "./text/answers/verifier.ts";
-export type { EngineInfo, EngineName, EngineOptions } from "./tensor/engine.ts";
+export { type Verification, type Verifier, verifier } from "./text/answers/verifier.ts";
+export type { EngineInfo, EngineName } from "./tensor/engine.ts";
 export type {
   Signal,
   TokenBatch,

@@ -71,6 +71,13 @@ function validatorOf(entry: Entry<unknown>): ValidateFunction {
   return validate;
 }
 
+/** A choice of one entry by its name, with the options that it takes. */
+type ChoiceOf<E extends Entry<unknown>, N extends E["name"]> = { method: N } & (Parameters<
+  Extract<E, { name: N }>["create"]
+> extends []
+  ? object
+  : NonNullable<Parameters<Extract<E, { name: N }>["create"]>[0]>);
+
 /**
  * Makes what a choice names.
  *
@@ -81,6 +88,11 @@ function validatorOf(entry: Entry<unknown>): ValidateFunction {
  * createFrom(rules, { method: "rho1", ratio: 0.3 }).needs; //=> ["nll", "referenceNll"]
  * createFrom(rules, { method: "rho" }); //=> "selection.method: There is no rule \"rho\". Did you mean \"rho1\"?"
  */
+export function createFrom<E extends Entry<unknown>, N extends E["name"]>(
+  catalogue: Catalogue<unknown, E>,
+  choice: ChoiceOf<E, N>,
+): ReturnType<Extract<E, { name: N }>["create"]>;
+export function createFrom<T>(catalogue: Catalogue<T>, choice: MethodChoice): T;
 export function createFrom<T>(catalogue: Catalogue<T>, choice: MethodChoice): T {
   const { method, ...options } = choice;
   const entry = entryNamed(catalogue, method);

@@ -8,10 +8,6 @@ import { UserError } from "../system/errors.ts";
  * @param p one per comparison
  * @returns the corrected ones, in the same order
  * @throws UserError for a number that is no probability
- * @example
- * import { holm } from "tokensift/evaluation";
- *
- * holm([0.01, 0.04, 0.03]); //=> [0.03, 0.06, 0.06]
  */
 export function holm(p: readonly number[]): number[] {
   const wrong = p.findIndex((value) => !(value >= 0 && value <= 1));

@@ -16,10 +16,6 @@ export interface McNemarTest {
  *
  * @param first 1 = right, 0 = wrong, one per problem; `second` the other model's, same problems in the same order
  * @throws UserError for lists of different lengths and values other than 0 and 1
- * @example
- * import { mcNemarTest } from "tokensift/evaluation";
- *
- * mcNemarTest([1, 1, 1, 1, 0, 1], [0, 0, 0, 1, 0, 0]); //=> { onlyFirst: 4, onlySecond: 0, p: 0.125 }
  */
 export function mcNemarTest(first: readonly number[], second: readonly number[]): McNemarTest {
   if (first.length !== second.length)

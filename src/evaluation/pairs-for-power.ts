@@ -12,10 +12,6 @@ const [level, power] = [normalQuantile, 0.8416212335729143];
  *
  * @param differences those seen so far, at least two
  * @throws UserError for fewer, and for one that is not finite
- * @example
- * import { pairsForPower } from "tokensift/evaluation";
- *
- * pairsForPower([0.02, 0.05, -0.01, 0.03, 0.01]); //=> 12
  */
 export function pairsForPower(differences: readonly number[]): number {
   const n = differences.length;

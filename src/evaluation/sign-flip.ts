@@ -19,10 +19,6 @@ const draws = 100_000;
  *
  * @param differences one per seed, of two methods under that seed
  * @throws UserError without any, and for one that is not finite
- * @example
- * import { signFlipTest } from "tokensift/evaluation";
- *
- * signFlipTest([0.03, 0.02, 0.04, 0.01, 0.05]); //=> { p: 0.0625, least: 0.0625 }
  */
 export function signFlipTest(differences: readonly number[]): SignFlipTest {
   const n = differences.length;

@@ -1,4 +1,4 @@
-import type { Catalogue } from "../contract/index.ts";
+import type { Catalogue, Entry } from "../contract/index.ts";
 import type { EvictionScore } from "./key-score.ts";
 import { ownScore } from "./own-score.ts";
 import { a2sfEntry } from "./scores/a2sf.ts";
@@ -10,27 +10,31 @@ import { observedMeanEntry } from "./scores/observed-mean.ts";
 import { snapKvEntry } from "./scores/snap-kv.ts";
 import { streamingLlmEntry } from "./scores/streaming-llm.ts";
 
+const entries = [
+  streamingLlmEntry,
+  h2oEntry,
+  a2sfEntry,
+  snapKvEntry,
+  observedMeanEntry,
+  keyNormEntry,
+  keyDiffEntry,
+  keyDiffValueEntry,
+] as const;
+
 /**
  * Every score by which a cache can choose what it keeps.
  *
  * @example
- * import { evictionScores } from "tokensift/eviction";
+ * import { createFrom, evictionScores } from "tokensift/eviction";
  *
+ * createFrom(evictionScores, { method: "key-diff" }).name; //=> "key-diff"
  * evictionScores.entries.map(({ name }) => name).slice(0, 3); //=> ["streaming-llm", "h2o", "a2sf"]
  */
-export const evictionScores: Catalogue<EvictionScore> = {
-  kind: "score",
-  title: "Eviction scores",
-  key: "evaluation.baselines",
-  entries: [
-    streamingLlmEntry,
-    h2oEntry,
-    a2sfEntry,
-    snapKvEntry,
-    observedMeanEntry,
-    keyNormEntry,
-    keyDiffEntry,
-    keyDiffValueEntry,
-  ],
-  own: ownScore,
-};
+export const evictionScores: Catalogue<EvictionScore, Omit<Entry<EvictionScore>, "create"> & (typeof entries)[number]> =
+  {
+    kind: "score",
+    title: "Eviction scores",
+    key: "evaluation.baselines",
+    entries,
+    own: ownScore,
+  };

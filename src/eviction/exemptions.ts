@@ -26,12 +26,6 @@ export interface Exemptions {
  *
  * @param response `[rows * width]`, 1 = response token; leave it out for plain text, where every token is trained
  * @throws UserError for arrays or options that do not fit
- * @example
- * import { exemptTokens } from "tokensift/eviction";
- *
- * const shape = { rows: 1, width: 8, lengths: [8] };
- * const response = Uint8Array.of(0, 0, 0, 0, 0, 0, 1, 1);
- * exemptTokens(shape, response, { sinks: 1, window: 2 }).evictable; //=> [0, 1, 1, 1, 0, 0, 0, 0]
  */
 export function exemptTokens(
   shape: Omit<CacheShape, "heads">,

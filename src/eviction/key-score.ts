@@ -56,11 +56,12 @@ export interface KeyValueScore {
  * @param attention probabilities of a query on the keys `0..query` of its row; what lies beyond them is not read
  * @returns `[rows * width * heads]`, 0 on padding
  * @example
- * import { attentionMass, h2o } from "tokensift/eviction";
+ * import { attentionMass, snapKv } from "tokensift/eviction";
  *
  * const shape = { rows: 1, width: 3, heads: 1, lengths: [3] };
  * const attention = [[1], [0.6, 0.4], [0.5, 0.3, 0.2]]; // of each query on the keys up to its own
- * attentionMass(h2o(), shape, (row, head, query) => attention[query]!); //=> [2.1, 0.7, 0.2]
+ * const lastTwo = snapKv({ window: 2 });
+ * attentionMass(lastTwo, shape, (row, head, query) => attention[query]!); //=> [0.55, 0.35, 0.1]
  */
 export function attentionMass(
   score: AttentionScore,

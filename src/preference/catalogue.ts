@@ -17,35 +17,39 @@ import { tisDpoForm } from "./forms/tis-dpo.ts";
 import type { PreferenceObjective } from "./objective.ts";
 import { ownForm } from "./own-form.ts";
 
+const entries = [
+  cdpoForm,
+  cdpoShuffledForm,
+  dpoForm,
+  rpoForm,
+  ldDpoForm,
+  temporalDecayForm,
+  tdpoForm,
+  confPoForm,
+  sePoForm,
+  tisDpoForm,
+  columnForm,
+  shuffledColumnForm,
+  sftChosenForm,
+  sftReferenceForm,
+] as const;
+
 /**
  * Every built-in form of learning from pairs.
  *
  * @example
- * import { preferenceForms } from "tokensift/preference";
- * import { createFrom } from "tokensift/selection";
+ * import { createFrom, preferenceForms } from "tokensift/preference";
  *
  * preferenceForms.entries.map(({ name }) => name).slice(0, 4); //=> ["cdpo", "cdpo-shuffled", "dpo", "rpo"]
  * createFrom(preferenceForms, { method: "rpo", nll: 0.5 }).needs; //=> ["reference"]
  */
-export const preferenceForms: Catalogue<PreferenceObjective, PreferenceForm> = {
+export const preferenceForms: Catalogue<
+  PreferenceObjective,
+  Omit<PreferenceForm, "create"> & (typeof entries)[number]
+> = {
   kind: "form",
   title: "Preference forms",
   key: "align.objective.method",
-  entries: [
-    cdpoForm,
-    cdpoShuffledForm,
-    dpoForm,
-    rpoForm,
-    ldDpoForm,
-    temporalDecayForm,
-    tdpoForm,
-    confPoForm,
-    sePoForm,
-    tisDpoForm,
-    columnForm,
-    shuffledColumnForm,
-    sftChosenForm,
-    sftReferenceForm,
-  ],
+  entries,
   own: ownForm,
 };

@@ -1,22 +1,25 @@
-import type { Catalogue } from "../contract/index.ts";
+import type { Catalogue, Entry } from "../contract/index.ts";
 import { ownReward } from "./own-reward.ts";
 import type { Reward } from "./reward.ts";
 import { formatEntry } from "./rewards/format.ts";
 import { lengthEntry } from "./rewards/length.ts";
 import { verifierEntry } from "./rewards/verifier.ts";
 
+const entries = [verifierEntry, formatEntry, lengthEntry] as const;
+
 /**
  * Every built-in reward.
  *
  * @example
- * import { rewards } from "tokensift/reward";
+ * import { createFrom, rewards } from "tokensift/reward";
  *
+ * createFrom(rewards, { method: "verifier" }).name; //=> "verifier"
  * rewards.entries.map(({ name }) => name); //=> ["verifier", "format", "length"]
  */
-export const rewards: Catalogue<Reward> = {
+export const rewards: Catalogue<Reward, Omit<Entry<Reward>, "create"> & (typeof entries)[number]> = {
   kind: "reward",
   title: "Rewards",
   key: "rewards[].method",
-  entries: [verifierEntry, formatEntry, lengthEntry],
+  entries,
   own: ownReward,
 };

@@ -10,11 +10,6 @@ export interface Concentration {
  * How few tokens the weights lie on.
  *
  * @param weights at least 0
- * @example
- * import { concentration } from "tokensift/reward";
- *
- * concentration([1, 1, 1, 1]); //=> { gini: 0, effective: 4 }
- * concentration([0, 0, 0, 3]); //=> { gini: 0.75, effective: 1 }
  */
 export function concentration(weights: ArrayLike<number>): Concentration {
   const sorted = Float64Array.from(weights).sort();

@@ -11,11 +11,6 @@ import { UserError } from "../system/errors.ts";
  * @returns `[rows * width]`, 0 outside responses
  * @throws UserError for an entropy below 0 or not finite, naming row and token
  * @see https://arxiv.org/abs/2508.04349
- * @example
- * import { entropyWeights } from "tokensift/reward";
- *
- * const tokens = { rows: 1, width: 4, rowIds: Float64Array.of(0), response: Uint8Array.of(0, 1, 1, 1) };
- * entropyWeights(Float32Array.of(0, 0.5, 2, 0.5), tokens); //=> [0, 0.5, 2, 0.5]
  */
 export function entropyWeights(entropy: Float32Array, tokens: ScoredTokens): Float32Array {
   checkLength("entropy", entropy, tokens.rows * tokens.width);

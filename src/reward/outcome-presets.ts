@@ -37,12 +37,6 @@ const baseline = {
  * KL(policy || initial model). The others are baselines: `dr-grpo` (https://arxiv.org/abs/2503.20783), whose `length` is for the
  * caller to give, `dapo` (https://arxiv.org/abs/2503.14476) and `gspo` (https://arxiv.org/abs/2507.18071) as their papers set
  * them.
- *
- * @example
- * import { outcomePresets } from "tokensift/reward";
- *
- * Object.keys(outcomePresets).slice(0, 4); //=> ["paper", "released", "recommended", "reinforce"]
- * outcomePresets.released.advantage; //=> { estimator: "rloo" }
  */
 export const outcomePresets = {
   paper: {

@@ -14,19 +14,6 @@ export interface WeightedReward {
  * @param responses of any number of questions; those with one `rowId` are a group
  * @returns one entry per response, and those of each reward alone, before its weight
  * @throws UserError for a reward that is not a finite number, naming row and response
- * @example
- * import { lengthReward, rewardSum, verifierReward } from "tokensift/reward";
- *
- * const response = { rowId: 0, question: "2 x 3?", reference: "6" };
- * const sum = [
- *   { reward: verifierReward(), weight: 1 },
- *   { reward: lengthReward(), weight: 0.2 },
- * ];
- * const { rewards } = await rewardSum(sum, [
- *   { ...response, text: "6", tokens: 1, right: true, outcome: 1 },
- *   { ...response, text: "It is 6.", tokens: 5, right: true, outcome: 1 },
- * ]);
- * rewards; //=> [1.1, 0.9]
  */
 export async function rewardSum(
   sum: readonly WeightedReward[],

@@ -25,23 +25,13 @@ export interface AsftOptions {
  *
  * @throws UserError for an impossible option
  * @see https://arxiv.org/abs/2509.23753
- * @example
- * import { asft } from "tokensift/selection";
- *
- * const layout = { rows: 1, width: 4, rowIds: Float64Array.of(0), endOfTurn: Uint8Array.of(0, 0, 0, 1) };
- * const tokens = { ...layout, response: Uint8Array.of(0, 1, 1, 1) };
- * const signals = { nll: Float32Array.of(0, 0.2, 2.5, 0) }; // nats
- * const context = { step: 0, samplesSeen: 0, uniform: Math.random };
- * const rule = asft({ coefficient: 0.1 });
- * rule.anchor; //=> 0.1
- * rule.weigh({ ...tokens, signals }, context); //=> [0, 0.8187, 0.0821, 1]
  */
 export function asft({ coefficient = 0.05 }: AsftOptions = {}): TokenRule<"nll"> {
   requireOption("asft", "coefficient", coefficient, coefficient >= 0 && coefficient < Infinity, "0 or more");
   return { ...dft(), name: "asft", anchor: coefficient };
 }
 
-export const asftEntry: Entry<TokenRule> = {
+export const asftEntry = {
   name: "asft",
   summary: "Weighs each token by its own probability, as dft, and holds the model near its start.",
   formula: "w(i) = sg(p(i)), and lambda * KL(start ‖ model)(i) over the vocabulary, both as means over response tokens",
@@ -60,4 +50,4 @@ export const asftEntry: Entry<TokenRule> = {
     "`finetune` trains it, and `ruleStep`. `sstoken`, whose trainer knows weights alone, and `tokensift score` refuse it.",
   ],
   create: asft,
-};
+} as const satisfies Entry<TokenRule>;

@@ -1,4 +1,4 @@
-import type { Catalogue, TokenRule } from "../contract/index.ts";
+import type { Catalogue, Entry, TokenRule } from "../contract/index.ts";
 import { asftEntry } from "./asft.ts";
 import { datasetWeightsEntry } from "./dataset-weights.ts";
 import { deftEntry } from "./deft.ts";
@@ -19,6 +19,27 @@ import { smallLossEntry } from "./small-loss.ts";
 import { ssTokenEntry } from "./sstoken.ts";
 import { tokenCleaningEntry } from "./token-cleaning.ts";
 
+const entries = [
+  fullEntry,
+  randomEntry,
+  lossTopEntry,
+  ssTokenEntry,
+  relRowsEntry,
+  rho1Entry,
+  tokenCleaningEntry,
+  forgettingEntry,
+  highEntropyEntry,
+  profitEntry,
+  smallLossEntry,
+  dftEntry,
+  deftEntry,
+  asftEntry,
+  focalEntry,
+  eaftEntry,
+  iwSftEntry,
+  datasetWeightsEntry,
+] as const;
+
 /**
  * Every built-in rule.
  *
@@ -28,29 +49,10 @@ import { tokenCleaningEntry } from "./token-cleaning.ts";
  * rules.entries.map(({ name }) => name).slice(0, 5); //=> ["full", "random", "loss-top", "sstoken", "rel-rows"]
  * rules.entries.find(({ name }) => name === "dft")!.paper; //=> "https://arxiv.org/abs/2508.05629"
  */
-export const rules: Catalogue<TokenRule> = {
+export const rules: Catalogue<TokenRule, Omit<Entry<TokenRule>, "create"> & (typeof entries)[number]> = {
   kind: "rule",
   title: "Selection rules",
   key: "selection.method",
-  entries: [
-    fullEntry,
-    randomEntry,
-    lossTopEntry,
-    ssTokenEntry,
-    relRowsEntry,
-    rho1Entry,
-    tokenCleaningEntry,
-    forgettingEntry,
-    highEntropyEntry,
-    profitEntry,
-    smallLossEntry,
-    dftEntry,
-    deftEntry,
-    asftEntry,
-    focalEntry,
-    eaftEntry,
-    iwSftEntry,
-    datasetWeightsEntry,
-  ],
+  entries,
   own: ownRule,
 };

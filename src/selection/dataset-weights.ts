@@ -23,14 +23,6 @@ export interface DatasetWeightsOptions {
  * The column's value on every response token, `[rows * width]`.
  *
  * @throws UserError for a column without a name
- * @example
- * import { datasetWeights } from "tokensift/selection";
- *
- * const layout = { rows: 1, width: 4, rowIds: Float64Array.of(0), endOfTurn: Uint8Array.of(0, 0, 0, 1) };
- * const tokens = { ...layout, response: Uint8Array.of(0, 1, 1, 1) };
- * const signals = { "column:token_weights": Float32Array.of(0, 0.5, 1, 0) };
- * const context = { step: 0, samplesSeen: 0, uniform: Math.random };
- * datasetWeights().weigh({ ...tokens, signals }, context); //=> [0, 0.5, 1, 0]
  */
 export function datasetWeights({
   column = "token_weights",
@@ -48,7 +40,7 @@ export function datasetWeights({
   };
 }
 
-export const datasetWeightsEntry: Entry<TokenRule> = {
+export const datasetWeightsEntry = {
   name: "dataset-weights",
   summary: "Takes each token's weight from a column of the dataset.",
   formula: "w(i) = column(i), negative allowed, divided by the number of response tokens",
@@ -57,4 +49,4 @@ export const datasetWeightsEntry: Entry<TokenRule> = {
     divideBy: divideBySchema("response"),
   },
   create: datasetWeights,
-};
+} as const satisfies Entry<TokenRule>;

@@ -35,15 +35,6 @@ export const deftPresets = {
  *
  * @throws UserError for an impossible option
  * @see https://arxiv.org/abs/2602.11424
- * @example
- * import { deft } from "tokensift/selection";
- *
- * const layout = { rows: 1, width: 4, rowIds: Float64Array.of(0), endOfTurn: Uint8Array.of(0, 0, 0, 1) };
- * const tokens = { ...layout, response: Uint8Array.of(0, 1, 1, 1) };
- * const nll = Float32Array.of(0, 0.2, 2.5, 2.5); // nats
- * const concentration = Float32Array.of(0, 0.7, 0.1, 0.9); // the last token contradicts a sure model
- * const context = { step: 0, samplesSeen: 0, uniform: Math.random };
- * deft().weigh({ ...tokens, signals: { nll, concentration } }, context); //=> [0, 0.8694, 0.7788, 0.1054]
  */
 export function deft({ preset = "recommended", ...options }: DeftOptions = {}): TokenRule<"nll" | "concentration"> {
   const { epsilon } = { ...valuesOf("deft", deftPresets, preset), ...options };
@@ -60,7 +51,7 @@ export function deft({ preset = "recommended", ...options }: DeftOptions = {}): 
   };
 }
 
-export const deftEntry: Entry<TokenRule, DeftOptions> = {
+export const deftEntry = {
   name: "deft",
   summary: "Weighs each token by a power of its probability: 0 where the model is unsure, 1 where it is sure.",
   formula: "w(i) = sg(p(i)^alpha(i)), alpha(i) = sum_v p(v)^2, divided by the number of response tokens",
@@ -74,4 +65,4 @@ export const deftEntry: Entry<TokenRule, DeftOptions> = {
   },
   presets: deftPresets,
   create: deft,
-};
+} as const satisfies Entry<TokenRule, DeftOptions>;

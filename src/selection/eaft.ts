@@ -33,14 +33,6 @@ export const eaftPresets = {
  *
  * @throws UserError for an impossible option
  * @see https://arxiv.org/abs/2601.02151
- * @example
- * import { eaft } from "tokensift/selection";
- *
- * const layout = { rows: 1, width: 4, rowIds: Float64Array.of(0), endOfTurn: Uint8Array.of(0, 0, 0, 1) };
- * const tokens = { ...layout, response: Uint8Array.of(0, 1, 1, 1) };
- * const signals = { entropyTop20: Float32Array.of(0, 1.5, 3, 0) }; // nats
- * const context = { step: 0, samplesSeen: 0, uniform: Math.random };
- * eaft({ entropyScale: 3 }).weigh({ ...tokens, signals }, context); //=> [0, 0.5, 1, 0]
  */
 export function eaft({ preset = "recommended", alpha = 1, ...options }: EaftOptions = {}): TokenRule<"entropyTop20"> {
   const { entropyScale } = { ...valuesOf("eaft", eaftPresets, preset), ...options };
@@ -57,7 +49,7 @@ export function eaft({ preset = "recommended", alpha = 1, ...options }: EaftOpti
   };
 }
 
-export const eaftEntry: Entry<TokenRule, EaftOptions> = {
+export const eaftEntry = {
   name: "eaft",
   summary: "Weighs each token by the entropy of the model, so that what it is sure of stays.",
   formula: "w(i) = sg((H_top20(i) / ln 20)^alpha), divided by the number of response tokens",
@@ -72,4 +64,4 @@ export const eaftEntry: Entry<TokenRule, EaftOptions> = {
   },
   presets: eaftPresets,
   create: eaft,
-};
+} as const satisfies Entry<TokenRule, EaftOptions>;

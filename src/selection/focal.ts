@@ -21,14 +21,6 @@ export interface FocalOptions {
  *
  * @throws UserError for an impossible option
  * @see https://arxiv.org/abs/1708.02002
- * @example
- * import { focal } from "tokensift/selection";
- *
- * const layout = { rows: 1, width: 4, rowIds: Float64Array.of(0), endOfTurn: Uint8Array.of(0, 0, 0, 1) };
- * const tokens = { ...layout, response: Uint8Array.of(0, 1, 1, 1) };
- * const signals = { nll: Float32Array.of(0, Math.log(2), Math.log(10), 0) }; // probabilities .5, .1, 1
- * const context = { step: 0, samplesSeen: 0, uniform: Math.random };
- * focal({ kappa: 2 }).weigh({ ...tokens, signals }, context); //=> [0, 0.25, 0.81, 0]
  */
 export function focal({ kappa = 2 }: FocalOptions = {}): TokenRule<"nll"> {
   requireOption("focal", "kappa", kappa, kappa >= 0, "0 or more");
@@ -43,7 +35,7 @@ export function focal({ kappa = 2 }: FocalOptions = {}): TokenRule<"nll"> {
   };
 }
 
-export const focalEntry: Entry<TokenRule> = {
+export const focalEntry = {
   name: "focal",
   summary: "Weighs each token by what its probability lacks to 1, so that known tokens fade.",
   formula: "w(i) = sg((1 - p(i))^kappa), divided by the number of response tokens",
@@ -57,4 +49,4 @@ export const focalEntry: Entry<TokenRule> = {
     },
   },
   create: focal,
-};
+} as const satisfies Entry<TokenRule>;

@@ -43,18 +43,6 @@ const leastRest = 1e-6;
  *
  * @throws UserError for an impossible option; when weighing, for a loss that is not finite (naming row and token)
  * @see https://arxiv.org/abs/2508.04329
- * @example
- * import { forgetting } from "tokensift/selection";
- *
- * const layout = { rows: 1, width: 5, rowIds: Float64Array.of(0), endOfTurn: Uint8Array.of(0, 0, 0, 0, 1) };
- * const tokens = { ...layout, response: Uint8Array.of(0, 1, 1, 1, 1) };
- * const nll = Float32Array.of(0, 0.2, Math.log(2), 1.5, 0.1); // nats; the second response token has probability 1/2
- * const historyNll = Float32Array.of(0, 0.9, 2.5, 1.5, 0.1); // of the base model
- * const referenceNll = Float32Array.of(0, 0.1, 2.6, 0.5, 0.1); // of the base after training on a cleaner part
- * const signals = { nll, historyNll, referenceNll };
- * const context = { step: 0, samplesSeen: 0, uniform: Math.random };
- * // three learnt tokens of four: 4 / 3 each; one unlearnt: -4 / 1 x 1/4 x (1/2) / (1/2)
- * forgetting({ ratio: 0.75, coefficient: 0.25 }).weigh({ ...tokens, signals }, context); //=> [0, 1.3333, -1, 1.3333, 1.3333]
  */
 export function forgetting(options: ForgettingOptions = {}): TokenRule<"nll" | "historyNll" | "referenceNll"> {
   const { ratio = 0.7, coefficient = 0.25, rampSteps = 0, unlearn = "unlikelihood" } = options;
@@ -97,7 +85,7 @@ export function forgetting(options: ForgettingOptions = {}): TokenRule<"nll" | "
   };
 }
 
-export const forgettingEntry: Entry<TokenRule> = {
+export const forgettingEntry = {
   name: "forgetting",
   summary: "Learns the tokens that a reference model finds easier than its base does, and unlearns the others.",
   formula:
@@ -136,4 +124,4 @@ export const forgettingEntry: Entry<TokenRule> = {
     "`unlearn: ascent` has no lower bound: watch held-out loss, or let `rampSteps` and a small coefficient hold it.",
   ],
   create: forgetting,
-};
+} as const satisfies Entry<TokenRule>;

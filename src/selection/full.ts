@@ -16,13 +16,6 @@ export interface FullOptions {
 
 /**
  * Weight 1 on every response token, `[rows * width]`.
- *
- * @example
- * import { full } from "tokensift/selection";
- *
- * const layout = { rows: 1, width: 4, rowIds: Float64Array.of(0), endOfTurn: Uint8Array.of(0, 0, 0, 1) };
- * const tokens = { ...layout, response: Uint8Array.of(0, 1, 1, 1), signals: {} };
- * full().weigh(tokens, { step: 0, samplesSeen: 0, uniform: Math.random }); //=> [0, 1, 1, 1]
  */
 export function full({ divideBy = "kept" }: FullOptions = {}): TokenRule<never> {
   return {
@@ -35,11 +28,11 @@ export function full({ divideBy = "kept" }: FullOptions = {}): TokenRule<never> 
   };
 }
 
-export const fullEntry: Entry<TokenRule> = {
+export const fullEntry = {
   name: "full",
   summary: "Every response token counts the same.",
   formula: "w(i) = 1",
   options: { divideBy: divideBySchema("kept") },
   takes: ["divideBy"],
   create: full,
-};
+} as const satisfies Entry<TokenRule>;

@@ -41,14 +41,6 @@ export const highEntropyPresets = {
  *
  * @throws UserError for an impossible option; when weighing, for an entropy that is not finite (naming row and token)
  * @see https://arxiv.org/abs/2506.01939
- * @example
- * import { highEntropy } from "tokensift/selection";
- *
- * const layout = { rows: 1, width: 6, rowIds: Float64Array.of(0), endOfTurn: Uint8Array.of(0, 0, 0, 0, 0, 1) };
- * const tokens = { ...layout, response: Uint8Array.of(0, 1, 1, 1, 1, 1) };
- * const signals = { entropy: Float32Array.of(0, 0.1, 1.9, 0.3, 0.2, 0) }; // nats
- * const context = { step: 0, samplesSeen: 0, uniform: Math.random };
- * highEntropy({ ratio: 0.2 }).weigh({ ...tokens, signals }, context); //=> [0, 0, 1, 0, 0, 0]
  */
 export function highEntropy({ preset = "recommended", ...options }: HighEntropyOptions = {}): TokenRule<"entropy"> {
   const name = "high-entropy";
@@ -89,7 +81,7 @@ function quantile(ascending: Float64Array, q: number): number {
   return fraction > 1e-9 ? low + fraction * (ascending[below + 1]! - low) : low;
 }
 
-export const highEntropyEntry: Entry<TokenRule, HighEntropyOptions> = {
+export const highEntropyEntry = {
   name: "high-entropy",
   summary: "Trains the tokens at which the model hesitates most.",
   formula: "keep H(i) >= the (1 - rho) quantile of H, over the optimizer step",
@@ -106,4 +98,4 @@ export const highEntropyEntry: Entry<TokenRule, HighEntropyOptions> = {
   presets: highEntropyPresets,
   takes: ["ratio", "divideBy"],
   create: highEntropy,
-};
+} as const satisfies Entry<TokenRule, HighEntropyOptions>;

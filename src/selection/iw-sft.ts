@@ -39,16 +39,6 @@ export const iwSftPresets = {
  *
  * @throws UserError for an impossible option
  * @see https://arxiv.org/abs/2507.12856
- * @example
- * import { iwSft } from "tokensift/selection";
- *
- * const layout = { rows: 1, width: 4, rowIds: Float64Array.of(0), endOfTurn: Uint8Array.of(0, 0, 0, 1) };
- * const tokens = { ...layout, response: Uint8Array.of(0, 1, 1, 1) };
- * const nll = Float32Array.of(0, 0.2, 2.5, 0.1); // nats
- * const referenceNll = Float32Array.of(0, 0.5, 0.5, 0.1);
- * const context = { step: 0, samplesSeen: 0, uniform: Math.random };
- * // exp(referenceNll - nll), clamped to [0.2, 1.8]
- * iwSft().weigh({ ...tokens, signals: { nll, referenceNll } }, context); //=> [0, 1.3499, 0.2, 1]
  */
 export function iwSft({ preset = "recommended", ...options }: IwSftOptions = {}): TokenRule<"nll" | "referenceNll"> {
   const over = options.over ?? valuesOf("iw-sft", iwSftPresets, preset).over;
@@ -79,7 +69,7 @@ function averageRows(values: Float32Array, { rows, width, response }: Tokens): v
   }
 }
 
-export const iwSftEntry: Entry<TokenRule, IwSftOptions> = {
+export const iwSftEntry = {
   name: "iw-sft",
   summary: "Weighs each token by how much likelier it has become than under a reference model.",
   formula: "w(i) = sg(clamp(exp(L_reference(i) - L(i)), 0.2, 1.8)), divided by the number of response tokens",
@@ -91,4 +81,4 @@ export const iwSftEntry: Entry<TokenRule, IwSftOptions> = {
   },
   presets: iwSftPresets,
   create: iwSft,
-};
+} as const satisfies Entry<TokenRule, IwSftOptions>;

@@ -20,25 +20,17 @@ export interface LossTopOptions extends ChooserOptions {
  * Losses are in nats.
  *
  * @throws UserError for an impossible budget; when weighing, for a loss that is not finite (naming row and token)
- * @example
- * import { lossTop } from "tokensift/selection";
- *
- * const layout = { rows: 1, width: 5, rowIds: Float64Array.of(0), endOfTurn: Uint8Array.of(0, 0, 0, 0, 1) };
- * const tokens = { ...layout, response: Uint8Array.of(0, 1, 1, 1, 1) };
- * const signals = { nll: Float32Array.of(0, 0.2, 2.5, 0.5, 0.1) }; // nats
- * const context = { step: 0, samplesSeen: 0, uniform: Math.random };
- * lossTop({ ratio: 0.5 }).weigh({ ...tokens, signals }, context); //=> [0, 0, 1, 1, 0]
  */
 export function lossTop(options: LossTopOptions = {}): ChoosingRule<"nll"> {
   const { divideBy, ...budget } = { ...chooserDefaults, ...options };
   return keepTop({ name: "loss-top", needs: ["nll"], score: (tokens) => tokens.signals.nll }, budget, { divideBy });
 }
 
-export const lossTopEntry: Entry<TokenRule> = {
+export const lossTopEntry = {
   name: "loss-top",
   summary: "Trains the tokens with the highest loss.",
   formula: "keep the top rho of L(i)",
   options: { ...chooserOptions, scope: scopeSchema("response") },
   takes: sharedByChoosers,
   create: lossTop,
-};
+} as const satisfies Entry<TokenRule>;

@@ -26,14 +26,6 @@ export interface ProfitOptions {
  *
  * @throws UserError for a threshold outside [0, 1]; when weighing, for a loss that is not finite (naming row and token)
  * @see https://arxiv.org/abs/2601.09195
- * @example
- * import { profit } from "tokensift/selection";
- *
- * const layout = { rows: 1, width: 4, rowIds: Float64Array.of(0), endOfTurn: Uint8Array.of(0, 0, 0, 1) };
- * const tokens = { ...layout, response: Uint8Array.of(0, 1, 1, 1) };
- * const signals = { nll: Float32Array.of(0, 0.2, 2.5, 0.1) }; // nats: probabilities .82, .08, .90
- * const context = { step: 0, samplesSeen: 0, uniform: Math.random };
- * profit({ threshold: 0.1 }).weigh({ ...tokens, signals }, context); //=> [0, 1, 0, 1]
  */
 export function profit({ threshold = 0.1, divideBy = "kept" }: ProfitOptions = {}): TokenRule<"nll"> {
   requireOption("profit", "threshold", threshold, threshold >= 0 && threshold <= 1, "a probability, from 0 to 1");
@@ -49,7 +41,7 @@ export function profit({ threshold = 0.1, divideBy = "kept" }: ProfitOptions = {
   };
 }
 
-export const profitEntry: Entry<TokenRule> = {
+export const profitEntry = {
   name: "profit",
   summary: "Drops the tokens that the model finds unlikely.",
   formula: "keep p(i) >= threshold, p(i) = exp(-L(i))",
@@ -59,4 +51,4 @@ export const profitEntry: Entry<TokenRule> = {
     divideBy: divideBySchema("kept"),
   },
   create: profit,
-};
+} as const satisfies Entry<TokenRule>;

@@ -17,14 +17,6 @@ export type RandomOptions = ChooserOptions;
  * Weight 1 on a uniformly drawn share of each response, 0 elsewhere, `[rows * width]`.
  *
  * @throws UserError for an impossible budget
- * @example
- * import { hashUniform } from "tokensift";
- * import { random } from "tokensift/selection";
- *
- * const layout = { rows: 1, width: 5, rowIds: Float64Array.of(0), endOfTurn: Uint8Array.of(0, 0, 0, 0, 1) };
- * const tokens = { ...layout, response: Uint8Array.of(0, 1, 1, 1, 1), signals: {} };
- * const uniform = (row: number, token: number) => hashUniform(42, row, token);
- * random({ ratio: 0.5 }).weigh(tokens, { step: 0, samplesSeen: 0, uniform }); //=> [0, 0, 1, 0, 1]
  */
 export function random(options: RandomOptions = {}): ChoosingRule<never> {
   const { divideBy, ...budget } = { ...chooserDefaults, ...options };
@@ -45,11 +37,11 @@ export function random(options: RandomOptions = {}): ChoosingRule<never> {
   );
 }
 
-export const randomEntry: Entry<TokenRule> = {
+export const randomEntry = {
   name: "random",
   summary: "Trains a random share of each response: the control at the same share.",
   formula: "keep the top rho of u(i), uniform, within each response",
   options: chooserOptions,
   takes: sharedByChoosers,
   create: random,
-};
+} as const satisfies Entry<TokenRule>;

@@ -32,15 +32,6 @@ export interface RelRowsOptions {
  * Losses are in nats.
  *
  * @throws UserError for an impossible option; when weighing, for a loss that is not finite (naming row and token)
- * @example
- * import { relRows } from "tokensift/selection";
- *
- * const layout = { rows: 2, width: 3, rowIds: Float64Array.of(0, 1), endOfTurn: Uint8Array.of(0, 0, 1, 0, 0, 1) };
- * const tokens = { ...layout, response: Uint8Array.of(0, 1, 1, 0, 1, 1) };
- * const nll = Float32Array.of(0, 0.2, 0.4, 0, 1, 0.9); // nats
- * const historyNll = Float32Array.of(0, 1.2, 0.4, 0, 1, 1.1); // the first row has gained 0.5 on average, the second 0.1
- * const context = { step: 0, samplesSeen: 0, uniform: Math.random };
- * relRows({ ratio: 0.5 }).weigh({ ...tokens, signals: { nll, historyNll } }, context); //=> [0, 1, 1, 0, 0, 0]
  */
 export function relRows(options: RelRowsOptions = {}): TokenRule<"nll" | "historyNll"> {
   const { ratio = 0.6, order = "highest", minimumRange = 1e-4, divideBy = "kept" } = options;
@@ -93,7 +84,7 @@ function rangeOf(rel: Float64Array, answered: Uint8Array): { least: number; most
   return { least: Math.min(...values), most: Math.max(...values) };
 }
 
-export const relRowsEntry: Entry<TokenRule> = {
+export const relRowsEntry = {
   name: "rel-rows",
   summary: "Trains the rows on which the model has improved most over an earlier state, with all their tokens.",
   formula: "keep the top rho of the step's rows by the mean over the response of L_history(i) - L(i)",
@@ -124,4 +115,4 @@ export const relRowsEntry: Entry<TokenRule> = {
   ],
   takes: ["ratio", "divideBy"],
   create: relRows,
-};
+} as const satisfies Entry<TokenRule>;

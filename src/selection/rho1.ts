@@ -24,15 +24,6 @@ export interface Rho1Options extends ChooserOptions {
  *
  * @throws UserError for an impossible budget; when weighing, for a loss that is not finite (naming row and token)
  * @see https://arxiv.org/abs/2404.07965
- * @example
- * import { rho1 } from "tokensift/selection";
- *
- * const layout = { rows: 1, width: 5, rowIds: Float64Array.of(0), endOfTurn: Uint8Array.of(0, 0, 0, 0, 1) };
- * const tokens = { ...layout, response: Uint8Array.of(0, 1, 1, 1, 1) };
- * const nll = Float32Array.of(0, 0.2, 2.5, 1.5, 0.1); // nats
- * const referenceNll = Float32Array.of(0, 0.1, 2.6, 0.5, 0.1); // of a model trained on clean text
- * const context = { step: 0, samplesSeen: 0, uniform: Math.random };
- * rho1({ ratio: 0.5 }).weigh({ ...tokens, signals: { nll, referenceNll } }, context); //=> [0, 1, 0, 1, 0]
  */
 export function rho1(options: Rho1Options = {}): ChoosingRule<"nll" | "referenceNll"> {
   const { divideBy, ...budget } = { ...chooserDefaults, scope: "step" as const, ...options };
@@ -47,7 +38,7 @@ export function rho1(options: Rho1Options = {}): ChoosingRule<"nll" | "reference
   );
 }
 
-export const rho1Entry: Entry<TokenRule> = {
+export const rho1Entry = {
   name: "rho1",
   summary: "Trains the tokens that a reference model finds easier than the model in training does.",
   formula: "keep the top rho of L(i) - L_reference(i), over the optimizer step",
@@ -55,4 +46,4 @@ export const rho1Entry: Entry<TokenRule> = {
   options: { ...chooserOptions, scope: scopeSchema("step") },
   takes: sharedByChoosers,
   create: rho1,
-};
+} as const satisfies Entry<TokenRule>;

@@ -23,14 +23,6 @@ export interface SmallLossOptions extends Omit<ChooserOptions, "order"> {
  *
  * @throws UserError for an impossible budget; when weighing, for a loss that is not finite (naming row and token)
  * @see https://arxiv.org/abs/1804.06872
- * @example
- * import { smallLoss } from "tokensift/selection";
- *
- * const layout = { rows: 1, width: 5, rowIds: Float64Array.of(0), endOfTurn: Uint8Array.of(0, 0, 0, 0, 1) };
- * const tokens = { ...layout, response: Uint8Array.of(0, 1, 1, 1, 1) };
- * const signals = { nll: Float32Array.of(0, 0.2, 2.5, 0.5, 0.1) }; // nats
- * const context = { step: 0, samplesSeen: 0, uniform: Math.random };
- * smallLoss({ ratio: 0.5 }).weigh({ ...tokens, signals }, context); //=> [0, 1, 0, 0, 1]
  */
 export function smallLoss(options: SmallLossOptions = {}): ChoosingRule<"nll"> {
   const { divideBy, ...budget } = { ...chooserDefaults, ...options };
@@ -40,7 +32,7 @@ export function smallLoss(options: SmallLossOptions = {}): ChoosingRule<"nll"> {
 
 const options = Object.fromEntries(Object.entries(chooserOptions).filter(([key]) => key !== "order"));
 
-export const smallLossEntry: Entry<TokenRule> = {
+export const smallLossEntry = {
   name: "small-loss",
   summary: "Trains the tokens with the lowest loss: noise is mostly found hard.",
   formula: "keep the lowest rho of L(i)",
@@ -48,4 +40,4 @@ export const smallLossEntry: Entry<TokenRule> = {
   options: { ...options, scope: scopeSchema("response") },
   takes: sharedByChoosers,
   create: smallLoss,
-};
+} as const satisfies Entry<TokenRule>;

@@ -135,7 +135,7 @@ function relMetrics(tokens: Tokens<SsTokenSignal>, settings: SsTokenSettings, co
   };
 }
 
-export const ssTokenEntry: Entry<TokenRule, SsTokenOptions> = {
+export const ssTokenEntry = {
   name: "sstoken",
   summary: "Trains the tokens on which the model has improved over an earlier state and that attend to the prompt.",
   formula: "keep the top rho of gamma * minmax(L_history(i) - L(i)) + (1 - gamma) * Attn(i), within each response",
@@ -146,4 +146,4 @@ export const ssTokenEntry: Entry<TokenRule, SsTokenOptions> = {
   notes: ssTokenNotes,
   takes: sharedByChoosers,
   create: ssToken,
-};
+} as const satisfies Entry<TokenRule, SsTokenOptions>;

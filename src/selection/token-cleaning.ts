@@ -47,16 +47,6 @@ export const tokenCleaningPresets = {
  *
  * @throws UserError for an impossible budget; when weighing, for a loss that is not finite (naming row and token)
  * @see https://arxiv.org/abs/2502.01968
- * @example
- * import { tokenCleaning } from "tokensift/selection";
- *
- * const layout = { rows: 1, width: 5, rowIds: Float64Array.of(0), endOfTurn: Uint8Array.of(0, 0, 0, 0, 1) };
- * const tokens = { ...layout, response: Uint8Array.of(0, 1, 1, 1, 1) };
- * const historyNll = Float32Array.of(0, 0.9, 2.5, 1.5, 0.1); // nats, of the base model
- * const referenceNll = Float32Array.of(0, 0.1, 2.6, 0.5, 0.1); // of the base after training on a cleaner part
- * const context = { step: 0, samplesSeen: 0, uniform: Math.random };
- * const signals = { historyNll, referenceNll };
- * tokenCleaning({ ratio: 0.5 }).weigh({ ...tokens, signals }, context); //=> [0, 1, 0, 1, 0]
  */
 export function tokenCleaning({ preset = "recommended", ...options }: TokenCleaningOptions = {}): ChoosingRule<
   "historyNll" | "referenceNll"
@@ -73,7 +63,7 @@ export function tokenCleaning({ preset = "recommended", ...options }: TokenClean
   );
 }
 
-export const tokenCleaningEntry: Entry<TokenRule, TokenCleaningOptions> = {
+export const tokenCleaningEntry = {
   name: "token-cleaning",
   summary: "Trains the tokens that a reference model finds easier than its base does; a pass before training.",
   formula: "keep the top rho of L_history(i) - L_reference(i), over the dataset; the history is the base model",
@@ -82,4 +72,4 @@ export const tokenCleaningEntry: Entry<TokenRule, TokenCleaningOptions> = {
   presets: tokenCleaningPresets,
   takes: sharedByChoosers,
   create: tokenCleaning,
-};
+} as const satisfies Entry<TokenRule, TokenCleaningOptions>;

@@ -14,19 +14,6 @@ export type OwningSource<S extends "historyNll" | "referenceNll"> = SignalSource
  * is now. Needs the memory of a second model, or of a second adapter where the model has one.
  *
  * @see https://arxiv.org/abs/2510.18250
- * @example
- * import { releaseEngine, useEngine } from "tokensift";
- * import { loadModel } from "tokensift/model";
- * import { ssToken } from "tokensift/selection";
- * import { movingAverageSource, planSignals } from "tokensift/training";
- *
- * await useEngine("cpu");
- * const model = await loadModel("models/tiny");
- * const history = await movingAverageSource(model, { decay: 0.99 });
- * history.gives; //=> ["historyNll"]
- * planSignals(ssToken(), [history]).sources.length; //=> 1
- * history.dispose();
- * releaseEngine();
  */
 export function movingAverageSource(model: Decoder, { decay }: { decay: number }): Promise<OwningSource<"historyNll">> {
   return earlierState("historyNll", model, (mean, live) => tf.add(tf.mul(mean, decay), tf.mul(live, 1 - decay)));
@@ -36,18 +23,6 @@ export function movingAverageSource(model: Decoder, { decay }: { decay: number }
  * The reference of self-evolving Token Cleaning (https://arxiv.org/abs/2502.01968): the model as it was after the last
  * whole part of the run, a part being `every` optimizer steps; before the end of the first one, as it is now. Needs the
  * memory of a second model, or of a second adapter where the model has one.
- *
- * @example
- * import { releaseEngine, useEngine } from "tokensift";
- * import { loadModel } from "tokensift/model";
- * import { snapshotSource } from "tokensift/training";
- *
- * await useEngine("cpu");
- * const model = await loadModel("models/tiny");
- * const reference = await snapshotSource(model, { every: 20 });
- * reference.gives; //=> ["referenceNll"]
- * reference.dispose();
- * releaseEngine();
  */
 export function snapshotSource(model: Decoder, { every }: { every: number }): Promise<OwningSource<"referenceNll">> {
   // Multiplied, because an assigned tensor would share the numbers that the optimizer changes in place.

@@ -1,9 +1,8 @@
-export { adamW, type AdamWOptions, type Optimizer } from "./optimizer.ts";
-export { schedule, type Schedule, type ScheduleOptions } from "./schedule.ts";
+export { adamW, type Optimizer } from "./optimizer.ts";
+export { schedule, type Schedule } from "./schedule.ts";
 export { stepGradient, stepLoss, type WeightedBatch } from "./reduce.ts";
 export { weighTogether } from "./weigh.ts";
 export { planSignals, readLosses, type SignalPlan } from "./signals.ts";
-export { movingAverageSource, snapshotSource } from "./earlier-state.ts";
 export { columnSource, liveSource, scoreLosses } from "./sources.ts";
 export { createLearner, type Learner, type LearnerOptions } from "./learner.ts";
 export { hasGradient, lossGradient, partsOf, sumByName } from "./objective-loss.ts";

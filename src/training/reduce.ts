@@ -130,13 +130,13 @@ export interface StepGradient extends StepTotals {
  *
  * @throws UserError for a rule with an anchor, which weights do not say
  * @example
- * import { full } from "tokensift/selection";
+ * import { createFrom, rules } from "tokensift/selection";
  * import { stepGradient } from "tokensift/training";
  *
  * // two micro-batches; three tokens are kept in all
  * const first = { rows: 1, width: 3, response: Uint8Array.of(0, 1, 1), weights: Float32Array.of(0, 1, 1) };
  * const second = { rows: 1, width: 3, response: Uint8Array.of(0, 1, 1), weights: Float32Array.of(0, 0, 1) };
- * const { dLogProb, kept } = stepGradient([first, second], full());
+ * const { dLogProb, kept } = stepGradient([first, second], createFrom(rules, { method: "full" }));
  * dLogProb[0]; //=> [0, -0.3333, -0.3333]
  * dLogProb[1]; //=> [0, 0, -0.3333]
  * kept; //=> 3
@@ -194,12 +194,12 @@ export function meanOfAll(lossSums: readonly number[], { eligible }: Pick<StepTo
  *
  * @throws UserError for a rule with an anchor, which weights do not say
  * @example
- * import { full } from "tokensift/selection";
+ * import { createFrom, rules } from "tokensift/selection";
  * import { stepLoss } from "tokensift/training";
  *
  * const batch = { rows: 1, width: 4, response: Uint8Array.of(0, 1, 1, 1), weights: Float32Array.of(0, 1, 0, 1) };
  * const nll = Float32Array.of(0, 0.2, 2.5, 0.4); // nats
- * const { loss, dLogProb } = stepLoss([{ ...batch, nll }], full());
+ * const { loss, dLogProb } = stepLoss([{ ...batch, nll }], createFrom(rules, { method: "full" }));
  * loss; //=> 0.3
  * dLogProb[0]; //=> [0, -0.5, 0, -0.5]
  */

@@ -26,7 +26,7 @@ export interface ScoredBatch {
  * import { releaseEngine, useEngine } from "tokensift";
  * import { fromRows, makeBatch, tokenizeDataset } from "tokensift/data";
  * import { loadModel } from "tokensift/model";
- * import { lossTop } from "tokensift/selection";
+ * import { createFrom, rules } from "tokensift/selection";
  * import { adamW, createLearner, planSignals, scoreBatches } from "tokensift/training";
  *
  * await useEngine("cpu");
@@ -35,7 +35,7 @@ export interface ScoredBatch {
  * const batch = makeBatch(await tokenizeDataset(rows, model.tokenizer), [0]);
  * const learner = createLearner(model, { optimizer: adamW(model.parameters), schedule: () => 1e-4 });
  * learner.startStep(0);
- * const [scored] = await scoreBatches(learner, [batch], planSignals(lossTop(), []));
+ * const [scored] = await scoreBatches(learner, [batch], planSignals(createFrom(rules, { method: "loss-top" }), []));
  * scored!.tokens.signals.nll; //=> [0, 0, 1.444, 6.006]
  * scored!.pass!.backward({ logProb: Float32Array.of(0, 0, 0, -1) }); // the pass is still open
  * scored!.pass![Symbol.dispose]();
@@ -141,7 +141,7 @@ export interface RuleStepOutcome extends StepOutcome, StepTotals {
  * import { hashUniform, releaseEngine, useEngine } from "tokensift";
  * import { fromRows, makeBatch, tokenizeDataset } from "tokensift/data";
  * import { loadModel } from "tokensift/model";
- * import { lossTop } from "tokensift/selection";
+ * import { createFrom, rules } from "tokensift/selection";
  * import { adamW, createLearner, planSignals, ruleStep } from "tokensift/training";
  *
  * await useEngine("cpu");
@@ -149,7 +149,7 @@ export interface RuleStepOutcome extends StepOutcome, StepTotals {
  * const rows = fromRows([{ input_ids: [5, 6, 7, 8], response_mask: [0, 0, 1, 1] }]);
  * const batch = makeBatch(await tokenizeDataset(rows, model.tokenizer), [0]);
  * const learner = createLearner(model, { optimizer: adamW(model.parameters), schedule: () => 1e-4 });
- * const rule = lossTop({ ratio: 0.5 });
+ * const rule = createFrom(rules, { method: "loss-top", ratio: 0.5 });
  * const context = { step: 0, samplesSeen: 0, uniform: (row: number, token: number) => hashUniform(42, row, token) };
  * const outcome = await ruleStep(learner, 0, [batch], { rule, plan: planSignals(rule, []), context });
  * outcome.loss; //=> 6.006

@@ -20,10 +20,10 @@ export interface SignalPlan {
  * @param reference what a rule with an anchor is held near: the starting model, in ASFT
  * @throws UserError for a signal that nothing supplies
  * @example
- * import { highEntropy, ssToken } from "tokensift/selection";
+ * import { createFrom, rules, ssToken } from "tokensift/selection";
  * import { planSignals } from "tokensift/training";
  *
- * planSignals(highEntropy(), []).pass; //=> { entropy: true }
+ * planSignals(createFrom(rules, { method: "high-entropy" }), []).pass; //=> { entropy: true }
  * planSignals(ssToken(), []); //=> "sstoken: The rule needs historyNll, which nothing supplies."
  */
 export function planSignals(

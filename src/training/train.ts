@@ -83,14 +83,15 @@ export interface StepRecord extends StepNumbers {
  * import { releaseEngine, useEngine } from "tokensift";
  * import { openDataset, tokenizeDataset } from "tokensift/data";
  * import { loadModel } from "tokensift/model";
- * import { lossTop } from "tokensift/selection";
+ * import { createFrom, rules } from "tokensift/selection";
  * import { newTrainingState, schedule, train } from "tokensift/training";
  *
  * await useEngine("cpu");
  * const model = await loadModel("models/tiny-noisy");
  * const data = await openDataset("datasets/word-problems/validation.arrow");
  * const tokens = await tokenizeDataset(data, model.tokenizer);
- * const options = { tokens, rule: lossTop({ ratio: 0.6 }), steps: 2, batchSize: 4, seed: 42 };
+ * const rule = createFrom(rules, { method: "loss-top", ratio: 0.6 });
+ * const options = { tokens, rule, steps: 2, batchSize: 4, seed: 42 };
  * const rate = schedule({ kind: "constant", learningRate: 1e-4, totalSteps: 2 });
  * const kept: number[] = [];
  * for await (const record of train(newTrainingState(model, tokens), { ...options, schedule: rate }))

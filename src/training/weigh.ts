@@ -10,7 +10,7 @@ import { checkedWeights } from "./checked-weights.ts";
  *
  * @throws UserError for unusable weights
  * @example
- * import { lossTop } from "tokensift/selection";
+ * import { createFrom, rules } from "tokensift/selection";
  * import { weighTogether } from "tokensift/training";
  *
  * // the rule ranks over both micro-batches: of five response tokens it keeps the two with the highest loss
@@ -21,7 +21,8 @@ import { checkedWeights } from "./checked-weights.ts";
  *   { ...second, response: Uint8Array.of(0, 1, 1, 1), signals: { nll: Float32Array.of(0, 2, 3, 0.2) } },
  * ];
  * const context = { step: 0, samplesSeen: 0, uniform: Math.random };
- * weighTogether(lossTop({ ratio: 0.4, scope: "step" }), batches, context).weights; //=> [[0, 0, 0], [0, 1, 1, 0]]
+ * const rule = createFrom(rules, { method: "loss-top", ratio: 0.4, scope: "step" });
+ * weighTogether(rule, batches, context).weights; //=> [[0, 0, 0], [0, 1, 1, 0]]
  */
 export function weighTogether<S extends Signal>(
   rule: TokenRule<S>,

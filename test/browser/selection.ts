@@ -1,3 +1,4 @@
+import type { Entry, TokenRule } from "../../src/contract/index.ts";
 import * as selection from "../../src/selection/index.ts";
 import { context, makeTokens } from "../selection/tokens.ts";
 
@@ -6,5 +7,6 @@ export const names = Object.keys(selection);
 /** Weights that every rule of the catalogue gives to three rows. */
 export function numbers(): number[] {
   const tokens = makeTokens(["PPrrrre", "PPPrre ", "Prrrrrre"]);
-  return Object.values(selection.rules.entries).flatMap(({ create }) => [...create({}).weigh(tokens, context())]);
+  const entries: readonly Entry<TokenRule>[] = selection.rules.entries;
+  return entries.flatMap(({ create }) => [...create({}).weigh(tokens, context())]);
 }

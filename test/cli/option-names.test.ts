@@ -1,6 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { mkdirSync } from "node:fs";
-import { fromRows, tokenizeDataset, type TokenizeOptions } from "../../src/data/index.ts";
+import { fromRows, tokenizeDataset } from "../../src/data/index.ts";
+import { type TokenizeOptions } from "../../src/data/tokens.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { finetuneDefinition } from "../../src/recipes/finetune/config.ts";
 import { configuredTokens, openConfigured, type DataRole } from "../../src/recipes/kit/configured-data.ts";

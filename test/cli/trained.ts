@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { saveGates, type GateUse } from "../../src/eviction/gates/index.ts";
+import { saveGates } from "../../src/eviction/gates/index.ts";
+import { type GateUse } from "../../src/eviction/gates/use.ts";
 import { gatesFrom } from "../../src/eviction/gates/network.ts";
 import { createAdapter, loadModel, withAdapter, type Model } from "../../src/model/index.ts";
 import type { ScoreAt } from "../../src/reward/scores.ts";

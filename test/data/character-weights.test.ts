@@ -1,7 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { join } from "node:path";
-import { fromRows, makeBatch, tokenizeDataset, type TokenizeOptions } from "../../src/data/index.ts";
+import { fromRows, makeBatch, tokenizeDataset } from "../../src/data/index.ts";
+import { type TokenizeOptions } from "../../src/data/tokens.ts";
 import type { RowsOptions } from "../../src/data/from-rows.ts";
 import { loadTokenizer, type Tokenizer } from "../../src/text/index.ts";
 import { fixtures, root } from "../text/reference.ts";

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { fromRows, tokenizeDataset, type TokenizeOptions } from "../../src/data/index.ts";
+import { fromRows, tokenizeDataset } from "../../src/data/index.ts";
+import { type TokenizeOptions } from "../../src/data/tokens.ts";
 import { loadTokenizer } from "../../src/text/index.ts";
 import { fixtures } from "../text/reference.ts";
 import { userError } from "../user-error.ts";

@@ -1,7 +1,8 @@
 import { afterAll, describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { join } from "node:path";
-import { fromRows, tokenizeDataset, type TokenizedDataset, type TokenizeOptions } from "../../src/data/index.ts";
+import { fromRows, tokenizeDataset, type TokenizedDataset } from "../../src/data/index.ts";
+import { type TokenizeOptions } from "../../src/data/tokens.ts";
 import { packedRowId } from "../../src/data/unpacked.ts";
 import { loadTokenizer, type Tokenizer } from "../../src/text/index.ts";
 import { templateProcessing } from "../../src/text/steps/template-processing.ts";

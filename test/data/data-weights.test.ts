@@ -1,8 +1,10 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { join } from "node:path";
-import { fromRows, makeBatch, tokenizeDataset, type TokenizeOptions } from "../../src/data/index.ts";
-import { full, lossTop } from "../../src/selection/index.ts";
+import { fromRows, makeBatch, tokenizeDataset } from "../../src/data/index.ts";
+import { type TokenizeOptions } from "../../src/data/tokens.ts";
+import { full } from "../../src/selection/full.ts";
+import { lossTop } from "../../src/selection/loss-top.ts";
 import { loadTokenizer } from "../../src/text/index.ts";
 import { weighTogether } from "../../src/training/index.ts";
 import { fixtures } from "../text/reference.ts";

@@ -1,7 +1,8 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
-import { fromRows, makeBatch, tokenizeDataset, type TokenizeOptions } from "../../src/data/index.ts";
+import { fromRows, makeBatch, tokenizeDataset } from "../../src/data/index.ts";
+import { type TokenizeOptions } from "../../src/data/tokens.ts";
 import { loadTokenizer } from "../../src/text/index.ts";
 import { stream } from "../../src/system/random.ts";
 import { userError } from "../user-error.ts";

@@ -1,5 +1,6 @@
 import { expect } from "@jest/globals";
-import { fromRows, tokenizeDataset, type TokenizeOptions } from "../../src/data/index.ts";
+import { fromRows, tokenizeDataset } from "../../src/data/index.ts";
+import { type TokenizeOptions } from "../../src/data/tokens.ts";
 import type { Tokenizer } from "../../src/text/index.ts";
 import type { Said, TemplateCase } from "./random-chats.ts";
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { join } from "node:path";
-import { fromRows, tokenizeDataset, type TokenizeOptions } from "../../src/data/index.ts";
+import { fromRows, tokenizeDataset } from "../../src/data/index.ts";
+import { type TokenizeOptions } from "../../src/data/tokens.ts";
 import { encodeText, loadTokenizer, type Tokenizer } from "../../src/text/index.ts";
 import { fixtures } from "../text/reference.ts";
 import { userError } from "../user-error.ts";

@@ -2,7 +2,8 @@ import { describe, expect, test } from "@jest/globals";
 import { Ajv } from "ajv";
 import { createFrom, entryNamed, namesOf, optionsSchema } from "../../src/config/catalogue.ts";
 import type { MethodChoice } from "../../src/config/method-choice.ts";
-import { attentionMass, evictionScores, keepBudget, type EvictionScore } from "../../src/eviction/index.ts";
+import { evictionScores, keepBudget, type EvictionScore } from "../../src/eviction/index.ts";
+import { attentionMass } from "../../src/eviction/key-score.ts";
 import { fixture, shape } from "./fixture.ts";
 
 const [keys, values] = [fixture.keys, fixture.values].map((numbers) => Float32Array.from(numbers)) as [

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
-import { decideGates, exemptTokens } from "../../src/eviction/index.ts";
+import { decideGates } from "../../src/eviction/index.ts";
+import { exemptTokens } from "../../src/eviction/exemptions.ts";
 import type { GateOptions } from "../../src/eviction/gate-decision.ts";
 import { userError } from "../user-error.ts";
 import { expectClose, fixture, shape, widen } from "./fixture.ts";

@@ -1,20 +1,15 @@
 import { describe, expect, test } from "@jest/globals";
 import { createFrom, namesOf } from "../../src/config/catalogue.ts";
-import {
-  type CacheShape,
-  type EvictionScore,
-  a2sf,
-  attentionMass,
-  evictionScores,
-  h2o,
-  keepBudget,
-  keyDiff,
-  keyDiffValue,
-  keyNorm,
-  observedMean,
-  snapKv,
-  streamingLlm,
-} from "../../src/eviction/index.ts";
+import { type CacheShape, type EvictionScore, evictionScores, keepBudget } from "../../src/eviction/index.ts";
+import { a2sf } from "../../src/eviction/scores/a2sf.ts";
+import { attentionMass } from "../../src/eviction/key-score.ts";
+import { h2o } from "../../src/eviction/scores/h2o.ts";
+import { keyDiff } from "../../src/eviction/scores/key-diff.ts";
+import { keyDiffValue } from "../../src/eviction/scores/key-diff-value.ts";
+import { keyNorm } from "../../src/eviction/scores/key-norm.ts";
+import { observedMean } from "../../src/eviction/scores/observed-mean.ts";
+import { snapKv } from "../../src/eviction/scores/snap-kv.ts";
+import { streamingLlm } from "../../src/eviction/scores/streaming-llm.ts";
 import { accumulatedAttention } from "../../src/eviction/scores/accumulated-attention.ts";
 import { userError } from "../user-error.ts";
 import { expectClose, fixture, shape, widen } from "./fixture.ts";

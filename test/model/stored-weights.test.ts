@@ -9,12 +9,12 @@ import {
   gradientStore,
   loadModel,
   mergeAdapter,
-  saveMerged,
   saveModel,
   withAdapter,
-  type LoadOptions,
   type Model,
 } from "../../src/model/index.ts";
+import { saveMerged } from "../../src/model/adapters/save-merged.ts";
+import { type LoadOptions } from "../../src/model/model.ts";
 import { trainableShare } from "../../src/model/adapters/with-adapter.ts";
 import { createDecoder, type Decoder } from "../../src/model/decoder.ts";
 import { openWeights } from "../../src/model/weights/index.ts";

@@ -1,15 +1,10 @@
 import { describe, expect, test } from "@jest/globals";
-import {
-  type WeightedDpo,
-  columnDpo,
-  criticalTokenDpo,
-  dpo,
-  ldDpo,
-  rpo,
-  tdpo,
-  temporalDecayDpo,
-  weightedDpo,
-} from "../../src/preference/index.ts";
+import { type WeightedDpo, criticalTokenDpo, dpo, weightedDpo } from "../../src/preference/index.ts";
+import { columnDpo } from "../../src/preference/forms/columns.ts";
+import { ldDpo } from "../../src/preference/forms/ld-dpo.ts";
+import { rpo } from "../../src/preference/forms/rpo.ts";
+import { tdpo } from "../../src/preference/forms/tdpo.ts";
+import { temporalDecayDpo } from "../../src/preference/forms/temporal-decay.ts";
 import { responseNll } from "../../src/preference/response-nll.ts";
 import { type Made, makePairs } from "./batches.ts";
 

@@ -1,6 +1,14 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
 import type { Tokens } from "../../src/contract/index.ts";
+import { columnDpo } from "../../src/preference/forms/columns.ts";
+import { confPo } from "../../src/preference/forms/confpo.ts";
+import { ldDpo } from "../../src/preference/forms/ld-dpo.ts";
+import { rpo } from "../../src/preference/forms/rpo.ts";
+import { sePo } from "../../src/preference/forms/sepo.ts";
+import { tdpo } from "../../src/preference/forms/tdpo.ts";
+import { temporalDecayDpo } from "../../src/preference/forms/temporal-decay.ts";
+import { tisDpo } from "../../src/preference/forms/tis-dpo.ts";
 import * as preference from "../../src/preference/index.ts";
 
 interface Term {
@@ -46,7 +54,18 @@ const batch: preference.PreferenceBatch = {
 const signals = { logProb: Float32Array.from(made.logProb), forwardKl: Float32Array.from(made.forwardKl) };
 
 /** What makes each form, by its name in the program that computed the numbers. */
-const makers = preference as unknown as Record<string, (options: object) => preference.WeightedDpo>;
+const makers: Record<string, (options: object) => preference.WeightedDpo> = {
+  columnDpo,
+  confPo,
+  criticalTokenDpo: preference.criticalTokenDpo,
+  dpo: preference.dpo,
+  ldDpo,
+  rpo,
+  sePo,
+  tdpo,
+  temporalDecayDpo,
+  tisDpo,
+};
 
 const farthest = (a: ArrayLike<number>, b: readonly number[]) =>
   b.reduce((most, value, i) => Math.max(most, Math.abs(a[i]! - value)), a.length === b.length ? 0 : Infinity);

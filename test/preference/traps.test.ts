@@ -1,15 +1,11 @@
 import { describe, expect, test } from "@jest/globals";
-import {
-  columnDpo,
-  confPo,
-  criticalTokenDpo,
-  dpo,
-  ldDpo,
-  rpo,
-  tdpo,
-  temporalDecayDpo,
-  weightedDpo,
-} from "../../src/preference/index.ts";
+import { criticalTokenDpo, dpo, weightedDpo } from "../../src/preference/index.ts";
+import { columnDpo } from "../../src/preference/forms/columns.ts";
+import { confPo } from "../../src/preference/forms/confpo.ts";
+import { ldDpo } from "../../src/preference/forms/ld-dpo.ts";
+import { rpo } from "../../src/preference/forms/rpo.ts";
+import { tdpo } from "../../src/preference/forms/tdpo.ts";
+import { temporalDecayDpo } from "../../src/preference/forms/temporal-decay.ts";
 import { criticalTokens, temporalDecay } from "../../src/preference/weighting.ts";
 import { checkStartsAtReference } from "../../src/preference/reference.ts";
 import { logSigmoid } from "../../src/preference/log-sigmoid.ts";

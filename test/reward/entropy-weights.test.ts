@@ -1,6 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { concentration, entropyWeights } from "../../src/reward/index.ts";
+import { concentration } from "../../src/reward/concentration.ts";
+import { entropyWeights } from "../../src/reward/entropy-weights.ts";
 import { userError } from "../user-error.ts";
 import { makeResponses, onResponses, responseOf } from "./responses.ts";
 

@@ -1,7 +1,9 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import type { Tokens } from "../../src/contract/index.ts";
-import { type PolicyAux, outcomePresets, policyObjective } from "../../src/reward/index.ts";
+import { policyObjective } from "../../src/reward/index.ts";
+import { type PolicyAux } from "../../src/reward/policy-objective.ts";
+import { outcomePresets } from "../../src/reward/outcome-presets.ts";
 import type { PolicyOptions } from "../../src/reward/policy-options.ts";
 import { klEstimate } from "../../src/reward/kl.ts";
 import { userError } from "../user-error.ts";

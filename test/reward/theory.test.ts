@@ -1,6 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import type { Tokens } from "../../src/contract/index.ts";
-import { outcomePresets, policyObjective } from "../../src/reward/index.ts";
+import { policyObjective } from "../../src/reward/index.ts";
+import { outcomePresets } from "../../src/reward/outcome-presets.ts";
 import { klEstimate } from "../../src/reward/kl.ts";
 import type { KlForm } from "../../src/reward/kl.ts";
 import { outcomeNotes } from "../../src/reward/outcome-presets.ts";

@@ -1,5 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
-import { highEntropy, profit, relRows, tokenCleaning } from "../../src/selection/index.ts";
+import { highEntropy } from "../../src/selection/high-entropy.ts";
+import { profit } from "../../src/selection/profit.ts";
+import { relRows } from "../../src/selection/rel-rows.ts";
+import { tokenCleaning } from "../../src/selection/token-cleaning.ts";
 import { requireStepwise } from "../../src/training/weigh.ts";
 import { userError } from "../user-error.ts";
 import { context, tokensOf } from "./tokens.ts";

@@ -1,6 +1,9 @@
 import { describe, expect, test } from "@jest/globals";
 import type { Signal, Tokens } from "../../src/contract/index.ts";
-import { datasetWeights, dft, lossTop, rho1 } from "../../src/selection/index.ts";
+import { datasetWeights } from "../../src/selection/dataset-weights.ts";
+import { dft } from "../../src/selection/dft.ts";
+import { lossTop } from "../../src/selection/loss-top.ts";
+import { rho1 } from "../../src/selection/rho1.ts";
 import { userError } from "../user-error.ts";
 import { context } from "./tokens.ts";
 

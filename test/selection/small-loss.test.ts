@@ -1,5 +1,7 @@
 import { expect, test } from "@jest/globals";
-import { createFrom, lossTop, rules, smallLoss } from "../../src/selection/index.ts";
+import { createFrom, rules } from "../../src/selection/index.ts";
+import { lossTop } from "../../src/selection/loss-top.ts";
+import { smallLoss } from "../../src/selection/small-loss.ts";
 import { userError } from "../user-error.ts";
 import { context, tokensOf } from "./tokens.ts";
 

@@ -1,5 +1,12 @@
 import { describe, expect, test } from "@jest/globals";
-import { asft, deft, dft, eaft, focal, forgetting, iwSft, createFrom, rules } from "../../src/selection/index.ts";
+import { createFrom, rules } from "../../src/selection/index.ts";
+import { asft } from "../../src/selection/asft.ts";
+import { deft } from "../../src/selection/deft.ts";
+import { dft } from "../../src/selection/dft.ts";
+import { eaft } from "../../src/selection/eaft.ts";
+import { focal } from "../../src/selection/focal.ts";
+import { forgetting } from "../../src/selection/forgetting.ts";
+import { iwSft } from "../../src/selection/iw-sft.ts";
 import { userError } from "../user-error.ts";
 import { context, tokensOf } from "./tokens.ts";
 

@@ -18,7 +18,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { stream } from "../../src/system/random.ts";
 import { UserError } from "../../src/system/errors.ts";
 import { loadModel } from "../../src/model/index.ts";
-import { full } from "../../src/selection/index.ts";
+import { full } from "../../src/selection/full.ts";
 import { newTrainingState, restoreCheckpoint, saveCheckpoint, train } from "../../src/training/index.ts";
 import {
   checkpointPath,

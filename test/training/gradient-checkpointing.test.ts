@@ -1,6 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { createAdapter, withAdapter, type Model } from "../../src/model/index.ts";
-import { full, ssToken } from "../../src/selection/index.ts";
+import { ssToken } from "../../src/selection/index.ts";
+import { full } from "../../src/selection/full.ts";
 import { liveSource, newTrainingState, type StepRecord } from "../../src/training/index.ts";
 import { collect } from "./fresh-state.ts";
 import { datasetOf, openModel, readJson, tensorCount, weightsOf, type Rows } from "./reference.ts";

@@ -9,8 +9,8 @@ import {
   policyObjective,
   rewardModelObjective,
   tokenWeights,
-  type PolicyAux,
 } from "../../src/reward/index.ts";
+import { type PolicyAux } from "../../src/reward/policy-objective.ts";
 import type { PolicyOptions } from "../../src/reward/policy-options.ts";
 import { tokenRewardModel } from "../../src/reward/model/index.ts";
 import {

@@ -2,16 +2,11 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { Objective, TokenBatch } from "../../src/contract/index.ts";
 import { forward, gradientStore, loadModel, type Model } from "../../src/model/index.ts";
-import {
-  criticalTokenDpo,
-  dpo,
-  ldDpo,
-  rpo,
-  tdpo,
-  temporalDecayDpo,
-  type PreferenceBatch,
-  type PreferenceObjective,
-} from "../../src/preference/index.ts";
+import { criticalTokenDpo, dpo, type PreferenceBatch, type PreferenceObjective } from "../../src/preference/index.ts";
+import { ldDpo } from "../../src/preference/forms/ld-dpo.ts";
+import { rpo } from "../../src/preference/forms/rpo.ts";
+import { tdpo } from "../../src/preference/forms/tdpo.ts";
+import { temporalDecayDpo } from "../../src/preference/forms/temporal-decay.ts";
 import { responseNll } from "../../src/preference/response-nll.ts";
 import { releaseEngine, useEngine } from "../../src/tensor/engine.ts";
 import { adamW, createLearner, optimizerStep, schedule, type StepBatch } from "../../src/training/index.ts";

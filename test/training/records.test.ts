@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import type { TokenRule } from "../../src/contract/index.ts";
-import { full } from "../../src/selection/index.ts";
+import { full } from "../../src/selection/full.ts";
 import { schedule } from "../../src/training/index.ts";
 import { collect, withState } from "./fresh-state.ts";
 import { datasetOf, type Rows } from "./reference.ts";

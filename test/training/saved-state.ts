@@ -4,7 +4,6 @@ import { ssToken } from "../../src/selection/index.ts";
 import {
   columnSource,
   liveSource,
-  movingAverageSource,
   newTrainingState,
   schedule,
   train,
@@ -12,6 +11,7 @@ import {
   type TrainingState,
   type TrainOptions,
 } from "../../src/training/index.ts";
+import { movingAverageSource } from "../../src/training/earlier-state.ts";
 import { lossColumn } from "../../src/training/sources.ts";
 import type { Identity } from "../../src/training/manifest.ts";
 import { datasetOf, openModel, readJson, weightsOf, type Rows } from "./reference.ts";

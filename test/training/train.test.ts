@@ -2,19 +2,23 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { SignalSource, TokenRule } from "../../src/contract/index.ts";
 import type { TokenizedDataset } from "../../src/data/index.ts";
 import { createAdapter, withAdapter, type Model } from "../../src/model/index.ts";
-import { full, lossTop, random, rho1, ssToken, tokenCleaning } from "../../src/selection/index.ts";
+import { ssToken } from "../../src/selection/index.ts";
+import { full } from "../../src/selection/full.ts";
+import { lossTop } from "../../src/selection/loss-top.ts";
+import { random } from "../../src/selection/random.ts";
+import { rho1 } from "../../src/selection/rho1.ts";
+import { tokenCleaning } from "../../src/selection/token-cleaning.ts";
 import { afterWarmup } from "../../src/selection/after-warmup.ts";
 import {
   columnSource,
   liveSource,
-  movingAverageSource,
-  snapshotSource,
   newTrainingState,
   schedule,
   train,
   type StepRecord,
   type TrainOptions,
 } from "../../src/training/index.ts";
+import { movingAverageSource, snapshotSource } from "../../src/training/earlier-state.ts";
 import { lossColumn } from "../../src/training/sources.ts";
 import { userError } from "../user-error.ts";
 import { collect, withState } from "./fresh-state.ts";

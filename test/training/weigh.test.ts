@@ -1,5 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
-import { lossTop, random, ssToken } from "../../src/selection/index.ts";
+import { ssToken } from "../../src/selection/index.ts";
+import { lossTop } from "../../src/selection/loss-top.ts";
+import { random } from "../../src/selection/random.ts";
 import { joinTokens, requireStepwise, weighTogether } from "../../src/training/weigh.ts";
 import { context, makeTokens } from "../selection/tokens.ts";
 import { userError } from "../user-error.ts";

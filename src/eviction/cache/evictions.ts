@@ -72,13 +72,14 @@ export function gateEviction(
  *
  * @example
  * import { releaseEngine, useEngine } from "tokensift";
- * import { keyDiff } from "tokensift/eviction";
+ * import { createFrom, evictionScores } from "tokensift/eviction";
  * import { raggedCache, scoreEviction } from "tokensift/eviction/cache";
  * import { generate, loadModel } from "tokensift/model";
  *
  * await useEngine("cpu");
  * const model = await loadModel("models/tiny");
- * const cache = raggedCache(scoreEviction(model, keyDiff(), { budget: 6, sinks: 1, recent: 2 }));
+ * const keyDiff = createFrom(evictionScores, { method: "key-diff" });
+ * const cache = raggedCache(scoreEviction(model, keyDiff, { budget: 6, sinks: 1, recent: 2 }));
  * const [answer] = await generate(model, [[5, 6, 7, 8, 9, 10, 11, 12]], { maxNewTokens: 3, cache });
  * answer!.ids.length <= 3; //=> true
  * releaseEngine();

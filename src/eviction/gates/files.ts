@@ -85,7 +85,7 @@ export async function saveGates(
  * @throws UserError if the folder holds none, or they are for a model of another shape
  * @example
  * import { releaseEngine, useEngine } from "tokensift";
- * import { createGates, gatedPass, loadGates, saveGates } from "tokensift/eviction/gates";
+ * import { createGates, loadGates, saveGates } from "tokensift/eviction/gates";
  * import { loadModel } from "tokensift/model";
  *
  * await useEngine("cpu");
@@ -93,7 +93,6 @@ export async function saveGates(
  * await saveGates(await createGates(model, { kind: "linear" }), model, "my-gates", { card: "Untrained." });
  *
  * const gates = await loadGates("my-gates", model);
- * const attention = gatedPass(model, gates, gates.use); // for `forward`, deciding as in training
  * gates.settings.kind; //=> "linear"
  * releaseEngine();
  */

@@ -21,14 +21,6 @@ type Rows = Pick<TokenBatch, "rows" | "width" | "lengths" | "response" | "dataWe
  * keys that lie before its window.
  *
  * @throws UserError for lengths or options that do not fit
- * @example
- * import { futureBatch } from "tokensift/eviction/gates";
- *
- * const batch = { rows: 1, width: 6, lengths: Int32Array.of(6), response: Uint8Array.of(0, 0, 0, 0, 1, 1) };
- * const { evictable, queries, taught } = futureBatch(batch, 1, "prompts", { sinks: 1, window: 1 });
- * evictable; //=> [0, 1, 1, 0, 0, 0]
- * queries; //=> [0, 0, 0, 0, 1, 0]
- * taught; //=> [1]
  */
 export function futureBatch(batch: Rows, keyValueHeads: number, kind: RowKind, options: ExemptionOptions): FutureShape {
   const { rows, width, lengths, response, dataWeights } = batch;

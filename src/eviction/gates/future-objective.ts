@@ -38,19 +38,6 @@ const SMALLEST = 1e-3;
  *   `divergence`, to add up and divide by the term's mass, is the loss less the target's entropy: 0 where the gates know
  *   all
  * @throws UserError for an unknown target; when evaluated, for a number that is not finite (naming row, token, head)
- * @example
- * import { futureBatch, futureObjective } from "tokensift/eviction/gates";
- *
- * const layout = { rows: 1, width: 5, rowIds: Float64Array.of(0), endOfTurn: new Uint8Array(5) };
- * const tokens = { ...layout, lengths: Int32Array.of(5), response: Uint8Array.of(0, 0, 0, 1, 1) };
- * const shape = futureBatch(tokens, 1, "prompts", { sinks: 1, window: 0 }); // tokens 1 and 2 may be evicted
- * const signals = {
- *   gates: [Float32Array.of(0, 0.5, 0.5, 0, 0)], // one layer
- *   futureAttention: [Float32Array.of(9, 0.3, 0.1, 0, 0)],
- * };
- * const { terms } = futureObjective().evaluate(signals, tokens, { shape });
- * terms["future"]!.sum; //=> 0.6931
- * terms["future"]!.dGates![0]; //=> [0, -0.25, 0.25, 0, 0]
  */
 export function futureObjective({ target = "peak" }: { target?: FutureTarget } = {}): Objective<
   "gates" | "futureAttention",

@@ -29,29 +29,6 @@ export interface FuturePassOptions extends ExemptionOptions {
  * A pass for gates that are to foresee attention: the model, which stays as it is, is run once without a tape, and the
  * gates alone are recorded. It gives the gates' scores as the signal `gates`, what they are to foresee as
  * `futureAttention`, and takes the gradient on `gates`.
- *
- * @example
- * import { releaseEngine, useEngine } from "tokensift";
- * import { fromRows, makeBatch, tokenizeDataset } from "tokensift/data";
- * import { createGates, futureBatch, futureObjective, futurePass } from "tokensift/eviction/gates";
- * import { gradientStore, loadModel } from "tokensift/model";
- *
- * await useEngine("cpu");
- * const model = await loadModel("models/tiny");
- * const gates = await createGates(model, { kind: "mlp", input: "key-value", inner: 8 });
- * const rows = fromRows([{ input_ids: [5, 6, 7, 8, 9, 10, 11], response_mask: [0, 0, 0, 0, 0, 1, 1] }]);
- * const batch = makeBatch(await tokenizeDataset(rows, model.tokenizer), [0]);
- * const exempt = { sinks: 1, window: 1 };
- * const shape = futureBatch(batch, model.config.keyValueHeads, "prompts", exempt);
- *
- * const gradients = gradientStore();
- * using pass = futurePass(model, gates, batch, { ...exempt, gradients });
- * const signals = await pass.read(["gates", "futureAttention"]);
- * const { terms } = futureObjective().evaluate(signals, batch, { shape });
- * pass.backward({ gates: terms["future"]!.dGates! });
- * gradients.get(gates.parameters[0]!.variable)!.shape; //=> [8, 128]
- * gates.dispose();
- * releaseEngine();
  */
 export function futurePass(model: Decoder, gates: GateNetwork, batch: TokenBatch, options: FuturePassOptions): Forward {
   const { gradients, rows = "prompts", target = "peak" } = options;

@@ -34,18 +34,6 @@ type GateSignal = "logProb" | "gates";
  *   micro-batches (see `joinCounts`), the loss's `target` and the mean `probability` of evictable entries
  * @throws UserError, when evaluated, for a probability outside [0, 1] (naming row, token, head)
  * @see https://arxiv.org/abs/2410.12876
- * @example
- * import { evictionLoss } from "tokensift/eviction";
- * import { gateObjective } from "tokensift/eviction/gates";
- *
- * const layout = { rows: 1, width: 4, rowIds: Float64Array.of(0), endOfTurn: Uint8Array.of(0, 0, 0, 1) };
- * const tokens = { ...layout, response: Uint8Array.of(0, 0, 0, 1) };
- * const shape = { rows: 1, width: 4, heads: 1, lengths: [4], evictable: Uint8Array.of(0, 1, 1, 0) };
- * const objective = gateObjective(evictionLoss({ form: "hinge", target: 0.4 }));
- * const signals = { logProb: Float32Array.of(0, 0, 0, -2), gates: [Float32Array.of(1, 0.9, 0.7, 1)] };
- * const { terms } = objective.evaluate(signals, tokens, { shape, step: 0 });
- * terms["nll"]!.sum; //=> 2
- * terms["eviction"]!.sum; //=> 0.6
  */
 export function gateObjective(
   loss: EvictionLoss | undefined,

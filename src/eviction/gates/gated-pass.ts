@@ -19,23 +19,6 @@ export interface GatedPassOptions extends ExemptionOptions, GateOptions {
  * weigh its attention. The pass then gives the signal `gates` (probabilities) and takes its gradient.
  *
  *     using pass = forward(model, batch, { gradients, attention: gatedPass(model, gates) });
- *
- * @example
- * import { releaseEngine, useEngine } from "tokensift";
- * import { fromRows, makeBatch, tokenizeDataset } from "tokensift/data";
- * import { createGates, gatedPass } from "tokensift/eviction/gates";
- * import { forward, loadModel } from "tokensift/model";
- *
- * await useEngine("cpu");
- * const model = await loadModel("models/tiny");
- * const gates = await createGates(model, { kind: "linear", initialKeep: 0.9 });
- * const rows = fromRows([{ input_ids: [5, 6, 7, 8], response_mask: [0, 0, 1, 1] }]);
- * const batch = makeBatch(await tokenizeDataset(rows, model.tokenizer), [0]);
- * using pass = forward(model, batch, { gradients: null, attention: gatedPass(model, gates) });
- * const signals = await pass.read(["gates"]);
- * signals.gates.length === model.config.layers; //=> true
- * signals.gates[0]!.length === 4 * model.config.keyValueHeads; //=> true
- * releaseEngine();
  */
 export function gatedPass(
   { config }: Pick<Decoder, "config">,

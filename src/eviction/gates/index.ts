@@ -1,10 +1,2 @@
 export { createGates, type GateNetwork } from "./network.ts";
 export { loadGates, saveGates, type SavedGates } from "./files.ts";
-export type { GateUse } from "./use.ts";
-export { gatedPass } from "./gated-pass.ts";
-export { gateObjective } from "./gate-objective.ts";
-export { gatedBatch } from "./layout.ts";
-export { futurePass } from "./future-pass.ts";
-export { futureObjective } from "./future-objective.ts";
-export { futureBatch, type FutureShape } from "./future-batch.ts";
-export { measureInputs } from "./measure-inputs.ts";

@@ -48,12 +48,6 @@ export function packedExemptions(
 
 /**
  * A batch's cache, with the tokens that a gate may evict, as `decideGates` takes it.
- *
- * @example
- * import { gatedBatch } from "tokensift/eviction/gates";
- *
- * const batch = { rows: 1, width: 6, lengths: Int32Array.of(6), response: Uint8Array.of(0, 0, 0, 0, 1, 1) };
- * gatedBatch(batch, 1, "prompts", { sinks: 1, window: 1 }).evictable; //=> [0, 1, 1, 0, 0, 0]
  */
 export function gatedBatch(
   { rows, width, lengths, response }: Pick<TokenBatch, "rows" | "width" | "lengths" | "response">,

@@ -21,20 +21,6 @@ interface Spread {
  * some rows, 0.001 added to the latter. Gates that do not standardise stay as they are, and so do all where fewer than
  * two tokens may be evicted.
  * @returns how many tokens were measured
- * @example
- * import { releaseEngine, useEngine } from "tokensift";
- * import { fromRows, makeBatch, tokenizeDataset } from "tokensift/data";
- * import { createGates, measureInputs } from "tokensift/eviction/gates";
- * import { loadModel } from "tokensift/model";
- *
- * await useEngine("cpu");
- * const model = await loadModel("models/tiny");
- * const gates = await createGates(model, { kind: "linear", input: "key-value" });
- * const rows = fromRows([{ input_ids: [5, 6, 7, 8, 9], response_mask: [0, 0, 0, 0, 1] }]);
- * const batch = makeBatch(await tokenizeDataset(rows, model.tokenizer), [0]);
- * await measureInputs(model, gates, [batch], { sinks: 1, window: 1 }); //=> 2
- * gates.dispose();
- * releaseEngine();
  */
 export async function measureInputs(
   model: Decoder,

@@ -21,19 +21,12 @@ export interface A2sfOptions {
  *
  * @throws UserError for a γ outside (0, 1]
  * @see https://arxiv.org/abs/2407.20485
- * @example
- * import { a2sf, attentionMass } from "tokensift/eviction";
- *
- * const shape = { rows: 1, width: 3, heads: 1, lengths: [3] };
- * const attention = [[1], [0.6, 0.4], [0.5, 0.3, 0.2]];
- * // 0.5^2 * 1 + 0.5 * 0.6 + 0.5, 0.5 * 0.4 + 0.3, 0.2
- * attentionMass(a2sf({ gamma: 0.5 }), shape, (row, head, query) => attention[query]!); //=> [1.05, 0.5, 0.2]
  */
 export function a2sf({ gamma = 0.95 }: A2sfOptions = {}): AttentionScore {
   return { ...accumulatedAttention({ normalise: "forget", gamma }), name: "a2sf" };
 }
 
-export const a2sfEntry: Entry<EvictionScore> = {
+export const a2sfEntry = {
   name: "a2sf",
   summary: "Keeps the keys that have drawn most attention, old attention counting less.",
   formula: "score(j) = sum of gamma^(n-1-i) A(i, j) over all queries i, of n tokens",
@@ -48,4 +41,4 @@ export const a2sfEntry: Entry<EvictionScore> = {
     },
   },
   create: a2sf,
-};
+} as const satisfies Entry<EvictionScore>;

@@ -16,23 +16,16 @@ import { accumulatedAttention } from "./accumulated-attention.ts";
  *
  * @throws UserError, when it scores, for a mass that is not finite (naming row, token, head)
  * @see https://arxiv.org/abs/2306.14048
- * @example
- * import { attentionMass, h2o, keepBudget } from "tokensift/eviction";
- *
- * const shape = { rows: 1, width: 3, heads: 1, lengths: [3] };
- * const attention = [[1], [0.6, 0.4], [0.5, 0.3, 0.2]];
- * const mass = attentionMass(h2o(), shape, (row, head, query) => attention[query]!);
- * keepBudget(h2o().score(shape, mass), shape, { budget: 2 }); //=> [1, 1, 0]
  */
 export function h2o(): AttentionScore {
   return { ...accumulatedAttention({ normalise: "none" }), name: "h2o" };
 }
 
-export const h2oEntry: Entry<EvictionScore> = {
+export const h2oEntry = {
   name: "h2o",
   summary: "Keeps the keys that have drawn most attention: heavy hitters.",
   formula: "score(j) = sum of A(i, j) over all queries i",
   paper: "https://arxiv.org/abs/2306.14048",
   options: {},
   create: h2o,
-};
+} as const satisfies Entry<EvictionScore>;

@@ -17,13 +17,6 @@ import { headSizeOf, norm } from "./key-norm.ts";
  *
  * @throws UserError, when it scores, for keys or values of another size, or a score that is not finite (naming row,
  *   token, head)
- * @example
- * import { keepBudget, keyDiffValue } from "tokensift/eviction";
- *
- * const shape = { rows: 1, width: 3, heads: 1, lengths: [3] };
- * const keys = Float32Array.of(1, 0, 1, 0.1, 0, 1); // the last one points elsewhere
- * const values = Float32Array.of(1, 0, 9, 0, 1, 0); // the second one is long
- * keepBudget(keyDiffValue().score(shape, keys, values), shape, { budget: 2 }); //=> [0, 1, 1]
  */
 export function keyDiffValue(): KeyValueScore {
   return {
@@ -42,11 +35,11 @@ export function keyDiffValue(): KeyValueScore {
   };
 }
 
-export const keyDiffValueEntry: Entry<EvictionScore> = {
+export const keyDiffValueEntry = {
   name: "key-diff-value",
   summary: "Keeps keys that point where few others do, the more the longer their value is.",
   formula: "score(j) = (1 - cos(k(j), mean of k / |k|)) |v(j)|",
   options: {},
   notes: ["Ours: the bar for gates, as it needs no training."],
   create: keyDiffValue,
-};
+} as const satisfies Entry<EvictionScore>;

@@ -16,12 +16,6 @@ import { headSizeOf, norm } from "./key-norm.ts";
  *
  * @throws UserError, when it scores, for keys of another size, or a score that is not finite (naming row, token, head)
  * @see https://arxiv.org/abs/2504.15364
- * @example
- * import { keyDiff, keepBudget } from "tokensift/eviction";
- *
- * const shape = { rows: 1, width: 3, heads: 1, lengths: [3] };
- * const score = keyDiff().score(shape, Float32Array.of(1, 0, 1, 0.1, 0, 1));
- * keepBudget(score, shape, { budget: 1 }); //=> [0, 0, 1]
  */
 export function keyDiff(): KeyScore {
   return {
@@ -49,11 +43,11 @@ export function keyDiff(): KeyScore {
   };
 }
 
-export const keyDiffEntry: Entry<EvictionScore> = {
+export const keyDiffEntry = {
   name: "key-diff",
   summary: "Keeps keys that point where few others do.",
   formula: "score(j) = -cos(k(j), mean of k / |k|)",
   paper: "https://arxiv.org/abs/2504.15364",
   options: {},
   create: keyDiff,
-};
+} as const satisfies Entry<EvictionScore>;

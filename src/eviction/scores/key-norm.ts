@@ -49,11 +49,11 @@ export function norm(values: ArrayLike<number>, start: number, size: number): nu
   return Math.sqrt(squares);
 }
 
-export const keyNormEntry: Entry<EvictionScore> = {
+export const keyNormEntry = {
   name: "key-norm",
   summary: "Keeps short keys, which draw high attention later on.",
   formula: "score(j) = -|k(j)|",
   paper: "https://arxiv.org/abs/2406.11430",
   options: {},
   create: keyNorm,
-};
+} as const satisfies Entry<EvictionScore>;

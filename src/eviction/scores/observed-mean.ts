@@ -15,23 +15,16 @@ import { accumulatedAttention } from "./accumulated-attention.ts";
  * Scores are `[rows * width * heads]`, large = keep.
  *
  * @throws UserError, when it scores, for a mass that is not finite (naming row, token, head)
- * @example
- * import { attentionMass, observedMean } from "tokensift/eviction";
- *
- * const shape = { rows: 1, width: 3, heads: 1, lengths: [3] };
- * const attention = [[1], [0.6, 0.4], [0.5, 0.3, 0.2]];
- * const mass = attentionMass(observedMean(), shape, (row, head, query) => attention[query]!);
- * observedMean().score(shape, mass); //=> [0.7, 0.35, 0.2]
  */
 export function observedMean(): AttentionScore {
   return { ...accumulatedAttention({ normalise: "count" }), name: "observed-mean" };
 }
 
-export const observedMeanEntry: Entry<EvictionScore> = {
+export const observedMeanEntry = {
   name: "observed-mean",
   summary: "Keeps the keys that draw most attention from a query that sees them: h2o without its bias to early tokens.",
   formula: "score(j) = sum of A(i, j) over all queries i / (n - j), of n tokens",
   paper: "https://github.com/NVIDIA/kvpress",
   options: {},
   create: observedMean,
-};
+} as const satisfies Entry<EvictionScore>;

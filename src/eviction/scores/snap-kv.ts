@@ -55,7 +55,7 @@ export function snapKv({ window = 32, kernel = 5 }: SnapKvOptions = {}): Attenti
   };
 }
 
-export const snapKvEntry: Entry<EvictionScore> = {
+export const snapKvEntry = {
   name: "snap-kv",
   summary: "Keeps what the end of the prompt looks at, and the neighbours of a hit.",
   formula: "score(j) = mean over a kernel around j of the attention from the last queries",
@@ -70,4 +70,4 @@ export const snapKvEntry: Entry<EvictionScore> = {
     },
   },
   create: snapKv,
-};
+} as const satisfies Entry<EvictionScore>;

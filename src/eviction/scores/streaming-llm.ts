@@ -20,12 +20,6 @@ export interface StreamingLlmOptions {
  *
  * @throws UserError for sinks that are no whole number
  * @see https://arxiv.org/abs/2309.17453
- * @example
- * import { keepBudget, streamingLlm } from "tokensift/eviction";
- *
- * const shape = { rows: 1, width: 6, heads: 1, lengths: [6] };
- * const score = streamingLlm({ sinks: 1 }).score(shape); // the first token, then the latest
- * keepBudget(score, shape, { budget: 3 }); //=> [1, 0, 0, 0, 1, 1]
  */
 export function streamingLlm({ sinks = 4 }: StreamingLlmOptions = {}): PositionScore {
   wholeNumber("sinks", sinks, 0);
@@ -39,7 +33,7 @@ export function streamingLlm({ sinks = 4 }: StreamingLlmOptions = {}): PositionS
   };
 }
 
-export const streamingLlmEntry: Entry<EvictionScore> = {
+export const streamingLlmEntry = {
   name: "streaming-llm",
   summary: "Keeps the first tokens, on which attention rests, and the most recent ones.",
   formula: "score(j) = 2 n - j for j < sinks, j for the others, of n tokens",
@@ -47,4 +41,4 @@ export const streamingLlmEntry: Entry<EvictionScore> = {
   options: { sinks: { type: "integer", minimum: 0, default: 4, description: "First tokens that are kept." } },
   takes: ["sinks"],
   create: streamingLlm,
-};
+} as const satisfies Entry<EvictionScore>;

@@ -14,16 +14,6 @@ import type { Adapted } from "./with-adapter.ts";
  * `mergeAdapter` and `saveModel` write of the same model with weights in memory.
  * @throws UserError if the folder holds other files or cannot be written, a number is too large for float16, or the
  * adapter changes an embedding
- * @example
- * import { releaseEngine, useEngine } from "tokensift";
- * import { createAdapter, loadModel, saveMerged, withAdapter } from "tokensift/model";
- *
- * await useEngine("cpu");
- * const trunk = await loadModel("models/tiny", { weights: "as-stored" });
- * const model = withAdapter(trunk, await createAdapter(trunk, { rank: 4 }));
- * await saveMerged(model, "merged-at-once", { card: "models/tiny with its adapter merged." });
- * (await loadModel("merged-at-once")).config.layers === trunk.config.layers; //=> true
- * releaseEngine();
  */
 export async function saveMerged(model: Model & Adapted<Model>, folder: string, options: SaveOptions): Promise<void> {
   const { config, origin, parameters, stored = [], tokenizer, layers } = model.trunk;

@@ -14,7 +14,7 @@ export function shuffledCriticalTokenDpo({ equal, ...options }: ShuffledCritical
   return shuffledBy("logEstimate", changedCriticalTokenDpo, options, equal);
 }
 
-export const cdpoShuffledForm: PreferenceForm<ShuffledCriticalTokenDpoOptions> = {
+export const cdpoShuffledForm = {
   ...cdpoForm,
   name: "cdpo-shuffled",
   summary: "The control of cdpo: its weights shuffled within each response.",
@@ -27,4 +27,4 @@ export const cdpoShuffledForm: PreferenceForm<ShuffledCriticalTokenDpoOptions> =
   ],
   variantOf: "cdpo",
   create: shuffledCriticalTokenDpo,
-};
+} as const satisfies PreferenceForm<ShuffledCriticalTokenDpoOptions>;

@@ -95,7 +95,7 @@ export const criticalTokenSchema: Readonly<Record<string, JsonSchema>> = {
   ...sumSchema,
 };
 
-export const cdpoForm: PreferenceForm<CriticalTokenDpoOptions> = {
+export const cdpoForm = {
   name: "cdpo",
   summary: "DPO in which a wrong answer's tokens count as much as contrastive estimation finds them critical.",
   formula: "loss = -log sigmoid(beta sum r(chosen) - beta sum (1 - s(t)) r(rejected)), s(t) the contrastive estimate",
@@ -105,4 +105,4 @@ export const cdpoForm: PreferenceForm<CriticalTokenDpoOptions> = {
   presets: criticalTokenPresets,
   takes: ["dpoBeta"],
   create: criticalTokenDpo,
-};
+} as const satisfies PreferenceForm<CriticalTokenDpoOptions>;

@@ -15,7 +15,7 @@ export function shuffledColumnDpo({ equal, ...options }: ShuffledColumnDpoOption
   return shuffledBy("weights", changedColumnDpo, options, equal);
 }
 
-export const shuffledColumnForm: PreferenceForm<ShuffledColumnDpoOptions> = {
+export const shuffledColumnForm = {
   ...columnForm,
   name: "columns-shuffled",
   summary: "The control of columns: its weights shuffled within each response.",
@@ -24,4 +24,4 @@ export const shuffledColumnForm: PreferenceForm<ShuffledColumnDpoOptions> = {
   options: { equal: equalSchema, ...columnForm.options },
   variantOf: "columns",
   create: shuffledColumnDpo,
-};
+} as const satisfies PreferenceForm<ShuffledColumnDpoOptions>;

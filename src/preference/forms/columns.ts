@@ -23,15 +23,6 @@ export interface ColumnDpoOptions extends FormOptions {
  * Log-probabilities and reference are `[rows * width]`, in nats.
  *
  * @throws UserError for impossible options
- * @example
- * import { alternatingPairs, columnDpo } from "tokensift/preference";
- *
- * const layout = { rows: 2, width: 3, rowIds: Float64Array.of(0, 1), endOfTurn: Uint8Array.of(0, 0, 1, 0, 0, 1) };
- * const tokens = { ...layout, response: Uint8Array.of(0, 1, 1, 0, 1, 1) };
- * const logProb = Float32Array.of(0, -1, -2, 0, -1, -3); // nats
- * const weights = Float32Array.of(0, 1, 0, 0, 0, 1);
- * const batch = { pairs: alternatingPairs(1), reference: new Float32Array(6), weights };
- * columnDpo({ dpoBeta: 1 }).evaluate({ logProb }, tokens, batch).metrics.weightedMargin; //=> 2
  */
 export function columnDpo(options: ColumnDpoOptions = {}): WeightedDpo {
   return changedColumnDpo(options, (by) => by);
@@ -56,7 +47,7 @@ export const columnSchema: Readonly<Record<string, JsonSchema>> = {
   ...formSchema,
 };
 
-export const columnForm: PreferenceForm<ColumnDpoOptions> = {
+export const columnForm = {
   name: "columns",
   summary: "DPO under token weights of your own, in the data or in a score file.",
   formula: "weight(t) = column(t), negative allowed",
@@ -64,4 +55,4 @@ export const columnForm: PreferenceForm<ColumnDpoOptions> = {
   options: columnSchema,
   takes: ["dpoBeta"],
   create: columnDpo,
-};
+} as const satisfies PreferenceForm<ColumnDpoOptions>;

@@ -16,15 +16,6 @@ import { unconfidentTokens } from "../weighting.ts";
  *
  * @throws UserError for impossible options
  * @see https://arxiv.org/abs/2506.08712
- * @example
- * import { alternatingPairs, confPo } from "tokensift/preference";
- *
- * const layout = { rows: 2, width: 3, rowIds: Float64Array.of(0, 1), endOfTurn: Uint8Array.of(0, 0, 1, 0, 0, 1) };
- * const tokens = { ...layout, response: Uint8Array.of(0, 1, 1, 0, 1, 1) };
- * const logProb = Float32Array.of(0, -1, -2, 0, -1, -3); // nats: -2 and -3 are below their response's mean
- * const objective = confPo({ dpoBeta: 1 });
- * objective.needs; //=> []
- * objective.evaluate({ logProb }, tokens, { pairs: alternatingPairs(1) }).metrics.weightedMargin; //=> 1
  */
 export function confPo(options: FormOptions = {}): WeightedDpo {
   return weightedDpo({
@@ -37,7 +28,7 @@ export function confPo(options: FormOptions = {}): WeightedDpo {
   });
 }
 
-export const confPoForm: PreferenceForm<FormOptions> = {
+export const confPoForm = {
   name: "confpo",
   summary: "Prefers by the tokens of which the model is not confident, without a reference model.",
   formula:
@@ -51,4 +42,4 @@ export const confPoForm: PreferenceForm<FormOptions> = {
     nll: sumSchema.nll,
   },
   create: confPo,
-};
+} as const satisfies PreferenceForm<FormOptions>;

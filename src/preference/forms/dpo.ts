@@ -31,7 +31,7 @@ export function dpo(options: FormOptions = {}): WeightedDpo {
   return weightedDpo(options);
 }
 
-export const dpoForm: PreferenceForm<FormOptions> = {
+export const dpoForm = {
   name: "dpo",
   summary: "Prefers the chosen response to the rejected one, all tokens alike.",
   formula: "loss = -log sigmoid(beta (sum r(chosen) - sum r(rejected))), r(t) = log p(t) - log p_reference(t)",
@@ -40,4 +40,4 @@ export const dpoForm: PreferenceForm<FormOptions> = {
   options: formSchema,
   takes: ["dpoBeta"],
   create: dpo,
-};
+} as const satisfies PreferenceForm<FormOptions>;

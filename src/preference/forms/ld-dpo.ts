@@ -20,21 +20,12 @@ export interface LdDpoOptions extends FormOptions {
  *
  * @throws UserError for impossible options
  * @see https://arxiv.org/abs/2409.06411
- * @example
- * import { alternatingPairs, ldDpo } from "tokensift/preference";
- *
- * // the rejected response is one token longer, and that token counts half
- * const layout = { rows: 2, width: 3, rowIds: Float64Array.of(0, 1), endOfTurn: Uint8Array.of(0, 1, 0, 0, 0, 1) };
- * const tokens = { ...layout, response: Uint8Array.of(0, 1, 0, 0, 1, 1) };
- * const logProb = Float32Array.of(0, -1, 0, 0, -1, -3); // nats
- * const batch = { pairs: alternatingPairs(1), reference: new Float32Array(6) };
- * ldDpo({ beyond: 0.5, dpoBeta: 1 }).evaluate({ logProb }, tokens, batch).metrics.weightedMargin; //=> 1.5
  */
 export function ldDpo({ beyond = 0.5, ...options }: LdDpoOptions = {}): WeightedDpo {
   return weightedDpo({ ...options, weights: [{ by: lengthDesensitized(beyond) }] });
 }
 
-export const ldDpoForm: PreferenceForm<LdDpoOptions> = {
+export const ldDpoForm = {
   name: "ld-dpo",
   summary: "DPO in which tokens beyond the shorter response's length count less.",
   formula: "weight(t) = 1 up to the shorter length, alpha after it",
@@ -53,4 +44,4 @@ export const ldDpoForm: PreferenceForm<LdDpoOptions> = {
   },
   takes: ["dpoBeta"],
   create: ldDpo,
-};
+} as const satisfies PreferenceForm<LdDpoOptions>;

@@ -27,16 +27,6 @@ const share = 0.3;
  *
  * @throws UserError for impossible options; when weighing, for a missing log-ratio or one that is not finite
  * @see https://arxiv.org/abs/2408.13518
- * @example
- * import { alternatingPairs, sePo } from "tokensift/preference";
- *
- * const layout = { rows: 2, width: 3, rowIds: Float64Array.of(0, 1), endOfTurn: Uint8Array.of(0, 0, 1, 0, 0, 1) };
- * const tokens = { ...layout, response: Uint8Array.of(0, 1, 1, 0, 1, 1) };
- * const logProb = Float32Array.of(0, -1, -2, 0, -1, -3); // nats
- * // the oracle finds the first token of each response better: it counts on the chosen side, the second on the rejected
- * const logRatio = Float32Array.of(0, 2, -1, 0, 2, -1);
- * const objective = sePo({ keep: { ratio: 0.5 } });
- * objective.evaluate({ logProb }, tokens, { pairs: alternatingPairs(1), logRatio }).metrics.weightedMargin; //=> 2
  */
 export function sePo({ keep: given, ...options }: SePoOptions = {}): WeightedDpo {
   const keep = { ratio: share, ...given };
@@ -54,7 +44,7 @@ export function sePo({ keep: given, ...options }: SePoOptions = {}): WeightedDpo
   });
 }
 
-export const sePoForm: PreferenceForm<SePoOptions> = {
+export const sePoForm = {
   name: "sepo",
   summary: "Prefers by the tokens that an oracle finds best in the chosen and worst in the rejected response.",
   formula:
@@ -69,4 +59,4 @@ export const sePoForm: PreferenceForm<SePoOptions> = {
     nll: sumSchema.nll,
   },
   create: sePo,
-};
+} as const satisfies PreferenceForm<SePoOptions>;

@@ -15,11 +15,11 @@ export function sftChosen(): PreferenceObjective {
   return { ...responseNll, needs: [], rows: "chosen" };
 }
 
-export const sftChosenForm: PreferenceForm = {
+export const sftChosenForm = {
   name: "sft-chosen",
   summary: "The control without preference: fine-tuning on the chosen responses.",
   formula: "loss = -mean log p(chosen)",
   learns: "control: the right answers of the pairs alone, by fine-tuning",
   options: {},
   create: sftChosen,
-};
+} as const satisfies PreferenceForm;

@@ -16,7 +16,7 @@ export function sftReference(): PreferenceObjective {
   return { ...responseNll, needs: [], rows: "reference" };
 }
 
-export const sftReferenceForm: PreferenceForm = {
+export const sftReferenceForm = {
   name: "sft-reference",
   summary: "The control of clean data: fine-tuning on the data's own answers to the questions of the pairs.",
   formula: "loss = -mean log p(answer of the data)",
@@ -24,4 +24,4 @@ export const sftReferenceForm: PreferenceForm = {
   options: {},
   notes: ["Data whose answers are final results alone teach the model to leave out the way there."],
   create: sftReference,
-};
+} as const satisfies PreferenceForm;

@@ -19,24 +19,12 @@ export interface TdpoFormOptions extends FormOptions, TdpoOptions {}
  *
  * @throws UserError for impossible options
  * @see https://arxiv.org/abs/2404.11999
- * @example
- * import { alternatingPairs, tdpo } from "tokensift/preference";
- *
- * const layout = { rows: 2, width: 3, rowIds: Float64Array.of(0, 1), endOfTurn: Uint8Array.of(0, 0, 1, 0, 0, 1) };
- * const tokens = { ...layout, response: Uint8Array.of(0, 1, 1, 0, 1, 1) };
- * const logProb = Float32Array.of(0, -1, -2, 0, -1, -3); // nats
- * const forwardKl = Float32Array.of(0, 0.1, 0.1, 0, 0.3, 0.3); // KL(reference || model), nats
- * const batch = { pairs: alternatingPairs(1), reference: new Float32Array(6) };
- * const objective = tdpo({ version: 2, alpha: 0.5, dpoBeta: 1 });
- * objective.reads; //=> ["logProb", "forwardKl"]
- * // (-3 + 4) - 0.5 * ((0.3 + 0.3) - (0.1 + 0.1))
- * objective.evaluate({ logProb, forwardKl }, tokens, batch).metrics.weightedMargin; //=> 0.8
  */
 export function tdpo({ version = 2, alpha = 0.5, ...options }: TdpoFormOptions = {}): WeightedDpo {
   return weightedDpo({ ...options, tdpo: { version, alpha } });
 }
 
-export const tdpoForm: PreferenceForm<TdpoFormOptions> = {
+export const tdpoForm = {
   name: "tdpo",
   summary: "DPO that keeps the model near its reference on every token, by the divergence over the vocabulary.",
   formula: "loss = -log sigmoid(beta (sum r(chosen) - sum r(rejected) - alpha (KL(rejected) - sg KL(chosen))))",
@@ -50,4 +38,4 @@ export const tdpoForm: PreferenceForm<TdpoFormOptions> = {
   },
   takes: ["dpoBeta"],
   create: tdpo,
-};
+} as const satisfies PreferenceForm<TdpoFormOptions>;

@@ -19,21 +19,12 @@ export interface TemporalDecayOptions extends FormOptions {
  *
  * @throws UserError for impossible options
  * @see https://arxiv.org/abs/2502.14340
- * @example
- * import { alternatingPairs, temporalDecayDpo } from "tokensift/preference";
- *
- * const layout = { rows: 2, width: 3, rowIds: Float64Array.of(0, 1), endOfTurn: Uint8Array.of(0, 0, 1, 0, 0, 1) };
- * const tokens = { ...layout, response: Uint8Array.of(0, 1, 1, 0, 1, 1) };
- * const logProb = Float32Array.of(0, -1, -2, 0, -1, -3); // nats
- * const batch = { pairs: alternatingPairs(1), reference: new Float32Array(6) };
- * // -1 - 0.5 * 2 against -1 - 0.5 * 3
- * temporalDecayDpo({ decay: 0.5, dpoBeta: 1 }).evaluate({ logProb }, tokens, batch).metrics.weightedMargin; //=> 0.5
  */
 export function temporalDecayDpo({ decay = 0.98, ...options }: TemporalDecayOptions = {}): WeightedDpo {
   return weightedDpo({ ...options, weights: [{ by: temporalDecay(decay) }] });
 }
 
-export const temporalDecayForm: PreferenceForm<TemporalDecayOptions> = {
+export const temporalDecayForm = {
   name: "temporal-decay",
   summary: "DPO in which a token counts less the later it comes.",
   formula: "weight(t) = gamma^t on the t-th token of a response",
@@ -52,4 +43,4 @@ export const temporalDecayForm: PreferenceForm<TemporalDecayOptions> = {
   },
   takes: ["dpoBeta"],
   create: temporalDecayDpo,
-};
+} as const satisfies PreferenceForm<TemporalDecayOptions>;

@@ -29,17 +29,6 @@ export interface TisDpoOptions extends FormOptions {
  *
  * @throws UserError for impossible options; when weighing, for a missing log-ratio or one that is not finite
  * @see https://arxiv.org/abs/2410.04350
- * @example
- * import { alternatingPairs, tisDpo } from "tokensift/preference";
- *
- * const layout = { rows: 2, width: 3, rowIds: Float64Array.of(0, 1), endOfTurn: Uint8Array.of(0, 0, 1, 0, 0, 1) };
- * const tokens = { ...layout, response: Uint8Array.of(0, 1, 1, 0, 1, 1) };
- * const logProb = Float32Array.of(0, -1, -2, 0, -1, -3); // nats
- * // the positive model prefers the first token of each response
- * const logRatio = Float32Array.of(0, 2, -1, 0, 2, -1);
- * const batch = { pairs: alternatingPairs(1), reference: new Float32Array(6), logRatio };
- * // (-1.3 - 0.7 * 2) - (-0.7 - 1.3 * 3)
- * tisDpo({ dpoBeta: 1 }).evaluate({ logProb }, tokens, batch).metrics.weightedMargin; //=> 1.9
  */
 export function tisDpo({ lowest = 0.7, highest = 1.3, sides = "both", ...options }: TisDpoOptions = {}): WeightedDpo {
   if (!(lowest >= 0 && lowest < Infinity)) refuse("lowest", lowest, "a number, 0 or more");
@@ -62,7 +51,7 @@ const bound = (value: number, description: string) => ({
   description,
 });
 
-export const tisDpoForm: PreferenceForm<TisDpoOptions> = {
+export const tisDpoForm = {
   name: "tis-dpo",
   summary: "DPO in which tokens weigh by how two contrasted models rank them within their response.",
   formula:
@@ -78,4 +67,4 @@ export const tisDpoForm: PreferenceForm<TisDpoOptions> = {
   },
   takes: ["dpoBeta"],
   create: tisDpo,
-};
+} as const satisfies PreferenceForm<TisDpoOptions>;

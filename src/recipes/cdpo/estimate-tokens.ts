@@ -12,19 +12,6 @@ export type EstimateOptions = Omit<PlausibilityOptions, "highestPositive">;
  * they give the vocabulary is read in parts, so memory does not grow with it.
  *
  * @throws UserError for an impossible option, or logits that are not finite
- * @example
- * import { releaseEngine, useEngine } from "tokensift";
- * import { fromRows, makeBatch, tokenizeDataset } from "tokensift/data";
- * import { loadModel } from "tokensift/model";
- * import { estimateTokens } from "tokensift/recipes";
- *
- * await useEngine("cpu");
- * const [positive, negative] = [await loadModel("models/tiny"), await loadModel("models/tiny-noisy")];
- * const rows = fromRows([{ input_ids: [5, 6, 7, 8], response_mask: [0, 0, 1, 1] }]);
- * const batch = makeBatch(await tokenizeDataset(rows, positive.tokenizer), [0]);
- * const logEstimate = await estimateTokens({ positive, negative }, batch, { contrast: 1 });
- * logEstimate; //=> [0, 0, -0.5647, -9.249]
- * releaseEngine();
  */
 export async function estimateTokens(
   { positive, negative }: { positive: Decoder; negative: Decoder },

@@ -54,7 +54,7 @@ export function weighExplored(
   options: Options,
   { step, samplesSeen, seed }: ExploredContext,
 ): Weighed[] {
-  const entry = rules.entries.find((known) => known.name === name);
+  const entry: Entry<TokenRule> | undefined = rules.entries.find((known) => known.name === name);
   if (entry === undefined) throw new RangeError(`there is no rule ${name}`);
   const rule = entry.create(options);
   const tokens = together(rows, rule.needs);

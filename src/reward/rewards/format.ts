@@ -24,12 +24,6 @@ const thinking = String.raw`<think>[\s\S]*</think>[\s\S]*\S[\s\S]*`;
  * The reward for a format.
  *
  * @throws UserError for a pattern that cannot be used
- * @example
- * import { formatReward } from "tokensift/reward";
- *
- * const { score } = formatReward({ pattern: "(.|\\n)*#### -?[0-9]+" });
- * const response = { rowId: 0, question: "", reference: "", tokens: 9, right: true, outcome: 1 };
- * score([{ ...response, text: "2 x 3 is 6.\n#### 6" }, { ...response, text: "6" }]); //=> [1, 0]
  */
 export function formatReward({ pattern = thinking, match = "whole" }: FormatOptions = {}): Reward {
   const find = refusing("Its pattern cannot be used", () => {
@@ -59,7 +53,7 @@ function refusing<T>(what: string, work: () => T, where?: string): T {
   }
 }
 
-export const formatEntry: Entry<Reward, FormatOptions> = {
+export const formatEntry = {
   name: "format",
   summary: "Whether the response fits a pattern.",
   formula: "r(y) = 1 if the pattern matches y, else 0",
@@ -81,4 +75,4 @@ export const formatEntry: Entry<Reward, FormatOptions> = {
   },
   notes: ["The time that it takes grows with the length of the response alone: no pattern can make a run hang."],
   create: formatReward,
-};
+} as const satisfies Entry<Reward, FormatOptions>;

@@ -26,19 +26,6 @@ export interface LengthOptions {
  * The reward for short responses.
  *
  * @throws UserError for an impossible option
- * @example
- * import { lengthReward } from "tokensift/reward";
- *
- * const response = { rowId: 0, question: "", text: "", reference: "" };
- * const [right, wrong] = [{ right: true, outcome: 1 }, { right: false, outcome: 0 }];
- * const group = [
- *   { ...response, ...right, tokens: 10 },
- *   { ...response, ...right, tokens: 40 },
- *   { ...response, ...wrong, tokens: 20 },
- *   { ...response, ...wrong, tokens: 50 },
- * ];
- * lengthReward().score(group); //=> [0.5, -0.25, 0, -0.5]
- * lengthReward({ form: "overlong", from: 30, to: 50 }).score(group); //=> [0, -0.5, 0, -1]
  */
 export function lengthReward({ form = "group", from = 192, to = 256 }: LengthOptions = {}): Reward {
   if (form !== "group" && form !== "overlong") refuse("form", form, "group or overlong");
@@ -59,7 +46,7 @@ export function lengthReward({ form = "group", from = 192, to = 256 }: LengthOpt
   };
 }
 
-export const lengthEntry: Entry<Reward, LengthOptions> = {
+export const lengthEntry = {
   name: "length",
   summary: "Rewards short responses: among those to one question, or below a limit.",
   formula:
@@ -83,4 +70,4 @@ export const lengthEntry: Entry<Reward, LengthOptions> = {
   },
   notes: ["A length is counted in tokens, the one that ends the response included."],
   create: lengthReward,
-};
+} as const satisfies Entry<Reward, LengthOptions>;

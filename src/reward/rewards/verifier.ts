@@ -5,21 +5,15 @@ import { weightOption } from "./options.ts";
 
 /**
  * The reward of the verifier's word.
- *
- * @example
- * import { verifierReward } from "tokensift/reward";
- *
- * const response = { rowId: 0, question: "2 x 3?", text: "6", reference: "6", tokens: 2, right: true, outcome: 1 };
- * verifierReward().score([response, { ...response, text: "5", right: false, outcome: -1 }]); //=> [1, -1]
  */
 export function verifierReward(): Reward {
   return { name: "verifier", score: (group) => group.map(({ outcome }) => outcome) };
 }
 
-export const verifierEntry: Entry<Reward> = {
+export const verifierEntry = {
   name: "verifier",
   summary: "Whether the final answer is right, as the verifier says.",
   formula: "r(y) = 1 if right, else 0; else -1 where objective.rewards is plus-minus-one",
   options: { weight: weightOption },
   create: verifierReward,
-};
+} as const satisfies Entry<Reward>;

@@ -5,7 +5,7 @@ import type { RowFacts } from "../../../src/cli/score/score-rows.ts";
 import { openDataset, tokenizeDataset } from "../../../src/data/index.ts";
 import { openArrow } from "../../../src/data/arrow/read.ts";
 import { loadModel } from "../../../src/model/index.ts";
-import { datasetWeights } from "../../../src/selection/index.ts";
+import { datasetWeights } from "../../../src/selection/dataset-weights.ts";
 import { releaseEngine, useEngine } from "../../../src/tensor/engine.ts";
 import { newTrainingState, train } from "../../../src/training/index.ts";
 import { fixtures, reference, referenceRows, temporaryFolder, tied, tokensift } from "../run.ts";

@@ -6,18 +6,16 @@ import { keepEverything } from "../../../src/eviction/cache/evictions.ts";
 import type { RaggedCache } from "../../../src/eviction/cache/ragged-cache.ts";
 import type { GateNetwork } from "../../../src/eviction/gates/index.ts";
 import { gatesFrom } from "../../../src/eviction/gates/network.ts";
-import {
-  a2sf,
-  attentionMass,
-  h2o,
-  keyDiff,
-  keyDiffValue,
-  keyNorm,
-  observedMean,
-  snapKv,
-  streamingLlm,
-  type EvictionScore,
-} from "../../../src/eviction/index.ts";
+import { type EvictionScore } from "../../../src/eviction/index.ts";
+import { a2sf } from "../../../src/eviction/scores/a2sf.ts";
+import { attentionMass } from "../../../src/eviction/key-score.ts";
+import { h2o } from "../../../src/eviction/scores/h2o.ts";
+import { keyDiff } from "../../../src/eviction/scores/key-diff.ts";
+import { keyDiffValue } from "../../../src/eviction/scores/key-diff-value.ts";
+import { keyNorm } from "../../../src/eviction/scores/key-norm.ts";
+import { observedMean } from "../../../src/eviction/scores/observed-mean.ts";
+import { snapKv } from "../../../src/eviction/scores/snap-kv.ts";
+import { streamingLlm } from "../../../src/eviction/scores/streaming-llm.ts";
 import { generate, loadModel, type Model } from "../../../src/model/index.ts";
 import { decode } from "../../../src/model/decoder.ts";
 import type { AttentionHook } from "../../../src/model/layer.ts";

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import * as tf from "@tensorflow/tfjs-core";
-import { keyDiff, snapKv } from "../../../src/eviction/index.ts";
+import { keyDiff } from "../../../src/eviction/scores/key-diff.ts";
+import { snapKv } from "../../../src/eviction/scores/snap-kv.ts";
 import { keepEverything } from "../../../src/eviction/cache/evictions.ts";
 import { raggedCache, scoreEviction } from "../../../src/eviction/cache/index.ts";
 import { decode } from "../../../src/model/decoder.ts";

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { createGates, gatedPass, type GateNetwork } from "../../../src/eviction/gates/index.ts";
+import { createGates, type GateNetwork } from "../../../src/eviction/gates/index.ts";
+import { gatedPass } from "../../../src/eviction/gates/gated-pass.ts";
 import { gatesFrom } from "../../../src/eviction/gates/network.ts";
 import { forward, gradientStore, loadModel, type Model } from "../../../src/model/index.ts";
 import { normalValues, stream } from "../../../src/system/random.ts";

@@ -3,7 +3,7 @@ import { describe, expect, test } from "@jest/globals";
 import { armConfig, mainArm, orealDefinition } from "../../../src/recipes/oreal/config.ts";
 import { editorSchema } from "../../../src/config/editor-schema.ts";
 import { orealPresets, orealSchema } from "../../../src/recipes/oreal/config-schema.ts";
-import { outcomePresets } from "../../../src/reward/index.ts";
+import { outcomePresets } from "../../../src/reward/outcome-presets.ts";
 import { tokenWeightPresets } from "../../../src/reward/token-weights.ts";
 import { resolvePolicy } from "../../../src/reward/policy-options.ts";
 import { orealValues, settingsOf } from "../../../src/recipes/oreal/objective.ts";

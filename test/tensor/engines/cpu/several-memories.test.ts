@@ -4,7 +4,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { gradientStore } from "../../../../src/model/index.ts";
 import { initializeModel } from "../../../../src/model/initialize.ts";
 import { parseDecoderConfig } from "../../../../src/model/config-file.ts";
-import { full } from "../../../../src/selection/index.ts";
+import { full } from "../../../../src/selection/full.ts";
 import { type ArenaLimits, createArena, memoryOf } from "../../../../src/tensor/engines/cpu/arena.ts";
 import type { CpuBackend } from "../../../../src/tensor/engines/cpu/backend.ts";
 import { inRowBlocks, releaseCpuEngine, startCpuEngine } from "../../../../src/tensor/engines/cpu/index.ts";
