@@ -1,4 +1,4 @@
-import { Type } from "@sinclair/typebox";
+import { type TSchema, Type } from "@sinclair/typebox";
 import { columnNames, files, formatNames, trainingItem, validationItem } from "./data-files.ts";
 import { savingKeys, sizePattern } from "./saving-keys.ts";
 import { choice, existingPath, group, largestInteger, methodName, outputPath } from "./schema.ts";
@@ -202,8 +202,11 @@ const saveGroup = group(
 
 export const engineNames = ["auto", "cpu", "webgpu", "tensorflow"] as const;
 
-/** What every recipe says of its engine, its model's files and its place. */
-export const runKeys = {
+/**
+ * What every recipe says of its engine, its model's files, its page and its place.
+ * @param report its key `report`
+ */
+export const runKeys = <Report extends TSchema>(report: Report) => ({
   engine: choice(engineNames, { default: "auto", description: "What computes." }),
   threads: Type.Optional(count("Threads of the cpu engine. Default: the machine's cores.", { maximum: mostThreads })),
   matmul: Type.Optional(
@@ -212,13 +215,9 @@ export const runKeys = {
     }),
   ),
   save: saveGroup,
-  report: choice(["explorer", "static"], {
-    default: "explorer",
-    description:
-      "The run's page: with a script by which rows can be weighed by other rules in the page, or without any.",
-  }),
+  report,
   output: Type.Optional(outputPath("The run folder. Default: runs/<configuration's name> in the current folder.")),
-};
+});
 
 /** How responses are drawn from a model. */
 export const samplingGroup = (defaults: { samples: number; maxNewTokens: number }) =>

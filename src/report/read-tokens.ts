@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { readChosen } from "./chosen-rows.ts";
 import { UserError } from "../system/errors.ts";
 import { isRecord } from "../system/is-record.ts";
 import type { PicturedRows } from "./run.ts";
@@ -25,8 +26,10 @@ export function readTokens(path: string): PicturedRows | undefined {
   const step = numberOf(file["step"]);
   const [samplesSeen, seed] = ["samplesSeen", "seed"].map((key) => numberOf(file[key])) as [number, number];
   const known = [step, samplesSeen, seed].every(Number.isFinite);
+  const chosen = readChosen(file["chosen"]);
   return {
     step,
+    ...(chosen && { chosen }),
     ...(known && { context: { step, samplesSeen, seed } }),
     rows: rows.map(read),
     facts: rows.filter(isRecord),

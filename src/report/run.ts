@@ -1,3 +1,4 @@
+import type { ChosenRows } from "./chosen-rows.ts";
 import type { ExploredContext } from "./explorer/weigh.ts";
 import type { JsonObject } from "./run-files.ts";
 import type { ScoredRow } from "./token-picture.ts";
@@ -94,6 +95,8 @@ export interface PicturedRows {
   /** Where the run stood when a rule weighed them. */
   readonly context?: ExploredContext;
   readonly rows: readonly ScoredRow[];
+  /** How they were chosen, where they are not the first ones. */
+  readonly chosen?: ChosenRows;
   /** The same rows as they stand in the file, with whatever else it says of them. */
   readonly facts: readonly JsonObject[];
 }

@@ -10,7 +10,7 @@ h2{font-size:1.12rem;font-weight:650;margin:0 0 .3rem}
 h3{font-size:1rem;font-weight:600;margin:1.5rem 0 .2rem}
 p{max-width:46rem;margin:.2rem 0 .8rem}
 section{border-top:1px solid var(--line);margin-top:2rem;padding-top:1rem}
-section>p,h3+p,figcaption{color:var(--quiet);font-size:.9rem}
+section>p,h3+p,figcaption,.row .about{color:var(--quiet);font-size:.9rem}
 header p{font-size:1.06rem;margin:.3rem 0 1rem}
 .facts{display:grid;grid-template-columns:repeat(auto-fill,minmax(11.5rem,1fr));gap:.55rem 1.5rem;margin:0}
 .facts dt{color:var(--quiet);font-size:.78rem}
@@ -51,7 +51,7 @@ figure svg text{white-space:pre}
 .answers :is(dd,.prompt){white-space:pre-wrap;overflow-wrap:anywhere}
 mark{background:color-mix(in srgb,var(--arm-1) 22%,transparent);color:inherit;border-bottom:1.5px solid var(--arm-1)}
 .row{max-width:none;margin-top:1.1rem}
-.row figcaption{margin-bottom:.25rem}
+.row figcaption,.row .about{margin:0 0 .25rem}
 .explorer{display:flex;flex-wrap:wrap;align-items:center;gap:.4rem 1.2rem;margin:.4rem 0;font-size:.9rem}
 .explorer[hidden],.token[hidden]{display:none}
 .explorer .controls{display:flex;flex-wrap:wrap;gap:.4rem 1.2rem}

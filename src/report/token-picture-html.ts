@@ -6,13 +6,19 @@ import { type PicturedToken, ruleWords, type TokenPicture, type TokenWords } fro
 
 /**
  * A picture as HTML: a heading line and the tokens. Needs `tokenPictureStyle`.
- * @param caption the heading; default how many of the row's tokens are kept
- * @param index place of the row among those that a script of the page knows
+ * @param options.caption the heading; default how many of the row's tokens are kept
+ * @param options.about a line below it
+ * @param options.index place of the row among those that a script of the page knows
  */
-export function tokenPictureHtml(picture: TokenPicture, caption = keptOf(picture), index?: number): Html {
+export function tokenPictureHtml(
+  picture: TokenPicture,
+  { caption = keptOf(picture), about, index }: { caption?: string; about?: string; index?: number } = {},
+): Html {
   const { before, after } = picture;
+  const line = about === undefined ? undefined : html`<p class="about">${about}</p>`;
   return html`<figure class="row" ${index === undefined ? undefined : html`data-row="${index}"`}>
     <figcaption>${caption}</figcaption>
+    ${line}
     <div class="tokens">${leftOut(before, "before")}${picture.tokens.map(tokenHtml)}${leftOut(after, "after")}</div>
   </figure> `;
 }

@@ -1,3 +1,4 @@
+import { optional } from "../system/optional.ts";
 import type { Html } from "./html.ts";
 import { type ScoredRow, type TokenWords, tokenPicture } from "./token-picture.ts";
 import { type LegendMarks, tokenLegendHtml, tokenPictureHtml } from "./token-picture-html.ts";
@@ -7,6 +8,8 @@ export interface RowToDraw {
   readonly row: ScoredRow;
   /** Above it; default what was kept of the row. */
   readonly caption?: string;
+  /** A line below that. */
+  readonly about?: string;
   /** Tokens shown of its prompt; default as `tokenPicture`. */
   readonly mostPrompt?: number;
 }
@@ -40,14 +43,14 @@ export function picturesOf(
   { mostRows = 10, mostMarkup = 700_000, mostTokens = 500, range, words, numbered = false }: PicturesOptions = {},
 ): Pictures {
   const options = { mostTokens, longestPiece: 40, ...(range && { range }), ...(words && { words }) };
-  const pictures = rows.slice(0, mostRows).map(({ row, caption, mostPrompt }) => {
+  const pictures = rows.slice(0, mostRows).map(({ row, caption, about, mostPrompt }) => {
     const own = mostPrompt === undefined ? options : { ...options, mostPrompt };
-    return { picture: tokenPicture(row, own), caption };
+    return { picture: tokenPicture(row, own), caption, about };
   });
   let size = 0;
   const drawn: Html[] = [];
-  for (const [index, { picture, caption }] of pictures.entries()) {
-    const next = tokenPictureHtml(picture, caption, numbered ? index : undefined);
+  for (const [index, { picture, caption, about }] of pictures.entries()) {
+    const next = tokenPictureHtml(picture, { ...optional({ caption, about }), ...(numbered && { index }) });
     if (size + next.markup.length > mostMarkup) continue;
     size += next.markup.length;
     drawn.push(next);

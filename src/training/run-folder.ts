@@ -58,6 +58,7 @@ const ownFiles = [
   "timing.jsonl",
   "evaluation.jsonl",
   "files.json",
+  "losses-before.json",
   "problems.jsonl",
   "report.html",
   "results.json",

@@ -104,8 +104,8 @@ const digest = (path: string): string => digestOfBytes(readFileSync(path)).sha25
 function cutBack(arm: string, step: number): void {
   for (const later of checkpointSteps(join(arm, "checkpoints")).filter((each) => each > step))
     rmSync(join(arm, "checkpoints", `step-${later}`), { recursive: true });
-  const logs = ["metrics.jsonl", "timing.jsonl", "evaluation.jsonl"];
-  const left = [...logs, "checkpoints", "trajectories", "run.json", "config.yaml", "files.json"];
+  const kept = ["metrics.jsonl", "timing.jsonl", "evaluation.jsonl", "losses-before.json"];
+  const left = [...kept, "checkpoints", "trajectories", "run.json", "config.yaml", "files.json"];
   for (const name of readdirSync(arm)) {
     const isArm = existsSync(join(arm, name, "run.json")) || name === "stages";
     if (!left.includes(name) && !isArm) rmSync(join(arm, name), { recursive: true });

@@ -205,7 +205,7 @@ export const recipeCases: readonly RecipeCase[] = [
         "gates with adapter": {},
         "gates alone": { mode: "pretrain", adapter: null, gates: { objective: "end-to-end", relaxation: null } },
         "gates that foresee": {
-          ...{ mode: "pretrain", adapter: null, eviction: null, training: { learningRate: 1e-2 } },
+          ...{ mode: "pretrain", adapter: null, eviction: null, report: null, training: { learningRate: 1e-2 } },
           gates: { relaxation: null, initialKeep: null },
         },
         mixture: mixture(distracted, ["train.arrow", "test.arrow"], 6),

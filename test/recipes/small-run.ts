@@ -62,6 +62,7 @@ export function writeRecipe(
     selection: { method: "sstoken", ratio: 0.6 },
     training: { steps: 12, batchSize: 4, microBatchSize: 2, learningRate: 1e-3, saveEvery: 3, evaluateEvery: 4 },
     evaluation: { generate: true, samples: 2, maxNewTokens: 8 },
+    report: { rows: "changed", count: 3, among: 6 },
     compare: ["random"],
     output,
   });
@@ -138,6 +139,7 @@ export function results(output: string): Record<string, string | undefined> {
     "metrics.jsonl",
     "evaluation.jsonl",
     "problems.jsonl",
+    "losses-before.json",
     "tokens.json",
     "model/config.json",
     "model/model.safetensors",

@@ -31,9 +31,13 @@ function writeExplorable(): string {
   const pictured = rows.map((row, i) => ({
     ...row,
     ...weighed[i]!,
+    ...{ loss: 1.5, lossBefore: 2.5 },
     pieces: row.response.map((_, t) => (t % 50 === 0 ? evil : ` w${t}`)),
   }));
-  writeFileSync(join(folder, "tokens.json"), JSON.stringify({ ...context, rows: pictured }));
+  writeFileSync(
+    join(folder, "tokens.json"),
+    JSON.stringify({ ...context, chosen: { rows: "changed", among: 9 }, rows: pictured }),
+  );
   writeFileSync(join(folder, "report.html"), renderReport(folder));
   return folder;
 }
@@ -96,6 +100,9 @@ there("in Chromium a person drags, picks and walks through the explorer, which s
       expect(took).toBeLessThan(1_000); // some 10 ms where nothing else runs
       await page.evaluate("[...document.querySelectorAll('#explorer button')].at(-1).click()");
       expect(await dropped(page)).toEqual(expected("sstoken", { ratio: 0.6, history: {} }));
+
+      const about = "[...document.querySelectorAll('figure.row > .about')].map(({ textContent }) => textContent)";
+      expect(await page.evaluate(about)).toEqual(new Array(2).fill("loss 1.50 nats per token, 2.50 before training"));
 
       // by keys from token to token, with its numbers to six digits
       await page.evaluate('document.querySelector(\'figure[data-row="1"] .tokens span[tabindex="0"]\').focus()');

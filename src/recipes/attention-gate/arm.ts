@@ -16,6 +16,7 @@ import { endToEnd } from "./end-to-end.ts";
 import { finish } from "./finish.ts";
 import { future } from "./future.ts";
 import { newGates } from "./new-gates.ts";
+import { refuseUnknownRows } from "./pictures.ts";
 import {
   gatedShape,
   type ArmAux,
@@ -29,6 +30,7 @@ import { optional } from "../../system/optional.ts";
 /** Readies a run: model, gates, learner; continues a checkpoint or evaluates the start. */
 export async function openGateArm(options: GateArmOptions): Promise<GateArm> {
   const { config, inputs, reporter, gated, name } = options;
+  refuseUnknownRows(options);
   const trunk = await inputs.openModel(trunkLoading(inputs.shape, [config.adapter]));
   const disposals = [trunk.dispose];
   const dispose = (): void => disposals.splice(0).forEach((free) => free());

@@ -1,5 +1,6 @@
 import { Type, type Static } from "@sinclair/typebox";
 import { amount, count, evaluationGroup, packableDataGroup, runKeys, trainingGroup } from "../../config/groups.ts";
+import { reportKey, rowKinds } from "../../config/report-group.ts";
 import { adapterGroup } from "../../config/adapter-group.ts";
 import { namesOf } from "../../config/catalogue.ts";
 import type { MethodChoice } from "../../config/method-choice.ts";
@@ -7,6 +8,9 @@ import { choice, existingPath, group, methodName, methodOptions } from "../../co
 import { evictionScores } from "../../eviction/catalogue.ts";
 import { futureTargets } from "../../eviction/gates/future-objective.ts";
 import type { GateInput, GateKind } from "../../eviction/gates/options.ts";
+
+/** Rows that a page pictures, where the configuration does not say how many. */
+export const usualRows = 4;
 
 /** A baseline: a score by name or file, or with options of its own. */
 const baseline = Type.Union([
@@ -175,7 +179,7 @@ export const attentionGateSchema = Type.Object(
           "without gates, which the baselines are then applied to.",
       }),
     ),
-    ...runKeys,
+    ...runKeys(reportKey({ kinds: rowKinds, what: "held-out rows", usual: usualRows })),
   },
   { additionalProperties: false, title: "tokensift Attention-Gate" },
 );

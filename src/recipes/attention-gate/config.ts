@@ -5,6 +5,7 @@ import { methodLabel, type MethodChoice } from "../../config/method-choice.ts";
 import { metrics } from "../../evaluation/own-metric.ts";
 import { evictionScores } from "../../eviction/catalogue.ts";
 import type { ConfigDefinition } from "../../config/load.ts";
+import { reportContradictions } from "../../config/report-group.ts";
 import type { KeyPath, Problem } from "../../config/problem.ts";
 import { renamedValues } from "../../config/renames.ts";
 import { bestContradictions } from "../../config/best-keys.ts";
@@ -133,8 +134,10 @@ function contradictions({
   adapter,
   data,
   evaluation,
+  report,
 }: AttentionGateConfig): Problem[] {
   const problems = [...trainingContradictions(training, ["training"]), ...dataContradictions(data)];
+  problems.push(...reportContradictions(report));
   const refuse = (path: KeyPath, message: string) => problems.push({ path, message });
   problems.push(...adapterContradictions(adapter, ["adapter"]));
   if (mode === "finetune" && gates.objective === "future")
@@ -159,6 +162,13 @@ function contradictions({
       ["training", "microBatchSize"],
       `must be the batch size (${training.batchSize}): the eviction loss is pooled over the step; or set eviction.rows to each`,
     );
+  const { rows = "first" } = typeof report === "string" ? {} : report;
+  if (typeof rows === "string" && rows !== "first") {
+    if (gates.objective === "future")
+      refuse(["report", "rows"], `cannot be ${rows}: gates.objective future has no loss for each row`);
+    else if (data.validation === undefined)
+      refuse(["report", "rows"], `cannot be ${rows} without held-out rows: give data.validation`);
+  }
   if (data.validation === undefined && gates.rows === "prompts")
     refuse(["data", "validation"], "is missing: gates are judged by answers to held-out prompts");
   return problems;

@@ -42,7 +42,12 @@ export async function finish(work: GateWork, learner: RunLearner): Promise<void>
       answers.flatMap((answer) => problemsOf({ ...losses[answer.cache], ...answer, rowIds }, answer.cache)),
     );
   if (gates) {
-    const pictures = { method: "attention-gate", step: state.step, rows: await pictureGates(work) };
+    const [first] = run.evaluation.records() as Partial<GateLosses>[];
+    const pictures = {
+      method: "attention-gate",
+      step: state.step,
+      ...(await pictureGates(work, { first, last: evaluation })),
+    };
     run.writeFile("tokens.json", `${JSON.stringify(pictures)}\n`);
   }
   await saveAll(work, learner);

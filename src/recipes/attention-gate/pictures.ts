@@ -6,7 +6,12 @@ import type { GateNetwork } from "../../eviction/gates/network.ts";
 import { decideGates } from "../../eviction/gate-decision.ts";
 import { keepBudget } from "../../eviction/keep-budget.ts";
 import { forward } from "../../model/forward.ts";
+import type { TokenizedDataset } from "../../data/tokenized.ts";
+import type { RunInputs } from "../kit/inputs.ts";
+import { chosen, listedPlaces, lossFacts, ranked, rowChoice, type RowLoss } from "../kit/pictured-rows.ts";
 import type { WeighedRow } from "../kit/token-rows.ts";
+import { type AttentionGateConfig, usualRows } from "./config-schema.ts";
+import type { GateLosses } from "./losses.ts";
 import { gatedShape, type GateWork } from "./work.ts";
 
 /** A row as the gates see it: `response` marks the tokens that may be evicted, `score` is the share kept of their entries. */
@@ -16,15 +21,51 @@ export interface GatedRow extends WeighedRow {
   heads: number;
 }
 
-const picturedRows = 4;
+/** The rows that may be pictured: held-out ones, of the training data without any. */
+const picturable = ({ validation, tokens }: Pick<RunInputs, "validation" | "tokens">) =>
+  validation ? { tokens: validation, key: "data.validation" } : { tokens, key: "data.train" };
 
-/** The first held-out rows (of the training data without any) for the report's token pictures. */
-export async function pictureGates(work: GateWork): Promise<GatedRow[]> {
-  const { model, gates, inputs } = work;
-  if (gates === undefined) return [];
-  const data = inputs.validation ?? inputs.tokens;
+/** @throws UserError for a row that `report.rows` lists and that is not there */
+export function refuseUnknownRows({ config, inputs }: { config: AttentionGateConfig; inputs: RunInputs }): void {
+  const { tokens, key } = picturable(inputs);
+  listedPlaces(config.report, tokens, key);
+}
+
+/** Losses of held-out rows under the gates' decisions, as the first evaluation and the one of the saved model have them. */
+export interface GateEvaluations {
+  readonly first: Partial<GateLosses> | undefined;
+  readonly last: Partial<GateLosses> | undefined;
+}
+
+/** What `tokens.json` holds: some held-out rows under the gates. */
+export async function pictureGates(work: GateWork, evaluations: GateEvaluations) {
+  const { gates, inputs, config } = work;
+  if (gates === undefined) return { rows: [] };
+  const { tokens, key } = picturable(inputs);
+  const choice = rowChoice(config.report, usualRows);
+  const drawn = (places: readonly number[]): Promise<GatedRow[]> => gatedRows({ ...work, gates }, tokens, places);
+  if ("listed" in choice) return { ...chosen(choice, 0), rows: await drawn(listedPlaces(config.report, tokens, key)) };
+  const { kind, count } = choice;
+  if (kind === "first")
+    return { rows: await drawn(Array.from({ length: Math.min(count, tokens.length) }, (_, place) => place)) };
+  const [before, now] = [evaluations.first?.rowHardLosses, evaluations.last?.rowHardLosses ?? []];
+  const losses = now.map((loss, i): RowLoss => ({ loss, ...(kind === "changed" && { before: before?.[i] }) }));
+  const places = ranked(kind, losses, count); // the first rows are evaluated, in their order
+  const rows = await drawn(places);
+  return {
+    ...chosen(choice, losses.length),
+    rows: rows.map((row, i) => ({ ...row, ...lossFacts(losses[places[i]!]!) })),
+  };
+}
+
+async function gatedRows(
+  work: GateWork & { gates: GateNetwork },
+  data: TokenizedDataset,
+  places: readonly number[],
+): Promise<GatedRow[]> {
+  const { model, gates } = work;
   const rows: GatedRow[] = [];
-  for (let index = 0; index < Math.min(picturedRows, data.length); index++) {
+  for (const index of places) {
     const batch = makeBatch(data, [index]);
     const { heads, evictable, width } = gatedShape(work, batch);
     const keptHeads = (await keptEntries(work, gates, batch)).map((keep) =>

@@ -15,6 +15,7 @@ import { attentionGateDefinition, baselineNames } from "./config.ts";
 import { configuredLoss } from "./end-to-end.ts";
 import { gateMemory } from "./memory.ts";
 import { baselineNotes, comparedCaches, gateResults } from "./results.ts";
+import { refuseUnknownRows } from "./pictures.ts";
 import type { GateArm } from "./work.ts";
 
 /** A run of Attention-Gate: the model with gates, then its control without. */
@@ -84,7 +85,9 @@ function answersOf(run: RunFolder): readonly CacheResult[] {
 
 const inputNames = { hidden: "hidden states", "key-value": "keys and values" };
 
-function plan(config: AttentionGateConfig, { tokens, validation }: RunInputs): string[] {
+function plan(config: AttentionGateConfig, inputs: RunInputs): string[] {
+  refuseUnknownRows({ config, inputs });
+  const { tokens, validation } = inputs;
   const { training, evaluation, compare, gates } = config;
   const names = baselineNames(evaluation.baselines);
   const named = evaluation.baselines.map((choice, b) => ({ name: names[b]!, choice }));

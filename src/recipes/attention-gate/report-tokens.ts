@@ -1,6 +1,8 @@
 import { formatNumber, formatShare } from "../../report/format.ts";
 import { type Html, html } from "../../report/html.ts";
-import type { Run } from "../../report/run.ts";
+import { mostPictured } from "../../config/report-group.ts";
+import { chosenText, lossBehind } from "../../report/chosen-rows.ts";
+import type { PicturedRows, Run } from "../../report/run.ts";
 import { picturesOf } from "../../report/tokens.ts";
 import { type JsonObject, numberOf, numbersOf } from "../../report/run-files.ts";
 import type { ScoredRow, TokenWords } from "../../report/token-picture.ts";
@@ -13,29 +15,39 @@ const words: TokenWords = {
   weight: false,
 };
 
-const mostRows = 4;
 const mostGroups = 6;
 const markupOfRow = 250_000;
 
 /** Prompts with the share of heads that keep each token: over all layers, and by groups of layers. */
 export function tokensSection({ tokens }: Run): Html | undefined {
   if (tokens === undefined || tokens.rows.length === 0) return undefined;
-  const shown = tokens.rows.slice(0, mostRows).map((row, i) => rowOf(row, tokens.facts[i]!, i === 0));
+  const shown = tokens.rows.slice(0, mostPictured).map((row, i) => rowOf(row, tokens.facts[i]!, i === 0));
   const when = Number.isFinite(tokens.step) ? ` after step ${tokens.step}` : "";
   const marked = tokens.rows.some(({ noise }) => noise?.some(Boolean));
   return html`<section>
     <h2>Tokens in the cache</h2>
     <p>
-      The first held-out rows under the gates${when} (training rows where none are held out). The bluer a token, the
-      more heads keep it; one struck through is evicted by all of them, grey ones always stay or are part of the
+      ${whose(tokens, when)} The bluer a token, the more heads keep it; one struck through is evicted by all of them,
+      grey ones always stay or are part of the
       answer.${marked ? " Tokens of sentences that matter are underlined in red." : ""} Point at a token for its number.
     </p>
     ${shown}
   </section>`;
 }
 
+/** Whose rows are pictured, as sentences. */
+function whose({ chosen }: PicturedRows, when: string): string {
+  const text = chosenText(chosen, {
+    all: (count) => `the ${count} held-out rows that are evaluated`,
+    loss: "loss per response token under the gates' decisions",
+  });
+  if (text === undefined)
+    return `The first held-out rows under the gates${when} (training rows where none are held out).`;
+  return `Held-out rows under the gates${when} (training rows where none are held out). ${text}`;
+}
+
 function rowOf(row: ScoredRow, facts: JsonObject, first: boolean): Html {
-  const caption = `Row ${formatNumber(row.rowId)}, all layers: ${keptOf(row)}`;
+  const caption = `Row ${formatNumber(row.rowId)}, all layers: ${keptOf(row)}${lossBehind(facts)}`;
   const options = { words, range: [0, 1] as const, mostTokens: 400 };
   const whole = picturesOf([{ row, caption }], { ...options, mostMarkup: markupOfRow });
   const groups = groupsOf(row, facts);

@@ -12,9 +12,13 @@ import {
   trainingGroup,
   verifierKeys,
 } from "../../config/groups.ts";
+import { reportKey } from "../../config/report-group.ts";
 import { adapterGroup } from "../../config/adapter-group.ts";
 import type { MethodChoice } from "../../config/method-choice.ts";
 import { existingPath, group, mainMethod, methodName, methodOptions } from "../../config/schema.ts";
+
+/** Pairs that a page pictures, where the configuration does not say how many. */
+export const usualPairs = 4;
 
 const stage = { default: {}, additionalProperties: false } as const;
 const ofEvaluations = ["evaluateEvery", "keepBest", "bestMetric", "bestMode", "saveBest", "earlyStopping"] as const;
@@ -121,7 +125,7 @@ export const cdpoSchema = Type.Object(
       { seed: trainingGroup.properties.seed },
       { default: {}, description: "Of every stage; the optimizers stand under contrast and align." },
     ),
-    ...runKeys,
+    ...runKeys(reportKey({ kinds: ["first", "worst", "best"], what: "pairs", usual: usualPairs })),
   },
   { additionalProperties: false, title: "tokensift critical-token DPO" },
 );

@@ -5,6 +5,7 @@ import { comparisonArm, tryCreate } from "../../config/catalogue.ts";
 import { type CdpoArm, type CdpoConfig, cdpoSchema } from "./config-schema.ts";
 import type { ConfigDefinition } from "../../config/load.ts";
 import { methodLabel, type MethodChoice } from "../../config/method-choice.ts";
+import { reportContradictions } from "../../config/report-group.ts";
 import type { KeyPath, Problem } from "../../config/problem.ts";
 import { serverContradictions } from "../../config/server-group.ts";
 import { optional } from "../../system/optional.ts";
@@ -78,8 +79,8 @@ interface GivenArm extends Partial<Omit<CdpoArm, "objective">> {
 export const startName = "base";
 
 function contradictions(config: CdpoConfig): Problem[] {
-  const { data, align, contrast, stages, evaluation } = config;
-  const problems: Problem[] = [];
+  const { data, align, contrast, stages, evaluation, report } = config;
+  const problems: Problem[] = reportContradictions(report);
   const refuse = (path: KeyPath, message: string, atKey = false) => problems.push({ path, message, atKey });
   problems.push(...trainingContradictions(contrast.training, ["contrast", "training"]));
   problems.push(...trainingContradictions(align.training, ["align", "training"]));

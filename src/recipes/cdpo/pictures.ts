@@ -1,4 +1,7 @@
 import type { Tokenizer } from "../../text/index.ts";
+import { mean } from "../../evaluation/mean.ts";
+import type { ChosenRows } from "../../report/chosen-rows.ts";
+import { chosen, lossFacts, ranked, type RowChoice, type RowLoss } from "../kit/pictured-rows.ts";
 import { answerRow, type WeighedRow } from "../kit/token-rows.ts";
 import type { PairedText, ScoredPair, TokenFacts } from "./files.ts";
 
@@ -8,22 +11,45 @@ export interface CriticalRow extends WeighedRow {
   finished: boolean;
 }
 
-const picturedPairs = 4;
-
 /** Below it a token is called critical, as in the readout of the results. */
 const criticalBelow = 0.5;
 
-/** The first pairs for the report's token pictures; none where the objectives read no estimate. */
-export function picturePairs(pairs: readonly ScoredPair[], tokenizer: Pick<Tokenizer, "piece">): CriticalRow[] {
-  return pairs.slice(0, picturedPairs).flatMap(({ question, chosen, rejected, facts }) =>
-    [
-      { side: "rejected" as const, text: rejected, fact: facts.rejected },
-      { side: "chosen" as const, text: chosen, fact: facts.chosen },
+/**
+ * What `tokens.json` holds: some pairs with both answers, none where the objectives read no estimate. `worst` and `best` are
+ * by the loss of the right answer under the starting model.
+ * @param note told of listed questions without a pair
+ */
+export function picturePairs(
+  pairs: readonly ScoredPair[],
+  tokenizer: Pick<Tokenizer, "piece">,
+  choice: RowChoice,
+  note: (sentence: string) => void,
+): { chosen?: ChosenRows; rows: CriticalRow[] } {
+  const losses = pairs.map(({ facts: { chosen } }): RowLoss => ({ loss: -mean([...chosen.reference]) }));
+  const places = (): number[] => {
+    if ("listed" in choice) return choice.listed.flatMap((question) => pairsOf(pairs, question, note));
+    const { kind, count } = choice;
+    return kind === "first" ? pairs.slice(0, count).map((_, place) => place) : ranked(kind, losses, count);
+  };
+  const isByLoss = "kind" in choice && choice.kind !== "first";
+  const rows = places().flatMap((place) => {
+    const { question, chosen: right, rejected: wrong, facts } = pairs[place]!;
+    return [
+      { side: "rejected" as const, text: wrong, fact: facts.rejected },
+      { side: "chosen" as const, text: right, fact: facts.chosen },
     ].flatMap(({ side, text, fact }) => {
       const row = rowOf(question, text, fact, tokenizer);
-      return row === undefined ? [] : [{ ...row, side, finished: text.finished }];
-    }),
-  );
+      const loss = isByLoss && side === "chosen" ? lossFacts(losses[place]!) : {};
+      return row === undefined ? [] : [{ ...row, side, finished: text.finished, ...loss }];
+    });
+  });
+  return { ...chosen(choice, pairs.length), rows };
+}
+
+function pairsOf(pairs: readonly ScoredPair[], question: number, note: (sentence: string) => void): number[] {
+  const places = pairs.flatMap((pair, place) => (pair.question === question ? [place] : []));
+  if (places.length === 0) note(`report.rows: question ${question} has no pair of answers, and so no picture.`);
+  return places;
 }
 
 function rowOf(

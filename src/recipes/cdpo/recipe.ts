@@ -3,6 +3,7 @@ import { preferenceForms } from "../../preference/catalogue.ts";
 import type { RunInputs } from "../kit/inputs.ts";
 import { checkMetric } from "../kit/own-metric.ts";
 import { defineRecipe } from "../kit/recipe.ts";
+import { listedPlaces } from "../kit/pictured-rows.ts";
 import { cdpo } from "./about.ts";
 import { armsOf, cdpoDefinition, startName } from "./config.ts";
 import type { CdpoConfig } from "./config-schema.ts";
@@ -44,6 +45,7 @@ function plan(config: CdpoConfig, inputs: RunInputs): string[] {
   refuseBesidePairs(config, inputs);
   refuseUnmeasured(config, inputs);
   const { tokens, validation, pairs, heldPairs } = inputs;
+  listedPlaces(config.report, tokens, "data.train");
   const { sampling, contrast, align, evaluation, stages } = config;
   const held = Math.min(validation?.length ?? 0, evaluation.rows ?? Infinity);
   const taken = Object.entries(stages).map(([stage, path]) => `  ${stage}: ${path}`);

@@ -19,6 +19,8 @@ import {
   startFacts,
   warningsOf,
 } from "../../report/header.ts";
+import { mostPictured } from "../../config/report-group.ts";
+import { chosenText, lossBehind } from "../../report/chosen-rows.ts";
 import { picturesOf } from "../../report/tokens.ts";
 import { type JsonObject, numberOf, runObject, textOf } from "../../report/run-files.ts";
 import { seriesOf } from "../../report/series.ts";
@@ -199,16 +201,20 @@ function tokensSection({ tokens }: Run): Html | undefined {
     const critical = row.pieces.filter((_, t) => row.response[t] && row.noise?.[t]).length;
     const length = row.pieces.filter((_, t) => row.response[t]).length;
     const right = side === "chosen";
-    const caption = `Question ${formatNumber(row.rowId)}, ${right ? "right" : "wrong"} answer${finished === false ? ", cut off" : ""}: ${critical} of ${length} tokens critical`;
+    const caption = `Question ${formatNumber(row.rowId)}, ${right ? "right" : "wrong"} answer${finished === false ? ", cut off" : ""}: ${critical} of ${length} tokens critical${lossBehind(tokens.facts[i]!)}`;
     return { row, caption, ...(right && { mostPrompt: 0 }) };
   });
-  const { legend, drawn, leftOut } = picturesOf(rows, { mostRows: 12, range: [0, 1], words });
+  const chosen = chosenText(tokens.chosen, {
+    all: (count) => `all ${count} pairs`,
+    loss: "loss per token of the right answer under the starting model",
+  });
+  const { legend, drawn, leftOut } = picturesOf(rows, { mostRows: 2 * mostPictured, range: [0, 1], words });
   return html`<section>
     <h2>Critical tokens</h2>
     <p>
-      The first pairs of the run, not chosen for their looks. The bluer a token, the more critical the contrast finds
-      it: colours show 1 − s. Wrong answers are weighted by it in cDPO, right ones are shown for comparison. Point at a
-      token for its number.${leftOut > 0 ? ` ${leftOut} answers are left out.` : ""}
+      ${chosen ?? "The first pairs of the run, not chosen for their looks."} The bluer a token, the more critical the
+      contrast finds it: colours show 1 − s. Wrong answers are weighted by it in cDPO, right ones are shown for
+      comparison. Point at a token for its number.${leftOut > 0 ? ` ${leftOut} answers are left out.` : ""}
     </p>
     ${legend} ${drawn}
   </section>`;

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { runSubfolders } from "../../config/index.ts";
-import type { CdpoArm, CdpoConfig } from "./config-schema.ts";
+import { type CdpoArm, type CdpoConfig, usualPairs } from "./config-schema.ts";
 import { UserError } from "../../system/errors.ts";
 import { readModelFacts } from "../../model/model.ts";
 import { isDiskError } from "../../system/disk-error.ts";
@@ -16,6 +16,7 @@ import { summaryOf } from "../kit/arms.ts";
 import { endOf, type ResultRow } from "../kit/results.ts";
 import type { HeldOutLosses } from "../kit/held-out-losses.ts";
 import { pairsOf } from "../kit/pair-tokens.ts";
+import { listedPlaces, rowChoice } from "../kit/pictured-rows.ts";
 import { problemsOf, writeProblems } from "../kit/problems.ts";
 import type { OpenRun, RecipeWork } from "../kit/recipe.ts";
 import { Interrupted } from "../../system/interrupted.ts";
@@ -112,6 +113,7 @@ async function workOf(opening: RecipeWork<CdpoConfig>, run: RunFolder): Promise<
   if (validation === undefined)
     throw new UserError("missing-option", "there are no held-out rows", { fix: "Give data.validation." });
   refuseUnmeasured(config, inputs);
+  listedPlaces(config.report, tokens, "data.train"); // a question that is not there is refused now
   const objectives = await objectivesOf(config);
   const reads = (fact: BatchFact): boolean => [...objectives.values()].some(({ needs }) => needs.includes(fact));
   const [estimated, rated, weighed] = [reads("logEstimate"), reads("logRatio"), reads("weights")];
@@ -232,7 +234,8 @@ async function finish(
     rows.push(arm === undefined ? row : { ...row, ...pathOf(work, arm) });
   }
   const pairs = (await scored?.load()) ?? [];
-  const pictured = picturePairs(pairs, work.tokenizer);
-  work.run.writeFile("tokens.json", `${JSON.stringify({ method: "cdpo", rows: pictured })}\n`);
+  const choice = rowChoice(work.config.report, usualPairs);
+  const pictured = picturePairs(pairs, work.tokenizer, choice, work.reporterOf("cdpo").note);
+  work.run.writeFile("tokens.json", `${JSON.stringify({ method: "cdpo", ...pictured })}\n`);
   return { rows, facts: { ...readoutOf(pairs) }, compared: comparedModels(rows, armsOf(work.config)) };
 }

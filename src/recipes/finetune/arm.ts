@@ -1,4 +1,4 @@
-import { rowsOfStep, stepBatches } from "../../data/batches.ts";
+import { stepBatches } from "../../data/batches.ts";
 import type { RuleContext, TokenBatch, TokenRule } from "../../contract/index.ts";
 import { combineGrades, type NoiseGrade } from "../../evaluation/precision-recall.ts";
 import { isAdapted } from "../../model/adapters/with-adapter.ts";
@@ -11,15 +11,16 @@ import { rowsOf, ruleContext, stepRecord, tokensOf, type RuleOutcome, type StepR
 import type { ArmOpening } from "../kit/arms.ts";
 import { writeLastProblems } from "../kit/problems.ts";
 import { stoppable } from "../kit/reporter.ts";
+import { listedPlaces } from "../kit/pictured-rows.ts";
 import { saveTrained } from "../kit/save-trained.ts";
 import { summaryEnd } from "../kit/summary-end.ts";
 import { orderOf } from "../kit/row-order.ts";
 import { trunkLoading } from "../kit/adapter.ts";
 import { learnerSettings, optimizerOptions, trainedModel } from "../kit/training-settings.ts";
-import { weighRows } from "../kit/token-rows.ts";
 import { modelCard } from "./card.ts";
 import type { FinetuneConfig } from "./config-schema.ts";
 import { evaluate } from "./evaluate.ts";
+import { startPictures, writePictures } from "./pictures.ts";
 import { attentionLayerOf, openAnchor, openSources, ruleOf, ruleOfRun } from "./rules.ts";
 import { everyWatch } from "./watches.ts";
 
@@ -47,6 +48,7 @@ export interface FinetuneArm {
 export async function openArm(options: ArmOpening<FinetuneConfig>): Promise<FinetuneArm> {
   const { config, inputs, reporter } = options;
   const { tokens } = inputs;
+  listedPlaces(config.report, tokens, "data.train"); // a row that is not there is refused now
   const rule = ruleOfRun(await ruleOf(config.selection, config), config, tokens);
   const trunk = await inputs.openModel(trunkLoading(inputs.shape, [config.adapter]));
   const disposals = [trunk.dispose];
@@ -64,6 +66,7 @@ export async function openArm(options: ArmOpening<FinetuneConfig>): Promise<Fine
     });
     disposals.push(state.optimizer.dispose);
     const learner = await openLearner(model, learnerOptions(options, state, rule));
+    await startPictures(options, learner);
     const fates = fateLog(state, tokens);
     const order = orderOf(config);
     const arm = {
@@ -108,7 +111,7 @@ async function finish(opening: ArmOpening<FinetuneConfig>, arm: Trained): Promis
   const { state } = arm.learner;
   const end = await arm.learner.finish();
   writeLastProblems(run, end);
-  await writeTokens(opening, arm);
+  await writePictures(opening, arm);
   const about = { steps: state.step, command, chatTemplate: inputs.chatTemplate };
   await saveTrained(run, state.model, modelCard(config, state.model, about), config.save);
   const summary = {
@@ -117,26 +120,6 @@ async function finish(opening: ArmOpening<FinetuneConfig>, arm: Trained): Promis
     ...noiseOf(run.metrics.records()),
   };
   run.writeFile("summary.json", `${JSON.stringify(summary, null, 2)}\n`);
-}
-
-const picturedRows = 8;
-
-async function writeTokens(
-  { config, inputs, run }: ArmOpening<FinetuneConfig>,
-  { rule, learner: { state } }: Trained,
-): Promise<void> {
-  const { seed } = config.training;
-  const order = rowsOfStep(inputs.tokens, orderOf(config), 0);
-  const rows = [...new Set(order)].slice(0, picturedRows);
-  const weighed = await weighRows(state.model, inputs.tokens, rows, {
-    ...{ rule, seed, sources: state.sources, promptAttentionLayer: attentionLayerOf(rule) },
-    ...{ step: state.step, samplesSeen: state.samplesSeen },
-  });
-  run.writeFile(
-    "tokens.json",
-    `${JSON.stringify({ method: rule.name, step: state.step, samplesSeen: state.samplesSeen, seed, rows: weighed })}
-`,
-  );
 }
 
 /** How the tokens dropped in the whole run agree with the noise labels. */

@@ -10,9 +10,13 @@ import {
   runKeys,
   trainingGroup,
 } from "../../config/groups.ts";
+import { reportKey, rowKinds } from "../../config/report-group.ts";
 import { adapterGroup } from "../../config/adapter-group.ts";
 import type { MethodChoice } from "../../config/method-choice.ts";
 import { choice, existingPath, group, mainMethod, methodName, methodOptions } from "../../config/schema.ts";
+
+/** Rows that a page pictures, where the configuration does not say how many. */
+export const usualRows = 8;
 
 const history = group(
   {
@@ -72,7 +76,19 @@ export const finetuneSchema = Type.Object(
     selfEvolving: Type.Optional(selfEvolving),
     training: trainingGroup,
     evaluation: evaluationGroup,
-    ...runKeys,
+    ...runKeys(
+      reportKey({
+        kinds: rowKinds,
+        ...{ what: "training rows", usual: usualRows },
+        more: {
+          among: Type.Optional(
+            count(
+              "Of worst, best and changed: the rows to choose among, the first so many that are trained. Default: 128.",
+            ),
+          ),
+        },
+      }),
+    ),
     compare: Type.Array(Type.Union([methodName("rule", "A rule by name or path."), arm]), {
       default: [],
       description: "Further rules run with the same seed and data, into subfolders of the run.",

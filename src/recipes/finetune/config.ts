@@ -4,6 +4,7 @@ import { comparisonArm, hasOption, tryCreate } from "../../config/catalogue.ts";
 import type { ConfigDefinition } from "../../config/load.ts";
 import { methodLabel, type MethodChoice } from "../../config/method-choice.ts";
 import type { KeyPath, Problem } from "../../config/problem.ts";
+import { reportContradictions } from "../../config/report-group.ts";
 import { renamedValues } from "../../config/renames.ts";
 import { bestContradictions, type Measured, heldOutNumbers } from "../../config/best-keys.ts";
 import { dataContradictions, fillShared, fillTraining, trainingContradictions } from "../../config/shared.ts";
@@ -49,7 +50,7 @@ function fillIn(config: FinetuneConfig, source: string): void {
   });
 }
 
-function contradictions({ fresh, data, training, adapter, evaluation, compare }: FinetuneConfig): Problem[] {
+function contradictions({ fresh, data, training, adapter, evaluation, report, compare }: FinetuneConfig): Problem[] {
   const problems: Problem[] = [];
   const refuse = (path: KeyPath, message: string) => problems.push({ path, message });
   if (fresh !== undefined && fresh.width % (2 * fresh.heads) !== 0)
@@ -57,6 +58,7 @@ function contradictions({ fresh, data, training, adapter, evaluation, compare }:
   if (fresh?.keyValueHeads !== undefined && fresh.heads % fresh.keyValueHeads !== 0)
     refuse(["fresh", "keyValueHeads"], `must divide the ${fresh.heads} heads, got ${fresh.keyValueHeads}`);
   problems.push(...trainingContradictions(training, ["training"]), ...dataContradictions(data));
+  problems.push(...reportContradictions(report));
   problems.push(...bestContradictions(training, ["training"], measuredBy(data, evaluation)));
   problems.push(...adapterContradictions(adapter, ["adapter"]));
   if (data.validation === undefined && evaluation.generate)

@@ -13,6 +13,7 @@ import { finetuneDefinition } from "./config.ts";
 import { finetuneMemory } from "./memory.ts";
 import { finetuneResults, isControl, resultRow } from "./results.ts";
 import { checkMetric } from "../kit/own-metric.ts";
+import { listedPlaces } from "../kit/pictured-rows.ts";
 import { mixtureLines } from "../kit/mixture-lines.ts";
 import { countedRows, rowsDealt, stepsOver } from "../kit/row-order.ts";
 import { requireWeightsAlone } from "../../training/reduce.ts";
@@ -81,6 +82,7 @@ function planned(name: string, config: FinetuneConfig): PlannedArm<FinetuneConfi
 }
 
 function plan(config: FinetuneConfig, { tokens, validation }: RunInputs): string[] {
+  listedPlaces(config.report, tokens, "data.train");
   const { stats } = tokens;
   const { batchSize } = config.training;
   const steps = stepsOver(config, tokens);

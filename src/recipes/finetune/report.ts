@@ -1,6 +1,7 @@
 import { pageOf, type ReportOptions, writePage } from "../../report/page.ts";
 import type { Run } from "../../report/run.ts";
 import { lossSection, relSection, sharesSection } from "./report-curves.ts";
+import { chosenText } from "../../report/chosen-rows.ts";
 import { tokensSection } from "../../report/explorer/tokens-section.ts";
 import { warningsOf } from "../../report/header.ts";
 import { headOf } from "./report-head.ts";
@@ -34,5 +35,9 @@ export function renderReport(folder: string, { command }: ReportOptions = {}): s
 /** Whose rows are pictured, as a sentence. */
 function whose({ tokens, main }: Run): string {
   const when = Number.isFinite(tokens?.step) ? ` after step ${tokens!.step}` : "";
-  return `Training rows as ${main.name} weighs them under the model${when}.`;
+  const chosen = chosenText(tokens?.chosen, {
+    all: (count) => `the first ${count} rows that are trained`,
+    loss: "loss per response token",
+  });
+  return `Training rows as ${main.name} weighs them under the model${when}.${chosen === undefined ? "" : ` ${chosen}`}`;
 }

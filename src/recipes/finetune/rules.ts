@@ -16,6 +16,7 @@ import { columnSource, lossColumn } from "../../training/sources.ts";
 import { movingAverageSource, snapshotSource } from "../../training/earlier-state.ts";
 import { engineKey, type RunInputs } from "../kit/inputs.ts";
 import { startOf } from "../kit/adapter.ts";
+import { listedPlaces } from "../kit/pictured-rows.ts";
 import { requireStepwise } from "../../training/weigh.ts";
 import type { Reporter } from "../kit/reporter.ts";
 import { orderOf, stepsOver } from "../kit/row-order.ts";
@@ -117,8 +118,14 @@ async function fixedLosses(
   const rows = rowsOfRun(config, tokens);
   const { batchSize, microBatchSize = batchSize, packing } = orderOf(config);
   const atOnce = packing === undefined ? `${microBatchSize}` : `${microBatchSize} x ${packing}`;
+  const model = async () => {
+    const open = other ?? start?.model;
+    if (open !== undefined) return { model: open, release: () => undefined };
+    const opened = await openModel();
+    return { model: opened, release: opened.dispose };
+  };
   try {
-    return await lossColumn(tokens, {
+    const losses = await lossColumn(tokens, {
       rows,
       // The last bit of a loss may depend on the rows beside it: only a run that scores the same batches may share it.
       key: [
@@ -130,15 +137,15 @@ async function fixedLosses(
       ].join(" "),
       ...{ batchSize: microBatchSize, packing },
       ...(config.data.cache !== undefined && { cacheFolder: config.data.cache }),
-      async model() {
-        const open = other ?? start?.model;
-        if (open !== undefined) return { model: open, release: () => undefined };
-        const model = await openModel();
-        return { model, release: model.dispose };
-      },
+      model,
       onProgress: (done, total) => reporter.working("losses of the earlier model", done, total),
       onNotice: reporter.note,
     });
+    const known = new Set(rows);
+    const pictured = listedPlaces(config.report, tokens, "data.train").filter((row) => !known.has(row));
+    if (pictured.length === 0) return losses;
+    const others = await lossColumn(tokens, { rows: pictured, key: "", model, batchSize: microBatchSize, packing });
+    return losses.map((loss, i) => (Number.isNaN(loss) ? others[i]! : loss));
   } finally {
     other?.dispose();
     start?.release();

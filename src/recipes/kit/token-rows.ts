@@ -23,6 +23,9 @@ export interface WeighedRow {
   signals?: Record<string, (number | null)[]>;
   /** Labels, where the data have a column `noise`. */
   noise?: number[];
+  /** Nats per response token, by which the row was chosen to be pictured; and before training. */
+  loss?: number;
+  lossBefore?: number;
 }
 
 /** A response behind its prompt, whose tokens have no numbers; without `weights` all of the response's are 1. */

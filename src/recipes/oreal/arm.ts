@@ -16,6 +16,7 @@ import type { RunLearnerOptions } from "../../training/run-learner-options.ts";
 import { optimizerCompanion } from "../../training/optimizer-state.ts";
 import type { StepBatch } from "../../training/step.ts";
 import { klToReference, type ComparedBatch } from "../kit/distance.ts";
+import { listedPlaces } from "../kit/pictured-rows.ts";
 import { stoppable } from "../kit/reporter.ts";
 import { optimizerOptions, savingSettings } from "../kit/training-settings.ts";
 import { questionsOf, type Verify } from "../kit/responses/index.ts";
@@ -89,6 +90,7 @@ export interface RewardLearner {
 export async function openArm(opening: OrealOpening): Promise<OrealArm> {
   const { config, inputs, reporter, name, run } = opening;
   const { objective, training } = config;
+  listedPlaces(config.report, inputs.tokens, "data.train"); // a question that is not there is refused now
   const disposals: (() => void)[] = [];
   const dispose = (): void => disposals.splice(0).forEach((free) => free());
   try {

@@ -11,10 +11,14 @@ import {
   trainingGroup,
   verifierKeys,
 } from "../../config/groups.ts";
+import { reportKey } from "../../config/report-group.ts";
 import { adapterGroup } from "../../config/adapter-group.ts";
 import { savingKeys } from "../../config/saving-keys.ts";
 import type { MethodChoice } from "../../config/method-choice.ts";
 import { choice, existingPath, group, methodOptions } from "../../config/schema.ts";
+
+/** Answers that a page pictures, where the configuration does not say how many. */
+export const usualAnswers = 6;
 
 /** Objectives by name: OREAL's three forms and its baselines. */
 export const orealPresets = [
@@ -276,7 +280,7 @@ export const orealSchema = Type.Object(
     policy: learner({ default: {}, description: "How the policy is trained." }),
     rewardModel: Type.Optional(learner({ description: "How the token reward model is trained." })),
     evaluation: answersGroup(256, "Sampled answers to each, beside the greedy one; their mean is pass@1."),
-    ...runKeys,
+    ...runKeys(reportKey({ kinds: ["first", "worst", "best"], what: "answers", usual: usualAnswers })),
     compare: Type.Array(Type.Union([choice(orealPresets, { description: "A preset." }), arm]), {
       default: [],
       description: "Further objectives run with the same start, seed and data, into subfolders of the run.",

@@ -12,6 +12,7 @@ import type {
   OrealWeights,
 } from "./config-schema.ts";
 import { orealSchema } from "./config-schema.ts";
+import { reportContradictions } from "../../config/report-group.ts";
 import type { KeyPath, Problem } from "../../config/problem.ts";
 import { type Rename, renamedValues } from "../../config/renames.ts";
 import { bestContradictions, fillBest, heldOutNumbers } from "../../config/best-keys.ts";
@@ -247,7 +248,7 @@ function defaultLearner(): OrealLearner {
 
 function contradictions(config: OrealConfig): Problem[] {
   const { training, policy, rewardModel, compare } = config;
-  const problems: Problem[] = [];
+  const problems: Problem[] = reportContradictions(config.report);
   const refuse = (path: KeyPath, message: string) => problems.push({ path, message });
   for (const [name, learner] of Object.entries({ policy, rewardModel }))
     problems.push(...adapterContradictions(learner?.adapter, [name, "adapter"]));

@@ -7,10 +7,11 @@ import type { TrainingEnd } from "../../training/open-learner.ts";
 import type { TrainingState } from "../../training/state.ts";
 import type { ArmOpening } from "../kit/arms.ts";
 import { adapterCardText, cardText, shownFiles, shownPath } from "../kit/card.ts";
+import { rowChoice } from "../kit/pictured-rows.ts";
 import { lastEvaluation, writeLastProblems } from "../kit/problems.ts";
 import { saveTrained } from "../kit/save-trained.ts";
 import { summaryEnd } from "../kit/summary-end.ts";
-import type { OrealConfig } from "./config-schema.ts";
+import { type OrealConfig, usualAnswers } from "./config-schema.ts";
 import type { OrealModels } from "./models.ts";
 import { pictureResponses } from "./pictures.ts";
 
@@ -27,10 +28,12 @@ export async function writeResults(arm: Finished): Promise<void> {
   await saveModels(arm);
   const { opening, models, state, end } = arm;
   const { tokenizer, config } = models.policy;
-  const { run } = opening;
+  const { run, reporter } = opening;
   writeLastProblems(run, end);
-  const rows = pictureResponses(run.path, state.step - 1, { tokenizer, vocabularySize: config.vocabularySize });
-  run.writeFile("tokens.json", `${JSON.stringify({ method: "oreal", step: state.step, rows })}\n`);
+  const pictured = pictureResponses(run.path, state.step - 1, rowChoice(opening.config.report, usualAnswers), {
+    ...{ tokenizer, vocabularySize: config.vocabularySize, note: reporter.note },
+  });
+  run.writeFile("tokens.json", `${JSON.stringify({ method: "oreal", step: state.step, ...pictured })}\n`);
   run.writeFile("summary.json", `${JSON.stringify(summaryOf(arm), null, 2)}\n`);
 }
 

@@ -10,6 +10,7 @@ import { evaluatedRows } from "../kit/finding.ts";
 import type { RunInputs } from "../kit/inputs.ts";
 import { checkMetric } from "../kit/own-metric.ts";
 import { defineRecipe } from "../kit/recipe.ts";
+import { listedPlaces } from "../kit/pictured-rows.ts";
 import { oreal } from "./about.ts";
 import { openArm, type OrealArm } from "./arm.ts";
 import { armConfig, mainArm, orealDefinition, readsInitial } from "./config.ts";
@@ -87,6 +88,7 @@ function servedLines(server: ServerConfig | undefined): string[] {
 }
 
 function plan(config: OrealConfig, { tokens, validation }: RunInputs): string[] {
+  listedPlaces(config.report, tokens, "data.train");
   const { sampling, compare } = config;
   const questions = Math.min(sampling.questionsPerStep, tokens.length);
   const described = ({ name, objective, rewards, iterations, policySteps, policyFreeze }: ArmChoice): string[] => [

@@ -9,6 +9,8 @@ import { comparedArms, readRun } from "../../report/read-run.ts";
 import { readTokens } from "../../report/read-tokens.ts";
 import type { ArmRun, PicturedRows, Run, RunLayout } from "../../report/run.ts";
 import { endFacts, type Fact, groupOf, namesOf, plain, rateOf, startFacts, warningsOf } from "../../report/header.ts";
+import { mostPictured } from "../../config/report-group.ts";
+import { lossBehind } from "../../report/chosen-rows.ts";
 import { picturesOf } from "../../report/tokens.ts";
 import { type JsonObject, labelOf, numberOf } from "../../report/run-files.ts";
 import type { TokenWords } from "../../report/token-picture.ts";
@@ -82,6 +84,16 @@ function factsOf(run: Run): Fact[] {
   ];
 }
 
+/** Which answers are pictured, as the beginning of a sentence. */
+function whoseAnswers(tokens: PicturedRows | undefined): string {
+  if (tokens?.chosen === undefined)
+    return "Answers of the last iteration that were learnt from: of its first such questions, one right and one wrong each,";
+  if (tokens.chosen.rows === "listed")
+    return "Answers to the questions that the configuration names, of the last iteration that learnt from each: one right and one wrong,";
+  const end = tokens.chosen.rows === "worst" ? "highest" : "lowest";
+  return `Of each arm's answers of the last iteration that were learnt from, those with the ${end} loss per token under the policy that drew them,`;
+}
+
 const words: TokenWords = { prompt: "prompt", kept: "answer", dropped: "weight 0", noise: "", weight: false };
 const mostArms = 4;
 const markupOfArm = 200_000;
@@ -98,9 +110,8 @@ function answersSection(run: Run): Html | undefined {
   return html`<section>
     <h2>Answers and their token weights</h2>
     <p>
-      Answers of the last iteration that were learnt from: of its first such questions, one right and one wrong each,
-      under the weights that each token's loss was multiplied by. Of the arms without token weights only the main one is
-      shown. Point at a token for its number.
+      ${whoseAnswers(run.tokens)} under the weights that each token's loss was multiplied by. Of the arms without token
+      weights only the main one is shown. Point at a token for its number.
     </p>
     ${shown.map(({ arm, tokens }) => answersOf(arm, tokens))}
   </section>`;
@@ -114,7 +125,7 @@ function answersOf({ name }: ArmRun, { rows, facts, step }: PicturedRows): Html 
       const again = row.rowId === rows[i - 1]?.rowId; // its prompt has just been shown
       return { row, caption: captionOf(row.rowId, facts[i]!), ...(again && { mostPrompt: 0 }) };
     }),
-    { mostRows: 6, mostTokens: 400, mostMarkup: markupOfArm, words, range: [0, most || 1] },
+    { mostRows: 2 * mostPictured, mostTokens: 400, mostMarkup: markupOfArm, words, range: [0, most || 1] },
   );
   const when = Number.isFinite(step) ? `, iteration ${step}` : "";
   return html`<h3>${name}${when}</h3>
@@ -127,5 +138,8 @@ function answersOf({ name }: ArmRun, { rows, facts, step }: PicturedRows): Html 
 function captionOf(rowId: number, facts: JsonObject): string {
   const verdict = labelOf(facts["verdict"], 20) ?? "not judged";
   const numbers = ["reward", "advantage"].map((key) => `${key} ${formatNumber(numberOf(facts[key]), 3)}`);
-  return `Question ${formatNumber(rowId)}, ${verdict}: ${numbers.join(", ")}`;
+  const iteration = Number.isFinite(numberOf(facts["iteration"]))
+    ? ` of iteration ${numberOf(facts["iteration"])}`
+    : "";
+  return `Question ${formatNumber(rowId)}${iteration}, ${verdict}: ${numbers.join(", ")}${lossBehind(facts)}`;
 }

@@ -41,7 +41,7 @@ const signalNames = [
  * @param options those of the run's rule
  */
 export function explorerOf({ config, tokens, main }: Run, options: Options): Explorer | undefined {
-  if (tokens?.context === undefined || config["report"] === "static") return undefined;
+  if (tokens?.context === undefined || isStatic(config["report"])) return undefined;
   const rows = tokens.facts.map(exploredRow);
   if (rows.length !== tokens.rows.length || rows.some((row) => row === undefined)) return undefined;
   const explored = rows as ExploredRow[];
@@ -70,6 +70,8 @@ export function explorerOf({ config, tokens, main }: Run, options: Options): Exp
     hash: `'sha256-${createHash("sha256").update(explorerScript).digest("base64")}'`,
   };
 }
+
+const isStatic = (report: unknown): boolean => (isRecord(report) ? report["page"] : report) === "static";
 
 /** A float32 needs nine digits. */
 function rounded(_key: string, value: unknown): unknown {

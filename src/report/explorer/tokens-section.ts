@@ -1,4 +1,7 @@
 import { type Html, html } from "../html.ts";
+import { optional } from "../../system/optional.ts";
+import { mostPictured } from "../../config/report-group.ts";
+import { lossText } from "../chosen-rows.ts";
 import type { Run } from "../run.ts";
 import { picturesOf } from "../tokens.ts";
 import { type Explorer, mostTokens } from "./explorer.ts";
@@ -7,8 +10,8 @@ import { type Explorer, mostTokens } from "./explorer.ts";
 export function tokensSection({ tokens }: Run, explorer: Explorer | undefined, whose: string): Html | undefined {
   if (tokens === undefined || tokens.rows.length === 0) return undefined;
   const { legend, drawn, leftOut, has } = picturesOf(
-    tokens.rows.map((row) => ({ row })),
-    { mostTokens, numbered: explorer !== undefined },
+    tokens.rows.map((row, i) => ({ row, ...optional({ about: lossText(tokens.facts[i]!) }) })),
+    { mostRows: mostPictured, mostTokens, numbered: explorer !== undefined },
   );
   return html`<section>
     <h2>Tokens</h2>

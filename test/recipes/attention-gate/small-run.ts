@@ -23,6 +23,7 @@ export function writeGates(folder: string, changes: object = {}): string {
     adapter: { rank: 2, dropout: 0.1 },
     training: { steps: 4, batchSize: 2, microBatchSize: 1, learningRate: 1e-3, saveEvery: 2, evaluateEvery: 2 },
     evaluation: { samples: 2, maxNewTokens: 4, baselines: ["h2o", "key-diff"] },
+    report: { rows: "changed" },
     ...changes,
   });
 }
@@ -37,7 +38,12 @@ export function gateResults(output: string): Record<string, string> {
     };
     for (const file of ["metrics.jsonl", "evaluation.jsonl", "problems.jsonl"])
       found[join(arm, file)] = readFileSync(join(output, arm, file), "utf8");
-    for (const file of ["gates/gates.safetensors", "adapter/adapter_model.safetensors", "model/model.safetensors"])
+    for (const file of [
+      "gates/gates.safetensors",
+      "adapter/adapter_model.safetensors",
+      "model/model.safetensors",
+      "tokens.json",
+    ])
       digest(file);
     const summary = readFileSync(join(output, arm, "summary.json"), "utf8");
     found[join(arm, "summary.json")] = summary.replaceAll(/"(seconds|tokensPerSecond)": [^\n]*/g, "");

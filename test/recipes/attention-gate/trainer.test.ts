@@ -109,11 +109,14 @@ describe("the Attention-Gate recipe", () => {
       gates: { rows: "prompts", inner: 4, sinks: 3 },
       training: { steps: 3, batchSize: 2, microBatchSize: 1, learningRate: 0.01, saveEvery: 1 },
       evaluation: { maxNewTokens: 2, baselines: ["key-diff-value"], keep: [0.5, 0.25] },
+      report: { rows: [1] },
     };
     const config = writeGates(join(base, "future"), changes);
     const { code } = await run(config);
     expect(code).toBe(0);
     const output = join(base, "future/out");
+    const { rows } = JSON.parse(readFileSync(join(output, "tokens.json"), "utf8")) as { rows: { rowId: number }[] };
+    expect(rows.map(({ rowId }) => rowId)).toEqual([1]);
     expect(gatesIn(output).use).toEqual({ sinks: 3, window: 16, ratio: 0.5, rows: "prompts" });
     const results = JSON.parse(readFileSync(join(output, "results.json"), "utf8")) as {
       keep: number[];

@@ -29,6 +29,7 @@ export function writeCdpo(folder: string, changes: object = {}): string {
     },
     compare: ["tdpo"],
     evaluation: { samples: 1, maxNewTokens: 20 },
+    report: { rows: "worst" },
     ...changes,
   });
 }
@@ -39,7 +40,7 @@ export function cdpoResults(output: string): Record<string, string> {
   const kept = names.filter(
     (name) =>
       statSync(join(output, name)).isFile() &&
-      /((metrics|problems)\.jsonl|\.safetensors|\.arrow|results\.json|table\.txt|summary\.json|stages\/[^/]*\.json)$/.test(
+      /((metrics|problems)\.jsonl|\.safetensors|\.arrow|(results|tokens)\.json|table\.txt|summary\.json|stages\/[^/]*\.json)$/.test(
         name,
       ) &&
       !name.includes("checkpoints"),

@@ -63,8 +63,22 @@ describe("the cDPO recipe", () => {
     const scored = readScored(join(whole, "stages/score.arrow"), { vocabularySize: 1000 });
     const pictured = section("Critical tokens")!.querySelectorAll("figure.row");
     expect(pictured.length).toBe(2 * Math.min(4, scored.length));
-    const { rows } = JSON.parse(readFileSync(join(whole, "tokens.json"), "utf8")) as { rows: { score: number[] }[] };
-    const s = scored[0]!.facts.rejected.logEstimate!;
+    const { rows } = JSON.parse(readFileSync(join(whole, "tokens.json"), "utf8")) as {
+      rows: { rowId: number; score: number[]; loss?: number }[];
+    };
+    // the pairs whose right answer has the highest loss under the starting model
+    const losses = scored.map(
+      ({ facts }) => -facts.chosen.reference.reduce((sum, x) => sum + x, 0) / facts.chosen.reference.length,
+    );
+    const worst = losses
+      .map((loss, i) => ({ loss, pair: scored[i]! }))
+      .sort((a, b) => b.loss - a.loss)
+      .slice(0, 4);
+    expect(rows.flatMap(({ rowId, loss }) => (loss === undefined ? [] : [rowId]))).toEqual(
+      worst.map(({ pair }) => pair.question),
+    );
+    rows.flatMap(({ loss }) => loss ?? []).forEach((loss, i) => expect(loss).toBeCloseTo(worst[i]!.loss, 6));
+    const s = worst[0]!.pair.facts.rejected.logEstimate!;
     rows[0]!.score.slice(-s.length).forEach((score, t) => expect(score).toBeCloseTo(1 - Math.exp(s[t]!), 6));
   });
 

@@ -138,6 +138,25 @@ describe("a report of hostile files", () => {
     expectEscaped(renderReport(folder));
   });
 
+  test.each([
+    [{ rows: "worst", among: 128 }, "Of the first 128 rows that are trained these have the highest loss per response"],
+    [{ rows: "best", among: 128 }, "these have the lowest loss per response token, the lowest first."],
+    [{ rows: "changed", among: 128 }, "these are those whose loss per response token has changed most"],
+    [{ rows: "listed" }, "They are those that the configuration names."],
+    [{ rows: evil, among: evil }, "under the model after step 4. Underscored"],
+  ])("says of rows that are %o how they were chosen, and their losses", (chosen, sentence) => {
+    folder = writeRun();
+    const rows = [
+      { ...tokenRow(), loss: 1.25, lossBefore: 2 },
+      { ...tokenRow(), loss: evil, lossBefore: {} },
+    ];
+    writeFileSync(join(folder, "tokens.json"), JSON.stringify({ step: 4, chosen, rows }));
+    const section = page(renderReport(folder)).section("Tokens")!;
+    expect(flat(section.textContent)).toContain(sentence);
+    const losses = [...section.querySelectorAll("figure.row .about")].map(({ textContent }) => textContent);
+    expect(losses).toEqual(["loss 1.25 nats per token, 2 before training"]);
+  });
+
   test("stays small, however much they hold", () => {
     folder = writeRun();
     const n = 5000;

@@ -32,13 +32,14 @@ export function writeOreal(folder: string, changes: Record<string, object> = {})
     policy: { learningRate: 1e-4, ...changes["policy"] },
     rewardModel: { learningRate: 1e-2, adapter: { rank: 2, dropout: 0.1 }, ...changes["rewardModel"] },
     evaluation: { maxNewTokens: 20 },
+    report: { rows: "worst", count: 3 },
     compare: ["rloo"],
     ...changes["top"],
   });
 }
 
 const digest = (content: Uint8Array): string => createHash("sha256").update(content).digest("hex");
-const logs = ["metrics.jsonl", "evaluation.jsonl", "problems.jsonl"];
+const logs = ["metrics.jsonl", "evaluation.jsonl", "problems.jsonl", "tokens.json"];
 
 /** What an arm must leave to the byte (its summary but for the time), by file; of binary files the digest. */
 export function orealResults(folder: string): Record<string, string> {
