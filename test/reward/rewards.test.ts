@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { createFrom, namesOf } from "../../src/config/catalogue.ts";
 import { advantages, chooseResponses, rewards } from "../../src/reward/index.ts";
 import { formatReward } from "../../src/reward/rewards/format.ts";
+import { judgeReward } from "../../src/reward/rewards/judge.ts";
 import { lengthReward } from "../../src/reward/rewards/length.ts";
 import { rewardSum } from "../../src/reward/reward-sum.ts";
 import { groupsOf, rightResponses } from "../../src/reward/outcomes.ts";
@@ -19,14 +20,20 @@ const response = (text: string, facts: Partial<RewardedResponse> = {}): Rewarded
 });
 const group = [response("6"), response("It is 6"), response("It is 5, I think"), response("5")];
 
+/** By the catalogue, but for a judge, who is asked here. */
+const made = (method: string, options: object = {}) =>
+  method === "judge"
+    ? judgeReward(options, { ask: async (prompt) => `Grade: ${prompt.length % 10}` })
+    : createFrom(rewards, { method, ...options });
+
 describe.each(namesOf(rewards))("the reward %s", (method) => {
   test("is named as in the catalogue, and gives each response a finite number, whatever its weight", async () => {
-    const reward = createFrom(rewards, { method, weight: -2 });
+    const reward = made(method, { weight: -2 });
     expect(reward.name).toBe(method);
     const scores = Array.from(await reward.score(group));
     expect(scores).toHaveLength(group.length);
     expect(scores.every(Number.isFinite)).toBe(true);
-    expect(Array.from(await createFrom(rewards, { method }).score(group))).toEqual(scores);
+    expect(Array.from(await made(method).score(group))).toEqual(scores);
     expect(Array.from(await reward.score([group[1]!]))).toHaveLength(1);
   });
 });
@@ -49,6 +56,67 @@ describe("the format reward", () => {
 
   test.each(["(", "(a)\\1", "a{2,1}"])("refuses the pattern %s", (pattern) => {
     expect(() => formatReward({ pattern })).toThrow(userError("invalid-option", "pattern"));
+  });
+});
+
+describe("the judge", () => {
+  const asked: string[] = [];
+  const notes: string[] = [];
+  const judge = (replies: readonly string[], options: object = {}) => {
+    let next = 0;
+    const ask = async (prompt: string): Promise<string> => {
+      asked.push(prompt);
+      return replies[next++]!;
+    };
+    return judgeReward(options, { ask, note: (sentence) => notes.push(sentence) });
+  };
+
+  test("is shown question, reference and response as they are, and its grades become 0 to 1", async () => {
+    const tricky = response("{reference} $& {question}");
+    const prompt = "Q {question} R {reference} A {response} {lowest}-{highest} {other}";
+    expect(await judge(["Grade: 3"], { prompt, scale: [1, 5] }).score([tricky])).toEqual([0.5]);
+    expect(asked.at(-1)).toBe("Q 2 x 3? R 6 A {reference} $& {question} 1-5 {other}");
+    await judge(["1"]).score([group[0]!]);
+    for (const part of ["2 x 3?", "Reference answer:\n6", "Answer to be graded:\n6"])
+      expect(asked.at(-1)).toContain(part);
+  });
+
+  test.each([
+    ["Grade: 7", 0.7],
+    ["It says 6 twice.\nGrade: 2\nNo: **Grade:** 8.5", 0.85],
+    ["rating = 10", 1],
+    [" 4 ", 0.4],
+    ["4/10", 0.4],
+    ["Score (0-10): 6", 0.6],
+    ["Rating: [[7]].", 0.7],
+    ["Grade: 7-8", undefined],
+    ["Grades go from 0 to 10.", undefined],
+    ["Grade: 11", undefined],
+    ["Grade: -1", undefined],
+    ["Grade: 99999999999999999999", undefined],
+    ["I cannot tell, 3 of 4 steps are right.", undefined],
+    ["", undefined],
+  ])("reads %j as %p", async (reply, grade) => {
+    const before = notes.length;
+    expect(await judge([reply]).score([group[0]!])).toEqual([grade ?? 0]);
+    expect(notes.length - before).toBe(grade === undefined ? 1 : 0);
+    if (grade === undefined)
+      await expect(judge([reply], { unclear: "stop" }).score([group[0]!])).rejects.toThrow(
+        userError("reward-failed", "row 0"),
+      );
+  });
+
+  test("says once that replies have no grade", async () => {
+    const before = notes.length;
+    expect(await judge(["?", "Grade: 5", "", "?"]).score(group)).toEqual([0, 0.5, 0, 0]);
+    expect(notes.slice(before)).toEqual([expect.stringContaining("row 0")]);
+  });
+
+  test.each([
+    [{ scale: [5, 5] }, "scale"],
+    [{ prompt: "Grade it." }, "prompt"],
+  ])("refuses %j", (options, where) => {
+    expect(() => judge([], options)).toThrow(userError("invalid-option", where));
   });
 });
 

@@ -118,6 +118,7 @@ export async function openArm(opening: OrealOpening): Promise<OrealArm> {
     const judge = await openRewards({
       ...{ rewards: config.rewards, verdicts: settings.rewards, unfinished: config.verifier.unfinished },
       ...{ questions, tokenizer },
+      judges: { run: run.path, interrupted: opening.interrupted, note: reporter.note },
     });
     disposals.push(() => void judge.close());
     const weigh = await openWeights(objective.weights, { seed: training.seed, toInitial: readsInitial(objective) });

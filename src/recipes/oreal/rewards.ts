@@ -1,13 +1,17 @@
+import { join } from "node:path";
 import { loadEntry } from "../../config/load-entry.ts";
 import { createFrom } from "../../config/catalogue.ts";
 import { isModulePath, methodLabel, type MethodChoice } from "../../config/method-choice.ts";
 import { rewards as catalogue } from "../../reward/catalogue.ts";
 import { outcomeRewards, rightResponses, type Outcomes, type VerdictRange } from "../../reward/outcomes.ts";
 import { threadReward } from "../../reward/own-thread.ts";
+import { judgeEntry, type JudgeOptions, judgeReward } from "../../reward/rewards/judge.ts";
 import { rewardSum, type WeightedReward } from "../../reward/reward-sum.ts";
 import type { Reward } from "../../reward/reward.ts";
+import { UserError } from "../../system/errors.ts";
 import type { Tokenizer } from "../../text/index.ts";
 import type { Judged, Question } from "../kit/responses/index.ts";
+import { openJudge, type JudgeOpening, type JudgeServer } from "./judge.ts";
 import { joinRounds, type Rollouts } from "./rollouts.ts";
 
 /** Rewards of judged responses, one entry each. */
@@ -61,7 +65,12 @@ export interface RewardOptions {
   unfinished?: "wrong" | "drop" | undefined;
   questions: readonly Question[];
   tokenizer: Tokenizer;
+  /** How the judges among the rewards are opened. */
+  judges: JudgesOpening;
 }
+
+/** What judges need of a run: its folder, which keeps their replies, and what `openJudge` asks for. */
+export type JudgesOpening = Omit<JudgeOpening, "replies"> & { readonly run: string };
 
 /** Gives responses their rewards. Close it after use. */
 export interface RewardJudge {
@@ -75,7 +84,7 @@ export interface RewardJudge {
  * @throws UserError for a module of the user's own that cannot be used
  */
 export async function openRewards(options: RewardOptions): Promise<RewardJudge> {
-  const { rewards: choices, verdicts, unfinished, questions, tokenizer } = options;
+  const { rewards: choices, verdicts, unfinished, questions, tokenizer, judges } = options;
   const ofVerdicts = (responses: readonly Judged[]) => {
     const said = responses.map(({ verdict }) => verdict);
     const { rewards, counted } = outcomeRewards(said, verdicts);
@@ -84,8 +93,12 @@ export async function openRewards(options: RewardOptions): Promise<RewardJudge> 
   };
   if (choices === undefined || isVerifierAlone(choices))
     return { reward: async (responses) => ({ outcomes: ofVerdicts(responses) }), close: async () => undefined };
-  const sum = await Promise.all(choices.map(openReward));
   const names = rewardNames(choices);
+  const sum = await Promise.all(
+    choices.map((choice, i) =>
+      openReward(choice, { ...judges, replies: join(judges.run, "judge", `${names[i]}.jsonl`) }),
+    ),
+  );
   const verified = choices.some(({ method }) => method === "verifier");
   const asked = new Map(questions.map(({ rowId, prompt, reference }) => [rowId, { prompt, reference }]));
   return {
@@ -114,7 +127,7 @@ export async function openRewards(options: RewardOptions): Promise<RewardJudge> 
 
 /** Loads the user's own rewards once. Throws a UserError for one that cannot be used. */
 export async function checkRewards(choices: readonly MethodChoice[] = []): Promise<void> {
-  for (const choice of choices) await openReward(choice); // a thread is started with the first response
+  for (const choice of choices) await openReward(choice); // a thread is started, and a judge asked, with the first response
 }
 
 /** What each reward is called in records: its method, counted where that is there more than once. */
@@ -132,8 +145,9 @@ function isVerifierAlone([first, ...others]: readonly MethodChoice[]): boolean {
 
 const usualTimeLimit = 10_000; // milliseconds
 
-async function openReward(choice: MethodChoice): Promise<WeightedReward> {
+async function openReward(choice: MethodChoice, judging?: JudgeOpening): Promise<WeightedReward> {
   const { method, weight = 1, timeLimit = usualTimeLimit, ...options } = choice;
+  if (method === judgeEntry.name) return { reward: judgeAt(choice, options, judging), weight: Number(weight) };
   if (!isModulePath(method)) return { reward: createFrom<Reward>(catalogue, choice), weight: Number(weight) };
   await loadEntry(method, options, catalogue); // says what is wrong with it
   const name = methodLabel(method);
@@ -141,4 +155,17 @@ async function openReward(choice: MethodChoice): Promise<WeightedReward> {
     reward: threadReward({ path: method, name, options, timeLimit: Number(timeLimit) }),
     weight: Number(weight),
   };
+}
+
+/** A judge at its server; without what opens it, it is only checked. */
+function judgeAt(choice: MethodChoice, options: JudgeOptions, judging: JudgeOpening | undefined): Reward {
+  const checked = createFrom<Reward>(catalogue, choice);
+  if (options.server === undefined)
+    throw new UserError("missing-option", "the judge has no server", {
+      where: "rewards.server",
+      fix: "Say where it is: server: { url: http://127.0.0.1:8000, model: NAME }.",
+    });
+  if (judging === undefined) return checked;
+  const { close, ...asking } = openJudge(options.server as JudgeServer, judging);
+  return { ...judgeReward(options, asking), close: async () => close() };
 }
