@@ -34,10 +34,19 @@ export function optionLines(
   return arms.map(({ name, choice }) => {
     const options = Object.entries(resolvedOptions(catalogue, choice))
       .filter(([key]) => !elsewhere.includes(key.split(".")[0]!))
-      .map(([key, value]) => `${key} ${typeof value === "string" ? value : shown(value)}`);
+      .map(([key, value]) => `${key} ${onOneLine(value)}`);
     const method = name === choice.method ? [] : [choice.method];
     return `  ${name}: ${[...method, ...options].join(", ") || "no options"}`;
   });
+}
+
+const longest = 80;
+
+function onOneLine(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(onOneLine).join(", ")}]`;
+  if (typeof value !== "string") return shown(value);
+  const line = value.trim().replaceAll(/\s+/g, " ");
+  return line.length > longest ? `${JSON.stringify(line.slice(0, longest))}…` : line;
 }
 
 /** The options of a schema, those inside an object one by one. */
