@@ -22,7 +22,7 @@ import { optimizerOptions, savingSettings } from "../kit/training-settings.ts";
 import { questionsOf, type Verify } from "../kit/responses/index.ts";
 import { drawnLogProb, keptBatches, type Worth } from "./batches.ts";
 import type { OrealConfig } from "./config-schema.ts";
-import { readsInitial } from "./config.ts";
+import { readsInitial } from "./arm-config.ts";
 import { evaluateAnswers } from "../kit/answer-evaluation.ts";
 import { writeResults } from "./finish.ts";
 import { fatesOf, metricsOf, type Iteration } from "./iteration.ts";

@@ -1,6 +1,6 @@
 import { estimateTrainingMemory, type TrainingMemory } from "../../model/memory.ts";
 import { meanPrompt, plainAdapter, type MemoryInputs, type MemoryPlan, type Saving } from "../kit/memory.ts";
-import { usesRewardModel } from "./config.ts";
+import { usesRewardModel } from "./arm-config.ts";
 import { adapterOptions, storedUnder } from "../kit/adapter.ts";
 import type { OrealConfig } from "./config-schema.ts";
 

@@ -1,5 +1,5 @@
 import type { OrealConfig } from "./config-schema.ts";
-import { usesRewardModel } from "./config.ts";
+import { usesRewardModel } from "./arm-config.ts";
 import { isAdapted } from "../../model/adapters/with-adapter.ts";
 import type { Decoder } from "../../model/decoder.ts";
 import type { LoadOptions, Model } from "../../model/model.ts";

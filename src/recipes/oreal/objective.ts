@@ -1,5 +1,6 @@
-import type { LearnedWeights, OrealConfig, OrealObjective, OrealPreset, OrealWeights } from "./config-schema.ts";
-import type { OrealValues } from "./config.ts";
+import type { OrealConfig } from "./config-schema.ts";
+import type { OrealValues } from "./fill-objective.ts";
+import type { LearnedWeights, OrealObjective, OrealPreset, OrealWeights } from "./objective-schema.ts";
 import { outcomePresets, type OutcomeSettings } from "../../reward/outcome-presets.ts";
 import { tokenWeightPresets, type TokenWeightOptions } from "../../reward/token-weights.ts";
 import type { AdvantageOptions } from "../../reward/advantages.ts";

@@ -7,7 +7,7 @@ import { highEntropy } from "../../selection/high-entropy.ts";
 import { UserError } from "../../system/errors.ts";
 import { hashUniform, stream } from "../../system/random.ts";
 import { weighTogether } from "../../training/weigh.ts";
-import type { OrealWeights } from "./config-schema.ts";
+import type { OrealWeights } from "./objective-schema.ts";
 import type { WeighedBatch } from "./iteration.ts";
 
 /** Signals of kept responses that a rule may read; of `referenceNll`, where the objective computes the model before training. */

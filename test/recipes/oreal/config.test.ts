@@ -1,8 +1,10 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
-import { armConfig, mainArm, orealDefinition } from "../../../src/recipes/oreal/config.ts";
+import { armConfig, mainArm } from "../../../src/recipes/oreal/arm-config.ts";
+import { orealDefinition } from "../../../src/recipes/oreal/config.ts";
 import { editorSchema } from "../../../src/config/editor-schema.ts";
-import { orealPresets, orealSchema } from "../../../src/recipes/oreal/config-schema.ts";
+import { orealSchema } from "../../../src/recipes/oreal/config-schema.ts";
+import { orealPresets } from "../../../src/recipes/oreal/objective-schema.ts";
 import { outcomePresets } from "../../../src/reward/outcome-presets.ts";
 import { tokenWeightPresets } from "../../../src/reward/token-weights.ts";
 import { resolvePolicy } from "../../../src/reward/policy-options.ts";
