@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createFrom, namesOf } from "../../src/config/catalogue.ts";
 import { advantages, chooseResponses, rewards } from "../../src/reward/index.ts";
+import { closenessReward } from "../../src/reward/rewards/closeness.ts";
 import { formatReward } from "../../src/reward/rewards/format.ts";
 import { judgeReward } from "../../src/reward/rewards/judge.ts";
 import { lengthReward } from "../../src/reward/rewards/length.ts";
@@ -56,6 +57,30 @@ describe("the format reward", () => {
 
   test.each(["(", "(a)\\1", "a{2,1}"])("refuses the pattern %s", (pattern) => {
     expect(() => formatReward({ pattern })).toThrow(userError("invalid-option", "pattern"));
+  });
+});
+
+describe("the closeness reward", () => {
+  test.each([
+    ["#### 6", 1],
+    ["It is 9", 0.5],
+    ["about 4.5 tokens", 0.75],
+    ["\\boxed{12}", 0],
+    ["-6", 0],
+    ["600", 0],
+    ["I do not know", 0],
+    ["", 0],
+  ])("gives %j %p where 6 is right", (text, reward) => {
+    expect(closenessReward().score([response(text)])).toEqual([reward]);
+  });
+
+  test("knows zero and negative numbers, and refuses a reference without a number", () => {
+    const zero = [response("0", { reference: "0" }), response("0.1", { reference: "#### 0" })];
+    expect(closenessReward().score(zero)).toEqual([1, 0]);
+    expect(closenessReward().score([response("-3", { reference: "-4" })])).toEqual([0.75]);
+    expect(() => closenessReward().score([response("3", { reference: "blue" })])).toThrow(
+      userError("reward-failed", "row 0"),
+    );
   });
 });
 
