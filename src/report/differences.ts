@@ -63,7 +63,7 @@ export function differencesTable(columns: readonly DifferenceColumn[], differenc
           : html`<td colspan="${3 * columns.length + 1}">${each.absent}</td>`
       }
     </tr> `;
-  return html`<div class="scroll">
+  return html`<div class="scroll" tabindex="0" role="group" aria-label="Table">
     <table>
       <thead>
         <tr>

@@ -51,7 +51,8 @@ figure svg text{white-space:pre}
 .answers :is(dd,.prompt){white-space:pre-wrap;overflow-wrap:anywhere}
 mark{background:color-mix(in srgb,var(--arm-1) 22%,transparent);color:inherit;border-bottom:1.5px solid var(--arm-1)}
 .row{max-width:none;margin-top:1.1rem}
-.row figcaption,.row .about{margin:0 0 .25rem}
+.row figcaption{margin-bottom:.25rem}
+.row .about{margin:-.25rem 0 .25rem}
 .explorer{display:flex;flex-wrap:wrap;align-items:center;gap:.4rem 1.2rem;margin:.4rem 0;font-size:.9rem}
 .explorer[hidden],.token[hidden]{display:none}
 .explorer .controls{display:flex;flex-wrap:wrap;gap:.4rem 1.2rem}

@@ -10,7 +10,7 @@ export interface Column {
 export function tableHtml(columns: readonly Column[], rows: readonly (readonly Content[])[], style = ""): Html {
   const kindOf = (c: number) => columns[c]?.kind ?? "";
   const headKind = (c: number) => (kindOf(c).startsWith("n") ? "n" : "");
-  return html`<div class="scroll">
+  return html`<div class="scroll" tabindex="0" role="group" aria-label="Table">
     <table class="${style}">
       <thead>
         <tr>

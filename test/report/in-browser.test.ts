@@ -1,9 +1,12 @@
-import { expect, test } from "@jest/globals";
+import { expect, jest, test } from "@jest/globals";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { renderReport } from "../../src/recipes/finetune/report.ts";
+import { compareRuns } from "../../src/grid/side-by-side/compare-runs.ts";
+import { exploredRun } from "../../src/grid/side-by-side/explored-run.ts";
+import { comparisonPage } from "../../src/grid/side-by-side/page.ts";
 import { weighExplored, type ExploredRow } from "../../src/report/explorer/weigh.ts";
 import { watchRun } from "../../src/report/watch/watch-run.ts";
 import { type BrowserPage, chromium, inChromium } from "../chromium.ts";
@@ -59,6 +62,14 @@ async function serious(page: BrowserPage): Promise<string[]> {
   );
   return found.flatMap(({ id, impact, html }) => (["serious", "critical"].includes(impact) ? [`${id}: ${html}`] : []));
 }
+
+/** Tries what the page's policy forbids. */
+const tried = (page: BrowserPage): Promise<[ran: boolean, fetched: boolean]> =>
+  page.evaluate(
+    `(async () => { const script = document.createElement("script"); script.textContent = "window.ran = true"; document.body.append(script); return [window.ran === true, await fetch("data:,x").then(() => true, () => false)]; })()`,
+  );
+
+jest.setTimeout(180_000); // on a machine that may be busy
 
 const there = chromium === undefined ? test.skip : test;
 
@@ -119,9 +130,26 @@ there("in Chromium a person drags, picks and walks through the explorer, which s
       }
       await page.size(400, 800);
       expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(400);
+      expect(await serious(page)).toEqual([]);
       await page.media({}, "print");
       expect(await page.evaluate("getComputedStyle(document.getElementById('explorer')).display")).toBe("none");
       expect(page.complaints).toEqual([]);
+
+      // the page of compared runs has the same explorer
+      writeFileSync(join(folder, "run.json"), JSON.stringify({ format: "tokensift run", version: 1 }));
+      const { arms, metrics, comparisons } = compareRuns([folder]);
+      const compared = join(folder, "compared.html");
+      writeFileSync(compared, comparisonPage([folder], arms, metrics, comparisons, await exploredRun([folder])));
+      await page.media({ "prefers-color-scheme": "dark" }, "screen");
+      await page.open(pathToFileURL(compared).href);
+      expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(400);
+      await pick("random");
+      expect(await dropped(page)).toEqual(expected("random", { ratio: 0.6 }));
+      expect(await serious(page)).toEqual([]);
+      expect(page.complaints).toEqual([]);
+      expect(await tried(page)).toEqual([false, false]);
+      await page.open(pathToFileURL(join(folder, "report.html")).href);
+      expect(await tried(page)).toEqual([false, false]);
     });
   } finally {
     rmSync(folder, { recursive: true });
@@ -154,6 +182,7 @@ there("in Chromium the watched page is loaded anew where the reader is", async (
       );
       expect(await serious(page)).toEqual([]);
       expect(page.complaints).toEqual([]);
+      expect(await tried(page)).toEqual([false, false]);
     });
   } finally {
     await close();

@@ -84,6 +84,26 @@ test("readers are told of each step and each page, as they come", async () => {
   await until(() => readers[0]!.at(-1)!.page !== before);
 });
 
+test("of 50 steps a second ten readers, one of whom does not read, are told in order, and of the last", async () => {
+  const { url } = await watched();
+  const asleep = get(`${url}events`, (response) => response.pause());
+  asleep.on("error", () => undefined);
+  const readers = Array.from({ length: 10 }, () => reader(url));
+  await until(() => readers.every((states) => states.length > 0));
+  for (let step = 5; step <= 54; step++) {
+    appendFileSync(join(folder, "metrics.jsonl"), `${JSON.stringify({ step, loss: 1 / step })}\n`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  const stepsOf = (states: ReturnType<typeof reader>) =>
+    states.map(({ arms: [main] }) => (main as { step: number }).step);
+  await until(() => readers.every((states) => stepsOf(states).at(-1) === 54));
+  for (const states of readers) {
+    const steps = stepsOf(states);
+    expect(steps).toEqual([...new Set(steps)].sort((a, b) => a - b));
+    expect(steps.length).toBeGreaterThan(5); // looked at every 5 ms, where the machine is not busy
+  }
+});
+
 test("nothing is served but the page, to nobody else, for reading", async () => {
   const { url } = await watched();
   const { port } = new URL(url);

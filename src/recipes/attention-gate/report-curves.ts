@@ -115,7 +115,7 @@ export function headsSection({ path, main }: Run): Html | undefined {
       Share kept by each layer and key-value head on held-out rows after step ${String(line!["step"])}, of the entries
       that may be evicted, ${main.name} deciding. The bluer, the more is kept.
     </p>
-    <div class="scroll">
+    <div class="scroll" tabindex="0" role="group" aria-label="Table">
       <table class="heat tokens">
         <thead>
           <tr>

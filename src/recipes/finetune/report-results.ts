@@ -99,7 +99,7 @@ export function noiseSection({ main, arms }: Run): Html | undefined {
       dropping as many tokens at random expects: the share of noise for precision, the share dropped for recall. A rule
       that finds noise lies clearly above.
     </p>
-    <div class="scroll">
+    <div class="scroll" tabindex="0" role="group" aria-label="Table">
       <table class="arms">
         <thead>
           <tr>
