@@ -35,17 +35,23 @@ export function explain(entry: Entry<unknown>): Explanation {
 }
 
 /** One line per option; an object's properties become `name.property`. */
-function describeOption(name: string, schema: JsonSchema, presets: object): Explanation["options"][number][] {
+function describeOption(
+  name: string,
+  schema: JsonSchema,
+  presets: object,
+  needed = false,
+): Explanation["options"][number][] {
   if (schema.properties) {
+    const required = (schema["required"] ?? []) as readonly string[];
     return Object.entries(schema.properties).flatMap(([key, inner]) =>
-      describeOption(`${name}.${key}`, inner, presets),
+      describeOption(`${name}.${key}`, inner, presets, required.includes(key)),
     );
   }
   const byPreset = Object.entries(presets).map(
     ([preset, values]) => [preset, valueAt(values, name.split("."))] as const,
   );
   const known = byPreset.filter(([, value]) => value !== undefined);
-  const stated = schema["default"] ?? known[0]?.[1] ?? "off";
+  const stated = schema["default"] ?? known[0]?.[1] ?? (needed ? "none, it must be given" : "off");
   const differs = known.some(([, value]) => value !== stated);
   const text = differs ? known.map(([preset, value]) => `${String(value)} (${preset})`).join(", ") : String(stated);
   return [{ name, default: text, description: String(schema.description) }];

@@ -135,7 +135,7 @@ const server: JsonSchema = {
     keyVariable: {
       type: "string",
       pattern: "^[A-Za-z_][A-Za-z0-9_]*$",
-      description: "The environment variable that holds its key. Default: no key is sent.",
+      description: "The environment variable that holds its key; without it none is sent.",
     },
   },
   required: ["url", "model"],
@@ -155,8 +155,8 @@ export const judgeEntry = {
       type: "string",
       minLength: 1,
       description:
-        "What the judge is told: {question}, {response}, {reference}, {lowest} and {highest} are put in. Default: all of them, " +
-        "and the request for a line with the grade.",
+        "What the judge is told: {question}, {response}, {reference}, {lowest} and {highest} are put in; without it, " +
+        "all of them and the request for a line with the grade.",
     },
     scale: {
       type: "array",
