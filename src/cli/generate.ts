@@ -58,7 +58,7 @@ export const generateText = defineCommand({
     await withEngine(values, stderr, async () => {
       using opened = await openModel(path, { adapter: values.adapter, say });
       const { model } = opened;
-      using gates = request && (await openGates(request, model));
+      using gates = request && (await openGates(request, model, say));
       const { tokenizer } = model;
       const promptIds = values.raw ? encodeText(tokenizer, prompt) : promptTokens(tokenizer, prompt, chosen);
       requireKnownIds(promptIds, [model]);

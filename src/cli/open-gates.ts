@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { loadGates, type SavedGates } from "../eviction/gates/files.ts";
 import type { GateUse, ResolvedUse } from "../eviction/gates/use.ts";
 import type { Model } from "../model/model.ts";
+import { maySampleBe } from "../model/weight-sample.ts";
 import { UserError } from "../system/errors.ts";
 import { amount, requiredValue, wholeNumber } from "./values.ts";
 import { optional } from "../system/optional.ts";
@@ -74,9 +75,14 @@ export interface OpenGates extends Disposable {
 
 /**
  * Loads the gates that were asked for.
+ * @param say told if they were trained in front of another model
  * @throws UserError for a model that lacks what was trained together with them, and for a flag of gates of another kind
  */
-export async function openGates({ folder, changed }: GateRequest, model: Model): Promise<OpenGates> {
+export async function openGates(
+  { folder, changed }: GateRequest,
+  model: Model,
+  say: (sentence: string) => void,
+): Promise<OpenGates> {
   const gates = await loadGates(folder, model);
   if (gates.modelBefore === model.fingerprint) {
     gates.dispose();
@@ -87,6 +93,11 @@ export async function openGates({ folder, changed }: GateRequest, model: Model):
     gates.dispose();
     throw new UserError("unused-option", foreign, { where: `--gates ${folder}` });
   }
+  if (gates.sample && !(await maySampleBe(gates.sample, model)))
+    say(
+      `${folder}: the gates were trained in front of another model than ${model.source}, which has the same shape and other ` +
+        `weights; what they evict here was never measured. The model that they belong to is named in ${join(folder, "README.md")}.`,
+    );
   return { gates, use: { ...gates.use, ...changed }, [Symbol.dispose]: gates.dispose };
 }
 

@@ -5,7 +5,7 @@ import { gateEviction, raggedCache } from "../../src/eviction/cache/index.ts";
 import { promptAccount } from "../../src/eviction/cache/prompt-account.ts";
 import { loadGates } from "../../src/eviction/gates/index.ts";
 import { type GateUse } from "../../src/eviction/gates/use.ts";
-import { generate, loadAdapter, mergeAdapter, saveModel, withAdapter } from "../../src/model/index.ts";
+import { createModel, generate, loadAdapter, mergeAdapter, saveModel, withAdapter } from "../../src/model/index.ts";
 import { adapterFixture, firstText, peftLogits } from "../model/adapters/adapters.ts";
 import { fixtures, temporaryFolder, tied, tokensift } from "./run.ts";
 import { inLibrary, makeGates } from "./trained.ts";
@@ -118,6 +118,34 @@ describe("generate --gates", () => {
     );
     const merged = await answer("--prompt", words(prompt), "--model", model, "--gates", weights);
     expect([merged.code, merged.out]).toEqual([0, whole.out]);
+  });
+
+  test("says so in front of another model of the same shape, and not of the same one in another number format", async () => {
+    const [other, half] = [folder.path("other-model"), folder.path("half-model")];
+    await inLibrary(async (model) => {
+      const fresh = await createModel(model.config, model.tokenizer, { seed: 5 });
+      await saveModel(fresh, other, { card: "" });
+      fresh.dispose();
+      await saveModel(model, half, { card: "", dtype: "bfloat16" });
+    });
+    const said = `${gates}: the gates were trained in front of another model than ${other}, `;
+    const foreign = await answer("--prompt", words(prompt), "--gates", gates, "--model", other);
+    expect([foreign.code, foreign.err]).toEqual([0, expect.stringContaining(said)]);
+    for (const same of [tied, half])
+      expect((await answer("--prompt", words(prompt), "--gates", gates, "--model", same)).err).not.toContain(
+        "another model",
+      );
+
+    const old = folder.copyModel("unsampled-gates", gates); // of an earlier release
+    const path = join(old, "gates.json");
+    const { sample, ...saved } = JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>;
+    expect(sample).toBeDefined();
+    writeFileSync(path, JSON.stringify(saved));
+    expect((await answer("--prompt", words(prompt), "--gates", old, "--model", other)).err).not.toContain(
+      "another model",
+    );
+    writeFileSync(path, JSON.stringify({ ...saved, sample: { tokens: [-1], values: ["1"] } }));
+    expect((await answer("--prompt", words(prompt), "--gates", old)).err).toContain(`${path}: its sample is not one`);
   });
 
   test("of an earlier release, which did not say how they were trained, keeps the first 4 and the last 16", async () => {

@@ -101,7 +101,7 @@ Scores: ${namesOf(evictionScores).join(", ")}.`,
       await withEngine(values, stderr, async (engine) => {
         using opened = await openModel(request.model, { adapter: values.adapter, say });
         const { model } = opened;
-        using gates = request.gates && (await openGates(request.gates, model));
+        using gates = request.gates && (await openGates(request.gates, model, say));
         const problems = await problemsOf(model, dataset, request, values, say);
         const sinks = request.sinks ?? gates?.use.sinks ?? 4;
         const window = request.window ?? gates?.use.window ?? 16;

@@ -79,7 +79,7 @@ export async function loadModels(request: ModelRequest, say: (sentence: string) 
     const reference = await other("reference-model");
     const measures: TokenMeasure[] = [];
     if (request.gates !== undefined) {
-      const gates = await openGates(request.gates, model);
+      const gates = await openGates(request.gates, model, say);
       disposals.unshift(() => gates[Symbol.dispose]());
       measures.push(gates.use.ratio === undefined ? gateMeasure(model, gates) : rankedGateMeasure(model, gates));
     }

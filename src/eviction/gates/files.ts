@@ -11,6 +11,7 @@ import { resolveUse, type GateUse, type ResolvedUse } from "./use.ts";
 import { gatesFrom, type GateNetwork } from "./network.ts";
 import { resolveGateNetwork, type GateNetworkOptions } from "./options.ts";
 import { tensorsOf } from "../../model/saved-values.ts";
+import { isWeightSample, sampleWeights, type Sampled, type WeightSample } from "../../model/weight-sample.ts";
 
 const files = { settings: "gates.json", values: "gates.safetensors", card: "README.md" } as const;
 const largestSettings = 1 << 16;
@@ -24,6 +25,8 @@ interface SavedSettings {
   use?: GateUse;
   /** See `SavedGates`. */
   modelBefore?: string;
+  /** By which the model is known again. Earlier releases did not write it; a reader that does not know it may ignore it. */
+  sample?: WeightSample;
   /** What the model's shape must be. */
   model: { layers: number; width: number; keyValueHeads: number };
 }
@@ -36,11 +39,15 @@ export interface SavedGates extends GateNetwork {
    * model they are wrong. Absent where the gates alone were trained.
    */
   readonly modelBefore?: string;
+  /** Of the model that they were trained in front of, where it was saved. */
+  readonly sample?: WeightSample;
 }
 
 /**
  * Writes gates as a folder: `gates.json` (settings), `gates.safetensors` (values), `README.md`. An earlier one is
  * replaced only when the new one is complete.
+ * @param trained the model that they were trained in front of; where it has its weights, a few numbers of them are saved, by
+ * which it is known again
  * @param card text of its `README.md`: what it is, for which model and by which command it was made
  * @param use how they decided in training, for whoever loads them; default: the defaults of `gatedPass`
  * @param modelBefore fingerprint of the model before it, or an adapter over it, was trained together with the gates
@@ -59,17 +66,21 @@ export interface SavedGates extends GateNetwork {
  */
 export async function saveGates(
   { settings, parameters, constants }: GateNetwork,
-  { config: { layers, width, keyValueHeads } }: Pick<Decoder, "config">,
+  trained: Pick<Decoder, "config"> & Partial<Sampled>,
   folder: string,
   { card, use = {}, modelBefore }: { card: string; use?: GateUse; modelBefore?: string },
 ): Promise<void> {
+  const { layers, width, keyValueHeads } = trained.config;
   const model = { layers, width, keyValueHeads };
   const known = resolveUse(use);
+  const { embedding } = trained;
+  const sample = embedding && (await sampleWeights({ ...trained, embedding }));
   const saved: SavedSettings = {
     format: "tokensift gates",
     version: settings.input === "hidden" && known.ratio === undefined ? 1 : 2,
     ...{ settings, use: known },
     ...(modelBefore !== undefined && { modelBefore }),
+    ...(sample && { sample }),
     model,
   };
   const tensors = tensorsOf([...parameters, ...constants]);
@@ -98,7 +109,7 @@ export async function saveGates(
  */
 export async function loadGates(folder: string, model: Pick<Decoder, "config">): Promise<SavedGates> {
   const path = join(folder, files.settings);
-  const { settings, use: given, modelBefore, model: shape } = await readSettings(path);
+  const { settings, use: given, modelBefore, sample, model: shape } = await readSettings(path);
   for (const key of ["layers", "width", "keyValueHeads"] as const) {
     if (shape?.[key] !== model.config[key])
       throw new UserError(
@@ -110,6 +121,11 @@ export async function loadGates(folder: string, model: Pick<Decoder, "config">):
         },
       );
   }
+  if (sample !== undefined && !isWeightSample(sample))
+    throw new UserError("damaged-file", "its sample is not one of weights", {
+      where: path,
+      fix: "Put the file back from a copy, or take the key out: the gates then go with any model of their shape.",
+    });
   const known = resolveGateNetwork(settings, model.config);
   const use = resolveUse(given, path);
   const file = await openTensorFile(join(folder, files.values));
@@ -122,7 +138,7 @@ export async function loadGates(folder: string, model: Pick<Decoder, "config">):
         fix: "The file is damaged, or belongs to other gates.",
       });
     });
-    return { ...gates, use, ...(typeof modelBefore === "string" && { modelBefore }) };
+    return { ...gates, use, ...(typeof modelBefore === "string" && { modelBefore }), ...(sample && { sample }) };
   } finally {
     await file.close();
   }
