@@ -1,6 +1,7 @@
 import { Type, type Static } from "@sinclair/typebox";
 import type { KeyPath, Problem } from "./problem.ts";
 import { projectionNames } from "./projection-names.ts";
+import { type Rename, renamedValues } from "./renames.ts";
 import { choice, existingPath, group } from "./schema.ts";
 import { amount, count } from "./values.ts";
 
@@ -90,6 +91,11 @@ export const adapterGroup = group(
 
 /** An adapter as a configuration holds it: with a rank, or with one to start from. */
 export type AdapterConfig = Static<typeof adapterGroup>;
+
+/** Values of an adapter's keys in earlier versions. */
+export function renamesOfAdapter(adapter: string): Rename[] {
+  return renamedValues([`${adapter}.projections[]`], { gateUp: "gate-up" });
+}
 
 /** What a saved adapter says itself. */
 const ofSaved = [

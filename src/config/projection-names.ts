@@ -1,2 +1,2 @@
-/** The linear maps that a layer may have, in their order in it. `qkv` and `gateUp` are several in one matrix. */
-export const projectionNames = ["q", "k", "v", "qkv", "o", "gate", "up", "gateUp", "down"] as const;
+/** The linear maps that a layer may have, in their order in it. `qkv` and `gate-up` are several in one matrix. */
+export const projectionNames = ["q", "k", "v", "qkv", "o", "gate", "up", "gate-up", "down"] as const;

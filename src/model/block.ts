@@ -114,7 +114,7 @@ function feedForward(layer: Layer, x: tf.Tensor2D, context: BlockContext): tf.Te
 }
 
 function innerValues({ projections }: Layer, h: tf.Tensor2D, context: BlockContext): tf.Tensor2D {
-  const { gate, up, gateUp } = projections;
+  const { gate, up, "gate-up": gateUp } = projections;
   const { activation = "silu", feedForwardWidth } = context.config;
   if (gate === undefined && gateUp === undefined) return activate(project(h, up!, context), activation);
   const [opened, values] = (

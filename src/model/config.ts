@@ -33,7 +33,7 @@ export interface DecoderConfig {
   /** The feed-forward part has no gate. */
   gated?: false;
   /** Projections that are one matrix. Absent: none. */
-  joined?: readonly ("qkv" | "gateUp")[];
+  joined?: readonly ("qkv" | "gate-up")[];
   /** Absent: positions have embeddings of their own, which are added to those of tokens. */
   rope?: Rope;
   /** Rotation in the layers with a window. Absent: as in the others. */

@@ -105,7 +105,7 @@ function keptOfToken(config: DecoderConfig, adapter: AdapterSize | undefined): {
   const reads = (...names: ProjectionName[]): boolean => !dropped && names.some((name) => adapted.includes(name));
   const inputs =
     Number(reads("q", "k", "v", "qkv")) * width +
-    Number(reads("gate", "up", "gateUp")) * width +
+    Number(reads("gate", "up", "gate-up")) * width +
     Number(reads("down")) * feedForwardWidth;
   const masked = dropped ? adapted.reduce((sum, name) => sum + 2 * inputOf(name), 0) : 0;
   const trainsAttention = (["q", "k", "v", "qkv", "o"] as const).some((name) => adapted.includes(name));

@@ -12,7 +12,7 @@ export const layerParts = [
   "o",
   "afterAttention",
   "beforeFeedForward",
-  ...(["gate", "up", "gateUp", "down"] as const),
+  ...(["gate", "up", "gate-up", "down"] as const),
   "afterFeedForward",
 ] as const;
 
@@ -22,7 +22,7 @@ export type NormName = Exclude<(typeof layerParts)[number], ProjectionName>;
 /** The linear maps of each layer of a model, in their order in it. */
 export function projectionsOf({ joined = [], gated }: Pick<DecoderConfig, "joined" | "gated">): ProjectionName[] {
   const attention: ProjectionName[] = joined.includes("qkv") ? ["qkv"] : ["q", "k", "v"];
-  const opened: ProjectionName[] = joined.includes("gateUp") ? ["gateUp"] : ["gate", "up"];
+  const opened: ProjectionName[] = joined.includes("gate-up") ? ["gate-up"] : ["gate", "up"];
   return [...attention, "o", ...(gated === false ? (["up"] as const) : opened), "down"];
 }
 
@@ -39,7 +39,7 @@ export function projectionSize(config: DecoderConfig, name: ProjectionName): [ou
     o: [width, queries],
     gate: [feedForwardWidth, width],
     up: [feedForwardWidth, width],
-    gateUp: [2 * feedForwardWidth, width],
+    "gate-up": [2 * feedForwardWidth, width],
     down: [width, feedForwardWidth],
   };
   return sizes[name];

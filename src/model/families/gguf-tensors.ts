@@ -22,7 +22,7 @@ export const ggufLayout: Layout = {
     beforeFeedForward: "ffn_norm",
     gate: "ffn_gate",
     up: "ffn_up",
-    gateUp: "ffn_up",
+    "gate-up": "ffn_up",
     down: "ffn_down",
     afterFeedForward: "post_ffw_norm",
   },

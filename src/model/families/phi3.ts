@@ -15,7 +15,7 @@ const layout = {
     qkv: "self_attn.qkv_proj",
     o,
     beforeFeedForward,
-    gateUp: "mlp.gate_up_proj",
+    "gate-up": "mlp.gate_up_proj",
     down,
   },
 };
@@ -49,7 +49,7 @@ export const phi3: Family = {
     const window = parseWindow(fields);
     return {
       ...facts,
-      joined: ["qkv", "gateUp"],
+      joined: ["qkv", "gate-up"],
       biases: [],
       ...(window !== undefined && { window, windowLayers: numbersFrom(0, facts.layers) }),
     };
@@ -69,7 +69,7 @@ export const phi3: Family = {
         rotatesParts: true,
         windows: (header, layers) => windowFromGguf(header, { layersOf: () => numbersFrom(0, layers) }),
       }),
-      joined: ["qkv", "gateUp"],
+      joined: ["qkv", "gate-up"],
       biases: [],
     }),
   },

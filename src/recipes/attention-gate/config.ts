@@ -1,4 +1,4 @@
-import { adapterContradictions, fillAdapter } from "../../config/adapter-group.ts";
+import { adapterContradictions, fillAdapter, renamesOfAdapter } from "../../config/adapter-group.ts";
 import { attentionGateSchema, type AttentionGateConfig } from "./config-schema.ts";
 import { comparisonArm, tryCreate } from "../../config/catalogue.ts";
 import { methodLabel, type MethodChoice } from "../../config/method-choice.ts";
@@ -23,6 +23,7 @@ export function attentionGateDefinition(): ConfigDefinition<AttentionGateConfig>
     renames: [
       { key: "control", now: "compare" },
       ...renamedValues(["gates.relaxation"], { straightThrough: "straight-through" }),
+      ...renamesOfAdapter("adapter"),
     ],
     finish(config, source) {
       fillGates(config);

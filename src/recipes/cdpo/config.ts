@@ -1,4 +1,4 @@
-import { adapterContradictions, fillAdapter } from "../../config/adapter-group.ts";
+import { adapterContradictions, fillAdapter, renamesOfAdapter } from "../../config/adapter-group.ts";
 import { armNameProblems } from "../../config/arm-names.ts";
 import { bestContradictions, heldOutNumbers } from "../../config/best-keys.ts";
 import { comparisonArm, tryCreate } from "../../config/catalogue.ts";
@@ -28,6 +28,7 @@ export function cdpoDefinition(): ConfigDefinition<CdpoConfig> {
         key: `${objective}.form`,
         now: `${objective}.method`,
       })),
+      ...["contrast.adapter", "align.adapter"].flatMap(renamesOfAdapter),
     ],
     finish(config, source) {
       fillIn(config, source);

@@ -1,4 +1,4 @@
-import { adapterContradictions, fillAdapter } from "../../config/adapter-group.ts";
+import { adapterContradictions, fillAdapter, renamesOfAdapter } from "../../config/adapter-group.ts";
 import { armNameProblems } from "../../config/arm-names.ts";
 import { comparisonArm, hasOption, tryCreate } from "../../config/catalogue.ts";
 import type { ConfigDefinition } from "../../config/load.ts";
@@ -26,10 +26,13 @@ export function finetuneDefinition(defaults: { method: string }): ConfigDefiniti
       { keys: ["training.warmupSteps", "training.warmupRatio"] },
     ],
     methods: [{ catalogue: rules, defaultMethod: defaults.method, elsewhere: ["history"] }, { catalogue: metrics }],
-    renames: renamedValues(["selection.divideBy", "compare[].selection.divideBy"], {
-      sequenceBudget: "sequence-budget",
-      microBatch: "micro-batch",
-    }),
+    renames: [
+      ...renamedValues(["selection.divideBy", "compare[].selection.divideBy"], {
+        sequenceBudget: "sequence-budget",
+        microBatch: "micro-batch",
+      }),
+      ...renamesOfAdapter("adapter"),
+    ],
     finish: (config, source) => {
       fillIn(config, source);
       return [...contradictions(config), ...unmetDemands(config)];

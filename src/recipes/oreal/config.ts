@@ -1,4 +1,4 @@
-import { fillAdapter } from "../../config/adapter-group.ts";
+import { fillAdapter, renamesOfAdapter } from "../../config/adapter-group.ts";
 import { fillBest } from "../../config/best-keys.ts";
 import type { ConfigDefinition } from "../../config/load.ts";
 import type { KeyPath, Problem } from "../../config/problem.ts";
@@ -21,7 +21,11 @@ export function orealDefinition(values: OrealValues): ConfigDefinition<OrealConf
     schema: orealSchema,
     alternatives: [],
     methods: [{ catalogue: rewards }, { catalogue: rules }, { catalogue: metrics }],
-    renames: [{ key: "rollout", now: "sampling" }, ...["objective", "compare[].objective"].flatMap(renamesOfObjective)],
+    renames: [
+      { key: "rollout", now: "sampling" },
+      ...["objective", "compare[].objective"].flatMap(renamesOfObjective),
+      ...["policy.adapter", "rewardModel.adapter"].flatMap(renamesOfAdapter),
+    ],
     finish(config, source) {
       const problems = fillIn(config, source, values);
       return [...problems, ...contradictions(config)];

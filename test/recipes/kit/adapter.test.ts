@@ -128,6 +128,7 @@ describe("keys of an adapter", () => {
     [{ from: saved, targetModules: ["q_proj"] }, /adapter\.targetModules cannot be given together with adapter\.from/],
     [{ targetModules: ["q_proj"], projections: ["k"] }, /adapter\.projections cannot be given together/],
     [{ targetModules: ".*q_proj", layers: [1] }, /adapter\.layers cannot be given together/],
+    [{ projections: ["q", "gateUp"] }, /adapter\.projections\[1\] is "gateUp", which is now spelled gate-up/],
     [{ rankPattern: { q_proj: 0 } }, /adapter\.rankPattern\.q_proj/],
     [{ baseModel: "/home/me/models/tiny" }, /adapter\.baseModel/],
     [{ from: "nowhere" }, /adapter\.from/],
