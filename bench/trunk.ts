@@ -5,7 +5,7 @@ import type { Flag } from "../src/config/flags.ts";
 import { createAdapter, forward, gradientStore, withAdapter } from "../src/model/index.ts";
 import { createDecoder } from "../src/model/decoder.ts";
 import { estimateTrainingMemory } from "../src/model/memory.ts";
-import { storedBytesOf } from "../src/model/model.ts";
+import { storedBytesOf } from "../src/model/model-files.ts";
 import { openWeights } from "../src/model/weights/index.ts";
 import { UserError } from "../src/system/errors.ts";
 import { useEngine } from "../src/tensor/engine.ts";

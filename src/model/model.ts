@@ -1,37 +1,16 @@
 import { createHash } from "node:crypto";
 import { UserError } from "../system/errors.ts";
-import { loadTokenizer, tokenizerFromGguf, type Tokenizer } from "../text/index.ts";
+import { optional } from "../system/optional.ts";
+import type { Tokenizer } from "../text/index.ts";
 import { hasAdapter } from "./adapters/with-adapter.ts";
 import type { DecoderConfig } from "./config.ts";
-import { createDecoder, type Decoder } from "./decoder.ts";
 import { initializeModel } from "./initialize.ts";
-import { openWeights, saveModelFiles, type Origin, type WeightSource, type WeightsFormat } from "./weights/index.ts";
-import { readsStoredWeights, rowBytesOf } from "../tensor/stored-weight.ts";
+import { openModelFiles } from "./model-files.ts";
+import type { LoadOptions, Model, ModelFacts } from "./model-types.ts";
+import { saveModelFiles, type WeightsFormat } from "./weights/index.ts";
 import { storedTensorsOf, tensorsOf } from "./saved-values.ts";
 
-/** A decoder with its tokenizer. */
-export interface Model extends Decoder {
-  readonly tokenizer: Tokenizer;
-  /** Where it was loaded from. */
-  readonly source: string;
-  /** Names the weights and configuration as they were when loaded (training does not change it). */
-  readonly fingerprint: string;
-  /** How its files came, which are written back so; a model with fresh weights has none. */
-  readonly origin?: Origin;
-}
-
-/** Where a model's matrices are kept. */
-export interface LoadOptions {
-  /**
-   * `float32` (default): in the engine's memory, to be trained. `as-stored`: those of 16 or fewer bits stay in their
-   * files, which the cpu engine reads and widens while it computes. The model is then frozen; an adapter over it can be
-   * trained. Its numbers and gradients are the same, its memory is that of the files' pages. Nothing may write to the
-   * files meanwhile. Other engines keep `float32` in any case.
-   */
-  weights?: "float32" | "as-stored";
-  /** Names of weights that come into memory in any case. Default: none. */
-  inMemory?: ReadonlySet<string>;
-}
+export type { LoadOptions, Model, ModelFacts } from "./model-types.ts";
 
 /**
  * Loads a model onto the current engine: a folder in Hugging Face layout or a `.gguf` file. Dispose of it after use.
@@ -49,36 +28,12 @@ export interface LoadOptions {
  * releaseEngine();
  */
 export async function loadModel(path: string, options: LoadOptions = {}): Promise<Model> {
-  const { weights: form = "float32", inMemory } = options;
-  const weights = await openWeights(path);
-  let inUse = false;
+  const files = await openModelFiles(path);
   try {
-    const tokenizer = tokenizerOf(path, weights);
-    const staysInFile = form === "as-stored" && readsStoredWeights();
-    const decoder = await createDecoder(weights.config, async (name) => {
-      const stored = staysInFile && !inMemory?.has(name) ? weights.stored(name) : undefined;
-      if (stored === undefined) return weights.read(name);
-      await weights.checkStored(name);
-      return stored;
-    });
-    if (form === "as-stored") for (const { variable } of decoder.parameters) variable.trainable = false;
-    inUse = decoder.stored !== undefined;
-    const dispose = (): void => {
-      decoder.dispose();
-      if (inUse) void weights.close();
-      inUse = false;
-    };
-    const { fingerprint, origin } = weights;
-    return { ...decoder, tokenizer, source: path, fingerprint, origin, dispose };
+    return await files.load(options);
   } finally {
-    if (!inUse) await weights.close();
+    await files.close();
   }
-}
-
-/** What is known of a model without reading its weights. */
-export interface ModelFacts extends Pick<Model, "config" | "tokenizer" | "fingerprint"> {
-  /** Bytes of each weight that can stay in its file, by its name; see `LoadOptions`. */
-  readonly storedBytes?: ReadonlyMap<string, number>;
 }
 
 /**
@@ -93,28 +48,9 @@ export interface ModelFacts extends Pick<Model, "config" | "tokenizer" | "finger
  * tokenizer.decode([5, 6]).length > 0; //=> true
  */
 export async function readModelFacts(path: string): Promise<ModelFacts> {
-  const weights = await openWeights(path);
-  try {
-    const { config, fingerprint } = weights;
-    return { config, tokenizer: tokenizerOf(path, weights), fingerprint, storedBytes: storedBytesOf(weights) };
-  } finally {
-    await weights.close();
-  }
-}
-
-/** Bytes of each weight that can stay in its file, by its name. */
-export function storedBytesOf(weights: WeightSource): Map<string, number> {
-  const found = new Map<string, number>();
-  for (const name of weights.names()) {
-    const weight = weights.stored(name);
-    if (weight !== undefined) found.set(name, weight.shape[0] * rowBytesOf(weight));
-  }
-  return found;
-}
-
-/** The tokenizer of opened weights. */
-export function tokenizerOf(path: string, { metadata }: WeightSource): Tokenizer {
-  return metadata === undefined ? loadTokenizer(path) : tokenizerFromGguf(metadata);
+  const { config, tokenizer, fingerprint, storedBytes, close } = await openModelFiles(path);
+  await close();
+  return { config, tokenizer, fingerprint, ...optional({ storedBytes }) };
 }
 
 /**

@@ -1,6 +1,7 @@
 import { estimateTrainingMemory } from "../model/memory.ts";
 import { mean } from "../evaluation/mean.ts";
 import { evaluateModel } from "../evaluation/evaluate-model.ts";
+import { openModelFiles } from "../model/model-files.ts";
 import { loadModel, type Model, type ModelFacts } from "../model/model.ts";
 import { adapterOptions, startOf, storedUnder, trainable, trunkLoading } from "../recipes/kit/adapter.ts";
 import { largestMicroBatch, plainAdapter } from "../recipes/kit/memory.ts";
@@ -87,15 +88,16 @@ interface Models extends Disposable {
 /** One trunk for all adapters; of a model that is trained as a whole, a copy for each training. */
 async function openModels({ path, facts, settings }: TrialPlan): Promise<Models> {
   if (!settings.adapter) {
+    const files = await openModelFiles(path);
     const fresh = async <T>(work: (model: Model) => Promise<T>): Promise<T> => {
-      const model = await loadModel(path);
+      const model = await files.load();
       try {
         return await work(model);
       } finally {
         model.dispose();
       }
     };
-    return { start: fresh, trained: (_seed, work) => fresh(work), [Symbol.dispose]: () => undefined };
+    return { start: fresh, trained: (_seed, work) => fresh(work), [Symbol.dispose]: () => void files.close() };
   }
   const trunk = await loadModel(path, trunkLoading(facts.config, [plainAdapter]));
   return {

@@ -51,6 +51,10 @@ describe.each(recipeCases)(
       expect(existsSync(join(whole.output, ".lock"))).toBe(false);
     });
 
+    test("opens the files of the starting model once, whatever the arms", () => {
+      expect(whole.openings).toBe(name === "sstoken" ? 0 : 1); // sstoken's has fresh weights; finetune/trainer.test.ts counts
+    });
+
     test("leaves what became of every held-out problem, as the table has it", () => {
       const read = (...path: string[]): string => readFileSync(join(whole.output, ...path), "utf8");
       const table = JSON.parse(read("results.json")) as { rows: Record<string, number>[] };

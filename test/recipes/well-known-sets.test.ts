@@ -48,6 +48,7 @@ async function train<Config extends RunConfig, Run>(
     ...{ config, resolvedYaml, mode: "new", allowChanges: false, command: "" },
     ...{ reporterOf: () => reporter, interrupted: () => false, inputs: () => Promise.resolve(inputs) },
   });
+  await inputs.close();
   return { output: config.output, first: firstRow(inputs) };
 }
 

@@ -2,6 +2,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync 
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { recipeCases, type RecipeCase } from "./every-recipe.ts";
+import { countOpenings } from "./openings.ts";
 import { runHere } from "./run-here.ts";
 import type { Ended } from "./small-run.ts";
 
@@ -9,7 +10,11 @@ import type { Ended } from "./small-run.ts";
 export interface WholeRun extends Ended {
   /** The run folder. */
   readonly output: string;
+  /** How often the weights of the model to start from were opened; 0 where they are fresh. */
+  readonly openings: number;
 }
+
+type Made = Ended & Pick<WholeRun, "openings">;
 
 /**
  * The undisturbed run of a recipe: made by the first suite that asks for it, and read by all. Who changes something
@@ -21,7 +26,7 @@ export async function wholeRun(name: string): Promise<WholeRun> {
   mkdirSync(join(folder, ".."), { recursive: true });
   if (begins(folder)) await make(caseNamed(name), folder, ended);
   while (!existsSync(ended)) await sleep(20);
-  return { ...(JSON.parse(readFileSync(ended, "utf8")) as Ended), output: join(folder, "out") };
+  return { ...(JSON.parse(readFileSync(ended, "utf8")) as Made), output: join(folder, "out") };
 }
 
 /**
@@ -47,8 +52,12 @@ function begins(folder: string): boolean {
 }
 
 async function make({ name, write }: RecipeCase, folder: string, ended: string): Promise<void> {
-  const run = await runHere(name, write(folder));
-  writeFileSync(`${ended}.part`, JSON.stringify(run));
+  const config = write(folder);
+  const { model } = JSON.parse(readFileSync(config, "utf8")) as { model?: string };
+  const counted = model === undefined ? undefined : await countOpenings(join(model, "model.safetensors"));
+  const run = await runHere(name, config);
+  const made: Made = { ...run, openings: counted?.end() ?? 0 };
+  writeFileSync(`${ended}.part`, JSON.stringify(made));
   renameSync(`${ended}.part`, ended);
 }
 

@@ -1,6 +1,6 @@
 import type { DecoderConfig } from "../../model/config.ts";
 import { decoderTensors, familyOf } from "../../model/families/index.ts";
-import { storedBytesOf, tokenizerOf } from "../../model/model.ts";
+import { storedBytesOf, tokenizerOf } from "../../model/model-files.ts";
 import type { Rope } from "../../model/rope/index.ts";
 import { openWeights } from "../../model/weights/open.ts";
 import type { WeightSource } from "../../model/weights/source.ts";

@@ -5,7 +5,7 @@ import { files as adapterFiles } from "../../model/adapters/peft.ts";
 import { openStoredAdapter, type StoredAdapter } from "../../model/adapters/stored-adapter.ts";
 import { ggufOfAdapter } from "../../model/gguf-adapter.ts";
 import { ggufNotes, ggufOfModel, type GgufOptions } from "../../model/gguf-file.ts";
-import { tokenizerOf } from "../../model/model.ts";
+import { tokenizerOf } from "../../model/model-files.ts";
 import type { GgufContents } from "../../model/weights/gguf-write.ts";
 import { openWeights, type WeightSource } from "../../model/weights/index.ts";
 import { ggufTypes } from "../../model/weights/quantize.ts";

@@ -46,8 +46,35 @@ export interface MergeCheck<D extends Decoder = Decoder> {
  */
 export async function mergeAdapter<D extends Decoder>(
   model: Decoder & Adapted<D>,
-  { text, tolerance = 1e-4 }: { text?: readonly number[]; tolerance?: number } = {},
+  options: { text?: readonly number[]; tolerance?: number } = {},
 ): Promise<MergeCheck<D>> {
+  const { undo, ...check } = await mergeFor(model, options);
+  for (const { forget } of undo) forget();
+  model.dispose();
+  return check;
+}
+
+/**
+ * Does something with the model into which the adapter is merged, as by `mergeAdapter`; the weights are then put back as
+ * they were, bit for bit, and the adapter stays.
+ * @throws UserError where the logits differ
+ */
+export async function whileMerged<D extends Decoder>(
+  model: Decoder & Adapted<D>,
+  use: (merged: D) => Promise<void>,
+): Promise<void> {
+  const { undo, model: merged } = await mergeFor(model, {});
+  try {
+    await use(merged);
+  } finally {
+    takeBack(undo);
+  }
+}
+
+async function mergeFor<D extends Decoder>(
+  model: Decoder & Adapted<D>,
+  { text, tolerance = 1e-4 }: { text?: readonly number[]; tolerance?: number },
+): Promise<MergeCheck<D> & { undo: readonly Undo[] }> {
   const { trunk, adapter } = model;
   if (trunk.stored !== undefined)
     throw new UserError("adapted-model", "the weights below this adapter are frozen in their files", {
@@ -60,24 +87,27 @@ export async function mergeAdapter<D extends Decoder>(
   try {
     const check = compare(before, await logitsOf(merged, ids));
     kept = check.largestDifference <= tolerance * check.largestLogit; // false for NaN
-    if (kept) return { ...check, model: merged };
+    if (kept) return { ...check, model: merged, undo };
     throw new UserError(
       "unmergeable-adapter",
       `after merging, logits differ by ${check.largestDifference} (the largest is ${check.largestLogit})`,
       { fix: "The weights are as before. Keep the adapter apart, or allow a larger tolerance." },
     );
   } finally {
-    for (const { restore, forget } of undo) {
-      if (!kept) restore();
-      forget();
-    }
-    if (kept) model.dispose();
+    if (!kept) takeBack(undo);
   }
 }
 
 interface Undo {
   restore(): void;
   forget(): void;
+}
+
+function takeBack(undo: readonly Undo[]): void {
+  for (const { restore, forget } of undo) {
+    restore();
+    forget();
+  }
 }
 
 function addTo<D extends Decoder>(trunk: D, { changes, copies }: Adapter): { merged: D; undo: Undo[] } {

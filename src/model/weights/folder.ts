@@ -69,6 +69,7 @@ export async function openFolder(folder: string): Promise<WeightSource> {
       held: (name) => heldAs(locate(name).tensor),
       fingerprint: await fingerprint(config, tensors),
       origin: { types: savedTypesOf([...tensors].map(([name, { tensor }]) => [name, tensor.encoding])), ...said },
+      requireUnchanged: () => files.forEach((file) => file.requireUnchanged()),
       close,
     };
   } catch (error) {

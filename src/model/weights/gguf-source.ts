@@ -59,6 +59,7 @@ async function readGguf(file: RandomAccessFile): Promise<WeightSource> {
     metadata,
     fingerprint: await fingerprint(config, new Map([...tensors].map(([name, tensor]) => [name, { tensor, file }]))),
     origin: { types: savedTypesOf([...tensors].map(([name, { encoding }]) => [name, encoding])), config },
+    requireUnchanged: file.requireUnchanged,
     close: () => file.close(),
   };
 }

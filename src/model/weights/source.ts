@@ -31,5 +31,7 @@ export interface WeightSource {
   fingerprint: string;
   /** What is written back with the model as it came. */
   origin: Origin;
+  /** @throws UserError where a file was written to since it was opened */
+  requireUnchanged(): void;
   close(): Promise<void>;
 }

@@ -18,7 +18,7 @@ import type { ExemptionOptions } from "../../eviction/exemptions.ts";
 import type { Model } from "../../model/model.ts";
 import { optional } from "../../system/optional.ts";
 import { verifier } from "../../text/index.ts";
-import { startOf } from "../kit/adapter.ts";
+import { startOf, trunkLoading } from "../kit/adapter.ts";
 import { ownOfAnswers } from "../kit/own-metric.ts";
 import type { RunInputs } from "../kit/inputs.ts";
 import {
@@ -184,7 +184,7 @@ export async function answerFrozen(
 ): Promise<CacheResult[]> {
   const name = "model";
   const { working } = stoppable(reporterOf(name), interrupted);
-  const trunk = await inputs.openModel();
+  const trunk = await inputs.shareModel(trunkLoading(inputs.shape, [config.adapter]));
   try {
     const { model, release } = await startOf(trunk, config.adapter);
     try {

@@ -31,11 +31,12 @@ import { optional } from "../../system/optional.ts";
 export async function openGateArm(options: GateArmOptions): Promise<GateArm> {
   const { config, inputs, reporter, gated, name } = options;
   refuseUnknownRows(options);
-  const trunk = await inputs.openModel(trunkLoading(inputs.shape, [config.adapter]));
+  const isFrozen = config.adapter !== undefined || config.mode === "pretrain";
+  const loading = trunkLoading(inputs.shape, [config.adapter]);
+  const trunk = isFrozen ? await inputs.shareModel(loading) : await inputs.openModel(loading);
   const disposals = [trunk.dispose];
   const dispose = (): void => disposals.splice(0).forEach((free) => free());
   try {
-    if (config.mode === "pretrain") for (const { variable } of trunk.parameters) variable.trainable = false;
     const model = await trainedModel(trunk, config.adapter, { seed: config.training.seed, reporter });
     if (model !== trunk) disposals.unshift(model.dispose);
     const gates = gated ? await newGates(model, options) : undefined;

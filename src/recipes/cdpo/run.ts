@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { runSubfolders } from "../../config/index.ts";
 import { type CdpoArm, type CdpoConfig, usualPairs } from "./config-schema.ts";
 import { UserError } from "../../system/errors.ts";
-import { readModelFacts } from "../../model/model.ts";
 import { isDiskError } from "../../system/disk-error.ts";
 import { isRunFolder, openRunFolder, type RunFolder } from "../../training/run-folder.ts";
 import { questionsOf, type Answers, type Drawn, type Judged } from "../kit/responses/index.ts";
@@ -117,7 +116,7 @@ async function workOf(opening: RecipeWork<CdpoConfig>, run: RunFolder): Promise<
   const objectives = await objectivesOf(config);
   const reads = (fact: BatchFact): boolean => [...objectives.values()].some(({ needs }) => needs.includes(fact));
   const [estimated, rated, weighed] = [reads("logEstimate"), reads("logRatio"), reads("weights")];
-  const { tokenizer, config: shape } = await readModelFacts(config.model);
+  const { tokenizer, shape } = inputs;
   const { note } = reporterOf("cdpo");
   refuseBesidePairs(config, inputs);
   const given = inputs.pairs && pairsOf(inputs.pairs, shownFiles(config.data.train), note);
@@ -128,8 +127,10 @@ async function workOf(opening: RecipeWork<CdpoConfig>, run: RunFolder): Promise<
     ? given.map(({ rowId, chosen: { prompt } }) => ({ rowId, prompt, reference: "" }))
     : await questionsOf(tokens, tokenizer, trainingAnswersOf);
   // without an adapter the alignment trains the very model that the other stages have over their adapters
-  const loading = config.align.adapter && trunkLoading(shape, [config.contrast.adapter, config.align.adapter]);
-  const openTrunk = (): Promise<Model> => inputs.openModel(loading);
+  const openTrunk = (): Promise<Model> =>
+    config.align.adapter
+      ? inputs.shareModel(trunkLoading(shape, [config.contrast.adapter, config.align.adapter]))
+      : inputs.openModel();
   return {
     ...{
       config,

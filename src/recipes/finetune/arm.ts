@@ -50,7 +50,9 @@ export async function openArm(options: ArmOpening<FinetuneConfig>): Promise<Fine
   const { tokens } = inputs;
   listedPlaces(config.report, tokens, "data.train"); // a row that is not there is refused now
   const rule = ruleOfRun(await ruleOf(config.selection, config), config, tokens);
-  const trunk = await inputs.openModel(trunkLoading(inputs.shape, [config.adapter]));
+  const trunk = config.adapter
+    ? await inputs.shareModel(trunkLoading(inputs.shape, [config.adapter]))
+    : await inputs.openModel();
   const disposals = [trunk.dispose];
   const dispose = (): void => disposals.splice(0).forEach((free) => free());
   try {

@@ -103,7 +103,7 @@ async function fixedLosses(
   path: string | undefined,
   base: Model,
   config: FinetuneConfig,
-  { tokens, engine, openModel }: RunInputs,
+  { tokens, engine }: RunInputs,
   reporter: Reporter,
 ): Promise<Float32Array> {
   const start = isAdapted(base) ? await startOf(base.trunk as Model, config.adapter) : undefined;
@@ -115,26 +115,16 @@ async function fixedLosses(
       fix: "Token losses can only be compared under one tokenizer: name a model of the same family.",
     });
   }
+  const earlier = other ?? start?.model ?? base; // no step has been taken yet, nor a checkpoint read
   const rows = rowsOfRun(config, tokens);
   const { batchSize, microBatchSize = batchSize, packing } = orderOf(config);
   const atOnce = packing === undefined ? `${microBatchSize}` : `${microBatchSize} x ${packing}`;
-  const model = async () => {
-    const open = other ?? start?.model;
-    if (open !== undefined) return { model: open, release: () => undefined };
-    const opened = await openModel();
-    return { model: opened, release: opened.dispose };
-  };
+  const model = async () => ({ model: earlier, release: () => undefined });
   try {
     const losses = await lossColumn(tokens, {
       rows,
       // The last bit of a loss may depend on the rows beside it: only a run that scores the same batches may share it.
-      key: [
-        "losses",
-        (other ?? start?.model ?? base).fingerprint,
-        engineKey(engine),
-        atOnce,
-        rowsKey(rows, tokens),
-      ].join(" "),
+      key: ["losses", earlier.fingerprint, engineKey(engine), atOnce, rowsKey(rows, tokens)].join(" "),
       ...{ batchSize: microBatchSize, packing },
       ...(config.data.cache !== undefined && { cacheFolder: config.data.cache }),
       model,

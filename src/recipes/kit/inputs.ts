@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { FreshConfig, PackableDataConfig } from "../../config/index.ts";
+import type { PackableDataConfig } from "../../config/index.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import { readAnswers, type AnswersOf } from "../../data/answers.ts";
 import { tokenizeDataset } from "../../data/tokens.ts";
@@ -7,25 +7,17 @@ import type { TokenizeOptions } from "../../data/tokens.ts";
 import type { TokenizedDataset } from "../../data/tokenized.ts";
 import { UserError } from "../../system/errors.ts";
 import { packageVersion } from "../../system/package-root.ts";
-import {
-  createModel,
-  freshModelFacts,
-  loadModel,
-  readModelFacts,
-  type Model,
-  type ModelFacts,
-  type LoadOptions,
-} from "../../model/model.ts";
+import type { LoadOptions, Model } from "../../model/model.ts";
 import { requireKnownIds } from "../../model/known-ids.ts";
-import { parseDecoderConfig } from "../../model/config-file.ts";
 import type { DecoderConfig } from "../../model/config.ts";
 import type { EngineInfo } from "../../tensor/engine.ts";
-import { loadTokenizer, withChatTemplate, type Tokenizer } from "../../text/index.ts";
+import { withChatTemplate, type Tokenizer } from "../../text/index.ts";
 import type { Identity } from "../../training/manifest.ts";
 import { configuredTokens, givenTemplate, openConfigured, type DataRole } from "./configured-data.ts";
 import { idleWeights, pairColumns, requireReadable, type PairReading, type PairTokens } from "./pair-tokens.ts";
 import type { Reporter } from "./reporter.ts";
 import { packingNote } from "./row-order.ts";
+import { openStart, type StartingModel, type StartingModelConfig } from "./starting-model.ts";
 import { optional } from "../../system/optional.ts";
 
 /** What all arms of a comparison share. */
@@ -46,22 +38,24 @@ export interface RunInputs {
   readonly trainingAnswersOf: AnswersOf;
   /** The chat template that the configuration gives, where the starting model has another one, or none. */
   readonly chatTemplate?: string;
-  /** The starting model with the template of the run, anew for every arm. Dispose of it after use. */
+  /** Of the starting model, without the template of the run. */
+  readonly tokenizer: Tokenizer;
+  /** A copy of the starting model, with the template of the run, to train and to dispose of. */
   openModel(options?: LoadOptions): Promise<Model>;
+  /** The same to be left as it is: frozen, and shared with all that ask so. Dispose of it after use. */
+  shareModel(options?: LoadOptions): Promise<Model>;
   /** The starting model's evaluation, which is every arm's; measured once. */
   evaluateStart<E extends object>(measure: () => Promise<E>): Promise<E>;
   /** What a continued run must share with the one before. */
   readonly identity: Identity;
+  /** Frees the starting model that waits to be shared, and its files. */
+  close(): Promise<void>;
 }
 
 /** What a configuration says of its starting model and its data. */
-export interface StartConfig {
-  model?: string | undefined;
-  /** Shape of a model with fresh weights, in place of `model`. */
-  fresh?: FreshConfig | undefined;
+export interface StartConfig extends StartingModelConfig {
   /** Of recipes that do not pack rows, without `packing`. */
   data: Omit<PackableDataConfig, "packing"> & { packing?: boolean };
-  training: { seed: number };
 }
 
 /**
@@ -74,10 +68,25 @@ export async function gatherInputs(
   reporter: Reporter,
   reading?: PairReading,
 ): Promise<RunInputs> {
-  const { tokenizer, fingerprint, config: shape, storedBytes } = await startingFacts(config);
+  const start = await openStart(config);
+  try {
+    return await inputsFrom(start, config, { engine, reporter, reading });
+  } catch (error) {
+    await start.close();
+    throw error;
+  }
+}
+
+async function inputsFrom(
+  start: StartingModel,
+  config: StartConfig,
+  surroundings: TokenizingSurroundings,
+): Promise<RunInputs> {
+  const { engine, reporter } = surroundings;
+  const { tokenizer, fingerprint, config: shape, storedBytes } = start.facts;
   const chatTemplate = givenTemplate(config.data, tokenizer);
-  const openModel = async (options?: LoadOptions): Promise<Model> => {
-    const model = await startingModel(config, options);
+  const templated = async (opened: Promise<Model>): Promise<Model> => {
+    const model = await opened;
     return chatTemplate === undefined
       ? model
       : { ...model, tokenizer: withChatTemplate(model.tokenizer, chatTemplate) };
@@ -91,7 +100,6 @@ export async function gatherInputs(
     });
   if (data.maxTokens > maxPositions)
     reporter.note(`The model states a context of ${maxPositions} tokens; data.maxTokens is ${data.maxTokens}.`);
-  const surroundings = { engine, reporter, reading };
   const train = await tokenized(config, "train", tokenizer, surroundings);
   if (data.packing === true) reporter.note(packingNote(data, config.training.seed, train.tokens));
   const held =
@@ -99,7 +107,7 @@ export async function gatherInputs(
   for (const { tokens, pairs } of held ? [train, held] : [train])
     for (const { largestId } of pairs ? [tokens, pairs.rejected] : [tokens])
       requireKnownIds([largestId], [{ source: config.model ?? "fresh", config: shape }]);
-  let start: Promise<object> | undefined;
+  let evaluated: Promise<object> | undefined;
   return {
     engine,
     shape,
@@ -108,8 +116,11 @@ export async function gatherInputs(
     validation: held?.tokens,
     answersOf: async (rowIds) => (held === undefined ? new Map() : readAnswers(held.dataset, rowIds)),
     trainingAnswersOf: (rowIds) => readAnswers(train.dataset, rowIds),
-    openModel,
-    evaluateStart: <E extends object>(measure: () => Promise<E>) => (start ??= measure()) as Promise<E>,
+    tokenizer,
+    openModel: (options) => templated(start.open(options)),
+    shareModel: (options) => templated(start.share(options)),
+    close: start.close,
+    evaluateStart: <E extends object>(measure: () => Promise<E>) => (evaluated ??= measure()) as Promise<E>,
     identity: {
       tokensift: packageVersion(),
       node: process.version,
@@ -174,44 +185,6 @@ async function tokenized(
     await dataset.close();
     throw error;
   }
-}
-
-async function startingFacts({ model, fresh, training }: StartConfig): Promise<ModelFacts> {
-  if (model !== undefined) return readModelFacts(model);
-  const { config, tokenizer } = freshModel(fresh);
-  return freshModelFacts(config, tokenizer, training);
-}
-
-async function startingModel({ model, fresh, training }: StartConfig, options?: LoadOptions): Promise<Model> {
-  if (model !== undefined) return loadModel(model, options);
-  const { config, tokenizer } = freshModel(fresh);
-  return createModel(config, tokenizer, training);
-}
-
-function freshModel(fresh: StartConfig["fresh"]): { config: DecoderConfig; tokenizer: Tokenizer } {
-  if (fresh === undefined)
-    throw new UserError("missing-option", "there is no model to start from", { fix: "Give `model` or `fresh`." });
-  const tokenizer = loadTokenizer(fresh.tokenizer);
-  const begin = tokenizer.bosToken === undefined ? undefined : tokenizer.encode(tokenizer.bosToken)[0];
-  const config = parseDecoderConfig(
-    {
-      model_type: "llama",
-      vocab_size: tokenizer.vocabularySize,
-      hidden_size: fresh.width,
-      num_hidden_layers: fresh.layers,
-      num_attention_heads: fresh.heads,
-      num_key_value_heads: fresh.keyValueHeads,
-      intermediate_size: fresh.feedForwardWidth,
-      max_position_embeddings: fresh.maxPositions,
-      rms_norm_eps: 1e-5,
-      rope_theta: fresh.ropeTheta,
-      tie_word_embeddings: fresh.tiedOutput,
-      bos_token_id: begin,
-      eos_token_id: [...(tokenizer.endOfText ?? [])],
-    },
-    "fresh",
-  );
-  return { config, tokenizer };
 }
 
 /** Names numbers that depend on the engine to the last bit. */

@@ -92,6 +92,7 @@ async function obey<Config extends RunConfig, Run>(
   const reporterOf = (label: string): ArmReporter => ({ ...terminalReporter(label, terminal.stderr), evaluated });
   if (args.dryRun) {
     const inputs = await inputsOf(recipe, config, reporterOf("dry run"));
+    await inputs.close();
     const memory = recipe.memory === undefined ? [] : memoryLines(config, recipe.memory(inputs));
     const plan = [...recipe.plan(config, inputs), ...memory];
     return say([resolvedYaml.trimEnd(), "", ...plan, "Nothing was written to the run folder.\n"].join("\n"));
@@ -100,10 +101,12 @@ async function obey<Config extends RunConfig, Run>(
   const interrupted = interruption.asked;
   const gather = async (): Promise<RunInputs> => {
     const gathered = await inputsOf(recipe, config, stoppable(reporterOf(recipe.name), interrupted));
+    opened.push(gathered);
     const { engine } = gathered;
     if (recipe.memory) requireMemory(config, recipe.memory(gathered), { engine, allow: args.allowMemory });
     return gathered;
   };
+  const opened: RunInputs[] = [];
   let inputs: Promise<RunInputs> | undefined;
   const work: RecipeWork<Config> = {
     ...{ config, resolvedYaml, interrupted },
@@ -121,9 +124,14 @@ async function obey<Config extends RunConfig, Run>(
       return opened;
     },
   };
-  const { path, table, finding } = await tellingDiskErrors(config.output, () => perform(told, body, work)).catch(
-    interruption.rethrow,
-  );
+  const performed = async (): ReturnType<typeof perform> => {
+    try {
+      return await perform(told, body, work);
+    } finally {
+      for (const each of opened) await each.close();
+    }
+  };
+  const { path, table, finding } = await tellingDiskErrors(config.output, performed).catch(interruption.rethrow);
   say(`\n${table}\n`);
   const page = (await recipe.report())(path, { command });
   say(`The run is in ${shownPath(path)}, its report in ${shownPath(page)}\n`);
@@ -189,8 +197,13 @@ async function inputsOf<Config extends RunConfig>(
   const reading = await recipe.readsPairs?.(config);
   const inputs = await gatherInputs(start, await startEngine(config, reporter), reporter, reading);
   const sides = inputs.pairs ? [inputs.tokens, inputs.pairs.rejected] : [inputs.tokens];
-  if (!recipe.usesDataWeights) sides.forEach(refuseWeights);
-  return inputs;
+  try {
+    if (!recipe.usesDataWeights) sides.forEach(refuseWeights);
+    return inputs;
+  } catch (error) {
+    await inputs.close();
+    throw error;
+  }
 }
 
 /** Starts the configured engine, and says which it is. */

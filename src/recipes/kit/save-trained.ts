@@ -1,4 +1,4 @@
-import { mergeAdapter } from "../../model/adapters/merge.ts";
+import { whileMerged } from "../../model/adapters/merge.ts";
 import { saveMerged } from "../../model/adapters/save-merged.ts";
 import { portableBase, saveAdapter } from "../../model/adapters/peft.ts";
 import { isAdapted, type Adapted } from "../../model/adapters/with-adapter.ts";
@@ -8,8 +8,7 @@ import type { RunFolder } from "../../training/run-folder.ts";
 import { adapterCardText, cardText, type Card } from "./card.ts";
 
 /**
- * Writes the trained model to the run folder; of one with an adapter also that alone, unrounded. The adapter is then
- * merged, for good: neither `model` nor another model over its trunk is to be used any more.
+ * Writes the trained model to the run folder; of one with an adapter also that alone, unrounded.
  * @param card its chat template goes beside the adapter; that beside the model is the model's tokenizer's
  */
 export async function saveTrained(
@@ -28,9 +27,12 @@ export async function saveTrained(
       return;
     }
   }
-  const merged = isAdapted(model) ? ((await mergeAdapter(model)).model as Model) : model;
-  const facts = [...card.facts, weightsFact(merged, save)];
-  await saveModel(merged, run.model, { ...save, card: cardText({ ...card, facts }) });
+  const write = (whole: Model): Promise<void> => {
+    const facts = [...card.facts, weightsFact(whole, save)];
+    return saveModel(whole, run.model, { ...save, card: cardText({ ...card, facts }) });
+  };
+  if (isAdapted(model)) await whileMerged(model as Model & Adapted<Model>, write);
+  else await write(model);
 }
 
 type Weights = Pick<Model, "parameters" | "stored" | "origin">;

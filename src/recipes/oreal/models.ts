@@ -20,16 +20,16 @@ export interface OrealModels {
   dispose(): void;
 }
 
-/** Opens as many copies of the starting model as the arm needs: one for each part that trains whole weights, and one. */
+/** Opens what the arm needs of the starting model: a copy for each part that trains whole weights, and one that is shared. */
 export async function openModels(
   config: OrealConfig,
-  { openModel, shape }: RunInputs,
+  { openModel, shareModel, shape }: RunInputs,
   reporter: Reporter,
 ): Promise<OrealModels> {
   const { policy: learner, rewardModel, training, objective } = config;
   const disposals: (() => void)[] = [];
-  const open = async (options?: LoadOptions): Promise<Model> => {
-    const model = await openModel(options);
+  const kept = async (opened: Promise<Model>): Promise<Model> => {
+    const model = await opened;
     disposals.unshift(model.dispose);
     return model;
   };
@@ -40,14 +40,12 @@ export async function openModels(
   };
   try {
     const over = usesRewardModel(objective) ? [learner.adapter, rewardModel?.adapter] : [learner.adapter];
-    const start = await open(learner.adapter && trunkLoading(shape, over));
+    const start = await kept(learner.adapter ? shareModel(trunkLoading(shape, over)) : openModel());
     const policy = learner.adapter ? await adapt(start, learner.adapter, training.seed) : start;
     let frozen = isAdapted(policy) ? start : undefined;
     const frozenTrunk = async (): Promise<Model> => {
-      frozen ??= await open(
-        rewardModel?.adapter ? trunkLoading(shape, [rewardModel.adapter]) : { weights: "as-stored" },
-      );
-      for (const { variable } of frozen.parameters) variable.trainable = false;
+      const asStored: LoadOptions = { weights: "as-stored" };
+      frozen ??= await kept(shareModel(rewardModel?.adapter ? trunkLoading(shape, [rewardModel.adapter]) : asStored));
       return frozen;
     };
     const initialModel = async (): Promise<Model> => {
@@ -61,7 +59,7 @@ export async function openModels(
     if (usesRewardModel(objective)) {
       const adapter = rewardModel?.adapter;
       const seed = stream(training.seed, "reward model").below(2 ** 31);
-      reward = tokenRewardModel(adapter ? await adapt(await frozenTrunk(), adapter, seed) : await open());
+      reward = tokenRewardModel(adapter ? await adapt(await frozenTrunk(), adapter, seed) : await kept(openModel()));
       disposals.unshift(reward.head.dispose);
     }
     reporter.note(sizeNote("policy", policy));

@@ -8,9 +8,9 @@ import { releaseEngine, useEngine } from "../../../src/tensor/engine.ts";
 import { optimizerStep } from "../../../src/training/index.ts";
 import { tensorCount } from "../../training/reference.ts";
 
-/** How often the starting model was opened, how many copies there were at once, and the tensors that are left. */
-export interface Openings {
-  openings: number;
+/** How many copies of the starting model there were, how many at once, and the tensors that are left. */
+export interface Copies {
+  copies: number;
   mostAtOnce: number;
   tensors: number;
 }
@@ -35,27 +35,33 @@ async function train({ learner, objective, batches, record }: Alignment): Promis
 export async function runInProcess(
   path: string,
   changes: Partial<Pick<RecipeWork<CdpoConfig>, "interrupted" | "mode">> = {},
-): Promise<Openings> {
+): Promise<Copies> {
   const { config, resolvedYaml } = loadConfig(cdpoRecipe.config, path);
   const reporter = { note: () => undefined, working: () => undefined, step: () => undefined };
   const engine = await useEngine("cpu", { threads: 1 });
   const before = tensorCount();
-  const counts = { openings: 0, mostAtOnce: 0 };
-  let open = 0;
-  const counting = ({ openModel, ...inputs }: RunInputs): RunInputs => ({
-    ...inputs,
-    async openModel() {
-      const model = await openModel();
-      counts.openings++;
-      counts.mostAtOnce = Math.max(counts.mostAtOnce, ++open);
+  const copies = new Set<unknown>(); // a copy is known by its weights
+  const open: unknown[] = [];
+  let mostAtOnce = 0;
+  const counted =
+    (opened: RunInputs["openModel"]): RunInputs["openModel"] =>
+    async (options) => {
+      const model = await opened(options);
+      copies.add(model.embedding);
+      open.push(model.embedding);
+      mostAtOnce = Math.max(mostAtOnce, new Set(open).size);
       return {
         ...model,
         dispose() {
-          open--;
+          open.splice(open.indexOf(model.embedding), 1);
           model.dispose();
         },
       };
-    },
+    };
+  const counting = ({ openModel, shareModel, ...inputs }: RunInputs): RunInputs => ({
+    ...inputs,
+    openModel: counted(openModel),
+    shareModel: counted(shareModel),
   });
   let inputs: Promise<RunInputs> | undefined;
   const gather = async () =>
@@ -74,7 +80,9 @@ export async function runInProcess(
       inputs: () => (inputs ??= gather().then(counting)),
       command: "npx tsx trainers/cdpo.ts",
     });
-    return { ...counts, tensors: tensorCount() - before };
+    const { close } = await inputs!;
+    await close();
+    return { copies: copies.size, mostAtOnce, tensors: tensorCount() - before };
   } finally {
     releaseEngine();
   }

@@ -89,10 +89,9 @@ describe("the cDPO recipe", () => {
     }
   });
 
-  test("is the library's step spelled out, and opens the starting model once, then once for each arm's answers", async () => {
+  test("is the library's step spelled out, and all its stages share one copy of the starting model", async () => {
     const other = writeCdpo(join(base, "library"));
-    // Sampling to the starting model's answers, and the first arm, share a copy; an arm is merged into the one it has.
-    expect(await runInProcess(other)).toEqual({ openings: 3, mostAtOnce: 1, tensors: 0 });
+    expect(await runInProcess(other)).toEqual({ copies: 1, mostAtOnce: 1, tensors: 0 });
     expect(results(join(base, "library/out"))).toEqual(results(whole));
   }, 120_000);
 
@@ -104,7 +103,7 @@ describe("the cDPO recipe", () => {
       compare: ["dpo"],
     });
     // tdpo: the copy of the starting model's answers and one more; dpo: another
-    expect(await runInProcess(other)).toEqual({ openings: 3, mostAtOnce: 2, tensors: 0 });
+    expect(await runInProcess(other)).toEqual({ copies: 3, mostAtOnce: 2, tensors: 0 });
     expect(linesOf(join(base, "weights/out/tdpo/metrics.jsonl"))).toBe(2);
   }, 120_000);
 

@@ -65,16 +65,21 @@ async function run(name: string, options: Options = {}): Promise<{ notes: string
   const engine = await useEngine("cpu", { threads: 1 });
   tensors = tensorCount();
   let inputs: RunInputs | undefined;
-  await perform(ssTokenRecipe, trainer, {
-    config,
-    resolvedYaml,
-    mode: options.mode ?? "new",
-    allowChanges: options.allowChanges ?? false,
-    inputs: async () => (inputs ??= await gatherInputs(config, engine, reporter)),
-    reporterOf: () => reporter,
-    interrupted: options.interrupted ?? (() => false),
-    command: "npx tsx trainers/sstoken.ts",
-  }).finally(() => (tensors = tensorCount() - tensors));
+  try {
+    await perform(ssTokenRecipe, trainer, {
+      config,
+      resolvedYaml,
+      mode: options.mode ?? "new",
+      allowChanges: options.allowChanges ?? false,
+      inputs: async () => (inputs ??= await gatherInputs(config, engine, reporter)),
+      reporterOf: () => reporter,
+      interrupted: options.interrupted ?? (() => false),
+      command: "npx tsx trainers/sstoken.ts",
+    });
+  } finally {
+    await inputs?.close();
+    tensors = tensorCount() - tensors;
+  }
   return { notes, output: config.output, tensors };
 }
 

@@ -2,8 +2,9 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, w
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { countOpenings } from "../openings.ts";
 import { runHere, startHere } from "../run-here.ts";
-import { linesOf, results, startRecipe, whenEntries, writeRecipe } from "../small-run.ts";
+import { linesOf, results, smallSolver, startRecipe, whenEntries, writeConfig, writeRecipe } from "../small-run.ts";
 import { copyOfWhole } from "../whole-run.ts";
 
 const runRecipe = (config: string, ...flags: string[]) => runHere("sstoken", config, ...flags);
@@ -29,6 +30,21 @@ describe("the ssToken recipe", () => {
     expect(linesOf(join(whole, "evaluation.jsonl"))).toBe(4); // steps 0, 4, 8 and 12
     expect(readdirSync(join(whole, "checkpoints")).sort()).toEqual(["step-12", "step-9"]);
     expect(Object.values(results(whole)).every((content) => content !== undefined)).toBe(true);
+  });
+
+  test.each([{}, { adapter: { rank: 2 } }])("opens the starting model once for three arms: %j", async (changes) => {
+    const data = join(import.meta.dirname, "../../../datasets/word-problems");
+    const config = writeConfig(join(base, `three-${Object.keys(changes).join("")}`), {
+      model: smallSolver,
+      data: { train: join(data, "train-noisy.arrow"), limit: 4, maxTokens: 160 },
+      selection: { method: "sstoken" },
+      training: { steps: 1, batchSize: 2 },
+      compare: ["full", "random"],
+      ...changes,
+    });
+    const opened = await countOpenings(join(smallSolver, "model.safetensors"));
+    const { code, stderr } = await runRecipe(config);
+    expect([opened.end(), code, code === 0 ? "" : stderr]).toEqual([1, 0, ""]);
   });
 
   test("of packed rows, stopped in the middle, goes on to the same bytes; it says how full they are", async () => {

@@ -1,17 +1,21 @@
 import { afterAll, describe, expect, test } from "@jest/globals";
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type * as tf from "@tensorflow/tfjs-core";
 import { loadConfig } from "../../../src/config/index.ts";
 import { finetuneRecipe } from "../../../src/recipes/index.ts";
 import { gatherInputs, type RunInputs } from "../../../src/recipes/kit/inputs.ts";
+import type { Model } from "../../../src/model/index.ts";
 import type { Reporter } from "../../../src/recipes/kit/reporter.ts";
 import { loadTokenizer } from "../../../src/text/index.ts";
 import { releaseEngine, useEngine } from "../../../src/tensor/engine.ts";
 import { userError } from "../../user-error.ts";
 
 const base = mkdtempSync(join(tmpdir(), "tokensift-inputs-"));
-afterAll(() => {
+const opened: RunInputs[] = [];
+afterAll(async () => {
+  await Promise.all(opened.map((inputs) => inputs.close()));
   releaseEngine();
   rmSync(base, { recursive: true });
 });
@@ -39,7 +43,9 @@ async function gather(model: string, rows: object[], validation: object[], more 
     `model: ${model}\noutput: ${join(base, "run")}\ndata: ${data}\ntraining: { steps: 1, batchSize: 1 }\n`,
   );
   const { config } = loadConfig(finetuneRecipe.config, path, {});
-  return gatherInputs(finetuneRecipe.start(config), await useEngine("cpu", { threads: 1 }), reporter);
+  const inputs = await gatherInputs(finetuneRecipe.start(config), await useEngine("cpu", { threads: 1 }), reporter);
+  opened.push(inputs);
+  return inputs;
 }
 
 describe("a tokenizer that is larger than the embedding", () => {
@@ -73,6 +79,29 @@ test("plain text is divided as the configuration says, held-out text too", async
     expect(divided.stats.responseTokens).toBe(12 * 11);
   }
 });
+
+test("a starting model is shared while nobody asks otherwise, and refused once its file has changed", async () => {
+  const model = join(base, "changing");
+  cpSync(join(root, "models/tiny"), model, { recursive: true });
+  const rows = [{ question: "How many ropes ?", answer: "6" }];
+  const inputs = await gather(model, rows, rows);
+  const [first, second] = [await inputs.shareModel(), await inputs.shareModel()];
+  expect(second.embedding).toBe(first.embedding);
+  expect(first.parameters.some(({ variable }) => variable.trainable)).toBe(false);
+  for (const each of [first, first, second]) each.dispose(); // twice is once
+  const third = await inputs.shareModel();
+  expect(third.embedding).toBe(first.embedding);
+  const own = await inputs.openModel();
+  expect([own.embedding === third.embedding, disposed(third)]).toEqual([false, false]);
+  for (const each of [own, third]) each.dispose();
+  (await inputs.openModel()).dispose();
+  expect(disposed(third)).toBe(true);
+  appendFileSync(join(model, "model.safetensors"), "more");
+  for (const open of [inputs.openModel, inputs.shareModel])
+    await expect(open()).rejects.toThrow(userError("file-changed", join(model, "model.safetensors")));
+});
+
+const disposed = ({ embedding }: Model): boolean => (embedding as tf.Variable).isDisposed;
 
 describe("the chat template of a run", () => {
   const rows = [{ question: "How many ropes ?", answer: "6" }];

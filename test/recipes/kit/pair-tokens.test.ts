@@ -35,7 +35,8 @@ async function read(
   const note = (sentence: string): void => void notes.push(sentence);
   const start = cdpoRecipe.start(loadConfig(cdpoRecipe.config, config).config);
   const reporter = { note, working: () => undefined };
-  const { pairs } = await gatherInputs(start, engine, reporter, { weights });
+  const { pairs, close } = await gatherInputs(start, engine, reporter, { weights });
+  await close();
   return { pairs: pairs ? pairsOf(pairs, "rows", note) : [], notes };
 }
 

@@ -43,13 +43,18 @@ export async function runHere(
   const engine = await useEngine("cpu", { threads: 1 });
   const before = tensorCount();
   let inputs: RunInputs | undefined;
-  const { table } = await perform(orealRecipe, watched, {
-    ...{ config, resolvedYaml, mode, interrupted },
-    allowChanges: false,
-    inputs: async () => (inputs ??= await gatherInputs(config, engine, reporter)),
-    reporterOf: () => reporter,
-    command: "npx tsx trainers/oreal.ts",
-  });
+  let table: string;
+  try {
+    ({ table } = await perform(orealRecipe, watched, {
+      ...{ config, resolvedYaml, mode, interrupted },
+      allowChanges: false,
+      inputs: async () => (inputs ??= await gatherInputs(config, engine, reporter)),
+      reporterOf: () => reporter,
+      command: "npx tsx trainers/oreal.ts",
+    }));
+  } finally {
+    await inputs?.close();
+  }
   return { notes, output: config.output, table, tensors: tensorCount() - before };
 }
 
