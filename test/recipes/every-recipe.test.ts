@@ -103,6 +103,14 @@ describe.each(recipeCases)(
         expect(snapshot(whole.output)).toEqual(before);
       });
 
+    test("keeps the run that it is to replace where its data are refused", async () => {
+      const before = snapshot(whole.output);
+      const config = join(whole.output, "../config.yaml");
+      const { code, stderr } = await run(config, "--overwrite", "--set", "report={ rows: [99999] }");
+      expect([code, stderr]).toEqual([2, expect.stringContaining("99999")]);
+      expect(snapshot(whole.output)).toEqual(before);
+    });
+
     const last = mounts ? " and left without space" : "";
     test(`over another run, stopped at several records${last}, goes on to the same bytes`, async () => {
       if (mounts) disk = mountDisk(join(base, "disk"), large);

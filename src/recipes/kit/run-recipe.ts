@@ -126,6 +126,7 @@ async function obey<Config extends RunConfig, Run>(
   };
   const performed = async (): ReturnType<typeof perform> => {
     try {
+      if (work.mode === "overwrite") recipe.plan(config, await work.inputs()); // what is refused must not cost the old run
       return await perform(told, body, work);
     } finally {
       for (const each of opened) await each.close();
