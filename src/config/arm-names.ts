@@ -6,6 +6,7 @@ export const runSubfolders: readonly string[] = [
   "checkpoints",
   "divergence",
   "gates",
+  "judge",
   "model",
   "reward-model",
   "scores",

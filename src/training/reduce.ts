@@ -151,7 +151,7 @@ export function requireWeightsAlone({ name, anchor }: Pick<TokenRule, "anchor"> 
   if (anchor === undefined) return;
   throw new UserError("conflicting-options", "The rule has an anchor, a divergence that weights alone do not hold.", {
     ...(name !== undefined && { where: name }),
-    fix: "Train it by `ruleStep`, as trainers/finetune.ts (`tokensift train finetune`) does.",
+    fix: "Train it by `ruleStep`, which computes the anchor, too.",
   });
 }
 

@@ -1,6 +1,7 @@
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, utimesSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import {
   createAdapter,
@@ -9,10 +10,14 @@ import {
   gradientStore,
   loadModel,
   mergeAdapter,
+  readModelFacts,
   saveModel,
   withAdapter,
+  type LoraOptions,
   type Model,
 } from "../../src/model/index.ts";
+import { loraSettings } from "../../src/model/adapters/options.ts";
+import { weightsInMemory } from "../../src/model/adapters/weights-in-memory.ts";
 import { saveMerged } from "../../src/model/adapters/save-merged.ts";
 import { type LoadOptions } from "../../src/model/model.ts";
 import { trainableShare } from "../../src/model/adapters/with-adapter.ts";
@@ -68,10 +73,15 @@ async function bitsOf(model: Decoder, gradientCheckpointing: boolean): Promise<R
   return found;
 }
 
-async function adapted(options: LoadOptions): Promise<Model & { trunk: Model; free(): void }> {
+async function adapted(
+  options: LoadOptions,
+  changes: Partial<LoraOptions> = {},
+): Promise<Model & { trunk: Model; free(): void }> {
   const trunk = await loadModel(half, options);
-  const adapter = await createAdapter(trunk, { rank: 4, seed: 2, dropout: 0.1 });
+  const adapter = await createAdapter(trunk, { rank: 4, seed: 2, dropout: 0.1, ...changes });
   fillB(adapter, 3);
+  // what is trained as a whole is no longer what it was
+  for (const { variable } of adapter.copies) tf.tidy(() => variable.assign(tf.mul(variable, 1.25)));
   const model = withAdapter(trunk, adapter);
   model.adapter.startStep(1);
   return { ...model, free: () => [model, trunk].forEach((each) => each.dispose()) };
@@ -131,13 +141,29 @@ describe("a model whose weights stay in their files", () => {
     model.dispose();
   });
 
-  test("is written with its adapter merged as one in memory is", async () => {
-    const [inFile, inMemory] = [await adapted({ weights: "as-stored" }), await adapted({})];
-    const [one, other] = ["one", "other"].map((name) => join(folder, name)) as [string, string];
+  test.each<Partial<LoraOptions>>([
+    {},
+    { targetModules: ["q_proj"], dora: true },
+    { modulesToSave: ["norm"] },
+    { modulesToSave: ["lm_head"] },
+    { modulesToSave: ["embed_tokens", "lm_head"] },
+    { targetModules: ["q_proj", "embed_tokens"] },
+    { targetModules: ["q_proj", "lm_head"] },
+  ])("is written with its adapter merged as one in memory is: %j", async (changes) => {
+    const config = (await readModelFacts(half)).config;
+    const needed = weightsInMemory(config, loraSettings({ rank: 4, ...changes }, config));
+    const inFile = await adapted({ weights: "as-stored", inMemory: needed }, changes);
+    const inMemory = await adapted({}, changes);
+    const [one, other] = ["one", "other"].map((name) => join(folder, `${name}-${JSON.stringify(changes).length}`)) as [
+      string,
+      string,
+    ];
     await saveMerged(inFile as never, one, { card: "Merged.", dtype: "float32" });
     const merged = await mergeAdapter(inMemory as never);
     await saveModel(merged.model as Model, other, { card: "Merged.", dtype: "float32" });
-    expect(readFileSync(join(one, "model.safetensors"))).toEqual(readFileSync(join(other, "model.safetensors")));
+    const [written, asked] = [one, other].map((path) => readFileSync(join(path, "model.safetensors")));
+    expect(written!.equals(asked!)).toBe(true);
+    expect(readFileSync(join(one, "config.json"), "utf8")).toBe(readFileSync(join(other, "config.json"), "utf8"));
     await expect(mergeAdapter(inFile as never)).rejects.toThrow(userError("adapted-model"));
     inFile.free();
     inMemory.trunk.dispose();

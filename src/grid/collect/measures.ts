@@ -57,11 +57,11 @@ export function measuresOf(folder: string, startRow?: string): { measures: Measu
   const rows = resultsIn(folder) ?? [];
   const main = rows.find(({ name }) => startRow === undefined || name !== startRow);
   const own = join(folder, textOf(main?.["name"]) ?? "");
-  const arm = existsSync(join(own, "metrics.jsonl")) ? own : folder; // cDPO trains every arm in a folder of its own
+  const arm = existsSync(join(own, "metrics.jsonl")) ? own : folder; // a recipe may train every arm in a folder of its own
   const steps = runLines(arm, "metrics.jsonl");
   const summary = runObject(arm, "summary.json") ?? {};
   const evaluation = savedEvaluation(arm, {
-    main: arm === folder ? main : undefined, // cDPO's results are of evaluations of their own
+    main: arm === folder ? main : undefined, // such results are of evaluations of their own
     ...{ lastStep: steps.at(-1), savedStep: summary["savedStep"] },
   });
   const found = new Map<string, Measure>();

@@ -3,6 +3,7 @@ import { UserError } from "../../system/errors.ts";
 import { stream } from "../../system/random.ts";
 import { causalAttention } from "../../tensor/ops/index.ts";
 import { attentionOf } from "../attention.ts";
+import type { DecoderConfig } from "../config.ts";
 import { decode, parameterOf, type Decoder } from "../decoder.ts";
 import type { AttentionHook } from "../layer.ts";
 import { outputLogits } from "../output.ts";
@@ -78,7 +79,7 @@ async function mergeFor<D extends Decoder>(
   const { trunk, adapter } = model;
   if (trunk.stored !== undefined)
     throw new UserError("adapted-model", "the weights below this adapter are frozen in their files", {
-      fix: "Load the model with its weights as float32 to merge into it, or write the merged model at once (saveMerged).",
+      fix: "Load the model with its weights as float32 to merge into it, or write the merged model from its files (tokensift merge).",
     });
   const ids = Int32Array.from(text ?? randomText(model));
   const before = await logitsOf(model, ids);
@@ -139,18 +140,23 @@ function untied<D extends Decoder>(trunk: D): { merged: D; head: tf.Variable<tf.
     head.dispose();
     trunk.dispose();
   };
-  const [embedding, headName] = [embeddingModule(trunk.config), headModule(trunk.config)];
   const { origin } = trunk as { origin?: Origin };
-  const type = origin?.types.get(`${embedding}.weight`);
   const merged = {
     ...trunk,
-    ...(type && { origin: { ...origin, types: new Map([...origin!.types, [`${headName}.weight`, type]]) } }),
+    ...(origin && { origin: withTypeOfHead(origin, trunk.config) }),
     config: { ...trunk.config, tiedOutput: false },
     outputEmbedding: head,
-    parameters: [...trunk.parameters, parameterOf(`${headName}.weight`, head)],
+    parameters: [...trunk.parameters, parameterOf(`${headModule(trunk.config)}.weight`, head)],
     dispose,
   };
   return { merged, head };
+}
+
+/** Where output projection and embedding part, the one comes in the numbers of the other. */
+export function withTypeOfHead<O extends Origin | undefined>(origin: O, config: DecoderConfig): O {
+  const type = origin?.types.get(`${embeddingModule(config)}.weight`);
+  if (type === undefined) return origin;
+  return { ...origin, types: new Map([...origin!.types, [`${headModule(config)}.weight`, type]]) };
 }
 
 /** The weight with an adapter's change in it. */

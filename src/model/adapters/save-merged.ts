@@ -1,44 +1,47 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { UserError } from "../../system/errors.ts";
-import { isStored, widened } from "../../tensor/stored-weight.ts";
+import { isStored, type Weight, widened, widenedValues } from "../../tensor/stored-weight.ts";
 import type { Model, SaveOptions } from "../model.ts";
-import { storedTensorsOf, tensorsOf } from "../saved-values.ts";
 import { saveModelFiles } from "../weights/save.ts";
 import type { TensorToSave } from "../weights/safetensors-write.ts";
-import { changed } from "./merge.ts";
+import { changed, withTypeOfHead } from "./merge.ts";
+import { embeddingModule, headModule } from "./modules.ts";
 import type { Adapted } from "./with-adapter.ts";
 
 /**
  * Writes the model with its adapter in its weights, in Hugging Face layout. Nothing is changed in memory, where one
  * weight at a time is widened and merged: for models whose weights stay in their files. What is written is what
  * `mergeAdapter` and `saveModel` write of the same model with weights in memory.
- * @throws UserError if the folder holds other files or cannot be written, a number is too large for float16, or the
- * adapter changes an embedding
+ * @throws UserError if the folder holds other files or cannot be written, or a number is too large for float16
  */
 export async function saveMerged(model: Model & Adapted<Model>, folder: string, options: SaveOptions): Promise<void> {
-  const { config, origin, parameters, stored = [], tokenizer, layers } = model.trunk;
-  const merged = new Map(
-    model.adapter.changes.map((change): [string, TensorToSave] => {
-      const { module, place } = change;
-      if (place.kind !== "projection")
-        throw new UserError(
-          "adapted-model",
-          "the adapter changes an embedding, which takes the whole model in memory",
-          {
-            where: module,
-            fix: "Load the model with its weights as float32, merge into it (mergeAdapter), and save that.",
-          },
-        );
-      const name = `${module}.weight`;
-      const { weight } = layers[place.layer]!.projections[place.projection]!;
-      const values = (): Promise<Float32Array> =>
-        valuesOf(() => changed(isStored(weight) ? widened(weight) : weight, change));
-      return [name, { name, shape: weight.shape, values }];
-    }),
-  );
-  const tensors = [...tensorsOf(parameters), ...storedTensorsOf(stored)].map((own) => merged.get(own.name) ?? own);
-  await saveModelFiles(folder, { ...options, config, tensors, tokenizerFiles: tokenizer.files, origin });
+  const { config, origin, parameters, stored = [], tokenizer } = model.trunk;
+  const changes = new Map(model.adapter.changes.map((change) => [`${change.module}.weight`, change]));
+  const copies = new Map<string, tf.Tensor>(model.adapter.copies.map(({ name, variable }) => [name, variable]));
+  const weights = new Map<string, Weight | tf.Tensor>([
+    ...parameters.map(({ name, variable }) => [name, variable] as const),
+    ...stored.map(({ name, weight }) => [name, weight] as const),
+  ]);
+  const [embedding, head] = [`${embeddingModule(config)}.weight`, `${headModule(config)}.weight`];
+  const parts = config.tiedOutput && [embedding, head].some((name) => changes.has(name) || copies.has(name));
+  if (parts) weights.set(head, weights.get(embedding)!);
+  const tensors = [...weights].map(([name, own]): TensorToSave => {
+    const weight = copies.get(name) ?? own;
+    const change = changes.get(name);
+    const values = async (): Promise<Float32Array> => {
+      if (change !== undefined) return valuesOf(() => changed(inMemory(weight as Weight), change));
+      return "encoding" in weight ? widenedValues(weight) : weight.data<"float32">();
+    };
+    return { name, shape: weight.shape, values };
+  });
+  await saveModelFiles(folder, {
+    ...{ ...options, tensors, tokenizerFiles: tokenizer.files },
+    ...(parts
+      ? { config: { ...config, tiedOutput: false }, origin: withTypeOfHead(origin, config) }
+      : { config, origin }),
+  });
 }
+
+const inMemory = (weight: Weight): tf.Tensor2D => (isStored(weight) ? widened(weight) : weight);
 
 async function valuesOf(compute: () => tf.Tensor): Promise<Float32Array> {
   const tensor = tf.tidy(compute);
