@@ -153,7 +153,7 @@ describe("critical finds a planted error that the model finds likely", () => {
 
 describe("critical of the model's own answers", () => {
   const whole = folder.path("whole");
-  const given = ["--data", questions, "--samples", "2", "--rollouts", "8", "--positions", "0-4"];
+  const given = ["--data", questions, "--samples", "2", "--rollouts", "4", "--positions", "0-4"];
 
   test("draws, judges and searches wrong ones, one of a question", async () => {
     const { code, err } = await critical(...given, "--rows", "2", "--out", whole);
@@ -192,7 +192,7 @@ describe("critical of the model's own answers", () => {
   test("takes responses from a file, with the same draws", async () => {
     const out = folder.path("from-file");
     const file = join(whole, "answers.arrow");
-    const source = ["--data", questions, "--answers", file, "--rollouts", "8", "--positions", "0-4"];
+    const source = ["--data", questions, "--answers", file, "--rollouts", "4", "--positions", "0-4"];
     const { code, err } = await critical(...source, "--out", out);
     expect([code, code === 0 ? "" : err]).toEqual([0, ""]);
     expect(read(out).answers).toEqual(read(whole).answers);

@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { runGrid } from "../../src/grid/run-grid.ts";
 import { writeRecipe } from "../recipes/small-run.ts";
 
-/** Two rules with two seeds, two steps each, on a model of width 32, in a folder; cells and tables go to `output`. */
-export function writeRealGrid(folder: string, output: string): string {
+/** Two rules with each seed, two steps each, on a model of width 32, in a folder; cells and tables go to `output`. */
+export function writeRealGrid(folder: string, output: string, seeds: readonly number[] = [1, 2]): string {
   writeRecipe(folder);
   const grid = {
-    ...{ recipe: "sstoken", base: "config.yaml", seeds: [1, 2], metrics: ["loss"], output },
+    ...{ recipe: "sstoken", base: "config.yaml", seeds, metrics: ["loss"], output },
     set: {
       ...{ "training.steps": 2, "training.saveEvery": 1, "training.evaluateEvery": 0 },
       ...{ "data.limit": 16, "data.validationLimit": 2 },

@@ -61,7 +61,7 @@ export function writeRecipe(
     },
     selection: { method: "sstoken", ratio: 0.6 },
     training: { steps: 12, batchSize: 4, microBatchSize: 2, learningRate: 1e-3, saveEvery: 3, evaluateEvery: 4 },
-    evaluation: { generate: true, samples: 2, maxNewTokens: 8 },
+    evaluation: { generate: true, samples: 2, maxNewTokens: 4 },
     report: { rows: "changed", count: 3, among: 6 },
     compare: ["random"],
     output,

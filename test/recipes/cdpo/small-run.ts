@@ -21,14 +21,14 @@ export function writeCdpo(folder: string, changes: object = {}): string {
   return writeConfig(folder, {
     model: smallSolver,
     data: { ...smallData(17), cache: join(folder, "cache") },
-    sampling: { samples: 4, maxNewTokens: 20, batchSize: 4 },
+    sampling: { samples: 4, maxNewTokens: 20, batchSize: 16 },
     contrast: { adapter, training: { steps: 3, batchSize: 2, learningRate: 1e-3, saveEvery: 2 } },
     align: {
       adapter,
       training: { steps: 4, batchSize: 2, microBatchSize: 1, learningRate: 1e-3, saveEvery: 2 },
     },
     compare: ["tdpo"],
-    evaluation: { samples: 1, maxNewTokens: 20 },
+    evaluation: { samples: 1, maxNewTokens: 12 },
     report: { rows: "worst" },
     ...changes,
   });

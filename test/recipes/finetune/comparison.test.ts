@@ -45,6 +45,8 @@ async function run(name: string, options: Options = {}): Promise<{ notes: string
     "training.schedule=constant",
     "training.warmupRatio=0",
     "data.validationLimit=4",
+    "evaluation.samples=1",
+    "evaluation.maxNewTokens=2",
   ];
   const path = writeRecipe(join(base, name));
   const { config, resolvedYaml } = loadConfig(ssTokenRecipe.config, path, { set: [...small, ...(options.set ?? [])] });
