@@ -54,6 +54,13 @@ module.exports = {
       to: { path: "^src/recipes/[^/]+/", pathNot: "^src/recipes/(kit|$1)/" },
     },
     {
+      name: "recipes-by-the-list",
+      comment: "what stands above the recipes knows them through list.ts alone, and what they share",
+      severity: "error",
+      from: { path: "^src/(grid|trial|cli)/" },
+      to: { path: "^src/recipes/", pathNot: "^src/recipes/(kit/|[^/]+$)" },
+    },
+    {
       name: "defining-files",
       comment: "an index.ts that package.json exports is for those outside; src/ imports from the files that define",
       severity: "error",

@@ -69,7 +69,7 @@ function atItsPlace(source, path) {
     .replaceAll("import.meta.url", JSON.stringify(pathToFileURL(path).href));
 }
 
-/** `trainers/NAME.ts?loop` is the recipe and the loop that the trainer hands to the command line, and runs nothing. */
+/** `trainers/NAME.ts?loop` is the loop that the trainer hands to the command line, and runs nothing. */
 const loops = {
   name: "a trainer's loop",
   setup(builder) {
@@ -78,10 +78,10 @@ const loops = {
       namespace: "loop",
     }));
     builder.onLoad({ filter: /.*/, namespace: "loop" }, async ({ path }) => {
-      const [before, recipe, after, ...more] = (await readFile(path, "utf8")).split(/^await runRecipe\((\w+), /m);
+      const [before, after, ...more] = (await readFile(path, "utf8")).split(/^await runRecipe\("[\w-]+", /m);
       if (after === undefined || more.length > 0)
         throw new Error(`${path} has not one runRecipe at the start of a line`);
-      const contents = `${before}export { ${recipe} as recipe };\nexport const loop = (${after}`;
+      const contents = `${before}export const loop = (${after}`;
       return { contents, loader: "ts", resolveDir: dirname(path) };
     });
   },

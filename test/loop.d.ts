@@ -1,19 +1,18 @@
 declare module "*/oreal.ts?loop" {
-  import type { OrealRun } from "tokensift/recipes";
+  import type { RunOf } from "tokensift/recipes";
 
   /** What `trainers/oreal.ts` does in a run. */
-  export const loop: (run: OrealRun) => Promise<void>;
+  export const loop: (run: RunOf<"oreal">) => Promise<void>;
 }
 
 declare module "*/finetune.ts?loop" {
-  import type { FinetuneRun } from "tokensift/recipes";
+  import type { RunOf } from "tokensift/recipes";
 
   /** What `trainers/finetune.ts` does in a run. */
-  export const loop: (run: FinetuneRun) => Promise<void>;
+  export const loop: (run: RunOf<"finetune">) => Promise<void>;
 }
 
 declare module "*?loop" {
-  /** The recipe of a trainer, and what it does in a run. */
-  export const recipe: unknown;
+  /** What a trainer does in a run. */
   export const loop: unknown;
 }

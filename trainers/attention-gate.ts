@@ -13,10 +13,10 @@
 // `mode: finetune` trains gates with the model's adapter, `mode: pretrain` alone. The run ends with answers to held-out
 // prompts over caches that really drop what is evicted: by the gates, and by scores that keep as many entries. The
 // formulas are in src/eviction, the gates in src/eviction/gates, the caches in src/eviction/cache.
-import { attentionGateRecipe, runRecipe } from "../src/recipes/index.ts";
+import { runRecipe } from "../src/recipes/index.ts";
 import { lossGradient, partsOf, sumByName } from "../src/training/index.ts";
 
-await runRecipe(attentionGateRecipe, async (run) => {
+await runRecipe("attention-gate", async (run) => {
   // The arms: the model with gates, then the control, the same training without gates.
   for await (const arm of run.arms()) {
     const { learner, objective } = arm;

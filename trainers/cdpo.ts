@@ -9,10 +9,10 @@
 // Every stage writes its result to the run folder and is kept while nothing that decides it has changed; `stages.NAME`
 // takes a file of your own in its place, and stages that only it would have read are left out. The formulas are in
 // src/preference, the stages in src/recipes/cdpo.
-import { cdpoRecipe, runRecipe, type Alignment } from "../src/recipes/index.ts";
+import { runRecipe, type Alignment } from "../src/recipes/index.ts";
 import { hasGradient, lossGradient, partsOf, sumByName } from "../src/training/index.ts";
 
-await runRecipe(cdpoRecipe, async (run) => {
+await runRecipe("cdpo", async (run) => {
   const responses = await run.sample(); // N answers of the model to each question
   const judged = await run.judge(responses); // right or wrong, by the final answer
   const models = await run.contrastModels(judged); // one adapter learns right answers, one the usual wrong ones

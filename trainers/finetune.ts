@@ -7,10 +7,10 @@
 //     sum w(i) (-log p(i)) / mass        mass: kept tokens, response tokens, ... (the rule's divisor)
 //
 // trainers/sstoken.ts spells out what `ruleStep` does.
-import { finetuneRecipe, runRecipe } from "../src/recipes/index.ts";
+import { runRecipe } from "../src/recipes/index.ts";
 import { ruleStep } from "../src/training/index.ts";
 
-await runRecipe(finetuneRecipe, async (run) => {
+await runRecipe("finetune", async (run) => {
   // The arms: the configured rule, then the rules of `compare`, each from the same model, data and seed.
   for await (const arm of run.arms()) {
     const { learner, rule, signals: plan } = arm;

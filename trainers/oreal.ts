@@ -11,12 +11,12 @@
 // where the token weights w_t come from a reward model that learns, from the same answers, which tokens decide
 // (`objective.weights.source: learned`); they are read before it is updated. REINFORCE, RLOO and GRPO are settings of
 // the same loss (`objective.preset`).
-import { orealRecipe, runRecipe } from "../src/recipes/index.ts";
+import { runRecipe } from "../src/recipes/index.ts";
 import { advantages, chooseResponses, rightResponses } from "../src/reward/index.ts";
 import { policyObjective, rewardModelObjective, shuffledWeights, tokenWeights } from "../src/reward/index.ts";
 import { optimizerStep, readNumbers } from "../src/training/index.ts";
 
-await runRecipe(orealRecipe, async (run) => {
+await runRecipe("oreal", async (run) => {
   // The arms: the configured objective, then those of `compare`, each from the same model, questions and seed.
   for await (const arm of run.arms()) {
     const { policy, reward, reference, settings, chooses } = arm;

@@ -7,10 +7,10 @@
 //
 // where L is the token's loss under the model in training and L_history under an earlier state of it. Everything that
 // differs from plain fine-tuning is which tokens have a weight: src/selection/sstoken.ts.
-import { runRecipe, ssTokenRecipe } from "../src/recipes/index.ts";
+import { runRecipe } from "../src/recipes/index.ts";
 import { readLosses, scoreBatches, stepGradient, stepLoss, weighTogether } from "../src/training/index.ts";
 
-await runRecipe(ssTokenRecipe, async (run) => {
+await runRecipe("sstoken", async (run) => {
   // The arms: ssToken, then the rules of `compare`, each from the same model, data and seed.
   for await (const arm of run.arms()) {
     const { learner, rule } = arm;

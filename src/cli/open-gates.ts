@@ -10,7 +10,7 @@ import { optional } from "../system/optional.ts";
 
 /** The flags of every command that evicts by trained gates. */
 export const gateFlags = {
-  gates: { type: "string", value: "DIR", description: "Gates that a run of attention-gate has trained (gates/)." },
+  gates: { type: "string", value: "DIR", description: "Trained gates: the folder gates/ of a run." },
   sinks: {
     type: "string",
     value: "N",

@@ -1,6 +1,6 @@
 import { extname, join } from "node:path";
-import { nearest } from "../config/nearest.ts";
 import { recipes } from "../recipes/list.ts";
+import { unknownRecipe } from "../recipes/run-recipe.ts";
 import { UserError } from "../system/errors.ts";
 import { packageRoot } from "../system/package-root.ts";
 
@@ -15,16 +15,13 @@ export function trainerFile(name: string): string {
   return join(packageRoot(), ending === ".ts" ? "trainers" : "dist/trainers", name + ending);
 }
 
-/** @throws UserError that names the nearest, where there is no such trainer */
+/** @throws UserError that names the nearest, where there is no such trainer, or says how a file of the user's own is run */
 export function checkTrainerName(name: string): void {
   if (Object.hasOwn(trainers, name)) return;
-  throw new UserError("unknown-recipe", `there is no recipe ${JSON.stringify(name)}`, { fix: fixOf(name) });
-}
-
-function fixOf(name: string): string {
-  if (/\.[cm]?ts$/.test(name)) return `A file of yours runs by itself: npx tsx ${name}`;
-  if (/\.[cm]?js$/.test(name)) return `A file of yours runs by itself: node ${name}`;
-  const names = Object.keys(trainers);
-  const near = nearest(name, names);
-  return near === undefined ? `The recipes are ${names.join(", ")}.` : `Did you mean ${near}?`;
+  const runner = /\.[cm]?(ts|js)$/.exec(name)?.[1];
+  if (runner === undefined) throw unknownRecipe(name);
+  const { code, message } = unknownRecipe(name);
+  throw new UserError(code, message, {
+    fix: `A file of yours runs by itself: ${runner === "ts" ? "npx tsx" : "node"} ${name}`,
+  });
 }

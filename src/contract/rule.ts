@@ -41,6 +41,8 @@ export interface TokenRule<S extends Signal = Signal> {
    * response tokens, times what the data let a token count. Whoever trains must do it; weights do not say it.
    */
   readonly anchor?: number;
+  /** The layer whose attention on the prompt the rule reads, counted from the end where negative; the last by default. */
+  readonly promptAttentionLayer?: number;
   /** Weights `[rows * width]`; 0 = not trained. Called with the whole step at once when `scope` is "step". */
   weigh(tokens: Tokens<S>, context: RuleContext): Float32Array;
   /** Numbers for the step's record (for example the raw range of a score), computed on the same tokens. */

@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { flagsHelp, parseFlags } from "../config/flags.ts";
 import { mostThreads } from "../config/groups.ts";
 import { UserError } from "../system/errors.ts";
-import { orNearest } from "./read-grid.ts";
+import { exampleGrid, orNearest } from "./read-grid.ts";
 
 /** Where cells can run. */
 export const places = ["local", "slurm", "ray", "kubernetes"] as const;
@@ -76,7 +76,7 @@ export function parseGridArguments(
   const [file, stray] = positionals;
   if (file === undefined)
     throw new UserError("missing-option", "no grid is named", {
-      fix: `${command} configs/sstoken/ablation.yaml --list`,
+      fix: `${command} ${exampleGrid} --list`,
     });
   if (stray !== undefined)
     throw new UserError("stray-argument", `"${stray}" stands alone`, { fix: `Give it to a flag: ${usage}` });

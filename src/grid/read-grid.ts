@@ -13,6 +13,9 @@ import { type Arm, armsOf, isRowName, mostCells } from "./arms.ts";
 import { type GridConfig, gridSchema } from "./grid-schema.ts";
 import { type Settings, undotted } from "./settings.ts";
 
+/** A grid of a checkout, for messages. */
+export const exampleGrid = `${dirname(recipes[0].example)}/ablation.yaml`;
+
 /** A recipe as a grid knows it. */
 export type AnyRecipe = Pick<
   Recipe<RunConfig, unknown>,
@@ -59,7 +62,7 @@ export async function readGrid(
   const recipe = await recipeOf(file);
   for (const text of set) refuseOwn(text.split("=")[0]!);
   const own: SettingText[] = output === undefined ? [] : [`output=${JSON.stringify(resolve(output))}`];
-  const { config } = loadConfig(gridDefinition(recipe), file, { set: own, example: "configs/sstoken/ablation.yaml" });
+  const { config } = loadConfig(gridDefinition(recipe), file, { set: own, example: exampleGrid });
   return { file, config, arms: armsOf(config).arms, recipe: recipe!, set };
 }
 

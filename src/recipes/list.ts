@@ -6,7 +6,7 @@ import { oreal } from "./oreal/about.ts";
 const exploredFinetuning = async () => (await import("./finetune/report-run.ts")).readFinetuneRun;
 
 /**
- * Every recipe, in the order in which help and pages name them: what knows all of them takes them from here. Each is
+ * Every recipe, in the order in which help and pages name them: whatever knows all of them takes them from here. Each is
  * loaded when it is wanted, so that a list does not wait for the engine. `explored` reads a run whose rows can be weighed in
  * a page.
  */

@@ -25,7 +25,7 @@ import {
 
 export type SsTokenSignal = "nll" | "historyNll" | "promptAttention";
 
-/** The rule, with the settings that whoever supplies its signals must honour (`layer`, `history`). */
+/** The rule, with the settings that whoever supplies its signals must honour (`history`). */
 export interface SsTokenRule extends ChoosingRule<SsTokenSignal> {
   readonly settings: SsTokenSettings;
 }
@@ -75,6 +75,7 @@ export function ssToken(options: SsTokenOptions = {}): SsTokenRule {
   return {
     ...chooser,
     settings,
+    promptAttentionLayer: settings.layer,
     weigh(tokens, context) {
       if (trainsAll && warmingUp(settings, context)) return Float32Array.from(tokens.response);
       const weights = chooser.weigh(tokens, context);

@@ -16,7 +16,6 @@ export interface SignalPlan {
 
 /**
  * Finds a source for every signal that a rule needs.
- * @param promptAttentionLayer the layer whose attention is read, counted from the end where negative
  * @param reference what a rule with an anchor is held near: the starting model, in ASFT
  * @throws UserError for a signal that nothing supplies
  * @example
@@ -27,9 +26,13 @@ export interface SignalPlan {
  * planSignals(ssToken(), []); //=> "sstoken: The rule needs historyNll, which nothing supplies."
  */
 export function planSignals(
-  { name, needs, anchor }: Pick<TokenRule, "name" | "needs" | "anchor">,
+  {
+    name,
+    needs,
+    anchor,
+    promptAttentionLayer = -1,
+  }: Pick<TokenRule, "name" | "needs" | "anchor" | "promptAttentionLayer">,
   sources: readonly SignalSource[],
-  promptAttentionLayer = -1,
   reference?: Decoder,
 ): SignalPlan {
   const fromPass: readonly Signal[] = ["nll", "entropy", "entropyTop20", "concentration", "promptAttention"];

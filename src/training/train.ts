@@ -30,8 +30,6 @@ export interface TrainOptions {
   shuffle?: boolean;
   /** Most tokens of a packed row: rows that fit together count as one. No token attends another row. */
   packing?: number;
-  /** For rules that read attention on the prompt; counted from the end where negative. Default -1. */
-  promptAttentionLayer?: number;
   /** What a rule with an anchor is held near: a model that does not change. */
   reference?: Decoder;
 }
@@ -102,7 +100,7 @@ export interface StepRecord extends StepNumbers {
  */
 export async function* train(state: TrainingState, options: TrainOptions): AsyncGenerator<StepRecord, void, undefined> {
   const { rule, tokens, schedule, clipNorm = 1, gradientCheckpointing = false } = options;
-  const plan = planSignals(rule, state.sources, options.promptAttentionLayer, options.reference);
+  const plan = planSignals(rule, state.sources, options.reference);
   const learner = createLearner(state.model, {
     optimizer: state.optimizer,
     schedule,

@@ -1,6 +1,8 @@
 import { jest } from "@jest/globals";
 import { join, resolve } from "node:path";
-import { runRecipe } from "../../src/recipes/index.ts";
+import type { Recipe, RunConfig } from "../../src/recipes/kit/recipe.ts";
+import { runFromCommandLine } from "../../src/recipes/kit/run-from-command-line.ts";
+import { recipes } from "../../src/recipes/list.ts";
 import type { Ended, Started } from "./small-run.ts";
 
 const trainers = {
@@ -11,22 +13,18 @@ const trainers = {
   "attention-gate": () => import("../../trainers/attention-gate.ts?loop"),
 };
 
-interface Trainer {
-  readonly recipe: Parameters<typeof runRecipe>[0];
-  readonly loop: Parameters<typeof runRecipe>[1];
-}
-
 const root = resolve(import.meta.dirname, "../..");
 
 /** What a trainer does for a command line, in this process: its start is most of what a short run costs. */
 export async function runHere(name: string, config: string, ...flags: string[]): Promise<Ended> {
-  const { recipe, loop } = (await trainers[name as keyof typeof trainers]()) as unknown as Trainer;
+  const { loop } = (await trainers[name as keyof typeof trainers]()) as { loop: (run: unknown) => Promise<void> };
+  const recipe = (await recipes.find((each) => each.name === name)!.load()) as unknown as Recipe<RunConfig, unknown>;
   const { argv, exitCode } = process;
   const [stdout, stderr] = [written(process.stdout), written(process.stderr)];
   process.argv = [argv[0]!, join(root, `trainers/${name}.ts`), "--config", config, ...flags];
   process.exitCode = undefined;
   try {
-    await runRecipe(recipe, loop);
+    await runFromCommandLine(recipe, loop);
     return { code: Number(process.exitCode ?? 0), signal: null, stdout: stdout.end(), stderr: stderr.end() };
   } finally {
     process.argv = argv;

@@ -7,7 +7,7 @@ import { loadConfig } from "../../src/config/index.ts";
 import { finetuneRecipe } from "../../src/recipes/finetune/recipe.ts";
 import { gatherInputs, type RunInputs } from "../../src/recipes/kit/inputs.ts";
 import type { Recipe, RunConfig } from "../../src/recipes/kit/recipe.ts";
-import { perform } from "../../src/recipes/kit/run-recipe.ts";
+import { perform } from "../../src/recipes/kit/run-from-command-line.ts";
 import { orealRecipe } from "../../src/recipes/oreal/recipe.ts";
 import { releaseEngine, useEngine, type EngineInfo } from "../../src/tensor/engine.ts";
 import { loadTokenizer } from "../../src/text/index.ts";

@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Divisor, SignalSource, TokenBatch, TokenRule } from "../../src/contract/index.ts";
 import { gradientStore, type Model } from "../../src/model/index.ts";
 import { namesOf } from "../../src/config/catalogue.ts";
-import { createFrom, rules, ssToken, type SsTokenRule } from "../../src/selection/index.ts";
+import { createFrom, rules, ssToken } from "../../src/selection/index.ts";
 import { full } from "../../src/selection/full.ts";
 import { lossTop } from "../../src/selection/loss-top.ts";
 import { rho1 } from "../../src/selection/rho1.ts";
@@ -44,7 +44,7 @@ async function stepOf(
   batches: readonly TokenBatch[],
 ): Promise<{ outcome: AccumulatedRule; gradients: Map<string, Float32Array> }> {
   const store = gradientStore();
-  const plan = planSignals(rule, sources, (rule as Partial<SsTokenRule>).settings?.layer, third);
+  const plan = planSignals(rule, sources, third);
   const outcome = await accumulateRule({ model, rule, plan, batches, context: context(), gradients: store });
   const gradients = await gradientsOf(model, store, 1);
   store.clear();

@@ -44,7 +44,7 @@ const rows = [...reference.ids.keys()];
 async function step(coefficient: number | undefined, start: Model | undefined, batch: TokenBatch) {
   const rule = coefficient === undefined ? dft() : asft({ coefficient });
   const store = gradientStore();
-  const plan = planSignals(rule, [], -1, start);
+  const plan = planSignals(rule, [], start);
   const outcome = await accumulateRule({ model, rule, plan, batches: [batch], context: context(), gradients: store });
   const gradients = await gradientsOf(model, store, 1);
   store.clear();

@@ -4,7 +4,7 @@ import type { SignalSource, TokenBatch, TokenRule } from "../../src/contract/ind
 import { makeBatch, stepBatches, type TokenizedDataset } from "../../src/data/index.ts";
 import { forward, gradientStore, type Model } from "../../src/model/index.ts";
 import { packTokens } from "../../src/model/packing.ts";
-import { createFrom, rules, type SsTokenRule } from "../../src/selection/index.ts";
+import { createFrom, rules } from "../../src/selection/index.ts";
 import { stream } from "../../src/system/random.ts";
 import { liveSource, planSignals } from "../../src/training/index.ts";
 import { lossColumn } from "../../src/training/sources.ts";
@@ -47,7 +47,7 @@ function randomRows(seed: number): TokenizedDataset {
 
 async function stepOf(rule: TokenRule, batches: readonly TokenBatch[]) {
   const gradients = gradientStore();
-  const plan = planSignals(rule, sources, (rule as Partial<SsTokenRule>).settings?.layer, models[2]);
+  const plan = planSignals(rule, sources, models[2]);
   const outcome = await accumulateRule({ model, rule, plan, batches, context: context(), gradients });
   const copies = await gradientsOf(model, gradients, 1);
   gradients.clear();

@@ -129,7 +129,7 @@ describe("a model whose prompts train", () => {
   test("has the loss and the gradient of the weighted sum over prompts and responses, in micro-batches of any size", async () => {
     const rule = ssToken({ ratio: 0.5 });
     const sources = [liveSource("historyNll", history)];
-    const plan = planSignals(rule, sources, -1);
+    const plan = planSignals(rule, sources);
     const step = async (batches: readonly TokenBatch[]) => {
       const store = gradientStore();
       const outcome = await accumulateRule({ model, rule, plan, batches, context: context(), gradients: store });

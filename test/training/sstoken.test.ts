@@ -40,7 +40,7 @@ function planOf({ model, options, ownHistory }: Reference["cases"][number]) {
   const opened = models[model];
   const history = liveSource("historyNll", ownHistory ? opened.model : opened.history);
   const sources = rule.needs.includes("historyNll") ? [history] : [];
-  return { rule, ...opened, plan: planSignals(rule, sources, rule.settings.layer) };
+  return { rule, ...opened, plan: planSignals(rule, sources) };
 }
 
 /** By row of the reference: the marks of its tokens. */
@@ -126,7 +126,7 @@ test("a column of history losses keeps the same tokens as the history model itse
   const losses = new Float32Array(tokens.ids.length);
   for (const index of reference.ids.keys())
     losses.set(await scoreLosses(history, batchOf(reference, [index])), tokens.offsets[index]);
-  const plan = planSignals(rule, [columnSource("historyNll", tokens, losses)], rule.settings.layer);
+  const plan = planSignals(rule, [columnSource("historyNll", tokens, losses)]);
   const gradients = gradientStore();
   const outcome = await accumulateRule({ model, rule, plan, batches, context: context(), gradients });
   gradients.clear();

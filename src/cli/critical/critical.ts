@@ -43,9 +43,9 @@ forbidden, and from before it where it must not come next. pass@k says of each h
 --answers says where wrong answers come from:
   sampled     --samples answers of the model to each of the first --rows questions of the data (default)
   data        the rows' own: the rejected ones of pairs, or responses beside which stands the right answer
-  FILE.arrow  responses to the data's questions, as a cDPO run leaves them (stages/sample.arrow, stages/judge.arrow)
+  FILE.arrow  responses to the data's questions, as a run leaves them (stages/sample.arrow, stages/judge.arrow)
 
-With --positive and --negative, adapters or models (of a cDPO run stages/contrast-models/positive/adapter and
+With --positive and --negative, adapters or models (of a run stages/contrast-models/positive/adapter and
 negative/adapter), it is measured how well their contrast points at the critical tokens: the AUC of 1 - s, and how often
 it is highest there. Beside it always stands what the model's own probability says without any contrast. --weights COLUMN measures a
 column of the data with a number for each token of its answers (high is critical). The first token in which an answer

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { loadAdapter } from "../../model/adapters/peft.ts";
 import { withAdapter } from "../../model/adapters/with-adapter.ts";
 import { loadModel, type Model } from "../../model/model.ts";
-import { estimateTokens } from "../../recipes/cdpo/estimate-tokens.ts";
+import { estimateTokens } from "../../evaluation/critical/estimate-tokens.ts";
 import { responseBatch, splitResponses, type Drawn } from "../../recipes/kit/responses/index.ts";
 import { UserError } from "../../system/errors.ts";
 import { letEventsIn } from "../../system/event-loop.ts";

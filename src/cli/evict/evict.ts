@@ -59,7 +59,7 @@ Scores: ${namesOf(evictionScores).join(", ")}.`,
   flags: {
     model: { type: "string", value: "PATH", description: "A folder in Hugging Face layout, or a GGUF file." },
     ...adapterFlag,
-    gates: { type: "string", value: "DIR", description: "Gates that a run of attention-gate has trained (gates/)." },
+    gates: { type: "string", value: "DIR", description: "Trained gates: the folder gates/ of a run." },
     methods: {
       type: "string",
       value: "NAMES",

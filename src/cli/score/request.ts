@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { parseSelection } from "../../recipes/finetune/parse-selection.ts";
+import { parseSelection } from "./parse-selection.ts";
 import { hasOption } from "../../config/catalogue.ts";
 import { selectEntry } from "../../config/load-entry.ts";
 import type { MethodChoice } from "../../config/method-choice.ts";

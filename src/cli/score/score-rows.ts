@@ -80,7 +80,7 @@ export async function* scoreRows(options: ScoreOptions): AsyncGenerator<RowFacts
     ...(served === undefined ? [] : [served]),
   ];
   const needs = [...new Set<Signal>([...rule.needs, ...written, ...sources.flatMap(({ gives }) => gives)])];
-  const plan = planSignals({ name: rule.name, needs }, sources, options.layer);
+  const plan = planSignals({ ...rule, needs, promptAttentionLayer: options.layer }, sources);
   const stepRows = rule.scope === "dataset" ? tokens.length : options.batchSize;
   for (let first = 0, step = 0; first < tokens.length; first += stepRows, step++) {
     const rows = Array.from({ length: Math.min(stepRows, tokens.length - first) }, (_, i) => first + i);

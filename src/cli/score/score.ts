@@ -2,7 +2,6 @@ import { tokenizeDataset, type TokenizeOptions } from "../../data/tokens.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import type { TokenizedDataset } from "../../data/tokenized.ts";
 import { UserError } from "../../system/errors.ts";
-import { attentionLayerOf } from "../../recipes/finetune/rules.ts";
 import type { Model } from "../../model/model.ts";
 import { terminalNumber } from "../../report/format.ts";
 import { terminalText } from "../../system/visible-text.ts";
@@ -76,7 +75,7 @@ To train on the weights: data.train: FILE, selection.method: dataset-weights, se
     "reward-model": {
       type: "string",
       value: "DIR",
-      description: "A token reward model that a run of OREAL has trained (reward-model/).",
+      description: "A trained token reward model: the folder reward-model/ of a run.",
     },
     "reward-base": {
       type: "string",
@@ -113,7 +112,7 @@ To train on the weights: data.train: FILE, selection.method: dataset-weights, se
     const request = modelRequest(path, values);
     requireWritable(out, { overwrite: values.overwrite ?? false, data: values.data });
     const { rule, notes } = await chooseRule(values);
-    const layer = wantedLayer ?? attentionLayerOf(rule);
+    const layer = wantedLayer ?? rule.promptAttentionLayer ?? -1;
     const dataset = await openData(values);
     try {
       for (const note of notes) stderr.write(`${note}\n`);

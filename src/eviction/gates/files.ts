@@ -151,7 +151,7 @@ async function readSettings(path: string): Promise<Partial<SavedSettings> & Pick
     if (text.length > largestSettings) throw new Error("too large");
     saved = parseBoundedJson(text, { uniqueKeys: true }) as Partial<SavedSettings> | null;
   } catch (cause) {
-    const fix = "Name a folder that a run of attention-gate has written (gates/).";
+    const fix = "Name the folder gates/ of a run.";
     throw new UserError("unreadable", "there are no gates that could be read", { where: path, fix, cause });
   }
   const { settings } = saved ?? {};

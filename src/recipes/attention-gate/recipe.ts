@@ -26,12 +26,6 @@ const gatesName = "gates";
 /**
  * Attention-Gate (https://arxiv.org/abs/2410.12876): trains the gates in the output folder and the control in a
  * subfolder, then answers over the gates' cache and over those of published scores, which keep as many entries.
- *
- * @example
- * import { attentionGateRecipe } from "tokensift/recipes";
- *
- * // runs with `runRecipe`; trainers/attention-gate.ts is the whole of it
- * attentionGateRecipe.example; //=> "configs/attention-gate/quickstart.yaml"
  */
 export const attentionGateRecipe = defineRecipe<AttentionGateConfig, GateRun>({
   ...attentionGate,

@@ -16,12 +16,6 @@ import { openCdpo, type CdpoRun } from "./run.ts";
 
 /**
  * Learning from pairs of a model's own answers, weighted by critical tokens (https://arxiv.org/abs/2411.19943).
- *
- * @example
- * import { cdpoRecipe } from "tokensift/recipes";
- *
- * // runs with `runRecipe`; trainers/cdpo.ts is the whole of it
- * cdpoRecipe.example; //=> "configs/cdpo/quickstart.yaml"
  */
 export const cdpoRecipe = defineRecipe<CdpoConfig, CdpoRun>({
   ...cdpo,

@@ -9,7 +9,7 @@ import { readNumbers } from "../../training/read-numbers.ts";
 import { responseBatch, splitResponses, usableRows } from "../kit/responses/index.ts";
 import { stoppable } from "../kit/reporter.ts";
 import type { ContrastModels } from "./contrast.ts";
-import { estimateTokens } from "./estimate-tokens.ts";
+import { estimateTokens } from "../../evaluation/critical/estimate-tokens.ts";
 import {
   readScored,
   writeScored,

@@ -21,7 +21,7 @@ import { modelCard } from "./card.ts";
 import type { FinetuneConfig } from "./config-schema.ts";
 import { evaluate } from "./evaluate.ts";
 import { startPictures, writePictures } from "./pictures.ts";
-import { attentionLayerOf, openAnchor, openSources, ruleOf, ruleOfRun } from "./rules.ts";
+import { openAnchor, openSources, ruleOf, ruleOfRun } from "./rules.ts";
 import { everyWatch } from "./watches.ts";
 
 /** One run of a comparison: a rule, a starting model, a folder. */
@@ -73,7 +73,7 @@ export async function openArm(options: ArmOpening<FinetuneConfig>): Promise<Fine
     const order = orderOf(config);
     const arm = {
       ...{ name: options.name, rule, learner, dispose },
-      signals: planSignals(rule, state.sources, attentionLayerOf(rule), anchor.reference),
+      signals: planSignals(rule, state.sources, anchor.reference),
       batches: (step: number) => stepBatches(tokens, order, step),
       context: () => ruleContext(state, config.training.seed),
       record(batches: readonly TokenBatch[], outcome: RuleOutcome) {

@@ -20,7 +20,6 @@ import {
 import { orderOf, stepsOver } from "../kit/row-order.ts";
 import { weighRows, type WeighedRow } from "../kit/token-rows.ts";
 import { type FinetuneConfig, usualRows } from "./config-schema.ts";
-import { attentionLayerOf } from "./rules.ts";
 
 const usualAmong = 128;
 const startFile = "losses-before.json";
@@ -117,7 +116,7 @@ export async function writePictures(
   const { model, step, samplesSeen } = state;
   const { choice, among, rows, losses } = await rowsToPicture(opening, model);
   const weighed = await weighRows(model, inputs.tokens, rows, {
-    ...{ rule, seed, sources: state.sources, promptAttentionLayer: attentionLayerOf(rule), step, samplesSeen },
+    ...{ rule, seed, sources: state.sources, step, samplesSeen },
   });
   const pictured: WeighedRow[] = weighed.map((row, i) => ({ ...row, ...(losses && lossFacts(losses[i]!)) }));
   const about = { method: rule.name, step, samplesSeen, seed, ...chosen(choice, among) };

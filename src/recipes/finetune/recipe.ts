@@ -23,7 +23,7 @@ import { ruleOf } from "./rules.ts";
 export type FinetuneRun = ArmRun<FinetuneArm>;
 
 /** Fine-tuning whose configuration may leave out the rule: it is `method` then. */
-function finetuning(about: typeof ssToken, method: string): Recipe<FinetuneConfig, FinetuneRun> {
+function finetuning(about: typeof ssToken | typeof finetune, method: string): Recipe<FinetuneConfig, FinetuneRun> {
   return defineRecipe({
     ...about,
     config: finetuneDefinition({ method }),
@@ -56,23 +56,11 @@ function finetuning(about: typeof ssToken, method: string): Recipe<FinetuneConfi
 
 /**
  * Fine-tuning under any rule; by default every response token counts the same.
- *
- * @example
- * import { finetuneRecipe } from "tokensift/recipes";
- *
- * // runs with `runRecipe`; trainers/finetune.ts is the whole of it
- * finetuneRecipe.example; //=> "configs/finetune/pretrain-tiny.yaml"
  */
 export const finetuneRecipe = finetuning(finetune, "full");
 
 /**
  * Fine-tuning whose own rule is ssToken (https://arxiv.org/abs/2510.18250).
- *
- * @example
- * import { ssTokenRecipe } from "tokensift/recipes";
- *
- * // runs with `runRecipe`; trainers/sstoken.ts is the whole of it
- * ssTokenRecipe.example; //=> "configs/sstoken/quickstart.yaml"
  */
 export const ssTokenRecipe = finetuning(ssToken, "sstoken");
 

@@ -11,7 +11,6 @@ import { isAdapted } from "../../model/adapters/with-adapter.ts";
 import { loadModel, type Model } from "../../model/model.ts";
 import { afterWarmup } from "../../selection/after-warmup.ts";
 import { rules } from "../../selection/catalogue.ts";
-import type { SsTokenRule } from "../../selection/sstoken.ts";
 import { columnSource, lossColumn } from "../../training/sources.ts";
 import { movingAverageSource, snapshotSource } from "../../training/earlier-state.ts";
 import { engineKey, type RunInputs } from "../kit/inputs.ts";
@@ -38,11 +37,6 @@ export function ruleOfRun(rule: TokenRule, config: FinetuneConfig, tokens: Token
 
 function stepsOfPart({ parts }: { parts: number }, config: FinetuneConfig, tokens: TokenizedDataset): number {
   return Math.ceil(stepsOver(config, tokens) / parts);
-}
-
-/** The layer whose attention on the prompt the rule reads. */
-export function attentionLayerOf(rule: TokenRule): number {
-  return (rule as Partial<SsTokenRule>).settings?.layer ?? -1;
 }
 
 /** The second models that a rule needs, as signal sources. */

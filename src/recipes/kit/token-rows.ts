@@ -52,7 +52,6 @@ const shown: readonly Signal[] = ["nll", "entropy", "promptAttention"];
 export interface WeighOptions {
   rule: TokenRule;
   sources: readonly SignalSource[];
-  promptAttentionLayer: number;
   /** Where the run stands, for rules that depend on it. */
   step: number;
   samplesSeen: number;
@@ -64,11 +63,11 @@ export async function weighRows(
   model: Model,
   tokens: TokenizedDataset,
   indices: readonly number[],
-  { rule, sources, promptAttentionLayer, step, samplesSeen, seed }: WeighOptions,
+  { rule, sources, step, samplesSeen, seed }: WeighOptions,
 ): Promise<WeighedRow[]> {
   const batch = makeBatch(tokens, indices);
   const needs = [...new Set<Signal>([...rule.needs, ...shown])];
-  const plan = planSignals({ name: rule.name, needs }, sources, promptAttentionLayer);
+  const plan = planSignals({ ...rule, needs }, sources);
   using pass = forward(model, batch, { gradients: null, ...plan.pass });
   const { tokens: seen, nll } = await readSignals(pass, batch, plan);
   const signals = seen.signals as Readonly<Record<Signal, Float32Array>>;

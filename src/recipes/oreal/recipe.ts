@@ -29,12 +29,6 @@ export type OrealRun = ArmRun<OrealArm>;
 
 /**
  * Learning from whether a final answer is right (OREAL, https://arxiv.org/abs/2502.06781).
- *
- * @example
- * import { orealRecipe } from "tokensift/recipes";
- *
- * // runs with `runRecipe`; trainers/oreal.ts is the whole of it
- * orealRecipe.example; //=> "configs/oreal/quickstart.yaml"
  */
 export const orealRecipe = defineRecipe<OrealConfig, OrealRun>({
   ...oreal,

@@ -42,7 +42,7 @@ export interface TokenRewardModel<D extends Decoder = Decoder> extends Stateful 
 const folders = { adapter: "adapter", model: "model" } as const;
 const headFile = "head.safetensors";
 const settingsFile = "reward-model.json";
-const modelWanted = "Name the folder reward-model/ that a run of OREAL has written.";
+const modelWanted = "Name the folder reward-model/ of a run.";
 
 /**
  * A token-level reward model over a decoder: one linear unit reads the state of every token, in nats of log-odds.

@@ -64,7 +64,7 @@ export function judgeReward(options: JudgeOptions = {}, asking?: JudgeAsking): R
     if (asking === undefined)
       throw new UserError("missing-option", "nobody is there who asks the judge", {
         where: "judge",
-        fix: "Name it among the rewards of a run of OREAL, which asks its server.",
+        fix: "Name it among the rewards of a run, which asks its server.",
       });
     const reply = await asking.ask(filledIn(prompt, { ...response, lowest, highest }));
     const grade = gradeIn(reply, lowest, highest);

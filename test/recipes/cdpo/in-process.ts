@@ -1,9 +1,11 @@
 import { loadConfig } from "../../../src/config/index.ts";
-import { cdpoRecipe, type Alignment, type CdpoRun } from "../../../src/recipes/index.ts";
+import { cdpoRecipe } from "../../../src/recipes/cdpo/recipe.ts";
+import type { Alignment } from "../../../src/recipes/cdpo/align.ts";
+import type { CdpoRun } from "../../../src/recipes/cdpo/run.ts";
 import type { CdpoConfig } from "../../../src/recipes/cdpo/config-schema.ts";
 import type { RecipeWork } from "../../../src/recipes/kit/recipe.ts";
 import { gatherInputs, type RunInputs } from "../../../src/recipes/kit/inputs.ts";
-import { perform } from "../../../src/recipes/kit/run-recipe.ts";
+import { perform } from "../../../src/recipes/kit/run-from-command-line.ts";
 import { releaseEngine, useEngine } from "../../../src/tensor/engine.ts";
 import { optimizerStep } from "../../../src/training/index.ts";
 import { tensorCount } from "../../training/reference.ts";

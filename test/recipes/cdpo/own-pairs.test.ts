@@ -8,7 +8,7 @@ import { loadTokenizer } from "../../../src/text/index.ts";
 import { loadConfig } from "../../../src/config/index.ts";
 import { loadModel } from "../../../src/model/index.ts";
 import { klMeasure } from "../../../src/recipes/cdpo/kl.ts";
-import { cdpoRecipe } from "../../../src/recipes/index.ts";
+import { cdpoRecipe } from "../../../src/recipes/cdpo/recipe.ts";
 import { releaseEngine, useEngine } from "../../../src/tensor/engine.ts";
 import { readScored } from "../../../src/recipes/cdpo/files.ts";
 import { page } from "../../report/report-page.ts";

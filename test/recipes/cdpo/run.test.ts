@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { loadConfig } from "../../../src/config/index.ts";
-import { cdpoRecipe } from "../../../src/recipes/index.ts";
-import { perform } from "../../../src/recipes/kit/run-recipe.ts";
+import { cdpoRecipe } from "../../../src/recipes/cdpo/recipe.ts";
+import { perform } from "../../../src/recipes/kit/run-from-command-line.ts";
 import { openRunFolder } from "../../../src/training/run-folder.ts";
 import { userError } from "../../user-error.ts";
 

@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { loadConfig } from "../../../src/config/index.ts";
 import { readableNote } from "../../../src/data/open-table.ts";
-import { parseSelection } from "../../../src/recipes/finetune/parse-selection.ts";
 import { finetuneDefinition } from "../../../src/recipes/finetune/config.ts";
 import { finetuneRecipe, ssTokenRecipe } from "../../../src/recipes/finetune/recipe.ts";
 import { ruleOf } from "../../../src/recipes/finetune/rules.ts";
@@ -211,23 +210,6 @@ compare: [randm, {name: a/b, selection: {method: dft, ratoi: 3}}, 7]
 
   test("a list instead of keys is one message", () => {
     expect(complaints("- 1\n")).toMatch(/run\.yaml:1:1: a configuration is a list of `key: value` lines/);
-  });
-});
-
-describe("a rule on the command line", () => {
-  test("takes its options from --set", () => {
-    expect(parseSelection("sstoken", ["ratio=0.8", "warmup.samples=5"])).toEqual({
-      method: "sstoken",
-      ratio: 0.8,
-      warmup: { samples: 5 },
-    });
-  });
-
-  test("is told all its problems", () => {
-    expect(() => parseSelection("sstoken", ["ratoi=0.8", "gamma=2"])).toThrow(
-      userError("invalid-option", /ratoi .*did you mean ratio\?\n {2}gamma .* 0 .* 1, .* 2/),
-    );
-    expect(() => parseSelection("ssToken", [])).toThrow(userError("unknown-method", "did you mean sstoken?"));
   });
 });
 

@@ -9,7 +9,7 @@ import { loraSettings } from "../../../src/model/adapters/options.ts";
 import { isAdapted } from "../../../src/model/adapters/with-adapter.ts";
 import { adapterOptions, startOf, trainable } from "../../../src/recipes/kit/adapter.ts";
 import { adapterCardText } from "../../../src/recipes/kit/card.ts";
-import { finetuneRecipe } from "../../../src/recipes/index.ts";
+import { finetuneRecipe } from "../../../src/recipes/finetune/recipe.ts";
 import { releaseEngine, useEngine } from "../../../src/tensor/engine.ts";
 import { adapterFixture, fillB, firstText } from "../../model/adapters/adapters.ts";
 import { fixture, logitsOf } from "../../model/reference.ts";

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type * as tf from "@tensorflow/tfjs-core";
 import { loadConfig } from "../../../src/config/index.ts";
-import { finetuneRecipe } from "../../../src/recipes/index.ts";
+import { finetuneRecipe } from "../../../src/recipes/finetune/recipe.ts";
 import { gatherInputs, type RunInputs } from "../../../src/recipes/kit/inputs.ts";
 import type { Model } from "../../../src/model/index.ts";
 import type { Reporter } from "../../../src/recipes/kit/reporter.ts";

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { writeFileSync } from "node:fs";
 import { writeArrow } from "../../../src/data/arrow/write.ts";
 import { loadConfig } from "../../../src/config/index.ts";
-import { cdpoRecipe } from "../../../src/recipes/index.ts";
+import { cdpoRecipe } from "../../../src/recipes/cdpo/recipe.ts";
 import { gatherInputs } from "../../../src/recipes/kit/inputs.ts";
 import { pairsOf, type TokenizedPair } from "../../../src/recipes/kit/pair-tokens.ts";
 import { releaseEngine, useEngine, type EngineInfo } from "../../../src/tensor/engine.ts";

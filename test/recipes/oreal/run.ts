@@ -4,7 +4,7 @@ import { loadConfig } from "../../../src/config/index.ts";
 import { openArrow } from "../../../src/data/arrow/read.ts";
 import { gatherInputs, type RunInputs } from "../../../src/recipes/kit/inputs.ts";
 import type { ArmReporter } from "../../../src/recipes/kit/reporter.ts";
-import { perform } from "../../../src/recipes/kit/run-recipe.ts";
+import { perform } from "../../../src/recipes/kit/run-from-command-line.ts";
 import { orealRecipe, type OrealRun } from "../../../src/recipes/oreal/recipe.ts";
 import { useEngine } from "../../../src/tensor/engine.ts";
 import type { RunFolderMode } from "../../../src/training/run-folder.ts";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { loadModel, type Model } from "../../../src/model/index.ts";
-import { estimateTokens } from "../../../src/recipes/cdpo/estimate-tokens.ts";
+import { estimateTokens } from "../../../src/evaluation/critical/estimate-tokens.ts";
 import { releaseEngine, useEngine } from "../../../src/tensor/engine.ts";
 import { all, close, fixture, openAdapter, rowsOf, spread } from "../../training/cdpo-fixture.ts";
 import { tensorCount } from "../../training/reference.ts";

@@ -30,29 +30,8 @@ import { terminalReporter } from "./terminal-reporter.ts";
  * with a stack for our own mistakes).
  *
  * @param body what a trainer does with the opened run
- * @example
- * import { existsSync, writeFileSync } from "node:fs";
- * import { finetuneRecipe, runRecipe } from "tokensift/recipes";
- * import { ruleStep } from "tokensift/training";
- *
- * // what a person would write and type: `npx tsx my-trainer.ts --config my-run.yaml`
- * const lines = ["model: models/tiny", "data: { train: datasets/word-problems/validation.arrow }", "engine: cpu"];
- * writeFileSync("my-run.yaml", [...lines, "training: { steps: 2, batchSize: 4 }", "output: runs/mine"].join("\n"));
- * process.argv.push("--config", "my-run.yaml");
- *
- * await runRecipe(finetuneRecipe, async (run) => {
- *   for await (const arm of run.arms()) {
- *     const { learner, rule, signals: plan } = arm;
- *     for (const step of learner.steps()) {
- *       const batches = arm.batches(step);
- *       await arm.record(batches, await ruleStep(learner, step, batches, { rule, plan, context: arm.context() }));
- *     }
- *     await arm.finish();
- *   }
- * });
- * existsSync("runs/mine/report.html"); //=> true
  */
-export async function runRecipe<Config extends RunConfig, Run>(
+export async function runFromCommandLine<Config extends RunConfig, Run>(
   recipe: Recipe<Config, Run>,
   body: (run: Run) => Promise<void>,
 ): Promise<void> {
