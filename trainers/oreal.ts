@@ -54,8 +54,8 @@ await runRecipe("oreal", async (run) => {
         read.push({ batch, aux: { ...aux, weights, referenceLogProb, sampledLogProb: logProb }, logProb, entropy });
       }
 
-      // Or w_t from elsewhere (`objective.weights.source`): entropies, a selection rule, a file of yours.
-      const batches = arm.weigh(iteration, read);
+      // Or w_t from elsewhere (`objective.weights.source`): entropies, the adapter's shift, a rule, a file or column of yours.
+      const batches = await arm.weigh(rollouts, read);
 
       // The reward model learns: binary cross entropy of sigmoid(mean_t s_t) and the outcome, mean over kept answers.
       const taught = [];

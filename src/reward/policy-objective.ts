@@ -6,6 +6,7 @@
  *     kl        beta / N  sum over both             sum_t kl_t
  *
  * A weight that the data give to a token is a factor of w, and like it at least 0; the KL term does not know it.
+ * Advantages A_t of single tokens (`tokenAdvantages`) are in place of a(y) and A(y).
  * With `clip`, min(u A, clamp(u, 1 - low, 1 + high) A) is in place of A p_t / sg(p_t), u the ratio of p_t to what it was when the
  * response was drawn, or its geometric mean over the response.
  * REINFORCE, RLOO and GRPO are settings of it: no cloning, w = 1, one denominator for right and wrong responses.
@@ -25,6 +26,8 @@ export interface PolicyAux {
   readonly advantages: ArrayLike<number>;
   /** `[rows * width]`, at least 0, read on responses alone. Default: 1 everywhere. */
   readonly weights?: Float32Array | undefined;
+  /** `[rows * width]`, of either sign, read on responses alone: an advantage of each token, in place of its response's. */
+  readonly tokenAdvantages?: Float32Array | undefined;
   /** `[rows * width]`, log-probabilities of the reference. Needed unless beta is 0. */
   readonly referenceLogProb?: Float32Array | undefined;
   /** `[rows * width]`, log-probabilities under the policy that drew the responses. Needed for `clip`. */
@@ -110,8 +113,8 @@ function evaluate(logProb: Float32Array, tokens: TokenLayout, aux: PolicyAux, se
     const places = responsePlaces(tokens, b);
     const right = Boolean(aux.right[b]);
     const { share } = shareOf(b, places, aux, settings);
+    const coefficient = share * (right ? positiveCoefficient : negativeCoefficient);
     const advantage = right && positiveScale === "one" ? 1 : finite("advantage", aux.advantages[b]!, tokens, b);
-    const scale = share * advantage * (right ? positiveCoefficient : negativeCoefficient);
     const target = right ? terms.positive : terms.negative;
     const clones = right && positives === "cloning";
     const ratios = clones ? undefined : ratiosOf(logProb, tokens, aux, { row: b, places, settings });
@@ -120,6 +123,8 @@ function evaluate(logProb: Float32Array, tokens: TokenLayout, aux: PolicyAux, se
       const token = i - b * tokens.width;
       const own = finite("log-probability", logProb[i]!, tokens, b, token);
       const weight = weightAt(weightOf(tokens, aux.weights, i), tokens, b, token);
+      const given = aux.tokenAdvantages && finite("advantage", aux.tokenAdvantages[i]!, tokens, b, token);
+      const scale = coefficient * (given ?? advantage);
       metrics.weightSum += weight;
       if (weight > 0) {
         metrics.weightsAboveZero++;
@@ -215,6 +220,7 @@ function checkShapes(logProb: Float32Array, tokens: ScoredTokens, aux: PolicyAux
   checkLength("right", aux.right, tokens.rows);
   checkLength("advantages", aux.advantages, tokens.rows);
   if (aux.weights) checkLength("weights", aux.weights, size);
+  if (aux.tokenAdvantages) checkLength("tokenAdvantages", aux.tokenAdvantages, size);
   if (settings.clip !== "none") {
     if (!aux.sampledLogProb)
       throw new UserError("missing-signal", "clip has nothing to compare the policy with.", {

@@ -173,6 +173,10 @@ export const recipeCases: readonly RecipeCase[] = [
         "drawn on, beside greedy answers": {
           ...{ objective: { advantage: "greedy", keep: "all" }, sampling: { dynamic: { maxRounds: 3 } } },
         },
+        "weights of the adapter's shift": {
+          ...{ objective: { weights: { source: "adapter-shift" } }, rewardModel: null },
+          ...{ training: { policyFreeze: null }, policy: { learningRate: 1e-2, adapter } },
+        },
         "drawn by a server": {
           ...{ objective: { preset: "reinforce", weights: null }, rewardModel: null, training: { policyFreeze: null } },
           ...{ sampling: { server: served }, policy: { learningRate: 1e-2, adapter } },

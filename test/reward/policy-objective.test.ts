@@ -77,6 +77,50 @@ describe("the policy objective", () => {
     expect(run({}).metrics).not.toHaveProperty("clippedTokens");
   });
 
+  test("takes an advantage of each token, of either sign, in place of its response's", () => {
+    const [logProb, tokens, whole] = batch([0, 1]);
+    const options = { positives: "policy-gradient", positiveScale: "advantage", klCoefficient: 0 } as const;
+    const aux = { ...whole, weights: undefined };
+    const run = (own: readonly (readonly number[])[], clip: PolicyOptions = {}) =>
+      policyObjective({ ...options, ...clip }).evaluate({ logProb }, tokens, {
+        ...aux,
+        tokenAdvantages: onResponses(tokens, own),
+      }).terms;
+    const alike = run([Array.from({ length: 4 }, () => 1.5), [-0.5, -0.5]]);
+    expect(alike).toEqual(policyObjective(options).evaluate({ logProb }, tokens, aux).terms);
+    const signed = run([
+      [2, 0, -1, 0.5],
+      [1, -3],
+    ]);
+    // -c+ A_t and -c- A_t, with c+ = 1, c- = 1/2
+    expect(responseOf(tokens, dLogProbOf(signed["positive"]), 0).map((g) => g + 0)).toEqual([-2, 0, 1, -0.5]);
+    expect(responseOf(tokens, dLogProbOf(signed["negative"]), 1)).toEqual([-0.5, 1.5]);
+    expect(signed["positive"]!.sum).toBeCloseTo(-1.5, 6);
+    // ratios are e^.05 = 1.051 of the first token: a gain is cut off there, a loss is not
+    const cut = { clip: "token", clipLow: 0.01, clipHigh: 0.01 } as const;
+    const slope = (first: number) =>
+      dLogProbOf(
+        run(
+          [
+            [first, 0, 0, 0],
+            [0, 0],
+          ],
+          cut,
+        )["positive"],
+      )[2]! + 0;
+    expect([slope(1), slope(-1)]).toEqual([0, expect.closeTo(Math.exp(0.05), 5)]);
+    const bad = {
+      ...aux,
+      tokenAdvantages: onResponses(tokens, [
+        [1, NaN, 0, 0],
+        [0, 0],
+      ]),
+    };
+    expect(() => policyObjective(options).evaluate({ logProb }, tokens, bad)).toThrow(
+      userError("not-finite", "token 3: The advantage is NaN"),
+    );
+  });
+
   test("asks for what clip and the normalizers read", () => {
     const [logProb, tokens, whole] = batch([0, 1]);
     const aux = { ...whole, sampledLogProb: undefined, questionTokens: undefined };

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { writeFileAtomically } from "../../data/atomic.ts";
+import { adapterFiles } from "../../model/adapters/peft.ts";
 import type { Model } from "../../model/model.ts";
 import { resultText } from "../../recipes/kit/results.ts";
 import { createProgress, type Progress } from "../../report/progress.ts";
@@ -141,7 +142,7 @@ async function identityOf(
   { rollouts, sampling }: CriticalRequest,
 ): Promise<Record<string, unknown>> {
   if (adapter === undefined) return { model: fingerprint, rollouts, ...sampling };
-  const digests = ["adapter_config.json", "adapter_model.safetensors"]
+  const digests = adapterFiles
     .map((name) => join(adapter, name))
     .filter((path) => existsSync(path))
     .map(async (path) => (await digestOfFile(path)).sha256);

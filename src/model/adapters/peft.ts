@@ -28,6 +28,9 @@ export const files = {
   template: "chat_template.jinja",
 } as const;
 
+/** The files by which an adapter is what it is. */
+export const adapterFiles = [files.config, files.matrices] as const;
+
 /** In the metadata of the matrices: the fingerprint of the model below them. */
 const baseKey = "base_fingerprint";
 

@@ -20,7 +20,7 @@ import { listedPlaces } from "../kit/pictured-rows.ts";
 import { stoppable } from "../kit/reporter.ts";
 import { optimizerOptions, savingSettings } from "../kit/training-settings.ts";
 import { questionsOf, type Verify } from "../kit/responses/index.ts";
-import { drawnLogProb, keptBatches, type Worth } from "./batches.ts";
+import { columnOf, drawnLogProb, keptBatches, type Worth } from "./batches.ts";
 import type { OrealConfig } from "./config-schema.ts";
 import { readsInitial } from "./arm-config.ts";
 import { evaluateAnswers } from "../kit/answer-evaluation.ts";
@@ -34,7 +34,7 @@ import { openRewards, type RewardedRollouts } from "./rewards.ts";
 import { rolloutSource, type OrealOpening } from "./rollout-source.ts";
 import type { Rollouts } from "./rollouts.ts";
 import { writeTrajectories } from "./trajectories.ts";
-import { openWeights, type Weigh } from "./weigh.ts";
+import { openWeights, type Weigh } from "./weights/open.ts";
 import { warningWatch } from "./warnings.ts";
 
 /** One run of a comparison: an objective, a starting model, a folder. Iterations count from 0. */
@@ -121,7 +121,9 @@ export async function openArm(opening: OrealOpening): Promise<OrealArm> {
       judges: { run: run.path, interrupted: opening.interrupted, note: reporter.note },
     });
     disposals.push(() => void judge.close());
-    const weigh = await openWeights(objective.weights, { seed: training.seed, toInitial: readsInitial(objective) });
+    const weigh = await openWeights(objective.weights, {
+      ...{ seed: training.seed, toInitial: readsInitial(objective), models },
+    });
     const { passRates, dynamic, questionsPerStep } = config.sampling;
     const { vocabularySize } = models.policy.config;
     const asked = passRates
@@ -150,7 +152,15 @@ export async function openArm(opening: OrealOpening): Promise<OrealArm> {
       chooses,
       reference: toOld ? "old" : models.initial,
       sample: (iteration) => stoppedSafely(policy, () => draw(iteration)),
-      batches: (rollouts, worth) => keptBatches(rollouts, worth, training.microBatchSize),
+      batches(rollouts, worth) {
+        const batches = keptBatches(rollouts, worth, training.microBatchSize);
+        const { advantageColumn } = objective;
+        if (advantageColumn === undefined) return batches;
+        return batches.map(({ batch, aux }) => ({
+          batch,
+          aux: { ...aux, tokenAdvantages: columnOf(rollouts, advantageColumn, batch) },
+        }));
+      },
       drawnLogProb,
       policySteps: (iteration, batches) => (klToReference(batches) >= farthest ? [] : pace.stepsOf(iteration, batches)),
       record(iteration) {

@@ -1,6 +1,7 @@
 import type { TokenBatch } from "../../contract/index.ts";
 import type { PolicyAux } from "../../reward/policy-objective.ts";
 import type { StepBatch } from "../../training/step.ts";
+import { UserError } from "../../system/errors.ts";
 import { responseBatch, splitResponses } from "../kit/responses/index.ts";
 import type { Rollouts } from "./rollouts.ts";
 
@@ -53,9 +54,29 @@ export function keptBatches(
  */
 export function drawnLogProb({ logProbs }: Rollouts, batch: TokenBatch): Float32Array | undefined {
   const stored = Array.from(batch.rowIds, (k) => logProbs?.[k]);
-  if (stored.some((values) => values === undefined)) return undefined;
+  return stored.some((values) => values === undefined) ? undefined : placed(stored as Float32Array[], batch);
+}
+
+/**
+ * A column of the replayed trajectories, `[rows * width]`, 0 outside responses.
+ * @throws UserError where a response of the batch has no numbers in it
+ */
+export function columnOf({ columns, iteration }: Rollouts, name: string, batch: TokenBatch): Float32Array {
+  const stored = Array.from(batch.rowIds, (k) => {
+    const values = columns?.get(name)?.[k];
+    if (values !== undefined) return values;
+    throw new UserError("missing-signal", `the response has nothing in the column ${name}, and it is learnt from`, {
+      where: `trajectories/iteration-${iteration + 1}.arrow, row ${k}`,
+      fix: "Give it a number for each of response_ids.",
+    });
+  });
+  return placed(stored, batch);
+}
+
+/** Numbers of each row's response in their places. */
+function placed(rows: readonly Float32Array[], batch: TokenBatch): Float32Array {
   const result = new Float32Array(batch.ids.length);
-  stored.forEach((values, row) => result.set(values!, endOf(batch, row) - values!.length));
+  rows.forEach((values, row) => result.set(values, endOf(batch, row) - values.length));
   return result;
 }
 

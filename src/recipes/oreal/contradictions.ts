@@ -61,7 +61,14 @@ export function contradictions(config: OrealConfig): Problem[] {
   for (const [index, arm] of compare.entries())
     problems.push(...rewardProblems(arm.rewards, ["compare", index, "rewards"]));
   for (const [index, { objective }] of [config, ...compare].entries()) {
-    const at = [...(index === 0 ? [] : ["compare", index - 1]), "objective", "weights", "rule"];
+    const own = [...(index === 0 ? [] : ["compare", index - 1]), "objective"];
+    const { source } = objective.weights;
+    if (source === "adapter-shift" && !adapter)
+      refuse([...own, "weights", "source"], "is adapter-shift, which needs policy.adapter");
+    const stored = "is column, which stored responses have: give sampling.replay";
+    if (source === "column" && replay === undefined) refuse([...own, "weights", "source"], stored);
+    if (objective.advantage === "column" && replay === undefined) refuse([...own, "advantage"], stored);
+    const at = [...own, "weights", "rule"];
     const { problem } = "rule" in objective.weights ? tryCreate(rules, objective.weights.rule, at) : {};
     if (problem) problems.push(problem);
   }

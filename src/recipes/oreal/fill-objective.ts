@@ -1,7 +1,7 @@
 import type { MethodChoice } from "../../config/method-choice.ts";
 import type { KeyPath, Problem } from "../../config/problem.ts";
 import { type Rename, renamedValues } from "../../config/renames.ts";
-import type { LearnedWeights, OrealObjective, OrealPreset, OrealWeights } from "./objective-schema.ts";
+import type { LearnedWeights, OrealObjective, OrealPreset, OrealWeights, OwnWeights } from "./objective-schema.ts";
 
 /** What each preset stands for; weights without a source of their own start from `learnedWeights`. */
 export interface OrealValues {
@@ -15,6 +15,11 @@ type GivenWeights = Partial<Omit<LearnedWeights, "source">> & {
   form?: "top" | "proportional";
   share?: number;
   rule?: MethodChoice;
+  positive?: string;
+  negative?: string;
+  contrast?: number;
+  plausibility?: number;
+  column?: string;
 };
 export type GivenObjective = Partial<Omit<OrealObjective, "weights" | "clip">> & {
   weights?: GivenWeights;
@@ -44,8 +49,17 @@ export function filledObjective(
   };
   if (clip === "none") unused(["clipLow", "clipHigh"], "nothing is clipped (clip is none)");
   if (others.klCoefficient === 0) unused(["kl", "reference"], "klCoefficient is 0");
+  const { advantageColumn, ...filled } = others;
+  if (others.advantage !== "column") unused(["advantageColumn"], `advantage is ${others.advantage}`);
+  else if (advantageColumn === undefined) refuse(["advantage"], "is column, and advantageColumn names none");
+  if (others.advantage === "column" && others.positives === "cloning")
+    refuse(
+      ["positives"],
+      "must be policy-gradient where advantage is column: what is cloned has no advantage of each token",
+    );
   return {
-    ...others,
+    ...filled,
+    ...(others.advantage === "column" && { advantageColumn: advantageColumn ?? "" }),
     ...(clip !== "none" && { clip, clipLow, clipHigh }),
     ...(others.klCoefficient > 0 && { kl, reference }),
     weights,
@@ -57,7 +71,10 @@ const weightKeys: Readonly<Record<OrealWeights["source"], readonly (keyof GivenW
   learned: ["of", "scoreAt", "threshold", "topK"],
   shuffled: ["of", "scoreAt", "threshold", "topK"],
   entropy: ["form", "share"],
+  "adapter-shift": [],
+  critical: ["positive", "negative", "contrast", "plausibility"],
   rule: ["rule"],
+  column: ["column"],
 };
 
 function filledWeights(
@@ -84,16 +101,8 @@ function filledWeights(
   const before: Partial<GivenWeights> = base.source === named || (learns && base.source !== "none") ? base : {};
   const equal = options.equal ?? before.equal ?? "mass";
   const control = shuffled ? ({ shuffled: true, equal } as const) : {};
-  if (source === "entropy") {
-    const form = options.form ?? before.form ?? "top";
-    if (form === "proportional" && options.share !== undefined) refuse("share", "is not used: form is proportional");
-    return { source, form, ...(form === "top" && { share: options.share ?? before.share ?? 0.2 }), ...control };
-  }
-  if (source === "rule") {
-    const rule = options.rule ?? before.rule;
-    if (rule === undefined) refuse("source", "is rule, and weights.rule names none");
-    return { source, rule: rule ?? { method: "full" }, ...control };
-  }
+  if (source !== "learned" && source !== "shuffled")
+    return { ...ownWeights(source, { options, before, refuse }), ...control };
   if (options.topK !== undefined && options.threshold !== undefined)
     refuse("threshold", "cannot be given together with topK; keep one");
   const start = ("of" in base ? base : learned) as LearnedWeights;
@@ -107,6 +116,44 @@ function filledWeights(
     scoreAt,
     ...(topK === undefined ? { threshold } : { topK }),
   };
+}
+
+/** Weights that no reward model learns, without their control. */
+function ownWeights(
+  source: OwnWeights["source"],
+  given: { options: GivenWeights; before: GivenWeights; refuse: (key: string, message: string) => void },
+): OwnWeights {
+  const { options, refuse } = given;
+  const {
+    form = "top",
+    share = 0.2,
+    rule,
+    column,
+    positive,
+    negative,
+    contrast = 1,
+    plausibility = 0,
+  } = {
+    ...given.before,
+    ...options,
+  };
+  switch (source) {
+    case "adapter-shift":
+      return { source };
+    case "entropy":
+      if (form === "proportional" && options.share !== undefined) refuse("share", "is not used: form is proportional");
+      return { source, form, ...(form === "top" && { share }) };
+    case "rule":
+      if (rule === undefined) refuse("source", "is rule, and weights.rule names none");
+      return { source, rule: rule ?? { method: "full" } };
+    case "column":
+      if (column === undefined) refuse("source", "is column, and weights.column names none");
+      return { source, column: column ?? "" };
+    case "critical":
+      if (positive === undefined || negative === undefined)
+        refuse("source", "is critical, which needs two adapters: weights.positive and weights.negative");
+      return { source, positive: positive ?? "", negative: negative ?? "", contrast, plausibility };
+  }
 }
 
 /** Values of an objective that are spelled otherwise now. */

@@ -48,7 +48,10 @@ function withModelsBeside(
 ): TrainingMemory {
   const rewards = usesRewardModel(objective);
   const wholeReward = rewards && rewardModel?.adapter === undefined;
-  const needsFrozen = (objective.klCoefficient > 0 && objective.reference === "initial") || (rewards && !wholeReward);
+  const needsFrozen =
+    (objective.klCoefficient > 0 && objective.reference === "initial") ||
+    (rewards && !wholeReward) ||
+    objective.weights.source === "critical";
   const copies = Number(needsFrozen && learner.adapter === undefined) + Number(wholeReward);
   const weights = copies * policy.weights;
   const moments = wholeReward ? 2 * policy.weights : 0;

@@ -1,6 +1,7 @@
 import type { OrealConfig } from "./config-schema.ts";
 import { usesRewardModel } from "./arm-config.ts";
-import { isAdapted } from "../../model/adapters/with-adapter.ts";
+import { loadAdapter } from "../../model/adapters/peft.ts";
+import { isAdapted, withAdapter } from "../../model/adapters/with-adapter.ts";
 import type { Decoder } from "../../model/decoder.ts";
 import type { LoadOptions, Model } from "../../model/model.ts";
 import { stream } from "../../system/random.ts";
@@ -17,6 +18,8 @@ export interface OrealModels {
   readonly reward: TokenRewardModel<Model> | undefined;
   /** The model before training, where the KL term refers to it. */
   readonly initial: Decoder | undefined;
+  /** Adapters over the trunk, where token weights contrast them. */
+  readonly contrasted: { readonly positive: Decoder; readonly negative: Decoder } | undefined;
   dispose(): void;
 }
 
@@ -55,6 +58,15 @@ export async function openModels(
     };
     const toInitial = objective.klCoefficient > 0 && objective.reference === "initial";
     const initial = toInitial ? await initialModel() : undefined;
+    const { weights } = objective;
+    const saved = async (folder: string): Promise<Model> => {
+      const trunk = await frozenTrunk();
+      return kept(loadAdapter(folder, trunk, { dropout: 0 }).then((adapter) => withAdapter(trunk, adapter)));
+    };
+    const contrasted =
+      weights.source === "critical"
+        ? { positive: await saved(weights.positive), negative: await saved(weights.negative) }
+        : undefined;
     let reward: TokenRewardModel<Model> | undefined;
     if (usesRewardModel(objective)) {
       const adapter = rewardModel?.adapter;
@@ -70,7 +82,7 @@ export async function openModels(
       );
     if (reward)
       reporter.note(sizeNote("reward model", { parameters: [...reward.decoder.parameters, reward.head.parameter] }));
-    return { policy, reward, initial, dispose: () => disposals.splice(0).forEach((free) => free()) };
+    return { policy, reward, initial, contrasted, dispose: () => disposals.splice(0).forEach((free) => free()) };
   } catch (error) {
     for (const free of disposals.splice(0)) free();
     throw error;

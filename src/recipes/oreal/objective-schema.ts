@@ -1,7 +1,7 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { amount } from "../../config/groups.ts";
 import type { MethodChoice } from "../../config/method-choice.ts";
-import { choice, group, methodOptions } from "../../config/schema.ts";
+import { choice, existingPath, group, methodOptions } from "../../config/schema.ts";
 
 /** Objectives by name: OREAL's three forms and its baselines. */
 export const orealPresets = [
@@ -10,14 +10,21 @@ export const orealPresets = [
 ] as const;
 export type OrealPreset = (typeof orealPresets)[number];
 
+/** Where token weights may come from. */
+const weightSources = [
+  ...(["none", "learned", "shuffled"] as const),
+  ...(["entropy", "adapter-shift", "critical", "rule", "column"] as const),
+] as const;
+
 const weightsGroup = group(
   {
     source: Type.Optional(
-      choice(["none", "learned", "shuffled", "entropy", "rule"], {
+      choice(weightSources, {
         description:
           "none: every token counts 1; learned: by a token reward model; shuffled: the learned weights, shuffled " +
-          "within each response (the control); entropy: the policy's, where the token was drawn; rule: by a selection rule, " +
-          "or a file of yours.",
+          "within each response (the control); entropy: the policy's, where the token was drawn; adapter-shift: how far the " +
+          "policy's adapter moves the hidden state there (ARCA); critical: 1 - s of cDPO's estimate in wrong responses, 1 in " +
+          "right ones; rule: by a selection rule, or a file of yours; column: of the replayed trajectories.",
       }),
     ),
     shuffled: Type.Optional(
@@ -43,6 +50,23 @@ const weightsGroup = group(
       Type.Number({ exclusiveMinimum: 0, maximum: 1, description: "Of top: the share of tokens. Default 0.2." }),
     ),
     rule: Type.Optional(methodOptions("rule", "Of rule: the rule and its options.")),
+    positive: Type.Optional(
+      existingPath("Of critical: the adapter that has learnt right responses, over the starting model."),
+    ),
+    negative: Type.Optional(existingPath("Of critical: the adapter that has learnt wrong ones.")),
+    contrast: Type.Optional(amount("Of critical: beta of the contrast. Default 1.")),
+    plausibility: Type.Optional(
+      amount("Of critical: leave tokens below this share of the likeliest out of the estimate. Default 0: none.", {
+        maximum: 1,
+      }),
+    ),
+    column: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description:
+          "Of column: a list column of trajectories/iteration-N.arrow, a number of at least 0 for each token.",
+      }),
+    ),
     of: Type.Optional(
       choice(["score", "running-mean"], { description: "Outcome probability of each score, or of the mean so far." }),
     ),
@@ -75,11 +99,18 @@ const objectiveKeys = {
     choice(["zero-one", "plus-minus-one"], { description: "Rewards of a wrong and a right response: 0, 1 or -1, +1." }),
   ),
   advantage: Type.Optional(
-    choice(["one-minus-p", "rloo", "grpo", "group-mean", "batch-mean", "greedy", "none"], {
+    choice(["one-minus-p", "rloo", "grpo", "group-mean", "batch-mean", "greedy", "column", "none"], {
       description:
         "one-minus-p: 1 if right, -(1 - pass rate) if wrong; rloo: minus the mean of the others; grpo: in deviations of " +
         "the group; group-mean: minus the mean of the group; batch-mean: minus the mean of all; greedy: minus the reward of the " +
-        "greedy response, which is drawn beside; none: the reward itself.",
+        "greedy response, which is drawn beside; column: of each token, from advantageColumn of the replayed trajectories; " +
+        "none: the reward itself.",
+    }),
+  ),
+  advantageColumn: Type.Optional(
+    Type.String({
+      minLength: 1,
+      description: "Of column: a list column of trajectories/iteration-N.arrow, an advantage for each token.",
     }),
   ),
   keep: Type.Optional(
@@ -149,8 +180,10 @@ type ParsedObjective = Static<ReturnType<typeof objectiveGroup>>;
 
 /** An objective with every key that has an effect filled in. */
 export interface OrealObjective extends Required<
-  Omit<ParsedObjective, "kl" | "reference" | "weights" | "clip" | "clipLow" | "clipHigh">
+  Omit<ParsedObjective, "kl" | "reference" | "weights" | "clip" | "clipLow" | "clipHigh" | "advantageColumn">
 > {
+  /** Of advantage: column. */
+  advantageColumn?: string;
   /** Absent where klCoefficient is 0. */
   kl?: NonNullable<ParsedObjective["kl"]>;
   reference?: NonNullable<ParsedObjective["reference"]>;
@@ -174,6 +207,9 @@ export type OrealWeights =
       topK?: number;
     }
   | ({ source: "entropy"; form: "top" | "proportional"; share?: number } & ShuffledKeys)
+  | ({ source: "adapter-shift" } & ShuffledKeys)
+  | ({ source: "critical"; positive: string; negative: string; contrast: number; plausibility: number } & ShuffledKeys)
+  | ({ source: "column"; column: string } & ShuffledKeys)
   | ({ source: "rule"; rule: MethodChoice } & ShuffledKeys);
 
 /** Of weights that no reward model learns: both or none. */
@@ -181,6 +217,9 @@ interface ShuffledKeys {
   shuffled?: true;
   equal?: "mass" | "push";
 }
+
+/** Weights that no reward model learns. */
+export type OwnWeights = Exclude<OrealWeights, { source: "none" } | LearnedWeights>;
 
 /** Weights that a reward model learns. */
 export type LearnedWeights = Extract<OrealWeights, { of: unknown }>;

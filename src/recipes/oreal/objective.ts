@@ -14,6 +14,7 @@ const advantageOptions: Record<OrealObjective["advantage"], AdvantageOptions> = 
   "group-mean": { estimator: "grpo", divideByStd: false },
   greedy: { estimator: "greedy" },
   "batch-mean": { estimator: "baseline", baseline: "batch-mean" },
+  column: { estimator: "baseline", baseline: 0 },
   none: { estimator: "baseline", baseline: 0 },
 };
 

@@ -1,8 +1,10 @@
 import { existsSync } from "node:fs";
+import { join } from "node:path";
 import type { MethodChoice } from "../../config/method-choice.ts";
 import { optionLines } from "../../config/resolved-options.ts";
 import { protocolNameOf, type ServerConfig } from "../../config/server-group.ts";
 import { rewards as rewardCatalogue } from "../../reward/catalogue.ts";
+import { adapterFiles } from "../../model/adapters/peft.ts";
 import { outcomeNotes } from "../../reward/outcome-presets.ts";
 import { readArm } from "../../report/read-arm.ts";
 import { openArms, type ArmRun, type PlannedArm } from "../kit/arms.ts";
@@ -20,7 +22,7 @@ import { passRateFiles } from "./pass-rates.ts";
 import { orealMemory } from "./memory.ts";
 import { orealValues, settingsOf } from "./objective.ts";
 import { orealResults, resultRow, startName, startRow } from "./results.ts";
-import { openWeights } from "./weigh.ts";
+import { checkWeights } from "./weights/open.ts";
 import { checkRewards, rewardNames } from "./rewards.ts";
 import { replayedRun } from "./trajectories.ts";
 
@@ -38,12 +40,16 @@ export const orealRecipe = defineRecipe<OrealConfig, OrealRun>({
     await checkMetric(config.evaluation);
     for (const { rewards, objective } of [config, ...config.compare]) {
       await checkRewards(rewards);
-      await openWeights(objective.weights, { seed: 0, toInitial: readsInitial(objective) });
+      await checkWeights(objective.weights, readsInitial(objective));
     }
   },
-  readsFiles({ sampling: { passRates } }) {
+  readsFiles({ sampling: { passRates }, objective: { weights } }) {
     const paths = passRates === undefined || !existsSync(passRates.from) ? [] : passRateFiles(passRates.from);
-    return paths.map((path) => ({ key: "sampling.passRates.from", path }));
+    const rates = paths.map((path) => ({ key: "sampling.passRates.from", path }));
+    if (weights.source !== "critical") return rates;
+    const adapter = (which: "positive" | "negative") =>
+      adapterFiles.map((name) => ({ key: `objective.weights.${which}`, path: join(weights[which], name) }));
+    return [...rates, ...adapter("positive"), ...adapter("negative")];
   },
   plan,
   memory: orealMemory,

@@ -76,6 +76,9 @@ function objectiveText(objective: JsonObject): string {
     learned: "learned token weights",
     shuffled: "control: learned token weights, shuffled within each answer",
     entropy: "token weights of entropy",
+    "adapter-shift": "token weights of the adapter's shift",
+    critical: "token weights of the contrastive estimate",
+    column: `token weights of the column ${textOf(given["column"]) ?? ""}`,
     rule: `token weights of ${methodLabel(textOf(groupOf(given, "rule")["method"]) ?? "a rule")}`,
   };
   const control = given["shuffled"] === true ? "control: shuffled within each answer" : undefined;

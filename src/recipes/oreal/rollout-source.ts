@@ -57,7 +57,8 @@ export function rolloutSource(
   return async (iteration) => {
     if (replay !== undefined) {
       const greedy = config.objective.advantage === "greedy";
-      return rewarded(readTrajectories(replay, iteration, { ...policy.config, questions, greedy, note }));
+      const columns = columnsOf(config.objective);
+      return rewarded(readTrajectories(replay, iteration, { ...policy.config, questions, greedy, columns, note }));
     }
     let all: RewardedRollouts | undefined;
     for (let round = 0; round < rounds && !(all && enough(all)); round++) {
@@ -85,6 +86,14 @@ function servedDrawing(policy: Model, { config, run, interrupted }: OrealOpening
       { ...about, sampling: { ...drawn, maxNewTokens } },
     );
   };
+}
+
+/** What an objective reads of replayed trajectories beside responses, with the least number that it may hold. */
+function columnsOf({ weights, advantageColumn }: OrealConfig["objective"]): ReadonlyMap<string, number> {
+  return new Map([
+    ...(advantageColumn === undefined ? [] : [[advantageColumn, -Infinity] as const]),
+    ...(weights.source === "column" ? [[weights.column, 0] as const] : []),
+  ]);
 }
 
 /** Passes the first sentence on, and none after it. */

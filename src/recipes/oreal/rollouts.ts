@@ -20,6 +20,8 @@ export interface Rollouts {
   readonly greedy?: readonly Judged[];
   /** Of each response, where it is known: the log-probabilities that its tokens had when it was drawn. */
   readonly logProbs?: readonly (Float32Array | undefined)[];
+  /** Columns of the replayed trajectories by name: of each response, where it has them, a number for each token. */
+  readonly columns?: ReadonlyMap<string, readonly (Float32Array | undefined)[]>;
   readonly pace?: GenerationPace;
   /** Where a server has drawn them. */
   readonly served?: Omit<ServedDraw, "drawn" | "pace">;

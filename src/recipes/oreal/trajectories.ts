@@ -71,6 +71,8 @@ export interface ReplayFit extends Surroundings {
   vocabularySize: number;
   /** Whether greedy responses are read, too. */
   greedy: boolean;
+  /** Further columns that are read, each with the least number that it may hold. */
+  columns?: ReadonlyMap<string, number>;
   /** Told what is odd. */
   note: (sentence: string) => void;
 }
@@ -95,7 +97,10 @@ export function readTrajectories(run: string, iteration: number, fit: ReplayFit)
       fix: "Replay a run whose objective.advantage is greedy, or choose another advantage.",
     });
   const greedy = fit.greedy && { greedy: storedResponses(greedyPath, fit) };
-  return { iteration, responses, ...greedy, logProbs: storedLogProbs(path, responses) };
+  const columns = new Map(
+    [...(fit.columns ?? [])].map(([name, least]) => [name, storedColumn(path, responses, { name, least })]),
+  );
+  return { iteration, responses, ...greedy, columns, logProbs: storedLogProbs(path, responses) };
 }
 
 function storedResponses(path: string, { vocabularySize, maxPositions, questions, note }: ReplayFit): Judged[] {
@@ -122,21 +127,61 @@ function storedResponses(path: string, { vocabularySize, maxPositions, questions
 }
 
 function storedLogProbs(path: string, responses: readonly Judged[]): (Float32Array | undefined)[] {
+  return numbersOfTokens(path, responses, {
+    name: "log_probs",
+    fits: (value) => Number.isFinite(value) && value <= 0,
+    wanted: "one finite number, 0 or less,",
+    fix: "Store the log-probabilities again, or leave the column out: the policy's own are taken then.",
+  });
+}
+
+/** @throws UserError for a column that is not there, or does not hold a number for each token */
+function storedColumn(
+  path: string,
+  responses: readonly Judged[],
+  { name, least }: { name: string; least: number },
+): (Float32Array | undefined)[] {
+  const values = numbersOfTokens(path, responses, {
+    name,
+    fits: (value) => Number.isFinite(value) && value >= least,
+    wanted: least === 0 ? "one finite number, 0 or more," : "one finite number",
+    fix: "Write the column again, or name another.",
+  });
+  if (values.some((value) => value !== undefined)) return values;
+  throw new UserError("missing-column", `there is no list column ${name} with a number for each token`, {
+    where: path,
+    fix: "Add it to the stored trajectories, or name another.",
+  });
+}
+
+/** A list column with a number for each token; undefined where a response has none. */
+function numbersOfTokens(
+  path: string,
+  responses: readonly Judged[],
+  { name, fits, wanted, fix }: { name: string; fits: (value: number) => boolean; wanted: string; fix: string },
+): (Float32Array | undefined)[] {
   const table = openArrow(path);
   try {
     return responses.map(({ ids }, index) => {
-      const stored = table.row(index, ["log_probs"])["log_probs"];
+      const stored = table.row(index, [name])[name];
       if (stored === null || stored === undefined) return undefined;
-      const fits = (value: number): boolean => Number.isFinite(value) && value <= 0;
-      if (stored instanceof Float32Array && stored.length === ids.length && stored.every(fits)) return stored;
-      throw new UserError("invalid-row", "log_probs must hold one finite number, 0 or less, for each of response_ids", {
+      const values = numbersIn(stored);
+      if (values?.length === ids.length && values.every(fits)) return values;
+      throw new UserError("invalid-row", `${name} must hold ${wanted} for each of response_ids`, {
         where: `${path}, row ${index}`,
-        fix: "Store the log-probabilities again, or leave the column out: the policy's own are taken then.",
+        fix,
       });
     });
   } finally {
     table.close();
   }
+}
+
+/** A list cell as numbers; undefined where it is of something else. */
+function numbersIn(cell: unknown): Float32Array | undefined {
+  if (cell instanceof BigInt64Array) return Float32Array.from(cell, Number);
+  const flat = cell instanceof Float32Array || cell instanceof Float64Array || cell instanceof Int32Array;
+  return flat ? Float32Array.from(cell) : undefined;
 }
 
 /** The earlier run that an arm replays: its own where it has one, else the main one. */

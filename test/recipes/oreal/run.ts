@@ -71,6 +71,7 @@ export interface Stored {
   verdict: string;
   text: string;
   finished: boolean;
+  prompt_ids: Int32Array;
   response_ids: Int32Array;
   reward: number;
   rewards?: Float64Array;

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { concentration } from "../../src/reward/concentration.ts";
-import { entropyWeights } from "../../src/reward/entropy-weights.ts";
+import { criticalWeights } from "../../src/reward/critical-weights.ts";
+import { entropyWeights, shiftWeights } from "../../src/reward/proportional-weights.ts";
 import { userError } from "../user-error.ts";
 import { makeResponses, onResponses, responseOf } from "./responses.ts";
 
@@ -20,6 +21,43 @@ describe("weights in proportion to entropy", () => {
     const entropy = onResponses(tokens, [[1, 2, 3], [1, bad], []]);
     expect(() => entropyWeights(entropy, tokens)).toThrow(userError("not-finite", "row 41, token 2"));
   });
+});
+
+test("weights of an adapter's shift are 1 before it has learnt anything, and its share of the response's after", () => {
+  const tokens = makeResponses(["PPrr", "Prr"]);
+  const weights = shiftWeights(
+    onResponses(tokens, [
+      [0, 0],
+      [3, 1],
+    ]),
+    tokens,
+  );
+  expect([0, 1].map((row) => responseOf(tokens, weights, row))).toEqual([
+    [1, 1],
+    [1.5, 0.5],
+  ]);
+  expect(() =>
+    shiftWeights(
+      onResponses(tokens, [
+        [0, NaN],
+        [3, 1],
+      ]),
+      tokens,
+    ),
+  ).toThrow(userError("not-finite", "token 3: The shift of the hidden state is NaN"));
+});
+
+test("weights of the contrastive estimate are 1 - s in wrong responses, and 1 in right ones", () => {
+  const tokens = makeResponses(["Prrr", "Prrr"]);
+  const logEstimate = onResponses(
+    tokens,
+    [0, 1].map(() => [-Infinity, Math.log(0.25), -1e-9]),
+  );
+  const weights = criticalWeights(logEstimate, tokens, [0, 1]);
+  const [wrong, right] = [0, 1].map((row) => responseOf(tokens, weights, row));
+  expect(wrong!.slice(0, 2)).toEqual([1, expect.closeTo(0.75, 6)]);
+  expect(wrong![2]).toBeGreaterThan(0.9e-9); // in log space: nothing is lost near s = 1
+  expect(right).toEqual([1, 1, 1]);
 });
 
 test("concentration: the Gini coefficient is half the mean difference over the mean, the effective number Kish's", () => {
