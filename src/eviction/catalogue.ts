@@ -1,5 +1,13 @@
 import type { Catalogue, Entry } from "../contract/index.ts";
 import type { EvictionScore } from "./key-score.ts";
+import { alisaEntry } from "./scores/alisa.ts";
+import { compressKvEntry } from "./scores/compress-kv.ts";
+import { emsEntry } from "./scores/ems.ts";
+import { lazyLlmEntry } from "./scores/lazy-llm.ts";
+import { mcMoeEntry } from "./scores/mc-moe.ts";
+import { rsqEntry } from "./scores/rsq.ts";
+import { vtcClsEntry } from "./scores/vtc-cls.ts";
+import { zipVlEntry } from "./scores/zip-vl.ts";
 import { ownScore } from "./own-score.ts";
 import { a2sfEntry } from "./scores/a2sf.ts";
 import { h2oEntry } from "./scores/h2o.ts";
@@ -19,6 +27,14 @@ const entries = [
   keyNormEntry,
   keyDiffEntry,
   keyDiffValueEntry,
+  compressKvEntry,
+  lazyLlmEntry,
+  vtcClsEntry,
+  alisaEntry,
+  emsEntry,
+  zipVlEntry,
+  rsqEntry,
+  mcMoeEntry,
 ] as const;
 
 /**

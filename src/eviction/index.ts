@@ -3,7 +3,9 @@ export { decideGates } from "./gate-decision.ts";
 export { type EvictionLoss, evictionLoss } from "./eviction-loss.ts";
 export {
   type AttentionScore,
+  type CacheFacts,
   type EvictionScore,
+  type FactsScore,
   type KeyScore,
   type KeyValueScore,
   type PositionScore,

@@ -4,7 +4,7 @@ import { type CacheShape, checkEntries, checkShape } from "./shape.ts";
  * A baseline: one number per cache entry of a layer, large = keep, `[rows * width * heads]`, 0 on padding.
  * Which member it is says what it reads; `keepBudget` turns any of them into the entries to keep.
  */
-export type EvictionScore = PositionScore | AttentionScore | KeyScore | KeyValueScore;
+export type EvictionScore = PositionScore | AttentionScore | KeyScore | KeyValueScore | FactsScore;
 
 /** Reads where a token lies, nothing else. */
 export interface PositionScore {
@@ -48,6 +48,51 @@ export interface KeyValueScore {
    * @throws UserError for a size that does not fit, or a score that is not finite (naming row, token, head)
    */
   score(shape: CacheShape, keys: Float32Array, values: Float32Array): Float32Array;
+}
+
+/** Reads several facts of a layer, or decides for all layers together. */
+export interface FactsScore {
+  readonly name: string;
+  readonly reads: "facts";
+  readonly needs: FactNeeds;
+  /** The layers, of so many, whose scores are added up and decide for all of them. Default: each layer decides for itself. */
+  across?(layers: number): readonly number[];
+  /** @throws UserError for a fact that is not finite (naming row, token, head), or a size that does not fit */
+  score(shape: CacheShape, facts: CacheFacts, where: LayerPlace): Float32Array;
+}
+
+/** What a score reads of every layer. */
+export interface FactNeeds {
+  readonly masses?: readonly Mass[];
+  readonly keys?: true;
+  readonly values?: true;
+  /** The hidden states that the layer's attention reads, normalised where the model has a norm there. */
+  readonly states?: true;
+}
+
+/** A weighted sum over queries of the attention that a key has drawn. */
+export interface Mass {
+  /** Of query `query`'s attention in the sum, in a row of `length` tokens; a query of weight 0 need not be run. */
+  weight(query: number, length: number): number;
+  /** Whose attention is averaged: that of the query heads that share the key (default), or that of all heads of the layer. */
+  readonly heads?: "group" | "all";
+}
+
+/** What was asked for, of one layer. */
+export interface CacheFacts {
+  /** `[rows * width * heads]` each; of all heads the same number for each. */
+  readonly masses: readonly Float32Array[];
+  /** `[rows * width * heads * headSize]`, as the cache holds them. */
+  readonly keys?: Float32Array;
+  readonly values?: Float32Array;
+  /** `[rows * width * size]`. */
+  readonly states?: Float32Array;
+}
+
+/** Which layer, of how many. */
+export interface LayerPlace {
+  readonly layer: number;
+  readonly layers: number;
 }
 
 /**

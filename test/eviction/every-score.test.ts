@@ -2,21 +2,8 @@ import { describe, expect, test } from "@jest/globals";
 import { Ajv } from "ajv";
 import { createFrom, entryNamed, namesOf, optionsSchema } from "../../src/config/catalogue.ts";
 import type { MethodChoice } from "../../src/config/method-choice.ts";
-import { evictionScores, keepBudget, type EvictionScore } from "../../src/eviction/index.ts";
-import { attentionMass } from "../../src/eviction/key-score.ts";
-import { fixture, shape } from "./fixture.ts";
-
-const [keys, values] = [fixture.keys, fixture.values].map((numbers) => Float32Array.from(numbers)) as [
-  Float32Array,
-  Float32Array,
-];
-const attention = (row: number, head: number, query: number) => fixture.attention[row]![head]![query]!;
-
-function scoreOf(score: EvictionScore): Float32Array {
-  if (score.reads === "positions") return score.score(shape);
-  if (score.reads === "keys-and-values") return score.score(shape, keys, values);
-  return score.score(shape, score.reads === "keys" ? keys : attentionMass(score, shape, attention));
-}
+import { evictionScores, keepBudget } from "../../src/eviction/index.ts";
+import { scoreOf, shape } from "./fixture.ts";
 
 describe.each(namesOf(evictionScores))("%s", (method) => {
   const score = createFrom(evictionScores, { method });

@@ -1,5 +1,6 @@
 import { keepEverything } from "../../eviction/cache/evictions.ts";
-import { rankAtRandom, rankByRecency, type PromptRanking } from "../../eviction/cache/rankings.ts";
+import type { PromptRanking } from "../../eviction/cache/prompt-ranking.ts";
+import { rankAtRandom, rankByRecency } from "../../eviction/cache/rankings.ts";
 import type { Decoder } from "../../model/decoder.ts";
 import type { CacheCandidate } from "./problem.ts";
 

@@ -1,7 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { ForkedCache } from "../../eviction/cache/forked-cache.ts";
 import type { PrefillEviction } from "../../eviction/cache/ragged-cache.ts";
-import { oneRow, type PromptRanking } from "../../eviction/cache/rankings.ts";
+import type { PromptRanking } from "../../eviction/cache/prompt-ranking.ts";
+import { oneRow } from "../../eviction/cache/rankings.ts";
 import { keepBudget } from "../../eviction/keep-budget.ts";
 import type { DecoderConfig } from "../../model/config.ts";
 import type { LayerTokens } from "../../model/generation/key-value-cache.ts";
@@ -72,7 +73,7 @@ export function chooser(
       return (known[row] = { layers: await trace!.worth(cache().entries(row)), milliseconds: 0 });
     const { layers, milliseconds } = await read(ranking, row);
     const start = performance.now();
-    const scores = layers.map((facts, layer) => ranking.score({ layer, length, row: number }, facts));
+    const scores = ranking.scores({ length, row: number }, layers);
     return (known[row] = { layers: scores, milliseconds: milliseconds + performance.now() - start });
   };
 
@@ -92,7 +93,7 @@ export function chooser(
       if ("eviction" in candidate) {
         const { layers, milliseconds } = await read(candidate.eviction, prompt.row);
         const start = performance.now();
-        const keep = layers.map((facts, layer) => candidate.eviction.decide(layer, length, facts));
+        const keep = candidate.eviction.decide(length, layers);
         return { keep, milliseconds: milliseconds + performance.now() - start };
       }
       const { layers, milliseconds } = await scoresOf(candidate.ranking, prompt, trace);

@@ -1,5 +1,6 @@
 import type { PrefillEviction } from "../../eviction/cache/ragged-cache.ts";
-import { keepBest, type PromptRanking } from "../../eviction/cache/rankings.ts";
+import type { PromptRanking } from "../../eviction/cache/prompt-ranking.ts";
+import { keepBest } from "../../eviction/cache/rankings.ts";
 import type { Decoder } from "../../model/decoder.ts";
 import type { CacheBudget } from "../../eviction/keep-budget.ts";
 

@@ -17,7 +17,10 @@ type Shaped = Pick<Decoder, "config">;
  * Keeps everything.
  */
 export function keepEverything({ config }: Shaped): PrefillEviction {
-  return { name: "full", decide: (_, length) => new Uint8Array(length * config.keyValueHeads).fill(1) };
+  return {
+    name: "full",
+    decide: (length, facts) => facts.map(() => new Uint8Array(length * config.keyValueHeads).fill(1)),
+  };
 }
 
 /**
@@ -59,9 +62,10 @@ export function gateEviction(
       const value = relaxGates(facts, { threshold });
       return { output: gatedAttention(q, k, v, value, { ...exemptions, ...attentionOf(config, layer) }), facts };
     },
-    decide(_, length, facts) {
+    decide(length, facts) {
       const { evictableTokens: evictable } = promptExemptions(length, options);
-      return decideGates(facts, { ...oneRow(length, config.keyValueHeads), evictable }, { threshold }).keep;
+      const shape = { ...oneRow(length, config.keyValueHeads), evictable };
+      return facts.map((read) => decideGates(read, shape, { threshold }).keep);
     },
   };
 }

@@ -20,10 +20,10 @@ export interface PrefillEviction {
    */
   attend?(layer: number, tokens: LayerTokens): { output: tf.Tensor2D; facts?: tf.Tensor };
   /**
-   * The layer's flags, `[length * keyValueHeads]`, 1 = kept.
-   * @param facts as `facts` or `attend` gave them; empty where there are none
+   * Each layer's flags, `[length * keyValueHeads]`, 1 = kept.
+   * @param facts of each layer, as `facts` or `attend` gave them; empty where there are none
    */
-  decide(layer: number, length: number, facts: Float32Array): Uint8Array;
+  decide(length: number, facts: readonly Float32Array[]): Uint8Array[];
 }
 
 export interface RaggedCacheOptions {
@@ -106,12 +106,10 @@ function openRaggedCache(
       try {
         const facts = await Promise.all(layers.map(({ facts }) => facts?.data<"float32">()));
         const length = layers[0]!.k.shape[0];
-        const keep = layers.map(({ k, v }, layer) => {
-          const flags = eviction.decide(layer, length, facts[layer] ?? new Float32Array(0));
-          const pool = (pools[layer] ??= entryPool(keyValueHeads, headSize));
-          pool.add(row, k, v, flags);
-          return flags;
-        });
+        const read = facts.map((own) => own ?? new Float32Array(0));
+        const keep = eviction.decide(length, read);
+        for (const [layer, { k, v }] of layers.entries())
+          (pools[layer] ??= entryPool(keyValueHeads, headSize)).add(row, k, v, keep[layer]!);
         onEvicted?.(keep, length, bytes());
       } finally {
         tf.dispose(layers as unknown as tf.TensorContainer);

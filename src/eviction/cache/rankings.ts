@@ -1,12 +1,12 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { attentionOf } from "../../model/attention.ts";
 import type { Decoder } from "../../model/decoder.ts";
 import type { LayerTokens } from "../../model/generation/key-value-cache.ts";
 import { hashUniform } from "../../system/random.ts";
-import { attentionSums } from "../../tensor/ops/index.ts";
 import type { ExemptionOptions } from "../exemptions.ts";
 import { promptExemptions } from "../gates/layout.ts";
 import { gateInput, type GateNetwork } from "../gates/network.ts";
+import { factsRanking, massOf } from "./facts.ts";
+import type { Prompt, PromptRanking } from "./prompt-ranking.ts";
 import { keepBudget, type CacheBudget } from "../keep-budget.ts";
 import type { EvictionScore } from "../key-score.ts";
 import type { CacheShape } from "../shape.ts";
@@ -14,61 +14,44 @@ import type { PrefillEviction } from "./ragged-cache.ts";
 
 type Shaped = Pick<Decoder, "config">;
 
-/** Which prompt, and which of its layers. */
-export interface PromptLayer {
-  readonly layer: number;
-  readonly length: number;
-  /** Number of the prompt, for what is drawn at random. Default 0. */
-  readonly row?: number;
-}
-
-/** Says which entries of a prompt are worth more than others, once it has been read with all of them. */
-export interface PromptRanking {
-  readonly name: string;
-  /** The numbers of a layer that `score` reads; none, if it is left out. Called within a tidy scope. */
-  facts?(layer: number, tokens: LayerTokens): tf.Tensor;
-  /**
-   * One number per entry of the layer, `[length * keyValueHeads]`, large = keep.
-   * @param facts as `facts` gave them; empty where there are none
-   */
-  score(where: PromptLayer, facts: Float32Array): Float32Array;
-}
-
 /** Keeps the best entries of every layer and head, so many as the budget says. */
 export function keepBest({ config }: Shaped, ranking: PromptRanking, budget: CacheBudget): PrefillEviction {
   const { name, facts } = ranking;
   return {
     name,
     ...(facts && { facts: (layer, tokens) => facts(layer, tokens) }),
-    decide: (layer, length, read) =>
-      keepBudget(ranking.score({ layer, length }, read), oneRow(length, config.keyValueHeads), budget),
+    decide(length, read) {
+      const shape = oneRow(length, config.keyValueHeads);
+      return ranking.scores({ length }, read).map((score) => keepBudget(score, shape, budget));
+    },
   };
 }
 
 /** By a published score, or one of the user's own. */
 export function rankByScore({ config }: Shaped, score: EvictionScore): PromptRanking {
   const { name } = score;
-  const shapeOf = ({ length }: PromptLayer): CacheShape => oneRow(length, config.keyValueHeads);
-  if (score.reads === "positions") return { name, score: (where) => score.score(shapeOf(where)) };
+  const shapeOf = ({ length }: Prompt): CacheShape => oneRow(length, config.keyValueHeads);
+  if (score.reads === "facts") return { name, ...factsRanking(config, score, shapeOf) };
+  const each = (own: (shape: CacheShape, facts: Float32Array) => Float32Array) => ({
+    scores: (prompt: Prompt, facts: readonly Float32Array[]) => facts.map((read) => own(shapeOf(prompt), read)),
+  });
+  if (score.reads === "positions") return { name, ...each((shape) => score.score(shape)) };
   if (score.reads === "keys")
-    return { name, facts: (_, { k }) => k, score: (where, keys) => score.score(shapeOf(where), keys) };
+    return { name, facts: (_, { k }) => k, ...each((shape, keys) => score.score(shape, keys)) };
   if (score.reads === "keys-and-values")
     return {
       name,
       facts: (_, { k, v }) => tf.concat([k, v]),
-      score(where, both) {
+      ...each((shape, both) => {
         const half = both.length / 2;
-        return score.score(shapeOf(where), both.subarray(0, half), both.subarray(half));
-      },
+        return score.score(shape, both.subarray(0, half), both.subarray(half));
+      }),
     };
   return {
     name,
-    facts(layer, { q, k }) {
-      const length = q.shape[0];
-      const weights = Float32Array.from({ length }, (_, query) => score.queryWeight(query, length));
-      return attentionSums(q, k, { ...attentionOf(config, layer), weights });
-    },
-    score: (where, mass) => score.score(shapeOf(where), mass),
+    facts: (layer, tokens) =>
+      massOf(config, layer, tokens, { weight: (query, length) => score.queryWeight(query, length) }),
+    ...each((shape, mass) => score.score(shape, mass)),
   };
 }
 
@@ -78,7 +61,7 @@ export function rankByGates(gates: GateNetwork, { sinks = 4, window = 16 }: Exem
     name: "gates",
     facts: (layer, { q, k, v, input }) =>
       gates.scores(layer, gateInput(gates.settings, { k, v, input }), promptExemptions(q.shape[0], { sinks, window })),
-    score: (_, scores) => scores,
+    scores: (_, scores) => [...scores],
   };
 }
 
@@ -86,10 +69,11 @@ export function rankByGates(gates: GateNetwork, { sinks = 4, window = 16 }: Exem
 export function rankAtRandom({ config }: Shaped, seed: number): PromptRanking {
   return {
     name: "random",
-    score({ layer, length, row = 0 }) {
-      const ofLayer = Math.floor(hashUniform(seed, layer, 0x52616e64) * 2 ** 32);
-      return Float32Array.from({ length: length * config.keyValueHeads }, (_, i) => hashUniform(ofLayer, row, i));
-    },
+    scores: ({ length, row = 0 }, facts) =>
+      facts.map((_, layer) => {
+        const ofLayer = Math.floor(hashUniform(seed, layer, 0x52616e64) * 2 ** 32);
+        return Float32Array.from({ length: length * config.keyValueHeads }, (_, i) => hashUniform(ofLayer, row, i));
+      }),
   };
 }
 
@@ -97,8 +81,10 @@ export function rankAtRandom({ config }: Shaped, seed: number): PromptRanking {
 export function rankByRecency({ config }: Shaped): PromptRanking {
   return {
     name: "recent",
-    score: ({ length }) =>
-      Float32Array.from({ length: length * config.keyValueHeads }, (_, i) => Math.floor(i / config.keyValueHeads)),
+    scores: ({ length }, facts) =>
+      facts.map(() =>
+        Float32Array.from({ length: length * config.keyValueHeads }, (_, i) => Math.floor(i / config.keyValueHeads)),
+      ),
   };
 }
 

@@ -7,9 +7,9 @@
  * The window's own tokens are always kept (paper): they score above 1, later ones higher, and lend nothing to the pool.
  */
 import type { Entry } from "../../contract/index.ts";
-import { type AttentionScore, checkMass, type EvictionScore, scoreHeads } from "../key-score.ts";
+import type { AttentionScore, EvictionScore } from "../key-score.ts";
 import { accumulatedAttention } from "./accumulated-attention.ts";
-import { refuse, wholeNumber } from "../../system/refuse-option.ts";
+import { kernelOption, pooledBeforeWindow, requireKernel } from "./pooling.ts";
 
 export interface SnapKvOptions {
   /** W, at least 1; a shorter row is all window. Default 32 (ours: published programs differ). */
@@ -34,24 +34,11 @@ export interface SnapKvOptions {
  * mass; //=> [0.1, 0.6, 0.1, 0.2]
  */
 export function snapKv({ window = 32, kernel = 5 }: SnapKvOptions = {}): AttentionScore {
-  wholeNumber("kernel", kernel, 1);
-  if (kernel % 2 === 0) refuse("kernel", kernel, "odd, so that a key lies in the middle of its pool");
+  requireKernel(kernel);
   return {
     ...accumulatedAttention({ normalise: "window", window }),
     name: "snap-kv",
-    score(shape, mass) {
-      checkMass(mass, shape);
-      const half = (kernel - 1) / 2;
-      return scoreHeads(shape, (length, index, out) => {
-        const end = Math.max(0, length - window);
-        for (let t = 0; t < end; t++) {
-          let sum = 0;
-          for (let k = Math.max(0, t - half); k <= Math.min(end - 1, t + half); k++) sum += mass[index(k)]!;
-          out[index(t)] = sum / kernel;
-        }
-        for (let t = end; t < length; t++) out[index(t)] = 1 + (t + 1) / length;
-      });
-    },
+    score: (shape, mass) => pooledBeforeWindow(mass, shape, { window, kernel }),
   };
 }
 
@@ -62,12 +49,7 @@ export const snapKvEntry = {
   paper: "https://arxiv.org/abs/2404.14469",
   options: {
     window: { type: "integer", minimum: 1, default: 32, description: "Last queries whose attention is read." },
-    kernel: {
-      type: "integer",
-      minimum: 1,
-      default: 5,
-      description: "Keys that are pooled, an odd number; 1 pools none.",
-    },
+    kernel: kernelOption,
   },
   create: snapKv,
 } as const satisfies Entry<EvictionScore>;

@@ -9,7 +9,8 @@ import { evictionOf, type CacheCandidate, type CacheOutcome } from "../../evalua
 import { keepEverything } from "../../eviction/cache/evictions.ts";
 import { promptAccount } from "../../eviction/cache/prompt-account.ts";
 import { raggedCache } from "../../eviction/cache/ragged-cache.ts";
-import { rankByGates, rankByScore, type PromptRanking } from "../../eviction/cache/rankings.ts";
+import type { PromptRanking } from "../../eviction/cache/prompt-ranking.ts";
+import { rankByGates, rankByScore } from "../../eviction/cache/rankings.ts";
 import type { GateNetwork } from "../../eviction/gates/network.ts";
 import { evictionScores } from "../../eviction/catalogue.ts";
 import type { CacheBudget } from "../../eviction/keep-budget.ts";

@@ -6,16 +6,20 @@ import { keepEverything } from "../../../src/eviction/cache/evictions.ts";
 import type { RaggedCache } from "../../../src/eviction/cache/ragged-cache.ts";
 import type { GateNetwork } from "../../../src/eviction/gates/index.ts";
 import { gatesFrom } from "../../../src/eviction/gates/network.ts";
-import { type EvictionScore } from "../../../src/eviction/index.ts";
+import { rankByScore } from "../../../src/eviction/cache/rankings.ts";
+import { keepBudget, type CacheFacts, type EvictionScore } from "../../../src/eviction/index.ts";
 import { a2sf } from "../../../src/eviction/scores/a2sf.ts";
 import { attentionMass } from "../../../src/eviction/key-score.ts";
 import { h2o } from "../../../src/eviction/scores/h2o.ts";
 import { keyDiff } from "../../../src/eviction/scores/key-diff.ts";
 import { keyDiffValue } from "../../../src/eviction/scores/key-diff-value.ts";
 import { keyNorm } from "../../../src/eviction/scores/key-norm.ts";
+import { lazyLlm } from "../../../src/eviction/scores/lazy-llm.ts";
+import { mcMoe } from "../../../src/eviction/scores/mc-moe.ts";
 import { observedMean } from "../../../src/eviction/scores/observed-mean.ts";
 import { snapKv } from "../../../src/eviction/scores/snap-kv.ts";
 import { streamingLlm } from "../../../src/eviction/scores/streaming-llm.ts";
+import { vtcCls } from "../../../src/eviction/scores/vtc-cls.ts";
 import { generate, loadModel, type Model } from "../../../src/model/index.ts";
 import { decode } from "../../../src/model/decoder.ts";
 import type { AttentionHook } from "../../../src/model/layer.ts";
@@ -24,6 +28,7 @@ import { valuesByRow } from "../../../src/model/generation/draws.ts";
 import { normalValues, stream } from "../../../src/system/random.ts";
 import { releaseEngine, useEngine } from "../../../src/tensor/engine.ts";
 import { attentionSums, raggedAttention, withPlainDefinitions } from "../../../src/tensor/ops/index.ts";
+import { userError } from "../../user-error.ts";
 import { bitsOf } from "../../model/generation/bits.ts";
 
 let model: Model;
@@ -55,6 +60,8 @@ const scores: EvictionScore[] = [
   keyNorm(),
   keyDiff(),
   keyDiffValue(),
+  mcMoe(),
+  vtcCls(),
 ];
 
 /** Attention over all tokens, key by key, hiding what is evicted: from later queries, or from those after the prompt. */
@@ -279,6 +286,83 @@ test("attention sums are the masses by which scores are defined", async () => {
     const found = await attentionSums(q, k, { weights, heads, keyValueHeads: G }).data();
     expected.forEach((mass, i) => expect(found[i]).toBeCloseTo(mass, 4));
   }
+});
+
+describe("a score of several facts", () => {
+  const length = 21;
+  let tokens: Record<"q" | "k" | "v" | "input", tf.Tensor2D>[];
+  beforeAll(() => {
+    const { layers, heads, keyValueHeads, headSize, width } = model.config;
+    const drawn = (columns: number, name: string, layer: number): tf.Tensor2D =>
+      tf.tensor2d(normalValues(length * columns, 1, stream(name, layer)), [length, columns]);
+    tokens = Array.from({ length: layers }, (_, layer) => ({
+      q: drawn(heads * headSize, "facts q", layer),
+      k: drawn(keyValueHeads * headSize, "facts k", layer),
+      v: drawn(keyValueHeads * headSize, "facts v", layer),
+      input: drawn(width, "facts input", layer),
+    }));
+  });
+  afterAll(() => {
+    tf.dispose(tokens);
+  });
+  const factsOf = (ranking: ReturnType<typeof rankByScore>): Float32Array[] =>
+    tokens.map((own, layer) => tf.tidy(() => ranking.facts!(layer, own).dataSync<"float32">().slice()));
+
+  test("reads what it asks for of each layer, and of its mass what a score of attention reads", () => {
+    const { layers, keyValueHeads } = model.config;
+    const seen: (CacheFacts & { layer: number; layers: number })[] = [];
+    const ranking = rankByScore(model, {
+      name: "reader",
+      reads: "facts",
+      needs: {
+        masses: [{ weight: (query) => query }, { weight: () => 1, heads: "all" }],
+        ...{ keys: true, values: true, states: true },
+      },
+      score(_, facts, where) {
+        seen.push({ ...facts, ...where });
+        return facts.masses[0]!;
+      },
+    });
+    const scores = ranking.scores({ length }, factsOf(ranking));
+    const byAttention = rankByScore(model, {
+      name: "attention",
+      reads: "attention",
+      queryWeight: (query) => query,
+      score: (_, mass) => mass,
+    });
+    expect(scores).toEqual(byAttention.scores({ length }, factsOf(byAttention)));
+    seen.forEach((facts, layer) => {
+      const { k, v, input } = tokens[layer]!;
+      expect([facts.layer, facts.layers]).toEqual([layer, layers]);
+      expect([facts.keys, facts.values, facts.states].map((x) => [...x!])).toEqual(
+        [k, v, input].map((x) => [...x.dataSync()]),
+      );
+      const all = facts.masses[1]!;
+      for (let t = 0; t < length; t++)
+        expect(new Set(all.subarray(t * keyValueHeads, (t + 1) * keyValueHeads)).size).toBe(1);
+      expect(all.reduce((a, b) => a + b, 0) / keyValueHeads).toBeCloseTo(length, 3); // each query gives 1 in all
+    });
+  });
+
+  test("that decides for all layers adds up those that it names", () => {
+    const { layers, keyValueHeads } = model.config;
+    const [together, each] = [vtcCls(), lazyLlm()].map((score) => rankByScore(model, score));
+    const scores = together!.scores({ length }, factsOf(together!));
+    const own = each!.scores({ length }, factsOf(each!));
+    const named = vtcCls().across!(layers);
+    const sum = scores[0]!.map((_, entry) => named.reduce((total, layer) => total + own[layer]![entry]!, 0));
+    for (const score of scores) score.forEach((value, entry) => expect(value).toBeCloseTo(sum[entry]!, 6));
+    const kept = scoreEviction(model, vtcCls(), budget).decide(length, factsOf(together!));
+    const shape = { rows: 1, width: length, heads: keyValueHeads, lengths: [length] };
+    expect(kept).toEqual(scores.map(() => keepBudget(scores[0]!, shape, budget)));
+  });
+
+  test("that reads a fact which is not finite is refused with its place", () => {
+    const ranking = rankByScore(model, lazyLlm());
+    const facts = factsOf(ranking);
+    facts[0]![5 * model.config.keyValueHeads] = NaN;
+    expect(() => ranking.scores({ length }, facts)).toThrow(userError("not-finite", "row 0, token 5, head 0"));
+  });
 });
 
 test("attention over runs of entries is on the cpu engine what its plain definition says", async () => {
