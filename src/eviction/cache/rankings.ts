@@ -1,6 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Decoder } from "../../model/decoder.ts";
-import type { LayerTokens } from "../../model/generation/key-value-cache.ts";
 import { hashUniform } from "../../system/random.ts";
 import type { ExemptionOptions } from "../exemptions.ts";
 import { promptExemptions } from "../gates/layout.ts";
