@@ -12,17 +12,30 @@ export interface OwnFile {
 }
 
 /** The modules that a valid configuration names, in its order; those of other arms (`compare`) are theirs. */
-export function moduleFiles(schema: JsonSchema, config: unknown, path: KeyPath = []): OwnFile[] {
+export function moduleFiles(schema: JsonSchema, config: unknown): OwnFile[] {
+  return pathsNamed(schema, config, (format, text) => isMethodFormat(format) && isModulePath(text));
+}
+
+/** Files and folders that a valid configuration reads: models, adapters, data, stages. */
+export function existingPaths(schema: JsonSchema, config: unknown): OwnFile[] {
+  return pathsNamed(schema, config, (format) => format === "existing-path");
+}
+
+function pathsNamed(
+  schema: JsonSchema,
+  config: unknown,
+  accepts: (format: string | undefined, text: string) => boolean,
+  path: KeyPath = [],
+): OwnFile[] {
   if (schema.anyOf !== undefined) {
     const meant = schema.anyOf.find((branch) => fits(branch, config));
-    return meant === undefined ? [] : moduleFiles(meant, config, path);
+    return meant === undefined ? [] : pathsNamed(meant, config, accepts, path);
   }
-  if (typeof config === "string")
-    return isMethodFormat(schema.format) && isModulePath(config) ? [{ key: keyName(path), path: config }] : [];
+  if (typeof config === "string") return accepts(schema.format, config) ? [{ key: keyName(path), path: config }] : [];
   if (typeof config !== "object" || config === null) return [];
   return Object.entries(config).flatMap(([key, inner]) => {
     const form = Array.isArray(config) ? schema.items : schema.properties?.[key];
     if (form === undefined || (path.length === 0 && key === "compare")) return [];
-    return moduleFiles(form, inner, [...path, Array.isArray(config) ? Number(key) : key]);
+    return pathsNamed(form, inner, accepts, [...path, Array.isArray(config) ? Number(key) : key]);
   });
 }

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
+import { existingPaths } from "../config/own-files.ts";
 import { valueAt } from "../config/problem.ts";
 import { UserError } from "../system/errors.ts";
 import { digestOfFile } from "../system/file-digest.ts";
@@ -8,7 +9,7 @@ import { isRecord } from "../system/is-record.ts";
 import { type Cell, cellConfig, type Cells } from "./cells.ts";
 import { writeFile } from "./write-file.ts";
 
-/** A file of data as a cell found it. */
+/** A file of data or of a model as a cell found it. */
 interface FoundFile {
   readonly bytes: number;
   /** Of its last change: a file that has neither changed is not read again. */
@@ -20,7 +21,7 @@ interface FoundFile {
 type FoundFiles = Readonly<Record<string, FoundFile>>;
 
 /**
- * Notes beside a cell what its files of data hold before it is run.
+ * Notes beside a cell what the files that it reads hold before it is run.
  * @throws UserError for a file that held something else when another cell of the grid was run: the two could not be compared
  */
 export async function noteData(cells: Cells, cell: Cell): Promise<void> {
@@ -29,7 +30,7 @@ export async function noteData(cells: Cells, cell: Cell): Promise<void> {
     return files === undefined ? [] : [{ other, files }];
   });
   const found: Record<string, FoundFile> = {};
-  for (const path of filesOf(cellConfig(cells, cell).config)) {
+  for (const path of filesOf(cells, cell)) {
     const { size, mtimeMs } = statSync(path);
     const known = others.map(({ files }) => files[path]).find((file) => file?.bytes === size && file.time === mtimeMs);
     found[path] = known ?? { bytes: size, time: mtimeMs, sha256: (await digestOfFile(path)).sha256 };
@@ -75,10 +76,12 @@ function foundBy(cell: Cell): FoundFiles | undefined {
   }
 }
 
-/** The local files that a configuration reads its rows from. */
-function filesOf(config: object): string[] {
-  const paths = (["train", "validation"] as const).flatMap((key) => pathsOf(config, key));
-  return [...new Set(paths.flatMap(filesIn))];
+/** The local files that a cell reads: rows, models, adapters. A folder's descriptions are none of them. */
+function filesOf(cells: Cells, cell: Cell): string[] {
+  const { config } = cellConfig(cells, cell);
+  const rows = (["train", "validation"] as const).flatMap((key) => pathsOf(config, key));
+  const named = existingPaths(cells.grid.recipe.config.schema, config).map(({ path }) => path);
+  return [...new Set([...rows, ...named].flatMap(filesIn))].filter((path) => !path.endsWith(".md"));
 }
 
 /** The files and folders that a configuration names under `data`. */

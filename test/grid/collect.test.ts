@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from "@jest/globals";
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { measuresOf } from "../../src/grid/collect/measures.ts";
 import { verdictOf } from "../../src/grid/collect/compare.ts";
@@ -11,6 +11,7 @@ import { noteData } from "../../src/grid/data-files.ts";
 import { listText } from "../../src/grid/list.ts";
 import { temporaryFolder } from "../data/folder.ts";
 import { userError } from "../user-error.ts";
+import { smallSolver } from "../recipes/small-run.ts";
 import { openGrid, writeCell, writeGrid, writeRun } from "./small-grid.ts";
 
 const folder = temporaryFolder();
@@ -314,6 +315,25 @@ describe("the tables of a grid", () => {
       writeCell(cells, third!, { loss: 1 });
       for (const { folder: run } of [first!, second!]) renameSync(`${run}.away`, run);
       expect((await collect(cells)).text).toContain("Note: train.jsonl held something else when gamma-0-s3 ran");
+    });
+
+    test("are refused with the file where a model is another than an earlier cell started from", async () => {
+      const here = place();
+      const model = join(here, "model");
+      cpSync(smallSolver, model, { recursive: true });
+      const cells = await openGrid(here, { set: { model } });
+      const [first, second] = cells.cells;
+      await noteData(cells, first!);
+      writeCell(cells, first!, { loss: 1 });
+      writeFileSync(join(model, "README.md"), "A description changes nothing.\n");
+      await noteData(cells, second!);
+      const weights = join(model, "model.safetensors");
+      const bytes = readFileSync(weights);
+      bytes[bytes.length - 1]! ^= 1;
+      writeFileSync(weights, bytes);
+      await expect(noteData(cells, second!)).rejects.toThrow(
+        userError("run-changed", /model\.safetensors.* gamma-0-s1/),
+      );
     });
 
     test("are refused with the file where an answer is neither right nor wrong", async () => {
