@@ -24,8 +24,16 @@ export async function wholeRun(name: string): Promise<WholeRun> {
   const folder = join(process.env["TOKENSIFT_PROGRAMS"]!, "whole-runs", name);
   const ended = join(folder, "ended.json");
   mkdirSync(join(folder, ".."), { recursive: true });
-  if (begins(folder)) await make(caseNamed(name), folder, ended);
-  while (!existsSync(ended)) await sleep(20);
+  const failed = join(folder, "failed.txt");
+  if (begins(folder))
+    await make(caseNamed(name), folder, ended).catch((error: unknown) => {
+      writeFileSync(failed, String(error));
+      throw error;
+    });
+  while (!existsSync(ended)) {
+    if (existsSync(failed)) throw new Error(`the run that all read has failed: ${readFileSync(failed, "utf8")}`);
+    await sleep(20);
+  }
   return { ...(JSON.parse(readFileSync(ended, "utf8")) as Made), output: join(folder, "out") };
 }
 
