@@ -31,7 +31,8 @@ export interface MergeCheck<D extends Decoder = Decoder> {
  * other model over that trunk change with it, so `model` is not to be used any more. Logits of a text are compared
  * before and after; where they differ, the weights are put back as they were, bit for bit, and the adapter stays.
  * @param text token ids to compare on (default: 32 random ones)
- * @param tolerance largest difference allowed, in shares of the largest logit (default 1e-4)
+ * @param tolerance largest difference allowed, in shares of the largest logit. Default 1e-4, or a hundredth of what the
+ *   adapter changes where that is more: rounding grows with it, and through many layers
  * @throws UserError where the logits differ
  * @example
  * import { releaseEngine, useEngine } from "tokensift";
@@ -74,7 +75,7 @@ export async function whileMerged<D extends Decoder>(
 
 async function mergeFor<D extends Decoder>(
   model: Decoder & Adapted<D>,
-  { text, tolerance = 1e-4 }: { text?: readonly number[]; tolerance?: number },
+  { text, tolerance }: { text?: readonly number[]; tolerance?: number },
 ): Promise<MergeCheck<D> & { undo: readonly Undo[] }> {
   const { trunk, adapter } = model;
   if (trunk.stored !== undefined)
@@ -83,15 +84,17 @@ async function mergeFor<D extends Decoder>(
     });
   const ids = Int32Array.from(text ?? randomText(model));
   const before = await logitsOf(model, ids);
+  const { largestDifference: effect, largestLogit } = compare(before, await logitsOf(trunk, ids));
+  const allowed = tolerance === undefined ? Math.max(1e-4 * largestLogit, effect / 100) : tolerance * largestLogit;
   const { merged, undo } = addTo(trunk, adapter);
   let kept = false;
   try {
     const check = compare(before, await logitsOf(merged, ids));
-    kept = check.largestDifference <= tolerance * check.largestLogit; // false for NaN
+    kept = check.largestDifference <= allowed; // false for NaN
     if (kept) return { ...check, model: merged, undo };
     throw new UserError(
       "unmergeable-adapter",
-      `after merging, logits differ by ${check.largestDifference} (the largest is ${check.largestLogit})`,
+      `after merging, logits differ by ${check.largestDifference}, and at most ${allowed} would be rounding`,
       { fix: "The weights are as before. Keep the adapter apart, or allow a larger tolerance." },
     );
   } finally {

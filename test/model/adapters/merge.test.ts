@@ -86,6 +86,26 @@ describe("a merged adapter", () => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
+  test("may round by a hundredth of what the adapter changes, and no more", async () => {
+    const text = firstText("tied");
+    const merging = async (factor: number) => {
+      const base = await openDecoder("tied");
+      const adapter = await createAdapter(base, { rank: 2 });
+      fillB(adapter, 1);
+      const changes = adapter.changes.map((change) => ({ ...change, scaling: change.scaling * factor }));
+      const model = { ...withAdapter(base, adapter), adapter: { ...adapter, changes } }; // computes by its own scaling
+      try {
+        return await mergeAdapter(model, { text });
+      } finally {
+        adapter.dispose();
+        base.dispose();
+      }
+    };
+    const { largestDifference, largestLogit } = await merging(1.004);
+    expect(largestDifference).toBeGreaterThan(1e-4 * largestLogit); // what was refused whatever the adapter changes
+    await expect(merging(1.05)).rejects.toThrow(userError("unmergeable-adapter", "would be rounding"));
+  });
+
   test("that changes the logits is taken out again, bit for bit", async () => {
     const base = await openDecoder("tied");
     const adapter = await createAdapter(base, { rank: 2 });
