@@ -18,6 +18,9 @@ flags.add_argument("-a", "--alias", help="what the server says that it is")
 flags.add_argument("-c", "--ctx-size", type=int, default=4096, help="tokens of all requests at work together")
 flags.add_argument("-np", "--parallel", type=int, default=4, help="requests at work at a time")
 flags.add_argument("-t", "--threads", type=int, default=2)
+flags.add_argument(
+    "--no-cache-prompt", action="store_true", help="compute each prompt anew: an answer depends on no earlier one"
+)
 given = flags.parse_args()
 
 params = xllamacpp.CommonParams()
@@ -27,6 +30,7 @@ params.n_ctx = given.ctx_size
 params.n_parallel = given.parallel
 params.cpuparams.n_threads = given.threads
 params.cpuparams_batch.n_threads = given.threads
+params.cache_prompt = not given.no_cache_prompt
 params.warmup = False
 if given.alias:
     params.model_alias = {given.alias}

@@ -32,7 +32,9 @@ export const serverGroup = group(
         "run folder; restart: llama.cpp, which the run starts anew with the adapter; none: it keeps the model that it has.",
     }),
     protocol: Type.Optional(
-      choice(protocolNames, { description: "Of weights: none, what it speaks; openai is text in, text out." }),
+      choice(protocolNames, {
+        description: "Of weights: none, what it speaks; openai and transformers are text in, text out.",
+      }),
     ),
     model: Type.Optional(
       Type.String({ minLength: 1, description: "Of weights: none, the name under which it has the model." }),

@@ -50,5 +50,5 @@ export interface ServerProtocol {
   readonly score?: Exchange<ScoreRequest, Float32Array>;
 }
 
-export const protocolNames = ["vllm", "sglang", "llama-cpp", "openai"] as const;
+export const protocolNames = ["vllm", "sglang", "llama-cpp", "transformers", "openai"] as const;
 export type ProtocolName = (typeof protocolNames)[number];

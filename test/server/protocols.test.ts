@@ -51,6 +51,13 @@ test.each([
     found: { model: "base", ids: [2], finished: true, logProbs: [-15.80505084991455] },
   },
   {
+    protocol: "transformers",
+    fixture: "transformers-completion",
+    path: "/v1/completions",
+    sent: { model: request.model, prompt: "<|im_start|>user\n", max_tokens: 8, temperature: 0.7, top_p: 0.9, seed: 11 },
+    found: { model: "MODEL@main", ids: undefined, text: "17 + 25 = 42", finished: true, logProbs: undefined },
+  },
+  {
     protocol: "openai",
     fixture: "vllm-completion",
     path: "/v1/completions",
@@ -62,6 +69,22 @@ test.each([
     expect(await clientOf(`${url}/v1/`, protocol).complete(request)).toMatchObject(found);
     expect(asked).toMatchObject([{ method: "POST", path, body: sent }]);
   });
+});
+
+// the server takes these from the model's files otherwise, and answers greedily where they say nothing
+test.each([
+  { temperature: 0.7, topK: undefined, asked: { do_sample: true, top_k: 0, eos_token_id: [2] } },
+  { temperature: 1, topK: 5, asked: { do_sample: true, top_k: 5, eos_token_id: [2] } },
+  { temperature: 0, topK: undefined, asked: { do_sample: false, top_k: 0, eos_token_id: [2] } },
+])("tells transformers whether to sample at temperature $temperature", ({ temperature, topK, asked }) => {
+  const sent = protocols.transformers.complete.body({ ...request, temperature, topK }) as Record<string, unknown>;
+  expect(JSON.parse(sent["generation_config"] as string)).toEqual(asked);
+  // it refuses any key that is none of OpenAI's, and a temperature of 1 in that text, as that is no float
+  expect(Object.keys(sent).sort()).toEqual(
+    ["model", "prompt", "max_tokens", "temperature", "top_p", "seed", "n", "stream"]
+      .concat(["frequency_penalty", "generation_config"])
+      .sort(),
+  );
 });
 
 test("reads an answer of llama.cpp that came to its limit", async () => {
@@ -83,6 +106,7 @@ test.each(["vllm", "sglang"] as const)("scores given tokens by %s", async (proto
 test("says which servers do not score", () => {
   expect(clientOf("http://127.0.0.1:1", "llama-cpp").score).toBeUndefined();
   expect(clientOf("http://127.0.0.1:1", "openai").score).toBeUndefined();
+  expect(clientOf("http://127.0.0.1:1", "transformers").score).toBeUndefined();
 });
 
 test("answers a conversation", async () => {
