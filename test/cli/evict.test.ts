@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { root, temporaryFolder, tokensift } from "./run.ts";
+import { makeGates } from "./trained.ts";
 
 const folder = temporaryFolder();
 const data = folder.writeRows(
@@ -20,7 +21,16 @@ function evict(...argv: string[]) {
 interface Written {
   about: { task: string; problems: { row?: number; rows?: number[] }[] };
   sentences: string[];
-  rows: { cache: string; role: string; kept: number; nll: number; problems: object[]; againstRandom?: object }[];
+  rows: {
+    cache: string;
+    role: string;
+    kept: number;
+    nll: number;
+    problems: { nll: number }[];
+    againstRandom?: { difference: number; low: number; high: number };
+    againstEach?: Record<string, { difference: number; low: number; high: number }>;
+    trainings?: number[];
+  }[];
 }
 const read = (out: string): Written => JSON.parse(readFileSync(join(out, "results.json"), "utf8")) as Written;
 
@@ -61,6 +71,34 @@ describe("evict", () => {
     expect(rows[0]).toMatchObject({ correct: rows[1]!["correct" as "kept"], kept: 1 });
   });
 
+  test("compares gates of several trainings as one cache, with an interval over them as well", async () => {
+    const path = join(root, "models/tiny");
+    const make = (seed: string, window = 2) =>
+      makeGates(folder.path(seed), { sinks: 1, window, ratio: 0.5 }, { seed, path });
+    const [one, two, other] = [await make("one"), await make("two"), await make("other", 3)];
+    const given = ["--task", "text", "--rows", "2", "--tokens", "40", "--following", "4", "--methods", "key-diff"];
+    const measure = async (name: string, ...gates: string[]) => {
+      const out = folder.path(name);
+      const flags = [...given, "--keep", ".4", ...gates.flatMap((each) => ["--gates", each]), "--out", out];
+      const { code, err } = await evict(...flags);
+      expect([code, code === 0 ? "" : err]).toEqual([0, ""]);
+      const { rows, sentences } = read(out);
+      return { gates: rows.find(({ role }) => role === "gates")!, sentences };
+    };
+    const both = await measure("both", one, two);
+    const each = [await measure("first", one), await measure("second", two)];
+    const nlls = each.map(({ gates }) => gates.nll);
+    expect(nlls[0]).not.toBe(nlls[1]);
+    expect(both.gates.trainings!).toEqual(nlls);
+    expect(both.gates.nll).toBeCloseTo((nlls[0]! + nlls[1]!) / 2, 12);
+    expect(Object.keys(both.gates.againstEach!)).toEqual(["random", "recent", "key-diff", "future"]);
+    expect(both.gates.againstEach!["random"]).toEqual(both.gates.againstRandom);
+    expect(both.sentences.at(-1)).toContain("the gates' over their 2 trainings as well");
+    expect(each[0]!.gates.trainings).toBeUndefined();
+    const { code, err } = await evict(...given, "--gates", one, "--gates", other, "--out", folder.path("mixed"));
+    expect([code, err]).toEqual([2, expect.stringContaining("decide otherwise")]);
+  });
+
   const refused: [string, string[], string][] = [
     ["a task that there is not", ["--task", "neelde"], "Did you mean needle?"],
     ["--blind of a text", ["--task", "text", "--blind"], "--blind"],
@@ -72,6 +110,7 @@ describe("evict", () => {
     ["an option that a score does not have", ["--task", "text", "--methods", "snap-kv:windw=4"], "windw"],
     ["an option without a value", ["--task", "text", "--methods", "snap-kv:window"], "OPTION=VALUE"],
     ["seeds that are no numbers", ["--task", "text", "--seeds", "0,a"], "--seeds"],
+    ["gates twice", ["--task", "text", "--gates", "a", "--gates", "a"], "--gates names a twice"],
     ["gates that are not there", ["--task", "text", "--gates", "nowhere"], "nowhere"],
   ];
   test.each(refused)("refuses %s", async (_name, argv, said) => {

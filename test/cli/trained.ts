@@ -27,18 +27,23 @@ export async function inLibrary<T>(work: (model: Model) => Promise<T>, path = ti
 /**
  * Saves gates that differ from token to token: large weights, no bias.
  * @param options.together as if model or adapter had been trained with them
+ * @param options.seed of the weights; `path`: the model
  */
-export function makeGates(folder: string, use?: GateUse, { together = false } = {}): Promise<string> {
+export function makeGates(
+  folder: string,
+  use?: GateUse,
+  { together = false, seed = "", path = tied } = {},
+): Promise<string> {
   return inLibrary(async (model) => {
     const gates = await gatesFrom(model, { kind: "linear" }, (name, shape) => {
       const size = shape.reduce((a, b) => a * b, 1);
-      return name.endsWith("bias") ? new Float32Array(size) : normalValues(size, 0.5, stream(name));
+      return name.endsWith("bias") ? new Float32Array(size) : normalValues(size, 0.5, stream(name + seed));
     });
     const before = together && { modelBefore: model.fingerprint };
     await saveGates(gates, model, folder, { card, ...(use && { use }), ...before });
     gates.dispose();
     return folder;
-  });
+  }, path);
 }
 
 /** Saves a reward model that tells tokens apart: an adapter over `path`, or a whole model. */

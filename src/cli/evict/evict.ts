@@ -59,7 +59,12 @@ Scores: ${namesOf(evictionScores).join(", ")}.`,
   flags: {
     model: { type: "string", value: "PATH", description: "A folder in Hugging Face layout, or a GGUF file." },
     ...adapterFlag,
-    gates: { type: "string", value: "DIR", description: "Trained gates: the folder gates/ of a run." },
+    gates: {
+      type: "string",
+      multiple: true,
+      value: "DIR",
+      description: "Trained gates: the folder gates/ of a run. Of the same with other seeds: once for each.",
+    },
     methods: {
       type: "string",
       value: "NAMES",
@@ -101,11 +106,11 @@ Scores: ${namesOf(evictionScores).join(", ")}.`,
       await withEngine(values, stderr, async (engine) => {
         using opened = await openModel(request.model, { adapter: values.adapter, say });
         const { model } = opened;
-        using gates = request.gates && (await openGates(request.gates, model, say));
+        using gates = await openAll(request.gates, model, say);
         const problems = await problemsOf(model, dataset, request, values, say);
-        const sinks = request.sinks ?? gates?.use.sinks ?? 4;
-        const window = request.window ?? gates?.use.window ?? 16;
-        const candidates = candidatesOf(model, request, { scores, gates, seeds, sinks, window });
+        const sinks = request.sinks ?? gates.use?.sinks ?? 4;
+        const window = request.window ?? gates.use?.window ?? 16;
+        const candidates = candidatesOf(model, request, { scores, gates: gates.opened, seeds, sinks, window });
         const comparison = await compare(model, request, { problems, candidates, stderr });
         const about = aboutOf(values, request, { engine, model, dataset, problems, sinks, window });
         const rows = comparison.caches.map((cache) => rowOf(cache, comparison.measure, problems));
@@ -126,6 +131,33 @@ Scores: ${namesOf(evictionScores).join(", ")}.`,
     }
   },
 });
+
+/** All gates that were asked for, which are to decide about the same tokens. */
+async function openAll(
+  requests: EvictRequest["gates"],
+  model: Model,
+  say: (sentence: string) => void,
+): Promise<{ readonly opened: readonly OpenGates[]; readonly use: OpenGates["use"] | undefined } & Disposable> {
+  const opened: OpenGates[] = [];
+  const close = (): void => opened.forEach((gates) => gates[Symbol.dispose]());
+  try {
+    for (const request of requests) {
+      const gates = await openGates(request, model, say);
+      opened.push(gates);
+      const [{ use }] = opened as [OpenGates];
+      const kind = ({ ratio, sinks, window }: OpenGates["use"]) => [ratio === undefined, sinks, window].join();
+      if (kind(gates.use) !== kind(use))
+        throw new UserError("model-mismatch", `these gates decide otherwise than those in ${requests[0]!.folder}`, {
+          where: `--gates ${request.folder}`,
+          fix: "Give gates of one configuration that were trained with different seeds.",
+        });
+    }
+  } catch (error) {
+    close();
+    throw error;
+  }
+  return { opened, use: opened[0]?.use, [Symbol.dispose]: close };
+}
 
 async function requireFolder(folder: string, overwrite: boolean): Promise<void> {
   const there = existsSync(folder) && statSync(folder).isDirectory() ? readdirSync(folder) : [];
@@ -153,23 +185,27 @@ function candidatesOf(
     ...exempt
   }: {
     scores: readonly EvictionScore[];
-    gates: OpenGates | undefined;
+    gates: readonly OpenGates[];
     seeds: readonly number[];
     sinks: number;
     window: number;
   },
 ): ComparedCandidate[] {
-  const ranks = gates?.use.ratio !== undefined;
+  const ranking = gates.filter(({ use }) => use.ratio !== undefined);
   const compared = comparedCandidates(model, {
     ...{ keep, sinks: exempt.sinks, recent: exempt.window },
     seeds: task === "needle" ? [0] : seeds, // a needle's row differs from seed to seed, and so does what is drawn
     scores: scores.map((score) => rankByScore(model, score)),
-    ...(gates && ranks && { gates: rankByGates(gates.gates, exempt) }),
+    gates: ranking.map(({ gates }) => rankByGates(gates, exempt)),
   });
-  if (gates === undefined || ranks) return compared;
-  const { threshold } = gates.use;
-  const eviction = gateEviction(model, gates.gates, { ...exempt, ...(threshold !== undefined && { threshold }) });
-  return [...compared, { name: "gates", role: "gates", eviction }];
+  const deciding = gates.filter(({ use }) => use.ratio === undefined);
+  return [
+    ...compared,
+    ...deciding.map(({ gates, use: { threshold } }): ComparedCandidate => {
+      const eviction = gateEviction(model, gates, { ...exempt, ...(threshold !== undefined && { threshold }) });
+      return { name: "gates", role: "gates", eviction };
+    }),
+  ];
 }
 
 async function compare(
@@ -212,7 +248,7 @@ async function compare(
 
 /** What was run, for the files. */
 function aboutOf(
-  values: { readonly data?: string; readonly model?: string; readonly adapter?: string; readonly gates?: string },
+  values: { readonly data?: string; readonly model?: string; readonly adapter?: string; readonly gates?: string[] },
   request: EvictRequest,
   on: {
     engine: EngineInfo;
@@ -228,7 +264,7 @@ function aboutOf(
   return {
     ...{ task, blind, model: values.model, modelFingerprint: model.fingerprint },
     ...(values.adapter !== undefined && { adapter: values.adapter }),
-    ...(values.gates !== undefined && { gates: values.gates }),
+    ...(values.gates !== undefined && { gates: values.gates.join(", ") }),
     ...{ data: values.data, dataFingerprint: dataset.fingerprint, methods, keep, seeds },
     ...(task !== "task" && { tokens }),
     ...(task !== "needle" && { following }),

@@ -42,7 +42,8 @@ export interface EvictRequest {
   readonly model: string;
   readonly task: Task;
   readonly methods: readonly MethodChoice[];
-  readonly gates: GateRequest | undefined;
+  /** Of one training of gates, or of several. */
+  readonly gates: readonly GateRequest[];
   readonly keep: readonly number[];
   readonly rows: number;
   readonly seeds: readonly number[];
@@ -72,7 +73,7 @@ export function evictRequest(values: Values): EvictRequest {
   return {
     ...{ model, task, out, ...defaults[task] },
     methods: methodsNamed(text("methods")),
-    gates: gateRequest(text("gates") === undefined ? {} : { gates: text("gates")! }),
+    gates: gateFolders((values["gates"] ?? []) as readonly string[]),
     keep: listOf("keep", text("keep") ?? "0.6,0.4,0.25", (part) => shareOf(part)),
     rows: whole("rows") ?? defaults[task].rows,
     seeds: listOf("seeds", text("seeds") ?? "0", (part) =>
@@ -86,6 +87,12 @@ export function evictRequest(values: Values): EvictRequest {
     sinks: whole("sinks", 0),
     window: whole("window", 0),
   };
+}
+
+function gateFolders(folders: readonly string[]): GateRequest[] {
+  const again = folders.find((folder, i) => folders.indexOf(folder) < i);
+  if (again !== undefined) throw new UserError("invalid-option", `--gates names ${again} twice`);
+  return folders.map((gates) => gateRequest({ gates })!);
 }
 
 function shareOf(part: string): number {

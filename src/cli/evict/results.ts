@@ -32,7 +32,7 @@ export function rowOf(
   { of }: Measure,
   problems: readonly TaskProblem[],
 ): Record<string, unknown> {
-  const { name, role, keep, value, low, high, againstRandom, againstBest, againstFull } = cache;
+  const { name, role, keep, value, low, high, againstRandom, againstBest, againstFull, againstEach, trainings } = cache;
   const share = mean(cache.problems.map(({ kept, entries }) => kept / entries));
   return {
     ...{ cache: nameOf(cache), method: name, role, ...(keep !== undefined && { keep }) },
@@ -43,6 +43,8 @@ export function rowOf(
     ...(againstRandom && { againstRandom }),
     ...(againstBest && { againstBest }),
     ...(againstFull && { againstFull }),
+    ...(againstEach && { againstEach }),
+    ...(trainings && { trainings: trainings.map((list) => mean(list.map((numbers) => numbers[of]))) }),
     ...byDepth(cache, problems),
     errorsByLayer: cache.errors,
     retention: retentionOf(cache),
@@ -102,13 +104,14 @@ export function sentences({ measure, caches, best }: CacheComparison, problems: 
     ];
     return `Of ${keep} of the entries (${around}): ${clauses.length === 0 ? "nothing but controls was measured" : clauses.join(". And ")}.`;
   });
+  const trainings = caches.find((cache) => cache.trainings)?.trainings!.length ?? 0;
   const gates = of("gates");
   if (gates)
     lines.push(
       `The gates, by their threshold, have ${text(gates.value)}${unit}, against all entries ${difference(gates.againstFull!)}.`,
     );
   lines.push(
-    `Differences are means over the same ${problems} problems with 95 % intervals over them (paired bootstrap); the best score is chosen by these same problems, which flatters it.`,
+    `Differences are means over the same ${problems} problems with 95 % intervals over them (paired bootstrap${trainings === 0 ? "" : `; the gates' over their ${trainings} trainings as well`}); the best score is chosen by these same problems, which flatters it.`,
   );
   return lines;
 }

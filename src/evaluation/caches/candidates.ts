@@ -24,8 +24,8 @@ export interface CandidateOptions {
   readonly seeds: readonly number[];
   /** Scores that need no training. */
   readonly scores: readonly PromptRanking[];
-  /** Gates that foresee attention. */
-  readonly gates?: PromptRanking;
+  /** Gates that foresee attention, of one training or of several, which become one cache. */
+  readonly gates?: readonly PromptRanking[];
 }
 
 /**
@@ -34,13 +34,13 @@ export interface CandidateOptions {
  */
 export function comparedCandidates(
   model: Pick<Decoder, "config">,
-  { keep, sinks, recent, seeds, scores, gates }: CandidateOptions,
+  { keep, sinks, recent, seeds, scores, gates = [] }: CandidateOptions,
 ): ComparedCandidate[] {
   const rankings: { role: CandidateRole; name: string; ranking: PromptRanking | "future"; seed?: number }[] = [
     ...seeds.map((seed) => ({ role: "random" as const, name: "random", ranking: rankAtRandom(model, seed), seed })),
     { role: "recent", name: "recent", ranking: rankByRecency(model) },
     ...scores.map((ranking) => ({ role: "score" as const, name: ranking.name, ranking })),
-    ...(gates ? [{ role: "gates" as const, name: "gates", ranking: gates }] : []),
+    ...gates.map((ranking) => ({ role: "gates" as const, name: "gates", ranking })),
     { role: "future", name: "future", ranking: "future" },
   ];
   return [

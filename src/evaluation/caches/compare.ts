@@ -1,6 +1,7 @@
 import { optional } from "../../system/optional.ts";
 import { mean } from "../mean.ts";
 import { pairedBootstrap, type PairedComparison } from "../paired-bootstrap.ts";
+import { seedBootstrap } from "../seed-bootstrap.ts";
 import type { CacheTally, ProblemNumbers } from "./tally.ts";
 
 /** What caches are judged by: which number of a problem, and whether more of it is better. */
@@ -21,6 +22,8 @@ export interface ComparedCache extends CacheTally {
   readonly againstBest?: PairedComparison;
   /** and from all entries. */
   readonly againstFull?: PairedComparison;
+  /** Of gates, from each of the others that keep the same share, by name. */
+  readonly againstEach?: Readonly<Record<string, PairedComparison>>;
 }
 
 /** Caches that can be told from one another. */
@@ -31,7 +34,10 @@ export interface CacheComparison {
   readonly best: ReadonlyMap<number, string>;
 }
 
-/** Compares caches by a measure, problem by problem. */
+/**
+ * Compares caches by a measure, problem by problem. Intervals are over problems, and those of gates that were trained more
+ * than once over their seeds as well.
+ */
 export function compareCaches(tallies: readonly CacheTally[], measure: Measure): CacheComparison {
   const valuesOf = ({ problems }: CacheTally): number[] => problems.map((numbers) => numbers[measure.of]);
   const worth = (tally: CacheTally): number => mean(valuesOf(tally)) * (measure.higherIsBetter ? 1 : -1);
@@ -50,7 +56,11 @@ export function compareCaches(tallies: readonly CacheTally[], measure: Measure):
   const caches = tallies.map((tally): ComparedCache => {
     const { keep, role, name } = tally;
     const against = (other: CacheTally | undefined): PairedComparison | undefined =>
-      other === undefined || other === tally ? undefined : pairedBootstrap(valuesOf(tally), valuesOf(other));
+      other === undefined || other === tally ? undefined : differenceOf(tally, valuesOf(other));
+    const differenceOf = ({ trainings }: CacheTally, others: readonly number[]): PairedComparison =>
+      trainings
+        ? seedBootstrap(trainings.map((list) => list.map((numbers, i) => numbers[measure.of] - others[i]!)))
+        : pairedBootstrap(valuesOf(tally), others);
     const beside = (wanted: (other: CacheTally) => boolean): CacheTally | undefined =>
       tallies.find((other) => other.keep === keep && keep !== undefined && wanted(other));
     const found = {
@@ -60,8 +70,16 @@ export function compareCaches(tallies: readonly CacheTally[], measure: Measure):
           ? undefined
           : against(beside((other) => other.role === "score" && other.name === best.get(keep!))),
       againstFull: against(full),
+      againstEach:
+        role !== "gates" || keep === undefined
+          ? undefined
+          : Object.fromEntries(
+              tallies.flatMap((other) =>
+                other.keep === keep && other !== tally ? [[other.name, against(other)!] as const] : [],
+              ),
+            ),
     };
-    const { difference: value, low, high } = pairedBootstrap(valuesOf(tally), valuesOf(tally).fill(0));
+    const { difference: value, low, high } = differenceOf(tally, valuesOf(tally).fill(0));
     return { ...tally, ...{ name, value, low, high }, ...optional(found) };
   });
   return { measure, caches, best };

@@ -20,13 +20,18 @@ export interface ProblemNumbers {
   readonly bytes: number;
 }
 
-/** One cache of a comparison: what it kept, and what became of each problem. Of random draws the mean over seeds. */
+/**
+ * One cache of a comparison: what it kept, and what became of each problem. Of random draws, and of gates that were
+ * trained more than once, the mean over seeds.
+ */
 export interface CacheTally {
   readonly name: string;
   readonly role: ComparedCandidate["role"];
   readonly keep?: number;
   /** In the problems' order. */
   readonly problems: readonly ProblemNumbers[];
+  /** Of gates that were trained more than once, the same of each training. */
+  readonly trainings?: readonly (readonly ProblemNumbers[])[];
   /** Of each layer. */
   readonly errors: readonly number[];
   /** Share kept of the entries in each of `stretches` equal stretches of a prompt: of each layer and key-value head. */
@@ -53,7 +58,7 @@ export function tallying(
     of.map((first) => [
       first,
       {
-        numbers: Array.from({ length: problems }, (): ProblemNumbers[] => []),
+        numbers: new Map<number, ProblemNumbers[]>(), // of each candidate, in the problems' order
         errors: Array.from({ length: layers }, (): number[] => []),
         kept: new Float64Array(layers * heads * stretches),
         all: new Float64Array(layers * heads * stretches),
@@ -63,7 +68,9 @@ export function tallying(
   return {
     add(candidate, problem, outcome, correct) {
       const own = gathered.get(of[candidate]!)!;
-      own.numbers[problem]!.push(numbersOf(model, outcome, correct));
+      const numbers = own.numbers.get(candidate) ?? [];
+      numbers[problem] = numbersOf(model, outcome, correct);
+      own.numbers.set(candidate, numbers);
       outcome.errors?.forEach((error, layer) => own.errors[layer]!.push(error));
       outcome.keep.forEach((flags, layer) =>
         flags.forEach((flag, i) => {
@@ -81,9 +88,11 @@ export function tallying(
           const at = (layer * heads + head) * stretches + place;
           return kept[at]! / all[at]!;
         };
+        const each = [...numbers].sort(([a], [b]) => a - b).map(([, list]) => list);
         return {
           ...{ name, role, ...(keep !== undefined && { keep }) },
-          problems: numbers.map(meanNumbers),
+          problems: Array.from({ length: problems }, (_, i) => meanNumbers(each.map((list) => list[i]!))),
+          ...(role === "gates" && each.length > 1 && { trainings: each }),
           errors: errors.map(mean),
           retention: Array.from({ length: layers }, (_, layer) =>
             Array.from({ length: heads }, (_, head) =>

@@ -113,4 +113,20 @@ describe("a comparison", () => {
     expect(of("gates").againstFull!.difference).toBe(0.5);
     expect(caches.at(-1)!.againstRandom).toBeUndefined(); // nothing random was measured at that share
   });
+
+  test("of gates trained more than once is over their seeds too, and with each of the others", () => {
+    const trained = (...lists: number[][]): CacheTally => ({
+      ...tally("gates", "gates", [2, 2, 2, 2], 0.4),
+      trainings: lists.map((list) => tally("", "gates", list).problems),
+    });
+    const others = [tally("full", "full", [1, 1, 1, 1]), tally("one", "score", [3, 3, 3, 3], 0.4)];
+    const ofGates = (gates: CacheTally) =>
+      compareCaches([...others, gates], { of: "nll", higherIsBetter: false }).caches.at(-1)!;
+    const same = ofGates(trained([2, 2, 2, 2], [2, 2, 2, 2]));
+    expect(same.againstEach).toEqual({ one: expect.objectContaining({ difference: -1, low: -1, high: -1 }) });
+    const apart = ofGates(trained([1, 1, 1, 1], [3, 3, 3, 3])); // the same means, of trainings that differ
+    expect(apart.value).toBe(2);
+    expect(apart.againstEach!["one"]!.difference).toBe(-1);
+    for (const { low, high } of [apart, apart.againstFull!]) expect(high - low).toBeGreaterThan(2);
+  });
 });
