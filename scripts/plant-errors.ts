@@ -1,7 +1,8 @@
 // npx tsx scripts/plant-errors.ts --model MODEL --data train.jsonl --rows 600 --out planted.jsonl [--share 0.3] [--seed 42]
 //
 // Writes rows of question and answer with errors planted as `tokensift trial` plants them: the data of
-// docs/results/smollm2-gsm8k.md. The column `clean` has 0 for every response token that is wrong, else 1.
+// docs/results/smollm2-gsm8k.md. The column `clean` has 0 for every response token that is wrong, else 1, and `noise` the
+// opposite: a run says how many of these tokens its rule dropped.
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { openDataset } from "../src/data/index.ts";
@@ -46,7 +47,7 @@ const lines = Array.from(marked.tokens.rowIds, (rowId, i) => {
   const { row } = planted.find((each) => each.row.rowId === rowId)!;
   const question = row.prompt ?? row.messages?.[0]?.content;
   const clean = Array.from(columns[rightColumn]!).filter((_, t) => response[t] === 1);
-  return JSON.stringify({ question, answer: answerOf(row), clean });
+  return JSON.stringify({ question, answer: answerOf(row), clean, noise: clean.map((right) => 1 - right) });
 });
 writeFileSync(out, `${lines.join("\n")}\n`);
 const { wrong, tokens, rows } = countMarks(marked);
