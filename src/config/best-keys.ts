@@ -75,19 +75,33 @@ export interface Measured {
   readonly numbers: readonly string[];
   /** Whether a metric of the user's own adds numbers whose names are not known yet. */
   readonly own?: boolean;
+  /** Why they are not more. */
+  readonly because?: string;
 }
 
-/** Numbers of an evaluation of held-out rows, and of answers to them. */
-export function heldOutNumbers({ greedy = true, samples }: { greedy?: boolean; samples: number }): string[] {
-  const answers = [...(greedy ? ["exactMatch"] : []), ...(samples > 0 ? ["passAt1"] : [])];
-  return ["loss", "perplexity", "referenceProbability", ...answers];
+/** What a configuration says of evaluations. */
+interface EvaluationKeys {
+  /** Whether greedy answers are written. Default true. */
+  readonly generate?: boolean;
+  readonly samples: number;
+  readonly metric?: string | undefined;
+  readonly onTheWay?: "all" | "losses" | undefined;
+}
+
+/** What evaluations of held-out rows have on the way, by which checkpoints are compared. */
+export function measuredOnTheWay({ generate = true, samples, metric, onTheWay }: EvaluationKeys): Measured {
+  const losses = ["loss", "perplexity", "referenceProbability"];
+  if (onTheWay === "losses" && generate)
+    return { numbers: losses, own: false, because: "on the way, as evaluation.onTheWay says" };
+  const answers = [...(generate ? ["exactMatch"] : []), ...(samples > 0 ? ["passAt1"] : [])];
+  return { numbers: [...losses, ...answers], own: metric !== undefined };
 }
 
 /** The keys that contradict each other. */
 export function bestContradictions(
   training: BestKeys & { saveEvery: number; evaluateEvery: number },
   path: KeyPath,
-  { numbers, own = false }: Measured,
+  { numbers, own = false, because }: Measured,
 ): Problem[] {
   const { saveEvery, keepBest = 0, saveBest, bestMetric, bestMode, evaluateEvery, earlyStopping } = training;
   if (keepBest === 0 && earlyStopping === undefined) return [];
@@ -101,7 +115,10 @@ export function bestContradictions(
   }
   const check = (keys: readonly string[], metric: string | undefined, modeKeys: readonly string[], mode?: Mode) => {
     if (!numbers.includes(metric!) && !own)
-      refuse(keys, `is not measured here (${metric}); this run measures ${numbers.join(", ")}`);
+      refuse(
+        keys,
+        `is not measured here (${metric}); this run measures ${numbers.join(", ")}${because ? ` ${because}` : ""}`,
+      );
     else if (mode === undefined)
       refuse(modeKeys, `is missing: say whether less (min) or more (max) of ${metric} is better`);
   };

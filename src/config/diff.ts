@@ -34,6 +34,7 @@ const free = [
   "training.checkpointBudget",
   "training.evaluateEvery",
   "training.onDivergence",
+  "evaluation.onTheWay",
   ...["evaluateEvery", "keepBest", "bestMetric", "bestMode"].map((key) => `align.training.${key}`),
 ];
 

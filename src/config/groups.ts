@@ -157,6 +157,17 @@ const metricKeys = {
   metricTimeLimit: Type.Optional(count("Longest time of one call of it, in milliseconds. Default: 60000.")),
 };
 
+/** What is measured between the first evaluation and the last. */
+const onTheWayKey = {
+  onTheWay: Type.Optional(
+    choice(["all", "losses"], {
+      description:
+        "What evaluations between the first and the last measure: all, or losses, without answers, in a small part of the " +
+        "time. Default: all.",
+    }),
+  ),
+};
+
 /** How answers to held-out problems are sampled, beside the greedy ones. */
 const sampledKeys = (samples: string, each: number) => ({
   samples: count(samples, { default: each, minimum: 0 }),
@@ -176,6 +187,7 @@ export const evaluationGroup = group(
     maxNewTokens: count("Longest generated answer in tokens.", { default: 256 }),
     batchSize: count("Rows evaluated at once.", { default: 16 }),
     ...metricKeys,
+    ...onTheWayKey,
   },
   { default: {}, description: "What is measured on the held-out rows." },
 );
@@ -259,6 +271,7 @@ export const answersGroup = (maxNewTokens: number, samples: string) =>
       maxNewTokens: count("Longest answer in tokens.", { default: maxNewTokens }),
       batchSize: count("Answers drawn at once.", { default: 64 }),
       ...metricKeys,
+      ...onTheWayKey,
     },
     { default: {}, description: "What is measured on the held-out problems." },
   );

@@ -6,8 +6,9 @@ const most = 8;
 
 /** Answers before and after training beside each other, those first whose verdict has changed. */
 export function answersSection({ main }: Run): Html | undefined {
-  const [first, last] = [main.evaluations[0], main.evaluations.at(-1)];
-  if (first === undefined || last === undefined || first === last || first.answers.length === 0) return undefined;
+  const answered = main.evaluations.filter(({ answers }) => answers.length > 0);
+  const [first, last] = [answered[0], answered.find(({ step }) => step === main.savedStep) ?? answered.at(-1)];
+  if (first === undefined || last === undefined || first === last) return undefined;
   const after = new Map(last.answers.map((answer) => [answer.row, answer]));
   const pairs = first.answers.flatMap((before) => {
     const now = after.get(before.row);

@@ -13,6 +13,28 @@ export function evaluationCurves(arms: readonly ArmRun[], y: string): Curve[] {
   return arms.map(({ name, evaluations }, style) => ({ label: name, style, points: seriesOf(evaluations, y) }));
 }
 
+/** What the arms' models give the held-out rows, at every evaluation. */
+export function heldOutFigures(arms: readonly ArmRun[], unit: string): (Html | undefined)[] {
+  const options = { x: unit, dots: true };
+  return [
+    figure(
+      evaluationCurves(arms, "loss"),
+      { description: `Held-out loss against ${unit}s`, y: "nats per token", ...options },
+      `Loss on held-out rows; ${unit} 0 is before training.`,
+    ),
+    figure(
+      evaluationCurves(arms, "referenceProbability"),
+      {
+        description: `Probability of the held-out references against ${unit}s`,
+        y: "probability, %",
+        share: true,
+        ...options,
+      },
+      "Probability of the whole reference response, as a mean over held-out rows.",
+    ),
+  ];
+}
+
 /** Curves with a caption; undefined if there is nothing to draw. */
 export function figure(curves: readonly Curve[], options: PlotOptions, caption: string): Html | undefined {
   return captioned(curvesPlot(curves, options), caption);

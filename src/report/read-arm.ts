@@ -3,6 +3,7 @@ import { isRecord } from "../system/is-record.ts";
 import { terminalText } from "../system/visible-text.ts";
 import type { AnsweredProblem, ArmRun, Evaluation, NoiseCounts, StepMetrics } from "./run.ts";
 import {
+  evaluationLines,
   type JsonObject,
   labelOf,
   numberOf,
@@ -28,7 +29,7 @@ export function readArm(path: string, known: { name?: string; method?: string })
     // The folder's name rather than the file's word: it is the one a person sees.
     name: labelOf(known.name) ?? labelOf(summary?.["name"]) ?? method,
     ...{ method, metrics, timing: timing.map(stepOf) },
-    evaluations: runLines(path, "evaluation.jsonl")
+    evaluations: evaluationLines(path)
       .map(readEvaluation)
       .sort((a, b) => a.step - b.step),
     noise: noiseOf(summary?.["noise"]) ?? noiseOfSteps(metrics),

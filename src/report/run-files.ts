@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { UserError } from "../system/errors.ts";
 import { isRecord } from "../system/is-record.ts";
 import { terminalText } from "../system/visible-text.ts";
+import { lastOfEachStep } from "../training/evaluation-lines.ts";
 
 /** A JSON object of a file that may have been changed by anything. */
 export type JsonObject = Readonly<Record<string, unknown>>;
@@ -53,12 +54,18 @@ export function runLines(folder: string, name: string): JsonObject[] {
   });
 }
 
+/** The evaluations of an arm, one of each step. */
+export function evaluationLines(folder: string): JsonObject[] {
+  return lastOfEachStep(runLines(folder, "evaluation.jsonl"));
+}
+
 /** Of the lines of a log that of the step whose model is saved, where that is not the last one's; else the last. */
 export function savedLine<Line extends { readonly step?: unknown }>(
   lines: readonly Line[],
   savedStep: unknown,
 ): Line | undefined {
-  return lines.find(({ step }) => step === savedStep) ?? lines.at(-1);
+  const each = lastOfEachStep(lines);
+  return each.find(({ step }) => step === savedStep) ?? each.at(-1);
 }
 
 function isStep(value: unknown): boolean {

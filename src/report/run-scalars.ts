@@ -13,18 +13,22 @@ export function runScalars(folder: string): Scalar[] {
   const times = new Map(timing);
   const timeOf = (step: number): number => times.get(step) ?? timing.findLast(([at]) => at <= step)?.[1] ?? first;
   const first = timing[0]?.[1] ?? 0;
-  return Object.entries(logs).flatMap(([name, group]) =>
-    runLines(folder, name).flatMap((line) => {
+  return Object.entries(logs).flatMap(([name, group]) => {
+    const told = new Set<string>(); // of a model that was measured again, whole
+    return runLines(folder, name).flatMap((line) => {
       const step = Number(line["step"]);
-      const numbers = Object.entries(line).filter(([key, value]) => key !== "step" && Number.isFinite(value));
+      const isNew = (key: string): boolean => told.size < told.add(`${step} ${key}`).size;
+      const numbers = Object.entries(line).filter(
+        ([key, value]) => key !== "step" && Number.isFinite(value) && isNew(key),
+      );
       return numbers.map(([key, value]) => ({
         tag: `${group}/${key}`,
         step,
         time: timeOf(step),
         value: value as number,
       }));
-    }),
-  );
+    });
+  });
 }
 
 function secondsOf({ time }: JsonObject): number {

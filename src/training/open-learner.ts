@@ -7,6 +7,7 @@ import { writeCheckpoint } from "./checkpoint.ts";
 import { continueRun } from "./continue-run.ts";
 import { type DivergenceGuard, divergenceGuard } from "./divergence-guard.ts";
 import { divergenceNotes, saying } from "./divergence.ts";
+import { type EvaluationPart, lastOfEachStep } from "./evaluation-lines.ts";
 import { createLearner, type Learner } from "./learner.ts";
 import { pruneCheckpoints } from "./retention.ts";
 import type { RunLearnerOptions } from "./run-learner-options.ts";
@@ -87,17 +88,18 @@ export async function openLearner(
   let enough = earlier.some((record) => options.enough?.(record) === true);
   let seconds = run.timing.records().reduce((sum, { seconds }) => sum + Number(seconds), 0);
 
-  const { earlyStopping, saveBest: holdBest = false, best: by = usualBest } = options;
-  const stopping = (): Stopped | undefined => earlyStopping && earlyStop(run.evaluation.records(), earlyStopping);
+  const { earlyStopping, saveBest: holdBest = false, best: by = usualBest, onTheWay = "all" } = options;
+  const evaluations = () => lastOfEachStep(run.evaluation.records());
+  const stopping = (): Stopped | undefined => earlyStopping && earlyStop(evaluations(), earlyStopping);
   let stopped = stopping();
   const over = (): boolean => enough || stopped !== undefined;
 
-  const evaluate = async (): Promise<void> => {
+  const evaluate = async (part: EvaluationPart): Promise<void> => {
     const repeatable = state.step === 0 || checkpointSteps(run.checkpoints).includes(state.step);
-    const found = await options.evaluate?.(repeatable).catch(savedFirst);
+    const found = await options.evaluate?.(repeatable, part).catch(savedFirst);
     if (found === undefined) return;
     requireMeasured(found, [earlyStopping, (options.keepBest ?? 0) > 0 ? by : undefined]);
-    run.evaluation.append({ step: state.step, ...found });
+    run.evaluation.append({ step: state.step, ...(part !== "all" && { measured: part }), ...found });
     stopped = stopping();
     await reporter.evaluated?.();
   };
@@ -107,7 +109,7 @@ export async function openLearner(
     if (!saved && error instanceof UserError && error.code === "metric-failed") await save();
     throw error;
   };
-  const isEvaluated = (): boolean => run.evaluation.records().some(({ step }) => step === state.step);
+  const evaluated = () => evaluations().find(({ step }) => step === state.step);
   const prune = (): void => {
     const { keepCheckpoints: last, keepBest: best = 0, checkpointBudget: budget = Infinity } = options;
     const scoreOf = best > 0 ? checkpointScores(options, by) : undefined;
@@ -123,7 +125,8 @@ export async function openLearner(
 
   const due = (every: number): boolean => every > 0 && state.step % every === 0;
   if (continued) prune(); // a process that was killed may have saved and not yet pruned
-  if (!continued || (due(evaluateEvery) && state.step < steps && !over() && !isEvaluated())) await evaluate();
+  if (!continued) await evaluate("all");
+  else if (due(evaluateEvery) && state.step < steps && !over() && !evaluated()) await evaluate(onTheWay);
   if (!continued && options.onDivergence === "rollback") await save(); // to go back to, before there is another
   const guard = divergenceGuard(options, save, skippedLately(earlier));
   const learner = createLearner(trainee, { ...options, optimizer: state.optimizer, onNotFinite: guard.gradient });
@@ -173,7 +176,7 @@ export async function openLearner(
       reporter.step({ step: state.step, loss: metrics.loss, keptShare }, steps, Object.values(pace)[0] ?? 0);
       enough ||= options.enough?.(record) === true;
       const isLast = (): boolean => state.step === steps || over();
-      if (due(evaluateEvery) && !isLast()) await evaluate();
+      if (due(evaluateEvery) && !isLast()) await evaluate(onTheWay);
       if (due(options.saveEvery) || (options.saveEvery > 0 && isLast()) || interrupted()) await save();
       if (interrupted()) throw interruption();
       before = performance.now();
@@ -183,13 +186,15 @@ export async function openLearner(
       throw reason;
     },
     async finish() {
-      if (!isEvaluated()) await evaluate(); // a process may have ended after it
+      // a process may have ended after it; where another model may be saved, that one's answers are wanted alone
+      if (!evaluated()) await evaluate(holdBest ? onTheWay : "all");
       const { step, trainedTokens } = state;
       const early = stopped !== undefined && step < steps ? stopped : undefined;
       const text = early && stopText(early, earlyStopping!, unit);
       if (text !== undefined) reporter.note(`The training${of} ${text}`);
       const savedStep = holdBest ? await takeBest({ ...options, best: by }) : undefined;
       if (savedStep !== undefined && savedStep < step) reporter.note(`The model is that of ${unit} ${savedStep}.`);
+      if (evaluated()?.["measured"] !== undefined) await evaluate("all");
       return {
         ...{ seconds, warnings: [...divergenceNotes(run), ...warnings], endedEarly: over() && step < steps },
         ...{ steps: step, trainedTokens },

@@ -1,5 +1,6 @@
 import type { BestBy, EarlyStopping } from "./best.ts";
 import type { OnDivergence, Warning } from "./divergence.ts";
+import type { EvaluationPart } from "./evaluation-lines.ts";
 import type { LearnerOptions } from "./learner.ts";
 import type { Identity } from "./manifest.ts";
 import type { Optimizer } from "./optimizer.ts";
@@ -49,11 +50,13 @@ export interface RunLearnerOptions extends Omit<LearnerOptions, "optimizer" | "o
   alsoTrained?: readonly Optimizer[];
   /** Steps between evaluations; 0: at the start and the end alone. Default 0. */
   evaluateEvery?: number;
+  /** What of a model is measured between the start and the end. Default `all`. */
+  onTheWay?: EvaluationPart | undefined;
   /**
    * Measures the model as it is, for the evaluation log; undefined writes nothing.
    * @param repeatable whether it may end with `Interrupted`, as it can be done again from a checkpoint
    */
-  evaluate?(repeatable: boolean): Promise<Readonly<Record<string, unknown>> | undefined>;
+  evaluate?(repeatable: boolean, part: EvaluationPart): Promise<Readonly<Record<string, unknown>> | undefined>;
   /** Looks at every record; what it says is noted, and kept as a warning of the run. */
   watch?(record: Readonly<Record<string, unknown>>): readonly Warning[];
   /** Whether the training ends with the step of this record, before its last one. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { bestContradictions, type BestKeys, fillBest } from "../../src/config/best-keys.ts";
+import { bestContradictions, type BestKeys, fillBest, measuredOnTheWay } from "../../src/config/best-keys.ts";
 
 const training = { saveEvery: 4, keepBest: 1, bestMetric: "loss", bestMode: "min" as const, evaluateEvery: 2 };
 const numbers = ["loss", "exactMatch"];
@@ -30,6 +30,23 @@ test("early stopping wants evaluations on the way, of a number that they have", 
   expect(keysOf({ earlyStopping, keepBest: 0, evaluateEvery: 0 })).toEqual(["training.earlyStopping"]);
   expect(keysOf({ earlyStopping: { ...earlyStopping, metric: "lost" } })).toEqual(["training.earlyStopping.metric"]);
   expect(keysOf({ earlyStopping, keepBest: 0 }, { numbers: [] })).toEqual(["training.earlyStopping"]);
+});
+
+test("where the losses alone are measured on the way, nothing else decides", () => {
+  const evaluation = { samples: 1, metric: "./mine.ts" };
+  const all = measuredOnTheWay(evaluation);
+  const losses = measuredOnTheWay({ ...evaluation, onTheWay: "losses" });
+  expect(all).toMatchObject({ numbers: expect.arrayContaining(["loss", "exactMatch", "passAt1"]), own: true });
+  expect(losses).toMatchObject({ numbers: ["loss", "perplexity", "referenceProbability"], own: false });
+  const earlyStopping = { metric: "exactMatch", mode: "max", patience: 1, minDelta: 0 } as const;
+  const given = { ...training, keepBest: 0, earlyStopping };
+  expect(bestContradictions(given, ["training"], all)).toEqual([]);
+  expect(bestContradictions(given, ["training"], losses)).toEqual([
+    {
+      path: ["training", "earlyStopping", "metric"],
+      message: expect.stringMatching(/exactMatch.*loss, perplexity, referenceProbability.*evaluation\.onTheWay/),
+    },
+  ]);
 });
 
 describe("filled in", () => {

@@ -33,6 +33,8 @@ test("a run's numbers stand at the times of their steps, evaluations of the star
     write("evaluation.jsonl", [
       { step: 0, loss: 3, rowIds: [0] },
       { step: 2, loss: 1 },
+      { step: 1, loss: 4, exactMatch: 0.5 },
+      { step: 2, loss: 1, exactMatch: 0.25 }, // measured again, with answers
     ]);
     write("timing.jsonl", [
       { step: 1, seconds: 0.5, time: "1970-01-01T00:00:10.000Z" },
@@ -42,6 +44,9 @@ test("a run's numbers stand at the times of their steps, evaluations of the star
       { tag: "train/loss", step: 1, time: 10, value: 2 },
       { tag: "eval/loss", step: 0, time: 10, value: 3 },
       { tag: "eval/loss", step: 2, time: 12.5, value: 1 },
+      { tag: "eval/loss", step: 1, time: 10, value: 4 },
+      { tag: "eval/exactMatch", step: 1, time: 10, value: 0.5 },
+      { tag: "eval/exactMatch", step: 2, time: 12.5, value: 0.25 },
       { tag: "time/seconds", step: 1, time: 10, value: 0.5 },
       { tag: "time/seconds", step: 2, time: 12.5, value: 0.25 },
     ]);

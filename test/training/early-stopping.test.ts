@@ -169,3 +169,46 @@ test("an evaluation without the number that decides ends the run at once", async
     userError("unknown-metric", /"scroe".*[^]*Did you mean score/),
   );
 });
+
+/** By step what an evaluation looked at: everything, or the losses alone. */
+const partsOf = (logs: string): unknown[] =>
+  [...logs.matchAll(/\{"step":(\d+),(?:"measured":"(\w+)",)?"score"/g)].map(([, step, part = "all"]) => [
+    Number(step),
+    part,
+  ]);
+const onTheWay = { onTheWay: "losses" } as const;
+
+test("losses alone are measured on the way, and everything before the first step and after the last", async () => {
+  const parts: unknown[] = [];
+  const { logs } = await train({
+    ...{ ...onTheWay, saveBest: false, earlyStopping: undefined },
+    evaluate: async (_, part) => (parts.push(part), { score: parts.length }),
+  });
+  expect(parts).toEqual(["all", "losses", "losses", "losses", "losses", "all"]);
+  expect(partsOf(logs)).toEqual([0, 2, 4, 6, 8, 10].map((step, i) => [step, parts[i]]));
+});
+
+test("the model that an early end leaves is measured whole, with the best one's instead where that is saved", async () => {
+  const losses = [2, 4, 6, 8].map((step) => [step, "losses"]);
+  const stopped = await train({ ...onTheWay, saveBest: false });
+  expect(stopped.end).toMatchObject({ steps: 8, stoppedAt: 8 });
+  expect(partsOf(stopped.logs)).toEqual([[0, "all"], ...losses, [8, "all"]]);
+  const best = await train(onTheWay, { path: join(folder, "best") });
+  expect(best.end).toMatchObject({ steps: 8, stoppedAt: 8, savedStep: 4 });
+  expect(partsOf(best.logs)).toEqual([[0, "all"], ...losses, [4, "all"]]);
+  expect(best.weights.get("end")).toEqual(best.weights.get(4));
+  // of a last model that is the best the losses decide, too
+  const last = await train({ ...onTheWay, earlyStopping: undefined }, { path: join(folder, "last") });
+  expect(last.end).toMatchObject({ steps: 10, savedStep: 10 });
+  expect(partsOf(last.logs)).toEqual([[0, "all"], ...losses, [10, "losses"], [10, "all"]]);
+});
+
+test("killed after any step, it measures the same of the same steps", async () => {
+  for (const change of [onTheWay, { ...onTheWay, saveBest: false }]) {
+    const [path, again] = ["whole", "killed"].map((name) => join(mkdtempSync(join(folder, "run-")), name));
+    const whole = await train(change, { path: path! });
+    await train(change, { until: 7, path: again! });
+    expect((await train(change, { path: again! })).logs).toBe(whole.logs);
+    expect((await train(change, { path: again! })).logs).toBe(whole.logs); // killed behind the last evaluation
+  }
+});

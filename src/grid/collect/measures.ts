@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { mean } from "../../evaluation/mean.ts";
 import {
+  evaluationLines,
   type JsonObject,
   numberOf,
   numbersOf,
@@ -103,7 +104,7 @@ function savedEvaluation(
   { main, lastStep, savedStep }: { main: JsonObject | undefined; lastStep: JsonObject | undefined; savedStep: unknown },
 ): JsonObject | undefined {
   if (!existsSync(join(folder, "evaluation.jsonl"))) return undefined;
-  const evaluations = runLines(folder, "evaluation.jsonl");
+  const evaluations = evaluationLines(folder);
   const evaluation = savedLine(evaluations, savedStep);
   if (main === undefined) return evaluation;
   const refuse = (what: string): never => {

@@ -12,6 +12,7 @@ import type { ArmOutcomes, Outcome } from "../collect/read-cells.ts";
 const free = [
   ...["output", "save", "report", "engine", "threads", "matmul", "compare"],
   ...["data.cache", "training.seed", "training.saveEvery", "training.keepCheckpoints", "training.evaluateEvery"],
+  ...["evaluation.onTheWay", "align.training.evaluateEvery"],
   ...["training.keepBest", "training.bestMetric", "training.bestMode", "training.onDivergence"],
 ];
 

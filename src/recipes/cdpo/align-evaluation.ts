@@ -2,36 +2,44 @@ import { verifier } from "../../text/index.ts";
 import type { Model } from "../../model/model.ts";
 import type { RunFolder } from "../../training/run-folder.ts";
 import { evaluateAnswers } from "../kit/answer-evaluation.ts";
-import { stoppable } from "../kit/reporter.ts";
+import { type Reporter, stoppable } from "../kit/reporter.ts";
 import { scoresOf, type PairScore } from "./preferences.ts";
 import { pairRow } from "./results.ts";
 import type { CdpoWork } from "./work.ts";
 
 type Line = Readonly<Record<string, unknown>>;
 
-/** What measures a model while it is aligned, for the evaluation log of its arm. */
+/**
+ * What measures a model while it is aligned, for the evaluation log of its arm. Where that is by losses alone, the start and the
+ * end are, too: answers are a stage of their own.
+ */
 export function alignmentEvaluation(
   work: CdpoWork,
   name: string,
   { model, run }: { model: Model; run: Pick<RunFolder, "evaluation"> },
-): (repeatable: boolean) => Promise<Line> {
+): (repeatable: boolean, step: number) => Promise<Line> {
   const { config, held, heldPairs, inputs, interrupted, reporterOf } = work;
-  return async (repeatable) => {
-    const reporter = repeatable ? stoppable(reporterOf(name), interrupted) : reporterOf(name);
+  const measure = async (reporter: Pick<Reporter, "working">): Promise<Line> => {
     if (heldPairs) {
       const scores = await scoresOf(config, heldPairs, model, reporter);
       return pairLine(scores, startScores(run.evaluation.records()) ?? scores);
     }
     const { verify, close } = verifier(config.verifier);
+    const { onTheWay: part } = config.evaluation;
+    const task = part === "losses" ? "held-out losses" : "answering held-out problems";
     try {
       const measured = await evaluateAnswers(model, held, inputs.validation!, {
-        ...{ ...config.evaluation, verify, seed: config.training.seed },
-        onProgress: (done, total) => reporter.working("answering held-out problems", done, total),
+        ...{ ...config.evaluation, part, verify, seed: config.training.seed },
+        onProgress: (done, total) => reporter.working(task, done, total),
       });
       return { ...measured };
     } finally {
       await close();
     }
+  };
+  return (repeatable, step) => {
+    const reporter = repeatable ? stoppable(reporterOf(name), interrupted) : reporterOf(name);
+    return step === 0 ? inputs.evaluateStart(() => measure(reporter)) : measure(reporter); // arms start from one model
   };
 }
 

@@ -1,6 +1,6 @@
 import { adapterContradictions, fillAdapter, renamesOfAdapter } from "../../config/adapter-group.ts";
 import { armNameProblems } from "../../config/arm-names.ts";
-import { bestContradictions, heldOutNumbers } from "../../config/best-keys.ts";
+import { bestContradictions, measuredOnTheWay } from "../../config/best-keys.ts";
 import { comparisonArm, tryCreate } from "../../config/catalogue.ts";
 import { type CdpoArm, type CdpoConfig, cdpoSchema } from "./config-schema.ts";
 import type { ConfigDefinition } from "../../config/load.ts";
@@ -85,9 +85,9 @@ function contradictions(config: CdpoConfig): Problem[] {
   const refuse = (path: KeyPath, message: string, atKey = false) => problems.push({ path, message, atKey });
   problems.push(...trainingContradictions(contrast.training, ["contrast", "training"]));
   problems.push(...trainingContradictions(align.training, ["align", "training"]));
-  const numbers = data.validation === undefined ? [] : [...heldOutNumbers(evaluation), ...pairNumbers];
-  const own = evaluation.metric !== undefined;
-  problems.push(...bestContradictions(align.training, ["align", "training"], { numbers, own }));
+  const measured = measuredOnTheWay(evaluation);
+  const numbers = data.validation === undefined ? [] : [...measured.numbers, ...pairNumbers];
+  problems.push(...bestContradictions(align.training, ["align", "training"], { ...measured, numbers }));
   problems.push(...adapterContradictions(contrast.adapter, ["contrast", "adapter"]));
   problems.push(...adapterContradictions(align.adapter, ["align", "adapter"]));
   const served = { model: config.model, adapter: undefined };

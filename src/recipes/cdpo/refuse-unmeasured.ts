@@ -1,4 +1,4 @@
-import { bestContradictions, heldOutNumbers } from "../../config/best-keys.ts";
+import { bestContradictions, measuredOnTheWay } from "../../config/best-keys.ts";
 import { UserError } from "../../system/errors.ts";
 import type { RunInputs } from "../kit/inputs.ts";
 import { pairNumbers } from "./config.ts";
@@ -9,13 +9,12 @@ import type { CdpoConfig } from "./config-schema.ts";
  * answers are written.
  */
 export function refuseUnmeasured({ align, evaluation }: CdpoConfig, { heldPairs }: Pick<RunInputs, "heldPairs">): void {
-  const own = evaluation.metric !== undefined;
-  if (own && heldPairs !== undefined)
+  if (evaluation.metric !== undefined && heldPairs !== undefined)
     throw new UserError("unused-option", "the held-out rows are pairs, to which no answers are written", {
       where: "evaluation.metric",
       fix: "Leave it out, or give held-out problems in data.validation.",
     });
-  const numbers = heldPairs ? pairNumbers : heldOutNumbers(evaluation);
-  const [problem] = bestContradictions(align.training, ["align", "training"], { numbers, own });
+  const measured = heldPairs ? { numbers: pairNumbers } : measuredOnTheWay(evaluation);
+  const [problem] = bestContradictions(align.training, ["align", "training"], measured);
   if (problem) throw new UserError("invalid-config", problem.message, { where: problem.path.join(".") });
 }

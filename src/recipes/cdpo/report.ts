@@ -1,7 +1,14 @@
 import { basename, join } from "node:path";
 import { methodLabel } from "../../config/method-choice.ts";
 import { type AnsweringModel, methodsOf, modelsOf, resultsSection, rowsOf } from "./report-results.ts";
-import { curveSection, curvesOf, figure, smoothingSentence } from "../../report/figures.ts";
+import {
+  curveSection,
+  curvesOf,
+  evaluationCurves,
+  figure,
+  heldOutFigures,
+  smoothingSentence,
+} from "../../report/figures.ts";
 import { formatFixed, formatNumber, formatShare } from "../../report/format.ts";
 import { type Html, html } from "../../report/html.ts";
 import { pageOf, type ReportOptions, writePage } from "../../report/page.ts";
@@ -60,9 +67,10 @@ export function renderCdpoReport(folder: string, { command }: ReportOptions = {}
     warnings: warningsOf(run),
     sections: [
       resultsSection(run, rows),
-      ...[alignmentSection(run), contrastSection(run, results), tokensSection(run)],
+      ...[heldOutSection(run), alignmentSection(run), contrastSection(run, results), tokensSection(run)],
     ],
-    files: "config.yaml, results.json, tokens.json, and of each arm metrics.jsonl, timing.jsonl, summary.json",
+    files:
+      "config.yaml, results.json, tokens.json, and of each arm metrics.jsonl, evaluation.jsonl, timing.jsonl, summary.json",
   });
 }
 
@@ -98,6 +106,20 @@ function factsOf(run: Run, results: JsonObject): Fact[] {
     ["Learning rate", rateOf(training)],
     ...endFacts(run).map(([name, value]): Fact => [name === "Time" ? "Time of alignment" : name, value]),
   ];
+}
+
+/** How held-out rows went, where `align.training.evaluateEvery` had them measured; undefined otherwise. */
+function heldOutSection({ main, arms }: Run): Html | undefined {
+  const all = [main, ...arms];
+  const shares = { x: "step", y: "%", share: true, dots: true };
+  const curves = (key: string, description: string, caption: string) =>
+    figure(evaluationCurves(all, key), { description: `${description} against steps`, ...shares }, caption);
+  return curveSection("Held-out rows", `Heavy and solid is ${main.name}.`, [
+    ...heldOutFigures(all, "step"),
+    curves("exactMatch", "Share of right likeliest answers", "Right likeliest answers."),
+    curves("passAt1", "Share of right sampled answers", "Right sampled answers."),
+    curves("preferred", "Share of pairs whose chosen answer is preferred", "Pairs whose chosen answer is preferred."),
+  ]);
 }
 
 function alignmentSection({ main, arms }: Run): Html | undefined {

@@ -27,7 +27,7 @@ export interface StageTrainingOptions {
   /** Whether the training ends with the step of this record. */
   enough?: (record: Readonly<Record<string, unknown>>) => boolean;
   /** Measures the model, where the training is measured on the way. */
-  evaluate?: ((repeatable: boolean) => Promise<Readonly<Record<string, unknown>>>) | undefined;
+  evaluate?: ((repeatable: boolean, step: number) => Promise<Readonly<Record<string, unknown>>>) | undefined;
   /** Continue from the run folder's last checkpoint, if it has one. */
   resume: boolean;
 }
@@ -41,9 +41,10 @@ export async function openStageLearner(work: CdpoWork, options: StageTrainingOpt
   const { name, run, model, training, lengths, reference, resume } = options;
   const { learningRate = training.learningRate, enough } = options;
   const { clipNorm, evaluateEvery = 0 } = training;
-  const evaluate = evaluateEvery > 0 ? options.evaluate : undefined;
+  const measure = evaluateEvery > 0 ? options.evaluate : undefined;
   const steps = trainingSteps(training, lengths.length);
   const state = newTrainingState(model, undefined, { optimizer: optimizerOptions(training) });
+  const evaluate = measure && ((repeatable: boolean) => measure(repeatable, state.step));
   try {
     return await openLearner(model, {
       ...{ name, run, state, steps, clipNorm, resume, allowChanges, interrupted },

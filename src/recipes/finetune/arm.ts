@@ -3,6 +3,7 @@ import type { RuleContext, TokenBatch, TokenRule } from "../../contract/index.ts
 import { combineGrades, type NoiseGrade } from "../../evaluation/precision-recall.ts";
 import { isAdapted } from "../../model/adapters/with-adapter.ts";
 import { engineText } from "../../tensor/engine.ts";
+import type { EvaluationPart } from "../../training/evaluation-lines.ts";
 import { fateLog } from "../../training/fates.ts";
 import { newTrainingState, type TrainingState } from "../../training/state.ts";
 import { openLearner, type RunLearner } from "../../training/open-learner.ts";
@@ -98,10 +99,11 @@ function learnerOptions(opening: ArmOpening<FinetuneConfig>, state: TrainingStat
     state,
     pass: { gradientCheckpointing: config.training.gradientCheckpointing },
     watch: everyWatch(state.model.config.vocabularySize),
-    evaluate(repeatable: boolean) {
+    onTheWay: config.evaluation.generate ? config.evaluation.onTheWay : undefined, // there is nothing to leave out
+    evaluate(repeatable: boolean, part: EvaluationPart) {
       if (state.step === 0 && rule.name === "sstoken" && !rule.needs.includes("historyNll"))
         reporter.note("Without a history model ssToken chooses by attention on the prompt alone.");
-      return evaluate(opening, state, repeatable);
+      return evaluate(opening, state, repeatable, part);
     },
   };
 }

@@ -6,7 +6,7 @@ import { methodLabel, type MethodChoice } from "../../config/method-choice.ts";
 import type { KeyPath, Problem } from "../../config/problem.ts";
 import { reportContradictions } from "../../config/report-group.ts";
 import { renamedValues } from "../../config/renames.ts";
-import { bestContradictions, type Measured, heldOutNumbers } from "../../config/best-keys.ts";
+import { bestContradictions, measuredOnTheWay } from "../../config/best-keys.ts";
 import { dataContradictions, fillShared, fillTraining, trainingContradictions } from "../../config/shared.ts";
 import { metrics } from "../../evaluation/own-metric.ts";
 import { rules } from "../../selection/catalogue.ts";
@@ -62,7 +62,9 @@ function contradictions({ fresh, data, training, adapter, evaluation, report, co
     refuse(["fresh", "keyValueHeads"], `must divide the ${fresh.heads} heads, got ${fresh.keyValueHeads}`);
   problems.push(...trainingContradictions(training, ["training"]), ...dataContradictions(data));
   problems.push(...reportContradictions(report));
-  problems.push(...bestContradictions(training, ["training"], measuredBy(data, evaluation)));
+  problems.push(
+    ...bestContradictions(training, ["training"], data.validation ? measuredOnTheWay(evaluation) : { numbers: [] }),
+  );
   problems.push(...adapterContradictions(adapter, ["adapter"]));
   if (data.validation === undefined && evaluation.generate)
     refuse(["evaluation", "generate"], "needs held-out rows: give data.validation");
@@ -72,15 +74,6 @@ function contradictions({ fresh, data, training, adapter, evaluation, report, co
     refuse(["evaluation", "metric"], "is of generated answers: set evaluation.generate to true");
   problems.push(...armNameProblems(compare.map(({ name }, index) => ({ name, path: ["compare", index] }))));
   return problems;
-}
-
-/** What of an evaluation can tell which model is better. */
-function measuredBy(
-  { validation }: FinetuneConfig["data"],
-  { generate, samples, metric }: FinetuneConfig["evaluation"],
-): Measured {
-  if (validation === undefined) return { numbers: [] };
-  return { numbers: heldOutNumbers({ greedy: generate, samples }), own: metric !== undefined };
 }
 
 /** What the rules of all arms ask for and the configuration does not give; each kind once. */

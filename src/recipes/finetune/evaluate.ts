@@ -2,6 +2,7 @@ import { evaluateModel, type Evaluation } from "../../evaluation/evaluate-model.
 import type { OwnNumbers } from "../../evaluation/own-metric.ts";
 import type { Model } from "../../model/model.ts";
 import { verifier } from "../../text/index.ts";
+import type { EvaluationPart } from "../../training/evaluation-lines.ts";
 import type { TrainingState } from "../../training/state.ts";
 import type { ArmOpening } from "../kit/arms.ts";
 import type { RunInputs } from "../kit/inputs.ts";
@@ -16,11 +17,13 @@ export async function evaluate(
   { config, inputs, reporter, interrupted }: ArmOpening<FinetuneConfig>,
   { model, step }: TrainingState,
   repeatable: boolean,
+  part: EvaluationPart,
 ): Promise<Readonly<Record<string, unknown>> | undefined> {
   const { validation, answersOf } = inputs;
   if (validation === undefined) return undefined;
   const told = repeatable ? stoppable(reporter, interrupted) : reporter;
-  const { batchSize, rows, generate, maxNewTokens } = config.evaluation;
+  const { batchSize, rows, maxNewTokens } = config.evaluation;
+  const generate = config.evaluation.generate && part === "all";
   const measure = async (): Promise<Omit<Evaluation, "rowAnswers"> & Partial<SampledRates & OwnNumbers>> => {
     const { rowAnswers, ...found } = await evaluateModel(model, validation, {
       batchSize,
@@ -29,7 +32,7 @@ export async function evaluate(
       onProgress: (done, total) => told.working("evaluating", done, total),
     });
     const answers = rowAnswers?.map((text, i) => ({ text, correct: found.rowCorrect![i]! }));
-    const sampled = await evaluateSampled(model, config, inputs, told);
+    const sampled = generate ? await evaluateSampled(model, config, inputs, told) : [];
     return {
       ...found,
       ...(answers && { answers: shownAnswers(validation, model.tokenizer, answers) }),

@@ -1,4 +1,4 @@
-import { curveSection, curvesOf, evaluationCurves, figure, smoothingSentence } from "../../report/figures.ts";
+import { curveSection, curvesOf, figure, heldOutFigures, smoothingSentence } from "../../report/figures.ts";
 import type { Html } from "../../report/html.ts";
 import type { Curve } from "../../report/plots.ts";
 import type { Run } from "../../report/run.ts";
@@ -24,11 +24,7 @@ export function lossSection({ main, arms }: Run): Html | undefined {
       { description: "The optimised loss against steps", x: "step", y },
       "What each arm optimises: the weighted loss of what it keeps. Not comparable between arms.",
     ),
-    figure(
-      evaluationCurves(all, "loss"),
-      { description: "Held-out loss against steps", x: "step", y, dots: true },
-      "Loss on held-out rows; step 0 is before training.",
-    ),
+    ...heldOutFigures(all, "step"),
   ]);
 }
 

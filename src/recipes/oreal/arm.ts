@@ -228,12 +228,13 @@ async function learnerOptions(
     reporter,
     watch: warningWatch(),
     enough: ({ klToInitial }) => stopAtKl !== undefined && Number(klToInitial) >= stopAtKl,
-    async evaluate(repeatable) {
+    onTheWay: config.evaluation.onTheWay,
+    async evaluate(repeatable, part) {
       if (validation === undefined || held.length === 0) return undefined;
       const told = repeatable ? stoppable(reporter, interrupted) : reporter;
       const measure = () =>
         evaluateAnswers(state.model, held, validation, {
-          ...{ ...config.evaluation, verify, seed },
+          ...{ ...config.evaluation, part, verify, seed },
           onProgress: (done, total) => told.working("evaluating", done, total),
         });
       return { ...(state.step === 0 ? await inputs.evaluateStart(measure) : await measure()) };

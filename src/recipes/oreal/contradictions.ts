@@ -1,6 +1,6 @@
 import { adapterContradictions } from "../../config/adapter-group.ts";
 import { armNameProblems } from "../../config/arm-names.ts";
-import { bestContradictions, heldOutNumbers } from "../../config/best-keys.ts";
+import { bestContradictions, measuredOnTheWay } from "../../config/best-keys.ts";
 import { tryCreate } from "../../config/catalogue.ts";
 import { isModulePath, type MethodChoice } from "../../config/method-choice.ts";
 import type { KeyPath, Problem } from "../../config/problem.ts";
@@ -29,8 +29,8 @@ export function contradictions(config: OrealConfig): Problem[] {
     refuse(["sampling", "samples"], "must be at least 2: a single response has no other to be compared with");
   const held = config.data.validation !== undefined;
   const { metric } = config.evaluation;
-  const numbers = held ? heldOutNumbers(config.evaluation) : [];
-  problems.push(...bestContradictions(training, ["training"], { numbers, own: metric !== undefined }));
+  const measured = held ? measuredOnTheWay(config.evaluation) : { numbers: [] };
+  problems.push(...bestContradictions(training, ["training"], measured));
   if (metric !== undefined && !held) refuse(["evaluation", "metric"], "needs held-out rows: give data.validation");
   if (config.sampling.replay === config.output)
     refuse(["sampling", "replay"], "is the run folder itself; name another output");

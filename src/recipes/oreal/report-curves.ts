@@ -4,6 +4,7 @@ import {
   curvesOf,
   evaluationCurves,
   figure,
+  heldOutFigures,
   smoothingSentence,
 } from "../../report/figures.ts";
 import type { Html } from "../../report/html.ts";
@@ -105,7 +106,7 @@ export function lossSection({ main, arms }: Run): Html | undefined {
   const y = "loss";
   return curveSection(
     "Loss",
-    `Losses of different objectives cannot be compared, and a lower loss need not mean better answers. ${smoothingSentence(main, x)}`,
+    `Losses of different objectives cannot be compared, those on held-out rows can; a lower loss need not mean better answers. ${smoothingSentence(main, x)}`,
     [
       figure(
         [
@@ -126,6 +127,7 @@ export function lossSection({ main, arms }: Run): Html | undefined {
         { description: "Divergence from the reference against iterations", x, y: "nats" },
         "Estimated divergence from the reference, after the iteration's last update; 0 where the objective does not look at it.",
       ),
+      ...heldOutFigures(all, x),
     ],
   );
 }

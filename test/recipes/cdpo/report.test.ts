@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { renderCdpoReport, writeCdpoReport } from "../../../src/recipes/cdpo/report.ts";
 import { cdpoResults, picturedRow, writeCdpoRun } from "../report-fixtures.ts";
 import { evil, expectEscaped, expectNested, expectSelfContained, flat, page } from "../../report/report-page.ts";
-import { emptyFolder } from "../../report/run-fixture.ts";
+import { emptyFolder, lines } from "../../report/run-fixture.ts";
 import { userError } from "../../user-error.ts";
 
 let folder = "";
@@ -79,6 +79,17 @@ describe("a report of a cDPO run", () => {
     expect(section("Alignment")!.querySelectorAll("figure > svg").length).toBe(5);
     expect(section("Contrast")!.querySelectorAll("figure > svg").length).toBe(1);
     expect(flat(section("Alignment")!.querySelector("svg")?.textContent)).toContain("control");
+  });
+
+  test("draws what was measured of held-out rows on the way", () => {
+    folder = writeCdpoRun();
+    expect(page(renderCdpoReport(folder)).section("Held-out rows")).toBeUndefined();
+    for (const arm of ["cdpo", "control"]) {
+      const evaluations = [0, 2, 3, 4].map((step) => ({ step, loss: 1 / (1 + step), referenceProbability: step / 8 }));
+      writeFileSync(join(folder, arm, "evaluation.jsonl"), lines(evaluations));
+    }
+    const svgs = [...page(renderCdpoReport(folder)).section("Held-out rows")!.querySelectorAll("svg")];
+    expect(svgs.map((svg) => svg.querySelectorAll("circle").length)).toEqual([8, 8]); // four of each arm
   });
 
   test("shows hostile text as text, and stays small", () => {

@@ -84,6 +84,36 @@ describe("a report", () => {
     expect(shown[2]!.querySelectorAll("mark")).toHaveLength(0);
   });
 
+  test("has a held-out point for each evaluation, and answers and results of those that have them", () => {
+    folder = emptyFolder();
+    writeArm(folder, { method: "sstoken", before: [3, 3], after: [1, 1], correct: [[0, 0], [1, 0]] }); // prettier-ignore
+    const log = readFileSync(join(folder, "evaluation.jsonl"), "utf8").trimEnd().split("\n");
+    const [start, end] = log.map((line) => JSON.parse(line) as Record<string, unknown>);
+    const answers = [{ row: 0, prompt: "How many?", reference: "2", answer: "2", correct: 1 }];
+    const told = [
+      { ...start, answers },
+      { ...end, answers },
+    ] as const;
+    const losses = { ...end, measured: "losses", exactMatch: undefined, rowCorrect: undefined };
+    const at = (step: number) => ({ ...losses, step, loss: 2 });
+    const points = () => {
+      const { section } = page(renderReport(folder));
+      const held = [...section("Loss")!.querySelectorAll("svg")].find((svg) =>
+        svg.getAttribute("aria-label")?.startsWith("Held-out loss"),
+      );
+      return [held?.querySelectorAll("circle").length, flat(section("Answers")?.querySelector("p")?.textContent)];
+    };
+    const evaluations = [told[0], at(1), at(2), told[1]];
+    writeFileSync(join(folder, "evaluation.jsonl"), lines(evaluations));
+    expect(points()).toEqual([4, expect.stringContaining("after step 4,")]);
+    // of a model that was saved as it was at step 2, measured whole behind the last one
+    const saved = { ...told[1], step: 2, loss: 2, exactMatch: 0.75 };
+    writeFileSync(join(folder, "evaluation.jsonl"), lines([told[0], at(2), { ...losses, loss: 1 }, saved]));
+    writeFileSync(join(folder, "summary.json"), JSON.stringify({ method: "sstoken", steps: 4, savedStep: 2 }));
+    expect(points()).toEqual([3, expect.stringContaining("after step 2,")]);
+    expect(page(renderReport(folder)).cells("Results")[0]).toEqual(expect.arrayContaining(["2.0000", "75.0 %"]));
+  });
+
   test("puts noise found beside what random expects", () => {
     folder = writeRun();
     // 40 tokens, 16 dropped, 8 noise, 4 of it dropped: precision 4/16, random 8/40; recall 4/8, random 16/40
