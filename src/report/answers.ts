@@ -1,16 +1,50 @@
 import { formatNumber } from "./format.ts";
 import { type Html, html } from "./html.ts";
+import { answersIn } from "./read-arm.ts";
+import { runObject } from "./run-files.ts";
 import type { AnsweredProblem, Run } from "./run.ts";
 
 const most = 8;
+
+/** What stands beside each other, and in which words. */
+export interface AnswerWords {
+  /** Whose answers they are, up to a comma. */
+  readonly lead: string;
+  readonly labels: readonly [first: string, second: string];
+  /** What is said of those that only the second, or only the first of them has right. */
+  readonly changed: readonly [won: string, lost: string];
+}
 
 /** Answers before and after training beside each other, those first whose verdict has changed. */
 export function answersSection({ main }: Run): Html | undefined {
   const answered = main.evaluations.filter(({ answers }) => answers.length > 0);
   const [first, last] = [answered[0], answered.find(({ step }) => step === main.savedStep) ?? answered.at(-1)];
   if (first === undefined || last === undefined || first === last) return undefined;
-  const after = new Map(last.answers.map((answer) => [answer.row, answer]));
-  const pairs = first.answers.flatMap((before) => {
+  return besideEachOther(first.answers, last.answers, {
+    lead: `The likeliest answers of ${main.name} before training and after step ${formatNumber(last.step)},`,
+    ...beforeAndAfter,
+  });
+}
+
+export const beforeAndAfter = {
+  labels: ["Before", "After"],
+  changed: ["right now that were wrong", "wrong that were right"],
+} as const;
+
+/** The same of a recipe whose answers are no part of its evaluations: those of `answers.json`. */
+export function storedAnswersSection({ path }: Run, words: AnswerWords): Html | undefined {
+  const sides = runObject(path, "answers.json");
+  const [before, after] = [sides?.["before"], sides?.["after"]].map(answersIn);
+  return besideEachOther(before!, after!, words);
+}
+
+function besideEachOther(
+  first: readonly AnsweredProblem[],
+  second: readonly AnsweredProblem[],
+  { lead, labels, changed }: AnswerWords,
+): Html | undefined {
+  const after = new Map(second.map((answer) => [answer.row, answer]));
+  const pairs = first.flatMap((before) => {
     const now = after.get(before.row);
     return now === undefined ? [] : [{ before, now }];
   });
@@ -24,11 +58,11 @@ export function answersSection({ main }: Run): Html | undefined {
   return html`<section>
     <h2>Answers</h2>
     <p>
-      The likeliest answers of ${main.name} before training and after step ${formatNumber(last.step)}, to
-      ${formatNumber(shown.length)} of the first ${formatNumber(pairs.length)} held-out problems. Of those, ${won} are
-      right now that were wrong, and ${lost} wrong that were right; they come first. What differs is marked.
+      ${lead} to ${formatNumber(shown.length)} of the first ${formatNumber(pairs.length)} held-out problems. Of those
+      ${formatNumber(pairs.length)}, ${won} are ${changed[0]}, and ${lost} ${changed[1]}; they come first. What differs
+      is marked.
     </p>
-    ${shown.map(pairHtml)}
+    ${shown.map((pair) => pairHtml(pair, labels))}
   </section>`;
 }
 
@@ -37,7 +71,7 @@ interface Pair {
   readonly now: AnsweredProblem;
 }
 
-function pairHtml({ before, now }: Pair): Html {
+function pairHtml({ before, now }: Pair, [first, second]: AnswerWords["labels"]): Html {
   const [old, changed] = differing(before.answer, now.answer);
   const verdict = ({ correct }: AnsweredProblem): string => (correct ? "right" : "wrong");
   return html`<article class="answers">
@@ -49,11 +83,11 @@ function pairHtml({ before, now }: Pair): Html {
         <dd>${before.reference}</dd>
       </div>
       <div>
-        <dt>Before: ${verdict(before)}</dt>
+        <dt>${first}: ${verdict(before)}</dt>
         <dd>${old}</dd>
       </div>
       <div>
-        <dt>After: ${verdict(now)}</dt>
+        <dt>${second}: ${verdict(now)}</dt>
         <dd>${changed}</dd>
       </div>
     </dl>

@@ -46,10 +46,10 @@ export function differencesTable(columns: readonly DifferenceColumn[], differenc
     return found
       ? html`<td class="n to">${text(found.difference)}</td>
           <td class="n">${text(found.low)} to ${text(found.high)}</td>
-          <td>${whisker(found, reaches[c]!)}</td>`
+          <td class="axis">${whisker(found, reaches[c]!)}</td>`
       : html`<td class="n">–</td>
           <td class="n">–</td>
-          <td></td>`;
+          <td class="axis"></td>`;
   };
   const row = (each: Difference) =>
     html`<tr>
@@ -72,7 +72,7 @@ export function differencesTable(columns: readonly DifferenceColumn[], differenc
             ({ head }) =>
               html`<th scope="col" class="n">${head}</th>
                 <th scope="col" class="n">95 % interval</th>
-                <th scope="col" class="c">0</th>`,
+                <th scope="col" class="c axis">0</th>`,
           )}
           <th scope="col" class="n">Rows</th>
         </tr>

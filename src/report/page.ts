@@ -23,6 +23,8 @@ export interface Page extends Head, ReportOptions {
   /** What the logs count. Default `step`. */
   readonly unit?: "step" | "iteration";
   readonly warnings: Html | undefined;
+  /** Answers to held-out problems; default those of the main arm's evaluations. */
+  readonly answers?: Html | undefined;
   /** The first are the results, which the answers follow. */
   readonly sections: readonly (Html | undefined)[];
   /** Hashes of the scripts in the sections. */
@@ -34,9 +36,10 @@ export interface Page extends Head, ReportOptions {
 /** A run's page. */
 export function pageOf(page: Page): string {
   const { run, unit = "step", title, finding, facts, command, warnings, sections, scripts = [], files } = page;
+  const answers = page.answers ?? answersSection(run);
   const [results, ...others] = sections;
   const own = ownSection(run, unit);
-  const all = [results, answersSection(run), own, ...others, courseSection(run, unit), configSection(run)];
+  const all = [results, answers, own, ...others, courseSection(run, unit), configSection(run)];
   const main = all.map((section) => html`${section} `);
   const footer = `Written by tokensift from the files of the run's folder: ${files}.`;
   return documentOf({ title, finding, facts }, { command, warnings, main, footer, scripts });

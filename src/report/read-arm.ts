@@ -75,7 +75,8 @@ function readEvaluation(line: JsonObject): Evaluation {
   };
 }
 
-function answersIn(value: unknown): AnsweredProblem[] {
+/** The answers of a line of an evaluation log, or of another file. */
+export function answersIn(value: unknown): AnsweredProblem[] {
   const listed = Array.isArray(value) ? (value as unknown[]).filter(isRecord) : [];
   return listed.map((entry) => {
     const text = (key: string): string => terminalText((textOf(entry[key]) ?? "").slice(0, 5_000));

@@ -1,10 +1,10 @@
 /** The report's own style sheet. Everything is inline: a report is one file that asks for nothing. */
 export const reportStyle = `
 :root{--sans:system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans","Liberation Sans",sans-serif;--page:#fff;--ink:#1a1d21;--quiet:#5d6570;--line:#d9dde2;--soft:#f5f6f8;--warn:#8a4b00;--warn-page:#fff6e5;--arm-0:#1b5fa8;--arm-1:#b45309;--arm-2:#5b6470;--arm-3:#7a3e9d;--arm-4:#0f766e;--arm-5:#a3195b;color-scheme:light dark}
-@media (prefers-color-scheme:dark){:root{--page:#14171b;--ink:#e6e8eb;--quiet:#9aa3ae;--line:#323840;--soft:#1c2026;--warn:#ffc46b;--warn-page:#2a2213;--arm-0:#78b4f2;--arm-1:#f0a35a;--arm-2:#a9b2bd;--arm-3:#c99be8;--arm-4:#5fc9bd;--arm-5:#f28cb8}}
+@media screen and (prefers-color-scheme:dark){:root{--page:#14171b;--ink:#e6e8eb;--quiet:#9aa3ae;--line:#323840;--soft:#1c2026;--warn:#ffc46b;--warn-page:#2a2213;--arm-0:#78b4f2;--arm-1:#f0a35a;--arm-2:#a9b2bd;--arm-3:#c99be8;--arm-4:#5fc9bd;--arm-5:#f28cb8}}
 *{box-sizing:border-box}
 html{background:var(--page);color:var(--ink);font:15px/1.5 var(--sans);-webkit-text-size-adjust:100%}
-body{max-width:72rem;margin:0 auto;padding:2rem 1.5rem 4rem}
+body{max-width:80rem;margin:0 auto;padding:2rem 1.5rem 4rem}
 h1{font-size:1.7rem;line-height:1.2;font-weight:650;letter-spacing:-.012em;margin:0 0 .4rem;overflow-wrap:anywhere}
 h2{font-size:1.12rem;font-weight:650;margin:0 0 .3rem}
 h3{font-size:1rem;font-weight:600;margin:1.5rem 0 .2rem}
@@ -24,7 +24,7 @@ header p{font-size:1.06rem;margin:.3rem 0 1rem}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.92rem;margin:.2rem 0 .6rem}
 th,td{padding:.24rem .65rem;text-align:left;white-space:nowrap;vertical-align:baseline;font-weight:400}
 th:first-child,td:first-child{padding-left:0}
-thead th{color:var(--quiet);font-size:.82rem;vertical-align:bottom;padding-bottom:.15rem}
+thead th{white-space:normal;color:var(--quiet);font-size:.82rem;vertical-align:bottom;padding-bottom:.15rem}
 thead tr:last-child th,thead th[rowspan]{border-bottom:1px solid var(--line)}
 tbody tr+tr>*{border-top:1px solid color-mix(in srgb,var(--line) 55%,transparent)}
 table.arms tbody tr:first-child th{font-weight:600}
@@ -66,5 +66,5 @@ pre{overflow-x:auto;background:var(--soft);padding:.8rem 1rem;border-radius:4px;
 code,pre{font-family:ui-monospace,"SF Mono",Menlo,Consolas,"Liberation Mono",monospace}
 footer{color:var(--quiet);font-size:.82rem;margin-top:2.5rem}
 @media (max-width:40rem){body{padding:1.2rem 1rem 3rem}.facts{grid-template-columns:repeat(auto-fill,minmax(8.5rem,1fr))}th,td{padding-inline:.5rem}}
-@media print{.explorer,.token{display:none}body{max-width:none;padding:0}section,figure{break-inside:avoid}}
+@media print{:root{color-scheme:light}html{font-size:11px}body{max-width:none;padding:0}.explorer,.token{display:none}.scroll{overflow:visible}table{font-size:.85rem}th,td{white-space:normal;padding-inline:.35rem}.axis{display:none}.tokens{font-size:10px}.tokens,mark,.warnings{print-color-adjust:exact}figure,article,aside,tr{break-inside:avoid}h2,h3{break-after:avoid}}
 `;

@@ -80,7 +80,7 @@ export const tokenPictureStyle = `
 .legend .scale i{width:14px;height:14px}
 .legend .scale i:first-of-type{margin-left:5px}.legend .scale i:last-of-type{margin-right:5px}
 ${shades("light")}
-@media (prefers-color-scheme:dark){
+@media screen and (prefers-color-scheme:dark){
 .tokens .s{color:${hex(ramps.dark.text)};background:#2b2f36;box-shadow:inset 0 -1.5px 0 ${hex(ramps.dark.text)}}
 .tokens .d{box-shadow:none}
 .tokens u{text-decoration-color:#ff9a8f}

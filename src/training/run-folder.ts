@@ -53,6 +53,7 @@ const marker = "run.json";
 const markerText = `${JSON.stringify({ format: "tokensift run", version: 1 })}\n`;
 const lockName = ".lock";
 const ownFiles = [
+  "answers.json",
   "config.yaml",
   "metrics.jsonl",
   "timing.jsonl",

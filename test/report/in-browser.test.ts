@@ -1,6 +1,5 @@
 import { expect, jest, test } from "@jest/globals";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { renderReport } from "../../src/recipes/finetune/report.ts";
@@ -10,6 +9,7 @@ import { comparisonPage } from "../../src/grid/side-by-side/page.ts";
 import { weighExplored, type ExploredRow } from "../../src/report/explorer/weigh.ts";
 import { watchRun } from "../../src/report/watch/watch-run.ts";
 import { type BrowserPage, chromium, inChromium } from "../chromium.ts";
+import { serious } from "./axe.ts";
 import { evil } from "./report-page.ts";
 import { writeRun } from "./run-fixture.ts";
 
@@ -54,18 +54,6 @@ const expected = (name: string, options: object): boolean[][] =>
   weighExplored(rows, name, options as Record<string, unknown>, context).map(({ weights }, row) =>
     weights.map((weight, t) => rows[row]!.response[t] === 1 && weight === 0),
   );
-
-/** What axe finds, when it has looked at the first tokens of each row: they are all made alike, and it looks at each for long. */
-async function serious(page: BrowserPage): Promise<string[]> {
-  await page.evaluate(
-    "document.querySelectorAll('.tokens > span:nth-of-type(n + 60)').forEach((token) => token.remove())",
-  );
-  await page.evaluate(readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8"));
-  const found = await page.evaluate<{ id: string; impact: string; html: string }[]>(
-    "axe.run().then(({ violations }) => violations.map(({ id, impact, nodes }) => ({ id, impact, html: nodes[0].html })))",
-  );
-  return found.flatMap(({ id, impact, html }) => (["serious", "critical"].includes(impact) ? [`${id}: ${html}`] : []));
-}
 
 /** Tries what the page's policy forbids. */
 const tried = (page: BrowserPage): Promise<[ran: boolean, fetched: boolean]> =>

@@ -118,8 +118,15 @@ export interface AnswerWork {
   readonly working: Reporter["working"];
 }
 
-/** Answers over each cache, as the configuration says. */
-export async function answerOverEach(candidates: readonly CacheCandidate[], work: AnswerWork): Promise<CacheResult[]> {
+/**
+ * Answers over each cache, as the configuration says.
+ * @param onJudged told the likeliest ones over a cache, by its name
+ */
+export async function answerOverEach(
+  candidates: readonly CacheCandidate[],
+  work: AnswerWork,
+  onJudged?: (cache: string, answers: readonly Judged[]) => void,
+): Promise<CacheResult[]> {
   const { config, inputs, model } = work;
   const { validation: held, answersOf } = inputs;
   if (held === undefined || config.gates.rows === "text" || candidates.length === 0) return [];
@@ -131,6 +138,7 @@ export async function answerOverEach(candidates: readonly CacheCandidate[], work
     for (const [c, candidate] of candidates.entries()) {
       const drawn = answers[c]!.map(({ answer }, i): Drawn => ({ ...questions[i]!, sample: 0, ...answer! }));
       const judged = await judgeResponses(drawn, questions, { tokenizer: model.tokenizer, verify });
+      onJudged?.(candidate.name, judged);
       const sampled = await sampleOver(candidate, work, questions, verify);
       const { tokens, seconds } = pace[c]!;
       results.push({

@@ -10,6 +10,8 @@ import { engineText } from "../../tensor/engine.ts";
 import { checkpointSteps } from "../../training/checkpoint-files.ts";
 import type { RunLearner } from "../../training/open-learner.ts";
 import { cardText, shownFiles, shownPath } from "../kit/card.ts";
+import type { Judged } from "../kit/responses/index.ts";
+import { writeShownAnswers } from "../kit/shown-answers.ts";
 import { lastEvaluation, problemsOf, writeProblems, type MeasuredRows } from "../kit/problems.ts";
 import { endOf } from "../kit/results.ts";
 import { saveTrained } from "../kit/save-trained.ts";
@@ -83,11 +85,18 @@ function lossesOf(evaluation: Partial<GateLosses> | undefined, gated: boolean): 
 
 /** Answers over the caches that this arm stands for: the gates', or those of the baselines; and over all entries. */
 async function answerAll(work: GateWork, { state }: RunLearner): Promise<CacheResult[]> {
-  const { config, model, gates, reporter, interrupted, budget, run } = work;
+  const { config, inputs, model, gates, reporter, interrupted, budget, run } = work;
   const candidates = gates ? gateCandidates(model, gates, config) : await baselineCandidates(model, config, budget);
   const again = checkpointSteps(run.checkpoints).includes(state.step);
   const { working } = again ? stoppable(reporter, interrupted) : reporter;
-  return answerOverEach(candidates, { ...work, working });
+  const judged = new Map<string, readonly Judged[]>();
+  const results = await answerOverEach(candidates, { ...work, working }, (cache, answers) =>
+    judged.set(cache, answers),
+  );
+  const [before, after] = [judged.get("full"), judged.get("gates")];
+  const held = inputs.validation;
+  if (held && before && after) writeShownAnswers(run, { held, tokenizer: model.tokenizer }, { before, after });
+  return results;
 }
 
 /** The model of gates that foresee attention is the one it started from: its answers over all entries come later. */

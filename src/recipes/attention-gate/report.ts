@@ -2,6 +2,7 @@ import { formatNumber, formatShare } from "../../report/format.ts";
 import { cachesOf, type CacheAnswers, notesOf, resultsSection } from "./report-results.ts";
 import { foreseesAttention, headsSection, lossSection, keptSection } from "./report-curves.ts";
 import { tokensSection } from "./report-tokens.ts";
+import { storedAnswersSection } from "../../report/answers.ts";
 import { pageOf, type ReportOptions, writePage } from "../../report/page.ts";
 import { readRun } from "../../report/read-run.ts";
 import type { Run, RunLayout } from "../../report/run.ts";
@@ -39,12 +40,17 @@ export function renderGateReport(folder: string, { command }: ReportOptions = {}
   return pageOf({
     ...{ run, title, finding: findingOf(run, caches), facts: factsOf(run), command },
     warnings: warningsOf(run),
+    answers: storedAnswersSection(run, {
+      lead: "The likeliest answers of the model with its gates, over all entries of a prompt and over those that the gates keep,",
+      labels: ["All entries", "Those kept"],
+      changed: ["right over those kept alone", "over all entries alone"],
+    }),
     sections: [
       resultsSection(caches, notesOf(run.path)),
       ...[lossSection(run), keptSection(run), headsSection(run), tokensSection(run)],
     ],
     files:
-      "config.yaml, results.json, tokens.json, and of each arm metrics.jsonl, evaluation.jsonl, timing.jsonl, summary.json",
+      "config.yaml, results.json, answers.json, tokens.json, and of each arm metrics.jsonl, evaluation.jsonl, timing.jsonl, summary.json",
   });
 }
 

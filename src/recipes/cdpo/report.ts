@@ -11,6 +11,7 @@ import {
 } from "../../report/figures.ts";
 import { formatFixed, formatNumber, formatShare } from "../../report/format.ts";
 import { type Html, html } from "../../report/html.ts";
+import { beforeAndAfter, storedAnswersSection } from "../../report/answers.ts";
 import { pageOf, type ReportOptions, writePage } from "../../report/page.ts";
 import { readArm } from "../../report/read-arm.ts";
 import { comparedArms, readRun } from "../../report/read-run.ts";
@@ -65,12 +66,16 @@ export function renderCdpoReport(folder: string, { command }: ReportOptions = {}
   return pageOf({
     ...{ run, title, finding: findingOf(run, modelsOf(rows)), facts: factsOf(run, results), command },
     warnings: warningsOf(run),
+    answers: storedAnswersSection(run, {
+      lead: `The likeliest answers of the model before its alignment and after that of ${run.main.name},`,
+      ...beforeAndAfter,
+    }),
     sections: [
       resultsSection(run, rows),
       ...[heldOutSection(run), alignmentSection(run), contrastSection(run, results), tokensSection(run)],
     ],
     files:
-      "config.yaml, results.json, tokens.json, and of each arm metrics.jsonl, evaluation.jsonl, timing.jsonl, summary.json",
+      "config.yaml, results.json, answers.json, tokens.json, and of each arm metrics.jsonl, evaluation.jsonl, timing.jsonl, summary.json",
   });
 }
 

@@ -17,12 +17,13 @@ import type { HeldOutLosses } from "../kit/held-out-losses.ts";
 import { pairsOf } from "../kit/pair-tokens.ts";
 import { listedPlaces, rowChoice } from "../kit/pictured-rows.ts";
 import { problemsOf, writeProblems } from "../kit/problems.ts";
+import { writeShownAnswers } from "../kit/shown-answers.ts";
 import type { OpenRun, RecipeWork } from "../kit/recipe.ts";
 import { Interrupted } from "../../system/interrupted.ts";
 import { optional } from "../../system/optional.ts";
 import { lastKl } from "./align-files.ts";
 import { alignStage, type Train } from "./align.ts";
-import { armsOf, neededStages } from "./config.ts";
+import { armsOf, mainCdpoArm, neededStages } from "./config.ts";
 import { metricStage } from "./own-metric.ts";
 import { refuseUnmeasured } from "./refuse-unmeasured.ts";
 import { adapterFile, contrastStages, type ContrastModels } from "./contrast.ts";
@@ -233,6 +234,11 @@ async function finish(
     } else row = modelRow(about, await model.answers.load(), await model.losses.load(), await model.own?.load());
     writeProblems(work.run, problemsOf(row), arm?.name);
     rows.push(arm === undefined ? row : { ...row, ...pathOf(work, arm) });
+  }
+  const [before, after] = [measured[0], measured.find(({ name }) => name === mainCdpoArm(work.config).name)];
+  if (before && after && "answers" in before && "answers" in after) {
+    const sides = { before: (await before.answers.load()).greedy, after: (await after.answers.load()).greedy };
+    writeShownAnswers(work.run, { held: work.inputs.validation!, tokenizer: work.tokenizer }, sides);
   }
   const pairs = (await scored?.load()) ?? [];
   const choice = rowChoice(work.config.report, usualPairs);

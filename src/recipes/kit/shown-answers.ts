@@ -1,6 +1,8 @@
 import { lastTurn } from "../../data/last-turn.ts";
 import type { TokenizedDataset } from "../../data/tokenized.ts";
 import type { Tokenizer } from "../../text/index.ts";
+import type { RunFolder } from "../../training/run-folder.ts";
+import type { Judged } from "./responses/index.ts";
 
 /** A held-out problem with a model's most likely answer, for the page. Long texts are cut. */
 export interface ShownAnswer {
@@ -36,6 +38,22 @@ export function shownAnswers(
       correct,
     };
   });
+}
+
+/**
+ * Writes `answers.json`, for the page of a recipe whose answers are no part of its evaluations: those before, and those after,
+ * to the first held-out rows.
+ */
+export function writeShownAnswers(
+  run: Pick<RunFolder, "writeFile">,
+  { held, tokenizer }: { held: TokenizedDataset; tokenizer: Pick<Tokenizer, "decode"> },
+  sides: { readonly before: readonly Judged[]; readonly after: readonly Judged[] },
+): void {
+  const shown = Object.entries(sides).map(([side, answers]) => {
+    const judged = answers.map(({ text, verdict }) => ({ text, correct: Number(verdict === "correct") }));
+    return [side, shownAnswers(held, tokenizer, judged)] as const;
+  });
+  run.writeFile("answers.json", `${JSON.stringify(Object.fromEntries(shown))}\n`);
 }
 
 /** Of a long text the end, where the answer stands. */

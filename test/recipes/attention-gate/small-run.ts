@@ -43,6 +43,7 @@ export function gateResults(output: string): Record<string, string> {
       "adapter/adapter_model.safetensors",
       "model/model.safetensors",
       "tokens.json",
+      "answers.json",
     ])
       digest(file);
     const summary = readFileSync(join(output, arm, "summary.json"), "utf8");

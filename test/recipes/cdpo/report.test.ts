@@ -81,6 +81,21 @@ describe("a report of a cDPO run", () => {
     expect(flat(section("Alignment")!.querySelector("svg")?.textContent)).toContain("control");
   });
 
+  test("shows the starting model's and the main arm's answers beside each other", () => {
+    folder = writeCdpoRun();
+    expect(page(renderCdpoReport(folder)).section("Answers")).toBeUndefined();
+    const side = (answer: string, correct: number) => [{ row: 7, prompt: evil, reference: "12", answer, correct }];
+    const sides = { before: side("It is 3", 0), after: side(`It is ${evil}`, 1) };
+    writeFileSync(join(folder, "answers.json"), JSON.stringify(sides));
+    const markup = renderCdpoReport(folder);
+    expectEscaped(markup);
+    const { section } = page(markup);
+    expect([...section("Answers")!.querySelectorAll("dt")].map(({ textContent }) => textContent)).toEqual([
+      ...["Reference", "Before: wrong", "After: right"],
+    ]);
+    expect(flat(section("Answers")!.querySelector("p")?.textContent)).toContain("Of those 1, 1 are right now");
+  });
+
   test("draws what was measured of held-out rows on the way", () => {
     folder = writeCdpoRun();
     expect(page(renderCdpoReport(folder)).section("Held-out rows")).toBeUndefined();

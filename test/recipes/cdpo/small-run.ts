@@ -40,7 +40,7 @@ export function cdpoResults(output: string): Record<string, string> {
   const kept = names.filter(
     (name) =>
       statSync(join(output, name)).isFile() &&
-      /((metrics|problems)\.jsonl|\.safetensors|\.arrow|(results|tokens)\.json|table\.txt|summary\.json|stages\/[^/]*\.json)$/.test(
+      /((metrics|problems)\.jsonl|\.safetensors|\.arrow|(results|answers|tokens)\.json|table\.txt|summary\.json|stages\/[^/]*\.json)$/.test(
         name,
       ) &&
       !name.includes("checkpoints"),
