@@ -69,7 +69,10 @@ function atItsPlace(source, path) {
     .replaceAll("import.meta.url", JSON.stringify(pathToFileURL(path).href));
 }
 
-/** `trainers/NAME.ts?loop` is the loop that the trainer hands to the command line, and runs nothing. */
+/**
+ * `trainers/NAME.ts?loop` is the loop that the trainer hands to the command line, and runs nothing; `trainers?loops` those of
+ * all recipes, by name.
+ */
 const loops = {
   name: "a trainer's loop",
   setup(builder) {
@@ -83,6 +86,15 @@ const loops = {
         throw new Error(`${path} has not one runRecipe at the start of a line`);
       const contents = `${before}export const loop = (${after}`;
       return { contents, loader: "ts", resolveDir: dirname(path) };
+    });
+    builder.onResolve({ filter: /\?loops$/ }, ({ path, resolveDir }) => ({
+      path: resolve(resolveDir, path.replace("?loops", "")),
+      namespace: "loops",
+    }));
+    builder.onLoad({ filter: /.*/, namespace: "loops" }, ({ path }) => {
+      const names = readdirSync(path).filter((name) => name !== "reproduce.ts"); // which runs no recipe of its own
+      const entries = names.map((name) => `"${name.slice(0, -3)}": () => import("./${name}?loop"),`);
+      return { contents: `export const loops = {\n${entries.join("\n")}\n};`, resolveDir: path };
     });
   },
 };

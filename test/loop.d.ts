@@ -16,3 +16,8 @@ declare module "*?loop" {
   /** What a trainer does in a run. */
   export const loop: unknown;
 }
+
+declare module "*?loops" {
+  /** What the trainer of each recipe does in a run. */
+  export const loops: Readonly<Record<string, () => Promise<{ loop: (run: unknown) => Promise<void> }>>>;
+}

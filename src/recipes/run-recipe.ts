@@ -6,7 +6,7 @@ import { recipes } from "./list.ts";
 
 type Listed = (typeof recipes)[number];
 
-/** `sstoken`, `finetune`, `cdpo`, `oreal` or `attention-gate`. */
+/** A name of `tokensift recipe list`: `sstoken`, `cdpo`, ... */
 export type RecipeName = Listed["name"];
 
 /** What the trainer of a recipe gets: `RunOf<"cdpo">` has cDPO's stages, `RunOf<"sstoken">` its arms. */

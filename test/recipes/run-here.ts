@@ -1,23 +1,16 @@
 import { jest } from "@jest/globals";
 import { join, resolve } from "node:path";
+import { loops } from "../../trainers?loops";
 import type { Recipe, RunConfig } from "../../src/recipes/kit/recipe.ts";
 import { runFromCommandLine } from "../../src/recipes/kit/run-from-command-line.ts";
 import { recipes } from "../../src/recipes/list.ts";
 import type { Ended, Started } from "./small-run.ts";
 
-const trainers = {
-  sstoken: () => import("../../trainers/sstoken.ts?loop"),
-  finetune: () => import("../../trainers/finetune.ts?loop"),
-  cdpo: () => import("../../trainers/cdpo.ts?loop"),
-  oreal: () => import("../../trainers/oreal.ts?loop"),
-  "attention-gate": () => import("../../trainers/attention-gate.ts?loop"),
-};
-
 const root = resolve(import.meta.dirname, "../..");
 
 /** What a trainer does for a command line, in this process: its start is most of what a short run costs. */
 export async function runHere(name: string, config: string, ...flags: string[]): Promise<Ended> {
-  const { loop } = (await trainers[name as keyof typeof trainers]()) as { loop: (run: unknown) => Promise<void> };
+  const { loop } = await loops[name]!();
   const recipe = (await recipes.find((each) => each.name === name)!.load()) as unknown as Recipe<RunConfig, unknown>;
   const { argv, exitCode } = process;
   const [stdout, stderr] = [written(process.stdout), written(process.stderr)];

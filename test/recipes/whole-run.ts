@@ -10,8 +10,8 @@ import type { Ended } from "./small-run.ts";
 export interface WholeRun extends Ended {
   /** The run folder. */
   readonly output: string;
-  /** How often the weights of the model to start from were opened; 0 where they are fresh. */
-  readonly openings: number;
+  /** How often the weights of the model to start from were opened; absent where they are fresh. */
+  readonly openings?: number;
 }
 
 type Made = Ended & Pick<WholeRun, "openings">;
@@ -64,7 +64,7 @@ async function make({ name, write }: RecipeCase, folder: string, ended: string):
   const { model } = JSON.parse(readFileSync(config, "utf8")) as { model?: string };
   const counted = model === undefined ? undefined : await countOpenings(join(model, "model.safetensors"));
   const run = await runHere(name, config);
-  const made: Made = { ...run, openings: counted?.end() ?? 0 };
+  const made: Made = { ...run, ...(counted && { openings: counted.end() }) };
   writeFileSync(`${ended}.part`, JSON.stringify(made));
   renameSync(`${ended}.part`, ended);
 }

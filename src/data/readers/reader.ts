@@ -1,8 +1,8 @@
 import type { Table } from "../table.ts";
 
 /**
- * One kind of data that can be read. A new kind is a file with one of these and its line in `readers` (`index.ts`):
- * which names are known, and what help and messages say is read, derives from the list.
+ * One kind of data that can be read. A new kind is a file with one of these and its line in `fileReaders` (`files.ts`), or
+ * of folders in `readers` (`index.ts`): which names are known, and what help and messages say is read, derives from the list.
  *
  * What the file says is not to be trusted: `open` and `rows` throw a `UserError` that names file and row (or line) for
  * whatever is damaged or cut short, and never allocate by a number that the file merely claims.
