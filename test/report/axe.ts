@@ -3,13 +3,13 @@ import { createRequire } from "node:module";
 import type { BrowserPage } from "../chromium.ts";
 
 /**
- * What axe finds that is serious, when it has looked at the first tokens of each row: they are all made alike, and it looks at
+ * What axe finds that is serious, when it has looked at the first tokens of two rows: they are all made alike, and it looks at
  * each for long.
  * @param rules those that are asked; default all
  */
 export async function serious(page: BrowserPage, rules?: readonly string[]): Promise<string[]> {
   await page.evaluate(
-    "document.querySelectorAll('.tokens > span:nth-of-type(n + 60)').forEach((token) => token.remove())",
+    "document.querySelectorAll('.tokens > span:nth-of-type(n + 60), .row ~ .row ~ .row > .tokens > span').forEach((token) => token.remove())",
   );
   if (!(await page.evaluate<boolean>("'axe' in window")))
     await page.evaluate(readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8"));

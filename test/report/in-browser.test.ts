@@ -172,7 +172,17 @@ there("in Chromium the watched page is loaded anew where the reader is", async (
       await until(
         "frames[0].document.querySelector('h1')?.textContent === 'a later page' && frames[0].scrollY === 300",
       );
+
+      // not while somebody is at the explorer, unless asked
+      const title = (expected: string) => `frames[0].document.querySelector('h1')?.textContent === '${expected}'`;
+      await page.evaluate("frames[0].document.querySelector('#explorer select').focus()");
+      writeFileSync(join(folder, "report.html"), old.replace("sstoken on noisy.arrow</h1>", "the last page</h1>"));
+      await until("!document.getElementById('fresh').hidden");
+      expect(await page.evaluate(title("a later page"))).toBe(true);
       expect(await serious(page)).toEqual([]);
+      await page.evaluate("document.getElementById('fresh').click()");
+      await until(title("the last page"));
+      expect(await page.evaluate("document.getElementById('fresh').hidden")).toBe(true);
       expect(page.complaints).toEqual([]);
       expect(await tried(page)).toEqual([false, false]);
     });
