@@ -24,20 +24,26 @@ const root = resolve(import.meta.dirname, "..");
 /** The generated pages by path from the root of the checkout; of those that people write, a part is generated. */
 export function generatedPages(): Record<string, string> {
   return {
-    "README.md": withPart("README.md", "rules", `${listed(rules.entries.map(({ name }) => name))}.\n`),
-    "docs/configuration.md": withPart("docs/configuration.md", "recipes", recipeTable()),
-    "docs/data-and-models.md": withPart("docs/data-and-models.md", "readers and families", readTable()),
+    "README.md": withParts("README.md", { rules: `${listed(rules.entries.map(({ name }) => name))}.\n` }),
+    "docs/configuration.md": withParts("docs/configuration.md", { recipes: recipeTable() }),
+    "docs/data-and-models.md": withParts("docs/data-and-models.md", {
+      "readers and families": readTable(),
+      families: familyTable(),
+    }),
     "docs/rules.md": rulesPage(),
     "docs/methods.md": methodsPage(),
   };
 }
 
-/** A page with the part between its comments written anew. */
-function withPart(path: string, part: string, text: string): string {
-  const page = readFileSync(join(root, path), "utf8");
-  const place = new RegExp(`(?<=<!-- ${part}, written by npm run build:docs -->\\n\\n).*?(?=\\n<!-- end -->)`, "s");
-  if (!place.test(page)) throw new Error(`${path}: there is no place for the ${part}`);
-  return page.replace(place, () => text);
+/** A page with each part between its comments written anew. */
+function withParts(path: string, parts: Readonly<Record<string, string>>): string {
+  let page = readFileSync(join(root, path), "utf8");
+  for (const [part, text] of Object.entries(parts)) {
+    const place = new RegExp(`(?<=<!-- ${part}, written by npm run build:docs -->\\n\\n).*?(?=\\n<!-- end -->)`, "s");
+    if (!place.test(page)) throw new Error(`${path}: there is no place for the ${part}`);
+    page = page.replace(place, () => text);
+  }
+  return page;
 }
 
 function recipeTable(): string {
@@ -58,6 +64,15 @@ function readTable(): string {
     listed([`model_type: ${modelType}`]),
   ]);
   return markdownTable([["what", "read", "told by"], ...data, ...models]);
+}
+
+/** What each family computes, and under which name GGUF files hold it. */
+function familyTable(): string {
+  const rows = families.map(({ modelType, features, gguf, ggufWriting }) => {
+    const { architecture } = gguf ?? ggufWriting ?? {};
+    return [`\`${modelType}\``, features, architecture === undefined ? "–" : `\`${architecture}\``];
+  });
+  return markdownTable([["family", "what it has beside a Llama", "in GGUF files"], ...rows]);
 }
 
 const note = "<!-- Written by `npm run build:docs`. Edit the catalogue, not this page. -->";

@@ -12,6 +12,8 @@ export interface Family {
   readonly architectures: readonly [string, ...string[]];
   /** Models of it that people know by name, for messages. */
   readonly models: string;
+  /** What it has that a plain Llama has not, for pages. */
+  readonly features: string;
   /** What its authors trained it with and a training here leaves out, for messages: "its dropout (...)". */
   readonly trainedWithout?: string;
   /**

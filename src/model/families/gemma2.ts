@@ -27,6 +27,7 @@ export const gemma2: Family = {
   modelType: "gemma2",
   architectures: ["Gemma2ForCausalLM"],
   models: "Gemma 2",
+  features: "norms around each part, caps, GELU, a window in every second",
   parse(fields, where) {
     const facts = parseGemmaKeys(fields, where, { maxPositions: 8192, caps: { attention: 50, output: 30 } });
     const windowLayers = listedWindows(fields, where, facts.layers) ?? allButEvery(2, facts.layers);

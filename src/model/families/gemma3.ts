@@ -15,6 +15,7 @@ export const gemma3: Family = {
   modelType: "gemma3_text",
   architectures: ["Gemma3ForCausalLM"],
   models: "Gemma 3 of 270M and 1B, text parts of the others",
+  features: "what a Gemma 2 has but for the caps, norms of queries and keys, two rotations",
   parse(fields, where) {
     const ropes = (headSize: number, maxPositions: number) =>
       parseLayerRopes(fields, where, { headSize, maxPositions, theta: 1e6, localTheta: 1e4 });

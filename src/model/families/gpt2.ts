@@ -36,6 +36,7 @@ export const gpt2: Family = {
   modelType: "gpt2",
   architectures: ["GPT2LMHeadModel"],
   models: "GPT-2, DistilGPT-2",
+  features: "learned positions, layer norm, no gate",
   trainedWithout: "its dropout (embd_pdrop, attn_pdrop, resid_pdrop)",
   parse(fields, where) {
     refuseUnsupported(fields, where);

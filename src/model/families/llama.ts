@@ -18,6 +18,7 @@ export const llama: Family = {
   modelType: "llama",
   architectures: ["LlamaForCausalLM"],
   models: "SmolLM2, TinyLlama, Llama 2 and 3",
+  features: "biases; every rotary scaling",
   parse(fields, where) {
     const facts = parseSharedKeys(fields, where, { maxPositions: 2048 });
     refuseWindows(fields, where, facts.layers);

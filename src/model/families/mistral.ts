@@ -11,6 +11,7 @@ export const mistral: Family = {
   modelType: "mistral",
   architectures: ["MistralForCausalLM"],
   models: "Mistral 7B, Mistral Nemo",
+  features: "a window in every layer, or none",
   parse(fields, where) {
     for (const key of ["attention_bias", "mlp_bias"]) {
       if (fields.boolean(key, false)) {

@@ -22,6 +22,7 @@ export const olmo2: Family = {
   modelType: "olmo2",
   architectures: ["Olmo2ForCausalLM"],
   models: "OLMo 2",
+  features: "norms behind each part, and over all queries and all keys",
   parse(fields, where) {
     const facts = parseSharedKeys(fields, where, {
       maxPositions: 2048,

@@ -25,6 +25,7 @@ export const phi3: Family = {
   modelType: "phi3",
   architectures: ["Phi3ForCausalLM"],
   models: "Phi-3 mini and medium, Phi-3.5 mini, Phi-4, Phi-4 mini",
+  features: "joined projections, a window; LongRoPE of a part of each head",
   parse(fields, where) {
     const facts = parseSharedKeys(fields, where, {
       maxPositions: 4096,

@@ -12,6 +12,7 @@ export const qwen2: Family = {
   modelType: "qwen2",
   architectures: ["Qwen2ForCausalLM"],
   models: "Qwen2, Qwen2.5",
+  features: "biases of q, k, v; windows in the last layers",
   parse(fields, where) {
     const facts = parseSharedKeys(fields, where, { maxPositions: 32_768, keyValueHeads: 32 });
     return { ...facts, biases: ["q", "k", "v"], ...parseQwenWindows(fields, where, facts.layers) };

@@ -11,6 +11,7 @@ export const qwen3: Family = {
   modelType: "qwen3",
   architectures: ["Qwen3ForCausalLM"],
   models: "Qwen3 but for mixtures of experts",
+  features: "norms of queries and keys; windows in the last layers",
   parse(fields, where) {
     const facts = parseSharedKeys(fields, where, { maxPositions: 32_768, keyValueHeads: 32, headSize: 128 });
     return {

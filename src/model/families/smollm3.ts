@@ -14,6 +14,7 @@ export const smollm3: Family = {
   modelType: "smollm3",
   architectures: ["SmolLM3ForCausalLM"],
   models: "SmolLM3",
+  features: "layers that rotate nothing, perhaps with a window",
   parse(fields, where) {
     const facts = parseSharedKeys(fields, where, {
       maxPositions: 32_768,

@@ -96,7 +96,7 @@ export function nllOf(logits: Float32Array, id: number): number {
 
 /**
  * Takes down the largest errors of each fixture, and throws at one above the limit. Where FAMILY_ERRORS names a folder,
- * they are written into it: the table of families in docs/data-and-models.md is made of them.
+ * they are written into it: docs/data-and-models.md says the largest of all.
  */
 export function errorsOf(file: string): (name: string, what: string, error: number, limit: number) => void {
   const worst: Record<string, Record<string, number>> = {};
