@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { loadConfig } from "../../../src/config/index.ts";
@@ -6,7 +6,6 @@ import { namesOf } from "../../../src/config/catalogue.ts";
 import { evictionScores } from "../../../src/eviction/index.ts";
 import { openScores } from "../../../src/recipes/attention-gate/answers.ts";
 import { attentionGateDefinition, baselineNames } from "../../../src/recipes/attention-gate/config.ts";
-import { editorSchema } from "../../../src/config/editor-schema.ts";
 import { configFolder, reader } from "../../config/folder.ts";
 import { userError } from "../../user-error.ts";
 
@@ -119,10 +118,3 @@ test.each(["quickstart", "gates-alone", "straight-through", "paper-llama2-7b"])(
     expect(() => loadConfig(definition, `configs/attention-gate/${name}.yaml`, { set })).not.toThrow();
   },
 );
-
-test("configs/schema/attention-gate.schema.json is what npm run build:schema writes", () => {
-  const committed = readFileSync("configs/schema/attention-gate.schema.json", "utf8");
-  expect(JSON.parse(committed)).toEqual(
-    JSON.parse(JSON.stringify(editorSchema(definition.schema, definition.methods))),
-  );
-});

@@ -1,15 +1,13 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { loadConfig } from "../../../src/config/index.ts";
 import { readableNote } from "../../../src/data/open-table.ts";
-import { finetuneDefinition } from "../../../src/recipes/finetune/config.ts";
 import { finetuneRecipe, ssTokenRecipe } from "../../../src/recipes/finetune/recipe.ts";
 import { ruleOf } from "../../../src/recipes/finetune/rules.ts";
 import type { Signal, TokenRule } from "../../../src/contract/index.ts";
 import { trialArms } from "../../../src/trial/arms.ts";
 import { selectionText } from "../../../src/trial/text.ts";
-import { editorSchema } from "../../../src/config/editor-schema.ts";
 import { configFolder, reader } from "../../config/folder.ts";
 import { userError } from "../../user-error.ts";
 
@@ -211,15 +209,6 @@ compare: [randm, {name: a/b, selection: {method: dft, ratoi: 3}}, 7]
   test("a list instead of keys is one message", () => {
     expect(complaints("- 1\n")).toMatch(/run\.yaml:1:1: a configuration is a list of `key: value` lines/);
   });
-});
-
-test.each([
-  ["finetune", "full"],
-  ["sstoken", "sstoken"],
-])("configs/schema/%s.schema.json is what npm run build:schema writes", (recipe, method) => {
-  const committed = readFileSync(`configs/schema/${recipe}.schema.json`, "utf8");
-  const { schema, methods } = finetuneDefinition({ method });
-  expect(JSON.parse(committed)).toEqual(JSON.parse(JSON.stringify(editorSchema(schema, methods))));
 });
 
 /** What a rule makes of one response of eight tokens, in its warm-up and behind it. */
