@@ -10,6 +10,7 @@
 //
 //     -log p of the tokens to be learnt  +  alpha f(share kept - beta)      the eviction loss
 //
+// or the same with KL(p without gates || p) in place of -log p (`distill`).
 // `mode: finetune` trains gates with the model's adapter, `mode: pretrain` alone. The run ends with answers to held-out
 // prompts over caches that really drop what is evicted: by the gates, and by scores that keep as many entries. The
 // formulas are in src/eviction, the gates in src/eviction/gates, the caches in src/eviction/cache.
@@ -32,11 +33,11 @@ await runRecipe("attention-gate", async (run) => {
       for (const { batch, aux, pass: open } of batches) {
         // Phase 1. future: model without a tape, then the gates; read of every layer their scores and what they are to
         // foresee, [rows * width * key-value heads]. end-to-end: gates in the model's midst, attention = softmax(q k) *
-        // gate; read log p, [rows * width], and of every layer the gates' probabilities.
+        // gate; read log p (or that KL), [rows * width], and of every layer the gates' probabilities.
         const pass = open!();
         const signals = await pass.read(objective.reads);
 
-        // The losses, and their gradients on what was read: softmax - p on scores; -1 on log p of response tokens, and
+        // The losses, and their gradients on what was read: softmax - p on scores; -1 on log p of response tokens (1 on KL), and
         // on probabilities that of the decision p > tau, which is not differentiable, handed straight through.
         const evaluated = objective.evaluate(signals, batch, aux);
         parts.push(partsOf(evaluated.terms, masses));

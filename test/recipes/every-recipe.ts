@@ -208,6 +208,7 @@ export const recipeCases: readonly RecipeCase[] = [
       variants: {
         "gates with adapter": {},
         "gates alone": { mode: "pretrain", adapter: null, gates: { objective: "end-to-end", relaxation: null } },
+        "gates that distil": { mode: "pretrain", adapter: null, gates: { objective: "distill", relaxation: null } },
         "gates that foresee": {
           ...{ mode: "pretrain", adapter: null, eviction: null, report: null, training: { learningRate: 1e-2 } },
           gates: { relaxation: null, initialKeep: null },

@@ -4,10 +4,14 @@
  *
  *     loss = -1/N sum w(i) log p(i)  +  alpha f(share kept - beta)
  *
+ * or, distilled (ours), how far the model moves from what it says over all entries:
+ *
+ *     loss = 1/N sum w(i) KL(p without gates || p)(i)  +  alpha f(share kept - beta)
+ *
  * with the weights that the data give to tokens, 1 as a rule, of which N are not 0.
  * The gradient on the gates' decisions goes to their probabilities by the relaxation that was chosen.
  */
-import type { Objective, TokenLayout } from "../../contract/index.ts";
+import type { LossTerm, Objective, TokenLayout } from "../../contract/index.ts";
 import { lossWeights } from "../../data/loss-weights.ts";
 import { UserError } from "../../system/errors.ts";
 import { realisedEviction } from "../accounting.ts";
@@ -23,7 +27,10 @@ export interface GateAux {
   readonly step: number;
 }
 
-type GateSignal = "logProb" | "gates";
+export interface GateObjectiveOptions extends GateOptions {
+  /** Names the noise of decisions. Default 0. */
+  readonly seed?: number;
+}
 
 /**
  * The objective of gates in training: the response's loss in nats, and the eviction loss on what gates keep.
@@ -37,21 +44,45 @@ type GateSignal = "logProb" | "gates";
  */
 export function gateObjective(
   loss: EvictionLoss | undefined,
-  options: GateOptions & { seed?: number } = {},
-): Objective<GateSignal, GateAux> {
-  const { seed = 0, ...gateOptions } = options;
+  options: GateObjectiveOptions = {},
+): Objective<"logProb" | "gates", GateAux> {
+  return underGates(tokensToLearn, loss, options);
+}
+
+/**
+ * The objective of gates that leave the model as it is: how far its distribution under gates is from that over all entries,
+ * `KL(without ‖ with gates)` in nats, and the eviction loss. Ours.
+ *
+ * @param loss the eviction loss
+ * @param options how gates decide
+ * @returns the objective with the terms `distill` and `eviction`; its metrics are those of `gateObjective`
+ * @throws UserError, when evaluated, for a probability outside [0, 1] (naming row, token, head)
+ */
+export function distillObjective(
+  loss: EvictionLoss,
+  options: GateObjectiveOptions = {},
+): Objective<"forwardKl" | "gates", GateAux> {
+  return underGates(modelToKeep, loss, options);
+}
+
+function underGates<S extends "logProb" | "forwardKl">(
+  lesson: Lesson<S>,
+  loss: EvictionLoss | undefined,
+  { seed = 0, ...gateOptions }: GateObjectiveOptions,
+): Objective<S | "gates", GateAux> {
   const pooled = loss?.settings.rows === "pooled";
   return {
-    reads: loss ? ["logProb", "gates"] : ["logProb"],
+    reads: loss ? [lesson.reads, "gates"] : [lesson.reads],
     masses(tokens, { shape }) {
-      const nll = trainedTokens(tokens);
-      if (loss === undefined) return { nll };
+      const learnt = { [lesson.term]: trainedTokens(tokens) };
+      if (loss === undefined) return learnt;
       const rows = rowsWithEvictable(shape);
-      return { nll, eviction: pooled ? Math.min(1, rows) : rows };
+      return { ...learnt, eviction: pooled ? Math.min(1, rows) : rows };
     },
-    evaluate({ logProb, gates }, tokens, { shape, step }) {
-      const nll = nllTerm(logProb, tokens);
-      if (loss === undefined) return { terms: { nll }, metrics: {} };
+    evaluate(signals, tokens, { shape, step }) {
+      const learnt = { [lesson.term]: lesson.of(signals[lesson.reads], tokens) };
+      if (loss === undefined) return { terms: learnt, metrics: {} };
+      const { gates } = signals;
       const decisions = gates.map((probability, layer) =>
         decideGates(probability, { ...shape, rowIds: tokens.rowIds }, { ...gateOptions, noise: { seed, step, layer } }),
       );
@@ -66,31 +97,56 @@ export function gateObjective(
         shape,
       );
       return {
-        terms: { nll, eviction: { ...term, dGates } },
+        terms: { ...learnt, eviction: { ...term, dGates } },
         metrics: { ...counts, target: metrics.target, probability: meanProbability(gates, shape) },
       };
     },
   };
 }
 
-/** Sum of the losses, weighed by the data. */
-function nllTerm(logProb: Float32Array, tokens: TokenLayout) {
+/** What is read of every token, and the term that its losses are. */
+interface Lesson<S extends "logProb" | "forwardKl"> {
+  readonly reads: S;
+  readonly term: string;
+  of(signal: Float32Array, tokens: TokenLayout): LossTerm;
+}
+
+const tokensToLearn: Lesson<"logProb"> = {
+  reads: "logProb",
+  term: "nll",
+  of(logProb, tokens) {
+    const { derivative, ...term } = weighed(logProb, tokens, -1);
+    return { ...term, dLogProb: derivative };
+  },
+};
+
+const modelToKeep: Lesson<"forwardKl"> = {
+  reads: "forwardKl",
+  term: "distill",
+  of(divergence, tokens) {
+    const { derivative, ...term } = weighed(divergence, tokens, 1);
+    return { ...term, dForwardKl: derivative };
+  },
+};
+
+/** Sum over tokens of `sign * value`, weighed by the data, and its derivative. */
+function weighed(values: Float32Array, tokens: TokenLayout, sign: 1 | -1) {
   const { rowIds, width } = tokens;
   const weights = lossWeights(tokens);
-  const dLogProb = new Float32Array(logProb.length);
+  const derivative = new Float32Array(values.length);
   let [sum, mass] = [0, 0];
-  for (let i = 0; i < logProb.length; i++) {
+  for (let i = 0; i < values.length; i++) {
     if (weights[i] === 0) continue;
-    if (!Number.isFinite(logProb[i]))
-      throw new UserError("not-finite", `The loss is ${-logProb[i]!}.`, {
+    if (!Number.isFinite(values[i]))
+      throw new UserError("not-finite", `The loss is ${sign * values[i]!}.`, {
         where: `row ${rowIds[Math.floor(i / width)]}, token ${i % width}`,
         fix: "The weights have left the range of numbers: lower training.learningRate or gates.learningRate.",
       });
-    sum -= weights[i]! * logProb[i]!;
+    derivative[i] = sign * weights[i]!;
+    sum += derivative[i]! * values[i]!;
     mass++;
-    dLogProb[i] = -weights[i]!;
   }
-  return { sum, mass, dLogProb };
+  return { sum, mass, derivative };
 }
 
 /** Tokens that something predicts and that have a weight. */

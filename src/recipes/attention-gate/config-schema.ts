@@ -23,10 +23,11 @@ const share = (description: string) => Type.Optional(Type.Number({ minimum: 0, m
 const gatesGroup = group(
   {
     objective: Type.Optional(
-      choice(["future", "end-to-end"], {
+      choice(["future", "end-to-end", "distill"], {
         description:
           "future: what later tokens attend to, of a model that stays as it is (default of mode pretrain, and for it alone); " +
-          "end-to-end: the loss of the tokens under the gates' decisions, and the eviction loss (default of mode finetune).",
+          "end-to-end: the loss of the tokens under the gates' decisions, and the eviction loss (default of mode finetune); " +
+          "distill: as end-to-end, but by the divergence from the model without gates, which stays as it is.",
       }),
     ),
     target: Type.Optional(
@@ -40,14 +41,14 @@ const gatesGroup = group(
       choice(["attention", "linear", "mlp"], {
         description:
           "The network in front of every layer: attention over the tokens, one matrix, or a hidden layer. Default: mlp of " +
-          "future, attention of end-to-end.",
+          "future, else attention.",
       }),
     ),
     input: Type.Optional(
       choice(["hidden", "key-value"], {
         description:
-          "What it reads of a token: the layer's hidden state, or its keys and values. Default: key-value of future, hidden " +
-          "of end-to-end.",
+          "What it reads of a token: the layer's hidden state, or its keys and values. Default: key-value of future, else " +
+          "hidden.",
       }),
     ),
     scope: Type.Optional(
@@ -65,21 +66,21 @@ const gatesGroup = group(
         exclusiveMinimum: 0.5,
         exclusiveMaximum: 1,
         description:
-          "Of end-to-end: probability of keeping a token before training; hard gates then change nothing. Default 0.99.",
+          "Of end-to-end and distill: probability of keeping a token before training; hard gates then change nothing. Default 0.99.",
       }),
     ),
     learningRate: Type.Optional(
       amount("Highest learning rate of the gates. Default: training.learningRate.", { maximum: 100 }),
     ),
     threshold: Type.Optional(
-      amount("Of end-to-end, tau: a token is kept where its probability is above. Default 0.5.", {
+      amount("Of end-to-end and distill, tau: a token is kept where its probability is above. Default 0.5.", {
         exclusiveMaximum: 1,
       }),
     ),
     relaxation: Type.Optional(
       choice(["straight-through", "soft", "gumbel"], {
         description:
-          "Of end-to-end, what training multiplies attention by: the decision itself (default), the probability, or a noisy " +
+          "Of end-to-end and distill, what training multiplies attention by: the decision itself (default), the probability, or a noisy " +
           "decision.",
       }),
     ),
@@ -129,7 +130,7 @@ const evictionGroup = group(
       ),
     ),
   },
-  { description: "Of end-to-end, the eviction loss: alpha f(share kept - target)." },
+  { description: "Of end-to-end and distill, the eviction loss: alpha f(share kept - target)." },
 );
 
 /** The configuration of one run of Attention-Gate. */
@@ -189,7 +190,7 @@ type Parsed = Static<typeof attentionGateSchema>;
 /** A checked configuration: paths absolute, defaults filled in. */
 export interface AttentionGateConfig extends Omit<Parsed, "output" | "gates" | "compare" | "evaluation"> {
   gates: Parsed["gates"] & {
-    objective: "future" | "end-to-end";
+    objective: "future" | "end-to-end" | "distill";
     kind: GateKind;
     input: GateInput;
     rows: "prompts" | "text";

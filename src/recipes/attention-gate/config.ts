@@ -100,7 +100,7 @@ function unusedKeys({ mode, gates, eviction, adapter, training, compare, evaluat
   const foresees = gates.objective === "future";
   const why = foresees
     ? "gates.objective is future (set it to end-to-end for gates that decide by a threshold)"
-    : "gates.objective is end-to-end";
+    : `gates.objective is ${gates.objective}`;
   if (foresees) {
     for (const key of ["initialKeep", "threshold", "relaxation", "floor", "temperature"] as const)
       if (gates[key] !== undefined) refuse(["gates", key], why);
@@ -122,10 +122,8 @@ function unusedKeys({ mode, gates, eviction, adapter, training, compare, evaluat
 }
 
 /** By objective, the numbers of an evaluation on the way; answers are written at the end alone. */
-const measuredNumbers = {
-  "end-to-end": ["loss", "referenceProbability", "hardLoss", "hardReferenceProbability", "softLoss"],
-  future: ["loss", "divergence"],
-};
+const underGates = ["loss", "referenceProbability", "hardLoss", "hardReferenceProbability", "softLoss"];
+const measuredNumbers = { "end-to-end": underGates, distill: underGates, future: ["loss", "divergence"] };
 
 function contradictions({
   mode,
@@ -141,10 +139,10 @@ function contradictions({
   problems.push(...reportContradictions(report));
   const refuse = (path: KeyPath, message: string) => problems.push({ path, message });
   problems.push(...adapterContradictions(adapter, ["adapter"]));
-  if (mode === "finetune" && gates.objective === "future")
+  if (mode === "finetune" && gates.objective !== "end-to-end")
     refuse(
       ["gates", "objective"],
-      "cannot be future in mode finetune: it needs a model that stays as it is; fine-tune first, then train gates in mode pretrain",
+      `cannot be ${gates.objective} in mode finetune: it needs a model that stays as it is; fine-tune first, then train gates in mode pretrain`,
     );
   const numbers = data.validation === undefined ? [] : measuredNumbers[gates.objective];
   problems.push(...bestContradictions(training, ["training"], { numbers }));

@@ -1,25 +1,32 @@
 import { evictionLoss, type EvictionLoss } from "../../eviction/eviction-loss.ts";
 import { gatedPass } from "../../eviction/gates/gated-pass.ts";
-import { gateObjective, joinCounts, trainedTokens } from "../../eviction/gates/gate-objective.ts";
+import { distillObjective, gateObjective, joinCounts, trainedTokens } from "../../eviction/gates/gate-objective.ts";
 import { optional } from "../../system/optional.ts";
-import { explosionWatch } from "../kit/watches.ts";
+import { explosionWatch, finiteWatch } from "../kit/watches.ts";
 import type { AttentionGateConfig } from "./config-schema.ts";
 import { evaluateLosses } from "./losses.ts";
 import type { GateTraining, GateWork } from "./work.ts";
 
-/** Gates, or none for the control, under the loss of the tokens to be learnt and the eviction loss. */
+/**
+ * Gates, or none for the control, under the loss of the tokens to be learnt, or the divergence from the model without
+ * them (`distill`), and the eviction loss.
+ */
 export function endToEnd(work: GateWork): GateTraining {
   const { model, gates, gateOptions, config, gated, reporter } = work;
   const { sinks, window, rows } = config.gates;
   const { seed } = config.training;
-  const loss = configuredLoss(config.eviction!); // of end-to-end always there
+  const loss = configuredLoss(config.eviction!); // of end-to-end and distill always there
+  const distills = config.gates.objective === "distill";
   if (gated && loss.warning) reporter.note(loss.warning);
   return {
-    objective: gateObjective(gates && loss, { ...gateOptions, seed }),
+    objective: distills
+      ? distillObjective(loss, { ...gateOptions, seed })
+      : gateObjective(gates && loss, { ...gateOptions, seed }),
     trainee: model,
     pass(learner, batch, step) {
       const options = { ...gateOptions, sinks, window, rows, noise: { seed, step } };
-      return learner.forward(batch, gates && { attention: gatedPass(model, gates, options) });
+      const teacher = distills ? { forwardKl: { reference: model } } : {}; // the model as it is: without gates
+      return learner.forward(batch, gates && { ...teacher, attention: gatedPass(model, gates, options) });
     },
     numbersOf(batches, { loss, parts, metrics }) {
       const counts = joinCounts(metrics);
@@ -30,13 +37,17 @@ export function endToEnd(work: GateWork): GateTraining {
         ...counts,
       };
       return {
-        record: { loss, nll: parts["nll"] ?? 0, ...evicted },
+        record: {
+          loss,
+          ...(distills ? { divergence: parts["distill"] ?? 0 } : { nll: parts["nll"] ?? 0 }),
+          ...evicted,
+        },
         trained: batches.reduce((sum, { batch }) => sum + trainedTokens(batch), 0),
         ...optional({ keptShare: evicted?.keepShare }),
       };
     },
     evaluate: (onProgress) => evaluateLosses(work, onProgress),
-    watch: explosionWatch("nll"),
+    watch: distills ? finiteWatch("loss") : explosionWatch("nll"),
   };
 }
 

@@ -120,7 +120,7 @@ async function saveAll(
     `Arm: ${name}`,
     objective === "future"
       ? `Objective: what later tokens attend to (${target})`
-      : `Eviction loss: ${JSON.stringify(config.eviction)}`,
+      : `Objective: ${objective}, eviction loss ${JSON.stringify(config.eviction)}`,
     `${state.step} steps of ${countedRows(config.training.batchSize, config.data)}, seed ${config.training.seed}`,
   ];
   const { chatTemplate } = inputs;

@@ -19,12 +19,9 @@ export function lossSection(run: Run): Html | undefined {
     ...{ label, style },
     points: seriesOf(arm.evaluations, key),
   });
+  const learnt = objectiveOf(run) === "distill" ? distilled(main) : responses(all);
   return curveSection("Loss", `Lower is better. Heavy and solid are the gates. ${smoothingSentence(main)}`, [
-    figure(
-      curvesOf(all, "nll"),
-      { description: "Training loss of the response tokens against steps", x, y },
-      "Loss of the response tokens in training: with gates under what they evict, without them over everything.",
-    ),
+    learnt,
     figure(
       [
         held("gates, as used", 0, main, "hardLoss"),
@@ -43,9 +40,29 @@ export function lossSection(run: Run): Html | undefined {
   ]);
 }
 
+function responses(arms: readonly ArmRun[]): Html | undefined {
+  return figure(
+    curvesOf(arms, "nll"),
+    { description: "Training loss of the response tokens against steps", x, y },
+    "Loss of the response tokens in training: with gates under what they evict, without them over everything.",
+  );
+}
+
+function distilled({ metrics }: ArmRun): Html | undefined {
+  return figure(
+    [{ label: "", style: 0, points: seriesOf(metrics, "divergence") }],
+    { description: "Divergence from the model without gates in training against steps", x, y },
+    "In training: how far the model under what the gates evict is from the same model over everything.",
+  );
+}
+
+function objectiveOf({ config }: Pick<Run, "config">): unknown {
+  return groupOf(config, "gates")["objective"];
+}
+
 /** Whether the gates learnt what later tokens attend to. */
-export function foreseesAttention({ config }: Pick<Run, "config">): boolean {
-  return groupOf(config, "gates")["objective"] === "future";
+export function foreseesAttention(run: Pick<Run, "config">): boolean {
+  return objectiveOf(run) === "future";
 }
 
 /** How well gates foresee attention. */

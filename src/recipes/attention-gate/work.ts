@@ -19,7 +19,7 @@ export interface ArmAux extends GateAux {
 }
 
 /** What an objective of gates may read of a pass. */
-export type GateSignal = "logProb" | "gates" | "futureAttention";
+export type GateSignal = "logProb" | "forwardKl" | "gates" | "futureAttention";
 
 /** One run: the model with gates, or its control without. */
 export interface GateArm {
@@ -50,7 +50,7 @@ export interface GateWork extends GateArmOptions {
   readonly gateOptions: GateOptions;
 }
 
-/** How gates learn: `end-to-end` or `future`. */
+/** How gates learn: `end-to-end`, `distill` or `future`. */
 export interface GateTraining {
   readonly objective: Objective<GateSignal, ArmAux>;
   /** What the learner trains. */

@@ -11,7 +11,7 @@ import { decideGates } from "../../../src/eviction/index.ts";
 import { exemptTokens } from "../../../src/eviction/exemptions.ts";
 import type { Relaxation } from "../../../src/eviction/gate-decision.ts";
 import { gateNoise, relaxGates } from "../../../src/eviction/gates/relax.ts";
-import { forward, gradientStore, loadModel, type Model } from "../../../src/model/index.ts";
+import { forward, type GradientStore, gradientStore, loadModel, type Model } from "../../../src/model/index.ts";
 import { packTokens } from "../../../src/model/packing.ts";
 import { normalValues, stream } from "../../../src/system/random.ts";
 import { releaseEngine, useEngine } from "../../../src/tensor/engine.ts";
@@ -129,6 +129,39 @@ describe("a pass under gates", () => {
       gates.dispose();
     },
   );
+
+  test("diverges from the model without gates where it evicts, by a gradient that finite differences confirm", async () => {
+    const gates = await mixedGates();
+    const options = { ...small, relaxation: "soft" } as const;
+    const divergence = async (gradients: GradientStore | null, given: GatedPassOptions = options) => {
+      const attention = gatedPass(model, gates, given);
+      using pass = forward(model, batch, { gradients, attention, forwardKl: { reference: model } });
+      const { forwardKl } = await pass.read(["forwardKl"]);
+      if (gradients) pass.backward({ forwardKl: forwardKl.map((_, i) => batch.response[i]!) });
+      return forwardKl.reduce((sum, value, i) => sum + (batch.response[i] ? value : 0), 0);
+    };
+    expect(Math.abs(await divergence(null, { ...options, sinks: 40 }))).toBeLessThan(1e-4); // everything is exempt
+    const gradients = gradientStore();
+    expect(await divergence(gradients)).toBeGreaterThan(0.1);
+    for (const { variable } of gates.parameters.filter(({ name }) => name.endsWith("bias"))) {
+      const [at, analytic] = [variable.dataSync<"float32">().slice(), gradients.get(variable)!.dataSync<"float32">()];
+      const moved = async (by: number) => {
+        variable.assign(
+          tf.tensor(
+            at.map((value) => value + by),
+            variable.shape,
+          ),
+        );
+        return divergence(null);
+      };
+      const numeric = ((await moved(0.02)) - (await moved(-0.02))) / 0.04;
+      variable.assign(tf.tensor(at, variable.shape));
+      const sum = analytic.reduce((a, b) => a + b, 0);
+      expect(Math.abs(sum - numeric)).toBeLessThan(1e-3 + 0.01 * Math.abs(numeric));
+    }
+    gradients.clear();
+    gates.dispose();
+  });
 
   test("refuses gradients on gates that it does not have", async () => {
     using pass = forward(model, batch, { gradients: gradientStore() });

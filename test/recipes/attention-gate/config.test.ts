@@ -42,8 +42,8 @@ describe("an attention-gate configuration", () => {
     expect(load(resolvedYaml).config).toEqual(config);
   });
 
-  test("of mode pretrain trains end to end where it says so, and is the same when it is read again", () => {
-    const { config, resolvedYaml } = load(`${unheld}mode: pretrain\ngates: {objective: end-to-end}\n`);
+  test.each(["end-to-end", "distill"])("of mode pretrain trains %s, and is the same when it is read again", (name) => {
+    const { config, resolvedYaml } = load(`${unheld}mode: pretrain\ngates: {objective: ${name}}\n`);
     expect(config).toMatchObject({ gates: { relaxation: "straight-through" }, eviction: { preset: "recommended" } });
     expect(load(resolvedYaml).config).toEqual(config);
   });
@@ -55,6 +55,11 @@ describe("an attention-gate configuration", () => {
     ["gates: {temperature: 0.1}", /gates\.temperature is not used/],
     ["gates: {scope: global, rows: text}", /gates\.scope cannot be global for plain text/],
     ["gates: {objective: future}", /gates\.objective cannot be future in mode finetune/],
+    ["gates: {objective: distill}", /gates\.objective cannot be distill in mode finetune/],
+    [
+      "mode: pretrain\ngates: {objective: distill, target: sum}",
+      /gates\.target is not used: gates\.objective is distill/,
+    ],
     ["mode: pretrain\ngates: {threshold: 0.4}", /gates\.threshold is not used: gates\.objective is future/],
     ["mode: pretrain\ngates: {initialKeep: 0.9}", /gates\.initialKeep is not used: gates\.objective is future/],
     ["mode: pretrain\ngates: {kind: linear, inner: 9}", /gates\.inner is not used: gates\.kind is linear/],
