@@ -11,7 +11,7 @@ import { trialArms } from "../trial/arms.ts";
 import { plantingKinds } from "../trial/kinds/catalogue.ts";
 import { prepareRows } from "../trial/prepare.ts";
 import { requireTrialMemory, runTrial, type TrialPlan, type TrialRuns } from "../trial/run-trial.ts";
-import { ratioFor, warmupRows } from "../trial/settings.ts";
+import { allWeights, ratioFor, type TrialSettings, warmupRows, withAdapter } from "../trial/settings.ts";
 import { summaryOf } from "../trial/summary.ts";
 import { selectionText, trialTable, verdictLines } from "../trial/text.ts";
 import { defineCommand } from "./command.ts";
@@ -23,6 +23,9 @@ import { openTrialData, trialRequest } from "./trial-request.ts";
 import { requiredValue } from "./values.ts";
 import { withFlag } from "./with-flag.ts";
 import { requireWritableFile } from "./writable-file.ts";
+
+const rowsIn = ({ rows, heldOut }: TrialSettings): number => rows + heldOut;
+const either = (key: "steps" | "batchSize"): string => `${allWeights[key]}, or ${withAdapter[key]}`;
 
 /** `tokensift trial`. */
 export const trial = defineCommand({
@@ -66,7 +69,7 @@ nothing wrong, or those of --held-out. The recommended rule is told as YAML, too
     rows: {
       type: "string",
       value: "N",
-      description: "Rows to draw, held-out ones among them. Default 1000, or 144 for a model that takes an adapter.",
+      description: `Rows to draw, held-out ones among them. Default ${rowsIn(allWeights)}, or ${rowsIn(withAdapter)} for a model that takes an adapter.`,
     },
     "max-tokens": { type: "string", value: "N", description: "Leave out longer rows. Default 512." },
     ratio: {
@@ -74,8 +77,8 @@ nothing wrong, or those of --held-out. The recommended rule is told as YAML, too
       value: "X",
       description: "Share that rules keep. Default: they drop twice the share that is wrong, 5 % to 50 %.",
     },
-    steps: { type: "string", value: "N", description: "Optimizer steps of each training. Default 100, or 24." },
-    "batch-size": { type: "string", value: "N", description: "Rows of a step. Default 16, or 4." },
+    steps: { type: "string", value: "N", description: `Optimizer steps of each training. Default ${either("steps")}.` },
+    "batch-size": { type: "string", value: "N", description: `Rows of a step. Default ${either("batchSize")}.` },
     "learning-rate": { type: "string", value: "X", description: "Default 1e-4, or 5e-4 for an adapter." },
     seeds: { type: "string", value: "N", description: "Train so often under each rule, with other seeds. Default 1." },
     seed: { type: "string", value: "N", description: "Seed of the draws, and of the first training. Default 42." },

@@ -18,11 +18,21 @@ export interface TrialSettings {
 /** Models with fewer weights train all of them. */
 const largestWhole = 20e6;
 
-/** What fits a model: meant for under ten minutes on two cores, up to some 150 million weights. */
+/** Of a small model, which trains all its weights. */
+export const allWeights: TrialSettings = {
+  ...{ steps: 100, batchSize: 16, learningRate: 1e-4, adapter: false },
+  ...{ rows: 800, heldOut: 200 },
+};
+
+/** Of any other: under ten minutes on two cores, up to some 150 million weights. */
+export const withAdapter: TrialSettings = {
+  ...{ steps: 12, batchSize: 4, learningRate: 5e-4, adapter: true },
+  ...{ rows: 64, heldOut: 24 },
+};
+
+/** What fits a model. */
 export function settingsFor(config: DecoderConfig): TrialSettings {
-  return totalSize(decoderTensors(config).values()) < largestWhole
-    ? { steps: 100, batchSize: 16, learningRate: 1e-4, adapter: false, rows: 800, heldOut: 200 }
-    : { steps: 24, batchSize: 4, learningRate: 5e-4, adapter: true, rows: 96, heldOut: 48 };
+  return totalSize(decoderTensors(config).values()) < largestWhole ? allWeights : withAdapter;
 }
 
 /** Rows trained before a rule that compares the model with its start begins to choose: a fifth of the trial. */
