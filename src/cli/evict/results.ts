@@ -9,7 +9,7 @@ import {
   textColumn,
   type ResultColumn,
 } from "../../recipes/kit/results.ts";
-import { formatDifference, formatFixed } from "../../report/format.ts";
+import { formatDifference, formatFixed, formatShare } from "../../report/format.ts";
 import type { TaskProblem } from "./problems.ts";
 
 /** What every cache keeps, what it costs, and what is then answered. */
@@ -32,17 +32,35 @@ export function rowOf(
   { of }: Measure,
   problems: readonly TaskProblem[],
 ): Record<string, unknown> {
-  const { name, role, keep, value, low, high, againstRandom, againstBest, againstFull, againstEach, trainings } = cache;
-  const share = mean(cache.problems.map(({ kept, entries }) => kept / entries));
+  const {
+    name,
+    role,
+    keep,
+    value,
+    low,
+    high,
+    againstRandom,
+    againstBest,
+    againstFull,
+    besides,
+    againstEach,
+    trainings,
+  } = cache;
   return {
     ...{ cache: nameOf(cache), method: name, role, ...(keep !== undefined && { keep }) },
     ...{ [of]: meanOf(cache, of), nll: meanOf(cache, "nll") },
-    ...{ error: meanOf(cache, "error"), kept: share, entries: meanOf(cache, "kept"), bytes: meanOf(cache, "bytes") },
+    ...{
+      error: meanOf(cache, "error"),
+      kept: keptOf(cache),
+      entries: meanOf(cache, "kept"),
+      bytes: meanOf(cache, "bytes"),
+    },
     milliseconds: isTimed(cache) ? meanOf(cache, "milliseconds") : NaN,
     interval: { value, low, high },
     ...(againstRandom && { againstRandom }),
     ...(againstBest && { againstBest }),
     ...(againstFull && { againstFull }),
+    ...(besides !== undefined && { besides }),
     ...(againstEach && { againstEach }),
     ...(trainings && { trainings: trainings.map((list) => mean(list.map((numbers) => numbers[of]))) }),
     ...byDepth(cache, problems),
@@ -51,6 +69,8 @@ export function rowOf(
     problems: cache.problems.map((numbers) => ({ [of]: numbers[of], nll: numbers.nll, error: numbers.error })),
   };
 }
+
+const keptOf = ({ problems }: ComparedCache): number => mean(problems.map(({ kept, entries }) => kept / entries));
 
 /** All entries take no choice, the future none that could be made, and a threshold's is made as the prompt is read. */
 const isTimed = ({ role, keep }: ComparedCache): boolean => role !== "future" && keep !== undefined;
@@ -106,10 +126,15 @@ export function sentences({ measure, caches, best }: CacheComparison, problems: 
   });
   const trainings = caches.find((cache) => cache.trainings)?.trainings!.length ?? 0;
   const gates = of("gates");
-  if (gates)
+  if (gates) {
+    const { againstBest, besides = NaN } = gates;
+    const beside = againstBest
+      ? `, against ${nameOf({ name: best.get(besides)!, keep: besides })} ${difference(againstBest)}`
+      : "";
     lines.push(
-      `The gates, by their threshold, have ${text(gates.value)}${unit}, against all entries ${difference(gates.againstFull!)}.`,
+      `The gates, by their threshold, keep ${formatShare(keptOf(gates))} and have ${text(gates.value)}${unit}, against all entries ${difference(gates.againstFull!)}${beside}.`,
     );
+  }
   lines.push(
     `Differences are means over the same ${problems} problems with 95 % intervals over them (paired bootstrap${trainings === 0 ? "" : `; the gates' over their ${trainings} trainings as well`}); the best score is chosen by these same problems, which flatters it.`,
   );

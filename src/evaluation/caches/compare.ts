@@ -22,6 +22,8 @@ export interface ComparedCache extends CacheTally {
   readonly againstBest?: PairedComparison;
   /** and from all entries. */
   readonly againstFull?: PairedComparison;
+  /** Of gates that decide by a threshold: the share beside whose caches they stand, about as many entries as they keep. */
+  readonly besides?: number;
   /** Of gates, from each of the others that keep the same share, by name. */
   readonly againstEach?: Readonly<Record<string, PairedComparison>>;
 }
@@ -61,28 +63,37 @@ export function compareCaches(tallies: readonly CacheTally[], measure: Measure):
       trainings
         ? seedBootstrap(trainings.map((list) => list.map((numbers, i) => numbers[measure.of] - others[i]!)))
         : pairedBootstrap(valuesOf(tally), others);
-    const beside = (wanted: (other: CacheTally) => boolean): CacheTally | undefined =>
-      tallies.find((other) => other.keep === keep && keep !== undefined && wanted(other));
+    const besides = role === "gates" && keep === undefined ? shareLike(tally, shares) : undefined;
+    const share = keep ?? besides;
+    const others = tallies.filter((other) => share !== undefined && other.keep === share && other !== tally);
+    const beside = (wanted: (other: CacheTally) => boolean): CacheTally | undefined => others.find(wanted);
     const found = {
       againstRandom: against(beside((other) => other.role === "random")),
       againstBest:
         role === "full"
           ? undefined
-          : against(beside((other) => other.role === "score" && other.name === best.get(keep!))),
+          : against(beside((other) => other.role === "score" && other.name === best.get(share!))),
       againstFull: against(full),
+      besides,
       againstEach:
-        role !== "gates" || keep === undefined
+        role !== "gates" || share === undefined
           ? undefined
-          : Object.fromEntries(
-              tallies.flatMap((other) =>
-                other.keep === keep && other !== tally ? [[other.name, against(other)!] as const] : [],
-              ),
-            ),
+          : Object.fromEntries(others.map((other) => [other.name, against(other)!])),
     };
     const { difference: value, low, high } = differenceOf(tally, valuesOf(tally).fill(0));
     return { ...tally, ...{ name, value, low, high }, ...optional(found) };
   });
   return { measure, caches, best };
+}
+
+/** Shares that are nearer to each other than this keep about as many entries. */
+const likeness = 0.05;
+
+/** The share that was asked of others which comes nearest to what a cache keeps; undefined if none is near. */
+function shareLike({ problems }: CacheTally, shares: readonly number[]): number | undefined {
+  const kept = mean(problems.map(({ kept, entries }) => kept / entries));
+  const distance = (share: number): number => Math.abs(share - kept);
+  return shares.filter((share) => distance(share) < likeness).sort((a, b) => distance(a) - distance(b))[0];
 }
 
 /** The mean of a number over a cache's problems. */

@@ -114,6 +114,29 @@ describe("a comparison", () => {
     expect(caches.at(-1)!.againstRandom).toBeUndefined(); // nothing random was measured at that share
   });
 
+  test("of gates that decide by a threshold is with the caches that keep about as many entries", () => {
+    const deciding = (kept: number): CacheTally => ({
+      ...tally("gates", "gates", []),
+      problems: [1, 2, 1, 2].map((nll) => ({ nll, kept, entries: 100 }) as unknown as ProblemNumbers),
+    });
+    const others = [
+      tally("random", "random", [4, 4, 4, 4], 0.4),
+      tally("one", "score", [2, 2, 2, 2], 0.4),
+      tally("one", "score", [3, 3, 3, 3], 0.46),
+    ];
+    const beside = (kept: number) =>
+      compareCaches([...others, deciding(kept)], { of: "nll", higherIsBetter: false }).caches.at(-1)!;
+    expect(beside(42)).toMatchObject({
+      besides: 0.4,
+      againstBest: { difference: -0.5 },
+      againstRandom: { difference: -2.5 },
+    });
+    expect(beside(45)).toMatchObject({ besides: 0.46, againstEach: { one: { difference: -1.5 } } });
+    expect(beside(45).againstRandom).toBeUndefined();
+    const alone = beside(52);
+    expect(alone.besides ?? alone.againstBest ?? alone.againstEach).toBeUndefined();
+  });
+
   test("of gates trained more than once is over their seeds too, and with each of the others", () => {
     const trained = (...lists: number[][]): CacheTally => ({
       ...tally("gates", "gates", [2, 2, 2, 2], 0.4),
