@@ -200,7 +200,7 @@ describe("generate refuses with exit code 2 and one message", () => {
   const untied = join(fixtures, "model/untied");
   const cases: [string, () => string[], RegExp][] = [
     ["a model given as an adapter", () => ["--adapter", untied], /holds a whole model, not an adapter/],
-    ["a folder that is nowhere", () => ["--adapter", folder.path("nowhere")], /nowhere: this folder cannot be read/],
+    ["a folder that is nowhere", () => ["--adapter", folder.path("nowhere")], /nowhere: there is no adapter here/],
     ["an adapter of another model", () => ["--adapter", adapterFixture("untied")], /belongs to another model/],
     [
       "an adapter given as the model",

@@ -175,10 +175,17 @@ const adapterWanted = "Name the folder of an adapter saved by PEFT or saveAdapte
 
 async function requireAdapterFiles(folder: string): Promise<void> {
   const entries = await readdir(folder).catch((cause: unknown) => {
-    if ((cause as NodeJS.ErrnoException).code === "ENOTDIR")
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === "ENOTDIR")
       throw new UserError("not-a-folder", "this is a file, not the folder of an adapter", {
         where: folder,
         fix: adapterWanted,
+        cause,
+      });
+    if (code === "ENOENT")
+      throw new UserError("missing-file", "there is no adapter here", {
+        where: folder,
+        fix: downloadHint(folder, "model") ?? adapterWanted,
         cause,
       });
     throw new UserError("unreadable", "this folder cannot be read", { where: folder, fix: "Check the path.", cause });

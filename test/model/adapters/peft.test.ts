@@ -176,7 +176,8 @@ describe("a folder that is not an adapter of the model", () => {
   });
 
   test("is refused when it belongs to another model, is incomplete, damaged, or something else", async () => {
-    await expectRefusal(scratch("nowhere"), userError("unreadable", "nowhere"));
+    await expectRefusal(scratch("nowhere"), userError("missing-file", "nowhere"));
+    await expectRefusal("someone/some-lora", userError("missing-file", "hf download someone/some-lora"));
     const damaged = copyWith(() => undefined);
     writeFileSync(join(damaged, "adapter_config.json"), "{");
     await expectRefusal(damaged, userError("invalid-json", "adapter_config.json"));
