@@ -1,3 +1,5 @@
+import { UserError } from "../system/errors.ts";
+
 /** How well the tokens that a rule dropped agree with labelled noise. Ratios are null where nothing was counted. */
 export interface NoiseGrade {
   /** Response tokens. */
@@ -16,6 +18,7 @@ export interface NoiseGrade {
  * Grades dropped tokens against noise labels, both 0/1 per token.
  *
  * @param response where given, only tokens with 1 count
+ * @throws UserError for lists of unequal length
  * @example
  * import { precisionRecall } from "tokensift/evaluation";
  *
@@ -30,9 +33,10 @@ export function precisionRecall(
   noiseLabels: ArrayLike<number>,
   response?: ArrayLike<number>,
 ): NoiseGrade {
-  if (dropped.length !== noiseLabels.length || (response && response.length !== dropped.length)) {
-    throw new RangeError(`${dropped.length} choices but ${noiseLabels.length} labels of noise.`);
-  }
+  const { length } = dropped;
+  for (const [what, list] of Object.entries({ "labels of noise": noiseLabels, "marks of responses": response }))
+    if (list && list.length !== length)
+      throw new UserError("wrong-shape", `There are ${length} choices, but ${list.length} ${what}.`);
   let [tokens, drops, noise, hits] = [0, 0, 0, 0];
   for (let i = 0; i < dropped.length; i++) {
     if (response && !response[i]) continue;

@@ -100,6 +100,7 @@ export interface LayerPlace {
  *
  * @param attention probabilities of a query on the keys `0..query` of its row; what lies beyond them is not read
  * @returns `[rows * width * heads]`, 0 on padding
+ * @throws UserError for lengths that do not fit
  * @example
  * import { attentionMass, snapKv } from "tokensift/eviction";
  *

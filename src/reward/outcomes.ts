@@ -73,6 +73,7 @@ export function outcomeRewards(
  * 1 = the response is right: its reward lies in the upper half of the range; of the range `real`, `right` says so, or its
  * reward lies above the mean of its group. One entry per response.
  *
+ * @throws UserError for an unknown range; of the range `real` for neither `right` nor `groups`, and for what `advantages` refuses
  * @example
  * import { rightResponses } from "tokensift/reward";
  *

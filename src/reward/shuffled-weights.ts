@@ -19,6 +19,7 @@ export interface ShuffleOptions {
  * iteration and row id alone.
  *
  * @param weights `[rows * width]`; entries outside responses are 0 in the result
+ * @throws UserError for an array of another size
  * @example
  * import { shuffledWeights } from "tokensift/reward";
  *

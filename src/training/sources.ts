@@ -64,6 +64,7 @@ export function liveSource(
 /**
  * Losses that were computed before, one per token in the order of the rows.
  *
+ * @throws UserError, when a batch asks, for a row that has no losses
  * @example
  * import { releaseEngine, useEngine } from "tokensift";
  * import { fromRows, makeBatch, tokenizeDataset } from "tokensift/data";

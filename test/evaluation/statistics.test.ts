@@ -168,6 +168,7 @@ describe("precisionRecall", () => {
   });
 
   test("refuses lists of different lengths", () => {
-    expect(() => precisionRecall([1], [1, 0])).toThrow(/1 choices but 2 labels/);
+    expect(() => precisionRecall([1], [1, 0])).toThrow(userError("wrong-shape", "2 labels of noise"));
+    expect(() => precisionRecall([1], [1], [1, 0])).toThrow(userError("wrong-shape", "2 marks of responses"));
   });
 });
