@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
-import { attentionMass, type CacheFacts, type EvictionScore } from "../../src/eviction/key-score.ts";
+import type { EvictionScore } from "../../src/eviction/key-score.ts";
 import type { CacheBudget, CacheShape } from "../../src/eviction/index.ts";
 import type { EvictionLossOptions } from "../../src/eviction/loss-options.ts";
 import type { GateOptions } from "../../src/eviction/gate-decision.ts";
 import type { AccumulatedAttentionOptions } from "../../src/eviction/scores/accumulated-attention.ts";
+import { type Attention, type Readable, scoreFrom } from "./score-from.ts";
 
 const file = new URL("../fixtures/eviction/reference.json", import.meta.url);
 
@@ -66,20 +67,10 @@ export function expectClose(actual: ArrayLike<number>, expected: ArrayLike<numbe
   }
 }
 
-export type Attention = (row: number, head: number, query: number) => ArrayLike<number>;
-
 const attentionOfFixture: Attention = (row, head, query) => fixture.attention[row]![head]![query]!;
 const [keysOfFixture, valuesOfFixture, statesOfFixture] = [fixture.keys, fixture.values, fixture.states].map(
   (numbers) => Float32Array.from(numbers),
 ) as [Float32Array, Float32Array, Float32Array];
-
-/** What a score may read. */
-export interface Readable {
-  readonly attention: Attention;
-  readonly keys: Float32Array;
-  readonly values: Float32Array;
-  readonly states: Float32Array;
-}
 
 /** That of the fixture. */
 export const readable: Readable = {
@@ -89,38 +80,7 @@ export const readable: Readable = {
   states: statesOfFixture,
 };
 
-/** A score of what it reads. */
-export function scoreOf(
-  score: EvictionScore,
-  at: CacheShape = shape,
-  { attention, keys, values, states }: Readable = readable,
-): Float32Array {
-  const massOf = (queryWeight: (query: number, length: number) => number): Float32Array =>
-    attentionMass({ name: score.name, reads: "attention", queryWeight, score: (_, mass) => mass }, at, attention);
-  switch (score.reads) {
-    case "positions":
-      return score.score(at);
-    case "keys":
-      return score.score(at, keys);
-    case "keys-and-values":
-      return score.score(at, keys, values);
-    case "attention":
-      return score.score(at, massOf(score.queryWeight.bind(score)));
-    case "facts": {
-      const masses = (score.needs.masses ?? []).map(({ weight, heads }) => {
-        const mass = massOf(weight);
-        return heads === "all" ? overHeads(mass, at.heads) : mass;
-      });
-      const facts: CacheFacts = { masses, keys, values, states };
-      return score.score(at, facts, { layer: 0, layers: 1 });
-    }
-  }
-}
-
-/** The mean of every token's heads, for each of them. */
-function overHeads(mass: Float32Array, heads: number): Float32Array {
-  return mass.map((_, i) => {
-    const first = i - (i % heads);
-    return mass.subarray(first, first + heads).reduce((a, b) => a + b, 0) / heads;
-  });
+/** A score of what it reads, by default of the fixture. */
+export function scoreOf(score: EvictionScore, at: CacheShape = shape, from: Readable = readable): Float32Array {
+  return scoreFrom(score, at, from);
 }

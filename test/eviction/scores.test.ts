@@ -18,7 +18,8 @@ import { vtcCls } from "../../src/eviction/scores/vtc-cls.ts";
 import { zipVl } from "../../src/eviction/scores/zip-vl.ts";
 import { accumulatedAttention } from "../../src/eviction/scores/accumulated-attention.ts";
 import { userError } from "../user-error.ts";
-import { type Attention, expectClose, fixture, readable, scoreOf, shape, widen } from "./fixture.ts";
+import { expectClose, fixture, readable, scoreOf, shape, widen } from "./fixture.ts";
+import type { Attention } from "./score-from.ts";
 
 const keys = Float32Array.from(fixture.keys);
 const kebab = (name: string) => name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
