@@ -73,7 +73,9 @@ export async function importModule(path: string, kind: string, fix?: string): Pr
   if (!existsSync(file))
     throw new UserError("missing-file", "There is no such file.", { where: file, ...(fix !== undefined && { fix }) });
   return attempt(file, "The module cannot be loaded", () => import(pathToFileURL(file).href), {
-    ERR_UNKNOWN_FILE_EXTENSION: `This Node cannot run TypeScript: start with \`npx tsx\`, or write the ${kind} in JavaScript.`,
+    ERR_UNKNOWN_FILE_EXTENSION:
+      `This Node cannot run TypeScript: start with \`npx tsx\` (the command with \`npx tsx node_modules/.bin/tokensift\`), ` +
+      `take Node 22.18 or newer, or write the ${kind} in JavaScript.`,
   });
 }
 

@@ -42,7 +42,7 @@ export function planSignals(
     if (used.some(({ gives }) => gives.includes(signal))) continue;
     throw new UserError("missing-signal", `The rule needs ${signal}, which nothing supplies.`, {
       where: name,
-      fix: "Give a signal source that computes it (a history or reference model).",
+      fix: `Give a signal source: newTrainingState(model, tokens, { sources: [liveSource("${signal}", otherModel)] }).`,
     });
   }
   return {

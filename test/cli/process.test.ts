@@ -109,3 +109,13 @@ const full = "/dev/full";
     closeSync(output);
   }
 });
+
+test("a module in TypeScript is read where Node reads such, and else the command that reads it is named", async () => {
+  const module = folder.write(
+    "rule.ts",
+    'import { full } from "tokensift/selection";\nexport const rule: unknown = full();\n',
+  );
+  const { code, err } = await start("explain", module).ended;
+  if (Reflect.get(process.features, "typescript")) expect(err).not.toContain("cannot run TypeScript");
+  else expect([code, err]).toEqual([2, expect.stringContaining("npx tsx node_modules/.bin/tokensift")]);
+});

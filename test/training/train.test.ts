@@ -181,7 +181,7 @@ describe("train", () => {
   test("refuses a rule whose signals nothing supplies before it does anything", async () => {
     await withState(tokens, async (state) => {
       await expect(collect(state, { ...plain, rule: ssToken() })).rejects.toThrow(
-        userError("missing-signal", /sstoken.*historyNll/),
+        userError("missing-signal", /sstoken.*historyNll[^]*sources: \[liveSource\("historyNll", /),
       );
       expect(state.step).toBe(0);
     });
