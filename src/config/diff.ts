@@ -51,8 +51,9 @@ function deciding(config: unknown, path: readonly string[]): string[] {
 
 /**
  * What keeps a run from being continued under another configuration: sentences, one for each key that would make
- * its remaining steps differ from those of an uninterrupted run. More `training.steps` are fine where the learning rate
- * does not depend on them: under `schedule: constant` with its warm-up given in steps.
+ * its remaining steps differ from those of an uninterrupted run. More `training.steps` or `training.epochs` are fine
+ * where nothing of the steps done depends on them: under `schedule: constant` with its warm-up given in steps, and
+ * without `selfEvolving`, whose parts are shares of the steps.
  */
 export function resumeConflicts(before: unknown, after: unknown): string[] {
   const bound = [...deciding(after, ["training"]), ...deciding(after, ["align", "training"])];
@@ -61,8 +62,13 @@ export function resumeConflicts(before: unknown, after: unknown): string[] {
   return diffConfigs(before, after)
     .filter(({ key }) => !isFree(key))
     .flatMap(({ key, before: was, after: is }) => {
-      if (key !== "training.steps") return [`${key} was ${shown(was)} and is now ${shown(is)}`];
+      const isLength = key === "training.steps" || (key === "training.epochs" && was !== undefined && is !== undefined);
+      if (!isLength) return [`${key} was ${shown(was)} and is now ${shown(is)}`];
       if (typeof was === "number" && typeof is === "number" && is < was) return [`${key} was ${was}, now only ${is}`];
+      if ((after as { selfEvolving?: unknown }).selfEvolving !== undefined)
+        return [
+          `${key} was ${shown(was)} and is now ${shown(is)}: the parts of selfEvolving would have had other lengths`,
+        ];
       const dependence = rateDependence(after);
       if (dependence === undefined) return [];
       const reason = `under ${dependence} the steps already done would have had other learning rates`;

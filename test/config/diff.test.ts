@@ -44,6 +44,21 @@ describe("resuming under another configuration", () => {
     expect(resumeConflicts(run({ warmupRatio: 0.1 }), run({ warmupRatio: 0.1, steps: 20 }))).toEqual([
       expect.stringContaining("under training.warmupRatio 0.1 the steps already done"),
     ]);
+    expect(resumeConflicts({ training: { epochs: 2 } }, { training: { epochs: 1 } })).toEqual([
+      "training.epochs was 2, now only 1",
+    ]);
+    expect(
+      resumeConflicts({ training: { epochs: 2 } }, { training: { epochs: 3, schedule: "linear" } }),
+    ).toContainEqual(expect.stringContaining('training.epochs was 2 and is now 3: under training.schedule "linear"'));
+  });
+
+  test("is fine with more epochs where the learning rate does not depend on them", () => {
+    const epochs = (count: number) => ({ training: { epochs: count, schedule: "constant", warmupSteps: 0 } });
+    expect(resumeConflicts(epochs(2), epochs(3))).toEqual([]);
+    const inParts = (count: number) => ({ ...epochs(count), selfEvolving: { parts: 5 } });
+    expect(resumeConflicts(inParts(2), inParts(3))).toEqual([
+      "training.epochs was 2 and is now 3: the parts of selfEvolving would have had other lengths",
+    ]);
   });
 
   test("is refused where what is measured decides the end, or which model is saved, and is measured at other steps", () => {
